@@ -1,0 +1,88 @@
+"""Texts for people, by stable code, in Chinese and English.
+
+The texts lie in ``zh/*.toml`` and ``en/*.toml`` beside this file, one table for each code::
+
+    ["act.signature"]
+    what = "办件行为 {act} 的签名不正确。"
+    next = "请不要继续使用这份文件，把错误代码告诉县里的技术员。"
+
+``what`` says what happened, ``next`` what to do now. Names of things (actions, states, lights, clocks) have
+``what`` alone. Placeholders are those of ``str.format``.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Literal
+
+from ledger.errors import BanjianError
+
+Language = Literal["zh", "en"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What happened and what to do next; ``next_step`` is empty for plain names."""
+
+    code: str
+    what: str
+    next_step: str
+
+
+def render(code: str, params: Mapping[str, object], *, language: Language) -> Message:
+    """Return the text of a code with its placeholders filled.
+
+    An unknown code or a missing value never hides the message: the code itself is shown.
+    """
+    entry = catalogue(language).get(code)
+    if entry is None:
+        return Message(code=code, what=code, next_step="")
+    values = _Values({name: _plain(value) for name, value in params.items()})
+    return Message(
+        code=code,
+        what=entry.get("what", code).format_map(values),
+        next_step=entry.get("next", "").format_map(values),
+    )
+
+
+def render_error(error: BanjianError, *, language: Language) -> Message:
+    """Return the text of an error."""
+    return render(error.code, error.params, language=language)
+
+
+@cache
+def catalogue(language: Language) -> Mapping[str, Mapping[str, str]]:
+    """Return all texts of one language, by code.
+
+    Raises:
+        ValueError: two files of one language define the same code (a fault of the installation).
+    """
+    merged: dict[str, Mapping[str, str]] = {}
+    folder = resources.files(__package__) / language
+    for path in sorted(folder.iterdir(), key=lambda item: item.name):
+        if not path.name.endswith(".toml"):
+            continue
+        for code, entry in tomllib.loads(path.read_text(encoding="utf-8")).items():
+            if code in merged:
+                raise ValueError(f"text {code} is defined twice ({language}/{path.name})")
+            merged[code] = entry
+    return merged
+
+
+class _Values(dict[str, str]):
+    """Leaves a placeholder visible when its value is missing."""
+
+    def __missing__(self, key: str) -> str:
+        return "{" + key + "}"
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, tuple | list):
+        return "、".join(_plain(item) for item in value)
+    return str(value)
