@@ -1,0 +1,131 @@
+"""The folder of one installation: database, keys of people, secrets of the machine, sentinels.
+
+::
+
+    DIR/banjian.toml            configuration, written by the command line
+    DIR/ledger.db               the event store
+    DIR/ledger.lock             held by the one writing process
+    DIR/keys/<label>.key        key envelopes of people, each under its owner's passphrase
+    DIR/secrets/storage.key     wraps the case keys; copied by hand to the office's safe, never by a backup
+    DIR/secrets/log-<id>.key    signing keys of this installation's own logs; never in any backup
+    DIR/sentinel/<id>.note      newest checkpoint of each own log, outside the database
+    DIR/sentinel/machine        what machine this installation was made on
+
+A log key that is missing, a sentinel that is ahead of the database or another machine are *doubt*: the log is
+never continued, a new one is opened (see ``ledger.facade.doubt``).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ledger import platform
+from ledger.errors import ConfigError, StoreError
+from ledger.types import LogId
+
+SEED_BYTES = 32
+
+
+class Home:
+    """Names and durable writes of an installation's files.
+
+    Args:
+        path: the installation folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.database_path = path / "ledger.db"
+        self.lock_path = path / "ledger.lock"
+        self.config_path = path / "banjian.toml"
+        self.keys_dir = path / "keys"
+        self.secrets_dir = path / "secrets"
+        self.sentinel_dir = path / "sentinel"
+
+    @property
+    def exists(self) -> bool:
+        """Whether a ledger lies here."""
+        return self.database_path.exists()
+
+    def create(self) -> None:
+        """Make the folders of a new installation.
+
+        Raises:
+            ConfigError: ``home.exists`` when a ledger already lies here.
+        """
+        if self.exists:
+            raise ConfigError("home.exists", path=str(self.path))
+        for folder in (self.path, self.keys_dir, self.secrets_dir, self.sentinel_dir):
+            folder.mkdir(parents=True, exist_ok=True)
+        os.chmod(self.secrets_dir, 0o700)
+        os.chmod(self.keys_dir, 0o700)
+
+    def require(self) -> None:
+        """Refuse to go on where no ledger lies.
+
+        Raises:
+            ConfigError: ``home.missing``; a missing ledger is never created silently.
+        """
+        if not self.exists:
+            raise ConfigError("home.missing", path=str(self.path))
+
+    def write_storage_key(self, key: bytes) -> None:
+        """Keep the key that wraps the case keys (32 bytes)."""
+        self._write_secret(self.secrets_dir / "storage.key", key)
+
+    def storage_key(self) -> bytes:
+        """Return the key that wraps the case keys.
+
+        Raises:
+            StoreError: ``home.storage_key`` when the file is missing or damaged.
+        """
+        key = _read(self.secrets_dir / "storage.key")
+        if key is None or len(key) != SEED_BYTES:
+            raise StoreError("home.storage_key", path=str(self.secrets_dir / "storage.key"))
+        return key
+
+    def write_log_seed(self, log_id: LogId, seed: bytes) -> None:
+        """Keep the signing key of an own log (32 bytes), before its first entry is written."""
+        self._write_secret(self._log_key_path(log_id), seed)
+
+    def log_seed(self, log_id: LogId) -> bytes | None:
+        """Return the signing key of an own log; None when this machine does not have it."""
+        seed = _read(self._log_key_path(log_id))
+        return seed if seed is not None and len(seed) == SEED_BYTES else None
+
+    def write_sentinel(self, log_id: LogId, note: str) -> None:
+        """Keep the newest checkpoint outside the database, durably."""
+        platform.write_durably(self._sentinel_path(log_id), note.encode("utf-8"))
+
+    def sentinel(self, log_id: LogId) -> str | None:
+        """Return the checkpoint kept outside the database, if any."""
+        data = _read(self._sentinel_path(log_id))
+        return None if data is None else data.decode("utf-8", errors="replace")
+
+    def write_machine(self) -> None:
+        """Remember the machine that this installation was made on."""
+        platform.write_durably(self.sentinel_dir / "machine", platform.machine_id().hex().encode())
+
+    def same_machine(self) -> bool:
+        """Whether this is the machine that the installation was made on."""
+        return _read(self.sentinel_dir / "machine") == platform.machine_id().hex().encode()
+
+    def _write_secret(self, path: Path, content: bytes) -> None:
+        platform.write_durably(path, content)
+        os.chmod(path, 0o600)
+
+    def _log_key_path(self, log_id: LogId) -> Path:
+        return self.secrets_dir / f"log-{log_id.hex()}.key"
+
+    def _sentinel_path(self, log_id: LogId) -> Path:
+        return self.sentinel_dir / f"{log_id.hex()}.note"
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StoreError("home.unreadable", path=str(path), detail=error.strerror or "") from error

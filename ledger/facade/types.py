@@ -1,0 +1,160 @@
+"""What goes into the write path and what comes out of the read path, as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+
+from ledger.types import ActId, CaseId, Facts, KeyId, LogId, StationId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """What a person wants to do to a case; the opening action has no case.
+
+    Attributes:
+        action: action code of the case type.
+        station: the station that the person acts for.
+        case: the case; None for an action that opens one.
+        facts: the action's facts without salt; what the ledger fills in (number, token) may be left out.
+        personal: names, numbers, people's text; None when there is nothing personal.
+        occurred_at_ms: claimed time; None means now by the station clock.
+        attachments: (hash, length) of each attachment.
+    """
+
+    action: str
+    station: StationId
+    case: CaseId | None = None
+    facts: Facts = field(default_factory=dict)
+    personal: Facts | None = None
+    occurred_at_ms: int | None = None
+    attachments: tuple[tuple[bytes, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedAct:
+    """An act that its author has signed, with its bodies, ready for the station's log.
+
+    Attributes:
+        raw: the act's header, exactly as signed.
+        sig: the author's signature.
+        facts: bytes of the facts body.
+        personal: bytes of the personal body; empty when there is none.
+        number: the case number that the act carries, if it opens a case.
+        token: the rating token to print on the slip; it is not in the act, only its hash.
+    """
+
+    raw: bytes
+    sig: bytes
+    facts: bytes
+    personal: bytes = b""
+    number: str = ""
+    token: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Performed:
+    """A confirmed action: it is in the log and survives a power cut.
+
+    Attributes:
+        act_id: id of the act.
+        case_id: the case that it belongs to.
+        log_id: the log that it stands in.
+        seq: its position there, from 1.
+        number: the case number ("" for acts that are no case acts).
+        token: rating token to hand to the applicant, once.
+    """
+
+    act_id: ActId
+    case_id: CaseId
+    log_id: LogId
+    seq: int
+    number: str = ""
+    token: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseRow:
+    """One line of a list of cases, with its light as of the asked moment.
+
+    Attributes:
+        light: ``green``, ``yellow``, ``red``, ``paused`` or ``done``.
+        due_on: last day of the clock that governs the light; None when none runs.
+        clock: code of that clock; "" when none runs.
+        applicant: the applicant's name, "" when erased or not held here.
+    """
+
+    case_id: CaseId
+    number: str
+    item_code: str
+    item_name: str
+    status: str
+    custodian: StationId
+    offered_to: str
+    received_station: StationId
+    applicant: str
+    opened_at_ms: int
+    last_at_ms: int
+    light: str
+    clock: str
+    due_on: date | None
+    conflict: bool
+    pending: bool
+    open: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayClear:
+    """The day-clear list (日清) of one station and day.
+
+    Attributes:
+        received: cases opened here on that day.
+        not_accepted: received here or taken over, still before acceptance.
+        overdue: red lights.
+        at_risk: yellow lights.
+        pending: waiting for a second person.
+        offered: offered to this station and not yet taken over.
+        awaiting_collection: issued or decided, not delivered.
+    """
+
+    station: StationId
+    day: date
+    received: tuple[CaseRow, ...]
+    not_accepted: tuple[CaseRow, ...]
+    overdue: tuple[CaseRow, ...]
+    at_risk: tuple[CaseRow, ...]
+    pending: tuple[CaseRow, ...]
+    offered: tuple[CaseRow, ...]
+    awaiting_collection: tuple[CaseRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogInfo:
+    """A log that this ledger holds.
+
+    Attributes:
+        size: number of entries.
+        checkpoint_size: size of the newest stored checkpoint, 0 when there is none.
+        doubt: "" or the code why this installation must not continue it.
+    """
+
+    log_id: LogId
+    kind: str
+    station: StationId
+    own: bool
+    size: int
+    recorded_at_ms: int
+    checkpoint_size: int
+    doubt: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActView:
+    """One act of a case page: the signed facts beside what people may read of them."""
+
+    act_id: ActId
+    log_id: LogId
+    seq: int
+    actor: KeyId
+    actor_name: str
+    personal: Facts | None
