@@ -1,0 +1,109 @@
+"""The tables that every ledger has beside its frames.
+
+Frames lie in the event store's own table and are append-only; so are ``tree``, ``checkpoints``, ``receipts`` and
+``sparse``. Bodies and case keys can be deleted: that is how personal data is erased.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ledger.store.tables import Table
+
+ACTS: Final = Table(
+    "acts",
+    columns=(
+        ("act_id", "bytes"),
+        ("log", "text"),
+        ("seq", "int"),
+        ("case_id", "bytes"),
+        ("action", "text"),
+        ("occurred_at_ms", "int"),
+    ),
+    key=("act_id",),
+    indexes=(("case_id",), ("log", "seq")),
+)
+"""Where each act stands; derived from the frames."""
+
+FACTS: Final = Table("facts", columns=(("act_id", "bytes"), ("body", "bytes")), key=("act_id",))
+"""Fact bodies by act."""
+
+PERSONAL: Final = Table(
+    "personal",
+    columns=(("act_id", "bytes"), ("case_id", "bytes"), ("nonce", "bytes"), ("ciphertext", "bytes")),
+    key=("act_id",),
+    indexes=(("case_id",),),
+)
+"""Personal bodies by act, encrypted under the key of their case."""
+
+CASE_KEYS: Final = Table("case_keys", columns=(("case_id", "bytes"), ("wrapped", "bytes")), key=("case_id",))
+"""Keys of the personal bodies, wrapped by the station's storage key; left out of backups."""
+
+LOGS: Final = Table(
+    "logs",
+    columns=(
+        ("log", "text"),
+        ("kind", "text"),
+        ("station", "text"),
+        ("genesis", "bytes"),
+        ("own", "int"),
+        ("state", "text"),
+    ),
+    key=("log",),
+    indexes=(("station",),),
+)
+"""The logs held here, their own ones with ``own`` = 1."""
+
+HEADS: Final = Table(
+    "heads",
+    columns=(("log", "text"), ("size", "int"), ("entry_hash", "bytes"), ("recorded_at_ms", "int")),
+    key=("log",),
+)
+"""Size and last entry of each log."""
+
+TREE: Final = Table(
+    "tree",
+    columns=(("log", "text"), ("level", "int"), ("index", "int"), ("hash", "bytes")),
+    key=("log", "level", "index"),
+    append_only=True,
+)
+"""Complete subtrees of each log's Merkle tree; level 0 holds the leaf hashes. Source: RFC 6962 section 2.1."""
+
+CHECKPOINTS: Final = Table(
+    "checkpoints",
+    columns=(("log", "text"), ("size", "int"), ("note", "bytes")),
+    key=("log", "size"),
+    append_only=True,
+)
+"""Signed checkpoints of each log."""
+
+RECEIPTS: Final = Table(
+    "receipts",
+    columns=(("log", "text"), ("size", "int"), ("name", "text"), ("line", "bytes")),
+    key=("log", "size", "name"),
+    append_only=True,
+)
+"""Cosignatures on checkpoints, by the name of the key."""
+
+SPARSE: Final = Table(
+    "sparse",
+    columns=(("act_id", "bytes"), ("log", "text"), ("seq", "int"), ("frame", "bytes")),
+    key=("act_id",),
+    indexes=(("log", "seq"),),
+    append_only=True,
+)
+"""Frames of other logs that came because of a case in scope; outside every frontier."""
+
+CORE_TABLES: Final = (
+    ACTS,
+    FACTS,
+    PERSONAL,
+    CASE_KEYS,
+    LOGS,
+    HEADS,
+    TREE,
+    CHECKPOINTS,
+    RECEIPTS,
+    SPARSE,
+)
+"""All of the above, in the order in which they are created."""

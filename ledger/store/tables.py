@@ -1,0 +1,129 @@
+"""Tables, conditions and cursors as plain values; every backend makes its own statements from them.
+
+A row is a tuple in the order of the columns. Key columns are never ``None``; the others may be. Text is ordered by
+code point on every backend, ``None`` before everything else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+Cell: TypeAlias = int | str | bytes | None
+"""One value of a row."""
+Row: TypeAlias = tuple[Cell, ...]
+"""Values in the order of the columns of their table."""
+ColumnType: TypeAlias = Literal["int", "text", "bytes"]
+"""``int`` is 64 bits signed, ``text`` any text without U+0000, ``bytes`` anything."""
+
+RESERVED_NAMES = frozenset({"stored_events", "tracking", "notification_tracking", "banjian_meta"})
+"""Tables of the event store itself."""
+_IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table beside the frames.
+
+    Args:
+        name: lower-case ASCII identifier; a view that changes its columns changes its name.
+        columns: pairs of column name and type, in the order of the row.
+        key: names of the key columns.
+        indexes: column names of each further index.
+        append_only: the database itself refuses to change or delete rows.
+    """
+
+    name: str
+    columns: tuple[tuple[str, ColumnType], ...] = field(kw_only=True)
+    key: tuple[str, ...] = field(kw_only=True)
+    indexes: tuple[tuple[str, ...], ...] = field(default=(), kw_only=True)
+    append_only: bool = field(default=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Refuse a definition that no backend could create.
+
+        Raises:
+            ValueError: a name is reserved, malformed, repeated or unknown.
+        """
+        names = self.column_names
+        for name in (self.name, *names):
+            if not _IDENTIFIER.fullmatch(name):
+                raise ValueError(f"{name!r} is no identifier (table {self.name})")
+        if self.name in RESERVED_NAMES:
+            raise ValueError(f"table {self.name} belongs to the event store")
+        if len(set(names)) != len(names):
+            raise ValueError(f"table {self.name} repeats a column")
+        for group in (self.key, *self.indexes):
+            if not group or not set(group) <= set(names):
+                raise ValueError(f"table {self.name} has no columns {group!r}")
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Return the names of the columns, in the order of the row."""
+        return tuple(name for name, _ in self.columns)
+
+    @property
+    def plain_columns(self) -> tuple[str, ...]:
+        """Return the names of the columns outside the key."""
+        return tuple(name for name in self.column_names if name not in self.key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """Bounds for one column; a missing bound is open. ``None`` in a row lies in no range."""
+
+    at_least: Cell = None
+    above: Cell = None
+    at_most: Cell = None
+    below: Cell = None
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """Any of the values (none of them ``None``); no values select nothing."""
+
+    values: tuple[Cell, ...]
+
+
+Where: TypeAlias = Mapping[str, Cell | Range | OneOf]
+"""Conditions by column, all of which hold; a plain value (also ``None``) means equality."""
+
+
+def prefix(text: str) -> Range:
+    """Return the range of texts that begin with ``text`` (not empty)."""
+    if not text:
+        raise ValueError("an empty prefix selects everything; leave the condition out")
+    return Range(at_least=text, below=text[:-1] + chr(ord(text[-1]) + 1))
+
+
+def sort_columns(table: Table, order_by: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns that order a selection: those asked for, then the key, so that the order is total.
+
+    Raises:
+        ValueError: a column is not in the table.
+    """
+    unknown = set(order_by) - set(table.column_names)
+    if unknown:
+        raise ValueError(f"table {table.name} has no columns {sorted(unknown)!r}")
+    return (*order_by, *(name for name in table.key if name not in order_by))
+
+
+def cursor(table: Table, row: Row, *, order_by: Sequence[str] = ()) -> Row:
+    """Return the place of a row in the order of a selection, for ``after`` of the next page."""
+    names = table.column_names
+    return tuple(row[names.index(name)] for name in sort_columns(table, order_by))
+
+
+def merge_tables(*groups: Sequence[Table]) -> tuple[Table, ...]:
+    """Return all tables once, in the order given.
+
+    Raises:
+        ValueError: two different tables share a name.
+    """
+    by_name: dict[str, Table] = {}
+    for table in (table for group in groups for table in group):
+        if by_name.setdefault(table.name, table) != table:
+            raise ValueError(f"table {table.name} is defined twice")
+    return tuple(by_name.values())
