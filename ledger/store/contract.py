@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import Protocol, Self
 
 from ledger.store.tables import Cell, Row, Table, Where
 
@@ -162,7 +162,7 @@ class InlineView(Protocol):
 class Subscription(Protocol):
     """Stored records as they come; iterate inside its ``with`` block."""
 
-    def __enter__(self) -> Subscription:
+    def __enter__(self) -> Self:
         """Begin."""
 
     def __exit__(

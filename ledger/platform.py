@@ -1,0 +1,250 @@
+"""Everything in which Linux and Windows differ, both branches side by side.
+
+Directory fsync, file locks, the local socket's address, the boot id, a clock that nobody can set, the machine id.
+Each branch is chosen by ``sys.platform`` so that a type checker can follow either.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from ledger.errors import StoreError
+
+if sys.platform == "win32":
+    import msvcrt
+    import winreg
+else:
+    import fcntl
+
+_UNIX_SOCKET_PATH_BYTES_MAX = 103
+"""The smallest ``sun_path`` among the systems in use, less the closing zero."""
+_LOCKED_BYTE_OFFSET = 1 << 30
+"""Windows locks are mandatory: lock a byte far behind the pid, so that others can read the pid."""
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Replace a file so that after a power cut it holds either the old bytes or the new ones.
+
+    Temporary file in the same folder, fsync, rename, fsync of the folder.
+
+    Raises:
+        StoreError: ``store.disk_full``; ``store.io``, the bytes are not safely on the disk.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        fsync_dir(path.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise os_failure(error, path) from error
+
+
+def fsync_dir(folder: Path) -> None:
+    """Make renames and new names in a folder durable.
+
+    Windows has no such call; NTFS journals the names themselves.
+    """
+    if sys.platform == "win32":
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def fsync_file(path: Path) -> None:
+    """Force a closed file's bytes to the disk."""
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def os_failure(error: OSError, path: Path) -> StoreError:
+    """Return the error of the product for a failure of the file system."""
+    name = path.name
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        return StoreError("store.disk_full", file=name)
+    if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
+        return StoreError("store.read_only", file=name)
+    return StoreError("store.io", file=name, detail=os.strerror(error.errno or 0))
+
+
+def disk_free_bytes(folder: Path) -> int:
+    """Return the bytes that this user may still write in the folder's file system."""
+    return shutil.disk_usage(folder).free
+
+
+class FileLock:
+    """One holder among all processes of this machine; the system frees it when the process dies.
+
+    The file stays behind; it holds the pid of the last holder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor: int | None = None
+
+    def acquire(self) -> None:
+        """Take the lock without waiting.
+
+        Raises:
+            StoreError: ``store.locked`` with the holder's pid; ``store.read_only``, ``store.io``.
+        """
+        flags = os.O_RDWR | os.O_CREAT
+        try:
+            descriptor = os.open(self.path, flags if sys.platform == "win32" else flags | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise os_failure(error, self.path) from error
+        try:
+            _lock(descriptor)
+        except OSError as error:
+            os.close(descriptor)
+            if error.errno not in {errno.EACCES, errno.EAGAIN, errno.EDEADLK}:
+                raise os_failure(error, self.path) from error
+            raise StoreError("store.locked", pid=self.holder_pid()) from error
+        try:
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, b"%d\n" % os.getpid())
+        except OSError as error:
+            os.close(descriptor)
+            raise os_failure(error, self.path) from error
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        """Give the lock back; a second call does nothing."""
+        if self._descriptor is not None:
+            if sys.platform == "win32":
+                os.lseek(self._descriptor, _LOCKED_BYTE_OFFSET, os.SEEK_SET)
+                msvcrt.locking(self._descriptor, msvcrt.LK_UNLCK, 1)
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def holder_pid(self) -> int:
+        """Return the pid written by the last holder, 0 when none can be read."""
+        try:
+            text = self.path.read_bytes()[:20].strip()
+        except OSError:
+            return 0
+        return int(text) if text.isdigit() else 0
+
+
+def _lock(descriptor: int) -> None:
+    if sys.platform == "win32":
+        os.lseek(descriptor, _LOCKED_BYTE_OFFSET, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+    else:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalAddress:
+    """Where the running station listens for its own command line.
+
+    Args:
+        kind: ``unix``: a socket file; ``pipe``: a Windows named pipe.
+        name: its path.
+    """
+
+    kind: Literal["unix", "pipe"]
+    name: str
+
+
+def local_socket_address(folder: Path) -> LocalAddress:
+    """Return the address of the local socket of the installation in this folder.
+
+    A socket path has a short limit; a deeper folder gets a name under the user's run-time folder instead.
+    """
+    tag = hashlib.sha256(os.fsencode(folder.absolute())).hexdigest()[:24]
+    if sys.platform == "win32":
+        return LocalAddress(kind="pipe", name=rf"\\.\pipe\banjian-{tag}")
+    direct = folder.absolute() / "banjian.sock"
+    if len(os.fsencode(direct)) <= _UNIX_SOCKET_PATH_BYTES_MAX:
+        return LocalAddress(kind="unix", name=str(direct))
+    run_folder = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+    return LocalAddress(kind="unix", name=str(Path(run_folder) / f"banjian-{os.getuid()}-{tag}.sock"))
+
+
+def monotonic_ms() -> int:
+    """Return milliseconds since an unknown moment of this boot, sleep of the machine included."""
+    if sys.platform == "linux":
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+    return time.monotonic_ns() // 1_000_000
+
+
+@cache
+def boot_id() -> bytes:
+    """Return 16 bytes that change with every boot; only within one of them do monotonic times compare.
+
+    Where the system has no such number, each process counts as a boot of its own.
+    """
+    known = _boot_text()
+    if known:
+        return hashlib.sha256(b"banjian/boot/1\n" + known.encode()).digest()[:16]
+    return os.urandom(16)
+
+
+@cache
+def machine_id() -> bytes:
+    """Return 16 bytes that tell this machine from others, empty when the system has no such number.
+
+    The system's own number is hashed: it is not meant to be shown to others.
+
+    Source: machine-id(5).
+    """
+    known = _machine_text()
+    return hashlib.sha256(b"banjian/machine/1\n" + known.encode()).digest()[:16] if known else b""
+
+
+if sys.platform == "win32":
+
+    def _boot_text() -> str:
+        machine = _machine_text()
+        count = _registry_value(
+            r"SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management\PrefetchParameters", "BootId"
+        )
+        return f"{machine}/{count}" if machine and count else ""
+
+    def _machine_text() -> str:
+        return _registry_value(r"SOFTWARE\Microsoft\Cryptography", "MachineGuid")
+
+    def _registry_value(path: str, name: str) -> str:
+        try:
+            access = winreg.KEY_READ | winreg.KEY_WOW64_64KEY
+            with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, path, 0, access) as key:
+                return str(winreg.QueryValueEx(key, name)[0])
+        except OSError:
+            return ""
+
+else:
+
+    def _boot_text() -> str:
+        return _first_line(Path("/proc/sys/kernel/random/boot_id"))
+
+    def _machine_text() -> str:
+        return _first_line(Path("/etc/machine-id")) or _first_line(Path("/var/lib/dbus/machine-id"))
+
+    def _first_line(path: Path) -> str:
+        try:
+            return path.read_text(encoding="ascii").strip()
+        except OSError:
+            return ""
