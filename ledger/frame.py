@@ -1,0 +1,85 @@
+"""Frame: what a log stores at one position, the act, its signature and the entry, as three byte strings.
+
+Source: docs/protocol.md, "Frame".
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ledger.act import Act, act_id, decode_act
+from ledger.codec import pack_header, unpack_header
+from ledger.entry import Entry, decode_entry, sig_hash
+from ledger.errors import DataError, EncodingError
+from ledger.limits import ACT_BYTES_MAX, ENTRY_BYTES_MAX, FRAME_BYTES_MAX, SIGNATURE_BYTES_MAX
+
+
+class FrameParts(NamedTuple):
+    """The three byte strings of a frame; the act may be anything that its log covered."""
+
+    act_raw: bytes
+    sig: bytes
+    entry_raw: bytes
+
+
+class Frame(NamedTuple):
+    """A frame whose act and entry are well-formed and belong together."""
+
+    act: Act
+    entry: Entry
+    entry_raw: bytes
+    raw: bytes
+
+
+def encode_frame(act_raw: bytes, sig: bytes, entry_raw: bytes) -> bytes:
+    """Return the canonical bytes of a frame."""
+    return pack_header((act_raw, sig, entry_raw))
+
+
+def split_frame(raw: bytes) -> FrameParts:
+    """Return the three byte strings of a frame without looking into them.
+
+    Raises:
+        EncodingError: ``encoding.*`` for bytes that are not canonical or too long; ``frame.field`` for
+            anything but three byte strings within their limits.
+    """
+    fields = unpack_header(raw, limit=FRAME_BYTES_MAX)
+    if len(fields) != 3:
+        raise EncodingError("frame.field", field="count")
+    act_raw, sig, entry_raw = fields
+    if type(act_raw) is not bytes or not 1 <= len(act_raw) <= ACT_BYTES_MAX:
+        raise EncodingError("frame.field", field="act")
+    if type(sig) is not bytes or not 1 <= len(sig) <= SIGNATURE_BYTES_MAX:
+        raise EncodingError("frame.field", field="signature")
+    if type(entry_raw) is not bytes or not 1 <= len(entry_raw) <= ENTRY_BYTES_MAX:
+        raise EncodingError("frame.field", field="entry")
+    return FrameParts(act_raw, sig, entry_raw)
+
+
+def decode_frame(raw: bytes) -> Frame:
+    """Return a frame with act and entry decoded; the signature itself is not checked here.
+
+    Raises:
+        EncodingError: ``encoding.*``, ``frame.field``, ``act.*`` or ``entry.*`` for bytes that are not
+            well-formed.
+        DataError: ``frame.act`` or ``frame.signature`` when the entry pins another act or signature.
+
+    Source: docs/protocol.md, "Frame".
+    """
+    act_raw, sig, entry_raw = split_frame(raw)
+    entry = decode_entry(entry_raw)
+    act = Act(decode_act(act_raw), act_raw, sig, act_id(act_raw))
+    check_pins(entry, act_raw, sig)
+    return Frame(act, entry, entry_raw, raw)
+
+
+def check_pins(entry: Entry, act_raw: bytes, sig: bytes) -> None:
+    """Check that an entry pins these bytes of an act and of its signature.
+
+    Raises:
+        DataError: ``frame.act`` or ``frame.signature`` when it pins others.
+    """
+    if entry.act_id != act_id(act_raw):
+        raise DataError("frame.act", log=entry.log_id, seq=entry.seq)
+    if entry.sig_hash != sig_hash(sig):
+        raise DataError("frame.signature", log=entry.log_id, seq=entry.seq)

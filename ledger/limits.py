@@ -1,0 +1,64 @@
+"""A limit on everything that comes from elsewhere.
+
+Source: docs/protocol.md, "Limits". A value here is part of the format: raising one is a new version.
+"""
+
+from __future__ import annotations
+
+INT_MAX = 2**63 - 1
+"""Largest integer in headers and bodies; what every database column can hold."""
+INT_MIN = -(2**63)
+"""Smallest integer in bodies; headers hold no negative integers."""
+
+ACT_BYTES_MAX = 4 * 1024
+ENTRY_BYTES_MAX = 512
+SIGNATURE_BYTES_MAX = 128
+FRAME_BYTES_MAX = 16 * 1024
+GENESIS_BYTES_MAX = 1024
+HEADER_ITEMS_MAX = 4096
+"""Elements of one array in a header, a package or a bundle."""
+
+FACTS_BYTES_MAX = 64 * 1024
+PUBLISHED_FACTS_BYTES_MAX = 4 * 1024 * 1024
+"""Facts of actions whose name begins with ``publish_``."""
+PERSONAL_BYTES_MAX = 64 * 1024
+BODY_DEPTH_MAX = 8
+"""Nested maps and arrays; the body itself is depth 1."""
+BODY_ITEMS_MAX = 4096
+"""Elements of one map or array in a body of ordinary size."""
+PUBLISHED_ITEMS_MAX = 65_536
+"""Elements of one map or array in a published body."""
+SALT_BYTES = 16
+
+PARENTS_MAX = 8
+ATTACHMENTS_MAX = 32
+ATTACHMENT_BYTES_MAX = 2**30
+ACTION_CHARS_MAX = 48
+
+NOTE_BYTES_MAX = 64 * 1024
+NOTE_SIGNATURES_MAX = 16
+PROOF_HASHES_MAX = 63
+TREE_SIZE_MAX = INT_MAX
+
+PACKAGE_ENTRIES_MAX = 256
+PACKAGE_BYTES_MAX = 32 * 1024 * 1024
+BUNDLE_HEADER_BYTES_MAX = 4 * 1024
+BUNDLE_PART_BYTES_MAX = 1024 * 1024 * 1024
+"""One part of a bundle; far below the 4 GB that an old USB file system takes."""
+BUNDLE_PARTS_MAX = 999
+BUNDLE_PACKAGES_MAX = 4096
+"""Packages in one part of a bundle."""
+INVITE_BYTES_MAX = 16 * 1024
+ENVELOPE_BYTES_MAX = 4 * 1024
+
+PUBLISH_PREFIX = "publish_"
+
+
+def facts_bytes_max(action: str) -> int:
+    """Return the largest size of the facts of an action, in bytes."""
+    return PUBLISHED_FACTS_BYTES_MAX if action.startswith(PUBLISH_PREFIX) else FACTS_BYTES_MAX
+
+
+def body_items_max(limit_bytes: int) -> int:
+    """Return how many elements one map or array may have in a body of at most ``limit_bytes``."""
+    return PUBLISHED_ITEMS_MAX if limit_bytes > FACTS_BYTES_MAX else BODY_ITEMS_MAX
