@@ -62,7 +62,7 @@ def fsync_dir(folder: Path) -> None:
     """
     if sys.platform == "win32":
         return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
     finally:
@@ -109,9 +109,8 @@ class FileLock:
         Raises:
             StoreError: ``store.locked`` with the holder's pid; ``store.read_only``, ``store.io``.
         """
-        flags = os.O_RDWR | os.O_CREAT
         try:
-            descriptor = os.open(self.path, flags if sys.platform == "win32" else flags | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise os_failure(error, self.path) from error
         try:

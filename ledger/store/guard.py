@@ -1,0 +1,101 @@
+"""What every backend checks in the same words: one writer, no forks, no gaps."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+
+from ledger.errors import ForkError, GapError, StoreError
+from ledger.store.contract import NewRecord
+
+
+class WriterGuard:
+    """Lets one thread write at a time and refuses a second transaction within the first."""
+
+    __slots__ = ("_lock", "_owner")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._owner = 0
+
+    def enter(self) -> None:
+        """Wait for the other writers of this process.
+
+        Raises:
+            StoreError: ``store.nested``, this thread is writing already and would wait for itself for ever.
+        """
+        me = threading.get_ident()
+        if self._owner == me:
+            raise StoreError("store.nested")
+        self._lock.acquire()
+        self._owner = me
+
+    def leave(self) -> None:
+        """Let the next writer in."""
+        self._owner = 0
+        self._lock.release()
+
+
+def check_range(log: str, first_seq: int, records: Sequence[tuple[str, bytes]]) -> None:
+    """Refuse what no backend could store.
+
+    Raises:
+        GapError: ``store.gap``, positions count from 1.
+        StoreError: ``store.value``, an empty name, topic or frame.
+    """
+    if first_seq < 1:
+        raise GapError("store.gap", log=log, seq=first_seq, expected=1)
+    if not log or not all(topic and frame for topic, frame in records):
+        raise StoreError("store.value", table="stored_events", detail="empty log, topic or frame")
+
+
+def pick_new(
+    log: str, first_seq: int, records: Sequence[tuple[str, bytes]], *, held: Mapping[int, bytes]
+) -> tuple[Sequence[tuple[str, bytes]], int]:
+    """Return the records that are not held yet, and the position of the first of them.
+
+    Args:
+        log: name of the log.
+        first_seq: position of the first record.
+        records: pairs of topic and frame.
+        held: the frames held from ``first_seq - 1`` to the position of the last record.
+
+    Raises:
+        ForkError: ``store.fork``, a held frame has other bytes.
+        GapError: ``store.gap``, the position before the first is empty.
+    """
+    if first_seq > 1 and first_seq - 1 not in held and records:
+        raise GapError("store.gap", log=log, seq=first_seq, expected=first_seq - 1)
+    known = 0
+    for _, frame in records:
+        there = held.get(first_seq + known)
+        if there is None:
+            break
+        if there != frame:
+            raise ForkError("store.fork", log=log, seq=first_seq + known)
+        known += 1
+    return records[known:], first_seq + known
+
+
+def new_records(
+    log: str, first_seq: int, records: Sequence[tuple[str, bytes]], positions: Sequence[int]
+) -> tuple[NewRecord, ...]:
+    """Return the records as stored.
+
+    Raises:
+        ValueError: the number of positions differs.
+    """
+    return tuple(
+        NewRecord(position=position, log=log, seq=first_seq + index, topic=topic, frame=frame)
+        for index, ((topic, frame), position) in enumerate(zip(records, positions, strict=True))
+    )
+
+
+def check_position(name: str, position: int, known: int) -> None:
+    """Refuse a tracking position that is not ahead of the known one.
+
+    Raises:
+        StoreError: ``store.tracking``, another run has taken these records.
+    """
+    if position <= known:
+        raise StoreError("store.tracking", projection=name, position=position, known=known)
