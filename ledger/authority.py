@@ -116,7 +116,7 @@ class ActHeaderLike(Protocol):
     """The fields of an act's header that authority depends on."""
 
     @property
-    def actor_key_id(self) -> KeyId:
+    def actor(self) -> KeyId:
         """Key that signed."""
 
     @property
@@ -163,7 +163,9 @@ def check_act_authority(registry: RegistryView, header: ActHeaderLike) -> Author
     of a case is for the case type to say. Acts of the registry log itself need a root or registrar key
     only; ``Registry.apply`` judges the rest, because those acts create stations and roles.
     """
-    held = _live_key(registry, header.actor_key_id, header.registry_size)
+    if header.action == "open_log" and header.registry_size == 0:
+        return _founder(registry, header.actor)
+    held = _live_key(registry, header.actor, header.registry_size)
     if isinstance(held, Refusal):
         return held
     if header.action in REGISTRY_ACTIONS or (header.action == "countersign" and held.kind == "root"):
@@ -172,7 +174,9 @@ def check_act_authority(registry: RegistryView, header: ActHeaderLike) -> Author
         return Refusal(code="authority.not_registrar", params={"action": header.action})
     if header.action == "open_log" and held.kind == "root":
         return held
-    refusal = _station_refusal(registry, header.station, header.registry_size) or _signer_refusal(held, header)
+    refusal = _station_refusal(registry, header.station, header.registry_size) or _signer_refusal(
+        held, header
+    )
     return refusal or held
 
 
@@ -198,7 +202,9 @@ def check_log_opening(
     if isinstance(held, Refusal):
         return held
     if kind == "registry":
-        return held if held.kind == "root" else Refusal(code="authority.not_root", params={"action": "open_log"})
+        return (
+            held if held.kind == "root" else Refusal(code="authority.not_root", params={"action": "open_log"})
+        )
     refusal = _station_refusal(registry, station, registry_size)
     if refusal is not None:
         return refusal
