@@ -165,7 +165,7 @@ def _wrong_field(header: ActHeader) -> str:
         return "personal_hash"
     if type(personal_len) is not int or not _personal_len_fits(personal_hash, personal_len):
         return "personal_len"
-    if type(attachments) is not tuple or attachments and _wrong_attachments(attachments):
+    if type(attachments) is not tuple or _wrong_attachments(attachments):
         return "attachments"
     return ""
 
