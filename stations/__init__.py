@@ -1,0 +1,1 @@
+"""The faces of the product: command line, configuration, wiring, the station's server."""

@@ -1,0 +1,1 @@
+"""The command ``banjian``: one small module for each group of commands."""

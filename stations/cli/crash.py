@@ -1,0 +1,58 @@
+"""A fault of the program leaves a file for the technician and one sentence for the clerk."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from stations.cli.call import App
+
+LOG_FOLDER = "log"
+
+
+def write_crash(error: BaseException, args: Sequence[str], app: App) -> Path:
+    """Write where the program failed and return the file.
+
+    Holds places in the program and kinds of errors, no messages and no arguments: those could name people.
+    """
+    lines = [
+        f"command: {' '.join(word for word in args[:2] if word.replace('-', '').isalpha())}",
+        f"python: {platform.python_version()} {sys.platform}",
+    ]
+    cause: BaseException | None = error
+    while cause is not None:
+        lines += [
+            f"{type(cause).__module__}.{type(cause).__name__}",
+            *traceback.format_tb(cause.__traceback__),
+        ]
+        cause = cause.__cause__ or cause.__context__
+    moment = datetime.fromtimestamp(app.clock.now_ms() / 1000, UTC).strftime("%Y%m%dT%H%M%S")
+    return _write(f"error-{moment}.txt", "\n".join(lines) + "\n", _folders(args, app))
+
+
+def _folders(args: Sequence[str], app: App) -> list[Path]:
+    named = app.env.get("BANJIAN_DIR", "")
+    for index, word in enumerate(args):
+        if word == "--dir" and index + 1 < len(args):
+            named = args[index + 1]
+        elif word.startswith("--dir="):
+            named = word.partition("=")[2]
+    temporary = Path(tempfile.gettempdir())
+    return [Path(named) / LOG_FOLDER, temporary] if named and Path(named).is_dir() else [temporary]
+
+
+def _write(name: str, text: str, folders: Sequence[Path]) -> Path:
+    for folder in folders:
+        path = folder / name
+        try:
+            folder.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        except OSError:
+            continue
+        return path
+    return Path(name)

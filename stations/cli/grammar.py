@@ -1,0 +1,244 @@
+"""How commands are declared: a path, a function, its parameters; all words come from the text files.
+
+Click parses; help, usage and errors are written here, because Click's own are English and measure text in
+characters where Chinese needs columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from stations.cli.call import App, Call
+from stations.cli.tables import cell_width, pad, wrap_cells
+from stations.cli.types import OneOf, TextType
+from stations.texts import Say
+
+Run = Callable[..., int]
+"""A command's work: takes the call and its parameters, returns the exit code."""
+_HELP_COLUMNS = 100
+_COMMON = ("json", "dir", "lang", "as", "key", "station")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Param:
+    """One parameter of a command; its help has the key ``opt.<command>.<name>`` or ``opt.<name>``.
+
+    Attributes:
+        name: ``DATE`` (capitals) for an argument, ``unit`` for an option ``--unit``.
+        type: how the word becomes a value.
+        flag: an option without value.
+        many: may be given several times.
+        help: words instead of those of the key.
+    """
+
+    name: str
+    type: click.ParamType[object] | None = None
+    required: bool = False
+    flag: bool = False
+    many: bool = False
+    help: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
+    """One command: path, work, parameters.
+
+    Attributes:
+        path: ``("calendar", "due")``.
+        signs: whether it signs, and so takes ``--key``, ``--as`` and ``--station``.
+        reports: whether it answers programs, and so takes ``--json``.
+        needs_home: whether it works on an installation, and so takes ``--dir``.
+        help: words instead of those of ``cmd.<path>``.
+        group: heading under which the top-level help lists it.
+    """
+
+    path: tuple[str, ...]
+    run: Run
+    params: Sequence[Param] = ()
+    signs: bool = False
+    reports: bool = True
+    needs_home: bool = True
+    help: str = ""
+    group: str = "other"
+
+
+class LocalCommand(click.Command):
+    """A command whose help is written in the reader's language."""
+
+    say: Say
+    section: str = "other"
+
+    def get_help(self, ctx: click.Context) -> str:
+        """Return the help page."""
+        return help_page(self, ctx, self.say)
+
+
+class LocalGroup(click.Group):
+    """A group of commands whose help is written in the reader's language."""
+
+    say: Say
+    section: str = "setup"
+
+    def get_help(self, ctx: click.Context) -> str:
+        """Return the help page."""
+        return help_page(self, ctx, self.say)
+
+
+def build_command(spec: Spec, say: Say) -> LocalCommand:
+    """Return the command of a declaration."""
+    params = [_parameter(param, spec, say) for param in spec.params]
+    params += [_parameter(param, spec, say) for param in _common_params(spec)]
+
+    def callback(**values: object) -> int:
+        context = click.get_current_context()
+        return _run(spec, say, context.find_object(App), values)
+
+    command = LocalCommand(
+        name=spec.path[-1],
+        callback=callback,
+        params=params,
+        help=spec.help or say(f"cmd.{'.'.join(spec.path)}"),
+        add_help_option=False,
+    )
+    command.params.append(help_option(say))
+    command.say = say
+    command.section = spec.group
+    return command
+
+
+def help_option(say: Say) -> click.Option:
+    """Return the option that prints the help page."""
+
+    def show(context: click.Context, param: click.Parameter, value: bool) -> None:
+        if value and not context.resilient_parsing:
+            click.echo(
+                context.get_help(), file=context.find_object(App).out if context.find_object(App) else None
+            )
+            context.exit()
+
+    return click.Option(
+        ["-h", "--help"], is_flag=True, is_eager=True, expose_value=False, callback=show, help=say("opt.help")
+    )
+
+
+def _common_params(spec: Spec) -> list[Param]:
+    params: list[Param] = []
+    if spec.signs:
+        params += [Param(name="as"), Param(name="key"), Param(name="station")]
+    if spec.needs_home:
+        params.append(Param(name="dir"))
+    if spec.reports:
+        params.append(Param(name="json", flag=True))
+    return [*params, Param(name="lang", type=OneOf(("zh", "en")))]
+
+
+def _parameter(param: Param, spec: Spec, say: Say) -> click.Parameter:
+    kind = param.type or TextType()
+    if param.name.isupper():
+        argument = click.Argument(
+            [param.name.lower()], type=kind, required=param.required, nargs=-1 if param.many else 1
+        )
+        argument.metavar = param.name if param.required else f"[{param.name}]"
+        if param.many:
+            argument.metavar += "…"
+        return argument
+    words = param.help or _option_words(param.name, spec, say)
+    python_name = f"common_{param.name}" if param.name in _COMMON else param.name.replace("-", "_")
+    declarations = [f"--{param.name}", python_name]
+    if param.flag:
+        return click.Option(declarations, is_flag=True, help=words)
+    option = click.Option(declarations, type=kind, required=param.required, multiple=param.many, help=words)
+    option.metavar = kind.name
+    return option
+
+
+def _option_words(name: str, spec: Spec, say: Say) -> str:
+    own = f"opt.{'.'.join(spec.path)}.{name}"
+    return say(own) if say.has(own) else say(f"opt.{name}")
+
+
+def _run(spec: Spec, say: Say, app: App | None, values: dict[str, object]) -> int:
+    if app is None:
+        raise RuntimeError("the command was started without its surroundings")
+    own = {name: value for name, value in values.items() if not name.startswith("common_")}
+    given = {name[7:]: value for name, value in values.items() if name.startswith("common_")}
+    call = Call(
+        app=app,
+        say=say,
+        command=" ".join(spec.path),
+        json=bool(given.get("json")),
+        directory=_path(given.get("dir") or app.env.get("BANJIAN_DIR")),
+        station=str(given.get("station") or ""),
+        key=_path(given.get("key") or app.env.get("BANJIAN_KEY")),
+        staff_no=str(given.get("as") or ""),
+    )
+    return spec.run(call, **own)
+
+
+def _path(value: object) -> Path | None:
+    return Path(str(value)) if value else None
+
+
+def help_page(command: click.Command, ctx: click.Context, say: Say) -> str:
+    """Return the help page of a command or group: usage, what it does, parameters, commands."""
+    usage = " ".join((ctx.command_path, *command.collect_usage_pieces(ctx)))
+    usage = usage.replace("[OPTIONS]", say("help.options_piece")).replace(
+        "COMMAND [ARGS]...", say("help.command_piece")
+    )
+    lines = [f"{say('help.usage')} {usage}", ""]
+    for paragraph in (command.help or "").splitlines():
+        lines += [f"  {line}" for line in wrap_cells(paragraph, _HELP_COLUMNS - 2)]
+    rows = [_option_row(param) for param in command.params if isinstance(param, click.Option)]
+    lines += _two_columns(say("help.options"), rows)
+    if isinstance(command, click.Group):
+        lines += _command_lists(command, ctx, say)
+    return "\n".join(lines)
+
+
+def _option_row(param: click.Option) -> tuple[str, str]:
+    names = ", ".join(param.opts)
+    shown = names if param.is_flag else f"{names} {param.metavar or 'TEXT'}"
+    words = param.help or ""
+    return shown, f"* {words}" if param.required else words
+
+
+def _command_lists(command: click.Group, ctx: click.Context, say: Say) -> list[str]:
+    sections: dict[str, list[tuple[str, str]]] = {}
+    for name in command.list_commands(ctx):
+        inner = command.get_command(ctx, name)
+        if inner is not None and not inner.hidden:
+            section = inner.section if isinstance(inner, LocalCommand | LocalGroup) else "other"
+            sections.setdefault(section, []).append((name, (inner.help or "").partition("\n")[0]))
+    if ctx.parent is not None or len(sections) == 1:
+        return _two_columns(say("help.commands"), [row for rows in sections.values() for row in rows])
+    lines: list[str] = []
+    for section in sorted(sections, key=_section_rank):
+        lines += _two_columns(say(f"help.section.{section}"), sections[section])
+    return lines
+
+
+_SECTIONS = ("counter", "case", "look", "setup", "keep", "other")
+
+
+def _section_rank(section: str) -> int:
+    return _SECTIONS.index(section) if section in _SECTIONS else len(_SECTIONS)
+
+
+def _two_columns(heading: str, rows: Sequence[tuple[str, str]]) -> list[str]:
+    if not rows:
+        return []
+    left = min(max(cell_width(name) for name, _ in rows), 34)
+    lines = ["", heading]
+    for name, words in rows:
+        wrapped = wrap_cells(words, _HELP_COLUMNS - left - 4)
+        if cell_width(name) > left:
+            lines.append(f"  {name}")
+            lines += [f"  {' ' * left}  {line}" for line in wrapped]
+            continue
+        lines.append(f"  {pad(name, left)}  {wrapped[0]}".rstrip())
+        lines += [f"  {' ' * left}  {line}" for line in wrapped[1:]]
+    return lines

@@ -1,0 +1,108 @@
+"""The command ``banjian``: parse, run, and say what went wrong without a traceback.
+
+Exit codes: 0 done; 1 refused, or something was found; 2 could not run (usage, configuration, disk, a fault of
+the program).
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from ledger.errors import BanjianError, ConfigError, StoreError
+from ledger.facade.clock import SystemClock
+from stations.cli.call import App
+from stations.cli.crash import write_crash
+from stations.cli.language import choose_language
+from stations.cli.secret import ask_secret
+from stations.cli.tree import build_tree
+from stations.cli.types import option_name
+from stations.texts import Say
+
+OK, REFUSED, COULD_NOT_RUN = 0, 1, 2
+
+
+def main(argv: Sequence[str] | None = None, *, app: App | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Args:
+        argv: words after the program's name; None takes those of the process.
+        app: surroundings other than the machine's own, for the demonstration and for tests.
+    """
+    args = list(sys.argv[1:] if argv is None else argv)
+    app = app or machine()
+    say = Say(language=choose_language(args, app.env))
+    try:
+        return _run(args, app, say)
+    except BrokenPipeError:
+        # The reader of a pipe went away; without this Python complains once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except Exception as error:  # the outermost loop: nothing below it may hide a fault
+        if app.env.get("BANJIAN_DEBUG") == "1":
+            raise
+        _print_message(app, say, "internal", {"file": str(write_crash(error, args, app))})
+        return COULD_NOT_RUN
+
+
+def machine() -> App:
+    """Return the machine's own surroundings."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(encoding="utf-8", errors="backslashreplace")
+    return App(
+        clock=SystemClock(),
+        randomness=os.urandom,
+        out=sys.stdout,
+        err=sys.stderr,
+        env=os.environ,
+        ask_secret=ask_secret,
+    )
+
+
+def _run(args: list[str], app: App, say: Say) -> int:
+    tree = build_tree(say, args, app)
+    try:
+        result = tree.main(args=args, prog_name="banjian", standalone_mode=False, obj=app)
+        return result if isinstance(result, int) else OK
+    except click.UsageError as error:
+        code, params = _usage_message(error)
+        _print_message(app, say, code, params)
+        return COULD_NOT_RUN
+    except (click.Abort, KeyboardInterrupt):
+        _print_message(app, say, "cli.aborted", {})
+        return COULD_NOT_RUN
+    except BanjianError as error:
+        _print_message(app, say, error.code, error.params)
+        return COULD_NOT_RUN if isinstance(error, StoreError | ConfigError) else REFUSED
+
+
+def _print_message(app: App, say: Say, code: str, params: object) -> None:
+    message = say.message(code, params if isinstance(params, dict) else {})
+    print(f"{say('error.word')}{message.what}", file=app.err)
+    if message.next_step:
+        print(f"{say('error.next')}{message.next_step}", file=app.err)
+    print(f"[{code}]", file=app.err)
+
+
+def _usage_message(error: click.UsageError) -> tuple[str, dict[str, object]]:
+    command = error.ctx.command_path if error.ctx is not None else "banjian"
+    if isinstance(error, click.NoSuchOption):
+        near = difflib.get_close_matches(error.option_name, _options_of(error.ctx), n=3)
+        return "cli.option_unknown", {"option": error.option_name, "near": near or "—", "command": command}
+    if isinstance(error, click.MissingParameter):
+        return "cli.missing", {"option": option_name(error.param), "command": command}
+    return "cli.usage", {"detail": error.format_message(), "command": command}
+
+
+def _options_of(context: click.Context | None) -> list[str]:
+    if context is None:
+        return []
+    return [
+        name for param in context.command.params if isinstance(param, click.Option) for name in param.opts
+    ]

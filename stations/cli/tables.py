@@ -1,0 +1,114 @@
+"""Tables and lights: aligned with double-width characters, coloured on a terminal, plain text elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TextIO
+
+_WIDTH_UNBOUNDED = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Styled:
+    """A cell with a colour; the colour is never the only sign."""
+
+    text: str
+    style: str
+
+
+Cell = str | Styled
+
+_LIGHTS = {
+    "green": ("●", "green"),
+    "yellow": ("▲", "yellow"),
+    "red": ("■", "bold red"),
+    "paused": ("‖", "cyan"),
+    "done": ("✓", "dim"),
+}
+
+
+def light_cell(light: str, name: str) -> Styled:
+    """Return a light as shape, word and colour: who cannot see colours reads the same."""
+    shape, style = _LIGHTS.get(light, ("·", "dim"))
+    return Styled(text=f"{shape} {name}", style=style)
+
+
+def print_table(out: TextIO, headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
+    """Print rows under headings; columns are as wide as what stands in them."""
+    # rich takes 40 ms to import: only who prints a table pays for it.
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    terminal = out.isatty()
+    table = Table(box=None, pad_edge=False, header_style="bold" if terminal else "", padding=(0, 2, 0, 0))
+    for heading in headings:
+        table.add_column(Text(heading), overflow="fold")
+    for row in rows:
+        cells = [
+            Text(cell.text, style=cell.style if terminal else "") if isinstance(cell, Styled) else Text(cell)
+            for cell in row
+        ]
+        table.add_row(*cells)
+    if terminal:
+        Console(file=out, highlight=False).print(table)
+        return
+    console = Console(file=out, width=_WIDTH_UNBOUNDED, highlight=False, no_color=True, force_terminal=False)
+    with console.capture() as capture:
+        console.print(table)
+    for line in capture.get().splitlines():
+        print(line.rstrip(), file=out)
+
+
+def cell_width(text: str) -> int:
+    """Return how many columns a text takes on a screen or an 80 mm printer."""
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def pad(text: str, width: int) -> str:
+    """Return a text filled with spaces to so many columns."""
+    return text + " " * max(0, width - cell_width(text))
+
+
+def wrap_cells(text: str, width: int) -> list[str]:
+    """Return a text in lines of at most so many columns, broken at spaces or between Chinese characters."""
+    lines: list[str] = []
+    for paragraph in text.splitlines() or [""]:
+        line = ""
+        for word in _words(paragraph):
+            if line and cell_width(line + word.rstrip()) > width:
+                lines.append(line.rstrip())
+                line = word.lstrip()
+            else:
+                line += word
+        lines.append(line.rstrip())
+    return lines
+
+
+_NO_LINE_START = "，。；：、！？）》」』】％%,.;:!?)]}"
+
+
+def _words(text: str) -> list[str]:
+    """Split where a line may break; closing punctuation stays with what it closes."""
+    parts: list[str] = []
+    current = ""
+    for character in text:
+        wide = ord(character) > 0x2E7F
+        if wide and character not in _NO_LINE_START and current:
+            parts.append(current)
+            current = ""
+        elif (
+            current
+            and (current[-1] == " " or ord(current[-1]) > 0x2E7F)
+            and character != " "
+            and (character not in _NO_LINE_START)
+        ):
+            parts.append(current)
+            current = ""
+        current += character
+    if current:
+        parts.append(current)
+    return parts

@@ -1,0 +1,103 @@
+"""The one configuration file of an installation: ``banjian.toml`` becomes one frozen value.
+
+An unknown key is an error, because a misspelt key silently ignored is a setting that does not hold. Secrets are
+never written here, only where they lie.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from ledger import platform
+from ledger.errors import ConfigError
+
+CONFIG_NAME = "banjian.toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationConfig:
+    """Settings of one installation, documented in ``docs/config.md``.
+
+    Attributes:
+        station: station that commands act for when neither ``--station`` nor the key settles it.
+        backup_dir: folder for ``banjian backup`` when the command names none; "" for none.
+        backup_warn_days: days after which ``banjian doctor`` calls the last backup old.
+        disk_warn_mb: free disk below which ``banjian doctor`` warns, in MiB.
+        slip_width: columns of the printed receipt slip.
+    """
+
+    station: str = ""
+    backup_dir: str = ""
+    backup_warn_days: int = 7
+    disk_warn_mb: int = 512
+    slip_width: int = 48
+
+
+def load_config(folder: Path) -> StationConfig:
+    """Return the configuration of an installation; defaults where the file is missing.
+
+    Raises:
+        ConfigError: ``config.syntax``, ``config.unknown_key``, ``config.value``.
+    """
+    path = folder / CONFIG_NAME
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        return StationConfig()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError("config.unreadable", path=str(path)) from error
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError("config.syntax", path=str(path), detail=str(error)) from error
+    return parse_config(table, path)
+
+
+def parse_config(table: dict[str, object], path: Path) -> StationConfig:
+    """Return the configuration held by a decoded TOML table.
+
+    Raises:
+        ConfigError: ``config.unknown_key``, ``config.value``.
+    """
+    known = {field.name: field.default for field in fields(StationConfig)}
+    texts: dict[str, str] = {}
+    numbers: dict[str, int] = {}
+    for key, value in table.items():
+        if key not in known:
+            raise ConfigError("config.unknown_key", key=key, path=str(path))
+        default = known[key]
+        if isinstance(default, str) and isinstance(value, str):
+            texts[key] = value
+        elif (
+            isinstance(default, int) and isinstance(value, int) and not isinstance(value, bool) and value > 0
+        ):
+            numbers[key] = value
+        else:
+            raise ConfigError("config.value", key=key, value=str(value), path=str(path))
+    return _build(texts, numbers)
+
+
+def _build(texts: dict[str, str], numbers: dict[str, int]) -> StationConfig:
+    base = StationConfig()
+    return StationConfig(
+        station=texts.get("station", base.station),
+        backup_dir=texts.get("backup_dir", base.backup_dir),
+        backup_warn_days=numbers.get("backup_warn_days", base.backup_warn_days),
+        disk_warn_mb=numbers.get("disk_warn_mb", base.disk_warn_mb),
+        slip_width=numbers.get("slip_width", base.slip_width),
+    )
+
+
+def write_config(folder: Path, *, station: str) -> Path:
+    """Write the first configuration of a new installation and return its path; an existing file is kept."""
+    path = folder / CONFIG_NAME
+    if not path.exists():
+        text = (
+            "# 本机办件台账的设置，说明见 docs/config.md。\n"
+            "# Settings of this installation; see docs/config.md.\n"
+            f'station = "{station}"\n'
+        )
+        platform.write_durably(path, text.encode("utf-8"))
+    return path

@@ -1,0 +1,70 @@
+"""Words of the command line (helps, headings, hints) by key, in Chinese and English.
+
+Errors, actions, states and clocks have their texts in ``ledger.texts``; here lie the words that belong to no
+code. A missing key shows itself instead of hiding the line.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from ledger.texts import Language, Message, catalogue, render
+from ledger.types import Bilingual
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Say:
+    """Renders words in one language.
+
+    Args:
+        language: ``zh`` or ``en``.
+    """
+
+    language: Language
+
+    def __call__(self, key: str, /, **params: object) -> str:
+        """Return the words of a key with its placeholders filled."""
+        pattern = words(self.language).get(key)
+        if pattern is None:
+            return key
+        return pattern.format(**params) if params else pattern
+
+    def has(self, key: str) -> bool:
+        """Whether there are words for a key."""
+        return key in words(self.language)
+
+    def message(self, code: str, params: Mapping[str, object]) -> Message:
+        """Return what happened and the next step of a code."""
+        return render(code, params, language=self.language)
+
+    def name(self, code: str, fallback: str = "") -> str:
+        """Return the name of an action, state, light or clock; the fallback or the code when it has none."""
+        entry = catalogue(self.language).get(code)
+        if entry is not None:
+            return entry.get("what", code)
+        return fallback or code.rpartition(".")[2]
+
+    def pick(self, text: Bilingual) -> str:
+        """Return one of two texts."""
+        return text.zh if self.language == "zh" else text.en
+
+
+@cache
+def words(language: Language) -> Mapping[str, str]:
+    """Return all words of one language; nested tables become dotted keys."""
+    text = (resources.files(__package__) / f"{language}.toml").read_text(encoding="utf-8")
+    flat: dict[str, str] = {}
+    _flatten(tomllib.loads(text), "", flat)
+    return flat
+
+
+def _flatten(table: Mapping[str, object], prefix: str, into: dict[str, str]) -> None:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            _flatten(value, f"{prefix}{key}.", into)
+        else:
+            into[f"{prefix}{key}"] = str(value)
