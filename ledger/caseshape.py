@@ -1,0 +1,189 @@
+"""The values of a case: the acts that go into the fold and the state that comes out of it.
+
+Everything here is frozen. ``ledger.case`` hands these names on; other modules import them from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from ledger.catalogue import Rules
+from ledger.errors import Param
+from ledger.types import ActId, CaseId, Facts, KeyId, StationId
+
+__all__ = [
+    "Amendment",
+    "CaseAct",
+    "CaseFinding",
+    "CaseState",
+    "Conflict",
+    "Reason",
+    "Rules",
+    "Step",
+    "Token",
+    "local_day",
+]
+
+DAY_MS: Final = 86_400_000
+LOCAL_OFFSET_MS: Final = 8 * 3_600_000
+"""China Standard Time, fixed: the law's day begins at 16:00 UTC of the day before."""
+NO_PARAMS: Final[Mapping[str, Param]] = MappingProxyType({})
+
+
+def local_day(at_ms: int) -> int:
+    """Return the number of the local day (UTC+8) since 1970-01-01 for a time in milliseconds."""
+    return (at_ms + LOCAL_OFFSET_MS) // DAY_MS
+
+
+class Reason(NamedTuple):
+    """Why something has no effect or may not be done: a stable code and what its text needs."""
+
+    code: str
+    params: Mapping[str, Param] = NO_PARAMS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseAct:
+    """One act of one case, decoded and resolved: the input of the fold.
+
+    ``station_level`` and ``roles`` come from the registry at the size that the act names. ``blocked`` is the
+    code of what keeps the act from ever taking effect (signature, key, authority), "" when nothing does.
+    """
+
+    act_id: ActId
+    parents: tuple[ActId, ...]
+    action: str
+    station: StationId
+    station_level: str
+    actor: KeyId
+    staff_no: str
+    roles: frozenset[str]
+    occurred_at_ms: int
+    recorded_at_ms: int
+    catalogue_version: int
+    facts: Facts
+    blocked: str = ""
+
+
+class Step(NamedTuple):
+    """One act in the one order and what became of it.
+
+    ``reason`` is "" when the act took effect; ``effect_at_ms`` is then the act's own time, or that of the
+    countersignature in ``by_countersign``. ``events`` are derived events for clocks: ``organ_receipt``,
+    ``deciding_receipt``, ``full_supply``, ``deficit_cleared``, ``late_supply``.
+    """
+
+    act: CaseAct
+    effective: bool
+    reason: str
+    params: Mapping[str, Param]
+    effect_at_ms: int
+    by_countersign: ActId | None
+    status_after: str
+    conflict: bool
+    events: tuple[str, ...]
+
+    @property
+    def action(self) -> str:
+        """Code of the action."""
+        return self.act.action
+
+
+class Conflict(NamedTuple):
+    """Acts made without knowledge of each other that cannot both stand.
+
+    ``kept`` have their effect for the time being; ``contested`` are shown beside them without effect.
+    ``settled_by`` is the adjudication, empty while the conflict is open.
+    """
+
+    kept: tuple[ActId, ...]
+    contested: tuple[ActId, ...]
+    settled_by: bytes
+
+    @property
+    def is_open(self) -> bool:
+        """True until an adjudication names the acts."""
+        return not self.settled_by
+
+
+class CaseFinding(NamedTuple):
+    """Something irregular in the acts of a case, for people to look at; it never changes the state."""
+
+    code: str
+    acts: tuple[ActId, ...]
+    params: Mapping[str, Param] = NO_PARAMS
+
+
+class Amendment(NamedTuple):
+    """Fields of an earlier act, corrected by a later one; the original stays readable."""
+
+    act_id: ActId
+    target: ActId
+    changes: Facts
+
+
+class Token(NamedTuple):
+    """The hash of a rating token handed out at one visit, and the rating that used it (empty: none yet)."""
+
+    token_hash: bytes
+    visit: ActId
+    rating: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseState:
+    """What a set of acts says about one case. Equal sets give equal states, in whatever order they came.
+
+    ``steps`` holds every act in the one order; ``heads`` are the acts without successors, sorted: the parents
+    of the next act. ``pending`` are acts that wait for a second person.
+    """
+
+    case_id: CaseId
+    item_code: str
+    case_type: str
+    catalogue_version: int
+    steps: tuple[Step, ...] = ()
+    heads: tuple[ActId, ...] = ()
+    status: str = ""
+    number: str = ""
+    custodian: StationId = StationId("")
+    offered_to: StationId = StationId("")
+    capacity: str = ""
+    received_station: StationId = StationId("")
+    received_level: str = ""
+    opened_at_ms: int = 0
+    organ_received: bool = False
+    deciding_received: bool = False
+    proof_commitments: frozenset[str] = frozenset()
+    approval_commitment: bool = False
+    promise_untrue: bool = False
+    correction: frozenset[str] = frozenset()
+    correction_due: str = ""
+    correction_count: int = 0
+    deficit: frozenset[str] = frozenset()
+    deficit_due: str = ""
+    supplied: frozenset[str] = frozenset()
+    originals: frozenset[str] = frozenset()
+    suspended_for: str = ""
+    status_before: str = ""
+    result: str = ""
+    result_by_organ: bool = False
+    certificate_no: str = ""
+    at_village: bool = False
+    external_no: str = ""
+    voided: bool = False
+    tokens: tuple[Token, ...] = ()
+    amendments: tuple[Amendment, ...] = ()
+    pending: tuple[ActId, ...] = ()
+    done: frozenset[str] = frozenset()
+    conflicts: tuple[Conflict, ...] = ()
+    awaiting: tuple[ActId, ...] = ()
+    findings: tuple[CaseFinding, ...] = field(default=())
+
+    @property
+    def in_conflict(self) -> bool:
+        """True while a conflict waits for adjudication."""
+        return any(conflict.is_open for conflict in self.conflicts)

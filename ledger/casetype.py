@@ -1,0 +1,243 @@
+"""Case types as data: what may be done with a case, by whom, from which state, and which clocks run.
+
+This module reads the published form (``docs/casetypes.md``) into frozen values and checks the facts of an
+action against it. What guards and effects mean lies in ``ledger.guards`` and ``ledger.effects``; whether a
+case type makes sense as a whole is the linter's question (``ledger.lint``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from ledger.errors import DataError, InputError
+from ledger.factspec import FactSpec, first_problem, parse_fact_specs
+from ledger.types import Bilingual, Facts, Value
+
+SAME: Final = "="
+"""Target state of an action that leaves the state as it is."""
+ANY: Final = "*"
+"""Source state that stands for every state of an open case."""
+OPENING: Final = ""
+"""Source state of an action that opens a case."""
+
+ROLES: Final = ("window", "officer", "head", "supervisor", "issuer", "archivist", "registrar", "kiosk", "agent")
+LEVELS: Final = ("county", "township", "village", "kiosk", "agent")
+LEGAL_BASES: Final = ("许可", "确认", "给付", "公共服务", "内部", "其他")
+WHERES: Final = ("any", "receive_levels", "accept_levels", "decide_level")
+CUSTODIES: Final = ("own", "none", "offer", "take", "decline", "recall")
+UNITS: Final = ("working_days", "calendar_days")
+EXPIRIES: Final = ("deemed_accepted", "red", "finding", "lapse_allowed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionSpec:
+    """One action of a case type.
+
+    ``from_states`` holds state codes, ``ANY`` or ``OPENING``; ``to_state`` a state code or ``SAME``.
+    ``second`` is the role of the other person whose countersignature brings the effect, "" for none.
+    ``commutes`` means: no conflict with any concurrent action except those in ``conflicts_with``.
+    ``complete_to`` is the state after a supply that completes the correction list, "" for no change.
+    """
+
+    code: str
+    name: Bilingual
+    from_states: frozenset[str]
+    to_state: str
+    by: frozenset[str]
+    where: str
+    facts: Mapping[str, FactSpec]
+    once: bool
+    second: str
+    custody: str
+    commutes: bool
+    conflicts_with: frozenset[str]
+    irreversible: bool
+    guards: tuple[str, ...]
+    effects: tuple[str, ...]
+    prints: str
+    complete_to: str
+    opens: bool
+    any_state: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockSpec:
+    """One clock of a case type; names in ``start`` … ``extend`` are action codes or derived events.
+
+    ``amount`` counts units or names a field of the item; ``applies_to`` lists legal bases, None for all.
+    """
+
+    code: str
+    name: Bilingual
+    start: tuple[str, ...]
+    stop: tuple[str, ...]
+    restart: tuple[str, ...]
+    amount: int | str
+    unit: str
+    expiry: str
+    applies_to: frozenset[str] | None
+    pause: tuple[str, ...]
+    resume: tuple[str, ...]
+    extend: tuple[str, ...]
+    extend_amount: int
+    law: str
+    local_rule: str
+    yellow: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseType:
+    """A case type as published: states follow from its actions, clocks only name them."""
+
+    code: str
+    name: Bilingual
+    states: Mapping[str, Bilingual]
+    final_states: frozenset[str]
+    actions: Mapping[str, ActionSpec]
+    clocks: Mapping[str, ClockSpec]
+
+
+def parse_case_type(raw: Value) -> CaseType:
+    """Read one case type from its published form.
+
+    Raises:
+        DataError: ``catalogue.shape`` naming the place and the field that is not as documented.
+    """
+    data = _map(raw, where="case_type", field="case_type")
+    code = _text(data, "code", where="case_type")
+    common = _map(data.get("common_facts", {}), where=code, field="common_facts")
+    actions = {
+        name: _action(name, _map(spec, where=code, field=name), common, where=f"{code}.{name}")
+        for name, spec in _map(data.get("actions"), where=code, field="actions").items()
+    }
+    clocks = {
+        name: _clock(name, _map(spec, where=code, field=name), where=f"{code}.{name}")
+        for name, spec in _map(data.get("clocks"), where=code, field="clocks").items()
+    }
+    states = _map(data.get("states"), where=code, field="states")
+    return CaseType(
+        code=code,
+        name=bilingual(data.get("name"), where=code),
+        states=MappingProxyType({name: bilingual(text, where=f"{code}.{name}") for name, text in states.items()}),
+        final_states=frozenset(_texts(data, "final_states", where=code)),
+        actions=MappingProxyType(actions),
+        clocks=MappingProxyType(clocks),
+    )
+
+
+def validate_facts(action: ActionSpec, facts: Facts) -> None:
+    """Check the facts of one action before they are signed; a ``salt`` field is ignored.
+
+    Raises:
+        InputError: ``case.facts_missing``, ``case.facts_unknown`` or ``case.facts_value``, naming the field.
+    """
+    problem = first_problem(action.facts, {name: value for name, value in facts.items() if name != "salt"})
+    if problem is None:
+        return
+    code, field = problem
+    if code == "case.facts_missing":
+        raise InputError("case.facts_missing", action=action.code, field=field)
+    if code == "case.facts_unknown":
+        raise InputError("case.facts_unknown", action=action.code, field=field)
+    raise InputError("case.facts_value", action=action.code, field=field)
+
+
+def bilingual(raw: Value, *, where: str) -> Bilingual:
+    """Read a ``{"zh": …, "en": …}`` pair.
+
+    Raises:
+        DataError: ``catalogue.shape`` when a language is missing.
+    """
+    pair = _map(raw, where=where, field="name")
+    return Bilingual(zh=_text(pair, "zh", where=where), en=_text(pair, "en", where=where))
+
+
+def _action(code: str, raw: Mapping[str, Value], common: Mapping[str, Value], *, where: str) -> ActionSpec:
+    from_states = frozenset(_texts(raw, "from", where=where))
+    facts = {**_map(raw.get("facts", {}), where=where, field="facts")}
+    for name, spec in common.items():
+        facts.setdefault(name, spec)
+    second = raw.get("second")
+    return ActionSpec(
+        code=code,
+        name=bilingual(raw.get("name"), where=where),
+        from_states=from_states,
+        to_state=_text(raw, "to", where=where),
+        by=frozenset(_texts(raw, "by", where=where)),
+        where=_text(raw, "where", where=where, default="any"),
+        facts=parse_fact_specs(facts, where=where),
+        once=_flag(raw, "once", where=where),
+        second="" if second is None else _text(raw, "second", where=where),
+        custody=_text(raw, "custody", where=where, default="own"),
+        commutes=_flag(raw, "commutes", where=where),
+        conflicts_with=frozenset(_texts(raw, "conflicts_with", where=where)),
+        irreversible=_flag(raw, "irreversible", where=where),
+        guards=_texts(raw, "guards", where=where),
+        effects=_texts(raw, "effects", where=where),
+        prints=_text(raw, "prints", where=where, default=""),
+        complete_to=_text(raw, "complete_to", where=where, default=""),
+        opens=OPENING in from_states,
+        any_state=ANY in from_states,
+    )
+
+
+def _clock(code: str, raw: Mapping[str, Value], *, where: str) -> ClockSpec:
+    amount, yellow, applies = raw.get("amount"), raw.get("yellow"), raw.get("applies_to")
+    if isinstance(amount, bool) or not isinstance(amount, int | str):
+        raise DataError("catalogue.shape", where=where, field="amount")
+    if not isinstance(yellow, int | None):
+        raise DataError("catalogue.shape", where=where, field="yellow")
+    extend_amount = raw.get("extend_amount", 0)
+    if not isinstance(extend_amount, int):
+        raise DataError("catalogue.shape", where=where, field="extend_amount")
+    return ClockSpec(
+        code=code,
+        name=bilingual(raw.get("name"), where=where),
+        start=_texts(raw, "start", where=where),
+        stop=_texts(raw, "stop", where=where),
+        restart=_texts(raw, "restart", where=where),
+        amount=amount,
+        unit=_text(raw, "unit", where=where),
+        expiry=_text(raw, "expiry", where=where),
+        applies_to=None if applies is None else frozenset(_texts(raw, "applies_to", where=where)),
+        pause=_texts(raw, "pause", where=where),
+        resume=_texts(raw, "resume", where=where),
+        extend=_texts(raw, "extend", where=where),
+        extend_amount=extend_amount,
+        law=_text(raw, "law", where=where, default=""),
+        local_rule=_text(raw, "local_rule", where=where, default=""),
+        yellow=yellow,
+    )
+
+
+def _map(raw: Value, *, where: str, field: str) -> dict[str, Value]:
+    if not isinstance(raw, dict):
+        raise DataError("catalogue.shape", where=where, field=field)
+    return raw
+
+
+def _text(raw: Mapping[str, Value], name: str, *, where: str, default: str | None = None) -> str:
+    value = raw.get(name, default)
+    if not isinstance(value, str):
+        raise DataError("catalogue.shape", where=where, field=name)
+    return value
+
+
+def _texts(raw: Mapping[str, Value], name: str, *, where: str) -> tuple[str, ...]:
+    value = raw.get(name, [])
+    if not isinstance(value, list):
+        raise DataError("catalogue.shape", where=where, field=name)
+    texts = tuple(item for item in value if isinstance(item, str))
+    if len(texts) != len(value):
+        raise DataError("catalogue.shape", where=where, field=name)
+    return texts
+
+
+def _flag(raw: Mapping[str, Value], name: str, *, where: str) -> bool:
+    value = raw.get(name, False)
+    if not isinstance(value, bool):
+        raise DataError("catalogue.shape", where=where, field=name)
+    return value
