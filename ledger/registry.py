@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 from ledger.authority import Authority, Refusal, Retirement
 from ledger.errors import GapError
+from ledger.history import History
 from ledger.limits import PARENTS_MAX
 from ledger.registry_judge import judge, subject_thread
 from ledger.registry_state import KeyRecord, RegistryAct, RegistryState, SetKey
@@ -69,7 +70,7 @@ class Registry:
     def __init__(self, ledger_id: LedgerId) -> None:
         self._state = RegistryState(ledger_id=ledger_id)
         self._outcomes: list[RegistryOutcome] = []
-        self._positions: dict[ActId, int] = {}
+        self._positions: dict[ActId, History[int]] = {}
         self._names: dict[str, str] = {}
         self._authorities: dict[tuple[KeyId, int, int], Authority] = {}
 
@@ -87,7 +88,7 @@ class Registry:
         refusal = verdict if isinstance(verdict, Refusal) else None
         effect_position = 0
         state.size = act.position
-        state.seen.add(act.act_id)
+        self._note_position(act)
         if not isinstance(verdict, Refusal):
             effect_position = 0 if verdict.pending else act.position
             state.join_thread(act)
@@ -107,7 +108,6 @@ class Registry:
             refusal=refusal,
         )
         self._outcomes.append(outcome)
-        self._positions.setdefault(act.act_id, act.position)
         return outcome
 
     @property
@@ -218,9 +218,10 @@ class Registry:
 
     def outcome(self, act_id: ActId, *, size: int | None = None) -> RegistryOutcome | None:
         """Return what became of an act as of a size; None if the first entries do not hold it."""
-        position = self._positions.get(act_id)
+        history = self._positions.get(act_id)
         asked = self._state.size if size is None else size
-        if position is None or position > asked:
+        position = None if history is None else history.at(asked)
+        if position is None:
             return None
         known = self._outcomes[position - 1]
         return replace(known, effect_position=0) if known.effect_position > asked else known
@@ -250,9 +251,20 @@ class Registry:
         key_id = None if history is None else history.at(self._state.size if size is None else size)
         return None if key_id is None else self.authority(key_id, size=size)
 
+    def _note_position(self, act: RegistryAct) -> None:
+        """Remember where an act counts: its first position, but never that of a blocked twin.
+
+        An act id leaves the signature out, so a forged signature must not use up the id of a genuine act.
+        """
+        genuine = not act.blocked and act.act_id not in self._state.seen
+        if genuine:
+            self._state.seen.add(act.act_id)
+        if genuine or act.act_id not in self._positions:
+            self._positions.setdefault(act.act_id, History()).set(act.position, act.position)
+
     def _complete(self, act_id: ActId, position: int) -> None:
-        self._state.pending.pop(act_id)
-        index = self._positions[act_id] - 1
+        waiting = self._state.pending.pop(act_id)
+        index = waiting.position - 1
         self._outcomes[index] = replace(self._outcomes[index], effect_position=position)
 
     def _authority(self, record: KeyRecord, tree_version: int) -> Authority:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from ledger.authority import Refusal
-from ledger.registry_schema import SCHEMAS, Field
 from ledger.limits import INT_MAX
+from ledger.registry_schema import SCHEMAS, Field
 from ledger.station import is_scope, is_station_id
 from ledger.types import Value
 

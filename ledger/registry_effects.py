@@ -69,7 +69,7 @@ def _enrol_station(
     station = StationId(text_of(act.facts, "station"))
     upstream = StationId(text_of(act.facts, "upstream"))
     level = text_of(act.facts, "level")
-    if not (_covers(state, actor, station) or upstream and _covers_below(state, actor, upstream)):
+    if not (_covers(state, actor, station) or (upstream and _covers_below(state, actor, upstream))):
         return Refusal(code="registry.out_of_scope", params={"scope": station})
     if state.open_station(station) is not None:
         return Refusal(code="registry.station_enrolled", params={"station": station})

@@ -22,7 +22,10 @@ _X25519_WEAK = frozenset(
         _X25519_P - 1,
     )
 )
-"""u of the points of small order on Curve25519 and its twist (RFC 7748, section 6.1): no secret comes of them."""
+"""u of the points of small order on Curve25519 and its twist: no secret comes of them.
+
+Source: RFC 7748, section 6.1.
+"""
 
 
 def text_of(facts: Facts, name: str) -> str:

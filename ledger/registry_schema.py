@@ -17,7 +17,7 @@ from ledger.station import LEVELS
 from ledger.types import Bilingual
 
 GRANTABLE_ROLES = ("window", "officer", "head", "supervisor", "issuer", "archivist", "agent")
-"""Roles that a registrar may grant; ``registrar`` is the roots' to give, ``kiosk`` belongs to service keys."""
+"""Roles that a registrar may grant; ``registrar`` is for the roots to give, ``kiosk`` for service keys."""
 
 RETIREMENT_REASONS = ("retired", "compromised")
 ALGORITHMS = ("ed25519", "x25519")
@@ -93,7 +93,7 @@ _RETIREMENT = (
         size_max=LOG_SIZES_MAX,
         meaning=Bilingual(
             zh="县里当时已收到的各日志长度",
-            en="[log id, size] of each log where the key appeared, as the county held it; sorted, others are 0",
+            en="[log id, size] of each log where the key appeared, as the county held it; sorted, else 0",
         ),
     ),
 )
