@@ -1,0 +1,195 @@
+"""Sets up ``.venv`` in the checkout: an environment, the locked packages, the four packages as an editable install.
+
+A stamp in the environment holds the digests of the locks and of pyproject.toml, the interpreter and the checkout. It is
+written last and removed first: with the right stamp nothing is done and no network is touched; without a stamp (an
+interrupted set-up) the environment is built anew. Standard library alone; names no package index.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+VENV = CHECKOUT / ".venv"
+PYTHON = VENV / "bin" / "python"
+STAMP = VENV / "banjian-setup.json"
+LOCKS = {"run": CHECKOUT / "requirements.lock", "test": CHECKOUT / "requirements-test.lock"}
+# Settings of the caller that would send packages elsewhere than into the environment.
+FOREIGN = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT")
+
+
+class SetupError(Exception):
+    """Set-up cannot go on; the text is for the user."""
+
+
+def say(chinese: str, english: str) -> None:
+    """Tell the user, in both languages."""
+    print(f"{chinese} / {english}", file=sys.stderr, flush=True)
+
+
+def run(command: Sequence[str | Path], *, quiet: bool = False) -> bool:
+    """Run a command without the caller's foreign settings; return whether it went well."""
+    environment = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    environment["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
+    output = subprocess.DEVNULL if quiet else None
+    try:
+        return subprocess.run(command, env=environment, stdout=output, stderr=output).returncode == 0
+    except OSError:
+        return False
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file in hex."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def wanted() -> dict[str, str]:
+    """Return what the stamp has to say, besides the locks, for the environment to be of use."""
+    return {
+        "project": digest(CHECKOUT / "pyproject.toml"),
+        "interpreter": os.path.realpath(sys.executable),
+        "version": sys.version,
+        "checkout": str(CHECKOUT),
+    }
+
+
+def read_stamp() -> dict[str, str]:
+    """Return the stamp; empty when there is none or the environment does not run."""
+    try:
+        stamp = json.loads(STAMP.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return stamp if isinstance(stamp, dict) and run([PYTHON, "-c", ""], quiet=True) else {}
+
+
+def is_ready(stamp: dict[str, str], level: str) -> bool:
+    """Return whether the stamped environment already holds the level; the test lock holds the run lock's packages."""
+    same = all(stamp.get(name) == value for name, value in wanted().items())
+    return same and stamp.get(level) == digest(LOCKS[level])
+
+
+def has_pip(python: str | Path) -> bool:
+    """Return whether an interpreter has pip."""
+    return run([python, "-m", "pip", "--version"], quiet=True)
+
+
+def pip_command() -> list[str | Path]:
+    """Return a pip that installs into the environment: its own, or the machine's pointed at it (pip 22.3 or newer)."""
+    if has_pip(PYTHON):
+        return [PYTHON, "-m", "pip"]
+    borrowed: list[str | Path] = [sys.executable, "-m", "pip", "--python", PYTHON]
+    return borrowed if run([*borrowed, "--version"], quiet=True) else []
+
+
+def try_create() -> bool:
+    """Try the ways to an environment that need nothing installed; return whether one worked."""
+    ways: list[tuple[str, list[str | Path]]] = [
+        ("venv", [sys.executable, "-m", "venv", VENV]),
+        ("venv", [sys.executable, "-m", "venv", "--without-pip", VENV]),
+        ("virtualenv", [sys.executable, "-m", "virtualenv", "--python", sys.executable, VENV]),
+    ]
+    for module, command in ways:
+        shutil.rmtree(VENV, ignore_errors=True)
+        if importlib.util.find_spec(module) and run(command, quiet=True) and pip_command():
+            return True
+    command_line = shutil.which("virtualenv")
+    shutil.rmtree(VENV, ignore_errors=True)
+    return bool(
+        command_line and run([command_line, "--python", sys.executable, VENV], quiet=True) and pip_command()
+    )
+
+
+def create() -> None:
+    """Create the environment anew; as root on Debian and Ubuntu with what apt-get has.
+
+    Raises:
+        SetupError: when nothing works; the text holds the one line that mends it.
+    """
+    if try_create():
+        return
+    package = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
+    apt = shutil.which("apt-get")
+    if apt and os.geteuid() == 0:
+        say(f"缺少 venv 或 pip，正在安装 {package}。", f"venv or pip is missing: installing {package}.")
+        run([apt, "update", "-qq"])
+        os.environ["DEBIAN_FRONTEND"] = "noninteractive"
+        if run([apt, "install", "-y", "-qq", package]) and try_create():
+            return
+    raise SetupError(
+        f"这台机器的 Python（{sys.executable}）缺少 venv 和 pip。请运行下面一行，再重来一次。"
+        f" / This Python ({sys.executable}) lacks venv and pip. Run this line, then try again:\n"
+        f"    sudo apt-get install -y {package}"
+    )
+
+
+def install(level: str) -> None:
+    """Install the locked packages and the checkout.
+
+    Raises:
+        SetupError: when pip fails.
+    """
+    pip = pip_command()
+    if not pip:
+        raise SetupError("环境里没有 pip，请再运行一次。 / The environment has no pip: run this again.")
+    quiet = ["--quiet", "--no-input"]
+    say("正在安装依赖（需要网络）……", "Installing the locked packages (needs the network) ...")
+    if not run([*pip, "install", *quiet, "--require-hashes", "--requirement", LOCKS[level]]):
+        raise SetupError(
+            "安装依赖失败，原因见上。请检查网络和 pip 设置，再运行一次。"
+            " / Installing failed, see above. Check the network and pip's settings, then run this again."
+        )
+    if not run([*pip, "install", *quiet, "--no-deps", "--no-build-isolation", "--editable", CHECKOUT]):
+        raise SetupError("安装本项目失败，原因见上。 / Installing this checkout failed, see above.")
+
+
+def set_up(level: str) -> None:
+    """Bring the environment to a level, ``run`` or ``test``.
+
+    Raises:
+        SetupError: when it cannot be done here; nothing is stamped then.
+    """
+    stamp = read_stamp()
+    if is_ready(stamp, level):
+        return
+    same_place = all(stamp.get(name) == wanted()[name] for name in ("interpreter", "version", "checkout"))
+    if stamp and same_place:
+        STAMP.unlink()
+    else:
+        say("正在创建 .venv ……", "Creating .venv ...")
+        create()
+    install(level)
+    stamp = {**wanted(), "run": digest(LOCKS["run"])}
+    if level == "test":
+        stamp["test"] = digest(LOCKS["test"])
+    fresh = STAMP.with_suffix(".new")
+    fresh.write_text(json.dumps(stamp, indent=1), encoding="utf-8")
+    fresh.replace(STAMP)
+    say("环境已就绪。", "The environment is ready.")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Set up the level named by the one argument; return the exit status."""
+    if len(arguments) != 1 or arguments[0] not in LOCKS:
+        print("usage: .ci/setup run|test", file=sys.stderr)
+        return 2
+    with Path(__file__).open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two set-ups at once would build into one folder
+        try:
+            set_up(arguments[0])
+        except SetupError as error:
+            print(error, file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

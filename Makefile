@@ -1,0 +1,45 @@
+# Two commands for a fresh machine: `make demo` and `make test`. `make help` tells the rest.
+# PYTHON=/path/to/python3 chooses the interpreter; PYTEST_ARGS=... is handed to pytest.
+
+BIN := .venv/bin
+WORKERS ?= 2
+PYTEST_ARGS ?=
+SOURCES := ledger sync stations audit $(wildcard bench)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint format bench lock clean
+
+help:  ## tell what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup:  ## set up .venv with everything that checks and tests need
+	@.ci/setup test
+
+demo:  ## set up what banjian needs and run its demonstration
+	@.ci/setup run
+	@$(BIN)/banjian demo
+
+test: check  ## every check, then every test; skips are told with their reasons
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -q $(PYTEST_ARGS)
+
+check: setup lint  ## style, types, floors between the packages
+	$(BIN)/mypy $(SOURCES)
+	$(BIN)/lint-imports --no-logo
+
+lint: setup  ## style alone
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: setup  ## rewrite the sources in the project's style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup  ## the measurements
+	@for file in bench/bench_*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
+
+lock:  ## write the locks anew (needs uv and the network)
+	@.ci/lock.sh
+
+clean:  ## remove the environment and the caches
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	find ledger sync stations audit tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Carries records between ledgers: packages cut from a store, and packages taken into one."""
