@@ -2,8 +2,8 @@
 
 Layers, from wide to narrow: the week (Monday to Friday), the nation, the province, the city, the county; a
 narrower layer overrules a wider one on the days that it names. In each layer the newest version of a year
-replaces the older ones. A year without a national calendar is *provisional*: the week minus the fixed statutory
-days. Nothing is ever pinned to an old calendar; whoever asks again gets the answer of today's set.
+replaces the older ones. A year without a national calendar is *provisional*: the week minus the fixed
+statutory days. Nothing is ever pinned to an old calendar; whoever asks again gets the answer of today's set.
 
 The day of the event is not counted; the last day ends at 24:00; where a limit in calendar days ends on a rest
 day, it ends on the next working day.
@@ -193,7 +193,7 @@ class CalendarSet:
         return working[index]
 
     def count_working(self, after: date, upto: date) -> int:
-        """Return how many working days lie after one day up to and including another; 0 if upto is earlier."""
+        """Return how many working days lie after one day up to and including another; 0 if none."""
         if upto <= after:
             return 0
         first = self._year(after.year).working

@@ -35,7 +35,7 @@ class Calendar:
     """The working calendar of one region for one year.
 
     Args:
-        region: ``CN``, or a six-digit division code (``990000`` province, ``990100`` city, ``990121`` county).
+        region: ``CN``, or a six-digit code (``990000`` province, ``990100`` city, ``990121`` county).
         year: four digits; every date below lies in it.
         version: counted from 1; the newest of a region and year replaces the others whole.
         days_off: days not worked although the week or a wider region works them.

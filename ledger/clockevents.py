@@ -1,0 +1,70 @@
+"""From the steps of a case to the events that its clocks listen to.
+
+Besides each action's own name and the events that the fold derives (``organ_receipt``, ``deciding_receipt``,
+``full_supply``, ``deficit_cleared``, ``late_supply``) there are:
+
+``forwarding_receipt``    received at a station that neither accepts nor decides and so must forward
+``effective_acceptance``  any kind of acceptance; deemed acceptance is added by ``ledger.clocks``
+``second_correction``     a further correction list, which no clock listens to
+``case_ended``            withdrawn, lapsed, refused acceptance, advised and returned, or revoked
+
+Only acts with effect count, from the moment of their effect and in the order of their effects.
+
+Source: 行政许可法 Art. 32(4): everything is told at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ledger.calendar import local_date
+from ledger.caseshape import CaseAct, Step
+from ledger.catalogue import Item
+from ledger.clockrun import ClockEvent
+from ledger.types import ActId
+
+ACCEPTING = frozenset({"accept", "accept_with_deficit", "accept_on_commitment"})
+ENDING = frozenset({"withdraw", "lapse", "refuse_acceptance", "advise_and_return", "revoke"})
+
+
+def clock_events(steps: Sequence[Step], item: Item) -> tuple[ClockEvent, ...]:
+    """Return the events of a case in the order in which they took effect.
+
+    Args:
+        steps: every act of the case in the one order.
+        item: the item of the case.
+    """
+    waiting: dict[ActId, list[Step]] = {}
+    for step in steps:
+        if step.effective and step.by_countersign is not None:
+            waiting.setdefault(step.by_countersign, []).append(step)
+    events: list[ClockEvent] = []
+    corrected = False
+    for step in steps:
+        released = waiting.pop(step.act.act_id, ()) if waiting else ()
+        direct = (step,) if step.effective and step.by_countersign is None else ()
+        for counted in (*direct, *released):
+            names = _names(counted, item, corrected=corrected)
+            corrected = corrected or counted.act.action == "request_correction"
+            act = counted.act
+            events.append(ClockEvent(names, local_date(counted.effect_at_ms), act.act_id, act.facts))
+    return tuple(events)
+
+
+def _names(step: Step, item: Item, *, corrected: bool) -> frozenset[str]:
+    action = step.act.action
+    if action == "request_correction" and corrected:
+        return frozenset({"second_correction"})
+    names = {action, *step.events}
+    if action in ACCEPTING:
+        names.add("effective_acceptance")
+    elif action in ENDING:
+        names.add("case_ended")
+    elif action == "receive" and _must_forward(step.act, item):
+        names.add("forwarding_receipt")
+    return frozenset(names)
+
+
+def _must_forward(act: CaseAct, item: Item) -> bool:
+    level = act.station_level
+    return level != item.decide_level and level not in item.accept_levels

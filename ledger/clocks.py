@@ -1,0 +1,301 @@
+"""The clocks of a case: what each says now, and why.
+
+A pure function of the case, the rules, the newest calendars and the time: no clock is stored, so a calendar
+that arrives or changes moves every limit without any act. The state of a case never depends on a clock.
+
+Deemed acceptance (permits, or where a local rule is cited): when the acceptance clock runs out with nothing
+said, the application counts as accepted as of the day of receipt; the clocks that start with acceptance then
+run from that day, and a late acceptance does not change it.
+
+Source: 行政许可法 Art. 32, 42, 44, 45, 82.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from ledger.calendar import CalendarSet, Unit, local_date
+from ledger.caseshape import CaseState
+from ledger.casetype import ClockSpec
+from ledger.catalogue import Rules
+from ledger.clockevents import clock_events
+from ledger.clocklines import Line, calendar_lines, explain_run, told_overrun
+from ledger.clockrun import (
+    SAID_BY_ACT,
+    ClockEvent,
+    Limit,
+    Run,
+    count_days,
+    counted_days,
+    is_amount,
+    run_clock,
+)
+from ledger.item import Item
+from ledger.lights import Light, light_of, next_change
+
+OVERDUE_FLAGS: Mapping[str, str] = {
+    "acceptance": "overdue_acceptance",
+    "forwarding": "forwarding_overrun",
+    "statutory": "overdue_decision",
+    "promised": "overdue_promise",
+    "delivery": "overdue_delivery",
+    "same_day": "overdue_same_day",
+    "deficit": "overdue_deficit",
+    "post_check": "overdue_post_check",
+}
+"""What a limit that is over is called, by clock; other clocks say ``overdue``."""
+
+_REASONED = "promised"
+_PERMIT = "许可"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockReading:
+    """What one clock says on a day.
+
+    Args:
+        clock: code of the clock.
+        started_on: the day it started (anew); not counted itself.
+        due_on: the last day; None while it stands still.
+        stopped_on: the day it ended; None while it is open.
+        unit: ``working_days`` or ``calendar_days``.
+        limit_days: its whole length in units, an extension included.
+        elapsed_days: units used, up to now or its end.
+        remaining_days: units left; 0 on the last day, negative when over.
+        light: ``green``, ``yellow``, ``red``, ``paused`` or ``done``.
+        result: ``green`` or ``red`` once it is done: whether it ended in time.
+        flags: sorted codes, for example ``overdue_acceptance`` (text code ``clock.flag.<flag>``).
+        explanation: why, as text codes with values.
+        calendar_version: names of the calendars used.
+        law: rule and article.
+    """
+
+    clock: str
+    started_on: date
+    due_on: date | None
+    stopped_on: date | None
+    unit: Unit
+    limit_days: int
+    elapsed_days: int
+    remaining_days: int
+    light: Light
+    result: Literal["", "green", "red"]
+    flags: tuple[str, ...]
+    explanation: tuple[Line, ...]
+    calendar_version: str
+    law: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueChange:
+    """A limit that ends earlier than was said before."""
+
+    clock: str
+    old_due: date
+    new_due: date
+
+
+def read_clocks(
+    state: CaseState, rules: Rules, calendars: CalendarSet, now_ms: int
+) -> tuple[ClockReading, ...]:
+    """Return every clock of a case as of a time, in the order of the case type.
+
+    Args:
+        state: the case.
+        rules: item and case type.
+        calendars: the newest calendars known.
+        now_ms: the time.
+    """
+    today = local_date(now_ms)
+    events = _events(state, rules)
+    context = _context(events)
+    return tuple(
+        _reading(run, deemed, context, calendars, today)
+        for run, deemed in _runs(events, rules, calendars, today)
+    )
+
+
+def next_changes(state: CaseState, rules: Rules, calendars: CalendarSet) -> tuple[int | None, int | None]:
+    """Return when the case turns yellow and when red, in milliseconds; None when no clock is open.
+
+    The light at any later time follows by two comparisons while neither the case nor a calendar changes.
+    """
+    changes = [
+        change
+        for run, _ in _runs(_events(state, rules), rules, calendars, None)
+        if (change := next_change(run, calendars)) is not None
+    ]
+    if not changes:
+        return None, None
+    return min(yellow for yellow, _ in changes), min(red for _, red in changes)
+
+
+def earlier_dues(
+    state: CaseState, rules: Rules, old: CalendarSet, new: CalendarSet, now_ms: int
+) -> tuple[DueChange, ...]:
+    """Return the open clocks that end earlier under the new calendars than under the old ones.
+
+    A limit that was provisional and is now shorter must be told to the owner of the case.
+    """
+    today = local_date(now_ms)
+    events = _events(state, rules)
+    before = {run.spec.code: run.due for run, _ in _runs(events, rules, old, today) if run.stop is None}
+    changes = []
+    for run, _ in _runs(events, rules, new, today):
+        old_due = before.get(run.spec.code)
+        if old_due is not None and run.stop is None and run.due is not None and run.due < old_due:
+            changes.append(DueChange(clock=run.spec.code, old_due=old_due, new_due=run.due))
+    return tuple(changes)
+
+
+def _events(state: CaseState, rules: Rules) -> tuple[ClockEvent, ...]:
+    return () if state.voided else clock_events(state.steps, rules.item)
+
+
+def _runs(
+    events: Sequence[ClockEvent], rules: Rules, calendars: CalendarSet, today: date | None
+) -> Iterator[tuple[Run, bool]]:
+    """Yield each clock that started, and whether a deemed acceptance started it or came of it.
+
+    Without a day, an open acceptance clock is taken to be within its limit.
+    """
+    item = rules.item
+    deemed_start: ClockEvent | None = None
+    for spec in _acceptance_first(rules.case_type.clocks):
+        if spec.applies_to is not None and item.legal_basis not in spec.applies_to:
+            continue
+        limit = _limit(spec, item)
+        if limit is None:
+            continue
+        deems = spec.expiry == "deemed_accepted" and _may_deem(spec, item)
+        deemed = deemed_start is not None and "effective_acceptance" in spec.start
+        run = run_clock(spec, events, limit=limit, calendars=calendars, deemed=deems)
+        if run is None:
+            continue
+        if deems and (run.stopped_late or (today is not None and run.over(today))):
+            deemed_start, deemed = run.start, True
+            events = _with_deemed(events, run.start)
+        yield run, deemed
+
+
+def _acceptance_first(clocks: Mapping[str, ClockSpec]) -> list[ClockSpec]:
+    return sorted(clocks.values(), key=lambda spec: spec.expiry != "deemed_accepted")
+
+
+def _may_deem(spec: ClockSpec, item: Item) -> bool:
+    # Art. 32 speaks of permits; anything else needs a local rule that says so.
+    return item.legal_basis == _PERMIT or bool(spec.local_rule or item.local_rule)
+
+
+def _limit(spec: ClockSpec, item: Item) -> Limit | None:
+    """Return the limit of a clock for an item; None when the item has none.
+
+    Where the starting act says how long, the amount is still -1 here.
+    """
+    unit, yellow = spec.unit, spec.yellow
+    amount: object = spec.amount
+    if isinstance(amount, str) and amount.startswith("item."):
+        unit = item.unit
+        yellow = item.yellow_days if yellow is None else yellow
+        amount = getattr(item, amount.removeprefix("item."), None)
+    elif isinstance(amount, str):
+        amount = SAID_BY_ACT
+    if amount != SAID_BY_ACT and not is_amount(amount):
+        return None
+    days: Unit = "calendar_days" if unit == "calendar_days" else "working_days"
+    return Limit(amount=amount, unit=days, yellow=yellow)
+
+
+def _with_deemed(events: Sequence[ClockEvent], start: ClockEvent) -> list[ClockEvent]:
+    return [
+        event._replace(names=event.names | {"effective_acceptance"}) if event is start else event
+        for event in events
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """Acts that do not move a clock but belong to what is said about it."""
+
+    second_correction: ClockEvent | None
+    overrun_reason: ClockEvent | None
+
+
+def _context(events: Sequence[ClockEvent]) -> _Context:
+    def first(name: str) -> ClockEvent | None:
+        return next((event for event in events if name in event.names), None)
+
+    return _Context(
+        second_correction=first("second_correction"),
+        overrun_reason=first("overrun_reason"),
+    )
+
+
+def _reading(run: Run, deemed: bool, context: _Context, calendars: CalendarSet, today: date) -> ClockReading:
+    spec, stop, due = run.spec, run.stop, run.due
+    day = today if stop is None else stop.on
+    elapsed = counted_days(run, day, calendars)
+    if due is not None and stop is None and day > due:
+        left = -count_days(due, day, run.limit.unit, calendars)
+    elif due is not None and run.limit.unit == "calendar_days":
+        left = due.toordinal() - day.toordinal()
+    else:
+        left = run.limit.amount - elapsed
+    first, last = run.start.on, due or max(day, run.start.on)
+    provisional = calendars.provisional_between(first, last)
+    names = calendars.names(first, last)
+    flags, extra = _findings(run, deemed, context, today)
+    if provisional:
+        flags.add("provisional")
+    lines = explain_run(run, today=today, deemed=deemed, calendars=calendars, elapsed=elapsed, left=left)
+    return ClockReading(
+        clock=spec.code,
+        started_on=run.start.on,
+        due_on=due,
+        stopped_on=None if stop is None else stop.on,
+        unit=run.limit.unit,
+        limit_days=run.limit.amount,
+        elapsed_days=elapsed,
+        remaining_days=left,
+        light=light_of(run, today, calendars),
+        result="" if stop is None else "red" if run.stopped_late else "green",
+        flags=tuple(sorted(flags)),
+        explanation=(*lines, *extra, *calendar_lines(names, provisional=provisional)),
+        calendar_version=names,
+        law=spec.law,
+    )
+
+
+def _findings(run: Run, deemed: bool, context: _Context, today: date) -> tuple[set[str], list[Line]]:
+    """Return the flags of a clock, and the lines that belong to them."""
+    spec, over = run.spec, run.over(today)
+    flags: set[str] = set()
+    lines: list[Line] = []
+    if over or run.over_before:
+        flags.add(OVERDUE_FLAGS.get(spec.code, "overdue"))
+    if over and run.stop is None and spec.expiry == "lapse_allowed":
+        flags.add("lapse_allowed")
+        lines.append(Line("clock.line.lapse_allowed", {}))
+    if run.late_extension is not None:
+        flags.add("late_extension")
+    if any(told_overrun(pause, today, run.stop) for pause in run.pauses):
+        flags.add("told_time_overrun")
+    if deemed and spec.expiry == "deemed_accepted":
+        flags.add("deemed_accepted")
+        params = {"on": run.start.on.isoformat(), "law": spec.law}
+        lines.append(Line("clock.line.deemed_accepted", params, (run.start.act_id,)))
+    second = context.second_correction
+    if spec.code == "acceptance" and second is not None:
+        flags.add("second_correction")
+        lines.append(Line("clock.line.second_correction", {"on": second.on.isoformat()}, (second.act_id,)))
+    if spec.code == _REASONED and over:
+        reason = context.overrun_reason
+        if reason is None:
+            flags.add("reason_missing")
+            lines.append(Line("clock.line.reason_missing", {}))
+        else:
+            lines.append(Line("clock.line.reason_given", {"on": reason.on.isoformat()}, (reason.act_id,)))
+    return flags, lines
