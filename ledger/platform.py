@@ -1,7 +1,7 @@
 """Everything in which Linux and Windows differ, both branches side by side.
 
-Directory fsync, file locks, the local socket's address, the boot id, a clock that nobody can set, the machine id.
-Each branch is chosen by ``sys.platform`` so that a type checker can follow either.
+Directory fsync, file locks, the local socket's address, the boot id, a clock that nobody can set, the machine
+id. Each branch is chosen by ``sys.platform`` so that a type checker can follow either.
 """
 
 from __future__ import annotations
@@ -187,7 +187,8 @@ def monotonic_ms() -> int:
     """Return milliseconds since an unknown moment of this boot, sleep of the machine included."""
     if sys.platform == "linux":
         return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
-    return time.monotonic_ns() // 1_000_000
+    else:
+        return time.monotonic_ns() // 1_000_000
 
 
 @cache

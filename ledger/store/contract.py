@@ -1,11 +1,12 @@
 """The store contract: what every backend promises, in the words that the facade uses.
 
-A log is named by text (the hex of its log id, or that and ``~`` and the first divergent entry hash for a branch).
-Positions in a log count from 1 and have no gaps. The *store position* of a record numbers the records of this one
-database in the order of arrival; it never leaves the database.
+A log is named by text (the hex of its log id, or that and ``~`` and the first divergent entry hash for a
+branch). Positions in a log count from 1 and have no gaps. The *store position* of a record numbers the
+records of this one database in the order of arrival; it never leaves the database.
 
-A write transaction is whole or nothing: an exception in its block undoes everything. After a failed insert, update or
-delete the transaction is lost, also when the caller catches the error; `ForkError` and `GapError` leave it usable.
+A write transaction is whole or nothing: an exception in its block undoes everything. After a failed insert,
+update or delete the transaction is lost, also when the caller catches the error; `ForkError` and `GapError`
+leave it usable.
 """
 
 from __future__ import annotations
@@ -91,7 +92,8 @@ class WriteTx(ReadTx, Protocol):
     def append(
         self, log: str, first_seq: int, records: Sequence[tuple[str, bytes]], /
     ) -> tuple[NewRecord, ...]:
-        """Store frames of one log from ``first_seq`` on; frames already there with the same bytes are skipped.
+        """Store frames of one log from ``first_seq`` on; frames already there with the same bytes are
+        skipped.
 
         Args:
             log: name of the log.
@@ -107,7 +109,7 @@ class WriteTx(ReadTx, Protocol):
         """
 
     def project(self) -> None:
-        """Let the inline views take the records appended so far; done by itself at the end of the transaction."""
+        """Let the inline views take the records appended so far; done at the end in any case."""
 
     def insert(self, table: Table, rows: Sequence[Row], /) -> None:
         """Insert rows.
@@ -194,7 +196,8 @@ class Store(Protocol):
         """Open the one write transaction; other threads wait for it.
 
         Raises:
-            StoreError: ``store.nested``, this thread is writing already; ``store.reopen``, an earlier failure of the
+            StoreError: ``store.nested``, this thread is writing already; ``store.reopen``, an earlier failure
+            of the
                 disk leaves it unknown what was written; ``store.read_only``; ``store.busy``.
         """
 

@@ -1,7 +1,7 @@
 """The store in memory: for tests and simulations, with the same promises except durability.
 
-The library's own in-memory recorder keeps frames and tracking; tables are dictionaries. A write transaction works on
-overlays that are merged at its end, so that readers never see half of it.
+The library's own in-memory recorder keeps frames and tracking; tables are dictionaries. A write transaction
+works on overlays that are merged at its end, so that readers never see half of it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ledger.store.tables import Cell, Row, Table, Where, merge_tables
 
 
 class MemoryRecorder(POPOProcessRecorder):
-    """The library's recorder with the two moves that the store needs: a bounded view and forgetting a tracking."""
+    """The library's recorder and what the store needs besides: a bounded view, forgetting a tracking."""
 
     def event(self, log: str, seq: int, count: int) -> StoredEvent | None:
         """Return an event among the first ``count`` of the database."""

@@ -1,4 +1,4 @@
-"""Tables of the memory backend: rows by key, an index on the first column of each declared index, overlays."""
+"""Tables of the memory backend: rows by key, an index on first columns, overlays."""
 
 from __future__ import annotations
 

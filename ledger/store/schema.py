@@ -1,7 +1,7 @@
 """The tables that every ledger has beside its frames.
 
-Frames lie in the event store's own table and are append-only; so are ``tree``, ``checkpoints``, ``receipts`` and
-``sparse``. Bodies and case keys can be deleted: that is how personal data is erased.
+Frames lie in the event store's own table and are append-only; so are ``tree``, ``checkpoints``, ``receipts``
+and ``sparse``. Bodies and case keys can be deleted: that is how personal data is erased.
 """
 
 from __future__ import annotations
@@ -67,7 +67,10 @@ TREE: Final = Table(
     key=("log", "level", "index"),
     append_only=True,
 )
-"""Complete subtrees of each log's Merkle tree; level 0 holds the leaf hashes. Source: RFC 6962 section 2.1."""
+"""Complete subtrees of each log's Merkle tree; level 0 holds the leaf hashes.
+
+Source: RFC 6962 section 2.1.
+"""
 
 CHECKPOINTS: Final = Table(
     "checkpoints",

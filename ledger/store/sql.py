@@ -1,7 +1,7 @@
 """SQL made from tables and conditions, for both database backends.
 
-Names are quoted: ``index`` is a column here and a keyword there. Statements are remembered by their shape, so that a
-driver's own cache of prepared statements finds them again.
+Names are quoted: ``index`` is a column here and a keyword there. Statements are remembered by their shape, so
+that a driver's own cache of prepared statements finds them again.
 """
 
 from __future__ import annotations

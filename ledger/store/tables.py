@@ -1,7 +1,7 @@
 """Tables, conditions and cursors as plain values; every backend makes its own statements from them.
 
-A row is a tuple in the order of the columns. Key columns are never ``None``; the others may be. Text is ordered by
-code point on every backend, ``None`` before everything else.
+A row is a tuple in the order of the columns. Key columns are never ``None``; the others may be. Text is
+ordered by code point on every backend, ``None`` before everything else.
 """
 
 from __future__ import annotations

@@ -1,0 +1,259 @@
+"""A SQLite ledger file as an auditor reads it: frames, bodies, checkpoints and any table, never a write.
+
+Every query stands alone: where pages are damaged, the error names what could not be read, and the next query
+goes on with the rest. Nothing that is read is trusted; checking is the caller's work.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeAlias
+
+from ledger.errors import StoreError
+from ledger.sqlitefile import EVENTS_TABLE, check_identity, file_uri, translate
+
+Value: TypeAlias = "int | float | str | bytes | None"
+"""A value as the database holds it; a damaged or forged file may hold any type anywhere."""
+
+_IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
+_BUSY_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """A body beside the frames.
+
+    Args:
+        act_id: 32 bytes by right; whatever the file holds.
+        content: the fact body, or the ciphertext of a personal one.
+        nonce: of a personal body.
+        case_id: of a personal body.
+    """
+
+    act_id: bytes
+    content: bytes
+    nonce: bytes = b""
+    case_id: bytes = b""
+
+
+class LedgerFile:
+    """An open ledger file; close it or use it as a context manager."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, schema_version: int, stack: ExitStack
+    ) -> None:
+        self.path = path
+        self.schema_version = schema_version
+        self._connection = connection
+        self._stack = stack
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; a second call does nothing."""
+        self._stack.close()
+
+    def tables(self) -> tuple[str, ...]:
+        """Return the names of the tables in the file.
+
+        Raises:
+            StoreError: ``store.damaged`` and the like.
+        """
+        statement = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
+        return tuple(str(row[0]) for row in self._query(statement, ()))
+
+    def logs(self) -> tuple[str, ...]:
+        """Return the names of all logs that have frames, in order.
+
+        Raises:
+            StoreError: ``store.damaged`` and the like.
+        """
+        statement = f"SELECT DISTINCT originator_id FROM {EVENTS_TABLE} ORDER BY originator_id"
+        return tuple(str(row[0]) for row in self._query(statement, ()))
+
+    def size(self, log: str) -> int:
+        """Return the highest position of a log, 0 when it has none.
+
+        Raises:
+            StoreError: ``store.damaged`` and the like.
+        """
+        statement = f"SELECT max(originator_version) FROM {EVENTS_TABLE} WHERE originator_id = ?"
+        for (highest,) in self._query(statement, (log,)):
+            return highest if isinstance(highest, int) else 0
+        return 0
+
+    def frames(
+        self, log: str, *, first_seq: int = 1, last_seq: int = 2**62
+    ) -> Iterator[tuple[int, str, bytes]]:
+        """Return position, topic and frame of a log, ascending, without holding them all in memory.
+
+        A frame of a wrong type comes as empty bytes: that is the caller's finding.
+
+        Raises:
+            StoreError: ``store.damaged`` and the like, while iterating; go on behind the last position.
+        """
+        statement = (
+            f"SELECT originator_version, topic, state FROM {EVENTS_TABLE} "
+            "WHERE originator_id = ? AND originator_version BETWEEN ? AND ? ORDER BY originator_version"
+        )
+        for seq, topic, state in self._query(statement, (log, first_seq, last_seq)):
+            yield seq if isinstance(seq, int) else 0, str(topic), _bytes(state)
+
+    def facts(self) -> Iterator[Body]:
+        """Return all fact bodies.
+
+        Raises:
+            StoreError: ``store.damaged`` and the like, while iterating.
+        """
+        for act_id, body in self._query("SELECT act_id, body FROM facts ORDER BY act_id", ()):
+            yield Body(act_id=_bytes(act_id), content=_bytes(body))
+
+    def fact_body(self, act_id: bytes) -> bytes | None:
+        """Return the fact body of an act.
+
+        Raises:
+            StoreError: ``store.damaged`` and the like.
+        """
+        for (body,) in self._query("SELECT body FROM facts WHERE act_id = ?", (act_id,)):
+            return _bytes(body)
+        return None
+
+    def personal(self) -> Iterator[Body]:
+        """Return all personal bodies as they lie there, encrypted.
+
+        Raises:
+            StoreError: ``store.damaged`` and the like, while iterating.
+        """
+        statement = "SELECT act_id, case_id, nonce, ciphertext FROM personal ORDER BY act_id"
+        for act_id, case_id, nonce, ciphertext in self._query(statement, ()):
+            yield Body(
+                act_id=_bytes(act_id),
+                content=_bytes(ciphertext),
+                nonce=_bytes(nonce),
+                case_id=_bytes(case_id),
+            )
+
+    def checkpoints(self, log: str) -> Iterator[tuple[int, bytes]]:
+        """Return size and signed note of a log's checkpoints, ascending.
+
+        Raises:
+            StoreError: ``store.damaged`` and the like, while iterating.
+        """
+        statement = "SELECT size, note FROM checkpoints WHERE log = ? ORDER BY size"
+        for size, note in self._query(statement, (log,)):
+            yield size if isinstance(size, int) else 0, _bytes(note)
+
+    def receipts(self, log: str) -> Iterator[tuple[int, str, bytes]]:
+        """Return size, key name and cosignature line of the receipts on a log's checkpoints.
+
+        Raises:
+            StoreError: ``store.damaged`` and the like, while iterating.
+        """
+        statement = "SELECT size, name, line FROM receipts WHERE log = ? ORDER BY size, name"
+        for size, name, line in self._query(statement, (log,)):
+            yield size if isinstance(size, int) else 0, str(name), _bytes(line)
+
+    def rows(self, table: str, columns: Sequence[str]) -> Iterator[tuple[Value, ...]]:
+        """Return columns of any table, in the order of its key.
+
+        Raises:
+            StoreError: ``store.damaged`` and the like, while iterating; ``store.unknown_table``.
+        """
+        if not all(_IDENTIFIER.fullmatch(name) for name in (table, *columns)) or table not in self.tables():
+            raise StoreError("store.unknown_table", table=table)
+        names = ", ".join(f'"{name}"' for name in columns)
+        yield from self._query(f'SELECT {names} FROM "{table}"', ())
+
+    def damage(self, *, lines_max: int = 100) -> tuple[str, ...]:
+        """Return what the database's own check of all pages and indexes complains about; empty when sound.
+
+        Source: SQLite, PRAGMA integrity_check.
+        """
+        try:
+            found = [str(row[0]) for row in self._query(f"PRAGMA integrity_check({lines_max})", ())]
+        except StoreError as error:
+            return (str(error),)
+        return () if found == ["ok"] else tuple(found)
+
+    def _query(self, statement: str, values: Sequence[Value]) -> Iterator[tuple[Value, ...]]:
+        try:
+            yield from self._connection.execute(statement, values)
+        except (sqlite3.Error, UnicodeError) as error:
+            raise translate(error, self.path) from error
+
+
+def open_ledger_file(path: Path) -> LedgerFile:
+    """Open a ledger file strictly read-only, beside a running writer or from media that cannot be written.
+
+    A write-ahead log needs a shared-memory file beside it. Where none can be made and the log holds
+    something, both files are copied to a temporary folder first: reading the database alone would leave out
+    its newest frames.
+
+    Raises:
+        StoreError: ``store.missing``, ``store.not_a_ledger``, ``store.not_a_database``,
+        ``store.schema_newer``,
+            ``store.damaged``, ``store.cannot_open``.
+    """
+    if not path.exists():
+        raise StoreError("store.missing", file=path.name)
+    stack = ExitStack()
+    try:
+        connection = _connect(path, stack)
+        version = check_identity(connection, path)
+    except sqlite3.Error as error:
+        stack.close()
+        raise translate(error, path) from error
+    except StoreError:
+        stack.close()
+        raise
+    return LedgerFile(connection, path, version, stack)
+
+
+def _connect(path: Path, stack: ExitStack) -> sqlite3.Connection:
+    try:
+        return _try(file_uri(path, mode="ro"), stack)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
+            raise
+    wal = path.with_name(path.name + "-wal")
+    if not wal.exists() or wal.stat().st_size == 0:
+        return _try(file_uri(path, mode="ro", immutable=True), stack)
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="banjian-")))
+    copy = folder / "ledger.db"
+    shutil.copyfile(path, copy)
+    shutil.copyfile(wal, folder / "ledger.db-wal")
+    return _try(file_uri(copy, mode="rw"), stack)
+
+
+def _try(uri: str, stack: ExitStack) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        uri, uri=True, isolation_level=None, check_same_thread=False, timeout=_BUSY_TIMEOUT_S
+    )
+    try:
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA cell_size_check = ON")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error:
+        connection.close()
+        raise
+    stack.callback(connection.close)
+    return connection
+
+
+def _bytes(value: Value) -> bytes:
+    return value if isinstance(value, bytes) else b""

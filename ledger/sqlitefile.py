@@ -1,0 +1,123 @@
+"""What makes a SQLite file a ledger, and what the database's errors mean for a person.
+
+Shared by the reader and by the store's SQLite backend.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from ledger.errors import StoreError
+
+APPLICATION_ID: Final = 0x424A4C31
+"""``BJL1``: bytes 68 to 71 of the file. Source: SQLite file format section 1.3.17."""
+SCHEMA_VERSION: Final = 1
+"""``user_version`` of the file; a program refuses a newer one."""
+EVENTS_TABLE: Final = "stored_events"
+"""Name of the event store's table."""
+
+_NEARLY_FULL_BYTES = 1 << 20
+
+
+def file_uri(path: Path, *, mode: str, immutable: bool = False) -> str:
+    """Return the URI of a database file; ``mode`` is ``ro``, ``rw`` (never creates) or ``rwc``.
+
+    Source: SQLite, Uniform Resource Identifiers, section 3.3.
+    """
+    text = quote(path.absolute().as_posix())
+    if not text.startswith("/"):
+        text = "/" + text
+    return f"file:{text}?mode={mode}{'&immutable=1' if immutable else ''}"
+
+
+def check_identity(connection: sqlite3.Connection, path: Path) -> int:
+    """Return the schema version of a ledger file.
+
+    Raises:
+        StoreError: ``store.not_a_ledger``, another program's database; ``store.schema_newer``.
+    """
+    application_id = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    if application_id != APPLICATION_ID:
+        raise StoreError("store.not_a_ledger", file=path.name)
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > SCHEMA_VERSION:
+        raise StoreError("store.schema_newer", file=path.name, found=version, known=SCHEMA_VERSION)
+    return version
+
+
+def translate(error: sqlite3.Error | UnicodeError | OverflowError, path: Path) -> StoreError:
+    """Return the error of the product for an error of the database.
+
+    A full disk comes as ``SQLITE_FULL`` or as an I/O error, depending on where it struck.
+
+    Source: SQLite, Result and Extended Result Codes.
+    """
+    code = getattr(error, "sqlite_errorcode", None)
+    name = path.name
+    if not isinstance(code, int):
+        return _translate_driver(error, name)
+    primary = code & 0xFF
+    if primary == sqlite3.SQLITE_FULL or (primary == sqlite3.SQLITE_IOERR and _is_full(path)):
+        return StoreError("store.disk_full", file=name)
+    if primary == sqlite3.SQLITE_IOERR:
+        return StoreError("store.io", file=name, detail=_name_of(error))
+    if primary in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return StoreError("store.busy", file=name)
+    if primary in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}:
+        return StoreError("store.read_only", file=name)
+    if primary == sqlite3.SQLITE_CORRUPT:
+        return StoreError("store.damaged", file=name, detail=_name_of(error))
+    if primary == sqlite3.SQLITE_NOTADB:
+        return StoreError("store.not_a_database", file=name)
+    if primary == sqlite3.SQLITE_CANTOPEN:
+        return (
+            StoreError("store.cannot_open", file=name)
+            if path.exists()
+            else StoreError("store.missing", file=name)
+        )
+    return _translate_constraint(error, code, name)
+
+
+def _translate_constraint(error: Exception, code: int, name: str) -> StoreError:
+    if code == sqlite3.SQLITE_CONSTRAINT_TRIGGER:
+        return StoreError("store.append_only", table=_subject(error))
+    if code in {
+        sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
+        sqlite3.SQLITE_CONSTRAINT_UNIQUE,
+        sqlite3.SQLITE_CONSTRAINT_ROWID,
+    }:
+        return StoreError("store.duplicate", table=_subject(error))
+    if code & 0xFF in {sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG}:
+        return StoreError("store.value", table=_subject(error), detail=_name_of(error))
+    return StoreError("store.database", file=name, detail=_name_of(error))
+
+
+def _translate_driver(error: Exception, name: str) -> StoreError:
+    """Errors that the driver raises before the database is asked."""
+    unfit = (UnicodeError, OverflowError, sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
+    if isinstance(error, unfit):
+        return StoreError("store.value", table=name, detail=type(error).__name__)
+    if "decode" in str(error).lower():
+        return StoreError("store.damaged", file=name, detail="text is not UTF-8")
+    return StoreError("store.database", file=name, detail=type(error).__name__)
+
+
+def _subject(error: Exception) -> str:
+    """The table in messages that end in ``heads.log`` or, from our own triggers, in ``append-only: tree``."""
+    words = str(error).split()
+    return words[-1].partition(".")[0] if words else "?"
+
+
+def _name_of(error: Exception) -> str:
+    return str(getattr(error, "sqlite_errorname", "")) or type(error).__name__
+
+
+def _is_full(path: Path) -> bool:
+    try:
+        return shutil.disk_usage(path.parent).free < _NEARLY_FULL_BYTES
+    except OSError:
+        return False

@@ -1,0 +1,315 @@
+"""The store in one SQLite file: WAL, every commit forced to the disk, one writer, readers beside it.
+
+The writer's process holds a lock file beside the ledger for as long as the store is open. When the disk fails
+in a commit it is unknown what reached it: the store then refuses further writes until it is opened again, and
+whoever opens it verifies the chain.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+from eventsourcing.persistence import OperationalError
+from eventsourcing.sqlite import SQLiteConnection
+
+from ledger.errors import StoreError
+from ledger.platform import FileLock, fsync_dir
+from ledger.sqlitefile import check_identity, translate
+from ledger.store.contract import InlineView, ReadTx, Subscription, WriteTx
+from ledger.store.schema import CORE_TABLES
+from ledger.store.sqlite_backup import write_backup
+from ledger.store.sqlite_recorder import (
+    Connect,
+    LedgerDatastore,
+    LedgerRecorder,
+    connect_file,
+    prepare_writer,
+)
+from ledger.store.sqlite_schema import complete, create, statements
+from ledger.store.sqlite_tx import SqliteReadTx, SqliteWriteTx
+from ledger.store.subscription import RecordSubscription
+from ledger.store.tables import Table, merge_tables
+
+_WRITE_FAILURES_THAT_LEAVE_THE_FILE_KNOWN = frozenset(
+    {sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHMSIZE}
+)
+
+
+class SqliteStore:
+    """A `ledger.store.contract.Store` in one file."""
+
+    def __init__(
+        self,
+        datastore: LedgerDatastore,
+        *,
+        lock: FileLock | None,
+        tables: Sequence[Table],
+        views: Sequence[InlineView],
+    ) -> None:
+        self.recorder = LedgerRecorder(datastore)
+        self.datastore = datastore
+        self.path = datastore.path
+        self.views = tuple(views)
+        self.statements = {table.name: statements(table) for table in tables}
+        self.reopen_needed = False
+        self._lock = lock
+        self._closed = False
+
+    def read(self) -> _Reading:
+        """Open a consistent view."""
+        self._check_open()
+        return _Reading(self)
+
+    def write(self) -> _Writing:
+        """Open the one write transaction."""
+        self._check_open()
+        if self.datastore.writer is None:
+            raise StoreError("store.read_only", file=self.path.name)
+        if self.reopen_needed:
+            raise StoreError("store.reopen", file=self.path.name)
+        return _Writing(self, self.datastore.writer)
+
+    def subscribe(self, *, after: int = 0) -> Subscription:
+        """Return the records after a store position, then new ones."""
+        self._check_open()
+        return RecordSubscription(lambda: self.recorder.subscribe(gt=after))
+
+    def backup(self, target: Path, *, without_tables: Sequence[str] = ("case_keys",)) -> None:
+        """Write a consistent copy beside the running writer, with some tables emptied."""
+        self._check_open()
+        write_backup(self.datastore.connect, self.path, target, without_tables=without_tables)
+
+    def scrub(self) -> None:
+        """Empty the write-ahead log, so that deleted rows are in no file.
+
+        Deleted bytes in the database itself are overwritten at once (``secure_delete``).
+
+        Raises:
+            StoreError: ``store.busy``, a reader still looks at the old state.
+        """
+        self._check_open()
+        writer = self.datastore.writer
+        if writer is None:
+            raise StoreError("store.read_only", file=self.path.name)
+        self.datastore.guard.enter()
+        try:
+            busy = writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+        finally:
+            self.datastore.guard.leave()
+        if busy:
+            raise StoreError("store.busy", file=self.path.name)
+
+    def close(self) -> None:
+        """Close all connections and give the writer's lock back."""
+        self._closed = True
+        self.datastore.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreError("store.closed", file=self.path.name)
+
+
+class _Reading:
+    """One consistent view on a connection from the pool."""
+
+    __slots__ = ("_connection", "_store")
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+        self._connection: SQLiteConnection | None = None
+
+    def __enter__(self) -> ReadTx:
+        store = self._store
+        try:
+            pooled = store.datastore.pool.get_connection(is_writer=False)
+        except OperationalError as error:
+            raise StoreError("store.too_many_readers", file=store.path.name) from error
+        except sqlite3.Error as error:
+            raise translate(error, store.path) from error
+        self._connection = pooled
+        raw = pooled._sqlite_conn
+        try:
+            raw.execute("BEGIN")
+            # a deferred transaction takes its view with its first read
+            raw.execute("PRAGMA data_version").fetchone()
+        except sqlite3.Error as error:
+            self.__exit__(None, None, None)
+            raise translate(error, store.path) from error
+        return SqliteReadTx(raw, store.path, store.statements)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pooled, self._connection = self._connection, None
+        if pooled is not None:
+            try:
+                pooled.rollback()
+            finally:
+                self._store.datastore.pool.put_connection(pooled)
+
+
+class _Writing:
+    """The write transaction on the held writer."""
+
+    __slots__ = ("_store", "_tx", "_writer")
+
+    def __init__(self, store: SqliteStore, writer: sqlite3.Connection) -> None:
+        self._store = store
+        self._writer = writer
+        self._tx: SqliteWriteTx | None = None
+
+    def __enter__(self) -> WriteTx:
+        store = self._store
+        store.datastore.guard.enter()
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            store.datastore.guard.leave()
+            raise translate(error, store.path) from error
+        self._tx = SqliteWriteTx(
+            self._writer, store.path, store.statements, recorder=store.recorder, views=store.views
+        )
+        return self._tx
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        tx, self._tx = self._tx, None
+        if tx is None:
+            return
+        done = False
+        try:
+            if kind is None:
+                tx.project()
+                if tx.failure is not None:
+                    raise tx.failure
+                self._commit()
+                done = True
+        finally:
+            if not done:
+                self._roll_back()
+            self._store.datastore.guard.leave()
+        if done and tx.appended:
+            self._store.recorder.notify()
+
+    def _commit(self) -> None:
+        try:
+            self._writer.execute("COMMIT")
+        except sqlite3.Error as error:
+            if _leaves_file_unknown(error):
+                self._store.reopen_needed = True
+            raise translate(error, self._store.path) from error
+
+    def _roll_back(self) -> None:
+        try:
+            self._writer.rollback()
+        except sqlite3.Error as error:
+            self._store.reopen_needed = True
+            raise translate(error, self._store.path) from error
+
+
+def _leaves_file_unknown(error: sqlite3.Error) -> bool:
+    """After a failed fsync nobody knows what is on the disk; a second fsync would lie.
+
+    Source: Rebello et al., Can Applications Recover from fsync Failures?, USENIX ATC 2020.
+    """
+    code = getattr(error, "sqlite_errorcode", 0)
+    return (code & 0xFF) == sqlite3.SQLITE_IOERR and code not in _WRITE_FAILURES_THAT_LEAVE_THE_FILE_KNOWN
+
+
+def open_sqlite(
+    path: Path,
+    *,
+    tables: Sequence[Table] = (),
+    views: Sequence[InlineView] = (),
+    create: bool = False,
+    read_only: bool = False,
+    connect: Connect = connect_file,
+) -> SqliteStore:
+    """Open a ledger file, as the one writer unless ``read_only``.
+
+    Args:
+        path: the database file.
+        tables: tables beside the core tables and those of the views; whole tables that are missing are
+        created. views: inline views, applied in this order. create: make a new ledger; otherwise a missing
+        file is an error. read_only: read beside the writer, without its lock. connect: opens the database;
+        tests put a failing disk here.
+
+    Raises:
+        StoreError: ``store.missing``, ``store.exists``, ``store.locked``, ``store.not_a_ledger``,
+            ``store.not_a_database``, ``store.schema_newer``, ``store.schema_differs``, ``store.damaged``,
+            ``store.disk_full``, ``store.read_only``, ``store.cannot_open``.
+    """
+    wanted = merge_tables(CORE_TABLES, tables, *(view.tables for view in views))
+    if read_only:
+        return _open_reading(path, wanted, views, connect)
+    if not create and not path.exists() and connect is connect_file:
+        raise StoreError("store.missing", file=path.name)
+    lock = FileLock(path.with_name(path.name + ".lock"))
+    lock.acquire()
+    try:
+        writer = _open_writer(path, wanted, connect, new=create)
+    except StoreError:
+        lock.release()
+        raise
+    return SqliteStore(LedgerDatastore(path, connect, writer), lock=lock, tables=wanted, views=views)
+
+
+def _open_writer(path: Path, tables: Sequence[Table], connect: Connect, *, new: bool) -> sqlite3.Connection:
+    writer: sqlite3.Connection | None = None
+    try:
+        writer = connect(path, "rwc" if new else "rw")
+        empty = _is_empty(writer)
+        if new and not empty:
+            raise StoreError("store.exists", file=path.name)
+        if not new:
+            check_identity(writer, path)
+        prepare_writer(writer)
+        if new:
+            create(writer, tables)
+            if connect is connect_file:
+                fsync_dir(path.parent)
+        else:
+            complete(writer, tables, path, read_only=False)
+    except sqlite3.Error as error:
+        if writer is not None:
+            writer.close()
+        raise translate(error, path) from error
+    except StoreError:
+        if writer is not None:
+            writer.close()
+        raise
+    return writer
+
+
+def _open_reading(
+    path: Path, tables: Sequence[Table], views: Sequence[InlineView], connect: Connect
+) -> SqliteStore:
+    datastore = LedgerDatastore(path, connect, None)
+    store = SqliteStore(datastore, lock=None, tables=tables, views=views)
+    try:
+        pooled = datastore.pool.get_connection(is_writer=False)
+        try:
+            check_identity(pooled._sqlite_conn, path)
+            complete(pooled._sqlite_conn, tables, path, read_only=True)
+        finally:
+            datastore.pool.put_connection(pooled)
+    except sqlite3.Error as error:
+        store.close()
+        raise translate(error, path) from error
+    except StoreError:
+        store.close()
+        raise
+    return store
+
+
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    """A creation that was cut off leaves a file without tables: it may be created again."""
+    return int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]) == 0
