@@ -39,6 +39,8 @@ NOTE_BYTES_MAX = 64 * 1024
 NOTE_SIGNATURES_MAX = 64
 PROOF_HASHES_MAX = 63
 TREE_SIZE_MAX = INT_MAX
+TREE_LEVEL_STORED_MIN = 3
+"""Stored tree rows are complete subtrees of at least 2**3 leaves; smaller ones follow from the frames."""
 
 PACKAGE_ENTRIES_MAX = 256
 PACKAGE_BYTES_MAX = 32 * 1024 * 1024

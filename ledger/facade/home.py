@@ -4,7 +4,7 @@
 
     DIR/banjian.toml            configuration, written by the command line
     DIR/ledger.db               the event store
-    DIR/ledger.lock             held by the one writing process
+    DIR/ledger.db.lock          held by the one writing process
     DIR/keys/<label>.key        key envelopes of people, each under its owner's passphrase
     DIR/secrets/storage.key     wraps the case keys; copied by hand to the office's safe, never by a backup
     DIR/secrets/log-<id>.key    signing keys of this installation's own logs; never in any backup
@@ -25,6 +25,8 @@ from ledger.errors import ConfigError, StoreError
 from ledger.types import LogId
 
 SEED_BYTES = 32
+RESTORED_MARKER = "RESTORED"
+"""File that every backup carries: whoever works on in a copy opens new logs."""
 
 
 class Home:
@@ -37,7 +39,7 @@ class Home:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.database_path = path / "ledger.db"
-        self.lock_path = path / "ledger.lock"
+        self.lock_path = path / "ledger.db.lock"
         self.config_path = path / "banjian.toml"
         self.keys_dir = path / "keys"
         self.secrets_dir = path / "secrets"
@@ -110,6 +112,15 @@ class Home:
     def same_machine(self) -> bool:
         """Whether this is the machine that the installation was made on."""
         return _read(self.sentinel_dir / "machine") == platform.machine_id().hex().encode()
+
+    @property
+    def restored(self) -> bool:
+        """Whether the folder came out of a backup and its own logs must not be continued."""
+        return (self.path / RESTORED_MARKER).exists()
+
+    def clear_restored(self) -> None:
+        """Forget that the folder came out of a backup: every own log has a successor now."""
+        (self.path / RESTORED_MARKER).unlink(missing_ok=True)
 
     def _write_secret(self, path: Path, content: bytes) -> None:
         platform.write_durably(path, content)

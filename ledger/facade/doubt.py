@@ -1,0 +1,45 @@
+"""Restored, rolled back or cloned: any doubt means a new log, never a second history in the old one.
+
+Doubt is one of: the log's key is not here; the machine is another one; a backup marked this folder as a copy;
+the sentinel kept outside the database knows a longer or another history than the database.
+"""
+
+from __future__ import annotations
+
+from ledger.checkpoint import log_origin, open_checkpoint
+from ledger.errors import BanjianError
+from ledger.facade.home import Home
+from ledger.facade.ownlog import OwnLog, stored_nodes
+from ledger.genesis import LogReason
+from ledger.merkle import root_at
+from ledger.store.contract import ReadTx
+
+REASONS: dict[str, LogReason] = {
+    "log.key_missing": "lost",
+    "log.machine_changed": "cloned",
+    "log.restored": "restored",
+    "log.sentinel_missing": "restored",
+    "log.sentinel_ahead": "restored",
+    "log.sentinel_other": "restored",
+}
+"""Why a log was given up, and the reason that its successor's genesis states."""
+
+
+def find_doubt(log: OwnLog, home: Home, tx: ReadTx) -> str:
+    """Return "" or the code why this installation must not continue an own log."""
+    if log.signer is None:
+        return "log.key_missing"
+    if home.restored:
+        return "log.restored"
+    if not home.same_machine():
+        return "log.machine_changed"
+    note = home.sentinel(log.log_id)
+    if note is None:
+        return "log.sentinel_missing" if log.checkpoint_size else ""
+    try:
+        kept = open_checkpoint(note.encode("utf-8"), log_origin(log.log_id), log.genesis.log_public_key)
+    except BanjianError:
+        return "log.sentinel_other"
+    if kept.size > log.size:
+        return "log.sentinel_ahead"
+    return "" if root_at(kept.size, stored_nodes(tx, log.name)) == kept.root else "log.sentinel_other"

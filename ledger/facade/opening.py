@@ -1,0 +1,136 @@
+"""What a ledger is opened with: its logs, and what the county has published, read from the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ledger.act import act_id, decode_act
+from ledger.body import check_facts
+from ledger.calendar import CalendarSet
+from ledger.calendars import festivals
+from ledger.entry import decode_entry
+from ledger.errors import BanjianError, StoreError
+from ledger.facade.vault import Vault
+from ledger.frame import split_frame
+from ledger.genesis import LedgerGenesis, LogGenesis, decode_ledger_genesis, decode_log_genesis
+from ledger.knowledge import Knowledge
+from ledger.store import schema
+from ledger.store.contract import ReadTx
+from ledger.types import ActId, CaseId, StationId
+
+PAGE = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldLog:
+    """A log that the store holds, as its row says."""
+
+    name: str
+    genesis: LogGenesis
+    own: bool
+    state: str
+
+
+@dataclass(slots=True)
+class Holdings:
+    """All logs of a store and the stations that they belong to."""
+
+    logs: dict[str, HeldLog] = field(default_factory=dict)
+    stations: dict[str, StationId] = field(default_factory=dict)
+
+    def add(self, log: HeldLog) -> None:
+        """Take a log in."""
+        self.logs[log.name] = log
+        self.stations[log.name] = log.genesis.station
+
+    def of_kind(self, kind: str) -> list[HeldLog]:
+        """Return the logs of a kind in the order of their incarnations."""
+        found = [log for log in self.logs.values() if log.genesis.kind == kind]
+        return sorted(found, key=lambda log: (log.genesis.parent_size, log.name))
+
+
+def read_holdings(tx: ReadTx) -> Holdings:
+    """Return the logs of a store."""
+    holdings = Holdings()
+    for name, _kind, _station, genesis, own, state in tx.select(schema.LOGS, {}):
+        if isinstance(name, str) and isinstance(genesis, bytes):
+            holdings.add(
+                HeldLog(name=name, genesis=decode_log_genesis(genesis), own=own == 1, state=str(state or ""))
+            )
+    return holdings
+
+
+def read_ledger_genesis(tx: ReadTx, holdings: Holdings) -> LedgerGenesis:
+    """Return the genesis of the ledger from the first entry of its registry log.
+
+    Raises:
+        StoreError: ``ledger.no_registry`` when the store holds no registry log.
+    """
+    for log in holdings.of_kind("registry"):
+        frame = tx.frame(log.name, 1)
+        if frame is None:
+            continue
+        act_raw = split_frame(frame).act_raw
+        row = tx.get(schema.FACTS, (act_id(act_raw),))
+        if row is not None and isinstance(row[1], bytes):
+            raw = check_facts(decode_act(act_raw), row[1]).get("ledger_genesis")
+            if isinstance(raw, bytes):
+                return decode_ledger_genesis(raw)
+    raise StoreError("ledger.no_registry")
+
+
+def new_knowledge(genesis: LedgerGenesis) -> Knowledge:
+    """Return the knowledge of a ledger before its first entry: festivals only, no calendar, no key."""
+    calendars = CalendarSet((), festivals=festivals(), division=genesis.division_code)
+    return Knowledge(genesis.ledger_id(), calendars)
+
+
+def read_knowledge(tx: ReadTx, holdings: Holdings, genesis: LedgerGenesis, vault: Vault | None) -> Knowledge:
+    """Return registry, catalogue and calendars from the store."""
+    knowledge = new_knowledge(genesis)
+    for log in holdings.of_kind("registry"):
+        for frame in read_frames(tx, log.name, after=0):
+            known_id, facts = _facts_of(tx, frame)
+            personal = None if vault is None else read_personal(tx, vault, known_id)
+            knowledge.apply_registry(frame, facts=facts, personal=personal)
+    for log in holdings.of_kind("catalogue"):
+        for frame in read_frames(tx, log.name, after=0):
+            knowledge.apply_catalogue(frame, facts=_facts_of(tx, frame)[1])
+    return knowledge
+
+
+def read_frames(tx: ReadTx, name: str, *, after: int) -> Iterator[bytes]:
+    """Yield the frames of a log after a position, in pages."""
+    size = tx.size(name)
+    for first in range(after + 1, size + 1, PAGE):
+        for _, frame in tx.frames(name, first, min(first + PAGE - 1, size)):
+            yield frame
+
+
+def read_personal(tx: ReadTx, vault: Vault, known_id: ActId) -> bytes | None:
+    """Return the bytes of a personal body; None when it is erased, withheld or absent."""
+    row = tx.get(schema.PERSONAL, (known_id,))
+    if row is None:
+        return None
+    _, case_id, nonce, ciphertext = row
+    if not (isinstance(case_id, bytes) and isinstance(nonce, bytes) and isinstance(ciphertext, bytes)):
+        return None
+    key = tx.get(schema.CASE_KEYS, (case_id,))
+    if key is None or not isinstance(key[1], bytes):
+        return None
+    return vault.unwrap(CaseId(case_id), key[1]).open(ciphertext, act_id=known_id, nonce=nonce)
+
+
+def recorded_at_ms(frame: bytes) -> int:
+    """Return the time that a frame's entry records."""
+    return decode_entry(split_frame(frame).entry_raw).recorded_at_ms
+
+
+def _facts_of(tx: ReadTx, frame: bytes) -> tuple[ActId, bytes | None]:
+    try:
+        known_id = act_id(split_frame(frame).act_raw)
+    except BanjianError:
+        return ActId(b""), None
+    row = tx.get(schema.FACTS, (known_id,))
+    return known_id, row[1] if row is not None and isinstance(row[1], bytes) else None

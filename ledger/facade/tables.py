@@ -1,0 +1,64 @@
+"""Tables of the facade's inline views: what a clerk must see at once, beside the frames.
+
+All of them can be dropped and made again from frames, bodies and case keys.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ledger.store.tables import Table
+
+CASES: Final = Table(
+    "cases",
+    columns=(
+        ("case_id", "bytes"),
+        ("number", "text"),
+        ("item", "text"),
+        ("catalogue_version", "int"),
+        ("case_type", "text"),
+        ("status", "text"),
+        ("custodian", "text"),
+        ("offered_to", "text"),
+        ("received_station", "text"),
+        ("opened_at_ms", "int"),
+        ("last_at_ms", "int"),
+        ("open", "int"),
+        ("clock", "text"),
+        ("yellow_at_ms", "int"),
+        ("red_at_ms", "int"),
+        ("paused", "int"),
+        ("conflict", "int"),
+        ("pending", "int"),
+    ),
+    key=("case_id",),
+    indexes=(("number",), ("open", "custodian"), ("open", "offered_to"), ("received_station", "opened_at_ms")),
+)
+"""One row for each case that has an opening act: what lists and lights need.
+
+``yellow_at_ms`` and ``red_at_ms`` are ``NEVER_MS`` when no clock is open; ``clock`` is the one that turns first.
+"""
+
+TOKENS: Final = Table(
+    "search_tokens",
+    columns=(("token", "bytes"), ("case_id", "bytes")),
+    key=("token", "case_id"),
+    indexes=(("case_id",),),
+)
+"""Keyed search tokens of names, numbers and phones; deleted with the case's key."""
+
+NUMBERS: Final = Table(
+    "case_numbers",
+    columns=(("number", "text"), ("case_id", "bytes"), ("log", "text"), ("day", "text"), ("ordinal", "int")),
+    key=("number", "case_id"),
+    indexes=(("log", "day", "ordinal"),),
+)
+"""Numbers that this installation minted or met; two cases under one number are a finding, not an overwrite."""
+
+MARKS: Final = Table("view_marks", columns=(("name", "text"), ("value", "text")), key=("name",))
+"""What the rows were computed with: the version of the calendars."""
+
+NEVER_MS: Final = 253_402_300_799_999
+"""Last millisecond of the year 9999: later than any limit."""
+
+VIEW_TABLES: Final = (CASES, TOKENS, NUMBERS, MARKS)

@@ -1,0 +1,122 @@
+"""The inline view of cases: one row for each, written in the transaction of the acts themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ledger.case import CaseAct, CaseState
+
+from ledger.act import Act, act_id, case_of, decode_act
+from ledger.authority import REGISTRY_ACTIONS
+from ledger.calendar import CalendarSet
+from ledger.catalogue import Rules
+from ledger.clocks import next_changes
+from ledger.errors import BanjianError, RuleError
+from ledger.facade.casebook import CaseBook
+from ledger.facade.tables import CASES, MARKS, NEVER_MS, VIEW_TABLES
+from ledger.frame import split_frame
+from ledger.knowledge import CATALOGUE_ACTIONS, Knowledge
+from ledger.store.contract import NewRecord, WriteTx
+from ledger.store.tables import Row, Table
+from ledger.types import CaseId
+
+NO_CASE_ACTIONS = REGISTRY_ACTIONS | CATALOGUE_ACTIONS | {"open_log"}
+"""Actions that belong to no case; ``countersign`` belongs to one in station logs only."""
+
+MARK_CALENDARS = "calendars"
+
+
+class CaseView:
+    """Keeps the ``cases`` rows in step with the records; also makes them all anew.
+
+    A store is opened with its views, and what the views need lies in the store: ``bind`` closes the circle.
+    """
+
+    name = "cases"
+    tables: tuple[Table, ...] = VIEW_TABLES
+
+    def __init__(self) -> None:
+        self._expected: dict[tuple[str, int], tuple[CaseId, CaseAct]] = {}
+
+    def bind(self, knowledge: Knowledge, book: CaseBook) -> None:
+        """Say where rules, calendars and states come from; before the first record is stored."""
+        self._knowledge = knowledge
+        self._book = book
+
+    def expect(self, log: str, seq: int, case_id: CaseId, act: CaseAct) -> None:
+        """Hand over the decoded form of a record that is about to be stored, so that it is not decoded twice."""
+        self._expected[log, seq] = (case_id, act)
+
+    def forget_expected(self) -> None:
+        """Drop what was handed over: the transaction failed."""
+        self._expected.clear()
+
+    def apply(self, tx: WriteTx, records: Sequence[NewRecord], /) -> None:
+        """Write the rows of all cases that new records touch."""
+        rows: dict[CaseId, Row] = {}
+        for record in records:
+            expected = self._expected.pop((record.log, record.seq), None)
+            if expected is not None:
+                case_id, act = expected
+                state, rules = self._book.take(tx, case_id, act)
+                rows[case_id] = case_row(state, rules, self._knowledge.calendars)
+            elif record.topic not in NO_CASE_ACTIONS:
+                self._refold(tx, self._case_of(record), rows)
+        if rows:
+            tx.upsert(CASES, list(rows.values()))
+
+    def rebuild(self, tx: WriteTx, case_ids: Iterable[CaseId]) -> int:
+        """Make the rows of the given cases anew and return how many there are."""
+        rows: dict[CaseId, Row] = {}
+        for case_id in case_ids:
+            self._refold(tx, case_id, rows)
+        if rows:
+            tx.upsert(CASES, list(rows.values()))
+        return len(rows)
+
+    def mark(self, tx: WriteTx) -> None:
+        """Write down which calendars the rows were computed with."""
+        tx.upsert(MARKS, [(MARK_CALENDARS, self._knowledge.calendars.version)])
+
+    def _refold(self, tx: WriteTx, case_id: CaseId, rows: dict[CaseId, Row]) -> None:
+        self._book.forget(case_id)
+        try:
+            state, rules = self._book.load(tx, case_id)
+        except RuleError:
+            # The opening act, or the catalogue that it names, is not here yet: the records wait without a row.
+            return
+        rows[case_id] = case_row(state, rules, self._knowledge.calendars)
+
+    def _case_of(self, record: NewRecord) -> CaseId:
+        try:
+            parts = split_frame(record.frame)
+            act = Act(decode_act(parts.act_raw), parts.act_raw, parts.sig, act_id(parts.act_raw))
+        except BanjianError:
+            return CaseId(b"")
+        return case_of(act)
+
+
+def case_row(state: CaseState, rules: Rules, calendars: CalendarSet) -> Row:
+    """Return the row of a case; pure, so that a rebuild gives the same rows."""
+    open_case = state.status not in rules.case_type.final_states
+    yellow, red = next_changes(state, rules, calendars) if open_case else (None, None)
+    return (
+        state.case_id,
+        state.number,
+        state.item_code,
+        state.catalogue_version,
+        state.case_type,
+        state.status,
+        state.custodian,
+        state.offered_to,
+        state.received_station,
+        state.opened_at_ms,
+        max((step.act.occurred_at_ms for step in state.steps), default=0),
+        int(open_case),
+        "",
+        NEVER_MS if yellow is None else yellow,
+        NEVER_MS if red is None else red,
+        int(bool(state.suspended_for)),
+        int(state.in_conflict),
+        int(bool(state.pending)),
+    )

@@ -1,0 +1,119 @@
+"""What the county has published, as held here: registry, catalogue and calendars, folded from their two logs.
+
+Everything else is judged against it: authority by the registry at the size that an act cites, items and case types
+by the catalogue version of the opening act, clocks by the newest calendars. Feed the registry log whole before
+the catalogue log: catalogue acts are judged by the registry that they cite.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ledger.act import Act, act_id, decode_act, verify_act
+from ledger.body import check_facts
+from ledger.calendar import Calendar, CalendarSet, parse_calendar
+from ledger.catalogue import Catalogue, Rules
+from ledger.errors import BanjianError
+from ledger.frame import split_frame
+from ledger.registry import Registry
+from ledger.registry_frames import read_registry_frame
+from ledger.resolve import Resolver
+from ledger.types import ActId, Facts, LedgerId
+
+PUBLISH_ITEMS = "publish_items"
+PUBLISH_CASE_TYPES = "publish_case_types"
+PUBLISH_CALENDAR = "publish_calendar"
+CATALOGUE_ACTIONS = frozenset((PUBLISH_ITEMS, PUBLISH_CASE_TYPES, PUBLISH_CALENDAR))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What became of one act of the registry or the catalogue log; ``code`` is "" when it took effect or waits."""
+
+    act_id: ActId
+    position: int
+    action: str
+    code: str
+
+
+class Knowledge:
+    """Registry, catalogue and calendars of one ledger.
+
+    Args:
+        ledger_id: the pinned id.
+        calendars: the calendars that ship with the product; published ones come on top.
+    """
+
+    def __init__(self, ledger_id: LedgerId, calendars: CalendarSet) -> None:
+        self.registry = Registry(ledger_id)
+        self.catalogue = Catalogue()
+        self.resolver = Resolver(self.registry)
+        self.calendars = calendars
+
+    def apply_registry(self, frame: bytes, *, facts: bytes | None, personal: bytes | None) -> Verdict:
+        """Take the next frame of the registry log; bad frames hold their position and have no effect.
+
+        Args:
+            frame: the stored bytes.
+            facts: bytes of its facts, if held.
+            personal: bytes of its personal body in clear, if held: names of staff.
+        """
+        position = self.registry.size + 1
+        act = read_registry_frame(self.registry, frame, position=position, facts=facts, personal=personal)
+        outcome = self.registry.apply(act)
+        code = "" if outcome.refusal is None else outcome.refusal.code
+        return Verdict(act_id=outcome.act_id, position=position, action=outcome.action, code=code)
+
+    def apply_catalogue(self, frame: bytes, *, facts: bytes | None) -> Verdict:
+        """Take the next frame of the catalogue log; bad frames hold their position and have no effect."""
+        position = self.catalogue.size + 1
+        known_id, action, code, held = self._check_catalogue(frame, facts)
+        calendar: Calendar | None = None
+        try:
+            if not code and action == PUBLISH_CALENDAR:
+                calendar = parse_calendar(held)
+            self.catalogue.apply("" if code else action, held, position=position)
+        except BanjianError as error:
+            code = error.code
+        if calendar is not None and not code:
+            self.calendars = self.calendars.with_calendars((calendar,))
+        return Verdict(act_id=known_id, position=position, action=action, code=code)
+
+    def rules(self, item_code: str, version: int) -> Rules:
+        """Return item and case type as of a catalogue version.
+
+        Raises:
+            RuleError: as ``Catalogue.rules``.
+        """
+        return self.catalogue.rules(item_code, version)
+
+    def _check_catalogue(self, frame: bytes, facts: bytes | None) -> tuple[ActId, str, str, Facts]:
+        known_id, action = ActId(b""), ""
+        try:
+            parts = split_frame(frame)
+            known_id = act_id(parts.act_raw)
+            act = Act(decode_act(parts.act_raw), parts.act_raw, parts.sig, known_id)
+            action = act.header.action
+            code, held = self._judge_catalogue(act, facts)
+        except BanjianError as error:
+            return known_id, action, error.code, {}
+        return known_id, action, code, held
+
+    def _judge_catalogue(self, act: Act, facts: bytes | None) -> tuple[str, Facts]:
+        header = act.header
+        public_key = self.registry.public_key(header.actor)
+        if header.ledger_id != self.registry.ledger_id:
+            return "registry.other_ledger", {}
+        if facts is None:
+            return "act.facts_missing", {}
+        if public_key is None:
+            return "authority.key_unknown", {}
+        verify_act(act.raw, act.sig, public_key)
+        held = check_facts(header, facts)
+        standing = self.resolver.standing(
+            actor_key_id=header.actor,
+            station=header.station,
+            registry_size=header.registry_size,
+            action=header.action,
+        )
+        return standing.blocked, held

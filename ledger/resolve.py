@@ -1,0 +1,116 @@
+"""From a stored frame to an act of a case: who the author was there and then, and what keeps the act from effect.
+
+The fold of a case (``ledger.case``) takes plain values; here the registry gives them. Authority is judged at the
+registry size that the act itself cites, so the answer never changes when the registry grows, except that an act
+which cites a registry longer than the one held here waits for it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ledger.act import Act
+from ledger.authority import Authority, Refusal, check_act_authority
+from ledger.caseshape import CaseAct
+from ledger.registry import Registry
+from ledger.types import Facts, KeyId, StationId
+
+NO_ROLES: frozenset[str] = frozenset()
+
+
+class Standing(NamedTuple):
+    """What an author was at a station, at a size of the registry.
+
+    ``blocked`` is "" or the code why nothing that the author signed there can take effect.
+    """
+
+    staff_no: str
+    level: str
+    roles: frozenset[str]
+    blocked: str
+
+
+class _Question(NamedTuple):
+    actor_key_id: KeyId
+    station: StationId
+    registry_size: int
+    action: str
+
+
+class Resolver:
+    """Answers who an author was; remembers final answers, since most acts of a log ask the same.
+
+    Args:
+        registry: the registry as known here; it may grow.
+    """
+
+    __slots__ = ("_known", "_registry")
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._known: dict[_Question, Standing] = {}
+
+    def standing(
+        self, *, actor_key_id: KeyId, station: StationId, registry_size: int, action: str
+    ) -> Standing:
+        """Return what a key was at a station at a size of the registry, for one action."""
+        question = _Question(actor_key_id, station, registry_size, action)
+        known = self._known.get(question)
+        if known is not None:
+            return known
+        answer = check_act_authority(self._registry, question)
+        found = self._standing(question, answer)
+        if not (isinstance(answer, Refusal) and answer.awaiting):
+            self._known[question] = found
+        return found
+
+    def case_act(
+        self, act: Act, *, recorded_at_ms: int, facts: Facts | None, log_station: StationId, blocked: str = ""
+    ) -> CaseAct:
+        """Return an act as the fold of its case takes it.
+
+        Args:
+            act: the decoded act.
+            recorded_at_ms: time in the entry that this act stands under.
+            facts: its facts; None where the body is missing, which blocks the act.
+            log_station: the station of the log that it stands in; an act counts in logs of its own station.
+            blocked: code of a check that failed before (signature, body), "" for none.
+        """
+        header = act.header
+        standing = self.standing(
+            actor_key_id=header.actor,
+            station=header.station,
+            registry_size=header.registry_size,
+            action=header.action,
+        )
+        if not blocked:
+            if header.station != log_station:
+                blocked = "act.other_station"
+            elif facts is None:
+                blocked = "act.facts_missing"
+            else:
+                blocked = standing.blocked
+        return CaseAct(
+            act_id=act.act_id,
+            parents=header.parents,
+            action=header.action,
+            station=header.station,
+            station_level=standing.level,
+            actor=header.actor,
+            staff_no=standing.staff_no,
+            roles=standing.roles,
+            occurred_at_ms=header.occurred_at_ms,
+            recorded_at_ms=recorded_at_ms,
+            catalogue_version=header.catalogue_version,
+            facts=facts or {},
+            blocked=blocked,
+        )
+
+    def _standing(self, question: _Question, answer: Authority | Refusal) -> Standing:
+        station = self._registry.station(question.station, size=question.registry_size)
+        level = "" if station is None else station.level
+        if isinstance(answer, Refusal):
+            return Standing("", level, NO_ROLES, answer.code)
+        return Standing(answer.staff_no, level, answer.roles_at(question.station), "")
+
+
