@@ -18,9 +18,10 @@ from ledger.errors import GapError
 from ledger.history import History
 from ledger.limits import PARENTS_MAX
 from ledger.registry_judge import judge, subject_thread
-from ledger.registry_state import KeyRecord, RegistryAct, RegistryState, SetKey
+from ledger.registry_schema import SCHEMAS
+from ledger.registry_state import NO_CASE, KeyRecord, RegistryAct, RegistryState, SetKey
 from ledger.station import Station
-from ledger.types import ActId, CaseId, KeyId, LedgerId, StationId
+from ledger.types import ActId, CaseId, Facts, KeyId, LedgerId, StationId
 
 __all__ = ["Registry", "RegistryAct", "RegistryOutcome", "Thread"]
 
@@ -234,14 +235,15 @@ class Registry:
         """Return the root acts that wait for the countersign of a second root key, oldest first."""
         return tuple(self._state.pending.values())
 
-    def thread(
-        self, *, key_id: KeyId | None = None, station: StationId | None = None, act_id: ActId | None = None
-    ) -> Thread | None:
-        """Return the thread of a key, a station or an act, for the header of the next act about it."""
-        if act_id is not None:
-            case_id = self._state.threads.get(act_id)
-        else:
-            case_id = subject_thread(self._state, key=key_id, station=station)
+    def thread_for(self, action: str, facts: Facts) -> Thread | None:
+        """Return what the header of an act with these facts must name; None if its subject is unknown.
+
+        An opening action has neither a thread nor predecessors.
+        """
+        schema = SCHEMAS.get(action)
+        if schema is not None and schema.opening:
+            return Thread(case_id=NO_CASE, parents=())
+        case_id = subject_thread(self._state, action, facts)
         if case_id is None:
             return None
         return Thread(case_id=case_id, parents=self._state.heads[case_id][:PARENTS_MAX])

@@ -69,13 +69,13 @@ def _enrol_station(
     station = StationId(text_of(act.facts, "station"))
     upstream = StationId(text_of(act.facts, "upstream"))
     level = text_of(act.facts, "level")
-    if not (_covers(state, actor, station) or (upstream and _covers_below(state, actor, upstream))):
-        return Refusal(code="registry.out_of_scope", params={"scope": station})
     if state.open_station(station) is not None:
         return Refusal(code="registry.station_enrolled", params={"station": station})
     above = state.open_station(upstream) if upstream else None
     if upstream and above is None:
         return Refusal(code="registry.station_unknown", params={"station": upstream})
+    if not (_covers(state, actor, station) or (upstream and _covers_below(state, actor, upstream))):
+        return Refusal(code="registry.out_of_scope", params={"scope": station})
     if above is None:
         if level != "county" or any(state.tree.open_at(state.size)):
             return Refusal(code="registry.upstream", params={"station": station, "level": level})

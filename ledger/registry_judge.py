@@ -22,7 +22,7 @@ from ledger.registry_effects import EFFECTS, EffectOrRefusal, is_root_act
 from ledger.registry_keys import bytes_of, text_of
 from ledger.registry_schema import SCHEMAS
 from ledger.registry_state import Change, Found, KeyRecord, RegistryAct, RegistryState, SetKey
-from ledger.types import ActId, CaseId, KeyId, StationId
+from ledger.types import ActId, CaseId, Facts, KeyId, StationId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,18 +56,21 @@ def judge(state: RegistryState, act: RegistryAct) -> Verdict | Refusal:
     changes = EFFECTS[act.action](state, act, actor, act.position)
     if isinstance(changes, Refusal):
         return changes
-    if not SCHEMAS[act.action].opening and act.thread != _subject_thread(state, act):
+    if not SCHEMAS[act.action].opening and act.thread != subject_thread(state, act.action, act.facts):
         return Refusal(code="registry.thread", params={"act": act.act_id})
     return Verdict(pending=True) if is_root_act(state, act) else Verdict(changes=changes)
 
 
-def subject_thread(
-    state: RegistryState, *, key: KeyId | None = None, station: str | None = None
-) -> CaseId | None:
-    """Return the thread of a key or of a station: the one opened by the act that enrolled it."""
-    if station is not None:
-        return state.station_threads.get(StationId(station))
-    record = state.key(key) if key is not None else None
+def subject_thread(state: RegistryState, action: str, facts: Facts) -> CaseId | None:
+    """Return the thread that an act with these facts belongs to: the one that enrolled its subject."""
+    if action == "countersign":
+        return state.threads.get(ActId(bytes_of(facts, "target")))
+    if action == "close_station":
+        return state.station_threads.get(StationId(text_of(facts, "station")))
+    if action in ("grant_role", "end_role"):
+        record = state.person("staff", text_of(facts, "staff_no"))
+    else:
+        record = state.key(KeyId(bytes_of(facts, "key_id")))
     return None if record is None else record.thread
 
 
@@ -161,12 +164,3 @@ def _judge_countersign(state: RegistryState, act: RegistryAct) -> Verdict | Refu
     if isinstance(changes, Refusal):
         return changes
     return Verdict(changes=changes, completes=target)
-
-
-def _subject_thread(state: RegistryState, act: RegistryAct) -> CaseId | None:
-    if act.action == "close_station":
-        return subject_thread(state, station=text_of(act.facts, "station"))
-    if act.action in ("grant_role", "end_role"):
-        record = state.person("staff", text_of(act.facts, "staff_no"))
-        return None if record is None else record.thread
-    return subject_thread(state, key=KeyId(bytes_of(act.facts, "key_id")))
