@@ -45,11 +45,13 @@ TREE_LEVEL_STORED_MIN = 3
 PACKAGE_ENTRIES_MAX = 256
 PACKAGE_BYTES_MAX = 32 * 1024 * 1024
 BUNDLE_HEADER_BYTES_MAX = 4 * 1024
-BUNDLE_PART_BYTES_MAX = 1024 * 1024 * 1024
-"""One part of a bundle; far below the 4 GB that an old USB file system takes."""
-BUNDLE_PARTS_MAX = 999
-BUNDLE_PACKAGES_MAX = 4096
-"""Packages in one part of a bundle."""
+BUNDLE_PART_BYTES_MAX = 64 * 1024 * 1024
+"""One part of a bundle: held in memory by old machines, far below the 4 GB of old USB file systems."""
+BUNDLE_PARTS_MAX = 9999
+BUNDLE_SECTIONS_MAX = 4096
+"""Sections in one part of a bundle, without the manifest."""
+BUNDLE_SECTION_BYTES_MAX = PACKAGE_BYTES_MAX
+BUNDLE_MANIFEST_BYTES_MAX = 1024 * 1024
 INVITE_BYTES_MAX = 16 * 1024
 ENVELOPE_BYTES_MAX = 4 * 1024
 
