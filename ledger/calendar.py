@@ -232,7 +232,7 @@ class CalendarSet:
         for ordinal in range(start.toordinal() + 1, last.toordinal() + 1):
             day = date.fromordinal(ordinal)
             kind, why = self.kind(day)
-            counts = kind in ("working", "make_up") if unit == "working_days" else number < amount
+            counts = number < amount and (unit == "calendar_days" or kind in ("working", "make_up"))
             number += counts
             days.append(Day(date=day, counted=number if counts else None, kind=kind, why=why))
         first = date.fromordinal(start.toordinal() + 1) if last > start else start
