@@ -1,8 +1,9 @@
-"""Sets up ``.venv`` in the checkout: an environment, the locked packages, the four packages as an editable install.
+"""Sets up ``.venv`` in the checkout: an environment, the locked packages, this checkout as editable install.
 
-A stamp in the environment holds the digests of the locks and of pyproject.toml, the interpreter and the checkout. It is
-written last and removed first: with the right stamp nothing is done and no network is touched; without a stamp (an
-interrupted set-up) the environment is built anew. Standard library alone; names no package index.
+A stamp in the environment holds the digests of the locks and of pyproject.toml, the interpreter and the
+checkout. It is written last and removed first: with the right stamp nothing is done and no network is
+touched; without a stamp (an interrupted set-up) the environment is built anew. Standard library alone; names
+no package index.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def read_stamp() -> dict[str, str]:
 
 
 def is_ready(stamp: dict[str, str], level: str) -> bool:
-    """Return whether the stamped environment already holds the level; the test lock holds the run lock's packages."""
+    """Return whether the stamped environment already holds the level."""
     same = all(stamp.get(name) == value for name, value in wanted().items())
     return same and stamp.get(level) == digest(LOCKS[level])
 
@@ -83,7 +84,7 @@ def has_pip(python: str | Path) -> bool:
 
 
 def pip_command() -> list[str | Path]:
-    """Return a pip that installs into the environment: its own, or the machine's pointed at it (pip 22.3 or newer)."""
+    """Return a pip that installs into the environment: its own, or the machine's pointed at it."""
     if has_pip(PYTHON):
         return [PYTHON, "-m", "pip"]
     borrowed: list[str | Path] = [sys.executable, "-m", "pip", "--python", PYTHON]
