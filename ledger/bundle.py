@@ -1,12 +1,12 @@
 """Bundle: packages and checkpoints in files for a stick, sealed to the station that is to read them.
 
-A bundle comes in parts. Each part stands alone: a clear header says for whom it is, section 0 is the manifest,
-the others carry packages and checkpoints. Each section is sealed by itself, so that a part that was torn keeps
-the sections that are whole. Nothing in a bundle is believed because it came in a bundle: packages reach signed
-roots, checkpoints carry their signatures.
+A bundle comes in parts. Each part stands alone: a clear header says for whom it is, section 0 is the
+manifest, the others carry packages and checkpoints. Each section is sealed by itself, so that a part that was
+torn keeps the sections that are whole. Nothing in a bundle is believed because it came in a bundle: packages
+reach signed roots, checkpoints carry their signatures.
 
-Sealing draws its randomness inside the library (HPKE needs a fresh key for each section); this is the one place
-of the formats that does. Content before sealing is a pure function of its arguments.
+Sealing draws its randomness inside the library (HPKE needs a fresh key for each section); this is the one
+place of the formats that does. Content before sealing is a pure function of its arguments.
 
 Source: docs/protocol.md, "Bundle"; RFC 9180, base mode.
 """

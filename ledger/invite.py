@@ -1,7 +1,7 @@
 """Invite: the file with which a registrar asks a station or a person to enrol.
 
-It tells the newcomer which ledger this is, where its upstream listens and under which certificate, and carries
-a token that is good for one enrolment. It grants nothing by itself: authority comes from the registry.
+It tells the newcomer which ledger this is, where its upstream listens and under which certificate, and
+carries a token that is good for one enrolment. It grants nothing by itself: authority comes from the registry.
 
 Source: docs/protocol.md, "Invite".
 """
@@ -127,7 +127,8 @@ def _decode(fields: HeaderFields) -> Invite:
     _require(type(expires_at_ms) is int and issued_at_ms < expires_at_ms <= INT_MAX, "expires_at_ms")
     _require(type(token) is bytes and len(token) == TOKEN_BYTES, "token")
     return Invite(
-        ledger_genesis=genesis, registrar_public_key=public_key, county_name=_name(county_name, "county_name"),
+        ledger_genesis=genesis, registrar_public_key=public_key,
+        county_name=_name(county_name, "county_name"),
         kind=kind, station=station, station_name=_name(station_name, "station_name"), upstream=upstream,
         roles=roles, addresses=addresses, ca_fingerprint=ca_fingerprint, issued_at_ms=issued_at_ms,
         expires_at_ms=expires_at_ms, token=token,
