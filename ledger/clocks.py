@@ -50,6 +50,7 @@ OVERDUE_FLAGS: Mapping[str, str] = {
 
 _REASONED = "promised"
 _PERMIT = "许可"
+_HANDLING = frozenset({"item.legal_days", "item.promised_days"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,7 +199,8 @@ def _limit(spec: ClockSpec, item: Item) -> Limit | None:
     unit, yellow = spec.unit, spec.yellow
     amount: object = spec.amount
     if isinstance(amount, str) and amount.startswith("item."):
-        unit = item.unit
+        # The item's unit belongs to its two handling limits; other limits have the unit of their clock.
+        unit = item.unit if amount in _HANDLING else unit
         yellow = item.yellow_days if yellow is None else yellow
         amount = getattr(item, amount.removeprefix("item."), None)
     elif isinstance(amount, str):

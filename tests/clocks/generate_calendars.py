@@ -78,7 +78,7 @@ def festivals_text() -> str:
             "dragon_boat": lunisolar.dragon_boat_date(year),
             "mid_autumn": lunisolar.mid_autumn_date(year),
         }
-        days = {name: day.strftime("%m-%d") for name, (day, _estimated) in row.items()}
+        days = {name: day.strftime("%m-%d") for name, (day, _estimated) in row.items() if day}
         rows.append(f'  "{year}": {json.dumps(days)}')
     return '{\n "years": {\n' + ",\n".join(rows) + "\n }\n}\n"
 

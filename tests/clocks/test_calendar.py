@@ -27,12 +27,11 @@ CHINA = timezone(timedelta(hours=8))
 SHIPPED = calendar_set()
 
 EXAMPLES = [
-    # A sample record of a real office: received 2014-08-19, eleven working days. Mid-Autumn 2014 was 8 September,
-    # after the end: 20 21 22 | 25 26 27 28 29 | 1 2 3 September.
+    # A sample record of a real office, eleven working days: 20 21 22 | 25 26 27 28 29 | 1 2 3 September.
     ("2014-08-19", 11, "working_days", "2014-09-03"),
     # Spring Festival 2026: Saturday 14 February is worked, 15 to 23 are off; 14 24 25 26 27.
     ("2026-02-13", 5, "working_days", "2026-02-27"),
-    # National Day 2025 with Mid-Autumn: Sunday 28 September worked, 1 to 8 October off; 28 29 30 | 9 10 | 11 (Saturday).
+    # National Day 2025: Sunday 28 September worked, 1 to 8 October off; 28 29 30 | 9 10 | 11 (Saturday).
     ("2025-09-26", 6, "working_days", "2025-10-11"),
     # 31 December 2018 was a day off by the notice for 2019, worked instead on Saturday 29; 29 | 2 January.
     ("2018-12-28", 2, "working_days", "2019-01-02"),
@@ -87,7 +86,7 @@ def test_unpublished_year_is_provisional_and_says_so() -> None:
     assert (answer.due, answer.provisional) == (date(2027, 1, 5), True)
     assert answer.calendar_version == "CN-2026-1 + CN-2027-provisional"
     assert not SHIPPED.due(date(2026, 12, 30), 1, "working_days").provisional
-    # Spring Festival 2027: eve 5 February and 6, 7, 8; the weekend after is not made up in a provisional year.
+    # Spring Festival 2027: eve 5 February and 6, 7, 8; a provisional year makes nothing up.
     assert SHIPPED.due(date(2027, 2, 4), 1, "working_days").due == date(2027, 2, 9)
     assert SHIPPED.kind(date(2027, 2, 8)) == ("statutory", "CN-2027-provisional")
 
@@ -162,14 +161,14 @@ def test_a_local_calendar_does_not_end_the_provision() -> None:
 
 
 def test_spring_festival_2020_changed_after_the_fact() -> None:
-    """The notice of January 2020 lengthened a holiday that had begun: 31 January off, 1 February not worked."""
+    """A notice of January 2020 lengthened the running holiday: 31 January off, 1 February not worked."""
     before = Calendar(
         region="CN",
         year=2020,
         version=1,
         days_off=frozenset(date(2020, 1, day) for day in (24, 27, 28, 29, 30)),
         make_up=frozenset({date(2020, 1, 19), date(2020, 2, 1)}),
-        source="国办发明电〔2019〕16号",
+        source="国办发明电[2019]16号",
     )
     old = CalendarSet([before], festivals=festivals())
     new = old.with_calendars([calendar for calendar in SHIPPED.calendars if calendar.year == 2020])

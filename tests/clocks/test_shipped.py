@@ -76,7 +76,7 @@ def test_shipped_calendars_can_be_published_as_they_are() -> None:
         assert parse_calendar(json.loads(json.dumps(calendar_facts(calendar)))) == calendar
 
 
-# Hong Kong Observatory, Gregorian-lunar conversion tables: lunar 1/1, solar term Qingming, lunar 5/5, lunar 8/15.
+# Lunar 1/1, Qingming, lunar 5/5, lunar 8/15; lunardate 0.3, lunar-python 1.4 and holidays agree on them all.
 KNOWN_FESTIVALS = {
     2027: ("02-06", "04-05", "06-09", "09-15"),
     2028: ("01-26", "04-04", "05-28", "10-03"),
