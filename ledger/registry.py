@@ -176,7 +176,7 @@ class Registry:
         record = self._state.key(key_id)
         return record is not None and record.kind == "root"
 
-    def keys(self, *, size: int | None = None) -> Iterator[Authority]:
+    def live_keys(self, *, size: int | None = None) -> Iterator[Authority]:
         """Yield the authorities of all keys that are live at a size, in order of enrolment."""
         for key_id in self._state.keys:
             held = self.authority(key_id, size=size)
@@ -188,7 +188,7 @@ class Registry:
     ) -> tuple[Authority, ...]:
         """Return the live service keys of a station for a purpose, in order of enrolment."""
         return tuple(
-            held for held in self.keys(size=size) if held.purpose == purpose and held.station == station
+            held for held in self.live_keys(size=size) if held.purpose == purpose and held.station == station
         )
 
     def staff(self, staff_no: str, *, size: int | None = None) -> Authority | None:

@@ -269,7 +269,7 @@ def test_names_come_from_personal_bodies_and_count_for_nothing() -> None:
         without.apply(read_registry_act(without, stored.act, position=position, facts=stored.facts))
     assert office.registry.names == {"registrar": "登记员registrar", "clerk": "员工clerk"}
     assert without.names == {}
-    assert tuple(without.keys()) == tuple(office.registry.keys())
+    assert tuple(without.live_keys()) == tuple(office.registry.live_keys())
     held = office.registry.staff("clerk")
     assert held is not None and held.name == "员工clerk"
     assert without.staff("clerk") == held
@@ -304,4 +304,4 @@ def test_another_ledger_founds_nothing_here() -> None:
             read_registry_act(stranger, stored.act, position=position, facts=stored.facts)
         )
         assert code(outcome) == "registry.other_ledger"
-    assert tuple(stranger.keys()) == () and stranger.stations() == ()
+    assert tuple(stranger.live_keys()) == () and stranger.stations() == ()

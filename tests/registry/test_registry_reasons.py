@@ -135,7 +135,11 @@ def first_head(office: Office) -> bytes:
 
 ON_EMPTY: list[tuple[str, Callable[[Office], RegistryOutcome]]] = [
     ("registry.not_founded", lambda office: office.station(COUNTY, "county", None, by="root 0")),
-    ("registry.field_missing", lambda o: o.act("open_log", {"genesis": b"x"}, ROOTS[0], thread=(b"", ()))),
+    ("registry.ledger_id", lambda o: o.act("open_log", {"genesis": b"x"}, ROOTS[0], thread=(b"", ()))),
+    (
+        "registry.field_missing",
+        lambda o: o.act("open_log", {"ledger_genesis": GENESIS.pack()}, ROOTS[0], thread=(b"", ())),
+    ),
     ("registry.ledger_id", founding(ledger_genesis=replace(GENESIS, nonce=bytes([1]) * 16).pack())),
     ("genesis.field", founding(genesis=replace(LOG_GENESIS, nonce=b"short").pack())),
     ("registry.genesis", founding(genesis=replace(LOG_GENESIS, kind="catalogue").pack())),
@@ -293,7 +297,7 @@ def check(office: Office, expected: str, build: Callable[[Office], RegistryOutco
 def test_a_log_that_is_not_validly_opened(expected: str, build: Callable[[Office], RegistryOutcome]) -> None:
     office = Office()
     check(office, expected, build)
-    assert office.registry.station_of_log == "" and tuple(office.registry.keys()) == ()
+    assert office.registry.station_of_log == "" and tuple(office.registry.live_keys()) == ()
 
 
 @pytest.mark.parametrize(("expected", "build"), ON_OFFICE)
@@ -324,4 +328,4 @@ def test_the_genesis_of_a_foreign_founder_is_no_way_in() -> None:
         thread=(b"", ()),
     )
     assert outcome.refusal is not None and outcome.refusal.code == "registry.ledger_id"
-    assert tuple(office.registry.keys()) == ()
+    assert tuple(office.registry.live_keys()) == ()

@@ -1,0 +1,169 @@
+"""Whatever is thrown at the registry: growth changes no earlier answer, only authority changes anything."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger.registry import Registry, RegistryAct
+from ledger.types import ActId, CaseId, Facts, StationId
+from tests.registry.office import (
+    COUNTY,
+    GENESIS,
+    LEDGER_ID,
+    LOG_GENESIS,
+    OTHER_TOWN,
+    OTHER_VILLAGE,
+    ROOTS,
+    TOWN,
+    VILLAGE,
+    answers,
+    proof,
+    signer,
+)
+
+NAMES = ("registrar", "town", "clerk", "second", "kiosk", "stranger")
+PEOPLE = {name: signer(name) for name in NAMES}
+PROOFS = {name: proof(name) for name in NAMES}
+SIGNERS = (*ROOTS, *PEOPLE.values())
+STATIONS = (COUNTY, TOWN, VILLAGE, OTHER_TOWN, OTHER_VILLAGE)
+SCOPES = tuple(f"{station}{tail}" for station in STATIONS for tail in ("", "/*"))
+UPSTREAM = dict(zip(STATIONS, ("", COUNTY, TOWN, COUNTY, OTHER_TOWN), strict=True))
+LEVEL = dict(zip(STATIONS, ("county", "township", "village", "township", "village"), strict=True))
+
+names = st.sampled_from(NAMES)
+stations = st.sampled_from(STATIONS)
+scopes = st.sampled_from(SCOPES)
+roles = st.sampled_from(("window", "head"))
+keys = st.sampled_from(SIGNERS).map(lambda one: one.key_id)
+ends = st.fixed_dictionaries(
+    {"key_id": keys, "reason": st.sampled_from(("retired", "compromised")), "log_sizes": st.just([])}
+)
+
+
+def enrolment(**fields: st.SearchStrategy[object]) -> st.SearchStrategy[Facts]:
+    return names.flatmap(
+        lambda name: st.fixed_dictionaries({**{k: st.just(v) for k, v in PROOFS[name].items()}, **fields})
+    )
+
+
+ACTIONS: st.SearchStrategy[tuple[str, Facts]] = st.one_of(
+    st.tuples(st.just("appoint_registrar"), enrolment(staff_no=names, scope=scopes)),
+    st.tuples(st.just("dismiss_registrar"), ends),
+    st.tuples(st.just("retire_key"), ends),
+    st.tuples(
+        st.just("enrol_station"),
+        stations.map(
+            lambda station: {
+                "station": station,
+                "name": "站",
+                "level": LEVEL[station],
+                "code_system": "demo",
+                **({"upstream": UPSTREAM[station]} if UPSTREAM[station] else {}),
+            }
+        ),
+    ),
+    st.tuples(st.just("close_station"), st.fixed_dictionaries({"station": stations})),
+    st.tuples(st.just("enrol_staff"), enrolment(staff_no=names, station=stations)),
+    st.tuples(
+        st.sampled_from(("grant_role", "end_role")),
+        st.fixed_dictionaries({"staff_no": names, "role": roles, "scope": scopes}),
+    ),
+    st.tuples(
+        st.just("enrol_service"),
+        enrolment(purpose=st.sampled_from(("kiosk", "receipt")), station=stations),
+    ),
+    st.tuples(st.just("countersign"), st.fixed_dictionaries({"target": st.integers(0, 40)})),
+)
+# Roots and the registrar (0 to 3) sign most steps, else hardly anything would ever take effect.
+STEPS = st.lists(st.tuples(ACTIONS, st.integers(0, 3) | st.integers(0, len(SIGNERS) - 1)), max_size=40)
+
+# So that random steps land in a living office and not before its founding.
+SETUP: list[tuple[str, Facts, int]] = [
+    ("appoint_registrar", {"staff_no": "registrar", "scope": f"{COUNTY}/*", **PROOFS["registrar"]}, 0),
+    ("countersign", {"target": 1}, 1),
+    ("enrol_station", {"station": COUNTY, "name": "县", "level": "county", "code_system": "demo"}, 3),
+]
+
+
+def act_of(registry: Registry, action: str, facts: Facts, by: int) -> RegistryAct:
+    """Return the next act of the log; a countersign names its target by index."""
+    position = registry.size + 1
+    outcomes = registry.outcomes()
+    if action == "countersign":
+        facts = {"target": bytes(outcomes[int(str(facts["target"])) % len(outcomes)].act_id)}
+    thread = registry.thread_for(action, facts)
+    first = outcomes[0].act_id
+    return RegistryAct(
+        act_id=ActId(position.to_bytes(32, "big")),
+        action=action,
+        actor_key_id=SIGNERS[by].key_id,
+        facts=facts,
+        case_id=thread.case_id if thread else CaseId(first[:16]),
+        parents=thread.parents if thread else (first,),
+        position=position,
+        station=StationId(COUNTY),
+    )
+
+
+def founded() -> Registry:
+    registry = Registry(LEDGER_ID)
+    registry.apply(
+        RegistryAct(
+            act_id=ActId((1).to_bytes(32, "big")),
+            action="open_log",
+            actor_key_id=ROOTS[0].key_id,
+            facts={"genesis": LOG_GENESIS.pack(), "ledger_genesis": GENESIS.pack()},
+            position=1,
+            station=COUNTY,
+        )
+    )
+    for action, facts, by in SETUP:
+        if registry.apply(act_of(registry, action, facts, by)).refusal is not None:
+            raise ValueError(action)
+    return registry
+
+
+@given(STEPS)
+def test_growth_changes_no_earlier_answer(steps: list[tuple[tuple[str, Facts], int]]) -> None:
+    registry = founded()
+    said = {registry.size: answers(registry, registry.size)}
+    for (action, facts), by in steps:
+        registry.apply(act_of(registry, action, facts, by))
+        said[registry.size] = answers(registry, registry.size)
+    for size, answer in said.items():
+        assert answers(registry, size) == answer
+
+
+@given(STEPS)
+def test_only_effective_acts_change_anything(steps: list[tuple[tuple[str, Facts], int]]) -> None:
+    registry = founded()
+    for (action, facts), by in steps:
+        before = answers(registry, registry.size)[:5]
+        signed_by = registry.authority(SIGNERS[by].key_id)
+        outcome = registry.apply(act_of(registry, action, facts, by))
+        after = answers(registry, registry.size)[:5]
+        if not outcome.effective:
+            assert after == before
+            continue
+        assert after != before
+        assert signed_by is not None and signed_by.kind in ("root", "registrar")
+        assert (action == "countersign") == (signed_by.kind == "root")
+
+
+@given(STEPS)
+def test_root_keys_stay_two_and_registrars_need_two(steps: list[tuple[tuple[str, Facts], int]]) -> None:
+    registry = founded()
+    for (action, facts), by in steps:
+        act = act_of(registry, action, facts, by)
+        waiting = {one.act_id: one for one in registry.pending()}
+        registrars = {one.key_id for one in registry.live_keys() if one.kind == "registrar"}
+        outcome = registry.apply(act)
+        changed = registrars ^ {one.key_id for one in registry.live_keys() if one.kind == "registrar"}
+        if changed:
+            proposal = waiting[act.facts["target"]]
+            assert outcome.effective and proposal.actor_key_id != act.actor_key_id
+            assert all(registry.is_root_key(key) for key in (proposal.actor_key_id, act.actor_key_id))
+        assert sum(1 for one in registry.live_keys() if one.kind == "root") >= 2
+        public_keys = [one.public_key for one in registry.live_keys()]
+        assert len(public_keys) == len(set(public_keys))
