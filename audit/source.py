@@ -1,0 +1,233 @@
+"""What an audit reads from a ledger file: one snapshot, rows in batches, damage as findings.
+
+Joins spare a statement for each act. They only choose which row is compared with which frame: every value that
+comes out is checked against the signed bytes, and rows that no frame leads to are counted afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self, TypeAlias, TypeVar
+
+from audit.findings import Finding, error
+from ledger.errors import StoreError
+from ledger.reader import LedgerFile
+
+Cell: TypeAlias = "int | float | str | bytes | None"
+T = TypeVar("T")
+
+
+class EventRow(NamedTuple):
+    """One stored frame with the rows that belong to it; every value may be of any type in a damaged file.
+
+    ``index_*`` come from the table of acts, ``personal_*`` from the table of personal bodies; all None when
+    there is no such row.
+    """
+
+    seq: Cell
+    topic: Cell
+    frame: Cell
+    index_act: Cell
+    index_case: Cell
+    index_action: Cell
+    index_occurred_at_ms: Cell
+    facts: Cell
+    personal_case: Cell
+    personal_nonce: Cell
+    personal_ciphertext: Cell
+    wrapped: Cell
+
+
+class LogRow(NamedTuple):
+    """One row of the table of logs."""
+
+    log: str
+    kind: str
+    station: str
+    genesis: bytes
+    own: int
+    state: str
+
+
+class CaseRecord(NamedTuple):
+    """One act of a case, as it is stored."""
+
+    case_id: bytes
+    log: str
+    seq: int
+    action: str
+    frame: bytes
+    facts: bytes | None
+
+
+_EVENTS = (
+    "SELECT e.originator_version, e.topic, e.state, a.act_id, a.case_id, a.action, a.occurred_at_ms, f.body, "
+    "p.case_id, p.nonce, p.ciphertext, k.wrapped "
+    "FROM stored_events e "
+    "LEFT JOIN acts a ON a.log = e.originator_id AND a.seq = e.originator_version "
+    "LEFT JOIN facts f ON f.act_id = a.act_id "
+    "LEFT JOIN personal p ON p.act_id = a.act_id "
+    "LEFT JOIN case_keys k ON k.case_id = p.case_id "
+    "WHERE e.originator_id = ? AND e.originator_version BETWEEN ? AND ? ORDER BY e.originator_version"
+)
+_CASES = (
+    "SELECT a.case_id, a.log, a.seq, a.action, coalesce(e.state, s.frame), f.body FROM acts a "
+    "LEFT JOIN stored_events e ON e.originator_id = a.log AND e.originator_version = a.seq "
+    "LEFT JOIN sparse s ON s.act_id = a.act_id "
+    "LEFT JOIN facts f ON f.act_id = a.act_id "
+)
+_ORPHANS = (
+    ("body.orphan_facts", "SELECT act_id FROM facts WHERE act_id NOT IN (SELECT act_id FROM acts) LIMIT 200"),
+    (
+        "body.orphan_personal",
+        "SELECT act_id FROM personal WHERE act_id NOT IN (SELECT act_id FROM acts) LIMIT 200",
+    ),
+    (
+        "acts.orphan",
+        "SELECT act_id FROM acts WHERE NOT EXISTS (SELECT 1 FROM stored_events e WHERE e.originator_id = acts.log "
+        "AND e.originator_version = acts.seq) AND act_id NOT IN (SELECT act_id FROM sparse) LIMIT 200",
+    ),
+)
+
+
+class Source:
+    """One consistent look at an open ledger file.
+
+    Args:
+        file: the open file; closing stays with the caller.
+        report: takes findings about what cannot be read.
+    """
+
+    def __init__(self, file: LedgerFile, report: Callable[[Finding], None]) -> None:
+        self._file = file
+        self._report = report
+
+    def __enter__(self) -> Self:
+        # One read transaction: a station may go on working while it is audited.
+        self.rows("BEGIN")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.rows("ROLLBACK")
+
+    @property
+    def path(self) -> Path:
+        """The database file."""
+        return self._file.path
+
+    def rows(self, statement: str, values: Sequence[Cell] = (), *, log: str = "", seq: int = 0) -> list[tuple[Cell, ...]]:
+        """Return what can be read of a statement's rows; damage becomes a finding at the given place."""
+        found: list[tuple[Cell, ...]] = []
+        try:
+            for row in self._stream(statement, values):
+                found.append(row)
+        except StoreError as raised:
+            self._damage(raised, log=log, seq=seq)
+        return found
+
+    def logs(self) -> list[LogRow]:
+        """Return the rows of the table of logs that have the right types; others are findings."""
+        found: list[LogRow] = []
+        for row in self.rows('SELECT log, kind, station, genesis, own, state FROM logs ORDER BY log'):
+            log, kind, station, genesis, own, state = row
+            if isinstance(log, str) and isinstance(genesis, bytes) and isinstance(own, int):
+                found.append(LogRow(log, str(kind), str(station), genesis, own, str(state)))
+            else:
+                self._report(error("log.row", log=str(log)))
+        return found
+
+    def event_logs(self) -> list[tuple[str, int, int]]:
+        """Return name, number of frames and highest position of every log that has frames."""
+        statement = (
+            "SELECT originator_id, count(*), max(originator_version) FROM stored_events GROUP BY originator_id"
+        )
+        return [
+            (log, count, highest)
+            for log, count, highest in self.rows(statement)
+            if isinstance(log, str) and isinstance(count, int) and isinstance(highest, int)
+        ]
+
+    def events(self, log: str, first_seq: int, last_seq: int) -> list[EventRow]:
+        """Return the frames from ``first_seq`` to ``last_seq`` of a log with what belongs to them.
+
+        Where the quick statement meets damage, every position is read for itself, so that a damaged page hides
+        no more than what lies on it.
+        """
+        try:
+            return [EventRow._make(row) for row in self._stream(_EVENTS, (log, first_seq, last_seq))]
+        except StoreError as raised:
+            self._damage(raised, log=log, seq=first_seq)
+        rows: list[EventRow] = []
+        for seq in range(first_seq, last_seq + 1):
+            rows.extend(self._event(log, seq))
+        return rows
+
+    def table(self, statement: str, values: Sequence[Cell], *, log: str, seq: int) -> list[tuple[Cell, ...]]:
+        """Return rows of a small range; damage becomes a finding at the given place."""
+        return self.rows(statement, values, log=log, seq=seq)
+
+    def cases(self, case_id: bytes | None = None) -> Iterator[CaseRecord]:
+        """Yield the stored acts of one case or of all, each case in one piece."""
+        statement = _CASES + ("ORDER BY a.case_id" if case_id is None else "WHERE a.case_id = ?")
+        values: tuple[Cell, ...] = () if case_id is None else (case_id,)
+        try:
+            for found, log, seq, action, frame, facts in self._stream(statement, values):
+                if isinstance(found, bytes) and isinstance(log, str) and isinstance(frame, bytes):
+                    yield CaseRecord(
+                        found,
+                        log,
+                        seq if isinstance(seq, int) else 0,
+                        str(action),
+                        frame,
+                        facts if isinstance(facts, bytes) else None,
+                    )
+        except StoreError as raised:
+            self._damage(raised)
+
+    def orphans(self) -> list[tuple[str, bytes]]:
+        """Return code and act id of rows that no stored act leads to."""
+        return [
+            (code, act if isinstance(act, bytes) else b"")
+            for code, statement in _ORPHANS
+            for (act,) in self.rows(statement)
+        ]
+
+    def _event(self, log: str, seq: int) -> list[EventRow]:
+        """Read one position by itself; what cannot be read stays None."""
+        place = (log, seq)
+        frames = self._rows_or_none(
+            "SELECT originator_version, topic, state FROM stored_events "
+            "WHERE originator_id = ? AND originator_version = ?", place, log=log, seq=seq
+        )  # fmt: skip
+        if not frames:
+            return []
+        index = self._rows_or_none(
+            "SELECT act_id, case_id, action, occurred_at_ms FROM acts WHERE log = ? AND seq = ?", place, log=log, seq=seq
+        ) or [(None, None, None, None)]
+        act = index[0][0]
+        facts = self._rows_or_none("SELECT body FROM facts WHERE act_id = ?", (act,), log=log, seq=seq)
+        personal = self._rows_or_none(
+            "SELECT case_id, nonce, ciphertext FROM personal WHERE act_id = ?", (act,), log=log, seq=seq
+        ) or [(None, None, None)]
+        keys = self._rows_or_none(
+            "SELECT wrapped FROM case_keys WHERE case_id = ?", (personal[0][0],), log=log, seq=seq
+        )
+        body = facts[0] if facts else (None,)
+        wrapped = keys[0] if keys else (None,)
+        return [EventRow._make((*frames[0], *index[0], *body, *personal[0], *wrapped))]
+
+    def _rows_or_none(
+        self, statement: str, values: Sequence[Cell], *, log: str, seq: int
+    ) -> list[tuple[Cell, ...]]:
+        return self.rows(statement, values, log=log, seq=seq)
+
+    def _stream(self, statement: str, values: Sequence[Cell]) -> Iterator[tuple[Cell, ...]]:
+        # The one place that needs more of the reader than its named queries.
+        return self._file._query(statement, values)
+
+    def _damage(self, raised: StoreError, *, log: str = "", seq: int = 0) -> None:
+        self._report(error("file.damaged", log=log, seq=seq, cause=raised.code))
