@@ -476,7 +476,7 @@ def test_new_year_provisional_then_recomputed_without_any_act() -> None:
 
 
 def test_a_finished_clock_is_judged_again_by_a_changed_calendar() -> None:
-    """Spring Festival 2020: decided on 5 February; due on the 3rd by the first notice, the 5th by the second."""
+    """Spring Festival 2020: decided on 5 February; due on the 3rd by one notice, the 5th by the next."""
     before = Calendar(
         region="CN",
         year=2020,

@@ -1,0 +1,115 @@
+"""Every line, flag, light and day kind that clocks can say has its sentence in both languages."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from ledger import lights
+from ledger.calendars import calendar_set
+from ledger.clocks import OVERDUE_FLAGS, ClockReading, read_clocks
+from ledger.texts import Language, catalogue, render
+from tests.clocks.cases import CLOCKS, at, receive, rules, state, step
+
+LEDGER = Path(__file__).resolve().parents[2] / "ledger"
+CALENDARS = calendar_set()
+LANGUAGES: tuple[Language, ...] = ("zh", "en")
+
+
+def _codes_in_code() -> set[str]:
+    found: set[str] = set()
+    for path in LEDGER.glob("c*.py"):
+        found.update(re.findall(r'"((?:clock\.line|calendar)\.[a-z_]+)"', path.read_text(encoding="utf-8")))
+    found.update(f"clock.line.limit_{unit}" for unit in ("working_days", "calendar_days"))
+    kinds = ("start", "working", "make_up", "weekend", "holiday", "statutory")
+    found.update(f"calendar.day.{kind}" for kind in kinds)
+    found.update(f"light.{light}" for light in lights._WORST_FIRST)
+    found.update(f"clock.{clock}" for clock in CLOCKS)
+    found.update(f"clock.flag.{flag}" for flag in OVERDUE_FLAGS.values())
+    text = (LEDGER / "clocks.py").read_text(encoding="utf-8")
+    found.update(f"clock.flag.{flag}" for flag in re.findall(r'flags\.add\("([a-z_]+)"\)', text))
+    return found
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_code_has_a_text(language: Language) -> None:
+    codes = _codes_in_code()
+    assert len(codes) > 60
+    assert codes - catalogue(language).keys() == set()
+
+
+def test_no_line_text_is_left_over() -> None:
+    known = {code for code in catalogue("zh") if code.startswith(("clock.line.", "calendar."))}
+    assert known - _codes_in_code() == set()
+
+
+def test_both_languages_use_the_same_values() -> None:
+    zh, en = catalogue("zh"), catalogue("en")
+    for code in (code for code in zh if code.startswith(("clock.", "calendar.", "light.", "unit."))):
+        assert zh[code].keys() == en[code].keys(), code
+        for key in zh[code]:
+            assert _values(zh[code][key]) == _values(en[code][key]), code
+
+
+def _values(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+
+def _explained() -> list[ClockReading]:
+    acts = (
+        receive("2025-11-10"),
+        step("accept", "2025-11-19"),
+        step("suspend", "2025-11-20", facts={"expected_days": 3}),
+        step("resume", "2025-12-01"),
+        step("extend", "2025-12-02", label="e1"),
+        step("extend", "2025-12-03", label="e2"),
+    )
+    extra = state(
+        receive("2025-11-10"),
+        step("accept_with_deficit", "2025-11-10", facts={"due": "2025-11-14"}),
+        step("request_correction", "2025-11-10", label="c1"),
+        step("request_correction", "2025-11-11", label="c2"),
+        step("accept_on_commitment", "2025-11-12"),
+        step("suspend", "2025-11-12"),
+    )
+    by = rules(item={"promised_days": 5})
+    readings = [*read_clocks(state(*acts), by, CALENDARS, at("2026-12-30"))]
+    readings.extend(read_clocks(extra, by, CALENDARS, at("2026-11-30")))
+    readings.extend(read_clocks(state(receive("2026-12-30")), by, CALENDARS, at("2026-12-30")))
+    return readings
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_explanations_read_without_gaps(language: Language) -> None:
+    seen = set()
+    for reading in _explained():
+        assert len(reading.explanation) >= 4
+        assert reading.explanation[-1].code in ("clock.line.calendar", "clock.line.provisional")
+        for line in reading.explanation:
+            text = render(line.code, line.params, language=language).what
+            assert text != line.code and "{" not in text and text.endswith(("。", "."))
+            seen.add(line.code)
+    assert len(seen) >= 15
+
+
+def test_an_explanation_in_full() -> None:
+    """What a clerk reads: start, limit, pause, end, calendar; each with the acts behind it."""
+    case = state(
+        receive("2025-11-10"),
+        step("accept", "2025-11-10"),
+        step("suspend", "2025-11-13"),
+        step("resume", "2025-11-25"),
+    )
+    (reading,) = read_clocks(case, rules("statutory"), CALENDARS, at("2025-11-26"))
+    said = [render(line.code, line.params, language="zh").what for line in reading.explanation]
+    assert said == [
+        "2025-11-10 开始计时，当日不计入，从次日算第 1 天。",
+        "期限 20 个工作日，依据：行政许可法 42(1)。",
+        "2025-11-14 至 2025-11-25 暂停，扣除 8 天，不计入期限。",
+        "最后一天是 2025-12-18，到当天 24:00 为止。",
+        "还剩 16 天。",
+        "使用的工作日历：CN-2025-1。",
+    ]
