@@ -168,7 +168,6 @@ class CaseState:
     supplied: frozenset[str] = frozenset()
     originals: frozenset[str] = frozenset()
     suspended_for: str = ""
-    status_before: str = ""
     result: str = ""
     result_by_organ: bool = False
     certificate_no: str = ""

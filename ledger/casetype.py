@@ -23,7 +23,9 @@ ANY: Final = "*"
 OPENING: Final = ""
 """Source state of an action that opens a case."""
 
-ROLES: Final = ("window", "officer", "head", "supervisor", "issuer", "archivist", "registrar", "kiosk", "agent")
+ROLES: Final = (
+    "window", "officer", "head", "supervisor", "issuer", "archivist", "registrar", "kiosk", "agent",
+)  # fmt: skip
 LEVELS: Final = ("county", "township", "village", "kiosk", "agent")
 LEGAL_BASES: Final = ("许可", "确认", "给付", "公共服务", "内部", "其他")
 WHERES: Final = ("any", "receive_levels", "accept_levels", "decide_level")
@@ -67,7 +69,8 @@ class ActionSpec:
 class ClockSpec:
     """One clock of a case type; names in ``start`` … ``extend`` are action codes or derived events.
 
-    ``amount`` counts units or names a field of the item; ``applies_to`` lists legal bases, None for all.
+    Two clocks may share a code when they apply to different legal bases: one clock to the reader, two rules.
+    ``amount`` counts units, names a field of the item (``item.legal_days``) or of the starting act's facts; ``applies_to`` lists legal bases, None for all.
     """
 
     code: str
@@ -118,10 +121,11 @@ def parse_case_type(raw: Value) -> CaseType:
         for name, spec in _map(data.get("clocks"), where=code, field="clocks").items()
     }
     states = _map(data.get("states"), where=code, field="states")
+    state_names = {name: bilingual(text, where=f"{code}.{name}") for name, text in states.items()}
     return CaseType(
         code=code,
         name=bilingual(data.get("name"), where=code),
-        states=MappingProxyType({name: bilingual(text, where=f"{code}.{name}") for name, text in states.items()}),
+        states=MappingProxyType(state_names),
         final_states=frozenset(_texts(data, "final_states", where=code)),
         actions=MappingProxyType(actions),
         clocks=MappingProxyType(clocks),
@@ -129,12 +133,12 @@ def parse_case_type(raw: Value) -> CaseType:
 
 
 def validate_facts(action: ActionSpec, facts: Facts) -> None:
-    """Check the facts of one action before they are signed; a ``salt`` field is ignored.
+    """Check the facts of one action before they are signed; the ``salt`` is ignored.
 
     Raises:
         InputError: ``case.facts_missing``, ``case.facts_unknown`` or ``case.facts_value``, naming the field.
     """
-    problem = first_problem(action.facts, {name: value for name, value in facts.items() if name != "salt"})
+    problem = first_problem(action.facts, facts)
     if problem is None:
         return
     code, field = problem
@@ -194,7 +198,7 @@ def _clock(code: str, raw: Mapping[str, Value], *, where: str) -> ClockSpec:
     if not isinstance(extend_amount, int):
         raise DataError("catalogue.shape", where=where, field="extend_amount")
     return ClockSpec(
-        code=code,
+        code=_text(raw, "code", where=where, default=code),
         name=bilingual(raw.get("name"), where=where),
         start=_texts(raw, "start", where=where),
         stop=_texts(raw, "stop", where=where),

@@ -20,6 +20,7 @@ __all__ = ["Catalogue", "Item", "Rules"]
 
 T = TypeVar("T")
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """Item and case type of one case, from the catalogue version that its opening act names."""
@@ -59,15 +60,16 @@ class Catalogue:
             for code in withdrawn:
                 self._items.setdefault(code, []).append((position, None))
         elif action == "publish_case_types":
-            for case_type in [parse_case_type(raw) for raw in _list(facts.get("case_types"), field="case_types")]:
+            published = _list(facts.get("case_types"), field="case_types")
+            for case_type in [parse_case_type(raw) for raw in published]:
                 self._types.setdefault(case_type.code, []).append((position, case_type))
 
     def rules(self, item_code: str, version: int) -> Rules:
         """Return item and case type as of a version.
 
         Raises:
-            RuleError: ``catalogue.ahead`` when the version is not here yet, ``catalogue.no_item`` when the item
-                did not exist or was withdrawn, ``catalogue.no_case_type`` when its case type is missing.
+            RuleError: ``catalogue.ahead`` when the version is not here yet, ``catalogue.no_item`` when the
+                item did not exist or was withdrawn, ``catalogue.no_case_type`` when its type is missing.
         """
         key = (item_code, version)
         held = self._resolved.get(key)
@@ -80,7 +82,7 @@ class Catalogue:
             raise RuleError("catalogue.no_item", item=item_code, version=version)
         case_type = _as_of(self._types.get(item.case_type, []), version)
         if case_type is None:
-            raise RuleError("catalogue.no_case_type", item=item_code, case_type=item.case_type, version=version)
+            raise RuleError("catalogue.no_case_type", item=item_code, case_type=item.case_type)
         rules = Rules(item=item, case_type=case_type, catalogue_version=version)
         self._resolved[key] = rules
         return rules

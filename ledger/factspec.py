@@ -1,4 +1,4 @@
-"""What the facts of an action may hold: fields, types and limits as data, checked before signing and again in every fold.
+"""What the facts of an action may hold: fields, types, limits; checked before signing and in every fold.
 
 Fields that nobody declared are refused: facts are replicated and kept, so personal data must not slip in
 under a name that nobody looked at.
@@ -17,14 +17,17 @@ from ledger.errors import DataError
 from ledger.types import Value
 
 TYPES: Final = frozenset(
-    ("text", "int", "bool", "date", "ms", "station", "act", "bytes", "list", "enum", "map"),
+    ("text", "int", "bool", "date", "ms", "station", "act", "bytes", "list", "enum", "map", "fields"),
 )
+SALT: Final = "salt"
+"""The field that every body carries besides its own."""
 TEXT_CHARS_MAX: Final = 200
 LIST_COUNT_MAX: Final = 64
 BYTES_MAX: Final = 64
 MS_MAX: Final = 253_402_300_799_999
 """Last millisecond of the year 9999."""
 
+_SPEC_FIELDS = frozenset(("type", "required", "values", "max", "of", "fields", "amend"))
 _STATION = re.compile(r"\d{12}-[A-Z0-9]{2}")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -33,6 +36,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 class FactSpec:
     """One field of an action's facts.
 
+    ``fields`` as a type is a map of fields of another action, checked by a guard against that action.
     ``max`` counts characters, bytes or elements, or is the largest integer, by type. ``amend`` says that a
     later ``amend`` act may correct the field: true only for fields that steer neither state nor clocks.
     """
@@ -68,6 +72,8 @@ def first_problem(specs: Mapping[str, FactSpec], facts: Mapping[str, Value]) -> 
     for name, value in facts.items():
         known = specs.get(name)
         if known is None:
+            if name == SALT:
+                continue
             return "case.facts_unknown", name
         if not value_fits(known, value):
             return "case.facts_value", name
@@ -94,7 +100,11 @@ def value_fits(spec: FactSpec, value: Value) -> bool:
             return False
         element = FactSpec(type=spec.of, values=spec.values)
         return all(value_fits(element, item) for item in value)
-    return isinstance(value, dict) and kind == "map" and first_problem(spec.fields, value) is None
+    if not isinstance(value, dict):
+        return False
+    if kind == "fields":
+        return len(value) <= (LIST_COUNT_MAX if spec.max is None else spec.max)
+    return kind == "map" and first_problem(spec.fields, value) is None
 
 
 def _text_fits(spec: FactSpec, kind: str, value: str) -> bool:
@@ -121,7 +131,7 @@ def is_date(value: str) -> bool:
 
 
 def _parse_one(raw: Value, *, where: str) -> FactSpec:
-    if not isinstance(raw, dict) or raw.keys() - {"type", "required", "values", "max", "of", "fields", "amend"}:
+    if not isinstance(raw, dict) or raw.keys() - _SPEC_FIELDS:
         raise DataError("catalogue.shape", where=where, field="facts")
     kind, required, amend = raw.get("type"), raw.get("required", False), raw.get("amend", False)
     values, limit, element = raw.get("values", []), raw.get("max"), raw.get("of", "")
@@ -131,7 +141,7 @@ def _parse_one(raw: Value, *, where: str) -> FactSpec:
         raise DataError("catalogue.shape", where=where, field="max")
     if not isinstance(values, list) or not all(isinstance(item, str) for item in values):
         raise DataError("catalogue.shape", where=where, field="values")
-    if (kind == "list") != (element in TYPES - {"list", "map"}) or (kind == "enum" and not values):
+    if (kind == "list") != (element in TYPES - {"list", "map", "fields"}) or (kind == "enum" and not values):
         raise DataError("catalogue.shape", where=where, field="of" if kind == "list" else "values")
     return FactSpec(
         type=kind,

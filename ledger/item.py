@@ -1,4 +1,4 @@
-"""One item of the catalogue (事项): who receives, accepts and decides it, on which legal basis, with which papers."""
+"""One item of the catalogue (事项): who receives and decides it, on which basis, with which papers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MATERIAL_SOURCES: Final = ("applicant", "certificate", "shared")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
-    """One material of an item: where it comes from, whether it may follow later or be replaced by a promise."""
+    """One material: where it comes from, whether it may follow later or be replaced by a promise."""
 
     code: str
     name: Bilingual

@@ -1,0 +1,302 @@
+"""Guards: what must hold beyond state, role and custody before an action takes effect.
+
+A case type names them. State guards look at the case and the person and so also answer "may I?" before
+anything is typed; fact guards look at what was typed. Each returns None or the reason, as a stable code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from hashlib import sha256
+from typing import Final
+
+from ledger.casedraft import Draft
+from ledger.caseshape import CaseAct, Reason, Rules, local_day
+from ledger.factspec import value_fits
+from ledger.types import Value
+
+Guard = Callable[[Draft, CaseAct, Rules], "Reason | None"]
+
+RATING_TOKEN_CTX: Final = b"banjian/rating-token/1\n"
+LAWFUL_GROUNDS: Final = frozenset(
+    ("hearing", "tender", "auction", "inspection", "test", "quarantine", "appraisal", "expert_review"),
+)
+"""Closed list. Source: 行政许可法 Art. 45."""
+PERMIT: Final = "许可"
+_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+
+
+def token_hash(token: bytes) -> bytes:
+    """Return what the slip's rating token is remembered as: 32 bytes."""
+    return sha256(RATING_TOKEN_CTX + token).digest()
+
+
+def texts(value: Value) -> frozenset[str]:
+    """Return the texts of a list fact; nothing when the fact is absent."""
+    return (
+        frozenset(item for item in value if isinstance(item, str)) if isinstance(value, list) else frozenset()
+    )
+
+
+def _no_open_correction(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
+    if draft.correction:
+        return Reason("case.correction_open", {"missing": _listed(draft.correction)})
+    return None
+
+
+def _first_correction(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
+    return Reason("case.second_correction") if draft.correction_count else None
+
+
+def _permit_only(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
+    item = rules.item
+    if item.legal_basis == PERMIT or item.local_rule:
+        return None
+    return Reason("case.permit_only", {"basis": item.legal_basis})
+
+
+def _approval_commitment_item(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
+    return None if rules.item.approval_commitment else Reason("case.no_approval_commitment")
+
+
+def _approval_committed(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
+    return None if draft.approval_commitment else Reason("case.not_on_commitment")
+
+
+def _organ_result(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
+    """Kiosk and bank point end a case only on the deciding organ's own result."""
+    if act.roles - _OUTSIDE_ROLES or draft.result_by_organ or draft.status == "returned":
+        return None
+    return Reason("case.no_organ_result")
+
+
+def _same_day_opening(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
+    if local_day(act.occurred_at_ms) == local_day(draft.opened_at_ms):
+        return None
+    return Reason("case.void_too_late")
+
+
+def _nothing_to_deliver(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
+    if draft.status == "decided" and (rules.item.certificate or draft.result == "refuse"):
+        return Reason("case.not_delivered")
+    return None
+
+
+def _originals_held(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
+    return None if draft.originals else Reason("case.no_originals")
+
+
+def _issued_first(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
+    """A grant with a certificate is delivered only once the certificate exists."""
+    if draft.result != "grant" or not rules.item.certificate or draft.certificate_no:
+        return None
+    return Reason("case.not_issued", {"certificate": rules.item.certificate})
+
+
+def _granted(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
+    return None if draft.result == "grant" else Reason("case.not_granted")
+
+
+def _has_deadline(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
+    due = _open_due(draft)
+    if not due:
+        return Reason("case.nothing_missing")
+    if local_day(act.occurred_at_ms) <= _day_number(due):
+        return Reason("case.due_not_passed", {"due": due})
+    return None
+
+
+def _item_matches(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
+    if act.facts.get("item") == rules.item.base_code:
+        return None
+    return Reason("case.item_mismatch", {"expected": rules.item.base_code})
+
+
+def _commitments_allowed(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
+    """A promise replaces a material only where the item says so, signed by the applicant or a special agent.
+
+    Source: 国办发 2020 No. 42.
+    """
+    promised = texts(act.facts.get("commitments"))
+    if not promised:
+        return None
+    materials = rules.item.materials
+    wrong = {code for code in promised if code not in materials or not materials[code].promise}
+    if wrong or not rules.item.proof_commitment:
+        return Reason("case.not_promisable", {"materials": _listed(wrong or promised)})
+    return _promise_signed(draft, act, rules)
+
+
+def _promise_signed(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
+    if act.facts.get("promise_by") in ("applicant", "agent_special"):
+        return None
+    return Reason("case.promise_unsigned")
+
+
+def _told(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
+    return None if act.facts.get("applicant_told") is True else Reason("case.applicant_not_told")
+
+
+def _missing_deferrable(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
+    materials = rules.item.materials
+    missing = texts(act.facts.get("missing"))
+    wrong = {code for code in missing if code not in materials or not materials[code].deferrable}
+    if wrong or not missing:
+        return Reason("case.not_deferrable", {"materials": _listed(wrong)})
+    left = draft.correction - missing
+    if left:
+        return Reason("case.correction_open", {"missing": _listed(left)})
+    return None
+
+
+def _materials_known(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
+    known = rules.item.materials.keys() | draft.correction | draft.deficit
+    wrong = texts(act.facts.get("materials")) - known
+    return Reason("case.unknown_material", {"materials": _listed(wrong)}) if wrong else None
+
+
+def _something_missing(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
+    return None if texts(act.facts.get("missing")) else Reason("case.empty_list")
+
+
+def _lawful_ground(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
+    ground = act.facts.get("ground")
+    if ground in LAWFUL_GROUNDS:
+        return None
+    return Reason("case.unlawful_ground", {"ground": str(ground)})
+
+
+def _reasons_given(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
+    """A refusal names reasons and remedies. Source: 行政许可法 Art. 38."""
+    facts = act.facts
+    if facts.get("result", "refuse") != "refuse":
+        return None
+    if texts(facts.get("reasons")) and facts.get("review_organ") and facts.get("court"):
+        return None
+    return Reason("case.refusal_incomplete")
+
+
+def _other_organ_named(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
+    """Not our power: the organ that has it must be named. Source: 行政许可法 Art. 32(2)."""
+    if act.facts.get("ground") != "not_our_power" or act.facts.get("organ"):
+        return None
+    return Reason("case.organ_missing")
+
+
+def _grant_complete(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
+    if draft.deficit and act.facts.get("result") == "grant":
+        return Reason("case.deficit_open", {"missing": _listed(draft.deficit), "due": draft.deficit_due})
+    return None
+
+
+def _other_station(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
+    return Reason("case.hand_over_self") if act.facts.get("to") == act.station else None
+
+
+def _village_proof(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
+    """Village proofs: a positive list, and twenty that must not be issued. Source: 民发 2020 No. 20."""
+    proofs = rules.item.proofs
+    if not proofs:
+        return None
+    kind = act.facts.get("proof_kind")
+    proof = proofs.get(kind) if isinstance(kind, str) else None
+    if proof is None:
+        return Reason("case.proof_unknown", {"kind": str(kind)})
+    if not proof.allowed:
+        return Reason(
+            "case.proof_refused",
+            {
+                "kind": proof.name.zh,
+                "go_to": proof.go_to.zh,
+                "kind_en": proof.name.en,
+                "go_to_en": proof.go_to.en,
+            },
+        )
+    return None
+
+
+def _token_matches(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
+    """One rating for one visit, with the token that the applicant alone holds."""
+    token = act.facts.get("token")
+    if not isinstance(token, bytes):
+        return Reason("case.rating_token")
+    found = token_hash(token)
+    held = [known for known in draft.tokens if known.token_hash == found]
+    if not held:
+        return Reason("case.rating_token")
+    return Reason("case.rated_already") if all(known.rating for known in held) else None
+
+
+def _originals_listed(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
+    wrong = texts(act.facts.get("materials")) - draft.originals
+    return Reason("case.unknown_material", {"materials": _listed(wrong)}) if wrong else None
+
+
+def _amend_target(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
+    target, changes = act.facts.get("target"), act.facts.get("changes")
+    step = draft.step_of(target) if isinstance(target, bytes) else None
+    if step is None or not step.effective:
+        return Reason("case.amend_target")
+    if not isinstance(changes, dict):
+        return None
+    specs = rules.case_type.actions[step.act.action].facts
+    for name, value in changes.items():
+        spec = specs.get(name)
+        if spec is None or not spec.amend:
+            return Reason("case.amend_field", {"field": name})
+        if not value_fits(spec, value):
+            return Reason("case.facts_value", {"action": step.act.action, "field": name})
+    return None
+
+
+def _listed(values: frozenset[str] | set[str]) -> tuple[str, ...]:
+    return tuple(sorted(values))
+
+
+def _open_due(draft: Draft) -> str:
+    if draft.correction:
+        return draft.correction_due
+    return draft.deficit_due if draft.deficit else ""
+
+
+def _day_number(day: str) -> int:
+    return date.fromisoformat(day).toordinal() - _EPOCH_ORDINAL
+
+
+_OUTSIDE_ROLES: Final = frozenset(("kiosk", "agent"))
+
+STATE_GUARDS: Final[Mapping[str, Guard]] = {
+    "approval_commitment_item": _approval_commitment_item,
+    "approval_committed": _approval_committed,
+    "due_passed": _has_deadline,
+    "first_correction": _first_correction,
+    "granted": _granted,
+    "issued_first": _issued_first,
+    "no_open_correction": _no_open_correction,
+    "nothing_to_deliver": _nothing_to_deliver,
+    "organ_result": _organ_result,
+    "originals_held": _originals_held,
+    "permit_only": _permit_only,
+    "same_day_opening": _same_day_opening,
+}
+FACT_GUARDS: Final[Mapping[str, Guard]] = {
+    "amend_target": _amend_target,
+    "commitments_allowed": _commitments_allowed,
+    "grant_complete": _grant_complete,
+    "item_matches": _item_matches,
+    "lawful_ground": _lawful_ground,
+    "materials_known": _materials_known,
+    "missing_deferrable": _missing_deferrable,
+    "originals_listed": _originals_listed,
+    "other_organ_named": _other_organ_named,
+    "other_station": _other_station,
+    "promise_signed": _promise_signed,
+    "reasons_given": _reasons_given,
+    "something_missing": _something_missing,
+    "token_matches": _token_matches,
+    "told": _told,
+    "village_proof": _village_proof,
+}
+FINDING_GUARDS: Final = frozenset(("case.second_correction", "case.unlawful_ground", "case.permit_only"))
+"""Reasons that are findings as well: someone acted against the rules, not merely too late or out of turn."""
