@@ -111,6 +111,11 @@ class Registry:
         self._outcomes.append(outcome)
         return outcome
 
+    def refusal(self, act: RegistryAct) -> Refusal | None:
+        """Return why an act would have no effect as the next entry; None when it would, or would wait."""
+        verdict = judge(self._state, act)
+        return verdict if isinstance(verdict, Refusal) else None
+
     @property
     def ledger_id(self) -> LedgerId:
         """The pinned id of the ledger."""

@@ -12,16 +12,20 @@ from functools import cache
 from importlib import resources
 
 from ledger.calendar import Calendar, CalendarSet, Festivals, parse_calendar
+from ledger.types import Facts
 
 
 @cache
 def shipped() -> tuple[Calendar, ...]:
     """Return the shipped national calendars by year."""
+    return tuple(parse_calendar(facts) for facts in shipped_facts())
+
+
+def shipped_facts() -> tuple[Facts, ...]:
+    """Return the facts of ``publish_calendar`` acts that publish the shipped calendars, by year."""
     folder = resources.files(__package__)
     names = sorted(path.name for path in folder.iterdir() if path.name.startswith("CN-"))
-    return tuple(
-        parse_calendar(json.loads(folder.joinpath(name).read_text(encoding="utf-8"))) for name in names
-    )
+    return tuple(json.loads(folder.joinpath(name).read_text(encoding="utf-8")) for name in names)
 
 
 @cache

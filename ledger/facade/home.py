@@ -22,7 +22,7 @@ from pathlib import Path
 
 from ledger import platform
 from ledger.errors import ConfigError, StoreError
-from ledger.types import LogId
+from ledger.types import LogId, StationId
 
 SEED_BYTES = 32
 RESTORED_MARKER = "RESTORED"
@@ -94,6 +94,15 @@ class Home:
     def log_seed(self, log_id: LogId) -> bytes | None:
         """Return the signing key of an own log; None when this machine does not have it."""
         seed = _read(self._log_key_path(log_id))
+        return seed if seed is not None and len(seed) == SEED_BYTES else None
+
+    def write_service_seed(self, station: StationId, purpose: str, seed: bytes) -> None:
+        """Keep the signing key of a service of a station (32 bytes)."""
+        self._write_secret(self.secrets_dir / f"{purpose}-{station}.key", seed)
+
+    def service_seed(self, station: StationId, purpose: str) -> bytes | None:
+        """Return the signing key of a service of a station; None when this machine does not have it."""
+        seed = _read(self.secrets_dir / f"{purpose}-{station}.key")
         return seed if seed is not None and len(seed) == SEED_BYTES else None
 
     def write_sentinel(self, log_id: LogId, note: str) -> None:

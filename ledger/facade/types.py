@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 
-from ledger.types import ActId, CaseId, Facts, KeyId, LogId, StationId
+from ledger.act import act_id
+from ledger.case import CaseState
+from ledger.catalogue import Rules
+from ledger.clocks import ClockReading
+from ledger.permit import Permission
+from ledger.types import ActId, CaseId, Facts, LogId, StationId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +57,15 @@ class SignedAct:
     number: str = ""
     token: str = ""
 
+    @property
+    def act_id(self) -> ActId:
+        """Id of the act, from its bytes."""
+        return act_id(self.raw)
+
+    def named(self, number: str, token: str) -> SignedAct:
+        """Return the same with what is printed beside it."""
+        return replace(self, number=number, token=token)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Performed:
@@ -71,6 +86,10 @@ class Performed:
     seq: int
     number: str = ""
     token: str = ""
+
+    def named(self, number: str, token: str) -> Performed:
+        """Return the same with what is printed beside it."""
+        return replace(self, number=number, token=token)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,12 +168,20 @@ class LogInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ActView:
-    """One act of a case page: the signed facts beside what people may read of them."""
+class CasePage:
+    """Everything that the page of a case shows.
 
-    act_id: ActId
-    log_id: LogId
-    seq: int
-    actor: KeyId
-    actor_name: str
-    personal: Facts | None
+    Attributes:
+        row: the line that lists show.
+        state: the folded case; ``state.steps`` holds every act, effective or not.
+        clocks: every clock with its explanation, as of the asked moment.
+        personal: personal body of each act; None where it is erased, withheld or absent.
+        permissions: what the asking person may do now and, for the rest, why not.
+    """
+
+    row: CaseRow
+    state: CaseState
+    rules: Rules
+    clocks: tuple[ClockReading, ...]
+    personal: Mapping[ActId, Facts | None]
+    permissions: tuple[Permission, ...]

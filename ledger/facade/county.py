@@ -1,0 +1,249 @@
+"""Acts that belong to no case: opening logs, the registry, the catalogue; and erasure.
+
+The registry refuses before anything is signed: the same judgement that every other station will make later is
+asked with the act as it would be stored.
+"""
+
+from __future__ import annotations
+
+from ledger import registry_actions
+from ledger.authority import Refusal, check_log_opening
+from ledger.calendar import parse_calendar
+from ledger.catalogue import Catalogue
+from ledger.errors import AuthorityError, StoreError
+from ledger.facade.clock import Clock, Randomness
+from ledger.facade.doubt import REASONS
+from ledger.facade.home import SEED_BYTES, Home
+from ledger.facade.opening import HeldLog, Holdings
+from ledger.facade.ownlog import OwnLog
+from ledger.facade.signing import SALT_BYTES, county_facts, sign_bodies
+from ledger.facade.tables import TOKENS
+from ledger.facade.types import Performed, SignedAct
+from ledger.facade.writing import Writer
+from ledger.genesis import LogGenesis, LogKind
+from ledger.body import new_body
+from ledger.keys import Ed25519Signer, Signer, prove_possession
+from ledger.knowledge import PUBLISH_CALENDAR, Knowledge
+from ledger.lint import lint_publication
+from ledger.registry import RegistryAct, Thread
+from ledger.store import schema
+from ledger.store.contract import Store
+from ledger.types import ActId, CaseId, Facts, KeyId, StationId
+
+NO_THREAD = Thread(case_id=CaseId(b""), parents=())
+
+
+class CountyDesk:
+    """Writes into the registry and the catalogue log, and opens logs."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        home: Home,
+        writer: Writer,
+        knowledge: Knowledge,
+        holdings: Holdings,
+        own: dict[str, OwnLog],
+        clock: Clock,
+        randomness: Randomness,
+    ) -> None:
+        self._store = store
+        self._home = home
+        self._writer = writer
+        self._knowledge = knowledge
+        self._holdings = holdings
+        self._own = own
+        self._clock = clock
+        self._randomness = randomness
+
+    def open_log(
+        self,
+        kind: LogKind,
+        station: StationId,
+        signer: Signer,
+        *,
+        parent: OwnLog | None = None,
+        ledger_genesis: bytes | None = None,
+    ) -> OwnLog:
+        """Make a log's key, open it with an act of the signer, and go on from there.
+
+        Raises:
+            AuthorityError: the signer may not open such a log.
+        """
+        registry = self._knowledge.registry
+        if ledger_genesis is None:
+            allowed = check_log_opening(
+                registry, kind, actor_key_id=signer.key_id, station=station, registry_size=registry.size
+            )
+            if isinstance(allowed, Refusal):
+                raise allowed.as_error()
+        seed = self._randomness(SEED_BYTES)
+        log_signer = Ed25519Signer.from_seed(seed)
+        checkpoint = None if parent is None else parent.checkpoint()
+        genesis = LogGenesis(
+            ledger_id=registry.ledger_id,
+            kind=kind,
+            station=station,
+            log_public_key=log_signer.public_key,
+            reason="first" if parent is None else REASONS[parent.doubt],
+            nonce=self._randomness(16),
+            parent_log=b"" if parent is None else parent.log_id,
+            parent_size=0 if checkpoint is None else checkpoint.size,
+            parent_root=b"" if checkpoint is None else checkpoint.root,
+        )
+        log = OwnLog(genesis, log_signer)
+        self._home.write_log_seed(log.log_id, seed)
+        facts = registry_actions.open_log(genesis=genesis.pack(), ledger_genesis=ledger_genesis)
+        signed = self._sign("open_log", facts, signer, station=station)
+        self._holdings.add(HeldLog(name=log.name, genesis=genesis, own=True, state=""))
+        self._writer.append_county_act(log, signed, genesis_of=log)
+        self._own[log.name] = log
+        if parent is not None:
+            self._writer.seal(parent.name, state=parent.doubt)
+            del self._own[parent.name]
+        if kind == "registry":
+            self._learn_registry(log, signed)
+        elif kind == "catalogue":
+            self._learn_catalogue(log, signed)
+        return log
+
+    def register(self, action: str, facts: Facts, signer: Signer, *, personal: Facts | None) -> Performed:
+        """Store one act of the registry log, if it will take effect or wait for a second root key."""
+        log = self._log("registry")
+        thread = self._thread(action, facts)
+        signed = self._sign(action, facts, signer, station=log.station, thread=thread, personal=personal)
+        refusal = self._knowledge.registry.refusal(
+            RegistryAct(
+                act_id=signed.act_id,
+                action=action,
+                actor_key_id=signer.key_id,
+                facts=facts,
+                personal=personal,
+                case_id=thread.case_id,
+                parents=thread.parents,
+                position=self._knowledge.registry.size + 1,
+                station=log.station,
+            )
+        )
+        if refusal is not None:
+            raise refusal.as_error()
+        performed = self._writer.append_county_act(log, signed)
+        self._learn_registry(log, signed)
+        return performed
+
+    def publish(self, action: str, facts: Facts, signer: Signer) -> Performed:
+        """Store one act of the catalogue log, if it is well-formed, sound and by a registrar."""
+        log = self._log("catalogue")
+        standing = self._knowledge.resolver.standing(
+            actor_key_id=signer.key_id,
+            station=log.station,
+            registry_size=self._knowledge.registry.size,
+            action=action,
+        )
+        if standing.blocked:
+            raise AuthorityError(
+                standing.blocked, key=signer.key_id, station=log.station, action=action,
+                size=self._knowledge.registry.size,
+            )  # fmt: skip
+        self._check_publication(action, facts)
+        signed = self._sign(action, facts, signer, station=log.station)
+        performed = self._writer.append_county_act(log, signed)
+        self._learn_catalogue(log, signed)
+        return performed
+
+    def enrol_service_key(self, station: StationId, purpose: str, registrar: Signer) -> Performed:
+        """Make a signing service key (``receipt`` or ``kiosk``), keep it here, and enrol it."""
+        seed = self._randomness(SEED_BYTES)
+        signer = Ed25519Signer.from_seed(seed)
+        self._home.write_service_seed(station, purpose, seed)
+        facts = registry_actions.enrol_service(
+            purpose=purpose,
+            station=station,
+            alg=signer.alg,
+            public_key=signer.public_key,
+            possession=prove_possession(signer, self._knowledge.registry.ledger_id),
+        )
+        return self.register("enrol_service", facts, registrar, personal=None)
+
+    def erase(self, case_id: CaseId) -> int:
+        """Delete key, personal bodies and search tokens of a case."""
+        with self._store.write() as tx:
+            tx.delete(schema.CASE_KEYS, {"case_id": case_id})
+            tx.delete(TOKENS, {"case_id": case_id})
+            count = tx.delete(schema.PERSONAL, {"case_id": case_id})
+        self._writer.forget_key(case_id)
+        self._store.scrub()
+        return count
+
+    def _check_publication(self, action: str, facts: Facts) -> None:
+        if action == PUBLISH_CALENDAR:
+            parse_calendar(facts)
+            return
+        lint_publication(self._knowledge.catalogue, action, facts)
+        Catalogue().apply(action, facts, position=1)
+
+    def _log(self, kind: LogKind) -> OwnLog:
+        for log in self._own.values():
+            if log.kind == kind and not log.doubt:
+                return log
+        raise StoreError("log.none", station=kind)
+
+    def _thread(self, action: str, facts: Facts) -> Thread:
+        registry = self._knowledge.registry
+        if registry_actions.SCHEMAS[action].opening:
+            return NO_THREAD
+        target, key, station = facts.get("target"), facts.get("key_id"), facts.get("station")
+        staff_no = facts.get("staff_no")
+        found: Thread | None = None
+        if isinstance(target, bytes):
+            found = registry.thread(act_id=ActId(target))
+        elif isinstance(key, bytes):
+            found = registry.thread(key_id=KeyId(key))
+        elif isinstance(staff_no, str):
+            held = registry.staff(staff_no)
+            found = None if held is None else registry.thread(key_id=held.key_id)
+        elif isinstance(station, str):
+            found = registry.thread(station=StationId(station))
+        if found is None:
+            raise AuthorityError("registry.no_subject", action=action)
+        return found
+
+    def _sign(
+        self,
+        action: str,
+        facts: Facts,
+        signer: Signer,
+        *,
+        station: StationId,
+        thread: Thread = NO_THREAD,
+        personal: Facts | None = None,
+    ) -> SignedAct:
+        registry = self._knowledge.registry
+        return sign_bodies(
+            ledger_id=registry.ledger_id,
+            case_id=thread.case_id,
+            parents=thread.parents,
+            action=action,
+            station=station,
+            registry_size=registry.size,
+            catalogue_version=self._knowledge.catalogue.size,
+            occurred_at_ms=self._clock.now_ms(),
+            facts=county_facts(facts, self._randomness),
+            personal=b"" if personal is None else new_body(personal, self._randomness(SALT_BYTES)),
+            signer=signer,
+        )
+
+    def _learn_registry(self, log: OwnLog, signed: SignedAct) -> None:
+        frame = self._frame(log)
+        self._knowledge.apply_registry(frame, facts=signed.facts, personal=signed.personal or None)
+
+    def _learn_catalogue(self, log: OwnLog, signed: SignedAct) -> None:
+        self._knowledge.apply_catalogue(self._frame(log), facts=signed.facts)
+
+    def _frame(self, log: OwnLog) -> bytes:
+        with self._store.read() as tx:
+            frame = tx.frame(log.name, log.size)
+        if frame is None:
+            raise StoreError("log.head", log=log.log_id)
+        return frame

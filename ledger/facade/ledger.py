@@ -1,0 +1,498 @@
+"""A station's ledger: what the command line, the server and the bench talk to.
+
+Reads may go on in any number of processes beside the one writer. The write path is command → decide → sign →
+append → project, one transaction for each act.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ledger.case import CaseState
+from ledger.catalogue import Rules
+from ledger.checkpoint import read_checkpoint
+from ledger.clocks import ClockReading, read_clocks
+from ledger.errors import AuthorityError, ConfigError, RuleError, StoreError
+from ledger.facade.casebook import CaseBook
+from ledger.facade.clock import Clock, Randomness, SystemClock
+from ledger.facade.county import CountyDesk
+from ledger.facade.doubt import find_doubt
+from ledger.facade.home import Home
+from ledger.facade.numbers import complete_facts
+from ledger.facade.opening import Holdings, read_holdings, read_knowledge, read_ledger_genesis
+from ledger.facade.ownlog import OwnLog, newest_checkpoint
+from ledger.facade.reading import Reader
+from ledger.facade.renewal import calendars_changed, rebuild_views, renew_lights
+from ledger.facade.signing import check_command, sign_command
+from ledger.facade.types import CasePage, CaseRow, Command, DayClear, LogInfo, Performed, SignedAct
+from ledger.facade.vault import Vault
+from ledger.facade.views import CaseView
+from ledger.facade.writing import Writer
+from ledger.genesis import LedgerGenesis, LogKind
+from ledger.keys import Ed25519Signer, Signer
+from ledger.knowledge import Knowledge
+from ledger.permit import Actor, Permission, may
+from ledger.store.contract import Store
+from ledger.store.sqlite import open_sqlite
+from ledger.types import CaseId, Facts, KeyId, LedgerId, LogId, StationId
+
+
+class Ledger:
+    """An open ledger; use it as a context manager.
+
+    Open with ``Ledger.open``; the constructor takes parts that already fit together.
+    """
+
+    def __init__(
+        self,
+        *,
+        home: Home,
+        store: Store,
+        view: CaseView,
+        vault: Vault,
+        clock: Clock,
+        randomness: Randomness,
+        writable: bool,
+    ) -> None:
+        self.home = home
+        self.store = store
+        self.clock = clock
+        self.writable = writable
+        self._randomness = randomness
+        self._vault = vault
+        self._view = view
+        self._own: dict[str, OwnLog] = {}
+        self._load()
+        if writable and calendars_changed(self.store, self.knowledge):
+            renew_lights(self.store, self._view)
+
+    @classmethod
+    def open(
+        cls,
+        home: Home | Path,
+        *,
+        clock: Clock | None = None,
+        randomness: Randomness = os.urandom,
+        write: bool,
+    ) -> Ledger:
+        """Open the ledger of an installation folder.
+
+        Args:
+            home: the folder.
+            clock: wall and monotonic time; the machine's by default.
+            randomness: source of salts, nonces and keys.
+            write: as the one writer; else read-only, beside a writer.
+
+        Raises:
+            ConfigError: ``home.missing``.
+            StoreError: ``store.locked`` when another process writes; ``store.*`` or ``home.storage_key``.
+        """
+        place = home if isinstance(home, Home) else Home(home)
+        place.require()
+        vault = Vault(place.storage_key(), randomness)
+        view = CaseView()
+        store = open_sqlite(place.database_path, views=(view,), read_only=not write)
+        try:
+            return cls(
+                home=place,
+                store=store,
+                view=view,
+                vault=vault,
+                clock=clock or SystemClock(),
+                randomness=randomness,
+                writable=write,
+            )
+        except BaseException:
+            store.close()
+            raise
+
+    def __enter__(self) -> Self:
+        """Return the open ledger."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the store and give the writer's lock back."""
+        self.store.close()
+
+    # What is published
+
+    @property
+    def ledger_id(self) -> LedgerId:
+        """The id of the ledger, 32 bytes: the one thing to pin."""
+        return self.knowledge.registry.ledger_id
+
+    @property
+    def training(self) -> bool:
+        """Whether this is a training ledger (演练): every print and screen says so, and it never syncs."""
+        return self.genesis.purpose == "training"
+
+    def staff_name(self, key_id: KeyId) -> str:
+        """Return the name behind a key, else its staff number, else the key in hexadecimal digits."""
+        held = self.knowledge.registry.authority(key_id)
+        if held is None:
+            return key_id.hex()
+        return held.name or held.staff_no or key_id.hex()
+
+    def logs(self) -> list[LogInfo]:
+        """Return every log held here, own ones with the doubt that stops them, if any."""
+        with self.store.read() as tx:
+            found = []
+            for log in self._holdings.logs.values():
+                own = self._own.get(log.name)
+                note = newest_checkpoint(tx, log.name)
+                found.append(
+                    LogInfo(
+                        log_id=log.genesis.log_id(),
+                        kind=log.genesis.kind,
+                        station=log.genesis.station,
+                        own=log.own,
+                        size=tx.size(log.name),
+                        recorded_at_ms=own.recorded_at_ms if own else 0,
+                        checkpoint_size=0 if note is None else read_checkpoint(note).size,
+                        doubt=(own.doubt if own else "") or log.state,
+                    )
+                )
+            return found
+
+    # Writing
+
+    def perform(self, command: Command, signer: Signer) -> Performed:
+        """Check, sign and store one action; when this returns, it survives a power cut.
+
+        Raises:
+            AuthorityError: the signer may not act there (``authority.*``).
+            RuleError: the case type, the state or the law forbids it (``case.*``).
+            InputError: the facts are not of the action's form (``case.facts_*``).
+            StoreError: nothing was written (``store.*``, ``log.*``).
+        """
+        self._require_writable()
+        log = self._station_log(command.station, signer)
+        filled, token = self._filled(command, log.log_id)
+        state, rules = self._rules_of(filled)
+        act = check_command(
+            filled, signer, knowledge=self.knowledge, state=state, rules=rules, now_ms=self.clock.now_ms()
+        )
+        signed, act = sign_command(
+            act,
+            filled,
+            signer,
+            ledger_id=self.ledger_id,
+            registry_size=self.knowledge.registry.size,
+            randomness=self._randomness,
+        )
+        performed = self._writer.append_case_act(log, signed, act, filled.personal)
+        number = filled.facts.get("number")
+        return performed.named(number if isinstance(number, str) and filled.case is None else "", token)
+
+    def prepare(self, command: Command, signer: Signer) -> SignedAct:
+        """Check and sign one action without writing it: for another process that holds the lock.
+
+        Raises:
+            BanjianError: as ``perform``; ``log.none`` when the station has no log here yet.
+        """
+        log = self._open_log_of(command.station)
+        if log is None:
+            raise StoreError("log.none", station=command.station)
+        filled, token = self._filled(command, log.log_id)
+        state, rules = self._rules_of(filled)
+        act = check_command(
+            filled, signer, knowledge=self.knowledge, state=state, rules=rules, now_ms=self.clock.now_ms()
+        )
+        signed, _ = sign_command(
+            act,
+            filled,
+            signer,
+            ledger_id=self.ledger_id,
+            registry_size=self.knowledge.registry.size,
+            randomness=self._randomness,
+        )
+        number = filled.facts.get("number")
+        return signed.named(number if isinstance(number, str) and filled.case is None else "", token)
+
+    def submit(self, signed: SignedAct, station: StationId) -> Performed:
+        """Store an act that another process of this machine prepared, after checking everything in it.
+
+        Raises:
+            RuleError: ``case.moved_on`` when the case has gone on meanwhile; prepare it again.
+            BanjianError: the act does not hold; nothing was written.
+        """
+        self._require_writable()
+        log = self._open_log_of(station)
+        if log is None:
+            raise StoreError("log.none", station=station)
+        return self._writer.append_foreign(log, signed).named(signed.number, signed.token)
+
+    def register(self, action: str, facts: Facts, signer: Signer, *, personal: Facts | None = None) -> Performed:
+        """Sign and store one act of the registry log.
+
+        Raises:
+            AuthorityError: the signer may not do that (``registry.*``, ``authority.*``); nothing was written.
+            StoreError: ``log.none`` when the registry log is not written here.
+        """
+        self._require_writable()
+        return self._county.register(action, facts, signer, personal=personal)
+
+    def publish(self, action: str, facts: Facts, signer: Signer) -> Performed:
+        """Sign and store one act of the catalogue log; lights follow at once.
+
+        Raises:
+            AuthorityError: the signer is no registrar.
+            DataError: ``catalogue.*`` or ``calendar.*`` for data that would have no effect; nothing was written.
+        """
+        self._require_writable()
+        performed = self._county.publish(action, facts, signer)
+        self._book.forget_all()
+        if calendars_changed(self.store, self.knowledge):
+            renew_lights(self.store, self._view)
+        return performed
+
+    def open_county_log(self, kind: LogKind, station: StationId, signer: Signer) -> LogId:
+        """Open the catalogue or the merge log of the county on this installation.
+
+        Raises:
+            AuthorityError: the signer is no registrar of the station.
+        """
+        self._require_writable()
+        return self._county.open_log(kind, station, signer).log_id
+
+    def enrol_service_key(self, station: StationId, purpose: str, registrar: Signer) -> Performed:
+        """Make a service key of a station on this machine and enrol it; the key stays in ``secrets/``."""
+        self._require_writable()
+        return self._county.enrol_service_key(station, purpose, registrar)
+
+    def open_station_log(self, station: StationId, signer: Signer) -> LogId:
+        """Open the log of a station on this installation; its first entry is signed by the person.
+
+        A log of the same station that is in doubt here is sealed, and named as the parent of the new one.
+
+        Raises:
+            StoreError: ``log.open`` when the station has a log here that is sound.
+            AuthorityError: the signer has no role at the station.
+        """
+        self._require_writable()
+        if self._open_log_of(station) is not None:
+            raise StoreError("log.open", station=station)
+        log = self._county.open_log("station", station, signer, parent=self._doubtful(station))
+        self._settle_doubts()
+        return log.log_id
+
+    def checkpoint(self, log_id: LogId) -> str:
+        """Sign, store and write outside the database the head of an own log; returns the note.
+
+        Raises:
+            StoreError: ``log.none``, ``log.closed`` or the store's own reasons.
+        """
+        self._require_writable()
+        log = self._own.get(log_id.hex())
+        if log is None:
+            raise StoreError("log.none", station=log_id.hex())
+        return self._writer.checkpoint(log).decode("utf-8")
+
+    def erase(self, case_id: CaseId) -> int:
+        """Delete the key and the personal bodies of a case; signatures, proofs and clocks stay as they are.
+
+        Returns:
+            How many personal bodies were deleted.
+        """
+        self._require_writable()
+        return self._county.erase(case_id)
+
+    def rebuild(self) -> int:
+        """Make every row that people look at anew from the frames; returns how many cases there are."""
+        self._require_writable()
+        self._book.forget_all()
+        return rebuild_views(self.store, self._view, self._vault)
+
+    # Reading
+
+    def resolve(self, ref: str) -> CaseId:
+        """Return the case that a number, or the beginning of an id in hexadecimal digits, means."""
+        with self.store.read() as tx:
+            return self._reader.resolve(tx, ref)
+
+    def state(self, case_id: CaseId) -> tuple[CaseState, Rules]:
+        """Return state and rules of a case.
+
+        Raises:
+            RuleError: ``case.unknown``.
+        """
+        with self.store.read() as tx:
+            return self._book.load(tx, case_id)
+
+    def case(
+        self,
+        case_id: CaseId,
+        *,
+        actor_key: KeyId | None = None,
+        station: StationId | None = None,
+        now_ms: int | None = None,
+    ) -> CasePage:
+        """Return everything that the page of a case shows.
+
+        Args:
+            case_id: the case.
+            actor_key: whose permissions to list; None for none.
+            station: the station that this person acts for.
+            now_ms: the moment for lights; now by default.
+
+        Raises:
+            RuleError: ``case.unknown``.
+        """
+        moment = self.clock.now_ms() if now_ms is None else now_ms
+        with self.store.read() as tx:
+            state, rules = self._book.load(tx, case_id)
+            row = self._reader.row(tx, case_id, moment)
+            personal = {step.act.act_id: self._reader.personal(tx, step.act.act_id) for step in state.steps}
+        return CasePage(
+            row=row,
+            state=state,
+            rules=rules,
+            clocks=self.clocks(state, rules, moment),
+            personal=personal,
+            permissions=self._permissions(state, rules, actor_key, station, moment),
+        )
+
+    def clocks(self, state: CaseState, rules: Rules, now_ms: int) -> tuple[ClockReading, ...]:
+        """Return every clock of a case as of a moment, by the newest calendars held here."""
+        return read_clocks(state, rules, self.knowledge.calendars, now_ms)
+
+    def worklist(
+        self,
+        *,
+        station: StationId | None = None,
+        now_ms: int | None = None,
+        include_closed: bool = False,
+        limit: int | None = None,
+        names: bool = True,
+    ) -> list[CaseRow]:
+        """Return the cases that a station holds or was offered, the most urgent first."""
+        moment = self.clock.now_ms() if now_ms is None else now_ms
+        with self.store.read() as tx:
+            return self._reader.worklist(
+                tx, station=station, now_ms=moment, include_closed=include_closed, limit=limit, names=names
+            )
+
+    def day_clear(self, station: StationId, day: date, *, now_ms: int | None = None) -> DayClear:
+        """Return the day-clear list (日清) of a station and day."""
+        moment = self.clock.now_ms() if now_ms is None else now_ms
+        with self.store.read() as tx:
+            return self._reader.day_clear(tx, station=station, day=day, now_ms=moment)
+
+    def find(self, text: str, *, station: StationId | None = None, now_ms: int | None = None) -> list[CaseRow]:
+        """Return cases by number, name, pinyin initials, ID number or tail, phone tail or item."""
+        moment = self.clock.now_ms() if now_ms is None else now_ms
+        with self.store.read() as tx:
+            return self._reader.find(tx, text, station=station, now_ms=moment)
+
+    # Parts
+
+    def _load(self) -> None:
+        with self.store.read() as tx:
+            self._holdings: Holdings = read_holdings(tx)
+            self.genesis: LedgerGenesis = read_ledger_genesis(tx, self._holdings)
+            self.knowledge: Knowledge = read_knowledge(tx, self._holdings, self.genesis, self._vault)
+            self._own = {}
+            for held in self._holdings.logs.values():
+                if held.own and not held.state:
+                    seed = self.home.log_seed(held.genesis.log_id())
+                    log = OwnLog(held.genesis, None if seed is None else Ed25519Signer.from_seed(seed))
+                    log.load(tx)
+                    log.doubt = find_doubt(log, self.home, tx)
+                    self._own[held.name] = log
+        self._book = CaseBook(self.knowledge, self._holdings.stations)
+        self._reader = Reader(self.knowledge, self._book, self._vault)
+        self._view.bind(self.knowledge, self._book)
+        self._writer = Writer(
+            store=self.store,
+            home=self.home,
+            vault=self._vault,
+            clock=self.clock,
+            view=self._view,
+            book=self._book,
+            knowledge=self.knowledge,
+        )
+        self._county = CountyDesk(
+            store=self.store,
+            home=self.home,
+            writer=self._writer,
+            knowledge=self.knowledge,
+            holdings=self._holdings,
+            own=self._own,
+            clock=self.clock,
+            randomness=self._randomness,
+        )
+
+    def _filled(self, command: Command, log_id: LogId) -> tuple[Command, str]:
+        return complete_facts(
+            command,
+            log_id,
+            store=self.store,
+            knowledge=self.knowledge,
+            now_ms=self.clock.now_ms(),
+            randomness=self._randomness,
+        )
+
+    def _rules_of(self, command: Command) -> tuple[CaseState | None, Rules]:
+        if command.case is not None:
+            return self.state(command.case)
+        item = command.facts.get("item")
+        if not isinstance(item, str):
+            raise RuleError("case.no_item")
+        return None, self.knowledge.rules(item, self.knowledge.catalogue.size)
+
+    def _permissions(
+        self, state: CaseState, rules: Rules, key: KeyId | None, station: StationId | None, now_ms: int
+    ) -> tuple[Permission, ...]:
+        if key is None or station is None:
+            return ()
+        registry = self.knowledge.registry
+        held, place = registry.authority(key), registry.station(station)
+        if held is None or place is None:
+            raise AuthorityError("authority.key_unknown", key=key, size=registry.size)
+        actor = Actor(
+            key_id=key,
+            staff_no=held.staff_no,
+            roles=held.roles_at(station),
+            station=station,
+            station_level=place.level,
+        )
+        return may(state, rules, actor, now_ms)
+
+    def _station_log(self, station: StationId, signer: Signer) -> OwnLog:
+        log = self._open_log_of(station)
+        if log is not None:
+            return log
+        if self._doubtful(station) is None:
+            raise StoreError("log.none", station=station)
+        # Work never stops: the doubtful log is sealed and its successor opened by whoever acts next.
+        self.open_station_log(station, signer)
+        return self._station_log(station, signer)
+
+    def _open_log_of(self, station: StationId) -> OwnLog | None:
+        return next((log for log in self._station_logs(station) if not log.doubt), None)
+
+    def _doubtful(self, station: StationId) -> OwnLog | None:
+        return next((log for log in self._station_logs(station) if log.doubt), None)
+
+    def _station_logs(self, station: StationId) -> Iterable[OwnLog]:
+        return (log for log in self._own.values() if log.kind == "station" and log.station == station)
+
+    def _settle_doubts(self) -> None:
+        if not any(log.doubt for log in self._own.values()):
+            self.home.write_machine()
+            self.home.clear_restored()
+
+    def _require_writable(self) -> None:
+        if not self.writable:
+            raise ConfigError("ledger.read_only")

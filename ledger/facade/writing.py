@@ -1,0 +1,212 @@
+"""The one way into a log: entry, bodies, head, tree and views in one transaction; then checkpoint and sentinel.
+
+Order of a checkpoint: commit the entries, sign the head, store the note, write the sentinel, then let the next
+writer in. A crash between any two leaves a sentinel that is behind the database, never ahead of it.
+"""
+
+from __future__ import annotations
+
+from ledger.act import Act, act_id, case_of, decode_act, verify_act
+from ledger.body import check_facts, check_personal
+from ledger.case import CaseAct
+from ledger.errors import AuthorityError, DataError, RuleError, StoreError
+from ledger.facade.casebook import CaseBook
+from ledger.facade.clock import Clock
+from ledger.facade.home import Home
+from ledger.facade.ownlog import CHECKPOINT_EVERY, NewEntry, OwnLog
+from ledger.facade.numbers import number_row
+from ledger.facade.tables import NUMBERS, TOKENS
+from ledger.facade.types import Performed, SignedAct
+from ledger.facade.vault import CaseKey, Vault
+from ledger.facade.views import CaseView
+from ledger.identity import search_keys
+from ledger.knowledge import Knowledge
+from ledger.store import schema
+from ledger.store.contract import Store, WriteTx
+from ledger.types import ActId, CaseId, Facts
+
+KEYS_MAX = 1_024
+
+
+class Writer:
+    """Appends signed acts to own logs.
+
+    Args:
+        store: the open store, as its one writer.
+        home: where sentinels go.
+        vault: for personal bodies.
+        view: the inline view of cases, told of each record before it is stored.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        home: Home,
+        vault: Vault,
+        clock: Clock,
+        view: CaseView,
+        book: CaseBook,
+        knowledge: Knowledge,
+    ) -> None:
+        self._store = store
+        self._home = home
+        self._vault = vault
+        self._clock = clock
+        self._view = view
+        self._book = book
+        self._knowledge = knowledge
+        self._case_keys: dict[CaseId, CaseKey] = {}
+
+    def append_case_act(self, log: OwnLog, signed: SignedAct, act: CaseAct, personal: Facts | None) -> Performed:
+        """Store an act of a case that this process checked and signed itself.
+
+        Raises:
+            RuleError: ``case.moved_on`` when the case has other heads by now; nothing was written.
+            StoreError: the store's own reasons; nothing was written.
+        """
+        case_id = CaseId(act.act_id[:16]) if not act.parents else CaseId(decode_act(signed.raw).case_id)
+        entry = self._entry(log, signed, act.act_id)
+        self._view.expect(log.name, entry.seq, case_id, act)
+        try:
+            with self._store.write() as tx:
+                self._check_heads(tx, case_id, act)
+                self._write(tx, log, signed, entry, case_id, act.action, act.occurred_at_ms)
+                if personal is not None:
+                    self._write_tokens(tx, case_id, personal)
+                number = act.facts.get("number")
+                if not act.parents and isinstance(number, str):
+                    tx.insert_missing(NUMBERS, [number_row(number, case_id, log.name)])
+        except BaseException:
+            self._view.forget_expected()
+            self._book.forget(case_id)
+            raise
+        self._committed(log, entry)
+        return Performed(
+            act_id=act.act_id, case_id=case_id, log_id=log.log_id, seq=entry.seq,
+            number=signed.number, token=signed.token,
+        )  # fmt: skip
+
+    def append_foreign(self, log: OwnLog, signed: SignedAct) -> Performed:
+        """Store an act that another process of this machine signed, after checking everything in it.
+
+        Raises:
+            AuthorityError: ``act.not_effective`` when the author had no authority; with the reason.
+            DataError: signature, bodies or ledger do not hold.
+            RuleError: ``case.moved_on``.
+        """
+        header = decode_act(signed.raw)
+        public_key = self._knowledge.registry.public_key(header.actor)
+        if header.ledger_id != self._knowledge.registry.ledger_id or public_key is None:
+            raise DataError("act.other_ledger")
+        verify_act(signed.raw, signed.sig, public_key)
+        known = Act(header, signed.raw, signed.sig, act_id(signed.raw))
+        facts = check_facts(header, signed.facts)
+        personal = check_personal(header, signed.personal) if header.personal_hash else None
+        act = self._knowledge.resolver.case_act(
+            known, recorded_at_ms=self._clock.now_ms(), facts=facts, log_station=log.station
+        )
+        if act.blocked:
+            raise AuthorityError("act.not_effective", reason=act.blocked)
+        return self.append_case_act(log, signed, act, personal)
+
+    def append_county_act(self, log: OwnLog, signed: SignedAct, *, genesis_of: OwnLog | None = None) -> Performed:
+        """Store an act of the registry or catalogue log, or the act that opens a log (with its log row)."""
+        header = decode_act(signed.raw)
+        known = Act(header, signed.raw, signed.sig, act_id(signed.raw))
+        case_id = case_of(known)
+        entry = self._entry(log, signed, known.act_id)
+        with self._store.write() as tx:
+            if genesis_of is not None:
+                genesis = genesis_of.genesis
+                tx.insert(
+                    schema.LOGS,
+                    [(genesis_of.name, genesis.kind, genesis.station, genesis.pack(), 1, "")],
+                )
+            self._write(tx, log, signed, entry, case_id, header.action, header.occurred_at_ms)
+        self._committed(log, entry)
+        return Performed(act_id=known.act_id, case_id=case_id, log_id=log.log_id, seq=entry.seq)
+
+    def seal(self, name: str, *, state: str) -> None:
+        """Write down that an own log is not continued, and why."""
+        with self._store.write() as tx:
+            row = tx.get(schema.LOGS, (name,))
+            if row is not None:
+                tx.upsert(schema.LOGS, [(*row[:5], state)])
+
+    def checkpoint(self, log: OwnLog) -> bytes:
+        """Sign the head of a log, store the note and write the sentinel; returns the note.
+
+        Raises:
+            StoreError: ``log.closed``; or the store's own reasons.
+        """
+        note = log.sign_head()
+        with self._store.write() as tx:
+            tx.insert_missing(schema.CHECKPOINTS, [(log.name, log.size, note)])
+        self._home.write_sentinel(log.log_id, note.decode("utf-8"))
+        log.checkpoint_size = log.size
+        return note
+
+    def forget_key(self, case_id: CaseId) -> None:
+        """Drop a remembered case key: the case was erased."""
+        self._case_keys.pop(case_id, None)
+
+    def _entry(self, log: OwnLog, signed: SignedAct, known_id: ActId) -> NewEntry:
+        if log.doubt or log.signer is None:
+            raise StoreError("log.closed", log=log.log_id, reason=log.doubt or "log.key_missing")
+        return log.next_entry(signed.raw, signed.sig, known_id, clock=self._clock, county_seen=b"")
+
+    def _check_heads(self, tx: WriteTx, case_id: CaseId, act: CaseAct) -> None:
+        if not act.parents:
+            return
+        state, _ = self._book.load(tx, case_id)
+        if state.heads != act.parents:
+            raise RuleError("case.moved_on", number=state.number)
+
+    def _write(
+        self,
+        tx: WriteTx,
+        log: OwnLog,
+        signed: SignedAct,
+        entry: NewEntry,
+        case_id: CaseId,
+        action: str,
+        occurred_at_ms: int,
+    ) -> None:
+        known_id = act_id(signed.raw)
+        tx.append(log.name, entry.seq, [(action, entry.frame)])
+        tx.insert(schema.ACTS, [(known_id, log.name, entry.seq, case_id, action, occurred_at_ms)])
+        tx.insert(schema.FACTS, [(known_id, signed.facts)])
+        if signed.personal:
+            nonce = self._vault.nonce()
+            sealed = self._case_key(tx, case_id).seal(signed.personal, act_id=known_id, nonce=nonce)
+            tx.insert(schema.PERSONAL, [(known_id, case_id, nonce, sealed)])
+        log.write_head(tx, entry)
+
+    def _case_key(self, tx: WriteTx, case_id: CaseId) -> CaseKey:
+        held = self._case_keys.get(case_id)
+        if held is not None:
+            return held
+        row = tx.get(schema.CASE_KEYS, (case_id,))
+        if row is not None and isinstance(row[1], bytes):
+            key = self._vault.unwrap(case_id, row[1])
+        else:
+            key, wrapped = self._vault.new_case_key(case_id)
+            tx.insert(schema.CASE_KEYS, [(case_id, wrapped)])
+            # Remembered only once it is committed: a key of a lost transaction would open nothing.
+            return key
+        if len(self._case_keys) >= KEYS_MAX:
+            self._case_keys.clear()
+        self._case_keys[case_id] = key
+        return key
+
+    def _write_tokens(self, tx: WriteTx, case_id: CaseId, personal: Facts) -> None:
+        tokens = self._vault.tokens(search_keys(personal))
+        if tokens:
+            tx.insert_missing(TOKENS, [(token, case_id) for token in tokens])
+
+    def _committed(self, log: OwnLog, entry: NewEntry) -> None:
+        log.adopt(entry)
+        if log.size - log.checkpoint_size >= CHECKPOINT_EVERY:
+            self.checkpoint(log)
+
