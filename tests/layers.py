@@ -1,8 +1,8 @@
 """Layers of tests that need a part of the machine: told when skipped, counted when they should have run.
 
 A test says what it needs with ``@pytest.mark.layer("postgres")``. The layer's probe returns ``None`` when
-this machine can run it, else the reason why not; then the test is skipped with that reason. At the end a table
-tells for each layer what ran and what did not. In continuous integration (``CI`` set) it is a failure when
+this machine can run it, else the reason why not; then the test is skipped with that reason. At the end a
+table tells for each layer what ran and what did not. With ``CI`` set the run fails when
 
 * tests of a layer that this machine could run were left out and none of the layer ran, or
 * anything was skipped without a layer, so without a probe that can be held against it.

@@ -1,0 +1,206 @@
+"""The set-up script on checkouts of the same shape: real environments, a lock without packages, no network.
+
+The interpreters that lack pip or venv are real as well: copies of this one that see its standard library but
+for the parts taken away, as Debian ships it without python3-venv.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from tests.house.sources import ROOT
+
+pytestmark = pytest.mark.layer("linux")
+
+# Builds an editable install with the standard library alone, so that nothing has to be fetched.
+BACKEND = """
+import zipfile
+from pathlib import Path
+
+def build_editable(folder, config_settings=None, metadata_directory=None):
+    name, info = "sample-1-py3-none-any.whl", "sample-1.dist-info"
+    with zipfile.ZipFile(Path(folder, name), "w") as wheel:
+        wheel.writestr("sample.pth", str(Path.cwd()))
+        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\\nName: sample\\nVersion: 1\\n")
+        tags = "Generator: x\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"
+        wheel.writestr(f"{info}/WHEEL", f"Wheel-Version: 1.0\\n{tags}")
+        wheel.writestr(f"{info}/RECORD", "sample.pth,,\\n")
+    return name
+"""
+PROJECT = """
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+
+[project]
+name = "sample"
+version = "1"
+"""
+TOOLS = ("sh", "dirname", "id", "env")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout with the real set-up scripts, a small project and locks without packages."""
+    folder = tmp_path / "checkout"
+    (folder / ".ci").mkdir(parents=True)
+    for name in ("setup", "setup.py"):
+        shutil.copy2(ROOT / ".ci" / name, folder / ".ci" / name)
+    (folder / "pyproject.toml").write_text(PROJECT, encoding="utf-8")
+    (folder / "backend.py").write_text(BACKEND, encoding="utf-8")
+    for name in ("requirements.lock", "requirements-test.lock"):
+        (folder / name).write_text("# nothing\n", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> Path:
+    """A folder for PATH with what the scripts call, and without apt-get, virtualenv or any Python."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    for name in TOOLS:
+        found = shutil.which(name)
+        assert found
+        (folder / name).symlink_to(found)
+    return folder
+
+
+def interpreter_without(folder: Path, *modules: str, pip: bool) -> Path:
+    """Return an interpreter of its own prefix that lacks some modules; ``pip`` lends it ours."""
+    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    library = folder / "lib" / version
+    library.mkdir(parents=True)
+    base = Path(sysconfig.get_path("stdlib", vars={"installed_base": sys.base_prefix}))
+    for part in base.iterdir():
+        if part.name not in {*modules, "site-packages", "dist-packages", "__pycache__"}:
+            (library / part.name).symlink_to(part)
+    (folder / "bin").mkdir()
+    program = folder / "bin" / "python3"
+    shutil.copy2(os.path.realpath(sys.executable), program)
+    if pip:
+        place = Path(site_of(program))
+        place.mkdir(parents=True, exist_ok=True)
+        found = importlib.util.find_spec("pip")
+        assert found is not None and found.origin is not None
+        (place / "pip").symlink_to(Path(found.origin).parent)
+    return program
+
+
+def site_of(program: Path) -> str:
+    """Return the folder where an interpreter looks for installed packages."""
+    question = "import site; print(site.getsitepackages()[-1])"
+    return subprocess.run(
+        [program, "-c", question], capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def set_up(
+    checkout: Path, tools: Path, python: str | Path, level: str = "run"
+) -> subprocess.CompletedProcess[str]:
+    """Run the real script offline with one interpreter."""
+    environment = {"PATH": str(tools), "PYTHON": str(python), "PIP_NO_INDEX": "1", "LANG": "C.UTF-8"}
+    command = [str(checkout / ".ci" / "setup"), level]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def stamp_of(checkout: Path) -> Path:
+    """Return where the stamp lies."""
+    return checkout / ".venv" / "banjian-setup.json"
+
+
+def imports_project(checkout: Path) -> bool:
+    """Return whether the environment runs and sees the checkout."""
+    command = [checkout / ".venv" / "bin" / "python", "-c", "import backend"]
+    return subprocess.run(command, cwd="/", capture_output=True, check=False).returncode == 0
+
+
+def test_second_run_does_nothing_and_an_interrupted_one_is_mended(checkout: Path, tools: Path) -> None:
+    first = set_up(checkout, tools, sys.executable)
+    assert first.returncode == 0, first.stderr
+    assert imports_project(checkout)
+    written = stamp_of(checkout).stat()
+
+    second = set_up(checkout, tools, sys.executable)
+    assert (second.returncode, second.stdout, second.stderr) == (0, "", "")
+    assert stamp_of(checkout).stat().st_mtime_ns == written.st_mtime_ns
+
+    stamp_of(checkout).unlink()  # as an interruption leaves it: no stamp, half of the files
+    next((checkout / ".venv" / "lib").glob("python*/site-packages/sample.pth")).unlink()
+    third = set_up(checkout, tools, sys.executable)
+    assert third.returncode == 0, third.stderr
+    assert imports_project(checkout)
+
+
+def test_a_new_lock_or_a_higher_level_is_installed(checkout: Path, tools: Path) -> None:
+    assert set_up(checkout, tools, sys.executable).returncode == 0
+    kept = checkout / ".venv" / "kept"
+    kept.touch()
+    assert "test" not in json.loads(stamp_of(checkout).read_text(encoding="utf-8"))
+
+    assert set_up(checkout, tools, sys.executable, "test").returncode == 0
+    assert "test" in json.loads(stamp_of(checkout).read_text(encoding="utf-8"))
+    assert set_up(checkout, tools, sys.executable, "run").stderr == ""
+
+    (checkout / "requirements.lock").write_text("# newer\n", encoding="utf-8")
+    again = set_up(checkout, tools, sys.executable)
+    assert again.returncode == 0 and "Installing" in again.stderr
+    assert kept.exists()
+
+    (checkout / "requirements.lock").write_text(
+        "no-such-package==1 --hash=sha256:" + "0" * 64, encoding="utf-8"
+    )
+    failed = set_up(checkout, tools, sys.executable)
+    assert failed.returncode == 1 and "安装依赖失败" in failed.stderr
+    assert not stamp_of(checkout).exists()
+
+
+@pytest.mark.parametrize("missing", [("ensurepip",), ("ensurepip", "venv")], ids=["ensurepip", "venv"])
+def test_without_a_way_round_the_one_line_is_told(
+    checkout: Path, tools: Path, tmp_path: Path, missing: tuple[str, ...]
+) -> None:
+    python = interpreter_without(tmp_path / "python", *missing, pip=False)
+    done = set_up(checkout, tools, python)
+    assert done.returncode == 1
+    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    assert done.stderr.splitlines()[-1] == f"    sudo apt-get install -y {version}-venv"
+    assert not stamp_of(checkout).exists()
+
+
+def test_without_ensurepip_the_pip_of_the_machine_is_borrowed(
+    checkout: Path, tools: Path, tmp_path: Path
+) -> None:
+    python = interpreter_without(tmp_path / "python", "ensurepip", pip=True)
+    done = set_up(checkout, tools, python)
+    assert done.returncode == 0, done.stderr
+    assert imports_project(checkout)
+
+
+def test_an_interpreter_that_does_not_run_is_named(checkout: Path, tools: Path) -> None:
+    done = set_up(checkout, tools, "/nowhere/python3")
+    assert done.returncode == 1
+    assert "/nowhere/python3" in done.stderr
+
+
+def test_without_any_python_the_one_line_is_told(checkout: Path, tools: Path) -> None:
+    if os.path.exists("/usr/bin/python3"):  # the script knows that place by name
+        script = checkout / ".ci" / "setup"
+        script.write_text(
+            script.read_text(encoding="utf-8").replace(" /usr/bin/python3", ""), encoding="utf-8"
+        )
+    done = set_up(checkout, tools, "")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "    sudo apt-get install -y python3 python3-venv"
+
+
+def test_unknown_level_is_refused(checkout: Path, tools: Path) -> None:
+    assert set_up(checkout, tools, sys.executable, "everything").returncode == 2
