@@ -21,9 +21,9 @@ ACTS: Final = Table(
         ("occurred_at_ms", "int"),
     ),
     key=("act_id",),
-    indexes=(("case_id",), ("log", "seq")),
+    indexes=(("case_id",),),
 )
-"""Where each act stands; derived from the frames."""
+"""Where each act stands; derived from the frames. By log and position, ask for the frame itself."""
 
 FACTS: Final = Table("facts", columns=(("act_id", "bytes"), ("body", "bytes")), key=("act_id",))
 """Fact bodies by act."""

@@ -1,0 +1,1 @@
+"""Views of the ledger: inline ones in the transaction of the records, tracked ones in batches behind them."""
