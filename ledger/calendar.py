@@ -13,17 +13,16 @@ Source: 民法典 Art. 200-204; 行政许可法 Art. 82.
 
 from __future__ import annotations
 
-import hashlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from ledger.calendar_layers import ResolvedYear, fingerprint, resolve_year
 from ledger.calendar_year import (
     FIRST_YEAR,
     LAST_YEAR,
-    NATIONAL,
     Calendar,
     Festivals,
     calendar_facts,
@@ -32,7 +31,6 @@ from ledger.calendar_year import (
     parse_calendar,
     parse_date,
     reach,
-    statutory_days,
 )
 from ledger.errors import InputError
 
@@ -93,16 +91,6 @@ class Due:
     days: tuple[Day, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Year:
-    """One year resolved through all layers."""
-
-    working: tuple[date, ...]
-    special: Mapping[date, tuple[str, str]]
-    names: tuple[str, ...]
-    provisional: bool
-
-
 class CalendarSet:
     """All calendars that hold in one place, the newest of each layer and year.
 
@@ -134,10 +122,10 @@ class CalendarSet:
             by_year.setdefault(calendar.year, []).append(calendar)
         self.calendars = tuple(ordered)
         self.division = division
-        self.version = _version(ordered)
+        self.version = fingerprint(ordered)
         self._festivals = festivals
         self._by_year = by_year
-        self._years: dict[int, _Year] = {}
+        self._years: dict[int, ResolvedYear] = {}
 
     def with_calendars(self, more: Iterable[Calendar]) -> CalendarSet:
         """Return a new set that also knows the given calendars."""
@@ -243,10 +231,12 @@ class CalendarSet:
             days=tuple(days),
         )
 
-    def _year(self, year: int) -> _Year:
+    def _year(self, year: int) -> ResolvedYear:
         known = self._years.get(year)
         if known is None:
-            known = self._years[year] = _resolve(year, self._by_year.get(year, []), self._festivals.get(year))
+            known = self._years[year] = resolve_year(
+                year, self._by_year.get(year, []), self._festivals.get(year)
+            )
         return known
 
 
@@ -283,34 +273,3 @@ def due_report(
             for day in answer.days
         ],
     }
-
-
-def _resolve(year: int, layers: list[Calendar], festivals: Festivals | None) -> _Year:
-    special: dict[date, tuple[str, str]] = {}
-    names: list[str] = []
-    provisional = not any(layer.region == NATIONAL for layer in layers)
-    if provisional:
-        names.append(f"{NATIONAL}-{year}-provisional")
-        special.update((day, ("statutory", names[0])) for day in statutory_days(year, festivals))
-    for layer in layers:
-        names.append(layer.name)
-        special.update((day, ("holiday", layer.name)) for day in layer.days_off)
-        special.update((day, ("make_up", layer.name)) for day in layer.make_up)
-    first, last = date(year, 1, 1).toordinal(), date(year, 12, 31).toordinal()
-    # 1 January of year 1 is ordinal 1 and a Monday, so Saturday is 6 and Sunday 0 of the ordinal modulo 7.
-    week = {date.fromordinal(ordinal) for ordinal in range(first, last + 1) if 0 < ordinal % 7 < 6}
-    worked = {day for day, (kind, _) in special.items() if kind == "make_up"}
-    working = (week - special.keys()) | worked
-    return _Year(working=tuple(sorted(working)), special=special, names=tuple(names), provisional=provisional)
-
-
-def _version(calendars: Iterable[Calendar]) -> str:
-    digest = hashlib.sha256()
-    for calendar in calendars:
-        for line in (
-            calendar.name,
-            *sorted(f"-{day}" for day in calendar.days_off),
-            *sorted(f"+{day}" for day in calendar.make_up),
-        ):
-            digest.update(line.encode("utf-8") + b"\n")
-    return digest.hexdigest()[:12]

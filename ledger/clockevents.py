@@ -1,11 +1,13 @@
 """From the steps of a case to the events that its clocks listen to.
 
 Besides each action's own name and the events that the fold derives (``organ_receipt``, ``deciding_receipt``,
-``full_supply``, ``deficit_cleared``, ``late_supply``) there are:
+``full_supply``, ``deficit_cleared``, ``late_supply``, ``commitment_decision``) there are:
 
 ``forwarding_receipt``    received at a station that neither accepts nor decides and so must forward
 ``effective_acceptance``  any kind of acceptance; deemed acceptance is added by ``ledger.clocks``
-``second_correction``     a further correction list, which no clock listens to
+``second_correction``     a further correction list, instead of its action's name: no clock listens to it
+``offer_returned``        an offer declined or recalled after a take-over, instead of its action's name: it no
+                          longer concerns the station that received first
 ``case_ended``            withdrawn, lapsed, refused acceptance, advised and returned, or revoked
 
 Only acts with effect count, from the moment of their effect and in the order of their effects.
@@ -24,6 +26,7 @@ from ledger.clockrun import ClockEvent
 from ledger.types import ActId
 
 ACCEPTING = frozenset({"accept", "accept_with_deficit", "accept_on_commitment"})
+RETURNING = frozenset({"decline_hand_over", "recall_hand_over"})
 ENDING = frozenset({"withdraw", "lapse", "refuse_acceptance", "advise_and_return", "revoke"})
 
 
@@ -39,22 +42,24 @@ def clock_events(steps: Sequence[Step], item: Item) -> tuple[ClockEvent, ...]:
         if step.effective and step.by_countersign is not None:
             waiting.setdefault(step.by_countersign, []).append(step)
     events: list[ClockEvent] = []
-    corrected = False
+    done: set[str] = set()
     for step in steps:
         released = waiting.pop(step.act.act_id, ()) if waiting else ()
         direct = (step,) if step.effective and step.by_countersign is None else ()
         for counted in (*direct, *released):
-            names = _names(counted, item, corrected=corrected)
-            corrected = corrected or counted.act.action == "request_correction"
             act = counted.act
+            names = _names(counted, item, done)
+            done.add(act.action)
             events.append(ClockEvent(names, local_date(counted.effect_at_ms), act.act_id, act.facts))
     return tuple(events)
 
 
-def _names(step: Step, item: Item, *, corrected: bool) -> frozenset[str]:
+def _names(step: Step, item: Item, done: set[str]) -> frozenset[str]:
     action = step.act.action
-    if action == "request_correction" and corrected:
+    if action == "request_correction" and action in done:
         return frozenset({"second_correction"})
+    if action in RETURNING and "take_over" in done:
+        return frozenset({"offer_returned"})
     names = {action, *step.events}
     if action in ACCEPTING:
         names.add("effective_acceptance")

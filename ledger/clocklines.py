@@ -74,7 +74,8 @@ def _started(run: Run, deemed: bool) -> list[Line]:
     if deemed and "effective_acceptance" in run.spec.start:
         code = "clock.line.started_deemed"
     elif run.restarted:
-        code = "clock.line.restarted"
+        supplied = "full_supply" in start.names
+        code = "clock.line.restarted" if supplied else "clock.line.started_again"
     return [Line(code, {"on": _iso(start.on)}, (start.act_id,))]
 
 

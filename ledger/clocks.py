@@ -22,7 +22,8 @@ from ledger.caseshape import CaseState
 from ledger.casetype import ClockSpec
 from ledger.catalogue import Rules
 from ledger.clockevents import clock_events
-from ledger.clocklines import Line, calendar_lines, explain_run, told_overrun
+from ledger.clockfindings import Context, find, read_context
+from ledger.clocklines import Line, calendar_lines, explain_run
 from ledger.clockrun import (
     SAID_BY_ACT,
     ClockEvent,
@@ -36,19 +37,6 @@ from ledger.clockrun import (
 from ledger.item import Item
 from ledger.lights import Light, light_of, next_change
 
-OVERDUE_FLAGS: Mapping[str, str] = {
-    "acceptance": "overdue_acceptance",
-    "forwarding": "forwarding_overrun",
-    "statutory": "overdue_decision",
-    "promised": "overdue_promise",
-    "delivery": "overdue_delivery",
-    "same_day": "overdue_same_day",
-    "deficit": "overdue_deficit",
-    "post_check": "overdue_post_check",
-}
-"""What a limit that is over is called, by clock; other clocks say ``overdue``."""
-
-_REASONED = "promised"
 _PERMIT = "许可"
 _HANDLING = frozenset({"item.legal_days", "item.promised_days"})
 
@@ -102,7 +90,7 @@ class DueChange:
 def read_clocks(
     state: CaseState, rules: Rules, calendars: CalendarSet, now_ms: int
 ) -> tuple[ClockReading, ...]:
-    """Return every clock of a case as of a time, in the order of the case type.
+    """Return every clock of a case as of a time: acceptance first, then in the order of the case type.
 
     Args:
         state: the case.
@@ -112,7 +100,7 @@ def read_clocks(
     """
     today = local_date(now_ms)
     events = _events(state, rules)
-    context = _context(events)
+    context = read_context(events)
     return tuple(
         _reading(run, deemed, context, calendars, today)
         for run, deemed in _runs(events, rules, calendars, today)
@@ -218,25 +206,7 @@ def _with_deemed(events: Sequence[ClockEvent], start: ClockEvent) -> list[ClockE
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Context:
-    """Acts that do not move a clock but belong to what is said about it."""
-
-    second_correction: ClockEvent | None
-    overrun_reason: ClockEvent | None
-
-
-def _context(events: Sequence[ClockEvent]) -> _Context:
-    def first(name: str) -> ClockEvent | None:
-        return next((event for event in events if name in event.names), None)
-
-    return _Context(
-        second_correction=first("second_correction"),
-        overrun_reason=first("overrun_reason"),
-    )
-
-
-def _reading(run: Run, deemed: bool, context: _Context, calendars: CalendarSet, today: date) -> ClockReading:
+def _reading(run: Run, deemed: bool, context: Context, calendars: CalendarSet, today: date) -> ClockReading:
     spec, stop, due = run.spec, run.stop, run.due
     day = today if stop is None else stop.on
     elapsed = counted_days(run, day, calendars)
@@ -249,7 +219,7 @@ def _reading(run: Run, deemed: bool, context: _Context, calendars: CalendarSet, 
     first, last = run.start.on, due or max(day, run.start.on)
     provisional = calendars.provisional_between(first, last)
     names = calendars.names(first, last)
-    flags, extra = _findings(run, deemed, context, today)
+    flags, extra = find(run, deemed, context, today)
     if provisional:
         flags.add("provisional")
     lines = explain_run(run, today=today, deemed=deemed, calendars=calendars, elapsed=elapsed, left=left)
@@ -269,35 +239,3 @@ def _reading(run: Run, deemed: bool, context: _Context, calendars: CalendarSet, 
         calendar_version=names,
         law=spec.law,
     )
-
-
-def _findings(run: Run, deemed: bool, context: _Context, today: date) -> tuple[set[str], list[Line]]:
-    """Return the flags of a clock, and the lines that belong to them."""
-    spec, over = run.spec, run.over(today)
-    flags: set[str] = set()
-    lines: list[Line] = []
-    if over or run.over_before:
-        flags.add(OVERDUE_FLAGS.get(spec.code, "overdue"))
-    if over and run.stop is None and spec.expiry == "lapse_allowed":
-        flags.add("lapse_allowed")
-        lines.append(Line("clock.line.lapse_allowed", {}))
-    if run.late_extension is not None:
-        flags.add("late_extension")
-    if any(told_overrun(pause, today, run.stop) for pause in run.pauses):
-        flags.add("told_time_overrun")
-    if deemed and spec.expiry == "deemed_accepted":
-        flags.add("deemed_accepted")
-        params = {"on": run.start.on.isoformat(), "law": spec.law}
-        lines.append(Line("clock.line.deemed_accepted", params, (run.start.act_id,)))
-    second = context.second_correction
-    if spec.code == "acceptance" and second is not None:
-        flags.add("second_correction")
-        lines.append(Line("clock.line.second_correction", {"on": second.on.isoformat()}, (second.act_id,)))
-    if spec.code == _REASONED and over:
-        reason = context.overrun_reason
-        if reason is None:
-            flags.add("reason_missing")
-            lines.append(Line("clock.line.reason_missing", {}))
-        else:
-            lines.append(Line("clock.line.reason_given", {"on": reason.on.isoformat()}, (reason.act_id,)))
-    return flags, lines

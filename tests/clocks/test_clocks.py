@@ -186,6 +186,26 @@ def test_village_forwards_and_only_the_organ_starts_acceptance() -> None:
     assert (reading["acceptance"].started_on, reading["acceptance"].flags) == (date(2025, 11, 20), ())
 
 
+def test_an_offer_that_comes_back_starts_forwarding_anew() -> None:
+    """Offered on the 17th, declined Wednesday 19 November: 20 | 21. Later refusals are between others."""
+    by = rules("forwarding", forwarding={"restart": ["decline_hand_over", "recall_hand_over"]})
+    declined = (
+        step("receive", "2025-11-14", level="village"),
+        step("hand_over", "2025-11-17"),
+        step("decline_hand_over", "2025-11-19"),
+    )
+    reading = read(state(*declined), by, "2025-11-20")["forwarding"]
+    assert (reading.due_on, reading.light) == (date(2025, 11, 21), "green")
+    assert codes(reading)[0] == "started_again"
+    taken = state(
+        *declined[:2],
+        step("take_over", "2025-11-18"),
+        step("hand_over", "2025-11-19", label="upwards"),
+        step("decline_hand_over", "2025-11-20"),
+    )
+    assert read(taken, by, "2025-11-30")["forwarding"].result == "green"
+
+
 def test_short_limits_turn_yellow_on_the_last_day_only() -> None:
     """Two days: a quarter is half a day, so no whole day before the last one is yellow."""
     by = rules("forwarding")
@@ -341,7 +361,9 @@ def test_extension_while_suspended_is_in_time() -> None:
 
 def test_overrun_promise_needs_a_reason() -> None:
     by = rules("promised")
-    with_reason = accepted(step("overrun_reason", "2025-11-20"))
+    other = accepted(step("overrun_reason", "2025-11-20", facts={"clock": "statutory"}))
+    assert "reason_missing" in read(other, by, "2025-11-21")["promised"].flags
+    with_reason = accepted(step("overrun_reason", "2025-11-20", facts={"clock": "promised"}))
     reading = read(with_reason, by, "2025-11-21")["promised"]
     assert reading.flags == ("overdue_promise",)
     assert "reason_given" in codes(reading)
@@ -369,8 +391,9 @@ def test_deficit_runs_until_its_list_is_empty_and_never_lapses_by_itself() -> No
     reading = read(state(receive("2025-11-10"), opened, part), by, "2025-11-17")["deficit"]
     assert (reading.due_on, reading.light, reading.limit_days) == (date(2025, 11, 14), "red", 4)
     assert reading.flags == ("lapse_allowed", "overdue_deficit")
-    late = state(receive("2025-11-10"), opened, part, step("supply", "2025-11-18", "deficit_cleared"))
-    assert (read(late, by, "2025-11-19")["deficit"].flags) == ("overdue_deficit",)
+    supplied = step("supply", "2025-11-18", "deficit_cleared", "late_supply")
+    late = read(state(receive("2025-11-10"), opened, part, supplied), by, "2025-11-19")["deficit"]
+    assert (late.light, late.result, late.flags) == ("done", "red", ("late_supply", "overdue_deficit"))
     for said in ({"due": "soon"}, {"due": "9999-12-31"}, {"due": -1}, {"due": True}, {}):
         broken = state(step("accept_with_deficit", "2025-11-10", facts=said))  # type: ignore[arg-type]
         assert read(broken, by, "2025-11-17") == {}

@@ -10,7 +10,8 @@ import pytest
 
 from ledger import lights
 from ledger.calendars import calendar_set
-from ledger.clocks import OVERDUE_FLAGS, ClockReading, read_clocks
+from ledger.clockfindings import OVERDUE_FLAGS
+from ledger.clocks import ClockReading, read_clocks
 from ledger.texts import Language, catalogue, render
 from tests.clocks.cases import CLOCKS, at, receive, rules, state, step
 
@@ -28,9 +29,10 @@ def _codes_in_code() -> set[str]:
     found.update(f"calendar.day.{kind}" for kind in kinds)
     found.update(f"light.{light}" for light in lights._WORST_FIRST)
     found.update(f"clock.{clock}" for clock in CLOCKS)
-    found.update(f"clock.flag.{flag}" for flag in OVERDUE_FLAGS.values())
-    text = (LEDGER / "clocks.py").read_text(encoding="utf-8")
-    found.update(f"clock.flag.{flag}" for flag in re.findall(r'flags\.add\("([a-z_]+)"\)', text))
+    found.update(f"clock.flag.{flag}" for flag in (*OVERDUE_FLAGS.values(), "overdue"))
+    for path in (LEDGER / "clocks.py", LEDGER / "clockfindings.py"):
+        text = path.read_text(encoding="utf-8")
+        found.update(f"clock.flag.{flag}" for flag in re.findall(r'flags\.add\("([a-z_]+)"\)', text))
     return found
 
 
@@ -42,7 +44,7 @@ def test_every_code_has_a_text(language: Language) -> None:
 
 
 def test_no_line_text_is_left_over() -> None:
-    known = {code for code in catalogue("zh") if code.startswith(("clock.line.", "calendar."))}
+    known = {code for code in catalogue("zh") if code.startswith(("clock.line.", "clock.flag.", "calendar."))}
     assert known - _codes_in_code() == set()
 
 
