@@ -1,7 +1,9 @@
 """Findings: what an audit has to say, as data. Bad bytes are findings, never exceptions.
 
-``error`` means that the files do not hold what they claim to hold. What a ledger itself shows and keeps (an act
-without effect, the branch of a fork, a record entered late) is a ``warning`` when somebody should look at it, else a
+``error`` means that the files do not hold what they claim to hold. What a ledger itself shows and keeps (an
+act
+without effect, the branch of a fork, a record entered late) is a ``warning`` when somebody should look at
+it, else a
 ``notice``.
 """
 
@@ -47,7 +49,9 @@ class Finding:
     params: Mapping[str, Param] = _NO_PARAMS
 
 
-def error(code: str, /, *, log: str = "", seq: int = 0, act: bytes = b"", case: bytes = b"", **params: Param) -> Finding:
+def error(
+    code: str, /, *, log: str = "", seq: int = 0, act: bytes = b"", case: bytes = b"", **params: Param
+) -> Finding:
     """Return a finding that says that the files do not hold what they claim."""
     return Finding(code=code, severity="error", log=log, seq=seq, act=act, case=case, params=params)
 
@@ -67,7 +71,13 @@ def notice(
 
 
 def from_error(
-    raised: BanjianError, *, severity: Severity = "error", log: str = "", seq: int = 0, act: bytes = b"", case: bytes = b""
+    raised: BanjianError,
+    *,
+    severity: Severity = "error",
+    log: str = "",
+    seq: int = 0,
+    act: bytes = b"",
+    case: bytes = b"",
 ) -> Finding:
     """Return what an exception of the product says as a finding; place and severity come from the caller."""
     return Finding(

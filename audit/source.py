@@ -1,6 +1,7 @@
 """What an audit reads from a ledger file: one snapshot, rows in batches, damage as findings.
 
-Joins spare a statement for each act. They only choose which row is compared with which frame: every value that
+Joins spare a statement for each act. They only choose which row is compared with which frame: every value
+that
 comes out is checked against the signed bytes, and rows that no frame leads to are counted afterwards.
 """
 
@@ -86,8 +87,8 @@ _ORPHANS = (
     ),
     (
         "acts.orphan",
-        "SELECT act_id FROM acts WHERE NOT EXISTS (SELECT 1 FROM stored_events e WHERE e.originator_id = acts.log "
-        "AND e.originator_version = acts.seq) AND act_id NOT IN (SELECT act_id FROM sparse) LIMIT 200",
+        "SELECT act_id FROM acts WHERE NOT EXISTS (SELECT 1 FROM stored_events e "
+        "WHERE e.originator_id = acts.log AND e.originator_version = acts.seq) AND act_id NOT IN (SELECT act_id FROM sparse) LIMIT 200",
     ),
 )
 
@@ -119,7 +120,9 @@ class Source:
         """The database file."""
         return self._file.path
 
-    def rows(self, statement: str, values: Sequence[Cell] = (), *, log: str = "", seq: int = 0) -> list[tuple[Cell, ...]]:
+    def rows(
+        self, statement: str, values: Sequence[Cell] = (), *, log: str = "", seq: int = 0
+    ) -> list[tuple[Cell, ...]]:
         """Return what can be read of a statement's rows; damage becomes a finding at the given place."""
         found: list[tuple[Cell, ...]] = []
         try:
@@ -132,7 +135,7 @@ class Source:
     def logs(self) -> list[LogRow]:
         """Return the rows of the table of logs that have the right types; others are findings."""
         found: list[LogRow] = []
-        for row in self.rows('SELECT log, kind, station, genesis, own, state FROM logs ORDER BY log'):
+        for row in self.rows("SELECT log, kind, station, genesis, own, state FROM logs ORDER BY log"):
             log, kind, station, genesis, own, state = row
             if isinstance(log, str) and isinstance(genesis, bytes) and isinstance(own, int):
                 found.append(LogRow(log, str(kind), str(station), genesis, own, str(state)))
@@ -143,7 +146,8 @@ class Source:
     def event_logs(self) -> list[tuple[str, int, int]]:
         """Return name, number of frames and highest position of every log that has frames."""
         statement = (
-            "SELECT originator_id, count(*), max(originator_version) FROM stored_events GROUP BY originator_id"
+            "SELECT originator_id, count(*), max(originator_version) "
+            "FROM stored_events GROUP BY originator_id"
         )
         return [
             (log, count, highest)
@@ -154,7 +158,8 @@ class Source:
     def events(self, log: str, first_seq: int, last_seq: int) -> list[EventRow]:
         """Return the frames from ``first_seq`` to ``last_seq`` of a log with what belongs to them.
 
-        Where the quick statement meets damage, every position is read for itself, so that a damaged page hides
+        Where the quick statement meets damage, every position is read for itself, so that a damaged page
+        hides
         no more than what lies on it.
         """
         try:
@@ -206,7 +211,10 @@ class Source:
         if not frames:
             return []
         index = self._rows_or_none(
-            "SELECT act_id, case_id, action, occurred_at_ms FROM acts WHERE log = ? AND seq = ?", place, log=log, seq=seq
+            "SELECT act_id, case_id, action, occurred_at_ms FROM acts WHERE log = ? AND seq = ?",
+            place,
+            log=log,
+            seq=seq,
         ) or [(None, None, None, None)]
         act = index[0][0]
         facts = self._rows_or_none("SELECT body FROM facts WHERE act_id = ?", (act,), log=log, seq=seq)

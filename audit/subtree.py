@@ -1,6 +1,7 @@
 """Merkle hashes of a batch of entries, and the growing tree over batches; nothing is taken from stored rows.
 
-A batch is a complete subtree of ``BATCH`` leaves, the last one of a log excepted. An unreadable entry leaves its
+A batch is a complete subtree of ``BATCH`` leaves, the last one of a log excepted. An unreadable entry
+leaves its
 leaf and everything above it unknown (None), and what depends on it unproven.
 
 Source: docs/protocol.md, "Tree and proofs"; RFC 6962, section 2.1.
@@ -15,7 +16,7 @@ from ledger.merkle import EMPTY_ROOT, edge_nodes, node_hash
 
 BATCH_LEVEL: Final = 8
 BATCH: Final = 1 << BATCH_LEVEL
-"""Entries of one batch: what a checkpoint is made for without being asked, and one unit of work for a thread."""
+"""Entries of one batch: one unit of work for a thread."""
 
 Known: TypeAlias = bytes | None
 """A hash, or None where bytes that it covers cannot be read."""
@@ -36,7 +37,7 @@ def levels_of(leaves: Sequence[Known]) -> list[list[Known]]:
 
 
 def edge_of(levels: Sequence[Sequence[Known]], size: int) -> list[Known]:
-    """Return the roots of the complete subtrees that make up the first ``size`` leaves, from left to right."""
+    """Return the roots of the complete subtrees of the first ``size`` leaves, from left to right."""
     return [levels[level][index] for level, index in edge_nodes(size)]
 
 
@@ -62,7 +63,7 @@ class Forest:
         self._edge: list[Known] = []
 
     def append(self, root: Known) -> list[tuple[int, int, Known]]:
-        """Add the root of the next complete batch; return (level, index, hash) of what it closed, itself first."""
+        """Add the root of the next batch; return (level, index, hash) of what it closed, itself first."""
         index, level, node = self.batches, BATCH_LEVEL, root
         closed = [(level, index, node)]
         while index & 1:

@@ -1,0 +1,111 @@
+"""What was kept elsewhere about the logs: sentinels beside the database, a checkpoint that the auditor
+brings.
+
+A copy that is whole in itself may still be an old one or another one; only something kept outside it shows
+that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from audit.findings import Finding, error, notice, warning
+from audit.logs import LogResult
+from audit.openings import Opening
+from ledger.checkpoint import Checkpoint, log_origin, open_checkpoint, read_checkpoint
+from ledger.errors import BanjianError
+
+SENTINEL_FOLDER = "sentinel"
+_SENTINEL_BYTES_MAX = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A checkpoint kept outside the database.
+
+    Attributes:
+        log: name of the log in hex.
+        against: True for the auditor's own, False for a sentinel.
+        signed: whether the log's key signed it.
+    """
+
+    log: str
+    checkpoint: Checkpoint
+    against: bool
+
+
+def read_sentinels(database: Path, openings: list[Opening], report: Callable[[Finding], None]) -> list[Kept]:
+    """Return the sentinels beside a database that the keys of their logs signed."""
+    folder = database.parent / SENTINEL_FOLDER
+    kept: list[Kept] = []
+    for opening in openings:
+        try:
+            raw = (folder / f"{opening.name}.note").read_bytes()[:_SENTINEL_BYTES_MAX]
+        except OSError:
+            continue
+        try:
+            opened = open_checkpoint(raw, log_origin(opening.log_id), opening.genesis.log_public_key)
+        except BanjianError as raised:
+            report(error("sentinel.unsigned", log=opening.name, reason=raised.code))
+            continue
+        kept.append(Kept(log=opening.name, checkpoint=opened, against=False))
+    return kept
+
+
+def read_against(
+    notes: list[bytes], openings: list[Opening], report: Callable[[Finding], None]
+) -> list[Kept]:
+    """Return the auditor's checkpoints that concern logs of this file; the others are findings.
+
+    Raises:
+        EncodingError: a file that is no checkpoint at all: the audit cannot do what it was asked.
+    """
+    by_origin = {log_origin(opening.log_id): opening for opening in openings}
+    kept: list[Kept] = []
+    for raw in notes:
+        stated = read_checkpoint(raw)
+        opening = by_origin.get(stated.origin)
+        if opening is None:
+            report(error("copy.log_missing", origin=stated.origin, size=stated.size))
+            continue
+        try:
+            opened = open_checkpoint(raw, stated.origin, opening.genesis.log_public_key)
+        except BanjianError as raised:
+            report(error("copy.unsigned", log=opening.name, reason=raised.code))
+            continue
+        kept.append(Kept(log=opening.name, checkpoint=opened, against=True))
+    return kept
+
+
+def compare_kept(
+    kept: list[Kept], results: Mapping[str, LogResult], report: Callable[[Finding], None]
+) -> None:
+    """Compare what was kept elsewhere with the trees of the file."""
+    for one in kept:
+        result = results.get(one.log)
+        if result is None:
+            continue
+        size = one.checkpoint.size
+        if size > result.size:
+            code = "copy.older" if one.against else "log.truncated"
+            report(error(code, log=one.log, stated=size, held=result.size))
+            continue
+        root = result.roots.get(size)
+        if root is None:
+            report(error("checkpoint.unproven", log=one.log, seq=size))
+        elif root != one.checkpoint.root:
+            report(error("copy.other" if one.against else "sentinel.other", log=one.log, seq=size))
+        elif one.against:
+            report(notice("copy.consistent", log=one.log, stated=size, held=result.size))
+
+
+def missing_sentinels(database: Path, openings: list[Opening], report: Callable[[Finding], None]) -> None:
+    """Tell which own logs have no sentinel: then nothing beside the file shows that its end was cut off."""
+    folder = database.parent / SENTINEL_FOLDER
+    if not folder.is_dir():
+        return
+    for opening in openings:
+        if opening.own and not (folder / f"{opening.name}.note").exists():
+            report(warning("sentinel.missing", log=opening.name))

@@ -1,0 +1,97 @@
+"""What the county's own logs say about an act: its key, its author's standing, the end of that key.
+
+Asked by several threads at once; answers are remembered, and remembering one twice does no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from ledger.act import ActHeader
+from ledger.authority import Refusal, Retirement, check_log_opening
+from ledger.genesis import LogGenesis
+from ledger.knowledge import Knowledge
+from ledger.types import ActId, KeyId, LogId
+
+AWAITING = "authority.registry_ahead"
+"""The act cites a longer registry than the one in the file: it waits, it is not wrong."""
+
+
+class Standing(NamedTuple):
+    """Whether an act may count: "" or the code why not, and what its text needs."""
+
+    code: str
+    staff_no: str = ""
+
+
+class Judge:
+    """Answers from the folded registry and catalogue logs.
+
+    Args:
+        knowledge: both logs, folded.
+        verdicts: code why an act of either log has no effect, by act id; only those without effect.
+        receipt_keys: public keys that a receipt of this key name may be signed with.
+    """
+
+    __slots__ = ("_keys", "_known", "knowledge", "receipt_keys", "retirements", "verdicts")
+
+    def __init__(
+        self,
+        knowledge: Knowledge,
+        *,
+        verdicts: Mapping[ActId, str],
+        receipt_keys: Mapping[str, tuple[bytes, ...]],
+    ) -> None:
+        self.knowledge = knowledge
+        self.verdicts = verdicts
+        self.receipt_keys = receipt_keys
+        self.retirements: Mapping[KeyId, Retirement] = knowledge.registry.retirements()
+        self._keys: dict[KeyId, bytes | None] = {}
+        self._known: dict[tuple[KeyId, int, str, str], Standing] = {}
+
+    def public_key(self, key_id: KeyId) -> bytes | None:
+        """Return the public key of any key that was ever enrolled."""
+        try:
+            return self._keys[key_id]
+        except KeyError:
+            self._keys[key_id] = found = self.knowledge.registry.public_key(key_id)
+            return found
+
+    def standing(self, header: ActHeader, act_id: ActId, genesis: LogGenesis) -> Standing:
+        """Return whether an act may count in a log of this genesis, by the registry that it cites itself."""
+        if genesis.kind in ("registry", "catalogue"):
+            code = self.verdicts.get(act_id, "")
+            if code or genesis.kind == "registry":
+                return Standing(code)
+        if header.action == "open_log":
+            return self._opening(header, genesis)
+        question = (header.actor, header.registry_size, header.action, header.station)
+        known = self._known.get(question)
+        if known is None:
+            found = self.knowledge.resolver.standing(
+                actor_key_id=header.actor,
+                station=header.station,
+                registry_size=header.registry_size,
+                action=header.action,
+            )
+            self._known[question] = known = Standing(found.blocked, found.staff_no)
+        return known
+
+    def lane(self, key_id: KeyId, log_id: LogId, seq: int) -> str:
+        """Return "" for an act that the county held before its key ended, else the reason why the key
+        ended."""
+        retirement = self.retirements.get(key_id)
+        if retirement is None or seq <= retirement.seen_size(log_id):
+            return ""
+        return retirement.reason
+
+    def _opening(self, header: ActHeader, genesis: LogGenesis) -> Standing:
+        answer = check_log_opening(
+            self.knowledge.registry,
+            genesis.kind,
+            actor_key_id=header.actor,
+            station=genesis.station,
+            registry_size=header.registry_size,
+        )
+        return Standing(answer.code) if isinstance(answer, Refusal) else Standing("", answer.staff_no)
