@@ -10,7 +10,8 @@ Besides each action's own name and the events that the fold derives (``organ_rec
                           longer concerns the station that received first
 ``case_ended``            withdrawn, lapsed, refused acceptance, advised and returned, or revoked
 
-Only acts with effect count, from the moment of their effect and in the order of their effects.
+Only acts with effect count, from the moment of their effect and in the order of their effects; a second
+correction list has none, but is told.
 
 Source: 行政许可法 Art. 32(4): everything is told at once.
 """
@@ -27,6 +28,7 @@ from ledger.types import ActId
 
 ACCEPTING = frozenset({"accept", "accept_with_deficit", "accept_on_commitment"})
 RETURNING = frozenset({"decline_hand_over", "recall_hand_over"})
+_SECOND_LIST = "case.second_correction"
 ENDING = frozenset({"withdraw", "lapse", "refuse_acceptance", "advise_and_return", "revoke"})
 
 
@@ -45,7 +47,7 @@ def clock_events(steps: Sequence[Step], item: Item) -> tuple[ClockEvent, ...]:
     done: set[str] = set()
     for step in steps:
         released = waiting.pop(step.act.act_id, ()) if waiting else ()
-        direct = (step,) if step.effective and step.by_countersign is None else ()
+        direct = (step,) if _counts_at_once(step) else ()
         for counted in (*direct, *released):
             act = counted.act
             names = _names(counted, item, done)
@@ -54,9 +56,15 @@ def clock_events(steps: Sequence[Step], item: Item) -> tuple[ClockEvent, ...]:
     return tuple(events)
 
 
+def _counts_at_once(step: Step) -> bool:
+    if step.effective:
+        return step.by_countersign is None
+    return step.reason == _SECOND_LIST
+
+
 def _names(step: Step, item: Item, done: set[str]) -> frozenset[str]:
     action = step.act.action
-    if action == "request_correction" and action in done:
+    if step.reason == _SECOND_LIST or (action == "request_correction" and action in done):
         return frozenset({"second_correction"})
     if action in RETURNING and "take_over" in done:
         return frozenset({"offer_returned"})
