@@ -116,8 +116,9 @@ def _enrol_staff(state: RegistryState, act: RegistryAct, actor: KeyRecord, _posi
         return refusal
     record = new_key(act, kind="staff", staff_no=staff_no, station=station)
     if "replaces" in act.facts:
+        # Of the person's keys none is live here: that was refused above.
         old = state.key(KeyId(bytes_of(act.facts, "replaces")))
-        if old is None or old.kind != "staff" or old.staff_no != staff_no or old.retirement is None:
+        if old is None or old.kind != "staff" or old.staff_no != staff_no:
             return Refusal(code="registry.replaces", params={"staff_no": staff_no})
         # A registrar of one township must not hand on what only the county could grant.
         for _, scope in sorted(old.grants):

@@ -11,7 +11,17 @@ from ledger.frame import encode_frame
 from ledger.keys import prove_possession
 from ledger.registry import Registry
 from ledger.registry_frames import read_registry_act, read_registry_frame
-from tests.registry.office import LEDGER_ID, LOG_GENESIS, VILLAGE, Office, Stored, new_office, proof, signer
+from tests.registry.office import (
+    LEDGER_ID,
+    LOG_GENESIS,
+    TOWN,
+    VILLAGE,
+    Office,
+    Stored,
+    new_office,
+    proof,
+    signer,
+)
 
 OFFICE = new_office()
 
@@ -74,6 +84,23 @@ def test_a_forged_signature_does_not_use_up_the_genuine_act() -> None:
     assert repeated.refusal is not None and repeated.refusal.code == "registry.duplicate"
     assert again.outcome(genuine.act.act_id) == genuine_outcome
     assert again.outcome(genuine.act.act_id, size=forged_outcome.position) == forged_outcome
+
+
+def test_a_forgery_before_the_enrolment_of_its_key_does_not_use_up_the_genuine_act() -> None:
+    office = new_office()
+    proposal = office.appoint("second")
+    office.countersign(proposal)
+    office.station("990121001009-00", "village", TOWN, by="second")
+    *before, proposed, countersigned, genuine = office.log
+    forged = Stored(genuine.act._replace(sig=bytes(64)), genuine.facts, None)
+    again = Registry(LEDGER_ID)
+    outcomes = []
+    for position, stored in enumerate([*before, forged, proposed, countersigned, genuine], start=1):
+        act = read_registry_act(again, stored.act, position=position, facts=stored.facts)
+        outcomes.append(again.apply(act))
+    early = outcomes[len(before)].refusal
+    assert early is not None and early.code == "registry.actor_unknown"
+    assert outcomes[-1].effective
 
 
 @given(flip=st.integers(min_value=0, max_value=511), at=st.integers(min_value=0))

@@ -16,7 +16,8 @@ from ledger.body import facts_hash, new_body
 from ledger.genesis import LedgerGenesis
 from ledger.keys import prove_possession
 from ledger.registry import Registry, RegistryOutcome
-from ledger.types import StationId
+from ledger.registry_frames import read_registry_act
+from ledger.types import CaseId, StationId
 from tests.registry.office import (
     COUNTY,
     GENESIS,
@@ -233,12 +234,25 @@ ON_OFFICE: list[tuple[str, Callable[[Office], RegistryOutcome]]] = [
     ("registry.station_unknown", lambda o: o.close("990121009009-00")),
     ("registry.station_unknown", station_facts("990121001002-00", "kiosk", "990121001009-00")),
     ("registry.station_enrolled", station_facts(VILLAGE, "village", TOWN)),
-    ("registry.upstream", after(lambda o: o.station("990121003000-00", "township", None), lambda o: deep(o))),
+    ("registry.out_of_scope", station_facts("990121003000-00", "township", None)),
+    ("registry.upstream", lambda o: second_top(o, "township")),
+    ("registry.upstream", lambda o: second_top(o, "county")),
+    ("registry.upstream", station_facts("990121003000-00", "township", VILLAGE)),
+    ("registry.upstream", lambda o: bare_office(o).station(COUNTY, "township", None)),
+    ("registry.thread", lambda o: countersign_elsewhere(o)),
+    (
+        "registry.replaces",
+        after(
+            lambda o: o.staff("gone"),
+            lambda o: o.retire("gone"),
+            lambda o: o.staff("new", replaces="gone"),
+        ),
+    ),
     ("registry.upstream", station_facts("990121001002-00", "village", VILLAGE)),
     ("registry.upstream", station_facts("990121001002-00", "county", TOWN)),
     ("registry.station_has_subordinates", lambda o: o.close(TOWN)),
     ("registry.staff_enrolled", lambda o: o.staff("clerk", key="other")),
-    ("registry.staff_enrolled", lambda o: o.appoint("registrar2", f"{TOWN}/*") and same_registrar(o)),
+    ("registry.staff_enrolled", lambda o: same_registrar(o)),
     ("registry.staff_unknown", lambda o: o.grant("nobody", "head", VILLAGE)),
     ("registry.staff_unknown", lambda o: o.end("nobody", "head", VILLAGE)),
     ("registry.staff_unknown", lambda o: o.grant("clerk", "head", VILLAGE, stand_in_for="nobody")),
@@ -276,8 +290,21 @@ def retire_root(office: Office, ended: int, by: int, second: int) -> None:
     office.countersign(propose_root_end(office, ended, by), ROOTS[second])
 
 
-def deep(office: Office) -> RegistryOutcome:
-    return office.station("990121003000-00", "township", VILLAGE)
+def second_top(office: Office, level: str) -> RegistryOutcome:
+    office.countersign(office.appoint("other", "990121003000-00/*"))
+    return office.station("990121003000-00", level, None, by="other")
+
+
+def bare_office(office: Office) -> Office:
+    """Take everything back but founding and registrar."""
+    office.registry, office.log = refold(office.log[:3])
+    return office
+
+
+def countersign_elsewhere(office: Office) -> RegistryOutcome:
+    proposal = office.appoint("second")
+    facts = facts_of.countersign(target=proposal.act_id)
+    return office.act("countersign", facts, ROOTS[1], thread=(first_head(office)[:16], (first_head(office),)))
 
 
 def same_registrar(office: Office) -> RegistryOutcome:
@@ -303,6 +330,18 @@ def test_a_log_that_is_not_validly_opened(expected: str, build: Callable[[Office
 @pytest.mark.parametrize(("expected", "build"), ON_OFFICE)
 def test_an_act_without_effect(expected: str, build: Callable[[Office], RegistryOutcome]) -> None:
     check(new_office(), expected, build)
+
+
+def test_an_opening_act_names_no_thread_even_without_predecessors() -> None:
+    office = new_office()
+    office.staff("new")
+    stored = office.log.pop()
+    office.registry, office.log = refold(office.log)
+    act = read_registry_act(
+        office.registry, stored.act, position=office.registry.size + 1, facts=stored.facts
+    )
+    outcome = office.registry.apply(replace(act, case_id=CaseId(first_head(office)[:16])))
+    assert outcome.refusal is not None and outcome.refusal.code == "registry.opening"
 
 
 def test_no_reason_is_left_out() -> None:
