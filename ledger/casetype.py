@@ -70,7 +70,8 @@ class ClockSpec:
     """One clock of a case type; names in ``start`` … ``extend`` are action codes or derived events.
 
     Two clocks may share a code when they apply to different legal bases: one clock to the reader, two rules.
-    ``amount`` counts units, names a field of the item (``item.legal_days``) or of the starting act's facts; ``applies_to`` lists legal bases, None for all.
+    ``amount`` counts units, names a field of the item (``item.legal_days``) or of the starting act's facts
+    (``facts.due``); ``applies_to`` lists legal bases, None for all.
     """
 
     code: str

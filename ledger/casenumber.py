@@ -1,0 +1,179 @@
+"""Case numbers, minted offline, that people print, read out and type.
+
+::
+
+    990121001001-00-261122-K7QP-0042-W
+    station      unit date  log  seq  check
+
+- station and unit: where the case was received;
+- date: yymmdd of the receipt, ``000000`` when the clock was not to be believed (``date_part``);
+- log: four characters from the log's id: two installations of one station, one restored and one cloned,
+  never mint the same number;
+- seq: ordinal of the case in its log, at least four digits; ``P`` and digits on emergency pads;
+- check: one character that finds every single wrong character and every exchange of two neighbours (among
+  the letters of a unit suffix alone, V to Z pass for 0 to 4).
+
+The alphabet is that of the unified social credit code: digits and capitals without I, O, S, V, Z.
+
+Source: GB 32100-2015 (alphabet and weights of the check character).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from ledger.caseshape import DAY_MS, local_day
+from ledger.errors import InputError
+from ledger.hashing import digest
+from ledger.types import LogId, StationId
+
+ALPHABET: Final = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+TAG_CHARS: Final = 4
+ORDINAL_MAX: Final = 9_999_999
+UNKNOWN_DATE: Final = "000000"
+AHEAD_DAYS_MAX: Final = 3 * 366
+"""How far beyond the newest time known from elsewhere a station's clock is believed."""
+
+_TAG_CTX: Final = b"banjian/case-number/1\n"
+_SHAPE = re.compile(
+    r"(\d{12})-?([A-Z0-9]{2})-?(\d{6})-?([0-9A-HJ-NPQRTUWXY]{4})-?(P?\d{3,7})-?([0-9A-HJ-NPQRTUWXY])",
+    re.ASCII,
+)
+_WIDE: Final = {code + 0xFEE0: code for code in range(0x21, 0x7F)} | {
+    0x3000: 0x20,
+    0x2010: 0x2D,
+    0x2013: 0x2D,
+}
+_WIDE_DASHES: Final = {0x2014: 0x2D, 0x2212: 0x2D, 0xFF0D: 0x2D}
+_EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
+_CHECK_ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseNumber:
+    """The parts of a case number; ``day`` is yymmdd, ``ordinal`` counts from 1."""
+
+    station: StationId
+    day: str
+    tag: str
+    ordinal: int
+    pad: bool
+
+
+def mint(station: StationId, log_id: LogId, ordinal: int, day: date | None, *, pad: bool = False) -> str:
+    """Return the number of a case.
+
+    Args:
+        station: station of receipt.
+        log_id: log in which the case is opened.
+        ordinal: counts the cases (or pad numbers) of this log, from 1.
+        day: local day of receipt, None when the clock is implausible.
+        pad: the number is printed beforehand on an emergency pad.
+
+    Raises:
+        InputError: ``number.ordinal`` when the ordinal is out of range.
+    """
+    if not 1 <= ordinal <= ORDINAL_MAX:
+        raise InputError("number.ordinal", ordinal=ordinal)
+    day_text = UNKNOWN_DATE if day is None else f"{day:%y%m%d}"
+    sequence = f"P{ordinal:03d}" if pad else f"{ordinal:04d}"
+    body = f"{station}-{day_text}-{log_tag(log_id)}-{sequence}"
+    return f"{body}-{check_character(body)}"
+
+
+def mint_pad(station: StationId, log_id: LogId, first: int, count: int) -> list[str]:
+    """Return numbers for an emergency pad; the date on such a receipt is written by hand.
+
+    Raises:
+        InputError: ``number.ordinal`` when the numbers are out of range.
+    """
+    return [mint(station, log_id, ordinal, None, pad=True) for ordinal in range(first, first + count)]
+
+
+def parse(text: str) -> CaseNumber:
+    """Read a number as typed: full-width characters, spaces, small letters and missing hyphens are taken.
+
+    Raises:
+        InputError: ``number.shape`` when it is no case number, ``number.check`` when a character is wrong.
+    """
+    found = _SHAPE.fullmatch(_plain(text))
+    if found is None:
+        raise InputError("number.shape")
+    place, unit, day, tag, sequence, check = found.groups()
+    if check_character(f"{place}-{unit}-{day}-{tag}-{sequence}") != check:
+        raise InputError("number.check")
+    return CaseNumber(
+        station=StationId(f"{place}-{unit}"),
+        day=day,
+        tag=tag,
+        ordinal=int(sequence.removeprefix("P")),
+        pad=sequence.startswith("P"),
+    )
+
+
+def normalise(text: str) -> str:
+    """Return a typed number in its printed form.
+
+    Raises:
+        InputError: as ``parse``.
+    """
+    parse(text)
+    found = _SHAPE.fullmatch(_plain(text))
+    return "-".join(found.groups()) if found else ""
+
+
+def is_number(text: str) -> bool:
+    """Tell whether a text is a case number with the right check character."""
+    try:
+        parse(text)
+    except InputError:
+        return False
+    return True
+
+
+def date_part(now_ms: int, *, known_ms: int) -> date | None:
+    """Return the local day for a new number, None when the clock cannot be believed.
+
+    A clock that lies before the newest time known from elsewhere (last entry of the log, newest county
+    checkpoint, founding of the ledger) by more than a day, or years beyond it, has lost its battery. A wrong
+    date on a receipt starts the law's clocks wrongly in everybody's eyes, so no date is better.
+
+    Args:
+        now_ms: the station's clock.
+        known_ms: newest time known, 0 if none.
+    """
+    if now_ms < known_ms - DAY_MS or (known_ms and now_ms > known_ms + AHEAD_DAYS_MAX * DAY_MS):
+        return None
+    return date.fromordinal(local_day(now_ms) + _EPOCH_ORDINAL)
+
+
+def log_tag(log_id: LogId) -> str:
+    """Return the four characters that stand for a log in its case numbers."""
+    number = int.from_bytes(digest(_TAG_CTX, log_id)[:8], "big")
+    tag = ""
+    for _ in range(TAG_CHARS):
+        number, index = divmod(number, len(ALPHABET))
+        tag += ALPHABET[index]
+    return tag
+
+
+def check_character(body: str) -> str:
+    """Return the check character of a number without it; hyphens do not count.
+
+    The weights are powers of 3 modulo 31, as in the unified social credit code; characters count with their
+    place among digits and the 26 letters, because station units may be any letter.
+    """
+    total, weight = 0, 1
+    for character in body:
+        if character != "-":
+            total += _CHECK_ALPHABET.index(character) * weight
+            weight = weight * 3 % 31
+    return ALPHABET[-total % 31]
+
+
+def _plain(text: str) -> str:
+    narrow = text.translate(_WIDE).translate(_WIDE_DASHES).upper()
+    return "".join(narrow.split())

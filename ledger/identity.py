@@ -1,0 +1,260 @@
+"""Names and numbers of people: checked without pedantry, kept as written, found again in many ways.
+
+Names are kept code point by code point: no normal form, no trimming inside. What is searched is a separate
+normal form. The personal body of a case act has this shape (all fields optional)::
+
+    {"applicant": {"name", "id_kind", "id_no", "phone", "address"},
+     "agent": {"name", "id_kind", "id_no", "phone", "address", "relation", "authority"},
+     "text": "..."}
+
+``id_kind``: resident, resident_15, hk_macao, taiwan, foreigner, passport, firm, other.
+
+Source: GB 11643-1999 (resident number), GB 32100-2015 (unified social credit code).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from itertools import product
+from typing import Final
+
+from stdnum.cn import ric, uscc
+from stdnum.exceptions import ValidationError
+
+from ledger.errors import InputError
+from ledger.types import Facts, Value
+
+ID_KINDS: Final = (
+    "resident", "resident_15", "hk_macao", "taiwan", "foreigner", "passport", "firm", "other",
+)  # fmt: skip
+PEOPLE: Final = ("applicant", "agent")
+NAME_CHARS_MAX: Final = 80
+NAME_DOTS: Final = "·•・･‧∙⋅●．."
+READINGS_MAX: Final = 64
+"""Most combinations of pinyin initials kept for one name."""
+
+_HAN: Final = ((0x3007, 0x3007), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x323AF))
+_DIGITS_15 = re.compile(r"\d{15}", re.ASCII)
+_RESIDENT = re.compile(r"\d{17}[\dX]", re.ASCII)
+_HK_MACAO = re.compile(r"(?:[HM]\d{8}(?:\d{2})?|8[123]0000\d{11}[\dX])", re.ASCII)
+_TAIWAN = re.compile(r"(?:\d{8}|\d{10}[A-Z]?|830000\d{11}[\dX])", re.ASCII)
+_FOREIGNER = re.compile(r"(?:[A-Z]{3}\d{12}|9\d{16}[\dX])", re.ASCII)
+_PASSPORT = re.compile(r"[A-Z0-9]{5,20}", re.ASCII)
+_OTHER = re.compile(r"\S{1,40}")
+_PATTERNS: Final = {
+    "hk_macao": _HK_MACAO,
+    "taiwan": _TAIWAN,
+    "foreigner": _FOREIGNER,
+    "passport": _PASSPORT,
+    "other": _OTHER,
+}
+
+
+def check_id_number(kind: str, number: str) -> str:
+    """Return an identity number in the form in which it is kept: capitals, half width, no spaces.
+
+    Resident numbers are gated on form, check digit and birth date alone: county codes of the birth year come
+    and go, and a table of them refuses living people.
+
+    Raises:
+        InputError: ``identity.kind`` for an unknown kind, ``identity.shape``, ``identity.birth_date`` or
+            ``identity.check_digit`` for a wrong number.
+    """
+    wanted = plain_number(number)
+    if kind == "resident":
+        return _check_resident(wanted)
+    if kind == "resident_15":
+        return _check_15(wanted)
+    if kind == "firm":
+        return _check_firm(wanted)
+    pattern = _PATTERNS.get(kind)
+    if pattern is None:
+        raise InputError("identity.kind", kind=kind)
+    if pattern.fullmatch(wanted) is None:
+        raise InputError("identity.shape", kind=kind)
+    if len(wanted) == 18 and kind != "other" and kind != "passport":
+        return _check_resident(wanted)
+    return wanted
+
+
+def check_name(name: str) -> str:
+    """Return a name unchanged if it may be kept: any script, ethnic names with a dot, a single character.
+
+    Raises:
+        InputError: ``identity.name`` when it is empty, too long or holds control characters.
+    """
+    if not name.strip() or len(name) > NAME_CHARS_MAX:
+        raise InputError("identity.name")
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
+        raise InputError("identity.name")
+    return name
+
+
+def check_personal(personal: Facts) -> None:
+    """Check the people of a personal body; other fields are left alone.
+
+    Raises:
+        InputError: ``identity.person`` when a person is no map of texts; codes of ``check_name`` and
+            ``check_id_number``.
+    """
+    for role in PEOPLE:
+        person = personal.get(role)
+        if person is None:
+            continue
+        if not isinstance(person, dict) or not all(isinstance(item, str) for item in person.values()):
+            raise InputError("identity.person", role=role)
+        if "name" in person:
+            check_name(_text(person.get("name")))
+        if "id_no" in person:
+            check_id_number(_text(person.get("id_kind")) or "resident", _text(person.get("id_no")))
+
+
+def search_keys(personal: Facts) -> frozenset[str]:
+    """Return what a case may be found by: names, parts, pinyin initials, numbers and tails, with prefixes.
+
+    ``name:``, ``part:``, ``pinyin:``, ``id:``, ``idtail:`` (last 4 and 6), ``phone:``, ``phonetail:``.
+    """
+    keys: set[str] = set()
+    for role in PEOPLE:
+        person = personal.get(role)
+        if isinstance(person, dict):
+            keys |= _name_keys(_text(person.get("name")))
+            keys |= _number_keys(_text(person.get("id_no")))
+            keys |= _phone_keys(_text(person.get("phone")))
+    return frozenset(keys)
+
+
+def query_keys(text: str) -> tuple[str, ...]:
+    """Return the search keys that a typed text may mean, most exact first, without repetition."""
+    wanted = plain_number(text)
+    name = name_form(text)
+    keys: list[str] = []
+    if name:
+        keys += [f"name:{name}", f"part:{name}"]
+    if wanted.isascii() and wanted.isalpha():
+        keys.append(f"pinyin:{wanted.lower()}")
+    if wanted:
+        keys.append(f"id:{wanted}")
+    if len(wanted) in (4, 6) and wanted[:-1].isdigit():
+        keys.append(f"idtail:{wanted}")
+    digits = phone_form(text)
+    if digits:
+        keys.append(f"phone:{digits}")
+    if len(digits) == 4:
+        keys.append(f"phonetail:{digits}")
+    return tuple(dict.fromkeys(keys))
+
+
+def name_form(name: str) -> str:
+    """Return the normal form of a name for searching: width and case folded, spaces and dots gone."""
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    return "".join(
+        character for character in folded if not character.isspace() and character not in NAME_DOTS
+    )
+
+
+def pinyin_initials(name: str) -> frozenset[str]:
+    """Return the initials of every combination of readings of the Chinese characters of a name."""
+    from pypinyin import Style, pinyin
+
+    characters = [character for character in unicodedata.normalize("NFKC", name) if _is_han(character)]
+    if not characters:
+        return frozenset()
+    choices: list[list[str]] = []
+    for readings in pinyin(characters, style=Style.FIRST_LETTER, heteronym=True, errors="ignore"):
+        letters = sorted({reading for reading in readings if reading.isascii() and reading.isalpha()})
+        if letters:
+            choices.append(letters)
+    combined: set[str] = set()
+    for letters_of_one in product(*choices):
+        combined.add("".join(letters_of_one))
+        if len(combined) >= READINGS_MAX:
+            break
+    return frozenset(combined)
+
+
+def missing_glyph_form(name: str, shown: Iterable[str]) -> str:
+    """Return a name with every character outside ``shown`` as its code point, for printers without the glyph."""
+    known = frozenset(shown)
+    return "".join(
+        character if character.isascii() or character in known else f"[U+{ord(character):04X}]"
+        for character in name
+    )
+
+
+def plain_number(number: str) -> str:
+    """Return a typed number in half width, capitals, without spaces and hyphens."""
+    narrow = unicodedata.normalize("NFKC", number).upper()
+    return "".join(character for character in narrow if not character.isspace() and character != "-")
+
+
+def phone_form(phone: str) -> str:
+    """Return the digits of a phone number without the country code of China."""
+    digits = "".join(character for character in plain_number(phone) if character.isdecimal())
+    return digits[2:] if len(digits) == 13 and digits.startswith("86") else digits
+
+
+def _check_resident(number: str) -> str:
+    if _RESIDENT.fullmatch(number) is None:
+        raise InputError("identity.shape", kind="resident")
+    try:
+        ric.get_birth_date(number)
+    except ValidationError as error:
+        raise InputError("identity.birth_date") from error
+    if ric.calc_check_digit(number) != number[-1]:
+        raise InputError("identity.check_digit")
+    return number
+
+
+def _check_15(number: str) -> str:
+    if _DIGITS_15.fullmatch(number) is None:
+        raise InputError("identity.shape", kind="resident_15")
+    try:
+        ric.get_birth_date(number[:6] + "19" + number[6:])
+    except ValidationError as error:
+        raise InputError("identity.birth_date") from error
+    return number
+
+
+def _check_firm(number: str) -> str:
+    try:
+        return str(uscc.validate(number))
+    except ValidationError as error:
+        raise InputError("identity.firm") from error
+
+
+def _name_keys(name: str) -> set[str]:
+    form = name_form(name)
+    if not form:
+        return set()
+    keys = {f"name:{form}"}
+    pieces = [name_form(piece) for piece in re.split(f"[{re.escape(NAME_DOTS)}\\s]+", name)]
+    keys |= {f"part:{piece}" for piece in pieces if piece}
+    if _is_han(form[0]) and len(form) <= 4:
+        keys |= {f"part:{form[start:]}" for start in range(1, len(form))}
+        keys.add(f"part:{form[0]}")
+    keys |= {f"pinyin:{initials}" for initials in pinyin_initials(name)}
+    return keys
+
+
+def _number_keys(number: str) -> set[str]:
+    plain = plain_number(number)
+    if not plain:
+        return set()
+    return {f"id:{plain}", f"idtail:{plain[-4:]}", f"idtail:{plain[-6:]}"}
+
+
+def _phone_keys(phone: str) -> set[str]:
+    digits = phone_form(phone)
+    return {f"phone:{digits}", f"phonetail:{digits[-4:]}"} if digits else set()
+
+
+def _is_han(character: str) -> bool:
+    point = ord(character)
+    return any(first <= point <= last for first, last in _HAN)
+
+
+def _text(value: Value) -> str:
+    return value if isinstance(value, str) else ""
