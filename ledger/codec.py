@@ -25,10 +25,6 @@ _UNPACK_ERRORS = (ValueError, msgpack.exceptions.UnpackException)
 """UnicodeDecodeError is a ValueError; ExtraData and FormatError as well."""
 
 
-class _Refused(ValueError):
-    """A MessagePack type that the formats do not use."""
-
-
 def pack_header(fields: Sequence[HeaderValue]) -> bytes:
     """Return the canonical bytes of a header."""
     packed: bytes = msgpack.packb(fields)
@@ -38,8 +34,8 @@ def pack_header(fields: Sequence[HeaderValue]) -> bytes:
 def unpack_header(raw: bytes, *, limit: int, items_max: int = HEADER_ITEMS_MAX) -> HeaderFields:
     """Return the fields of a header; nested arrays are tuples.
 
-    The caller checks type and range of each field with ``type(x) is int`` and the like: a float, ``nil``
-    or map inside the array decodes here and fails there.
+    The caller checks type and range of each field with ``type(x) is int`` and the like: a float, ``nil``,
+    map or extension inside the array decodes here and fails there.
 
     Args:
         raw: the bytes as they came.
@@ -53,7 +49,7 @@ def unpack_header(raw: bytes, *, limit: int, items_max: int = HEADER_ITEMS_MAX) 
     if len(raw) > limit:
         raise EncodingError("encoding.limit", size=len(raw), limit=limit)
     try:
-        fields = msgpack.unpackb(raw, use_list=False, ext_hook=_refuse_ext, max_array_len=items_max)
+        fields = msgpack.unpackb(raw, use_list=False, max_array_len=items_max)
         again = msgpack.packb(fields)
     except _UNPACK_ERRORS as error:
         raise EncodingError("encoding.malformed") from error
@@ -160,4 +156,4 @@ def _check_int(value: Any) -> None:
 
 
 def _refuse_ext(code: int, data: bytes) -> Any:
-    raise _Refused(f"extension type {code}")
+    raise EncodingError("encoding.type", kind="extension")

@@ -1,7 +1,8 @@
 """Invite: the file with which a registrar asks a station or a person to enrol.
 
 It tells the newcomer which ledger this is, where its upstream listens and under which certificate, and
-carries a token that is good for one enrolment. It grants nothing by itself: authority comes from the registry.
+carries a token that is good for one enrolment. It grants nothing by itself: authority comes from the
+registry.
 
 Source: docs/protocol.md, "Invite".
 """

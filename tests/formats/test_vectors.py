@@ -1,0 +1,188 @@
+"""The published vectors: they regenerate byte for byte, the good ones hold, the bad ones fail as stated."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ledger.bundle import Section, open_part, pack_manifest
+from ledger.checkpoint import open_checkpoint, open_cosignature, read_checkpoint
+from ledger.codec import pack_body, unpack_body
+from ledger.entry import check_link, entry_hash
+from ledger.envelope import open_key
+from ledger.errors import BanjianError
+from ledger.frame import decode_frame
+from ledger.genesis import decode_log_genesis
+from ledger.invite import decode_invite
+from ledger.keys import Ed25519Signer, verify
+from ledger.merkle import Tree, leaf_hash, verify_consistency, verify_inclusion
+from ledger.note import open_note
+from ledger.package import check_package, decode_package, encode_package, valid_receipts
+from ledger.registry import Registry
+from ledger.registry_frames import read_registry_frame
+from ledger.types import LedgerId
+from tests.vectors.generate import FOLDER, SEALED, build, stored_bundle
+from tests.vectors.positive import BUNDLE_SEED
+from tests.vectors.positive_travel import bundle_parts, package_content
+from tests.vectors.run import run
+from tests.vectors.world import COUNTY_RECEIPTS, build_world, seed
+
+
+def load(name: str) -> Any:
+    """Return the content of a vector file."""
+    return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+
+
+NEGATIVE = load("negative")
+
+
+def test_every_file_regenerates_byte_for_byte() -> None:
+    made = build(stored_bundle())
+    stored = {path.name: path.read_bytes() for path in FOLDER.glob("*.json") if path.name != SEALED}
+    assert made.keys() == stored.keys()
+    for name, content in made.items():
+        assert content == stored[name], name
+
+
+@pytest.mark.parametrize("vector", NEGATIVE, ids=[vector["name"] for vector in NEGATIVE])
+def test_negative_vector_fails_with_its_code(vector: Any) -> None:
+    with pytest.raises(BanjianError) as caught:
+        run(vector["kind"], vector["input"])
+    assert caught.value.code == vector["error"]
+
+
+def test_there_are_negative_vectors_for_every_format() -> None:
+    assert len(NEGATIVE) >= 60
+    assert len({vector["name"] for vector in NEGATIVE}) == len(NEGATIVE)
+    assert len({vector["kind"] for vector in NEGATIVE}) == 22
+
+
+def test_signatures_at_the_edges() -> None:
+    cases = load("keys")["verify"]
+    for case in cases:
+        found = verify(*(bytes.fromhex(case[name]) for name in ("public_key", "signature", "message")))
+        assert found is case["valid"], case["name"]
+    assert {case["valid"] for case in cases} == {True, False}
+
+
+def test_keys_follow_from_their_names() -> None:
+    for key in load("keys")["keys"][3:]:
+        signer = Ed25519Signer.from_seed(seed(key["name"]))
+        assert (signer.public_key.hex(), signer.key_id.hex()) == (key["public_key"], key["key_id"])
+
+
+def test_bodies_decode_and_encode_to_themselves() -> None:
+    for vector in load("encoding"):
+        raw = bytes.fromhex(vector["bytes"])
+        assert pack_body(unpack_body(raw, limit_bytes=65_536)) == raw, vector["name"]
+
+
+def test_proofs_hold() -> None:
+    vectors = load("merkle")
+    tree = Tree()
+    assert tree.root().hex() == vectors["roots"][0]
+    for size, leaf in enumerate(vectors["leaves"], start=1):
+        tree.append(leaf_hash(bytes.fromhex(leaf)))
+        assert tree.root().hex() == vectors["roots"][size]
+    for one in vectors["inclusion"]:
+        proof = [bytes.fromhex(step) for step in one["proof"]]
+        root, leaf = bytes.fromhex(one["root"]), bytes.fromhex(one["leaf_hash"])
+        verify_inclusion(leaf, one["index"], size=one["size"], proof=proof, root=root)
+    for one in vectors["consistency"]:
+        old_root, new_root = bytes.fromhex(one["old_root"]), bytes.fromhex(one["new_root"])
+        proof = [bytes.fromhex(step) for step in one["proof"]]
+        verify_consistency(
+            one["old_size"], one["new_size"], old_root=old_root, new_root=new_root, proof=proof
+        )
+
+
+def test_notes_checkpoint_and_receipt_hold() -> None:
+    vectors = load("note")
+    note = vectors["note"]
+    open_note(note["text"].encode(), note["name"], bytes.fromhex(note["public_key"]))
+    point = vectors["checkpoint"]
+    key = bytes.fromhex(point["public_key"])
+    checkpoint = open_checkpoint(point["text"].encode(), point["origin"], key)
+    assert (checkpoint.size, checkpoint.root.hex()) == (point["size"], point["root"])
+    receipt = vectors["receipt"]
+    given = open_cosignature(
+        receipt["line"], checkpoint, name=receipt["name"], public_key=bytes.fromhex(receipt["public_key"])
+    )
+    assert given.time_s == receipt["time_s"]
+    assert open_checkpoint(receipt["cosigned_note"].encode(), point["origin"], key) == checkpoint
+
+
+def test_a_third_party_reads_the_logs_from_the_pinned_id_alone() -> None:
+    """From ledger id and files: chain, roots, signatures of logs, authority of every registry act."""
+    vectors = load("log")
+    registry = Registry(LedgerId(bytes.fromhex(vectors["ledger_id"])))
+    for log in vectors["logs"]:
+        frames = [bytes.fromhex(raw) for raw in log["frames"]]
+        facts = unpack_body(bytes.fromhex(log["facts"][0]), limit_bytes=65_536)
+        genesis = decode_log_genesis(facts["genesis"] if isinstance(facts["genesis"], bytes) else b"")
+        previous, tree = genesis.genesis_hash(), Tree()
+        for seq, raw in enumerate(frames, start=1):
+            frame = decode_frame(raw)
+            check_link(frame.entry, log_id=genesis.log_id(), seq=seq, previous=previous)
+            previous = entry_hash(frame.entry_raw)
+            tree.append(leaf_hash(frame.entry_raw))
+        if genesis.kind == "merge":
+            tree.extend(leaf_hash(bytes.fromhex(leaf)) for leaf in vectors["merge_leaves_after_entry_1"])
+        note = log["checkpoint"].encode()
+        checkpoint = open_checkpoint(note, read_checkpoint(note).origin, genesis.log_public_key)
+        assert (checkpoint.size, checkpoint.root) == (tree.size, tree.root())
+        if genesis.kind != "registry":
+            continue
+        for seq, raw in enumerate(frames, start=1):
+            act = read_registry_frame(registry, raw, position=seq, facts=bytes.fromhex(log["facts"][seq - 1]))
+            outcome = registry.apply(act)
+            assert outcome.refusal is None, outcome
+    assert registry.size == 9
+
+
+def test_package_rebuilds_the_stored_bytes() -> None:
+    world = build_world()
+    raw = bytes.fromhex(load("package")["bytes"])
+    content = decode_package(raw)
+    assert content == package_content(world, world.village)
+    assert encode_package(content) == raw
+    checked = check_package(content, tree=Tree(), public_key=world.village.genesis.log_public_key)
+    assert checked.tree.root() == world.village.tree.root()
+    known = {"banjian/receipt/990121000000-00": COUNTY_RECEIPTS.public_key}
+    assert valid_receipts(content, known.get) == (world.receipt,)
+    assert valid_receipts(content, lambda name: None) == ()
+
+
+def test_package_without_personal_bodies_reaches_the_same_root() -> None:
+    world = build_world()
+    content = decode_package(bytes.fromhex(load("package")["personal_withheld"]))
+    assert content.frames == tuple(world.village.frames)
+    assert set(content.personal) == {b""}
+    check_package(content, tree=Tree(), public_key=world.village.genesis.log_public_key)
+
+
+def test_stored_bundle_opens_with_the_published_key() -> None:
+    header, manifest, sections = bundle_parts(build_world())
+    opened = open_part(stored_bundle(), BUNDLE_SEED)
+    found = tuple(opened.sections)
+    assert (opened.header, opened.manifest, found) == (header, manifest, sections)
+    assert pack_manifest(manifest, sections).hex() == load("bundle")["sections"][0]
+    assert [one.payload.hex() for one in found] == load("bundle")["sections"][1:]
+    assert all(isinstance(one, Section) for one in found)
+
+
+def test_envelope_opens_with_half_width_letters_as_well() -> None:
+    vector = load("envelope")
+    blob = bytes.fromhex(vector["bytes"])
+    for passphrase in (vector["passphrase"], "石桥村 2026 ABC"):
+        opened = open_key(blob, passphrase)
+        assert (opened.seed.hex(), opened.label) == (vector["seed"], vector["label"])
+
+
+def test_invite_opens() -> None:
+    vector = load("invite")
+    invite = decode_invite(bytes.fromhex(vector["bytes"]))
+    assert invite.ledger_id.hex() == vector["ledger_id"]
+    assert invite.registrar_public_key.hex() == vector["registrar_public_key"]

@@ -1,0 +1,128 @@
+"""Runs one negative vector: its kind says which check, its input what goes in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from ledger.act import decode_act, verify_act
+from ledger.body import check_facts, check_personal, open_body
+from ledger.bundle import open_part
+from ledger.checkpoint import open_checkpoint, open_cosignature, read_checkpoint
+from ledger.entry import check_link, decode_entry
+from ledger.envelope import open_key
+from ledger.frame import decode_frame
+from ledger.genesis import decode_ledger_genesis, decode_log_genesis
+from ledger.invite import decode_invite
+from ledger.keys import check_possession, check_public_key
+from ledger.merge import decode_merge_leaf
+from ledger.merkle import Tree, verify_consistency, verify_inclusion
+from ledger.note import open_note
+from ledger.package import check_package, decode_package
+from ledger.types import LedgerId, LogId
+
+Input = Mapping[str, str | int | list[str]]
+
+
+def run(kind: str, given: Input) -> None:
+    """Do the check; it raises when the input does not pass."""
+    CHECKS[kind](_Reader(given))
+
+
+class _Reader:
+    """Takes typed values out of the input of a vector."""
+
+    def __init__(self, given: Input) -> None:
+        self._given = given
+
+    def raw(self, name: str = "bytes") -> bytes:
+        return bytes.fromhex(self.text(name))
+
+    def text(self, name: str) -> str:
+        value = self._given[name]
+        assert isinstance(value, str)
+        return value
+
+    def number(self, name: str) -> int:
+        value = self._given[name]
+        assert isinstance(value, int)
+        return value
+
+    def hashes(self, name: str) -> list[bytes]:
+        value = self._given[name]
+        assert isinstance(value, list)
+        return [bytes.fromhex(item) for item in value]
+
+
+def _link(given: _Reader) -> None:
+    check_link(
+        decode_entry(given.raw()),
+        log_id=LogId(given.raw("log_id")),
+        seq=given.number("seq"),
+        previous=given.raw("previous"),
+    )
+
+
+def _inclusion(given: _Reader) -> None:
+    verify_inclusion(
+        given.raw("leaf_hash"),
+        given.number("index"),
+        size=given.number("size"),
+        proof=given.hashes("proof"),
+        root=given.raw("root"),
+    )
+
+
+def _consistency(given: _Reader) -> None:
+    verify_consistency(
+        given.number("old_size"),
+        given.number("new_size"),
+        old_root=given.raw("old_root"),
+        new_root=given.raw("new_root"),
+        proof=given.hashes("proof"),
+    )
+
+
+def _package(given: _Reader) -> None:
+    check_package(decode_package(given.raw()), tree=Tree(), public_key=given.raw("public_key"))
+
+
+def _bundle(given: _Reader) -> None:
+    list(open_part(given.raw(), given.raw("private_key")).sections)
+
+
+def _cosignature(given: _Reader) -> None:
+    open_cosignature(
+        given.text("line"),
+        read_checkpoint(given.raw("checkpoint")),
+        name=given.text("name"),
+        public_key=given.raw("public_key"),
+    )
+
+
+CHECKS: dict[str, Callable[[_Reader], object]] = {
+    "act": lambda given: decode_act(given.raw()),
+    "act_signature": lambda given: verify_act(given.raw(), given.raw("act_sig"), given.raw("public_key")),
+    "body": lambda given: open_body(given.raw(), limit_bytes=given.number("limit_bytes")),
+    "facts": lambda given: check_facts(decode_act(given.raw("act")), given.raw()),
+    "personal": lambda given: check_personal(decode_act(given.raw("act")), given.raw()),
+    "entry": lambda given: decode_entry(given.raw()),
+    "entry_link": _link,
+    "frame": lambda given: decode_frame(given.raw()),
+    "ledger_genesis": lambda given: decode_ledger_genesis(given.raw()),
+    "log_genesis": lambda given: decode_log_genesis(given.raw()),
+    "public_key": lambda given: check_public_key(given.raw(), given.text("alg")),
+    "possession": lambda given: check_possession(
+        given.raw("public_key"), given.raw("proof"), ledger_id=LedgerId(given.raw("ledger_id"))
+    ),
+    "note": lambda given: open_note(given.raw(), given.text("name"), given.raw("public_key")),
+    "checkpoint": lambda given: open_checkpoint(given.raw(), given.text("origin"), given.raw("public_key")),
+    "receipt": _cosignature,
+    "inclusion": _inclusion,
+    "consistency": _consistency,
+    "merge_leaf": lambda given: decode_merge_leaf(given.raw()),
+    "package": _package,
+    "bundle": _bundle,
+    "envelope": lambda given: open_key(given.raw(), given.text("passphrase")),
+    "invite": lambda given: decode_invite(given.raw()),
+}
+"""What each kind of vector checks."""
