@@ -181,7 +181,7 @@ class Registry:
         record = self._state.key(key_id)
         return record is not None and record.kind == "root"
 
-    def live_keys(self, *, size: int | None = None) -> Iterator[Authority]:
+    def keys(self, *, size: int | None = None) -> Iterator[Authority]:
         """Yield the authorities of all keys that are live at a size, in order of enrolment."""
         for key_id in self._state.keys:
             held = self.authority(key_id, size=size)
@@ -193,7 +193,7 @@ class Registry:
     ) -> tuple[Authority, ...]:
         """Return the live service keys of a station for a purpose, in order of enrolment."""
         return tuple(
-            held for held in self.live_keys(size=size) if held.purpose == purpose and held.station == station
+            held for held in self.keys(size=size) if held.purpose == purpose and held.station == station
         )
 
     def staff(self, staff_no: str, *, size: int | None = None) -> Authority | None:
@@ -239,6 +239,21 @@ class Registry:
     def pending(self) -> tuple[RegistryAct, ...]:
         """Return the root acts that wait for the countersign of a second root key, oldest first."""
         return tuple(self._state.pending.values())
+
+    def thread(
+        self, *, key_id: KeyId | None = None, station: StationId | None = None, act_id: ActId | None = None
+    ) -> Thread | None:
+        """Return the thread of a key, a station or an act, with its newest acts; None if unknown."""
+        if act_id is not None:
+            case_id = self._state.threads.get(act_id)
+        elif station is not None:
+            case_id = self._state.station_threads.get(station)
+        else:
+            record = None if key_id is None else self._state.key(key_id)
+            case_id = None if record is None else record.thread
+        if case_id is None:
+            return None
+        return Thread(case_id=case_id, parents=self._state.heads[case_id][:PARENTS_MAX])
 
     def thread_for(self, action: str, facts: Facts) -> Thread | None:
         """Return what the header of an act with these facts must name; None if its subject is unknown.

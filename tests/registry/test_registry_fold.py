@@ -273,7 +273,7 @@ def test_names_come_from_personal_bodies_and_count_for_nothing() -> None:
         without.apply(read_registry_act(without, stored.act, position=position, facts=stored.facts))
     assert office.registry.names == {"registrar": "登记员registrar", "clerk": "员工clerk"}
     assert without.names == {}
-    assert tuple(without.live_keys()) == tuple(office.registry.live_keys())
+    assert tuple(without.keys()) == tuple(office.registry.keys())
     held = office.registry.staff("clerk")
     assert held is not None and held.name == "员工clerk"
     assert without.staff("clerk") == held
@@ -292,6 +292,19 @@ def test_a_refold_gives_the_same_answers() -> None:
         assert answers(again, size) == answers(office.registry, size)
 
 
+def test_a_thread_is_the_same_whichever_way_it_is_asked_for() -> None:
+    registry = new_office().registry
+    clerk = signer("clerk").key_id
+    thread = registry.thread(key_id=clerk)
+    assert thread is not None and len(thread.parents) == 1
+    facts = {"staff_no": "clerk", "role": "window", "scope": VILLAGE}
+    assert registry.thread_for("end_role", facts) == thread
+    assert registry.thread(act_id=thread.parents[0]) == thread
+    assert registry.thread(station=VILLAGE) == registry.thread_for("close_station", {"station": VILLAGE})
+    assert registry.thread(station="990121009009-00") is registry.thread(key_id=bytes(16)) is None
+    assert registry.thread(act_id=bytes(32)) is registry.thread_for("close_station", {}) is None
+
+
 def test_positions_follow_each_other() -> None:
     office = new_office()
     stored = office.log[0]
@@ -308,4 +321,4 @@ def test_another_ledger_founds_nothing_here() -> None:
             read_registry_act(stranger, stored.act, position=position, facts=stored.facts)
         )
         assert code(outcome) == "registry.other_ledger"
-    assert tuple(stranger.live_keys()) == () and stranger.stations() == ()
+    assert tuple(stranger.keys()) == () and stranger.stations() == ()

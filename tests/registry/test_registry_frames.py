@@ -65,7 +65,7 @@ def test_opaque_frames_hold_their_position(raw: bytes, code: str) -> None:
     registry = fold_until(3)
     outcome = registry.apply(read_registry_frame(registry, raw, position=4, facts=None))
     assert outcome.refusal is not None and outcome.refusal.code.startswith(code)
-    assert registry.size == 4 and tuple(registry.live_keys()) == tuple(fold_until(3).live_keys())
+    assert registry.size == 4 and tuple(registry.keys()) == tuple(fold_until(3).keys())
 
 
 def test_a_forged_signature_does_not_use_up_the_genuine_act() -> None:

@@ -324,7 +324,7 @@ def check(office: Office, expected: str, build: Callable[[Office], RegistryOutco
 def test_a_log_that_is_not_validly_opened(expected: str, build: Callable[[Office], RegistryOutcome]) -> None:
     office = Office()
     check(office, expected, build)
-    assert office.registry.station_of_log == "" and tuple(office.registry.live_keys()) == ()
+    assert office.registry.station_of_log == "" and tuple(office.registry.keys()) == ()
 
 
 @pytest.mark.parametrize(("expected", "build"), ON_OFFICE)
@@ -367,4 +367,4 @@ def test_the_genesis_of_a_foreign_founder_is_no_way_in() -> None:
         thread=(b"", ()),
     )
     assert outcome.refusal is not None and outcome.refusal.code == "registry.ledger_id"
-    assert tuple(office.registry.live_keys()) == ()
+    assert tuple(office.registry.keys()) == ()
