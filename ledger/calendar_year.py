@@ -69,11 +69,11 @@ class Festivals:
 def local_date(time_ms: int) -> date:
     """Return the date in China of a time in milliseconds since 1970-01-01T00:00:00Z.
 
-    A time after the year 2199 reads as its last day: an absurd clock is a finding elsewhere and must not stop
-    a case from being shown.
+    A time before 1970 reads as its first day, one after 2199 as its last: an absurd clock is a finding
+    elsewhere and must not stop a case from being shown.
     """
     ordinal = _EPOCH + (time_ms + OFFSET_MS) // DAY_MS
-    return date.fromordinal(min(max(ordinal, 1), _LAST_ORDINAL))
+    return date.fromordinal(min(max(ordinal, _EPOCH), _LAST_ORDINAL))
 
 
 def day_start_ms(day: date) -> int:

@@ -12,7 +12,7 @@ from datetime import date
 from typing import NamedTuple, TypeGuard
 
 from ledger.calendar import AMOUNT_MAX, CalendarSet, Unit, parse_date
-from ledger.calendar_year import LAST_YEAR
+from ledger.calendar_year import FIRST_YEAR, LAST_YEAR
 from ledger.casetype import ClockSpec
 from ledger.errors import InputError
 from ledger.types import ActId, Facts
@@ -264,7 +264,7 @@ def _fixed_day(text: str) -> date | None:
         day = parse_date(text)
     except InputError:
         return None
-    return day if day.year <= LAST_YEAR else None
+    return day if FIRST_YEAR <= day.year <= LAST_YEAR else None
 
 
 def _told(event: ClockEvent, calendars: CalendarSet) -> date | None:

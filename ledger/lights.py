@@ -51,7 +51,8 @@ def yellow_from(run: Run, due: date, calendars: CalendarSet) -> date:
     left = run.limit.yellow
     if left is None:
         left = min(1, run.limit.amount // 4)
-    return max(run.start.on, due if left == 0 else calendars.working_before(due, left))
+    # A last day that the starting act names may lie before that act: then there is no yellow day.
+    return min(max(run.start.on, due if left == 0 else calendars.working_before(due, left)), due)
 
 
 def next_change(run: Run, calendars: CalendarSet) -> tuple[int, int] | None:

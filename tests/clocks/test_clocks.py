@@ -394,7 +394,14 @@ def test_deficit_runs_until_its_list_is_empty_and_never_lapses_by_itself() -> No
     supplied = step("supply", "2025-11-18", "deficit_cleared", "late_supply")
     late = read(state(receive("2025-11-10"), opened, part, supplied), by, "2025-11-19")["deficit"]
     assert (late.light, late.result, late.flags) == ("done", "red", ("late_supply", "overdue_deficit"))
-    for said in ({"due": "soon"}, {"due": "9999-12-31"}, {"due": -1}, {"due": True}, {}):
+    for said in (
+        {"due": "soon"},
+        {"due": "9999-12-31"},
+        {"due": "1999-12-31"},
+        {"due": -1},
+        {"due": True},
+        {},
+    ):
         broken = state(step("accept_with_deficit", "2025-11-10", facts=said))  # type: ignore[arg-type]
         assert read(broken, by, "2025-11-17") == {}
 

@@ -9,10 +9,11 @@ import pytest
 from ledger.calendars import calendar_set
 from ledger.case import CaseAct, CaseState, fold_case
 from ledger.catalogue import Rules
-from ledger.clocks import ClockReading, read_clocks
-from ledger.data import case_types
+from ledger.clocks import ClockReading, next_changes, read_clocks
+from ledger.data import case_types, items
+from ledger.texts import catalogue
 from ledger.types import ActId, Facts, KeyId, StationId, Value
-from tests.clocks.cases import act_id, at
+from tests.clocks.cases import act_id, at, state, step
 from tests.clocks.cases import rules as plain_rules
 
 CALENDARS = calendar_set()
@@ -176,12 +177,36 @@ def test_a_conflict_leaves_one_of_two_answers_to_the_clocks() -> None:
     story.add("accept", "2025-11-12")
     story.add("refuse_acceptance", "2025-11-13", refusal, who="b")
     story.acts[2] = _reparent(story.acts[2], story.acts[0])
-    state = story.fold()
-    assert state.in_conflict
-    (acceptance, *_) = read_clocks(state, story.rules, CALENDARS, at("2025-11-14"))
+    folded = story.fold()
+    assert folded.in_conflict
+    (acceptance, *_) = read_clocks(folded, story.rules, CALENDARS, at("2025-11-14"))
     assert (acceptance.clock, acceptance.stopped_on) == ("acceptance", date(2025, 11, 12))
 
 
 def _reparent(act: CaseAct, parent: CaseAct) -> CaseAct:
     values = {name: getattr(act, name) for name in CaseAct.__slots__}
     return CaseAct(**{**values, "parents": (parent.act_id,)})
+
+
+def test_every_shipped_item_has_clocks_that_end() -> None:
+    """Received at the deciding level: who decides at once is in time, who never does turns red."""
+    types = {known.code: known for known in case_types()}
+    assert len(items()) == 48
+    for item in items():
+        by = Rules(item=item, case_type=types[item.case_type], catalogue_version=1)
+        level = item.decide_level
+        waiting = state(
+            step("receive", "2025-11-10", "organ_receipt", "deciding_receipt", level=level),
+        )
+        open_ones = read_clocks(waiting, by, CALENDARS, at("2025-11-10"))
+        assert open_ones and all(reading.law for reading in open_ones), item.base_code
+        assert any(reading.clock == "acceptance" for reading in open_ones), item.base_code
+        yellow_at, red_at = next_changes(waiting, by, CALENDARS)
+        assert yellow_at is not None and red_at is not None and yellow_at < red_at
+        later = {reading.clock: reading for reading in read_clocks(waiting, by, CALENDARS, at("2026-06-01"))}
+        assert later["acceptance"].light == "red"
+        assert ("deemed_accepted" in later["acceptance"].flags) == (item.legal_basis == "许可")
+        prompt = state(*waiting.steps, step("accept", "2025-11-10"), step("decide", "2025-11-10"))
+        for reading in read_clocks(prompt, by, CALENDARS, at("2025-11-10")):
+            assert reading.result == "green" or reading.clock == "delivery", item.base_code
+            assert catalogue("zh").keys() >= {f"clock.{reading.clock}"}

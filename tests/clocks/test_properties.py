@@ -18,7 +18,7 @@ from tests.clocks.naive import due_with_pauses
 
 CALENDARS = calendar_set()
 BY = rules("statutory")
-ALL = rules()
+ALL = rules(deficit={"yellow": 1}, statutory={"yellow": 2})
 HOUR_MS = 3_600_000
 
 
@@ -87,6 +87,46 @@ def test_the_forecast_of_lights_comes_true(story: Story, shift_ms: int, accepted
     for moment in (yellow_at, red_at, yellow_at - 1, red_at - 1, yellow_at + shift_ms, red_at + shift_ms):
         light = worst(reading.light for reading in read_clocks(case, ALL, CALENDARS, moment))
         assert light == ("red" if moment >= red_at else "yellow" if moment >= yellow_at else "green")
+
+
+ACTIONS = [
+    *("receive", "take_over", "hand_over", "decline_hand_over", "request_correction", "supply", "accept"),
+    *("accept_with_deficit", "accept_on_commitment", "suspend", "resume", "extend", "decide", "deliver"),
+    *("withdraw", "overrun_reason", "unknown_action"),
+]
+EVENTS = ["organ_receipt", "deciding_receipt", "full_supply", "deficit_cleared", "late_supply"]
+FACTS = st.dictionaries(
+    st.sampled_from(["due", "expected_days", "clock"]),
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.sampled_from(["2025-11-14", "0001-01-01", "x", ""])
+    ),
+)
+MOMENTS = st.one_of(st.integers(at("2025-01-01"), at("2027-06-01")), st.integers(-(10**16), 10**16))
+STEPS = st.builds(
+    lambda action, when, events, facts, effective: step(
+        action, when, *events, facts=facts, effective=effective
+    ),
+    st.sampled_from(ACTIONS),
+    MOMENTS,
+    st.lists(st.sampled_from(EVENTS), max_size=2),
+    FACTS,
+    st.booleans(),
+)
+
+
+@settings(max_examples=300)
+@given(st.lists(STEPS, max_size=12), MOMENTS)
+def test_no_set_of_acts_stops_the_clocks_from_being_read(steps: list[Step], now_ms: int) -> None:
+    """Impossible stories arrive too: wrong clocks, forged facts, acts in no sensible order."""
+    case = state(*steps)
+    yellow_at, red_at = next_changes(case, ALL, CALENDARS)
+    assert (yellow_at is None) == (red_at is None)
+    for reading in read_clocks(case, ALL, CALENDARS, now_ms):
+        assert (reading.light == "done") == (reading.stopped_on is not None) == (reading.result != "")
+        assert (reading.due_on is None) <= (reading.light in ("paused", "done"))
+        assert reading.elapsed_days >= 0
+        if reading.light == "red":
+            assert reading.due_on is not None and local_date(now_ms) > reading.due_on
 
 
 @settings(max_examples=50)
