@@ -83,9 +83,10 @@ def translate(error: sqlite3.Error | UnicodeError | OverflowError, path: Path) -
 
 
 def _translate_constraint(error: Exception, code: int, name: str) -> StoreError:
-    if code == sqlite3.SQLITE_CONSTRAINT_TRIGGER:
+    if code == sqlite3.SQLITE_CONSTRAINT_TRIGGER and str(error).startswith("append-only"):
         return StoreError("store.append_only", table=_subject(error))
     if code in {
+        sqlite3.SQLITE_CONSTRAINT_TRIGGER,  # our other trigger: an append-only row is there already
         sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
         sqlite3.SQLITE_CONSTRAINT_UNIQUE,
         sqlite3.SQLITE_CONSTRAINT_ROWID,

@@ -1,7 +1,7 @@
 """Tracked projections: views that follow the frames in batches, each record exactly once.
 
-The rows of a batch and the place reached are written in one transaction, the place in the library's own tracking
-table. A crash between two batches costs nothing; two runners at once cost one of them an error.
+The rows of a batch and the place reached are written in one transaction, the place in the library's own
+tracking table. A crash between two batches costs nothing; two runners at once cost one of them an error.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from ledger.errors import StoreError
 from ledger.store.contract import NewRecord, Store, WriteTx
 from ledger.store.tables import Table
 
@@ -49,11 +50,20 @@ def catch_up(store: Store, projection: TrackedProjection, *, batch_records: int 
             return taken
         for first in range(0, len(page), batch_records):
             batch = page[first : first + batch_records]
-            with store.write() as tx:
-                projection.apply_batch(tx, batch)
-                tx.track(projection.name, batch[-1].position)
+            _take(store, projection, batch, reached=reached)
             reached = batch[-1].position
             taken += len(batch)
+
+
+def _take(store: Store, projection: TrackedProjection, batch: Sequence[NewRecord], *, reached: int) -> None:
+    with store.write() as tx:
+        known = tx.tracked(projection.name)
+        # the library only refuses to go backwards: a runner with other batches could overlap and still go on
+        if known != reached:
+            position = batch[-1].position
+            raise StoreError("store.tracking", projection=projection.name, position=position, known=known)
+        projection.apply_batch(tx, batch)
+        tx.track(projection.name, batch[-1].position)
 
 
 def rebuild(store: Store, projection: TrackedProjection, *, batch_records: int = BATCH_RECORDS) -> int:

@@ -1,4 +1,4 @@
-"""What every backend checks in the same words: one writer, no forks, no gaps."""
+"""What every backend checks in the same words: one writer, no forks, no gaps, no wrong types."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from ledger.errors import ForkError, GapError, StoreError
 from ledger.store.contract import NewRecord
+from ledger.store.tables import ColumnType, Row, Table
+
+_PYTHON_TYPES: Mapping[ColumnType, type] = {"int": int, "text": str, "bytes": bytes}
 
 
 class WriterGuard:
@@ -99,3 +102,36 @@ def check_position(name: str, position: int, known: int) -> None:
     """
     if position <= known:
         raise StoreError("store.tracking", projection=name, position=position, known=known)
+
+
+class RowTypes:
+    """Refuses rows of wrong types: a database would turn ``5`` into ``"5"`` and say nothing.
+
+    The combinations of types that were found good are remembered, so that checking a row is one look-up.
+    """
+
+    __slots__ = ("_good",)
+
+    def __init__(self, tables: Sequence[Table]) -> None:
+        self._good: dict[str, set[tuple[type, ...]]] = {table.name: set() for table in tables}
+
+    def check(self, table: Table, rows: Sequence[Row]) -> None:
+        """Look at every row.
+
+        Raises:
+            StoreError: ``store.value``, a value or the number of values does not fit.
+        """
+        good = self._good[table.name]
+        for row in rows:
+            found = tuple(map(type, row))
+            if found not in good:
+                if not _types_fit(table, row):
+                    raise StoreError("store.value", table=table.name, detail="type or number of columns")
+                good.add(found)
+
+
+def _types_fit(table: Table, row: Row) -> bool:
+    return len(row) == len(table.columns) and all(
+        name not in table.key if value is None else isinstance(value, _PYTHON_TYPES[kind])
+        for (name, kind), value in zip(table.columns, row, strict=True)
+    )

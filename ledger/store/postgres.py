@@ -17,7 +17,7 @@ from psycopg_pool import PoolTimeout, TooManyRequests
 from ledger.errors import StoreError
 from ledger.sqlitefile import EVENTS_TABLE, SCHEMA_VERSION
 from ledger.store.contract import InlineView, ReadTx, Subscription, WriteTx
-from ledger.store.guard import WriterGuard
+from ledger.store.guard import RowTypes, WriterGuard
 from ledger.store.postgres_recorder import PostgresLedgerRecorder, open_datastore
 from ledger.store.postgres_schema import META_TABLE, base_statements, grants, relation, table_statements
 from ledger.store.postgres_tx import PostgresReadTx, PostgresWriteTx, translate_postgres
@@ -49,6 +49,7 @@ class PostgresStore:
             table.name: row_statements(table, mark="%s", relation=relation(self.schema, table.name))
             for table in tables
         }
+        self._types = RowTypes(tables)
         self._guard = WriterGuard()
         self._closed = False
 
@@ -71,7 +72,12 @@ class PostgresStore:
                 with connection.cursor() as cursor:
                     self.recorder.lock(cursor)
                 tx = PostgresWriteTx(
-                    connection, self.schema, self.statements, recorder=self.recorder, views=self.views
+                    connection,
+                    self.schema,
+                    self.statements,
+                    recorder=self.recorder,
+                    views=self.views,
+                    types=self._types,
                 )
                 yield tx
                 tx.project()

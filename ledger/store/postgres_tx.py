@@ -13,7 +13,7 @@ from psycopg.types.string import StrDumper
 from ledger.errors import StoreError
 from ledger.sqlitefile import EVENTS_TABLE
 from ledger.store.contract import InlineView, NewRecord
-from ledger.store.guard import check_range, new_records, pick_new
+from ledger.store.guard import RowTypes, check_range, new_records, pick_new
 from ledger.store.postgres_recorder import PostgresLedgerRecorder
 from ledger.store.postgres_schema import APPEND_ONLY_STATE, TRACKING_TABLE, relation
 from ledger.store.sql import RowStatements, conditions, select, where_clause
@@ -178,8 +178,10 @@ class PostgresWriteTx(PostgresReadTx):
         *,
         recorder: PostgresLedgerRecorder,
         views: Sequence[InlineView],
+        types: RowTypes,
     ) -> None:
         super().__init__(connection, schema, statements)
+        self._types = types
         self._recorder = recorder
         self._views = views
         self._unprojected: list[NewRecord] = []
@@ -220,17 +222,17 @@ class PostgresWriteTx(PostgresReadTx):
 
     def insert(self, table: Table, rows: Sequence[Row], /) -> None:
         """Insert rows."""
-        self._write(self._of(table).insert, rows)
+        self._write(table, self._of(table).insert, rows)
 
     def insert_missing(self, table: Table, rows: Sequence[Row], /) -> None:
         """Insert the rows whose key is not taken."""
-        self._write(self._of(table).insert_missing, rows)
+        self._write(table, self._of(table).insert_missing, rows)
 
     def upsert(self, table: Table, rows: Sequence[Row], /) -> None:
         """Insert rows or replace those with the same key."""
         statements = self._of(table)
         self._refuse_append_only(table)
-        self._write(statements.upsert, rows)
+        self._write(table, statements.upsert, rows)
 
     def delete(self, table: Table, where: Where, /) -> int:
         """Delete the rows that meet all conditions and return how many there were."""
@@ -262,7 +264,12 @@ class PostgresWriteTx(PostgresReadTx):
             self.failure = StoreError("store.append_only", table=table.name)
             raise self.failure
 
-    def _write(self, statement: str, rows: Sequence[Row]) -> None:
+    def _write(self, table: Table, statement: str, rows: Sequence[Row]) -> None:
+        try:
+            self._types.check(table, rows)
+        except StoreError as error:
+            self.failure = error
+            raise
         try:
             self._cursor.executemany(statement, rows)
         except (psycopg.Error, UnicodeError, OverflowError) as error:

@@ -19,6 +19,7 @@ from ledger.errors import StoreError
 from ledger.platform import FileLock, fsync_dir
 from ledger.sqlitefile import check_identity, translate
 from ledger.store.contract import InlineView, ReadTx, Subscription, WriteTx
+from ledger.store.guard import RowTypes
 from ledger.store.schema import CORE_TABLES
 from ledger.store.sqlite_backup import write_backup
 from ledger.store.sqlite_recorder import (
@@ -54,6 +55,7 @@ class SqliteStore:
         self.path = datastore.path
         self.views = tuple(views)
         self.statements = {table.name: statements(table) for table in tables}
+        self.types = RowTypes(tables)
         self.reopen_needed = False
         self._lock = lock
         self._closed = False
@@ -174,7 +176,12 @@ class _Writing:
             store.datastore.guard.leave()
             raise translate(error, store.path) from error
         self._tx = SqliteWriteTx(
-            self._writer, store.path, store.statements, recorder=store.recorder, views=store.views
+            self._writer,
+            store.path,
+            store.statements,
+            recorder=store.recorder,
+            views=store.views,
+            types=store.types,
         )
         return self._tx
 

@@ -56,7 +56,9 @@ def table_schema(table: Table) -> dict[str, str]:
 
 def _column(table: Table, name: str, kind: ColumnType) -> str:
     required = " NOT NULL" if name in table.key else ""
-    return f'"{name}" {_TYPES[kind]}{required}'
+    # PostgreSQL cannot hold U+0000 in text; what one backend refuses, all refuse
+    clean = f' CHECK (instr("{name}", char(0)) = 0)' if kind == "text" else ""
+    return f'"{name}" {_TYPES[kind]}{required}{clean}'
 
 
 def _append_only(name: str, taken: str) -> dict[str, str]:

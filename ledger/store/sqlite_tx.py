@@ -12,7 +12,7 @@ from eventsourcing.sqlite import SQLiteCursor
 from ledger.errors import StoreError
 from ledger.sqlitefile import EVENTS_TABLE, translate
 from ledger.store.contract import InlineView, NewRecord
-from ledger.store.guard import check_range, new_records, pick_new
+from ledger.store.guard import RowTypes, check_range, new_records, pick_new
 from ledger.store.sql import RowStatements, conditions, select, where_clause
 from ledger.store.sqlite_recorder import LedgerRecorder
 from ledger.store.tables import Cell, Row, Table, Where
@@ -141,7 +141,7 @@ class SqliteReadTx:
 class SqliteWriteTx(SqliteReadTx):
     """A `ledger.store.contract.WriteTx` on the held writer."""
 
-    __slots__ = ("_recorder", "_unprojected", "_views", "appended", "failure")
+    __slots__ = ("_recorder", "_types", "_unprojected", "_views", "appended", "failure")
 
     def __init__(
         self,
@@ -151,8 +151,10 @@ class SqliteWriteTx(SqliteReadTx):
         *,
         recorder: LedgerRecorder,
         views: Sequence[InlineView],
+        types: RowTypes,
     ) -> None:
         super().__init__(connection, path, statements)
+        self._types = types
         self._recorder = recorder
         self._views = views
         self._unprojected: list[NewRecord] = []
@@ -198,17 +200,17 @@ class SqliteWriteTx(SqliteReadTx):
 
     def insert(self, table: Table, rows: Sequence[Row], /) -> None:
         """Insert rows."""
-        self._write(self._of(table).insert, rows)
+        self._write(table, self._of(table).insert, rows)
 
     def insert_missing(self, table: Table, rows: Sequence[Row], /) -> None:
         """Insert the rows whose key is not taken."""
-        self._write(self._of(table).insert_missing, rows)
+        self._write(table, self._of(table).insert_missing, rows)
 
     def upsert(self, table: Table, rows: Sequence[Row], /) -> None:
         """Insert rows or replace those with the same key."""
         statements = self._of(table)
         self._refuse_append_only(table)
-        self._write(statements.upsert, rows)
+        self._write(table, statements.upsert, rows)
 
     def delete(self, table: Table, where: Where, /) -> int:
         """Delete the rows that meet all conditions and return how many there were."""
@@ -236,14 +238,22 @@ class SqliteWriteTx(SqliteReadTx):
 
     def untrack(self, name: str, /) -> None:
         """Forget how far a tracked projection had come."""
-        self._write(_UNTRACK, [(name,)])
+        try:
+            self._connection.execute(_UNTRACK, (name,))
+        except DRIVER_ERRORS as error:
+            raise self._failed(error) from error
 
     def _refuse_append_only(self, table: Table) -> None:
         if table.append_only:
             self.failure = StoreError("store.append_only", table=table.name)
             raise self.failure
 
-    def _write(self, statement: str, rows: Sequence[Row]) -> None:
+    def _write(self, table: Table, statement: str, rows: Sequence[Row]) -> None:
+        try:
+            self._types.check(table, rows)
+        except StoreError as error:
+            self.failure = error
+            raise
         try:
             if len(rows) == 1:
                 self._connection.execute(statement, rows[0])
