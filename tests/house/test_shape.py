@@ -18,6 +18,7 @@ IMPORTERS = {
     "msgpack": ("ledger.codec",),
     "eventsourcing": ("ledger.store", "ledger.projections"),
     "psycopg": ("ledger.store",),
+    "psycopg_pool": ("ledger.store",),
     "aiohttp": ("sync.client", "sync.server", "stations"),
 }
 Function = ast.FunctionDef | ast.AsyncFunctionDef
