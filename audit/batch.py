@@ -1,5 +1,4 @@
-"""One batch of consecutive entries of a log: encoding, links, pins, leaf hashes, stored subtrees,
-checkpoints.
+"""One batch of consecutive entries: encoding, links, pins, leaf hashes, stored subtrees, checkpoints.
 
 A batch is checked by one thread from the rows that were read for it; nothing here reads the file.
 

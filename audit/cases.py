@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import groupby
 
 from audit.findings import Finding, notice, warning
@@ -16,7 +17,7 @@ from audit.judge import AWAITING
 from audit.source import CaseRecord
 from ledger.act import Act, act_id, decode_act
 from ledger.body import check_facts
-from ledger.case import CaseAct, CaseState, fold_case
+from ledger.case import CaseAct, CaseState, Step, fold_case
 from ledger.catalogue import Rules
 from ledger.entry import decode_entry
 from ledger.errors import BanjianError, RuleError
@@ -143,7 +144,7 @@ class CaseReporter:
 
     def __init__(self, report: Callable[[Finding], None]) -> None:
         self._report = report
-        self._numbers: dict[str, bytes] = {}
+        self._numbers: set[int] = set()
         self.cases = 0
 
     def take(self, view: CaseView) -> None:
@@ -155,19 +156,7 @@ class CaseReporter:
             return
         for step in state.steps:
             if not step.effective and step.reason and step.reason != AWAITING and not step.conflict:
-                place = view.places.get(step.act.act_id)
-                self._report(
-                    notice(
-                        "case.without_effect",
-                        log="" if place is None else place.log,
-                        seq=0 if place is None else place.seq,
-                        act=step.act.act_id,
-                        case=view.case_id,
-                        number=state.number,
-                        action=step.act.action,
-                        reason=step.reason,
-                    )
-                )
+                self._without_effect(view, state, step)
         for conflict in state.conflicts:
             make = warning if conflict.is_open else notice
             code = "case.conflict" if conflict.is_open else "case.conflict_settled"
@@ -179,28 +168,41 @@ class CaseReporter:
             )
         for found in state.findings:
             self._report(
-                notice(
-                    found.code,
+                Finding(
+                    code=found.code,
+                    severity="notice",
                     case=view.case_id,
                     act=found.acts[0] if found.acts else b"",
-                    **_plain(found.params),
+                    params=found.params,
                 )
             )
         self._number(state, view.case_id)
 
+    def _without_effect(self, view: CaseView, state: CaseState, step: Step) -> None:
+        place = view.places.get(step.act.act_id)
+        self._report(
+            Finding(
+                code="case.without_effect",
+                severity="notice",
+                log="" if place is None else place.log,
+                seq=0 if place is None else place.seq,
+                act=step.act.act_id,
+                case=view.case_id,
+                # The values of the reason's own text come along, so that it can be told in full.
+                params={
+                    **step.params,
+                    "number": state.number,
+                    "action": step.act.action,
+                    "reason": step.reason,
+                },
+            )
+        )
+
     def _number(self, state: CaseState, case_id: bytes) -> None:
         if not state.number:
             return
-        first = self._numbers.setdefault(state.number, case_id)
-        if first != case_id:
-            self._report(warning("case.number_repeated", case=case_id, number=state.number, other=first))
-
-
-def _plain(params: Mapping[str, object]) -> dict[str, str | int | bytes]:
-    reserved = {"log", "seq", "act", "case"}
-    return {
-        f"{name}_" if name in reserved else name: value
-        if isinstance(value, str | int | bytes)
-        else str(value)
-        for name, value in params.items()
-    }
+        # Eight bytes of a hash for each case: a county of millions still fits in memory.
+        mark = int.from_bytes(sha256(state.number.encode("utf-8")).digest()[:8], "big")
+        if mark in self._numbers:
+            self._report(warning("case.number_repeated", case=case_id, number=state.number))
+        self._numbers.add(mark)

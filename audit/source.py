@@ -88,7 +88,8 @@ _ORPHANS = (
     (
         "acts.orphan",
         "SELECT act_id FROM acts WHERE NOT EXISTS (SELECT 1 FROM stored_events e "
-        "WHERE e.originator_id = acts.log AND e.originator_version = acts.seq) AND act_id NOT IN (SELECT act_id FROM sparse) LIMIT 200",
+        "WHERE e.originator_id = acts.log AND e.originator_version = acts.seq) "
+        "AND act_id NOT IN (SELECT act_id FROM sparse) LIMIT 200",
     ),
 )
 
@@ -177,8 +178,23 @@ class Source:
 
     def cases(self, case_id: bytes | None = None) -> Iterator[CaseRecord]:
         """Yield the stored acts of one case or of all, each case in one piece."""
-        statement = _CASES + ("ORDER BY a.case_id" if case_id is None else "WHERE a.case_id = ?")
-        values: tuple[Cell, ...] = () if case_id is None else (case_id,)
+        if case_id is None:
+            return self._records(_CASES + "ORDER BY a.case_id", ())
+        return self._records(_CASES + "WHERE a.case_id = ?", (case_id,))
+
+    def openings(self) -> Iterator[CaseRecord]:
+        """Yield the acts that open cases and other threads: those whose own id begins with the case's."""
+        return self._records(_CASES + "WHERE substr(a.act_id, 1, 16) = a.case_id", ())
+
+    def orphans(self) -> list[tuple[str, bytes]]:
+        """Return code and act id of rows that no stored act leads to."""
+        return [
+            (code, act if isinstance(act, bytes) else b"")
+            for code, statement in _ORPHANS
+            for (act,) in self.rows(statement)
+        ]
+
+    def _records(self, statement: str, values: tuple[Cell, ...]) -> Iterator[CaseRecord]:
         try:
             for found, log, seq, action, frame, facts in self._stream(statement, values):
                 if isinstance(found, bytes) and isinstance(log, str) and isinstance(frame, bytes):
@@ -192,14 +208,6 @@ class Source:
                     )
         except StoreError as raised:
             self._damage(raised)
-
-    def orphans(self) -> list[tuple[str, bytes]]:
-        """Return code and act id of rows that no stored act leads to."""
-        return [
-            (code, act if isinstance(act, bytes) else b"")
-            for code, statement in _ORPHANS
-            for (act,) in self.rows(statement)
-        ]
 
     def _event(self, log: str, seq: int) -> list[EventRow]:
         """Read one position by itself; what cannot be read stays None."""

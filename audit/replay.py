@@ -1,0 +1,180 @@
+"""One case told again from signed bytes: every act, who, where, when, its effect or why it has none; the clocks.
+
+``as_of`` leaves out what is claimed to have happened later. ``known_at`` leaves out what was recorded later, in
+the county's own logs too: what the stations of this file could know then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from audit.cases import CaseFolder, CaseView
+from audit.county import fold_county, read_ledger_genesis
+from audit.findings import Collector, Finding
+from audit.judge import Judge
+from audit.openings import choose_registry, read_openings
+from audit.source import CaseRecord, Source
+from audit.verify import case_stations, database_of
+from ledger.act import decode_act, verify_act
+from ledger.body import check_facts
+from ledger.casenumber import normalise
+from ledger.clocks import ClockReading, read_clocks
+from ledger.entry import decode_entry
+from ledger.errors import BanjianError, DataError, InputError
+from ledger.frame import split_frame
+from ledger.reader import open_ledger_file
+from ledger.types import LedgerId
+
+CASE_ID_BYTES = 16
+_PREFIX_DIGITS_MIN = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """A case as of a moment and a state of knowledge.
+
+    Attributes:
+        view: acts, places, rules and folded state.
+        clocks: readings at ``as_of_ms``.
+        judge: registry and catalogue as known then.
+        as_of_ms: the moment that the clocks are read at.
+        known_at_ms: None for everything in the file.
+        left_out: acts of the case that the two moments leave out.
+        findings: what was wrong with the bytes on the way.
+    """
+
+    view: CaseView
+    clocks: tuple[ClockReading, ...]
+    judge: Judge
+    as_of_ms: int
+    known_at_ms: int | None
+    left_out: int
+    findings: tuple[Finding, ...]
+
+
+def replay_case(
+    path: Path, ref: str, *, now_ms: int, as_of_ms: int | None = None, known_at_ms: int | None = None
+) -> Replay:
+    """Fold one case again.
+
+    Args:
+        path: station folder or database.
+        ref: case number as printed or typed, or the first digits of the case's id in hexadecimal.
+        now_ms: the present, for clocks when neither moment is given.
+        as_of_ms: the moment that is asked about.
+        known_at_ms: what was recorded by then.
+
+    Raises:
+        ConfigError: ``audit.no_file``.
+        InputError: ``case.unknown`` or ``case.ambiguous``.
+        DataError: ``audit.no_registry`` when the file does not say who may do what.
+        StoreError: the file cannot be opened.
+    """
+    collector = Collector()
+    with open_ledger_file(database_of(path)) as file, Source(file, collector.add) as source:
+        openings, _ = read_openings(source, collector.add)
+        registry = choose_registry(openings, collector.add)
+        genesis = None if registry is None else read_ledger_genesis(registry, collector.add)
+        if registry is None or genesis is None:
+            raise DataError("audit.no_registry")
+        catalogues = [opening for opening in openings if opening.genesis.kind == "catalogue"]
+        judge = fold_county(
+            source, LedgerId(genesis[0]), genesis[1], registry, catalogues, known_at_ms=known_at_ms
+        )
+        case_id = find_case(source, ref)
+        records = list(source.cases(case_id))
+        kept = [record for record in records if _within(record, as_of_ms, known_at_ms)]
+        blocked = {(record.log, record.seq): code for record in kept if (code := _fault(record, judge))}
+        folder = CaseFolder(judge.knowledge, stations=case_stations(openings), blocked=blocked)
+        view = folder.fold(case_id, kept)
+        if view is None:
+            raise InputError("case.unknown", case=ref)
+        moment = as_of_ms if as_of_ms is not None else known_at_ms if known_at_ms is not None else now_ms
+        return Replay(
+            view=view,
+            clocks=_clocks(view, judge, moment),
+            judge=judge,
+            as_of_ms=moment,
+            known_at_ms=known_at_ms,
+            left_out=len(records) - len(kept),
+            findings=collector.sorted(),
+        )
+
+
+def find_case(source: Source, ref: str) -> bytes:
+    """Return the id of the case that a number or the beginning of an id means.
+
+    Raises:
+        InputError: ``case.unknown`` or ``case.ambiguous``.
+    """
+    found = _by_id(source, ref) or _by_number(source, ref)
+    if not found:
+        raise InputError("case.unknown", case=ref)
+    if len(found) > 1:
+        raise InputError("case.ambiguous", case=ref, count=len(found))
+    return found[0]
+
+
+def _by_id(source: Source, ref: str) -> list[bytes]:
+    digits = ref.strip().lower()
+    if not _PREFIX_DIGITS_MIN <= len(digits) <= 2 * CASE_ID_BYTES:
+        return []
+    try:
+        low = bytes.fromhex(digits.ljust(2 * CASE_ID_BYTES, "0"))
+        high = bytes.fromhex(digits.ljust(2 * CASE_ID_BYTES, "f"))
+    except ValueError:
+        return []
+    rows = source.rows("SELECT DISTINCT case_id FROM acts WHERE case_id BETWEEN ? AND ?", (low, high))
+    return [case_id for (case_id,) in rows if isinstance(case_id, bytes)]
+
+
+def _by_number(source: Source, ref: str) -> list[bytes]:
+    """Look through the opening acts: the number is what they signed, not what a view says."""
+    try:
+        wanted = {normalise(ref), ref.strip()}
+    except BanjianError:
+        wanted = {ref.strip()}
+    found: list[bytes] = []
+    for record in source.openings():
+        try:
+            header = decode_act(split_frame(record.frame).act_raw)
+            facts = check_facts(header, record.facts or b"")
+        except BanjianError:
+            continue
+        if not header.parents and facts.get("number") in wanted:
+            found.append(record.case_id)
+    return found
+
+
+def _within(record: CaseRecord, as_of_ms: int | None, known_at_ms: int | None) -> bool:
+    if as_of_ms is None and known_at_ms is None:
+        return True
+    try:
+        parts = split_frame(record.frame)
+        occurred_at_ms = decode_act(parts.act_raw).occurred_at_ms
+        recorded_at_ms = decode_entry(parts.entry_raw).recorded_at_ms
+    except BanjianError:
+        return True
+    if as_of_ms is not None and occurred_at_ms > as_of_ms:
+        return False
+    return known_at_ms is None or recorded_at_ms <= known_at_ms
+
+
+def _fault(record: CaseRecord, judge: Judge) -> str:
+    """Return the code of what is wrong with the signature of an act, "" when it holds."""
+    try:
+        parts = split_frame(record.frame)
+        public_key = judge.public_key(decode_act(parts.act_raw).actor)
+        if public_key is None:
+            return "authority.key_unknown"
+        verify_act(parts.act_raw, parts.sig, public_key)
+    except BanjianError as raised:
+        return raised.code
+    return ""
+
+
+def _clocks(view: CaseView, judge: Judge, moment: int) -> tuple[ClockReading, ...]:
+    if view.state is None or view.rules is None:
+        return ()
+    return read_clocks(view.state, view.rules, judge.knowledge.calendars, moment)
