@@ -31,7 +31,7 @@ class Standing(NamedTuple):
 
 
 class _Question(NamedTuple):
-    actor_key_id: KeyId
+    actor: KeyId
     station: StationId
     registry_size: int
     action: str

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 
-from ledger.case import CaseAct, CaseState, evolve, fold_case
-
 from ledger.act import Act, act_id, decode_act, verify_act
 from ledger.body import check_facts
+from ledger.case import CaseAct, CaseState, evolve, fold_case
 from ledger.catalogue import Rules
 from ledger.entry import decode_entry
 from ledger.errors import BanjianError, RuleError, StoreError
@@ -137,4 +136,3 @@ class CaseBook:
         if len(self._states) > STATES_MAX:
             self._states.popitem(last=False)
         return state, rules
-

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ledger import registry_actions
 from ledger.authority import Refusal, check_log_opening
+from ledger.body import new_body
 from ledger.calendar import parse_calendar
 from ledger.catalogue import Catalogue
 from ledger.errors import AuthorityError, StoreError
@@ -21,14 +22,13 @@ from ledger.facade.tables import TOKENS
 from ledger.facade.types import Performed, SignedAct
 from ledger.facade.writing import Writer
 from ledger.genesis import LogGenesis, LogKind
-from ledger.body import new_body
 from ledger.keys import Ed25519Signer, Signer, prove_possession
 from ledger.knowledge import PUBLISH_CALENDAR, Knowledge
 from ledger.lint import lint_publication
 from ledger.registry import RegistryAct, Thread
 from ledger.store import schema
 from ledger.store.contract import Store
-from ledger.types import ActId, CaseId, Facts, KeyId, StationId
+from ledger.types import CaseId, Facts, StationId
 
 NO_THREAD = Thread(case_id=CaseId(b""), parents=())
 
@@ -190,21 +190,9 @@ class CountyDesk:
         raise StoreError("log.none", station=kind)
 
     def _thread(self, action: str, facts: Facts) -> Thread:
-        registry = self._knowledge.registry
         if registry_actions.SCHEMAS[action].opening:
             return NO_THREAD
-        target, key, station = facts.get("target"), facts.get("key_id"), facts.get("station")
-        staff_no = facts.get("staff_no")
-        found: Thread | None = None
-        if isinstance(target, bytes):
-            found = registry.thread(act_id=ActId(target))
-        elif isinstance(key, bytes):
-            found = registry.thread(key_id=KeyId(key))
-        elif isinstance(staff_no, str):
-            held = registry.staff(staff_no)
-            found = None if held is None else registry.thread(key_id=held.key_id)
-        elif isinstance(station, str):
-            found = registry.thread(station=StationId(station))
+        found = self._knowledge.registry.thread_for(action, facts)
         if found is None:
             raise AuthorityError("registry.no_subject", action=action)
         return found

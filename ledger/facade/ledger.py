@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ledger.case import CaseState
+from ledger.case import CaseAct, CaseState
 from ledger.catalogue import Rules
 from ledger.checkpoint import read_checkpoint
 from ledger.clocks import ClockReading, read_clocks
@@ -34,10 +34,11 @@ from ledger.facade.vault import Vault
 from ledger.facade.views import CaseView
 from ledger.facade.writing import Writer
 from ledger.genesis import LedgerGenesis, LogKind
+from ledger.identity import check_personal
 from ledger.keys import Ed25519Signer, Signer
 from ledger.knowledge import Knowledge
 from ledger.permit import Actor, Permission, may
-from ledger.store.contract import Store
+from ledger.store.contract import ReadTx, Store
 from ledger.store.sqlite import open_sqlite
 from ledger.types import CaseId, Facts, KeyId, LedgerId, LogId, StationId
 
@@ -178,22 +179,8 @@ class Ledger:
         """
         self._require_writable()
         log = self._station_log(command.station, signer)
-        filled, token = self._filled(command, log.log_id)
-        state, rules = self._rules_of(filled)
-        act = check_command(
-            filled, signer, knowledge=self.knowledge, state=state, rules=rules, now_ms=self.clock.now_ms()
-        )
-        signed, act = sign_command(
-            act,
-            filled,
-            signer,
-            ledger_id=self.ledger_id,
-            registry_size=self.knowledge.registry.size,
-            randomness=self._randomness,
-        )
-        performed = self._writer.append_case_act(log, signed, act, filled.personal)
-        number = filled.facts.get("number")
-        return performed.named(number if isinstance(number, str) and filled.case is None else "", token)
+        signed, act, personal = self._sign(command, signer, log)
+        return self._writer.append_case_act(log, signed, act, personal).named(signed.number, signed.token)
 
     def prepare(self, command: Command, signer: Signer) -> SignedAct:
         """Check and sign one action without writing it: for another process that holds the lock.
@@ -204,21 +191,7 @@ class Ledger:
         log = self._open_log_of(command.station)
         if log is None:
             raise StoreError("log.none", station=command.station)
-        filled, token = self._filled(command, log.log_id)
-        state, rules = self._rules_of(filled)
-        act = check_command(
-            filled, signer, knowledge=self.knowledge, state=state, rules=rules, now_ms=self.clock.now_ms()
-        )
-        signed, _ = sign_command(
-            act,
-            filled,
-            signer,
-            ledger_id=self.ledger_id,
-            registry_size=self.knowledge.registry.size,
-            randomness=self._randomness,
-        )
-        number = filled.facts.get("number")
-        return signed.named(number if isinstance(number, str) and filled.case is None else "", token)
+        return self._sign(command, signer, log)[0]
 
     def submit(self, signed: SignedAct, station: StationId) -> Performed:
         """Store an act that another process of this machine prepared, after checking everything in it.
@@ -233,7 +206,9 @@ class Ledger:
             raise StoreError("log.none", station=station)
         return self._writer.append_foreign(log, signed).named(signed.number, signed.token)
 
-    def register(self, action: str, facts: Facts, signer: Signer, *, personal: Facts | None = None) -> Performed:
+    def register(
+        self, action: str, facts: Facts, signer: Signer, *, personal: Facts | None = None
+    ) -> Performed:
         """Sign and store one act of the registry log.
 
         Raises:
@@ -389,7 +364,9 @@ class Ledger:
         with self.store.read() as tx:
             return self._reader.day_clear(tx, station=station, day=day, now_ms=moment)
 
-    def find(self, text: str, *, station: StationId | None = None, now_ms: int | None = None) -> list[CaseRow]:
+    def find(
+        self, text: str, *, station: StationId | None = None, now_ms: int | None = None
+    ) -> list[CaseRow]:
         """Return cases by number, name, pinyin initials, ID number or tail, phone tail or item."""
         moment = self.clock.now_ms() if now_ms is None else now_ms
         with self.store.read() as tx:
@@ -433,19 +410,39 @@ class Ledger:
             randomness=self._randomness,
         )
 
-    def _filled(self, command: Command, log_id: LogId) -> tuple[Command, str]:
-        return complete_facts(
-            command,
-            log_id,
-            store=self.store,
-            knowledge=self.knowledge,
-            now_ms=self.clock.now_ms(),
+    def _sign(self, command: Command, signer: Signer, log: OwnLog) -> tuple[SignedAct, CaseAct, Facts | None]:
+        now_ms = self.clock.now_ms()
+        with self.store.read() as tx:
+            state, rules = self._rules_of(tx, command)
+            spec = rules.case_type.actions.get(command.action)
+            if spec is None:
+                raise RuleError("case.no_action", action=command.action, case_type=rules.case_type.code)
+            filled, token = complete_facts(
+                tx,
+                command,
+                spec,
+                log_id=log.log_id,
+                now_ms=now_ms,
+                known_ms=log.recorded_at_ms,
+                randomness=self._randomness,
+            )
+        if filled.personal is not None:
+            check_personal(filled.personal)
+        act = check_command(filled, signer, knowledge=self.knowledge, state=state, rules=rules, now_ms=now_ms)
+        signed, act = sign_command(
+            act,
+            filled,
+            signer,
+            ledger_id=self.ledger_id,
+            registry_size=self.knowledge.registry.size,
             randomness=self._randomness,
         )
+        number = filled.facts.get("number") if state is None else ""
+        return signed.named(number if isinstance(number, str) else "", token), act, filled.personal
 
-    def _rules_of(self, command: Command) -> tuple[CaseState | None, Rules]:
+    def _rules_of(self, tx: ReadTx, command: Command) -> tuple[CaseState | None, Rules]:
         if command.case is not None:
-            return self.state(command.case)
+            return self._book.load(tx, command.case)
         item = command.facts.get("item")
         if not isinstance(item, str):
             raise RuleError("case.no_item")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
+from ledger.body import open_body
 from ledger.calendar import day_start_ms, local_date
+from ledger.casenumber import normalise
 from ledger.catalogue import Rules
 from ledger.errors import BanjianError, InputError, RuleError
 from ledger.facade.casebook import CaseBook
@@ -13,7 +15,6 @@ from ledger.facade.opening import read_personal
 from ledger.facade.tables import CASES, NEVER_MS, NUMBERS, TOKENS
 from ledger.facade.types import CaseRow, DayClear
 from ledger.facade.vault import Vault
-from ledger.body import open_body
 from ledger.identity import query_keys
 from ledger.knowledge import Knowledge
 from ledger.limits import PERSONAL_BYTES_MAX
@@ -60,7 +61,9 @@ class Reader:
         for where in wheres:
             for row in tx.select(CASES, where, order_by=("red_at_ms",), limit=limit):
                 found[_bytes(row[0])] = row
-        ordered = sorted(found.values(), key=lambda row: (-_int(row[11]), _int(row[14]), _int(row[9]), _bytes(row[0])))
+        ordered = sorted(
+            found.values(), key=lambda row: (-_int(row[11]), _int(row[14]), _int(row[9]), _bytes(row[0]))
+        )
         return [self._row(tx, row, now_ms, names=names) for row in ordered[:limit]]
 
     def day_clear(self, tx: ReadTx, *, station: StationId, day: date, now_ms: int) -> DayClear:
@@ -89,20 +92,25 @@ class Reader:
         if not wanted:
             raise InputError("find.empty")
         ids: dict[bytes, None] = {}
-        number = wanted.upper().replace(" ", "")
+        number = typed_number(wanted)
         for row in tx.select(NUMBERS, {"number": prefix(number)}, limit=FIND_MAX):
             ids[_bytes(row[1])] = None
         if self._vault is not None:
             for token in self._vault.tokens(query_keys(wanted)):
                 for row in tx.select(TOKENS, {"token": token}, limit=FIND_MAX):
                     ids[_bytes(row[1])] = None
-        rows = [row for case_id in ids if (row := tx.get(CASES, (case_id,))) is not None]
+        found = [tx.get(CASES, (case_id,)) for case_id in ids]
+        rows = [row for row in found if row is not None]
         items = [code for code, item in self._items() if wanted == code or wanted in item]
         if items:
             rows += [
                 row
                 for row in tx.select(
-                    CASES, {"item": OneOf(tuple(items))}, order_by=("opened_at_ms",), descending=True, limit=FIND_MAX
+                    CASES,
+                    {"item": OneOf(tuple(items))},
+                    order_by=("opened_at_ms",),
+                    descending=True,
+                    limit=FIND_MAX,
                 )
                 if _bytes(row[0]) not in ids
             ]
@@ -116,7 +124,7 @@ class Reader:
         Raises:
             InputError: ``case.unknown_ref`` or ``case.ambiguous``.
         """
-        wanted = normal_number(ref)
+        wanted = typed_number(ref)
         found = {_bytes(row[1]) for row in tx.select(NUMBERS, {"number": wanted}, limit=2)}
         if not found and len(wanted) >= HEX_PREFIX_CHARS_MIN:
             found = self._by_hex(tx, wanted.lower())
@@ -209,7 +217,10 @@ class Reader:
             return set()
         if len(low) != 16:
             return set()
-        return {_bytes(row[0]) for row in tx.select(CASES, {"case_id": Range(at_least=low, at_most=high)}, limit=2)}
+        return {
+            _bytes(row[0])
+            for row in tx.select(CASES, {"case_id": Range(at_least=low, at_most=high)}, limit=2)
+        }
 
 
 def light_of_row(row: Row, now_ms: int) -> str:
@@ -225,13 +236,12 @@ def light_of_row(row: Row, now_ms: int) -> str:
     return "green" if row[14] != NEVER_MS else "done"
 
 
-def normal_number(text: str) -> str:
-    """Return a typed case number in its stored form: full-width characters, spaces and case do not count."""
-    return "".join(_half_width(char) for char in text.strip().upper() if not char.isspace())
-
-
-def _half_width(char: str) -> str:
-    return chr(ord(char) - 0xFEE0) if "\uff01" <= char <= "\uff5e" else char
+def typed_number(text: str) -> str:
+    """Return a typed case number in its printed form; anything else in capitals without spaces."""
+    try:
+        return normalise(text)
+    except InputError:
+        return "".join(text.upper().split())
 
 
 def _bytes(cell: object) -> bytes:

@@ -19,7 +19,7 @@ from ledger.facade.founding import found
 from ledger.facade.home import Home
 from ledger.facade.ledger import Ledger
 from ledger.genesis import ROOT_KEYS, LedgerGenesis, Purpose
-from ledger.keys import Ed25519Signer, Signer, prove_possession
+from ledger.keys import Signer, prove_possession
 from ledger.knowledge import PUBLISH_CALENDAR, PUBLISH_CASE_TYPES, PUBLISH_ITEMS
 from ledger.platform import fsync_dir
 from ledger.types import LedgerId, StationId
@@ -79,7 +79,9 @@ def create_county(
     Raises:
         ConfigError: ``home.exists``; ``setup.roots`` for other than three different root keys.
     """
-    if len({root.key_id for root in roots}) != ROOT_KEYS or registrar.key_id in {root.key_id for root in roots}:
+    if len({root.key_id for root in roots}) != ROOT_KEYS or registrar.key_id in {
+        root.key_id for root in roots
+    }:
         raise ConfigError("setup.roots")
     moment = clock or SystemClock()
     genesis = LedgerGenesis(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 from dataclasses import replace
-from hashlib import sha256
 
 from ledger.act import ActHeader, act_id, sign_act
 from ledger.body import facts_hash, new_body, personal_hash
@@ -23,17 +22,11 @@ from ledger.types import ActId, CaseId, Facts, LedgerId, StationId
 
 SALT_BYTES = 16
 TOKEN_BYTES = 5
-CTX_TOKEN = b"banjian/rating-token/1\n"
 
 
 def new_token(randomness: Randomness) -> str:
     """Return a rating token for a slip: eight letters and digits that cannot be misread."""
     return base64.b32encode(randomness(TOKEN_BYTES)).decode("ascii")
-
-
-def token_hash(token: str) -> bytes:
-    """Return the hash that the receipt's act carries; the rating later shows the token itself."""
-    return sha256(CTX_TOKEN + token.encode("ascii")).digest()
 
 
 def check_command(

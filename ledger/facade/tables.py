@@ -32,7 +32,12 @@ CASES: Final = Table(
         ("pending", "int"),
     ),
     key=("case_id",),
-    indexes=(("number",), ("open", "custodian"), ("open", "offered_to"), ("received_station", "opened_at_ms")),
+    indexes=(
+        ("number",),
+        ("open", "custodian"),
+        ("open", "offered_to"),
+        ("received_station", "opened_at_ms"),
+    ),
 )
 """One row for each case that has an opening act: what lists and lights need.
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ledger.case import CaseAct, CaseState
-
 from ledger.act import Act, act_id, case_of, decode_act
 from ledger.authority import REGISTRY_ACTIONS
 from ledger.calendar import CalendarSet
+from ledger.case import CaseAct, CaseState
 from ledger.catalogue import Rules
 from ledger.clocks import next_changes
 from ledger.errors import BanjianError, RuleError

@@ -13,8 +13,8 @@ from ledger.errors import AuthorityError, DataError, RuleError, StoreError
 from ledger.facade.casebook import CaseBook
 from ledger.facade.clock import Clock
 from ledger.facade.home import Home
-from ledger.facade.ownlog import CHECKPOINT_EVERY, NewEntry, OwnLog
 from ledger.facade.numbers import number_row
+from ledger.facade.ownlog import CHECKPOINT_EVERY, NewEntry, OwnLog
 from ledger.facade.tables import NUMBERS, TOKENS
 from ledger.facade.types import Performed, SignedAct
 from ledger.facade.vault import CaseKey, Vault
@@ -58,7 +58,9 @@ class Writer:
         self._knowledge = knowledge
         self._case_keys: dict[CaseId, CaseKey] = {}
 
-    def append_case_act(self, log: OwnLog, signed: SignedAct, act: CaseAct, personal: Facts | None) -> Performed:
+    def append_case_act(
+        self, log: OwnLog, signed: SignedAct, act: CaseAct, personal: Facts | None
+    ) -> Performed:
         """Store an act of a case that this process checked and signed itself.
 
         Raises:
@@ -110,7 +112,9 @@ class Writer:
             raise AuthorityError("act.not_effective", reason=act.blocked)
         return self.append_case_act(log, signed, act, personal)
 
-    def append_county_act(self, log: OwnLog, signed: SignedAct, *, genesis_of: OwnLog | None = None) -> Performed:
+    def append_county_act(
+        self, log: OwnLog, signed: SignedAct, *, genesis_of: OwnLog | None = None
+    ) -> Performed:
         """Store an act of the registry or catalogue log, or the act that opens a log (with its log row)."""
         header = decode_act(signed.raw)
         known = Act(header, signed.raw, signed.sig, act_id(signed.raw))
@@ -209,4 +213,3 @@ class Writer:
         log.adopt(entry)
         if log.size - log.checkpoint_size >= CHECKPOINT_EVERY:
             self.checkpoint(log)
-

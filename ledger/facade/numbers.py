@@ -1,0 +1,71 @@
+"""What the ledger fills into the facts before anyone signs: case number and rating token.
+
+Numbers are minted offline from the log's own count; the county is never asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from ledger.casenumber import date_part, mint, parse
+from ledger.casetype import ActionSpec
+from ledger.errors import BanjianError
+from ledger.facade.clock import Randomness
+from ledger.facade.signing import new_token
+from ledger.facade.tables import NUMBERS
+from ledger.facade.types import Command
+from ledger.guards import token_hash
+from ledger.store.contract import ReadTx
+from ledger.types import CaseId, LogId, Value
+
+NumberRow = tuple[str, CaseId, str, str, int]
+
+
+def complete_facts(
+    tx: ReadTx,
+    command: Command,
+    action: ActionSpec,
+    *,
+    log_id: LogId,
+    now_ms: int,
+    known_ms: int,
+    randomness: Randomness,
+) -> tuple[Command, str]:
+    """Return the command with number and token hash filled in, and the token to print ("" for none).
+
+    Args:
+        tx: to count the numbers that the log has minted on that day.
+        command: what the person wants.
+        action: the action of the case type.
+        log_id: the log that will hold the act.
+        now_ms: the station's clock.
+        known_ms: newest time known from the log; a clock far off puts no date into the number.
+        randomness: source of the token.
+    """
+    facts: dict[str, Value] = dict(command.facts)
+    token = ""
+    if "number" in action.facts and not facts.get("number"):
+        day = date_part(now_ms, known_ms=known_ms)
+        name, day_text = log_id.hex(), "000000" if day is None else f"{day:%y%m%d}"
+        facts["number"] = mint(command.station, log_id, next_ordinal(tx, name, day_text), day)
+    if action.opens and "token_hash" in action.facts and "token_hash" not in facts:
+        token = new_token(randomness)
+        facts["token_hash"] = token_hash(token.encode("ascii"))
+    return (replace(command, facts=facts) if facts != command.facts else command), token
+
+
+def next_ordinal(tx: ReadTx, log: str, day: str) -> int:
+    """Return the ordinal of the next case that a log opens on a day (yymmdd), from 1."""
+    where: Mapping[str, str] = {"log": log, "day": day}
+    newest = next(tx.select(NUMBERS, where, order_by=("ordinal",), descending=True, limit=1), None)
+    return 1 if newest is None or not isinstance(newest[4], int) else newest[4] + 1
+
+
+def number_row(number: str, case_id: CaseId, log: str) -> NumberRow:
+    """Return the row that keeps a number; one from paper or elsewhere has no day and no ordinal."""
+    try:
+        parts = parse(number)
+    except BanjianError:
+        return number, case_id, log, "", 0
+    return number, case_id, log, "pad" if parts.pad else parts.day, parts.ordinal
