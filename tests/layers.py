@@ -79,6 +79,11 @@ def probe_unix_socket() -> str | None:
     return None
 
 
+def probe_root() -> str | None:
+    """Root on a POSIX system."""
+    return None if hasattr(os, "geteuid") and os.geteuid() == 0 else "needs root"
+
+
 def probe_unprivileged() -> str | None:
     """Not root: root passes by every file permission."""
     return "root passes by file permissions" if hasattr(os, "geteuid") and os.geteuid() == 0 else None
@@ -90,6 +95,7 @@ LAYERS: Mapping[str, Probe] = {
     "strace": probe_strace,
     "loop": probe_loop,
     "unix_socket": probe_unix_socket,
+    "root": probe_root,
     "unprivileged": probe_unprivileged,
     "linux": lambda: None if sys.platform == "linux" else "needs Linux",
     "windows": lambda: None if sys.platform == "win32" else "needs Windows",

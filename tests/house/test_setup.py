@@ -120,7 +120,7 @@ def stamp_of(checkout: Path) -> Path:
 
 def imports_project(checkout: Path) -> bool:
     """Return whether the environment runs and sees the checkout."""
-    command = [checkout / ".venv" / "bin" / "python", "-c", "import backend"]
+    command = [str(checkout / ".venv" / "bin" / "python"), "-c", "import backend"]
     return subprocess.run(command, cwd="/", capture_output=True, check=False).returncode == 0
 
 
@@ -182,6 +182,26 @@ def test_without_ensurepip_the_pip_of_the_machine_is_borrowed(
     python = interpreter_without(tmp_path / "python", "ensurepip", pip=True)
     done = set_up(checkout, tools, python)
     assert done.returncode == 0, done.stderr
+    assert imports_project(checkout)
+
+
+@pytest.mark.layer("root")
+def test_root_lets_apt_get_bring_what_is_missing(checkout: Path, tools: Path, tmp_path: Path) -> None:
+    python = interpreter_without(tmp_path / "python", "ensurepip", pip=False)
+    source = Path(importlib.util.find_spec("ensurepip").origin or "").parent  # type: ignore[union-attr]
+    library = next((tmp_path / "python" / "lib").iterdir())
+    asked = tmp_path / "asked"
+    (tools / "ln").symlink_to(shutil.which("ln") or "")
+    (tools / "apt-get").write_text(
+        f'#!/bin/sh\necho "$@" >>"{asked}"\n[ "$1" = update ] || ln -s "{source}" "{library}"\n',
+        encoding="utf-8",
+    )
+    (tools / "apt-get").chmod(0o755)
+
+    done = set_up(checkout, tools, python)
+    assert done.returncode == 0, done.stderr
+    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    assert asked.read_text(encoding="utf-8").splitlines() == ["update -qq", f"install -y -qq {version}-venv"]
     assert imports_project(checkout)
 
 
