@@ -1,17 +1,46 @@
-"""The tree of commands: fixed ones, and those that the case types bring."""
+"""The tree of commands: fixed ones, and those that the case types bring.
+
+Modules are imported when a command of theirs is asked for: a date is answered without waking the event store.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import difflib
+import importlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import click
 
 from ledger.errors import ConfigError
-from stations.cli import calendars
 from stations.cli.call import App
 from stations.cli.grammar import LocalGroup, Spec, build_command, help_option
 from stations.cli.types import OneOf
 from stations.texts import Say
+
+MODULES: Mapping[str, str] = {
+    "county": "county",
+    "station": "station",
+    "staff": "staff",
+    "key": "keys",
+    "registry": "registry",
+    "catalogue": "catalogue",
+    "calendar": "calendars",
+    "worklist": "lists",
+    "find": "lists",
+    "day-clear": "lists",
+    "export": "lists",
+    "show": "show",
+    "doctor": "keep",
+    "backup": "keep",
+    "checkpoint": "keep",
+    "erase": "keep",
+    "rebuild": "keep",
+    "serve": "keep",
+    "demo": "demonstration",
+}
+"""First word of each fixed command and the module that has it."""
+RECEIVE = "receive"
 
 
 class Tree(LocalGroup):
@@ -30,10 +59,8 @@ class Tree(LocalGroup):
             return args[0], command, args[1:]
         if args[0].startswith("-"):
             raise click.NoSuchOption(args[0], ctx=ctx)
-        near = _near(args[0], self.list_commands(ctx))
-        raise ConfigError(
-            "cli.command_unknown", name=args[0][:60], near=near or "—", command=ctx.command_path
-        )
+        near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=3, cutoff=0.5)
+        raise ConfigError("cli.command_unknown", name=args[0][:60], near=tuple(near) or "—", command=ctx.command_path)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order in which they were declared."""
@@ -41,16 +68,36 @@ class Tree(LocalGroup):
 
 
 def build_tree(say: Say, args: Sequence[str], app: App) -> Tree:
-    """Return the whole command tree in one language."""
+    """Return the command tree in one language; only the part that the words ask for."""
     root = _group("banjian", say, help_key="cmd.banjian")
-    for spec in specs():
+    word = _first_word(args)
+    if word in MODULES:
+        found: Iterable[Spec] = [spec for spec in _specs(MODULES[word]) if spec.path[0] == word]
+    else:
+        found = all_specs(say, _directory(args, app), app)
+    for spec in found:
         _place(root, spec, say)
     return root
 
 
-def specs() -> Iterable[Spec]:
-    """Return every fixed command."""
-    return [*calendars.SPECS]
+def all_specs(say: Say, folder: Path | None, app: App) -> list[Spec]:
+    """Return every command: those of the case types of a ledger (or the shipped ones), and the fixed ones."""
+    from stations.cli.actions import action_specs, known_case_types
+    from stations.cli.fields import collect_actions
+    from stations.cli.receive import receive_spec
+
+    kinds = known_case_types(folder, app)
+    actions = collect_actions(kinds)
+    found = [receive_spec(actions[RECEIVE], say)] if RECEIVE in actions else []
+    found += action_specs(say, kinds, frozenset([*MODULES, RECEIVE]))
+    for module in dict.fromkeys(MODULES.values()):
+        found += _specs(module)
+    return found
+
+
+def _specs(module: str) -> Sequence[Spec]:
+    specs: Sequence[Spec] = importlib.import_module(f"stations.cli.{module}").SPECS
+    return specs
 
 
 def _place(root: Tree, spec: Spec, say: Say) -> None:
@@ -84,7 +131,23 @@ def _show_help() -> None:
         print(context.get_help(), file=app.out if app is not None else None)
 
 
-def _near(word: str, names: Sequence[str]) -> tuple[str, ...]:
-    import difflib
+def _first_word(args: Sequence[str]) -> str:
+    skip = False
+    for word in args:
+        if skip:
+            skip = False
+        elif word == "--lang":
+            skip = True
+        elif not word.startswith("-"):
+            return word
+    return ""
 
-    return tuple(difflib.get_close_matches(word, names, n=3, cutoff=0.5))
+
+def _directory(args: Sequence[str], app: App) -> Path | None:
+    named = app.env.get("BANJIAN_DIR", "")
+    for index, word in enumerate(args):
+        if word == "--dir" and index + 1 < len(args):
+            named = args[index + 1]
+        elif word.startswith("--dir="):
+            named = word.partition("=")[2]
+    return Path(named) if named else None

@@ -1,0 +1,132 @@
+"""Every action of the case types as a command: ``banjian ACTION CASE``; those that open a case need no case.
+
+Nothing here knows a single action, but for one comfort: a countersignature finds the one act that waits for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from ledger.casetype import CaseType
+from ledger.data import case_types as shipped_case_types
+from ledger.errors import BanjianError, ConfigError, RuleError
+from ledger.facade import Command, Home, Ledger
+from ledger.types import CaseId, Facts
+from stations.cli.call import App, Call
+from stations.cli.done import show_done
+from stations.cli.fields import (
+    ActionCommand,
+    collect_actions,
+    name_materials,
+    option_params,
+    read_facts,
+    type_changes,
+)
+from stations.cli.grammar import Param, Spec
+from stations.cli.keyring import signing_key
+from stations.cli.personal import personal_params, read_personal
+from stations.cli.receive import find_item
+from stations.cli.session import desk, station_for
+from stations.cli.types import MomentType, on_day_of
+from stations.texts import Say
+
+
+COUNTERSIGN = "countersign"
+
+
+def action_specs(say: Say, case_types: Iterable[CaseType], taken: frozenset[str]) -> list[Spec]:
+    """Return a command for each action of the case types; ``taken`` names are written by hand elsewhere."""
+    specs = []
+    for code, command in collect_actions(case_types).items():
+        name = code.replace("_", "-")
+        if name not in taken:
+            specs.append(_spec(command, name, say))
+    return specs
+
+
+def known_case_types(folder: Path | None, app: App) -> list[CaseType]:
+    """Return the case types of a ledger, those that ship with the product where there is none."""
+    if folder is not None and Home(folder).exists:
+        try:
+            with Ledger.open(Home(folder), clock=app.clock, randomness=app.randomness, write=False) as ledger:
+                catalogue = ledger.knowledge.catalogue
+                return list(catalogue.case_types(catalogue.size).values())
+        except BanjianError:
+            # The command itself will meet the same fault and report it; help must not fail because of it.
+            return list(shipped_case_types())
+    return list(shipped_case_types())
+
+
+def act_on_case(call: Call, command: ActionCommand, case: str | None, values: Mapping[str, object]) -> int:
+    """Perform one action and show what it did."""
+    signer = signing_key(call)
+    now_ms = call.app.clock.now_ms()
+    with desk(call) as at:
+        case_id = at.ledger.resolve(case) if case else None
+        if case_id is None and not command.opens:
+            raise ConfigError("cli.missing", option="CASE", command=f"banjian {call.command}")
+        station = station_for(call, at.ledger, signer.key_id)
+        facts = _facts(at.ledger, command, case_id, values, now_ms=now_ms)
+        moment = values.get("at")
+        done = at.perform(
+            Command(
+                action=command.code,
+                station=station,
+                case=case_id,
+                facts=facts,
+                personal=read_personal(values),
+                occurred_at_ms=on_day_of(moment, now_ms) if isinstance(moment, int) else None,
+            ),
+            signer,
+        )
+        show_done(call, at.ledger, done, action=command.code, actor=signer.key_id, station=station)
+    return 0
+
+
+def _spec(command: ActionCommand, name: str, say: Say) -> Spec:
+    params = [Param(name="CASE", required=not command.opens)]
+    fields = option_params(command, say)
+    used = {param.name for param in fields}
+    params += fields
+    params += [param for param in personal_params(opening=command.opens) if param.name not in used]
+    params.append(Param(name="at", type=MomentType()))
+
+    def run(call: Call, *, case: str | None, **values: object) -> int:
+        return act_on_case(call, command, case, values)
+
+    first = command.first
+    words = say.pick(first.name)
+    needed = sorted({spec.second for spec in command.specs.values() if spec.second})
+    if needed:
+        words += say("action.second", roles=say("list.and").join(say(f"role.{role}") for role in needed))
+    return Spec(
+        path=(name,), run=run, params=params, signs=True, help=words, group="counter" if command.opens else "case"
+    )
+
+
+def _facts(
+    ledger: Ledger, command: ActionCommand, case_id: CaseId | None, values: Mapping[str, object], *, now_ms: int
+) -> Facts:
+    if case_id is None:
+        facts = read_facts(command, values, now_ms=now_ms)
+        if isinstance(facts.get("item"), str):
+            wanted = find_item(ledger, str(facts["item"]))
+            facts["item"] = wanted.base_code
+            name_materials(facts, wanted)
+        return facts
+    state, rules = ledger.state(case_id)
+    acts = [step.act.act_id for step in state.steps]
+    facts = read_facts(command, values, now_ms=now_ms, acts=acts)
+    name_materials(facts, rules.item)
+    if command.code == COUNTERSIGN and "target" not in facts:
+        # So that nobody copies 64 digits at the counter; with several waiting, the person must choose.
+        if len(state.pending) != 1:
+            raise RuleError("cli.pending", count=len(state.pending))
+        facts["target"] = state.pending[0]
+    changes = facts.get("changes")
+    if changes is not None:
+        amended = next((step.action for step in state.steps if step.act.act_id == facts.get("target")), "")
+        spec = rules.case_type.actions.get(amended)
+        facts["changes"] = type_changes(changes, {} if spec is None else spec.facts, acts=acts)
+    return facts

@@ -1,0 +1,26 @@
+"""Names of actions, states and stations: from the case type itself, so that new data needs no new texts."""
+
+from __future__ import annotations
+
+from ledger.casetype import CaseType
+from ledger.registry import Registry
+from ledger.types import StationId
+from stations.texts import Say
+
+
+def action_name(say: Say, case_type: CaseType, action: str) -> str:
+    """Return the name of an action in a case type; its text or code when the type has none."""
+    spec = case_type.actions.get(action)
+    return say.pick(spec.name) if spec is not None else say.name(f"action.{action}")
+
+
+def state_name(say: Say, case_type: CaseType, state: str) -> str:
+    """Return the name of a state in a case type."""
+    name = case_type.states.get(state)
+    return say.pick(name) if name is not None else say.name(f"state.{state}")
+
+
+def station_name(registry: Registry, station: str) -> str:
+    """Return the name of a station, its number when it is not enrolled."""
+    known = registry.station(StationId(station)) if station else None
+    return known.name if known is not None else station

@@ -1,0 +1,101 @@
+"""``banjian county create``: found a county's ledger: three roots, a registrar, the county station."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from ledger.errors import ConfigError
+from ledger.facade import Home
+from ledger.facade.setup import CountyPlan, create_county
+from ledger.keys import Ed25519Signer
+from stations.cli.call import Call
+from stations.cli.grammar import Param, Spec
+from stations.cli.keyring import SUFFIX, passphrase_for, write_envelope
+from stations.config import write_config
+
+ROOT_COUNT = 3
+
+
+def create(
+    call: Call,
+    *,
+    dir: str,
+    name: str,
+    code: str,
+    registrar: str | None,
+    registrar_name: str | None,
+    roots: str | None,
+    training: bool,
+) -> int:
+    """Found the ledger: keys first, so that no ledger can exist whose keys were never written."""
+    if not re.fullmatch(r"\d{6}", code):
+        raise ConfigError("county.code", value=code)
+    home = Home(Path(dir))
+    home.create()
+    registrar_no = registrar or "R001"
+    roots_dir = Path(roots) if roots else home.path / "roots"
+    roots_dir.mkdir(parents=True, exist_ok=True)
+    root_keys = [_make_key(call, f"root-{number}", roots_dir) for number in range(1, ROOT_COUNT + 1)]
+    registrar_key = _make_key(call, registrar_no, home.keys_dir)
+    county = create_county(
+        home,
+        CountyPlan(
+            name=name,
+            division_code=code,
+            purpose="training" if training else "office",
+            registrar_no=registrar_no,
+            registrar_name=registrar_name or "",
+        ),
+        roots=root_keys,
+        registrar=registrar_key,
+        clock=call.app.clock,
+        randomness=call.app.randomness,
+    )
+    write_config(home.path, station=county.station)
+    call.training = training
+    number = county.ledger_id.hex()
+    call.line(call.say("county.made", name=name, dir=home.path))
+    call.line(call.say("county.ledger_id", number=" ".join(number[at : at + 8] for at in range(0, 64, 8))))
+    call.line(call.say("county.station", station=county.station))
+    call.emit({
+        "ledger_id": number,
+        "dir": str(home.path),
+        "station": county.station,
+        "registrar": registrar_no,
+        "roots": [str(roots_dir / f"root-{index}{SUFFIX}") for index in range(1, ROOT_COUNT + 1)],
+        "purpose": "training" if training else "office",
+    })
+    call.hint("county.next", roots=roots_dir, dir=home.path, station=county.station, registrar=registrar_no)
+    return 0
+
+
+def _make_key(call: Call, label: str, folder: Path) -> Ed25519Signer:
+    path = folder / f"{label}{SUFFIX}"
+    if path.exists():
+        raise ConfigError("key.exists", path=str(path))
+    seed = call.app.randomness(32)
+    passphrase = passphrase_for(call, label, twice=True)
+    write_envelope(call.app, path, seed=seed, passphrase=passphrase, label=label)
+    signer = Ed25519Signer.from_seed(seed)
+    call.app.signers[path.absolute()] = signer
+    return signer
+
+
+SPECS = (
+    Spec(
+        path=("county", "create"),
+        run=create,
+        params=(
+            Param(name="DIR", required=True),
+            Param(name="name", required=True),
+            Param(name="code", required=True),
+            Param(name="registrar"),
+            Param(name="registrar-name"),
+            Param(name="roots"),
+            Param(name="training", flag=True),
+        ),
+        needs_home=False,
+        group="setup",
+    ),
+)

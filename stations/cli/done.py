@@ -1,0 +1,54 @@
+"""What an action did: its place in the log, the case's new state, its lights, and what may be done next."""
+
+from __future__ import annotations
+
+from ledger.facade import CasePage, Ledger, Performed
+from ledger.types import KeyId, StationId
+from stations.cli.call import Call
+from stations.cli.casenames import action_name, state_name
+from stations.cli.lines import clock_line
+
+NEXT_MAX = 8
+
+
+def show_done(
+    call: Call, ledger: Ledger, done: Performed, *, action: str, actor: KeyId, station: StationId
+) -> CasePage:
+    """Print the outcome of an action and return the case's page."""
+    page = ledger.case(done.case_id, actor_key=actor, station=station, now_ms=call.app.clock.now_ms())
+    step = next((step for step in page.state.steps if step.act.act_id == done.act_id), None)
+    pending = done.act_id in page.state.pending
+    call.emit({
+        "action": action,
+        "act_id": done.act_id.hex(),
+        "case_id": done.case_id.hex(),
+        "number": page.state.number,
+        "log_id": done.log_id.hex(),
+        "seq": done.seq,
+        "status": page.state.status,
+        "custodian": page.state.custodian,
+        "effective": step is not None and step.effective,
+        "pending": pending,
+        **({"token": done.token} if done.token else {}),
+    })
+    name = action_name(call.say, page.rules.case_type, action)
+    call.line(call.say("done.line", action=name, number=page.state.number, seq=done.seq, act=done.act_id.hex()[:8]))
+    call.line(call.say("done.state", state=state_name(call.say, page.rules.case_type, page.state.status)))
+    if pending:
+        call.hint("done.pending", number=page.state.number)
+    for reading in page.clocks:
+        if reading.light != "done":
+            call.line("  " + clock_line(call.say, page.rules, reading))
+    _show_next(call, page)
+    return page
+
+
+def _show_next(call: Call, page: CasePage) -> None:
+    allowed = [
+        f"{permission.action.replace('_', '-')}({action_name(call.say, page.rules.case_type, permission.action)})"
+        for permission in page.permissions
+        if permission.allowed
+    ]
+    if allowed:
+        more = " …" if len(allowed) > NEXT_MAX else ""
+        call.hint("done.next", actions=call.say("list.and").join(allowed[:NEXT_MAX]) + more)

@@ -1,0 +1,298 @@
+"""Facts as options: the schema of an action in the case type becomes what its command takes.
+
+An action that appears in the catalogue is a command at once. Where several case types have an action of the
+same name, its command takes the fields of all; the ledger checks them against the case's own type.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import click
+
+from ledger.casetype import ActionSpec, CaseType
+from ledger.errors import ConfigError
+from ledger.factspec import FactSpec
+from ledger.item import Item
+from ledger.types import ActId, Facts, Value
+from stations.cli.grammar import Param
+from stations.cli.types import DateType, MomentType, OneOf, TextType, WholeNumber, on_day_of
+from stations.texts import Say
+
+_ALL_FIELDS = ("materials", "missing", "originals")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldOption:
+    """One option of an action's command and the place in the facts that it fills.
+
+    Attributes:
+        option: ``late-entry-paper-no``.
+        path: ``("late_entry", "paper_no")``.
+        spec: type and limits; values are those of all case types together.
+        required: whether every case type that has the action demands it.
+    """
+
+    option: str
+    path: tuple[str, ...]
+    spec: FactSpec
+    required: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionCommand:
+    """One action as a command: its name in two languages and its options.
+
+    Attributes:
+        code: action code, ``request_correction``.
+        specs: the action in each case type that has it, by case type code.
+        fields: options in the order of the schema, required ones first.
+    """
+
+    code: str
+    specs: Mapping[str, ActionSpec]
+    fields: tuple[FieldOption, ...]
+
+    @property
+    def first(self) -> ActionSpec:
+        """Any one of the specs, for names."""
+        return next(iter(self.specs.values()))
+
+    @property
+    def opens(self) -> bool:
+        """Whether the action can open a case."""
+        return any(spec.opens for spec in self.specs.values())
+
+
+def collect_actions(case_types: Iterable[CaseType]) -> dict[str, ActionCommand]:
+    """Return the actions of all case types, by code."""
+    found: dict[str, dict[str, ActionSpec]] = {}
+    for case_type in case_types:
+        for code, spec in case_type.actions.items():
+            found.setdefault(code, {})[case_type.code] = spec
+    return {
+        code: ActionCommand(code=code, specs=specs, fields=_merge(list(specs.values())))
+        for code, specs in found.items()
+    }
+
+
+def option_params(command: ActionCommand, say: Say, *, without: Sequence[str] = ()) -> list[Param]:
+    """Return the parameters of an action's command; ``without`` names options written by hand."""
+    return [
+        Param(
+            name=field.option,
+            type=_param_type(field.spec),
+            flag=field.spec.type == "bool",
+            many=field.spec.type in ("list", "fields"),
+            help=_help(field, say),
+        )
+        for field in command.fields
+        if field.option not in without
+    ]
+
+
+def read_facts(
+    command: ActionCommand, values: Mapping[str, object], *, now_ms: int, acts: Sequence[ActId] = ()
+) -> Facts:
+    """Return the facts that the given options say; what was not given is left out.
+
+    Args:
+        command: the action.
+        values: parsed options by Python name.
+        now_ms: the day that a time of day alone means.
+        acts: acts of the case, so that the beginning of an id is enough.
+
+    Raises:
+        ConfigError: ``cli.act``, ``cli.hex``.
+    """
+    facts: Facts = {}
+    for field in command.fields:
+        given = values.get(field.option.replace("-", "_"))
+        if given is None or given is False or given == ():
+            continue
+        value = _value(field, given, now_ms=now_ms, acts=acts)
+        place = facts
+        for name in field.path[:-1]:
+            inner = place.setdefault(name, {})
+            if isinstance(inner, dict):
+                place = inner
+        place[field.path[-1]] = value
+    return facts
+
+
+def find_act(text: str, acts: Sequence[ActId], option: str) -> ActId:
+    """Return the act of a case whose id begins with the given digits.
+
+    Raises:
+        ConfigError: ``cli.act`` when none or several do.
+    """
+    plain = text.strip().lower()
+    found = [act for act in acts if act.hex().startswith(plain)] if len(plain) >= 4 else []
+    if len(set(found)) != 1:
+        raise ConfigError("cli.act", option=option, value=text[:80], count=len(set(found)))
+    return found[0]
+
+
+def name_materials(facts: Facts, item: Item) -> None:
+    """Turn names of materials in list facts into their codes; ``all`` in ``materials`` means every one."""
+    codes: dict[str, str] = {}
+    for code, paper in item.materials.items():
+        codes.update({paper.name.zh: code, paper.name.en: code})
+    for name, value in facts.items():
+        if not isinstance(value, list):
+            continue
+        if value == ["all"] and name in _ALL_FIELDS:
+            facts[name] = list(item.materials)
+        else:
+            facts[name] = [codes.get(word, word) if isinstance(word, str) else word for word in value]
+
+
+def type_changes(changes: Value, specs: Mapping[str, FactSpec], *, acts: Sequence[ActId]) -> Value:
+    """Return amended fields in the types that the amended action declares for them."""
+    if not isinstance(changes, dict):
+        return changes
+    typed: Facts = {}
+    for name, text in changes.items():
+        spec = specs.get(name)
+        kind = "text" if spec is None else spec.type
+        words = str(text)
+        if kind == "bool":
+            typed[name] = words in ("true", "yes", "1", "是")
+        elif kind == "list":
+            typed[name] = [word.strip() for word in words.split(",") if word.strip()]
+        else:
+            typed[name] = _scalar(kind, words, "--changes", acts=acts)
+    return typed
+
+
+def _pairs(given: Sequence[object], option: str) -> Facts:
+    pairs: Facts = {}
+    for text in given:
+        name, separator, value = str(text).partition("=")
+        if not separator or not name.strip():
+            raise ConfigError("cli.pair", option=option, value=str(text)[:80])
+        pairs[name.strip().replace("-", "_")] = value.strip()
+    return pairs
+
+
+def _file_hash(path: str) -> bytes:
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError as error:
+        raise ConfigError("cli.file", path=path) from error
+
+
+def _merge(specs: Sequence[ActionSpec]) -> tuple[FieldOption, ...]:
+    merged: dict[tuple[str, ...], FieldOption] = {}
+    for spec in specs:
+        for path, fact, required in _leaves(spec.facts, (), True):
+            known = merged.get(path)
+            if known is not None:
+                fact = _joined(known.spec, fact)
+                required = required and known.required
+            merged[path] = FieldOption(
+                option="-".join(path).replace("_", "-"), path=path, spec=fact, required=required
+            )
+    everywhere = [path for path in merged if all(_has(spec.facts, path) for spec in specs)]
+    options = [
+        field if field.path in everywhere else _optional(field) for field in merged.values()
+    ]
+    return tuple(sorted(options, key=lambda field: not field.required))
+
+
+def _leaves(
+    facts: Mapping[str, FactSpec], prefix: tuple[str, ...], required: bool
+) -> Iterable[tuple[tuple[str, ...], FactSpec, bool]]:
+    for name, spec in facts.items():
+        path = (*prefix, name)
+        if spec.type == "map":
+            yield from _leaves(spec.fields, path, required and spec.required)
+        else:
+            yield path, spec, required and spec.required
+
+
+def _has(facts: Mapping[str, FactSpec], path: tuple[str, ...]) -> bool:
+    spec = facts.get(path[0])
+    if spec is None:
+        return False
+    return len(path) == 1 or _has(spec.fields, path[1:])
+
+
+def _optional(field: FieldOption) -> FieldOption:
+    return FieldOption(option=field.option, path=field.path, spec=field.spec, required=False)
+
+
+def _joined(one: FactSpec, other: FactSpec) -> FactSpec:
+    if one.type != other.type or one.of != other.of:
+        return FactSpec(type="text")
+    return FactSpec(type=one.type, values=one.values | other.values, of=one.of)
+
+
+def _param_type(spec: FactSpec) -> click.ParamType[object] | None:
+    if spec.type == "enum":
+        return OneOf(sorted(spec.values))
+    if spec.type == "int":
+        return WholeNumber()
+    if spec.type == "date":
+        return DateType()
+    if spec.type == "ms":
+        return MomentType()
+    kind = TextType()
+    kind.name = {"station": "STATION", "act": "ACT", "bytes": "HEX|@FILE", "list": "TEXT", "fields": "FIELD=VALUE"}.get(spec.type, "TEXT")
+    return kind
+
+
+def _help(field: FieldOption, say: Say) -> str:
+    key = f"field.{'.'.join(field.path)}"
+    words = say(key) if say.has(key) else say(f"field.{field.path[-1]}")
+    if words.startswith("field."):
+        words = field.path[-1]
+    values = [value for value in sorted(field.spec.values) if say.has(f"value.{value}")]
+    if values:
+        words += say("list.open") + say("list.and").join(f"{value} {say(f'value.{value}')}" for value in values)
+        words += say("list.close")
+    if field.spec.type in ("list", "fields"):
+        words += say("list.many")
+    return f"* {words}" if field.required else words
+
+
+def _value(field: FieldOption, given: object, *, now_ms: int, acts: Sequence[ActId]) -> Value:
+    kind, option = field.spec.type, f"--{field.option}"
+    if kind == "fields" and isinstance(given, tuple):
+        return _pairs(given, option)
+    if kind == "list" and isinstance(given, tuple):
+        return [
+            _scalar(field.spec.of, word, option, acts=acts)
+            for text in given
+            for word in str(text).split(",")
+            if word.strip()
+        ]
+    if isinstance(given, bool):
+        return given
+    if isinstance(given, int):
+        return on_day_of(given, now_ms) if kind == "ms" else given
+    if isinstance(given, date):
+        return given.isoformat()
+    return _scalar(kind, str(given), option, acts=acts)
+
+
+def _scalar(kind: str, text: str, option: str, *, acts: Sequence[ActId]) -> Value:
+    if kind == "act":
+        return find_act(text, acts, option)
+    if kind == "bytes":
+        if option == "--token":
+            return "".join(text.split()).upper().encode("utf-8")
+        if text.startswith("@"):
+            return _file_hash(text[1:])
+        try:
+            return bytes.fromhex(text)
+        except ValueError as error:
+            raise ConfigError("cli.hex", option=option, value=text[:80]) from error
+    if kind == "int" and text.strip().isdigit():
+        return int(text)
+    return text.strip()

@@ -1,0 +1,151 @@
+"""``banjian doctor``, ``backup``, ``checkpoint``, ``erase``, ``rebuild`` and ``serve``: keeping a ledger well."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ledger.errors import AuthorityError, ConfigError, StoreError
+from ledger.facade import Ledger
+from ledger.keys import Signer
+from ledger.types import CaseId
+from stations.backup import make_backup
+from stations.cli.call import Call
+from stations.cli.grammar import Param, Spec
+from stations.cli.keyring import signing_key
+from stations.cli.session import reading, writing
+from stations.cli.tables import Styled
+from stations.doctor import examine
+
+_SIGNS = {"ok": ("✓", "green"), "warning": ("▲", "yellow"), "error": ("■", "bold red")}
+ERASERS = ("archivist", "registrar", "head")
+
+
+def doctor(call: Call, *, full: bool) -> int:
+    """Look at everything that could go wrong tomorrow."""
+    home = call.home()
+    with reading(call) as ledger:
+        checks = examine(home, call.config(), ledger, now_ms=call.app.clock.now_ms(), thorough=full)
+    worst = any(check.level == "error" for check in checks)
+    rows = []
+    for check in checks:
+        message = call.say.message(check.code, check.params)
+        sign, style = _SIGNS[check.level]
+        rows.append((
+            Styled(text=f"{sign} {call.say(f'level_of.{check.level}')}", style=style),
+            call.say(f"doctor.name.{check.name}"), message.what, message.next_step if check.level != "ok" else "",
+        ))
+    call.table([call.say(f"head.{name}") for name in ("result", "check", "found", "next")], rows)
+    call.emit({
+        "ok": not worst,
+        "checks": [
+            {"check": check.name, "level": check.level, "code": check.code, **check.params} for check in checks
+        ],
+    })
+    return 1 if worst else 0
+
+
+def backup(call: Call, *, to: str | None) -> int:
+    """Write a backup while the station works."""
+    folder = to or call.config().backup_dir
+    if not folder:
+        raise ConfigError("backup.no_folder")
+    with reading(call) as ledger:
+        done = make_backup(ledger, Path(folder), now_ms=call.app.clock.now_ms())
+    call.line(call.say("backup.done", folder=done.folder, size=max(1, done.size_bytes >> 10)))
+    call.emit({"folder": str(done.folder), "size_bytes": done.size_bytes, "case_keys": done.case_key_count})
+    call.hint("backup.next")
+    return 0
+
+
+def checkpoint(call: Call) -> int:
+    """Sign the heads of the logs kept here."""
+    try:
+        with writing(call) as ledger:
+            _sign_heads(call, ledger, remote=False)
+    except StoreError as error:
+        if error.code != "store.locked":
+            raise
+        with reading(call) as ledger:
+            _sign_heads(call, ledger, remote=True)
+    return 0
+
+
+def _sign_heads(call: Call, ledger: Ledger, *, remote: bool) -> None:
+    from stations.cli.remote import checkpoint_remote
+
+    for log in ledger.logs():
+        if not log.own or log.doubt:
+            continue
+        if remote:
+            note = checkpoint_remote(call.home(), log.log_id.hex())
+        else:
+            note = ledger.checkpoint(log.log_id)
+        call.line(note)
+        call.emit({"log_id": log.log_id.hex(), "station": log.station, "size": log.size, "note": note})
+
+
+def erase(call: Call, *, case: str, reason: str, yes: bool) -> int:
+    """Erase the personal data of a case; signatures, proofs and clocks stay."""
+    signer = signing_key(call)
+    with writing(call) as ledger:
+        case_id = ledger.resolve(case)
+        _require_eraser(ledger, signer, case_id)
+        number = ledger.case(case_id).state.number
+        if not yes:
+            raise ConfigError("erase.confirm", number=number)
+        count = ledger.erase(case_id)
+        call.line(call.say("erase.done", number=number, count=count))
+        call.emit({"number": number, "case_id": case_id.hex(), "erased": count, "reason": reason})
+    call.hint("erase.next")
+    return 0
+
+
+def _require_eraser(ledger: Ledger, signer: Signer, case_id: CaseId) -> None:
+    state, _ = ledger.state(case_id)
+    roles = ledger.knowledge.registry.roles_at(signer.key_id, state.custodian)
+    if not roles & set(ERASERS):
+        raise AuthorityError("erase.role", roles=ERASERS)
+
+
+def rebuild(call: Call) -> int:
+    """Make all lists anew from the signed records."""
+    with writing(call) as ledger:
+        count = ledger.rebuild()
+        call.line(call.say("rebuild.done", count=count))
+        call.emit({"cases": count})
+    return 0
+
+
+def serve(call: Call, *, dir: str | None) -> int:
+    """Hold the lock and answer the command line of this installation until stopped."""
+    # aiohttp takes a tenth of a second to import: only the server pays for it.
+    from stations import server
+
+    if dir is not None:
+        call.directory = Path(dir)
+    home = call.home()
+
+    def started(name: str) -> None:
+        call.emit({"listening": name})
+        call.line(call.say("serve.listening", name=name))
+        call.app.out.flush()
+
+    server.serve(home, clock=call.app.clock, randomness=call.app.randomness, started=started)
+    call.hint("serve.stopped")
+    return 0
+
+
+SPECS = (
+    Spec(path=("doctor",), run=doctor, params=(Param(name="full", flag=True),), group="keep"),
+    Spec(path=("backup",), run=backup, params=(Param(name="to"),), group="keep"),
+    Spec(path=("checkpoint",), run=checkpoint, group="keep"),
+    Spec(
+        path=("erase",),
+        run=erase,
+        params=(Param(name="CASE", required=True), Param(name="reason", required=True), Param(name="yes", flag=True)),
+        signs=True,
+        group="keep",
+    ),
+    Spec(path=("rebuild",), run=rebuild, group="keep"),
+    Spec(path=("serve",), run=serve, params=(Param(name="DIR"),), group="keep"),
+)

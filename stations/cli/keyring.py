@@ -1,0 +1,133 @@
+"""Keys of people: which one signs, its envelope, its passphrase. Never "the last user's".
+
+A passphrase comes from the terminal without echo, or from the file that ``BANJIAN_PASSPHRASE_FILE`` names: one
+line for all keys, or lines ``label = passphrase``. It never stands on a command line.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ledger import platform
+from ledger.envelope import KdfParams, open_key, read_envelope, seal_key
+from ledger.errors import AuthorityError, ConfigError
+from ledger.keys import Ed25519Signer, Signer
+from stations.cli.call import App, Call
+
+PASSPHRASE_LENGTH_MIN = 8
+SUFFIX = ".key"
+
+
+def signing_key(call: Call) -> Signer:
+    """Return the signer of this command, unlocked.
+
+    Raises:
+        AuthorityError: ``key.none``, ``key.several``, ``key.no_such`` when no single key is meant;
+            ``key.passphrase`` for a wrong passphrase.
+    """
+    return unlock(call, key_file(call))
+
+
+def key_file(call: Call) -> Path:
+    """Return the envelope of the person who signs: ``--key``, ``--as``, else the only one in ``keys/``.
+
+    Raises:
+        AuthorityError: ``key.none``, ``key.several`` or ``key.no_such``.
+    """
+    if call.key is not None:
+        if not call.key.is_file():
+            raise AuthorityError("key.no_such", path=str(call.key))
+        return call.key
+    folder = call.home().keys_dir
+    if call.staff_no:
+        path = folder / f"{call.staff_no}{SUFFIX}"
+        if not path.is_file():
+            raise AuthorityError("key.no_such", path=str(path))
+        return path
+    found = sorted(folder.glob(f"*{SUFFIX}"))
+    if not found:
+        raise AuthorityError("key.none", path=str(folder))
+    if len(found) > 1:
+        raise AuthorityError("key.several", choices=tuple(path.stem for path in found))
+    return found[0]
+
+
+def unlock(call: Call, path: Path) -> Signer:
+    """Return the signer of an envelope; asked for once in a process.
+
+    Raises:
+        AuthorityError: ``key.passphrase``.
+        DataError: ``key.envelope`` for a damaged file.
+    """
+    known = call.app.signers.get(path.absolute())
+    if known is not None:
+        return known
+    blob = _read(path)
+    label = read_envelope(blob).label
+    opened = open_key(blob, passphrase_for(call, label, twice=False))
+    signer = Ed25519Signer.from_seed(opened.seed)
+    call.app.signers[path.absolute()] = signer
+    return signer
+
+
+def new_key(call: Call, label: str, path: Path) -> Ed25519Signer:
+    """Make a key, seal it under a new passphrase and write its envelope.
+
+    Raises:
+        ConfigError: ``key.exists``: an existing key is never overwritten; ``key.weak``.
+    """
+    if path.exists():
+        raise ConfigError("key.exists", path=str(path))
+    passphrase = passphrase_for(call, label, twice=True)
+    seed = call.app.randomness(32)
+    write_envelope(call.app, path, seed=seed, passphrase=passphrase, label=label)
+    signer = Ed25519Signer.from_seed(seed)
+    call.app.signers[path.absolute()] = signer
+    return signer
+
+
+def write_envelope(app: App, path: Path, *, seed: bytes, passphrase: str, label: str) -> None:
+    """Seal a private key and write it durably, readable by its owner alone."""
+    blob = seal_key(
+        seed, passphrase, salt=app.randomness(16), nonce=app.randomness(12), label=label, params=KdfParams()
+    )
+    platform.write_durably(path, blob)
+    os.chmod(path, 0o600)
+
+
+def passphrase_for(call: Call, label: str, *, twice: bool) -> str:
+    """Return the passphrase of a key, from the named file or from the person.
+
+    Raises:
+        ConfigError: ``key.weak`` for a new passphrase that is too short; ``key.passphrase_file``.
+    """
+    named = call.app.env.get("BANJIAN_PASSPHRASE_FILE", "")
+    if named:
+        found = _from_file(Path(named), label)
+    else:
+        found = call.app.ask_secret(call.say("key.ask_new" if twice else "key.ask", label=label), twice)
+    if twice and len(found) < PASSPHRASE_LENGTH_MIN:
+        raise ConfigError("key.weak", least=PASSPHRASE_LENGTH_MIN)
+    return found
+
+
+def _from_file(path: Path, label: str) -> str:
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError("key.passphrase_file", path=str(path)) from error
+    for line in lines:
+        name, separator, value = line.partition(" = ")
+        if separator and name.strip() == label:
+            return value.strip()
+    if len(lines) == 1 and " = " not in lines[0]:
+        return lines[0]
+    raise ConfigError("key.passphrase_file", path=str(path))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise AuthorityError("key.no_such", path=str(path)) from error

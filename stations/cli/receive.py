@@ -1,0 +1,139 @@
+"""``banjian receive``: take in an application and print the slip."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ledger.errors import ConfigError, InputError
+from ledger.facade import CasePage, Command, Ledger, Performed
+from ledger.item import Item
+from ledger.types import Facts, StationId
+from stations.cli.call import Call
+from stations.cli.casenames import station_name
+from stations.cli.done import show_done
+from stations.cli.fields import ActionCommand, name_materials, option_params, read_facts
+from stations.cli.grammar import Param, Spec
+from stations.cli.keyring import signing_key
+from stations.cli.personal import personal_params, read_personal
+from stations.cli.session import desk, station_for
+from stations.cli.types import MomentType, on_day_of, show_moment
+from stations.slip import Slip, render_slip
+from stations.texts import Say
+
+FILLED_IN = ("item", "number", "token-hash", "log-tag")
+"""Facts that nobody types: the item is an argument, the others are minted by the ledger."""
+
+
+def receive_spec(command: ActionCommand, say: Say) -> Spec:
+    """Return the command ``receive`` with the fields that the case types ask for."""
+    fields = option_params(command, say, without=FILLED_IN)
+    used = {param.name for param in fields}
+    params = [Param(name="ITEM", required=True), *fields]
+    params += [param for param in personal_params(opening=True) if param.name not in used]
+    params += [Param(name="at", type=MomentType()), Param(name="out"), Param(name="no-slip", flag=True)]
+
+    def run(call: Call, *, item: str, out: str | None, no_slip: bool, **values: object) -> int:
+        return receive(call, command, item, values, out=Path(out) if out else None, slip=not no_slip)
+
+    return Spec(path=("receive",), run=run, params=params, signs=True, group="counter")
+
+
+def receive(
+    call: Call, command: ActionCommand, item: str, values: Mapping[str, object], *, out: Path | None, slip: bool
+) -> int:
+    """Receive an application: find the item, sign, and print the slip."""
+    if out is not None and out.exists():
+        raise ConfigError("cli.file_exists", path=str(out))
+    signer = signing_key(call)
+    now_ms = call.app.clock.now_ms()
+    with desk(call) as at:
+        ledger = at.ledger
+        wanted = find_item(ledger, item)
+        station = station_for(call, ledger, signer.key_id)
+        facts = read_facts(command, values, now_ms=now_ms)
+        facts["item"] = wanted.base_code
+        name_materials(facts, wanted)
+        moment = values.get("at")
+        done = at.perform(
+            Command(
+                action=command.code,
+                station=station,
+                facts=facts,
+                personal=read_personal(values),
+                occurred_at_ms=on_day_of(moment, now_ms) if isinstance(moment, int) else None,
+            ),
+            signer,
+        )
+        note = at.checkpoint(done.log_id) if slip else ""
+        page = show_done(call, ledger, done, action=command.code, actor=signer.key_id, station=station)
+        if slip:
+            text = render_slip(
+                make_slip(call, ledger, page, done, facts, station, note), call.say, width=call.config().slip_width
+            )
+            _print_slip(call, text, out)
+    return 0
+
+
+def find_item(ledger: Ledger, text: str) -> Item:
+    """Return the item that a code, a name or a part of a name means.
+
+    Raises:
+        InputError: ``receive.item_unknown``, or ``receive.item_several`` with the choices.
+    """
+    catalogue = ledger.knowledge.catalogue
+    items = catalogue.items(catalogue.size)
+    wanted = text.strip()
+    if wanted in items:
+        return items[wanted]
+    exact = [item for item in items.values() if wanted in (item.name.zh, item.name.en)]
+    lower = wanted.lower()
+    found = exact or [item for item in items.values() if wanted in item.name.zh or lower in item.name.en.lower()]
+    if not found or not wanted:
+        raise InputError("receive.item_unknown", text=text[:60])
+    if len(found) > 1:
+        choices = tuple(f"{item.base_code} {item.name.zh}" for item in found[:8])
+        raise InputError("receive.item_several", text=text[:60], choices=choices)
+    return found[0]
+
+
+def make_slip(
+    call: Call, ledger: Ledger, page: CasePage, done: Performed, facts: Facts, station: StationId, note: str
+) -> Slip:
+    """Return what stands on the slip of a receipt."""
+    item = page.rules.item
+    handed = [str(code) for code in _list(facts.get("materials"))]
+    size, root = (note.splitlines()[1:3] + ["", ""])[:2]
+    return Slip(
+        number=page.state.number,
+        item=call.say.pick(item.name),
+        received_at=show_moment(page.state.opened_at_ms),
+        station=f"{station_name(ledger.knowledge.registry, station)} {station}",
+        applicant=page.row.applicant,
+        capacity=page.state.capacity or "receiving_point",
+        materials=[_material(call.say, item, code) for code in handed],
+        missing=[call.say.pick(paper.name) for code, paper in item.materials.items() if code not in handed],
+        external_no=page.state.external_no,
+        token=done.token,
+        checkpoint=f"{size} {root[:12]}",
+        act=done.act_id.hex()[:12],
+        training=call.training,
+    )
+
+
+def _material(say: Say, item: Item, code: str) -> str:
+    paper = item.materials.get(code)
+    return say.pick(paper.name) if paper is not None else code
+
+
+def _print_slip(call: Call, text: str, out: Path | None) -> None:
+    if out is not None:
+        out.write_text(text, encoding="utf-8")
+        call.line(call.say("slip.written", file=out))
+    else:
+        call.line()
+        call.line(text)
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []

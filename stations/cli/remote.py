@@ -1,0 +1,66 @@
+"""The command line's side of the local socket: hand a signed act to the running server."""
+
+from __future__ import annotations
+
+import asyncio
+
+import aiohttp
+
+from ledger import platform
+from ledger.errors import StoreError
+from ledger.facade import Home, Performed, SignedAct
+from stations.wire import decode_error, decode_performed, encode_signed
+
+BASE = "http://station"
+_TIMEOUT_S = 60
+_OK = 200
+
+
+def submit_remote(home: Home, signed: SignedAct) -> Performed:
+    """Hand a signed act to the process that holds the lock; confirmed when this returns.
+
+    Raises:
+        StoreError: ``serve.unreachable`` when a process holds the lock but answers no socket; whatever the
+            server refuses, in its own class and code.
+    """
+    return decode_performed(_ask(home, "POST", "/act", encode_signed(signed)))
+
+
+def checkpoint_remote(home: Home, log: str) -> str:
+    """Have the running server sign the head of a log; returns the note."""
+    return _ask(home, "POST", f"/checkpoint/{log}", b"")
+
+
+def status_remote(home: Home) -> str:
+    """Return the running server's status, as JSON text.
+
+    Raises:
+        StoreError: ``serve.unreachable`` when none runs.
+    """
+    return _ask(home, "GET", "/status", b"")
+
+
+def _ask(home: Home, method: str, path: str, body: bytes) -> str:
+    return asyncio.run(_request(home, method, path, body))
+
+
+async def _request(home: Home, method: str, path: str, body: bytes) -> str:
+    timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
+    try:
+        async with (
+            aiohttp.ClientSession(connector=_connector(home), timeout=timeout) as session,
+            session.request(method, BASE + path, data=body) as response,
+        ):
+            text = await response.text()
+            if response.status == _OK:
+                return text
+            raise decode_error(text)
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise StoreError("serve.unreachable") from error
+
+
+def _connector(home: Home) -> aiohttp.BaseConnector:
+    address = platform.local_socket_address(home.path)
+    if address.kind == "pipe":
+        return aiohttp.NamedPipeConnector(address.name)
+    return aiohttp.UnixConnector(address.name)

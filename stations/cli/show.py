@@ -1,0 +1,208 @@
+"""``banjian show``: one case: who did what, when, with which effect; its lights and why; what may be done now."""
+
+from __future__ import annotations
+
+from ledger.caseshape import Step
+from ledger.clocks import ClockReading
+from ledger.envelope import read_envelope
+from ledger.facade import CasePage, Ledger
+from ledger.keys import key_id
+from ledger.types import ActId, Facts, KeyId, StationId
+from stations.cli.call import Call
+from stations.cli.casenames import action_name, state_name, station_name
+from stations.cli.grammar import Param, Spec
+from stations.cli.keyring import key_file
+from stations.cli.lines import clock_line
+from stations.cli.rows import custodian_words, row_object
+from stations.cli.session import reading, station_for
+from stations.cli.tables import Cell, Styled
+from stations.cli.types import show_moment
+
+
+def show(call: Call, *, case: str, why: bool, may: bool) -> int:
+    """Print the page of a case."""
+    with reading(call) as ledger:
+        actor, station = _person(call, ledger) if may else (None, None)
+        page = ledger.case(
+            ledger.resolve(case), actor_key=actor, station=station, now_ms=call.app.clock.now_ms()
+        )
+        call.emit(_object(call, ledger, page))
+        if not call.json:
+            _print_head(call, ledger, page)
+            _print_steps(call, ledger, page)
+            _print_clocks(call, page, why=why)
+            _print_findings(call, page)
+            if may:
+                _print_permissions(call, page)
+    return 0
+
+
+def _person(call: Call, ledger: Ledger) -> tuple[KeyId, StationId]:
+    """Return whose permissions are asked for; the envelope shows its public key without a passphrase."""
+    header = read_envelope(key_file(call).read_bytes())
+    actor = key_id(header.alg, header.public_key)
+    return actor, station_for(call, ledger, actor)
+
+
+def _print_head(call: Call, ledger: Ledger, page: CasePage) -> None:
+    say, state, registry = call.say, page.state, ledger.knowledge.registry
+    call.line(f"{state.number}  {say.pick(page.rules.item.name)}")
+    held = custodian_words(say, registry, page.row)
+    rows = [
+        ("status", state_name(say, page.rules.case_type, state.status)),
+        ("applicant", page.row.applicant or "—"),
+        ("custodian", held),
+        ("received_station", station_name(registry, state.received_station)),
+        ("capacity", say(f"capacity.{state.capacity}") if state.capacity else ""),
+        ("external_no", state.external_no),
+        ("correction", say("list.and").join(_materials(call, page, state.correction))),
+        ("deficit", say("list.and").join(_materials(call, page, state.deficit))),
+    ]
+    for key, text in rows:
+        if text:
+            call.line(f"  {say(f'show.{key}')}{text}")
+    if state.in_conflict:
+        call.line("  " + say("show.conflict"))
+    if state.awaiting:
+        call.line("  " + say("show.awaiting", count=len(state.awaiting)))
+    call.line()
+
+
+def _materials(call: Call, page: CasePage, codes: frozenset[str]) -> list[str]:
+    papers = page.rules.item.materials
+    return [call.say.pick(papers[code].name) if code in papers else code for code in sorted(codes)]
+
+
+def _print_steps(call: Call, ledger: Ledger, page: CasePage) -> None:
+    rows: list[list[Cell]] = []
+    for number, step in enumerate(page.state.steps, start=1):
+        rows.append([
+            str(number),
+            show_moment(step.act.occurred_at_ms),
+            action_name(call.say, page.rules.case_type, step.action),
+            _who(ledger, step),
+            station_name(ledger.knowledge.registry, step.act.station),
+            _effect(call, page, step),
+            step.act.act_id.hex()[:8],
+        ])
+    names = ("counted", "moment", "action", "person", "station", "effect", "act")
+    call.table([call.say(f"head.{name}") for name in names], rows)
+    for step in page.state.steps:
+        words = _personal_words(page.personal.get(step.act.act_id))
+        if words:
+            call.line(f"  {step.act.act_id.hex()[:8]}  {words}")
+
+
+def _who(ledger: Ledger, step: Step) -> str:
+    name = ledger.staff_name(step.act.actor)
+    return name if not step.act.staff_no or step.act.staff_no == name else f"{name}({step.act.staff_no})"
+
+
+def _effect(call: Call, page: CasePage, step: Step) -> Cell:
+    if step.effective:
+        state = state_name(call.say, page.rules.case_type, step.status_after)
+        return call.say("show.late_entry", state=state) if step.act.facts.get("late_entry") else state
+    if step.act.act_id in page.state.pending:
+        return Styled(text=call.say("show.pending"), style="yellow")
+    message = call.say.message(step.reason, step.params)
+    return Styled(text=call.say("show.no_effect", reason=message.what), style="red")
+
+
+def _personal_words(personal: Facts | None) -> str:
+    text = personal.get("text") if personal else None
+    return text if isinstance(text, str) else ""
+
+
+def _print_clocks(call: Call, page: CasePage, *, why: bool) -> None:
+    if page.clocks:
+        call.line()
+    for reading_ in page.clocks:
+        call.line(clock_line(call.say, page.rules, reading_))
+        if why:
+            for line in reading_.explanation:
+                call.line(f"    {call.say.message(line.code, line.params).what}")
+            call.line("    " + call.say("clock.by", law=reading_.law, version=reading_.calendar_version))
+
+
+def _print_findings(call: Call, page: CasePage) -> None:
+    for finding in page.state.findings:
+        call.line("  ! " + call.say.message(finding.code, finding.params).what)
+
+
+def _print_permissions(call: Call, page: CasePage) -> None:
+    call.line()
+    rows: list[list[Cell]] = []
+    for permission in page.permissions:
+        reason = call.say.message(permission.reason_code, permission.params).what if permission.reason_code else ""
+        rows.append([
+            permission.action.replace("_", "-"),
+            action_name(call.say, page.rules.case_type, permission.action),
+            call.say("may.yes") if permission.allowed else call.say("may.no"),
+            reason,
+        ])
+    call.table([call.say(f"head.{name}") for name in ("command", "action", "may", "why")], rows)
+
+
+def _object(call: Call, ledger: Ledger, page: CasePage) -> dict[str, object]:
+    return {
+        **row_object(page.row),
+        "capacity": page.state.capacity,
+        "external_no": page.state.external_no,
+        "conflicts": [
+            {"kept": _hex(item.kept), "contested": _hex(item.contested), "open": item.is_open}
+            for item in page.state.conflicts
+        ],
+        "steps": [_step_object(ledger, step) for step in page.state.steps],
+        "clocks": [_clock_object(call, item) for item in page.clocks],
+        "findings": [{"code": item.code, "acts": _hex(item.acts)} for item in page.state.findings],
+        "may": [
+            {"action": item.action, "allowed": item.allowed, "reason": item.reason_code} for item in page.permissions
+        ],
+    }
+
+
+def _step_object(ledger: Ledger, step: Step) -> dict[str, object]:
+    return {
+        "act_id": step.act.act_id.hex(),
+        "action": step.action,
+        "station": step.act.station,
+        "staff_no": step.act.staff_no,
+        "person": ledger.staff_name(step.act.actor),
+        "occurred_at_ms": step.act.occurred_at_ms,
+        "recorded_at_ms": step.act.recorded_at_ms,
+        "effective": step.effective,
+        "reason": step.reason,
+        "status_after": step.status_after,
+        "conflict": step.conflict,
+    }
+
+
+def _clock_object(call: Call, item: ClockReading) -> dict[str, object]:
+    lines = [call.say.message(line.code, line.params).what for line in item.explanation]
+    return {
+        "clock": item.clock,
+        "light": item.light,
+        "started_on": item.started_on.isoformat(),
+        "due_on": item.due_on.isoformat() if item.due_on else None,
+        "stopped_on": item.stopped_on.isoformat() if item.stopped_on else None,
+        "remaining_days": item.remaining_days,
+        "flags": list(item.flags),
+        "law": item.law,
+        "calendar_version": item.calendar_version,
+        "explanation": lines,
+    }
+
+
+def _hex(acts: tuple[ActId, ...]) -> list[str]:
+    return [act.hex() for act in acts]
+
+
+SPECS = (
+    Spec(
+        path=("show",),
+        run=show,
+        params=(Param(name="CASE", required=True), Param(name="why", flag=True), Param(name="may", flag=True)),
+        signs=True,
+        group="look",
+    ),
+)

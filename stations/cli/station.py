@@ -1,0 +1,114 @@
+"""``banjian station``: enrol stations, open the log of one kept in this folder, list them."""
+
+from __future__ import annotations
+
+from ledger import registry_actions
+from ledger.errors import ConfigError
+from ledger.station import LEVELS, is_station_id
+from ledger.types import StationId
+from stations.cli.call import Call
+from stations.cli.grammar import Param, Spec
+from stations.cli.keyring import signing_key
+from stations.cli.session import reading, writing
+from stations.cli.types import OneOf
+
+
+def add(
+    call: Call, *, station: str, name: str, level: str, upstream: str | None, code_system: str | None, open: bool
+) -> int:
+    """Enrol a station; with ``--open`` its log is opened in this folder at once."""
+    number = _station_id(station)
+    signer = signing_key(call)
+    with writing(call) as ledger:
+        above = _station_id(upstream) if upstream else ledger.knowledge.registry.station_of_log
+        facts = registry_actions.enrol_station(
+            station=number, name=name, level=level, upstream=above, code_system=code_system or "GB/T 2260"
+        )
+        done = ledger.register("enrol_station", facts, signer)
+        call.line(call.say("station.added", station=number, name=name))
+        answer: dict[str, object] = {"station": number, "name": name, "level": level, "act_id": done.act_id.hex()}
+        if open:
+            log_id = ledger.open_station_log(number, signer)
+            call.line(call.say("station.opened", station=number, log=log_id.hex()))
+            answer["log_id"] = log_id.hex()
+        call.emit(answer)
+    call.hint("station.next_staff" if open else "station.next_open", station=number)
+    return 0
+
+
+def open_log(call: Call, *, station: str) -> int:
+    """Open the log of a station in this folder."""
+    number = _station_id(station)
+    signer = signing_key(call)
+    with writing(call) as ledger:
+        log_id = ledger.open_station_log(number, signer)
+        call.line(call.say("station.opened", station=number, log=log_id.hex()))
+        call.emit({"station": number, "log_id": log_id.hex()})
+    call.hint("station.next_staff", station=number)
+    return 0
+
+
+def close(call: Call, *, station: str) -> int:
+    """Close a station in the registry; its history stays."""
+    number = _station_id(station)
+    signer = signing_key(call)
+    with writing(call) as ledger:
+        facts = registry_actions.close_station(station=number)
+        done = ledger.register("close_station", facts, signer)
+        call.line(call.say("station.closed", station=number))
+        call.emit({"station": number, "act_id": done.act_id.hex()})
+    return 0
+
+
+def show_all(call: Call) -> int:
+    """List the stations, and which of them keep their log here."""
+    with reading(call) as ledger:
+        own: dict[str, list[str]] = {}
+        for log in ledger.logs():
+            if log.own and log.kind == "station":
+                own.setdefault(log.station, []).append(call.say.name(log.doubt) if log.doubt else str(log.size))
+        rows = []
+        for item in ledger.knowledge.registry.stations():
+            kept = own.get(item.station, [])
+            rows.append((item.station, item.name, call.say(f"level.{item.level}"), item.upstream, " ".join(kept)))
+            call.emit({
+                "station": item.station, "name": item.name, "level": item.level, "upstream": item.upstream,
+                "kept_here": bool(kept),
+            })
+        call.table([call.say(f"head.{name}") for name in ("station", "name", "level", "upstream", "log_size")], rows)
+    return 0
+
+
+def _station_id(text: str) -> StationId:
+    if not is_station_id(text):
+        raise ConfigError("cli.station", value=text[:60])
+    return StationId(text)
+
+
+_STATION = Param(name="STATION", required=True)
+
+SPECS = (
+    Spec(
+        path=("station", "add"),
+        run=add,
+        params=(
+            _STATION,
+            Param(name="name", required=True),
+            Param(name="level", type=OneOf(LEVELS), required=True),
+            Param(name="upstream"),
+            Param(name="code-system"),
+            Param(name="open", flag=True),
+        ),
+        signs=True,
+        group="setup",
+    ),
+    Spec(
+        path=("station", "open"),
+        run=open_log,
+        params=(_STATION,),
+        signs=True,
+        group="setup",
+    ),
+    Spec(path=("station", "close"), run=close, params=(_STATION,), signs=True, group="setup"),
+    Spec(path=("station", "list"), run=show_all, group="setup"),
+)

@@ -1,0 +1,115 @@
+"""What passes over the local socket between the command line and the running server: signed acts and answers.
+
+A signed act goes as one canonical array of bytes; answers are JSON. An error keeps its class, code and values, so
+that the clerk reads the same sentence whether the server runs or not. No private key ever passes here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from ledger import errors
+from ledger.codec import pack_header, unpack_header
+from ledger.errors import BanjianError, EncodingError, Param, StoreError
+from ledger.facade import Performed, SignedAct
+from ledger.types import ActId, CaseId, LogId
+
+SIGNED_BYTES_MAX = 1 << 20
+_KINDS: Mapping[str, type[BanjianError]] = {
+    name: kind
+    for name in ("InputError", "RuleError", "AuthorityError", "DataError", "EncodingError", "StoreError", "ConfigError")
+    if isinstance(kind := getattr(errors, name), type)
+}
+
+
+def encode_signed(signed: SignedAct) -> bytes:
+    """Return the bytes of a signed act with its bodies."""
+    return pack_header([signed.raw, signed.sig, signed.facts, signed.personal, signed.number, signed.token])
+
+
+def decode_signed(data: bytes) -> SignedAct:
+    """Return the signed act of some bytes.
+
+    Raises:
+        EncodingError: ``wire.signed`` for anything else.
+    """
+    fields = unpack_header(data, limit=SIGNED_BYTES_MAX)
+    if len(fields) != 6:
+        raise EncodingError("wire.signed")
+    raw, sig, facts, personal, number, token = fields
+    if not (
+        isinstance(raw, bytes) and isinstance(sig, bytes) and isinstance(facts, bytes)
+        and isinstance(personal, bytes) and isinstance(number, str) and isinstance(token, str)
+    ):  # fmt: skip
+        raise EncodingError("wire.signed")
+    return SignedAct(raw=raw, sig=sig, facts=facts, personal=personal, number=number, token=token)
+
+
+def encode_performed(done: Performed) -> str:
+    """Return the answer to a signed act that is now in the log."""
+    return json.dumps({
+        "act_id": done.act_id.hex(),
+        "case_id": done.case_id.hex(),
+        "log_id": done.log_id.hex(),
+        "seq": done.seq,
+        "number": done.number,
+        "token": done.token,
+    })
+
+
+def decode_performed(text: str) -> Performed:
+    """Return what was performed.
+
+    Raises:
+        StoreError: ``serve.answer`` when the server said something else.
+    """
+    answer = _object(text)
+    try:
+        return Performed(
+            act_id=ActId(bytes.fromhex(str(answer["act_id"]))),
+            case_id=CaseId(bytes.fromhex(str(answer["case_id"]))),
+            log_id=LogId(bytes.fromhex(str(answer["log_id"]))),
+            seq=int(str(answer["seq"])),
+            number=str(answer["number"]),
+            token=str(answer["token"]),
+        )
+    except (KeyError, ValueError) as error:
+        raise StoreError("serve.answer") from error
+
+
+def encode_error(error: BanjianError) -> str:
+    """Return an error as the server answers it."""
+    params = {name: _plain(value) for name, value in error.params.items()}
+    return json.dumps({"kind": type(error).__name__, "code": error.code, "params": params}, ensure_ascii=False)
+
+
+def decode_error(text: str) -> BanjianError:
+    """Return the error that the server answered, in its own class."""
+    answer = _object(text)
+    params: dict[str, Param] = {}
+    held = answer.get("params")
+    for name, value in held.items() if isinstance(held, dict) else ():
+        if isinstance(value, list):
+            params[str(name)] = tuple(str(item) for item in value)
+        elif isinstance(value, int | str):
+            params[str(name)] = value
+    kind = _KINDS.get(str(answer.get("kind")), StoreError)
+    params.pop("code", None)
+    return kind(str(answer.get("code", "serve.answer")), **params)
+
+
+def _plain(value: Param) -> object:
+    if isinstance(value, bytes):
+        return value.hex()
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _object(text: str) -> dict[str, object]:
+    try:
+        answer = json.loads(text)
+    except ValueError as error:
+        raise StoreError("serve.answer") from error
+    if not isinstance(answer, dict):
+        raise StoreError("serve.answer")
+    return answer
