@@ -108,7 +108,7 @@ def _receipt_keys(registry: Registry) -> dict[str, tuple[bytes, ...]]:
     sizes = {registry.size, *(ended.position - 1 for ended in registry.retirements().values())}
     found: dict[str, dict[bytes, None]] = {}
     for size in sorted(sizes):
-        for held in registry.live_keys(size=size):
+        for held in registry.keys(size=size):
             if held.purpose == "receipt":
                 found.setdefault(receipt_name(held.station), {})[held.public_key] = None
     return {name: tuple(keys) for name, keys in found.items()}

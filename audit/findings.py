@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Final, Literal
 
 from ledger.errors import BanjianError, Param
@@ -23,7 +22,6 @@ SEVERITIES: Final[tuple[Severity, ...]] = ("error", "warning", "notice")
 """Worst first."""
 KEPT_PER_CODE_MAX: Final = 200
 """Findings of one code and severity that are kept whole; the others are counted."""
-_NO_PARAMS: Final[Mapping[str, Param]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +44,7 @@ class Finding:
     seq: int = 0
     act: bytes = b""
     case: bytes = b""
-    params: Mapping[str, Param] = _NO_PARAMS
+    params: Mapping[str, Param] = field(default_factory=dict)
 
 
 def error(

@@ -1,6 +1,6 @@
-"""One case told again from signed bytes: every act, who, where, when, its effect or why it has none; the clocks.
+"""One case told again from signed bytes: every act with its effect or why it has none, and the clocks.
 
-``as_of`` leaves out what is claimed to have happened later. ``known_at`` leaves out what was recorded later, in
+``as_of`` leaves out what is claimed to have happened later, ``known_at`` what was recorded later, in
 the county's own logs too: what the stations of this file could know then.
 """
 

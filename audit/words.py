@@ -1,0 +1,104 @@
+"""Words of the audit in the reader's language: texts by code, times of the law, tables of plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import TextIO
+
+from ledger.errors import ConfigError
+from ledger.texts import Language, Message, catalogue, render
+from ledger.types import Bilingual
+
+LAW_TIME = timezone(timedelta(hours=8))
+"""China Standard Time, in which the law's days begin and end."""
+_FORMS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d")
+_WIDTH_UNBOUNDED = 10_000
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Texts in one language."""
+
+    language: Language
+
+    def __call__(self, code: str, /, **params: object) -> str:
+        """Return what a code says."""
+        return render(code, params, language=self.language).what
+
+    def message(self, code: str, params: Mapping[str, object]) -> Message:
+        """Return what a code says, and what to do next."""
+        return render(code, params, language=self.language)
+
+    def name(self, prefix: str, code: str) -> str:
+        """Return the name of a thing, or its code where it has no name."""
+        entry = catalogue(self.language).get(f"{prefix}.{code}")
+        return code if entry is None else entry["what"]
+
+    def pick(self, text: Bilingual) -> str:
+        """Return a text of the catalogue in this language."""
+        return text.zh if self.language == "zh" else text.en
+
+
+def choose_language(args: Sequence[str], env: Mapping[str, str]) -> Language:
+    """Return the language: ``--lang``, ``BANJIAN_LANG``, the locale; Chinese where none is named."""
+    asked = env.get("BANJIAN_LANG", "")
+    for index, argument in enumerate(args):
+        if argument == "--lang" and index + 1 < len(args):
+            asked = args[index + 1]
+        elif argument.startswith("--lang="):
+            asked = argument.partition("=")[2]
+    if asked in ("zh", "en"):
+        return "zh" if asked == "zh" else "en"
+    locale = env.get("LC_ALL") or env.get("LC_MESSAGES") or env.get("LANG") or ""
+    return "en" if locale.lower().startswith("en") else "zh"
+
+
+def moment(at_ms: int) -> str:
+    """Return a time as people write it, in the time of the law."""
+    try:
+        return datetime.fromtimestamp(at_ms / 1000, tz=LAW_TIME).strftime("%Y-%m-%d %H:%M:%S")
+    except (OverflowError, OSError, ValueError):
+        return str(at_ms)
+
+
+def parse_moment(text: str, *, option: str) -> int:
+    """Return milliseconds since 1970 of a time as people write it; a date alone means its end.
+
+    Raises:
+        ConfigError: ``audit.moment``.
+    """
+    for form in _FORMS:
+        try:
+            found = datetime.strptime(text.strip(), form).replace(tzinfo=LAW_TIME)
+        except ValueError:
+            continue
+        if form == "%Y-%m-%d":
+            found += _DAY - timedelta(milliseconds=1)
+        return round(found.timestamp() * 1000)
+    raise ConfigError("audit.moment", option=option, value=text)
+
+
+def print_table(out: TextIO, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print rows under headings; columns are as wide as what stands in them."""
+    # Only who prints a table pays for the import.
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    terminal = out.isatty()
+    table = Table(box=None, pad_edge=False, header_style="bold" if terminal else "", padding=(0, 2, 0, 0))
+    for heading in headings:
+        table.add_column(Text(heading), overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    if terminal:
+        Console(file=out, highlight=False).print(table)
+        return
+    console = Console(file=out, width=_WIDTH_UNBOUNDED, highlight=False, no_color=True, force_terminal=False)
+    with console.capture() as capture:
+        console.print(table)
+    for line in capture.get().splitlines():
+        print(line.rstrip(), file=out)
