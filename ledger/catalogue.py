@@ -9,14 +9,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from ledger.casetype import CaseType, parse_case_type
 from ledger.errors import DataError, RuleError
 from ledger.item import Item, parse_item
 from ledger.types import Value
 
-__all__ = ["Catalogue", "Item", "Rules"]
+__all__ = ["Catalogue", "Item", "Publication", "Rules", "read_publication"]
 
 T = TypeVar("T")
 
@@ -28,6 +28,14 @@ class Rules:
     item: Item
     case_type: CaseType
     catalogue_version: int
+
+
+class Publication(NamedTuple):
+    """What one publish act says: items offered anew or changed, codes withdrawn, case types."""
+
+    items: tuple[Item, ...] = ()
+    withdrawn: tuple[str, ...] = ()
+    case_types: tuple[CaseType, ...] = ()
 
 
 @dataclass(slots=True)
@@ -52,17 +60,13 @@ class Catalogue:
         if position != self.size + 1:
             raise DataError("catalogue.position", expected=self.size + 1, found=position)
         self.size = position
-        if action == "publish_items":
-            items = [parse_item(raw) for raw in _list(facts.get("items", []), field="items")]
-            withdrawn = [str(code) for code in _list(facts.get("withdrawn", []), field="withdrawn")]
-            for item in items:
-                self._items.setdefault(item.base_code, []).append((position, item))
-            for code in withdrawn:
-                self._items.setdefault(code, []).append((position, None))
-        elif action == "publish_case_types":
-            published = _list(facts.get("case_types"), field="case_types")
-            for case_type in [parse_case_type(raw) for raw in published]:
-                self._types.setdefault(case_type.code, []).append((position, case_type))
+        parts = read_publication(action, facts)
+        for item in parts.items:
+            self._items.setdefault(item.base_code, []).append((position, item))
+        for code in parts.withdrawn:
+            self._items.setdefault(code, []).append((position, None))
+        for case_type in parts.case_types:
+            self._types.setdefault(case_type.code, []).append((position, case_type))
 
     def rules(self, item_code: str, version: int) -> Rules:
         """Return item and case type as of a version.
@@ -96,6 +100,24 @@ class Catalogue:
         """Return the case types of a version, by code."""
         found = ((code, _as_of(history, version)) for code, history in self._types.items())
         return {code: case_type for code, case_type in sorted(found) if case_type is not None}
+
+
+def read_publication(action: str, facts: Mapping[str, Value]) -> Publication:
+    """Read the facts of a publish act; other actions publish nothing.
+
+    Raises:
+        DataError: ``catalogue.shape`` when the facts are not of the published form.
+    """
+    if action == "publish_items":
+        withdrawn = _list(facts.get("withdrawn", []), field="withdrawn")
+        return Publication(
+            items=tuple(parse_item(raw) for raw in _list(facts.get("items", []), field="items")),
+            withdrawn=tuple(str(code) for code in withdrawn),
+        )
+    if action == "publish_case_types":
+        published = _list(facts.get("case_types"), field="case_types")
+        return Publication(case_types=tuple(parse_case_type(raw) for raw in published))
+    return Publication()
 
 
 def _as_of(history: list[tuple[int, T]], version: int) -> T | None:

@@ -204,15 +204,7 @@ def _village_proof(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
     if proof is None:
         return Reason("case.proof_unknown", {"kind": str(kind)})
     if not proof.allowed:
-        return Reason(
-            "case.proof_refused",
-            {
-                "kind": proof.name.zh,
-                "go_to": proof.go_to.zh,
-                "kind_en": proof.name.en,
-                "go_to_en": proof.go_to.en,
-            },
-        )
+        return Reason("case.proof_refused", {"kind": proof.name.zh, "go_to": proof.go_to.zh})
     return None
 
 
@@ -298,5 +290,9 @@ FACT_GUARDS: Final[Mapping[str, Guard]] = {
     "told": _told,
     "village_proof": _village_proof,
 }
-FINDING_GUARDS: Final = frozenset(("case.second_correction", "case.unlawful_ground", "case.permit_only"))
+FINDINGS: Final[Mapping[str, str]] = {
+    "case.permit_only": "case.finding.permit_only",
+    "case.second_correction": "case.finding.second_correction",
+    "case.unlawful_ground": "case.finding.unlawful_ground",
+}
 """Reasons that are findings as well: someone acted against the rules, not merely too late or out of turn."""

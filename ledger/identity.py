@@ -176,7 +176,7 @@ def pinyin_initials(name: str) -> frozenset[str]:
 
 
 def missing_glyph_form(name: str, shown: Iterable[str]) -> str:
-    """Return a name with every character outside ``shown`` as its code point, for printers without the glyph."""
+    """Return a name with every character outside ``shown`` as its code point, for printers without it."""
     known = frozenset(shown)
     return "".join(
         character if character.isascii() or character in known else f"[U+{ord(character):04X}]"

@@ -14,7 +14,7 @@ from ledger.caseshape import NO_PARAMS, CaseAct, Reason, Rules, Step, Token, loc
 from ledger.casetype import SAME, ActionSpec
 from ledger.effects import EFFECTS
 from ledger.factspec import first_problem
-from ledger.guards import FACT_GUARDS, FINDING_GUARDS, STATE_GUARDS
+from ledger.guards import FACT_GUARDS, FINDINGS, STATE_GUARDS
 from ledger.types import StationId
 
 COUNTERSIGN: Final = "countersign"
@@ -78,8 +78,8 @@ def obstacle(draft: Draft, spec: ActionSpec, act: CaseAct, rules: Rules) -> Reas
                     break
     if reason is None and spec.code == COUNTERSIGN:
         reason = _second_obstacle(draft, act, rules)
-    if reason is not None and reason.code in FINDING_GUARDS:
-        draft.note(reason.code.replace("case.", "case.finding.", 1), (act.act_id,), reason.params)
+    if reason is not None and reason.code in FINDINGS:
+        draft.note(FINDINGS[reason.code], (act.act_id,), reason.params)
     return reason
 
 
