@@ -60,7 +60,7 @@ class CaseBook:
     def take(self, tx: ReadTx, case_id: CaseId, act: CaseAct) -> tuple[CaseState, Rules]:
         """Return the state after one more act, which the store already holds.
 
-        The quick way counts only where the act knows everything that was known before; else all is folded anew.
+        The quick way counts only where the act knows everything known before; else all is folded anew.
         """
         held = self._states.get(case_id)
         if held is not None and act.parents == held[0].heads:

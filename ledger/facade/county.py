@@ -10,8 +10,7 @@ from ledger import registry_actions
 from ledger.authority import Refusal, check_log_opening
 from ledger.body import new_body
 from ledger.calendar import parse_calendar
-from ledger.catalogue import Catalogue
-from ledger.errors import AuthorityError, StoreError
+from ledger.errors import AuthorityError, DataError, StoreError
 from ledger.facade.clock import Clock, Randomness
 from ledger.facade.doubt import REASONS
 from ledger.facade.home import SEED_BYTES, Home
@@ -180,8 +179,12 @@ class CountyDesk:
         if action == PUBLISH_CALENDAR:
             parse_calendar(facts)
             return
-        lint_publication(self._knowledge.catalogue, action, facts)
-        Catalogue().apply(action, facts, position=1)
+        faults = lint_publication(self._knowledge.catalogue, action, facts)
+        if faults:
+            first = faults[0]
+            raise DataError(
+                "catalogue.lint", count=len(faults), rule=first.code, where=first.where, field=first.field
+            )
 
     def _log(self, kind: LogKind) -> OwnLog:
         for log in self._own.values():

@@ -13,32 +13,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ledger.case import CaseAct, CaseState
+from ledger.case import CaseState
 from ledger.catalogue import Rules
 from ledger.checkpoint import read_checkpoint
 from ledger.clocks import ClockReading, read_clocks
-from ledger.errors import AuthorityError, ConfigError, RuleError, StoreError
-from ledger.facade.casebook import CaseBook
+from ledger.errors import ConfigError, StoreError
 from ledger.facade.clock import Clock, Randomness, SystemClock
-from ledger.facade.county import CountyDesk
-from ledger.facade.doubt import find_doubt
 from ledger.facade.home import Home
-from ledger.facade.numbers import complete_facts
-from ledger.facade.opening import Holdings, read_holdings, read_knowledge, read_ledger_genesis
 from ledger.facade.ownlog import OwnLog, newest_checkpoint
-from ledger.facade.reading import Reader
+from ledger.facade.parts import load_parts
 from ledger.facade.renewal import calendars_changed, rebuild_views, renew_lights
-from ledger.facade.signing import check_command, sign_command
 from ledger.facade.types import CasePage, CaseRow, Command, DayClear, LogInfo, Performed, SignedAct
 from ledger.facade.vault import Vault
 from ledger.facade.views import CaseView
-from ledger.facade.writing import Writer
-from ledger.genesis import LedgerGenesis, LogKind
-from ledger.identity import check_personal
-from ledger.keys import Ed25519Signer, Signer
-from ledger.knowledge import Knowledge
-from ledger.permit import Actor, Permission, may
-from ledger.store.contract import ReadTx, Store
+from ledger.genesis import LogKind
+from ledger.keys import Signer
+from ledger.store.contract import Store
 from ledger.store.sqlite import open_sqlite
 from ledger.types import CaseId, Facts, KeyId, LedgerId, LogId, StationId
 
@@ -64,13 +54,20 @@ class Ledger:
         self.store = store
         self.clock = clock
         self.writable = writable
-        self._randomness = randomness
         self._vault = vault
         self._view = view
-        self._own: dict[str, OwnLog] = {}
-        self._load()
+        parts = load_parts(store, home, vault=vault, view=view, clock=clock, randomness=randomness)
+        self.genesis = parts.genesis
+        self.knowledge = parts.knowledge
+        self._holdings = parts.holdings
+        self._own = parts.own
+        self._book = parts.book
+        self._reader = parts.reader
+        self._desk = parts.desk
+        self._writer = parts.writer
+        self._county = parts.county
         if writable and calendars_changed(self.store, self.knowledge):
-            renew_lights(self.store, self._view)
+            renew_lights(self.store, self._view, self.knowledge.calendars.version)
 
     @classmethod
     def open(
@@ -126,8 +123,6 @@ class Ledger:
         """Close the store and give the writer's lock back."""
         self.store.close()
 
-    # What is published
-
     @property
     def ledger_id(self) -> LedgerId:
         """The id of the ledger, 32 bytes: the one thing to pin."""
@@ -166,8 +161,6 @@ class Ledger:
                 )
             return found
 
-    # Writing
-
     def perform(self, command: Command, signer: Signer) -> Performed:
         """Check, sign and store one action; when this returns, it survives a power cut.
 
@@ -179,7 +172,8 @@ class Ledger:
         """
         self._require_writable()
         log = self._station_log(command.station, signer)
-        signed, act, personal = self._sign(command, signer, log)
+        with self.store.read() as tx:
+            signed, act, personal = self._desk.sign(tx, command, signer, log)
         return self._writer.append_case_act(log, signed, act, personal).named(signed.number, signed.token)
 
     def prepare(self, command: Command, signer: Signer) -> SignedAct:
@@ -191,7 +185,8 @@ class Ledger:
         log = self._open_log_of(command.station)
         if log is None:
             raise StoreError("log.none", station=command.station)
-        return self._sign(command, signer, log)[0]
+        with self.store.read() as tx:
+            return self._desk.sign(tx, command, signer, log)[0]
 
     def submit(self, signed: SignedAct, station: StationId) -> Performed:
         """Store an act that another process of this machine prepared, after checking everything in it.
@@ -223,13 +218,13 @@ class Ledger:
 
         Raises:
             AuthorityError: the signer is no registrar.
-            DataError: ``catalogue.*`` or ``calendar.*`` for data that would have no effect; nothing was written.
+            DataError: ``catalogue.*`` or ``calendar.*`` for data that would have no effect.
         """
         self._require_writable()
         performed = self._county.publish(action, facts, signer)
         self._book.forget_all()
         if calendars_changed(self.store, self.knowledge):
-            renew_lights(self.store, self._view)
+            renew_lights(self.store, self._view, self.knowledge.calendars.version)
         return performed
 
     def open_county_log(self, kind: LogKind, station: StationId, signer: Signer) -> LogId:
@@ -289,8 +284,6 @@ class Ledger:
         self._book.forget_all()
         return rebuild_views(self.store, self._view, self._vault)
 
-    # Reading
-
     def resolve(self, ref: str) -> CaseId:
         """Return the case that a number, or the beginning of an id in hexadecimal digits, means."""
         with self.store.read() as tx:
@@ -335,7 +328,7 @@ class Ledger:
             rules=rules,
             clocks=self.clocks(state, rules, moment),
             personal=personal,
-            permissions=self._permissions(state, rules, actor_key, station, moment),
+            permissions=self._desk.permissions(state, rules, key=actor_key, station=station, now_ms=moment),
         )
 
     def clocks(self, state: CaseState, rules: Rules, now_ms: int) -> tuple[ClockReading, ...]:
@@ -371,100 +364,6 @@ class Ledger:
         moment = self.clock.now_ms() if now_ms is None else now_ms
         with self.store.read() as tx:
             return self._reader.find(tx, text, station=station, now_ms=moment)
-
-    # Parts
-
-    def _load(self) -> None:
-        with self.store.read() as tx:
-            self._holdings: Holdings = read_holdings(tx)
-            self.genesis: LedgerGenesis = read_ledger_genesis(tx, self._holdings)
-            self.knowledge: Knowledge = read_knowledge(tx, self._holdings, self.genesis, self._vault)
-            self._own = {}
-            for held in self._holdings.logs.values():
-                if held.own and not held.state:
-                    seed = self.home.log_seed(held.genesis.log_id())
-                    log = OwnLog(held.genesis, None if seed is None else Ed25519Signer.from_seed(seed))
-                    log.load(tx)
-                    log.doubt = find_doubt(log, self.home, tx)
-                    self._own[held.name] = log
-        self._book = CaseBook(self.knowledge, self._holdings.stations)
-        self._reader = Reader(self.knowledge, self._book, self._vault)
-        self._view.bind(self.knowledge, self._book)
-        self._writer = Writer(
-            store=self.store,
-            home=self.home,
-            vault=self._vault,
-            clock=self.clock,
-            view=self._view,
-            book=self._book,
-            knowledge=self.knowledge,
-        )
-        self._county = CountyDesk(
-            store=self.store,
-            home=self.home,
-            writer=self._writer,
-            knowledge=self.knowledge,
-            holdings=self._holdings,
-            own=self._own,
-            clock=self.clock,
-            randomness=self._randomness,
-        )
-
-    def _sign(self, command: Command, signer: Signer, log: OwnLog) -> tuple[SignedAct, CaseAct, Facts | None]:
-        now_ms = self.clock.now_ms()
-        with self.store.read() as tx:
-            state, rules = self._rules_of(tx, command)
-            spec = rules.case_type.actions.get(command.action)
-            if spec is None:
-                raise RuleError("case.no_action", action=command.action, case_type=rules.case_type.code)
-            filled, token = complete_facts(
-                tx,
-                command,
-                spec,
-                log_id=log.log_id,
-                now_ms=now_ms,
-                known_ms=log.recorded_at_ms,
-                randomness=self._randomness,
-            )
-        if filled.personal is not None:
-            check_personal(filled.personal)
-        act = check_command(filled, signer, knowledge=self.knowledge, state=state, rules=rules, now_ms=now_ms)
-        signed, act = sign_command(
-            act,
-            filled,
-            signer,
-            ledger_id=self.ledger_id,
-            registry_size=self.knowledge.registry.size,
-            randomness=self._randomness,
-        )
-        number = filled.facts.get("number") if state is None else ""
-        return signed.named(number if isinstance(number, str) else "", token), act, filled.personal
-
-    def _rules_of(self, tx: ReadTx, command: Command) -> tuple[CaseState | None, Rules]:
-        if command.case is not None:
-            return self._book.load(tx, command.case)
-        item = command.facts.get("item")
-        if not isinstance(item, str):
-            raise RuleError("case.no_item")
-        return None, self.knowledge.rules(item, self.knowledge.catalogue.size)
-
-    def _permissions(
-        self, state: CaseState, rules: Rules, key: KeyId | None, station: StationId | None, now_ms: int
-    ) -> tuple[Permission, ...]:
-        if key is None or station is None:
-            return ()
-        registry = self.knowledge.registry
-        held, place = registry.authority(key), registry.station(station)
-        if held is None or place is None:
-            raise AuthorityError("authority.key_unknown", key=key, size=registry.size)
-        actor = Actor(
-            key_id=key,
-            staff_no=held.staff_no,
-            roles=held.roles_at(station),
-            station=station,
-            station_level=place.level,
-        )
-        return may(state, rules, actor, now_ms)
 
     def _station_log(self, station: StationId, signer: Signer) -> OwnLog:
         log = self._open_log_of(station)

@@ -5,6 +5,7 @@ Numbers are minted offline from the log's own count; the county is never asked.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -12,12 +13,13 @@ from ledger.casenumber import date_part, mint, parse
 from ledger.casetype import ActionSpec
 from ledger.errors import BanjianError
 from ledger.facade.clock import Randomness
-from ledger.facade.signing import new_token
 from ledger.facade.tables import NUMBERS
 from ledger.facade.types import Command
 from ledger.guards import token_hash
 from ledger.store.contract import ReadTx
 from ledger.types import CaseId, LogId, Value
+
+TOKEN_BYTES = 5
 
 NumberRow = tuple[str, CaseId, str, str, int]
 
@@ -53,6 +55,11 @@ def complete_facts(
         token = new_token(randomness)
         facts["token_hash"] = token_hash(token.encode("ascii"))
     return (replace(command, facts=facts) if facts != command.facts else command), token
+
+
+def new_token(randomness: Randomness) -> str:
+    """Return a rating token for a slip: eight letters and digits that cannot be misread."""
+    return base64.b32encode(randomness(TOKEN_BYTES)).decode("ascii")
 
 
 def next_ordinal(tx: ReadTx, log: str, day: str) -> int:

@@ -1,8 +1,9 @@
 """The end of one own log: where the next entry goes, and the checkpoint that signs what is there.
 
-Everything is read back from stored bytes when a log is opened: the head is the last frame's entry, the edge of
-the tree comes from stored subtrees and the frames after them, and both must agree with the newest checkpoint.
-Only complete subtrees of ``TREE_LEVEL_STORED_MIN`` levels and more are stored; smaller ones are made from frames.
+Everything is read back from stored bytes when a log is opened: the head is the last frame's entry, the edge
+of the tree comes from stored subtrees and the frames after them, and both must agree with the newest
+checkpoint. Complete subtrees of ``TREE_LEVEL_STORED_MIN`` levels and more are stored; smaller ones are made
+from frames.
 """
 
 from __future__ import annotations

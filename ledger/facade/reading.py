@@ -12,7 +12,7 @@ from ledger.catalogue import Rules
 from ledger.errors import BanjianError, InputError, RuleError
 from ledger.facade.casebook import CaseBook
 from ledger.facade.opening import read_personal
-from ledger.facade.tables import CASES, NEVER_MS, NUMBERS, TOKENS
+from ledger.facade.tables import CASES, MOVED, NEVER_MS, NUMBERS, TOKENS
 from ledger.facade.types import CaseRow, DayClear
 from ledger.facade.vault import Vault
 from ledger.identity import query_keys
@@ -74,6 +74,8 @@ class Reader:
         )
         held = self.rows(tx, tx.select(CASES, {"open": 1, "custodian": station}), now_ms)
         offered = self.rows(tx, tx.select(CASES, {"open": 1, "offered_to": station}), now_ms)
+        version = self._knowledge.calendars.version
+        moved = {_bytes(row[0]) for row in tx.select(MOVED, {}) if row[1] == version}
         return DayClear(
             station=station,
             day=day,
@@ -84,10 +86,11 @@ class Reader:
             pending=tuple(row for row in held if row.pending),
             offered=tuple(offered),
             awaiting_collection=tuple(row for row in held if row.status in AWAITING_COLLECTION),
+            moved_earlier=tuple(row for row in held if row.case_id in moved),
         )
 
     def find(self, tx: ReadTx, text: str, *, station: StationId | None, now_ms: int) -> list[CaseRow]:
-        """Return cases by number or its beginning, name, pinyin initials, ID number or tail, phone tail or item."""
+        """Return cases by number, name, pinyin initials, ID number or tail, phone tail or item."""
         wanted = text.strip()
         if not wanted:
             raise InputError("find.empty")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ledger.body import open_body
+from ledger.calendar import local_date
 from ledger.errors import BanjianError
 from ledger.facade.numbers import number_row
 from ledger.facade.opening import read_personal
-from ledger.facade.tables import CASES, MARKS, NUMBERS, TOKENS
+from ledger.facade.tables import CASES, MARKS, MOVED, NEVER_MS, NUMBERS, TOKENS
 from ledger.facade.vault import Vault
 from ledger.facade.views import MARK_CALENDARS, CaseView
 from ledger.identity import search_keys
@@ -28,13 +29,31 @@ def calendars_changed(store: Store, knowledge: Knowledge) -> bool:
     return row is None or row[1] != knowledge.calendars.version
 
 
-def renew_lights(store: Store, view: CaseView) -> int:
-    """Compute the rows of all open cases with the newest calendars; returns how many there are."""
+def renew_lights(store: Store, view: CaseView, calendars: str) -> int:
+    """Compute the rows of all open cases with the newest calendars; returns how many there are.
+
+    A limit that became earlier is written down for the case's owner, under the version of the calendars.
+    """
     with store.write() as tx:
-        open_cases = [CaseId(row[0]) for row in tx.select(CASES, {"open": 1}) if isinstance(row[0], bytes)]
-        count = sum(view.rebuild(tx, batch) for batch in _batches(open_cases))
+        before = {
+            CaseId(row[0]): row[14] for row in tx.select(CASES, {"open": 1}) if isinstance(row[0], bytes)
+        }
+        count = sum(view.rebuild(tx, batch) for batch in _batches(list(before)))
+        moved = [
+            (case_id, calendars, _last_day(old), _last_day(new))
+            for case_id, old in before.items()
+            if (row := tx.get(CASES, (case_id,))) is not None
+            and isinstance(old, int)
+            and isinstance(new := row[14], int)
+            and new < old != NEVER_MS
+        ]
+        tx.upsert(MOVED, moved)
         view.mark(tx)
     return count
+
+
+def _last_day(red_at_ms: int) -> str:
+    return local_date(red_at_ms - 1).isoformat()
 
 
 def rebuild_views(store: Store, view: CaseView, vault: Vault) -> int:

@@ -108,7 +108,7 @@ def create_county(
 
 
 def _fresh_part(home: Home) -> Home:
-    """Return a folder beside the wanted one; it takes its name when all is done, so nothing half-made is left."""
+    """Return a folder beside the wanted one; it takes its name at the end: nothing half-made is left."""
     if home.path.exists() and any(home.path.iterdir()):
         raise ConfigError("home.exists", path=str(home.path))
     part = home.path.with_name(home.path.name + ".part")

@@ -1,106 +1,148 @@
 """From a command to a signed act: what the ledger fills in, what it refuses, what the person signs.
 
-Nothing is written here. Whoever holds the person's key does this, in the writing process or beside it; private
-keys never cross a process boundary.
+Nothing is written here. Whoever holds the person's key does this, in the writing process or beside it;
+private keys never cross a process boundary.
 """
 
 from __future__ import annotations
 
-import base64
 from dataclasses import replace
 
-from ledger.act import ActHeader, act_id, sign_act
+from ledger.act import ActHeader, sign_act
 from ledger.body import facts_hash, new_body, personal_hash
 from ledger.case import CaseAct, CaseState, check
 from ledger.catalogue import Rules
-from ledger.errors import AuthorityError
-from ledger.facade.clock import Randomness
+from ledger.errors import AuthorityError, RuleError
+from ledger.facade.casebook import CaseBook
+from ledger.facade.clock import Clock, Randomness
+from ledger.facade.numbers import complete_facts
+from ledger.facade.ownlog import OwnLog
 from ledger.facade.types import Command, SignedAct
+from ledger.identity import check_personal
 from ledger.keys import Signer
 from ledger.knowledge import Knowledge
-from ledger.types import ActId, CaseId, Facts, LedgerId, StationId
+from ledger.permit import Actor, Permission, may
+from ledger.store.contract import ReadTx
+from ledger.types import ActId, CaseId, Facts, KeyId, LedgerId, StationId
 
 SALT_BYTES = 16
-TOKEN_BYTES = 5
 
 
-def new_token(randomness: Randomness) -> str:
-    """Return a rating token for a slip: eight letters and digits that cannot be misread."""
-    return base64.b32encode(randomness(TOKEN_BYTES)).decode("ascii")
+class Desk:
+    """Turns commands into signed acts, and says what a person may do."""
 
+    def __init__(self, *, knowledge: Knowledge, book: CaseBook, clock: Clock, randomness: Randomness) -> None:
+        self._knowledge = knowledge
+        self._book = book
+        self._clock = clock
+        self._randomness = randomness
 
-def check_command(
-    command: Command,
-    signer: Signer,
-    *,
-    knowledge: Knowledge,
-    state: CaseState | None,
-    rules: Rules,
-    now_ms: int,
-) -> CaseAct:
-    """Return the act that the command would become, after asking the case whether it would take effect.
+    def sign(
+        self, tx: ReadTx, command: Command, signer: Signer, log: OwnLog
+    ) -> tuple[SignedAct, CaseAct, Facts | None]:
+        """Return the signed act of a command, the same as the fold takes it, and its personal body.
 
-    Raises:
-        AuthorityError: the signer has no authority at the station (``authority.*``).
-        RuleError: the case type or the state forbids it (``case.*``).
-        InputError: the facts are not of the action's form (``case.facts_*``).
-    """
-    standing = knowledge.resolver.standing(
-        actor_key_id=signer.key_id,
-        station=command.station,
-        registry_size=knowledge.registry.size,
-        action=command.action,
-    )
-    if standing.blocked:
-        raise AuthorityError(
-            standing.blocked, key=signer.key_id, station=command.station, action=command.action,
-            size=knowledge.registry.size,
-        )  # fmt: skip
-    act = CaseAct(
-        act_id=ActId(bytes(32)),
-        parents=() if state is None else state.heads,
-        action=command.action,
-        station=command.station,
-        station_level=standing.level,
-        actor=signer.key_id,
-        staff_no=standing.staff_no,
-        roles=standing.roles,
-        occurred_at_ms=now_ms if command.occurred_at_ms is None else command.occurred_at_ms,
-        recorded_at_ms=now_ms,
-        catalogue_version=knowledge.catalogue.size,
-        facts=command.facts,
-    )
-    check(state, rules, act)
-    return act
+        Raises:
+            AuthorityError: the signer has no authority at the station (``authority.*``).
+            RuleError: the case type or the state forbids it (``case.*``).
+            InputError: facts or personal data are not of their form (``case.facts_*``, ``identity.*``).
+        """
+        now_ms = self._clock.now_ms()
+        state, rules = self._rules_of(tx, command)
+        spec = rules.case_type.actions.get(command.action)
+        if spec is None:
+            raise RuleError("case.no_action", action=command.action, case_type=rules.case_type.code)
+        filled, token = complete_facts(
+            tx,
+            command,
+            spec,
+            log_id=log.log_id,
+            now_ms=now_ms,
+            known_ms=log.recorded_at_ms,
+            randomness=self._randomness,
+        )
+        if filled.personal is not None:
+            check_personal(filled.personal)
+        act = self._act(filled, signer, state, now_ms)
+        check(state, rules, act)
+        signed = self._signed(filled, act, signer)
+        number = filled.facts.get("number") if state is None else ""
+        named = signed.named(number if isinstance(number, str) else "", token)
+        return named, replace(act, act_id=signed.act_id), filled.personal
 
+    def permissions(
+        self,
+        state: CaseState | None,
+        rules: Rules,
+        *,
+        key: KeyId | None,
+        station: StationId | None,
+        now_ms: int,
+    ) -> tuple[Permission, ...]:
+        """Return what a person may do with a case at a station, and for the rest why not."""
+        if key is None or station is None:
+            return ()
+        registry = self._knowledge.registry
+        held, place = registry.authority(key), registry.station(station)
+        if held is None or place is None:
+            raise AuthorityError("authority.key_unknown", key=key, size=registry.size)
+        actor = Actor(
+            key_id=key,
+            staff_no=held.staff_no,
+            roles=held.roles_at(station),
+            station=station,
+            station_level=place.level,
+        )
+        return may(state, rules, actor, now_ms)
 
-def sign_command(
-    act: CaseAct,
-    command: Command,
-    signer: Signer,
-    *,
-    ledger_id: LedgerId,
-    registry_size: int,
-    randomness: Randomness,
-) -> tuple[SignedAct, CaseAct]:
-    """Return the signed act of a checked command, and the same as the fold takes it."""
-    facts = new_body(command.facts, randomness(SALT_BYTES))
-    personal = b"" if command.personal is None else new_body(command.personal, randomness(SALT_BYTES))
-    signed = sign_bodies(
-        ledger_id=ledger_id,
-        case_id=command.case or CaseId(b""),
-        parents=act.parents,
-        action=act.action,
-        station=act.station,
-        registry_size=registry_size,
-        catalogue_version=act.catalogue_version,
-        occurred_at_ms=act.occurred_at_ms,
-        facts=facts,
-        personal=personal,
-        attachments=command.attachments,
-        signer=signer,
-    )
-    return signed, replace(act, act_id=act_id(signed.raw))
+    def _rules_of(self, tx: ReadTx, command: Command) -> tuple[CaseState | None, Rules]:
+        if command.case is not None:
+            return self._book.load(tx, command.case)
+        item = command.facts.get("item")
+        if not isinstance(item, str):
+            raise RuleError("case.no_item")
+        return None, self._knowledge.rules(item, self._knowledge.catalogue.size)
+
+    def _act(self, command: Command, signer: Signer, state: CaseState | None, now_ms: int) -> CaseAct:
+        size = self._knowledge.registry.size
+        standing = self._knowledge.resolver.standing(
+            actor_key_id=signer.key_id, station=command.station, registry_size=size, action=command.action
+        )
+        if standing.blocked:
+            raise AuthorityError(
+                standing.blocked, key=signer.key_id, station=command.station, action=command.action, size=size
+            )
+        return CaseAct(
+            act_id=ActId(bytes(32)),
+            parents=() if state is None else state.heads,
+            action=command.action,
+            station=command.station,
+            station_level=standing.level,
+            actor=signer.key_id,
+            staff_no=standing.staff_no,
+            roles=standing.roles,
+            occurred_at_ms=now_ms if command.occurred_at_ms is None else command.occurred_at_ms,
+            recorded_at_ms=now_ms,
+            catalogue_version=self._knowledge.catalogue.size,
+            facts=command.facts,
+        )
+
+    def _signed(self, command: Command, act: CaseAct, signer: Signer) -> SignedAct:
+        personal = command.personal
+        return sign_bodies(
+            ledger_id=self._knowledge.registry.ledger_id,
+            case_id=command.case or CaseId(b""),
+            parents=act.parents,
+            action=act.action,
+            station=act.station,
+            registry_size=self._knowledge.registry.size,
+            catalogue_version=act.catalogue_version,
+            occurred_at_ms=act.occurred_at_ms,
+            facts=new_body(command.facts, self._randomness(SALT_BYTES)),
+            personal=b"" if personal is None else new_body(personal, self._randomness(SALT_BYTES)),
+            attachments=command.attachments,
+            signer=signer,
+        )
 
 
 def sign_bodies(

@@ -41,7 +41,7 @@ CASES: Final = Table(
 )
 """One row for each case that has an opening act: what lists and lights need.
 
-``yellow_at_ms`` and ``red_at_ms`` are ``NEVER_MS`` when no clock is open; ``clock`` is the one that turns first.
+``yellow_at_ms`` and ``red_at_ms`` are ``NEVER_MS`` when no clock is open; ``clock`` is the first to turn red.
 """
 
 TOKENS: Final = Table(
@@ -58,7 +58,7 @@ NUMBERS: Final = Table(
     key=("number", "case_id"),
     indexes=(("log", "day", "ordinal"),),
 )
-"""Numbers that this installation minted or met; two cases under one number are a finding, not an overwrite."""
+"""Numbers that this installation minted or met; two cases under one number are a finding."""
 
 MARKS: Final = Table("view_marks", columns=(("name", "text"), ("value", "text")), key=("name",))
 """What the rows were computed with: the version of the calendars."""
@@ -66,4 +66,11 @@ MARKS: Final = Table("view_marks", columns=(("name", "text"), ("value", "text"))
 NEVER_MS: Final = 253_402_300_799_999
 """Last millisecond of the year 9999: later than any limit."""
 
-VIEW_TABLES: Final = (CASES, TOKENS, NUMBERS, MARKS)
+MOVED: Final = Table(
+    "moved_dues",
+    columns=(("case_id", "bytes"), ("calendars", "text"), ("old_due", "text"), ("new_due", "text")),
+    key=("case_id", "calendars"),
+)
+"""Open cases whose limit became earlier when a calendar arrived: their owners must be told."""
+
+VIEW_TABLES: Final = (CASES, TOKENS, NUMBERS, MARKS, MOVED)

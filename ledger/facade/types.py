@@ -134,6 +134,7 @@ class DayClear:
         pending: waiting for a second person.
         offered: offered to this station and not yet taken over.
         awaiting_collection: issued or decided, not delivered.
+        moved_earlier: open cases held here whose limit became earlier when a calendar arrived.
     """
 
     station: StationId
@@ -145,6 +146,7 @@ class DayClear:
     pending: tuple[CaseRow, ...]
     offered: tuple[CaseRow, ...]
     awaiting_collection: tuple[CaseRow, ...]
+    moved_earlier: tuple[CaseRow, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,8 @@
-"""Personal data at rest: one key per case, wrapped by the installation's storage key; search by keyed tokens.
+"""Personal data at rest: one key per case, wrapped by the installation's storage key; keyed search tokens.
 
-Deleting a case's key makes every copy of its ``personal`` bodies unreadable, in the database and in every backup
-that holds no newer key table. Names are found through tokens, HMAC-SHA-256 under a key derived from the storage
-key, so that neither the database nor a backup holds a name, a number or a phone in clear.
+Deleting a case's key makes every copy of its ``personal`` bodies unreadable, in the database and in every
+backup, because backups hold no keys. Names are found through tokens, HMAC-SHA-256 under a key derived from
+the storage key, so that neither the database nor a backup holds a name, a number or a phone in clear.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class CaseView:
         self._book = book
 
     def expect(self, log: str, seq: int, case_id: CaseId, act: CaseAct) -> None:
-        """Hand over the decoded form of a record that is about to be stored, so that it is not decoded twice."""
+        """Hand over the decoded form of a record about to be stored, so that it is not decoded twice."""
         self._expected[log, seq] = (case_id, act)
 
     def forget_expected(self) -> None:
@@ -82,7 +82,7 @@ class CaseView:
         try:
             state, rules = self._book.load(tx, case_id)
         except RuleError:
-            # The opening act, or the catalogue that it names, is not here yet: the records wait without a row.
+            # The opening act, or the catalogue that it names, is not here yet: no row.
             return
         rows[case_id] = case_row(state, rules, self._knowledge.calendars)
 
@@ -97,8 +97,9 @@ class CaseView:
 
 def case_row(state: CaseState, rules: Rules, calendars: CalendarSet) -> Row:
     """Return the row of a case; pure, so that a rebuild gives the same rows."""
-    open_case = state.status not in rules.case_type.final_states
-    yellow, red = next_changes(state, rules, calendars) if open_case else (None, None)
+    yellow, red = next_changes(state, rules, calendars)
+    # A post-check may still run in a case that is closed otherwise: it stays on the lists.
+    open_case = state.status not in rules.case_type.final_states or red is not None
     return (
         state.case_id,
         state.number,

@@ -1,6 +1,6 @@
-"""The one way into a log: entry, bodies, head, tree and views in one transaction; then checkpoint and sentinel.
+"""The one way into a log: entry, bodies, head, tree, views in one transaction; then checkpoint and sentinel.
 
-Order of a checkpoint: commit the entries, sign the head, store the note, write the sentinel, then let the next
+Order of a checkpoint: commit the entries, sign the head, store the note, write the sentinel, let the next
 writer in. A crash between any two leaves a sentinel that is behind the database, never ahead of it.
 """
 
