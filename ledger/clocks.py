@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ledger.calendar import CalendarSet, Unit, local_date
 from ledger.caseshape import CaseState
@@ -107,19 +107,34 @@ def read_clocks(
     )
 
 
+class PressingChange(NamedTuple):
+    """When a case turns yellow and red, in milliseconds, and which clock turns red first."""
+
+    yellow_at_ms: int
+    red_at_ms: int
+    clock: str
+
+
 def next_changes(state: CaseState, rules: Rules, calendars: CalendarSet) -> tuple[int | None, int | None]:
     """Return when the case turns yellow and when red, in milliseconds; None when no clock is open.
 
     The light at any later time follows by two comparisons while neither the case nor a calendar changes.
     """
+    pressing = pressing_change(state, rules, calendars)
+    return (None, None) if pressing is None else (pressing.yellow_at_ms, pressing.red_at_ms)
+
+
+def pressing_change(state: CaseState, rules: Rules, calendars: CalendarSet) -> PressingChange | None:
+    """Return the next changes of the light with the clock that turns red first; None when no clock is open."""
     changes = [
-        change
+        (change, run.spec.code)
         for run, _ in _runs(_events(state, rules), rules, calendars, None)
         if (change := next_change(run, calendars)) is not None
     ]
     if not changes:
-        return None, None
-    return min(yellow for yellow, _ in changes), min(red for _, red in changes)
+        return None
+    red, clock = min((change[1], code) for change, code in changes)
+    return PressingChange(min(change[0] for change, _ in changes), red, clock)
 
 
 def earlier_dues(

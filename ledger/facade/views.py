@@ -9,7 +9,7 @@ from ledger.authority import REGISTRY_ACTIONS
 from ledger.calendar import CalendarSet
 from ledger.case import CaseAct, CaseState
 from ledger.catalogue import Rules
-from ledger.clocks import next_changes
+from ledger.clocks import pressing_change
 from ledger.errors import BanjianError, RuleError
 from ledger.facade.casebook import CaseBook
 from ledger.facade.tables import CASES, MARKS, NEVER_MS, VIEW_TABLES
@@ -97,9 +97,9 @@ class CaseView:
 
 def case_row(state: CaseState, rules: Rules, calendars: CalendarSet) -> Row:
     """Return the row of a case; pure, so that a rebuild gives the same rows."""
-    yellow, red = next_changes(state, rules, calendars)
+    pressing = pressing_change(state, rules, calendars)
     # A post-check may still run in a case that is closed otherwise: it stays on the lists.
-    open_case = state.status not in rules.case_type.final_states or red is not None
+    open_case = state.status not in rules.case_type.final_states or pressing is not None
     return (
         state.case_id,
         state.number,
@@ -113,9 +113,9 @@ def case_row(state: CaseState, rules: Rules, calendars: CalendarSet) -> Row:
         state.opened_at_ms,
         max((step.act.occurred_at_ms for step in state.steps), default=0),
         int(open_case),
-        "",
-        NEVER_MS if yellow is None else yellow,
-        NEVER_MS if red is None else red,
+        "" if pressing is None else pressing.clock,
+        NEVER_MS if pressing is None else pressing.yellow_at_ms,
+        NEVER_MS if pressing is None else pressing.red_at_ms,
         int(bool(state.suspended_for)),
         int(state.in_conflict),
         int(bool(state.pending)),
