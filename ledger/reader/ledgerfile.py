@@ -208,7 +208,9 @@ def open_ledger_file(path: Path) -> LedgerFile:
         ``store.schema_newer``,
             ``store.damaged``, ``store.cannot_open``.
     """
-    if not path.exists():
+    if not path.is_file():
+        if path.exists():
+            raise StoreError("store.cannot_open", file=path.name)
         raise StoreError("store.missing", file=path.name)
     stack = ExitStack()
     try:

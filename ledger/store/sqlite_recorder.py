@@ -100,7 +100,11 @@ class ReaderPool(library.SQLiteConnectionPool):
 
     def _create_connection(self) -> library.SQLiteConnection:
         connection = self._connect(self._path, "ro")
-        prepare_reader(connection)
+        try:
+            prepare_reader(connection)
+        except sqlite3.Error:
+            connection.close()
+            raise
         connection.row_factory = sqlite3.Row
         return library.SQLiteConnection(connection, self.max_age)
 
