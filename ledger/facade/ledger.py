@@ -30,6 +30,7 @@ from ledger.genesis import LogKind
 from ledger.keys import Signer
 from ledger.store.contract import Store
 from ledger.store.sqlite import open_sqlite
+from ledger.store.sqlite_recorder import Connect, connect_file
 from ledger.types import CaseId, Facts, KeyId, LedgerId, LogId, StationId
 
 
@@ -76,6 +77,7 @@ class Ledger:
         *,
         clock: Clock | None = None,
         randomness: Randomness = os.urandom,
+        connect: Connect = connect_file,
         write: bool,
     ) -> Ledger:
         """Open the ledger of an installation folder.
@@ -84,6 +86,7 @@ class Ledger:
             home: the folder.
             clock: wall and monotonic time; the machine's by default.
             randomness: source of salts, nonces and keys.
+            connect: opens the database file; tests put a failing disk here.
             write: as the one writer; else read-only, beside a writer.
 
         Raises:
@@ -94,7 +97,7 @@ class Ledger:
         place.require()
         vault = Vault(place.storage_key(), randomness)
         view = CaseView()
-        store = open_sqlite(place.database_path, views=(view,), read_only=not write)
+        store = open_sqlite(place.database_path, views=(view,), read_only=not write, connect=connect)
         try:
             return cls(
                 home=place,
