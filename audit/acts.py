@@ -143,7 +143,11 @@ class ActChecker:
             )
         elif standing.code:
             severity = error if act.header.action == "open_log" and seq == 1 else warning
-            self._find(severity, "act.no_authority", act, seq, reason=standing.code)
+            header = act.header
+            self._find(
+                severity, "act.no_authority", act, seq, reason=standing.code, key=header.actor,
+                station=header.station, size=header.registry_size, action=header.action,
+            )  # fmt: skip
         elif judge.retirements:
             lane = judge.lane(act.header.actor, self._context.log_id, seq)
             if lane:

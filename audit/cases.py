@@ -152,19 +152,21 @@ class CaseReporter:
         self.cases += 1
         state = view.state
         if state is None:
-            self._report(notice("case.not_folded", case=view.case_id, reason=view.reason))
+            self._report(notice("audit.case_unfolded", case=view.case_id, reason=view.reason))
             return
         for step in state.steps:
             if not step.effective and step.reason and step.reason != AWAITING and not step.conflict:
                 self._without_effect(view, state, step)
         for conflict in state.conflicts:
             make = warning if conflict.is_open else notice
-            code = "case.conflict" if conflict.is_open else "case.conflict_settled"
+            code = "audit.conflict" if conflict.is_open else "audit.conflict_settled"
             acts = len(conflict.kept) + len(conflict.contested)
             self._report(make(code, case=view.case_id, number=state.number, count=acts))
         if state.awaiting:
             self._report(
-                notice("case.awaiting", case=view.case_id, number=state.number, count=len(state.awaiting))
+                notice(
+                    "audit.case_awaiting", case=view.case_id, number=state.number, count=len(state.awaiting)
+                )
             )
         for found in state.findings:
             self._report(
@@ -182,7 +184,7 @@ class CaseReporter:
         place = view.places.get(step.act.act_id)
         self._report(
             Finding(
-                code="case.without_effect",
+                code="audit.without_effect",
                 severity="notice",
                 log="" if place is None else place.log,
                 seq=0 if place is None else place.seq,
@@ -204,5 +206,5 @@ class CaseReporter:
         # Eight bytes of a hash for each case: a county of millions still fits in memory.
         mark = int.from_bytes(sha256(state.number.encode("utf-8")).digest()[:8], "big")
         if mark in self._numbers:
-            self._report(warning("case.number_repeated", case=case_id, number=state.number))
+            self._report(warning("audit.number_repeated", case=case_id, number=state.number))
         self._numbers.add(mark)

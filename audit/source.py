@@ -186,6 +186,16 @@ class Source:
         """Yield the acts that open cases and other threads: those whose own id begins with the case's."""
         return self._records(_CASES + "WHERE substr(a.act_id, 1, 16) = a.case_id", ())
 
+    def stray_logs(self) -> list[tuple[str, str]]:
+        """Return table and log name of rows about logs that have no frames."""
+        return [
+            (table, str(log))
+            for table in ("heads", "tree", "checkpoints", "receipts")
+            for (log,) in self.rows(
+                f"SELECT DISTINCT log FROM {table} WHERE log NOT IN (SELECT originator_id FROM stored_events)"
+            )
+        ]
+
     def orphans(self) -> list[tuple[str, bytes]]:
         """Return code and act id of rows that no stored act leads to."""
         return [

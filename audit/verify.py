@@ -154,6 +154,8 @@ class _Audit:
             return _report(self._collector, records=sum(opening.size for opening in openings))
         judge = self._fold(found, genesis[1], registry, openings)
         self._check_logs(openings, branches, judge, found, against)
+        for table, log in self._source.stray_logs():
+            self._find(error("head.unlisted", log=log, table=table))
         for code, act in self._source.orphans():
             self._find(error(code, act=act))
         folded = self._fold_cases(openings, judge) if cases else 0

@@ -1,0 +1,133 @@
+"""One act laid open: every field of its header and of its entry, its facts, and what was checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from audit.county import fold_county, read_ledger_genesis
+from audit.findings import Collector
+from audit.openings import choose_registry, read_openings
+from audit.report import JsonValue
+from audit.source import Source
+from audit.verify import database_of
+from ledger.act import Act, act_id, decode_act, verify_act
+from ledger.body import check_facts
+from ledger.entry import Entry, check_link, decode_entry
+from ledger.errors import BanjianError, DataError, InputError
+from ledger.frame import check_pins, split_frame
+from ledger.reader import open_ledger_file
+from ledger.types import LogId
+
+_PREFIX_DIGITS_MIN = 6
+
+
+def show_act(path: Path, ref: str) -> dict[str, JsonValue]:
+    """Return an act in full.
+
+    Args:
+        path: station folder or database.
+        ref: first digits of the act's id in hexadecimal, or ``LOG:SEQ``.
+
+    Raises:
+        ConfigError: ``audit.no_file``.
+        InputError: ``audit.act_unknown`` or ``audit.act_ambiguous``.
+        DataError: ``encoding.*`` and the like for a frame that cannot be read.
+        StoreError: the file cannot be opened.
+    """
+    collector = Collector()
+    with open_ledger_file(database_of(path)) as file, Source(file, collector.add) as source:
+        log, seq = _find(source, ref)
+        rows = source.events(log, seq, seq)
+        frame = rows[0].frame if rows else None
+        if not isinstance(frame, bytes):
+            raise InputError("audit.act_unknown", act=ref)
+        parts = split_frame(frame)
+        entry = decode_entry(parts.entry_raw)
+        act = Act(decode_act(parts.act_raw), parts.act_raw, parts.sig, act_id(parts.act_raw))
+        faults: list[str] = []
+        _note(faults, lambda: check_pins(entry, parts.act_raw, parts.sig))
+        _note(faults, lambda: check_link(entry, log_id=_log_id(log), seq=seq, previous=entry.previous))
+        _note(faults, lambda: _check_signature(source, collector, act))
+        facts: JsonValue = None
+        try:
+            body = rows[0].facts
+            facts = plain(check_facts(act.header, body if isinstance(body, bytes) else b""))
+        except BanjianError as raised:
+            faults.append(raised.code)
+        return {
+            "ok": not faults,
+            "act": act.act_id.hex(),
+            "header": plain(act.header._asdict()),
+            "signature": act.sig.hex(),
+            "facts": facts,
+            "entry": _entry(entry, log),
+            "faults": list(faults),
+        }
+
+
+def plain(value: object) -> JsonValue:
+    """Return a value as JSON holds it; bytes as hexadecimal digits."""
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, dict):
+        return {str(name): plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value if value is None or isinstance(value, str | int | bool) else str(value)
+
+
+def _entry(entry: Entry, log: str) -> JsonValue:
+    made = plain(entry._asdict())
+    return {"log": log, **made} if isinstance(made, dict) else made
+
+
+def _find(source: Source, ref: str) -> tuple[str, int]:
+    log, colon, number = ref.partition(":")
+    if colon and number.isascii() and number.isdigit():
+        return log, int(number)
+    digits = ref.strip().lower()
+    try:
+        low = bytes.fromhex(digits.ljust(64, "0"))
+        high = bytes.fromhex(digits.ljust(64, "f"))
+    except ValueError as error:
+        raise InputError("audit.act_unknown", act=ref) from error
+    if not _PREFIX_DIGITS_MIN <= len(digits) <= 64:
+        raise InputError("audit.act_unknown", act=ref)
+    found = [
+        (name, seq)
+        for name, seq in source.rows("SELECT log, seq FROM acts WHERE act_id BETWEEN ? AND ?", (low, high))
+        if isinstance(name, str) and isinstance(seq, int)
+    ]
+    if not found:
+        raise InputError("audit.act_unknown", act=ref)
+    if len(found) > 1:
+        raise InputError("audit.act_ambiguous", act=ref, count=len(found))
+    return found[0]
+
+
+def _check_signature(source: Source, collector: Collector, act: Act) -> None:
+    openings, _ = read_openings(source, collector.add)
+    registry = choose_registry(openings, collector.add)
+    genesis = None if registry is None else read_ledger_genesis(registry, collector.add)
+    if registry is None or genesis is None:
+        raise DataError("audit.no_registry")
+    judge = fold_county(source, genesis[0], genesis[1], registry, [])
+    public_key = judge.public_key(act.header.actor)
+    if public_key is None:
+        raise DataError("authority.key_unknown")
+    verify_act(act.raw, act.sig, public_key)
+
+
+def _log_id(name: str) -> LogId:
+    try:
+        return LogId(bytes.fromhex(name))
+    except ValueError:
+        return LogId(b"")
+
+
+def _note(faults: list[str], check: Callable[[], None]) -> None:
+    try:
+        check()
+    except BanjianError as raised:
+        faults.append(raised.code)
