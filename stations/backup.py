@@ -6,10 +6,10 @@
     FOLDER/banjian-<ledger>-<moment>/banjian.toml
     FOLDER/banjian-<ledger>-<moment>/keys/*.key     envelopes, each under its owner's passphrase
     FOLDER/banjian-<ledger>-<moment>/RESTORED       a ledger opened from here starts new logs
-    FOLDER/case-keys.txt                            only the newest: an erased case stays erased in every copy
+    FOLDER/case-keys.txt                            the newest only: an erased case stays erased
 
-Never in a backup: the logs' signing keys (a copy that could sign would be a second station) and the storage key,
-which the office keeps in its safe.
+Never in a backup: the logs' signing keys (a copy that could sign would be a second station) and the storage
+key, which the office keeps in its safe.
 """
 
 from __future__ import annotations

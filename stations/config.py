@@ -1,7 +1,7 @@
 """The one configuration file of an installation: ``banjian.toml`` becomes one frozen value.
 
-An unknown key is an error, because a misspelt key silently ignored is a setting that does not hold. Secrets are
-never written here, only where they lie.
+An unknown key is an error: a misspelt key that is silently ignored is a setting that does not hold. Secrets
+are never written here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What could go wrong tomorrow: SQLite, disk, clock, keys, backup, heads of the logs. Looks, never repairs."""
+"""What could go wrong tomorrow: SQLite, disk, clock, keys, backup, heads of logs. Looks, never repairs."""
 
 from __future__ import annotations
 
@@ -71,7 +71,9 @@ def _database(home: Home, *, thorough: bool) -> Iterator[Check]:
         if thorough:
             answer = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
             good = answer == "ok"
-            yield _found("pages", "ok" if good else "error", "doctor.pages" if good else "doctor.pages_damaged")
+            yield _found(
+                "pages", "ok" if good else "error", "doctor.pages" if good else "doctor.pages_damaged"
+            )
     except sqlite3.DatabaseError:
         yield _found("pages", "error", "doctor.pages_damaged")
     finally:
@@ -81,7 +83,9 @@ def _database(home: Home, *, thorough: bool) -> Iterator[Check]:
 def _disk(home: Home, config: StationConfig) -> Check:
     free = platform.disk_free_bytes(home.path) // _MIB
     low = free < config.disk_warn_mb
-    return _found("disk", "warning" if low else "ok", "doctor.disk_low" if low else "doctor.disk", free_mb=free)
+    return _found(
+        "disk", "warning" if low else "ok", "doctor.disk_low" if low else "doctor.disk", free_mb=free
+    )
 
 
 def _clock(ledger: Ledger, now_ms: int) -> Check:
@@ -139,7 +143,9 @@ def _backup(home: Home, config: StationConfig, now_ms: int) -> Check:
         return _found("backup", "warning", "doctor.backup_never")
     days = max(0, now_ms - moment) // _DAY_MS
     old = days >= config.backup_warn_days
-    return _found("backup", "warning" if old else "ok", "doctor.backup_old" if old else "doctor.backup", days=days)
+    return _found(
+        "backup", "warning" if old else "ok", "doctor.backup_old" if old else "doctor.backup", days=days
+    )
 
 
 def _found(name: str, level: Level, code: str, **params: str | int) -> Check:

@@ -1,7 +1,7 @@
 """``banjian serve``: the one writing process of an installation, answering its own command line.
 
-One thread does all work on the ledger: the store has one writing connection, and order is the order of arrival.
-The local socket is open to the user who runs the server and to nobody else.
+One thread does all work on the ledger: the store has one writing connection, and acts are taken in the order
+of arrival. The local socket is open to the user who runs the server and to nobody else.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Lists as Excel files. Every text is written as text: 18-digit numbers keep all digits, formulas stay words."""
+"""Lists as Excel files. Every text is written as text: long numbers keep all digits, formulas stay words."""
 
 from __future__ import annotations
 

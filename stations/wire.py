@@ -1,6 +1,6 @@
 """What passes over the local socket between the command line and the running server: signed acts and answers.
 
-A signed act goes as one canonical array of bytes; answers are JSON. An error keeps its class, code and values, so
+A signed act goes as one canonical array of bytes; answers are JSON. An error keeps class, code and values, so
 that the clerk reads the same sentence whether the server runs or not. No private key ever passes here.
 """
 
@@ -18,7 +18,15 @@ from ledger.types import ActId, CaseId, LogId
 SIGNED_BYTES_MAX = 1 << 20
 _KINDS: Mapping[str, type[BanjianError]] = {
     name: kind
-    for name in ("InputError", "RuleError", "AuthorityError", "DataError", "EncodingError", "StoreError", "ConfigError")
+    for name in (
+        "InputError",
+        "RuleError",
+        "AuthorityError",
+        "DataError",
+        "EncodingError",
+        "StoreError",
+        "ConfigError",
+    )
     if isinstance(kind := getattr(errors, name), type)
 }
 
@@ -48,14 +56,16 @@ def decode_signed(data: bytes) -> SignedAct:
 
 def encode_performed(done: Performed) -> str:
     """Return the answer to a signed act that is now in the log."""
-    return json.dumps({
-        "act_id": done.act_id.hex(),
-        "case_id": done.case_id.hex(),
-        "log_id": done.log_id.hex(),
-        "seq": done.seq,
-        "number": done.number,
-        "token": done.token,
-    })
+    return json.dumps(
+        {
+            "act_id": done.act_id.hex(),
+            "case_id": done.case_id.hex(),
+            "log_id": done.log_id.hex(),
+            "seq": done.seq,
+            "number": done.number,
+            "token": done.token,
+        }
+    )
 
 
 def decode_performed(text: str) -> Performed:
@@ -81,7 +91,9 @@ def decode_performed(text: str) -> Performed:
 def encode_error(error: BanjianError) -> str:
     """Return an error as the server answers it."""
     params = {name: _plain(value) for name, value in error.params.items()}
-    return json.dumps({"kind": type(error).__name__, "code": error.code, "params": params}, ensure_ascii=False)
+    return json.dumps(
+        {"kind": type(error).__name__, "code": error.code, "params": params}, ensure_ascii=False
+    )
 
 
 def decode_error(text: str) -> BanjianError:

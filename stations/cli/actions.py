@@ -1,6 +1,6 @@
-"""Every action of the case types as a command: ``banjian ACTION CASE``; those that open a case need no case.
+"""Every action of the case types as a command: ``banjian ACTION CASE``; an opening action needs no case.
 
-Nothing here knows a single action, but for one comfort: a countersignature finds the one act that waits for it.
+Nothing here knows a single action, but for one comfort: a countersignature finds the act that waits for it.
 """
 
 from __future__ import annotations
@@ -31,14 +31,15 @@ from stations.cli.session import desk, station_for
 from stations.cli.types import MomentType, on_day_of
 from stations.texts import Say
 
-
 COUNTERSIGN = "countersign"
 
 
 def action_specs(say: Say, case_types: Iterable[CaseType], taken: frozenset[str]) -> list[Spec]:
     """Return a command for each action of the case types; ``taken`` names are written by hand elsewhere."""
     specs = []
-    for code, command in collect_actions(case_types).items():
+    order = {code: rank for rank, code in enumerate(collect_actions(shipped_case_types()))}
+    found = collect_actions(case_types)
+    for code, command in sorted(found.items(), key=lambda pair: order.get(pair[0], len(order))):
         name = code.replace("_", "-")
         if name not in taken:
             specs.append(_spec(command, name, say))
@@ -101,12 +102,22 @@ def _spec(command: ActionCommand, name: str, say: Say) -> Spec:
     if needed:
         words += say("action.second", roles=say("list.and").join(say(f"role.{role}") for role in needed))
     return Spec(
-        path=(name,), run=run, params=params, signs=True, help=words, group="counter" if command.opens else "case"
+        path=(name,),
+        run=run,
+        params=params,
+        signs=True,
+        help=words,
+        group="counter" if command.opens else "case",
     )
 
 
 def _facts(
-    ledger: Ledger, command: ActionCommand, case_id: CaseId | None, values: Mapping[str, object], *, now_ms: int
+    ledger: Ledger,
+    command: ActionCommand,
+    case_id: CaseId | None,
+    values: Mapping[str, object],
+    *,
+    now_ms: int,
 ) -> Facts:
     if case_id is None:
         facts = read_facts(command, values, now_ms=now_ms)

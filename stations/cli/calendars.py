@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from ledger.calendar import UNITS, Unit, due_report
+from ledger.calendar import UNITS, Unit, due_report, parse_calendar
 from ledger.calendars import calendar_set
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
@@ -47,6 +47,61 @@ def due(call: Call, *, date: date, n: int, unit: str | None) -> int:
     return 0
 
 
+def show(call: Call, *, year: int | None) -> int:
+    """List the calendars held: those that ship, with a ledger those published in it as well."""
+    calendars = calendar_set()
+    if call.directory is not None:
+        # Only with a ledger is the event store needed.
+        from stations.cli.session import reading
+
+        with reading(call) as ledger:
+            calendars = ledger.knowledge.calendars
+    rows = []
+    for item in calendars.calendars:
+        if year is not None and item.year != year:
+            continue
+        call.emit(
+            {
+                "region": item.region,
+                "year": item.year,
+                "version": item.version,
+                "name": item.name,
+                "days_off": sorted(day.isoformat() for day in item.days_off),
+                "make_up": sorted(day.isoformat() for day in item.make_up),
+                "source": item.source,
+            }
+        )
+        rows.append(
+            (
+                item.region,
+                str(item.year),
+                str(item.version),
+                str(len(item.days_off)),
+                str(len(item.make_up)),
+                item.source,
+            )
+        )
+    names = ("region", "year", "version", "days_off", "make_up", "calendar")
+    call.table([call.say(f"head.{name}") for name in names], rows)
+    return 0
+
+
+def publish(call: Call, *, file: str) -> int:
+    """Publish a year's calendar; limits follow without any further act."""
+    from stations.cli.catalogue import read_json
+    from stations.cli.keyring import signing_key
+    from stations.cli.session import writing
+
+    facts = read_json(file)
+    calendar = parse_calendar(facts)
+    signer = signing_key(call)
+    with writing(call) as ledger:
+        done = ledger.publish("publish_calendar", facts, signer)
+        call.line(call.say("calendar.published", name=calendar.name))
+        call.emit({"name": calendar.name, "version": done.seq, "act_id": done.act_id.hex()})
+    return 0
+
+
 def _date(text: str) -> date:
     return date.fromisoformat(text)
 
@@ -61,6 +116,19 @@ SPECS = (
             Param(name="unit", type=OneOf(UNITS)),
         ),
         needs_home=False,
+        group="setup",
+    ),
+    Spec(
+        path=("calendar", "show"),
+        run=show,
+        params=(Param(name="YEAR", type=WholeNumber(least=2000)),),
+        group="setup",
+    ),
+    Spec(
+        path=("calendar", "publish"),
+        run=publish,
+        params=(Param(name="FILE", required=True),),
+        signs=True,
         group="setup",
     ),
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ledger.catalogue import Catalogue
 from ledger.casetype import CaseType
+from ledger.catalogue import Catalogue
 from ledger.data import shipped_case_types, shipped_items
 from ledger.errors import ConfigError
 from ledger.facade import Ledger
@@ -27,17 +27,35 @@ def show_all(call: Call, *, text: str | None) -> int:
         catalogue = ledger.knowledge.catalogue
         rows = []
         for code, item in catalogue.items(catalogue.size).items():
-            if text and text not in item.name.zh and text.lower() not in item.name.en.lower() and text not in code:
+            if (
+                text
+                and text not in item.name.zh
+                and text.lower() not in item.name.en.lower()
+                and text not in code
+            ):
                 continue
-            rows.append((
-                code, call.say.pick(item.name), item.legal_basis, _levels(call, item.receive_levels),
-                call.say(f"level.{item.decide_level}"), _days(item.promised_days), _days(item.legal_days),
-            ))
-            call.emit({
-                "code": code, "zh": item.name.zh, "en": item.name.en, "case_type": item.case_type,
-                "legal_basis": item.legal_basis, "receive_levels": sorted(item.receive_levels),
-                "decide_level": item.decide_level,
-            })
+            rows.append(
+                (
+                    code,
+                    call.say.pick(item.name),
+                    item.legal_basis,
+                    _levels(call, item.receive_levels),
+                    call.say(f"level.{item.decide_level}"),
+                    _days(item.promised_days),
+                    _days(item.legal_days),
+                )
+            )
+            call.emit(
+                {
+                    "code": code,
+                    "zh": item.name.zh,
+                    "en": item.name.en,
+                    "case_type": item.case_type,
+                    "legal_basis": item.legal_basis,
+                    "receive_levels": sorted(item.receive_levels),
+                    "decide_level": item.decide_level,
+                }
+            )
         names = ("code", "item", "basis", "receive_at", "decide_at", "promised", "legal")
         call.table([call.say(f"head.{name}") for name in names], rows)
     return 0
@@ -63,8 +81,8 @@ def show(call: Call, *, item: str) -> int:
             call.line(f"  {call.say(f'level.{level}')}：{call.say(f'capacity.{capacity}')}")
         call.line()
         rows = [
-            (code, call.say.pick(paper.name), call.say(f"source.{paper.source}"), _yes(call, paper.deferrable),
-             _yes(call, paper.promise))
+            (code, call.say.pick(paper.name), call.say(f"source.{paper.source}"),
+             _yes(call, paper.deferrable), _yes(call, paper.promise))
             for code, paper in found.materials.items()
         ]  # fmt: skip
         names = ("material", "name", "source", "deferrable", "promise")
@@ -141,21 +159,41 @@ def case_types(call: Call, *, code: str | None) -> int:
             rows = [(name, call.say.pick(kind.name), str(len(kind.actions))) for name, kind in known.items()]
             call.table([call.say(f"head.{name}") for name in ("code", "name", "actions")], rows)
             for name, kind in known.items():
-                call.emit({"code": name, "zh": kind.name.zh, "en": kind.name.en, "actions": list(kind.actions)})
+                call.emit(
+                    {"code": name, "zh": kind.name.zh, "en": kind.name.en, "actions": list(kind.actions)}
+                )
             return 0
         if code not in known:
             raise ConfigError("cli.choice", option="CODE", value=code, choices=tuple(known))
         chosen = known[code]
         shown = []
         for name, spec in chosen.actions.items():
-            states = [call.say.pick(chosen.states[state]) for state in sorted(spec.from_states) if state in chosen.states]
+            states = [
+                call.say.pick(chosen.states[state])
+                for state in sorted(spec.from_states)
+                if state in chosen.states
+            ]
             roles = [call.say(f"role.{role}") for role in sorted(spec.by)]
-            shown.append((
-                name.replace("_", "-"), call.say.pick(spec.name), call.say("list.and").join(states),
-                call.say("list.and").join(roles), call.say(f"role.{spec.second}") if spec.second else "",
-            ))
-            call.emit({"action": name, "from": sorted(spec.from_states), "by": sorted(spec.by), "second": spec.second})
-        call.table([call.say(f"head.{name}") for name in ("command", "action", "from", "by", "second")], shown)
+            shown.append(
+                (
+                    name.replace("_", "-"),
+                    call.say.pick(spec.name),
+                    call.say("list.and").join(states),
+                    call.say("list.and").join(roles),
+                    call.say(f"role.{spec.second}") if spec.second else "",
+                )
+            )
+            call.emit(
+                {
+                    "action": name,
+                    "from": sorted(spec.from_states),
+                    "by": sorted(spec.by),
+                    "second": spec.second,
+                }
+            )
+        call.table(
+            [call.say(f"head.{name}") for name in ("command", "action", "from", "by", "second")], shown
+        )
     return 0
 
 

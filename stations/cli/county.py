@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.errors import ConfigError
@@ -11,16 +12,23 @@ from ledger.facade.setup import CountyPlan, create_county
 from ledger.keys import Ed25519Signer
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
-from stations.cli.keyring import SUFFIX, passphrase_for, write_envelope
+from stations.cli.keyring import SUFFIX, passphrase_for, seal, store_envelope
 from stations.config import write_config
 
 ROOT_COUNT = 3
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _NewKey:
+    path: Path
+    blob: bytes
+    signer: Ed25519Signer
+
+
 def create(
     call: Call,
     *,
-    dir: str,
+    dir_: str,
     name: str,
     code: str,
     registrar: str | None,
@@ -28,15 +36,15 @@ def create(
     roots: str | None,
     training: bool,
 ) -> int:
-    """Found the ledger: keys first, so that no ledger can exist whose keys were never written."""
+    """Found the ledger: every passphrase is asked for before anything is written."""
     if not re.fullmatch(r"\d{6}", code):
         raise ConfigError("county.code", value=code)
-    home = Home(Path(dir))
-    home.create()
+    home = Home(Path(dir_).absolute())
+    if home.exists:
+        raise ConfigError("home.exists", path=str(home.path))
     registrar_no = registrar or "R001"
     roots_dir = Path(roots) if roots else home.path / "roots"
-    roots_dir.mkdir(parents=True, exist_ok=True)
-    root_keys = [_make_key(call, f"root-{number}", roots_dir) for number in range(1, ROOT_COUNT + 1)]
+    made = [_make_key(call, f"root-{number}", roots_dir) for number in range(1, ROOT_COUNT + 1)]
     registrar_key = _make_key(call, registrar_no, home.keys_dir)
     county = create_county(
         home,
@@ -47,39 +55,43 @@ def create(
             registrar_no=registrar_no,
             registrar_name=registrar_name or "",
         ),
-        roots=root_keys,
-        registrar=registrar_key,
+        roots=[key.signer for key in made],
+        registrar=registrar_key.signer,
         clock=call.app.clock,
         randomness=call.app.randomness,
     )
+    for key in (*made, registrar_key):
+        key.path.parent.mkdir(parents=True, exist_ok=True)
+        store_envelope(key.path, key.blob)
+        call.app.signers[key.path] = key.signer
     write_config(home.path, station=county.station)
     call.training = training
     number = county.ledger_id.hex()
     call.line(call.say("county.made", name=name, dir=home.path))
     call.line(call.say("county.ledger_id", number=" ".join(number[at : at + 8] for at in range(0, 64, 8))))
     call.line(call.say("county.station", station=county.station))
-    call.emit({
-        "ledger_id": number,
-        "dir": str(home.path),
-        "station": county.station,
-        "registrar": registrar_no,
-        "roots": [str(roots_dir / f"root-{index}{SUFFIX}") for index in range(1, ROOT_COUNT + 1)],
-        "purpose": "training" if training else "office",
-    })
+    call.emit(
+        {
+            "ledger_id": number,
+            "dir": str(home.path),
+            "station": county.station,
+            "registrar": registrar_no,
+            "roots": [str(roots_dir / f"root-{index}{SUFFIX}") for index in range(1, ROOT_COUNT + 1)],
+            "purpose": "training" if training else "office",
+        }
+    )
     call.hint("county.next", roots=roots_dir, dir=home.path, station=county.station, registrar=registrar_no)
     return 0
 
 
-def _make_key(call: Call, label: str, folder: Path) -> Ed25519Signer:
-    path = folder / f"{label}{SUFFIX}"
+def _make_key(call: Call, label: str, folder: Path) -> _NewKey:
+    path = (folder / f"{label}{SUFFIX}").absolute()
     if path.exists():
         raise ConfigError("key.exists", path=str(path))
     seed = call.app.randomness(32)
     passphrase = passphrase_for(call, label, twice=True)
-    write_envelope(call.app, path, seed=seed, passphrase=passphrase, label=label)
-    signer = Ed25519Signer.from_seed(seed)
-    call.app.signers[path.absolute()] = signer
-    return signer
+    blob = seal(call.app, seed=seed, passphrase=passphrase, label=label)
+    return _NewKey(path=path, blob=blob, signer=Ed25519Signer.from_seed(seed))
 
 
 SPECS = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ledger.casetype import SAME
 from ledger.facade import CasePage, Ledger, Performed
 from ledger.types import KeyId, StationId
 from stations.cli.call import Call
@@ -18,21 +19,25 @@ def show_done(
     page = ledger.case(done.case_id, actor_key=actor, station=station, now_ms=call.app.clock.now_ms())
     step = next((step for step in page.state.steps if step.act.act_id == done.act_id), None)
     pending = done.act_id in page.state.pending
-    call.emit({
-        "action": action,
-        "act_id": done.act_id.hex(),
-        "case_id": done.case_id.hex(),
-        "number": page.state.number,
-        "log_id": done.log_id.hex(),
-        "seq": done.seq,
-        "status": page.state.status,
-        "custodian": page.state.custodian,
-        "effective": step is not None and step.effective,
-        "pending": pending,
-        **({"token": done.token} if done.token else {}),
-    })
+    call.emit(
+        {
+            "action": action,
+            "act_id": done.act_id.hex(),
+            "case_id": done.case_id.hex(),
+            "number": page.state.number,
+            "log_id": done.log_id.hex(),
+            "seq": done.seq,
+            "status": page.state.status,
+            "custodian": page.state.custodian,
+            "effective": step is not None and step.effective,
+            "pending": pending,
+            **({"token": done.token} if done.token else {}),
+        }
+    )
     name = action_name(call.say, page.rules.case_type, action)
-    call.line(call.say("done.line", action=name, number=page.state.number, seq=done.seq, act=done.act_id.hex()[:8]))
+    call.line(
+        call.say("done.line", action=name, number=page.state.number, seq=done.seq, act=done.act_id.hex()[:8])
+    )
     call.line(call.say("done.state", state=state_name(call.say, page.rules.case_type, page.state.status)))
     if pending:
         call.hint("done.pending", number=page.state.number)
@@ -44,10 +49,13 @@ def show_done(
 
 
 def _show_next(call: Call, page: CasePage) -> None:
+    kind = page.rules.case_type
     allowed = [
-        f"{permission.action.replace('_', '-')}({action_name(call.say, page.rules.case_type, permission.action)})"
-        for permission in page.permissions
-        if permission.allowed
+        f"{permission.action.replace('_', '-')}({action_name(call.say, kind, permission.action)})"
+        for permission in sorted(
+            page.permissions, key=lambda item: kind.actions[item.action].to_state == SAME
+        )
+        if permission.allowed and not kind.actions[permission.action].any_state
     ]
     if allowed:
         more = " …" if len(allowed) > NEXT_MAX else ""

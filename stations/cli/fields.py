@@ -23,6 +23,10 @@ from stations.cli.grammar import Param
 from stations.cli.types import DateType, MomentType, OneOf, TextType, WholeNumber, on_day_of
 from stations.texts import Say
 
+RESERVED = frozenset(
+    ("help", "json", "dir", "lang", "as", "key", "station", "at", "out", "case", "text", "name")
+)
+_RENAMED = {"help": "assist", "late-entry-paper-no": "late-entry-paper"}
 _ALL_FIELDS = ("materials", "missing", "originals")
 
 
@@ -195,14 +199,16 @@ def _merge(specs: Sequence[ActionSpec]) -> tuple[FieldOption, ...]:
             if known is not None:
                 fact = _joined(known.spec, fact)
                 required = required and known.required
-            merged[path] = FieldOption(
-                option="-".join(path).replace("_", "-"), path=path, spec=fact, required=required
-            )
+            merged[path] = FieldOption(option=_option(path), path=path, spec=fact, required=required)
     everywhere = [path for path in merged if all(_has(spec.facts, path) for spec in specs)]
-    options = [
-        field if field.path in everywhere else _optional(field) for field in merged.values()
-    ]
+    options = [field if field.path in everywhere else _optional(field) for field in merged.values()]
     return tuple(sorted(options, key=lambda field: not field.required))
+
+
+def _option(path: tuple[str, ...]) -> str:
+    """Return the option of a field; names that every command uses already get another one."""
+    name = "-".join(path).replace("_", "-")
+    return _RENAMED.get(name, f"field-{name}" if name in RESERVED else name)
 
 
 def _leaves(
@@ -243,7 +249,13 @@ def _param_type(spec: FactSpec) -> click.ParamType[object] | None:
     if spec.type == "ms":
         return MomentType()
     kind = TextType()
-    kind.name = {"station": "STATION", "act": "ACT", "bytes": "HEX|@FILE", "list": "TEXT", "fields": "FIELD=VALUE"}.get(spec.type, "TEXT")
+    kind.name = {
+        "station": "STATION",
+        "act": "ACT",
+        "bytes": "HEX|@FILE",
+        "list": "TEXT",
+        "fields": "FIELD=VALUE",
+    }.get(spec.type, "TEXT")
     return kind
 
 
@@ -254,7 +266,9 @@ def _help(field: FieldOption, say: Say) -> str:
         words = field.path[-1]
     values = [value for value in sorted(field.spec.values) if say.has(f"value.{value}")]
     if values:
-        words += say("list.open") + say("list.and").join(f"{value} {say(f'value.{value}')}" for value in values)
+        words += say("list.open") + say("list.and").join(
+            f"{value} {say(f'value.{value}')}" for value in values
+        )
         words += say("list.close")
     if field.spec.type in ("list", "fields"):
         words += say("list.many")

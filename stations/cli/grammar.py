@@ -20,6 +20,7 @@ from stations.texts import Say
 Run = Callable[..., int]
 """A command's work: takes the call and its parameters, returns the exit code."""
 _HELP_COLUMNS = 100
+_BUILTINS = frozenset(("all", "dir", "open"))
 _COMMON = ("json", "dir", "lang", "as", "key", "station")
 
 
@@ -115,9 +116,8 @@ def help_option(say: Say) -> click.Option:
 
     def show(context: click.Context, param: click.Parameter, value: bool) -> None:
         if value and not context.resilient_parsing:
-            click.echo(
-                context.get_help(), file=context.find_object(App).out if context.find_object(App) else None
-            )
+            app = context.find_object(App)
+            print(context.get_help(), file=app.out if app is not None else None)
             context.exit()
 
     return click.Option(
@@ -164,7 +164,7 @@ def _option_words(name: str, spec: Spec, say: Say) -> str:
 def _run(spec: Spec, say: Say, app: App | None, values: dict[str, object]) -> int:
     if app is None:
         raise RuntimeError("the command was started without its surroundings")
-    own = {name: value for name, value in values.items() if not name.startswith("common_")}
+    own = {_keyword(name): value for name, value in values.items() if not name.startswith("common_")}
     given = {name[7:]: value for name, value in values.items() if name.startswith("common_")}
     call = Call(
         app=app,
@@ -177,6 +177,11 @@ def _run(spec: Spec, say: Say, app: App | None, values: dict[str, object]) -> in
         staff_no=str(given.get("as") or ""),
     )
     return spec.run(call, **own)
+
+
+def _keyword(name: str) -> str:
+    """Return the name under which a run function takes a parameter; those of builtins get an underscore."""
+    return f"{name}_" if name in _BUILTINS else name
 
 
 def _path(value: object) -> Path | None:

@@ -1,4 +1,4 @@
-"""``banjian doctor``, ``backup``, ``checkpoint``, ``erase``, ``rebuild`` and ``serve``: keeping a ledger well."""
+"""Keeping a ledger well: ``doctor``, ``backup``, ``checkpoint``, ``erase``, ``rebuild``, ``serve``."""
 
 from __future__ import annotations
 
@@ -30,17 +30,24 @@ def doctor(call: Call, *, full: bool) -> int:
     for check in checks:
         message = call.say.message(check.code, check.params)
         sign, style = _SIGNS[check.level]
-        rows.append((
-            Styled(text=f"{sign} {call.say(f'level_of.{check.level}')}", style=style),
-            call.say(f"doctor.name.{check.name}"), message.what, message.next_step if check.level != "ok" else "",
-        ))
+        rows.append(
+            (
+                Styled(text=f"{sign} {call.say(f'level_of.{check.level}')}", style=style),
+                call.say(f"doctor.name.{check.name}"),
+                message.what,
+                message.next_step if check.level != "ok" else "",
+            )
+        )
     call.table([call.say(f"head.{name}") for name in ("result", "check", "found", "next")], rows)
-    call.emit({
-        "ok": not worst,
-        "checks": [
-            {"check": check.name, "level": check.level, "code": check.code, **check.params} for check in checks
-        ],
-    })
+    call.emit(
+        {
+            "ok": not worst,
+            "checks": [
+                {"check": check.name, "level": check.level, "code": check.code, **check.params}
+                for check in checks
+            ],
+        }
+    )
     return 1 if worst else 0
 
 
@@ -116,13 +123,13 @@ def rebuild(call: Call) -> int:
     return 0
 
 
-def serve(call: Call, *, dir: str | None) -> int:
+def serve(call: Call, *, dir_: str | None) -> int:
     """Hold the lock and answer the command line of this installation until stopped."""
     # aiohttp takes a tenth of a second to import: only the server pays for it.
     from stations import server
 
-    if dir is not None:
-        call.directory = Path(dir)
+    if dir_ is not None:
+        call.directory = Path(dir_)
     home = call.home()
 
     def started(name: str) -> None:
@@ -142,7 +149,11 @@ SPECS = (
     Spec(
         path=("erase",),
         run=erase,
-        params=(Param(name="CASE", required=True), Param(name="reason", required=True), Param(name="yes", flag=True)),
+        params=(
+            Param(name="CASE", required=True),
+            Param(name="reason", required=True),
+            Param(name="yes", flag=True),
+        ),
         signs=True,
         group="keep",
     ),

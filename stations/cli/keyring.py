@@ -1,7 +1,7 @@
 """Keys of people: which one signs, its envelope, its passphrase. Never "the last user's".
 
-A passphrase comes from the terminal without echo, or from the file that ``BANJIAN_PASSPHRASE_FILE`` names: one
-line for all keys, or lines ``label = passphrase``. It never stands on a command line.
+A passphrase comes from the terminal without echo, or from the file that ``BANJIAN_PASSPHRASE_FILE`` names:
+one line for all keys, or lines ``label = passphrase``. It never stands on a command line.
 """
 
 from __future__ import annotations
@@ -89,9 +89,18 @@ def new_key(call: Call, label: str, path: Path) -> Ed25519Signer:
 
 def write_envelope(app: App, path: Path, *, seed: bytes, passphrase: str, label: str) -> None:
     """Seal a private key and write it durably, readable by its owner alone."""
-    blob = seal_key(
+    store_envelope(path, seal(app, seed=seed, passphrase=passphrase, label=label))
+
+
+def seal(app: App, *, seed: bytes, passphrase: str, label: str) -> bytes:
+    """Return the envelope of a private key under the default costs."""
+    return seal_key(
         seed, passphrase, salt=app.randomness(16), nonce=app.randomness(12), label=label, params=KdfParams()
     )
+
+
+def store_envelope(path: Path, blob: bytes) -> None:
+    """Write an envelope durably, readable by its owner alone."""
     platform.write_durably(path, blob)
     os.chmod(path, 0o600)
 

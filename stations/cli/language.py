@@ -8,7 +8,7 @@ from ledger.texts import Language
 
 
 def choose_language(args: Sequence[str], env: Mapping[str, str]) -> Language:
-    """Return the language: ``--lang``, then ``BANJIAN_LANG``, then the locale; Chinese where none is named."""
+    """Return the language: ``--lang``, ``BANJIAN_LANG``, else the locale; Chinese where none is named."""
     asked = _asked(args) or env.get("BANJIAN_LANG", "")
     if asked in ("zh", "en"):
         return "zh" if asked == "zh" else "en"

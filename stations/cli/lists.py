@@ -21,38 +21,43 @@ DAY_PARTS = ("received", "not_accepted", "overdue", "at_risk", "pending", "offer
 EXPORTS = ("worklist", "all", "day-clear")
 
 
-def worklist(call: Call, *, station: str | None, all: bool) -> int:
+def worklist(call: Call, *, all_: bool) -> int:
     """List the open cases of a station, the most urgent first."""
     with reading(call) as ledger:
-        where = _station(call, station)
-        rows = ledger.worklist(station=where, now_ms=call.app.clock.now_ms(), include_closed=all)
-        call.line(call.say("worklist.title", station=where or call.say("worklist.everywhere"), count=len(rows)))
+        where = _station(call)
+        rows = ledger.worklist(station=where, now_ms=call.app.clock.now_ms(), include_closed=all_)
+        call.line(
+            call.say("worklist.title", station=where or call.say("worklist.everywhere"), count=len(rows))
+        )
         print_rows(call, ledger, rows)
     return 0
 
 
-def find(call: Call, *, text: str, station: str | None) -> int:
+def find(call: Call, *, text: str) -> int:
     """Find cases by number, name, pinyin initials, tail of a number, or item."""
     with reading(call) as ledger:
-        rows = ledger.find(text, station=StationId(station) if station else None)
+        rows = ledger.find(text, station=_station(call))
         print_rows(call, ledger, rows)
         if not rows:
             call.hint("find.nothing")
     return 0 if rows else 1
 
 
-def day_clear(call: Call, *, station: str | None, day: date | None) -> int:
+def day_clear(call: Call, *, day: date | None) -> int:
     """Print the day-clear list (日清) of a station."""
     with reading(call) as ledger:
         asked = day or local_date(call.app.clock.now_ms())
-        where = _station(call, station) or _only_station(ledger)
+        where = _station(call) or _only_station(call, ledger)
         found = ledger.day_clear(where, asked)
         parts: dict[str, Sequence[CaseRow]] = {name: getattr(found, name) for name in DAY_PARTS}
         if call.json:
-            call.emit({
-                "station": where, "day": asked.isoformat(),
-                **{name: [row_object(row) for row in rows] for name, rows in parts.items()},
-            })
+            call.emit(
+                {
+                    "station": where,
+                    "day": asked.isoformat(),
+                    **{name: [row_object(row) for row in rows] for name, rows in parts.items()},
+                }
+            )
             return 0
         call.line(call.say("dayclear.title", station=where, day=asked.isoformat()))
         for name, rows in parts.items():
@@ -62,13 +67,15 @@ def day_clear(call: Call, *, station: str | None, day: date | None) -> int:
     return 0
 
 
-def export(call: Call, *, what: str, out: str, station: str | None, find: str | None, day: date | None) -> int:
+def export(
+    call: Call, *, what: str, out: str, station: str | None, find: str | None, day: date | None
+) -> int:
     """Write a list to an Excel file; every number of a person or case stays text."""
     path = Path(out)
     if path.exists():
         raise ConfigError("cli.file_exists", path=str(path))
     with reading(call) as ledger:
-        sheets = _sheets(call, ledger, what, station=station, find=find, day=day)
+        sheets = _sheets(call, ledger, what, find=find, day=day)
         write_workbook(path, sheets, title=call.say("training.short") if call.training else "")
         count = sum(len(sheet.rows) for sheet in sheets)
         call.line(call.say("export.done", file=path, count=count))
@@ -76,33 +83,39 @@ def export(call: Call, *, what: str, out: str, station: str | None, find: str | 
     return 0
 
 
-def _sheets(
-    call: Call, ledger: Ledger, what: str, *, station: str | None, find: str | None, day: date | None
-) -> list[Sheet]:
+def _sheets(call: Call, ledger: Ledger, what: str, *, find: str | None, day: date | None) -> list[Sheet]:
     headings = tuple(call.say(f"head.{name}") for name in HEADINGS)
     now_ms = call.app.clock.now_ms()
-    where = _station(call, station)
+    where = _station(call)
     if find:
         return [_sheet(call, ledger, call.say("export.find"), headings, ledger.find(find, station=where))]
     if what == "day-clear":
-        found = ledger.day_clear(where or _only_station(ledger), day or local_date(now_ms))
+        found = ledger.day_clear(where or _only_station(call, ledger), day or local_date(now_ms))
         return [
-            _sheet(call, ledger, call.say(f"dayclear.{name}"), headings, getattr(found, name)) for name in DAY_PARTS
+            _sheet(call, ledger, call.say(f"dayclear.{name}"), headings, getattr(found, name))
+            for name in DAY_PARTS
         ]
     rows = ledger.worklist(station=where, now_ms=now_ms, include_closed=what == "all")
     return [_sheet(call, ledger, call.say(f"export.{what}"), headings, rows)]
 
 
-def _sheet(call: Call, ledger: Ledger, name: str, headings: tuple[str, ...], rows: Sequence[CaseRow]) -> Sheet:
-    return Sheet(name=name, headings=headings, rows=tuple(tuple(row_texts(call.say, ledger, row)) for row in rows))
+def _sheet(
+    call: Call, ledger: Ledger, name: str, headings: tuple[str, ...], rows: Sequence[CaseRow]
+) -> Sheet:
+    return Sheet(
+        name=name, headings=headings, rows=tuple(tuple(row_texts(call.say, ledger, row)) for row in rows)
+    )
 
 
-def _station(call: Call, station: str | None) -> StationId | None:
-    return StationId(station) if station else None
+def _station(call: Call) -> StationId | None:
+    return StationId(call.station) if call.station else None
 
 
-def _only_station(ledger: Ledger) -> StationId:
+def _only_station(call: Call, ledger: Ledger) -> StationId:
     own = sorted({log.station for log in ledger.logs() if log.own and log.kind == "station"})
+    configured = call.config().station
+    if configured and len(own) != 1:
+        return StationId(configured)
     if len(own) != 1:
         raise ConfigError("cli.station_unclear", choices=tuple(own))
     return own[0]
@@ -113,7 +126,12 @@ _STATION = Param(name="station")
 SPECS = (
     Spec(path=("worklist",), run=worklist, params=(_STATION, Param(name="all", flag=True)), group="look"),
     Spec(path=("find",), run=find, params=(Param(name="TEXT", required=True), _STATION), group="look"),
-    Spec(path=("day-clear",), run=day_clear, params=(_STATION, Param(name="day", type=DateType())), group="look"),
+    Spec(
+        path=("day-clear",),
+        run=day_clear,
+        params=(_STATION, Param(name="day", type=DateType())),
+        group="look",
+    ),
     Spec(
         path=("export",),
         run=export,

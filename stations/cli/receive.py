@@ -40,7 +40,13 @@ def receive_spec(command: ActionCommand, say: Say) -> Spec:
 
 
 def receive(
-    call: Call, command: ActionCommand, item: str, values: Mapping[str, object], *, out: Path | None, slip: bool
+    call: Call,
+    command: ActionCommand,
+    item: str,
+    values: Mapping[str, object],
+    *,
+    out: Path | None,
+    slip: bool,
 ) -> int:
     """Receive an application: find the item, sign, and print the slip."""
     if out is not None and out.exists():
@@ -69,7 +75,9 @@ def receive(
         page = show_done(call, ledger, done, action=command.code, actor=signer.key_id, station=station)
         if slip:
             text = render_slip(
-                make_slip(call, ledger, page, done, facts, station, note), call.say, width=call.config().slip_width
+                make_slip(call, ledger, page, done, facts, station, note),
+                call.say,
+                width=call.config().slip_width,
             )
             _print_slip(call, text, out)
     return 0
@@ -88,7 +96,9 @@ def find_item(ledger: Ledger, text: str) -> Item:
         return items[wanted]
     exact = [item for item in items.values() if wanted in (item.name.zh, item.name.en)]
     lower = wanted.lower()
-    found = exact or [item for item in items.values() if wanted in item.name.zh or lower in item.name.en.lower()]
+    found = exact or [
+        item for item in items.values() if wanted in item.name.zh or lower in item.name.en.lower()
+    ]
     if not found or not wanted:
         raise InputError("receive.item_unknown", text=text[:60])
     if len(found) > 1:
@@ -103,7 +113,7 @@ def make_slip(
     """Return what stands on the slip of a receipt."""
     item = page.rules.item
     handed = [str(code) for code in _list(facts.get("materials"))]
-    size, root = (note.splitlines()[1:3] + ["", ""])[:2]
+    size, root = [*note.splitlines()[1:3], "", ""][:2]
     return Slip(
         number=page.state.number,
         item=call.say.pick(item.name),

@@ -24,25 +24,35 @@ def show(call: Call) -> int:
         keys = list(registry.keys())
         roots = [held.key_id.hex() for held in keys if held.kind == "root"]
         registrars = [held for held in keys if held.kind == "registrar"]
-        call.line(call.say("county.ledger_id", number=" ".join(number[at : at + 8] for at in range(0, 64, 8))))
-        call.line(call.say("registry.sizes", registry=registry.size, catalogue=ledger.knowledge.catalogue.size))
+        call.line(
+            call.say("county.ledger_id", number=" ".join(number[at : at + 8] for at in range(0, 64, 8)))
+        )
+        call.line(
+            call.say("registry.sizes", registry=registry.size, catalogue=ledger.knowledge.catalogue.size)
+        )
         for root in roots:
             call.line(call.say("registry.root", key=root))
         for held in registrars:
             name = registry.names.get(held.staff_no, "")
             call.line(call.say("registry.registrar", no=held.staff_no, name=name, key=held.key_id.hex()))
         for act in registry.pending():
-            call.line(call.say("registry.pending", action=call.say.name(f"action.{act.action}"), act=act.act_id.hex()))
-        call.emit({
-            "ledger_id": number,
-            "purpose": ledger.genesis.purpose,
-            "division_code": ledger.genesis.division_code,
-            "registry_size": registry.size,
-            "catalogue_size": ledger.knowledge.catalogue.size,
-            "roots": roots,
-            "registrars": [held.staff_no for held in registrars],
-            "pending": [act.act_id.hex() for act in registry.pending()],
-        })
+            call.line(
+                call.say(
+                    "registry.pending", action=call.say.name(f"action.{act.action}"), act=act.act_id.hex()
+                )
+            )
+        call.emit(
+            {
+                "ledger_id": number,
+                "purpose": ledger.genesis.purpose,
+                "division_code": ledger.genesis.division_code,
+                "registry_size": registry.size,
+                "catalogue_size": ledger.knowledge.catalogue.size,
+                "roots": roots,
+                "registrars": [held.staff_no for held in registrars],
+                "pending": [act.act_id.hex() for act in registry.pending()],
+            }
+        )
     return 0
 
 
@@ -57,11 +67,16 @@ def log(call: Call) -> int:
                 effect = call.say("registry.waits") if outcome.pending else call.say("registry.holds")
             name = call.say.name(f"action.{outcome.action}")
             rows.append((str(outcome.position), name, effect, outcome.act_id.hex()[:12]))
-            call.emit({
-                "position": outcome.position, "action": outcome.action, "act_id": outcome.act_id.hex(),
-                "effective": outcome.effective, "pending": outcome.pending,
-                "reason": outcome.refusal.code if outcome.refusal is not None else "",
-            })
+            call.emit(
+                {
+                    "position": outcome.position,
+                    "action": outcome.action,
+                    "act_id": outcome.act_id.hex(),
+                    "effective": outcome.effective,
+                    "pending": outcome.pending,
+                    "reason": outcome.refusal.code if outcome.refusal is not None else "",
+                }
+            )
         call.table([call.say(f"head.{name}") for name in ("counted", "action", "effect", "act")], rows)
     return 0
 
@@ -82,7 +97,11 @@ def appoint(call: Call, *, no: str, name: str, scope: str | None, request: str |
             public_key, possession = signer.public_key, prove_possession(signer, ledger.ledger_id)
         station = ledger.knowledge.registry.station_of_log
         facts = registry_actions.appoint_registrar(
-            staff_no=no, alg="ed25519", public_key=public_key, possession=possession, scope=scope or f"{station}/*"
+            staff_no=no,
+            alg="ed25519",
+            public_key=public_key,
+            possession=possession,
+            scope=scope or f"{station}/*",
         )
         personal = registry_actions.staff_personal(name=name)
         done = ledger.register("appoint_registrar", facts, root, personal=personal)
@@ -142,5 +161,11 @@ SPECS = (
         signs=True,
         group="setup",
     ),
-    Spec(path=("registry", "countersign"), run=countersign, params=(Param(name="ACT"),), signs=True, group="setup"),
+    Spec(
+        path=("registry", "countersign"),
+        run=countersign,
+        params=(Param(name="ACT"),),
+        signs=True,
+        group="setup",
+    ),
 )

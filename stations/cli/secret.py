@@ -1,4 +1,4 @@
-"""Asking for a passphrase without showing it; never from the command line, where every process could read it."""
+"""Asking for a passphrase without showing it; never on the command line, which every process can read."""
 
 from __future__ import annotations
 

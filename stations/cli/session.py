@@ -1,7 +1,7 @@
 """A ledger opened for one command: read-only beside whoever writes, or writing under the lock.
 
-While ``banjian serve`` holds the lock, case actions are signed here and handed to it over the local socket; the
-private key never leaves this process.
+While ``banjian serve`` holds the lock, case actions are signed here and handed to it over the local socket;
+the private key never leaves this process.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``banjian show``: one case: who did what, when, with which effect; its lights and why; what may be done now."""
+"""``banjian show``: one case: who did what, when, with which effect; lights and why; what may be done."""
 
 from __future__ import annotations
 
@@ -76,15 +76,17 @@ def _materials(call: Call, page: CasePage, codes: frozenset[str]) -> list[str]:
 def _print_steps(call: Call, ledger: Ledger, page: CasePage) -> None:
     rows: list[list[Cell]] = []
     for number, step in enumerate(page.state.steps, start=1):
-        rows.append([
-            str(number),
-            show_moment(step.act.occurred_at_ms),
-            action_name(call.say, page.rules.case_type, step.action),
-            _who(ledger, step),
-            station_name(ledger.knowledge.registry, step.act.station),
-            _effect(call, page, step),
-            step.act.act_id.hex()[:8],
-        ])
+        rows.append(
+            [
+                str(number),
+                show_moment(step.act.occurred_at_ms),
+                action_name(call.say, page.rules.case_type, step.action),
+                _who(ledger, step),
+                station_name(ledger.knowledge.registry, step.act.station),
+                _effect(call, page, step),
+                step.act.act_id.hex()[:8],
+            ]
+        )
     names = ("counted", "moment", "action", "person", "station", "effect", "act")
     call.table([call.say(f"head.{name}") for name in names], rows)
     for step in page.state.steps:
@@ -133,13 +135,17 @@ def _print_permissions(call: Call, page: CasePage) -> None:
     call.line()
     rows: list[list[Cell]] = []
     for permission in page.permissions:
-        reason = call.say.message(permission.reason_code, permission.params).what if permission.reason_code else ""
-        rows.append([
-            permission.action.replace("_", "-"),
-            action_name(call.say, page.rules.case_type, permission.action),
-            call.say("may.yes") if permission.allowed else call.say("may.no"),
-            reason,
-        ])
+        reason = (
+            call.say.message(permission.reason_code, permission.params).what if permission.reason_code else ""
+        )
+        rows.append(
+            [
+                permission.action.replace("_", "-"),
+                action_name(call.say, page.rules.case_type, permission.action),
+                call.say("may.yes") if permission.allowed else call.say("may.no"),
+                reason,
+            ]
+        )
     call.table([call.say(f"head.{name}") for name in ("command", "action", "may", "why")], rows)
 
 
@@ -156,7 +162,8 @@ def _object(call: Call, ledger: Ledger, page: CasePage) -> dict[str, object]:
         "clocks": [_clock_object(call, item) for item in page.clocks],
         "findings": [{"code": item.code, "acts": _hex(item.acts)} for item in page.state.findings],
         "may": [
-            {"action": item.action, "allowed": item.allowed, "reason": item.reason_code} for item in page.permissions
+            {"action": item.action, "allowed": item.allowed, "reason": item.reason_code}
+            for item in page.permissions
         ],
     }
 
@@ -201,7 +208,11 @@ SPECS = (
     Spec(
         path=("show",),
         run=show,
-        params=(Param(name="CASE", required=True), Param(name="why", flag=True), Param(name="may", flag=True)),
+        params=(
+            Param(name="CASE", required=True),
+            Param(name="why", flag=True),
+            Param(name="may", flag=True),
+        ),
         signs=True,
         group="look",
     ),

@@ -43,7 +43,9 @@ def add(
         for granted in role:
             _grant(ledger, registrar, no=no, role=granted, scope=scope or at)
         roles = [call.say(f"role.{granted}") for granted in role]
-        call.line(call.say("staff.added", no=no, name=name, roles=call.say("list.and").join(roles), at=scope or at))
+        call.line(
+            call.say("staff.added", no=no, name=name, roles=call.say("list.and").join(roles), at=scope or at)
+        )
         call.emit({"staff_no": no, "station": at, "roles": list(role), "scope": scope or at})
     call.hint("staff.next", no=no)
     return 0
@@ -90,18 +92,31 @@ def show_all(call: Call) -> int:
     with reading(call) as ledger:
         registry = ledger.knowledge.registry
         rows = []
-        for held in registry.keys():
+        for held in registry.keys():  # noqa: SIM118 - a query, not a mapping
             grants = sorted(held.grants)
             shown = [f"{call.say(f'role.{role}')}@{scope}" for role, scope in grants]
-            rows.append((
-                held.staff_no or held.purpose, registry.names.get(held.staff_no, ""),
-                call.say(f"kind.{held.kind}"), "  ".join(shown), held.key_id.hex(),
-            ))
-            call.emit({
-                "staff_no": held.staff_no, "name": registry.names.get(held.staff_no, ""), "kind": held.kind,
-                "station": held.station, "grants": [list(pair) for pair in grants], "key_id": held.key_id.hex(),
-            })
-        call.table([call.say(f"head.{name}") for name in ("staff_no", "person", "kind", "roles", "key_id")], rows)
+            rows.append(
+                (
+                    held.staff_no or held.purpose,
+                    registry.names.get(held.staff_no, ""),
+                    call.say(f"kind.{held.kind}"),
+                    "  ".join(shown),
+                    held.key_id.hex(),
+                )
+            )
+            call.emit(
+                {
+                    "staff_no": held.staff_no,
+                    "name": registry.names.get(held.staff_no, ""),
+                    "kind": held.kind,
+                    "station": held.station,
+                    "grants": [list(pair) for pair in grants],
+                    "key_id": held.key_id.hex(),
+                }
+            )
+        call.table(
+            [call.say(f"head.{name}") for name in ("staff_no", "person", "kind", "roles", "key_id")], rows
+        )
     return 0
 
 
@@ -156,7 +171,13 @@ SPECS = (
         signs=True,
         group="setup",
     ),
-    Spec(path=("staff", "grant"), run=grant, params=(_NO, _ROLE, _SCOPE, Param(name="stand-in-for")), signs=True, group="setup"),
+    Spec(
+        path=("staff", "grant"),
+        run=grant,
+        params=(_NO, _ROLE, _SCOPE, Param(name="stand-in-for")),
+        signs=True,
+        group="setup",
+    ),
     Spec(path=("staff", "end"), run=end, params=(_NO, _ROLE, _SCOPE), signs=True, group="setup"),
     Spec(
         path=("staff", "retire"),

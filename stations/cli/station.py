@@ -14,7 +14,14 @@ from stations.cli.types import OneOf
 
 
 def add(
-    call: Call, *, station: str, name: str, level: str, upstream: str | None, code_system: str | None, open: bool
+    call: Call,
+    *,
+    station: str,
+    name: str,
+    level: str,
+    upstream: str | None,
+    code_system: str | None,
+    open_: bool,
 ) -> int:
     """Enrol a station; with ``--open`` its log is opened in this folder at once."""
     number = _station_id(station)
@@ -26,13 +33,18 @@ def add(
         )
         done = ledger.register("enrol_station", facts, signer)
         call.line(call.say("station.added", station=number, name=name))
-        answer: dict[str, object] = {"station": number, "name": name, "level": level, "act_id": done.act_id.hex()}
-        if open:
+        answer: dict[str, object] = {
+            "station": number,
+            "name": name,
+            "level": level,
+            "act_id": done.act_id.hex(),
+        }
+        if open_:
             log_id = ledger.open_station_log(number, signer)
             call.line(call.say("station.opened", station=number, log=log_id.hex()))
             answer["log_id"] = log_id.hex()
         call.emit(answer)
-    call.hint("station.next_staff" if open else "station.next_open", station=number)
+    call.hint("station.next_staff" if open_ else "station.next_open", station=number)
     return 0
 
 
@@ -66,16 +78,27 @@ def show_all(call: Call) -> int:
         own: dict[str, list[str]] = {}
         for log in ledger.logs():
             if log.own and log.kind == "station":
-                own.setdefault(log.station, []).append(call.say.name(log.doubt) if log.doubt else str(log.size))
+                own.setdefault(log.station, []).append(
+                    call.say.name(log.doubt) if log.doubt else str(log.size)
+                )
         rows = []
         for item in ledger.knowledge.registry.stations():
             kept = own.get(item.station, [])
-            rows.append((item.station, item.name, call.say(f"level.{item.level}"), item.upstream, " ".join(kept)))
-            call.emit({
-                "station": item.station, "name": item.name, "level": item.level, "upstream": item.upstream,
-                "kept_here": bool(kept),
-            })
-        call.table([call.say(f"head.{name}") for name in ("station", "name", "level", "upstream", "log_size")], rows)
+            rows.append(
+                (item.station, item.name, call.say(f"level.{item.level}"), item.upstream, " ".join(kept))
+            )
+            call.emit(
+                {
+                    "station": item.station,
+                    "name": item.name,
+                    "level": item.level,
+                    "upstream": item.upstream,
+                    "kept_here": bool(kept),
+                }
+            )
+        call.table(
+            [call.say(f"head.{name}") for name in ("station", "name", "level", "upstream", "log_size")], rows
+        )
     return 0
 
 

@@ -97,10 +97,7 @@ def _words(text: str) -> list[str]:
     current = ""
     for character in text:
         wide = ord(character) > 0x2E7F
-        if wide and character not in _NO_LINE_START and current:
-            parts.append(current)
-            current = ""
-        elif (
+        if (wide and character not in _NO_LINE_START and current) or (
             current
             and (current[-1] == " " or ord(current[-1]) > 0x2E7F)
             and character != " "

@@ -37,7 +37,6 @@ MODULES: Mapping[str, str] = {
     "erase": "keep",
     "rebuild": "keep",
     "serve": "keep",
-    "demo": "demonstration",
 }
 """First word of each fixed command and the module that has it."""
 RECEIVE = "receive"
@@ -60,7 +59,9 @@ class Tree(LocalGroup):
         if args[0].startswith("-"):
             raise click.NoSuchOption(args[0], ctx=ctx)
         near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=3, cutoff=0.5)
-        raise ConfigError("cli.command_unknown", name=args[0][:60], near=tuple(near) or "—", command=ctx.command_path)
+        raise ConfigError(
+            "cli.command_unknown", name=args[0][:60], near=tuple(near) or "—", command=ctx.command_path
+        )
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order in which they were declared."""
