@@ -105,7 +105,7 @@ def check(state: CaseState | None, rules: Rules, act: CaseAct) -> None:
     if state is None:
         draft = new_draft(act, rules)
         step = take(draft, act, rules)
-    elif follows(state, act) or state.awaiting:
+    elif follows(state, act):
         step = take(Draft(state), act, rules)
     else:
         after = fold_case([*(known.act for known in state.steps), act], rules)

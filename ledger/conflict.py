@@ -23,6 +23,8 @@ from ledger.order import ancestors, bit_indexes
 from ledger.types import ActId
 
 _Views = dict[ActId, "Reason | None"]
+_KNOWINGLY: Final = "case.conflict_open"
+"""An irreversible act made although its author saw the conflict: no later ruling gives it effect."""
 _FINDING_CONFLICT: Final = "case.finding.irreversible_in_conflict"
 
 
@@ -46,10 +48,10 @@ class _Run(NamedTuple):
 
 
 def is_chain(ordered: Sequence[CaseAct]) -> bool:
-    """Tell whether every act has exactly the one before as its parent: nothing is concurrent."""
+    """Tell whether every act has exactly the one before as its parent, and none rules on others."""
     before: tuple[ActId, ...] = ()
     for act in ordered:
-        if act.parents != before:
+        if act.parents != before or act.action == ADJUDICATE:
             return False
         before = (act.act_id,)
     return True
@@ -93,8 +95,8 @@ def _pass(run: _Run, draft: Draft) -> _Ruling | None:
             step = record(draft, act, Reason("case.set_aside"))
         else:
             rivals = _rivals(run, index, spec, kept, upheld=word == "upheld")
-            view = run.views.get(act.act_id) if rivals else None
-            if view is not None:
+            view = run.views.get(act.act_id)
+            if view is not None and (rivals or view.code == _KNOWINGLY):
                 step = record(draft, act, view)
             elif rivals:
                 step = _contest(run, draft, index, rivals)
@@ -222,13 +224,12 @@ def _own_views(run: _Run) -> None:
     actions = run.rules.case_type.actions
     for index, act in enumerate(run.ordered):
         spec = actions.get(act.action)
+        if spec is None or spec.second or act.act_id in run.views:
+            continue
         unknown = ((1 << index) - 1) & ~run.known[index]
-        if spec is None or spec.second or not unknown or act.act_id in run.views:
-            continue
         others = (actions.get(run.ordered[other].action) for other in bit_indexes(unknown))
-        if all(other is None or commute(spec, other) for other in others):
-            continue
-        run.views[act.act_id] = _own_view(run, index, spec)
+        if spec.irreversible or any(other is not None and not commute(spec, other) for other in others):
+            run.views[act.act_id] = _own_view(run, index, spec)
 
 
 def _own_view(run: _Run, index: int, spec: ActionSpec) -> Reason | None:
