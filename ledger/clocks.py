@@ -125,7 +125,7 @@ def next_changes(state: CaseState, rules: Rules, calendars: CalendarSet) -> tupl
 
 
 def pressing_change(state: CaseState, rules: Rules, calendars: CalendarSet) -> PressingChange | None:
-    """Return the next changes of the light with the clock that turns red first; None when no clock is open."""
+    """Return the next changes of the light and the clock that turns red first; None when none is open."""
     changes = [
         (change, run.spec.code)
         for run, _ in _runs(_events(state, rules), rules, calendars, None)

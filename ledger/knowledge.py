@@ -1,8 +1,8 @@
-"""What the county has published, as held here: registry, catalogue and calendars, folded from their two logs.
+"""What the county has published, as held here: registry, catalogue and calendars, from their two logs.
 
-Everything else is judged against it: authority by the registry at the size that an act cites, items and case types
-by the catalogue version of the opening act, clocks by the newest calendars. Feed the registry log whole before
-the catalogue log: catalogue acts are judged by the registry that they cite.
+Everything else is judged against it: authority by the registry at the size that an act cites, items and case
+types by the catalogue version of the opening act, clocks by the newest calendars. Feed the registry log whole
+before the catalogue log: catalogue acts are judged by the registry that they cite.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CATALOGUE_ACTIONS = frozenset((PUBLISH_ITEMS, PUBLISH_CASE_TYPES, PUBLISH_CALEND
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What became of one act of the registry or the catalogue log; ``code`` is "" when it took effect or waits."""
+    """What became of one act of these logs; ``code`` is "" when it took effect or waits."""
 
     act_id: ActId
     position: int

@@ -1,8 +1,8 @@
-"""From a stored frame to an act of a case: who the author was there and then, and what keeps the act from effect.
+"""From an act to the act of a case: who the author was there and then, and what keeps it from effect.
 
-The fold of a case (``ledger.case``) takes plain values; here the registry gives them. Authority is judged at the
-registry size that the act itself cites, so the answer never changes when the registry grows, except that an act
-which cites a registry longer than the one held here waits for it.
+The fold of a case (``ledger.case``) takes plain values; here the registry gives them. Authority is judged at
+the registry size that the act itself cites, so the answer never changes when the registry grows, except that
+an act which cites a registry longer than the one held here waits for it.
 """
 
 from __future__ import annotations

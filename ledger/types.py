@@ -18,7 +18,7 @@ KeyId = NewType("KeyId", bytes)
 StationId = NewType("StationId", str)
 """12-digit division code, hyphen, two-character unit: ``990121001001-00``."""
 
-Value: TypeAlias = "None | bool | int | str | bytes | list[Value] | dict[str, Value]"
+Value: TypeAlias = "bool | int | str | bytes | list[Value] | dict[str, Value] | None"
 """What a body may hold: no floats, no extension types."""
 Facts = dict[str, Value]
 """A decoded body: one map with text keys."""

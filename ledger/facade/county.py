@@ -10,6 +10,7 @@ from ledger import registry_actions
 from ledger.authority import Refusal, check_log_opening
 from ledger.body import new_body
 from ledger.calendar import parse_calendar
+from ledger.checkpoint import Checkpoint
 from ledger.errors import AuthorityError, DataError, StoreError
 from ledger.facade.clock import Clock, Randomness
 from ledger.facade.doubt import REASONS
@@ -62,10 +63,11 @@ class CountyDesk:
         station: StationId,
         signer: Signer,
         *,
-        parent: OwnLog | None = None,
         ledger_genesis: bytes | None = None,
     ) -> OwnLog:
         """Make a log's key, open it with an act of the signer, and go on from there.
+
+        A log of that kind and station that was sealed here is named as the parent of the new one.
 
         Raises:
             AuthorityError: the signer may not open such a log.
@@ -79,15 +81,16 @@ class CountyDesk:
                 raise allowed.as_error()
         seed = self._randomness(SEED_BYTES)
         log_signer = Ed25519Signer.from_seed(seed)
-        checkpoint = None if parent is None else parent.checkpoint()
+        parent = self._holdings.predecessor(kind, station)
+        checkpoint = None if parent is None else self._head_of(parent)
         genesis = LogGenesis(
             ledger_id=registry.ledger_id,
             kind=kind,
             station=station,
             log_public_key=log_signer.public_key,
-            reason="first" if parent is None else REASONS[parent.doubt],
+            reason="first" if parent is None else REASONS[parent.state],
             nonce=self._randomness(16),
-            parent_log=b"" if parent is None else parent.log_id,
+            parent_log=b"" if parent is None else parent.genesis.log_id(),
             parent_size=0 if checkpoint is None else checkpoint.size,
             parent_root=b"" if checkpoint is None else checkpoint.root,
         )
@@ -98,9 +101,6 @@ class CountyDesk:
         self._holdings.add(HeldLog(name=log.name, genesis=genesis, own=True, state=""))
         self._writer.append_county_act(log, signed, genesis_of=log)
         self._own[log.name] = log
-        if parent is not None:
-            self._writer.seal(parent.name, state=parent.doubt)
-            del self._own[parent.name]
         if kind == "registry":
             self._learn_registry(log, signed)
         elif kind == "catalogue":
@@ -185,6 +185,12 @@ class CountyDesk:
             raise DataError(
                 "catalogue.lint", count=len(faults), rule=first.code, where=first.where, field=first.field
             )
+
+    def _head_of(self, sealed: HeldLog) -> Checkpoint:
+        log = OwnLog(sealed.genesis, None)
+        with self._store.read() as tx:
+            log.load(tx)
+        return log.checkpoint()
 
     def _log(self, kind: LogKind) -> OwnLog:
         for log in self._own.values():

@@ -7,7 +7,6 @@ append → project, one transaction for each act.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 from types import TracebackType
@@ -67,6 +66,8 @@ class Ledger:
         self._desk = parts.desk
         self._writer = parts.writer
         self._county = parts.county
+        if writable:
+            self._seal_doubtful()
         if writable and calendars_changed(self.store, self.knowledge):
             renew_lights(self.store, self._view, self.knowledge.calendars.version)
 
@@ -247,7 +248,7 @@ class Ledger:
     def open_station_log(self, station: StationId, signer: Signer) -> LogId:
         """Open the log of a station on this installation; its first entry is signed by the person.
 
-        A log of the same station that is in doubt here is sealed, and named as the parent of the new one.
+        A log of the same station that was sealed here is named as the parent of the new one.
 
         Raises:
             StoreError: ``log.open`` when the station has a log here that is sound.
@@ -256,9 +257,7 @@ class Ledger:
         self._require_writable()
         if self._open_log_of(station) is not None:
             raise StoreError("log.open", station=station)
-        log = self._county.open_log("station", station, signer, parent=self._doubtful(station))
-        self._settle_doubts()
-        return log.log_id
+        return self._county.open_log("station", station, signer).log_id
 
     def checkpoint(self, log_id: LogId) -> str:
         """Sign, store and write outside the database the head of an own log; returns the note.
@@ -372,23 +371,26 @@ class Ledger:
         log = self._open_log_of(station)
         if log is not None:
             return log
-        if self._doubtful(station) is None:
+        if self._holdings.predecessor("station", station) is None:
             raise StoreError("log.none", station=station)
-        # Work never stops: the doubtful log is sealed and its successor opened by whoever acts next.
-        self.open_station_log(station, signer)
-        return self._station_log(station, signer)
+        # Work never stops: whoever acts next opens the successor of the sealed log.
+        return self._county.open_log("station", station, signer)
 
     def _open_log_of(self, station: StationId) -> OwnLog | None:
-        return next((log for log in self._station_logs(station) if not log.doubt), None)
+        for log in self._own.values():
+            if log.kind == "station" and log.station == station and not log.doubt:
+                return log
+        return None
 
-    def _doubtful(self, station: StationId) -> OwnLog | None:
-        return next((log for log in self._station_logs(station) if log.doubt), None)
-
-    def _station_logs(self, station: StationId) -> Iterable[OwnLog]:
-        return (log for log in self._own.values() if log.kind == "station" and log.station == station)
-
-    def _settle_doubts(self) -> None:
-        if not any(log.doubt for log in self._own.values()):
+    def _seal_doubtful(self) -> None:
+        """Give up every own log that must not be continued here; done once, before anything is written."""
+        doubtful = [log for log in self._own.values() if log.doubt]
+        if doubtful:
+            self._writer.seal([(log.name, log.doubt) for log in doubtful])
+        for log in doubtful:
+            self._holdings.seal(log.name, state=log.doubt)
+            del self._own[log.name]
+        if self.home.restored or not self.home.same_machine():
             self.home.write_machine()
             self.home.clear_restored()
 

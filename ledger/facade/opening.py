@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ledger.act import act_id, decode_act
 from ledger.body import check_facts
@@ -43,6 +43,20 @@ class Holdings:
         """Take a log in."""
         self.logs[log.name] = log
         self.stations[log.name] = log.genesis.station
+
+    def seal(self, name: str, *, state: str) -> None:
+        """Remember that an own log is not continued, and why."""
+        self.logs[name] = replace(self.logs[name], state=state)
+
+    def predecessor(self, kind: str, station: StationId) -> HeldLog | None:
+        """Return the sealed own log of a station that no other log continues yet."""
+        continued = {log.genesis.parent_log for log in self.logs.values()}
+        for log in self.logs.values():
+            genesis = log.genesis
+            same = (genesis.kind, genesis.station) == (kind, station)
+            if log.own and log.state and same and genesis.log_id() not in continued:
+                return log
+        return None
 
     def of_kind(self, kind: str) -> list[HeldLog]:
         """Return the logs of a kind in the order of their incarnations."""

@@ -6,6 +6,8 @@ writer in. A crash between any two leaves a sentinel that is behind the database
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ledger.act import Act, act_id, case_of, decode_act, verify_act
 from ledger.body import check_facts, check_personal
 from ledger.case import CaseAct
@@ -131,12 +133,13 @@ class Writer:
         self._committed(log, entry)
         return Performed(act_id=known.act_id, case_id=case_id, log_id=log.log_id, seq=entry.seq)
 
-    def seal(self, name: str, *, state: str) -> None:
-        """Write down that an own log is not continued, and why."""
+    def seal(self, doubts: Sequence[tuple[str, str]]) -> None:
+        """Write down which own logs, by name, are not continued, and why."""
         with self._store.write() as tx:
-            row = tx.get(schema.LOGS, (name,))
-            if row is not None:
-                tx.upsert(schema.LOGS, [(*row[:5], state)])
+            for name, state in doubts:
+                row = tx.get(schema.LOGS, (name,))
+                if row is not None:
+                    tx.upsert(schema.LOGS, [(*row[:5], state)])
 
     def checkpoint(self, log: OwnLog) -> bytes:
         """Sign the head of a log, store the note and write the sentinel; returns the note.

@@ -1,0 +1,91 @@
+"""Restored, cloned, rolled back: the old log is sealed and kept, work goes on in a new one."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ledger.facade import Home, Ledger
+from ledger.facade.home import RESTORED_MARKER
+from tests.facade.counter import COUNTY, Dice, FakeClock, act, receive
+
+
+def restore_older_database(place: Path, clock: FakeClock) -> None:
+    """Work on after a copy was made, then put the copy back; the sentinel knows better."""
+    shutil.copytree(place, place.with_name("copy"))
+    with Ledger.open(place, clock=clock, randomness=Dice("more"), write=True) as ledger:
+        done = receive(ledger)
+        ledger.checkpoint(done.log_id)
+    shutil.copy(place.with_name("copy") / "ledger.db", place / "ledger.db")
+    for tail in ("-wal", "-shm"):
+        (place / f"ledger.db{tail}").unlink(missing_ok=True)
+
+
+def mark_restored(place: Path, clock: FakeClock) -> None:
+    (place / RESTORED_MARKER).write_text("copy", encoding="utf-8")
+
+
+def move_to_another_machine(place: Path, clock: FakeClock) -> None:
+    Home(place).sentinel_dir.joinpath("machine").write_bytes(b"another")
+
+
+def lose_log_keys(place: Path, clock: FakeClock) -> None:
+    for path in Home(place).secrets_dir.glob("log-*.key"):
+        path.unlink()
+
+
+def lose_sentinels(place: Path, clock: FakeClock) -> None:
+    for path in Home(place).sentinel_dir.glob("*.note"):
+        path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("break_it", "doubt", "reason"),
+    [
+        (restore_older_database, "log.sentinel_ahead", "restored"),
+        (mark_restored, "log.restored", "restored"),
+        (move_to_another_machine, "log.machine_changed", "cloned"),
+        (lose_log_keys, "log.key_missing", "lost"),
+        (lose_sentinels, "log.sentinel_missing", "restored"),
+    ],
+)
+def test_work_goes_on_in_a_new_log(
+    place: Path, clock: FakeClock, break_it: Callable[[Path, FakeClock], None], doubt: str, reason: str
+) -> None:
+    with Ledger.open(place, clock=clock, randomness=Dice("first"), write=True) as ledger:
+        case = receive(ledger).case_id
+        old = ledger.case(case).state
+    break_it(place, clock)
+    with Ledger.open(place, clock=clock, randomness=Dice("second"), write=True) as ledger:
+        logs = {log.log_id: log for log in ledger.logs()}
+        before = {key: log for key, log in logs.items() if (log.station, log.kind) == (COUNTY, "station")}
+        assert [log.doubt for log in before.values()] == [doubt]
+        done = act(ledger, "C1", "accept", case)
+        assert done.log_id not in before
+        assert ledger.case(case).state.steps[0].act.act_id == old.steps[0].act.act_id
+        assert ledger.case(case).state.status == "accepted"
+        after = {log.log_id: log for log in ledger.logs()}
+        (sealed,) = before
+        assert after[sealed].doubt == doubt
+        assert (after[sealed].size, done.seq) == (before[sealed].size, 2)
+        genesis = ledger._holdings.logs[done.log_id.hex()].genesis
+        assert (genesis.reason, genesis.parent_log, genesis.parent_size) == (
+            reason,
+            sealed,
+            before[sealed].size,
+        )
+    with Ledger.open(place, clock=clock, randomness=Dice("third"), write=True) as ledger:
+        assert act(ledger, "C1", "start_review", case).log_id == done.log_id
+
+
+def test_a_number_is_not_minted_twice_by_a_restored_log(place: Path, clock: FakeClock) -> None:
+    with Ledger.open(place, clock=clock, randomness=Dice("first"), write=True) as ledger:
+        first = receive(ledger).number
+    lose_log_keys(place, clock)
+    with Ledger.open(place, clock=clock, randomness=Dice("second"), write=True) as ledger:
+        second = receive(ledger).number
+    assert first.split("-")[4] == second.split("-")[4] == "0001"
+    assert first.split("-")[3] != second.split("-")[3]

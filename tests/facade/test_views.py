@@ -1,0 +1,155 @@
+"""What people look at: rows made anew are the same, calendars move lights, erasure leaves no name behind."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from ledger.errors import InputError
+from ledger.facade import Ledger
+from ledger.facade.tables import VIEW_TABLES
+from ledger.store.tables import Row
+from tests.facade.counter import (
+    APPLICANT,
+    COUNTY,
+    FELLING,
+    PERMIT,
+    REGISTRAR,
+    TOWNSHIP,
+    VILLAGE,
+    Dice,
+    FakeClock,
+    act,
+    at,
+    found_county,
+    receive,
+)
+
+
+def rows(ledger: Ledger) -> dict[str, set[Row]]:
+    with ledger.store.read() as tx:
+        return {table.name: set(tx.select(table, {})) for table in VIEW_TABLES}
+
+
+def test_rows_made_anew_are_those_kept_in_step(ledger: Ledger, clock: FakeClock) -> None:
+    cases = [receive(ledger).case_id for _ in range(3)]
+    act(ledger, "C1", "accept", cases[0])
+    act(ledger, "C1", "request_correction", cases[1], missing=["m01"], due="2026-03-20")
+    village = receive(ledger, "V1", FELLING).case_id
+    act(ledger, "V1", "hand_over", village, to=TOWNSHIP)
+    before = rows(ledger)
+    assert len(before["cases"]) == 4 and before["search_tokens"] and before["case_numbers"]
+    assert ledger.rebuild() == 4
+    assert rows(ledger) == before
+
+
+def test_a_row_is_found_by_everything_that_people_ask_for(ledger: Ledger) -> None:
+    done = receive(ledger, "C1")
+    for asked in (
+        done.number,
+        done.number.replace("-", " ").lower(),
+        done.number[:26],
+        "赵小明",
+        "小明",
+        "zxm",
+        "ZXM",
+        "11010519491231002x",
+        "002X",
+        "1234",
+        "13800001234",
+        "食品经营",
+        PERMIT,
+    ):
+        assert [row.case_id for row in ledger.find(asked)] == [done.case_id], asked
+    assert ledger.find("钱") == []
+    assert ledger.find("赵小明", station=VILLAGE) == []
+    with pytest.raises(InputError):
+        ledger.find("  ")
+
+
+def test_a_reference_is_a_number_or_the_start_of_an_id(ledger: Ledger) -> None:
+    done = receive(ledger)
+    assert ledger.resolve(done.number) == done.case_id
+    assert ledger.resolve(f" {done.number.lower()} ") == done.case_id
+    assert ledger.resolve(done.case_id.hex()[:8]) == done.case_id
+    with pytest.raises(InputError) as caught:
+        ledger.resolve("990121000000-00-260302-0000-0009-0")
+    assert caught.value.code == "case.unknown_ref"
+
+
+def test_lights_turn_with_the_days(ledger: Ledger, clock: FakeClock) -> None:
+    case = receive(ledger).case_id
+    lights = [
+        ledger.worklist(station=COUNTY, now_ms=at(moment))[0].light
+        for moment in ("2026-03-02 10:00", "2026-03-06 10:00", "2026-03-09 23:59", "2026-03-10 00:00")
+    ]
+    assert lights == ["green", "yellow", "yellow", "red"]
+    row = ledger.case(case).row
+    assert (row.due_on, row.clock) == (date(2026, 3, 9), "acceptance")
+
+
+def test_a_calendar_that_arrives_moves_every_light_without_an_act(ledger: Ledger, clock: FakeClock) -> None:
+    clock.set("2026-12-30 09:00")
+    case = receive(ledger).case_id
+    provisional = ledger.case(case).clocks[0]
+    assert provisional.due_on == date(2027, 1, 7) and "provisional" in provisional.flags
+    sizes = {log.log_id: log.size for log in ledger.logs() if log.kind == "station"}
+    ledger.publish(
+        "publish_calendar",
+        {
+            "region": "CN", "year": 2027, "version": 1, "source": "test",
+            "days_off": ["2027-01-01"], "make_up": ["2027-01-02", "2027-01-03"],
+        },
+        REGISTRAR,
+    )  # fmt: skip
+    page = ledger.case(case)
+    assert page.clocks[0].due_on == page.row.due_on == date(2027, 1, 5)
+    assert "provisional" not in page.clocks[0].flags
+    assert {log.log_id: log.size for log in ledger.logs() if log.kind == "station"} == sizes
+    assert [row.case_id for row in ledger.day_clear(COUNTY, date(2026, 12, 30)).moved_earlier] == [case]
+
+
+def test_the_day_clear_list_says_what_is_open(ledger: Ledger, clock: FakeClock) -> None:
+    first, second = receive(ledger).case_id, receive(ledger, "V1", FELLING).case_id
+    act(ledger, "V1", "hand_over", second, to=TOWNSHIP)
+    today = date(2026, 3, 2)
+    county, township = ledger.day_clear(COUNTY, today), ledger.day_clear(TOWNSHIP, today)
+    village = ledger.day_clear(VILLAGE, today)
+    assert [row.case_id for row in county.received] == [row.case_id for row in county.not_accepted] == [first]
+    assert [row.case_id for row in township.offered] == [second] and township.received == ()
+    assert [row.case_id for row in village.received] == [second]
+
+
+def test_erasure_leaves_signatures_and_takes_every_trace_of_the_name(
+    ledger: Ledger, place: Path, clock: FakeClock
+) -> None:
+    case = receive(ledger).case_id
+    act(ledger, "C1", "accept", case)
+    before = ledger.case(case).state
+    assert ledger.erase(case) == 1
+    page = ledger.case(case)
+    assert page.state == before and page.row.applicant == ""
+    assert set(page.personal.values()) == {None}
+    assert ledger.find("赵小明") == [] and ledger.find("zxm") == []
+    ledger.rebuild()
+    assert ledger.find("赵小明") == []
+
+
+def test_no_name_lies_in_clear_in_the_installation(ledger: Ledger, place: Path) -> None:
+    receive(ledger)
+    ledger.close()
+    person = APPLICANT["applicant"]
+    assert isinstance(person, dict)
+    traces = [str(person[field]).encode() for field in ("name", "id_no", "phone")]
+    for path in place.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert not any(trace in content for trace in traces), path.name
+
+
+def test_a_training_ledger_says_so(tmp_path: Path, clock: FakeClock) -> None:
+    found_county(tmp_path / "training", clock, purpose="training")
+    with Ledger.open(tmp_path / "training", clock=clock, randomness=Dice(), write=False) as ledger:
+        assert ledger.training
