@@ -21,7 +21,7 @@ from ledger.store.guard import RowTypes, WriterGuard
 from ledger.store.postgres_recorder import PostgresLedgerRecorder, open_datastore
 from ledger.store.postgres_schema import META_TABLE, base_statements, grants, relation, table_statements
 from ledger.store.postgres_tx import PostgresReadTx, PostgresWriteTx, translate_postgres
-from ledger.store.schema import CORE_TABLES
+from ledger.store.schema import CASE_KEYS, CORE_TABLES
 from ledger.store.sql import row_statements
 from ledger.store.subscription import RecordSubscription
 from ledger.store.tables import ColumnType, Table, merge_tables
@@ -102,15 +102,24 @@ class PostgresStore:
         )
 
     def scrub(self) -> None:
-        """Let the server reclaim deleted rows of the tables that can be erased.
+        """Rewrite the table of case keys, so that deleted keys are no longer in its file.
+
+        The server's own write-ahead log keeps them until it is recycled, see ``docs/storage.md``.
 
         Raises:
-            StoreError: ``store.not_permitted``, only the owner of the tables may do that.
+            StoreError: ``store.not_permitted``, only the owner of the table may do that.
         """
         self._check_open()
+        target = relation(self.schema, CASE_KEYS.name)
         with _translated(), self.datastore.get_connection() as connection:
-            for name in ("case_keys", "personal"):
-                connection.execute(SQL("VACUUM {}").format(Identifier(self.schema, name)))
+            row = connection.execute(
+                "SELECT pg_has_role(relowner, 'USAGE') AS own FROM pg_class WHERE oid = %s::regclass",
+                (target,),
+            ).fetchone()
+            # without the right the server only warns and skips the table
+            if row is None or not row["own"]:
+                raise StoreError("store.not_permitted", table=CASE_KEYS.name)
+            connection.execute(SQL("VACUUM (FULL) {}").format(Identifier(self.schema, CASE_KEYS.name)))
 
     def close(self) -> None:
         """Close all connections."""
