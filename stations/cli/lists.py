@@ -67,9 +67,7 @@ def day_clear(call: Call, *, day: date | None) -> int:
     return 0
 
 
-def export(
-    call: Call, *, what: str, out: str, station: str | None, find: str | None, day: date | None
-) -> int:
+def export(call: Call, *, what: str, out: str, find: str | None, day: date | None) -> int:
     """Write a list to an Excel file; every number of a person or case stays text."""
     path = Path(out)
     if path.exists():

@@ -37,6 +37,7 @@ MODULES: Mapping[str, str] = {
     "erase": "keep",
     "rebuild": "keep",
     "serve": "keep",
+    "demo": "demonstration",
 }
 """First word of each fixed command and the module that has it."""
 RECEIVE = "receive"
