@@ -1,0 +1,186 @@
+"""The oracle: what must hold of an installation after any fault, told as a list of problems.
+
+It opens the folder as a station would after the fault, and then looks at everything with means of its own:
+the tree is hashed by the recursive definition of RFC 6962, the rows that people look at are compared with rows
+made anew from the frames.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from hashlib import sha256
+from pathlib import Path
+
+from ledger.act import verify_act
+from ledger.body import check_facts, check_personal
+from ledger.checkpoint import log_origin, open_checkpoint
+from ledger.entry import check_link, entry_hash
+from ledger.errors import BanjianError
+from ledger.facade import Home, Ledger
+from ledger.facade.opening import read_personal
+from ledger.facade.tables import VIEW_TABLES
+from ledger.facade.vault import Vault
+from ledger.frame import Frame, decode_frame
+from ledger.genesis import decode_log_genesis
+from ledger.store import schema
+from ledger.store.contract import ReadTx
+from ledger.types import LogId, StationId
+from tests.faults.day import Confirmed
+from tests.faults.office import Dice, FakeClock
+
+
+def check_after(home: Path, confirmed: Sequence[Confirmed], *, doubt: bool = False) -> None:
+    """Fail when anything promised is gone or anything half done is there.
+
+    Args:
+        home: the installation as the fault left it; it is opened, so it recovers.
+        confirmed: what the write path had promised.
+        doubt: whether own logs may be in doubt.
+    """
+    assert problems(home, confirmed, doubt=doubt) == []
+
+
+def problems_of_copy(home: Path, confirmed: Sequence[Confirmed], scratch: Path) -> list[str]:
+    """Return the problems of a copy, so that the crashed files stay as they are for the next boot."""
+    shutil.rmtree(scratch, ignore_errors=True)
+    shutil.copytree(home, scratch)
+    return problems(scratch, confirmed)
+
+
+def problems(home: Path, confirmed: Sequence[Confirmed], *, doubt: bool = False) -> list[str]:
+    """Return everything that is wrong with an installation, one line each."""
+    try:
+        return list(_problems(Home(home), confirmed, doubt=doubt))
+    except BanjianError as error:
+        return [f"refused: {error.code} {error.params}"]
+
+
+def _problems(home: Home, confirmed: Sequence[Confirmed], *, doubt: bool) -> Iterator[str]:
+    with Ledger.open(home, clock=FakeClock(), randomness=Dice("check"), write=True) as ledger:
+        infos = ledger.logs()
+        yield from (f"doubt: {info.station} {info.doubt}" for info in infos if info.doubt and not doubt)
+        with ledger.store.read() as tx:
+            yield from _lost(tx, confirmed)
+            for info in infos:
+                yield from _log_problems(tx, info.log_id, ledger, home)
+            yield from _half_acts(tx, home)
+            before = _view_rows(tx)
+        ledger.rebuild()
+        with ledger.store.read() as tx:
+            after = _view_rows(tx)
+        yield from (f"view {name} differs from its replay" for name in before if before[name] != after[name])
+        again = ledger.logs()
+    if [(info.log_id, info.size) for info in again] != [(info.log_id, info.size) for info in infos]:
+        yield "looking changed a log"
+    with closing(sqlite3.connect(home.database_path)) as plain:
+        found = [row[0] for row in plain.execute("PRAGMA integrity_check")]
+    if found != ["ok"]:
+        yield f"integrity: {found[0]}"
+
+
+def _lost(tx: ReadTx, confirmed: Iterable[Confirmed]) -> Iterator[str]:
+    for promise in confirmed:
+        frame = tx.frame(promise.log, promise.seq)
+        if frame is None:
+            yield f"lost: {promise.log}/{promise.seq}"
+        elif decode_frame(frame).act.act_id != promise.act_id:
+            yield f"other act: {promise.log}/{promise.seq}"
+        elif promise.frame_hash and sha256(frame).digest() != promise.frame_hash:
+            yield f"other bytes: {promise.log}/{promise.seq}"
+
+
+def _log_problems(tx: ReadTx, log_id: LogId, ledger: Ledger, home: Home) -> Iterator[str]:
+    name = log_id.hex()
+    row = tx.get(schema.LOGS, (name,))
+    if row is None or not isinstance(row[3], bytes):
+        yield f"no row of log {name}"
+        return
+    genesis = decode_log_genesis(row[3])
+    frames = [decode_frame(frame) for _, frame in tx.frames(name, 1, 1 << 40)]
+    previous = genesis.genesis_hash()
+    for seq, frame in enumerate(frames, 1):
+        yield from _entry_problems(tx, ledger, frame, log_id=log_id, seq=seq, previous=previous)
+        previous = entry_hash(frame.entry_raw)
+    head = tx.get(schema.HEADS, (name,))
+    if head is None or head[1:3] != (len(frames), previous):
+        yield f"head of {name} does not agree with its frames"
+    leaves = [sha256(b"\0" + frame.entry_raw).digest() for frame in frames]
+    for _, level, index, node in tx.select(schema.TREE, {"log": name}):
+        if not (isinstance(level, int) and isinstance(index, int)):
+            yield f"tree of {name}: not a number"
+        elif _root(leaves[index << level : (index + 1) << level]) != node:
+            yield f"tree of {name}: node {level}/{index}"
+    notes = [row[2] for row in tx.select(schema.CHECKPOINTS, {"log": name})]
+    sentinel = home.sentinel(log_id)
+    for note in [*notes, sentinel.encode() if sentinel else None]:
+        if not isinstance(note, bytes):
+            continue
+        stated = open_checkpoint(note, log_origin(log_id), genesis.log_public_key)
+        if stated.size > len(frames) and not row[5]:
+            yield f"checkpoint of {name} is ahead of its log"
+        elif stated.size <= len(frames) and _root(leaves[: stated.size]) != stated.root:
+            yield f"checkpoint of {name} at {stated.size} has another root"
+
+
+def _entry_problems(
+    tx: ReadTx, ledger: Ledger, frame: Frame, *, log_id: LogId, seq: int, previous: bytes
+) -> Iterator[str]:
+    where = f"{log_id.hex()}/{seq}"
+    try:
+        check_link(frame.entry, log_id=log_id, seq=seq, previous=previous)
+        public_key = ledger.knowledge.registry.public_key(frame.act.header.actor)
+        verify_act(frame.act.raw, frame.act.sig, public_key or b"")
+    except BanjianError as error:
+        yield f"{where}: {error.code}"
+    row = tx.get(schema.ACTS, (frame.act.act_id,))
+    if row is None or row[1:3] != (log_id.hex(), seq):
+        yield f"{where}: no row of the act"
+
+
+def _half_acts(tx: ReadTx, home: Home) -> Iterator[str]:
+    """Every act has its bodies, every body its act, every personal body a key that opens it."""
+    vault = Vault(home.storage_key(), Dice("check"))
+    acts = {row[0]: (str(row[1]), row[2]) for row in tx.select(schema.ACTS, {})}
+    records = tx.records(after=0, limit=1 << 30)
+    if len(acts) != len(records):
+        yield f"{len(records)} frames, {len(acts)} rows of acts"
+    facts = {row[0]: row[1] for row in tx.select(schema.FACTS, {})}
+    personal = {row[0] for row in tx.select(schema.PERSONAL, {})}
+    cases = {row[1] for row in tx.select(schema.PERSONAL, {})}
+    if facts.keys() != acts.keys():
+        yield "facts and acts differ"
+    if not personal <= acts.keys():
+        yield "a personal body without its act"
+    if {row[0] for row in tx.select(schema.CASE_KEYS, {})} != cases:
+        yield "keys and personal bodies differ"
+    for record in records:
+        act = decode_frame(record.frame).act
+        body = facts.get(act.act_id)
+        try:
+            check_facts(act.header, body if isinstance(body, bytes) else b"")
+            if act.header.personal_hash:
+                check_personal(act.header, read_personal(tx, vault, act.act_id) or b"")
+        except BanjianError as error:
+            yield f"body of {record.log}/{record.seq}: {error.code}"
+
+
+def _view_rows(tx: ReadTx) -> dict[str, list[tuple[object, ...]]]:
+    return {table.name: sorted(tx.select(table, {}), key=repr) for table in VIEW_TABLES}
+
+
+def _root(leaves: Sequence[bytes]) -> bytes:
+    """RFC 6962 section 2.1, as it is written there."""
+    if not leaves:
+        return sha256(b"").digest()
+    if len(leaves) == 1:
+        return leaves[0]
+    split = 1 << ((len(leaves) - 1).bit_length() - 1)
+    return sha256(b"\1" + _root(leaves[:split]) + _root(leaves[split:])).digest()
+
+
+def sizes(ledger: Ledger) -> dict[StationId, int]:
+    """Return the number of entries of each station's newest log."""
+    return {info.station: info.size for info in ledger.logs() if info.kind == "station" and not info.doubt}
