@@ -42,8 +42,6 @@ MAGIC = b"banjian-bundle/1\n"
 BUNDLE_VERSION = 1
 SUITE_X25519_AES256 = 1
 X25519 = "x25519"
-SEAL_OVERHEAD_BYTES = 48
-"""Encapsulated key (32) before and tag (16) behind each section."""
 LENGTH_BYTES = 4
 
 BundleKind = Literal["up", "down", "acknowledgement"]

@@ -118,8 +118,10 @@ def _decode(fields: HeaderFields) -> Invite:
     ) = fields  # fmt: skip
     _require(type(genesis) is bytes and _holds(decode_ledger_genesis, genesis), "ledger_genesis")
     _require(type(public_key) is bytes and _holds(check_public_key, public_key), "registrar_public_key")
+    county = _name(county_name, "county_name")
     _require(kind in KINDS, "kind")
     _require(_is_station(station), "station")
+    named = _name(station_name, "station_name")
     _require(upstream == "" or _is_station(upstream), "upstream")
     _require(_are_texts(roles, _ROLE, _ROLES_MAX), "roles")
     _require(_are_texts(addresses, _ADDRESS, _UPSTREAMS_MAX), "addresses")
@@ -128,10 +130,8 @@ def _decode(fields: HeaderFields) -> Invite:
     _require(type(expires_at_ms) is int and issued_at_ms < expires_at_ms <= INT_MAX, "expires_at_ms")
     _require(type(token) is bytes and len(token) == TOKEN_BYTES, "token")
     return Invite(
-        ledger_genesis=genesis, registrar_public_key=public_key,
-        county_name=_name(county_name, "county_name"),
-        kind=kind, station=station, station_name=_name(station_name, "station_name"), upstream=upstream,
-        roles=roles, addresses=addresses, ca_fingerprint=ca_fingerprint, issued_at_ms=issued_at_ms,
+        ledger_genesis=genesis, registrar_public_key=public_key, county_name=county, kind=kind,
+        station=station, station_name=named, upstream=upstream, roles=roles, addresses=addresses, ca_fingerprint=ca_fingerprint, issued_at_ms=issued_at_ms,
         expires_at_ms=expires_at_ms, token=token,
     )  # fmt: skip
 

@@ -44,17 +44,17 @@ class Day:
         personal_raw = b"" if personal is None else new_body(personal, self.random.randbytes(16))
         header = ActHeader(
             ledger_id=LEDGER_ID, case_id=CaseId(bytes(case[0])) if case else CaseId(b""),
-            parents=(ActId(bytes(case[1])),) if case else (), action=action, actor=CLERK.key_id, station=VILLAGE,
-            registry_size=120, catalogue_version=3510,
+            parents=(ActId(bytes(case[1])),) if case else (), action=action, actor=CLERK.key_id,
+            station=VILLAGE, registry_size=120, catalogue_version=3510,
             occurred_at_ms=self.now_ms - self.random.randint(500, 60_000), facts_hash=facts_hash(facts_raw),
             facts_len=len(facts_raw), personal_hash=personal_hash(personal_raw),
             personal_len=len(personal_raw), attachments=(),
         )  # fmt: skip
         act = new_act(header, CLERK)
         entry = Entry(
-            log_id=log.log_id, seq=number, previous=log.previous, act_id=act.act_id, sig_hash=sig_hash(act.sig),
-            recorded_at_ms=self.now_ms, boot_id=seed("boot")[:16], monotonic_ms=self.now_ms - 1_767_570_000_000,
-            county_seen=seed("seen"),
+            log_id=log.log_id, seq=number, previous=log.previous, act_id=act.act_id,
+            sig_hash=sig_hash(act.sig), recorded_at_ms=self.now_ms, boot_id=seed("boot")[:16],
+            monotonic_ms=self.now_ms - 1_767_570_000_000, county_seen=seed("seen"),
         ).pack()  # fmt: skip
         log.frames.append(encode_frame(act.raw, act.sig, entry))
         log.entries.append(entry)
