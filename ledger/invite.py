@@ -131,7 +131,8 @@ def _decode(fields: HeaderFields) -> Invite:
     _require(type(token) is bytes and len(token) == TOKEN_BYTES, "token")
     return Invite(
         ledger_genesis=genesis, registrar_public_key=public_key, county_name=county, kind=kind,
-        station=station, station_name=named, upstream=upstream, roles=roles, addresses=addresses, ca_fingerprint=ca_fingerprint, issued_at_ms=issued_at_ms,
+        station=station, station_name=named, upstream=upstream, roles=roles,
+        addresses=addresses, ca_fingerprint=ca_fingerprint, issued_at_ms=issued_at_ms,
         expires_at_ms=expires_at_ms, token=token,
     )  # fmt: skip
 
