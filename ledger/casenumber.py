@@ -11,7 +11,7 @@
   never mint the same number;
 - seq: ordinal of the case in its log, at least four digits; ``P`` and digits on emergency pads;
 - check: one character that finds every single wrong character and every exchange of two neighbours (among
-  the letters of a unit suffix alone, V to Z pass for 0 to 4).
+  the letters of a unit suffix alone, I, O, S, V, Z pass for 0 to 4).
 
 The alphabet is that of the unified social credit code: digits and capitals without I, O, S, V, Z.
 
@@ -49,7 +49,7 @@ _WIDE: Final = {code + 0xFEE0: code for code in range(0x21, 0x7F)} | {
 }
 _WIDE_DASHES: Final = {0x2014: 0x2D, 0x2212: 0x2D, 0xFF0D: 0x2D}
 _EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
-_CHECK_ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_CHECK_ALPHABET: Final = ALPHABET + "IOSVZ"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,15 +163,15 @@ def log_tag(log_id: LogId) -> str:
 def check_character(body: str) -> str:
     """Return the check character of a number without it; hyphens do not count.
 
-    The weights are powers of 3 modulo 31, as in the unified social credit code; characters count with their
-    place among digits and the 26 letters, because station units may be any letter.
+    The weights are powers of 3 modulo 31, as in the unified social credit code. Station units may hold the
+    letters that its alphabet leaves out; they count on from its end.
     """
     total, weight = 0, 1
     for character in body:
         if character != "-":
             total += _CHECK_ALPHABET.index(character) * weight
             weight = weight * 3 % 31
-    return ALPHABET[-total % 31]
+    return ALPHABET[-total * pow(weight, -1, 31) % 31]
 
 
 def _plain(text: str) -> str:

@@ -70,7 +70,7 @@ def fold_acts(ordered: Sequence[CaseAct], rules: Rules, views: _Views | None = N
         draft = new_draft(ordered[0], rules)
         ruling = _pass(run, draft)
         if ruling is None:
-            draft.conflicts = _grouped(draft.conflicts)
+            draft.conflicts = _grouped((*draft.conflicts, *_settled(run, draft)))
             return draft
         run.rulings[ruling.act_id] = ruling
 
@@ -92,7 +92,7 @@ def _pass(run: _Run, draft: Draft) -> _Ruling | None:
         if spec is None or word == "none":
             step = take(draft, act, run.rules)
         elif word == "set_aside":
-            step = record(draft, act, Reason("case.set_aside"))
+            step = record(draft, act, Reason("case.set_aside"), conflict=True)
         else:
             rivals = _rivals(run, index, spec, kept, upheld=word == "upheld")
             view = run.views.get(act.act_id)
@@ -210,6 +210,16 @@ def _ruling_obstacle(
             "case.adjudicate_incomplete", {"acts": tuple(sorted(name.hex()[:8] for name in unnamed))}
         )
     return None
+
+
+def _settled(run: _Run, draft: Draft) -> list[Conflict]:
+    """Return what the rulings in effect settled."""
+    effective = {step.act.act_id for step in draft.steps if step.effective}
+    return [
+        Conflict(tuple(ruling.uphold), tuple(ruling.set_aside), ruling.act_id)
+        for ruling in run.rulings.values()
+        if ruling.act_id in effective
+    ]
 
 
 def _named(act: CaseAct, field: str) -> frozenset[ActId]:

@@ -61,6 +61,7 @@ def test_irreversible_steps_wait_for_the_adjudication() -> None:
     rule(story, uphold=[grant], set_aside=[refuse])
     assert story.reason(knowingly) == "case.conflict_open"
     assert story.reason(story.act(ISSUER, "issue", {"certificate_no": "2"})) == ""
+    assert [(c.kept, c.contested) for c in story.state.conflicts] == [((grant.act_id,), (refuse.act_id,))]
     assert not story.state.in_conflict
     assert story.reason(refuse) == "case.set_aside"
 
@@ -249,6 +250,8 @@ def stories(draw: st.DrawFn) -> Story:
             parents = [known[head] for head in story.state.heads]
         if facts is None:
             ids = [act.act_id for act in story.acts]
+            contested = [act for pair in story.state.conflicts for act in pair.kept + pair.contested]
+            ids = contested if contested and action == "adjudicate" else ids
             split = draw(st.integers(0, len(ids)))
             facts = (
                 {"target": draw(st.sampled_from(ids))}
@@ -290,14 +293,18 @@ def test_every_act_is_shown_once_and_parents_come_first(story: Story) -> None:
 @given(stories())
 def test_in_an_open_conflict_nothing_irreversible_happens_afterwards(story: Story) -> None:
     state = story.state
-    for conflict in state.conflicts:
-        assert conflict.kept
-        assert conflict.contested
-    contested = {act for conflict in state.conflicts for act in conflict.contested}
+    still_open = [conflict for conflict in state.conflicts if conflict.is_open]
+    contested = {act for conflict in still_open for act in conflict.contested}
+    kept = {act for conflict in still_open for act in conflict.kept}
+    knew: set[ActId] = set()
     for step in state.steps:
-        if step.act.act_id in contested:
-            assert not step.effective
+        act = step.act
         assert step.effective == (step.reason == "")
+        assert step.effective or act.act_id not in kept
+        assert not (step.effective and act.act_id in contested)
+        if knew.intersection(act.parents) or contested.intersection(act.parents):
+            knew.add(act.act_id)
+            assert not (step.effective and act.action in ("issue", "deliver"))
 
 
 def test_the_fast_path_is_taken_for_a_plain_history() -> None:

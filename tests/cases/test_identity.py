@@ -1,0 +1,115 @@
+"""Names and numbers of real people: nobody is refused for a rare name or an abolished county code."""
+
+from __future__ import annotations
+
+import pytest
+
+from ledger.errors import InputError
+from ledger.identity import (
+    check_id_number,
+    check_name,
+    check_personal,
+    missing_glyph_form,
+    name_form,
+    query_keys,
+    search_keys,
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "typed", "kept"),
+    [
+        ("resident", "990121195803121017", "990121195803121017"),
+        ("resident", "11010519491231002x", "11010519491231002X"),
+        ("resident", "１１０１０５１９４９１２３１００２Ｘ", "11010519491231002X"),
+        ("resident", "110105 19491231 002X", "11010519491231002X"),
+        ("resident_15", "440524800101001", "440524800101001"),
+        ("hk_macao", "H12345678", "H12345678"),
+        ("hk_macao", "m1234567801", "M1234567801"),
+        ("taiwan", "12345678", "12345678"),
+        ("foreigner", "USA110081234501", "USA110081234501"),
+        ("passport", "e12345678", "E12345678"),
+        ("firm", "91350100M000100Y43", "91350100M000100Y43"),
+        ("firm", "12441500196720244T", "12441500196720244T"),
+        ("other", "军字第123号", "军字第123号"),
+    ],
+)
+def test_numbers_are_taken_and_kept_in_one_form(kind: str, typed: str, kept: str) -> None:
+    assert check_id_number(kind, typed) == kept
+
+
+@pytest.mark.parametrize(
+    ("kind", "typed", "code"),
+    [
+        ("resident", "110105194912310021", "identity.check_digit"),
+        ("resident", "11010519490231002X", "identity.birth_date"),
+        ("resident", "1101051949123100", "identity.shape"),
+        ("resident", "१10105194912310021", "identity.shape"),
+        ("resident_15", "440524801301001", "identity.birth_date"),
+        ("resident_15", "44052480010100", "identity.shape"),
+        ("hk_macao", "X12345678", "identity.shape"),
+        ("taiwan", "123", "identity.shape"),
+        ("firm", "91350100M000100Y44", "identity.firm"),
+        ("passport", "E-1", "identity.shape"),
+        ("driver", "1", "identity.kind"),
+    ],
+)
+def test_wrong_numbers_are_refused_by_cause(kind: str, typed: str, code: str) -> None:
+    with pytest.raises(InputError) as refused:
+        check_id_number(kind, typed)
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize("name", ["王", "﨑", "买买提·吐尔逊", "欧阳 娜娜", "𠮷田", "O'Neil", "㐂"])
+def test_names_are_kept_code_point_by_code_point(name: str) -> None:
+    assert check_name(name) == name
+
+
+@pytest.mark.parametrize("name", ["", "  ", "王\n", "王\x00", "王" * 81, "\ud800"])
+def test_what_is_no_name_is_refused(name: str) -> None:
+    with pytest.raises(InputError):
+        check_name(name)
+
+
+def test_a_case_is_found_in_many_ways() -> None:
+    person = {"name": "单小明", "id_no": "11010519491231002x", "phone": "+86 138-0000-1234"}
+    keys = search_keys({"applicant": person, "text": "别的"})
+    for typed in ("单小明", "小明", "单", "sxm", "DXM", "002X", "11010519491231002X", "1234", "13800001234"):
+        assert keys & set(query_keys(typed)), typed
+    assert not keys & set(query_keys("王小明"))
+
+
+def test_ethnic_names_are_found_by_part_and_with_any_dot() -> None:
+    keys = search_keys({"agent": {"name": "买买提·吐尔逊"}})
+    for typed in ("买买提", "吐尔逊", "买买提•吐尔逊", "买买提．吐尔逊", "买买提吐尔逊", "mmttex"):
+        assert keys & set(query_keys(typed)), typed
+
+
+def test_names_without_chinese_characters_and_empty_bodies() -> None:
+    assert search_keys({"applicant": {"name": "Smith, John"}}) & set(query_keys("smith, john"))
+    assert search_keys({}) == frozenset()
+    assert search_keys({"applicant": "x"}) == frozenset()
+    assert query_keys("  ") == ()
+    assert name_form("·") == ""
+
+
+def test_long_names_do_not_explode() -> None:
+    keys = search_keys({"applicant": {"name": "单" * 40}})
+    assert len(keys) < 100
+
+
+def test_personal_bodies_are_checked_person_by_person() -> None:
+    check_personal({"applicant": {"name": "王", "id_no": "11010519491231002X"}, "text": "x"})
+    for body, code in (
+        ({"applicant": []}, "identity.person"),
+        ({"agent": {"name": 1}}, "identity.person"),
+        ({"agent": {"name": ""}}, "identity.name"),
+        ({"applicant": {"id_kind": "firm", "id_no": "1"}}, "identity.firm"),
+    ):
+        with pytest.raises(InputError) as refused:
+            check_personal(body)  # type: ignore[arg-type]
+        assert refused.value.code == code
+
+
+def test_a_missing_glyph_is_shown_as_its_code_point() -> None:
+    assert missing_glyph_form("王𠮷a", "王") == "王[U+20BB7]a"
