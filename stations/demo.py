@@ -1,7 +1,7 @@
 """A day at one counter: a whole county in a temporary folder, driven by the real commands.
 
-The one thing that differs from the command line is the clock, so that working days pass in seconds. Nobody can
-give the command line such a clock: it is an argument of ``main`` that only code can pass.
+The one thing that differs from the command line is the clock, so that working days pass in seconds. Nobody
+can give such a clock to the command line: it is an argument of ``main`` that only code can pass.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import TextIO
 
 from ledger.facade.clock import Randomness
 from ledger.keys import Signer
@@ -30,6 +30,7 @@ _NUMBER = re.compile(r"\d{12}-[0-9A-Z]{2}-\d{6}-[0-9A-Z]{4}-\d{4,}-[0-9A-Z]")
 _TOKEN = re.compile(r"(?:评价码：|Rating code: )([A-Z2-7]{4}) ([A-Z2-7]{4})")
 _BOOT = bytes.fromhex("b007b007b007b007b007b007b007b007")
 _STEP_MS = 4_000
+_QUOTED = re.compile(r"[\s()|&;<>*?$`\"\\]")
 
 
 class DemoClock:
@@ -57,6 +58,11 @@ class DemoClock:
     def boot_id(self) -> bytes:
         """Return the id of this demonstration's only boot."""
         return _BOOT
+
+
+def shown(words: Sequence[str]) -> str:
+    """Return words as one would type them; only what a shell would take apart is quoted."""
+    return " ".join(f"'{word}'" if _QUOTED.search(word) else word for word in words)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +100,7 @@ class Stage:
     folder: Path
     language: Language
     randomness: Randomness
-    echo: io.TextIOBase | None
+    echo: TextIO | None
     clock: DemoClock = field(default_factory=DemoClock)
     signers: dict[Path, Signer] = field(default_factory=dict)
     ran: list[Ran] = field(default_factory=list)
@@ -141,7 +147,7 @@ class Stage:
         return self._keep("banjian-audit", words, code, out.getvalue() + err.getvalue(), 0)
 
     def _keep(self, program: str, words: Sequence[str], code: int, output: str, expect: int) -> Ran:
-        self._print(f"\n$ {program} {shlex.join(words)}")
+        self._print(f"\n$ {program} {shown(words)}")
         self._print(output.rstrip())
         if code != expect:
             raise RuntimeError(

@@ -39,6 +39,7 @@ def _set_up(stage: Stage) -> None:
         ("T001", "王城关", TOWNSHIP, ("window", "officer")),
         ("T002", "孙复核", TOWNSHIP, ("window",)),
         ("C001", "周审查", COUNTY, ("window", "officer", "issuer")),
+        ("C002", "吴会同", COUNTY, ("officer",)),
         ("H001", "郑负责", COUNTY, ("head", "supervisor")),
     )
     for no, name, station, roles in people:
@@ -75,8 +76,9 @@ def _village_morning(stage: Stage) -> Ran:
 def _paper_and_mistakes(stage: Stage) -> None:
     stage.at("2026-03-03 10:20", "mistakes")
     paper = stage.run(
-        "receive", INSURANCE, "--as", "V001", "--name", "欧阳小莲", "--materials", "all", "--at", "2026-03-02 16:40",
-        "--late-entry-paper", "DM-0007", "--late-entry-reason", "power", "--no-slip",
+        "receive", INSURANCE, "--as", "V001", "--name", "欧阳小莲", "--materials", "all",
+        "--at", "2026-03-02 16:40", "--late-entry-paper", "DM-0007", "--late-entry-reason", "power",
+        "--no-slip",
     )  # fmt: skip
     stage.run("withdraw", paper.number, "--proof", "signature", "--text", "本人改到县城办理", "--as", "V001")
     wrong = stage.run(
@@ -95,6 +97,8 @@ def _county_review(stage: Stage, number: str) -> None:
     stage.at("2026-03-04 09:00", "county")
     stage.run("take-over", number, "--as", "C001")
     stage.run("start-review", number, "--as", "C001")
+    stage.run("check-on-site", number, "--outcome", "pass", "--checked-on", "2026-03-04", "--as", "C001")
+    stage.run("countersign", number, "--as", "C002")
     stage.run(
         "suspend", number, "--ground", "现场核查", "--expected-days", "5", "--applicant-told", "--as", "C001",
         expect=1,
@@ -109,10 +113,10 @@ def _county_review(stage: Stage, number: str) -> None:
     stage.run("extend", number, "--reason", "采伐限额核对", "--applicant-told", "--as", "H001")
     stage.at("2026-03-13 10:00", "lights")
     stage.run("worklist", "--station", COUNTY)
-    stage.at("2026-03-16 09:10", "decided")
+    stage.at("2026-03-17 09:10", "decided")
     stage.run("show", number, "--why")
     stage.run("decide", number, "--result", "refuse", "--as", "C001", expect=1)
-    stage.run("decide", number, "--result", "grant", "--document-no", "溪林许〔2026〕15号", "--as", "C001")
+    stage.run("decide", number, "--result", "grant", "--document-no", "溪林许2026-15", "--as", "C001")
     stage.run(
         "overrun-reason",
         number,
@@ -129,7 +133,7 @@ def _county_review(stage: Stage, number: str) -> None:
 
 
 def _instant(stage: Stage) -> None:
-    stage.at("2026-03-16 10:30", "instant")
+    stage.at("2026-03-17 10:30", "instant")
     insured = stage.run(
         "receive", INSURANCE, "--as", "T001", "--name", "买买提·艾力", "--materials", "all", "--out",
         str(stage.folder.parent / "slip.txt"),
@@ -138,17 +142,19 @@ def _instant(stage: Stage) -> None:
     stage.run("decide", insured.number, "--result", "grant", "--as", "T001")
     stage.run("close", insured.number, "--as", "T001")
     stage.run("link-external", insured.number, "--external-no", "330382260316100001", "--as", "T001")
-    stage.run("receive", PROOF, "--as", "V001", "--name", "一", "--materials", "all", "--proof-kind", "亲属关系证明",
-              "--no-slip", expect=1)  # fmt: skip
+    stage.run(
+        "receive", PROOF, "--as", "V001", "--name", "一", "--materials", "all", "--no-slip",
+        "--proof-kind", "婚姻状况证明", expect=1,
+    )  # fmt: skip
 
 
 def _the_way_back(stage: Stage, felling: Ran) -> None:
     number = felling.number
-    stage.at("2026-03-17 16:00", "arrived")
+    stage.at("2026-03-18 16:00", "arrived")
     stage.run("take-over", number, "--as", "V001")
     stage.run("arrive-at-village", number, "--as", "V001")
     stage.run("day-clear", "--station", VILLAGE)
-    stage.at("2026-03-18 09:40", "delivered")
+    stage.at("2026-03-19 09:40", "delivered")
     stage.run(
         "deliver",
         number,
@@ -167,7 +173,7 @@ def _the_way_back(stage: Stage, felling: Ran) -> None:
 
 
 def _evening(stage: Stage, number: str, *, backup: Path, sheet: Path) -> None:
-    stage.at("2026-03-18 17:30", "evening")
+    stage.at("2026-03-19 17:30", "evening")
     stage.run("find", "wlg")
     stage.run("find", "1017")
     stage.run("show", number)
@@ -176,5 +182,5 @@ def _evening(stage: Stage, number: str, *, backup: Path, sheet: Path) -> None:
     stage.run("checkpoint", "--json")
     stage.run("backup", "--to", str(backup))
     stage.run("doctor")
-    stage.at("2026-03-18 17:40", "audit")
+    stage.at("2026-03-19 17:40", "audit")
     stage.audit("verify", str(stage.folder))

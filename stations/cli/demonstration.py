@@ -10,7 +10,7 @@ from pathlib import Path
 from ledger.errors import ConfigError
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
-from stations.demo import PASSPHRASE, Ran, Stage
+from stations.demo import PASSPHRASE, Ran, Stage, shown
 from stations.demoday import play
 
 
@@ -55,7 +55,7 @@ def _play(call: Call, folder: Path, *, kept: bool) -> None:
 
 
 def _step(ran: Ran) -> dict[str, object]:
-    return {"command": shlex.join(ran.words), "exit_code": ran.exit_code, "output": ran.output}
+    return {"command": shown(ran.words), "exit_code": ran.exit_code, "output": ran.output}
 
 
 def _by_hand(call: Call, folder: Path, *, kept: bool) -> list[str]:

@@ -146,6 +146,13 @@ def name_materials(facts: Facts, item: Item) -> None:
     codes: dict[str, str] = {}
     for code, paper in item.materials.items():
         codes.update({paper.name.zh: code, paper.name.en: code})
+    proofs: dict[str, str] = {}
+    for code, kind in item.proofs.items():
+        short = kind.name.zh.partition("（")[0]
+        proofs.update({kind.name.zh: code, kind.name.en: code, short: code})
+    kind_of_proof = facts.get("proof_kind")
+    if isinstance(kind_of_proof, str):
+        facts["proof_kind"] = proofs.get(kind_of_proof, kind_of_proof)
     for name, value in facts.items():
         if not isinstance(value, list):
             continue

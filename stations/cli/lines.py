@@ -14,8 +14,16 @@ def clock_line(say: Say, rules: Rules, reading: ClockReading) -> str:
     spec = rules.case_type.clocks.get(reading.clock)
     name = say.pick(spec.name) if spec is not None else say.name(f"clock.{reading.clock}")
     due = reading.due_on.isoformat() if reading.due_on is not None else "—"
-    left = say("clock.left", days=reading.remaining_days, unit=say.name(f"unit.{reading.unit}"))
+    over = reading.remaining_days < 0
+    left = say(
+        "clock.over" if over else "clock.left",
+        days=abs(reading.remaining_days),
+        unit=say.name(f"unit.{reading.unit}"),
+    )
     flags = "".join(f" [{say.name(f'clock.flag.{flag}')}]" for flag in reading.flags)
+    if reading.stopped_on is not None:
+        code = "clock.late" if reading.result == "red" else "clock.in_time"
+        return say(code, light=light, name=name, on=reading.stopped_on.isoformat(), due=due) + flags
     if reading.light == "paused":
         return f"{light}  {name}{flags}"
     return say("clock.line", light=light, name=name, due=due, left=left) + flags

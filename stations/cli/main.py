@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
@@ -18,6 +18,7 @@ from ledger.facade.clock import SystemClock
 from stations.cli.call import App
 from stations.cli.crash import write_crash
 from stations.cli.language import choose_language
+from stations.cli.naming import Names
 from stations.cli.secret import ask_secret
 from stations.cli.tree import build_tree
 from stations.cli.types import option_name
@@ -82,8 +83,8 @@ def _run(args: list[str], app: App, say: Say) -> int:
         return COULD_NOT_RUN if isinstance(error, StoreError | ConfigError) else REFUSED
 
 
-def _print_message(app: App, say: Say, code: str, params: object) -> None:
-    message = say.message(code, params if isinstance(params, dict) else {})
+def _print_message(app: App, say: Say, code: str, params: Mapping[str, object]) -> None:
+    message = Names(say).message(code, params)
     print(f"{say('error.word')}{message.what}", file=app.err)
     if message.next_step:
         print(f"{say('error.next')}{message.next_step}", file=app.err)

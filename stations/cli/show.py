@@ -13,6 +13,7 @@ from stations.cli.casenames import action_name, state_name, station_name
 from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import key_file
 from stations.cli.lines import clock_line
+from stations.cli.naming import Names
 from stations.cli.rows import custodian_words, row_object
 from stations.cli.session import reading, station_for
 from stations.cli.tables import Cell, Styled
@@ -28,12 +29,18 @@ def show(call: Call, *, case: str, why: bool, may: bool) -> int:
         )
         call.emit(_object(call, ledger, page))
         if not call.json:
+            names = Names(
+                call.say,
+                case_types=(page.rules.case_type,),
+                registry=ledger.knowledge.registry,
+                item=page.rules.item,
+            )
             _print_head(call, ledger, page)
-            _print_steps(call, ledger, page)
+            _print_steps(call, ledger, page, names)
             _print_clocks(call, page, why=why)
-            _print_findings(call, page)
+            _print_findings(call, page, names)
             if may:
-                _print_permissions(call, page)
+                _print_permissions(call, page, names)
     return 0
 
 
@@ -73,7 +80,7 @@ def _materials(call: Call, page: CasePage, codes: frozenset[str]) -> list[str]:
     return [call.say.pick(papers[code].name) if code in papers else code for code in sorted(codes)]
 
 
-def _print_steps(call: Call, ledger: Ledger, page: CasePage) -> None:
+def _print_steps(call: Call, ledger: Ledger, page: CasePage, names: Names) -> None:
     rows: list[list[Cell]] = []
     for number, step in enumerate(page.state.steps, start=1):
         rows.append(
@@ -83,12 +90,12 @@ def _print_steps(call: Call, ledger: Ledger, page: CasePage) -> None:
                 action_name(call.say, page.rules.case_type, step.action),
                 _who(ledger, step),
                 station_name(ledger.knowledge.registry, step.act.station),
-                _effect(call, page, step),
+                _effect(call, page, step, names),
                 step.act.act_id.hex()[:8],
             ]
         )
-    names = ("counted", "moment", "action", "person", "station", "effect", "act")
-    call.table([call.say(f"head.{name}") for name in names], rows)
+    headings = ("counted", "moment", "action", "person", "place", "effect", "act")
+    call.table([call.say(f"head.{name}") for name in headings], rows)
     for step in page.state.steps:
         words = _personal_words(page.personal.get(step.act.act_id))
         if words:
@@ -100,13 +107,13 @@ def _who(ledger: Ledger, step: Step) -> str:
     return name if not step.act.staff_no or step.act.staff_no == name else f"{name}({step.act.staff_no})"
 
 
-def _effect(call: Call, page: CasePage, step: Step) -> Cell:
+def _effect(call: Call, page: CasePage, step: Step, names: Names) -> Cell:
     if step.effective:
         state = state_name(call.say, page.rules.case_type, step.status_after)
         return call.say("show.late_entry", state=state) if step.act.facts.get("late_entry") else state
     if step.act.act_id in page.state.pending:
         return Styled(text=call.say("show.pending"), style="yellow")
-    message = call.say.message(step.reason, step.params)
+    message = names.message(step.reason, step.params)
     return Styled(text=call.say("show.no_effect", reason=message.what), style="red")
 
 
@@ -123,20 +130,19 @@ def _print_clocks(call: Call, page: CasePage, *, why: bool) -> None:
         if why:
             for line in reading_.explanation:
                 call.line(f"    {call.say.message(line.code, line.params).what}")
-            call.line("    " + call.say("clock.by", law=reading_.law, version=reading_.calendar_version))
 
 
-def _print_findings(call: Call, page: CasePage) -> None:
+def _print_findings(call: Call, page: CasePage, names: Names) -> None:
     for finding in page.state.findings:
-        call.line("  ! " + call.say.message(finding.code, finding.params).what)
+        call.line("  ! " + names.message(finding.code, finding.params).what)
 
 
-def _print_permissions(call: Call, page: CasePage) -> None:
+def _print_permissions(call: Call, page: CasePage, names: Names) -> None:
     call.line()
     rows: list[list[Cell]] = []
     for permission in page.permissions:
         reason = (
-            call.say.message(permission.reason_code, permission.params).what if permission.reason_code else ""
+            names.message(permission.reason_code, permission.params).what if permission.reason_code else ""
         )
         rows.append(
             [
