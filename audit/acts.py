@@ -110,11 +110,12 @@ class ActChecker:
                 warning, "act.other_station", act, seq, station=header.station, log_station=self._station
             )
         fault = self._signature_fault(act)
-        if fault:
-            severity = warning if topic == OPAQUE or fault == "authority.key_unknown" else error
-            self._block(severity, fault, act, seq)
-        else:
+        if not fault:
             self._standing(act, seq)
+        elif fault == AWAITING:
+            self._await(act, seq)
+        else:
+            self._block(warning if topic == OPAQUE else error, fault, act, seq)
         if topic == OPAQUE:
             self._opaque(act, seq, fault)
         facts = self._facts(row, act, seq)
@@ -130,17 +131,15 @@ class ActChecker:
     def _signature_fault(self, act: Act) -> str:
         public_key = self._public_key(act.header.actor)
         if public_key is None:
-            return "authority.key_unknown"
+            ahead = act.header.registry_size > self._context.judge.knowledge.registry.size
+            return AWAITING if ahead else "authority.key_unknown"
         return "" if verify(public_key, act.sig, CTX_ACT_SIGN + act.raw) else "act.signature"
 
     def _standing(self, act: Act, seq: int) -> None:
         judge = self._context.judge
         standing = judge.standing(act.header, act.act_id, self._context.genesis)
         if standing.code == AWAITING:
-            self._tally.awaiting += 1
-            self._find(
-                notice, AWAITING, act, seq, cited=act.header.registry_size, held=judge.knowledge.registry.size
-            )
+            self._await(act, seq)
         elif standing.code:
             severity = error if act.header.action == "open_log" and seq == 1 else warning
             header = act.header
@@ -152,6 +151,11 @@ class ActChecker:
             lane = judge.lane(act.header.actor, self._context.log_id, seq)
             if lane:
                 self._find(warning, "act.key_ended", act, seq, reason=lane)
+
+    def _await(self, act: Act, seq: int) -> None:
+        self._tally.awaiting += 1
+        held = self._context.judge.knowledge.registry.size
+        self._find(notice, AWAITING, act, seq, cited=act.header.registry_size, held=held)
 
     def _opaque(self, act: Act, seq: int, fault: str) -> None:
         self._tally.opaque += 1
@@ -227,7 +231,7 @@ class ActChecker:
 
     def _block(self, make: Callable[..., Finding], code: str, act: Act, seq: int) -> None:
         self._tally.blocked.setdefault((self._context.name, seq), code)
-        self._find(make, code, act, seq)
+        self._find(make, code, act, seq, key=act.header.actor, size=act.header.registry_size)
 
     def _find(self, make: Callable[..., Finding], code: str, act: Act, seq: int, **params: Param) -> None:
         self._report(make(code, log=self._context.name, seq=seq, act=act.act_id, **params))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from audit.acts import LogContext, Tally
 from audit.batch import BatchResult, BatchRows, check_batch, edge_at
-from audit.findings import Finding, error
+from audit.findings import Finding, error, notice, warning
 from audit.source import Cell, EventRow, Source
 from audit.subtree import BATCH, BATCH_LEVEL, Forest, Known, node_count
 from ledger.checkpoint import log_origin, open_checkpoint
@@ -161,6 +161,7 @@ class _Joiner:
             if isinstance(count, int) and count > due:
                 self._report(error("tree.extra", log=name, count=count, expected=due))
         self._head()
+        self._cover()
         for stated_size, note in self._source.rows(_BEYOND, (name, size), log=name):
             self._beyond(stated_size, note)
         for (stated_size,) in self._source.rows(_RECEIPTS_BEYOND, (name, size), log=name):
@@ -182,6 +183,16 @@ class _Joiner:
             self._report(error("tree.missing", log=name, level=level, index=index))
         elif computed is not None and rows[0][2] != computed:
             self._report(error("tree.row", log=name, level=level, index=index))
+
+    def _cover(self) -> None:
+        """Only checkpoints sign entries: whoever has the file can rewrite what lies behind the last one."""
+        covered = self.result.checkpoint_size
+        count = self.result.size - covered
+        if not covered:
+            self._report(warning("log.no_checkpoint", log=self._context.name, count=count))
+        elif count:
+            make = notice if count <= BATCH else warning
+            self._report(make("log.uncovered", log=self._context.name, count=count, covered=covered))
 
     def _head(self) -> None:
         name = self._context.name

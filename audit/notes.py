@@ -8,11 +8,10 @@ from pathlib import Path
 from audit.county import read_ledger_genesis
 from audit.findings import Collector
 from audit.openings import Opening, choose_registry, read_openings
-from audit.source import Source
+from audit.source import Source, open_database
 from audit.verify import database_of
 from ledger.checkpoint import log_origin, open_checkpoint
 from ledger.errors import BanjianError, ConfigError
-from ledger.reader import open_ledger_file
 from ledger.types import LedgerId
 
 _FILE_BYTES_MAX = 1024 * 1024
@@ -93,7 +92,7 @@ def newest_heads(path: Path) -> list[Head]:
         StoreError: the file cannot be opened.
     """
     collector = Collector()
-    with open_ledger_file(database_of(path)) as file, Source(file, collector.add) as source:
+    with open_database(database_of(path)) as file, Source(file, collector.add) as source:
         openings, _ = read_openings(source, collector.add)
         return [head for opening in openings if (head := _newest(source, opening)) is not None]
 
@@ -106,7 +105,7 @@ def ledger_id_of(path: Path) -> LedgerId | None:
         StoreError: the file cannot be opened.
     """
     collector = Collector()
-    with open_ledger_file(database_of(path)) as file, Source(file, collector.add) as source:
+    with open_database(database_of(path)) as file, Source(file, collector.add) as source:
         registry = choose_registry(read_openings(source, collector.add)[0], collector.add)
         genesis = None if registry is None else read_ledger_genesis(registry, collector.add)
         return None if genesis is None else genesis[0]

@@ -14,7 +14,7 @@ from audit.county import fold_county, read_ledger_genesis
 from audit.findings import Collector, Finding
 from audit.judge import Judge
 from audit.openings import choose_registry, read_openings
-from audit.source import CaseRecord, Source
+from audit.source import CaseRecord, Source, open_database
 from audit.verify import case_stations, database_of
 from ledger.act import decode_act, verify_act
 from ledger.body import check_facts
@@ -23,7 +23,6 @@ from ledger.clocks import ClockReading, read_clocks
 from ledger.entry import decode_entry
 from ledger.errors import BanjianError, DataError, InputError
 from ledger.frame import split_frame
-from ledger.reader import open_ledger_file
 from ledger.types import LedgerId
 
 CASE_ID_BYTES = 16
@@ -72,7 +71,7 @@ def replay_case(
         StoreError: the file cannot be opened.
     """
     collector = Collector()
-    with open_ledger_file(database_of(path)) as file, Source(file, collector.add) as source:
+    with open_database(database_of(path)) as file, Source(file, collector.add) as source:
         openings, _ = read_openings(source, collector.add)
         registry = choose_registry(openings, collector.add)
         genesis = None if registry is None else read_ledger_genesis(registry, collector.add)

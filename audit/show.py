@@ -9,14 +9,13 @@ from audit.county import fold_county, read_ledger_genesis
 from audit.findings import Collector
 from audit.openings import choose_registry, read_openings
 from audit.report import JsonValue
-from audit.source import Source
+from audit.source import Source, open_database
 from audit.verify import database_of
 from ledger.act import Act, act_id, decode_act, verify_act
 from ledger.body import check_facts
 from ledger.entry import Entry, check_link, decode_entry
 from ledger.errors import BanjianError, DataError, InputError
 from ledger.frame import check_pins, split_frame
-from ledger.reader import open_ledger_file
 from ledger.types import LogId
 
 _PREFIX_DIGITS_MIN = 6
@@ -36,7 +35,7 @@ def show_act(path: Path, ref: str) -> dict[str, JsonValue]:
         StoreError: the file cannot be opened.
     """
     collector = Collector()
-    with open_ledger_file(database_of(path)) as file, Source(file, collector.add) as source:
+    with open_database(database_of(path)) as file, Source(file, collector.add) as source:
         log, seq = _find(source, ref)
         rows = source.events(log, seq, seq)
         frame = rows[0].frame if rows else None

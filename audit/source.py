@@ -7,14 +7,14 @@ comes out is checked against the signed bytes, and rows that no frame leads to a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self, TypeAlias, TypeVar
 
 from audit.findings import Finding, error
 from ledger.errors import StoreError
-from ledger.reader import LedgerFile
+from ledger.reader import LedgerFile, open_ledger_file
 
 Cell: TypeAlias = "int | float | str | bytes | None"
 T = TypeVar("T")
@@ -92,6 +92,19 @@ _ORPHANS = (
         "AND act_id NOT IN (SELECT act_id FROM sparse) LIMIT 200",
     ),
 )
+
+
+def open_database(path: Path) -> LedgerFile:
+    """Open a ledger file for an audit.
+
+    Raises:
+        StoreError: as ``open_ledger_file``; ``store.damaged`` also when the database's own complaint about a
+            damaged schema cannot be decoded.
+    """
+    try:
+        return open_ledger_file(path)
+    except UnicodeError as error:
+        raise StoreError("store.damaged", file=path.name, detail=type(error).__name__) from error
 
 
 class Source:
@@ -186,14 +199,13 @@ class Source:
         """Yield the acts that open cases and other threads: those whose own id begins with the case's."""
         return self._records(_CASES + "WHERE substr(a.act_id, 1, 16) = a.case_id", ())
 
-    def stray_logs(self) -> list[tuple[str, str]]:
-        """Return table and log name of rows about logs that have no frames."""
+    def stray_logs(self, known: Collection[str]) -> list[tuple[str, str]]:
+        """Return table and log name of rows about logs other than the known ones."""
         return [
             (table, str(log))
             for table in ("heads", "tree", "checkpoints", "receipts")
-            for (log,) in self.rows(
-                f"SELECT DISTINCT log FROM {table} WHERE log NOT IN (SELECT originator_id FROM stored_events)"
-            )
+            for (log,) in self.rows(f"SELECT DISTINCT log FROM {table}")
+            if log not in known
         ]
 
     def orphans(self) -> list[tuple[str, bytes]]:

@@ -137,6 +137,7 @@ def _effect(step: Step, words: Words) -> str:
 
 def _act_json(told: Replay, act: CaseAct, step: Step | None, words: Words) -> dict[str, JsonValue]:
     place = told.view.places.get(act.act_id)
+    roles: list[JsonValue] = [*sorted(act.roles)]
     made: dict[str, JsonValue] = {
         "act": act.act_id.hex(),
         "log": "" if place is None else place.log,
@@ -144,7 +145,7 @@ def _act_json(told: Replay, act: CaseAct, step: Step | None, words: Words) -> di
         "action": act.action,
         "actor": act.actor.hex(),
         "staff_no": act.staff_no,
-        "roles": sorted(act.roles),
+        "roles": roles,
         "station": act.station,
         "occurred_at_ms": act.occurred_at_ms,
         "recorded_at_ms": act.recorded_at_ms,

@@ -28,10 +28,9 @@ from audit.judge import Judge
 from audit.logs import LogResult, check_log
 from audit.openings import Branch, Opening, choose_registry, read_openings
 from audit.personal import PersonalReader
-from audit.source import Source
+from audit.source import Source, open_database
 from ledger.errors import ConfigError, StoreError
 from ledger.genesis import LedgerGenesis
-from ledger.reader import open_ledger_file
 from ledger.types import LedgerId, StationId
 
 DATABASE_NAME = "ledger.db"
@@ -119,7 +118,7 @@ def verify_ledger(
     database = database_of(path)
     collector = Collector()
     try:
-        file = open_ledger_file(database)
+        file = open_database(database)
     except StoreError as raised:
         if raised.code in _CANNOT_RUN:
             raise
@@ -154,7 +153,8 @@ class _Audit:
             return _report(self._collector, records=sum(opening.size for opening in openings))
         judge = self._fold(found, genesis[1], registry, openings)
         self._check_logs(openings, branches, judge, found, against)
-        for table, log in self._source.stray_logs():
+        known = {opening.name for opening in openings} | {branch.name for branch in branches}
+        for table, log in self._source.stray_logs(known):
             self._find(error("head.unlisted", log=log, table=table))
         for code, act in self._source.orphans():
             self._find(error(code, act=act))

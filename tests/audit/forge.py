@@ -1,0 +1,143 @@
+"""A forger at work on a copy: change fields of signed records and repair as much around them as he can."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ledger.act import act_id, decode_act
+from ledger.codec import pack_header, unpack_header
+from ledger.entry import decode_entry, entry_hash, sig_hash
+from ledger.frame import encode_frame, split_frame
+from ledger.limits import TREE_LEVEL_STORED_MIN
+from ledger.merkle import Tree, leaf_hash
+from tests.audit.ledgers import ask, hurt
+
+ACT_FIELDS = (
+    "version", "ledger_id", "case_id", "parents", "action", "actor", "station", "registry_size",
+    "catalogue_version", "occurred_at_ms", "facts_hash", "facts_len", "personal_hash", "personal_len",
+    "attachments",
+)  # fmt: skip
+ENTRY_FIELDS = (
+    "version", "log_id", "seq", "previous", "act_id", "sig_hash", "recorded_at_ms", "boot_id", "monotonic_ms",
+    "county_seen",
+)  # fmt: skip
+
+
+def log_of(folder: Path, kind: str, station: str = "") -> str:
+    """Return the name of a log."""
+    rows = ask(folder, "SELECT log FROM logs WHERE kind = ? AND station LIKE ?", (kind, station + "%"))
+    return str(rows[0][0])
+
+
+def frame_of(folder: Path, log: str, seq: int) -> bytes:
+    """Return a stored frame."""
+    rows = ask(
+        folder,
+        "SELECT state FROM stored_events WHERE originator_id = ? AND originator_version = ?",
+        (log, seq),
+    )
+    assert isinstance(rows[0][0], bytes)
+    return rows[0][0]
+
+
+def put_frame(folder: Path, log: str, seq: int, frame: bytes) -> None:
+    """Put other bytes in a frame's place."""
+    statement = "UPDATE stored_events SET state = ? WHERE originator_id = ? AND originator_version = ?"
+    hurt(folder, (statement, (frame, log, seq)))
+
+
+def altered(value: object) -> object:
+    """Return another value of the same kind and length, so that it decodes wherever it can."""
+    if isinstance(value, bytes):
+        return bytes((value[0] ^ 1,)) + value[1:] if value else bytes(32)
+    if isinstance(value, int):
+        return value + 1
+    if isinstance(value, str):
+        if value[0].isdigit():
+            return str((int(value[0]) + 1) % 10) + value[1:]
+        return ("b" if value[0] != "b" else "c") + value[1:]
+    if isinstance(value, tuple):
+        return (altered(value[0]), *value[1:]) if value else ((bytes(32), 1),)
+    raise AssertionError(value)
+
+
+def change_field(raw: bytes, index: int) -> bytes:
+    """Return a header with one field changed, in canonical form."""
+    fields = list(unpack_header(raw, limit=1 << 20))
+    fields[index] = altered(fields[index])
+    return pack_header(fields)
+
+
+def change_act(folder: Path, log: str, seq: int, field: str, *, pinned: bool) -> None:
+    """Change a field of an act; ``pinned`` lets its entry name the changed act."""
+    act_raw, sig, entry_raw = split_frame(frame_of(folder, log, seq))
+    changed = change_field(act_raw, ACT_FIELDS.index(field))
+    if pinned:
+        entry_raw = decode_entry(entry_raw)._replace(act_id=act_id(changed)).pack()
+    put_frame(folder, log, seq, encode_frame(changed, sig, entry_raw))
+
+
+def change_entry(folder: Path, log: str, seq: int, field: str) -> None:
+    """Change a field of an entry."""
+    act_raw, sig, entry_raw = split_frame(frame_of(folder, log, seq))
+    changed = change_field(entry_raw, ENTRY_FIELDS.index(field))
+    put_frame(folder, log, seq, encode_frame(act_raw, sig, changed))
+
+
+def repair(folder: Path, log: str, genesis_hash: bytes, *, checkpoints: bool) -> None:
+    """Make chain, pins, table of acts, tree and head agree again, as one without the log's key can.
+
+    Args:
+        folder: the copy.
+        log: the log.
+        genesis_hash: predecessor of entry 1.
+        checkpoints: keep the stored checkpoints (they were signed and cannot be repaired).
+    """
+    rows = ask(
+        folder,
+        "SELECT originator_version, state FROM stored_events WHERE originator_id = ? ORDER BY 1",
+        (log,),
+    )
+    statements: list[str | tuple[str, tuple[object, ...]]] = []
+    tree, nodes, previous, recorded_at_ms = Tree(), [], genesis_hash, 0
+    for seq, frame in rows:
+        assert isinstance(frame, bytes)
+        act_raw, sig, entry_raw = split_frame(frame)
+        entry = decode_entry(entry_raw)._replace(
+            previous=previous, act_id=act_id(act_raw), sig_hash=sig_hash(sig), seq=seq
+        )
+        raw = entry.pack()
+        previous, recorded_at_ms = entry_hash(raw), entry.recorded_at_ms
+        nodes += tree.append(leaf_hash(raw))
+        known = act_id(act_raw)
+        statements.append(
+            (
+                "UPDATE stored_events SET state = ? WHERE originator_id = ? AND originator_version = ?",
+                (encode_frame(act_raw, sig, raw), log, seq),
+            )
+        )
+        header = decode_act(act_raw)
+        old = ask(folder, "SELECT act_id FROM acts WHERE log = ? AND seq = ?", (log, seq))[0][0]
+        case_id = header.case_id or known[:16]
+        if old != known:
+            statements.append(
+                (
+                    "UPDATE acts SET act_id = ?, case_id = ?, action = ?, occurred_at_ms = ? "
+                    "WHERE log = ? AND seq = ?",
+                    (known, case_id, header.action, header.occurred_at_ms, log, seq),
+                )
+            )
+            statements.append(("UPDATE facts SET act_id = ? WHERE act_id = ?", (known, old)))
+    statements.append(("DELETE FROM tree WHERE log = ?", (log,)))
+    for level, index, node in nodes:
+        if level >= TREE_LEVEL_STORED_MIN:
+            statements.append(("INSERT INTO tree VALUES (?, ?, ?, ?)", (log, level, index, node)))
+    statements.append(
+        (
+            "UPDATE heads SET size = ?, entry_hash = ?, recorded_at_ms = ? WHERE log = ?",
+            (len(rows), previous, recorded_at_ms, log),
+        )
+    )
+    if not checkpoints:
+        statements.append(("DELETE FROM checkpoints WHERE log = ?", (log,)))
+    hurt(folder, *statements)

@@ -1,0 +1,242 @@
+"""Every field of every record kind is altered by hand; each alteration is an error with its code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from audit.verify import verify_ledger
+from ledger.checkpoint import cosign, open_checkpoint, receipt_name
+from ledger.facade import Home
+from ledger.frame import encode_frame, split_frame
+from ledger.genesis import decode_log_genesis, genesis_hash
+from ledger.keys import Ed25519Signer
+from tests.audit.forge import (
+    ACT_FIELDS,
+    ENTRY_FIELDS,
+    altered,
+    change_act,
+    change_entry,
+    frame_of,
+    log_of,
+    put_frame,
+    repair,
+)
+from tests.audit.ledgers import COUNTY, VILLAGE, ask, hurt
+
+MIDDLE = 5
+LAST = 13
+
+
+def errors(folder: Path, **options: object) -> set[str]:
+    report = verify_ledger(folder, **options)  # type: ignore[arg-type]
+    found = {finding.code for finding in report.findings if finding.severity == "error"}
+    assert report.ok == (not found)
+    return found
+
+
+@pytest.mark.parametrize("field", ACT_FIELDS)
+def test_field_of_an_act_that_its_entry_pins(copy: Path, field: str) -> None:
+    change_act(copy, log_of(copy, "station", VILLAGE), MIDDLE, field, pinned=False)
+    assert "frame.act" in errors(copy)
+
+
+@pytest.mark.parametrize("field", ACT_FIELDS)
+def test_field_of_an_act_with_its_entry_made_to_fit(copy: Path, field: str) -> None:
+    change_act(copy, log_of(copy, "station", VILLAGE), MIDDLE, field, pinned=True)
+    found = errors(copy)
+    assert {"entry.chain", "tree.row", "checkpoint.root"} <= found
+    expected = {
+        "version": "act.version",
+        "case_id": "act.field",
+        "parents": "act.field",
+        "ledger_id": "act.ledger",
+        "action": "frame.topic",
+    }
+    assert expected.get(field, "acts.row") in found
+    assert ("act.signature" in found) == (field not in ("version", "case_id", "parents", "actor"))
+
+
+@pytest.mark.parametrize(
+    "field", [name for name in ACT_FIELDS if name not in ("version", "case_id", "parents")]
+)
+@pytest.mark.parametrize("checkpoints", [True, False])
+def test_field_of_an_act_with_everything_unsigned_made_to_fit(
+    copy: Path, field: str, checkpoints: bool
+) -> None:
+    log = log_of(copy, "station", VILLAGE)
+    (genesis,) = ask(copy, "SELECT genesis FROM logs WHERE log = ?", (log,))[0]
+    assert isinstance(genesis, bytes)
+    change_act(copy, log, MIDDLE, field, pinned=True)
+    repair(copy, log, genesis_hash(genesis), checkpoints=checkpoints)
+    found = errors(copy)
+    assert ("act.signature" if field != "actor" else "authority.key_unknown") in found
+    assert ("checkpoint.root" in found) == checkpoints
+    assert "sentinel.other" in found
+
+
+@pytest.mark.parametrize("field", ENTRY_FIELDS)
+@pytest.mark.parametrize("seq", [MIDDLE, LAST])
+def test_field_of_an_entry(copy: Path, field: str, seq: int) -> None:
+    change_entry(copy, log_of(copy, "station", VILLAGE), seq, field)
+    found = errors(copy)
+    expected = {
+        "version": "entry.version",
+        "log_id": "entry.log",
+        "seq": "entry.sequence",
+        "previous": "entry.chain",
+        "act_id": "frame.act",
+        "sig_hash": "frame.signature",
+    }
+    assert expected.get(field, "checkpoint.root") in found
+    assert found & {"checkpoint.root", "checkpoint.unproven"}
+    assert "head.row" in found if seq == LAST and field not in ("version", "seq") else True
+
+
+@pytest.mark.parametrize("part", range(3))
+def test_every_part_of_a_frame(copy: Path, part: int) -> None:
+    log = log_of(copy, "station", VILLAGE)
+    frame = bytearray(frame_of(copy, log, MIDDLE))
+    frame[(10, len(frame) // 2, len(frame) - 3)[part]] ^= 0x40
+    put_frame(copy, log, MIDDLE, bytes(frame))
+    assert errors(copy)
+
+
+def test_signature_of_an_act(copy: Path) -> None:
+    log = log_of(copy, "station", VILLAGE)
+    act_raw, sig, entry_raw = split_frame(frame_of(copy, log, MIDDLE))
+    put_frame(copy, log, MIDDLE, encode_frame(act_raw, bytes((sig[0] ^ 1,)) + sig[1:], entry_raw))
+    assert errors(copy) == {"frame.signature", "act.signature"}
+
+
+MOVED = {
+    ("stored_events", "originator_version"),
+    ("checkpoints", "size"),
+    ("tree", "level"),
+    ("tree", "index"),
+}
+"""Key columns that a small step would bring onto another row."""
+
+COLUMNS = [
+    ("stored_events", "originator_id", "log.gap"),
+    ("stored_events", "originator_version", "log.gap"),
+    ("stored_events", "topic", "frame.topic"),
+    ("acts", "act_id", "acts.row"),
+    ("acts", "log", "acts.missing"),
+    ("acts", "seq", "acts.missing"),
+    ("acts", "case_id", "acts.row"),
+    ("acts", "action", "acts.row"),
+    ("acts", "occurred_at_ms", "acts.row"),
+    ("facts", "act_id", "act.facts_missing"),
+    ("facts", "body", "act.facts_hash"),
+    ("personal", "act_id", "body.orphan_personal"),
+    ("personal", "case_id", "personal.case"),
+    ("logs", "log", "log.unlisted"),
+    ("logs", "kind", "log.row"),
+    ("logs", "station", "log.row"),
+    ("logs", "genesis", "log.row"),
+    ("heads", "log", "head.missing"),
+    ("heads", "size", "head.row"),
+    ("heads", "entry_hash", "head.row"),
+    ("heads", "recorded_at_ms", "head.row"),
+    ("tree", "log", "tree.missing"),
+    ("tree", "level", "tree.missing"),
+    ("tree", "index", "tree.missing"),
+    ("tree", "hash", "tree.row"),
+    ("checkpoints", "log", "head.unlisted"),
+    ("checkpoints", "size", "checkpoint.row"),
+    ("checkpoints", "note", "checkpoint.origin"),
+]
+
+
+@pytest.mark.parametrize(("table", "column", "code"), COLUMNS)
+def test_column_of_every_table(copy: Path, table: str, column: str, code: str) -> None:
+    village = log_of(copy, "station", VILLAGE)
+    where = _where(copy, table, village)
+    ((old, *_), *_) = ask(copy, f'SELECT "{column}" FROM {table} WHERE {where}')
+    new = altered(old)
+    if (table, column) == ("heads", "size"):
+        new = LAST - 1
+    if (table, column) in MOVED:
+        assert isinstance(old, int)
+        new = old + 50
+    hurt(copy, (f'UPDATE {table} SET "{column}" = ? WHERE {where}', (new,)))
+    assert code in errors(copy)
+
+
+def _where(copy: Path, table: str, village: str) -> str:
+    if table == "stored_events":
+        return f"originator_id = '{village}' AND originator_version = {MIDDLE}"
+    if table == "acts":
+        return f"log = '{village}' AND seq = {MIDDLE}"
+    if table in ("facts", "personal"):
+        (act,) = ask(copy, f"SELECT act_id FROM acts WHERE log = '{village}' AND seq = {MIDDLE}")[0]
+        assert isinstance(act, bytes)
+        return f"act_id = x'{act.hex()}'"
+    return f"log = '{village}'" + (" AND level = 3" if table == "tree" else "")
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "code"),
+    [
+        ("personal", "ciphertext", "personal.cipher"),
+        ("personal", "nonce", "personal.cipher"),
+        ("case_keys", "wrapped", "personal.key"),
+    ],
+)
+def test_personal_bodies_with_the_storage_key(
+    sound: Home, copy: Path, table: str, column: str, code: str
+) -> None:
+    key = "case_id" if table == "case_keys" else "act_id"
+    ((act, old),) = ask(copy, f'SELECT {key}, "{column}" FROM {table} LIMIT 1')
+    hurt(copy, (f'UPDATE {table} SET "{column}" = ? WHERE {key} = ?', (altered(old), act)))
+    assert errors(copy) == set()
+    assert code in errors(copy, storage_key=sound.storage_key())
+
+
+def test_shortened_personal_body_is_found_without_any_key(copy: Path) -> None:
+    ((act, old),) = ask(copy, "SELECT act_id, ciphertext FROM personal LIMIT 1")
+    assert isinstance(old, bytes)
+    hurt(copy, ("UPDATE personal SET ciphertext = ? WHERE act_id = ?", (old[:-1], act)))
+    assert errors(copy) == {"personal.length"}
+
+
+def test_erasure_is_no_error(copy: Path) -> None:
+    hurt(copy, "DELETE FROM personal", "DELETE FROM case_keys")
+    report = verify_ledger(copy)
+    assert report.ok
+    assert {finding.code for finding in report.findings} == {"trust.unpinned", "personal.erased"}
+
+
+@pytest.mark.parametrize("fault", ["none", "line", "name", "size", "key"])
+def test_receipts(sound: Home, copy: Path, fault: str) -> None:
+    village = log_of(copy, "station", VILLAGE)
+    ((size, note, genesis),) = ask(
+        copy,
+        "SELECT c.size, c.note, l.genesis FROM checkpoints c JOIN logs l USING (log) WHERE log = ?",
+        (village,),
+    )
+    assert isinstance(note, bytes) and isinstance(genesis, bytes) and isinstance(size, int)
+    checkpoint = open_checkpoint(note, f"banjian/log/{village}", decode_log_genesis(genesis).log_public_key)
+    seed = sound.service_seed(COUNTY, "receipt")
+    assert seed is not None
+    signer = Ed25519Signer.from_seed(bytes(32) if fault == "key" else seed)
+    name = receipt_name(COUNTY)
+    line = cosign(checkpoint, name, signer, time_s=1_772_600_000).encode()
+    if fault == "line":
+        line = line[:-10] + bytes((line[-10] ^ 1,)) + line[-9:]
+    if fault == "name":
+        name = receipt_name(VILLAGE)
+    row = (village, size + (fault == "size"), name, line)
+    hurt(copy, ("INSERT INTO receipts VALUES (?, ?, ?, ?)", row))
+    expected = {
+        "none": set(),
+        "line": {"cosignature.signature", "note.malformed"},
+        "name": {"receipt.key_unknown"},
+        "size": {"log.truncated"},
+        "key": {"cosignature.key"},
+    }[fault]
+    report = verify_ledger(copy)
+    found = {finding.code for finding in report.findings} - {"trust.unpinned", "personal.sealed"}
+    assert found == expected or (fault == "line" and len(found & expected) == 1)
