@@ -4,6 +4,8 @@
 BIN := .venv/bin
 WORKERS ?= 2
 PYTEST_ARGS ?=
+# In continuous integration the tests get ten minutes; what hangs is ended and so fails.
+LIMIT := $(if $(CI),timeout --kill-after=30 600)
 SOURCES := ledger sync stations audit $(wildcard bench)
 
 .DEFAULT_GOAL := help
@@ -20,7 +22,7 @@ demo:  ## set up what banjian needs and run its demonstration
 	@$(BIN)/banjian demo
 
 test: check  ## every check, then every test; skips are told with their reasons
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -q $(PYTEST_ARGS)
+	$(LIMIT) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --max-worker-restart=0 -q $(PYTEST_ARGS)
 
 check: setup lint  ## style, types, floors between the packages
 	$(BIN)/mypy $(SOURCES)
