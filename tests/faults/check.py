@@ -7,7 +7,6 @@ made anew from the frames.
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
@@ -43,19 +42,14 @@ def check_after(home: Path, confirmed: Sequence[Confirmed], *, doubt: bool = Fal
     assert problems(home, confirmed, doubt=doubt) == []
 
 
-def problems_of_copy(home: Path, confirmed: Sequence[Confirmed], scratch: Path) -> list[str]:
-    """Return the problems of a copy, so that the crashed files stay as they are for the next boot."""
-    shutil.rmtree(scratch, ignore_errors=True)
-    shutil.copytree(home, scratch)
-    return problems(scratch, confirmed)
-
-
 def problems(home: Path, confirmed: Sequence[Confirmed], *, doubt: bool = False) -> list[str]:
     """Return everything that is wrong with an installation, one line each."""
     try:
         return list(_problems(Home(home), confirmed, doubt=doubt))
     except BanjianError as error:
         return [f"refused: {error.code} {error.params}"]
+    except sqlite3.DatabaseError as error:
+        return [f"integrity: {error}"]
 
 
 def _problems(home: Home, confirmed: Sequence[Confirmed], *, doubt: bool) -> Iterator[str]:

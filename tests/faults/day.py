@@ -135,7 +135,13 @@ PLAN: Sequence[Step] = (
     Step("close", TOWN, "t1", {}),
 )
 INSTANT: Sequence[Step] = (
-    Step("receive", VILLAGE, "v1", opening(PROOF, materials=["m01", "m02"], proof_kind="collective_member"), True),
+    Step(
+        "receive",
+        VILLAGE,
+        "v1",
+        opening(PROOF, materials=["m01", "m02"], proof_kind="collective_member"),
+        True,
+    ),
     Step("accept", VILLAGE, "v1", {}),
     Step("decide", VILLAGE, "v1", {"result": "grant"}),
     Step("issue", VILLAGE, "v1", {"certificate_no": "村证0003"}),
