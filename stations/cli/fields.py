@@ -27,6 +27,10 @@ RESERVED = frozenset(
     ("help", "json", "dir", "lang", "as", "key", "station", "at", "out", "case", "text", "name")
 )
 _RENAMED = {"help": "assist", "late-entry-paper-no": "late-entry-paper"}
+FILLED_IN = ("number", "token-hash")
+"""Facts that nobody types: the ledger mints them."""
+COMMON_FIELDS = frozenset(("late_entry", "paper", "own_hand", "note_code", "stand_in_for"))
+"""Facts that every action may carry; the help lists them apart."""
 _ALL_FIELDS = ("materials", "missing", "originals")
 
 
@@ -89,13 +93,14 @@ def option_params(command: ActionCommand, say: Say, *, without: Sequence[str] = 
     return [
         Param(
             name=field.option,
-            type=_param_type(field.spec),
+            type=_param_type(field.spec, say),
             flag=field.spec.type == "bool",
             many=field.spec.type in ("list", "fields"),
             help=_help(field, say),
+            common=field.path[0] in COMMON_FIELDS,
         )
         for field in command.fields
-        if field.option not in without
+        if field.option not in (*without, *FILLED_IN)
     ]
 
 
@@ -246,9 +251,11 @@ def _joined(one: FactSpec, other: FactSpec) -> FactSpec:
     return FactSpec(type=one.type, values=one.values | other.values, of=one.of)
 
 
-def _param_type(spec: FactSpec) -> click.ParamType[object] | None:
+def _param_type(spec: FactSpec, say: Say) -> click.ParamType[object] | None:
     if spec.type == "enum":
-        return OneOf(sorted(spec.values))
+        named = {say(f"value.{value}"): value for value in spec.values if say.has(f"value.{value}")}
+        complete = len(named) == len(spec.values)
+        return OneOf(sorted(spec.values), aliases=named, name="CODE" if complete else "")
     if spec.type == "int":
         return WholeNumber()
     if spec.type == "date":

@@ -34,6 +34,7 @@ class Param:
         flag: an option without value.
         many: may be given several times.
         help: words instead of those of the key.
+        common: listed apart in the help, with what most commands take.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Param:
     flag: bool = False
     many: bool = False
     help: str = ""
+    common: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,12 @@ class Spec:
     needs_home: bool = True
     help: str = ""
     group: str = "other"
+
+
+class LocalOption(click.Option):
+    """An option that knows whether most commands take it."""
+
+    common: bool = False
 
 
 class LocalCommand(click.Command):
@@ -120,20 +128,22 @@ def help_option(say: Say) -> click.Option:
             print(context.get_help(), file=app.out if app is not None else None)
             context.exit()
 
-    return click.Option(
+    option = LocalOption(
         ["-h", "--help"], is_flag=True, is_eager=True, expose_value=False, callback=show, help=say("opt.help")
     )
+    option.common = True
+    return option
 
 
 def _common_params(spec: Spec) -> list[Param]:
     params: list[Param] = []
     if spec.signs:
-        params += [Param(name="as"), Param(name="key"), Param(name="station")]
+        params += [Param(name=name, common=True) for name in ("as", "key", "station")]
     if spec.needs_home:
-        params.append(Param(name="dir"))
+        params.append(Param(name="dir", common=True))
     if spec.reports:
-        params.append(Param(name="json", flag=True))
-    return [*params, Param(name="lang", type=OneOf(("zh", "en")))]
+        params.append(Param(name="json", flag=True, common=True))
+    return [*params, Param(name="lang", type=OneOf(("zh", "en")), common=True)]
 
 
 def _parameter(param: Param, spec: Spec, say: Say) -> click.Parameter:
@@ -150,9 +160,12 @@ def _parameter(param: Param, spec: Spec, say: Say) -> click.Parameter:
     python_name = f"common_{param.name}" if param.name in _COMMON else param.name.replace("-", "_")
     declarations = [f"--{param.name}", python_name]
     if param.flag:
-        return click.Option(declarations, is_flag=True, help=words)
-    option = click.Option(declarations, type=kind, required=param.required, multiple=param.many, help=words)
+        flag = LocalOption(declarations, is_flag=True, help=words)
+        flag.common = param.common
+        return flag
+    option = LocalOption(declarations, type=kind, required=param.required, multiple=param.many, help=words)
     option.metavar = kind.name
+    option.common = param.common
     return option
 
 
@@ -197,8 +210,12 @@ def help_page(command: click.Command, ctx: click.Context, say: Say) -> str:
     lines = [f"{say('help.usage')} {usage}", ""]
     for paragraph in (command.help or "").splitlines():
         lines += [f"  {line}" for line in wrap_cells(paragraph, _HELP_COLUMNS - 2)]
-    rows = [_option_row(param) for param in command.params if isinstance(param, click.Option)]
-    lines += _two_columns(say("help.options"), rows)
+    options = [param for param in command.params if isinstance(param, click.Option)]
+    common = [param for param in options if isinstance(param, LocalOption) and param.common]
+    lines += _two_columns(
+        say("help.options"), [_option_row(param) for param in options if param not in common]
+    )
+    lines += _two_columns(say("help.common"), [_option_row(param) for param in common])
     if isinstance(command, click.Group):
         lines += _command_lists(command, ctx, say)
     return "\n".join(lines)

@@ -21,17 +21,18 @@ from stations.cli.types import MomentType, on_day_of, show_moment
 from stations.slip import Slip, render_slip
 from stations.texts import Say
 
-FILLED_IN = ("item", "number", "token-hash", "log-tag")
-"""Facts that nobody types: the item is an argument, the others are minted by the ledger."""
-
 
 def receive_spec(command: ActionCommand, say: Say) -> Spec:
     """Return the command ``receive`` with the fields that the case types ask for."""
-    fields = option_params(command, say, without=FILLED_IN)
+    fields = option_params(command, say, without=("item",))
     used = {param.name for param in fields}
     params = [Param(name="ITEM", required=True), *fields]
     params += [param for param in personal_params(opening=True) if param.name not in used]
-    params += [Param(name="at", type=MomentType()), Param(name="out"), Param(name="no-slip", flag=True)]
+    params += [
+        Param(name="at", type=MomentType(), common=True),
+        Param(name="out"),
+        Param(name="no-slip", flag=True),
+    ]
 
     def run(call: Call, *, item: str, out: str | None, no_slip: bool, **values: object) -> int:
         return receive(call, command, item, values, out=Path(out) if out else None, slip=not no_slip)

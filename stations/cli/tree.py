@@ -14,7 +14,7 @@ import click
 
 from ledger.errors import ConfigError
 from stations.cli.call import App
-from stations.cli.grammar import LocalGroup, Spec, build_command, help_option
+from stations.cli.grammar import LocalGroup, LocalOption, Spec, build_command, help_option
 from stations.cli.types import OneOf
 from stations.texts import Say
 
@@ -120,8 +120,9 @@ def _group(name: str, say: Say, *, help_key: str) -> Tree:
     group.no_args_is_help = False
     group.invoke_without_command = True
     group.callback = _show_help
-    language = click.Option(["--lang"], type=OneOf(("zh", "en")), expose_value=False, help=say("opt.lang"))
+    language = LocalOption(["--lang"], type=OneOf(("zh", "en")), expose_value=False, help=say("opt.lang"))
     language.metavar = "zh|en"
+    language.common = True
     group.params += [help_option(say), language]
     return group
 

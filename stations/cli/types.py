@@ -6,7 +6,7 @@ Each conversion fails with an error of the product, in the reader's language, th
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta, timezone
 
 import click
@@ -76,11 +76,14 @@ class MomentType(click.ParamType[int]):
 
 
 class OneOf(click.ParamType[str]):
-    """One of some words."""
+    """One of some words, or of the names that people have for them."""
 
-    def __init__(self, values: Sequence[str]) -> None:
+    def __init__(
+        self, values: Sequence[str], *, aliases: Mapping[str, str] | None = None, name: str = ""
+    ) -> None:
         self.values = tuple(values)
-        self.name = "|".join(self.values)
+        self.name = name or "|".join(self.values)
+        self._aliases = aliases or {}
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the word.
@@ -88,9 +91,12 @@ class OneOf(click.ParamType[str]):
         Raises:
             ConfigError: ``cli.choice``.
         """
-        if value not in self.values:
+        if value in self.values:
+            return value
+        meant = self._aliases.get(value.strip())
+        if meant is None:
             raise ConfigError("cli.choice", option=option_name(param), value=value, choices=self.values)
-        return value
+        return meant
 
 
 def parse_day(text: str, option: str) -> date:
