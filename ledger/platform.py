@@ -60,13 +60,12 @@ def fsync_dir(folder: Path) -> None:
 
     Windows has no such call; NTFS journals the names themselves.
     """
-    if sys.platform == "win32":
-        return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    if sys.platform != "win32":
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def fsync_file(path: Path) -> None:
@@ -176,11 +175,12 @@ def local_socket_address(folder: Path) -> LocalAddress:
     tag = hashlib.sha256(os.fsencode(folder.absolute())).hexdigest()[:24]
     if sys.platform == "win32":
         return LocalAddress(kind="pipe", name=rf"\\.\pipe\banjian-{tag}")
-    direct = folder.absolute() / "banjian.sock"
-    if len(os.fsencode(direct)) <= _UNIX_SOCKET_PATH_BYTES_MAX:
-        return LocalAddress(kind="unix", name=str(direct))
-    run_folder = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
-    return LocalAddress(kind="unix", name=str(Path(run_folder) / f"banjian-{os.getuid()}-{tag}.sock"))
+    else:
+        direct = folder.absolute() / "banjian.sock"
+        if len(os.fsencode(direct)) <= _UNIX_SOCKET_PATH_BYTES_MAX:
+            return LocalAddress(kind="unix", name=str(direct))
+        run_folder = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+        return LocalAddress(kind="unix", name=str(Path(run_folder) / f"banjian-{os.getuid()}-{tag}.sock"))
 
 
 def monotonic_ms() -> int:
