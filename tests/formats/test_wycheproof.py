@@ -29,5 +29,6 @@ def test_the_file_is_the_published_one() -> None:
 def test_verdict(public_key: str, case: dict[str, str]) -> None:
     found = verify(bytes.fromhex(public_key), bytes.fromhex(case["sig"]), bytes.fromhex(case["msg"]))
     # Where verifiers may differ, ours refuses keys of small order and takes the rest.
-    wanted = case["result"] == "valid" or "MixedOrderPublicKey" in case["flags"]
+    lax = case["result"] == "acceptable" and "MixedOrderPublicKey" in case["flags"]
+    wanted = case["result"] == "valid" or lax
     assert found == wanted, case["comment"]
