@@ -83,11 +83,11 @@ def statements(table: Table) -> RowStatements:
     if not table.append_only:
         return made
     names = table.column_names
-    values = ", ".join(f"?{index}" for index in range(1, len(names) + 1))
-    matches = " AND ".join(f'"{name}" = ?{names.index(name) + 1}' for name in table.key)
+    values = ", ".join(f'? AS "{name}"' for name in names)
+    matches = " AND ".join(f'held."{name}" = new."{name}"' for name in table.key)
     missing = (
-        f'INSERT INTO "{table.name}" ({quoted(names)}) SELECT {values} '
-        f'WHERE NOT EXISTS (SELECT 1 FROM "{table.name}" WHERE {matches})'
+        f'INSERT INTO "{table.name}" ({quoted(names)}) SELECT {quoted(names)} FROM (SELECT {values}) AS new '
+        f'WHERE NOT EXISTS (SELECT 1 FROM "{table.name}" AS held WHERE {matches})'
     )
     return replace(made, insert_missing=missing)
 
