@@ -128,6 +128,7 @@ def copy_home(home: Home, folder: Path) -> Path:
 def hurt(folder: Path, *statements: str | tuple[str, tuple[object, ...]]) -> None:
     """Change a ledger's database by hand, with every trigger out of the way."""
     connection = sqlite3.connect(folder / "ledger.db", isolation_level=None)
+    connection.execute("PRAGMA synchronous = OFF")
     try:
         triggers = connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
         for (name,) in triggers:
