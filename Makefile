@@ -21,8 +21,12 @@ demo:  ## set up what banjian needs and run its demonstration
 	@.ci/setup run
 	@$(BIN)/banjian demo
 
+# A folder of its own for each run: pytest's common one is shut by every other run of the same user, and the test
+# server of PostgreSQL, which does not run as root, then finds its door closed.
 test: check  ## every check, then every test; skips are told with their reasons
-	$(LIMIT) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --max-worker-restart=0 -q $(PYTEST_ARGS)
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+	PYTEST_DEBUG_TEMPROOT=$$folder $(LIMIT) $(BIN)/python -m pytest -q \
+	  -n $(WORKERS) --dist loadfile --max-worker-restart=0 $(PYTEST_ARGS)
 
 check: setup lint  ## style, types, floors between the packages
 	$(BIN)/mypy $(SOURCES)
