@@ -1,8 +1,8 @@
 """The oracle: what must hold of an installation after any fault, told as a list of problems.
 
 It opens the folder as a station would after the fault, and then looks at everything with means of its own:
-the tree is hashed by the recursive definition of RFC 6962, the rows that people look at are compared with rows
-made anew from the frames.
+the tree is hashed by the recursive definition of RFC 6962, and the rows that people look at are
+compared with rows made anew from the frames.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from pathlib import Path
 from ledger.errors import BanjianError
 from ledger.facade import Home, Ledger
 from tests.faults.check import problems
-from tests.faults.day import Day
+from tests.faults.day import Days
 from tests.faults.disk import Disk, PowerCutError
 from tests.faults.office import Dice, FakeClock
 from tests.faults.shim import connect_through
@@ -68,7 +68,7 @@ def run_cuts(
     rng, tally = random.Random(f"cuts {seed}"), Tally()
     disk, clock, dice = Disk(home, seed), FakeClock(), Dice(f"cuts {seed}")
     disk.lying = lying
-    day = Day(f"{seed}.0")
+    days = Days(seed)
     while tally.cuts < cuts and not tally.problems:
         reach = OPS_OF_OPENING if rng.random() < 0.15 else OPS_BETWEEN_CUTS_MAX
         disk.cut_at = disk.ops + rng.randrange(1, reach)
@@ -83,7 +83,7 @@ def run_cuts(
                     write=True,
                 ) as ledger,
             ):
-                day = _work(ledger, day, tally, seed=seed)
+                days.work_on(ledger)
         except PowerCutError:
             pass
         except BanjianError as error:
@@ -94,31 +94,21 @@ def run_cuts(
         tally.cuts += 1
         for _ in range(images):
             tally.images += 1
-            _look_at_an_outcome(disk, home, work, day, rng, tally)
+            _look_at_an_outcome(disk, home, work, days, rng, tally)
         disk.reboot()
         clock.reboot()
     disk.close()
-    tally.confirmed += len(day.confirmed)
+    tally.confirmed += len(days.confirmed)
+    tally.days += days.count
     return tally
 
 
-def _work(ledger: Ledger, day: Day, tally: Tally, *, seed: str) -> Day:
-    """Work until the power goes; a new day begins when one is over."""
-    day.resume(ledger)
-    while True:
-        if day.over:
-            tally.days += 1
-            earlier, day = day.confirmed, Day(f"{seed}.{tally.days}")
-            day.confirmed = earlier
-        day.work(ledger)
-
-
 def _look_at_an_outcome(
-    disk: Disk, home: Path, work: Path, day: Day, rng: random.Random, tally: Tally
+    disk: Disk, home: Path, work: Path, days: Days, rng: random.Random, tally: Tally
 ) -> None:
     outcome = work / "outcome"
     shutil.rmtree(outcome, ignore_errors=True)
     shutil.copytree(home, outcome)
     disk.write_images(outcome, rng)
-    found = problems(outcome, day.confirmed)
+    found = problems(outcome, days.confirmed)
     tally.problems += [f"cut {tally.cuts}: {line}" for line in found]

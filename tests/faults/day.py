@@ -14,7 +14,7 @@ from hashlib import sha256
 from ledger.facade import Command, Ledger
 from ledger.facade.tables import CASES
 from ledger.guards import token_hash
-from ledger.types import ActId, CaseId, Facts, StationId
+from ledger.types import ActId, CaseId, Facts, LogId, StationId
 from tests.faults.office import COUNTY, TOWN, VILLAGE, signer
 
 HYGIENE, PLANNING, PROOF = "990100300003", "990101200012", "990104200042"
@@ -203,9 +203,12 @@ class Day:
         with ledger.store.read() as tx:
             frame = tx.frame(note.log, note.seq) or b""
         self.confirmed[-1] = Confirmed(note.act_id, note.log, note.seq, sha256(frame).digest())
-        if len(self.confirmed) % CHECKPOINT_EVERY_ACTS == 0:
-            ledger.checkpoint(performed.log_id)
         return self.confirmed[-1]
+
+    def checkpoint(self, ledger: Ledger) -> None:
+        """Sign the head of the log that was written last, now and then."""
+        if len(self.confirmed) % CHECKPOINT_EVERY_ACTS == 0:
+            ledger.checkpoint(LogId(bytes.fromhex(self.confirmed[-1].log)))
 
     def resume(self, ledger: Ledger) -> None:
         """Find out from the ledger how far each case has come: the last action may be in or not."""
@@ -224,3 +227,33 @@ class Day:
         rng = random.Random(tag)
         name = rng.choice(SURNAMES) + rng.choice(GIVEN)
         return {"applicant": {"name": name, "phone": f"0990{rng.randrange(10**7):07d}"}, "text": "电话已核对"}
+
+
+class Days:
+    """One day after the other, for as long as the machine lets it work; promises of all days together.
+
+    Args:
+        seed: names the days.
+    """
+
+    def __init__(self, seed: str) -> None:
+        self.seed = seed
+        self.count = 0
+        self.day = Day(f"{seed}.0")
+        self.past: list[Confirmed] = []
+
+    @property
+    def confirmed(self) -> list[Confirmed]:
+        """Everything promised so far."""
+        return [*self.past, *self.day.confirmed]
+
+    def work_on(self, ledger: Ledger) -> None:
+        """Work until something stops it."""
+        self.day.resume(ledger)
+        while True:
+            if self.day.over:
+                self.past += self.day.confirmed
+                self.count += 1
+                self.day = Day(f"{self.seed}.{self.count}")
+            self.day.work(ledger)
+            self.day.checkpoint(ledger)

@@ -1,8 +1,8 @@
 """A disk that can lose power, run full and fail, below real SQLite files.
 
-Everything goes to real files in a folder, which play the part of the operating system's cache; beside them the
-disk remembers what has reached the platter. At a cut, each file becomes one of the images that the unsynced
-writes allow: sectors of 512 bytes that arrived or not, in any order, some torn in the middle.
+Everything goes to real files in a folder, which play the part of the operating system's cache; beside them
+the disk remembers what has reached the platter. At a cut, each file becomes one of the images that the
+unsynced writes allow: sectors of 512 bytes that arrived or not, in any order, some torn in the middle.
 
 What a name needs to survive: a new file is there for certain after its first sync (SQLite then syncs the
 folder as well); a deleted file may come back until the folder was synced.
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,6 +113,17 @@ class Disk:
     def cut(self) -> None:
         """Take the power away now."""
         self.dead = True
+
+    def kill(self, close: Callable[[], None]) -> None:
+        """End the process at once: what it wrote stays in the cache, nothing more reaches the files.
+
+        Args:
+            close: frees what the process held, as the system does for a dead one.
+        """
+        self.dead = True
+        close()
+        self.dead = False
+        (self.folder / "ledger.db-shm").unlink(missing_ok=True)
 
     def image(self, name: str, rng: random.Random) -> bytes | None:
         """Return one possible content of a file after a cut; None when it is not there."""
@@ -296,7 +307,7 @@ def torn(saved: Saved, rng: random.Random) -> bytes:
 def _mixed(
     durable: bytes, changes: list[tuple[int, bytes | None]], rng: random.Random, *, share: float
 ) -> bytes:
-    """Choose for each sector one of the contents that it had since the last sync, or a torn mixture of two."""
+    """Choose for each sector one of its contents since the last sync, or a torn mixture of two."""
     cache = bytearray(durable)
     lengths = [len(durable)]
     versions: dict[int, list[bytes]] = {}
