@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 from ledger.casedraft import Draft, new_draft
 from ledger.caseshape import CaseAct, CaseFinding, Conflict, Reason, Rules, Step
 from ledger.casetype import ActionSpec
-from ledger.judge import ADJUDICATE, obstacle, record, standing, take
+from ledger.judge import ADJUDICATE, COUNTERSIGN, obstacle, record, standing, take
 from ledger.order import ancestors, bit_indexes
 from ledger.types import ActId
 
@@ -129,13 +129,21 @@ def _rivals(run: _Run, index: int, spec: ActionSpec, kept: int, *, upheld: bool)
     unknown = kept & ~run.known[index]
     if not unknown or spec.second:
         return []
-    actions = run.rules.case_type.actions
+    act, actions = run.ordered[index], run.rules.case_type.actions
+    standing_acts = ((other, run.ordered[other]) for other in bit_indexes(unknown))
     rivals = [
-        other for other in bit_indexes(unknown) if not commute(spec, actions[run.ordered[other].action])
+        other
+        for other, rival in standing_acts
+        if not commute(spec, actions[rival.action]) and not _same_signature(act, rival)
     ]
     if upheld:
         rivals = [other for other in rivals if _settled_by(run, index, other) is None]
     return rivals
+
+
+def _same_signature(act: CaseAct, other: CaseAct) -> bool:
+    """Two people countersigning one act at once agree; the second signature is merely not needed."""
+    return act.action == other.action == COUNTERSIGN and act.facts.get("target") == other.facts.get("target")
 
 
 def _settled_by(run: _Run, index: int, other: int) -> ActId | None:

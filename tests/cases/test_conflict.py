@@ -163,6 +163,27 @@ def test_two_rulings_at_once_wait_for_a_third() -> None:
     assert not story.state.in_conflict
 
 
+def test_two_people_countersigning_the_same_act_agree() -> None:
+    story = accepted()
+    check = story.act(OFFICER, "check_on_site", {"outcome": "pass"})
+    first = story.act(SUPERVISOR, "countersign", {"target": check.act_id}, after=[check])
+    second = story.act(HEAD, "countersign", {"target": check.act_id}, after=[check])
+    assert [story.reason(act) for act in (check, first, second)] == ["", "", "case.nothing_pending"]
+    assert not story.state.in_conflict
+
+
+def test_countersignatures_of_different_acts_conflict() -> None:
+    story = accepted()
+    facts = {"ground": "test", "expected_days": 5, "applicant_told": True}
+    suspend = story.act(OFFICER, "suspend", facts)
+    void = story.act(CLERK, "void", {"reason": "other"})
+    heads = [void]
+    first = story.act(SUPERVISOR, "countersign", {"target": suspend.act_id}, after=heads)
+    second = story.act(HEAD, "countersign", {"target": void.act_id}, after=heads)
+    assert (story.reason(first), story.reason(second)) == ("", "case.conflict")
+    assert (story.state.status, story.state.in_conflict) == ("suspended", True)
+
+
 def test_branches_keep_their_order_whatever_the_arrival() -> None:
     story, grant, refuse = forked()
     story.act(ISSUER, "issue", {"certificate_no": "1"}, after=[grant], when="2026-03-03 11:00")
