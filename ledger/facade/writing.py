@@ -7,6 +7,7 @@ writer in. A crash between any two leaves a sentinel that is behind the database
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from ledger.act import Act, act_id, case_of, decode_act, verify_act
 from ledger.body import check_facts, check_personal
@@ -215,4 +216,6 @@ class Writer:
     def _committed(self, log: OwnLog, entry: NewEntry) -> None:
         log.adopt(entry)
         if log.size - log.checkpoint_size >= CHECKPOINT_EVERY:
-            self.checkpoint(log)
+            # The act is safe, so a failing checkpoint must not tell otherwise; the next entry tries again.
+            with suppress(StoreError):
+                self.checkpoint(log)
