@@ -54,6 +54,7 @@ class Call:
         station: ``--station``, "" when not given.
         key: ``--key`` or ``BANJIAN_KEY``.
         staff_no: ``--as``, "" when not given.
+        done: ids of what was performed, for the log.
         training: set once the ledger is known to be a training ledger; marks every line of output.
     """
 
@@ -66,6 +67,7 @@ class Call:
     key: Path | None = None
     staff_no: str = ""
     training: bool = False
+    done: dict[str, str | int] = field(default_factory=dict)
     _marked: bool = False
 
     def home(self) -> Home:

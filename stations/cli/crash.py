@@ -11,8 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from stations.cli.call import App
-
-LOG_FOLDER = "log"
+from stations.journal import LOG_FOLDER
 
 
 def write_crash(error: BaseException, args: Sequence[str], app: App) -> Path:

@@ -19,6 +19,7 @@ def show_done(
     page = ledger.case(done.case_id, actor_key=actor, station=station, now_ms=call.app.clock.now_ms())
     step = next((step for step in page.state.steps if step.act.act_id == done.act_id), None)
     pending = done.act_id in page.state.pending
+    call.done.update(act=done.act_id.hex(), case=done.case_id.hex(), log=done.log_id.hex(), seq=done.seq)
     call.emit(
         {
             "action": action,

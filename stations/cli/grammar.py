@@ -12,9 +12,12 @@ from pathlib import Path
 
 import click
 
+from ledger.errors import BanjianError
+from ledger.facade.home import Home
 from stations.cli.call import App, Call
 from stations.cli.tables import cell_width, pad, wrap_cells
 from stations.cli.types import OneOf, TextType
+from stations.journal import write_event
 from stations.texts import Say
 
 Run = Callable[..., int]
@@ -189,7 +192,33 @@ def _run(spec: Spec, say: Say, app: App | None, values: dict[str, object]) -> in
         key=_path(given.get("key") or app.env.get("BANJIAN_KEY")),
         staff_no=str(given.get("as") or ""),
     )
-    return spec.run(call, **own)
+    return _told(spec, call, lambda: spec.run(call, **own))
+
+
+def _told(spec: Spec, call: Call, work: Callable[[], int]) -> int:
+    """Run a command and leave a line in the installation's log: what ran, how it ended, how long it took."""
+    started_ms = call.app.clock.monotonic_ms()
+    try:
+        code = work()
+    except BanjianError as error:
+        _log(call, "refused", started_ms, code=error.code)
+        raise
+    if spec.signs:
+        _log(call, "ran", started_ms, exit_code=code, **call.done)
+    return code
+
+
+def _log(call: Call, event: str, started_ms: int, **fields: str | int) -> None:
+    if call.directory is not None and Home(call.directory).exists:
+        took_ms = call.app.clock.monotonic_ms() - started_ms
+        write_event(
+            call.directory,
+            event,
+            at_ms=call.app.clock.now_ms(),
+            command=call.command,
+            took_ms=took_ms,
+            **fields,
+        )
 
 
 def _keyword(name: str) -> str:

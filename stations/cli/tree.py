@@ -1,6 +1,6 @@
 """The tree of commands: fixed ones, and those that the case types bring.
 
-Modules are imported when a command of theirs is asked for: a date is answered without waking the event store.
+Modules are imported when a command of theirs is asked for.
 """
 
 from __future__ import annotations

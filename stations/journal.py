@@ -1,0 +1,40 @@
+"""What the program did, one JSON line for each command that signs or fails: ids, codes, durations; no person.
+
+A log that cannot be written never stops a case: the signed record is elsewhere.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+LOG_FOLDER = "log"
+LOG_NAME = "banjian.log"
+SIZE_MAX = 4 << 20
+Field = str | int
+
+
+def write_event(folder: Path, event: str, *, at_ms: int, **fields: Field) -> None:
+    """Append an event to an installation's log; a full log moves aside once, the one before it goes.
+
+    Args:
+        folder: the installation folder; nothing happens where it does not exist.
+        event: ``ran`` or ``refused``.
+        at_ms: when.
+        fields: ids, codes, counts, durations; never personal data.
+    """
+    if not folder.is_dir():
+        return
+    # structlog takes as long to import as a whole small command.
+    import structlog
+
+    with suppress(OSError):
+        path = folder / LOG_FOLDER / LOG_NAME
+        path.parent.mkdir(exist_ok=True)
+        if path.exists() and path.stat().st_size > SIZE_MAX:
+            path.replace(path.with_suffix(".log.1"))
+        with path.open("a", encoding="utf-8") as file:
+            logger = structlog.wrap_logger(
+                structlog.WriteLogger(file), processors=[structlog.processors.JSONRenderer(sort_keys=True)]
+            )
+            logger.msg(event, at_ms=at_ms, **fields)
