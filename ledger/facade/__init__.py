@@ -7,7 +7,7 @@ from ledger.facade.clock import Clock, SystemClock
 from ledger.facade.home import Home
 from ledger.facade.ledger import Ledger
 from ledger.facade.setup import CountyCreated, CountyPlan, county_station, create_county
-from ledger.facade.types import CasePage, CaseRow, Command, DayClear, LogInfo, Performed, SignedAct
+from ledger.facade.types import CasePage, CaseRow, Command, DayClear, Figure, LogInfo, Performed, SignedAct
 
 __all__ = [
     "CasePage",
@@ -17,6 +17,7 @@ __all__ = [
     "CountyCreated",
     "CountyPlan",
     "DayClear",
+    "Figure",
     "Home",
     "Ledger",
     "LogInfo",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ledger.facade.casebook import CaseBook
 from ledger.facade.clock import Clock, Randomness
 from ledger.facade.county import CountyDesk
+from ledger.facade.database import open_database
 from ledger.facade.home import SEED_BYTES, Home
 from ledger.facade.opening import Holdings, new_knowledge
 from ledger.facade.vault import Vault
@@ -12,7 +13,6 @@ from ledger.facade.views import CaseView
 from ledger.facade.writing import Writer
 from ledger.genesis import LedgerGenesis
 from ledger.keys import Signer
-from ledger.store.sqlite import open_sqlite
 from ledger.types import StationId
 
 
@@ -45,7 +45,7 @@ def found(
     view, knowledge, holdings = CaseView(), new_knowledge(genesis), Holdings()
     book = CaseBook(knowledge, holdings.stations)
     view.bind(knowledge, book)
-    store = open_sqlite(home.database_path, views=(view,), create=True)
+    store = open_database(home.database_path, view, create=True)
     try:
         writer = Writer(
             store=store, home=home, vault=vault, clock=clock, view=view, book=book, knowledge=knowledge

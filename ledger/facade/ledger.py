@@ -14,21 +14,21 @@ from typing import Self
 
 from ledger.case import CaseState
 from ledger.catalogue import Rules
-from ledger.checkpoint import read_checkpoint
 from ledger.clocks import ClockReading, read_clocks
 from ledger.errors import ConfigError, StoreError
 from ledger.facade.clock import Clock, Randomness, SystemClock
+from ledger.facade.database import open_database
+from ledger.facade.figures import read_figures
 from ledger.facade.home import Home
-from ledger.facade.ownlog import OwnLog, newest_checkpoint
-from ledger.facade.parts import load_parts
+from ledger.facade.ownlog import OwnLog
+from ledger.facade.parts import list_logs, load_parts
 from ledger.facade.renewal import calendars_changed, rebuild_views, renew_lights
-from ledger.facade.types import CasePage, CaseRow, Command, DayClear, LogInfo, Performed, SignedAct
+from ledger.facade.types import CasePage, CaseRow, Command, DayClear, Figure, LogInfo, Performed, SignedAct
 from ledger.facade.vault import Vault
 from ledger.facade.views import CaseView
 from ledger.genesis import LogKind
 from ledger.keys import Signer
 from ledger.store.contract import Store
-from ledger.store.sqlite import open_sqlite
 from ledger.store.sqlite_recorder import Connect, connect_file
 from ledger.types import CaseId, Facts, KeyId, LedgerId, LogId, StationId
 
@@ -98,7 +98,7 @@ class Ledger:
         place.require()
         vault = Vault(place.storage_key(), randomness)
         view = CaseView()
-        store = open_sqlite(place.database_path, views=(view,), read_only=not write, connect=connect)
+        store = open_database(place.database_path, view, write=write, connect=connect)
         try:
             return cls(
                 home=place,
@@ -145,25 +145,9 @@ class Ledger:
         return held.name or held.staff_no or key_id.hex()
 
     def logs(self) -> list[LogInfo]:
-        """Return every log held here, own ones with the doubt that stops them, if any."""
+        """Return every log held here, own ones with the doubt that stops them."""
         with self.store.read() as tx:
-            found = []
-            for log in self._holdings.logs.values():
-                own = self._own.get(log.name)
-                note = newest_checkpoint(tx, log.name)
-                found.append(
-                    LogInfo(
-                        log_id=log.genesis.log_id(),
-                        kind=log.genesis.kind,
-                        station=log.genesis.station,
-                        own=log.own,
-                        size=tx.size(log.name),
-                        recorded_at_ms=own.recorded_at_ms if own else 0,
-                        checkpoint_size=0 if note is None else read_checkpoint(note).size,
-                        doubt=(own.doubt if own else "") or log.state,
-                    )
-                )
-            return found
+            return list_logs(tx, self._holdings, self._own)
 
     def perform(self, command: Command, signer: Signer) -> Performed:
         """Check, sign and store one action; when this returns, it survives a power cut.
@@ -366,6 +350,10 @@ class Ledger:
         moment = self.clock.now_ms() if now_ms is None else now_ms
         with self.store.read() as tx:
             return self._reader.find(tx, text, station=station, now_ms=moment)
+
+    def figures(self, first: date, last: date, *, station: StationId | None = None) -> list[Figure]:
+        """Return how many acts a period saw, by day, station and action; both days included."""
+        return read_figures(self.store, first=first, last=last, station=station, writable=self.writable)
 
     def _station_log(self, station: StationId, signer: Signer) -> OwnLog:
         log = self._open_log_of(station)

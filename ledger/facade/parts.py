@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ledger.checkpoint import read_checkpoint
 from ledger.facade.casebook import CaseBook
 from ledger.facade.clock import Clock, Randomness
 from ledger.facade.county import CountyDesk
 from ledger.facade.doubt import find_doubt
 from ledger.facade.home import Home
 from ledger.facade.opening import Holdings, read_holdings, read_knowledge, read_ledger_genesis
-from ledger.facade.ownlog import OwnLog
+from ledger.facade.ownlog import OwnLog, newest_checkpoint
 from ledger.facade.reading import Reader
 from ledger.facade.signing import Desk
+from ledger.facade.types import LogInfo
 from ledger.facade.vault import Vault
 from ledger.facade.views import CaseView
 from ledger.facade.writing import Writer
@@ -87,3 +90,24 @@ def _own_logs(tx: ReadTx, holdings: Holdings, home: Home) -> dict[str, OwnLog]:
             log.doubt = find_doubt(log, home, tx)
             own[held.name] = log
     return own
+
+
+def list_logs(tx: ReadTx, holdings: Holdings, own: Mapping[str, OwnLog]) -> list[LogInfo]:
+    """Return every log that a store holds, own ones with the doubt that stops them."""
+    found = []
+    for log in holdings.logs.values():
+        mine = own.get(log.name)
+        note = newest_checkpoint(tx, log.name)
+        found.append(
+            LogInfo(
+                log_id=log.genesis.log_id(),
+                kind=log.genesis.kind,
+                station=log.genesis.station,
+                own=log.own,
+                size=tx.size(log.name),
+                recorded_at_ms=mine.recorded_at_ms if mine else 0,
+                checkpoint_size=0 if note is None else read_checkpoint(note).size,
+                doubt=(mine.doubt if mine else "") or log.state,
+            )
+        )
+    return found

@@ -150,6 +150,16 @@ class DayClear:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """How many acts of one kind a station saw on one day, by their claimed time."""
+
+    day: date
+    station: StationId
+    action: str
+    acts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogInfo:
     """A log that this ledger holds.
 
