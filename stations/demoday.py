@@ -81,6 +81,7 @@ def _paper_and_mistakes(stage: Stage) -> None:
         "--no-slip",
     )  # fmt: skip
     stage.run("withdraw", paper.number, "--proof", "signature", "--text", "本人改到县城办理", "--as", "V001")
+    stage.run("show", paper.number)
     wrong = stage.run(
         "receive", TRADER, "--as", "T001", "--name", "钱多多", "--materials", "身份证", "--no-slip"
     )

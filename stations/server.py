@@ -69,6 +69,7 @@ class StationServer:
                 await stop.wait()
             finally:
                 await runner.cleanup()
+                self._remove_socket()
         finally:
             await self._on_thread(lambda: self._close(ledger))
             self._thread.shutdown()
@@ -149,6 +150,11 @@ class StationServer:
         with suppress(FileNotFoundError):
             Path(address.name).unlink()
         return web.UnixSite(runner, address.name), address.name
+
+    def _remove_socket(self) -> None:
+        address = platform.local_socket_address(self._home.path)
+        if address.kind == "unix":
+            Path(address.name).unlink(missing_ok=True)
 
     def _restrict(self, name: str) -> None:
         if sys.platform != "win32":

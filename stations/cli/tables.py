@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -78,7 +78,7 @@ def wrap_cells(text: str, width: int) -> list[str]:
     lines: list[str] = []
     for paragraph in text.splitlines() or [""]:
         line = ""
-        for word in _words(paragraph):
+        for word in _short_words(paragraph, width):
             if line and cell_width(line + word.rstrip()) > width:
                 lines.append(line.rstrip())
                 line = word.lstrip()
@@ -86,6 +86,18 @@ def wrap_cells(text: str, width: int) -> list[str]:
                 line += word
         lines.append(line.rstrip())
     return lines
+
+
+def _short_words(text: str, width: int) -> Iterator[str]:
+    """Yield the words of a text; one that is wider than a line alone comes in pieces."""
+    for word in _words(text):
+        piece = ""
+        for character in word:
+            if piece and cell_width(piece + character) > width:
+                yield piece
+                piece = ""
+            piece += character
+        yield piece
 
 
 _NO_LINE_START = "，。；：、！？）》」』】％%,.;:!?)]}"

@@ -86,11 +86,28 @@ def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     terminal = Terminal(folder=folder)
     terminal.clock.set("2026-03-02 08:30")
     terminal.ok(
-        "county", "create", str(folder), "--name", "溪山县政务服务中心", "--code", "990121", "--registrar-name", "李登记"
+        "county",
+        "create",
+        str(folder),
+        "--name",
+        "溪山县政务服务中心",
+        "--code",
+        "990121",
+        "--registrar-name",
+        "李登记",
     )
     terminal.ok("station", "add", TOWNSHIP, "--name", "城关镇便民服务中心", "--level", "township", "--open")
     terminal.ok(
-        "station", "add", VILLAGE, "--name", "东门村便民服务站", "--level", "village", "--upstream", TOWNSHIP, "--open"
+        "station",
+        "add",
+        VILLAGE,
+        "--name",
+        "东门村便民服务站",
+        "--level",
+        "village",
+        "--upstream",
+        TOWNSHIP,
+        "--open",
     )
     for no, station, roles in (
         ("V001", VILLAGE, ("window",)),

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from ledger.errors import ConfigError
 from stations.cli import calendars
 from stations.cli.types import parse_moment
 from stations.config import load_config
-from ledger.errors import ConfigError
 from tests.cli.conftest import Terminal
 
 
@@ -35,7 +35,9 @@ def test_english_when_asked():
     assert "There is no command nothing" in Terminal().run("nothing", "--lang", "en").err
 
 
-def test_a_fault_of_the_program_leaves_a_file_without_messages(county: Terminal, monkeypatch: pytest.MonkeyPatch):
+def test_a_fault_of_the_program_leaves_a_file_without_messages(
+    county: Terminal, monkeypatch: pytest.MonkeyPatch
+):
     person = "吴老根 990121195803121017"
 
     def broken(*args: object, **kwargs: object) -> None:
@@ -72,7 +74,7 @@ def test_a_wrong_setting_is_an_error(tmp_path: Path, text: str, code: str):
 
 
 def test_settings_are_read_with_a_byte_order_mark_and_defaults_hold(tmp_path: Path):
-    (tmp_path / "banjian.toml").write_bytes('\ufeffslip_width = 32\n'.encode())
+    (tmp_path / "banjian.toml").write_bytes("\ufeffslip_width = 32\n".encode())
     config = load_config(tmp_path)
     assert config.slip_width == 32 and config.backup_warn_days == 7
 

@@ -1,4 +1,4 @@
-"""Help and documents: every command, code and setting is documented, and the pages are what the program says."""
+"""Help and documents: every command, code and setting has its page, and pages are what the program says."""
 
 from __future__ import annotations
 

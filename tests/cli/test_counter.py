@@ -1,0 +1,272 @@
+"""Work at the counter through the commands: what is written, what is refused, what is shown."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+from python_calamine import CalamineWorkbook
+
+from stations.demo import COUNTY, TOWNSHIP, VILLAGE
+from tests.cli.conftest import INSURANCE, ITEM, Terminal
+
+ID_NO = "990121195803121017"
+
+
+def _received(terminal: Terminal, *more: str) -> str:
+    words = (
+        "receive",
+        ITEM,
+        "--as",
+        "V001",
+        "--name",
+        "吴老根",
+        "--materials",
+        "all",
+        "--no-slip",
+        "--json",
+        *more,
+    )
+    return str(terminal.ok(*words).json["number"])
+
+
+def test_a_case_goes_from_the_village_to_the_county(county: Terminal):
+    number = _received(county)
+    county.ok("hand-over", number, "--to", TOWNSHIP, "--as", "V001")
+    county.ok("take-over", number, "--as", "T001")
+    accepted = county.ok("accept", number, "--as", "T001", "--json")
+    assert accepted.json["status"] == "accepted" and accepted.json["custodian"] == TOWNSHIP
+    shown = county.ok("show", number, "--json").json
+    assert [step["action"] for step in shown["steps"]] == ["receive", "hand_over", "take_over", "accept"]
+    assert all(step["effective"] for step in shown["steps"])
+    assert {clock["clock"] for clock in shown["clocks"]} >= {
+        "acceptance",
+        "statutory",
+        "promised",
+        "forwarding",
+    }
+
+
+def test_what_is_not_allowed_is_refused_before_signing_with_the_next_step(county: Terminal):
+    number = _received(county)
+    before = county.ok("station", "list").out
+    refused = county.run("accept", number, "--as", "T001")
+    assert refused.code == 1 and "[case." in refused.err and "→" in refused.err and refused.out == ""
+    assert county.ok("station", "list").out == before
+
+
+def test_the_case_may_be_named_loosely(county: Terminal):
+    number = _received(county)
+    spaced = " ".join(number.replace("-", "－").lower())
+    assert county.ok("show", spaced, "--json").json["number"] == number
+    assert county.run("show", "990121001201-00-991231-ZZZZ-0001-0").code == 1
+
+
+def test_find_by_name_initials_tail_and_item(county: Terminal):
+    number = _received(county, "--id-no", ID_NO, "--phone", "13800000001")
+    for text in ("吴老根", "老根", "wlg", "1017", number, number[:24], ITEM):
+        found = county.ok("find", text, "--json").lines
+        assert [row["number"] for row in found] == [number], text
+    nothing = county.run("find", "没有这个人")
+    assert nothing.code == 1 and nothing.err
+
+
+def test_a_wrong_id_number_is_refused_and_nothing_is_written(county: Terminal):
+    refused = county.run("receive", ITEM, "--as", "V001", "--name", "吴老根", "--id-no", "990121195803121018")
+    assert refused.code == 1 and "[identity.check_digit]" in refused.err
+    assert county.ok("worklist", "--json").out == ""
+
+
+def test_an_item_may_be_named_in_part_and_doubt_is_not_guessed(county: Terminal):
+    several = county.run("receive", "食品经营", "--as", "C001", "--name", "某店")
+    assert several.code == 1 and "[receive.item_several]" in several.err and "990100100001" in several.err
+    unknown = county.run("receive", "飞行许可", "--as", "C001", "--name", "某店")
+    assert unknown.code == 1 and "[receive.item_unknown]" in unknown.err
+
+
+def test_materials_by_name_by_code_and_all(county: Terminal):
+    first = _received(county)
+    facts = ("receive", ITEM, "--as", "V001", "--name", "甲", "--materials", "申请表,m02", "--out")
+    assert county.folder is not None
+    slip = county.folder.parent / "slip.txt"
+    county.ok(*facts, str(slip))
+    text = slip.read_text(encoding="utf-8")
+    assert "申请表" in text and "林权证明" in text and text.index("尚缺材料") < text.index("伐区调查")
+    assert "代收代办" in text and "评价码" in text and first not in text
+    again = county.run(*facts, str(slip))
+    assert again.code == 2 and "[cli.file_exists]" in again.err
+
+
+def test_the_slip_keeps_its_width(county: Terminal):
+    assert county.folder is not None
+    (county.folder / "banjian.toml").write_text("slip_width = 32\n", encoding="utf-8")
+    slip = county.folder.parent / "slip.txt"
+    county.ok(
+        "receive", ITEM, "--as", "V001", "--name", "阿卜杜热西提·阿卜杜热合曼·买买提" * 2,
+        "--materials", "all",
+        "--out", str(slip),
+    )  # fmt: skip
+    widths = [sum(2 if ord(c) > 0x2E7F else 1 for c in line) for line in slip.read_text("utf-8").splitlines()]
+    assert max(widths) <= 32
+
+
+def test_two_people_for_what_needs_two(county: Terminal):
+    number = _received(county)
+    county.ok("hand-over", number, "--to", TOWNSHIP, "--as", "V001")
+    county.ok("take-over", number, "--as", "T001")
+    wrong = county.ok(
+        "receive", INSURANCE, "--as", "T001", "--name", "录错了", "--materials", "all", "--no-slip", "--json"
+    ).json["number"]
+    void = county.ok("void", wrong, "--reason", "wrong_item", "--as", "T001", "--json")
+    assert void.json["pending"] and not void.json["effective"]
+    same = county.run("countersign", wrong, "--as", "T001")
+    assert same.code == 1 and "[case.same_person]" in same.err
+    done = county.ok("countersign", wrong, "--as", "T002", "--json")
+    assert done.json["status"] == "void"
+    assert county.run("countersign", number, "--as", "T002").code == 1
+
+
+def test_a_choice_may_be_named_in_chinese(county: Terminal):
+    number = _received(county)
+    county.ok("withdraw", number, "--proof", "签字", "--as", "V001")
+    assert county.ok("show", number, "--json").json["status"] == "withdrawn"
+
+
+def test_late_entry_from_paper_keeps_both_times(county: Terminal):
+    number = _received(
+        county, "--at", "2026-03-02 16:40", "--late-entry-paper", "DM-0007", "--late-entry-reason", "power"
+    )
+    step = county.ok("show", number, "--json").json["steps"][0]
+    assert step["occurred_at_ms"] < step["recorded_at_ms"]
+    assert "补录" in county.ok("show", number).out
+
+
+def test_amend_keeps_the_original(county: Terminal):
+    number = _received(county)
+    county.ok("hand-over", number, "--to", TOWNSHIP, "--as", "V001", "--waybill", "SF1")
+    county.ok("take-over", number, "--as", "T001")
+    act = county.ok("show", number, "--json").json["steps"][1]["act_id"]
+    amended = (
+        "amend",
+        number,
+        "--target",
+        act[:8],
+        "--changes",
+        "waybill=SF2",
+        "--reason",
+        "单号抄错",
+        "--as",
+        "T001",
+    )
+    county.ok(*amended)
+    shown = county.ok("show", number, "--json").json["steps"]
+    assert [step["action"] for step in shown][-1] == "amend" and shown[1]["act_id"] == act
+    ambiguous = county.run("amend", number, "--target", act[:3], "--reason", "x", "--as", "T001")
+    assert ambiguous.code == 2 and "[cli.act]" in ambiguous.err
+
+
+def test_the_rating_needs_the_token_of_the_slip(county: Terminal):
+    received = county.ok(
+        "receive", ITEM, "--as", "V001", "--name", "吴老根", "--materials", "all", "--json"
+    ).json
+    false = county.run(
+        "rate", received["number"], "--level", "satisfied", "--token", "AAAAAAAA", "--as", "V001"
+    )
+    assert false.code == 1
+    token = received["token"].lower()
+    county.ok(
+        "rate", received["number"], "--level", "满意", "--token", f"{token[:4]} {token[4:]}", "--as", "V001"
+    )
+
+
+def test_day_clear_and_worklist_show_lights_as_word_and_shape(county: Terminal):
+    number = _received(county)
+    shown = county.ok("worklist", "--station", VILLAGE).out
+    assert "● 绿灯" in shown and "\x1b[" not in shown
+    county.clock.set("2026-03-10 09:00")
+    assert "■ 红灯" in county.ok("worklist").out
+    clear = county.ok("day-clear", "--station", VILLAGE, "--json").json
+    assert [row["number"] for row in clear["overdue"]] == [number] and clear["received"] == []
+    assert number in county.ok("day-clear", "--station", VILLAGE, "--day", "2026-03-03").out
+
+
+def test_show_says_what_may_be_done_and_why_not(county: Terminal):
+    number = _received(county)
+    may = {
+        row["action"]: row for row in county.ok("show", number, "--may", "--as", "V001", "--json").json["may"]
+    }
+    assert may["hand_over"]["allowed"] and not may["decide"]["allowed"] and may["decide"]["reason"]
+    text = county.ok("show", number, "--may", "--why", "--as", "T001").out
+    assert "东门村便民服务站(" in text and "期限 2 个工作日" in text
+
+
+def test_export_keeps_long_numbers_and_formulas_as_text(county: Terminal, tmp_path: Path):
+    county.ok("receive", ITEM, "--as", "V001", "--name", "=HYPERLINK(1)", "--materials", "all", "--no-slip")
+    number = _received(county)
+    sheet = tmp_path / "cases.xlsx"
+    assert county.ok("export", "all", "--out", str(sheet), "--json").json["rows"] == 2
+    rows = CalamineWorkbook.from_path(str(sheet)).get_sheet_by_index(0).to_python()
+    cells = {cell for row in rows for cell in row}
+    assert {"=HYPERLINK(1)", number} <= cells and all(isinstance(cell, str) for cell in cells)
+    assert county.run("export", "all", "--out", str(sheet)).code == 2
+
+
+def test_names_are_nowhere_in_clear(county: Terminal):
+    number = _received(county, "--id-no", ID_NO, "--phone", "13800000001", "--text", "住在村东头")
+    county.ok("show", number)
+    assert county.folder is not None
+    for path in county.folder.rglob("*"):
+        if path.is_file():
+            data = path.read_bytes()
+            for word in ("吴老根", ID_NO, "13800000001", "村东头"):
+                assert word.encode() not in data, path
+
+
+def test_erase_needs_role_and_consent_and_leaves_the_signed_history(county: Terminal):
+    number = _received(county)
+    assert county.run("erase", number, "--reason", "本人要求", "--as", "T001", "--yes").code == 1
+    asked = county.run("erase", number, "--reason", "本人要求", "--as", "R001")
+    assert asked.code == 2 and "[erase.confirm]" in asked.err
+    assert (
+        county.ok("erase", number, "--reason", "本人要求", "--as", "R001", "--yes", "--json").json["erased"]
+        == 1
+    )
+    assert "吴老根" not in county.ok("show", number).out
+    assert county.run("find", "吴老根").code == 1
+    assert county.ok("show", number, "--json").json["steps"][0]["effective"]
+
+
+def test_an_action_that_the_county_publishes_is_a_command_at_once(county: Terminal, tmp_path: Path):
+    data = json.loads((Path(__file__).parents[2] / "ledger/data/casetypes.json").read_text(encoding="utf-8"))
+    kind = next(item for item in data["case_types"] if item["code"] == "permit")
+    kind["actions"]["seal_premises"] = {
+        "name": {"zh": "封存场所", "en": "seal the premises"},
+        "from": ["received"], "to": "=", "by": ["window"], "where": "any",
+        "facts": {
+            "seal_no": {"type": "text", "required": True, "max": 20}, "doors": {"type": "int", "max": 99},
+        },
+    }  # fmt: skip
+    file = tmp_path / "types.json"
+    file.write_text(json.dumps({"case_types": [kind]}, ensure_ascii=False), encoding="utf-8")
+    assert county.run("seal-premises", "x", "--as", "V001").code == 2
+    county.ok("catalogue", "publish", str(file), "--as", "R001")
+    assert "封存场所" in county.ok("-h").out and "--seal-no" in county.ok("seal-premises", "-h").out
+    number = _received(county)
+    county.ok("seal-premises", number, "--seal-no", "F-1", "--doors", "２", "--as", "V001")
+    assert "封存场所" in county.ok("show", number).out
+    missing = county.run("seal-premises", number, "--as", "V001")
+    assert missing.code == 1 and "[case.facts_missing]" in missing.err
+
+
+def test_the_database_refuses_what_the_commands_never_do(county: Terminal):
+    _received(county)
+    assert county.folder is not None
+    with sqlite3.connect(county.folder / "ledger.db") as connection:
+        try:
+            connection.execute("DELETE FROM stored_events")
+        except sqlite3.DatabaseError as error:
+            assert "append" in str(error) or "not" in str(error)
+        else:
+            raise AssertionError("a frame could be deleted")
+    assert county.ok("worklist", "--station", COUNTY, "--json").out == ""

@@ -1,0 +1,237 @@
+"""Keys, backup, restore, check-up: what an office does so that nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import stat
+from pathlib import Path
+
+import pytest
+
+from audit.verify import verify_ledger
+from ledger.errors import ConfigError
+from stations.cli.secret import ask_secret
+from stations.demo import TOWNSHIP, VILLAGE
+from tests.cli.conftest import ITEM, Terminal
+
+
+def _folder(terminal: Terminal) -> Path:
+    assert terminal.folder is not None
+    return terminal.folder
+
+
+def _receive(terminal: Terminal, name: str = "吴老根") -> str:
+    words = ("receive", ITEM, "--as", "V001", "--name", name, "--materials", "all", "--json")
+    return str(terminal.ok(*words).json["number"])
+
+
+def test_with_several_keys_nobody_is_chosen(county: Terminal):
+    result = county.run("receive", ITEM, "--name", "甲")
+    assert result.code == 1 and "[key.several]" in result.err and "V001" in result.err
+    assert county.run("receive", ITEM, "--name", "甲", "--as", "X999").code == 1
+
+
+def test_a_wrong_passphrase_is_told_apart_and_never_cached(county: Terminal):
+    county.signers.clear()
+    county.passphrase = "wrong passphrase"
+    wrong = county.run("key", "check", "--as", "V001")
+    assert wrong.code == 1 and "[key.passphrase]" in wrong.err
+    county.passphrase = "correct horse battery"
+    assert county.ok("key", "check", "--as", "V001", "--json").json["label"] == "V001"
+
+
+def test_a_passphrase_file_of_one_line_or_with_labels(county: Terminal, tmp_path: Path):
+    secret = tmp_path / "secret.txt"
+    county.env["BANJIAN_PASSPHRASE_FILE"] = str(secret)
+    for text, code in (
+        ("correct horse battery\n", 0),
+        ("\ufeffV001 = correct horse battery\nT001 = other\n", 0),
+        ("T001 = correct horse battery\n", 2),
+        ("one\ntwo\n", 2),
+    ):
+        secret.write_text(text, encoding="utf-8")
+        county.signers.clear()
+        assert county.run("key", "check", "--as", "V001").code == code, text
+
+
+def test_without_a_terminal_no_passphrase_is_asked_for(monkeypatch: pytest.MonkeyPatch):
+    with open(os.devnull) as nothing, monkeypatch.context() as patch:
+        patch.setattr("sys.stdin", nothing)
+        with pytest.raises(ConfigError) as caught:
+            ask_secret("?", False)
+    assert caught.value.code == "cli.no_terminal"
+
+
+def test_a_key_is_never_overwritten_and_only_its_owner_reads_it(county: Terminal):
+    again = county.run(
+        "staff", "add", "V001", "--name", "乙", "--at", VILLAGE, "--role", "window", "--as", "R001"
+    )
+    assert again.code == 2 and "[key.exists]" in again.err
+    for path in (_folder(county) / "keys").glob("*.key"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_key_made_elsewhere_is_enrolled_by_its_request(county: Terminal, tmp_path: Path):
+    ledger_id = county.ok("registry", "show", "--json").json["ledger_id"]
+    elsewhere = Terminal(folder=None)
+    key = tmp_path / "V002.key"
+    made = elsewhere.ok(
+        "key", "new", "--no", "V002", "--out", str(key), "--ledger-id", ledger_id, "--json"
+    ).json
+    add = (
+        "staff",
+        "add",
+        "V002",
+        "--name",
+        "钱",
+        "--at",
+        VILLAGE,
+        "--role",
+        "window",
+        "--as",
+        "R001",
+        "--request",
+    )
+    other = county.run(*[*add[:2], "V003", *add[3:]], made["request"])
+    assert other.code == 1 and "[key.request_other]" in other.err
+    text = Path(made["request"]).read_text(encoding="utf-8")
+    broken = tmp_path / "broken.request"
+    broken.write_text(text.replace('possession = "', 'possession = "00'), encoding="utf-8")
+    assert county.run(*add, str(broken)).code == 1
+    county.ok(*add, made["request"])
+    received = ("receive", ITEM, "--name", "甲", "--materials", "all", "--no-slip", "--key", str(key))
+    assert county.ok(*received).number
+
+
+def test_a_retired_key_signs_nothing_more(county: Terminal):
+    county.ok("staff", "retire", "V001", "--reason", "retired", "--as", "R001")
+    refused = county.run(
+        "receive", ITEM, "--name", "甲", "--materials", "all", "--as", "V001", "--station", VILLAGE
+    )
+    assert refused.code == 1 and "[authority." in refused.err
+
+
+def test_roles_end_and_begin(county: Terminal):
+    county.ok("staff", "end", "V001", "--role", "window", "--scope", VILLAGE, "--as", "R001")
+    assert county.run("receive", ITEM, "--name", "甲", "--as", "V001", "--station", VILLAGE).code == 1
+    county.ok("staff", "grant", "V001", "--role", "window", "--scope", f"{TOWNSHIP}/*", "--as", "R001")
+    held = {row["staff_no"]: row for row in county.ok("staff", "list", "--json").lines}
+    assert held["V001"]["grants"] == [["window", f"{TOWNSHIP}/*"]]
+    assert county.ok(
+        "receive", ITEM, "--name", "甲", "--as", "V001", "--station", VILLAGE, "--no-slip"
+    ).number
+
+
+def test_root_acts_take_two_keys(county: Terminal):
+    roots = _folder(county) / "roots"
+    words = ("registry", "appoint", "R002", "--name", "第二登记员", "--key")
+    assert county.ok(*words, str(roots / "root-1.key"), "--json").json["pending"]
+    same = county.run("registry", "countersign", "--key", str(roots / "root-1.key"))
+    assert same.code == 1
+    county.ok("registry", "countersign", "--key", str(roots / "root-2.key"))
+    assert county.ok("registry", "show", "--json").json["registrars"] == ["R001", "R002"]
+    assert county.ok("registry", "log", "--json").lines[-1]["effective"]
+
+
+def test_backup_holds_everything_but_the_keys_that_must_not_travel(county: Terminal, tmp_path: Path):
+    number = _receive(county)
+    target = tmp_path / "backup"
+    made = Path(county.ok("backup", "--to", str(target), "--json").json["folder"])
+    names = {path.name for path in target.rglob("*") if path.is_file()}
+    assert {"ledger.db", "banjian.toml", "RESTORED", "case-keys.txt", "V001.key"} <= names
+    assert not any(name.startswith("log-") or name == "storage.key" for name in names)
+    with sqlite3.connect(made / "ledger.db") as copy:
+        assert copy.execute("SELECT count(*) FROM case_keys").fetchone() == (0,)
+    assert len((target / "case-keys.txt").read_text("ascii").splitlines()) >= 2
+    report = verify_ledger(made)
+    assert report.ok and report.records > 40
+    inside = county.run("backup", "--to", str(_folder(county) / "backup"))
+    assert inside.code == 2 and "[backup.inside]" in inside.err
+    county.ok("erase", number, "--reason", "本人要求", "--as", "R001", "--yes")
+    before = len((target / "case-keys.txt").read_text("ascii").splitlines())
+    county.clock.set("2026-03-03 12:00")
+    county.ok("backup", "--to", str(target))
+    assert len((target / "case-keys.txt").read_text("ascii").splitlines()) == before - 1
+
+
+def test_work_goes_on_from_a_restored_backup_in_new_logs(county: Terminal, tmp_path: Path):
+    number = _receive(county)
+    made = Path(county.ok("backup", "--to", str(tmp_path / "backup"), "--json").json["folder"])
+    _receive(county, "备份之后")
+    restored = tmp_path / "restored"
+    shutil.copytree(made, restored)
+    (restored / "secrets").mkdir()
+    (restored / "sentinel").mkdir()
+    shutil.copy(_folder(county) / "secrets" / "storage.key", restored / "secrets" / "storage.key")
+    other = Terminal(folder=restored)
+    other.clock.set("2026-03-04 09:00")
+    assert other.ok("show", number, "--json").json["number"] == number
+    checks = {row["check"]: row for row in other.run("doctor", "--json").json["checks"]}
+    assert checks["machine"]["code"] == "doctor.restored"
+    fresh = _receive(other, "恢复之后")
+    assert fresh.split("-")[3] != number.split("-")[3]
+    assert other.ok("hand-over", number, "--to", TOWNSHIP, "--as", "V001", "--json").json["effective"]
+
+
+def test_doctor_finds_what_is_wrong(county: Terminal):
+    checks = {row["check"]: row for row in county.ok("doctor", "--full", "--json").json["checks"]}
+    assert checks["backup"]["code"] == "doctor.backup_never" and checks["pages"]["level"] == "ok"
+    key = _folder(county) / "keys" / "V001.key"
+    key.chmod(0o644)
+    (_folder(county) / "banjian.toml").write_text("disk_warn_mb = 1000000000\n", encoding="utf-8")
+    loose = {row["check"]: row for row in county.ok("doctor", "--json").json["checks"]}
+    assert loose["secrets"]["level"] == "warning" and "V001.key" in loose["secrets"]["files"]
+    assert loose["disk"]["code"] == "doctor.disk_low"
+    slow = Terminal(folder=county.folder)
+    slow.clock.set("2026-03-01 08:00")
+    back = slow.run("doctor", "--json")
+    assert back.code == 1 and not back.json["ok"]
+    assert "doctor.clock_back" in {row["code"] for row in back.json["checks"]}
+
+
+def test_rebuild_gives_the_same_lists(county: Terminal):
+    _receive(county)
+    before = county.ok("worklist", "--json").out
+    assert county.ok("rebuild", "--json").json["cases"] == 1
+    assert county.ok("worklist", "--json").out == before
+
+
+def test_the_journal_holds_ids_and_codes_and_nobody(county: Terminal):
+    number = _receive(county)
+    county.run("accept", number, "--as", "T001")
+    text = (_folder(county) / "log" / "banjian.log").read_text(encoding="utf-8")
+    events = [json.loads(line) for line in text.splitlines()]
+    assert events[-2]["command"] == "receive" and len(events[-2]["act"]) == 64
+    assert events[-1]["event"] == "refused" and events[-1]["code"].startswith("case.")
+    assert "吴老根" not in text
+
+
+def test_a_calendar_that_the_county_publishes_moves_limits(county: Terminal, tmp_path: Path):
+    number = _receive(county)
+    before = county.ok("show", number, "--json").json["due_on"]
+    file = tmp_path / "calendar.json"
+    file.write_text(
+        json.dumps({
+            "region": "990121", "year": 2026, "version": 1, "days_off": ["2026-03-04", "2026-03-05"],
+            "make_up": [], "source": "溪山县人民政府关于抗洪期间调整工作日的通知",
+        }),
+        encoding="utf-8",
+    )  # fmt: skip
+    county.ok("calendar", "publish", str(file), "--as", "R001")
+    assert before == "2026-03-05" and county.ok("show", number, "--json").json["due_on"] == "2026-03-09"
+    assert county.ok("calendar", "show", "2026", "--json").lines[-1]["region"] == "990121"
+
+
+def test_the_shipped_catalogue_is_sound_and_a_bad_one_is_not_published(county: Terminal, tmp_path: Path):
+    county.ok("catalogue", "lint")
+    bad = tmp_path / "bad.json"
+    bad.write_text('{"items": [{"base_code": "1"}]}', encoding="utf-8")
+    assert county.run("catalogue", "lint", str(bad)).code == 1
+    assert county.run("catalogue", "publish", str(bad), "--as", "R001").code == 1
+    bad.write_text("{}", encoding="utf-8")
+    assert county.run("catalogue", "publish", str(bad), "--as", "R001").code == 2
+    assert len(county.ok("catalogue", "list", "--json").lines) == 48
+    assert county.ok("catalogue", "types", "permit", "--json").lines
