@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 from datetime import date
 from pathlib import Path
+from threading import RLock
 from types import TracebackType
 from typing import Self
 
 from ledger.case import CaseState
 from ledger.catalogue import Rules
 from ledger.clocks import ClockReading, read_clocks
-from ledger.errors import ConfigError, StoreError
+from ledger.errors import StoreError
 from ledger.facade.clock import Clock, Randomness, SystemClock
 from ledger.facade.database import open_database
 from ledger.facade.figures import read_figures
@@ -23,6 +24,7 @@ from ledger.facade.home import Home
 from ledger.facade.ownlog import OwnLog
 from ledger.facade.parts import list_logs, load_parts
 from ledger.facade.renewal import calendars_changed, rebuild_views, renew_lights
+from ledger.facade.turns import as_writer, in_turn
 from ledger.facade.types import CasePage, CaseRow, Command, DayClear, Figure, LogInfo, Performed, SignedAct
 from ledger.facade.vault import Vault
 from ledger.facade.views import CaseView
@@ -54,6 +56,7 @@ class Ledger:
         self.store = store
         self.clock = clock
         self.writable = writable
+        self.turn = RLock()
         self._vault = vault
         self._view = view
         parts = load_parts(store, home, vault=vault, view=view, clock=clock, randomness=randomness)
@@ -149,6 +152,7 @@ class Ledger:
         with self.store.read() as tx:
             return list_logs(tx, self._holdings, self._own)
 
+    @as_writer
     def perform(self, command: Command, signer: Signer) -> Performed:
         """Check, sign and store one action; when this returns, it survives a power cut.
 
@@ -158,12 +162,12 @@ class Ledger:
             InputError: the facts are not of the action's form (``case.facts_*``).
             StoreError: nothing was written (``store.*``, ``log.*``).
         """
-        self._require_writable()
         log = self._station_log(command.station, signer)
         with self.store.read() as tx:
             signed, act, personal = self._desk.sign(tx, command, signer, log)
         return self._writer.append_case_act(log, signed, act, personal).named(signed.number, signed.token)
 
+    @in_turn
     def prepare(self, command: Command, signer: Signer) -> SignedAct:
         """Check and sign one action without writing it: for another process that holds the lock.
 
@@ -176,6 +180,7 @@ class Ledger:
         with self.store.read() as tx:
             return self._desk.sign(tx, command, signer, log)[0]
 
+    @as_writer
     def submit(self, signed: SignedAct, station: StationId) -> Performed:
         """Store an act that another process of this machine prepared, after checking everything in it.
 
@@ -183,12 +188,12 @@ class Ledger:
             RuleError: ``case.moved_on`` when the case has gone on meanwhile; prepare it again.
             BanjianError: the act does not hold; nothing was written.
         """
-        self._require_writable()
         log = self._open_log_of(station)
         if log is None:
             raise StoreError("log.none", station=station)
         return self._writer.append_foreign(log, signed).named(signed.number, signed.token)
 
+    @as_writer
     def register(
         self, action: str, facts: Facts, signer: Signer, *, personal: Facts | None = None
     ) -> Performed:
@@ -198,9 +203,9 @@ class Ledger:
             AuthorityError: the signer may not do that (``registry.*``, ``authority.*``); nothing was written.
             StoreError: ``log.none`` when the registry log is not written here.
         """
-        self._require_writable()
         return self._county.register(action, facts, signer, personal=personal)
 
+    @as_writer
     def publish(self, action: str, facts: Facts, signer: Signer) -> Performed:
         """Sign and store one act of the catalogue log; lights follow at once.
 
@@ -208,27 +213,27 @@ class Ledger:
             AuthorityError: the signer is no registrar.
             DataError: ``catalogue.*`` or ``calendar.*`` for data that would have no effect.
         """
-        self._require_writable()
         performed = self._county.publish(action, facts, signer)
         self._book.forget_all()
         if calendars_changed(self.store, self.knowledge):
             renew_lights(self.store, self._view, self.knowledge.calendars.version)
         return performed
 
+    @as_writer
     def open_county_log(self, kind: LogKind, station: StationId, signer: Signer) -> LogId:
         """Open the catalogue or the merge log of the county on this installation.
 
         Raises:
             AuthorityError: the signer is no registrar of the station.
         """
-        self._require_writable()
         return self._county.open_log(kind, station, signer).log_id
 
+    @as_writer
     def enrol_service_key(self, station: StationId, purpose: str, registrar: Signer) -> Performed:
         """Make a service key of a station on this machine and enrol it; the key stays in ``secrets/``."""
-        self._require_writable()
         return self._county.enrol_service_key(station, purpose, registrar)
 
+    @as_writer
     def open_station_log(self, station: StationId, signer: Signer) -> LogId:
         """Open the log of a station on this installation; its first entry is signed by the person.
 
@@ -238,35 +243,34 @@ class Ledger:
             StoreError: ``log.open`` when the station has a log here that is sound.
             AuthorityError: the signer has no role at the station.
         """
-        self._require_writable()
         if self._open_log_of(station) is not None:
             raise StoreError("log.open", station=station)
         return self._county.open_log("station", station, signer).log_id
 
+    @as_writer
     def checkpoint(self, log_id: LogId) -> str:
         """Sign, store and write outside the database the head of an own log; returns the note.
 
         Raises:
             StoreError: ``log.none``, ``log.closed`` or the store's own reasons.
         """
-        self._require_writable()
         log = self._own.get(log_id.hex())
         if log is None:
             raise StoreError("log.none", station=log_id.hex())
         return self._writer.checkpoint(log).decode("utf-8")
 
+    @as_writer
     def erase(self, case_id: CaseId) -> int:
         """Delete the key and the personal bodies of a case; signatures, proofs and clocks stay as they are.
 
         Returns:
             How many personal bodies were deleted.
         """
-        self._require_writable()
         return self._county.erase(case_id)
 
+    @as_writer
     def rebuild(self) -> int:
         """Make every row that people look at anew from the frames; returns how many cases there are."""
-        self._require_writable()
         self._book.forget_all()
         return rebuild_views(self.store, self._view, self._vault)
 
@@ -275,6 +279,7 @@ class Ledger:
         with self.store.read() as tx:
             return self._reader.resolve(tx, ref)
 
+    @in_turn
     def state(self, case_id: CaseId) -> tuple[CaseState, Rules]:
         """Return state and rules of a case.
 
@@ -284,6 +289,7 @@ class Ledger:
         with self.store.read() as tx:
             return self._book.load(tx, case_id)
 
+    @in_turn
     def case(
         self,
         case_id: CaseId,
@@ -381,7 +387,3 @@ class Ledger:
         if self.home.restored or not self.home.same_machine():
             self.home.write_machine()
             self.home.clear_restored()
-
-    def _require_writable(self) -> None:
-        if not self.writable:
-            raise ConfigError("ledger.read_only")
