@@ -1,7 +1,8 @@
 """The one way into a log: entry, bodies, head, tree, views in one transaction; then checkpoint and sentinel.
 
-Order of a checkpoint: commit the entries, sign the head, store the note, write the sentinel, let the next
-writer in. A crash between any two leaves a sentinel that is behind the database, never ahead of it.
+Order of a checkpoint: commit the entries, sign the head, write the sentinel, store the note, let the next
+writer in. A crash between any two leaves a sentinel that is behind the entries, never ahead of them, and no
+stored note without a sentinel.
 """
 
 from __future__ import annotations
@@ -149,9 +150,9 @@ class Writer:
             StoreError: ``log.closed``; or the store's own reasons.
         """
         note = log.sign_head()
+        self._home.write_sentinel(log.log_id, note.decode("utf-8"))
         with self._store.write() as tx:
             tx.insert_missing(schema.CHECKPOINTS, [(log.name, log.size, note)])
-        self._home.write_sentinel(log.log_id, note.decode("utf-8"))
         log.checkpoint_size = log.size
         return note
 
