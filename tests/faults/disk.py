@@ -68,6 +68,7 @@ class Disk:
     Attributes:
         ops: writes, truncations, syncs and deletions so far.
         cut_at: the operation in which the power goes.
+        fail_next_sync: the next sync fails.
         fail_at: the operation that fails once; with ``fail_reads`` reads count as operations.
         full_from: the operation from which no file can grow.
         lying: syncs do nothing.
@@ -83,6 +84,7 @@ class Disk:
         self.fail_at: int | None = None
         self.full_from: int | None = None
         self.fail_reads = False
+        self.fail_next_sync = False
         self.lying = False
         self.loses_failed = False
         self.dead = False
@@ -100,7 +102,8 @@ class Disk:
         if self.ops == self.cut_at:
             self.dead = True
             raise apsw.exception_for(ERRORS[kind])
-        if self.ops == self.fail_at:
+        if self.ops == self.fail_at or (self.fail_next_sync and kind == "sync"):
+            self.fail_next_sync = False
             self.struck.append(kind)
             raise apsw.exception_for(ERRORS[kind])
 

@@ -54,6 +54,7 @@ class FailingOffice:
         fault: str,
         reads: bool = False,
         scripts: Sequence[Sequence[Step]] = SHORT_DAY,
+        planted: Mapping[str, str] = SMALL_CHECKPOINTS,
     ) -> None:
         shutil.rmtree(work, ignore_errors=True)
         self.home = work / "home"
@@ -61,7 +62,7 @@ class FailingOffice:
         self.disk = Disk(self.home, seed)
         self.disk.fail_reads = reads
         self.disk.loses_failed = True
-        self.fault = fault
+        self.fault, self.planted = fault, planted
         self.clock, self.dice = FakeClock(), Dice(f"failing {seed}")
         self.day = Day(seed, scripts)
         self.result = Sweep()
@@ -69,7 +70,7 @@ class FailingOffice:
     def sweep(self) -> Sweep:
         """Work the day; before each act goes through, let it fail at each of its operations."""
         with self.disk.mounted():
-            self.ledger = self._open()
+            self.ledger = self.open()
             while not self.day.over:
                 self._strike_everywhere(self.day.work)
                 self._strike_everywhere(self.day.checkpoint)
@@ -134,14 +135,15 @@ class FailingOffice:
                 self.result.problems.append(f"reopen wanted, but told {error.code}")
         self.result.reopened += 1
         self.ledger.close()
-        self.ledger = self._open()
+        self.ledger = self.open()
         self.day.resume(self.ledger)
 
-    def _open(self) -> Ledger:
+    def open(self) -> Ledger:
+        """Open the office for writing, on the disk."""
         return Ledger.open(
             Home(self.home),
             clock=self.clock,
             randomness=self.dice,
-            connect=connect_through(self.disk.vfs.vfs_name, SMALL_CHECKPOINTS),
+            connect=connect_through(self.disk.vfs.vfs_name, self.planted),
             write=True,
         )

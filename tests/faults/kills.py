@@ -1,0 +1,132 @@
+"""Killing a real process at work: at any moment (SIGKILL), or inside its Nth sync (strace)."""
+
+from __future__ import annotations
+
+import os
+import random
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.faults.check import problems
+from tests.faults.day import Confirmed
+
+ROOT = Path(__file__).resolve().parents[2]
+LIFE_S_MAX = 0.4
+"""A child lives at most so long after it begins to open the ledger; opening takes a good part of it."""
+PATIENCE_S = 60.0
+
+
+@dataclass
+class Killed:
+    """What was done and what was found."""
+
+    kills: int = 0
+    confirmed: int = 0
+    ended: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+def child_command(home: Path, seed: str, acts: int | None = None) -> list[str]:
+    """Return the command of a process that works in an installation."""
+    command = [sys.executable, "-m", "tests.faults.child", str(home), seed]
+    return command if acts is None else [*command, str(acts)]
+
+
+def kill_at_random(office: Path, work: Path, *, seed: str, kills: int, check_every: int = 1) -> Killed:
+    """Kill one process after the other at work in the same installation.
+
+    Args:
+        office: a founded office; it stays as it is.
+        work: folder to work in; emptied first.
+        seed: moments of death.
+        kills: how many.
+        check_every: look at the files after so many kills; each kill is followed by an opening in any case.
+    """
+    shutil.rmtree(work, ignore_errors=True)
+    home = work / "home"
+    shutil.copytree(office, home)
+    rng, result, promises = random.Random(f"kills {seed}"), Killed(), list[Confirmed]()
+    while result.kills < kills and not result.problems:
+        with subprocess.Popen(child_command(home, seed), stdout=subprocess.PIPE, cwd=ROOT) as child:
+            told = _read_until(child, time.monotonic() + PATIENCE_S, enough=b"start\n")
+            told += _read_until(child, time.monotonic() + rng.random() * LIFE_S_MAX)
+            child.send_signal(signal.SIGKILL)
+            told += _read_rest(child)
+        if child.returncode != -signal.SIGKILL:
+            result.problems.append(f"kill {result.kills}: it ended by itself, {child.returncode}")
+        result.kills += 1
+        promises += _promises(told)
+        if result.kills % check_every == 0 or result.kills == kills:
+            result.problems += _look(home, work, promises, f"kill {result.kills}")
+    result.confirmed = len(promises)
+    return result
+
+
+def kill_in_sync(office: Path, work: Path, *, nth: int, acts: int, call: str = "fdatasync,fsync") -> Killed:
+    """Kill a process inside its Nth sync, and look at what is left.
+
+    Args:
+        office: a founded office; it stays as it is.
+        work: folder to work in; emptied first.
+        nth: which sync, from 1.
+        acts: how long the process would work.
+        call: system calls that count; the kill comes before the call does anything.
+    """
+    shutil.rmtree(work, ignore_errors=True)
+    home = work / "home"
+    shutil.copytree(office, home)
+    inject = f"inject={call}:signal=SIGKILL:when={nth}"
+    command = ["strace", "-f", "-qq", "-e", f"trace={call}", "-e", inject, "-o", os.devnull]
+    done = subprocess.run(
+        [*command, *child_command(home, f"sync {nth}", acts)],
+        capture_output=True, cwd=ROOT, timeout=PATIENCE_S, check=False,
+    )  # fmt: skip
+    promises = _promises(done.stdout)
+    result = Killed(kills=int(done.returncode != 0), confirmed=len(promises), ended=int(done.returncode == 0))
+    if done.returncode not in (0, -signal.SIGKILL, 128 + signal.SIGKILL):
+        result.problems.append(f"sync {nth}: exit {done.returncode}: {done.stderr.decode()[-500:]}")
+    result.problems += _look(home, work, promises, f"sync {nth}")
+    return result
+
+
+def _look(home: Path, work: Path, promises: Sequence[Confirmed], where: str) -> list[str]:
+    """Look at a copy, so that the next process finds what the dead one left."""
+    copy = work / "copy"
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(home, copy)
+    return [f"{where}: {line}" for line in problems(copy, promises)]
+
+
+def _read_until(child: subprocess.Popen[bytes], deadline: float, *, enough: bytes | None = None) -> bytes:
+    """Read the pipe until a moment, or until something was told; no longer than the process lives."""
+    assert child.stdout is not None
+    told = b""
+    while (left := deadline - time.monotonic()) > 0:
+        ready, _, _ = select.select([child.stdout], [], [], left)
+        if not ready:
+            break
+        piece = os.read(child.stdout.fileno(), 1 << 16)
+        if not piece:
+            break
+        told += piece
+        if enough is not None and enough in told:
+            break
+    return told
+
+
+def _read_rest(child: subprocess.Popen[bytes]) -> bytes:
+    assert child.stdout is not None
+    return child.stdout.read()
+
+
+def _promises(told: bytes) -> list[Confirmed]:
+    """Return the promises that were told whole: the last line may be cut."""
+    lines = told.decode("ascii").split("\n")[:-1]
+    return [Confirmed.parse(line) for line in lines if " " in line]
