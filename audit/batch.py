@@ -190,7 +190,7 @@ class _Walk:
             severity: Severity = "warning" if row.topic == OPAQUE else "error"
             self.tally.blocked[name, seq] = malformed.code
             self.findings.append(from_error(malformed, severity=severity, log=name, seq=seq, act=known_id))
-            self.tally.indexed += row.index_act is not None
+            self.tally.indexed += row.index_case is not None
             return
         self.tally.blocked[name, seq] = raised.code
         self._acts.check(row, Act(header, parts.act_raw, parts.sig, known_id), entry)

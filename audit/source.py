@@ -13,7 +13,9 @@ from types import TracebackType
 from typing import NamedTuple, Self, TypeAlias, TypeVar
 
 from audit.findings import Finding, error
-from ledger.errors import StoreError
+from ledger.act import act_id
+from ledger.errors import BanjianError, StoreError
+from ledger.frame import split_frame
 from ledger.reader import LedgerFile, open_ledger_file
 
 Cell: TypeAlias = "int | float | str | bytes | None"
@@ -21,7 +23,7 @@ T = TypeVar("T")
 
 
 class EventRow(NamedTuple):
-    """One stored frame with the rows that belong to it; every value may be of any type in a damaged file.
+    """One stored frame with the rows that belong to its act; any value may be of any type in a damaged file.
 
     ``index_*`` come from the table of acts, ``personal_*`` from the table of personal bodies; all None when
     there is no such row.
@@ -30,7 +32,8 @@ class EventRow(NamedTuple):
     seq: Cell
     topic: Cell
     frame: Cell
-    index_act: Cell
+    index_log: Cell
+    index_seq: Cell
     index_case: Cell
     index_action: Cell
     index_occurred_at_ms: Cell
@@ -63,16 +66,19 @@ class CaseRecord(NamedTuple):
     facts: bytes | None
 
 
-_EVENTS = (
-    "SELECT e.originator_version, e.topic, e.state, a.act_id, a.case_id, a.action, a.occurred_at_ms, f.body, "
-    "p.case_id, p.nonce, p.ciphertext, k.wrapped "
-    "FROM stored_events e "
-    "LEFT JOIN acts a ON a.log = e.originator_id AND a.seq = e.originator_version "
-    "LEFT JOIN facts f ON f.act_id = a.act_id "
-    "LEFT JOIN personal p ON p.act_id = a.act_id "
-    "LEFT JOIN case_keys k ON k.case_id = p.case_id "
-    "WHERE e.originator_id = ? AND e.originator_version BETWEEN ? AND ? ORDER BY e.originator_version"
+_FRAMES = (
+    "SELECT originator_version, topic, state FROM stored_events "
+    "WHERE originator_id = ? AND originator_version BETWEEN ? AND ? ORDER BY originator_version"
 )
+_ACTS = "SELECT act_id, log, seq, case_id, action, occurred_at_ms FROM acts WHERE act_id IN "
+_FACTS = "SELECT act_id, body FROM facts WHERE act_id IN "
+_PERSONAL = (
+    "SELECT p.act_id, p.case_id, p.nonce, p.ciphertext, k.wrapped FROM personal p "
+    "LEFT JOIN case_keys k ON k.case_id = p.case_id WHERE p.act_id IN "
+)
+_NO_INDEX: tuple[Cell, ...] = (None,) * 5
+_NO_FACTS: tuple[Cell, ...] = (None,)
+_NO_PERSONAL: tuple[Cell, ...] = (None,) * 4
 _CASES = (
     "SELECT a.case_id, a.log, a.seq, a.action, coalesce(e.state, s.frame), f.body FROM acts a "
     "LEFT JOIN stored_events e ON e.originator_id = a.log AND e.originator_version = a.seq "
@@ -84,12 +90,6 @@ _ORPHANS = (
     (
         "body.orphan_personal",
         "SELECT act_id FROM personal WHERE act_id NOT IN (SELECT act_id FROM acts) LIMIT 200",
-    ),
-    (
-        "acts.orphan",
-        "SELECT act_id FROM acts WHERE NOT EXISTS (SELECT 1 FROM stored_events e "
-        "WHERE e.originator_id = acts.log AND e.originator_version = acts.seq) "
-        "AND act_id NOT IN (SELECT act_id FROM sparse) LIMIT 200",
     ),
 )
 
@@ -170,24 +170,45 @@ class Source:
         ]
 
     def events(self, log: str, first_seq: int, last_seq: int) -> list[EventRow]:
-        """Return the frames from ``first_seq`` to ``last_seq`` of a log with what belongs to them.
+        """Return the frames from ``first_seq`` to ``last_seq`` of a log with what belongs to their acts."""
+        frames = self._frames(log, first_seq, last_seq)
+        ids = [_act_id(state) for _, _, state in frames]
+        asked = [one for one in ids if one is not None]
+        acts = self._by_act(_ACTS, asked, log=log, seq=first_seq)
+        facts = self._by_act(_FACTS, asked, log=log, seq=first_seq)
+        personal = self._by_act(_PERSONAL, asked, log=log, seq=first_seq)
+        return [
+            EventRow._make(
+                (
+                    *frame,
+                    *acts.get(act, _NO_INDEX),
+                    *facts.get(act, _NO_FACTS),
+                    *personal.get(act, _NO_PERSONAL),
+                )
+            )
+            for frame, act in zip(frames, ids, strict=True)
+        ]
 
-        Where the quick statement meets damage, every position is read for itself, so that a damaged page
-        hides
-        no more than what lies on it.
-        """
+    def act_at(self, log: str, seq: int) -> bytes | None:
+        """Return the id of the act that stands at a position, None when there is none that can be read."""
+        frames = self._frames(log, seq, seq)
+        return _act_id(frames[0][2]) if frames else None
+
+    def act_rows(self) -> Iterator[tuple[bytes, str, int]]:
+        """Yield id, log and position of every row of the table of acts besides those of sparse frames."""
+        statement = "SELECT act_id, log, seq FROM acts WHERE act_id NOT IN (SELECT act_id FROM sparse)"
         try:
-            return [EventRow._make(row) for row in self._stream(_EVENTS, (log, first_seq, last_seq))]
+            for act, log, seq in self._stream(statement, ()):
+                if isinstance(act, bytes) and isinstance(log, str) and isinstance(seq, int):
+                    yield act, log, seq
         except StoreError as raised:
-            self._damage(raised, log=log, seq=first_seq)
-        rows: list[EventRow] = []
-        for seq in range(first_seq, last_seq + 1):
-            rows.extend(self._event(log, seq))
-        return rows
+            self._damage(raised)
 
-    def table(self, statement: str, values: Sequence[Cell], *, log: str, seq: int) -> list[tuple[Cell, ...]]:
-        """Return rows of a small range; damage becomes a finding at the given place."""
-        return self.rows(statement, values, log=log, seq=seq)
+    def act_row_count(self) -> int:
+        """Return how many rows the table of acts has besides those of sparse frames."""
+        statement = "SELECT count(*) FROM acts WHERE act_id NOT IN (SELECT act_id FROM sparse)"
+        rows = self.rows(statement)
+        return rows[0][0] if rows and isinstance(rows[0][0], int) else 0
 
     def cases(self, case_id: bytes | None = None) -> Iterator[CaseRecord]:
         """Yield the stored acts of one case or of all, each case in one piece."""
@@ -231,37 +252,29 @@ class Source:
         except StoreError as raised:
             self._damage(raised)
 
-    def _event(self, log: str, seq: int) -> list[EventRow]:
-        """Read one position by itself; what cannot be read stays None."""
-        place = (log, seq)
-        frames = self._rows_or_none(
-            "SELECT originator_version, topic, state FROM stored_events "
-            "WHERE originator_id = ? AND originator_version = ?", place, log=log, seq=seq
-        )  # fmt: skip
-        if not frames:
+    def _frames(self, log: str, first_seq: int, last_seq: int) -> list[tuple[Cell, ...]]:
+        """Where the quick statement meets damage, read each position by itself: a page hides only its own."""
+        try:
+            return list(self._stream(_FRAMES, (log, first_seq, last_seq)))
+        except StoreError as raised:
+            self._damage(raised, log=log, seq=first_seq)
+        if first_seq == last_seq:
             return []
-        index = self._rows_or_none(
-            "SELECT act_id, case_id, action, occurred_at_ms FROM acts WHERE log = ? AND seq = ?",
-            place,
-            log=log,
-            seq=seq,
-        ) or [(None, None, None, None)]
-        act = index[0][0]
-        facts = self._rows_or_none("SELECT body FROM facts WHERE act_id = ?", (act,), log=log, seq=seq)
-        personal = self._rows_or_none(
-            "SELECT case_id, nonce, ciphertext FROM personal WHERE act_id = ?", (act,), log=log, seq=seq
-        ) or [(None, None, None)]
-        keys = self._rows_or_none(
-            "SELECT wrapped FROM case_keys WHERE case_id = ?", (personal[0][0],), log=log, seq=seq
+        singly = (
+            self.rows(_FRAMES, (log, seq, seq), log=log, seq=seq) for seq in range(first_seq, last_seq + 1)
         )
-        body = facts[0] if facts else (None,)
-        wrapped = keys[0] if keys else (None,)
-        return [EventRow._make((*frames[0], *index[0], *body, *personal[0], *wrapped))]
+        return [row for rows in singly for row in rows]
 
-    def _rows_or_none(
-        self, statement: str, values: Sequence[Cell], *, log: str, seq: int
-    ) -> list[tuple[Cell, ...]]:
-        return self.rows(statement, values, log=log, seq=seq)
+    def _by_act(
+        self, statement: str, acts: list[bytes], *, log: str, seq: int
+    ) -> dict[Cell, tuple[Cell, ...]]:
+        marks = ",".join("?" * len(acts))
+        try:
+            return {row[0]: row[1:] for row in self._stream(f"{statement}({marks})", acts)}
+        except StoreError as raised:
+            self._damage(raised, log=log, seq=seq)
+        singly = (self.rows(f"{statement}(?)", (act,), log=log, seq=seq) for act in acts)
+        return {row[0]: row[1:] for rows in singly for row in rows}
 
     def _stream(self, statement: str, values: Sequence[Cell]) -> Iterator[tuple[Cell, ...]]:
         # The one place that needs more of the reader than its named queries.
@@ -269,3 +282,10 @@ class Source:
 
     def _damage(self, raised: StoreError, *, log: str = "", seq: int = 0) -> None:
         self._report(error("file.damaged", log=log, seq=seq, cause=raised.code))
+
+
+def _act_id(frame: Cell) -> bytes | None:
+    try:
+        return act_id(split_frame(frame if isinstance(frame, bytes) else b"").act_raw)
+    except BanjianError:
+        return None

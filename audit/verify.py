@@ -153,11 +153,7 @@ class _Audit:
             return _report(self._collector, records=sum(opening.size for opening in openings))
         judge = self._fold(found, genesis[1], registry, openings)
         self._check_logs(openings, branches, judge, found, against)
-        known = {opening.name for opening in openings} | {branch.name for branch in branches}
-        for table, log in self._source.stray_logs(known):
-            self._find(error("head.unlisted", log=log, table=table))
-        for code, act in self._source.orphans():
-            self._find(error(code, act=act))
+        self._check_strays({opening.name for opening in openings} | {branch.name for branch in branches})
         folded = self._fold_cases(openings, judge) if cases else 0
         self._summarise()
         return _report(
@@ -217,6 +213,24 @@ class _Audit:
         for branch in branches:
             self._find(warning("log.branch", log=branch.name, size=branch.size))
         compare_kept(kept, self._results, self._find)
+
+    def _check_strays(self, known: set[str]) -> None:
+        """Rows that no signed act leads to, and acts that the table of acts places elsewhere."""
+        for table, log in self._source.stray_logs(known):
+            self._find(error("head.unlisted", log=log, table=table))
+        for code, act in self._source.orphans():
+            self._find(error(code, act=act))
+        for log, seq, act, named_log, named_seq in self._tally.elsewhere:
+            placed = isinstance(named_log, str) and isinstance(named_seq, int)
+            if placed and self._source.act_at(str(named_log), int(str(named_seq))) == act:
+                self._find(notice("act.repeated", log=log, seq=seq, act=act))
+            else:
+                self._find(error("acts.row", log=log, seq=seq, act=act, field="log"))
+        if self._source.act_row_count() == self._tally.indexed:
+            return
+        for act, log, seq in self._source.act_rows():
+            if self._source.act_at(log, seq) != act:
+                self._find(error("acts.orphan", log=log, seq=seq, act=act))
 
     def _context(self, opening: Opening, judge: Judge, ledger: LedgerId) -> LogContext:
         return LogContext(
