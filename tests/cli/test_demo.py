@@ -32,7 +32,8 @@ def test_every_screen_says_training_and_none_shows_a_traceback(played: tuple[Pat
 def test_it_shows_what_an_office_wants_to_see(played: tuple[Path, Result]):
     text = "\n".join(step["output"] for step in played[1].json["steps"])
     for words in (
-        "代收代办", "▲ 黄灯", "■ 红灯", "‖ 暂停计时", "已作废", "（补录）", "待补正", "[case.unlawful_ground]",
+        "代收代办", "▲ 黄灯", "■ 红灯", "‖ 暂停计时", "已作废", "（补录）", "待补正",
+        "[case.unlawful_ground]",
         "[case.same_person]", "[case.proof_refused]", "超过承诺时限", "结论：没有发现错误",
     ):  # fmt: skip
         assert words in text, words

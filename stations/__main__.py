@@ -1,0 +1,7 @@
+"""``python -m stations`` is the command ``banjian``, for machines where scripts are not on the path."""
+
+import sys
+
+from stations.cli.main import main
+
+sys.exit(main())
