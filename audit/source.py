@@ -70,15 +70,17 @@ _FRAMES = (
     "SELECT originator_version, topic, state FROM stored_events "
     "WHERE originator_id = ? AND originator_version BETWEEN ? AND ? ORDER BY originator_version"
 )
-_ACTS = "SELECT act_id, log, seq, case_id, action, occurred_at_ms FROM acts WHERE act_id IN "
-_FACTS = "SELECT act_id, body FROM facts WHERE act_id IN "
-_PERSONAL = (
-    "SELECT p.act_id, p.case_id, p.nonce, p.ciphertext, k.wrapped FROM personal p "
-    "LEFT JOIN case_keys k ON k.case_id = p.case_id WHERE p.act_id IN "
+_WHOLE = (
+    "SELECT a.act_id, a.log, a.seq, a.case_id, a.action, a.occurred_at_ms, f.body, "
+    "p.case_id, p.nonce, p.ciphertext, {wrapped} FROM acts a LEFT JOIN facts f ON f.act_id = a.act_id "
+    "LEFT JOIN personal p ON p.act_id = a.act_id {keys} WHERE a.act_id IN "
 )
+_FACTS = "SELECT act_id, body FROM facts WHERE act_id IN "
+_PERSONAL = "SELECT act_id, case_id, nonce, ciphertext, NULL FROM personal WHERE act_id IN "
 _NO_INDEX: tuple[Cell, ...] = (None,) * 5
 _NO_FACTS: tuple[Cell, ...] = (None,)
 _NO_PERSONAL: tuple[Cell, ...] = (None,) * 4
+_NOTHING = _NO_INDEX + _NO_FACTS + _NO_PERSONAL
 _CASES = (
     "SELECT a.case_id, a.log, a.seq, a.action, coalesce(e.state, s.frame), f.body FROM acts a "
     "LEFT JOIN stored_events e ON e.originator_id = a.log AND e.originator_version = a.seq "
@@ -113,9 +115,14 @@ class Source:
     Args:
         file: the open file; closing stays with the caller.
         report: takes findings about what cannot be read.
+        keys: read the wrapped keys of cases as well.
     """
 
-    def __init__(self, file: LedgerFile, report: Callable[[Finding], None]) -> None:
+    def __init__(self, file: LedgerFile, report: Callable[[Finding], None], *, keys: bool = False) -> None:
+        self._whole = _WHOLE.format(
+            wrapped="k.wrapped" if keys else "NULL",
+            keys="LEFT JOIN case_keys k ON k.case_id = p.case_id" if keys else "",
+        )
         self._file = file
         self._report = report
 
@@ -174,19 +181,11 @@ class Source:
         frames = self._frames(log, first_seq, last_seq)
         ids = [_act_id(state) for _, _, state in frames]
         asked = [one for one in ids if one is not None]
-        acts = self._by_act(_ACTS, asked, log=log, seq=first_seq)
-        facts = self._by_act(_FACTS, asked, log=log, seq=first_seq)
-        personal = self._by_act(_PERSONAL, asked, log=log, seq=first_seq)
+        whole = self._by_act(self._whole, asked, log=log, seq=first_seq)
+        if len(whole) < len(asked):
+            self._complete(whole, [one for one in asked if one not in whole], log=log, seq=first_seq)
         return [
-            EventRow._make(
-                (
-                    *frame,
-                    *acts.get(act, _NO_INDEX),
-                    *facts.get(act, _NO_FACTS),
-                    *personal.get(act, _NO_PERSONAL),
-                )
-            )
-            for frame, act in zip(frames, ids, strict=True)
+            EventRow._make(frame + whole.get(act, _NOTHING)) for frame, act in zip(frames, ids, strict=True)
         ]
 
     def act_at(self, log: str, seq: int) -> bytes | None:
@@ -264,6 +263,15 @@ class Source:
             self.rows(_FRAMES, (log, seq, seq), log=log, seq=seq) for seq in range(first_seq, last_seq + 1)
         )
         return [row for rows in singly for row in rows]
+
+    def _complete(
+        self, whole: dict[Cell, tuple[Cell, ...]], missing: list[bytes], *, log: str, seq: int
+    ) -> None:
+        """Add the bodies of acts that have no row in the table of acts, or whose rows met damage."""
+        facts = self._by_act(_FACTS, missing, log=log, seq=seq)
+        personal = self._by_act(_PERSONAL, missing, log=log, seq=seq)
+        for act in missing:
+            whole[act] = _NO_INDEX + facts.get(act, _NO_FACTS) + personal.get(act, _NO_PERSONAL)
 
     def _by_act(
         self, statement: str, acts: list[bytes], *, log: str, seq: int

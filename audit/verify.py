@@ -124,7 +124,7 @@ def verify_ledger(
             raise
         collector.add(error("file.unreadable", cause=raised.code))
         return _report(collector)
-    with file, Source(file, collector.add) as source:
+    with file, Source(file, collector.add, keys=storage_key is not None) as source:
         audit = _Audit(source, collector, storage_key=storage_key, workers=workers or os.cpu_count() or 1)
         return audit.run(trust=trust, against=list(against), cases=cases)
 
