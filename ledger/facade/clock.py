@@ -32,8 +32,8 @@ class SystemClock:
         self._boot_id = platform.boot_id()
 
     def now_ms(self) -> int:
-        """Return milliseconds since 1970-01-01T00:00:00Z."""
-        return time.time_ns() // 1_000_000
+        """Return milliseconds since 1970-01-01T00:00:00Z; a clock set before that stops nobody's work."""
+        return max(0, time.time_ns() // 1_000_000)
 
     def monotonic_ms(self) -> int:
         """Return milliseconds of the machine's monotonic counter."""

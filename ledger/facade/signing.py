@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ledger.act import ActHeader, sign_act
-from ledger.body import facts_hash, new_body, personal_hash
+from ledger.act import ActHeader, new_act
+from ledger.body import facts_hash, new_body, open_body, personal_hash
 from ledger.case import CaseAct, CaseState, check
 from ledger.catalogue import Rules
-from ledger.errors import AuthorityError, RuleError
+from ledger.errors import AuthorityError, EncodingError, RuleError
 from ledger.facade.casebook import CaseBook
 from ledger.facade.clock import Clock, Randomness
 from ledger.facade.numbers import complete_facts
@@ -21,6 +21,7 @@ from ledger.facade.types import Command, SignedAct
 from ledger.identity import check_personal
 from ledger.keys import Signer
 from ledger.knowledge import Knowledge
+from ledger.limits import INT_MAX, PERSONAL_BYTES_MAX, facts_bytes_max
 from ledger.permit import Actor, Permission, may
 from ledger.store.contract import ReadTx
 from ledger.types import ActId, CaseId, Facts, KeyId, LedgerId, StationId
@@ -160,13 +161,22 @@ def sign_bodies(
     signer: Signer,
     attachments: tuple[tuple[bytes, int], ...] = (),
 ) -> SignedAct:
-    """Return a signed act over ready bodies."""
+    """Return a signed act over ready bodies; what nobody could read back is not signed.
+
+    Raises:
+        EncodingError: ``act.field`` or ``encoding.*``: a field, an attachment or a body beyond its limits.
+    """
+    if not 0 <= occurred_at_ms <= INT_MAX:
+        raise EncodingError("act.field", field="occurred_at_ms")
     header = ActHeader(
         ledger_id, case_id, parents, action, signer.key_id, station, registry_size, catalogue_version,
         occurred_at_ms, facts_hash(facts), len(facts), personal_hash(personal), len(personal), attachments,
     )  # fmt: skip
-    raw = header.pack()
-    return SignedAct(raw=raw, sig=sign_act(raw, signer), facts=facts, personal=personal)
+    open_body(facts, limit_bytes=facts_bytes_max(action))
+    if personal:
+        open_body(personal, limit_bytes=PERSONAL_BYTES_MAX)
+    act = new_act(header, signer)
+    return SignedAct(raw=act.raw, sig=act.sig, facts=facts, personal=personal)
 
 
 def county_facts(fields: Facts, randomness: Randomness) -> bytes:
