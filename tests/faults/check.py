@@ -108,7 +108,7 @@ def _log_problems(tx: ReadTx, log_id: LogId, ledger: Ledger, home: Home) -> Iter
         elif _root(leaves[index << level : (index + 1) << level]) != node:
             yield f"tree of {name}: node {level}/{index}"
     notes = [row[2] for row in tx.select(schema.CHECKPOINTS, {"log": name})]
-    sentinel = home.sentinel(log_id)
+    sentinel = None if row[5] else home.sentinel(log_id)  # of a log given up it may be anything
     for note in [*notes, sentinel.encode() if sentinel else None]:
         if not isinstance(note, bytes):
             continue

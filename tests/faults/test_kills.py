@@ -34,8 +34,8 @@ def test_killed_inside_a_sync(office: Path, tmp_path: Path, nth: int) -> None:
 
 
 @pytest.mark.layer("strace")
-def test_every_act_is_one_sync_or_more(office: Path, tmp_path: Path) -> None:
-    """A process whose sync comes only after its promise would show here: kill it in sync N, see N - 1 acts."""
+def test_no_promise_comes_before_its_sync(office: Path, tmp_path: Path) -> None:
+    """A sync that comes only after the promise would show: killed in sync N, it told fewer than N acts."""
     counts = [
         kill_in_sync(office, tmp_path, nth=nth, acts=ACTS, call="fdatasync").confirmed for nth in (2, 4, 6)
     ]
