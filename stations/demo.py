@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import TextIO
 from ledger.facade.clock import Randomness
 from ledger.keys import Signer
 from ledger.texts import Language
+from ledger.types import CaseId
 from stations.cli.call import App
 from stations.cli.types import CHINA
 from stations.texts import Say
@@ -115,6 +117,22 @@ class Stage:
         self.clock.set(moment)
         self._print(f"\n── {moment}  {self.say(f'demo.{heading}')}")
 
+    def note(self, heading: str) -> None:
+        """Say what happens where no command of this machine shows it."""
+        self._print(f"\n   {self.say(f'demo.{heading}')}")
+
+    def case_id(self, number: str) -> CaseId:
+        """Return the id of a case by its number."""
+        return CaseId(bytes.fromhex(str(self._page(number)["case_id"])))
+
+    def last_act(self, number: str, action: str) -> str:
+        """Return the id of a case's last act of a kind, as one types it."""
+        steps = self._page(number)["steps"]
+        found = (
+            [step["act_id"] for step in steps if step["action"] == action] if isinstance(steps, list) else []
+        )
+        return str(found[-1])[:12]
+
     def run(self, *words: str, expect: int = 0) -> Ran:
         """Run one command as if typed, print it and its output, and keep both.
 
@@ -136,6 +154,20 @@ class Stage:
             signers=self.signers,
         )
         return self._keep("banjian", words, main(list(words), app=app), out.getvalue(), expect)
+
+    def _page(self, number: str) -> dict[str, object]:
+        with self._silence():
+            page: dict[str, object] = json.loads(self.run("show", number, "--json").output)
+        self.ran.pop()
+        return page
+
+    @contextlib.contextmanager
+    def _silence(self) -> Iterator[None]:
+        echo, self.echo = self.echo, None
+        try:
+            yield
+        finally:
+            self.echo = echo
 
     def audit(self, *words: str) -> Ran:
         """Run one command of the audit program, which looks at the files alone."""

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ledger.act import act_id
+from ledger.facade import Command
+from ledger.types import StationId
 from stations.demo import COUNTY, TOWNSHIP, VILLAGE, Ran, Stage
+from stations.demoarrival import arrive, sign_offline
 
 FELLING = "林木采伐许可"
 INSURANCE = "城乡居民医保参保登记"
@@ -19,6 +23,7 @@ def play(stage: Stage, *, backup: Path, sheet: Path) -> None:
     _paper_and_mistakes(stage)
     _county_review(stage, felling.number)
     _instant(stage)
+    _two_at_once(stage)
     _the_way_back(stage, felling)
     _evening(stage, felling.number, backup=backup, sheet=sheet)
 
@@ -147,6 +152,32 @@ def _instant(stage: Stage) -> None:
         "receive", PROOF, "--as", "V001", "--name", "一", "--materials", "all", "--no-slip",
         "--proof-kind", "婚姻状况证明", expect=1,
     )  # fmt: skip
+
+
+def _two_at_once(stage: Stage) -> None:
+    stage.at("2026-03-18 10:00", "conflict")
+    number = stage.run(
+        "receive", TRADER, "--as", "T001", "--name", "钱多多", "--materials", "登记申请书,身份证", "--no-slip"
+    ).number
+    supply = Command(
+        action="supply",
+        station=StationId(VILLAGE),
+        case=stage.case_id(number),
+        facts={"materials": ["m03"]},
+    )
+    stage.note("offline")
+    signed = sign_offline(stage, supply, "V001")
+    stage.run("withdraw", number, "--proof", "signature", "--as", "T001")
+    stage.note("arrives")
+    arrive(stage, signed)
+    stage.run("show", number)
+    stage.run("worklist", "--station", TOWNSHIP)
+    contested = act_id(signed.raw).hex()[:12]
+    stage.run(
+        "adjudicate", number, "--uphold", contested, "--set-aside", stage.last_act(number, "withdraw"),
+        "--reason", "申请人确认继续办理", "--as", "H001",
+    )  # fmt: skip
+    stage.run("show", number)
 
 
 def _the_way_back(stage: Stage, felling: Ran) -> None:

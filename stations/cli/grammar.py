@@ -203,7 +203,7 @@ def _told(spec: Spec, call: Call, work: Callable[[], int]) -> int:
     except BanjianError as error:
         _log(call, "refused", started_ms, code=error.code)
         raise
-    if spec.signs:
+    if spec.signs and spec.group != "look":
         _log(call, "ran", started_ms, exit_code=code, **call.done)
     return code
 

@@ -101,6 +101,7 @@ def erase(call: Call, *, case: str, reason: str, yes: bool) -> int:
         if not yes:
             raise ConfigError("erase.confirm", number=number)
         count = ledger.erase(case_id)
+        call.done.update(case=case_id.hex(), erased=count)
         call.line(call.say("erase.done", number=number, count=count))
         call.emit({"number": number, "case_id": case_id.hex(), "erased": count, "reason": reason})
     call.hint("erase.next")

@@ -33,7 +33,7 @@ def test_it_shows_what_an_office_wants_to_see(played: tuple[Path, Result]):
     text = "\n".join(step["output"] for step in played[1].json["steps"])
     for words in (
         "代收代办", "▲ 黄灯", "■ 红灯", "‖ 暂停计时", "已作废", "（补录）", "待补正",
-        "[case.unlawful_ground]",
+        "[case.unlawful_ground]", "有冲突", "已被裁定为不采用",
         "[case.same_person]", "[case.proof_refused]", "超过承诺时限", "结论：没有发现错误",
     ):  # fmt: skip
         assert words in text, words
@@ -43,7 +43,7 @@ def test_one_can_go_on_by_hand_where_it_ended(played: tuple[Path, Result]):
     folder = played[0]
     terminal = Terminal(folder=folder / "ledger")
     terminal.clock.set("2026-03-20 09:00")
-    assert len(terminal.ok("worklist", "--all", "--json").lines) == 5
+    assert len(terminal.ok("worklist", "--all", "--json").lines) == 6
     assert (folder / "cases.xlsx").stat().st_size > 4_000
     secret = (folder / "passphrase.txt").read_text(encoding="utf-8").strip()
     terminal.passphrase = secret
