@@ -1,0 +1,224 @@
+"""The commands as people and programs use them: output, exit codes, languages, documentation."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from audit import cli
+from audit.words import Words
+from ledger.facade import Command, Home, Ledger
+from ledger.texts import catalogue
+from tests.audit.forge import append_act, log_of
+from tests.audit.ledgers import CLERK, NOON_MS, VILLAGE, StepClock, Stream, ask, hurt, make_ledger, receive
+
+DOCS = Path(__file__).parents[2] / "docs" / "audit.md"
+HOUR_MS = 3_600_000
+
+
+@pytest.fixture(autouse=True)
+def english(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BANJIAN_LANG", "en")
+    monkeypatch.delenv("BANJIAN_DIR", raising=False)
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
+    code = cli.main([str(word) for word in words])
+    out, err = capsys.readouterr()
+    assert "Traceback" not in out + err
+    return code, out, err
+
+
+def test_verify_as_json_is_one_object(sound: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "verify", sound.path, "--json")
+    report = json.loads(out)
+    assert (code, err) == (0, "")
+    assert report["ok"] is True and report["records"] == 48
+    assert {"code", "severity"} <= set(report["findings"][0])
+    assert report["counts"] == {"error": 0, "warning": 1, "notice": 1}
+
+
+def test_verify_of_a_changed_file_exits_1(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hurt(copy, "UPDATE heads SET recorded_at_ms = recorded_at_ms + 1")
+    code, out, _ = run(capsys, "verify", copy, "--json")
+    assert code == 1 and json.loads(out)["ok"] is False
+    code, out, _ = run(capsys, "verify", copy)
+    assert code == 1 and "[head.row]" in out and "errors found" in out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("verify", "/nowhere/at/all"),
+        ("verify",),
+        ("verify", ".", "--trust", "/nowhere"),
+        ("verify", ".", "--workers", "0"),
+        ("nonsense",),
+        ("replay", "a", "b", "c"),
+    ],
+)
+def test_what_cannot_run_exits_2_and_says_why(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = run(capsys, *words)
+    assert code == 2 and out == "" and err.strip().endswith("]")
+
+
+def test_chinese_is_spoken_where_no_language_is_named(
+    sound: Home, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("BANJIAN_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    assert "没有发现错误" in run(capsys, "verify", sound.path)[1]
+    assert "no error found" in run(capsys, "verify", sound.path, "--lang", "en")[1]
+
+
+def test_trust_file_pins_the_ledger(sound: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "trust", sound.path)
+    assert code == 0 and "phone" in err
+    file = tmp_path / "trust.txt"
+    file.write_text(out, encoding="utf-8")
+    _, out, _ = run(capsys, "verify", sound.path, "--trust", file, "--json")
+    assert json.loads(out)["pinned"] is True
+    assert "trust.unpinned" not in out
+    stranger = make_ledger(tmp_path / "stranger", cases=1, seed="stranger")
+    code, out, _ = run(capsys, "verify", stranger.path, "--trust", file, "--json")
+    assert code == 1 and "trust.other_ledger" in out
+    file.write_text("ledger_id = 12\n")
+    assert run(capsys, "verify", sound.path, "--trust", file)[0] == 2
+
+
+def test_kept_checkpoints_are_taken_back(
+    sound: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = run(capsys, "checkpoint", sound.path)
+    assert code == 0 and out.count("banjian/log/") == 8
+    file = tmp_path / "kept.txt"
+    file.write_text(out, encoding="utf-8")
+    code, out, _ = run(capsys, "verify", sound.path, "--against", file, "--json")
+    findings = json.loads(out)["findings"]
+    assert code == 0 and [one["code"] for one in findings].count("copy.consistent") == 4
+    file.write_text("nothing of the kind\n")
+    assert run(capsys, "verify", sound.path, "--against", file)[0] == 2
+
+
+def test_storage_key_opens_personal_bodies(sound: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    key = sound.secrets_dir / "storage.key"
+    _, out, _ = run(capsys, "verify", sound.path, "--storage-key", key, "--json")
+    assert "personal.sealed" not in out
+    assert run(capsys, "verify", sound.path, "--storage-key", sound.database_path)[0] == 2
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, str]:
+    """A case with a note of the next day and an act that has no effect."""
+    home = make_ledger(tmp_path_factory.mktemp("told") / "home", cases=0)
+    clock = StepClock(NOON_MS + HOUR_MS)
+    with Ledger.open(home, clock=clock, randomness=Stream("told"), write=True) as ledger:
+        case_id = receive(ledger, 1)
+        clock.at_ms += 24 * HOUR_MS
+        ledger.perform(Command(action="note", station=VILLAGE, case=case_id, facts={"note_code": "n"}), CLERK)
+    ((head,),) = ask(home.path, "SELECT act_id FROM acts WHERE action = 'note'")
+    assert isinstance(head, bytes)
+    village = log_of(home.path, "station", VILLAGE)
+    append_act(home, village, CLERK, action="issue", facts={}, case_id=case_id, parents=(head,))
+    return home, case_id.hex()
+
+
+def test_replay_tells_every_act(told: tuple[Home, str], capsys: pytest.CaptureFixture[str]) -> None:
+    home, case = told
+    code, out, _ = run(capsys, "replay", home.path, case, "--json")
+    replay = json.loads(out)
+    assert code == 0
+    assert [act["action"] for act in replay["acts"]] == ["receive", "note", "issue"]
+    assert [act["effective"] for act in replay["acts"]] == [True, True, False]
+    assert replay["acts"][2]["reason"] and replay["acts"][2]["reason_text"]
+    assert replay["acts"][0]["staff_no"] == "S001" and replay["acts"][0]["roles"] == ["window"]
+    code, out, _ = run(capsys, "replay", home.path, replay["number"])
+    assert code == 0 and "no effect" in out and "S001" in out and "effective" in out
+
+
+def test_replay_as_of_and_as_known_at(told: tuple[Home, str], capsys: pytest.CaptureFixture[str]) -> None:
+    home, case = told
+    for option in ("--as-of", "--known-at"):
+        _, out, _ = run(capsys, "replay", "--dir", home.path, case[:10], option, "2026-03-03", "--json")
+        replay = json.loads(out)
+        assert [act["action"] for act in replay["acts"]] == ["receive"] and replay["left_out"] == 2
+    code, _, err = run(capsys, "replay", home.path, case, "--known-at", "2026-03-03 11:00")
+    assert code == 1 and "case.unknown" in err
+    assert run(capsys, "replay", home.path, case, "--as-of", "soon")[0] == 2
+
+
+def test_replay_of_nothing(told: tuple[Home, str], capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "replay", told[0].path, "ffffffff")
+    assert code == 1 and "case.unknown" in err
+
+
+def test_show_act(told: tuple[Home, str], capsys: pytest.CaptureFixture[str]) -> None:
+    home, case = told
+    code, out, _ = run(capsys, "show-act", home.path, case[:12], "--json")
+    shown = json.loads(out)
+    assert code == 0 and shown["header"]["action"] == "receive" and shown["faults"] == []
+    village = log_of(home.path, "station", VILLAGE)
+    assert run(capsys, "show-act", home.path, f"{village}:2")[0] == 0
+    code, _, err = run(capsys, "show-act", home.path, f"{village}:99")
+    assert code == 1 and "audit.act_unknown" in err
+    assert run(capsys, "show-act", home.path, "zz")[0] == 1
+
+
+def test_as_a_process_without_the_store_and_the_network(sound: Home) -> None:
+    script = (
+        "import sys; from audit.cli import main; code = main(sys.argv[1:]);"
+        "loaded = {name.partition('.')[0] for name in sys.modules};"
+        "print(sorted(loaded & {'eventsourcing', 'aiohttp', 'psycopg'}));"
+        "sys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, "verify", str(sound.path), "--lang", "en"],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        cwd=DOCS.parents[1],
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.rstrip().endswith("[]")
+
+
+def test_every_command_and_option_is_documented() -> None:
+    text = DOCS.read_text(encoding="utf-8")
+    around = cli.Surroundings(out=sys.stdout, err=sys.stderr, env={}, words=Words("en"), now_ms=0)
+    for name, command in cli.build_cli(around).commands.items():
+        assert f"### banjian-audit {name}" in text
+        for param in command.params:
+            if isinstance(param, click.Option):
+                assert all(option in text for option in param.opts), (name, param.opts)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_every_code_of_the_audit_has_a_text(language: str) -> None:
+    texts = catalogue(language)  # type: ignore[arg-type]
+    folder = Path(cli.__file__).parent
+    pattern = re.compile(
+        r"(?:error|warning|notice|words|_find|_block|Error|message)\("
+        r'\s*(?:error, |warning, |notice, )?"([a-z_]+\.[a-z_.]+)"'
+    )
+    codes = {code for path in folder.glob("*.py") for code in pattern.findall(path.read_text("utf-8"))}
+    assert len(codes) > 60
+    missing = sorted(code for code in codes if code not in texts)
+    assert missing == []
+
+
+def test_both_languages_have_the_same_audit_codes() -> None:
+    folder = Path(cli.__file__).parents[1] / "ledger" / "texts"
+    codes = [
+        re.findall(r'^\["([^"]+)"\]', (folder / language / "audit.toml").read_text("utf-8"), re.MULTILINE)
+        for language in ("zh", "en")
+    ]
+    assert codes[0] == codes[1] and len(codes[0]) == len(set(codes[0]))
