@@ -18,8 +18,11 @@ from tests.faults.check import problems
 from tests.faults.day import Confirmed
 
 ROOT = Path(__file__).resolve().parents[2]
-LIFE_S_MAX = 0.4
-"""A child lives at most so long after it begins to open the ledger; opening takes a good part of it."""
+OPENING_S = 0.15
+"""One in four dies within so long after it begins to open the ledger."""
+PROMISES_MAX = 10
+"""The others die within ``ACT_S`` after one of so many promises: in an act, a commit or a checkpoint."""
+ACT_S = 0.02
 PATIENCE_S = 60.0
 
 
@@ -55,8 +58,10 @@ def kill_at_random(office: Path, work: Path, *, seed: str, kills: int, check_eve
     rng, result, promises = random.Random(f"kills {seed}"), Killed(), list[Confirmed]()
     while result.kills < kills and not result.problems:
         with subprocess.Popen(child_command(home, seed), stdout=subprocess.PIPE, cwd=ROOT) as child:
-            told = _read_until(child, time.monotonic() + PATIENCE_S, enough=b"start\n")
-            told += _read_until(child, time.monotonic() + rng.random() * LIFE_S_MAX)
+            opening, promised = rng.random() < 0.25, rng.randint(0, PROMISES_MAX)
+            lines = 1 if opening else 2 + promised
+            told = _read_until(child, time.monotonic() + PATIENCE_S, lines=lines)
+            told += _read_until(child, time.monotonic() + rng.random() * (OPENING_S if opening else ACT_S))
             child.send_signal(signal.SIGKILL)
             told += _read_rest(child)
         if child.returncode != -signal.SIGKILL:
@@ -104,8 +109,8 @@ def _look(home: Path, work: Path, promises: Sequence[Confirmed], where: str) -> 
     return [f"{where}: {line}" for line in problems(copy, promises)]
 
 
-def _read_until(child: subprocess.Popen[bytes], deadline: float, *, enough: bytes | None = None) -> bytes:
-    """Read the pipe until a moment, or until something was told; no longer than the process lives."""
+def _read_until(child: subprocess.Popen[bytes], deadline: float, *, lines: int | None = None) -> bytes:
+    """Read the pipe until a moment, or until so many lines are in; no longer than the process lives."""
     assert child.stdout is not None
     told = b""
     while (left := deadline - time.monotonic()) > 0:
@@ -116,7 +121,7 @@ def _read_until(child: subprocess.Popen[bytes], deadline: float, *, enough: byte
         if not piece:
             break
         told += piece
-        if enough is not None and enough in told:
+        if lines is not None and told.count(b"\n") >= lines:
             break
     return told
 

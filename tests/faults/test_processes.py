@@ -13,7 +13,7 @@ from ledger.facade import Command, Home, Ledger
 from ledger.facade.tables import CASES
 from ledger.store import schema
 from tests.faults.check import check_after, sizes
-from tests.faults.day import INSTANT, PROOF, Confirmed, Day
+from tests.faults.day import INSTANT, PROOF, WHOLE_DAY, Confirmed, Day
 from tests.faults.kills import ROOT, child_command
 from tests.faults.office import VILLAGE, Dice, FakeClock, signer
 
@@ -91,3 +91,30 @@ def test_two_threads_write_one_after_the_other(home: Home) -> None:
     assert faults == []
     assert len({(note.log, note.seq) for note in promises}) == 30
     check_after(home.path, promises)
+
+
+def test_a_thread_that_reads_does_not_spoil_what_the_writer_remembers(home: Home) -> None:
+    """A state folded from an older view must never come back as the newest one."""
+    over, faults = threading.Event(), list[str]()
+    day = Day("looking", WHOLE_DAY)
+    with Ledger.open(home, clock=FakeClock(), randomness=Dice("looking"), write=True) as ledger:
+
+        def look() -> None:
+            known: dict[bytes, int] = {}
+            while not over.is_set():
+                for row in ledger.worklist(include_closed=True):
+                    count = len(ledger.case(row.case_id).state.steps)
+                    if count < known.get(row.case_id, 0):
+                        faults.append(f"{row.number} went back from {known[row.case_id]} acts to {count}")
+                    known[row.case_id] = count
+
+        reader = threading.Thread(target=look)
+        reader.start()
+        try:
+            while not day.over:
+                day.work(ledger)
+        finally:
+            over.set()
+            reader.join()
+    assert faults == []
+    check_after(home.path, day.confirmed)
