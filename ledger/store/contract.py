@@ -49,6 +49,9 @@ class ReadTx(Protocol):
     def frames(self, log: str, first_seq: int, last_seq: int, /) -> Iterator[tuple[int, bytes]]:
         """Return positions and frames of a log, both ends included, ascending."""
 
+    def frames_at(self, log: str, seqs: Sequence[int], /) -> Iterator[tuple[int, bytes]]:
+        """Return positions and frames of a log at some positions, in no particular order."""
+
     def size(self, log: str, /) -> int:
         """Return how many frames the log holds."""
 

@@ -143,6 +143,12 @@ class _Read:
                 return
             yield seq, frame
 
+    def frames_at(self, log: str, seqs: Sequence[int], /) -> Iterator[tuple[int, bytes]]:
+        for seq in dict.fromkeys(seqs):
+            frame = self.frame(log, seq)
+            if frame is not None:
+                yield seq, frame
+
     def size(self, log: str, /) -> int:
         return self._recorder.log_size(log, self._count)
 

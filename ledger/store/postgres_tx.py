@@ -81,7 +81,7 @@ class PostgresReadTx:
             raise StoreError("store.unknown_table", table=table.name)
         return found
 
-    def _run(self, statement: str, values: Sequence[Cell]) -> list[Row]:
+    def _run(self, statement: str, values: Sequence[Cell | list[int]]) -> list[Row]:
         try:
             self._cursor.execute(statement, values)
             return self._cursor.fetchall() if self._cursor.description else []
@@ -101,6 +101,15 @@ class PostgresReadTx:
             "WHERE originator_id = %s AND originator_version BETWEEN %s AND %s ORDER BY originator_version"
         )
         rows = self._run(statement, (log, first_seq, min(last_seq, (1 << 63) - 1)))
+        return ((_int(row[0]), _bytes(row[1])) for row in rows)
+
+    def frames_at(self, log: str, seqs: Sequence[int], /) -> Iterator[tuple[int, bytes]]:
+        """Return positions and frames of a log at some positions, in no particular order."""
+        statement = (
+            f"SELECT originator_version, state FROM {self._events} "
+            "WHERE originator_id = %s AND originator_version = ANY(%s)"
+        )
+        rows = self._run(statement, (log, list(seqs)))
         return ((_int(row[0]), _bytes(row[1])) for row in rows)
 
     def size(self, log: str, /) -> int:

@@ -22,6 +22,11 @@ _FRAMES = (
     f"SELECT originator_version, state FROM {EVENTS_TABLE} "
     "WHERE originator_id = ? AND originator_version BETWEEN ? AND ? ORDER BY originator_version"
 )
+_FRAMES_AT = (
+    f"SELECT originator_version, state FROM {EVENTS_TABLE} WHERE originator_id = ? AND originator_version IN "
+)
+_ASKED_MAX = 1024
+"""Positions in one statement."""
 _SIZE = f"SELECT max(originator_version) FROM {EVENTS_TABLE} WHERE originator_id = ?"
 _RECORDS = (
     f"SELECT rowid, originator_id, originator_version, topic, state FROM {EVENTS_TABLE} "
@@ -78,6 +83,15 @@ class SqliteReadTx:
         """Return positions and frames of a log, both ends included, ascending."""
         rows = self._many(_FRAMES, (log, first_seq, min(last_seq, _INT_MAX)))
         return ((_int(row[0]), _bytes(row[1])) for row in rows)
+
+    def frames_at(self, log: str, seqs: Sequence[int], /) -> Iterator[tuple[int, bytes]]:
+        """Return positions and frames of a log at some positions, in no particular order."""
+        for first in range(0, len(seqs), _ASKED_MAX):
+            asked = tuple(seqs[first : first + _ASKED_MAX])
+            # few lengths of the list, so that prepared statements are found again
+            asked += asked[-1:] * ((1 << (len(asked) - 1).bit_length()) - len(asked))
+            for row in self._many(f"{_FRAMES_AT}({', '.join('?' * len(asked))})", (log, *asked)):
+                yield _int(row[0]), _bytes(row[1])
 
     def size(self, log: str, /) -> int:
         """Return how many frames the log holds."""

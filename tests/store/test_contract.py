@@ -50,6 +50,9 @@ def test_what_was_appended_is_read_back(backend: Backend) -> None:
         assert list(tx.frames("aa", 2, 2**62)) == [(2, b"frame 2"), (3, b"frame 3")]
         assert list(tx.frames("aa", 0, 1)) == [(1, b"frame 1")]
         assert list(tx.frames("bb", 1, 9)) == []
+        assert sorted(tx.frames_at("aa", [3, 1, 9, 3])) == [(1, b"frame 1"), (3, b"frame 3")]
+        assert sorted(tx.frames_at("aa", range(1, 3000))) == list(tx.frames("aa", 1, 3))
+        assert list(tx.frames_at("aa", [])) == list(tx.frames_at("bb", [1])) == []
         assert (tx.size("aa"), tx.size("bb"), tx.frame("aa", 4)) == (3, 0, None)
         assert list(tx.records(after=0, limit=10)) == list(new)
         assert list(tx.records(after=new[0].position, limit=1)) == [new[1]]
