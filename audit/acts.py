@@ -146,7 +146,7 @@ class ActChecker:
             severity = error if act.header.action == "open_log" and seq == 1 else warning
             header = act.header
             self._find(
-                severity, "act.no_authority", act, seq, reason=standing.code, key=header.actor,
+                severity, standing.code, act, seq, key=header.actor,
                 station=header.station, size=header.registry_size, action=header.action,
             )  # fmt: skip
         elif judge.retirements:

@@ -7,7 +7,7 @@ the audit says so, act by act. Cases come one after another, so memory does not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import groupby
@@ -59,7 +59,8 @@ class CaseFolder:
 
     Args:
         knowledge: registry, catalogue, calendars.
-        stations: station of each log, by name; only logs of kind ``station`` hold acts of cases.
+        stations: station of each station log in the file, by name.
+        county: names of the logs that hold no acts of cases.
         blocked: code of a failed check, by log name and position.
     """
 
@@ -68,10 +69,12 @@ class CaseFolder:
         knowledge: Knowledge,
         *,
         stations: Mapping[str, StationId],
+        county: Collection[str],
         blocked: Mapping[tuple[str, int], str],
     ) -> None:
         self._knowledge = knowledge
         self._stations = stations
+        self._county = county
         self._blocked = blocked
 
     def fold_all(self, records: Iterable[CaseRecord]) -> Iterator[CaseView]:
@@ -86,8 +89,7 @@ class CaseFolder:
         acts: list[CaseAct] = []
         places: dict[ActId, Place] = {}
         for record in records:
-            station = self._stations.get(record.log)
-            act = None if station is None else self._act(record, station)
+            act = None if record.log in self._county else self._act(record)
             if act is not None:
                 acts.append(act)
                 places[act.act_id] = Place(log=record.log, seq=record.seq)
@@ -116,7 +118,7 @@ class CaseFolder:
             raise RuleError("case.no_item")
         return self._knowledge.rules(item, opening.catalogue_version)
 
-    def _act(self, record: CaseRecord, station: StationId) -> CaseAct | None:
+    def _act(self, record: CaseRecord) -> CaseAct | None:
         try:
             parts = split_frame(record.frame)
             act = Act(decode_act(parts.act_raw), parts.act_raw, parts.sig, act_id(parts.act_raw))
@@ -130,6 +132,8 @@ class CaseFolder:
                 facts = check_facts(act.header, record.facts)
             except BanjianError as raised:
                 blocked = blocked or raised.code
+        # Of a frame that came with its case from a log that is not here, only its own word is known.
+        station = self._stations.get(record.log, act.header.station)
         return self._knowledge.resolver.case_act(
             act, recorded_at_ms=recorded_at_ms, facts=facts, log_station=station, blocked=blocked
         )

@@ -142,7 +142,7 @@ def choose_registry(openings: list[Opening], report: Callable[[Finding], None]) 
     """Return the registry log; everything else is judged by it."""
     found = [opening for opening in openings if opening.genesis.kind == "registry"]
     if not found:
-        report(error("audit.no_registry"))
+        report(error("ledger.no_registry"))
         return None
     for other in found[1:]:
         report(warning("ledger.second_registry", log=other.name))

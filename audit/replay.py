@@ -15,7 +15,7 @@ from audit.findings import Collector, Finding
 from audit.judge import Judge
 from audit.openings import choose_registry, read_openings
 from audit.source import CaseRecord, Source, open_database
-from audit.verify import case_stations, database_of
+from audit.verify import case_stations, county_logs, database_of
 from ledger.act import decode_act, verify_act
 from ledger.body import check_facts
 from ledger.casenumber import normalise
@@ -85,7 +85,12 @@ def replay_case(
         records = list(source.cases(case_id))
         kept = [record for record in records if _within(record, as_of_ms, known_at_ms)]
         blocked = {(record.log, record.seq): code for record in kept if (code := _fault(record, judge))}
-        folder = CaseFolder(judge.knowledge, stations=case_stations(openings), blocked=blocked)
+        folder = CaseFolder(
+            judge.knowledge,
+            stations=case_stations(openings),
+            county=county_logs(openings),
+            blocked=blocked,
+        )
         view = folder.fold(case_id, kept)
         if view is None:
             raise InputError("case.unknown", case=ref)

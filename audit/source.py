@@ -188,6 +188,17 @@ class Source:
             EventRow._make(frame + whole.get(act, _NOTHING)) for frame, act in zip(frames, ids, strict=True)
         ]
 
+    def sparse(self) -> Iterator[tuple[Cell, ...]]:
+        """Yield act id, log, position, frame and facts of the frames that came with a case."""
+        statement = (
+            "SELECT s.act_id, s.log, s.seq, s.frame, f.body FROM sparse s "
+            "LEFT JOIN facts f ON f.act_id = s.act_id"
+        )
+        try:
+            yield from self._stream(statement, ())
+        except StoreError as raised:
+            self._damage(raised)
+
     def act_at(self, log: str, seq: int) -> bytes | None:
         """Return the id of the act that stands at a position, None when there is none that can be read."""
         frames = self._frames(log, seq, seq)

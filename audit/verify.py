@@ -26,6 +26,7 @@ from audit.county import fold_county, read_ledger_genesis
 from audit.findings import Collector, Finding, Severity, error, notice, warning
 from audit.judge import Judge
 from audit.logs import LogResult, check_log
+from audit.loose import LooseChecker
 from audit.openings import Branch, Opening, choose_registry, read_openings
 from audit.personal import PersonalReader
 from audit.source import Source, open_database
@@ -142,6 +143,7 @@ class _Audit:
         self._workers = workers
         self._tally = Tally()
         self._results: dict[str, LogResult] = {}
+        self._loose = 0
 
     def run(self, *, trust: LedgerId | None, against: list[bytes], cases: bool) -> Report:
         openings, branches = read_openings(self._source, self._find)
@@ -158,7 +160,7 @@ class _Audit:
         self._summarise()
         return _report(
             self._collector,
-            records=sum(result.size for result in self._results.values()),
+            records=self._loose + sum(result.size for result in self._results.values()),
             ledger_id=found,
             genesis=genesis[1],
             pinned=trust is not None,
@@ -210,8 +212,8 @@ class _Audit:
                 )
                 self._results[opening.name] = result
                 self._tally.add(result.tally)
-        for branch in branches:
-            self._find(warning("log.branch", log=branch.name, size=branch.size))
+        loose = LooseChecker(self._source, judge, ledger, self._find)
+        self._loose = sum(loose.check_branch(branch) for branch in branches) + loose.check_sparse()
         compare_kept(kept, self._results, self._find)
 
     def _check_strays(self, known: set[str]) -> None:
@@ -244,7 +246,12 @@ class _Audit:
         )
 
     def _fold_cases(self, openings: list[Opening], judge: Judge) -> int:
-        folder = CaseFolder(judge.knowledge, stations=case_stations(openings), blocked=self._tally.blocked)
+        folder = CaseFolder(
+            judge.knowledge,
+            stations=case_stations(openings),
+            county=county_logs(openings),
+            blocked=self._tally.blocked,
+        )
         reporter = CaseReporter(self._find)
         for view in folder.fold_all(self._source.cases()):
             reporter.take(view)
@@ -265,6 +272,11 @@ def case_stations(openings: Sequence[Opening]) -> dict[str, StationId]:
     return {
         opening.name: opening.genesis.station for opening in openings if opening.genesis.kind == "station"
     }
+
+
+def county_logs(openings: Sequence[Opening]) -> frozenset[str]:
+    """Return the names of the logs that hold no acts of cases."""
+    return frozenset(opening.name for opening in openings if opening.genesis.kind != "station")
 
 
 def _report(
