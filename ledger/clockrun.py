@@ -53,7 +53,7 @@ class Limit(NamedTuple):
         amount: number of units; ``SAID_BY_ACT`` until the starting act is known to say it.
         unit: what is counted.
         yellow: working days left at which it turns yellow; None for the common rule.
-        fixed: last day named by the act that started the clock.
+        fixed: last day named by the act that started the clock, rolled on from a rest day.
     """
 
     amount: int
@@ -250,7 +250,8 @@ def _limit_at(spec: ClockSpec, start: ClockEvent, limit: Limit, calendars: Calen
         fixed = _fixed_day(value)
         if fixed is None:
             return None
-        return limit._replace(amount=count_days(start.on, fixed, limit.unit, calendars), fixed=fixed)
+        last = calendars.due_date(fixed, 0, "calendar_days")
+        return limit._replace(amount=count_days(start.on, last, limit.unit, calendars), fixed=last)
     return limit._replace(amount=value) if is_amount(value) else None
 
 

@@ -18,6 +18,7 @@ from ledger.types import StationId, Value
 Effect = Callable[[Draft, CaseAct, Rules, int], tuple[str, ...]]
 
 _EPOCH = date(1970, 1, 1)
+_OVER: Final = frozenset(("withdraw", "lapse", "refuse_acceptance", "advise_and_return"))
 
 
 def _open(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, ...]:
@@ -30,6 +31,7 @@ def _open(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, ..
     draft.supplied = texts(facts.get("materials"))
     draft.proof_commitments = texts(facts.get("commitments"))
     draft.originals = texts(facts.get("originals"))
+    draft.external_no = _text(facts.get("external_no"))
     return ()
 
 
@@ -42,6 +44,9 @@ def _advice(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, 
 
 def _receipt(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, ...]:
     """The organ has the papers: at its own receiving point, or when one of its stations takes them over."""
+    if draft.result or draft.done & _OVER:
+        # papers that travel after the case is settled start no clock
+        return ()
     item, level = rules.item, act.station_level
     deciding = level == item.decide_level
     events: tuple[str, ...] = ()
@@ -94,7 +99,9 @@ def _deficit(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str,
 
 
 def _proof_commitment(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, ...]:
-    draft.proof_commitments |= texts(act.facts.get("commitments"))
+    promised = texts(act.facts.get("commitments"))
+    draft.proof_commitments |= promised
+    draft.correction -= promised
     return ()
 
 
@@ -116,7 +123,8 @@ def _resumption(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[s
 
 def _refusal_of_acceptance(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, ...]:
     draft.correction = frozenset()
-    if local_day(at_ms) != local_day(draft.opened_at_ms) and draft.capacity == "receiving_point":
+    received = next((step for step in draft.steps if "organ_receipt" in step.events), None)
+    if received is not None and local_day(at_ms) != local_day(received.effect_at_ms):
         draft.note("case.finding.refusal_not_same_day", (act.act_id,), {})
     return ()
 
@@ -128,7 +136,7 @@ def _decision(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str
     missing = [step for step in needed if _STEP_ACTIONS[step] not in draft.done]
     if missing and draft.result == "grant" and not draft.approval_commitment:
         draft.note("case.finding.step_missing", (act.act_id,), {"steps": tuple(missing)})
-    return ("commitment_decision",) if draft.approval_commitment else ()
+    return ("commitment_decision",) if draft.approval_commitment and draft.result == "grant" else ()
 
 
 def _organ_result(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, ...]:

@@ -40,9 +40,9 @@ def texts(value: Value) -> frozenset[str]:
 
 
 def _no_open_correction(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
-    if draft.correction:
-        return Reason("case.correction_open", {"missing": _listed(draft.correction)})
-    return None
+    # a promise may stand in for what is still missing; whether it may is the matter of commitments_allowed
+    left = draft.correction - texts(act.facts.get("commitments"))
+    return Reason("case.correction_open", {"missing": _listed(left)}) if left else None
 
 
 def _first_correction(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
@@ -75,6 +75,13 @@ def _same_day_opening(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None
     if local_day(act.occurred_at_ms) == local_day(draft.opened_at_ms):
         return None
     return Reason("case.void_too_late")
+
+
+def _on_the_spot(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
+    """What the organ has kept overnight was received: it is answered, not handed back without an answer."""
+    if not draft.organ_received or local_day(act.occurred_at_ms) == local_day(draft.opened_at_ms):
+        return None
+    return Reason("case.not_on_the_spot")
 
 
 def _nothing_to_deliver(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
@@ -144,7 +151,7 @@ def _missing_deferrable(draft: Draft, act: CaseAct, rules: Rules) -> Reason | No
     wrong = {code for code in missing if code not in materials or not materials[code].deferrable}
     if wrong or not missing:
         return Reason("case.not_deferrable", {"materials": _listed(wrong)})
-    left = draft.correction - missing
+    left = draft.correction - missing - texts(act.facts.get("commitments"))
     if left:
         return Reason("case.correction_open", {"missing": _listed(left)})
     return None
@@ -172,7 +179,9 @@ def _reasons_given(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
     facts = act.facts
     if facts.get("result", "refuse") != "refuse":
         return None
-    if texts(facts.get("reasons")) and facts.get("review_organ") and facts.get("court"):
+    remedies = (facts.get("review_organ"), facts.get("court"))
+    said = [text for text in texts(facts.get("reasons")) if text.strip()]
+    if said and all(isinstance(organ, str) and organ.strip() for organ in remedies):
         return None
     return Reason("case.refusal_incomplete")
 
@@ -267,6 +276,7 @@ STATE_GUARDS: Final[Mapping[str, Guard]] = {
     "issued_first": _issued_first,
     "no_open_correction": _no_open_correction,
     "nothing_to_deliver": _nothing_to_deliver,
+    "on_the_spot": _on_the_spot,
     "organ_result": _organ_result,
     "originals_held": _originals_held,
     "permit_only": _permit_only,
