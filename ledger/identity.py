@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import product
 from typing import Final
 
@@ -30,6 +31,7 @@ ID_KINDS: Final = (
     "resident", "resident_15", "hk_macao", "taiwan", "foreigner", "passport", "firm", "other",
 )  # fmt: skip
 PEOPLE: Final = ("applicant", "agent")
+_PEOPLE_BYTES: Final = tuple(role.encode("ascii") for role in PEOPLE)
 NAME_CHARS_MAX: Final = 80
 NAME_DOTS: Final = "·•・･‧∙⋅●．."
 READINGS_MAX: Final = 64
@@ -126,6 +128,11 @@ def search_keys(personal: Facts) -> frozenset[str]:
     return frozenset(keys)
 
 
+def may_name_people(raw: bytes) -> bool:
+    """Return whether the bytes of a personal body can hold a person; False spares decoding them."""
+    return any(role in raw for role in _PEOPLE_BYTES)
+
+
 def query_keys(text: str) -> tuple[str, ...]:
     """Return the search keys that a typed text may mean, most exact first, without repetition."""
     wanted = plain_number(text)
@@ -157,22 +164,26 @@ def name_form(name: str) -> str:
 
 def pinyin_initials(name: str) -> frozenset[str]:
     """Return the initials of every combination of readings of the Chinese characters of a name."""
-    from pypinyin import Style, pinyin
-
     characters = [character for character in unicodedata.normalize("NFKC", name) if _is_han(character)]
     if not characters:
         return frozenset()
-    choices: list[list[str]] = []
-    for readings in pinyin(characters, style=Style.FIRST_LETTER, heteronym=True, errors="ignore"):
-        letters = sorted({reading for reading in readings if reading.isascii() and reading.isalpha()})
-        if letters:
-            choices.append(letters)
+    choices = [letters for character in characters if (letters := _initials(character))]
     combined: set[str] = set()
     for letters_of_one in product(*choices):
         combined.add("".join(letters_of_one))
         if len(combined) >= READINGS_MAX:
             break
     return frozenset(combined)
+
+
+@lru_cache(maxsize=4096)
+def _initials(character: str) -> tuple[str, ...]:
+    """Return the initials of all readings of one Chinese character; a case's people share few of them."""
+    from pypinyin import Style, pinyin
+
+    found = pinyin([character], style=Style.FIRST_LETTER, heteronym=True, errors="ignore")
+    readings = {reading for group in found for reading in group}
+    return tuple(sorted(reading for reading in readings if reading.isascii() and reading.isalpha()))
 
 
 def missing_glyph_form(name: str, shown: Iterable[str]) -> str:
