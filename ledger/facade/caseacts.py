@@ -13,7 +13,7 @@ from ledger.frame import FrameParts, split_frame
 from ledger.knowledge import Knowledge
 from ledger.store import schema
 from ledger.store.contract import ReadTx
-from ledger.store.tables import OneOf, Row, Table
+from ledger.store.tables import Cell, OneOf, Row, Table
 from ledger.types import CaseId, Facts, StationId
 
 OPAQUE = "opaque"
@@ -42,7 +42,8 @@ class ActReader:
         """
         rows = list(_rows(tx, schema.ACTS, "case_id", list(case_ids)))
         frames = _frames(tx, rows)
-        facts = dict(_rows(tx, schema.FACTS, "act_id", [row[0] for row in rows]))
+        bodies = _rows(tx, schema.FACTS, "act_id", [row[0] for row in rows])
+        facts = {row[0]: row[1] for row in bodies}
         found: dict[CaseId, list[CaseAct]] = {}
         for _, log, seq, case_id, action, _ in rows:
             frame = frames.get((log, seq))
@@ -53,7 +54,7 @@ class ActReader:
                 found.setdefault(CaseId(case_id), []).append(act)
         return found
 
-    def _act(self, frame: bytes, bodies: Mapping[object, object], log: str, *, opaque: bool) -> CaseAct:
+    def _act(self, frame: bytes, bodies: Mapping[Cell, Cell], log: str, *, opaque: bool) -> CaseAct:
         parts = split_frame(frame)
         act = Act(decode_act(parts.act_raw), parts.act_raw, parts.sig, act_id(parts.act_raw))
         facts, blocked = _open_facts(act, bodies.get(act.act_id))
@@ -78,7 +79,7 @@ class ActReader:
         return ""
 
 
-def _open_facts(act: Act, body: object) -> tuple[Facts | None, str]:
+def _open_facts(act: Act, body: Cell) -> tuple[Facts | None, str]:
     if not isinstance(body, bytes):
         return None, ""
     try:
@@ -87,7 +88,7 @@ def _open_facts(act: Act, body: object) -> tuple[Facts | None, str]:
         return None, error.code
 
 
-def _frames(tx: ReadTx, rows: Sequence[Row]) -> dict[tuple[object, object], bytes]:
+def _frames(tx: ReadTx, rows: Sequence[Row]) -> dict[tuple[Cell, Cell], bytes]:
     places: dict[str, list[int]] = {}
     for row in rows:
         if isinstance(row[1], str) and isinstance(row[2], int):
@@ -95,7 +96,7 @@ def _frames(tx: ReadTx, rows: Sequence[Row]) -> dict[tuple[object, object], byte
     return {(log, seq): frame for log, seqs in places.items() for seq, frame in tx.frames_at(log, seqs)}
 
 
-def _rows(tx: ReadTx, table: Table, column: str, values: Sequence[object]) -> Iterator[Row]:
+def _rows(tx: ReadTx, table: Table, column: str, values: Sequence[Cell]) -> Iterator[Row]:
     asked = [value for value in values if isinstance(value, bytes)]
     for first in range(0, len(asked), _ASKED_MAX):
         yield from tx.select(table, {column: OneOf(tuple(asked[first : first + _ASKED_MAX]))})

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from ledger.act import Act, act_id, decode_act, verify_act
-from ledger.body import check_facts
 from ledger.case import CaseAct, CaseState, evolve, fold_case
 from ledger.catalogue import Rules
-from ledger.entry import decode_entry
-from ledger.errors import BanjianError, RuleError, StoreError
-from ledger.frame import FrameParts, split_frame
+from ledger.errors import RuleError
+from ledger.facade.caseacts import ActReader
 from ledger.knowledge import Knowledge
 from ledger.store import schema
 from ledger.store.contract import ReadTx
-from ledger.types import CaseId, Facts, StationId
+from ledger.types import CaseId, StationId
 
 STATES_MAX = 2_048
-OPAQUE = "opaque"
-"""Topic and action of a stored frame that failed a check; it never takes effect."""
 
 
 class CaseBook:
@@ -28,11 +23,15 @@ class CaseBook:
     Args:
         knowledge: registry, catalogue and calendars as held here.
         log_stations: station of each log by the log's name; the caller adds logs as they appear.
+        remember: whether to keep states; only the writer may, since it alone knows when they change.
     """
 
-    def __init__(self, knowledge: Knowledge, log_stations: Mapping[str, StationId]) -> None:
+    def __init__(
+        self, knowledge: Knowledge, log_stations: Mapping[str, StationId], *, remember: bool = True
+    ) -> None:
+        self._states_max = STATES_MAX if remember else 0
         self._knowledge = knowledge
-        self._log_stations = log_stations
+        self._acts = ActReader(knowledge, log_stations)
         self._states: OrderedDict[CaseId, tuple[CaseState, Rules]] = OrderedDict()
 
     def load(self, tx: ReadTx, case_id: CaseId) -> tuple[CaseState, Rules]:
@@ -82,47 +81,20 @@ class CaseBook:
 
     def acts(self, tx: ReadTx, case_id: CaseId) -> list[CaseAct]:
         """Return every act of a case that is held here, in no particular order."""
-        return [
-            self._act(tx, row[1], row[2], row[4])
-            for row in tx.select(schema.ACTS, {"case_id": case_id})
-            if isinstance(row[1], str) and isinstance(row[2], int)
-        ]
+        return self._acts.read(tx, (case_id,)).get(case_id, [])
 
-    def _act(self, tx: ReadTx, log: str, seq: int, action: object) -> CaseAct:
-        frame = tx.frame(log, seq)
-        if frame is None:
-            raise StoreError("store.row_missing", log=log, seq=seq)
-        parts = split_frame(frame)
-        act = Act(decode_act(parts.act_raw), parts.act_raw, parts.sig, act_id(parts.act_raw))
-        facts, blocked = self._facts(tx, act)
-        if action == OPAQUE:
-            blocked = self._fault(parts, act) or blocked
-        return self._knowledge.resolver.case_act(
-            act,
-            recorded_at_ms=decode_entry(parts.entry_raw).recorded_at_ms,
-            facts=facts,
-            log_station=self._log_stations.get(log, StationId("")),
-            blocked=blocked,
-        )
+    def fold_many(self, tx: ReadTx, case_ids: Sequence[CaseId]) -> Iterator[tuple[CaseState, Rules]]:
+        """Yield states and rules of many cases, folded anew; none of them is remembered.
 
-    def _facts(self, tx: ReadTx, act: Act) -> tuple[Facts | None, str]:
-        row = tx.get(schema.FACTS, (act.act_id,))
-        if row is None or not isinstance(row[1], bytes):
-            return None, ""
-        try:
-            return check_facts(act.header, row[1]), ""
-        except BanjianError as error:
-            return None, error.code
-
-    def _fault(self, parts: FrameParts, act: Act) -> str:
-        public_key = self._knowledge.registry.public_key(act.header.actor)
-        if public_key is None:
-            return "authority.key_unknown"
-        try:
-            verify_act(parts.act_raw, parts.sig, public_key)
-        except BanjianError as error:
-            return error.code
-        return ""
+        A case whose opening act, or the catalogue that it names, is not here yet is left out.
+        """
+        for case_id, acts in self._acts.read(tx, case_ids).items():
+            self.forget(case_id)
+            try:
+                rules = self._rules(case_id, acts)
+            except RuleError:
+                continue
+            yield fold_case(acts, rules), rules
 
     def _rules(self, case_id: CaseId, acts: list[CaseAct]) -> Rules:
         opening = next((act for act in acts if not act.parents), None)
@@ -133,6 +105,6 @@ class CaseBook:
     def _remember(self, case_id: CaseId, state: CaseState, rules: Rules) -> tuple[CaseState, Rules]:
         self._states[case_id] = (state, rules)
         self._states.move_to_end(case_id)
-        if len(self._states) > STATES_MAX:
+        if len(self._states) > self._states_max:
             self._states.popitem(last=False)
         return state, rules

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from ledger.body import open_body
 from ledger.calendar import local_date
 from ledger.errors import BanjianError
 from ledger.facade.numbers import number_row
-from ledger.facade.opening import read_personal
 from ledger.facade.tables import CASES, MARKS, MOVED, NEVER_MS, NUMBERS, TOKENS
-from ledger.facade.vault import Vault
+from ledger.facade.vault import CaseKey, Vault
 from ledger.facade.views import MARK_CALENDARS, CaseView
-from ledger.identity import search_keys
+from ledger.identity import may_name_people, search_keys
 from ledger.knowledge import Knowledge
 from ledger.limits import PERSONAL_BYTES_MAX
 from ledger.store import schema
 from ledger.store.contract import Store, WriteTx
+from ledger.store.tables import Cell, OneOf, Row, cursor
 from ledger.types import ActId, CaseId
 
 BATCH = 500
+"""Cases that are made anew at once."""
+PAGE = 10_000
+"""Rows of the table of acts that are read at once."""
 
 
 def calendars_changed(store: Store, knowledge: Knowledge) -> bool:
@@ -38,7 +41,7 @@ def renew_lights(store: Store, view: CaseView, calendars: str) -> int:
         before = {
             CaseId(row[0]): row[14] for row in tx.select(CASES, {"open": 1}) if isinstance(row[0], bytes)
         }
-        count = sum(view.rebuild(tx, batch) for batch in _batches(list(before)))
+        count = sum(len(view.rebuild(tx, batch)) for batch in _batches(list(before)))
         moved = [
             (case_id, calendars, _last_day(old), _last_day(new))
             for case_id, old in before.items()
@@ -61,45 +64,69 @@ def rebuild_views(store: Store, view: CaseView, vault: Vault) -> int:
     with store.write() as tx:
         for table in (CASES, TOKENS, NUMBERS):
             tx.delete(table, {})
-        case_ids = sorted({row[3] for row in tx.select(schema.ACTS, {}) if isinstance(row[3], bytes)})
-        count = sum(view.rebuild(tx, batch) for batch in _batches([CaseId(one) for one in case_ids]))
-        _rebuild_numbers(tx)
-        _rebuild_tokens(tx, vault)
+        logs = _opening_logs(tx)
+        count = 0
+        for batch in _batches(list(logs)):
+            rows = view.rebuild(tx, batch)
+            tx.insert_missing(
+                NUMBERS,
+                [
+                    number_row(number, case_id, logs[case_id])
+                    for case_id, row in rows.items()
+                    if isinstance(number := row[1], str) and number
+                ],
+            )
+            tx.insert_missing(TOKENS, list(_tokens(tx, vault, list(rows))))
+            count += len(rows)
         view.mark(tx)
     return count
 
 
-def _rebuild_numbers(tx: WriteTx) -> None:
-    rows = []
-    for row in tx.select(CASES, {}):
-        place = tx.get(schema.ACTS, _opening_key(tx, row[0]))
-        if isinstance(row[1], str) and row[1] and isinstance(row[0], bytes) and place is not None:
-            rows.append(number_row(row[1], CaseId(row[0]), str(place[1])))
-    if rows:
-        tx.insert_missing(NUMBERS, rows)
+def _opening_logs(tx: WriteTx) -> dict[CaseId, str]:
+    """Return the log in which each case was opened, by case; read in pages, for there are many acts."""
+    logs: dict[CaseId, str] = {}
+    after: Row | None = None
+    while page := list(tx.select(schema.ACTS, {}, limit=PAGE, after=after)):
+        for act, log, _, case_id, *_ in page:
+            if isinstance(act, bytes) and isinstance(case_id, bytes) and act.startswith(case_id):
+                logs[CaseId(case_id)] = str(log)
+        after = cursor(schema.ACTS, page[-1])
+    return logs
 
 
-def _opening_key(tx: WriteTx, case_id: object) -> tuple[bytes]:
-    for row in tx.select(schema.ACTS, {"case_id": case_id if isinstance(case_id, bytes) else b""}):
-        if isinstance(row[0], bytes) and row[0][:16] == case_id:
-            return (row[0],)
-    return (b"",)
+def _tokens(tx: WriteTx, vault: Vault, case_ids: Sequence[CaseId]) -> Iterator[tuple[bytes, CaseId]]:
+    """Yield the search tokens of everybody named in the personal bodies of some cases."""
+    wanted = {"case_id": OneOf(tuple(case_ids))}
+    keys: dict[CaseId, CaseKey] = {}
+    for case_id, wrapped in tx.select(schema.CASE_KEYS, wanted):
+        if isinstance(case_id, bytes) and isinstance(wrapped, bytes):
+            keys[CaseId(case_id)] = vault.unwrap(CaseId(case_id), wrapped)
+    for row in tx.select(schema.PERSONAL, wanted):
+        people = _people(row, keys)
+        if people:
+            for token in vault.tokens(people):
+                yield token, CaseId(_bytes(row[1]))
 
 
-def _rebuild_tokens(tx: WriteTx, vault: Vault) -> None:
-    for act, case, *_ in list(tx.select(schema.PERSONAL, {})):
-        if not (isinstance(act, bytes) and isinstance(case, bytes)):
-            continue
-        raw = read_personal(tx, vault, ActId(act))
-        if raw is None or tx.get(CASES, (case,)) is None:
-            continue
-        try:
-            keys = search_keys(open_body(raw, limit_bytes=PERSONAL_BYTES_MAX))
-        except BanjianError:
-            continue
-        tx.insert_missing(TOKENS, [(token, case) for token in vault.tokens(keys)])
+def _people(row: Row, keys: Mapping[CaseId, CaseKey]) -> frozenset[str]:
+    """Return what the people of a personal body are found by; nobody where it cannot be opened."""
+    act_id, case_id, nonce, ciphertext = (_bytes(cell) for cell in row)
+    key = keys.get(CaseId(case_id))
+    if key is None:
+        return frozenset()
+    try:
+        body = key.open(ciphertext, act_id=ActId(act_id), nonce=nonce)
+        if not may_name_people(body):
+            return frozenset()
+        return search_keys(open_body(body, limit_bytes=PERSONAL_BYTES_MAX))
+    except BanjianError:
+        return frozenset()
 
 
-def _batches(case_ids: list[CaseId]) -> Iterator[list[CaseId]]:
+def _bytes(cell: Cell) -> bytes:
+    return cell if isinstance(cell, bytes) else b""
+
+
+def _batches(case_ids: Sequence[CaseId]) -> Iterator[Sequence[CaseId]]:
     for first in range(0, len(case_ids), BATCH):
         yield case_ids[first : first + BATCH]

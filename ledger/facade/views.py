@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from ledger.act import Act, act_id, case_of, decode_act
 from ledger.authority import REGISTRY_ACTIONS
@@ -10,7 +10,7 @@ from ledger.calendar import CalendarSet
 from ledger.case import CaseAct, CaseState
 from ledger.catalogue import Rules
 from ledger.clocks import pressing_change
-from ledger.errors import BanjianError, RuleError
+from ledger.errors import BanjianError
 from ledger.facade.casebook import CaseBook
 from ledger.facade.tables import CASES, MARKS, NEVER_MS, VIEW_TABLES
 from ledger.frame import split_frame
@@ -64,27 +64,23 @@ class CaseView:
         if rows:
             tx.upsert(CASES, list(rows.values()))
 
-    def rebuild(self, tx: WriteTx, case_ids: Iterable[CaseId]) -> int:
-        """Make the rows of the given cases anew and return how many there are."""
-        rows: dict[CaseId, Row] = {}
-        for case_id in case_ids:
-            self._refold(tx, case_id, rows)
+    def rebuild(self, tx: WriteTx, case_ids: Sequence[CaseId]) -> dict[CaseId, Row]:
+        """Make the rows of the given cases anew and return them."""
+        rows = {
+            state.case_id: case_row(state, rules, self._knowledge.calendars)
+            for state, rules in self._book.fold_many(tx, case_ids)
+        }
         if rows:
             tx.upsert(CASES, list(rows.values()))
-        return len(rows)
+        return rows
 
     def mark(self, tx: WriteTx) -> None:
         """Write down which calendars the rows were computed with."""
         tx.upsert(MARKS, [(MARK_CALENDARS, self._knowledge.calendars.version)])
 
     def _refold(self, tx: WriteTx, case_id: CaseId, rows: dict[CaseId, Row]) -> None:
-        self._book.forget(case_id)
-        try:
-            state, rules = self._book.load(tx, case_id)
-        except RuleError:
-            # The opening act, or the catalogue that it names, is not here yet: no row.
-            return
-        rows[case_id] = case_row(state, rules, self._knowledge.calendars)
+        for state, rules in self._book.fold_many(tx, (case_id,)):
+            rows[case_id] = case_row(state, rules, self._knowledge.calendars)
 
     def _case_of(self, record: NewRecord) -> CaseId:
         try:
