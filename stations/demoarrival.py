@@ -25,7 +25,7 @@ def sign_offline(stage: Stage, command: Command, staff_no: str) -> SignedAct:
 
 
 def arrive(stage: Stage, signed: SignedAct) -> None:
-    """Write an act into its own station's log although the case has gone on elsewhere, and make the lists anew."""
+    """Write an act into its own station's log although the case went on elsewhere; make the lists anew."""
     header = decode_act(signed.raw)
     with _opened(stage, write=True) as ledger:
         with ledger.store.write() as tx:

@@ -43,9 +43,12 @@ def print_table(out: TextIO, headings: Sequence[str], rows: Iterable[Sequence[Ce
 
     terminal = out.isatty()
     table = Table(box=None, pad_edge=False, header_style="bold" if terminal else "", padding=(0, 2, 0, 0))
-    for heading in headings:
-        table.add_column(Text(heading), overflow="fold")
-    for row in rows:
+    found = list(rows)
+    for column, heading in enumerate(headings):
+        # A number that is broken over two lines cannot be copied: columns of such words keep their width.
+        whole = all(_is_word(row[column]) for row in found)
+        table.add_column(Text(heading), overflow="fold", no_wrap=whole)
+    for row in found:
         cells = [
             Text(cell.text, style=cell.style if terminal else "") if isinstance(cell, Styled) else Text(cell)
             for cell in row
@@ -59,6 +62,11 @@ def print_table(out: TextIO, headings: Sequence[str], rows: Iterable[Sequence[Ce
         console.print(table)
     for line in capture.get().splitlines():
         print(line.rstrip(), file=out)
+
+
+def _is_word(cell: Cell) -> bool:
+    text = cell.text if isinstance(cell, Styled) else cell
+    return text == "—" or (text.isascii() and (" " not in text or text[:4].isdigit()))
 
 
 def cell_width(text: str) -> int:
