@@ -7,6 +7,7 @@ asked with the act as it would be stored.
 from __future__ import annotations
 
 from ledger import registry_actions
+from ledger.act import decode_act
 from ledger.authority import Refusal, check_log_opening
 from ledger.body import new_body
 from ledger.calendar import parse_calendar
@@ -23,7 +24,7 @@ from ledger.facade.types import Performed, SignedAct
 from ledger.facade.writing import Writer
 from ledger.genesis import LogGenesis, LogKind
 from ledger.keys import Ed25519Signer, Signer, prove_possession
-from ledger.knowledge import PUBLISH_CALENDAR, Knowledge
+from ledger.knowledge import CATALOGUE_ACTIONS, PUBLISH_CALENDAR, Knowledge
 from ledger.lint import lint_publication
 from ledger.registry import RegistryAct, Thread
 from ledger.store import schema
@@ -71,7 +72,10 @@ class CountyDesk:
 
         Raises:
             AuthorityError: the signer may not open such a log.
+            StoreError: ``log.open`` when a sound log of the kind is written here already; of station logs,
+                one of the same station.
         """
+        self._require_none(kind, station)
         registry = self._knowledge.registry
         if ledger_genesis is None:
             allowed = check_log_opening(
@@ -98,8 +102,8 @@ class CountyDesk:
         self._home.write_log_seed(log.log_id, seed)
         facts = registry_actions.open_log(genesis=genesis.pack(), ledger_genesis=ledger_genesis)
         signed = self._sign("open_log", facts, signer, station=station)
-        self._holdings.add(HeldLog(name=log.name, genesis=genesis, own=True, state=""))
         self._writer.append_county_act(log, signed, genesis_of=log)
+        self._holdings.add(HeldLog(name=log.name, genesis=genesis, own=True, state=""))
         self._own[log.name] = log
         if kind == "registry":
             self._learn_registry(log, signed)
@@ -112,21 +116,7 @@ class CountyDesk:
         log = self._log("registry")
         thread = self._thread(action, facts)
         signed = self._sign(action, facts, signer, station=log.station, thread=thread, personal=personal)
-        refusal = self._knowledge.registry.refusal(
-            RegistryAct(
-                act_id=signed.act_id,
-                action=action,
-                actor_key_id=signer.key_id,
-                facts=facts,
-                personal=personal,
-                case_id=thread.case_id,
-                parents=thread.parents,
-                position=self._knowledge.registry.size + 1,
-                station=log.station,
-            )
-        )
-        if refusal is not None:
-            raise refusal.as_error()
+        self._require_effect(log, signed, facts, signer, thread=thread, personal=personal)
         performed = self._writer.append_county_act(log, signed)
         self._learn_registry(log, signed)
         return performed
@@ -152,10 +142,15 @@ class CountyDesk:
         return performed
 
     def enrol_service_key(self, station: StationId, purpose: str, registrar: Signer) -> Performed:
-        """Make a signing service key (``receipt`` or ``kiosk``), keep it here, and enrol it."""
+        """Make a signing service key (``receipt`` or ``kiosk``), keep it here, and enrol it.
+
+        The key takes its place only once the enrolment is known to hold: it may replace one in use.
+
+        Raises:
+            AuthorityError: the registrar may not enrol it; the key kept here before stays.
+        """
         seed = self._randomness(SEED_BYTES)
         signer = Ed25519Signer.from_seed(seed)
-        self._home.write_service_seed(station, purpose, seed)
         facts = registry_actions.enrol_service(
             purpose=purpose,
             station=station,
@@ -163,7 +158,13 @@ class CountyDesk:
             public_key=signer.public_key,
             possession=prove_possession(signer, self._knowledge.registry.ledger_id),
         )
-        return self.register("enrol_service", facts, registrar, personal=None)
+        log = self._log("registry")
+        signed = self._sign("enrol_service", facts, registrar, station=log.station)
+        self._require_effect(log, signed, facts, registrar)
+        self._home.write_service_seed(station, purpose, seed)
+        performed = self._writer.append_county_act(log, signed)
+        self._learn_registry(log, signed)
+        return performed
 
     def erase(self, case_id: CaseId) -> int:
         """Delete key, personal bodies and search tokens of a case."""
@@ -175,7 +176,41 @@ class CountyDesk:
         self._store.scrub()
         return count
 
+    def _require_none(self, kind: LogKind, station: StationId) -> None:
+        for log in self._own.values():
+            if log.kind == kind and not log.doubt and (kind != "station" or log.station == station):
+                raise StoreError("log.open", station=station)
+
+    def _require_effect(
+        self,
+        log: OwnLog,
+        signed: SignedAct,
+        facts: Facts,
+        signer: Signer,
+        *,
+        thread: Thread = NO_THREAD,
+        personal: Facts | None = None,
+    ) -> None:
+        registry = self._knowledge.registry
+        refusal = registry.refusal(
+            RegistryAct(
+                act_id=signed.act_id,
+                action=decode_act(signed.raw).action,
+                actor_key_id=signer.key_id,
+                facts=facts,
+                personal=personal,
+                case_id=thread.case_id,
+                parents=thread.parents,
+                position=registry.size + 1,
+                station=log.station,
+            )
+        )
+        if refusal is not None:
+            raise refusal.as_error()
+
     def _check_publication(self, action: str, facts: Facts) -> None:
+        if action not in CATALOGUE_ACTIONS:
+            raise DataError("catalogue.shape", where=action, field="action")
         if action == PUBLISH_CALENDAR:
             parse_calendar(facts)
             return
@@ -199,7 +234,10 @@ class CountyDesk:
         raise StoreError("log.none", station=kind)
 
     def _thread(self, action: str, facts: Facts) -> Thread:
-        if registry_actions.SCHEMAS[action].opening:
+        schema = registry_actions.SCHEMAS.get(action)
+        if schema is None:
+            raise AuthorityError("registry.action_unknown", action=action)
+        if schema.opening:
             return NO_THREAD
         found = self._knowledge.registry.thread_for(action, facts)
         if found is None:

@@ -59,7 +59,9 @@ class Ledger:
         self.turn = RLock()
         self._vault = vault
         self._view = view
-        parts = load_parts(store, home, vault=vault, view=view, clock=clock, randomness=randomness)
+        parts = load_parts(
+            store, home, vault=vault, view=view, clock=clock, randomness=randomness, writable=writable
+        )
         self.genesis = parts.genesis
         self.knowledge = parts.knowledge
         self._holdings = parts.holdings
@@ -185,7 +187,8 @@ class Ledger:
         """Store an act that another process of this machine prepared, after checking everything in it.
 
         Raises:
-            RuleError: ``case.moved_on`` when the case has gone on meanwhile; prepare it again.
+            RuleError: ``case.moved_on``, ``act.outdated`` or ``number.taken`` when the case, registry or
+                catalogue, or the count of numbers has gone on meanwhile; prepare it again.
             BanjianError: the act does not hold; nothing was written.
         """
         log = self._open_log_of(station)
@@ -221,10 +224,13 @@ class Ledger:
 
     @as_writer
     def open_county_log(self, kind: LogKind, station: StationId, signer: Signer) -> LogId:
-        """Open the catalogue or the merge log of the county on this installation.
+        """Open a log of the county on this installation: registry, catalogue or merge log.
+
+        One that was given up here is named as the parent; the county goes on in the new one.
 
         Raises:
-            AuthorityError: the signer is no registrar of the station.
+            AuthorityError: the signer is no registrar of the station; for the registry, no root key.
+            StoreError: ``log.open`` when such a log is written here and sound.
         """
         return self._county.open_log(kind, station, signer).log_id
 
@@ -357,6 +363,7 @@ class Ledger:
         with self.store.read() as tx:
             return self._reader.find(tx, text, station=station, now_ms=moment)
 
+    @in_turn
     def figures(self, first: date, last: date, *, station: StationId | None = None) -> list[Figure]:
         """Return how many acts a period saw, by day, station and action; both days included."""
         return read_figures(self.store, first=first, last=last, station=station, writable=self.writable)

@@ -9,7 +9,7 @@ import base64
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ledger.casenumber import date_part, mint, parse
+from ledger.casenumber import date_part, log_tag, mint, parse
 from ledger.casetype import ActionSpec
 from ledger.errors import BanjianError
 from ledger.facade.clock import Randomness
@@ -20,6 +20,8 @@ from ledger.store.contract import ReadTx
 from ledger.types import CaseId, LogId, Value
 
 TOKEN_BYTES = 5
+LOG_ID_CHARS = 32
+"""Hexadecimal digits of a log id, with which every name of a log begins."""
 
 NumberRow = tuple[str, CaseId, str, str, int]
 
@@ -70,9 +72,11 @@ def next_ordinal(tx: ReadTx, log: str, day: str) -> int:
 
 
 def number_row(number: str, case_id: CaseId, log: str) -> NumberRow:
-    """Return the row that keeps a number; one from paper or elsewhere has no day and no ordinal."""
+    """Return the row that keeps a number; one from paper or another log has no day and no ordinal."""
     try:
         parts = parse(number)
     except BanjianError:
+        return number, case_id, log, "", 0
+    if parts.tag != log_tag(LogId(bytes.fromhex(log[:LOG_ID_CHARS]))):
         return number, case_id, log, "", 0
     return number, case_id, log, "pad" if parts.pad else parts.day, parts.ordinal

@@ -17,7 +17,7 @@ from ledger.genesis import LedgerGenesis, LogGenesis, decode_ledger_genesis, dec
 from ledger.knowledge import Knowledge
 from ledger.store import schema
 from ledger.store.contract import ReadTx
-from ledger.types import ActId, CaseId, StationId
+from ledger.types import ActId, CaseId, LogId, StationId
 
 PAGE = 1_000
 
@@ -60,8 +60,16 @@ class Holdings:
 
     def of_kind(self, kind: str) -> list[HeldLog]:
         """Return the logs of a kind in the order of their incarnations."""
-        found = [log for log in self.logs.values() if log.genesis.kind == kind]
-        return sorted(found, key=lambda log: (log.genesis.parent_size, log.name))
+        found = {log.genesis.log_id(): log for log in self.logs.values() if log.genesis.kind == kind}
+
+        def generation(log: HeldLog) -> int:
+            # Sizes say nothing: a successor may be given up with fewer entries than the log before it.
+            count, before = 0, found.get(LogId(log.genesis.parent_log))
+            while before is not None:
+                count, before = count + 1, found.get(LogId(before.genesis.parent_log))
+            return count
+
+        return sorted(found.values(), key=lambda log: (generation(log), log.name))
 
 
 def read_holdings(tx: ReadTx) -> Holdings:

@@ -41,7 +41,14 @@ class Parts:
 
 
 def load_parts(
-    store: Store, home: Home, *, vault: Vault, view: CaseView, clock: Clock, randomness: Randomness
+    store: Store,
+    home: Home,
+    *,
+    vault: Vault,
+    view: CaseView,
+    clock: Clock,
+    randomness: Randomness,
+    writable: bool,
 ) -> Parts:
     """Read logs, registry, catalogue and the ends of own logs, and put the parts together.
 
@@ -53,7 +60,7 @@ def load_parts(
         genesis = read_ledger_genesis(tx, holdings)
         knowledge = read_knowledge(tx, holdings, genesis, vault)
         own = _own_logs(tx, holdings, home)
-    book = CaseBook(knowledge, holdings.stations)
+    book = CaseBook(knowledge, holdings.stations, remember=writable)
     view.bind(knowledge, book)
     writer = Writer(
         store=store, home=home, vault=vault, clock=clock, view=view, book=book, knowledge=knowledge

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 
 from ledger.body import open_body
@@ -94,32 +94,32 @@ class Reader:
         wanted = text.strip()
         if not wanted:
             raise InputError("find.empty")
-        ids: dict[bytes, None] = {}
-        number = typed_number(wanted)
-        for row in tx.select(NUMBERS, {"number": prefix(number)}, limit=FIND_MAX):
-            ids[_bytes(row[1])] = None
+        found: dict[bytes, Row] = {}
+        for row in self._matching(tx, wanted):
+            # The limit counts what is shown: cases of other stations must not use it up.
+            if station is None or station in (row[6], row[7], row[8]):
+                found[_bytes(row[0])] = row
+            if len(found) >= FIND_MAX:
+                break
+        return self.rows(tx, found.values(), now_ms)
+
+    def _matching(self, tx: ReadTx, wanted: str) -> Iterator[Row]:
+        """Yield the rows of cases that a text means, some more than once: by number, person, item."""
+        for case_id in self._matching_ids(tx, wanted):
+            row = tx.get(CASES, (case_id,))
+            if row is not None:
+                yield row
+        items = tuple(code for code, item in self._items() if wanted == code or wanted in item)
+        if items:
+            yield from tx.select(CASES, {"item": OneOf(items)}, order_by=("opened_at_ms",), descending=True)
+
+    def _matching_ids(self, tx: ReadTx, wanted: str) -> Iterator[bytes]:
+        for row in tx.select(NUMBERS, {"number": prefix(typed_number(wanted))}):
+            yield _bytes(row[1])
         if self._vault is not None:
             for token in self._vault.tokens(query_keys(wanted)):
-                for row in tx.select(TOKENS, {"token": token}, limit=FIND_MAX):
-                    ids[_bytes(row[1])] = None
-        found = [tx.get(CASES, (case_id,)) for case_id in ids]
-        rows = [row for row in found if row is not None]
-        items = [code for code, item in self._items() if wanted == code or wanted in item]
-        if items:
-            rows += [
-                row
-                for row in tx.select(
-                    CASES,
-                    {"item": OneOf(tuple(items))},
-                    order_by=("opened_at_ms",),
-                    descending=True,
-                    limit=FIND_MAX,
-                )
-                if _bytes(row[0]) not in ids
-            ]
-        if station is not None:
-            rows = [row for row in rows if station in (row[6], row[7], row[8])]
-        return self.rows(tx, rows[:FIND_MAX], now_ms)
+                for row in tx.select(TOKENS, {"token": token}):
+                    yield _bytes(row[1])
 
     def resolve(self, tx: ReadTx, ref: str) -> CaseId:
         """Return the case that a person means by a number or the beginning of its id in hexadecimal digits.

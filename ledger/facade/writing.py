@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from ledger.act import Act, act_id, case_of, decode_act, verify_act
 from ledger.body import check_facts, check_personal
-from ledger.case import CaseAct
+from ledger.case import CaseAct, check
 from ledger.errors import AuthorityError, DataError, RuleError, StoreError
 from ledger.facade.casebook import CaseBook
 from ledger.facade.clock import Clock
@@ -23,6 +23,7 @@ from ledger.facade.tables import NUMBERS, TOKENS
 from ledger.facade.types import Performed, SignedAct
 from ledger.facade.vault import CaseKey, Vault
 from ledger.facade.views import CaseView
+from ledger.identity import check_personal as check_people
 from ledger.identity import search_keys
 from ledger.knowledge import Knowledge
 from ledger.store import schema
@@ -68,7 +69,8 @@ class Writer:
         """Store an act of a case that this process checked and signed itself.
 
         Raises:
-            RuleError: ``case.moved_on`` when the case has other heads by now; nothing was written.
+            RuleError: ``case.moved_on`` when the case has other heads by now; ``number.taken`` when another
+                case carries the number by now. Nothing was written.
             StoreError: the store's own reasons; nothing was written.
         """
         case_id = CaseId(act.act_id[:16]) if not act.parents else CaseId(decode_act(signed.raw).case_id)
@@ -82,7 +84,7 @@ class Writer:
                     self._write_tokens(tx, case_id, personal)
                 number = act.facts.get("number")
                 if not act.parents and isinstance(number, str):
-                    tx.insert_missing(NUMBERS, [number_row(number, case_id, log.name)])
+                    _keep_number(tx, number, case_id, log)
         except BaseException:
             self._view.forget_expected()
             self._book.forget(case_id)
@@ -99,7 +101,9 @@ class Writer:
         Raises:
             AuthorityError: ``act.not_effective`` when the author had no authority; with the reason.
             DataError: signature, bodies or ledger do not hold.
-            RuleError: ``case.moved_on``.
+            RuleError: ``case.moved_on``, ``act.outdated`` when it cites a registry or catalogue that is
+                not the newest, or the reason why the act would be without effect.
+            InputError: facts or personal data are not of their form.
         """
         header = decode_act(signed.raw)
         public_key = self._knowledge.registry.public_key(header.actor)
@@ -114,6 +118,7 @@ class Writer:
         )
         if act.blocked:
             raise AuthorityError("act.not_effective", reason=act.blocked)
+        self._check_foreign(known, act, personal)
         return self.append_case_act(log, signed, act, personal)
 
     def append_county_act(
@@ -164,6 +169,23 @@ class Writer:
         if log.doubt or log.signer is None:
             raise StoreError("log.closed", log=log.log_id, reason=log.doubt or "log.key_missing")
         return log.next_entry(signed.raw, signed.sig, known_id, clock=self._clock, county_seen=b"")
+
+    def _check_foreign(self, known: Act, act: CaseAct, personal: Facts | None) -> None:
+        """Ask what was asked when the act was prepared: its author may have asked something else."""
+        newest = (self._knowledge.registry.size, self._knowledge.catalogue.size)
+        if (known.header.registry_size, known.header.catalogue_version) != newest:
+            # A key retired meanwhile would otherwise go on under the registry that it was prepared with.
+            raise RuleError("act.outdated", action=act.action)
+        if personal is not None:
+            check_people(personal)
+        if not act.parents:
+            check(None, self._book.rules_for_opening(act), act)
+            return
+        with self._store.read() as tx:
+            state, rules = self._book.load(tx, case_of(known))
+        if state.heads != act.parents:
+            raise RuleError("case.moved_on", number=state.number)
+        check(state, rules, act)
 
     def _check_heads(self, tx: WriteTx, case_id: CaseId, act: CaseAct) -> None:
         if not act.parents:
@@ -220,3 +242,10 @@ class Writer:
             # The act is safe, so a failing checkpoint must not tell otherwise; the next entry tries again.
             with suppress(StoreError):
                 self.checkpoint(log)
+
+
+def _keep_number(tx: WriteTx, number: str, case_id: CaseId, log: OwnLog) -> None:
+    """Two commands beside a server may have minted the same number: the second must mint anew."""
+    if next(tx.select(NUMBERS, {"number": number}, limit=1), None) is not None:
+        raise RuleError("number.taken", number=number)
+    tx.insert(NUMBERS, [number_row(number, case_id, log.name)])
