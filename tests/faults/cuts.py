@@ -41,6 +41,19 @@ class Tally:
         self.problems += other.problems
 
 
+def open_on(
+    disk: Disk, *, dice: Dice, clock: FakeClock | None = None, planted: Mapping[str, str] = SMALL_CHECKPOINTS
+) -> Ledger:
+    """Open the installation of a disk for writing, on that disk."""
+    return Ledger.open(
+        Home(disk.folder),
+        clock=clock or FakeClock(),
+        randomness=dice,
+        connect=connect_through(disk.vfs.vfs_name, planted),
+        write=True,
+    )
+
+
 def run_cuts(
     office: Path,
     work: Path,
@@ -73,16 +86,7 @@ def run_cuts(
         reach = OPS_OF_OPENING if rng.random() < 0.15 else OPS_BETWEEN_CUTS_MAX
         disk.cut_at = disk.ops + rng.randrange(1, reach)
         try:
-            with (
-                disk.mounted(),
-                Ledger.open(
-                    Home(home),
-                    clock=clock,
-                    randomness=dice,
-                    connect=connect_through(disk.vfs.vfs_name, planted),
-                    write=True,
-                ) as ledger,
-            ):
+            with disk.mounted(), open_on(disk, clock=clock, dice=dice, planted=planted) as ledger:
                 days.work_on(ledger)
         except PowerCutError:
             pass

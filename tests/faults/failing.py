@@ -11,14 +11,13 @@ from itertools import count
 from pathlib import Path
 
 from ledger.errors import StoreError
-from ledger.facade import Home, Ledger
+from ledger.facade import Ledger
 from ledger.types import StationId
 from tests.faults.check import problems, sizes
-from tests.faults.cuts import SMALL_CHECKPOINTS
+from tests.faults.cuts import SMALL_CHECKPOINTS, open_on
 from tests.faults.day import SHORT_DAY, Day, Step
 from tests.faults.disk import Disk
 from tests.faults.office import VILLAGE, Dice, FakeClock
-from tests.faults.shim import connect_through
 
 EXPECTED = {"full": "store.disk_full", "error": "store.io"}
 
@@ -140,10 +139,4 @@ class FailingOffice:
 
     def open(self) -> Ledger:
         """Open the office for writing, on the disk."""
-        return Ledger.open(
-            Home(self.home),
-            clock=self.clock,
-            randomness=self.dice,
-            connect=connect_through(self.disk.vfs.vfs_name, self.planted),
-            write=True,
-        )
+        return open_on(self.disk, dice=self.dice, clock=self.clock, planted=self.planted)

@@ -56,8 +56,8 @@ def worked_office(home: Home) -> list[Confirmed]:
 
 @pytest.mark.parametrize("deed", [enrol_someone, withdraw_an_item, erase_a_case, make_rows_anew])
 def test_a_deed_is_whole_or_not_at_all(home: Home, tmp_path: Path, deed: Callable[[Ledger], None]) -> None:
+    from tests.faults.cuts import open_on
     from tests.faults.disk import Disk, PowerCutError
-    from tests.faults.shim import connect_through
 
     confirmed = worked_office(home)
     with Ledger.open(home, write=False) as ledger:
@@ -70,16 +70,7 @@ def test_a_deed_is_whole_or_not_at_all(home: Home, tmp_path: Path, deed: Callabl
         disk = Disk(path, f"{deed.__name__} {at}")
         disk.cut_at = at
         try:
-            with (
-                disk.mounted(),
-                Ledger.open(
-                    Home(path),
-                    clock=FakeClock(),
-                    randomness=Dice(f"deed {at}"),
-                    connect=connect_through(disk.vfs.vfs_name, {}),
-                    write=True,
-                ) as ledger,
-            ):
+            with disk.mounted(), open_on(disk, dice=Dice(f"deed {at}"), planted={}) as ledger:
                 deed(ledger)
                 done = True
         except (BanjianError, PowerCutError):

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import random
+import shutil
 from pathlib import Path
 
 import pytest
+
+from ledger.errors import StoreError
+from ledger.types import LogId
+from tests.faults.day import INSTANT, Day
+from tests.faults.office import Dice
 
 pytestmark = pytest.mark.layer("vfs")
 
@@ -58,3 +64,28 @@ def test_what_a_cut_leaves_is_what_the_writes_allow() -> None:
     assert any(image.find(b"no") % SECTOR for image in mixed), "no torn sector"
     assert any(image[SECTOR] != image[0] for image in mixed), "no order of its own"
     assert torn(Saved(old), random.Random(0)) == old
+
+
+def test_a_log_whose_first_checkpoint_is_cut_goes_on(office: Path, tmp_path: Path) -> None:
+    from tests.faults.check import problems
+    from tests.faults.cuts import open_on
+    from tests.faults.disk import Disk, PowerCutError
+
+    done, at = False, 0
+    while not done:
+        at += 1
+        home = tmp_path / str(at)
+        shutil.copytree(office, home)
+        day, disk = Day("first", (INSTANT,)), Disk(home, str(at))
+        try:
+            with disk.mounted(), open_on(disk, dice=Dice(f"first {at}")) as ledger:
+                log = day.work(ledger).log
+                disk.cut_at = disk.ops + at
+                ledger.checkpoint(LogId(bytes.fromhex(log)))
+                done = True
+        except (StoreError, PowerCutError):
+            assert disk.dead
+        disk.write_images(home, random.Random(at))
+        disk.close()
+        assert problems(home, day.confirmed) == []
+    assert at > 4

@@ -147,31 +147,22 @@ def test_power_cuts_while_the_log_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
     broken: Callable[[Home, pytest.MonkeyPatch], None],
 ) -> None:
-    """Cut in every third operation of sealing and opening the successor; the next boot finishes it."""
+    """Cut in every sixth operation of sealing and opening the successor; the next boot finishes it."""
+    from tests.faults.cuts import open_on
     from tests.faults.disk import Disk, PowerCutError
-    from tests.faults.shim import connect_through
 
     origin, confirmed = worked
     broken(origin, monkeypatch)
     done, at = False, 0
     while not done:
-        at += 3
+        at += 6
         path = tmp_path / "cut"
         shutil.rmtree(path, ignore_errors=True)
         shutil.copytree(origin.path, path)
         disk, day = Disk(path, str(at)), Day("doubt", SHORT_DAY)
         disk.cut_at = at
         try:
-            with (
-                disk.mounted(),
-                Ledger.open(
-                    Home(path),
-                    clock=FakeClock(),
-                    randomness=Dice(f"cut {at}"),
-                    connect=connect_through(disk.vfs.vfs_name, {}),
-                    write=True,
-                ) as ledger,
-            ):
+            with disk.mounted(), open_on(disk, dice=Dice(f"cut {at}"), planted={}) as ledger:
                 day.resume(ledger)
                 day.work(ledger)
                 done = True
