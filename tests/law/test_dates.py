@@ -184,7 +184,8 @@ SAME_DAY = [
           "2026-03-02 T1 receive\n2026-03-02 T1 hand_over to=C\n2026-03-03 C1 take_over", "2026-03-03",
           {"acceptance": "2026-03-02 > 2026-03-09 green", "same_day": "2026-03-03 > 2026-03-03 yellow"}),
     Dated("full supply starts the day anew", INSURANCE,
-          "2026-03-02 T1 receive\n2026-03-02 T1 request_correction missing=m01\n2026-03-05 T1 supply materials=m01",
+          "2026-03-02 T1 receive\n2026-03-02 T1 request_correction missing=m01\n"
+          "2026-03-05 T1 supply materials=m01",
           "2026-03-05", {"same_day": "2026-03-05 > 2026-03-05 yellow",
                          "acceptance": "2026-03-05 > 2026-03-12 green"}),
     # 1 to 5 May are off
@@ -209,7 +210,8 @@ CORRECTION = [
           {"acceptance": "2026-03-11 > 2026-03-18 green"}),
     # 20 days from the 13th: 16-20 | 23-27 | 30-3 | 7-10 | 13
     Dated("accepted after full supply", FOOD,
-          "2026-03-02 C1 receive\n2026-03-06 C1 request_correction\n2026-03-11 C1 supply\n2026-03-13 C1 accept",
+          "2026-03-02 C1 receive\n2026-03-06 C1 request_correction\n2026-03-11 C1 supply\n"
+          "2026-03-13 C1 accept",
           "2026-03-16", {"statutory": "2026-03-13 > 2026-04-13 green",
           "promised": "2026-03-13 > 2026-03-20 green"}),
 ]  # fmt: skip
