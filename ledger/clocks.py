@@ -168,7 +168,10 @@ def _runs(
     """
     item = rules.item
     deemed_start: ClockEvent | None = None
+    happened = _happened(events)
     for spec in _acceptance_first(rules.case_type.clocks):
+        if happened.isdisjoint(spec.start):
+            continue
         if spec.applies_to is not None and item.legal_basis not in spec.applies_to:
             continue
         limit = _limit(spec, item)
@@ -182,7 +185,13 @@ def _runs(
         if deems and (run.stopped_late or (today is not None and run.over(today))):
             deemed_start, deemed = run.start, True
             events = _with_deemed(events, run.start)
+            happened = _happened(events)
         yield run, deemed
+
+
+def _happened(events: Sequence[ClockEvent]) -> frozenset[str]:
+    """Return all names of all events: most clocks of a case type never start in a case."""
+    return frozenset().union(*(event.names for event in events))
 
 
 def _acceptance_first(clocks: Mapping[str, ClockSpec]) -> list[ClockSpec]:
