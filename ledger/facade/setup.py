@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from ledger import registry_actions
 from ledger.calendars import shipped_facts
@@ -67,6 +68,7 @@ def create_county(
     registrar: Signer,
     clock: Clock | None = None,
     randomness: Randomness = os.urandom,
+    finish: Callable[[Path, StationId], None] | None = None,
 ) -> CountyCreated:
     """Found a county in a new installation folder.
 
@@ -75,6 +77,8 @@ def create_county(
         plan: names and purpose.
         roots: the three root keys.
         registrar: the first registrar's key.
+        finish: puts keys and settings into the folder before it takes its name, so that a crash never leaves a
+            ledger whose keys nobody has; it is given the folder's path of the moment and the county's station.
 
     Raises:
         ConfigError: ``home.exists``; ``setup.roots`` for other than three different root keys.
@@ -102,6 +106,8 @@ def create_county(
         ledger.open_station_log(station, registrar)
         for log in ledger.logs():
             ledger.checkpoint(log.log_id)
+    if finish is not None:
+        finish(part.path, station)
     part.path.rename(home.path)
     fsync_dir(home.path.parent)
     return CountyCreated(ledger_id=genesis.ledger_id(), station=station)

@@ -46,6 +46,16 @@ def create(
     roots_dir = Path(roots) if roots else home.path / "roots"
     made = [_make_key(call, f"root-{number}", roots_dir) for number in range(1, ROOT_COUNT + 1)]
     registrar_key = _make_key(call, registrar_no, home.keys_dir)
+
+    def finish(folder: Path, station: str) -> None:
+        for key in (*made, registrar_key):
+            path = key.path
+            if path.is_relative_to(home.path):
+                path = folder / path.relative_to(home.path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            store_envelope(path, key.blob)
+        write_config(folder, station=station)
+
     county = create_county(
         home,
         CountyPlan(
@@ -59,12 +69,10 @@ def create(
         registrar=registrar_key.signer,
         clock=call.app.clock,
         randomness=call.app.randomness,
+        finish=finish,
     )
     for key in (*made, registrar_key):
-        key.path.parent.mkdir(parents=True, exist_ok=True)
-        store_envelope(key.path, key.blob)
         call.app.signers[key.path] = key.signer
-    write_config(home.path, station=county.station)
     call.training = training
     number = county.ledger_id.hex()
     call.line(call.say("county.made", name=name, dir=home.path))
