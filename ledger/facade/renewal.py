@@ -64,14 +64,15 @@ def rebuild_views(store: Store, view: CaseView, vault: Vault) -> int:
     with store.write() as tx:
         for table in (CASES, TOKENS, NUMBERS):
             tx.delete(table, {})
-        logs = _opening_logs(tx)
+        places = _openings(tx)
         count = 0
-        for batch in _batches(list(logs)):
+        # In the order of their openings the frames of a batch lie close together.
+        for batch in _batches(sorted(places, key=places.__getitem__)):
             rows = view.rebuild(tx, batch)
             tx.insert_missing(
                 NUMBERS,
                 [
-                    number_row(number, case_id, logs[case_id])
+                    number_row(number, case_id, places[case_id][0])
                     for case_id, row in rows.items()
                     if isinstance(number := row[1], str) and number
                 ],
@@ -82,16 +83,16 @@ def rebuild_views(store: Store, view: CaseView, vault: Vault) -> int:
     return count
 
 
-def _opening_logs(tx: WriteTx) -> dict[CaseId, str]:
-    """Return the log in which each case was opened, by case; read in pages, for there are many acts."""
-    logs: dict[CaseId, str] = {}
+def _openings(tx: WriteTx) -> dict[CaseId, tuple[str, int]]:
+    """Return log and position of the opening of each case; read in pages, for there are many acts."""
+    places: dict[CaseId, tuple[str, int]] = {}
     after: Row | None = None
     while page := list(tx.select(schema.ACTS, {}, limit=PAGE, after=after)):
-        for act, log, _, case_id, *_ in page:
+        for act, log, seq, case_id, *_ in page:
             if isinstance(act, bytes) and isinstance(case_id, bytes) and act.startswith(case_id):
-                logs[CaseId(case_id)] = str(log)
+                places[CaseId(case_id)] = (str(log), seq if isinstance(seq, int) else 0)
         after = cursor(schema.ACTS, page[-1])
-    return logs
+    return places
 
 
 def _tokens(tx: WriteTx, vault: Vault, case_ids: Sequence[CaseId]) -> Iterator[tuple[bytes, CaseId]]:
