@@ -77,8 +77,8 @@ def create_county(
         plan: names and purpose.
         roots: the three root keys.
         registrar: the first registrar's key.
-        finish: puts keys and settings into the folder before it takes its name, so that a crash never leaves a
-            ledger whose keys nobody has; it is given the folder's path of the moment and the county's station.
+        finish: puts keys and settings into the folder before it takes its name, so that no crash leaves a
+            ledger without keys; it is given the folder as it is named then, and the county's station.
 
     Raises:
         ConfigError: ``home.exists``; ``setup.roots`` for other than three different root keys.
