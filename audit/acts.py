@@ -13,14 +13,17 @@ from audit.judge import AWAITING, Judge
 from audit.personal import PersonalReader
 from audit.source import Cell, EventRow
 from ledger.act import Act, ActHeader, case_of
+from ledger.authority import REGISTRY_ACTIONS
 from ledger.body import check_facts
 from ledger.entry import Entry
 from ledger.errors import BanjianError, Param
 from ledger.genesis import LogGenesis
 from ledger.hashing import CTX_ACT_SIGN
 from ledger.keys import verify
+from ledger.knowledge import CATALOGUE_ACTIONS
 from ledger.types import ActId, Facts, LedgerId, LogId
 
+OPEN_LOG = "open_log"
 OPAQUE = "opaque"
 """Topic of a frame whose act failed a check when it was stored: kept, without effect."""
 CLAIM_AHEAD_MS_MAX = 10 * 60_000
@@ -111,6 +114,8 @@ class ActChecker:
             self._find(
                 warning, "act.other_station", act, seq, station=header.station, log_station=self._station
             )
+        if is_misplaced(header.action, self._context.genesis.kind, seq):
+            self._find(warning, "act.misplaced", act, seq, action=header.action)
         fault = self._signature_fault(act)
         if not fault:
             self._standing(act, seq)
@@ -139,7 +144,7 @@ class ActChecker:
 
     def _standing(self, act: Act, seq: int) -> None:
         judge = self._context.judge
-        standing = judge.standing(act.header, act.act_id, self._context.genesis)
+        standing = judge.standing(act.header, (self._context.name, seq), self._context.genesis)
         if standing.code == AWAITING:
             self._await(act, seq)
         elif standing.code:
@@ -239,6 +244,20 @@ class ActChecker:
 
     def _find(self, make: Callable[..., Finding], code: str, act: Act, seq: int, **params: Param) -> None:
         self._report(make(code, log=self._context.name, seq=seq, act=act.act_id, **params))
+
+
+def is_misplaced(action: str, kind: str, seq: int) -> bool:
+    """Return whether an act can count for nothing where it stands, whoever signed it.
+
+    What the registry log holds is judged by the registry itself.
+    """
+    if action == OPEN_LOG:
+        return seq > 1
+    if kind == "station":
+        return action in REGISTRY_ACTIONS or action in CATALOGUE_ACTIONS
+    if kind == "catalogue":
+        return action not in CATALOGUE_ACTIONS
+    return kind == "merge"
 
 
 def reader_fits(ciphertext_len: int, nonce_len: int, personal_len: int) -> bool:

@@ -170,11 +170,18 @@ class _Walk:
         frame = row.frame
         try:
             parts = split_frame(frame if type(frame) is bytes else b"")
-            entry = decode_entry(parts.entry_raw)
         except BanjianError as broken:
             self.findings.append(from_error(broken, log=name, seq=seq))
             self.leaves.append(None)
             self._hash, self._before = b"", None
+            return
+        try:
+            entry = decode_entry(parts.entry_raw)
+        except BanjianError as broken:
+            # Its bytes are a leaf all the same: a signed root may cover what nobody can read.
+            self.findings.append(from_error(broken, log=name, seq=seq))
+            self.leaves.append(leaf_hash(parts.entry_raw))
+            self._hash, self._before = entry_hash(parts.entry_raw), None
             return
         if entry.previous != self._hash or entry.seq != seq or entry.log_id != self._context.log_id:
             self._broken_link(entry, seq)

@@ -5,10 +5,11 @@ Source: docs/protocol.md, "Registry".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from audit.findings import Finding, error, from_error
-from audit.judge import Judge
+from audit.incarnations import Incarnation, chain_of
+from audit.judge import Judge, Place
 from audit.openings import Opening
 from audit.source import Source
 from audit.subtree import BATCH
@@ -20,10 +21,12 @@ from ledger.frame import split_frame
 from ledger.genesis import LedgerGenesis, decode_ledger_genesis, ledger_id
 from ledger.knowledge import Knowledge
 from ledger.registry import Registry
-from ledger.types import ActId, LedgerId
+from ledger.types import LedgerId
 
 PENDING = "registry.pending"
 """A root act that waits for the countersign of a second root key."""
+LOST_MAX = 100_000
+"""Positions that a stated size may add beyond what is held: a forged one must not fill the memory."""
 
 
 def read_ledger_genesis(
@@ -45,9 +48,9 @@ def fold_county(
     source: Source,
     pinned: LedgerId,
     genesis: LedgerGenesis | None,
-    registry: Opening,
-    catalogues: list[Opening],
+    openings: Sequence[Opening],
     *,
+    catalogue: bool = True,
     known_at_ms: int | None = None,
 ) -> Judge:
     """Return the judge that registry and catalogue give; frames that cannot be read hold their position.
@@ -56,44 +59,50 @@ def fold_county(
         source: the file.
         pinned: id of the ledger.
         genesis: its genesis.
-        registry: the registry log.
-        catalogues: catalogue logs; the first counts.
+        openings: the logs of the file.
+        catalogue: fold the catalogue as well.
         known_at_ms: leave out what was recorded later; None for everything.
     """
     division = genesis.division_code if genesis is not None else ""
     knowledge = Knowledge(pinned, calendar_set(division=division))
-    verdicts: dict[ActId, str] = {}
-    for frame, facts in _frames(source, registry, known_at_ms):
+    verdicts: dict[Place, str] = {}
+    places: list[Place] = []
+    for place, frame, facts in _frames(source, chain_of(openings, "registry")[0], known_at_ms):
         knowledge.apply_registry(frame, facts=facts, personal=None)
-    for outcome in knowledge.registry.outcomes():
+        places.append(place)
+    for place, outcome in zip(places, knowledge.registry.outcomes(), strict=True):
         if outcome.refusal is not None:
-            verdicts[outcome.act_id] = outcome.refusal.code
+            verdicts[place] = outcome.refusal.code
         elif outcome.pending:
-            verdicts[outcome.act_id] = PENDING
-    for catalogue in catalogues[:1]:
-        for frame, facts in _frames(source, catalogue, known_at_ms):
-            verdict = knowledge.apply_catalogue(frame, facts=facts)
-            if verdict.code and verdict.position > 1:
-                verdicts[verdict.act_id] = verdict.code
+            verdicts[place] = PENDING
+    published = chain_of(openings, "catalogue")[0] if catalogue else []
+    for place, frame, facts in _frames(source, published, known_at_ms):
+        code = knowledge.apply_catalogue(frame, facts=facts).code
+        if code and place[1] > 1:
+            verdicts[place] = code
     return Judge(knowledge, verdicts=verdicts, receipt_keys=_receipt_keys(knowledge.registry))
 
 
 def _frames(
-    source: Source, opening: Opening, known_at_ms: int | None
-) -> Iterator[tuple[bytes, bytes | None]]:
-    expected = 1
-    for first in range(1, opening.size + 1, BATCH):
-        for row in source.events(opening.name, first, min(first + BATCH - 1, opening.size)):
-            if not isinstance(row.seq, int) or row.seq < expected:
-                continue
-            while expected < row.seq:
-                yield b"", None
-                expected += 1
-            frame = row.frame if isinstance(row.frame, bytes) else b""
-            if known_at_ms is not None and _recorded_at_ms(frame) > known_at_ms:
-                return
-            yield frame, row.facts if isinstance(row.facts, bytes) else None
-            expected += 1
+    source: Source, chain: Sequence[Incarnation], known_at_ms: int | None
+) -> Iterator[tuple[Place, bytes, bytes | None]]:
+    """Yield every position of a chain; one that the file does not hold is empty."""
+    for incarnation in chain:
+        name, size = incarnation.opening.name, min(incarnation.size, incarnation.opening.size)
+        expected = 1
+        for first in range(1, size + 1, BATCH):
+            for row in source.events(name, first, min(first + BATCH - 1, size)):
+                if not isinstance(row.seq, int) or row.seq < expected:
+                    continue
+                yield from (((name, seq), b"", None) for seq in range(expected, row.seq))
+                frame = row.frame if isinstance(row.frame, bytes) else b""
+                if known_at_ms is not None and _recorded_at_ms(frame) > known_at_ms:
+                    return
+                yield (name, row.seq), frame, row.facts if isinstance(row.facts, bytes) else None
+                expected = row.seq + 1
+        # What a successor continues and this file does not hold still counts its positions.
+        lost = range(expected, min(incarnation.size, expected + LOST_MAX) + 1)
+        yield from (((name, seq), b"", None) for seq in lost)
 
 
 def _recorded_at_ms(frame: bytes) -> int:

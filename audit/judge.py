@@ -6,16 +6,20 @@ Asked by several threads at once; answers are remembered, and remembering one tw
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from ledger.act import ActHeader
 from ledger.authority import Refusal, Retirement, check_log_opening
 from ledger.genesis import LogGenesis
 from ledger.knowledge import Knowledge
-from ledger.types import ActId, KeyId, LogId
+from ledger.types import KeyId, LogId
 
 AWAITING = "authority.registry_ahead"
 """The act cites a longer registry than the one in the file: it waits, it is not wrong."""
+
+
+Place: TypeAlias = tuple[str, int]
+"""Name of a log and position in it."""
 
 
 class Standing(NamedTuple):
@@ -30,7 +34,7 @@ class Judge:
 
     Args:
         knowledge: both logs, folded.
-        verdicts: code why an act of either log has no effect, by act id; only those without effect.
+        verdicts: code why an act of either log has no effect, by its place; only those without effect.
         receipt_keys: public keys that a receipt of this key name may be signed with.
     """
 
@@ -40,7 +44,7 @@ class Judge:
         self,
         knowledge: Knowledge,
         *,
-        verdicts: Mapping[ActId, str],
+        verdicts: Mapping[Place, str],
         receipt_keys: Mapping[str, tuple[bytes, ...]],
     ) -> None:
         self.knowledge = knowledge
@@ -58,10 +62,13 @@ class Judge:
             self._keys[key_id] = found = self.knowledge.registry.public_key(key_id)
             return found
 
-    def standing(self, header: ActHeader, act_id: ActId, genesis: LogGenesis) -> Standing:
+    def standing(self, header: ActHeader, place: Place, genesis: LogGenesis) -> Standing:
         """Return whether an act may count in a log of this genesis, by the registry that it cites itself."""
+        if header.action == "open_log" and place[1] == 1 and genesis.parent_log:
+            # A log that continues the registry is opened like any other; its first entry changes nothing.
+            return self._opening(header, genesis)
         if genesis.kind in ("registry", "catalogue"):
-            code = self.verdicts.get(act_id, "")
+            code = self.verdicts.get(place, "")
             if code or genesis.kind == "registry":
                 return Standing(code)
         if header.action == "open_log":

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from audit.county import read_ledger_genesis
 from audit.findings import Collector
-from audit.openings import Opening, choose_registry, read_openings
+from audit.incarnations import choose_registry
+from audit.openings import Opening, read_openings
 from audit.source import Source, open_database
 from audit.verify import database_of
 from ledger.checkpoint import log_origin, open_checkpoint

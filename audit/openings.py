@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from audit.findings import Finding, error, from_error, warning
+from audit.findings import Finding, error, from_error
 from audit.source import LogRow, Source
 from ledger.body import check_facts
 from ledger.errors import BanjianError
@@ -136,14 +136,3 @@ def _opening_facts(source: Source, name: str, report: Callable[[Finding], None])
         return check_facts(act.header, body)
     except BanjianError:
         return None
-
-
-def choose_registry(openings: list[Opening], report: Callable[[Finding], None]) -> Opening | None:
-    """Return the registry log; everything else is judged by it."""
-    found = [opening for opening in openings if opening.genesis.kind == "registry"]
-    if not found:
-        report(error("ledger.no_registry"))
-        return None
-    for other in found[1:]:
-        report(warning("ledger.second_registry", log=other.name))
-    return found[0]

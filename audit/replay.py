@@ -12,8 +12,9 @@ from pathlib import Path
 from audit.cases import CaseFolder, CaseView
 from audit.county import fold_county, read_ledger_genesis
 from audit.findings import Collector, Finding
+from audit.incarnations import choose_registry
 from audit.judge import Judge
-from audit.openings import choose_registry, read_openings
+from audit.openings import read_openings
 from audit.source import CaseRecord, Source, open_database
 from audit.verify import case_stations, county_logs, database_of
 from ledger.act import decode_act, verify_act
@@ -77,10 +78,7 @@ def replay_case(
         genesis = None if registry is None else read_ledger_genesis(registry, collector.add)
         if registry is None or genesis is None:
             raise DataError("audit.no_registry")
-        catalogues = [opening for opening in openings if opening.genesis.kind == "catalogue"]
-        judge = fold_county(
-            source, LedgerId(genesis[0]), genesis[1], registry, catalogues, known_at_ms=known_at_ms
-        )
+        judge = fold_county(source, LedgerId(genesis[0]), genesis[1], openings, known_at_ms=known_at_ms)
         case_id = find_case(source, ref)
         records = list(source.cases(case_id))
         kept = [record for record in records if _within(record, as_of_ms, known_at_ms)]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from audit.county import fold_county, read_ledger_genesis
 from audit.findings import Collector
-from audit.openings import choose_registry, read_openings
+from audit.incarnations import choose_registry
+from audit.openings import read_openings
 from audit.report import JsonValue
 from audit.source import Source, open_database
 from audit.verify import database_of
@@ -111,7 +112,7 @@ def _check_signature(source: Source, collector: Collector, act: Act) -> None:
     genesis = None if registry is None else read_ledger_genesis(registry, collector.add)
     if registry is None or genesis is None:
         raise DataError("audit.no_registry")
-    judge = fold_county(source, genesis[0], genesis[1], registry, [])
+    judge = fold_county(source, genesis[0], genesis[1], openings, catalogue=False)
     public_key = judge.public_key(act.header.actor)
     if public_key is None:
         raise DataError("authority.key_unknown")

@@ -24,14 +24,23 @@ from audit.cases import CaseFolder, CaseReporter
 from audit.copies import compare_kept, missing_sentinels, read_against, read_sentinels
 from audit.county import fold_county, read_ledger_genesis
 from audit.findings import Collector, Finding, Severity, error, notice, warning
+from audit.incarnations import (
+    chain_of,
+    choose_registry,
+    compare_parents,
+    parent_sizes,
+    report_chains,
+    report_reused_keys,
+)
 from audit.judge import Judge
 from audit.logs import LogResult, check_log
 from audit.loose import LooseChecker
-from audit.openings import Branch, Opening, choose_registry, read_openings
+from audit.openings import Branch, Opening, read_openings
 from audit.personal import PersonalReader
 from audit.source import Source, open_database
 from ledger.errors import ConfigError, StoreError
 from ledger.genesis import LedgerGenesis
+from ledger.keys import ED25519, key_id
 from ledger.types import LedgerId, StationId
 
 DATABASE_NAME = "ledger.db"
@@ -153,7 +162,7 @@ class _Audit:
         self._check_trust(trust, found)
         if registry is None or genesis is None:
             return _report(self._collector, records=sum(opening.size for opening in openings))
-        judge = self._fold(found, genesis[1], registry, openings)
+        judge = self._fold(found, genesis[1], openings)
         self._check_logs(openings, branches, judge, found, against)
         self._check_strays({opening.name for opening in openings} | {branch.name for branch in branches})
         folded = self._fold_cases(openings, judge) if cases else 0
@@ -176,15 +185,14 @@ class _Audit:
         elif trust != found:
             self._find(error("trust.other_ledger", expected=trust, found=found))
 
-    def _fold(
-        self, pinned: LedgerId, genesis: LedgerGenesis, registry: Opening, openings: list[Opening]
-    ) -> Judge:
-        catalogues = [opening for opening in openings if opening.genesis.kind == "catalogue"]
-        if not catalogues:
+    def _fold(self, pinned: LedgerId, genesis: LedgerGenesis, openings: list[Opening]) -> Judge:
+        if not chain_of(openings, "catalogue")[0]:
             self._find(warning("ledger.no_catalogue"))
-        for other in catalogues[1:]:
-            self._find(warning("ledger.second_catalogue", log=other.name))
-        return fold_county(self._source, pinned, genesis, registry, catalogues)
+        report_chains(openings, self._find)
+        judge = fold_county(self._source, pinned, genesis, openings)
+        registry = judge.knowledge.registry
+        report_reused_keys(openings, lambda one: registry.is_known_key(key_id(ED25519, one)), self._find)
+        return judge
 
     def _check_logs(
         self,
@@ -197,6 +205,7 @@ class _Audit:
         kept = read_sentinels(self._source.path, openings, self._find)
         missing_sentinels(self._source.path, openings, self._find)
         kept += read_against(against, openings, self._find)
+        parents = parent_sizes(openings)
         with ThreadPoolExecutor(self._workers, thread_name_prefix="audit") as pool:
             for opening in openings:
                 if opening.genesis.ledger_id != ledger:
@@ -208,13 +217,18 @@ class _Audit:
                     pool=pool,
                     window=2 * self._workers + 2,
                     report=self._find,
-                    wanted_sizes=[one.checkpoint.size for one in kept if one.log == opening.name],
+                    wanted_sizes=[
+                        *(one.checkpoint.size for one in kept if one.log == opening.name),
+                        *parents.get(opening.name, ()),
+                    ],
                 )
                 self._results[opening.name] = result
                 self._tally.add(result.tally)
         loose = LooseChecker(self._source, judge, ledger, self._find)
         self._loose = sum(loose.check_branch(branch) for branch in branches) + loose.check_sparse()
         compare_kept(kept, self._results, self._find)
+        roots = {name: result.roots for name, result in self._results.items()}
+        compare_parents(openings, roots, self._find)
 
     def _check_strays(self, known: set[str]) -> None:
         """Rows that no signed act leads to, and acts that the table of acts places elsewhere."""

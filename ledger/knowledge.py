@@ -49,6 +49,7 @@ class Knowledge:
         self.catalogue = Catalogue()
         self.resolver = Resolver(self.registry)
         self.calendars = calendars
+        self._published: set[ActId] = set()
 
     def apply_registry(self, frame: bytes, *, facts: bytes | None, personal: bytes | None) -> Verdict:
         """Take the next frame of the registry log; bad frames hold their position and have no effect.
@@ -68,6 +69,9 @@ class Knowledge:
         """Take the next frame of the catalogue log; bad frames hold their position and have no effect."""
         position = self.catalogue.size + 1
         known_id, action, code, held = self._check_catalogue(frame, facts)
+        if not code and known_id in self._published:
+            # Whoever keeps the log could bring back what its author has changed since.
+            code = "catalogue.duplicate"
         calendar: Calendar | None = None
         try:
             if not code and action == PUBLISH_CALENDAR:
@@ -75,6 +79,8 @@ class Knowledge:
             self.catalogue.apply("" if code else action, held, position=position)
         except BanjianError as error:
             code = error.code
+        if not code:
+            self._published.add(known_id)
         if calendar is not None and not code:
             self.calendars = self.calendars.with_calendars((calendar,))
         return Verdict(act_id=known_id, position=position, action=action, code=code)

@@ -1,0 +1,108 @@
+"""The county's own logs in their incarnations, and what every log says of the one that it continues.
+
+A registry or catalogue log that was given up is continued by another one, which names it as its parent. One
+position follows the other through all of them: acts cite the sum.
+
+Source: docs/protocol.md, "Continued logs".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from audit.findings import Finding, error, warning
+from audit.openings import Opening
+from audit.subtree import Known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incarnation:
+    """One log of a chain and the number of its entries that count: up to where the next one continues it."""
+
+    opening: Opening
+    size: int
+
+
+def chain_of(openings: Sequence[Opening], kind: str) -> tuple[list[Incarnation], list[Opening]]:
+    """Return the incarnations of a county log, oldest first, and the logs of its kind beside that chain.
+
+    The chain begins with a log whose parent is not here: one that holds the ledger's genesis, then one that
+    is the first of all, then the least name. Of several successors the one of the least name counts.
+    """
+    logs = sorted((one for one in openings if one.genesis.kind == kind), key=lambda one: one.name)
+    names = {one.name for one in logs}
+    starts = [one for one in logs if one.genesis.parent_log.hex() not in names]
+    chain: list[Opening] = []
+    newest = min(starts, key=_preference, default=None)
+    while newest is not None:
+        chain.append(newest)
+        parent = newest.log_id
+        newest = next((one for one in logs if one.genesis.parent_log == parent), None)
+    # A successor states at most how far it continues the log before it, and that may be less than is held.
+    sizes = [after.genesis.parent_size for after in chain[1:]] + [one.size for one in chain[-1:]]
+    counted = [Incarnation(opening=one, size=size) for one, size in zip(chain, sizes, strict=True)]
+    return counted, [one for one in logs if one not in chain]
+
+
+def choose_registry(openings: Sequence[Opening], report: Callable[[Finding], None]) -> Opening | None:
+    """Return the registry log that the ledger was founded in; everything else is judged by its chain."""
+    chain, _ = chain_of(openings, "registry")
+    if not chain:
+        report(error("ledger.no_registry"))
+        return None
+    return chain[0].opening
+
+
+def report_chains(openings: Sequence[Opening], report: Callable[[Finding], None]) -> None:
+    """Tell where the county's logs are not one chain, or where a part of it counts no longer."""
+    for kind in ("registry", "catalogue"):
+        chain, beside = chain_of(openings, kind)
+        for one in beside:
+            code = "ledger.second_registry" if kind == "registry" else "ledger.second_catalogue"
+            report(warning(code, log=one.name))
+        for incarnation in chain:
+            name, held = incarnation.opening.name, incarnation.opening.size
+            if held > incarnation.size:
+                report(warning("log.superseded", log=name, count=held - incarnation.size))
+            elif held < incarnation.size:
+                report(error("log.truncated", log=name, stated=incarnation.size, held=held))
+
+
+def parent_sizes(openings: Iterable[Opening]) -> dict[str, set[int]]:
+    """Return at which sizes the roots of logs are needed, by name, to compare them with their successors."""
+    wanted: dict[str, set[int]] = {}
+    for opening in openings:
+        if opening.genesis.parent_size:
+            wanted.setdefault(opening.genesis.parent_log.hex(), set()).add(opening.genesis.parent_size)
+    return wanted
+
+
+def compare_parents(
+    openings: Iterable[Opening],
+    roots: Mapping[str, Mapping[int, Known]],
+    report: Callable[[Finding], None],
+) -> None:
+    """Compare the root that a continued log names with its parent, as far as the parent is held."""
+    for opening in openings:
+        genesis = opening.genesis
+        parent = genesis.parent_log.hex()
+        root = roots.get(parent, {}).get(genesis.parent_size)
+        if genesis.parent_size and root is not None and root != genesis.parent_root:
+            report(warning("log.parent", log=opening.name, parent=parent, size=genesis.parent_size))
+
+
+def report_reused_keys(
+    openings: Iterable[Opening], is_enrolled: Callable[[bytes], bool], report: Callable[[Finding], None]
+) -> None:
+    """Tell which logs have the key of another log, of a person or of a device: one key has one role."""
+    holders: dict[bytes, str] = {}
+    for opening in sorted(openings, key=lambda one: one.name):
+        public_key = opening.genesis.log_public_key
+        if public_key in holders or is_enrolled(public_key):
+            report(warning("log.key_reused", log=opening.name, other=holders.get(public_key, "")))
+        holders.setdefault(public_key, opening.name)
+
+
+def _preference(opening: Opening) -> tuple[bool, bool, str]:
+    return not opening.ledger_genesis, opening.genesis.reason != "first", opening.name
