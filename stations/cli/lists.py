@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -17,7 +18,10 @@ from stations.cli.session import reading
 from stations.cli.types import DateType, OneOf
 from stations.sheets import Sheet, write_workbook
 
-DAY_PARTS = ("received", "not_accepted", "overdue", "at_risk", "pending", "offered", "awaiting_collection")
+DAY_PARTS = (
+    "received", "not_accepted", "overdue", "at_risk", "pending", "offered", "awaiting_collection",
+    "moved_earlier",
+)  # fmt: skip
 EXPORTS = ("worklist", "all", "day-clear")
 
 
@@ -64,6 +68,30 @@ def day_clear(call: Call, *, day: date | None) -> int:
             call.line(call.say("dayclear.part", name=call.say(f"dayclear.{name}"), count=len(rows)))
             if rows:
                 print_rows(call, ledger, rows)
+    return 0
+
+
+def figures(call: Call, *, since: date | None, until: date | None) -> int:
+    """Count the acts of a period by station and action."""
+    with reading(call) as ledger:
+        last = until or local_date(call.app.clock.now_ms())
+        first = since or last.replace(day=1)
+        counts: Counter[tuple[str, str]] = Counter()
+        for one in ledger.figures(first, last, station=_station(call)):
+            counts[one.station, one.action] += one.acts
+        call.line(call.say("figures.title", first=first, last=last, count=sum(counts.values())))
+        headings = [call.say(f"head.{name}") for name in ("station", "action", "acts")]
+        rows = sorted(counts.items())
+        call.table(
+            headings, [(place, call.say.name(f"action.{code}"), str(acts)) for (place, code), acts in rows]
+        )
+        call.emit(
+            {
+                "since": first.isoformat(),
+                "until": last.isoformat(),
+                "figures": [{"station": place, "action": code, "acts": acts} for (place, code), acts in rows],
+            }
+        )
     return 0
 
 
@@ -128,6 +156,12 @@ SPECS = (
         path=("day-clear",),
         run=day_clear,
         params=(_STATION, Param(name="day", type=DateType())),
+        group="look",
+    ),
+    Spec(
+        path=("figures",),
+        run=figures,
+        params=(_STATION, Param(name="since", type=DateType()), Param(name="until", type=DateType())),
         group="look",
     ),
     Spec(
