@@ -16,12 +16,16 @@ from ledger.facade.clock import Randomness
 from ledger.facade.tables import NUMBERS
 from ledger.facade.types import Command
 from ledger.guards import token_hash
+from ledger.store import schema
 from ledger.store.contract import ReadTx
 from ledger.types import CaseId, LogId, Value
 
 TOKEN_BYTES = 5
 LOG_ID_CHARS = 32
 """Hexadecimal digits of a log id, with which every name of a log begins."""
+
+_COUNTY_KINDS = ("registry", "catalogue")
+"""Logs in which nothing is written at a village's counter, so that its clock cannot spoil them."""
 
 NumberRow = tuple[str, CaseId, str, str, int]
 
@@ -33,7 +37,6 @@ def complete_facts(
     *,
     log_id: LogId,
     now_ms: int,
-    known_ms: int,
     randomness: Randomness,
 ) -> tuple[Command, str]:
     """Return the command with number and token hash filled in, and the token to print ("" for none).
@@ -43,20 +46,36 @@ def complete_facts(
         command: what the person wants.
         action: the action of the case type.
         log_id: the log that will hold the act.
-        now_ms: the station's clock.
-        known_ms: newest time known from the log; a clock far off puts no date into the number.
+        now_ms: the station's clock; one that is far off puts no date into the number.
         randomness: source of the token.
     """
     facts: dict[str, Value] = dict(command.facts)
     token = ""
     if "number" in action.facts and not facts.get("number"):
-        day = date_part(now_ms, known_ms=known_ms)
-        name, day_text = log_id.hex(), "000000" if day is None else f"{day:%y%m%d}"
+        name = log_id.hex()
+        day = date_part(now_ms, known_ms=known_time_ms(tx, name))
+        day_text = "000000" if day is None else f"{day:%y%m%d}"
         facts["number"] = mint(command.station, log_id, next_ordinal(tx, name, day_text), day)
     if action.opens and "token_hash" in action.facts and "token_hash" not in facts:
         token = new_token(randomness)
         facts["token_hash"] = token_hash(token.encode("ascii"))
     return (replace(command, facts=facts) if facts != command.facts else command), token
+
+
+def known_time_ms(tx: ReadTx, log: str) -> int:
+    """Return the newest time to be believed: the log's last entry, unless that is far from the county's.
+
+    Else the first act under a wrong clock would vouch for the second.
+    """
+    logs = [row[0] for kind in _COUNTY_KINDS for row in tx.select(schema.LOGS, {"kind": kind})]
+    county = max((_head_ms(tx, str(name)) for name in logs), default=0)
+    own = _head_ms(tx, log)
+    return county if date_part(own, known_ms=county) is None else own
+
+
+def _head_ms(tx: ReadTx, log: str) -> int:
+    head = tx.get(schema.HEADS, (log,))
+    return head[3] if head is not None and isinstance(head[3], int) else 0
 
 
 def new_token(randomness: Randomness) -> str:

@@ -59,7 +59,6 @@ class Desk:
             spec,
             log_id=log.log_id,
             now_ms=now_ms,
-            known_ms=log.recorded_at_ms,
             randomness=self._randomness,
         )
         if filled.personal is not None:

@@ -1,4 +1,4 @@
-"""Acts that come from another station: kept with or without effect, in conflict, settled, and their clocks."""
+"""Acts that come from another station: with or without effect, in conflict, settled, and their clocks."""
 
 from __future__ import annotations
 
