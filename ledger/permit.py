@@ -33,7 +33,7 @@ class Permission:
     """Whether an action may be done now.
 
     ``reason_code`` says why not; on an allowed action it is "" or a caveat (``case.second_needed``,
-    ``case.grant_needs_papers``).
+    ``case.grant_needs_papers``, ``case.correction_open`` where promises may replace all that is missing).
     """
 
     action: str
@@ -63,7 +63,8 @@ def _permission(draft: Draft, spec: ActionSpec, act: CaseAct, rules: Rules) -> P
     if reason is None and spec.code == "adjudicate" and not any(known.is_open for known in draft.conflicts):
         reason = Reason("case.no_conflict")
     if reason is not None:
-        return Permission(action=spec.code, allowed=False, reason_code=reason.code, params=reason.params)
+        allowed = reason.code == "case.correction_open" and _may_be_promised(draft, spec, rules)
+        return Permission(action=spec.code, allowed=allowed, reason_code=reason.code, params=reason.params)
     if spec.second:
         return Permission(
             action=spec.code, allowed=True, reason_code="case.second_needed", params={"role": spec.second}
@@ -74,6 +75,14 @@ def _permission(draft: Draft, spec: ActionSpec, act: CaseAct, rules: Rules) -> P
             action=spec.code, allowed=True, reason_code="case.grant_needs_papers", params={"missing": missing}
         )
     return Permission(action=spec.code, allowed=True)
+
+
+def _may_be_promised(draft: Draft, spec: ActionSpec, rules: Rules) -> bool:
+    """Tell whether the applicant may promise everything that the correction list still lacks."""
+    item = rules.item
+    if not item.proof_commitment or "commitments" not in spec.facts:
+        return False
+    return all(code in item.materials and item.materials[code].promise for code in draft.correction)
 
 
 def _no_countersign(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.facade.counter import COUNTY, signer
 from tests.law.county import COMPANY, ESTATE, FELLING, FOOD, HYGIENE, INSURANCE, PROOF, RELIEF, TRADER, Case
 
 
@@ -296,3 +297,15 @@ def test_the_platforms_number_given_at_receipt_is_the_cases(new_case: Callable[[
     assert case.ledger.case(case.case_id).state.external_no == "33038222"
     case.tell("2026-03-03 T1 link_external external_no=33038223")
     assert case.ledger.case(case.case_id).state.external_no == "33038223"
+
+
+@pytest.mark.parametrize(("missing", "allowed"), [("m06", True), ("m01+m06", False)])
+def test_acceptance_is_offered_where_a_promise_may_replace_what_is_missing(
+    missing: str, allowed: bool, new_case: Callable[[str], Case]
+) -> None:
+    # Given an open correction list, when all may be promised, then acceptance is offered, with that caveat.
+    case = new_case(FOOD).tell(f"2026-03-02 C1 receive\n2026-03-02 C1 request_correction missing={missing}")
+    assert case.case_id is not None
+    page = case.ledger.case(case.case_id, actor_key=signer("C1").key_id, station=COUNTY)
+    accept = next(answer for answer in page.permissions if answer.action == "accept")
+    assert (accept.allowed, accept.reason_code) == (allowed, "case.correction_open")
