@@ -15,6 +15,7 @@ from ledger.facade.ownlog import OwnLog
 from ledger.facade.signing import Desk
 from ledger.facade.views import CaseView
 from ledger.facade.writing import Writer
+from ledger.keys import Ed25519Signer
 from ledger.store import sqlite
 
 ResultT = TypeVar("ResultT")
@@ -22,7 +23,7 @@ ResultT = TypeVar("ResultT")
 _SPANS: tuple[tuple[object, str, str], ...] = (
     (Desk, "sign", "check"),
     (signing, "sign_bodies", "encode"),
-    (signing, "sign_act", "sign"),
+    (Ed25519Signer, "sign", "sign"),
     (OwnLog, "next_entry", "encode"),
     (Writer, "append_case_act", "store"),
     (CaseView, "apply", "views"),

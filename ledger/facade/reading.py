@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
+from functools import lru_cache
+from operator import itemgetter
 
 from ledger.body import open_body
 from ledger.calendar import day_start_ms, local_date
@@ -12,7 +14,7 @@ from ledger.catalogue import Rules
 from ledger.errors import BanjianError, InputError, RuleError
 from ledger.facade.casebook import CaseBook
 from ledger.facade.opening import read_personal
-from ledger.facade.tables import CASES, MOVED, NEVER_MS, NUMBERS, TOKENS
+from ledger.facade.tables import CASES, MOVED, NEVER_MS, NUMBERS, TOKENS, case_cells
 from ledger.facade.types import CaseRow, DayClear
 from ledger.facade.vault import Vault
 from ledger.identity import query_keys
@@ -27,6 +29,9 @@ AWAITING_COLLECTION = ("decided", "issued")
 BEFORE_ACCEPTANCE = ("received", "correcting")
 FIND_MAX = 200
 HEX_PREFIX_CHARS_MIN = 6
+_URGENT_FIRST = ("red_at_ms", "opened_at_ms")
+_urgency = itemgetter(14, 9, 0)
+_is_open = itemgetter(11)
 
 
 class Reader:
@@ -52,18 +57,18 @@ class Reader:
         names: bool,
     ) -> list[CaseRow]:
         """Return the open cases that a station holds or was offered, the most urgent first."""
-        found: dict[bytes, Row] = {}
         opened = {} if include_closed else {"open": 1}
         if station is None:
             wheres: list[dict[str, int | str]] = [{**opened}]
         else:
             wheres = [{**opened, "custodian": station}, {**opened, "offered_to": station}]
-        for where in wheres:
-            for row in tx.select(CASES, where, order_by=("red_at_ms",), limit=limit):
-                found[_bytes(row[0])] = row
-        ordered = sorted(
-            found.values(), key=lambda row: (-_int(row[11]), _int(row[14]), _int(row[9]), _bytes(row[0]))
-        )
+        lists = [list(tx.select(CASES, where, order_by=_URGENT_FIRST, limit=limit)) for where in wheres]
+        ordered = lists[0]
+        if any(lists[1:]):
+            # A case may be held here and offered here; the two lists are in order each.
+            ordered = sorted({row[0]: row for rows in lists for row in rows}.values(), key=_urgency)
+        if include_closed:
+            ordered.sort(key=_is_open, reverse=True)
         return [self._row(tx, row, now_ms, names=names) for row in ordered[:limit]]
 
     def day_clear(self, tx: ReadTx, *, station: StationId, day: date, now_ms: int) -> DayClear:
@@ -162,38 +167,38 @@ class Reader:
         return None if raw is None else open_body(raw, limit_bytes=PERSONAL_BYTES_MAX)
 
     def _row(self, tx: ReadTx, row: Row, now_ms: int, *, names: bool) -> CaseRow:
-        case_id = CaseId(_bytes(row[0]))
-        item_code, version = str(row[2]), _int(row[3])
-        red_at_ms = _int(row[14])
+        (
+            case_id, number, item, version, _, status, custodian, offered_to, received_station,
+            opened_at_ms, last_at_ms, open_, clock, _, red_at_ms, _, conflict, pending,
+        ) = case_cells(row)  # fmt: skip
         return CaseRow(
-            case_id=case_id,
-            number=str(row[1]),
-            item_code=item_code,
-            item_name=self._item_name(item_code, version),
-            status=str(row[5]),
-            custodian=StationId(str(row[6])),
-            offered_to=str(row[7]),
-            received_station=StationId(str(row[8])),
-            applicant=self._applicant(tx, case_id) if names else "",
-            opened_at_ms=_int(row[9]),
-            last_at_ms=_int(row[10]),
-            light=light_of_row(row, now_ms),
-            clock=str(row[12]),
-            due_on=None if red_at_ms == NEVER_MS else local_date(red_at_ms - 1),
-            conflict=row[16] == 1,
-            pending=row[17] == 1,
-            open=row[11] == 1,
+            case_id,
+            number,
+            item,
+            self._item_name(item, version),
+            status,
+            custodian,
+            offered_to,
+            received_station,
+            self._applicant(tx, case_id) if names else "",
+            opened_at_ms,
+            last_at_ms,
+            light_of_row(row, now_ms),
+            clock,
+            _last_day(red_at_ms),
+            conflict == 1,
+            pending == 1,
+            open_ == 1,
         )
 
     def _applicant(self, tx: ReadTx, case_id: CaseId) -> str:
         if self._vault is None:
             return ""
-        for row in tx.select(schema.PERSONAL, {"case_id": case_id}):
-            act_id = ActId(_bytes(row[0]))
-            if act_id[:16] != case_id:
-                continue
+        # The opening act, whose id begins with the id of its case.
+        opening = Range(at_least=case_id, at_most=case_id + b"\xff" * 16)
+        for row in tx.select(schema.PERSONAL, {"act_id": opening}, limit=1):
             try:
-                personal = self.personal(tx, act_id)
+                personal = self.personal(tx, ActId(_bytes(row[0])))
             except BanjianError:
                 return ""
             applicant = None if personal is None else personal.get("applicant")
@@ -228,15 +233,23 @@ class Reader:
 
 def light_of_row(row: Row, now_ms: int) -> str:
     """Return the light of a case row as of a moment: two comparisons."""
-    if row[11] != 1:
+    cells = case_cells(row)
+    yellow_at_ms, red_at_ms = cells[13], cells[14]
+    if cells[11] != 1:
         return "done"
-    if now_ms >= _int(row[14]):
+    if now_ms >= red_at_ms:
         return "red"
-    if now_ms >= _int(row[13]):
+    if now_ms >= yellow_at_ms:
         return "yellow"
-    if row[15] == 1 and row[14] == NEVER_MS:
-        return "paused"
-    return "green" if row[14] != NEVER_MS else "done"
+    if red_at_ms != NEVER_MS:
+        return "green"
+    return "paused" if cells[15] == 1 else "done"
+
+
+@lru_cache(maxsize=4096)
+def _last_day(red_at_ms: int) -> date | None:
+    """Return the last day of a limit; lists are long and name few days."""
+    return None if red_at_ms == NEVER_MS else local_date(red_at_ms - 1)
 
 
 def typed_number(text: str) -> str:

@@ -5,9 +5,10 @@ All of them can be dropped and made again from frames, bodies and case keys.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeAlias, cast
 
-from ledger.store.tables import Table
+from ledger.store.tables import Row, Table
+from ledger.types import CaseId, StationId
 
 CASES: Final = Table(
     "cases",
@@ -43,6 +44,18 @@ CASES: Final = Table(
 
 ``yellow_at_ms`` and ``red_at_ms`` are ``NEVER_MS`` when no clock is open; ``clock`` is the first to turn red.
 """
+
+CaseCells: TypeAlias = tuple[
+    CaseId, str, str, int, str, str, StationId, str, StationId,
+    int, int, int, str, int, int, int, int, int,
+]  # fmt: skip
+"""A row of ``CASES``, whose columns hold no other types and nothing empty."""
+
+
+def case_cells(row: Row) -> CaseCells:
+    """Return a row of ``CASES`` with the types of its columns; the table itself holds no others."""
+    return cast("CaseCells", row)
+
 
 TOKENS: Final = Table(
     "search_tokens",

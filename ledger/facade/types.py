@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import NamedTuple
 
 from ledger.act import act_id
 from ledger.case import CaseState
@@ -92,9 +93,8 @@ class Performed:
         return replace(self, number=number, token=token)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaseRow:
-    """One line of a list of cases, with its light as of the asked moment.
+class CaseRow(NamedTuple):
+    """One line of a list of cases, with its light as of the asked moment; a tuple, for lists are long.
 
     Attributes:
         light: ``green``, ``yellow``, ``red``, ``paused`` or ``done``.

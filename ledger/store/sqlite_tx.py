@@ -69,8 +69,10 @@ class SqliteReadTx:
 
     def _many(self, statement: str, values: Sequence[Cell]) -> Iterator[Row]:
         try:
-            for row in self._connection.execute(statement, values):
-                yield tuple(row)
+            cursor = self._connection.cursor()
+            # plain tuples: the pool's connections make rows with names, for the library's own statements
+            cursor.row_factory = None
+            yield from cursor.execute(statement, values)
         except DRIVER_ERRORS as error:
             raise self._failed(error) from error
 
