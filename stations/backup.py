@@ -2,20 +2,25 @@
 
 ::
 
-    FOLDER/banjian-<ledger>-<moment>/ledger.db      every frame and body, no case keys
+    FOLDER/banjian-<ledger>-<moment>/ledger.db      every frame and body, no case keys, no search tokens
     FOLDER/banjian-<ledger>-<moment>/banjian.toml
     FOLDER/banjian-<ledger>-<moment>/keys/*.key     envelopes, each under its owner's passphrase
     FOLDER/banjian-<ledger>-<moment>/RESTORED       a ledger opened from here starts new logs
     FOLDER/case-keys.txt                            the newest only: an erased case stays erased
+    FOLDER/case-keys-<installation>.txt             instead, where the former is another installation's
 
 Never in a backup: the logs' signing keys (a copy that could sign would be a second station) and the storage
 key, which the office keeps in its safe.
+
+To restore: copy a backup to where the ledger is to be, put the newest key table into it as ``case-keys.txt``
+and the storage key from the safe as ``secrets/storage.key``, and work on.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
+import os
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -23,13 +28,17 @@ from pathlib import Path
 from ledger import platform
 from ledger.errors import StoreError
 from ledger.facade import Home, Ledger
-from ledger.facade.home import RESTORED_MARKER
+from ledger.facade.home import CASE_KEYS_NAME, RESTORED_MARKER
+from ledger.facade.restoring import encode_case_keys, installation
+from ledger.facade.tables import TOKENS
+from ledger.facade.vault import Vault
 from ledger.store import schema
 from stations.cli.types import CHINA
 from stations.config import CONFIG_NAME
 
 RECORD_NAME = "last-backup.json"
-CASE_KEYS_NAME = "case-keys.txt"
+LEFT_OUT = (schema.CASE_KEYS.name, TOKENS.name)
+"""Tables that would tell about erased cases; the tokens are made again when the backup is restored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,17 +65,17 @@ def make_backup(ledger: Ledger, target: Path, *, now_ms: int) -> Backup:
     try:
         (folder / "keys").mkdir(parents=True, exist_ok=False)
         for envelope in sorted(home.keys_dir.glob("*.key")):
-            shutil.copy2(envelope, folder / "keys" / envelope.name)
+            _copy(envelope, folder / "keys" / envelope.name)
         if home.config_path.exists():
-            shutil.copy2(home.config_path, folder / CONFIG_NAME)
-        (folder / RESTORED_MARKER).write_text("", encoding="ascii")
+            _copy(home.config_path, folder / CONFIG_NAME)
+        platform.write_durably(folder / RESTORED_MARKER, b"")
     except FileExistsError as error:
         raise StoreError("backup.exists", path=str(folder)) from error
     except OSError as error:
         raise platform.os_failure(error, folder) from error
     copy = folder / home.database_path.name
-    ledger.store.backup(copy)
-    count = _write_case_keys(ledger, target / CASE_KEYS_NAME)
+    ledger.store.backup(copy, without_tables=LEFT_OUT)
+    count = _write_case_keys(ledger, target)
     done = Backup(folder=folder, at_ms=now_ms, size_bytes=copy.stat().st_size, case_key_count=count)
     record = json.dumps({"at_ms": now_ms, "folder": str(folder), "size_bytes": done.size_bytes})
     platform.write_durably(home.path / RECORD_NAME, record.encode("utf-8"))
@@ -83,12 +92,31 @@ def last_backup_ms(home: Home) -> int | None:
     return moment if isinstance(moment, int) else None
 
 
-def _write_case_keys(ledger: Ledger, path: Path) -> int:
-    """Write the wrapped case keys, one line for each case, in place of the older table."""
-    lines = [f"# ledger {ledger.ledger_id.hex()}"]
+def _copy(source: Path, target: Path) -> None:
+    """Copy a small file durably."""
+    _write(target, source.read_bytes())
+
+
+def _write(target: Path, content: bytes) -> None:
+    """Write a file durably, for its owner alone where the disk knows owners: memory sticks do not."""
+    platform.write_durably(target, content)
+    with suppress(OSError):
+        os.chmod(target, 0o600)
+
+
+def _write_case_keys(ledger: Ledger, target: Path) -> int:
+    """Write the wrapped case keys in place of this installation's older table, and of no other's."""
+    vault = Vault(ledger.home.storage_key(), os.urandom)
     with ledger.store.read() as tx:
-        for case_id, wrapped in tx.select(schema.CASE_KEYS, {}, order_by=("case_id",)):
-            if isinstance(case_id, bytes) and isinstance(wrapped, bytes):
-                lines.append(f"{case_id.hex()} {wrapped.hex()}")
-    platform.write_durably(path, ("\n".join(lines) + "\n").encode("ascii"))
-    return len(lines) - 1
+        text = encode_case_keys(tx, vault, ledger.ledger_id)
+    path = target / CASE_KEYS_NAME
+    try:
+        held = path.read_text(encoding="ascii", errors="replace")
+    except FileNotFoundError:
+        held = text
+    except OSError as error:
+        raise platform.os_failure(error, target) from error
+    if held.partition("\n")[0] != text.partition("\n")[0]:
+        path = target / f"case-keys-{installation(vault)}.txt"
+    _write(path, text.encode("ascii"))
+    return text.count("\n") - 1

@@ -10,6 +10,7 @@
     DIR/secrets/log-<id>.key    signing keys of this installation's own logs; never in any backup
     DIR/sentinel/<id>.note      newest checkpoint of each own log, outside the database
     DIR/sentinel/machine        what machine this installation was made on
+    DIR/case-keys.txt           only laid there by hand, to restore a backup: taken in and removed
 
 A log key that is missing, a sentinel that is ahead of the database or another machine are *doubt*: the log is
 never continued, a new one is opened (see ``ledger.facade.doubt``).
@@ -25,6 +26,8 @@ from ledger.errors import ConfigError, StoreError
 from ledger.types import LogId, StationId
 
 SEED_BYTES = 32
+CASE_KEYS_NAME = "case-keys.txt"
+"""The newest key table of a backup; see ``ledger.facade.restoring``."""
 RESTORED_MARKER = "RESTORED"
 """File that every backup carries: whoever works on in a copy opens new logs."""
 
@@ -58,10 +61,21 @@ class Home:
         """
         if self.exists:
             raise ConfigError("home.exists", path=str(self.path))
-        for folder in (self.path, self.keys_dir, self.secrets_dir, self.sentinel_dir):
-            folder.mkdir(parents=True, exist_ok=True)
-        os.chmod(self.secrets_dir, 0o700)
-        os.chmod(self.keys_dir, 0o700)
+        self.complete()
+
+    def complete(self) -> None:
+        """Make the folders that are missing: a backup has neither secrets nor sentinels.
+
+        Raises:
+            StoreError: ``store.read_only`` and the like.
+        """
+        try:
+            for folder in (self.path, self.keys_dir, self.secrets_dir, self.sentinel_dir):
+                folder.mkdir(parents=True, exist_ok=True)
+            os.chmod(self.secrets_dir, 0o700)
+            os.chmod(self.keys_dir, 0o700)
+        except OSError as error:
+            raise platform.os_failure(error, self.path) from error
 
     def require(self) -> None:
         """Refuse to go on where no ledger lies.
@@ -130,6 +144,18 @@ class Home:
     def clear_restored(self) -> None:
         """Forget that the folder came out of a backup: every own log has a successor now."""
         (self.path / RESTORED_MARKER).unlink(missing_ok=True)
+        platform.fsync_dir(self.path)
+
+    def case_keys(self) -> str | None:
+        """Return the key table that somebody laid here to restore a backup, if any."""
+        data = _read(self.path / CASE_KEYS_NAME)
+        return None if data is None else data.decode("ascii", errors="replace")
+
+    def clear_case_keys(self) -> None:
+        """Remove the key table once its keys are in the database: an erased case must not come back."""
+        if (self.path / CASE_KEYS_NAME).exists():
+            (self.path / CASE_KEYS_NAME).unlink()
+            platform.fsync_dir(self.path)
 
     def _write_secret(self, path: Path, content: bytes) -> None:
         platform.write_durably(path, content)

@@ -24,6 +24,7 @@ from ledger.facade.home import Home
 from ledger.facade.ownlog import OwnLog
 from ledger.facade.parts import list_logs, load_parts
 from ledger.facade.renewal import calendars_changed, rebuild_views, renew_lights
+from ledger.facade.restoring import settle
 from ledger.facade.turns import as_writer, in_turn
 from ledger.facade.types import CasePage, CaseRow, Command, DayClear, Figure, LogInfo, Performed, SignedAct
 from ledger.facade.vault import Vault
@@ -72,7 +73,7 @@ class Ledger:
         self._writer = parts.writer
         self._county = parts.county
         if writable:
-            self._seal_doubtful()
+            settle(store, home, parts, vault=vault, view=view)
         if writable and calendars_changed(self.store, self.knowledge):
             renew_lights(self.store, self._view, self.knowledge.calendars.version)
 
@@ -382,15 +383,3 @@ class Ledger:
             if log.kind == "station" and log.station == station and not log.doubt:
                 return log
         return None
-
-    def _seal_doubtful(self) -> None:
-        """Give up every own log that must not be continued here; done once, before anything is written."""
-        doubtful = [log for log in self._own.values() if log.doubt]
-        if doubtful:
-            self._writer.seal([(log.name, log.doubt) for log in doubtful])
-        for log in doubtful:
-            self._holdings.seal(log.name, state=log.doubt)
-            del self._own[log.name]
-        if self.home.restored or not self.home.same_machine():
-            self.home.write_machine()
-            self.home.clear_restored()

@@ -10,7 +10,7 @@ from ledger.body import check_facts
 from ledger.calendar import CalendarSet
 from ledger.calendars import festivals
 from ledger.entry import decode_entry
-from ledger.errors import BanjianError, StoreError
+from ledger.errors import BanjianError, DataError, StoreError
 from ledger.facade.vault import Vault
 from ledger.frame import split_frame
 from ledger.genesis import LedgerGenesis, LogGenesis, decode_ledger_genesis, decode_log_genesis
@@ -131,7 +131,10 @@ def read_frames(tx: ReadTx, name: str, *, after: int) -> Iterator[bytes]:
 
 
 def read_personal(tx: ReadTx, vault: Vault, known_id: ActId) -> bytes | None:
-    """Return the bytes of a personal body; None when it is erased, withheld or absent."""
+    """Return the bytes of a personal body; None when it is erased, withheld, absent or sealed by another key.
+
+    In a restored ledger a case may get a new key before its first one is brought back.
+    """
     row = tx.get(schema.PERSONAL, (known_id,))
     if row is None:
         return None
@@ -141,7 +144,11 @@ def read_personal(tx: ReadTx, vault: Vault, known_id: ActId) -> bytes | None:
     key = tx.get(schema.CASE_KEYS, (case_id,))
     if key is None or not isinstance(key[1], bytes):
         return None
-    return vault.unwrap(CaseId(case_id), key[1]).open(ciphertext, act_id=known_id, nonce=nonce)
+    case_key = vault.unwrap(CaseId(case_id), key[1])
+    try:
+        return case_key.open(ciphertext, act_id=known_id, nonce=nonce)
+    except DataError:
+        return None
 
 
 def recorded_at_ms(frame: bytes) -> int:
