@@ -11,9 +11,9 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -63,8 +63,8 @@ class StationServer:
             await runner.setup()
             try:
                 site, name = self._site(runner)
-                await site.start()
-                self._restrict(name)
+                with _for_owner_alone():
+                    await site.start()
                 self._started(name)
                 await stop.wait()
             finally:
@@ -156,9 +156,15 @@ class StationServer:
         if address.kind == "unix":
             Path(address.name).unlink(missing_ok=True)
 
-    def _restrict(self, name: str) -> None:
-        if sys.platform != "win32":
-            Path(name).chmod(0o600)
+
+@contextmanager
+def _for_owner_alone() -> Iterator[None]:
+    """Let what is made meanwhile be the user's own from its first moment: a later chmod leaves a gap."""
+    before = os.umask(0o177)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def serve(home: Home, *, clock: Clock, randomness: Randomness, started: Callable[[str], None]) -> None:

@@ -1,0 +1,40 @@
+"""The server's socket belongs to the user who runs it from the moment at which it exists."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from ledger.facade import Home
+from stations.server import StationServer
+from tests.facade.counter import Dice, FakeClock
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has named pipes, not socket files")
+
+
+def test_nobody_else_can_connect_even_while_the_server_starts(
+    place: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modes: list[int] = []
+    start = web.UnixSite.start
+
+    async def looking(site: web.UnixSite) -> None:
+        await start(site)
+        modes.append(stat.S_IMODE((place / "banjian.sock").stat().st_mode))
+
+    monkeypatch.setattr(web.UnixSite, "start", looking)
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        server = StationServer(
+            Home(place), clock=clock, randomness=Dice("server"), started=lambda _name: stop.set()
+        )
+        await server.run(stop)
+
+    asyncio.run(main())
+    assert modes and all(mode & 0o077 == 0 for mode in modes)
