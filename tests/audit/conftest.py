@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from audit.codes import severities
+from audit.findings import Collector, Finding
 from ledger.facade import Home
 from tests.audit.ledgers import copy_home, make_ledger
 
@@ -20,3 +22,16 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Home:
 def copy(sound: Home, tmp_path: Path) -> Path:
     """A copy to hurt."""
     return copy_home(sound, tmp_path / "copy")
+
+
+@pytest.fixture(autouse=True)
+def listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every finding that any of these tests meets is one that the protocol's page lists."""
+    known = severities()
+    add = Collector.add
+
+    def check(self: Collector, finding: Finding) -> None:
+        assert finding.severity in known.get(finding.code, ()), (finding.code, finding.severity)
+        add(self, finding)
+
+    monkeypatch.setattr(Collector, "add", check)

@@ -12,6 +12,7 @@ import click
 import pytest
 
 from audit import cli
+from audit.codes import severities
 from audit.words import Words
 from ledger.facade import Command, Home, Ledger
 from ledger.texts import catalogue
@@ -213,6 +214,31 @@ def test_every_code_of_the_audit_has_a_text(language: str) -> None:
     assert len(codes) > 60
     missing = sorted(code for code in codes if code not in texts)
     assert missing == []
+
+
+def test_every_finding_is_listed_once_the_code_names_it() -> None:
+    """Nothing is listed that no code can find, and no finding is left out of the list."""
+    folder, ledger = Path(cli.__file__).parent, Path(cli.__file__).parents[1] / "ledger"
+    audit = {path.name: path.read_text("utf-8") for path in folder.glob("*.py") if path.name != "codes.py"}
+    listed = set(severities())
+    made = re.compile(
+        r"(?:\berror|\bwarning|\bnotice|_find|_block|make)\("
+        r'\s*(?:error, |warning, |notice, )?"([a-z_]+\.[a-z_.]+)"'
+    )
+    judged = ("authority.py", *(path.name for path in ledger.glob("registry_*.py")))
+    refusals = {
+        code
+        for name in judged
+        for code in re.findall(r'code="([a-z_.]+)"', (ledger / name).read_text("utf-8"))
+    }
+    findings = {code for text in audit.values() for code in made.findall(text)} | refusals
+    assert len(findings) > 100
+    assert sorted(findings - listed) == []
+    sources = "".join(audit.values()) + "".join(path.read_text("utf-8") for path in ledger.glob("*.py"))
+    generic = {"frame.field", "entry.field", "entry.version", "act.version", "act.field", "genesis.version"}
+    assert sorted(code for code in listed - generic if f'"{code}"' not in sources) == []
+    for language in ("zh", "en"):
+        assert sorted(code for code in listed if code not in catalogue(language)) == []  # type: ignore[arg-type]
 
 
 def test_both_languages_have_the_same_audit_codes() -> None:

@@ -7,9 +7,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from ledger import hashing, limits
+from audit.codes import STEPS
+from audit.findings import SEVERITIES
+from ledger import casetype, factspec, hashing, item, limits
 from ledger.registry_schema import SCHEMAS, Field
 from ledger.store.schema import CORE_TABLES
+from ledger.texts import catalogue
 
 END = "<!-- end -->"
 PAGE = Path(__file__).parents[2] / "docs" / "protocol.md"
@@ -70,7 +73,9 @@ def tables() -> dict[str, str]:
         "contexts": _contexts(),
         "registry actions": _registry_actions(),
         "case actions": _case_actions(),
+        "catalogue values": _catalogue_values(),
         "ledger tables": _ledger_tables(),
+        "findings": _findings(),
     }
 
 
@@ -148,6 +153,41 @@ def _case_field(name: str, field: dict[str, Any]) -> str:
         inner = "; ".join(_case_field(key, value) for key, value in field["fields"].items())
         kind += f" {{{inner}}}"
     return f"`{name}` {kind}" if field.get("required") else f"[`{name}`] {kind}"
+
+
+def _catalogue_values() -> str:
+    values = (
+        ("role in `by` and `second`", casetype.ROLES),
+        ("level in `receive_levels`, `accept_levels`, `decide_level`", casetype.LEVELS),
+        ("`where`", casetype.WHERES),
+        ("`custody`", casetype.CUSTODIES),
+        ("`type` of a field", sorted(factspec.TYPES)),
+        ("`legal_basis`", casetype.LEGAL_BASES),
+        ("`unit`", casetype.UNITS),
+        ("`expiry`", casetype.EXPIRIES),
+        ("`receipt_capacity`", item.CAPACITIES),
+        ("`source` of a material", item.MATERIAL_SOURCES),
+    )
+    lines = ["| what | values |", "|---|---|"]
+    return "\n".join(
+        lines + [f"| {name} | {', '.join(f'`{one}`' for one in known)} |" for name, known in values]
+    )
+
+
+def _findings() -> str:
+    texts = catalogue("en")
+    lines = ["| step | code | severity | meaning |", "|---|---|---|---|"]
+    for step, groups in STEPS.items():
+        codes: dict[str, list[str]] = {
+            code: [] for severity in SEVERITIES for code in groups.get(severity, "").split()
+        }
+        for severity in SEVERITIES:
+            for code in groups.get(severity, "").split():
+                codes[code].append(severity)
+        for code, found in codes.items():
+            meaning = texts[code]["what"].replace("\n", " ").replace("|", "/")
+            lines.append(f"| {step} | `{code}` | {' or '.join(found)} | {meaning} |")
+    return "\n".join(lines)
 
 
 def _ledger_tables() -> str:

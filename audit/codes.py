@@ -1,0 +1,107 @@
+"""Every finding that an audit can have, with its severities: the list that the page of the protocol shows.
+
+A code has two severities where its place decides: see "Severities" in docs/protocol.md.
+
+Source: docs/protocol.md, "Findings".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from audit.findings import SEVERITIES, Severity
+
+STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
+    {
+        "the file": {"error": "file.unreadable file.damaged"},
+        "1. openings": {
+            "error": """
+                ledger.no_registry ledger.genesis trust.other_ledger log.unlisted log.missing log.positions
+                log.row log.opening log.genesis log.other_ledger log.truncated
+                genesis.version genesis.suite genesis.field""",
+            "warning": """
+                trust.unpinned ledger.no_catalogue ledger.second_registry ledger.second_catalogue
+                log.superseded log.parent log.key_reused""",
+        },
+        "2. registry and catalogue": {
+            "warning": """
+                registry.not_founded registry.ledger_id registry.genesis registry.other_ledger
+                registry.facts_missing registry.actor_unknown registry.duplicate registry.already_open
+                registry.other_station registry.action_unknown registry.field_unknown registry.field_missing
+                registry.field_value registry.opening registry.parent registry.thread registry.actor_retired
+                registry.not_root registry.not_registrar registry.countersign_target
+                registry.countersign_same registry.pending registry.key_weak registry.key_enrolled
+                registry.possession registry.staff_enrolled registry.not_registrar_key registry.key_unknown
+                registry.key_retired registry.root_last registry.station_enrolled registry.station_unknown
+                registry.out_of_scope registry.upstream registry.station_has_subordinates registry.replaces
+                registry.purpose registry.staff_unknown registry.role_held registry.role_not_held
+                registry.stand_in_self catalogue.duplicate catalogue.shape
+                calendar.date calendar.date_repeated calendar.date_year calendar.field
+                calendar.field_missing calendar.field_unknown calendar.region calendar.year""",
+            "error": """
+                registry.not_founded registry.ledger_id registry.genesis registry.other_ledger
+                registry.facts_missing registry.field_unknown registry.field_missing registry.field_value
+                registry.opening registry.not_root""",
+        },
+        "3. each log": {
+            "error": """
+                log.gap frame.repeated frame.field frame.act frame.signature entry.version entry.field
+                entry.log entry.sequence entry.chain encoding.limit encoding.malformed encoding.canonical
+                tree.missing tree.row tree.extra head.missing head.row head.unlisted
+                checkpoint.row checkpoint.malformed checkpoint.origin checkpoint.root checkpoint.unproven
+                note.limit note.malformed note.unsigned note.signature
+                receipt.row cosignature.key cosignature.signature""",
+            "warning": "log.no_checkpoint log.uncovered log.branch receipt.key_unknown",
+            "notice": "log.uncovered",
+        },
+        "4. each act": {
+            "error": """
+                act.version act.field act.ledger act.signature act.facts_missing act.facts_hash
+                authority.key_unknown authority.key_too_new authority.key_retired authority.registry_none
+                authority.station_unknown authority.station_closed authority.not_root
+                authority.not_registrar authority.no_role
+                frame.topic sparse.row acts.missing acts.row acts.orphan body.orphan_facts
+                body.orphan_personal personal.unexpected personal.case personal.cipher personal.length
+                personal.key act.personal_hash body.salt encoding.depth encoding.type""",
+            "warning": """
+                act.version act.field act.ledger act.signature act.other_station act.misplaced act.key_ended
+                authority.key_unknown authority.key_too_new authority.key_retired authority.registry_none
+                authority.station_unknown authority.station_closed authority.root_key authority.purpose
+                authority.not_registrar authority.no_role authority.not_root
+                encoding.limit encoding.malformed encoding.type encoding.depth encoding.canonical
+                body.salt""",
+            "notice": """
+                authority.registry_ahead act.repeated frame.opaque_sound personal.sealed personal.erased
+                attachment.not_held""",
+        },
+        "5. time": {"notice": "time.backwards time.claimed_ahead time.backdated"},
+        "6. copies held elsewhere": {
+            "error": """
+                copy.older copy.other copy.log_missing copy.unsigned sentinel.unsigned sentinel.other""",
+            "warning": "sentinel.missing",
+            "notice": "copy.consistent",
+        },
+        "7. cases": {
+            "warning": "audit.conflict audit.number_repeated",
+            "notice": """
+                audit.case_unfolded audit.case_awaiting audit.without_effect audit.conflict_settled
+                case.finding.asked_again case.finding.before_parent case.finding.irreversible_in_conflict
+                case.finding.late_unmarked case.finding.permit_only case.finding.promise_untrue
+                case.finding.refusal_not_same_day case.finding.second_correction case.finding.step_missing
+                case.finding.unlawful_ground""",
+        },
+    }
+)
+"""Codes by the step of the protocol that finds them, and by severity."""
+
+
+def severities() -> dict[str, tuple[Severity, ...]]:
+    """Return the severities of every code, the worst first."""
+    found: dict[str, set[Severity]] = {}
+    for step in STEPS.values():
+        for severity, codes in step.items():
+            for code in codes.split():
+                found.setdefault(code, set()).add(severity)
+    return {code: tuple(one for one in SEVERITIES if one in found[code]) for code in sorted(found)}
