@@ -118,6 +118,9 @@ def _fresh_part(home: Home) -> Home:
     if home.path.exists() and any(home.path.iterdir()):
         raise ConfigError("home.exists", path=str(home.path))
     part = home.path.with_name(home.path.name + ".part")
+    if part.exists() and any(part.iterdir()) and not Home(part).keys_dir.is_dir():
+        # Not what a broken-off founding leaves: somebody keeps something else under that name.
+        raise ConfigError("home.exists", path=str(part))
     shutil.rmtree(part, ignore_errors=True)
     if home.path.exists():
         home.path.rmdir()

@@ -21,6 +21,7 @@ from tests.facade.counter import (
     FakeClock,
     act,
     enrol,
+    found_county,
     receive,
     signer,
 )
@@ -66,6 +67,19 @@ def test_county_logs_given_up_twice_keep_their_order(place: Path, clock: FakeClo
         assert [outcome.act_id for outcome in ledger.knowledge.registry.outcomes()] == acts
         assert dict(ledger.knowledge.catalogue.items(ledger.knowledge.catalogue.size)) == items
         assert [len(ledger.knowledge.catalogue.items(size)) for size in range(40)] == versions
+
+
+def test_a_folder_that_only_bears_the_name_of_a_half_made_one_is_left_alone(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    mine = tmp_path / "county.part" / "thesis.txt"
+    mine.parent.mkdir()
+    mine.write_text("years of work", encoding="utf-8")
+    with pytest.raises(BanjianError, match=r"home.exists"):
+        found_county(tmp_path / "county", clock)
+    assert mine.read_text(encoding="utf-8") == "years of work"
+    mine.unlink()
+    found_county(tmp_path / "county", clock)
 
 
 def test_a_refused_enrolment_leaves_the_service_key_in_place(ledger: Ledger) -> None:
