@@ -12,7 +12,6 @@ from audit.findings import SEVERITIES
 from ledger import casetype, factspec, hashing, item, limits
 from ledger.registry_schema import SCHEMAS, Field
 from ledger.store.schema import CORE_TABLES
-from ledger.texts import catalogue
 
 END = "<!-- end -->"
 PAGE = Path(__file__).parents[2] / "docs" / "protocol.md"
@@ -175,18 +174,12 @@ def _catalogue_values() -> str:
 
 
 def _findings() -> str:
-    texts = catalogue("en")
-    lines = ["| step | code | severity | meaning |", "|---|---|---|---|"]
+    lines = ["| step | severity | codes |", "|---|---|---|"]
     for step, groups in STEPS.items():
-        codes: dict[str, list[str]] = {
-            code: [] for severity in SEVERITIES for code in groups.get(severity, "").split()
-        }
         for severity in SEVERITIES:
-            for code in groups.get(severity, "").split():
-                codes[code].append(severity)
-        for code, found in codes.items():
-            meaning = texts[code]["what"].replace("\n", " ").replace("|", "/")
-            lines.append(f"| {step} | `{code}` | {' or '.join(found)} | {meaning} |")
+            codes = ", ".join(f"`{code}`" for code in groups.get(severity, "").split())
+            if codes:
+                lines.append(f"| {step} | {severity} | {codes} |")
     return "\n".join(lines)
 
 
