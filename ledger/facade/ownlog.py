@@ -15,7 +15,7 @@ from ledger.entry import Entry, entry_hash, sig_hash
 from ledger.errors import StoreError
 from ledger.facade.clock import Clock
 from ledger.frame import encode_frame, split_frame
-from ledger.genesis import LogGenesis, decode_log_genesis
+from ledger.genesis import LogGenesis
 from ledger.keys import Signer
 from ledger.limits import TREE_LEVEL_STORED_MIN
 from ledger.merkle import Node, NodeGetter, Tree, leaf_hash, node_hash, root_at
@@ -137,11 +137,6 @@ class OwnLog:
             if stated.size > size or root_at(stated.size, nodes) != stated.root:
                 raise StoreError("log.head", log=self.log_id)
             self.checkpoint_size = stated.size
-
-
-def load_genesis(raw: bytes) -> LogGenesis:
-    """Return a log genesis from its stored bytes."""
-    return decode_log_genesis(raw)
 
 
 def newest_checkpoint(tx: ReadTx, name: str) -> bytes | None:
