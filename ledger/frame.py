@@ -12,6 +12,7 @@ from ledger.codec import pack_header, unpack_header
 from ledger.entry import Entry, decode_entry, sig_hash
 from ledger.errors import DataError, EncodingError
 from ledger.limits import ACT_BYTES_MAX, ENTRY_BYTES_MAX, FRAME_BYTES_MAX, SIGNATURE_BYTES_MAX
+from ledger.types import ActId
 
 
 class FrameParts(NamedTuple):
@@ -69,7 +70,7 @@ def decode_frame(raw: bytes) -> Frame:
     act_raw, sig, entry_raw = split_frame(raw)
     entry = decode_entry(entry_raw)
     act = Act(decode_act(act_raw), act_raw, sig, act_id(act_raw))
-    check_pins(entry, act_raw, sig)
+    _check_pins(entry, act.act_id, sig)
     return Frame(act, entry, entry_raw, raw)
 
 
@@ -79,7 +80,11 @@ def check_pins(entry: Entry, act_raw: bytes, sig: bytes) -> None:
     Raises:
         DataError: ``frame.act`` or ``frame.signature`` when it pins others.
     """
-    if entry.act_id != act_id(act_raw):
+    _check_pins(entry, act_id(act_raw), sig)
+
+
+def _check_pins(entry: Entry, known_id: ActId, sig: bytes) -> None:
+    if entry.act_id != known_id:
         raise DataError("frame.act", log=entry.log_id, seq=entry.seq)
     if entry.sig_hash != sig_hash(sig):
         raise DataError("frame.signature", log=entry.log_id, seq=entry.seq)
