@@ -91,7 +91,8 @@ def evolve(state: CaseState, act: CaseAct, rules: Rules) -> CaseState:
 def check(state: CaseState | None, rules: Rules, act: CaseAct) -> None:
     """Refuse before signing what would stay without effect.
 
-    Waiting for a second person is not a refusal.
+    Waiting for a second person is not a refusal, and a second correction list is kept: it has no effect,
+    touches no clock, and stays in the case as a finding.
 
     Args:
         state: the case, None for an opening act.
@@ -110,7 +111,7 @@ def check(state: CaseState | None, rules: Rules, act: CaseAct) -> None:
     else:
         after = fold_case([*(known.act for known in state.steps), act], rules)
         step = next(known for known in after.steps if known.act.act_id == act.act_id)
-    if step.effective or step.reason == "case.awaiting_second":
+    if step.effective or step.reason in _KEPT_CODES:
         return
     kind = InputError if step.reason in _INPUT_CODES else RuleError
     raise kind(step.reason, **step.params)
@@ -142,6 +143,7 @@ def state_digest(state: CaseState) -> bytes:
     return sha256(_STATE_CTX + ascii(plain).encode("ascii")).digest()
 
 
+_KEPT_CODES = frozenset(("case.awaiting_second", "case.second_correction"))
 _INPUT_CODES = frozenset(("case.facts_missing", "case.facts_unknown", "case.facts_value"))
 _DIGESTED = tuple(name for name in CaseState.__dataclass_fields__ if name not in ("steps", "findings"))
 

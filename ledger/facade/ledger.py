@@ -267,13 +267,22 @@ class Ledger:
         return self._writer.checkpoint(log).decode("utf-8")
 
     @as_writer
-    def erase(self, case_id: CaseId) -> int:
-        """Delete the key and the personal bodies of a case; signatures, proofs and clocks stay as they are.
+    def erase(self, command: Command, signer: Signer) -> int:
+        """Record the erasure of a case's personal data, then delete its key, bodies and search tokens.
+
+        Signatures, proofs and clocks stay as they are. A crash after the act leaves the data: erase again.
+
+        Args:
+            command: the action ``erase`` with its ground.
+            signer: archivist, registrar or head.
 
         Returns:
             How many personal bodies were deleted.
+
+        Raises:
+            BanjianError: as ``perform``; nothing was deleted.
         """
-        return self._county.erase(case_id)
+        return self._county.erase(self.perform(command, signer).case_id)
 
     @as_writer
     def rebuild(self) -> int:

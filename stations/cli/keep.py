@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ledger.errors import AuthorityError, ConfigError, StoreError
-from ledger.facade import Ledger
-from ledger.keys import Signer
-from ledger.types import CaseId
+from ledger.errors import ConfigError, StoreError
+from ledger.facade import Command, Ledger
 from stations.backup import make_backup
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import signing_key
-from stations.cli.session import reading, writing
+from stations.cli.session import reading, station_for, writing
 from stations.cli.tables import Styled
+from stations.cli.types import OneOf
 from stations.doctor import examine
 
 _SIGNS = {"ok": ("✓", "green"), "warning": ("▲", "yellow"), "error": ("■", "bold red")}
-ERASERS = ("archivist", "registrar", "head")
+ERASE_NAMES = {"本人要求": "applicant_request", "保存期满": "period_over", "误录": "entered_by_mistake"}
+ERASE_GROUNDS = ("applicant_request", "period_over", "entered_by_mistake")
 
 
 def doctor(call: Call, *, full: bool) -> int:
@@ -91,28 +91,22 @@ def _sign_heads(call: Call, ledger: Ledger, *, remote: bool) -> None:
         call.emit({"log_id": log.log_id.hex(), "station": log.station, "size": log.size, "note": note})
 
 
-def erase(call: Call, *, case: str, reason: str, yes: bool) -> int:
+def erase(call: Call, *, case: str, ground: str, yes: bool) -> int:
     """Erase the personal data of a case; signatures, proofs and clocks stay."""
     signer = signing_key(call)
     with writing(call) as ledger:
         case_id = ledger.resolve(case)
-        _require_eraser(ledger, signer, case_id)
-        number = ledger.case(case_id).state.number
+        number = ledger.state(case_id)[0].number
         if not yes:
             raise ConfigError("erase.confirm", number=number)
-        count = ledger.erase(case_id)
+        station = station_for(call, ledger, signer.key_id)
+        command = Command(action="erase", station=station, case=case_id, facts={"ground": ground})
+        count = ledger.erase(command, signer)
         call.done.update(case=case_id.hex(), erased=count)
         call.line(call.say("erase.done", number=number, count=count))
-        call.emit({"number": number, "case_id": case_id.hex(), "erased": count, "reason": reason})
+        call.emit({"number": number, "case_id": case_id.hex(), "erased": count, "ground": ground})
     call.hint("erase.next")
     return 0
-
-
-def _require_eraser(ledger: Ledger, signer: Signer, case_id: CaseId) -> None:
-    state, _ = ledger.state(case_id)
-    roles = ledger.knowledge.registry.roles_at(signer.key_id, state.custodian)
-    if not roles & set(ERASERS):
-        raise AuthorityError("erase.role", roles=ERASERS)
 
 
 def rebuild(call: Call) -> int:
@@ -152,7 +146,7 @@ SPECS = (
         run=erase,
         params=(
             Param(name="CASE", required=True),
-            Param(name="reason", required=True),
+            Param(name="ground", type=OneOf(ERASE_GROUNDS, aliases=ERASE_NAMES), required=True),
             Param(name="yes", flag=True),
         ),
         signs=True,

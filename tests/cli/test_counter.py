@@ -225,11 +225,11 @@ def test_names_are_nowhere_in_clear(county: Terminal):
 
 def test_erase_needs_role_and_consent_and_leaves_the_signed_history(county: Terminal):
     number = _received(county)
-    assert county.run("erase", number, "--reason", "本人要求", "--as", "T001", "--yes").code == 1
-    asked = county.run("erase", number, "--reason", "本人要求", "--as", "R001")
+    assert county.run("erase", number, "--ground", "本人要求", "--as", "T001", "--yes").code == 1
+    asked = county.run("erase", number, "--ground", "本人要求", "--as", "R001")
     assert asked.code == 2 and "[erase.confirm]" in asked.err
     assert (
-        county.ok("erase", number, "--reason", "本人要求", "--as", "R001", "--yes", "--json").json["erased"]
+        county.ok("erase", number, "--ground", "本人要求", "--as", "R001", "--yes", "--json").json["erased"]
         == 1
     )
     assert "吴老根" not in county.ok("show", number).out

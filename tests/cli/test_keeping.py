@@ -150,7 +150,7 @@ def test_backup_holds_everything_but_the_keys_that_must_not_travel(county: Termi
     assert report.ok and report.records > 40
     inside = county.run("backup", "--to", str(_folder(county) / "backup"))
     assert inside.code == 2 and "[backup.inside]" in inside.err
-    county.ok("erase", number, "--reason", "本人要求", "--as", "R001", "--yes")
+    county.ok("erase", number, "--ground", "本人要求", "--as", "R001", "--yes")
     before = len((target / "case-keys.txt").read_text("ascii").splitlines())
     county.clock.set("2026-03-03 12:00")
     county.ok("backup", "--to", str(target))

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import StoreError
-from ledger.facade import Ledger
+from ledger.facade import Command, Ledger
 from ledger.facade.home import CASE_KEYS_NAME, RESTORED_MARKER
 from stations.backup import make_backup
-from tests.facade.counter import APPLICANT, Dice, FakeClock, act, found_county, receive
+from tests.facade.counter import APPLICANT, COUNTY, REGISTRAR, Dice, FakeClock, act, found_county, receive
 
 
 def opened(place: Path, clock: FakeClock, label: str) -> Ledger:
@@ -34,7 +34,8 @@ def test_people_come_back_with_the_newest_key_table_and_erased_ones_do_not(
     with opened(place, clock, "office") as ledger:
         kept, gone = receive(ledger).case_id, receive(ledger).case_id
         folder = make_backup(ledger, tmp_path / "stick", now_ms=clock.now_ms()).folder
-        ledger.erase(gone)
+        wanted = Command(action="erase", station=COUNTY, case=gone, facts={"ground": "applicant_request"})
+        ledger.erase(wanted, REGISTRAR)
         make_backup(ledger, tmp_path / "stick", now_ms=clock.now_ms() + 5_000)
     back = restore(folder, place, tmp_path / "back", keys=tmp_path / "stick" / CASE_KEYS_NAME)
     with opened(back, clock, "back") as ledger:

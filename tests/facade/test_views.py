@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ledger.errors import InputError
-from ledger.facade import Ledger
+from ledger.errors import InputError, RuleError
+from ledger.facade import Command, Ledger
 from ledger.facade.tables import VIEW_TABLES
 from ledger.store.tables import Row
 from tests.facade.counter import (
@@ -25,6 +25,7 @@ from tests.facade.counter import (
     at,
     found_county,
     receive,
+    signer,
 )
 
 
@@ -128,9 +129,15 @@ def test_erasure_leaves_signatures_and_takes_every_trace_of_the_name(
     case = receive(ledger).case_id
     act(ledger, "C1", "accept", case)
     before = ledger.case(case).state
-    assert ledger.erase(case) == 1
+    wanted = Command(action="erase", station=COUNTY, case=case, facts={"ground": "applicant_request"})
+    with pytest.raises(RuleError) as caught:
+        ledger.erase(wanted, signer("C1"))
+    assert caught.value.code == "case.role" and ledger.case(case).row.applicant == "赵小明"
+    assert ledger.erase(wanted, REGISTRAR) == 1
     page = ledger.case(case)
-    assert page.state == before and page.row.applicant == ""
+    assert page.state.steps[:-1] == before.steps and page.state.status == before.status
+    assert (page.state.steps[-1].action, page.state.steps[-1].act.actor) == ("erase", REGISTRAR.key_id)
+    assert page.row.applicant == ""
     assert set(page.personal.values()) == {None}
     assert ledger.find("赵小明") == [] and ledger.find("zxm") == []
     ledger.rebuild()

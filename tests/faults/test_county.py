@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import BanjianError
-from ledger.facade import Home, Ledger
+from ledger.facade import Command, Home, Ledger
 from ledger.facade.tables import CASES
 from ledger.knowledge import PUBLISH_ITEMS
 from ledger.store import schema
@@ -32,7 +32,10 @@ def withdraw_an_item(ledger: Ledger) -> None:
 
 
 def erase_a_case(ledger: Ledger) -> None:
-    ledger.erase(first_case(ledger))
+    wanted = Command(
+        action="erase", station=VILLAGE, case=first_case(ledger), facts={"ground": "applicant_request"}
+    )
+    ledger.erase(wanted, signer("r1"))
 
 
 def make_rows_anew(ledger: Ledger) -> None:

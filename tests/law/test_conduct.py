@@ -65,10 +65,10 @@ ACCEPTING = [
          2026-03-02 C1 accept ! case.correction_open
          2026-03-03 C1 supply materials=m01
          2026-03-03 C1 accept ! case.correction_open
-         2026-03-03 C1 request_correction missing=m03 ! case.second_correction
+         2026-03-03 C1 request_correction missing=m03
          2026-03-03 C1 supply materials=m02
-         2026-03-03 C1 request_correction missing=m03 ! case.second_correction
-         2026-03-03 C1 accept""", "accepted"),
+         2026-03-03 C1 request_correction missing=m03
+         2026-03-03 C1 accept""", "accepted", ("case.finding.second_correction",) * 2),
     Told("refused on the day of receipt", FOOD, """
          2026-03-02 C1 receive
          2026-03-02 C1 refuse_acceptance ground=too_busy ! case.facts_value
