@@ -31,8 +31,8 @@ PAGE_LINES = 50
 def measure_verify(home: Path) -> Figures:
     """Return rates of the audit of a ledger file and of raw verifications, taken in turns.
 
-    ``verify_*`` is everything that ``banjian-audit verify`` does: every byte, link, tree, signature, authority
-    and body, and every case folded again. ``verify_records_*`` leaves the folding out.
+    ``verify_*`` is everything that ``banjian-audit verify`` does: every byte, link, tree, signature,
+    authority and body, and every case folded again. ``verify_records_*`` leaves the folding out.
     """
     yard = VerifyYard(YARD_VERIFICATIONS, YARD_MESSAGE_BYTES)
     found: dict[str, list[float]] = {"per_s": [], "raw": [], "whole": [], "records": []}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
-from ledger.store.tables import Cell, OneOf, Range, Table, Where, sort_columns
+from ledger.store.tables import Cell, OneOf, Range, Row, Table, Where, sort_columns
 
 Mark: TypeAlias = Literal["?", "%s"]
 """How the driver writes a placeholder."""
@@ -150,6 +150,34 @@ def select(
     nullable = frozenset(columns) - frozenset(table.key)
     ordering = Ordering(columns, nullable, descending, limit is not None, after is not None)
     return _select(relation, table.column_names, shape, ordering, mark), values
+
+
+def update_changed(
+    table: Table, held: Row, row: Row, *, mark: Mark, relation: str
+) -> tuple[str, list[Cell]] | None:
+    """Return a statement that makes ``held`` into ``row``, and its values; None when they are equal.
+
+    Only columns that differ are named: a database rewrites the entries of every index on a named column, even
+    where the value stays as it is.
+    """
+    names = table.column_names
+    changed = [index for index, (old, new) in enumerate(zip(held, row, strict=True)) if old != new]
+    if not changed:
+        return None
+    statement = _update(relation, tuple(names[index] for index in changed), table.key, mark)
+    return statement, [*(row[index] for index in changed), *key_of(table, row)]
+
+
+def key_of(table: Table, row: Row) -> Row:
+    """Return the key of a row."""
+    names = table.column_names
+    return tuple(row[names.index(name)] for name in table.key)
+
+
+@lru_cache(maxsize=1024)
+def _update(relation: str, changed: tuple[str, ...], key: tuple[str, ...], mark: Mark) -> str:
+    changes = ", ".join(f'"{name}" = {mark}' for name in changed)
+    return f"UPDATE {relation} SET {changes} WHERE " + " AND ".join(f'"{name}" = {mark}' for name in key)
 
 
 def check_cursor(after: tuple[Cell, ...], columns: Sequence[str]) -> None:

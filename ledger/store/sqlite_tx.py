@@ -13,7 +13,7 @@ from ledger.errors import StoreError
 from ledger.sqlitefile import EVENTS_TABLE, translate
 from ledger.store.contract import InlineView, NewRecord
 from ledger.store.guard import RowTypes, check_range, new_records, pick_new
-from ledger.store.sql import RowStatements, conditions, select, where_clause
+from ledger.store.sql import RowStatements, conditions, key_of, select, update_changed, where_clause
 from ledger.store.sqlite_recorder import LedgerRecorder
 from ledger.store.tables import Cell, Row, Table, Where
 
@@ -226,6 +226,8 @@ class SqliteWriteTx(SqliteReadTx):
         """Insert rows or replace those with the same key."""
         statements = self._of(table)
         self._refuse_append_only(table)
+        if len(rows) == 1 and table.indexes and self._update(table, rows[0]):
+            return
         self._write(table, statements.upsert, rows)
 
     def delete(self, table: Table, where: Where, /) -> int:
@@ -264,12 +266,29 @@ class SqliteWriteTx(SqliteReadTx):
             self.failure = StoreError("store.append_only", table=table.name)
             raise self.failure
 
-    def _write(self, table: Table, statement: str, rows: Sequence[Row]) -> None:
+    def _update(self, table: Table, row: Row) -> bool:
+        """Change the row that is there, only where it differs; False when there is none with this key."""
+        self._check(table, (row,))
+        held = self.get(table, key_of(table, row))
+        if held is None:
+            return False
+        update = update_changed(table, held, row, mark="?", relation=f'"{table.name}"')
+        if update is not None:
+            try:
+                self._connection.execute(*update)
+            except DRIVER_ERRORS as error:
+                raise self._failed(error) from error
+        return True
+
+    def _check(self, table: Table, rows: Sequence[Row]) -> None:
         try:
             self._types.check(table, rows)
         except StoreError as error:
             self.failure = error
             raise
+
+    def _write(self, table: Table, statement: str, rows: Sequence[Row]) -> None:
+        self._check(table, rows)
         try:
             if len(rows) == 1:
                 self._connection.execute(statement, rows[0])
