@@ -11,7 +11,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,7 +22,7 @@ from aiohttp import web
 from ledger import platform
 from ledger.act import decode_act
 from ledger.errors import BanjianError, StoreError
-from ledger.facade import Home, Ledger
+from ledger.facade import Home, Ledger, LogInfo
 from ledger.facade.clock import Clock, Randomness
 from ledger.types import LogId
 from stations.wire import SIGNED_BYTES_MAX, decode_signed, encode_error, encode_performed
@@ -130,6 +130,11 @@ class StationServer:
 
     def _open(self) -> Ledger:
         ledger = Ledger.open(self._home, clock=self._clock, randomness=self._randomness, write=True)
+        sealed = sealed_stations(ledger.logs())
+        if sealed:
+            # Only a person can open the successor of a log; while this process holds the lock, nobody could.
+            ledger.close()
+            raise StoreError("serve.log_sealed", stations=sealed)
         self._ledger = ledger
         return ledger
 
@@ -165,6 +170,13 @@ def _for_owner_alone() -> Iterator[None]:
         yield
     finally:
         os.umask(before)
+
+
+def sealed_stations(logs: Iterable[LogInfo]) -> tuple[str, ...]:
+    """Return the stations whose log was given up here and has no successor yet."""
+    own = [log for log in logs if log.own and log.kind == "station"]
+    sound = {log.station for log in own if not log.doubt}
+    return tuple(sorted({log.station for log in own} - sound))
 
 
 def serve(home: Home, *, clock: Clock, randomness: Randomness, started: Callable[[str], None]) -> None:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from ledger.errors import ConfigError
 from ledger.facade import Home
-from ledger.facade.setup import CountyPlan, create_county
+from ledger.facade.setup import CountyCreated, CountyPlan, county_station, create_county
 from ledger.keys import Ed25519Signer
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
-from stations.cli.keyring import SUFFIX, passphrase_for, seal, store_envelope
+from stations.cli.keyring import SUFFIX, passphrase_for, seal, signing_key, store_envelope
+from stations.cli.session import writing
+from stations.cli.types import OneOf
 from stations.config import write_config
 
 ROOT_COUNT = 3
@@ -74,6 +76,13 @@ def create(
     for key in (*made, registrar_key):
         call.app.signers[key.path] = key.signer
     call.training = training
+    _tell(call, county, name=name, home=home, roots_dir=roots_dir, registrar=registrar_no)
+    return 0
+
+
+def _tell(
+    call: Call, county: CountyCreated, *, name: str, home: Home, roots_dir: Path, registrar: str
+) -> None:
     number = county.ledger_id.hex()
     call.line(call.say("county.made", name=name, dir=home.path))
     call.line(call.say("county.ledger_id", number=" ".join(number[at : at + 8] for at in range(0, 64, 8))))
@@ -83,12 +92,22 @@ def create(
             "ledger_id": number,
             "dir": str(home.path),
             "station": county.station,
-            "registrar": registrar_no,
+            "registrar": registrar,
             "roots": [str(roots_dir / f"root-{index}{SUFFIX}") for index in range(1, ROOT_COUNT + 1)],
-            "purpose": "training" if training else "office",
+            "purpose": "training" if call.training else "office",
         }
     )
-    call.hint("county.next", roots=roots_dir, dir=home.path, station=county.station, registrar=registrar_no)
+    call.hint("county.next", roots=roots_dir, dir=home.path, station=county.station, registrar=registrar)
+
+
+def reopen(call: Call, *, kind: str) -> int:
+    """Open the successor of a county log that was given up here, for example after a restore."""
+    signer = signing_key(call)
+    with writing(call) as ledger:
+        station = county_station(ledger.genesis.division_code)
+        log_id = ledger.open_county_log("registry" if kind == "registry" else "catalogue", station, signer)
+        call.line(call.say("county.reopened", kind=call.say(f"kind.{kind}"), log=log_id.hex()))
+        call.emit({"kind": kind, "station": station, "log_id": log_id.hex()})
     return 0
 
 
@@ -116,6 +135,13 @@ SPECS = (
             Param(name="training", flag=True),
         ),
         needs_home=False,
+        group="setup",
+    ),
+    Spec(
+        path=("county", "reopen"),
+        run=reopen,
+        params=(Param(name="KIND", type=OneOf(("registry", "catalogue")), required=True),),
+        signs=True,
         group="setup",
     ),
 )

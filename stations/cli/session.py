@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from ledger.errors import ConfigError, StoreError
+from ledger.errors import BanjianError, ConfigError, StoreError
 from ledger.facade import Command, Ledger, Performed
 from ledger.keys import Signer
 from ledger.types import KeyId, LogId, StationId
 from stations.cli.call import Call
+
+_PREPARE_AGAIN = frozenset(("number.taken", "act.outdated"))
 
 
 @contextmanager
@@ -60,10 +62,17 @@ class Desk:
         """
         if not self._remote:
             return self.ledger.perform(command, signer)
-        signed = self.ledger.prepare(command, signer)
         from stations.cli.remote import submit_remote
 
-        return submit_remote(self._call.home(), signed)
+        home = self._call.home()
+        try:
+            return submit_remote(home, self.ledger.prepare(command, signer))
+        except BanjianError as error:
+            if error.code not in _PREPARE_AGAIN:
+                raise
+        # The number was taken, or registry or catalogue grew: nothing was written; sign anew.
+        with reading(self._call) as fresh:
+            return submit_remote(home, fresh.prepare(command, signer))
 
     def checkpoint(self, log_id: LogId) -> str:
         """Sign the head of a log kept here, by whoever holds the lock; returns the note."""

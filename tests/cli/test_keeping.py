@@ -164,7 +164,6 @@ def test_work_goes_on_from_a_restored_backup_in_new_logs(county: Terminal, tmp_p
     restored = tmp_path / "restored"
     shutil.copytree(made, restored)
     (restored / "secrets").mkdir()
-    (restored / "sentinel").mkdir()
     shutil.copy(_folder(county) / "secrets" / "storage.key", restored / "secrets" / "storage.key")
     other = Terminal(folder=restored)
     other.clock.set("2026-03-04 09:00")
@@ -174,6 +173,28 @@ def test_work_goes_on_from_a_restored_backup_in_new_logs(county: Terminal, tmp_p
     fresh = _receive(other, "恢复之后")
     assert fresh.split("-")[3] != number.split("-")[3]
     assert other.ok("hand-over", number, "--to", TOWNSHIP, "--as", "V001", "--json").json["effective"]
+
+
+def test_a_restored_county_goes_on_enrolling_and_serves_when_its_stations_have_new_logs(
+    county: Terminal, tmp_path: Path
+):
+    made = Path(county.ok("backup", "--to", str(tmp_path / "backup"), "--json").json["folder"])
+    restored = tmp_path / "restored"
+    shutil.copytree(made, restored)
+    (restored / "secrets").mkdir()
+    shutil.copy(_folder(county) / "secrets" / "storage.key", restored / "secrets" / "storage.key")
+    other = Terminal(folder=restored)
+    other.clock.set("2026-03-04 09:00")
+    stopped = other.run("serve", str(restored))
+    assert stopped.code == 2 and "[serve.log_sealed]" in stopped.err
+    grant = ("staff", "grant", "T002", "--role", "officer", "--scope", TOWNSHIP, "--as", "R001")
+    assert "[log.none]" in other.run(*grant).err
+    root = str(_folder(county) / "roots" / "root-1.key")
+    assert other.run("county", "reopen", "registry", "--as", "R001").code == 1
+    other.ok("county", "reopen", "registry", "--key", root)
+    other.ok("county", "reopen", "catalogue", "--as", "R001")
+    other.ok(*grant)
+    assert verify_ledger(restored).ok
 
 
 def test_doctor_finds_what_is_wrong(county: Terminal):
