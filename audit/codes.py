@@ -37,7 +37,7 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
                 registry.key_retired registry.root_last registry.station_enrolled registry.station_unknown
                 registry.out_of_scope registry.upstream registry.station_has_subordinates registry.replaces
                 registry.purpose registry.staff_unknown registry.role_held registry.role_not_held
-                registry.stand_in_self catalogue.duplicate catalogue.shape
+                registry.stand_in_self act.facts_hash act.facts_missing catalogue.duplicate catalogue.shape
                 calendar.date calendar.date_repeated calendar.date_year calendar.field
                 calendar.field_missing calendar.field_unknown calendar.region calendar.year""",
             "error": """

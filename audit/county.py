@@ -33,6 +33,9 @@ def read_ledger_genesis(
     registry: Opening, report: Callable[[Finding], None]
 ) -> tuple[LedgerId, LedgerGenesis] | None:
     """Return id and genesis of the ledger, from entry 1 of its registry log."""
+    if not registry.ledger_genesis:
+        report(error("ledger.genesis", log=registry.name, seq=1))
+        return None
     try:
         genesis = decode_ledger_genesis(registry.ledger_genesis)
     except BanjianError as raised:

@@ -219,13 +219,18 @@ class Maker:
     def sign_heads(self, names: Iterable[str] = ()) -> None:
         """Sign a checkpoint of each log, and a receipt on those of station logs."""
         for name in names or self.logs:
-            log, origin = self.logs[name], f"banjian/log/{self.logs[name].log_id.hex()}"
-            note = log.checkpoint + b"\n"
-            note += sign_line(origin, 1, log.key, private_key(log.key).sign(log.checkpoint))
-            self.checkpoints.append((log.log_id.hex(), len(log.frames), note))
+            log = self.logs[name]
+            self.sign_head(log)
             if log.kind == "station":
                 line = receipt_line(COUNTY, "receipt", log.checkpoint)
                 self.receipts.append((log.log_id.hex(), len(log.frames), f"banjian/receipt/{COUNTY}", line))
+
+    def sign_head(self, log: MadeLog) -> None:
+        """Sign a checkpoint of a whole log."""
+        origin = f"banjian/log/{log.log_id.hex()}"
+        note = log.checkpoint + b"\n"
+        note += sign_line(origin, 1, log.key, private_key(log.key).sign(log.checkpoint))
+        self.checkpoints.append((log.log_id.hex(), len(log.frames), note))
 
     def write(self, path: Path) -> Path:
         """Write the ledger file."""
@@ -249,7 +254,8 @@ def write_file(
     for name, kind, station, genesis, frames in logs:
         db.execute("INSERT INTO logs VALUES (?, ?, ?, ?, 1, '')", (name, kind, station, genesis))
         for seq, frame in enumerate(frames, 1):
-            db.execute("INSERT INTO stored_events VALUES (?, ?, 'x', ?)", (name, seq, frame))
+            row = (name, seq, topic_of(kind, seq, frame), frame)
+            db.execute("INSERT INTO stored_events VALUES (?, ?, ?, ?)", row)
         derive(db, name)
     db.executemany("INSERT INTO facts VALUES (?, ?)", facts.items())
     db.executemany("INSERT INTO checkpoints VALUES (?, ?, ?)", checkpoints)
@@ -258,14 +264,28 @@ def write_file(
     db.close()
 
 
+def topic_of(kind: str, seq: int, state: bytes) -> str:
+    """Return the topic under which a frame or leaf is stored."""
+    if kind == "merge" and seq > 1:
+        return "merge_leaf"
+    try:
+        return f.decode_act(f.split_frame(state)[0]).action
+    except f.Refused:
+        return "opaque"
+
+
 def derive(db: sqlite3.Connection, log: str) -> None:
     """Make heads, tree and acts of a log again from its frames, as far as they can be read."""
     for table in ("heads", "tree", "acts"):
         db.execute(f"DELETE FROM {table} WHERE log = ?", (log,))
     tree = f.Tree()
     head = (0, b"", 0)
-    query = "SELECT originator_version, state FROM stored_events WHERE originator_id = ? ORDER BY 1"
-    for seq, state in db.execute(query, (log,)).fetchall():
+    query = "SELECT originator_version, topic, state FROM stored_events WHERE originator_id = ? ORDER BY 1"
+    for seq, topic, state in db.execute(query, (log,)).fetchall():
+        if topic == "merge_leaf":
+            tree.append(state)
+            head = (seq, f.h("entry", state), f.check_merge_leaf(state))
+            continue
         try:
             act, _, entry = f.split_frame(state)
         except f.Refused:

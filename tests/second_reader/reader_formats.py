@@ -234,12 +234,25 @@ def _canonical_point(point: bytes) -> bool:
     return y < P and not (sign and y in {1, P - 1})
 
 
+X25519_SMALL = (
+    0,
+    1,
+    P - 1,
+    325606250916557431795983626356110631294008115727848805560023387167927233504,
+    39382357235489614581723060781553021112529911719440698176882885853963445705823,
+)
+
+
 def check_enrollable(alg: str, public_key: bytes) -> None:
     """Refuse a public key that nobody may enrol."""
     if alg not in {"ed25519", "x25519"}:
         raise Refused("key.algorithm")
     if len(public_key) != 32:
         raise Refused("key.encoding")
+    if alg == "x25519":
+        u = int.from_bytes(public_key, "little")
+        if u >= P or u in X25519_SMALL:
+            raise Refused("key.small_order")
     if alg == "ed25519":
         y = int.from_bytes(public_key, "little") & ((1 << 255) - 1)
         if y % P in SMALL_ORDER:
@@ -519,8 +532,8 @@ def check_body(act: Act, kind: str, body: bytes) -> dict[str, Any]:
     return decode_body(body, 4 << 20 if wide else 65536, elements=65536 if wide else 4096)
 
 
-def check_merge_leaf(data: bytes) -> None:
-    """Refuse what cannot be a leaf of the merge log behind its first."""
+def check_merge_leaf(data: bytes) -> int:
+    """Refuse what cannot be a leaf of the merge log behind its first; return when it was received."""
     values = decode(data, 512, body=False)
     if values and integer()(values[0]) and values[0] not in {1, 2}:
         raise Refused("merge.version")
@@ -529,6 +542,7 @@ def check_merge_leaf(data: bytes) -> None:
     forms = (integer(1, 2), octets(16), integer(1), octets(32), integer())
     if not all(form(value) for form, value in zip(forms, values, strict=True)):
         raise Refused("merge.field")
+    return int(values[4])
 
 
 # --- trees ----------------------------------------------------------------------------------------

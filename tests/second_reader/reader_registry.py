@@ -31,10 +31,10 @@ Form = Callable[[Any], bool]
 
 
 def text(most: int) -> Form:
-    """Return the form: text without control characters."""
+    """Return the form: text of one character or more, without control characters."""
 
     def fits(value: Any) -> bool:
-        return isinstance(value, str) and len(value) <= most and not re.search("[\0-\x1f\x7f-\x9f]", value)
+        return isinstance(value, str) and 1 <= len(value) <= most and not re.search("[\0-\x1f\x7f]", value)
 
     return fits
 
@@ -59,8 +59,8 @@ TABLE: dict[str, tuple[tuple[str, ...], bool, dict[str, Form], dict[str, Form]]]
     "open_log": (
         ("root",),
         True,
-        {"genesis": octets_up_to(0, 1024)},
-        {"ledger_genesis": octets_up_to(0, 1024)},
+        {"genesis": octets_up_to(1, 1024)},
+        {"ledger_genesis": octets_up_to(1, 1024)},
     ),
     "countersign": (("root",), False, {"target": octets(32)}, {}),
     "appoint_registrar": (("root",), True, {"staff_no": STAFF_NO, **_KEY, "scope": SCOPE}, {}),
@@ -151,11 +151,10 @@ class Registry:
         self.size = 0
         self.founded = False
         self.genesis: LedgerGenesis | None = None
-        self.log_id = b""
+        self.log_id = self.log_key = b""
         self.station = ""
         self.keys: dict[bytes, Key] = {}
         self.stations: dict[str, list[Opening]] = {}
-        self.first_station = ""
         self.grants: list[Grant] = []
         self.threads: dict[bytes, set[bytes]] = {}
         self.seen: set[bytes] = set()
@@ -232,8 +231,16 @@ class Registry:
         needed = act.action.startswith("publish_") or (
             act.action == "open_log" and log_kind in {"catalogue", "merge"}
         )
-        if not roles or (needed and "registrar" not in roles):
+        if act.action != "open_log" and key.kind == "root":
+            raise Refused("authority.root_key")
+        if act.action != "open_log" and key.kind in {"receipt", "bundle"}:
+            raise Refused("authority.purpose")
+        if act.action == "open_log" and needed and "registrar" not in roles:
+            raise Refused("authority.not_registrar")
+        if not roles:
             raise Refused("authority.no_role")
+        if needed and "registrar" not in roles:
+            raise Refused("authority.not_registrar")
         if key.until is None or seq <= key.log_sizes.get(log_id, 0):
             return ""
         return "quarantine" if key.compromised else "late"
@@ -262,14 +269,22 @@ class Registry:
         if act.act_id in self.seen:
             raise _no("duplicate")
         self.seen.add(act.act_id)
-        if act.action == "open_log" or act.station != self.station:
-            raise _no("position", "second open_log, or of another station")
+        if act.action == "open_log":
+            raise _no("already_open")
+        if act.station != self.station:
+            raise _no("other_station")
         self._check_facts(act, body)
-        thread = self._thread(act, body)
-        if act.parents and not set(act.parents) <= self.threads.get(thread, set()):
-            raise _no("thread", "unknown parent")
-        self.threads.setdefault(thread, set()).add(act.act_id)
+        known = {parent: thread for thread, acts in self.threads.items() for parent in acts}
+        if TABLE[act.action][1]:
+            if act.case_id:
+                raise _no("opening")
+        elif not set(act.parents) <= set(known):
+            raise _no("parent")
+        elif {known[parent] for parent in act.parents} != {act.case_id}:
+            raise _no("thread", "not that of its parents")
         effect = self._judge(act, body)
+        thread = self._thread(act, body)
+        self.threads.setdefault(thread, set()).add(act.act_id)
         root_act = key.kind == "root" and act.action != "countersign"
         if root_act:
             self.waiting[act.act_id] = (act, body)
@@ -281,7 +296,7 @@ class Registry:
             raise _no("facts_missing")
         body = check_body(act, "facts", facts)
         if act.action != "open_log" or act.case_id:
-            raise Refused("log.opening")
+            raise _no("not_founded")
         self._check_facts(act, body)
         genesis = decode_ledger_genesis(body.get("ledger_genesis", b""))
         log = decode_log_genesis(body["genesis"])
@@ -290,14 +305,15 @@ class Registry:
         if act.ledger_id != genesis.ledger_id:
             raise _no("other_ledger")
         if (log.kind, log.ledger_id, log.station) != ("registry", genesis.ledger_id, act.station):
-            raise Refused("log.genesis", "kind, ledger or station")
+            raise _no("genesis", "kind, ledger or station")
         roots = {key_id("ed25519", root): root for root in genesis.roots}
         if act.actor not in roots:
-            raise _no("actor_unknown")
+            raise _no("not_root")
         check_act_signature(act.raw, roots[act.actor], signature)
         if log.public_key in genesis.roots:
-            raise Refused("log.genesis", "log key is a root key")
+            raise _no("genesis", "log key is a root key")
         self.founded, self.genesis, self.log_id, self.station = True, genesis, log.log_id, act.station
+        self.log_key = log.public_key
         for name, public_key in roots.items():
             self.keys[name] = Key(name, public_key, "root", "", "", "", act.thread, 1)
         self.seen.add(act.act_id)
@@ -305,19 +321,19 @@ class Registry:
 
     def _check_facts(self, act: Act, body: dict[str, Any]) -> None:
         if act.action not in TABLE:
-            raise _no("action", act.action)
+            raise _no("action_unknown", act.action)
         _, _, must, may = TABLE[act.action]
         names = set(body) - {"salt"}
-        if not set(must) <= names <= set(must) | set(may):
-            raise _no("facts", "missing or unknown")
+        if not names <= set(must) | set(may):
+            raise _no("field_unknown")
+        if not set(must) <= names:
+            raise _no("field_missing")
         for name, form in {**must, **may}.items():
             if name in body and not form(body[name]):
-                raise _no("facts", name)
+                raise _no("field_value", name)
 
     def _thread(self, act: Act, body: dict[str, Any]) -> bytes:
         if TABLE[act.action][1]:
-            if act.case_id:
-                raise _no("thread", "opening act with a case")
             return act.thread
         subject: bytes | None = None
         if act.action == "countersign":
@@ -345,8 +361,13 @@ class Registry:
         """Refuse an act whose signer or effect is not possible now; return what it does."""
         now = self.size
         signer = self.keys[act.actor]
-        if signer.until is not None or signer.kind not in TABLE[act.action][0]:
-            raise _no("authority", "signing key not live, or of another kind")
+        if signer.until is not None:
+            raise _no("actor_retired")
+        allowed = TABLE[act.action][0]
+        if act.action == "retire_key" and (target := self.keys.get(body["key_id"])):
+            allowed = ("root",) if target.kind in {"root", "registrar"} else ("registrar",)
+        if signer.kind not in allowed:
+            raise _no("not_root" if "root" in allowed and len(allowed) == 1 else "not_registrar")
         judge: Callable[[Act, dict[str, Any], Key, int], Callable[[], None]] = getattr(
             self, f"_do_{act.action}"
         )
@@ -354,10 +375,10 @@ class Registry:
 
     def _do_countersign(self, act: Act, body: dict[str, Any], signer: Key, now: int) -> Callable[[], None]:
         if body["target"] not in self.waiting:
-            raise _no("effect", "target is not waiting")
+            raise _no("countersign_target")
         target, facts = self.waiting[body["target"]]
         if target.actor == act.actor:
-            raise _no("effect", "countersigned by the same key")
+            raise _no("countersign_same")
         effect = self._judge(target, facts)
 
         def confirm() -> None:
@@ -367,18 +388,23 @@ class Registry:
         return confirm
 
     def _enrol(self, act: Act, body: dict[str, Any], kind: str, number: str, now: int) -> Callable[[], None]:
-        check_enrollable(body["alg"], body["public_key"])
+        try:
+            check_enrollable(body["alg"], body["public_key"])
+        except Refused as refused:
+            raise _no("key_weak", refused.code) from refused
         name = key_id(body["alg"], body["public_key"])
-        if name in self.keys:
-            raise _no("effect", "key was enrolled before")
-        if number and self._person(kind, number):
-            raise _no("effect", "number has a live key")
+        if body["public_key"] in {key.public_key for key in self.keys.values()} | {self.log_key}:
+            raise _no("key_enrolled")
         if self.genesis is None:
             raise _no("not_founded")
-        if body["alg"] == "ed25519" and not possesses(
-            self.genesis.ledger_id, body["public_key"], body.get("possession", b"")
+        proof = body.get("possession", b"")
+        signs = body["alg"] == "ed25519"
+        if (not signs and proof) or (
+            signs and not possesses(self.genesis.ledger_id, body["public_key"], proof)
         ):
-            raise Refused("key.possession")
+            raise _no("possession")
+        if number and self._person(kind, number):
+            raise _no("staff_enrolled")
         key = Key(
             name,
             body["public_key"],
@@ -403,24 +429,26 @@ class Registry:
     def _do_dismiss_registrar(
         self, act: Act, body: dict[str, Any], signer: Key, now: int
     ) -> Callable[[], None]:
+        effect = self._retire(body, now)
         if self.keys[body["key_id"]].kind != "registrar":
-            raise _no("effect", "no registrar")
-        return self._retire(body, now)
+            raise _no("not_registrar_key")
+        return effect
 
     def _do_retire_key(self, act: Act, body: dict[str, Any], signer: Key, now: int) -> Callable[[], None]:
+        effect = self._retire(body, now)
         key = self.keys[body["key_id"]]
-        if (key.kind in {"root", "registrar"}) != (signer.kind == "root"):
-            raise _no("authority", "key of another kind")
-        if signer.kind == "registrar" and not self.reaches(signer.scope, key.station, now):
-            raise _no("authority", "out of scope")
         if key.kind == "root" and sum(k.kind == "root" and k.until is None for k in self.keys.values()) < 3:
-            raise _no("effect", "two root keys must stay")
-        return self._retire(body, now)
+            raise _no("root_last")
+        if signer.kind == "registrar" and not self.reaches(signer.scope, key.station, now):
+            raise _no("out_of_scope")
+        return effect
 
     def _retire(self, body: dict[str, Any], now: int) -> Callable[[], None]:
-        key = self.keys[body["key_id"]]
+        key = self.keys.get(body["key_id"])
+        if key is None:
+            raise _no("key_unknown")
         if key.until is not None:
-            raise _no("effect", "key is not live")
+            raise _no("key_retired")
 
         def effect() -> None:
             key.until, key.compromised = now, body["reason"] == "compromised"
@@ -431,23 +459,23 @@ class Registry:
     def _do_enrol_station(self, act: Act, body: dict[str, Any], signer: Key, now: int) -> Callable[[], None]:
         station, upstream = body["station"], body.get("upstream", "")
         if self.opening(station, now):
-            raise _no("effect", "station is open")
-        allowed = self.reaches(signer.scope, station, now)
-        if upstream:
-            above = self.opening(upstream, now)
-            if above is None or upstream == station:
-                raise _no("effect", "upstream is not open")
-            second_county = body["level"] == above.level == "county" and upstream == self.first_station
-            if RANKS[above.level] >= RANKS[body["level"]] and not second_county:
-                raise _no("effect", "levels")
-            allowed = allowed or self.covers(signer.scope, f"{upstream}/*", now)
-        elif body["level"] != "county" or self.first_station not in {"", station}:
-            raise _no("effect", "only the first station has no upstream")
-        if not allowed:
-            raise _no("authority", "out of scope")
+            raise _no("station_enrolled")
+        above = self.opening(upstream, now) if upstream else None
+        if upstream and above is None:
+            raise _no("station_unknown")
+        if not self.reaches(signer.scope, station, now) and not (
+            upstream and self.covers(signer.scope, f"{upstream}/*", now)
+        ):
+            raise _no("out_of_scope")
+        if above is None:
+            fits = body["level"] == "county" and not any(self.opening(name, now) for name in self.stations)
+        else:
+            both_county = body["level"] == above.level == "county"
+            fits = both_county or RANKS[above.level] < RANKS[body["level"]]
+        if not fits:
+            raise _no("upstream", "levels, or a second top")
 
         def effect() -> None:
-            self.first_station = self.first_station or station
             opening = Opening(upstream, body["level"], act.thread, now)
             self.stations.setdefault(station, []).append(opening)
 
@@ -457,7 +485,7 @@ class Registry:
         opening = self._open_in_scope(body["station"], signer, now)
         for lines in self.stations.values():
             if lines[-1].until is None and lines[-1].upstream == body["station"]:
-                raise _no("effect", "an open station hangs below")
+                raise _no("station_has_subordinates")
 
         def effect() -> None:
             opening.until = now
@@ -467,9 +495,9 @@ class Registry:
     def _open_in_scope(self, station: str, signer: Key, now: int) -> Opening:
         opening = self.opening(station, now)
         if opening is None:
-            raise _no("effect", "station is not open")
+            raise _no("station_unknown")
         if not self.reaches(signer.scope, station, now):
-            raise _no("authority", "out of scope")
+            raise _no("out_of_scope")
         return opening
 
     def _do_enrol_staff(self, act: Act, body: dict[str, Any], signer: Key, now: int) -> Callable[[], None]:
@@ -479,10 +507,10 @@ class Registry:
         if "replaces" in body:
             old = self.keys.get(body["replaces"])
             if old is None or old.kind != "staff" or old.until is None or old.number != body["staff_no"]:
-                raise _no("effect", "replaces no retired key of the person")
+                raise _no("replaces")
             inherited = [g for g in self.grants if g.key_id == old.key_id and g.until is None]
             if not all(self.covers(signer.scope, g.scope, now) for g in inherited):
-                inherited = []
+                raise _no("out_of_scope")
 
         def effect() -> None:
             enrol()
@@ -493,36 +521,42 @@ class Registry:
 
     def _do_enrol_service(self, act: Act, body: dict[str, Any], signer: Key, now: int) -> Callable[[], None]:
         self._open_in_scope(body["station"], signer, now)
+        effect = self._enrol(act, body, body["purpose"], "", now)
         if (body["purpose"] == "bundle") != (body["alg"] == "x25519"):
-            raise _no("effect", "purpose and algorithm")
-        if ("possession" in body) != (body["alg"] == "ed25519"):
-            raise Refused("key.possession")
-        return self._enrol(act, body, body["purpose"], "", now)
+            raise _no("purpose")
+        return effect
 
-    def _role(self, body: dict[str, Any], signer: Key, now: int) -> tuple[Key, Grant | None]:
-        person = self._person("staff", body["staff_no"])
+    def _live_person(self, number: str) -> Key:
+        person = self._person("staff", number)
         if person is None:
-            raise _no("effect", "no live key")
-        if self.opening(body["scope"].removesuffix("/*"), now) is None:
-            raise _no("effect", "station is not open")
-        if not self.covers(signer.scope, body["scope"], now):
-            raise _no("authority", "out of scope")
+            raise _no("staff_unknown")
+        return person
+
+    def _held(self, person: Key, body: dict[str, Any]) -> Grant | None:
         wanted = (person.key_id, body["role"], body["scope"])
         for grant in self.grants:
             if (grant.key_id, grant.role, grant.scope) == wanted and grant.until is None:
-                return person, grant
-        return person, None
+                return grant
+        return None
 
     def _do_grant_role(self, act: Act, body: dict[str, Any], signer: Key, now: int) -> Callable[[], None]:
-        person, held = self._role(body, signer, now)
-        if held:
-            raise _no("effect", "role is held")
+        person = self._live_person(body["staff_no"])
+        if self.opening(body["scope"].removesuffix("/*"), now) is None:
+            raise _no("station_unknown")
+        if not self.covers(signer.scope, body["scope"], now):
+            raise _no("out_of_scope")
+        if self._held(person, body):
+            raise _no("role_held")
+        if "stand_in_for" in body and self._live_person(body["stand_in_for"]).number == person.number:
+            raise _no("stand_in_self")
         return lambda: self.grants.append(Grant(person.key_id, body["role"], body["scope"], now))
 
     def _do_end_role(self, act: Act, body: dict[str, Any], signer: Key, now: int) -> Callable[[], None]:
-        _, held = self._role(body, signer, now)
+        held = self._held(self._live_person(body["staff_no"]), body)
         if held is None:
-            raise _no("effect", "role is not held")
+            raise _no("role_not_held")
+        if not self.covers(signer.scope, body["scope"], now):
+            raise _no("out_of_scope")
 
         def effect() -> None:
             held.until = now
