@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +25,9 @@ def write_workbook(path: Path, sheets: Sequence[Sheet], *, title: str = "") -> N
     """Write an Excel workbook; ``title`` stands above the headings of each sheet when it is not empty."""
     import xlsxwriter
 
-    with xlsxwriter.Workbook(str(path)) as book:
+    # In memory first: the library has errors of its own for a folder that cannot be written.
+    made = io.BytesIO()
+    with xlsxwriter.Workbook(made) as book:
         bold = book.add_format({"bold": True, "bg_color": "#E8EEF7", "border": 1})
         plain = book.add_format({"num_format": "@", "border": 1})
         for sheet in sheets:
@@ -42,6 +45,8 @@ def write_workbook(path: Path, sheets: Sequence[Sheet], *, title: str = "") -> N
             page.freeze_panes(top + 1, 0)
             if sheet.rows:
                 page.autofilter(top, 0, top + len(sheet.rows), len(sheet.headings) - 1)
+    with path.open("xb") as file:
+        file.write(made.getvalue())
 
 
 def _width(sheet: Sheet, column: int) -> int:

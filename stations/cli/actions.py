@@ -18,6 +18,7 @@ from stations.cli.done import show_done
 from stations.cli.fields import (
     ActionCommand,
     collect_actions,
+    known_stations,
     name_materials,
     option_params,
     read_facts,
@@ -28,7 +29,7 @@ from stations.cli.keyring import signing_key
 from stations.cli.personal import personal_params, read_personal
 from stations.cli.receive import find_item
 from stations.cli.session import desk, station_for
-from stations.cli.types import MomentType, on_day_of
+from stations.cli.types import MomentType, claimed_ms
 from stations.texts import Say
 
 COUNTERSIGN = "countersign"
@@ -69,7 +70,7 @@ def act_on_case(call: Call, command: ActionCommand, case: str | None, values: Ma
             raise ConfigError("cli.missing", option="CASE", command=f"banjian {call.command}")
         station = station_for(call, at.ledger, signer.key_id)
         facts = _facts(at.ledger, command, case_id, values, now_ms=now_ms)
-        moment = values.get("at")
+        known_stations(command, facts, at.ledger.knowledge.registry)
         done = at.perform(
             Command(
                 action=command.code,
@@ -77,7 +78,7 @@ def act_on_case(call: Call, command: ActionCommand, case: str | None, values: Ma
                 case=case_id,
                 facts=facts,
                 personal=read_personal(values),
-                occurred_at_ms=on_day_of(moment, now_ms) if isinstance(moment, int) else None,
+                occurred_at_ms=claimed_ms(values.get("at"), now_ms),
             ),
             signer,
         )
@@ -132,6 +133,8 @@ def _facts(
     name_materials(facts, rules.item)
     if command.code == COUNTERSIGN and "target" not in facts:
         # So that nobody copies 64 digits at the counter; with several waiting, the person must choose.
+        if not state.pending:
+            raise RuleError("case.nothing_pending")
         if len(state.pending) != 1:
             raise RuleError("cli.pending", count=len(state.pending))
         facts["target"] = state.pending[0]

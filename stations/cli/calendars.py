@@ -92,7 +92,7 @@ def publish(call: Call, *, file: str) -> int:
     from stations.cli.keyring import signing_key
     from stations.cli.session import writing
 
-    facts = read_json(file)
+    facts = read_json(file, code="calendar.file")
     calendar = parse_calendar(facts)
     signer = signing_key(call)
     with writing(call) as ledger:

@@ -134,20 +134,20 @@ def _publications(file: str | None) -> list[tuple[str, Facts]]:
     return found
 
 
-def read_json(file: str) -> Facts:
-    """Return the object in a JSON file.
+def read_json(file: str, *, code: str = "catalogue.file") -> Facts:
+    """Return the object in a JSON file; ``code`` says what the file should have been.
 
     Raises:
-        ConfigError: ``cli.file`` or ``catalogue.file``.
+        ConfigError: ``cli.file``, or the code for a file that holds no object.
     """
     try:
         data = json.loads(Path(file).read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError("cli.file", path=file) from error
     except ValueError as error:
-        raise ConfigError("catalogue.file", path=file) from error
+        raise ConfigError(code, path=file) from error
     if not isinstance(data, dict):
-        raise ConfigError("catalogue.file", path=file)
+        raise ConfigError(code, path=file)
     return data
 
 

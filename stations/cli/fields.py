@@ -15,10 +15,11 @@ from pathlib import Path
 import click
 
 from ledger.casetype import ActionSpec, CaseType
-from ledger.errors import ConfigError
+from ledger.errors import AuthorityError, ConfigError, InputError
 from ledger.factspec import FactSpec
 from ledger.item import Item
-from ledger.types import ActId, Facts, Value
+from ledger.registry import Registry
+from ledger.types import ActId, Facts, StationId, Value
 from stations.cli.grammar import Param
 from stations.cli.types import DateType, MomentType, OneOf, TextType, WholeNumber, on_day_of
 from stations.texts import Say
@@ -147,7 +148,12 @@ def find_act(text: str, acts: Sequence[ActId], option: str) -> ActId:
 
 
 def name_materials(facts: Facts, item: Item) -> None:
-    """Turn names of materials in list facts into their codes; ``all`` in ``materials`` means every one."""
+    """Turn names of materials in list facts into their codes; ``all`` in ``materials`` means every one.
+
+    Raises:
+        InputError: ``cli.material`` for a word in a list of materials that the item does not know: on a slip,
+            a typing error would stand as a paper that was handed in.
+    """
     codes: dict[str, str] = {}
     for code, paper in item.materials.items():
         codes.update({paper.name.zh: code, paper.name.en: code})
@@ -165,6 +171,22 @@ def name_materials(facts: Facts, item: Item) -> None:
             facts[name] = list(item.materials)
         else:
             facts[name] = [codes.get(word, word) if isinstance(word, str) else word for word in value]
+        if name in _ALL_FIELDS:
+            _only_known(facts[name], item)
+
+
+def known_stations(command: ActionCommand, facts: Facts, registry: Registry) -> None:
+    """Refuse a station that the registry does not know: a case handed to it would wait there for ever.
+
+    Raises:
+        AuthorityError: ``registry.station_unknown``.
+    """
+    for field in command.fields:
+        value = facts.get(field.path[0])
+        if field.spec.type != "station" or len(field.path) > 1 or not isinstance(value, str):
+            continue
+        if registry.station(StationId(value)) is None:
+            raise AuthorityError("registry.station_unknown", station=value[:40])
 
 
 def type_changes(changes: Value, specs: Mapping[str, FactSpec], *, acts: Sequence[ActId]) -> Value:
@@ -183,6 +205,13 @@ def type_changes(changes: Value, specs: Mapping[str, FactSpec], *, acts: Sequenc
         else:
             typed[name] = _scalar(kind, words, "--changes", acts=acts)
     return typed
+
+
+def _only_known(words: Value, item: Item) -> None:
+    for word in words if isinstance(words, list) else []:
+        if item.materials and isinstance(word, str) and word not in item.materials:
+            choices = tuple(paper.name.zh for paper in item.materials.values())
+            raise InputError("cli.material", value=word[:60], choices=choices)
 
 
 def _pairs(given: Sequence[object], option: str) -> Facts:

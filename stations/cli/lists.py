@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 
 from ledger.calendar import local_date
-from ledger.errors import ConfigError
+from ledger.errors import AuthorityError, ConfigError
 from ledger.facade import CaseRow, Ledger
 from ledger.types import StationId
 from stations.cli.call import Call
@@ -28,10 +28,14 @@ EXPORTS = ("worklist", "all", "day-clear")
 def worklist(call: Call, *, all_: bool) -> int:
     """List the open cases of a station, the most urgent first."""
     with reading(call) as ledger:
-        where = _station(call)
+        where = _station(call, ledger)
         rows = ledger.worklist(station=where, now_ms=call.app.clock.now_ms(), include_closed=all_)
         call.line(
-            call.say("worklist.title", station=where or call.say("worklist.everywhere"), count=len(rows))
+            call.say(
+                "worklist.title_all" if all_ else "worklist.title",
+                station=where or call.say("worklist.everywhere"),
+                count=len(rows),
+            )
         )
         print_rows(call, ledger, rows)
     return 0
@@ -40,7 +44,7 @@ def worklist(call: Call, *, all_: bool) -> int:
 def find(call: Call, *, text: str) -> int:
     """Find cases by number, name, pinyin initials, tail of a number, or item."""
     with reading(call) as ledger:
-        rows = ledger.find(text, station=_station(call))
+        rows = ledger.find(text, station=_station(call, ledger))
         print_rows(call, ledger, rows)
         if not rows:
             call.hint("find.nothing")
@@ -51,7 +55,7 @@ def day_clear(call: Call, *, day: date | None) -> int:
     """Print the day-clear list (日清) of a station."""
     with reading(call) as ledger:
         asked = day or local_date(call.app.clock.now_ms())
-        where = _station(call) or _only_station(call, ledger)
+        where = _station(call, ledger) or _only_station(call, ledger)
         found = ledger.day_clear(where, asked)
         parts: dict[str, Sequence[CaseRow]] = {name: getattr(found, name) for name in DAY_PARTS}
         if call.json:
@@ -77,7 +81,7 @@ def figures(call: Call, *, since: date | None, until: date | None) -> int:
         last = until or local_date(call.app.clock.now_ms())
         first = since or last.replace(day=1)
         counts: Counter[tuple[str, str]] = Counter()
-        for one in ledger.figures(first, last, station=_station(call)):
+        for one in ledger.figures(first, last, station=_station(call, ledger)):
             counts[one.station, one.action] += one.acts
         call.line(call.say("figures.title", first=first, last=last, count=sum(counts.values())))
         headings = [call.say(f"head.{name}") for name in ("station", "action", "acts")]
@@ -112,7 +116,7 @@ def export(call: Call, *, what: str, out: str, find: str | None, day: date | Non
 def _sheets(call: Call, ledger: Ledger, what: str, *, find: str | None, day: date | None) -> list[Sheet]:
     headings = tuple(call.say(f"head.{name}") for name in HEADINGS)
     now_ms = call.app.clock.now_ms()
-    where = _station(call)
+    where = _station(call, ledger)
     if find:
         return [_sheet(call, ledger, call.say("export.find"), headings, ledger.find(find, station=where))]
     if what == "day-clear":
@@ -133,8 +137,13 @@ def _sheet(
     )
 
 
-def _station(call: Call) -> StationId | None:
-    return StationId(call.station) if call.station else None
+def _station(call: Call, ledger: Ledger) -> StationId | None:
+    """Return the station asked for; a misspelt one must not look like a station without work."""
+    if not call.station:
+        return None
+    if ledger.knowledge.registry.station(StationId(call.station)) is None:
+        raise AuthorityError("registry.station_unknown", station=call.station[:40])
+    return StationId(call.station)
 
 
 def _only_station(call: Call, ledger: Ledger) -> StationId:

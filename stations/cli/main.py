@@ -7,6 +7,7 @@ the program).
 from __future__ import annotations
 
 import difflib
+import errno
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -34,15 +35,19 @@ def main(argv: Sequence[str] | None = None, *, app: App | None = None) -> int:
         argv: words after the program's name; None takes those of the process.
         app: surroundings other than the machine's own, for the demonstration and for tests.
     """
-    args = list(sys.argv[1:] if argv is None else argv)
     app = app or machine()
+    try:
+        args = [_decoded(word) for word in (sys.argv[1:] if argv is None else argv)]
+    except ConfigError as error:
+        _print_message(app, Say(language=choose_language([], app.env)), error.code, error.params)
+        return COULD_NOT_RUN
     say = Say(language=choose_language(args, app.env))
     try:
-        return _run(args, app, say)
-    except BrokenPipeError:
-        # The reader of a pipe went away; without this Python complains once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK
+        code = _run(args, app, say)
+        app.out.flush()
+        return code
+    except (OSError, SystemExit) as error:
+        return _ended_outside(error, app, say)
     except Exception as error:  # the outermost loop: nothing below it may hide a fault
         if app.env.get("BANJIAN_DEBUG") == "1":
             raise
@@ -54,6 +59,9 @@ def machine() -> App:
     """Return the machine's own surroundings."""
     # Names are read character by character; without its table of phrases the library starts in half the time.
     os.environ.setdefault("PYPINYIN_NO_PHRASES", "true")
+    # A stream that the caller closed is None; a command whose answer nobody reads still does its work.
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - lives as long as the process
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
@@ -83,6 +91,47 @@ def _run(args: list[str], app: App, say: Say) -> int:
     except BanjianError as error:
         _print_message(app, say, error.code, error.params)
         return COULD_NOT_RUN if isinstance(error, StoreError | ConfigError) else REFUSED
+
+
+def _decoded(word: str) -> str:
+    """Return an argument as the UTF-8 that was typed, also where the locale made Python take it apart.
+
+    Raises:
+        ConfigError: ``cli.encoding`` for bytes that are no UTF-8.
+    """
+    try:
+        word.encode("utf-8")
+        return word
+    except UnicodeEncodeError:
+        raw = word.encode(sys.getfilesystemencoding(), "surrogateescape")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError("cli.encoding", value=raw.decode("utf-8", "replace")[:60]) from error
+
+
+def _ended_outside(error: OSError | SystemExit, app: App, say: Say) -> int:
+    """Return the exit code when the system said no: a reader that went away, a folder, a full disk."""
+    cause = error.__context__ if isinstance(error, SystemExit) else error
+    if not isinstance(cause, OSError):
+        raise error
+    if cause.errno == errno.EPIPE:
+        # The reader of a pipe has seen enough (Click turns this into an exit of its own); without the null
+        # device Python complains once more at exit.
+        _silence(app)
+        return OK
+    if app.env.get("BANJIAN_DEBUG") == "1":
+        raise error
+    if cause.filename is None:
+        _silence(app)
+    params = {"path": str(cause.filename or "—"), "detail": cause.strerror or type(cause).__name__}
+    _print_message(app, say, "cli.system", params)
+    return COULD_NOT_RUN
+
+
+def _silence(app: App) -> None:
+    if app.out is sys.stdout or app.out is sys.__stdout__:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _print_message(app: App, say: Say, code: str, params: Mapping[str, object]) -> None:

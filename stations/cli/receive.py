@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from ledger.errors import ConfigError, InputError
@@ -17,7 +20,7 @@ from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import signing_key
 from stations.cli.personal import personal_params, read_personal
 from stations.cli.session import desk, station_for
-from stations.cli.types import MomentType, on_day_of, show_moment
+from stations.cli.types import MomentType, claimed_ms, show_moment
 from stations.slip import Slip, render_slip
 from stations.texts import Say
 
@@ -27,7 +30,11 @@ def receive_spec(command: ActionCommand, say: Say) -> Spec:
     fields = option_params(command, say, without=("item",))
     used = {param.name for param in fields}
     params = [Param(name="ITEM", required=True), *fields]
-    params += [param for param in personal_params(opening=True) if param.name not in used]
+    params += [
+        replace(param, required=param.name == "name")
+        for param in personal_params(opening=True)
+        if param.name not in used
+    ]
     params += [
         Param(name="at", type=MomentType(), common=True),
         Param(name="out"),
@@ -50,25 +57,22 @@ def receive(
     slip: bool,
 ) -> int:
     """Receive an application: find the item, sign, and print the slip."""
-    if out is not None and out.exists():
-        raise ConfigError("cli.file_exists", path=str(out))
     signer = signing_key(call)
     now_ms = call.app.clock.now_ms()
-    with desk(call) as at:
+    with _reserved(out), desk(call) as at:
         ledger = at.ledger
         wanted = find_item(ledger, item)
         station = station_for(call, ledger, signer.key_id)
         facts = read_facts(command, values, now_ms=now_ms)
         facts["item"] = wanted.base_code
         name_materials(facts, wanted)
-        moment = values.get("at")
         done = at.perform(
             Command(
                 action=command.code,
                 station=station,
                 facts=facts,
                 personal=read_personal(values),
-                occurred_at_ms=on_day_of(moment, now_ms) if isinstance(moment, int) else None,
+                occurred_at_ms=claimed_ms(values.get("at"), now_ms),
             ),
             signer,
         )
@@ -92,13 +96,13 @@ def find_item(ledger: Ledger, text: str) -> Item:
     """
     catalogue = ledger.knowledge.catalogue
     items = catalogue.items(catalogue.size)
-    wanted = text.strip()
+    wanted = unicodedata.normalize("NFKC", text).strip()
     if wanted in items:
         return items[wanted]
-    exact = [item for item in items.values() if wanted in (item.name.zh, item.name.en)]
-    lower = wanted.lower()
-    found = exact or [
-        item for item in items.values() if wanted in item.name.zh or lower in item.name.en.lower()
+    names = {code: (_plain(item.name.zh), _plain(item.name.en)) for code, item in items.items()}
+    plain = _plain(wanted)
+    found = [items[code] for code, pair in names.items() if plain in pair] or [
+        items[code] for code, (zh, en) in names.items() if plain in zh or plain in en
     ]
     if not found or not wanted:
         raise InputError("receive.item_unknown", text=text[:60])
@@ -106,6 +110,33 @@ def find_item(ledger: Ledger, text: str) -> Item:
         choices = tuple(f"{item.base_code} {item.name.zh}" for item in found[:8])
         raise InputError("receive.item_several", text=text[:60], choices=choices)
     return found[0]
+
+
+@contextmanager
+def _reserved(out: Path | None) -> Iterator[None]:
+    """Make the slip's file before anything is signed: a confirmed receipt must not lose its slip and token.
+
+    Raises:
+        ConfigError: ``cli.file_exists``.
+    """
+    if out is None:
+        yield
+        return
+    try:
+        with out.open("xb"):
+            pass
+    except FileExistsError as error:
+        raise ConfigError("cli.file_exists", path=str(out)) from error
+    try:
+        yield
+    finally:
+        if out.stat().st_size == 0:
+            out.unlink()
+
+
+def _plain(name: str) -> str:
+    """Return a name for comparing: width, capitals and spaces at the ends do not count."""
+    return unicodedata.normalize("NFKC", name).strip().lower()
 
 
 def make_slip(

@@ -22,6 +22,7 @@ _PREPARE_AGAIN = frozenset(("number.taken", "act.outdated"))
 def reading(call: Call) -> Iterator[Ledger]:
     """Open the ledger read-only."""
     home = call.home()
+    call.config()  # a misspelt setting must not wait for the one command that needs it
     with Ledger.open(home, clock=call.app.clock, randomness=call.app.randomness, write=False) as ledger:
         call.training = ledger.training
         yield ledger
@@ -35,6 +36,7 @@ def writing(call: Call) -> Iterator[Ledger]:
         StoreError: ``store.locked`` while another process writes.
     """
     home = call.home()
+    call.config()  # a misspelt setting must not wait for the one command that needs it
     with Ledger.open(home, clock=call.app.clock, randomness=call.app.randomness, write=True) as ledger:
         call.training = ledger.training
         yield ledger

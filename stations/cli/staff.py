@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from ledger import registry_actions
 from ledger.authority import Authority
-from ledger.errors import ConfigError, InputError
+from ledger.errors import AuthorityError, ConfigError, InputError, RuleError
 from ledger.facade import Ledger
 from ledger.keys import Signer, prove_possession
 from ledger.registry_schema import GRANTABLE_ROLES, RETIREMENT_REASONS
@@ -18,6 +20,8 @@ from stations.cli.keyring import new_key, signing_key
 from stations.cli.session import reading, writing
 from stations.cli.types import OneOf
 from stations.keyrequest import decode_request
+
+_NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,31}")
 
 
 def add(
@@ -32,6 +36,8 @@ def add(
     request: str | None,
 ) -> int:
     """Enrol a member of staff, make the key here unless a request brings one, and grant the roles."""
+    if _NUMBER.fullmatch(no) is None:
+        raise InputError("staff.number", no=no[:40])
     registrar = signing_key(call)
     personal = registry_actions.staff_personal(name=name, phone=phone or "")
     with writing(call) as ledger:
@@ -39,7 +45,8 @@ def add(
         facts = registry_actions.enrol_staff(
             staff_no=no, station=StationId(at), alg="ed25519", public_key=public_key, possession=possession
         )
-        ledger.register("enrol_staff", facts, registrar, personal=personal)
+        with _only_if_enrolled(None if request else call.home().keys_dir / f"{no}.key"):
+            ledger.register("enrol_staff", facts, registrar, personal=personal)
         for granted in role:
             _grant(ledger, registrar, no=no, role=granted, scope=scope or at)
         roles = [call.say(f"role.{granted}") for granted in role]
@@ -133,6 +140,17 @@ def _enrolled_key(call: Call, ledger: Ledger, no: str, request: str | None) -> t
     if asked.staff_no != no:
         raise InputError("key.request_other", no=no, found=asked.staff_no)
     return asked.public_key, asked.possession
+
+
+@contextmanager
+def _only_if_enrolled(made: Path | None) -> Iterator[None]:
+    """Take away the key that was made for an enrolment which was refused: it would bar the next attempt."""
+    try:
+        yield
+    except (InputError, RuleError, AuthorityError):
+        if made is not None:
+            made.unlink(missing_ok=True)
+        raise
 
 
 def _grant(

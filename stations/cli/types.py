@@ -143,6 +143,20 @@ def on_day_of(moment_ms: int, now_ms: int) -> int:
     return int(midnight.timestamp()) * 1000 + (-1 - moment_ms)
 
 
+def claimed_ms(moment: object, now_ms: int) -> int | None:
+    """Return the moment that ``--at`` claims, None when it was not given.
+
+    Raises:
+        ConfigError: ``cli.future`` for a moment that has not come yet by this machine's clock.
+    """
+    if not isinstance(moment, int):
+        return None
+    claimed = on_day_of(moment, now_ms)
+    if claimed > now_ms:
+        raise ConfigError("cli.future", value=show_moment(claimed), now=show_moment(now_ms))
+    return claimed
+
+
 def show_moment(moment_ms: int) -> str:
     """Return a moment for people, in China time to the minute."""
     return datetime.fromtimestamp(moment_ms / 1000, CHINA).strftime("%Y-%m-%d %H:%M")
