@@ -123,7 +123,7 @@ def _deltas(column: list[int]) -> list[int]:
 
 
 class _Package:
-    """The rebuilding of one package; what was used of tables and lists is remembered."""
+    """The rebuilding of one package."""
 
     def __init__(self, values: list[Any]) -> None:
         (_, self.log_id, self.first, self.previous, self.ledger_id, self.station, self.checkpoint) = values[
@@ -132,7 +132,6 @@ class _Package:
         (self.receipts, self.kinds, self.tables, self.columns, self.parents) = values[7:12]
         self.lengths, self.signatures, self.facts, self.personal = values[15:19]
         self.opaque = list(values[14])
-        self.used: list[set[int]] = [set() for _ in self.tables]
         self.attachments = self.by_index(values[12], lambda item: (item[0],))
         self.withheld = self.by_index(values[13], lambda item: (item[0], item[1]))
         self.regular = self.kinds.count(0)
@@ -148,7 +147,6 @@ class _Package:
     def look(self, table: int, index: int) -> Any:
         if index >= len(self.tables[table]):
             raise _bad("table index")
-        self.used[table].add(index)
         return self.tables[table][index]
 
     def check_lengths(self) -> None:
@@ -160,7 +158,7 @@ class _Package:
             raise _bad("bodies")
         if bool(self.regular) != bool(self.ledger_id) or bool(self.regular) != bool(self.station):
             raise _bad("ledger or station")
-        if self.lengths and (len(self.lengths) != self.decoded or set(self.lengths) == {64}):
+        if self.lengths and len(self.lengths) != self.decoded:
             raise _bad("signature lengths")
         self.lengths = self.lengths or [64] * self.decoded
         if sum(self.lengths) != len(self.signatures):
@@ -197,8 +195,7 @@ class _Package:
                 result.append(Rebuilt(act, signature, raw))
                 d += 1
             previous = h("entry", result[-1].entry)
-        unused = any(len(used) != len(table) for used, table in zip(self.used, self.tables, strict=True))
-        if self.opaque or self.attachments or self.withheld or unused:
+        if self.opaque or self.attachments or self.withheld:
             raise _bad("something is not used")
         return result
 

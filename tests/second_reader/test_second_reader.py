@@ -24,6 +24,7 @@ from ledger_maker import COUNTY, VILLAGE, Maker, pack  # noqa: E402
 
 from audit.verify import verify_ledger  # noqa: E402
 from ledger.facade import Ledger  # noqa: E402
+from ledger.package import decode_package  # noqa: E402
 from ledger.types import LedgerId  # noqa: E402
 from tests.facade import counter  # noqa: E402
 
@@ -910,6 +911,20 @@ def test_vectors_of_what_travels() -> None:
     assert f.decode_ledger_genesis(values[1]).ledger_id.hex() == invite["ledger_id"]
     envelope = vector("envelope.json")
     assert travel.open_envelope(unhex(envelope["bytes"]), envelope["passphrase"]).hex() == envelope["seed"]
+
+
+def test_padding_of_a_package_changes_nothing() -> None:
+    """Values that no index names, values twice and lengths that go without saying are passed over by both."""
+    raw = unhex(vector("package.json")["personal_withheld"])
+    values = f.decode(raw, 1 << 25, body=False)
+    values[9][0] += [values[9][0][0], bytes(16)]
+    values[15] = [64] * sum(kind < 2 for kind in values[8])
+    values[13].reverse()
+    village = next(log for log in vector("log.json")["logs"] if log["name"] == "village")
+    genesis = f.decode_log_genesis(f.decode_body(unhex(village["facts"][0]))["genesis"])
+    rebuilt = travel.read_package(pack(values), genesis.public_key)
+    assert [pack([r.act, r.signature, r.entry]).hex() for r in rebuilt] == village["frames"]
+    assert decode_package(pack(values)) == decode_package(raw)
 
 
 def test_noise_in_packages_is_refused() -> None:
