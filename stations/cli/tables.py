@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _WIDTH_UNBOUNDED = 10_000
+_GAP = 2
+_FOLDED_LEAST = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +60,12 @@ def print_table(out: TextIO, headings: Sequence[str], rows: Iterable[Sequence[Ce
         ]
         table.add_row(*cells)
     if terminal:
-        Console(file=out, highlight=False).print(table)
+        screen = Console(file=out, highlight=False)
+        if screen.width >= _least_width(headings, found):
+            screen.print(table)
+        else:
+            for row in (tuple(headings), *found):
+                _print_flowed(screen, row)
         return
     console = Console(file=out, width=_WIDTH_UNBOUNDED, highlight=False, no_color=True, force_terminal=False)
     with console.capture() as capture:
@@ -64,8 +74,38 @@ def print_table(out: TextIO, headings: Sequence[str], rows: Iterable[Sequence[Ce
         print(line.rstrip(), file=out)
 
 
+def _least_width(headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> int:
+    """Return the columns below which a table would cut numbers or hide whole columns."""
+    least = _GAP * (len(headings) - 1)
+    for column, heading in enumerate(headings):
+        cells = [row[column] for row in rows]
+        widest = max([cell_width(_text(cell)) for cell in cells] + [cell_width(heading)])
+        least += widest if all(_is_word(cell) for cell in cells) else min(widest, _FOLDED_LEAST)
+    return least
+
+
+def _print_flowed(screen: Console, row: Sequence[Cell]) -> None:
+    """Print the cells of a row one after the other, further lines indented; nothing is left out or cut."""
+    from rich.text import Text
+
+    line = Text()
+    for cell in row:
+        text = _text(cell)
+        if line.plain.strip() and line.cell_len + _GAP + cell_width(text) > screen.width:
+            screen.print(line)
+            line = Text(" " * _GAP)
+        elif text and line.plain.strip():
+            line.append(" " * _GAP)
+        line.append(text, style=cell.style if isinstance(cell, Styled) else "")
+    screen.print(line)
+
+
+def _text(cell: Cell) -> str:
+    return cell.text if isinstance(cell, Styled) else cell
+
+
 def _is_word(cell: Cell) -> bool:
-    text = cell.text if isinstance(cell, Styled) else cell
+    text = _text(cell)
     return text == "—" or (text.isascii() and (" " not in text or text[:4].isdigit()))
 
 

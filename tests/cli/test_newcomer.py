@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from stations.cli.tables import cell_width, print_table
 from tests.cli.conftest import INSURANCE, ITEM, Terminal
 
 TOWNSHIP, VILLAGE = "990121001000-00", "990121001201-00"
@@ -134,6 +136,22 @@ def test_a_full_disk_behind_the_answer_is_named(county: Terminal):
         full = _banjian(county.folder, f"{command} > /dev/full")
         assert full.returncode == 2 and "[cli.system]" in full.stderr and "Traceback" not in full.stderr
         assert "Exception ignored" not in full.stderr
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80])
+def test_a_narrow_terminal_hides_no_light_and_cuts_no_number(monkeypatch: pytest.MonkeyPatch, columns: int):
+    class Screen(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("COLUMNS", str(columns))
+    row = ["■ 红灯", "990121001201-00-261122-RJ2L-0003-4", "城乡居民医保参保登记", "买买提·艾力", "已收件"]
+    row += ["东门村便民服务站", "2026-11-24", "2026-11-22 15:06", ""]
+    screen = Screen()
+    print_table(screen, ["灯", "编号", "事项", "申请人", "状态", "持有", "到期日", "收件时间", "注意"], [row])
+    for cell in row:
+        assert cell in screen.getvalue()
+    assert all(cell_width(line) <= columns for line in screen.getvalue().splitlines())
 
 
 def test_closed_streams_do_not_stop_a_command(county: Terminal):
