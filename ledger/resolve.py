@@ -112,5 +112,3 @@ class Resolver:
         if isinstance(answer, Refusal):
             return Standing("", level, NO_ROLES, answer.code)
         return Standing(answer.staff_no, level, answer.roles_at(question.station), "")
-
-
