@@ -40,8 +40,8 @@ format: setup  ## rewrite the sources in the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup  ## the measurements
-	@for file in bench/bench_*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
+bench: setup  ## the measurements, one JSON line
+	@$(BIN)/python -m bench.ledger $(or $(N),10000)
 
 lock:  ## write the locks anew (needs uv and the network)
 	@.ci/lock.sh
