@@ -6,9 +6,12 @@ the private key never leaves this process.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
+from ledger import platform
 from ledger.errors import BanjianError, ConfigError, StoreError
 from ledger.facade import Command, Ledger, Performed
 from ledger.keys import Signer
@@ -16,6 +19,8 @@ from ledger.types import KeyId, LogId, StationId
 from stations.cli.call import Call
 
 _PREPARE_AGAIN = frozenset(("number.taken", "act.outdated"))
+_TRIES = 50
+_TRY_AGAIN_S = 0.1
 
 
 @contextmanager
@@ -89,15 +94,29 @@ class Desk:
 def desk(call: Call) -> Iterator[Desk]:
     """Open the ledger for actions on cases, by the lock or by the server's socket."""
     with ExitStack() as stack:
+        ledger = _writer(call, stack)
+        if ledger is not None:
+            yield Desk(ledger, call, remote=False)
+        else:
+            yield Desk(stack.enter_context(reading(call)), call, remote=True)
+
+
+def _writer(call: Call, stack: ExitStack) -> Ledger | None:
+    """Return the ledger opened for writing, None while a server holds it.
+
+    Another command holds it for a moment only: two people at one machine need not know of each other.
+    """
+    for _ in range(_TRIES):
         try:
-            ledger = stack.enter_context(writing(call))
-            remote = False
+            return stack.enter_context(writing(call))
         except StoreError as error:
             if error.code != "store.locked":
                 raise
-            ledger = stack.enter_context(reading(call))
-            remote = True
-        yield Desk(ledger, call, remote=remote)
+        address = platform.local_socket_address(call.home().path)
+        if address.kind == "pipe" or Path(address.name).exists():
+            return None
+        time.sleep(_TRY_AGAIN_S)
+    return None
 
 
 def station_for(call: Call, ledger: Ledger, key_id: KeyId) -> StationId:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from stations.cli.tables import cell_width, print_table
-from tests.cli.conftest import INSURANCE, ITEM, Terminal
+from tests.cli.conftest import INSURANCE, ITEM, PASSPHRASE, Terminal
 
 TOWNSHIP, VILLAGE = "990121001000-00", "990121001201-00"
 OTHER_STATION = "990121009999-00"
@@ -159,6 +161,25 @@ def test_closed_streams_do_not_stop_a_command(county: Terminal):
     assert _banjian(county.folder, "$BJ catalogue list >&-").returncode == 0
     assert _banjian(county.folder, "$BJ catalogue list 2>&-").returncode == 0
     assert _banjian(county.folder, "$BJ no-such-command 2>&-").returncode == 2
+
+
+def test_two_people_at_one_machine_wait_for_each_other(county: Terminal, tmp_path: Path):
+    assert county.folder is not None
+    secret = tmp_path / "passphrase.txt"
+    secret.write_text(PASSPHRASE, encoding="utf-8")
+    line = f"$BJ receive {INSURANCE} --name 甲 --as V001 --no-slip --json & " * 4 + "wait"
+    ran = _banjian(county.folder, line, BANJIAN_PASSPHRASE_FILE=str(secret))
+    numbers = {json.loads(answer)["number"] for answer in ran.stdout.splitlines()}
+    assert len(numbers) == 4, ran.stderr
+
+
+def test_a_folder_out_of_a_backup_is_no_broken_database(county: Terminal, tmp_path: Path):
+    assert county.folder is not None
+    made = Path(county.ok("backup", "--to", str(tmp_path / "backup"), "--json").json["folder"])
+    (made / "secrets").mkdir()
+    shutil.copy(county.folder / "secrets" / "storage.key", made / "secrets" / "storage.key")
+    checks = Terminal(folder=made, clock=county.clock).run("doctor", "--json").json["checks"]
+    assert [row["level"] for row in checks if row["check"] == "pragmas"] == ["ok"]
 
 
 def test_words_are_utf_8_whatever_the_locale_says(county: Terminal):
