@@ -44,7 +44,9 @@ def test_every_code_has_a_text(language: Language) -> None:
 
 
 def test_no_line_text_is_left_over() -> None:
+    elsewhere = {"calendar.file"}  # of the command line, which reads the file
     known = {code for code in catalogue("zh") if code.startswith(("clock.line.", "clock.flag.", "calendar."))}
+    known -= elsewhere
     assert known - _codes_in_code() == set()
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import stat
-import sys
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
 from ledger.facade import Home
+from ledger.platform import local_socket_address
 from stations.server import StationServer
 from tests.facade.counter import Dice, FakeClock
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has named pipes, not socket files")
+pytestmark = pytest.mark.layer("unix_socket")
 
 
 def test_nobody_else_can_connect_even_while_the_server_starts(
@@ -25,7 +25,7 @@ def test_nobody_else_can_connect_even_while_the_server_starts(
 
     async def looking(site: web.UnixSite) -> None:
         await start(site)
-        modes.append(stat.S_IMODE((place / "banjian.sock").stat().st_mode))
+        modes.append(stat.S_IMODE(Path(local_socket_address(place).name).stat().st_mode))
 
     monkeypatch.setattr(web.UnixSite, "start", looking)
 
