@@ -112,19 +112,16 @@ def _decoded(word: str) -> str:
 
 def _ended_outside(error: OSError | SystemExit, app: App, say: Say) -> int:
     """Return the exit code when the system said no: a reader that went away, a folder, a full disk."""
-    cause = error.__context__ if isinstance(error, SystemExit) else error
-    if not isinstance(cause, OSError):
-        raise error
-    if cause.errno == errno.EPIPE:
-        # The reader of a pipe has seen enough (Click turns this into an exit of its own); without the null
-        # device Python complains once more at exit.
+    if isinstance(error, SystemExit) or error.errno == errno.EPIPE:
+        # The reader of a pipe has seen enough; Click turns this, and nothing else here, into an exit of its own.
+        # Without the null device Python complains once more at exit.
         _silence(app)
         return OK
     if app.env.get("BANJIAN_DEBUG") == "1":
         raise error
-    if cause.filename is None:
+    if error.filename is None:
         _silence(app)
-    params = {"path": str(cause.filename or "—"), "detail": cause.strerror or type(cause).__name__}
+    params = {"path": str(error.filename or "—"), "detail": error.strerror or type(error).__name__}
     _print_message(app, say, "cli.system", params)
     return COULD_NOT_RUN
 
