@@ -113,7 +113,7 @@ def _decoded(word: str) -> str:
 def _ended_outside(error: OSError | SystemExit, app: App, say: Say) -> int:
     """Return the exit code when the system said no: a reader that went away, a folder, a full disk."""
     if isinstance(error, SystemExit) or error.errno == errno.EPIPE:
-        # The reader of a pipe has seen enough; Click turns this, and nothing else here, into an exit of its own.
+        # The reader of a pipe has seen enough; Click turns this, and only this, into an exit of its own.
         # Without the null device Python complains once more at exit.
         _silence(app)
         return OK
