@@ -21,11 +21,12 @@ def test_nobody_else_can_connect_even_while_the_server_starts(
     place: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     modes: list[int] = []
+    socket = Path(local_socket_address(place).name)
     start = web.UnixSite.start
 
     async def looking(site: web.UnixSite) -> None:
         await start(site)
-        modes.append(stat.S_IMODE(Path(local_socket_address(place).name).stat().st_mode))
+        modes.append(stat.S_IMODE(socket.stat().st_mode))
 
     monkeypatch.setattr(web.UnixSite, "start", looking)
 
