@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import stat
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def test_nobody_else_can_connect_even_while_the_server_starts(
 
     async def looking(site: web.UnixSite) -> None:
         await start(site)
-        modes.append(stat.S_IMODE(socket.stat().st_mode))
+        modes.append(stat.S_IMODE(os.stat(socket).st_mode))
 
     monkeypatch.setattr(web.UnixSite, "start", looking)
 
