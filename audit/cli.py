@@ -197,6 +197,8 @@ def _show_act(around: Surroundings) -> click.Command:
         if as_json:
             _print_json(around, shown)
         else:
+            if shown.pop("training"):
+                print(words("audit.training"), file=around.out)
             for name, value in shown.items():
                 text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
                 print(f"{words.name('audit.field', name)}: {text}", file=around.out)

@@ -23,6 +23,8 @@ from ledger.knowledge import Knowledge
 from ledger.registry import Registry
 from ledger.types import LedgerId
 
+TRAINING = "training"
+"""Purpose of a ledger whose cases are not real."""
 PENDING = "registry.pending"
 """A root act that waits for the countersign of a second root key."""
 LOST_MAX = 100_000

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audit.cases import CaseFolder, CaseView
-from audit.county import fold_county, read_ledger_genesis
+from audit.county import TRAINING, fold_county, read_ledger_genesis
 from audit.findings import Collector, Finding
 from audit.incarnations import choose_registry
 from audit.judge import Judge
@@ -42,6 +42,7 @@ class Replay:
         known_at_ms: None for everything in the file.
         left_out: acts of the case that the two moments leave out.
         findings: what was wrong with the bytes on the way.
+        training: the ledger is for training; nothing in it is real.
     """
 
     view: CaseView
@@ -51,6 +52,7 @@ class Replay:
     known_at_ms: int | None
     left_out: int
     findings: tuple[Finding, ...]
+    training: bool
 
 
 def replay_case(
@@ -101,6 +103,7 @@ def replay_case(
             known_at_ms=known_at_ms,
             left_out=len(records) - len(kept),
             findings=collector.sorted(),
+            training=genesis[1].purpose == TRAINING,
         )
 
 

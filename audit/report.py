@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TextIO
 
+from audit.county import TRAINING
 from audit.findings import SEVERITIES, Finding
 from audit.verify import Report
 from audit.words import Words, print_table
@@ -21,6 +22,7 @@ def report_json(report: Report, words: Words) -> dict[str, JsonValue]:
         "cases": report.cases,
         "ledger_id": report.ledger_id.hex(),
         "purpose": report.purpose,
+        "training": report.purpose == TRAINING,
         "division_code": report.division_code,
         "pinned": report.pinned,
         "counts": {severity: _count(report, severity) for severity in SEVERITIES},
@@ -68,7 +70,7 @@ def finding_text(finding: Finding, words: Words) -> str:
 
 def print_report(report: Report, words: Words, out: TextIO) -> None:
     """Print the report for people: what was checked, what was found, what to do."""
-    if report.purpose == "training":
+    if report.purpose == TRAINING:
         print(words("audit.training"), file=out)
     if report.ledger_id:
         print(words("audit.ledger", ledger=report.ledger_id), file=out)

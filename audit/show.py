@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from audit.county import fold_county, read_ledger_genesis
+from audit.county import TRAINING, fold_county, read_ledger_genesis
 from audit.findings import Collector
 from audit.incarnations import choose_registry
-from audit.openings import read_openings
+from audit.openings import Opening, read_openings
 from audit.report import JsonValue
 from audit.source import Source, open_database
 from audit.verify import database_of
@@ -17,7 +17,8 @@ from ledger.body import check_facts
 from ledger.entry import Entry, check_link, decode_entry
 from ledger.errors import BanjianError, DataError, InputError
 from ledger.frame import check_pins, split_frame
-from ledger.types import LogId
+from ledger.genesis import LedgerGenesis
+from ledger.types import LedgerId, LogId
 
 _PREFIX_DIGITS_MIN = 6
 
@@ -45,10 +46,13 @@ def show_act(path: Path, ref: str) -> dict[str, JsonValue]:
         parts = split_frame(frame)
         entry = decode_entry(parts.entry_raw)
         act = Act(decode_act(parts.act_raw), parts.act_raw, parts.sig, act_id(parts.act_raw))
+        openings, _ = read_openings(source, collector.add)
+        registry = choose_registry(openings, collector.add)
+        founded = None if registry is None else read_ledger_genesis(registry, collector.add)
         faults: list[str] = []
         _note(faults, lambda: check_pins(entry, parts.act_raw, parts.sig))
         _note(faults, lambda: check_link(entry, log_id=_log_id(log), seq=seq, previous=entry.previous))
-        _note(faults, lambda: _check_signature(source, collector, act))
+        _note(faults, lambda: _check_signature(source, openings, founded, act))
         facts: JsonValue = None
         try:
             body = rows[0].facts
@@ -57,6 +61,7 @@ def show_act(path: Path, ref: str) -> dict[str, JsonValue]:
             faults.append(raised.code)
         return {
             "ok": not faults,
+            "training": founded is not None and founded[1].purpose == TRAINING,
             "act": act.act_id.hex(),
             "header": plain(act.header._asdict()),
             "signature": act.sig.hex(),
@@ -106,13 +111,12 @@ def _find(source: Source, ref: str) -> tuple[str, int]:
     return found[0]
 
 
-def _check_signature(source: Source, collector: Collector, act: Act) -> None:
-    openings, _ = read_openings(source, collector.add)
-    registry = choose_registry(openings, collector.add)
-    genesis = None if registry is None else read_ledger_genesis(registry, collector.add)
-    if registry is None or genesis is None:
+def _check_signature(
+    source: Source, openings: Sequence[Opening], founded: tuple[LedgerId, LedgerGenesis] | None, act: Act
+) -> None:
+    if founded is None:
         raise DataError("audit.no_registry")
-    judge = fold_county(source, genesis[0], genesis[1], openings, catalogue=False)
+    judge = fold_county(source, founded[0], founded[1], openings, catalogue=False)
     public_key = judge.public_key(act.header.actor)
     if public_key is None:
         raise DataError("authority.key_unknown")

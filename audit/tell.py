@@ -23,6 +23,7 @@ def replay_json(told: Replay, words: Words) -> dict[str, JsonValue]:
         else [_act_json(told, step.act, step, words) for step in state.steps]
     )
     return {
+        "training": told.training,
         "case": view.case_id.hex(),
         "number": "" if state is None else state.number,
         "item": "" if state is None else state.item_code,
@@ -43,6 +44,8 @@ def replay_json(told: Replay, words: Words) -> dict[str, JsonValue]:
 def print_replay(told: Replay, words: Words, out: TextIO) -> None:
     """Print a replayed case: state, every act, clocks with their explanation."""
     view, state = told.view, told.view.state
+    if told.training:
+        print(words("audit.training"), file=out)
     if state is None:
         print(words("audit.case_unfolded", case=view.case_id, reason=view.reason), file=out)
     else:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ledger import registry_actions
 from ledger.facade import Command, CountyPlan, Home, Ledger, create_county
+from ledger.genesis import Purpose
 from ledger.keys import Ed25519Signer, prove_possession
 from ledger.types import CaseId, StationId
 
@@ -61,12 +62,12 @@ REGISTRAR = signer("registrar")
 CLERK = signer("clerk")
 
 
-def make_ledger(folder: Path, *, cases: int = 4, seed: str = "one") -> Home:
+def make_ledger(folder: Path, *, cases: int = 4, seed: str = "one", purpose: Purpose = "office") -> Home:
     """Found a county with one village station and let a clerk receive some cases."""
     home = Home(folder)
     clock, randomness = StepClock(), Stream(seed)
     plan = CountyPlan(
-        name="试验县", division_code="990121", purpose="office", registrar_no="R001", registrar_name="登记员"
+        name="试验县", division_code="990121", purpose=purpose, registrar_no="R001", registrar_name="登记员"
     )
     create_county(home, plan, roots=ROOTS, registrar=REGISTRAR, clock=clock, randomness=randomness)
     with Ledger.open(home, clock=clock, randomness=randomness, write=True) as ledger:

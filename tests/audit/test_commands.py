@@ -161,11 +161,27 @@ def test_replay_of_nothing(told: tuple[Home, str], capsys: pytest.CaptureFixture
     assert code == 1 and "case.unknown" in err
 
 
+def test_a_training_ledger_says_so_everywhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home = make_ledger(tmp_path / "home", cases=1, purpose="training")
+    ((case,),) = ask(home.path, "SELECT case_id FROM acts WHERE action = 'receive'")
+    assert isinstance(case, bytes)
+    for words in (
+        ("verify", home.path),
+        ("replay", home.path, case.hex()),
+        ("show-act", home.path, case.hex()),
+    ):
+        assert run(capsys, *words)[1].startswith("[TRAINING]"), words
+        assert run(capsys, *words, "--lang", "zh")[1].startswith("【演练】"), words
+    for command in ("replay", "show-act"):
+        assert json.loads(run(capsys, command, home.path, case.hex(), "--json")[1])["training"] is True
+
+
 def test_show_act(told: tuple[Home, str], capsys: pytest.CaptureFixture[str]) -> None:
     home, case = told
     code, out, _ = run(capsys, "show-act", home.path, case[:12], "--json")
     shown = json.loads(out)
     assert code == 0 and shown["header"]["action"] == "receive" and shown["faults"] == []
+    assert shown["training"] is False
     village = log_of(home.path, "station", VILLAGE)
     assert run(capsys, "show-act", home.path, f"{village}:2")[0] == 0
     code, _, err = run(capsys, "show-act", home.path, f"{village}:99")
