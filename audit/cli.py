@@ -6,21 +6,21 @@ error, or the question has no answer; 2 the audit could not run.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
 import click
 
 from audit.notes import ledger_id_of, newest_heads, read_notes, read_storage_key, read_trust_file
 from audit.replay import replay_case
 from audit.report import print_report, report_json
-from audit.show import show_act
+from audit.show import print_act, show_act
+from audit.streams import Surroundings, open_streams, print_message, say, silence
 from audit.tell import print_replay, replay_json
 from audit.verify import verify_ledger
 from audit.words import Words, choose_language, parse_moment
@@ -30,17 +30,6 @@ OK, FOUND, COULD_NOT_RUN = 0, 1, 2
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """Where a command writes, and what surrounds it."""
-
-    out: TextIO
-    err: TextIO
-    env: Mapping[str, str]
-    words: Words
-    now_ms: int
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code.
 
@@ -48,24 +37,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: words after the program's name; None takes those of the process.
     """
     args = list(sys.argv[1:] if argv is None else argv)
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(encoding="utf-8", errors="backslashreplace")
+    open_streams()
     words = Words(choose_language(args, os.environ))
     around = Surroundings(
         out=sys.stdout, err=sys.stderr, env=os.environ, words=words, now_ms=time.time_ns() // 1_000_000
     )
     try:
-        return _run(args, around)
-    except BrokenPipeError:
-        # The reader of a pipe went away; without this Python complains once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK
+        code = _run(args, around)
+        around.out.flush()
+        return code
+    except (OSError, SystemExit) as error:
+        return _ended_outside(error, around)
     except Exception as error:  # the outermost loop: nothing below it may hide a fault
         if os.environ.get("BANJIAN_DEBUG") == "1":
             raise
-        _print_message(around, "audit.internal", {"kind": type(error).__name__, "detail": str(error)[:200]})
+        print_message(around, "audit.internal", {"kind": type(error).__name__, "detail": str(error)[:200]})
         return COULD_NOT_RUN
 
 
@@ -76,14 +62,31 @@ def _run(args: list[str], around: Surroundings) -> int:
     except click.UsageError as error:
         context = error.ctx
         command = context.command_path if context is not None else "banjian-audit"
-        _print_message(around, "audit.usage", {"detail": error.format_message(), "command": command})
+        print_message(around, "audit.usage", {"detail": error.format_message(), "command": command})
         return COULD_NOT_RUN
     except (click.Abort, KeyboardInterrupt):
-        _print_message(around, "audit.aborted", {})
+        print_message(around, "audit.aborted", {})
         return COULD_NOT_RUN
     except BanjianError as error:
-        _print_message(around, error.code, error.params)
+        print_message(around, error.code, error.params)
         return COULD_NOT_RUN if isinstance(error, StoreError | ConfigError | EncodingError) else FOUND
+
+
+def _ended_outside(error: OSError | SystemExit, around: Surroundings) -> int:
+    """Return the exit code when the system said no: the reader of a help page went away, a full disk."""
+    if isinstance(error, SystemExit) or error.errno == errno.EPIPE:
+        # Click turns a pipe without reader, and only this, into an exit of its own.
+        silence(around)
+        return OK
+    if around.env.get("BANJIAN_DEBUG") == "1":
+        raise error
+    detail = error.strerror or type(error).__name__
+    if error.filename is None:
+        silence(around)
+        print_message(around, "audit.output", {"detail": detail})
+    else:
+        print_message(around, "audit.system", {"path": str(error.filename), "detail": detail})
+    return COULD_NOT_RUN
 
 
 def build_cli(around: Surroundings) -> click.Group:
@@ -123,11 +126,10 @@ def _verify(around: Surroundings) -> click.Command:
             workers=workers,
             cases=not skip_cases,
         )
+        code = OK if report.ok else FOUND
         if as_json:
-            _print_json(around, report_json(report, words))
-        else:
-            print_report(report, words, around.out)
-        return OK if report.ok else FOUND
+            return _say_json(around, code, report_json(report, words))
+        return say(around, code, lambda: print_report(report, words, around.out))
 
     return click.Command(
         "verify",
@@ -167,10 +169,8 @@ def _replay(around: Surroundings) -> click.Command:
             known_at_ms=None if known_at is None else parse_moment(known_at, option="--known-at"),
         )
         if as_json:
-            _print_json(around, replay_json(told, words))
-        else:
-            print_replay(told, words, around.out)
-        return OK
+            return _say_json(around, OK, replay_json(told, words))
+        return say(around, OK, lambda: print_replay(told, words, around.out))
 
     return click.Command(
         "replay",
@@ -194,15 +194,10 @@ def _show_act(around: Surroundings) -> click.Command:
     def run(names: tuple[str, ...], place: str | None, as_json: bool, lang: str | None) -> int:
         path, act = _path_and_name(names, place, around.env)
         shown = show_act(path, act)
+        code = OK if shown["ok"] else FOUND
         if as_json:
-            _print_json(around, shown)
-        else:
-            if shown.pop("training"):
-                print(words("audit.training"), file=around.out)
-            for name, value in shown.items():
-                text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-                print(f"{words.name('audit.field', name)}: {text}", file=around.out)
-        return OK if shown["ok"] else FOUND
+            return _say_json(around, code, shown)
+        return say(around, code, lambda: print_act(shown, words, around.out))
 
     return click.Command(
         "show-act",
@@ -223,16 +218,16 @@ def _checkpoint(around: Surroundings) -> click.Command:
 
     def run(path: str, as_json: bool, lang: str | None) -> int:
         heads = newest_heads(Path(path))
+        code = OK if heads else FOUND
         if as_json:
             checkpoints = [
                 {"log": one.log, "kind": one.kind, "station": one.station, "size": one.size, "note": one.note}
                 for one in heads
             ]
-            _print_json(around, {"checkpoints": checkpoints})
-        else:
-            print("\n".join(head.note for head in heads), end="", file=around.out)
-            print(words("audit.checkpoint.keep", count=len(heads)), file=around.err)
-        return OK if heads else FOUND
+            return _say_json(around, code, {"checkpoints": checkpoints})
+        say(around, code, lambda: print("\n".join(head.note for head in heads), end="", file=around.out))
+        print(words("audit.checkpoint.keep", count=len(heads)), file=around.err)
+        return code
 
     return click.Command(
         "checkpoint",
@@ -249,14 +244,13 @@ def _trust(around: Surroundings) -> click.Command:
     def run(path: str, as_json: bool, lang: str | None) -> int:
         found = ledger_id_of(Path(path))
         if found is None:
-            _print_message(around, "audit.no_registry", {})
+            print_message(around, "audit.no_registry", {})
             return FOUND
-        if as_json:
-            _print_json(around, {"ledger_id": found.hex()})
-            return OK
         digits = found.hex()
-        print(f"# {words('audit.trust.comment')}", file=around.out)
-        print(f"ledger_id = {digits}", file=around.out)
+        if as_json:
+            return _say_json(around, OK, {"ledger_id": digits})
+        text = f"# {words('audit.trust.comment')}\nledger_id = {digits}"
+        say(around, OK, lambda: print(text, file=around.out))
         groups = " ".join(digits[at : at + 4] for at in range(0, len(digits), 4))
         print(words("audit.trust.compare", groups=groups), file=around.err)
         return OK
@@ -290,16 +284,8 @@ def _dir(words: Words) -> click.Option:
     return click.Option(["--dir", "place"], metavar="PATH", help=words("audit.help.dir"))
 
 
-def _print_json(around: Surroundings, value: object) -> None:
-    print(json.dumps(value, ensure_ascii=False), file=around.out)
-
-
-def _print_message(around: Surroundings, code: str, params: Mapping[str, object]) -> None:
-    message = around.words.message(code, params)
-    print(message.what, file=around.err)
-    if message.next_step:
-        print(f"→ {message.next_step}", file=around.err)
-    print(f"[{code}]", file=around.err)
+def _say_json(around: Surroundings, code: int, value: object) -> int:
+    return say(around, code, lambda: print(json.dumps(value, ensure_ascii=False), file=around.out))
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TextIO
 
 from audit.county import TRAINING, fold_county, read_ledger_genesis
 from audit.findings import Collector
@@ -12,6 +14,7 @@ from audit.openings import Opening, read_openings
 from audit.report import JsonValue
 from audit.source import Source, open_database
 from audit.verify import database_of
+from audit.words import Words
 from ledger.act import Act, act_id, decode_act, verify_act
 from ledger.body import check_facts
 from ledger.entry import Entry, check_link, decode_entry
@@ -69,6 +72,16 @@ def show_act(path: Path, ref: str) -> dict[str, JsonValue]:
             "entry": _entry(entry, log),
             "faults": list(faults),
         }
+
+
+def print_act(shown: Mapping[str, JsonValue], words: Words, out: TextIO) -> None:
+    """Print an act for people, a line for each part."""
+    if shown["training"]:
+        print(words("audit.training"), file=out)
+    for name, value in shown.items():
+        if name != "training":
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            print(f"{words.name('audit.field', name)}: {text}", file=out)
 
 
 def plain(value: object) -> JsonValue:

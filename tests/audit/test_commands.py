@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -206,6 +207,42 @@ def test_as_a_process_without_the_store_and_the_network(sound: Home) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.rstrip().endswith("[]")
+
+
+def _process(*words: object, stdout: int) -> tuple[int, str]:
+    """Run the command with an output of its own and return exit code and what stands on stderr."""
+    done = subprocess.run(
+        [sys.executable, "-m", "audit.cli", *(str(word) for word in words), "--lang", "en"],
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        cwd=DOCS.parents[1],
+        check=False,
+    )
+    return done.returncode, done.stderr.decode("utf-8")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes without reader are told differently there")
+def test_a_reader_that_went_away_does_not_change_the_verdict(sound: Home, copy: Path) -> None:
+    hurt(copy, "UPDATE heads SET recorded_at_ms = recorded_at_ms + 1")
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        assert _process("verify", sound.path, stdout=writer) == (0, "")
+        assert _process("verify", sound.path, "--json", stdout=writer) == (0, "")
+        assert _process("verify", copy, stdout=writer) == (1, "")
+        assert _process("verify", "--help", stdout=writer) == (0, "")
+        code, err = _process("trust", sound.path, stdout=writer)
+        assert code == 0 and "phone" in err
+    finally:
+        os.close(writer)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_a_full_disk_is_said_and_is_no_fault_of_the_program(sound: Home) -> None:
+    with open("/dev/full", "wb") as full:
+        for words in (("verify", sound.path), ("verify", sound.path, "--json"), ("checkpoint", sound.path)):
+            code, err = _process(*words, stdout=full.fileno())
+            assert code == 2 and err.rstrip().endswith("[audit.output]") and "Exception" not in err
 
 
 def test_every_command_and_option_is_documented() -> None:
