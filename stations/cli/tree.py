@@ -72,6 +72,7 @@ class Tree(LocalGroup):
 def build_tree(say: Say, args: Sequence[str], app: App) -> Tree:
     """Return the command tree in one language; only the part that the words ask for."""
     root = _group("banjian", say, help_key="cmd.banjian")
+    root.params.append(_version_option(say))
     word = _first_word(args)
     if word in MODULES:
         found: Iterable[Spec] = [spec for spec in _specs(MODULES[word]) if spec.path[0] == word]
@@ -125,6 +126,23 @@ def _group(name: str, say: Say, *, help_key: str) -> Tree:
     language.common = True
     group.params += [help_option(say), language]
     return group
+
+
+def _version_option(say: Say) -> click.Option:
+    def show(context: click.Context, param: click.Parameter, value: bool) -> None:
+        if value and not context.resilient_parsing:
+            # The list of installed packages is read only by who asks.
+            from stations.version import version
+
+            app = context.find_object(App)
+            print(f"banjian {version()}", file=app.out if app is not None else None)
+            context.exit()
+
+    option = LocalOption(
+        ["--version"], is_flag=True, is_eager=True, expose_value=False, callback=show, help=say("opt.version")
+    )
+    option.common = True
+    return option
 
 
 def _show_help() -> None:

@@ -6,6 +6,7 @@ import importlib.util
 import io
 import os
 import re
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
@@ -85,3 +86,9 @@ def test_every_literal_key_that_the_program_says_exists():
     for path in (ROOT / "stations").rglob("*.py"):
         for key in re.findall(r"""(?:\bsay|\.hint)\(\s*"([a-z_.-]+)\"""", path.read_text(encoding="utf-8")):
             assert key in known, (path.name, key)
+
+
+def test_the_version_is_that_of_the_project() -> None:
+    """``--version`` answers without a ledger."""
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
+    assert Terminal().ok("--version").out == f"banjian {project['project']['version']}\n"
