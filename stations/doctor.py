@@ -12,7 +12,6 @@ from typing import Literal
 
 from ledger import platform
 from ledger.checkpoint import read_checkpoint
-from ledger.errors import BanjianError
 from ledger.facade import Home, Ledger
 from ledger.sqlitefile import file_uri
 from stations.backup import last_backup_ms
@@ -45,10 +44,26 @@ class Check:
     params: dict[str, str | int]
 
 
-def examine(home: Home, config: StationConfig, ledger: Ledger, *, now_ms: int, thorough: bool) -> list[Check]:
-    """Return everything looked at, good or bad, in a fixed order."""
+def examine(
+    home: Home, config: StationConfig, ledger: Ledger, *, now_ms: int, thorough: bool, key_fits: bool
+) -> list[Check]:
+    """Return everything looked at, good or bad, in a fixed order.
+
+    Args:
+        home: the installation.
+        config: its configuration.
+        ledger: its ledger, open for reading.
+        now_ms: the machine's clock.
+        thorough: reads every page of the database.
+        key_fits: whether the storage key is there and opens personal data.
+    """
     checks = [_sqlite(), *_database(home, thorough=thorough), _disk(home, config), _clock(ledger, now_ms)]
-    checks += [_machine(home), *_secrets(home), *_logs(home, ledger), _backup(home, config, now_ms)]
+    checks += [
+        _machine(home),
+        *_secrets(home, key_fits=key_fits),
+        *_logs(home, ledger),
+        _backup(home, config, now_ms),
+    ]
     return checks
 
 
@@ -106,11 +121,10 @@ def _machine(home: Home) -> Check:
     return _found("machine", "ok", "doctor.machine")
 
 
-def _secrets(home: Home) -> Iterator[Check]:
-    try:
-        home.storage_key()
+def _secrets(home: Home, *, key_fits: bool) -> Iterator[Check]:
+    if key_fits:
         yield _found("storage_key", "ok", "doctor.storage_key")
-    except BanjianError:
+    else:
         yield _found("storage_key", "error", "doctor.storage_key_missing")
     if sys.platform != "win32":
         loose = [

@@ -14,6 +14,7 @@ from stations.cli.session import reading, station_for, writing
 from stations.cli.tables import Styled
 from stations.cli.types import OneOf
 from stations.doctor import examine
+from stations.keyless import open_to_examine
 
 _SIGNS = {"ok": ("✓", "green"), "warning": ("▲", "yellow"), "error": ("■", "bold red")}
 ERASE_NAMES = {"本人要求": "applicant_request", "保存期满": "period_over", "误录": "entered_by_mistake"}
@@ -23,8 +24,11 @@ ERASE_GROUNDS = ("applicant_request", "period_over", "entered_by_mistake")
 def doctor(call: Call, *, full: bool) -> int:
     """Look at everything that could go wrong tomorrow."""
     home = call.home()
-    with reading(call) as ledger:
-        checks = examine(home, call.config(), ledger, now_ms=call.app.clock.now_ms(), thorough=full)
+    config, clock = call.config(), call.app.clock
+    ledger, key_fits = open_to_examine(home, clock=clock, randomness=call.app.randomness)
+    with ledger:
+        call.training = ledger.training
+        checks = examine(home, config, ledger, now_ms=clock.now_ms(), thorough=full, key_fits=key_fits)
     worst = any(check.level == "error" for check in checks)
     rows = []
     for check in checks:
