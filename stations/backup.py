@@ -18,6 +18,7 @@ and the storage key from the safe as ``secrets/storage.key``, and work on.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from contextlib import suppress
@@ -55,7 +56,8 @@ def make_backup(ledger: Ledger, target: Path, *, now_ms: int) -> Backup:
     """Write a backup into a folder; safe beside the running station.
 
     Raises:
-        StoreError: ``backup.inside`` when the folder lies in the installation itself; ``store.*``.
+        StoreError: ``backup.inside`` when the folder lies in the installation itself; ``backup.folder`` when
+            it cannot be made or written; ``store.*``.
     """
     home = ledger.home
     if target.absolute().is_relative_to(home.path.absolute()):
@@ -72,7 +74,7 @@ def make_backup(ledger: Ledger, target: Path, *, now_ms: int) -> Backup:
     except FileExistsError as error:
         raise StoreError("backup.exists", path=str(folder)) from error
     except OSError as error:
-        raise platform.os_failure(error, folder) from error
+        raise _not_written(error, target) from error
     copy = folder / home.database_path.name
     ledger.store.backup(copy, without_tables=LEFT_OUT)
     count = _write_case_keys(ledger, target)
@@ -90,6 +92,13 @@ def last_backup_ms(home: Home) -> int | None:
         return None
     moment = record.get("at_ms") if isinstance(record, dict) else None
     return moment if isinstance(moment, int) else None
+
+
+def _not_written(error: OSError, target: Path) -> StoreError:
+    """Return the error that names the folder as it was given: the one thing that can be put right."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return platform.os_failure(error, target)
+    return StoreError("backup.folder", path=str(target), detail=os.strerror(error.errno or 0))
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -115,7 +124,7 @@ def _write_case_keys(ledger: Ledger, target: Path) -> int:
     except FileNotFoundError:
         held = text
     except OSError as error:
-        raise platform.os_failure(error, target) from error
+        raise _not_written(error, path) from error
     if held.partition("\n")[0] != text.partition("\n")[0]:
         path = target / f"case-keys-{installation(vault)}.txt"
     _write(path, text.encode("ascii"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ledger import registry_actions
-from ledger.errors import ConfigError
+from ledger.errors import ConfigError, InputError
 from ledger.station import LEVELS, is_station_id
 from ledger.types import StationId
 from stations.cli.call import Call
@@ -27,7 +27,9 @@ def add(
     number = _station_id(station)
     signer = signing_key(call)
     with writing(call) as ledger:
-        above = _station_id(upstream) if upstream else ledger.knowledge.registry.station_of_log
+        county = ledger.knowledge.registry.station_of_log
+        _of_county(number, county)
+        above = _station_id(upstream) if upstream else county
         facts = registry_actions.enrol_station(
             station=number, name=name, level=level, upstream=above, code_system=code_system or "GB/T 2260"
         )
@@ -108,6 +110,17 @@ def _station_id(text: str) -> StationId:
     return StationId(text)
 
 
+def _of_county(station: StationId, county: StationId) -> None:
+    """Refuse a division code of another county: enrolled stations can be closed, never renamed.
+
+    Raises:
+        InputError: ``cli.station_county``. Source: GB/T 2260, six digits down to the county.
+    """
+    if station[:_COUNTY_DIGITS] != county[:_COUNTY_DIGITS]:
+        raise InputError("cli.station_county", station=station, county=county[:_COUNTY_DIGITS])
+
+
+_COUNTY_DIGITS = 6
 _STATION = Param(name="STATION", required=True)
 
 SPECS = (

@@ -256,3 +256,34 @@ def test_the_shipped_catalogue_is_sound_and_a_bad_one_is_not_published(county: T
     assert county.run("catalogue", "publish", str(bad), "--as", "R001").code == 2
     assert len(county.ok("catalogue", "list", "--json").lines) == 48
     assert county.ok("catalogue", "types", "permit", "--json").lines
+
+
+def test_a_file_in_place_of_the_backup_folder_is_named(county: Terminal, tmp_path: Path) -> None:
+    """The error names the path that was given and no folder below it."""
+    target = tmp_path / "stick"
+    target.write_text("no folder", encoding="utf-8")
+    refused = county.run("backup", "--to", str(target))
+    assert refused.code == 2 and "[backup.folder]" in refused.err
+    assert f"{target}（" in refused.err
+
+
+def test_doctor_goes_on_without_the_storage_key(county: Terminal) -> None:
+    """A lost key is a finding among the others, not the end of the examination."""
+    found = {check["check"] for check in county.run("doctor", "--json").json["checks"]}
+    key = _folder(county) / "secrets" / "storage.key"
+    for damage in (lambda: key.write_bytes(bytes(32)), key.unlink):
+        damage()
+        result = county.run("doctor", "--json")
+        checks = {check["check"]: check for check in result.json["checks"]}
+        assert result.code == 1 and checks["storage_key"]["code"] == "doctor.storage_key_missing"
+        assert checks["storage_key"]["level"] == "error" and set(checks) == found
+
+
+def test_a_station_of_another_county_is_refused(county: Terminal) -> None:
+    """A mistyped division code would stay in the registry for ever."""
+    refused = county.run(
+        "station", "add", "990122001000-00", "--name", "外县", "--level", "township", "--as", "R001"
+    )
+    assert refused.code == 1 and "[cli.station_county]" in refused.err and "990121" in refused.err
+    listed = county.ok("station", "list", "--json").lines
+    assert "990122001000-00" not in {row["station"] for row in listed}
