@@ -6,6 +6,8 @@ the county's own logs too: what the stations of this file could know then.
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +19,9 @@ from audit.judge import Judge
 from audit.openings import read_openings
 from audit.source import CaseRecord, Source, open_database
 from audit.verify import case_stations, county_logs, database_of
+from audit.words import moment
 from ledger.act import decode_act, verify_act
 from ledger.body import check_facts
-from ledger.casenumber import normalise
 from ledger.clocks import ClockReading, read_clocks
 from ledger.entry import decode_entry
 from ledger.errors import BanjianError, DataError, InputError
@@ -28,6 +30,7 @@ from ledger.types import LedgerId
 
 CASE_ID_BYTES = 16
 _PREFIX_DIGITS_MIN = 6
+_DASHES = "-\u2010\u2013\u2014\u2212"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,14 +65,14 @@ def replay_case(
 
     Args:
         path: station folder or database.
-        ref: case number as printed or typed, or the first digits of the case's id in hexadecimal.
+        ref: case number or its beginning, or the first digits of the case's id in hexadecimal.
         now_ms: the present, for clocks when neither moment is given.
         as_of_ms: the moment that is asked about.
         known_at_ms: what was recorded by then.
 
     Raises:
         ConfigError: ``audit.no_file``.
-        InputError: ``case.unknown`` or ``case.ambiguous``.
+        InputError: ``case.unknown``, ``case.ambiguous``, ``audit.not_received`` or ``audit.not_recorded``.
         DataError: ``audit.no_registry`` when the file does not say who may do what.
         StoreError: the file cannot be opened.
     """
@@ -84,6 +87,8 @@ def replay_case(
         case_id = find_case(source, ref)
         records = list(source.cases(case_id))
         kept = [record for record in records if _within(record, as_of_ms, known_at_ms)]
+        if records and not kept:
+            raise _not_yet(records, ref, as_of_ms=as_of_ms, known_at_ms=known_at_ms)
         blocked = {(record.log, record.seq): code for record in kept if (code := _fault(record, judge))}
         folder = CaseFolder(
             judge.knowledge,
@@ -94,12 +99,12 @@ def replay_case(
         view = folder.fold(case_id, kept)
         if view is None:
             raise InputError("case.unknown", case=ref)
-        moment = as_of_ms if as_of_ms is not None else known_at_ms if known_at_ms is not None else now_ms
+        read_at_ms = as_of_ms if as_of_ms is not None else known_at_ms if known_at_ms is not None else now_ms
         return Replay(
             view=view,
-            clocks=_clocks(view, judge, moment),
+            clocks=_clocks(view, judge, read_at_ms),
             judge=judge,
-            as_of_ms=moment,
+            as_of_ms=read_at_ms,
             known_at_ms=known_at_ms,
             left_out=len(records) - len(kept),
             findings=collector.sorted(),
@@ -108,16 +113,16 @@ def replay_case(
 
 
 def find_case(source: Source, ref: str) -> bytes:
-    """Return the id of the case that a number or the beginning of an id means.
+    """Return the id of the case that the beginning of an id, a number or its beginning means.
 
     Raises:
         InputError: ``case.unknown`` or ``case.ambiguous``.
     """
-    found = _by_id(source, ref) or _by_number(source, ref)
+    found = _by_id(source, ref) or _by_number(source, _typed(ref))
     if not found:
         raise InputError("case.unknown", case=ref)
     if len(found) > 1:
-        raise InputError("case.ambiguous", case=ref, count=len(found))
+        raise InputError("case.ambiguous", ref=ref)
     return found[0]
 
 
@@ -134,36 +139,66 @@ def _by_id(source: Source, ref: str) -> list[bytes]:
     return [case_id for (case_id,) in rows if isinstance(case_id, bytes)]
 
 
-def _by_number(source: Source, ref: str) -> list[bytes]:
-    """Look through the opening acts: the number is what they signed, not what a view says."""
-    try:
-        wanted = {normalise(ref), ref.strip()}
-    except BanjianError:
-        wanted = {ref.strip()}
-    found: list[bytes] = []
+def _by_number(source: Source, wanted: str) -> list[bytes]:
+    fitting = [(case_id, number) for case_id, number in _numbers(source) if number.startswith(wanted)]
+    whole = [case_id for case_id, number in fitting if number == wanted]
+    return whole or [case_id for case_id, _ in fitting if wanted]
+
+
+def _numbers(source: Source) -> list[tuple[bytes, str]]:
+    """Return case and number of the opening acts: the number is what they signed, not what a view says."""
+    found: list[tuple[bytes, str]] = []
     for record in source.openings():
         try:
             header = decode_act(split_frame(record.frame).act_raw)
             facts = check_facts(header, record.facts or b"")
         except BanjianError:
             continue
-        if not header.parents and facts.get("number") in wanted:
-            found.append(record.case_id)
+        number = facts.get("number")
+        if not header.parents and isinstance(number, str):
+            found.append((record.case_id, _typed(number)))
     return found
+
+
+def _typed(number: str) -> str:
+    """Return a number, or the beginning of one, without what people type differently."""
+    plain = unicodedata.normalize("NFKC", number).upper()
+    return "".join(char for char in plain if not char.isspace() and char not in _DASHES)
+
+
+def _not_yet(
+    records: Sequence[CaseRecord], ref: str, *, as_of_ms: int | None, known_at_ms: int | None
+) -> InputError:
+    """Return the answer for a case that is here, and was not yet at the moment that is asked about."""
+    times = [found for record in records if (found := _times(record)) is not None]
+    occurred_at_ms, recorded_at_ms = min(times)
+    if as_of_ms is not None and occurred_at_ms > as_of_ms:
+        return InputError(
+            "audit.not_received", case=ref, asked=moment(as_of_ms), received=moment(occurred_at_ms)
+        )
+    asked_ms = recorded_at_ms if known_at_ms is None else known_at_ms
+    return InputError("audit.not_recorded", case=ref, asked=moment(asked_ms), recorded=moment(recorded_at_ms))
 
 
 def _within(record: CaseRecord, as_of_ms: int | None, known_at_ms: int | None) -> bool:
     if as_of_ms is None and known_at_ms is None:
         return True
-    try:
-        parts = split_frame(record.frame)
-        occurred_at_ms = decode_act(parts.act_raw).occurred_at_ms
-        recorded_at_ms = decode_entry(parts.entry_raw).recorded_at_ms
-    except BanjianError:
+    times = _times(record)
+    if times is None:
         return True
+    occurred_at_ms, recorded_at_ms = times
     if as_of_ms is not None and occurred_at_ms > as_of_ms:
         return False
     return known_at_ms is None or recorded_at_ms <= known_at_ms
+
+
+def _times(record: CaseRecord) -> tuple[int, int] | None:
+    """Return claimed and recorded time of an act, None when its frame cannot be read."""
+    try:
+        parts = split_frame(record.frame)
+        return decode_act(parts.act_raw).occurred_at_ms, decode_entry(parts.entry_raw).recorded_at_ms
+    except BanjianError:
+        return None
 
 
 def _fault(record: CaseRecord, judge: Judge) -> str:

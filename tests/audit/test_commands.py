@@ -152,9 +152,22 @@ def test_replay_as_of_and_as_known_at(told: tuple[Home, str], capsys: pytest.Cap
         _, out, _ = run(capsys, "replay", "--dir", home.path, case[:10], option, "2026-03-03", "--json")
         replay = json.loads(out)
         assert [act["action"] for act in replay["acts"]] == ["receive"] and replay["left_out"] == 2
-    code, _, err = run(capsys, "replay", home.path, case, "--known-at", "2026-03-03 11:00")
-    assert code == 1 and "case.unknown" in err
+    for option, said in (("--known-at", "audit.not_recorded"), ("--as-of", "audit.not_received")):
+        code, _, err = run(capsys, "replay", home.path, case, option, "2026-03-03 11:00")
+        assert code == 1 and said in err and "At 2026-03-03 11:00:00" in err and "2026-03-03 13:00" in err
     assert run(capsys, "replay", home.path, case, "--as-of", "soon")[0] == 2
+
+
+def test_replay_takes_the_beginning_of_a_number(sound: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    ((case,), *_) = ask(sound.path, "SELECT case_id FROM acts WHERE action = 'receive' ORDER BY seq")
+    assert isinstance(case, bytes)
+    number = json.loads(run(capsys, "replay", sound.path, case.hex(), "--json")[1])["number"]
+    typed = number.rpartition("-")[0].lower()
+    for ref in (number, typed, typed.replace("-", ""), f" {typed.replace('-', '－')}"):
+        code, out, _ = run(capsys, "replay", sound.path, ref, "--json")
+        assert code == 0 and json.loads(out)["number"] == number, ref
+    code, _, err = run(capsys, "replay", sound.path, number[:12])
+    assert code == 1 and "case.ambiguous" in err and number[:12] in err and "{" not in err
 
 
 def test_replay_of_nothing(told: tuple[Home, str], capsys: pytest.CaptureFixture[str]) -> None:
