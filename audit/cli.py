@@ -22,6 +22,7 @@ from audit.report import print_report, report_json
 from audit.show import print_act, show_act
 from audit.streams import Surroundings, open_streams, print_message, say, silence
 from audit.tell import print_replay, replay_json
+from audit.usage import PROGRAM, AuditGroup, told_usage
 from audit.verify import verify_ledger
 from audit.words import Words, choose_language, parse_moment
 from ledger.errors import BanjianError, ConfigError, EncodingError, StoreError
@@ -56,13 +57,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: list[str], around: Surroundings) -> int:
+    group = build_cli(around)
     try:
-        result = build_cli(around).main(args=args, prog_name="banjian-audit", standalone_mode=False)
+        # Without a word there is nothing to be wrong about: the help says what there is.
+        result = group.main(args=args or ["--help"], prog_name=PROGRAM, standalone_mode=False)
         return result if isinstance(result, int) else OK
     except click.UsageError as error:
-        context = error.ctx
-        command = context.command_path if context is not None else "banjian-audit"
-        print_message(around, "audit.usage", {"detail": error.format_message(), "command": command})
+        print_message(around, *told_usage(error, group))
         return COULD_NOT_RUN
     except (click.Abort, KeyboardInterrupt):
         print_message(around, "audit.aborted", {})
@@ -92,12 +93,12 @@ def _ended_outside(error: OSError | SystemExit, around: Surroundings) -> int:
 def build_cli(around: Surroundings) -> click.Group:
     """Return all commands, with their help in the reader's language."""
     words = around.words
-    group = click.Group(
-        "banjian-audit",
+    group = AuditGroup(
+        PROGRAM,
         help=words("audit.help"),
         context_settings=_HELP,
         params=[_lang(words)],
-        no_args_is_help=True,
+        no_args_is_help=False,
         callback=lambda lang: None,
     )
     for command in (_verify(around), _replay(around), _show_act(around), _checkpoint(around), _trust(around)):

@@ -72,6 +72,38 @@ def test_what_cannot_run_exits_2_and_says_why(
     assert code == 2 and out == "" and err.strip().endswith("]")
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("nonsense",), "audit.command_unknown"),
+        (("--lang", "zh"), "audit.command_missing"),
+        (("verify",), "audit.missing"),
+        (("replay",), "audit.missing"),
+        (("verify", ".", "--trsut", "x"), "audit.option_unknown"),
+        (("verify", ".", "--trust"), "audit.option_value"),
+        (("verify", ".", "--json=1"), "audit.option_no_value"),
+        (("verify", "甲", "乙", "丙"), "audit.extra"),
+        (("verify", ".", "--lang", "fr"), "audit.choice"),
+        (("verify", ".", "--workers", "0"), "audit.number"),
+        (("verify", ".", "--workers", "many"), "audit.number"),
+    ],
+)
+def test_a_wrong_command_is_told_in_the_readers_language(
+    words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BANJIAN_LANG", "zh")
+    code, out, err = run(capsys, *words)
+    assert (code, out) == (2, "") and err.rstrip().endswith(f"[{said}]")
+    names = r"banjian-audit|PATH|CASE|FILE|verify|replay|show-act|checkpoint|trust|nonsense|--?[a-z-]+|zh|en"
+    prose = re.sub(names, "", err.rpartition("[")[0])
+    assert not re.search(r"[A-Za-z{}]", prose), prose
+
+
+def test_without_a_word_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys)
+    assert code == 0 and "show-act" in out and err == ""
+
+
 def test_chinese_is_spoken_where_no_language_is_named(
     sound: Home, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
