@@ -60,10 +60,11 @@ def finding_json(finding: Finding, words: Words) -> dict[str, JsonValue]:
 
 def finding_text(finding: Finding, words: Words) -> str:
     """Return what a finding says, with the sentence of the reason that it names."""
-    text = words(finding.code, **_values(finding))
+    values = words.named(_values(finding))
+    text = words(finding.code, **values)
     reason = finding.params.get("reason")
     if isinstance(reason, str) and reason:
-        told = words(reason, **_values(finding))
+        told = words(reason, **values)
         text += f" {told} [{reason}]" if told != reason else f" [{reason}]"
     return text
 
@@ -114,7 +115,7 @@ def _print_findings(report: Report, severity: str, words: Words, out: TextIO) ->
         place = _place(finding, words)
         if place:
             print(f"    {place}", file=out)
-        next_step = words.message(finding.code, _values(finding)).next_step
+        next_step = words.message(finding.code, words.named(_values(finding))).next_step
         if next_step:
             print(f"    → {next_step}", file=out)
         print(f"    [{finding.code}]", file=out)

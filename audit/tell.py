@@ -77,7 +77,7 @@ def _rows(told: Replay, words: Words) -> list[tuple[str, ...]]:
     rows = [
         (
             *_act_cells(told, step.act, words),
-            _effect(step, words),
+            _effect(told, step, words),
             _status(told, step.status_after, words),
             _short(step.act),
         )
@@ -107,7 +107,7 @@ def _short(act: CaseAct) -> str:
 
 
 def _who(act: CaseAct, words: Words) -> str:
-    roles = "、".join(words.name("role", role) for role in sorted(act.roles))
+    roles = words.roles(sorted(act.roles))
     person = act.staff_no or act.actor.hex()
     return f"{person} ({roles})" if roles else person
 
@@ -129,13 +129,23 @@ def _status(told: Replay, code: str, words: Words) -> str:
     return code if name is None else words.pick(name)
 
 
-def _effect(step: Step, words: Words) -> str:
+def _effect(told: Replay, step: Step, words: Words) -> str:
     if step.effective:
         if step.by_countersign is not None:
             return words("audit.effect.countersigned", moment=moment(step.effect_at_ms))
         return words("audit.effect.yes")
-    reason = words(step.reason, **step.params) if step.reason else ""
+    reason = _reason(told, step, words)
     return words("audit.effect.no", reason=f"{reason} [{step.reason}]")
+
+
+def _reason(told: Replay, step: Step, words: Words) -> str:
+    """Return why an act has no effect, with action, state and roles called by their names."""
+    named = words.named(step.params)
+    for param, name in (("action", _action), ("status", _status), ("state", _status)):
+        value = named.get(param)
+        if isinstance(value, str):
+            named[param] = name(told, value, words)
+    return words(step.reason, **named) if step.reason else ""
 
 
 def _act_json(told: Replay, act: CaseAct, step: Step | None, words: Words) -> dict[str, JsonValue]:
@@ -159,7 +169,7 @@ def _act_json(told: Replay, act: CaseAct, step: Step | None, words: Words) -> di
         made |= {
             "effective": step.effective,
             "reason": step.reason,
-            "reason_text": words(step.reason, **step.params) if step.reason else "",
+            "reason_text": _reason(told, step, words),
             "effect_at_ms": step.effect_at_ms if step.effective else None,
             "by_countersign": None if step.by_countersign is None else step.by_countersign.hex(),
             "status_after": step.status_after,

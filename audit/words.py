@@ -37,6 +37,21 @@ class Words:
         entry = catalogue(self.language).get(f"{prefix}.{code}")
         return code if entry is None else entry["what"]
 
+    def roles(self, codes: Iterable[str]) -> str:
+        """Return the names of roles, as a list of the language."""
+        return ("、" if self.language == "zh" else ", ").join(self.name("role", code) for code in codes)
+
+    def named(self, params: Mapping[str, object]) -> dict[str, object]:
+        """Return the values of a text with roles called by their names."""
+        named = dict(params)
+        for param in ("role", "roles"):
+            value = named.get(param)
+            if isinstance(value, str) and value:
+                named[param] = self.name("role", value)
+            elif isinstance(value, tuple | list):
+                named[param] = self.roles(str(code) for code in value)
+        return named
+
     def pick(self, text: Bilingual) -> str:
         """Return a text of the catalogue in this language."""
         return text.zh if self.language == "zh" else text.en

@@ -175,7 +175,9 @@ def test_replay_tells_every_act(told: tuple[Home, str], capsys: pytest.CaptureFi
     assert replay["acts"][2]["reason"] and replay["acts"][2]["reason_text"]
     assert replay["acts"][0]["staff_no"] == "S001" and replay["acts"][0]["roles"] == ["window"]
     code, out, _ = run(capsys, "replay", home.path, replay["number"])
-    assert code == 0 and "no effect" in out and "S001" in out and "effective" in out
+    assert code == 0 and "no effect" in out and "S001 (counter clerk)" in out and "effective" in out
+    _, out, _ = run(capsys, "replay", home.path, replay["number"], "--lang", "zh")
+    assert "S001 (窗口人员)" in out and "window" not in out and "officer" not in out
 
 
 def test_replay_as_of_and_as_known_at(told: tuple[Home, str], capsys: pytest.CaptureFixture[str]) -> None:
