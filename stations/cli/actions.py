@@ -92,7 +92,7 @@ def _spec(command: ActionCommand, name: str, say: Say) -> Spec:
     used = {param.name for param in fields}
     params += fields
     params += [param for param in personal_params(opening=command.opens) if param.name not in used]
-    params.append(Param(name="at", type=MomentType(), common=True))
+    params.append(Param(name="at", type=MomentType(), rare=True))
 
     def run(call: Call, *, case: str | None, **values: object) -> int:
         return act_on_case(call, command, case, values)

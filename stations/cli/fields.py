@@ -17,6 +17,7 @@ import click
 from ledger.casetype import ActionSpec, CaseType
 from ledger.errors import AuthorityError, ConfigError, InputError
 from ledger.factspec import FactSpec
+from ledger.guards import LAWFUL_GROUNDS
 from ledger.item import Item
 from ledger.registry import Registry
 from ledger.types import ActId, Facts, StationId, Value
@@ -30,8 +31,8 @@ RESERVED = frozenset(
 _RENAMED = {"help": "assist", "late-entry-paper-no": "late-entry-paper"}
 FILLED_IN = ("number", "token-hash")
 """Facts that nobody types: the ledger mints them."""
-COMMON_FIELDS = frozenset(("late_entry", "paper", "own_hand", "note_code", "stand_in_for"))
-"""Facts that every action may carry; the help lists them apart."""
+RARE_FIELDS = frozenset(("late_entry", "paper", "own_hand", "note_code", "stand_in_for"))
+"""Facts that every action may carry and few do; the help lists them last."""
 _ALL_FIELDS = ("materials", "missing", "originals")
 
 
@@ -97,8 +98,8 @@ def option_params(command: ActionCommand, say: Say, *, without: Sequence[str] = 
             type=_param_type(field.spec, say),
             flag=field.spec.type == "bool",
             many=field.spec.type in ("list", "fields"),
-            help=_help(field, say),
-            common=field.path[0] in COMMON_FIELDS,
+            help=_help(field, say, action=command.code),
+            rare=field.path[0] in RARE_FIELDS,
         )
         for field in command.fields
         if field.option not in (*without, *FILLED_IN)
@@ -148,7 +149,7 @@ def find_act(text: str, acts: Sequence[ActId], option: str) -> ActId:
 
 
 def name_materials(facts: Facts, item: Item) -> None:
-    """Turn names of materials in list facts into their codes; ``all`` in ``materials`` means every one.
+    """Turn names of materials, proofs and grounds into their codes; ``all`` in ``materials`` means every one.
 
     Raises:
         InputError: ``cli.material`` for a word in a list of materials that the item does not know: on a slip,
@@ -164,6 +165,9 @@ def name_materials(facts: Facts, item: Item) -> None:
     kind_of_proof = facts.get("proof_kind")
     if isinstance(kind_of_proof, str):
         facts["proof_kind"] = proofs.get(kind_of_proof, kind_of_proof)
+    ground = facts.get("ground")
+    if isinstance(ground, str):
+        facts["ground"] = _lawful_grounds().get(ground, ground)
     for name, value in facts.items():
         if not isinstance(value, list):
             continue
@@ -207,6 +211,15 @@ def type_changes(changes: Value, specs: Mapping[str, FactSpec], *, acts: Sequenc
     return typed
 
 
+def _lawful_grounds() -> dict[str, str]:
+    """Return the codes of the lawful grounds of a suspension by their names. Source: 行政许可法 Art. 45."""
+    return {
+        say.name(f"ground.{code}"): code
+        for say in (Say(language="zh"), Say(language="en"))
+        for code in LAWFUL_GROUNDS
+    }
+
+
 def _only_known(words: Value, item: Item) -> None:
     for word in words if isinstance(words, list) else []:
         if item.materials and isinstance(word, str) and word not in item.materials:
@@ -240,13 +253,13 @@ def _merge(specs: Sequence[ActionSpec]) -> tuple[FieldOption, ...]:
             if known is not None:
                 fact = _joined(known.spec, fact)
                 required = required and known.required
-            merged[path] = FieldOption(option=_option(path), path=path, spec=fact, required=required)
+            merged[path] = FieldOption(option=option_of(path), path=path, spec=fact, required=required)
     everywhere = [path for path in merged if all(_has(spec.facts, path) for spec in specs)]
     options = [field if field.path in everywhere else _optional(field) for field in merged.values()]
     return tuple(sorted(options, key=lambda field: not field.required))
 
 
-def _option(path: tuple[str, ...]) -> str:
+def option_of(path: tuple[str, ...]) -> str:
     """Return the option of a field; names that every command uses already get another one."""
     name = "-".join(path).replace("_", "-")
     return _RENAMED.get(name, f"field-{name}" if name in RESERVED else name)
@@ -302,9 +315,10 @@ def _param_type(spec: FactSpec, say: Say) -> click.ParamType[object] | None:
     return kind
 
 
-def _help(field: FieldOption, say: Say) -> str:
-    key = f"field.{'.'.join(field.path)}"
-    words = say(key) if say.has(key) else say(f"field.{field.path[-1]}")
+def _help(field: FieldOption, say: Say, *, action: str) -> str:
+    path = ".".join(field.path)
+    keys = (f"field.{action}.{path}", f"field.{path}", f"field.{field.path[-1]}")
+    words = say(next((key for key in keys if say.has(key)), keys[-1]))
     if words.startswith("field."):
         words = field.path[-1]
     values = [value for value in sorted(field.spec.values) if say.has(f"value.{value}")]

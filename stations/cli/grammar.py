@@ -38,6 +38,7 @@ class Param:
         many: may be given several times.
         help: words instead of those of the key.
         common: listed apart in the help, with what most commands take.
+        rare: listed last in the help, with what few cases need.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Param:
     many: bool = False
     help: str = ""
     common: bool = False
+    rare: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +75,10 @@ class Spec:
 
 
 class LocalOption(click.Option):
-    """An option that knows whether most commands take it."""
+    """An option that knows under which heading the help lists it."""
 
     common: bool = False
+    rare: bool = False
 
 
 class LocalCommand(click.Command):
@@ -164,11 +167,11 @@ def _parameter(param: Param, spec: Spec, say: Say) -> click.Parameter:
     declarations = [f"--{param.name}", python_name]
     if param.flag:
         flag = LocalOption(declarations, is_flag=True, help=words)
-        flag.common = param.common
+        flag.common, flag.rare = param.common, param.rare
         return flag
     option = LocalOption(declarations, type=kind, required=param.required, multiple=param.many, help=words)
     option.metavar = kind.name
-    option.common = param.common
+    option.common, option.rare = param.common, param.rare
     return option
 
 
@@ -240,14 +243,20 @@ def help_page(command: click.Command, ctx: click.Context, say: Say) -> str:
     for paragraph in (command.help or "").splitlines():
         lines += [f"  {line}" for line in wrap_cells(paragraph, _HELP_COLUMNS - 2)]
     options = [param for param in command.params if isinstance(param, click.Option)]
-    common = [param for param in options if isinstance(param, LocalOption) and param.common]
-    lines += _two_columns(
-        say("help.options"), [_option_row(param) for param in options if param not in common]
-    )
-    lines += _two_columns(say("help.common"), [_option_row(param) for param in common])
+    headed: dict[str, list[tuple[str, str]]] = {"options": [], "common": [], "rare": []}
+    for param in options:
+        headed[_heading(param)].append(_option_row(param))
+    for heading, rows in headed.items():
+        lines += _two_columns(say(f"help.{heading}"), rows)
     if isinstance(command, click.Group):
         lines += _command_lists(command, ctx, say)
     return "\n".join(lines)
+
+
+def _heading(param: click.Option) -> str:
+    if not isinstance(param, LocalOption):
+        return "options"
+    return "rare" if param.rare else "common" if param.common else "options"
 
 
 def _option_row(param: click.Option) -> tuple[str, str]:

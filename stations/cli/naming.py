@@ -61,7 +61,16 @@ class Names:
 
     def message(self, code: str, params: Mapping[str, object]) -> Message:
         """Return the text of a code with named values."""
-        return self._say.message(code, {name: self._named(name, value) for name, value in params.items()})
+        named = {name: self._named(name, value) for name, value in params.items()}
+        action, field, kind = (str(params.get(name, "")) for name in ("action", "field", "kind"))
+        if code.startswith("case.facts_") and field:
+            named["field"] = self._options(action, field)
+        elif code.startswith("registry.field_") and field:
+            named["field"] = self._registry_field(action, field)
+            named["expected"] = self._expected(str(params.get("expected", "")))
+        elif code == "identity.shape" and self._say.has(f"id_kind.{kind}"):
+            named["kind"] = self._say(f"id_kind.{kind}")
+        return self._say.message(code, named)
 
     def _named(self, param: str, value: object) -> object:
         name = self._by_param.get(param)
@@ -102,6 +111,37 @@ class Names:
 
     def _field(self, code: str) -> str:
         return f"{self._say(f'field.{code}')}({code})" if self._say.has(f"field.{code}") else code
+
+    def _options(self, action: str, field: str) -> str:
+        """Return the options that fill a field of an action, with its name."""
+        # Declarations of commands are not needed for any other message.
+        from stations.cli.fields import FILLED_IN, option_of
+
+        specs = [
+            case_type.actions[action].facts for case_type in self._types() if action in case_type.actions
+        ]
+        inner = next((facts[field].fields for facts in specs if field in facts), {})
+        if field in (*FILLED_IN, "item") or not (specs or self._say.has(f"field.{field}")):
+            return self._field(field)
+        options = [f"--{option_of((field, name) if name else (field,))}" for name in inner or ("",)]
+        keys = [f"field.{field}.{name}" if name else f"field.{field}" for name in inner or ("",)]
+        names = [self._say(key) for key in keys if self._say.has(key)]
+        told = self._say("list.open") + self._say("list.and").join(names) + self._say("list.close")
+        return self._say("list.and").join(options) + (told if names else "")
+
+    def _registry_field(self, action: str, field: str) -> str:
+        schema = SCHEMAS.get(action)
+        for known in (*schema.facts, *schema.personal) if schema is not None else ():
+            if known.name == field:
+                return f"{self._say.pick(known.meaning)}({field})"
+        return self._field(field)
+
+    def _expected(self, pattern: str) -> str:
+        """Return in words what the schema writes as ``text (1..64)``; lists of values stay as they are."""
+        kind, _, size = pattern.removesuffix(")").partition(" (1..")
+        if size and self._say.has(f"expected.{kind}_max"):
+            return self._say(f"expected.{kind}_max", size=size)
+        return self._say(f"expected.{kind}") if self._say.has(f"expected.{kind}") else pattern
 
     def _material(self, code: str) -> str:
         paper = None if self._item is None else self._item.materials.get(code)

@@ -36,7 +36,7 @@ def receive_spec(command: ActionCommand, say: Say) -> Spec:
         if param.name not in used
     ]
     params += [
-        Param(name="at", type=MomentType(), common=True),
+        Param(name="at", type=MomentType(), rare=True),
         Param(name="out"),
         Param(name="no-slip", flag=True),
     ]

@@ -270,3 +270,39 @@ def test_the_database_refuses_what_the_commands_never_do(county: Terminal):
         else:
             raise AssertionError("a frame could be deleted")
     assert county.ok("worklist", "--station", COUNTY, "--json").out == ""
+
+
+def test_refusals_name_options_kinds_and_what_is_expected(county: Terminal):
+    """What is missing or wrong is said in the words of the command line."""
+    number = _received(county)
+    shape = county.run("receive", ITEM, "--as", "V001", "--name", "吴", "--id-no", "12")
+    assert "[identity.shape]" in shape.err and "居民身份证" in shape.err and "resident" not in shape.err
+    told = county.run("refuse-acceptance", number, "--ground", "not_our_power", "--as", "T001")
+    assert "[case.facts_missing]" in told.err and "--court（行政诉讼法院）" in told.err, told.err
+    scope = county.run("staff", "grant", "V001", "--role", "window", "--scope", "村里", "--as", "R001")
+    assert "[registry.field_value]" in scope.err and "应为：一个站点编号" in scope.err, scope.err
+    assert "范围" in scope.err
+
+
+def test_names_of_lawful_grounds_are_understood(county: Terminal):
+    """The help lists them; a name is as good as its code, and what is no ground is told why."""
+    page = county.ok("suspend", "-h").out
+    assert "hearing 听证" in page and "expert_review 专家评审" in page
+    number = _received(county)
+    county.ok("hand-over", number, "--to", TOWNSHIP, "--as", "V001")
+    county.ok("take-over", number, "--as", "T001")
+    county.ok("accept", number, "--as", "T001")
+    rest = ("--expected-days", "5", "--applicant-told", "--as", "T001")
+    refused = county.run("suspend", number, "--ground", "现场核查", *rest)
+    assert refused.code == 1 and "[case.unlawful_ground]" in refused.err and "appraisal 鉴定" in refused.err
+    untold = county.run("suspend", number, "--ground", "鉴定", "--expected-days", "5", "--as", "T001")
+    assert "[case.facts_missing]" in untold.err and "--applicant-told（已书面告知申请人）" in untold.err
+    county.ok("suspend", number, "--ground", "鉴定", *rest)
+
+
+def test_rare_options_come_last_in_the_help(county: Terminal):
+    """Own options, then those of most commands, then late entry, paper and stand-in."""
+    page = county.ok("accept", "-h").out
+    late = page.index("--late-entry-paper")
+    assert page.index("选项（*") < page.index("通用选项") < page.index("少用选项") < late
+    assert page.index("--lang") < page.index("少用选项") < page.index("--at ")
