@@ -107,7 +107,7 @@ def _short(act: CaseAct) -> str:
 
 
 def _who(act: CaseAct, words: Words) -> str:
-    roles = words.roles(sorted(act.roles))
+    roles = words.names("role", sorted(act.roles))
     person = act.staff_no or act.actor.hex()
     return f"{person} ({roles})" if roles else person
 

@@ -14,6 +14,8 @@ from ledger.types import Bilingual
 LAW_TIME = timezone(timedelta(hours=8))
 """China Standard Time, in which the law's days begin and end."""
 _FORMS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d")
+_NAMED = {"role": "role", "roles": "role", "level": "level", "levels": "level"}
+"""Values of texts that are codes of things with names, and where the names stand."""
 _WIDTH_UNBOUNDED = 10_000
 _DAY = timedelta(days=1)
 
@@ -37,19 +39,19 @@ class Words:
         entry = catalogue(self.language).get(f"{prefix}.{code}")
         return code if entry is None else entry["what"]
 
-    def roles(self, codes: Iterable[str]) -> str:
-        """Return the names of roles, as a list of the language."""
-        return ("、" if self.language == "zh" else ", ").join(self.name("role", code) for code in codes)
+    def names(self, prefix: str, codes: Iterable[object]) -> str:
+        """Return the names of things, as a list of the language."""
+        return ("、" if self.language == "zh" else ", ").join(self.name(prefix, str(code)) for code in codes)
 
     def named(self, params: Mapping[str, object]) -> dict[str, object]:
-        """Return the values of a text with roles called by their names."""
+        """Return the values of a text with roles and levels called by their names."""
         named = dict(params)
-        for param in ("role", "roles"):
+        for param, prefix in _NAMED.items():
             value = named.get(param)
             if isinstance(value, str) and value:
-                named[param] = self.name("role", value)
+                named[param] = self.name(prefix, value)
             elif isinstance(value, tuple | list):
-                named[param] = self.roles(str(code) for code in value)
+                named[param] = self.names(prefix, value)
         return named
 
     def pick(self, text: Bilingual) -> str:
