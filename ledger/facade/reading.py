@@ -45,6 +45,7 @@ class Reader:
         self._knowledge = knowledge
         self._book = book
         self._vault = vault
+        self._names: dict[tuple[str, int], str] = {}
 
     def worklist(
         self,
@@ -169,7 +170,7 @@ class Reader:
     def _row(self, tx: ReadTx, row: Row, now_ms: int, *, names: bool) -> CaseRow:
         (
             case_id, number, item, version, _, status, custodian, offered_to, received_station,
-            opened_at_ms, last_at_ms, open_, clock, _, red_at_ms, _, conflict, pending,
+            opened_at_ms, last_at_ms, open_, clock, yellow_at_ms, red_at_ms, paused, conflict, pending,
         ) = case_cells(row)  # fmt: skip
         return CaseRow(
             case_id,
@@ -183,7 +184,7 @@ class Reader:
             self._applicant(tx, case_id) if names else "",
             opened_at_ms,
             last_at_ms,
-            light_of_row(row, now_ms),
+            _light(open_, yellow_at_ms, red_at_ms, paused, now_ms),
             clock,
             _last_day(red_at_ms),
             conflict == 1,
@@ -207,10 +208,15 @@ class Reader:
         return ""
 
     def _item_name(self, code: str, version: int) -> str:
+        known = self._names.get((code, version))
+        if known is not None:
+            return known
         try:
             rules: Rules = self._knowledge.rules(code, version)
         except BanjianError:
             return code
+        # What a version says of an item never changes, and long lists name few items.
+        self._names[code, version] = rules.item.name.zh
         return rules.item.name.zh
 
     def _items(self) -> Sequence[tuple[str, str]]:
@@ -231,11 +237,9 @@ class Reader:
         }
 
 
-def light_of_row(row: Row, now_ms: int) -> str:
+def _light(open_: int, yellow_at_ms: int, red_at_ms: int, paused: int, now_ms: int) -> str:
     """Return the light of a case row as of a moment: two comparisons."""
-    cells = case_cells(row)
-    yellow_at_ms, red_at_ms = cells[13], cells[14]
-    if cells[11] != 1:
+    if open_ != 1:
         return "done"
     if now_ms >= red_at_ms:
         return "red"
@@ -243,7 +247,7 @@ def light_of_row(row: Row, now_ms: int) -> str:
         return "yellow"
     if red_at_ms != NEVER_MS:
         return "green"
-    return "paused" if cells[15] == 1 else "done"
+    return "paused" if paused == 1 else "done"
 
 
 @lru_cache(maxsize=4096)
