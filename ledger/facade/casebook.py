@@ -41,13 +41,19 @@ class CaseBook:
             RuleError: ``case.unknown`` when the opening act is not held here; ``catalogue.*`` when its
                 catalogue version is not held here.
         """
-        held = self._states.get(case_id)
+        held = self.held(case_id)
         if held is not None:
-            self._states.move_to_end(case_id)
             return held
         acts = self.acts(tx, case_id)
         rules = self._rules(case_id, acts)
         return self._remember(case_id, fold_case(acts, rules), rules)
+
+    def held(self, case_id: CaseId) -> tuple[CaseState, Rules] | None:
+        """Return a remembered state with its rules; None when the store must be asked."""
+        held = self._states.get(case_id)
+        if held is not None:
+            self._states.move_to_end(case_id)
+        return held
 
     def rules_for_opening(self, act: CaseAct) -> Rules:
         """Return the rules under which an opening act puts its case."""

@@ -21,6 +21,7 @@ from ledger.facade.clock import Clock, Randomness, SystemClock
 from ledger.facade.database import open_database
 from ledger.facade.figures import read_figures
 from ledger.facade.home import Home
+from ledger.facade.ondemand import OnDemand
 from ledger.facade.ownlog import OwnLog
 from ledger.facade.parts import list_logs, load_parts
 from ledger.facade.renewal import calendars_changed, rebuild_views, renew_lights
@@ -166,8 +167,8 @@ class Ledger:
             StoreError: nothing was written (``store.*``, ``log.*``).
         """
         log = self._station_log(command.station, signer)
-        with self.store.read() as tx:
-            signed, act, personal = self._desk.sign(tx, command, signer, log)
+        with OnDemand(self.store) as reading:
+            signed, act, personal = self._desk.sign(reading, command, signer, log)
         return self._writer.append_case_act(log, signed, act, personal).named(signed.number, signed.token)
 
     @in_turn
@@ -180,8 +181,8 @@ class Ledger:
         log = self._open_log_of(command.station)
         if log is None:
             raise StoreError("log.none", station=command.station)
-        with self.store.read() as tx:
-            return self._desk.sign(tx, command, signer, log)[0]
+        with OnDemand(self.store) as reading:
+            return self._desk.sign(reading, command, signer, log)[0]
 
     @as_writer
     def submit(self, signed: SignedAct, station: StationId) -> Performed:

@@ -13,6 +13,7 @@ from ledger.casenumber import date_part, log_tag, mint, parse
 from ledger.casetype import ActionSpec
 from ledger.errors import BanjianError
 from ledger.facade.clock import Randomness
+from ledger.facade.ondemand import OnDemand
 from ledger.facade.tables import NUMBERS
 from ledger.facade.types import Command
 from ledger.guards import token_hash
@@ -31,7 +32,7 @@ NumberRow = tuple[str, CaseId, str, str, int]
 
 
 def complete_facts(
-    tx: ReadTx,
+    reading: OnDemand,
     command: Command,
     action: ActionSpec,
     *,
@@ -42,7 +43,7 @@ def complete_facts(
     """Return the command with number and token hash filled in, and the token to print ("" for none).
 
     Args:
-        tx: to count the numbers that the log has minted on that day.
+        reading: to count the numbers that the log has minted on that day.
         command: what the person wants.
         action: the action of the case type.
         log_id: the log that will hold the act.
@@ -52,7 +53,7 @@ def complete_facts(
     facts: dict[str, Value] = dict(command.facts)
     token = ""
     if "number" in action.facts and not facts.get("number"):
-        name = log_id.hex()
+        tx, name = reading.tx(), log_id.hex()
         day = date_part(now_ms, known_ms=known_time_ms(tx, name))
         day_text = "000000" if day is None else f"{day:%y%m%d}"
         facts["number"] = mint(command.station, log_id, next_ordinal(tx, name, day_text), day)

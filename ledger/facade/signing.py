@@ -16,6 +16,7 @@ from ledger.errors import AuthorityError, EncodingError, RuleError
 from ledger.facade.casebook import CaseBook
 from ledger.facade.clock import Clock, Randomness
 from ledger.facade.numbers import complete_facts
+from ledger.facade.ondemand import OnDemand
 from ledger.facade.ownlog import OwnLog
 from ledger.facade.types import Command, SignedAct
 from ledger.identity import check_personal
@@ -23,7 +24,6 @@ from ledger.keys import Signer
 from ledger.knowledge import Knowledge
 from ledger.limits import INT_MAX, PERSONAL_BYTES_MAX, facts_bytes_max
 from ledger.permit import Actor, Permission, may
-from ledger.store.contract import ReadTx
 from ledger.types import ActId, CaseId, Facts, KeyId, LedgerId, StationId
 
 SALT_BYTES = 16
@@ -39,7 +39,7 @@ class Desk:
         self._randomness = randomness
 
     def sign(
-        self, tx: ReadTx, command: Command, signer: Signer, log: OwnLog
+        self, reading: OnDemand, command: Command, signer: Signer, log: OwnLog
     ) -> tuple[SignedAct, CaseAct, Facts | None]:
         """Return the signed act of a command, the same as the fold takes it, and its personal body.
 
@@ -49,12 +49,12 @@ class Desk:
             InputError: facts or personal data are not of their form (``case.facts_*``, ``identity.*``).
         """
         now_ms = self._clock.now_ms()
-        state, rules = self._rules_of(tx, command)
+        state, rules = self._rules_of(reading, command)
         spec = rules.case_type.actions.get(command.action)
         if spec is None:
             raise RuleError("case.no_action", action=command.action, case_type=rules.case_type.code)
         filled, token = complete_facts(
-            tx,
+            reading,
             command,
             spec,
             log_id=log.log_id,
@@ -95,9 +95,9 @@ class Desk:
         )
         return may(state, rules, actor, now_ms)
 
-    def _rules_of(self, tx: ReadTx, command: Command) -> tuple[CaseState | None, Rules]:
+    def _rules_of(self, reading: OnDemand, command: Command) -> tuple[CaseState | None, Rules]:
         if command.case is not None:
-            return self._book.load(tx, command.case)
+            return self._book.held(command.case) or self._book.load(reading.tx(), command.case)
         item = command.facts.get("item")
         if not isinstance(item, str):
             raise RuleError("case.no_item")
