@@ -73,17 +73,21 @@ class MemoryStore:
         self.tables = {table.name: MemoryTable(table) for table in tables}
         self.guard = WriterGuard()
         self.lock = threading.Lock()
+        self._closed = False
 
     def read(self) -> _Read:
         """Open a consistent view."""
+        self._check_open()
         return _Read(self)
 
     def write(self) -> _Write:
         """Open the one write transaction."""
+        self._check_open()
         return _Write(self)
 
     def subscribe(self, *, after: int = 0) -> Subscription:
         """Return the records after a store position, then new ones."""
+        self._check_open()
         return RecordSubscription(lambda: self.recorder.subscribe(gt=after))
 
     def backup(self, target: Path, *, without_tables: Sequence[str] = ("case_keys",)) -> None:
@@ -98,7 +102,12 @@ class MemoryStore:
         """Do nothing: deleted rows are in no file."""
 
     def close(self) -> None:
-        """Do nothing: the memory goes with the object."""
+        """Refuse everything from now on, as the other backends do; the memory goes with the object."""
+        self._closed = True
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreError("store.closed", file="memory")
 
 
 class _Read:

@@ -19,8 +19,6 @@ from functools import cache
 from importlib import resources
 from typing import Literal
 
-from ledger.errors import BanjianError
-
 Language = Literal["zh", "en"]
 
 
@@ -47,11 +45,6 @@ def render(code: str, params: Mapping[str, object], *, language: Language) -> Me
         what=entry.get("what", code).format_map(values),
         next_step=entry.get("next", "").format_map(values),
     )
-
-
-def render_error(error: BanjianError, *, language: Language) -> Message:
-    """Return the text of an error."""
-    return render(error.code, error.params, language=language)
 
 
 @cache

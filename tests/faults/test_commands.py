@@ -153,9 +153,10 @@ def test_a_key_without_its_holder_is_not_enrolled(ledger: Ledger) -> None:
             staff_no="new", station=VILLAGE, alg=key.alg, public_key=key.public_key, possession=possession
         )
         personal = facts_of.staff_personal(name="新")
-        refused(
+        code = refused(
             ledger, lambda f=facts, p=personal: ledger.register("enrol_staff", f, signer("r1"), personal=p)
         )
+        assert code == "registry.possession"
     enrol(ledger, "new", VILLAGE)
 
 

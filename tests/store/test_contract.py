@@ -412,3 +412,6 @@ def test_scrub_and_close_twice(backend: Backend) -> None:
     store.scrub()
     store.close()
     store.close()
+    with pytest.raises(StoreError) as caught:
+        store.read().__enter__()
+    assert caught.value.code == "store.closed"
