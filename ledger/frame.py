@@ -70,7 +70,7 @@ def decode_frame(raw: bytes) -> Frame:
     act_raw, sig, entry_raw = split_frame(raw)
     entry = decode_entry(entry_raw)
     act = Act(decode_act(act_raw), act_raw, sig, act_id(act_raw))
-    _check_pins(entry, act.act_id, sig)
+    check_act_pins(entry, act.act_id, sig)
     return Frame(act, entry, entry_raw, raw)
 
 
@@ -80,10 +80,11 @@ def check_pins(entry: Entry, act_raw: bytes, sig: bytes) -> None:
     Raises:
         DataError: ``frame.act`` or ``frame.signature`` when it pins others.
     """
-    _check_pins(entry, act_id(act_raw), sig)
+    check_act_pins(entry, act_id(act_raw), sig)
 
 
-def _check_pins(entry: Entry, known_id: ActId, sig: bytes) -> None:
+def check_act_pins(entry: Entry, known_id: ActId, sig: bytes) -> None:
+    """Check the same of an act whose id is known already; errors as ``check_pins``."""
     if entry.act_id != known_id:
         raise DataError("frame.act", log=entry.log_id, seq=entry.seq)
     if entry.sig_hash != sig_hash(sig):

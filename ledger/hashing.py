@@ -20,6 +20,7 @@ CTX_CHECKPOINT = b"banjian/checkpoint/1\n"
 CTX_ENVELOPE = b"banjian/envelope/1\n"
 CTX_BUNDLE = b"banjian/bundle/1\n"
 CTX_INVITE_SIGN = b"banjian/invite/1\n"
+CTX_FEED = b"banjian/feed/1\n"
 CTX_POSSESSION = b"banjian/key-possession/1\n"
 
 

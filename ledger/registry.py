@@ -212,6 +212,10 @@ class Registry:
         """Return the stations that are open at a size, by station id."""
         return tuple(self._state.tree.open_at(self._state.size if size is None else size))
 
+    def all_stations(self, *, size: int | None = None) -> tuple[Station, ...]:
+        """Return every station enrolled by a size, open or closed, by station id."""
+        return tuple(self._state.tree.all_at(self._state.size if size is None else size))
+
     def line(self, station: StationId, *, size: int | None = None) -> tuple[StationId, ...]:
         """Return a station and those above it, nearest first; empty if it was not enrolled by then."""
         tree = self._state.tree

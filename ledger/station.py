@@ -101,6 +101,13 @@ class StationTree:
             if known is not None and known.is_open:
                 yield known
 
+    def all_at(self, size: int) -> Iterator[Station]:
+        """Yield the stations that were enrolled by a size, open or closed, by station id."""
+        for station in sorted(self._stations):
+            known = self._stations[station].at(size)
+            if known is not None:
+                yield known
+
     def version(self, size: int) -> int:
         """Return the number of changes within the first ``size`` entries: equal versions, equal trees."""
         return self._changes.version(size)

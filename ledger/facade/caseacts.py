@@ -16,9 +16,7 @@ from ledger.store import schema
 from ledger.store.contract import ReadTx
 from ledger.store.tables import Cell, OneOf, Row
 from ledger.types import CaseId, Facts, StationId
-
-OPAQUE = "opaque"
-"""Topic and action of a stored frame that failed a check; it never takes effect."""
+from ledger.verified import OPAQUE
 
 
 class ActReader:
@@ -88,11 +86,22 @@ def _open_facts(act: Act, body: Cell) -> tuple[Facts | None, str]:
 
 
 def _frames(tx: ReadTx, rows: Iterable[Row]) -> dict[Place, bytes]:
-    return {
-        Place(log, seq): frame
-        for log, seqs in by_log(map(place_in, rows)).items()
-        for seq, frame in tx.frames_at(log, seqs)
-    }
+    found: dict[Place, bytes] = {}
+    for log, seqs in by_log(map(place_in, rows)).items():
+        found.update((Place(log, seq), frame) for seq, frame in tx.frames_at(log, seqs))
+        missing = [seq for seq in seqs if Place(log, seq) not in found]
+        if missing:
+            found.update(_sparse(tx, log, missing))
+    return found
+
+
+def _sparse(tx: ReadTx, log: str, seqs: Sequence[int]) -> Iterator[tuple[Place, bytes]]:
+    """Yield the frames of a log that is not held whole."""
+    for first in range(0, len(seqs), ASKED_MAX):
+        asked: tuple[Cell, ...] = tuple(seqs[first : first + ASKED_MAX])
+        for name, seq, _, frame, _ in tx.select(schema.SPARSE, {"log": log, "seq": OneOf(asked)}):
+            if isinstance(seq, int) and isinstance(frame, bytes):
+                yield Place(str(name), seq), frame
 
 
 def _rows(tx: ReadTx, case_ids: Sequence[CaseId]) -> Iterator[Row]:

@@ -14,6 +14,7 @@ from ledger.calendar import parse_calendar
 from ledger.checkpoint import Checkpoint
 from ledger.errors import AuthorityError, DataError, StoreError
 from ledger.facade.bodies import erase_personal
+from ledger.facade.casekeys import CaseKeys
 from ledger.facade.clock import Clock, Randomness
 from ledger.facade.doubt import REASONS
 from ledger.facade.home import SEED_BYTES, Home
@@ -44,6 +45,7 @@ class CountyDesk:
         store: Store,
         home: Home,
         writer: Writer,
+        case_keys: CaseKeys,
         knowledge: Knowledge,
         holdings: Holdings,
         own: dict[str, OwnLog],
@@ -53,6 +55,7 @@ class CountyDesk:
         self._store = store
         self._home = home
         self._writer = writer
+        self._case_keys = case_keys
         self._knowledge = knowledge
         self._holdings = holdings
         self._own = own
@@ -173,7 +176,7 @@ class CountyDesk:
             tx.delete(schema.CASE_KEYS, {"case_id": case_id})
             tx.delete(TOKENS, {"case_id": case_id})
             count = erase_personal(tx, case_id)
-        self._writer.forget_key(case_id)
+        self._case_keys.forget(case_id)
         self._store.scrub()
         return count
 

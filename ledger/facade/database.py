@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ledger.facade.synctables import SYNC_TABLES
 from ledger.facade.views import CaseView
 from ledger.projections.activity import ACTIVITY
 from ledger.store.contract import Store
@@ -16,5 +17,10 @@ def open_database(
 ) -> Store:
     """Open or make the database; the arguments and errors are those of ``open_sqlite``."""
     return open_sqlite(
-        path, tables=(ACTIVITY,), views=(view,), create=create, read_only=not write, connect=connect
+        path,
+        tables=(ACTIVITY, *SYNC_TABLES),
+        views=(view,),
+        create=create,
+        read_only=not write,
+        connect=connect,
     )

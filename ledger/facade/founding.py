@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ledger.facade.casebook import CaseBook
+from ledger.facade.casekeys import CaseKeys
 from ledger.facade.clock import Clock, Randomness
 from ledger.facade.county import CountyDesk
 from ledger.facade.database import open_database
@@ -46,14 +47,23 @@ def found(
     book = CaseBook(knowledge, holdings.stations)
     view.bind(knowledge, book)
     store = open_database(home.database_path, view, create=True)
+    case_keys = CaseKeys(vault)
     try:
         writer = Writer(
-            store=store, home=home, vault=vault, clock=clock, view=view, book=book, knowledge=knowledge
+            store=store,
+            home=home,
+            vault=vault,
+            case_keys=case_keys,
+            clock=clock,
+            view=view,
+            book=book,
+            knowledge=knowledge,
         )
         desk = CountyDesk(
             store=store,
             home=home,
             writer=writer,
+            case_keys=case_keys,
             knowledge=knowledge,
             holdings=holdings,
             own={},

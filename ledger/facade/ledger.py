@@ -16,9 +16,10 @@ from typing import Self
 from ledger.case import CaseState
 from ledger.catalogue import Rules
 from ledger.clocks import ClockReading, read_clocks
-from ledger.errors import StoreError
+from ledger.errors import ConfigError, StoreError
 from ledger.facade.clock import Clock, Randomness, SystemClock
 from ledger.facade.database import open_database
+from ledger.facade.exchange import Exchange
 from ledger.facade.figures import read_figures
 from ledger.facade.home import Home
 from ledger.facade.ondemand import OnDemand
@@ -53,6 +54,7 @@ class Ledger:
         clock: Clock,
         randomness: Randomness,
         writable: bool,
+        station: StationId | None = None,
     ) -> None:
         self.home = home
         self.store = store
@@ -62,7 +64,14 @@ class Ledger:
         self._vault = vault
         self._view = view
         parts = load_parts(
-            store, home, vault=vault, view=view, clock=clock, randomness=randomness, writable=writable
+            store,
+            home,
+            vault=vault,
+            view=view,
+            clock=clock,
+            randomness=randomness,
+            writable=writable,
+            station=station,
         )
         self.genesis = parts.genesis
         self.knowledge = parts.knowledge
@@ -73,6 +82,8 @@ class Ledger:
         self._desk = parts.desk
         self._writer = parts.writer
         self._county = parts.county
+        self._parts = parts
+        self._main_station = station
         if writable:
             settle(store, home, parts, vault=vault, view=view)
         if writable and calendars_changed(self.store, self.knowledge):
@@ -87,6 +98,7 @@ class Ledger:
         randomness: Randomness = os.urandom,
         connect: Connect = connect_file,
         write: bool,
+        station: StationId | None = None,
     ) -> Ledger:
         """Open the ledger of an installation folder.
 
@@ -96,6 +108,7 @@ class Ledger:
             randomness: source of salts, nonces and keys.
             connect: opens the database file; tests put a failing disk here.
             write: as the one writer; else read-only, beside a writer.
+            station: the main station of this installation, for what it exchanges with others.
 
         Raises:
             ConfigError: ``home.missing``.
@@ -115,6 +128,7 @@ class Ledger:
                 clock=clock or SystemClock(),
                 randomness=randomness,
                 writable=write,
+                station=station,
             )
         except BaseException:
             store.close()
@@ -155,6 +169,23 @@ class Ledger:
         """Return every log held here, own ones with the doubt that stops them."""
         with self.store.read() as tx:
             return list_logs(tx, self._holdings, self._own)
+
+    def exchange(self) -> Exchange:
+        """Return what this installation exchanges with others; only its writer may ask.
+
+        Raises:
+            ConfigError: ``ledger.read_only``; ``ledger.training``: a training ledger never exchanges anything;
+                ``ledger.no_station`` when it was opened without its main station.
+        """
+        if not self.writable:
+            raise ConfigError("ledger.read_only")
+        if self.training:
+            raise ConfigError("ledger.training")
+        if self._main_station is None:
+            raise ConfigError("ledger.no_station")
+        return Exchange(
+            self.store, self._parts, vault=self._vault, view=self._view, station=self._main_station
+        )
 
     @as_writer
     def perform(self, command: Command, signer: Signer) -> Performed:

@@ -21,6 +21,8 @@ from ledger.store.contract import ReadTx
 from ledger.types import LogId, StationId
 
 PAGE = 1_000
+BRANCH_MARK = "~"
+"""Between a log's id and the first divergent entry hash in the name of a branch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,17 +35,33 @@ class HeldLog:
     state: str
 
 
+NO_STATION = StationId("")
+
+
+class LogStations(dict[str, StationId]):
+    """Station of each log by name; a branch of a forked log has the station of the log."""
+
+    def get(self, name: str, default: StationId = NO_STATION) -> StationId:  # type: ignore[override]
+        """Return the station of a log or of a branch of it."""
+        return super().get(name.partition(BRANCH_MARK)[0], default)
+
+
 @dataclass(slots=True)
 class Holdings:
     """All logs of a store and the stations that they belong to."""
 
     logs: dict[str, HeldLog] = field(default_factory=dict)
-    stations: dict[str, StationId] = field(default_factory=dict)
+    stations: LogStations = field(default_factory=LogStations)
 
     def add(self, log: HeldLog) -> None:
         """Take a log in."""
         self.logs[log.name] = log
         self.stations[log.name] = log.genesis.station
+
+    def remove(self, name: str) -> None:
+        """Forget a log that was not stored after all."""
+        self.logs.pop(name, None)
+        self.stations.pop(name, None)
 
     def seal(self, name: str, *, state: str) -> None:
         """Remember that an own log is not continued, and why."""

@@ -62,6 +62,16 @@ class OwnLog:
         self._head = genesis.genesis_hash()
         self._tree = Tree()
 
+    @property
+    def head(self) -> bytes:
+        """Hash of the last entry; of an empty log the genesis hash."""
+        return self._head
+
+    @property
+    def tree(self) -> Tree:
+        """The tree over all entries; not to be changed."""
+        return self._tree
+
     def next_entry(
         self, act_raw: bytes, sig: bytes, act_id: ActId, *, clock: Clock, county_seen: bytes
     ) -> NewEntry:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from ledger.checkpoint import read_checkpoint
 from ledger.facade.casebook import CaseBook
+from ledger.facade.casekeys import CaseKeys
 from ledger.facade.clock import Clock, Randomness
 from ledger.facade.county import CountyDesk
 from ledger.facade.doubt import find_doubt
+from ledger.facade.feeds import Feeds
 from ledger.facade.home import Home
 from ledger.facade.opening import Holdings, read_holdings, read_knowledge, read_ledger_genesis
 from ledger.facade.ownlog import OwnLog, newest_checkpoint
@@ -23,6 +25,7 @@ from ledger.genesis import LedgerGenesis
 from ledger.keys import Ed25519Signer
 from ledger.knowledge import Knowledge
 from ledger.store.contract import ReadTx, Store
+from ledger.types import StationId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +41,9 @@ class Parts:
     desk: Desk
     writer: Writer
     county: CountyDesk
+    case_keys: CaseKeys
+    home: Home
+    feeds: Feeds
 
 
 def load_parts(
@@ -49,6 +55,7 @@ def load_parts(
     clock: Clock,
     randomness: Randomness,
     writable: bool,
+    station: StationId | None = None,
 ) -> Parts:
     """Read logs, registry, catalogue and the ends of own logs, and put the parts together.
 
@@ -61,9 +68,19 @@ def load_parts(
         knowledge = read_knowledge(tx, holdings, genesis, vault)
         own = _own_logs(tx, holdings, home)
     book = CaseBook(knowledge, holdings.stations, remember=writable)
-    view.bind(knowledge, book)
+    mine = {log.station for log in own.values()} | ({station} if station else set())
+    feeds = Feeds(knowledge.registry, mine, holdings.stations)
+    view.bind(knowledge, book, notice=feeds.note)
+    case_keys = CaseKeys(vault)
     writer = Writer(
-        store=store, home=home, vault=vault, clock=clock, view=view, book=book, knowledge=knowledge
+        store=store,
+        home=home,
+        vault=vault,
+        case_keys=case_keys,
+        clock=clock,
+        view=view,
+        book=book,
+        knowledge=knowledge,
     )
     return Parts(
         genesis=genesis,
@@ -74,10 +91,14 @@ def load_parts(
         reader=Reader(knowledge, book, vault),
         desk=Desk(knowledge=knowledge, book=book, clock=clock, randomness=randomness),
         writer=writer,
+        case_keys=case_keys,
+        home=home,
+        feeds=feeds,
         county=CountyDesk(
             store=store,
             home=home,
             writer=writer,
+            case_keys=case_keys,
             knowledge=knowledge,
             holdings=holdings,
             own=own,

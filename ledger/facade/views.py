@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeAlias
 
 from ledger.act import Act, act_id, case_of, decode_act
 from ledger.authority import REGISTRY_ACTIONS
@@ -10,8 +11,9 @@ from ledger.calendar import CalendarSet
 from ledger.case import CaseAct, CaseState
 from ledger.catalogue import Rules
 from ledger.clocks import pressing_change
-from ledger.errors import BanjianError
+from ledger.errors import BanjianError, RuleError
 from ledger.facade.casebook import CaseBook
+from ledger.facade.synctables import AWAITING
 from ledger.facade.tables import CASES, MARKS, NEVER_MS, VIEW_TABLES
 from ledger.frame import split_frame
 from ledger.knowledge import CATALOGUE_ACTIONS, Knowledge
@@ -23,6 +25,10 @@ NO_CASE_ACTIONS = REGISTRY_ACTIONS | CATALOGUE_ACTIONS | {"open_log"}
 """Actions that belong to no case; ``countersign`` belongs to one in station logs only."""
 
 MARK_CALENDARS = "calendars"
+AWAITS_REGISTRY = "authority.registry_ahead"
+
+
+Notice: TypeAlias = Callable[[WriteTx, Iterable[CaseId]], None]
 
 
 class CaseView:
@@ -37,10 +43,17 @@ class CaseView:
     def __init__(self) -> None:
         self._expected: dict[tuple[str, int], tuple[CaseId, CaseAct]] = {}
 
-    def bind(self, knowledge: Knowledge, book: CaseBook) -> None:
-        """Say where rules, calendars and states come from; before the first record is stored."""
+    def bind(self, knowledge: Knowledge, book: CaseBook, *, notice: Notice | None = None) -> None:
+        """Say where rules, calendars and states come from; before the first record is stored.
+
+        Args:
+            knowledge: registry, catalogue and calendars as held here.
+            book: states of cases.
+            notice: told, in the transaction, of every case that got acts.
+        """
         self._knowledge = knowledge
         self._book = book
+        self._notice = notice
 
     def expect(self, log: str, seq: int, case_id: CaseId, act: CaseAct) -> None:
         """Hand over the decoded form of a record about to be stored, so that it is not decoded twice."""
@@ -52,17 +65,54 @@ class CaseView:
 
     def apply(self, tx: WriteTx, records: Sequence[NewRecord], /) -> None:
         """Write the rows of all cases that new records touch."""
-        rows: dict[CaseId, Row] = {}
+        folded: dict[CaseId, tuple[CaseState, Rules]] = {}
+        again: dict[CaseId, None] = {}
         for record in records:
             expected = self._expected.pop((record.log, record.seq), None)
-            if expected is not None:
+            if expected is not None and expected[0] not in again:
                 case_id, act = expected
-                state, rules = self._book.take(tx, case_id, act)
-                rows[case_id] = case_row(state, rules, self._knowledge.calendars)
+                try:
+                    folded[case_id] = self._book.take(tx, case_id, act)
+                except RuleError:
+                    # Its opening, or the catalogue that the opening names, is not here yet.
+                    again[case_id] = None
             elif record.topic not in NO_CASE_ACTIONS:
-                self._refold(tx, self._case_of(record), rows)
-        if rows:
-            tx.upsert(CASES, list(rows.values()))
+                again[self._case_of(record) if expected is None else expected[0]] = None
+        for case_id in again:
+            folded.pop(case_id, None)
+        tx.upsert(CASES, [case_row(*pair, self._knowledge.calendars) for pair in folded.values()])
+        self._note_awaiting(tx, folded.values())
+        if folded and self._notice is not None:
+            self._notice(tx, folded)
+        if again:
+            self.touch(tx, again)
+
+    def touch(self, tx: WriteTx, case_ids: Iterable[CaseId]) -> None:
+        """Make the rows of cases anew that got records in another way than at the end of a log."""
+        wanted = [case_id for case_id in case_ids if case_id]
+        folded = {state.case_id: (state, rules) for state, rules in self._book.fold_many(tx, wanted)}
+        tx.upsert(CASES, [case_row(*pair, self._knowledge.calendars) for pair in folded.values()])
+        tx.insert_missing(AWAITING, [(case_id,) for case_id in wanted if case_id not in folded])
+        if self._notice is not None:
+            self._notice(tx, wanted)
+        self._note_awaiting(tx, folded.values())
+
+    def renew_awaiting(self, tx: WriteTx) -> int:
+        """Fold the cases again that waited for registry or catalogue to grow; returns how many there were."""
+        waiting = [CaseId(row[0]) for row in tx.select(AWAITING, {}) if isinstance(row[0], bytes)]
+        tx.delete(AWAITING, {})
+        self.touch(tx, waiting)
+        return len(waiting)
+
+    def _note_awaiting(self, tx: WriteTx, folded: Iterable[tuple[CaseState, Rules]]) -> None:
+        """Remember which cases to fold again when the registry has grown."""
+        waiting = [
+            (state.case_id,)
+            for state, _ in folded
+            if any(step.reason == AWAITS_REGISTRY for step in state.steps)
+        ]
+        if waiting:
+            tx.insert_missing(AWAITING, waiting)
 
     def rebuild(self, tx: WriteTx, case_ids: Sequence[CaseId]) -> dict[CaseId, Row]:
         """Make the rows of the given cases anew and return them."""

@@ -15,13 +15,14 @@ from ledger.body import check_facts, check_personal
 from ledger.case import CaseAct, check
 from ledger.errors import AuthorityError, DataError, RuleError, StoreError
 from ledger.facade.casebook import CaseBook
+from ledger.facade.casekeys import CaseKeys
 from ledger.facade.clock import Clock
 from ledger.facade.home import Home
 from ledger.facade.numbers import number_row
 from ledger.facade.ownlog import CHECKPOINT_EVERY, NewEntry, OwnLog
 from ledger.facade.tables import NUMBERS, TOKENS
 from ledger.facade.types import Performed, SignedAct
-from ledger.facade.vault import CaseKey, Vault
+from ledger.facade.vault import Vault
 from ledger.facade.views import CaseView
 from ledger.identity import check_personal as check_people
 from ledger.identity import search_keys
@@ -29,8 +30,6 @@ from ledger.knowledge import Knowledge
 from ledger.store import schema
 from ledger.store.contract import Store, WriteTx
 from ledger.types import ActId, CaseId, Facts
-
-KEYS_MAX = 1_024
 
 
 class Writer:
@@ -49,6 +48,7 @@ class Writer:
         store: Store,
         home: Home,
         vault: Vault,
+        case_keys: CaseKeys,
         clock: Clock,
         view: CaseView,
         book: CaseBook,
@@ -61,7 +61,7 @@ class Writer:
         self._view = view
         self._book = book
         self._knowledge = knowledge
-        self._case_keys: dict[CaseId, CaseKey] = {}
+        self._case_keys = case_keys
 
     def append_case_act(
         self, log: OwnLog, signed: SignedAct, act: CaseAct, personal: Facts | None
@@ -87,6 +87,7 @@ class Writer:
                     _keep_number(tx, number, case_id, log)
         except BaseException:
             self._view.forget_expected()
+            self._case_keys.forget_new()
             self._book.forget(case_id)
             raise
         self._committed(log, entry)
@@ -129,6 +130,7 @@ class Writer:
         known = Act(header, signed.raw, signed.sig, act_id(signed.raw))
         case_id = case_of(known)
         entry = self._entry(log, signed, known.act_id)
+        self._case_keys.forget_new()
         with self._store.write() as tx:
             if genesis_of is not None:
                 genesis = genesis_of.genesis
@@ -160,10 +162,6 @@ class Writer:
             tx.insert_missing(schema.CHECKPOINTS, [(log.name, log.size, note)])
         log.checkpoint_size = log.size
         return note
-
-    def forget_key(self, case_id: CaseId) -> None:
-        """Drop a remembered case key: the case was erased."""
-        self._case_keys.pop(case_id, None)
 
     def _entry(self, log: OwnLog, signed: SignedAct, known_id: ActId) -> NewEntry:
         if log.doubt or log.signer is None:
@@ -209,26 +207,9 @@ class Writer:
         nonce = sealed = None
         if signed.personal:
             nonce = self._vault.nonce()
-            sealed = self._case_key(tx, case_id).seal(signed.personal, act_id=known_id, nonce=nonce)
+            sealed = self._case_keys.get(tx, case_id).seal(signed.personal, act_id=known_id, nonce=nonce)
         tx.insert(schema.BODIES, [(log.name, entry.seq, signed.facts, nonce, sealed)])
         log.write_head(tx, entry)
-
-    def _case_key(self, tx: WriteTx, case_id: CaseId) -> CaseKey:
-        held = self._case_keys.get(case_id)
-        if held is not None:
-            return held
-        row = tx.get(schema.CASE_KEYS, (case_id,))
-        if row is not None and isinstance(row[1], bytes):
-            key = self._vault.unwrap(case_id, row[1])
-        else:
-            key, wrapped = self._vault.new_case_key(case_id)
-            tx.insert(schema.CASE_KEYS, [(case_id, wrapped)])
-            # Remembered only once it is committed: a key of a lost transaction would open nothing.
-            return key
-        if len(self._case_keys) >= KEYS_MAX:
-            self._case_keys.clear()
-        self._case_keys[case_id] = key
-        return key
 
     def _write_tokens(self, tx: WriteTx, case_id: CaseId, personal: Facts) -> None:
         tokens = self._vault.tokens(search_keys(personal))
@@ -236,6 +217,7 @@ class Writer:
             tx.insert_missing(TOKENS, [(token, case_id) for token in tokens])
 
     def _committed(self, log: OwnLog, entry: NewEntry) -> None:
+        self._case_keys.committed()
         log.adopt(entry)
         if log.size - log.checkpoint_size >= CHECKPOINT_EVERY:
             # The act is safe, so a failing checkpoint must not tell otherwise; the next entry tries again.

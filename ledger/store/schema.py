@@ -99,12 +99,16 @@ RECEIPTS: Final = Table(
 
 SPARSE: Final = Table(
     "sparse",
-    columns=(("act_id", "bytes"), ("log", "text"), ("seq", "int"), ("frame", "bytes")),
-    key=("act_id",),
-    indexes=(("log", "seq"),),
+    columns=(("log", "text"), ("seq", "int"), ("act_id", "bytes"), ("frame", "bytes"), ("size", "int")),
+    key=("log", "seq", "act_id"),
     append_only=True,
 )
-"""Frames of other logs that came because of a case in scope; outside every frontier."""
+"""Frames of other logs that came because of a case in scope; outside every frontier.
+
+``size`` is that of the checkpoint under which the frame was proven when it came.
+
+Two different frames of one position are both kept: they show that their log forked.
+"""
 
 CORE_TABLES: Final = (
     ACTS,

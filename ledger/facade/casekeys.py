@@ -1,0 +1,62 @@
+"""The keys of cases as they are needed while writing: read, made, and remembered once they are committed."""
+
+from __future__ import annotations
+
+from ledger.facade.vault import CaseKey, Vault
+from ledger.store import schema
+from ledger.store.contract import WriteTx
+from ledger.types import CaseId
+
+KEYS_MAX = 1_024
+
+
+class CaseKeys:
+    """Returns the key of a case inside a write transaction; makes it for the first personal body.
+
+    Args:
+        vault: wraps and unwraps.
+    """
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+        self._known: dict[CaseId, CaseKey] = {}
+        self._new: dict[CaseId, CaseKey] = {}
+
+    def get(self, tx: WriteTx, case_id: CaseId) -> CaseKey:
+        """Return the key of a case.
+
+        Raises:
+            StoreError: ``vault.storage_key`` when the storage key is not the one that wrapped it.
+        """
+        held = self._known.get(case_id) or self._new.get(case_id)
+        if held is not None:
+            return held
+        row = tx.get(schema.CASE_KEYS, (case_id,))
+        if row is not None and isinstance(row[1], bytes):
+            return self._remember(case_id, self._vault.unwrap(case_id, row[1]))
+        key, wrapped = self._vault.new_case_key(case_id)
+        tx.insert(schema.CASE_KEYS, [(case_id, wrapped)])
+        # A key of a lost transaction would open nothing: it counts from the commit on.
+        self._new[case_id] = key
+        return key
+
+    def committed(self) -> None:
+        """Keep the keys that the transaction made: it is committed."""
+        for case_id, key in self._new.items():
+            self._remember(case_id, key)
+        self._new.clear()
+
+    def forget_new(self) -> None:
+        """Drop the keys that the transaction made: it failed."""
+        self._new.clear()
+
+    def forget(self, case_id: CaseId) -> None:
+        """Drop a key: its case was erased."""
+        self._known.pop(case_id, None)
+        self._new.pop(case_id, None)
+
+    def _remember(self, case_id: CaseId, key: CaseKey) -> CaseKey:
+        if len(self._known) >= KEYS_MAX:
+            self._known.clear()
+        self._known[case_id] = key
+        return key

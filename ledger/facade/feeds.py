@@ -1,0 +1,206 @@
+"""The feeds: for each direct subordinate a list of the acts that it is to be given, in a fixed order.
+
+The list grows behind the acts. A subordinate says how far it has come and with which hash; only if the list
+here has that hash at that place does it go on from there. So neither side trusts what it remembers of the
+other: after a restore on either side the hashes differ and everything is given again, which does no harm.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ledger.facade.audience import audiences
+from ledger.facade.bodies import Place, place_in
+from ledger.facade.synctables import FEED, FEED_DUE, SYNC_MARKS
+from ledger.facade.tables import CASES, case_cells
+from ledger.hashing import CTX_FEED, digest
+from ledger.registry import Registry
+from ledger.store import schema
+from ledger.store.contract import ReadTx, Store, WriteTx
+from ledger.store.tables import Range, Row, Where
+from ledger.types import ActId, CaseId, StationId
+
+BATCH_CASES = 200
+"""Cases that are brought up to date in one transaction."""
+MARK_TOPOLOGY = "feed_topology"
+START = bytes(32)
+"""Chain value of a feed without items."""
+
+
+class FeedItem(NamedTuple):
+    """One act that an audience is to be given."""
+
+    number: int
+    place: Place
+    case_id: CaseId
+    act_id: ActId
+    chain: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedPlace:
+    """How far somebody has come in a feed: number of items and the chain value there."""
+
+    number: int
+    chain: bytes
+
+
+class Feeds:
+    """Keeps the feeds of this installation's direct subordinates.
+
+    Args:
+        registry: the newest registry held here.
+        own: the stations of this installation.
+        log_stations: station of each log by name.
+    """
+
+    def __init__(
+        self, registry: Registry, own: Iterable[StationId], log_stations: Mapping[str, StationId]
+    ) -> None:
+        self._registry = registry
+        self._own = frozenset(own)
+        self._log_stations = log_stations
+        self._below: dict[StationId, StationId] = {}
+        self._registry_size = -1
+
+    @property
+    def below(self) -> Mapping[StationId, StationId]:
+        """For each station below, the direct subordinate through which it is reached."""
+        if self._registry_size != self._registry.size:
+            self._below = audiences(self._registry, self._own)
+            self._registry_size = self._registry.size
+        return self._below
+
+    def note(self, tx: WriteTx, case_ids: Iterable[CaseId]) -> None:
+        """Remember that cases got acts; nothing is written at a station without subordinates."""
+        if self.below:
+            tx.insert_missing(FEED_DUE, [(case_id,) for case_id in case_ids])
+
+    def catch_up(self, store: Store) -> int:
+        """Bring all feeds up to date; returns how many items were added."""
+        if not self.below:
+            return 0
+        added = 0
+        with store.write() as tx:
+            self._check_topology(tx)
+        while True:
+            with store.write() as tx:
+                due = [CaseId(row[0]) for row in tx.select(FEED_DUE, {}, limit=BATCH_CASES)
+                       if isinstance(row[0], bytes)]  # fmt: skip
+                if not due:
+                    return added
+                for case_id in due:
+                    added += self._add_case(tx, case_id)
+                    tx.delete(FEED_DUE, {"case_id": case_id})
+
+    def confirm(self, tx: ReadTx, audience: StationId, held: FeedPlace) -> FeedPlace:
+        """Return where to go on for an audience: where it says, if the feed agrees, else at the start."""
+        if held.number == 0:
+            return FeedPlace(number=0, chain=START)
+        row = tx.get(FEED, (audience, held.number))
+        if row is not None and row[6] == held.chain:
+            return held
+        return FeedPlace(number=0, chain=START)
+
+    def items(self, tx: ReadTx, audience: StationId, *, after: int, limit: int) -> list[FeedItem]:
+        """Return the next items of a feed."""
+        where: Where = {"audience": audience, "number": Range(above=after)}
+        return [_item(row) for row in tx.select(FEED, where, order_by=("number",), limit=limit)]
+
+    def size(self, tx: ReadTx, audience: StationId) -> int:
+        """Return how many items a feed has."""
+        return _end(tx, audience)[0]
+
+    def renew(self, store: Store, audience: StationId) -> None:
+        """Order the feed of an audience that begins anew: the newest cases first, so that work can go on."""
+        with store.write() as tx:
+            tx.delete(FEED, {"audience": audience})
+            rows = [
+                case_cells(row) for row in tx.select(CASES, {}, order_by=("last_at_ms",), descending=True)
+            ]
+            rows.sort(key=lambda cells: not cells[11])
+            number, chain = 0, START
+            for cells in rows:
+                number, chain = self._extend(tx, audience, cells[0], number, chain)
+
+    def _check_topology(self, tx: WriteTx) -> None:
+        """Go through all cases again when a station that was known has got another line upward."""
+        row = tx.get(SYNC_MARKS, (MARK_TOPOLOGY,))
+        before = json.loads(str(row[1])) if row is not None else {}
+        now = dict(self.below)
+        if before == now:
+            return
+        if any(now.get(StationId(station)) != audience for station, audience in before.items()):
+            tx.insert_missing(FEED_DUE, [(case[0],) for case in tx.select(CASES, {})])
+        text = json.dumps(now, sort_keys=True)
+        tx.upsert(SYNC_MARKS, [(MARK_TOPOLOGY, text)])
+
+    def _add_case(self, tx: WriteTx, case_id: CaseId) -> int:
+        rows = list(tx.select(schema.ACTS, {"case_id": case_id}))
+        added = 0
+        for audience in sorted(self._concerned(tx, case_id, rows)):
+            number, chain = _end(tx, audience)
+            after, _ = self._extend(tx, audience, case_id, number, chain, rows=rows)
+            added += after - number
+        return added
+
+    def _concerned(self, tx: ReadTx, case_id: CaseId, rows: Sequence[Row]) -> set[StationId]:
+        """Return the direct subordinates through which a station is reached that has to do with a case."""
+        stations = {self._log_stations.get(place_in(row).log, StationId("")) for row in rows}
+        case = tx.get(CASES, (case_id,))
+        if case is not None:
+            cells = case_cells(case)
+            stations |= {cells[6], StationId(cells[7]), cells[8]}
+        return {self.below[station] for station in stations if station in self.below}
+
+    def _extend(
+        self,
+        tx: WriteTx,
+        audience: StationId,
+        case_id: CaseId,
+        number: int,
+        chain: bytes,
+        *,
+        rows: Sequence[Row] | None = None,
+    ) -> tuple[int, bytes]:
+        """Add the acts of a case that an audience lacks; returns the new end of its feed."""
+        found = list(tx.select(schema.ACTS, {"case_id": case_id})) if rows is None else rows
+        if rows is None and audience not in self._concerned(tx, case_id, found):
+            return number, chain
+        given = {row[5] for row in tx.select(FEED, {"audience": audience, "case_id": case_id})}
+        new: list[Row] = []
+        for row in sorted(found, key=place_in):
+            place = place_in(row)
+            if row[1] in given or self._is_theirs(audience, place.log) or not isinstance(row[1], bytes):
+                continue
+            number += 1
+            chain = digest(CTX_FEED, chain + row[1])
+            new.append((audience, number, place.log, place.seq, case_id, row[1], chain))
+        tx.insert(FEED, new)
+        return number, chain
+
+    def _is_theirs(self, audience: StationId, log: str) -> bool:
+        """Whether a log is one that the audience itself sends up."""
+        return self.below.get(self._log_stations.get(log, StationId(""))) == audience
+
+
+def _end(tx: ReadTx, audience: StationId) -> tuple[int, bytes]:
+    where = {"audience": audience}
+    row = next(tx.select(FEED, where, order_by=("number",), descending=True, limit=1), None)
+    if row is None or not isinstance(row[1], int) or not isinstance(row[6], bytes):
+        return 0, START
+    return row[1], row[6]
+
+
+def _item(row: Row) -> FeedItem:
+    _, number, log, seq, case_id, act, chain = row
+    return FeedItem(
+        number if isinstance(number, int) else 0,
+        Place(str(log), seq if isinstance(seq, int) else 0),
+        CaseId(case_id if isinstance(case_id, bytes) else b""),
+        ActId(act if isinstance(act, bytes) else b""),
+        chain if isinstance(chain, bytes) else b"",
+    )

@@ -1,0 +1,258 @@
+"""Taking in what another station sends: whole logs, single frames of a case, branches of a forked log.
+
+What comes in has been checked by ``ledger.package`` or ``ledger.excerpt`` against a signed root, and each
+record by ``ledger.verified``. Here it is written, with everything that follows from it, in one transaction;
+what is already there is no news. A receipt is signed inside and handed out only after the commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ledger.caseshape import CaseAct
+from ledger.entry import entry_hash
+from ledger.errors import StoreError
+from ledger.facade.bodies import Place, place_in
+from ledger.facade.casebook import CaseBook
+from ledger.facade.casekeys import CaseKeys
+from ledger.facade.numbers import number_row
+from ledger.facade.placing import move_bodies, rank_of_record, rank_of_row
+from ledger.facade.synctables import SYNC_FINDINGS
+from ledger.facade.tables import NUMBERS, TOKENS
+from ledger.facade.vault import Vault
+from ledger.facade.views import NO_CASE_ACTIONS, CaseView
+from ledger.identity import may_name_people, search_keys
+from ledger.knowledge import Knowledge
+from ledger.limits import TREE_LEVEL_STORED_MIN
+from ledger.merkle import Node, Tree
+from ledger.store import schema
+from ledger.store.contract import WriteTx
+from ledger.store.tables import OneOf, Row
+from ledger.types import ActId, CaseId, StationId
+from ledger.verified import VerifiedRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """Records of one log as they are to be stored.
+
+    Attributes:
+        name: name of the log in the store; of a branch with ``~`` and its first divergent entry.
+        station: station of the log.
+        records: ascending by position.
+        received_at_ms: the receiver's clock.
+    """
+
+    name: str
+    station: StationId
+    records: Sequence[VerifiedRecord]
+    received_at_ms: int
+
+
+class Intake:
+    """Writes arrivals; holds no state of its own beside what the parts remember."""
+
+    def __init__(
+        self,
+        *,
+        vault: Vault,
+        case_keys: CaseKeys,
+        view: CaseView,
+        book: CaseBook,
+        knowledge: Knowledge,
+        log_stations: Mapping[str, StationId],
+    ) -> None:
+        self._vault = vault
+        self._case_keys = case_keys
+        self._view = view
+        self._book = book
+        self._knowledge = knowledge
+        self._log_stations = log_stations
+
+    def write_dense(
+        self, tx: WriteTx, arrival: Arrival, *, tree: Tree, nodes: Sequence[Node], checkpoint: bytes
+    ) -> int:
+        """Store records that continue a log which is held whole; returns how many were new.
+
+        Args:
+            tx: the one write transaction.
+            arrival: records that follow the last one held.
+            tree: the log's tree over everything including them.
+            nodes: complete subtrees that they closed.
+            checkpoint: the signed note at their end.
+
+        Raises:
+            ForkError: a position holds other bytes.
+            GapError: the position before the first is empty.
+        """
+        acts = self._write_acts(tx, arrival)
+        for record, act in acts:
+            self._view.expect(arrival.name, record.seq, record.case_id, act)
+        first = arrival.records[0].seq
+        new = tx.append(arrival.name, first, [(record.topic, record.frame) for record in arrival.records])
+        last = arrival.records[-1]
+        recorded_at_ms = 0 if last.entry is None else last.entry.recorded_at_ms
+        tx.upsert(schema.HEADS, [(arrival.name, tree.size, entry_hash(last.entry_raw), recorded_at_ms)])
+        stored = [(arrival.name, *node) for node in nodes if node[0] >= TREE_LEVEL_STORED_MIN]
+        if stored:
+            tx.insert(schema.TREE, stored)
+        tx.insert_missing(schema.CHECKPOINTS, [(arrival.name, tree.size, checkpoint)])
+        self._note_faults(tx, arrival)
+        return len(new)
+
+    def write_branch(self, tx: WriteTx, arrival: Arrival, *, checkpoint: tuple[int, bytes]) -> int:
+        """Store the divergent records of a forked log beside the log; returns how many were new.
+
+        Args:
+            tx: the one write transaction.
+            arrival: the records under the name of the branch, where positions count from 1.
+            checkpoint: size and signed note that cover them: with the log's own, the proof of the fork.
+        """
+        acts = self._write_acts(tx, arrival)
+        for record, act in acts:
+            self._view.expect(arrival.name, record.seq, record.case_id, act)
+        rows = [(record.topic, record.frame) for record in arrival.records]
+        new = tx.append(arrival.name, arrival.records[0].seq, rows)
+        tx.insert_missing(schema.CHECKPOINTS, [(arrival.name, *checkpoint)])
+        self._note_faults(tx, arrival)
+        return len(new)
+
+    def write_sparse(self, tx: WriteTx, arrival: Arrival) -> int:
+        """Store single frames of a log that is not held whole; returns how many were new."""
+        held = {seq for seq, _ in tx.frames_at(arrival.name, [record.seq for record in arrival.records])}
+        rows: list[Row] = [
+            (arrival.name, record.seq, record.act.act_id, record.frame)
+            for record in arrival.records
+            if record.act is not None and record.seq not in held
+        ]
+        before = tx.count(schema.SPARSE, {"log": arrival.name})
+        tx.insert_missing(schema.SPARSE, rows)
+        acts = self._write_acts(tx, arrival)
+        self._view.touch(tx, dict.fromkeys(record.case_id for record, _ in acts))
+        self._note_faults(tx, arrival)
+        return tx.count(schema.SPARSE, {"log": arrival.name}) - before
+
+    def forget(self, records: Iterable[VerifiedRecord]) -> None:
+        """Drop what was remembered for a transaction that failed."""
+        self._view.forget_expected()
+        self._case_keys.forget_new()
+        for record in records:
+            self._book.forget(record.case_id)
+
+    def _write_acts(self, tx: WriteTx, arrival: Arrival) -> list[tuple[VerifiedRecord, CaseAct]]:
+        """Write index rows and bodies of all acts, and return those of cases that are new here."""
+        records = [record for record in arrival.records if record.act is not None]
+        held = _held_rows(tx, records)
+        index: list[Row] = []
+        bodies: list[Row] = []
+        found: list[tuple[VerifiedRecord, CaseAct]] = []
+        for record in records:
+            if record.act is None:
+                continue
+            row = held.get(record.act.act_id)
+            if row is not None and not self._settle_place(tx, arrival, record, row):
+                continue
+            act_id = record.act.act_id
+            held[act_id] = (record.case_id, act_id, arrival.name, record.seq, record.topic)
+            if row is None:
+                index.append(held[act_id])
+            bodies.append(self._body_row(tx, arrival.name, record))
+            if record.topic not in NO_CASE_ACTIONS:
+                found.append((record, self._case_act(arrival, record)))
+        tx.insert_missing(schema.ACTS, index)
+        self._write_bodies(tx, bodies)
+        self._write_found_by(tx, arrival.name, found)
+        return found
+
+    def _settle_place(self, tx: WriteTx, arrival: Arrival, record: VerifiedRecord, row: Row) -> bool:
+        """Decide where an act counts that is here already; True when it is to be written at this place."""
+        if record.act is None:
+            return False
+        before, after = place_in(row), Place(arrival.name, record.seq)
+        if before == after:
+            self._fill_body(tx, arrival.name, record)
+            return False
+        station = record.act.header.station
+        here = rank_of_record(record, arrival.name, arrival.station)
+        if rank_of_row(tx, row, station, self._log_stations) <= here:
+            self._fill_body(tx, before.log, record._replace(seq=before.seq))
+            return False
+        move_bodies(tx, before, after)
+        tx.upsert(schema.ACTS, [(record.case_id, record.act.act_id, *after, record.topic)])
+        self._book.forget(record.case_id)
+        return True
+
+    def _body_row(self, tx: WriteTx, name: str, record: VerifiedRecord) -> Row:
+        nonce = sealed = None
+        if record.personal_raw and record.act is not None:
+            nonce = self._vault.nonce()
+            key = self._case_keys.get(tx, record.case_id)
+            sealed = key.seal(record.personal_raw, act_id=record.act.act_id, nonce=nonce)
+        return (name, record.seq, record.facts_raw or None, nonce, sealed)
+
+    def _fill_body(self, tx: WriteTx, name: str, record: VerifiedRecord) -> None:
+        """Add bodies that were withheld when the act came first; never change one that is there."""
+        if not record.facts_raw and not record.personal_raw:
+            return
+        row = tx.get(schema.BODIES, (name, record.seq))
+        if row is not None and row[2] is not None and (row[4] is not None or not record.personal_raw):
+            return
+        made = self._body_row(tx, name, record)
+        if row is None:
+            tx.insert(schema.BODIES, [made])
+            return
+        facts = row[2] if row[2] is not None else made[2]
+        personal = row[3:5] if row[4] is not None else made[3:5]
+        tx.upsert(schema.BODIES, [(name, record.seq, facts, *personal)])
+        self._book.forget(record.case_id)
+
+    def _write_bodies(self, tx: WriteTx, rows: list[Row]) -> None:
+        if rows:
+            tx.insert_missing(schema.BODIES, rows)
+
+    def _write_found_by(
+        self, tx: WriteTx, name: str, found: Sequence[tuple[VerifiedRecord, CaseAct]]
+    ) -> None:
+        """Write what the new acts' cases are found by: numbers and keyed search tokens."""
+        tokens: dict[Row, None] = {}
+        numbers: list[Row] = []
+        for record, act in found:
+            number = act.facts.get("number")
+            if not act.parents and isinstance(number, str) and number:
+                numbers.append(number_row(number, record.case_id, name))
+            if record.personal is not None and may_name_people(record.personal_raw):
+                keys = search_keys(record.personal)
+                tokens.update(((token, record.case_id), None) for token in self._vault.tokens(keys))
+        tx.insert_missing(NUMBERS, numbers)
+        tx.insert_missing(TOKENS, list(tokens))
+
+    def _case_act(self, arrival: Arrival, record: VerifiedRecord) -> CaseAct:
+        if record.act is None or record.entry is None:
+            raise StoreError("store.row_missing", log=arrival.name, seq=record.seq)
+        return self._knowledge.resolver.case_act(
+            record.act,
+            recorded_at_ms=record.entry.recorded_at_ms,
+            facts=record.facts,
+            log_station=arrival.station,
+            blocked=record.fault,
+        )
+
+    def _note_faults(self, tx: WriteTx, arrival: Arrival) -> None:
+        rows = [
+            (record.fault, arrival.name, record.seq, arrival.received_at_ms, record.topic, 0)
+            for record in arrival.records
+            if record.fault
+        ]
+        if rows:
+            tx.insert_missing(SYNC_FINDINGS, rows)
+
+
+def _held_rows(tx: WriteTx, records: Sequence[VerifiedRecord]) -> dict[ActId, Row]:
+    """Return the index rows of those acts that are here already."""
+    wanted = {record.act.act_id for record in records if record.act is not None}
+    cases: list[CaseId] = list(dict.fromkeys(record.case_id for record in records))
+    if not cases:
+        return {}
+    rows = tx.select(schema.ACTS, {"case_id": OneOf(tuple(cases))})
+    return {ActId(row[1]): row for row in rows if isinstance(row[1], bytes) and row[1] in wanted}

@@ -1,0 +1,186 @@
+"""What this station gives to others: whole logs in packages, single frames of cases in excerpts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from ledger.act import Act, act_id, case_of, decode_act
+from ledger.entry import entry_hash
+from ledger.errors import BanjianError, DataError, StoreError
+from ledger.facade.bodies import Place, bodies_at
+from ledger.facade.logend import Branch
+from ledger.facade.vault import CaseKey, Vault
+from ledger.frame import split_frame
+from ledger.genesis import LogGenesis
+from ledger.limits import PACKAGE_ENTRIES_MAX
+from ledger.package import PackageContent
+from ledger.store import schema
+from ledger.store.contract import ReadTx
+from ledger.store.tables import OneOf, Range, Row, Where
+from ledger.types import CaseId
+
+
+class Outgoing:
+    """Reads packages out of a store.
+
+    Args:
+        vault: opens the personal bodies that the receiver may have.
+    """
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+
+    def package(
+        self, tx: ReadTx, genesis: LogGenesis, *, after: int, personal: bool = True
+    ) -> PackageContent | None:
+        """Return the next package of a log; None when no checkpoint covers anything more.
+
+        Args:
+            tx: a consistent view.
+            genesis: which log.
+            after: entries that the receiver holds.
+            personal: give the personal bodies too, as far as they are here.
+
+        Raises:
+            StoreError: ``log.checkpoint_gap`` when checkpoints lie too far apart for one package.
+        """
+        name = genesis.log_id().hex()
+        end = _next_checkpoint(tx, name, after)
+        if end is None:
+            return None
+        size, note = end
+        frames = [frame for _, frame in tx.frames(name, after + 1, size)]
+        if len(frames) != size - after:
+            raise StoreError("log.head", log=genesis.log_id())
+        places = [Place(name, seq) for seq in range(after + 1, size + 1)]
+        facts, people = self.bodies(tx, places, frames, personal=personal)
+        return PackageContent(
+            log_id=genesis.log_id(),
+            first_seq=after + 1,
+            previous=_previous(tx, genesis, after),
+            frames=tuple(frames),
+            facts=facts,
+            personal=people,
+            checkpoint=note,
+            receipts=_receipts(tx, name, size),
+        )
+
+    def branch_package(
+        self, tx: ReadTx, genesis: LogGenesis, branch: Branch, *, after: int
+    ) -> PackageContent | None:
+        """Return the next package of a divergent history.
+
+        Args:
+            tx: a consistent view.
+            genesis: of the log that forked.
+            branch: the divergent history.
+            after: size of the log up to which the receiver holds it, at least to where it diverges.
+        """
+        common = branch.first_seq - 1
+        end = _next_checkpoint(tx, branch.name, max(after, common))
+        if end is None:
+            return None
+        size, note = end
+        held = max(after, common)
+        frames = [frame for _, frame in tx.frames(branch.name, held - common + 1, size - common)]
+        places = [Place(branch.name, seq) for seq in range(held - common + 1, size - common + 1)]
+        facts, people = self.bodies(tx, places, frames, personal=True)
+        before = genesis.log_id().hex(), held
+        if held > common:
+            before = branch.name, held - common
+        return PackageContent(
+            log_id=genesis.log_id(),
+            first_seq=held + 1,
+            previous=_entry_hash_at(tx, *before) if held else genesis.genesis_hash(),
+            frames=tuple(frames),
+            facts=facts,
+            personal=people,
+            checkpoint=note,
+        )
+
+    def bodies(
+        self, tx: ReadTx, places: Sequence[Place], frames: Sequence[bytes], *, personal: bool
+    ) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+        """Return facts and personal bodies in clear of some frames; empty where there is none to give."""
+        acts = [_act(frame) for frame in frames]
+        homes = self._homes(tx, places, acts)
+        rows = bodies_at(tx, homes)
+        keys = self._keys(tx, acts) if personal else {}
+        facts: list[bytes] = []
+        people: list[bytes] = []
+        for place, act in zip(homes, acts, strict=True):
+            row = rows.get(place)
+            facts.append(row[2] if row is not None and isinstance(row[2], bytes) else b"")
+            people.append(b"" if row is None or act is None else _open(row, act, keys))
+        return tuple(facts), tuple(people)
+
+    def _homes(self, tx: ReadTx, places: Sequence[Place], acts: Sequence[Act | None]) -> list[Place]:
+        """Return where the bodies of acts stand: of an act that stands twice, at its one home."""
+        cases = tuple(dict.fromkeys(case_of(act) for act in acts if act is not None))
+        homes: dict[object, Place] = {}
+        for _, known_id, log, seq, _ in tx.select(schema.ACTS, {"case_id": OneOf(cases)}) if cases else ():
+            homes[known_id] = Place(str(log), seq if isinstance(seq, int) else 0)
+        return [
+            place if act is None else homes.get(act.act_id, place)
+            for place, act in zip(places, acts, strict=True)
+        ]
+
+    def _keys(self, tx: ReadTx, acts: Iterable[Act | None]) -> Mapping[CaseId, CaseKey]:
+        cases = tuple(
+            dict.fromkeys(case_of(act) for act in acts if act is not None and act.header.personal_len)
+        )
+        if not cases:
+            return {}
+        return {
+            CaseId(case_id): self._vault.unwrap(CaseId(case_id), wrapped)
+            for case_id, wrapped in tx.select(schema.CASE_KEYS, {"case_id": OneOf(cases)})
+            if isinstance(case_id, bytes) and isinstance(wrapped, bytes)
+        }
+
+
+def _next_checkpoint(tx: ReadTx, name: str, after: int) -> tuple[int, bytes] | None:
+    """Return size and note of the furthest checkpoint that one package can reach."""
+    within: Where = {"log": name, "size": Range(above=after, at_most=after + PACKAGE_ENTRIES_MAX)}
+    rows = list(tx.select(schema.CHECKPOINTS, within, order_by=("size",), descending=True, limit=1))
+    if rows and isinstance(rows[0][1], int) and isinstance(rows[0][2], bytes):
+        return rows[0][1], rows[0][2]
+    further: Where = {"log": name, "size": Range(above=after)}
+    if next(tx.select(schema.CHECKPOINTS, further, limit=1), None) is not None:
+        raise StoreError("log.checkpoint_gap", log=name, size=after)
+    return None
+
+
+def _previous(tx: ReadTx, genesis: LogGenesis, after: int) -> bytes:
+    if not after:
+        return genesis.genesis_hash()
+    return _entry_hash_at(tx, genesis.log_id().hex(), after)
+
+
+def _entry_hash_at(tx: ReadTx, name: str, seq: int) -> bytes:
+    before = tx.frame(name, seq)
+    if before is None:
+        raise StoreError("log.head", log=name)
+    return entry_hash(split_frame(before).entry_raw)
+
+
+def _receipts(tx: ReadTx, name: str, size: int) -> tuple[str, ...]:
+    rows = tx.select(schema.RECEIPTS, {"log": name, "size": size})
+    return tuple(row[3].decode("utf-8") for row in rows if isinstance(row[3], bytes))
+
+
+def _act(frame: bytes) -> Act | None:
+    try:
+        parts = split_frame(frame)
+        return Act(decode_act(parts.act_raw), parts.act_raw, parts.sig, act_id(parts.act_raw))
+    except BanjianError:
+        return None
+
+
+def _open(row: Row, act: Act, keys: Mapping[CaseId, CaseKey]) -> bytes:
+    key, nonce, sealed = keys.get(case_of(act)), row[3], row[4]
+    if key is None or not (isinstance(nonce, bytes) and isinstance(sealed, bytes)):
+        return b""
+    try:
+        return key.open(sealed, act_id=act.act_id, nonce=nonce)
+    except DataError:
+        return b""

@@ -1,0 +1,90 @@
+"""Tables of what passes between stations; none of them is evidence, all evidence is signed elsewhere."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ledger.store.tables import Table
+
+FEED: Final = Table(
+    "feed",
+    columns=(
+        ("audience", "text"),
+        ("number", "int"),
+        ("log", "text"),
+        ("seq", "int"),
+        ("case_id", "bytes"),
+        ("act_id", "bytes"),
+        ("chain", "bytes"),
+    ),
+    key=("audience", "number"),
+    indexes=(("audience", "case_id"),),
+)
+"""What each direct subordinate is to be given, in this order; ``chain`` is a hash over all items so far."""
+
+FEED_DUE: Final = Table("feed_due", columns=(("case_id", "bytes"),), key=("case_id",))
+"""Cases that got acts since the feeds were brought up to date; written only where there are subordinates."""
+
+FEED_HELD: Final = Table(
+    "feed_held", columns=(("upstream", "text"), ("number", "int"), ("chain", "bytes")), key=("upstream",)
+)
+"""How far this station has taken what its upstream gives, with the hash that the upstream must confirm."""
+
+AWAITING: Final = Table("awaiting_cases", columns=(("case_id", "bytes"),), key=("case_id",))
+"""Cases with acts that wait for a parent, an opening, a longer registry or catalogue."""
+
+PEERS: Final = Table(
+    "peers",
+    columns=(
+        ("station", "text"),
+        ("heard_at_ms", "int"),
+        ("via", "text"),
+        ("waiting", "int"),
+        ("oldest_ms", "int"),
+        ("clock_lag_ms", "int"),
+        ("version", "text"),
+    ),
+    key=("station",),
+)
+"""When each subordinate was heard last, by the clock of who heard it, and what it said was still waiting."""
+
+SYNC_MARKS: Final = Table("sync_marks", columns=(("name", "text"), ("value", "text")), key=("name",))
+"""What is worth remembering of the link upward: last try, last success, the error that stands."""
+
+SYNC_FINDINGS: Final = Table(
+    "sync_findings",
+    columns=(
+        ("code", "text"),
+        ("log", "text"),
+        ("seq", "int"),
+        ("found_at_ms", "int"),
+        ("detail", "text"),
+        ("settled", "int"),
+    ),
+    key=("code", "log", "seq"),
+)
+"""What was found while records were taken in: kept until somebody settles it."""
+
+SPARSE_NOTES: Final = Table(
+    "sparse_notes", columns=(("log", "text"), ("size", "int"), ("note", "bytes")), key=("log", "size")
+)
+"""Checkpoints under which single frames of a log were proven, with the receipts that came along."""
+
+SPARSE_NODES: Final = Table(
+    "sparse_nodes",
+    columns=(("log", "text"), ("size", "int"), ("low", "int"), ("high", "int"), ("hash", "bytes")),
+    key=("log", "size", "low", "high"),
+)
+"""Hashes over the leaves from ``low`` to ``high`` of such a tree: enough to prove the frames to others."""
+
+SYNC_TABLES: Final = (
+    FEED,
+    FEED_DUE,
+    FEED_HELD,
+    AWAITING,
+    PEERS,
+    SPARSE_NOTES,
+    SPARSE_NODES,
+    SYNC_MARKS,
+    SYNC_FINDINGS,
+)

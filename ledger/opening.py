@@ -1,0 +1,36 @@
+"""The opening of a log: entry 1 is an ``open_log`` act whose facts hold the log's genesis.
+
+Source: docs/protocol.md, "Entry" and "Log genesis".
+"""
+
+from __future__ import annotations
+
+from ledger.body import check_facts
+from ledger.errors import DataError
+from ledger.frame import decode_frame
+from ledger.genesis import LogGenesis, decode_log_genesis, log_id
+from ledger.types import LogId
+
+OPEN_LOG = "open_log"
+
+
+def opening_genesis(wanted: LogId, frame: bytes, facts: bytes) -> LogGenesis:
+    """Return the genesis of a log from its first frame and the facts of its first act.
+
+    Whether the author was allowed to open it, the registry says.
+
+    Raises:
+        EncodingError: ``encoding.*``, ``frame.*``, ``act.*``, ``entry.*`` or ``genesis.*``.
+        DataError: ``log.opening`` for another act or another position; ``log.genesis`` for a genesis of
+            another log; ``act.facts_hash``.
+    """
+    opened = decode_frame(frame)
+    if opened.act.header.action != OPEN_LOG or opened.entry.seq != 1:
+        raise DataError("log.opening", log=wanted)
+    raw = check_facts(opened.act.header, facts).get("genesis")
+    if not isinstance(raw, bytes) or log_id(raw) != wanted:
+        raise DataError("log.genesis", log=wanted)
+    genesis = decode_log_genesis(raw)
+    if opened.entry.log_id != wanted or opened.entry.previous != genesis.genesis_hash():
+        raise DataError("log.opening", log=wanted)
+    return genesis

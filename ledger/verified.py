@@ -1,0 +1,146 @@
+"""What a receiver establishes about each record before it stores it: encoding, author's signature, bodies.
+
+Nothing here refuses a record. A record that a signed root covers is stored whatever is wrong with it; what
+fails is told by ``fault``, and an act whose encoding, signature or key fails is stored under the topic
+``opaque`` and never takes effect. Authority is not asked here: that is the matter of whoever folds the case.
+
+Source: docs/protocol.md, "What a receiver stores".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple, TypeAlias
+
+from ledger.act import Act, act_id, case_of, decode_act
+from ledger.body import check_facts, check_personal
+from ledger.entry import Entry, decode_entry
+from ledger.errors import BanjianError
+from ledger.frame import FrameParts, check_act_pins, split_frame
+from ledger.hashing import CTX_ACT_SIGN
+from ledger.keys import verify
+from ledger.types import CaseId, Facts, KeyId, LedgerId
+
+OPAQUE: Final = "opaque"
+"""Topic of a frame whose act fails a check when it is stored: kept, without effect."""
+NO_CASE: Final = CaseId(b"")
+
+KeyFinder: TypeAlias = Callable[[KeyId], bytes | None]
+"""Returns the public key of a key id, whatever its authority; None for a key that was never enrolled."""
+
+
+class VerifiedRecord(NamedTuple):
+    """One record with everything that its receiver needs of it.
+
+    Attributes:
+        seq: position in its log, from 1.
+        topic: the action, or ``opaque``.
+        act: the act; None where it cannot be decoded.
+        case_id: the case or thread of the act; empty without an act.
+        entry: the entry; None where it cannot be decoded.
+        entry_raw: its bytes; the leaf of the log.
+        facts: the decoded facts; None where they are not here or are no body.
+        facts_raw: bytes of the facts if they are those of the act, else empty.
+        personal: the decoded personal body; None where it is not here or is no body.
+        personal_raw: bytes of the personal body if they are those of the act, else empty.
+        fault: code of the first check that failed, "" for none.
+    """
+
+    seq: int
+    topic: str
+    frame: bytes
+    act: Act | None
+    case_id: CaseId
+    entry: Entry | None
+    entry_raw: bytes
+    facts: Facts | None
+    facts_raw: bytes
+    personal: Facts | None
+    personal_raw: bytes
+    fault: str
+
+
+def verify_records(
+    seqs: Sequence[int],
+    frames: Sequence[bytes],
+    *,
+    facts: Sequence[bytes],
+    personal: Sequence[bytes],
+    ledger_id: LedgerId,
+    public_key: KeyFinder,
+) -> tuple[VerifiedRecord, ...]:
+    """Return the records of some frames and bodies, each checked by itself.
+
+    Args:
+        seqs: position of each frame.
+        frames: frames that can at least be split into their three parts, as those of a package can.
+        facts: bytes of the facts for each frame, or empty.
+        personal: bytes of the personal body for each frame, or empty.
+        ledger_id: the pinned ledger.
+        public_key: finds the keys of authors.
+
+    Raises:
+        EncodingError: ``frame.field`` or ``encoding.*`` for a frame that is no frame at all.
+    """
+    return tuple(
+        _verify(seq, frame, fact, person, ledger_id, public_key)
+        for seq, frame, fact, person in zip(seqs, frames, facts, personal, strict=True)
+    )
+
+
+def _verify(
+    seq: int, frame: bytes, facts_raw: bytes, personal_raw: bytes, ledger_id: LedgerId, public_key: KeyFinder
+) -> VerifiedRecord:
+    parts = split_frame(frame)
+    entry: Entry | None = None
+    act: Act | None = None
+    fault = ""
+    try:
+        entry = decode_entry(parts.entry_raw)
+        act = Act(decode_act(parts.act_raw), parts.act_raw, parts.sig, act_id(parts.act_raw))
+        fault = _act_fault(act, entry, parts, ledger_id, public_key)
+    except BanjianError as error:
+        fault = error.code
+    opened = _Bodies(None, b"", None, b"", "") if act is None else _open(act, facts_raw, personal_raw)
+    topic = OPAQUE if fault or act is None else act.header.action
+    case_id = NO_CASE if act is None else case_of(act)
+    return VerifiedRecord(
+        seq, topic, frame, act, case_id, entry, parts.entry_raw,
+        opened.facts, opened.facts_raw, opened.personal, opened.personal_raw, fault or opened.fault,
+    )  # fmt: skip
+
+
+def _act_fault(act: Act, entry: Entry, parts: FrameParts, ledger_id: LedgerId, public_key: KeyFinder) -> str:
+    """Return why an act that decodes can never take effect whoever its author is, "" for no reason."""
+    check_act_pins(entry, act.act_id, parts.sig)
+    if act.header.ledger_id != ledger_id:
+        return "act.ledger"
+    key = public_key(act.header.actor)
+    if key is None:
+        return "authority.key_unknown"
+    return "" if verify(key, parts.sig, CTX_ACT_SIGN + parts.act_raw) else "act.signature"
+
+
+class _Bodies(NamedTuple):
+    facts: Facts | None
+    facts_raw: bytes
+    personal: Facts | None
+    personal_raw: bytes
+    fault: str
+
+
+def _open(act: Act, facts_raw: bytes, personal_raw: bytes) -> _Bodies:
+    """Keep the bytes that the act pins, whether they are a body or not; leave all others aside."""
+    facts, kept_facts, fault = _body(check_facts, act, facts_raw)
+    personal, kept_personal, other = _body(check_personal, act, personal_raw)
+    return _Bodies(facts, kept_facts, personal, kept_personal, fault or other)
+
+
+def _body(check: Callable[..., Facts], act: Act, raw: bytes) -> tuple[Facts | None, bytes, str]:
+    if not raw:
+        return None, b"", ""
+    try:
+        return check(act.header, raw), raw, ""
+    except BanjianError as error:
+        pinned = error.code not in ("act.facts_hash", "act.personal_hash")
+        return None, raw if pinned else b"", error.code
