@@ -125,8 +125,8 @@ def _full_cases(ledger: Ledger) -> list[CaseId]:
     found: dict[bytes, int] = {}
     with ledger.store.read() as tx:
         for row in tx.select(schema.ACTS, {}):
-            if isinstance(row[3], bytes):
-                found[row[3]] = found.get(row[3], 0) + 1
+            if isinstance(row[0], bytes):
+                found[row[0]] = found.get(row[0], 0) + 1
     return [CaseId(case_id) for case_id, count in found.items() if case_id and count == len(ACTIONS)]
 
 

@@ -14,7 +14,7 @@ from ledger.genesis import decode_log_genesis
 from ledger.keys import Ed25519Signer, Signer
 from ledger.store import schema
 from ledger.store.contract import ReadTx
-from ledger.types import CaseId, LogId, StationId
+from ledger.types import LogId, StationId
 from stations.demo import Stage
 
 
@@ -32,17 +32,9 @@ def arrive(stage: Stage, signed: SignedAct) -> None:
             log = _log_of(stage, tx, header.station)
             known_id = act_id(signed.raw)
             entry = log.next_entry(signed.raw, signed.sig, known_id, clock=stage.clock, county_seen=b"")
-            row = (
-                known_id,
-                log.name,
-                entry.seq,
-                CaseId(header.case_id),
-                header.action,
-                header.occurred_at_ms,
-            )
             tx.append(log.name, entry.seq, [(header.action, entry.frame)])
-            tx.insert(schema.ACTS, [row])
-            tx.insert(schema.FACTS, [(known_id, signed.facts)])
+            tx.insert(schema.ACTS, [(header.case_id, known_id, log.name, entry.seq, header.action)])
+            tx.insert(schema.BODIES, [(log.name, entry.seq, signed.facts, None, None)])
             log.write_head(tx, entry)
         ledger.rebuild()
 

@@ -9,17 +9,16 @@ from ledger.body import check_facts
 from ledger.caseshape import CaseAct
 from ledger.entry import decode_entry
 from ledger.errors import BanjianError, StoreError
+from ledger.facade.bodies import ASKED_MAX, Place, bodies_at, by_log, place_in
 from ledger.frame import FrameParts, split_frame
 from ledger.knowledge import Knowledge
 from ledger.store import schema
 from ledger.store.contract import ReadTx
-from ledger.store.tables import Cell, OneOf, Row, Table
+from ledger.store.tables import Cell, OneOf, Row
 from ledger.types import CaseId, Facts, StationId
 
 OPAQUE = "opaque"
 """Topic and action of a stored frame that failed a check; it never takes effect."""
-_ASKED_MAX = 1_024
-"""Values in one condition."""
 
 
 class ActReader:
@@ -40,24 +39,24 @@ class ActReader:
         Raises:
             StoreError: ``store.row_missing`` when the table of acts names a frame that is not there.
         """
-        rows = list(_rows(tx, schema.ACTS, "case_id", list(case_ids)))
+        rows = list(_rows(tx, list(case_ids)))
         frames = _frames(tx, rows)
-        bodies = _rows(tx, schema.FACTS, "act_id", [row[0] for row in rows])
-        facts = {row[0]: row[1] for row in bodies}
+        bodies = bodies_at(tx, frames)
         found: dict[CaseId, list[CaseAct]] = {}
-        for _, log, seq, case_id, action, _ in rows:
-            frame = frames.get((log, seq))
+        for row in rows:
+            case_id, place = row[0], place_in(row)
+            frame = frames.get(place)
             if frame is None:
-                raise StoreError("store.row_missing", log=str(log), seq=seq if isinstance(seq, int) else 0)
+                raise StoreError("store.row_missing", log=place.log, seq=place.seq)
             if isinstance(case_id, bytes):
-                act = self._act(frame, facts, str(log), opaque=action == OPAQUE)
+                act = self._act(frame, bodies.get(place), place.log, opaque=row[4] == OPAQUE)
                 found.setdefault(CaseId(case_id), []).append(act)
         return found
 
-    def _act(self, frame: bytes, bodies: Mapping[Cell, Cell], log: str, *, opaque: bool) -> CaseAct:
+    def _act(self, frame: bytes, body: Row | None, log: str, *, opaque: bool) -> CaseAct:
         parts = split_frame(frame)
         act = Act(decode_act(parts.act_raw), parts.act_raw, parts.sig, act_id(parts.act_raw))
-        facts, blocked = _open_facts(act, bodies.get(act.act_id))
+        facts, blocked = _open_facts(act, None if body is None else body[2])
         if opaque:
             blocked = self._fault(parts, act) or blocked
         return self._knowledge.resolver.case_act(
@@ -88,15 +87,15 @@ def _open_facts(act: Act, body: Cell) -> tuple[Facts | None, str]:
         return None, error.code
 
 
-def _frames(tx: ReadTx, rows: Sequence[Row]) -> dict[tuple[Cell, Cell], bytes]:
-    places: dict[str, list[int]] = {}
-    for row in rows:
-        if isinstance(row[1], str) and isinstance(row[2], int):
-            places.setdefault(row[1], []).append(row[2])
-    return {(log, seq): frame for log, seqs in places.items() for seq, frame in tx.frames_at(log, seqs)}
+def _frames(tx: ReadTx, rows: Iterable[Row]) -> dict[Place, bytes]:
+    return {
+        Place(log, seq): frame
+        for log, seqs in by_log(map(place_in, rows)).items()
+        for seq, frame in tx.frames_at(log, seqs)
+    }
 
 
-def _rows(tx: ReadTx, table: Table, column: str, values: Sequence[Cell]) -> Iterator[Row]:
-    asked = [value for value in values if isinstance(value, bytes)]
-    for first in range(0, len(asked), _ASKED_MAX):
-        yield from tx.select(table, {column: OneOf(tuple(asked[first : first + _ASKED_MAX]))})
+def _rows(tx: ReadTx, case_ids: Sequence[CaseId]) -> Iterator[Row]:
+    for first in range(0, len(case_ids), ASKED_MAX):
+        asked: tuple[Cell, ...] = tuple(case_ids[first : first + ASKED_MAX])
+        yield from tx.select(schema.ACTS, {"case_id": OneOf(asked)})

@@ -13,6 +13,7 @@ from ledger.body import new_body
 from ledger.calendar import parse_calendar
 from ledger.checkpoint import Checkpoint
 from ledger.errors import AuthorityError, DataError, StoreError
+from ledger.facade.bodies import erase_personal
 from ledger.facade.clock import Clock, Randomness
 from ledger.facade.doubt import REASONS
 from ledger.facade.home import SEED_BYTES, Home
@@ -171,7 +172,7 @@ class CountyDesk:
         with self._store.write() as tx:
             tx.delete(schema.CASE_KEYS, {"case_id": case_id})
             tx.delete(TOKENS, {"case_id": case_id})
-            count = tx.delete(schema.PERSONAL, {"case_id": case_id})
+            count = erase_personal(tx, case_id)
         self._writer.forget_key(case_id)
         self._store.scrub()
         return count

@@ -330,7 +330,8 @@ class Ledger:
         with self.store.read() as tx:
             state, rules = self._book.load(tx, case_id)
             row = self._reader.row(tx, case_id, moment)
-            personal = {step.act.act_id: self._reader.personal(tx, step.act.act_id) for step in state.steps}
+            acts = [step.act.act_id for step in state.steps]
+            personal = {act_id: self._reader.personal(tx, case_id, act_id) for act_id in acts}
         return CasePage(
             row=row,
             state=state,

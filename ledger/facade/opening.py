@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from ledger.act import act_id, decode_act
+from ledger.act import Act, act_id, case_of, decode_act
 from ledger.body import check_facts
 from ledger.calendar import CalendarSet
 from ledger.calendars import festivals
 from ledger.entry import decode_entry
-from ledger.errors import BanjianError, DataError, StoreError
+from ledger.errors import BanjianError, StoreError
+from ledger.facade.bodies import read_facts, read_personal
 from ledger.facade.vault import Vault
 from ledger.frame import split_frame
 from ledger.genesis import LedgerGenesis, LogGenesis, decode_ledger_genesis, decode_log_genesis
 from ledger.knowledge import Knowledge
 from ledger.store import schema
 from ledger.store.contract import ReadTx
-from ledger.types import ActId, CaseId, LogId, StationId
+from ledger.types import LogId, StationId
 
 PAGE = 1_000
 
@@ -93,10 +94,10 @@ def read_ledger_genesis(tx: ReadTx, holdings: Holdings) -> LedgerGenesis:
         frame = tx.frame(log.name, 1)
         if frame is None:
             continue
-        act_raw = split_frame(frame).act_raw
-        row = tx.get(schema.FACTS, (act_id(act_raw),))
-        if row is not None and isinstance(row[1], bytes):
-            raw = check_facts(decode_act(act_raw), row[1]).get("ledger_genesis")
+        act = _act_in(frame)
+        facts = read_facts(tx, case_of(act), act.act_id)
+        if facts is not None:
+            raw = check_facts(act.header, facts).get("ledger_genesis")
             if isinstance(raw, bytes):
                 return decode_ledger_genesis(raw)
     raise StoreError("ledger.no_registry")
@@ -113,12 +114,11 @@ def read_knowledge(tx: ReadTx, holdings: Holdings, genesis: LedgerGenesis, vault
     knowledge = new_knowledge(genesis)
     for log in holdings.of_kind("registry"):
         for frame in read_frames(tx, log.name, after=0):
-            known_id, facts = _facts_of(tx, frame)
-            personal = None if vault is None else read_personal(tx, vault, known_id)
+            facts, personal = _bodies_of(tx, frame, vault)
             knowledge.apply_registry(frame, facts=facts, personal=personal)
     for log in holdings.of_kind("catalogue"):
         for frame in read_frames(tx, log.name, after=0):
-            knowledge.apply_catalogue(frame, facts=_facts_of(tx, frame)[1])
+            knowledge.apply_catalogue(frame, facts=_bodies_of(tx, frame, None)[0])
     return knowledge
 
 
@@ -130,36 +130,22 @@ def read_frames(tx: ReadTx, name: str, *, after: int) -> Iterator[bytes]:
             yield frame
 
 
-def read_personal(tx: ReadTx, vault: Vault, known_id: ActId) -> bytes | None:
-    """Return the bytes of a personal body; None when it is erased, withheld, absent or sealed by another key.
-
-    In a restored ledger a case may get a new key before its first one is brought back.
-    """
-    row = tx.get(schema.PERSONAL, (known_id,))
-    if row is None:
-        return None
-    _, case_id, nonce, ciphertext = row
-    if not (isinstance(case_id, bytes) and isinstance(nonce, bytes) and isinstance(ciphertext, bytes)):
-        return None
-    key = tx.get(schema.CASE_KEYS, (case_id,))
-    if key is None or not isinstance(key[1], bytes):
-        return None
-    case_key = vault.unwrap(CaseId(case_id), key[1])
-    try:
-        return case_key.open(ciphertext, act_id=known_id, nonce=nonce)
-    except DataError:
-        return None
-
-
 def recorded_at_ms(frame: bytes) -> int:
     """Return the time that a frame's entry records."""
     return decode_entry(split_frame(frame).entry_raw).recorded_at_ms
 
 
-def _facts_of(tx: ReadTx, frame: bytes) -> tuple[ActId, bytes | None]:
+def _act_in(frame: bytes) -> Act:
+    parts = split_frame(frame)
+    return Act(decode_act(parts.act_raw), parts.act_raw, parts.sig, act_id(parts.act_raw))
+
+
+def _bodies_of(tx: ReadTx, frame: bytes, vault: Vault | None) -> tuple[bytes | None, bytes | None]:
+    """Return facts and, where a vault opens it, personal body of a stored frame."""
     try:
-        known_id = act_id(split_frame(frame).act_raw)
+        act = _act_in(frame)
     except BanjianError:
-        return ActId(b""), None
-    row = tx.get(schema.FACTS, (known_id,))
-    return known_id, row[1] if row is not None and isinstance(row[1], bytes) else None
+        return None, None
+    case_id = case_of(act)
+    personal = None if vault is None else read_personal(tx, vault, case_id, act.act_id)
+    return read_facts(tx, case_id, act.act_id), personal

@@ -12,8 +12,8 @@ from ledger.calendar import day_start_ms, local_date
 from ledger.casenumber import normalise
 from ledger.catalogue import Rules
 from ledger.errors import BanjianError, InputError, RuleError
+from ledger.facade.bodies import read_personal
 from ledger.facade.casebook import CaseBook
-from ledger.facade.opening import read_personal
 from ledger.facade.tables import CASES, MOVED, NEVER_MS, NUMBERS, TOKENS, case_cells
 from ledger.facade.types import CaseRow, DayClear
 from ledger.facade.vault import Vault
@@ -160,11 +160,11 @@ class Reader:
             raise RuleError("case.unknown", case=case_id)
         return self._row(tx, row, now_ms, names=True)
 
-    def personal(self, tx: ReadTx, act_id: ActId) -> Facts | None:
+    def personal(self, tx: ReadTx, case_id: CaseId, act_id: ActId) -> Facts | None:
         """Return a personal body; None when erased, withheld, absent or not to be opened here."""
         if self._vault is None:
             return None
-        raw = read_personal(tx, self._vault, act_id)
+        raw = read_personal(tx, self._vault, case_id, act_id)
         return None if raw is None else open_body(raw, limit_bytes=PERSONAL_BYTES_MAX)
 
     def _row(self, tx: ReadTx, row: Row, now_ms: int, *, names: bool) -> CaseRow:
@@ -197,9 +197,9 @@ class Reader:
             return ""
         # The opening act, whose id begins with the id of its case.
         opening = Range(at_least=case_id, at_most=case_id + b"\xff" * 16)
-        for row in tx.select(schema.PERSONAL, {"act_id": opening}, limit=1):
+        for row in tx.select(schema.ACTS, {"case_id": case_id, "act_id": opening}, limit=1):
             try:
-                personal = self.personal(tx, ActId(_bytes(row[0])))
+                personal = self.personal(tx, case_id, ActId(_bytes(row[1])))
             except BanjianError:
                 return ""
             applicant = None if personal is None else personal.get("applicant")

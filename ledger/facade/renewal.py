@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from ledger.body import open_body
 from ledger.calendar import local_date
 from ledger.errors import BanjianError
+from ledger.facade.bodies import Place, bodies_at, place_in
 from ledger.facade.numbers import number_row
 from ledger.facade.tables import CASES, MARKS, MOVED, NEVER_MS, NUMBERS, TOKENS
 from ledger.facade.vault import CaseKey, Vault
@@ -83,14 +84,15 @@ def rebuild_views(store: Store, view: CaseView, vault: Vault) -> int:
     return count
 
 
-def _openings(tx: WriteTx) -> dict[CaseId, tuple[str, int]]:
+def _openings(tx: WriteTx) -> dict[CaseId, Place]:
     """Return log and position of the opening of each case; read in pages, for there are many acts."""
-    places: dict[CaseId, tuple[str, int]] = {}
+    places: dict[CaseId, Place] = {}
     after: Row | None = None
     while page := list(tx.select(schema.ACTS, {}, limit=PAGE, after=after)):
-        for act, log, seq, case_id, *_ in page:
-            if isinstance(act, bytes) and isinstance(case_id, bytes) and act.startswith(case_id):
-                places[CaseId(case_id)] = (str(log), seq if isinstance(seq, int) else 0)
+        for row in page:
+            case_id, act_id = row[:2]
+            if isinstance(act_id, bytes) and isinstance(case_id, bytes) and act_id.startswith(case_id):
+                places[CaseId(case_id)] = place_in(row)
         after = cursor(schema.ACTS, page[-1])
     return places
 
@@ -102,21 +104,24 @@ def _tokens(tx: WriteTx, vault: Vault, case_ids: Sequence[CaseId]) -> Iterator[t
     for case_id, wrapped in tx.select(schema.CASE_KEYS, wanted):
         if isinstance(case_id, bytes) and isinstance(wrapped, bytes):
             keys[CaseId(case_id)] = vault.unwrap(CaseId(case_id), wrapped)
-    for row in tx.select(schema.PERSONAL, wanted):
-        people = _people(row, keys)
-        if people:
-            for token in vault.tokens(people):
-                yield token, CaseId(_bytes(row[1]))
+    acts = list(tx.select(schema.ACTS, wanted))
+    bodies = bodies_at(tx, map(place_in, acts))
+    for row in acts:
+        case_id, act_id, body = CaseId(_bytes(row[0])), ActId(_bytes(row[1])), bodies.get(place_in(row))
+        key = keys.get(case_id)
+        if body is None or key is None:
+            continue
+        for token in vault.tokens(_people(act_id, body, key)):
+            yield token, case_id
 
 
-def _people(row: Row, keys: Mapping[CaseId, CaseKey]) -> frozenset[str]:
+def _people(act_id: ActId, row: Row, key: CaseKey) -> frozenset[str]:
     """Return what the people of a personal body are found by; nobody where it cannot be opened."""
-    act_id, case_id, nonce, ciphertext = (_bytes(cell) for cell in row)
-    key = keys.get(CaseId(case_id))
-    if key is None:
+    nonce, ciphertext = row[3:]
+    if not (isinstance(nonce, bytes) and isinstance(ciphertext, bytes)):
         return frozenset()
     try:
-        body = key.open(ciphertext, act_id=ActId(act_id), nonce=nonce)
+        body = key.open(ciphertext, act_id=act_id, nonce=nonce)
         if not may_name_people(body):
             return frozenset()
         return search_keys(open_body(body, limit_bytes=PERSONAL_BYTES_MAX))

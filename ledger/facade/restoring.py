@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ledger.errors import DataError, StoreError
+from ledger.facade.bodies import put_personal, sealed_bodies
 from ledger.facade.home import Home
 from ledger.facade.parts import Parts
 from ledger.facade.renewal import rebuild_views
@@ -17,7 +18,7 @@ from ledger.facade.vault import CaseKey, Vault
 from ledger.facade.views import CaseView
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store, WriteTx
-from ledger.types import ActId, CaseId, LedgerId
+from ledger.types import CaseId, LedgerId
 
 INSTALLATION_BYTES = 4
 
@@ -86,7 +87,7 @@ def _head(vault: Vault, ledger_id: LedgerId) -> str:
 
 def _take_key(tx: WriteTx, vault: Vault, case_id: CaseId, wrapped: bytes) -> None:
     """Take a key in where bodies wait for it; of an erased case there are none, and it stays erased."""
-    if not tx.count(schema.PERSONAL, {"case_id": case_id}):
+    if next(sealed_bodies(tx, case_id), None) is None:
         return
     key, held = vault.unwrap(case_id, wrapped), tx.get(schema.CASE_KEYS, (case_id,))
     if held is None:
@@ -97,13 +98,10 @@ def _take_key(tx: WriteTx, vault: Vault, case_id: CaseId, wrapped: bytes) -> Non
 
 def _seal_again(tx: WriteTx, vault: Vault, case_id: CaseId, *, before: CaseKey, after: CaseKey) -> None:
     """Bring a case under one key again: it got another while its first was not here."""
-    for act, _, nonce, sealed in list(tx.select(schema.PERSONAL, {"case_id": case_id})):
-        if not (isinstance(act, bytes) and isinstance(nonce, bytes) and isinstance(sealed, bytes)):
-            continue
-        act_id = ActId(act)
+    for act_id, place, nonce, ciphertext in list(sealed_bodies(tx, case_id)):
         try:
-            body = before.open(sealed, act_id=act_id, nonce=nonce)
+            body = before.open(ciphertext, act_id=act_id, nonce=nonce)
         except DataError:
             continue
         fresh = vault.nonce()
-        tx.upsert(schema.PERSONAL, [(act_id, case_id, fresh, after.seal(body, act_id=act_id, nonce=fresh))])
+        put_personal(tx, place, nonce=fresh, ciphertext=after.seal(body, act_id=act_id, nonce=fresh))

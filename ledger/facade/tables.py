@@ -61,9 +61,11 @@ TOKENS: Final = Table(
     "search_tokens",
     columns=(("token", "bytes"), ("case_id", "bytes")),
     key=("token", "case_id"),
-    indexes=(("case_id",),),
 )
-"""Keyed search tokens of names, numbers and phones; deleted with the case's key."""
+"""Keyed search tokens of names, numbers and phones; deleted with the case's key.
+
+Erasing, which is rare, looks through the whole table: an index by case would be written with every person.
+"""
 
 NUMBERS: Final = Table(
     "case_numbers",

@@ -79,7 +79,7 @@ class Writer:
         try:
             with self._store.write() as tx:
                 self._check_heads(tx, case_id, act)
-                self._write(tx, log, signed, entry, case_id, act.action, act.occurred_at_ms)
+                self._write(tx, log, signed, entry, case_id, act.action)
                 if personal is not None:
                     self._write_tokens(tx, case_id, personal)
                 number = act.facts.get("number")
@@ -136,7 +136,7 @@ class Writer:
                     schema.LOGS,
                     [(genesis_of.name, genesis.kind, genesis.station, genesis.pack(), 1, "")],
                 )
-            self._write(tx, log, signed, entry, case_id, header.action, header.occurred_at_ms)
+            self._write(tx, log, signed, entry, case_id, header.action)
         self._committed(log, entry)
         return Performed(act_id=known.act_id, case_id=case_id, log_id=log.log_id, seq=entry.seq)
 
@@ -202,16 +202,15 @@ class Writer:
         entry: NewEntry,
         case_id: CaseId,
         action: str,
-        occurred_at_ms: int,
     ) -> None:
         known_id = act_id(signed.raw)
         tx.append(log.name, entry.seq, [(action, entry.frame)])
-        tx.insert(schema.ACTS, [(known_id, log.name, entry.seq, case_id, action, occurred_at_ms)])
-        tx.insert(schema.FACTS, [(known_id, signed.facts)])
+        tx.insert(schema.ACTS, [(case_id, known_id, log.name, entry.seq, action)])
+        nonce = sealed = None
         if signed.personal:
             nonce = self._vault.nonce()
             sealed = self._case_key(tx, case_id).seal(signed.personal, act_id=known_id, nonce=nonce)
-            tx.insert(schema.PERSONAL, [(known_id, case_id, nonce, sealed)])
+        tx.insert(schema.BODIES, [(log.name, entry.seq, signed.facts, nonce, sealed)])
         log.write_head(tx, entry)
 
     def _case_key(self, tx: WriteTx, case_id: CaseId) -> CaseKey:

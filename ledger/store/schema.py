@@ -1,7 +1,7 @@
 """The tables that every ledger has beside its frames.
 
 Frames lie in the event store's own table and are append-only; so are ``tree``, ``checkpoints``, ``receipts``
-and ``sparse``. Bodies and case keys can be deleted: that is how personal data is erased.
+and ``sparse``. Bodies can be emptied and case keys deleted: that is how personal data is erased.
 """
 
 from __future__ import annotations
@@ -13,28 +13,37 @@ from ledger.store.tables import Table
 ACTS: Final = Table(
     "acts",
     columns=(
+        ("case_id", "bytes"),
         ("act_id", "bytes"),
         ("log", "text"),
         ("seq", "int"),
-        ("case_id", "bytes"),
         ("action", "text"),
-        ("occurred_at_ms", "int"),
     ),
-    key=("act_id",),
-    indexes=(("case_id",),),
+    key=("case_id", "act_id"),
 )
-"""Where each act stands; derived from the frames. By log and position, ask for the frame itself."""
+"""Where each act stands, case by case; derived from the frames. By log and position, ask for the frame.
 
-FACTS: Final = Table("facts", columns=(("act_id", "bytes"), ("body", "bytes")), key=("act_id",))
-"""Fact bodies by act."""
+Whoever has an act knows its case (``ledger.act.case_of``), so that no second index is needed. An act that
+stands in several places has its first one here.
+"""
 
-PERSONAL: Final = Table(
-    "personal",
-    columns=(("act_id", "bytes"), ("case_id", "bytes"), ("nonce", "bytes"), ("ciphertext", "bytes")),
-    key=("act_id",),
-    indexes=(("case_id",),),
+BODIES: Final = Table(
+    "bodies",
+    columns=(
+        ("log", "text"),
+        ("seq", "int"),
+        ("facts", "bytes"),
+        ("nonce", "bytes"),
+        ("personal", "bytes"),
+    ),
+    key=("log", "seq"),
 )
-"""Personal bodies by act, encrypted under the key of their case."""
+"""The bodies of each act at the place that ``acts`` names; ``personal`` is encrypted under its case's key.
+
+Rows come in the order of the log, so that an act adds to the end of a tree where hashes would touch leaves
+all over it. ``None`` stands for what was erased, withheld or never there; erasing takes ``nonce`` and
+``personal`` away.
+"""
 
 CASE_KEYS: Final = Table("case_keys", columns=(("case_id", "bytes"), ("wrapped", "bytes")), key=("case_id",))
 """Keys of the personal bodies, wrapped by the station's storage key; left out of backups."""
@@ -99,8 +108,7 @@ SPARSE: Final = Table(
 
 CORE_TABLES: Final = (
     ACTS,
-    FACTS,
-    PERSONAL,
+    BODIES,
     CASE_KEYS,
     LOGS,
     HEADS,

@@ -19,7 +19,7 @@ from ledger.checkpoint import log_origin, open_checkpoint
 from ledger.entry import check_link, entry_hash
 from ledger.errors import BanjianError
 from ledger.facade import Home, Ledger
-from ledger.facade.opening import read_personal
+from ledger.facade.bodies import read_personal
 from ledger.facade.tables import VIEW_TABLES
 from ledger.facade.vault import Vault
 from ledger.frame import Frame, decode_frame
@@ -136,35 +136,35 @@ def _entry_problems(
         verify_act(frame.act.raw, frame.act.sig, public_key or b"")
     except BanjianError as error:
         yield f"{where}: {error.code}"
-    row = tx.get(schema.ACTS, (frame.act.act_id,))
-    if row is None or row[1:3] != (log_id.hex(), seq):
+    row = tx.get(schema.ACTS, (case_of(frame.act), frame.act.act_id))
+    if row is None or row[2:4] != (log_id.hex(), seq):
         yield f"{where}: no row of the act"
 
 
 def _half_acts(tx: ReadTx, home: Home, erased: Container[bytes]) -> Iterator[str]:
     """Every act has its bodies, every body its act, every personal body a key that opens it."""
     vault = Vault(home.storage_key(), Dice("check"))
-    acts = {row[0]: (str(row[1]), row[2]) for row in tx.select(schema.ACTS, {})}
+    acts = {row[2:4]: row[0] for row in tx.select(schema.ACTS, {})}
     records = tx.records(after=0, limit=1 << 30)
     if len(acts) != len(records):
         yield f"{len(records)} frames, {len(acts)} rows of acts"
-    facts = {row[0]: row[1] for row in tx.select(schema.FACTS, {})}
-    personal = {row[0] for row in tx.select(schema.PERSONAL, {})}
-    cases = {row[1] for row in tx.select(schema.PERSONAL, {})}
-    if facts.keys() != acts.keys():
-        yield "facts and acts differ"
-    if not personal <= acts.keys():
-        yield "a personal body without its act"
+    bodies = {row[:2]: row[2:] for row in tx.select(schema.BODIES, {})}
+    if bodies.keys() != acts.keys():
+        yield "bodies and acts differ"
+    if any((nonce is None) != (personal is None) for _, nonce, personal in bodies.values()):
+        yield "half a personal body"
+    cases = {acts.get(place) for place, (_, _, personal) in bodies.items() if personal is not None}
     if {row[0] for row in tx.select(schema.CASE_KEYS, {})} != cases:
         yield "keys and personal bodies differ"
     for record in records:
         act = decode_frame(record.frame).act
-        body = facts.get(act.act_id)
+        body = bodies.get((record.log, record.seq), (None, None, None))[0]
         try:
             check_facts(act.header, body if isinstance(body, bytes) else b"")
             gone = case_of(act) in erased and case_of(act) not in cases
             if act.header.personal_hash and not gone:
-                check_personal(act.header, read_personal(tx, vault, act.act_id) or b"")
+                personal = read_personal(tx, vault, case_of(act), act.act_id)
+                check_personal(act.header, personal or b"")
         except BanjianError as error:
             yield f"body of {record.log}/{record.seq}: {error.code}"
 

@@ -44,7 +44,7 @@ def test_readers_beside_a_writing_process_see_whole_states(home: Home) -> None:
                 records = len(tx.records(after=0, limit=1 << 30))
                 heads = sum(row[1] for row in tx.select(schema.HEADS, {}) if isinstance(row[1], int))
                 openings = tx.count(schema.ACTS, {"action": "receive"})
-                assert records == heads == tx.count(schema.ACTS, {}) == tx.count(schema.FACTS, {})
+                assert records == heads == tx.count(schema.ACTS, {}) == tx.count(schema.BODIES, {})
                 assert tx.count(CASES, {}) == openings
                 seen.append(records)
         promises = [Confirmed.parse(line.decode()) for line in child.stdout]

@@ -124,7 +124,7 @@ def test_what_is_no_ledger(postgres_dsn: str, postgres_schema: str) -> None:
     [
         "DROP TRIGGER stored_events__append_only ON {s}.stored_events",
         "ALTER TABLE {s}.tree DISABLE TRIGGER tree__no_truncate",
-        "ALTER TABLE {s}.facts ADD COLUMN more text",
+        "ALTER TABLE {s}.bodies ADD COLUMN more text",
     ],
 )
 def test_a_changed_schema_is_told(postgres_dsn: str, postgres_schema: str, change: str) -> None:

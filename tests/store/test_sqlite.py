@@ -96,7 +96,7 @@ def test_a_newer_schema_is_refused(store: SqliteStore, path: Path) -> None:
         "DROP TRIGGER tree__no_replace",
         "DROP TABLE heads; CREATE TABLE heads (log TEXT)",
         "DROP TABLE stored_events",
-        "ALTER TABLE facts ADD COLUMN more TEXT",
+        "ALTER TABLE bodies ADD COLUMN more TEXT",
     ],
 )
 def test_a_changed_schema_is_told(store: SqliteStore, path: Path, change: str) -> None:
