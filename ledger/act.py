@@ -9,6 +9,7 @@ Source: docs/protocol.md, "Act".
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from ledger.codec import pack_header, unpack_header
@@ -33,6 +34,8 @@ CASE_ID_BYTES = 16
 
 _ACTION = re.compile(rf"[a-z][a-z0-9_]{{0,{ACTION_CHARS_MAX - 1}}}", re.ASCII)
 _STATION = re.compile(r"[0-9]{12}-[A-Z0-9]{2}", re.ASCII)
+_KNOWN_WORDS_MAX = 1024
+"""Most acts of a log say the same words; looking one up costs less than matching it again."""
 
 
 class ActHeader(NamedTuple):
@@ -145,11 +148,11 @@ def _wrong_field(header: ActHeader) -> str:
         return "case_id"
     if type(parents) is not tuple or bool(parents) != bool(case_id) or _wrong_parents(parents):
         return "parents"
-    if type(action) is not str or _ACTION.fullmatch(action) is None:
+    if type(action) is not str or not _is_action(action):
         return "action"
     if type(actor) is not bytes or len(actor) != 16:
         return "actor"
-    if type(station) is not str or _STATION.fullmatch(station) is None:
+    if type(station) is not str or not _is_station(station):
         return "station"
     if type(registry_size) is not int or not 0 <= registry_size <= INT_MAX:
         return "registry_size"
@@ -163,15 +166,23 @@ def _wrong_field(header: ActHeader) -> str:
         return "facts_len"
     if type(personal_hash) is not bytes or len(personal_hash) not in (0, 32):
         return "personal_hash"
-    if type(personal_len) is not int or not _personal_len_fits(personal_hash, personal_len):
+    if type(personal_len) is not int:
         return "personal_len"
-    if type(attachments) is not tuple or _wrong_attachments(attachments):
+    if not (1 <= personal_len <= PERSONAL_BYTES_MAX if personal_hash else personal_len == 0):
+        return "personal_len"
+    if type(attachments) is not tuple or (attachments and _wrong_attachments(attachments)):
         return "attachments"
     return ""
 
 
-def _personal_len_fits(personal_hash: bytes, personal_len: int) -> bool:
-    return 1 <= personal_len <= PERSONAL_BYTES_MAX if personal_hash else personal_len == 0
+@lru_cache(maxsize=_KNOWN_WORDS_MAX)
+def _is_action(text: str) -> bool:
+    return _ACTION.fullmatch(text) is not None
+
+
+@lru_cache(maxsize=_KNOWN_WORDS_MAX)
+def _is_station(text: str) -> bool:
+    return _STATION.fullmatch(text) is not None
 
 
 def _wrong_parents(parents: tuple[ActId, ...]) -> bool:

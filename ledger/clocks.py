@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from ledger.calendar import CalendarSet, Unit, local_date
@@ -166,18 +167,11 @@ def _runs(
 
     Without a day, an open acceptance clock is taken to be within its limit.
     """
-    item = rules.item
     deemed_start: ClockEvent | None = None
     happened = _happened(events)
-    for spec in _acceptance_first(rules.case_type.clocks):
+    for spec, limit, deems in _clocks_of(rules):
         if happened.isdisjoint(spec.start):
             continue
-        if spec.applies_to is not None and item.legal_basis not in spec.applies_to:
-            continue
-        limit = _limit(spec, item)
-        if limit is None:
-            continue
-        deems = spec.expiry == "deemed_accepted" and _may_deem(spec, item)
         deemed = deemed_start is not None and "effective_acceptance" in spec.start
         run = run_clock(spec, events, limit=limit, calendars=calendars, deemed=deems)
         if run is None:
@@ -187,6 +181,21 @@ def _runs(
             events = _with_deemed(events, run.start)
             happened = _happened(events)
         yield run, deemed
+
+
+@lru_cache(maxsize=1024)
+def _clocks_of(rules: Rules) -> tuple[tuple[ClockSpec, Limit, bool], ...]:
+    """Return the clocks that a case of an item may have, acceptance first, each with its limit.
+
+    The third value says whether the end of the limit settles the matter as an acceptance.
+    """
+    item = rules.item
+    found = []
+    for spec in _acceptance_first(rules.case_type.clocks):
+        limit = _limit(spec, item)
+        if limit is not None and (spec.applies_to is None or item.legal_basis in spec.applies_to):
+            found.append((spec, limit, spec.expiry == "deemed_accepted" and _may_deem(spec, item)))
+    return tuple(found)
 
 
 def _happened(events: Sequence[ClockEvent]) -> frozenset[str]:

@@ -44,6 +44,10 @@ TREE_LEVEL_STORED_MIN = 3
 
 PACKAGE_ENTRIES_MAX = 256
 PACKAGE_BYTES_MAX = 32 * 1024 * 1024
+EXCERPT_ENTRIES_MAX = 257
+"""The opening of the log and 256 others."""
+EXCERPT_NODES_MAX = EXCERPT_ENTRIES_MAX * PROOF_HASHES_MAX
+EXCERPT_BYTES_MAX = PACKAGE_BYTES_MAX
 BUNDLE_HEADER_BYTES_MAX = 4 * 1024
 BUNDLE_PART_BYTES_MAX = 64 * 1024 * 1024
 """One part of a bundle: held in memory by old machines, far below the 4 GB of old USB file systems."""

@@ -5,12 +5,14 @@ store keeps them; roots and proofs read them back through a getter. Node ``(leve
 complete subtree over the leaves ``index * 2**level`` up to ``(index + 1) * 2**level``; level 0 are the leaf
 hashes.
 
-Source: docs/protocol.md, "Tree and proofs"; RFC 6962, section 2.1; RFC 9162, sections 2.1.3.2 and 2.1.4.2.
+Source: docs/protocol.md, "Tree and proofs" and "Proof of several leaves"; RFC 6962, section 2.1; RFC 9162,
+sections 2.1.3.2 and 2.1.4.2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import TypeAlias
 
@@ -202,6 +204,79 @@ def verify_consistency(
         return
     if not _consistent(old_size, new_size, old_root, new_root, proof):
         raise DataError("proof.consistency")
+
+
+def multiproof(size: int, indexes: Iterable[int], get: NodeGetter) -> tuple[bytes, ...]:
+    """Return the hashes that lead from chosen leaves to the root of the first ``size`` leaves.
+
+    From left to right, the root of every largest subtree that holds no chosen leaf.
+
+    Args:
+        size: leaves of the tree.
+        indexes: the chosen leaves, from 0, in any order.
+        get: returns complete subtrees.
+
+    Raises:
+        DataError: ``proof.range`` when a leaf is not in the tree or none is chosen.
+    """
+    chosen = sorted(set(indexes))
+    if not chosen or chosen[0] < 0 or chosen[-1] >= size:
+        raise DataError("proof.range", first=chosen[0] if chosen else 0, second=size)
+    nodes: list[bytes] = []
+
+    def walk(low: int, high: int, first: int, last: int) -> None:
+        if first == last:
+            nodes.append(_range_hash(low, high, get))
+        elif high - low > 1:
+            middle = low + _split(high - low)
+            right = bisect_left(chosen, middle, first, last)
+            walk(low, middle, first, right)
+            walk(middle, high, right, last)
+
+    walk(0, size, 0, len(chosen))
+    return tuple(nodes)
+
+
+def multiproof_root(size: int, leaves: Mapping[int, bytes], nodes: Sequence[bytes]) -> bytes:
+    """Return the root of a tree that chosen leaves and the nodes of their proof make up.
+
+    The leaves stand at these places of a tree of this size if, and only if, that is the root of such a tree.
+
+    Args:
+        size: leaves of the tree.
+        leaves: the hash of each chosen leaf by its index, from 0.
+        nodes: what ``multiproof`` returned.
+
+    Raises:
+        DataError: ``proof.multi`` without leaves, with one outside the tree, or when a node is missing, left
+            over or of another length.
+    """
+    chosen = sorted(leaves)
+    if not chosen or chosen[0] < 0 or not chosen[-1] < size <= TREE_SIZE_MAX:
+        raise DataError("proof.multi")
+    rest = iter(nodes)
+
+    def walk(low: int, high: int, first: int, last: int) -> bytes:
+        if first == last:
+            return _next_node(rest)
+        if high - low == 1:
+            return leaves[low]
+        middle = low + _split(high - low)
+        right = bisect_left(chosen, middle, first, last)
+        left_root = walk(low, middle, first, right)
+        return node_hash(left_root, walk(middle, high, right, last))
+
+    root = walk(0, size, 0, len(chosen))
+    if next(rest, None) is not None:
+        raise DataError("proof.multi")
+    return root
+
+
+def _next_node(rest: Iterator[bytes]) -> bytes:
+    node = next(rest, b"")
+    if len(node) != 32:
+        raise DataError("proof.multi")
+    return node
 
 
 def _consistent(

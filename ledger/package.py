@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from ledger.checkpoint import log_origin, open_checkpoint, open_cosignature, read_checkpoint
 from ledger.errors import DataError, EncodingError
@@ -20,6 +21,15 @@ from ledger.merkle import Node, Tree, leaf_hash
 from ledger.package_read import read_package
 from ledger.package_write import write_package
 from ledger.types import LogId
+
+
+class Receipted(Protocol):
+    """What carries a checkpoint and receipts on it: a package, an excerpt."""
+
+    @property
+    def checkpoint(self) -> bytes: ...
+    @property
+    def receipts(self) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,11 +115,11 @@ def check_package(content: PackageContent, *, tree: Tree, public_key: bytes) -> 
     return CheckedPackage(content=content, tree=grown, nodes=tuple(nodes))
 
 
-def valid_receipts(content: PackageContent, key_of: Callable[[str], bytes | None]) -> tuple[str, ...]:
-    """Return the receipts of a package that hold; others are left aside, as signatures of unknown keys are.
+def valid_receipts(content: Receipted, key_of: Callable[[str], bytes | None]) -> tuple[str, ...]:
+    """Return the receipts that hold; others are left aside, as signatures of unknown keys are.
 
     Args:
-        content: decoded package.
+        content: decoded package or excerpt.
         key_of: returns the public key for a key name, or nothing.
     """
     checkpoint = read_checkpoint(content.checkpoint)

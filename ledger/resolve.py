@@ -90,21 +90,12 @@ class Resolver:
                 blocked = "act.facts_missing"
             else:
                 blocked = standing.blocked
+        # Positional, since this runs for every act of a history.
         return CaseAct(
-            act_id=act.act_id,
-            parents=header.parents,
-            action=header.action,
-            station=header.station,
-            station_level=standing.level,
-            actor=header.actor,
-            staff_no=standing.staff_no,
-            roles=standing.roles,
-            occurred_at_ms=header.occurred_at_ms,
-            recorded_at_ms=recorded_at_ms,
-            catalogue_version=header.catalogue_version,
-            facts=facts or {},
-            blocked=blocked,
-        )
+            act.act_id, header.parents, header.action, header.station, standing.level, header.actor,
+            standing.staff_no, standing.roles, header.occurred_at_ms, recorded_at_ms,
+            header.catalogue_version, facts or {}, blocked,
+        )  # fmt: skip
 
     def _standing(self, question: _Question, answer: Authority | Refusal) -> Standing:
         station = self._registry.station(question.station, size=question.registry_size)

@@ -6,8 +6,6 @@ private keys never cross a process boundary.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ledger.act import ActHeader, new_act
 from ledger.body import facts_hash, new_body, open_body, personal_hash
 from ledger.case import CaseAct, CaseState, check
@@ -68,7 +66,7 @@ class Desk:
         signed = self._signed(filled, act, signer)
         number = filled.facts.get("number") if state is None else ""
         named = signed.named(number if isinstance(number, str) else "", token)
-        return named, replace(act, act_id=signed.act_id), filled.personal
+        return named, act._replace(act_id=signed.act_id), filled.personal
 
     def permissions(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -210,7 +209,7 @@ def test_missing_parents_wait_and_change_nothing() -> None:
 def test_of_an_act_logged_twice_the_earliest_recording_stays() -> None:
     story = accepted()
     late = story.act(CLERK, "note")
-    again = replace(late, recorded_at_ms=late.recorded_at_ms + 9 * 86_400_000)
+    again = late._replace(recorded_at_ms=late.recorded_at_ms + 9 * 86_400_000)
     assert state_digest(fold_case([*story.acts, again], story.rules)) == state_digest(story.state)
     assert state_digest(fold_case([again, *story.acts], story.rules)) == state_digest(story.state)
 

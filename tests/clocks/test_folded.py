@@ -184,8 +184,7 @@ def test_a_conflict_leaves_one_of_two_answers_to_the_clocks() -> None:
 
 
 def _reparent(act: CaseAct, parent: CaseAct) -> CaseAct:
-    values = {name: getattr(act, name) for name in CaseAct.__slots__}
-    return CaseAct(**{**values, "parents": (parent.act_id,)})
+    return act._replace(parents=(parent.act_id,))
 
 
 def test_every_shipped_item_has_clocks_that_end() -> None:

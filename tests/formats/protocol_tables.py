@@ -28,6 +28,7 @@ LIMITS = (
     ("one attachment", limits.ATTACHMENT_BYTES_MAX),
     ("signed note", limits.NOTE_BYTES_MAX),
     ("package", limits.PACKAGE_BYTES_MAX),
+    ("excerpt", limits.EXCERPT_BYTES_MAX),
     ("header of a bundle", limits.BUNDLE_HEADER_BYTES_MAX),
     ("manifest of a bundle", limits.BUNDLE_MANIFEST_BYTES_MAX),
     ("section of a bundle before sealing", limits.BUNDLE_SECTION_BYTES_MAX),
@@ -37,12 +38,14 @@ LIMITS = (
 )
 COUNTS = (
     ("elements of one array in a header", limits.HEADER_ITEMS_MAX),
+    ("elements of one array in an excerpt", limits.EXCERPT_NODES_MAX),
     ("elements of one map or array in a body up to 64 KiB", limits.BODY_ITEMS_MAX),
     ("elements of one map or array in facts of an action `publish_…`", limits.PUBLISHED_ITEMS_MAX),
     ("parents of an act", limits.PARENTS_MAX),
     ("attachments of an act", limits.ATTACHMENTS_MAX),
     ("signatures on a note", limits.NOTE_SIGNATURES_MAX),
     ("entries of a package", limits.PACKAGE_ENTRIES_MAX),
+    ("entries of an excerpt, with the first of the log", limits.EXCERPT_ENTRIES_MAX),
     ("sections of a bundle part, without the manifest", limits.BUNDLE_SECTIONS_MAX),
     ("parts of a bundle", limits.BUNDLE_PARTS_MAX),
 )

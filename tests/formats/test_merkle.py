@@ -15,6 +15,8 @@ from ledger.merkle import (
     edge_nodes,
     inclusion_proof,
     leaf_hash,
+    multiproof,
+    multiproof_root,
     node_hash,
     root_at,
     verify_consistency,
@@ -132,3 +134,71 @@ def test_edge_nodes_tile_the_tree() -> None:
             leaf for level, index in edge_nodes(size) for leaf in range(index << level, (index + 1) << level)
         ]
         assert covered == list(range(size))
+
+
+def naive_multiproof(low: int, leaves: list[bytes], chosen: set[int]) -> list[bytes]:
+    """Return the nodes as the protocol page defines them, from the leaves themselves."""
+    if not chosen.intersection(range(low, low + len(leaves))):
+        return [naive_root(leaves)]
+    if len(leaves) == 1:
+        return []
+    split = 1
+    while split * 2 < len(leaves):
+        split *= 2
+    return naive_multiproof(low, leaves[:split], chosen) + naive_multiproof(
+        low + split, leaves[split:], chosen
+    )
+
+
+@given(leaves=LEAVES, data=st.data())
+def test_several_leaves_lead_to_the_root_and_others_do_not(leaves: list[bytes], data: st.DataObject) -> None:
+    size = data.draw(st.integers(1, len(leaves)))
+    chosen = data.draw(st.sets(st.integers(0, size - 1), min_size=1))
+    _, get = grown(leaves)
+    nodes = multiproof(size, data.draw(st.permutations(sorted(chosen))), get)
+    assert list(nodes) == naive_multiproof(0, leaves[:size], chosen)
+    hashes = {index: leaf_hash(leaves[index]) for index in chosen}
+    root = naive_root(leaves[:size])
+    assert multiproof_root(size, hashes, nodes) == root
+    for index in chosen:
+        assert multiproof_root(size, {**hashes, index: leaf_hash(b"other")}, nodes) != root
+    for position, node in enumerate(nodes):
+        spoilt = [*nodes[:position], leaf_hash(node), *nodes[position + 1 :]]
+        assert multiproof_root(size, hashes, spoilt) != root
+        with pytest.raises(DataError, match=r"proof\.multi"):
+            multiproof_root(size, hashes, nodes[:position])
+        with pytest.raises(DataError, match=r"proof\.multi"):
+            multiproof_root(size, hashes, [*nodes[:position], node[:31], *nodes[position + 1 :]])
+    with pytest.raises(DataError, match=r"proof\.multi"):
+        multiproof_root(size, hashes, [*nodes, root])
+
+
+@given(leaves=LEAVES, data=st.data())
+def test_a_leaf_is_proven_for_its_own_place_alone(leaves: list[bytes], data: st.DataObject) -> None:
+    numbered = [index.to_bytes(1, "big") + leaf for index, leaf in enumerate(leaves)]
+    chosen = data.draw(st.sets(st.integers(0, len(leaves) - 1), min_size=1))
+    moved = data.draw(st.sets(st.integers(0, len(leaves) - 1), min_size=len(chosen), max_size=len(chosen)))
+    tree, get = grown(numbered)
+    nodes = multiproof(tree.size, chosen, get)
+    places = dict(zip(sorted(moved), (leaf_hash(numbered[index]) for index in sorted(chosen)), strict=True))
+    try:
+        found = multiproof_root(tree.size, places, nodes)
+    except DataError as error:
+        found = error.code.encode()
+    assert (found == tree.root()) is (chosen == moved)
+
+
+def test_a_proof_of_256_leaves_of_a_million_reads_no_more_than_its_paths() -> None:
+    size, asked = 1_000_000, []
+
+    def get(level: int, index: int) -> bytes:
+        assert (index + 1) << level <= size
+        asked.append((level, index))
+        return leaf_hash(b"%d %d" % (level, index))
+
+    nodes = multiproof(size, range(17, size, size // 255), get)
+    # Each chosen leaf has a path of 20; the incomplete subtrees at the right edge add their parts.
+    assert len(nodes) <= len(asked) <= 256 * 20 + 20
+    for wrong in ((5, size), (-1, 5), ()):
+        with pytest.raises(DataError, match=r"proof\.range"):
+            multiproof(size, wrong, get)

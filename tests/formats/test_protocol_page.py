@@ -13,8 +13,8 @@ from tests.vectors.run import CHECKS
 TEXT = PAGE.read_text(encoding="utf-8")
 SOURCES = Path(__file__).parents[2] / "ledger"
 MODULES = (
-    "act", "body", "bundle", "checkpoint", "codec", "entry", "envelope", "frame", "genesis", "invite", "keys",
-    "merge", "merkle", "note", "package", "package_read", "package_write",
+    "act", "body", "bundle", "checkpoint", "codec", "entry", "envelope", "excerpt", "frame", "genesis",
+    "invite", "keys", "merge", "merkle", "note", "package", "package_read", "package_write",
 )  # fmt: skip
 
 
@@ -57,7 +57,8 @@ def test_every_kind_of_negative_vector_is_named_by_a_section() -> None:
     words = {
         "act_signature": "act", "body": "bodies", "personal": "bodies", "entry_link": "entry",
         "ledger_genesis": "ledger genesis", "log_genesis": "log genesis", "public_key": "keys",
-        "possession": "possession", "inclusion": "proofs", "consistency": "proofs", "merge_leaf": "merge log",
+        "possession": "possession", "inclusion": "proofs", "consistency": "proofs",
+        "multiproof": "proof of several leaves", "merge_leaf": "merge log",
         "envelope": "key envelope", "note": "signed note",
     }  # fmt: skip
     for kind in CHECKS:

@@ -13,11 +13,12 @@ from ledger.codec import pack_body, unpack_body
 from ledger.entry import check_link, entry_hash
 from ledger.envelope import open_key
 from ledger.errors import BanjianError
+from ledger.excerpt import check_excerpt, decode_excerpt, encode_excerpt
 from ledger.frame import decode_frame
 from ledger.genesis import decode_log_genesis
 from ledger.invite import decode_invite
 from ledger.keys import Ed25519Signer, verify
-from ledger.merkle import Tree, leaf_hash, verify_consistency, verify_inclusion
+from ledger.merkle import Tree, leaf_hash, multiproof_root, verify_consistency, verify_inclusion
 from ledger.note import open_note
 from ledger.package import check_package, decode_package, encode_package, valid_receipts
 from ledger.registry import Registry
@@ -25,7 +26,7 @@ from ledger.registry_frames import read_registry_frame
 from ledger.types import LedgerId
 from tests.vectors.generate import FOLDER, SEALED, build, stored_bundle
 from tests.vectors.positive import BUNDLE_SEED
-from tests.vectors.positive_travel import bundle_parts, package_content
+from tests.vectors.positive_travel import bundle_parts, excerpt_content, package_content
 from tests.vectors.run import run
 from tests.vectors.world import COUNTY_RECEIPTS, build_world, seed
 
@@ -56,7 +57,7 @@ def test_negative_vector_fails_with_its_code(vector: Any) -> None:
 def test_there_are_negative_vectors_for_every_format() -> None:
     assert len(NEGATIVE) >= 60
     assert len({vector["name"] for vector in NEGATIVE}) == len(NEGATIVE)
-    assert len({vector["kind"] for vector in NEGATIVE}) == 22
+    assert len({vector["kind"] for vector in NEGATIVE}) == 24
 
 
 def test_signatures_at_the_edges() -> None:
@@ -96,6 +97,16 @@ def test_proofs_hold() -> None:
         verify_consistency(
             one["old_size"], one["new_size"], old_root=old_root, new_root=new_root, proof=proof
         )
+
+
+def test_proofs_of_several_leaves_hold() -> None:
+    vectors = load("multiproof")
+    for one in vectors:
+        hashes = (bytes.fromhex(leaf) for leaf in one["leaf_hashes"])
+        leaves = dict(zip(one["indexes"], hashes, strict=True))
+        nodes = [bytes.fromhex(node) for node in one["nodes"]]
+        assert multiproof_root(one["size"], leaves, nodes).hex() == one["root"]
+    assert len(vectors) == 60
 
 
 def test_notes_checkpoint_and_receipt_hold() -> None:
@@ -161,6 +172,19 @@ def test_package_without_personal_bodies_reaches_the_same_root() -> None:
     assert content.frames == tuple(world.village.frames)
     assert set(content.personal) == {b""}
     check_package(content, tree=Tree(), public_key=world.village.genesis.log_public_key)
+
+
+def test_excerpts_prove_their_frames() -> None:
+    world = build_world()
+    vectors = {name: bytes.fromhex(raw) for name, raw in load("excerpt").items()}
+    village = check_excerpt(decode_excerpt(vectors["village"]))
+    assert village.content == excerpt_content(world, world.village, (1, 3))
+    assert village.genesis == world.village.genesis
+    assert encode_excerpt(village.content) == vectors["village"]
+    registry = check_excerpt(decode_excerpt(vectors["personal_withheld"])).content
+    assert (registry.positions, set(registry.personal)) == ((1, 5, 8), {b""})
+    merge = check_excerpt(decode_excerpt(vectors["merge_opening"]))
+    assert (merge.genesis.kind, merge.content.positions, merge.checkpoint.size) == ("merge", (1,), 7)
 
 
 def test_stored_bundle_opens_with_the_published_key() -> None:

@@ -203,9 +203,11 @@ def ascending(value: Any, each: Form, most: int) -> bool:
     )
 
 
-def record(data: bytes, name: str, limit: int, forms: Sequence[tuple[str, Form]]) -> list[Any]:
+def record(
+    data: bytes, name: str, limit: int, forms: Sequence[tuple[str, Form]], *, elements: int = 4096
+) -> list[Any]:
     """Decode a header of version 1 and check its fields in the order of its table."""
-    values: list[Any] = decode(data, limit, body=False)
+    values: list[Any] = decode(data, limit, body=False, elements=elements)
     if values and integer()(values[0]) and values[0] != 1:
         raise Refused(f"{name}.version")
     if len(values) != len(forms) + 1:
@@ -703,8 +705,8 @@ def verify_note(data: bytes, name: str, public_key: bytes) -> bytes:
     return text
 
 
-def verify_checkpoint(data: bytes, origin: str, public_key: bytes) -> tuple[int, bytes]:
-    """Return size and root of a checkpoint that the log of this origin signed."""
+def read_checkpoint(data: bytes) -> tuple[str, int, bytes]:
+    """Return origin, size and root of a checkpoint that nobody has verified."""
     text, _ = parse_note(data)
     lines = text.decode().split("\n")
     if len(lines) != 4 or not re.fullmatch("0|[1-9][0-9]{0,18}", lines[1]) or int(lines[1]) > TOP:
@@ -712,10 +714,16 @@ def verify_checkpoint(data: bytes, origin: str, public_key: bytes) -> tuple[int,
     root = _base64(lines[2])
     if len(root) != 32:
         raise Refused("checkpoint.malformed")
-    if lines[0] != origin:
+    return lines[0], int(lines[1]), root
+
+
+def verify_checkpoint(data: bytes, origin: str, public_key: bytes) -> tuple[int, bytes]:
+    """Return size and root of a checkpoint that the log of this origin signed."""
+    stated, size, root = read_checkpoint(data)
+    if stated != origin:
         raise Refused("checkpoint.origin")
     verify_note(data, origin, public_key)
-    return int(lines[1]), root
+    return size, root
 
 
 def checkpoint_text(log_id: bytes, size: int, root: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""What travels: packages, bundles, invites and key envelopes, as ``docs/protocol.md`` describes them."""
+"""What travels: packages, excerpts, bundles, invites and key envelopes, as ``docs/protocol.md`` has them."""
 
 import hashlib
 import hmac
@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import msgpack
@@ -21,20 +22,27 @@ from reader_formats import (
     Refused,
     Tree,
     check_body,
+    check_frame,
+    check_link,
     check_pins,
     decode,
     decode_act,
+    decode_body,
     decode_entry,
     decode_ledger_genesis,
+    decode_log_genesis,
     h,
     integer,
     key_id,
+    leaf_hash,
     matching,
     may_be_enrolled,
+    node_hash,
     octets,
     octets_up_to,
     one_of,
     parse_note,
+    read_checkpoint,
     record,
     split_frame,
     verify_checkpoint,
@@ -273,6 +281,107 @@ def read_package(data: bytes, public_key: bytes, tree: Tree | None = None) -> li
             if body:
                 check_body(decode_act(item.act), kind, body)
     return rebuilt
+
+
+# --- excerpts -------------------------------------------------------------------------------------
+
+_ARRAY: Form = lambda value: isinstance(value, list)  # noqa: E731
+_EXCERPT: tuple[tuple[str, Form], ...] = (
+    ("log_id", octets(16)),
+    ("checkpoint", _BYTES),
+    ("receipts", lambda v: every(_BYTES, 64)(v) and all(_is_text(line) for line in v)),
+    ("positions", _ARRAY),
+    ("frames", _ARRAY),
+    ("nodes", every(_BYTES, 257 * 63)),
+    ("facts", _ARRAY),
+    ("personal", _ARRAY),
+)
+
+
+def _is_text(line: bytes) -> bool:
+    try:
+        return bool(line.decode()) or not line
+    except UnicodeDecodeError:
+        return False
+
+
+def root_of_several(size: int, leaves: dict[int, bytes], nodes: list[bytes]) -> bytes:
+    """Return the root that leaves of a tree and the nodes of their proof give."""
+    if not leaves or not all(0 <= index < size for index in leaves):
+        raise Refused("proof.multi", "leaves")
+    left = list(reversed(nodes))
+
+    def root(first: int, count: int, held: list[int]) -> bytes:
+        if not held:
+            if not left or len(left[-1]) != 32:
+                raise Refused("proof.multi", "node")
+            return left.pop()
+        if count == 1:
+            return leaves[first]
+        half = 1 << ((count - 1).bit_length() - 1)
+        low = root(first, half, [index for index in held if index < first + half])
+        high = root(first + half, count - half, [index for index in held if index >= first + half])
+        return node_hash(low, high)
+
+    found = root(0, size, sorted(leaves))
+    if left:
+        raise Refused("proof.multi", "a node is left over")
+    return found
+
+
+def _opened_key(frame: bytes, facts: bytes, log_id: bytes) -> bytes:
+    """Return the key of a log from its first entry."""
+    act, _, _ = check_frame(frame)
+    stated = decode_body(facts).get("genesis") if act.action == "open_log" and facts else None
+    if not isinstance(stated, bytes) or h("genesis", stated)[:16] != log_id:
+        raise Refused("excerpt.opening")
+    return decode_log_genesis(stated).public_key
+
+
+def read_excerpt(data: bytes) -> dict[int, tuple[bytes, bytes, bytes]]:
+    """Return frame, facts and personal body by position, after everything is proven."""
+    if len(data) > 33554432:
+        raise Refused("excerpt.limit")
+    values = record(data, "excerpt", 33554432, _EXCERPT, elements=257 * 63)
+    _, log_id, checkpoint, _, steps, frames, nodes, facts, personal = values
+    if not 1 <= len(steps) <= 257:
+        raise Refused("excerpt.count")
+    if not all(integer(1)(step) for step in steps) or steps[0] != 1 or sum(steps) > TOP:
+        raise Refused("excerpt.field", "positions")
+    for name, column in (("frames", frames), ("facts", facts), ("personal", personal)):
+        if len(column) != len(steps) or not all(isinstance(item, bytes) for item in column):
+            raise Refused("excerpt.field", name)
+    positions = list(accumulate(steps))
+    split = [split_frame(frame) for frame in frames]
+    origin = f"banjian/log/{log_id.hex()}"
+    stated, size, _ = read_checkpoint(checkpoint)
+    if stated != origin or size < positions[-1]:
+        raise Refused("excerpt.checkpoint")
+    size, root = verify_checkpoint(checkpoint, origin, _opened_key(frames[0], facts[0], log_id))
+    leaves = {at - 1: leaf_hash(entry) for at, (_, _, entry) in zip(positions, split, strict=True)}
+    if root_of_several(size, leaves, nodes) != root:
+        raise Refused("excerpt.root")
+    for index, (at, (act, signature, entry)) in enumerate(zip(positions, split, strict=True)):
+        said = decode_entry(entry)
+        check_link(said, log_id, at, None)
+        check_pins(said, act, signature)
+        for kind, body in (("facts", facts[index]), ("personal", personal[index])):
+            if body:
+                _check_named(act, kind, body)
+    return dict(zip(positions, zip(frames, facts, personal, strict=True), strict=True))
+
+
+def _check_named(act: bytes, kind: str, body: bytes) -> None:
+    try:
+        header = decode_act(act)
+    except Refused as refused:
+        raise Refused("act.facts_hash", str(refused)) from refused
+    named = {
+        "facts": (header.facts_hash, header.facts_len),
+        "personal": (header.personal_hash, header.personal_len),
+    }
+    if named[kind] != (h(kind, body), len(body)):
+        raise Refused(f"act.{kind}_hash")
 
 
 # --- invites --------------------------------------------------------------------------------------

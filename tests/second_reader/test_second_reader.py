@@ -23,6 +23,8 @@ import reader_travel as travel  # noqa: E402
 from ledger_maker import COUNTY, VILLAGE, Maker, pack  # noqa: E402
 
 from audit.verify import verify_ledger  # noqa: E402
+from ledger.errors import BanjianError  # noqa: E402
+from ledger.excerpt import check_excerpt, decode_excerpt  # noqa: E402
 from ledger.facade import Ledger  # noqa: E402
 from ledger.package import decode_package  # noqa: E402
 from ledger.types import LedgerId  # noqa: E402
@@ -939,6 +941,39 @@ def test_noise_in_packages_is_refused() -> None:
             travel.read_package(flip(whole, at, 1 << dice.randrange(8)), genesis.public_key)
 
 
+def test_excerpts_of_the_vectors() -> None:
+    """Every excerpt is proven from the log id alone, and its frames are those of the log."""
+    logs = {log["log_id"]: log for log in vector("log.json")["logs"]}
+    for data in vector("excerpt.json").values():
+        log = logs[f.decode(unhex(data), 1 << 25, body=False)[1].hex()]
+        for at, (frame, facts, _) in travel.read_excerpt(unhex(data)).items():
+            assert (frame.hex(), facts.hex()) == (log["frames"][at - 1], log["facts"][at - 1])
+    for one in vector("multiproof.json"):
+        hashes = map(unhex, one["leaf_hashes"])
+        leaves = dict(zip(one["indexes"], hashes, strict=True))
+        assert travel.root_of_several(one["size"], leaves, [*map(unhex, one["nodes"])]).hex() == one["root"]
+
+
+def test_noise_in_excerpts_is_refused_by_both() -> None:
+    """An excerpt with a bit changed is refused with one code by both readers, or the bit is in a receipt."""
+    dice = random.Random(5)
+    passed = 0
+    for whole in map(unhex, vector("excerpt.json").values()):
+        for at in range(len(whole)):
+            altered = flip(whole, at, 1 << dice.randrange(8))
+            try:
+                check_excerpt(decode_excerpt(altered))
+            except BanjianError as error:
+                with pytest.raises(f.Refused) as refused:
+                    travel.read_excerpt(altered)
+                same = refused.value.code == error.code
+                assert same or {error.code[:9], refused.value.code[:9]} == {"encoding."}, at
+            else:
+                travel.read_excerpt(altered)
+                passed += 1
+    assert 0 < passed < 200
+
+
 def refuse(kind: str, given: dict[str, Any]) -> None:
     """Run what a negative vector is for."""
     raw = unhex(given.get("bytes", ""))
@@ -951,6 +986,7 @@ def refuse(kind: str, given: dict[str, Any]) -> None:
         "ledger_genesis": f.decode_ledger_genesis,
         "log_genesis": f.decode_log_genesis,
         "merge_leaf": f.check_merge_leaf,
+        "excerpt": travel.read_excerpt,
         "invite": travel.read_invite,
     }
     if kind in simple:
@@ -974,6 +1010,9 @@ def refuse(kind: str, given: dict[str, Any]) -> None:
         f.verify_checkpoint(raw, given["origin"], b["public_key"])
     elif kind == "package":
         travel.read_package(raw, b["public_key"])
+    elif kind == "multiproof":
+        leaves = dict(zip(given["indexes"], map(unhex, given["leaf_hashes"]), strict=True))
+        travel.root_of_several(given["size"], leaves, [*map(unhex, given["nodes"])])
     elif kind == "bundle":
         travel.read_bundle(raw, unhex(given["private_key"]))
     elif kind == "envelope":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.vectors.negative_proofs import note_cases, proof_cases
+from tests.vectors.negative_proofs import multiproof_cases, note_cases, proof_cases
 from tests.vectors.negative_records import (
     act_cases,
     body_cases,
@@ -12,7 +12,13 @@ from tests.vectors.negative_records import (
     key_cases,
     merge_cases,
 )
-from tests.vectors.negative_travel import bundle_cases, envelope_cases, invite_cases, package_cases
+from tests.vectors.negative_travel import (
+    bundle_cases,
+    envelope_cases,
+    excerpt_cases,
+    invite_cases,
+    package_cases,
+)
 from tests.vectors.positive import Json
 from tests.vectors.world import World
 
@@ -23,6 +29,7 @@ def negative_vectors(world: World, sealed_bundle: bytes) -> Json:
         *act_cases(world), *body_cases(world), *entry_cases(world), *frame_cases(world),
         *genesis_cases(world), *key_cases(), *note_cases(world), *proof_cases(), *merge_cases(world),
         *package_cases(world), *bundle_cases(sealed_bundle), *envelope_cases(world), *invite_cases(world),
+        *multiproof_cases(), *excerpt_cases(world),
     ]  # fmt: skip
     return [
         {"name": f"{kind}: {name}", "kind": kind, "input": {key: _json(item) for key, item in given.items()},
@@ -31,7 +38,7 @@ def negative_vectors(world: World, sealed_bundle: bytes) -> Json:
     ]  # fmt: skip
 
 
-def _json(value: bytes | str | int | list[str]) -> Json:
+def _json(value: bytes | str | int | list[str] | list[int]) -> Json:
     if isinstance(value, bytes):
         return value.hex()
-    return list(value) if isinstance(value, list) else value
+    return [*value] if isinstance(value, list) else value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ledger.checkpoint import Checkpoint, receipt_name, sign_checkpoint
-from ledger.merkle import Tree, consistency_proof, inclusion_proof, leaf_hash
+from ledger.merkle import Tree, consistency_proof, inclusion_proof, leaf_hash, multiproof
 from ledger.note import sign_note
 from tests.vectors.positive import RFC6962_LEAVES
 from tests.vectors.spoil import Case, Given
@@ -182,3 +182,25 @@ def proof_cases() -> list[Case]:
         *((name, "inclusion", {**included, **change}, "proof.inclusion") for name, change in inclusion),
         *((name, "consistency", given, "proof.consistency") for name, given in consistency),
     ]
+
+
+def multiproof_cases() -> list[Case]:
+    """Return what must fail of proofs of several leaves."""
+    nodes = {(level, index): node for level, index, node in Tree().extend(map(leaf_hash, RFC6962_LEAVES))}
+    proof = [one.hex() for one in multiproof(7, (1, 4), lambda level, index: nodes[level, index])]
+    hashes = [nodes[0, 1].hex(), nodes[0, 4].hex()]
+    given: Given = {"size": 7, "indexes": [1, 4], "leaf_hashes": hashes, "nodes": proof}
+    changes: list[tuple[str, Given]] = [
+        ("no leaves", {"indexes": [], "leaf_hashes": []}),
+        ("size 0", {"size": 0}),
+        ("leaf outside", {"indexes": [1, 7]}),
+        ("tree too small", {"size": 4}),
+        ("other size", {"size": 6}),
+        ("node missing", {"nodes": proof[:-1]}),
+        ("no nodes", {"nodes": []}),
+        ("node too many", {"nodes": [*proof, "00" * 32]}),
+        ("node of 31 bytes", {"nodes": [*proof[:-1], "00" * 31]}),
+        ("node of 33 bytes", {"nodes": ["00" * 33, *proof[1:]]}),
+        ("leaf missing", {"indexes": [1], "leaf_hashes": hashes[:1]}),
+    ]
+    return [(name, "multiproof", {**given, **change}, "proof.multi") for name, change in changes]

@@ -7,12 +7,16 @@ from dataclasses import replace
 from ledger.bundle import MAGIC
 from ledger.checkpoint import Checkpoint, log_origin, sign_checkpoint
 from ledger.codec import HeaderValue, pack_header, unpack_header
+from ledger.excerpt import encode_excerpt
+from ledger.frame import encode_frame, split_frame
 from ledger.hashing import CTX_INVITE_SIGN
+from ledger.merkle import Tree, leaf_hash, multiproof
 from ledger.package import encode_package
 from tests.vectors.positive import BUNDLE_SEED
 from tests.vectors.positive_travel import (
     PASSPHRASE,
     envelope_vector,
+    excerpt_content,
     invite_vector,
     new_invite,
     package_content,
@@ -80,6 +84,91 @@ def package_cases(world: World) -> list[Case]:
         (name, "package", {"bytes": one, "public_key": log.genesis.log_public_key}, error)
         for name, one, error in damaged
     ]
+
+
+def excerpt_cases(world: World) -> list[Case]:
+    """Return what must fail of excerpts."""
+    log = world.village
+    content = excerpt_content(world, log, (1, 3))
+    raw = encode_excerpt(content)
+    frames, nodes, facts = content.frames, content.nodes, content.facts
+    first, third = (split_frame(frame) for frame in frames)
+    swapped = encode_frame(first.act_raw, third.sig, third.entry_raw)
+    resigned = encode_frame(third.act_raw, flipped(third.sig, 0), third.entry_raw)
+    clipped = encode_frame(third.act_raw, third.sig, third.entry_raw[:-1])
+    other = sign_checkpoint(Checkpoint(origin=log_origin(log.log_id), size=4, root=bytes(32)), log.signer)
+    smaller = sign_checkpoint(replace(log.head(), size=2), log.signer)
+    foreign = sign_checkpoint(log.head(), CLERK)
+    later = encode_excerpt(excerpt_content(world, log, (1, 4)))
+    damaged: list[tuple[str, bytes, str]] = [
+        ("truncated", raw[:-1], "encoding.malformed"),
+        ("a package", encode_package(package_content(world, log)), "excerpt.field"),
+        ("version 2", changed(raw, 0, 2), "excerpt.version"),
+        ("log id of 32 bytes", changed(raw, 1, bytes(32)), "excerpt.field"),
+        ("of another log", changed(raw, 1, world.registry.log_id), "excerpt.checkpoint"),
+        ("checkpoint missing", changed(raw, 2, b""), "note.malformed"),
+        ("checkpoint of another root", changed(raw, 2, other), "excerpt.root"),
+        ("checkpoint before the last entry", changed(raw, 2, smaller), "excerpt.checkpoint"),
+        ("checkpoint by another key", changed(raw, 2, foreign), "note.unsigned"),
+        ("checkpoint of another log", changed(raw, 2, world.registry.note()), "excerpt.checkpoint"),
+        ("receipt as text", changed(raw, 3, ("x",)), "excerpt.field"),
+        ("65 receipts", changed(raw, 3, (b"x",) * 65), "excerpt.field"),
+        ("no entries", changed(raw, 4, ()), "excerpt.count"),
+        ("258 entries", changed(raw, 4, (1,) * 258), "excerpt.count"),
+        ("without the first entry", changed(raw, 4, (2, 1)), "excerpt.field"),
+        ("position twice", changed(raw, 4, (1, 0)), "excerpt.field"),
+        ("position below", changed(raw, 4, (1, -1)), "excerpt.field"),
+        ("position beyond all", changed(raw, 4, (1, 2**63 - 1)), "excerpt.field"),
+        ("another position", changed(raw, 4, (1, 1)), "proof.multi"),
+        ("a frame missing", changed(raw, 5, frames[:1]), "excerpt.field"),
+        ("a frame too many", changed(raw, 5, (*frames, frames[1])), "excerpt.field"),
+        ("a frame of two strings", changed(raw, 5, (frames[0], pack_header((b"x", b"y")))), "frame.field"),
+        ("frames swapped", changed(raw, 5, frames[::-1]), "excerpt.opening"),
+        ("frame of another position", changed(later, 4, (1, 2)), "excerpt.root"),
+        ("position beyond the checkpoint", changed(later, 4, (1, 4)), "excerpt.checkpoint"),
+        ("entry changed", changed(raw, 5, (frames[0], clipped)), "excerpt.root"),
+        ("act of another entry", changed(raw, 5, (frames[0], swapped)), "frame.act"),
+        ("signature changed", changed(raw, 5, (frames[0], resigned)), "frame.signature"),
+        ("node changed", changed(raw, 6, (flipped(nodes[0], 5), *nodes[1:])), "excerpt.root"),
+        ("node missing", changed(raw, 6, nodes[:-1]), "proof.multi"),
+        ("node too many", changed(raw, 6, (*nodes, bytes(32))), "proof.multi"),
+        ("nodes swapped", changed(raw, 6, nodes[::-1]), "excerpt.root"),
+        ("node as text", changed(raw, 6, ("x", *nodes[1:])), "excerpt.field"),
+        ("facts of the opening missing", changed(raw, 7, (b"", facts[1])), "excerpt.opening"),
+        ("facts of another opening", changed(raw, 7, (world.merge.facts[0], facts[1])), "excerpt.opening"),
+        ("salt of the opening changed", changed(raw, 7, (flipped(facts[0], -1), facts[1])), "act.facts_hash"),
+        ("facts changed", changed(raw, 7, (facts[0], flipped(facts[1], -1))), "act.facts_hash"),
+        ("facts for one of two", changed(raw, 7, facts[:1]), "excerpt.field"),
+        ("personal body changed", changed(raw, 8, (b"", flipped(content.personal[1], -1))),
+         "act.personal_hash"),
+        ("personal body of none", changed(raw, 8, (b"x", content.personal[1])), "act.personal_hash"),
+        ("an entry that says another place", _misplaced(world), "entry.sequence"),
+        ("a leaf of a merge log", _merge_leaf(world), "frame.field"),
+    ]  # fmt: skip
+    return [(name, "excerpt", {"bytes": one}, error) for name, one, error in damaged]
+
+
+def _misplaced(world: World) -> bytes:
+    """Return an excerpt of a log in which its own station put the third entry at position 2 as well."""
+    log = world.village
+    leaves = [log.entries[0], log.entries[2], log.entries[2]]
+    tree = Tree()
+    nodes = {(level, index): node for level, index, node in tree.extend(map(leaf_hash, leaves))}
+    head = Checkpoint(origin=log_origin(log.log_id), size=3, root=tree.root())
+    content = excerpt_content(world, log, (1, 3))
+    return encode_excerpt(
+        replace(
+            content, positions=(1, 2), checkpoint=sign_checkpoint(head, log.signer),
+            nodes=multiproof(3, (0, 1), lambda level, index: nodes[level, index]),
+        )
+    )  # fmt: skip
+
+
+def _merge_leaf(world: World) -> bytes:
+    opening = excerpt_content(world, world.merge, (1,))
+    raw = encode_excerpt(opening)
+    with_leaf = changed(changed(raw, 4, (1, 1)), 5, (*opening.frames, world.merge_leaves[0]))
+    return changed(changed(with_leaf, 7, (*opening.facts, b"")), 8, (b"", b""))
 
 
 def bundle_cases(sealed: bytes) -> list[Case]:

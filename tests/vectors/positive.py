@@ -11,7 +11,7 @@ from ledger.checkpoint import add_cosignature, checkpoint_hash, receipt_name
 from ledger.codec import pack_body
 from ledger.entry import entry_hash, sig_hash
 from ledger.keys import key_id, prove_possession, verify
-from ledger.merkle import Tree, consistency_proof, inclusion_proof, leaf_hash
+from ledger.merkle import Tree, consistency_proof, inclusion_proof, leaf_hash, multiproof, root_at
 from ledger.note import sign_note
 from ledger.types import Facts
 from tests.vectors.world import (
@@ -258,6 +258,26 @@ def merkle_vector(world: World) -> Json:
         "inclusion": inclusion,
         "consistency": consistency,
     }
+
+
+def multiproof_vector(world: World) -> Json:
+    """Proofs of every choice of leaves in trees of one to five, and of some in larger ones."""
+    nodes = {(level, index): node for level, index, node in Tree().extend(map(leaf_hash, RFC6962_LEAVES))}
+
+    def get(level: int, index: int) -> bytes:
+        return nodes[level, index]
+
+    chosen = [
+        (size, [index for index in range(size) if choice >> index & 1])
+        for size in range(1, 6)
+        for choice in range(1, 1 << size)
+    ]
+    return [
+        {"size": size, "indexes": [*indexes], "root": root_at(size, get).hex(),
+         "leaf_hashes": [nodes[0, index].hex() for index in indexes],
+         "nodes": [one.hex() for one in multiproof(size, indexes, get)]}
+        for size, indexes in [*chosen, (7, [0, 6]), (8, [0, 3, 4]), (8, [2, 3, 6, 7])]
+    ]  # fmt: skip
 
 
 def note_vector(world: World) -> Json:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ledger.bundle import (
     BundleHeader,
     Manifest,
@@ -9,8 +11,10 @@ from ledger.bundle import (
     pack_manifest,
 )
 from ledger.envelope import KdfParams, seal_key
+from ledger.excerpt import ExcerptContent, encode_excerpt
 from ledger.invite import Invite, encode_invite
 from ledger.keys import key_id
+from ledger.merkle import Tree, leaf_hash, multiproof
 from ledger.package import PackageContent, encode_package
 from tests.vectors.positive import BUNDLE_SEED, Json, x25519_public
 from tests.vectors.world import (
@@ -59,6 +63,34 @@ def package_vector(world: World) -> Json:
         checkpoint=content.checkpoint,
     )
     return {"bytes": encode_package(content).hex(), "personal_withheld": encode_package(withheld).hex()}
+
+
+def excerpt_content(world: World, log: Log, positions: tuple[int, ...]) -> ExcerptContent:
+    """Return some entries of a log as an excerpt at its newest checkpoint."""
+    leaves = log.entries + (world.merge_leaves if log is world.merge else [])
+    nodes = {(level, index): node for level, index, node in Tree().extend(map(leaf_hash, leaves))}
+    return ExcerptContent(
+        log_id=log.log_id,
+        checkpoint=log.note(),
+        positions=positions,
+        frames=tuple(log.frames[position - 1] for position in positions),
+        nodes=multiproof(
+            len(leaves), [position - 1 for position in positions], lambda level, index: nodes[level, index]
+        ),
+        facts=tuple(log.facts[position - 1] for position in positions),
+        personal=tuple(log.personal[position - 1] for position in positions),
+        receipts=(world.receipt,) if log is world.village else (),
+    )
+
+
+def excerpt_vector(world: World) -> Json:
+    """Two entries of the village log, three of the registry without personal bodies, one of the merge log."""
+    registry = excerpt_content(world, world.registry, (1, 5, 8))
+    return {
+        "village": encode_excerpt(excerpt_content(world, world.village, (1, 3))).hex(),
+        "personal_withheld": encode_excerpt(replace(registry, personal=(b"",) * 3)).hex(),
+        "merge_opening": encode_excerpt(excerpt_content(world, world.merge, (1,))).hex(),
+    }
 
 
 def bundle_parts(world: World) -> tuple[BundleHeader, Manifest, tuple[Section, ...]]:

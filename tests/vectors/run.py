@@ -10,12 +10,13 @@ from ledger.bundle import open_part
 from ledger.checkpoint import open_checkpoint, open_cosignature, read_checkpoint
 from ledger.entry import check_link, decode_entry
 from ledger.envelope import open_key
+from ledger.excerpt import check_excerpt, decode_excerpt
 from ledger.frame import decode_frame
 from ledger.genesis import decode_ledger_genesis, decode_log_genesis
 from ledger.invite import decode_invite
 from ledger.keys import check_possession, check_public_key
 from ledger.merge import decode_merge_leaf
-from ledger.merkle import Tree, verify_consistency, verify_inclusion
+from ledger.merkle import Tree, multiproof_root, verify_consistency, verify_inclusion
 from ledger.note import open_note
 from ledger.package import check_package, decode_package
 from ledger.types import LedgerId, LogId
@@ -52,6 +53,11 @@ class _Reader:
         assert isinstance(value, list)
         return [bytes.fromhex(item) for item in value]
 
+    def numbers(self, name: str) -> list[int]:
+        value = self._given[name]
+        assert isinstance(value, list)
+        return [int(item) for item in value]
+
 
 def _link(given: _Reader) -> None:
     check_link(
@@ -80,6 +86,11 @@ def _consistency(given: _Reader) -> None:
         new_root=given.raw("new_root"),
         proof=given.hashes("proof"),
     )
+
+
+def _multiproof(given: _Reader) -> None:
+    leaves = dict(zip(given.numbers("indexes"), given.hashes("leaf_hashes"), strict=True))
+    multiproof_root(given.number("size"), leaves, given.hashes("nodes"))
 
 
 def _package(given: _Reader) -> None:
@@ -120,7 +131,9 @@ CHECKS: dict[str, Callable[[_Reader], object]] = {
     "inclusion": _inclusion,
     "consistency": _consistency,
     "merge_leaf": lambda given: decode_merge_leaf(given.raw()),
+    "multiproof": _multiproof,
     "package": _package,
+    "excerpt": lambda given: check_excerpt(decode_excerpt(given.raw())),
     "bundle": _bundle,
     "envelope": lambda given: open_key(given.raw(), given.text("passphrase")),
     "invite": lambda given: decode_invite(given.raw()),

@@ -7,14 +7,14 @@ from typing import TypeAlias
 
 from ledger.codec import HeaderValue, pack_header, unpack_header
 
-Given: TypeAlias = Mapping[str, bytes | str | int | list[str]]
+Given: TypeAlias = Mapping[str, bytes | str | int | list[str] | list[int]]
 Case: TypeAlias = tuple[str, str, Given, str]
 """Name, kind, input, expected code."""
 
 
 def changed(raw: bytes, index: int, value: HeaderValue) -> bytes:
     """Return a header with one field replaced."""
-    fields = list(unpack_header(raw, limit=2**25))
+    fields = list(unpack_header(raw, limit=2**25, items_max=2**14))
     fields[index] = value
     return pack_header(fields)
 
