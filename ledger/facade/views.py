@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ledger.act import Act, act_id, case_of, decode_act
 from ledger.authority import REGISTRY_ACTIONS
 from ledger.calendar import CalendarSet
-from ledger.case import CaseAct, CaseState
+from ledger.case import CaseState
 from ledger.catalogue import Rules
 from ledger.clocks import pressing_change
 from ledger.errors import BanjianError
@@ -35,16 +35,16 @@ class CaseView:
     tables: tuple[Table, ...] = VIEW_TABLES
 
     def __init__(self) -> None:
-        self._expected: dict[tuple[str, int], tuple[CaseId, CaseAct]] = {}
+        self._expected: dict[tuple[str, int], tuple[CaseId, CaseState, Rules]] = {}
 
     def bind(self, knowledge: Knowledge, book: CaseBook) -> None:
         """Say where rules, calendars and states come from; before the first record is stored."""
         self._knowledge = knowledge
         self._book = book
 
-    def expect(self, log: str, seq: int, case_id: CaseId, act: CaseAct) -> None:
-        """Hand over the decoded form of a record about to be stored, so that it is not decoded twice."""
-        self._expected[log, seq] = (case_id, act)
+    def expect(self, log: str, seq: int, case_id: CaseId, after: CaseState, rules: Rules) -> None:
+        """Hand over the state of a case after a record about to be stored, so that it is not folded again."""
+        self._expected[log, seq] = (case_id, after, rules)
 
     def forget_expected(self) -> None:
         """Drop what was handed over: the transaction failed."""
@@ -56,9 +56,7 @@ class CaseView:
         for record in records:
             expected = self._expected.pop((record.log, record.seq), None)
             if expected is not None:
-                case_id, act = expected
-                state, rules = self._book.take(tx, case_id, act)
-                rows[case_id] = case_row(state, rules, self._knowledge.calendars)
+                self._advance(tx, *expected)
             elif record.topic not in NO_CASE_ACTIONS:
                 self._refold(tx, self._case_of(record), rows)
         if rows:
@@ -77,6 +75,12 @@ class CaseView:
     def mark(self, tx: WriteTx) -> None:
         """Write down which calendars the rows were computed with."""
         tx.upsert(MARKS, [(MARK_CALENDARS, self._knowledge.calendars.version)])
+
+    def _advance(self, tx: WriteTx, case_id: CaseId, state: CaseState, rules: Rules) -> None:
+        held = self._book.held(case_id)
+        row = case_row(state, rules, self._knowledge.calendars)
+        tx.upsert(CASES, [row], held=None if held is None else held.row)
+        self._book.remember(case_id, state, rules, row)
 
     def _refold(self, tx: WriteTx, case_id: CaseId, rows: dict[CaseId, Row]) -> None:
         for state, rules in self._book.fold_many(tx, (case_id,)):
