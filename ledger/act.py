@@ -107,18 +107,32 @@ def sign_act(raw: bytes, signer: Signer) -> bytes:
     return signer.sign(CTX_ACT_SIGN + raw)
 
 
+def encode_act(header: ActHeader) -> bytes:
+    """Return the bytes of an act to be signed: those that ``decode_act`` reads as this header.
+
+    Raises:
+        EncodingError: ``act.field`` or ``encoding.limit``: nothing is signed that nobody would take.
+    """
+    wrong = _wrong_field(header)
+    if wrong:
+        raise EncodingError("act.field", field=wrong)
+    raw = header.pack()
+    if len(raw) > ACT_BYTES_MAX:
+        raise EncodingError("encoding.limit", size=len(raw), limit=ACT_BYTES_MAX)
+    return raw
+
+
 def new_act(header: ActHeader, signer: Signer) -> Act:
     """Return a signed act.
 
     Raises:
-        EncodingError: as ``decode_act``: nothing is signed that nobody would take.
+        EncodingError: as ``encode_act``.
         DataError: ``act.actor`` when the header names another key than the signer's.
     """
-    raw = header.pack()
-    checked = decode_act(raw)
-    if checked.actor != signer.key_id:
-        raise DataError("act.actor", expected=checked.actor, found=signer.key_id)
-    return Act(checked, raw, sign_act(raw, signer), act_id(raw))
+    raw = encode_act(header)
+    if header.actor != signer.key_id:
+        raise DataError("act.actor", expected=header.actor, found=signer.key_id)
+    return Act(header, raw, sign_act(raw, signer), act_id(raw))
 
 
 def verify_act(raw: bytes, sig: bytes, public_key: bytes) -> None:

@@ -21,6 +21,7 @@ class CaseKeys:
         self._vault = vault
         self._known: dict[CaseId, CaseKey] = {}
         self._new: dict[CaseId, CaseKey] = {}
+        self._made_in: WriteTx | None = None
 
     def get(self, tx: WriteTx, case_id: CaseId) -> CaseKey:
         """Return the key of a case.
@@ -28,6 +29,10 @@ class CaseKeys:
         Raises:
             StoreError: ``vault.storage_key`` when the storage key is not the one that wrapped it.
         """
+        if tx is not self._made_in:
+            # A key of a lost transaction would open nothing: it counts from the commit on.
+            self._new.clear()
+            self._made_in = tx
         held = self._known.get(case_id) or self._new.get(case_id)
         if held is not None:
             return held
@@ -36,7 +41,6 @@ class CaseKeys:
             return self._remember(case_id, self._vault.unwrap(case_id, row[1]))
         key, wrapped = self._vault.new_case_key(case_id)
         tx.insert(schema.CASE_KEYS, [(case_id, wrapped)])
-        # A key of a lost transaction would open nothing: it counts from the commit on.
         self._new[case_id] = key
         return key
 
@@ -44,10 +48,6 @@ class CaseKeys:
         """Keep the keys that the transaction made: it is committed."""
         for case_id, key in self._new.items():
             self._remember(case_id, key)
-        self._new.clear()
-
-    def forget_new(self) -> None:
-        """Drop the keys that the transaction made: it failed."""
         self._new.clear()
 
     def forget(self, case_id: CaseId) -> None:

@@ -1,7 +1,7 @@
 """What this installation exchanges with others: the one object that sync talks to.
 
-It knows no wire and no peer beyond what it is told; it answers from the data and writes in whole transactions.
-All methods run on the thread that owns the ledger.
+It knows no wire and no peer beyond what it is told; it answers from the data and writes in whole
+transactions. All methods run on the thread that owns the ledger.
 """
 
 from __future__ import annotations
@@ -211,8 +211,8 @@ class Exchange:
             now_ms: the clock of this station.
 
         Raises:
-            DataError: ``package.*``, ``note.*``, ``log.opening``, ``log.genesis``, ``sync.log_scope``; nothing
-                was stored.
+            DataError: ``package.*``, ``note.*``, ``log.opening``, ``log.genesis``, ``sync.log_scope``;
+                nothing was stored.
             StoreError: the store's own reasons; nothing was stored.
         """
         with self._store.read() as tx:
@@ -360,9 +360,10 @@ class Exchange:
         common = content.first_seq - 1
         for name in self._branch_names(tx):
             branch = load_branch(tx, name)
-            if branch is not None and branch.log == content.log_id.hex() and branch.size == common:
-                if branch.head == content.previous:
-                    return branch, Tree.load(common, branch_nodes(tx, branch))
+            if branch is None or branch.log != content.log_id.hex():
+                continue
+            if (branch.size, branch.head) == (common, content.previous):
+                return branch, Tree.load(common, branch_nodes(tx, branch))
         end = self._end(tx, genesis)
         if common > end.size:
             raise DataError("sync.branch_gap", log=content.log_id, size=end.size, first=content.first_seq)

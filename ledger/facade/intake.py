@@ -88,7 +88,7 @@ class Intake:
         """
         acts = self._write_acts(tx, arrival)
         for record, act in acts:
-            self._view.expect(arrival.name, record.seq, record.case_id, act)
+            self._view.expect_arrival(arrival.name, record.seq, record.case_id, act)
         first = arrival.records[0].seq
         new = tx.append(arrival.name, first, [(record.topic, record.frame) for record in arrival.records])
         last = arrival.records[-1]
@@ -111,7 +111,7 @@ class Intake:
         """
         acts = self._write_acts(tx, arrival)
         for record, act in acts:
-            self._view.expect(arrival.name, record.seq, record.case_id, act)
+            self._view.expect_arrival(arrival.name, record.seq, record.case_id, act)
         rows = [(record.topic, record.frame) for record in arrival.records]
         new = tx.append(arrival.name, arrival.records[0].seq, rows)
         tx.insert_missing(schema.CHECKPOINTS, [(arrival.name, *checkpoint)])
@@ -136,7 +136,6 @@ class Intake:
     def forget(self, records: Iterable[VerifiedRecord]) -> None:
         """Drop what was remembered for a transaction that failed."""
         self._view.forget_expected()
-        self._case_keys.forget_new()
         for record in records:
             self._book.forget(record.case_id)
 

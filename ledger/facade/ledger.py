@@ -174,8 +174,8 @@ class Ledger:
         """Return what this installation exchanges with others; only its writer may ask.
 
         Raises:
-            ConfigError: ``ledger.read_only``; ``ledger.training``: a training ledger never exchanges anything;
-                ``ledger.no_station`` when it was opened without its main station.
+            ConfigError: ``ledger.read_only``; ``ledger.training``: a training ledger never exchanges
+                anything; ``ledger.no_station`` when it was opened without its main station.
         """
         if not self.writable:
             raise ConfigError("ledger.read_only")
@@ -199,8 +199,8 @@ class Ledger:
         """
         log = self._station_log(command.station, signer)
         with OnDemand(self.store) as reading:
-            signed, act, personal = self._desk.sign(reading, command, signer, log)
-        return self._writer.append_case_act(log, signed, act, personal).named(signed.number, signed.token)
+            decided = self._desk.sign(reading, command, signer, log)
+        return self._writer.append_case_act(log, decided)
 
     @in_turn
     def prepare(self, command: Command, signer: Signer) -> SignedAct:
@@ -213,7 +213,7 @@ class Ledger:
         if log is None:
             raise StoreError("log.none", station=command.station)
         with OnDemand(self.store) as reading:
-            return self._desk.sign(reading, command, signer, log)[0]
+            return self._desk.sign(reading, command, signer, log).signed
 
     @as_writer
     def submit(self, signed: SignedAct, station: StationId) -> Performed:
@@ -227,7 +227,7 @@ class Ledger:
         log = self._open_log_of(station)
         if log is None:
             raise StoreError("log.none", station=station)
-        return self._writer.append_foreign(log, signed).named(signed.number, signed.token)
+        return self._writer.append_foreign(log, signed)
 
     @as_writer
     def register(
@@ -335,7 +335,8 @@ class Ledger:
             RuleError: ``case.unknown``.
         """
         with self.store.read() as tx:
-            return self._book.load(tx, case_id)
+            held = self._book.load(tx, case_id)
+        return held.state, held.rules
 
     @in_turn
     def case(
@@ -359,7 +360,7 @@ class Ledger:
         """
         moment = self.clock.now_ms() if now_ms is None else now_ms
         with self.store.read() as tx:
-            state, rules = self._book.load(tx, case_id)
+            state, rules, _ = self._book.load(tx, case_id)
             row = self._reader.row(tx, case_id, moment)
             acts = [step.act.act_id for step in state.steps]
             personal = {act_id: self._reader.personal(tx, case_id, act_id) for act_id in acts}

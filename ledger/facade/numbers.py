@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import replace
 
 from ledger.casenumber import date_part, log_tag, mint, parse
 from ledger.casetype import ActionSpec
@@ -19,7 +18,7 @@ from ledger.facade.types import Command
 from ledger.guards import token_hash
 from ledger.store import schema
 from ledger.store.contract import ReadTx
-from ledger.types import CaseId, LogId, Value
+from ledger.types import CaseId, Facts, LogId
 
 TOKEN_BYTES = 5
 LOG_ID_CHARS = 32
@@ -39,8 +38,8 @@ def complete_facts(
     log_id: LogId,
     now_ms: int,
     randomness: Randomness,
-) -> tuple[Command, str]:
-    """Return the command with number and token hash filled in, and the token to print ("" for none).
+) -> tuple[Facts, str]:
+    """Return the facts with number and token hash filled in, and the token to print ("" for none).
 
     Args:
         reading: to count the numbers that the log has minted on that day.
@@ -50,7 +49,7 @@ def complete_facts(
         now_ms: the station's clock; one that is far off puts no date into the number.
         randomness: source of the token.
     """
-    facts: dict[str, Value] = dict(command.facts)
+    facts = dict(command.facts)
     token = ""
     if "number" in action.facts and not facts.get("number"):
         tx, name = reading.tx(), log_id.hex()
@@ -60,7 +59,7 @@ def complete_facts(
     if action.opens and "token_hash" in action.facts and "token_hash" not in facts:
         token = new_token(randomness)
         facts["token_hash"] = token_hash(token.encode("ascii"))
-    return (replace(command, facts=facts) if facts != command.facts else command), token
+    return facts, token
 
 
 def known_time_ms(tx: ReadTx, log: str) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from ledger.act import Act, act_id, case_of, decode_act
 from ledger.authority import REGISTRY_ACTIONS
 from ledger.calendar import CalendarSet
-from ledger.case import CaseAct, CaseState
+from ledger.case import CaseAct, CaseState, evolve, fold_case, follows
 from ledger.catalogue import Rules
 from ledger.clocks import pressing_change
 from ledger.errors import BanjianError, RuleError
@@ -41,7 +41,8 @@ class CaseView:
     tables: tuple[Table, ...] = VIEW_TABLES
 
     def __init__(self) -> None:
-        self._expected: dict[tuple[str, int], tuple[CaseId, CaseAct]] = {}
+        self._expected: dict[tuple[str, int], tuple[CaseId, CaseState, Rules]] = {}
+        self._arrived: dict[tuple[str, int], tuple[CaseId, CaseAct]] = {}
 
     def bind(self, knowledge: Knowledge, book: CaseBook, *, notice: Notice | None = None) -> None:
         """Say where rules, calendars and states come from; before the first record is stored.
@@ -55,47 +56,46 @@ class CaseView:
         self._book = book
         self._notice = notice
 
-    def expect(self, log: str, seq: int, case_id: CaseId, act: CaseAct) -> None:
-        """Hand over the decoded form of a record about to be stored, so that it is not decoded twice."""
-        self._expected[log, seq] = (case_id, act)
+    def expect(self, log: str, seq: int, case_id: CaseId, after: CaseState, rules: Rules) -> None:
+        """Hand over the state of a case after a record about to be stored, so that it is not folded again."""
+        self._expected[log, seq] = (case_id, after, rules)
+
+    def expect_arrival(self, log: str, seq: int, case_id: CaseId, act: CaseAct) -> None:
+        """Hand over the decoded act of a record from elsewhere, so that it is not decoded again."""
+        self._arrived[log, seq] = (case_id, act)
 
     def forget_expected(self) -> None:
         """Drop what was handed over: the transaction failed."""
         self._expected.clear()
+        self._arrived.clear()
 
     def apply(self, tx: WriteTx, records: Sequence[NewRecord], /) -> None:
         """Write the rows of all cases that new records touch."""
-        folded: dict[CaseId, tuple[CaseState, Rules]] = {}
         again: dict[CaseId, None] = {}
+        grown: dict[CaseId, None] = {}
         for record in records:
-            expected = self._expected.pop((record.log, record.seq), None)
-            if expected is not None and expected[0] not in again:
-                case_id, act = expected
-                try:
-                    folded[case_id] = self._book.take(tx, case_id, act)
-                except RuleError:
-                    # Its opening, or the catalogue that the opening names, is not here yet.
-                    again[case_id] = None
+            place = record.log, record.seq
+            expected, arrived = self._expected.pop(place, None), self._arrived.pop(place, None)
+            if expected is not None:
+                self._advance(tx, *expected)
+                if self._notice is not None:
+                    self._notice(tx, expected[:1])
+            elif arrived is not None:
+                (grown if self._grow(tx, *arrived) else again)[arrived[0]] = None
             elif record.topic not in NO_CASE_ACTIONS:
-                again[self._case_of(record) if expected is None else expected[0]] = None
-        for case_id in again:
-            folded.pop(case_id, None)
-        tx.upsert(CASES, [case_row(*pair, self._knowledge.calendars) for pair in folded.values()])
-        self._note_awaiting(tx, folded.values())
-        if folded and self._notice is not None:
-            self._notice(tx, folded)
-        if again:
+                again[self._case_of(record)] = None
+        if grown or again:
+            self._write_grown(tx, [case_id for case_id in grown if case_id not in again])
             self.touch(tx, again)
 
     def touch(self, tx: WriteTx, case_ids: Iterable[CaseId]) -> None:
-        """Make the rows of cases anew that got records in another way than at the end of a log."""
+        """Make the rows of cases anew that got records in another way than one after the other."""
         wanted = [case_id for case_id in case_ids if case_id]
         folded = {state.case_id: (state, rules) for state, rules in self._book.fold_many(tx, wanted)}
-        tx.upsert(CASES, [case_row(*pair, self._knowledge.calendars) for pair in folded.values()])
-        tx.insert_missing(AWAITING, [(case_id,) for case_id in wanted if case_id not in folded])
-        if self._notice is not None:
-            self._notice(tx, wanted)
-        self._note_awaiting(tx, folded.values())
+        missing = [(case_id,) for case_id in wanted if case_id not in folded]
+        if missing:
+            tx.insert_missing(AWAITING, missing)
+        self._write_rows(tx, folded)
 
     def renew_awaiting(self, tx: WriteTx) -> int:
         """Fold the cases again that waited for registry or catalogue to grow; returns how many there were."""
@@ -103,16 +103,6 @@ class CaseView:
         tx.delete(AWAITING, {})
         self.touch(tx, waiting)
         return len(waiting)
-
-    def _note_awaiting(self, tx: WriteTx, folded: Iterable[tuple[CaseState, Rules]]) -> None:
-        """Remember which cases to fold again when the registry has grown."""
-        waiting = [
-            (state.case_id,)
-            for state, _ in folded
-            if any(step.reason == AWAITS_REGISTRY for step in state.steps)
-        ]
-        if waiting:
-            tx.insert_missing(AWAITING, waiting)
 
     def rebuild(self, tx: WriteTx, case_ids: Sequence[CaseId]) -> dict[CaseId, Row]:
         """Make the rows of the given cases anew and return them."""
@@ -128,9 +118,49 @@ class CaseView:
         """Write down which calendars the rows were computed with."""
         tx.upsert(MARKS, [(MARK_CALENDARS, self._knowledge.calendars.version)])
 
-    def _refold(self, tx: WriteTx, case_id: CaseId, rows: dict[CaseId, Row]) -> None:
-        for state, rules in self._book.fold_many(tx, (case_id,)):
-            rows[case_id] = case_row(state, rules, self._knowledge.calendars)
+    def _advance(self, tx: WriteTx, case_id: CaseId, state: CaseState, rules: Rules) -> None:
+        held = self._book.held(case_id)
+        row = case_row(state, rules, self._knowledge.calendars)
+        tx.upsert(CASES, [row], held=None if held is None else held.row)
+        self._book.remember(case_id, state, rules, row)
+
+    def _grow(self, tx: WriteTx, case_id: CaseId, act: CaseAct) -> bool:
+        """Fold one more act into a remembered state; False where all acts have to be folded anew."""
+        held = self._book.held(case_id)
+        try:
+            if held is not None and follows(held.state, act):
+                self._book.remember(case_id, evolve(held.state, act, held.rules), held.rules)
+                return True
+            if held is None and not act.parents and self._is_new(tx, case_id):
+                rules = self._book.rules_for_opening(act)
+                self._book.remember(case_id, fold_case((act,), rules), rules)
+                return True
+        except RuleError:
+            # The catalogue that the opening names is not here yet.
+            pass
+        self._book.forget(case_id)
+        return False
+
+    def _is_new(self, tx: WriteTx, case_id: CaseId) -> bool:
+        return tx.get(CASES, (case_id,)) is None and tx.get(AWAITING, (case_id,)) is None
+
+    def _write_grown(self, tx: WriteTx, case_ids: Sequence[CaseId]) -> None:
+        folded = {case_id: self._book.load(tx, case_id) for case_id in case_ids}
+        self._write_rows(tx, {case_id: (held.state, held.rules) for case_id, held in folded.items()})
+
+    def _write_rows(self, tx: WriteTx, folded: Mapping[CaseId, tuple[CaseState, Rules]]) -> None:
+        if not folded:
+            return
+        tx.upsert(CASES, [case_row(*pair, self._knowledge.calendars) for pair in folded.values()])
+        waiting = [
+            (state.case_id,)
+            for state, _ in folded.values()
+            if any(step.reason == AWAITS_REGISTRY for step in state.steps)
+        ]
+        if waiting:
+            tx.insert_missing(AWAITING, waiting)
+        if self._notice is not None:
+            self._notice(tx, folded)
 
     def _case_of(self, record: NewRecord) -> CaseId:
         try:

@@ -222,11 +222,11 @@ class SqliteWriteTx(SqliteReadTx):
         """Insert the rows whose key is not taken."""
         self._write(table, self._of(table).insert_missing, rows)
 
-    def upsert(self, table: Table, rows: Sequence[Row], /) -> None:
+    def upsert(self, table: Table, rows: Sequence[Row], /, *, held: Row | None = None) -> None:
         """Insert rows or replace those with the same key."""
         statements = self._of(table)
         self._refuse_append_only(table)
-        if len(rows) == 1 and table.indexes and self._update(table, rows[0]):
+        if len(rows) == 1 and table.indexes and self._update(table, rows[0], held):
             return
         self._write(table, statements.upsert, rows)
 
@@ -266,19 +266,19 @@ class SqliteWriteTx(SqliteReadTx):
             self.failure = StoreError("store.append_only", table=table.name)
             raise self.failure
 
-    def _update(self, table: Table, row: Row) -> bool:
+    def _update(self, table: Table, row: Row, known: Row | None) -> bool:
         """Change the row that is there, only where it differs; False when there is none with this key."""
         self._check(table, (row,))
-        held = self.get(table, key_of(table, row))
+        held = self.get(table, key_of(table, row)) if known is None else known
         if held is None:
             return False
         update = update_changed(table, held, row, mark="?", relation=f'"{table.name}"')
-        if update is not None:
-            try:
-                self._connection.execute(*update)
-            except DRIVER_ERRORS as error:
-                raise self._failed(error) from error
-        return True
+        if update is None:
+            return True
+        try:
+            return self._connection.execute(*update).rowcount == 1
+        except DRIVER_ERRORS as error:
+            raise self._failed(error) from error
 
     def _check(self, table: Table, rows: Sequence[Row]) -> None:
         try:
