@@ -19,14 +19,17 @@ from ledger.checkpoint import (
 )
 from ledger.entry import entry_hash
 from ledger.errors import BanjianError, DataError
+from ledger.excerpt import CheckedExcerpt, ExcerptContent
 from ledger.facade.audience import subtree
+from ledger.facade.excerpts import excerpts
+from ledger.facade.feeds import START, FeedPlace
 from ledger.facade.intake import Arrival, Intake
 from ledger.facade.logend import Branch, LogEnd, branch_nodes, held_root, load_branch, load_end, new_end
 from ledger.facade.opening import BRANCH_MARK, HeldLog
 from ledger.facade.outgoing import Outgoing
 from ledger.facade.ownlog import stored_nodes
 from ledger.facade.parts import Parts
-from ledger.facade.synctables import SYNC_FINDINGS
+from ledger.facade.synctables import FEED_HELD, SYNC_FINDINGS
 from ledger.facade.vault import Vault
 from ledger.facade.views import CaseView
 from ledger.genesis import LogGenesis
@@ -192,6 +195,40 @@ class Exchange:
                     found += _newest_receipts(tx, held.genesis.log_id())
         return found
 
+    def feed(
+        self, audience: StationId, held: FeedPlace, *, limit: int
+    ) -> tuple[FeedPlace, FeedPlace, list[ExcerptContent]]:
+        """Return the next part of a subordinate's feed.
+
+        Args:
+            audience: a direct subordinate.
+            held: how far it says that it has come.
+            limit: items at most.
+
+        Returns:
+            Where this part begins, where it ends, and the excerpts with its frames.
+        """
+        self.feeds.catch_up(self._store)
+        with self._store.read() as tx:
+            start = self.feeds.confirm(tx, audience, held)
+            items = self.feeds.items(tx, audience, after=start.number, limit=limit)
+            found = list(excerpts(tx, self._outgoing, self._parts.holdings, items))
+        end = FeedPlace(number=items[-1].number, chain=items[-1].chain) if items else start
+        return start, end, found
+
+    def feed_size(self, audience: StationId) -> int:
+        """Return how many items the feed of a subordinate has."""
+        with self._store.read() as tx:
+            return self.feeds.size(tx, audience)
+
+    def feed_held(self, upstream: StationId) -> FeedPlace:
+        """Return how far this station has taken the feed of its upstream."""
+        with self._store.read() as tx:
+            row = tx.get(FEED_HELD, (upstream,))
+        if row is None or not isinstance(row[1], int) or not isinstance(row[2], bytes):
+            return FeedPlace(number=0, chain=START)
+        return FeedPlace(number=row[1], chain=row[2])
+
     # --- taking ------------------------------------------------------------------------------------------
 
     def take_package(
@@ -309,6 +346,38 @@ class Exchange:
         return BranchState(
             content.log_id, bytes.fromhex(name.split(BRANCH_MARK)[1]), first_seq, checked.tree.size
         )
+
+    def take_excerpt(self, checked: CheckedExcerpt, records: Sequence[VerifiedRecord], *, now_ms: int) -> int:
+        """Store the frames of an excerpt that are not here yet, with their bodies; returns how many were new.
+
+        Raises:
+            DataError: ``log.other_ledger``; nothing was stored.
+        """
+        genesis = checked.genesis
+        if genesis.ledger_id != self._parts.knowledge.registry.ledger_id:
+            raise DataError("log.other_ledger", log=checked.content.log_id)
+        name, known = genesis.log_id().hex(), self._parts.holdings.logs
+        held = name in known
+        arrival = Arrival(name=name, station=genesis.station, records=records, received_at_ms=now_ms)
+        if not held:
+            self._parts.holdings.add(HeldLog(name=name, genesis=genesis, own=False, state=""))
+        try:
+            with self._store.write() as tx:
+                row = (name, genesis.kind, genesis.station, genesis.pack(), 0, "")
+                tx.insert_missing(schema.LOGS, [row])
+                new = self._intake.write_sparse(tx, arrival, checked)
+        except BaseException:
+            self._intake.forget(records)
+            if not held:
+                self._parts.holdings.remove(name)
+            raise
+        self._parts.case_keys.committed()
+        return new
+
+    def take_feed_place(self, upstream: StationId, place: FeedPlace) -> None:
+        """Remember how far the feed of the upstream was taken; only after its frames are stored."""
+        with self._store.write() as tx:
+            tx.upsert(FEED_HELD, [(upstream, place.number, place.chain)])
 
     def take_receipts(self, lines: Iterable[ReceiptLine]) -> int:
         """Store cosignatures on checkpoints that are held here; others are left aside."""
