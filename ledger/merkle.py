@@ -230,7 +230,7 @@ def multiproof_over(size: int, indexes: Iterable[int], range_hash: RangeHash) ->
     Args:
         size: leaves of the tree.
         indexes: the chosen leaves, from 0, in any order.
-        range_hash: returns the hash over the leaves of a subtree, from its first leaf up to the one behind it.
+        range_hash: returns the hash over the leaves of a subtree: its first leaf, the one behind it.
 
     Raises:
         DataError: ``proof.range`` when a leaf is not in the tree or none is chosen.

@@ -23,7 +23,7 @@ from ledger.limits import EXCERPT_ENTRIES_MAX
 from ledger.merkle import multiproof, multiproof_over
 from ledger.store import schema
 from ledger.store.contract import ReadTx
-from ledger.store.tables import Range
+from ledger.store.tables import Range, Where
 from ledger.types import LogId
 
 
@@ -111,7 +111,7 @@ def _checkpoint(tx: ReadTx, wanted: _Wanted, last_seq: int) -> tuple[int, bytes]
         note = None if row is None else row[2]
         size: object = wanted.size
     else:
-        where = {"log": wanted.branch or wanted.log, "size": Range(at_least=last_seq)}
+        where: Where = {"log": wanted.branch or wanted.log, "size": Range(at_least=last_seq)}
         rows = tx.select(schema.CHECKPOINTS, where, order_by=("size",), descending=True, limit=1)
         found = next(rows, None)
         size, note = (None, None) if found is None else found[1:3]
