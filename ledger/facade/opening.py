@@ -68,14 +68,16 @@ class Holdings:
         self.logs[name] = replace(self.logs[name], state=state)
 
     def predecessor(self, kind: str, station: StationId) -> HeldLog | None:
-        """Return the sealed own log of a station that no other log continues yet."""
+        """Return the log of a station that no other log continues yet: sealed here, or of another machine."""
         continued = {log.genesis.parent_log for log in self.logs.values()}
-        for log in self.logs.values():
-            genesis = log.genesis
-            same = (genesis.kind, genesis.station) == (kind, station)
-            if log.own and log.state and same and genesis.log_id() not in continued:
-                return log
-        return None
+        ended = [
+            log
+            for log in self.logs.values()
+            if (log.genesis.kind, log.genesis.station) == (kind, station)
+            and log.genesis.log_id() not in continued
+            and (log.state or not log.own)
+        ]
+        return next((log for log in ended if log.own), ended[0] if ended else None)
 
     def of_kind(self, kind: str) -> list[HeldLog]:
         """Return the logs of a kind in the order of their incarnations."""
