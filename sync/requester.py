@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ledger.errors import AuthorityError, DataError, EncodingError, GapError
+from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError, GapError
 from ledger.facade.exchange import Exchange
 from ledger.facade.held import COUNTY_KINDS, BranchState
 from ledger.genesis import LogGenesis
@@ -196,6 +196,10 @@ class Requester:
         except (DataError, GapError) as error:
             first = 0 if isinstance(prepared, PreparedExcerpt) else prepared.content.first_seq
             self.progress.notes.append(Refused(log_id=prepared.log_id, first_seq=first, code=error.code))
+
+    def refuse(self, error: BanjianError) -> None:
+        """Note a section that could not even be decoded."""
+        self.progress.notes.append(Refused(log_id=LogId(bytes(16)), first_seq=0, code=error.code))
 
     def end(self) -> None:
         """Take the last section: everything before it has come, so the feed has been taken up to its end."""
