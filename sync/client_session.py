@@ -28,11 +28,13 @@ from sync.stream import CONTENT_TYPE, Packer, Unpacker
 from sync.tls import tls_failure
 
 SESSION_PATH = "/sync/1/session"
+CA_PATH = "/sync/1/ca"
 TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=15, sock_read=90)
 ROUNDS_MAX = 10_000
 """Sessions in one go: a first download of a whole county stays far below."""
 IN_FLIGHT_MAX = 6
 _OK = 200
+NO_STATION = StationId("")
 
 T = TypeVar("T")
 
@@ -54,6 +56,9 @@ class CallDesk(Protocol):
 
     def now_ms(self) -> int:
         """Return the station's clock."""
+
+    def http(self, station: StationId) -> aiohttp.ClientSession:
+        """Return a client whose connections accept that station alone at the other end; any for ""."""
 
     async def on_ledger(self, work: Callable[[Exchange], T]) -> T:
         """Run something on the one thread that owns the ledger."""
@@ -83,88 +88,123 @@ class Outcome:
 
 
 class Caller:
-    """Syncs with one upstream.
+    """Syncs with the station above; remembers between calls only where to begin.
 
     Args:
         desk: the station.
-        http: an open client whose connections show the station's certificate.
-        addresses: where the upstream listens, the first that answers counts.
-        upstream: which station must answer.
-        told: called with each session's progress.
+        addresses: where the stations above listen, in the order in which they are tried.
     """
 
     def __init__(
         self,
         desk: CallDesk,
-        http: aiohttp.ClientSession,
         *,
         addresses: Sequence[str],
-        upstream: StationId,
-        guesses: Guesses,
         budget: Budget | None = None,
-        told: Callable[[Progress], None] | None = None,
     ) -> None:
         self._desk = desk
-        self._http = http
         self._addresses = addresses
-        self._upstream = upstream
-        self._guesses = guesses
         self._budget = budget
-        self._told = told
+        self._stations: dict[str, StationId] = {}
+        self._guesses: dict[StationId, Guesses] = {}
         self._sent_bytes = 0
         self._received_bytes = 0
 
-    async def run(self) -> Outcome:
+    async def run(self, told: Callable[[Progress], None] | None = None) -> Outcome:
         """Hold sessions until nothing more comes on either side.
+
+        Args:
+            told: called with each session's progress.
 
         Raises:
             StoreError: ``sync.unreachable``, ``sync.torn``, ``sync.no_end``, or the store's own reasons.
             BanjianError: what the upstream refused; ``tls.*``.
         """
+        self._sent_bytes = self._received_bytes = 0
+        address = await self._first_that_answers()
         divergent: list[tuple[LogId, int]] = []
         done: list[Progress] = []
         for _ in range(ROUNDS_MAX):
-            requester = await self._session(divergent)
+            requester = await self._session(address, divergent)
             done.append(requester.progress)
-            if self._told is not None:
-                self._told(requester.progress)
+            if told is not None:
+                told(requester.progress)
             divergent = requester.divergent
             if not await self._desk.on_ledger(partial(_more, requester)):
                 return self._outcome(done)
         raise StoreError("sync.no_end", sessions=ROUNDS_MAX)
 
-    async def _session(self, divergent: Sequence[tuple[LogId, int]]) -> Requester:
-        desk = self._desk
+    async def _first_that_answers(self) -> str:
+        """Return the first address behind which a station above answers; who it is, is known then.
+
+        An address that has answered before is not asked again: the session itself will tell.
+        """
+        last: BanjianError = StoreError("sync.unreachable", address="")
+        for address in self._addresses:
+            if address in self._stations:
+                return address
+            try:
+                self._stations[address] = await self._identify(address)
+            except StoreError as error:
+                last = error
+                continue
+            return address
+        raise last
+
+    async def _identify(self, address: str) -> StationId:
+        """Return which of the stations above answers there; "" before the registry tells who they are."""
+        line = await self._desk.on_ledger(lambda exchange: exchange.held.line())
+        if len(line) < 2:
+            await self._ask(address, NO_STATION)
+            return NO_STATION
+        try:
+            await self._ask(address, line[1])
+        except DataError as error:
+            other = StationId(str(error.params.get("station", "")))
+            if error.code != "tls.other_station" or other not in line[2:]:
+                raise
+            await self._ask(address, other)
+            return other
+        return line[1]
+
+    async def _ask(self, address: str, station: StationId) -> None:
+        url = address.rstrip("/") + CA_PATH
+        try:
+            async with self._desk.http(station).get(url, timeout=TIMEOUT) as response:
+                await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise tls_failure(error) or StoreError("sync.unreachable", address=address) from error
+
+    async def _session(self, address: str, divergent: Sequence[tuple[LogId, int]]) -> Requester:
+        desk, upstream = self._desk, self._stations[address]
+        guesses = self._guesses.setdefault(upstream, Guesses())
 
         def begin(exchange: Exchange) -> tuple[Requester, Iterator[bytes]]:
             made = Requester(
                 exchange,
-                self._upstream,
+                upstream,
                 now_ms=desk.now_ms(),
                 version=desk.version,
-                guesses=self._guesses,
+                guesses=guesses,
                 budget=self._budget,
             )
             return made, made.request(list(divergent))
 
-        last: BanjianError | None = None
-        for address in self._addresses:
-            requester, sections = await desk.on_ledger(begin)
-            try:
-                await self._call(address, requester, sections)
-            except StoreError as error:
-                if error.code != "sync.unreachable":
-                    raise
-                last = error
-                continue
-            return requester
-        raise last or StoreError("sync.unreachable", address="")
+        requester, sections = await desk.on_ledger(begin)
+        try:
+            await self._call(address, requester, sections)
+        except BanjianError:
+            # Somebody else may sit behind the address by now.
+            self._stations.pop(address, None)
+            raise
+        return requester
 
     async def _call(self, address: str, requester: Requester, sections: Iterator[bytes]) -> None:
         url = address.rstrip("/") + SESSION_PATH
         headers = {"Content-Type": CONTENT_TYPE}
         try:
-            async with self._http.post(
+            http = self._desk.http(self._stations[address])
+            async with http.post(
                 url, data=self._body(sections), headers=headers, timeout=TIMEOUT
             ) as response:
                 if response.status != _OK:
@@ -172,7 +212,7 @@ class Caller:
                 await self._read(response, requester)
         except aiohttp.ClientConnectorError as error:
             raise tls_failure(error) or StoreError("sync.unreachable", address=address) from error
-        except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise tls_failure(error) or StoreError("sync.torn", address=address) from error
 
     async def _body(self, sections: Iterator[bytes]) -> AsyncIterator[bytes]:

@@ -54,7 +54,7 @@ class Requester:
 
     Args:
         exchange: the ledger; every method here runs on its thread.
-        upstream: the upper station, as its certificate says.
+        upstream: the upper station, as its certificate says; "" before the registry tells who that is.
         guesses: sizes that the upper side was thought to hold; taken over from session to session.
     """
 
@@ -159,6 +159,9 @@ class Requester:
         exchange = self._exchange
         if answer.ledger_id != exchange.held.ledger_id:
             raise DataError("sync.other_ledger", expected=exchange.held.ledger_id, found=answer.ledger_id)
+        if not self._upstream:
+            # Before the first registry nobody can say who stands above; TLS has said that it is one of us.
+            self._upstream = answer.station
         if answer.station != self._upstream:
             raise AuthorityError("sync.station", expected=self._upstream, found=answer.station)
         self._answer = answer

@@ -77,6 +77,10 @@ class Held:
         """Return a station and all below it, as the newest registry here has them."""
         return subtree(self._parts.knowledge.registry, station) | {station}
 
+    def line(self) -> tuple[StationId, ...]:
+        """Return this station and those above it, nearest first; alone before the registry is here."""
+        return self._parts.knowledge.registry.line(self.station) or (self.station,)
+
     def genesis(self, log_id: LogId) -> LogGenesis | None:
         """Return the genesis of a log that is known here."""
         held = self._parts.holdings.logs.get(log_id.hex())
