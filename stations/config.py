@@ -28,6 +28,8 @@ class StationConfig:
         backup_warn_days: days after which ``banjian doctor`` calls the last backup old.
         disk_warn_mb: free disk below which ``banjian doctor`` warns, in MiB.
         slip_width: columns of the printed receipt slip.
+        listen: ``host:port`` on which stations below this one are listened for; "" for none.
+        sync_interval_s: seconds after which ``banjian serve`` syncs although nothing happened here.
         upstream: addresses of the station above, ``https://host:port``, in the order in which they are tried.
     """
 
@@ -37,6 +39,8 @@ class StationConfig:
     disk_warn_mb: int = 512
     slip_width: int = 48
     upstream: tuple[str, ...] = ()
+    listen: str = ""
+    sync_interval_s: int = 60
 
 
 def load_config(folder: Path) -> StationConfig:
@@ -100,6 +104,8 @@ def _build(
         backup_warn_days=numbers.get("backup_warn_days", base.backup_warn_days),
         disk_warn_mb=numbers.get("disk_warn_mb", base.disk_warn_mb),
         slip_width=numbers.get("slip_width", base.slip_width),
+        listen=texts.get("listen", base.listen),
+        sync_interval_s=numbers.get("sync_interval_s", base.sync_interval_s),
         upstream=lists.get("upstream", base.upstream),
     )
 

@@ -44,6 +44,15 @@ class LedgerThread:
             raise StoreError("serve.unreachable")
         return self._ledger
 
+    def check_writable(self) -> None:
+        """Refuse where nothing can be written now; may be asked from any thread.
+
+        Raises:
+            StoreError: ``serve.unreachable``.
+        """
+        if self._ledger is None:
+            raise StoreError("serve.unreachable")
+
     async def open(self, open_ledger: Callable[[], Ledger]) -> Ledger:
         """Open the ledger on the thread."""
 

@@ -56,6 +56,7 @@ class Responder:
         self._hello: Hello | None = None
         self._scope: frozenset[StationId] = frozenset()
         self._refused: list[Refused] = []
+        self.stored = 0
 
     def open(self, hello: Hello) -> None:
         """Take the first section.
@@ -103,9 +104,10 @@ class Responder:
                     content, prepared.records, allowed=self._allowed, now_ms=self._now_ms
                 )
             else:
-                self._exchange.receiving.take_package(
+                taken = self._exchange.receiving.take_package(
                     content, prepared.records, allowed=self._allowed, now_ms=self._now_ms
                 )
+                self.stored += taken.new
         except (DataError, GapError) as error:
             self._refused.append(Refused(log_id=content.log_id, first_seq=content.first_seq, code=error.code))
 

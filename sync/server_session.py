@@ -56,6 +56,9 @@ class SessionDesk(JoinDesk, Protocol):
     def refuse_new(self) -> BanjianError | None:
         """Return why no session can begin now (a full disk, a shut-down); None when one can."""
 
+    def session_ended(self, *, stored: int) -> None:
+        """Be told that a session has ended, well or not, and how many records were new."""
+
 
 class Sessions:
     """The running sessions: one for each station, and no more than this machine can bear."""
@@ -90,11 +93,13 @@ def add_session_route(
         if refusal is not None:
             raise refusal
         sessions.begin(peer)
+        running = _Session(request, desk, peer, budget)
         try:
             async with asyncio.timeout(SESSION_TIMEOUT_S):
-                return await _Session(request, desk, peer, budget).run()
+                return await running.run()
         finally:
             sessions.end(peer)
+            desk.session_ended(stored=running.stored)
 
     async def answered(request: web.Request) -> web.StreamResponse:
         try:
@@ -115,6 +120,11 @@ class _Session:
         self._budget = budget
         self._responder: Responder | None = None
         self._flying: deque[asyncio.Future[Prepared]] = deque()
+
+    @property
+    def stored(self) -> int:
+        """Records that were new."""
+        return 0 if self._responder is None else self._responder.stored
 
     async def run(self) -> web.StreamResponse:
         unpacker = Unpacker()
