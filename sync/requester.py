@@ -210,6 +210,8 @@ class Requester:
         if answer is None:
             raise EncodingError("sync.order")
         self._ended = True
+        for log_id in self._exchange.held.continued_elsewhere():
+            self._seal(log_id, "log.upstream_other")
         exchange = self._exchange
         failed = [note for note in self.progress.notes if note not in answer.refused]
         if not failed and answer.feed_end != exchange.feed_held(self._upstream):

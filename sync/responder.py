@@ -27,7 +27,7 @@ from ledger.facade.exchange import Exchange
 from ledger.facade.held import BranchState, LogState
 from ledger.facade.peers import Contact
 from ledger.genesis import LogGenesis
-from ledger.package import encode_package
+from ledger.package import PackageContent, encode_package
 from ledger.types import LogId, StationId
 from sync.framing import ANSWER, BRANCH, END, EXCERPT, encode_section
 from sync.giving import Budget, Spending, packages
@@ -207,16 +207,27 @@ class Responder:
             yield from self._other_side(hello, branch, left)
 
     def _other_side(self, hello: Hello, branch: BranchState, left: Spending) -> Iterator[bytes]:
-        """Give the lower side the history that stands here in the place of its own divergent one."""
+        """Give the lower side the history of a forked log that it does not hold: the branch, or the log."""
+        exchange = self._exchange
         theirs = {one.log_id: one for one in hello.logs}.get(branch.log_id)
-        if theirs is None or not self._exchange.held.is_branch_root(branch, theirs):
+        if theirs is None:
             return
         after = branch.first_seq - 1
-        for known in hello.branches:
-            if known.log_id == branch.log_id and self._exchange.held.is_main_entry(known):
-                after = max(after, known.size)
+        known = [one for one in hello.branches if one.log_id == branch.log_id]
+        if exchange.held.is_branch_root(branch, theirs):
+            sizes = [one.size for one in known if exchange.held.is_main_entry(one)]
+
+            def give(held: int) -> PackageContent | None:
+                return exchange.package(branch.log_id, after=held)
+        else:
+            sizes = [one.size for one in known if one.first_hash == branch.first_hash]
+
+            def give(held: int) -> PackageContent | None:
+                return exchange.branch_package(branch, after=held)
+
+        after = max([after, *sizes])
         while not left.spent:
-            content = self._exchange.package(branch.log_id, after=after)
+            content = give(after)
             if content is None:
                 return
             raw = encode_section(BRANCH, encode_package(content))

@@ -146,6 +146,12 @@ class Held:
         log_stations = self._parts.holdings.stations
         return [one for one in self._all_branches() if log_stations.get(one.log_id.hex()) in stations]
 
+    def continued_elsewhere(self) -> list[LogId]:
+        """Return the own open logs that another machine has gone on with, in a branch or in a new log."""
+        parents = {held.genesis.parent_log for held in self._parts.holdings.logs.values() if not held.own}
+        parents |= {branch.log_id for branch in self._all_branches()}
+        return [log.log_id for log in self._parts.own.values() if log.log_id in parents]
+
     def has_branch(self, state: LogState) -> bool:
         """Whether what somebody holds of a log is a divergent history that is held here in full."""
         return any(
