@@ -367,7 +367,7 @@ class Exchange:
         end = self._end(tx, genesis)
         if common > end.size:
             raise DataError("sync.branch_gap", log=content.log_id, size=end.size, first=content.first_seq)
-        return None, Tree.load(common, stored_nodes(tx, end.name))
+        return None, Tree.load(common, stored_nodes(tx, end.name, end.genesis.kind))
 
     def _branch_names(self, tx: ReadTx) -> list[str]:
         return [str(row[1]) for row in tx.select(SYNC_FINDINGS, {"code": "log.fork"})]
