@@ -259,16 +259,25 @@ class Ledger:
         return performed
 
     @as_writer
-    def open_county_log(self, kind: LogKind, station: StationId, signer: Signer) -> LogId:
+    def open_county_log(
+        self, kind: LogKind, station: StationId, signer: Signer, *, newest: bytes = b""
+    ) -> LogId:
         """Open a log of the county on this installation: registry, catalogue or merge log.
 
         One that was given up here is named as the parent; the county goes on in the new one.
 
+        Args:
+            kind: which log.
+            station: the county's station.
+            signer: a registrar of the station; for the registry, a root key.
+            newest: the newest checkpoint of the log given up that any station holds, if known.
+
         Raises:
             AuthorityError: the signer is no registrar of the station; for the registry, no root key.
+            DataError: the checkpoint is none of that log, or contradicts it.
             StoreError: ``log.open`` when such a log is written here and sound.
         """
-        return self._county.open_log(kind, station, signer).log_id
+        return self._county.open_log(kind, station, signer, newest=newest).log_id
 
     @as_writer
     def enrol_service_key(self, station: StationId, purpose: str, registrar: Signer) -> Performed:
