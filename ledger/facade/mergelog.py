@@ -16,17 +16,19 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
+from ledger.checkpoint import read_checkpoint
 from ledger.entry import entry_hash
 from ledger.errors import DataError, StoreError
+from ledger.excerpt import ExcerptContent
 from ledger.facade.logend import load_branch
 from ledger.facade.opening import BRANCH_MARK
-from ledger.facade.ownlog import OwnLog, stored_nodes
+from ledger.facade.ownlog import OwnLog, newest_checkpoint, stored_nodes
 from ledger.facade.synctables import MERGED
 from ledger.facade.writing import Writer
 from ledger.frame import split_frame
 from ledger.limits import TREE_LEVEL_STORED_MIN
 from ledger.merge import MERGE_LEAF, FrameLeaf, HeadLeaf
-from ledger.merkle import consistency_proof, inclusion_proof, leaf_hash, root_at
+from ledger.merkle import consistency_proof, inclusion_proof, leaf_hash, multiproof, root_at
 from ledger.store import schema
 from ledger.store.contract import NewRecord, ReadTx, Store, WriteTx
 from ledger.store.tables import Range, Row, Where
@@ -201,6 +203,29 @@ class MergeLog:
             return None
         steps = inclusion_proof(index, wanted, stored_nodes(tx, merge_log.hex(), "merge"))
         return LeafProof(merge_log=merge_log, index=index, leaf=leaf, size=wanted, steps=tuple(steps))
+
+    def opening(self, tx: ReadTx, merge_log: LogId) -> ExcerptContent:
+        """Return the opening of a merge log as an excerpt: what a station needs before its first checkpoint.
+
+        Raises:
+            StoreError: ``log.head`` when the log has no checkpoint here, or its opening is not whole.
+        """
+        name = merge_log.hex()
+        frame, body = tx.frame(name, 1), tx.get(schema.BODIES, (name, 1))
+        note = newest_checkpoint(tx, name)
+        facts = None if body is None else body[2]
+        if frame is None or note is None or not isinstance(facts, bytes):
+            raise StoreError("log.head", log=merge_log)
+        size = read_checkpoint(note).size
+        return ExcerptContent(
+            log_id=merge_log,
+            checkpoint=note,
+            positions=(1,),
+            frames=(frame,),
+            nodes=multiproof(size, (0,), stored_nodes(tx, name, "merge")),
+            facts=(facts,),
+            personal=(b"",),
+        )
 
     def _require(self) -> OwnLog:
         log = self.log
