@@ -8,7 +8,7 @@ Source: docs/protocol.md, "Excerpt".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
@@ -57,11 +57,16 @@ class ExcerptContent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedExcerpt:
-    """An excerpt whose entries reach the signed root of the log that its first entry opens."""
+    """An excerpt whose entries reach the signed root of the log that its first entry opens.
+
+    ``ranges`` are the hashes over ranges of leaves (first leaf, one behind the last) that the proof passed:
+    with them the same entries, or fewer, can be proven to somebody else.
+    """
 
     content: ExcerptContent
     genesis: LogGenesis
     checkpoint: Checkpoint
+    ranges: Mapping[tuple[int, int], bytes]
 
 
 def encode_excerpt(content: ExcerptContent) -> bytes:
@@ -141,14 +146,15 @@ def check_excerpt(content: ExcerptContent) -> CheckedExcerpt:
         position - 1: leaf_hash(split_frame(frame).entry_raw)
         for position, frame in zip(content.positions, content.frames, strict=True)
     }
-    if multiproof_root(checkpoint.size, leaves, content.nodes) != checkpoint.root:
+    ranges: dict[tuple[int, int], bytes] = {}
+    if multiproof_root(checkpoint.size, leaves, content.nodes, ranges=ranges) != checkpoint.root:
         raise DataError("excerpt.root", log=content.log_id, size=checkpoint.size)
     for index, position in enumerate(content.positions):
         parts = split_frame(content.frames[index])
         _check_place(parts, content.log_id, position)
         if content.facts[index] or content.personal[index]:
             _check_bodies(parts.act_raw, content.facts[index], content.personal[index])
-    return CheckedExcerpt(content=content, genesis=genesis, checkpoint=checkpoint)
+    return CheckedExcerpt(content=content, genesis=genesis, checkpoint=checkpoint, ranges=ranges)
 
 
 def _opened(content: ExcerptContent) -> LogGenesis:

@@ -21,6 +21,8 @@ from ledger.limits import PROOF_HASHES_MAX, TREE_SIZE_MAX
 
 NodeGetter: TypeAlias = Callable[[int, int], bytes]
 """Returns the 32-byte hash of the complete subtree at (level, index)."""
+RangeHash: TypeAlias = Callable[[int, int], bytes]
+"""Returns the 32-byte hash over the leaves of a subtree, complete or at the right edge."""
 Node: TypeAlias = tuple[int, int, bytes]
 """Level, index, 32-byte hash."""
 
@@ -219,6 +221,20 @@ def multiproof(size: int, indexes: Iterable[int], get: NodeGetter) -> tuple[byte
     Raises:
         DataError: ``proof.range`` when a leaf is not in the tree or none is chosen.
     """
+    return multiproof_over(size, indexes, lambda low, high: _range_hash(low, high, get))
+
+
+def multiproof_over(size: int, indexes: Iterable[int], range_hash: RangeHash) -> tuple[bytes, ...]:
+    """Return what ``multiproof`` returns, from hashes over ranges of leaves instead of complete subtrees.
+
+    Args:
+        size: leaves of the tree.
+        indexes: the chosen leaves, from 0, in any order.
+        range_hash: returns the hash over the leaves of a subtree: its first leaf, the one behind it.
+
+    Raises:
+        DataError: ``proof.range`` when a leaf is not in the tree or none is chosen.
+    """
     chosen = sorted(set(indexes))
     if not chosen or chosen[0] < 0 or chosen[-1] >= size:
         raise DataError("proof.range", first=chosen[0] if chosen else 0, second=size)
@@ -226,7 +242,7 @@ def multiproof(size: int, indexes: Iterable[int], get: NodeGetter) -> tuple[byte
 
     def walk(low: int, high: int, first: int, last: int) -> None:
         if first == last:
-            nodes.append(_range_hash(low, high, get))
+            nodes.append(range_hash(low, high))
         elif high - low > 1:
             middle = low + _split(high - low)
             right = bisect_left(chosen, middle, first, last)
@@ -237,7 +253,13 @@ def multiproof(size: int, indexes: Iterable[int], get: NodeGetter) -> tuple[byte
     return tuple(nodes)
 
 
-def multiproof_root(size: int, leaves: Mapping[int, bytes], nodes: Sequence[bytes]) -> bytes:
+def multiproof_root(
+    size: int,
+    leaves: Mapping[int, bytes],
+    nodes: Sequence[bytes],
+    *,
+    ranges: dict[tuple[int, int], bytes] | None = None,
+) -> bytes:
     """Return the root of a tree that chosen leaves and the nodes of their proof make up.
 
     The leaves stand at these places of a tree of this size if, and only if, that is the root of such a tree.
@@ -246,6 +268,7 @@ def multiproof_root(size: int, leaves: Mapping[int, bytes], nodes: Sequence[byte
         size: leaves of the tree.
         leaves: the hash of each chosen leaf by its index, from 0.
         nodes: what ``multiproof`` returned.
+        ranges: takes the hash over every range of leaves on the way, enough to prove fewer leaves to others.
 
     Raises:
         DataError: ``proof.multi`` without leaves, with one outside the tree, or when a node is missing, left
@@ -258,13 +281,17 @@ def multiproof_root(size: int, leaves: Mapping[int, bytes], nodes: Sequence[byte
 
     def walk(low: int, high: int, first: int, last: int) -> bytes:
         if first == last:
-            return _next_node(rest)
-        if high - low == 1:
-            return leaves[low]
-        middle = low + _split(high - low)
-        right = bisect_left(chosen, middle, first, last)
-        left_root = walk(low, middle, first, right)
-        return node_hash(left_root, walk(middle, high, right, last))
+            found = _next_node(rest)
+        elif high - low == 1:
+            found = leaves[low]
+        else:
+            middle = low + _split(high - low)
+            right = bisect_left(chosen, middle, first, last)
+            left_root = walk(low, middle, first, right)
+            found = node_hash(left_root, walk(middle, high, right, last))
+        if ranges is not None:
+            ranges[low, high] = found
+        return found
 
     root = walk(0, size, 0, len(chosen))
     if next(rest, None) is not None:

@@ -196,6 +196,16 @@ class Registry:
             held for held in self.keys(size=size) if held.purpose == purpose and held.station == station
         )
 
+    def all_service_keys(self, station: StationId, purpose: str) -> tuple[bytes, ...]:
+        """Return the public keys ever enrolled for a service of a station, the newest first."""
+        records = [history.newest for history in self._state.keys.values()]
+        found = [
+            record.public_key
+            for record in records
+            if record is not None and (record.station, record.purpose) == (station, purpose)
+        ]
+        return tuple(reversed(found))
+
     def staff(self, staff_no: str, *, size: int | None = None) -> Authority | None:
         """Return the authority of a member of staff by number; None without a live key at that size."""
         return self._person("staff", staff_no, size)

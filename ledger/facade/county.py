@@ -108,7 +108,7 @@ class CountyDesk:
             kind=kind,
             station=station,
             log_public_key=log_signer.public_key,
-            reason="first" if parent is None else REASONS[parent.state],
+            reason="first" if parent is None else REASONS.get(parent.state, "lost"),
             nonce=self._randomness(16),
             parent_log=b"" if parent is None else parent.genesis.log_id(),
             parent_size=0 if checkpoint is None else checkpoint.size,

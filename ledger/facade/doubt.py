@@ -21,6 +21,8 @@ REASONS: dict[str, LogReason] = {
     "log.sentinel_missing": "restored",
     "log.sentinel_ahead": "restored",
     "log.sentinel_other": "restored",
+    "log.upstream_ahead": "restored",
+    "log.upstream_other": "cloned",
 }
 """Why a log was given up, and the reason that its successor's genesis states."""
 

@@ -22,6 +22,7 @@ from ledger.store import schema
 from ledger.store.contract import ReadTx, Store, WriteTx
 from ledger.store.tables import Range, Row, Where
 from ledger.types import ActId, CaseId, StationId
+from ledger.verified import OPAQUE
 
 BATCH_CASES = 200
 """Cases that are brought up to date in one transaction."""
@@ -174,7 +175,9 @@ class Feeds:
         new: list[Row] = []
         for row in sorted(found, key=place_in):
             place = place_in(row)
-            if row[1] in given or self._is_theirs(audience, place.log) or not isinstance(row[1], bytes):
+            if row[1] in given or row[4] == OPAQUE or not isinstance(row[1], bytes):
+                continue
+            if self._is_theirs(audience, place.log):
                 continue
             number += 1
             chain = digest(CTX_FEED, chain + row[1])

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from ledger.caseshape import CaseAct
 from ledger.entry import entry_hash
 from ledger.errors import StoreError
+from ledger.excerpt import CheckedExcerpt
 from ledger.facade.bodies import Place, place_in
 from ledger.facade.casebook import CaseBook
 from ledger.facade.casekeys import CaseKeys
 from ledger.facade.numbers import number_row
 from ledger.facade.placing import move_bodies, rank_of_record, rank_of_row
-from ledger.facade.synctables import SYNC_FINDINGS
+from ledger.facade.synctables import SPARSE_NODES, SPARSE_NOTES, SYNC_FINDINGS
 from ledger.facade.tables import NUMBERS, TOKENS
 from ledger.facade.vault import Vault
 from ledger.facade.views import NO_CASE_ACTIONS, CaseView
@@ -118,20 +119,28 @@ class Intake:
         self._note_faults(tx, arrival)
         return len(new)
 
-    def write_sparse(self, tx: WriteTx, arrival: Arrival) -> int:
-        """Store single frames of a log that is not held whole; returns how many were new."""
-        held = {seq for seq, _ in tx.frames_at(arrival.name, [record.seq for record in arrival.records])}
+    def write_sparse(self, tx: WriteTx, arrival: Arrival, checked: CheckedExcerpt) -> int:
+        """Store single frames of a log that is not held whole; returns how many were new.
+
+        What proves them is kept as well, so that they can be given on to a subordinate.
+        """
+        name, size = arrival.name, checked.checkpoint.size
+        held = {seq for seq, _ in tx.frames_at(name, [record.seq for record in arrival.records])}
         rows: list[Row] = [
-            (arrival.name, record.seq, record.act.act_id, record.frame)
+            (name, record.seq, record.act.act_id, record.frame, size)
             for record in arrival.records
             if record.act is not None and record.seq not in held
         ]
-        before = tx.count(schema.SPARSE, {"log": arrival.name})
+        before = tx.count(schema.SPARSE, {"log": name})
         tx.insert_missing(schema.SPARSE, rows)
+        tx.insert_missing(SPARSE_NOTES, [(name, size, checked.content.checkpoint)])
+        tx.insert_missing(
+            SPARSE_NODES, [(name, size, low, high, node) for (low, high), node in checked.ranges.items()]
+        )
         acts = self._write_acts(tx, arrival)
         self._view.touch(tx, dict.fromkeys(record.case_id for record, _ in acts))
         self._note_faults(tx, arrival)
-        return tx.count(schema.SPARSE, {"log": arrival.name}) - before
+        return tx.count(schema.SPARSE, {"log": name}) - before
 
     def forget(self, records: Iterable[VerifiedRecord]) -> None:
         """Drop what was remembered for a transaction that failed."""

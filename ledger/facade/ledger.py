@@ -456,9 +456,9 @@ class Ledger:
         log = self._open_log_of(station)
         if log is not None:
             return log
-        if self._holdings.predecessor("station", station) is None:
+        if station != self._main_station and self._holdings.predecessor("station", station) is None:
             raise StoreError("log.none", station=station)
-        # Work never stops: whoever acts next opens the successor of the sealed log.
+        # Work never stops: whoever acts first opens the log, or the successor of a sealed one.
         return self._county.open_log("station", station, signer)
 
     def _open_log_of(self, station: StationId) -> OwnLog | None:

@@ -41,7 +41,7 @@ PEERS: Final = Table(
         ("via", "text"),
         ("waiting", "int"),
         ("oldest_ms", "int"),
-        ("clock_lag_ms", "int"),
+        ("said_at_ms", "int"),
         ("version", "text"),
     ),
     key=("station",),

@@ -94,6 +94,7 @@ RECEIPTS: Final = Table(
     "receipts",
     columns=(("log", "text"), ("size", "int"), ("name", "text"), ("line", "bytes")),
     key=("log", "size", "name"),
+    indexes=(("log", "name", "size"),),
     append_only=True,
 )
 """Cosignatures on checkpoints, by the name of the key."""

@@ -1,0 +1,135 @@
+"""Excerpts for a feed: the wanted frames of each log, proven under the newest checkpoint that covers them.
+
+A log that is held whole, or a branch of one, is proven from its own tree; a frame that came in an excerpt is
+proven again under the checkpoint that it came with, from the hashes that were kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from ledger.errors import StoreError
+from ledger.excerpt import ExcerptContent
+from ledger.facade.bodies import Place
+from ledger.facade.feeds import FeedItem
+from ledger.facade.logend import branch_nodes, load_branch
+from ledger.facade.opening import BRANCH_MARK, Holdings
+from ledger.facade.outgoing import Outgoing
+from ledger.facade.ownlog import stored_nodes
+from ledger.facade.placing import frame_at
+from ledger.facade.synctables import SPARSE_NODES, SPARSE_NOTES
+from ledger.limits import EXCERPT_ENTRIES_MAX
+from ledger.merkle import multiproof, multiproof_over
+from ledger.store import schema
+from ledger.store.contract import ReadTx
+from ledger.store.tables import Range, Where
+from ledger.types import LogId
+
+
+class _Wanted(NamedTuple):
+    """A frame to be given.
+
+    Attributes:
+        log: the log that it stands in, or the one that forked.
+        size: size of the checkpoint that a frame came with; 0 for logs that are held whole and branches.
+        branch: name of the branch, "" for none.
+        seq: position in the log.
+        place: where it is stored here.
+    """
+
+    log: str
+    size: int
+    branch: str
+    seq: int
+    place: Place
+
+
+def excerpts(
+    tx: ReadTx, outgoing: Outgoing, holdings: Holdings, items: Iterable[FeedItem]
+) -> Iterator[ExcerptContent]:
+    """Yield excerpts that hold the frames of some items of a feed, with all bodies that are here.
+
+    Raises:
+        StoreError: ``log.head`` when the store lacks what the proof needs.
+    """
+    groups: dict[tuple[str, int, str], list[_Wanted]] = {}
+    for item in items:
+        wanted = _locate(tx, holdings, item.place)
+        groups.setdefault((wanted.log, wanted.size, wanted.branch), []).append(wanted)
+    for group in groups.values():
+        group.sort(key=lambda one: one.seq)
+        room = EXCERPT_ENTRIES_MAX - 1
+        for first in range(0, len(group), room):
+            yield _excerpt(tx, outgoing, group[first : first + room])
+
+
+def _locate(tx: ReadTx, holdings: Holdings, place: Place) -> _Wanted:
+    log, _, branch = place.log.partition(BRANCH_MARK)
+    if branch:
+        held = load_branch(tx, place.log)
+        if held is None:
+            raise StoreError("log.head", log=place.log)
+        return _Wanted(log, 0, place.log, held.first_seq + place.seq - 1, place)
+    if tx.frame(place.log, place.seq) is not None:
+        return _Wanted(log, 0, "", place.seq, place)
+    rows = tx.select(schema.SPARSE, {"log": log, "seq": place.seq}, limit=1)
+    row = next(rows, None)
+    if row is None or not isinstance(row[4], int):
+        raise StoreError("store.row_missing", log=log, seq=place.seq)
+    return _Wanted(log, row[4], "", place.seq, place)
+
+
+def _excerpt(tx: ReadTx, outgoing: Outgoing, group: Sequence[_Wanted]) -> ExcerptContent:
+    first = group[0]
+    opening = _Wanted(first.log, first.size, "", 1, Place(first.log, 1))
+    rows = ([] if first.seq == 1 else [opening]) + list(group)
+    frames = [_frame(tx, row.place) for row in rows]
+    facts, personal = outgoing.bodies(tx, [row.place for row in rows], frames, personal=True)
+    size, note = _checkpoint(tx, first, rows[-1].seq)
+    return ExcerptContent(
+        log_id=LogId(bytes.fromhex(first.log)),
+        checkpoint=note,
+        positions=tuple(row.seq for row in rows),
+        frames=tuple(frames),
+        nodes=_proof(tx, first, size, [row.seq - 1 for row in rows]),
+        facts=facts,
+        personal=personal,
+    )
+
+
+def _frame(tx: ReadTx, place: Place) -> bytes:
+    frame = frame_at(tx, place)
+    if frame is None:
+        raise StoreError("store.row_missing", log=place.log, seq=place.seq)
+    return frame
+
+
+def _checkpoint(tx: ReadTx, wanted: _Wanted, last_seq: int) -> tuple[int, bytes]:
+    if wanted.size:
+        row = tx.get(SPARSE_NOTES, (wanted.log, wanted.size))
+        note = None if row is None else row[2]
+        size: object = wanted.size
+    else:
+        where: Where = {"log": wanted.branch or wanted.log, "size": Range(at_least=last_seq)}
+        rows = tx.select(schema.CHECKPOINTS, where, order_by=("size",), descending=True, limit=1)
+        found = next(rows, None)
+        size, note = (None, None) if found is None else found[1:3]
+    if not isinstance(size, int) or not isinstance(note, bytes):
+        raise StoreError("log.checkpoint_gap", log=wanted.log, size=last_seq)
+    return size, note
+
+
+def _proof(tx: ReadTx, wanted: _Wanted, size: int, indexes: Sequence[int]) -> tuple[bytes, ...]:
+    if wanted.size:
+
+        def range_hash(low: int, high: int) -> bytes:
+            row = tx.get(SPARSE_NODES, (wanted.log, size, low, high))
+            if row is None or not isinstance(row[4], bytes):
+                raise StoreError("log.head", log=wanted.log)
+            return row[4]
+
+        return multiproof_over(size, indexes, range_hash)
+    branch = load_branch(tx, wanted.branch) if wanted.branch else None
+    nodes = stored_nodes(tx, wanted.log, "station") if branch is None else branch_nodes(tx, branch)
+    return multiproof(size, indexes, nodes)

@@ -1,0 +1,267 @@
+"""What this installation holds of every log: sizes, roots, divergent histories, receipts, from the data.
+
+One of these lives as long as the open ledger. It keeps the ends of logs in memory, because only the one
+writing process asks and only that process makes them grow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ledger.checkpoint import receipt_name
+from ledger.entry import entry_hash
+from ledger.facade.audience import subtree
+from ledger.facade.logend import Branch, LogEnd, branch_nodes, held_root, load_branch, load_end
+from ledger.facade.opening import BRANCH_MARK, recorded_at_ms
+from ledger.facade.parts import Parts
+from ledger.facade.synctables import SYNC_FINDINGS
+from ledger.frame import split_frame
+from ledger.genesis import LogGenesis
+from ledger.merkle import root_at
+from ledger.store import schema
+from ledger.store.contract import ReadTx, Store
+from ledger.types import LedgerId, LogId, StationId
+
+COUNTY_KINDS = ("registry", "catalogue")
+"""Logs of the county that every station holds whole."""
+FORK = "log.fork"
+
+
+class LogState(NamedTuple):
+    """Size and root of a log as one side holds it: what the two sides compare."""
+
+    log_id: LogId
+    size: int
+    root: bytes
+
+
+class BranchState(NamedTuple):
+    """How much of a divergent history one side holds."""
+
+    log_id: LogId
+    first_hash: bytes
+    first_seq: int
+    size: int
+
+
+class ReceiptLine(NamedTuple):
+    """A cosignature on a checkpoint of a log at a size."""
+
+    log_id: LogId
+    size: int
+    line: str
+
+
+class Held:
+    """Answers what is here.
+
+    Args:
+        store: the open store.
+        parts: the working parts of the ledger.
+        station: the main station of this installation.
+    """
+
+    def __init__(self, store: Store, parts: Parts, station: StationId) -> None:
+        self.station = station
+        self._store = store
+        self._parts = parts
+        self._ends: dict[LogId, LogEnd] = {}
+
+    @property
+    def ledger_id(self) -> LedgerId:
+        """The pinned ledger."""
+        return self._parts.knowledge.registry.ledger_id
+
+    def scope(self, station: StationId) -> frozenset[StationId]:
+        """Return a station and all below it, as the newest registry here has them."""
+        return subtree(self._parts.knowledge.registry, station) | {station}
+
+    def line(self) -> tuple[StationId, ...]:
+        """Return this station and those above it, nearest first; alone before the registry is here."""
+        return self._parts.knowledge.registry.line(self.station) or (self.station,)
+
+    def genesis(self, log_id: LogId) -> LogGenesis | None:
+        """Return the genesis of a log that is known here."""
+        held = self._parts.holdings.logs.get(log_id.hex())
+        return None if held is None else held.genesis
+
+    def states(self, stations: frozenset[StationId], *, county: bool) -> list[LogState]:
+        """Return what is held of the logs of some stations, by log id.
+
+        Args:
+            stations: whose station logs.
+            county: the registry and catalogue logs as well.
+        """
+        with self._store.read() as tx:
+            ends = [
+                self.end(tx, held.genesis)
+                for held in self._parts.holdings.logs.values()
+                if (held.genesis.kind == "station" and held.genesis.station in stations)
+                or (county and held.genesis.kind in COUNTY_KINDS)
+            ]
+        found = [LogState(end.genesis.log_id(), end.size, end.root) for end in ends if end.size]
+        return sorted(found)
+
+    def size(self, log_id: LogId) -> int:
+        """Return how many entries of a log are held, without gaps."""
+        genesis = self.genesis(log_id)
+        if genesis is None:
+            return 0
+        with self._store.read() as tx:
+            return self.end(tx, genesis).size
+
+    def roots(self, log_id: LogId, sizes: Iterable[int]) -> list[tuple[int, bytes]]:
+        """Return pairs of size and root of a log at those of some sizes that are held."""
+        held = self._parts.holdings.logs.get(log_id.hex())
+        if held is None:
+            return []
+        with self._store.read() as tx:
+            end = self.end(tx, held.genesis)
+            return [(size, held_root(tx, end, size)) for size in sizes if 0 <= size <= end.size]
+
+    def in_order(self, log_ids: Iterable[LogId]) -> list[LogId]:
+        """Return logs in the order in which a receiver needs them: registry, catalogue, then the others."""
+        ranks = {"registry": 0, "catalogue": 1}
+        generation = {
+            held.genesis.log_id(): index
+            for kind in COUNTY_KINDS
+            for index, held in enumerate(self._parts.holdings.of_kind(kind))
+        }
+
+        def rank(log_id: LogId) -> tuple[int, int, LogId]:
+            genesis = self.genesis(log_id)
+            kind = "" if genesis is None else genesis.kind
+            return ranks.get(kind, 2), generation.get(log_id, 0), log_id
+
+        return sorted(log_ids, key=rank)
+
+    def is_open_own(self, log_id: LogId) -> bool:
+        """Whether this installation writes a log, and may go on doing so."""
+        own = self._parts.own.get(log_id.hex())
+        return own is not None and not own.doubt
+
+    def branches(self, stations: frozenset[StationId]) -> list[BranchState]:
+        """Return what is held of divergent histories of some stations' logs."""
+        log_stations = self._parts.holdings.stations
+        return [one for one in self._all_branches() if log_stations.get(one.log_id.hex()) in stations]
+
+    def continued_elsewhere(self) -> list[LogId]:
+        """Return the own open logs that another machine has gone on with, in a branch or in a new log."""
+        parents = {held.genesis.parent_log for held in self._parts.holdings.logs.values() if not held.own}
+        parents |= {branch.log_id for branch in self._all_branches()}
+        return [log.log_id for log in self._parts.own.values() if log.log_id in parents]
+
+    def has_branch(self, state: LogState) -> bool:
+        """Whether what somebody holds of a log is a divergent history that is held here in full."""
+        return any(
+            self.is_branch_root(branch, state)
+            for branch in self._all_branches()
+            if branch.log_id == state.log_id
+        )
+
+    def is_branch_root(self, branch: BranchState, state: LogState) -> bool:
+        """Whether a size and root are those of a log that ends within a divergent history held here."""
+        if not branch.first_seq <= state.size <= branch.size:
+            return False
+        with self._store.read() as tx:
+            held = load_branch(tx, branch_name(branch.log_id, branch.first_hash))
+            return held is not None and root_at(state.size, branch_nodes(tx, held)) == state.root
+
+    def is_main_entry(self, branch: BranchState) -> bool:
+        """Whether what is a divergent history to somebody is the history of the log here."""
+        return self._entry_hash(branch.log_id, branch.first_seq) == branch.first_hash
+
+    def receipts(self, stations: frozenset[StationId]) -> list[ReceiptLine]:
+        """Return the newest receipt of each station above on the logs of some stations."""
+        registry = self._parts.knowledge.registry
+        found: list[ReceiptLine] = []
+        with self._store.read() as tx:
+            for held in self._parts.holdings.logs.values():
+                genesis = held.genesis
+                if genesis.kind == "station" and genesis.station in stations:
+                    for cosigner in registry.line(genesis.station):
+                        newest = newest_receipt(tx, genesis.log_id(), cosigner)
+                        found += [] if newest is None else [newest]
+        return found
+
+    def receipts_by(self, cosigner: StationId) -> list[ReceiptLine]:
+        """Return the newest receipt of a station on each station log that it has confirmed."""
+        with self._store.read() as tx:
+            found = [
+                newest_receipt(tx, held.genesis.log_id(), cosigner)
+                for held in self._parts.holdings.logs.values()
+                if held.genesis.kind == "station"
+            ]
+        return [one for one in found if one is not None]
+
+    def waiting(self, station: StationId) -> tuple[int, int]:
+        """Return how many entries a station has not confirmed, and when the oldest was recorded (0: none)."""
+        confirmed = {one.log_id: one.size for one in self.receipts_by(station)}
+        count, oldest_ms = 0, 0
+        for state in self.states(self.scope(self.station), county=False):
+            missing = state.size - confirmed.get(state.log_id, 0)
+            if missing <= 0:
+                continue
+            count += missing
+            recorded_at_ms = self._recorded_at(state.log_id, state.size - missing + 1)
+            oldest_ms = min(oldest_ms or recorded_at_ms, recorded_at_ms)
+        return count, oldest_ms
+
+    def end(self, tx: ReadTx, genesis: LogGenesis) -> LogEnd:
+        """Return the end of a log that is held, or of one of which nothing is held yet."""
+        own = self._parts.own.get(genesis.log_id().hex())
+        if own is not None:
+            return LogEnd(name=own.name, genesis=own.genesis, size=own.size, head=own.head, tree=own.tree)
+        log_id = genesis.log_id()
+        found = self._ends.get(log_id)
+        if found is None:
+            found = self._ends[log_id] = load_end(tx, genesis)
+        return found
+
+    def set_end(self, end: LogEnd) -> None:
+        """Remember where a log ends now."""
+        self._ends[end.genesis.log_id()] = end
+
+    def forget_end(self, log_id: LogId) -> None:
+        """Read the end of a log from the store next time: a transaction failed, or it was given up."""
+        self._ends.pop(log_id, None)
+
+    def branch_names(self, tx: ReadTx) -> list[str]:
+        """Return the names of all divergent histories that are held."""
+        return [str(row[1]) for row in tx.select(SYNC_FINDINGS, {"code": FORK})]
+
+    def _recorded_at(self, log_id: LogId, seq: int) -> int:
+        with self._store.read() as tx:
+            frame = tx.frame(log_id.hex(), seq)
+        return 0 if frame is None else recorded_at_ms(frame)
+
+    def _entry_hash(self, log_id: LogId, seq: int) -> bytes:
+        with self._store.read() as tx:
+            frame = tx.frame(log_id.hex(), seq)
+        return b"" if frame is None else entry_hash(split_frame(frame).entry_raw)
+
+    def _all_branches(self) -> list[BranchState]:
+        with self._store.read() as tx:
+            held = [load_branch(tx, name) for name in self.branch_names(tx)]
+        return [_branch_state(branch) for branch in held if branch is not None]
+
+
+def branch_name(log_id: LogId, first_hash: bytes) -> str:
+    """Return the name under which a divergent history is stored."""
+    return f"{log_id.hex()}{BRANCH_MARK}{first_hash.hex()}"
+
+
+def _branch_state(branch: Branch) -> BranchState:
+    log, _, first = branch.name.partition(BRANCH_MARK)
+    return BranchState(LogId(bytes.fromhex(log)), bytes.fromhex(first), branch.first_seq, branch.size)
+
+
+def newest_receipt(tx: ReadTx, log_id: LogId, cosigner: StationId) -> ReceiptLine | None:
+    """Return the newest receipt of a station on a log."""
+    where = {"log": log_id.hex(), "name": receipt_name(cosigner)}
+    rows = tx.select(schema.RECEIPTS, where, order_by=("size",), descending=True, limit=1)
+    row = next(rows, None)
+    if row is None or not isinstance(row[1], int) or not isinstance(row[3], bytes):
+        return None
+    return ReceiptLine(log_id, row[1], row[3].decode("utf-8"))

@@ -1,0 +1,140 @@
+"""What is known of the stations above and below: when they were heard, what they said, what went wrong.
+
+Nothing here decides what is sent; it is for people. Times are by the clock of this station.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ledger.errors import BanjianError, Param
+from ledger.facade.synctables import PEERS, SYNC_MARKS
+from ledger.store.contract import ReadTx, Store
+from ledger.store.tables import Row
+from ledger.types import StationId
+
+MARK_TRIED, MARK_DONE, MARK_FAILURE = "tried_at_ms", "done_at_ms", "failure"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """What a station said of itself when it was heard.
+
+    Attributes:
+        heard_at_ms: when, by the clock of who heard it.
+        via: the direct subordinate through which it was told.
+        waiting: entries that it had not been able to send by then.
+        oldest_ms: recorded time of the oldest of them; 0 for none.
+        said_at_ms: what its own clock said then.
+        version: version of its program.
+    """
+
+    station: StationId
+    heard_at_ms: int
+    waiting: int
+    oldest_ms: int
+    said_at_ms: int
+    version: str
+    via: StationId = StationId("")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why the last session upward failed; kept until one succeeds."""
+
+    code: str
+    params: Mapping[str, Param]
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkState:
+    """The link upward, 0 for what never happened."""
+
+    tried_at_ms: int
+    done_at_ms: int
+    failure: Failure | None
+
+
+class Peers:
+    """Keeps contacts and the state of the link upward.
+
+    Args:
+        store: the open store.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def take(self, contacts: Iterable[Contact]) -> None:
+        """Keep the newest word of each station."""
+        with self._store.write() as tx:
+            for one in contacts:
+                row = tx.get(PEERS, (one.station,))
+                if row is None or not isinstance(row[1], int) or row[1] <= one.heard_at_ms:
+                    tx.upsert(PEERS, [_row(one)])
+
+    def all(self) -> list[Contact]:
+        """Return the newest word of each station that was heard."""
+        with self._store.read() as tx:
+            return [_contact(row) for row in tx.select(PEERS, {})]
+
+    def note_done(self, *, now_ms: int) -> None:
+        """A session upward has succeeded."""
+        with self._store.write() as tx:
+            tx.upsert(SYNC_MARKS, [(MARK_TRIED, str(now_ms)), (MARK_DONE, str(now_ms)), (MARK_FAILURE, "")])
+
+    def note_failure(self, error: BanjianError, *, now_ms: int) -> None:
+        """A session upward has failed; the moment since when stays that of the first failure in a row."""
+        with self._store.write() as tx:
+            before = _failure(tx)
+            since_ms = now_ms if before is None else before.since_ms
+            params = {name: _plain(value) for name, value in error.params.items()}
+            text = json.dumps({"code": error.code, "params": params, "since_ms": since_ms})
+            tx.upsert(SYNC_MARKS, [(MARK_TRIED, str(now_ms)), (MARK_FAILURE, text)])
+
+    def link(self) -> LinkState:
+        """Return the state of the link upward."""
+        with self._store.read() as tx:
+            return LinkState(
+                tried_at_ms=_number(tx, MARK_TRIED), done_at_ms=_number(tx, MARK_DONE), failure=_failure(tx)
+            )
+
+
+def _row(one: Contact) -> Row:
+    return (
+        one.station, one.heard_at_ms, one.via, one.waiting, one.oldest_ms, one.said_at_ms, one.version,
+    )  # fmt: skip
+
+
+def _contact(row: Row) -> Contact:
+    station, heard_at_ms, via, waiting, oldest_ms, said_at_ms, version = row
+    return Contact(
+        station=StationId(str(station)), heard_at_ms=_int(heard_at_ms), via=StationId(str(via)),
+        waiting=_int(waiting), oldest_ms=_int(oldest_ms), said_at_ms=_int(said_at_ms), version=str(version),
+    )  # fmt: skip
+
+
+def _failure(tx: ReadTx) -> Failure | None:
+    row = tx.get(SYNC_MARKS, (MARK_FAILURE,))
+    if row is None or not row[1]:
+        return None
+    held = json.loads(str(row[1]))
+    return Failure(code=held["code"], params=held["params"], since_ms=held["since_ms"])
+
+
+def _number(tx: ReadTx, name: str) -> int:
+    row = tx.get(SYNC_MARKS, (name,))
+    return int(str(row[1])) if row is not None and row[1] else 0
+
+
+def _int(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _plain(value: Param) -> str | int | list[str]:
+    if isinstance(value, bytes):
+        return value.hex()
+    return list(value) if isinstance(value, tuple) else value

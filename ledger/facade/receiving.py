@@ -1,0 +1,292 @@
+"""Taking in packages, branches, excerpts and receipts: checks against what is held, then one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from ledger.checkpoint import RECEIPT_NAME_PREFIX, cosign, open_cosignature, read_checkpoint, receipt_name
+from ledger.entry import entry_hash
+from ledger.errors import BanjianError, DataError
+from ledger.excerpt import CheckedExcerpt
+from ledger.facade.held import COUNTY_KINDS, FORK, BranchState, Held, ReceiptLine, branch_name
+from ledger.facade.intake import Arrival, Intake
+from ledger.facade.logend import Branch, LogEnd, branch_nodes, load_branch, new_end
+from ledger.facade.opening import BRANCH_MARK, HeldLog
+from ledger.facade.ownlog import stored_nodes
+from ledger.facade.parts import Parts
+from ledger.facade.synctables import SYNC_FINDINGS
+from ledger.facade.views import CaseView
+from ledger.genesis import LogGenesis
+from ledger.keys import Ed25519Signer, Signer
+from ledger.merkle import Tree
+from ledger.opening import opening_genesis
+from ledger.package import PackageContent, check_package
+from ledger.store import schema
+from ledger.store.contract import ReadTx, Store
+from ledger.store.tables import Row
+from ledger.types import LogId, StationId
+from ledger.verified import VerifiedRecord
+
+Allowed = Callable[[LogGenesis], bool]
+"""Whether the sender may send a log at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What became of a package: how many records were new, and this station's receipt ("" without a key)."""
+
+    log_id: LogId
+    size: int
+    new: int
+    receipt: str
+
+
+class Receiving:
+    """Takes in what others send.
+
+    Args:
+        store: the open store, as its one writer.
+        parts: the working parts of the ledger.
+        held: what is here.
+        intake: writes.
+        view: told when registry or catalogue have grown.
+    """
+
+    def __init__(self, store: Store, parts: Parts, *, held: Held, intake: Intake, view: CaseView) -> None:
+        self._store = store
+        self._parts = parts
+        self._held = held
+        self._intake = intake
+        self._view = view
+
+    def take_package(
+        self,
+        content: PackageContent,
+        records: Sequence[VerifiedRecord],
+        *,
+        allowed: Allowed,
+        now_ms: int,
+    ) -> Taken:
+        """Store a package that continues a log, and everything that follows from it.
+
+        Args:
+            content: the decoded package.
+            records: its records, verified one by one.
+            allowed: whether the sender may send this log at all.
+            now_ms: the clock of this station.
+
+        Raises:
+            DataError: ``package.*``, ``note.*``, ``log.opening``, ``log.genesis``, ``sync.log_scope``;
+                nothing was stored.
+            StoreError: the store's own reasons; nothing was stored.
+        """
+        with self._store.read() as tx:
+            end = self._end_for(tx, content, allowed)
+        held = self._parts.holdings.logs.get(end.name)
+        if end.name in self._parts.own:
+            raise DataError("sync.own_log", log=content.log_id)
+        checked = check_package(content, tree=end.tree, public_key=end.genesis.log_public_key)
+        if content.previous != end.head:
+            raise DataError("package.root", log=content.log_id, size=content.last_seq)
+        arrival = Arrival(name=end.name, station=end.genesis.station, records=records, received_at_ms=now_ms)
+        if held is None:
+            self._parts.holdings.add(HeldLog(name=end.name, genesis=end.genesis, own=False, state=""))
+        receipt = self._receipt(content.checkpoint, now_ms)
+        lines = [line for line in content.receipts if self._cosigner(content.checkpoint, line)]
+        try:
+            with self._store.write() as tx:
+                if held is None:
+                    genesis = end.genesis
+                    row = (end.name, genesis.kind, genesis.station, genesis.pack(), 0, "")
+                    tx.insert_missing(schema.LOGS, [row])
+                new = self._intake.write_dense(
+                    tx, arrival, tree=checked.tree, nodes=checked.nodes, checkpoint=content.checkpoint
+                )
+                tx.insert_missing(
+                    schema.RECEIPTS, _receipt_rows(end.name, content.last_seq, [*lines, receipt])
+                )
+        except BaseException:
+            self._intake.forget(records)
+            self._held.forget_end(content.log_id)
+            if held is None:
+                self._parts.holdings.remove(end.name)
+            raise
+        self._parts.case_keys.committed()
+        head = entry_hash(records[-1].entry_raw)
+        self._held.set_end(
+            LogEnd(name=end.name, genesis=end.genesis, size=content.last_seq, head=head, tree=checked.tree)
+        )
+        self._learn(end.genesis, records)
+        return Taken(log_id=content.log_id, size=content.last_seq, new=new, receipt=receipt)
+
+    def take_branch(
+        self,
+        content: PackageContent,
+        records: Sequence[VerifiedRecord],
+        *,
+        allowed: Allowed,
+        now_ms: int,
+    ) -> BranchState | None:
+        """Store the divergent part of a package of a forked log beside the log, and note the fork.
+
+        Returns:
+            The branch as it is held now; None when nothing in the package diverges.
+
+        Raises:
+            DataError: as ``take_package``; ``sync.branch_gap`` when it continues nothing that is here.
+        """
+        genesis = self._held.genesis(content.log_id)
+        if genesis is None or not allowed(genesis):
+            raise DataError("sync.log_scope", log=content.log_id)
+        with self._store.read() as tx:
+            branch, tree = self._branch_base(tx, genesis, content)
+            end = self._held.end(tx, genesis)
+            main = dict(tx.frames(end.name, content.first_seq, content.last_seq))
+        checked = check_package(content, tree=tree, public_key=genesis.log_public_key)
+        apart = [record for record in records if branch or main.get(record.seq) != record.frame]
+        while apart and apart[0].seq > end.size and branch is None:
+            # Nothing contradicts what is here: it is a continuation, and no fork.
+            return None
+        if not apart:
+            return None
+        first = apart[0]
+        if branch is None:
+            name, before = branch_name(content.log_id, entry_hash(first.entry_raw)), 0
+            first_seq = first.seq
+        else:
+            name, before, first_seq = branch.name, branch.count, branch.first_seq
+        numbered = [record._replace(seq=before + index) for index, record in enumerate(apart, start=1)]
+        arrival = Arrival(name=name, station=genesis.station, records=numbered, received_at_ms=now_ms)
+        try:
+            with self._store.write() as tx:
+                self._intake.write_branch(tx, arrival, checkpoint=(content.last_seq, content.checkpoint))
+                finding: Row = (FORK, name, first_seq, now_ms, genesis.station, 0)
+                tx.insert_missing(SYNC_FINDINGS, [finding])
+        except BaseException:
+            self._intake.forget(records)
+            raise
+        self._parts.case_keys.committed()
+        return BranchState(
+            content.log_id, bytes.fromhex(name.split(BRANCH_MARK)[1]), first_seq, checked.tree.size
+        )
+
+    def take_excerpt(self, checked: CheckedExcerpt, records: Sequence[VerifiedRecord], *, now_ms: int) -> int:
+        """Store the frames of an excerpt that are not here yet, with their bodies; returns how many were new.
+
+        Raises:
+            DataError: ``log.other_ledger``; nothing was stored.
+        """
+        genesis = checked.genesis
+        if genesis.ledger_id != self._parts.knowledge.registry.ledger_id:
+            raise DataError("log.other_ledger", log=checked.content.log_id)
+        name, known = genesis.log_id().hex(), self._parts.holdings.logs
+        held = name in known
+        arrival = Arrival(name=name, station=genesis.station, records=records, received_at_ms=now_ms)
+        if not held:
+            self._parts.holdings.add(HeldLog(name=name, genesis=genesis, own=False, state=""))
+        try:
+            with self._store.write() as tx:
+                row = (name, genesis.kind, genesis.station, genesis.pack(), 0, "")
+                tx.insert_missing(schema.LOGS, [row])
+                new = self._intake.write_sparse(tx, arrival, checked)
+        except BaseException:
+            self._intake.forget(records)
+            if not held:
+                self._parts.holdings.remove(name)
+            raise
+        self._parts.case_keys.committed()
+        return new
+
+    def take_receipts(self, lines: Iterable[ReceiptLine]) -> int:
+        """Store cosignatures on checkpoints that are held here; others are left aside."""
+        rows: list[Row] = []
+        with self._store.read() as tx:
+            for one in lines:
+                found = tx.get(schema.CHECKPOINTS, (one.log_id.hex(), one.size))
+                if found is None or not isinstance(found[2], bytes):
+                    continue
+                name = self._cosigner(found[2], one.line)
+                if name:
+                    rows.append((one.log_id.hex(), one.size, name, one.line.encode("utf-8")))
+        if rows:
+            with self._store.write() as tx:
+                tx.insert_missing(schema.RECEIPTS, rows)
+        return len(rows)
+
+    def _end_for(self, tx: ReadTx, content: PackageContent, allowed: Callable[[LogGenesis], bool]) -> LogEnd:
+        genesis = self._held.genesis(content.log_id)
+        if genesis is None:
+            if content.first_seq != 1:
+                raise DataError("package.gap", log=content.log_id, size=0, first=content.first_seq)
+            genesis = opening_genesis(content.log_id, content.frames[0], content.facts[0])
+            if genesis.ledger_id != self._parts.knowledge.registry.ledger_id:
+                raise DataError("log.other_ledger", log=content.log_id)
+            if not allowed(genesis):
+                raise DataError("sync.log_scope", log=content.log_id)
+            return new_end(genesis)
+        if not allowed(genesis):
+            raise DataError("sync.log_scope", log=content.log_id)
+        return self._held.end(tx, genesis)
+
+    def _branch_base(
+        self, tx: ReadTx, genesis: LogGenesis, content: PackageContent
+    ) -> tuple[Branch | None, Tree]:
+        """Return the branch that a package continues, None for a new one, and the tree before it."""
+        common = content.first_seq - 1
+        for name in self._held.branch_names(tx):
+            branch = load_branch(tx, name)
+            if branch is None or branch.log != content.log_id.hex():
+                continue
+            if (branch.size, branch.head) == (common, content.previous):
+                return branch, Tree.load(common, branch_nodes(tx, branch))
+        end = self._held.end(tx, genesis)
+        if common > end.size:
+            raise DataError("sync.branch_gap", log=content.log_id, size=end.size, first=content.first_seq)
+        return None, Tree.load(common, stored_nodes(tx, end.name, genesis.kind))
+
+    def _learn(self, genesis: LogGenesis, records: Sequence[VerifiedRecord]) -> None:
+        """Let registry and catalogue grow with what was stored, and everything that waited for it."""
+        knowledge = self._parts.knowledge
+        for record in records:
+            facts = record.facts_raw or None
+            if genesis.kind == "registry":
+                knowledge.apply_registry(record.frame, facts=facts, personal=record.personal_raw or None)
+            elif genesis.kind == "catalogue":
+                knowledge.apply_catalogue(record.frame, facts=facts)
+        if genesis.kind in COUNTY_KINDS:
+            self._parts.book.forget_all()
+            with self._store.write() as tx:
+                self._view.renew_awaiting(tx)
+
+    def _receipt(self, checkpoint: bytes, now_ms: int) -> str:
+        signer = self._receipt_signer()
+        if signer is None:
+            return ""
+        name = receipt_name(self._held.station)
+        return cosign(read_checkpoint(checkpoint), name, signer, time_s=now_ms // 1000)
+
+    def _receipt_signer(self) -> Signer | None:
+        seed = self._parts.home.service_seed(self._held.station, "receipt")
+        return None if seed is None else Ed25519Signer.from_seed(seed)
+
+    def _receipt_keys(self, name: str) -> tuple[bytes, ...]:
+        """Return every receipt key that was ever enrolled for the station of a key name."""
+        if not name.startswith(RECEIPT_NAME_PREFIX):
+            return ()
+        station = StationId(name.removeprefix(RECEIPT_NAME_PREFIX))
+        return self._parts.knowledge.registry.all_service_keys(station, "receipt")
+
+    def _cosigner(self, note: bytes, line: str) -> str:
+        """Return the key name of a cosignature that holds, "" for one that does not."""
+        name = line.split(" ")[1] if line.count(" ") == 2 else ""
+        for key in self._receipt_keys(name):
+            with suppress(BanjianError):
+                open_cosignature(line, read_checkpoint(note), name=name, public_key=key)
+                return name
+        return ""
+
+
+def _receipt_rows(name: str, size: int, lines: Iterable[str]) -> list[Row]:
+    return [(name, size, line.split(" ")[1], line.encode("utf-8")) for line in lines if line]

@@ -1,0 +1,248 @@
+"""What an installation does on the network while it serves: listen for stations below, call the one above.
+
+Both run beside the local socket in the same process and take turns on the ledger's one thread. Neither is
+needed for work at the counter: without network, certificate or upstream everything else goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import ssl
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
+from typing import TypeVar
+
+from aiohttp import web
+
+from ledger.errors import BanjianError, ConfigError, StoreError
+from ledger.facade import Home
+from ledger.facade.clock import Clock, Randomness
+from ledger.facade.exchange import Exchange
+from ledger.types import LedgerId, StationId
+from stations.config import StationConfig
+from stations.ledgerthread import LedgerThread
+from stations.link import Link
+from stations.version import version
+from sync.attempts import Attempts
+from sync.client_session import Outcome
+from sync.credentials import calling_context, listening_context
+from sync.joindesks import OfficeDesk, RelayDesk
+from sync.joinoffice import JoinOffice
+from sync.pace import Pace, PaceRule
+from sync.requester import Progress
+from sync.server_join import JoinDesk, add_join_routes
+from sync.server_session import Sessions, add_session_route
+
+T = TypeVar("T")
+_BODY_BYTES_MAX = 1 << 30
+"""The session route reads its body piece by piece within bounds of its own."""
+
+
+class Network:
+    """Listens and calls, as far as the configuration says.
+
+    Args:
+        thread: owns the ledger.
+        home: the installation folder.
+        config: its settings: ``listen``, ``upstream``, ``sync_interval_s``.
+    """
+
+    def __init__(
+        self,
+        thread: LedgerThread,
+        home: Home,
+        *,
+        config: StationConfig,
+        clock: Clock,
+        randomness: Randomness,
+    ) -> None:
+        self._thread = thread
+        self._home = home
+        self._config = config
+        self._clock = clock
+        self._randomness = randomness
+        self._cores: Executor = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="verify")
+        self._runner: web.AppRunner | None = None
+        self._loop: asyncio.Task[None] | None = None
+        self._news = asyncio.Event()
+        self._syncing = asyncio.Lock()
+        self.link: Link | None = None
+
+    async def start(self) -> str:
+        """Begin to listen and to call; returns the address that is listened on, "" for none.
+
+        Raises:
+            ConfigError: ``tls.not_joined`` when stations below are to be listened for without certificate;
+                ``serve.address`` when the address cannot be listened on.
+        """
+        config = self._config
+        if config.upstream:
+            self.link = Link(
+                self._thread,
+                self._home,
+                station=StationId(config.station),
+                addresses=config.upstream,
+                clock=self._clock,
+                randomness=self._randomness,
+                cores=self._cores,
+            )
+        address = await self._listen() if config.listen else ""
+        if self.link is not None:
+            self._loop = asyncio.create_task(self._keep_in_step(self.link))
+        return address
+
+    async def stop(self) -> None:
+        """End sessions, stop listening and calling."""
+        if self._loop is not None:
+            self._loop.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._loop
+        if self._runner is not None:
+            await self._runner.cleanup()
+        if self.link is not None:
+            await self.link.close()
+        self._cores.shutdown(wait=False, cancel_futures=True)
+
+    def news(self) -> None:
+        """There is something to send: sync soon."""
+        self._news.set()
+
+    async def sync_now(self, told: Callable[[Progress], None] | None = None) -> Outcome:
+        """Sync now, or as soon as the running session has ended.
+
+        Raises:
+            ConfigError: ``sync.no_upstream``.
+            BanjianError: as ``Link.sync``.
+        """
+        if self.link is None:
+            raise ConfigError("sync.no_upstream", station=self._config.station)
+        async with self._syncing:
+            return await self.link.sync(told)
+
+    async def _keep_in_step(self, link: Link) -> None:
+        rule = PaceRule(interval_ms=self._config.sync_interval_s * 1000)
+        pace = Pace(rule, random.SystemRandom().random)
+        news = True
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pace.wait_ms(news=news) / 1000):
+                    await self._news.wait()
+                    # One act is seldom alone: wait a moment for the next ones.
+                    await asyncio.sleep(rule.news_ms / 1000)
+            self._news.clear()
+            try:
+                async with self._syncing:
+                    await link.sync()
+            except BanjianError as error:
+                seconds = error.params.get("seconds", 0)
+                pace.failed(retry_after_ms=seconds * 1000 if isinstance(seconds, int) else 0)
+            else:
+                pace.succeeded()
+            news = False
+
+    async def _listen(self) -> str:
+        host, _, port = self._config.listen.rpartition(":")
+        desk = await self._thread.run(self._desk)
+        application = web.Application(client_max_size=_BODY_BYTES_MAX)
+        add_join_routes(application, desk.join_desk, Attempts(self._clock.monotonic_ms))
+        add_session_route(application, desk, sessions=Sessions())
+        self._runner = web.AppRunner(application, access_log=None)
+        await self._runner.setup()
+        context: ssl.SSLContext = listening_context(self._home, self._thread.ledger_id)
+        try:
+            site = web.TCPSite(self._runner, host.strip("[]"), int(port), ssl_context=context)
+            await site.start()
+        except (OSError, ValueError, OverflowError) as error:
+            raise ConfigError("serve.address", address=self._config.listen) from error
+        bound = self._runner.addresses[0]
+        return f"https://{host}:{bound[1]}"
+
+    def _desk(self) -> _Desk:
+        """Return what answers the routes; made on the ledger's thread."""
+        ledger = self._thread.held
+        own = any(log.own and log.kind == "registry" for log in ledger.logs())
+
+        if own:
+            office = JoinOffice(
+                self._home,
+                ledger_id=ledger.ledger_id,
+                registry=lambda: ledger.knowledge.registry,
+                clock=self._clock,
+                randomness=self._randomness,
+            )
+            join: JoinDesk = OfficeDesk(
+                office,
+                self._home,
+                ledger_id=ledger.ledger_id,
+                registry=lambda: ledger.knowledge.registry,
+                clock=self._clock,
+                run=self._thread.run,
+            )
+        else:
+            join = RelayDesk(
+                self._home,
+                ledger_id=ledger.ledger_id,
+                registry=lambda: ledger.knowledge.registry,
+                clock=self._clock,
+                addresses=self._config.upstream,
+                context=lambda: calling_context(self._home, ledger.ledger_id),
+            )
+        return _Desk(join, self._thread, self._cores, news=self.news)
+
+
+class _Desk:
+    """What the session route asks of the station; everything about joining is handed on."""
+
+    def __init__(
+        self, join: JoinDesk, thread: LedgerThread, cores: Executor, *, news: Callable[[], None]
+    ) -> None:
+        self.join_desk = join
+        self.cores = cores
+        self.version = version()
+        self._thread = thread
+        self._news = news
+
+    @property
+    def ledger_id(self) -> LedgerId:
+        """The pinned ledger."""
+        return self.join_desk.ledger_id
+
+    def now_ms(self) -> int:
+        """Return the station's clock."""
+        return self.join_desk.now_ms()
+
+    def ca_certificate(self) -> bytes:
+        """Return the county's CA, DER."""
+        return self.join_desk.ca_certificate()
+
+    def check_station(self, station: StationId) -> None:
+        """Refuse a peer that the registry does not know as open."""
+        self.join_desk.check_station(station)
+
+    async def join(self, request: bytes) -> bytes:
+        """Return the answer to a join request."""
+        return await self.join_desk.join(request)
+
+    async def renew(self, request: bytes, *, peer: StationId) -> bytes:
+        """Return the answer to a renewal."""
+        return await self.join_desk.renew(request, peer=peer)
+
+    async def on_ledger(self, work: Callable[[Exchange], T]) -> T:
+        """Run something on the thread that owns the ledger."""
+        return await self._thread.exchange(work)
+
+    def refuse_new(self) -> BanjianError | None:
+        """Return why no session can begin now; None when one can."""
+        try:
+            self._thread.check_writable()
+        except StoreError as error:
+            return error
+        return None
+
+    def session_ended(self, *, stored: int) -> None:
+        """Let what came in go on to the station above soon."""
+        if stored:
+            self._news()

@@ -1,0 +1,291 @@
+"""Calling the upstream: one session over HTTPS, or as many as it takes until nothing more comes.
+
+Source: docs/protocol.md, "Sync".
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol, TypeVar
+
+import aiohttp
+
+from ledger.errors import BanjianError, DataError, StoreError
+from ledger.facade.exchange import Exchange
+from ledger.types import LedgerId, LogId, StationId
+from sync.framing import ANSWER, END, PACKAGE, Section
+from sync.giving import Budget
+from sync.ingest import Prepared, prepare
+from sync.messages import decode_answer
+from sync.problem import PROBLEM_BYTES_MAX, decode_problem
+from sync.requester import Guesses, Progress, Requester
+from sync.stream import CONTENT_TYPE, Packer, Unpacker
+from sync.tls import tls_failure
+
+SESSION_PATH = "/sync/1/session"
+CA_PATH = "/sync/1/ca"
+TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=15, sock_read=90)
+ROUNDS_MAX = 10_000
+"""Sessions in one go: a first download of a whole county stays far below."""
+IN_FLIGHT_MAX = 6
+_OK = 200
+NO_STATION = StationId("")
+
+T = TypeVar("T")
+
+
+class CallDesk(Protocol):
+    """What calling asks of the station."""
+
+    @property
+    def ledger_id(self) -> LedgerId:
+        """The pinned ledger."""
+
+    @property
+    def version(self) -> str:
+        """Version of this program."""
+
+    @property
+    def cores(self) -> Executor:
+        """Where sections are verified."""
+
+    def now_ms(self) -> int:
+        """Return the station's clock."""
+
+    def http(self, station: StationId) -> aiohttp.ClientSession:
+        """Return a client whose connections accept that station alone at the other end; any for ""."""
+
+    async def on_ledger(self, work: Callable[[Exchange], T]) -> T:
+        """Run something on the one thread that owns the ledger."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a call brought.
+
+    Attributes:
+        sessions: how many there were.
+        sent: packages sent.
+        stored: records that are new here.
+        sent_bytes: compressed bytes of all requests.
+        received_bytes: compressed bytes of all answers.
+        notes: codes of what was not taken on either side.
+        sealed: own logs that were given up, and why.
+    """
+
+    sessions: int
+    sent: int
+    stored: int
+    sent_bytes: int
+    received_bytes: int
+    notes: tuple[str, ...]
+    sealed: tuple[tuple[LogId, str], ...]
+
+
+class Caller:
+    """Syncs with the station above; remembers between calls only where to begin.
+
+    Args:
+        desk: the station.
+        addresses: where the stations above listen, in the order in which they are tried.
+    """
+
+    def __init__(
+        self,
+        desk: CallDesk,
+        *,
+        addresses: Sequence[str],
+        budget: Budget | None = None,
+    ) -> None:
+        self._desk = desk
+        self._addresses = addresses
+        self._budget = budget
+        self._stations: dict[str, StationId] = {}
+        self._guesses: dict[StationId, Guesses] = {}
+        self._sent_bytes = 0
+        self._received_bytes = 0
+
+    async def run(self, told: Callable[[Progress], None] | None = None) -> Outcome:
+        """Hold sessions until nothing more comes on either side.
+
+        Args:
+            told: called with each session's progress.
+
+        Raises:
+            StoreError: ``sync.unreachable``, ``sync.torn``, ``sync.no_end``, or the store's own reasons.
+            BanjianError: what the upstream refused; ``tls.*``.
+        """
+        self._sent_bytes = self._received_bytes = 0
+        address = await self._first_that_answers()
+        divergent: list[tuple[LogId, int]] = []
+        done: list[Progress] = []
+        for _ in range(ROUNDS_MAX):
+            requester = await self._session(address, divergent)
+            done.append(requester.progress)
+            if told is not None:
+                told(requester.progress)
+            divergent = requester.divergent
+            if not await self._desk.on_ledger(partial(_more, requester)):
+                return self._outcome(done)
+        raise StoreError("sync.no_end", sessions=ROUNDS_MAX)
+
+    async def _first_that_answers(self) -> str:
+        """Return the first address behind which a station above answers; who it is, is known then.
+
+        An address that has answered before is not asked again: the session itself will tell.
+        """
+        last: BanjianError = StoreError("sync.unreachable", address="")
+        for address in self._addresses:
+            if address in self._stations:
+                return address
+            try:
+                self._stations[address] = await self._identify(address)
+            except StoreError as error:
+                last = error
+                continue
+            return address
+        raise last
+
+    async def _identify(self, address: str) -> StationId:
+        """Return which of the stations above answers there; "" before the registry tells who they are."""
+        line = await self._desk.on_ledger(lambda exchange: exchange.held.line())
+        if len(line) < 2:
+            await self._ask(address, NO_STATION)
+            return NO_STATION
+        try:
+            await self._ask(address, line[1])
+        except DataError as error:
+            other = StationId(str(error.params.get("station", "")))
+            if error.code != "tls.other_station" or other not in line[2:]:
+                raise
+            await self._ask(address, other)
+            return other
+        return line[1]
+
+    async def _ask(self, address: str, station: StationId) -> None:
+        url = address.rstrip("/") + CA_PATH
+        try:
+            async with self._desk.http(station).get(url, timeout=TIMEOUT) as response:
+                await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise tls_failure(error) or StoreError("sync.unreachable", address=address) from error
+
+    async def _session(self, address: str, divergent: Sequence[tuple[LogId, int]]) -> Requester:
+        desk, upstream = self._desk, self._stations[address]
+        guesses = self._guesses.setdefault(upstream, Guesses())
+
+        def begin(exchange: Exchange) -> tuple[Requester, Iterator[bytes]]:
+            made = Requester(
+                exchange,
+                upstream,
+                now_ms=desk.now_ms(),
+                version=desk.version,
+                guesses=guesses,
+                budget=self._budget,
+            )
+            return made, made.request(list(divergent))
+
+        requester, sections = await desk.on_ledger(begin)
+        try:
+            await self._call(address, requester, sections)
+        except BanjianError:
+            # Somebody else may sit behind the address by now.
+            self._stations.pop(address, None)
+            raise
+        return requester
+
+    async def _call(self, address: str, requester: Requester, sections: Iterator[bytes]) -> None:
+        url = address.rstrip("/") + SESSION_PATH
+        headers = {"Content-Type": CONTENT_TYPE}
+        try:
+            http = self._desk.http(self._stations[address])
+            async with http.post(
+                url, data=self._body(sections), headers=headers, timeout=TIMEOUT
+            ) as response:
+                if response.status != _OK:
+                    raise decode_problem(await response.content.read(PROBLEM_BYTES_MAX))
+                await self._read(response, requester)
+        except aiohttp.ClientConnectorError as error:
+            raise tls_failure(error) or StoreError("sync.unreachable", address=address) from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise tls_failure(error) or StoreError("sync.torn", address=address) from error
+
+    async def _body(self, sections: Iterator[bytes]) -> AsyncIterator[bytes]:
+        packer = Packer()
+        while (section := await self._desk.on_ledger(lambda _: next(sections, None))) is not None:
+            data = packer.pack(section)
+            self._sent_bytes += len(data)
+            yield data
+        yield packer.end()
+
+    async def _read(self, response: aiohttp.ClientResponse, requester: Requester) -> None:
+        unpacker = Unpacker()
+        flying: deque[asyncio.Future[Prepared]] = deque()
+        ended = False
+        async for data in response.content.iter_any():
+            self._received_bytes += len(data)
+            for section in unpacker.feed(data):
+                if section.kind in (ANSWER, PACKAGE, END):
+                    await self._drain(flying, requester, 0)
+                ended = ended or section.kind == END
+                await self._take(section, requester, flying)
+                await self._drain(flying, requester, IN_FLIGHT_MAX)
+        await self._drain(flying, requester, 0)
+        if not ended:
+            raise StoreError("sync.torn", address=str(response.url.origin()))
+
+    async def _take(
+        self, section: Section, requester: Requester, flying: deque[asyncio.Future[Prepared]]
+    ) -> None:
+        if section.kind == ANSWER:
+            answer = decode_answer(section.payload)
+            await self._desk.on_ledger(lambda _: requester.answered(answer))
+        elif section.kind == END:
+            await self._desk.on_ledger(lambda _: requester.end())
+        else:
+            flying.append(await self._prepare(section))
+            if section.kind == PACKAGE:
+                # What follows may need the keys that are in it.
+                await self._drain(flying, requester, 0)
+
+    async def _prepare(self, section: Section) -> asyncio.Future[Prepared]:
+        ledger_id = self._desk.ledger_id
+        finder = await self._desk.on_ledger(lambda exchange: exchange.public_key)
+
+        def work() -> Prepared:
+            return prepare(section, ledger_id=ledger_id, public_key=finder)
+
+        return asyncio.get_running_loop().run_in_executor(self._desk.cores, work)
+
+    async def _drain(self, flying: deque[asyncio.Future[Prepared]], requester: Requester, left: int) -> None:
+        while len(flying) > left:
+            try:
+                prepared = await flying.popleft()
+            except DataError as error:
+                requester.refuse(error)
+                continue
+            await self._desk.on_ledger(partial(_store, requester, prepared))
+
+    def _outcome(self, done: Sequence[Progress]) -> Outcome:
+        return Outcome(
+            sessions=len(done),
+            sent=sum(one.sent for one in done),
+            stored=sum(one.stored for one in done),
+            sent_bytes=self._sent_bytes,
+            received_bytes=self._received_bytes,
+            notes=tuple(dict.fromkeys(note.code for one in done for note in one.notes)),
+            sealed=tuple(pair for one in done for pair in one.sealed),
+        )
+
+
+def _store(requester: Requester, prepared: Prepared, _: Exchange) -> None:
+    requester.take(prepared)
+
+
+def _more(requester: Requester, _: Exchange) -> bool:
+    return requester.more

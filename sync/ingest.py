@@ -1,0 +1,118 @@
+"""From the bytes of a section to verified records: the part of taking in that may run on any core.
+
+Nothing here touches the ledger: keys are found through a function that only reads. What comes out is handed
+to the thread that owns the ledger, which checks roots and writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+from ledger.body import open_body
+from ledger.errors import BanjianError, EncodingError
+from ledger.excerpt import CheckedExcerpt, check_excerpt, decode_excerpt
+from ledger.genesis import decode_ledger_genesis
+from ledger.keys import ED25519, key_id
+from ledger.limits import FACTS_BYTES_MAX
+from ledger.package import PackageContent, decode_package
+from ledger.types import KeyId, LedgerId, LogId
+from ledger.verified import KeyFinder, VerifiedRecord, verify_records
+from sync.framing import BRANCH, EXCERPT, PACKAGE, Section
+
+
+class PreparedPackage(NamedTuple):
+    """A package, or a package of a divergent history, with its records verified one by one."""
+
+    content: PackageContent
+    records: tuple[VerifiedRecord, ...]
+    diverges: bool
+
+    @property
+    def log_id(self) -> LogId:
+        """The log that it belongs to."""
+        return self.content.log_id
+
+
+class PreparedExcerpt(NamedTuple):
+    """An excerpt whose proof holds, with its records verified one by one."""
+
+    checked: CheckedExcerpt
+    records: tuple[VerifiedRecord, ...]
+
+    @property
+    def log_id(self) -> LogId:
+        """The log that it is taken from."""
+        return self.checked.content.log_id
+
+
+Prepared = PreparedPackage | PreparedExcerpt
+
+
+def prepare(section: Section, *, ledger_id: LedgerId, public_key: KeyFinder) -> Prepared:
+    """Decode a section and verify what it carries.
+
+    Raises:
+        EncodingError: ``sync.section`` for another kind; ``encoding.*``, ``package.*``, ``excerpt.*``.
+        DataError: ``package.checkpoint``, ``excerpt.*``, ``proof.multi`` and the like.
+    """
+    if section.kind in (PACKAGE, BRANCH):
+        content = decode_package(section.payload)
+        finder = _Keys(public_key, content.facts).find
+        seqs = range(content.first_seq, content.last_seq + 1)
+        records = verify_records(
+            seqs,
+            content.frames,
+            facts=content.facts,
+            personal=content.personal,
+            ledger_id=ledger_id,
+            public_key=finder,
+        )
+        return PreparedPackage(content, records, section.kind == BRANCH)
+    if section.kind == EXCERPT:
+        checked = check_excerpt(decode_excerpt(section.payload))
+        given = checked.content
+        found = verify_records(
+            given.positions,
+            given.frames,
+            facts=given.facts,
+            personal=given.personal,
+            ledger_id=ledger_id,
+            public_key=public_key,
+        )
+        return PreparedExcerpt(checked, found)
+    raise EncodingError("sync.section")
+
+
+class _Keys:
+    """Finds the keys of authors; those of a registry that is only just coming, in the package itself.
+
+    A key's id is a hash of the key, so it does not matter who tells it.
+    """
+
+    def __init__(self, known: KeyFinder, facts: Sequence[bytes]) -> None:
+        self._known = known
+        self._facts = facts
+        self._told: dict[KeyId, bytes] | None = None
+
+    def find(self, wanted: KeyId) -> bytes | None:
+        """Return the public key of an id."""
+        held = self._known(wanted)
+        if held is not None:
+            return held
+        if self._told is None:
+            self._told = dict(_told_keys(self._facts))
+        return self._told.get(wanted)
+
+
+def _told_keys(facts: Sequence[bytes]) -> Iterator[tuple[KeyId, bytes]]:
+    for raw in facts:
+        with suppress(BanjianError):
+            body = open_body(raw, limit_bytes=FACTS_BYTES_MAX)
+            genesis, alg, key = body.get("ledger_genesis"), body.get("alg"), body.get("public_key")
+            if isinstance(genesis, bytes):
+                for root in decode_ledger_genesis(genesis).root_public_keys:
+                    yield key_id(ED25519, root), root
+            if isinstance(alg, str) and isinstance(key, bytes):
+                yield key_id(alg, key), key

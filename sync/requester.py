@@ -1,0 +1,271 @@
+"""The lower side of a session: see ``sync.responder`` for the whole of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError, GapError
+from ledger.facade.exchange import Exchange
+from ledger.facade.held import COUNTY_KINDS, BranchState
+from ledger.genesis import LogGenesis
+from ledger.package import encode_package
+from ledger.types import LogId, StationId
+from sync.framing import BRANCH, HELLO, encode_section
+from sync.giving import Budget, Spending, packages
+from sync.ingest import Prepared, PreparedExcerpt
+from sync.messages import Answer, Hello, Refused
+
+
+@dataclass(slots=True)
+class Guesses:
+    """What the upper side said last, kept from session to session to begin at the right place.
+
+    Nothing rests on it: the upper side refuses what does not follow from what it holds, and says so.
+    """
+
+    sizes: dict[LogId, int] = field(default_factory=dict)
+    branches: dict[tuple[LogId, bytes], int] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class Progress:
+    """What a session has brought so far, for people who wait.
+
+    Attributes:
+        sent: packages that were sent.
+        stored: records that were new here.
+        feed_number: items of the feed that are held.
+        feed_size: items that it has.
+        notes: codes of what could not be taken, on either side.
+        sealed: own logs that were given up in this session, and why.
+    """
+
+    sent: int = 0
+    stored: int = 0
+    feed_number: int = 0
+    feed_size: int = 0
+    notes: list[Refused] = field(default_factory=list)
+    sealed: list[tuple[LogId, str]] = field(default_factory=list)
+
+
+class Requester:
+    """The lower side of one session; what the upper side said last is only ever a guess where to begin.
+
+    Args:
+        exchange: the ledger; every method here runs on its thread.
+        upstream: the upper station, as its certificate says; "" before the registry tells who that is.
+        guesses: sizes that the upper side was thought to hold; taken over from session to session.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        upstream: StationId,
+        *,
+        now_ms: int,
+        version: str,
+        guesses: Guesses,
+        budget: Budget | None = None,
+    ) -> None:
+        self._exchange = exchange
+        self._upstream = upstream
+        self._now_ms = now_ms
+        self._version = version
+        self._budget = budget or Budget()
+        self._guesses = guesses
+        self._answer: Answer | None = None
+        self._ended = False
+        self._again = False
+        self.progress = Progress()
+        self.divergent: list[tuple[LogId, int]] = []
+
+    def request(self, divergent: list[tuple[LogId, int]]) -> Iterator[bytes]:
+        """Yield the sections of the request.
+
+        Args:
+            divergent: own histories to send as branches: log and the size up to which both sides agree.
+        """
+        exchange = self._exchange
+        exchange.seal_heads()
+        scope = exchange.held.scope(exchange.station)
+        states = exchange.held.states(scope, county=True)
+        waiting, oldest_ms = exchange.held.waiting(self._upstream)
+        hello = Hello(
+            ledger_id=exchange.held.ledger_id,
+            station=exchange.station,
+            sent_at_ms=self._now_ms,
+            version=self._version,
+            waiting=waiting,
+            oldest_ms=oldest_ms,
+            logs=tuple(states),
+            branches=tuple(exchange.held.branches(scope)),
+            county=None,
+            proofs_from=(),
+            feed=exchange.feed_held(self._upstream),
+            contacts=tuple(exchange.peers.all()),
+        )
+        yield encode_section(HELLO, hello.pack())
+        left = Spending.of(self._budget)
+        for log_id, common in divergent:
+            yield from self._divergent(log_id, common, left)
+        forked = {log_id for log_id, _ in divergent}
+        known = {one.log_id: one.size for one in exchange.held.receipts_by(self._upstream)}
+        for state in states:
+            genesis = exchange.held.genesis(state.log_id)
+            if genesis is None or genesis.kind != "station" or state.log_id in forked:
+                continue
+            after = max(known.get(state.log_id, 0), self._guesses.sizes.get(state.log_id, 0))
+            for raw in packages(exchange, state.log_id, min(after, state.size), left):
+                self.progress.sent += 1
+                yield raw
+        for branch in exchange.held.branches(scope):
+            yield from self._branch(branch, left)
+        self._again = left.spent
+
+    def _branch(self, branch: BranchState, left: Spending) -> Iterator[bytes]:
+        """Give a divergent history of a station below to the upper side."""
+        key = branch.log_id, branch.first_hash
+        after = self._guesses.branches.get(key, 0)
+        while after < branch.size and not left.spent:
+            content = self._exchange.branch_package(branch, after=after)
+            if content is None:
+                return
+            raw = encode_section(BRANCH, encode_package(content))
+            left.take(len(raw))
+            self.progress.sent += 1
+            yield raw
+            after = self._guesses.branches[key] = content.last_seq
+
+    def _divergent(self, log_id: LogId, common: int, left: Spending) -> Iterator[bytes]:
+        after = common
+        while not left.spent:
+            content = self._exchange.package(log_id, after=after)
+            if content is None:
+                return
+            raw = encode_section(BRANCH, encode_package(content))
+            left.take(len(raw))
+            self.progress.sent += 1
+            yield raw
+            after = content.last_seq
+
+    def answered(self, answer: Answer) -> None:
+        """Take the first section of the answer.
+
+        Raises:
+            DataError: ``sync.other_ledger``.
+            AuthorityError: ``sync.station`` when another station answers than the certificate says.
+        """
+        exchange = self._exchange
+        if answer.ledger_id != exchange.held.ledger_id:
+            raise DataError("sync.other_ledger", expected=exchange.held.ledger_id, found=answer.ledger_id)
+        if not self._upstream:
+            # Before the first registry nobody can say who stands above; TLS has said that it is one of us.
+            self._upstream = answer.station
+        if answer.station != self._upstream:
+            raise AuthorityError("sync.station", expected=self._upstream, found=answer.station)
+        self._answer = answer
+        self.progress.notes += answer.refused
+        self.progress.feed_size = answer.feed_size
+        self._guesses.sizes = {state.log_id: state.size for state in answer.logs}
+        self._compare(answer)
+        exchange.receiving.take_receipts(answer.receipts)
+
+    def take(self, prepared: Prepared) -> None:
+        """Store one section of the answer; one that cannot be taken is noted and holds nothing else up.
+
+        Raises:
+            EncodingError: ``sync.order`` before the answer's first section.
+            StoreError: the store fails; the session ends.
+        """
+        if self._answer is None:
+            raise EncodingError("sync.order")
+        exchange = self._exchange
+        try:
+            if isinstance(prepared, PreparedExcerpt):
+                new = exchange.receiving.take_excerpt(prepared.checked, prepared.records, now_ms=self._now_ms)
+                self.progress.stored += new
+                return
+            content = prepared.content
+            if prepared.diverges:
+                exchange.receiving.take_branch(
+                    content, prepared.records, allowed=self._allowed, now_ms=self._now_ms
+                )
+                return
+            taken = exchange.receiving.take_package(
+                content, prepared.records, allowed=self._allowed, now_ms=self._now_ms
+            )
+            self.progress.stored += taken.new
+        except (DataError, GapError) as error:
+            first = 0 if isinstance(prepared, PreparedExcerpt) else prepared.content.first_seq
+            self.progress.notes.append(Refused(log_id=prepared.log_id, first_seq=first, code=error.code))
+
+    def refuse(self, error: BanjianError) -> None:
+        """Note a section that could not even be decoded."""
+        self.progress.notes.append(Refused(log_id=LogId(bytes(16)), first_seq=0, code=error.code))
+
+    def end(self) -> None:
+        """Take the last section: everything before it has come, so the feed has been taken up to its end."""
+        answer = self._answer
+        if answer is None:
+            raise EncodingError("sync.order")
+        self._ended = True
+        for log_id in self._exchange.held.continued_elsewhere():
+            self._seal(log_id, "log.upstream_other")
+        exchange = self._exchange
+        failed = [note for note in self.progress.notes if note not in answer.refused]
+        if not failed and answer.feed_end != exchange.feed_held(self._upstream):
+            exchange.take_feed_place(self._upstream, answer.feed_end)
+        self.progress.feed_number = answer.feed_end.number
+        exchange.peers.note_done(now_ms=self._now_ms)
+
+    @property
+    def more(self) -> bool:
+        """Whether another session at once would bring more on either side."""
+        answer = self._answer
+        if answer is None or not self._ended:
+            return False
+        return answer.more or self._again or bool(self.divergent) or self._behind(answer)
+
+    def _behind(self, answer: Answer) -> bool:
+        """Whether the upper side still lacks something that it could take."""
+        theirs = {state.log_id: state.size for state in answer.logs}
+        forked = {fork.log_id for fork in answer.forks}
+        held = self._exchange.held.states(self._exchange.held.scope(self._exchange.station), county=False)
+        refused = {note.log_id for note in answer.refused if note.code != "package.gap"}
+        return any(
+            state.size > theirs.get(state.log_id, 0)
+            for state in held
+            if state.log_id not in forked and state.log_id not in refused
+        )
+
+    def _compare(self, answer: Answer) -> None:
+        """Find own logs that the upper side knows further or otherwise: they are given up at once."""
+        exchange = self._exchange
+        forked = {fork.log_id for fork in answer.forks}
+        for state in answer.logs:
+            if not exchange.held.is_open_own(state.log_id):
+                continue
+            size = exchange.held.size(state.log_id)
+            if state.size > size and state.log_id not in forked:
+                self._seal(state.log_id, "log.upstream_ahead")
+        for fork in answer.forks:
+            if exchange.held.is_open_own(fork.log_id):
+                self._seal(fork.log_id, "log.upstream_other")
+            mine = dict(exchange.held.roots(fork.log_id, [size for size, _ in fork.roots]))
+            common = max((size for size, root in fork.roots if mine.get(size) == root), default=0)
+            self.divergent.append((fork.log_id, common))
+        for branch in answer.branches:
+            # The upper side holds what stands here as a divergent history: it has another one in its place.
+            if exchange.held.is_open_own(branch.log_id) and exchange.held.is_main_entry(branch):
+                self._seal(branch.log_id, "log.upstream_other")
+
+    def _seal(self, log_id: LogId, code: str) -> None:
+        self._exchange.give_up(log_id, code)
+        self.progress.sealed.append((log_id, code))
+
+    def _allowed(self, genesis: LogGenesis) -> bool:
+        if genesis.kind in COUNTY_KINDS:
+            return True
+        exchange = self._exchange
+        return genesis.kind == "station" and genesis.station in exchange.held.scope(exchange.station)

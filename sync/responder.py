@@ -1,0 +1,236 @@
+"""One session between a station and its upstream, without any network: bytes in, bytes out.
+
+::
+
+    lower (Requester)                                  upper (Responder)
+    hello: what I hold ──────────────────────────────▶ compare with what is here
+    packages from where the upper one had got to ────▶ check root, store, receipt
+    divergent histories ─────────────────────────────▶ store beside the log
+                                   ◀────────────────── answer: what is here now, receipts, forks, feed
+                                   ◀────────────────── registry, catalogue, missing ends of own logs
+                                   ◀────────────────── excerpts of the cases in scope
+                                   ◀────────────────── end
+
+Either side may fail after any section: what was whole is stored, and the next session begins from the data.
+
+Source: docs/protocol.md, "Sync".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError, GapError
+from ledger.excerpt import ExcerptContent, encode_excerpt
+from ledger.facade.exchange import Exchange
+from ledger.facade.held import BranchState, LogState
+from ledger.facade.peers import Contact
+from ledger.genesis import LogGenesis
+from ledger.package import PackageContent, encode_package
+from ledger.types import LogId, StationId
+from sync.framing import ANSWER, BRANCH, END, EXCERPT, encode_section
+from sync.giving import Budget, Spending, packages
+from sync.ingest import Prepared, PreparedExcerpt
+from sync.messages import Answer, Fork, Hello, Refused
+
+
+class Responder:
+    """The upper side of one session.
+
+    Args:
+        exchange: the ledger; every method here runs on its thread.
+        peer: the lower station, as its certificate says.
+        now_ms: this station's clock.
+        version: of this program.
+    """
+
+    def __init__(
+        self, exchange: Exchange, peer: StationId, *, now_ms: int, version: str, budget: Budget | None = None
+    ) -> None:
+        self._exchange = exchange
+        self._peer = peer
+        self._now_ms = now_ms
+        self._version = version
+        self._budget = budget or Budget()
+        self._hello: Hello | None = None
+        self._scope: frozenset[StationId] = frozenset()
+        self._refused: list[Refused] = []
+        self.stored = 0
+
+    def open(self, hello: Hello) -> None:
+        """Take the first section.
+
+        Raises:
+            DataError: ``sync.other_ledger``.
+            AuthorityError: ``sync.station`` when it speaks for another station than its certificate;
+                ``sync.not_below`` when the station does not stand below this one.
+        """
+        exchange = self._exchange
+        if hello.ledger_id != exchange.held.ledger_id:
+            raise DataError("sync.other_ledger", expected=exchange.held.ledger_id, found=hello.ledger_id)
+        if hello.station != self._peer:
+            raise AuthorityError("sync.station", expected=self._peer, found=hello.station)
+        if self._peer not in exchange.held.scope(exchange.station) or self._peer == exchange.station:
+            raise AuthorityError("sync.not_below", station=self._peer)
+        self._hello = hello
+        self._scope = exchange.held.scope(self._peer)
+        heard = Contact(
+            station=self._peer, heard_at_ms=self._now_ms, waiting=hello.waiting, oldest_ms=hello.oldest_ms,
+            said_at_ms=hello.sent_at_ms, version=hello.version,
+        )  # fmt: skip
+        below = [
+            replace(one, via=self._peer)
+            for one in hello.contacts
+            if one.station in self._scope and one.station != self._peer
+        ]
+        exchange.peers.take([heard, *below])
+
+    def take(self, prepared: Prepared) -> None:
+        """Store one section; one that cannot be taken is told in the answer and holds nothing else up.
+
+        Raises:
+            EncodingError: ``sync.order`` before the hello.
+            StoreError: the store fails; the session ends.
+        """
+        self._said()
+        if isinstance(prepared, PreparedExcerpt):
+            self._refused.append(Refused(log_id=prepared.log_id, first_seq=0, code="sync.section"))
+            return
+        content = prepared.content
+        try:
+            if prepared.diverges:
+                self._exchange.receiving.take_branch(
+                    content, prepared.records, allowed=self._allowed, now_ms=self._now_ms
+                )
+            else:
+                taken = self._exchange.receiving.take_package(
+                    content, prepared.records, allowed=self._allowed, now_ms=self._now_ms
+                )
+                self.stored += taken.new
+        except (DataError, GapError) as error:
+            self._refused.append(Refused(log_id=content.log_id, first_seq=content.first_seq, code=error.code))
+
+    def refuse(self, error: BanjianError) -> None:
+        """Note a section that could not even be decoded."""
+        self._refused.append(Refused(log_id=LogId(bytes(16)), first_seq=0, code=error.code))
+
+    def answer(self) -> Iterator[bytes]:
+        """Yield the sections of the answer; after all of the request was taken.
+
+        Raises:
+            EncodingError: ``sync.order`` without a hello.
+        """
+        hello, exchange = self._said(), self._exchange
+        exchange.seal_heads()
+        mine = {state.log_id: state for state in exchange.held.states(self._scope, county=True)}
+        left = Spending.of(self._budget)
+        forks = self._forks(hello, mine)
+        down = list(self._down(hello, mine, {fork.log_id for fork in forks}, left))
+        start, end = hello.feed, hello.feed
+        excerpts: list[ExcerptContent] = []
+        more = left.spent
+        if not more and self._peer in exchange.feeds.below.values():
+            start, end, excerpts = exchange.feed(self._peer, hello.feed, limit=self._budget.feed_items)
+        feed_size = exchange.feed_size(self._peer)
+        answer = Answer(
+            ledger_id=exchange.held.ledger_id,
+            station=exchange.station,
+            answered_at_ms=self._now_ms,
+            version=self._version,
+            logs=tuple(mine.values()),
+            branches=tuple(exchange.held.branches(self._scope)),
+            forks=tuple(forks),
+            refused=tuple(self._refused),
+            receipts=tuple(exchange.held.receipts(self._scope)),
+            county=None,
+            feed_start=start,
+            feed_end=end,
+            feed_size=feed_size,
+            more=more or end.number < feed_size,
+        )
+        yield encode_section(ANSWER, answer.pack())
+        yield from down
+        for excerpt in excerpts:
+            yield encode_section(EXCERPT, encode_excerpt(excerpt))
+        yield encode_section(END, b"")
+
+    def _said(self) -> Hello:
+        if self._hello is None:
+            raise EncodingError("sync.order")
+        return self._hello
+
+    def _allowed(self, genesis: LogGenesis) -> bool:
+        return genesis.kind == "station" and genesis.station in self._scope
+
+    def _forks(self, hello: Hello, mine: dict[LogId, LogState]) -> list[Fork]:
+        """Return the logs of which the lower side holds another history than any that is here."""
+        found: list[Fork] = []
+        for theirs in hello.logs:
+            here = mine.get(theirs.log_id)
+            if here is None or theirs.size == 0:
+                continue
+            common = min(here.size, theirs.size)
+            if theirs.size > here.size and not self._was_refused(theirs.log_id):
+                # Its packages follow from what is here, or will show that they do not.
+                continue
+            roots = dict(self._exchange.held.roots(theirs.log_id, [common]))
+            if theirs.size <= here.size and roots.get(common) == theirs.root:
+                continue
+            if self._exchange.held.has_branch(theirs):
+                continue
+            found.append(Fork(log_id=theirs.log_id, roots=tuple(self._probes(theirs.log_id, common))))
+        return found
+
+    def _was_refused(self, log_id: LogId) -> bool:
+        return any(one.log_id == log_id and one.code == "package.root" for one in self._refused)
+
+    def _probes(self, log_id: LogId, size: int) -> list[tuple[int, bytes]]:
+        """Return roots at sizes that lie ever further back, down to nothing."""
+        sizes, step = [size], 1
+        while sizes[-1]:
+            sizes.append(max(0, size - step))
+            step *= 2
+        return self._exchange.held.roots(log_id, sizes)
+
+    def _down(
+        self, hello: Hello, mine: dict[LogId, LogState], forked: set[LogId], left: Spending
+    ) -> Iterator[bytes]:
+        """Yield what the lower side lacks of whole logs: registry first, then catalogue, then its own."""
+        held = {state.log_id: state.size for state in hello.logs}
+        for log_id in self._exchange.held.in_order(mine):
+            if log_id in forked:
+                continue
+            after = held.get(log_id, 0)
+            yield from packages(self._exchange, log_id, after, left)
+        for branch in self._exchange.held.branches(self._scope):
+            yield from self._other_side(hello, branch, left)
+
+    def _other_side(self, hello: Hello, branch: BranchState, left: Spending) -> Iterator[bytes]:
+        """Give the lower side the history of a forked log that it does not hold: the branch, or the log."""
+        exchange = self._exchange
+        theirs = {one.log_id: one for one in hello.logs}.get(branch.log_id)
+        if theirs is None:
+            return
+        after = branch.first_seq - 1
+        known = [one for one in hello.branches if one.log_id == branch.log_id]
+        if exchange.held.is_branch_root(branch, theirs):
+            sizes = [one.size for one in known if exchange.held.is_main_entry(one)]
+
+            def give(held: int) -> PackageContent | None:
+                return exchange.package(branch.log_id, after=held)
+        else:
+            sizes = [one.size for one in known if one.first_hash == branch.first_hash]
+
+            def give(held: int) -> PackageContent | None:
+                return exchange.branch_package(branch, after=held)
+
+        after = max([after, *sizes])
+        while not left.spent:
+            content = give(after)
+            if content is None:
+                return
+            raw = encode_section(BRANCH, encode_package(content))
+            left.take(len(raw))
+            yield raw
+            after = content.last_seq

@@ -1,0 +1,205 @@
+"""The route on which stations below this one sync: sections in, sections out, one session a station.
+
+Sections are verified on all cores and stored in order on the one thread that owns the ledger; the peer is
+read no faster than that goes. What was whole when a connection broke is stored.
+
+Source: docs/protocol.md, "Sync".
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from functools import partial
+from typing import Protocol, TypeVar
+
+from aiohttp import web
+
+from ledger.errors import BanjianError, EncodingError, StoreError
+from ledger.facade.exchange import Exchange
+from ledger.types import StationId
+from sync.framing import HELLO, Section
+from sync.giving import Budget
+from sync.ingest import Prepared, prepare
+from sync.messages import decode_hello
+from sync.responder import Responder
+from sync.server_join import JoinDesk, problem_response, require_peer, told
+from sync.stream import CONTENT_TYPE, Packer, Unpacker
+
+SESSION_PATH = "/sync/1/session"
+SESSIONS_MAX = 16
+READ_TIMEOUT_S = 60.0
+SESSION_TIMEOUT_S = 900.0
+RETRY_AFTER_S = 5
+IN_FLIGHT_MAX = 6
+"""Sections that are verified while an earlier one is stored."""
+
+T = TypeVar("T")
+
+
+class SessionDesk(JoinDesk, Protocol):
+    """What the route asks of the station."""
+
+    @property
+    def version(self) -> str:
+        """Version of this program."""
+
+    @property
+    def cores(self) -> Executor:
+        """Where sections are verified."""
+
+    async def on_ledger(self, work: Callable[[Exchange], T]) -> T:
+        """Run something on the one thread that owns the ledger."""
+
+    def refuse_new(self) -> BanjianError | None:
+        """Return why no session can begin now (a full disk, a shut-down); None when one can."""
+
+    def session_ended(self, *, stored: int) -> None:
+        """Be told that a session has ended, well or not, and how many records were new."""
+
+
+class Sessions:
+    """The running sessions: one for each station, and no more than this machine can bear."""
+
+    def __init__(self, sessions_max: int = SESSIONS_MAX) -> None:
+        self._max = sessions_max
+        self._running: set[StationId] = set()
+
+    def begin(self, station: StationId) -> None:
+        """Count a session in.
+
+        Raises:
+            StoreError: ``sync.busy``: too many, or one of this station is still running.
+        """
+        if station in self._running or len(self._running) >= self._max:
+            raise StoreError("sync.busy", seconds=RETRY_AFTER_S)
+        self._running.add(station)
+
+    def end(self, station: StationId) -> None:
+        """Count a session out."""
+        self._running.discard(station)
+
+
+def add_session_route(
+    application: web.Application, desk: SessionDesk, *, budget: Budget | None = None, sessions: Sessions
+) -> None:
+    """Add the route to an application."""
+
+    async def session(request: web.Request) -> web.StreamResponse:
+        peer = require_peer(request, desk).station
+        refusal = desk.refuse_new()
+        if refusal is not None:
+            raise refusal
+        sessions.begin(peer)
+        running = _Session(request, desk, peer, budget)
+        try:
+            async with asyncio.timeout(SESSION_TIMEOUT_S):
+                return await running.run()
+        finally:
+            sessions.end(peer)
+            desk.session_ended(stored=running.stored)
+
+    async def answered(request: web.Request) -> web.StreamResponse:
+        try:
+            return await told(session)(request)
+        except TimeoutError:
+            return problem_response(StoreError("sync.too_slow"))
+
+    application.router.add_post(SESSION_PATH, answered)
+
+
+class _Session:
+    def __init__(
+        self, request: web.Request, desk: SessionDesk, peer: StationId, budget: Budget | None
+    ) -> None:
+        self._request = request
+        self._desk = desk
+        self._peer = peer
+        self._budget = budget
+        self._responder: Responder | None = None
+        self._flying: deque[asyncio.Future[Prepared]] = deque()
+
+    @property
+    def stored(self) -> int:
+        """Records that were new."""
+        return 0 if self._responder is None else self._responder.stored
+
+    async def run(self) -> web.StreamResponse:
+        unpacker = Unpacker()
+        content = self._request.content
+        try:
+            while data := await asyncio.wait_for(content.readany(), READ_TIMEOUT_S):
+                for section in unpacker.feed(data):
+                    await self._take(section)
+            await self._drain(0)
+        finally:
+            for future in self._flying:
+                future.cancel()
+        return await self._answer()
+
+    async def _take(self, section: Section) -> None:
+        if self._responder is None:
+            if section.kind != HELLO:
+                raise EncodingError("sync.order")
+            hello = decode_hello(section.payload)
+            desk, peer, budget = self._desk, self._peer, self._budget
+
+            def begin(exchange: Exchange) -> Responder:
+                made = Responder(exchange, peer, now_ms=desk.now_ms(), version=desk.version, budget=budget)
+                made.open(hello)
+                return made
+
+            self._responder = await desk.on_ledger(begin)
+            return
+        self._flying.append(await self._prepare(section))
+        await self._drain(IN_FLIGHT_MAX)
+
+    async def _prepare(self, section: Section) -> asyncio.Future[Prepared]:
+        ledger_id = self._desk.ledger_id
+        finder = await self._desk.on_ledger(lambda exchange: exchange.public_key)
+        loop = asyncio.get_running_loop()
+
+        def work() -> Prepared:
+            return prepare(section, ledger_id=ledger_id, public_key=finder)
+
+        return loop.run_in_executor(self._desk.cores, work)
+
+    async def _drain(self, left: int) -> None:
+        responder = self._opened()
+        while len(self._flying) > left:
+            future = self._flying.popleft()
+            try:
+                prepared = await future
+            except BanjianError as error:
+                # One section that is nonsense: the others still count.
+                responder.refuse(error)
+                continue
+            await self._desk.on_ledger(partial(_take, responder, prepared))
+
+    def _opened(self) -> Responder:
+        if self._responder is None:
+            raise EncodingError("sync.order")
+        return self._responder
+
+    async def _answer(self) -> web.StreamResponse:
+        responder, packer = self._opened(), Packer()
+        sections = responder.answer()
+        first = await self._next(sections)
+        response = web.StreamResponse(headers={"Content-Type": CONTENT_TYPE})
+        response.enable_chunked_encoding()
+        await response.prepare(self._request)
+        while first is not None:
+            await response.write(packer.pack(first))
+            first = await self._next(sections)
+        await response.write(packer.end())
+        await response.write_eof()
+        return response
+
+    async def _next(self, sections: Iterator[bytes]) -> bytes | None:
+        return await self._desk.on_ledger(lambda _: next(sections, None))
+
+
+def _take(responder: Responder, prepared: Prepared, _: Exchange) -> None:
+    responder.take(prepared)

@@ -1,0 +1,122 @@
+"""Rolled back, cloned, restored: both histories are kept, nothing is lost, and work goes on in a new log."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ledger.types import StationId
+from sync.requester import Guesses
+from tests.sync.world import COUNTY, TOWN, VILLAGE, Place, World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    for station in (TOWN, VILLAGE):
+        made.join(station)
+    made.settle(TOWN, VILLAGE)
+    yield made
+    made.close()
+
+
+def copy(world: World, station: StationId, name: str) -> Path:
+    """Copy the folder of a station, as an image of its disk."""
+    place = world[station]
+    place.close()
+    target = world.folder / name
+    shutil.copytree(place.path, target)
+    return target
+
+
+def put_back(world: World, station: StationId, image: Path) -> None:
+    """Let the station's folder be what it was when the image was made."""
+    place = world[station]
+    place.close()
+    shutil.rmtree(place.path)
+    shutil.copytree(image, place.path)
+    place.guesses = Guesses()
+
+
+def clone(world: World, station: StationId, image: Path) -> Place:
+    """Return a second machine that runs from an image of the first one's disk."""
+    first = world[station]
+    return Place(station, image, first.clock, first.randomness)
+
+
+def findings(world: World, station: StationId) -> set[str]:
+    """Return the codes of what a station found while it took things in."""
+    from ledger.facade.synctables import SYNC_FINDINGS
+
+    with world[station].ledger.store.read() as tx:
+        return {str(row[0]) for row in tx.select(SYNC_FINDINGS, {})}
+
+
+def test_a_disk_image_put_back_silently_gets_its_end_back_and_a_new_log(world: World) -> None:
+    first = world.receive(VILLAGE, applicant="甲")
+    world.sync(VILLAGE)
+    image = copy(world, VILLAGE, "image")
+    second = world.receive(VILLAGE, applicant="乙")
+    world.sync(VILLAGE)
+    put_back(world, VILLAGE, image)
+    assert not world[VILLAGE].ledger.find("乙")
+    sealed = [pair for one in world.sync(VILLAGE) for pair in one.sealed]
+    assert [code for _, code in sealed] == ["log.upstream_ahead"]
+    assert world[VILLAGE].ledger.find("乙")
+    third = world.receive(VILLAGE, applicant="丙")
+    world.settle(VILLAGE, TOWN)
+    for case in (first, second, third):
+        assert len({world.digest(station, case) for station in (VILLAGE, TOWN, COUNTY)}) == 1
+    logs = [log for log in world[VILLAGE].ledger.logs() if log.kind == "station" and log.own]
+    assert [log.doubt for log in sorted(logs, key=lambda log: not log.doubt)] == ["log.upstream_ahead", ""]
+
+
+def test_a_rollback_that_went_on_is_a_fork_and_both_branches_are_kept(world: World) -> None:
+    shared = world.receive(VILLAGE, applicant="甲")
+    world.sync(VILLAGE)
+    image = copy(world, VILLAGE, "image")
+    lost = world.receive(VILLAGE, applicant="乙")
+    world.sync(VILLAGE)
+    world.sync(TOWN)
+    put_back(world, VILLAGE, image)
+    other = world.receive(VILLAGE, applicant="丙")
+    codes = [code for one in world.sync(VILLAGE) for _, code in one.sealed]
+    assert codes == ["log.upstream_other"]
+    world.settle(VILLAGE, TOWN)
+    later = world.receive(VILLAGE, applicant="丁")
+    world.settle(VILLAGE, TOWN)
+    for case in (shared, lost, other, later):
+        assert len({world.digest(station, case) for station in (VILLAGE, TOWN, COUNTY)}) == 1, case.hex()
+    for station in (TOWN, COUNTY):
+        assert "log.fork" in findings(world, station)
+
+
+def test_two_machines_with_one_disk_image_are_found_and_lose_nothing(world: World) -> None:
+    world.receive(VILLAGE, applicant="甲")
+    world.sync(VILLAGE)
+    second = clone(world, VILLAGE, copy(world, VILLAGE, "clone"))
+    mine = world.receive(VILLAGE, applicant="乙")
+    world.sync(VILLAGE)
+    first, world.places[VILLAGE] = world.places[VILLAGE], second
+    theirs = [world.receive(VILLAGE, applicant=name) for name in ("丙", "丁", "戊")]
+    codes = [code for one in world.sync(VILLAGE) for _, code in one.sealed]
+    assert codes == ["log.upstream_other"]
+    theirs.append(world.receive(VILLAGE, applicant="己"))
+    world.settle(VILLAGE, TOWN)
+    world.places[VILLAGE] = first
+    codes = [code for one in world.sync(VILLAGE) for _, code in one.sealed]
+    assert codes == ["log.upstream_other"]
+    more = world.receive(VILLAGE, applicant="庚")
+    world.settle(VILLAGE, TOWN)
+    world.places[VILLAGE] = second
+    world.settle(VILLAGE, TOWN)
+    for case in (mine, *theirs, more):
+        states = {world.digest(station, case) for station in (TOWN, COUNTY)}
+        for machine in (first, second):
+            world.places[VILLAGE] = machine
+            states.add(world.digest(VILLAGE, case))
+        assert len(states) == 1
+    first.close()

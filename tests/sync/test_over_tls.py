@@ -1,0 +1,111 @@
+"""The same sessions over real TLS connections on loopback, with the code that ``banjian serve`` runs."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from ledger.facade import Home, Ledger
+from ledger.types import StationId
+from stations.config import StationConfig
+from stations.ledgerthread import LedgerThread
+from stations.network import Network
+from sync.credentials import prepare_county, read_ca, write_own
+from sync.pki import issue_leaf, new_csr
+from sync.tlskeys import new_key
+from tests.sync.world import COUNTY, TOWN, VILLAGE, Place, World
+
+
+class Serving:
+    """One installation that serves, as ``banjian serve`` would."""
+
+    def __init__(self, place: Place, *, listen: bool, upstream: str = "") -> None:
+        self.place = place
+        self.thread = LedgerThread()
+        self.network = Network(
+            self.thread,
+            Home(place.path),
+            config=StationConfig(
+                station=place.station,
+                listen="127.0.0.1:0" if listen else "",
+                upstream=(upstream,) if upstream else (),
+                sync_interval_s=3600,
+            ),
+            clock=place.clock,
+            randomness=place.randomness,
+        )
+        self.address = ""
+
+    async def __aenter__(self) -> Serving:
+        self.place.close()
+        await self.thread.open(self._open)
+        self.address = await self.network.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.network.stop()
+        await self.thread.close()
+
+    def _open(self) -> Ledger:
+        place = self.place
+        return Ledger.open(
+            place.path, clock=place.clock, randomness=place.randomness, write=True, station=place.station
+        )
+
+
+def certify(world: World, *stations: StationId) -> None:
+    """Give stations certificates of the county's CA, as joining would."""
+    county = world[COUNTY]
+    prepare_county(county.ledger, randomness=county.randomness)
+    ca = read_ca(Home(county.path), county.ledger.ledger_id)
+    for station in stations:
+        key = new_key(county.randomness)
+        leaf = issue_leaf(
+            new_csr(key, station), station=station, ledger_id=county.ledger.ledger_id, ca_key_pem=ca.key_pem,
+            ca_certificate=ca.certificate, now_ms=county.clock.now_ms(), randomness=county.randomness,
+        )  # fmt: skip
+        write_own(Home(world[station].path), key_pem=key, certificate=leaf, ca_certificate=ca.certificate)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    made = World(tmp_path)
+    for station in (TOWN, VILLAGE):
+        made.join(station)
+    certify(made, TOWN, VILLAGE)
+    return made
+
+
+def test_three_levels_over_tls(world: World) -> None:
+    async def story() -> None:
+        async with (
+            Serving(world[COUNTY], listen=True) as county,
+            Serving(world[TOWN], listen=True, upstream=county.address) as town,
+            Serving(world[VILLAGE], listen=False, upstream=town.address) as village,
+        ):
+            await town.network.sync_now()
+            first = await village.network.sync_now()
+            assert first.notes == ()
+            case = await village.thread.run(lambda: _receive(village))
+            second = await village.network.sync_now()
+            assert (second.sessions, second.sent, second.notes) == (1, 1, ())
+            await town.network.sync_now()
+            found = await county.thread.run(lambda: county.thread.held.state(case)[0].status)
+            assert found == "received"
+
+    asyncio.run(story())
+
+
+def _receive(serving: Serving):  # type: ignore[no-untyped-def]
+    place = serving.place
+    world_key = World.key(None, place.station, "window")  # type: ignore[arg-type]
+    from ledger.facade import Command
+
+    command = Command(
+        action="receive", station=place.station,
+        facts={"item": "990101400014", "applicant_kind": "person", "channel": "counter", "materials": []},
+        personal={"applicant": {"name": "张三", "id_kind": "other", "id_no": "N1"}},
+    )  # fmt: skip
+    return serving.thread.held.perform(command, world_key).case_id

@@ -1,0 +1,79 @@
+"""Village, township and county: what goes up, what comes down, and that all see the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2, World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    for station in (TOWN, VILLAGE, VILLAGE_2):
+        made.join(station)
+    made.sync(TOWN)
+    made.sync(VILLAGE)
+    made.sync(VILLAGE_2)
+    yield made
+    made.close()
+
+
+def test_a_newcomer_knows_the_county_after_one_sync(world: World) -> None:
+    county, village = world[COUNTY].ledger, world[VILLAGE].ledger
+    assert village.knowledge.registry.size == county.knowledge.registry.size
+    assert village.knowledge.catalogue.size == county.knowledge.catalogue.size
+    assert village.knowledge.calendars.version == county.knowledge.calendars.version
+
+
+def test_a_case_goes_from_the_village_to_the_county_and_back(world: World) -> None:
+    case = world.receive(VILLAGE)
+    world.do(VILLAGE, "hand_over", case, to=TOWN)
+    world.settle(VILLAGE, TOWN)
+    world.do(TOWN, "take_over", case)
+    world.do(TOWN, "accept", case, role="officer")
+    world.do(TOWN, "hand_over", case, to=COUNTY)
+    world.settle(TOWN, VILLAGE)
+    world.do(COUNTY, "take_over", case)
+    world.do(COUNTY, "start_review", case, role="officer")
+    world.settle(TOWN, VILLAGE)
+    digests = {world.digest(station, case) for station in (COUNTY, TOWN, VILLAGE)}
+    assert len(digests) == 1
+    state, _ = world[VILLAGE].ledger.state(case)
+    assert (state.status, state.custodian, len(state.steps)) == ("reviewing", COUNTY, 7)
+    for station in (COUNTY, TOWN, VILLAGE):
+        assert world[station].ledger.find("张三"), station
+
+
+def test_a_village_never_sees_what_is_another_ones(world: World) -> None:
+    case = world.receive(VILLAGE_2, applicant="李四")
+    world.do(VILLAGE_2, "hand_over", case, to=TOWN)
+    world.settle(VILLAGE_2, TOWN, VILLAGE)
+    world.do(TOWN, "take_over", case)
+    world.settle(TOWN, VILLAGE, VILLAGE_2)
+    assert not world[VILLAGE].ledger.find("李四")
+    assert case not in {row.case_id for row in world[VILLAGE].ledger.worklist(include_closed=True)}
+    assert world[COUNTY].ledger.find("李四")
+
+
+def test_receipts_come_back_from_both_levels(world: World) -> None:
+    world.receive(VILLAGE)
+    assert world[VILLAGE].exchange.held.waiting(TOWN)[0] == 2
+    world.settle(VILLAGE, TOWN)
+    world.sync(VILLAGE)
+    held = world[VILLAGE].exchange.held
+    assert held.waiting(TOWN) == (0, 0)
+    assert held.waiting(COUNTY) == (0, 0)
+
+
+def test_a_warm_sync_is_one_round_and_carries_only_news(world: World) -> None:
+    for number in range(3):
+        world.receive(VILLAGE, applicant=f"王{number}")
+    world.sync(VILLAGE)
+    world.receive(VILLAGE)
+    rounds = world.sync(VILLAGE)
+    assert [(one.sent, one.notes) for one in rounds] == [(1, [])]
+    assert [(one.sent, one.notes) for one in world.sync(VILLAGE)] == [(0, [])]

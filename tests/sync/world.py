@@ -1,0 +1,281 @@
+"""A county of three levels on one machine: real stores in real folders, sessions without any network."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+from ledger import registry_actions
+from ledger.case import state_digest
+from ledger.facade import Command, CountyPlan, Home, Ledger, create_county
+from ledger.facade.exchange import Exchange
+from ledger.facade.founding import found_empty
+from ledger.genesis import LedgerGenesis
+from ledger.keys import Ed25519Signer, Signer, prove_possession
+from ledger.types import CaseId, Facts, StationId
+from sync.framing import ANSWER, END, HELLO, Splitter
+from sync.giving import Budget
+from sync.ingest import prepare
+from sync.messages import decode_answer, decode_hello
+from sync.requester import Guesses, Progress, Requester
+from sync.responder import Responder
+
+COUNTY = StationId("990121000000-00")
+TOWN, TOWN_2 = StationId("990121001000-00"), StationId("990121002000-00")
+VILLAGE, VILLAGE_2 = StationId("990121001001-00"), StationId("990121001002-00")
+VILLAGE_3 = StationId("990121002001-00")
+UPSTREAM = {TOWN: COUNTY, TOWN_2: COUNTY, VILLAGE: TOWN, VILLAGE_2: TOWN, VILLAGE_3: TOWN_2}
+LEVEL = {TOWN: "township", TOWN_2: "township", VILLAGE: "village", VILLAGE_2: "village", VILLAGE_3: "village"}
+START_MS = 1_772_416_800_000
+"""2026-03-02 10:00 in Beijing, a Monday."""
+FELLING = "990101400014"
+ENROLMENT = "990103000030"
+
+
+class Clock:
+    """A clock that goes on by a minute with every look at it and can be set."""
+
+    def __init__(self, now_ms: int = START_MS) -> None:
+        self.time_ms = now_ms
+
+    def now_ms(self) -> int:
+        self.time_ms += 60_000
+        return self.time_ms
+
+    def monotonic_ms(self) -> int:
+        return self.time_ms - START_MS + 10**9
+
+    def boot_id(self) -> bytes:
+        return bytes(16)
+
+
+@dataclass(slots=True)
+class Randomness:
+    """Bytes that repeat with the seed, different in every call."""
+
+    seed: bytes
+    count: int = 0
+
+    def __call__(self, size: int) -> bytes:
+        self.count += 1
+        return hashlib.shake_256(self.seed + self.count.to_bytes(8, "big")).digest(size)
+
+
+def signer(label: str) -> Signer:
+    """Return the key of a made-up person; the same each time."""
+    return Ed25519Signer.from_seed(sha256(label.encode()).digest())
+
+
+@dataclass(slots=True)
+class Place:
+    """One installation: its folder, clock, and the open ledger."""
+
+    station: StationId
+    path: Path
+    clock: Clock
+    randomness: Randomness
+    guesses: Guesses = field(default_factory=Guesses)
+    opened: Ledger | None = None
+    exchanged: Exchange | None = None
+
+    @property
+    def ledger(self) -> Ledger:
+        if self.opened is None:
+            self.opened = Ledger.open(
+                self.path, clock=self.clock, randomness=self.randomness, write=True, station=self.station
+            )
+        return self.opened
+
+    @property
+    def exchange(self) -> Exchange:
+        ledger = self.ledger
+        if self.exchanged is None:
+            self.exchanged = ledger.exchange()
+        return self.exchanged
+
+    def close(self) -> None:
+        if self.opened is not None:
+            self.opened.close()
+        self.opened = self.exchanged = None
+
+
+class World:
+    """The county with all its stations.
+
+    Args:
+        folder: an empty folder.
+        seed: of everything random.
+    """
+
+    def __init__(self, folder: Path, seed: str = "world") -> None:
+        self.folder = folder
+        self.seed = seed
+        self.places: dict[StationId, Place] = {}
+        self.registrar = signer("registrar")
+        self.genesis = self._found()
+
+    def _found(self) -> LedgerGenesis:
+        county = self._place(COUNTY)
+        create_county(
+            Home(county.path),
+            CountyPlan(
+                name="溪山县政务服务中心", division_code="990121", purpose="office", registrar_no="R001"
+            ),
+            roots=[signer(f"root {number}") for number in range(3)],
+            registrar=self.registrar,
+            clock=county.clock,
+            randomness=county.randomness,
+        )
+        for station, upstream in UPSTREAM.items():
+            facts = registry_actions.enrol_station(
+                station=station,
+                name=station,
+                level=LEVEL[station],
+                upstream=upstream,
+                code_system="statistics",
+            )
+            county.ledger.register("enrol_station", facts, self.registrar)
+        for number, station in enumerate([COUNTY, *UPSTREAM], start=1):
+            for role in ("window", "officer", "head", "issuer"):
+                self._enrol(station, role, f"S{number:02d}{role[0]}")
+        return county.ledger.genesis
+
+    def _enrol(self, station: StationId, role: str, staff_no: str) -> None:
+        ledger, key = self.places[COUNTY].ledger, self.key(station, role)
+        facts = registry_actions.enrol_staff(
+            staff_no=staff_no, station=station, alg=key.alg, public_key=key.public_key,
+            possession=prove_possession(key, ledger.ledger_id),
+        )  # fmt: skip
+        ledger.register("enrol_staff", facts, self.registrar)
+        grant = registry_actions.grant_role(staff_no=staff_no, role=role, scope=station)
+        ledger.register("grant_role", grant, self.registrar)
+
+    def _place(self, station: StationId) -> Place:
+        place = Place(
+            station,
+            self.folder / f"{station}-{len(self.places)}",
+            Clock(),
+            Randomness(f"{self.seed} {station}".encode()),
+        )
+        self.places[station] = place
+        return place
+
+    def key(self, station: StationId, role: str) -> Signer:
+        """Return the key of the person with a role at a station."""
+        return signer(f"{station} {role}")
+
+    def join(self, station: StationId) -> Place:
+        """Make the installation of a station: empty, with its receipt key enrolled."""
+        place = self._place(station)
+        home = Home(place.path)
+        found_empty(home, self.genesis, randomness=place.randomness)
+        if LEVEL[station] == "township":
+            seed = place.randomness(32)
+            home.write_service_seed(station, "receipt", seed)
+            key = Ed25519Signer.from_seed(seed)
+            county = self.places[COUNTY].ledger
+            facts = registry_actions.enrol_service(
+                purpose="receipt", station=station, alg=key.alg, public_key=key.public_key,
+                possession=prove_possession(key, county.ledger_id),
+            )  # fmt: skip
+            county.register("enrol_service", facts, self.registrar)
+        return place
+
+    def __getitem__(self, station: StationId) -> Place:
+        return self.places[station]
+
+    def close(self) -> None:
+        """Close every ledger."""
+        for place in self.places.values():
+            place.close()
+
+    # --- work --------------------------------------------------------------------------------------------
+
+    def do(
+        self,
+        station: StationId,
+        action: str,
+        case: CaseId | None = None,
+        role: str = "window",
+        **facts: object,
+    ) -> CaseId:
+        """Let somebody at a station do something, and return the case."""
+        personal: Facts | None = None
+        if action == "receive":
+            name = str(facts.pop("applicant", "张三"))
+            personal = {"applicant": {"name": name, "id_kind": "other", "id_no": f"N{name}{station}"}}
+        command = Command(action=action, station=station, case=case, facts=facts, personal=personal)  # type: ignore[arg-type]
+        return self[station].ledger.perform(command, self.key(station, role)).case_id
+
+    def receive(self, station: StationId, item: str = FELLING, applicant: str = "张三") -> CaseId:
+        """Receive a case at a station."""
+        return self.do(
+            station, "receive", item=item, applicant=applicant, applicant_kind="person", channel="counter",
+            materials=[],
+        )  # fmt: skip
+
+    # --- sync --------------------------------------------------------------------------------------------
+
+    def sync(self, station: StationId, *, rounds: int = 20, budget: Budget | None = None) -> list[Progress]:
+        """Let a station sync with its upstream until nothing more comes."""
+        found, divergent = [], []
+        for _ in range(rounds):
+            requester = self.session(station, divergent, budget=budget)
+            found.append(requester.progress)
+            divergent = requester.divergent
+            if not requester.more:
+                return found
+        raise AssertionError(f"{station} finds no end: {found[-1]}")
+
+    def session(
+        self,
+        station: StationId,
+        divergent: list[tuple[bytes, int]] | None = None,
+        *,
+        budget: Budget | None = None,
+        up: Callable[[Iterator[bytes]], Iterator[bytes]] = iter,  # type: ignore[assignment]
+        down: Callable[[Iterator[bytes]], Iterator[bytes]] = iter,  # type: ignore[assignment]
+    ) -> Requester:
+        """Run one session; ``up`` and ``down`` may tear what passes."""
+        lower, upper = self[station], self[UPSTREAM[station]]
+        requester = Requester(
+            lower.exchange, upper.station, now_ms=lower.clock.now_ms(), version="test",
+            guesses=lower.guesses, budget=budget,
+        )  # fmt: skip
+        responder = Responder(
+            upper.exchange, station, now_ms=upper.clock.now_ms(), version="test", budget=budget
+        )
+        splitter = Splitter()
+        for data in up(requester.request(list(divergent or []))):  # type: ignore[arg-type]
+            for section in splitter.feed(data):
+                if section.kind == HELLO:
+                    responder.open(decode_hello(section.payload))
+                else:
+                    responder.take(self._prepare(upper, section))
+        answers = Splitter()
+        for data in down(responder.answer()):
+            for section in answers.feed(data):
+                if section.kind == ANSWER:
+                    requester.answered(decode_answer(section.payload))
+                elif section.kind == END:
+                    requester.end()
+                else:
+                    requester.take(self._prepare(lower, section))
+        return requester
+
+    def _prepare(self, place: Place, section):  # type: ignore[no-untyped-def]
+        exchange = place.exchange
+        return prepare(section, ledger_id=exchange.held.ledger_id, public_key=exchange.public_key)
+
+    def settle(self, *stations: StationId) -> None:
+        """Sync the given stations in order, twice, so that everything has gone up and come down."""
+        for _ in range(2):
+            for station in stations:
+                self.sync(station)
+
+    def digest(self, station: StationId, case: CaseId) -> bytes:
+        """Return the digest of a case's state as a station has it."""
+        return state_digest(self[station].ledger.state(case)[0])
