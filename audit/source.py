@@ -198,7 +198,7 @@ class Source:
         return rows[0][1:] if rows else None
 
     def bodies_elsewhere(self, act: Act, place: tuple[str, int]) -> tuple[Cell, ...] | None:
-        """Return the bodies of an act that has none at a place, for one in several logs has them at its first."""
+        """Return the bodies of an act that has none at a place: one in several logs has them at its first."""
         first = self.place_of(case_of(act), act.act_id)
         if first is None or first == place:
             return None
