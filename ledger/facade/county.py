@@ -11,7 +11,7 @@ from ledger.act import decode_act
 from ledger.authority import Refusal, check_log_opening
 from ledger.body import new_body
 from ledger.calendar import parse_calendar
-from ledger.checkpoint import Checkpoint
+from ledger.checkpoint import Checkpoint, log_origin, open_checkpoint
 from ledger.errors import AuthorityError, DataError, StoreError
 from ledger.facade.bodies import erase_personal
 from ledger.facade.casekeys import CaseKeys
@@ -19,7 +19,7 @@ from ledger.facade.clock import Clock, Randomness
 from ledger.facade.doubt import REASONS
 from ledger.facade.home import SEED_BYTES, Home
 from ledger.facade.opening import HeldLog, Holdings
-from ledger.facade.ownlog import OwnLog
+from ledger.facade.ownlog import OwnLog, stored_nodes
 from ledger.facade.signing import SALT_BYTES, county_facts, sign_bodies
 from ledger.facade.tables import TOKENS
 from ledger.facade.types import Performed, SignedAct
@@ -28,6 +28,7 @@ from ledger.genesis import LogGenesis, LogKind
 from ledger.keys import Ed25519Signer, Signer, prove_possession
 from ledger.knowledge import CATALOGUE_ACTIONS, PUBLISH_CALENDAR, Knowledge
 from ledger.lint import lint_publication
+from ledger.merkle import root_at
 from ledger.registry import RegistryAct, Thread
 from ledger.store import schema
 from ledger.store.contract import Store
@@ -69,13 +70,24 @@ class CountyDesk:
         signer: Signer,
         *,
         ledger_genesis: bytes | None = None,
+        newest: bytes = b"",
     ) -> OwnLog:
         """Make a log's key, open it with an act of the signer, and go on from there.
 
         A log of that kind and station that was sealed here is named as the parent of the new one.
 
+        Args:
+            kind: kind of the log.
+            station: station of the log.
+            signer: who opens it.
+            ledger_genesis: in the first registry log of a ledger, the ledger's genesis.
+            newest: newest checkpoint of the sealed log that anybody holds, where that may be more than what
+                came back here: after a restore of the county, of its merge log.
+
         Raises:
             AuthorityError: the signer may not open such a log.
+            DataError: ``checkpoint.origin`` for a checkpoint of another log; ``merge.inconsistent`` when it
+                contradicts what is here; ``note.*``.
             StoreError: ``log.open`` when a sound log of the kind is written here already; of station logs,
                 one of the same station.
         """
@@ -90,7 +102,7 @@ class CountyDesk:
         seed = self._randomness(SEED_BYTES)
         log_signer = Ed25519Signer.from_seed(seed)
         parent = self._holdings.predecessor(kind, station)
-        checkpoint = None if parent is None else self._head_of(parent)
+        checkpoint = None if parent is None else self._head_of(parent, newest)
         genesis = LogGenesis(
             ledger_id=registry.ledger_id,
             kind=kind,
@@ -225,10 +237,18 @@ class CountyDesk:
                 "catalogue.lint", count=len(faults), rule=first.code, where=first.where, field=first.field
             )
 
-    def _head_of(self, sealed: HeldLog) -> Checkpoint:
+    def _head_of(self, sealed: HeldLog, newest: bytes) -> Checkpoint:
+        """Return how far a sealed log is known to have come: here, or where somebody saw more of it."""
         log = OwnLog(sealed.genesis, None)
         with self._store.read() as tx:
             log.load(tx)
+            if not newest:
+                return log.checkpoint()
+            seen = open_checkpoint(newest, log_origin(log.log_id), sealed.genesis.log_public_key)
+            if seen.size > log.size:
+                return seen
+            if root_at(seen.size, stored_nodes(tx, log.name, log.kind)) != seen.root:
+                raise DataError("merge.inconsistent", log=log.log_id)
         return log.checkpoint()
 
     def _log(self, kind: LogKind) -> OwnLog:

@@ -7,6 +7,7 @@ append → project, one transaction for each act.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from threading import RLock
@@ -18,10 +19,12 @@ from ledger.catalogue import Rules
 from ledger.clocks import ClockReading, read_clocks
 from ledger.errors import ConfigError, StoreError
 from ledger.facade.clock import Clock, Randomness, SystemClock
+from ledger.facade.countyseen import SeenOutcome, seen_hash
 from ledger.facade.database import open_database
 from ledger.facade.exchange import Exchange
 from ledger.facade.figures import read_figures
 from ledger.facade.home import Home
+from ledger.facade.mergelog import MergeLog
 from ledger.facade.ondemand import OnDemand
 from ledger.facade.ownlog import OwnLog
 from ledger.facade.parts import list_logs, load_parts
@@ -256,16 +259,25 @@ class Ledger:
         return performed
 
     @as_writer
-    def open_county_log(self, kind: LogKind, station: StationId, signer: Signer) -> LogId:
+    def open_county_log(
+        self, kind: LogKind, station: StationId, signer: Signer, *, newest: bytes = b""
+    ) -> LogId:
         """Open a log of the county on this installation: registry, catalogue or merge log.
 
         One that was given up here is named as the parent; the county goes on in the new one.
 
+        Args:
+            kind: which log.
+            station: the county's station.
+            signer: a registrar of the station; for the registry, a root key.
+            newest: the newest checkpoint of the log given up that any station holds, if known.
+
         Raises:
             AuthorityError: the signer is no registrar of the station; for the registry, no root key.
+            DataError: the checkpoint is none of that log, or contradicts it.
             StoreError: ``log.open`` when such a log is written here and sound.
         """
-        return self._county.open_log(kind, station, signer).log_id
+        return self._county.open_log(kind, station, signer, newest=newest).log_id
 
     @as_writer
     def enrol_service_key(self, station: StationId, purpose: str, registrar: Signer) -> Performed:
@@ -297,6 +309,34 @@ class Ledger:
         if log is None:
             raise StoreError("log.none", station=log_id.hex())
         return self._writer.checkpoint(log).decode("utf-8")
+
+    @property
+    def merge_log(self) -> MergeLog:
+        """The county's merge log, for proofs; at other stations there is nothing in it."""
+        return self._parts.merge_log
+
+    @as_writer
+    def merge(self) -> bytes:
+        """Name in the merge log what was stored since the last time, and sign it; returns the checkpoint.
+
+        Raises:
+            StoreError: ``log.none`` where no merge log is written; or the store's own reasons.
+        """
+        self.merge_log.run(self.clock.now_ms)
+        return self.merge_log.sign()
+
+    @as_writer
+    def take_county_checkpoint(self, note: bytes, proof: Sequence[bytes]) -> SeenOutcome:
+        """Take a checkpoint of the county's merge log; entries written from now on name it.
+
+        Raises:
+            BanjianError: as ``ledger.facade.countyseen.CountySeen.take``; nothing was stored.
+        """
+        with self.store.write() as tx:
+            outcome = self._parts.county_seen.take(tx, note, proof, now_ms=self.clock.now_ms())
+            seen = seen_hash(tx)
+        self._writer.county_seen = seen
+        return outcome
 
     @as_writer
     def erase(self, command: Command, signer: Signer) -> int:

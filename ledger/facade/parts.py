@@ -10,9 +10,11 @@ from ledger.facade.casebook import CaseBook
 from ledger.facade.casekeys import CaseKeys
 from ledger.facade.clock import Clock, Randomness
 from ledger.facade.county import CountyDesk
+from ledger.facade.countyseen import CountySeen, seen_hash
 from ledger.facade.doubt import find_doubt
 from ledger.facade.feeds import Feeds
 from ledger.facade.home import Home
+from ledger.facade.mergelog import MergeLog
 from ledger.facade.opening import Holdings, read_holdings, read_knowledge, read_ledger_genesis
 from ledger.facade.ownlog import OwnLog, newest_checkpoint
 from ledger.facade.reading import Reader
@@ -44,6 +46,8 @@ class Parts:
     case_keys: CaseKeys
     home: Home
     feeds: Feeds
+    merge_log: MergeLog
+    county_seen: CountySeen
 
 
 def load_parts(
@@ -68,6 +72,7 @@ def load_parts(
         genesis = read_ledger_genesis(tx, holdings, home.ledger_genesis())
         knowledge = read_knowledge(tx, holdings, genesis, vault)
         own = _own_logs(tx, holdings, home)
+        seen = seen_hash(tx)
     book = CaseBook(knowledge, holdings.stations, remember=writable)
     mine = {log.station for log in own.values()} | ({station} if station else set())
     feeds = Feeds(knowledge.registry, mine, holdings.stations)
@@ -83,6 +88,7 @@ def load_parts(
         book=book,
         knowledge=knowledge,
     )
+    writer.county_seen = seen
     return Parts(
         genesis=genesis,
         holdings=holdings,
@@ -95,6 +101,8 @@ def load_parts(
         case_keys=case_keys,
         home=home,
         feeds=feeds,
+        merge_log=MergeLog(store=store, own=own, writer=writer),
+        county_seen=CountySeen(knowledge.registry),
         county=CountyDesk(
             store=store,
             home=home,

@@ -17,12 +17,13 @@ from ledger.facade.synctables import AWAITING
 from ledger.facade.tables import CASES, MARKS, NEVER_MS, VIEW_TABLES
 from ledger.frame import split_frame
 from ledger.knowledge import CATALOGUE_ACTIONS, Knowledge
+from ledger.merge import MERGE_LEAF
 from ledger.store.contract import NewRecord, WriteTx
 from ledger.store.tables import Row, Table
 from ledger.types import CaseId
 
-NO_CASE_ACTIONS = REGISTRY_ACTIONS | CATALOGUE_ACTIONS | {"open_log"}
-"""Actions that belong to no case; ``countersign`` belongs to one in station logs only."""
+NO_CASE_ACTIONS = REGISTRY_ACTIONS | CATALOGUE_ACTIONS | {"open_log", MERGE_LEAF}
+"""Topics that belong to no case; ``countersign`` belongs to one in station logs only."""
 
 MARK_CALENDARS = "calendars"
 AWAITS_REGISTRY = "authority.registry_ahead"

@@ -14,10 +14,12 @@ from ledger.act import Act, act_id, case_of, decode_act, verify_act
 from ledger.body import check_facts, check_personal
 from ledger.case import CaseAct, CaseState, check
 from ledger.catalogue import Rules
+from ledger.checkpoint import checkpoint_hash
 from ledger.errors import AuthorityError, DataError, RuleError, StoreError
 from ledger.facade.casebook import CaseBook
 from ledger.facade.casekeys import CaseKeys
 from ledger.facade.clock import Clock
+from ledger.facade.countyseen import keep_seen, newest_seen
 from ledger.facade.home import Home
 from ledger.facade.numbers import number_row
 from ledger.facade.ownlog import CHECKPOINT_EVERY, NewEntry, OwnLog
@@ -41,6 +43,9 @@ class Writer:
         home: where sentinels go.
         vault: for personal bodies.
         view: the inline view of cases, told of each record before it is stored.
+
+    Attributes:
+        county_seen: hash of the newest county checkpoint held here, which every entry names; or nothing.
     """
 
     def __init__(
@@ -63,6 +68,7 @@ class Writer:
         self._book = book
         self._knowledge = knowledge
         self._case_keys = case_keys
+        self.county_seen = b""
 
     def append_case_act(self, log: OwnLog, decided: Decided) -> Performed:
         """Store an act of a case that this process checked and signed itself.
@@ -153,17 +159,27 @@ class Writer:
         Raises:
             StoreError: ``log.closed``; or the store's own reasons.
         """
+        if log.kind == "merge":
+            # Its leaves are written behind the back of this object.
+            with self._store.read() as tx:
+                log.load(tx)
         note = log.sign_head()
         self._home.write_sentinel(log.log_id, note.decode("utf-8"))
         with self._store.write() as tx:
             tx.insert_missing(schema.CHECKPOINTS, [(log.name, log.size, note)])
+            if log.kind == "merge" and newest_seen(tx) != log.checkpoint():
+                keep_seen(tx, note, now_ms=self._clock.now_ms(), state="")
         log.checkpoint_size = log.size
+        if log.kind == "merge":
+            self.county_seen = checkpoint_hash(log.checkpoint())
         return note
 
     def _entry(self, log: OwnLog, signed: SignedAct, known_id: ActId) -> NewEntry:
         if log.doubt or log.signer is None:
             raise StoreError("log.closed", log=log.log_id, reason=log.doubt or "log.key_missing")
-        return log.next_entry(signed.raw, signed.sig, known_id, clock=self._clock, county_seen=b"")
+        return log.next_entry(
+            signed.raw, signed.sig, known_id, clock=self._clock, county_seen=self.county_seen
+        )
 
     def _check_foreign(
         self, known: Act, act: CaseAct, personal: Facts | None

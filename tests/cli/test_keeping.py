@@ -13,6 +13,7 @@ import pytest
 
 from audit.verify import verify_ledger
 from ledger.errors import ConfigError
+from ledger.facade import Ledger
 from stations.cli.secret import ask_secret
 from stations.demo import TOWNSHIP, VILLAGE
 from tests.cli.conftest import ITEM, Terminal
@@ -193,6 +194,14 @@ def test_a_restored_county_goes_on_enrolling_and_serves_when_its_stations_have_n
     assert other.run("county", "reopen", "registry", "--as", "R001").code == 1
     other.ok("county", "reopen", "registry", "--key", root)
     other.ok("county", "reopen", "catalogue", "--as", "R001")
+    reopen = ("county", "reopen", "merge", "--as", "R001", "--seen")
+    assert "[home.unreadable]" in other.run(*reopen, str(tmp_path / "none.note")).err
+    note = tmp_path / "seen.note"
+    note.write_bytes(b"banjian/log/0\n")
+    assert "[note.malformed]" in other.run(*reopen, str(note)).err
+    with Ledger.open(_folder(county), write=True) as ledger:
+        note.write_bytes(ledger.merge())
+    other.ok(*reopen, str(note))
     other.ok(*grant)
     assert verify_ledger(restored).ok
 
