@@ -6,6 +6,7 @@ from ledger.facade.casebook import CaseBook
 from ledger.facade.clock import Clock, Randomness
 from ledger.facade.county import CountyDesk
 from ledger.facade.database import open_database
+from ledger.facade.deskrules import DeskRules
 from ledger.facade.home import SEED_BYTES, Home
 from ledger.facade.opening import Holdings, new_knowledge
 from ledger.facade.vault import Vault
@@ -48,7 +49,14 @@ def found(
     store = open_database(home.database_path, view, create=True)
     try:
         writer = Writer(
-            store=store, home=home, vault=vault, clock=clock, view=view, book=book, knowledge=knowledge
+            store=store,
+            home=home,
+            vault=vault,
+            clock=clock,
+            view=view,
+            book=book,
+            rules=DeskRules(knowledge=knowledge, book=book, vault=vault),
+            knowledge=knowledge,
         )
         desk = CountyDesk(
             store=store,

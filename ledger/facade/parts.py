@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from ledger.checkpoint import read_checkpoint
 from ledger.facade.casebook import CaseBook
 from ledger.facade.clock import Clock, Randomness
 from ledger.facade.county import CountyDesk
+from ledger.facade.deskrules import DeskRules
 from ledger.facade.doubt import find_doubt
 from ledger.facade.home import Home
 from ledger.facade.opening import Holdings, read_holdings, read_knowledge, read_ledger_genesis
@@ -22,25 +24,36 @@ from ledger.facade.writing import Writer
 from ledger.genesis import LedgerGenesis
 from ledger.keys import Ed25519Signer
 from ledger.knowledge import Knowledge
+from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
+
+Mark: TypeAlias = tuple[int, ...]
+"""How many logs a store holds, and the size of each log of registry and catalogue."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """The working parts of an open ledger; ``own`` and ``holdings`` grow when a log is opened."""
+    """The working parts of an open ledger; ``own`` and ``holdings`` grow when a log is opened.
 
+    ``mark`` says how far the store had come when they were read.
+    """
+
+    mark: Mark
+    county_logs: tuple[str, ...]
     genesis: LedgerGenesis
     holdings: Holdings
     knowledge: Knowledge
     own: dict[str, OwnLog]
     book: CaseBook
     reader: Reader
+    rules: DeskRules
     desk: Desk
     writer: Writer
     county: CountyDesk
 
 
 def load_parts(
+    tx: ReadTx,
     store: Store,
     home: Home,
     *,
@@ -52,27 +65,40 @@ def load_parts(
 ) -> Parts:
     """Read logs, registry, catalogue and the ends of own logs, and put the parts together.
 
+    ``tx`` is what they are read from; ``store`` is what they will ask and write to.
+
     Raises:
         StoreError: ``ledger.no_registry``; ``log.head`` when the end of an own log contradicts itself.
     """
-    with store.read() as tx:
-        holdings = read_holdings(tx)
-        genesis = read_ledger_genesis(tx, holdings)
-        knowledge = read_knowledge(tx, holdings, genesis, vault)
-        own = _own_logs(tx, holdings, home)
+    holdings = read_holdings(tx)
+    genesis = read_ledger_genesis(tx, holdings)
+    knowledge = read_knowledge(tx, holdings, genesis, vault)
+    own = _own_logs(tx, holdings, home)
+    county_logs = tuple(log.name for kind in ("registry", "catalogue") for log in holdings.of_kind(kind))
     book = CaseBook(knowledge, holdings.stations, remember=writable)
     view.bind(knowledge, book)
+    rules = DeskRules(knowledge=knowledge, book=book, vault=vault)
     writer = Writer(
-        store=store, home=home, vault=vault, clock=clock, view=view, book=book, knowledge=knowledge
+        store=store,
+        home=home,
+        vault=vault,
+        clock=clock,
+        view=view,
+        book=book,
+        rules=rules,
+        knowledge=knowledge,
     )
     return Parts(
+        mark=read_mark(tx, county_logs),
+        county_logs=county_logs,
         genesis=genesis,
         holdings=holdings,
         knowledge=knowledge,
         own=own,
         book=book,
         reader=Reader(knowledge, book, vault),
-        desk=Desk(knowledge=knowledge, book=book, clock=clock, randomness=randomness),
+        rules=rules,
+        desk=Desk(knowledge=knowledge, book=book, rules=rules, clock=clock, randomness=randomness),
         writer=writer,
         county=CountyDesk(
             store=store,
@@ -85,6 +111,11 @@ def load_parts(
             randomness=randomness,
         ),
     )
+
+
+def read_mark(tx: ReadTx, county_logs: Sequence[str]) -> Mark:
+    """Return how far a store has come in what every reader must know: a count and a few sizes."""
+    return (tx.count(schema.LOGS, {}), *(tx.size(name) for name in county_logs))
 
 
 def _own_logs(tx: ReadTx, holdings: Holdings, home: Home) -> dict[str, OwnLog]:

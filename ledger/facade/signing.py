@@ -15,6 +15,7 @@ from ledger.catalogue import Rules
 from ledger.errors import AuthorityError, EncodingError, RuleError
 from ledger.facade.casebook import CaseBook
 from ledger.facade.clock import Clock, Randomness
+from ledger.facade.deskrules import DeskRules
 from ledger.facade.numbers import complete_facts
 from ledger.facade.ondemand import OnDemand
 from ledger.facade.ownlog import OwnLog
@@ -32,9 +33,18 @@ SALT_BYTES = 16
 class Desk:
     """Turns commands into signed acts, and says what a person may do."""
 
-    def __init__(self, *, knowledge: Knowledge, book: CaseBook, clock: Clock, randomness: Randomness) -> None:
+    def __init__(
+        self,
+        *,
+        knowledge: Knowledge,
+        book: CaseBook,
+        rules: DeskRules,
+        clock: Clock,
+        randomness: Randomness,
+    ) -> None:
         self._knowledge = knowledge
         self._book = book
+        self._rules = rules
         self._clock = clock
         self._randomness = randomness
 
@@ -65,6 +75,7 @@ class Desk:
             check_personal(filled.personal)
         act = self._act(filled, signer, state, now_ms)
         check(state, rules, act)
+        self._rules.require(reading, state, rules, act, filled.personal)
         signed = self._signed(filled, act, signer)
         number = filled.facts.get("number") if state is None else ""
         named = signed.named(number if isinstance(number, str) else "", token)

@@ -16,8 +16,10 @@ from ledger.case import CaseAct, check
 from ledger.errors import AuthorityError, DataError, RuleError, StoreError
 from ledger.facade.casebook import CaseBook
 from ledger.facade.clock import Clock
+from ledger.facade.deskrules import DeskRules
 from ledger.facade.home import Home
 from ledger.facade.numbers import number_row
+from ledger.facade.ondemand import OnDemand
 from ledger.facade.ownlog import CHECKPOINT_EVERY, NewEntry, OwnLog
 from ledger.facade.tables import NUMBERS, TOKENS
 from ledger.facade.types import Performed, SignedAct
@@ -52,6 +54,7 @@ class Writer:
         clock: Clock,
         view: CaseView,
         book: CaseBook,
+        rules: DeskRules,
         knowledge: Knowledge,
     ) -> None:
         self._store = store
@@ -60,6 +63,7 @@ class Writer:
         self._clock = clock
         self._view = view
         self._book = book
+        self._rules = rules
         self._knowledge = knowledge
         self._case_keys: dict[CaseId, CaseKey] = {}
 
@@ -178,14 +182,15 @@ class Writer:
             raise RuleError("act.outdated", action=act.action)
         if personal is not None:
             check_people(personal)
-        if not act.parents:
-            check(None, self._book.rules_for_opening(act), act)
-            return
-        with self._store.read() as tx:
-            state, rules = self._book.load(tx, case_of(known))
-        if state.heads != act.parents:
-            raise RuleError("case.moved_on", number=state.number)
-        check(state, rules, act)
+        with OnDemand(self._store) as reading:
+            if not act.parents:
+                state, rules = None, self._book.rules_for_opening(act)
+            else:
+                state, rules = self._book.load(reading.tx(), case_of(known))
+                if state.heads != act.parents:
+                    raise RuleError("case.moved_on", number=state.number)
+            check(state, rules, act)
+            self._rules.require(reading, state, rules, act, personal)
 
     def _check_heads(self, tx: WriteTx, case_id: CaseId, act: CaseAct) -> None:
         if not act.parents:
