@@ -62,6 +62,8 @@ def found(
             store=store,
             home=home,
             writer=writer,
+            view=view,
+            book=book,
             knowledge=knowledge,
             holdings=holdings,
             own={},

@@ -26,7 +26,7 @@ from ledger.facade.ondemand import OnDemand
 from ledger.facade.ownlog import OwnLog
 from ledger.facade.page import case_page
 from ledger.facade.parts import Parts, list_logs, load_parts
-from ledger.facade.renewal import calendars_changed, rebuild_views, renew_lights
+from ledger.facade.renewal import follow_calendars, rebuild_views
 from ledger.facade.restoring import settle
 from ledger.facade.turns import as_writer, in_turn
 from ledger.facade.types import CasePage, CaseRow, Command, DayClear, Figure, LogInfo, Performed, SignedAct
@@ -68,8 +68,7 @@ class Ledger:
         self._current = Current(store, self._load, writable=writable)
         if writable:
             settle(store, home, self.parts, vault=vault, view=view)
-        if writable and calendars_changed(self.store, self.knowledge):
-            renew_lights(self.store, self._view, self.knowledge.calendars.version)
+            follow_calendars(self.store, self._view, self.knowledge)
 
     @classmethod
     def open(
@@ -134,7 +133,7 @@ class Ledger:
     def refresh(self) -> None:
         """Take in what another process added to registry and catalogue, and the logs that it opened.
 
-        Every read does so by itself; whoever asks ``knowledge`` for something new calls this first.
+        Reads do so by themselves; whoever asks ``knowledge`` for something new calls this first.
         """
         with self.reading():
             pass
@@ -199,7 +198,7 @@ class Ledger:
             BanjianError: as ``perform``; ``log.none`` when the station has no log here yet.
         """
         self.refresh()
-        log = self._open_log_of(command.station)
+        log = self.parts.station_log(command.station)
         if log is None:
             raise StoreError("log.none", station=command.station)
         with OnDemand(self.store) as reading:
@@ -214,7 +213,7 @@ class Ledger:
                 catalogue, or the count of numbers has gone on meanwhile; prepare it again.
             BanjianError: the act does not hold; nothing was written.
         """
-        log = self._open_log_of(station)
+        log = self.parts.station_log(station)
         if log is None:
             raise StoreError("log.none", station=station)
         return self.parts.writer.append_foreign(log, signed).named(signed.number, signed.token)
@@ -239,11 +238,7 @@ class Ledger:
             AuthorityError: the signer is no registrar.
             DataError: ``catalogue.*`` or ``calendar.*`` for data that would have no effect.
         """
-        performed = self.parts.county.publish(action, facts, signer)
-        self.parts.book.forget_all()
-        if calendars_changed(self.store, self.knowledge):
-            renew_lights(self.store, self._view, self.knowledge.calendars.version)
-        return performed
+        return self.parts.county.publish(action, facts, signer)
 
     @as_writer
     def open_county_log(self, kind: LogKind, station: StationId, signer: Signer) -> LogId:
@@ -272,8 +267,6 @@ class Ledger:
             StoreError: ``log.open`` when the station has a log here that is sound.
             AuthorityError: the signer has no role at the station.
         """
-        if self._open_log_of(station) is not None:
-            raise StoreError("log.open", station=station)
         return self.parts.county.open_log("station", station, signer).log_id
 
     @as_writer
@@ -399,16 +392,10 @@ class Ledger:
         )
 
     def _station_log(self, station: StationId, signer: Signer) -> OwnLog:
-        log = self._open_log_of(station)
+        log = self.parts.station_log(station)
         if log is not None:
             return log
         if self.parts.holdings.predecessor("station", station) is None:
             raise StoreError("log.none", station=station)
         # Work never stops: whoever acts next opens the successor of the sealed log.
         return self.parts.county.open_log("station", station, signer)
-
-    def _open_log_of(self, station: StationId) -> OwnLog | None:
-        for log in self.parts.own.values():
-            if log.kind == "station" and log.station == station and not log.doubt:
-                return log
-        return None

@@ -26,6 +26,7 @@ from ledger.keys import Ed25519Signer
 from ledger.knowledge import Knowledge
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
+from ledger.types import StationId
 
 Mark: TypeAlias = tuple[int, ...]
 """How many logs a store holds, and the size of each log of registry and catalogue."""
@@ -51,6 +52,17 @@ class Parts:
     writer: Writer
     county: CountyDesk
 
+    def station_log(self, station: StationId) -> OwnLog | None:
+        """Return the sound log of a station that is written here."""
+        for log in self.own.values():
+            if log.kind == "station" and log.station == station and not log.doubt:
+                return log
+        return None
+
+    def gave_up(self, station: StationId) -> bool:
+        """Tell whether the log of a station was given up here and has no successor yet."""
+        return self.station_log(station) is None and self.holdings.predecessor("station", station) is not None
+
 
 def load_parts(
     tx: ReadTx,
@@ -63,9 +75,7 @@ def load_parts(
     randomness: Randomness,
     writable: bool,
 ) -> Parts:
-    """Read logs, registry, catalogue and the ends of own logs, and put the parts together.
-
-    ``tx`` is what they are read from; ``store`` is what they will ask and write to.
+    """Read logs, registry, catalogue and the ends of own logs from a view, and put the parts together.
 
     Raises:
         StoreError: ``ledger.no_registry``; ``log.head`` when the end of an own log contradicts itself.
@@ -104,6 +114,8 @@ def load_parts(
             store=store,
             home=home,
             writer=writer,
+            view=view,
+            book=book,
             knowledge=knowledge,
             holdings=holdings,
             own=own,

@@ -13,7 +13,7 @@ from ledger.keys import Ed25519Signer
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import SUFFIX, passphrase_for, seal, signing_key, store_envelope
-from stations.cli.session import writing
+from stations.cli.session import desk
 from stations.cli.types import OneOf
 from stations.config import write_config
 
@@ -103,9 +103,10 @@ def _tell(
 def reopen(call: Call, *, kind: str) -> int:
     """Open the successor of a county log that was given up here, for example after a restore."""
     signer = signing_key(call)
-    with writing(call) as ledger:
+    with desk(call) as at:
+        ledger = at.ledger
         station = county_station(ledger.genesis.division_code)
-        log_id = ledger.open_county_log("registry" if kind == "registry" else "catalogue", station, signer)
+        log_id = at.open_log("registry" if kind == "registry" else "catalogue", station, signer)
         call.line(call.say("county.reopened", kind=call.say(f"kind.{kind}"), log=log_id.hex()))
         call.emit({"kind": kind, "station": station, "log_id": log_id.hex()})
     return 0
