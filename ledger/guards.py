@@ -121,6 +121,12 @@ def _granted(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
     return None if draft.result == "grant" else Reason("case.not_granted")
 
 
+def _public_grant(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
+    """Grants of licences are made public; what is paid or confirmed to a person is nobody else's business."""
+    basis = rules.item.legal_basis
+    return None if basis == PERMIT else Reason("case.not_public", {"basis": basis})
+
+
 def _has_deadline(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
     due = _open_due(draft)
     if not due:
@@ -296,6 +302,7 @@ STATE_GUARDS: Final[Mapping[str, Guard]] = {
     "organ_result": _organ_result,
     "originals_held": _originals_held,
     PERMIT_ONLY: _permit_only,
+    "public_grant": _public_grant,
     "same_day_opening": _same_day_opening,
 }
 FACT_GUARDS: Final[Mapping[str, Guard]] = {

@@ -133,13 +133,14 @@ class Ledger:
     def refresh(self) -> None:
         """Take in what another process added to registry and catalogue, and the logs that it opened.
 
-        Reads do so by themselves; whoever asks ``knowledge`` for something new calls this first.
+        Reads do so by themselves; whoever asks ``knowledge`` alone calls this first.
         """
         with self.reading():
             pass
 
     @property
     def parts(self) -> Parts:
+        """What the ledger works with, as of the last look at the store."""
         return self._current.parts
 
     @property
@@ -286,10 +287,6 @@ class Ledger:
         """Record the erasure of a case's personal data, then delete its key, bodies and search tokens.
 
         Signatures, proofs and clocks stay as they are. A crash after the act leaves the data: erase again.
-
-        Args:
-            command: the action ``erase`` with its ground.
-            signer: archivist, registrar or head.
 
         Returns:
             How many personal bodies were deleted.

@@ -301,6 +301,11 @@ ENDING = [
          2026-03-04 T1 record_publication published_on=2026-03-04 ! case.level
          2026-03-04 C1 record_publication published_on=2026-03-04
          2026-03-04 C4 issue""", "issued", (STEP,)),
+    Told("what is no licence is not made public", ESTATE, """
+         2026-03-02 C1 receive
+         2026-03-02 C1 accept
+         2026-03-03 C1 decide
+         2026-03-04 C1 record_publication published_on=2026-03-04 ! case.not_public""", "decided"),
     Told("a refusal is not made public", FOOD, """
          2026-03-02 C1 receive
          2026-03-02 C1 accept
