@@ -13,7 +13,7 @@ Source: 行政许可法 Art. 32, 42, 44, 45, 82.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from typing import Literal, NamedTuple
@@ -172,6 +172,8 @@ def _runs(
     for spec, limit, deems in _clocks_of(rules):
         if happened.isdisjoint(spec.start):
             continue
+        if rules.item.legal_basis != _PERMIT and not happened.isdisjoint((*spec.pause, *spec.extend)):
+            spec = _beyond_permits(spec, rules.item)
         deemed = deemed_start is not None and "effective_acceptance" in spec.start
         run = run_clock(spec, events, limit=limit, calendars=calendars, deemed=deems)
         if run is None:
@@ -210,6 +212,15 @@ def _acceptance_first(clocks: Mapping[str, ClockSpec]) -> list[ClockSpec]:
 def _may_deem(spec: ClockSpec, item: Item) -> bool:
     # Art. 32 speaks of permits; anything else needs a local rule that says so.
     return item.legal_basis == _PERMIT or bool(spec.local_rule or item.local_rule)
+
+
+def _beyond_permits(spec: ClockSpec, item: Item) -> ClockSpec:
+    """Return a clock that stood still or was extended beyond permits: by a local rule, then named."""
+    if spec.local_rule:
+        return spec
+    if item.local_rule:
+        return replace(spec, law=f"{spec.law}；{item.local_rule}")
+    return replace(spec, pause=(), resume=(), extend=(), extend_amount=0)
 
 
 def _limit(spec: ClockSpec, item: Item) -> Limit | None:

@@ -33,6 +33,12 @@ def calendars_changed(store: Store, knowledge: Knowledge) -> bool:
     return row is None or row[1] != knowledge.calendars.version
 
 
+def follow_calendars(store: Store, view: CaseView, knowledge: Knowledge) -> None:
+    """Make the lights anew if the rows were computed with other calendars than those known now."""
+    if calendars_changed(store, knowledge):
+        renew_lights(store, view, knowledge.calendars.version)
+
+
 def renew_lights(store: Store, view: CaseView, calendars: str) -> int:
     """Compute the rows of all open cases with the newest calendars; returns how many there are.
 
