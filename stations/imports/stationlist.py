@@ -62,6 +62,7 @@ def plan_stations(records: Sequence[Record], registry: Registry, faults: Faults)
             continue
         if is_open and row.station in above:
             faults.add("row.station_above", row.record.place("name"), row.station)
+            continue
         if is_open:
             closing = registry_actions.close_station(station=row.station)
             acts.append(_act("close_station", closing, row))

@@ -19,7 +19,9 @@ EXACT_DIGITS_MAX: Final = 15
 _ASCII = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\uff0d\uff70"), "-")
 _QUOTES = "'`\u2018\u2019"
+_DECORATION = "*:;、,.-"
 _BRACKETED = re.compile(r"\([^()]*\)")
+_LAST_BRACKETED = re.compile(r"\([^()]*\)[*:;、,.-]*$")
 _EXPONENT = re.compile(r"([0-9])(?:\.([0-9]+))?[eE]\+?([0-9]{1,3})")
 _HAN_GAP = re.compile(r"(?<=[\u3400-\u9fff\U00020000-\U0003ffff]) (?=[\u3400-\u9fff\U00020000-\U0003ffff])")
 
@@ -50,12 +52,17 @@ def fold(text: str) -> str:
 
 def fold_heading(text: str) -> str:
     """Return a heading for matching: also without the marks that forms put around it (``*``, colons)."""
-    return fold(text).strip("*:;、,.-")
+    return fold(text).strip(_DECORATION)
 
 
-def without_brackets(heading: str) -> str:
-    """Return a folded heading without what it says in brackets: ``编码(12位)`` is ``编码``."""
-    return _BRACKETED.sub("", heading).strip("*:;、,.-")
+def heading_spellings(text: str) -> tuple[str, ...]:
+    """Return a heading as it may be known: whole, without its last brackets, without any.
+
+    ``编码（12位）`` is ``编码``; ``告知承诺（证明）（必填）`` is ``告知承诺(证明)``.
+    """
+    whole = fold_heading(text)
+    last = _LAST_BRACKETED.sub("", whole).strip(_DECORATION)
+    return whole, last, _BRACKETED.sub("", whole).strip(_DECORATION)
 
 
 def is_empty(value: Raw) -> bool:

@@ -111,6 +111,12 @@ def note_beginnings() -> tuple[str, ...]:
 
 
 @cache
+def ignored_headings() -> frozenset[str]:
+    """Return the folded headings of columns that are passed over without a word."""
+    return frozenset(fold_heading(word) for word in _texts(_table(_document(), "ignored").get("headings")))
+
+
+@cache
 def headings(name: ListName) -> Mapping[str, Column]:
     """Return the columns of a list by every folded heading."""
     found: dict[str, Column] = {}

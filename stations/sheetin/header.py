@@ -12,7 +12,7 @@ from typing import Final
 
 from ledger.errors import InputError
 from stations.sheetin.book import Book, Grid
-from stations.sheetin.clean import Raw, fold, fold_heading, is_empty, shown, without_brackets
+from stations.sheetin.clean import Raw, fold, heading_spellings, is_empty, shown
 from stations.sheetin.columns import Column, SheetList, headings
 
 HEADER_ROWS_MAX: Final = 10
@@ -51,14 +51,19 @@ class Header:
 def find_header(grid: Grid, sheet_list: SheetList) -> Header | None:
     """Return the row of the first ten that names most columns of the list; None when none names its key.
 
-    A row with the columns that must be there goes before one without them; of equals the upper one is taken.
+    A row with the columns that must be there goes before one without them; of equals the upper one is taken,
+    in as many rows as its merged cells say.
     """
     best: Header | None = None
     for row in range(min(HEADER_ROWS_MAX, len(grid.rows))):
-        for texts, last in _readings(grid, row):
-            header = _match(texts, last, sheet_list)
-            if header is not None and (best is None or _rank(header, sheet_list) > _rank(best, sheet_list)):
-                best = header
+        readings = (_match(texts, last, sheet_list) for texts, last in _readings(grid, row))
+        found = max(
+            (header for header in readings if header is not None),
+            key=lambda header: (_rank(header, sheet_list), header.row),
+            default=None,
+        )
+        if found is not None and (best is None or _rank(found, sheet_list) > _rank(best, sheet_list)):
+            best = found
     return best
 
 
@@ -188,8 +193,7 @@ def _joined(written: Sequence[str]) -> Sequence[str]:
 
 def _known(text: str, sheet_list: SheetList) -> Column | None:
     known = headings(sheet_list.name)
-    folded = fold_heading(text)
-    return known.get(folded) or known.get(without_brackets(folded))
+    return next((known[spelling] for spelling in heading_spellings(text) if spelling in known), None)
 
 
 def _rank(header: Header, sheet_list: SheetList) -> tuple[bool, int]:

@@ -76,8 +76,10 @@ def require(record: Record, fields: Sequence[str], wanted: SheetList, faults: Fa
 
 def _record(row: RawRow, wanted: SheetList, faults: Faults, *, without: frozenset[str]) -> Record:
     values: dict[str, Value] = {}
-    broken: set[str] = set()
+    broken = set(row.broken)
     for field, raw in row.cells.items():
+        if field in broken:
+            continue
         column = wanted.column(field)
         try:
             value = read_value(column, raw)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from stations.sheetin.book import Grid, filled
-from stations.sheetin.clean import Raw, Unclear, digits_of, fold, is_empty, shown
-from stations.sheetin.columns import SheetList, note_beginnings
+from stations.sheetin.clean import Raw, Unclear, digits_of, fold, fold_heading, is_empty, shown
+from stations.sheetin.columns import SheetList, ignored_headings, note_beginnings
 from stations.sheetin.faults import Faults, Place
 from stations.sheetin.header import Header, filled_from
 
@@ -19,12 +19,21 @@ _HIDDEN_SHOWN_MAX: Final = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawRow:
-    """One row: cells by field, each with its place; ``own`` are the fields that do not come from a merge."""
+    """One row of data.
+
+    Attributes:
+        number: as Excel counts.
+        cells: what stands in the cells, by field.
+        places: where they stand.
+        own: fields that are filled and do not come from a merged area.
+        broken: fields in whose cell Excel itself has an error; a fault says which.
+    """
 
     number: int
     cells: Mapping[str, Raw]
     places: Mapping[str, Place]
     own: frozenset[str]
+    broken: frozenset[str]
 
     def place(self, field: str) -> Place:
         """Return the place of a field, or of the row when the file has no such column."""
@@ -50,15 +59,12 @@ def cut_rows(grid: Grid, header: Header, wanted: SheetList, faults: Faults) -> l
             if (row, column) not in source and not is_empty(grid.cell(row, column))
         )
         broken = _broken(grid, header, row, faults)
-        if not own and not broken:
-            continue
-        if not broken and _is_note(grid, header, row, alone):
-            first = grid.cell(row, filled(grid, row)[0])
-            faults.say("row.note", Place(sheet=grid.name, row=row + 1), shown(first))
+        if not broken and (not own or _is_note(grid, header, row, alone)):
+            _tell_note(grid, row, faults)
             continue
         if row in grid.marks.hidden_rows:
             hidden.append(str(row + 1))
-        rows.append(_raw_row(grid, header, row, own, source))
+        rows.append(_raw_row(grid, header, row, source, own=own, broken=broken))
     if hidden:
         more = ("…",) if len(hidden) > _HIDDEN_SHOWN_MAX else ()
         faults.say(
@@ -76,29 +82,31 @@ def _raw_row(
     grid: Grid,
     header: Header,
     row: int,
-    own: frozenset[str],
     source: Mapping[tuple[int, int], tuple[int, int]],
+    *,
+    own: frozenset[str],
+    broken: frozenset[str],
 ) -> RawRow:
     cells = {
         field: grid.cell(*source.get((row, column), (row, column)))
         for field, column in header.columns.items()
     }
     places = {field: grid.place(row, column, header.texts[field]) for field, column in header.columns.items()}
-    return RawRow(number=row + 1, cells=cells, places=places, own=own)
+    return RawRow(number=row + 1, cells=cells, places=places, own=own, broken=broken)
 
 
-def _broken(grid: Grid, header: Header, row: int, faults: Faults) -> bool:
-    """Note the cells of a row in which Excel itself shows an error, or a formula was never calculated."""
-    broken = False
+def _broken(grid: Grid, header: Header, row: int, faults: Faults) -> frozenset[str]:
+    """Note and return the fields of a row where Excel shows an error or a formula was never calculated."""
+    broken = set()
     for field, column in header.columns.items():
         place = grid.place(row, column, header.texts[field])
         if (row, column) in grid.marks.errors:
             faults.add("cell.error", place, grid.marks.errors[row, column])
-            broken = True
+            broken.add(field)
         elif (row, column) in grid.marks.without_result and is_empty(grid.cell(row, column)):
             faults.add("cell.no_result", place)
-            broken = True
-    return broken
+            broken.add(field)
+    return frozenset(broken)
 
 
 def _is_note(grid: Grid, header: Header, row: int, alone: frozenset[str]) -> bool:
@@ -118,6 +126,13 @@ def _is_note(grid: Grid, header: Header, row: int, alone: frozenset[str]) -> boo
     if len(columns) > 1 or _looks_like_code(grid.cell(row, columns[0])):
         return False
     return not any(header.columns.get(field) == columns[0] for field in alone)
+
+
+def _tell_note(grid: Grid, row: int, faults: Faults) -> None:
+    """Tell that a row was passed over, unless it is empty or merely numbered."""
+    texts = [shown(grid.cell(row, column)) for column in filled(grid, row)]
+    if any(not text.isdigit() for text in texts):
+        faults.say("row.note", Place(sheet=grid.name, row=row + 1), texts[0])
 
 
 def _looks_like_code(value: Raw) -> bool:
@@ -140,4 +155,6 @@ def _tell_columns(grid: Grid, header: Header, wanted: SheetList, faults: Faults)
             other=grid.place(header.row, first).cell,
         )
     for column, text in header.strange.items():
+        if fold_heading(text) in ignored_headings():
+            continue
         faults.say("sheet.column_strange", grid.place(header.row, column, text), text)
