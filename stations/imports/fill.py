@@ -101,7 +101,7 @@ def _proof_row(item: str, fact: Facts, language: Language) -> list[str]:
         str(fact["code"]),
         _part(fact["name"], "zh"),
         _part(fact["name"], "en"),
-        pick(YES_NO[fact["allowed"] is True], language),
+        pick(YES_NO[fact.get("allowed") is True], language),
         _part(fact.get("go_to"), "zh"),
         _part(fact.get("go_to"), "en"),
         str(fact.get("source", "")),

@@ -54,7 +54,7 @@ def _part_changes(
         before, after = old.get(code), new.get(code)
         if before != after:
             field = Bilingual(zh=f"{heading.zh} {code}", en=f"{heading.en} {code}")
-            changes.append(Change(field=field, old=_described(before), new=_described(after)))
+            changes.append(Change(field=field, old=_described(name, before), new=_described(name, after)))
     kept = [code for code in old if code in new]
     if kept != [code for code in new if code in old]:
         order = Bilingual(zh=f"{heading.zh}{_ORDER.zh}", en=f"{heading.en}: {_ORDER.en}")
@@ -66,7 +66,7 @@ def _listed(parts: Mapping[str, object]) -> Bilingual:
     return Bilingual(zh="、".join(parts), en=", ".join(parts))
 
 
-def _described(part: Mapping[str, Fact] | None) -> Bilingual:
+def _described(name: ListName, part: Mapping[str, Fact] | None) -> Bilingual:
     """Return a material or a proof in a few words: its name, its source, its marks."""
     if part is None:
         return EMPTY
@@ -77,13 +77,15 @@ def _described(part: Mapping[str, Fact] | None) -> Bilingual:
         known = words("source").names.get(source, plain(source))
         more_zh.append(known.zh)
         more_en.append(known.en)
-    for field, name in (("deferrable", "materials"), ("promise", "materials"), ("allowed", "proofs")):
-        if field in part:
-            listed: ListName = "materials" if name == "materials" else "proofs"
-            heading = sheet_list(listed).column(field).heading
-            said = YES_NO[part[field] is True]
-            more_zh.append(heading.zh if part[field] is True else f"{heading.zh}：{said.zh}")
-            more_en.append(heading.en if part[field] is True else f"{heading.en}: {said.en}")
+    for field in ("deferrable", "promise"):
+        if part.get(field) is True:
+            heading = sheet_list("materials").column(field).heading
+            more_zh.append(heading.zh)
+            more_en.append(heading.en)
+    if name == "proofs":
+        heading, said = sheet_list("proofs").column("allowed").heading, YES_NO[part.get("allowed") is True]
+        more_zh.append(f"{heading.zh}：{said.zh}")
+        more_en.append(f"{heading.en}: {said.en}")
     if "go_to" in part:
         to_zh, to_en = _pair(part["go_to"])
         more_zh.append(f"去处：{to_zh}")

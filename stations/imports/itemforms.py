@@ -130,8 +130,9 @@ def proof_fact(proof: ProofKind) -> Facts:
     fact: Facts = {
         "code": proof.code,
         "name": {"zh": proof.name.zh, "en": proof.name.en},
-        "allowed": proof.allowed,
     }
+    if proof.allowed:
+        fact["allowed"] = True
     if proof.go_to.zh or proof.go_to.en:
         fact["go_to"] = {"zh": proof.go_to.zh, "en": proof.go_to.en}
     if proof.source:

@@ -115,8 +115,9 @@ def _proof(record: Record, code: str, held: ProofKind | None) -> Facts:
     fact: Facts = {
         "code": code,
         "name": {"zh": name, "en": _english(record, "proof_en", name, held)},
-        "allowed": record.values.get("allowed") is True,
     }
+    if record.values.get("allowed") is True:
+        fact["allowed"] = True
     go_to = record.text("go_to")
     if "go_to" not in record.given and held is not None:
         go_to = held.go_to.zh

@@ -31,10 +31,9 @@ def try_acts(registry: Registry, acts: Sequence[PlannedAct], actor: KeyId, fault
         faults: takes the refusals, under their own codes.
     """
     trial = deepcopy(registry)
-    flawed = faults.count > 0
     for number, act in enumerate(acts):
         refusal = _apply(trial, act, actor, number)
-        if refusal is not None and not (flawed and refusal.code in _FOLLOWING):
+        if refusal is not None and not (faults.count and refusal.code in _FOLLOWING):
             faults.add(refusal.code, act.place, act.key, **refusal.params)
 
 
