@@ -68,7 +68,7 @@ def _read(path: Path, ledger_id: LedgerId, faults: Faults) -> KeyRequest | None:
             raise DataError("key.request")
         return decode_request(path.read_text(encoding="utf-8-sig"), ledger_id=ledger_id)
     except DataError as error:
-        faults.say("request.unusable", Place(), path.name, why=error.code)
+        faults.tell("request.unusable", Place(), path.name, why=error.code)
     except (OSError, UnicodeDecodeError):
-        faults.say("request.unusable", Place(), path.name, why="cli.file")
+        faults.tell("request.unusable", Place(), path.name, why="cli.file")
     return None

@@ -65,7 +65,7 @@ def plan_staff(
         entries.append(_entry("new", staff_no, person, [key, *_granted(person.grants)]))
     for staff_no, found in requests.items():
         if staff_no not in people and registry.staff(staff_no) is None:
-            faults.say("request.stranger", Place(), found.file, no=staff_no)
+            faults.tell("request.stranger", Place(), found.file, no=staff_no)
     listed = {held.staff_no for held in registry.keys() if held.kind == "staff"}  # noqa: SIM118
     difference = Difference(
         entries=tuple(entries),
@@ -132,11 +132,11 @@ def _compare(
         # A number that has passed to somebody else: her roles would go to the holder of the old key.
         faults.add("row.name_held", person.record.place("name"), written, no=staff_no, held=name)
     if person.station != held.station:
-        faults.say(
+        faults.tell(
             "row.station_held", person.record.place("station"), person.station, no=staff_no, held=held.station
         )
     if found is not None and found.key_id != held.key_id:
-        faults.say("request.enrolled", Place(), found.file, no=staff_no)
+        faults.tell("request.enrolled", Place(), found.file, no=staff_no)
 
 
 def _role_acts(staff_no: str, person: _Person, held: Authority) -> tuple[list[Change], list[PlannedAct]]:

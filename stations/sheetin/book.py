@@ -87,8 +87,8 @@ def open_book(path: Path) -> Book:
         return _lay_out(path, parts)
     except Unclear as unclear:
         raise InputError(unclear.code, path=str(path), **unclear.params) from unclear
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        # RuntimeError is how zipfile says that a part needs a password; the second, that it is packed oddly.
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        # RuntimeError is how zipfile says that a part needs a password, or is packed in an unknown way.
         raise InputError("sheet.damaged", path=str(path)) from error
 
 

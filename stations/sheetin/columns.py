@@ -15,6 +15,9 @@ from stations.sheetin.clean import fold, fold_heading
 
 ListName = Literal["items", "items_with_materials", "materials", "proofs", "stations", "staff"]
 """``items_with_materials``: items with their materials in the same sheet, in further rows."""
+WORD_TABLES = (
+    "level", "role", "scope", "legal_basis", "subject", "case_type", "unit", "source", "flag", "special",
+)  # fmt: skip
 Need = Literal["file", "new", ""]
 
 
@@ -97,11 +100,17 @@ def words(name: str) -> Words:
     """Return the words of a choice; each value is known by itself as well."""
     values: dict[str, str] = {}
     names: dict[str, Bilingual] = {}
-    for value, spellings in _table(_table(_document(), "words"), name).items():
-        known = _texts(spellings)
+    for value, known in word_spellings(name).items():
         names[value] = Bilingual(zh=known[0], en=known[1])
         values.update({fold(word): value for word in (*known, value)})
     return Words(values=MappingProxyType(values), names=MappingProxyType(names))
+
+
+@cache
+def word_spellings(name: str) -> Mapping[str, tuple[str, ...]]:
+    """Return every spelling of each value of a choice."""
+    table = _table(_table(_document(), "words"), name)
+    return MappingProxyType({value: _texts(spellings) for value, spellings in table.items()})
 
 
 @cache

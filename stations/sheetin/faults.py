@@ -54,7 +54,7 @@ class Faults:
         if len(self.found) < FAULTS_KEPT_MAX:
             self.found.append(Fault(code=code, place=place, value=value, params=params))
 
-    def say(self, code: str, place: Place, value: str = "", **params: Word) -> None:
+    def tell(self, code: str, place: Place, value: str = "", **params: Word) -> None:
         """Note what is no fault but must be known."""
         if len(self.notices) < FAULTS_KEPT_MAX:
             self.notices.append(Fault(code=code, place=place, value=value, params=params))

@@ -67,7 +67,7 @@ def cut_rows(grid: Grid, header: Header, wanted: SheetList, faults: Faults) -> l
         rows.append(_raw_row(grid, header, row, source, own=own, broken=broken))
     if hidden:
         more = ("…",) if len(hidden) > _HIDDEN_SHOWN_MAX else ()
-        faults.say(
+        faults.tell(
             "row.hidden",
             Place(sheet=grid.name),
             rows=(*hidden[:_HIDDEN_SHOWN_MAX], *more),
@@ -132,7 +132,7 @@ def _tell_note(grid: Grid, row: int, faults: Faults) -> None:
     """Tell that a row was passed over, unless it is empty or merely numbered."""
     texts = [shown(grid.cell(row, column)) for column in filled(grid, row)]
     if any(not text.isdigit() for text in texts):
-        faults.say("row.note", Place(sheet=grid.name, row=row + 1), texts[0])
+        faults.tell("row.note", Place(sheet=grid.name, row=row + 1), texts[0])
 
 
 def _looks_like_code(value: Raw) -> bool:
@@ -157,4 +157,4 @@ def _tell_columns(grid: Grid, header: Header, wanted: SheetList, faults: Faults)
     for column, text in header.strange.items():
         if fold_heading(text) in ignored_headings():
             continue
-        faults.say("sheet.column_strange", grid.place(header.row, column, text), text)
+        faults.tell("sheet.column_strange", grid.place(header.row, column, text), text)
