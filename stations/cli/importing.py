@@ -17,7 +17,6 @@ from ledger.keys import key_id
 from ledger.knowledge import PUBLISH_ITEMS
 from ledger.types import Facts, KeyId
 from stations.cli.call import Call
-from stations.cli.grammar import Param, Spec
 from stations.cli.importshow import (
     difference_object,
     fault_object,
@@ -138,7 +137,7 @@ def _run(call: Call, plan: Planner, read: Faults, *, dry_run: bool) -> int:
     call.done["waiting"] = work.difference.count("waiting")
     show_notices(call, faults)
     if faults.count:
-        return _refuse(call, work, faults)
+        return _refuse(call, work, faults, dry_run=dry_run)
     show_difference(call, work.difference, full=dry_run)
     if dry_run or not work.count:
         call.line(call.say("import.dry_run", count=work.count) if work.count else call.say("import.nothing"))
@@ -150,7 +149,7 @@ def _run(call: Call, plan: Planner, read: Faults, *, dry_run: bool) -> int:
         faults = _copy(read)
         work = plan(ledger, faults)
         if faults.count:
-            return _refuse(call, work, faults)
+            return _refuse(call, work, faults, dry_run=dry_run)
         signed = 0
         try:
             if work.publication:
@@ -168,9 +167,9 @@ def _run(call: Call, plan: Planner, read: Faults, *, dry_run: bool) -> int:
     return 0
 
 
-def _refuse(call: Call, work: _Work, faults: Faults) -> int:
+def _refuse(call: Call, work: _Work, faults: Faults, *, dry_run: bool) -> int:
     show_faults(call, faults)
-    _answer(call, work, faults, dry_run=False, signed=0)
+    _answer(call, work, faults, dry_run=dry_run, signed=0)
     return REFUSED
 
 
@@ -251,38 +250,3 @@ def _registrar(call: Call, ledger: Ledger, *, dry_run: bool) -> KeyId:
 
 def _copy(faults: Faults) -> Faults:
     return Faults(found=list(faults.found), notices=list(faults.notices), count=faults.count)
-
-
-_FILE = Param(name="FILE")
-_SHEET = Param(name="sheet")
-_COMMON = (
-    Param(name="dry-run", flag=True),
-    Param(name="template"),
-    Param(name="filled", flag=True),
-)
-
-CATALOGUE_SPECS = (
-    Spec(
-        path=("catalogue", "import"),
-        run=items,
-        params=(_FILE, _SHEET, Param(name="replace", flag=True), *_COMMON),
-        signs=True,
-        group="setup",
-    ),
-)
-REGISTRY_SPECS = (
-    Spec(
-        path=("registry", "import", "stations"),
-        run=stations,
-        params=(_FILE, _SHEET, *_COMMON),
-        signs=True,
-        group="setup",
-    ),
-    Spec(
-        path=("registry", "import", "staff"),
-        run=staff,
-        params=(_FILE, _SHEET, Param(name="requests"), *_COMMON),
-        signs=True,
-        group="setup",
-    ),
-)

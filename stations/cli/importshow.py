@@ -48,6 +48,8 @@ def show_difference(call: Call, difference: Difference, *, full: bool) -> None:
         difference: what to show.
         full: also what new things are made of.
     """
+    if call.json:
+        return
     say = call.say
     counts = [
         say(f"import.{kind}", count=difference.count(kind))

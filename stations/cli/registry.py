@@ -10,7 +10,7 @@ from ledger.keys import prove_possession
 from ledger.registry_schema import RETIREMENT_REASONS
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
-from stations.cli.importing import REGISTRY_SPECS
+from stations.cli.importspecs import REGISTRY_SPECS
 from stations.cli.keyring import new_key, signing_key
 from stations.cli.session import reading, writing
 from stations.cli.types import OneOf

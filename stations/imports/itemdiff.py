@@ -81,7 +81,7 @@ def _described(name: ListName, part: Mapping[str, Fact] | None) -> Bilingual:
         if part.get(field) is True:
             heading = sheet_list("materials").column(field).heading
             more_zh.append(heading.zh)
-            more_en.append(heading.en)
+            more_en.append(heading.en.lower())
     if name == "proofs":
         heading, said = sheet_list("proofs").column("allowed").heading, YES_NO[part.get("allowed") is True]
         more_zh.append(f"{heading.zh}：{said.zh}")

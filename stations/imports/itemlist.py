@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 
 from ledger.casetype import CaseType
 from ledger.catalogue import Catalogue
+from ledger.codec import pack_body
 from ledger.errors import BanjianError
 from ledger.item import Item, parse_item
 from ledger.knowledge import PUBLISH_ITEMS
+from ledger.limits import PUBLISHED_FACTS_BYTES_MAX
 from ledger.lint import LintFault, lint_publication
 from ledger.types import Bilingual, Facts
 from stations.imports.difference import Change, Difference, Entry
@@ -30,6 +32,7 @@ from stations.sheetin.faults import Faults, Place
 from stations.sheetin.records import Record, require
 
 _LINT_FIELDS = {"receipt_capacity": "receiving_points"}
+_SALT_ROOM_BYTES = 64
 _PART_FIELDS = ("materials", "proofs")
 
 
@@ -98,6 +101,7 @@ def plan_items(book: ItemBook, catalogue: Catalogue, faults: Faults, *, replace:
         facts["withdrawn"] = list(absent)
     if facts:
         _lint(catalogue, {"items": [], **facts}, drafts, faults)
+        _check_size({"items": [], **facts}, faults)
     difference = Difference(
         entries=tuple(entries), unchanged=tuple(unchanged), absent=() if replace else tuple(absent)
     )
@@ -218,6 +222,13 @@ def _lint(catalogue: Catalogue, facts: Facts, drafts: Sequence[_Draft], faults: 
         place = Place() if draft is None else _lint_place(draft, fault.field, fault.value)
         name = Bilingual(zh=fault.value, en=fault.value) if draft is None else _value_name(draft, fault)
         faults.add(fault.code, place, fault.value, where=fault.where, field=fault.field, name=name)
+
+
+def _check_size(facts: Facts, faults: Faults) -> None:
+    size = len(pack_body(facts))
+    limit = PUBLISHED_FACTS_BYTES_MAX - _SALT_ROOM_BYTES
+    if size > limit:
+        faults.add("sheet.publication", Place(), size=size // 1024, limit=limit // 1024)
 
 
 def _value_name(draft: _Draft, fault: LintFault) -> Bilingual:

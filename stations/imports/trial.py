@@ -30,6 +30,8 @@ def try_acts(registry: Registry, acts: Sequence[PlannedAct], actor: KeyId, fault
         actor: the key that would sign.
         faults: takes the refusals, under their own codes.
     """
+    if not acts:
+        return
     trial = deepcopy(registry)
     for number, act in enumerate(acts):
         refusal = _apply(trial, act, actor, number)

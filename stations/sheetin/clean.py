@@ -19,6 +19,8 @@ EXACT_DIGITS_MAX: Final = 15
 _ASCII = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\uff0d\uff70"), "-")
 _QUOTES = "'`\u2018\u2019"
+_PLAIN = re.compile(r"[!-~\u3001-\u3003\u4e00-\u9fff\uff01-\uff5e]*")
+"""Most texts: nothing in them is invisible or a space; the other rules need not be asked."""
 _DECORATION = "*:;、,.-"
 _BRACKETED = re.compile(r"\([^()]*\)")
 _LAST_BRACKETED = re.compile(r"\([^()]*\)[*:;、,.-]*$")
@@ -31,6 +33,8 @@ def clean(text: str) -> str:
 
     The characters themselves stay: names are kept code point by code point.
     """
+    if _PLAIN.fullmatch(text):
+        return text
     shown = (" " if _is_gap(char) else char for char in text if not _is_invisible(char))
     return re.sub(" +", " ", "".join(shown)).strip()
 

@@ -276,3 +276,15 @@ def test_texts_that_look_like_formulas_stay_texts(county: Terminal, tmp_path: Pa
     assert evil in [row[1] for row in grid.rows] and not grid.marks.without_result
     with zipfile.ZipFile(filled) as archive:
         assert b"<f>" not in archive.read("xl/worksheets/sheet1.xml")
+
+
+def test_more_than_one_publication_can_hold_is_said_before_anything_is_signed(
+    county: Terminal, tmp_path: Path
+) -> None:
+    long = "长" * 200
+    rows = [[f"9901{n:08d}", long, *ROW[2:], long] for n in range(2500)]
+    path = make(tmp_path / "a.xlsx", 事项=[[*HEAD, "地方依据"], *rows])
+    before = _version(county)
+    assert _errors(_import(county, path, "--dry-run", "--json")) == {("", "", "sheet.publication")}
+    assert _errors(_import(county, path, "--json")) == {("", "", "sheet.publication")}
+    assert _version(county) == before
