@@ -16,6 +16,7 @@ from ledger.lint import lint_publication
 from ledger.types import Facts
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
+from stations.cli.importspecs import CATALOGUE_SPECS
 from stations.cli.keyring import signing_key
 from stations.cli.receive import find_item
 from stations.cli.session import desk, reading
@@ -249,4 +250,5 @@ SPECS = (
         signs=True,
         group="setup",
     ),
+    *CATALOGUE_SPECS,
 )

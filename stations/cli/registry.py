@@ -10,6 +10,7 @@ from ledger.keys import prove_possession
 from ledger.registry_schema import RETIREMENT_REASONS
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
+from stations.cli.importspecs import REGISTRY_SPECS
 from stations.cli.keyring import new_key, signing_key
 from stations.cli.session import desk, reading
 from stations.cli.types import OneOf
@@ -171,4 +172,5 @@ SPECS = (
         signs=True,
         group="setup",
     ),
+    *REGISTRY_SPECS,
 )
