@@ -239,9 +239,9 @@ class Writer:
         return key
 
     def _write_tokens(self, tx: WriteTx, case_id: CaseId, personal: Facts) -> None:
-        tokens = self._vault.tokens(search_keys(personal))
-        if tokens:
-            tx.insert_missing(TOKENS, [(token, case_id) for token in tokens])
+        keys = search_keys(personal)
+        if keys:
+            tx.insert_missing(TOKENS, [(token, case_id) for token in self._vault.tokens(keys)])
 
     def _committed(self, log: OwnLog, entry: NewEntry) -> None:
         log.adopt(entry)
