@@ -22,7 +22,7 @@ from ledger.calendar import CalendarSet, Unit, local_date
 from ledger.caseshape import CaseState
 from ledger.casetype import ClockSpec
 from ledger.catalogue import Rules
-from ledger.clockevents import clock_events
+from ledger.clockevents import clock_events, heard_of
 from ledger.clockfindings import Context, find, read_context
 from ledger.clocklines import Line, calendar_lines, explain_run
 from ledger.clockrun import (
@@ -138,6 +138,20 @@ def pressing_change(state: CaseState, rules: Rules, calendars: CalendarSet) -> P
     return PressingChange(min(change[0] for change, _ in changes), red, clock)
 
 
+def unmoved(before: CaseState, after: CaseState, rules: Rules) -> bool:
+    """Return whether one more act surely left every clock as it was; False where that needs a closer look.
+
+    True spares ``pressing_change``: half the acts of a case are of no interest to any clock.
+    """
+    count = len(before.steps)
+    if len(after.steps) != count + 1 or after.voided != before.voided:
+        return False
+    if any(old is not new for old, new in zip(before.steps, after.steps[:count], strict=True)):
+        return False
+    names = heard_of(after.steps[count])
+    return names is not None and names.isdisjoint(_heard(rules))
+
+
 def earlier_dues(
     state: CaseState, rules: Rules, old: CalendarSet, new: CalendarSet, now_ms: int
 ) -> tuple[DueChange, ...]:
@@ -198,6 +212,16 @@ def _clocks_of(rules: Rules) -> tuple[tuple[ClockSpec, Limit, bool], ...]:
         if limit is not None and (spec.applies_to is None or item.legal_basis in spec.applies_to):
             found.append((spec, limit, spec.expiry == "deemed_accepted" and _may_deem(spec, item)))
     return tuple(found)
+
+
+@lru_cache(maxsize=1024)
+def _heard(rules: Rules) -> frozenset[str]:
+    """Return all names of events that any clock of an item listens to."""
+    specs = [spec for spec, _, _ in _clocks_of(rules)]
+    groups = [
+        (*spec.start, *spec.stop, *spec.restart, *spec.pause, *spec.resume, *spec.extend) for spec in specs
+    ]
+    return frozenset(("case_ended",)).union(*groups)
 
 
 def _happened(events: Sequence[ClockEvent]) -> frozenset[str]:

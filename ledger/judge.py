@@ -158,7 +158,7 @@ def record(
 
 
 def _facts_reason(spec: ActionSpec, act: CaseAct) -> Reason | None:
-    problem = first_problem(spec.facts, act.facts)
+    problem = first_problem(spec.facts, act.facts, required=spec.required_facts)
     if problem is None:
         return None
     code, field = problem

@@ -83,7 +83,8 @@ class _Grants:
 
     def _folded(self, tx: ReadTx, cases: Sequence[CaseId]) -> Iterator[tuple[CaseState, Rules]]:
         for start in range(0, len(cases), _ASKED_MAX):
-            yield from self._book.fold_many(tx, cases[start : start + _ASKED_MAX])
+            for one in self._book.fold_many(tx, cases[start : start + _ASKED_MAX]):
+                yield one.state, one.rules
 
     def _decided(self, tx: ReadTx, first: date, last: date) -> list[CaseId]:
         """Return the permits decided in the period, or shortly before: a second person may have followed."""

@@ -241,9 +241,9 @@ class Writer:
         log.write_head(tx, entry)
 
     def _write_tokens(self, tx: WriteTx, case_id: CaseId, personal: Facts) -> None:
-        tokens = self._vault.tokens(search_keys(personal))
-        if tokens:
-            tx.insert_missing(TOKENS, [(token, case_id) for token in tokens])
+        keys = search_keys(personal)
+        if keys:
+            tx.insert_missing(TOKENS, [(token, case_id) for token in self._vault.tokens(keys)])
 
     def _committed(self, log: OwnLog, entry: NewEntry) -> None:
         self._case_keys.committed()
