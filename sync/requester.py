@@ -105,7 +105,7 @@ class Requester:
             branches=tuple(exchange.held.branches(scope)),
             county=None,
             proofs_from=(),
-            feed=exchange.feed_held(self._upstream),
+            feed=exchange.held.feed_held(self._upstream),
             contacts=tuple(exchange.peers.all()),
         )
         yield encode_section(HELLO, hello.pack())
@@ -235,7 +235,7 @@ class Requester:
             self._seal(log_id, "log.upstream_other")
         exchange = self._exchange
         failed = [note for note in self.progress.notes if note not in answer.refused]
-        if not failed and answer.feed_end != exchange.feed_held(self._upstream):
+        if not failed and answer.feed_end != exchange.held.feed_held(self._upstream):
             exchange.take_feed_place(self._upstream, answer.feed_end)
         self.progress.feed_number = answer.feed_end.number
         exchange.peers.note_done(now_ms=self._now_ms)

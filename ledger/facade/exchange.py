@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ledger.excerpt import ExcerptContent
 from ledger.facade.bodies import Place
 from ledger.facade.excerpts import excerpts
-from ledger.facade.feeds import START, FeedPlace
+from ledger.facade.feeds import FeedPlace
 from ledger.facade.held import BranchState, Held, branch_name
 from ledger.facade.intake import Intake
 from ledger.facade.logend import load_branch
@@ -168,14 +168,6 @@ class Exchange:
         """Return how many items the feed of a subordinate has."""
         with self._store.read() as tx:
             return self.feeds.size(tx, audience)
-
-    def feed_held(self, upstream: StationId) -> FeedPlace:
-        """Return how far this station has taken the feed of its upstream."""
-        with self._store.read() as tx:
-            row = tx.get(FEED_HELD, (upstream,))
-        if row is None or not isinstance(row[1], int) or not isinstance(row[2], bytes):
-            return FeedPlace(number=0, chain=START)
-        return FeedPlace(number=row[1], chain=row[2])
 
     def take_feed_place(self, upstream: StationId, place: FeedPlace) -> None:
         """Remember how far the feed of the upstream was taken; only after its frames are stored."""
