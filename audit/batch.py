@@ -158,9 +158,10 @@ class _Walk:
         self._acts.check(row, act, entry)
 
     def close(self) -> None:
-        """Report what is missing at the end of the batch."""
+        """Report what is missing at the end of the batch, and do what was put off."""
         while self._seq <= self._last_seq:
             self._gap()
+        self._acts.close()
 
     def _stand(self, entry: Entry, entry_raw: bytes) -> None:
         before = self._before

@@ -83,6 +83,20 @@ class Fork:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """An own log whose end was lost here: what others hold of it is asked for.
+
+    Attributes:
+        after: entries that are held without gaps.
+        positions: later positions that are held.
+    """
+
+    log_id: LogId
+    after: int
+    positions: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
     """A section that was not taken, and why."""
 
@@ -117,6 +131,7 @@ class Answer:
         branches: what it holds of their divergent histories.
         forks: logs whose histories differ.
         refused: sections that it did not take.
+        wanted: own logs whose end was lost.
         receipts: newest cosignatures on the logs of the lower station's subtree.
         county: newest county checkpoint, if any.
         feed_start: where the excerpts of this answer begin in the feed.
@@ -133,6 +148,7 @@ class Answer:
     branches: tuple[BranchState, ...]
     forks: tuple[Fork, ...]
     refused: tuple[Refused, ...]
+    wanted: tuple[Wanted, ...]
     receipts: tuple[ReceiptLine, ...]
     county: CountyProof | None
     feed_start: FeedPlace
@@ -148,6 +164,7 @@ class Answer:
             self.branches,
             tuple((one.log_id, one.roots) for one in self.forks),
             tuple((one.log_id, one.first_seq, one.code) for one in self.refused),
+            tuple((one.log_id, one.after, one.positions) for one in self.wanted),
             tuple((one.log_id, one.size, one.line.encode("utf-8")) for one in self.receipts),
             () if county is None else (county.note, county.opening, county.proofs),
             (self.feed_start.number, self.feed_start.chain), (self.feed_end.number, self.feed_end.chain),
@@ -188,10 +205,10 @@ def decode_answer(raw: bytes) -> Answer:
     Raises:
         EncodingError: as ``decode_hello``.
     """
-    fields = _fields(raw, 15)
+    fields = _fields(raw, 16)
     (
-        _, ledger, station, answered_at_ms, version, logs, branches, forks, refused, receipts, county, start,
-        end, feed_size, more,
+        _, ledger, station, answered_at_ms, version, logs, branches, forks, refused, wanted, receipts, county,
+        start, end, feed_size, more,
     ) = fields  # fmt: skip
     return Answer(
         ledger_id=LedgerId(_bytes(ledger, 32, "ledger_id")),
@@ -202,6 +219,7 @@ def decode_answer(raw: bytes) -> Answer:
         branches=_all(branches, _branch_state, "branches", LOGS_MAX),
         forks=_all(forks, _fork, "forks", LOGS_MAX),
         refused=_all(refused, _refused, "refused", LOGS_MAX),
+        wanted=_all(wanted, _wanted, "wanted", LOGS_MAX),
         receipts=_all(receipts, _receipt, "receipts", LOGS_MAX),
         county=_county(county),
         feed_start=_feed(start, "feed_start"),
@@ -289,6 +307,15 @@ def _fork(value: HeaderFields) -> Fork:
 def _root(value: HeaderFields) -> tuple[int, bytes]:
     size, root = _tuple(value, 2, "forks")
     return _int(size, "forks"), _bytes(root, 32, "forks")
+
+
+def _wanted(value: HeaderFields) -> Wanted:
+    log_id, after, positions = _tuple(value, 3, "wanted")
+    return Wanted(
+        log_id=LogId(_bytes(log_id, 16, "wanted")),
+        after=_int(after, "wanted"),
+        positions=_all(positions, lambda one: _int(one, "wanted"), "wanted", LOGS_MAX),
+    )
 
 
 def _refused(value: HeaderFields) -> Refused:

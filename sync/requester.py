@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError, GapError
+from ledger.excerpt import encode_excerpt
 from ledger.facade.exchange import Exchange
 from ledger.facade.held import COUNTY_KINDS, BranchState
 from ledger.genesis import LogGenesis
 from ledger.package import encode_package
 from ledger.types import LogId, StationId
-from sync.framing import BRANCH, HELLO, encode_section
+from sync.framing import BRANCH, EXCERPT, HELLO, encode_section
 from sync.giving import Budget, Spending, packages
 from sync.ingest import Prepared, PreparedExcerpt
-from sync.messages import Answer, Hello, Refused
+from sync.messages import Answer, Hello, Refused, Wanted
 
 
 @dataclass(slots=True)
@@ -24,8 +25,9 @@ class Guesses:
     Nothing rests on it: the upper side refuses what does not follow from what it holds, and says so.
     """
 
-    sizes: dict[LogId, int] = field(default_factory=dict)
+    sizes: dict[LogId, int] | None = None
     branches: dict[tuple[LogId, bytes], int] = field(default_factory=dict)
+    wanted: tuple[Wanted, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,6 +79,7 @@ class Requester:
         self._answer: Answer | None = None
         self._ended = False
         self._again = False
+        self._asked = False
         self.progress = Progress()
         self.divergent: list[tuple[LogId, int]] = []
 
@@ -110,18 +113,34 @@ class Requester:
         for log_id, common in divergent:
             yield from self._divergent(log_id, common, left)
         forked = {log_id for log_id, _ in divergent}
-        known = {one.log_id: one.size for one in exchange.held.receipts_by(self._upstream)}
+        known = self._guesses.sizes
+        if known is None:
+            # Nothing was heard yet: the receipts are a good guess, until the upper side says what it holds.
+            known = {one.log_id: one.size for one in exchange.held.receipts_by(self._upstream)}
         for state in states:
             genesis = exchange.held.genesis(state.log_id)
             if genesis is None or genesis.kind != "station" or state.log_id in forked:
                 continue
-            after = max(known.get(state.log_id, 0), self._guesses.sizes.get(state.log_id, 0))
-            for raw in packages(exchange, state.log_id, min(after, state.size), left):
+            after = min(known.get(state.log_id, 0), state.size)
+            for raw in packages(exchange, state.log_id, after, left):
                 self.progress.sent += 1
                 yield raw
         for branch in exchange.held.branches(scope):
             yield from self._branch(branch, left)
+        yield from self._lost(left)
         self._again = left.spent
+
+    def _lost(self, left: Spending) -> Iterator[bytes]:
+        """Give the upper side what is held of logs whose end it has lost, as it said last time."""
+        for wanted in self._guesses.wanted:
+            if self._exchange.held.is_county_log(wanted.log_id):
+                yield from packages(self._exchange, wanted.log_id, wanted.after, left)
+                continue
+            for excerpt in self._exchange.lost(wanted.log_id, wanted.after, wanted.positions):
+                raw = encode_section(EXCERPT, encode_excerpt(excerpt))
+                left.take(len(raw))
+                self.progress.sent += 1
+                yield raw
 
     def _branch(self, branch: BranchState, left: Spending) -> Iterator[bytes]:
         """Give a divergent history of a station below to the upper side."""
@@ -168,6 +187,8 @@ class Requester:
         self.progress.notes += answer.refused
         self.progress.feed_size = answer.feed_size
         self._guesses.sizes = {state.log_id: state.size for state in answer.logs}
+        before, self._guesses.wanted = self._guesses.wanted, answer.wanted
+        self._asked = answer.wanted != before and self._can_give(answer.wanted)
         self._compare(answer)
         exchange.receiving.take_receipts(answer.receipts)
 
@@ -225,7 +246,16 @@ class Requester:
         answer = self._answer
         if answer is None or not self._ended:
             return False
-        return answer.more or self._again or bool(self.divergent) or self._behind(answer)
+        return answer.more or self._again or self._asked or bool(self.divergent) or self._behind(answer)
+
+    def _can_give(self, wanted: Sequence[Wanted]) -> bool:
+        exchange = self._exchange
+        return any(
+            exchange.held.size(one.log_id) > one.after
+            if exchange.held.is_county_log(one.log_id)
+            else bool(exchange.lost(one.log_id, one.after, one.positions))
+            for one in wanted
+        )
 
     def _behind(self, answer: Answer) -> bool:
         """Whether the upper side still lacks something that it could take."""

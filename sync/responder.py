@@ -24,7 +24,7 @@ from dataclasses import replace
 from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError, GapError
 from ledger.excerpt import ExcerptContent, encode_excerpt
 from ledger.facade.exchange import Exchange
-from ledger.facade.held import BranchState, LogState
+from ledger.facade.held import COUNTY_KINDS, BranchState, LogState
 from ledger.facade.peers import Contact
 from ledger.genesis import LogGenesis
 from ledger.package import PackageContent, encode_package
@@ -32,7 +32,7 @@ from ledger.types import LogId, StationId
 from sync.framing import ANSWER, BRANCH, END, EXCERPT, encode_section
 from sync.giving import Budget, Spending, packages
 from sync.ingest import Prepared, PreparedExcerpt
-from sync.messages import Answer, Fork, Hello, Refused
+from sync.messages import Answer, Fork, Hello, Refused, Wanted
 
 
 class Responder:
@@ -94,11 +94,12 @@ class Responder:
             StoreError: the store fails; the session ends.
         """
         self._said()
-        if isinstance(prepared, PreparedExcerpt):
-            self._refused.append(Refused(log_id=prepared.log_id, first_seq=0, code="sync.section"))
-            return
-        content = prepared.content
+        first_seq = 0 if isinstance(prepared, PreparedExcerpt) else prepared.content.first_seq
         try:
+            if isinstance(prepared, PreparedExcerpt):
+                self._take_lost(prepared)
+                return
+            content = prepared.content
             if prepared.diverges:
                 self._exchange.receiving.take_branch(
                     content, prepared.records, allowed=self._allowed, now_ms=self._now_ms
@@ -109,7 +110,16 @@ class Responder:
                 )
                 self.stored += taken.new
         except (DataError, GapError) as error:
-            self._refused.append(Refused(log_id=content.log_id, first_seq=content.first_seq, code=error.code))
+            self._refused.append(Refused(log_id=prepared.log_id, first_seq=first_seq, code=error.code))
+
+    def _take_lost(self, prepared: PreparedExcerpt) -> None:
+        """Take in records of an own log whose end was lost; no other excerpts come from below."""
+        wanted = {one.log_id for one in self._exchange.lost_ends()}
+        if prepared.log_id not in wanted:
+            raise DataError("sync.log_scope", log=prepared.log_id)
+        self.stored += self._exchange.receiving.take_excerpt(
+            prepared.checked, prepared.records, now_ms=self._now_ms
+        )
 
     def refuse(self, error: BanjianError) -> None:
         """Note a section that could not even be decoded."""
@@ -142,6 +152,10 @@ class Responder:
             branches=tuple(exchange.held.branches(self._scope)),
             forks=tuple(forks),
             refused=tuple(self._refused),
+            wanted=tuple(
+                Wanted(log_id=one.log_id, after=one.after, positions=one.positions)
+                for one in exchange.lost_ends()
+            ),
             receipts=tuple(exchange.held.receipts(self._scope)),
             county=None,
             feed_start=start,
@@ -161,7 +175,10 @@ class Responder:
         return self._hello
 
     def _allowed(self, genesis: LogGenesis) -> bool:
-        return genesis.kind == "station" and genesis.station in self._scope
+        """Logs of the peer's subtree, and those of the county whose end a restored county has lost."""
+        if genesis.kind == "station":
+            return genesis.station in self._scope
+        return genesis.kind in COUNTY_KINDS and self._exchange.held.is_given_up(genesis.log_id())
 
     def _forks(self, hello: Hello, mine: dict[LogId, LogState]) -> list[Fork]:
         """Return the logs of which the lower side holds another history than any that is here."""

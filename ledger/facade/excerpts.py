@@ -12,9 +12,8 @@ from typing import NamedTuple
 from ledger.errors import StoreError
 from ledger.excerpt import ExcerptContent
 from ledger.facade.bodies import Place
-from ledger.facade.feeds import FeedItem
 from ledger.facade.logend import branch_nodes, load_branch
-from ledger.facade.opening import BRANCH_MARK, Holdings
+from ledger.facade.opening import BRANCH_MARK
 from ledger.facade.outgoing import Outgoing
 from ledger.facade.ownlog import stored_nodes
 from ledger.facade.placing import frame_at
@@ -45,17 +44,15 @@ class _Wanted(NamedTuple):
     place: Place
 
 
-def excerpts(
-    tx: ReadTx, outgoing: Outgoing, holdings: Holdings, items: Iterable[FeedItem]
-) -> Iterator[ExcerptContent]:
-    """Yield excerpts that hold the frames of some items of a feed, with all bodies that are here.
+def excerpts(tx: ReadTx, outgoing: Outgoing, places: Iterable[Place]) -> Iterator[ExcerptContent]:
+    """Yield excerpts that hold the frames at some places, with all bodies that are here.
 
     Raises:
         StoreError: ``log.head`` when the store lacks what the proof needs.
     """
     groups: dict[tuple[str, int, str], list[_Wanted]] = {}
-    for item in items:
-        wanted = _locate(tx, holdings, item.place)
+    for place in places:
+        wanted = _locate(tx, place)
         groups.setdefault((wanted.log, wanted.size, wanted.branch), []).append(wanted)
     for group in groups.values():
         group.sort(key=lambda one: one.seq)
@@ -64,7 +61,7 @@ def excerpts(
             yield _excerpt(tx, outgoing, group[first : first + room])
 
 
-def _locate(tx: ReadTx, holdings: Holdings, place: Place) -> _Wanted:
+def _locate(tx: ReadTx, place: Place) -> _Wanted:
     log, _, branch = place.log.partition(BRANCH_MARK)
     if branch:
         held = load_branch(tx, place.log)

@@ -6,7 +6,11 @@ transactions. All methods run on the thread that owns the ledger.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 from ledger.excerpt import ExcerptContent
+from ledger.facade.bodies import Place
 from ledger.facade.excerpts import excerpts
 from ledger.facade.feeds import START, FeedPlace
 from ledger.facade.held import BranchState, Held, branch_name
@@ -20,8 +24,21 @@ from ledger.facade.synctables import FEED_HELD
 from ledger.facade.vault import Vault
 from ledger.facade.views import CaseView
 from ledger.package import PackageContent
+from ledger.store import schema
 from ledger.store.contract import Store
+from ledger.store.tables import Range, Where
 from ledger.types import KeyId, LogId, StationId
+
+POSITIONS_MAX = 4_096
+"""Single records of a lost end that are asked for, or given, at once."""
+
+
+class LostEnd(NamedTuple):
+    """An own log whose end was lost: entries held without gaps, and later positions that are held."""
+
+    log_id: LogId
+    after: int
+    positions: tuple[int, ...]
 
 
 class Exchange:
@@ -115,9 +132,37 @@ class Exchange:
         with self._store.read() as tx:
             start = self.feeds.confirm(tx, audience, held)
             items = self.feeds.items(tx, audience, after=start.number, limit=limit)
-            found = list(excerpts(tx, self._outgoing, self._parts.holdings, items))
+            found = list(excerpts(tx, self._outgoing, [item.place for item in items]))
         end = FeedPlace(number=items[-1].number, chain=items[-1].chain) if items else start
         return start, end, found
+
+    def lost_ends(self) -> list[LostEnd]:
+        """Return the own logs that were given up, with what is held of their ends: others may hold more.
+
+        Only who stands at the top asks those below; everybody else asks the station above.
+        """
+        if len(self.held.line()) > 1:
+            return []
+        found: list[LostEnd] = []
+        with self._store.read() as tx:
+            for genesis in self.held.given_up():
+                log_id = genesis.log_id()
+                after = self.held.end(tx, genesis).size
+                where: Where = {"log": log_id.hex(), "seq": Range(above=after)}
+                rows = tx.select(schema.SPARSE, where, order_by=("seq",), limit=POSITIONS_MAX)
+                positions = tuple(row[1] for row in rows if isinstance(row[1], int))
+                found.append(LostEnd(log_id, after, positions))
+        return found
+
+    def lost(self, log_id: LogId, after: int, positions: Sequence[int]) -> list[ExcerptContent]:
+        """Return excerpts of what is held of a log behind its lost end, beyond what is there already."""
+        held = frozenset(positions)
+        name = log_id.hex()
+        with self._store.read() as tx:
+            where: Where = {"log": name, "seq": Range(above=after)}
+            rows = list(tx.select(schema.SPARSE, where, order_by=("seq",), limit=POSITIONS_MAX))
+            places = [Place(name, row[1]) for row in rows if isinstance(row[1], int) and row[1] not in held]
+            return list(excerpts(tx, self._outgoing, places))
 
     def feed_size(self, audience: StationId) -> int:
         """Return how many items the feed of a subordinate has."""

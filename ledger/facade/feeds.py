@@ -153,8 +153,8 @@ class Feeds:
         stations = {self._log_stations.get(place_in(row).log, StationId("")) for row in rows}
         case = tx.get(CASES, (case_id,))
         if case is not None:
-            cells = case_cells(case)
-            stations |= {cells[6], StationId(cells[7]), cells[8]}
+            custodian, offered_to, received_station = case_cells([case])[0][5:8]
+            stations |= {custodian, StationId(offered_to), received_station}
         return {self.below[station] for station in stations if station in self.below}
 
     def _extend(

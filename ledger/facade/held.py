@@ -146,6 +146,28 @@ class Held:
         log_stations = self._parts.holdings.stations
         return [one for one in self._all_branches() if log_stations.get(one.log_id.hex()) in stations]
 
+    def is_given_up(self, log_id: LogId) -> bool:
+        """Whether this installation wrote a log, never will again, and no other log goes on from it."""
+        holdings = self._parts.holdings
+        held = holdings.logs.get(log_id.hex())
+        if held is None or not held.own or not held.state:
+            return False
+        return all(other.genesis.parent_log != log_id for other in holdings.logs.values())
+
+    def is_county_log(self, log_id: LogId) -> bool:
+        """Whether a log is one of registry or catalogue."""
+        genesis = self.genesis(log_id)
+        return genesis is not None and genesis.kind in COUNTY_KINDS
+
+    def given_up(self) -> list[LogGenesis]:
+        """Return the logs of registry, catalogue and stations that this installation has given up."""
+        return [
+            held.genesis
+            for held in self._parts.holdings.logs.values()
+            if (held.genesis.kind == "station" and held.own and held.state)
+            or (held.genesis.kind in COUNTY_KINDS and self.is_given_up(held.genesis.log_id()))
+        ]
+
     def continued_elsewhere(self) -> list[LogId]:
         """Return the own open logs that another machine has gone on with, in a branch or in a new log."""
         parents = {held.genesis.parent_log for held in self._parts.holdings.logs.values() if not held.own}

@@ -25,6 +25,8 @@ Value: TypeAlias = "int | float | str | bytes | None"
 
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
 _BUSY_TIMEOUT_S = 5.0
+_CACHE_KIB = 32 * 1024
+"""Pages kept in memory: what belongs to a case lies all over a log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,6 +241,7 @@ def _try(uri: str, stack: ExitStack) -> sqlite3.Connection:
         connection.execute("PRAGMA query_only = ON")
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA cell_size_check = ON")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.Error:
         connection.close()

@@ -120,3 +120,27 @@ def test_two_machines_with_one_disk_image_are_found_and_lose_nothing(world: Worl
             states.add(world.digest(VILLAGE, case))
         assert len(states) == 1
     first.close()
+
+
+def test_a_county_restored_from_an_old_backup_recovers_from_its_stations(world: World) -> None:
+    old = world.receive(VILLAGE, applicant="甲")
+    world.do(VILLAGE, "hand_over", old, to=COUNTY)
+    world.settle(VILLAGE, TOWN)
+    image = copy(world, COUNTY, "backup")
+    world.do(COUNTY, "take_over", old)
+    world.do(COUNTY, "accept", old, role="officer")
+    fresh = world.receive(VILLAGE, applicant="乙")
+    world.enrol(VILLAGE, "window", "S99")
+    world.settle(VILLAGE, TOWN)
+    digests = {case: world.digest(VILLAGE, case) for case in (old, fresh)}
+    size = world[COUNTY].ledger.knowledge.registry.size
+    put_back(world, COUNTY, image)
+    (world[COUNTY].path / "RESTORED").touch()
+    assert world[COUNTY].ledger.knowledge.registry.size < size
+    world.settle(VILLAGE, TOWN)
+    assert world[COUNTY].ledger.knowledge.registry.size == size
+    for case, before in digests.items():
+        assert {world.digest(station, case) for station in (VILLAGE, TOWN, COUNTY)} == {before}
+    world.do(COUNTY, "start_review", old, role="officer")
+    world.settle(TOWN, VILLAGE)
+    assert len({world.digest(station, old) for station in (VILLAGE, TOWN, COUNTY)}) == 1

@@ -140,11 +140,14 @@ class World:
             county.ledger.register("enrol_station", facts, self.registrar)
         for number, station in enumerate([COUNTY, *UPSTREAM], start=1):
             for role in ("window", "officer", "head", "issuer"):
-                self._enrol(station, role, f"S{number:02d}{role[0]}")
+                self.enrol(station, role, f"S{number:02d}{role[0]}")
         return county.ledger.genesis
 
-    def _enrol(self, station: StationId, role: str, staff_no: str) -> None:
-        ledger, key = self.places[COUNTY].ledger, self.key(station, role)
+    def enrol(self, station: StationId, role: str, staff_no: str) -> None:
+        ledger, key = (
+            self.places[COUNTY].ledger,
+            signer(staff_no) if staff_no == "S99" else self.key(station, role),
+        )
         facts = registry_actions.enrol_staff(
             staff_no=staff_no, station=station, alg=key.alg, public_key=key.public_key,
             possession=prove_possession(key, ledger.ledger_id),
