@@ -119,10 +119,8 @@ class Feeds:
         """Order the feed of an audience that begins anew: the newest cases first, so that work can go on."""
         with store.write() as tx:
             tx.delete(FEED, {"audience": audience})
-            rows = [
-                case_cells(row) for row in tx.select(CASES, {}, order_by=("last_at_ms",), descending=True)
-            ]
-            rows.sort(key=lambda cells: not cells[11])
+            newest = list(tx.select(CASES, {}, order_by=("last_at_ms",), descending=True))
+            rows = sorted(case_cells(newest), key=lambda cells: not cells[10])
             number, chain = 0, START
             for cells in rows:
                 number, chain = self._extend(tx, audience, cells[0], number, chain)
