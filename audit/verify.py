@@ -42,6 +42,7 @@ from audit.incarnations import (
 from audit.judge import Judge
 from audit.logs import LogJoiner, LogResult
 from audit.loose import LooseChecker
+from audit.merge import check_merge, head_sizes
 from audit.openings import Branch, Opening, read_openings
 from audit.outcome import Report, make_report
 from audit.placing import check_bodies, check_places
@@ -170,7 +171,7 @@ class _Audit:
             return make_report(self._collector, records=records)
         self._stretch = _stretch(records, 1 if self._crew is None else self._crew.count)
         kept, of_kept = self._read_kept(openings, against)
-        wanted = _wanted_sizes(openings, kept)
+        wanted = _wanted_sizes(self._source, openings, kept)
         brief = Brief(
             path=self._path,
             ledger_id=found,
@@ -271,6 +272,7 @@ class _Audit:
         compare_kept(kept, self._results, self._find)
         roots = {name: result.roots for name, result in self._results.items()}
         compare_parents(openings, roots, self._find)
+        check_merge(self._source, openings, branches, roots=roots, report=self._find)
         known = {opening.name for opening in openings} | {branch.name for branch in branches}
         for table, log in self._source.stray_logs(known):
             self._find(error("head.unlisted", log=log, table=table))
@@ -314,11 +316,13 @@ class _Audit:
             self._find(notice("attachment.not_held", count=tally.attachments))
 
 
-def _wanted_sizes(openings: Sequence[Opening], kept: Sequence[Kept]) -> dict[str, list[int]]:
+def _wanted_sizes(source: Source, openings: Sequence[Opening], kept: Sequence[Kept]) -> dict[str, list[int]]:
     """Return at which sizes the root of each log is asked for."""
     wanted = {name: sorted(sizes) for name, sizes in parent_sizes(openings).items()}
     for one in kept:
         wanted.setdefault(one.log, []).append(one.checkpoint.size)
+    for log, size in head_sizes(source, openings):
+        wanted.setdefault(log, []).append(size)
     return wanted
 
 
