@@ -20,18 +20,25 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
 from multiprocessing.connection import wait
-from typing import Self
+from typing import NamedTuple, Self
 
 from audit.county import fold_county
 from audit.desk import Brief, Desk, Result, Task
 from audit.findings import Finding
 from audit.source import Source, open_database
-from ledger.errors import ConfigError
+from ledger.errors import ConfigError, Param, StoreError
 
 _AHEAD_FACTOR = 4
 """How many results may wait for an earlier one, for each task that helpers have at hand."""
 _GARBAGE_AFTER = 50_000
 """Objects made before a helper looks for cycles; there are none but those of caught errors."""
+
+
+class Failure(NamedTuple):
+    """Why a helper could not open the file; an exception would lose its values on the way."""
+
+    code: str
+    params: dict[str, Param]
 
 
 class Crew:
@@ -76,7 +83,7 @@ class Crew:
         """Say what is to be checked."""
         self._brief = pickle.dumps(brief)
 
-    def submit(self, task: Task) -> Future[Result]:
+    def submit(self, task: Task) -> Future[Result | Failure]:
         """Give out a task.
 
         Raises:
@@ -102,7 +109,7 @@ class InOrder:
         self._here = here
         self._crew = crew
         self._ahead = 0 if crew is None else 2 * crew.count
-        self._flying: deque[Future[Result]] = deque()
+        self._flying: deque[Future[Result | Failure]] = deque()
 
     def fill(self) -> None:
         """Give the helpers as many tasks as keep them busy until somebody looks again."""
@@ -119,6 +126,7 @@ class InOrder:
 
         Raises:
             ConfigError: ``audit.helper_died``.
+            StoreError: a helper could not open the file.
         """
         while True:
             self.fill()
@@ -126,7 +134,7 @@ class InOrder:
             if not self._flying or (waiting and len(self._flying) < _AHEAD_FACTOR * self._ahead):
                 task = next(self._tasks, None)
                 if task is not None:
-                    done: Future[Result] = Future()
+                    done: Future[Result | Failure] = Future()
                     done.set_result(self._here(task))
                     self._flying.append(done)
                     continue
@@ -140,11 +148,14 @@ def may_start_processes() -> bool:
     return not multiprocessing.current_process().daemon
 
 
-def _result(future: Future[Result]) -> Result:
+def _result(future: Future[Result | Failure]) -> Result:
     try:
-        return future.result()
+        result = future.result()
     except BrokenProcessPool as error:
         raise ConfigError("audit.helper_died") from error
+    if isinstance(result, Failure):
+        raise StoreError(result.code, **result.params)
+    return result
 
 
 def _begin() -> None:
@@ -166,8 +177,11 @@ def _nothing() -> None:
     """The first task, done when the helper is ready."""
 
 
-def _run(brief: bytes, task: Task) -> Result:
-    return _desk(brief).run(task)
+def _run(brief: bytes, task: Task) -> Result | Failure:
+    try:
+        return _desk(brief).run(task)
+    except StoreError as error:
+        return Failure(error.code, dict(error.params))
 
 
 @lru_cache(maxsize=1)
