@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from audit.acts import OPAQUE, ActChecker, LogContext, Tally
+from audit.acts import OPAQUE, ActChecker, LogContext, Tally, Unverified
 from audit.findings import Collector, Severity, error, from_error, notice, warning
 from audit.merge import check_leaf
 from audit.source import Cell, EventRow
@@ -78,17 +78,20 @@ class BatchResult:
     acts: int
 
 
-def check_batch(context: LogContext, rows: BatchRows, findings: Collector, tally: Tally) -> BatchResult:
-    """Check one batch of a log.
+def check_batch(
+    context: LogContext, rows: BatchRows, findings: Collector, tally: Tally, signatures: list[Unverified]
+) -> BatchResult:
+    """Check one batch of a log, but for the signatures.
 
     Args:
         context: the log.
         rows: the batch.
         findings: takes what is found; may hold what reading it found.
         tally: is counted up.
+        signatures: takes those that are left to verify.
     """
     acts_before = tally.acts
-    walk = _Walk(context, rows, findings, tally)
+    walk = _Walk(context, rows, findings, tally, signatures)
     for row in rows.events:
         walk.take(row)
     walk.close()
@@ -118,7 +121,14 @@ class _Walk:
         "_tally", "last", "leaves",
     )  # fmt: skip
 
-    def __init__(self, context: LogContext, rows: BatchRows, findings: Collector, tally: Tally) -> None:
+    def __init__(
+        self,
+        context: LogContext,
+        rows: BatchRows,
+        findings: Collector,
+        tally: Tally,
+        signatures: list[Unverified],
+    ) -> None:
         self._report = findings.add
         self._tally = tally
         self._log_id = context.log_id
@@ -128,7 +138,7 @@ class _Walk:
         self._context = context
         self._seq = rows.first_seq
         self._last_seq = rows.last_seq
-        self._acts = ActChecker(context, self._report, tally)
+        self._acts = ActChecker(context, self._report, tally, signatures)
         self._before: Entry | None = None
         self._hash = context.genesis_hash if rows.first_seq == 1 else b""
         if rows.first_seq > 1 and rows.previous:
@@ -158,10 +168,9 @@ class _Walk:
         self._acts.check(row, act, entry)
 
     def close(self) -> None:
-        """Report what is missing at the end of the batch, and do what was put off."""
+        """Report what is missing at the end of the batch."""
         while self._seq <= self._last_seq:
             self._gap()
-        self._acts.close()
 
     def _stand(self, entry: Entry, entry_raw: bytes) -> None:
         before = self._before
