@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from time import perf_counter_ns
 from typing import TypeVar
 
-from ledger.facade import signing, writing
+from ledger.facade import writing
 from ledger.facade.ownlog import OwnLog
 from ledger.facade.signing import Desk
 from ledger.facade.views import CaseView
@@ -22,7 +22,7 @@ ResultT = TypeVar("ResultT")
 
 _SPANS: tuple[tuple[object, str, str], ...] = (
     (Desk, "sign", "check"),
-    (signing, "sign_bodies", "encode"),
+    (Desk, "_encoded", "encode"),
     (Ed25519Signer, "sign", "sign"),
     (OwnLog, "next_entry", "encode"),
     (Writer, "append_case_act", "store"),

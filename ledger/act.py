@@ -9,9 +9,10 @@ Source: docs/protocol.md, "Act".
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
-from ledger.codec import pack_header, unpack_header
+from ledger.codec import pack_header, reread_header, unpack_header
 from ledger.errors import DataError, EncodingError
 from ledger.hashing import CTX_ACT_ID, CTX_ACT_SIGN, digest
 from ledger.keys import Signer, verify
@@ -33,6 +34,8 @@ CASE_ID_BYTES = 16
 
 _ACTION = re.compile(rf"[a-z][a-z0-9_]{{0,{ACTION_CHARS_MAX - 1}}}", re.ASCII)
 _STATION = re.compile(r"[0-9]{12}-[A-Z0-9]{2}", re.ASCII)
+_KNOWN_WORDS_MAX = 1024
+"""Most acts of a log say the same words; looking one up costs less than matching it again."""
 
 
 class ActHeader(NamedTuple):
@@ -94,6 +97,19 @@ def decode_act(raw: bytes) -> ActHeader:
     return header
 
 
+def reread_act(raw: bytes) -> ActHeader:
+    """Return the header of an act whose bytes ``decode_act`` took before; no field is checked again.
+
+    Raises:
+        EncodingError: ``encoding.malformed`` for anything but an array of so many fields.
+    """
+    fields = reread_header(raw)
+    if len(fields) != ACT_FIELDS:
+        raise EncodingError("encoding.malformed")
+    header: ActHeader = tuple.__new__(ActHeader, fields[1:])
+    return header
+
+
 def act_id(raw: bytes) -> ActId:
     """Return the id of an act from its bytes, 32 bytes."""
     return ActId(digest(CTX_ACT_ID, raw))
@@ -104,18 +120,32 @@ def sign_act(raw: bytes, signer: Signer) -> bytes:
     return signer.sign(CTX_ACT_SIGN + raw)
 
 
+def encode_act(header: ActHeader) -> bytes:
+    """Return the bytes of an act to be signed: those that ``decode_act`` reads as this header.
+
+    Raises:
+        EncodingError: ``act.field`` or ``encoding.limit``: nothing is signed that nobody would take.
+    """
+    wrong = _wrong_field(header)
+    if wrong:
+        raise EncodingError("act.field", field=wrong)
+    raw = header.pack()
+    if len(raw) > ACT_BYTES_MAX:
+        raise EncodingError("encoding.limit", size=len(raw), limit=ACT_BYTES_MAX)
+    return raw
+
+
 def new_act(header: ActHeader, signer: Signer) -> Act:
     """Return a signed act.
 
     Raises:
-        EncodingError: as ``decode_act``: nothing is signed that nobody would take.
+        EncodingError: as ``encode_act``.
         DataError: ``act.actor`` when the header names another key than the signer's.
     """
-    raw = header.pack()
-    checked = decode_act(raw)
-    if checked.actor != signer.key_id:
-        raise DataError("act.actor", expected=checked.actor, found=signer.key_id)
-    return Act(checked, raw, sign_act(raw, signer), act_id(raw))
+    raw = encode_act(header)
+    if header.actor != signer.key_id:
+        raise DataError("act.actor", expected=header.actor, found=signer.key_id)
+    return Act(header, raw, sign_act(raw, signer), act_id(raw))
 
 
 def verify_act(raw: bytes, sig: bytes, public_key: bytes) -> None:
@@ -145,11 +175,11 @@ def _wrong_field(header: ActHeader) -> str:
         return "case_id"
     if type(parents) is not tuple or bool(parents) != bool(case_id) or _wrong_parents(parents):
         return "parents"
-    if type(action) is not str or _ACTION.fullmatch(action) is None:
+    if type(action) is not str or not _is_action(action):
         return "action"
     if type(actor) is not bytes or len(actor) != 16:
         return "actor"
-    if type(station) is not str or _STATION.fullmatch(station) is None:
+    if type(station) is not str or not _is_station(station):
         return "station"
     if type(registry_size) is not int or not 0 <= registry_size <= INT_MAX:
         return "registry_size"
@@ -163,15 +193,23 @@ def _wrong_field(header: ActHeader) -> str:
         return "facts_len"
     if type(personal_hash) is not bytes or len(personal_hash) not in (0, 32):
         return "personal_hash"
-    if type(personal_len) is not int or not _personal_len_fits(personal_hash, personal_len):
+    if type(personal_len) is not int:
         return "personal_len"
-    if type(attachments) is not tuple or _wrong_attachments(attachments):
+    if not (1 <= personal_len <= PERSONAL_BYTES_MAX if personal_hash else personal_len == 0):
+        return "personal_len"
+    if type(attachments) is not tuple or (attachments and _wrong_attachments(attachments)):
         return "attachments"
     return ""
 
 
-def _personal_len_fits(personal_hash: bytes, personal_len: int) -> bool:
-    return 1 <= personal_len <= PERSONAL_BYTES_MAX if personal_hash else personal_len == 0
+@lru_cache(maxsize=_KNOWN_WORDS_MAX)
+def _is_action(text: str) -> bool:
+    return _ACTION.fullmatch(text) is not None
+
+
+@lru_cache(maxsize=_KNOWN_WORDS_MAX)
+def _is_station(text: str) -> bool:
+    return _STATION.fullmatch(text) is not None
 
 
 def _wrong_parents(parents: tuple[ActId, ...]) -> bool:

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ledger.codec import pack_body, unpack_body
+from ledger.codec import pack_body, reread_body, unpack_body
 from ledger.errors import DataError, EncodingError
 from ledger.hashing import CTX_FACTS, CTX_PERSONAL, digest
-from ledger.limits import PERSONAL_BYTES_MAX, SALT_BYTES, facts_bytes_max
+from ledger.limits import BODY_ITEMS_MAX, PERSONAL_BYTES_MAX, SALT_BYTES, facts_bytes_max
 from ledger.types import Facts
 
 SALT_KEY = "salt"
@@ -50,6 +50,19 @@ def new_body(fields: Facts, salt: bytes) -> bytes:
     return pack_body({**fields, SALT_KEY: salt})
 
 
+def readable_body(fields: Facts, salt: bytes, *, limit_bytes: int) -> bytes:
+    """Return the bytes of a body as ``new_body`` does; what nobody could open again is refused.
+
+    Raises:
+        EncodingError: as ``new_body`` and ``open_body``.
+    """
+    raw = new_body(fields, salt)
+    if len(raw) > BODY_ITEMS_MAX:
+        # Fewer bytes can break no limit besides those that packing keeps itself.
+        open_body(raw, limit_bytes=limit_bytes)
+    return raw
+
+
 def open_body(raw: bytes, *, limit_bytes: int) -> Facts:
     """Return the fields of a body without its salt.
 
@@ -60,6 +73,17 @@ def open_body(raw: bytes, *, limit_bytes: int) -> Facts:
     salt = fields.pop(SALT_KEY, None)
     if type(salt) is not bytes or len(salt) != SALT_BYTES:
         raise EncodingError("body.salt")
+    return fields
+
+
+def reread_facts(raw: bytes) -> Facts:
+    """Return the facts of a body that ``check_facts`` took before; nothing is checked again.
+
+    Raises:
+        EncodingError: ``encoding.malformed`` for bytes that cannot have been taken before.
+    """
+    fields = reread_body(raw)
+    fields.pop(SALT_KEY, None)
     return fields
 
 

@@ -104,7 +104,7 @@ class CalendarSet:
             national ones.
     """
 
-    __slots__ = ("_by_year", "_festivals", "_years", "calendars", "division", "version")
+    __slots__ = ("_by_year", "_festivals", "_version", "_years", "calendars", "division")
 
     def __init__(
         self, calendars: Iterable[Calendar], *, festivals: Mapping[int, Festivals], division: str = ""
@@ -122,10 +122,17 @@ class CalendarSet:
             by_year.setdefault(calendar.year, []).append(calendar)
         self.calendars = tuple(ordered)
         self.division = division
-        self.version = fingerprint(ordered)
+        self._version = ""
         self._festivals = festivals
         self._by_year = by_year
         self._years: dict[int, ResolvedYear] = {}
+
+    @property
+    def version(self) -> str:
+        """Twelve hexadecimal digits that change with anything the set holds; made when first asked for."""
+        if not self._version:
+            self._version = fingerprint(self.calendars)
+        return self._version
 
     def with_calendars(self, more: Iterable[Calendar]) -> CalendarSet:
         """Return a new set that also knows the given calendars."""

@@ -73,7 +73,11 @@ def local_date(time_ms: int) -> date:
     elsewhere and must not stop a case from being shown.
     """
     ordinal = _EPOCH + (time_ms + OFFSET_MS) // DAY_MS
-    return date.fromordinal(min(max(ordinal, _EPOCH), _LAST_ORDINAL))
+    if ordinal < _EPOCH:
+        ordinal = _EPOCH
+    elif ordinal > _LAST_ORDINAL:
+        ordinal = _LAST_ORDINAL
+    return date.fromordinal(ordinal)
 
 
 def day_start_ms(day: date) -> int:

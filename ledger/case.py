@@ -88,8 +88,8 @@ def evolve(state: CaseState, act: CaseAct, rules: Rules) -> CaseState:
     return fold_case([*(step.act for step in state.steps), act], rules)
 
 
-def check(state: CaseState | None, rules: Rules, act: CaseAct) -> None:
-    """Refuse before signing what would stay without effect.
+def check(state: CaseState | None, rules: Rules, act: CaseAct) -> CaseState:
+    """Return the state after an act; refuse before signing what would stay without effect.
 
     Waiting for a second person is not a refusal, and a second correction list is kept: it has no effect,
     touches no clock, and stays in the case as a finding.
@@ -97,22 +97,21 @@ def check(state: CaseState | None, rules: Rules, act: CaseAct) -> None:
     Args:
         state: the case, None for an opening act.
         rules: item and case type of the case.
-        act: the act as it would be recorded; its id may be provisional.
+        act: the act as it would be recorded.
 
     Raises:
         InputError: ``case.facts_missing``, ``case.facts_unknown``, ``case.facts_value``: what was typed.
         RuleError: every other reason for which a step stays without effect.
     """
-    if state is None:
-        draft = new_draft(act, rules)
+    if state is None or follows(state, act):
+        draft = new_draft(act, rules) if state is None else Draft(state)
         step = take(draft, act, rules)
-    elif follows(state, act):
-        step = take(Draft(state), act, rules)
+        after = draft.freeze()
     else:
         after = fold_case([*(known.act for known in state.steps), act], rules)
         step = next(known for known in after.steps if known.act.act_id == act.act_id)
     if step.effective or step.reason in _KEPT_CODES:
-        return
+        return after
     kind = InputError if step.reason in _INPUT_CODES else RuleError
     raise kind(step.reason, **step.params)
 

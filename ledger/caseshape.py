@@ -45,12 +45,12 @@ class Reason(NamedTuple):
     params: Mapping[str, Param] = NO_PARAMS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaseAct:
+class CaseAct(NamedTuple):
     """One act of one case, decoded and resolved: the input of the fold.
 
-    ``station_level`` and ``roles`` come from the registry at the size that the act names. ``blocked`` is the
-    code of what keeps the act from ever taking effect (signature, key, authority), "" when nothing does.
+    A named tuple for the reason given in ``ledger.act``. ``station_level`` and ``roles`` come from the
+    registry at the size that the act names. ``blocked`` is the code of what keeps the act from ever taking
+    effect (signature, key, authority), "" when nothing does.
     """
 
     act_id: ActId

@@ -21,9 +21,12 @@ __all__ = ["Catalogue", "Item", "Publication", "Rules", "read_publication"]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Rules:
-    """Item and case type of one case, from the catalogue version that its opening act names."""
+    """Item and case type of one case, from the catalogue version that its opening act names.
+
+    Equal only to itself, so that what follows from it can be remembered.
+    """
 
     item: Item
     case_type: CaseType

@@ -19,6 +19,7 @@ Source: 行政许可法 Art. 32(4): everything is told at once.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from ledger.calendar import local_date
 from ledger.caseshape import CaseAct, Step
@@ -29,6 +30,8 @@ from ledger.types import ActId
 ACCEPTING = frozenset({"accept", "accept_with_deficit", "accept_on_commitment"})
 RETURNING = frozenset({"decline_hand_over", "recall_hand_over"})
 _SECOND_LIST = "case.second_correction"
+_SECOND_CORRECTION = frozenset({"second_correction"})
+_OFFER_RETURNED = frozenset({"offer_returned"})
 ENDING = frozenset({"withdraw", "lapse", "refuse_acceptance", "advise_and_return", "revoke"})
 
 
@@ -46,14 +49,29 @@ def clock_events(steps: Sequence[Step], item: Item) -> tuple[ClockEvent, ...]:
     events: list[ClockEvent] = []
     done: set[str] = set()
     for step in steps:
-        released = waiting.pop(step.act.act_id, ()) if waiting else ()
-        direct = (step,) if _counts_at_once(step) else ()
-        for counted in (*direct, *released):
+        counting = [step] if _counts_at_once(step) else []
+        if waiting:
+            counting += waiting.pop(step.act.act_id, ())
+        for counted in counting:
             act = counted.act
             names = _names(counted, item, done)
             done.add(act.action)
             events.append(ClockEvent(names, local_date(counted.effect_at_ms), act.act_id, act.facts))
     return tuple(events)
+
+
+def heard_of(step: Step) -> frozenset[str] | None:
+    """Return the names of the event that a newest step adds; empty for none, None where others settle it.
+
+    Args:
+        step: a step that follows all others of its case and lets none of them take effect.
+    """
+    action = step.act.action
+    if not _counts_at_once(step):
+        return frozenset()
+    if action == "request_correction" or action in RETURNING:
+        return None
+    return _own_names(action, step.events, action == "receive")
 
 
 def _counts_at_once(step: Step) -> bool:
@@ -65,15 +83,21 @@ def _counts_at_once(step: Step) -> bool:
 def _names(step: Step, item: Item, done: set[str]) -> frozenset[str]:
     action = step.act.action
     if step.reason == _SECOND_LIST or (action == "request_correction" and action in done):
-        return frozenset({"second_correction"})
+        return _SECOND_CORRECTION
     if action in RETURNING and "take_over" in done:
-        return frozenset({"offer_returned"})
-    names = {action, *step.events}
+        return _OFFER_RETURNED
+    return _own_names(action, step.events, action == "receive" and _must_forward(step.act, item))
+
+
+@lru_cache(maxsize=1024)
+def _own_names(action: str, derived: tuple[str, ...], must_forward: bool) -> frozenset[str]:
+    """Return the names of an event; the same few sets serve all cases."""
+    names = {action, *derived}
     if action in ACCEPTING:
         names.add("effective_acceptance")
     elif action in ENDING:
         names.add("case_ended")
-    elif action == "receive" and _must_forward(step.act, item):
+    elif must_forward:
         names.add("forwarding_receipt")
     return frozenset(names)
 

@@ -7,7 +7,6 @@ with it where a station's clock was wrong, and a count of days is then simply ze
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple, TypeGuard
 
@@ -62,9 +61,8 @@ class Limit(NamedTuple):
     fixed: date | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """What one clock did.
+class Run(NamedTuple):
+    """What one clock did; a tuple, for each act of a case makes several.
 
     Args:
         spec: the clock.

@@ -23,11 +23,13 @@ HeaderFields: TypeAlias = tuple[Any, ...]
 
 _UNPACK_ERRORS = (ValueError, msgpack.exceptions.UnpackException)
 """UnicodeDecodeError is a ValueError; ExtraData and FormatError as well."""
+_pack = msgpack.Packer(autoreset=True).pack
+"""One packer for all: making one costs as much as packing. A call never lets go of the interpreter's lock."""
 
 
 def pack_header(fields: Sequence[HeaderValue]) -> bytes:
     """Return the canonical bytes of a header."""
-    packed: bytes = msgpack.packb(fields)
+    packed: bytes = _pack(fields)
     return packed
 
 
@@ -50,7 +52,7 @@ def unpack_header(raw: bytes, *, limit: int, items_max: int = HEADER_ITEMS_MAX) 
         raise EncodingError("encoding.limit", size=len(raw), limit=limit)
     try:
         fields = msgpack.unpackb(raw, use_list=False, max_array_len=items_max)
-        again = msgpack.packb(fields)
+        again = _pack(fields)
     except _UNPACK_ERRORS as error:
         raise EncodingError("encoding.malformed") from error
     if type(fields) is not tuple:
@@ -58,6 +60,37 @@ def unpack_header(raw: bytes, *, limit: int, items_max: int = HEADER_ITEMS_MAX) 
     if again != raw:
         raise EncodingError("encoding.canonical")
     return fields
+
+
+def reread_header(raw: bytes) -> HeaderFields:
+    """Return the fields of a header whose bytes were checked before; nothing but their form is checked here.
+
+    Raises:
+        EncodingError: ``encoding.malformed``.
+    """
+    try:
+        fields = msgpack.unpackb(raw, use_list=False)
+    except (TypeError, *_UNPACK_ERRORS) as error:
+        raise EncodingError("encoding.malformed") from error
+    if type(fields) is not tuple:
+        raise EncodingError("encoding.malformed")
+    return fields
+
+
+def reread_body(raw: bytes) -> Facts:
+    """Return the map of a body whose bytes were checked before; nothing but their form is checked here.
+
+    Raises:
+        EncodingError: ``encoding.malformed``.
+    """
+    try:
+        body = msgpack.unpackb(raw)
+    except (TypeError, *_UNPACK_ERRORS) as error:
+        raise EncodingError("encoding.malformed") from error
+    if type(body) is not dict:
+        raise EncodingError("encoding.malformed")
+    facts: Facts = body
+    return facts
 
 
 def pack_body(facts: Facts) -> bytes:
@@ -70,7 +103,7 @@ def pack_body(facts: Facts) -> bytes:
     if type(facts) is not dict:
         raise EncodingError("encoding.type", kind=type(facts).__name__)
     try:
-        packed: bytes = msgpack.packb(_sorted(facts, 1))
+        packed: bytes = _pack(_sorted(facts, 1))
     except UnicodeEncodeError as error:
         raise EncodingError("encoding.type", kind="text") from error
     return packed
@@ -93,7 +126,7 @@ def unpack_body(raw: bytes, *, limit_bytes: int) -> Facts:
     if type(body) is not dict:
         raise EncodingError("encoding.malformed")
     _check_map(body, 1)
-    if msgpack.packb(body) != raw:
+    if _pack(body) != raw:
         raise EncodingError("encoding.canonical")
     facts: Facts = body
     return facts

@@ -27,6 +27,7 @@ KEY_ID_BYTES = 16
 
 _P = 2**255 - 19
 _L = 2**252 + 27742317777372353535851937790883648493
+_L_TOP = _L >> 248
 _D = -121665 * pow(121666, -1, _P) % _P
 _Y_MASK = 2**255 - 1
 # y of the eight points of order 1, 2, 4 and 8; the sign of x does not matter for refusing them.
@@ -92,7 +93,7 @@ def verify(public_key: bytes, sig: bytes, message: bytes) -> bool:
 
     Source: docs/protocol.md, "Strict Ed25519".
     """
-    if len(sig) != SIGNATURE_BYTES or int.from_bytes(sig[32:], "little") >= _L or not _canonical(sig[:32]):
+    if len(sig) != SIGNATURE_BYTES or not _below_order(sig) or not _canonical(sig[:32]):
         return False
     key = _load(public_key)
     if key is None:
@@ -144,8 +145,16 @@ def _load(public_key: bytes) -> Ed25519PublicKey | None:
     return Ed25519PublicKey.from_public_bytes(public_key)
 
 
+def _below_order(sig: bytes) -> bool:
+    """Whether S, the second half, is below the group order; its topmost byte settles almost all."""
+    return sig[63] < _L_TOP or int.from_bytes(sig[32:], "little") < _L
+
+
 def _canonical(point: bytes) -> bool:
     """Whether 32 bytes are the only encoding of their point: y below p, and no x of minus zero."""
+    if 0 < point[31] & 0x7F < 0x7F:
+        # y lies between all values that could be in question.
+        return True
     return int.from_bytes(point, "little") & _Y_MASK < _P and point not in _NEGATIVE_ZEROS
 
 

@@ -48,20 +48,21 @@ class Resolver:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._known: dict[_Question, Standing] = {}
+        self._known: dict[tuple[KeyId, StationId, int, str], Standing] = {}
 
     def standing(
         self, *, actor_key_id: KeyId, station: StationId, registry_size: int, action: str
     ) -> Standing:
         """Return what a key was at a station at a size of the registry, for one action."""
-        question = _Question(actor_key_id, station, registry_size, action)
-        known = self._known.get(question)
+        key = (actor_key_id, station, registry_size, action)
+        known = self._known.get(key)
         if known is not None:
             return known
+        question = _Question._make(key)
         answer = check_act_authority(self._registry, question)
         found = self._standing(question, answer)
         if not (isinstance(answer, Refusal) and answer.awaiting):
-            self._known[question] = found
+            self._known[key] = found
         return found
 
     def case_act(
@@ -90,21 +91,12 @@ class Resolver:
                 blocked = "act.facts_missing"
             else:
                 blocked = standing.blocked
+        # Positional, since this runs for every act of a history.
         return CaseAct(
-            act_id=act.act_id,
-            parents=header.parents,
-            action=header.action,
-            station=header.station,
-            station_level=standing.level,
-            actor=header.actor,
-            staff_no=standing.staff_no,
-            roles=standing.roles,
-            occurred_at_ms=header.occurred_at_ms,
-            recorded_at_ms=recorded_at_ms,
-            catalogue_version=header.catalogue_version,
-            facts=facts or {},
-            blocked=blocked,
-        )
+            act.act_id, header.parents, header.action, header.station, standing.level, header.actor,
+            standing.staff_no, standing.roles, header.occurred_at_ms, recorded_at_ms,
+            header.catalogue_version, facts or {}, blocked,
+        )  # fmt: skip
 
     def _standing(self, question: _Question, answer: Authority | Refusal) -> Standing:
         station = self._registry.station(question.station, size=question.registry_size)

@@ -4,17 +4,34 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
-from ledger.case import CaseAct, CaseState, evolve, fold_case
+from ledger.case import CaseAct, CaseState, fold_case
 from ledger.catalogue import Rules
 from ledger.errors import RuleError
-from ledger.facade.caseacts import ActReader
+from ledger.facade.caseacts import ActReader, StoredAct
 from ledger.knowledge import Knowledge
-from ledger.store import schema
 from ledger.store.contract import ReadTx
+from ledger.store.tables import Row
 from ledger.types import CaseId, StationId
 
 STATES_MAX = 2_048
+
+
+class Held(NamedTuple):
+    """What is remembered of a case; ``row`` is its row of the view as stored, None where not known."""
+
+    state: CaseState
+    rules: Rules
+    row: Row | None
+
+
+class Folded(NamedTuple):
+    """A case folded anew, and the stored acts that it was folded from."""
+
+    state: CaseState
+    rules: Rules
+    acts: Sequence[StoredAct]
 
 
 class CaseBook:
@@ -32,9 +49,9 @@ class CaseBook:
         self._states_max = STATES_MAX if remember else 0
         self._knowledge = knowledge
         self._acts = ActReader(knowledge, log_stations)
-        self._states: OrderedDict[CaseId, tuple[CaseState, Rules]] = OrderedDict()
+        self._states: OrderedDict[CaseId, Held] = OrderedDict()
 
-    def load(self, tx: ReadTx, case_id: CaseId) -> tuple[CaseState, Rules]:
+    def load(self, tx: ReadTx, case_id: CaseId) -> Held:
         """Return state and rules of a case.
 
         Raises:
@@ -46,9 +63,9 @@ class CaseBook:
             return held
         acts = self.acts(tx, case_id)
         rules = self._rules(case_id, acts)
-        return self._remember(case_id, fold_case(acts, rules), rules)
+        return self.remember(case_id, fold_case(acts, rules), rules)
 
-    def held(self, case_id: CaseId) -> tuple[CaseState, Rules] | None:
+    def held(self, case_id: CaseId) -> Held | None:
         """Return a remembered state with its rules; None when the store must be asked."""
         held = self._states.get(case_id)
         if held is not None:
@@ -62,20 +79,13 @@ class CaseBook:
             raise RuleError("case.no_item")
         return self._knowledge.rules(item, act.catalogue_version)
 
-    def take(self, tx: ReadTx, case_id: CaseId, act: CaseAct) -> tuple[CaseState, Rules]:
-        """Return the state after one more act, which the store already holds.
-
-        The quick way counts only where the act knows everything known before; else all is folded anew.
-        """
-        held = self._states.get(case_id)
-        if held is not None and act.parents == held[0].heads:
-            return self._remember(case_id, evolve(held[0], act, held[1]), held[1])
-        if not act.parents:
-            rules = self.rules_for_opening(act)
-            if tx.count(schema.ACTS, {"case_id": case_id}) <= 1:
-                return self._remember(case_id, fold_case((act,), rules), rules)
-        self.forget(case_id)
-        return self.load(tx, case_id)
+    def remember(self, case_id: CaseId, state: CaseState, rules: Rules, row: Row | None = None) -> Held:
+        """Keep the state of a case, with its row of the view where that is known to be stored."""
+        held = self._states[case_id] = Held(state, rules, row)
+        self._states.move_to_end(case_id)
+        if len(self._states) > self._states_max:
+            self._states.popitem(last=False)
+        return held
 
     def forget(self, case_id: CaseId) -> None:
         """Drop a remembered state: a transaction failed, or records came from elsewhere."""
@@ -87,30 +97,25 @@ class CaseBook:
 
     def acts(self, tx: ReadTx, case_id: CaseId) -> list[CaseAct]:
         """Return every act of a case that is held here, in no particular order."""
-        return self._acts.read(tx, (case_id,)).get(case_id, [])
+        stored = self._acts.stored(tx, (case_id,)).get(case_id, [])
+        return [self._acts.act(one) for one in stored]
 
-    def fold_many(self, tx: ReadTx, case_ids: Sequence[CaseId]) -> Iterator[tuple[CaseState, Rules]]:
-        """Yield states and rules of many cases, folded anew; none of them is remembered.
+    def fold_many(self, tx: ReadTx, case_ids: Sequence[CaseId]) -> Iterator[Folded]:
+        """Yield many cases folded anew; none of them is remembered.
 
         A case whose opening act, or the catalogue that it names, is not here yet is left out.
         """
-        for case_id, acts in self._acts.read(tx, case_ids).items():
+        for case_id, stored in self._acts.stored(tx, case_ids).items():
             self.forget(case_id)
+            acts = [self._acts.act(one) for one in stored]
             try:
                 rules = self._rules(case_id, acts)
             except RuleError:
                 continue
-            yield fold_case(acts, rules), rules
+            yield Folded(fold_case(acts, rules), rules, stored)
 
     def _rules(self, case_id: CaseId, acts: list[CaseAct]) -> Rules:
         opening = next((act for act in acts if not act.parents), None)
         if opening is None:
             raise RuleError("case.unknown", case=case_id)
         return self.rules_for_opening(opening)
-
-    def _remember(self, case_id: CaseId, state: CaseState, rules: Rules) -> tuple[CaseState, Rules]:
-        self._states[case_id] = (state, rules)
-        self._states.move_to_end(case_id)
-        if len(self._states) > self._states_max:
-            self._states.popitem(last=False)
-        return state, rules

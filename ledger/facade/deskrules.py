@@ -119,7 +119,7 @@ class DeskRules:
         found = []
         for case_id in _checked(tx, sorted(cases)):
             try:
-                state, _ = self._book.load(tx, case_id)
+                state = self._book.load(tx, case_id).state
             except RuleError:
                 continue
             step = untrue_promise(state)

@@ -187,9 +187,8 @@ class Ledger:
         """
         log = self._station_log(command.station, signer)
         with OnDemand(self.store) as reading:
-            signed, act, personal = self.parts.desk.sign(reading, command, signer, log)
-        done = self.parts.writer.append_case_act(log, signed, act, personal)
-        return done.named(signed.number, signed.token)
+            decided = self.parts.desk.sign(reading, command, signer, log)
+        return self.parts.writer.append_case_act(log, decided)
 
     @in_turn
     def prepare(self, command: Command, signer: Signer) -> SignedAct:
@@ -203,7 +202,7 @@ class Ledger:
         if log is None:
             raise StoreError("log.none", station=command.station)
         with OnDemand(self.store) as reading:
-            return self.parts.desk.sign(reading, command, signer, log)[0]
+            return self.parts.desk.sign(reading, command, signer, log).signed
 
     @as_writer
     def submit(self, signed: SignedAct, station: StationId) -> Performed:
@@ -217,7 +216,7 @@ class Ledger:
         log = self.parts.station_log(station)
         if log is None:
             raise StoreError("log.none", station=station)
-        return self.parts.writer.append_foreign(log, signed).named(signed.number, signed.token)
+        return self.parts.writer.append_foreign(log, signed)
 
     @as_writer
     def register(
@@ -315,7 +314,8 @@ class Ledger:
             RuleError: ``case.unknown``.
         """
         with self.reading() as (tx, parts):
-            return parts.book.load(tx, case_id)
+            held = parts.book.load(tx, case_id)
+        return held.state, held.rules
 
     @in_turn
     def case(

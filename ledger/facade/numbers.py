@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import replace
 
 from ledger.calendar import local_date
 from ledger.casenumber import date_part, log_tag, mint, parse
@@ -20,7 +19,7 @@ from ledger.facade.types import Command
 from ledger.guards import token_hash
 from ledger.store import schema
 from ledger.store.contract import ReadTx
-from ledger.types import CaseId, LogId, Value
+from ledger.types import CaseId, Facts, LogId
 
 TOKEN_BYTES = 5
 LOG_ID_CHARS = 32
@@ -40,8 +39,8 @@ def complete_facts(
     log_id: LogId,
     now_ms: int,
     randomness: Randomness,
-) -> tuple[Command, str]:
-    """Return the command with what the ledger fills in, and the token to print ("" for none).
+) -> tuple[Facts, str]:
+    """Return the facts with what the ledger fills in, and the token to print ("" for none).
 
     Args:
         reading: to count the numbers that the log has minted on that day.
@@ -51,7 +50,7 @@ def complete_facts(
         now_ms: the station's clock; one that is far off puts no date into the number.
         randomness: source of the token.
     """
-    facts: dict[str, Value] = dict(command.facts)
+    facts = dict(command.facts)
     token = ""
     if "number" in action.facts and not facts.get("number"):
         tx, name = reading.tx(), log_id.hex()
@@ -64,7 +63,7 @@ def complete_facts(
     late = facts.get("late_entry")
     if isinstance(late, dict) and "entered_on" not in late and _says_entered_on(action):
         facts["late_entry"] = {**late, "entered_on": local_date(now_ms).isoformat()}
-    return (replace(command, facts=facts) if facts != command.facts else command), token
+    return facts, token
 
 
 def _says_entered_on(action: ActionSpec) -> bool:

@@ -31,7 +31,7 @@ def case_page(
     Raises:
         RuleError: ``case.unknown``.
     """
-    state, rules = parts.book.load(tx, case_id)
+    state, rules, _ = parts.book.load(tx, case_id)
     acts = [step.act.act_id for step in state.steps]
     return CasePage(
         row=parts.reader.row(tx, case_id, now_ms),

@@ -6,10 +6,10 @@ private keys never cross a process boundary.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import NamedTuple
 
-from ledger.act import ActHeader, new_act
-from ledger.body import facts_hash, new_body, open_body, personal_hash
+from ledger.act import ActHeader, act_id, encode_act, new_act, sign_act
+from ledger.body import facts_hash, new_body, open_body, personal_hash, readable_body
 from ledger.case import CaseAct, CaseState, check
 from ledger.catalogue import Rules
 from ledger.errors import AuthorityError, EncodingError, RuleError
@@ -19,15 +19,18 @@ from ledger.facade.deskrules import DeskRules
 from ledger.facade.numbers import complete_facts
 from ledger.facade.ondemand import OnDemand
 from ledger.facade.ownlog import OwnLog
-from ledger.facade.types import Command, SignedAct
+from ledger.facade.types import Command, Decided, SignedAct
 from ledger.identity import check_personal
 from ledger.keys import Signer
 from ledger.knowledge import Knowledge
-from ledger.limits import INT_MAX, PERSONAL_BYTES_MAX, facts_bytes_max
+from ledger.limits import PERSONAL_BYTES_MAX, facts_bytes_max
 from ledger.permit import Actor, Permission, may
+from ledger.resolve import Standing
 from ledger.types import ActId, CaseId, Facts, KeyId, LedgerId, StationId
 
 SALT_BYTES = 16
+NO_ACT = ActId(bytes(32))
+"""Stands for the id of an act that has none yet."""
 
 
 class Desk:
@@ -48,22 +51,21 @@ class Desk:
         self._clock = clock
         self._randomness = randomness
 
-    def sign(
-        self, reading: OnDemand, command: Command, signer: Signer, log: OwnLog
-    ) -> tuple[SignedAct, CaseAct, Facts | None]:
-        """Return the signed act of a command, the same as the fold takes it, and its personal body.
+    def sign(self, reading: OnDemand, command: Command, signer: Signer, log: OwnLog) -> Decided:
+        """Return the signed act of a command and what it makes of its case.
 
         Raises:
             AuthorityError: the signer has no authority at the station (``authority.*``).
             RuleError: the case type or the state forbids it (``case.*``).
             InputError: facts or personal data are not of their form (``case.facts_*``, ``identity.*``).
+            EncodingError: facts, personal data or attachments are beyond their limits.
         """
         now_ms = self._clock.now_ms()
         state, rules = self._rules_of(reading, command)
         spec = rules.case_type.actions.get(command.action)
         if spec is None:
             raise RuleError("case.no_action", action=command.action, case_type=rules.case_type.code)
-        filled, token = complete_facts(
+        facts, token = complete_facts(
             reading,
             command,
             spec,
@@ -71,15 +73,28 @@ class Desk:
             now_ms=now_ms,
             randomness=self._randomness,
         )
-        if filled.personal is not None:
-            check_personal(filled.personal)
-        act = self._act(filled, signer, state, now_ms)
-        check(state, rules, act)
-        self._rules.require(reading, state, rules, act, filled.personal)
-        signed = self._signed(filled, act, signer)
-        number = filled.facts.get("number") if state is None else ""
-        named = signed.named(number if isinstance(number, str) else "", token)
-        return named, replace(act, act_id=signed.act_id), filled.personal
+        if command.personal is not None:
+            check_personal(command.personal)
+        planned = self._planned(command, facts, signer, state, now_ms)
+        try:
+            raw, facts_raw, personal_raw = self._encoded(command, planned)
+        except EncodingError:
+            # What the case says against it is told first: that is closer to what was typed.
+            check(state, rules, planned.act(NO_ACT))
+            raise
+        act = planned.act(act_id(raw))
+        after = check(state, rules, act)
+        self._rules.require(reading, state, rules, act, command.personal)
+        number = facts.get("number") if state is None else ""
+        signed = SignedAct(
+            raw=raw,
+            sig=sign_act(raw, signer),
+            facts=facts_raw,
+            personal=personal_raw,
+            number=number if isinstance(number, str) else "",
+            token=token,
+        )
+        return Decided(signed, act, after.case_id, command.personal, state, after, rules)
 
     def permissions(
         self,
@@ -108,13 +123,16 @@ class Desk:
 
     def _rules_of(self, reading: OnDemand, command: Command) -> tuple[CaseState | None, Rules]:
         if command.case is not None:
-            return self._book.held(command.case) or self._book.load(reading.tx(), command.case)
+            held = self._book.held(command.case) or self._book.load(reading.tx(), command.case)
+            return held.state, held.rules
         item = command.facts.get("item")
         if not isinstance(item, str):
             raise RuleError("case.no_item")
         return None, self._knowledge.rules(item, self._knowledge.catalogue.size)
 
-    def _act(self, command: Command, signer: Signer, state: CaseState | None, now_ms: int) -> CaseAct:
+    def _planned(
+        self, command: Command, facts: Facts, signer: Signer, state: CaseState | None, now_ms: int
+    ) -> _Planned:
         size = self._knowledge.registry.size
         standing = self._knowledge.resolver.standing(
             actor_key_id=signer.key_id, station=command.station, registry_size=size, action=command.action
@@ -123,36 +141,65 @@ class Desk:
             raise AuthorityError(
                 standing.blocked, key=signer.key_id, station=command.station, action=command.action, size=size
             )
-        return CaseAct(
-            act_id=ActId(bytes(32)),
+        return _Planned(
             parents=() if state is None else state.heads,
             action=command.action,
             station=command.station,
-            station_level=standing.level,
+            standing=standing,
             actor=signer.key_id,
-            staff_no=standing.staff_no,
-            roles=standing.roles,
             occurred_at_ms=now_ms if command.occurred_at_ms is None else command.occurred_at_ms,
             recorded_at_ms=now_ms,
+            registry_size=size,
             catalogue_version=self._knowledge.catalogue.size,
-            facts=command.facts,
+            facts=facts,
         )
 
-    def _signed(self, command: Command, act: CaseAct, signer: Signer) -> SignedAct:
-        personal = command.personal
-        return sign_bodies(
-            ledger_id=self._knowledge.registry.ledger_id,
-            case_id=command.case or CaseId(b""),
-            parents=act.parents,
-            action=act.action,
-            station=act.station,
-            registry_size=self._knowledge.registry.size,
-            catalogue_version=act.catalogue_version,
-            occurred_at_ms=act.occurred_at_ms,
-            facts=new_body(command.facts, self._randomness(SALT_BYTES)),
-            personal=b"" if personal is None else new_body(personal, self._randomness(SALT_BYTES)),
-            attachments=command.attachments,
-            signer=signer,
+    def _encoded(self, command: Command, planned: _Planned) -> tuple[bytes, bytes, bytes]:
+        """Return the bytes to be signed, of the facts and of the personal body."""
+        limit_bytes = facts_bytes_max(planned.action)
+        facts = readable_body(planned.facts, self._randomness(SALT_BYTES), limit_bytes=limit_bytes)
+        personal = b""
+        if command.personal is not None:
+            salt = self._randomness(SALT_BYTES)
+            personal = readable_body(command.personal, salt, limit_bytes=PERSONAL_BYTES_MAX)
+        header = ActHeader(
+            self._knowledge.registry.ledger_id, command.case or CaseId(b""), planned.parents, planned.action,
+            planned.actor, planned.station, planned.registry_size, planned.catalogue_version,
+            planned.occurred_at_ms, facts_hash(facts), len(facts), personal_hash(personal), len(personal),
+            command.attachments,
+        )  # fmt: skip
+        return encode_act(header), facts, personal
+
+
+class _Planned(NamedTuple):
+    """An act before it is encoded, and so before it has an id."""
+
+    parents: tuple[ActId, ...]
+    action: str
+    station: StationId
+    standing: Standing
+    actor: KeyId
+    occurred_at_ms: int
+    recorded_at_ms: int
+    registry_size: int
+    catalogue_version: int
+    facts: Facts
+
+    def act(self, act_id: ActId) -> CaseAct:
+        """Return the act as the fold takes it."""
+        return CaseAct(
+            act_id=act_id,
+            parents=self.parents,
+            action=self.action,
+            station=self.station,
+            station_level=self.standing.level,
+            actor=self.actor,
+            staff_no=self.standing.staff_no,
+            roles=self.standing.roles,
+            occurred_at_ms=self.occurred_at_ms,
+            recorded_at_ms=self.recorded_at_ms,
+            catalogue_version=self.catalogue_version,
+            facts=self.facts,
         )
 
 
@@ -176,8 +223,6 @@ def sign_bodies(
     Raises:
         EncodingError: ``act.field`` or ``encoding.*``: a field, an attachment or a body beyond its limits.
     """
-    if not 0 <= occurred_at_ms <= INT_MAX:
-        raise EncodingError("act.field", field="occurred_at_ms")
     header = ActHeader(
         ledger_id, case_id, parents, action, signer.key_id, station, registry_size, catalogue_version,
         occurred_at_ms, facts_hash(facts), len(facts), personal_hash(personal), len(personal), attachments,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
 
 from ledger.act import act_id
-from ledger.case import CaseFinding, CaseState
+from ledger.case import CaseAct, CaseFinding, CaseState
 from ledger.catalogue import Rules
 from ledger.clocks import ClockReading
 from ledger.permit import Permission
@@ -63,9 +63,27 @@ class SignedAct:
         """Id of the act, from its bytes."""
         return act_id(self.raw)
 
-    def named(self, number: str, token: str) -> SignedAct:
-        """Return the same with what is printed beside it."""
-        return replace(self, number=number, token=token)
+
+class Decided(NamedTuple):
+    """A signed act on its way into a log, and what it makes of its case.
+
+    Attributes:
+        signed: the act with its bodies.
+        act: the same as the fold takes it.
+        case_id: its case.
+        personal: its personal body; None when it has none.
+        before: the state that it was judged by; None for an opening act.
+        after: the state after it.
+        rules: item and case type of the case.
+    """
+
+    signed: SignedAct
+    act: CaseAct
+    case_id: CaseId
+    personal: Facts | None
+    before: CaseState | None
+    after: CaseState
+    rules: Rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +105,6 @@ class Performed:
     seq: int
     number: str = ""
     token: str = ""
-
-    def named(self, number: str, token: str) -> Performed:
-        """Return the same with what is printed beside it."""
-        return replace(self, number=number, token=token)
 
 
 class CaseRow(NamedTuple):

@@ -12,7 +12,8 @@ from contextlib import suppress
 
 from ledger.act import Act, act_id, case_of, decode_act, verify_act
 from ledger.body import check_facts, check_personal
-from ledger.case import CaseAct, check
+from ledger.case import CaseAct, CaseState, check
+from ledger.catalogue import Rules
 from ledger.errors import AuthorityError, DataError, RuleError, StoreError
 from ledger.facade.casebook import CaseBook
 from ledger.facade.clock import Clock
@@ -22,7 +23,7 @@ from ledger.facade.numbers import number_row
 from ledger.facade.ondemand import OnDemand
 from ledger.facade.ownlog import CHECKPOINT_EVERY, NewEntry, OwnLog
 from ledger.facade.tables import NUMBERS, TOKENS
-from ledger.facade.types import Performed, SignedAct
+from ledger.facade.types import Decided, Performed, SignedAct
 from ledger.facade.vault import CaseKey, Vault
 from ledger.facade.views import CaseView
 from ledger.identity import check_personal as check_people
@@ -67,9 +68,7 @@ class Writer:
         self._knowledge = knowledge
         self._case_keys: dict[CaseId, CaseKey] = {}
 
-    def append_case_act(
-        self, log: OwnLog, signed: SignedAct, act: CaseAct, personal: Facts | None
-    ) -> Performed:
+    def append_case_act(self, log: OwnLog, decided: Decided) -> Performed:
         """Store an act of a case that this process checked and signed itself.
 
         Raises:
@@ -77,15 +76,15 @@ class Writer:
                 case carries the number by now. Nothing was written.
             StoreError: the store's own reasons; nothing was written.
         """
-        case_id = CaseId(act.act_id[:16]) if not act.parents else CaseId(decode_act(signed.raw).case_id)
+        signed, act, case_id = decided.signed, decided.act, decided.case_id
         entry = self._entry(log, signed, act.act_id)
-        self._view.expect(log.name, entry.seq, case_id, act)
         try:
             with self._store.write() as tx:
-                self._check_heads(tx, case_id, act)
-                self._write(tx, log, signed, entry, case_id, act.action)
-                if personal is not None:
-                    self._write_tokens(tx, case_id, personal)
+                if self._follows(tx, decided):
+                    self._view.expect(log.name, entry.seq, case_id, decided.after, decided.rules)
+                self._write(tx, log, signed, entry, act.act_id, case_id, act.action)
+                if decided.personal is not None:
+                    self._write_tokens(tx, case_id, decided.personal)
                 number = act.facts.get("number")
                 if not act.parents and isinstance(number, str):
                     _keep_number(tx, number, case_id, log)
@@ -122,8 +121,8 @@ class Writer:
         )
         if act.blocked:
             raise AuthorityError("act.not_effective", reason=act.blocked)
-        self._check_foreign(known, act, personal)
-        return self.append_case_act(log, signed, act, personal)
+        before, after, rules = self._check_foreign(known, act, personal)
+        return self.append_case_act(log, Decided(signed, act, case_of(known), personal, before, after, rules))
 
     def append_county_act(
         self, log: OwnLog, signed: SignedAct, *, genesis_of: OwnLog | None = None
@@ -140,7 +139,7 @@ class Writer:
                     schema.LOGS,
                     [(genesis_of.name, genesis.kind, genesis.station, genesis.pack(), 1, "")],
                 )
-            self._write(tx, log, signed, entry, case_id, header.action)
+            self._write(tx, log, signed, entry, known.act_id, case_id, header.action)
         self._committed(log, entry)
         return Performed(act_id=known.act_id, case_id=case_id, log_id=log.log_id, seq=entry.seq)
 
@@ -174,7 +173,9 @@ class Writer:
             raise StoreError("log.closed", log=log.log_id, reason=log.doubt or "log.key_missing")
         return log.next_entry(signed.raw, signed.sig, known_id, clock=self._clock, county_seen=b"")
 
-    def _check_foreign(self, known: Act, act: CaseAct, personal: Facts | None) -> None:
+    def _check_foreign(
+        self, known: Act, act: CaseAct, personal: Facts | None
+    ) -> tuple[CaseState | None, CaseState, Rules]:
         """Ask what was asked when the act was prepared: its author may have asked something else."""
         newest = (self._knowledge.registry.size, self._knowledge.catalogue.size)
         if (known.header.registry_size, known.header.catalogue_version) != newest:
@@ -183,21 +184,30 @@ class Writer:
         if personal is not None:
             check_people(personal)
         with OnDemand(self._store) as reading:
+            state: CaseState | None = None
             if not act.parents:
-                state, rules = None, self._book.rules_for_opening(act)
+                rules = self._book.rules_for_opening(act)
             else:
-                state, rules = self._book.load(reading.tx(), case_of(known))
+                state, rules, _ = self._book.load(reading.tx(), case_of(known))
                 if state.heads != act.parents:
                     raise RuleError("case.moved_on", number=state.number)
-            check(state, rules, act)
+            after = check(state, rules, act)
             self._rules.require(reading, state, rules, act, personal)
+        return state, after, rules
 
-    def _check_heads(self, tx: WriteTx, case_id: CaseId, act: CaseAct) -> None:
-        if not act.parents:
-            return
-        state, _ = self._book.load(tx, case_id)
-        if state.heads != act.parents:
+    def _follows(self, tx: WriteTx, decided: Decided) -> bool:
+        """Return whether the case is still the one that was judged; else its row needs another fold.
+
+        Raises:
+            RuleError: ``case.moved_on`` when it has other heads.
+        """
+        if decided.before is None:
+            # Acts that follow this one may have come from elsewhere before it.
+            return not tx.count(schema.ACTS, {"case_id": decided.case_id})
+        state = self._book.load(tx, decided.case_id).state
+        if state.heads != decided.act.parents:
             raise RuleError("case.moved_on", number=state.number)
+        return state is decided.before
 
     def _write(
         self,
@@ -205,10 +215,10 @@ class Writer:
         log: OwnLog,
         signed: SignedAct,
         entry: NewEntry,
+        known_id: ActId,
         case_id: CaseId,
         action: str,
     ) -> None:
-        known_id = act_id(signed.raw)
         tx.append(log.name, entry.seq, [(action, entry.frame)])
         tx.insert(schema.ACTS, [(case_id, known_id, log.name, entry.seq, action)])
         nonce = sealed = None
@@ -236,9 +246,9 @@ class Writer:
         return key
 
     def _write_tokens(self, tx: WriteTx, case_id: CaseId, personal: Facts) -> None:
-        tokens = self._vault.tokens(search_keys(personal))
-        if tokens:
-            tx.insert_missing(TOKENS, [(token, case_id) for token in tokens])
+        keys = search_keys(personal)
+        if keys:
+            tx.insert_missing(TOKENS, [(token, case_id) for token in self._vault.tokens(keys)])
 
     def _committed(self, log: OwnLog, entry: NewEntry) -> None:
         log.adopt(entry)

@@ -124,8 +124,14 @@ class WriteTx(ReadTx, Protocol):
     def insert_missing(self, table: Table, rows: Sequence[Row], /) -> None:
         """Insert the rows whose key is not taken; leave the others as they are."""
 
-    def upsert(self, table: Table, rows: Sequence[Row], /) -> None:
+    def upsert(self, table: Table, rows: Sequence[Row], /, *, held: Row | None = None) -> None:
         """Insert rows or replace those with the same key.
+
+        Args:
+            table: one of the tables that the store was opened with.
+            rows: whole rows.
+            held: what is stored under the key of the one row, where the caller knows it: the store
+                need not look.
 
         Raises:
             StoreError: ``store.append_only``, the table takes no changes.

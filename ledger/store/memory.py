@@ -304,7 +304,7 @@ class _Write(_Read):
                 if overlay.get(overlay.key_of(row)) is None:
                     overlay.insert(row)
 
-    def upsert(self, table: Table, rows: Sequence[Row], /) -> None:
+    def upsert(self, table: Table, rows: Sequence[Row], /, *, held: Row | None = None) -> None:
         overlay = self._overlay(table)
         with self._losing_on_error():
             for row in rows:

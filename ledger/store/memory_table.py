@@ -123,12 +123,10 @@ class Overlay:
         self.table = base.table
         self._base = base
         self.changes: dict[Row, Row | None] = {}
-        names = self.table.column_names
-        self._key_places = [names.index(name) for name in self.table.key]
 
     def key_of(self, row: Row) -> Row:
         """Return the key of a row."""
-        return tuple(row[at] for at in self._key_places)
+        return tuple(row[at] for at in self.table.key_places)
 
     def get(self, key: Row) -> Row | None:
         """Return the row with this key."""

@@ -237,7 +237,7 @@ class PostgresWriteTx(PostgresReadTx):
         """Insert the rows whose key is not taken."""
         self._write(table, self._of(table).insert_missing, rows)
 
-    def upsert(self, table: Table, rows: Sequence[Row], /) -> None:
+    def upsert(self, table: Table, rows: Sequence[Row], /, *, held: Row | None = None) -> None:
         """Insert rows or replace those with the same key."""
         statements = self._of(table)
         self._refuse_append_only(table)

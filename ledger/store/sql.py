@@ -170,8 +170,7 @@ def update_changed(
 
 def key_of(table: Table, row: Row) -> Row:
     """Return the key of a row."""
-    names = table.column_names
-    return tuple(row[names.index(name)] for name in table.key)
+    return tuple(row[place] for place in table.key_places)
 
 
 @lru_cache(maxsize=1024)

@@ -157,7 +157,7 @@ class SqliteReadTx:
 class SqliteWriteTx(SqliteReadTx):
     """A `ledger.store.contract.WriteTx` on the held writer."""
 
-    __slots__ = ("_recorder", "_types", "_unprojected", "_views", "appended", "failure")
+    __slots__ = ("_recorder", "_types", "_unprojected", "_views", "ends", "failure")
 
     def __init__(
         self,
@@ -175,7 +175,7 @@ class SqliteWriteTx(SqliteReadTx):
         self._views = views
         self._unprojected: list[NewRecord] = []
         self.failure: StoreError | None = None
-        self.appended = False
+        self.ends: dict[str, int] = {}
 
     def _failed(self, error: sqlite3.Error | UnicodeError | OverflowError) -> StoreError:
         self.failure = translate(error, self._path)
@@ -193,8 +193,10 @@ class SqliteWriteTx(SqliteReadTx):
     ) -> tuple[NewRecord, ...]:
         """Store frames of one log from ``first_seq`` on."""
         check_range(log, first_seq, records)
-        held = dict(self.frames(log, first_seq - 1, first_seq + len(records) - 1))
-        new, seq = pick_new(log, first_seq, records, held=held)
+        new, seq = records, first_seq
+        if self.ends.get(log, self._recorder.ends.get(log)) != first_seq - 1:
+            held = dict(self.frames(log, first_seq - 1, first_seq + len(records) - 1))
+            new, seq = pick_new(log, first_seq, records, held=held)
         if not new:
             return ()
         rows = [(log, seq + index, topic, frame) for index, (topic, frame) in enumerate(new)]
@@ -204,7 +206,7 @@ class SqliteWriteTx(SqliteReadTx):
             raise self._failed(error) from error
         appended = new_records(log, seq, new, positions)
         self._unprojected.extend(appended)
-        self.appended = True
+        self.ends[log] = seq + len(new) - 1
         return appended
 
     def project(self) -> None:
@@ -222,11 +224,11 @@ class SqliteWriteTx(SqliteReadTx):
         """Insert the rows whose key is not taken."""
         self._write(table, self._of(table).insert_missing, rows)
 
-    def upsert(self, table: Table, rows: Sequence[Row], /) -> None:
+    def upsert(self, table: Table, rows: Sequence[Row], /, *, held: Row | None = None) -> None:
         """Insert rows or replace those with the same key."""
         statements = self._of(table)
         self._refuse_append_only(table)
-        if len(rows) == 1 and table.indexes and self._update(table, rows[0]):
+        if len(rows) == 1 and table.indexes and self._update(table, rows[0], held):
             return
         self._write(table, statements.upsert, rows)
 
@@ -266,19 +268,19 @@ class SqliteWriteTx(SqliteReadTx):
             self.failure = StoreError("store.append_only", table=table.name)
             raise self.failure
 
-    def _update(self, table: Table, row: Row) -> bool:
+    def _update(self, table: Table, row: Row, known: Row | None) -> bool:
         """Change the row that is there, only where it differs; False when there is none with this key."""
         self._check(table, (row,))
-        held = self.get(table, key_of(table, row))
+        held = self.get(table, key_of(table, row)) if known is None else known
         if held is None:
             return False
         update = update_changed(table, held, row, mark="?", relation=f'"{table.name}"')
-        if update is not None:
-            try:
-                self._connection.execute(*update)
-            except DRIVER_ERRORS as error:
-                raise self._failed(error) from error
-        return True
+        if update is None:
+            return True
+        try:
+            return self._connection.execute(*update).rowcount == 1
+        except DRIVER_ERRORS as error:
+            raise self._failed(error) from error
 
     def _check(self, table: Table, rows: Sequence[Row]) -> None:
         try:

@@ -40,6 +40,10 @@ class Table:
     key: tuple[str, ...] = field(kw_only=True)
     indexes: tuple[tuple[str, ...], ...] = field(default=(), kw_only=True)
     append_only: bool = field(default=False, kw_only=True)
+    column_names: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    """Names of the columns, in the order of the row."""
+    key_places: tuple[int, ...] = field(init=False, repr=False, compare=False)
+    """Where in a row the key columns stand."""
 
     def __post_init__(self) -> None:
         """Refuse a definition that no backend could create.
@@ -47,7 +51,8 @@ class Table:
         Raises:
             ValueError: a name is reserved, malformed, repeated or unknown.
         """
-        names = self.column_names
+        names = tuple(name for name, _ in self.columns)
+        object.__setattr__(self, "column_names", names)
         for name in (self.name, *names):
             if not _IDENTIFIER.fullmatch(name):
                 raise ValueError(f"{name!r} is no identifier (table {self.name})")
@@ -58,11 +63,7 @@ class Table:
         for group in (self.key, *self.indexes):
             if not group or not set(group) <= set(names):
                 raise ValueError(f"table {self.name} has no columns {group!r}")
-
-    @property
-    def column_names(self) -> tuple[str, ...]:
-        """Return the names of the columns, in the order of the row."""
-        return tuple(name for name, _ in self.columns)
+        object.__setattr__(self, "key_places", tuple(names.index(name) for name in self.key))
 
     @property
     def plain_columns(self) -> tuple[str, ...]:

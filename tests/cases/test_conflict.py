@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import permutations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledger.calendars import calendar_set
 from ledger.case import CaseAct, CaseState, evolve, fold_case, follows, state_digest
+from ledger.clocks import pressing_change, unmoved
 from ledger.errors import DataError
 from ledger.order import fold_order
 from ledger.types import ActId
@@ -210,7 +211,7 @@ def test_missing_parents_wait_and_change_nothing() -> None:
 def test_of_an_act_logged_twice_the_earliest_recording_stays() -> None:
     story = accepted()
     late = story.act(CLERK, "note")
-    again = replace(late, recorded_at_ms=late.recorded_at_ms + 9 * 86_400_000)
+    again = late._replace(recorded_at_ms=late.recorded_at_ms + 9 * 86_400_000)
     assert state_digest(fold_case([*story.acts, again], story.rules)) == state_digest(story.state)
     assert state_digest(fold_case([again, *story.acts], story.rules)) == state_digest(story.state)
 
@@ -238,6 +239,7 @@ def rule(
     return story.act(who, "adjudicate", facts, after=after)
 
 
+CALENDARS = calendar_set()
 MOVES = (
     (CLERK, "accept", {}),
     (CLERK, "withdraw", {"proof": "signature"}),
@@ -300,6 +302,19 @@ def test_growing_act_by_act_equals_folding_at_once(story: Story) -> None:
         state = fold_case([act], story.rules) if state is None else evolve(state, act, story.rules)
     assert state is not None
     assert state_digest(state) == state_digest(story.state)
+
+
+@given(stories())
+def test_an_act_that_leaves_the_clocks_unmoved_changes_no_light(story: Story) -> None:
+    ordered, _ = fold_order(story.acts)
+    before = fold_case(ordered[:1], story.rules)
+    for act in ordered[1:]:
+        after = evolve(before, act, story.rules)
+        if unmoved(before, after, story.rules):
+            assert pressing_change(after, story.rules, CALENDARS) == pressing_change(
+                before, story.rules, CALENDARS
+            )
+        before = after
 
 
 @given(stories())
