@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from ledger.excerpt import ExcerptContent
 from ledger.facade.bodies import Place
+from ledger.facade.clock import Clock
+from ledger.facade.countylink import CountyLink
 from ledger.facade.excerpts import excerpts
 from ledger.facade.feeds import FeedPlace
 from ledger.facade.held import BranchState, Held, branch_name
@@ -48,20 +50,23 @@ class Exchange:
         store: the open store, as its one writer.
         parts: the working parts of the ledger.
         station: the main station of this installation.
+        clock: of this station.
 
     Attributes:
         held: what is here of every log.
         receiving: takes in what others send.
         peers: what is known of the stations above and below.
+        county: the county's checkpoints.
         feeds: what subordinates are to be given.
     """
 
     def __init__(
-        self, store: Store, parts: Parts, *, vault: Vault, view: CaseView, station: StationId
+        self, store: Store, parts: Parts, *, vault: Vault, view: CaseView, station: StationId, clock: Clock
     ) -> None:
         self.station = station
         self.held = Held(store, parts, station)
         self.peers = Peers(store)
+        self.county = CountyLink(store, parts, clock)
         self.feeds = parts.feeds
         self._store = store
         self._parts = parts
@@ -83,8 +88,9 @@ class Exchange:
     def seal_heads(self) -> None:
         """Sign the heads of own logs, so that everything that is here can be given."""
         for log in self._parts.own.values():
-            if log.size > log.checkpoint_size and not log.doubt:
+            if log.kind != "merge" and log.size > log.checkpoint_size and not log.doubt:
                 self._parts.writer.checkpoint(log)
+        self.county.merge()
 
     def give_up(self, log_id: LogId, code: str) -> None:
         """Never write an own log again: somebody holds more of it, or another history of it.

@@ -199,7 +199,12 @@ class Ledger:
         if self._main_station is None:
             raise ConfigError("ledger.no_station")
         return Exchange(
-            self.store, self.parts, vault=self._vault, view=self._view, station=self._main_station
+            self.store,
+            self.parts,
+            vault=self._vault,
+            view=self._view,
+            station=self._main_station,
+            clock=self.clock,
         )
 
     @in_turn
