@@ -20,6 +20,9 @@ CTX_CHECKPOINT = b"banjian/checkpoint/1\n"
 CTX_ENVELOPE = b"banjian/envelope/1\n"
 CTX_BUNDLE = b"banjian/bundle/1\n"
 CTX_INVITE_SIGN = b"banjian/invite/1\n"
+CTX_JOIN = b"banjian/join-id/1\n"
+CTX_JOIN_SIGN = b"banjian/join/1\n"
+CTX_RENEWAL_SIGN = b"banjian/renewal/1\n"
 CTX_POSSESSION = b"banjian/key-possession/1\n"
 
 

@@ -55,6 +55,33 @@ def write_durably(path: Path, data: bytes) -> None:
         raise os_failure(error, path) from error
 
 
+def write_once(path: Path, data: bytes) -> bool:
+    """Write a file durably unless it is there already; of several processes that try, one succeeds.
+
+    Returns:
+        Whether this call wrote it.
+
+    Raises:
+        StoreError: ``store.disk_full``, ``store.read_only``, ``store.io``.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        write_durably(temporary, data)
+        if sys.platform == "win32":
+            temporary.rename(path)  # which refuses an existing name there
+        else:
+            os.link(temporary, path)
+        fsync_dir(path.parent)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise os_failure(error, path) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    return True
+
+
 def fsync_dir(folder: Path) -> None:
     """Make renames and new names in a folder durable.
 

@@ -1,4 +1,4 @@
-"""The first entry of all: a new store, a new registry log, and the act of a root key that opens it."""
+"""A new store: with the first entry of all, which opens the registry log, or empty, to be filled by sync."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ def found(
     home.write_machine()
     storage_key = randomness(SEED_BYTES)
     home.write_storage_key(storage_key)
+    home.write_ledger_genesis(genesis.pack())
     vault = Vault(storage_key, randomness)
     view, knowledge, holdings = CaseView(), new_knowledge(genesis), Holdings()
     book = CaseBook(knowledge, holdings.stations)
@@ -63,3 +64,24 @@ def found(
         desk.open_log("registry", station, root, ledger_genesis=genesis.pack())
     finally:
         store.close()
+
+
+def found_empty(home: Home, genesis: LedgerGenesis, *, randomness: Randomness) -> None:
+    """Make an installation that holds no entry yet and knows only which ledger it is part of.
+
+    Its registry log comes with the first sync; one of another ledger is refused (``read_ledger_genesis``).
+
+    Args:
+        home: the folder; may hold keys already, but no ledger.
+        genesis: the ledger that the station joins.
+        randomness: for the storage key.
+
+    Raises:
+        ConfigError: ``home.exists``.
+        StoreError: the store's own reasons.
+    """
+    home.create()
+    home.write_machine()
+    home.write_storage_key(randomness(SEED_BYTES))
+    home.write_ledger_genesis(genesis.pack())
+    open_database(home.database_path, CaseView(), create=True).close()

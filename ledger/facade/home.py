@@ -8,6 +8,11 @@
     DIR/keys/<label>.key        key envelopes of people, each under its owner's passphrase
     DIR/secrets/storage.key     wraps the case keys; copied by hand to the office's safe, never by a backup
     DIR/secrets/log-<id>.key    signing keys of this installation's own logs; never in any backup
+    DIR/secrets/tls.key         private key of the station's certificate; never in any backup
+    DIR/secrets/ca.key          at the county: signs the certificates; copied by hand to the office's safe
+    DIR/tls/                    certificates: ``ca.pem`` of the county's CA, ``station.pem`` of this station
+    DIR/joins/                  at the county: invites that were used, requests that wait for a registrar
+    DIR/ledger.genesis          what the ledger is, pinned: a registry log of another ledger is refused
     DIR/sentinel/<id>.note      newest checkpoint of each own log, outside the database
     DIR/sentinel/machine        what machine this installation was made on
     DIR/case-keys.txt           only laid there by hand, to restore a backup: taken in and removed
@@ -28,6 +33,7 @@ from ledger.types import LogId, StationId
 SEED_BYTES = 32
 CASE_KEYS_NAME = "case-keys.txt"
 """The newest key table of a backup; see ``ledger.facade.restoring``."""
+GENESIS_NAME = "ledger.genesis"
 RESTORED_MARKER = "RESTORED"
 """File that every backup carries: whoever works on in a copy opens new logs."""
 
@@ -47,6 +53,9 @@ class Home:
         self.keys_dir = path / "keys"
         self.secrets_dir = path / "secrets"
         self.sentinel_dir = path / "sentinel"
+        self.tls_dir = path / "tls"
+        self.joins_dir = path / "joins"
+        self.genesis_path = path / GENESIS_NAME
 
     @property
     def exists(self) -> bool:
@@ -118,6 +127,44 @@ class Home:
         """Return the signing key of a service of a station; None when this machine does not have it."""
         seed = _read(self.secrets_dir / f"{purpose}-{station}.key")
         return seed if seed is not None and len(seed) == SEED_BYTES else None
+
+    def write_secret(self, name: str, content: bytes) -> Path:
+        """Keep a secret of the machine durably, for its owner alone; returns its path."""
+        self.complete()
+        path = self.secrets_dir / name
+        self._write_secret(path, content)
+        return path
+
+    def secret(self, name: str) -> bytes | None:
+        """Return a secret of the machine; None when it is not here."""
+        return _read(self.secrets_dir / name)
+
+    def remove_secret(self, name: str) -> None:
+        """Remove a secret of the machine; one that is not here is no error."""
+        (self.secrets_dir / name).unlink(missing_ok=True)
+        platform.fsync_dir(self.secrets_dir)
+
+    def write_certificate(self, name: str, content: bytes) -> Path:
+        """Keep a certificate durably; returns its path."""
+        try:
+            self.tls_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise platform.os_failure(error, self.tls_dir) from error
+        path = self.tls_dir / name
+        platform.write_durably(path, content)
+        return path
+
+    def certificate(self, name: str) -> bytes | None:
+        """Return a certificate; None when it is not here."""
+        return _read(self.tls_dir / name)
+
+    def write_ledger_genesis(self, raw: bytes) -> None:
+        """Pin what the ledger is, before its registry log is here."""
+        platform.write_durably(self.genesis_path, raw)
+
+    def ledger_genesis(self) -> bytes | None:
+        """Return the pinned genesis of the ledger; None in a folder that was founded without."""
+        return _read(self.genesis_path)
 
     def write_sentinel(self, log_id: LogId, note: str) -> None:
         """Keep the newest checkpoint outside the database, durably."""

@@ -10,11 +10,11 @@ from ledger.body import check_facts
 from ledger.calendar import CalendarSet
 from ledger.calendars import festivals
 from ledger.entry import decode_entry
-from ledger.errors import BanjianError, StoreError
+from ledger.errors import BanjianError, EncodingError, StoreError
 from ledger.facade.bodies import read_facts, read_personal
 from ledger.facade.vault import Vault
 from ledger.frame import split_frame
-from ledger.genesis import LedgerGenesis, LogGenesis, decode_ledger_genesis, decode_log_genesis
+from ledger.genesis import LedgerGenesis, LogGenesis, decode_ledger_genesis, decode_log_genesis, ledger_id
 from ledger.knowledge import Knowledge
 from ledger.store import schema
 from ledger.store.contract import ReadTx
@@ -84,12 +84,33 @@ def read_holdings(tx: ReadTx) -> Holdings:
     return holdings
 
 
-def read_ledger_genesis(tx: ReadTx, holdings: Holdings) -> LedgerGenesis:
-    """Return the genesis of the ledger from the first entry of its registry log.
+def read_ledger_genesis(tx: ReadTx, holdings: Holdings, pinned: bytes | None = None) -> LedgerGenesis:
+    """Return the genesis of the ledger: the pinned one, else that of the first entry of its registry log.
+
+    Args:
+        tx: the store.
+        holdings: its logs.
+        pinned: bytes of the genesis with which the station joined; None when none is pinned.
 
     Raises:
-        StoreError: ``ledger.no_registry`` when the store holds no registry log.
+        StoreError: ``ledger.no_registry`` when nothing is pinned and the store holds no registry log;
+            ``ledger.other_registry`` when the registry log is that of another ledger;
+            ``ledger.genesis_damaged`` when the pinned bytes are not a genesis.
     """
+    held = _registry_genesis(tx, holdings)
+    raw = held if pinned is None else pinned
+    if raw is None:
+        raise StoreError("ledger.no_registry")
+    try:
+        genesis = decode_ledger_genesis(raw)
+    except EncodingError as error:
+        raise StoreError("ledger.genesis_damaged") from error
+    if held is not None and held != raw:
+        raise StoreError("ledger.other_registry", pinned=ledger_id(raw), found=ledger_id(held))
+    return genesis
+
+
+def _registry_genesis(tx: ReadTx, holdings: Holdings) -> bytes | None:
     for log in holdings.of_kind("registry"):
         frame = tx.frame(log.name, 1)
         if frame is None:
@@ -99,8 +120,8 @@ def read_ledger_genesis(tx: ReadTx, holdings: Holdings) -> LedgerGenesis:
         if facts is not None:
             raw = check_facts(act.header, facts).get("ledger_genesis")
             if isinstance(raw, bytes):
-                return decode_ledger_genesis(raw)
-    raise StoreError("ledger.no_registry")
+                return raw
+    return None
 
 
 def new_knowledge(genesis: LedgerGenesis) -> Knowledge:

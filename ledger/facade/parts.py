@@ -53,11 +53,12 @@ def load_parts(
     """Read logs, registry, catalogue and the ends of own logs, and put the parts together.
 
     Raises:
-        StoreError: ``ledger.no_registry``; ``log.head`` when the end of an own log contradicts itself.
+        StoreError: ``ledger.no_registry``, ``ledger.other_registry``, ``ledger.genesis_damaged``;
+            ``log.head`` when the end of an own log contradicts itself.
     """
     with store.read() as tx:
         holdings = read_holdings(tx)
-        genesis = read_ledger_genesis(tx, holdings)
+        genesis = read_ledger_genesis(tx, holdings, home.ledger_genesis())
         knowledge = read_knowledge(tx, holdings, genesis, vault)
         own = _own_logs(tx, holdings, home)
     book = CaseBook(knowledge, holdings.stations, remember=writable)
