@@ -4,13 +4,16 @@
 
     FOLDER/banjian-<ledger>-<moment>/ledger.db      every frame and body, no case keys, no search tokens
     FOLDER/banjian-<ledger>-<moment>/banjian.toml
+    FOLDER/banjian-<ledger>-<moment>/ledger.genesis which ledger this is
+    FOLDER/banjian-<ledger>-<moment>/tls/ca.pem     the county's CA, a public certificate
+    FOLDER/banjian-<ledger>-<moment>/joins/*.used   invites that nobody can use again
     FOLDER/banjian-<ledger>-<moment>/keys/*.key     envelopes, each under its owner's passphrase
     FOLDER/banjian-<ledger>-<moment>/RESTORED       a ledger opened from here starts new logs
     FOLDER/case-keys.txt                            the newest only: an erased case stays erased
     FOLDER/case-keys-<installation>.txt             instead, where the former is another installation's
 
-Never in a backup: the logs' signing keys (a copy that could sign would be a second station) and the storage
-key, which the office keeps in its safe.
+Never in a backup: the logs' signing keys and the TLS key (a copy that could sign would be a second station),
+and the storage key and the county's CA key, which the office keeps in its safe.
 
 To restore: copy a backup to where the ledger is to be, put the newest key table into it as ``case-keys.txt``
 and the storage key from the safe as ``secrets/storage.key``, and work on.
@@ -35,7 +38,7 @@ from ledger.facade.tables import TOKENS
 from ledger.facade.vault import Vault
 from ledger.store import schema
 from stations.cli.types import CHINA
-from stations.config import CONFIG_NAME
+from sync.credentials import CA_NAME
 
 RECORD_NAME = "last-backup.json"
 LEFT_OUT = (schema.CASE_KEYS.name, TOKENS.name)
@@ -68,8 +71,12 @@ def make_backup(ledger: Ledger, target: Path, *, now_ms: int) -> Backup:
         (folder / "keys").mkdir(parents=True, exist_ok=False)
         for envelope in sorted(home.keys_dir.glob("*.key")):
             _copy(envelope, folder / "keys" / envelope.name)
-        if home.config_path.exists():
-            _copy(home.config_path, folder / CONFIG_NAME)
+        used = sorted(home.joins_dir.glob("*.used"))
+        for path in (home.config_path, home.genesis_path, home.tls_dir / CA_NAME, *used):
+            if path.exists():
+                target_path = folder / path.relative_to(home.path)
+                target_path.parent.mkdir(exist_ok=True)
+                _copy(path, target_path)
         platform.write_durably(folder / RESTORED_MARKER, b"")
     except FileExistsError as error:
         raise StoreError("backup.exists", path=str(folder)) from error

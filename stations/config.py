@@ -6,7 +6,9 @@ are never written here.
 
 from __future__ import annotations
 
+import json
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -26,6 +28,7 @@ class StationConfig:
         backup_warn_days: days after which ``banjian doctor`` calls the last backup old.
         disk_warn_mb: free disk below which ``banjian doctor`` warns, in MiB.
         slip_width: columns of the printed receipt slip.
+        upstream: addresses of the station above, ``https://host:port``, in the order in which they are tried.
     """
 
     station: str = ""
@@ -33,6 +36,7 @@ class StationConfig:
     backup_warn_days: int = 7
     disk_warn_mb: int = 512
     slip_width: int = 48
+    upstream: tuple[str, ...] = ()
 
 
 def load_config(folder: Path) -> StationConfig:
@@ -64,6 +68,7 @@ def parse_config(table: dict[str, object], path: Path) -> StationConfig:
     known = {field.name: field.default for field in fields(StationConfig)}
     texts: dict[str, str] = {}
     numbers: dict[str, int] = {}
+    lists: dict[str, tuple[str, ...]] = {}
     for key, value in table.items():
         if key not in known:
             raise ConfigError("config.unknown_key", key=key, path=str(path))
@@ -74,12 +79,20 @@ def parse_config(table: dict[str, object], path: Path) -> StationConfig:
             isinstance(default, int) and isinstance(value, int) and not isinstance(value, bool) and value > 0
         ):
             numbers[key] = value
+        elif isinstance(default, tuple) and isinstance(value, list) and _are_addresses(value):
+            lists[key] = tuple(str(item) for item in value)
         else:
             raise ConfigError("config.value", key=key, value=str(value), path=str(path))
-    return _build(texts, numbers)
+    return _build(texts, numbers, lists)
 
 
-def _build(texts: dict[str, str], numbers: dict[str, int]) -> StationConfig:
+def _are_addresses(values: list[object]) -> bool:
+    return all(isinstance(item, str) and item.startswith("https://") for item in values)
+
+
+def _build(
+    texts: dict[str, str], numbers: dict[str, int], lists: dict[str, tuple[str, ...]]
+) -> StationConfig:
     base = StationConfig()
     return StationConfig(
         station=texts.get("station", base.station),
@@ -87,10 +100,11 @@ def _build(texts: dict[str, str], numbers: dict[str, int]) -> StationConfig:
         backup_warn_days=numbers.get("backup_warn_days", base.backup_warn_days),
         disk_warn_mb=numbers.get("disk_warn_mb", base.disk_warn_mb),
         slip_width=numbers.get("slip_width", base.slip_width),
+        upstream=lists.get("upstream", base.upstream),
     )
 
 
-def write_config(folder: Path, *, station: str) -> Path:
+def write_config(folder: Path, *, station: str, upstream: Sequence[str] = ()) -> Path:
     """Write the first configuration of a new installation and return its path; an existing file is kept."""
     path = folder / CONFIG_NAME
     if not path.exists():
@@ -99,5 +113,7 @@ def write_config(folder: Path, *, station: str) -> Path:
             "# Settings of this installation; see docs/config.md.\n"
             f'station = "{station}"\n'
         )
+        if upstream:
+            text += f"upstream = {json.dumps(list(upstream))}\n"
         platform.write_durably(path, text.encode("utf-8"))
     return path

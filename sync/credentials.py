@@ -9,10 +9,11 @@ Source: docs/protocol.md, "Certificates".
 from __future__ import annotations
 
 import ssl
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from ledger.errors import ConfigError, DataError, StoreError
-from ledger.facade import Home
+from ledger.facade import Home, Ledger
 from ledger.facade.clock import Randomness
 from ledger.types import LedgerId, StationId
 from sync import tls
@@ -188,14 +189,21 @@ def listening_context(home: Home, ledger_id: LedgerId) -> ssl.SSLContext:
     )
 
 
-def calling_context(home: Home, ledger_id: LedgerId) -> ssl.SSLContext:
-    """Return the TLS context with which a station calls its upstream; errors as ``listening_context``."""
+def calling_context(
+    home: Home, ledger_id: LedgerId, *, expected: Collection[StationId] = ()
+) -> ssl.SSLContext:
+    """Return the TLS context with which a station calls its upstream; errors as ``listening_context``.
+
+    ``expected`` are the stations that may answer; anything else is refused before a byte is sent to it.
+    """
     repair_own(home)
     read_own_certificate(home, ledger_id)
     return tls.client_context(
         certificate=home.tls_dir / STATION_NAME,
         key=home.secrets_dir / TLS_KEY_NAME,
         ca_certificate=read_ca_certificate(home, ledger_id),
+        ledger_id=ledger_id,
+        expected=expected,
     )
 
 
@@ -206,3 +214,35 @@ def reload_context(context: ssl.SSLContext, home: Home) -> None:
         ConfigError: ``tls.own_certificate``.
     """
     tls.load_own(context, certificate=home.tls_dir / STATION_NAME, key=home.secrets_dir / TLS_KEY_NAME)
+
+
+def prepare_county(ledger: Ledger, *, randomness: Randomness) -> CountyCa:
+    """Return the CA of the county whose registry this ledger writes; make CA and own certificate if needed.
+
+    Raises:
+        ConfigError: ``pki.not_county`` in any other folder.
+        StoreError: ``pki.ca_key``; the disk's own reasons.
+    """
+    registry = ledger.knowledge.registry
+    station = registry.station(registry.station_of_log)
+    own = any(log.own and log.kind == "registry" for log in ledger.logs())
+    if not own or station is None:
+        raise ConfigError("pki.not_county", path=str(ledger.home.path))
+    now_ms = max(ledger.clock.now_ms(), ledger.genesis.created_at_ms)
+    ca = ensure_ca(
+        ledger.home,
+        county_name=station.name,
+        ledger_id=ledger.ledger_id,
+        now_ms=now_ms,
+        randomness=randomness,
+    )
+    repair_own(ledger.home)
+    ensure_county_certificate(
+        ledger.home,
+        ca,
+        station=station.station,
+        ledger_id=ledger.ledger_id,
+        now_ms=now_ms,
+        randomness=randomness,
+    )
+    return ca

@@ -11,12 +11,12 @@ Source: docs/protocol.md, "Certificates"; RFC 8446; X509_VERIFY_PARAM_set_flags(
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import lru_cache
 from pathlib import Path
 
 from ledger.errors import AuthorityError, BanjianError, ConfigError, DataError
-from ledger.types import LedgerId
+from ledger.types import LedgerId, StationId
 from sync.pki import Leaf, check_expiry, read_leaf, to_pem
 
 _NO_CHECK_TIME = 0x200000
@@ -24,6 +24,18 @@ _LEAVES_KEPT_MAX = 1024
 
 _REFUSALS = ("UNKNOWN_CA", "BAD_CERTIFICATE", "CERTIFICATE_UNKNOWN", "CERTIFICATE_EXPIRED", "DECRYPT_ERROR")
 _VERSIONS = ("PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL", "WRONG_VERSION_NUMBER", "HTTP_REQUEST")
+
+
+class RefusedPeer(ssl.SSLError):
+    """The handshake succeeded, and the other end is not who may be there.
+
+    Args:
+        refusal: the named error.
+    """
+
+    def __init__(self, refusal: BanjianError) -> None:
+        super().__init__(refusal.code)
+        self.refusal = refusal
 
 
 def server_context(*, certificate: Path, key: Path, ca_certificate: bytes) -> ssl.SSLContext:
@@ -44,21 +56,37 @@ def server_context(*, certificate: Path, key: Path, ca_certificate: bytes) -> ss
     return context
 
 
-def client_context(*, certificate: Path, key: Path, ca_certificate: bytes) -> ssl.SSLContext:
+def client_context(
+    *,
+    certificate: Path,
+    key: Path,
+    ca_certificate: bytes,
+    ledger_id: LedgerId,
+    expected: Collection[StationId] = (),
+) -> ssl.SSLContext:
     """Return the context of a station that calls another one; arguments as for ``server_context``.
+
+    The other end is asked who it is at the end of the handshake, before anything is sent to it.
+
+    Args:
+        ledger_id: the pinned ledger.
+        expected: stations that may answer, for example the line above this one; empty for any of the ledger.
 
     Raises:
         ConfigError: ``tls.own_certificate``.
     """
-    context = joining_context(ca_certificate)
+    context = joining_context(ca_certificate, ledger_id=ledger_id, expected=expected)
     load_own(context, certificate=certificate, key=key)
     return context
 
 
-def joining_context(ca_certificate: bytes) -> ssl.SSLContext:
+def joining_context(
+    ca_certificate: bytes, *, ledger_id: LedgerId, expected: Collection[StationId] = ()
+) -> ssl.SSLContext:
     """Return the context of a newcomer: it trusts the county's CA and has no certificate of its own yet."""
     context = _context(ssl.PROTOCOL_TLS_CLIENT, ca_certificate)
     context.verify_mode = ssl.CERT_REQUIRED
+    context.sslobject_class = _checking(ledger_id, frozenset(expected))
     return context
 
 
@@ -112,6 +140,8 @@ def tls_failure(error: BaseException) -> BanjianError | None:
     In TLS 1.3 a client learns only at its first read that its certificate was refused.
     """
     for one in _chain(error):
+        if isinstance(one, RefusedPeer):
+            return one.refusal
         if isinstance(one, ssl.SSLCertVerificationError):
             return DataError("tls.other_ca")
         if isinstance(one, ssl.SSLError):
@@ -122,6 +152,22 @@ def tls_failure(error: BaseException) -> BanjianError | None:
                 return DataError("tls.version", detail=reason)
             return DataError("tls.failed", detail=reason or "SSL")
     return None
+
+
+def _checking(ledger_id: LedgerId, expected: frozenset[StationId]) -> type[ssl.SSLObject]:
+    """Return a connection whose handshake includes who the other end is."""
+
+    class Checked(ssl.SSLObject):
+        def do_handshake(self) -> None:
+            super().do_handshake()
+            try:
+                leaf = peer_leaf(self, ledger_id=ledger_id, now_ms=None)
+                if expected and leaf.station not in expected:
+                    raise DataError("tls.other_station", station=leaf.station)
+            except BanjianError as error:
+                raise RefusedPeer(error) from error
+
+    return Checked
 
 
 def _context(protocol: int, ca_certificate: bytes) -> ssl.SSLContext:

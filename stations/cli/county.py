@@ -9,13 +9,16 @@ from pathlib import Path
 from ledger.errors import ConfigError
 from ledger.facade import Home
 from ledger.facade.setup import CountyCreated, CountyPlan, county_station, create_county
+from ledger.genesis import ledger_id
 from ledger.keys import Ed25519Signer
+from ledger.types import StationId
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import SUFFIX, passphrase_for, seal, signing_key, store_envelope
 from stations.cli.session import writing
 from stations.cli.types import OneOf
 from stations.config import write_config
+from sync.credentials import ensure_ca, ensure_county_certificate
 
 ROOT_COUNT = 3
 
@@ -57,6 +60,7 @@ def create(
             path.parent.mkdir(parents=True, exist_ok=True)
             store_envelope(path, key.blob)
         write_config(folder, station=station)
+        _make_certificates(call, folder, name=name, station=StationId(station))
 
     county = create_county(
         home,
@@ -78,6 +82,17 @@ def create(
     call.training = training
     _tell(call, county, name=name, home=home, roots_dir=roots_dir, registrar=registrar_no)
     return 0
+
+
+def _make_certificates(call: Call, folder: Path, *, name: str, station: StationId) -> None:
+    """Make the county's CA and its own certificate, before the folder takes its name."""
+    home, app = Home(folder), call.app
+    number = ledger_id(home.ledger_genesis() or b"")
+    now_ms = app.clock.now_ms()
+    ca = ensure_ca(home, county_name=name, ledger_id=number, now_ms=now_ms, randomness=app.randomness)
+    ensure_county_certificate(
+        home, ca, station=station, ledger_id=number, now_ms=now_ms, randomness=app.randomness
+    )
 
 
 def _tell(

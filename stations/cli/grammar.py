@@ -62,6 +62,7 @@ class Spec:
         needs_home: whether it works on an installation, and so takes ``--dir``.
         help: words instead of those of ``cmd.<path>``.
         group: heading under which the top-level help lists it.
+        fallback: whether its last word may be left out: ``join INVITE DIR`` is ``join start INVITE DIR``.
     """
 
     path: tuple[str, ...]
@@ -72,6 +73,7 @@ class Spec:
     needs_home: bool = True
     help: str = ""
     group: str = "other"
+    fallback: bool = False
 
 
 class LocalOption(click.Option):

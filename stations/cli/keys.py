@@ -17,7 +17,7 @@ from stations.keyrequest import KeyRequest, encode_request
 def new(call: Call, *, no: str, out: str | None, ledger_id: str | None) -> int:
     """Make a key; with ``--ledger-id`` also the request that the registrar needs to enrol it."""
     path = Path(out) if out else call.home().keys_dir / f"{no}.key"
-    pinned = _ledger_id(ledger_id) if ledger_id else None
+    pinned = read_ledger_id(ledger_id) if ledger_id else None
     signer = new_key(call, no, path)
     answer: dict[str, object] = {"key_id": signer.key_id.hex(), "file": str(path), "label": no}
     call.line(call.say("key.made", label=no, file=path))
@@ -65,7 +65,12 @@ def passwd(call: Call) -> int:
     return 0
 
 
-def _ledger_id(text: str) -> LedgerId:
+def read_ledger_id(text: str) -> LedgerId:
+    """Return a ledger id as typed from paper, in groups or not.
+
+    Raises:
+        AuthorityError: ``key.ledger_id``.
+    """
     plain = "".join(text.split()).replace("-", "").lower()
     if len(plain) != 64 or any(character not in "0123456789abcdef" for character in plain):
         raise AuthorityError("key.ledger_id", value=text[:80])

@@ -24,12 +24,12 @@ def add(
     open_: bool,
 ) -> int:
     """Enrol a station; with ``--open`` its log is opened in this folder at once."""
-    number = _station_id(station)
+    number = read_station(station)
     signer = signing_key(call)
     with writing(call) as ledger:
         county = ledger.knowledge.registry.station_of_log
-        _of_county(number, county)
-        above = _station_id(upstream) if upstream else county
+        check_county(number, county)
+        above = read_station(upstream) if upstream else county
         facts = registry_actions.enrol_station(
             station=number, name=name, level=level, upstream=above, code_system=code_system or "GB/T 2260"
         )
@@ -52,7 +52,7 @@ def add(
 
 def open_log(call: Call, *, station: str) -> int:
     """Open the log of a station in this folder."""
-    number = _station_id(station)
+    number = read_station(station)
     signer = signing_key(call)
     with writing(call) as ledger:
         log_id = ledger.open_station_log(number, signer)
@@ -64,7 +64,7 @@ def open_log(call: Call, *, station: str) -> int:
 
 def close(call: Call, *, station: str) -> int:
     """Close a station in the registry; its history stays."""
-    number = _station_id(station)
+    number = read_station(station)
     signer = signing_key(call)
     with writing(call) as ledger:
         facts = registry_actions.close_station(station=number)
@@ -104,13 +104,18 @@ def show_all(call: Call) -> int:
     return 0
 
 
-def _station_id(text: str) -> StationId:
+def read_station(text: str) -> StationId:
+    """Return a station id as typed.
+
+    Raises:
+        ConfigError: ``cli.station``.
+    """
     if not is_station_id(text):
         raise ConfigError("cli.station", value=text[:60])
     return StationId(text)
 
 
-def _of_county(station: StationId, county: StationId) -> None:
+def check_county(station: StationId, county: StationId) -> None:
     """Refuse a division code of another county: enrolled stations can be closed, never renamed.
 
     Raises:

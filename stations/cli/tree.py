@@ -22,6 +22,8 @@ MODULES: Mapping[str, str] = {
     "county": "county",
     "station": "station",
     "staff": "staff",
+    "invite": "invite",
+    "join": "join",
     "key": "keys",
     "registry": "registry",
     "catalogue": "catalogue",
@@ -44,7 +46,9 @@ RECEIVE = "receive"
 
 
 class Tree(LocalGroup):
-    """A group that answers an unknown word with the words that come near."""
+    """A group that answers an unknown word with the words that come near, or by its fallback command."""
+
+    fallback: click.Command | None = None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -57,6 +61,8 @@ class Tree(LocalGroup):
         command = self.get_command(ctx, args[0])
         if command is not None:
             return args[0], command, args[1:]
+        if self.fallback is not None:
+            return self.fallback.name, self.fallback, args
         if args[0].startswith("-"):
             raise click.NoSuchOption(args[0], ctx=ctx)
         near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=3, cutoff=0.5)
@@ -112,7 +118,11 @@ def _place(root: Tree, spec: Spec, say: Say) -> None:
             inner.section = spec.group
             group.add_command(inner)
         group = inner
-    group.add_command(build_command(spec, say))
+    command = build_command(spec, say)
+    group.add_command(command)
+    if spec.fallback:
+        group.fallback = command
+        group.context_settings = {"ignore_unknown_options": True}
 
 
 def _group(name: str, say: Say, *, help_key: str) -> Tree:

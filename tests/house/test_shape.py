@@ -19,7 +19,7 @@ IMPORTERS = {
     "eventsourcing": ("ledger.store", "ledger.projections"),
     "psycopg": ("ledger.store",),
     "psycopg_pool": ("ledger.store",),
-    "aiohttp": ("sync.client", "sync.server", "stations"),
+    "aiohttp": ("sync.client", "sync.server", "sync.client_join", "sync.server_join", "stations"),
 }
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -1,0 +1,262 @@
+"""``banjian join``: become a station of a county, online or by stick; at the county, take and approve."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from ledger.errors import AuthorityError, ConfigError, InputError
+from ledger.facade import Home, Ledger
+from ledger.invite import Invite, decode_invite
+from ledger.keys import prove_possession
+from ledger.platform import write_durably
+from ledger.registry_schema import GRANTABLE_ROLES
+from ledger.types import LedgerId
+from stations.cli.call import Call
+from stations.cli.grammar import Param, Spec
+from stations.cli.invite import spaced
+from stations.cli.keyring import new_key, signing_key
+from stations.cli.keys import read_ledger_id
+from stations.cli.session import reading, writing
+from stations.config import write_config
+from sync.approval import KeyState, approve, key_states
+from sync.joinforms import StaffKey, decode_answer
+from sync.joinoffice import JoinOffice, Waiting
+from sync.newcomer import Joining, begin, resume
+from sync.newcomer import finish as put_in_place
+
+FILE_BYTES_MAX = 64 * 1024
+SHORT = 12
+
+
+def start(
+    call: Call,
+    *,
+    invite: str,
+    dir_: str,
+    ledger_id: str | None,
+    yes: bool,
+    staff: Sequence[str],
+    request_out: str | None,
+) -> int:
+    """Join with an invite: compare the ledger, make keys, ask the county; or write the request to a stick."""
+    raw = _read(invite)
+    told = decode_invite(raw)
+    call.line(call.say("join.invited", county=told.county_name, station=told.station, name=told.station_name))
+    call.line(call.say("county.ledger_id", number=spaced(told.ledger_id)))
+    _confirm(told, ledger_id, yes=yes)
+    people = [_person(text) for text in staff]
+
+    def make_staff(folder: Home, number: LedgerId) -> tuple[StaffKey, ...]:
+        return tuple(_staff_key(call, folder, number, told, no, name) for no, name in people)
+
+    joining = begin(Home(Path(dir_).absolute()), raw, make_staff=make_staff, randomness=call.app.randomness)
+    if request_out is not None:
+        write_durably(Path(request_out), joining.raw)
+        call.line(call.say("join.request_made", file=request_out))
+        call.emit({"station": told.station, "request": request_out, "joined": False})
+        call.hint("join.request_next", file=Path(request_out).name, dir=dir_)
+        return 0
+    if not told.addresses:
+        raise ConfigError("join.no_address")
+    # aiohttp takes a tenth of a second to import: only who calls pays for it.
+    from sync.client_join import join_online
+
+    return _complete(call, joining, asyncio.run(join_online(joining.raw)))
+
+
+def finish(call: Call, *, answer: str, dir_: str) -> int:
+    """Take the county's answer that came on a stick."""
+    return _complete(call, resume(Home(Path(dir_).absolute())), _read(answer))
+
+
+def take(call: Call, *, request: str, answer_out: str) -> int:
+    """At the county: check a request that came on a stick and write the answer."""
+    raw = _read(request)
+    with reading(call) as ledger:
+        answer = _office(call, ledger).take(raw)
+    write_durably(Path(answer_out), answer)
+    station = decode_answer(answer).station
+    call.line(call.say("join.taken", station=station, file=answer_out))
+    call.emit({"station": station, "answer": answer_out})
+    call.hint("join.taken_next", file=Path(answer_out).name)
+    return 0
+
+
+def show_all(call: Call) -> int:
+    """List the requests whose keys wait for a registrar."""
+    with reading(call) as ledger:
+        rows = []
+        for waiting in _office(call, ledger).waiting():
+            for state in key_states(ledger.knowledge.registry, waiting.request):
+                rows.append((waiting.name[:SHORT], waiting.request.invite.station, *_key_cells(call, state)))
+                call.emit(_key_object(waiting, state))
+    heads = ("request", "station", "key", "person", "roles", "key_id", "state")
+    call.table([call.say(f"head.{name}") for name in heads], rows)
+    if rows:
+        call.hint("join.list_next")
+    return 0
+
+
+def approve_keys(call: Call, *, request: str | None, all_: bool) -> int:
+    """Enrol the keys of requests: the registrar's acts."""
+    registrar = signing_key(call)
+    refused = False
+    with writing(call) as ledger:
+        office = _office(call, ledger)
+        for waiting in _chosen(office.waiting(), request, every=all_):
+            states = approve(ledger, waiting.request, registrar)
+            for state in states:
+                call.line("  ".join((waiting.request.invite.station, *_key_cells(call, state))).rstrip())
+                call.emit(_key_object(waiting, state))
+                if state.error is not None:
+                    call.notice(state.error.code, state.error.params)
+            if all(state.enrolled for state in states):
+                office.close(waiting)
+            else:
+                refused = True
+    return 1 if refused else 0
+
+
+def _complete(call: Call, joining: Joining, answer: bytes) -> int:
+    invite = joining.invite
+
+    def complete(folder: Path) -> None:
+        write_config(folder, station=invite.station, upstream=invite.addresses)
+
+    put_in_place(joining, answer, randomness=call.app.randomness, complete=complete)
+    folder = joining.home.path
+    key = "join.again" if joining.again else "join.done"
+    call.line(call.say(key, station=invite.station, name=invite.station_name, dir=folder))
+    call.emit(
+        {
+            "station": invite.station,
+            "dir": str(folder),
+            "ledger_id": invite.ledger_id.hex(),
+            "joined": True,
+            "again": joining.again,
+        }
+    )
+    call.hint("join.next", dir=folder)
+    return 0
+
+
+def _confirm(told: Invite, ledger_id: str | None, *, yes: bool) -> None:
+    """Refuse to go on before the ledger id was compared with the one on paper."""
+    if ledger_id is not None:
+        if read_ledger_id(ledger_id) != told.ledger_id:
+            raise AuthorityError("join.ledger_id", found=spaced(told.ledger_id))
+    elif not yes:
+        raise ConfigError("join.confirm", county=told.county_name, number=spaced(told.ledger_id))
+
+
+def _person(text: str) -> tuple[str, str]:
+    no, separator, name = text.partition("=")
+    if not separator or not no.strip() or not name.strip():
+        raise InputError("join.staff", value=text[:60])
+    return no.strip(), name.strip()
+
+
+def _staff_key(call: Call, folder: Home, number: LedgerId, told: Invite, no: str, name: str) -> StaffKey:
+    signer = new_key(call, no, folder.keys_dir / f"{no}.key")
+    return StaffKey(
+        staff_no=no,
+        name=name,
+        public_key=signer.public_key,
+        possession=prove_possession(signer, number),
+        roles=tuple(role for role in told.roles if role in GRANTABLE_ROLES) or ("window",),
+    )
+
+
+def _chosen(waiting: list[Waiting], request: str | None, *, every: bool) -> list[Waiting]:
+    if every:
+        return waiting
+    wanted = "-" if request is None else request
+    found = [
+        one for one in waiting if one.name.startswith(wanted.lower()) or one.request.invite.station == wanted
+    ]
+    if not found:
+        raise ConfigError("join.choose", count=len(waiting))
+    return found
+
+
+def _office(call: Call, ledger: Ledger) -> JoinOffice:
+    return JoinOffice(
+        ledger.home,
+        ledger_id=ledger.ledger_id,
+        registry=lambda: ledger.knowledge.registry,
+        clock=call.app.clock,
+        randomness=call.app.randomness,
+    )
+
+
+def _key_cells(call: Call, state: KeyState) -> tuple[str, str, str, str, str]:
+    named = state.label if state.kind == "staff" else call.say(f"join.service.{state.label}")
+    roles = call.say("list.and").join(call.say(f"role.{role}") for role in state.roles)
+    kept = call.say("join.enrolled" if state.enrolled else "join.waits")
+    return named, state.name, roles, state.key_id.hex(), kept
+
+
+def _key_object(waiting: Waiting, state: KeyState) -> dict[str, object]:
+    return {
+        "request": waiting.name,
+        "station": waiting.request.invite.station,
+        "kind": state.kind,
+        "label": state.label,
+        "name": state.name,
+        "roles": list(state.roles),
+        "key_id": state.key_id.hex(),
+        "enrolled": state.enrolled,
+        "error": state.error.code if state.error is not None else "",
+    }
+
+
+def _read(path: str) -> bytes:
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(FILE_BYTES_MAX)
+    except OSError as error:
+        raise ConfigError("cli.file", path=path) from error
+
+
+_DIR = Param(name="DIR", required=True)
+
+SPECS = (
+    Spec(
+        path=("join", "start"),
+        run=start,
+        params=(
+            Param(name="INVITE", required=True),
+            _DIR,
+            Param(name="ledger-id"),
+            Param(name="yes", flag=True),
+            Param(name="staff", many=True),
+            Param(name="request-out"),
+        ),
+        needs_home=False,
+        group="setup",
+        fallback=True,
+    ),
+    Spec(
+        path=("join", "finish"),
+        run=finish,
+        params=(Param(name="ANSWER", required=True), _DIR),
+        needs_home=False,
+        group="setup",
+    ),
+    Spec(
+        path=("join", "take"),
+        run=take,
+        params=(Param(name="REQUEST", required=True), Param(name="answer-out", required=True)),
+        group="setup",
+    ),
+    Spec(path=("join", "list"), run=show_all, group="setup"),
+    Spec(
+        path=("join", "approve"),
+        run=approve_keys,
+        params=(Param(name="REQUEST"), Param(name="all", flag=True)),
+        signs=True,
+        group="setup",
+    ),
+)

@@ -1,0 +1,134 @@
+"""What answers the routes of joining: at the county the office itself, at a township the way to it.
+
+Source: docs/protocol.md, "Joining".
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+
+from ledger.facade import Clock, Home
+from ledger.registry import Registry
+from ledger.types import LedgerId, StationId
+from sync.client_join import pass_on_join, send_renewal
+from sync.credentials import read_ca_certificate
+from sync.joinoffice import JoinOffice, check_station
+
+Run = Callable[[Callable[[], bytes]], Awaitable[bytes]]
+"""Runs work on the thread that the ledger belongs to."""
+
+
+class OfficeDesk:
+    """Answers where the county's CA lies.
+
+    Args:
+        office: takes requests.
+        home: the county's folder.
+        ledger_id: the pinned ledger.
+        registry: returns the registry as it is now; only looked at.
+        clock: by which certificates expire.
+        run: runs the office's work; files are read and written there.
+    """
+
+    def __init__(
+        self,
+        office: JoinOffice,
+        home: Home,
+        *,
+        ledger_id: LedgerId,
+        registry: Callable[[], Registry],
+        clock: Clock,
+        run: Run,
+    ) -> None:
+        self._office = office
+        self._registry = registry
+        self._clock = clock
+        self._run = run
+        self._ca_certificate = read_ca_certificate(home, ledger_id)
+        self.ledger_id = ledger_id
+
+    def now_ms(self) -> int:
+        """Return the county's clock."""
+        return self._clock.now_ms()
+
+    def ca_certificate(self) -> bytes:
+        """Return the county's CA, DER."""
+        return self._ca_certificate
+
+    def check_station(self, station: StationId) -> None:
+        """Refuse a peer that the registry does not know as open.
+
+        Raises:
+            AuthorityError: ``tls.station_unknown``, ``tls.station_closed``.
+        """
+        check_station(self._registry(), station)
+
+    async def join(self, request: bytes) -> bytes:
+        """Return the answer to a join request; errors as ``JoinOffice.take``."""
+        return await self._run(lambda: self._office.take(request))
+
+    async def renew(self, request: bytes, *, peer: StationId) -> bytes:
+        """Return the answer to a renewal; errors as ``JoinOffice.renew``."""
+        return await self._run(lambda: self._office.renew(request, peer=peer))
+
+
+class RelayDesk:
+    """Answers at a township: villages may reach it alone, so it passes requests on to its own upstream.
+
+    Args:
+        home: the township's folder.
+        ledger_id: the pinned ledger.
+        registry: returns the registry as it is held here.
+        clock: by which certificates expire.
+        addresses: where the own upstream listens, in the order in which they are tried.
+        context: returns the TLS context for calling it.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        *,
+        ledger_id: LedgerId,
+        registry: Callable[[], Registry],
+        clock: Clock,
+        addresses: Sequence[str],
+        context: Callable[[], ssl.SSLContext],
+    ) -> None:
+        self._registry = registry
+        self._clock = clock
+        self._addresses = addresses
+        self._context = context
+        self._ca_certificate = read_ca_certificate(home, ledger_id)
+        self.ledger_id = ledger_id
+
+    def now_ms(self) -> int:
+        """Return the township's clock."""
+        return self._clock.now_ms()
+
+    def ca_certificate(self) -> bytes:
+        """Return the county's CA, DER."""
+        return self._ca_certificate
+
+    def check_station(self, station: StationId) -> None:
+        """Refuse a peer that the registry, as held here, does not know as open.
+
+        Raises:
+            AuthorityError: ``tls.station_unknown``, ``tls.station_closed``.
+        """
+        check_station(self._registry(), station)
+
+    async def join(self, request: bytes) -> bytes:
+        """Return the county's answer to a join request; errors as ``pass_on_join``."""
+        return await pass_on_join(
+            request, ledger_id=self.ledger_id, addresses=self._addresses, context=self._context()
+        )
+
+    async def renew(self, request: bytes, *, peer: StationId) -> bytes:
+        """Return the county's answer to a renewal of a subordinate; errors as ``send_renewal``.
+
+        The county asks whether this township stands above the station; its signature the renewal carries.
+        """
+        return await send_renewal(
+            request, ledger_id=self.ledger_id, addresses=self._addresses, context=self._context()
+        )

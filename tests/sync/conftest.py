@@ -1,0 +1,64 @@
+"""A county on disk and servers of their own processes that answer its routes of joining."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import PASSPHRASE, Terminal, county, founded
+
+__all__ = ["county", "founded"]
+ROOT = Path(__file__).parents[2]
+PROGRAM = [sys.executable, "-c", "import sys; from stations.cli.main import main; sys.exit(main())"]
+
+Serve = Callable[..., str]
+"""Starts a server for a folder and returns its address."""
+
+
+def env_of(folder: Path) -> dict[str, str]:
+    """Return the environment of a process that works with a folder."""
+    secret = folder.parent / "passphrase.txt"
+    secret.write_text(PASSPHRASE + "\n", encoding="utf-8")
+    return {
+        **os.environ,
+        "BANJIAN_PASSPHRASE_FILE": str(secret),
+        "BANJIAN_LANG": "zh",
+        "PYTHONPATH": str(ROOT),
+    }
+
+
+def banjian(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the program in a process of its own."""
+    return subprocess.run(
+        [*PROGRAM, *words], env=env_of(folder), capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Starts servers; all of them end with the test."""
+    with ExitStack() as stack:
+
+        def start(folder: Path, *upstream: str) -> str:
+            words = [sys.executable, "-m", "tests.sync.joinserver", str(folder), *upstream]
+            process = subprocess.Popen(words, env=env_of(folder), stdout=subprocess.PIPE, text=True, cwd=ROOT)
+            stack.callback(process.wait, 30)
+            stack.callback(process.kill)
+            assert process.stdout is not None
+            stack.callback(process.stdout.close)
+            return f"https://127.0.0.1:{json.loads(process.stdout.readline())['port']}"
+
+        yield start
+
+
+def folder_of(terminal: Terminal) -> Path:
+    """Return the folder that a terminal works on."""
+    assert terminal.folder is not None
+    return terminal.folder
