@@ -28,6 +28,7 @@ from sync.joinforms import (
     encode_renewal,
     encode_request,
 )  # fmt: skip
+from sync.joinoffice import JoinOffice
 from sync.newcomer import Joining, begin, finish
 from sync.pki import DAY_MS, LEAF_DAYS, new_csr
 from sync.renewal import renew, renew_if_due
