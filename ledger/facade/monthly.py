@@ -9,7 +9,7 @@ from datetime import date
 from ledger.calendar import day_start_ms, local_date
 from ledger.facade.tables import CASES, CONFLICT, NEVER_MS, case_cells
 from ledger.store.contract import ReadTx
-from ledger.store.tables import Range
+from ledger.store.tables import Cell, OneOf, Range
 from ledger.types import StationId
 
 
@@ -49,9 +49,9 @@ def read_months(
         station: one station only; None for all.
     """
     period = Range(at_least=day_start_ms(first), below=day_start_ms(after_last))
-    where = (
-        {"opened_at_ms": period} if station is None else {"received_station": station, "opened_at_ms": period}
-    )
+    where: dict[str, Cell | Range | OneOf] = {"opened_at_ms": period}
+    if station is not None:
+        where["received_station"] = station
     found: dict[tuple[str, str, str], MonthFigure] = {}
     for cells in case_cells(list(tx.select(CASES, where))):
         month = local_date(cells[8]).isoformat()[:7]
