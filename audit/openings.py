@@ -11,6 +11,7 @@ from pathlib import Path
 
 from audit.findings import Finding, error, from_error
 from audit.source import LogRow, Source
+from audit.sparserows import sparse_logs, sparse_openings
 from ledger.body import check_facts
 from ledger.entry import decode_entry
 from ledger.errors import BanjianError
@@ -122,7 +123,7 @@ def read_openings(source: Source, report: Callable[[Finding], None]) -> tuple[li
         opening = _read_opening(source, name, row, size, report)
         if opening is not None:
             openings.append(opening)
-    for name in sorted(set(rows) - seen - set(source.sparse_logs())):
+    for name in sorted(set(rows) - seen - set(sparse_logs(source))):
         report(error("log.missing", log=name))
     return openings, branches
 
@@ -134,7 +135,7 @@ def read_sparse_logs(
     held = {opening.name: opening.genesis for opening in openings}
     rows = {row.log: row for row in source.logs(quiet=True)}
     found: list[SparseLog] = []
-    for name in source.sparse_logs():
+    for name in sparse_logs(source):
         genesis = held.get(name)
         if genesis is None:
             genesis = _sparse_genesis(source, name, rows.get(name), report)
@@ -146,7 +147,7 @@ def _sparse_genesis(
     source: Source, name: str, row: LogRow | None, report: Callable[[Finding], None]
 ) -> LogGenesis | None:
     """Return the genesis in the first frame of a log; a row in the table of logs must say the same."""
-    for frame, facts in source.sparse_openings(name):
+    for frame, facts in sparse_openings(source, name):
         try:
             genesis = opening_genesis(LogId(bytes.fromhex(name)), frame, facts)
         except (BanjianError, ValueError):

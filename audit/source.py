@@ -73,19 +73,6 @@ class CaseRecord(NamedTuple):
     sparse: bool = False
 
 
-class SparseRow(NamedTuple):
-    """A frame that came with a case, with the bodies at its place; any value of any type."""
-
-    log: Cell
-    size: Cell
-    seq: Cell
-    act_id: Cell
-    frame: Cell
-    facts: Cell
-    nonce: Cell
-    personal: Cell
-
-
 _FRAMES = (
     "SELECT originator_version, topic, state FROM stored_events "
     "WHERE originator_id = ? AND originator_version BETWEEN ? AND ? ORDER BY originator_version"
@@ -244,49 +231,6 @@ class Source:
         rows = self.rows("SELECT wrapped FROM case_keys WHERE case_id = ?", (case_id,))
         return rows[0][0] if rows else None
 
-    def sparse(self) -> Iterator[SparseRow]:
-        """Yield the frames that came with a case, by log and by the checkpoint that proves them."""
-        statement = (
-            "SELECT s.log, s.size, s.seq, s.act_id, s.frame, b.facts, b.nonce, b.personal FROM sparse s "
-            "LEFT JOIN bodies b ON b.log = s.log AND b.seq = s.seq ORDER BY s.log, s.size, s.seq, s.act_id"
-        )
-        return map(SparseRow._make, self._walk(statement, ()))
-
-    def sparse_logs(self) -> list[str]:
-        """Return the names of the logs of which single frames are held."""
-        rows = self.rows("SELECT DISTINCT log FROM sparse ORDER BY log")
-        return [log for (log,) in rows if isinstance(log, str)]
-
-    def sparse_openings(self, log: str) -> list[tuple[bytes, bytes]]:
-        """Return frame and facts of the first entry of a log of which single frames are held."""
-        statement = (
-            "SELECT s.frame, b.facts FROM sparse s JOIN bodies b ON b.log = s.log AND b.seq = s.seq "
-            "WHERE s.log = ? AND s.seq = 1"
-        )
-        return [
-            (frame, facts)
-            for frame, facts in self.rows(statement, (log,), log=log, seq=1)
-            if isinstance(frame, bytes) and isinstance(facts, bytes)
-        ]
-
-    def sparse_proof(self, log: str, size: int) -> tuple[bytes, dict[tuple[int, int], bytes]]:
-        """Return the checkpoint of a size under which frames came, and hashes by first leaf and one behind.
-
-        The checkpoint is empty when there is none.
-        """
-        if not self.has_table("sparse_notes") or not self.has_table("sparse_nodes"):
-            return b"", {}
-        place = (log, size)
-        notes = self.rows("SELECT note FROM sparse_notes WHERE log = ? AND size = ?", place, log=log)
-        statement = "SELECT low, high, hash FROM sparse_nodes WHERE log = ? AND size = ?"
-        nodes = {
-            (low, high): node
-            for low, high, node in self.rows(statement, place, log=log)
-            if isinstance(low, int) and isinstance(high, int) and isinstance(node, bytes)
-        }
-        note = notes[0][0] if notes else None
-        return (note if isinstance(note, bytes) else b""), nodes
-
     def frames_at(self, log: str, seq: int) -> list[tuple[bytes, Cell]]:
         """Return the frames at a place with their topics: None for one that came with a case."""
         statement = "SELECT frame FROM sparse WHERE log = ? AND seq = ?"
@@ -313,19 +257,19 @@ class Source:
     def act_rows(self, low: bytes, high: bytes) -> Iterator[tuple[Cell, ...]]:
         """Yield what an ``ActRow`` holds, from one case id up to another; an empty one is the end."""
         statement = _IN_LOGS.format(end="AND a.case_id < ?" if high else "")
-        return self._walk(statement, (low, high) if high else (low,))
+        return self.walk(statement, (low, high) if high else (low,))
 
     def rows_of_case(self, case_id: bytes) -> Iterator[ActRow]:
         """Yield the rows of acts of one case; frames that came with it from elsewhere are found as well."""
-        return map(ActRow._make, self._walk(_OF_CASE, (case_id,)))
+        return map(ActRow._make, self.walk(_OF_CASE, (case_id,)))
 
     def rows_of_others(self) -> Iterator[ActRow]:
         """Yield the rows of acts whose case id is none at all."""
-        return map(ActRow._make, self._walk(_OF_OTHERS, ()))
+        return map(ActRow._make, self.walk(_OF_OTHERS, ()))
 
     def places(self) -> Iterator[tuple[Cell, ...]]:
         """Yield case, log and position of every row of acts."""
-        return self._walk("SELECT case_id, log, seq FROM acts", ())
+        return self.walk("SELECT case_id, log, seq FROM acts", ())
 
     def cases(self, case_id: bytes) -> Iterator[CaseRecord]:
         """Yield the stored acts of a case."""
@@ -333,7 +277,7 @@ class Source:
 
     def openings(self) -> Iterator[CaseRecord]:
         """Yield the acts that open cases and other threads: those whose own id begins with the case's."""
-        return _records(map(ActRow._make, self._walk(_OPENINGS, ())))
+        return _records(map(ActRow._make, self.walk(_OPENINGS, ())))
 
     def stray_logs(self, logs: Collection[str], branches: Collection[str]) -> list[tuple[str, str]]:
         """Return table and log of rows about logs that are not held; branches have checkpoints alone."""
@@ -363,7 +307,7 @@ class Source:
         )
         return [seq for (seq,) in self.rows(statement, (log, size), log=log) if isinstance(seq, int)]
 
-    def _walk(self, statement: str, values: tuple[Cell, ...]) -> Iterator[tuple[Cell, ...]]:
+    def walk(self, statement: str, values: tuple[Cell, ...]) -> Iterator[tuple[Cell, ...]]:
         """Yield what can be read of a statement's rows; damage ends them and becomes a finding."""
         try:
             yield from self._file.query(statement, values)

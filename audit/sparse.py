@@ -20,7 +20,8 @@ from audit.judge import Judge
 from audit.openings import SparseLog
 from audit.personal import PersonalReader
 from audit.placing import PlaceCheck
-from audit.source import EventRow, Source, SparseRow
+from audit.source import EventRow, Source
+from audit.sparserows import SparseRow, sparse_proof, sparse_rows
 from ledger.act import case_of
 from ledger.checkpoint import log_origin, open_checkpoint
 from ledger.errors import BanjianError
@@ -102,7 +103,7 @@ class SparseChecker:
     def check(self) -> int:
         """Check all of them and return how many there are."""
         count = 0
-        for log, rows in groupby(self._source.sparse(), key=lambda row: row.log):
+        for log, rows in groupby(sparse_rows(self._source), key=lambda row: row.log):
             known = self._logs.get(log) if isinstance(log, str) else None
             if known is None or known.genesis is None:
                 # That the log has no opening was told; nobody can tell whose signature would count.
@@ -141,7 +142,7 @@ class SparseChecker:
 
     def _proof(self, name: str, genesis: LogGenesis, size: int) -> Proof | None:
         """Return what is kept under a checkpoint; None without one, told where there is one that is wrong."""
-        note, nodes = self._source.sparse_proof(name, size)
+        note, nodes = sparse_proof(self._source, name, size)
         if not note:
             return None
         try:
