@@ -79,16 +79,15 @@ class Branch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SparseLog:
-    """A log of which single frames are held that came with a case.
+    """A log of which single frames are held that came with a case, or another history of a log that forked.
 
     Attributes:
+        name: of another history with ``~`` and the hash of one of its entries behind the log's name.
         genesis: None when its opening is not here or is none.
-        whole: the log is held whole as well.
     """
 
     name: str
     genesis: LogGenesis | None
-    whole: bool
 
 
 def read_pinned(database: Path, report: Callable[[Finding], None]) -> LedgerGenesis | None:
@@ -132,14 +131,15 @@ def read_sparse_logs(
     source: Source, openings: Sequence[Opening], report: Callable[[Finding], None]
 ) -> list[SparseLog]:
     """Return the logs of which single frames are held; the opening of each comes with its first frame."""
-    held = {opening.name: opening.genesis for opening in openings}
+    held: dict[str, LogGenesis | None] = {opening.name: opening.genesis for opening in openings}
     rows = {row.log: row for row in source.logs(quiet=True)}
     found: list[SparseLog] = []
     for name in sparse_logs(source):
-        genesis = held.get(name)
-        if genesis is None:
-            genesis = _sparse_genesis(source, name, rows.get(name), report)
-        found.append(SparseLog(name=name, genesis=genesis, whole=name in held))
+        base = base_of(name)
+        if base not in held:
+            held[base] = _sparse_genesis(source, base, rows.get(base), report)
+        genesis = held[base]
+        found.append(SparseLog(name=name, genesis=genesis))
     return found
 
 

@@ -4,6 +4,8 @@ What proves them is kept: the checkpoint of their log, and hashes over ranges of
 the root. A frame that no kept proof covers might be anybody's invention, so that is an error. Only the
 opening of a log needs none: its genesis gives the log its id.
 
+Frames that contradict what is held of their log lie under a name of their own: that log forked.
+
 Source: docs/protocol.md, "Reading a ledger file".
 """
 
@@ -17,18 +19,18 @@ from audit.acts import OPAQUE, ActChecker, LogContext, Tally, Unverified, verify
 from audit.desk import Brief
 from audit.findings import Collector, error, from_error, warning
 from audit.judge import Judge
-from audit.openings import SparseLog
+from audit.openings import BRANCH_MARK, SparseLog, base_of
 from audit.personal import PersonalReader
 from audit.placing import PlaceCheck
 from audit.source import EventRow, Source
 from audit.sparserows import SparseRow, sparse_proof, sparse_rows
 from ledger.act import case_of
 from ledger.checkpoint import log_origin, open_checkpoint
+from ledger.entry import entry_hash
 from ledger.errors import BanjianError
 from ledger.frame import Frame, decode_frame
 from ledger.genesis import LogGenesis
 from ledger.merkle import leaf_hash, node_hash
-from ledger.types import LogId
 
 
 @dataclass(slots=True)
@@ -124,7 +126,7 @@ class SparseChecker:
             personal=None if key is None else PersonalReader(key),
         )  # fmt: skip
         acts = ActChecker(context, self._report, self._tally, self._signatures)
-        seen: dict[int, bytes] = {}
+        hashes: set[str] = set()
         count = 0
         for size, group in groupby(rows, key=lambda row: row.size):
             proof = self._proof(name, genesis, size if isinstance(size, int) else 0)
@@ -134,10 +136,14 @@ class SparseChecker:
                 frame = self._decode(row, name, seq)
                 if frame is None:
                     continue
+                hashes.add(entry_hash(frame.entry_raw).hex())
                 self._check_proof(frame, proof, name, seq)
-                if seen.setdefault(seq, frame.entry_raw) != frame.entry_raw:
-                    self._report(warning("sparse.fork", log=name, seq=seq))
                 self._check_act(row, frame, acts, name, seq)
+        _, mark, named = name.partition(BRANCH_MARK)
+        if mark:
+            self._report(warning("sparse.fork", log=name, station=genesis.station))
+            if named not in hashes:
+                self._report(error("log.branch_place", log=name, field="name"))
         return count
 
     def _proof(self, name: str, genesis: LogGenesis, size: int) -> Proof | None:
@@ -162,7 +168,7 @@ class SparseChecker:
             self._report(from_error(raised, log=name, seq=seq))
             return None
         act, entry = frame.act, frame.entry
-        if (act.act_id, entry.log_id, entry.seq) != (row.act_id, LogId(bytes.fromhex(name)), row.seq):
+        if (act.act_id, entry.log_id.hex(), entry.seq) != (row.act_id, base_of(name), row.seq):
             self._report(error("sparse.row", log=name, seq=seq, act=act.act_id))
             return None
         return frame
