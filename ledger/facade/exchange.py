@@ -135,6 +135,9 @@ class Exchange:
             Where this part begins, where it ends, and the excerpts with its frames.
         """
         self.feeds.catch_up(self._store)
+        if held.number == 0:
+            # Whoever begins anew gets the newest cases first, so that work can go on at once.
+            self.feeds.renew(self._store, audience)
         with self._store.read() as tx:
             start = self.feeds.confirm(tx, audience, held)
             items = self.feeds.items(tx, audience, after=start.number, limit=limit)
