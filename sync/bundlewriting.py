@@ -50,7 +50,7 @@ from sync.messages import Hello
 
 BUNDLE_BYTES_MAX = 2 * BUNDLE_PART_BYTES_MAX
 """What is held in memory before it is sealed; more goes into a further bundle."""
-PART_ROOM_BYTES = 64 * 1024
+PART_ROOM_BYTES = 8 * 1024
 """Kept free in each part for header, lengths, tags."""
 LINE_BYTES = 160
 """What one section adds beside its payload: its line in the manifest, its key, its tag."""
