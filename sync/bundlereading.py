@@ -246,9 +246,11 @@ class PartReader:
             raise DataError("bundle.section")
         content = found.content
         try:
-            self._check_registry(found.records)
-            if exchange.held.genesis(content.log_id) is None:
-                self._check_opening(found)
+            genesis = exchange.held.genesis(content.log_id) or self._opened_genesis(found)
+            if genesis.kind in COUNTY_KINDS:
+                _check_bodies(found)
+            if genesis.kind != "registry":
+                self._check_registry(found.records)
             self._place(found)
         except (DataError, GapError, ForkError) as error:
             self.report.not_taken.append(
@@ -263,6 +265,7 @@ class PartReader:
         if note is not None and note.state == "same":
             lines = [ReceiptLine(note.log_id, note.size, line) for line in content.receipts]
             self.report.receipts += exchange.receiving.take_receipts(lines)
+            exchange.receiving.fill_bodies(content, found.records, now_ms=self._now_ms)
             return
         if exchange.held.is_open_own(content.log_id):
             self._take_note(content.checkpoint)
@@ -339,12 +342,13 @@ class PartReader:
             if record.act.header.registry_size > size:
                 raise DataError("bundle.registry_behind", held=size, needed=record.act.header.registry_size)
 
-    def _check_opening(self, found: PreparedPackage) -> None:
+    def _opened_genesis(self, found: PreparedPackage) -> LogGenesis:
         content = found.content
         if content.first_seq != 1:
             raise DataError("package.gap", log=content.log_id, size=0, first=content.first_seq)
         genesis = opening_genesis(content.log_id, content.frames[0], content.facts[0])
         self._check_opened(genesis, found.records[0])
+        return genesis
 
     def _check_opened(self, genesis: LogGenesis, opening: VerifiedRecord) -> None:
         """Refuse a log that nobody in the registry opened: anybody could have made it."""
@@ -358,6 +362,18 @@ class PartReader:
         if genesis.kind in COUNTY_KINDS:
             return True
         return genesis.kind == "station" and genesis.station in self._mine
+
+
+def _check_bodies(found: PreparedPackage) -> None:
+    """Refuse registry and catalogue without their bodies: what is applied without them has no effect for good.
+
+    Raises:
+        DataError: ``bundle.bodies``.
+    """
+    for record, personal in zip(found.records, found.content.personal, strict=True):
+        lacks_facts = record.act is not None and record.act.header.facts_len and not record.facts_raw
+        if lacks_facts or (personal and not record.personal_raw):
+            raise DataError("bundle.bodies", log=found.log_id, seq=record.seq)
 
 
 def _behind(found: PreparedPackage, size: int) -> PreparedPackage:

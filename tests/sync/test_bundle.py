@@ -79,7 +79,9 @@ def test_weeks_without_network(village: StickWorld, stick: Path) -> None:
     assert world.digest(TOWN, second) == world.digest(VILLAGE, second)
 
 
-def test_a_lost_stick_costs_nothing_and_a_stick_twice_does_no_harm(village: StickWorld, tmp_path: Path) -> None:
+def test_a_lost_stick_costs_nothing_and_a_stick_twice_does_no_harm(
+    village: StickWorld, tmp_path: Path
+) -> None:
     world = village
     case = world.receive(VILLAGE)
     for file in world.export(VILLAGE, TOWN, tmp_path / "lost"):
