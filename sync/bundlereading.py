@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from ledger.bundle import (
     SECTION_BRANCH,
     SECTION_CHECKPOINT,
+    SECTION_COUNTY,
     SECTION_EXCERPT,
     SECTION_FEED,
     SECTION_HELLO,
@@ -27,20 +28,19 @@ from ledger.bundle import (
     read_bundle_header,
 )
 from ledger.checkpoint import read_checkpoint
-from ledger.entry import entry_hash
 from ledger.errors import AuthorityError, DataError, EncodingError, ForkError, GapError
 from ledger.facade.exchange import Exchange
 from ledger.facade.held import COUNTY_KINDS, LogState, ReceiptLine
 from ledger.facade.peers import BY_STICK, Contact
-from ledger.frame import split_frame
 from ledger.genesis import LogGenesis
 from ledger.opening import opening_genesis
 from ledger.types import LogId, StationId
 from ledger.verified import VerifiedRecord
 from sync import framing
+from sync.bundlechecks import behind, check_bodies, check_registry
 from sync.bundleforms import decode_feed, plain
 from sync.ingest import PreparedExcerpt, PreparedPackage, prepare
-from sync.messages import Hello, decode_hello
+from sync.messages import Hello, decode_county, decode_hello
 
 TOO_EARLY = frozenset(("package.gap", "sync.branch_gap", "bundle.registry_behind"))
 """Codes of what can be taken once something else has come."""
@@ -172,11 +172,13 @@ class PartReader:
                 self._take_note(payload)
             elif section.kind in (SECTION_PACKAGE, SECTION_BRANCH):
                 self._take_package(section.kind, payload)
+            elif section.kind == SECTION_COUNTY:
+                self._take_county(payload)
             elif section.kind == SECTION_EXCERPT:
                 self._take_excerpt(payload)
             elif section.kind == SECTION_FEED:
                 self._take_feed(payload)
-        except (DataError, GapError, ForkError) as error:
+        except (DataError, AuthorityError, GapError, ForkError) as error:
             self.report.not_taken.append(NotTaken(code=error.code))
 
     # --- what is said ------------------------------------------------------------------------------------
@@ -193,7 +195,11 @@ class PartReader:
             if stated.get(log_id, 0) < size
         }
         is_audience = sender in exchange.feeds.below.values()
-        exchange.carried.take_told(sender, lacks, hello.feed if is_audience else None)
+        if sender in self._mine:
+            exchange.county.heard_below(sender, hello.county)
+        exchange.carried.take_told(
+            sender, lacks=lacks, county=hello.county, feed=hello.feed if is_audience else None
+        )
 
     def _expected(self, sender: StationId) -> dict[LogId, int]:
         """Return how much of each log the sender should hold; if it holds less, it lost something.
@@ -232,6 +238,11 @@ class PartReader:
         if note.state == "same":
             self.report.receipts += exchange.receiving.take_receipts(note.receipts)
 
+    def _take_county(self, raw: bytes) -> None:
+        code = self._exchange.county.take(decode_county(raw), now_ms=self._now_ms)
+        if code:
+            raise DataError(code)
+
     def _seal(self, log_id: LogId, code: str) -> None:
         self._exchange.give_up(log_id, code)
         self.report.sealed.append((log_id, code))
@@ -248,9 +259,9 @@ class PartReader:
         try:
             genesis = exchange.held.genesis(content.log_id) or self._opened_genesis(found)
             if genesis.kind in COUNTY_KINDS:
-                _check_bodies(found)
+                check_bodies(found)
             if genesis.kind != "registry":
-                self._check_registry(found.records)
+                check_registry(found.records, held=exchange.carried.registry_size)
             self._place(found)
         except (DataError, GapError, ForkError) as error:
             self.report.not_taken.append(
@@ -275,7 +286,7 @@ class PartReader:
             self._store(found)
         else:
             try:
-                self._store(_behind(found, size))
+                self._store(behind(found, size))
             except DataError as error:
                 if error.code != "package.root":
                     raise
@@ -297,7 +308,7 @@ class PartReader:
         for size in sizes:
             if content.first_seq <= size < content.last_seq:
                 with suppress(DataError):
-                    self._take_branch(_behind(found, size))
+                    self._take_branch(behind(found, size))
                     return
         self._take_branch(found)
 
@@ -314,7 +325,7 @@ class PartReader:
         found = prepare(framed, ledger_id=exchange.held.ledger_id, public_key=exchange.public_key)
         if not isinstance(found, PreparedExcerpt):
             raise DataError("bundle.section")
-        self._check_registry(found.records)
+        check_registry(found.records, held=exchange.carried.registry_size)
         if exchange.held.genesis(found.log_id) is None:
             self._check_opened(found.checked.genesis, found.records[0])
         self.report.new += exchange.receiving.take_excerpt(found.checked, found.records, now_ms=self._now_ms)
@@ -325,22 +336,13 @@ class PartReader:
         if self._manifest.kind != "down" or sender not in exchange.held.line()[1:2]:
             raise DataError("sync.section")
         piece = decode_feed(payload)
-        held, places = exchange.feed_held(sender), piece.places
+        held, places = exchange.held.feed_held(sender), piece.places
         fits = held in places or piece.start.number == 0
         if not fits or held == places[-1] or not exchange.carried.holds(piece.items):
             return
         exchange.take_feed_place(sender, places[-1])
 
     # --- whether it may be taken -------------------------------------------------------------------------
-
-    def _check_registry(self, records: tuple[VerifiedRecord, ...]) -> None:
-        """Let records wait whose authors only a longer registry knows: stored now, they never count."""
-        size = self._exchange.carried.registry_size
-        for record in records:
-            if record.fault != "authority.key_unknown" or record.act is None:
-                continue
-            if record.act.header.registry_size > size:
-                raise DataError("bundle.registry_behind", held=size, needed=record.act.header.registry_size)
 
     def _opened_genesis(self, found: PreparedPackage) -> LogGenesis:
         content = found.content
@@ -362,30 +364,3 @@ class PartReader:
         if genesis.kind in COUNTY_KINDS:
             return True
         return genesis.kind == "station" and genesis.station in self._mine
-
-
-def _check_bodies(found: PreparedPackage) -> None:
-    """Refuse registry and catalogue without their bodies: what is applied without them has no effect for good.
-
-    Raises:
-        DataError: ``bundle.bodies``.
-    """
-    for record, personal in zip(found.records, found.content.personal, strict=True):
-        lacks_facts = record.act is not None and record.act.header.facts_len and not record.facts_raw
-        if lacks_facts or (personal and not record.personal_raw):
-            raise DataError("bundle.bodies", log=found.log_id, seq=record.seq)
-
-
-def _behind(found: PreparedPackage, size: int) -> PreparedPackage:
-    """Return what of a package lies behind the entries that are held."""
-    content = found.content
-    skip = size - content.first_seq + 1
-    rest = replace(
-        content,
-        first_seq=size + 1,
-        previous=entry_hash(split_frame(content.frames[skip - 1]).entry_raw),
-        frames=content.frames[skip:],
-        facts=content.facts[skip:],
-        personal=content.personal[skip:],
-    )
-    return PreparedPackage(rest, found.records[skip:], found.diverges)

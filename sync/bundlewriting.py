@@ -9,6 +9,7 @@ arrived costs nothing, because the next bundle holds the same again.
     checkpoint  signed heads with receipts, for the receiver's logs
     package     registry, catalogue (down), then logs from where the receiver has confirmed them
     branch      divergent histories of these logs
+    county      the newest county checkpoint with proofs (down)
     excerpt     frames of cases in the receiver's scope (down)
     feed        which acts these were, so that the receiver's place in the feed moves on (down)
 
@@ -24,6 +25,7 @@ from typing import NamedTuple
 from ledger.bundle import (
     SECTION_BRANCH,
     SECTION_CHECKPOINT,
+    SECTION_COUNTY,
     SECTION_EXCERPT,
     SECTION_FEED,
     SECTION_HELLO,
@@ -46,7 +48,7 @@ from ledger.limits import BUNDLE_MANIFEST_BYTES_MAX, BUNDLE_PART_BYTES_MAX, BUND
 from ledger.package import encode_package
 from ledger.types import LogId, StationId
 from sync.bundleforms import FEED_ITEMS_MAX, FeedSection, compressed, file_name
-from sync.messages import Hello
+from sync.messages import Hello, pack_county
 
 BUNDLE_BYTES_MAX = 2 * BUNDLE_PART_BYTES_MAX
 """What is held in memory before it is sealed; more goes into a further bundle."""
@@ -192,11 +194,14 @@ class _Writer:
         yield _Piece(compressed(SECTION_HELLO, self._hello().pack()))
         for note in self._exchange.carried.notes(self._receipted()):
             yield _Piece(Section(kind=SECTION_CHECKPOINT, encoding="", payload=note))
+        if not self._order.acknowledge:
+            for log_id, after, _ in starts:
+                yield from self._packages(log_id, after)
+            yield from self._branches()
+        if self._way == "down":
+            yield from self._county()
         if self._order.acknowledge:
             return
-        for log_id, after, _ in starts:
-            yield from self._packages(log_id, after)
-        yield from self._branches()
         if self._way == "down" and self._order.receiver in self._exchange.feeds.below.values():
             yield from self._feed()
 
@@ -214,9 +219,9 @@ class _Writer:
             oldest_ms=oldest_ms,
             logs=tuple(exchange.held.states(scope, county=True)),
             branches=tuple(exchange.held.branches(scope)),
-            county=None,
-            proofs_from=(),
-            feed=exchange.feed_held(self._order.receiver) if up else place,
+            county=exchange.county.held(),
+            proofs_from=exchange.county.sizes_below() if up else (),
+            feed=exchange.held.feed_held(self._order.receiver) if up else place,
             contacts=tuple(one for one in exchange.peers.all() if one.station in self._mine) if up else (),
         )
 
@@ -259,6 +264,12 @@ class _Writer:
                 section = compressed(SECTION_BRANCH, encode_package(content))
                 yield _Piece(section, entries=len(content.frames), judged=True)
                 after = content.last_seq
+
+    def _county(self) -> Iterator[_Piece]:
+        county, told = self._exchange.county, self._exchange.carried.county_told(self._order.receiver)
+        news = county.news(told, county.sizes_below())
+        if news is not None:
+            yield _Piece(compressed(SECTION_COUNTY, pack_county(news)))
 
     def _feed(self) -> Iterator[_Piece]:
         receiver = self._order.receiver

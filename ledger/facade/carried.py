@@ -38,6 +38,8 @@ from ledger.types import ActId, CaseId, LogId, StationId
 
 FEED = ""
 """Stands for the feed among the logs of what was told."""
+COUNTY_MARK = "@"
+"""Before the name of the merge log of which a county checkpoint was told."""
 NoteState = Literal["unknown", "same", "ahead", "other"]
 
 
@@ -171,8 +173,18 @@ class Carried:
         return {
             LogId(bytes.fromhex(str(row[1]))): row[2]
             for row in rows
-            if row[1] != FEED and isinstance(row[2], int)
+            if row[1] != FEED and not str(row[1]).startswith(COUNTY_MARK) and isinstance(row[2], int)
         }
+
+    def county_told(self, station: StationId) -> tuple[LogId, int] | None:
+        """Return which county checkpoint a station said that it holds."""
+        with self._store.read() as tx:
+            rows = list(tx.select(TOLD, {"station": station}))
+        for row in rows:
+            name = str(row[1])
+            if name.startswith(COUNTY_MARK) and isinstance(row[2], int):
+                return LogId(bytes.fromhex(name.removeprefix(COUNTY_MARK))), row[2]
+        return None
 
     def feed_told(self, station: StationId) -> FeedPlace:
         """Return how far a subordinate said that it has taken its feed."""
@@ -182,18 +194,28 @@ class Carried:
             return FeedPlace(number=0, chain=START)
         return FeedPlace(number=row[2], chain=row[3])
 
-    def take_told(self, station: StationId, lacks: Mapping[LogId, int], feed: FeedPlace | None) -> None:
+    def take_told(
+        self,
+        station: StationId,
+        *,
+        lacks: Mapping[LogId, int],
+        county: tuple[LogId, int] | None,
+        feed: FeedPlace | None,
+    ) -> None:
         """Remember what a station said last, instead of all that it said before.
 
         Args:
             station: who said it.
             lacks: sizes of the logs of which it holds less than it once confirmed.
+            county: merge log and size of the county checkpoint that it holds.
             feed: how far it has taken the feed that it is given here; None when it is given none.
         """
         with self._store.write() as tx:
             before = tx.get(TOLD, (station, FEED))
             tx.delete(TOLD, {"station": station})
             tx.insert(TOLD, [(station, log_id.hex(), size, b"") for log_id, size in lacks.items()])
+            if county is not None:
+                tx.insert(TOLD, [(station, COUNTY_MARK + county[0].hex(), county[1], b"")])
             if feed is not None:
                 tx.insert(TOLD, [(station, FEED, feed.number, feed.chain)])
             elif before is not None:

@@ -35,8 +35,9 @@ TOLD: Final = Table(
     columns=(("station", "text"), ("log", "text"), ("size", "int"), ("chain", "bytes")),
     key=("station", "log"),
 )
-"""What a station said on a stick that it lacks of a log although it confirmed more, and under the log "" how
-far it has taken its feed. A guess where to begin, never a reason to leave something out for good.
+"""What a station said on a stick that it lacks of a log although it confirmed more; under the log "" how far
+it has taken its feed; under ``@`` and a merge log which county checkpoint it holds. A guess where to begin,
+never a reason to leave something out for good.
 """
 
 AWAITING: Final = Table("awaiting_cases", columns=(("case_id", "bytes"),), key=("case_id",))

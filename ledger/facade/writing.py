@@ -20,8 +20,10 @@ from ledger.facade.casebook import CaseBook
 from ledger.facade.casekeys import CaseKeys
 from ledger.facade.clock import Clock
 from ledger.facade.countyseen import keep_seen, newest_seen
+from ledger.facade.deskrules import DeskRules
 from ledger.facade.home import Home
 from ledger.facade.numbers import number_row
+from ledger.facade.ondemand import OnDemand
 from ledger.facade.ownlog import CHECKPOINT_EVERY, NewEntry, OwnLog
 from ledger.facade.tables import NUMBERS, TOKENS
 from ledger.facade.types import Decided, Performed, SignedAct
@@ -58,6 +60,7 @@ class Writer:
         clock: Clock,
         view: CaseView,
         book: CaseBook,
+        rules: DeskRules,
         knowledge: Knowledge,
     ) -> None:
         self._store = store
@@ -66,6 +69,7 @@ class Writer:
         self._clock = clock
         self._view = view
         self._book = book
+        self._rules = rules
         self._knowledge = knowledge
         self._case_keys = case_keys
         self.county_seen = b""
@@ -191,14 +195,17 @@ class Writer:
             raise RuleError("act.outdated", action=act.action)
         if personal is not None:
             check_people(personal)
-        if not act.parents:
-            rules = self._book.rules_for_opening(act)
-            return None, check(None, rules, act), rules
-        with self._store.read() as tx:
-            state, rules, _ = self._book.load(tx, case_of(known))
-        if state.heads != act.parents:
-            raise RuleError("case.moved_on", number=state.number)
-        return state, check(state, rules, act), rules
+        with OnDemand(self._store) as reading:
+            state: CaseState | None = None
+            if not act.parents:
+                rules = self._book.rules_for_opening(act)
+            else:
+                state, rules, _ = self._book.load(reading.tx(), case_of(known))
+                if state.heads != act.parents:
+                    raise RuleError("case.moved_on", number=state.number)
+            after = check(state, rules, act)
+            self._rules.require(reading, state, rules, act, personal)
+        return state, after, rules
 
     def _follows(self, tx: WriteTx, decided: Decided) -> bool:
         """Return whether the case is still the one that was judged; else its row needs another fold.
@@ -234,9 +241,9 @@ class Writer:
         log.write_head(tx, entry)
 
     def _write_tokens(self, tx: WriteTx, case_id: CaseId, personal: Facts) -> None:
-        tokens = self._vault.tokens(search_keys(personal))
-        if tokens:
-            tx.insert_missing(TOKENS, [(token, case_id) for token in tokens])
+        keys = search_keys(personal)
+        if keys:
+            tx.insert_missing(TOKENS, [(token, case_id) for token in self._vault.tokens(keys)])
 
     def _committed(self, log: OwnLog, entry: NewEntry) -> None:
         self._case_keys.committed()

@@ -16,7 +16,7 @@ from ledger.types import StationId
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import SUFFIX, passphrase_for, seal, signing_key, store_envelope
-from stations.cli.session import writing
+from stations.cli.session import desk
 from stations.cli.types import OneOf
 from stations.config import write_config
 from sync.credentials import ensure_ca, ensure_county_certificate
@@ -122,9 +122,10 @@ def reopen(call: Call, *, kind: str, seen: str | None) -> int:
     """Open the successor of a county log that was given up here, for example after a restore."""
     newest = b"" if seen is None else _note(Path(seen))
     signer = signing_key(call)
-    with writing(call) as ledger:
+    with desk(call) as at:
+        ledger = at.ledger
         station = county_station(ledger.genesis.division_code)
-        log_id = ledger.open_county_log(KINDS[kind], station, signer, newest=newest)
+        log_id = at.open_log(KINDS[kind], station, signer, newest=newest)
         call.line(call.say("county.reopened", kind=call.say(f"kind.{kind}"), log=log_id.hex()))
         call.emit({"kind": kind, "station": station, "log_id": log_id.hex()})
     return 0

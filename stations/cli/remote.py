@@ -9,10 +9,23 @@ import aiohttp
 from ledger import platform
 from ledger.errors import StoreError
 from ledger.facade import Home, Performed, SignedAct
-from stations.wire import decode_error, decode_performed, encode_signed
+from stations.wire import (
+    CASES,
+    ERASED,
+    GENESIS,
+    decode_error,
+    decode_outcome,
+    decode_performed,
+    decode_value,
+    encode_opening,
+    encode_signed,
+)
+from sync.outcome import Outcome
 
 BASE = "http://station"
 _TIMEOUT_S = 60
+_SYNC_TIMEOUT_S = 6 * 3600
+"""A first download over a weak link takes its time."""
 _OK = 200
 
 
@@ -26,9 +39,46 @@ def submit_remote(home: Home, signed: SignedAct) -> Performed:
     return decode_performed(_ask(home, "POST", "/act", encode_signed(signed)))
 
 
+def submit_county_remote(home: Home, signed: SignedAct) -> Performed:
+    """Hand a signed act of registry or catalogue, or the opening of a log, to the running server.
+
+    Raises:
+        StoreError: as ``submit_remote``.
+    """
+    return decode_performed(_ask(home, "POST", "/county", encode_signed(signed)))
+
+
+def erase_remote(home: Home, signed: SignedAct) -> int:
+    """Have the running server store a signed erasure and delete; returns how many bodies were deleted."""
+    return int(decode_value(_ask(home, "POST", "/erasure", encode_signed(signed)), ERASED))
+
+
+def draft_log_remote(home: Home, kind: str, station: str) -> bytes:
+    """Have the running server make the key of a log; returns the genesis to sign for."""
+    answer = decode_value(_ask(home, "POST", "/log", encode_opening(kind, station)), GENESIS)
+    try:
+        return bytes.fromhex(str(answer))
+    except ValueError as error:
+        raise StoreError("serve.answer") from error
+
+
+def rebuild_remote(home: Home) -> int:
+    """Have the running server make all lists anew; returns how many cases there are."""
+    return int(decode_value(_ask(home, "POST", "/rebuild", b""), CASES))
+
+
 def checkpoint_remote(home: Home, log: str) -> str:
     """Have the running server sign the head of a log; returns the note."""
     return _ask(home, "POST", f"/checkpoint/{log}", b"")
+
+
+def sync_remote(home: Home) -> Outcome:
+    """Have the running server sync now; returns what that brought.
+
+    Raises:
+        StoreError: ``serve.unreachable``; whatever stands in the way, in its own class and code.
+    """
+    return decode_outcome(_ask(home, "POST", "/sync", b"", timeout_s=_SYNC_TIMEOUT_S))
 
 
 def status_remote(home: Home) -> str:
@@ -40,12 +90,12 @@ def status_remote(home: Home) -> str:
     return _ask(home, "GET", "/status", b"")
 
 
-def _ask(home: Home, method: str, path: str, body: bytes) -> str:
-    return asyncio.run(_request(home, method, path, body))
+def _ask(home: Home, method: str, path: str, body: bytes, *, timeout_s: int = _TIMEOUT_S) -> str:
+    return asyncio.run(_request(home, method, path, body, timeout_s))
 
 
-async def _request(home: Home, method: str, path: str, body: bytes) -> str:
-    timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
+async def _request(home: Home, method: str, path: str, body: bytes, timeout_s: int) -> str:
+    timeout = aiohttp.ClientTimeout(total=timeout_s)
     try:
         async with (
             aiohttp.ClientSession(connector=_connector(home), timeout=timeout) as session,

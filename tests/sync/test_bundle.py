@@ -69,6 +69,7 @@ def test_weeks_without_network(village: StickWorld, stick: Path) -> None:
     world.sync(TOWN)
     world.carry(TOWN, VILLAGE, stick)
     assert waiting(world, COUNTY) == 0
+    assert world[VILLAGE].exchange.county.held() == world[TOWN].exchange.county.held() is not None
     assert len({world.digest(place, case) for place in (COUNTY, TOWN, VILLAGE)}) == 1
     state, _ = world[VILLAGE].ledger.state(case)
     assert (state.status, state.custodian) == ("accepted", TOWN)

@@ -1,4 +1,4 @@
-"""Sticks that are torn, spoilt, forged: nothing is stored that does not prove itself, nothing sound is lost."""
+"""Sticks that are torn, spoilt, forged: nothing is stored that does not prove itself, nothing is lost."""
 
 from __future__ import annotations
 
