@@ -38,15 +38,21 @@ def reading(call: Call) -> Iterator[Ledger]:
 
 
 @contextmanager
-def writing(call: Call) -> Iterator[Ledger]:
+def writing(call: Call, *, station: StationId | None = None) -> Iterator[Ledger]:
     """Open the ledger under the writer's lock.
+
+    Args:
+        call: the command.
+        station: the main station, for what is exchanged with others.
 
     Raises:
         StoreError: ``store.locked`` while another process writes.
     """
     home = call.home()
     call.config()  # a misspelt setting must not wait for the one command that needs it
-    with Ledger.open(home, clock=call.app.clock, randomness=call.app.randomness, write=True) as ledger:
+    with Ledger.open(
+        home, clock=call.app.clock, randomness=call.app.randomness, write=True, station=station
+    ) as ledger:
         call.training = ledger.training
         yield ledger
 
@@ -184,14 +190,28 @@ def desk(call: Call) -> Iterator[Desk]:
             yield Desk(stack.enter_context(reading(call)), call, remote=True)
 
 
-def _writer(call: Call, stack: ExitStack) -> Ledger | None:
+@contextmanager
+def exchanging(call: Call) -> Iterator[Ledger | None]:
+    """Open the ledger under the lock as its main station; None while a server holds it.
+
+    Raises:
+        ConfigError: ``ledger.no_station`` when the settings name no station.
+    """
+    station = call.config().station
+    if not station:
+        raise ConfigError("ledger.no_station")
+    with ExitStack() as stack:
+        yield _writer(call, stack, station=StationId(station))
+
+
+def _writer(call: Call, stack: ExitStack, *, station: StationId | None = None) -> Ledger | None:
     """Return the ledger opened for writing, None while a server holds it.
 
     Another command holds it for a moment only: two people at one machine need not know of each other.
     """
     for _ in range(_TRIES):
         try:
-            return stack.enter_context(writing(call))
+            return stack.enter_context(writing(call, station=station))
         except StoreError as error:
             if error.code != "store.locked":
                 raise
