@@ -68,7 +68,7 @@ def _run(call: Call, job: BundleJob) -> Step:
 
                 return bundle_remote(call.home(), job, progress.show)
             app = call.app
-            for step in run_job(ledger.exchange(), job, clock=app.clock, randomness=app.randomness):
+            for step in run_job(exchange_of(ledger), job, clock=app.clock, randomness=app.randomness):
                 last = step
                 progress.show(step)
     finally:
