@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TextIO, cast
 
 from ledger.errors import BanjianError
+from ledger.facade.between import exchange_of
 from stations.bundlejobs import EXPORT, IMPORT, BundleJob, Step, run_job
 from stations.cli.bundleshow import show
 from stations.cli.call import Call
