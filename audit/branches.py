@@ -59,19 +59,23 @@ class BranchChecker:
         base = self.results.get(branch.base)
         if opening is None or base is None or not 0 <= branch.common <= base.size:
             self.collector.add(error("log.branch_place", log=branch.name, field="log"))
+            self._tell(branch, result, opening, base or LogResult(size=0))
             return result
         before = self._frame(branch.base, branch.common)
         self._check_first(branch)
         leaves = self._walk(branch, opening, before, result)
         self._grow(branch, opening, base.edges.get(branch.common, Edge([(0, None)])), leaves, result)
+        self._tell(branch, result, opening, base)
+        return result
+
+    def _tell(self, branch: Branch, result: LogResult, opening: Opening | None, base: LogResult) -> None:
         self.collector.add(
             warning(
                 "log.branch", log=branch.name, first=branch.common + 1, size=branch.size,
                 covered=result.checkpoint_size, held=base.size, signed=base.checkpoint_size,
-                station=opening.genesis.station,
+                station="" if opening is None else opening.genesis.station,
             )
         )  # fmt: skip
-        return result
 
     def _frame(self, log: str, seq: int) -> bytes:
         rows = self.source.events(log, seq, seq) if seq else []
