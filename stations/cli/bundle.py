@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TextIO, cast
 
 from ledger.errors import BanjianError
+from ledger.facade.between import exchange_of
 from stations.bundlejobs import EXPORT, IMPORT, BundleJob, Step, run_job
 from stations.cli.bundleshow import show
 from stations.cli.call import Call
@@ -68,7 +69,7 @@ def _run(call: Call, job: BundleJob) -> Step:
 
                 return bundle_remote(call.home(), job, progress.show)
             app = call.app
-            for step in run_job(ledger.exchange(), job, clock=app.clock, randomness=app.randomness):
+            for step in run_job(exchange_of(ledger), job, clock=app.clock, randomness=app.randomness):
                 last = step
                 progress.show(step)
     finally:
