@@ -10,14 +10,15 @@ from ledger.checkpoint import RECEIPT_NAME_PREFIX, cosign, open_cosignature, rea
 from ledger.entry import entry_hash
 from ledger.errors import BanjianError, DataError
 from ledger.excerpt import CheckedExcerpt
-from ledger.facade.held import COUNTY_KINDS, FORK, BranchState, Held, ReceiptLine, branch_name
-from ledger.facade.intake import Arrival, Intake
+from ledger.facade.held import COUNTY_KINDS, BranchState, Held, ReceiptLine, branch_name
+from ledger.facade.intake import Intake
 from ledger.facade.logend import Branch, LogEnd, branch_nodes, load_branch, new_end
 from ledger.facade.opening import BRANCH_MARK, HeldLog
 from ledger.facade.ownlog import stored_nodes
 from ledger.facade.parts import Parts
 from ledger.facade.renewal import follow_calendars
-from ledger.facade.synctables import SYNC_FINDINGS
+from ledger.facade.sparselane import Arrival
+from ledger.facade.synctables import FORK, SYNC_FINDINGS
 from ledger.facade.views import CaseView
 from ledger.genesis import LogGenesis
 from ledger.keys import Ed25519Signer, Signer
