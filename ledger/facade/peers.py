@@ -15,6 +15,8 @@ from ledger.store.contract import ReadTx, Store
 from ledger.store.tables import Row
 from ledger.types import StationId
 
+BY_STICK = StationId("stick")
+"""Stands in ``Contact.via`` for what came on a stick, from whomever: nobody vouches for it."""
 MARK_TRIED, MARK_DONE, MARK_FAILURE = "tried_at_ms", "done_at_ms", "failure"
 
 
@@ -24,7 +26,7 @@ class Contact:
 
     Attributes:
         heard_at_ms: when, by the clock of who heard it.
-        via: the direct subordinate through which it was told.
+        via: the direct subordinate through which it was told; ``BY_STICK`` for what came on a stick.
         waiting: entries that it had not been able to send by then.
         oldest_ms: recorded time of the oldest of them; 0 for none.
         said_at_ms: what its own clock said then.

@@ -172,6 +172,23 @@ class Receiving:
             content.log_id, bytes.fromhex(name.split(BRANCH_MARK)[1]), first_seq, checked.tree.size
         )
 
+    def fill_bodies(self, content: PackageContent, records: Sequence[VerifiedRecord], *, now_ms: int) -> int:
+        """Add bodies that are missing here to the records of a package that is held; returns how many."""
+        genesis = self._held.genesis(content.log_id)
+        if genesis is None or genesis.kind != "station":
+            return 0
+        arrival = Arrival(
+            name=content.log_id.hex(), station=genesis.station, records=records, received_at_ms=now_ms
+        )
+        try:
+            with self._store.write() as tx:
+                filled = self._intake.fill(tx, arrival)
+        except BaseException:
+            self._intake.forget(records)
+            raise
+        self._parts.case_keys.committed()
+        return filled
+
     def take_excerpt(self, checked: CheckedExcerpt, records: Sequence[VerifiedRecord], *, now_ms: int) -> int:
         """Store the frames of an excerpt that are not here yet, with their bodies; returns how many were new.
 
