@@ -55,6 +55,8 @@ class Director:
         self.scripts = Scripts(self.plan, stage.people)
         self.memory = Memory(self.plan)
         self.offline: set[str] = set()
+        self.by_stick: set[str] = set()
+        self.before_sync: dict[str, Callable[[], None]] = {}
         self.acts = 0
         self.acts_below = 0
         self._told = told
@@ -71,8 +73,6 @@ class Director:
 
     async def play(self) -> None:
         """Live through all days."""
-        self.stage.advance(at(self.plan.days[0], "07:40"))
-        await self.sync_round(wake=True)
         for day in self.plan.days:
             self._plan_day(day)
         while self._heap:
@@ -82,6 +82,11 @@ class Director:
             self.stage.advance(moment_ms)
             await happening()
             self._tell()
+
+    async def wake(self) -> None:
+        """Let every station get registry and catalogue before the first day."""
+        self.stage.advance(at(self.plan.days[0], "07:40"))
+        await self.sync_round(wake=True)
 
     async def settle(self) -> None:
         """Let everybody sync until nothing is left to give."""
@@ -173,7 +178,10 @@ class Director:
 
     async def sync(self, *stations: str) -> None:
         """Let stations sync at the same time, except those that are offline."""
-        wanted = [station for station in stations if station not in self.offline]
+        apart = self.offline | self.by_stick
+        wanted = [station for station in stations if station not in apart]
+        for station in wanted:
+            self.before_sync.get(station, _nothing)()
         turn = asyncio.Semaphore(AT_ONCE_MAX)
 
         async def one(station: str) -> None:
@@ -217,3 +225,7 @@ class Director:
         self._told(
             Told(day=day, acts=self.acts, cases=len(self.memory.cases), syncs=self.stage.wire.syncs)
         )
+
+
+def _nothing() -> None:
+    """Do nothing before a sync."""
