@@ -29,7 +29,7 @@ def check_registry(records: Iterable[VerifiedRecord], *, held: int) -> None:
         if record.fault != "authority.key_unknown" or record.act is None:
             continue
         if record.act.header.registry_size > held:
-            raise DataError("bundle.registry_behind", held=held, needed=record.act.header.registry_size)
+            raise DataError("bundle.registry_behind", have=held, needed=record.act.header.registry_size)
 
 
 def check_bodies(found: PreparedPackage) -> None:

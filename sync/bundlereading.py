@@ -28,7 +28,7 @@ from ledger.bundle import (
     read_bundle_header,
 )
 from ledger.checkpoint import read_checkpoint
-from ledger.errors import AuthorityError, DataError, EncodingError, ForkError, GapError
+from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError, ForkError, GapError
 from ledger.facade.exchange import Exchange
 from ledger.facade.held import COUNTY_KINDS, LogState, ReceiptLine
 from ledger.facade.peers import BY_STICK, Contact
@@ -51,9 +51,14 @@ NO_LOG = LogId(bytes(16))
 class NotTaken:
     """A section that was not taken, and why."""
 
-    code: str
+    error: BanjianError
     log_id: LogId = NO_LOG
     first_seq: int = 0
+
+    @property
+    def code(self) -> str:
+        """Code of the reason."""
+        return self.error.code
 
     @property
     def too_early(self) -> bool:
@@ -142,7 +147,7 @@ class PartReader:
         for outcome in self._opened.outcomes:
             if isinstance(outcome, DataError):
                 self.report.torn = self.report.torn or outcome.code == "bundle.truncated"
-                self.report.not_taken.append(NotTaken(code=outcome.code))
+                self.report.not_taken.append(NotTaken(error=outcome))
                 continue
             self.report.read += 1
             self._take(outcome)
@@ -179,7 +184,7 @@ class PartReader:
             elif section.kind == SECTION_FEED:
                 self._take_feed(payload)
         except (DataError, AuthorityError, GapError, ForkError) as error:
-            self.report.not_taken.append(NotTaken(code=error.code))
+            self.report.not_taken.append(NotTaken(error=error))
 
     # --- what is said ------------------------------------------------------------------------------------
 
@@ -265,7 +270,7 @@ class PartReader:
             self._place(found)
         except (DataError, GapError, ForkError) as error:
             self.report.not_taken.append(
-                NotTaken(code=error.code, log_id=content.log_id, first_seq=content.first_seq)
+                NotTaken(error=error, log_id=content.log_id, first_seq=content.first_seq)
             )
 
     def _place(self, found: PreparedPackage) -> None:

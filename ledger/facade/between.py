@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 
 from ledger.errors import ConfigError
+from ledger.facade.board import BoardLine, read_board
 from ledger.facade.countyseen import SeenOutcome, seen_hash
 from ledger.facade.exchange import Exchange
 from ledger.facade.ledger import Ledger
+from ledger.facade.monthly import MonthFigure, read_months
 from ledger.facade.syncstatus import SyncStatus, read_status
-from ledger.types import StationId
+from ledger.facade.twins import Twin, find_twins
+from ledger.types import CaseId, StationId
 
 
 def exchange_of(ledger: Ledger) -> Exchange:
@@ -39,6 +43,26 @@ def sync_status(ledger: Ledger, station: StationId) -> SyncStatus:
     """Return what the stations above have confirmed, and what stands in the way of the rest."""
     with ledger.turn, ledger.reading() as (tx, parts):
         return read_status(ledger.store, tx, parts, station)
+
+
+def station_board(ledger: Ledger, station: StationId) -> list[BoardLine]:
+    """Return what is known of every station below one, and of that itself, by station id."""
+    with ledger.turn, ledger.reading() as (tx, parts):
+        return read_board(ledger.store, tx, parts, station)
+
+
+def twins(ledger: Ledger, *, only: CaseId | None = None) -> list[Twin]:
+    """Return the cases of one applicant and item that were received twice, or those of one case."""
+    with ledger.reading() as (tx, _):
+        return find_twins(tx, only=only)
+
+
+def months(
+    ledger: Ledger, *, first: date, after_last: date, now_ms: int, station: StationId | None = None
+) -> Sequence[MonthFigure]:
+    """Return the figures of a period by month of receipt, station and item."""
+    with ledger.reading() as (tx, _):
+        return read_months(tx, first=first, after_last=after_last, now_ms=now_ms, station=station)
 
 
 def merge(ledger: Ledger) -> bytes:

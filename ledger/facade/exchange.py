@@ -68,7 +68,6 @@ class Exchange:
         self.station = station
         self.held = Held(store, parts, station)
         self.peers = Peers(store)
-        self.county = CountyLink(store, parts, clock)
         self.feeds = parts.feeds
         self.carried = Carried(store, parts, self.held)
         self._store = store
@@ -83,6 +82,7 @@ class Exchange:
             log_stations=parts.holdings.stations,
         )
         self.receiving = Receiving(store, parts, held=self.held, intake=intake, view=view)
+        self.county = CountyLink(store, parts, receiving=self.receiving, clock=clock)
 
     def public_key(self, key_id: KeyId) -> bytes | None:
         """Return the public key of an author, whatever its authority; safe from any thread."""
@@ -146,6 +146,9 @@ class Exchange:
     ) -> tuple[FeedPlace, list[FeedItem], list[ExcerptContent]]:
         """Return where the next part of a subordinate's feed begins, its items and the excerpts with them."""
         self.feeds.catch_up(self._store)
+        if held.number == 0:
+            # Whoever begins anew gets the newest cases first, so that work can go on at once.
+            self.feeds.renew(self._store, audience)
         with self._store.read() as tx:
             start = self.feeds.confirm(tx, audience, held)
             items = self.feeds.items(tx, audience, after=start.number, limit=limit)

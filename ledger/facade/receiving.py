@@ -16,6 +16,7 @@ from ledger.facade.logend import Branch, LogEnd, branch_nodes, load_branch, new_
 from ledger.facade.opening import BRANCH_MARK, HeldLog
 from ledger.facade.ownlog import stored_nodes
 from ledger.facade.parts import Parts
+from ledger.facade.renewal import follow_calendars
 from ledger.facade.synctables import SYNC_FINDINGS
 from ledger.facade.views import CaseView
 from ledger.genesis import LogGenesis
@@ -276,6 +277,8 @@ class Receiving:
             self._parts.book.forget_all()
             with self._store.write() as tx:
                 self._view.renew_awaiting(tx)
+        if genesis.kind == "catalogue":
+            follow_calendars(self._store, self._view, knowledge)
 
     def _receipt(self, checkpoint: bytes, now_ms: int) -> str:
         signer = self._receipt_signer()

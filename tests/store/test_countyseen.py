@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ledger import registry_actions
-from ledger.act import ActHeader, new_act
+from ledger.act import ActHeader, case_of, new_act
 from ledger.body import facts_hash, new_body
 from ledger.checkpoint import Checkpoint, checkpoint_hash, log_origin, read_checkpoint, sign_checkpoint
 from ledger.entry import Entry, sig_hash
@@ -17,9 +17,9 @@ from ledger.errors import BanjianError
 from ledger.excerpt import CheckedExcerpt, ExcerptContent, check_excerpt
 from ledger.facade import Ledger
 from ledger.facade.between import merge
-from ledger.facade.countyseen import INCONSISTENT, UNPROVEN, CountySeen, SeenOutcome, keep_opening, seen_hash
+from ledger.facade.countyseen import INCONSISTENT, UNPROVEN, CountySeen, SeenOutcome, seen_hash
 from ledger.facade.synctables import SYNC_TABLES
-from ledger.frame import encode_frame
+from ledger.frame import decode_frame, encode_frame
 from ledger.genesis import LogGenesis, LogKind
 from ledger.keys import Ed25519Signer
 from ledger.merkle import Tree, leaf_hash
@@ -57,9 +57,14 @@ class Station:
         self.seen = CountySeen(registry)
 
     def learn(self, excerpt: CheckedExcerpt) -> None:
-        """Take the opening of a log in."""
+        """Take the opening of a log in, as a frame that came in an excerpt is stored."""
+        content = excerpt.content
+        name, frame = content.log_id.hex(), content.frames[0]
+        act = decode_frame(frame).act
         with self.store.write() as tx:
-            keep_opening(tx, excerpt)
+            tx.insert(schema.SPARSE, [(name, 1, act.act_id, frame, excerpt.checkpoint.size)])
+            tx.insert(schema.ACTS, [(case_of(act), act.act_id, name, 1, "open_log")])
+            tx.insert(schema.BODIES, [(name, 1, content.facts[0], None, None)])
 
     def take(self, note: bytes, proof: tuple[bytes, ...] = ()) -> SeenOutcome:
         """Take a checkpoint."""
