@@ -128,7 +128,6 @@ class _Writing:
         self._at = place
         self._item = item
         self._rng = rng
-        self._is_slow = False
         self.steps: list[Step] = []
 
     def add(self, action: str, role: str, facts: Facts | None = None, **more: object) -> Step:
@@ -204,11 +203,11 @@ class _Writing:
         """Decide, in time or too late."""
         is_granted = not self._chance(0.06)
         promised = self._item.promised_days or 0
-        self._is_slow = promised in range(1, 4) and self._chance(0.5)
+        is_slow = promised in range(4) and self._chance(0.5 if promised else 0.08)
         result: Facts = {"result": "grant"} if is_granted else {"result": "refuse", **REMEDY}
-        self.add("decide", "officer", result, days=promised + 1 if self._is_slow else 0)
-        if self._is_slow:
-            reason: Facts = {"clock": "promised", "reason": "节前件量集中"}
+        self.add("decide", "officer", result, days=promised + 1 if is_slow else 0)
+        if is_slow:
+            reason: Facts = {"clock": "promised" if promised else "same_day", "reason": "节前件量集中"}
             self.add("overrun_reason", "head" if self._at.level != "village" else "officer", reason)
         self._is_granted = is_granted
 

@@ -25,8 +25,10 @@ from stations.county.processes import Process, Refusal
 
 OWN_PROCESS_MAX = 12
 SHARED_PROCESSES = 3
-TRIES_MAX = 40
-_BROKEN = ("sync.torn", "sync.unreachable")
+TRIES_MAX = 200
+BUSY, BUSY_PAUSE_S = "sync.busy", 0.05
+"""The station above may still be at the session whose line broke."""
+_BROKEN = ("sync.torn", "sync.unreachable", BUSY)
 _SKEW_MS = {"A": 1_000, "B": 20_000, "C": 90_000, "D": 150_000, "E": 170_000}
 """How far the clock of a station may be off, by the class of its line."""
 
@@ -163,7 +165,10 @@ class Stage:
             except Refusal as error:
                 if error.code not in _BROKEN:
                     raise
-                self.wire.failed += 1
+                if error.code == BUSY:
+                    await asyncio.sleep(BUSY_PAUSE_S)
+                else:
+                    self.wire.failed += 1
                 continue
             self._count(station, found)
             return found
