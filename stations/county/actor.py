@@ -17,7 +17,6 @@ from typing import TypeVar
 
 from ledger.errors import BanjianError
 from ledger.facade import Home, Ledger
-from ledger.types import StationId
 from stations.config import StationConfig
 from stations.county import work
 from stations.county.clock import DirectedClock
@@ -64,7 +63,10 @@ class Actor:
         try:
             found = await self._do(message)
         except BanjianError as error:
-            told: Message = {"code": error.code, "params": {key: str(one) for key, one in error.params.items()}}
+            told: Message = {
+                "code": error.code,
+                "params": {key: str(one) for key, one in error.params.items()},
+            }
             self._send(encode({"id": number, "error": told}))
         else:
             self._send(encode({"id": number, "result": found}))
@@ -93,7 +95,9 @@ class Actor:
             self._send(encode({"id": message["id"], "begun": True}))
         if message["do"] in work.WITH_EXCHANGE:
             carry = work.WITH_EXCHANGE[str(message["do"])]
-            return await acting.server.thread.exchange(lambda exchange: carry(exchange, message, acting.clock))
+            return await acting.server.thread.exchange(
+                lambda exchange: carry(exchange, message, acting.clock)
+            )
         job = work.WITH_LEDGER[str(message["do"])]
         return await acting.on_ledger(lambda ledger: job(ledger, message, acting.seed))
 
@@ -103,7 +107,9 @@ class Actor:
         if isinstance(now, int):
             skew = skews.get(acting.name, 0) if isinstance(skews, dict) else message.get("skew", 0)
             monotonic = message.get("monotonic")
-            acting.clock.set(now + (skew if isinstance(skew, int) else 0), monotonic if isinstance(monotonic, int) else 0)
+            acting.clock.set(
+                now + (skew if isinstance(skew, int) else 0), monotonic if isinstance(monotonic, int) else 0
+            )
 
     async def _start(self, message: Message) -> str:
         name, folder = str(message["station"]), Path(str(message["dir"]))

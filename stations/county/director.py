@@ -222,9 +222,7 @@ class Director:
         for one in self.plan.days:
             if at(one, "00:00") <= self.stage.now_ms:
                 day = one
-        self._told(
-            Told(day=day, acts=self.acts, cases=len(self.memory.cases), syncs=self.stage.wire.syncs)
-        )
+        self._told(Told(day=day, acts=self.acts, cases=len(self.memory.cases), syncs=self.stage.wire.syncs))
 
 
 def _nothing() -> None:

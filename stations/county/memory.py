@@ -47,7 +47,9 @@ class Memory:
 
     def __init__(self, plan: Plan) -> None:
         self._upstream = {place.station: place.upstream for place in plan.places}
-        self._below = {place.station: [one.station for one in plan.below(place.station)] for place in plan.places}
+        self._below = {
+            place.station: [one.station for one in plan.below(place.station)] for place in plan.places
+        }
         self._known: dict[str, dict[str, set[int]]] = {place.station: {} for place in plan.places}
         self._changed: dict[tuple[str, str], set[str]] = {}
         self._subtree = {place.station: self._all_below(place.station) for place in plan.places}

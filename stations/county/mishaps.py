@@ -120,7 +120,10 @@ class Restored:
             await director.act(case, case.steps[0])
             self.logs = cast("list[dict[str, object]]", await stage.ask(station, "logs"))
 
-        director.at(at(day_of(director, len(director.plan.days) - 2 if len(director.plan.days) < 3 else 1), "17:10"), back_up)
+        director.at(
+            at(day_of(director, len(director.plan.days) - 2 if len(director.plan.days) < 3 else 1), "17:10"),
+            back_up,
+        )
         director.at(at(day_of(director, 2), "14:05"), lose)
 
     async def end(self, director: Director) -> None:
@@ -187,7 +190,9 @@ class Cloned:
     def outcome(self, picture: Picture) -> Outcome:
         """Found when the county knows of the fork, survived when it has the acts of both."""
         there = sum(picture.case(case.case_id) is not None for case in self.cases)
-        forks = [one for one in picture.sync_findings if one.code == FORK and one.station == self.place.station]
+        forks = [
+            one for one in picture.sync_findings if one.code == FORK and one.station == self.place.station
+        ]
         shown = bool(forks) and there == len(self.cases) and bool(self.sealed)
         params = {"branches": len(forks), "acts": there}
         return Outcome(name=self.name, shown=shown, where=self.place.name, params=params)

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ledger.body import open_body
 from ledger.case import CaseState, state_digest
-from ledger.errors import BanjianError
 from ledger.facade import Home, Ledger
-from ledger.facade.between import sync_status
-from ledger.facade.bodies import read_personal
+from ledger.facade.between import station_board, sync_status, twins
+from ledger.facade.board import BoardLine
 from ledger.facade.clock import Clock
-from ledger.facade.peers import Peers
 from ledger.facade.tables import CASES
 from ledger.facade.types import CaseRow
-from ledger.limits import PERSONAL_BYTES_MAX
 from ledger.types import CaseId, StationId
 from stations.county.plan import Plan
 
@@ -37,19 +33,6 @@ class Seen:
     in_conflict: bool
     scope: frozenset[str]
     acts: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Board:
-    """A station as the county has it: entries held of its logs, when it was heard, what waited there then."""
-
-    station: str
-    name: str
-    level: str
-    entries: int
-    heard_at_ms: int
-    waiting: int
-    clock_off_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,17 +62,20 @@ class Picture:
     """Everything that the county shows.
 
     Attributes:
-        twins: cases of one applicant and item that were received at more than one station.
+        board: the stations, as ``banjian board`` tells them.
+        twins: cases of one applicant and item that were received twice.
+        now_ms: the moment of all this.
         states: the folded state of every case, by id.
     """
 
-    boards: tuple[Board, ...]
+    board: tuple[BoardLine, ...]
     cases: Mapping[str, Seen]
     lights: Mapping[str, int]
     overdue: tuple[Overdue, ...]
     twins: tuple[tuple[str, ...], ...]
     sync_findings: tuple[SyncFound, ...]
     states: Mapping[str, CaseState]
+    now_ms: int
 
     def case(self, case_id: str) -> Seen | None:
         """Return a case by its id."""
@@ -111,10 +97,14 @@ class Picture:
         return Counter(case.status for case in self.cases.values())
 
     @property
-    def by_finding(self) -> Mapping[str, int]:
-        """Findings by code, those of cases and those of logs."""
-        found = Counter(code for case in self.cases.values() for code in case.findings)
-        return found + Counter(one.code for one in self.sync_findings)
+    def by_case_finding(self) -> Mapping[str, int]:
+        """Findings in cases, by code."""
+        return Counter(code for case in self.cases.values() for code in case.findings)
+
+    @property
+    def findings(self) -> int:
+        """Findings in cases and in logs."""
+        return sum(self.by_case_finding.values()) + len(self.sync_findings)
 
 
 def take_picture(home: Home, plan: Plan, *, clock: Clock) -> Picture:
@@ -130,21 +120,20 @@ def take_picture(home: Home, plan: Plan, *, clock: Clock) -> Picture:
         states = {case_id.hex(): ledger.state(case_id)[0] for case_id in ids}
         rows = ledger.worklist(include_closed=True)
         return Picture(
-            boards=_boards(ledger, plan),
+            board=tuple(station_board(ledger, StationId(plan.county.station))),
             cases=_cases(states, {row.case_id.hex(): row for row in rows}),
             lights=Counter(row.light for row in rows),
             overdue=_overdue(rows, states),
-            twins=_twins(ledger, states),
+            twins=tuple(tuple(case.hex() for case in one.case_ids) for one in twins(ledger)),
             sync_findings=_sync_findings(ledger, plan.county.station),
             states=states,
+            now_ms=clock.now_ms(),
         )
 
 
 def digests_of(picture: Picture, stations: frozenset[str]) -> dict[str, str]:
     """Return the digests of the cases that stations of a subtree have to do with, by the county's records."""
-    return {
-        case_id: case.state_digest for case_id, case in picture.cases.items() if case.scope & stations
-    }
+    return {case_id: case.state_digest for case_id, case in picture.cases.items() if case.scope & stations}
 
 
 def _cases(states: Mapping[str, CaseState], rows: Mapping[str, CaseRow]) -> dict[str, Seen]:
@@ -171,29 +160,6 @@ def _scope(state: CaseState) -> frozenset[str]:
     return frozenset((stations | {step.act.station for step in state.steps}) - {StationId("")})
 
 
-def _boards(ledger: Ledger, plan: Plan) -> tuple[Board, ...]:
-    heard = {one.station: one for one in Peers(ledger.store).all()}
-    entries: Counter[str] = Counter()
-    for log in ledger.logs():
-        if log.kind == "station":
-            entries[log.station] += log.size
-    found = []
-    for place in plan.places:
-        word = heard.get(StationId(place.station))
-        found.append(
-            Board(
-                station=place.station,
-                name=place.name,
-                level=place.level,
-                entries=entries[place.station],
-                heard_at_ms=word.heard_at_ms if word else 0,
-                waiting=word.waiting if word else 0,
-                clock_off_ms=word.said_at_ms - word.heard_at_ms if word and not word.via else 0,
-            )
-        )
-    return tuple(found)
-
-
 def _overdue(rows: list[CaseRow], states: Mapping[str, CaseState]) -> tuple[Overdue, ...]:
     found = []
     for row in rows:
@@ -216,29 +182,11 @@ def _overdue(rows: list[CaseRow], states: Mapping[str, CaseState]) -> tuple[Over
     return tuple(sorted(found, key=lambda one: one.number))
 
 
-def _twins(ledger: Ledger, states: Mapping[str, CaseState]) -> tuple[tuple[str, ...], ...]:
-    """Link cases of one identity number and item that different stations received."""
-    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
-    with ledger.store.read() as tx:
-        for case_id, state in states.items():
-            raw = read_personal(tx, ledger.vault, state.case_id, state.steps[0].act.act_id)
-            try:
-                body = None if raw is None else open_body(raw, limit_bytes=PERSONAL_BYTES_MAX)
-            except BanjianError:
-                continue
-            person = body.get("applicant") if body else None
-            if isinstance(person, dict) and person.get("id_no"):
-                groups[str(person["id_no"]), state.item_code].append(case_id)
-    return tuple(
-        tuple(group)
-        for group in groups.values()
-        if len({states[case_id].received_station for case_id in group}) > 1
-    )
-
-
 def _sync_findings(ledger: Ledger, county: str) -> tuple[SyncFound, ...]:
     stations = {log.log_id.hex(): log.station for log in ledger.logs()}
     return tuple(
-        SyncFound(code=one.code, station=stations.get(one.log.partition("~")[0], ""), log=one.log, seq=one.seq)
+        SyncFound(
+            code=one.code, station=stations.get(one.log.partition("~")[0], ""), log=one.log, seq=one.seq
+        )
         for one in sync_status(ledger, StationId(county)).findings
     )

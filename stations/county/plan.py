@@ -93,9 +93,7 @@ def county_data() -> CountyData:
     raw = json.loads((resources.files(__package__) / "county.json").read_text(encoding="utf-8"))
     names = ("station", "name", "level", "upstream", "net")
     places = tuple(Place(**{name: one[name] for name in names}) for one in raw["stations"])
-    return CountyData(
-        division=raw["division"], name=raw["name"], volumes=raw["volumes"], places=places
-    )
+    return CountyData(division=raw["division"], name=raw["name"], volumes=raw["volumes"], places=places)
 
 
 def make_plan(*, seed: int, stations: int = STATIONS_DEFAULT, days: int = DAYS_DEFAULT) -> Plan:
@@ -116,7 +114,9 @@ def make_plan(*, seed: int, stations: int = STATIONS_DEFAULT, days: int = DAYS_D
 
 
 def _choose(known: Sequence[Place], count: int) -> list[Place]:
-    levels = {level: [one for one in known if one.level == level] for level in ("county", "township", "kiosk")}
+    levels = {
+        level: [one for one in known if one.level == level] for level in ("county", "township", "kiosk")
+    }
     towns = levels["township"]
     wanted = min(len(towns), max(1, (count - 1) // TOWNSHIPS_PER_STATION))
     # From the market town to the remote one: lines of every class.

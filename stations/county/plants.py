@@ -62,11 +62,16 @@ def day_of(director: Director, number: int) -> date:
 def step_at(director: Director, place: Place, action: str, role: str, facts: Facts | None = None) -> Step:
     """Return a step of somebody with a role at a station."""
     return Step(
-        action=action, station=place.station, staff=director.scripts.who(place.station, role), facts=facts or {}
+        action=action,
+        station=place.station,
+        staff=director.scripts.who(place.station, role),
+        facts=facts or {},
     )
 
 
-def opening(director: Director, place: Place, code: str, label: str, applicant: Applicant | None = None) -> Case:
+def opening(
+    director: Director, place: Place, code: str, label: str, applicant: Applicant | None = None
+) -> Case:
     """Return a case of a made-up applicant whose only step so far is its receipt, all papers at hand."""
     rng = random.Random(f"{director.plan.seed} plant {label}")
     who = applicant or director.scripts.applicant(rng)
@@ -116,7 +121,10 @@ class DroppingLine:
         """Found when it was cut, and survived when the county has everything."""
         shown = self.cuts > 0 and self.failed > 0 and self.waiting == 0
         return Outcome(
-            name=self.name, shown=shown, where=self.place.name, params={"cuts": self.cuts, "failed": self.failed}
+            name=self.name,
+            shown=shown,
+            where=self.place.name,
+            params={"cuts": self.cuts, "failed": self.failed},
         )
 
 
@@ -194,7 +202,12 @@ class WrongClock:
         async def put_right() -> None:
             del director.stage.set_back_ms[station]
 
-        for text, happening in (("08:36", receive), ("08:41", fall_back), ("10:45", look), ("12:10", put_right)):
+        for text, happening in (
+            ("08:36", receive),
+            ("08:41", fall_back),
+            ("10:45", look),
+            ("12:10", put_right),
+        ):
             director.at(at(day, text), happening)
 
     async def end(self, director: Director) -> None:

@@ -88,7 +88,9 @@ class Scripts:
     def choose(self, place: Place, rng: random.Random) -> Item | None:
         """Return an item that a station receives, as often as it is asked for in a year."""
         known = receivable(place.level)
-        return rng.choices(known, [county_data().volumes[one.base_code] for one in known])[0] if known else None
+        return (
+            rng.choices(known, [county_data().volumes[one.base_code] for one in known])[0] if known else None
+        )
 
     def write(self, place: Place, item: Item, applicant: Applicant, rng: random.Random) -> list[Step]:
         """Return the whole way of a case that is received at a station."""

@@ -120,9 +120,7 @@ def export(exchange: Exchange, message: Message, clock: Clock) -> list[str]:
     """Write a bundle for a station onto a stick; returns its files."""
     folder = Path(str(message["stick"]))
     folder.mkdir(parents=True, exist_ok=True)
-    order = Order(
-        receiver=StationId(str(message["receiver"])), now_ms=clock.now_ms(), version=version()
-    )
+    order = Order(receiver=StationId(str(message["receiver"])), now_ms=clock.now_ms(), version=version())
     steps = export_to(exchange, folder, order, randomness=os.urandom)
     return [str(folder / step.name) for step in steps if isinstance(step, SealedPart)]
 
