@@ -1,4 +1,4 @@
-"""What people see of the county demonstration: how far it is, then the county's picture beside what was planted."""
+"""What people see of the demonstration: how far it is, then the county's picture and what was planted."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def _findings(call: Call, played: Played) -> None:
     picture = played.picture
     _heading(call, "findings", count=picture.findings)
     for code, count in sorted(picture.by_case_finding.items()):
-        call.line(f"  {count} × {call.say.message(code, {}).what}  [{code}]")
+        call.line(f"  {count} {call.say.message(code, {}).what}  [{code}]")
     for one in picture.sync_findings:
         text = call.say.message(one.code, {"log": one.log[:12], "seq": one.seq}).what
         call.line(f"  {one.station}  {text}  [{one.code}]")
@@ -179,9 +179,8 @@ def _proof(call: Call, played: Played) -> None:
     key = "converged" if played.converged else "apart"
     call.line(f"  {call.say(f'demo.whole.{key}', count=len(played.apart), stations=len(played.plan.places))}")
     bad = [one for one in played.verdicts if one.exit_code]
-    call.line(
-        f"  {call.say('demo.whole.verified', good=len(played.verdicts) - len(bad), count=len(played.verdicts))}"
-    )
+    good = len(played.verdicts) - len(bad)
+    call.line(f"  {call.say('demo.whole.verified', good=good, count=len(played.verdicts))}")
     for one in bad:
         codes = sorted({code for severity, code in one.findings if severity == "error"})
         call.line(f"    ✗ {Path(one.path).name}  {' '.join(codes)}")

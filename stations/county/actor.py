@@ -87,7 +87,8 @@ class Actor:
         acting = self._acting[name]
         self._set(acting, message)
         if message["do"] == "stop":
-            return await self._stop(name)
+            await self._stop(name)
+            return None
         if message["do"] == "sync":
             return work.outcome(await acting.server.network.sync_now())
         if message["do"] == "act" and message.get("announce"):
@@ -137,7 +138,8 @@ class Actor:
             task=asyncio.create_task(server.run(stop)), seed=seed if isinstance(seed, int) else 0, address="",
         )  # fmt: skip
         self._set(acting, message)
-        await asyncio.wait([acting.task, ready], return_when=asyncio.FIRST_COMPLETED)
+        tasks: tuple[asyncio.Future[object], ...] = (acting.task, ready)  # type: ignore[assignment]
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         if acting.task.done():
             await acting.task
         acting.address = await ready

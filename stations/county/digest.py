@@ -31,7 +31,7 @@ def acts_digest(states: Iterable[CaseState]) -> str:
 
 
 def _named(states: Iterable[CaseState]) -> list[tuple[str, CaseState]]:
-    """Return cases with their names: the ordinals follow the claimed time of receipt and what was said then."""
+    """Return cases with their names; ordinals follow the claimed time of receipt and what was said then."""
     by_station: dict[str, list[CaseState]] = defaultdict(list)
     for state in states:
         by_station[state.steps[0].act.station].append(state)

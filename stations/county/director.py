@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from ledger.types import Facts
-from stations.county.forms import to_plain
+from stations.county.forms import Message, to_plain
 from stations.county.hours import MINUTE_MS, at, is_working_day, later, next_open
 from stations.county.memory import Case, Memory
 from stations.county.plan import Place, Plan
@@ -134,11 +134,12 @@ class Director:
         self, case: Case, step: Step, *, name: str = "", at_ms: int | None = None
     ) -> dict[str, str]:
         """Let somebody act; the case remembers it."""
-        done = await self.stage.perform(step.station, name=name, **self.command(case, step, at_ms=at_ms))
+        command = self.command(case, step, at_ms=at_ms)
+        done = await self.stage.perform(step.station, command, name=name)
         self.note(case, step, done)
         return done
 
-    def command(self, case: Case, step: Step, *, at_ms: int | None = None) -> dict[str, object]:
+    def command(self, case: Case, step: Step, *, at_ms: int | None = None) -> Message:
         """Return a step as the station is told it."""
         facts: Facts = dict(step.facts)
         if step.second_of >= 0:

@@ -1,4 +1,4 @@
-"""What the demonstration leaves for people who go on by hand: keys under one passphrase, addresses to serve at."""
+"""What is left for people who go on by hand: keys under one passphrase, addresses to serve at."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is planted among machines: processes that die, folders that are lost or copied, sticks that are lost."""
+"""What is planted among machines: processes that die, folders lost or copied, sticks that are lost."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Killed:
         stage, station = director.stage, self.place.station
         step = step_at(director, self.place, "note", "window", {"text_code": "progress"})
         command = director.command(case, step, at_ms=stage.time_at(station))
-        under_way = await stage.begin(station, **command)
+        under_way = await stage.begin(station, command)
         await asyncio.sleep(after_s)
         await stage.kill(station)
         self.kills += 1
@@ -62,8 +62,7 @@ class Killed:
             return
         self.missing += confirmed
         self.repeated += 1
-        done = await stage.perform(station, **command)
-        director.note(case, step, done)
+        director.note(case, step, await stage.perform(station, command))
 
     async def _lost(self, director: Director) -> int:
         """Return how many confirmed acts of the station's own cases are not there any more."""
@@ -199,7 +198,7 @@ class Cloned:
 
 
 class BySticks:
-    """A village without network: a stick goes to the township and back, gets lost once, is read twice once."""
+    """A village without network: a stick goes to the township and back; once lost, once read twice."""
 
     name = "stick_lost_and_twice"
 
@@ -264,7 +263,7 @@ class BySticks:
         director.heard(director.memory.synced([station]))
 
     def outcome(self, picture: Picture) -> Outcome:
-        """Survived when a later stick held what the lost one did, and the second reading brought nothing new."""
+        """Survived when a later stick made up for the lost one, and reading twice brought nothing new."""
         shown = self.lost == 1 and self.after_loss > 0 and self.again == 0 and self.waiting == 0
         params = {"trips": self.trips, "new": self.after_loss}
         return Outcome(name=self.name, shown=shown, where=self.place.name, params=params)

@@ -1,7 +1,7 @@
 """What is planted: things that go wrong in a county, each with a check that it was found or survived.
 
-Every plant has a name, is planned before the first day where the plan has room for it, and is asked at the end
-what came of it. Texts for people lie under ``demo.planted`` and ``demo.found`` in the catalogue.
+Every plant has a name, is planned before the first day where the plan has room for it, and is asked at the
+end what came of it. Texts for people lie under ``demo.planted`` and ``demo.found`` in the catalogue.
 """
 
 from __future__ import annotations

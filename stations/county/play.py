@@ -25,9 +25,9 @@ class Played:
     """What the demonstration came to.
 
     Attributes:
-        converged: whether every station's cases are as the county's records, limited to its scope, make them.
+        converged: whether each station's cases are as the county's records, limited to its scope, make them.
         apart: stations and cases that differ.
-        wire_bytes_per_act: compressed bytes upward from the stations that have none below, for each act there.
+        wire_bytes_per_act: compressed bytes upward from stations that have none below, for each act there.
     """
 
     plan: Plan

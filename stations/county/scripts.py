@@ -1,7 +1,7 @@
 """The way of a case through the county: who does what where, chosen by the item and by chance.
 
-A script is made once, when the case is opened, and is played step by step. It follows the item: where it may be
-received, accepted and decided; which papers may come later or be promised; what is checked on site by two.
+A script is made once, when the case is opened, and is played step by step. It follows the item: where it may
+be received, accepted and decided; which papers may come later or be promised; what two check on site.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from typing import cast
 from ledger.errors import StoreError
 from ledger.facade import Home
 from stations.county.clock import DirectedClock
+from stations.county.forms import Message
 from stations.county.founding import certify_anew, found_county, home_of
 from stations.county.hours import MINUTE_MS, at
 from stations.county.links import Line
@@ -141,12 +142,12 @@ class Stage:
         """
         return await self._ask(station, do, **more)
 
-    async def perform(self, station: str, *, name: str = "", **command: object) -> dict[str, str]:
+    async def perform(self, station: str, command: Message, *, name: str = "") -> dict[str, str]:
         """Let somebody at a station act; returns ids of act and case, token and number."""
         found = await self._ask(name or station, "act", **{"for": station, **command})
         return cast("dict[str, str]", found)
 
-    async def begin(self, station: str, **command: object) -> asyncio.Future[object]:
+    async def begin(self, station: str, command: Message) -> asyncio.Future[object]:
         """Let somebody at a station begin to act; returns while it is under way."""
         message = {"station": station, "do": "act", "for": station, **command, **self._moment(station)}
         return await self._processes[station].begin(**message)
@@ -191,7 +192,7 @@ class Stage:
             await self.serve(name)
 
     def twin_of(self, station: str, home: Home) -> str:
-        """Return the name of a second machine that runs from a copy of a station's folder, in its own process."""
+        """Return the name of a second machine that runs from a copy of a station's folder."""
         name = f"{station}+{home.path.name}"
         self._processes[name] = self._process(name)
         return name
@@ -206,7 +207,7 @@ class Stage:
         await self._processes.pop(name).close()
 
     async def restore(self, station: str, backup: Path, safe: bytes, keys: Path) -> None:
-        """Replace a lost folder by a backup, with the storage key from the office's safe, and certify it anew."""
+        """Replace a lost folder by a backup and the storage key from the office's safe; certify it anew."""
         home = self.homes[station]
         shutil.rmtree(home.path)
         shutil.copytree(backup, home.path)
