@@ -169,6 +169,14 @@ class Intake:
         """Write index rows and bodies of all acts, and return those of cases that are new here."""
         records = [record for record in arrival.records if record.act is not None]
         held = _held_rows(tx, records)
+        self._case_keys.prepare(
+            tx,
+            [
+                record.case_id
+                for record in records
+                if record.personal_raw and record.act is not None and record.act.act_id not in held
+            ],
+        )
         index: list[Row] = []
         bodies: list[Row] = []
         found: list[tuple[VerifiedRecord, CaseAct]] = []

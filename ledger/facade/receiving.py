@@ -89,7 +89,12 @@ class Receiving:
         held = self._parts.holdings.logs.get(end.name)
         if end.name in self._parts.own:
             raise DataError("sync.own_log", log=content.log_id)
-        checked = check_package(content, tree=end.tree, public_key=end.genesis.log_public_key)
+        checked = check_package(
+            content,
+            tree=end.tree,
+            public_key=end.genesis.log_public_key,
+            entries=[record.entry_raw for record in records],
+        )
         if content.previous != end.head:
             raise DataError("package.root", log=content.log_id, size=content.last_seq)
         arrival = Arrival(name=end.name, station=end.genesis.station, records=records, received_at_ms=now_ms)
