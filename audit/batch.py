@@ -1,17 +1,18 @@
 """One batch of consecutive entries: encoding, links, pins, leaf hashes, stored subtrees, checkpoints.
 
-A batch is checked by one thread from the rows that were read for it; nothing here reads the file.
+A batch is checked in one go from the rows that were read for it.
 
 Source: docs/protocol.md, "What a verifier checks".
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
 
 from audit.acts import OPAQUE, ActChecker, LogContext, Tally
-from audit.findings import Finding, Severity, error, from_error, notice, warning
+from audit.findings import Collector, Severity, error, from_error, notice, warning
 from audit.source import Cell, EventRow
 from audit.subtree import Known, edge_of, levels_of
 from ledger.act import Act, act_id, decode_act
@@ -22,7 +23,9 @@ from ledger.frame import check_pins, decode_frame, split_frame
 from ledger.limits import TREE_LEVEL_STORED_MIN
 from ledger.merkle import leaf_hash
 
-NodeKey = tuple[int, int]
+NodeKey: TypeAlias = tuple[int, int]
+"""Level and index of a subtree."""
+_MISSING: Final = object()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +36,9 @@ class BatchRows:
         first_seq: position of the first entry; batches begin at 1, 257, ...
         last_seq: position of the last entry that the file can hold in this batch.
         events: rows of the frames.
+        bodies_alone: positions at which bodies lie without a frame.
         previous: the frame before the first one; empty for the first of the log or an unreadable one.
-        nodes: stored subtrees within the batch, (level, index, hash).
+        nodes: stored subtrees by level and index, those of the batch among them.
         checkpoints: (size, note) of checkpoints that end in the batch.
         receipts: (size, name, line) of receipts on them.
         wanted_sizes: further sizes at which the root is asked for.
@@ -43,8 +47,9 @@ class BatchRows:
     first_seq: int
     last_seq: int
     events: Sequence[EventRow]
+    bodies_alone: Sequence[int] = ()
     previous: bytes
-    nodes: Sequence[tuple[Cell, ...]] = ()
+    nodes: Mapping[NodeKey, Cell]
     checkpoints: Sequence[tuple[Cell, ...]] = ()
     receipts: Sequence[tuple[Cell, ...]] = ()
     wanted_sizes: Sequence[int] = ()
@@ -52,73 +57,77 @@ class BatchRows:
 
 @dataclass(slots=True, kw_only=True)
 class BatchResult:
-    """What one batch gives.
+    """What one batch gives; small, for it may come from another process.
 
     Attributes:
-        levels: computed subtrees within the batch, from the leaves up.
-        stated: (size, root) that signed checkpoints state, to be compared with the tree.
-        last: last entry that decodes, with its raw bytes.
+        edge: complete subtrees of all its entries, from left to right; one root for a whole batch.
+        stated: size, root that a signed checkpoint states, and the edge within the batch at that size.
+        wanted: further sizes that were asked for, and the edge at each.
+        last: position, hash and recorded time of the last entry that decodes.
+        acts: acts that decode.
     """
 
     first_seq: int
     last_seq: int
-    levels: list[list[Known]]
-    findings: list[Finding]
-    tally: Tally
-    stated: list[tuple[int, bytes]] = field(default_factory=list)
-    nodes_matched: int = 0
-    last: tuple[Entry, bytes] | None = None
+    edge: list[Known]
+    findings: Collector
+    stated: list[tuple[int, bytes, list[Known]]]
+    wanted: list[tuple[int, list[Known]]]
+    last: tuple[int, bytes, int] | None
+    acts: int
 
 
-def check_batch(context: LogContext, rows: BatchRows) -> BatchResult:
-    """Check one batch of a log."""
-    walk = _Walk(context, rows)
+def check_batch(context: LogContext, rows: BatchRows, findings: Collector, tally: Tally) -> BatchResult:
+    """Check one batch of a log.
+
+    Args:
+        context: the log.
+        rows: the batch.
+        findings: takes what is found; may hold what reading it found.
+        tally: is counted up.
+    """
+    acts_before = tally.acts
+    walk = _Walk(context, rows, findings, tally)
     for row in rows.events:
         walk.take(row)
     walk.close()
-    result = BatchResult(
+    for seq in rows.bodies_alone:
+        findings.add(error("body.orphan", log=context.name, seq=seq))
+    levels = levels_of(walk.leaves)
+    _compare_nodes(context, rows, levels, findings)
+    stated = _open_checkpoints(context, rows, findings)
+    before = rows.first_seq - 1
+    last = walk.last
+    return BatchResult(
         first_seq=rows.first_seq,
         last_seq=rows.last_seq,
-        levels=levels_of(walk.leaves),
-        findings=walk.findings,
-        tally=walk.tally,
-        last=walk.last,
+        edge=edge_of(levels, rows.last_seq - before),
+        findings=findings,
+        stated=[(size, root, edge_of(levels, size - before)) for size, root in stated],
+        wanted=[(size, edge_of(levels, size - before)) for size in rows.wanted_sizes],
+        last=None if last is None else (last[0].seq, entry_hash(last[1]), last[0].recorded_at_ms),
+        acts=tally.acts - acts_before,
     )
-    _compare_nodes(context, rows, result)
-    _open_checkpoints(context, rows, result)
-    return result
-
-
-def edge_at(result: BatchResult, size: int) -> list[Known]:
-    """Return the edge, within the batch, of the tree of ``size`` entries that ends in it."""
-    return edge_of(result.levels, size - result.first_seq + 1)
 
 
 class _Walk:
     """Goes along the rows of a batch: position, chain, time."""
 
     __slots__ = (
-        "_acts",
-        "_before",
-        "_context",
-        "_hash",
-        "_last_seq",
-        "_seq",
-        "findings",
-        "last",
-        "leaves",
-        "tally",
-    )
+        "_acts", "_before", "_context", "_hash", "_last_seq", "_log_id", "_report", "_seq", "_tally",
+        "last", "leaves",
+    )  # fmt: skip
 
-    def __init__(self, context: LogContext, rows: BatchRows) -> None:
-        self.findings: list[Finding] = []
-        self.tally = Tally()
+    def __init__(self, context: LogContext, rows: BatchRows, findings: Collector, tally: Tally) -> None:
+        self._report = findings.add
+        self._tally = tally
+        self._log_id = context.log_id
         self.leaves: list[Known] = []
         self.last: tuple[Entry, bytes] | None = None
         self._context = context
         self._seq = rows.first_seq
         self._last_seq = rows.last_seq
-        self._acts = ActChecker(context, self.findings.append, self.tally)
+        self._acts = ActChecker(context, self._report, tally)
         self._before: Entry | None = None
         self._hash = context.genesis_hash if rows.first_seq == 1 else b""
         if rows.first_seq > 1 and rows.previous:
@@ -126,28 +135,29 @@ class _Walk:
 
     def take(self, row: EventRow) -> None:
         """Check the next row."""
-        seq = row.seq
-        if type(seq) is not int or seq < self._seq:
-            self._find("frame.repeated", self._seq)
-            return
-        while self._seq < seq:
-            self._gap()
-        self._seq += 1
-        frame = row.frame
+        seq, frame = row.seq, row.frame
+        if seq != self._seq or type(seq) is not int:
+            if type(seq) is not int or seq < self._seq:
+                self._find("frame.repeated", self._seq)
+                return
+            while self._seq < seq:
+                self._gap()
+        self._seq = seq + 1
         try:
             act, entry, entry_raw, _ = decode_frame(frame if type(frame) is bytes else b"")
         except BanjianError as raised:
             self._take_broken(row, seq, raised)
             return
-        if entry.previous != self._hash or entry.seq != seq or entry.log_id != self._context.log_id:
+        if entry.previous != self._hash or entry.seq != seq or entry.log_id != self._log_id:
             self._broken_link(entry, seq)
         self._stand(entry, entry_raw)
         self._acts.check(row, act, entry)
 
     def close(self) -> None:
-        """Report what is missing at the end of the batch."""
+        """Report what is missing at the end of the batch, and do what was put off."""
         while self._seq <= self._last_seq:
             self._gap()
+        self._acts.close()
 
     def _stand(self, entry: Entry, entry_raw: bytes) -> None:
         before = self._before
@@ -156,7 +166,7 @@ class _Walk:
             and before.boot_id == entry.boot_id
             and (entry.recorded_at_ms < before.recorded_at_ms or entry.monotonic_ms < before.monotonic_ms)
         ):
-            self.findings.append(
+            self._report(
                 notice("time.backwards", log=self._context.name, seq=entry.seq, previous_seq=before.seq)
             )
         self._before = entry
@@ -167,11 +177,12 @@ class _Walk:
     def _take_broken(self, row: EventRow, seq: int, raised: BanjianError) -> None:
         """Say what exactly is wrong with a frame that does not decode as a whole."""
         name = self._context.name
+        self._tally.broken.add((name, seq))
         frame = row.frame
         try:
             parts = split_frame(frame if type(frame) is bytes else b"")
         except BanjianError as broken:
-            self.findings.append(from_error(broken, log=name, seq=seq))
+            self._report(from_error(broken, log=name, seq=seq))
             self.leaves.append(None)
             self._hash, self._before = b"", None
             return
@@ -179,7 +190,7 @@ class _Walk:
             entry = decode_entry(parts.entry_raw)
         except BanjianError as broken:
             # Its bytes are a leaf all the same: a signed root may cover what nobody can read.
-            self.findings.append(from_error(broken, log=name, seq=seq))
+            self._report(from_error(broken, log=name, seq=seq))
             self.leaves.append(leaf_hash(parts.entry_raw))
             self._hash, self._before = entry_hash(parts.entry_raw), None
             return
@@ -190,16 +201,15 @@ class _Walk:
         try:
             check_pins(entry, parts.act_raw, parts.sig)
         except BanjianError as unpinned:
-            self.findings.append(from_error(unpinned, log=name, seq=seq, act=known_id))
+            self._report(from_error(unpinned, log=name, seq=seq, act=known_id))
         try:
             header = decode_act(parts.act_raw)
         except BanjianError as malformed:
             severity: Severity = "warning" if row.topic == OPAQUE else "error"
-            self.tally.blocked[name, seq] = malformed.code
-            self.findings.append(from_error(malformed, severity=severity, log=name, seq=seq, act=known_id))
-            self.tally.indexed += row.index_case is not None
+            self._tally.blocked[name, seq] = malformed.code
+            self._report(from_error(malformed, severity=severity, log=name, seq=seq, act=known_id))
             return
-        self.tally.blocked[name, seq] = raised.code
+        self._tally.blocked[name, seq] = raised.code
         self._acts.check(row, Act(header, parts.act_raw, parts.sig, known_id), entry)
 
     def _broken_link(self, entry: Entry, seq: int) -> None:
@@ -215,7 +225,7 @@ class _Walk:
             try:
                 check_link(entry, log_id=log_id, seq=expected_seq, previous=previous)
             except BanjianError as raised:
-                self.findings.append(from_error(raised, log=self._context.name, seq=seq))
+                self._report(from_error(raised, log=self._context.name, seq=seq))
 
     def _gap(self) -> None:
         self._find("log.gap", self._seq)
@@ -233,58 +243,57 @@ class _Walk:
             self._before = None
 
     def _find(self, code: str, seq: int) -> None:
-        self.findings.append(error(code, log=self._context.name, seq=seq))
+        self._report(error(code, log=self._context.name, seq=seq))
 
 
-def _compare_nodes(context: LogContext, rows: BatchRows, result: BatchResult) -> None:
+def _compare_nodes(
+    context: LogContext, rows: BatchRows, levels: Sequence[Sequence[Known]], findings: Collector
+) -> None:
     """Compare stored subtrees with computed ones; each complete one from the lowest stored level is due."""
-    stored: dict[NodeKey, Cell] = {}
-    for level, index, node in rows.nodes:
-        if isinstance(level, int) and isinstance(index, int):
-            stored[level, index] = node
-    offset = rows.first_seq - 1
-    for level in range(TREE_LEVEL_STORED_MIN, len(result.levels)):
-        for index, computed in enumerate(result.levels[level], start=offset >> level):
-            if (level, index) not in stored:
-                result.findings.append(error("tree.missing", log=context.name, level=level, index=index))
-                continue
-            result.nodes_matched += 1
-            if computed is not None and stored[level, index] != computed:
-                result.findings.append(error("tree.row", log=context.name, level=level, index=index))
+    stored, offset = rows.nodes, rows.first_seq - 1
+    for level in range(TREE_LEVEL_STORED_MIN, len(levels)):
+        for index, computed in enumerate(levels[level], start=offset >> level):
+            found = stored.get((level, index), _MISSING)
+            if found is _MISSING:
+                findings.add(error("tree.missing", log=context.name, level=level, index=index))
+            elif computed is not None and found != computed:
+                findings.add(error("tree.row", log=context.name, level=level, index=index))
 
 
-def _open_checkpoints(context: LogContext, rows: BatchRows, result: BatchResult) -> None:
+def _open_checkpoints(context: LogContext, rows: BatchRows, findings: Collector) -> list[tuple[int, bytes]]:
+    """Return the sizes and roots that checkpoints of the log's own key state."""
     origin = log_origin(context.log_id)
     notes: dict[int, bytes] = {}
+    stated: list[tuple[int, bytes]] = []
     for size, note in rows.checkpoints:
         if not isinstance(size, int) or type(note) is not bytes:
-            result.findings.append(error("checkpoint.row", log=context.name))
+            findings.add(error("checkpoint.row", log=context.name))
             continue
         try:
             opened = open_checkpoint(note, origin, context.genesis.log_public_key)
         except BanjianError as raised:
-            result.findings.append(from_error(raised, log=context.name, seq=size))
+            findings.add(from_error(raised, log=context.name, seq=size))
             continue
         if opened.size != size:
-            result.findings.append(error("checkpoint.row", log=context.name, seq=size))
+            findings.add(error("checkpoint.row", log=context.name, seq=size))
             continue
         notes[size] = note
-        result.stated.append((size, opened.root))
+        stated.append((size, opened.root))
     for size, name, line in rows.receipts:
-        _check_receipt(context, result, notes, size, name, line)
+        _check_receipt(context, findings, notes, size, name, line)
+    return stated
 
 
 def _check_receipt(
-    context: LogContext, result: BatchResult, notes: dict[int, bytes], size: Cell, name: Cell, line: Cell
+    context: LogContext, findings: Collector, notes: dict[int, bytes], size: Cell, name: Cell, line: Cell
 ) -> None:
     if not isinstance(size, int) or not isinstance(name, str) or type(line) is not bytes or size not in notes:
-        result.findings.append(
-            error("receipt.row", log=context.name, seq=size if isinstance(size, int) else 0)
-        )
+        seq = size if isinstance(size, int) else 0
+        findings.add(error("receipt.row", log=context.name, seq=seq))
         return
     keys = context.judge.receipt_keys.get(name, ())
     if not keys:
-        result.findings.append(warning("receipt.key_unknown", log=context.name, seq=size, name=name))
+        findings.add(warning("receipt.key_unknown", log=context.name, seq=size, name=name))
         return
     checkpoint = read_checkpoint(notes[size])
     text = line.decode("utf-8", errors="replace")
@@ -296,4 +305,4 @@ def _check_receipt(
         except BanjianError as failed:
             raised = failed
     if raised is not None:
-        result.findings.append(from_error(raised, log=context.name, seq=size))
+        findings.add(from_error(raised, log=context.name, seq=size))

@@ -7,13 +7,14 @@ the audit says so, act by act. Cases come one after another, so memory does not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import groupby
+from types import MappingProxyType
+from typing import Final
 
 from audit.findings import Finding, notice, warning
-from audit.judge import AWAITING
+from audit.judge import AWAITING, Place
 from audit.source import CaseRecord
 from ledger.act import Act, act_id, decode_act
 from ledger.body import check_facts
@@ -26,14 +27,7 @@ from ledger.knowledge import Knowledge
 from ledger.types import ActId, Facts, StationId
 
 OPEN_LOG = "open_log"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where an act stands."""
-
-    log: str
-    seq: int
+NOT_BLOCKED: Final[Mapping[Place, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,19 +64,12 @@ class CaseFolder:
         *,
         stations: Mapping[str, StationId],
         county: Collection[str],
-        blocked: Mapping[tuple[str, int], str],
+        blocked: Mapping[Place, str] = NOT_BLOCKED,
     ) -> None:
         self._knowledge = knowledge
         self._stations = stations
         self._county = county
         self._blocked = blocked
-
-    def fold_all(self, records: Iterable[CaseRecord]) -> Iterator[CaseView]:
-        """Yield every case of records that come grouped by case."""
-        for case_id, group in groupby(records, key=lambda record: record.case_id):
-            view = self.fold(case_id, group)
-            if view is not None:
-                yield view
 
     def fold(self, case_id: bytes, records: Iterable[CaseRecord]) -> CaseView | None:
         """Return one case; None for a thread that is no case (registry, catalogue, opening of a log)."""
@@ -92,23 +79,27 @@ class CaseFolder:
             act = None if record.log in self._county else self._act(record)
             if act is not None:
                 acts.append(act)
-                places[act.act_id] = Place(log=record.log, seq=record.seq)
+                places[act.act_id] = (record.log, record.seq)
+        return self.fold_acts(case_id, acts, places)
+
+    def fold_acts(
+        self, case_id: bytes, acts: Sequence[CaseAct], places: Mapping[ActId, Place]
+    ) -> CaseView | None:
+        """Return the case of acts that were read; None for a thread that is no case."""
         opening = next((act for act in acts if not act.parents), None)
         if not acts or (opening is not None and opening.action == OPEN_LOG):
             return None
+        rules: Rules | None = None
+        state: CaseState | None = None
+        reason = ""
         try:
             rules = self._rules(opening)
-        except RuleError as raised:
-            return CaseView(
-                case_id=case_id, acts=tuple(acts), places=places, rules=None, state=None, reason=raised.code
-            )
-        try:
             state = fold_case(acts, rules)
         except BanjianError as raised:
-            return CaseView(
-                case_id=case_id, acts=tuple(acts), places=places, rules=rules, state=None, reason=raised.code
-            )
-        return CaseView(case_id=case_id, acts=tuple(acts), places=places, rules=rules, state=state)
+            reason = raised.code
+        return CaseView(
+            case_id=case_id, acts=tuple(acts), places=places, rules=rules, state=state, reason=reason
+        )
 
     def _rules(self, opening: CaseAct | None) -> Rules:
         if opening is None:
@@ -139,8 +130,58 @@ class CaseFolder:
         )
 
 
-class CaseReporter:
-    """Turns folded cases into findings.
+def case_findings(view: CaseView) -> list[Finding]:
+    """Return what is worth knowing about one case."""
+    state = view.state
+    if state is None:
+        return [notice("audit.case_unfolded", case=view.case_id, reason=view.reason)]
+    found = [
+        _without_effect(view, state, step)
+        for step in state.steps
+        if not step.effective and step.reason and step.reason != AWAITING and not step.conflict
+    ]
+    for conflict in state.conflicts:
+        make = warning if conflict.is_open else notice
+        code = "audit.conflict" if conflict.is_open else "audit.conflict_settled"
+        acts = len(conflict.kept) + len(conflict.contested)
+        found.append(make(code, case=view.case_id, number=state.number, count=acts))
+    if state.awaiting:
+        count = len(state.awaiting)
+        found.append(notice("audit.case_awaiting", case=view.case_id, number=state.number, count=count))
+    found += [
+        Finding(
+            code=one.code,
+            severity="notice",
+            case=view.case_id,
+            act=one.acts[0] if one.acts else b"",
+            params=dict(one.params),
+        )
+        for one in state.findings
+    ]
+    return found
+
+
+def _without_effect(view: CaseView, state: CaseState, step: Step) -> Finding:
+    log, seq = view.places.get(step.act.act_id, ("", 0))
+    return Finding(
+        code="audit.without_effect",
+        severity="notice",
+        log=log,
+        seq=seq,
+        act=step.act.act_id,
+        case=view.case_id,
+        # The values of the reason's own text come along, so that it can be told in full.
+        params={
+            **step.params,
+            "number": state.number,
+            "action": step.act.action,
+            "reason": step.reason,
+        },
+    )
+
+
+class CaseNumbers:
+    """The numbers that cases bear, to find one that comes twice.
 
     Args:
         report: takes findings.
@@ -148,67 +189,14 @@ class CaseReporter:
 
     def __init__(self, report: Callable[[Finding], None]) -> None:
         self._report = report
-        self._numbers: set[int] = set()
-        self.cases = 0
+        self._seen: set[int] = set()
 
-    def take(self, view: CaseView) -> None:
-        """Report what is worth knowing about one case."""
-        self.cases += 1
-        state = view.state
-        if state is None:
-            self._report(notice("audit.case_unfolded", case=view.case_id, reason=view.reason))
-            return
-        for step in state.steps:
-            if not step.effective and step.reason and step.reason != AWAITING and not step.conflict:
-                self._without_effect(view, state, step)
-        for conflict in state.conflicts:
-            make = warning if conflict.is_open else notice
-            code = "audit.conflict" if conflict.is_open else "audit.conflict_settled"
-            acts = len(conflict.kept) + len(conflict.contested)
-            self._report(make(code, case=view.case_id, number=state.number, count=acts))
-        if state.awaiting:
-            self._report(
-                notice(
-                    "audit.case_awaiting", case=view.case_id, number=state.number, count=len(state.awaiting)
-                )
-            )
-        for found in state.findings:
-            self._report(
-                Finding(
-                    code=found.code,
-                    severity="notice",
-                    case=view.case_id,
-                    act=found.acts[0] if found.acts else b"",
-                    params=found.params,
-                )
-            )
-        self._number(state, view.case_id)
-
-    def _without_effect(self, view: CaseView, state: CaseState, step: Step) -> None:
-        place = view.places.get(step.act.act_id)
-        self._report(
-            Finding(
-                code="audit.without_effect",
-                severity="notice",
-                log="" if place is None else place.log,
-                seq=0 if place is None else place.seq,
-                act=step.act.act_id,
-                case=view.case_id,
-                # The values of the reason's own text come along, so that it can be told in full.
-                params={
-                    **step.params,
-                    "number": state.number,
-                    "action": step.act.action,
-                    "reason": step.reason,
-                },
-            )
-        )
-
-    def _number(self, state: CaseState, case_id: bytes) -> None:
-        if not state.number:
+    def take(self, case_id: bytes, number: str) -> None:
+        """Take the number of the next case, "" for none."""
+        if not number:
             return
         # Eight bytes of a hash for each case: a county of millions still fits in memory.
-        mark = int.from_bytes(sha256(state.number.encode("utf-8")).digest()[:8], "big")
-        if mark in self._numbers:
-            self._report(warning("audit.number_repeated", case=case_id, number=state.number))
-        self._numbers.add(mark)
+        mark = int.from_bytes(sha256(number.encode("utf-8")).digest()[:8], "big")
+        if mark in self._seen:
+            self._report(warning("audit.number_repeated", case=case_id, number=number))
+        self._seen.add(mark)

@@ -62,9 +62,9 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
                 authority.key_unknown authority.key_too_new authority.key_retired authority.registry_none
                 authority.station_unknown authority.station_closed authority.not_root
                 authority.not_registrar authority.no_role
-                frame.topic sparse.row acts.missing acts.row acts.orphan body.orphan_facts
-                body.orphan_personal personal.unexpected personal.case personal.cipher personal.length
-                personal.key act.personal_hash body.salt encoding.depth encoding.type""",
+                frame.topic sparse.row acts.missing acts.row acts.orphan body.orphan
+                personal.unexpected personal.cipher personal.length personal.key
+                act.personal_hash body.salt encoding.depth encoding.type""",
             "warning": """
                 act.version act.field act.ledger act.signature act.other_station act.misplaced act.key_ended
                 authority.key_unknown authority.key_too_new authority.key_retired authority.registry_none

@@ -103,7 +103,7 @@ def _frames(
                 frame = row.frame if isinstance(row.frame, bytes) else b""
                 if known_at_ms is not None and _recorded_at_ms(frame) > known_at_ms:
                     return
-                yield (name, row.seq), frame, row.facts if isinstance(row.facts, bytes) else None
+                yield (name, row.seq), frame, source.facts_at(row, name)
                 expected = row.seq + 1
         # What a successor continues and this file does not hold still counts its positions.
         lost = range(expected, min(incarnation.size, expected + LOST_MAX) + 1)

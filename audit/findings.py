@@ -102,6 +102,16 @@ class Collector:
         for finding in findings:
             self.add(finding)
 
+    def take(self, other: Collector) -> None:
+        """Take what another one took, as if all of it had come here."""
+        room = {key: KEPT_PER_CODE_MAX - self.counts[key] for key in other.counts}
+        self.counts.update(other.counts)
+        for finding in other.kept:
+            key = (finding.severity, finding.code)
+            room[key] -= 1
+            if room[key] >= 0:
+                self.kept.append(finding)
+
     def total(self, severity: Severity) -> int:
         """Return how many findings of a severity came in, kept or not."""
         return sum(count for (found, _), count in self.counts.items() if found == severity)

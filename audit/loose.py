@@ -56,7 +56,7 @@ class LooseChecker:
                 if previous and frame.entry.previous != previous:
                     self._report(error("entry.chain", log=name, seq=seq))
                 previous = entry_hash(frame.entry_raw)
-                self._check(frame, row.facts, name, seq)
+                self._check(frame, self._source.facts_at(row, name), name, seq)
         return count
 
     def check_sparse(self) -> int:

@@ -125,7 +125,7 @@ def _opening_facts(source: Source, name: str, report: Callable[[Finding], None])
     """Return the facts of entry 1, None when they cannot be had; the walk reports why."""
     rows = source.events(name, 1, 1)
     frame = rows[0].frame if rows else None
-    body = rows[0].facts if rows else None
+    body = source.facts_at(rows[0], name) if rows else None
     if type(frame) is not bytes or type(body) is not bytes:
         return None
     try:

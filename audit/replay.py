@@ -13,12 +13,13 @@ from pathlib import Path
 
 from audit.cases import CaseFolder, CaseView
 from audit.county import TRAINING, fold_county, read_ledger_genesis
+from audit.desk import case_stations, county_logs
 from audit.findings import Collector, Finding
 from audit.incarnations import choose_registry
 from audit.judge import Judge
 from audit.openings import read_openings
 from audit.source import CaseRecord, Source, open_database
-from audit.verify import case_stations, county_logs, database_of
+from audit.verify import database_of
 from audit.words import moment
 from ledger.act import decode_act, verify_act
 from ledger.body import check_facts

@@ -6,7 +6,7 @@ from typing import TextIO
 
 from audit.county import TRAINING
 from audit.findings import SEVERITIES, Finding
-from audit.verify import Report
+from audit.outcome import Report
 from audit.words import Words, print_table
 
 JsonValue = str | int | bool | None | list["JsonValue"] | dict[str, "JsonValue"]

@@ -58,8 +58,8 @@ def show_act(path: Path, ref: str) -> dict[str, JsonValue]:
         _note(faults, lambda: _check_signature(source, openings, founded, act))
         facts: JsonValue = None
         try:
-            body = rows[0].facts
-            facts = plain(check_facts(act.header, body if isinstance(body, bytes) else b""))
+            body = source.facts_at(rows[0], log)
+            facts = plain(check_facts(act.header, body or b""))
         except BanjianError as raised:
             faults.append(raised.code)
         return {

@@ -1,8 +1,7 @@
 """What an audit reads from a ledger file: one snapshot, rows in batches, damage as findings.
 
-Joins spare a statement for each act. They only choose which row is compared with which frame: every value
-that
-comes out is checked against the signed bytes, and rows that no frame leads to are counted afterwards.
+Frames and bodies of a log lie in the order of the log, acts in that of cases. Both are read in one go, and
+every value that comes out is checked against the signed bytes.
 """
 
 from __future__ import annotations
@@ -10,38 +9,29 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self, TypeAlias, TypeVar
+from typing import NamedTuple, Self, TypeAlias
 
 from audit.findings import Finding, error
-from ledger.act import act_id
+from ledger.act import Act, act_id, case_of
 from ledger.errors import BanjianError, StoreError
-from ledger.frame import split_frame
+from ledger.frame import decode_frame, split_frame
 from ledger.reader import LedgerFile, open_ledger_file
 
 Cell: TypeAlias = "int | float | str | bytes | None"
-T = TypeVar("T")
 
 
 class EventRow(NamedTuple):
-    """One stored frame with the rows that belong to its act; any value may be of any type in a damaged file.
+    """One stored frame with the row of bodies at its place; any value may be of any type in a damaged file.
 
-    ``index_*`` come from the table of acts, ``personal_*`` from the table of personal bodies; all None when
-    there is no such row.
+    The last three are None when there is no such row; ``personal`` is None for an erased body as well.
     """
 
     seq: Cell
     topic: Cell
     frame: Cell
-    index_log: Cell
-    index_seq: Cell
-    index_case: Cell
-    index_action: Cell
-    index_occurred_at_ms: Cell
     facts: Cell
-    personal_case: Cell
-    personal_nonce: Cell
-    personal_ciphertext: Cell
-    wrapped: Cell
+    nonce: Cell
+    personal: Cell
 
 
 class LogRow(NamedTuple):
@@ -53,6 +43,22 @@ class LogRow(NamedTuple):
     genesis: bytes
     own: int
     state: str
+
+
+class ActRow(NamedTuple):
+    """One row of the table of acts with what lies at the place that it names; any value of any type.
+
+    ``topic``, ``frame`` and ``facts`` are None where nothing lies there.
+    """
+
+    case_id: Cell
+    act_id: Cell
+    log: Cell
+    seq: Cell
+    action: Cell
+    topic: Cell
+    frame: Cell
+    facts: Cell
 
 
 class CaseRecord(NamedTuple):
@@ -70,30 +76,22 @@ _FRAMES = (
     "SELECT originator_version, topic, state FROM stored_events "
     "WHERE originator_id = ? AND originator_version BETWEEN ? AND ? ORDER BY originator_version"
 )
-_WHOLE = (
-    "SELECT a.act_id, a.log, a.seq, a.case_id, a.action, a.occurred_at_ms, f.body, "
-    "p.case_id, p.nonce, p.ciphertext, {wrapped} FROM acts a LEFT JOIN facts f ON f.act_id = a.act_id "
-    "LEFT JOIN personal p ON p.act_id = a.act_id {keys} WHERE a.act_id IN "
+_BODIES = "SELECT seq, facts, nonce, personal FROM bodies WHERE log = ? AND seq BETWEEN ? AND ? ORDER BY seq"
+_NO_BODY: tuple[Cell, ...] = (None,) * 3
+_ROWS = (
+    "SELECT a.case_id, a.act_id, a.log, a.seq, a.action, {topic}, {frame}, b.facts FROM acts a "
+    "LEFT JOIN stored_events e ON e.originator_id = a.log AND e.originator_version = a.seq {sparse}"
+    "LEFT JOIN bodies b ON b.log = a.log AND b.seq = a.seq WHERE {where} ORDER BY a.case_id, a.act_id"
 )
-_FACTS = "SELECT act_id, body FROM facts WHERE act_id IN "
-_PERSONAL = "SELECT act_id, case_id, nonce, ciphertext, NULL FROM personal WHERE act_id IN "
-_NO_INDEX: tuple[Cell, ...] = (None,) * 5
-_NO_FACTS: tuple[Cell, ...] = (None,)
-_NO_PERSONAL: tuple[Cell, ...] = (None,) * 4
-_NOTHING = _NO_INDEX + _NO_FACTS + _NO_PERSONAL
-_CASES = (
-    "SELECT a.case_id, a.log, a.seq, a.action, coalesce(e.state, s.frame), f.body FROM acts a "
-    "LEFT JOIN stored_events e ON e.originator_id = a.log AND e.originator_version = a.seq "
-    "LEFT JOIN sparse s ON s.act_id = a.act_id "
-    "LEFT JOIN facts f ON f.act_id = a.act_id "
-)
-_ORPHANS = (
-    ("body.orphan_facts", "SELECT act_id FROM facts WHERE act_id NOT IN (SELECT act_id FROM acts) LIMIT 200"),
-    (
-        "body.orphan_personal",
-        "SELECT act_id FROM personal WHERE act_id NOT IN (SELECT act_id FROM acts) LIMIT 200",
-    ),
-)
+_IN_LOGS = _ROWS.format(topic="e.topic", frame="e.state", sparse="", where="a.case_id >= ? {end}")
+_ANYWHERE = {
+    "topic": "e.topic",
+    "frame": "coalesce(e.state, s.frame)",
+    "sparse": "LEFT JOIN sparse s ON s.act_id = a.act_id ",
+}
+_OF_CASE = _ROWS.format(**_ANYWHERE, where="a.case_id = ?")
+_OF_OTHERS = _ROWS.format(**_ANYWHERE, where="typeof(a.case_id) <> 'blob'")
+_OPENINGS = _ROWS.format(**_ANYWHERE, where="substr(a.act_id, 1, 16) = a.case_id")
 
 
 def open_database(path: Path) -> LedgerFile:
@@ -114,17 +112,12 @@ class Source:
 
     Args:
         file: the open file; closing stays with the caller.
-        report: takes findings about what cannot be read.
-        keys: read the wrapped keys of cases as well.
+        report: takes findings about what cannot be read; may be changed.
     """
 
-    def __init__(self, file: LedgerFile, report: Callable[[Finding], None], *, keys: bool = False) -> None:
-        self._whole = _WHOLE.format(
-            wrapped="k.wrapped" if keys else "NULL",
-            keys="LEFT JOIN case_keys k ON k.case_id = p.case_id" if keys else "",
-        )
+    def __init__(self, file: LedgerFile, report: Callable[[Finding], None]) -> None:
+        self.report = report
         self._file = file
-        self._report = report
 
     def __enter__(self) -> Self:
         # One read transaction: a station may go on working while it is audited.
@@ -161,7 +154,7 @@ class Source:
             if isinstance(log, str) and isinstance(genesis, bytes) and isinstance(own, int):
                 found.append(LogRow(log, str(kind), str(station), genesis, own, str(state)))
             else:
-                self._report(error("log.row", log=str(log)))
+                self.report(error("log.row", log=str(log)))
         return found
 
     def event_logs(self) -> list[tuple[str, int, int]]:
@@ -177,58 +170,105 @@ class Source:
         ]
 
     def events(self, log: str, first_seq: int, last_seq: int) -> list[EventRow]:
-        """Return the frames from ``first_seq`` to ``last_seq`` of a log with what belongs to their acts."""
-        frames = self._frames(log, first_seq, last_seq)
-        ids = [_act_id(state) for _, _, state in frames]
-        asked = [one for one in ids if one is not None]
-        whole = self._by_act(self._whole, asked, log=log, seq=first_seq)
-        if len(whole) < len(asked):
-            self._complete(whole, [one for one in asked if one not in whole], log=log, seq=first_seq)
-        return [
-            EventRow._make(frame + whole.get(act, _NOTHING)) for frame, act in zip(frames, ids, strict=True)
-        ]
+        """Return the frames from ``first_seq`` to ``last_seq`` of a log, with the bodies at their places."""
+        return self.stretch(log, first_seq, last_seq)[0]
+
+    def stretch(self, log: str, first_seq: int, last_seq: int) -> tuple[list[EventRow], list[int]]:
+        """Return what ``events`` does, and the places at which bodies lie without a frame."""
+        frames = self._between(_FRAMES, log, first_seq, last_seq)
+        bodies = self._between(_BODIES, log, first_seq, last_seq)
+        if len(frames) == len(bodies):
+            joined = [
+                tuple.__new__(EventRow, frame + body[1:])
+                for frame, body in zip(frames, bodies, strict=True)
+                if frame[0] == body[0]
+            ]
+            if len(joined) == len(frames):
+                return joined, []
+        by_seq = {body[0]: body[1:] for body in bodies}
+        if len(by_seq) < len(bodies):
+            # A key that comes twice: pages stand where they should not.
+            self.report(error("file.damaged", log=log, seq=first_seq, cause="store.damaged"))
+        events = [EventRow._make(frame + by_seq.pop(frame[0], _NO_BODY)) for frame in frames]
+        return events, [seq for seq in by_seq if isinstance(seq, int)]
+
+    def body(self, log: str, seq: int) -> tuple[Cell, ...] | None:
+        """Return facts, nonce and personal body at a place, None when nothing lies there."""
+        rows = self.rows(_BODIES, (log, seq, seq), log=log, seq=seq)
+        return rows[0][1:] if rows else None
+
+    def bodies_elsewhere(self, act: Act, place: tuple[str, int]) -> tuple[Cell, ...] | None:
+        """Return the bodies of an act that has none at a place: one in several logs has them at its first."""
+        first = self.place_of(case_of(act), act.act_id)
+        if first is None or first == place:
+            return None
+        log, seq = first
+        return self.body(log, seq) if isinstance(log, str) and isinstance(seq, int) else None
+
+    def facts_at(self, row: EventRow, log: str) -> bytes | None:
+        """Return the facts of the act of a frame, wherever they lie."""
+        facts = row.facts
+        if facts is None and isinstance(row.frame, bytes) and isinstance(row.seq, int):
+            try:
+                bodies = self.bodies_elsewhere(decode_frame(row.frame).act, (log, row.seq))
+            except BanjianError:
+                return None
+            facts = None if bodies is None else bodies[0]
+        return facts if isinstance(facts, bytes) else None
+
+    def wrapped_key(self, case_id: bytes) -> Cell:
+        """Return the wrapped key of a case's personal bodies, None when there is none."""
+        rows = self.rows("SELECT wrapped FROM case_keys WHERE case_id = ?", (case_id,))
+        return rows[0][0] if rows else None
 
     def sparse(self) -> Iterator[tuple[Cell, ...]]:
         """Yield act id, log, position, frame and facts of the frames that came with a case."""
         statement = (
-            "SELECT s.act_id, s.log, s.seq, s.frame, f.body FROM sparse s "
-            "LEFT JOIN facts f ON f.act_id = s.act_id"
+            "SELECT s.act_id, s.log, s.seq, s.frame, b.facts FROM sparse s "
+            "LEFT JOIN bodies b ON b.log = s.log AND b.seq = s.seq"
         )
-        try:
-            yield from self._stream(statement, ())
-        except StoreError as raised:
-            self._damage(raised)
+        return self._walk(statement, ())
 
     def act_at(self, log: str, seq: int) -> bytes | None:
         """Return the id of the act that stands at a position, None when there is none that can be read."""
-        frames = self._frames(log, seq, seq)
+        frames = self._between(_FRAMES, log, seq, seq)
         return _act_id(frames[0][2]) if frames else None
 
-    def act_rows(self) -> Iterator[tuple[bytes, str, int]]:
-        """Yield id, log and position of every row of the table of acts besides those of sparse frames."""
-        statement = "SELECT act_id, log, seq FROM acts WHERE act_id NOT IN (SELECT act_id FROM sparse)"
-        try:
-            for act, log, seq in self._stream(statement, ()):
-                if isinstance(act, bytes) and isinstance(log, str) and isinstance(seq, int):
-                    yield act, log, seq
-        except StoreError as raised:
-            self._damage(raised)
+    def place_of(self, case_id: bytes, act: bytes) -> tuple[Cell, Cell] | None:
+        """Return log and position that the table of acts names for an act, None when it has no row."""
+        statement = "SELECT log, seq FROM acts WHERE case_id = ? AND act_id = ?"
+        rows = self.rows(statement, (case_id, act))
+        return (rows[0][0], rows[0][1]) if rows else None
 
-    def act_row_count(self) -> int:
-        """Return how many rows the table of acts has besides those of sparse frames."""
-        statement = "SELECT count(*) FROM acts WHERE act_id NOT IN (SELECT act_id FROM sparse)"
-        rows = self.rows(statement)
+    def count_acts(self) -> int:
+        """Return how many rows the table of acts has."""
+        rows = self.rows("SELECT count(*) FROM acts")
         return rows[0][0] if rows and isinstance(rows[0][0], int) else 0
 
-    def cases(self, case_id: bytes | None = None) -> Iterator[CaseRecord]:
-        """Yield the stored acts of one case or of all, each case in one piece."""
-        if case_id is None:
-            return self._records(_CASES + "ORDER BY a.case_id", ())
-        return self._records(_CASES + "WHERE a.case_id = ?", (case_id,))
+    def act_rows(self, low: bytes, high: bytes) -> Iterator[tuple[Cell, ...]]:
+        """Yield what an ``ActRow`` holds, from one case id up to another; an empty one is the end."""
+        statement = _IN_LOGS.format(end="AND a.case_id < ?" if high else "")
+        return self._walk(statement, (low, high) if high else (low,))
+
+    def rows_of_case(self, case_id: bytes) -> Iterator[ActRow]:
+        """Yield the rows of acts of one case; frames that came with it from elsewhere are found as well."""
+        return map(ActRow._make, self._walk(_OF_CASE, (case_id,)))
+
+    def rows_of_others(self) -> Iterator[ActRow]:
+        """Yield the rows of acts whose case id is none at all."""
+        return map(ActRow._make, self._walk(_OF_OTHERS, ()))
+
+    def places(self) -> Iterator[tuple[Cell, ...]]:
+        """Yield case, log and position of every row of acts."""
+        return self._walk("SELECT case_id, log, seq FROM acts", ())
+
+    def cases(self, case_id: bytes) -> Iterator[CaseRecord]:
+        """Yield the stored acts of a case."""
+        return _records(self.rows_of_case(case_id))
 
     def openings(self) -> Iterator[CaseRecord]:
         """Yield the acts that open cases and other threads: those whose own id begins with the case's."""
-        return self._records(_CASES + "WHERE substr(a.act_id, 1, 16) = a.case_id", ())
+        return _records(map(ActRow._make, self._walk(_OPENINGS, ())))
 
     def stray_logs(self, known: Collection[str]) -> list[tuple[str, str]]:
         """Return table and log name of rows about logs other than the known ones."""
@@ -239,68 +279,51 @@ class Source:
             if log not in known
         ]
 
-    def orphans(self) -> list[tuple[str, bytes]]:
-        """Return code and act id of rows that no stored act leads to."""
-        return [
-            (code, act if isinstance(act, bytes) else b"")
-            for code, statement in _ORPHANS
-            for (act,) in self.rows(statement)
-        ]
+    def logs_with_bodies(self) -> list[str]:
+        """Return the names of the logs that the table of bodies speaks of; the key spares reading it all."""
+        found: list[str] = []
+        statement = "SELECT min(log) FROM bodies WHERE log > ?"
+        while rows := self.rows(statement, (found[-1] if found else "",)):
+            name = rows[0][0]
+            if not isinstance(name, str):
+                break
+            found.append(name)
+        return found
 
-    def _records(self, statement: str, values: tuple[Cell, ...]) -> Iterator[CaseRecord]:
+    def bodies_outside(self, log: str, size: int) -> list[int]:
+        """Return the places outside a log of this size at which bodies lie, sparse frames left out."""
+        statement = (
+            "SELECT b.seq FROM bodies b WHERE b.log = ? AND (b.seq < 1 OR b.seq > ?) AND NOT EXISTS "
+            "(SELECT 1 FROM sparse s WHERE s.log = b.log AND s.seq = b.seq) LIMIT 1000"
+        )
+        return [seq for (seq,) in self.rows(statement, (log, size), log=log) if isinstance(seq, int)]
+
+    def _walk(self, statement: str, values: tuple[Cell, ...]) -> Iterator[tuple[Cell, ...]]:
+        """Yield what can be read of a statement's rows; damage ends them and becomes a finding."""
         try:
-            for found, log, seq, action, frame, facts in self._stream(statement, values):
-                if isinstance(found, bytes) and isinstance(log, str) and isinstance(frame, bytes):
-                    yield CaseRecord(
-                        found,
-                        log,
-                        seq if isinstance(seq, int) else 0,
-                        str(action),
-                        frame,
-                        facts if isinstance(facts, bytes) else None,
-                    )
+            yield from self._stream(statement, values)
         except StoreError as raised:
             self._damage(raised)
 
-    def _frames(self, log: str, first_seq: int, last_seq: int) -> list[tuple[Cell, ...]]:
+    def _between(self, statement: str, log: str, first_seq: int, last_seq: int) -> list[tuple[Cell, ...]]:
         """Where the quick statement meets damage, read each position by itself: a page hides only its own."""
         try:
-            return list(self._stream(_FRAMES, (log, first_seq, last_seq)))
+            return list(self._stream(statement, (log, first_seq, last_seq)))
         except StoreError as raised:
             self._damage(raised, log=log, seq=first_seq)
         if first_seq == last_seq:
             return []
         singly = (
-            self.rows(_FRAMES, (log, seq, seq), log=log, seq=seq) for seq in range(first_seq, last_seq + 1)
+            self.rows(statement, (log, seq, seq), log=log, seq=seq) for seq in range(first_seq, last_seq + 1)
         )
         return [row for rows in singly for row in rows]
-
-    def _complete(
-        self, whole: dict[Cell, tuple[Cell, ...]], missing: list[bytes], *, log: str, seq: int
-    ) -> None:
-        """Add the bodies of acts that have no row in the table of acts, or whose rows met damage."""
-        facts = self._by_act(_FACTS, missing, log=log, seq=seq)
-        personal = self._by_act(_PERSONAL, missing, log=log, seq=seq)
-        for act in missing:
-            whole[act] = _NO_INDEX + facts.get(act, _NO_FACTS) + personal.get(act, _NO_PERSONAL)
-
-    def _by_act(
-        self, statement: str, acts: list[bytes], *, log: str, seq: int
-    ) -> dict[Cell, tuple[Cell, ...]]:
-        marks = ",".join("?" * len(acts))
-        try:
-            return {row[0]: row[1:] for row in self._stream(f"{statement}({marks})", acts)}
-        except StoreError as raised:
-            self._damage(raised, log=log, seq=seq)
-        singly = (self.rows(f"{statement}(?)", (act,), log=log, seq=seq) for act in acts)
-        return {row[0]: row[1:] for rows in singly for row in rows}
 
     def _stream(self, statement: str, values: Sequence[Cell]) -> Iterator[tuple[Cell, ...]]:
         # The one place that needs more of the reader than its named queries.
         return self._file._query(statement, values)
 
     def _damage(self, raised: StoreError, *, log: str = "", seq: int = 0) -> None:
-        self._report(error("file.damaged", log=log, seq=seq, cause=raised.code))
+        self.report(error("file.damaged", log=log, seq=seq, cause=raised.code))
 
 
 def _act_id(frame: Cell) -> bytes | None:
@@ -308,3 +331,16 @@ def _act_id(frame: Cell) -> bytes | None:
         return act_id(split_frame(frame if isinstance(frame, bytes) else b"").act_raw)
     except BanjianError:
         return None
+
+
+def _records(rows: Iterator[ActRow]) -> Iterator[CaseRecord]:
+    for row in rows:
+        if isinstance(row.case_id, bytes) and isinstance(row.log, str) and isinstance(row.frame, bytes):
+            yield CaseRecord(
+                row.case_id,
+                row.log,
+                row.seq if isinstance(row.seq, int) else 0,
+                str(row.action),
+                row.frame,
+                row.facts if isinstance(row.facts, bytes) else None,
+            )

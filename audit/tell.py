@@ -149,12 +149,12 @@ def _reason(told: Replay, step: Step, words: Words) -> str:
 
 
 def _act_json(told: Replay, act: CaseAct, step: Step | None, words: Words) -> dict[str, JsonValue]:
-    place = told.view.places.get(act.act_id)
+    log, seq = told.view.places.get(act.act_id, ("", 0))
     roles: list[JsonValue] = [*sorted(act.roles)]
     made: dict[str, JsonValue] = {
         "act": act.act_id.hex(),
-        "log": "" if place is None else place.log,
-        "seq": 0 if place is None else place.seq,
+        "log": log,
+        "seq": seq,
         "action": act.action,
         "actor": act.actor.hex(),
         "staff_no": act.staff_no,

@@ -5,8 +5,11 @@
 3. Registry and catalogue folded: keys, roles, stations, rules.
 4. Every log: encoding, links, tree, checkpoints, receipts, signatures, authority, bodies.
 5. What was kept elsewhere: sentinels, the auditor's own checkpoints.
-6. Rows that no signed act leads to.
-7. Every case folded again.
+6. Every case folded again, and its rows in the table of acts.
+7. Rows that no signed act leads to.
+
+Logs and cases are cut into parts, which helper processes check. Their results are joined in the order of the
+parts, so that a report does not depend on who was faster.
 
 Source: docs/protocol.md, "What a verifier checks".
 """
@@ -14,16 +17,20 @@ Source: docs/protocol.md, "What a verifier checks".
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 
-from audit.acts import LogContext, Tally
-from audit.cases import CaseFolder, CaseReporter
-from audit.copies import compare_kept, missing_sentinels, read_against, read_sentinels
+from audit.acts import Tally
+from audit.casejoin import CaseJoiner
+from audit.caserange import case_tasks
+from audit.cases import CaseFolder
+from audit.copies import Kept, compare_kept, missing_sentinels, read_against, read_sentinels
 from audit.county import fold_county, read_ledger_genesis
-from audit.findings import Collector, Finding, Severity, error, notice, warning
+from audit.crew import Crew, InOrder, may_start_processes
+from audit.desk import Brief, Desk, Result, Task, case_stations, county_logs
+from audit.findings import Collector, error, notice, warning
 from audit.incarnations import (
     chain_of,
     choose_registry,
@@ -33,60 +40,27 @@ from audit.incarnations import (
     report_reused_keys,
 )
 from audit.judge import Judge
-from audit.logs import LogResult, check_log
+from audit.logs import LogJoiner, LogResult
 from audit.loose import LooseChecker
 from audit.openings import Branch, Opening, read_openings
-from audit.personal import PersonalReader
+from audit.outcome import Report, make_report
+from audit.placing import check_bodies, check_places
 from audit.source import Source, open_database
+from audit.stretch import StretchResult, stretch_count, stretches
+from audit.subtree import BATCH
 from ledger.errors import ConfigError, StoreError
 from ledger.genesis import LedgerGenesis
 from ledger.keys import ED25519, key_id
-from ledger.types import LedgerId, StationId
+from ledger.types import LedgerId
 
 DATABASE_NAME = "ledger.db"
+HELPERS_FROM_BYTES = 4 << 20
+"""Smallest file that is worth starting processes for: some 3,000 records, half a second of one core."""
 _CANNOT_RUN = frozenset({"store.missing", "store.schema_newer", "store.cannot_open", "store.busy"})
 """Errors of opening that say nothing about the bytes of the file."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogSummary:
-    """One checked log."""
-
-    log: str
-    kind: str
-    station: str
-    size: int
-    checkpoint_size: int
-    root: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """Result of an audit.
-
-    Attributes:
-        ok: no finding is an error.
-        records: frames that were checked.
-        findings: kept findings, the worst first; many of one code are cut off.
-        counts: number of all findings by severity and code.
-        ledger_id: id of the ledger as the file has it; empty when it cannot be established.
-        purpose: ``office`` or ``training``; "" when unknown.
-        pinned: whether the id was compared with a trust file.
-        logs: the logs that were checked.
-        cases: cases that were folded.
-    """
-
-    ok: bool
-    records: int
-    findings: tuple[Finding, ...]
-    counts: dict[tuple[Severity, str], int]
-    ledger_id: bytes = b""
-    purpose: str = ""
-    division_code: str = ""
-    pinned: bool = False
-    logs: tuple[LogSummary, ...] = ()
-    cases: int = 0
-    tally: Tally = field(default_factory=Tally)
+_BATCHES_MAX = 8
+"""Batches of one part; fewer in a small ledger, so that all helpers are busy to the end."""
+_PARTS_EACH = 8
 
 
 def database_of(path: Path) -> Path:
@@ -109,67 +83,114 @@ def verify_ledger(
     storage_key: bytes | None = None,
     workers: int | None = None,
     cases: bool = True,
+    helpers_from_bytes: int = HELPERS_FROM_BYTES,
 ) -> Report:
     """Check everything in a ledger file.
+
+    A large file is checked by helper processes. Where they begin as a new Python (``audit.crew``), a script
+    that calls this must guard its own start with ``if __name__ == "__main__"``, as for all of
+    ``multiprocessing``.
 
     Args:
         path: station folder, ``ledger.db`` or a copy of it.
         trust: the pinned ledger id; without it nobody vouches for the root keys.
         against: signed checkpoints that the auditor kept from earlier.
         storage_key: opens personal bodies, so that they are hashed as well.
-        workers: threads; None for one per core.
+        workers: processes; None for one per core.
         cases: fold every case as well.
+        helpers_from_bytes: smallest file that is worth starting processes for.
 
     Raises:
-        ConfigError: ``audit.no_file``.
+        ConfigError: ``audit.no_file``; ``audit.helper_died``, after which nothing is known of the ledger.
         StoreError: the file cannot be opened for a reason that lies outside its bytes.
         EncodingError: an ``against`` note is no checkpoint.
     """
     database = database_of(path)
     collector = Collector()
+    with ExitStack() as stack:
+        crew = _start_crew(database, workers or os.cpu_count() or 1, helpers_from_bytes, stack)
+        try:
+            file = stack.enter_context(open_database(database))
+        except StoreError as raised:
+            if raised.code in _CANNOT_RUN:
+                raise
+            collector.add(error("file.unreadable", cause=raised.code))
+            return make_report(collector)
+        source = stack.enter_context(Source(file, collector.add))
+        audit = _Audit(source, file.opened, collector, storage_key=storage_key, crew=crew, fold=cases)
+        return audit.run(trust, list(against))
+
+
+def _start_crew(database: Path, workers: int, helpers_from_bytes: int, stack: ExitStack) -> Crew | None:
+    """Return helpers for a large file, None where this process does as well alone or can have no others."""
+    waiting = database.with_name(database.name + "-wal")
+    size = database.stat().st_size + (waiting.stat().st_size if waiting.is_file() else 0)
+    if workers == 1 or size < helpers_from_bytes or not may_start_processes():
+        return None
     try:
-        file = open_database(database)
-    except StoreError as raised:
-        if raised.code in _CANNOT_RUN:
-            raise
-        collector.add(error("file.unreadable", cause=raised.code))
-        return _report(collector)
-    with file, Source(file, collector.add, keys=storage_key is not None) as source:
-        audit = _Audit(source, collector, storage_key=storage_key, workers=workers or os.cpu_count() or 1)
-        return audit.run(trust=trust, against=list(against), cases=cases)
+        return stack.enter_context(Crew(workers))
+    except (OSError, ImportError):
+        # No more processes, or a system without the means to talk to them: it takes longer, that is all.
+        return None
 
 
 class _Audit:
     """One run: what the steps hand on to each other."""
 
     def __init__(
-        self, source: Source, collector: Collector, *, storage_key: bytes | None, workers: int
+        self,
+        source: Source,
+        path: Path,
+        collector: Collector,
+        *,
+        storage_key: bytes | None,
+        crew: Crew | None,
+        fold: bool,
     ) -> None:
         self._source = source
+        self._path = path
         self._collector = collector
         self._find = collector.add
-        self._personal = None if storage_key is None else PersonalReader(storage_key)
-        self._workers = workers
+        self._storage_key = storage_key
+        self._crew = crew
+        self._fold = fold
+        self._stretch = BATCH
         self._tally = Tally()
         self._results: dict[str, LogResult] = {}
-        self._loose = 0
+        self._desk: Desk
 
-    def run(self, *, trust: LedgerId | None, against: list[bytes], cases: bool) -> Report:
+    def run(self, trust: LedgerId | None, against: list[bytes]) -> Report:
         openings, branches = read_openings(self._source, self._find)
+        records = sum(opening.size for opening in openings)
         registry = choose_registry(openings, self._find)
         genesis = None if registry is None else read_ledger_genesis(registry, self._find)
         found = genesis[0] if genesis is not None else LedgerId(b"")
         self._check_trust(trust, found)
         if registry is None or genesis is None:
-            return _report(self._collector, records=sum(opening.size for opening in openings))
-        judge = self._fold(found, genesis[1], openings)
-        self._check_logs(openings, branches, judge, found, against)
-        self._check_strays({opening.name for opening in openings} | {branch.name for branch in branches})
-        folded = self._fold_cases(openings, judge) if cases else 0
+            return make_report(self._collector, records=records)
+        self._stretch = _stretch(records, 1 if self._crew is None else self._crew.count)
+        kept, of_kept = self._read_kept(openings, against)
+        wanted = _wanted_sizes(openings, kept)
+        brief = Brief(
+            path=self._path,
+            ledger_id=found,
+            genesis=genesis[1],
+            openings=tuple(openings),
+            storage_key=self._storage_key,
+            fold=self._fold,
+        )
+        parts = self._hand_out(brief, wanted)
+        judge = self._fold_county(found, genesis[1], openings)
+        self._desk = Desk(brief, self._source, judge)
+        self._collector.take(of_kept)
+        results = iter(parts)
+        self._join_logs(openings, found, wanted, results)
+        loose = self._check_loose(openings, branches, judge, found, kept)
+        folded = self._join_cases(openings, branches, judge, results)
         self._summarise()
-        return _report(
+        return make_report(
             self._collector,
-            records=self._loose + sum(result.size for result in self._results.values()),
+            records=records + loose,
             ledger_id=found,
             genesis=genesis[1],
             pinned=trust is not None,
@@ -185,7 +206,31 @@ class _Audit:
         elif trust != found:
             self._find(error("trust.other_ledger", expected=trust, found=found))
 
-    def _fold(self, pinned: LedgerId, genesis: LedgerGenesis, openings: list[Opening]) -> Judge:
+    def _read_kept(self, openings: list[Opening], against: list[bytes]) -> tuple[list[Kept], Collector]:
+        """Return what was kept elsewhere, and findings about it; those of the county's logs come first."""
+        findings = Collector()
+        kept = read_sentinels(self._source.path, openings, findings.add)
+        missing_sentinels(self._source.path, openings, findings.add)
+        kept += read_against(against, openings, findings.add)
+        return kept, findings
+
+    def _hand_out(self, brief: Brief, wanted: dict[str, list[int]]) -> InOrder:
+        """Give the first parts to the helpers: they are at work while the county's logs are folded here."""
+        tasks = self._tasks(brief.openings, wanted)
+        if self._crew is None:
+            return InOrder(tasks, lambda task: lambda: self._desk.run(task), window=0)
+        self._crew.tell(brief)
+        parts = InOrder(tasks, self._crew.submit, window=2 * self._crew.count + 2)
+        parts.fill()
+        return parts
+
+    def _tasks(self, openings: Sequence[Opening], wanted: dict[str, list[int]]) -> Iterator[Task]:
+        for opening in openings:
+            sizes = wanted.get(opening.name, ())
+            yield from stretches(opening.name, opening.size, stretch=self._stretch, wanted_sizes=sizes)
+        yield from case_tasks(self._source.count_acts(), stretch=self._stretch)
+
+    def _fold_county(self, pinned: LedgerId, genesis: LedgerGenesis, openings: list[Opening]) -> Judge:
         if not chain_of(openings, "catalogue")[0]:
             self._find(warning("ledger.no_catalogue"))
         report_chains(openings, self._find)
@@ -194,82 +239,70 @@ class _Audit:
         report_reused_keys(openings, lambda one: registry.is_known_key(key_id(ED25519, one)), self._find)
         return judge
 
-    def _check_logs(
+    def _join_logs(
+        self,
+        openings: list[Opening],
+        ledger: LedgerId,
+        wanted: dict[str, list[int]],
+        results: Iterator[Result],
+    ) -> None:
+        for opening in openings:
+            if opening.genesis.ledger_id != ledger:
+                self._find(error("log.other_ledger", log=opening.name))
+            joiner = LogJoiner(self._source, opening, self._collector, wanted.get(opening.name, ()))
+            for result in islice(results, stretch_count(opening.size, stretch=self._stretch)):
+                if isinstance(result, StretchResult):
+                    joiner.join(result)
+                    self._tally.add(result.tally)
+            joiner.finish()
+            self._results[opening.name] = joiner.result
+
+    def _check_loose(
         self,
         openings: list[Opening],
         branches: list[Branch],
         judge: Judge,
         ledger: LedgerId,
-        against: list[bytes],
-    ) -> None:
-        kept = read_sentinels(self._source.path, openings, self._find)
-        missing_sentinels(self._source.path, openings, self._find)
-        kept += read_against(against, openings, self._find)
-        parents = parent_sizes(openings)
-        with ThreadPoolExecutor(self._workers, thread_name_prefix="audit") as pool:
-            for opening in openings:
-                if opening.genesis.ledger_id != ledger:
-                    self._find(error("log.other_ledger", log=opening.name))
-                result = check_log(
-                    self._source,
-                    self._context(opening, judge, ledger),
-                    opening.size,
-                    pool=pool,
-                    window=2 * self._workers + 2,
-                    report=self._find,
-                    wanted_sizes=[
-                        *(one.checkpoint.size for one in kept if one.log == opening.name),
-                        *parents.get(opening.name, ()),
-                    ],
-                )
-                self._results[opening.name] = result
-                self._tally.add(result.tally)
+        kept: list[Kept],
+    ) -> int:
+        """Check what lies outside every tree, and what speaks of logs from outside; return frames checked."""
         loose = LooseChecker(self._source, judge, ledger, self._find)
-        self._loose = sum(loose.check_branch(branch) for branch in branches) + loose.check_sparse()
+        count = sum(loose.check_branch(branch) for branch in branches) + loose.check_sparse()
         compare_kept(kept, self._results, self._find)
         roots = {name: result.roots for name, result in self._results.items()}
         compare_parents(openings, roots, self._find)
-
-    def _check_strays(self, known: set[str]) -> None:
-        """Rows that no signed act leads to, and acts that the table of acts places elsewhere."""
+        known = {opening.name for opening in openings} | {branch.name for branch in branches}
         for table, log in self._source.stray_logs(known):
             self._find(error("head.unlisted", log=log, table=table))
-        for code, act in self._source.orphans():
-            self._find(error(code, act=act))
-        for log, seq, act, named_log, named_seq in self._tally.elsewhere:
-            placed = isinstance(named_log, str) and isinstance(named_seq, int)
-            if placed and self._source.act_at(str(named_log), int(str(named_seq))) == act:
-                self._find(notice("act.repeated", log=log, seq=seq, act=act))
-            else:
-                self._find(error("acts.row", log=log, seq=seq, act=act, field="log"))
-        if self._source.act_row_count() == self._tally.indexed:
-            return
-        for act, log, seq in self._source.act_rows():
-            if self._source.act_at(log, seq) != act:
-                self._find(error("acts.orphan", log=log, seq=seq, act=act))
+        return count
 
-    def _context(self, opening: Opening, judge: Judge, ledger: LedgerId) -> LogContext:
-        return LogContext(
-            name=opening.name,
-            log_id=opening.log_id,
-            ledger_id=ledger,
-            genesis=opening.genesis,
-            genesis_hash=opening.genesis_hash,
-            judge=judge,
-            personal=self._personal,
-        )
-
-    def _fold_cases(self, openings: list[Opening], judge: Judge) -> int:
+    def _join_cases(
+        self, openings: list[Opening], branches: list[Branch], judge: Judge, results: Iterator[Result]
+    ) -> int:
+        """Join the cases, tell which rows lead nowhere, and return how many cases there are."""
         folder = CaseFolder(
             judge.knowledge,
             stations=case_stations(openings),
             county=county_logs(openings),
             blocked=self._tally.blocked,
         )
-        reporter = CaseReporter(self._find)
-        for view in folder.fold_all(self._source.cases()):
-            reporter.take(view)
-        return reporter.cases
+        joiner = CaseJoiner(
+            self._source,
+            folder if self._fold else None,
+            self._tally,
+            logs=frozenset(self._results),
+            collector=self._collector,
+        )
+        for result in results:
+            if not isinstance(result, StretchResult):
+                joiner.join(result)
+        joiner.finish()
+        acts = {name: result.acts for name, result in self._results.items()}
+        check_places(self._source, acts, joiner.placed, misfiled=joiner.misfiled, report=self._find)
+        sizes = {opening.name: opening.size for opening in openings}
+        sizes |= {branch.name: branch.size for branch in branches}
+        check_bodies(self._source, sizes, self._find)
+        return joiner.cases
 
     def _summarise(self) -> None:
         tally = self._tally
@@ -281,51 +314,14 @@ class _Audit:
             self._find(notice("attachment.not_held", count=tally.attachments))
 
 
-def case_stations(openings: Sequence[Opening]) -> dict[str, StationId]:
-    """Return the station of every log that may hold acts of cases, by name."""
-    return {
-        opening.name: opening.genesis.station for opening in openings if opening.genesis.kind == "station"
-    }
+def _wanted_sizes(openings: Sequence[Opening], kept: Sequence[Kept]) -> dict[str, list[int]]:
+    """Return at which sizes the root of each log is asked for."""
+    wanted = {name: sorted(sizes) for name, sizes in parent_sizes(openings).items()}
+    for one in kept:
+        wanted.setdefault(one.log, []).append(one.checkpoint.size)
+    return wanted
 
 
-def county_logs(openings: Sequence[Opening]) -> frozenset[str]:
-    """Return the names of the logs that hold no acts of cases."""
-    return frozenset(opening.name for opening in openings if opening.genesis.kind != "station")
-
-
-def _report(
-    collector: Collector,
-    *,
-    records: int = 0,
-    ledger_id: bytes = b"",
-    genesis: LedgerGenesis | None = None,
-    pinned: bool = False,
-    openings: Sequence[Opening] = (),
-    results: dict[str, LogResult] | None = None,
-    cases: int = 0,
-    tally: Tally | None = None,
-) -> Report:
-    return Report(
-        ok=collector.total("error") == 0,
-        records=records,
-        findings=collector.sorted(),
-        counts=dict(collector.counts),
-        ledger_id=ledger_id,
-        purpose="" if genesis is None else genesis.purpose,
-        division_code="" if genesis is None else genesis.division_code,
-        pinned=pinned,
-        logs=tuple(_summary(opening, (results or {})[opening.name]) for opening in openings),
-        cases=cases,
-        tally=tally or Tally(),
-    )
-
-
-def _summary(opening: Opening, result: LogResult) -> LogSummary:
-    return LogSummary(
-        log=opening.name,
-        kind=opening.genesis.kind,
-        station=opening.genesis.station,
-        size=result.size,
-        checkpoint_size=result.checkpoint_size,
-        root="" if result.root is None else result.root.hex(),
-    )
+def _stretch(records: int, helpers: int) -> int:
+    batches = records // (helpers * _PARTS_EACH * BATCH)
+    return BATCH * min(max(1, batches), _BATCHES_MAX)

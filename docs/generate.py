@@ -1,4 +1,4 @@
-"""Write the pages that follow from the program: docs/errors.md from the texts, docs/cli.md from the commands.
+"""Write the pages that follow from the program: errors, commands, and the lists that are read from Excel.
 
 Run ``python docs/generate.py``; a test fails while a page is not what this writes.
 """
@@ -19,6 +19,7 @@ from ledger.texts import catalogue  # noqa: E402
 from stations.cli.call import App  # noqa: E402
 from stations.cli.main import main as banjian  # noqa: E402
 from stations.cli.tree import all_specs  # noqa: E402
+from stations.sheetin.columns import WORD_TABLES, sheet_list, word_spellings  # noqa: E402
 from stations.texts import Say  # noqa: E402
 
 
@@ -69,6 +70,36 @@ def cli_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def excel_page() -> str:
+    """Return docs/excel.md: the introduction, then the columns and words by which lists are understood."""
+    lines = [(DOCS / "excel-introduction.md").read_text(encoding="utf-8").rstrip()]
+    lines += ["", "## 列和叫法 Columns and their names", ""]
+    lines += [
+        "`*` 必填 must be filled; `+` 新增时必填 must be filled for what is new.",
+        "表头里的空格、`*`、冒号、括号不计。",
+        "",
+    ]
+    for name in ("stations", "staff", "items", "materials", "proofs"):
+        wanted = sheet_list(name)
+        lines += [f"### {wanted.title.zh} {wanted.title.en}", ""]
+        lines += ["| 列 Column | 也认得 Also known as | 怎样填写 What to fill in |", "|---|---|---|"]
+        for column in wanted.columns:
+            need = {"file": " `*`", "new": " `+`"}.get(column.need, "")
+            known = "、".join(_cell(other) for other in column.names)
+            about = f"{_cell(column.about.zh)}<br>{_cell(column.about.en)}"
+            lines.append(f"| {column.heading.zh} {column.heading.en}{need} | {known} | {about} |")
+        lines.append("")
+    lines += ["## 单元格里的词 Words in cells", "", "| 值 Value | 写法 Spellings |", "|---|---|"]
+    for table in WORD_TABLES:
+        for value, spellings in word_spellings(table).items():
+            lines.append(f"| `{table}.{value}` | {'、'.join(_cell(word) for word in spellings)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
 def help_text(words: list[str]) -> str:
     """Return what the command line prints for some words, in Chinese, without any ledger."""
     out = io.StringIO()
@@ -99,7 +130,7 @@ def _app(out: io.StringIO) -> App:
     )
 
 
-PAGES = {"errors.md": errors_page, "cli.md": cli_page}
+PAGES = {"errors.md": errors_page, "cli.md": cli_page, "excel.md": excel_page}
 
 
 if __name__ == "__main__":

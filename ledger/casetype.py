@@ -51,6 +51,7 @@ class ActionSpec:
     by: frozenset[str]
     where: str
     facts: Mapping[str, FactSpec]
+    required_facts: tuple[str, ...]
     once: bool
     second: str
     custody: str
@@ -113,8 +114,9 @@ def parse_case_type(raw: Value) -> CaseType:
     data = _map(raw, where="case_type", field="case_type")
     code = _text(data, "code", where="case_type")
     common = _map(data.get("common_facts", {}), where=code, field="common_facts")
+    read: dict[str, FactSpec] = {}
     actions = {
-        name: _action(name, _map(spec, where=code, field=name), common, where=f"{code}.{name}")
+        name: _action(name, _map(spec, where=code, field=name), common, read, where=f"{code}.{name}")
         for name, spec in _map(data.get("actions"), where=code, field="actions").items()
     }
     clocks = {
@@ -160,11 +162,22 @@ def bilingual(raw: Value, *, where: str) -> Bilingual:
     return Bilingual(zh=_text(pair, "zh", where=where), en=_text(pair, "en", where=where))
 
 
-def _action(code: str, raw: Mapping[str, Value], common: Mapping[str, Value], *, where: str) -> ActionSpec:
+def _action(
+    code: str,
+    raw: Mapping[str, Value],
+    common: Mapping[str, Value],
+    read: dict[str, FactSpec],
+    *,
+    where: str,
+) -> ActionSpec:
+    """Read one action; ``read`` keeps the common facts that were read for another one."""
     from_states = frozenset(_texts(raw, "from", where=where))
-    facts = {**_map(raw.get("facts", {}), where=where, field="facts")}
+    facts = {**parse_fact_specs(raw.get("facts", {}), where=where)}
     for name, spec in common.items():
-        facts.setdefault(name, spec)
+        if name not in facts:
+            if name not in read:
+                read |= parse_fact_specs({name: spec}, where=where)
+            facts[name] = read[name]
     second = raw.get("second")
     return ActionSpec(
         code=code,
@@ -173,7 +186,8 @@ def _action(code: str, raw: Mapping[str, Value], common: Mapping[str, Value], *,
         to_state=_text(raw, "to", where=where),
         by=frozenset(_texts(raw, "by", where=where)),
         where=_text(raw, "where", where=where, default="any"),
-        facts=parse_fact_specs(facts, where=where),
+        facts=MappingProxyType(facts),
+        required_facts=tuple(name for name, spec in facts.items() if spec.required),
         once=_flag(raw, "once", where=where),
         second="" if second is None else _text(raw, "second", where=where),
         custody=_text(raw, "custody", where=where, default="own"),

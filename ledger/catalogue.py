@@ -99,6 +99,14 @@ class Catalogue:
         found = ((code, _as_of(history, version)) for code, history in self._items.items())
         return {code: item for code, item in sorted(found) if item is not None}
 
+    def codes_with(self, legal_basis: str) -> frozenset[str]:
+        """Return the base codes of items that have a legal basis in any version, withdrawn ones included."""
+        return frozenset(
+            code
+            for code, history in self._items.items()
+            if any(item is not None and item.legal_basis == legal_basis for _, item in history)
+        )
+
     def case_types(self, version: int) -> Mapping[str, CaseType]:
         """Return the case types of a version, by code."""
         found = ((code, _as_of(history, version)) for code, history in self._types.items())

@@ -60,6 +60,20 @@ def clock_events(steps: Sequence[Step], item: Item) -> tuple[ClockEvent, ...]:
     return tuple(events)
 
 
+def heard_of(step: Step) -> frozenset[str] | None:
+    """Return the names of the event that a newest step adds; empty for none, None where others settle it.
+
+    Args:
+        step: a step that follows all others of its case and lets none of them take effect.
+    """
+    action = step.act.action
+    if not _counts_at_once(step):
+        return frozenset()
+    if action == "request_correction" or action in RETURNING:
+        return None
+    return _own_names(action, step.events, action == "receive")
+
+
 def _counts_at_once(step: Step) -> bool:
     if step.effective:
         return step.by_countersign is None

@@ -13,7 +13,7 @@ Source: 行政许可法 Art. 32, 42, 44, 45, 82.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from typing import Literal, NamedTuple
@@ -22,7 +22,7 @@ from ledger.calendar import CalendarSet, Unit, local_date
 from ledger.caseshape import CaseState
 from ledger.casetype import ClockSpec
 from ledger.catalogue import Rules
-from ledger.clockevents import clock_events
+from ledger.clockevents import clock_events, heard_of
 from ledger.clockfindings import Context, find, read_context
 from ledger.clocklines import Line, calendar_lines, explain_run
 from ledger.clockrun import (
@@ -138,6 +138,20 @@ def pressing_change(state: CaseState, rules: Rules, calendars: CalendarSet) -> P
     return PressingChange(min(change[0] for change, _ in changes), red, clock)
 
 
+def unmoved(before: CaseState, after: CaseState, rules: Rules) -> bool:
+    """Return whether one more act surely left every clock as it was; False where that needs a closer look.
+
+    True spares ``pressing_change``: half the acts of a case are of no interest to any clock.
+    """
+    count = len(before.steps)
+    if len(after.steps) != count + 1 or after.voided != before.voided:
+        return False
+    if any(old is not new for old, new in zip(before.steps, after.steps[:count], strict=True)):
+        return False
+    names = heard_of(after.steps[count])
+    return names is not None and names.isdisjoint(_heard(rules))
+
+
 def earlier_dues(
     state: CaseState, rules: Rules, old: CalendarSet, new: CalendarSet, now_ms: int
 ) -> tuple[DueChange, ...]:
@@ -172,6 +186,8 @@ def _runs(
     for spec, limit, deems in _clocks_of(rules):
         if happened.isdisjoint(spec.start):
             continue
+        if rules.item.legal_basis != _PERMIT and not happened.isdisjoint((*spec.pause, *spec.extend)):
+            spec = _beyond_permits(spec, rules.item)
         deemed = deemed_start is not None and "effective_acceptance" in spec.start
         run = run_clock(spec, events, limit=limit, calendars=calendars, deemed=deems)
         if run is None:
@@ -198,6 +214,16 @@ def _clocks_of(rules: Rules) -> tuple[tuple[ClockSpec, Limit, bool], ...]:
     return tuple(found)
 
 
+@lru_cache(maxsize=1024)
+def _heard(rules: Rules) -> frozenset[str]:
+    """Return all names of events that any clock of an item listens to."""
+    specs = [spec for spec, _, _ in _clocks_of(rules)]
+    groups = [
+        (*spec.start, *spec.stop, *spec.restart, *spec.pause, *spec.resume, *spec.extend) for spec in specs
+    ]
+    return frozenset(("case_ended",)).union(*groups)
+
+
 def _happened(events: Sequence[ClockEvent]) -> frozenset[str]:
     """Return all names of all events: most clocks of a case type never start in a case."""
     return frozenset().union(*(event.names for event in events))
@@ -210,6 +236,15 @@ def _acceptance_first(clocks: Mapping[str, ClockSpec]) -> list[ClockSpec]:
 def _may_deem(spec: ClockSpec, item: Item) -> bool:
     # Art. 32 speaks of permits; anything else needs a local rule that says so.
     return item.legal_basis == _PERMIT or bool(spec.local_rule or item.local_rule)
+
+
+def _beyond_permits(spec: ClockSpec, item: Item) -> ClockSpec:
+    """Return a clock that stood still or was extended beyond permits: by a local rule, then named."""
+    if spec.local_rule:
+        return spec
+    if item.local_rule:
+        return replace(spec, law=f"{spec.law}；{item.local_rule}")
+    return replace(spec, pause=(), resume=(), extend=(), extend_amount=0)
 
 
 def _limit(spec: ClockSpec, item: Item) -> Limit | None:

@@ -62,6 +62,37 @@ def unpack_header(raw: bytes, *, limit: int, items_max: int = HEADER_ITEMS_MAX) 
     return fields
 
 
+def reread_header(raw: bytes) -> HeaderFields:
+    """Return the fields of a header whose bytes were checked before; nothing but their form is checked here.
+
+    Raises:
+        EncodingError: ``encoding.malformed``.
+    """
+    try:
+        fields = msgpack.unpackb(raw, use_list=False)
+    except (TypeError, *_UNPACK_ERRORS) as error:
+        raise EncodingError("encoding.malformed") from error
+    if type(fields) is not tuple:
+        raise EncodingError("encoding.malformed")
+    return fields
+
+
+def reread_body(raw: bytes) -> Facts:
+    """Return the map of a body whose bytes were checked before; nothing but their form is checked here.
+
+    Raises:
+        EncodingError: ``encoding.malformed``.
+    """
+    try:
+        body = msgpack.unpackb(raw)
+    except (TypeError, *_UNPACK_ERRORS) as error:
+        raise EncodingError("encoding.malformed") from error
+    if type(body) is not dict:
+        raise EncodingError("encoding.malformed")
+    facts: Facts = body
+    return facts
+
+
 def pack_body(facts: Facts) -> bytes:
     """Return the canonical bytes of a body: map keys sorted by their UTF-8 bytes at every depth.
 

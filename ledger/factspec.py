@@ -7,9 +7,10 @@ under a name that nobody looked at.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -61,13 +62,22 @@ def parse_fact_specs(raw: Value, *, where: str) -> Mapping[str, FactSpec]:
     return MappingProxyType({name: _parse_one(spec, where=f"{where}.{name}") for name, spec in raw.items()})
 
 
-def first_problem(specs: Mapping[str, FactSpec], facts: Mapping[str, Value]) -> tuple[str, str] | None:
+def first_problem(
+    specs: Mapping[str, FactSpec], facts: Mapping[str, Value], *, required: Iterable[str] | None = None
+) -> tuple[str, str] | None:
     """Return the code and the field of the first fault, or None when the facts are in order.
 
     Codes: ``case.facts_missing``, ``case.facts_unknown``, ``case.facts_value``.
+
+    Args:
+        specs: the declared fields.
+        facts: what was typed.
+        required: names of the fields that must be there, in the order of ``specs``; None to look for them.
     """
-    for name, spec in specs.items():
-        if spec.required and name not in facts:
+    if required is None:
+        required = [name for name, spec in specs.items() if spec.required]
+    for name in required:
+        if name not in facts:
             return "case.facts_missing", name
     for name, value in facts.items():
         known = specs.get(name)
@@ -98,13 +108,18 @@ def value_fits(spec: FactSpec, value: Value) -> bool:
     if isinstance(value, list):
         if kind != "list" or len(value) > (LIST_COUNT_MAX if spec.max is None else spec.max):
             return False
-        element = FactSpec(type=spec.of, values=spec.values)
+        element = _element(spec.of, spec.values)
         return all(value_fits(element, item) for item in value)
     if not isinstance(value, dict):
         return False
     if kind == "fields":
         return len(value) <= (LIST_COUNT_MAX if spec.max is None else spec.max)
     return kind == "map" and first_problem(spec.fields, value) is None
+
+
+@lru_cache(maxsize=256)
+def _element(kind: str, values: frozenset[str]) -> FactSpec:
+    return FactSpec(type=kind, values=values)
 
 
 def _text_fits(spec: FactSpec, kind: str, value: str) -> bool:
@@ -119,6 +134,7 @@ def _text_fits(spec: FactSpec, kind: str, value: str) -> bool:
     return False
 
 
+@lru_cache(maxsize=4096)
 def is_date(value: str) -> bool:
     """Tell whether a text is a day of the calendar in the form 2026-02-13."""
     if not value.isascii() or _DATE.fullmatch(value) is None:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ledger.act import Act, act_id, decode_act
-from ledger.codec import pack_header, unpack_header
-from ledger.entry import Entry, decode_entry, sig_hash
+from ledger.act import Act, act_id, decode_act, reread_act
+from ledger.codec import pack_header, reread_header, unpack_header
+from ledger.entry import Entry, decode_entry, reread_entry, sig_hash
 from ledger.errors import DataError, EncodingError
 from ledger.limits import ACT_BYTES_MAX, ENTRY_BYTES_MAX, FRAME_BYTES_MAX, SIGNATURE_BYTES_MAX
 from ledger.types import ActId
@@ -72,6 +72,22 @@ def decode_frame(raw: bytes) -> Frame:
     act = Act(decode_act(act_raw), act_raw, sig, act_id(act_raw))
     check_act_pins(entry, act.act_id, sig)
     return Frame(act, entry, entry_raw, raw)
+
+
+def reread_frame(raw: bytes) -> tuple[Act, Entry]:
+    """Return act and entry of a frame that ``decode_frame`` took before; nothing is checked again.
+
+    The id of the act is the one that the entry pins. Several times faster: most of decoding is checking.
+
+    Raises:
+        EncodingError: ``encoding.malformed`` for bytes that cannot have been taken before.
+    """
+    fields = reread_header(raw)
+    if len(fields) != 3:
+        raise EncodingError("encoding.malformed")
+    act_raw, sig, entry_raw = fields
+    entry = reread_entry(entry_raw)
+    return Act(reread_act(act_raw), act_raw, sig, entry.act_id), entry
 
 
 def check_pins(entry: Entry, act_raw: bytes, sig: bytes) -> None:

@@ -24,6 +24,8 @@ LAWFUL_GROUNDS: Final = frozenset(
 )
 """Closed list. Source: 行政许可法 Art. 45."""
 PERMIT: Final = "许可"
+PERMIT_ONLY: Final = "permit_only"
+"""The guard of what the law gives to permits alone, unless the item cites a local rule."""
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 
@@ -37,6 +39,16 @@ def texts(value: Value) -> frozenset[str]:
     return (
         frozenset(item for item in value if isinstance(item, str)) if isinstance(value, list) else frozenset()
     )
+
+
+def entered_day(act: CaseAct) -> int | None:
+    """Return the local day on which a late entry says that it was typed in; None where it says none.
+
+    The act says so itself, under its signature: the log's own times must not decide what takes effect.
+    """
+    late = act.facts.get("late_entry")
+    day = late.get("entered_on") if isinstance(late, dict) else None
+    return _day_number(day) if isinstance(day, str) else None
 
 
 def _no_open_correction(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
@@ -72,7 +84,11 @@ def _organ_result(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
 
 
 def _same_day_opening(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
+    """A mistake is voided on the day of receipt; one typed in from paper, on the day it was typed in."""
     if local_day(act.occurred_at_ms) == local_day(draft.opened_at_ms):
+        return None
+    entered = entered_day(draft.steps[0].act) if draft.steps else None
+    if entered is not None and entered in (local_day(act.occurred_at_ms), entered_day(act)):
         return None
     return Reason("case.void_too_late")
 
@@ -103,6 +119,12 @@ def _issued_first(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
 
 def _granted(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
     return None if draft.result == "grant" else Reason("case.not_granted")
+
+
+def _public_grant(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
+    """Grants of licences are made public; what is paid or confirmed to a person is nobody else's business."""
+    basis = rules.item.legal_basis
+    return None if basis == PERMIT else Reason("case.not_public", {"basis": basis})
 
 
 def _has_deadline(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
@@ -279,7 +301,8 @@ STATE_GUARDS: Final[Mapping[str, Guard]] = {
     "on_the_spot": _on_the_spot,
     "organ_result": _organ_result,
     "originals_held": _originals_held,
-    "permit_only": _permit_only,
+    PERMIT_ONLY: _permit_only,
+    "public_grant": _public_grant,
     "same_day_opening": _same_day_opening,
 }
 FACT_GUARDS: Final[Mapping[str, Guard]] = {

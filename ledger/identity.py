@@ -37,6 +37,12 @@ NAME_DOTS: Final = "·•・･‧∙⋅●．."
 READINGS_MAX: Final = 64
 """Most combinations of pinyin initials kept for one name."""
 
+START_CHARS_MIN: Final = 2
+START_CHARS_MAX: Final = 6
+"""Lengths of beginnings of names and of initials that are kept as keys."""
+INITIAL_STARTS_MAX: Final = 24
+"""Most beginnings of initials kept for one name: long names with many readings have hundreds."""
+
 _HAN: Final = ((0x3007, 0x3007), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x323AF))
 _DIGITS_15 = re.compile(r"\d{15}", re.ASCII)
 _RESIDENT = re.compile(r"\d{17}[\dX]", re.ASCII)
@@ -115,6 +121,8 @@ def check_personal(personal: Facts) -> None:
 
 def search_keys(personal: Facts) -> frozenset[str]:
     """Return what a case may be found by: names, parts, pinyin initials, numbers and tails, with prefixes.
+
+    Of names and initials the beginnings of two to six characters are kept as well: ``zs`` finds 张三丰.
 
     ``name:``, ``part:``, ``pinyin:``, ``id:``, ``idtail:`` (last 4 and 6), ``phone:``, ``phonetail:``.
     """
@@ -246,8 +254,21 @@ def _name_keys(name: str) -> set[str]:
     if _is_han(form[0]) and len(form) <= 4:
         keys |= {f"part:{form[start:]}" for start in range(1, len(form))}
         keys.add(f"part:{form[0]}")
-    keys |= {f"pinyin:{initials}" for initials in pinyin_initials(name)}
+    keys |= {f"part:{start}" for start in _beginnings(form)}
+    initials = pinyin_initials(name)
+    keys |= {f"pinyin:{letters}" for letters in initials}
+    starts = sorted({start for letters in initials for start in _beginnings(letters)}, key=_shortest_first)
+    keys |= {f"pinyin:{start}" for start in starts[:INITIAL_STARTS_MAX]}
     return keys
+
+
+def _beginnings(text: str) -> set[str]:
+    """Return the proper beginnings by which people look a name up before they have typed it whole."""
+    return {text[:size] for size in range(START_CHARS_MIN, min(len(text), START_CHARS_MAX + 1))}
+
+
+def _shortest_first(text: str) -> tuple[int, str]:
+    return len(text), text
 
 
 def _number_keys(number: str) -> set[str]:

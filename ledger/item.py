@@ -104,7 +104,7 @@ def parse_item(raw: Value) -> Item:
         proof_commitment=_flag(raw, "proof_commitment", where=where),
         approval_commitment=_flag(raw, "approval_commitment", where=where),
         certificate=_text(raw, "certificate", where=where, default=""),
-        local_rule=_text(raw, "local_rule", where=where, default=""),
+        local_rule=_text(raw, "local_rule", where=where, default="").strip(),
         yellow_days=_days(raw, "yellow_days", where=where),
         proofs=MappingProxyType({proof.code: proof for proof in proofs}),
     )

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from ledger.casetype import EXPIRIES, LEGAL_BASES, UNITS, CaseType, ClockSpec
-from ledger.guards import PERMIT
+from ledger.guards import PERMIT, PERMIT_ONLY
 
 DERIVED_EVENTS: Final = frozenset(
     (
@@ -36,7 +36,11 @@ Fault = tuple[str, str, str, str]
 def lint_clocks(case_type: CaseType) -> Iterator[Fault]:
     """Yield code, clock, field and value of every fault in the clocks of a case type."""
     for key, clock in case_type.clocks.items():
-        for code, field, value in (*_names(case_type, clock), *_values(clock), *_permit_alone(clock)):
+        for code, field, value in (
+            *_names(case_type, clock),
+            *_values(clock),
+            *_permit_alone(case_type, clock),
+        ):
             yield code, key, field, value
     yield from _same_code(case_type)
 
@@ -76,18 +80,27 @@ def _values(clock: ClockSpec) -> Iterator[tuple[str, str, str]]:
         yield "lint.clock_law", "law", ""
 
 
-def _permit_alone(clock: ClockSpec) -> Iterator[tuple[str, str, str]]:
-    """Deemed acceptance, excluded days, 20 + 10 and delivery within 10 days need a permit or a local rule."""
+def _permit_alone(case_type: CaseType, clock: ClockSpec) -> Iterator[tuple[str, str, str]]:
+    """Deemed acceptance, excluded days, 20 + 10 and delivery within 10 days need a permit or a local rule.
+
+    The rule may be the clock's own or, for days excluded and added, the item's: where the guard
+    ``permit_only`` keeps the action from every item that cites none, the clock may listen to it.
+    """
     if clock.local_rule or (clock.applies_to is not None and clock.applies_to <= {PERMIT}):
         return
     if clock.expiry == "deemed_accepted":
         yield "lint.permit_alone", "expiry", "deemed_accepted"
-    if clock.pause:
+    if not _guarded(case_type, clock.pause):
         yield "lint.permit_alone", "pause", clock.pause[0]
-    if clock.extend or clock.extend_amount:
+    if not _guarded(case_type, clock.extend) or (clock.extend_amount and not clock.extend):
         yield "lint.permit_alone", "extend", str(clock.extend_amount or _ART_42_DAYS)
     if clock.code == "delivery":
         yield "lint.permit_alone", "amount", "delivery"
+
+
+def _guarded(case_type: CaseType, actions: tuple[str, ...]) -> bool:
+    known = case_type.actions
+    return all(name in known and PERMIT_ONLY in known[name].guards for name in actions)
 
 
 def _same_code(case_type: CaseType) -> Iterator[Fault]:

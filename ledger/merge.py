@@ -1,7 +1,7 @@
 """Leaves of the county's merge log: which frames and heads it stored, in order of arrival.
 
 The first leaf of a merge log is the entry of its ``open_log`` act, as in any log; all others are of these
-forms.
+forms. They are stored at their positions as frames of other logs are.
 
 Source: docs/protocol.md, "Merge log".
 """
@@ -12,11 +12,14 @@ from dataclasses import dataclass
 
 from ledger.codec import pack_header, unpack_header
 from ledger.errors import EncodingError
+from ledger.frame import split_frame
 from ledger.limits import ENTRY_BYTES_MAX, INT_MAX
 from ledger.types import LogId
 
 FRAME_LEAF = 1
 HEAD_LEAF = 2
+MERGE_LEAF = "merge_leaf"
+"""Topic under which the leaves of a merge log are stored, from position 2 on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,22 @@ class HeadLeaf:
     def pack(self) -> bytes:
         """Return the canonical bytes."""
         return pack_header((HEAD_LEAF, self.log_id, self.size, self.root, self.received_at_ms))
+
+
+def leaf_of_record(raw: bytes, seq: int, kind: str) -> bytes:
+    """Return the leaf that a stored record puts into the tree of its log.
+
+    Args:
+        raw: the record: a frame, or a leaf of a merge log.
+        seq: its position, from 1.
+        kind: kind of the log, from its genesis.
+
+    Raises:
+        EncodingError: ``encoding.*`` or ``frame.field`` for a frame that is no triple.
+
+    Source: docs/protocol.md, "Merge log".
+    """
+    return raw if kind == "merge" and seq > 1 else split_frame(raw).entry_raw
 
 
 def decode_merge_leaf(raw: bytes) -> FrameLeaf | HeadLeaf:

@@ -13,6 +13,7 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 import time
 from dataclasses import dataclass
 from functools import cache
@@ -56,7 +57,7 @@ def write_durably(path: Path, data: bytes) -> None:
 
 
 def write_once(path: Path, data: bytes) -> bool:
-    """Write a file durably unless it is there already; of several processes that try, one succeeds.
+    """Write a file durably unless it is there already; of several that try at once, one succeeds.
 
     Returns:
         Whether this call wrote it.
@@ -64,7 +65,7 @@ def write_once(path: Path, data: bytes) -> bool:
     Raises:
         StoreError: ``store.disk_full``, ``store.read_only``, ``store.io``.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.once")
     try:
         write_durably(temporary, data)
         if sys.platform == "win32":

@@ -48,20 +48,21 @@ class Resolver:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._known: dict[_Question, Standing] = {}
+        self._known: dict[tuple[KeyId, StationId, int, str], Standing] = {}
 
     def standing(
         self, *, actor_key_id: KeyId, station: StationId, registry_size: int, action: str
     ) -> Standing:
         """Return what a key was at a station at a size of the registry, for one action."""
-        question = _Question(actor_key_id, station, registry_size, action)
-        known = self._known.get(question)
+        key = (actor_key_id, station, registry_size, action)
+        known = self._known.get(key)
         if known is not None:
             return known
+        question = _Question._make(key)
         answer = check_act_authority(self._registry, question)
         found = self._standing(question, answer)
         if not (isinstance(answer, Refusal) and answer.awaiting):
-            self._known[question] = found
+            self._known[key] = found
         return found
 
     def case_act(

@@ -11,7 +11,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,10 +22,21 @@ from aiohttp import web
 from ledger import platform
 from ledger.act import decode_act
 from ledger.errors import BanjianError, StoreError
-from ledger.facade import Home, Ledger, LogInfo
+from ledger.facade import Home, Ledger
+from ledger.facade.beside import draft_log, submit_county, submit_erasure
 from ledger.facade.clock import Clock, Randomness
 from ledger.types import LogId
-from stations.wire import SIGNED_BYTES_MAX, decode_signed, encode_error, encode_performed
+from stations.wire import (
+    CASES,
+    ERASED,
+    GENESIS,
+    SIGNED_BYTES_MAX,
+    decode_opening,
+    decode_signed,
+    encode_error,
+    encode_performed,
+    encode_value,
+)
 
 T = TypeVar("T")
 REFUSED = 409
@@ -78,6 +89,10 @@ class StationServer:
         """Return the routes."""
         application = web.Application(client_max_size=SIGNED_BYTES_MAX)
         application.router.add_post("/act", self._act)
+        application.router.add_post("/county", self._county)
+        application.router.add_post("/erasure", self._erasure)
+        application.router.add_post("/log", self._log)
+        application.router.add_post("/rebuild", self._rebuild)
         application.router.add_post("/checkpoint/{log}", self._checkpoint)
         application.router.add_get("/status", self._status)
         return application
@@ -90,6 +105,28 @@ class StationServer:
             return encode_performed(self._held().submit(signed, decode_act(signed.raw).station))
 
         return await self._answer(work)
+
+    async def _county(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        return await self._answer(lambda: encode_performed(submit_county(self._held(), decode_signed(body))))
+
+    async def _erasure(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        return await self._answer(
+            lambda: encode_value(ERASED, submit_erasure(self._held(), decode_signed(body)))
+        )
+
+    async def _log(self, request: web.Request) -> web.Response:
+        body = await request.read()
+
+        def work() -> str:
+            kind, station = decode_opening(body)
+            return encode_value(GENESIS, draft_log(self._held(), kind, station).hex())
+
+        return await self._answer(work)
+
+    async def _rebuild(self, request: web.Request) -> web.Response:
+        return await self._answer(lambda: encode_value(CASES, self._held().rebuild()))
 
     async def _checkpoint(self, request: web.Request) -> web.Response:
         name = request.match_info["log"]
@@ -130,11 +167,6 @@ class StationServer:
 
     def _open(self) -> Ledger:
         ledger = Ledger.open(self._home, clock=self._clock, randomness=self._randomness, write=True)
-        sealed = sealed_stations(ledger.logs())
-        if sealed:
-            # Only a person can open the successor of a log; while this process holds the lock, nobody could.
-            ledger.close()
-            raise StoreError("serve.log_sealed", stations=sealed)
         self._ledger = ledger
         return ledger
 
@@ -170,13 +202,6 @@ def _for_owner_alone() -> Iterator[None]:
         yield
     finally:
         os.umask(before)
-
-
-def sealed_stations(logs: Iterable[LogInfo]) -> tuple[str, ...]:
-    """Return the stations whose log was given up here and has no successor yet."""
-    own = [log for log in logs if log.own and log.kind == "station"]
-    sound = {log.station for log in own if not log.doubt}
-    return tuple(sorted({log.station for log in own} - sound))
 
 
 def serve(home: Home, *, clock: Clock, randomness: Randomness, started: Callable[[str], None]) -> None:

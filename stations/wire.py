@@ -1,21 +1,29 @@
 """What passes over the local socket between the command line and the running server: signed acts and answers.
 
-A signed act goes as one canonical array of bytes; answers are JSON. An error keeps class, code and values, so
-that the clerk reads the same sentence whether the server runs or not. No private key ever passes here.
+A signed act goes as one canonical array of bytes; what else is asked, and every answer, as JSON. An error
+keeps class, code and values, so that the clerk reads the same sentence whether the server runs or not. No
+private key ever passes here.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import cast
 
 from ledger import errors
 from ledger.codec import pack_header, unpack_header
 from ledger.errors import BanjianError, EncodingError, Param, StoreError
 from ledger.facade import Performed, SignedAct
-from ledger.types import ActId, CaseId, LogId
+from ledger.genesis import LOG_KINDS, LogKind
+from ledger.limits import PUBLISHED_FACTS_BYTES_MAX
+from ledger.station import is_station_id
+from ledger.types import ActId, CaseId, LogId, StationId
 
-SIGNED_BYTES_MAX = 1 << 20
+SIGNED_BYTES_MAX = PUBLISHED_FACTS_BYTES_MAX + (1 << 20)
+"""A whole catalogue is the largest act; its header and signature are small beside it."""
+CASES, ERASED, GENESIS = "cases", "erased", "genesis"
+"""Names of answers that are one value."""
 _KINDS: Mapping[str, type[BanjianError]] = {
     name: kind
     for name in (
@@ -86,6 +94,44 @@ def decode_performed(text: str) -> Performed:
         )
     except (KeyError, ValueError) as error:
         raise StoreError("serve.answer") from error
+
+
+def encode_opening(kind: str, station: str) -> bytes:
+    """Return the question for the genesis of a log that is to be opened."""
+    return json.dumps({"kind": kind, "station": station}).encode("utf-8")
+
+
+def decode_opening(data: bytes) -> tuple[LogKind, StationId]:
+    """Return which kind of log is to be opened, and for which station.
+
+    Raises:
+        EncodingError: ``wire.opening`` for anything else.
+    """
+    try:
+        asked = json.loads(data)
+        kind, station = asked["kind"], asked["station"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise EncodingError("wire.opening") from error
+    if kind not in LOG_KINDS or not isinstance(station, str) or not is_station_id(station):
+        raise EncodingError("wire.opening")
+    return cast("LogKind", kind), StationId(station)
+
+
+def encode_value(name: str, value: int | str) -> str:
+    """Return an answer that is one value."""
+    return json.dumps({name: value})
+
+
+def decode_value(text: str, name: str) -> int | str:
+    """Return the one value of an answer.
+
+    Raises:
+        StoreError: ``serve.answer`` when the server said something else.
+    """
+    value = _object(text).get(name)
+    if not isinstance(value, int | str):
+        raise StoreError("serve.answer")
+    return value
 
 
 def encode_error(error: BanjianError) -> str:

@@ -33,7 +33,7 @@ EXPIRY_TOLERANCE_MS = 7 * DAY_MS
 CERTIFICATE_BYTES_MAX = 4 * 1024
 CSR_BYTES_MAX = 4 * 1024
 _SCHEME = "banjian"
-_COMMON_NAME_MAX = 64
+_COMMON_NAME_BYTES_MAX = 64
 _YEAR_MAX = 9900
 _SERIAL_BYTES = 16
 _PARSE_ERRORS = (
@@ -305,7 +305,9 @@ def _certificate(certificate: bytes) -> x509.Certificate:
 
 
 def _name(text: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text[:_COMMON_NAME_MAX])])
+    # 64 bytes, not characters: a county's name of 22 characters would not fit.
+    short = text.encode("utf-8")[:_COMMON_NAME_BYTES_MAX].decode("utf-8", "ignore")
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, short)])
 
 
 def _uri(text: str) -> x509.SubjectAlternativeName:

@@ -21,6 +21,8 @@ from sync.pki import Leaf, check_expiry, read_leaf, to_pem
 
 _NO_CHECK_TIME = 0x200000
 _LEAVES_KEPT_MAX = 1024
+_ASKED_MAX = 8
+"""Reads of a caller that goes on sending although its handshake failed."""
 
 _REFUSALS = ("UNKNOWN_CA", "BAD_CERTIFICATE", "CERTIFICATE_UNKNOWN", "CERTIFICATE_EXPIRED", "DECRYPT_ERROR")
 _VERSIONS = ("PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL", "WRONG_VERSION_NUMBER", "HTTP_REQUEST")
@@ -52,6 +54,7 @@ def server_context(*, certificate: Path, key: Path, ca_certificate: bytes) -> ss
     context = _context(ssl.PROTOCOL_TLS_SERVER, ca_certificate)
     context.verify_mode = ssl.CERT_OPTIONAL
     context.num_tickets = 0  # every connection shows its certificate again
+    context.sslobject_class = _TellsWhy
     load_own(context, certificate=certificate, key=key)
     return context
 
@@ -139,19 +142,46 @@ def tls_failure(error: BaseException) -> BanjianError | None:
 
     In TLS 1.3 a client learns only at its first read that its certificate was refused.
     """
-    for one in _chain(error):
+    found = [one for one in _chain(error) if isinstance(one, ssl.SSLError)]
+    for one in found:
         if isinstance(one, RefusedPeer):
             return one.refusal
-        if isinstance(one, ssl.SSLCertVerificationError):
-            return DataError("tls.other_ca")
-        if isinstance(one, ssl.SSLError):
-            reason = (one.reason or "").upper()
-            if any(word in reason for word in _REFUSALS):
-                return AuthorityError("tls.refused", detail=reason)
-            if any(word in reason for word in _VERSIONS):
-                return DataError("tls.version", detail=reason)
-            return DataError("tls.failed", detail=reason or "SSL")
-    return None
+    if any(isinstance(one, ssl.SSLCertVerificationError) for one in found):
+        return DataError("tls.other_ca")
+    # Whoever wraps the error may be an SSLError as well, without a reason.
+    reasons = [str(getattr(one, "reason", None) or "").upper() for one in found]
+    reason = next(filter(None, reasons), "")
+    if any(word in reason for word in _REFUSALS):
+        return AuthorityError("tls.refused", detail=reason)
+    if any(word in reason for word in _VERSIONS):
+        return DataError("tls.version", detail=reason)
+    return DataError("tls.failed", detail=reason or "SSL") if found else None
+
+
+class _TellsWhy(ssl.SSLObject):
+    """A listener's connection whose failed handshake reaches the caller as an alert.
+
+    ``asyncio`` drops the connection at once when a handshake fails, and the alert with it: the caller would
+    see a broken line and try again for ever. Asking for more instead lets the alert out; the caller then
+    hangs up.
+    """
+
+    _failure: ssl.SSLError | None = None
+    _asked: int = 0
+
+    def do_handshake(self) -> None:
+        if self._failure is None:
+            try:
+                super().do_handshake()
+                return
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                raise
+            except ssl.SSLError as error:
+                self._failure = error
+        self._asked += 1
+        if self._asked > _ASKED_MAX:
+            raise self._failure
+        raise ssl.SSLWantReadError(ssl.SSL_ERROR_WANT_READ, "the alert goes out")
 
 
 def _checking(ledger_id: LedgerId, expected: frozenset[StationId]) -> type[ssl.SSLObject]:

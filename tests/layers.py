@@ -24,6 +24,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.unprivileged import probe_unprivileged
+
 Probe = Callable[[], str | None]
 
 
@@ -82,11 +84,6 @@ def probe_unix_socket() -> str | None:
 def probe_root() -> str | None:
     """Root on a POSIX system."""
     return None if hasattr(os, "geteuid") and os.geteuid() == 0 else "needs root"
-
-
-def probe_unprivileged() -> str | None:
-    """Not root: root passes by every file permission."""
-    return "root passes by file permissions" if hasattr(os, "geteuid") and os.geteuid() == 0 else None
 
 
 LAYERS: Mapping[str, Probe] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ledger.errors import DataError
@@ -70,16 +70,14 @@ def read_personal(tx: ReadTx, vault: Vault, case_id: CaseId, act_id: ActId) -> b
         return None
 
 
-def bodies_at(tx: ReadTx, places: Iterable[Place]) -> dict[Place, Row]:
-    """Return the rows of ``BODIES`` at some places."""
-    found: dict[Place, Row] = {}
-    for log, seqs in by_log(places).items():
+def bodies_at(tx: ReadTx, places: Mapping[str, Sequence[int]]) -> dict[tuple[Cell, Cell], Row]:
+    """Return the rows of ``BODIES`` at some positions of some logs, by log and position."""
+    found: dict[tuple[Cell, Cell], Row] = {}
+    for log, seqs in places.items():
         for first in range(0, len(seqs), ASKED_MAX):
-            asked: tuple[Cell, ...] = tuple(seqs[first : first + ASKED_MAX])
-            for row in tx.select(schema.BODIES, {"log": log, "seq": OneOf(asked)}):
-                seq = row[1]
-                if isinstance(seq, int):
-                    found[Place(log, seq)] = row
+            asked = OneOf(tuple(seqs[first : first + ASKED_MAX]))
+            for row in tx.select(schema.BODIES, {"log": log, "seq": asked}):
+                found[row[0], row[1]] = row
     return found
 
 
@@ -87,7 +85,10 @@ def by_log(places: Iterable[Place]) -> dict[str, list[int]]:
     """Return the positions by log."""
     found: dict[str, list[int]] = {}
     for log, seq in places:
-        found.setdefault(log, []).append(seq)
+        seqs = found.get(log)
+        if seqs is None:
+            seqs = found[log] = []
+        seqs.append(seq)
     return found
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from ledger.act import Act, act_id, decode_act, verify_act
 from ledger.body import check_facts
@@ -10,13 +11,27 @@ from ledger.caseshape import CaseAct
 from ledger.entry import decode_entry
 from ledger.errors import BanjianError, StoreError
 from ledger.facade.bodies import ASKED_MAX, Place, bodies_at, by_log, place_in
-from ledger.frame import FrameParts, split_frame
+from ledger.frame import reread_frame, split_frame
 from ledger.knowledge import Knowledge
 from ledger.store import schema
 from ledger.store.contract import ReadTx
 from ledger.store.tables import Cell, OneOf, Row
-from ledger.types import CaseId, Facts, StationId
+from ledger.types import ActId, CaseId, Facts, StationId
 from ledger.verified import OPAQUE
+
+_NO_BODY: Row = (None,) * 5
+
+
+class StoredAct(NamedTuple):
+    """An act as it is stored, with its bodies; the id and the place are those that ``acts`` names."""
+
+    act_id: ActId
+    place: Place
+    opaque: bool
+    frame: bytes
+    facts: Cell
+    nonce: Cell
+    personal: Cell
 
 
 class ActReader:
@@ -31,49 +46,73 @@ class ActReader:
         self._knowledge = knowledge
         self._log_stations = log_stations
 
-    def read(self, tx: ReadTx, case_ids: Iterable[CaseId]) -> dict[CaseId, list[CaseAct]]:
-        """Return every act held here of each case, in no particular order.
+    def stored(self, tx: ReadTx, case_ids: Sequence[CaseId]) -> dict[CaseId, list[StoredAct]]:
+        """Return every act held here of each case, not yet decoded, in no particular order.
 
         Raises:
             StoreError: ``store.row_missing`` when the table of acts names a frame that is not there.
         """
-        rows = list(_rows(tx, list(case_ids)))
-        frames = _frames(tx, rows)
-        bodies = bodies_at(tx, frames)
-        found: dict[CaseId, list[CaseAct]] = {}
-        for row in rows:
-            case_id, place = row[0], place_in(row)
+        rows = [(row, place_in(row)) for row in _rows(tx, case_ids)]
+        places = by_log(place for _, place in rows)
+        frames = _frames(tx, places)
+        bodies = bodies_at(tx, places)
+        found: dict[CaseId, list[StoredAct]] = {}
+        for (case_id, known_id, _, _, action), place in rows:
             frame = frames.get(place)
             if frame is None:
                 raise StoreError("store.row_missing", log=place.log, seq=place.seq)
-            if isinstance(case_id, bytes):
-                act = self._act(frame, bodies.get(place), place.log, opaque=row[4] == OPAQUE)
-                found.setdefault(CaseId(case_id), []).append(act)
+            if isinstance(case_id, bytes) and isinstance(known_id, bytes):
+                _, _, facts, nonce, personal = bodies.get(place, _NO_BODY)
+                found.setdefault(CaseId(case_id), []).append(
+                    StoredAct(ActId(known_id), place, action == OPAQUE, frame, facts, nonce, personal)
+                )
         return found
 
-    def _act(self, frame: bytes, body: Row | None, log: str, *, opaque: bool) -> CaseAct:
-        parts = split_frame(frame)
-        act = Act(decode_act(parts.act_raw), parts.act_raw, parts.sig, act_id(parts.act_raw))
-        facts, blocked = _open_facts(act, None if body is None else body[2])
-        if opaque:
-            blocked = self._fault(parts, act) or blocked
+    def act(self, stored: StoredAct) -> CaseAct:
+        """Return a stored act as the fold takes it."""
+        act, recorded_at_ms = _checked_before(stored) or _decoded(stored.frame)
+        facts, blocked = _open_facts(act, stored.facts)
+        if stored.opaque:
+            blocked = self._fault(act) or blocked
         return self._knowledge.resolver.case_act(
             act,
-            recorded_at_ms=decode_entry(parts.entry_raw).recorded_at_ms,
+            recorded_at_ms=recorded_at_ms,
             facts=facts,
-            log_station=self._log_stations.get(log, StationId("")),
+            log_station=self._log_stations.get(stored.place.log, StationId("")),
             blocked=blocked,
         )
 
-    def _fault(self, parts: FrameParts, act: Act) -> str:
+    def _fault(self, act: Act) -> str:
         public_key = self._knowledge.registry.public_key(act.header.actor)
         if public_key is None:
             return "authority.key_unknown"
         try:
-            verify_act(parts.act_raw, parts.sig, public_key)
+            verify_act(act.raw, act.sig, public_key)
         except BanjianError as error:
             return error.code
         return ""
+
+
+def _checked_before(stored: StoredAct) -> tuple[Act, int] | None:
+    """Return an act whose form was checked when it was stored, and its time of record; else None.
+
+    The table of acts names the id of the bytes that were checked: the same id means the same bytes.
+    """
+    if stored.opaque:
+        return None
+    try:
+        act, entry = reread_frame(stored.frame)
+    except BanjianError:
+        return None
+    if not act_id(act.raw) == act.act_id == stored.act_id:
+        return None
+    return act, entry.recorded_at_ms
+
+
+def _decoded(frame: bytes) -> tuple[Act, int]:
+    parts = split_frame(frame)
+    act = Act(decode_act(parts.act_raw), parts.act_raw, parts.sig, act_id(parts.act_raw))
+    return act, decode_entry(parts.entry_raw).recorded_at_ms
 
 
 def _open_facts(act: Act, body: Cell) -> tuple[Facts | None, str]:
@@ -85,9 +124,9 @@ def _open_facts(act: Act, body: Cell) -> tuple[Facts | None, str]:
         return None, error.code
 
 
-def _frames(tx: ReadTx, rows: Iterable[Row]) -> dict[Place, bytes]:
+def _frames(tx: ReadTx, places: Mapping[str, Sequence[int]]) -> dict[Place, bytes]:
     found: dict[Place, bytes] = {}
-    for log, seqs in by_log(map(place_in, rows)).items():
+    for log, seqs in places.items():
         found.update((Place(log, seq), frame) for seq, frame in tx.frames_at(log, seqs))
         missing = [seq for seq in seqs if Place(log, seq) not in found]
         if missing:

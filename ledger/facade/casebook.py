@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ledger.case import CaseAct, CaseState, fold_case
 from ledger.catalogue import Rules
 from ledger.errors import RuleError
-from ledger.facade.caseacts import ActReader
+from ledger.facade.caseacts import ActReader, StoredAct
 from ledger.knowledge import Knowledge
 from ledger.store.contract import ReadTx
 from ledger.store.tables import Row
@@ -24,6 +24,14 @@ class Held(NamedTuple):
     state: CaseState
     rules: Rules
     row: Row | None
+
+
+class Folded(NamedTuple):
+    """A case folded anew, and the stored acts that it was folded from."""
+
+    state: CaseState
+    rules: Rules
+    acts: Sequence[StoredAct]
 
 
 class CaseBook:
@@ -89,20 +97,22 @@ class CaseBook:
 
     def acts(self, tx: ReadTx, case_id: CaseId) -> list[CaseAct]:
         """Return every act of a case that is held here, in no particular order."""
-        return self._acts.read(tx, (case_id,)).get(case_id, [])
+        stored = self._acts.stored(tx, (case_id,)).get(case_id, [])
+        return [self._acts.act(one) for one in stored]
 
-    def fold_many(self, tx: ReadTx, case_ids: Sequence[CaseId]) -> Iterator[tuple[CaseState, Rules]]:
-        """Yield states and rules of many cases, folded anew; none of them is remembered.
+    def fold_many(self, tx: ReadTx, case_ids: Sequence[CaseId]) -> Iterator[Folded]:
+        """Yield many cases folded anew; none of them is remembered.
 
         A case whose opening act, or the catalogue that it names, is not here yet is left out.
         """
-        for case_id, acts in self._acts.read(tx, case_ids).items():
+        for case_id, stored in self._acts.stored(tx, case_ids).items():
             self.forget(case_id)
+            acts = [self._acts.act(one) for one in stored]
             try:
                 rules = self._rules(case_id, acts)
             except RuleError:
                 continue
-            yield fold_case(acts, rules), rules
+            yield Folded(fold_case(acts, rules), rules, stored)
 
     def _rules(self, case_id: CaseId, acts: list[CaseAct]) -> Rules:
         opening = next((act for act in acts if not act.parents), None)

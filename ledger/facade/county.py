@@ -1,43 +1,50 @@
 """Acts that belong to no case: opening logs, the registry, the catalogue; and erasure.
 
-The registry refuses before anything is signed: the same judgement that every other station will make later is
-asked with the act as it would be stored.
+A person signs with ``prepare`` in any process that reads the ledger; the one that writes checks everything
+again in ``submit``. The registry refuses before anything is stored: the same judgement that every other
+station will make later is asked with the act as it would be stored.
 """
 
 from __future__ import annotations
 
 from ledger import registry_actions
-from ledger.act import decode_act
+from ledger.act import ActHeader, decode_act, verify_act
 from ledger.authority import Refusal, check_log_opening
-from ledger.body import new_body
+from ledger.body import check_facts, check_personal, new_body
 from ledger.calendar import parse_calendar
-from ledger.checkpoint import Checkpoint
-from ledger.errors import AuthorityError, DataError, StoreError
+from ledger.errors import AuthorityError, DataError, RuleError, StoreError
 from ledger.facade.bodies import erase_personal
+from ledger.facade.casebook import CaseBook
 from ledger.facade.casekeys import CaseKeys
 from ledger.facade.clock import Clock, Randomness
-from ledger.facade.doubt import REASONS
-from ledger.facade.home import SEED_BYTES, Home
+from ledger.facade.drafts import Drafts
+from ledger.facade.home import Home
 from ledger.facade.opening import HeldLog, Holdings
 from ledger.facade.ownlog import OwnLog
+from ledger.facade.renewal import follow_calendars
 from ledger.facade.signing import SALT_BYTES, county_facts, sign_bodies
 from ledger.facade.tables import TOKENS
 from ledger.facade.types import Performed, SignedAct
+from ledger.facade.views import CaseView
 from ledger.facade.writing import Writer
-from ledger.genesis import LogGenesis, LogKind
-from ledger.keys import Ed25519Signer, Signer, prove_possession
+from ledger.genesis import LogGenesis, LogKind, decode_log_genesis
+from ledger.keys import Signer
 from ledger.knowledge import CATALOGUE_ACTIONS, PUBLISH_CALENDAR, Knowledge
 from ledger.lint import lint_publication
 from ledger.registry import RegistryAct, Thread
 from ledger.store import schema
 from ledger.store.contract import Store
-from ledger.types import CaseId, Facts, StationId
+from ledger.types import CaseId, Facts, KeyId, StationId
 
 NO_THREAD = Thread(case_id=CaseId(b""), parents=())
+OPEN_LOG = "open_log"
 
 
 class CountyDesk:
-    """Writes into the registry and the catalogue log, and opens logs."""
+    """Writes into the registry and the catalogue log, and opens logs.
+
+    ``drafts`` holds the keys that this process made and nobody has signed for yet.
+    """
 
     def __init__(
         self,
@@ -46,21 +53,37 @@ class CountyDesk:
         home: Home,
         writer: Writer,
         case_keys: CaseKeys,
+        view: CaseView,
+        book: CaseBook,
         knowledge: Knowledge,
         holdings: Holdings,
         own: dict[str, OwnLog],
         clock: Clock,
         randomness: Randomness,
     ) -> None:
+        self.drafts = Drafts(home=home, store=store, holdings=holdings, randomness=randomness)
         self._store = store
-        self._home = home
         self._writer = writer
         self._case_keys = case_keys
+        self._view = view
+        self._book = book
         self._knowledge = knowledge
         self._holdings = holdings
         self._own = own
         self._clock = clock
         self._randomness = randomness
+
+    def register(
+        self, action: str, facts: Facts, signer: Signer, *, personal: Facts | None = None
+    ) -> Performed:
+        """Sign and store one act of the registry or catalogue log, if it will take effect or wait."""
+        return self._store_act(action, facts, self.prepare(action, facts, signer, personal=personal))
+
+    def publish(self, action: str, facts: Facts, signer: Signer) -> Performed:
+        """Sign and store one act of the catalogue log; lights follow at once."""
+        if action not in CATALOGUE_ACTIONS:
+            raise DataError("catalogue.shape", where=action, field="action")
+        return self.register(action, facts, signer)
 
     def open_log(
         self,
@@ -69,106 +92,119 @@ class CountyDesk:
         signer: Signer,
         *,
         ledger_genesis: bytes | None = None,
+        newest: bytes = b"",
     ) -> OwnLog:
         """Make a log's key, open it with an act of the signer, and go on from there.
 
         A log of that kind and station that was sealed here is named as the parent of the new one.
 
+        Args:
+            kind: kind of the log.
+            station: station of the log.
+            signer: who opens it.
+            ledger_genesis: in the first registry log of a ledger, the ledger's genesis.
+            newest: newest checkpoint of the sealed log that anybody holds, where that may be more than what
+                came back here: after a restore of the county, of its merge log.
+
         Raises:
             AuthorityError: the signer may not open such a log.
+            DataError: ``checkpoint.origin`` for a checkpoint of another log; ``merge.inconsistent`` when it
+                contradicts what is here; ``note.*``.
             StoreError: ``log.open`` when a sound log of the kind is written here already; of station logs,
                 one of the same station.
         """
+        genesis = self.draft_log(kind, station, newest=newest)
+        return self._open(genesis, self.prepare_opening(genesis, signer, ledger_genesis=ledger_genesis))
+
+    def draft_log(self, kind: LogKind, station: StationId, *, newest: bytes = b"") -> LogGenesis:
+        """Make the key of a log that somebody is about to open; returns what they have to sign for.
+
+        Raises:
+            StoreError: ``log.open``.
+        """
         self._require_none(kind, station)
-        registry = self._knowledge.registry
-        if ledger_genesis is None:
-            allowed = check_log_opening(
-                registry, kind, actor_key_id=signer.key_id, station=station, registry_size=registry.size
-            )
-            if isinstance(allowed, Refusal):
-                raise allowed.as_error()
-        seed = self._randomness(SEED_BYTES)
-        log_signer = Ed25519Signer.from_seed(seed)
-        parent = self._holdings.predecessor(kind, station)
-        checkpoint = None if parent is None else self._head_of(parent)
-        genesis = LogGenesis(
-            ledger_id=registry.ledger_id,
-            kind=kind,
-            station=station,
-            log_public_key=log_signer.public_key,
-            reason="first" if parent is None else REASONS.get(parent.state, "lost"),
-            nonce=self._randomness(16),
-            parent_log=b"" if parent is None else parent.genesis.log_id(),
-            parent_size=0 if checkpoint is None else checkpoint.size,
-            parent_root=b"" if checkpoint is None else checkpoint.root,
-        )
-        log = OwnLog(genesis, log_signer)
-        self._home.write_log_seed(log.log_id, seed)
-        facts = registry_actions.open_log(genesis=genesis.pack(), ledger_genesis=ledger_genesis)
-        signed = self._sign("open_log", facts, signer, station=station)
-        self._writer.append_county_act(log, signed, genesis_of=log)
-        self._holdings.add(HeldLog(name=log.name, genesis=genesis, own=True, state=""))
-        self._own[log.name] = log
-        if kind == "registry":
-            self._learn_registry(log, signed)
-        elif kind == "catalogue":
-            self._learn_catalogue(log, signed)
-        return log
+        return self.drafts.new_log(self._knowledge.registry.ledger_id, kind, station, newest=newest)
 
-    def register(self, action: str, facts: Facts, signer: Signer, *, personal: Facts | None) -> Performed:
-        """Store one act of the registry log, if it will take effect or wait for a second root key."""
-        log = self._log("registry")
-        thread = self._thread(action, facts)
-        signed = self._sign(action, facts, signer, station=log.station, thread=thread, personal=personal)
-        self._require_effect(log, signed, facts, signer, thread=thread, personal=personal)
-        performed = self._writer.append_county_act(log, signed)
-        self._learn_registry(log, signed)
-        return performed
-
-    def publish(self, action: str, facts: Facts, signer: Signer) -> Performed:
-        """Store one act of the catalogue log, if it is well-formed, sound and by a registrar."""
-        log = self._log("catalogue")
-        standing = self._knowledge.resolver.standing(
-            actor_key_id=signer.key_id,
-            station=log.station,
-            registry_size=self._knowledge.registry.size,
-            action=action,
-        )
-        if standing.blocked:
-            raise AuthorityError(
-                standing.blocked, key=signer.key_id, station=log.station, action=action,
-                size=self._knowledge.registry.size,
-            )  # fmt: skip
-        self._check_publication(action, facts)
-        signed = self._sign(action, facts, signer, station=log.station)
-        performed = self._writer.append_county_act(log, signed)
-        self._learn_catalogue(log, signed)
-        return performed
+    def draft_service_key(self, station: StationId, purpose: str) -> Facts:
+        """Make a signing service key (``receipt`` or ``kiosk``) and return the facts that enrol it."""
+        return self.drafts.new_service(self._knowledge.registry.ledger_id, station, purpose)
 
     def enrol_service_key(self, station: StationId, purpose: str, registrar: Signer) -> Performed:
-        """Make a signing service key (``receipt`` or ``kiosk``), keep it here, and enrol it.
+        """Make a signing service key, keep it here, and enrol it.
 
         The key takes its place only once the enrolment is known to hold: it may replace one in use.
 
         Raises:
             AuthorityError: the registrar may not enrol it; the key kept here before stays.
         """
-        seed = self._randomness(SEED_BYTES)
-        signer = Ed25519Signer.from_seed(seed)
-        facts = registry_actions.enrol_service(
-            purpose=purpose,
-            station=station,
-            alg=signer.alg,
-            public_key=signer.public_key,
-            possession=prove_possession(signer, self._knowledge.registry.ledger_id),
-        )
-        log = self._log("registry")
-        signed = self._sign("enrol_service", facts, registrar, station=log.station)
-        self._require_effect(log, signed, facts, registrar)
-        self._home.write_service_seed(station, purpose, seed)
-        performed = self._writer.append_county_act(log, signed)
-        self._learn_registry(log, signed)
-        return performed
+        return self.register("enrol_service", self.draft_service_key(station, purpose), registrar)
+
+    def prepare(
+        self, action: str, facts: Facts, signer: Signer, *, personal: Facts | None = None
+    ) -> SignedAct:
+        """Sign one act of the registry or catalogue log, if it would take effect or wait; nothing is stored.
+
+        Raises:
+            AuthorityError: the signer may not do that (``registry.*``, ``authority.*``).
+            DataError: ``catalogue.*`` or ``calendar.*`` for data that would have no effect.
+            StoreError: ``log.none`` when that log is not written here.
+        """
+        log = self._log(_kind_of(action))
+        thread = self._thread(action, facts)
+        if action in CATALOGUE_ACTIONS:
+            self._check_publisher(action, signer.key_id, log)
+            check_publication(self._knowledge, action, facts)
+        signed = self._sign(action, facts, signer, station=log.station, thread=thread, personal=personal)
+        if action not in CATALOGUE_ACTIONS:
+            self._require_effect(log, signed, facts, personal)
+        return signed
+
+    def prepare_opening(
+        self, genesis: LogGenesis, signer: Signer, *, ledger_genesis: bytes | None = None
+    ) -> SignedAct:
+        """Sign for the opening of a drafted log; nothing is stored.
+
+        Raises:
+            AuthorityError: the signer may not open such a log.
+        """
+        if ledger_genesis is None:
+            self._check_opener(genesis, signer.key_id)
+        facts = registry_actions.open_log(genesis=genesis.pack(), ledger_genesis=ledger_genesis)
+        return self._sign(OPEN_LOG, facts, signer, station=genesis.station)
+
+    def submit(self, signed: SignedAct) -> Performed:
+        """Store what another process of this machine prepared, after checking everything in it.
+
+        Raises:
+            RuleError: ``act.outdated`` when it cites a registry or catalogue that is not the newest.
+            DataError: signature, bodies or ledger do not hold; the catalogue's own reasons.
+            AuthorityError: it would have no effect; nothing was written.
+            StoreError: ``log.no_draft`` for a log whose key was not made by this process; ``log.*``.
+        """
+        header = decode_act(signed.raw)
+        registry = self._knowledge.registry
+        public_key = registry.public_key(header.actor)
+        if header.ledger_id != registry.ledger_id or public_key is None:
+            raise DataError("act.other_ledger")
+        verify_act(signed.raw, signed.sig, public_key)
+        facts = check_facts(header, signed.facts)
+        personal = check_personal(header, signed.personal) if header.personal_hash else None
+        if (header.registry_size, header.catalogue_version) != (
+            registry.size,
+            self._knowledge.catalogue.size,
+        ):
+            raise RuleError("act.outdated", action=header.action)
+        if header.action == OPEN_LOG:
+            return self._submit_opening(header, signed, facts)
+        log, thread = self._log(_kind_of(header.action)), self._thread(header.action, facts)
+        if (header.station, header.case_id, header.parents) != (log.station, thread.case_id, thread.parents):
+            raise RuleError("act.outdated", action=header.action)
+        if header.action in CATALOGUE_ACTIONS:
+            self._check_publisher(header.action, header.actor, log)
+            check_publication(self._knowledge, header.action, facts)
+        else:
+            self._require_effect(log, signed, facts, personal)
+        return self._store_act(header.action, facts, signed)
 
     def erase(self, case_id: CaseId) -> int:
         """Delete key, personal bodies and search tokens of a case."""
@@ -180,31 +216,52 @@ class CountyDesk:
         self._store.scrub()
         return count
 
+    def _submit_opening(self, header: ActHeader, signed: SignedAct, facts: Facts) -> Performed:
+        raw = facts.get("genesis")
+        if not isinstance(raw, bytes) or "ledger_genesis" in facts or header.case_id:
+            raise DataError("act.other_ledger")
+        genesis = decode_log_genesis(raw)
+        if genesis.station != header.station or genesis.ledger_id != header.ledger_id:
+            raise DataError("act.other_ledger")
+        self._require_none(genesis.kind, genesis.station)
+        self._check_opener(genesis, header.actor)
+        log = self._open(genesis, signed)
+        return Performed(act_id=signed.act_id, case_id=CaseId(b""), log_id=log.log_id, seq=log.size)
+
+    def _open(self, genesis: LogGenesis, signed: SignedAct) -> OwnLog:
+        log = self.drafts.keep_log(genesis)
+        self._writer.append_county_act(log, signed, genesis_of=log)
+        self._holdings.add(HeldLog(name=log.name, genesis=genesis, own=True, state=""))
+        self._own[log.name] = log
+        self._learn(log, signed)
+        return log
+
+    def _store_act(self, action: str, facts: Facts, signed: SignedAct) -> Performed:
+        log = self._log(_kind_of(action))
+        self.drafts.keep_service(facts)
+        performed = self._writer.append_county_act(log, signed)
+        self._learn(log, signed)
+        if log.kind == "catalogue":
+            self._book.forget_all()
+            follow_calendars(self._store, self._view, self._knowledge)
+        return performed
+
     def _require_none(self, kind: LogKind, station: StationId) -> None:
         for log in self._own.values():
             if log.kind == kind and not log.doubt and (kind != "station" or log.station == station):
                 raise StoreError("log.open", station=station)
 
-    def _require_effect(
-        self,
-        log: OwnLog,
-        signed: SignedAct,
-        facts: Facts,
-        signer: Signer,
-        *,
-        thread: Thread = NO_THREAD,
-        personal: Facts | None = None,
-    ) -> None:
-        registry = self._knowledge.registry
+    def _require_effect(self, log: OwnLog, signed: SignedAct, facts: Facts, personal: Facts | None) -> None:
+        header, registry = decode_act(signed.raw), self._knowledge.registry
         refusal = registry.refusal(
             RegistryAct(
                 act_id=signed.act_id,
-                action=decode_act(signed.raw).action,
-                actor_key_id=signer.key_id,
+                action=header.action,
+                actor_key_id=header.actor,
                 facts=facts,
                 personal=personal,
-                case_id=thread.case_id,
-                parents=thread.parents,
+                case_id=header.case_id,
+                parents=header.parents,
                 position=registry.size + 1,
                 station=log.station,
             )
@@ -212,24 +269,27 @@ class CountyDesk:
         if refusal is not None:
             raise refusal.as_error()
 
-    def _check_publication(self, action: str, facts: Facts) -> None:
-        if action not in CATALOGUE_ACTIONS:
-            raise DataError("catalogue.shape", where=action, field="action")
-        if action == PUBLISH_CALENDAR:
-            parse_calendar(facts)
-            return
-        faults = lint_publication(self._knowledge.catalogue, action, facts)
-        if faults:
-            first = faults[0]
-            raise DataError(
-                "catalogue.lint", count=len(faults), rule=first.code, where=first.where, field=first.field
-            )
+    def _check_opener(self, genesis: LogGenesis, opener: KeyId) -> None:
+        registry = self._knowledge.registry
+        allowed = check_log_opening(
+            registry,
+            genesis.kind,
+            actor_key_id=opener,
+            station=genesis.station,
+            registry_size=registry.size,
+        )
+        if isinstance(allowed, Refusal):
+            raise allowed.as_error()
 
-    def _head_of(self, sealed: HeldLog) -> Checkpoint:
-        log = OwnLog(sealed.genesis, None)
-        with self._store.read() as tx:
-            log.load(tx)
-        return log.checkpoint()
+    def _check_publisher(self, action: str, publisher: KeyId, log: OwnLog) -> None:
+        size = self._knowledge.registry.size
+        standing = self._knowledge.resolver.standing(
+            actor_key_id=publisher, station=log.station, registry_size=size, action=action
+        )
+        if standing.blocked:
+            raise AuthorityError(
+                standing.blocked, key=publisher, station=log.station, action=action, size=size
+            )
 
     def _log(self, kind: LogKind) -> OwnLog:
         for log in self._own.values():
@@ -238,6 +298,8 @@ class CountyDesk:
         raise StoreError("log.none", station=kind)
 
     def _thread(self, action: str, facts: Facts) -> Thread:
+        if action in CATALOGUE_ACTIONS:
+            return NO_THREAD
         schema = registry_actions.SCHEMAS.get(action)
         if schema is None:
             raise AuthorityError("registry.action_unknown", action=action)
@@ -273,12 +335,12 @@ class CountyDesk:
             signer=signer,
         )
 
-    def _learn_registry(self, log: OwnLog, signed: SignedAct) -> None:
-        frame = self._frame(log)
-        self._knowledge.apply_registry(frame, facts=signed.facts, personal=signed.personal or None)
-
-    def _learn_catalogue(self, log: OwnLog, signed: SignedAct) -> None:
-        self._knowledge.apply_catalogue(self._frame(log), facts=signed.facts)
+    def _learn(self, log: OwnLog, signed: SignedAct) -> None:
+        if log.kind == "registry":
+            frame = self._frame(log)
+            self._knowledge.apply_registry(frame, facts=signed.facts, personal=signed.personal or None)
+        elif log.kind == "catalogue":
+            self._knowledge.apply_catalogue(self._frame(log), facts=signed.facts)
 
     def _frame(self, log: OwnLog) -> bytes:
         with self._store.read() as tx:
@@ -286,3 +348,24 @@ class CountyDesk:
         if frame is None:
             raise StoreError("log.head", log=log.log_id)
         return frame
+
+
+def check_publication(knowledge: Knowledge, action: str, facts: Facts) -> None:
+    """Refuse a publication that is not of its form or that the linter finds faults in.
+
+    Raises:
+        DataError: ``catalogue.*`` or ``calendar.*``.
+    """
+    if action == PUBLISH_CALENDAR:
+        parse_calendar(facts)
+        return
+    faults = lint_publication(knowledge.catalogue, action, facts)
+    if faults:
+        first = faults[0]
+        raise DataError(
+            "catalogue.lint", count=len(faults), rule=first.code, where=first.where, field=first.field
+        )
+
+
+def _kind_of(action: str) -> LogKind:
+    return "catalogue" if action in CATALOGUE_ACTIONS else "registry"

@@ -44,4 +44,5 @@ def find_doubt(log: OwnLog, home: Home, tx: ReadTx) -> str:
         return "log.sentinel_other"
     if kept.size > log.size:
         return "log.sentinel_ahead"
-    return "" if root_at(kept.size, stored_nodes(tx, log.name)) == kept.root else "log.sentinel_other"
+    root = root_at(kept.size, stored_nodes(tx, log.name, log.kind))
+    return "" if root == kept.root else "log.sentinel_other"

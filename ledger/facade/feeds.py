@@ -119,10 +119,8 @@ class Feeds:
         """Order the feed of an audience that begins anew: the newest cases first, so that work can go on."""
         with store.write() as tx:
             tx.delete(FEED, {"audience": audience})
-            rows = [
-                case_cells(row) for row in tx.select(CASES, {}, order_by=("last_at_ms",), descending=True)
-            ]
-            rows.sort(key=lambda cells: not cells[11])
+            newest = list(tx.select(CASES, {}, order_by=("last_at_ms",), descending=True))
+            rows = sorted(case_cells(newest), key=lambda cells: not cells[10])
             number, chain = 0, START
             for cells in rows:
                 number, chain = self._extend(tx, audience, cells[0], number, chain)
@@ -153,8 +151,8 @@ class Feeds:
         stations = {self._log_stations.get(place_in(row).log, StationId("")) for row in rows}
         case = tx.get(CASES, (case_id,))
         if case is not None:
-            cells = case_cells(case)
-            stations |= {cells[6], StationId(cells[7]), cells[8]}
+            custodian, offered_to, received_station = case_cells([case])[0][5:8]
+            stations |= {custodian, StationId(offered_to), received_station}
         return {self.below[station] for station in stations if station in self.below}
 
     def _extend(

@@ -7,6 +7,7 @@ from ledger.facade.casekeys import CaseKeys
 from ledger.facade.clock import Clock, Randomness
 from ledger.facade.county import CountyDesk
 from ledger.facade.database import open_database
+from ledger.facade.deskrules import DeskRules
 from ledger.facade.home import SEED_BYTES, Home
 from ledger.facade.opening import Holdings, new_knowledge
 from ledger.facade.vault import Vault
@@ -58,6 +59,7 @@ def found(
             clock=clock,
             view=view,
             book=book,
+            rules=DeskRules(knowledge=knowledge, book=book, vault=vault),
             knowledge=knowledge,
         )
         desk = CountyDesk(
@@ -65,6 +67,8 @@ def found(
             home=home,
             writer=writer,
             case_keys=case_keys,
+            view=view,
+            book=book,
             knowledge=knowledge,
             holdings=holdings,
             own={},

@@ -7,6 +7,8 @@ append → project, one transaction for each act.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import date
 from pathlib import Path
 from threading import RLock
@@ -15,25 +17,29 @@ from typing import Self
 
 from ledger.case import CaseState
 from ledger.catalogue import Rules
-from ledger.clocks import ClockReading, read_clocks
 from ledger.errors import ConfigError, StoreError
 from ledger.facade.clock import Clock, Randomness, SystemClock
+from ledger.facade.countyseen import SeenOutcome, seen_hash
+from ledger.facade.current import Current
 from ledger.facade.database import open_database
 from ledger.facade.exchange import Exchange
 from ledger.facade.figures import read_figures
 from ledger.facade.home import Home
+from ledger.facade.mergelog import MergeLog
 from ledger.facade.ondemand import OnDemand
 from ledger.facade.ownlog import OwnLog
-from ledger.facade.parts import list_logs, load_parts
-from ledger.facade.renewal import calendars_changed, rebuild_views, renew_lights
+from ledger.facade.page import case_page
+from ledger.facade.parts import Parts, list_logs, load_parts
+from ledger.facade.renewal import follow_calendars, rebuild_views
 from ledger.facade.restoring import settle
 from ledger.facade.turns import as_writer, in_turn
 from ledger.facade.types import CasePage, CaseRow, Command, DayClear, Figure, LogInfo, Performed, SignedAct
 from ledger.facade.vault import Vault
 from ledger.facade.views import CaseView
-from ledger.genesis import LogKind
+from ledger.genesis import LedgerGenesis, LogKind
 from ledger.keys import Signer
-from ledger.store.contract import Store
+from ledger.knowledge import Knowledge
+from ledger.store.contract import ReadTx, Store
 from ledger.store.sqlite_recorder import Connect, connect_file
 from ledger.types import CaseId, Facts, KeyId, LedgerId, LogId, StationId
 
@@ -61,33 +67,14 @@ class Ledger:
         self.clock = clock
         self.writable = writable
         self.turn = RLock()
+        self._randomness = randomness
         self._vault = vault
         self._view = view
-        parts = load_parts(
-            store,
-            home,
-            vault=vault,
-            view=view,
-            clock=clock,
-            randomness=randomness,
-            writable=writable,
-            station=station,
-        )
-        self.genesis = parts.genesis
-        self.knowledge = parts.knowledge
-        self._holdings = parts.holdings
-        self._own = parts.own
-        self._book = parts.book
-        self._reader = parts.reader
-        self._desk = parts.desk
-        self._writer = parts.writer
-        self._county = parts.county
-        self._parts = parts
         self._main_station = station
+        self._current = Current(store, self._load, writable=writable)
         if writable:
-            settle(store, home, parts, vault=vault, view=view)
-        if writable and calendars_changed(self.store, self.knowledge):
-            renew_lights(self.store, self._view, self.knowledge.calendars.version)
+            settle(store, home, self.parts, vault=vault, view=view)
+            follow_calendars(self.store, self._view, self.knowledge)
 
     @classmethod
     def open(
@@ -148,6 +135,33 @@ class Ledger:
         """Close the store and give the writer's lock back."""
         self.store.close()
 
+    def reading(self) -> AbstractContextManager[tuple[ReadTx, Parts]]:
+        """Open a consistent view of the store, with the parts of the ledger as that view holds them."""
+        return self._current.reading()
+
+    def refresh(self) -> None:
+        """Take in what another process added to registry and catalogue, and the logs that it opened.
+
+        Reads do so by themselves; whoever asks ``knowledge`` alone calls this first.
+        """
+        with self.reading():
+            pass
+
+    @property
+    def parts(self) -> Parts:
+        """What the ledger works with, as of the last look at the store."""
+        return self._current.parts
+
+    @property
+    def knowledge(self) -> Knowledge:
+        """Registry, catalogue and calendars, as of the last look at the store."""
+        return self.parts.knowledge
+
+    @property
+    def genesis(self) -> LedgerGenesis:
+        """What the ledger is."""
+        return self.parts.genesis
+
     @property
     def ledger_id(self) -> LedgerId:
         """The id of the ledger, 32 bytes: the one thing to pin."""
@@ -167,8 +181,8 @@ class Ledger:
 
     def logs(self) -> list[LogInfo]:
         """Return every log held here, own ones with the doubt that stops them."""
-        with self.store.read() as tx:
-            return list_logs(tx, self._holdings, self._own)
+        with self.reading() as (tx, parts):
+            return list_logs(tx, parts.holdings, parts.own)
 
     def exchange(self) -> Exchange:
         """Return what this installation exchanges with others; only its writer may ask.
@@ -184,7 +198,7 @@ class Ledger:
         if self._main_station is None:
             raise ConfigError("ledger.no_station")
         return Exchange(
-            self.store, self._parts, vault=self._vault, view=self._view, station=self._main_station
+            self.store, self.parts, vault=self._vault, view=self._view, station=self._main_station
         )
 
     @as_writer
@@ -199,8 +213,8 @@ class Ledger:
         """
         log = self._station_log(command.station, signer)
         with OnDemand(self.store) as reading:
-            decided = self._desk.sign(reading, command, signer, log)
-        return self._writer.append_case_act(log, decided)
+            decided = self.parts.desk.sign(reading, command, signer, log)
+        return self.parts.writer.append_case_act(log, decided)
 
     @in_turn
     def prepare(self, command: Command, signer: Signer) -> SignedAct:
@@ -209,11 +223,12 @@ class Ledger:
         Raises:
             BanjianError: as ``perform``; ``log.none`` when the station has no log here yet.
         """
-        log = self._open_log_of(command.station)
+        self.refresh()
+        log = self.parts.station_log(command.station)
         if log is None:
             raise StoreError("log.none", station=command.station)
         with OnDemand(self.store) as reading:
-            return self._desk.sign(reading, command, signer, log).signed
+            return self.parts.desk.sign(reading, command, signer, log).signed
 
     @as_writer
     def submit(self, signed: SignedAct, station: StationId) -> Performed:
@@ -224,10 +239,10 @@ class Ledger:
                 catalogue, or the count of numbers has gone on meanwhile; prepare it again.
             BanjianError: the act does not hold; nothing was written.
         """
-        log = self._open_log_of(station)
+        log = self.parts.station_log(station)
         if log is None:
             raise StoreError("log.none", station=station)
-        return self._writer.append_foreign(log, signed)
+        return self.parts.writer.append_foreign(log, signed)
 
     @as_writer
     def register(
@@ -239,7 +254,7 @@ class Ledger:
             AuthorityError: the signer may not do that (``registry.*``, ``authority.*``); nothing was written.
             StoreError: ``log.none`` when the registry log is not written here.
         """
-        return self._county.register(action, facts, signer, personal=personal)
+        return self.parts.county.register(action, facts, signer, personal=personal)
 
     @as_writer
     def publish(self, action: str, facts: Facts, signer: Signer) -> Performed:
@@ -249,28 +264,33 @@ class Ledger:
             AuthorityError: the signer is no registrar.
             DataError: ``catalogue.*`` or ``calendar.*`` for data that would have no effect.
         """
-        performed = self._county.publish(action, facts, signer)
-        self._book.forget_all()
-        if calendars_changed(self.store, self.knowledge):
-            renew_lights(self.store, self._view, self.knowledge.calendars.version)
-        return performed
+        return self.parts.county.publish(action, facts, signer)
 
     @as_writer
-    def open_county_log(self, kind: LogKind, station: StationId, signer: Signer) -> LogId:
+    def open_county_log(
+        self, kind: LogKind, station: StationId, signer: Signer, *, newest: bytes = b""
+    ) -> LogId:
         """Open a log of the county on this installation: registry, catalogue or merge log.
 
         One that was given up here is named as the parent; the county goes on in the new one.
 
+        Args:
+            kind: which log.
+            station: the county's station.
+            signer: a registrar of the station; for the registry, a root key.
+            newest: the newest checkpoint of the log given up that any station holds, if known.
+
         Raises:
+            DataError: the checkpoint is none of that log, or contradicts it.
             AuthorityError: the signer is no registrar of the station; for the registry, no root key.
             StoreError: ``log.open`` when such a log is written here and sound.
         """
-        return self._county.open_log(kind, station, signer).log_id
+        return self.parts.county.open_log(kind, station, signer, newest=newest).log_id
 
     @as_writer
     def enrol_service_key(self, station: StationId, purpose: str, registrar: Signer) -> Performed:
         """Make a service key of a station on this machine and enrol it; the key stays in ``secrets/``."""
-        return self._county.enrol_service_key(station, purpose, registrar)
+        return self.parts.county.enrol_service_key(station, purpose, registrar)
 
     @as_writer
     def open_station_log(self, station: StationId, signer: Signer) -> LogId:
@@ -282,9 +302,7 @@ class Ledger:
             StoreError: ``log.open`` when the station has a log here that is sound.
             AuthorityError: the signer has no role at the station.
         """
-        if self._open_log_of(station) is not None:
-            raise StoreError("log.open", station=station)
-        return self._county.open_log("station", station, signer).log_id
+        return self.parts.county.open_log("station", station, signer).log_id
 
     @as_writer
     def checkpoint(self, log_id: LogId) -> str:
@@ -293,10 +311,38 @@ class Ledger:
         Raises:
             StoreError: ``log.none``, ``log.closed`` or the store's own reasons.
         """
-        log = self._own.get(log_id.hex())
+        log = self.parts.own.get(log_id.hex())
         if log is None:
             raise StoreError("log.none", station=log_id.hex())
-        return self._writer.checkpoint(log).decode("utf-8")
+        return self.parts.writer.checkpoint(log).decode("utf-8")
+
+    @property
+    def merge_log(self) -> MergeLog:
+        """The county's merge log, for proofs; at other stations there is nothing in it."""
+        return self.parts.merge_log
+
+    @as_writer
+    def merge(self) -> bytes:
+        """Name in the merge log what was stored since the last time, and sign it; returns the checkpoint.
+
+        Raises:
+            StoreError: ``log.none`` where no merge log is written; or the store's own reasons.
+        """
+        self.merge_log.run(self.clock.now_ms)
+        return self.merge_log.sign()
+
+    @as_writer
+    def take_county_checkpoint(self, note: bytes, proof: Sequence[bytes]) -> SeenOutcome:
+        """Take a checkpoint of the county's merge log; entries written from now on name it.
+
+        Raises:
+            BanjianError: as ``ledger.facade.countyseen.CountySeen.take``; nothing was stored.
+        """
+        with self.store.write() as tx:
+            outcome = self.parts.county_seen.take(tx, note, proof, now_ms=self.clock.now_ms())
+            seen = seen_hash(tx)
+        self.parts.writer.county_seen = seen
+        return outcome
 
     @as_writer
     def erase(self, command: Command, signer: Signer) -> int:
@@ -304,28 +350,24 @@ class Ledger:
 
         Signatures, proofs and clocks stay as they are. A crash after the act leaves the data: erase again.
 
-        Args:
-            command: the action ``erase`` with its ground.
-            signer: archivist, registrar or head.
-
         Returns:
             How many personal bodies were deleted.
 
         Raises:
             BanjianError: as ``perform``; nothing was deleted.
         """
-        return self._county.erase(self.perform(command, signer).case_id)
+        return self.parts.county.erase(self.perform(command, signer).case_id)
 
     @as_writer
     def rebuild(self) -> int:
         """Make every row that people look at anew from the frames; returns how many cases there are."""
-        self._book.forget_all()
+        self.parts.book.forget_all()
         return rebuild_views(self.store, self._view, self._vault)
 
     def resolve(self, ref: str) -> CaseId:
         """Return the case that a number, or the beginning of an id in hexadecimal digits, means."""
-        with self.store.read() as tx:
-            return self._reader.resolve(tx, ref)
+        with self.reading() as (tx, parts):
+            return parts.reader.resolve(tx, ref)
 
     @in_turn
     def state(self, case_id: CaseId) -> tuple[CaseState, Rules]:
@@ -334,8 +376,8 @@ class Ledger:
         Raises:
             RuleError: ``case.unknown``.
         """
-        with self.store.read() as tx:
-            held = self._book.load(tx, case_id)
+        with self.reading() as (tx, parts):
+            held = parts.book.load(tx, case_id)
         return held.state, held.rules
 
     @in_turn
@@ -359,23 +401,8 @@ class Ledger:
             RuleError: ``case.unknown``.
         """
         moment = self.clock.now_ms() if now_ms is None else now_ms
-        with self.store.read() as tx:
-            state, rules, _ = self._book.load(tx, case_id)
-            row = self._reader.row(tx, case_id, moment)
-            acts = [step.act.act_id for step in state.steps]
-            personal = {act_id: self._reader.personal(tx, case_id, act_id) for act_id in acts}
-        return CasePage(
-            row=row,
-            state=state,
-            rules=rules,
-            clocks=self.clocks(state, rules, moment),
-            personal=personal,
-            permissions=self._desk.permissions(state, rules, key=actor_key, station=station, now_ms=moment),
-        )
-
-    def clocks(self, state: CaseState, rules: Rules, now_ms: int) -> tuple[ClockReading, ...]:
-        """Return every clock of a case as of a moment, by the newest calendars held here."""
-        return read_clocks(state, rules, self.knowledge.calendars, now_ms)
+        with self.reading() as (tx, parts):
+            return case_page(tx, parts, case_id, actor_key=actor_key, station=station, now_ms=moment)
 
     def worklist(
         self,
@@ -388,41 +415,48 @@ class Ledger:
     ) -> list[CaseRow]:
         """Return the cases that a station holds or was offered, the most urgent first."""
         moment = self.clock.now_ms() if now_ms is None else now_ms
-        with self.store.read() as tx:
-            return self._reader.worklist(
+        with self.reading() as (tx, parts):
+            return parts.reader.worklist(
                 tx, station=station, now_ms=moment, include_closed=include_closed, limit=limit, names=names
             )
 
     def day_clear(self, station: StationId, day: date, *, now_ms: int | None = None) -> DayClear:
         """Return the day-clear list (日清) of a station and day."""
         moment = self.clock.now_ms() if now_ms is None else now_ms
-        with self.store.read() as tx:
-            return self._reader.day_clear(tx, station=station, day=day, now_ms=moment)
+        with self.reading() as (tx, parts):
+            return parts.reader.day_clear(tx, station=station, day=day, now_ms=moment)
 
     def find(
         self, text: str, *, station: StationId | None = None, now_ms: int | None = None
     ) -> list[CaseRow]:
         """Return cases by number, name, pinyin initials, ID number or tail, phone tail or item."""
         moment = self.clock.now_ms() if now_ms is None else now_ms
-        with self.store.read() as tx:
-            return self._reader.find(tx, text, station=station, now_ms=moment)
+        with self.reading() as (tx, parts):
+            return parts.reader.find(tx, text, station=station, now_ms=moment)
 
     @in_turn
     def figures(self, first: date, last: date, *, station: StationId | None = None) -> list[Figure]:
         """Return how many acts a period saw, by day, station and action; both days included."""
         return read_figures(self.store, first=first, last=last, station=station, writable=self.writable)
 
+    def _load(self, tx: ReadTx) -> Parts:
+        return load_parts(
+            tx,
+            self.store,
+            self.home,
+            vault=self._vault,
+            view=self._view,
+            clock=self.clock,
+            randomness=self._randomness,
+            writable=self.writable,
+            station=self._main_station,
+        )
+
     def _station_log(self, station: StationId, signer: Signer) -> OwnLog:
-        log = self._open_log_of(station)
+        log = self.parts.station_log(station)
         if log is not None:
             return log
-        if station != self._main_station and self._holdings.predecessor("station", station) is None:
+        if station != self._main_station and self.parts.holdings.predecessor("station", station) is None:
             raise StoreError("log.none", station=station)
         # Work never stops: whoever acts first opens the log, or the successor of a sealed one.
-        return self._county.open_log("station", station, signer)
-
-    def _open_log_of(self, station: StationId) -> OwnLog | None:
-        for log in self._own.values():
-            if log.kind == "station" and log.station == station and not log.doubt:
-                return log
-        return None
+        return self.parts.county.open_log("station", station, signer)

@@ -13,6 +13,7 @@ from ledger.facade.opening import BRANCH_MARK
 from ledger.facade.ownlog import stored_nodes
 from ledger.frame import split_frame
 from ledger.genesis import LogGenesis
+from ledger.merge import leaf_of_record
 from ledger.merkle import NodeGetter, Tree, leaf_hash, node_hash, root_at
 from ledger.store import schema
 from ledger.store.contract import ReadTx
@@ -60,16 +61,16 @@ def load_end(tx: ReadTx, genesis: LogGenesis) -> LogEnd:
         return end
     size = row[1] if isinstance(row[1], int) else 0
     last = tx.frame(end.name, size)
-    if last is None or entry_hash(split_frame(last).entry_raw) != row[2]:
+    if last is None or entry_hash(leaf_of_record(last, size, genesis.kind)) != row[2]:
         raise StoreError("log.head", log=genesis.log_id())
     end.size, end.head = size, row[2] if isinstance(row[2], bytes) else b""
-    end.tree = Tree.load(size, stored_nodes(tx, end.name))
+    end.tree = Tree.load(size, stored_nodes(tx, end.name, end.genesis.kind))
     return end
 
 
 def held_root(tx: ReadTx, end: LogEnd, size: int) -> bytes:
     """Return the root over the first ``size`` entries of a log, as it is held here."""
-    return end.root if size == end.size else root_at(size, stored_nodes(tx, end.name))
+    return end.root if size == end.size else root_at(size, stored_nodes(tx, end.name, end.genesis.kind))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +113,8 @@ def load_branch(tx: ReadTx, name: str) -> Branch | None:
 
 def branch_nodes(tx: ReadTx, branch: Branch) -> NodeGetter:
     """Return a getter of the complete subtrees of the tree that ends in a branch."""
-    main, common = stored_nodes(tx, branch.log), branch.first_seq - 1
+    # Merge logs are written here alone, so what forks is a log of frames.
+    main, common = stored_nodes(tx, branch.log, "station"), branch.first_seq - 1
 
     def get(level: int, index: int) -> bytes:
         if (index + 1) << level <= common:

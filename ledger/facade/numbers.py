@@ -1,4 +1,4 @@
-"""What the ledger fills into the facts before anyone signs: case number and rating token.
+"""What the ledger fills into the facts before anyone signs: case number, rating token, day of a late entry.
 
 Numbers are minted offline from the log's own count; the county is never asked.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 
+from ledger.calendar import local_date
 from ledger.casenumber import date_part, log_tag, mint, parse
 from ledger.casetype import ActionSpec
 from ledger.errors import BanjianError
@@ -39,7 +40,7 @@ def complete_facts(
     now_ms: int,
     randomness: Randomness,
 ) -> tuple[Facts, str]:
-    """Return the facts with number and token hash filled in, and the token to print ("" for none).
+    """Return the facts with what the ledger fills in, and the token to print ("" for none).
 
     Args:
         reading: to count the numbers that the log has minted on that day.
@@ -59,7 +60,15 @@ def complete_facts(
     if action.opens and "token_hash" in action.facts and "token_hash" not in facts:
         token = new_token(randomness)
         facts["token_hash"] = token_hash(token.encode("ascii"))
+    late = facts.get("late_entry")
+    if isinstance(late, dict) and "entered_on" not in late and _says_entered_on(action):
+        facts["late_entry"] = {**late, "entered_on": local_date(now_ms).isoformat()}
     return facts, token
+
+
+def _says_entered_on(action: ActionSpec) -> bool:
+    spec = action.facts.get("late_entry")
+    return spec is not None and "entered_on" in spec.fields
 
 
 def known_time_ms(tx: ReadTx, log: str) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from ledger.act import Act, act_id, case_of, decode_act
 from ledger.entry import entry_hash
 from ledger.errors import BanjianError, DataError, StoreError
-from ledger.facade.bodies import Place, bodies_at
+from ledger.facade.bodies import Place, bodies_at, by_log
 from ledger.facade.logend import Branch
 from ledger.facade.vault import CaseKey, Vault
 from ledger.frame import split_frame
@@ -104,7 +104,7 @@ class Outgoing:
         """Return facts and personal bodies in clear of some frames; empty where there is none to give."""
         acts = [_act(frame) for frame in frames]
         homes = self._homes(tx, places, acts)
-        rows = bodies_at(tx, homes)
+        rows = bodies_at(tx, by_log(homes))
         keys = self._keys(tx, acts) if personal else {}
         facts: list[bytes] = []
         people: list[bytes] = []

@@ -14,10 +14,11 @@ from ledger.checkpoint import Checkpoint, log_origin, read_checkpoint, sign_chec
 from ledger.entry import Entry, entry_hash, sig_hash
 from ledger.errors import StoreError
 from ledger.facade.clock import Clock
-from ledger.frame import encode_frame, split_frame
+from ledger.frame import encode_frame
 from ledger.genesis import LogGenesis
 from ledger.keys import Signer
 from ledger.limits import TREE_LEVEL_STORED_MIN
+from ledger.merge import leaf_of_record
 from ledger.merkle import Node, NodeGetter, Tree, leaf_hash, node_hash, root_at
 from ledger.store import schema
 from ledger.store.contract import ReadTx, WriteTx
@@ -134,12 +135,12 @@ class OwnLog:
         last = tx.frame(self.name, size)
         if last is None:
             raise StoreError("log.head", log=self.log_id)
-        found = entry_hash(split_frame(last).entry_raw)
+        found = entry_hash(leaf_of_record(last, size, self.kind))
         if found != head[2]:
             raise StoreError("log.head", log=self.log_id)
         self.size, self._head = size, found
         self.recorded_at_ms = head[3] if isinstance(head[3], int) else 0
-        nodes = stored_nodes(tx, self.name)
+        nodes = stored_nodes(tx, self.name, self.kind)
         self._tree = Tree.load(size, nodes)
         newest = newest_checkpoint(tx, self.name)
         if newest is not None:
@@ -156,8 +157,13 @@ def newest_checkpoint(tx: ReadTx, name: str) -> bytes | None:
     return note if isinstance(note, bytes) else None
 
 
-def stored_nodes(tx: ReadTx, name: str) -> NodeGetter:
-    """Return a getter of complete subtrees: stored ones by row, smaller ones made from frames.
+def stored_nodes(tx: ReadTx, name: str, kind: str) -> NodeGetter:
+    """Return a getter of complete subtrees: stored ones by row, smaller ones made from the records.
+
+    Args:
+        tx: a consistent view.
+        name: the log.
+        kind: its kind: the leaves of a merge log are no frames.
 
     The getter raises ``StoreError`` ``log.head`` where the store lacks what the tree needs.
     """
@@ -170,8 +176,8 @@ def stored_nodes(tx: ReadTx, name: str) -> NodeGetter:
             return row[3]
         first = (index << level) + 1
         hashes = [
-            leaf_hash(split_frame(frame).entry_raw)
-            for _, frame in tx.frames(name, first, first + (1 << level) - 1)
+            leaf_hash(leaf_of_record(record, seq, kind))
+            for seq, record in tx.frames(name, first, first + (1 << level) - 1)
         ]
         if len(hashes) != 1 << level:
             raise StoreError("log.head", log=name)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from ledger.checkpoint import read_checkpoint
 from ledger.facade.casebook import CaseBook
 from ledger.facade.casekeys import CaseKeys
 from ledger.facade.clock import Clock, Randomness
 from ledger.facade.county import CountyDesk
+from ledger.facade.countyseen import CountySeen, seen_hash
+from ledger.facade.deskrules import DeskRules
 from ledger.facade.doubt import find_doubt
 from ledger.facade.feeds import Feeds
 from ledger.facade.home import Home
+from ledger.facade.mergelog import MergeLog
 from ledger.facade.opening import Holdings, read_holdings, read_knowledge, read_ledger_genesis
 from ledger.facade.ownlog import OwnLog, newest_checkpoint
 from ledger.facade.reading import Reader
@@ -24,29 +28,53 @@ from ledger.facade.writing import Writer
 from ledger.genesis import LedgerGenesis
 from ledger.keys import Ed25519Signer
 from ledger.knowledge import Knowledge
+from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
 from ledger.types import StationId
+
+Mark: TypeAlias = tuple[int, ...]
+"""How many logs a store holds, and the size of each log of registry and catalogue."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """The working parts of an open ledger; ``own`` and ``holdings`` grow when a log is opened."""
+    """The working parts of an open ledger; ``own`` and ``holdings`` grow when a log is opened.
 
+    ``mark`` says how far the store had come when they were read.
+    """
+
+    mark: Mark
+    county_logs: tuple[str, ...]
     genesis: LedgerGenesis
     holdings: Holdings
     knowledge: Knowledge
     own: dict[str, OwnLog]
     book: CaseBook
     reader: Reader
+    rules: DeskRules
     desk: Desk
     writer: Writer
     county: CountyDesk
     case_keys: CaseKeys
     home: Home
     feeds: Feeds
+    merge_log: MergeLog
+    county_seen: CountySeen
+
+    def station_log(self, station: StationId) -> OwnLog | None:
+        """Return the sound log of a station that is written here."""
+        for log in self.own.values():
+            if log.kind == "station" and log.station == station and not log.doubt:
+                return log
+        return None
+
+    def gave_up(self, station: StationId) -> bool:
+        """Tell whether the log of a station was given up here and has no successor yet."""
+        return self.station_log(station) is None and self.holdings.predecessor("station", station) is not None
 
 
 def load_parts(
+    tx: ReadTx,
     store: Store,
     home: Home,
     *,
@@ -57,22 +85,23 @@ def load_parts(
     writable: bool,
     station: StationId | None = None,
 ) -> Parts:
-    """Read logs, registry, catalogue and the ends of own logs, and put the parts together.
+    """Read logs, registry, catalogue and the ends of own logs from a view, and put the parts together.
 
     Raises:
         StoreError: ``ledger.no_registry``, ``ledger.other_registry``, ``ledger.genesis_damaged``;
             ``log.head`` when the end of an own log contradicts itself.
     """
-    with store.read() as tx:
-        holdings = read_holdings(tx)
-        genesis = read_ledger_genesis(tx, holdings, home.ledger_genesis())
-        knowledge = read_knowledge(tx, holdings, genesis, vault)
-        own = _own_logs(tx, holdings, home)
+    holdings = read_holdings(tx)
+    genesis = read_ledger_genesis(tx, holdings, home.ledger_genesis())
+    knowledge = read_knowledge(tx, holdings, genesis, vault)
+    own = _own_logs(tx, holdings, home)
+    county_logs = tuple(log.name for kind in ("registry", "catalogue") for log in holdings.of_kind(kind))
     book = CaseBook(knowledge, holdings.stations, remember=writable)
     mine = {log.station for log in own.values()} | ({station} if station else set())
     feeds = Feeds(knowledge.registry, mine, holdings.stations)
     view.bind(knowledge, book, notice=feeds.note)
     case_keys = CaseKeys(vault)
+    rules = DeskRules(knowledge=knowledge, book=book, vault=vault)
     writer = Writer(
         store=store,
         home=home,
@@ -81,25 +110,34 @@ def load_parts(
         clock=clock,
         view=view,
         book=book,
+        rules=rules,
         knowledge=knowledge,
     )
+    writer.county_seen = seen_hash(tx)
     return Parts(
+        mark=read_mark(tx, county_logs),
+        county_logs=county_logs,
         genesis=genesis,
         holdings=holdings,
         knowledge=knowledge,
         own=own,
         book=book,
         reader=Reader(knowledge, book, vault),
-        desk=Desk(knowledge=knowledge, book=book, clock=clock, randomness=randomness),
+        rules=rules,
+        desk=Desk(knowledge=knowledge, book=book, rules=rules, clock=clock, randomness=randomness),
         writer=writer,
         case_keys=case_keys,
         home=home,
         feeds=feeds,
+        merge_log=MergeLog(store=store, own=own, writer=writer),
+        county_seen=CountySeen(knowledge.registry),
         county=CountyDesk(
             store=store,
             home=home,
             writer=writer,
             case_keys=case_keys,
+            view=view,
+            book=book,
             knowledge=knowledge,
             holdings=holdings,
             own=own,
@@ -107,6 +145,11 @@ def load_parts(
             randomness=randomness,
         ),
     )
+
+
+def read_mark(tx: ReadTx, county_logs: Sequence[str]) -> Mark:
+    """Return how far a store has come in what every reader must know: a count and a few sizes."""
+    return (tx.count(schema.LOGS, {}), *(tx.size(name) for name in county_logs))
 
 
 def _own_logs(tx: ReadTx, holdings: Holdings, home: Home) -> dict[str, OwnLog]:

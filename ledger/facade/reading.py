@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
 from operator import itemgetter
+from types import MappingProxyType
 
 from ledger.body import open_body
 from ledger.calendar import day_start_ms, local_date
 from ledger.casenumber import normalise
 from ledger.catalogue import Rules
 from ledger.errors import BanjianError, InputError, RuleError
+from ledger.facade.applicants import applicant_names
 from ledger.facade.bodies import read_personal
 from ledger.facade.casebook import CaseBook
-from ledger.facade.tables import CASES, MOVED, NEVER_MS, NUMBERS, TOKENS, case_cells
+from ledger.facade.tables import (
+    CASES,
+    CONFLICT,
+    MOVED,
+    NEVER_MS,
+    NUMBERS,
+    PAUSED,
+    PENDING,
+    TOKENS,
+    case_cells,
+)
 from ledger.facade.types import CaseRow, DayClear
 from ledger.facade.vault import Vault
 from ledger.identity import query_keys
 from ledger.knowledge import Knowledge
 from ledger.limits import PERSONAL_BYTES_MAX
-from ledger.store import schema
 from ledger.store.contract import ReadTx
 from ledger.store.tables import OneOf, Range, Row, prefix
 from ledger.types import ActId, CaseId, Facts, StationId
@@ -30,8 +41,11 @@ BEFORE_ACCEPTANCE = ("received", "correcting")
 FIND_MAX = 200
 HEX_PREFIX_CHARS_MIN = 6
 _URGENT_FIRST = ("red_at_ms", "opened_at_ms")
-_urgency = itemgetter(14, 9, 0)
-_is_open = itemgetter(11)
+_urgency = itemgetter(*(CASES.column_names.index(name) for name in (*_URGENT_FIRST, "case_id")))
+_stations = itemgetter(
+    *(CASES.column_names.index(name) for name in ("custodian", "offered_to", "received_station"))
+)
+_is_open = itemgetter(CASES.column_names.index("open"))
 
 
 class Reader:
@@ -70,7 +84,7 @@ class Reader:
             ordered = sorted({row[0]: row for rows in lists for row in rows}.values(), key=_urgency)
         if include_closed:
             ordered.sort(key=_is_open, reverse=True)
-        return [self._row(tx, row, now_ms, names=names) for row in ordered[:limit]]
+        return self.rows(tx, ordered[:limit], now_ms) if names else self._lines(ordered[:limit], now_ms)
 
     def day_clear(self, tx: ReadTx, *, station: StationId, day: date, now_ms: int) -> DayClear:
         """Return the day-clear list (日清) of a station and day."""
@@ -103,7 +117,7 @@ class Reader:
         found: dict[bytes, Row] = {}
         for row in self._matching(tx, wanted):
             # The limit counts what is shown: cases of other stations must not use it up.
-            if station is None or station in (row[6], row[7], row[8]):
+            if station is None or station in _stations(row):
                 found[_bytes(row[0])] = row
             if len(found) >= FIND_MAX:
                 break
@@ -147,7 +161,11 @@ class Reader:
 
     def rows(self, tx: ReadTx, rows: Iterable[Row], now_ms: int) -> list[CaseRow]:
         """Return rows as people see them, with the light as of now and the applicant's name."""
-        return [self._row(tx, row, now_ms, names=True) for row in rows]
+        lines = list(rows)
+        if self._vault is None:
+            return self._lines(lines, now_ms)
+        case_ids = [row[0] for row in case_cells(lines)]
+        return self._lines(lines, now_ms, applicant_names(tx, self._vault, case_ids))
 
     def row(self, tx: ReadTx, case_id: CaseId, now_ms: int) -> CaseRow:
         """Return the line of one case.
@@ -158,7 +176,7 @@ class Reader:
         row = tx.get(CASES, (case_id,))
         if row is None:
             raise RuleError("case.unknown", case=case_id)
-        return self._row(tx, row, now_ms, names=True)
+        return self.rows(tx, [row], now_ms)[0]
 
     def personal(self, tx: ReadTx, case_id: CaseId, act_id: ActId) -> Facts | None:
         """Return a personal body; None when erased, withheld, absent or not to be opened here."""
@@ -167,45 +185,41 @@ class Reader:
         raw = read_personal(tx, self._vault, case_id, act_id)
         return None if raw is None else open_body(raw, limit_bytes=PERSONAL_BYTES_MAX)
 
-    def _row(self, tx: ReadTx, row: Row, now_ms: int, *, names: bool) -> CaseRow:
-        (
-            case_id, number, item, version, _, status, custodian, offered_to, received_station,
-            opened_at_ms, last_at_ms, open_, clock, yellow_at_ms, red_at_ms, paused, conflict, pending,
-        ) = case_cells(row)  # fmt: skip
-        return CaseRow(
-            case_id,
-            number,
-            item,
-            self._item_name(item, version),
-            status,
-            custodian,
-            offered_to,
-            received_station,
-            self._applicant(tx, case_id) if names else "",
-            opened_at_ms,
-            last_at_ms,
-            _light(open_, yellow_at_ms, red_at_ms, paused, now_ms),
-            clock,
-            _last_day(red_at_ms),
-            conflict == 1,
-            pending == 1,
-            open_ == 1,
-        )
-
-    def _applicant(self, tx: ReadTx, case_id: CaseId) -> str:
-        if self._vault is None:
-            return ""
-        # The opening act, whose id begins with the id of its case.
-        opening = Range(at_least=case_id, at_most=case_id + b"\xff" * 16)
-        for row in tx.select(schema.ACTS, {"case_id": case_id, "act_id": opening}, limit=1):
-            try:
-                personal = self.personal(tx, case_id, ActId(_bytes(row[1])))
-            except BanjianError:
-                return ""
-            applicant = None if personal is None else personal.get("applicant")
-            name = applicant.get("name") if isinstance(applicant, dict) else None
-            return name if isinstance(name, str) else ""
-        return ""
+    def _lines(
+        self, rows: Sequence[Row], now_ms: int, names: Mapping[CaseId, str] = MappingProxyType({})
+    ) -> list[CaseRow]:
+        cells, name_of = case_cells(rows), names.get
+        items = {(row[2], row[3]) for row in cells}
+        item_names = {(code, version): self._item_name(code, version) for code, version in items}
+        # Named tuples are made past their constructor, which would take half the time of a long list.
+        return [
+            tuple.__new__(
+                CaseRow,
+                (
+                    case_id,
+                    number,
+                    item,
+                    item_names[item, version],
+                    status,
+                    custodian,
+                    offered_to,
+                    received_station,
+                    name_of(case_id, ""),
+                    opened_at_ms,
+                    last_at_ms,
+                    _light(open_, yellow_at_ms, red_at_ms, flags, now_ms),
+                    clock,
+                    _last_day(red_at_ms),
+                    flags & CONFLICT != 0,
+                    flags & PENDING != 0,
+                    open_ == 1,
+                ),
+            )
+            for (
+                case_id, number, item, version, status, custodian, offered_to, received_station,
+                opened_at_ms, last_at_ms, open_, clock, yellow_at_ms, red_at_ms, flags,
+            ) in cells
+        ]  # fmt: skip
 
     def _item_name(self, code: str, version: int) -> str:
         known = self._names.get((code, version))
@@ -237,7 +251,7 @@ class Reader:
         }
 
 
-def _light(open_: int, yellow_at_ms: int, red_at_ms: int, paused: int, now_ms: int) -> str:
+def _light(open_: int, yellow_at_ms: int, red_at_ms: int, flags: int, now_ms: int) -> str:
     """Return the light of a case row as of a moment: two comparisons."""
     if open_ != 1:
         return "done"
@@ -247,7 +261,7 @@ def _light(open_: int, yellow_at_ms: int, red_at_ms: int, paused: int, now_ms: i
         return "yellow"
     if red_at_ms != NEVER_MS:
         return "green"
-    return "paused" if paused == 1 else "done"
+    return "paused" if flags & PAUSED else "done"
 
 
 @lru_cache(maxsize=4096)

@@ -244,7 +244,7 @@ class Receiving:
         end = self._held.end(tx, genesis)
         if common > end.size:
             raise DataError("sync.branch_gap", log=content.log_id, size=end.size, first=content.first_seq)
-        return None, Tree.load(common, stored_nodes(tx, end.name))
+        return None, Tree.load(common, stored_nodes(tx, end.name, genesis.kind))
 
     def _learn(self, genesis: LogGenesis, records: Sequence[VerifiedRecord]) -> None:
         """Let registry and catalogue grow with what was stored, and everything that waited for it."""

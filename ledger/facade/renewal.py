@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ledger.body import open_body
 from ledger.calendar import local_date
 from ledger.errors import BanjianError
-from ledger.facade.bodies import Place, bodies_at, place_in
+from ledger.facade.bodies import Place, place_in
+from ledger.facade.caseacts import StoredAct
 from ledger.facade.numbers import number_row
-from ledger.facade.tables import CASES, MARKS, MOVED, NEVER_MS, NUMBERS, TOKENS
+from ledger.facade.tables import CASES, MARKS, MOVED, NEVER_MS, NUMBERS, RED_AT, TOKENS, case_cells
 from ledger.facade.vault import CaseKey, Vault
 from ledger.facade.views import MARK_CALENDARS, CaseView
 from ledger.identity import may_name_people, search_keys
@@ -17,11 +18,11 @@ from ledger.knowledge import Knowledge
 from ledger.limits import PERSONAL_BYTES_MAX
 from ledger.store import schema
 from ledger.store.contract import Store, WriteTx
-from ledger.store.tables import Cell, OneOf, Row, cursor
-from ledger.types import ActId, CaseId
+from ledger.store.tables import OneOf, Row, cursor
+from ledger.types import CaseId
 
-BATCH = 500
-"""Cases that are made anew at once."""
+BATCH = 100
+"""Cases that are made anew at once: enough for few statements, few enough to stay in the caches."""
 PAGE = 10_000
 """Rows of the table of acts that are read at once."""
 
@@ -33,6 +34,12 @@ def calendars_changed(store: Store, knowledge: Knowledge) -> bool:
     return row is None or row[1] != knowledge.calendars.version
 
 
+def follow_calendars(store: Store, view: CaseView, knowledge: Knowledge) -> None:
+    """Make the lights anew if the rows were computed with other calendars than those known now."""
+    if calendars_changed(store, knowledge):
+        renew_lights(store, view, knowledge.calendars.version)
+
+
 def renew_lights(store: Store, view: CaseView, calendars: str) -> int:
     """Compute the rows of all open cases with the newest calendars; returns how many there are.
 
@@ -40,7 +47,7 @@ def renew_lights(store: Store, view: CaseView, calendars: str) -> int:
     """
     with store.write() as tx:
         before = {
-            CaseId(row[0]): row[14] for row in tx.select(CASES, {"open": 1}) if isinstance(row[0], bytes)
+            CaseId(row[0]): row[RED_AT] for row in tx.select(CASES, {"open": 1}) if isinstance(row[0], bytes)
         }
         count = sum(len(view.rebuild(tx, batch)) for batch in _batches(list(before)))
         moved = [
@@ -48,7 +55,7 @@ def renew_lights(store: Store, view: CaseView, calendars: str) -> int:
             for case_id, old in before.items()
             if (row := tx.get(CASES, (case_id,))) is not None
             and isinstance(old, int)
-            and isinstance(new := row[14], int)
+            and isinstance(new := row[RED_AT], int)
             and new < old != NEVER_MS
         ]
         tx.upsert(MOVED, moved)
@@ -69,16 +76,13 @@ def rebuild_views(store: Store, view: CaseView, vault: Vault) -> int:
         count = 0
         # In the order of their openings the frames of a batch lie close together.
         for batch in _batches(sorted(places, key=places.__getitem__)):
-            rows = view.rebuild(tx, batch)
+            made = view.rebuild(tx, batch)
+            rows = case_cells([row for row, _ in made])
             tx.insert_missing(
-                NUMBERS,
-                [
-                    number_row(number, case_id, places[case_id][0])
-                    for case_id, row in rows.items()
-                    if isinstance(number := row[1], str) and number
-                ],
+                NUMBERS, [number_row(row[1], row[0], places[row[0]].log) for row in rows if row[1]]
             )
-            tx.insert_missing(TOKENS, list(_tokens(tx, vault, list(rows))))
+            acts = {row[0]: acts for row, (_, acts) in zip(rows, made, strict=True)}
+            tx.insert_missing(TOKENS, list(_tokens(tx, vault, acts)))
             count += len(rows)
         view.mark(tx)
     return count
@@ -97,40 +101,31 @@ def _openings(tx: WriteTx) -> dict[CaseId, Place]:
     return places
 
 
-def _tokens(tx: WriteTx, vault: Vault, case_ids: Sequence[CaseId]) -> Iterator[tuple[bytes, CaseId]]:
+def _tokens(
+    tx: WriteTx, vault: Vault, cases: Mapping[CaseId, Sequence[StoredAct]]
+) -> Iterator[tuple[bytes, CaseId]]:
     """Yield the search tokens of everybody named in the personal bodies of some cases."""
-    wanted = {"case_id": OneOf(tuple(case_ids))}
-    keys: dict[CaseId, CaseKey] = {}
-    for case_id, wrapped in tx.select(schema.CASE_KEYS, wanted):
-        if isinstance(case_id, bytes) and isinstance(wrapped, bytes):
-            keys[CaseId(case_id)] = vault.unwrap(CaseId(case_id), wrapped)
-    acts = list(tx.select(schema.ACTS, wanted))
-    bodies = bodies_at(tx, map(place_in, acts))
-    for row in acts:
-        case_id, act_id, body = CaseId(_bytes(row[0])), ActId(_bytes(row[1])), bodies.get(place_in(row))
-        key = keys.get(case_id)
-        if body is None or key is None:
-            continue
-        for token in vault.tokens(_people(act_id, body, key)):
-            yield token, case_id
+    for cell, wrapped in tx.select(schema.CASE_KEYS, {"case_id": OneOf(tuple(cases))}):
+        if isinstance(cell, bytes) and isinstance(wrapped, bytes):
+            case_id = CaseId(cell)
+            key = vault.unwrap(case_id, wrapped)
+            for act in cases[case_id]:
+                people = _people(act, key)
+                for token in vault.tokens(people) if people else ():
+                    yield token, case_id
 
 
-def _people(act_id: ActId, row: Row, key: CaseKey) -> frozenset[str]:
+def _people(act: StoredAct, key: CaseKey) -> frozenset[str]:
     """Return what the people of a personal body are found by; nobody where it cannot be opened."""
-    nonce, ciphertext = row[3:]
-    if not (isinstance(nonce, bytes) and isinstance(ciphertext, bytes)):
+    if not (isinstance(act.nonce, bytes) and isinstance(act.personal, bytes)):
         return frozenset()
     try:
-        body = key.open(ciphertext, act_id=act_id, nonce=nonce)
+        body = key.open(act.personal, act_id=act.act_id, nonce=act.nonce)
         if not may_name_people(body):
             return frozenset()
         return search_keys(open_body(body, limit_bytes=PERSONAL_BYTES_MAX))
     except BanjianError:
         return frozenset()
-
-
-def _bytes(cell: Cell) -> bytes:
-    return cell if isinstance(cell, bytes) else b""
 
 
 def _batches(case_ids: Sequence[CaseId]) -> Iterator[Sequence[CaseId]]:

@@ -102,6 +102,7 @@ def create_county(
         _appoint(ledger, plan, station, roots, registrar)
         _enrol_county(ledger, plan, station, registrar, randomness)
         ledger.open_county_log("catalogue", station, registrar)
+        ledger.open_county_log("merge", station, registrar)
         _publish(ledger, registrar)
         ledger.open_station_log(station, registrar)
         for log in ledger.logs():

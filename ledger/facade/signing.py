@@ -15,6 +15,7 @@ from ledger.catalogue import Rules
 from ledger.errors import AuthorityError, EncodingError, RuleError
 from ledger.facade.casebook import CaseBook
 from ledger.facade.clock import Clock, Randomness
+from ledger.facade.deskrules import DeskRules
 from ledger.facade.numbers import complete_facts
 from ledger.facade.ondemand import OnDemand
 from ledger.facade.ownlog import OwnLog
@@ -35,9 +36,18 @@ NO_ACT = ActId(bytes(32))
 class Desk:
     """Turns commands into signed acts, and says what a person may do."""
 
-    def __init__(self, *, knowledge: Knowledge, book: CaseBook, clock: Clock, randomness: Randomness) -> None:
+    def __init__(
+        self,
+        *,
+        knowledge: Knowledge,
+        book: CaseBook,
+        rules: DeskRules,
+        clock: Clock,
+        randomness: Randomness,
+    ) -> None:
         self._knowledge = knowledge
         self._book = book
+        self._rules = rules
         self._clock = clock
         self._randomness = randomness
 
@@ -74,6 +84,7 @@ class Desk:
             raise
         act = planned.act(act_id(raw))
         after = check(state, rules, act)
+        self._rules.require(reading, state, rules, act, command.personal)
         number = facts.get("number") if state is None else ""
         signed = SignedAct(
             raw=raw,

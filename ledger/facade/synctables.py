@@ -77,6 +77,15 @@ SPARSE_NODES: Final = Table(
 )
 """Hashes over the leaves from ``low`` to ``high`` of such a tree: enough to prove the frames to others."""
 
+MERGED: Final = Table(
+    "merged",
+    columns=(("log", "text"), ("seq", "int"), ("count", "int"), ("merge_log", "text"), ("position", "int")),
+    key=("log", "seq"),
+)
+"""Where the merge log names the frames of a log or branch: ``count`` of them from ``seq`` on, one after the
+other from ``position`` on.
+"""
+
 SYNC_TABLES: Final = (
     FEED,
     FEED_DUE,
@@ -87,4 +96,5 @@ SYNC_TABLES: Final = (
     SPARSE_NODES,
     SYNC_MARKS,
     SYNC_FINDINGS,
+    MERGED,
 )

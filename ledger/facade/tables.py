@@ -5,6 +5,7 @@ All of them can be dropped and made again from frames, bodies and case keys.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, TypeAlias, cast
 
 from ledger.store.tables import Row, Table
@@ -17,7 +18,6 @@ CASES: Final = Table(
         ("number", "text"),
         ("item", "text"),
         ("catalogue_version", "int"),
-        ("case_type", "text"),
         ("status", "text"),
         ("custodian", "text"),
         ("offered_to", "text"),
@@ -28,13 +28,10 @@ CASES: Final = Table(
         ("clock", "text"),
         ("yellow_at_ms", "int"),
         ("red_at_ms", "int"),
-        ("paused", "int"),
-        ("conflict", "int"),
-        ("pending", "int"),
+        ("flags", "int"),
     ),
     key=("case_id",),
     indexes=(
-        ("number",),
         ("open", "custodian"),
         ("open", "offered_to"),
         ("received_station", "opened_at_ms"),
@@ -43,18 +40,28 @@ CASES: Final = Table(
 """One row for each case that has an opening act: what lists and lights need.
 
 ``yellow_at_ms`` and ``red_at_ms`` are ``NEVER_MS`` when no clock is open; ``clock`` is the first to turn red.
+``flags`` adds up ``PAUSED``, ``CONFLICT`` and ``PENDING``: long lists are read column by column.
 """
 
+RED_AT: Final = CASES.column_names.index("red_at_ms")
+"""Where in a row ``red_at_ms`` stands."""
+PAUSED: Final = 1
+"""The case is suspended."""
+CONFLICT: Final = 2
+"""Acts made without knowledge of each other wait for an adjudication."""
+PENDING: Final = 4
+"""An act waits for a second person."""
+
 CaseCells: TypeAlias = tuple[
-    CaseId, str, str, int, str, str, StationId, str, StationId,
-    int, int, int, str, int, int, int, int, int,
+    CaseId, str, str, int, str, StationId, str, StationId,
+    int, int, int, str, int, int, int,
 ]  # fmt: skip
 """A row of ``CASES``, whose columns hold no other types and nothing empty."""
 
 
-def case_cells(row: Row) -> CaseCells:
-    """Return a row of ``CASES`` with the types of its columns; the table itself holds no others."""
-    return cast("CaseCells", row)
+def case_cells(rows: Sequence[Row]) -> Sequence[CaseCells]:
+    """Return rows of ``CASES`` with the types of its columns; the table itself holds no others."""
+    return cast("Sequence[CaseCells]", rows)
 
 
 TOKENS: Final = Table(

@@ -8,7 +8,7 @@ from datetime import date
 from typing import NamedTuple
 
 from ledger.act import act_id
-from ledger.case import CaseAct, CaseState
+from ledger.case import CaseAct, CaseFinding, CaseState
 from ledger.catalogue import Rules
 from ledger.clocks import ClockReading
 from ledger.permit import Permission
@@ -203,6 +203,7 @@ class CasePage:
         clocks: every clock with its explanation, as of the asked moment.
         personal: personal body of each act; None where it is erased, withheld or absent.
         permissions: what the asking person may do now and, for the rest, why not.
+        notices: what calendars and the applicant's other cases say, without changing the state.
     """
 
     row: CaseRow
@@ -211,3 +212,4 @@ class CasePage:
     clocks: tuple[ClockReading, ...]
     personal: Mapping[ActId, Facts | None]
     permissions: tuple[Permission, ...]
+    notices: tuple[CaseFinding, ...] = ()

@@ -10,19 +10,21 @@ from ledger.authority import REGISTRY_ACTIONS
 from ledger.calendar import CalendarSet
 from ledger.case import CaseAct, CaseState, evolve, fold_case, follows
 from ledger.catalogue import Rules
-from ledger.clocks import pressing_change
+from ledger.clocks import PressingChange, pressing_change, unmoved
 from ledger.errors import BanjianError, RuleError
+from ledger.facade.caseacts import StoredAct
 from ledger.facade.casebook import CaseBook
 from ledger.facade.synctables import AWAITING
-from ledger.facade.tables import CASES, MARKS, NEVER_MS, VIEW_TABLES
+from ledger.facade.tables import CASES, CONFLICT, MARKS, NEVER_MS, PAUSED, PENDING, VIEW_TABLES, case_cells
 from ledger.frame import split_frame
 from ledger.knowledge import CATALOGUE_ACTIONS, Knowledge
+from ledger.merge import MERGE_LEAF
 from ledger.store.contract import NewRecord, WriteTx
 from ledger.store.tables import Row, Table
 from ledger.types import CaseId
 
-NO_CASE_ACTIONS = REGISTRY_ACTIONS | CATALOGUE_ACTIONS | {"open_log"}
-"""Actions that belong to no case; ``countersign`` belongs to one in station logs only."""
+NO_CASE_ACTIONS = REGISTRY_ACTIONS | CATALOGUE_ACTIONS | {"open_log", MERGE_LEAF}
+"""Topics that belong to no case; ``countersign`` belongs to one in station logs only."""
 
 MARK_CALENDARS = "calendars"
 AWAITS_REGISTRY = "authority.registry_ahead"
@@ -91,7 +93,7 @@ class CaseView:
     def touch(self, tx: WriteTx, case_ids: Iterable[CaseId]) -> None:
         """Make the rows of cases anew that got records in another way than one after the other."""
         wanted = [case_id for case_id in case_ids if case_id]
-        folded = {state.case_id: (state, rules) for state, rules in self._book.fold_many(tx, wanted)}
+        folded = {one.state.case_id: (one.state, one.rules) for one in self._book.fold_many(tx, wanted)}
         missing = [(case_id,) for case_id in wanted if case_id not in folded]
         if missing:
             tx.insert_missing(AWAITING, missing)
@@ -104,15 +106,15 @@ class CaseView:
         self.touch(tx, waiting)
         return len(waiting)
 
-    def rebuild(self, tx: WriteTx, case_ids: Sequence[CaseId]) -> dict[CaseId, Row]:
-        """Make the rows of the given cases anew and return them."""
-        rows = {
-            state.case_id: case_row(state, rules, self._knowledge.calendars)
-            for state, rules in self._book.fold_many(tx, case_ids)
-        }
-        if rows:
-            tx.upsert(CASES, list(rows.values()))
-        return rows
+    def rebuild(self, tx: WriteTx, case_ids: Sequence[CaseId]) -> list[tuple[Row, Sequence[StoredAct]]]:
+        """Make the rows of the given cases anew; returns each with the stored acts that it comes from."""
+        made = [
+            (case_row(folded.state, folded.rules, self._knowledge.calendars), folded.acts)
+            for folded in self._book.fold_many(tx, case_ids)
+        ]
+        if made:
+            tx.upsert(CASES, [row for row, _ in made])
+        return made
 
     def mark(self, tx: WriteTx) -> None:
         """Write down which calendars the rows were computed with."""
@@ -120,8 +122,13 @@ class CaseView:
 
     def _advance(self, tx: WriteTx, case_id: CaseId, state: CaseState, rules: Rules) -> None:
         held = self._book.held(case_id)
-        row = case_row(state, rules, self._knowledge.calendars)
-        tx.upsert(CASES, [row], held=None if held is None else held.row)
+        before = None if held is None else held.row
+        if held is not None and before is not None and unmoved(held.state, state, rules):
+            # Rows are remembered only as long as the calendars that they were computed with.
+            row = _row(state, rules, _pressing_in(before))
+        else:
+            row = case_row(state, rules, self._knowledge.calendars)
+        tx.upsert(CASES, [row], held=before)
         self._book.remember(case_id, state, rules, row)
 
     def _grow(self, tx: WriteTx, case_id: CaseId, act: CaseAct) -> bool:
@@ -173,7 +180,16 @@ class CaseView:
 
 def case_row(state: CaseState, rules: Rules, calendars: CalendarSet) -> Row:
     """Return the row of a case; pure, so that a rebuild gives the same rows."""
-    pressing = pressing_change(state, rules, calendars)
+    return _row(state, rules, pressing_change(state, rules, calendars))
+
+
+def _pressing_in(row: Row) -> PressingChange | None:
+    (cells,) = case_cells([row])
+    clock, yellow_at_ms, red_at_ms = cells[-4:-1]
+    return PressingChange(yellow_at_ms, red_at_ms, clock) if clock else None
+
+
+def _row(state: CaseState, rules: Rules, pressing: PressingChange | None) -> Row:
     # A post-check may still run in a case that is closed otherwise: it stays on the lists.
     open_case = state.status not in rules.case_type.final_states or pressing is not None
     return (
@@ -181,7 +197,6 @@ def case_row(state: CaseState, rules: Rules, calendars: CalendarSet) -> Row:
         state.number,
         state.item_code,
         state.catalogue_version,
-        state.case_type,
         state.status,
         state.custodian,
         state.offered_to,
@@ -192,7 +207,5 @@ def case_row(state: CaseState, rules: Rules, calendars: CalendarSet) -> Row:
         "" if pressing is None else pressing.clock,
         NEVER_MS if pressing is None else pressing.yellow_at_ms,
         NEVER_MS if pressing is None else pressing.red_at_ms,
-        int(bool(state.suspended_for)),
-        int(state.in_conflict),
-        int(bool(state.pending)),
+        PAUSED * bool(state.suspended_for) | CONFLICT * state.in_conflict | PENDING * bool(state.pending),
     )

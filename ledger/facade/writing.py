@@ -14,12 +14,16 @@ from ledger.act import Act, act_id, case_of, decode_act, verify_act
 from ledger.body import check_facts, check_personal
 from ledger.case import CaseAct, CaseState, check
 from ledger.catalogue import Rules
+from ledger.checkpoint import checkpoint_hash
 from ledger.errors import AuthorityError, DataError, RuleError, StoreError
 from ledger.facade.casebook import CaseBook
 from ledger.facade.casekeys import CaseKeys
 from ledger.facade.clock import Clock
+from ledger.facade.countyseen import keep_seen, newest_seen
+from ledger.facade.deskrules import DeskRules
 from ledger.facade.home import Home
 from ledger.facade.numbers import number_row
+from ledger.facade.ondemand import OnDemand
 from ledger.facade.ownlog import CHECKPOINT_EVERY, NewEntry, OwnLog
 from ledger.facade.tables import NUMBERS, TOKENS
 from ledger.facade.types import Decided, Performed, SignedAct
@@ -41,6 +45,9 @@ class Writer:
         home: where sentinels go.
         vault: for personal bodies.
         view: the inline view of cases, told of each record before it is stored.
+
+    Attributes:
+        county_seen: hash of the newest county checkpoint held here, which every entry names; or nothing.
     """
 
     def __init__(
@@ -53,6 +60,7 @@ class Writer:
         clock: Clock,
         view: CaseView,
         book: CaseBook,
+        rules: DeskRules,
         knowledge: Knowledge,
     ) -> None:
         self._store = store
@@ -61,8 +69,10 @@ class Writer:
         self._clock = clock
         self._view = view
         self._book = book
+        self._rules = rules
         self._knowledge = knowledge
         self._case_keys = case_keys
+        self.county_seen = b""
 
     def append_case_act(self, log: OwnLog, decided: Decided) -> Performed:
         """Store an act of a case that this process checked and signed itself.
@@ -153,17 +163,27 @@ class Writer:
         Raises:
             StoreError: ``log.closed``; or the store's own reasons.
         """
+        if log.kind == "merge":
+            # Its leaves are written behind the back of this object.
+            with self._store.read() as tx:
+                log.load(tx)
         note = log.sign_head()
         self._home.write_sentinel(log.log_id, note.decode("utf-8"))
         with self._store.write() as tx:
             tx.insert_missing(schema.CHECKPOINTS, [(log.name, log.size, note)])
+            if log.kind == "merge" and newest_seen(tx) != log.checkpoint():
+                keep_seen(tx, note, now_ms=self._clock.now_ms(), state="")
         log.checkpoint_size = log.size
+        if log.kind == "merge":
+            self.county_seen = checkpoint_hash(log.checkpoint())
         return note
 
     def _entry(self, log: OwnLog, signed: SignedAct, known_id: ActId) -> NewEntry:
         if log.doubt or log.signer is None:
             raise StoreError("log.closed", log=log.log_id, reason=log.doubt or "log.key_missing")
-        return log.next_entry(signed.raw, signed.sig, known_id, clock=self._clock, county_seen=b"")
+        return log.next_entry(
+            signed.raw, signed.sig, known_id, clock=self._clock, county_seen=self.county_seen
+        )
 
     def _check_foreign(
         self, known: Act, act: CaseAct, personal: Facts | None
@@ -175,14 +195,17 @@ class Writer:
             raise RuleError("act.outdated", action=act.action)
         if personal is not None:
             check_people(personal)
-        if not act.parents:
-            rules = self._book.rules_for_opening(act)
-            return None, check(None, rules, act), rules
-        with self._store.read() as tx:
-            state, rules, _ = self._book.load(tx, case_of(known))
-        if state.heads != act.parents:
-            raise RuleError("case.moved_on", number=state.number)
-        return state, check(state, rules, act), rules
+        with OnDemand(self._store) as reading:
+            state: CaseState | None = None
+            if not act.parents:
+                rules = self._book.rules_for_opening(act)
+            else:
+                state, rules, _ = self._book.load(reading.tx(), case_of(known))
+                if state.heads != act.parents:
+                    raise RuleError("case.moved_on", number=state.number)
+            after = check(state, rules, act)
+            self._rules.require(reading, state, rules, act, personal)
+        return state, after, rules
 
     def _follows(self, tx: WriteTx, decided: Decided) -> bool:
         """Return whether the case is still the one that was judged; else its row needs another fold.
@@ -218,9 +241,9 @@ class Writer:
         log.write_head(tx, entry)
 
     def _write_tokens(self, tx: WriteTx, case_id: CaseId, personal: Facts) -> None:
-        tokens = self._vault.tokens(search_keys(personal))
-        if tokens:
-            tx.insert_missing(TOKENS, [(token, case_id) for token in tokens])
+        keys = search_keys(personal)
+        if keys:
+            tx.insert_missing(TOKENS, [(token, case_id) for token in self._vault.tokens(keys)])
 
     def _committed(self, log: OwnLog, entry: NewEntry) -> None:
         self._case_keys.committed()

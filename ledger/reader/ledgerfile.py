@@ -25,32 +25,40 @@ Value: TypeAlias = "int | float | str | bytes | None"
 
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
 _BUSY_TIMEOUT_S = 5.0
+_CACHE_KIB = 32 * 1024
+"""Pages kept in memory: what belongs to a case lies all over a log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Body:
-    """A body beside the frames.
+    """The bodies of the act at one place; what is erased, withheld or was never there is empty.
 
-    Args:
-        act_id: 32 bytes by right; whatever the file holds.
-        content: the fact body, or the ciphertext of a personal one.
-        nonce: of a personal body.
-        case_id: of a personal body.
+    Attributes:
+        seq: position in the log.
+        facts: the fact body.
+        nonce: of the personal body.
+        personal: the ciphertext of the personal body.
     """
 
-    act_id: bytes
-    content: bytes
-    nonce: bytes = b""
-    case_id: bytes = b""
+    seq: int
+    facts: bytes
+    nonce: bytes
+    personal: bytes
 
 
 class LedgerFile:
-    """An open ledger file; close it or use it as a context manager."""
+    """An open ledger file; close it or use it as a context manager.
+
+    Attributes:
+        path: the file.
+        opened: what is read: the file, or the copy that had to be made of it.
+    """
 
     def __init__(
-        self, connection: sqlite3.Connection, path: Path, schema_version: int, stack: ExitStack
+        self, connection: sqlite3.Connection, path: Path, opened: Path, schema_version: int, stack: ExitStack
     ) -> None:
         self.path = path
+        self.opened = opened
         self.schema_version = schema_version
         self._connection = connection
         self._stack = stack
@@ -113,38 +121,22 @@ class LedgerFile:
         for seq, topic, state in self._query(statement, (log, first_seq, last_seq)):
             yield seq if isinstance(seq, int) else 0, str(topic), _bytes(state)
 
-    def facts(self) -> Iterator[Body]:
-        """Return all fact bodies.
+    def bodies(self, log: str, *, first_seq: int = 1, last_seq: int = 2**62) -> Iterator[Body]:
+        """Return the bodies that lie at places of a log, ascending.
 
         Raises:
             StoreError: ``store.damaged`` and the like, while iterating.
         """
-        for act_id, body in self._query("SELECT act_id, body FROM facts ORDER BY act_id", ()):
-            yield Body(act_id=_bytes(act_id), content=_bytes(body))
-
-    def fact_body(self, act_id: bytes) -> bytes | None:
-        """Return the fact body of an act.
-
-        Raises:
-            StoreError: ``store.damaged`` and the like.
-        """
-        for (body,) in self._query("SELECT body FROM facts WHERE act_id = ?", (act_id,)):
-            return _bytes(body)
-        return None
-
-    def personal(self) -> Iterator[Body]:
-        """Return all personal bodies as they lie there, encrypted.
-
-        Raises:
-            StoreError: ``store.damaged`` and the like, while iterating.
-        """
-        statement = "SELECT act_id, case_id, nonce, ciphertext FROM personal ORDER BY act_id"
-        for act_id, case_id, nonce, ciphertext in self._query(statement, ()):
+        statement = (
+            "SELECT seq, facts, nonce, personal FROM bodies "
+            "WHERE log = ? AND seq BETWEEN ? AND ? ORDER BY seq"
+        )
+        for seq, facts, nonce, personal in self._query(statement, (log, first_seq, last_seq)):
             yield Body(
-                act_id=_bytes(act_id),
-                content=_bytes(ciphertext),
+                seq=seq if isinstance(seq, int) else 0,
+                facts=_bytes(facts),
                 nonce=_bytes(nonce),
-                case_id=_bytes(case_id),
+                personal=_bytes(personal),
             )
 
     def checkpoints(self, log: str) -> Iterator[tuple[int, bytes]]:
@@ -214,7 +206,7 @@ def open_ledger_file(path: Path) -> LedgerFile:
         raise StoreError("store.missing", file=path.name)
     stack = ExitStack()
     try:
-        connection = _connect(path, stack)
+        connection, opened = _connect(path, stack)
         version = check_identity(connection, path)
     except sqlite3.Error as error:
         stack.close()
@@ -222,23 +214,23 @@ def open_ledger_file(path: Path) -> LedgerFile:
     except StoreError:
         stack.close()
         raise
-    return LedgerFile(connection, path, version, stack)
+    return LedgerFile(connection, path, opened, version, stack)
 
 
-def _connect(path: Path, stack: ExitStack) -> sqlite3.Connection:
+def _connect(path: Path, stack: ExitStack) -> tuple[sqlite3.Connection, Path]:
     try:
-        return _try(file_uri(path, mode="ro"), stack)
+        return _try(file_uri(path, mode="ro"), stack), path
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
             raise
     wal = path.with_name(path.name + "-wal")
     if not wal.exists() or wal.stat().st_size == 0:
-        return _try(file_uri(path, mode="ro", immutable=True), stack)
+        return _try(file_uri(path, mode="ro", immutable=True), stack), path
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="banjian-")))
     copy = folder / "ledger.db"
     shutil.copyfile(path, copy)
     shutil.copyfile(wal, folder / "ledger.db-wal")
-    return _try(file_uri(copy, mode="rw"), stack)
+    return _try(file_uri(copy, mode="rw"), stack), copy
 
 
 def _try(uri: str, stack: ExitStack) -> sqlite3.Connection:
@@ -249,6 +241,7 @@ def _try(uri: str, stack: ExitStack) -> sqlite3.Connection:
         connection.execute("PRAGMA query_only = ON")
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA cell_size_check = ON")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.Error:
         connection.close()

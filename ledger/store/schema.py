@@ -1,7 +1,8 @@
 """The tables that every ledger has beside its frames.
 
-Frames lie in the event store's own table and are append-only; so are ``tree``, ``checkpoints``, ``receipts``
-and ``sparse``. Bodies can be emptied and case keys deleted: that is how personal data is erased.
+Frames lie in the event store's own table and are append-only; so are ``tree``, ``checkpoints``, ``receipts``,
+``sparse`` and ``county_checkpoints``. Bodies can be emptied and case keys deleted: that is how personal data
+is erased.
 """
 
 from __future__ import annotations
@@ -111,6 +112,25 @@ SPARSE: Final = Table(
 Two different frames of one position are both kept: they show that their log forked.
 """
 
+COUNTY_CHECKPOINTS: Final = Table(
+    "county_checkpoints",
+    columns=(
+        ("number", "int"),
+        ("log", "text"),
+        ("size", "int"),
+        ("note", "bytes"),
+        ("received_at_ms", "int"),
+        ("state", "text"),
+    ),
+    key=("number",),
+    indexes=(("log", "size"),),
+    append_only=True,
+)
+"""Checkpoints of the county's merge log as they came here; the newest with an empty ``state`` is held to.
+
+``state`` is the code why one was not accepted: it is kept as evidence.
+"""
+
 CORE_TABLES: Final = (
     ACTS,
     BODIES,
@@ -121,5 +141,6 @@ CORE_TABLES: Final = (
     CHECKPOINTS,
     RECEIPTS,
     SPARSE,
+    COUNTY_CHECKPOINTS,
 )
 """All of the above, in the order in which they are created."""

@@ -203,7 +203,8 @@ class _Writing:
             if not done:
                 self._roll_back()
             self._store.datastore.guard.leave()
-        if done and tx.appended:
+        if done and tx.ends:
+            self._store.recorder.ends.update(tx.ends)
             self._store.recorder.notify()
 
     def _commit(self) -> None:

@@ -169,6 +169,8 @@ class LedgerRecorder(library.SQLiteProcessRecorder):
     def __init__(self, datastore: LedgerDatastore) -> None:
         super().__init__(datastore)
         self.ledger_datastore = datastore
+        self.ends: dict[str, int] = {}
+        """Last position of each log that the one writer appended to; what it knows, it need not look up."""
         self._listeners: set[threading.Event] = set()
         self._listeners_lock = threading.Lock()
 
@@ -202,6 +204,7 @@ class LedgerRecorder(library.SQLiteProcessRecorder):
             (_text(item.originator_id), item.originator_version, item.topic, item.state)
             for item in stored_events
         ]
+        self.ends.clear()
         positions = list(self.insert_rows(c.sqlite_cursor, rows)) if rows else []
         if tracking is not None:
             self._insert_tracking(c, tracking)

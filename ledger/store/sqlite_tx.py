@@ -157,7 +157,7 @@ class SqliteReadTx:
 class SqliteWriteTx(SqliteReadTx):
     """A `ledger.store.contract.WriteTx` on the held writer."""
 
-    __slots__ = ("_recorder", "_types", "_unprojected", "_views", "appended", "failure")
+    __slots__ = ("_recorder", "_types", "_unprojected", "_views", "ends", "failure")
 
     def __init__(
         self,
@@ -175,7 +175,7 @@ class SqliteWriteTx(SqliteReadTx):
         self._views = views
         self._unprojected: list[NewRecord] = []
         self.failure: StoreError | None = None
-        self.appended = False
+        self.ends: dict[str, int] = {}
 
     def _failed(self, error: sqlite3.Error | UnicodeError | OverflowError) -> StoreError:
         self.failure = translate(error, self._path)
@@ -193,8 +193,10 @@ class SqliteWriteTx(SqliteReadTx):
     ) -> tuple[NewRecord, ...]:
         """Store frames of one log from ``first_seq`` on."""
         check_range(log, first_seq, records)
-        held = dict(self.frames(log, first_seq - 1, first_seq + len(records) - 1))
-        new, seq = pick_new(log, first_seq, records, held=held)
+        new, seq = records, first_seq
+        if self.ends.get(log, self._recorder.ends.get(log)) != first_seq - 1:
+            held = dict(self.frames(log, first_seq - 1, first_seq + len(records) - 1))
+            new, seq = pick_new(log, first_seq, records, held=held)
         if not new:
             return ()
         rows = [(log, seq + index, topic, frame) for index, (topic, frame) in enumerate(new)]
@@ -204,7 +206,7 @@ class SqliteWriteTx(SqliteReadTx):
             raise self._failed(error) from error
         appended = new_records(log, seq, new, positions)
         self._unprojected.extend(appended)
-        self.appended = True
+        self.ends[log] = seq + len(new) - 1
         return appended
 
     def project(self) -> None:

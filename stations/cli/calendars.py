@@ -90,13 +90,13 @@ def publish(call: Call, *, file: str) -> int:
     """Publish a year's calendar; limits follow without any further act."""
     from stations.cli.catalogue import read_json
     from stations.cli.keyring import signing_key
-    from stations.cli.session import writing
+    from stations.cli.session import desk
 
     facts = read_json(file, code="calendar.file")
     calendar = parse_calendar(facts)
     signer = signing_key(call)
-    with writing(call) as ledger:
-        done = ledger.publish("publish_calendar", facts, signer)
+    with desk(call) as at:
+        done = at.publish("publish_calendar", facts, signer)
         call.line(call.say("calendar.published", name=calendar.name))
         call.emit({"name": calendar.name, "version": done.seq, "act_id": done.act_id.hex()})
     return 0

@@ -16,9 +16,10 @@ from ledger.lint import lint_publication
 from ledger.types import Facts
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
+from stations.cli.importspecs import CATALOGUE_SPECS
 from stations.cli.keyring import signing_key
 from stations.cli.receive import find_item
-from stations.cli.session import reading, writing
+from stations.cli.session import desk, reading
 
 
 def show_all(call: Call, *, text: str | None) -> int:
@@ -109,9 +110,9 @@ def lint(call: Call, *, file: str | None) -> int:
 def publish(call: Call, *, file: str) -> int:
     """Publish items or case types."""
     signer = signing_key(call)
-    with writing(call) as ledger:
+    with desk(call) as at:
         for action, facts in _publications(file):
-            done = ledger.publish(action, facts, signer)
+            done = at.publish(action, facts, signer)
             call.line(call.say("catalogue.published", version=done.seq))
             call.emit({"action": action, "version": done.seq, "act_id": done.act_id.hex()})
     return 0
@@ -249,4 +250,5 @@ SPECS = (
         signs=True,
         group="setup",
     ),
+    *CATALOGUE_SPECS,
 )

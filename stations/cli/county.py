@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ledger.errors import ConfigError
+from ledger.errors import ConfigError, StoreError
 from ledger.facade import Home
 from ledger.facade.setup import CountyCreated, CountyPlan, county_station, create_county
-from ledger.genesis import ledger_id
+from ledger.genesis import LogKind, ledger_id
 from ledger.keys import Ed25519Signer
 from ledger.types import StationId
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import SUFFIX, passphrase_for, seal, signing_key, store_envelope
-from stations.cli.session import writing
+from stations.cli.session import desk
 from stations.cli.types import OneOf
 from stations.config import write_config
 from sync.credentials import ensure_ca, ensure_county_certificate
 
 ROOT_COUNT = 3
+KINDS: Mapping[str, LogKind] = {"registry": "registry", "catalogue": "catalogue", "merge": "merge"}
+"""Logs of the county that are opened anew after a restore."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,15 +118,24 @@ def _tell(
     call.hint("county.next", roots=roots_dir, dir=home.path, station=county.station, registrar=registrar)
 
 
-def reopen(call: Call, *, kind: str) -> int:
+def reopen(call: Call, *, kind: str, seen: str | None) -> int:
     """Open the successor of a county log that was given up here, for example after a restore."""
+    newest = b"" if seen is None else _note(Path(seen))
     signer = signing_key(call)
-    with writing(call) as ledger:
+    with desk(call) as at:
+        ledger = at.ledger
         station = county_station(ledger.genesis.division_code)
-        log_id = ledger.open_county_log("registry" if kind == "registry" else "catalogue", station, signer)
+        log_id = at.open_log(KINDS[kind], station, signer, newest=newest)
         call.line(call.say("county.reopened", kind=call.say(f"kind.{kind}"), log=log_id.hex()))
         call.emit({"kind": kind, "station": station, "log_id": log_id.hex()})
     return 0
+
+
+def _note(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise StoreError("home.unreadable", path=str(path), detail=error.strerror or "") from error
 
 
 def _make_key(call: Call, label: str, folder: Path) -> _NewKey:
@@ -155,7 +167,7 @@ SPECS = (
     Spec(
         path=("county", "reopen"),
         run=reopen,
-        params=(Param(name="KIND", type=OneOf(("registry", "catalogue")), required=True),),
+        params=(Param(name="KIND", type=OneOf(tuple(KINDS)), required=True), Param(name="seen")),
         signs=True,
         group="setup",
     ),

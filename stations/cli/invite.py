@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from ledger import registry_actions
-from ledger.errors import ConfigError
+from ledger.errors import AuthorityError, ConfigError
 from ledger.facade import Ledger
 from ledger.invite import TOKEN_BYTES, Invite, encode_invite
 from ledger.keys import Signer
@@ -23,6 +24,7 @@ from sync.credentials import prepare_county
 
 DAYS_DEFAULT = 30
 DAY_MS = 86_400_000
+_ADDRESS = re.compile(r"https://[!-~]{1,200}", re.ASCII)
 KIOSK_LEVELS = ("kiosk", "agent")
 """Levels whose acts a service key signs."""
 
@@ -41,6 +43,7 @@ def station(
 ) -> int:
     """Write an invite for a station; one that the registry does not know is enrolled first."""
     number = read_station(station)
+    _check_addresses(address)
     signer = signing_key(call)
     with reading(call) as ledger:
         if ledger.training:
@@ -115,7 +118,9 @@ def _invite(
     known, county = registry.station(number), registry.station(registry.station_of_log)
     if known is None or county is None:
         raise ConfigError("invite.station_new", station=number)
-    _check_addresses(addresses)
+    held = registry.authority(signer.key_id)
+    if held is None or "registrar" not in held.roles_at(number):
+        raise AuthorityError("registry.not_registrar", action="invite station")
     now_ms = call.app.clock.now_ms()
     return Invite(
         ledger_genesis=ledger.genesis.pack(),
@@ -136,7 +141,7 @@ def _invite(
 
 def _check_addresses(addresses: Sequence[str]) -> None:
     for address in addresses:
-        if not address.startswith("https://") or not address[8:].strip("/"):
+        if not _ADDRESS.fullmatch(address):
             raise ConfigError("invite.address", value=address[:80])
 
 

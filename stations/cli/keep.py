@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ledger.errors import ConfigError, StoreError
-from ledger.facade import Command, Ledger
+from ledger.errors import ConfigError
+from ledger.facade import Command
 from stations.backup import make_backup
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import signing_key
-from stations.cli.session import reading, station_for, writing
+from stations.cli.session import desk, reading, station_for
 from stations.cli.tables import Styled
 from stations.cli.types import OneOf
 from stations.doctor import examine
@@ -70,42 +70,28 @@ def backup(call: Call, *, to: str | None) -> int:
 
 def checkpoint(call: Call) -> int:
     """Sign the heads of the logs kept here."""
-    try:
-        with writing(call) as ledger:
-            _sign_heads(call, ledger, remote=False)
-    except StoreError as error:
-        if error.code != "store.locked":
-            raise
-        with reading(call) as ledger:
-            _sign_heads(call, ledger, remote=True)
+    with desk(call) as at:
+        for log in at.ledger.logs():
+            if not log.own or log.doubt:
+                continue
+            note = at.checkpoint(log.log_id)
+            call.line(note)
+            call.emit({"log_id": log.log_id.hex(), "station": log.station, "size": log.size, "note": note})
     return 0
-
-
-def _sign_heads(call: Call, ledger: Ledger, *, remote: bool) -> None:
-    from stations.cli.remote import checkpoint_remote
-
-    for log in ledger.logs():
-        if not log.own or log.doubt:
-            continue
-        if remote:
-            note = checkpoint_remote(call.home(), log.log_id.hex())
-        else:
-            note = ledger.checkpoint(log.log_id)
-        call.line(note)
-        call.emit({"log_id": log.log_id.hex(), "station": log.station, "size": log.size, "note": note})
 
 
 def erase(call: Call, *, case: str, ground: str, yes: bool) -> int:
     """Erase the personal data of a case; signatures, proofs and clocks stay."""
     signer = signing_key(call)
-    with writing(call) as ledger:
+    with desk(call) as at:
+        ledger = at.ledger
         case_id = ledger.resolve(case)
         number = ledger.state(case_id)[0].number
         if not yes:
             raise ConfigError("erase.confirm", number=number)
         station = station_for(call, ledger, signer.key_id)
         command = Command(action="erase", station=station, case=case_id, facts={"ground": ground})
-        count = ledger.erase(command, signer)
+        count = at.erase(command, signer)
         call.done.update(case=case_id.hex(), erased=count)
         call.line(call.say("erase.done", number=number, count=count))
         call.emit({"number": number, "case_id": case_id.hex(), "erased": count, "ground": ground})
@@ -115,8 +101,8 @@ def erase(call: Call, *, case: str, ground: str, yes: bool) -> int:
 
 def rebuild(call: Call) -> int:
     """Make all lists anew from the signed records."""
-    with writing(call) as ledger:
-        count = ledger.rebuild()
+    with desk(call) as at:
+        count = at.rebuild()
         call.line(call.say("rebuild.done", count=count))
         call.emit({"cases": count})
     return 0

@@ -13,6 +13,7 @@ from ledger.facade import CaseRow, Ledger
 from ledger.types import StationId
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
+from stations.cli.publications import publications_sheet, show_publications
 from stations.cli.rows import HEADINGS, print_rows, row_object, row_texts
 from stations.cli.session import reading
 from stations.cli.types import DateType, OneOf
@@ -22,7 +23,7 @@ DAY_PARTS = (
     "received", "not_accepted", "overdue", "at_risk", "pending", "offered", "awaiting_collection",
     "moved_earlier",
 )  # fmt: skip
-EXPORTS = ("worklist", "all", "day-clear")
+EXPORTS = ("worklist", "all", "day-clear", "publications")
 
 
 def worklist(call: Call, *, all_: bool) -> int:
@@ -99,13 +100,34 @@ def figures(call: Call, *, since: date | None, until: date | None) -> int:
     return 0
 
 
-def export(call: Call, *, what: str, out: str, find: str | None, day: date | None) -> int:
+def publications(call: Call, *, since: date | None, until: date | None, all_: bool) -> int:
+    """List the grants to be made public (双公示), the first due first."""
+    with reading(call) as ledger:
+        where = _station(call, ledger)
+        show_publications(call, ledger, station=where, since=since, until=until, all_=all_)
+    return 0
+
+
+def export(
+    call: Call,
+    *,
+    what: str,
+    out: str,
+    find: str | None,
+    day: date | None,
+    since: date | None,
+    until: date | None,
+) -> int:
     """Write a list to an Excel file; every number of a person or case stays text."""
     path = Path(out)
     if path.exists():
         raise ConfigError("cli.file_exists", path=str(path))
     with reading(call) as ledger:
-        sheets = _sheets(call, ledger, what, find=find, day=day)
+        if what == "publications" and not find:
+            where = _station(call, ledger)
+            sheets = [publications_sheet(call, ledger, station=where, since=since, until=until)]
+        else:
+            sheets = _sheets(call, ledger, what, find=find, day=day)
         write_workbook(path, sheets, title=call.say("training.short") if call.training else "")
         count = sum(len(sheet.rows) for sheet in sheets)
         call.line(call.say("export.done", file=path, count=count))
@@ -174,6 +196,17 @@ SPECS = (
         group="look",
     ),
     Spec(
+        path=("publications",),
+        run=publications,
+        params=(
+            _STATION,
+            Param(name="since", type=DateType()),
+            Param(name="until", type=DateType()),
+            Param(name="all", flag=True),
+        ),
+        group="look",
+    ),
+    Spec(
         path=("export",),
         run=export,
         params=(
@@ -182,6 +215,8 @@ SPECS = (
             _STATION,
             Param(name="find"),
             Param(name="day", type=DateType()),
+            Param(name="since", type=DateType()),
+            Param(name="until", type=DateType()),
         ),
         group="look",
     ),

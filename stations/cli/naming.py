@@ -123,8 +123,11 @@ class Names:
         inner = next((facts[field].fields for facts in specs if field in facts), {})
         if field in (*FILLED_IN, "item") or not (specs or self._say.has(f"field.{field}")):
             return self._field(field)
-        options = [f"--{option_of((field, name) if name else (field,))}" for name in inner or ("",)]
-        keys = [f"field.{field}.{name}" if name else f"field.{field}" for name in inner or ("",)]
+        typed = [
+            name for name in inner or ("",) if option_of((field, name) if name else (field,)) not in FILLED_IN
+        ]
+        options = [f"--{option_of((field, name) if name else (field,))}" for name in typed]
+        keys = [f"field.{field}.{name}" if name else f"field.{field}" for name in typed]
         names = [self._say(key) for key in keys if self._say.has(key)]
         told = self._say("list.open") + self._say("list.and").join(names) + self._say("list.close")
         return self._say("list.and").join(options) + (told if names else "")

@@ -10,8 +10,9 @@ from ledger.keys import prove_possession
 from ledger.registry_schema import RETIREMENT_REASONS
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
+from stations.cli.importspecs import REGISTRY_SPECS
 from stations.cli.keyring import new_key, signing_key
-from stations.cli.session import reading, writing
+from stations.cli.session import desk, reading
 from stations.cli.types import OneOf
 from stations.keyrequest import decode_request
 
@@ -84,7 +85,8 @@ def log(call: Call) -> int:
 def appoint(call: Call, *, no: str, name: str, scope: str | None, request: str | None) -> int:
     """Appoint a registrar, signed by one root key (``--key``); a second root key countersigns."""
     root = signing_key(call)
-    with writing(call) as ledger:
+    with desk(call) as at:
+        ledger = at.ledger
         if request is not None:
             try:
                 text = Path(request).read_text(encoding="utf-8-sig")
@@ -104,7 +106,7 @@ def appoint(call: Call, *, no: str, name: str, scope: str | None, request: str |
             scope=scope or f"{station}/*",
         )
         personal = registry_actions.staff_personal(name=name)
-        done = ledger.register("appoint_registrar", facts, root, personal=personal)
+        done = at.register("appoint_registrar", facts, root, personal=personal)
         call.line(call.say("registry.appointed", no=no, act=done.act_id.hex()))
         call.emit({"staff_no": no, "act_id": done.act_id.hex(), "pending": True})
     call.hint("registry.countersign_next")
@@ -114,13 +116,14 @@ def appoint(call: Call, *, no: str, name: str, scope: str | None, request: str |
 def dismiss(call: Call, *, no: str, reason: str) -> int:
     """Dismiss a registrar, signed by one root key; a second root key countersigns."""
     root = signing_key(call)
-    with writing(call) as ledger:
+    with desk(call) as at:
+        ledger = at.ledger
         held = ledger.knowledge.registry.registrar(no)
         if held is None:
             raise InputError("staff.unknown", no=no)
         sizes = [(log.log_id, log.size) for log in ledger.logs() if log.size]
         facts = registry_actions.dismiss_registrar(key_id=held.key_id, reason=reason, log_sizes=sizes)
-        done = ledger.register("dismiss_registrar", facts, root)
+        done = at.register("dismiss_registrar", facts, root)
         call.line(call.say("registry.dismissed", no=no, act=done.act_id.hex()))
         call.emit({"staff_no": no, "act_id": done.act_id.hex(), "pending": True})
     call.hint("registry.countersign_next")
@@ -130,13 +133,14 @@ def dismiss(call: Call, *, no: str, reason: str) -> int:
 def countersign(call: Call, *, act: str | None) -> int:
     """Countersign a root act with another root key; without an id the only one that waits."""
     root = signing_key(call)
-    with writing(call) as ledger:
+    with desk(call) as at:
+        ledger = at.ledger
         waiting = ledger.knowledge.registry.pending()
         found = [item for item in waiting if act is None or item.act_id.hex().startswith(act.lower())]
         if len(found) != 1:
             raise ConfigError("registry.choose", count=len(found))
         facts = registry_actions.countersign(target=found[0].act_id)
-        ledger.register("countersign", facts, root)
+        at.register("countersign", facts, root)
         call.line(call.say("registry.countersigned", act=found[0].act_id.hex()[:12]))
         call.emit({"act_id": found[0].act_id.hex(), "effective": True})
     return 0
@@ -168,4 +172,5 @@ SPECS = (
         signs=True,
         group="setup",
     ),
+    *REGISTRY_SPECS,
 )

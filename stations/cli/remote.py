@@ -9,7 +9,16 @@ import aiohttp
 from ledger import platform
 from ledger.errors import StoreError
 from ledger.facade import Home, Performed, SignedAct
-from stations.wire import decode_error, decode_performed, encode_signed
+from stations.wire import (
+    CASES,
+    ERASED,
+    GENESIS,
+    decode_error,
+    decode_performed,
+    decode_value,
+    encode_opening,
+    encode_signed,
+)
 
 BASE = "http://station"
 _TIMEOUT_S = 60
@@ -24,6 +33,34 @@ def submit_remote(home: Home, signed: SignedAct) -> Performed:
             server refuses, in its own class and code.
     """
     return decode_performed(_ask(home, "POST", "/act", encode_signed(signed)))
+
+
+def submit_county_remote(home: Home, signed: SignedAct) -> Performed:
+    """Hand a signed act of registry or catalogue, or the opening of a log, to the running server.
+
+    Raises:
+        StoreError: as ``submit_remote``.
+    """
+    return decode_performed(_ask(home, "POST", "/county", encode_signed(signed)))
+
+
+def erase_remote(home: Home, signed: SignedAct) -> int:
+    """Have the running server store a signed erasure and delete; returns how many bodies were deleted."""
+    return int(decode_value(_ask(home, "POST", "/erasure", encode_signed(signed)), ERASED))
+
+
+def draft_log_remote(home: Home, kind: str, station: str) -> bytes:
+    """Have the running server make the key of a log; returns the genesis to sign for."""
+    answer = decode_value(_ask(home, "POST", "/log", encode_opening(kind, station)), GENESIS)
+    try:
+        return bytes.fromhex(str(answer))
+    except ValueError as error:
+        raise StoreError("serve.answer") from error
+
+
+def rebuild_remote(home: Home) -> int:
+    """Have the running server make all lists anew; returns how many cases there are."""
+    return int(decode_value(_ask(home, "POST", "/rebuild", b""), CASES))
 
 
 def checkpoint_remote(home: Home, log: str) -> str:

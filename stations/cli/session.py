@@ -1,23 +1,27 @@
 """A ledger opened for one command: read-only beside whoever writes, or writing under the lock.
 
-While ``banjian serve`` holds the lock, case actions are signed here and handed to it over the local socket;
-the private key never leaves this process.
+While ``banjian serve`` holds the lock, whatever is signed is signed here and handed to it over the local
+socket; the private key never leaves this process.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from ledger import platform
 from ledger.errors import BanjianError, ConfigError, StoreError
-from ledger.facade import Command, Ledger, Performed
+from ledger.facade import Command, Ledger, Performed, SignedAct
+from ledger.facade.beside import prepare_county, prepare_opening
+from ledger.genesis import LogKind
 from ledger.keys import Signer
-from ledger.types import KeyId, LogId, StationId
+from ledger.types import Facts, KeyId, LogId, StationId
 from stations.cli.call import Call
 
+T = TypeVar("T")
 _PREPARE_AGAIN = frozenset(("number.taken", "act.outdated"))
 _TRIES = 50
 _TRY_AGAIN_S = 0.1
@@ -48,7 +52,7 @@ def writing(call: Call) -> Iterator[Ledger]:
 
 
 class Desk:
-    """Where a clerk's action goes: into the ledger itself, or through the running server.
+    """Where what a person signs goes: into the ledger itself, or through the running server.
 
     Args:
         ledger: the open ledger; read-only when ``remote``.
@@ -57,7 +61,7 @@ class Desk:
 
     def __init__(self, ledger: Ledger, call: Call, *, remote: bool) -> None:
         self.ledger = ledger
-        self._call = call
+        self._home = call.home()
         self._remote = remote
 
     def perform(self, command: Command, signer: Signer) -> Performed:
@@ -71,15 +75,72 @@ class Desk:
             return self.ledger.perform(command, signer)
         from stations.cli.remote import submit_remote
 
-        home = self._call.home()
-        try:
-            return submit_remote(home, self.ledger.prepare(command, signer))
-        except BanjianError as error:
-            if error.code not in _PREPARE_AGAIN:
-                raise
-        # The number was taken, or registry or catalogue grew: nothing was written; sign anew.
-        with reading(self._call) as fresh:
-            return submit_remote(home, fresh.prepare(command, signer))
+        return self._again(lambda: submit_remote(self._home, self._prepared(command, signer)))
+
+    def register(
+        self, action: str, facts: Facts, signer: Signer, *, personal: Facts | None = None
+    ) -> Performed:
+        """Sign and log one act of the registry.
+
+        Raises:
+            BanjianError: as ``Ledger.register``; nothing was written.
+        """
+        if not self._remote:
+            return self.ledger.register(action, facts, signer, personal=personal)
+        return self._county(lambda: prepare_county(self.ledger, action, facts, signer, personal=personal))
+
+    def publish(self, action: str, facts: Facts, signer: Signer) -> Performed:
+        """Sign and log one act of the catalogue.
+
+        Raises:
+            BanjianError: as ``Ledger.publish``; nothing was written.
+        """
+        if not self._remote:
+            return self.ledger.publish(action, facts, signer)
+        return self._county(lambda: prepare_county(self.ledger, action, facts, signer))
+
+    def open_log(self, kind: LogKind, station: StationId, signer: Signer, *, newest: bytes = b"") -> LogId:
+        """Open a log on this installation, with an act of the signer.
+
+        Args:
+            kind: which log.
+            station: of the log.
+            signer: who opens it.
+            newest: newest checkpoint of a log given up that any station holds; only without a server.
+
+        Raises:
+            BanjianError: as ``Ledger.open_county_log`` and ``Ledger.open_station_log``.
+        """
+        if not self._remote:
+            return self.ledger.open_county_log(kind, station, signer, newest=newest)
+        if newest:
+            raise ConfigError("serve.stop_first")
+        from stations.cli.remote import draft_log_remote
+
+        def prepared() -> SignedAct:
+            return prepare_opening(self.ledger, draft_log_remote(self._home, kind, station), signer)
+
+        return self._county(prepared).log_id
+
+    def erase(self, command: Command, signer: Signer) -> int:
+        """Sign and log an erasure, and delete; returns how many personal bodies were deleted.
+
+        Raises:
+            BanjianError: as ``Ledger.erase``; nothing was deleted.
+        """
+        if not self._remote:
+            return self.ledger.erase(command, signer)
+        from stations.cli.remote import erase_remote
+
+        return self._again(lambda: erase_remote(self._home, self._prepared(command, signer)))
+
+    def rebuild(self) -> int:
+        """Make all lists anew, by whoever holds the lock; returns how many cases there are."""
+        if not self._remote:
+            return self.ledger.rebuild()
+        from stations.cli.remote import rebuild_remote
+
+        return rebuild_remote(self._home)
 
     def checkpoint(self, log_id: LogId) -> str:
         """Sign the head of a log kept here, by whoever holds the lock; returns the note."""
@@ -87,12 +148,34 @@ class Desk:
             return self.ledger.checkpoint(log_id)
         from stations.cli.remote import checkpoint_remote
 
-        return checkpoint_remote(self._call.home(), log_id.hex())
+        return checkpoint_remote(self._home, log_id.hex())
+
+    def _prepared(self, command: Command, signer: Signer) -> SignedAct:
+        """Sign one action; whoever acts first opens the successor of a log that was given up here."""
+        if self.ledger.parts.gave_up(command.station):
+            self.open_log("station", command.station, signer)
+        return self.ledger.prepare(command, signer)
+
+    def _county(self, prepare: Callable[[], SignedAct]) -> Performed:
+        from stations.cli.remote import submit_county_remote
+
+        done = self._again(lambda: submit_county_remote(self._home, prepare()))
+        self.ledger.refresh()
+        return done
+
+    def _again(self, attempt: Callable[[], T]) -> T:
+        """Sign once more where the number was taken, or registry or catalogue grew: nothing was written."""
+        try:
+            return attempt()
+        except BanjianError as error:
+            if error.code not in _PREPARE_AGAIN:
+                raise
+        return attempt()
 
 
 @contextmanager
 def desk(call: Call) -> Iterator[Desk]:
-    """Open the ledger for actions on cases, by the lock or by the server's socket."""
+    """Open the ledger for whatever is signed, by the lock or by the server's socket."""
     with ExitStack() as stack:
         ledger = _writer(call, stack)
         if ledger is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ledger.caseshape import Step
 from ledger.clocks import ClockReading
 from ledger.envelope import read_envelope
@@ -135,6 +137,10 @@ def _print_clocks(call: Call, page: CasePage, *, why: bool) -> None:
 def _print_findings(call: Call, page: CasePage, names: Names) -> None:
     for finding in page.state.findings:
         call.line("  ! " + names.message(finding.code, finding.params).what)
+    for notice in page.notices:
+        message = names.message(notice.code, notice.params)
+        call.line("  ! " + message.what)
+        call.line("    " + message.next_step)
 
 
 def _print_permissions(call: Call, page: CasePage, names: Names) -> None:
@@ -167,6 +173,9 @@ def _object(call: Call, ledger: Ledger, page: CasePage) -> dict[str, object]:
         "steps": [_step_object(ledger, step) for step in page.state.steps],
         "clocks": [_clock_object(call, item) for item in page.clocks],
         "findings": [{"code": item.code, "acts": _hex(item.acts)} for item in page.state.findings],
+        "notices": [
+            {"code": item.code, "acts": _hex(item.acts), **_plain(item.params)} for item in page.notices
+        ],
         "may": [
             {"action": item.action, "allowed": item.allowed, "reason": item.reason_code}
             for item in page.permissions
@@ -204,6 +213,10 @@ def _clock_object(call: Call, item: ClockReading) -> dict[str, object]:
         "calendar_version": item.calendar_version,
         "explanation": lines,
     }
+
+
+def _plain(params: Mapping[str, object]) -> dict[str, object]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in params.items()}
 
 
 def _hex(acts: tuple[ActId, ...]) -> list[str]:

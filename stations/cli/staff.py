@@ -17,7 +17,7 @@ from ledger.types import StationId
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import new_key, signing_key
-from stations.cli.session import reading, writing
+from stations.cli.session import Desk, desk, reading
 from stations.cli.types import OneOf
 from stations.keyrequest import decode_request
 
@@ -40,15 +40,16 @@ def add(
         raise InputError("staff.number", no=no[:40])
     registrar = signing_key(call)
     personal = registry_actions.staff_personal(name=name, phone=phone or "")
-    with writing(call) as ledger:
+    with desk(call) as office:
+        ledger = office.ledger
         public_key, possession = _enrolled_key(call, ledger, no, request)
         facts = registry_actions.enrol_staff(
             staff_no=no, station=StationId(at), alg="ed25519", public_key=public_key, possession=possession
         )
         with _only_if_enrolled(None if request else call.home().keys_dir / f"{no}.key"):
-            ledger.register("enrol_staff", facts, registrar, personal=personal)
+            office.register("enrol_staff", facts, registrar, personal=personal)
         for granted in role:
-            _grant(ledger, registrar, no=no, role=granted, scope=scope or at)
+            _grant(office, registrar, no=no, role=granted, scope=scope or at)
         roles = [call.say(f"role.{granted}") for granted in role]
         call.line(
             call.say("staff.added", no=no, name=name, roles=call.say("list.and").join(roles), at=scope or at)
@@ -61,8 +62,8 @@ def add(
 def grant(call: Call, *, no: str, role: str, scope: str, stand_in_for: str | None) -> int:
     """Grant a role."""
     registrar = signing_key(call)
-    with writing(call) as ledger:
-        _grant(ledger, registrar, no=no, role=role, scope=scope, stand_in_for=stand_in_for)
+    with desk(call) as office:
+        _grant(office, registrar, no=no, role=role, scope=scope, stand_in_for=stand_in_for)
         call.line(call.say("staff.granted", no=no, role=call.say(f"role.{role}"), scope=scope))
         call.emit({"staff_no": no, "role": role, "scope": scope})
     return 0
@@ -71,10 +72,11 @@ def grant(call: Call, *, no: str, role: str, scope: str, stand_in_for: str | Non
 def end(call: Call, *, no: str, role: str, scope: str) -> int:
     """End a role."""
     registrar = signing_key(call)
-    with writing(call) as ledger:
+    with desk(call) as office:
+        ledger = office.ledger
         _person(ledger, no)
         facts = registry_actions.end_role(staff_no=no, role=role, scope=scope)
-        ledger.register("end_role", facts, registrar)
+        office.register("end_role", facts, registrar)
         call.line(call.say("staff.ended", no=no, role=call.say(f"role.{role}"), scope=scope))
         call.emit({"staff_no": no, "role": role, "scope": scope})
     return 0
@@ -83,11 +85,12 @@ def end(call: Call, *, no: str, role: str, scope: str) -> int:
 def retire(call: Call, *, no: str, reason: str) -> int:
     """End a key: retired in good order, or compromised."""
     registrar = signing_key(call)
-    with writing(call) as ledger:
+    with desk(call) as office:
+        ledger = office.ledger
         person = _person(ledger, no)
         sizes = [(log.log_id, log.size) for log in ledger.logs() if log.size]
         facts = registry_actions.retire_key(key_id=person.key_id, reason=reason, log_sizes=sizes)
-        ledger.register("retire_key", facts, registrar)
+        office.register("retire_key", facts, registrar)
         call.line(call.say("staff.retired", no=no, reason=call.say(f"reason.{reason}")))
         call.emit({"staff_no": no, "key_id": person.key_id.hex(), "reason": reason})
     call.hint("staff.retired_next", no=no)
@@ -154,11 +157,11 @@ def _only_if_enrolled(made: Path | None) -> Iterator[None]:
 
 
 def _grant(
-    ledger: Ledger, registrar: Signer, *, no: str, role: str, scope: str, stand_in_for: str | None = None
+    office: Desk, registrar: Signer, *, no: str, role: str, scope: str, stand_in_for: str | None = None
 ) -> None:
-    _person(ledger, no)
+    _person(office.ledger, no)
     facts = registry_actions.grant_role(staff_no=no, role=role, scope=scope, stand_in_for=stand_in_for)
-    ledger.register("grant_role", facts, registrar)
+    office.register("grant_role", facts, registrar)
 
 
 def _person(ledger: Ledger, no: str) -> Authority:

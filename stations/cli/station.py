@@ -9,7 +9,7 @@ from ledger.types import StationId
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import signing_key
-from stations.cli.session import reading, writing
+from stations.cli.session import desk, reading
 from stations.cli.types import OneOf
 
 
@@ -26,14 +26,15 @@ def add(
     """Enrol a station; with ``--open`` its log is opened in this folder at once."""
     number = read_station(station)
     signer = signing_key(call)
-    with writing(call) as ledger:
+    with desk(call) as at:
+        ledger = at.ledger
         county = ledger.knowledge.registry.station_of_log
         check_county(number, county)
         above = read_station(upstream) if upstream else county
         facts = registry_actions.enrol_station(
             station=number, name=name, level=level, upstream=above, code_system=code_system or "GB/T 2260"
         )
-        done = ledger.register("enrol_station", facts, signer)
+        done = at.register("enrol_station", facts, signer)
         call.line(call.say("station.added", station=number, name=name))
         answer: dict[str, object] = {
             "station": number,
@@ -42,7 +43,7 @@ def add(
             "act_id": done.act_id.hex(),
         }
         if open_:
-            log_id = ledger.open_station_log(number, signer)
+            log_id = at.open_log("station", number, signer)
             call.line(call.say("station.opened", station=number, log=log_id.hex()))
             answer["log_id"] = log_id.hex()
         call.emit(answer)
@@ -54,8 +55,8 @@ def open_log(call: Call, *, station: str) -> int:
     """Open the log of a station in this folder."""
     number = read_station(station)
     signer = signing_key(call)
-    with writing(call) as ledger:
-        log_id = ledger.open_station_log(number, signer)
+    with desk(call) as at:
+        log_id = at.open_log("station", number, signer)
         call.line(call.say("station.opened", station=number, log=log_id.hex()))
         call.emit({"station": number, "log_id": log_id.hex()})
     call.hint("station.next_staff", station=number)
@@ -66,9 +67,9 @@ def close(call: Call, *, station: str) -> int:
     """Close a station in the registry; its history stays."""
     number = read_station(station)
     signer = signing_key(call)
-    with writing(call) as ledger:
+    with desk(call) as at:
         facts = registry_actions.close_station(station=number)
-        done = ledger.register("close_station", facts, signer)
+        done = at.register("close_station", facts, signer)
         call.line(call.say("station.closed", station=number))
         call.emit({"station": number, "act_id": done.act_id.hex()})
     return 0

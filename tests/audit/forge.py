@@ -127,12 +127,10 @@ def repair(folder: Path, log: str, genesis_hash: bytes, *, checkpoints: bool) ->
         if old != known:
             statements.append(
                 (
-                    "UPDATE acts SET act_id = ?, case_id = ?, action = ?, occurred_at_ms = ? "
-                    "WHERE log = ? AND seq = ?",
-                    (known, case_id, header.action, header.occurred_at_ms, log, seq),
+                    "UPDATE acts SET act_id = ?, case_id = ?, action = ? WHERE log = ? AND seq = ?",
+                    (known, case_id, header.action, log, seq),
                 )
             )
-            statements.append(("UPDATE facts SET act_id = ? WHERE act_id = ?", (known, old)))
     statements.append(("DELETE FROM tree WHERE log = ?", (log,)))
     for level, index, node in nodes:
         if level >= TREE_LEVEL_STORED_MIN:
@@ -196,8 +194,8 @@ def append_act(
             (log, size + 1, name, encode_frame(act.raw, used_sig, raw)),
         ),
         (
-            "INSERT INTO acts (act_id, log, seq, case_id, action, occurred_at_ms) VALUES (?, ?, ?, ?, ?, ?)",
-            (act.act_id, log, size + 1, case_id or act.act_id[:16], name, header.occurred_at_ms),
+            "INSERT INTO acts (case_id, act_id, log, seq, action) VALUES (?, ?, ?, ?, ?)",
+            (case_id or act.act_id[:16], act.act_id, log, size + 1, name),
         ),
         (
             "UPDATE heads SET size = ?, entry_hash = ?, recorded_at_ms = ? WHERE log = ?",
@@ -205,7 +203,7 @@ def append_act(
         ),
     ]
     if facts is not None:
-        statements.append(("INSERT INTO facts (act_id, body) VALUES (?, ?)", (act.act_id, body)))
+        statements.append(("INSERT INTO bodies (log, seq, facts) VALUES (?, ?, ?)", (log, size + 1, body)))
     for level, index, node in nodes:
         if level >= TREE_LEVEL_STORED_MIN:
             statements.append(("INSERT INTO tree VALUES (?, ?, ?, ?)", (log, level, index, node)))

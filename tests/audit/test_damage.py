@@ -78,12 +78,10 @@ def test_cut_off_end_is_an_older_copy_to_whoever_kept_a_checkpoint(sound: Home, 
 def cut_off(folder: Path, log: str, keep: int) -> None:
     """Remove the end of a log as completely as can be done without the log's key."""
     raw = split_frame(frame_of(folder, log, keep)).entry_raw
-    acts = f"(SELECT act_id FROM acts WHERE log = '{log}' AND seq > {keep})"
     tree = f"DELETE FROM tree WHERE log = '{log}' AND ((\"index\" + 1) << level) > {keep}"
     head = "UPDATE heads SET size = ?, entry_hash = ?, recorded_at_ms = ? WHERE log = ?"
     statements: list[str | tuple[str, tuple[object, ...]]] = [
-        f"DELETE FROM facts WHERE act_id IN {acts}",
-        f"DELETE FROM personal WHERE act_id IN {acts}",
+        f"DELETE FROM bodies WHERE log = '{log}' AND seq > {keep}",
         f"DELETE FROM acts WHERE log = '{log}' AND seq > {keep}",
         f"DELETE FROM stored_events WHERE originator_id = '{log}' AND originator_version > {keep}",
         f"DELETE FROM checkpoints WHERE log = '{log}' AND size > {keep}",
@@ -153,7 +151,7 @@ def test_values_of_wrong_types(copy: Path) -> None:
     assert "head.row" in errors(verify_ledger(copy))
 
 
-@pytest.mark.parametrize("table", ["heads", "tree", "checkpoints", "facts", "acts", "logs", "personal"])
+@pytest.mark.parametrize("table", ["heads", "tree", "checkpoints", "bodies", "acts", "logs"])
 def test_missing_table(copy: Path, table: str) -> None:
     hurt(copy, f"DROP TABLE {table}")
     assert errors(verify_ledger(copy))
@@ -188,7 +186,7 @@ def evidence(folder: Path) -> dict[str, list[tuple[object, ...]]]:
     columns = {
         "stored_events": "originator_id, originator_version, topic, state",
         "acts": "*",
-        "facts": "*",
+        "bodies": "log, seq, facts",
         "tree": "*",
         "heads": "*",
         "checkpoints": "*",

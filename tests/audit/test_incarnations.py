@@ -191,10 +191,7 @@ def _append_entry(copy: Path, log: str, act_raw: bytes, sig: bytes, *, spoil: bo
         copy,
         ("UPDATE checkpoints SET note = ? WHERE log = ? AND size = ?", (note, log, size + 1)),
         ("UPDATE heads SET entry_hash = ? WHERE log = ?", (last_hash, log)),
-        (
-            "DELETE FROM facts WHERE act_id IN (SELECT act_id FROM acts WHERE log = ? AND seq = ?)",
-            (log, size + 1),
-        ),
+        ("DELETE FROM bodies WHERE log = ? AND seq = ?", (log, size + 1)),
         ("DELETE FROM acts WHERE log = ? AND seq = ?", (log, size + 1)),
         ("DELETE FROM tree WHERE log = ?", (log,)),
         (

@@ -180,7 +180,9 @@ TYPE_FAULTS = [
     ("clocks.acceptance.law", "", "lint.clock_law"),
     ("clocks.acceptance.applies_to", None, "lint.permit_alone"),
     ("clocks.acceptance.applies_to", ["许可", "给付"], "lint.permit_alone"),
-    ("clocks.statutory.applies_to", ["确认"], "lint.permit_alone"),
+    ("actions.suspend.guards", ["lawful_ground", "told"], "lint.permit_alone"),
+    ("actions.extend.guards", ["told"], "lint.permit_alone"),
+    ("clocks.statutory_other.extend", [], "lint.permit_alone"),
     ("clocks.delivery.applies_to", ["公共服务"], "lint.permit_alone"),
     ("clocks.statutory_other.applies_to", None, "lint.clock_twice"),
 ]

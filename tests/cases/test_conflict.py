@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledger.calendars import calendar_set
 from ledger.case import CaseAct, CaseState, evolve, fold_case, follows, state_digest
+from ledger.clocks import pressing_change, unmoved
 from ledger.errors import DataError
 from ledger.order import fold_order
 from ledger.types import ActId
@@ -237,6 +239,7 @@ def rule(
     return story.act(who, "adjudicate", facts, after=after)
 
 
+CALENDARS = calendar_set()
 MOVES = (
     (CLERK, "accept", {}),
     (CLERK, "withdraw", {"proof": "signature"}),
@@ -299,6 +302,19 @@ def test_growing_act_by_act_equals_folding_at_once(story: Story) -> None:
         state = fold_case([act], story.rules) if state is None else evolve(state, act, story.rules)
     assert state is not None
     assert state_digest(state) == state_digest(story.state)
+
+
+@given(stories())
+def test_an_act_that_leaves_the_clocks_unmoved_changes_no_light(story: Story) -> None:
+    ordered, _ = fold_order(story.acts)
+    before = fold_case(ordered[:1], story.rules)
+    for act in ordered[1:]:
+        after = evolve(before, act, story.rules)
+        if unmoved(before, after, story.rules):
+            assert pressing_change(after, story.rules, CALENDARS) == pressing_change(
+                before, story.rules, CALENDARS
+            )
+        before = after
 
 
 @given(stories())

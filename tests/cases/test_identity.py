@@ -79,6 +79,30 @@ def test_a_case_is_found_in_many_ways() -> None:
     assert not keys & set(query_keys("王小明"))
 
 
+@pytest.mark.parametrize(
+    ("name", "typed", "not_typed"),
+    [
+        (
+            "张三丰",
+            ("张三丰", "张三", "张", "三丰", "丰", "zs", "zsf", "ZS"),
+            ("张丰", "zf", "z", "sf", "李三"),
+        ),
+        ("张三", ("张三", "张", "三", "zs"), ("zsf", "张三丰")),
+        ("欧阳娜娜", ("欧阳", "欧阳娜", "oy", "oyn", "oynn", "娜娜"), ("on", "欧娜")),
+        ("单小明", ("sx", "dx", "cx", "单小"), ("xm",)),
+        ("阿依古丽·买买提", ("阿依", "阿依古丽", "ay", "aygl", "买买提"), ("yg",)),
+        ("溪山县好运来食品有限公司", ("溪山", "溪山县好运来", "xs", "xsx"), ("好运来",)),
+        ("Smith John", ("sm", "Smith", "smithj"), ("ith",)),
+    ],
+)
+def test_a_name_is_found_by_its_beginning(
+    name: str, typed: tuple[str, ...], not_typed: tuple[str, ...]
+) -> None:
+    keys = search_keys({"applicant": {"name": name}})
+    assert [text for text in typed if not keys & set(query_keys(text))] == []
+    assert [text for text in not_typed if keys & set(query_keys(text))] == []
+
+
 def test_ethnic_names_are_found_by_part_and_with_any_dot() -> None:
     keys = search_keys({"agent": {"name": "买买提·吐尔逊"}})
     for typed in ("买买提", "吐尔逊", "买买提•吐尔逊", "买买提．吐尔逊", "买买提吐尔逊", "mmttex"):

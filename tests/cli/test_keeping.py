@@ -13,6 +13,7 @@ import pytest
 
 from audit.verify import verify_ledger
 from ledger.errors import ConfigError
+from ledger.facade import Ledger
 from stations.cli.secret import ask_secret
 from stations.demo import TOWNSHIP, VILLAGE
 from tests.cli.conftest import ITEM, Terminal
@@ -175,9 +176,7 @@ def test_work_goes_on_from_a_restored_backup_in_new_logs(county: Terminal, tmp_p
     assert other.ok("hand-over", number, "--to", TOWNSHIP, "--as", "V001", "--json").json["effective"]
 
 
-def test_a_restored_county_goes_on_enrolling_and_serves_when_its_stations_have_new_logs(
-    county: Terminal, tmp_path: Path
-):
+def test_a_restored_county_goes_on_enrolling_in_new_logs(county: Terminal, tmp_path: Path):
     made = Path(county.ok("backup", "--to", str(tmp_path / "backup"), "--json").json["folder"])
     restored = tmp_path / "restored"
     shutil.copytree(made, restored)
@@ -185,14 +184,20 @@ def test_a_restored_county_goes_on_enrolling_and_serves_when_its_stations_have_n
     shutil.copy(_folder(county) / "secrets" / "storage.key", restored / "secrets" / "storage.key")
     other = Terminal(folder=restored)
     other.clock.set("2026-03-04 09:00")
-    stopped = other.run("serve", str(restored))
-    assert stopped.code == 2 and "[serve.log_sealed]" in stopped.err
     grant = ("staff", "grant", "T002", "--role", "officer", "--scope", TOWNSHIP, "--as", "R001")
     assert "[log.none]" in other.run(*grant).err
     root = str(_folder(county) / "roots" / "root-1.key")
     assert other.run("county", "reopen", "registry", "--as", "R001").code == 1
     other.ok("county", "reopen", "registry", "--key", root)
     other.ok("county", "reopen", "catalogue", "--as", "R001")
+    reopen = ("county", "reopen", "merge", "--as", "R001", "--seen")
+    assert "[home.unreadable]" in other.run(*reopen, str(tmp_path / "none.note")).err
+    note = tmp_path / "seen.note"
+    note.write_bytes(b"banjian/log/0\n")
+    assert "[note.malformed]" in other.run(*reopen, str(note)).err
+    with Ledger.open(_folder(county), write=True) as ledger:
+        note.write_bytes(ledger.merge())
+    other.ok(*reopen, str(note))
     other.ok(*grant)
     assert verify_ledger(restored).ok
 

@@ -4,18 +4,36 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from ledger.facade import Home
-from stations.cli.remote import status_remote
-from stations.demo import TOWNSHIP
+from audit.verify import verify_ledger
+from ledger import registry_actions
+from ledger.act import decode_act
+from ledger.data import shipped_case_types as case_types_raw
+from ledger.errors import BanjianError
+from ledger.facade import Command, Home, Ledger, SignedAct
+from ledger.facade.beside import prepare_county, prepare_opening
+from ledger.facade.signing import sign_bodies
+from ledger.genesis import LogGenesis
+from ledger.types import StationId
+from stations.cli.remote import (
+    draft_log_remote,
+    erase_remote,
+    status_remote,
+    submit_county_remote,
+    submit_remote,
+)
+from stations.demo import TOWNSHIP, VILLAGE
 from tests.cli.conftest import ITEM, PASSPHRASE, Terminal
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and Unix sockets")
@@ -73,10 +91,6 @@ def test_actions_reach_the_server_signed_and_reads_go_on_beside_it(county: Termi
         assert json.loads(listed.stdout)["offered_to"] == TOWNSHIP
         status = json.loads(status_remote(Home(folder)))
         assert status["pid"] == server.pid and any(log["size"] == 3 for log in status["logs"])
-        locked = _run(
-            folder, "staff", "grant", "T002", "--role", "officer", "--scope", TOWNSHIP, "--as", "R001"
-        )
-        assert locked.returncode == 2 and "[store.locked]" in locked.stderr
         signed = _run(folder, "checkpoint", "--json")
         assert signed.returncode == 0 and len(signed.stdout.splitlines()) == 5
         server.send_signal(signal.SIGTERM)
@@ -99,12 +113,6 @@ def test_a_second_server_is_refused_and_a_killed_one_leaves_nothing_in_the_way(c
 
 
 def test_a_tampered_act_is_refused_by_the_server(county: Terminal):
-    from ledger.errors import BanjianError
-    from ledger.facade import Command, Ledger
-    from ledger.facade.types import SignedAct
-    from stations.cli.remote import submit_remote
-    from stations.demo import VILLAGE
-
     folder = _folder(county)
     with Ledger.open(folder, clock=county.clock, write=False) as ledger:
         item = next(
@@ -122,6 +130,221 @@ def test_a_tampered_act_is_refused_by_the_server(county: Terminal):
             with pytest.raises(BanjianError):
                 submit_remote(Home(folder), act)
         assert submit_remote(Home(folder), signed).seq == 2
+
+
+def _json(folder: Path, *words: str) -> dict:
+    """Return the last object that a command printed; it must have succeeded."""
+    done = _run(folder, *words, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+NEW_VILLAGE = "990121001203-00"
+
+
+def _enrol_han(folder: Path) -> None:
+    """Enrol a clerk at the new village."""
+    words = ("--name", "韩九", "--at", NEW_VILLAGE, "--role", "window", "--as", "R001")
+    _json(folder, "staff", "add", "V009", *words)
+
+
+def test_the_registry_grows_through_the_server_and_no_key_passes_to_it(county: Terminal):
+    # Given a running server, when a registrar enrols a station and a person and grants, beside it,
+    folder = _folder(county)
+    roots = folder / "roots"
+    with _server(folder) as server:
+        added = _json(
+            folder, "station", "add", NEW_VILLAGE, "--name", "西门村", "--level", "village", "--upstream",
+            TOWNSHIP, "--open", "--as", "R001",
+        )  # fmt: skip
+        assert added["log_id"]
+        _enrol_han(folder)
+        _json(folder, "staff", "grant", "T002", "--role", "officer", "--scope", TOWNSHIP, "--as", "R001")
+        refused = _run(
+            folder, "staff", "grant", "T002", "--role", "head", "--scope", TOWNSHIP, "--as", "V001"
+        )
+        assert refused.returncode == 1 and "[registry." in refused.stderr, refused.stderr
+        # then the new person works at the new station at once, and the new officer accepts,
+        received = _json(
+            folder, "receive", ITEM, "--as", "V009", "--name", "吴老根", "--materials", "all", "--no-slip"
+        )
+        _json(folder, "hand-over", received["number"], "--to", TOWNSHIP, "--as", "V009")
+        _json(folder, "take-over", received["number"], "--as", "T002")
+        _json(folder, "accept", received["number"], "--as", "T002")
+        # two root keys appoint and dismiss a registrar,
+        _json(folder, "registry", "appoint", "R002", "--name", "二登记", "--key", str(roots / "root-1.key"))
+        _json(folder, "registry", "countersign", "--key", str(roots / "root-2.key"))
+        _json(
+            folder, "registry", "dismiss", "R002", "--reason", "retired", "--key", str(roots / "root-1.key")
+        )
+        _json(folder, "registry", "countersign", "--key", str(roots / "root-3.key"))
+        _json(folder, "staff", "end", "T002", "--role", "officer", "--scope", TOWNSHIP, "--as", "R001")
+        _json(folder, "staff", "retire", "T002", "--reason", "retired", "--as", "R001")
+        _json(folder, "station", "close", NEW_VILLAGE, "--as", "R001")
+        assert json.loads(status_remote(Home(folder)))["pid"] == server.pid
+    assert verify_ledger(folder).ok
+
+
+def test_catalogue_calendar_erasure_and_rebuild_pass_through_the_server(county: Terminal, tmp_path: Path):
+    folder = _folder(county)
+    calendar = tmp_path / "calendar.json"
+    days = {"region": "CN", "year": 2027, "version": 1, "days_off": ["2027-01-01"], "make_up": [],
+            "source": "演练"}  # fmt: skip
+    calendar.write_text(json.dumps(days), encoding="utf-8")
+    items = tmp_path / "items.json"
+    items.write_text(json.dumps({"withdrawn": ["990104800048"]}), encoding="utf-8")
+    everything = tmp_path / "types.json"
+    everything.write_text(json.dumps({"case_types": list(case_types_raw())}), encoding="utf-8")
+    with _server(folder):
+        received = _json(
+            folder, "receive", ITEM, "--as", "V001", "--name", "吴老根", "--materials", "all", "--no-slip"
+        )
+        before = _json(folder, "registry", "show")["catalogue_size"]
+        _json(folder, "calendar", "publish", str(calendar), "--as", "R001")
+        _json(folder, "catalogue", "publish", str(items), "--as", "R001")
+        _json(folder, "catalogue", "publish", str(everything), "--as", "R001")
+        assert _json(folder, "registry", "show")["catalogue_size"] == before + 3
+        again = _run(folder, "calendar", "publish", str(calendar), "--as", "V001")
+        assert again.returncode == 1 and "[authority." in again.stderr, again.stderr
+        other = _run(folder, "receive", "殡葬惠民补贴", "--as", "V001", "--name", "甲")
+        assert other.returncode == 1 and "[receive.item_unknown]" in other.stderr
+        assert _json(folder, "rebuild")["cases"] == 1
+        refused = _run(folder, "erase", received["number"], "--ground", "本人要求", "--as", "V001", "--yes")
+        assert refused.returncode == 1
+        assert _json(folder, "show", received["number"])["applicant"] == "吴老根"
+        erased = _json(folder, "erase", received["number"], "--ground", "本人要求", "--as", "R001", "--yes")
+        assert erased["erased"] == 1
+        assert _json(folder, "show", received["number"])["applicant"] == ""
+        assert _run(folder, "find", "吴老根").returncode == 1
+    assert verify_ledger(folder).ok
+
+
+def test_a_restored_county_is_served_and_its_logs_are_opened_beside_the_server(
+    county: Terminal, tmp_path: Path
+):
+    # Given a ledger out of a backup, whose logs are all given up, when it is served at once,
+    made = Path(county.ok("backup", "--to", str(tmp_path / "backup"), "--json").json["folder"])
+    restored = tmp_path / "restored"
+    shutil.copytree(made, restored)
+    (restored / "secrets").mkdir()
+    shutil.copytree(_folder(county) / "keys", restored / "keys", dirs_exist_ok=True)
+    shutil.copy(_folder(county) / "secrets" / "storage.key", restored / "secrets" / "storage.key")
+    root = str(_folder(county) / "roots" / "root-1.key")
+    with _server(restored):
+        # then whoever acts first opens the successor, and so do root and registrar for the county's logs.
+        received = _json(
+            restored, "receive", ITEM, "--as", "V001", "--name", "吴老根", "--materials", "all", "--no-slip"
+        )
+        assert received["seq"] == 2
+        grant = ("staff", "grant", "T002", "--role", "officer", "--scope", TOWNSHIP, "--as", "R001")
+        assert "[log.none]" in _run(restored, *grant).stderr
+        _json(restored, "county", "reopen", "registry", "--key", root)
+        _json(restored, "county", "reopen", "catalogue", "--as", "R001")
+        _json(restored, *grant)
+    assert verify_ledger(restored).ok
+
+
+def test_the_server_checks_county_acts_again(county: Terminal):
+    # Given acts that a faulty or hostile process of this user hands over, when they come to the server,
+    folder = _folder(county)
+    home = Home(folder)
+    county.ok("key", "check", "--as", "R001")
+    county.ok("key", "check", "--as", "V001")
+    signers = {path.stem: key for path, key in _signers(county, folder).items()}
+    facts = registry_actions.grant_role(staff_no="T002", role="officer", scope=TOWNSHIP)
+    with Ledger.open(folder, clock=county.clock, write=False) as ledger:
+        good = prepare_county(ledger, "grant_role", facts, signers["R001"])
+        size, log = ledger.knowledge.registry.size, ledger.knowledge.registry.station_of_log
+        usurped = sign_bodies(
+            ledger_id=ledger.ledger_id, case_id=decode_act(good.raw).case_id,
+            parents=decode_act(good.raw).parents, action="grant_role", station=log, registry_size=size,
+            catalogue_version=ledger.knowledge.catalogue.size, occurred_at_ms=county.clock.now_ms(),
+            facts=good.facts, personal=b"", signer=signers["V001"],
+        )  # fmt: skip
+        own = LogGenesis(
+            ledger_id=ledger.ledger_id, kind="station", station=StationId(VILLAGE),
+            log_public_key=signers["V001"].public_key, reason="first", nonce=bytes(16), parent_log=b"",
+            parent_size=0, parent_root=b"",
+        )  # fmt: skip
+        with _server(folder):
+            for act, code in (
+                (replace(good, sig=bytes(64)), ""),
+                (replace(good, facts=good.facts[:-1] + b"\x00"), ""),
+                (usurped, ""),
+                (replace(good, raw=b"\xc1"), ""),
+            ):
+                with pytest.raises(BanjianError) as refused:
+                    submit_county_remote(home, act)
+                assert refused.value.code != "serve.unreachable", code
+            with pytest.raises(BanjianError) as mistaken:
+                erase_remote(home, good)
+            assert mistaken.value.code == "erase.other_act"
+            with pytest.raises(BanjianError) as sound:
+                draft_log_remote(home, "station", VILLAGE)
+            assert sound.value.code == "log.open"
+            with pytest.raises(BanjianError) as unknown:
+                draft_log_remote(home, "moon", VILLAGE)
+            assert unknown.value.code == "wire.opening"
+            _json(
+                folder,
+                "station",
+                "add",
+                NEW_VILLAGE,
+                "--name",
+                "西门村",
+                "--level",
+                "village",
+                "--as",
+                "R001",
+            )
+            # the registry has grown: what was signed before is outdated, and a log with a key that the
+            # server did not make is not opened.
+            with pytest.raises(BanjianError) as outdated:
+                submit_county_remote(home, good)
+            assert outdated.value.code == "act.outdated"
+            foreign = prepare_opening(
+                ledger, replace(own, station=StationId(NEW_VILLAGE)).pack(), signers["R001"]
+            )
+            with pytest.raises(BanjianError) as foreign_key:
+                submit_county_remote(home, foreign)
+            assert foreign_key.value.code == "log.no_draft"
+            done = submit_county_remote(home, prepare_county(ledger, "grant_role", facts, signers["R001"]))
+            assert done.seq == size + 2
+    assert verify_ledger(folder).ok
+
+
+def test_a_reader_that_stays_open_notices_what_the_server_adds(county: Terminal, tmp_path: Path):
+    # Given a ledger open for reading, when another process enrols, publishes and opens a log meanwhile,
+    folder = _folder(county)
+    calendar = tmp_path / "calendar.json"
+    days = {"region": "CN", "year": 2027, "version": 1, "days_off": ["2027-01-01"], "make_up": [],
+            "source": "演练"}  # fmt: skip
+    calendar.write_text(json.dumps(days), encoding="utf-8")
+    with _server(folder), Ledger.open(folder, clock=county.clock, write=False) as reader:
+        size = reader.knowledge.registry.size
+        assert reader.worklist() == []
+        kept = reader.parts
+        assert reader.worklist() == [] and reader.parts is kept
+        _json(
+            folder, "station", "add", NEW_VILLAGE, "--name", "西门村", "--level", "village", "--upstream",
+            TOWNSHIP, "--open", "--as", "R001",
+        )  # fmt: skip
+        _enrol_han(folder)
+        _json(folder, "calendar", "publish", str(calendar), "--as", "R001")
+        number = _json(
+            folder, "receive", ITEM, "--as", "V009", "--name", "吴老根", "--materials", "all", "--no-slip"
+        )["number"]
+        # then its next look knows the person, the station, the log and the calendar.
+        (row,) = reader.worklist()
+        assert (row.number, row.custodian) == (number, NEW_VILLAGE)
+        page = reader.case(row.case_id)
+        assert page.state.steps[0].effective and reader.staff_name(page.state.steps[0].act.actor) == "韩九"
+        assert reader.knowledge.registry.size == size + 3
+        assert any(item.name == "CN-2027-1" for item in reader.knowledge.calendars.calendars)
+        assert NEW_VILLAGE in {log.station for log in reader.logs()}
+        kept = reader.parts
+        reader.day_clear(StationId(VILLAGE), date(2026, 3, 3))
+        assert reader.parts is kept
 
 
 def _signers(county: Terminal, folder: Path) -> dict[Path, object]:

@@ -152,6 +152,36 @@ def test_deemed_acceptance_belongs_to_permits_or_a_cited_local_rule(
     assert late["statutory"].started_on == date(2025, 11, 10 if deemed else 19)
 
 
+@pytest.mark.parametrize(
+    ("legal_basis", "local_rule", "due", "law"),
+    [
+        ("许可", "", date(2025, 12, 18), "行政许可法 42(1)"),
+        ("给付", "安阳市政务服务条例 36", date(2025, 12, 18), "行政许可法 42(1)；安阳市政务服务条例 36"),
+        ("给付", "", date(2025, 12, 8), "行政许可法 42(1)"),
+    ],
+)
+def test_days_are_excluded_for_permits_or_by_a_cited_local_rule(
+    legal_basis: str, local_rule: str, due: date, law: str
+) -> None:
+    """Accepted 10 November, suspended 13th to 25th: 18 December; where nothing allows it, 8 December."""
+    by = rules("statutory", item={"legal_basis": legal_basis, "local_rule": local_rule})
+    case = state(
+        receive("2025-11-10"),
+        step("accept", "2025-11-10"),
+        step("suspend", "2025-11-13"),
+        step("resume", "2025-11-25"),
+    )
+    reading = read(case, by, "2025-11-26")["statutory"]
+    assert (reading.due_on, reading.law) == (due, law)
+
+
+@pytest.mark.parametrize(("local_rule", "due"), [("某规定 3", date(2025, 12, 22)), ("", date(2025, 12, 8))])
+def test_days_are_added_beyond_permits_by_a_cited_local_rule_alone(local_rule: str, due: date) -> None:
+    by = rules("statutory", item={"legal_basis": "确认", "local_rule": local_rule})
+    case = state(receive("2025-11-10"), step("accept", "2025-11-10"), step("extend", "2025-12-05"))
+    assert read(case, by, "2025-12-05")["statutory"].due_on == due
+
+
 def test_overdue_acceptance_before_a_restart_is_remembered() -> None:
     """Not a permit: corrected one day late, then supplied and accepted in time; the first run stays late."""
     case = state(

@@ -7,9 +7,9 @@ from datetime import date
 import pytest
 
 from ledger.calendars import calendar_set
-from ledger.case import CaseAct, CaseState, fold_case
+from ledger.case import CaseAct, CaseState, evolve, fold_case
 from ledger.catalogue import Rules
-from ledger.clocks import ClockReading, next_changes, read_clocks
+from ledger.clocks import ClockReading, next_changes, pressing_change, read_clocks, unmoved
 from ledger.data import case_types, items
 from ledger.texts import catalogue
 from ledger.types import ActId, Facts, KeyId, StationId, Value
@@ -141,6 +141,36 @@ def test_a_permit_from_the_village_to_the_signature() -> None:
     assert (decided["delivery"].light, decided["delivery"].due_on) == ("green", date(2026, 1, 23))
     story.add("deliver", "2026-01-23", {"method": "counter", "receiver": "applicant", "proof": "signature"})
     assert story.read("2026-02-24")["delivery"].result == "green"
+
+
+def test_most_acts_of_a_permit_leave_every_clock_as_it_was() -> None:
+    story = Story(rules("permit"))
+    story.receive("2025-11-10")
+    moved: dict[str, bool] = {}
+    for action, facts in (
+        ("accept", {}),
+        ("start_review", {}),
+        ("note", {}),
+        ("suspend", {"ground": "hearing", "expected_days": 3, "applicant_told": True}),
+        ("countersign", {"target": act_id("4")}),
+        ("resume", {}),
+        ("decide", {"result": "grant"}),
+    ):
+        before = story.fold()
+        story.add(action, "2025-11-12", facts, who="b" if action == "countersign" else "a")
+        after = evolve(before, story.acts[-1], story.rules)
+        assert after == story.fold()
+        same = pressing_change(after, story.rules, CALENDARS) == pressing_change(
+            before, story.rules, CALENDARS
+        )
+        moved[action] = not unmoved(before, after, story.rules)
+        assert same or moved[action]
+    assert [action for action, anything in moved.items() if anything] == [
+        "accept",
+        "countersign",
+        "resume",
+        "decide",
+    ]
 
 
 def test_an_instant_item_received_for_others_runs_from_the_deciding_level() -> None:

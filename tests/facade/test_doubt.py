@@ -71,7 +71,7 @@ def test_work_goes_on_in_a_new_log(
         (sealed,) = before
         assert after[sealed].doubt == doubt
         assert (after[sealed].size, done.seq) == (before[sealed].size, 2)
-        genesis = ledger._holdings.logs[done.log_id.hex()].genesis
+        genesis = ledger.parts.holdings.logs[done.log_id.hex()].genesis
         assert (genesis.reason, genesis.parent_log, genesis.parent_size) == (
             reason,
             sealed,

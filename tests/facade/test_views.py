@@ -54,6 +54,8 @@ def test_a_row_is_found_by_everything_that_people_ask_for(ledger: Ledger) -> Non
         done.number[:26],
         "赵小明",
         "小明",
+        "赵小",
+        "zx",
         "zxm",
         "ZXM",
         "11010519491231002x",

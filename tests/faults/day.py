@@ -20,6 +20,7 @@ from tests.faults.office import COUNTY, TOWN, VILLAGE, signer
 HYGIENE, PLANNING, PROOF = "990100300003", "990101200012", "990104200042"
 ACTIVE_CASES_MAX = 4
 CHECKPOINT_EVERY_ACTS = 7
+MERGE_EVERY_ACTS = 5
 SURNAMES = "王李张刘陈杨赵黄周吴"
 GIVEN = ("伟", "芳", "秀英", "敏", "静", "丽", "强", "磊", "军", "洋")
 
@@ -206,9 +207,11 @@ class Day:
         return self.confirmed[-1]
 
     def checkpoint(self, ledger: Ledger) -> None:
-        """Sign the head of the log that was written last, now and then."""
+        """Sign the head of the log that was written last, now and then; at the county merge as well."""
         if len(self.confirmed) % CHECKPOINT_EVERY_ACTS == 0:
             ledger.checkpoint(LogId(bytes.fromhex(self.confirmed[-1].log)))
+        if len(self.confirmed) % MERGE_EVERY_ACTS == 0 and ledger.merge_log.log is not None:
+            ledger.merge()
 
     def resume(self, ledger: Ledger) -> None:
         """Find out from the ledger how far each case has come: the last action may be in or not."""

@@ -115,7 +115,7 @@ class ShimCursor:
         self.lastrowid: int | None = None
         self.rowcount = -1
 
-    def execute(self, sql: str, values: Sequence[Any] = ()) -> ShimCursor:
+    def execute(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> ShimCursor:
         """Run one statement."""
         setting, asking = _SETTING.fullmatch(sql), _ASKING.fullmatch(sql)
         if setting and setting[1] in {*self.connection.planted, CHECKPOINT_SETTING}:
@@ -130,7 +130,7 @@ class ShimCursor:
             self.answer = [(NUMBERS.get(wanted, wanted if not wanted.isdigit() else int(wanted)),)]
             return self
         try:
-            self.inner.execute(sql, tuple(values))
+            self.inner.execute(sql, values if isinstance(values, Mapping) else tuple(values))
         except apsw.Error as error:
             raise translated(error) from error
         self.lastrowid = self.connection.inner.last_insert_rowid()

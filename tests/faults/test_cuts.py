@@ -42,7 +42,8 @@ def test_weaker_syncs_are_caught(office: Path, tmp_path: Path) -> None:
 
     weaker = {**SMALL_CHECKPOINTS, "synchronous": "NORMAL"}
     tallies = [run_cuts(office, tmp_path, seed=f"n{n}", cuts=CUTS, planted=weaker) for n in range(4)]
-    assert all(any("lost" in line for line in tally.problems) for tally in tallies)
+    # Lost, or lost and its place taken by another act before anybody looked.
+    assert all(any("lost" in line or "other act" in line for line in tally.problems) for tally in tallies)
 
 
 def test_a_disk_that_lies_is_caught(office: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from tests.faults.check import check_after, sizes
 from tests.faults.day import Confirmed, Day
 from tests.faults.kills import ROOT
 from tests.faults.office import VILLAGE, Dice, FakeClock
+from tests.unprivileged import folder_of_nobody, run_unprivileged
 
 SMALL_BYTES = 3 << 20
 LIMITED = """
@@ -114,16 +115,23 @@ def test_a_limit_on_the_size_of_files(home: Home) -> None:
 
 @pytest.mark.layer("unprivileged")
 def test_a_folder_that_may_not_be_written(home: Home) -> None:
-    os.chmod(home.path, 0o500)
-    os.chmod(home.database_path, 0o400)
-    try:
-        with pytest.raises(StoreError) as refused:
-            Ledger.open(home, write=True)
-        assert refused.value.code in {"store.read_only", "store.cannot_open"}
-    finally:
-        os.chmod(home.path, 0o700)
-        os.chmod(home.database_path, 0o600)
-    check_after(home.path, [])
+    with folder_of_nobody(home.path) as folder:
+        # Given a ledger that its user may write, when folder and file are closed to writing,
+        run_unprivileged(lambda: Ledger.open(Home(folder), write=True).close())
+        os.chmod(folder, 0o500)
+        os.chmod(Home(folder).database_path, 0o400)
+        # then opening it for writing says so, and nothing is lost.
+        run_unprivileged(lambda: may_only_be_read(folder))
+        os.chmod(folder, 0o700)
+        os.chmod(Home(folder).database_path, 0o600)
+        run_unprivileged(lambda: check_after(folder, []))
+
+
+def may_only_be_read(folder: Path) -> None:
+    """Check that a ledger is refused for writing."""
+    with pytest.raises(StoreError) as refused:
+        Ledger.open(Home(folder), write=True)
+    assert refused.value.code in {"store.read_only", "store.cannot_open"}
 
 
 def fill(ballast: Path, count: int) -> None:

@@ -22,6 +22,8 @@ PLANTED = {
     "facts": ("DELETE FROM bodies WHERE seq = (SELECT max(seq) FROM bodies)", "bodies and acts differ"),
     "place": ("UPDATE acts SET seq = seq + 1 WHERE action = 'receive'", "no row of the act"),
     "key": ("DELETE FROM case_keys WHERE case_id = (SELECT min(case_id) FROM case_keys)", "keys and"),
+    "merged": ("DELETE FROM merged WHERE seq = 1", "table of places"),
+    "named": ("UPDATE tracking SET notification_id = 9 WHERE application_name = 'merge_log'", "due"),
     "head": ("UPDATE heads SET entry_hash = zeroblob(32)", "log.head"),
 }
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import layers
+from tests import layers, unprivileged
 
 pytest_plugins = ["pytester"]
 
@@ -145,3 +145,13 @@ def test_a_missing_module_is_named() -> None:
 def test_ci_is_told_by_the_environment(monkeypatch: pytest.MonkeyPatch, value: str, expected: bool) -> None:
     monkeypatch.setenv("CI", value)
     assert layers.in_ci() is expected
+
+
+@pytest.mark.layer("unprivileged")
+def test_work_is_done_by_somebody_whom_permissions_bind() -> None:
+    with unprivileged.folder_of_nobody() as folder:
+        (folder / "closed").mkdir(mode=0o500)
+        with pytest.raises((AssertionError, PermissionError), match=r"PermissionError|Permission denied"):
+            unprivileged.run_unprivileged((folder / "closed" / "file").touch)
+        unprivileged.run_unprivileged((folder / "file").touch)
+        assert (folder / "file").exists() and not (folder / "closed" / "file").exists()

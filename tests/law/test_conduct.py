@@ -154,6 +154,21 @@ PROMISES = [
          2026-03-11 C1 supply materials=m05
          2026-03-11 C1 lapse ! case.nothing_missing
          2026-03-11 C1 decide""", "decided", (STEP,)),
+    Told("a last day that is a Saturday moves to Monday", FOOD, """
+         2026-03-02 C1 receive
+         2026-03-02 C1 accept_with_deficit due=2026-03-07
+         2026-03-08 C1 lapse ! case.due_not_passed
+         2026-03-09T23:59:59.999 C1 lapse ! case.due_not_passed
+         2026-03-10T00:00 C1 lapse""", "lapsed"),
+    Told("so does the day of a correction notice, over a holiday", FOOD, """
+         2026-04-28 C1 receive
+         2026-04-28 C1 request_correction due=2026-05-01
+         2026-05-06T23:59:59.999 C1 lapse ! case.due_not_passed
+         2026-05-07T00:00 C1 lapse""", "lapsed"),
+    Told("a Saturday that is worked is a last day", FOOD, """
+         2026-02-02 C1 receive
+         2026-02-02 C1 request_correction due=2026-02-14
+         2026-02-15T00:00 C1 lapse""", "lapsed"),
     Told("a deficit may lapse under review as well, after its day", FOOD, """
          2026-03-02 C1 receive
          2026-03-02 C1 accept_with_deficit due=2026-03-09
@@ -263,6 +278,39 @@ ENDING = [
          2026-03-02 C1 receive
          2026-03-02T23:59 C1 void
          2026-03-03T00:00 C6 countersign ! case.first_fails""", "received"),
+    Told("a late entry of today that was a mistake is void today, by two", FELLING, """
+         2026-03-05 V1 receive at=2026-03-02 late_entry=7
+         2026-03-05 V1 void
+         2026-03-05T23:59:59.999 V2 countersign""", "void"),
+    Told("not void the day after it was typed", FELLING, """
+         2026-03-05 V1 receive at=2026-03-02 late_entry=7
+         2026-03-06T00:00 V1 void ! case.void_too_late""", "received"),
+    Told("not void when the second person comes the day after", FELLING, """
+         2026-03-05 V1 receive at=2026-03-02 late_entry=7
+         2026-03-05T23:59 V1 void
+         2026-03-06T00:00 V2 countersign ! case.first_fails""", "received"),
+    Told("voided on paper on its day, both entered later", FELLING, """
+         2026-03-05 V1 receive at=2026-03-02 late_entry=7
+         2026-03-06 V1 void at=2026-03-02 late_entry=8
+         2026-03-06 V2 countersign at=2026-03-02 late_entry=9""", "void"),
+    Told("made public by the deciding level, once granted", FOOD, """
+         2026-03-02 C1 receive
+         2026-03-02 C1 accept
+         2026-03-03 C1 record_publication published_on=2026-03-03 ! case.state
+         2026-03-03 C1 decide
+         2026-03-04 T1 record_publication published_on=2026-03-04 ! case.level
+         2026-03-04 C1 record_publication published_on=2026-03-04
+         2026-03-04 C4 issue""", "issued", (STEP,)),
+    Told("what is no licence is not made public", ESTATE, """
+         2026-03-02 C1 receive
+         2026-03-02 C1 accept
+         2026-03-03 C1 decide
+         2026-03-04 C1 record_publication published_on=2026-03-04 ! case.not_public""", "decided"),
+    Told("a refusal is not made public", FOOD, """
+         2026-03-02 C1 receive
+         2026-03-02 C1 accept
+         2026-03-03 C1 decide result=refuse reasons=不合格 review_organ=溪山县人民政府 court=溪山县人民法院
+         2026-03-04 C1 record_publication published_on=2026-03-04 ! case.not_granted""", "decided"),
     Told("the reason for an overrun, wherever the papers lie by then", FELLING, """
          2026-03-02 C1 receive
          2026-03-02 C1 accept

@@ -18,9 +18,12 @@ TABLES = """
 PRAGMA application_id = 1112165425;
 PRAGMA user_version = 1;
 CREATE TABLE stored_events (originator_id TEXT, originator_version INTEGER, topic TEXT, state BLOB);
-CREATE TABLE acts (act_id BLOB, log TEXT, seq INTEGER, case_id BLOB, action TEXT, occurred_at_ms INTEGER);
-CREATE TABLE facts (act_id BLOB, body BLOB);
-CREATE TABLE personal (act_id BLOB, case_id BLOB, nonce BLOB, ciphertext BLOB);
+CREATE TABLE acts (
+    case_id BLOB, act_id BLOB, log TEXT, seq INTEGER, action TEXT, PRIMARY KEY (case_id, act_id)
+);
+CREATE TABLE bodies (
+    log TEXT, seq INTEGER, facts BLOB, nonce BLOB, personal BLOB, PRIMARY KEY (log, seq)
+);
 CREATE TABLE case_keys (case_id BLOB, wrapped BLOB);
 CREATE TABLE logs (log TEXT, kind TEXT, station TEXT, genesis BLOB, own INTEGER, state TEXT);
 CREATE TABLE heads (log TEXT, size INTEGER, entry_hash BLOB, recorded_at_ms INTEGER);
@@ -257,11 +260,18 @@ def write_file(
             row = (name, seq, topic_of(kind, seq, frame), frame)
             db.execute("INSERT INTO stored_events VALUES (?, ?, ?, ?)", row)
         derive(db, name)
-    db.executemany("INSERT INTO facts VALUES (?, ?)", facts.items())
+    place_bodies(db, {act_id: (body, None, None) for act_id, body in facts.items()})
     db.executemany("INSERT INTO checkpoints VALUES (?, ?, ?)", checkpoints)
     db.executemany("INSERT INTO receipts VALUES (?, ?, ?, ?)", receipts)
     db.commit()
     db.close()
+
+
+def place_bodies(db: sqlite3.Connection, bodies: dict[bytes, tuple[Any, Any, Any]]) -> None:
+    """Put bodies where the table of acts says that their acts stand."""
+    for act_id, log, seq in db.execute("SELECT act_id, log, seq FROM acts").fetchall():
+        if act_id in bodies:
+            db.execute("INSERT OR REPLACE INTO bodies VALUES (?, ?, ?, ?, ?)", (log, seq, *bodies[act_id]))
 
 
 def topic_of(kind: str, seq: int, state: bytes) -> str:
@@ -299,8 +309,8 @@ def derive(db: sqlite3.Connection, log: str) -> None:
             known = f.decode_act(act)
         except f.Refused:
             continue
-        row = (known.act_id, log, seq, known.thread, known.action, known.occurred_at_ms)
-        db.execute("INSERT OR IGNORE INTO acts VALUES (?, ?, ?, ?, ?, ?)", row)
+        row = (known.thread, known.act_id, log, seq, known.action)
+        db.execute("INSERT OR IGNORE INTO acts VALUES (?, ?, ?, ?, ?)", row)
     db.execute("INSERT INTO heads VALUES (?, ?, ?, ?)", (log, *head))
     for level, nodes in enumerate(tree.levels):
         if level >= 3:

@@ -29,9 +29,8 @@ from reader_registry import Registry
 LOG_ID = re.compile(r"[0-9a-f]{32}")
 COLUMNS = {
     "stored_events": ("originator_id:str", "originator_version:int", "topic:str", "state:bytes"),
-    "acts": ("act_id:bytes", "log:str", "seq:int", "case_id:bytes", "action:str", "occurred_at_ms:int"),
-    "facts": ("act_id:bytes", "body:bytes"),
-    "personal": ("act_id:bytes", "case_id:bytes", "nonce:bytes", "ciphertext:bytes"),
+    "acts": ("case_id:bytes", "act_id:bytes", "log:str", "seq:int", "action:str"),
+    "bodies": ("log:str", "seq:int", "facts:bytes|None", "nonce:bytes|None", "personal:bytes|None"),
     "case_keys": ("case_id:bytes", "wrapped:bytes"),
     "logs": ("log:str", "kind:str", "station:str", "genesis:bytes"),
     "heads": ("log:str", "size:int", "entry_hash:bytes", "recorded_at_ms:int"),
@@ -76,6 +75,10 @@ class Log:
         return self.genesis.kind if self.genesis else ""
 
 
+def _is_one_of(value: object, kinds: str) -> bool:
+    return ("None" if value is None else type(value).__name__) in kinds.split("|")
+
+
 def read_slot(seq: int, state: bytes, topic: str = "") -> Slot:
     """Decode a frame as far as possible, in the order of its checks."""
     slot = Slot(seq, topic)
@@ -113,7 +116,8 @@ class Reader:
         self.logs: dict[str, Log] = {}
         self.branches: list[tuple[str, Slot]] = []
         self.registry = Registry(trust)
-        self.facts: dict[bytes, bytes] = {}
+        self.bodies: dict[tuple[str, int], tuple[bytes | None, bytes | None, bytes | None]] = {}
+        self.places: dict[bytes, tuple[str, int]] = {}
         self.acts: dict[bytes, Act] = {}
 
     def run(self) -> dict[str, Any]:
@@ -195,7 +199,7 @@ class Reader:
         listed = ", ".join(f'"{name}"' for name in names)
         try:
             for row in connection.execute(f'SELECT {listed} FROM "{table}" ORDER BY 1, 2'):
-                if all(type(value).__name__ == kind for value, kind in zip(row, types, strict=True)):
+                if all(_is_one_of(value, kinds) for value, kinds in zip(row, types, strict=True)):
                     yield row
                 else:
                     self.error("file.damaged", f"{table} {row[0]!r}"[:200])
@@ -204,6 +208,8 @@ class Reader:
 
     def frames(self) -> None:
         """Sort the frames into logs; a log named with ``~`` is a branch, kept as evidence."""
+        self.bodies = {(log, seq): tuple(rest) for log, seq, *rest in self.rows["bodies"]}
+        self.places = {act_id: (log, seq) for _, act_id, log, seq, _ in self.rows["acts"]}
         for name, seq, topic, state in self.rows["stored_events"]:
             self.records += 1
             if not LOG_ID.fullmatch(name):
@@ -225,18 +231,24 @@ class Reader:
             log.slots.append(slot)
             if seq == 1:
                 self._peek(log)
-        for act_id, body in self.rows["facts"]:
-            self.facts[act_id] = body
+
+    def facts_of(self, log: str, slot: Slot) -> bytes | None:
+        """Return the facts of an act: at its own place, else where ``acts`` says that it stands."""
+        if slot.act is None:
+            return None
+        own = self.bodies.get((log, slot.seq), (None,))[0]
+        if own is not None:
+            return own
+        return self.bodies.get(self.places.get(slot.act.act_id, ("", 0)), (None,))[0]
 
     def _peek(self, log: Log) -> None:
         """Take the genesis of a log from its first entry, without judging it."""
         act = log.slots[-1].act
-        facts = {row[0]: row[1] for row in self.rows["facts"]} if not self.facts else self.facts
-        self.facts = facts
-        if act is None or act.action != "open_log" or act.act_id not in facts:
+        facts = self.facts_of(log.name, log.slots[-1])
+        if act is None or act.action != "open_log" or facts is None:
             return
         try:
-            genesis = f.check_body(act, "facts", facts[act.act_id]).get("genesis")
+            genesis = f.check_body(act, "facts", facts).get("genesis")
             if isinstance(genesis, bytes):
                 log.genesis = f.decode_log_genesis(genesis)
         except Refused:
@@ -253,7 +265,7 @@ class Reader:
                 self.error("log.opening", where)
                 continue
             act = first.act
-            if act.action != "open_log" or act.case_id or act.act_id not in self.facts:
+            if act.action != "open_log" or act.case_id or self.facts_of(log.name, first) is None:
                 self.error("log.opening", where)
             elif log.genesis is None:
                 self.error("log.genesis", where)
@@ -301,7 +313,7 @@ class Reader:
             for seq in range(1, min(size, log.slots[-1].seq + 100_000) + 1):
                 slot = known.get(seq, Slot(seq))
                 act = slot.act if slot.refused is None else None
-                facts = self.facts.get(act.act_id) if act else None
+                facts = self.facts_of(log.name, slot) if act else None
                 try:
                     self.registry.apply(act, slot.signature, facts)
                 except Refused as refused:
@@ -339,8 +351,9 @@ class Reader:
         """Return the ledger id whose genesis the first entry carries; empty without one."""
         act = log.slots[0].act
         try:
-            body = f.check_body(act, "facts", self.facts[act.act_id]) if act else {}
-        except (Refused, KeyError):
+            facts = self.facts_of(log.name, log.slots[0])
+            body = {} if act is None or facts is None else f.check_body(act, "facts", facts)
+        except Refused:
             return b""
         genesis = body.get("ledger_genesis")
         return f.h("ledger", genesis) if isinstance(genesis, bytes) else b""
@@ -502,11 +515,12 @@ class Reader:
                     self._authority(act, log, slot.seq, where)
             except Refused as refused:
                 (self.warning if opaque else self.error)(refused, where)
-        if act.act_id not in self.facts:
+        facts = self.facts_of(log.name, slot)
+        if facts is None:
             self.error("act.facts_missing", where)
             return
         try:
-            f.check_body(act, "facts", self.facts[act.act_id])
+            f.check_body(act, "facts", facts)
         except Refused as refused:
             (self.error if refused.code == "act.facts_hash" else self.warning)(refused, where)
 
@@ -543,27 +557,27 @@ class Reader:
     def personal(self) -> None:
         """Check personal bodies: their length, and with the storage key also their hash."""
         keys = dict(self.rows["case_keys"])
-        for act_id, case_id, nonce, ciphertext in self.rows["personal"]:
-            act = self.acts.get(act_id)
-            where = f"personal {act_id.hex()}"
-            if act is None:
+        standing = {
+            (log.name, slot.seq): slot.act for log in self.logs.values() for slot in log.slots if slot.act
+        }
+        for (log, seq), (_, nonce, text) in self.bodies.items():
+            act, where = standing.get((log, seq)), f"personal {log} {seq}"
+            if act is None or (nonce is None and text is None):
                 continue
-            fits = len(nonce) == 12 and len(ciphertext) == act.personal_len + 16 and case_id == act.thread
             if not act.personal_len:
                 self.error("personal.unexpected", where)
-            elif case_id != act.thread:
-                self.error("personal.case", where)
-            elif not fits:
-                self.error("personal.length", where)
-            elif self.storage_key is not None and case_id in keys:
+            elif nonce is None or text is None:
+                self.error("personal.cipher", where)
+            elif self.storage_key is not None and act.thread in keys:
                 try:
-                    f.check_body(
-                        act, "personal", self._open(keys[case_id], case_id, nonce, ciphertext, act_id)
-                    )
+                    opened = self._open(keys[act.thread], act.thread, nonce, text, act.act_id)
+                    f.check_body(act, "personal", opened)
                 except (InvalidTag, ValueError):
                     self.error("personal.cipher", where)
                 except Refused as refused:
                     self.error(refused, where)
+            elif len(nonce) != 12 or len(text) != act.personal_len + 16:
+                self.error("personal.length", where)
 
     def _open(self, wrapped: bytes, case_id: bytes, nonce: bytes, ciphertext: bytes, act_id: bytes) -> bytes:
         wrapping = hmac.new(self.storage_key or b"", b"banjian/case-key-wrap/1\n", hashlib.sha256).digest()
@@ -601,25 +615,32 @@ class Reader:
         for log in self.logs.values():
             for slot in log.slots:
                 if slot.act is not None:
-                    place = (log.name, slot.seq, slot.act.thread, slot.act.action, slot.act.occurred_at_ms)
+                    place = (slot.act.thread, log.name, slot.seq, slot.act.action)
                     places.setdefault(slot.act.act_id, set()).add(place)
-        for act_id, *stored in self.rows["acts"]:
+        for case_id, act_id, *stored in self.rows["acts"]:
             known_places = places.pop(act_id, None)
             if known_places is None and (act_id in branched or act_id in self.acts):
                 continue
             if known_places is None:
                 self.error("acts.orphan", act_id.hex())
-            elif tuple(stored) not in known_places:
+            elif (case_id, *stored) not in known_places:
                 self.error("acts.row", act_id.hex())
         for act_id in places:
             self.error("acts.missing", act_id.hex())
-        listed = {row[0] for row in self.rows["acts"]}
-        for act_id in self.facts:
-            if act_id not in listed:
-                self.error("body.orphan_facts", act_id.hex())
-        for row in self.rows["personal"]:
-            if row[0] not in listed:
-                self.error("body.orphan_personal", row[0].hex())
+        self._lonely_bodies()
+
+    def _lonely_bodies(self) -> None:
+        """Find bodies where no frame stands, and those of an act whose bodies have another place."""
+        standing = {(log.name, slot.seq): slot.act for log in self.logs.values() for slot in log.slots}
+        loose = {(name, slot.seq) for name, slot in self.branches}
+        loose |= {(log, seq) for _, log, seq, _ in self.rows["sparse"]}
+        for place in self.bodies:
+            act = standing.get(place)
+            first = self.places.get(act.act_id, place) if act else place
+            there = standing.get(first)
+            twice = act is not None and there is not None and first != place and there.act_id == act.act_id
+            if twice or (place not in standing and place not in loose):
+                self.error("body.orphan", f"{place[0]} {place[1]}")
 
     @staticmethod
     def _head(log: Log) -> tuple[int, bytes, int]:

@@ -119,9 +119,7 @@ def test_only_the_unsigned_end_may_be_cut(copy: Path) -> None:
     with altering(copy) as db:
         county = log_of(db)
         (size,) = db.execute("SELECT max(size) FROM checkpoints WHERE log = ?", (county,)).fetchone()
-        gone = "SELECT act_id FROM acts WHERE log = ? AND seq > ?"
-        for table in ("facts", "personal"):
-            db.execute(f"DELETE FROM {table} WHERE act_id IN ({gone})", (county, size))
+        db.execute("DELETE FROM bodies WHERE log = ? AND seq > ?", (county, size))
         for seq in range(size + 1, len(frames(db, county)) + 1):
             remove(db, county, seq)
         made.derive(db, county)
@@ -183,6 +181,8 @@ def flip_part(part: int, at: int, kind: str = "station") -> Callable[[sqlite3.Co
 def forge(db: sqlite3.Connection, log: str, pairs: list[tuple[bytes, bytes]], **change: int) -> None:
     """Write a log anew from acts and signatures, with right chain, tree and heads, but no checkpoints."""
     old = [f.decode_entry(f.split_frame(state)[2]) for state in frames(db, log)]
+    query = "SELECT act_id, facts, nonce, personal FROM bodies JOIN acts USING (log, seq) WHERE log = ?"
+    bodies = {act_id: tuple(body) for act_id, *body in db.execute(query, (log,))}
     previous = old[0].previous
     db.execute("DELETE FROM stored_events WHERE originator_id = ?", (log,))
     db.execute("DELETE FROM checkpoints WHERE log = ?", (log,))
@@ -194,6 +194,7 @@ def forge(db: sqlite3.Connection, log: str, pairs: list[tuple[bytes, bytes]], **
         previous = f.h("entry", pack(entry))
         put(db, log, seq, pack([act, signature, pack(entry)]))
     made.derive(db, log)
+    made.place_bodies(db, bodies)
 
 
 def pairs_of(db: sqlite3.Connection, log: str) -> list[tuple[bytes, bytes]]:
@@ -249,9 +250,9 @@ def swap_frames(db: sqlite3.Connection) -> None:
 
 def swap_bodies(db: sqlite3.Connection) -> None:
     """Exchange the facts of two acts."""
-    one, two = db.execute("SELECT act_id, body FROM facts LIMIT 2").fetchall()
-    db.execute("UPDATE facts SET body = ? WHERE act_id = ?", (two[1], one[0]))
-    db.execute("UPDATE facts SET body = ? WHERE act_id = ?", (one[1], two[0]))
+    one, two = db.execute("SELECT log, seq, facts FROM bodies LIMIT 2").fetchall()
+    db.execute("UPDATE bodies SET facts = ? WHERE log = ? AND seq = ?", (two[2], *one[:2]))
+    db.execute("UPDATE bodies SET facts = ? WHERE log = ? AND seq = ?", (one[2], *two[:2]))
 
 
 def cut_tail(db: sqlite3.Connection) -> None:
@@ -281,19 +282,19 @@ def remove_log(kind: str) -> Callable[[sqlite3.Connection], None]:
 
 def genesis_flip(db: sqlite3.Connection) -> None:
     """Change a bit of the genesis in the opening facts."""
-    act = parts(db, log_of(db), 1)[0]
-    act_id = f.h("act-id", act)
-    (body,) = db.execute("SELECT body FROM facts WHERE act_id = ?", (act_id,)).fetchone()
-    db.execute("UPDATE facts SET body = ? WHERE act_id = ?", (flip(body, 60), act_id))
+    where = "WHERE log = ? AND seq = 1"
+    (body,) = db.execute(f"SELECT facts FROM bodies {where}", (log_of(db),)).fetchone()
+    db.execute(f"UPDATE bodies SET facts = ? {where}", (flip(body, 60), log_of(db)))
 
 
 def foreign_ledger(db: sqlite3.Connection) -> None:
     """Put a log of another county in place of the registry."""
     maker = Maker().found()
-    db.executemany("INSERT INTO facts VALUES (?, ?)", maker.facts.items())
     other = maker.logs["registry"]
     for seq, frame in enumerate(other.frames, 1):
         put(db, other.log_id.hex(), seq, frame)
+        facts = maker.facts[f.h("act-id", f.split_frame(frame)[0])]
+        db.execute("INSERT INTO bodies VALUES (?, ?, ?, NULL, NULL)", (other.log_id.hex(), seq, facts))
 
 
 def reencode(part: int) -> Callable[[sqlite3.Connection], None]:
@@ -373,6 +374,15 @@ def move_act(db: sqlite3.Connection) -> None:
     forge(db, village, [*pairs_of(db, village), pairs_of(db, county)[4]])
 
 
+def body_twice(db: sqlite3.Connection) -> None:
+    """Log an act once more, and leave its bodies at both places."""
+    log = log_of(db)
+    pairs = pairs_of(db, log)
+    forge(db, log, [*pairs, pairs[4]])
+    copied = "SELECT log, ?, facts, nonce, personal FROM bodies WHERE log = ? AND seq = 5"
+    db.execute(f"INSERT INTO bodies {copied}", (len(pairs) + 1, log))
+
+
 def time_back(db: sqlite3.Connection) -> None:
     """Let the station clock fall within a boot."""
     log = log_of(db)
@@ -406,10 +416,13 @@ ALTERED: dict[str, tuple[Any, str]] = {
     "bit of the entry's log id": (flip_part(2, 6), "entry.log"),
     "bit of an act of the registry": (flip_part(0, -20, "registry"), "frame.act"),
     "bit of a catalogue entry": (flip_part(2, -12, "catalogue"), "checkpoint.root"),
-    "facts changed": (sql("UPDATE facts SET body = zeroblob(40)"), "act.facts_hash"),
+    "facts changed": (sql("UPDATE bodies SET facts = zeroblob(40)"), "act.facts_hash"),
     "facts swapped": (swap_bodies, "act.facts_hash"),
-    "facts deleted": (sql("DELETE FROM facts"), "act.facts_missing"),
-    "facts of nothing": (sql("INSERT INTO facts VALUES (zeroblob(32), x'80')"), "body.orphan_facts"),
+    "facts emptied": (sql("UPDATE bodies SET facts = NULL"), "act.facts_missing"),
+    "bodies deleted": (sql("DELETE FROM bodies"), "act.facts_missing"),
+    "bodies of no log": (sql("INSERT INTO bodies VALUES ('00', 1, x'80', NULL, NULL)"), "body.orphan"),
+    "bodies behind the end": (sql("UPDATE bodies SET seq = 999 WHERE seq = 9"), "body.orphan"),
+    "bodies at two places": (body_twice, "body.orphan"),
     "genesis in the opening facts": (genesis_flip, "act.facts_hash"),
     "genesis in the list of logs": (sql("UPDATE logs SET genesis = zeroblob(125)"), "log.row"),
     "station in the list of logs": (sql("UPDATE logs SET station = '990121009999-00'"), "log.row"),
@@ -439,7 +452,7 @@ ALTERED: dict[str, tuple[Any, str]] = {
     "act replayed": (forged(lambda p: p.append(p[4])), "act.repeated"),
     "opening replayed": (forged(lambda p: p.append(p[0])), "act.misplaced"),
     "act in another station's log": (move_act, "act.other_station"),
-    "act dropped and chain made again": (forged(lambda p: p.pop(4)), "body.orphan_facts"),
+    "act dropped and chain made again": (forged(lambda p: p.pop(4)), "body.orphan"),
     "longer form in an act": (reencode(0), "encoding.canonical"),
     "longer form in an entry": (reencode(2), "encoding.canonical"),
     "longer form of a frame": (frame_bytes(lambda s: b"\xdc\x00\x03" + s[1:]), "encoding.canonical"),
@@ -461,8 +474,12 @@ ALTERED: dict[str, tuple[Any, str]] = {
     "head": (sql("UPDATE heads SET size = size + 1"), "log.truncated"),
     "row of acts": (sql("UPDATE acts SET action = 'void' WHERE action = 'note'"), "acts.row"),
     "row of acts missing": (sql("DELETE FROM acts WHERE action = 'note'"), "acts.missing"),
-    "personal body cut": (sql("UPDATE personal SET ciphertext = substr(ciphertext, 2)"), "personal.length"),
-    "personal body moved": (sql("UPDATE personal SET case_id = zeroblob(16)"), "personal.case"),
+    "personal body cut": (sql("UPDATE bodies SET personal = substr(personal, 2)"), "personal.length"),
+    "half a personal body": (sql("UPDATE bodies SET nonce = NULL"), "personal.cipher"),
+    "personal body of nobody": (
+        sql("UPDATE bodies SET nonce = zeroblob(12), personal = zeroblob(40) WHERE personal IS NULL"),
+        "personal.unexpected",
+    ),
     "name that is no log": (sql("UPDATE stored_events SET originator_id = upper(originator_id)"), "log.name"),
     "single frame forged": (sparse_forged, "frame.signature"),
     "table dropped": (sql("DROP TABLE heads"), "file.damaged"),
@@ -484,8 +501,9 @@ def test_altered_file_is_refused(copy: Path, name: str) -> None:
 def test_personal_body_is_opened(copy: Path, home: Path) -> None:
     """With the storage key a changed ciphertext is found; without it nothing but the length is known."""
     with altering(copy) as db:
-        for act_id, text in db.execute("SELECT act_id, ciphertext FROM personal").fetchall():
-            db.execute("UPDATE personal SET ciphertext = ? WHERE act_id = ?", (flip(text, 4), act_id))
+        kept = "SELECT log, seq, personal FROM bodies WHERE personal IS NOT NULL"
+        for log, seq, text in db.execute(kept).fetchall():
+            db.execute("UPDATE bodies SET personal = ? WHERE log = ? AND seq = ?", (flip(text, 4), log, seq))
         db.commit()
     key = (home / "secrets" / "storage.key").read_bytes()
     assert reader.verify(copy)[0] == 0
@@ -531,14 +549,14 @@ def test_noise_in_frames_never_stops_the_reader(copy: Path) -> None:
     dice = random.Random(7)
     with altering(copy) as db:
         rows = db.execute("SELECT rowid, state FROM stored_events").fetchall()
-        bodies = db.execute("SELECT act_id, body FROM facts").fetchall()
+        bodies = db.execute("SELECT log, seq, facts FROM bodies").fetchall()
         for _ in range(20):
             for row, state in dice.sample(rows, 5):
                 data = flip(state, dice.randrange(len(state)), 1 << dice.randrange(8))
                 db.execute("UPDATE stored_events SET state = ? WHERE rowid = ?", (data, row))
-            for act_id, body in dice.sample(bodies, 2):
+            for log, seq, body in dice.sample(bodies, 2):
                 data = flip(body, dice.randrange(len(body)))
-                db.execute("UPDATE facts SET body = ? WHERE act_id = ?", (data, act_id))
+                db.execute("UPDATE bodies SET facts = ? WHERE log = ? AND seq = ?", (data, log, seq))
             db.commit()
             assert reader.verify(copy)[0] == 1
 

@@ -103,6 +103,25 @@ def test_other_bytes_at_a_position_are_a_fork(backend: Backend) -> None:
         assert tx.frame("aa~cafe", 1) == b"another third"
 
 
+def test_a_lost_append_moves_no_end(backend: Backend) -> None:
+    store = backend.open()
+    with store.write() as tx:
+        tx.append("aa", 1, frames(3))
+    with pytest.raises(RuntimeError), store.write() as tx:
+        tx.append("aa", 4, frames(2, first=4))
+        raise RuntimeError
+    with store.write() as tx, pytest.raises(GapError):
+        tx.append("aa", 6, frames(1, first=6))
+    with store.write() as tx:
+        assert len(tx.append("aa", 4, frames(1, first=4, salt="b"))) == 1
+        assert len(tx.append("aa", 5, frames(1, first=5))) == 1
+        assert tx.append("aa", 5, frames(1, first=5)) == ()
+        with pytest.raises(ForkError):
+            tx.append("aa", 4, frames(1, first=4))
+    with store.read() as tx:
+        assert tx.size("aa") == 5
+
+
 @pytest.mark.parametrize("first", [0, 3, 5])
 def test_a_gap_is_refused(backend: Backend, first: int) -> None:
     store = backend.open()
@@ -239,6 +258,22 @@ def test_unknown_columns_and_tables_are_refused(backend: Backend) -> None:
         with pytest.raises(StoreError) as caught:
             tx.get(LAST, ("aa",))
     assert caught.value.code == "store.unknown_table"
+
+
+def test_upsert_with_the_row_that_is_held(backend: Backend) -> None:
+    """What the caller knows spares a look; a row that is not there comes all the same."""
+    store = backend.open(tables=[NOTES])
+    old: Row = ("A", 1, "old", b"x", 5)
+    new: Row = ("A", 1, "new", b"x", 7)
+    with store.write() as tx:
+        tx.insert(NOTES, [old, ("A", 2, "other", None, None)])
+    with store.write() as tx:
+        tx.upsert(NOTES, [new], held=old)
+        tx.upsert(NOTES, [new], held=new)
+        tx.upsert(NOTES, [("B", 1, "fresh", None, 1)], held=("B", 1, "stale", None, 1))
+    with store.read() as tx:
+        assert list(tx.select(NOTES, {})) == [new, ("A", 2, "other", None, None), ("B", 1, "fresh", None, 1)]
+        assert [row[:2] for row in tx.select(NOTES, {"due_ms": 7})] == [("A", 1)]
 
 
 def test_upsert_replaces_and_insert_missing_leaves_alone(backend: Backend) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from ledger.errors import StoreError
 from ledger.reader import Body, LedgerFile, open_ledger_file
-from ledger.store.schema import CHECKPOINTS, FACTS, HEADS, PERSONAL, RECEIPTS
+from ledger.store.schema import BODIES, CHECKPOINTS, HEADS, RECEIPTS
 from ledger.store.sqlite import SqliteStore, open_sqlite
 from tests.store.samples import frames
 
@@ -27,8 +27,8 @@ def filled(path: Path) -> SqliteStore:
     with store.write() as tx:
         tx.append("aa", 1, frames(300))
         tx.append("bb", 1, frames(2, salt="b"))
-        tx.insert(FACTS, [(f"act {number:03}".encode(), bytes(200)) for number in range(300)])
-        tx.insert(PERSONAL, [(b"act 001", b"case", b"nonce", b"hidden")])
+        tx.insert(BODIES, [("aa", seq, bytes(200), None, None) for seq in range(1, 301)])
+        tx.insert(BODIES, [("bb", 1, b"facts", b"nonce", b"hidden")])
         tx.insert(CHECKPOINTS, [("aa", 256, b"note 256"), ("aa", 300, b"note 300")])
         tx.insert(RECEIPTS, [("aa", 256, "banjian/receipt/x", b"line")])
         tx.insert(HEADS, [("aa", 300, b"hash", 5)])
@@ -50,11 +50,9 @@ def test_everything_is_read_in_order(path: Path) -> None:
         assert (file.size("aa"), file.size("bb"), file.size("cc")) == (300, 2, 0)
         assert [(topic, frame) for _, topic, frame in file.frames("aa")] == frames(300)
         assert [seq for seq, _, _ in file.frames("aa", first_seq=7, last_seq=9)] == [7, 8, 9]
-        assert next(iter(file.facts())) == Body(act_id=b"act 000", content=bytes(200))
-        assert (file.fact_body(b"act 001"), file.fact_body(b"none")) == (bytes(200), None)
-        assert list(file.personal()) == [
-            Body(act_id=b"act 001", content=b"hidden", nonce=b"nonce", case_id=b"case")
-        ]
+        assert next(file.bodies("aa")) == Body(seq=1, facts=bytes(200), nonce=b"", personal=b"")
+        assert [body.seq for body in file.bodies("aa", first_seq=7, last_seq=9)] == [7, 8, 9]
+        assert list(file.bodies("bb")) == [Body(seq=1, facts=b"facts", nonce=b"nonce", personal=b"hidden")]
         assert list(file.checkpoints("aa")) == [(256, b"note 256"), (300, b"note 300")]
         assert list(file.receipts("aa")) == [(256, "banjian/receipt/x", b"line")]
         assert list(file.rows("heads", ["log", "size"])) == [("aa", 300)]
@@ -79,7 +77,7 @@ def test_reading_changes_no_byte_of_the_ledger(path: Path) -> None:
         list(file.frames("aa"))
         file.damage()
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
-            file._connection.execute("DELETE FROM facts")
+            file._connection.execute("DELETE FROM bodies")
     after = contents(path.parent)
     assert {name: after[name] for name in before} == before
     # the database may lay its own helpers beside the file, so that a writer can begin meanwhile
@@ -146,15 +144,16 @@ def test_forged_types_do_not_crash(path: Path) -> None:
     filled(path).close()
     connection = sqlite3.connect(path)
     connection.executescript(
-        "DROP TRIGGER stored_events__no_update; DROP TABLE facts; CREATE TABLE facts (act_id, body);"
-        "INSERT INTO facts VALUES (1.5, 'text'), (NULL, NULL), (CAST(x'ff' AS TEXT), x'00');"
+        "DROP TRIGGER stored_events__no_update; DROP TABLE bodies;"
+        "CREATE TABLE bodies (log, seq, facts, nonce, personal);"
+        "INSERT INTO bodies VALUES ('aa', 1.5, 'text', 7, NULL), ('aa', 2, CAST(x'ff' AS TEXT), x'00', 1);"
         "UPDATE stored_events SET topic = CAST(x'ff' AS TEXT) WHERE originator_version = 5;"
     )
     connection.close()
     with open_ledger_file(path) as file:
         assert outcome(lambda: list(file.frames("aa"))) == "store.damaged"
         assert outcome(lambda: list(file.frames("aa", first_seq=6))) == "295"
-        assert outcome(lambda: list(file.facts())) in {"3", "store.damaged"}
+        assert outcome(lambda: list(file.bodies("aa"))) in {"2", "store.damaged"}
 
 
 def outcome(read: Callable[[], Iterable[object]]) -> str:
@@ -170,8 +169,8 @@ def queries(file: LedgerFile) -> list[Callable[[], Iterable[object]]]:
         file.logs,
         lambda: file.frames("aa"),
         lambda: file.frames("bb"),
-        file.facts,
-        file.personal,
+        lambda: file.bodies("aa"),
+        lambda: file.bodies("bb"),
         lambda: file.checkpoints("aa"),
         lambda: file.receipts("aa"),
         lambda: file.rows("heads", ["log", "size"]),

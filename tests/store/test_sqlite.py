@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from eventsourcing.persistence import StoredEvent
 
-from ledger.errors import StoreError
+from ledger.errors import ForkError, StoreError
 from ledger.sqlitefile import APPLICATION_ID, SCHEMA_VERSION
 from ledger.store.schema import CASE_KEYS, CORE_TABLES, TREE
 from ledger.store.sqlite import SqliteStore, open_sqlite
@@ -65,6 +66,20 @@ def test_an_existing_ledger_is_never_created_again(store: SqliteStore, path: Pat
     store.close()
     assert refusal(path, create=True) == "store.exists"
     open_sqlite(path).close()
+
+
+def test_what_the_library_inserts_is_known_to_the_next_append(store: SqliteStore) -> None:
+    with store.write() as tx:
+        tx.append("aa", 1, frames(1))
+    ((topic, frame),) = frames(1, first=2)
+    store.recorder.insert_events(
+        [StoredEvent(originator_id="aa", originator_version=2, topic=topic, state=frame)]
+    )
+    with store.write() as tx:
+        assert tx.append("aa", 2, [(topic, frame)]) == ()
+        with pytest.raises(ForkError):
+            tx.append("aa", 2, [(topic, b"other")])
+        assert [record.seq for record in tx.append("aa", 2, frames(2, first=2))] == [3]
 
 
 def test_a_file_that_is_no_database(path: Path) -> None:

@@ -1,0 +1,81 @@
+"""Two processes on one ledger: one signs, the other holds the lock and stores.
+
+The signing one reads the ledger and holds the person's key; the storing one holds the keys of the machine.
+What passes between them is signed acts, and the public halves of keys that the storing one made.
+"""
+
+from __future__ import annotations
+
+from ledger.act import decode_act
+from ledger.errors import DataError
+from ledger.facade.ledger import Ledger
+from ledger.facade.turns import as_writer, in_turn
+from ledger.facade.types import Performed, SignedAct
+from ledger.genesis import LogKind, decode_log_genesis
+from ledger.keys import Signer
+from ledger.types import Facts, StationId
+
+ERASE = "erase"
+
+
+@in_turn
+def prepare_county(
+    ledger: Ledger, action: str, facts: Facts, signer: Signer, *, personal: Facts | None = None
+) -> SignedAct:
+    """Check and sign one act of the registry or catalogue log without writing it.
+
+    Raises:
+        BanjianError: as ``Ledger.register`` and ``Ledger.publish``.
+    """
+    ledger.refresh()
+    return ledger.parts.county.prepare(action, facts, signer, personal=personal)
+
+
+@in_turn
+def prepare_opening(ledger: Ledger, genesis: bytes, signer: Signer) -> SignedAct:
+    """Check and sign for the opening of a log whose key the storing process made.
+
+    Raises:
+        DataError: ``act.other_ledger`` for a genesis of another ledger.
+        AuthorityError: the signer may not open such a log.
+    """
+    ledger.refresh()
+    asked = decode_log_genesis(genesis)
+    if asked.ledger_id != ledger.ledger_id:
+        raise DataError("act.other_ledger")
+    return ledger.parts.county.prepare_opening(asked, signer)
+
+
+@as_writer
+def submit_county(ledger: Ledger, signed: SignedAct) -> Performed:
+    """Store an act of the registry or catalogue log, or the opening of a log, that another process prepared.
+
+    Raises:
+        RuleError: ``act.outdated``; prepare it again.
+        BanjianError: the act does not hold; nothing was written.
+    """
+    return ledger.parts.county.submit(signed)
+
+
+@as_writer
+def submit_erasure(ledger: Ledger, signed: SignedAct) -> int:
+    """Store an erasure that another process prepared, then delete; returns how many bodies were deleted.
+
+    Raises:
+        DataError: ``erase.other_act`` for an act that erases nothing.
+        BanjianError: as ``Ledger.submit``; nothing was deleted.
+    """
+    header = decode_act(signed.raw)
+    if header.action != ERASE:
+        raise DataError("erase.other_act")
+    return ledger.parts.county.erase(ledger.submit(signed, header.station).case_id)
+
+
+@as_writer
+def draft_log(ledger: Ledger, kind: LogKind, station: StationId) -> bytes:
+    """Make the key of a log that somebody is about to open; returns the genesis that they have to sign for.
+
+    Raises:
+        StoreError: ``log.open`` when such a log is written here and sound.
+    """
+    return ledger.parts.county.draft_log(kind, station).pack()

@@ -1,0 +1,163 @@
+"""What the desk refuses besides what the case itself forbids: matters of calendars and of other cases.
+
+Whether an applicant's promise proved untrue is asked of the cases held here, by the keyed token of the
+identity number: a station knows what it received, holds or supervises, the county knows all. People without
+a number are never barred, for a name is not a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from ledger.body import open_body
+from ledger.case import CaseAct, CaseState
+from ledger.caseshape import CaseFinding
+from ledger.catalogue import Rules
+from ledger.errors import BanjianError, RuleError
+from ledger.facade.bodies import read_personal, sealed_bodies
+from ledger.facade.casebook import CaseBook
+from ledger.facade.ondemand import OnDemand
+from ledger.facade.tables import TOKENS
+from ledger.facade.vault import Vault
+from ledger.identity import plain_number
+from ledger.knowledge import Knowledge
+from ledger.limits import PERSONAL_BYTES_MAX
+from ledger.notices import (
+    UNTRUE_ACTIONS,
+    early_lapses,
+    lapse_refusal,
+    may_promise,
+    promised_after,
+    promises,
+    repaired,
+    untrue_promise,
+)
+from ledger.store import schema
+from ledger.store.contract import ReadTx
+from ledger.store.tables import OneOf
+from ledger.types import CaseId, Facts
+
+_ASKED_MAX = 1_024
+"""Cases in one question to the store: an agent's number may stand in thousands."""
+
+
+class Untrue(NamedTuple):
+    """A case in which a promise of the applicant was found untrue: its number, and when, in milliseconds."""
+
+    number: str
+    at_ms: int
+
+
+class DeskRules:
+    """Asks the calendars and the other cases held here.
+
+    Args:
+        knowledge: for the newest calendars.
+        book: folds the cases that are asked.
+        vault: for search tokens and personal bodies.
+    """
+
+    def __init__(self, *, knowledge: Knowledge, book: CaseBook, vault: Vault) -> None:
+        self._knowledge = knowledge
+        self._book = book
+        self._vault = vault
+
+    def require(
+        self, reading: OnDemand, state: CaseState | None, rules: Rules, act: CaseAct, personal: Facts | None
+    ) -> None:
+        """Refuse an act that the case itself would take.
+
+        Args:
+            reading: opened only when something has to be asked.
+            state: the case; None for an opening act.
+            rules: item and case type.
+            act: the act as it will be recorded.
+            personal: its personal body.
+
+        Raises:
+            RuleError: ``case.due_not_passed``, ``case.promise_barred``.
+        """
+        spec = rules.case_type.actions[act.action]
+        reason = lapse_refusal(state, spec, act, self._knowledge.calendars)
+        if reason is not None:
+            raise RuleError(reason.code, **reason.params)
+        if not promises(spec, act.facts) or repaired(act.facts):
+            return
+        tx = reading.tx()
+        case_id = CaseId(b"") if state is None else state.case_id
+        numbers = _id_number(personal) | self._id_numbers(tx, case_id)
+        known = [one for one in self._untrue(tx, numbers, but=case_id) if one.at_ms < act.occurred_at_ms]
+        if known:
+            raise RuleError("case.promise_barred", cases=_listed(known))
+
+    def notices(self, tx: ReadTx, state: CaseState, rules: Rules) -> tuple[CaseFinding, ...]:
+        """Return what the page of a case tells besides its findings."""
+        told = early_lapses(state, rules, self._knowledge.calendars)
+        if not may_promise(rules) or state.voided:
+            return told
+        known = self._untrue(tx, self._id_numbers(tx, state.case_id), but=state.case_id)
+        if not known:
+            return told
+        steps = promised_after(state, rules, (one.at_ms for one in known))
+        params = {"cases": _listed(known)}
+        if steps:
+            acts = tuple(step.act.act_id for step in steps)
+            return (*told, CaseFinding("case.notice.promised_though_barred", acts, params))
+        if state.status in rules.case_type.final_states:
+            return told
+        return (*told, CaseFinding("case.notice.promise_barred", (), params))
+
+    def _untrue(self, tx: ReadTx, numbers: frozenset[str], *, but: CaseId) -> list[Untrue]:
+        keys = [f"id:{number}" for number in sorted(numbers)]
+        cases = {
+            CaseId(cell)
+            for token in self._vault.tokens(keys)
+            for _, cell in tx.select(TOKENS, {"token": token})
+            if isinstance(cell, bytes) and cell != but
+        }
+        found = []
+        for case_id in _checked(tx, sorted(cases)):
+            try:
+                state = self._book.load(tx, case_id).state
+            except RuleError:
+                continue
+            step = untrue_promise(state)
+            # the token may be that of an agent, who promised nothing
+            if step is not None and numbers & self._id_numbers(tx, case_id):
+                found.append(Untrue(state.number, step.effect_at_ms))
+        return found
+
+    def _id_numbers(self, tx: ReadTx, case_id: CaseId) -> frozenset[str]:
+        """Return the applicant's identity numbers in a case, as far as its personal data can be opened."""
+        if not case_id:
+            return frozenset()
+        found: frozenset[str] = frozenset()
+        for sealed in sealed_bodies(tx, case_id):
+            try:
+                raw = read_personal(tx, self._vault, case_id, sealed.act_id)
+                body = None if raw is None else open_body(raw, limit_bytes=PERSONAL_BYTES_MAX)
+            except BanjianError:
+                continue
+            found |= _id_number(body)
+        return found
+
+
+def _checked(tx: ReadTx, case_ids: Sequence[CaseId]) -> list[CaseId]:
+    """Return those of some cases that hold an act which can say that a promise was untrue."""
+    found: set[CaseId] = set()
+    for first in range(0, len(case_ids), _ASKED_MAX):
+        asked = OneOf(tuple(case_ids[first : first + _ASKED_MAX]))
+        rows = tx.select(schema.ACTS, {"case_id": asked, "action": OneOf(UNTRUE_ACTIONS)})
+        found |= {CaseId(row[0]) for row in rows if isinstance(row[0], bytes)}
+    return sorted(found)
+
+
+def _id_number(personal: Facts | None) -> frozenset[str]:
+    person = None if personal is None else personal.get("applicant")
+    number = person.get("id_no") if isinstance(person, dict) else None
+    return frozenset((plain_number(number),)) if isinstance(number, str) and number else frozenset()
+
+
+def _listed(known: Iterable[Untrue]) -> tuple[str, ...]:
+    return tuple(sorted(one.number for one in known))

@@ -1,0 +1,115 @@
+"""What is said of a case though its state must not depend on it.
+
+Calendars change after the fact, and of an applicant's other cases one station holds more than another. So
+what follows from them decides no effect: it is refused before signing where it is known, and told on the page
+of the case where an act came from elsewhere all the same.
+
+Source: 民法典 Art. 203 (a limit that ends on a rest day); 国办发〔2020〕42号 (whoever promised untruly is not
+served on commitment until the credit record is repaired).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Final
+
+from ledger.calendar import CalendarSet, local_date
+from ledger.calendar_year import FIRST_YEAR, LAST_YEAR
+from ledger.caseshape import CaseAct, CaseFinding, CaseState, Reason, Step
+from ledger.casetype import ActionSpec
+from ledger.catalogue import Rules
+from ledger.types import Facts
+
+LAPSING_GUARD: Final = "due_passed"
+UNTRUE_ACTIONS: Final = ("post_check", "revoke")
+"""Actions that can say that a promise was untrue."""
+_PROMISING_EFFECT: Final = "approval_commitment"
+
+
+def supply_ends_on(due: str, calendars: CalendarSet) -> date:
+    """Return the last day of the time told for a supply; a rest day moves to the next working day.
+
+    Args:
+        due: the day that was told, ``YYYY-MM-DD``, checked when its act took effect.
+        calendars: the newest calendars known.
+    """
+    day = date.fromisoformat(due)
+    return calendars.due_date(day, 0, "calendar_days") if FIRST_YEAR <= day.year <= LAST_YEAR else day
+
+
+def lapse_refusal(
+    state: CaseState | None, spec: ActionSpec, act: CaseAct, calendars: CalendarSet
+) -> Reason | None:
+    """Return why a case may not be treated as withdrawn yet; None for every other action."""
+    if state is None or LAPSING_GUARD not in spec.guards:
+        return None
+    due = _open_due(state)
+    last = supply_ends_on(due, calendars) if due else None
+    if last is None or local_date(act.occurred_at_ms) > last:
+        return None
+    return Reason("case.due_not_passed", {"due": last.isoformat()})
+
+
+def early_lapses(state: CaseState, rules: Rules, calendars: CalendarSet) -> tuple[CaseFinding, ...]:
+    """Return the acts that treated a case as withdrawn on a day on which the applicant could still supply."""
+    due = _open_due(state)
+    if not due:
+        return ()
+    last = supply_ends_on(due, calendars)
+    return tuple(
+        CaseFinding("case.notice.lapse_early", (step.act.act_id,), {"due": last.isoformat()})
+        for step in state.steps
+        if step.effective
+        and LAPSING_GUARD in rules.case_type.actions[step.action].guards
+        and local_date(step.effect_at_ms) <= last
+    )
+
+
+def promises(spec: ActionSpec, facts: Facts) -> bool:
+    """Tell whether an act takes a promise of the applicant: of approval, or in place of a material."""
+    return _PROMISING_EFFECT in spec.effects or bool(facts.get("commitments"))
+
+
+def repaired(facts: Facts) -> bool:
+    """Tell whether an act names the paper by which the applicant's credit record was repaired."""
+    paper = facts.get("credit_repair")
+    return isinstance(paper, str) and bool(paper.strip())
+
+
+def may_promise(rules: Rules) -> bool:
+    """Tell whether the item can be applied for with promises at all."""
+    return rules.item.approval_commitment or rules.item.proof_commitment
+
+
+def untrue_promise(state: CaseState) -> Step | None:
+    """Return the step that found a promise of this case untrue, None when none did."""
+    if state.voided:
+        return None
+    return next((step for step in state.steps if step.effective and _says_untrue(step)), None)
+
+
+def promised_after(state: CaseState, rules: Rules, untrue_at_ms: Iterable[int]) -> tuple[Step, ...]:
+    """Return the steps that took a promise although one was found untrue before, without repair."""
+    since_ms = min(untrue_at_ms)
+    return tuple(
+        step
+        for step in state.steps
+        if step.effective
+        and step.act.occurred_at_ms > since_ms
+        and promises(rules.case_type.actions[step.action], step.act.facts)
+        and not repaired(step.act.facts)
+    )
+
+
+def _says_untrue(step: Step) -> bool:
+    facts = step.act.facts
+    if step.action == "post_check":
+        return facts.get("outcome") == "untrue"
+    return step.action == "revoke" and facts.get("ground") == "untrue_promise"
+
+
+def _open_due(state: CaseState) -> str:
+    if state.correction:
+        return state.correction_due
+    return state.deficit_due if state.deficit else ""

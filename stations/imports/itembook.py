@@ -1,0 +1,103 @@
+"""The rows of a workbook of items: items, materials, village proofs, each from the sheet that has them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from stations.sheetin.book import Book, Grid
+from stations.sheetin.columns import SheetList, sheet_list
+from stations.sheetin.faults import Faults
+from stations.sheetin.header import find_header, find_sheet, further_sheet
+from stations.sheetin.records import Record, read_records
+
+_MAY_BE_EMPTY = frozenset(("base_code", "name"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemBook:
+    """What a workbook says. Rows of ``materials`` that stood below their item carry its code as ``item``.
+
+    ``codes`` are all codes in the column of items, also those of rows with faults.
+    """
+
+    items: Sequence[Record]
+    materials: Sequence[Record]
+    proofs: Sequence[Record]
+    codes: frozenset[str]
+    sheets: tuple[str, ...]
+
+
+def read_item_book(book: Book, faults: Faults, *, named: str = "") -> ItemBook:
+    """Return the rows of a workbook of items.
+
+    Raises:
+        InputError: ``sheet.*`` when no sheet, or more than one, can be the list of items.
+    """
+    materials_list, proofs_list = sheet_list("materials"), sheet_list("proofs")
+    grid, header = find_sheet(_without_parts(book) if not named else book, sheet_list("items"), named=named)
+    combined = find_header(grid, sheet_list("items_with_materials"))
+    below: list[Record] = []
+    if combined is not None and combined.row == header.row and "material" in combined.columns:
+        rows = read_records(grid, combined, sheet_list("items_with_materials"), faults, without=_MAY_BE_EMPTY)
+        items, below = _divide(rows, faults)
+    else:
+        items = read_records(grid, header, sheet_list("items"), faults)
+    materials, materials_sheet = _further(book, materials_list, grid, faults)
+    proofs, proofs_sheet = _further(book, proofs_list, grid, faults)
+    return ItemBook(
+        items=items,
+        materials=[*below, *materials],
+        proofs=proofs,
+        codes=frozenset(record.text("base_code") for record in items) - {""},
+        sheets=(grid.name, *materials_sheet, *proofs_sheet),
+    )
+
+
+def _further(
+    book: Book, wanted: SheetList, beside: Grid, faults: Faults
+) -> tuple[list[Record], tuple[str, ...]]:
+    found = further_sheet(book, wanted, beside=beside)
+    if found is None:
+        return [], ()
+    grid, header = found
+    return read_records(grid, header, wanted, faults), (grid.name,)
+
+
+def _without_parts(book: Book) -> Book:
+    """Return the book without sheets of materials, which often repeat the names of the items.
+
+    Where every sheet of items has materials as well, they stand in the rows of the items: all are kept.
+    """
+    plain = tuple(grid for grid in book.grids if not _fits(grid, sheet_list("materials")))
+    if any(_fits(grid, sheet_list("items")) for grid in plain):
+        return replace(book, grids=plain)
+    return book
+
+
+def _fits(grid: Grid, wanted: SheetList) -> bool:
+    header = find_header(grid, wanted)
+    return header is not None and not header.missing(wanted)
+
+
+def _divide(rows: Sequence[Record], faults: Faults) -> tuple[list[Record], list[Record]]:
+    """Return rows of items, and rows of materials with the code of the item above them."""
+    wanted = sheet_list("items")
+    items: list[Record] = []
+    materials: list[Record] = []
+    code = ""
+    for record in rows:
+        own = record.text("base_code") if "base_code" in record.row.own else ""
+        repeated = own and own == code and record.text("material")
+        if own and not repeated:
+            code = own
+            if "name" not in record.values and "name" not in record.broken:
+                faults.add("cell.missing", record.place("name"), column=wanted.column("name").heading)
+            items.append(record)
+        elif "base_code" in record.broken:
+            code = ""
+        elif not own and not record.text("material"):
+            faults.add("cell.missing", record.place("base_code"), column=wanted.column("base_code").heading)
+        if record.text("material") and code:
+            materials.append(replace(record, values={**record.values, "item": code}))
+    return items, materials
