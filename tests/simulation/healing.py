@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 from ledger.act import verify_act
 from ledger.case import fold_case, state_digest
-from ledger.errors import BanjianError
+from ledger.errors import BanjianError, RuleError
 from ledger.facade.bodies import Place as Position
 from ledger.facade.bodies import read_personal
 from ledger.facade.held import FORK
+from ledger.facade.opening import BRANCH_MARK
 from ledger.facade.placing import frame_at
-from ledger.facade.synctables import SYNC_FINDINGS
+from ledger.facade.synctables import AWAITING, SYNC_FINDINGS
 from ledger.facade.tables import CASES, VIEW_TABLES, case_cells
 from ledger.facade.vault import Vault
 from ledger.frame import decode_frame
@@ -76,7 +77,8 @@ def check_everything(world: World) -> None:
 
 def lost(world: World) -> Iterator[str]:
     """Every confirmed act is at its station and all above, and takes effect or says why not."""
-    oracle, outcomes = world.oracle, {}
+    oracle = world.oracle
+    outcomes: dict[CaseId, dict[ActId, bool]] = {}
     for promise in oracle.promises.values():
         if promise.act_id in oracle.excused:
             continue
@@ -86,12 +88,22 @@ def lost(world: World) -> Iterator[str]:
             if not oracle.holds(place, promise.act_id):
                 yield f"{place.name} has not {promise.act_id.hex()[:8]} of {promise.place}"
         if promise.case_id not in outcomes:
-            state = world.main[COUNTY].ledger.state(promise.case_id)[0]
-            outcomes[promise.case_id] = {
-                step.act.act_id: step.effective or bool(step.reason) for step in state.steps
-            }
+            outcomes[promise.case_id] = _outcomes(world.main[COUNTY], promise.case_id)
         if not outcomes[promise.case_id].get(promise.act_id):
             yield f"{promise.act_id.hex()[:8]} of {promise.place} is without effect and without reason"
+
+
+def _outcomes(county: Place, case_id: CaseId) -> dict[ActId, bool]:
+    """Return for each act of a case whether it takes effect or says why not."""
+    try:
+        state = county.ledger.state(case_id)[0]
+    except RuleError:
+        # Its opening is nowhere: every act of it waits for that.
+        with county.ledger.store.read() as tx:
+            rows = list(tx.select(schema.ACTS, {"case_id": case_id}))
+            waits = tx.get(AWAITING, (case_id,)) is not None
+        return {ActId(row[1]): waits for row in rows if isinstance(row[1], bytes)}
+    return {step.act.act_id: step.effective or bool(step.reason) for step in state.steps}
 
 
 def cases_of(place: Place) -> dict[CaseId, tuple[StationId, str]]:
@@ -106,12 +118,12 @@ def differences(world: World) -> Iterator[str]:
     county = world.main[COUNTY]
     here = cases_of(county)
     digests = {case_id: state_digest(county.ledger.state(case_id)[0]) for case_id in here}
-    stations = county.ledger._holdings.stations
+    stations = {info.log_id.hex(): info.station for info in county.ledger.logs()}
     with county.ledger.store.read() as tx:
         acted: dict[CaseId, set[StationId]] = {}
         for case_id, _, log, _, topic in tx.select(schema.ACTS, {}):
             if isinstance(case_id, bytes) and topic != "opaque":
-                acted.setdefault(CaseId(case_id), set()).add(stations.get(str(log)))
+                acted.setdefault(CaseId(case_id), set()).add(stations[str(log).partition(BRANCH_MARK)[0]])
     for place in world.all_places():
         if place is county:
             continue
@@ -124,7 +136,7 @@ def differences(world: World) -> Iterator[str]:
                 yield f"{place.name} lacks case {case_id.hex()[:8]}"
             elif state_digest(place.ledger.state(case_id)[0]) != digests[case_id]:
                 yield f"{place.name} sees case {case_id.hex()[:8]} otherwise than the county"
-        for case_id in theirs.keys() - here.keys():
+        for case_id in sorted(theirs.keys() - here.keys()):
             if any(
                 promise.case_id == case_id and promise.act_id not in world.oracle.excused
                 for promise in world.oracle.promises.values()
