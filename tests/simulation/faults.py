@@ -14,8 +14,11 @@ from ledger.store import schema
 from ledger.types import ActId
 from tests.faults.disk import PowerCutError
 from tests.simulation.clerks import act_once, work
-from tests.simulation.county import COUNTY, upstream_of
+from tests.simulation.county import COUNTY, EVIL, upstream_of
+from tests.simulation.courier import Courier
+from tests.simulation.evil import Evil
 from tests.simulation.place import Place
+from tests.simulation.relay import meddle
 from tests.simulation.world import DAY_S, YEAR_MS, World
 
 if TYPE_CHECKING:
@@ -53,6 +56,11 @@ async def trouble(world: World) -> None:
     events += [_clone(world, rng, end_s) for _ in range(plan.clones)]
     events += [_skew(world, rng, end_s) for _ in range(plan.skews)]
     events += [_enrol(world, rng, end_s, number) for number in range(plan.new_clerks)]
+    events += [_walk(world, rng, end_s) for _ in range(plan.couriers)]
+    if plan.relay:
+        events.append(meddle(world, end_s))
+    if plan.evil and upstream_of(EVIL) in plan.stations:
+        events.append(Evil(world).run())
     if plan.county_restore:
         events.append(_restore(world, rng, end_s, plan.county_restore, county=True))
     tasks = [asyncio.ensure_future(event) for event in events]
@@ -176,6 +184,16 @@ async def _clone(world: World, rng: random.Random, end_s: float) -> None:
     for one in (first, place, first, place):
         if one.up:
             await act_once(one, rng)
+
+
+async def _walk(world: World, rng: random.Random, end_s: float) -> None:
+    """Let a village without network send a courier."""
+    lower = world.main[rng.choice([one for one in world.stations if not world.main[one].listens])]
+    begins_s = rng.uniform(0, end_s * 0.5)
+    await asyncio.sleep(begins_s)
+    await Courier(world, lower, world.main[upstream_of(lower.station) or COUNTY]).run(
+        rng.uniform(begins_s, end_s)
+    )
 
 
 async def _skew(world: World, rng: random.Random, end_s: float) -> None:
