@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from audit.acts import OPAQUE, ActChecker, LogContext, Tally
+from audit.acts import OPAQUE, ActChecker, LogContext, Tally, Unverified
 from audit.findings import Collector, Severity, error, from_error, notice, warning
+from audit.merge import check_leaf
 from audit.source import Cell, EventRow
 from audit.subtree import Known, edge_of, levels_of
 from ledger.act import Act, act_id, decode_act
@@ -77,17 +78,20 @@ class BatchResult:
     acts: int
 
 
-def check_batch(context: LogContext, rows: BatchRows, findings: Collector, tally: Tally) -> BatchResult:
-    """Check one batch of a log.
+def check_batch(
+    context: LogContext, rows: BatchRows, findings: Collector, tally: Tally, signatures: list[Unverified]
+) -> BatchResult:
+    """Check one batch of a log, but for the signatures.
 
     Args:
         context: the log.
         rows: the batch.
         findings: takes what is found; may hold what reading it found.
         tally: is counted up.
+        signatures: takes those that are left to verify.
     """
     acts_before = tally.acts
-    walk = _Walk(context, rows, findings, tally)
+    walk = _Walk(context, rows, findings, tally, signatures)
     for row in rows.events:
         walk.take(row)
     walk.close()
@@ -97,7 +101,6 @@ def check_batch(context: LogContext, rows: BatchRows, findings: Collector, tally
     _compare_nodes(context, rows, levels, findings)
     stated = _open_checkpoints(context, rows, findings)
     before = rows.first_seq - 1
-    last = walk.last
     return BatchResult(
         first_seq=rows.first_seq,
         last_seq=rows.last_seq,
@@ -105,7 +108,7 @@ def check_batch(context: LogContext, rows: BatchRows, findings: Collector, tally
         findings=findings,
         stated=[(size, root, edge_of(levels, size - before)) for size, root in stated],
         wanted=[(size, edge_of(levels, size - before)) for size in rows.wanted_sizes],
-        last=None if last is None else (last[0].seq, entry_hash(last[1]), last[0].recorded_at_ms),
+        last=walk.last,
         acts=tally.acts - acts_before,
     )
 
@@ -114,20 +117,28 @@ class _Walk:
     """Goes along the rows of a batch: position, chain, time."""
 
     __slots__ = (
-        "_acts", "_before", "_context", "_hash", "_last_seq", "_log_id", "_report", "_seq", "_tally",
-        "last", "leaves",
+        "_acts", "_before", "_context", "_hash", "_last_seq", "_log_id", "_merge", "_report", "_seq",
+        "_tally", "last", "leaves",
     )  # fmt: skip
 
-    def __init__(self, context: LogContext, rows: BatchRows, findings: Collector, tally: Tally) -> None:
+    def __init__(
+        self,
+        context: LogContext,
+        rows: BatchRows,
+        findings: Collector,
+        tally: Tally,
+        signatures: list[Unverified],
+    ) -> None:
         self._report = findings.add
         self._tally = tally
         self._log_id = context.log_id
         self.leaves: list[Known] = []
-        self.last: tuple[Entry, bytes] | None = None
+        self.last: tuple[int, bytes, int] | None = None
+        self._merge = context.genesis.kind == "merge"
         self._context = context
         self._seq = rows.first_seq
         self._last_seq = rows.last_seq
-        self._acts = ActChecker(context, self._report, tally)
+        self._acts = ActChecker(context, self._report, tally, signatures)
         self._before: Entry | None = None
         self._hash = context.genesis_hash if rows.first_seq == 1 else b""
         if rows.first_seq > 1 and rows.previous:
@@ -143,6 +154,9 @@ class _Walk:
             while self._seq < seq:
                 self._gap()
         self._seq = seq + 1
+        if self._merge and seq > 1:
+            self._take_leaf(row, seq)
+            return
         try:
             act, entry, entry_raw, _ = decode_frame(frame if type(frame) is bytes else b"")
         except BanjianError as raised:
@@ -154,10 +168,9 @@ class _Walk:
         self._acts.check(row, act, entry)
 
     def close(self) -> None:
-        """Report what is missing at the end of the batch, and do what was put off."""
+        """Report what is missing at the end of the batch."""
         while self._seq <= self._last_seq:
             self._gap()
-        self._acts.close()
 
     def _stand(self, entry: Entry, entry_raw: bytes) -> None:
         before = self._before
@@ -172,7 +185,15 @@ class _Walk:
         self._before = entry
         self._hash = entry_hash(entry_raw)
         self.leaves.append(leaf_hash(entry_raw))
-        self.last = (entry, entry_raw)
+        self.last = (entry.seq, self._hash, entry.recorded_at_ms)
+
+    def _take_leaf(self, row: EventRow, seq: int) -> None:
+        """Take a leaf of a merge log: no frame, and nothing but the tree ties it to the one before."""
+        received_at_ms = check_leaf(row, log=self._context.name, seq=seq, report=self._report)
+        raw = row.frame if type(row.frame) is bytes else b""
+        self.leaves.append(leaf_hash(raw) if raw else None)
+        if received_at_ms is not None:
+            self.last = (seq, entry_hash(raw), received_at_ms)
 
     def _take_broken(self, row: EventRow, seq: int, raised: BanjianError) -> None:
         """Say what exactly is wrong with a frame that does not decode as a whole."""

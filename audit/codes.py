@@ -52,9 +52,12 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
                 tree.missing tree.row tree.extra head.missing head.row head.unlisted
                 checkpoint.row checkpoint.malformed checkpoint.origin checkpoint.root checkpoint.unproven
                 note.limit note.malformed note.unsigned note.signature
-                receipt.row cosignature.key cosignature.signature""",
-            "warning": "log.no_checkpoint log.uncovered log.branch receipt.key_unknown",
-            "notice": "log.uncovered",
+                receipt.row cosignature.key cosignature.signature
+                merge.version merge.field merge.frame merge.order merge.head""",
+            "warning": """
+                log.no_checkpoint log.uncovered log.branch receipt.key_unknown
+                merge.inconsistent merge.unproven""",
+            "notice": "log.uncovered merge.behind",
         },
         "4. each act": {
             "error": """

@@ -20,16 +20,25 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
 from multiprocessing.connection import wait
-from typing import Self
+from typing import NamedTuple, Self
 
 from audit.county import fold_county
 from audit.desk import Brief, Desk, Result, Task
 from audit.findings import Finding
 from audit.source import Source, open_database
-from ledger.errors import ConfigError
+from ledger.errors import ConfigError, Param, StoreError
 
+_AHEAD_FACTOR = 4
+"""How many results may wait for an earlier one, for each task that helpers have at hand."""
 _GARBAGE_AFTER = 50_000
 """Objects made before a helper looks for cycles; there are none but those of caught errors."""
+
+
+class Failure(NamedTuple):
+    """Why a helper could not open the file; an exception would lose its values on the way."""
+
+    code: str
+    params: dict[str, Param]
 
 
 class Crew:
@@ -74,50 +83,64 @@ class Crew:
         """Say what is to be checked."""
         self._brief = pickle.dumps(brief)
 
-    def submit(self, task: Task) -> Callable[[], Result]:
-        """Give out a task; return where its result is asked for.
+    def submit(self, task: Task) -> Future[Result | Failure]:
+        """Give out a task.
 
-        Asking raises:
+        Raises:
             ConfigError: ``audit.helper_died``.
         """
         try:
-            future: Future[Result] = self._pool.submit(_run, self._brief, task)
+            return self._pool.submit(_run, self._brief, task)
         except BrokenProcessPool as error:
             raise ConfigError("audit.helper_died") from error
-        return lambda: _result(future)
 
 
 class InOrder:
-    """Results of tasks in the order of the tasks, with only so many given out at once.
+    """Results of tasks in the order of the tasks, done by helpers and, while they are busy, here.
 
     Args:
         tasks: may be made while they are taken.
-        submit: gives one out and returns where its result is asked for.
-        window: tasks given out at once; 0 does each when its turn comes.
+        here: does a task in this process.
+        crew: helpers; None to do everything here.
     """
 
-    def __init__(
-        self, tasks: Iterable[Task], submit: Callable[[Task], Callable[[], Result]], *, window: int
-    ) -> None:
+    def __init__(self, tasks: Iterable[Task], here: Callable[[Task], Result], crew: Crew | None) -> None:
         self._tasks = iter(tasks)
-        self._submit = submit
-        self._window = window
-        self._flying: deque[Callable[[], Result]] = deque()
+        self._here = here
+        self._crew = crew
+        self._ahead = 0 if crew is None else 2 * crew.count
+        self._flying: deque[Future[Result | Failure]] = deque()
 
     def fill(self) -> None:
-        """Give out as many tasks as there is room for."""
-        while len(self._flying) < max(1, self._window):
+        """Give the helpers as many tasks as keep them busy until somebody looks again."""
+        busy = sum(not future.done() for future in self._flying)
+        while self._crew is not None and busy < self._ahead:
             task = next(self._tasks, None)
             if task is None:
                 return
-            self._flying.append(self._submit(task))
+            self._flying.append(self._crew.submit(task))
+            busy += 1
 
     def __iter__(self) -> Iterator[Result]:
-        self.fill()
-        while self._flying:
-            result = self._flying.popleft()
-            yield result()
+        """Yield every result.
+
+        Raises:
+            ConfigError: ``audit.helper_died``.
+            StoreError: a helper could not open the file.
+        """
+        while True:
             self.fill()
+            waiting = self._flying and not self._flying[0].done()
+            if not self._flying or (waiting and len(self._flying) < _AHEAD_FACTOR * self._ahead):
+                task = next(self._tasks, None)
+                if task is not None:
+                    done: Future[Result | Failure] = Future()
+                    done.set_result(self._here(task))
+                    self._flying.append(done)
+                    continue
+                if not self._flying:
+                    return
+            yield _result(self._flying.popleft())
 
 
 def may_start_processes() -> bool:
@@ -125,11 +148,14 @@ def may_start_processes() -> bool:
     return not multiprocessing.current_process().daemon
 
 
-def _result(future: Future[Result]) -> Result:
+def _result(future: Future[Result | Failure]) -> Result:
     try:
-        return future.result()
+        result = future.result()
     except BrokenProcessPool as error:
         raise ConfigError("audit.helper_died") from error
+    if isinstance(result, Failure):
+        raise StoreError(result.code, **result.params)
+    return result
 
 
 def _begin() -> None:
@@ -151,8 +177,11 @@ def _nothing() -> None:
     """The first task, done when the helper is ready."""
 
 
-def _run(brief: bytes, task: Task) -> Result:
-    return _desk(brief).run(task)
+def _run(brief: bytes, task: Task) -> Result | Failure:
+    try:
+        return _desk(brief).run(task)
+    except StoreError as error:
+        return Failure(error.code, dict(error.params))
 
 
 @lru_cache(maxsize=1)

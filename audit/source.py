@@ -140,7 +140,7 @@ class Source:
         """Return what can be read of a statement's rows; damage becomes a finding at the given place."""
         found: list[tuple[Cell, ...]] = []
         try:
-            for row in self._stream(statement, values):
+            for row in self._file.query(statement, values):
                 found.append(row)
         except StoreError as raised:
             self._damage(raised, log=log, seq=seq)
@@ -301,14 +301,14 @@ class Source:
     def _walk(self, statement: str, values: tuple[Cell, ...]) -> Iterator[tuple[Cell, ...]]:
         """Yield what can be read of a statement's rows; damage ends them and becomes a finding."""
         try:
-            yield from self._stream(statement, values)
+            yield from self._file.query(statement, values)
         except StoreError as raised:
             self._damage(raised)
 
     def _between(self, statement: str, log: str, first_seq: int, last_seq: int) -> list[tuple[Cell, ...]]:
         """Where the quick statement meets damage, read each position by itself: a page hides only its own."""
         try:
-            return list(self._stream(statement, (log, first_seq, last_seq)))
+            return self._file.query_all(statement, (log, first_seq, last_seq))
         except StoreError as raised:
             self._damage(raised, log=log, seq=first_seq)
         if first_seq == last_seq:
@@ -317,10 +317,6 @@ class Source:
             self.rows(statement, (log, seq, seq), log=log, seq=seq) for seq in range(first_seq, last_seq + 1)
         )
         return [row for rows in singly for row in rows]
-
-    def _stream(self, statement: str, values: Sequence[Cell]) -> Iterator[tuple[Cell, ...]]:
-        # The one place that needs more of the reader than its named queries.
-        return self._file._query(statement, values)
 
     def _damage(self, raised: StoreError, *, log: str = "", seq: int = 0) -> None:
         self.report(error("file.damaged", log=log, seq=seq, cause=raised.code))

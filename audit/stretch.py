@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from audit.acts import LogContext, Tally
+from audit.acts import LogContext, Tally, Unverified, verify_all
 from audit.batch import BatchResult, BatchRows, NodeKey, check_batch
 from audit.findings import Collector
 from audit.source import Cell, Source
@@ -76,6 +76,7 @@ def check_stretch(source: Source, context: LogContext, task: LogTask) -> Stretch
 
 def _check(source: Source, context: LogContext, task: LogTask) -> StretchResult:
     tally = Tally()
+    signatures: list[Unverified] = []
     batches: list[BatchResult] = []
     before: Cell = None
     for first in range(task.first_seq, task.last_seq + 1, BATCH):
@@ -88,7 +89,8 @@ def _check(source: Source, context: LogContext, task: LogTask) -> StretchResult:
         rows = _read(source, context.name, first, last, before=before, wanted_sizes=task.wanted_sizes)
         end = rows.events[-1] if rows.events else None
         before = end.frame if end is not None and end.seq == last else None
-        batches.append(check_batch(context, rows, findings, tally))
+        batches.append(check_batch(context, rows, findings, tally, signatures))
+    verify_all(signatures)
     return StretchResult(batches=batches, tally=tally)
 
 

@@ -42,6 +42,7 @@ from audit.incarnations import (
 from audit.judge import Judge
 from audit.logs import LogJoiner, LogResult
 from audit.loose import LooseChecker
+from audit.merge import check_merge, head_sizes
 from audit.openings import Branch, Opening, read_openings
 from audit.outcome import Report, make_report
 from audit.placing import check_bodies, check_places
@@ -58,7 +59,7 @@ HELPERS_FROM_BYTES = 4 << 20
 """Smallest file that is worth starting processes for: some 3,000 records, half a second of one core."""
 _CANNOT_RUN = frozenset({"store.missing", "store.schema_newer", "store.cannot_open", "store.busy"})
 """Errors of opening that say nothing about the bytes of the file."""
-_BATCHES_MAX = 8
+_BATCHES_MAX = 4
 """Batches of one part; fewer in a small ledger, so that all helpers are busy to the end."""
 _PARTS_EACH = 8
 
@@ -96,7 +97,7 @@ def verify_ledger(
         trust: the pinned ledger id; without it nobody vouches for the root keys.
         against: signed checkpoints that the auditor kept from earlier.
         storage_key: opens personal bodies, so that they are hashed as well.
-        workers: processes; None for one per core.
+        workers: processes, this one among them; None for one per core.
         cases: fold every case as well.
         helpers_from_bytes: smallest file that is worth starting processes for.
 
@@ -128,7 +129,7 @@ def _start_crew(database: Path, workers: int, helpers_from_bytes: int, stack: Ex
     if workers == 1 or size < helpers_from_bytes or not may_start_processes():
         return None
     try:
-        return stack.enter_context(Crew(workers))
+        return stack.enter_context(Crew(workers - 1))
     except (OSError, ImportError):
         # No more processes, or a system without the means to talk to them: it takes longer, that is all.
         return None
@@ -168,9 +169,9 @@ class _Audit:
         self._check_trust(trust, found)
         if registry is None or genesis is None:
             return make_report(self._collector, records=records)
-        self._stretch = _stretch(records, 1 if self._crew is None else self._crew.count)
+        self._stretch = _stretch(records, 1 if self._crew is None else self._crew.count + 1)
         kept, of_kept = self._read_kept(openings, against)
-        wanted = _wanted_sizes(openings, kept)
+        wanted = _wanted_sizes(self._source, openings, kept)
         brief = Brief(
             path=self._path,
             ledger_id=found,
@@ -216,11 +217,10 @@ class _Audit:
 
     def _hand_out(self, brief: Brief, wanted: dict[str, list[int]]) -> InOrder:
         """Give the first parts to the helpers: they are at work while the county's logs are folded here."""
-        tasks = self._tasks(brief.openings, wanted)
-        if self._crew is None:
-            return InOrder(tasks, lambda task: lambda: self._desk.run(task), window=0)
-        self._crew.tell(brief)
-        parts = InOrder(tasks, self._crew.submit, window=2 * self._crew.count + 2)
+        if self._crew is not None:
+            self._crew.tell(brief)
+        # The desk of this process is made later, when the county's logs are folded.
+        parts = InOrder(self._tasks(brief.openings, wanted), lambda task: self._desk.run(task), self._crew)
         parts.fill()
         return parts
 
@@ -271,6 +271,7 @@ class _Audit:
         compare_kept(kept, self._results, self._find)
         roots = {name: result.roots for name, result in self._results.items()}
         compare_parents(openings, roots, self._find)
+        check_merge(self._source, openings, branches, roots=roots, report=self._find)
         known = {opening.name for opening in openings} | {branch.name for branch in branches}
         for table, log in self._source.stray_logs(known):
             self._find(error("head.unlisted", log=log, table=table))
@@ -314,14 +315,16 @@ class _Audit:
             self._find(notice("attachment.not_held", count=tally.attachments))
 
 
-def _wanted_sizes(openings: Sequence[Opening], kept: Sequence[Kept]) -> dict[str, list[int]]:
+def _wanted_sizes(source: Source, openings: Sequence[Opening], kept: Sequence[Kept]) -> dict[str, list[int]]:
     """Return at which sizes the root of each log is asked for."""
     wanted = {name: sorted(sizes) for name, sizes in parent_sizes(openings).items()}
     for one in kept:
         wanted.setdefault(one.log, []).append(one.checkpoint.size)
+    for log, size in head_sizes(source, openings):
+        wanted.setdefault(log, []).append(size)
     return wanted
 
 
-def _stretch(records: int, helpers: int) -> int:
-    batches = records // (helpers * _PARTS_EACH * BATCH)
+def _stretch(records: int, processes: int) -> int:
+    batches = records // (processes * _PARTS_EACH * BATCH)
     return BATCH * min(max(1, batches), _BATCHES_MAX)

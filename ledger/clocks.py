@@ -186,8 +186,6 @@ def _runs(
     for spec, limit, deems in _clocks_of(rules):
         if happened.isdisjoint(spec.start):
             continue
-        if rules.item.legal_basis != _PERMIT and not happened.isdisjoint((*spec.pause, *spec.extend)):
-            spec = _beyond_permits(spec, rules.item)
         deemed = deemed_start is not None and "effective_acceptance" in spec.start
         run = run_clock(spec, events, limit=limit, calendars=calendars, deemed=deems)
         if run is None:
@@ -207,7 +205,8 @@ def _clocks_of(rules: Rules) -> tuple[tuple[ClockSpec, Limit, bool], ...]:
     """
     item = rules.item
     found = []
-    for spec in _acceptance_first(rules.case_type.clocks):
+    for published in _acceptance_first(rules.case_type.clocks):
+        spec = published if item.legal_basis == _PERMIT else _beyond_permits(published, item)
         limit = _limit(spec, item)
         if limit is not None and (spec.applies_to is None or item.legal_basis in spec.applies_to):
             found.append((spec, limit, spec.expiry == "deemed_accepted" and _may_deem(spec, item)))
@@ -239,8 +238,8 @@ def _may_deem(spec: ClockSpec, item: Item) -> bool:
 
 
 def _beyond_permits(spec: ClockSpec, item: Item) -> ClockSpec:
-    """Return a clock that stood still or was extended beyond permits: by a local rule, then named."""
-    if spec.local_rule:
+    """Return a clock of another item than a permit: it stands still or is extended by a local rule alone."""
+    if spec.local_rule or not (spec.pause or spec.extend):
         return spec
     if item.local_rule:
         return replace(spec, law=f"{spec.law}；{item.local_rule}")

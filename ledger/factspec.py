@@ -94,6 +94,8 @@ def value_fits(spec: FactSpec, value: Value) -> bool:
     """Tell whether one value has the declared type and keeps its limit."""
     kind = spec.type
     if isinstance(value, str):
+        if kind == "text":
+            return 0 < len(value) <= (TEXT_CHARS_MAX if spec.max is None else spec.max)
         return _text_fits(spec, kind, value)
     if isinstance(value, bool):
         return kind == "bool"
@@ -123,8 +125,6 @@ def _element(kind: str, values: frozenset[str]) -> FactSpec:
 
 
 def _text_fits(spec: FactSpec, kind: str, value: str) -> bool:
-    if kind == "text":
-        return 0 < len(value) <= (TEXT_CHARS_MAX if spec.max is None else spec.max)
     if kind == "enum":
         return value in spec.values
     if kind == "station":

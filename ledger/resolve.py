@@ -91,12 +91,15 @@ class Resolver:
                 blocked = "act.facts_missing"
             else:
                 blocked = standing.blocked
-        # Positional, since this runs for every act of a history.
-        return CaseAct(
-            act.act_id, header.parents, header.action, header.station, standing.level, header.actor,
-            standing.staff_no, standing.roles, header.occurred_at_ms, recorded_at_ms,
-            header.catalogue_version, facts or {}, blocked,
+        made: CaseAct = tuple.__new__(
+            CaseAct,
+            (
+                act.act_id, header.parents, header.action, header.station, standing.level, header.actor,
+                standing.staff_no, standing.roles, header.occurred_at_ms, recorded_at_ms,
+                header.catalogue_version, facts or {}, blocked,
+            ),
         )  # fmt: skip
+        return made
 
     def _standing(self, question: _Question, answer: Authority | Refusal) -> Standing:
         station = self._registry.station(question.station, size=question.registry_size)

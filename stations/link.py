@@ -15,8 +15,9 @@ from ledger.facade.exchange import Exchange
 from ledger.types import LedgerId, StationId
 from stations.ledgerthread import LedgerThread
 from stations.version import version
-from sync.client_session import Caller, Outcome
+from sync.client_session import Caller
 from sync.credentials import calling_context
+from sync.outcome import Outcome
 from sync.renewal import renew_if_due
 from sync.requester import Progress
 

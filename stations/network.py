@@ -27,10 +27,10 @@ from stations.ledgerthread import LedgerThread
 from stations.link import Link
 from stations.version import version
 from sync.attempts import Attempts
-from sync.client_session import Outcome
 from sync.credentials import calling_context, listening_context
 from sync.joindesks import OfficeDesk, RelayDesk
 from sync.joinoffice import JoinOffice
+from sync.outcome import Outcome
 from sync.pace import Pace, PaceRule
 from sync.requester import Progress
 from sync.server_join import JoinDesk, add_join_routes
@@ -78,21 +78,21 @@ class Network:
             ConfigError: ``tls.not_joined`` when stations below are to be listened for without certificate;
                 ``serve.address`` when the address cannot be listened on.
         """
-        config = self._config
-        if config.upstream:
-            self.link = Link(
-                self._thread,
-                self._home,
-                station=StationId(config.station),
-                addresses=config.upstream,
-                clock=self._clock,
-                randomness=self._randomness,
-                cores=self._cores,
-            )
-        address = await self._listen() if config.listen else ""
+        self._make_link()
+        address = await self._listen() if self._config.listen else ""
         if self.link is not None:
             self._loop = asyncio.create_task(self._keep_in_step(self.link))
         return address
+
+    async def sync_once(self) -> Outcome:
+        """Sync without listening or keeping in step: for one command that holds the lock.
+
+        Raises:
+            ConfigError: ``sync.no_upstream``.
+            BanjianError: as ``Link.sync``.
+        """
+        self._make_link()
+        return await self.sync_now()
 
     async def stop(self) -> None:
         """End sessions, stop listening and calling."""
@@ -121,6 +121,19 @@ class Network:
             raise ConfigError("sync.no_upstream", station=self._config.station)
         async with self._syncing:
             return await self.link.sync(told)
+
+    def _make_link(self) -> None:
+        config = self._config
+        if config.upstream:
+            self.link = Link(
+                self._thread,
+                self._home,
+                station=StationId(config.station),
+                addresses=config.upstream,
+                clock=self._clock,
+                randomness=self._randomness,
+                cores=self._cores,
+            )
 
     async def _keep_in_step(self, link: Link) -> None:
         rule = PaceRule(interval_ms=self._config.sync_interval_s * 1000)

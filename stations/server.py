@@ -12,10 +12,8 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
 
 from aiohttp import web
 
@@ -25,7 +23,10 @@ from ledger.errors import BanjianError, StoreError
 from ledger.facade import Home, Ledger
 from ledger.facade.beside import draft_log, submit_county, submit_erasure
 from ledger.facade.clock import Clock, Randomness
-from ledger.types import LogId
+from ledger.types import LogId, StationId
+from stations.config import StationConfig
+from stations.ledgerthread import LedgerThread
+from stations.network import Network
 from stations.wire import (
     CASES,
     ERASED,
@@ -34,11 +35,11 @@ from stations.wire import (
     decode_opening,
     decode_signed,
     encode_error,
+    encode_outcome,
     encode_performed,
     encode_value,
 )
 
-T = TypeVar("T")
 REFUSED = 409
 
 
@@ -47,20 +48,29 @@ class StationServer:
 
     Args:
         home: the installation folder.
+        config: its settings.
         clock: for entries.
         randomness: for salts and nonces.
-        started: called with the address once the server listens.
+        started: called once the server listens, with the name of the local socket and the network address
+            on which stations below are listened for, "" for none.
     """
 
     def __init__(
-        self, home: Home, *, clock: Clock, randomness: Randomness, started: Callable[[str], None]
+        self,
+        home: Home,
+        *,
+        config: StationConfig,
+        clock: Clock,
+        randomness: Randomness,
+        started: Callable[[str, str], None],
     ) -> None:
         self._home = home
         self._clock = clock
         self._randomness = randomness
         self._started = started
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
-        self._ledger: Ledger | None = None
+        self._thread = LedgerThread()
+        self._network = Network(self._thread, home, config=config, clock=clock, randomness=randomness)
+        self._station = StationId(config.station) if config.station else None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until asked to stop; then sign the heads and release the lock.
@@ -68,7 +78,7 @@ class StationServer:
         Raises:
             StoreError: ``store.locked`` when another process writes.
         """
-        ledger = await self._on_thread(self._open)
+        await self._thread.open(self._open)
         try:
             runner = web.AppRunner(self.application(), access_log=None)
             await runner.setup()
@@ -76,14 +86,15 @@ class StationServer:
                 site, name = self._site(runner)
                 with _for_owner_alone():
                     await site.start()
-                self._started(name)
+                address = await self._network.start()
+                self._started(name, address)
                 await stop.wait()
             finally:
+                await self._network.stop()
                 await runner.cleanup()
                 self._remove_socket()
         finally:
-            await self._on_thread(lambda: self._close(ledger))
-            self._thread.shutdown()
+            await self._thread.close(before=_sign_heads)
 
     def application(self) -> web.Application:
         """Return the routes."""
@@ -95,6 +106,7 @@ class StationServer:
         application.router.add_post("/rebuild", self._rebuild)
         application.router.add_post("/checkpoint/{log}", self._checkpoint)
         application.router.add_get("/status", self._status)
+        application.router.add_post("/sync", self._sync)
         return application
 
     async def _act(self, request: web.Request) -> web.Response:
@@ -102,18 +114,20 @@ class StationServer:
 
         def work() -> str:
             signed = decode_signed(body)
-            return encode_performed(self._held().submit(signed, decode_act(signed.raw).station))
+            return encode_performed(self._thread.held.submit(signed, decode_act(signed.raw).station))
 
         return await self._answer(work)
 
     async def _county(self, request: web.Request) -> web.Response:
         body = await request.read()
-        return await self._answer(lambda: encode_performed(submit_county(self._held(), decode_signed(body))))
+        return await self._answer(
+            lambda: encode_performed(submit_county(self._thread.held, decode_signed(body)))
+        )
 
     async def _erasure(self, request: web.Request) -> web.Response:
         body = await request.read()
         return await self._answer(
-            lambda: encode_value(ERASED, submit_erasure(self._held(), decode_signed(body)))
+            lambda: encode_value(ERASED, submit_erasure(self._thread.held, decode_signed(body)))
         )
 
     async def _log(self, request: web.Request) -> web.Response:
@@ -121,12 +135,12 @@ class StationServer:
 
         def work() -> str:
             kind, station = decode_opening(body)
-            return encode_value(GENESIS, draft_log(self._held(), kind, station).hex())
+            return encode_value(GENESIS, draft_log(self._thread.held, kind, station).hex())
 
         return await self._answer(work)
 
     async def _rebuild(self, request: web.Request) -> web.Response:
-        return await self._answer(lambda: encode_value(CASES, self._held().rebuild()))
+        return await self._answer(lambda: encode_value(CASES, self._thread.held.rebuild()))
 
     async def _checkpoint(self, request: web.Request) -> web.Response:
         name = request.match_info["log"]
@@ -136,7 +150,7 @@ class StationServer:
                 log_id = LogId(bytes.fromhex(name))
             except ValueError as error:
                 raise StoreError("serve.log", log=name[:64]) from error
-            return self._held().checkpoint(log_id)
+            return self._thread.held.checkpoint(log_id)
 
         return await self._answer(work)
 
@@ -144,40 +158,32 @@ class StationServer:
         def work() -> str:
             logs = [
                 {"log": log.log_id.hex(), "kind": log.kind, "station": log.station, "size": log.size}
-                for log in self._held().logs()
+                for log in self._thread.held.logs()
                 if log.own
             ]
             return json.dumps({"pid": os.getpid(), "logs": logs})
 
         return await self._answer(work)
 
+    async def _sync(self, request: web.Request) -> web.Response:
+        try:
+            outcome = await self._network.sync_now()
+        except BanjianError as error:
+            return web.Response(text=encode_error(error), status=REFUSED, content_type="application/json")
+        return web.Response(text=encode_outcome(outcome), content_type="application/json")
+
     async def _answer(self, work: Callable[[], str]) -> web.Response:
         try:
-            return web.Response(text=await self._on_thread(work), content_type="application/json")
+            answer = web.Response(text=await self._thread.run(work), content_type="application/json")
+            self._network.news()
+            return answer
         except BanjianError as error:
             return web.Response(text=encode_error(error), status=REFUSED, content_type="application/json")
 
-    async def _on_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-
-    def _held(self) -> Ledger:
-        if self._ledger is None:
-            raise StoreError("serve.unreachable")
-        return self._ledger
-
     def _open(self) -> Ledger:
-        ledger = Ledger.open(self._home, clock=self._clock, randomness=self._randomness, write=True)
-        self._ledger = ledger
-        return ledger
-
-    def _close(self, ledger: Ledger) -> None:
-        self._ledger = None
-        try:
-            for log in ledger.logs():
-                if log.own and not log.doubt and log.size > log.checkpoint_size:
-                    ledger.checkpoint(log.log_id)
-        finally:
-            ledger.close()
+        return Ledger.open(
+            self._home, clock=self._clock, randomness=self._randomness, write=True, station=self._station
+        )
 
     def _site(self, runner: web.AppRunner) -> tuple[web.BaseSite, str]:
         address = platform.local_socket_address(self._home.path)
@@ -194,6 +200,12 @@ class StationServer:
             Path(address.name).unlink(missing_ok=True)
 
 
+def _sign_heads(ledger: Ledger) -> None:
+    for log in ledger.logs():
+        if log.own and not log.doubt and log.size > log.checkpoint_size:
+            ledger.checkpoint(log.log_id)
+
+
 @contextmanager
 def _for_owner_alone() -> Iterator[None]:
     """Let what is made meanwhile be the user's own from its first moment: a later chmod leaves a gap."""
@@ -204,11 +216,19 @@ def _for_owner_alone() -> Iterator[None]:
         os.umask(before)
 
 
-def serve(home: Home, *, clock: Clock, randomness: Randomness, started: Callable[[str], None]) -> None:
+def serve(
+    home: Home,
+    *,
+    config: StationConfig,
+    clock: Clock,
+    randomness: Randomness,
+    started: Callable[[str, str], None],
+) -> None:
     """Run the server until the process is asked to stop.
 
     Raises:
         StoreError: ``store.locked``.
+        ConfigError: ``serve.address``, ``tls.*``: what ``Network.start`` refuses.
     """
 
     async def main() -> None:
@@ -217,7 +237,8 @@ def serve(home: Home, *, clock: Clock, randomness: Randomness, started: Callable
         if sys.platform != "win32":
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(number, stop.set)
-        await StationServer(home, clock=clock, randomness=randomness, started=started).run(stop)
+        server = StationServer(home, config=config, clock=clock, randomness=randomness, started=started)
+        await server.run(stop)
 
     with suppress(KeyboardInterrupt):
         asyncio.run(main())

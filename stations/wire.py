@@ -19,6 +19,7 @@ from ledger.genesis import LOG_KINDS, LogKind
 from ledger.limits import PUBLISHED_FACTS_BYTES_MAX
 from ledger.station import is_station_id
 from ledger.types import ActId, CaseId, LogId, StationId
+from sync.outcome import Outcome
 
 SIGNED_BYTES_MAX = PUBLISHED_FACTS_BYTES_MAX + (1 << 20)
 """A whole catalogue is the largest act; its header and signature are small beside it."""
@@ -134,6 +135,45 @@ def decode_value(text: str, name: str) -> int | str:
     return value
 
 
+def encode_outcome(outcome: Outcome) -> str:
+    """Return the answer to a sync that was asked for."""
+    return json.dumps(
+        {
+            "sessions": outcome.sessions,
+            "sent": outcome.sent,
+            "stored": outcome.stored,
+            "sent_bytes": outcome.sent_bytes,
+            "received_bytes": outcome.received_bytes,
+            "notes": list(outcome.notes),
+            "sealed": [[log_id.hex(), code] for log_id, code in outcome.sealed],
+        }
+    )
+
+
+def decode_outcome(text: str) -> Outcome:
+    """Return what a sync brought.
+
+    Raises:
+        StoreError: ``serve.answer`` when the server said something else.
+    """
+    answer = _object(text)
+    try:
+        return Outcome(
+            sessions=int(str(answer["sessions"])),
+            sent=int(str(answer["sent"])),
+            stored=int(str(answer["stored"])),
+            sent_bytes=int(str(answer["sent_bytes"])),
+            received_bytes=int(str(answer["received_bytes"])),
+            notes=tuple(str(one) for one in _list(answer["notes"])),
+            sealed=tuple(
+                (LogId(bytes.fromhex(str(_list(one)[0]))), str(_list(one)[1]))
+                for one in _list(answer["sealed"])
+            ),
+        )
+    except (KeyError, ValueError, IndexError) as error:
+        raise StoreError("serve.answer") from error
+
+
 def encode_error(error: BanjianError) -> str:
     """Return an error as the server answers it."""
     params = {name: _plain(value) for name, value in error.params.items()}
@@ -171,3 +211,9 @@ def _object(text: str) -> dict[str, object]:
     if not isinstance(answer, dict):
         raise StoreError("serve.answer")
     return answer
+
+
+def _list(value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise StoreError("serve.answer")
+    return value

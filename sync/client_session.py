@@ -9,7 +9,6 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -22,6 +21,7 @@ from sync.framing import ANSWER, END, PACKAGE, Section
 from sync.giving import Budget
 from sync.ingest import Prepared, prepare
 from sync.messages import decode_answer
+from sync.outcome import Outcome
 from sync.problem import PROBLEM_BYTES_MAX, decode_problem
 from sync.requester import Guesses, Progress, Requester
 from sync.stream import CONTENT_TYPE, Packer, Unpacker
@@ -62,29 +62,6 @@ class CallDesk(Protocol):
 
     async def on_ledger(self, work: Callable[[Exchange], T]) -> T:
         """Run something on the one thread that owns the ledger."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What a call brought.
-
-    Attributes:
-        sessions: how many there were.
-        sent: packages sent.
-        stored: records that are new here.
-        sent_bytes: compressed bytes of all requests.
-        received_bytes: compressed bytes of all answers.
-        notes: codes of what was not taken on either side.
-        sealed: own logs that were given up, and why.
-    """
-
-    sessions: int
-    sent: int
-    stored: int
-    sent_bytes: int
-    received_bytes: int
-    notes: tuple[str, ...]
-    sealed: tuple[tuple[LogId, str], ...]
 
 
 class Caller:

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from ledger.codec import HeaderFields, pack_header, unpack_header
 from ledger.errors import EncodingError
+from ledger.facade.countylink import CountyNews
 from ledger.facade.feeds import FeedPlace
 from ledger.facade.held import BranchState, LogState, ReceiptLine
 from ledger.facade.peers import Contact
@@ -106,21 +107,6 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CountyProof:
-    """A county checkpoint with consistency proofs from earlier sizes of the same merge log.
-
-    Attributes:
-        note: the signed checkpoint.
-        opening: an excerpt of the merge log with its first entry.
-        proofs: pairs of an earlier size and the hashes that lead from it to this checkpoint.
-    """
-
-    note: bytes
-    opening: bytes
-    proofs: tuple[tuple[int, tuple[bytes, ...]], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """First section of an answer.
 
@@ -150,7 +136,7 @@ class Answer:
     refused: tuple[Refused, ...]
     wanted: tuple[Wanted, ...]
     receipts: tuple[ReceiptLine, ...]
-    county: CountyProof | None
+    county: CountyNews | None
     feed_start: FeedPlace
     feed_end: FeedPlace
     feed_size: int
@@ -344,11 +330,11 @@ def _county_place(value: object) -> tuple[LogId, int] | None:
     return LogId(_bytes(log_id, 16, "county")), _int(size, "county")
 
 
-def _county(value: object) -> CountyProof | None:
+def _county(value: object) -> CountyNews | None:
     if value == ():
         return None
     note, opening, proofs = _tuple(value, 3, "county")
-    return CountyProof(
+    return CountyNews(
         note=_blob(note, NOTE_BYTES_MAX, "county"),
         opening=_blob(opening, HEADER_BYTES_MAX, "county"),
         proofs=_all(proofs, _proof, "county", PROOFS_MAX),

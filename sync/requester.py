@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError, GapError
 from ledger.excerpt import encode_excerpt
+from ledger.facade.countylink import CountyNews
 from ledger.facade.exchange import Exchange
 from ledger.facade.held import COUNTY_KINDS, BranchState
 from ledger.genesis import LogGenesis
@@ -103,9 +104,9 @@ class Requester:
             oldest_ms=oldest_ms,
             logs=tuple(states),
             branches=tuple(exchange.held.branches(scope)),
-            county=None,
-            proofs_from=(),
-            feed=exchange.feed_held(self._upstream),
+            county=exchange.county.held(),
+            proofs_from=exchange.county.sizes_below(),
+            feed=exchange.held.feed_held(self._upstream),
             contacts=tuple(exchange.peers.all()),
         )
         yield encode_section(HELLO, hello.pack())
@@ -234,11 +235,21 @@ class Requester:
         for log_id in self._exchange.held.continued_elsewhere():
             self._seal(log_id, "log.upstream_other")
         exchange = self._exchange
+        if answer.county is not None:
+            self._take_county(answer.county)
         failed = [note for note in self.progress.notes if note not in answer.refused]
-        if not failed and answer.feed_end != exchange.feed_held(self._upstream):
+        if not failed and answer.feed_end != exchange.held.feed_held(self._upstream):
             exchange.take_feed_place(self._upstream, answer.feed_end)
         self.progress.feed_number = answer.feed_end.number
         exchange.peers.note_done(now_ms=self._now_ms)
+
+    def _take_county(self, news: CountyNews) -> None:
+        try:
+            code = self._exchange.county.take(news, now_ms=self._now_ms)
+        except BanjianError as error:
+            code = error.code
+        if code:
+            self.progress.notes.append(Refused(log_id=LogId(bytes(16)), first_seq=0, code=code))
 
     @property
     def more(self) -> bool:

@@ -85,6 +85,7 @@ class Responder:
             if one.station in self._scope and one.station != self._peer
         ]
         exchange.peers.take([heard, *below])
+        exchange.county.heard_below(self._peer, hello.county)
 
     def take(self, prepared: Prepared) -> None:
         """Store one section; one that cannot be taken is told in the answer and holds nothing else up.
@@ -157,7 +158,7 @@ class Responder:
                 for one in exchange.lost_ends()
             ),
             receipts=tuple(exchange.held.receipts(self._scope)),
-            county=None,
+            county=exchange.county.news(hello.county, hello.proofs_from),
             feed_start=start,
             feed_end=end,
             feed_size=feed_size,

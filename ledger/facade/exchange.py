@@ -11,8 +11,10 @@ from typing import NamedTuple
 
 from ledger.excerpt import ExcerptContent
 from ledger.facade.bodies import Place
+from ledger.facade.clock import Clock
+from ledger.facade.countylink import CountyLink
 from ledger.facade.excerpts import excerpts
-from ledger.facade.feeds import START, FeedPlace
+from ledger.facade.feeds import FeedPlace
 from ledger.facade.held import BranchState, Held, branch_name
 from ledger.facade.intake import Intake
 from ledger.facade.logend import load_branch
@@ -48,20 +50,23 @@ class Exchange:
         store: the open store, as its one writer.
         parts: the working parts of the ledger.
         station: the main station of this installation.
+        clock: of this station.
 
     Attributes:
         held: what is here of every log.
         receiving: takes in what others send.
         peers: what is known of the stations above and below.
+        county: the county's checkpoints.
         feeds: what subordinates are to be given.
     """
 
     def __init__(
-        self, store: Store, parts: Parts, *, vault: Vault, view: CaseView, station: StationId
+        self, store: Store, parts: Parts, *, vault: Vault, view: CaseView, station: StationId, clock: Clock
     ) -> None:
         self.station = station
         self.held = Held(store, parts, station)
         self.peers = Peers(store)
+        self.county = CountyLink(store, parts, clock)
         self.feeds = parts.feeds
         self._store = store
         self._parts = parts
@@ -83,8 +88,9 @@ class Exchange:
     def seal_heads(self) -> None:
         """Sign the heads of own logs, so that everything that is here can be given."""
         for log in self._parts.own.values():
-            if log.size > log.checkpoint_size and not log.doubt:
+            if log.kind != "merge" and log.size > log.checkpoint_size and not log.doubt:
                 self._parts.writer.checkpoint(log)
+        self.county.merge()
 
     def give_up(self, log_id: LogId, code: str) -> None:
         """Never write an own log again: somebody holds more of it, or another history of it.
@@ -168,14 +174,6 @@ class Exchange:
         """Return how many items the feed of a subordinate has."""
         with self._store.read() as tx:
             return self.feeds.size(tx, audience)
-
-    def feed_held(self, upstream: StationId) -> FeedPlace:
-        """Return how far this station has taken the feed of its upstream."""
-        with self._store.read() as tx:
-            row = tx.get(FEED_HELD, (upstream,))
-        if row is None or not isinstance(row[1], int) or not isinstance(row[2], bytes):
-            return FeedPlace(number=0, chain=START)
-        return FeedPlace(number=row[1], chain=row[2])
 
     def take_feed_place(self, upstream: StationId, place: FeedPlace) -> None:
         """Remember how far the feed of the upstream was taken; only after its frames are stored."""

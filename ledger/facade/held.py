@@ -12,10 +12,11 @@ from typing import NamedTuple
 from ledger.checkpoint import receipt_name
 from ledger.entry import entry_hash
 from ledger.facade.audience import subtree
+from ledger.facade.feeds import START, FeedPlace
 from ledger.facade.logend import Branch, LogEnd, branch_nodes, held_root, load_branch, load_end
 from ledger.facade.opening import BRANCH_MARK, recorded_at_ms
 from ledger.facade.parts import Parts
-from ledger.facade.synctables import SYNC_FINDINGS
+from ledger.facade.synctables import FEED_HELD, SYNC_FINDINGS
 from ledger.frame import split_frame
 from ledger.genesis import LogGenesis
 from ledger.merkle import root_at
@@ -229,6 +230,14 @@ class Held:
             recorded_at_ms = self._recorded_at(state.log_id, state.size - missing + 1)
             oldest_ms = min(oldest_ms or recorded_at_ms, recorded_at_ms)
         return count, oldest_ms
+
+    def feed_held(self, upstream: StationId) -> FeedPlace:
+        """Return how far this station has taken the feed of its upstream."""
+        with self._store.read() as tx:
+            row = tx.get(FEED_HELD, (upstream,))
+        if row is None or not isinstance(row[1], int) or not isinstance(row[2], bytes):
+            return FeedPlace(number=0, chain=START)
+        return FeedPlace(number=row[1], chain=row[2])
 
     def end(self, tx: ReadTx, genesis: LogGenesis) -> LogEnd:
         """Return the end of a log that is held, or of one of which nothing is held yet."""

@@ -32,6 +32,7 @@ from ledger.facade.page import case_page
 from ledger.facade.parts import Parts, list_logs, load_parts
 from ledger.facade.renewal import follow_calendars, rebuild_views
 from ledger.facade.restoring import settle
+from ledger.facade.syncstatus import SyncStatus, read_status
 from ledger.facade.turns import as_writer, in_turn
 from ledger.facade.types import CasePage, CaseRow, Command, DayClear, Figure, LogInfo, Performed, SignedAct
 from ledger.facade.vault import Vault
@@ -198,8 +199,19 @@ class Ledger:
         if self._main_station is None:
             raise ConfigError("ledger.no_station")
         return Exchange(
-            self.store, self.parts, vault=self._vault, view=self._view, station=self._main_station
+            self.store,
+            self.parts,
+            vault=self._vault,
+            view=self._view,
+            station=self._main_station,
+            clock=self.clock,
         )
+
+    @in_turn
+    def sync_status(self, station: StationId) -> SyncStatus:
+        """Return what the stations above have confirmed, and what stands in the way of the rest."""
+        with self.reading() as (tx, parts):
+            return read_status(self.store, tx, parts, station)
 
     @as_writer
     def perform(self, command: Command, signer: Signer) -> Performed:

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 from ledger.calendar import day_start_ms, local_date
 from ledger.case import CaseState
-from ledger.catalogue import Rules
+from ledger.facade.casebook import Folded
 from ledger.facade.parts import Parts
 from ledger.facade.tables import CASES
 from ledger.facade.types import CaseRow
@@ -71,7 +71,7 @@ class _Grants:
         self, tx: ReadTx, *, first: date, last: date, station: StationId | None, now_ms: int
     ) -> Iterator[Grant]:
         today = local_date(now_ms)
-        for state, rules in self._folded(tx, self._decided(tx, first, last)):
+        for state, rules, _ in self._folded(tx, self._decided(tx, first, last)):
             known = publication_of(state, rules, self._knowledge.calendars, today)
             if known is None or not first <= known.decided_on <= last:
                 continue
@@ -81,10 +81,9 @@ class _Grants:
             row = self._reader.row(tx, state.case_id, now_ms)
             yield Grant(row=row, publication=known, firm=firm, firm_no=firm_no)
 
-    def _folded(self, tx: ReadTx, cases: Sequence[CaseId]) -> Iterator[tuple[CaseState, Rules]]:
+    def _folded(self, tx: ReadTx, cases: Sequence[CaseId]) -> Iterator[Folded]:
         for start in range(0, len(cases), _ASKED_MAX):
-            for one in self._book.fold_many(tx, cases[start : start + _ASKED_MAX]):
-                yield one.state, one.rules
+            yield from self._book.fold_many(tx, cases[start : start + _ASKED_MAX])
 
     def _decided(self, tx: ReadTx, first: date, last: date) -> list[CaseId]:
         """Return the permits decided in the period, or shortly before: a second person may have followed."""

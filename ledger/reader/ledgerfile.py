@@ -82,7 +82,7 @@ class LedgerFile:
             StoreError: ``store.damaged`` and the like.
         """
         statement = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
-        return tuple(str(row[0]) for row in self._query(statement, ()))
+        return tuple(str(row[0]) for row in self.query(statement, ()))
 
     def logs(self) -> tuple[str, ...]:
         """Return the names of all logs that have frames, in order.
@@ -91,7 +91,7 @@ class LedgerFile:
             StoreError: ``store.damaged`` and the like.
         """
         statement = f"SELECT DISTINCT originator_id FROM {EVENTS_TABLE} ORDER BY originator_id"
-        return tuple(str(row[0]) for row in self._query(statement, ()))
+        return tuple(str(row[0]) for row in self.query(statement, ()))
 
     def size(self, log: str) -> int:
         """Return the highest position of a log, 0 when it has none.
@@ -100,7 +100,7 @@ class LedgerFile:
             StoreError: ``store.damaged`` and the like.
         """
         statement = f"SELECT max(originator_version) FROM {EVENTS_TABLE} WHERE originator_id = ?"
-        for (highest,) in self._query(statement, (log,)):
+        for (highest,) in self.query(statement, (log,)):
             return highest if isinstance(highest, int) else 0
         return 0
 
@@ -118,7 +118,7 @@ class LedgerFile:
             f"SELECT originator_version, topic, state FROM {EVENTS_TABLE} "
             "WHERE originator_id = ? AND originator_version BETWEEN ? AND ? ORDER BY originator_version"
         )
-        for seq, topic, state in self._query(statement, (log, first_seq, last_seq)):
+        for seq, topic, state in self.query(statement, (log, first_seq, last_seq)):
             yield seq if isinstance(seq, int) else 0, str(topic), _bytes(state)
 
     def bodies(self, log: str, *, first_seq: int = 1, last_seq: int = 2**62) -> Iterator[Body]:
@@ -131,7 +131,7 @@ class LedgerFile:
             "SELECT seq, facts, nonce, personal FROM bodies "
             "WHERE log = ? AND seq BETWEEN ? AND ? ORDER BY seq"
         )
-        for seq, facts, nonce, personal in self._query(statement, (log, first_seq, last_seq)):
+        for seq, facts, nonce, personal in self.query(statement, (log, first_seq, last_seq)):
             yield Body(
                 seq=seq if isinstance(seq, int) else 0,
                 facts=_bytes(facts),
@@ -146,7 +146,7 @@ class LedgerFile:
             StoreError: ``store.damaged`` and the like, while iterating.
         """
         statement = "SELECT size, note FROM checkpoints WHERE log = ? ORDER BY size"
-        for size, note in self._query(statement, (log,)):
+        for size, note in self.query(statement, (log,)):
             yield size if isinstance(size, int) else 0, _bytes(note)
 
     def receipts(self, log: str) -> Iterator[tuple[int, str, bytes]]:
@@ -156,7 +156,7 @@ class LedgerFile:
             StoreError: ``store.damaged`` and the like, while iterating.
         """
         statement = "SELECT size, name, line FROM receipts WHERE log = ? ORDER BY size, name"
-        for size, name, line in self._query(statement, (log,)):
+        for size, name, line in self.query(statement, (log,)):
             yield size if isinstance(size, int) else 0, str(name), _bytes(line)
 
     def rows(self, table: str, columns: Sequence[str]) -> Iterator[tuple[Value, ...]]:
@@ -168,7 +168,7 @@ class LedgerFile:
         if not all(_IDENTIFIER.fullmatch(name) for name in (table, *columns)) or table not in self.tables():
             raise StoreError("store.unknown_table", table=table)
         names = ", ".join(f'"{name}"' for name in columns)
-        yield from self._query(f'SELECT {names} FROM "{table}"', ())
+        yield from self.query(f'SELECT {names} FROM "{table}"', ())
 
     def damage(self, *, lines_max: int = 100) -> tuple[str, ...]:
         """Return what the database's own check of all pages and indexes complains about; empty when sound.
@@ -176,14 +176,30 @@ class LedgerFile:
         Source: SQLite, PRAGMA integrity_check.
         """
         try:
-            found = [str(row[0]) for row in self._query(f"PRAGMA integrity_check({lines_max})", ())]
+            found = [str(row[0]) for row in self.query(f"PRAGMA integrity_check({lines_max})", ())]
         except StoreError as error:
             return (str(error),)
         return () if found == ["ok"] else tuple(found)
 
-    def _query(self, statement: str, values: Sequence[Value]) -> Iterator[tuple[Value, ...]]:
+    def query(self, statement: str, values: Sequence[Value] = ()) -> Iterator[tuple[Value, ...]]:
+        """Yield the rows of any statement, without holding them all in memory.
+
+        Raises:
+            StoreError: ``store.damaged`` and the like, while iterating.
+        """
         try:
             yield from self._connection.execute(statement, values)
+        except (sqlite3.Error, UnicodeError) as error:
+            raise translate(error, self.path) from error
+
+    def query_all(self, statement: str, values: Sequence[Value] = ()) -> list[tuple[Value, ...]]:
+        """Return the rows of a statement that has few of them; as ``query``, and faster.
+
+        Raises:
+            StoreError: ``store.damaged`` and the like.
+        """
+        try:
+            return self._connection.execute(statement, values).fetchall()
         except (sqlite3.Error, UnicodeError) as error:
             raise translate(error, self.path) from error
 

@@ -283,7 +283,7 @@ def _command_lists(command: click.Group, ctx: click.Context, say: Say) -> list[s
     return lines
 
 
-_SECTIONS = ("counter", "case", "look", "setup", "keep", "other")
+_SECTIONS = ("counter", "case", "look", "sync", "setup", "keep", "other")
 
 
 def _section_rank(section: str) -> int:

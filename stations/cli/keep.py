@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from ledger.errors import ConfigError
@@ -108,8 +109,8 @@ def rebuild(call: Call) -> int:
     return 0
 
 
-def serve(call: Call, *, dir_: str | None) -> int:
-    """Hold the lock and answer the command line of this installation until stopped."""
+def serve(call: Call, *, dir_: str | None, listen: str | None, upstream: tuple[str, ...]) -> int:
+    """Hold the lock, answer the command line, and keep in step with the stations above and below."""
     # aiohttp takes a tenth of a second to import: only the server pays for it.
     from stations import server
 
@@ -117,12 +118,23 @@ def serve(call: Call, *, dir_: str | None) -> int:
         call.directory = Path(dir_)
     home = call.home()
 
-    def started(name: str) -> None:
-        call.emit({"listening": name})
+    config = call.config()
+    if listen is not None:
+        config = replace(config, listen=listen)
+    if upstream:
+        config = replace(config, upstream=upstream)
+
+    def started(name: str, address: str) -> None:
+        call.emit({"listening": name, "address": address})
         call.line(call.say("serve.listening", name=name))
+        if address:
+            call.line(call.say("serve.network", address=address))
+        for above in config.upstream[:1]:
+            call.line(call.say("serve.upstream", address=above))
         call.app.out.flush()
 
-    server.serve(home, clock=call.app.clock, randomness=call.app.randomness, started=started)
+    app = call.app
+    server.serve(home, config=config, clock=app.clock, randomness=app.randomness, started=started)
     call.hint("serve.stopped")
     return 0
 
@@ -143,5 +155,10 @@ SPECS = (
         group="keep",
     ),
     Spec(path=("rebuild",), run=rebuild, group="keep"),
-    Spec(path=("serve",), run=serve, params=(Param(name="DIR"),), group="keep"),
+    Spec(
+        path=("serve",),
+        run=serve,
+        params=(Param(name="DIR"), Param(name="listen"), Param(name="upstream", many=True)),
+        group="keep",
+    ),
 )

@@ -14,14 +14,18 @@ from stations.wire import (
     ERASED,
     GENESIS,
     decode_error,
+    decode_outcome,
     decode_performed,
     decode_value,
     encode_opening,
     encode_signed,
 )
+from sync.outcome import Outcome
 
 BASE = "http://station"
 _TIMEOUT_S = 60
+_SYNC_TIMEOUT_S = 6 * 3600
+"""A first download over a weak link takes its time."""
 _OK = 200
 
 
@@ -68,6 +72,15 @@ def checkpoint_remote(home: Home, log: str) -> str:
     return _ask(home, "POST", f"/checkpoint/{log}", b"")
 
 
+def sync_remote(home: Home) -> Outcome:
+    """Have the running server sync now; returns what that brought.
+
+    Raises:
+        StoreError: ``serve.unreachable``; whatever stands in the way, in its own class and code.
+    """
+    return decode_outcome(_ask(home, "POST", "/sync", b"", timeout_s=_SYNC_TIMEOUT_S))
+
+
 def status_remote(home: Home) -> str:
     """Return the running server's status, as JSON text.
 
@@ -77,12 +90,12 @@ def status_remote(home: Home) -> str:
     return _ask(home, "GET", "/status", b"")
 
 
-def _ask(home: Home, method: str, path: str, body: bytes) -> str:
-    return asyncio.run(_request(home, method, path, body))
+def _ask(home: Home, method: str, path: str, body: bytes, *, timeout_s: int = _TIMEOUT_S) -> str:
+    return asyncio.run(_request(home, method, path, body, timeout_s))
 
 
-async def _request(home: Home, method: str, path: str, body: bytes) -> str:
-    timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
+async def _request(home: Home, method: str, path: str, body: bytes, timeout_s: int) -> str:
+    timeout = aiohttp.ClientTimeout(total=timeout_s)
     try:
         async with (
             aiohttp.ClientSession(connector=_connector(home), timeout=timeout) as session,

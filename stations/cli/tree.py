@@ -33,6 +33,7 @@ MODULES: Mapping[str, str] = {
     "day-clear": "lists",
     "export": "lists",
     "show": "show",
+    "sync": "sync",
     "doctor": "keep",
     "backup": "keep",
     "checkpoint": "keep",

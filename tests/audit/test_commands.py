@@ -41,7 +41,7 @@ def test_verify_as_json_is_one_object(sound: Home, capsys: pytest.CaptureFixture
     code, out, err = run(capsys, "verify", sound.path, "--json")
     report = json.loads(out)
     assert (code, err) == (0, "")
-    assert report["ok"] is True and report["records"] == 48
+    assert report["ok"] is True and report["records"] == 49
     assert {"code", "severity"} <= set(report["findings"][0])
     assert report["counts"] == {"error": 0, "warning": 1, "notice": 1}
 
@@ -132,12 +132,12 @@ def test_kept_checkpoints_are_taken_back(
     sound: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, out, _ = run(capsys, "checkpoint", sound.path)
-    assert code == 0 and out.count("banjian/log/") == 8
+    assert code == 0 and out.count("banjian/log/") == 10
     file = tmp_path / "kept.txt"
     file.write_text(out, encoding="utf-8")
     code, out, _ = run(capsys, "verify", sound.path, "--against", file, "--json")
     findings = json.loads(out)["findings"]
-    assert code == 0 and [one["code"] for one in findings].count("copy.consistent") == 4
+    assert code == 0 and [one["code"] for one in findings].count("copy.consistent") == 5
     file.write_text("nothing of the kind\n")
     assert run(capsys, "verify", sound.path, "--against", file)[0] == 2
 

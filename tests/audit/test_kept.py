@@ -202,7 +202,8 @@ def test_branch_of_a_fork_is_told_and_checked(home: Home) -> None:
 def test_single_frames_of_other_logs(home: Home, column: str) -> None:
     village = log_of(home.path, "station", VILLAGE)
     copy_rows = (
-        "INSERT INTO sparse SELECT act_id, log, seq, state FROM acts JOIN stored_events "
+        "INSERT INTO sparse (act_id, log, seq, frame, size) "
+        "SELECT act_id, log, seq, state, seq FROM acts JOIN stored_events "
         "ON originator_id = log AND originator_version = seq "
     )
     hurt(home.path, copy_rows + f"WHERE log = '{village}' AND seq = 6")

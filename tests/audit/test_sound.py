@@ -77,13 +77,13 @@ def test_entries_still_in_the_write_ahead_log_are_audited(tmp_path: Path) -> Non
         beside.mkdir()
         for name in ("ledger.db", "ledger.db-wal"):
             (beside / name).write_bytes((home.path / name).read_bytes())
-        assert verify_ledger(home.path).records == 38
+        assert verify_ledger(home.path).records == 39
     os.chmod(beside, 0o555)
     try:
         report = verify_ledger(beside)
     finally:
         os.chmod(beside, 0o755)
-    assert report.ok and report.records == 38
+    assert report.ok and report.records == 39
 
 
 def test_audit_beside_a_writer_sees_one_moment(tmp_path: Path) -> None:

@@ -30,7 +30,10 @@ CREATE TABLE heads (log TEXT, size INTEGER, entry_hash BLOB, recorded_at_ms INTE
 CREATE TABLE tree (log TEXT, level INTEGER, "index" INTEGER, hash BLOB);
 CREATE TABLE checkpoints (log TEXT, size INTEGER, note BLOB);
 CREATE TABLE receipts (log TEXT, size INTEGER, name TEXT, line BLOB);
-CREATE TABLE sparse (act_id BLOB, log TEXT, seq INTEGER, frame BLOB);
+CREATE TABLE sparse (act_id BLOB, log TEXT, seq INTEGER, frame BLOB, size INTEGER);
+CREATE TABLE county_checkpoints (
+    number INTEGER, log TEXT, size INTEGER, note BLOB, received_at_ms INTEGER, state TEXT
+);
 """
 
 

@@ -23,6 +23,7 @@ import reader_formats as f
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from reader_formats import Act, Entry, LogGenesis, Refused
+from reader_merge import check_merge_logs, check_seen
 from reader_registry import TABLE as REGISTRY_TABLE
 from reader_registry import Registry
 
@@ -38,6 +39,14 @@ COLUMNS = {
     "checkpoints": ("log:str", "size:int", "note:bytes"),
     "receipts": ("log:str", "size:int", "name:str", "line:bytes"),
     "sparse": ("act_id:bytes", "log:str", "seq:int", "frame:bytes"),
+    "county_checkpoints": (
+        "number:int",
+        "log:str",
+        "size:int",
+        "note:bytes",
+        "received_at_ms:int",
+        "state:str",
+    ),
 }
 
 
@@ -132,6 +141,7 @@ class Reader:
         self.receipts()
         for log in self.logs.values():
             self.acts_of(log)
+        self.merged()
         self.sparse()
         self.personal()
         self.tables()
@@ -222,6 +232,8 @@ class Reader:
             log = self.logs.setdefault(name, Log(name))
             if log.kind == "merge":
                 slot = Slot(seq, topic, leaf=state)
+                if topic != "merge_leaf":
+                    self.error("frame.topic", f"{name} {seq}")
                 try:
                     f.check_merge_leaf(state)
                 except Refused as refused:
@@ -647,7 +659,7 @@ class Reader:
         last = log.slots[-1]
         recorded = last.entry.recorded_at_ms if last.entry else 0
         if log.kind == "merge" and last.seq > 1:
-            recorded = f.check_merge_leaf(last.leaf or b"")
+            recorded = 0 if last.refused else f.check_merge_leaf(last.leaf or b"")
         return last.seq, f.h("entry", last.leaf or b""), recorded
 
     def _compare(self, table: str, wanted: set[tuple[Any, ...]]) -> None:
@@ -668,6 +680,40 @@ class Reader:
                 self.error("tree.extra", where)
             elif stored[key] != due[key]:
                 self.error(f"{name}.row", where)
+
+    # --- merge logs -----------------------------------------------------------------------------
+
+    def merged(self) -> None:
+        """Compare merge logs with the logs that they name, and tell of kept evidence."""
+        chain = self._chain("merge")
+        logs = [*chain, *self._beside("merge", chain)]
+        stations = {
+            log.name: {slot.seq: f.h("entry", slot.leaf) for slot in log.slots if slot.leaf}
+            for log in self.logs.values()
+            if log.kind == "station"
+        }
+        branches: dict[str, list[tuple[int, bytes]]] = {}
+        for name, slot in self.branches:
+            if slot.entry is not None and slot.leaf:
+                branches.setdefault(name, []).append((slot.entry.seq, f.h("entry", slot.leaf)))
+
+        def root(name: str, size: int) -> bytes | None:
+            log = self.logs.get(name)
+            whole = log is not None and log.kind in {"registry", "catalogue"} and size <= len(log.tree)
+            return log.tree.root(size) if log is not None and whole else None
+
+        check_merge_logs(
+            [
+                (log.name, [(slot.seq, slot.leaf or b"") for slot in log.slots if slot.seq > 1])
+                for log in logs
+            ],
+            stations,
+            branches,
+            root,
+            error=self.error,
+            notice=self.notice,
+        )
+        check_seen(self.rows["county_checkpoints"], error=self.error, warning=self.warning)
 
     # --- 7. cases -------------------------------------------------------------------------------
 

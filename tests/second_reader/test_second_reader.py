@@ -62,6 +62,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         names = [name for (name,) in db.execute("SELECT log FROM logs")]
     for name in names:
         ledger.checkpoint(unhex(name))
+    ledger.merge()
     for _ in range(2):
         counter.act(ledger, "C1", "note", case)
     ledger.close()
@@ -109,7 +110,8 @@ def test_product_file_is_verified(home: Path) -> None:
         [sys.executable, str(HERE / "reader.py"), *arguments], capture_output=True, check=False, timeout=20
     )
     answer = json.loads(done.stdout)
-    assert answer == {"ok": True, "records": count, "errors": [], "warnings": [], "notices": []}
+    behind = [{"code": "merge.behind", "where": "2"}]
+    assert answer == {"ok": True, "records": count, "errors": [], "warnings": [], "notices": behind}
     assert done.returncode == 0
     assert count > 70
 
@@ -394,7 +396,8 @@ def sparse_forged(db: sqlite3.Connection) -> None:
     log = log_of(db)
     act, signature, entry = parts(db, log, 5)
     values = [act, flip(signature, 3), entry]
-    db.execute("INSERT INTO sparse VALUES (?, ?, 5, ?)", (f.h("act-id", act), "ab" * 16, pack(values)))
+    put = "INSERT INTO sparse (act_id, log, seq, frame, size) VALUES (?, ?, 5, ?, 5)"
+    db.execute(put, (f.h("act-id", act), "ab" * 16, pack(values)))
 
 
 def swap_registry(pairs: list[tuple[bytes, bytes]]) -> None:
@@ -408,6 +411,37 @@ def drop_four(pairs: list[tuple[bytes, bytes]]) -> None:
 
 
 STRANGER = made.key_id("stranger")
+
+
+def leaf_changed(kind: int, at: int, value: Any) -> Callable[[sqlite3.Connection], None]:
+    """Return the change of one field in the last leaf of a kind of the merge log."""
+
+    def change(db: sqlite3.Connection) -> None:
+        query = (
+            "SELECT originator_version, state FROM stored_events WHERE topic = 'merge_leaf' "
+            "ORDER BY originator_version DESC"
+        )
+        seq, state = next(row for row in db.execute(query).fetchall() if row[1][1] == kind)
+        values = f.decode(state, 512, body=False)
+        values[at] = value
+        where = "topic = 'merge_leaf' AND originator_version = ?"
+        db.execute(f"UPDATE stored_events SET state = ? WHERE {where}", (pack(values), seq))
+
+    return change
+
+
+def leaf_left_out(db: sqlite3.Connection) -> None:
+    """Take a leaf out of the merge log, and let everything that nobody signed agree."""
+    log = log_of(db, "merge")
+    query = "SELECT max(originator_version) FROM stored_events WHERE originator_id = ?"
+    last = db.execute(query, (log,)).fetchone()[0]
+    remove(db, log, last - 2)
+    for seq in (last - 1, last):
+        where = "originator_id = ? AND originator_version = ?"
+        db.execute(f"UPDATE stored_events SET originator_version = ? WHERE {where}", (seq - 1, log, seq))
+    made.derive(db, log)
+
+
 ALTERED: dict[str, tuple[Any, str]] = {
     "bit of an act": (flip_part(0, -20), "frame.act"),
     "bit of a signature": (flip_part(1, 20), "frame.signature"),
@@ -481,6 +515,20 @@ ALTERED: dict[str, tuple[Any, str]] = {
         "personal.unexpected",
     ),
     "name that is no log": (sql("UPDATE stored_events SET originator_id = upper(originator_id)"), "log.name"),
+    "leaf of another entry": (leaf_changed(1, 3, bytes(32)), "merge.frame"),
+    "leaf of a log that is not here": (leaf_changed(1, 1, bytes(16)), "merge.frame"),
+    "leaf of a position that is not here": (leaf_changed(1, 2, 999), "merge.frame"),
+    "leaf of another kind": (leaf_changed(1, 0, 3), "merge.version"),
+    "leaf left out": (leaf_left_out, "merge.order"),
+    "head leaf with another root": (leaf_changed(2, 3, bytes(32)), "merge.head"),
+    "head leaf beyond the end": (leaf_changed(2, 2, 999), "merge.head"),
+    "leaf under another topic": (
+        sql("UPDATE stored_events SET topic = 'note' WHERE topic = 'merge_leaf'"), "frame.topic",
+    ),
+    "county checkpoint of another size": (
+        sql("UPDATE county_checkpoints SET size = size + 1"), "checkpoint.row",
+    ),
+    "county checkpoint that is none": (sql("UPDATE county_checkpoints SET note = x'00'"), "note.malformed"),
     "single frame forged": (sparse_forged, "frame.signature"),
     "table dropped": (sql("DROP TABLE heads"), "file.damaged"),
 }  # fmt: skip
@@ -507,7 +555,8 @@ def test_personal_body_is_opened(copy: Path, home: Path) -> None:
         db.commit()
     key = (home / "secrets" / "storage.key").read_bytes()
     assert reader.verify(copy)[0] == 0
-    assert codes(reader.verify(copy, storage_key=key)[1]) == {"personal.cipher", "trust.unpinned"}
+    expected = {"merge.behind", "personal.cipher", "trust.unpinned"}
+    assert codes(reader.verify(copy, storage_key=key)[1]) == expected
 
 
 @pytest.mark.parametrize("pragma", ["application_id", "user_version"])

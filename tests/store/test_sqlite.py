@@ -17,9 +17,9 @@ from eventsourcing.persistence import StoredEvent
 
 from ledger.errors import ForkError, StoreError
 from ledger.sqlitefile import APPLICATION_ID, SCHEMA_VERSION
-from ledger.store.schema import CASE_KEYS, CORE_TABLES, TREE
+from ledger.store.schema import BODIES, CASE_KEYS, CORE_TABLES, TREE
 from ledger.store.sqlite import SqliteStore, open_sqlite
-from ledger.store.tables import Table
+from ledger.store.tables import Row, Table
 from tests.store.samples import LAST, NOTES, STONES, LastSeen, frames
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -491,6 +491,25 @@ def test_a_deleted_key_is_in_no_file(store: SqliteStore, path: Path) -> None:
     store.scrub()
     for file in path.parent.iterdir():
         assert key not in file.read_bytes(), file.name
+
+
+@pytest.mark.parametrize("size", [16, 400, 3_000, 60_000])
+def test_an_emptied_body_is_in_no_file(store: SqliteStore, path: Path, size: int) -> None:
+    """Also one that is longer than a page, and one whose neighbours stay."""
+    secret = b"0123456789abcdefSECRET-BODY-----"
+    rows: list[Row] = [("aa", seq, b"facts", b"nonce", b"kept" * 20) for seq in range(1, 50)]
+    rows[24] = ("aa", 25, b"facts", secret, (secret * (size // 32 + 1))[:size])
+    with store.write() as tx:
+        tx.insert(BODIES, rows)
+    store.scrub()
+    assert secret[:16] in path.read_bytes()
+    with store.write() as tx:
+        tx.upsert(BODIES, [("aa", 25, b"facts", None, None)])
+    store.scrub()
+    for file in path.parent.iterdir():
+        assert secret[:16] not in file.read_bytes(), file.name
+    with store.read() as tx:
+        assert tx.count(BODIES, {"personal": b"kept" * 20}) == 48
 
 
 # the disk

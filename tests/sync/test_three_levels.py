@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from ledger.entry import decode_entry
+from ledger.frame import split_frame
 from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2, World
 
 
@@ -77,3 +79,18 @@ def test_a_warm_sync_is_one_round_and_carries_only_news(world: World) -> None:
     rounds = world.sync(VILLAGE)
     assert [(one.sent, one.notes) for one in rounds] == [(1, [])]
     assert [(one.sent, one.notes) for one in world.sync(VILLAGE)] == [(0, [])]
+
+
+def test_every_station_holds_a_proven_county_checkpoint_and_its_entries_name_it(world: World) -> None:
+    first = world[VILLAGE].exchange.county.held()
+    assert first is not None
+    world.receive(VILLAGE)
+    world.settle(VILLAGE, TOWN)
+    world.settle(TOWN, VILLAGE)
+    second = world[VILLAGE].exchange.county.held()
+    assert second is not None and second[0] == first[0] and second[1] > first[1]
+    world.receive(VILLAGE, applicant="乙")
+    with world[VILLAGE].ledger.store.read() as tx:
+        log = next(one for one in world[VILLAGE].ledger.logs() if one.own and one.kind == "station")
+        frame = tx.frame(log.log_id.hex(), log.size)
+    assert frame is not None and decode_entry(split_frame(frame).entry_raw).county_seen

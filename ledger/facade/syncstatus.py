@@ -1,0 +1,117 @@
+"""What is safe where: which entries the stations above have confirmed, since when the others wait, and why.
+
+The answer comes from receipts alone: 乡镇已收 and 县里已收 are said only with that level's cosignature.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ledger.checkpoint import read_cosignature_time_s
+from ledger.facade.held import Held
+from ledger.facade.parts import Parts
+from ledger.facade.peers import LinkState, Peers
+from ledger.facade.synctables import SYNC_FINDINGS
+from ledger.store.contract import ReadTx, Store
+from ledger.types import StationId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelStatus:
+    """What one station above has confirmed of this installation's logs.
+
+    Attributes:
+        level: ``township`` or ``county``.
+        confirmed: entries below its newest receipts.
+        waiting: entries that it has not confirmed.
+        oldest_ms: recorded time of the oldest of them; 0 for none.
+        receipt_at_ms: time of its newest receipt, by its own clock; 0 for none.
+    """
+
+    station: StationId
+    name: str
+    level: str
+    confirmed: int
+    waiting: int
+    oldest_ms: int
+    receipt_at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncFinding:
+    """Something that was found while records were taken in, and that nobody has settled."""
+
+    code: str
+    log: str
+    seq: int
+    found_at_ms: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncStatus:
+    """Everything that ``banjian sync status`` tells.
+
+    Attributes:
+        entries: entries of own logs and of those below, stored here.
+        levels: the stations above, nearest first.
+        link: last try, last success, the failure that stands.
+        given_up: own logs that are not continued, with the reason.
+        feed_number: records of the stations above that were taken.
+        findings: what was found and not settled.
+    """
+
+    station: StationId
+    entries: int
+    levels: tuple[LevelStatus, ...]
+    link: LinkState
+    given_up: tuple[tuple[str, str], ...]
+    feed_number: int
+    findings: tuple[SyncFinding, ...]
+
+
+def read_status(store: Store, tx: ReadTx, parts: Parts, station: StationId) -> SyncStatus:
+    """Return what is known of the link upward; needs no lock."""
+    held = Held(store, parts, station)
+    line = held.line()
+    states = held.states(held.scope(station), county=False)
+    return SyncStatus(
+        station=station,
+        entries=sum(state.size for state in states),
+        levels=tuple(_level(held, parts, above, sum(state.size for state in states)) for above in line[1:]),
+        link=Peers(store).link(),
+        given_up=tuple(
+            (log.name, log.state) for log in parts.holdings.logs.values() if log.own and log.state
+        ),
+        feed_number=held.feed_held(line[1]).number if len(line) > 1 else 0,
+        findings=tuple(_findings(tx)),
+    )
+
+
+def _level(held: Held, parts: Parts, above: StationId, entries: int) -> LevelStatus:
+    known = parts.knowledge.registry.station(above)
+    waiting, oldest_ms = held.waiting(above)
+    times = [read_cosignature_time_s(one.line) for one in held.receipts_by(above)]
+    return LevelStatus(
+        station=above,
+        name="" if known is None else known.name,
+        level="" if known is None else known.level,
+        confirmed=entries - waiting,
+        waiting=waiting,
+        oldest_ms=oldest_ms,
+        receipt_at_ms=max(times, default=0) * 1000,
+    )
+
+
+def _findings(tx: ReadTx) -> list[SyncFinding]:
+    rows = tx.select(SYNC_FINDINGS, {"settled": 0}, order_by=("found_at_ms",))
+    return [
+        SyncFinding(
+            code=str(code),
+            log=str(log),
+            seq=seq if isinstance(seq, int) else 0,
+            found_at_ms=found_at_ms if isinstance(found_at_ms, int) else 0,
+            detail=str(detail),
+        )
+        for code, log, seq, found_at_ms, detail, _ in rows
+    ]

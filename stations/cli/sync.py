@@ -1,0 +1,161 @@
+"""``banjian sync``: sync now with the station above, and what of this installation is safe where."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from ledger.errors import ConfigError, StoreError
+from ledger.facade import Home, Ledger
+from ledger.facade.syncstatus import LevelStatus, SyncStatus
+from ledger.types import StationId
+from stations.cli.call import Call
+from stations.cli.grammar import Spec
+from stations.cli.session import reading
+from stations.cli.types import show_moment
+from stations.config import StationConfig
+from sync.outcome import Outcome
+
+
+def now(call: Call) -> int:
+    """Sync with the station above until nothing more comes on either side."""
+    home, config = call.home(), call.config()
+    try:
+        outcome = _here(call, home, config)
+    except StoreError as error:
+        if error.code != "store.locked":
+            raise
+        from stations.cli.remote import sync_remote
+
+        outcome = sync_remote(home)
+    _tell(call, outcome)
+    return 0
+
+
+def status(call: Call) -> int:
+    """Tell what is stored here, at the township and at the county, and what stands in the way of the rest."""
+    station = _station(call.config())
+    with reading(call) as ledger:
+        found = ledger.sync_status(station)
+        call.emit(_object(found))
+        if not call.json:
+            _show(call, found)
+    return 0
+
+
+def _station(config: StationConfig) -> StationId:
+    if not config.station:
+        raise ConfigError("ledger.no_station")
+    return StationId(config.station)
+
+
+def _here(call: Call, home: Home, config: StationConfig) -> Outcome:
+    """Sync in this process, which holds the lock meanwhile."""
+    from stations.ledgerthread import LedgerThread
+    from stations.network import Network
+
+    station = _station(config)
+    clock, randomness = call.app.clock, call.app.randomness
+
+    async def work() -> Outcome:
+        thread = LedgerThread()
+        network = Network(thread, home, config=config, clock=clock, randomness=randomness)
+        try:
+            await thread.open(
+                lambda: Ledger.open(home, clock=clock, randomness=randomness, write=True, station=station)
+            )
+            return await network.sync_once()
+        finally:
+            await network.stop()
+            await thread.close()
+
+    return asyncio.run(work())
+
+
+def _tell(call: Call, outcome: Outcome) -> None:
+    call.emit(
+        {
+            "sessions": outcome.sessions,
+            "sent_packages": outcome.sent,
+            "stored_records": outcome.stored,
+            "sent_bytes": outcome.sent_bytes,
+            "received_bytes": outcome.received_bytes,
+            "notes": list(outcome.notes),
+            "sealed": [{"log": log_id.hex(), "code": code} for log_id, code in outcome.sealed],
+        }
+    )
+    call.line(
+        call.say(
+            "sync.done", sessions=outcome.sessions, sent=outcome.sent, stored=outcome.stored,
+            up_kib=outcome.sent_bytes // 1024, down_kib=outcome.received_bytes // 1024,
+        )
+    )  # fmt: skip
+    for log_id, code in outcome.sealed:
+        call.line(call.say("sync.sealed", log=log_id.hex()[:8], reason=call.say.message(code, {}).what))
+    for code in outcome.notes:
+        call.line(call.say("sync.note", reason=call.say.message(code, {}).what))
+    call.hint("sync.next")
+
+
+def _show(call: Call, found: SyncStatus) -> None:
+    call.line(call.say("sync.here", station=found.station, count=found.entries))
+    if not found.levels:
+        call.line(call.say("sync.top"))
+    for level in found.levels:
+        call.line(_level(call, level))
+    link = found.link
+    if link.done_at_ms:
+        call.line(call.say("sync.last", when=show_moment(link.done_at_ms)))
+    elif found.levels:
+        call.line(call.say("sync.never"))
+    if link.failure is not None:
+        message = call.say.message(link.failure.code, link.failure.params)
+        call.line(call.say("sync.failing", when=show_moment(link.failure.since_ms), reason=message.what))
+        call.line(f"  → {message.next_step}")
+    for name, code in found.given_up:
+        call.line(call.say("sync.given_up", log=name[:8], reason=call.say.message(code, {}).what))
+    for one in found.findings:
+        reason = call.say.message(one.code, {"log": one.log[:8]}).what
+        call.line(call.say("sync.finding", log=one.log[:8], seq=one.seq, reason=reason))
+
+
+def _level(call: Call, level: LevelStatus) -> str:
+    name = call.say(f"level.{level.level}") if level.level else level.station
+    if not level.waiting:
+        return call.say("sync.level_all", level=name, station=level.station, count=level.confirmed)
+    return call.say(
+        "sync.level_waiting", level=name, station=level.station, count=level.confirmed,
+        waiting=level.waiting, since=show_moment(level.oldest_ms),
+    )  # fmt: skip
+
+
+def _object(found: SyncStatus) -> Mapping[str, object]:
+    failure = found.link.failure
+    return {
+        "station": found.station,
+        "stored_here": found.entries,
+        "levels": [
+            {
+                "station": one.station, "name": one.name, "level": one.level, "confirmed": one.confirmed,
+                "waiting": one.waiting, "oldest_ms": one.oldest_ms, "receipt_at_ms": one.receipt_at_ms,
+            }
+            for one in found.levels
+        ],
+        "tried_at_ms": found.link.tried_at_ms,
+        "done_at_ms": found.link.done_at_ms,
+        "failure": None
+        if failure is None
+        else {"code": failure.code, "params": dict(failure.params), "since_ms": failure.since_ms},
+        "given_up": [{"log": name, "code": code} for name, code in found.given_up],
+        "feed_number": found.feed_number,
+        "findings": [
+            {"code": one.code, "log": one.log, "seq": one.seq, "found_at_ms": one.found_at_ms}
+            for one in found.findings
+        ],
+    }  # fmt: skip
+
+
+SPECS = (
+    Spec(path=("sync", "now"), run=now, group="sync"),
+    Spec(path=("sync", "status"), run=status, group="sync"),
+)
