@@ -88,7 +88,7 @@ class Evil:
 
     def _nonsense(self, kind: str) -> None:
         self.world.tally["evil acts"] += 1
-        case, parent = self.rng.choice(self.cases) if self.cases else (CaseId(b""), ActId(bytes(16)))
+        case, parent = self.rng.choice(self.cases) if self.cases else (CaseId(b""), ActId(bytes(32)))
         later: dict[str, object] = {"case_id": case, "parents": (parent,)} if self.cases else {}
         opening: Facts = {
             "item": PROOF, "number": f"E{len(self.frames)}", "token_hash": bytes(32), "materials": ["m01"],
@@ -111,7 +111,7 @@ class Evil:
             honest = self._sign("receive", opening)
             made = SignedAct(raw=honest.raw, sig=honest.sig, facts=self._sign("note", {}).facts)
         elif kind == "unknown_parent":
-            made = self._sign("note", {}, case_id=CaseId(self.randomness(16)), parents=(ActId(self.randomness(16)),))
+            made = self._sign("note", {}, case_id=CaseId(self.randomness(16)), parents=(ActId(self.randomness(32)),))
         elif kind == "future":
             made = self._sign("receive", opening, registry_size=10**6, occurred_at_ms=253_000_000_000_000)
         elif kind == "twice" and self.signed:
@@ -123,7 +123,7 @@ class Evil:
             return
         else:
             made = self._sign("receive", opening)
-            self.cases.append((CaseId(made.act_id), made.act_id))
+            self.cases.append((CaseId(made.act_id[:16]), made.act_id))
         self.signed.append(made)
         self._append(made)
 
