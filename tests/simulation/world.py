@@ -9,7 +9,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -103,6 +103,18 @@ class Plan:
             evil=rng.random() < 0.4,
             new_clerks=rng.randint(0, SPARE_CLERKS),
         )
+
+    @classmethod
+    def small(cls, seed: str, **other: Any) -> Plan:
+        """Draw a plan for a few seconds: one or two townships, a few days; ``other`` replaces fields."""
+        drawn, rng = cls.of(seed), random.Random(f"small {seed}")
+        towns = TOWNS[: rng.choice((1, 2))]
+        villages = [one for one in VILLAGES if upstream_of(one) in towns][:3]
+        fields: dict[str, Any] = {
+            "days": rng.uniform(1.5, 3), "stations": (COUNTY, *towns, *villages, VILLAGES[-1]),
+            "act_every_s": 5_400, "partitions": 1, "new_clerks": 2,
+        }  # fmt: skip
+        return replace(drawn, **(fields | other))
 
 
 @dataclass
