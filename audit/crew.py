@@ -28,7 +28,9 @@ from audit.findings import Finding
 from audit.source import Source, open_database
 from ledger.errors import ConfigError, Param, StoreError
 
-_AHEAD_FACTOR = 4
+_AHEAD_EACH = 4
+"""Tasks at hand of each helper: what it does while this process does one and cannot see to it."""
+_AHEAD_FACTOR = 2
 """How many results may wait for an earlier one, for each task that helpers have at hand."""
 _GARBAGE_AFTER = 50_000
 """Objects made before a helper looks for cycles; there are none but those of caught errors."""
@@ -108,7 +110,7 @@ class InOrder:
         self._tasks = iter(tasks)
         self._here = here
         self._crew = crew
-        self._ahead = 0 if crew is None else 2 * crew.count
+        self._ahead = 0 if crew is None else _AHEAD_EACH * crew.count
         self._flying: deque[Future[Result | Failure]] = deque()
 
     def fill(self) -> None:

@@ -166,7 +166,7 @@ class _Check:
     def _in_branch(self, log: str, leaf: FrameLeaf) -> tuple[str, int] | None:
         """Return name and position of a frame in a branch of a log; positions of branches count from 1."""
         for branch in self.branches:
-            if not branch.name.startswith(log):
+            if branch.base != log:
                 continue
             position = leaf.seq - self._first(branch.name) + 1
             held = self._hashes(branch.name, position, position) if position >= 1 else {}

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from ledger.errors import StoreError
 from ledger.facade import Ledger
+from ledger.facade.between import exchange_of
 from ledger.facade.exchange import Exchange
 from ledger.types import LedgerId
 
@@ -89,7 +90,7 @@ class LedgerThread:
         def on_thread() -> T:
             ledger = self.held
             if self._exchange is None:
-                self._exchange = ledger.exchange()
+                self._exchange = exchange_of(ledger)
             return work(self._exchange)
 
         return await self.run(on_thread)

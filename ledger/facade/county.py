@@ -23,7 +23,7 @@ from ledger.facade.opening import HeldLog, Holdings
 from ledger.facade.ownlog import OwnLog
 from ledger.facade.renewal import follow_calendars
 from ledger.facade.signing import SALT_BYTES, county_facts, sign_bodies
-from ledger.facade.tables import TOKENS
+from ledger.facade.tables import APPLICANTS, TOKENS
 from ledger.facade.types import Performed, SignedAct
 from ledger.facade.views import CaseView
 from ledger.facade.writing import Writer
@@ -211,6 +211,7 @@ class CountyDesk:
         with self._store.write() as tx:
             tx.delete(schema.CASE_KEYS, {"case_id": case_id})
             tx.delete(TOKENS, {"case_id": case_id})
+            tx.delete(APPLICANTS, {"case_id": case_id})
             count = erase_personal(tx, case_id)
         self._case_keys.forget(case_id)
         self._store.scrub()

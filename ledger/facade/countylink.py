@@ -12,14 +12,15 @@ from dataclasses import dataclass
 
 from ledger.checkpoint import LOG_ORIGIN_PREFIX, read_checkpoint
 from ledger.errors import DataError
-from ledger.excerpt import check_excerpt, decode_excerpt, encode_excerpt
+from ledger.excerpt import CheckedExcerpt, check_excerpt, decode_excerpt, encode_excerpt
 from ledger.facade.clock import Clock
-from ledger.facade.countyseen import keep_opening, newest_seen, seen_hash
+from ledger.facade.countyseen import newest_seen, seen_hash
 from ledger.facade.parts import Parts
+from ledger.facade.receiving import Receiving
 from ledger.facade.synctables import SYNC_FINDINGS
-from ledger.store import schema
 from ledger.store.contract import Store
 from ledger.types import LogId, StationId
+from ledger.verified import verify_records
 
 CountyPlace = tuple[LogId, int]
 """Merge log and size of a county checkpoint."""
@@ -48,11 +49,13 @@ class CountyLink:
     Args:
         store: the open store, as its one writer.
         parts: the working parts of the ledger.
+        receiving: takes in the opening of the merge log.
         clock: the county's clock, for what it names in its merge log.
     """
 
-    def __init__(self, store: Store, parts: Parts, clock: Clock) -> None:
+    def __init__(self, store: Store, parts: Parts, *, receiving: Receiving, clock: Clock) -> None:
         self._store = store
+        self._receiving = receiving
         self._parts = parts
         self._clock = clock
         self._below: dict[StationId, CountyPlace] = {}
@@ -126,9 +129,9 @@ class CountyLink:
             if not same:
                 # The carrier could not prove it yet; the next session will.
                 return ""
+        if excerpt.content.log_id.hex() not in self._parts.holdings.logs:
+            self._take_opening(excerpt, now_ms)
         with self._store.write() as tx:
-            if tx.get(schema.LOGS, (excerpt.content.log_id.hex(),)) is None:
-                keep_opening(tx, excerpt)
             outcome = self._parts.county_seen.take(tx, news.note, proof, now_ms=now_ms)
             seen = seen_hash(tx)
             if outcome.code:
@@ -139,6 +142,19 @@ class CountyLink:
         if not outcome.code:
             self._handed_on = news
         return outcome.code
+
+    def _take_opening(self, excerpt: CheckedExcerpt, now_ms: int) -> None:
+        """Store the opening of a merge log as any frame of a log that is not held whole."""
+        content, registry = excerpt.content, self._parts.knowledge.registry
+        records = verify_records(
+            content.positions,
+            content.frames,
+            facts=content.facts,
+            personal=content.personal,
+            ledger_id=registry.ledger_id,
+            public_key=registry.public_key,
+        )
+        self._receiving.take_excerpt(excerpt, records, now_ms=now_ms)
 
 
 def _log_of(origin: str) -> LogId:

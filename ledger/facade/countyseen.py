@@ -17,12 +17,11 @@ from ledger.act import Act, act_id, case_of, decode_act, verify_act
 from ledger.authority import Refusal, check_log_opening
 from ledger.checkpoint import LOG_ORIGIN_PREFIX, Checkpoint, checkpoint_hash, open_checkpoint, read_checkpoint
 from ledger.errors import DataError
-from ledger.excerpt import CheckedExcerpt
 from ledger.facade.bodies import read_facts
 from ledger.frame import FrameParts, split_frame
 from ledger.genesis import LogGenesis, decode_log_genesis
 from ledger.merkle import verify_consistency
-from ledger.opening import OPEN_LOG, opening_genesis
+from ledger.opening import opening_genesis
 from ledger.registry import Registry
 from ledger.store import schema
 from ledger.store.contract import ReadTx, WriteTx
@@ -145,16 +144,6 @@ def keep_seen(tx: WriteTx, note: bytes, *, now_ms: int, state: str) -> None:
     last = next((row[0] for row in rows if isinstance(row[0], int)), 0)
     name = point.origin.removeprefix(LOG_ORIGIN_PREFIX)
     tx.insert(schema.COUNTY_CHECKPOINTS, [(last + 1, name, point.size, note, now_ms, state)])
-
-
-def keep_opening(tx: WriteTx, excerpt: CheckedExcerpt) -> None:
-    """Store the opening of a log that came in an excerpt, as any frame of a log that is not held whole."""
-    content = excerpt.content
-    name, frame = content.log_id.hex(), content.frames[0]
-    act = _act_of(split_frame(frame))
-    tx.insert_missing(schema.SPARSE, [(name, 1, act.act_id, frame, excerpt.checkpoint.size)])
-    tx.insert_missing(schema.ACTS, [(case_of(act), act.act_id, name, 1, OPEN_LOG)])
-    tx.insert_missing(schema.BODIES, [(name, 1, content.facts[0], None, None)])
 
 
 def merge_genesis(tx: ReadTx, name: str) -> OpenedLog | None:

@@ -128,5 +128,7 @@ def _proof(tx: ReadTx, wanted: _Wanted, size: int, indexes: Sequence[int]) -> tu
 
         return multiproof_over(size, indexes, range_hash)
     branch = load_branch(tx, wanted.branch) if wanted.branch else None
-    nodes = stored_nodes(tx, wanted.log, "station") if branch is None else branch_nodes(tx, branch)
-    return multiproof(size, indexes, nodes)
+    if branch is not None:
+        return multiproof(size, indexes, branch_nodes(tx, branch))
+    row = tx.get(schema.LOGS, (wanted.log,))
+    return multiproof(size, indexes, stored_nodes(tx, wanted.log, "" if row is None else str(row[1])))

@@ -66,7 +66,6 @@ class Exchange:
         self.station = station
         self.held = Held(store, parts, station)
         self.peers = Peers(store)
-        self.county = CountyLink(store, parts, clock)
         self.feeds = parts.feeds
         self._store = store
         self._parts = parts
@@ -80,6 +79,7 @@ class Exchange:
             log_stations=parts.holdings.stations,
         )
         self.receiving = Receiving(store, parts, held=self.held, intake=intake, view=view)
+        self.county = CountyLink(store, parts, receiving=self.receiving, clock=clock)
 
     def public_key(self, key_id: KeyId) -> bytes | None:
         """Return the public key of an author, whatever its authority; safe from any thread."""

@@ -20,7 +20,8 @@ from ledger.facade.casekeys import CaseKeys
 from ledger.facade.numbers import number_row
 from ledger.facade.placing import move_bodies, rank_of_record, rank_of_row
 from ledger.facade.synctables import SPARSE_NODES, SPARSE_NOTES, SYNC_FINDINGS
-from ledger.facade.tables import NUMBERS, TOKENS
+from ledger.facade.tables import APPLICANTS, NUMBERS, TOKENS
+from ledger.facade.twins import applicant_rows
 from ledger.facade.vault import Vault
 from ledger.facade.views import NO_CASE_ACTIONS, CaseView
 from ledger.identity import may_name_people, search_keys
@@ -225,13 +226,17 @@ class Intake:
         """Write what the new acts' cases are found by: numbers and keyed search tokens."""
         tokens: dict[Row, None] = {}
         numbers: list[Row] = []
+        applicants: list[Row] = []
         for record, act in found:
+            if not act.parents:
+                applicants += applicant_rows(self._vault, record.case_id, record.personal)
             number = act.facts.get("number")
             if not act.parents and isinstance(number, str) and number:
                 numbers.append(number_row(number, record.case_id, name))
             if record.personal is not None and may_name_people(record.personal_raw):
                 keys = search_keys(record.personal)
                 tokens.update(((token, record.case_id), None) for token in self._vault.tokens(keys))
+        tx.insert_missing(APPLICANTS, applicants)
         tx.insert_missing(NUMBERS, numbers)
         tx.insert_missing(TOKENS, list(tokens))
 

@@ -7,7 +7,6 @@ append → project, one transaction for each act.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import date
 from pathlib import Path
@@ -17,22 +16,18 @@ from typing import Self
 
 from ledger.case import CaseState
 from ledger.catalogue import Rules
-from ledger.errors import ConfigError, StoreError
+from ledger.errors import StoreError
 from ledger.facade.clock import Clock, Randomness, SystemClock
-from ledger.facade.countyseen import SeenOutcome, seen_hash
 from ledger.facade.current import Current
 from ledger.facade.database import open_database
-from ledger.facade.exchange import Exchange
 from ledger.facade.figures import read_figures
 from ledger.facade.home import Home
-from ledger.facade.mergelog import MergeLog
 from ledger.facade.ondemand import OnDemand
 from ledger.facade.ownlog import OwnLog
 from ledger.facade.page import case_page
 from ledger.facade.parts import Parts, list_logs, load_parts
 from ledger.facade.renewal import follow_calendars, rebuild_views
 from ledger.facade.restoring import settle
-from ledger.facade.syncstatus import SyncStatus, read_status
 from ledger.facade.turns import as_writer, in_turn
 from ledger.facade.types import CasePage, CaseRow, Command, DayClear, Figure, LogInfo, Performed, SignedAct
 from ledger.facade.vault import Vault
@@ -69,13 +64,13 @@ class Ledger:
         self.writable = writable
         self.turn = RLock()
         self._randomness = randomness
-        self._vault = vault
-        self._view = view
-        self._main_station = station
+        self.vault = vault
+        self.view = view
+        self.main_station = station
         self._current = Current(store, self._load, writable=writable)
         if writable:
             settle(store, home, self.parts, vault=vault, view=view)
-            follow_calendars(self.store, self._view, self.knowledge)
+            follow_calendars(self.store, self.view, self.knowledge)
 
     @classmethod
     def open(
@@ -109,15 +104,9 @@ class Ledger:
         store = open_database(place.database_path, view, write=write, connect=connect)
         try:
             return cls(
-                home=place,
-                store=store,
-                view=view,
-                vault=vault,
-                clock=clock or SystemClock(),
-                randomness=randomness,
-                writable=write,
-                station=station,
-            )
+                home=place, store=store, view=view, vault=vault, clock=clock or SystemClock(),
+                randomness=randomness, writable=write, station=station,
+            )  # fmt: skip
         except BaseException:
             store.close()
             raise
@@ -184,34 +173,6 @@ class Ledger:
         """Return every log held here, own ones with the doubt that stops them."""
         with self.reading() as (tx, parts):
             return list_logs(tx, parts.holdings, parts.own)
-
-    def exchange(self) -> Exchange:
-        """Return what this installation exchanges with others; only its writer may ask.
-
-        Raises:
-            ConfigError: ``ledger.read_only``; ``ledger.training``: a training ledger never exchanges
-                anything; ``ledger.no_station`` when it was opened without its main station.
-        """
-        if not self.writable:
-            raise ConfigError("ledger.read_only")
-        if self.training:
-            raise ConfigError("ledger.training")
-        if self._main_station is None:
-            raise ConfigError("ledger.no_station")
-        return Exchange(
-            self.store,
-            self.parts,
-            vault=self._vault,
-            view=self._view,
-            station=self._main_station,
-            clock=self.clock,
-        )
-
-    @in_turn
-    def sync_status(self, station: StationId) -> SyncStatus:
-        """Return what the stations above have confirmed, and what stands in the way of the rest."""
-        with self.reading() as (tx, parts):
-            return read_status(self.store, tx, parts, station)
 
     @as_writer
     def perform(self, command: Command, signer: Signer) -> Performed:
@@ -328,34 +289,6 @@ class Ledger:
             raise StoreError("log.none", station=log_id.hex())
         return self.parts.writer.checkpoint(log).decode("utf-8")
 
-    @property
-    def merge_log(self) -> MergeLog:
-        """The county's merge log, for proofs; at other stations there is nothing in it."""
-        return self.parts.merge_log
-
-    @as_writer
-    def merge(self) -> bytes:
-        """Name in the merge log what was stored since the last time, and sign it; returns the checkpoint.
-
-        Raises:
-            StoreError: ``log.none`` where no merge log is written; or the store's own reasons.
-        """
-        self.merge_log.run(self.clock.now_ms)
-        return self.merge_log.sign()
-
-    @as_writer
-    def take_county_checkpoint(self, note: bytes, proof: Sequence[bytes]) -> SeenOutcome:
-        """Take a checkpoint of the county's merge log; entries written from now on name it.
-
-        Raises:
-            BanjianError: as ``ledger.facade.countyseen.CountySeen.take``; nothing was stored.
-        """
-        with self.store.write() as tx:
-            outcome = self.parts.county_seen.take(tx, note, proof, now_ms=self.clock.now_ms())
-            seen = seen_hash(tx)
-        self.parts.writer.county_seen = seen
-        return outcome
-
     @as_writer
     def erase(self, command: Command, signer: Signer) -> int:
         """Record the erasure of a case's personal data, then delete its key, bodies and search tokens.
@@ -374,7 +307,7 @@ class Ledger:
     def rebuild(self) -> int:
         """Make every row that people look at anew from the frames; returns how many cases there are."""
         self.parts.book.forget_all()
-        return rebuild_views(self.store, self._view, self._vault)
+        return rebuild_views(self.store, self.view, self.vault)
 
     def resolve(self, ref: str) -> CaseId:
         """Return the case that a number, or the beginning of an id in hexadecimal digits, means."""
@@ -453,22 +386,15 @@ class Ledger:
 
     def _load(self, tx: ReadTx) -> Parts:
         return load_parts(
-            tx,
-            self.store,
-            self.home,
-            vault=self._vault,
-            view=self._view,
-            clock=self.clock,
-            randomness=self._randomness,
-            writable=self.writable,
-            station=self._main_station,
-        )
+            tx, self.store, self.home, vault=self.vault, view=self.view, clock=self.clock,
+            randomness=self._randomness, writable=self.writable, station=self.main_station,
+        )  # fmt: skip
 
     def _station_log(self, station: StationId, signer: Signer) -> OwnLog:
         log = self.parts.station_log(station)
         if log is not None:
             return log
-        if station != self._main_station and self.parts.holdings.predecessor("station", station) is None:
+        if station != self.main_station and self.parts.holdings.predecessor("station", station) is None:
             raise StoreError("log.none", station=station)
         # Work never stops: whoever acts first opens the log, or the successor of a sealed one.
         return self.parts.county.open_log("station", station, signer)

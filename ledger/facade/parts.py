@@ -103,48 +103,22 @@ def load_parts(
     case_keys = CaseKeys(vault)
     rules = DeskRules(knowledge=knowledge, book=book, vault=vault)
     writer = Writer(
-        store=store,
-        home=home,
-        vault=vault,
-        case_keys=case_keys,
-        clock=clock,
-        view=view,
-        book=book,
-        rules=rules,
-        knowledge=knowledge,
-    )
+        store=store, home=home, vault=vault, case_keys=case_keys, clock=clock, view=view, book=book,
+        rules=rules, knowledge=knowledge,
+    )  # fmt: skip
     writer.county_seen = seen_hash(tx)
+    county = CountyDesk(
+        store=store, home=home, writer=writer, case_keys=case_keys, view=view, book=book,
+        knowledge=knowledge, holdings=holdings, own=own, clock=clock, randomness=randomness,
+    )  # fmt: skip
     return Parts(
-        mark=read_mark(tx, county_logs),
-        county_logs=county_logs,
-        genesis=genesis,
-        holdings=holdings,
-        knowledge=knowledge,
-        own=own,
-        book=book,
-        reader=Reader(knowledge, book, vault),
-        rules=rules,
+        mark=read_mark(tx, county_logs), county_logs=county_logs, genesis=genesis, holdings=holdings,
+        knowledge=knowledge, own=own, book=book, reader=Reader(knowledge, book, vault), rules=rules,
         desk=Desk(knowledge=knowledge, book=book, rules=rules, clock=clock, randomness=randomness),
-        writer=writer,
-        case_keys=case_keys,
-        home=home,
-        feeds=feeds,
+        writer=writer, case_keys=case_keys, home=home, feeds=feeds,
         merge_log=MergeLog(store=store, own=own, writer=writer),
-        county_seen=CountySeen(knowledge.registry),
-        county=CountyDesk(
-            store=store,
-            home=home,
-            writer=writer,
-            case_keys=case_keys,
-            view=view,
-            book=book,
-            knowledge=knowledge,
-            holdings=holdings,
-            own=own,
-            clock=clock,
-            randomness=randomness,
-        ),
-    )
+        county_seen=CountySeen(knowledge.registry), county=county,
+    )  # fmt: skip
 
 
 def read_mark(tx: ReadTx, county_logs: Sequence[str]) -> Mark:

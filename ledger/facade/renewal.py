@@ -10,7 +10,18 @@ from ledger.errors import BanjianError
 from ledger.facade.bodies import Place, place_in
 from ledger.facade.caseacts import StoredAct
 from ledger.facade.numbers import number_row
-from ledger.facade.tables import CASES, MARKS, MOVED, NEVER_MS, NUMBERS, RED_AT, TOKENS, case_cells
+from ledger.facade.tables import (
+    APPLICANTS,
+    CASES,
+    MARKS,
+    MOVED,
+    NEVER_MS,
+    NUMBERS,
+    RED_AT,
+    TOKENS,
+    case_cells,
+)
+from ledger.facade.twins import applicant_rows
 from ledger.facade.vault import CaseKey, Vault
 from ledger.facade.views import MARK_CALENDARS, CaseView
 from ledger.identity import may_name_people, search_keys
@@ -19,7 +30,7 @@ from ledger.limits import PERSONAL_BYTES_MAX
 from ledger.store import schema
 from ledger.store.contract import Store, WriteTx
 from ledger.store.tables import OneOf, Row, cursor
-from ledger.types import CaseId
+from ledger.types import CaseId, Facts
 
 BATCH = 100
 """Cases that are made anew at once: enough for few statements, few enough to stay in the caches."""
@@ -70,7 +81,7 @@ def _last_day(red_at_ms: int) -> str:
 def rebuild_views(store: Store, view: CaseView, vault: Vault) -> int:
     """Drop all rows of the views and make them anew from frames, bodies and keys."""
     with store.write() as tx:
-        for table in (CASES, TOKENS, NUMBERS):
+        for table in (CASES, TOKENS, APPLICANTS, NUMBERS):
             tx.delete(table, {})
         places = _openings(tx)
         count = 0
@@ -82,7 +93,9 @@ def rebuild_views(store: Store, view: CaseView, vault: Vault) -> int:
                 NUMBERS, [number_row(row[1], row[0], places[row[0]].log) for row in rows if row[1]]
             )
             acts = {row[0]: acts for row, (_, acts) in zip(rows, made, strict=True)}
-            tx.insert_missing(TOKENS, list(_tokens(tx, vault, acts)))
+            tokens, applicants = _found_by(tx, vault, acts)
+            tx.insert_missing(TOKENS, tokens)
+            tx.insert_missing(APPLICANTS, applicants)
             count += len(rows)
         view.mark(tx)
     return count
@@ -101,31 +114,36 @@ def _openings(tx: WriteTx) -> dict[CaseId, Place]:
     return places
 
 
-def _tokens(
+def _found_by(
     tx: WriteTx, vault: Vault, cases: Mapping[CaseId, Sequence[StoredAct]]
-) -> Iterator[tuple[bytes, CaseId]]:
-    """Yield the search tokens of everybody named in the personal bodies of some cases."""
+) -> tuple[list[Row], list[Row]]:
+    """Return the search tokens of everybody named in some cases, and the links of cases with applicants."""
+    tokens: dict[Row, None] = {}
+    applicants: list[Row] = []
     for cell, wrapped in tx.select(schema.CASE_KEYS, {"case_id": OneOf(tuple(cases))}):
-        if isinstance(cell, bytes) and isinstance(wrapped, bytes):
-            case_id = CaseId(cell)
-            key = vault.unwrap(case_id, wrapped)
-            for act in cases[case_id]:
-                people = _people(act, key)
-                for token in vault.tokens(people) if people else ():
-                    yield token, case_id
+        if not (isinstance(cell, bytes) and isinstance(wrapped, bytes)):
+            continue
+        case_id = CaseId(cell)
+        key = vault.unwrap(case_id, wrapped)
+        for act in cases[case_id]:
+            personal = _people(act, key)
+            if personal is None:
+                continue
+            tokens.update(((token, case_id), None) for token in vault.tokens(search_keys(personal)))
+            if act.act_id.startswith(case_id):
+                applicants += applicant_rows(vault, case_id, personal)
+    return list(tokens), applicants
 
 
-def _people(act: StoredAct, key: CaseKey) -> frozenset[str]:
-    """Return what the people of a personal body are found by; nobody where it cannot be opened."""
+def _people(act: StoredAct, key: CaseKey) -> Facts | None:
+    """Return a personal body that names people; None where there is none or it cannot be opened."""
     if not (isinstance(act.nonce, bytes) and isinstance(act.personal, bytes)):
-        return frozenset()
+        return None
     try:
         body = key.open(act.personal, act_id=act.act_id, nonce=act.nonce)
-        if not may_name_people(body):
-            return frozenset()
-        return search_keys(open_body(body, limit_bytes=PERSONAL_BYTES_MAX))
+        return open_body(body, limit_bytes=PERSONAL_BYTES_MAX) if may_name_people(body) else None
     except BanjianError:
-        return frozenset()
+        return None
 
 
 def _batches(case_ids: Sequence[CaseId]) -> Iterator[Sequence[CaseId]]:

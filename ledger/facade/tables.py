@@ -74,6 +74,11 @@ TOKENS: Final = Table(
 Erasing, which is rare, looks through the whole table: an index by case would be written with every person.
 """
 
+APPLICANTS: Final = Table(
+    "case_applicants", columns=(("token", "bytes"), ("case_id", "bytes")), key=("token", "case_id")
+)
+"""Keyed token of the number of each case's applicant: who came twice with the same matter."""
+
 NUMBERS: Final = Table(
     "case_numbers",
     columns=(("number", "text"), ("case_id", "bytes"), ("log", "text"), ("day", "text"), ("ordinal", "int")),
@@ -95,4 +100,4 @@ MOVED: Final = Table(
 )
 """Open cases whose limit became earlier when a calendar arrived: their owners must be told."""
 
-VIEW_TABLES: Final = (CASES, TOKENS, NUMBERS, MARKS, MOVED)
+VIEW_TABLES: Final = (CASES, TOKENS, APPLICANTS, NUMBERS, MARKS, MOVED)

@@ -25,7 +25,8 @@ from ledger.facade.home import Home
 from ledger.facade.numbers import number_row
 from ledger.facade.ondemand import OnDemand
 from ledger.facade.ownlog import CHECKPOINT_EVERY, NewEntry, OwnLog
-from ledger.facade.tables import NUMBERS, TOKENS
+from ledger.facade.tables import APPLICANTS, NUMBERS, TOKENS
+from ledger.facade.twins import applicant_rows
 from ledger.facade.types import Decided, Performed, SignedAct
 from ledger.facade.vault import Vault
 from ledger.facade.views import CaseView
@@ -91,6 +92,8 @@ class Writer:
                 self._write(tx, log, signed, entry, act.act_id, case_id, act.action)
                 if decided.personal is not None:
                     self._write_tokens(tx, case_id, decided.personal)
+                    if not act.parents:
+                        tx.insert_missing(APPLICANTS, applicant_rows(self._vault, case_id, decided.personal))
                 number = act.facts.get("number")
                 if not act.parents and isinstance(number, str):
                     _keep_number(tx, number, case_id, log)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from ledger.errors import ConfigError, StoreError
 from ledger.facade import Home, Ledger
+from ledger.facade.between import sync_status
 from ledger.facade.syncstatus import LevelStatus, SyncStatus
 from ledger.types import StationId
 from stations.cli.call import Call
@@ -36,7 +37,7 @@ def status(call: Call) -> int:
     """Tell what is stored here, at the township and at the county, and what stands in the way of the rest."""
     station = _station(call.config())
     with reading(call) as ledger:
-        found = ledger.sync_status(station)
+        found = sync_status(ledger, station)
         call.emit(_object(found))
         if not call.json:
             _show(call, found)

@@ -13,6 +13,7 @@ from audit.verify import Report, verify_ledger
 from ledger.checkpoint import Checkpoint, log_origin, sign_checkpoint
 from ledger.entry import Entry, decode_entry, entry_hash
 from ledger.facade import Home, Ledger
+from ledger.facade.between import merge
 from ledger.frame import encode_frame, split_frame
 from ledger.keys import Ed25519Signer
 from ledger.merge import FrameLeaf, HeadLeaf, decode_merge_leaf
@@ -27,10 +28,10 @@ def merged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a county that merged twice and received one more case since."""
     home = make_ledger(tmp_path_factory.mktemp("merged") / "home")
     with Ledger.open(home, clock=StepClock(), randomness=Stream("merged"), write=True) as ledger:
-        ledger.merge()
+        merge(ledger)
         for number in range(300):
             receive(ledger, number)
-        ledger.merge()
+        merge(ledger)
         receive(ledger, 999)
         for log in ledger.logs():
             if log.kind != "merge":
@@ -201,7 +202,7 @@ def test_incarnations_and_branches_are_followed(copy: Path) -> None:
                 previous = entry_hash(apart)
             first = entry_hash(split_frame(frames[0]).entry_raw)
             tx.append(f"{village}~{first.hex()}", 1, [("receive", frame) for frame in frames])
-        ledger.merge()
+        merge(ledger)
         for log in ledger.logs():
             if not log.doubt:
                 ledger.checkpoint(log.log_id)

@@ -14,6 +14,7 @@ import pytest
 from audit.verify import verify_ledger
 from ledger.errors import ConfigError
 from ledger.facade import Ledger
+from ledger.facade.between import merge
 from stations.cli.secret import ask_secret
 from stations.demo import TOWNSHIP, VILLAGE
 from tests.cli.conftest import ITEM, Terminal
@@ -196,7 +197,7 @@ def test_a_restored_county_goes_on_enrolling_in_new_logs(county: Terminal, tmp_p
     note.write_bytes(b"banjian/log/0\n")
     assert "[note.malformed]" in other.run(*reopen, str(note)).err
     with Ledger.open(_folder(county), write=True) as ledger:
-        note.write_bytes(ledger.merge())
+        note.write_bytes(merge(ledger))
     other.ok(*reopen, str(note))
     other.ok(*grant)
     assert verify_ledger(restored).ok

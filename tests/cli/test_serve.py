@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
@@ -33,6 +33,7 @@ from stations.cli.remote import (
     submit_county_remote,
     submit_remote,
 )
+from stations.cli.types import CHINA
 from stations.demo import TOWNSHIP, VILLAGE
 from tests.cli.conftest import ITEM, PASSPHRASE, Terminal
 
@@ -91,6 +92,9 @@ def test_actions_reach_the_server_signed_and_reads_go_on_beside_it(county: Termi
         assert json.loads(listed.stdout)["offered_to"] == TOWNSHIP
         status = json.loads(status_remote(Home(folder)))
         assert status["pid"] == server.pid and any(log["size"] == 3 for log in status["logs"])
+        grant = ("staff", "grant", "T002", "--role", "officer", "--scope", TOWNSHIP, "--as", "R001")
+        granted = _run(folder, *grant)
+        assert granted.returncode == 0, granted.stderr
         signed = _run(folder, "checkpoint", "--json")
         assert signed.returncode == 0 and len(signed.stdout.splitlines()) == 5
         server.send_signal(signal.SIGTERM)
@@ -132,61 +136,70 @@ def test_a_tampered_act_is_refused_by_the_server(county: Terminal):
         assert submit_remote(Home(folder), signed).seq == 2
 
 
-def _json(folder: Path, *words: str) -> dict:
-    """Return the last object that a command printed; it must have succeeded."""
-    done = _run(folder, *words, "--json")
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+def _json(terminal: Terminal, *words: str) -> dict:
+    """Run a command in this process, beside the server's, and return the last object that it printed."""
+    return terminal.ok(*words, "--json").lines[-1]
+
+
+def _beside(terminal: Terminal) -> Path:
+    """Set the terminal's clock to the server's, which is the machine's; returns the folder."""
+    terminal.clock.set(datetime.now(CHINA).strftime("%Y-%m-%d %H:%M"))
+    return _folder(terminal)
 
 
 NEW_VILLAGE = "990121001203-00"
 
 
-def _enrol_han(folder: Path) -> None:
+def _new_village(terminal: Terminal) -> dict:
+    """Enrol a village and open its log here."""
+    words = ("--name", "西门村", "--level", "village", "--upstream", TOWNSHIP, "--open", "--as", "R001")
+    return _json(terminal, "station", "add", NEW_VILLAGE, *words)
+
+
+def _received(terminal: Terminal, who: str) -> dict:
+    """Receive one application."""
+    words = ("--name", "吴老根", "--materials", "all", "--no-slip")
+    return _json(terminal, "receive", ITEM, "--as", who, *words)
+
+
+def _enrol_han(county: Terminal) -> None:
     """Enrol a clerk at the new village."""
     words = ("--name", "韩九", "--at", NEW_VILLAGE, "--role", "window", "--as", "R001")
-    _json(folder, "staff", "add", "V009", *words)
+    _json(county, "staff", "add", "V009", *words)
 
 
-def test_the_registry_grows_through_the_server_and_no_key_passes_to_it(county: Terminal):
+def test_the_registry_grows_through_the_server(county: Terminal):
     # Given a running server, when a registrar enrols a station and a person and grants, beside it,
-    folder = _folder(county)
+    folder = _beside(county)
     roots = folder / "roots"
     with _server(folder) as server:
-        added = _json(
-            folder, "station", "add", NEW_VILLAGE, "--name", "西门村", "--level", "village", "--upstream",
-            TOWNSHIP, "--open", "--as", "R001",
-        )  # fmt: skip
+        added = _new_village(county)
         assert added["log_id"]
-        _enrol_han(folder)
-        _json(folder, "staff", "grant", "T002", "--role", "officer", "--scope", TOWNSHIP, "--as", "R001")
-        refused = _run(
-            folder, "staff", "grant", "T002", "--role", "head", "--scope", TOWNSHIP, "--as", "V001"
-        )
-        assert refused.returncode == 1 and "[registry." in refused.stderr, refused.stderr
+        _enrol_han(county)
+        _json(county, "staff", "grant", "T002", "--role", "officer", "--scope", TOWNSHIP, "--as", "R001")
+        refused = county.run("staff", "grant", "T002", "--role", "head", "--scope", TOWNSHIP, "--as", "V001")
+        assert refused.code == 1 and "[registry." in refused.err, refused.err
         # then the new person works at the new station at once, and the new officer accepts,
-        received = _json(
-            folder, "receive", ITEM, "--as", "V009", "--name", "吴老根", "--materials", "all", "--no-slip"
-        )
-        _json(folder, "hand-over", received["number"], "--to", TOWNSHIP, "--as", "V009")
-        _json(folder, "take-over", received["number"], "--as", "T002")
-        _json(folder, "accept", received["number"], "--as", "T002")
+        received = _received(county, "V009")
+        _json(county, "hand-over", received["number"], "--to", TOWNSHIP, "--as", "V009")
+        _json(county, "take-over", received["number"], "--as", "T002")
+        _json(county, "accept", received["number"], "--as", "T002")
         # two root keys appoint and dismiss a registrar,
-        _json(folder, "registry", "appoint", "R002", "--name", "二登记", "--key", str(roots / "root-1.key"))
-        _json(folder, "registry", "countersign", "--key", str(roots / "root-2.key"))
+        _json(county, "registry", "appoint", "R002", "--name", "二登记", "--key", str(roots / "root-1.key"))
+        _json(county, "registry", "countersign", "--key", str(roots / "root-2.key"))
         _json(
-            folder, "registry", "dismiss", "R002", "--reason", "retired", "--key", str(roots / "root-1.key")
+            county, "registry", "dismiss", "R002", "--reason", "retired", "--key", str(roots / "root-1.key")
         )
-        _json(folder, "registry", "countersign", "--key", str(roots / "root-3.key"))
-        _json(folder, "staff", "end", "T002", "--role", "officer", "--scope", TOWNSHIP, "--as", "R001")
-        _json(folder, "staff", "retire", "T002", "--reason", "retired", "--as", "R001")
-        _json(folder, "station", "close", NEW_VILLAGE, "--as", "R001")
+        _json(county, "registry", "countersign", "--key", str(roots / "root-3.key"))
+        _json(county, "staff", "end", "T002", "--role", "officer", "--scope", TOWNSHIP, "--as", "R001")
+        _json(county, "staff", "retire", "T002", "--reason", "retired", "--as", "R001")
+        _json(county, "station", "close", NEW_VILLAGE, "--as", "R001")
         assert json.loads(status_remote(Home(folder)))["pid"] == server.pid
     assert verify_ledger(folder).ok
 
 
 def test_catalogue_calendar_erasure_and_rebuild_pass_through_the_server(county: Terminal, tmp_path: Path):
-    folder = _folder(county)
+    folder = _beside(county)
     calendar = tmp_path / "calendar.json"
     days = {"region": "CN", "year": 2027, "version": 1, "days_off": ["2027-01-01"], "make_up": [],
             "source": "演练"}  # fmt: skip
@@ -196,26 +209,24 @@ def test_catalogue_calendar_erasure_and_rebuild_pass_through_the_server(county: 
     everything = tmp_path / "types.json"
     everything.write_text(json.dumps({"case_types": list(case_types_raw())}), encoding="utf-8")
     with _server(folder):
-        received = _json(
-            folder, "receive", ITEM, "--as", "V001", "--name", "吴老根", "--materials", "all", "--no-slip"
-        )
-        before = _json(folder, "registry", "show")["catalogue_size"]
-        _json(folder, "calendar", "publish", str(calendar), "--as", "R001")
-        _json(folder, "catalogue", "publish", str(items), "--as", "R001")
-        _json(folder, "catalogue", "publish", str(everything), "--as", "R001")
-        assert _json(folder, "registry", "show")["catalogue_size"] == before + 3
-        again = _run(folder, "calendar", "publish", str(calendar), "--as", "V001")
-        assert again.returncode == 1 and "[authority." in again.stderr, again.stderr
-        other = _run(folder, "receive", "殡葬惠民补贴", "--as", "V001", "--name", "甲")
-        assert other.returncode == 1 and "[receive.item_unknown]" in other.stderr
-        assert _json(folder, "rebuild")["cases"] == 1
-        refused = _run(folder, "erase", received["number"], "--ground", "本人要求", "--as", "V001", "--yes")
-        assert refused.returncode == 1
-        assert _json(folder, "show", received["number"])["applicant"] == "吴老根"
-        erased = _json(folder, "erase", received["number"], "--ground", "本人要求", "--as", "R001", "--yes")
+        received = _received(county, "V001")
+        before = _json(county, "registry", "show")["catalogue_size"]
+        _json(county, "calendar", "publish", str(calendar), "--as", "R001")
+        _json(county, "catalogue", "publish", str(items), "--as", "R001")
+        _json(county, "catalogue", "publish", str(everything), "--as", "R001")
+        assert _json(county, "registry", "show")["catalogue_size"] == before + 3
+        again = county.run("calendar", "publish", str(calendar), "--as", "V001")
+        assert again.code == 1 and "[authority." in again.err, again.err
+        other = county.run("receive", "殡葬惠民补贴", "--as", "V001", "--name", "甲")
+        assert other.code == 1 and "[receive.item_unknown]" in other.err
+        assert _json(county, "rebuild")["cases"] == 1
+        refused = county.run("erase", received["number"], "--ground", "本人要求", "--as", "V001", "--yes")
+        assert refused.code == 1
+        assert _json(county, "show", received["number"])["applicant"] == "吴老根"
+        erased = _json(county, "erase", received["number"], "--ground", "本人要求", "--as", "R001", "--yes")
         assert erased["erased"] == 1
-        assert _json(folder, "show", received["number"])["applicant"] == ""
-        assert _run(folder, "find", "吴老根").returncode == 1
+        assert _json(county, "show", received["number"])["applicant"] == ""
+        assert county.run("find", "吴老根").code == 1
     assert verify_ledger(folder).ok
 
 
@@ -230,23 +241,23 @@ def test_a_restored_county_is_served_and_its_logs_are_opened_beside_the_server(
     shutil.copytree(_folder(county) / "keys", restored / "keys", dirs_exist_ok=True)
     shutil.copy(_folder(county) / "secrets" / "storage.key", restored / "secrets" / "storage.key")
     root = str(_folder(county) / "roots" / "root-1.key")
+    other = Terminal(folder=restored)
+    _beside(other)
     with _server(restored):
         # then whoever acts first opens the successor, and so do root and registrar for the county's logs.
-        received = _json(
-            restored, "receive", ITEM, "--as", "V001", "--name", "吴老根", "--materials", "all", "--no-slip"
-        )
+        received = _received(other, "V001")
         assert received["seq"] == 2
         grant = ("staff", "grant", "T002", "--role", "officer", "--scope", TOWNSHIP, "--as", "R001")
-        assert "[log.none]" in _run(restored, *grant).stderr
-        _json(restored, "county", "reopen", "registry", "--key", root)
-        _json(restored, "county", "reopen", "catalogue", "--as", "R001")
-        _json(restored, *grant)
+        assert "[log.none]" in other.run(*grant).err
+        _json(other, "county", "reopen", "registry", "--key", root)
+        _json(other, "county", "reopen", "catalogue", "--as", "R001")
+        _json(other, *grant)
     assert verify_ledger(restored).ok
 
 
 def test_the_server_checks_county_acts_again(county: Terminal):
     # Given acts that a faulty or hostile process of this user hands over, when they come to the server,
-    folder = _folder(county)
+    folder = _beside(county)
     home = Home(folder)
     county.ok("key", "check", "--as", "R001")
     county.ok("key", "check", "--as", "V001")
@@ -286,7 +297,7 @@ def test_the_server_checks_county_acts_again(county: Terminal):
                 draft_log_remote(home, "moon", VILLAGE)
             assert unknown.value.code == "wire.opening"
             _json(
-                folder,
+                county,
                 "station",
                 "add",
                 NEW_VILLAGE,
@@ -315,7 +326,7 @@ def test_the_server_checks_county_acts_again(county: Terminal):
 
 def test_a_reader_that_stays_open_notices_what_the_server_adds(county: Terminal, tmp_path: Path):
     # Given a ledger open for reading, when another process enrols, publishes and opens a log meanwhile,
-    folder = _folder(county)
+    folder = _beside(county)
     calendar = tmp_path / "calendar.json"
     days = {"region": "CN", "year": 2027, "version": 1, "days_off": ["2027-01-01"], "make_up": [],
             "source": "演练"}  # fmt: skip
@@ -325,15 +336,10 @@ def test_a_reader_that_stays_open_notices_what_the_server_adds(county: Terminal,
         assert reader.worklist() == []
         kept = reader.parts
         assert reader.worklist() == [] and reader.parts is kept
-        _json(
-            folder, "station", "add", NEW_VILLAGE, "--name", "西门村", "--level", "village", "--upstream",
-            TOWNSHIP, "--open", "--as", "R001",
-        )  # fmt: skip
-        _enrol_han(folder)
-        _json(folder, "calendar", "publish", str(calendar), "--as", "R001")
-        number = _json(
-            folder, "receive", ITEM, "--as", "V009", "--name", "吴老根", "--materials", "all", "--no-slip"
-        )["number"]
+        _new_village(county)
+        _enrol_han(county)
+        _json(county, "calendar", "publish", str(calendar), "--as", "R001")
+        number = _received(county, "V009")["number"]
         # then its next look knows the person, the station, the log and the calendar.
         (row,) = reader.worklist()
         assert (row.number, row.custodian) == (number, NEW_VILLAGE)

@@ -12,6 +12,7 @@ from ledger.entry import Entry, decode_entry
 from ledger.errors import BanjianError, DataError, StoreError
 from ledger.excerpt import check_excerpt, decode_excerpt, encode_excerpt
 from ledger.facade import Home, Ledger
+from ledger.facade.between import merge
 from ledger.frame import split_frame
 from ledger.genesis import LogGenesis, decode_log_genesis
 from ledger.merge import FrameLeaf, HeadLeaf, decode_merge_leaf
@@ -24,7 +25,7 @@ from tests.faults.merged import merge_problems
 
 def merge_id(ledger: Ledger) -> LogId:
     """Return the merge log that is written."""
-    log = ledger.merge_log.log
+    log = ledger.parts.merge_log.log
     assert log is not None
     return log.log_id
 
@@ -51,7 +52,7 @@ def problems(ledger: Ledger) -> list[str]:
 
 def test_a_new_county_names_everything_once(ledger: Ledger) -> None:
     done = receive(ledger)
-    note = ledger.merge()
+    note = merge(ledger)
     log_id = merge_id(ledger)
     point = open_checkpoint(note, read_checkpoint(note).origin, genesis_of(ledger, log_id).log_public_key)
     assert problems(ledger) == []
@@ -63,24 +64,24 @@ def test_a_new_county_names_everything_once(ledger: Ledger) -> None:
         assert {leaf.log_id.hex() for leaf in leaves if isinstance(leaf, HeadLeaf)} == {
             log.log_id.hex() for log in ledger.logs() if log.kind in ("registry", "catalogue")
         }
-        proof = ledger.merge_log.inclusion(tx, done.log_id.hex(), done.seq)
+        proof = ledger.parts.merge_log.inclusion(tx, done.log_id.hex(), done.seq)
     assert proof is not None and proof.merge_log == log_id
     verify_inclusion(leaf_hash(proof.leaf), proof.index, size=proof.size, proof=proof.steps, root=point.root)
-    assert ledger.merge() == note
+    assert merge(ledger) == note
     receive(ledger)
-    later = read_checkpoint(ledger.merge())
+    later = read_checkpoint(merge(ledger))
     assert later.size == point.size + 1
     with ledger.store.read() as tx:
-        steps = ledger.merge_log.consistency(tx, log_id, old_size=point.size, new_size=later.size)
+        steps = ledger.parts.merge_log.consistency(tx, log_id, old_size=point.size, new_size=later.size)
     verify_consistency(point.size, later.size, old_root=point.root, new_root=later.root, proof=steps)
 
 
 def test_entries_name_the_newest_county_checkpoint(place: Path, clock: FakeClock) -> None:
     with Ledger.open(place, clock=clock, randomness=Dice("a"), write=True) as ledger:
-        first = read_checkpoint(ledger.merge())
+        first = read_checkpoint(merge(ledger))
         done = receive(ledger)
         assert entry_at(ledger, done.log_id, done.seq).county_seen == checkpoint_hash(first)
-        second = read_checkpoint(ledger.merge())
+        second = read_checkpoint(merge(ledger))
         assert second.size > first.size
     with Ledger.open(place, clock=clock, randomness=Dice("b"), write=True) as ledger:
         done = act(ledger, "C1", "accept", done.case_id)
@@ -92,32 +93,32 @@ def test_entries_name_the_newest_county_checkpoint(place: Path, clock: FakeClock
 
 
 def test_a_checkpoint_asked_for_by_name_is_the_same(ledger: Ledger) -> None:
-    ledger.merge()
+    merge(ledger)
     receive(ledger)
-    ledger.merge_log.run(ledger.clock.now_ms)
+    ledger.parts.merge_log.run(ledger.clock.now_ms)
     note = ledger.checkpoint(merge_id(ledger)).encode()
-    assert ledger.merge() == note
+    assert merge(ledger) == note
     assert ledger.home.sentinel(merge_id(ledger)) == note.decode()
 
 
 def test_the_opening_travels_as_an_excerpt(ledger: Ledger) -> None:
-    ledger.merge()
+    merge(ledger)
     with ledger.store.read() as tx:
-        content = ledger.merge_log.opening(tx, merge_id(ledger))
+        content = ledger.parts.merge_log.opening(tx, merge_id(ledger))
         with pytest.raises(StoreError, match=r"log\.head"):
-            ledger.merge_log.opening(tx, LogId(bytes(16)))
+            ledger.parts.merge_log.opening(tx, LogId(bytes(16)))
     checked = check_excerpt(decode_excerpt(encode_excerpt(content)))
     assert checked.genesis == genesis_of(ledger, merge_id(ledger))
 
 
 def test_a_machine_without_the_merge_log_says_so(place: Path, clock: FakeClock) -> None:
     with Ledger.open(place, clock=clock, write=True) as ledger:
-        ledger.merge()
+        merge(ledger)
         size = len(ledger.logs())
         log_id = merge_id(ledger)
     (Home(place).secrets_dir / f"log-{log_id.hex()}.key").unlink()
     with Ledger.open(place, clock=clock, randomness=Dice("lost"), write=True) as ledger:
-        for wanted in (ledger.merge, ledger.merge_log.sign):
+        for wanted in (lambda: merge(ledger), ledger.parts.merge_log.sign):
             with pytest.raises(StoreError, match=r"log\.none"):
                 wanted()
         receive(ledger)
@@ -126,12 +127,12 @@ def test_a_machine_without_the_merge_log_says_so(place: Path, clock: FakeClock) 
         genesis = genesis_of(ledger, merge_id(ledger))
         assert (genesis.reason, genesis.parent_log) == ("lost", log_id)
         with ledger.store.read() as tx:
-            root = ledger.merge_log.root(tx, log_id, genesis.parent_size)
+            root = ledger.parts.merge_log.root(tx, log_id, genesis.parent_size)
         assert genesis.parent_root == root
-        ledger.merge()
+        merge(ledger)
         assert problems(ledger) == []
         with ledger.store.read() as tx:
-            old = ledger.merge_log.inclusion(tx, log_id.hex(), 1)
+            old = ledger.parts.merge_log.inclusion(tx, log_id.hex(), 1)
             assert old is None, "a merge log does not name itself"
 
 
@@ -148,13 +149,13 @@ def test_every_frame_is_named_once_over_all_incarnations(
                 ledger.open_county_log("merge", COUNTY, REGISTRAR)
                 ledger.open_station_log(COUNTY, REGISTRAR)
             receive(ledger)
-            ledger.merge()
+            merge(ledger)
             backup = tmp_path / f"backup {stage}"
             backup.mkdir()
             ledger.store.backup(backup / "ledger.db", without_tables=("case_keys",))
             receive(ledger)
             if stage == 1:
-                ledger.merge()
+                merge(ledger)
             stages.append(len(ledger.logs()))
         secrets = Home(place).secrets_dir / "storage.key"
         (backup / "secrets").mkdir()
@@ -163,7 +164,7 @@ def test_every_frame_is_named_once_over_all_incarnations(
         place = backup
     with Ledger.open(place, clock=clock, randomness=Dice("end"), write=True) as ledger:
         ledger.open_county_log("merge", COUNTY, REGISTRAR)
-        ledger.merge()
+        merge(ledger)
         assert problems(ledger) == []
         merges = [log for log in ledger.logs() if log.kind == "merge"]
         assert len(merges) == 4 and sum(not log.doubt for log in merges) == 1
@@ -174,11 +175,11 @@ def test_a_successor_names_what_a_station_has_seen(place: Path, clock: FakeClock
     older = tmp_path / "older"
     with Ledger.open(place, clock=clock, randomness=Dice("older"), write=True) as ledger:
         receive(ledger)
-        ledger.merge()
+        merge(ledger)
     shutil.copytree(place, older)
     with Ledger.open(place, clock=clock, randomness=Dice("newer"), write=True) as ledger:
         receive(ledger)
-        seen = ledger.merge()
+        seen = merge(ledger)
         other = ledger.checkpoint(next(log.log_id for log in ledger.logs() if log.kind == "catalogue"))
     (older / "RESTORED").write_text("", encoding="ascii")
     with Ledger.open(older, clock=clock, randomness=Dice("back"), write=True) as ledger:
@@ -189,7 +190,7 @@ def test_a_successor_names_what_a_station_has_seen(place: Path, clock: FakeClock
         ledger.open_county_log("merge", COUNTY, REGISTRAR, newest=seen)
         genesis, stated = genesis_of(ledger, merge_id(ledger)), read_checkpoint(seen)
         assert (genesis.parent_size, genesis.parent_root) == (stated.size, stated.root)
-        ledger.merge()
+        merge(ledger)
         assert problems(ledger) == []
 
 
@@ -200,10 +201,10 @@ def test_a_checkpoint_that_contradicts_what_came_back_is_refused(
     shutil.copytree(place, twin)
     with Ledger.open(place, clock=clock, randomness=Dice("one"), write=True) as ledger:
         receive(ledger)
-        ledger.merge()
+        merge(ledger)
     with Ledger.open(twin, clock=clock, randomness=Dice("two"), write=True) as ledger:
         receive(ledger)
-        note = ledger.merge()
+        note = merge(ledger)
     (place / "RESTORED").write_text("", encoding="ascii")
     with Ledger.open(place, clock=clock, randomness=Dice("three"), write=True) as ledger:
         before = len(ledger.logs())

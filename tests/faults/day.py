@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from ledger.facade import Command, Ledger
+from ledger.facade.between import merge
 from ledger.facade.tables import CASES
 from ledger.guards import token_hash
 from ledger.types import ActId, CaseId, Facts, LogId, StationId
@@ -210,8 +211,8 @@ class Day:
         """Sign the head of the log that was written last, now and then; at the county merge as well."""
         if len(self.confirmed) % CHECKPOINT_EVERY_ACTS == 0:
             ledger.checkpoint(LogId(bytes.fromhex(self.confirmed[-1].log)))
-        if len(self.confirmed) % MERGE_EVERY_ACTS == 0 and ledger.merge_log.log is not None:
-            ledger.merge()
+        if len(self.confirmed) % MERGE_EVERY_ACTS == 0 and ledger.parts.merge_log.log is not None:
+            merge(ledger)
 
     def resume(self, ledger: Ledger) -> None:
         """Find out from the ledger how far each case has come: the last action may be in or not."""

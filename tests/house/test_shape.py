@@ -19,7 +19,13 @@ IMPORTERS = {
     "eventsourcing": ("ledger.store", "ledger.projections"),
     "psycopg": ("ledger.store",),
     "psycopg_pool": ("ledger.store",),
-    "aiohttp": ("sync.client", "sync.server", "sync.client_join", "sync.server_join", "stations"),
+    "aiohttp": (
+        "sync.client_join",
+        "sync.client_session",
+        "sync.server_join",
+        "sync.server_session",
+        "stations",
+    ),
 }
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -26,6 +26,7 @@ from audit.verify import verify_ledger  # noqa: E402
 from ledger.errors import BanjianError  # noqa: E402
 from ledger.excerpt import check_excerpt, decode_excerpt  # noqa: E402
 from ledger.facade import Ledger  # noqa: E402
+from ledger.facade.between import merge  # noqa: E402
 from ledger.package import decode_package  # noqa: E402
 from ledger.types import LedgerId  # noqa: E402
 from tests.facade import counter  # noqa: E402
@@ -62,7 +63,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         names = [name for (name,) in db.execute("SELECT log FROM logs")]
     for name in names:
         ledger.checkpoint(unhex(name))
-    ledger.merge()
+    merge(ledger)
     for _ in range(2):
         counter.act(ledger, "C1", "note", case)
     ledger.close()

@@ -9,16 +9,17 @@ from pathlib import Path
 import pytest
 
 from ledger import registry_actions
-from ledger.act import ActHeader, new_act
+from ledger.act import ActHeader, case_of, new_act
 from ledger.body import facts_hash, new_body
 from ledger.checkpoint import Checkpoint, checkpoint_hash, log_origin, read_checkpoint, sign_checkpoint
 from ledger.entry import Entry, sig_hash
 from ledger.errors import BanjianError
 from ledger.excerpt import CheckedExcerpt, ExcerptContent, check_excerpt
 from ledger.facade import Ledger
-from ledger.facade.countyseen import INCONSISTENT, UNPROVEN, CountySeen, SeenOutcome, keep_opening, seen_hash
+from ledger.facade.between import merge
+from ledger.facade.countyseen import INCONSISTENT, UNPROVEN, CountySeen, SeenOutcome, seen_hash
 from ledger.facade.synctables import SYNC_TABLES
-from ledger.frame import encode_frame
+from ledger.frame import decode_frame, encode_frame
 from ledger.genesis import LogGenesis, LogKind
 from ledger.keys import Ed25519Signer
 from ledger.merkle import Tree, leaf_hash
@@ -56,9 +57,14 @@ class Station:
         self.seen = CountySeen(registry)
 
     def learn(self, excerpt: CheckedExcerpt) -> None:
-        """Take the opening of a log in."""
+        """Take the opening of a log in, as a frame that came in an excerpt is stored."""
+        content = excerpt.content
+        name, frame = content.log_id.hex(), content.frames[0]
+        act = decode_frame(frame).act
         with self.store.write() as tx:
-            keep_opening(tx, excerpt)
+            tx.insert(schema.SPARSE, [(name, 1, act.act_id, frame, excerpt.checkpoint.size)])
+            tx.insert(schema.ACTS, [(case_of(act), act.act_id, name, 1, "open_log")])
+            tx.insert(schema.BODIES, [(name, 1, content.facts[0], None, None)])
 
     def take(self, note: bytes, proof: tuple[bytes, ...] = ()) -> SeenOutcome:
         """Take a checkpoint."""
@@ -82,14 +88,14 @@ class Station:
 def village(backend: Backend, county: Ledger) -> Station:
     """Return a station that knows how the county's merge log began."""
     station = Station(backend.open(tables=(*schema.CORE_TABLES, *SYNC_TABLES)), county.knowledge.registry)
-    county.merge()
+    merge(county)
     station.learn(opening(county))
     return station
 
 
 def merge_id(county: Ledger) -> LogId:
     """Return the merge log that is written."""
-    log = county.merge_log.log
+    log = county.parts.merge_log.log
     assert log is not None
     return log.log_id
 
@@ -97,14 +103,14 @@ def merge_id(county: Ledger) -> LogId:
 def opening(county: Ledger) -> CheckedExcerpt:
     """Return how the merge log began."""
     with county.store.read() as tx:
-        return check_excerpt(county.merge_log.opening(tx, merge_id(county)))
+        return check_excerpt(county.parts.merge_log.opening(tx, merge_id(county)))
 
 
 def proof_between(county: Ledger, old: bytes, new: bytes, log_id: LogId | None = None) -> tuple[bytes, ...]:
     """Return the proof from one checkpoint to another."""
     sizes = {"old_size": read_checkpoint(old).size, "new_size": read_checkpoint(new).size}
     with county.store.read() as tx:
-        return county.merge_log.consistency(tx, log_id or merge_id(county), **sizes)
+        return county.parts.merge_log.consistency(tx, log_id or merge_id(county), **sizes)
 
 
 def hash_of(note: bytes) -> bytes:
@@ -113,13 +119,13 @@ def hash_of(note: bytes) -> bytes:
 
 
 def test_checkpoints_follow_each_other(county: Ledger, village: Station) -> None:
-    first = county.merge()
+    first = merge(county)
     assert village.newest == b""
     assert village.take(first) == SeenOutcome(checkpoint=read_checkpoint(first), code="", new=True)
     receive(county)
-    second = county.merge()
+    second = merge(county)
     receive(county)
-    third = county.merge()
+    third = merge(county)
     assert village.take(third, proof_between(county, first, third)).new
     assert village.newest == hash_of(third)
     for old in (third, first, second):
@@ -130,10 +136,10 @@ def test_checkpoints_follow_each_other(county: Ledger, village: Station) -> None
 
 
 def test_a_spoilt_proof_is_told_and_settled_by_a_good_one(county: Ledger, village: Station) -> None:
-    first = county.merge()
+    first = merge(county)
     village.take(first)
     receive(county)
-    second = county.merge()
+    second = merge(county)
     good = proof_between(county, first, second)
     for bad in ((), good[:-1], (*good[:-1], bytes(32)), (*good, bytes(32)), (b"x", *good[1:])):
         assert village.take(second, bad).code == UNPROVEN
@@ -149,19 +155,19 @@ def test_a_county_that_rewrites_is_found_and_what_was_seen_stays(
 ) -> None:
     """Another history under the same key, as long as the one seen, and longer."""
     receive(county)
-    county.merge()
-    seen = county.merge()
+    merge(county)
+    seen = merge(county)
     village.take(seen)
     shutil.copytree(founded, tmp_path / "twin")
     with Ledger.open(tmp_path / "twin", clock=FakeClock(), randomness=Dice("t"), write=True) as twin:
-        twin.merge()
+        merge(twin)
         receive(twin)
-        forked = twin.merge()
+        forked = merge(twin)
         assert read_checkpoint(forked).size == read_checkpoint(seen).size
         assert village.take(forked).code == INCONSISTENT
         assert not village.take(forked).new
         receive(twin)
-        longer = twin.merge()
+        longer = merge(twin)
         proof = proof_between(twin, forked, longer)
     assert village.take(longer, proof).code == UNPROVEN
     assert village.newest == hash_of(seen)
@@ -181,18 +187,18 @@ def given_up(county: Ledger, folder: Path) -> Ledger:
 
 
 def test_the_successor_of_a_lost_log_continues_it(county: Ledger, village: Station, tmp_path: Path) -> None:
-    first = county.merge()
+    first = merge(county)
     village.take(first)
     receive(county)
-    county.merge()
+    merge(county)
     lost = merge_id(county)
     with given_up(county, tmp_path / "again") as again:
         again.open_county_log("merge", COUNTY, REGISTRAR)
-        note = again.merge()
+        note = merge(again)
         size = opening(again).genesis.parent_size
         with again.store.read() as tx:
             old_size = read_checkpoint(first).size
-            proof = again.merge_log.consistency(tx, lost, old_size=old_size, new_size=size)
+            proof = again.parts.merge_log.consistency(tx, lost, old_size=old_size, new_size=size)
         with pytest.raises(BanjianError, match=r"merge\.unknown_log"):
             village.take(note, proof)
         village.learn(opening(again))
@@ -201,7 +207,7 @@ def test_the_successor_of_a_lost_log_continues_it(county: Ledger, village: Stati
         assert village.newest == hash_of(note)
         assert village.take(first) == SeenOutcome(checkpoint=read_checkpoint(first), code="", new=False)
         receive(again)
-        later = again.merge()
+        later = merge(again)
         assert village.take(later, proof_between(again, note, later)).new
 
 
@@ -210,10 +216,10 @@ def test_a_successor_that_leaves_out_what_was_seen_is_told(
 ) -> None:
     with given_up(county, tmp_path / "again") as again:
         receive(county)
-        seen = county.merge()
+        seen = merge(county)
         village.take(seen)
         again.open_county_log("merge", COUNTY, REGISTRAR)
-        note = again.merge()
+        note = merge(again)
         village.learn(opening(again))
         assert village.take(note).code == INCONSISTENT
         assert village.newest == hash_of(seen)
@@ -224,10 +230,10 @@ def test_the_successor_that_names_the_newest_seen_is_taken(
 ) -> None:
     with given_up(county, tmp_path / "again") as again:
         receive(county)
-        seen = county.merge()
+        seen = merge(county)
         village.take(seen)
         again.open_county_log("merge", COUNTY, REGISTRAR, newest=seen)
-        note = again.merge()
+        note = merge(again)
         village.learn(opening(again))
         assert village.take(note).code == ""
         assert village.newest == hash_of(note)
@@ -266,7 +272,7 @@ def made_up(
 
 
 def test_a_log_that_is_none_of_the_countys_is_refused(county: Ledger, village: Station) -> None:
-    village.take(county.merge())
+    village.take(merge(county))
     kept = village.rows()
     for note, excerpt, code in (
         (*made_up(county, signer("V1"), station=VILLAGE), "merge.not_county"),
@@ -284,7 +290,7 @@ def test_a_log_that_is_none_of_the_countys_is_refused(county: Ledger, village: S
 
 def test_a_second_merge_log_of_the_county_itself_is_evidence(county: Ledger, village: Station) -> None:
     """A registrar opened it, and it continues nothing: the station must not follow it."""
-    seen = county.merge()
+    seen = merge(county)
     village.take(seen)
     note, excerpt = made_up(county, REGISTRAR)
     village.learn(excerpt)
@@ -293,7 +299,7 @@ def test_a_second_merge_log_of_the_county_itself_is_evidence(county: Ledger, vil
 
 
 def test_what_the_log_did_not_sign_is_refused(county: Ledger, village: Station) -> None:
-    point = read_checkpoint(county.merge())
+    point = read_checkpoint(merge(county))
     with pytest.raises(BanjianError, match=r"note\.unsigned"):
         village.take(sign_checkpoint(point, signer("somebody")))
     with pytest.raises(BanjianError, match=r"merge\.unknown_log"):

@@ -11,6 +11,7 @@ from pathlib import Path
 from ledger import registry_actions
 from ledger.case import state_digest
 from ledger.facade import Command, CountyPlan, Home, Ledger, create_county
+from ledger.facade.between import exchange_of
 from ledger.facade.exchange import Exchange
 from ledger.facade.founding import found_empty
 from ledger.genesis import LedgerGenesis
@@ -93,7 +94,7 @@ class Place:
     def exchange(self) -> Exchange:
         ledger = self.ledger
         if self.exchanged is None:
-            self.exchanged = ledger.exchange()
+            self.exchanged = exchange_of(ledger)
         return self.exchanged
 
     def close(self) -> None:

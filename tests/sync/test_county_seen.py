@@ -1,0 +1,90 @@
+"""What the county signs of its merge log reaches a village, binds its entries, and is checked as it grows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ledger.checkpoint import checkpoint_hash, read_checkpoint
+from ledger.entry import decode_entry
+from ledger.excerpt import ExcerptContent, encode_excerpt
+from ledger.facade import Home, Ledger
+from ledger.facade.between import merge, take_county_checkpoint
+from ledger.facade.bodies import Place
+from ledger.facade.countyseen import UNPROVEN
+from ledger.facade.excerpts import excerpts
+from ledger.facade.outgoing import Outgoing
+from ledger.facade.vault import Vault
+from ledger.frame import split_frame
+from ledger.store import schema
+from ledger.types import LogId, StationId
+from sync.framing import EXCERPT, Section
+from sync.ingest import PreparedExcerpt, prepare
+from tests.faults.merged import merge_problems
+from tests.sync.world import COUNTY, TOWN, VILLAGE, Randomness, World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    for station in (TOWN, VILLAGE):
+        made.join(station)
+        made.sync(station)
+    yield made
+    made.close()
+
+
+def merge_id(world: World) -> LogId:
+    log = world[COUNTY].ledger.parts.merge_log.log
+    assert log is not None
+    return log.log_id
+
+
+def opening_at(world: World, station: StationId) -> ExcerptContent:
+    """Return how the merge log begins, as a station gives it on."""
+    place = world[station]
+    outgoing = Outgoing(Vault(Home(place.path).storage_key(), Randomness(b"x")))
+    with place.ledger.store.read() as tx:
+        return next(excerpts(tx, outgoing, [Place(merge_id(world).hex(), 1)]))
+
+
+def give(world: World, station: StationId, content: ExcerptContent) -> None:
+    """Let a station take an excerpt as it comes in a session."""
+    exchange = world[station].exchange
+    section = Section(EXCERPT, encode_excerpt(content))
+    prepared = prepare(section, ledger_id=exchange.held.ledger_id, public_key=exchange.public_key)
+    assert isinstance(prepared, PreparedExcerpt)
+    exchange.receiving.take_excerpt(prepared.checked, prepared.records, now_ms=1)
+
+
+def newest_entry(ledger: Ledger, station: StationId) -> bytes:
+    """Return what the newest entry of a station says of the county."""
+    with ledger.store.read() as tx:
+        name = next(row[0] for row in tx.select(schema.LOGS, {"station": station, "kind": "station"}))
+        frame = tx.frame(str(name), tx.size(str(name))) or b""
+    return decode_entry(split_frame(frame).entry_raw).county_seen
+
+
+def test_a_county_checkpoint_comes_down_and_binds_what_goes_up(world: World) -> None:
+    county, village = world[COUNTY].ledger, world[VILLAGE].ledger
+    with county.store.read() as tx:
+        given = county.parts.merge_log.opening(tx, merge_id(world))
+    assert opening_at(world, COUNTY).frames == opening_at(world, VILLAGE).frames == given.frames
+    first = world[VILLAGE].exchange.county.held()
+    assert first is not None
+    world.receive(VILLAGE)
+    assert newest_entry(village, VILLAGE)
+    # Without the sessions of the village, which would bring it: the county goes on meanwhile.
+    world.sync(TOWN)
+    second = merge(county)
+    with county.store.read() as tx:
+        assert list(merge_problems(tx)) == []
+        sizes = {"old_size": first[1], "new_size": read_checkpoint(second).size}
+        proof = county.parts.merge_log.consistency(tx, merge_id(world), **sizes)
+    if sizes["new_size"] > first[1]:
+        assert take_county_checkpoint(village, second, ()).code == UNPROVEN
+    assert take_county_checkpoint(village, second, proof).code == ""
+    world.receive(VILLAGE)
+    assert newest_entry(village, VILLAGE) == checkpoint_hash(read_checkpoint(second))
