@@ -32,7 +32,7 @@ def settle(store: Store, home: Home, parts: Parts, *, vault: Vault, view: CaseVi
     """
     doubtful = [log for log in parts.own.values() if log.doubt]
     if doubtful:
-        parts.writer.seal([(log.name, log.doubt) for log in doubtful])
+        parts.writer.seal([(log, log.doubt) for log in doubtful])
     for log in doubtful:
         parts.holdings.seal(log.name, state=log.doubt)
         del parts.own[log.name]
