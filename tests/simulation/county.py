@@ -15,6 +15,7 @@ from unittest.mock import patch
 
 from ledger import platform, registry_actions
 from ledger.facade import CountyPlan, Home, Ledger, create_county
+from ledger.facade.between import exchange_of
 from ledger.facade.exchange import Exchange
 from ledger.facade.founding import found_empty
 from ledger.genesis import LedgerGenesis
@@ -203,12 +204,12 @@ class _Founding:
 
     def _download(self, upstream: StationId) -> None:
         with self._open(upstream) as upper:
-            give = upper.exchange()
+            give = exchange_of(upper)
             for station in (*TOWNS, *VILLAGES):
                 if upstream_of(station) != upstream:
                     continue
                 with self._open(station) as lower:
-                    while direct_session(lower.exchange(), give, now_ms=self.clock.now_ms()).more:
+                    while direct_session(exchange_of(lower), give, now_ms=self.clock.now_ms()).more:
                         pass
 
     def _open(self, station: StationId, randomness: Randomness | None = None) -> Ledger:

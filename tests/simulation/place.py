@@ -16,6 +16,7 @@ from aiohttp import web
 
 from ledger.errors import BanjianError
 from ledger.facade import Home, Ledger
+from ledger.facade.between import exchange_of
 from ledger.facade.exchange import Exchange
 from ledger.types import LedgerId, StationId
 from stations.ledgerthread import LedgerThread
@@ -195,7 +196,7 @@ class Place:
     def exchange(self) -> Exchange:
         """What the open ledger exchanges; for looking, in the middle of nothing else."""
         if self.thread._exchange is None:
-            self.thread._exchange = self.ledger.exchange()
+            self.thread._exchange = exchange_of(self.ledger)
         return self.thread._exchange
 
     async def boot(self) -> bool:
