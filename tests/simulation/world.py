@@ -23,6 +23,7 @@ from ledger.facade import Home
 from ledger.keys import Signer
 from ledger.types import StationId
 from sync import client_session, server_session
+from tests import planted
 from tests.faults.disk import PowerCutError
 from tests.simulation.county import (
     COUNTY,
@@ -303,7 +304,7 @@ def _peer(request: web.Request, desk: Any) -> Any:
 def new_world(seed: str, *, plan: Plan | None = None, settings: Mapping[str, str] | None = None) -> World:
     """Make the world of a seed in a folder of its own; the caller removes it."""
     folder = Path(tempfile.mkdtemp(prefix="banjian-sim-", dir=fast_folder()))
-    return World(seed, plan or Plan.of(seed), folder, founded(), settings or {})
+    return World(seed, plan or Plan.of(seed), folder, founded(), {**planted.settings(), **(settings or {})})
 
 
 __all__ = ["COUNTY", "DAY_S", "EVIL", "START_MS", "YEAR_MS", "Home", "Plan", "World", "new_world"]
