@@ -111,7 +111,8 @@ def value_fits(spec: FactSpec, value: Value) -> bool:
         if kind != "list" or len(value) > (LIST_COUNT_MAX if spec.max is None else spec.max):
             return False
         element = _element(spec.of, spec.values)
-        return all(value_fits(element, item) for item in value)
+        # A list of at most so many; a generator would cost as much as the checks.
+        return all([value_fits(element, item) for item in value])  # noqa: C419
     if not isinstance(value, dict):
         return False
     if kind == "fields":

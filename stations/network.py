@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from ledger.errors import BanjianError, ConfigError, StoreError
+from ledger.errors import AuthorityError, BanjianError, ConfigError, StoreError
 from ledger.facade import Home
 from ledger.facade.clock import Clock, Randomness
 from ledger.facade.exchange import Exchange
@@ -232,12 +232,18 @@ class _Desk:
         return self.join_desk.ca_certificate()
 
     def check_station(self, station: StationId) -> None:
-        """Refuse a peer that the registry does not know as open."""
-        self.join_desk.check_station(station)
+        """Refuse a peer that the registry does not know as open; a new one may be known above already."""
+        try:
+            self.join_desk.check_station(station)
+        except AuthorityError:
+            self._news()
+            raise
 
     async def join(self, request: bytes) -> bytes:
         """Return the answer to a join request."""
-        return await self.join_desk.join(request)
+        answer = await self.join_desk.join(request)
+        self._news()
+        return answer
 
     async def renew(self, request: bytes, *, peer: StationId) -> bytes:
         """Return the answer to a renewal."""

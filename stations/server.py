@@ -24,6 +24,7 @@ from ledger.facade import Home, Ledger
 from ledger.facade.beside import draft_log, submit_county, submit_erasure
 from ledger.facade.clock import Clock, Randomness
 from ledger.types import LogId, StationId
+from stations.bundleroute import add_bundle_route
 from stations.config import StationConfig
 from stations.ledgerthread import LedgerThread
 from stations.network import Network
@@ -107,6 +108,7 @@ class StationServer:
         application.router.add_post("/checkpoint/{log}", self._checkpoint)
         application.router.add_get("/status", self._status)
         application.router.add_post("/sync", self._sync)
+        add_bundle_route(application, self._thread, clock=self._clock, randomness=self._randomness)
         return application
 
     async def _act(self, request: web.Request) -> web.Response:

@@ -34,6 +34,8 @@ from ledger.store.tables import OneOf, Row
 from ledger.types import ActId, CaseId, StationId
 from ledger.verified import VerifiedRecord
 
+ERASE = "erase"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
@@ -143,6 +145,30 @@ class Intake:
         self._note_faults(tx, arrival)
         return tx.count(schema.SPARSE, {"log": name}) - before
 
+    def fill(self, tx: WriteTx, arrival: Arrival) -> int:
+        """Add the bodies of records that are here without; returns how many got one.
+
+        Who brought them first may have left bodies out, or spoilt them: that must not last.
+        """
+        filled: list[VerifiedRecord] = []
+        for record in arrival.records:
+            row = None if record.act is None else tx.get(schema.ACTS, (record.case_id, record.act.act_id))
+            if row is None:
+                continue
+            place = place_in(row)
+            before = tx.get(schema.BODIES, place)
+            self._fill_body(tx, place.log, record._replace(seq=place.seq))
+            if tx.get(schema.BODIES, place) != before:
+                filled.append(record)
+        found = [
+            (record, self._case_act(arrival, record))
+            for record in filled
+            if record.topic not in NO_CASE_ACTIONS and not record.fault
+        ]
+        self._write_found_by(tx, arrival.name, found)
+        self._view.touch(tx, dict.fromkeys(record.case_id for record, _ in found))
+        return len(filled)
+
     def forget(self, records: Iterable[VerifiedRecord]) -> None:
         """Drop what was remembered for a transaction that failed."""
         self._view.forget_expected()
@@ -205,6 +231,9 @@ class Intake:
         if not record.facts_raw and not record.personal_raw:
             return
         row = tx.get(schema.BODIES, (name, record.seq))
+        if record.personal_raw and self._is_erased(tx, record.case_id):
+            # What was erased does not come back with an old stick.
+            record = record._replace(personal_raw=b"")
         if row is not None and row[2] is not None and (row[4] is not None or not record.personal_raw):
             return
         made = self._body_row(tx, name, record)
@@ -215,6 +244,9 @@ class Intake:
         personal = row[3:5] if row[4] is not None else made[3:5]
         tx.upsert(schema.BODIES, [(name, record.seq, facts, *personal)])
         self._book.forget(record.case_id)
+
+    def _is_erased(self, tx: WriteTx, case_id: CaseId) -> bool:
+        return any(row[4] == ERASE for row in tx.select(schema.ACTS, {"case_id": case_id}))
 
     def _write_bodies(self, tx: WriteTx, rows: list[Row]) -> None:
         if rows:

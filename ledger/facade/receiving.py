@@ -16,6 +16,7 @@ from ledger.facade.logend import Branch, LogEnd, branch_nodes, load_branch, new_
 from ledger.facade.opening import BRANCH_MARK, HeldLog
 from ledger.facade.ownlog import stored_nodes
 from ledger.facade.parts import Parts
+from ledger.facade.renewal import follow_calendars
 from ledger.facade.synctables import SYNC_FINDINGS
 from ledger.facade.views import CaseView
 from ledger.genesis import LogGenesis
@@ -172,6 +173,23 @@ class Receiving:
             content.log_id, bytes.fromhex(name.split(BRANCH_MARK)[1]), first_seq, checked.tree.size
         )
 
+    def fill_bodies(self, content: PackageContent, records: Sequence[VerifiedRecord], *, now_ms: int) -> int:
+        """Add bodies that are missing here to the records of a package that is held; returns how many."""
+        genesis = self._held.genesis(content.log_id)
+        if genesis is None or genesis.kind != "station":
+            return 0
+        arrival = Arrival(
+            name=content.log_id.hex(), station=genesis.station, records=records, received_at_ms=now_ms
+        )
+        try:
+            with self._store.write() as tx:
+                filled = self._intake.fill(tx, arrival)
+        except BaseException:
+            self._intake.forget(records)
+            raise
+        self._parts.case_keys.committed()
+        return filled
+
     def take_excerpt(self, checked: CheckedExcerpt, records: Sequence[VerifiedRecord], *, now_ms: int) -> int:
         """Store the frames of an excerpt that are not here yet, with their bodies; returns how many were new.
 
@@ -259,6 +277,8 @@ class Receiving:
             self._parts.book.forget_all()
             with self._store.write() as tx:
                 self._view.renew_awaiting(tx)
+        if genesis.kind == "catalogue":
+            follow_calendars(self._store, self._view, knowledge)
 
     def _receipt(self, checkpoint: bytes, now_ms: int) -> str:
         signer = self._receipt_signer()

@@ -43,6 +43,7 @@ MODULES: Mapping[str, str] = {
     "checkpoint": "keep",
     "erase": "keep",
     "rebuild": "keep",
+    "bundle": "bundle",
     "serve": "keep",
     "demo": "demonstration",
 }

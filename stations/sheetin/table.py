@@ -154,6 +154,9 @@ def _tell_columns(grid: Grid, header: Header, wanted: SheetList, faults: Faults)
             column=heading,
             other=grid.place(header.row, first).cell,
         )
+    for field, column in header.columns.items():
+        if column in grid.marks.hidden_columns:
+            faults.tell("sheet.column_hidden", grid.place(header.row, column, header.texts[field]))
     for column, text in header.strange.items():
         if fold_heading(text) in ignored_headings():
             continue

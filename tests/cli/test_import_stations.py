@@ -56,12 +56,13 @@ def test_a_list_as_offices_keep_it(county: Terminal, tmp_path: Path) -> None:
         ],
         merged=["A1:F1", "A13:F13"],
         hidden_rows=[5],
+        hidden_columns=[3],
     ))  # fmt: skip
     before = _size(county)
     look = _import(county, path, "--dry-run", "--json").json
     assert (look["signed"], look["dry_run"], _size(county)) == (0, True, before)
     told = {(notice["cell"], notice["code"]) for notice in look["notices"]}
-    assert told == {("", "row.hidden"), ("13", "row.note"), ("14", "row.note")}
+    assert told == {("D4", "sheet.column_hidden"), ("", "row.hidden"), ("13", "row.note"), ("14", "row.note")}
     done = _import(county, path, "--json").json
     assert done["signed"] == 6 and _size(county) == before + 6
     held = _stations(county)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -27,8 +27,8 @@ class Page:
     rows: Sequence[Sequence[object]]
     merged: Iterable[str] = ()
     hidden_rows: Iterable[int] = ()
+    hidden_columns: Iterable[int] = ()
     hidden: bool = False
-    formats: dict[str, str] = field(default_factory=dict)
 
 
 def make(path: Path, **pages: Page | Sequence[Sequence[object]]) -> Path:
@@ -61,6 +61,8 @@ def _write(book: xlsxwriter.Workbook, name: str, page: Page) -> None:
         sheet.merge_range(f"{first}:{last}", value)
     for row in page.hidden_rows:
         sheet.set_row(row, None, None, {"hidden": True})
+    for column in page.hidden_columns:
+        sheet.set_column(column, column, None, None, {"hidden": True})
     if page.hidden:
         sheet.hide()
 
