@@ -12,6 +12,7 @@ from ledger.errors import BanjianError, DataError
 from ledger.excerpt import CheckedExcerpt
 from ledger.facade.held import COUNTY_KINDS, FORK, BranchState, Held, ReceiptLine, branch_name
 from ledger.facade.intake import Arrival, Intake
+from ledger.facade.latecomers import renew_latecomers
 from ledger.facade.logend import Branch, LogEnd, branch_nodes, load_branch, new_end
 from ledger.facade.opening import BRANCH_MARK, HeldLog
 from ledger.facade.ownlog import stored_nodes
@@ -275,8 +276,7 @@ class Receiving:
                 knowledge.apply_catalogue(record.frame, facts=facts)
         if genesis.kind in COUNTY_KINDS:
             self._parts.book.forget_all()
-            with self._store.write() as tx:
-                self._view.renew_awaiting(tx)
+            renew_latecomers(self._store, self._view, knowledge.registry)
         if genesis.kind == "catalogue":
             follow_calendars(self._store, self._view, knowledge)
 
