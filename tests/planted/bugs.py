@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ledger import verified
-from ledger.errors import DataError, StoreError
+from ledger.errors import DataError
 from ledger.facade import doubt, parts, receiving
 from ledger.facade.exchange import Exchange
 from ledger.facade.feeds import FeedPlace, Feeds
@@ -136,9 +136,13 @@ def root_not_compared() -> None:
 
             grown = tree.copy()
             nodes = [
-                node for frame in content.frames for node in grown.append(leaf_hash(split_frame(frame).entry_raw))
+                node
+                for frame in content.frames
+                for node in grown.append(leaf_hash(split_frame(frame).entry_raw))
             ]
-            return CheckedPackage(tree=grown, nodes=tuple(nodes), checkpoint=read_checkpoint(content.checkpoint))
+            return CheckedPackage(
+                tree=grown, nodes=tuple(nodes), checkpoint=read_checkpoint(content.checkpoint)
+            )
 
     receiving.check_package = careless  # type: ignore[assignment]
 
@@ -163,10 +167,7 @@ def end_of_sealed_log_kept_back() -> None:
 
 
 BUGS: Sequence[Callable[[], None]] = (
-    no_new_log_after_regression, divergent_tail_dropped, height_only, remembered_cursor, cursor_before_content,
-    receipt_before_commit, synchronous_normal, hidden_fork, signature_unchecked, scope_left_out,
-    root_not_compared, awaiting_never_refolded, end_of_sealed_log_kept_back,
+    no_new_log_after_regression, divergent_tail_dropped, height_only, remembered_cursor,
+    cursor_before_content, receipt_before_commit, synchronous_normal, hidden_fork, signature_unchecked,
+    scope_left_out, root_not_compared, awaiting_never_refolded, end_of_sealed_log_kept_back,
 )  # fmt: skip
-
-
-__all__ = ["BUGS", "SETTINGS", "Iterator", "StoreError"]

@@ -14,6 +14,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from ledger import platform, registry_actions
+from ledger.errors import BanjianError
 from ledger.facade import CountyPlan, Home, Ledger, create_county
 from ledger.facade.between import exchange_of
 from ledger.facade.exchange import Exchange
@@ -247,10 +248,13 @@ def apply_request(upper: Exchange, peer: StationId, request: bytes, *, now_ms: i
     for section in Splitter().feed(request):
         if section.kind == HELLO:
             responder.open(decode_hello(section.payload))
-        else:
-            responder.take(
-                prepare(section, ledger_id=upper.held.ledger_id, public_key=upper.public_key)
-            )
+            continue
+        try:
+            prepared = prepare(section, ledger_id=upper.held.ledger_id, public_key=upper.public_key)
+        except BanjianError as error:
+            responder.refuse(error)
+            continue
+        responder.take(prepared)
     return b"".join(responder.answer())
 
 

@@ -78,7 +78,11 @@ class Courier:
     def _requester(self) -> Requester:
         lower = self.lower
         return Requester(
-            lower.exchange, self.upper.station, now_ms=lower.clock.now_ms(), version="stick", guesses=self.guesses
+            lower.exchange,
+            self.upper.station,
+            now_ms=lower.clock.now_ms(),
+            version="stick",
+            guesses=self.guesses,
         )
 
 

@@ -31,7 +31,7 @@ from tests.simulation.world import World
 SESSION = "http://above/sync/1/session"
 KINDS = (
     "honest", "bad_signature", "unknown_key", "other_station", "no_authority", "registry", "garbage",
-    "other_facts", "unknown_parent", "future", "twice", "other_ledger", "fork",
+    "other_facts", "unknown_parent", "future", "twice", "other_ledger", "bad_signature", "fork",
 )  # fmt: skip
 
 
@@ -49,6 +49,8 @@ class Evil:
         self.clock = Clock()
         self.key = staff_key(EVIL, "window")
         self.upstream = upstream_of(EVIL) or COUNTY
+        knowledge = world.main[self.upstream].ledger.knowledge
+        self.registry_size, self.catalogue_version = knowledge.registry.size, knowledge.catalogue.size
         self.ledger_id = world.county.genesis.ledger_id()
         log_key = Ed25519Signer.from_seed(world.county.evil_seed)
         self.genesis = LogGenesis(
@@ -66,7 +68,7 @@ class Evil:
     async def run(self) -> None:
         """Go on until the healing begins."""
         while True:
-            await asyncio.sleep(self.rng.expovariate(1 / 20_000))
+            await asyncio.sleep(self.rng.expovariate(1 / 6_000))
             if self.world.healing:
                 return
             for _ in range(self.rng.randint(1, 5)):
@@ -74,11 +76,17 @@ class Evil:
             await self._send()
 
     def _sign(
-        self, action: str, facts: Facts, *, key: Signer | None = None, station: StationId = EVIL, **other: object
+        self,
+        action: str,
+        facts: Facts,
+        *,
+        key: Signer | None = None,
+        station: StationId = EVIL,
+        **other: object,
     ) -> SignedAct:
         fields: dict[str, object] = {
-            "ledger_id": self.ledger_id, "case_id": CaseId(b""), "parents": (), "registry_size": 60,
-            "catalogue_version": 26, "personal": b"", "occurred_at_ms": self.clock.now_ms(),
+            "ledger_id": self.ledger_id, "case_id": CaseId(b""), "parents": (), "registry_size": self.registry_size,
+            "catalogue_version": self.catalogue_version, "personal": b"", "occurred_at_ms": self.clock.now_ms(),
         }  # fmt: skip
         fields |= other
         return sign_bodies(
@@ -111,7 +119,9 @@ class Evil:
             honest = self._sign("receive", opening)
             made = SignedAct(raw=honest.raw, sig=honest.sig, facts=self._sign("note", {}).facts)
         elif kind == "unknown_parent":
-            made = self._sign("note", {}, case_id=CaseId(self.randomness(16)), parents=(ActId(self.randomness(32)),))
+            made = self._sign(
+                "note", {}, case_id=CaseId(self.randomness(16)), parents=(ActId(self.randomness(32)),)
+            )
         elif kind == "future":
             made = self._sign("receive", opening, registry_size=10**6, occurred_at_ms=253_000_000_000_000)
         elif kind == "twice" and self.signed:

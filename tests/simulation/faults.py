@@ -22,7 +22,7 @@ from tests.simulation.relay import meddle
 from tests.simulation.world import DAY_S, YEAR_MS, World
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
 OPS_TO_CUT_MAX = 60
 DATABASE_FILES = ("ledger.db", "ledger.db-wal", "ledger.db-journal")
@@ -73,8 +73,7 @@ async def trouble(world: World) -> None:
     for result in await asyncio.gather(*tasks, return_exceptions=True):
         if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
             raise result
-    while world.busy:
-        await asyncio.sleep(600)
+    await until(lambda: not world.busy)
 
 
 def _watch(world: World) -> None:
@@ -84,6 +83,12 @@ def _watch(world: World) -> None:
         world.spawn(_cut(place, random.Random(f"{world.seed} cut {world.loop.now}")))
 
     world.on_power_lost = lost
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Look every virtual minute until something holds."""
+    while not holds():  # noqa: ASYNC110  # nothing tells of all that may change it
+        await asyncio.sleep(60)
 
 
 async def _cut(place: Place, rng: random.Random) -> None:
@@ -127,8 +132,7 @@ async def _restore(world: World, rng: random.Random, end_s: float, how: str, *, 
     back_s = rng.uniform(copied_s, end_s * 0.9)
     await asyncio.sleep(copied_s)
     place = world.main[COUNTY if county else rng.choice(world.stations[1:])]
-    while not place.up or place.disk.dead:
-        await asyncio.sleep(60)
+    await until(lambda: place.up and not place.disk.dead)
     image = world.folder / f"image {place.name} {world.next_number()}"
     place.copy_to(image)
     before = _acts(place)
@@ -170,9 +174,10 @@ def _acts(place: Place) -> set[ActId]:
 async def _clone(world: World, rng: random.Random, end_s: float) -> None:
     """Let a second machine run from a copy of a village's disk."""
     await asyncio.sleep(rng.uniform(0, end_s * 0.7))
-    first = world.main[rng.choice([one for one in world.stations if one != COUNTY and not world.main[one].listens])]
-    while not first.up or first.disk.dead:
-        await asyncio.sleep(60)
+    first = world.main[
+        rng.choice([one for one in world.stations if one != COUNTY and not world.main[one].listens])
+    ]
+    await until(lambda: first.up and not first.disk.dead)
     name = f"{first.station}#{world.next_number()}"
     folder = world.folder / name
     first.copy_to(folder)

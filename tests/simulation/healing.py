@@ -247,7 +247,7 @@ def views(world: World) -> Iterator[str]:
                 differing = before[table.name] ^ _rows(world, tx, table)
                 if differing:
                     shown = sorted(map(repr, differing))[:2]
-                    yield f"{place.name}: {table.name} differs from its replay in {len(differing)} rows: {shown}"
+                    yield f"{place.name}: {len(differing)} rows of {table.name} differ from a replay: {shown}"
 
 
 def _rows(world: World, tx: ReadTx, table: Table) -> set[tuple[object, ...]]:

@@ -1,7 +1,8 @@
-"""The network between installations: byte streams within the process, with everything that befalls real ones.
+"""The network between installations: byte streams in the process, with everything that befalls real ones.
 
-Real aiohttp clients and servers use it through ``create_unix_server`` and ``create_unix_connection``. The path
-of a connection is ``<who calls>><who is called>``: so either end knows the other, as certificates would tell.
+Real aiohttp clients and servers use it through ``create_unix_server`` and ``create_unix_connection``. The
+path of a connection is ``<who calls>><who is called>``: so either end knows the other, as certificates
+would tell.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What was promised, by whom, and what is known of it: kept outside the system, trusted by the checks alone."""
+"""What was promised, by whom, and what is known of it: kept outside the system, for the checks alone."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from ledger.errors import BanjianError, DataError
+from ledger.errors import BanjianError
 from ledger.facade import Command
-from ledger.facade.held import branch_name
-from ledger.facade.placing import frame_at
 from ledger.facade.bodies import Place as Position
+from ledger.facade.held import LogState
+from ledger.facade.placing import frame_at
 from ledger.facade.types import Performed
 from ledger.store import schema
 from ledger.types import ActId, CaseId, LogId, StationId
@@ -145,7 +145,9 @@ class Oracle:
                 sizes[log_id] = max(size, sizes.get(log_id, 0))
             largest = {pair: largest[pair] for pair in sizes.items()}
         for (log_id, size), root in largest.items():
-            if dict(held.roots(log_id, [size])).get(size) != root and not _in_branch(place, log_id, size, root):
+            if dict(held.roots(log_id, [size])).get(size) != root and not _in_branch(
+                place, log_id, size, root
+            ):
                 yield f"false receipt of {place.name} on {log_id.hex()[:8]} at {size}"
 
     def untrue_waiting(self, place: Place, upper: Place) -> Iterator[str]:
@@ -186,9 +188,4 @@ class Oracle:
 
 
 def _in_branch(place: Place, log_id: LogId, size: int, root: bytes) -> bool:
-    from ledger.facade.held import LogState
-
     return place.exchange.held.has_branch(LogState(log_id, size, root))
-
-
-__all__ = ["DataError", "Oracle", "Promise", "branch_name"]

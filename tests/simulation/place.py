@@ -1,4 +1,4 @@
-"""One installation of the simulation: real ledger, real routes, real caller, on a disk that can lose power."""
+"""One installation of the simulation: real ledger, routes and caller, on a disk that can lose power."""
 
 from __future__ import annotations
 

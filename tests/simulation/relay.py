@@ -1,4 +1,4 @@
-"""Somebody between two stations who reads everything and alters, drops, reorders, repeats or invents sections.
+"""Somebody between two stations who reads everything and alters, drops, reorders or repeats sections.
 
 Between neighbours TLS leaves no room for that; a station in the middle has it, towards either side.
 """
@@ -51,7 +51,9 @@ class Relay:
             body = self._twist(await request.read(), up=True) if request.can_read_body else None
             async with (
                 aiohttp.ClientSession(connector=connector, trust_env=False) as http,
-                http.request(request.method, f"http://above{request.path}", data=body, headers=headers) as answer,
+                http.request(
+                    request.method, f"http://above{request.path}", data=body, headers=headers
+                ) as answer,
             ):
                 raw, status = await answer.read(), answer.status
         except (aiohttp.ClientError, TimeoutError, OSError):

@@ -46,9 +46,7 @@ class Result:
         )
 
 
-def run_seed(
-    seed: str, *, plan: Plan | None = None, settings: Mapping[str, str] | None = None
-) -> Result:
+def run_seed(seed: str, *, plan: Plan | None = None, settings: Mapping[str, str] | None = None) -> Result:
     """Run one seed from beginning to end.
 
     Args:
