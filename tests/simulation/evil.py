@@ -85,8 +85,9 @@ class Evil:
         **other: object,
     ) -> SignedAct:
         fields: dict[str, object] = {
-            "ledger_id": self.ledger_id, "case_id": CaseId(b""), "parents": (), "registry_size": self.registry_size,
-            "catalogue_version": self.catalogue_version, "personal": b"", "occurred_at_ms": self.clock.now_ms(),
+            "ledger_id": self.ledger_id, "case_id": CaseId(b""), "parents": (), "personal": b"",
+            "registry_size": self.registry_size, "catalogue_version": self.catalogue_version,
+            "occurred_at_ms": self.clock.now_ms(),
         }  # fmt: skip
         fields |= other
         return sign_bodies(

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ledger.errors import BanjianError
+from ledger.errors import BanjianError, StoreError
+from ledger.facade.intake import Intake
 from ledger.types import StationId
 from sync.framing import PACKAGE, Section, Splitter, encode_section
 from tests.simulation.county import apply_request
@@ -68,3 +69,37 @@ def test_no_altered_byte_of_a_package_gets_into_the_log(world: World) -> None:
         assert frames(world, TOWN, log.log_id.hex()) in ([], theirs), index
     world.settle(VILLAGE, TOWN)
     assert frames(world, TOWN, log.log_id.hex()) == theirs
+
+
+def first_section(sections: Iterator[bytes]) -> Iterator[bytes]:
+    """Let the first section pass and nothing more."""
+    yield next(sections)
+
+
+def test_what_a_torn_answer_did_not_bring_is_given_again(world: World) -> None:
+    case = world.receive(VILLAGE)
+    world.do(VILLAGE, "hand_over", case, to=TOWN)
+    world.settle(VILLAGE)
+    world.do(TOWN, "take_over", case)
+    for _ in range(2):
+        world.session(VILLAGE, down=first_section)
+    world.sync(VILLAGE)
+    assert world[VILLAGE].ledger.state(case)[0].custodian == TOWN
+
+
+def test_there_is_no_receipt_for_what_could_not_be_stored(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.receive(VILLAGE)
+
+    def full(*_: object, **__: object) -> int:
+        raise StoreError("store.disk_full", file="ledger.db")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Intake, "write_dense", full)
+        with pytest.raises(StoreError):
+            world.session(VILLAGE)
+    world.session(VILLAGE, up=first_section)
+    assert world[VILLAGE].exchange.held.waiting(TOWN)[0] == 2
+    world.sync(VILLAGE)
+    assert world[VILLAGE].exchange.held.waiting(TOWN)[0] == 0
