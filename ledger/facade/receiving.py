@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ledger.checkpoint import RECEIPT_NAME_PREFIX, cosign, open_cosignature, read_checkpoint, receipt_name
 from ledger.entry import entry_hash
@@ -17,6 +17,7 @@ from ledger.facade.logend import Branch, LogEnd, branch_nodes, load_branch, new_
 from ledger.facade.opening import BRANCH_MARK, HeldLog
 from ledger.facade.ownlog import stored_nodes
 from ledger.facade.parts import Parts
+from ledger.facade.placing import clashing
 from ledger.facade.renewal import follow_calendars
 from ledger.facade.synctables import SYNC_FINDINGS
 from ledger.facade.views import CaseView
@@ -209,6 +210,12 @@ class Receiving:
             with self._store.write() as tx:
                 row = (name, genesis.kind, genesis.station, genesis.pack(), 0, "")
                 tx.insert_missing(schema.LOGS, [row])
+                clash = clashing(tx, name, checked)
+                if clash:
+                    # Another history of the log: its records are kept apart, each under its own root.
+                    arrival = replace(arrival, name=f"{name}{BRANCH_MARK}{checked.checkpoint.root.hex()}")
+                    finding: Row = (FORK, arrival.name, clash, now_ms, genesis.station, 0)
+                    tx.insert_missing(SYNC_FINDINGS, [finding])
                 new = self._intake.write_sparse(tx, arrival, checked)
         except BaseException:
             self._intake.forget(records)
