@@ -39,6 +39,11 @@ def test_records_of_two_histories_at_one_position_are_told_apart(world: World) -
         states = {world.digest(station, case) for station in (COUNTY, TOWN, TOWN_2, VILLAGE_3)}
         assert len(states) == 1, case.hex()
         assert world[VILLAGE_3].ledger.state(case)[0].offered_to == VILLAGE_3
+    for machine in (world[VILLAGE], second):
+        world.places[VILLAGE] = machine
+        world.settle(VILLAGE, TOWN)
+        world.sync(VILLAGE)
+        assert [machine.exchange.held.waiting(above) for above in (TOWN, COUNTY)] == [(0, 0), (0, 0)]
     for station in (COUNTY, TOWN, TOWN_2, VILLAGE_3):
         assert FORK in findings(world, station), station
     second.close()
