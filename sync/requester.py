@@ -18,7 +18,6 @@ from sync.giving import Budget, Spending, packages
 from sync.ingest import Prepared, PreparedExcerpt
 from sync.messages import Answer, Hello, Refused, Wanted
 
-
 _PASSING = frozenset(("package.gap", "package.root", "sync.branch_gap"))
 """Refusals that the next session answers by itself: a wrong guess, or a fork that both sides now know of."""
 

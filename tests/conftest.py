@@ -9,6 +9,9 @@ from hypothesis import HealthCheck, settings
 
 from tests import planted
 from tests.layers import LayerPlugin, in_ci
+from tests.postgres import new_url, postgres_dsn, postgres_schema
+
+__all__ = ["new_url", "postgres_dsn", "postgres_schema"]
 
 # `ci` repeats exactly; `dev` looks elsewhere each time; `long` is for a night. HYPOTHESIS_PROFILE chooses.
 settings.register_profile(

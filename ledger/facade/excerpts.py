@@ -32,7 +32,7 @@ class _Wanted(NamedTuple):
     Attributes:
         log: the log that it stands in, or the one that forked.
         size: size of the checkpoint that a frame came with; 0 for logs that are held whole and branches.
-        branch: name of the branch, or of the other history that a single frame is of; "" for none.
+        branch: name of the branch or of the other history of single frames, "" for none.
         seq: position in the log.
         place: where it is stored here.
     """
@@ -63,11 +63,10 @@ def excerpts(tx: ReadTx, outgoing: Outgoing, places: Iterable[Place]) -> Iterato
 
 def _locate(tx: ReadTx, place: Place) -> _Wanted:
     log, _, branch = place.log.partition(BRANCH_MARK)
-    if branch:
-        held = load_branch(tx, place.log)
-        if held is not None:
-            return _Wanted(log, 0, place.log, held.first_seq + place.seq - 1, place)
-    elif tx.frame(place.log, place.seq) is not None:
+    held = load_branch(tx, place.log) if branch else None
+    if held is not None:
+        return _Wanted(log, 0, place.log, held.first_seq + place.seq - 1, place)
+    if tx.frame(place.log, place.seq) is not None:
         return _Wanted(log, 0, "", place.seq, place)
     rows = tx.select(schema.SPARSE, {"log": place.log, "seq": place.seq}, limit=1)
     row = next(rows, None)

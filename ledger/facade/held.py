@@ -16,7 +16,7 @@ from ledger.facade.feeds import START, FeedPlace
 from ledger.facade.logend import Branch, LogEnd, branch_nodes, held_root, load_branch, load_end
 from ledger.facade.opening import BRANCH_MARK, recorded_at_ms
 from ledger.facade.parts import Parts
-from ledger.facade.synctables import FEED_HELD, SYNC_FINDINGS
+from ledger.facade.synctables import FEED_HELD, FORK, SYNC_FINDINGS
 from ledger.frame import split_frame
 from ledger.genesis import LogGenesis
 from ledger.merkle import root_at
@@ -26,7 +26,6 @@ from ledger.types import LedgerId, LogId, StationId
 
 COUNTY_KINDS = ("registry", "catalogue")
 """Logs of the county that every station holds whole."""
-FORK = "log.fork"
 
 
 class LogState(NamedTuple):

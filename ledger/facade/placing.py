@@ -9,12 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ledger.checkpoint import read_checkpoint
 from ledger.entry import decode_entry
 from ledger.errors import BanjianError
-from ledger.excerpt import CheckedExcerpt
 from ledger.facade.bodies import Place, place_in
-from ledger.facade.synctables import SPARSE_NOTES
 from ledger.frame import split_frame
 from ledger.limits import INT_MAX
 from ledger.store import schema
@@ -79,24 +76,3 @@ def move_bodies(tx: WriteTx, before: Place, after: Place) -> None:
         return
     tx.insert_missing(schema.BODIES, [(after.log, after.seq, *row[2:])])
     tx.delete(schema.BODIES, {"log": before.log, "seq": before.seq})
-
-
-def clashing(tx: ReadTx, name: str, checked: CheckedExcerpt) -> int:
-    """Return the first position at which an excerpt contradicts what is held of its log; 0 for none.
-
-    It does where another frame is held, or where another root is known at the size of its checkpoint.
-
-    Args:
-        tx: the store.
-        name: name of the log.
-        checked: the excerpt, proven under a checkpoint of the log.
-    """
-    given = checked.content
-    for seq, frame in zip(given.positions, given.frames, strict=True):
-        held = frame_at(tx, Place(name, seq))
-        if held is not None and held != frame:
-            return seq
-    size = checked.checkpoint.size
-    notes = (tx.get(SPARSE_NOTES, (name, size)), tx.get(schema.CHECKPOINTS, (name, size)))
-    roots = {read_checkpoint(row[2]).root for row in notes if row is not None and isinstance(row[2], bytes)}
-    return size if roots - {checked.checkpoint.root} else 0

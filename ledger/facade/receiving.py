@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ledger.checkpoint import RECEIPT_NAME_PREFIX, cosign, open_cosignature, read_checkpoint, receipt_name
 from ledger.entry import entry_hash
 from ledger.errors import BanjianError, DataError
 from ledger.excerpt import CheckedExcerpt
-from ledger.facade.held import COUNTY_KINDS, FORK, BranchState, Held, ReceiptLine, branch_name
-from ledger.facade.intake import Arrival, Intake
+from ledger.facade.held import COUNTY_KINDS, BranchState, Held, ReceiptLine, branch_name
+from ledger.facade.intake import Intake
 from ledger.facade.latecomers import renew_latecomers
 from ledger.facade.logend import Branch, LogEnd, branch_nodes, load_branch, new_end
 from ledger.facade.opening import BRANCH_MARK, HeldLog
 from ledger.facade.ownlog import stored_nodes
 from ledger.facade.parts import Parts
-from ledger.facade.placing import clashing
 from ledger.facade.renewal import follow_calendars
-from ledger.facade.synctables import SYNC_FINDINGS
+from ledger.facade.sparselane import Arrival
+from ledger.facade.synctables import FORK, SYNC_FINDINGS
 from ledger.facade.views import CaseView
 from ledger.genesis import LogGenesis
 from ledger.keys import Ed25519Signer, Signer
@@ -90,7 +90,12 @@ class Receiving:
         held = self._parts.holdings.logs.get(end.name)
         if end.name in self._parts.own:
             raise DataError("sync.own_log", log=content.log_id)
-        checked = check_package(content, tree=end.tree, public_key=end.genesis.log_public_key)
+        checked = check_package(
+            content,
+            tree=end.tree,
+            public_key=end.genesis.log_public_key,
+            entries=[record.entry_raw for record in records],
+        )
         if content.previous != end.head:
             raise DataError("package.root", log=content.log_id, size=content.last_seq)
         arrival = Arrival(name=end.name, station=end.genesis.station, records=records, received_at_ms=now_ms)
@@ -213,12 +218,6 @@ class Receiving:
             with self._store.write() as tx:
                 row = (name, genesis.kind, genesis.station, genesis.pack(), 0, "")
                 tx.insert_missing(schema.LOGS, [row])
-                clash = clashing(tx, name, checked)
-                if clash:
-                    # Another history of the log: its records are kept apart, each under its own root.
-                    arrival = replace(arrival, name=f"{name}{BRANCH_MARK}{checked.checkpoint.root.hex()}")
-                    finding: Row = (FORK, arrival.name, clash, now_ms, genesis.station, 0)
-                    tx.insert_missing(SYNC_FINDINGS, [finding])
                 new = self._intake.write_sparse(tx, arrival, checked)
         except BaseException:
             self._intake.forget(records)
