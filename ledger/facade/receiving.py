@@ -12,6 +12,7 @@ from ledger.errors import BanjianError, DataError
 from ledger.excerpt import CheckedExcerpt
 from ledger.facade.held import COUNTY_KINDS, BranchState, Held, ReceiptLine, branch_name
 from ledger.facade.intake import Intake
+from ledger.facade.latecomers import renew_latecomers
 from ledger.facade.logend import Branch, LogEnd, branch_nodes, load_branch, new_end
 from ledger.facade.opening import BRANCH_MARK, HeldLog
 from ledger.facade.ownlog import stored_nodes
@@ -171,6 +172,9 @@ class Receiving:
                 self._intake.write_branch(tx, arrival, checkpoint=(content.last_seq, content.checkpoint))
                 finding: Row = (FORK, name, first_seq, now_ms, genesis.station, 0)
                 tx.insert_missing(SYNC_FINDINGS, [finding])
+                # Its sender waits for a receipt like everybody else.
+                receipt = self._receipt(content.checkpoint, now_ms)
+                tx.insert_missing(schema.RECEIPTS, _receipt_rows(name, content.last_seq, [receipt]))
         except BaseException:
             self._intake.forget(records)
             raise
@@ -227,13 +231,14 @@ class Receiving:
         """Store cosignatures on checkpoints that are held here; others are left aside."""
         rows: list[Row] = []
         with self._store.read() as tx:
+            branches = self._held.branch_names(tx)
             for one in lines:
-                found = tx.get(schema.CHECKPOINTS, (one.log_id.hex(), one.size))
-                if found is None or not isinstance(found[2], bytes):
-                    continue
-                name = self._cosigner(found[2], one.line)
-                if name:
-                    rows.append((one.log_id.hex(), one.size, name, one.line.encode("utf-8")))
+                log = one.log_id.hex()
+                for held in (log, *(name for name in branches if name.partition(BRANCH_MARK)[0] == log)):
+                    found = tx.get(schema.CHECKPOINTS, (held, one.size))
+                    name = "" if found is None else self._cosigner(_note(found), one.line)
+                    if name:
+                        rows.append((held, one.size, name, one.line.encode("utf-8")))
         if rows:
             with self._store.write() as tx:
                 tx.insert_missing(schema.RECEIPTS, rows)
@@ -281,8 +286,7 @@ class Receiving:
                 knowledge.apply_catalogue(record.frame, facts=facts)
         if genesis.kind in COUNTY_KINDS:
             self._parts.book.forget_all()
-            with self._store.write() as tx:
-                self._view.renew_awaiting(tx)
+            renew_latecomers(self._store, self._view, knowledge.registry)
         if genesis.kind == "catalogue":
             follow_calendars(self._store, self._view, knowledge)
 
@@ -312,6 +316,10 @@ class Receiving:
                 open_cosignature(line, read_checkpoint(note), name=name, public_key=key)
                 return name
         return ""
+
+
+def _note(row: Row) -> bytes:
+    return row[2] if isinstance(row[2], bytes) else b""
 
 
 def _receipt_rows(name: str, size: int, lines: Iterable[str]) -> list[Row]:
