@@ -318,7 +318,7 @@ class Requester:
         self.progress.sealed.append((log_id, code))
 
     def _check_opened(self, prepared: PreparedPackage) -> None:
-        """Refuse a registry or catalogue that nobody in the registry opened, though the upper station sends it.
+        """Refuse a registry or catalogue that nobody in the registry opened, though it comes from above.
 
         Positions in the registry count its entries over all its logs: a forged one would move them.
         """
