@@ -46,8 +46,13 @@ LENGTH_BYTES = 4
 
 BundleKind = Literal["up", "down", "acknowledgement"]
 KINDS: tuple[BundleKind, ...] = ("up", "down", "acknowledgement")
-SECTION_PACKAGE = "package"
+SECTION_HELLO = "hello"
 SECTION_CHECKPOINT = "checkpoint"
+SECTION_PACKAGE = "package"
+SECTION_BRANCH = "branch"
+SECTION_EXCERPT = "excerpt"
+SECTION_FEED = "feed"
+SECTION_COUNTY = "county"
 ENCODINGS = ("", "zstd")
 
 _STATION = re.compile(r"[0-9]{12}-[A-Z0-9]{2}", re.ASCII)
@@ -76,8 +81,8 @@ class BundleHeader:
 class Section:
     """One piece of a part.
 
-    ``kind`` is ``package`` or ``checkpoint`` (a signed note with its receipts); a reader skips kinds that it
-    does not know. ``encoding`` is ``zstd`` when the payload was compressed, else empty.
+    ``kind`` says what the payload is, see docs/protocol.md; a reader skips kinds that it does not know.
+    ``encoding`` is ``zstd`` when the payload was compressed, else empty.
     """
 
     kind: str
@@ -98,12 +103,36 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedPart:
-    """An opened part; ``sections`` opens them one by one and raises where the part is torn or changed."""
+    """An opened part; its sections are opened one by one.
+
+    Attributes:
+        listed: kind and size of each section that the manifest lists.
+        outcomes: each section, or the error why there is none; a damaged one does not hide those behind it,
+            and where the part is torn one last ``bundle.truncated`` ends them.
+    """
 
     header: BundleHeader
     manifest: Manifest
-    section_count: int
-    sections: Iterator[Section]
+    listed: tuple[tuple[str, int], ...]
+    outcomes: Iterator[Section | DataError]
+
+    @property
+    def section_count(self) -> int:
+        """Sections that the manifest lists."""
+        return len(self.listed)
+
+    @property
+    def sections(self) -> Iterator[Section]:
+        """The sections; raises where the part is torn or changed."""
+        for outcome in self.outcomes:
+            if isinstance(outcome, DataError):
+                raise outcome
+            yield outcome
+
+
+def bundle_public_key(private_key: bytes) -> bytes:
+    """Return the X25519 public key of a private key, both 32 bytes."""
+    return X25519PrivateKey.from_private_bytes(private_key).public_key().public_bytes_raw()
 
 
 def pack_manifest(manifest: Manifest, sections: Sequence[Section]) -> bytes:
@@ -172,13 +201,15 @@ def open_part(raw: bytes, private_key: bytes) -> OpenedPart:
     if key_id(X25519, key.public_key().public_bytes_raw()) != header.receiver_key:
         raise AuthorityError("bundle.receiver", receiver=header.receiver)
     sealed = _sealed_sections(raw, len(MAGIC) + LENGTH_BYTES + len(packed))
-    opened = (_unseal(one, key, _info(packed, index)) for index, one in enumerate(sealed))
-    listed = next(opened, None)
+    listed = next(sealed, None)
     if listed is None:
         raise DataError("bundle.truncated")
-    manifest, lines = _decode_manifest(listed)
+    manifest, lines = _decode_manifest(_unseal(listed, key, _info(packed, 0)))
     return OpenedPart(
-        header=header, manifest=manifest, section_count=len(lines), sections=_sections(lines, opened)
+        header=header,
+        manifest=manifest,
+        listed=tuple((line[0], line[3]) for line in lines),
+        outcomes=_outcomes(lines, sealed, key, packed),
     )
 
 
@@ -219,16 +250,32 @@ def _sealed_sections(raw: bytes, start: int) -> Iterator[bytes]:
         start = body + size
 
 
-def _sections(lines: HeaderFields, opened: Iterator[bytes]) -> Iterator[Section]:
-    for kind, encoding, hashed, size in lines:
-        payload = next(opened, None)
-        if payload is None:
-            raise DataError("bundle.truncated")
-        if len(payload) != size or sha256(payload).digest() != hashed:
-            raise DataError("bundle.section")
-        yield Section(kind=kind, encoding=encoding, payload=payload)
-    if next(opened, None) is not None:
+def _outcomes(
+    lines: HeaderFields, sealed: Iterator[bytes], key: X25519PrivateKey, packed: bytes
+) -> Iterator[Section | DataError]:
+    for index, line in enumerate((*lines, None), start=1):
+        try:
+            one = next(sealed, None)
+        except DataError as error:
+            yield error
+            return
+        if one is None:
+            if line is not None:
+                yield DataError("bundle.truncated")
+            return
+        try:
+            yield _listed(line, _unseal(one, key, _info(packed, index)))
+        except DataError as error:
+            yield error
+
+
+def _listed(line: HeaderFields | None, payload: bytes) -> Section:
+    if line is None:
         raise DataError("bundle.section")
+    kind, encoding, hashed, size = line
+    if len(payload) != size or sha256(payload).digest() != hashed:
+        raise DataError("bundle.section")
+    return Section(kind=kind, encoding=encoding, payload=payload)
 
 
 def _decode_header(packed: bytes) -> BundleHeader:

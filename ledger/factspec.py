@@ -112,7 +112,7 @@ def value_fits(spec: FactSpec, value: Value) -> bool:
             return False
         element = _element(spec.of, spec.values)
         # A list of at most so many; a generator would cost as much as the checks.
-        return all(value_fits(element, item) for item in value)  # noqa: C419
+        return all([value_fits(element, item) for item in value])  # noqa: C419
     if not isinstance(value, dict):
         return False
     if kind == "fields":

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from ledger.errors import BanjianError, ConfigError, StoreError
+from ledger.errors import AuthorityError, BanjianError, ConfigError, StoreError
 from ledger.facade import Home
 from ledger.facade.clock import Clock, Randomness
 from ledger.facade.exchange import Exchange
@@ -48,6 +48,7 @@ class Network:
         thread: owns the ledger.
         home: the installation folder.
         config: its settings: ``listen``, ``upstream``, ``sync_interval_s``.
+        keeps_in_step: whether the station above is called now and then, or only when somebody asks.
     """
 
     def __init__(
@@ -58,10 +59,12 @@ class Network:
         config: StationConfig,
         clock: Clock,
         randomness: Randomness,
+        keeps_in_step: bool = True,
     ) -> None:
         self._thread = thread
         self._home = home
         self._config = config
+        self._keeps_in_step = keeps_in_step
         self._clock = clock
         self._randomness = randomness
         self._cores: Executor = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="verify")
@@ -80,7 +83,7 @@ class Network:
         """
         self._make_link()
         address = await self._listen() if self._config.listen else ""
-        if self.link is not None:
+        if self.link is not None and self._keeps_in_step:
             self._loop = asyncio.create_task(self._keep_in_step(self.link))
         return address
 
@@ -182,7 +185,7 @@ class Network:
             office = JoinOffice(
                 self._home,
                 ledger_id=ledger.ledger_id,
-                registry=lambda: ledger.knowledge.registry,
+                registry=self._thread.registry,
                 clock=self._clock,
                 randomness=self._randomness,
             )
@@ -190,7 +193,7 @@ class Network:
                 office,
                 self._home,
                 ledger_id=ledger.ledger_id,
-                registry=lambda: ledger.knowledge.registry,
+                registry=self._thread.registry,
                 clock=self._clock,
                 run=self._thread.run,
             )
@@ -198,7 +201,7 @@ class Network:
             join = RelayDesk(
                 self._home,
                 ledger_id=ledger.ledger_id,
-                registry=lambda: ledger.knowledge.registry,
+                registry=self._thread.registry,
                 clock=self._clock,
                 addresses=self._config.upstream,
                 context=lambda: calling_context(self._home, ledger.ledger_id),
@@ -232,12 +235,18 @@ class _Desk:
         return self.join_desk.ca_certificate()
 
     def check_station(self, station: StationId) -> None:
-        """Refuse a peer that the registry does not know as open."""
-        self.join_desk.check_station(station)
+        """Refuse a peer that the registry does not know as open; a new one may be known above already."""
+        try:
+            self.join_desk.check_station(station)
+        except AuthorityError:
+            self._news()
+            raise
 
     async def join(self, request: bytes) -> bytes:
         """Return the answer to a join request."""
-        return await self.join_desk.join(request)
+        answer = await self.join_desk.join(request)
+        self._news()
+        return answer
 
     async def renew(self, request: bytes, *, peer: StationId) -> bytes:
         """Return the answer to a renewal."""

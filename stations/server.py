@@ -24,6 +24,7 @@ from ledger.facade import Home, Ledger
 from ledger.facade.beside import draft_log, submit_county, submit_erasure
 from ledger.facade.clock import Clock, Randomness
 from ledger.types import LogId, StationId
+from stations.bundleroute import add_bundle_route
 from stations.config import StationConfig
 from stations.ledgerthread import LedgerThread
 from stations.network import Network
@@ -53,6 +54,7 @@ class StationServer:
         randomness: for salts and nonces.
         started: called once the server listens, with the name of the local socket and the network address
             on which stations below are listened for, "" for none.
+        keeps_in_step: whether it calls the station above by itself, or only when asked.
     """
 
     def __init__(
@@ -63,14 +65,32 @@ class StationServer:
         clock: Clock,
         randomness: Randomness,
         started: Callable[[str, str], None],
+        keeps_in_step: bool = True,
     ) -> None:
         self._home = home
         self._clock = clock
         self._randomness = randomness
         self._started = started
         self._thread = LedgerThread()
-        self._network = Network(self._thread, home, config=config, clock=clock, randomness=randomness)
+        self._network = Network(
+            self._thread,
+            home,
+            config=config,
+            clock=clock,
+            randomness=randomness,
+            keeps_in_step=keeps_in_step,
+        )
         self._station = StationId(config.station) if config.station else None
+
+    @property
+    def thread(self) -> LedgerThread:
+        """What owns the ledger; open while the server runs."""
+        return self._thread
+
+    @property
+    def network(self) -> Network:
+        """What listens and calls."""
+        return self._network
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until asked to stop; then sign the heads and release the lock.
@@ -107,6 +127,7 @@ class StationServer:
         application.router.add_post("/checkpoint/{log}", self._checkpoint)
         application.router.add_get("/status", self._status)
         application.router.add_post("/sync", self._sync)
+        add_bundle_route(application, self._thread, clock=self._clock, randomness=self._randomness)
         return application
 
     async def _act(self, request: web.Request) -> web.Response:

@@ -176,15 +176,22 @@ def decode_outcome(text: str) -> Outcome:
 
 def encode_error(error: BanjianError) -> str:
     """Return an error as the server answers it."""
+    return json.dumps(error_object(error), ensure_ascii=False)
+
+
+def error_object(error: BanjianError) -> dict[str, object]:
+    """Return an error as JSON values."""
     params = {name: _plain(value) for name, value in error.params.items()}
-    return json.dumps(
-        {"kind": type(error).__name__, "code": error.code, "params": params}, ensure_ascii=False
-    )
+    return {"kind": type(error).__name__, "code": error.code, "params": params}
 
 
 def decode_error(text: str) -> BanjianError:
     """Return the error that the server answered, in its own class."""
-    answer = _object(text)
+    return error_of(_object(text))
+
+
+def error_of(answer: Mapping[str, object]) -> BanjianError:
+    """Return an error from JSON values, in its own class."""
     params: dict[str, Param] = {}
     held = answer.get("params")
     for name, value in held.items() if isinstance(held, dict) else ():

@@ -9,13 +9,14 @@ Source: docs/protocol.md, "Joining".
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from ledger import registry_actions
 from ledger.errors import AuthorityError, BanjianError, InputError, RuleError
-from ledger.facade import Ledger
+from ledger.facade import Ledger, Performed
 from ledger.keys import ED25519, Signer
 from ledger.registry import Registry
-from ledger.types import KeyId, StationId
+from ledger.types import Facts, KeyId, StationId
 from sync.joinforms import JoinRequest, ServiceKey, StaffKey
 
 
@@ -49,21 +50,39 @@ def key_states(registry: Registry, request: JoinRequest) -> tuple[KeyState, ...]
     )
 
 
-def approve(ledger: Ledger, request: JoinRequest, registrar: Signer) -> tuple[KeyState, ...]:
+class Register(Protocol):
+    """Signs and stores one act of the registry: in this process, or through the one that writes."""
+
+    def __call__(
+        self, action: str, facts: Facts, signer: Signer, *, personal: Facts | None = None
+    ) -> Performed: ...
+
+
+def approve(
+    ledger: Ledger, request: JoinRequest, registrar: Signer, *, register: Register | None = None
+) -> tuple[KeyState, ...]:
     """Enrol the keys of a request; a key that the registry refuses is told, the others go on.
+
+    Args:
+        ledger: to ask the registry.
+        request: whose keys.
+        registrar: who signs.
+        register: how acts are stored; by the ledger itself by default.
 
     Raises:
         StoreError: nothing more was written; approve again.
     """
-    station = request.invite.station
+    station, store = request.invite.station, register or ledger.register
     return (
-        *(_approve_service(ledger, key, station, registrar) for key in request.services),
-        *(_approve_staff(ledger, key, station, registrar) for key in request.staff),
+        *(_approve_service(ledger, key, station, registrar, store) for key in request.services),
+        *(_approve_staff(ledger, key, station, registrar, store) for key in request.staff),
     )
 
 
-def _approve_service(ledger: Ledger, key: ServiceKey, station: StationId, registrar: Signer) -> KeyState:
-    registry = ledger.knowledge.registry
+def _approve_service(
+    ledger: Ledger, key: ServiceKey, station: StationId, registrar: Signer, register: Register
+) -> KeyState:
+    registry = _registry(ledger)
     if _service_state(registry, key).enrolled:
         return _service_state(registry, key)
     try:
@@ -74,14 +93,16 @@ def _approve_service(ledger: Ledger, key: ServiceKey, station: StationId, regist
             public_key=key.public_key,
             possession=key.possession or None,
         )
-        ledger.register("enrol_service", facts, registrar)
+        register("enrol_service", facts, registrar)
     except (AuthorityError, InputError, RuleError) as error:
         return replace(_service_state(registry, key), error=error)
-    return _service_state(registry, key)
+    return _service_state(_registry(ledger), key)
 
 
-def _approve_staff(ledger: Ledger, key: StaffKey, station: StationId, registrar: Signer) -> KeyState:
-    registry = ledger.knowledge.registry
+def _approve_staff(
+    ledger: Ledger, key: StaffKey, station: StationId, registrar: Signer, register: Register
+) -> KeyState:
+    registry = _registry(ledger)
     try:
         if not registry.is_known_key(key.key_id):
             facts = registry_actions.enrol_staff(
@@ -92,13 +113,19 @@ def _approve_staff(ledger: Ledger, key: StaffKey, station: StationId, registrar:
                 possession=key.possession,
             )
             personal = registry_actions.staff_personal(name=key.name)
-            ledger.register("enrol_staff", facts, registrar, personal=personal)
-        for role in _roles_missing(registry, key, station):
+            register("enrol_staff", facts, registrar, personal=personal)
+        for role in _roles_missing(_registry(ledger), key, station):
             facts = registry_actions.grant_role(staff_no=key.staff_no, role=role, scope=station)
-            ledger.register("grant_role", facts, registrar)
+            register("grant_role", facts, registrar)
     except (AuthorityError, InputError, RuleError) as error:
         return replace(_staff_state(registry, key, station), error=error)
-    return _staff_state(registry, key, station)
+    return _staff_state(_registry(ledger), key, station)
+
+
+def _registry(ledger: Ledger) -> Registry:
+    """Return the registry as it is now, also where another process writes it."""
+    ledger.refresh()
+    return ledger.knowledge.registry
 
 
 def _service_state(registry: Registry, key: ServiceKey) -> KeyState:

@@ -152,10 +152,31 @@ class Answer:
             tuple((one.log_id, one.first_seq, one.code) for one in self.refused),
             tuple((one.log_id, one.after, one.positions) for one in self.wanted),
             tuple((one.log_id, one.size, one.line.encode("utf-8")) for one in self.receipts),
-            () if county is None else (county.note, county.opening, county.proofs),
+            () if county is None else _county_fields(county),
             (self.feed_start.number, self.feed_start.chain), (self.feed_end.number, self.feed_end.chain),
             self.feed_size, int(self.more),
         ))  # fmt: skip
+
+
+def pack_county(news: CountyNews) -> bytes:
+    """Return the canonical bytes of a county checkpoint with its proofs, for a bundle."""
+    return pack_header(_county_fields(news))
+
+
+def decode_county(raw: bytes) -> CountyNews:
+    """Return a county checkpoint with its proofs.
+
+    Raises:
+        EncodingError: ``encoding.*``; ``sync.field``.
+    """
+    found = _county(unpack_header(raw, limit=HEADER_BYTES_MAX))
+    if found is None:
+        raise EncodingError("sync.field", field="county")
+    return found
+
+
+def _county_fields(news: CountyNews) -> HeaderFields:
+    return news.note, news.opening, news.proofs
 
 
 def decode_hello(raw: bytes) -> Hello:

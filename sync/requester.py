@@ -18,6 +18,9 @@ from sync.giving import Budget, Spending, packages
 from sync.ingest import Prepared, PreparedExcerpt
 from sync.messages import Answer, Hello, Refused, Wanted
 
+_PASSING = frozenset(("package.gap", "package.root", "sync.branch_gap"))
+"""Refusals that the next session answers by itself: a wrong guess, or a fork that both sides now know of."""
+
 
 @dataclass(slots=True)
 class Guesses:
@@ -241,6 +244,12 @@ class Requester:
         if not failed and answer.feed_end != exchange.held.feed_held(self._upstream):
             exchange.take_feed_place(self._upstream, answer.feed_end)
         self.progress.feed_number = answer.feed_end.number
+        stuck = [
+            (note.code, note.log_id.hex(), note.first_seq)
+            for note in self.progress.notes
+            if note.code not in _PASSING
+        ]
+        exchange.peers.note_stuck(stuck, now_ms=self._now_ms)
         exchange.peers.note_done(now_ms=self._now_ms)
 
     def _take_county(self, news: CountyNews) -> None:

@@ -54,6 +54,9 @@ class Responder:
         self._version = version
         self._budget = budget or Budget()
         self._hello: Hello | None = None
+        self._heard = Contact(
+            station=peer, heard_at_ms=now_ms, waiting=0, oldest_ms=0, said_at_ms=now_ms, version=""
+        )
         self._scope: frozenset[StationId] = frozenset()
         self._refused: list[Refused] = []
         self.stored = 0
@@ -84,6 +87,7 @@ class Responder:
             for one in hello.contacts
             if one.station in self._scope and one.station != self._peer
         ]
+        self._heard = heard
         exchange.peers.take([heard, *below])
         exchange.county.heard_below(self._peer, hello.county)
 
@@ -135,6 +139,9 @@ class Responder:
         hello, exchange = self._said(), self._exchange
         exchange.seal_heads()
         mine = {state.log_id: state for state in exchange.held.states(self._scope, county=True)}
+        if all(one.log_id in mine and mine[one.log_id].size >= one.size for one in hello.logs):
+            # What it said was waiting has come with this very session.
+            exchange.peers.take([replace(self._heard, waiting=0, oldest_ms=0)])
         left = Spending.of(self._budget)
         forks = self._forks(hello, mine)
         down = list(self._down(hello, mine, {fork.log_id for fork in forks}, left))

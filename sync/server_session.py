@@ -106,6 +106,9 @@ def add_session_route(
             return await told(session)(request)
         except TimeoutError:
             return problem_response(StoreError("sync.too_slow"))
+        except ConnectionError:
+            # The line broke while the answer was under way: nobody is left to tell, and it is no fault here.
+            return problem_response(StoreError("sync.torn", address=request.remote or ""))
 
     application.router.add_post(SESSION_PATH, answered)
 

@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 from ledger.excerpt import ExcerptContent
 from ledger.facade.bodies import Place
+from ledger.facade.carried import Carried
 from ledger.facade.clock import Clock
 from ledger.facade.countylink import CountyLink
 from ledger.facade.excerpts import excerpts
-from ledger.facade.feeds import FeedPlace
+from ledger.facade.feeds import FeedItem, FeedPlace
 from ledger.facade.held import BranchState, Held, branch_name
 from ledger.facade.intake import Intake
 from ledger.facade.logend import load_branch
@@ -58,6 +59,7 @@ class Exchange:
         peers: what is known of the stations above and below.
         county: the county's checkpoints.
         feeds: what subordinates are to be given.
+        carried: what exchange by stick needs beside.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Exchange:
         self.held = Held(store, parts, station)
         self.peers = Peers(store)
         self.feeds = parts.feeds
+        self.carried = Carried(store, parts, self.held)
         self._store = store
         self._parts = parts
         self._outgoing = Outgoing(vault)
@@ -98,9 +101,10 @@ class Exchange:
         The next person who acts opens its successor.
         """
         name = log_id.hex()
-        if self._parts.own.pop(name, None) is None:
+        log = self._parts.own.pop(name, None)
+        if log is None:
             return
-        self._parts.writer.seal([(name, code)])
+        self._parts.writer.seal([(log, code)])
         self._parts.holdings.seal(name, state=code)
         self.held.forget_end(log_id)
 
@@ -134,13 +138,23 @@ class Exchange:
         Returns:
             Where this part begins, where it ends, and the excerpts with its frames.
         """
+        start, items, found = self.feed_items(audience, held, limit=limit)
+        end = FeedPlace(number=items[-1].number, chain=items[-1].chain) if items else start
+        return start, end, found
+
+    def feed_items(
+        self, audience: StationId, held: FeedPlace, *, limit: int
+    ) -> tuple[FeedPlace, list[FeedItem], list[ExcerptContent]]:
+        """Return where the next part of a subordinate's feed begins, its items and the excerpts with them."""
         self.feeds.catch_up(self._store)
+        if held.number == 0:
+            # Whoever begins anew gets the newest cases first, so that work can go on at once.
+            self.feeds.renew(self._store, audience)
         with self._store.read() as tx:
             start = self.feeds.confirm(tx, audience, held)
             items = self.feeds.items(tx, audience, after=start.number, limit=limit)
             found = list(excerpts(tx, self._outgoing, [item.place for item in items]))
-        end = FeedPlace(number=items[-1].number, chain=items[-1].chain) if items else start
-        return start, end, found
+        return start, items, found
 
     def lost_ends(self) -> list[LostEnd]:
         """Return the own logs that were given up, with what is held of their ends: others may hold more.

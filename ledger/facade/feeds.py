@@ -184,7 +184,7 @@ class Feeds:
             if row[1] in given or not isinstance(row[1], bytes):
                 continue
             number += 1
-            chain = digest(CTX_FEED, chain + row[1])
+            chain = next_chain(chain, ActId(row[1]))
             new.append((audience, number, place.log, place.seq, case_id, row[1], chain))
         tx.insert(FEED, new)
         return number, chain
@@ -192,6 +192,11 @@ class Feeds:
     def _is_theirs(self, audience: StationId, log: str) -> bool:
         """Whether a log is one that the audience itself sends up."""
         return self.below.get(self._log_stations.get(log, StationId(""))) == audience
+
+
+def next_chain(chain: bytes, act_id: ActId) -> bytes:
+    """Return the chain value after one more act."""
+    return digest(CTX_FEED, chain + act_id)
 
 
 def _end(tx: ReadTx, audience: StationId) -> tuple[int, bytes]:

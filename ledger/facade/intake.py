@@ -8,7 +8,6 @@ what is already there is no news. A receipt is signed inside and handed out only
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from ledger.caseshape import CaseAct
 from ledger.entry import entry_hash
@@ -19,7 +18,8 @@ from ledger.facade.casebook import CaseBook
 from ledger.facade.casekeys import CaseKeys
 from ledger.facade.numbers import number_row
 from ledger.facade.placing import move_bodies, rank_of_record, rank_of_row
-from ledger.facade.synctables import SPARSE_NODES, SPARSE_NOTES, SYNC_FINDINGS
+from ledger.facade.sparselane import Arrival, sparse_lane
+from ledger.facade.synctables import FORK, SPARSE_NODES, SPARSE_NOTES, SYNC_FINDINGS
 from ledger.facade.tables import APPLICANTS, NUMBERS, TOKENS
 from ledger.facade.twins import applicant_rows
 from ledger.facade.vault import Vault
@@ -34,22 +34,7 @@ from ledger.store.tables import OneOf, Row
 from ledger.types import ActId, CaseId, StationId
 from ledger.verified import VerifiedRecord
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
-    """Records of one log as they are to be stored.
-
-    Attributes:
-        name: name of the log in the store; of a branch with ``~`` and its first divergent entry.
-        station: station of the log.
-        records: ascending by position.
-        received_at_ms: the receiver's clock.
-    """
-
-    name: str
-    station: StationId
-    records: Sequence[VerifiedRecord]
-    received_at_ms: int
+ERASE = "erase"
 
 
 class Intake:
@@ -123,14 +108,18 @@ class Intake:
     def write_sparse(self, tx: WriteTx, arrival: Arrival, checked: CheckedExcerpt) -> int:
         """Store single frames of a log that is not held whole; returns how many were new.
 
-        What proves them is kept as well, so that they can be given on to a subordinate.
+        What proves them is kept as well, so that they can be given on to a subordinate. Of a log that forked
+        the history that contradicts what is here is kept under a name of its own, as ``sparse_lane`` says.
         """
-        name, size = arrival.name, checked.checkpoint.size
-        held = {seq for seq, _ in tx.frames_at(name, [record.seq for record in arrival.records])}
+        lane = sparse_lane(tx, arrival, checked)
+        again, arrival = lane.split(arrival)
+        acts = self._write_acts(tx, again)
+        size = checked.checkpoint.size
+        name = arrival.name
         rows: list[Row] = [
             (name, record.seq, record.act.act_id, record.frame, size)
             for record in arrival.records
-            if record.act is not None and record.seq not in held
+            if record.act is not None
         ]
         before = tx.count(schema.SPARSE, {"log": name})
         tx.insert_missing(schema.SPARSE, rows)
@@ -138,10 +127,37 @@ class Intake:
         tx.insert_missing(
             SPARSE_NODES, [(name, size, low, high, node) for (low, high), node in checked.ranges.items()]
         )
-        acts = self._write_acts(tx, arrival)
+        acts += self._write_acts(tx, arrival)
         self._view.touch(tx, dict.fromkeys(record.case_id for record, _ in acts))
         self._note_faults(tx, arrival)
+        if lane.forked:
+            fork: Row = (FORK, name, lane.seq, arrival.received_at_ms, arrival.station, 0)
+            tx.insert_missing(SYNC_FINDINGS, [fork])
         return tx.count(schema.SPARSE, {"log": name}) - before
+
+    def fill(self, tx: WriteTx, arrival: Arrival) -> int:
+        """Add the bodies of records that are here without; returns how many got one.
+
+        Who brought them first may have left bodies out, or spoilt them: that must not last.
+        """
+        filled: list[VerifiedRecord] = []
+        for record in arrival.records:
+            row = None if record.act is None else tx.get(schema.ACTS, (record.case_id, record.act.act_id))
+            if row is None:
+                continue
+            place = place_in(row)
+            before = tx.get(schema.BODIES, place)
+            self._fill_body(tx, place.log, record._replace(seq=place.seq))
+            if tx.get(schema.BODIES, place) != before:
+                filled.append(record)
+        found = [
+            (record, self._case_act(arrival, record))
+            for record in filled
+            if record.topic not in NO_CASE_ACTIONS and not record.fault
+        ]
+        self._write_found_by(tx, arrival.name, found)
+        self._view.touch(tx, dict.fromkeys(record.case_id for record, _ in found))
+        return len(filled)
 
     def forget(self, records: Iterable[VerifiedRecord]) -> None:
         """Drop what was remembered for a transaction that failed."""
@@ -213,6 +229,9 @@ class Intake:
         if not record.facts_raw and not record.personal_raw:
             return
         row = tx.get(schema.BODIES, (name, record.seq))
+        if record.personal_raw and self._is_erased(tx, record.case_id):
+            # What was erased does not come back with an old stick.
+            record = record._replace(personal_raw=b"")
         if row is not None and row[2] is not None and (row[4] is not None or not record.personal_raw):
             return
         made = self._body_row(tx, name, record)
@@ -223,6 +242,9 @@ class Intake:
         personal = row[3:5] if row[4] is not None else made[3:5]
         tx.upsert(schema.BODIES, [(name, record.seq, facts, *personal)])
         self._book.forget(record.case_id)
+
+    def _is_erased(self, tx: WriteTx, case_id: CaseId) -> bool:
+        return any(row[4] == ERASE for row in tx.select(schema.ACTS, {"case_id": case_id}))
 
     def _write_bodies(self, tx: WriteTx, rows: list[Row]) -> None:
         if rows:

@@ -101,7 +101,7 @@ class Ledger:
         place.require()
         vault = Vault(place.storage_key(), randomness)
         view = CaseView()
-        store = open_database(place.database_path, view, write=write, connect=connect)
+        store = open_database(place, view, write=write, connect=connect)
         try:
             return cls(
                 home=place, store=store, view=view, vault=vault, clock=clock or SystemClock(),
@@ -394,7 +394,7 @@ class Ledger:
         log = self.parts.station_log(station)
         if log is not None:
             return log
-        if station != self.main_station and self.parts.holdings.predecessor("station", station) is None:
+        if not self.parts.opens_by_acting(station):
             raise StoreError("log.none", station=station)
         # Work never stops: whoever acts first opens the log, or the successor of a sealed one.
         return self.parts.county.open_log("station", station, signer)

@@ -60,6 +60,7 @@ class Parts:
     feeds: Feeds
     merge_log: MergeLog
     county_seen: CountySeen
+    main_station: StationId | None
 
     def station_log(self, station: StationId) -> OwnLog | None:
         """Return the sound log of a station that is written here."""
@@ -68,9 +69,11 @@ class Parts:
                 return log
         return None
 
-    def gave_up(self, station: StationId) -> bool:
-        """Tell whether the log of a station was given up here and has no successor yet."""
-        return self.station_log(station) is None and self.holdings.predecessor("station", station) is not None
+    def opens_by_acting(self, station: StationId) -> bool:
+        """Tell whether whoever acts next for a station opens its log: the first one, or a successor."""
+        if self.station_log(station) is not None:
+            return False
+        return station == self.main_station or self.holdings.predecessor("station", station) is not None
 
 
 def load_parts(
@@ -117,7 +120,7 @@ def load_parts(
         desk=Desk(knowledge=knowledge, book=book, rules=rules, clock=clock, randomness=randomness),
         writer=writer, case_keys=case_keys, home=home, feeds=feeds,
         merge_log=MergeLog(store=store, own=own, writer=writer),
-        county_seen=CountySeen(knowledge.registry), county=county,
+        county_seen=CountySeen(knowledge.registry), county=county, main_station=station,
     )  # fmt: skip
 
 

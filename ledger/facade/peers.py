@@ -10,11 +10,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ledger.errors import BanjianError, Param
-from ledger.facade.synctables import PEERS, SYNC_MARKS
+from ledger.facade.synctables import PEERS, SYNC_FINDINGS, SYNC_MARKS
 from ledger.store.contract import ReadTx, Store
 from ledger.store.tables import Row
 from ledger.types import StationId
 
+BY_STICK = StationId("stick")
+"""Stands in ``Contact.via`` for what came on a stick, from whomever: nobody vouches for it."""
+STUCK = "stuck"
+"""Detail of a finding about a section that was not taken; settled when it is."""
 MARK_TRIED, MARK_DONE, MARK_FAILURE = "tried_at_ms", "done_at_ms", "failure"
 
 
@@ -24,7 +28,7 @@ class Contact:
 
     Attributes:
         heard_at_ms: when, by the clock of who heard it.
-        via: the direct subordinate through which it was told.
+        via: the direct subordinate through which it was told; ``BY_STICK`` for what came on a stick.
         waiting: entries that it had not been able to send by then.
         oldest_ms: recorded time of the oldest of them; 0 for none.
         said_at_ms: what its own clock said then.
@@ -94,6 +98,25 @@ class Peers:
             params = {name: _plain(value) for name, value in error.params.items()}
             text = json.dumps({"code": error.code, "params": params, "since_ms": since_ms})
             tx.upsert(SYNC_MARKS, [(MARK_TRIED, str(now_ms)), (MARK_FAILURE, text)])
+
+    def note_stuck(self, stuck: Iterable[tuple[str, str, int]], *, now_ms: int) -> None:
+        """Keep what a session could not pass on, until a later session passes it.
+
+        Args:
+            stuck: code, name of the log and first position of each section that was not taken.
+            now_ms: the clock of this station.
+        """
+        wanted = {(code, log, seq) for code, log, seq in stuck}
+        with self._store.read() as tx:
+            held = {
+                (str(row[0]), str(row[1]), _int(row[2])): row
+                for row in tx.select(SYNC_FINDINGS, {"detail": STUCK, "settled": 0})
+            }
+        rows: list[Row] = [(*key, now_ms, STUCK, 0) for key in sorted(wanted - held.keys())]
+        rows += [(*row[:5], 1) for key, row in held.items() if key not in wanted]
+        if rows:
+            with self._store.write() as tx:
+                tx.upsert(SYNC_FINDINGS, rows)
 
     def link(self) -> LinkState:
         """Return the state of the link upward."""

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ledger import registry_actions
+from ledger.bundle import X25519, bundle_public_key
 from ledger.calendars import shipped_facts
 from ledger.data import shipped_case_types, shipped_items
 from ledger.errors import ConfigError
 from ledger.facade.clock import Clock, Randomness, SystemClock
 from ledger.facade.founding import found
-from ledger.facade.home import Home
+from ledger.facade.home import SEED_BYTES, Home
 from ledger.facade.ledger import Ledger
 from ledger.genesis import ROOT_KEYS, LedgerGenesis, Purpose
 from ledger.keys import Signer, prove_possession
@@ -151,6 +152,12 @@ def _enrol_county(
     )
     ledger.register("enrol_station", facts, registrar)
     ledger.enrol_service_key(station, "receipt", registrar)
+    seed = randomness(SEED_BYTES)
+    ledger.home.write_service_seed(station, "bundle", seed)
+    facts = registry_actions.enrol_service(
+        purpose="bundle", station=station, alg=X25519, public_key=bundle_public_key(seed)
+    )
+    ledger.register("enrol_service", facts, registrar)
 
 
 def _publish(ledger: Ledger, registrar: Signer) -> None:

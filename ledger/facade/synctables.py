@@ -30,6 +30,16 @@ FEED_HELD: Final = Table(
 )
 """How far this station has taken what its upstream gives, with the hash that the upstream must confirm."""
 
+TOLD: Final = Table(
+    "told",
+    columns=(("station", "text"), ("log", "text"), ("size", "int"), ("chain", "bytes")),
+    key=("station", "log"),
+)
+"""What a station said on a stick that it lacks of a log although it confirmed more; under the log "" how far
+it has taken its feed; under ``@`` and a merge log which county checkpoint it holds. A guess where to begin,
+never a reason to leave something out for good.
+"""
+
 AWAITING: Final = Table("awaiting_cases", columns=(("case_id", "bytes"),), key=("case_id",))
 """Cases with acts that wait for a parent, an opening, a longer registry or catalogue."""
 
@@ -65,6 +75,9 @@ SYNC_FINDINGS: Final = Table(
 )
 """What was found while records were taken in: kept until somebody settles it."""
 
+FORK: Final = "log.fork"
+"""Code under which a divergent history is noted there, by its name."""
+
 SPARSE_NOTES: Final = Table(
     "sparse_notes", columns=(("log", "text"), ("size", "int"), ("note", "bytes")), key=("log", "size")
 )
@@ -90,6 +103,7 @@ SYNC_TABLES: Final = (
     FEED,
     FEED_DUE,
     FEED_HELD,
+    TOLD,
     AWAITING,
     PEERS,
     SPARSE_NOTES,

@@ -33,7 +33,7 @@ def board(call: Call) -> int:
         lines = station_board(ledger, StationId(station))
     for line in lines:
         call.emit(_board_object(line, now_ms))
-    rows = [_board_row(call, line, now_ms, own=line.station == station) for line in lines]
+    rows = [board_row(call, line, now_ms, own=line.station == station) for line in lines]
     call.table([call.say(f"head.{name}") for name in BOARD_HEADINGS], rows)
     return 0
 
@@ -119,7 +119,8 @@ def monthly(call: Call, *, since: date | None, until: date | None) -> int:
     return 0
 
 
-def _board_row(call: Call, line: BoardLine, now_ms: int, *, own: bool) -> tuple[str, ...]:
+def board_row(call: Call, line: BoardLine, now_ms: int, *, own: bool) -> tuple[str, ...]:
+    """Return the cells of a station on the board, under ``BOARD_HEADINGS``."""
     if own:
         heard, waiting, complete = call.say("board.here"), "—", call.say("board.here")
     else:

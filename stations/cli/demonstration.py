@@ -1,75 +1,98 @@
-"""``banjian demo``: the demonstration as a command."""
+"""``banjian demo``: a county in a box, or with ``--counter`` a day at one counter."""
 
 from __future__ import annotations
 
-import shlex
 import tempfile
-import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ledger.errors import ConfigError
 from stations.cli.call import Call
+from stations.cli.democounter import play_counter
 from stations.cli.grammar import Param, Spec
-from stations.demo import PASSPHRASE, Ran, Stage, shown
-from stations.demoday import play
+from stations.cli.types import WholeNumber
+from stations.county.plan import DAYS_DEFAULT, STATIONS_DEFAULT, Plan, make_plan
+
+if TYPE_CHECKING:
+    from stations.county.play import Played
+
+SEED_DEFAULT = 1
 
 
-def demo(call: Call, *, keep: str | None) -> int:
-    """Play a day at one counter and say how to go on by hand."""
+def demo(
+    call: Call, *, keep: str | None, stations: int | None, days: int | None, seed: int | None, counter: bool
+) -> int:
+    """Play the county, tell what it came to, and say how to go on by hand."""
+    plan = make_plan(
+        seed=SEED_DEFAULT if seed is None else seed,
+        stations=STATIONS_DEFAULT if stations is None else stations,
+        days=DAYS_DEFAULT if days is None else days,
+    )
+    if counter:
+        return _in_folder(keep, lambda folder: play_counter(call, folder, kept=keep is not None))
+    return _in_folder(keep, lambda folder: _play(call, plan, folder, kept=keep is not None))
+
+
+def _in_folder(keep: str | None, run: Callable[[Path], int]) -> int:
     if keep is None:
         with tempfile.TemporaryDirectory(prefix="banjian-demo-", ignore_cleanup_errors=True) as folder:
-            _play(call, Path(folder), kept=False)
-        return 0
-    folder_path = Path(keep).absolute()
-    if folder_path.exists() and any(folder_path.iterdir()):
-        raise ConfigError("demo.folder", path=str(folder_path))
-    folder_path.mkdir(parents=True, exist_ok=True)
-    _play(call, folder_path, kept=True)
-    return 0
+            return run(Path(folder))
+    path = Path(keep).absolute()
+    if path.exists() and any(path.iterdir()):
+        raise ConfigError("demo.folder", path=str(path))
+    path.mkdir(parents=True, exist_ok=True)
+    return run(path)
 
 
-def _play(call: Call, folder: Path, *, kept: bool) -> None:
-    call.line(call.say("demo.title"))
-    stage = Stage(
-        folder=folder / "ledger",
-        language=call.say.language,
-        randomness=call.app.randomness,
-        echo=None if call.json else call.app.out,
-    )
-    started = time.monotonic()
-    play(stage, backup=folder / "backup", sheet=folder / "cases.xlsx")
-    seconds = time.monotonic() - started
-    call.emit(
-        {
-            "ok": True,
-            "commands": len(stage.ran),
-            "seconds": f"{seconds:.1f}",
-            "dir": str(stage.folder) if kept else "",
-            "steps": [_step(ran) for ran in stage.ran],
-        }
-    )
-    call.line()
-    call.line(call.say("demo.summary", count=len(stage.ran), seconds=f"{seconds:.1f}"))
-    for line in _by_hand(call, stage.folder, kept=kept):
-        call.line(f"  {line}")
+def _play(call: Call, plan: Plan, folder: Path, *, kept: bool) -> int:
+    # A whole server and client are imported here: only who plays the county waits for that.
+    from stations.cli.demotell import Teller, tell
+    from stations.county.leaving import leave_ready
+    from stations.county.play import play
+
+    with Teller(call, plan) as teller:
+        played = play(plan, folder, told=teller.told)
+    if kept:
+        leave_ready(plan, folder)
+    tell(call, played, folder, kept=kept)
+    call.emit(answer(played, folder, kept=kept))
+    return 0 if played.sound else 1
 
 
-def _step(ran: Ran) -> dict[str, object]:
-    return {"command": shown(ran.words), "exit_code": ran.exit_code, "output": ran.output}
+def answer(played: Played, folder: Path, *, kept: bool) -> dict[str, object]:
+    """Return what programs are told."""
+    return {
+        "stations": len(played.plan.places),
+        "acts": played.picture.acts,
+        "cases": len(played.picture.cases),
+        "converged": played.converged,
+        "conflicts": played.picture.conflicts,
+        "findings": played.picture.findings,
+        "planted": [{"name": one.name, "shown": one.shown} for one in played.outcomes],
+        "wire_bytes_per_act": round(played.wire_bytes_per_act, 1),
+        "seconds": round(played.seconds, 1),
+        "seed": played.plan.seed,
+        "digest": played.digest,
+        "dir": str(folder) if kept else "",
+        "ledgers": [one.path for one in played.verdicts] if kept else [],
+        "verified": all(one.exit_code == 0 for one in played.verdicts),
+        "days": len(played.plan.days),
+    }
 
 
-def _by_hand(call: Call, folder: Path, *, kept: bool) -> list[str]:
-    call.line(call.say("demo.next"))
-    if not kept:
-        return ["banjian demo --keep demo"]
-    secret = folder.parent / "passphrase.txt"
-    secret.write_text(PASSPHRASE + "\n", encoding="utf-8")
-    return [
-        f"export BANJIAN_DIR={shlex.quote(str(folder))} BANJIAN_PASSPHRASE_FILE={shlex.quote(str(secret))}",
-        "banjian worklist --all",
-        "banjian receive 林木采伐 --as V001 --name 吴老根 --materials all",
-        "banjian day-clear --station 990121001201-00",
-    ]
-
-
-SPECS = (Spec(path=("demo",), run=demo, params=(Param(name="keep"),), needs_home=False, group="other"),)
+SPECS = (
+    Spec(
+        path=("demo",),
+        run=demo,
+        params=(
+            Param(name="keep"),
+            Param(name="stations", type=WholeNumber(least=1)),
+            Param(name="days", type=WholeNumber(least=1)),
+            Param(name="seed", type=WholeNumber()),
+            Param(name="counter", flag=True),
+        ),
+        needs_home=False,
+        group="other",
+    ),
+)

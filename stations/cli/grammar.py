@@ -23,7 +23,7 @@ from stations.texts import Say
 Run = Callable[..., int]
 """A command's work: takes the call and its parameters, returns the exit code."""
 _HELP_COLUMNS = 100
-_BUILTINS = frozenset(("all", "dir", "open"))
+_BUILTINS = frozenset(("all", "dir", "for", "import", "open"))
 _COMMON = ("json", "dir", "lang", "as", "key", "station")
 
 
@@ -227,7 +227,7 @@ def _log(call: Call, event: str, started_ms: int, **fields: str | int) -> None:
 
 
 def _keyword(name: str) -> str:
-    """Return the name under which a run function takes a parameter; those of builtins get an underscore."""
+    """Return what a run function calls a parameter; names of builtins and keywords get an underscore."""
     return f"{name}_" if name in _BUILTINS else name
 
 

@@ -17,7 +17,7 @@ from ledger.types import LedgerId, StationId
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import signing_key
-from stations.cli.session import reading, writing
+from stations.cli.session import desk, reading
 from stations.cli.station import check_county, read_station
 from stations.cli.types import OneOf, WholeNumber
 from sync.credentials import prepare_county
@@ -89,8 +89,8 @@ def spaced(ledger_id: LedgerId) -> str:
 def _enrol(
     call: Call, signer: Signer, number: StationId, *, name: str, level: str, upstream: str | None
 ) -> None:
-    with writing(call) as ledger:
-        county = ledger.knowledge.registry.station_of_log
+    with desk(call) as at:
+        county = at.ledger.knowledge.registry.station_of_log
         check_county(number, county)
         facts = registry_actions.enrol_station(
             station=number,
@@ -99,7 +99,7 @@ def _enrol(
             upstream=read_station(upstream) if upstream else county,
             code_system="GB/T 2260",
         )
-        ledger.register("enrol_station", facts, signer)
+        at.register("enrol_station", facts, signer)
     call.line(call.say("station.added", station=number, name=name))
 
 

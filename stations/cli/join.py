@@ -18,7 +18,7 @@ from stations.cli.grammar import Param, Spec
 from stations.cli.invite import spaced
 from stations.cli.keyring import new_key, signing_key
 from stations.cli.keys import read_ledger_id
-from stations.cli.session import reading, writing
+from stations.cli.session import desk, reading
 from stations.config import write_config
 from sync.approval import KeyState, approve, key_states
 from sync.joinforms import StaffKey, decode_answer
@@ -103,10 +103,11 @@ def approve_keys(call: Call, *, request: str | None, all_: bool) -> int:
     """Enrol the keys of requests: the registrar's acts."""
     registrar = signing_key(call)
     refused = False
-    with writing(call) as ledger:
+    with desk(call) as at:
+        ledger = at.ledger
         office = _office(call, ledger)
         for waiting in _chosen(office.waiting(), request, every=all_):
-            states = approve(ledger, waiting.request, registrar)
+            states = approve(ledger, waiting.request, registrar, register=at.register)
             for state in states:
                 call.line("  ".join((waiting.request.invite.station, *_key_cells(call, state))).rstrip())
                 call.emit(_key_object(waiting, state))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Callable
 
 import aiohttp
 
 from ledger import platform
 from ledger.errors import StoreError
 from ledger.facade import Home, Performed, SignedAct
+from stations.bundlejobs import BundleJob, Step
+from stations.bundleroute import PATH
 from stations.wire import (
     CASES,
     ERASED,
@@ -19,6 +23,7 @@ from stations.wire import (
     decode_value,
     encode_opening,
     encode_signed,
+    error_of,
 )
 from sync.outcome import Outcome
 
@@ -27,6 +32,8 @@ _TIMEOUT_S = 60
 _SYNC_TIMEOUT_S = 6 * 3600
 """A first download over a weak link takes its time."""
 _OK = 200
+_LINE_BYTES = 1 << 24
+"""The last step of a job names every file."""
 
 
 def submit_remote(home: Home, signed: SignedAct) -> Performed:
@@ -79,6 +86,44 @@ def sync_remote(home: Home) -> Outcome:
         StoreError: ``serve.unreachable``; whatever stands in the way, in its own class and code.
     """
     return decode_outcome(_ask(home, "POST", "/sync", b"", timeout_s=_SYNC_TIMEOUT_S))
+
+
+def bundle_remote(home: Home, job: BundleJob, told: Callable[[Step], None]) -> Step:
+    """Have the running server export or import a bundle; returns the last step.
+
+    Args:
+        home: the installation folder.
+        job: what is to be done.
+        told: called with each step before the last.
+
+    Raises:
+        StoreError: ``serve.unreachable``; whatever stands in the way, in its own class and code.
+    """
+    return asyncio.run(_bundle(home, job, told))
+
+
+async def _bundle(home: Home, job: BundleJob, told: Callable[[Step], None]) -> Step:
+    timeout = aiohttp.ClientTimeout(total=None, sock_read=_SYNC_TIMEOUT_S)
+    try:
+        async with (
+            aiohttp.ClientSession(
+                connector=_connector(home), timeout=timeout, read_bufsize=_LINE_BYTES
+            ) as session,
+            session.post(BASE + PATH, json=job.as_object()) as response,
+        ):
+            if response.status != _OK:
+                raise decode_error(await response.text())
+            async for line in response.content:
+                step = json.loads(line)
+                if step["step"] == "error":
+                    raise error_of(step)
+                if step["step"] == "done":
+                    found: Step = step
+                    return found
+                told(step)
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        raise StoreError("serve.unreachable") from error
+    raise StoreError("serve.unreachable")
 
 
 def status_remote(home: Home) -> str:

@@ -30,10 +30,7 @@ _TRY_AGAIN_S = 0.1
 @contextmanager
 def reading(call: Call) -> Iterator[Ledger]:
     """Open the ledger read-only."""
-    home = call.home()
-    call.config()  # a misspelt setting must not wait for the one command that needs it
-    with Ledger.open(home, clock=call.app.clock, randomness=call.app.randomness, write=False) as ledger:
-        call.training = ledger.training
+    with _opened(call, write=False) as ledger:
         yield ledger
 
 
@@ -44,9 +41,18 @@ def writing(call: Call) -> Iterator[Ledger]:
     Raises:
         StoreError: ``store.locked`` while another process writes.
     """
-    home = call.home()
-    call.config()  # a misspelt setting must not wait for the one command that needs it
-    with Ledger.open(home, clock=call.app.clock, randomness=call.app.randomness, write=True) as ledger:
+    with _opened(call, write=True) as ledger:
+        yield ledger
+
+
+@contextmanager
+def _opened(call: Call, *, write: bool) -> Iterator[Ledger]:
+    home, app = call.home(), call.app
+    configured = call.config().station
+    station = StationId(configured) if configured else None
+    with Ledger.open(
+        home, clock=app.clock, randomness=app.randomness, write=write, station=station
+    ) as ledger:
         call.training = ledger.training
         yield ledger
 
@@ -151,8 +157,8 @@ class Desk:
         return checkpoint_remote(self._home, log_id.hex())
 
     def _prepared(self, command: Command, signer: Signer) -> SignedAct:
-        """Sign one action; whoever acts first opens the successor of a log that was given up here."""
-        if self.ledger.parts.gave_up(command.station):
+        """Sign one action; whoever acts first opens the log, or the successor of one given up here."""
+        if self.ledger.parts.opens_by_acting(command.station):
             self.open_log("station", command.station, signer)
         return self.ledger.prepare(command, signer)
 
@@ -182,6 +188,19 @@ def desk(call: Call) -> Iterator[Desk]:
             yield Desk(ledger, call, remote=False)
         else:
             yield Desk(stack.enter_context(reading(call)), call, remote=True)
+
+
+@contextmanager
+def exchanging(call: Call) -> Iterator[Ledger | None]:
+    """Open the ledger under the lock as its main station; None while a server holds it.
+
+    Raises:
+        ConfigError: ``ledger.no_station`` when the settings name no station.
+    """
+    if not call.config().station:
+        raise ConfigError("ledger.no_station")
+    with ExitStack() as stack:
+        yield _writer(call, stack)
 
 
 def _writer(call: Call, stack: ExitStack) -> Ledger | None:
@@ -214,6 +233,9 @@ def station_for(call: Call, ledger: Ledger, key_id: KeyId) -> StationId:
         return StationId(call.station)
     registry = ledger.knowledge.registry
     own = sorted({log.station for log in ledger.logs() if log.own and log.kind == "station"})
+    if not own and ledger.main_station is not None:
+        # A station that has joined and not acted yet: its log is opened by who acts first.
+        own = [ledger.main_station]
     mine = [station for station in own if registry.roles_at(key_id, station)]
     if len(mine) == 1:
         return mine[0]

@@ -38,11 +38,13 @@ MODULES: Mapping[str, str] = {
     "twins": "board",
     "monthly": "board",
     "sync": "sync",
+    "database": "database",
     "doctor": "keep",
     "backup": "keep",
     "checkpoint": "keep",
     "erase": "keep",
     "rebuild": "keep",
+    "bundle": "bundle",
     "serve": "keep",
     "demo": "demonstration",
 }

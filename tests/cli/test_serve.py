@@ -96,7 +96,7 @@ def test_actions_reach_the_server_signed_and_reads_go_on_beside_it(county: Termi
         granted = _run(folder, *grant)
         assert granted.returncode == 0, granted.stderr
         signed = _run(folder, "checkpoint", "--json")
-        assert signed.returncode == 0 and len(signed.stdout.splitlines()) == 5
+        assert signed.returncode == 0 and len(signed.stdout.splitlines()) == 6
         server.send_signal(signal.SIGTERM)
         assert server.wait(timeout=30) == 0
     assert not (folder / "banjian.sock").exists()

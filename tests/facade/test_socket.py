@@ -12,6 +12,7 @@ from aiohttp import web
 
 from ledger.facade import Home
 from ledger.platform import local_socket_address
+from stations.config import StationConfig
 from stations.server import StationServer
 from tests.facade.counter import Dice, FakeClock
 
@@ -34,7 +35,11 @@ def test_nobody_else_can_connect_even_while_the_server_starts(
     async def main() -> None:
         stop = asyncio.Event()
         server = StationServer(
-            Home(place), clock=clock, randomness=Dice("server"), started=lambda _name: stop.set()
+            Home(place),
+            config=StationConfig(),
+            clock=clock,
+            randomness=Dice("server"),
+            started=lambda *_where: stop.set(),
         )
         await server.run(stop)
 

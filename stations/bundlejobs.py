@@ -1,0 +1,196 @@
+"""Exports and imports of bundles as jobs: a request as JSON values in, steps as JSON values out.
+
+The command line runs them itself under the lock; beside a running server, the server runs the same job step
+by step on the thread that owns the ledger and hands the steps over the local socket. Last comes ``done``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ledger.errors import BanjianError, ConfigError
+from ledger.facade.clock import Clock, Randomness
+from ledger.facade.exchange import Exchange
+from ledger.types import LogId, StationId
+from stations.sticks import FileReport, Imported, acknowledge, export_to, import_from
+from stations.version import version
+from stations.wire import error_object
+from sync.bundlewriting import Collected, Order, SealedPart
+
+EXPORT, IMPORT = "export", "import"
+Step = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundleJob:
+    """What is to be done; all paths are absolute.
+
+    Attributes:
+        work: ``export`` or ``import``.
+        paths: the folder that is exported to; the files and folders that are imported.
+        receiver: for whom an export is; "" for the station above.
+        everything: export all from the beginning.
+        acknowledge: write acknowledgements after an import.
+    """
+
+    work: str
+    paths: tuple[str, ...]
+    receiver: str = ""
+    everything: bool = False
+    acknowledge: bool = True
+
+    def as_object(self) -> Step:
+        """Return the request as JSON values."""
+        return {
+            "work": self.work,
+            "paths": list(self.paths),
+            "receiver": self.receiver,
+            "everything": self.everything,
+            "acknowledge": self.acknowledge,
+        }
+
+
+def decode_job(held: Mapping[str, object]) -> BundleJob:
+    """Return a job from JSON values.
+
+    Raises:
+        ConfigError: ``serve.request``.
+    """
+    paths, work = held.get("paths"), held.get("work")
+    if work not in (EXPORT, IMPORT) or not isinstance(paths, list) or not paths:
+        raise ConfigError("serve.request")
+    return BundleJob(
+        work=str(work),
+        paths=tuple(str(path) for path in paths),
+        receiver=str(held.get("receiver") or ""),
+        everything=held.get("everything") is True,
+        acknowledge=held.get("acknowledge") is True,
+    )
+
+
+def run_job(exchange: Exchange, job: BundleJob, *, clock: Clock, randomness: Randomness) -> Iterator[Step]:
+    """Yield the steps of a job; each runs shortly, on the thread that owns the ledger.
+
+    Raises:
+        BanjianError: as ``export_to`` and ``import_from``; ``bundle.no_upstream`` when nobody stands above
+            and no receiver is named.
+    """
+    if job.work == EXPORT:
+        return _export(exchange, job, clock=clock, randomness=randomness)
+    return _import(exchange, job, clock=clock, randomness=randomness)
+
+
+def _export(exchange: Exchange, job: BundleJob, *, clock: Clock, randomness: Randomness) -> Iterator[Step]:
+    line = exchange.held.line()
+    if not job.receiver and len(line) < 2:
+        raise ConfigError("bundle.no_upstream", station=exchange.station)
+    order = Order(
+        receiver=StationId(job.receiver or line[1]),
+        now_ms=clock.now_ms(),
+        version=_version(),
+        everything=job.everything,
+    )
+    folder, parts, entries = Path(job.paths[0]), list[Step](), 0
+    for step in export_to(exchange, folder, order, randomness=randomness):
+        if isinstance(step, Collected):
+            yield {"step": "collected", "entries": step.entries, "total": step.entries_total}
+            continue
+        entries += step.entries
+        parts.append(_part_object(folder, step))
+        yield {"step": "written", **parts[-1]}
+    yield {
+        "step": "done",
+        "receiver": order.receiver,
+        "kind": "up" if order.receiver in line else "down",
+        "entries": entries,
+        "files": parts,
+    }
+
+
+def _import(exchange: Exchange, job: BundleJob, *, clock: Clock, randomness: Randomness) -> Iterator[Step]:
+    result = Imported()
+    paths = [Path(path) for path in job.paths]
+    for step in import_from(exchange, paths, result, now_ms=clock.now_ms()):
+        yield {"step": "read", "file": step.file, "files": step.files, "read": step.read, "of": step.listed}
+    written: list[Step] = []
+    unanswered: list[Step] = []
+    folder = paths[0] if paths[0].is_dir() else paths[0].parent
+    for sender in result.senders if job.acknowledge else ():
+        try:
+            parts = acknowledge(
+                exchange, folder, sender, now_ms=clock.now_ms(), version=_version(), randomness=randomness
+            )
+            written += [{"receiver": sender, **_part_object(folder, part)} for part in parts]
+        except BanjianError as error:
+            # The import stands whatever becomes of the answer; the next import writes it again.
+            unanswered.append({"receiver": sender, "error": error_object(error)})
+    yield {
+        "step": "done",
+        "complete": result.complete,
+        "new": sum(part.new for part in result.parts),
+        "foreign": result.foreign,
+        "waiting_before": result.waiting_before,
+        "waiting_after": result.waiting_after,
+        "files": [_file_object(file) for file in result.files],
+        "missing_logs": [
+            {
+                "log": one.log_id.hex(), "station": one.station, "kind": _kind(exchange, one.log_id),
+                "have": one.held, "needed": one.needed,
+            }
+            for one in result.missing_logs
+        ],
+        "missing_parts": [
+            {"sender": one.sender, "numbers": list(one.numbers), "parts": one.parts}
+            for one in result.missing_parts
+        ],
+        "acknowledgements": written,
+        "unanswered": unanswered,
+    }  # fmt: skip
+
+
+def _file_object(file: FileReport) -> Step:
+    found: Step = {"file": str(file.path), "another": file.is_anothers}
+    if file.error is not None:
+        found["error"] = error_object(file.error)
+    part = file.part
+    if part is not None:
+        found |= {
+            "sender": part.manifest.sender,
+            "kind": part.manifest.kind,
+            "created_at_ms": part.manifest.created_at_ms,
+            "part": part.header.part,
+            "parts": part.header.parts,
+            "sections": part.listed,
+            "read": part.read,
+            "torn": part.torn,
+            "new": part.new,
+            "receipts": part.receipts,
+            "not_taken": [
+                {**error_object(one.error), "log": one.log_id.hex(), "first": one.first_seq}
+                for one in part.not_taken
+            ],
+            "given_up": [{"log": log_id.hex(), "code": code} for log_id, code in part.sealed],
+        }
+    return found
+
+
+def _part_object(folder: Path, part: SealedPart) -> Step:
+    return {
+        "file": str(folder / part.name),
+        "bytes": len(part.raw),
+        "entries": part.entries,
+        "part": part.header.part,
+        "parts": part.header.parts,
+    }
+
+
+def _kind(exchange: Exchange, log_id: LogId) -> str:
+    genesis = exchange.held.genesis(log_id)
+    return "" if genesis is None else genesis.kind
+
+
+def _version() -> str:
+    known = version()
+    return known if known.isascii() else "?"

@@ -1,0 +1,371 @@
+"""Taking in the parts of bundles: each by itself, in whatever order they come, as often as they come.
+
+Nobody vouches for a stick. A part counts as far as its sections prove themselves; what cannot be taken is
+told and holds nothing else up, and what only came too early is told apart: it can be taken later.
+
+Source: docs/protocol.md, "Bundle".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from ledger.bundle import (
+    SECTION_BRANCH,
+    SECTION_CHECKPOINT,
+    SECTION_COUNTY,
+    SECTION_EXCERPT,
+    SECTION_FEED,
+    SECTION_HELLO,
+    SECTION_PACKAGE,
+    BundleHeader,
+    Manifest,
+    OpenedPart,
+    Section,
+    open_part,
+    read_bundle_header,
+)
+from ledger.checkpoint import read_checkpoint
+from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError, ForkError, GapError
+from ledger.facade.exchange import Exchange
+from ledger.facade.held import COUNTY_KINDS, LogState, ReceiptLine
+from ledger.facade.peers import BY_STICK, Contact
+from ledger.genesis import LogGenesis
+from ledger.opening import opening_genesis
+from ledger.types import LogId, StationId
+from ledger.verified import VerifiedRecord
+from sync import framing
+from sync.bundlechecks import behind, check_bodies, check_registry
+from sync.bundleforms import decode_feed, plain
+from sync.ingest import PreparedExcerpt, PreparedPackage, prepare
+from sync.messages import Hello, decode_county, decode_hello
+
+TOO_EARLY = frozenset(("package.gap", "sync.branch_gap", "bundle.registry_behind"))
+"""Codes of what can be taken once something else has come."""
+NO_LOG = LogId(bytes(16))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotTaken:
+    """A section that was not taken, and why."""
+
+    error: BanjianError
+    log_id: LogId = NO_LOG
+    first_seq: int = 0
+
+    @property
+    def code(self) -> str:
+        """Code of the reason."""
+        return self.error.code
+
+    @property
+    def too_early(self) -> bool:
+        """Whether it can be taken once something else has come."""
+        return self.code in TOO_EARLY
+
+
+@dataclass(slots=True, kw_only=True)
+class PartReport:
+    """What became of one part.
+
+    Attributes:
+        listed: sections that it holds.
+        read: sections that were whole.
+        new: records that were new here.
+        receipts: cosignatures that were new here.
+        not_taken: what was not taken.
+        sealed: own logs that were given up, and why.
+        torn: whether its end is missing.
+    """
+
+    header: BundleHeader
+    manifest: Manifest
+    listed: int
+    read: int = 0
+    new: int = 0
+    receipts: int = 0
+    not_taken: list[NotTaken] = field(default_factory=list)
+    sealed: list[tuple[LogId, str]] = field(default_factory=list)
+    torn: bool = False
+
+    @property
+    def too_early(self) -> bool:
+        """Whether reading it again after other parts may bring more."""
+        return any(one.too_early for one in self.not_taken)
+
+
+def check_header(exchange: Exchange, raw: bytes) -> BundleHeader:
+    """Return the header of a part that is for this station.
+
+    Raises:
+        EncodingError: ``bundle.malformed``, ``bundle.version``, ``bundle.field``.
+        DataError: ``bundle.truncated``.
+        AuthorityError: ``bundle.receiver`` for one that is for another station.
+    """
+    header = read_bundle_header(raw)
+    if header.receiver != exchange.station:
+        raise AuthorityError("bundle.receiver", receiver=header.receiver)
+    return header
+
+
+class PartReader:
+    """Takes in one part, section by section; every method runs on the thread that owns the ledger.
+
+    Args:
+        exchange: the ledger.
+        raw: bytes of the part, whole or torn.
+        now_ms: this station's clock.
+
+    Raises:
+        AuthorityError: ``bundle.receiver``; ``bundle.own_key`` when the key for sticks is not on this
+            machine; ``bundle.sender`` when it is said to come from a station that has nothing to send here.
+        DataError: ``bundle.other_ledger``; as ``open_part`` where not even the manifest can be read.
+    """
+
+    def __init__(self, exchange: Exchange, raw: bytes, *, now_ms: int) -> None:
+        check_header(exchange, raw)
+        seed = exchange.carried.seed()
+        if seed is None:
+            raise AuthorityError("bundle.own_key", station=exchange.station)
+        opened = open_part(raw, seed)
+        self._exchange = exchange
+        self._now_ms = now_ms
+        self._opened: OpenedPart = opened
+        self._manifest = opened.manifest
+        self._mine = exchange.held.scope(exchange.station)
+        self.report = PartReport(header=opened.header, manifest=opened.manifest, listed=opened.section_count)
+        self._check_sender()
+
+    def run(self) -> Iterator[int]:
+        """Take in everything; yields the number of sections read so far, after each of them.
+
+        Raises:
+            StoreError: the store fails; what was taken before is stored.
+        """
+        for outcome in self._opened.outcomes:
+            if isinstance(outcome, DataError):
+                self.report.torn = self.report.torn or outcome.code == "bundle.truncated"
+                self.report.not_taken.append(NotTaken(error=outcome))
+                continue
+            self.report.read += 1
+            self._take(outcome)
+            yield self.report.read
+        for log_id in self._exchange.held.continued_elsewhere():
+            self._seal(log_id, "log.upstream_other")
+
+    def _check_sender(self) -> None:
+        manifest, exchange = self._manifest, self._exchange
+        if manifest.ledger_id != exchange.held.ledger_id:
+            raise DataError("bundle.other_ledger", expected=exchange.held.ledger_id, found=manifest.ledger_id)
+        below = manifest.sender in self._mine and manifest.sender != exchange.station
+        above = manifest.sender in exchange.held.line()[1:]
+        if not exchange.carried.knows(exchange.station):
+            # Before the first registry nobody can say who stands above.
+            above = not below and manifest.sender != exchange.station
+        ways = {"up": below, "down": above, "acknowledgement": below or above}
+        if not ways[manifest.kind]:
+            raise AuthorityError("bundle.sender", station=manifest.sender)
+
+    def _take(self, section: Section) -> None:
+        try:
+            payload = plain(section)
+            if section.kind == SECTION_HELLO:
+                self._take_hello(decode_hello(payload))
+            elif section.kind == SECTION_CHECKPOINT:
+                self._take_note(payload)
+            elif section.kind in (SECTION_PACKAGE, SECTION_BRANCH):
+                self._take_package(section.kind, payload)
+            elif section.kind == SECTION_COUNTY:
+                self._take_county(payload)
+            elif section.kind == SECTION_EXCERPT:
+                self._take_excerpt(payload)
+            elif section.kind == SECTION_FEED:
+                self._take_feed(payload)
+        except (DataError, AuthorityError, GapError, ForkError) as error:
+            self.report.not_taken.append(NotTaken(error=error))
+
+    # --- what is said ------------------------------------------------------------------------------------
+
+    def _take_hello(self, hello: Hello) -> None:
+        exchange, sender = self._exchange, self._manifest.sender
+        if (hello.ledger_id, hello.station) != (self._manifest.ledger_id, sender):
+            raise EncodingError("bundle.field", field="hello")
+        self._take_contacts(hello)
+        stated = {state.log_id: state.size for state in hello.logs}
+        lacks = {
+            log_id: stated.get(log_id, 0)
+            for log_id, size in self._expected(sender).items()
+            if stated.get(log_id, 0) < size
+        }
+        is_audience = sender in exchange.feeds.below.values()
+        if sender in self._mine:
+            exchange.county.heard_below(sender, hello.county)
+        exchange.carried.take_told(
+            sender, lacks=lacks, county=hello.county, feed=hello.feed if is_audience else None
+        )
+
+    def _expected(self, sender: StationId) -> dict[LogId, int]:
+        """Return how much of each log the sender should hold; if it holds less, it lost something.
+
+        Who stands below has the logs of its own subtree, as far as they are here, and what it confirmed of
+        the county's; who stands above has what it confirmed of ours.
+        """
+        held, confirmed = self._exchange.held, self._exchange.carried.confirmed(sender)
+        below = sender in self._mine
+        states = held.states(held.scope(sender) if below else self._mine, county=below)
+        return {
+            state.log_id: state.size
+            if below and not held.is_county_log(state.log_id)
+            else confirmed.get(state.log_id, 0)
+            for state in states
+        }
+
+    def _take_contacts(self, hello: Hello) -> None:
+        """Keep what it says of itself and of those below it, as old as it is: a stick may have lain long."""
+        said = Contact(
+            station=hello.station, heard_at_ms=0, waiting=hello.waiting, oldest_ms=hello.oldest_ms,
+            said_at_ms=hello.sent_at_ms, version=hello.version,
+        )  # fmt: skip
+        below = self._exchange.held.scope(hello.station) - {hello.station, self._exchange.station}
+        told = [one for one in hello.contacts if one.station in below and hello.station in self._mine]
+        heard = [replace(said, heard_at_ms=hello.sent_at_ms), *told]
+        self._exchange.peers.take(
+            replace(one, heard_at_ms=min(one.heard_at_ms, self._now_ms), via=BY_STICK) for one in heard
+        )
+
+    def _take_note(self, raw: bytes) -> None:
+        exchange = self._exchange
+        note = exchange.carried.read_note(raw)
+        if note.state in ("ahead", "other") and exchange.held.is_open_own(note.log_id):
+            self._seal(note.log_id, "log.upstream_ahead" if note.state == "ahead" else "log.upstream_other")
+        if note.state == "same":
+            self.report.receipts += exchange.receiving.take_receipts(note.receipts)
+
+    def _take_county(self, raw: bytes) -> None:
+        code = self._exchange.county.take(decode_county(raw), now_ms=self._now_ms)
+        if code:
+            raise DataError(code)
+
+    def _seal(self, log_id: LogId, code: str) -> None:
+        self._exchange.give_up(log_id, code)
+        self.report.sealed.append((log_id, code))
+
+    # --- records -----------------------------------------------------------------------------------------
+
+    def _take_package(self, kind: str, payload: bytes) -> None:
+        exchange = self._exchange
+        framed = framing.Section(framing.BRANCH if kind == SECTION_BRANCH else framing.PACKAGE, payload)
+        found = prepare(framed, ledger_id=exchange.held.ledger_id, public_key=exchange.public_key)
+        if not isinstance(found, PreparedPackage):
+            raise DataError("bundle.section")
+        content = found.content
+        try:
+            genesis = exchange.held.genesis(content.log_id) or self._opened_genesis(found)
+            if genesis.kind in COUNTY_KINDS:
+                check_bodies(found)
+            if genesis.kind != "registry":
+                check_registry(found.records, held=exchange.carried.registry_size)
+            self._place(found)
+        except (DataError, GapError, ForkError) as error:
+            self.report.not_taken.append(
+                NotTaken(error=error, log_id=content.log_id, first_seq=content.first_seq)
+            )
+
+    def _place(self, found: PreparedPackage) -> None:
+        """Store what continues a log, and what contradicts it beside it; nothing of what is here already."""
+        exchange, content = self._exchange, found.content
+        size = exchange.held.size(content.log_id)
+        note = exchange.carried.read_note(content.checkpoint) if size else None
+        if note is not None and note.state == "same":
+            lines = [ReceiptLine(note.log_id, note.size, line) for line in content.receipts]
+            self.report.receipts += exchange.receiving.take_receipts(lines)
+            exchange.receiving.fill_bodies(content, found.records, now_ms=self._now_ms)
+            return
+        if exchange.held.is_open_own(content.log_id):
+            self._take_note(content.checkpoint)
+        if found.diverges or (note is not None and note.state == "other"):
+            self._store_branch(found)
+        elif content.first_seq > size:
+            self._store(found)
+        else:
+            try:
+                self._store(behind(found, size))
+            except DataError as error:
+                if error.code != "package.root":
+                    raise
+                self._store_branch(found)
+
+    def _store(self, found: PreparedPackage) -> None:
+        taken = self._exchange.receiving.take_package(
+            found.content, found.records, allowed=self._allowed, now_ms=self._now_ms
+        )
+        self.report.new += taken.new
+
+    def _store_branch(self, found: PreparedPackage) -> None:
+        """Store a divergent history, or what of it lies behind the part that is here."""
+        held, content = self._exchange.held, found.content
+        point = read_checkpoint(content.checkpoint)
+        if held.has_branch(LogState(content.log_id, point.size, point.root)):
+            return
+        sizes = [one.size for one in held.branches(self._mine) if one.log_id == content.log_id]
+        for size in sizes:
+            if content.first_seq <= size < content.last_seq:
+                with suppress(DataError):
+                    self._take_branch(behind(found, size))
+                    return
+        self._take_branch(found)
+
+    def _take_branch(self, found: PreparedPackage) -> None:
+        self._exchange.receiving.take_branch(
+            found.content, found.records, allowed=self._allowed, now_ms=self._now_ms
+        )
+
+    def _take_excerpt(self, payload: bytes) -> None:
+        exchange = self._exchange
+        if self._manifest.kind != "down":
+            raise DataError("sync.section")
+        framed = framing.Section(framing.EXCERPT, payload)
+        found = prepare(framed, ledger_id=exchange.held.ledger_id, public_key=exchange.public_key)
+        if not isinstance(found, PreparedExcerpt):
+            raise DataError("bundle.section")
+        check_registry(found.records, held=exchange.carried.registry_size)
+        if exchange.held.genesis(found.log_id) is None:
+            self._check_opened(found.checked.genesis, found.records[0])
+        self.report.new += exchange.receiving.take_excerpt(found.checked, found.records, now_ms=self._now_ms)
+
+    def _take_feed(self, payload: bytes) -> None:
+        """Move on in the feed, if the piece fits where this station stands and all its acts are here."""
+        exchange, sender = self._exchange, self._manifest.sender
+        if self._manifest.kind != "down" or sender not in exchange.held.line()[1:2]:
+            raise DataError("sync.section")
+        piece = decode_feed(payload)
+        held, places = exchange.held.feed_held(sender), piece.places
+        fits = held in places or piece.start.number == 0
+        if not fits or held == places[-1] or not exchange.carried.holds(piece.items):
+            return
+        exchange.take_feed_place(sender, places[-1])
+
+    # --- whether it may be taken -------------------------------------------------------------------------
+
+    def _opened_genesis(self, found: PreparedPackage) -> LogGenesis:
+        content = found.content
+        if content.first_seq != 1:
+            raise DataError("package.gap", log=content.log_id, size=0, first=content.first_seq)
+        genesis = opening_genesis(content.log_id, content.frames[0], content.facts[0])
+        self._check_opened(genesis, found.records[0])
+        return genesis
+
+    def _check_opened(self, genesis: LogGenesis, opening: VerifiedRecord) -> None:
+        """Refuse a log that nobody in the registry opened: anybody could have made it."""
+        sound = opening.act is not None and not opening.fault
+        header = opening.act.header if sound and opening.act is not None else None
+        fault = self._exchange.carried.opening_fault(genesis, header)
+        if fault:
+            raise DataError(fault, log=genesis.log_id(), station=genesis.station)
+
+    def _allowed(self, genesis: LogGenesis) -> bool:
+        if genesis.kind in COUNTY_KINDS:
+            return True
+        return genesis.kind == "station" and genesis.station in self._mine

@@ -1,0 +1,148 @@
+"""Parts of the county demonstration by themselves: the plan, the lines, who knows what, the digest."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import random
+
+import pytest
+
+from ledger.station import LEVELS, is_station_id
+from stations.county.choosing import choose_plants
+from stations.county.digest import acts_digest
+from stations.county.hours import at, is_working_day, later, local, next_open
+from stations.county.links import Line
+from stations.county.memory import Case, Memory
+from stations.county.people import staff_of
+from stations.county.plan import FIRST_DAY, county_data, make_plan
+from stations.county.scripts import Scripts, Step
+from tests.cases.counter import decided
+
+
+def test_the_county_has_231_stations_with_valid_ids_under_each_other():
+    places = {place.station: place for place in county_data().places}
+    assert len(places) == 231
+    for place in places.values():
+        assert is_station_id(place.station) and place.level in LEVELS and place.net in "ABCDE"
+        assert place.upstream in places or place.level == "county"
+
+
+@pytest.mark.parametrize("count", [4, 5, 13, 40, 231])
+def test_a_plan_is_a_tree_from_the_county_down(count: int):
+    plan = make_plan(seed=1, stations=count)
+    stations = [place.station for place in plan.places]
+    assert len(set(stations)) == count and plan.places[0].level == "county"
+    assert all(place.upstream in stations for place in plan.places[1:])
+    numbers = [person.staff_no for place in plan.places for person in staff_of(place, seed=1)]
+    assert len(set(numbers)) == len(numbers)
+
+
+def test_by_default_everything_is_planted_each_on_a_village_of_its_own():
+    plan = make_plan(seed=1)
+    assert [place.level for place in plan.places].count("township") == 3
+    assert [place.level for place in plan.places].count("village") == 8
+    assert [place.level for place in plan.places].count("kiosk") == 1
+    plants = choose_plants(plan)
+    assert len({plant.name for plant in plants}) == 10
+    hit = [
+        plant.place.station for plant in plants if hasattr(plant, "place") and plant.place.level == "village"
+    ]
+    assert len(set(hit)) == len(hit) == 7
+
+
+def test_nothing_is_planted_where_there_is_no_time_for_it():
+    assert choose_plants(make_plan(seed=1, days=2)) == []
+    names = {plant.name for plant in choose_plants(make_plan(seed=1, days=5))}
+    assert "six_days_offline" not in names and "stick_lost_and_twice" in names
+
+
+def test_offices_are_closed_over_spring_festival_and_open_on_the_make_up_saturday():
+    days = [FIRST_DAY.replace(day=day) for day in range(9, 19)]
+    assert [is_working_day(day) for day in days] == [True] * 6 + [False] * 4
+    evening = at(days[5], "17:30")
+    assert local(next_open(evening)).date().isoformat() == "2026-02-24"
+    assert local(later(at(days[4], "10:00"), 2)).date().isoformat() == "2026-02-24"
+
+
+async def relayed(line: Line, send: bytes) -> bytes:
+    """Send bytes through a line to an echo and return what comes back before it ends."""
+
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(1024):
+            writer.write(data)
+        writer.close()
+
+    server = await asyncio.start_server(echo, "127.0.0.1", 0)
+    line.target_port = server.sockets[0].getsockname()[1]
+    address = await line.start()
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(address.rpartition(":")[2]))
+    found = b""
+    try:
+        writer.write(send)
+        found = await reader.readexactly(len(send))
+    except asyncio.IncompleteReadError as torn:
+        found = torn.partial
+    except OSError:
+        pass
+    writer.close()
+    await line.close()
+    server.close()
+    return found
+
+
+async def test_a_line_carries_everything_until_it_is_told_to_break():
+    data = random.Random(1).randbytes(20_001)
+    assert await relayed(Line(), data) == data
+    line = Line()
+    line.cut_next([7_001])
+    found = await relayed(line, data)
+    assert len(found) < 7_001 and data.startswith(found) and line.cuts_made == 1
+    down = Line()
+    down.is_up = False
+    assert await relayed(down, data) == b""
+
+
+def test_who_knows_what_follows_the_syncs_alone():
+    plan = make_plan(seed=1)
+    town, other = plan.townships[:2]
+    village = next(place for place in plan.villages if place.upstream == town.station)
+    sibling = next(place for place in plan.villages if place.upstream == town.station and place != village)
+    people = {place.station: staff_of(place, seed=1) for place in plan.places}
+    applicant = Scripts(plan, people).applicant(random.Random(1))
+    memory = Memory(plan)
+    step = Step(action="note", station=village.station, staff="")
+    case = Case(key="one", item="", applicant=applicant, steps=[step, step])
+
+    def act(station: str, to: str = "") -> None:
+        case.acts.append(str(len(case.acts)))
+        memory.acted(case, station, offered_to=to)
+
+    act(village.station, town.station)
+    assert memory.knows_all(village.station, case) and not memory.knows_all(town.station, case)
+    memory.synced([village.station, sibling.station])
+    assert memory.knows_all(town.station, case) and not memory.knows_all(sibling.station, case)
+    memory.synced([sibling.station, town.station])
+    assert not memory.knows_all(sibling.station, case)  # another village's case is none of its business
+    act(town.station, other.station)
+    assert not memory.knows_all(village.station, case)
+    memory.synced([town.station])
+    memory.synced([other.station, village.station])
+    assert memory.knows_all(other.station, case) and memory.knows_all(village.station, case)
+
+
+def test_the_digest_leaves_out_what_follows_from_keys_and_nothing_else():
+    state = decided().state
+    first = state.steps[0]
+
+    def changed(**facts: object) -> str:
+        act = first.act._replace(facts={**first.act.facts, **facts})
+        steps = (first._replace(act=act), *state.steps[1:])
+        return acts_digest([dataclasses.replace(state, steps=steps)])
+
+    same = acts_digest([state])
+    assert changed(number="another", token_hash=b"x", target=b"y") == same
+    assert changed(channel="kiosk") != same
+    later_act = first.act._replace(occurred_at_ms=first.act.occurred_at_ms + 1)
+    moved = dataclasses.replace(state, steps=(first._replace(act=later_act), *state.steps[1:]))
+    assert acts_digest([moved]) != same

@@ -1,0 +1,116 @@
+"""The commands for sticks, as two offices use them: a new village without network, and its county."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from stations.demo import COUNTY
+from tests.cli.conftest import INSURANCE, Terminal
+from tests.sync.conftest import PROGRAM, env_of, folder_of
+
+NEW = "990121001305-00"
+
+
+@pytest.fixture
+def village(county: Terminal, tmp_path: Path) -> Terminal:
+    """A village that has joined by stick, directly below the county; it holds nothing yet."""
+    target, file = tmp_path / "village", tmp_path / "village.invite"
+    county.ok(
+        "invite", "station", NEW, "--name", "西门村便民服务站", "--level", "village", "--upstream", COUNTY,
+        "--address", "https://127.0.0.1:9", "--out", str(file), "--as", "R001",
+    )  # fmt: skip
+    made = Terminal(clock=county.clock)
+    request, answer = str(tmp_path / "request"), str(tmp_path / "answer")
+    made.ok("join", str(file), str(target), "--yes", "--staff", "W305=西门甲", "--request-out", request)
+    county.ok("join", "take", request, "--answer-out", answer)
+    made.ok("join", "finish", answer, str(target))
+    county.ok("join", "approve", "--all", "--as", "R001")
+    made.folder = target
+    return made
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[None]:
+    words = [*PROGRAM, "serve", str(folder), "--json"]
+    with subprocess.Popen(words, env=env_of(folder), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            assert json.loads(process.stdout.readline())["listening"]
+            yield
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def exported(terminal: Terminal, stick: Path, *words: str) -> Path:
+    stick.mkdir(exist_ok=True)
+    (file,) = terminal.ok("bundle", "export", "--to", str(stick), "--json", *words).json["files"]
+    return Path(file["file"])
+
+
+def test_a_village_lives_by_sticks(county: Terminal, village: Terminal, tmp_path: Path) -> None:
+    stick = tmp_path / "stick"
+    exported(county, stick, "--for", NEW)
+    (stick / "春节安排.docx").write_bytes(b"PK")
+    first = village.ok("bundle", "import", str(stick))
+    assert "已收" in first.out and f"已写好给 {COUNTY} 的回执" in first.out
+    village.ok("station", "open", NEW, "--as", "W305")
+    village.ok("receive", INSURANCE, "--name", "张三", "--materials", "all", "--as", "W305")
+    up = exported(village, stick)
+    seen = village.ok("bundle", "show", str(up))
+    assert f"给 {COUNTY}" in seen.out and "内容是加密的" in seen.out
+    told = county.ok("bundle", "show", str(up), "--json").json
+    assert (told["sender"], told["kind"]) == (NEW, "up")
+    assert [(one["first"], one["last"], one["records"]) for one in told["logs"]] == [(1, 2, 2)]
+    taken = county.ok("bundle", "import", str(stick), "--json").json
+    assert (taken["new"], taken["complete"], taken["foreign"]) == (2, True, 1)
+    assert county.ok("find", "张三", "--json").lines
+    back = village.ok("bundle", "import", str(stick), "--json").json
+    assert (back["waiting_before"], back["waiting_after"]) == (2, 0)
+    assert "没有" in village.ok("bundle", "export", "--to", str(stick)).out
+
+
+def test_what_goes_wrong_is_said(county: Terminal, village: Terminal, tmp_path: Path) -> None:
+    stick = tmp_path / "stick"
+    file = exported(county, stick, "--for", NEW)
+    nowhere = village.run("bundle", "export", "--to", str(tmp_path / "none"))
+    assert nowhere.code == 2 and "[bundle.no_upstream]" in nowhere.err
+    county_up = county.run("bundle", "export", "--to", str(stick))
+    assert county_up.code == 2 and "[bundle.no_upstream]" in county_up.err
+    unknown = county.run("bundle", "export", "--to", str(stick), "--for", "990199000000-00")
+    assert unknown.code == 1 and "[bundle.unrelated]" in unknown.err
+    other = county.run("bundle", "import", str(file))
+    assert other.code == 1 and "[bundle.receiver]" in other.out
+    file.write_bytes(file.read_bytes()[:-400])
+    torn = village.run("bundle", "import", str(stick))
+    assert torn.code == 1 and "[bundle.truncated]" in torn.out
+    (stick / "notes.txt").write_text("x", encoding="utf-8")
+    foreign = village.run("bundle", "import", str(stick / "notes.txt"), lang="en")
+    assert foreign.code == 1 and "[bundle.malformed]" in foreign.out
+    file.rename(tmp_path / file.name)
+    nobody = county.run("bundle", "import", str(tmp_path))
+    assert nobody.code == 1 and "没有给本站的数据文件" in nobody.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the server is ended by a signal")
+def test_beside_a_running_server_the_server_does_it(
+    county: Terminal, village: Terminal, tmp_path: Path
+) -> None:
+    stick = tmp_path / "stick"
+    with serving(folder_of(county)):
+        exported(county, stick, "--for", NEW)
+        assert village.ok("bundle", "import", str(stick), "--json").json["complete"]
+        village.ok("station", "open", NEW, "--as", "W305")
+        village.ok("receive", INSURANCE, "--name", "张三", "--materials", "all", "--as", "W305")
+        exported(village, stick)
+        assert county.ok("bundle", "import", str(stick), "--json").json["new"] == 2
+        unknown = county.run("bundle", "export", "--to", str(stick), "--for", "990199000000-00")
+        assert unknown.code == 1 and "[bundle.unrelated]" in unknown.err
+    assert village.ok("bundle", "import", str(stick), "--json").json["waiting_after"] == 0
