@@ -25,7 +25,7 @@ from ledger.genesis import LogGenesis
 from ledger.keys import Ed25519Signer, Signer
 from ledger.merkle import Tree
 from ledger.opening import opening_genesis
-from ledger.package import PackageContent, check_package
+from ledger.package import CheckedPackage, PackageContent, check_package
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
 from ledger.store.tables import Row
@@ -104,17 +104,7 @@ class Receiving:
         receipt = self._receipt(content.checkpoint, now_ms)
         lines = [line for line in content.receipts if self._cosigner(content.checkpoint, line)]
         try:
-            with self._store.write() as tx:
-                if held is None:
-                    genesis = end.genesis
-                    row = (end.name, genesis.kind, genesis.station, genesis.pack(), 0, "")
-                    tx.insert_missing(schema.LOGS, [row])
-                new = self._intake.write_dense(
-                    tx, arrival, tree=checked.tree, nodes=checked.nodes, checkpoint=content.checkpoint
-                )
-                tx.insert_missing(
-                    schema.RECEIPTS, _receipt_rows(end.name, content.last_seq, [*lines, receipt])
-                )
+            new = self._write_package(arrival, end, checked, content, [*lines, receipt], opening=held is None)
         except BaseException:
             self._intake.forget(records)
             self._held.forget_end(content.log_id)
@@ -128,6 +118,28 @@ class Receiving:
         )
         self._learn(end.genesis, records)
         return Taken(log_id=content.log_id, size=content.last_seq, new=new, receipt=receipt)
+
+    def _write_package(
+        self,
+        arrival: Arrival,
+        end: LogEnd,
+        checked: CheckedPackage,
+        content: PackageContent,
+        receipts: Sequence[str],
+        *,
+        opening: bool,
+    ) -> int:
+        """One transaction with everything of a package, its log too if ``opening``; returns the new acts."""
+        with self._store.write() as tx:
+            if opening:
+                genesis = end.genesis
+                row = (end.name, genesis.kind, genesis.station, genesis.pack(), 0, "")
+                tx.insert_missing(schema.LOGS, [row])
+            new = self._intake.write_dense(
+                tx, arrival, tree=checked.tree, nodes=checked.nodes, checkpoint=content.checkpoint
+            )
+            tx.insert_missing(schema.RECEIPTS, _receipt_rows(end.name, content.last_seq, receipts))
+        return new
 
     def take_branch(
         self,
