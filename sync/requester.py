@@ -31,6 +31,7 @@ class Guesses:
     """
 
     sizes: dict[LogId, int] | None = None
+    beside: dict[LogId, int] = field(default_factory=dict)
     branches: dict[tuple[LogId, bytes], int] = field(default_factory=dict)
     wanted: tuple[Wanted, ...] = ()
 
@@ -126,6 +127,10 @@ class Requester:
             genesis = exchange.held.genesis(state.log_id)
             if genesis is None or genesis.kind != "station" or state.log_id in forked:
                 continue
+            if state.log_id in self._guesses.beside:
+                # What is the log here, the upper side keeps as a divergent history.
+                yield from self._divergent(state.log_id, self._guesses.beside[state.log_id], left)
+                continue
             after = min(known.get(state.log_id, 0), state.size)
             for raw in packages(exchange, state.log_id, after, left):
                 self.progress.sent += 1
@@ -192,6 +197,9 @@ class Requester:
         self.progress.notes += answer.refused
         self.progress.feed_size = answer.feed_size
         self._guesses.sizes = {state.log_id: state.size for state in answer.logs}
+        self._guesses.beside = {
+            branch.log_id: branch.size for branch in answer.branches if exchange.held.is_main_entry(branch)
+        }
         before, self._guesses.wanted = self._guesses.wanted, answer.wanted
         self._asked = answer.wanted != before and self._can_give(answer.wanted)
         self._compare(answer)
@@ -286,6 +294,7 @@ class Requester:
         forked = {fork.log_id for fork in answer.forks}
         held = self._exchange.held.states(self._exchange.held.scope(self._exchange.station), county=False)
         refused = {note.log_id for note in answer.refused if note.code != "package.gap"}
+        theirs |= self._guesses.beside
         return any(
             state.size > theirs.get(state.log_id, 0)
             for state in held
