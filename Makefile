@@ -9,7 +9,7 @@ LIMIT := $(if $(CI),timeout --kill-after=30 600)
 SOURCES := ledger sync stations audit $(wildcard bench)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint format bench lock clean
+.PHONY: help setup demo test check lint format sim bench lock clean
 
 help:  ## tell what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ lint: setup  ## style alone
 format: setup  ## rewrite the sources in the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+sim: setup  ## the whole system simulated, seed by seed: make sim SEEDS=1-50 WORKERS=2
+	@$(BIN)/python -m tests.simulation $(or $(SEEDS),1-20) $(WORKERS)
 
 bench: setup  ## the measurements, one JSON line
 	@$(BIN)/python -m bench.ledger $(or $(N),10000)

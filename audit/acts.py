@@ -42,6 +42,7 @@ class LogContext:
     Attributes:
         name: name of the log in the file: the id in hex, and for a branch ``~`` and where it begins.
         genesis_hash: predecessor of entry 1.
+        common: entries of the log before the first one that stands here: those that a branch shares with it.
         judge: registry and catalogue, folded.
         personal: opens personal bodies; None without the storage key.
         source: where the rare row is looked up that does not lie beside its frame.
@@ -56,6 +57,7 @@ class LogContext:
     judge: Judge
     source: Source
     personal: PersonalReader | None = None
+    common: int = 0
     authors: dict[tuple[KeyId, int, str, StationId], bytes | None] = field(default_factory=dict)
 
 
@@ -121,9 +123,9 @@ class ActChecker:
         self._authors = context.authors
         self._signatures = signatures
 
-    def check(self, row: EventRow, act: Act, entry: Entry) -> None:
+    def check(self, row: EventRow, act: Act, entry: Entry, seq: int) -> None:
         """Check one act that decodes; every rule by itself, so that one fault hides no other."""
-        header, seq = act.header, entry.seq
+        header = act.header
         self._tally.acts += 1
         public_key = self._author(header)
         if public_key is None or row.topic != header.action or header.ledger_id != self._ledger_id:
@@ -179,13 +181,17 @@ class ActChecker:
         station = self._context.genesis.station
         if header.station != station:
             self._find(warning, "act.other_station", act, seq, station=header.station, log_station=station)
-        if is_misplaced(header.action, self._context.genesis.kind, seq):
+        if is_misplaced(header.action, self._context.genesis.kind, seq + self._context.common):
             self._find(warning, "act.misplaced", act, seq, action=header.action)
         fault = self._signature_fault(act)
         if not fault:
             self._standing(act, seq)
         elif fault == AWAITING:
             self._await(act, seq)
+            if topic == OPAQUE:
+                # Stored as one that never counts; a longer registry does not change that here.
+                self._tally.blocked.setdefault((self._context.name, seq), "authority.key_unknown")
+                self._tally.doubted.add(case_of(act))
         else:
             self._block(warning if topic == OPAQUE else error, fault, act, seq)
         if topic == OPAQUE:
@@ -205,14 +211,15 @@ class ActChecker:
         if standing.code == AWAITING:
             self._await(act, seq)
         elif standing.code:
-            severity = error if act.header.action == OPEN_LOG and seq == 1 else warning
+            opens = act.header.action == OPEN_LOG and seq + self._context.common == 1
+            severity = error if opens else warning
             header = act.header
             self._find(
                 severity, standing.code, act, seq, key=header.actor,
                 station=header.station, size=header.registry_size, action=header.action,
             )  # fmt: skip
         elif judge.retirements:
-            lane = judge.lane(act.header.actor, self._context.log_id, seq)
+            lane = judge.lane(act.header.actor, self._context.log_id, seq + self._context.common)
             if lane:
                 self._find(warning, "act.key_ended", act, seq, reason=lane)
 

@@ -38,7 +38,8 @@ class BatchRows:
         last_seq: position of the last entry that the file can hold in this batch.
         events: rows of the frames.
         bodies_alone: positions at which bodies lie without a frame.
-        previous: the frame before the first one; empty for the first of the log or an unreadable one.
+        previous: the frame before the first one, of a branch that of its log; empty for the first of the
+            log or an unreadable one.
         nodes: stored subtrees by level and index, those of the batch among them.
         checkpoints: (size, note) of checkpoints that end in the batch.
         receipts: (size, name, line) of receipts on them.
@@ -91,12 +92,7 @@ def check_batch(
         signatures: takes those that are left to verify.
     """
     acts_before = tally.acts
-    walk = _Walk(context, rows, findings, tally, signatures)
-    for row in rows.events:
-        walk.take(row)
-    walk.close()
-    for seq in rows.bodies_alone:
-        findings.add(error("body.orphan", log=context.name, seq=seq))
+    walk = walk_batch(context, rows, findings, tally, signatures)
     levels = levels_of(walk.leaves)
     _compare_nodes(context, rows, levels, findings)
     stated = _open_checkpoints(context, rows, findings)
@@ -113,12 +109,30 @@ def check_batch(
     )
 
 
-class _Walk:
-    """Goes along the rows of a batch: position, chain, time."""
+def walk_batch(
+    context: LogContext, rows: BatchRows, findings: Collector, tally: Tally, signatures: list[Unverified]
+) -> Walk:
+    """Check the entries of a batch, themselves and with each other, without any tree; see ``check_batch``."""
+    walk = Walk(context, rows, findings, tally, signatures)
+    for row in rows.events:
+        walk.take(row)
+    walk.close()
+    for seq in rows.bodies_alone:
+        findings.add(error("body.orphan", log=context.name, seq=seq))
+    return walk
+
+
+class Walk:
+    """Goes along the rows of a batch: position, chain, time.
+
+    Attributes:
+        leaves: leaf hash of every position, None for one that cannot be read.
+        last: position, hash and recorded time of the last entry that decodes.
+    """
 
     __slots__ = (
-        "_acts", "_before", "_context", "_hash", "_last_seq", "_log_id", "_merge", "_report", "_seq",
-        "_tally", "last", "leaves",
+        "_acts", "_before", "_common", "_context", "_hash", "_last_seq", "_log_id", "_merge", "_report",
+        "_seq", "_tally", "last", "leaves",
     )  # fmt: skip
 
     def __init__(
@@ -132,6 +146,7 @@ class _Walk:
         self._report = findings.add
         self._tally = tally
         self._log_id = context.log_id
+        self._common = context.common
         self.leaves: list[Known] = []
         self.last: tuple[int, bytes, int] | None = None
         self._merge = context.genesis.kind == "merge"
@@ -140,8 +155,8 @@ class _Walk:
         self._last_seq = rows.last_seq
         self._acts = ActChecker(context, self._report, tally, signatures)
         self._before: Entry | None = None
-        self._hash = context.genesis_hash if rows.first_seq == 1 else b""
-        if rows.first_seq > 1 and rows.previous:
+        self._hash = context.genesis_hash if rows.first_seq + context.common == 1 else b""
+        if rows.previous:
             self._look_back(rows.previous)
 
     def take(self, row: EventRow) -> None:
@@ -162,30 +177,28 @@ class _Walk:
         except BanjianError as raised:
             self._take_broken(row, seq, raised)
             return
-        if entry.previous != self._hash or entry.seq != seq or entry.log_id != self._log_id:
+        if entry.previous != self._hash or entry.seq != seq + self._common or entry.log_id != self._log_id:
             self._broken_link(entry, seq)
-        self._stand(entry, entry_raw)
-        self._acts.check(row, act, entry)
+        self._stand(entry, entry_raw, seq)
+        self._acts.check(row, act, entry, seq)
 
     def close(self) -> None:
         """Report what is missing at the end of the batch."""
         while self._seq <= self._last_seq:
             self._gap()
 
-    def _stand(self, entry: Entry, entry_raw: bytes) -> None:
+    def _stand(self, entry: Entry, entry_raw: bytes, seq: int) -> None:
         before = self._before
         if (
             before is not None
             and before.boot_id == entry.boot_id
             and (entry.recorded_at_ms < before.recorded_at_ms or entry.monotonic_ms < before.monotonic_ms)
         ):
-            self._report(
-                notice("time.backwards", log=self._context.name, seq=entry.seq, previous_seq=before.seq)
-            )
+            self._report(notice("time.backwards", log=self._context.name, seq=seq, previous_seq=before.seq))
         self._before = entry
         self._hash = entry_hash(entry_raw)
         self.leaves.append(leaf_hash(entry_raw))
-        self.last = (entry.seq, self._hash, entry.recorded_at_ms)
+        self.last = (seq, self._hash, entry.recorded_at_ms)
 
     def _take_leaf(self, row: EventRow, seq: int) -> None:
         """Take a leaf of a merge log: no frame, and nothing but the tree ties it to the one before."""
@@ -200,6 +213,7 @@ class _Walk:
         name = self._context.name
         self._tally.broken.add((name, seq))
         frame = row.frame
+        told: Severity = "warning" if row.topic == OPAQUE else "error"
         try:
             parts = split_frame(frame if type(frame) is bytes else b"")
         except BanjianError as broken:
@@ -211,27 +225,26 @@ class _Walk:
             entry = decode_entry(parts.entry_raw)
         except BanjianError as broken:
             # Its bytes are a leaf all the same: a signed root may cover what nobody can read.
-            self._report(from_error(broken, log=name, seq=seq))
+            self._report(from_error(broken, severity=told, log=name, seq=seq))
             self.leaves.append(leaf_hash(parts.entry_raw))
             self._hash, self._before = entry_hash(parts.entry_raw), None
             return
-        if entry.previous != self._hash or entry.seq != seq or entry.log_id != self._context.log_id:
+        if entry.previous != self._hash or entry.seq != seq + self._common or entry.log_id != self._log_id:
             self._broken_link(entry, seq)
-        self._stand(entry, parts.entry_raw)
+        self._stand(entry, parts.entry_raw, seq)
         known_id = act_id(parts.act_raw)
         try:
             check_pins(entry, parts.act_raw, parts.sig)
         except BanjianError as unpinned:
-            self._report(from_error(unpinned, log=name, seq=seq, act=known_id))
+            self._report(from_error(unpinned, severity=told, log=name, seq=seq, act=known_id))
         try:
             header = decode_act(parts.act_raw)
         except BanjianError as malformed:
-            severity: Severity = "warning" if row.topic == OPAQUE else "error"
             self._tally.blocked[name, seq] = malformed.code
-            self._report(from_error(malformed, severity=severity, log=name, seq=seq, act=known_id))
+            self._report(from_error(malformed, severity=told, log=name, seq=seq, act=known_id))
             return
         self._tally.blocked[name, seq] = raised.code
-        self._acts.check(row, Act(header, parts.act_raw, parts.sig, known_id), entry)
+        self._acts.check(row, Act(header, parts.act_raw, parts.sig, known_id), entry, seq)
 
     def _broken_link(self, entry: Entry, seq: int) -> None:
         if not self._hash:
@@ -239,7 +252,7 @@ class _Walk:
             self._hash = entry.previous
         for check in (
             (self._context.log_id, entry.seq, entry.previous),
-            (entry.log_id, seq, entry.previous),
+            (entry.log_id, seq + self._common, entry.previous),
             (entry.log_id, entry.seq, self._hash),
         ):
             log_id, expected_seq, previous = check

@@ -19,7 +19,7 @@ class CaseJoiner:
         source: the file.
         folder: folds cases again, knowing what is blocked; None to leave that out.
         tally: what the checks of all logs counted.
-        logs: names of the logs that are checked.
+        logs: names of the logs and branches that are checked.
         collector: takes findings.
 
     Attributes:

@@ -15,6 +15,7 @@ from typing import Final
 
 from audit.findings import Finding, notice, warning
 from audit.judge import AWAITING, Place
+from audit.openings import base_of
 from audit.source import CaseRecord
 from ledger.act import Act, act_id, decode_act
 from ledger.body import check_facts
@@ -53,7 +54,7 @@ class CaseFolder:
 
     Args:
         knowledge: registry, catalogue, calendars.
-        stations: station of each station log in the file, by name.
+        stations: station of each station log, by name, those of single frames among them.
         county: names of the logs that hold no acts of cases.
         blocked: code of a failed check, by log name and position.
     """
@@ -76,7 +77,7 @@ class CaseFolder:
         acts: list[CaseAct] = []
         places: dict[ActId, Place] = {}
         for record in records:
-            act = None if record.log in self._county else self._act(record)
+            act = None if base_of(record.log) in self._county else self._act(record)
             if act is not None:
                 acts.append(act)
                 places[act.act_id] = (record.log, record.seq)
@@ -123,8 +124,7 @@ class CaseFolder:
                 facts = check_facts(act.header, record.facts)
             except BanjianError as raised:
                 blocked = blocked or raised.code
-        # Of a frame that came with its case from a log that is not here, only its own word is known.
-        station = self._stations.get(record.log, act.header.station)
+        station = self._stations.get(base_of(record.log), StationId(""))
         return self._knowledge.resolver.case_act(
             act, recorded_at_ms=recorded_at_ms, facts=facts, log_station=station, blocked=blocked
         )

@@ -18,12 +18,13 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
         "the file": {"error": "file.unreadable file.damaged"},
         "1. openings": {
             "error": """
-                ledger.no_registry ledger.genesis trust.other_ledger log.unlisted log.missing log.positions
+                ledger.no_registry ledger.genesis trust.other_ledger ledger.other_registry
+                ledger.genesis_damaged log.unlisted log.missing log.positions
                 log.row log.opening log.genesis log.other_ledger log.truncated
                 genesis.version genesis.suite genesis.field""",
             "warning": """
-                trust.unpinned ledger.no_catalogue ledger.second_registry ledger.second_catalogue
-                log.superseded log.parent log.key_reused""",
+                trust.unpinned ledger.not_synced ledger.no_catalogue ledger.second_registry
+                ledger.second_catalogue log.superseded log.parent log.key_reused""",
         },
         "2. registry and catalogue": {
             "warning": """
@@ -53,9 +54,11 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
                 checkpoint.row checkpoint.malformed checkpoint.origin checkpoint.root checkpoint.unproven
                 note.limit note.malformed note.unsigned note.signature
                 receipt.row cosignature.key cosignature.signature
+                log.branch_place log.branch_unproven sparse.unproven
                 merge.version merge.field merge.frame merge.order merge.head""",
             "warning": """
-                log.no_checkpoint log.uncovered log.branch receipt.key_unknown
+                log.no_checkpoint log.uncovered log.branch sparse.fork receipt.key_unknown
+                entry.version entry.field frame.act frame.signature
                 merge.inconsistent merge.unproven""",
             "notice": "log.uncovered merge.behind",
         },

@@ -116,7 +116,7 @@ class InOrder:
     def fill(self) -> None:
         """Give the helpers as many tasks as keep them busy until somebody looks again."""
         busy = sum(not future.done() for future in self._flying)
-        while self._crew is not None and busy < self._ahead:
+        while self._crew is not None and busy < self._ahead and self._has_room():
             task = next(self._tasks, None)
             if task is None:
                 return
@@ -133,7 +133,7 @@ class InOrder:
         while True:
             self.fill()
             waiting = self._flying and not self._flying[0].done()
-            if not self._flying or (waiting and len(self._flying) < _AHEAD_FACTOR * self._ahead):
+            if not self._flying or (waiting and self._has_room()):
                 task = next(self._tasks, None)
                 if task is not None:
                     done: Future[Result | Failure] = Future()
@@ -143,6 +143,10 @@ class InOrder:
                 if not self._flying:
                     return
             yield _result(self._flying.popleft())
+
+    def _has_room(self) -> bool:
+        """Return whether one more result may wait for an earlier one."""
+        return len(self._flying) < _AHEAD_FACTOR * self._ahead
 
 
 def may_start_processes() -> bool:

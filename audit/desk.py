@@ -14,7 +14,7 @@ from typing import TypeAlias
 from audit.acts import LogContext
 from audit.caserange import CaseTask, RangeChecker, RangeResult
 from audit.judge import Judge
-from audit.openings import Opening
+from audit.openings import Opening, SparseLog
 from audit.personal import PersonalReader
 from audit.source import Source
 from audit.stretch import LogTask, StretchResult, check_stretch
@@ -70,6 +70,11 @@ class Desk:
             fold=brief.fold,
         )
 
+    @property
+    def brief(self) -> Brief:
+        """What is to be checked."""
+        return self._brief
+
     def run(self, task: Task) -> Result:
         """Check one part."""
         if isinstance(task, CaseTask):
@@ -98,6 +103,12 @@ def case_stations(openings: Sequence[Opening]) -> dict[str, StationId]:
     return {
         opening.name: opening.genesis.station for opening in openings if opening.genesis.kind == "station"
     }
+
+
+def all_stations(openings: Sequence[Opening], sparse: Sequence[SparseLog]) -> dict[str, StationId]:
+    """Return the station of every log by name, those of which single frames are held among them."""
+    found = {one.name: one.genesis.station for one in sparse if one.genesis is not None}
+    return found | {opening.name: opening.genesis.station for opening in openings}
 
 
 def county_logs(openings: Sequence[Opening]) -> frozenset[str]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from audit.findings import Finding, error, warning
-from audit.openings import Opening
+from audit.openings import Opening, base_of
 from audit.subtree import Known
 
 
@@ -81,13 +81,20 @@ def parent_sizes(openings: Iterable[Opening]) -> dict[str, set[int]]:
 def compare_parents(
     openings: Iterable[Opening],
     roots: Mapping[str, Mapping[int, Known]],
+    branches: Mapping[str, Mapping[int, Known]],
     report: Callable[[Finding], None],
 ) -> None:
-    """Compare the root that a continued log names with its parent, as far as the parent is held."""
+    """Compare the root that a continued log names with its parent, as far as the parent is held.
+
+    A log may go on from a branch of a forked log as well: whoever wrote both took it for the log.
+    """
     for opening in openings:
         genesis = opening.genesis
         parent = genesis.parent_log.hex()
         root = roots.get(parent, {}).get(genesis.parent_size)
+        forked = [held for name, held in branches.items() if base_of(name) == parent]
+        if any(held.get(genesis.parent_size) == genesis.parent_root for held in forked):
+            continue
         if genesis.parent_size and root is not None and root != genesis.parent_root:
             report(warning("log.parent", log=opening.name, parent=parent, size=genesis.parent_size))
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from audit.batch import BatchResult
-from audit.findings import Collector, error, notice, warning
+from audit.findings import Collector, Finding, error, notice, warning
 from audit.openings import Opening
 from audit.source import Cell, Source
 from audit.stretch import NODES, StretchResult
-from audit.subtree import BATCH, Forest, Known, node_count
+from audit.subtree import BATCH, Edge, Forest, Known, node_count
 from ledger.checkpoint import log_origin, open_checkpoint
 from ledger.errors import BanjianError
 from ledger.limits import TREE_LEVEL_STORED_MIN
@@ -27,6 +27,7 @@ class LogResult:
         size: entries that the file holds.
         root: computed root over them; None when an entry cannot be read.
         roots: computed roots at the sizes that were asked for.
+        edges: the edges of the tree at these sizes.
         checkpoint_size: largest size of a stored checkpoint whose signature holds.
         acts: acts that decode, by batch.
         last: position, hash and recorded time of the last entry that decodes.
@@ -35,6 +36,7 @@ class LogResult:
     size: int
     root: Known = None
     roots: dict[int, Known] = field(default_factory=dict)
+    edges: dict[int, Edge] = field(default_factory=dict)
     checkpoint_size: int = 0
     acts: list[int] = field(default_factory=list)
     last: tuple[int, bytes, int] | None = None
@@ -60,7 +62,7 @@ class LogJoiner:
         self._report = collector.add
         self._forest = Forest()
         if 0 in wanted_sizes:
-            self.result.roots[0] = self._forest.root()
+            self._keep(0, ())
 
     def join(self, stretch: StretchResult) -> None:
         """Take the next stretch."""
@@ -75,13 +77,17 @@ class LogJoiner:
         for size, root, edge in batch.stated:
             self._compare_root(size, root, edge)
         for size, edge in batch.wanted:
-            self.result.roots[size] = self._forest.root(edge)
+            self._keep(size, edge)
         if batch.last_seq - batch.first_seq + 1 == BATCH:
             for level, index, computed in self._forest.append(batch.edge[0])[1:]:
                 self._compare_node(level, index, computed)
             self.result.root = self._forest.root()
         else:
             self.result.root = self._forest.root(batch.edge)
+
+    def _keep(self, size: int, tail: Sequence[Known]) -> None:
+        edge = self._forest.edge(tail, size)
+        self.result.edges[size], self.result.roots[size] = edge, edge.root()
 
     def finish(self) -> None:
         """Compare what is stored about the log as a whole."""
@@ -121,8 +127,7 @@ class LogJoiner:
         if not covered:
             self._report(warning("log.no_checkpoint", log=self._opening.name, count=count))
         elif count:
-            make = notice if count <= BATCH else warning
-            self._report(make("log.uncovered", log=self._opening.name, count=count, covered=covered))
+            self._report(uncovered(self._opening.name, count, covered))
 
     def _head(self) -> None:
         name = self._opening.name
@@ -162,3 +167,9 @@ class LogJoiner:
 
     def _truncated(self, stated: int) -> None:
         self._report(error("log.truncated", log=self._opening.name, stated=stated, held=self.result.size))
+
+
+def uncovered(name: str, count: int, covered: int) -> Finding:
+    """Return the finding that so many entries lie behind the last checkpoint, which covers ``covered``."""
+    make = notice if count <= BATCH else warning
+    return make("log.uncovered", log=name, count=count, covered=covered)

@@ -14,11 +14,11 @@ from typing import Final
 
 from audit.findings import Finding, error, from_error, notice, warning
 from audit.incarnations import chain_of
-from audit.openings import Branch, Opening
+from audit.openings import Branch, Opening, SparseLog
 from audit.source import EventRow, Source
 from audit.subtree import Known
-from ledger.checkpoint import read_checkpoint
-from ledger.entry import decode_entry, entry_hash
+from ledger.checkpoint import LOG_ORIGIN_PREFIX, open_checkpoint
+from ledger.entry import entry_hash
 from ledger.errors import BanjianError
 from ledger.frame import split_frame
 from ledger.merge import MERGE_LEAF, FrameLeaf, HeadLeaf, decode_merge_leaf
@@ -70,7 +70,7 @@ def check_merge(
     roots: Mapping[str, Mapping[int, Known]],
     report: Callable[[Finding], None],
 ) -> None:
-    """Check what merge logs say of the other logs, and tell of county checkpoints that contradict each other.
+    """Check what merge logs say of the other logs.
 
     Args:
         source: the file.
@@ -85,7 +85,6 @@ def check_merge(
         check.walk(opening)
     if chain:
         check.finish(openings)
-    _check_seen(source, report)
 
 
 @dataclass(slots=True)
@@ -96,7 +95,6 @@ class _Check:
     roots: Mapping[str, Mapping[int, Known]]
     report: Callable[[Finding], None]
     named: dict[str, int] = field(default_factory=dict)
-    firsts: dict[str, int] = field(default_factory=dict)
 
     def walk(self, opening: Opening) -> None:
         """Go along the leaves of one merge log."""
@@ -168,23 +166,11 @@ class _Check:
         for branch in self.branches:
             if branch.base != log:
                 continue
-            position = leaf.seq - self._first(branch.name) + 1
+            position = leaf.seq - branch.common
             held = self._hashes(branch.name, position, position) if position >= 1 else {}
             if held.get(position) == leaf.entry_hash:
                 return branch.name, position
         return None
-
-    def _first(self, name: str) -> int:
-        """Return the position in the log at which a branch begins."""
-        if name not in self.firsts:
-            self.firsts[name] = 1
-            for row in self.source.events(name, 1, 1):
-                try:
-                    parts = split_frame(row.frame if type(row.frame) is bytes else b"")
-                    self.firsts[name] = decode_entry(parts.entry_raw).seq
-                except BanjianError:
-                    continue
-        return self.firsts[name]
 
 
 def _runs(page: Sequence[tuple[int, FrameLeaf | HeadLeaf]]) -> Iterator[list[tuple[int, FrameLeaf]]]:
@@ -209,16 +195,34 @@ def _decoded(state: object) -> FrameLeaf | HeadLeaf | None:
         return None
 
 
-def _check_seen(source: Source, report: Callable[[Finding], None]) -> None:
-    """Tell of checkpoints of the county that were kept as evidence, and of rows that say another thing."""
-    for _, log, size, note, state in source.rows(_SEEN):
-        name, number = str(log), size if isinstance(size, int) else 0
-        try:
-            stated = read_checkpoint(note if type(note) is bytes else b"")
-        except BanjianError as raised:
-            report(from_error(raised, log=name, seq=number))
+def merge_keys(openings: Sequence[Opening], sparse: Sequence[SparseLog]) -> dict[str, bytes]:
+    """Return the public key of every merge log whose opening is here, by name."""
+    found = {one.name: one.genesis for one in openings}
+    found |= {one.name: one.genesis for one in sparse if one.genesis is not None}
+    return {name: genesis.log_public_key for name, genesis in found.items() if genesis.kind == "merge"}
+
+
+def check_seen(source: Source, keys: Mapping[str, bytes], report: Callable[[Finding], None]) -> None:
+    """Check the county's checkpoints that were kept, and tell of those that are evidence against it.
+
+    Args:
+        source: the file.
+        keys: public key of each merge log, by name.
+        report: takes findings.
+    """
+    for due, (number, log, size, note, state) in enumerate(source.rows(_SEEN), start=1):
+        name, seq = str(log), size if isinstance(size, int) else 0
+        if name not in keys:
+            report(error("log.opening", log=name, seq=1))
             continue
-        if (stated.origin, stated.size) != (f"banjian/log/{name}", size) or state not in ("", *_EVIDENCE):
-            report(error("checkpoint.row", log=name, seq=number))
+        try:
+            opened = open_checkpoint(
+                note if type(note) is bytes else b"", f"{LOG_ORIGIN_PREFIX}{name}", keys[name]
+            )
+        except BanjianError as raised:
+            report(from_error(raised, log=name, seq=seq))
+            continue
+        if (opened.size, number) != (size, due) or state not in ("", *_EVIDENCE):
+            report(error("checkpoint.row", log=name, seq=seq))
         elif state:
-            report(warning(str(state), log=name, seq=number))
+            report(warning(str(state), log=name, seq=seq))

@@ -8,7 +8,7 @@ from pathlib import Path
 from audit.county import read_ledger_genesis
 from audit.findings import Collector
 from audit.incarnations import choose_registry
-from audit.openings import Opening, read_openings
+from audit.openings import Opening, read_openings, read_pinned
 from audit.source import Source, open_database
 from audit.verify import database_of
 from ledger.checkpoint import log_origin, open_checkpoint
@@ -107,7 +107,12 @@ def ledger_id_of(path: Path) -> LedgerId | None:
     """
     collector = Collector()
     with open_database(database_of(path)) as file, Source(file, collector.add) as source:
-        registry = choose_registry(read_openings(source, collector.add)[0], collector.add)
+        openings = read_openings(source, collector.add)[0]
+        pinned = read_pinned(source.path, collector.add)
+        if pinned is not None and not openings:
+            # Joined, and not synced yet: the folder knows which ledger it belongs to, and nothing else.
+            return pinned.ledger_id()
+        registry = choose_registry(openings, collector.add)
         genesis = None if registry is None else read_ledger_genesis(registry, collector.add)
         return None if genesis is None else genesis[0]
 

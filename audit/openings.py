@@ -5,19 +5,37 @@ Source: docs/protocol.md, "Log genesis" and "Facts of registry actions".
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from audit.findings import Finding, error, from_error
 from audit.source import LogRow, Source
+from audit.sparserows import sparse_logs, sparse_openings
 from ledger.body import check_facts
+from ledger.entry import decode_entry
 from ledger.errors import BanjianError
-from ledger.frame import decode_frame
-from ledger.genesis import LogGenesis, decode_log_genesis, genesis_hash, log_id
+from ledger.frame import decode_frame, split_frame
+from ledger.genesis import (
+    LedgerGenesis,
+    LogGenesis,
+    decode_ledger_genesis,
+    decode_log_genesis,
+    genesis_hash,
+    log_id,
+)
+from ledger.opening import opening_genesis
 from ledger.types import Facts, LogId
 
 BRANCH_MARK = "~"
 """Between the id of a forked log and the hash of the first entry of the other branch."""
+PINNED_NAME = "ledger.genesis"
+"""File beside the database that says which ledger the folder joined."""
+
+
+def base_of(name: str) -> str:
+    """Return the name of the log that a log or branch is, or is a branch of."""
+    return name.partition(BRANCH_MARK)[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +62,45 @@ class Opening:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Branch:
-    """The other branch of a forked log, kept beside it."""
+    """The other branch of a forked log, kept beside it.
+
+    Attributes:
+        name: the log's name, ``~`` and the hash of the branch's first entry.
+        base: name of the log.
+        size: highest position in the file; positions count from 1.
+        common: entries of the log before the branch; -1 when its first entry cannot be read.
+    """
 
     name: str
     base: str
     size: int
+    common: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SparseLog:
+    """A log of which single frames are held that came with a case, or another history of a log that forked.
+
+    Attributes:
+        name: of another history with ``~`` and the hash of one of its entries behind the log's name.
+        genesis: None when its opening is not here or is none.
+    """
+
+    name: str
+    genesis: LogGenesis | None
+
+
+def read_pinned(database: Path, report: Callable[[Finding], None]) -> LedgerGenesis | None:
+    """Return the genesis that a folder was joined with, None where none is kept beside the database."""
+    try:
+        raw = (database.parent / PINNED_NAME).read_bytes()
+    except OSError:
+        return None
+    try:
+        return decode_ledger_genesis(raw)
+    except BanjianError:
+        report(error("ledger.genesis_damaged"))
+        return None
 
 
 def read_openings(source: Source, report: Callable[[Finding], None]) -> tuple[list[Opening], list[Branch]]:
@@ -61,7 +113,8 @@ def read_openings(source: Source, report: Callable[[Finding], None]) -> tuple[li
         seen.add(name)
         size = _plausible_size(name, count, highest, report)
         if BRANCH_MARK in name:
-            branches.append(Branch(name=name, base=name.partition(BRANCH_MARK)[0], size=size))
+            base, common = base_of(name), _first_seq(source, name) - 1
+            branches.append(Branch(name=name, base=base, size=size, common=common))
             continue
         row = rows.get(name)
         if row is None:
@@ -69,9 +122,53 @@ def read_openings(source: Source, report: Callable[[Finding], None]) -> tuple[li
         opening = _read_opening(source, name, row, size, report)
         if opening is not None:
             openings.append(opening)
-    for name in sorted(set(rows) - seen):
+    for name in sorted(set(rows) - seen - set(sparse_logs(source))):
         report(error("log.missing", log=name))
     return openings, branches
+
+
+def read_sparse_logs(
+    source: Source, openings: Sequence[Opening], report: Callable[[Finding], None]
+) -> list[SparseLog]:
+    """Return the logs of which single frames are held; the opening of each comes with its first frame."""
+    held: dict[str, LogGenesis | None] = {opening.name: opening.genesis for opening in openings}
+    rows = {row.log: row for row in source.logs(quiet=True)}
+    found: list[SparseLog] = []
+    for name in sparse_logs(source):
+        base = base_of(name)
+        if base not in held:
+            held[base] = _sparse_genesis(source, base, rows.get(base), report)
+        genesis = held[base]
+        found.append(SparseLog(name=name, genesis=genesis))
+    return found
+
+
+def _sparse_genesis(
+    source: Source, name: str, row: LogRow | None, report: Callable[[Finding], None]
+) -> LogGenesis | None:
+    """Return the genesis in the first frame of a log; a row in the table of logs must say the same."""
+    for frame, facts in sparse_openings(source, name):
+        try:
+            genesis = opening_genesis(LogId(bytes.fromhex(name)), frame, facts)
+        except (BanjianError, ValueError):
+            continue
+        if row is not None and row.genesis != genesis.pack():
+            report(error("log.row", log=name, field="genesis"))
+        if row is not None and (row.kind, row.station) != (genesis.kind, genesis.station):
+            report(error("log.row", log=name, field="kind" if row.kind != genesis.kind else "station"))
+        return genesis
+    report(error("log.opening", log=name, seq=1))
+    return None
+
+
+def _first_seq(source: Source, branch: str) -> int:
+    """Return the position in the log of a branch's first entry, 0 when it cannot be read."""
+    for row in source.events(branch, 1, 1):
+        try:
+            return decode_entry(split_frame(row.frame if type(row.frame) is bytes else b"").entry_raw).seq
+        except BanjianError:
+            return 0
+    return 0
 
 
 def _plausible_size(name: str, count: int, highest: int, report: Callable[[Finding], None]) -> int:

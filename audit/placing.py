@@ -8,15 +8,16 @@ Source: docs/protocol.md, "Reading a ledger file".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
+from audit.acts import OPAQUE
 from audit.caserange import BatchKey
 from audit.findings import Finding, error, notice
+from audit.ranks import rank_of, stored_act
 from audit.source import EventRow, Source
 from audit.subtree import BATCH
-from ledger.act import Act, act_id, case_of, decode_act
-from ledger.errors import BanjianError
-from ledger.frame import split_frame
+from ledger.act import Act, case_of
+from ledger.types import StationId
 
 
 def check_places(
@@ -24,16 +25,16 @@ def check_places(
     acts: Mapping[str, Sequence[int]],
     placed: Mapping[BatchKey, int],
     *,
-    misfiled: Collection[bytes],
+    places: PlaceCheck,
     report: Callable[[Finding], None],
 ) -> None:
-    """Find the acts without a right row, and bodies at a place that is not the act's first.
+    """Find the acts without a right row, and bodies at a place that is not the act's own.
 
     Args:
         source: the file.
-        acts: acts that decode, by log and batch.
+        acts: acts that decode, by log or branch and batch.
         placed: rows of acts that fit, by log and batch.
-        misfiled: acts whose row names another case: that was reported.
+        places: compares places.
         report: takes findings.
     """
     for log, counts in acts.items():
@@ -41,9 +42,7 @@ def check_places(
             if placed.get((log, batch), 0) == count:
                 continue
             first = batch * BATCH + 1
-            looks = [
-                _look(source, log, row, misfiled) for row in source.events(log, first, first + BATCH - 1)
-            ]
+            looks = [_look(places, log, row) for row in source.events(log, first, first + BATCH - 1)]
             for finding in (finding for look in looks if look is not None for finding in look):
                 report(finding)
             if all(look is None for look in looks):
@@ -64,27 +63,68 @@ def check_bodies(source: Source, sizes: Mapping[str, int], report: Callable[[Fin
             report(error("body.orphan", log=log, seq=seq))
 
 
-def _look(source: Source, log: str, row: EventRow, misfiled: Collection[bytes]) -> list[Finding] | None:
+class PlaceCheck:
+    """Compares the places of acts with the one that the table of acts names.
+
+    Args:
+        source: the file.
+        stations: station of every log by name, those of single frames among them.
+        misfiled: acts whose row names another case: that was reported.
+    """
+
+    def __init__(
+        self, source: Source, stations: Mapping[str, StationId], misfiled: Collection[bytes] = ()
+    ) -> None:
+        self._source = source
+        self._stations = stations
+        self._misfiled = misfiled
+
+    def look(self, act: Act, frame: bytes, *, log: str, seq: int, opaque: bool) -> list[Finding] | None:
+        """Return what is wrong with the row of an act that stands at a place; None when it names this one.
+
+        Args:
+            act: the act.
+            frame: its frame there.
+            log: name of the log or branch.
+            seq: position there.
+            opaque: the frame is stored as one that never counts.
+        """
+        row = self._source.row_of(case_of(act), act.act_id)
+        if row is None:
+            missing = error("acts.missing", log=log, seq=seq, act=act.act_id)
+            return [] if act.act_id in self._misfiled else [missing]
+        other_log, other_seq, action = row
+        if (other_log, other_seq) == (log, seq):
+            return None
+        if not (isinstance(other_log, str) and isinstance(other_seq, int)):
+            return [error("acts.row", log=log, seq=seq, act=act.act_id, field="log")]
+        named = next((one for one in self._acts_at(other_log, other_seq) if one[0] == act.act_id), None)
+        if named is None:
+            return [error("acts.row", log=log, seq=seq, act=act.act_id, field="log")]
+        here = rank_of(self._stations, act, frame, log=log, seq=seq, opaque=opaque)
+        there = rank_of(self._stations, act, named[1], log=other_log, seq=other_seq, opaque=action == OPAQUE)
+        if here < there:
+            return [error("acts.row", log=log, seq=seq, act=act.act_id, field="log")]
+        return [notice("act.repeated", log=log, seq=seq, act=act.act_id)]
+
+    def _acts_at(self, log: str, seq: int) -> Iterator[tuple[bytes, bytes]]:
+        """Yield id and frame of the acts that stand at a place."""
+        for frame, _ in self._source.frames_at(log, seq):
+            act = stored_act(frame)
+            if act is not None:
+                yield act.act_id, frame
+
+
+def _look(places: PlaceCheck, log: str, row: EventRow) -> list[Finding] | None:
     """Return what is wrong with the row of an act, None when nothing is."""
     seq = row.seq if isinstance(row.seq, int) else 0
-    try:
-        parts = split_frame(row.frame if isinstance(row.frame, bytes) else b"")
-        act = Act(decode_act(parts.act_raw), parts.act_raw, parts.sig, act_id(parts.act_raw))
-    except BanjianError:
+    frame = row.frame if isinstance(row.frame, bytes) else b""
+    act = stored_act(frame)
+    if act is None:
         return None
-    place = source.place_of(case_of(act), act.act_id)
-    if place is None:
-        missing = error("acts.missing", log=log, seq=seq, act=act.act_id)
-        return [] if act.act_id in misfiled else [missing]
-    if place == (log, seq):
-        return None
-    other_log, other_seq = place
-    if not (isinstance(other_log, str) and isinstance(other_seq, int)) or (
-        source.act_at(other_log, other_seq) != act.act_id
-    ):
-        return [error("acts.row", log=log, seq=seq, act=act.act_id, field="log")]
-    found = [notice("act.repeated", log=log, seq=seq, act=act.act_id)]
-    if (row.facts, row.nonce, row.personal) != (None, None, None):
-        # The bodies of an act lie at its first place: what is erased there must not go on lying here.
+    found = places.look(act, frame, log=log, seq=seq, opaque=row.topic == OPAQUE)
+    repeated = found is not None and any(one.code == "act.repeated" for one in found)
+    if found is not None and repeated and (row.facts, row.nonce, row.personal) != (None, None, None):
+        # The bodies of an act lie at its own place: what is erased there must not go on lying here.
         found.append(error("body.orphan", log=log, seq=seq, act=act.act_id))
     return found

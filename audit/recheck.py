@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 
+from audit.acts import OPAQUE
 from audit.caserange import BatchKey, CaseLine, line_of
 from audit.cases import CaseFolder
 from audit.findings import Finding, error
@@ -24,7 +25,7 @@ class CaseRechecker:
     Args:
         source: the file.
         folder: folds them, knowing what is blocked; None to leave that out.
-        logs: names of the logs that are checked.
+        logs: names of the logs and branches that are checked.
 
     Attributes:
         placed: rows that name the right place in these logs, by batch.
@@ -77,19 +78,19 @@ class CaseRechecker:
             report(error("acts.orphan", log=name, seq=at, act=act))
             return None
         try:
-            stated = decode_act(raw).case_id or act[:CASE_ID_BYTES]
+            header = decode_act(raw)
         except BanjianError:
             # Its log says so; whether there is a row of it makes no difference.
             return None
-        if stated != case_id:
+        if (header.case_id or act[:CASE_ID_BYTES]) != case_id:
             report(error("acts.row", log=name, seq=at, act=act, field="case_id"))
             self.misfiled.add(act)
             return None
-        if in_log and action != topic:
+        if action not in ((topic,) if in_log else (header.action, OPAQUE)):
             report(error("acts.row", log=name, seq=at, act=act, field="action"))
         if in_log and name in self._logs:
             self.placed[name, (at - 1) >> BATCH_LEVEL] += 1
         return CaseRecord(
             case_id, name, at, str(action), frame if isinstance(frame, bytes) else b"",
-            facts if isinstance(facts, bytes) else None,
+            facts if isinstance(facts, bytes) else None, not in_log,
         )  # fmt: skip

@@ -1,23 +1,25 @@
 """One case told again from signed bytes: every act with its effect or why it has none, and the clocks.
 
 ``as_of`` leaves out what is claimed to have happened later, ``known_at`` what was recorded later, in
-the county's own logs too: what the stations of this file could know then.
+the county's own logs too: what the stations of this file could know then. Where a merge log is held, what
+others recorded is known from when it was received.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from audit.cases import CaseFolder, CaseView
 from audit.county import TRAINING, fold_county, read_ledger_genesis
-from audit.desk import case_stations, county_logs
+from audit.desk import all_stations, county_logs
 from audit.findings import Collector, Finding
 from audit.incarnations import choose_registry
-from audit.judge import Judge
-from audit.openings import read_openings
+from audit.judge import Judge, Place
+from audit.openings import read_openings, read_sparse_logs
+from audit.origins import LeafPlace, Origin, Origins
 from audit.source import CaseRecord, Source, open_database
 from audit.verify import database_of
 from audit.words import moment
@@ -27,7 +29,7 @@ from ledger.clocks import ClockReading, read_clocks
 from ledger.entry import decode_entry
 from ledger.errors import BanjianError, DataError, InputError
 from ledger.frame import split_frame
-from ledger.types import LedgerId
+from ledger.types import ActId, LedgerId
 
 CASE_ID_BYTES = 16
 _PREFIX_DIGITS_MIN = 6
@@ -45,6 +47,7 @@ class Replay:
         as_of_ms: the moment that the clocks are read at.
         known_at_ms: None for everything in the file.
         left_out: acts of the case that the two moments leave out.
+        origins: where each act came from.
         findings: what was wrong with the bytes on the way.
         training: the ledger is for training; nothing in it is real.
     """
@@ -55,6 +58,7 @@ class Replay:
     as_of_ms: int
     known_at_ms: int | None
     left_out: int
+    origins: Mapping[ActId, Origin]
     findings: tuple[Finding, ...]
     training: bool
 
@@ -79,7 +83,8 @@ def replay_case(
     """
     collector = Collector()
     with open_database(database_of(path)) as file, Source(file, collector.add) as source:
-        openings, _ = read_openings(source, collector.add)
+        openings, branches = read_openings(source, collector.add)
+        stations = all_stations(openings, read_sparse_logs(source, openings, collector.add))
         registry = choose_registry(openings, collector.add)
         genesis = None if registry is None else read_ledger_genesis(registry, collector.add)
         if registry is None or genesis is None:
@@ -87,13 +92,17 @@ def replay_case(
         judge = fold_county(source, LedgerId(genesis[0]), genesis[1], openings, known_at_ms=known_at_ms)
         case_id = find_case(source, ref)
         records = list(source.cases(case_id))
-        kept = [record for record in records if _within(record, as_of_ms, known_at_ms)]
+        origins = Origins(source, openings, branches, stations)
+        found = {(record.log, record.seq): origins.origin(record) for record in records}
+        cut = None if known_at_ms is None else origins.cut(known_at_ms)
+        moments = _Moments(as_of_ms=as_of_ms, known_at_ms=known_at_ms, cut=cut, origins=found)
+        kept = [record for record in records if moments.hold(record)]
         if records and not kept:
-            raise _not_yet(records, ref, as_of_ms=as_of_ms, known_at_ms=known_at_ms)
+            raise moments.not_yet(records, ref)
         blocked = {(record.log, record.seq): code for record in kept if (code := _fault(record, judge))}
         folder = CaseFolder(
             judge.knowledge,
-            stations=case_stations(openings),
+            stations=stations,
             county=county_logs(openings),
             blocked=blocked,
         )
@@ -108,6 +117,7 @@ def replay_case(
             as_of_ms=read_at_ms,
             known_at_ms=known_at_ms,
             left_out=len(records) - len(kept),
+            origins={act: found[place] for act, place in view.places.items() if place in found},
             findings=collector.sorted(),
             training=genesis[1].purpose == TRAINING,
         )
@@ -167,30 +177,57 @@ def _typed(number: str) -> str:
     return "".join(char for char in plain if not char.isspace() and char not in _DASHES)
 
 
-def _not_yet(
-    records: Sequence[CaseRecord], ref: str, *, as_of_ms: int | None, known_at_ms: int | None
-) -> InputError:
-    """Return the answer for a case that is here, and was not yet at the moment that is asked about."""
-    times = [found for record in records if (found := _times(record)) is not None]
-    occurred_at_ms, recorded_at_ms = min(times)
-    if as_of_ms is not None and occurred_at_ms > as_of_ms:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Moments:
+    """The two moments that are asked about.
+
+    Attributes:
+        cut: the first leaf of the merge log that came after ``known_at_ms``.
+        origins: where each act came from, by its place.
+    """
+
+    as_of_ms: int | None
+    known_at_ms: int | None
+    cut: LeafPlace | None
+    origins: Mapping[Place, Origin]
+
+    def hold(self, record: CaseRecord) -> bool:
+        """Return whether an act is not left out."""
+        times = _times(record)
+        if times is None:
+            return True
+        occurred_at_ms, recorded_at_ms = times
+        if self.as_of_ms is not None and occurred_at_ms > self.as_of_ms:
+            return False
+        if self.known_at_ms is None or self.cut is None:
+            return True
+        origin = self.origins[record.log, record.seq]
+        if origin.named is not None and not origin.home:
+            return origin.named < self.cut
+        return recorded_at_ms <= self.known_at_ms
+
+    def not_yet(self, records: Sequence[CaseRecord], ref: str) -> InputError:
+        """Return the answer for a case that is here, and was not yet at the moment that is asked about."""
+        times = [
+            (found[0], self._known_from(record, found[1]))
+            for record in records
+            if (found := _times(record)) is not None
+        ]
+        occurred_at_ms, recorded_at_ms = min(times)
+        asked_ms = self.as_of_ms
+        if asked_ms is not None and occurred_at_ms > asked_ms:
+            return InputError(
+                "audit.not_received", case=ref, asked=moment(asked_ms), received=moment(occurred_at_ms)
+            )
+        asked_ms = recorded_at_ms if self.known_at_ms is None else self.known_at_ms
         return InputError(
-            "audit.not_received", case=ref, asked=moment(as_of_ms), received=moment(occurred_at_ms)
+            "audit.not_recorded", case=ref, asked=moment(asked_ms), recorded=moment(recorded_at_ms)
         )
-    asked_ms = recorded_at_ms if known_at_ms is None else known_at_ms
-    return InputError("audit.not_recorded", case=ref, asked=moment(asked_ms), recorded=moment(recorded_at_ms))
 
-
-def _within(record: CaseRecord, as_of_ms: int | None, known_at_ms: int | None) -> bool:
-    if as_of_ms is None and known_at_ms is None:
-        return True
-    times = _times(record)
-    if times is None:
-        return True
-    occurred_at_ms, recorded_at_ms = times
-    if as_of_ms is not None and occurred_at_ms > as_of_ms:
-        return False
-    return known_at_ms is None or recorded_at_ms <= known_at_ms
+    def _known_from(self, record: CaseRecord, recorded_at_ms: int) -> int:
+        origin = self.origins[record.log, record.seq]
+        received_at_ms = None if origin.home else origin.received_at_ms
+        return recorded_at_ms if received_at_ms is None else received_at_ms
 
 
 def _times(record: CaseRecord) -> tuple[int, int] | None:

@@ -10,9 +10,10 @@ from typing import TextIO
 from audit.county import TRAINING, fold_county, read_ledger_genesis
 from audit.findings import Collector
 from audit.incarnations import choose_registry
-from audit.openings import Opening, read_openings
+from audit.openings import BRANCH_MARK, Opening, base_of, read_openings
+from audit.ranks import stored_act
 from audit.report import JsonValue
-from audit.source import Source, open_database
+from audit.source import EventRow, Source, open_database
 from audit.verify import database_of
 from audit.words import Words
 from ledger.act import Act, act_id, decode_act, verify_act
@@ -42,23 +43,26 @@ def show_act(path: Path, ref: str) -> dict[str, JsonValue]:
     collector = Collector()
     with open_database(database_of(path)) as file, Source(file, collector.add) as source:
         log, seq = _find(source, ref)
-        rows = source.events(log, seq, seq)
-        frame = rows[0].frame if rows else None
-        if not isinstance(frame, bytes):
+        row, lane = _row(source, log, seq, ref)
+        frame = row.frame if row is not None else None
+        if row is None or not isinstance(frame, bytes):
             raise InputError("audit.act_unknown", act=ref)
         parts = split_frame(frame)
         entry = decode_entry(parts.entry_raw)
         act = Act(decode_act(parts.act_raw), parts.act_raw, parts.sig, act_id(parts.act_raw))
-        openings, _ = read_openings(source, collector.add)
+        openings, branches = read_openings(source, collector.add)
+        common = next((one.common for one in branches if one.name == log), 0)
         registry = choose_registry(openings, collector.add)
         founded = None if registry is None else read_ledger_genesis(registry, collector.add)
         faults: list[str] = []
         _note(faults, lambda: check_pins(entry, parts.act_raw, parts.sig))
-        _note(faults, lambda: check_link(entry, log_id=_log_id(log), seq=seq, previous=entry.previous))
+        _note(
+            faults, lambda: check_link(entry, log_id=_log_id(log), seq=seq + common, previous=entry.previous)
+        )
         _note(faults, lambda: _check_signature(source, openings, founded, act))
         facts: JsonValue = None
         try:
-            body = source.facts_at(rows[0], log)
+            body = source.facts_at(row, log)
             facts = plain(check_facts(act.header, body or b""))
         except BanjianError as raised:
             faults.append(raised.code)
@@ -70,6 +74,7 @@ def show_act(path: Path, ref: str) -> dict[str, JsonValue]:
             "signature": act.sig.hex(),
             "facts": facts,
             "entry": _entry(entry, log),
+            "lane": lane,
             "faults": list(faults),
         }
 
@@ -98,6 +103,19 @@ def plain(value: object) -> JsonValue:
 def _entry(entry: Entry, log: str) -> JsonValue:
     made = plain(entry._asdict())
     return {"log": log, **made} if isinstance(made, dict) else made
+
+
+def _row(source: Source, log: str, seq: int, ref: str) -> tuple[EventRow | None, str]:
+    """Return the row of a frame, and whether it stands in a log, in a branch or alone."""
+    digits = ref.strip().lower()
+    for frame, topic in source.frames_at(log, seq):
+        act = stored_act(frame)
+        if act is not None and (":" in ref or act.act_id.hex().startswith(digits)):
+            lane = "sparse" if topic is None else "branch" if BRANCH_MARK in log else "main"
+            bodies = source.body(log, seq) or (None,) * 3
+            return EventRow(seq, topic or act.header.action, frame, *bodies), lane
+    rows = source.events(log, seq, seq)
+    return (rows[0], "main") if rows else (None, "")
 
 
 def _find(source: Source, ref: str) -> tuple[str, int]:
@@ -138,7 +156,7 @@ def _check_signature(
 
 def _log_id(name: str) -> LogId:
     try:
-        return LogId(bytes.fromhex(name))
+        return LogId(bytes.fromhex(base_of(name)))
     except ValueError:
         return LogId(b"")
 

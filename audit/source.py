@@ -12,9 +12,9 @@ from types import TracebackType
 from typing import NamedTuple, Self, TypeAlias
 
 from audit.findings import Finding, error
-from ledger.act import Act, act_id, case_of
+from ledger.act import Act, case_of
 from ledger.errors import BanjianError, StoreError
-from ledger.frame import decode_frame, split_frame
+from ledger.frame import decode_frame
 from ledger.reader import LedgerFile, open_ledger_file
 
 Cell: TypeAlias = "int | float | str | bytes | None"
@@ -70,6 +70,7 @@ class CaseRecord(NamedTuple):
     action: str
     frame: bytes
     facts: bytes | None
+    sparse: bool = False
 
 
 _FRAMES = (
@@ -85,9 +86,10 @@ _ROWS = (
 )
 _IN_LOGS = _ROWS.format(topic="e.topic", frame="e.state", sparse="", where="a.case_id >= ? {end}")
 _ANYWHERE = {
-    "topic": "e.topic",
-    "frame": "coalesce(e.state, s.frame)",
-    "sparse": "LEFT JOIN sparse s ON s.act_id = a.act_id ",
+    # A frame that came with a case may stand in a log that is held whole by now, or beside another one there.
+    "topic": "CASE WHEN s.frame IS NULL OR s.frame = e.state THEN e.topic END",
+    "frame": "coalesce(s.frame, e.state)",
+    "sparse": "LEFT JOIN sparse s ON s.log = a.log AND s.seq = a.seq AND s.act_id = a.act_id ",
 }
 _OF_CASE = _ROWS.format(**_ANYWHERE, where="a.case_id = ?")
 _OF_OTHERS = _ROWS.format(**_ANYWHERE, where="typeof(a.case_id) <> 'blob'")
@@ -134,6 +136,14 @@ class Source:
         """The database file."""
         return self._file.path
 
+    def has_table(self, name: str) -> bool:
+        """Return whether the file has a table that older ones need not have."""
+        try:
+            return name in self._file.tables()
+        except StoreError as raised:
+            self._damage(raised)
+            return False
+
     def rows(
         self, statement: str, values: Sequence[Cell] = (), *, log: str = "", seq: int = 0
     ) -> list[tuple[Cell, ...]]:
@@ -146,14 +156,14 @@ class Source:
             self._damage(raised, log=log, seq=seq)
         return found
 
-    def logs(self) -> list[LogRow]:
-        """Return the rows of the table of logs that have the right types; others are findings."""
+    def logs(self, *, quiet: bool = False) -> list[LogRow]:
+        """Return the rows of the table of logs that have the right types; others are told, if not quiet."""
         found: list[LogRow] = []
         for row in self.rows("SELECT log, kind, station, genesis, own, state FROM logs ORDER BY log"):
             log, kind, station, genesis, own, state = row
             if isinstance(log, str) and isinstance(genesis, bytes) and isinstance(own, int):
                 found.append(LogRow(log, str(kind), str(station), genesis, own, str(state)))
-            else:
+            elif not quiet:
                 self.report(error("log.row", log=str(log)))
         return found
 
@@ -221,24 +231,23 @@ class Source:
         rows = self.rows("SELECT wrapped FROM case_keys WHERE case_id = ?", (case_id,))
         return rows[0][0] if rows else None
 
-    def sparse(self) -> Iterator[tuple[Cell, ...]]:
-        """Yield act id, log, position, frame and facts of the frames that came with a case."""
-        statement = (
-            "SELECT s.act_id, s.log, s.seq, s.frame, b.facts FROM sparse s "
-            "LEFT JOIN bodies b ON b.log = s.log AND b.seq = s.seq"
-        )
-        return self._walk(statement, ())
-
-    def act_at(self, log: str, seq: int) -> bytes | None:
-        """Return the id of the act that stands at a position, None when there is none that can be read."""
-        frames = self._between(_FRAMES, log, seq, seq)
-        return _act_id(frames[0][2]) if frames else None
+    def frames_at(self, log: str, seq: int) -> list[tuple[bytes, Cell]]:
+        """Return the frames at a place with their topics: None for one that came with a case."""
+        statement = "SELECT frame FROM sparse WHERE log = ? AND seq = ?"
+        found = [(row[2], row[1]) for row in self._between(_FRAMES, log, seq, seq)]
+        found += [(frame, None) for (frame,) in self.rows(statement, (log, seq), log=log, seq=seq)]
+        return [(frame, topic) for frame, topic in found if isinstance(frame, bytes)]
 
     def place_of(self, case_id: bytes, act: bytes) -> tuple[Cell, Cell] | None:
         """Return log and position that the table of acts names for an act, None when it has no row."""
-        statement = "SELECT log, seq FROM acts WHERE case_id = ? AND act_id = ?"
+        row = self.row_of(case_id, act)
+        return None if row is None else row[:2]
+
+    def row_of(self, case_id: bytes, act: bytes) -> tuple[Cell, Cell, Cell] | None:
+        """Return log, position and action of an act's row in the table of acts, None when it has none."""
+        statement = "SELECT log, seq, action FROM acts WHERE case_id = ? AND act_id = ?"
         rows = self.rows(statement, (case_id, act))
-        return (rows[0][0], rows[0][1]) if rows else None
+        return (rows[0][0], rows[0][1], rows[0][2]) if rows else None
 
     def count_acts(self) -> int:
         """Return how many rows the table of acts has."""
@@ -248,19 +257,19 @@ class Source:
     def act_rows(self, low: bytes, high: bytes) -> Iterator[tuple[Cell, ...]]:
         """Yield what an ``ActRow`` holds, from one case id up to another; an empty one is the end."""
         statement = _IN_LOGS.format(end="AND a.case_id < ?" if high else "")
-        return self._walk(statement, (low, high) if high else (low,))
+        return self.walk(statement, (low, high) if high else (low,))
 
     def rows_of_case(self, case_id: bytes) -> Iterator[ActRow]:
         """Yield the rows of acts of one case; frames that came with it from elsewhere are found as well."""
-        return map(ActRow._make, self._walk(_OF_CASE, (case_id,)))
+        return map(ActRow._make, self.walk(_OF_CASE, (case_id,)))
 
     def rows_of_others(self) -> Iterator[ActRow]:
         """Yield the rows of acts whose case id is none at all."""
-        return map(ActRow._make, self._walk(_OF_OTHERS, ()))
+        return map(ActRow._make, self.walk(_OF_OTHERS, ()))
 
     def places(self) -> Iterator[tuple[Cell, ...]]:
         """Yield case, log and position of every row of acts."""
-        return self._walk("SELECT case_id, log, seq FROM acts", ())
+        return self.walk("SELECT case_id, log, seq FROM acts", ())
 
     def cases(self, case_id: bytes) -> Iterator[CaseRecord]:
         """Yield the stored acts of a case."""
@@ -268,15 +277,15 @@ class Source:
 
     def openings(self) -> Iterator[CaseRecord]:
         """Yield the acts that open cases and other threads: those whose own id begins with the case's."""
-        return _records(map(ActRow._make, self._walk(_OPENINGS, ())))
+        return _records(map(ActRow._make, self.walk(_OPENINGS, ())))
 
-    def stray_logs(self, known: Collection[str]) -> list[tuple[str, str]]:
-        """Return table and log name of rows about logs other than the known ones."""
+    def stray_logs(self, logs: Collection[str], branches: Collection[str]) -> list[tuple[str, str]]:
+        """Return table and log of rows about logs that are not held; branches have checkpoints alone."""
         return [
             (table, str(log))
             for table in ("heads", "tree", "checkpoints", "receipts")
             for (log,) in self.rows(f"SELECT DISTINCT log FROM {table}")
-            if log not in known
+            if log not in logs and not (table == "checkpoints" and log in branches)
         ]
 
     def logs_with_bodies(self) -> list[str]:
@@ -298,7 +307,7 @@ class Source:
         )
         return [seq for (seq,) in self.rows(statement, (log, size), log=log) if isinstance(seq, int)]
 
-    def _walk(self, statement: str, values: tuple[Cell, ...]) -> Iterator[tuple[Cell, ...]]:
+    def walk(self, statement: str, values: tuple[Cell, ...]) -> Iterator[tuple[Cell, ...]]:
         """Yield what can be read of a statement's rows; damage ends them and becomes a finding."""
         try:
             yield from self._file.query(statement, values)
@@ -322,13 +331,6 @@ class Source:
         self.report(error("file.damaged", log=log, seq=seq, cause=raised.code))
 
 
-def _act_id(frame: Cell) -> bytes | None:
-    try:
-        return act_id(split_frame(frame if isinstance(frame, bytes) else b"").act_raw)
-    except BanjianError:
-        return None
-
-
 def _records(rows: Iterator[ActRow]) -> Iterator[CaseRecord]:
     for row in rows:
         if isinstance(row.case_id, bytes) and isinstance(row.log, str) and isinstance(row.frame, bytes):
@@ -339,4 +341,5 @@ def _records(rows: Iterator[ActRow]) -> Iterator[CaseRecord]:
                 str(row.action),
                 row.frame,
                 row.facts if isinstance(row.facts, bytes) else None,
+                row.topic is None,
             )

@@ -9,7 +9,7 @@ Source: docs/protocol.md, "Tree and proofs"; RFC 6962, section 2.1.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, TypeAlias
 
 from ledger.merkle import EMPTY_ROOT, edge_nodes, node_hash
@@ -53,6 +53,29 @@ def join(edge: Sequence[Known]) -> Known:
     return node
 
 
+class Edge:
+    """The right edge of a growing tree: roots of complete subtrees with their levels, left to right."""
+
+    __slots__ = ("nodes",)
+
+    def __init__(self, nodes: Iterable[tuple[int, Known]] = ()) -> None:
+        self.nodes: list[tuple[int, Known]] = []
+        for level, node in nodes:
+            self.push(level, node)
+
+    def push(self, level: int, node: Known) -> None:
+        """Add the next subtree; two of one level become one of the next."""
+        while self.nodes and self.nodes[-1][0] == level:
+            _, left = self.nodes.pop()
+            node = None if left is None or node is None else node_hash(left, node)
+            level += 1
+        self.nodes.append((level, node))
+
+    def root(self) -> Known:
+        """Return the root over everything so far."""
+        return join([node for _, node in self.nodes])
+
+
 class Forest:
     """The tree over complete batches: takes their roots in order and keeps only its right edge."""
 
@@ -79,6 +102,12 @@ class Forest:
     def root(self, tail: Sequence[Known] = ()) -> Known:
         """Return the root over all complete batches and the edge of a batch that follows."""
         return join([*self._edge, *tail])
+
+    def edge(self, tail: Sequence[Known], size: int) -> Edge:
+        """Return the edge over all complete batches and, up to a size, the edge of a batch that follows."""
+        levels = [level for level, _ in edge_nodes(self.batches << BATCH_LEVEL)]
+        levels += [level for level, _ in edge_nodes(size - (self.batches << BATCH_LEVEL))]
+        return Edge(zip(levels, [*self._edge, *tail], strict=True))
 
 
 def node_count(size: int, *, lowest_level: int) -> int:

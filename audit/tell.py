@@ -12,6 +12,8 @@ from ledger.clocks import ClockReading
 
 _DIGITS = 12
 """Hexadecimal digits of an act id that tables show."""
+_LOG_DIGITS = 8
+"""Hexadecimal digits of a log id that tables show."""
 
 
 def replay_json(told: Replay, words: Words) -> dict[str, JsonValue]:
@@ -58,7 +60,7 @@ def print_replay(told: Replay, words: Words, out: TextIO) -> None:
     if told.left_out:
         print(words("audit.replay.left_out", count=told.left_out), file=out)
     print(file=out)
-    columns = ("occurred", "recorded", "action", "who", "station", "effect", "state", "act")
+    columns = ("occurred", "recorded", "origin", "action", "who", "station", "effect", "state", "act")
     print_table(out, [words(f"audit.column.{name}") for name in columns], _rows(told, words))
     _print_clocks(told, words, out)
     for finding in told.findings:
@@ -96,10 +98,26 @@ def _act_cells(told: Replay, act: CaseAct, words: Words) -> tuple[str, ...]:
     return (
         moment(act.occurred_at_ms),
         moment(act.recorded_at_ms),
+        _origin(told, act, words),
         _action(told, act.action, words),
         _who(act, words),
         _station(told, act),
     )
+
+
+def _origin(told: Replay, act: CaseAct, words: Words) -> str:
+    """Return the log that holds an act, how it came here, and when the county received it."""
+    origin = told.origins.get(act.act_id)
+    if origin is None:
+        return "—"
+    cells = [f"{origin.log[:_LOG_DIGITS]}:{origin.seq}"]
+    if origin.station != act.station:
+        cells.append(origin.station)
+    if origin.lane != "main":
+        cells.append(words(f"audit.lane.{origin.lane}"))
+    if origin.received_at_ms is not None:
+        cells.append(words("audit.replay.received", moment=moment(origin.received_at_ms)))
+    return " ".join(cells)
 
 
 def _short(act: CaseAct) -> str:
@@ -150,11 +168,15 @@ def _reason(told: Replay, step: Step, words: Words) -> str:
 
 def _act_json(told: Replay, act: CaseAct, step: Step | None, words: Words) -> dict[str, JsonValue]:
     log, seq = told.view.places.get(act.act_id, ("", 0))
+    origin = told.origins.get(act.act_id)
     roles: list[JsonValue] = [*sorted(act.roles)]
     made: dict[str, JsonValue] = {
         "act": act.act_id.hex(),
         "log": log,
         "seq": seq,
+        "log_station": "" if origin is None else origin.station,
+        "lane": "" if origin is None else origin.lane,
+        "received_at_ms": None if origin is None else origin.received_at_ms,
         "action": act.action,
         "actor": act.actor.hex(),
         "staff_no": act.staff_no,

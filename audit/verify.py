@@ -4,7 +4,8 @@
 2. Openings of all logs; the registry log and the ledger's genesis; the pinned id.
 3. Registry and catalogue folded: keys, roles, stations, rules.
 4. Every log: encoding, links, tree, checkpoints, receipts, signatures, authority, bodies.
-5. What was kept elsewhere: sentinels, the auditor's own checkpoints.
+5. Branches of forked logs, and single frames that came with a case; what was kept elsewhere: sentinels,
+   the auditor's own checkpoints.
 6. Every case folded again, and its rows in the table of acts.
 7. Rows that no signed act leads to.
 
@@ -23,13 +24,14 @@ from itertools import islice
 from pathlib import Path
 
 from audit.acts import Tally
+from audit.branches import BranchChecker
 from audit.casejoin import CaseJoiner
 from audit.caserange import case_tasks
 from audit.cases import CaseFolder
 from audit.copies import Kept, compare_kept, missing_sentinels, read_against, read_sentinels
 from audit.county import fold_county, read_ledger_genesis
 from audit.crew import Crew, InOrder, may_start_processes
-from audit.desk import Brief, Desk, Result, Task, case_stations, county_logs
+from audit.desk import Brief, Desk, Result, Task, all_stations, county_logs
 from audit.findings import Collector, error, notice, warning
 from audit.incarnations import (
     chain_of,
@@ -41,12 +43,12 @@ from audit.incarnations import (
 )
 from audit.judge import Judge
 from audit.logs import LogJoiner, LogResult
-from audit.loose import LooseChecker
-from audit.merge import check_merge, head_sizes
-from audit.openings import Branch, Opening, read_openings
+from audit.merge import check_merge, check_seen, head_sizes, merge_keys
+from audit.openings import Branch, Opening, SparseLog, read_openings, read_pinned, read_sparse_logs
 from audit.outcome import Report, make_report
-from audit.placing import check_bodies, check_places
+from audit.placing import PlaceCheck, check_bodies, check_places
 from audit.source import Source, open_database
+from audit.sparse import SparseChecker
 from audit.stretch import StretchResult, stretch_count, stretches
 from audit.subtree import BATCH
 from ledger.errors import ConfigError, StoreError
@@ -157,21 +159,30 @@ class _Audit:
         self._fold = fold
         self._stretch = BATCH
         self._tally = Tally()
+        self._branches: list[Branch] = []
+        self._sparse: list[SparseLog] = []
         self._results: dict[str, LogResult] = {}
+        self._grown: dict[str, LogResult] = {}
         self._desk: Desk
 
     def run(self, trust: LedgerId | None, against: list[bytes]) -> Report:
-        openings, branches = read_openings(self._source, self._find)
+        openings, self._branches = read_openings(self._source, self._find)
+        self._sparse = read_sparse_logs(self._source, openings, self._find)
         records = sum(opening.size for opening in openings)
+        pinned = read_pinned(self._source.path, self._find)
+        if pinned is not None and not (openings or self._branches or self._sparse):
+            return self._not_synced(trust, pinned)
         registry = choose_registry(openings, self._find)
         genesis = None if registry is None else read_ledger_genesis(registry, self._find)
         found = genesis[0] if genesis is not None else LedgerId(b"")
         self._check_trust(trust, found)
+        if pinned is not None and genesis is not None and pinned.ledger_id() != found:
+            self._find(error("ledger.other_registry", pinned=pinned.ledger_id(), found=found))
         if registry is None or genesis is None:
             return make_report(self._collector, records=records)
         self._stretch = _stretch(records, 1 if self._crew is None else self._crew.count + 1)
         kept, of_kept = self._read_kept(openings, against)
-        wanted = _wanted_sizes(self._source, openings, kept)
+        wanted = _wanted_sizes(self._source, openings, self._branches, kept)
         brief = Brief(
             path=self._path,
             ledger_id=found,
@@ -186,8 +197,9 @@ class _Audit:
         self._collector.take(of_kept)
         results = iter(parts)
         self._join_logs(openings, found, wanted, results)
-        loose = self._check_loose(openings, branches, judge, found, kept)
-        folded = self._join_cases(openings, branches, judge, results)
+        self._check_branches(judge, wanted)
+        loose = self._check_loose(openings, judge, kept)
+        folded = self._join_cases(openings, judge, results)
         self._summarise()
         return make_report(
             self._collector,
@@ -206,6 +218,14 @@ class _Audit:
             self._find(warning("trust.unpinned", ledger=found))
         elif trust != found:
             self._find(error("trust.other_ledger", expected=trust, found=found))
+
+    def _not_synced(self, trust: LedgerId | None, pinned: LedgerGenesis) -> Report:
+        """Report on a folder that joined a ledger and has nothing of it yet but what it is."""
+        self._check_trust(trust, pinned.ledger_id())
+        self._find(warning("ledger.not_synced", ledger=pinned.ledger_id()))
+        return make_report(
+            self._collector, ledger_id=pinned.ledger_id(), genesis=pinned, pinned=trust is not None
+        )
 
     def _read_kept(self, openings: list[Opening], against: list[bytes]) -> tuple[list[Kept], Collector]:
         """Return what was kept elsewhere, and findings about it; those of the county's logs come first."""
@@ -257,33 +277,45 @@ class _Audit:
             joiner.finish()
             self._results[opening.name] = joiner.result
 
-    def _check_loose(
-        self,
-        openings: list[Opening],
-        branches: list[Branch],
-        judge: Judge,
-        ledger: LedgerId,
-        kept: list[Kept],
-    ) -> int:
-        """Check what lies outside every tree, and what speaks of logs from outside; return frames checked."""
-        loose = LooseChecker(self._source, judge, ledger, self._find)
-        count = sum(loose.check_branch(branch) for branch in branches) + loose.check_sparse()
+    def _check_branches(self, judge: Judge, wanted: dict[str, list[int]]) -> None:
+        checker = BranchChecker(
+            source=self._source,
+            brief=self._desk.brief,
+            judge=judge,
+            collector=self._collector,
+            tally=self._tally,
+            results=self._results,
+            wanted=wanted,
+        )
+        self._grown = {branch.name: checker.check(branch) for branch in self._branches}
+
+    def _check_loose(self, openings: list[Opening], judge: Judge, kept: list[Kept]) -> int:
+        """Check what stands in no log, and what speaks of logs from outside; return frames checked."""
+        sparse = SparseChecker(
+            self._source,
+            self._desk.brief,
+            judge,
+            logs=self._sparse,
+            places=PlaceCheck(self._source, all_stations(openings, self._sparse)),
+            collector=self._collector,
+            tally=self._tally,
+        )
+        count = sum(branch.size for branch in self._branches) + sparse.check()
         compare_kept(kept, self._results, self._find)
         roots = {name: result.roots for name, result in self._results.items()}
-        compare_parents(openings, roots, self._find)
-        check_merge(self._source, openings, branches, roots=roots, report=self._find)
-        known = {opening.name for opening in openings} | {branch.name for branch in branches}
-        for table, log in self._source.stray_logs(known):
+        compare_parents(openings, roots, {name: one.roots for name, one in self._grown.items()}, self._find)
+        check_merge(self._source, openings, self._branches, roots=roots, report=self._find)
+        check_seen(self._source, merge_keys(openings, self._sparse), self._find)
+        for table, log in self._source.stray_logs(set(self._results), set(self._grown)):
             self._find(error("head.unlisted", log=log, table=table))
         return count
 
-    def _join_cases(
-        self, openings: list[Opening], branches: list[Branch], judge: Judge, results: Iterator[Result]
-    ) -> int:
+    def _join_cases(self, openings: list[Opening], judge: Judge, results: Iterator[Result]) -> int:
         """Join the cases, tell which rows lead nowhere, and return how many cases there are."""
+        checked = self._results | self._grown
         folder = CaseFolder(
             judge.knowledge,
-            stations=case_stations(openings),
+            stations=all_stations(openings, self._sparse),
             county=county_logs(openings),
             blocked=self._tally.blocked,
         )
@@ -291,18 +323,17 @@ class _Audit:
             self._source,
             folder if self._fold else None,
             self._tally,
-            logs=frozenset(self._results),
+            logs=frozenset(checked),
             collector=self._collector,
         )
         for result in results:
             if not isinstance(result, StretchResult):
                 joiner.join(result)
         joiner.finish()
-        acts = {name: result.acts for name, result in self._results.items()}
-        check_places(self._source, acts, joiner.placed, misfiled=joiner.misfiled, report=self._find)
-        sizes = {opening.name: opening.size for opening in openings}
-        sizes |= {branch.name: branch.size for branch in branches}
-        check_bodies(self._source, sizes, self._find)
+        acts = {name: result.acts for name, result in checked.items()}
+        places = PlaceCheck(self._source, all_stations(openings, self._sparse), joiner.misfiled)
+        check_places(self._source, acts, joiner.placed, places=places, report=self._find)
+        check_bodies(self._source, {name: result.size for name, result in checked.items()}, self._find)
         return joiner.cases
 
     def _summarise(self) -> None:
@@ -315,9 +346,13 @@ class _Audit:
             self._find(notice("attachment.not_held", count=tally.attachments))
 
 
-def _wanted_sizes(source: Source, openings: Sequence[Opening], kept: Sequence[Kept]) -> dict[str, list[int]]:
+def _wanted_sizes(
+    source: Source, openings: Sequence[Opening], branches: Sequence[Branch], kept: Sequence[Kept]
+) -> dict[str, list[int]]:
     """Return at which sizes the root of each log is asked for."""
     wanted = {name: sorted(sizes) for name, sizes in parent_sizes(openings).items()}
+    for branch in branches:
+        wanted.setdefault(branch.base, []).append(branch.common)
     for one in kept:
         wanted.setdefault(one.log, []).append(one.checkpoint.size)
     for log, size in head_sizes(source, openings):

@@ -16,19 +16,26 @@ from pathlib import Path
 from bench.figures import Figures, file_bytes, peak_rss_mb, tell
 from bench.office import WalkingClock, found_office
 from bench.reading import measure_pages, measure_rebuild, measure_verify, measure_worklist
+from bench.syncing import DOWNLOAD_CASES, measure_sync
 from bench.writing import SPLIT_ACTS, measure_append, measure_split
 from ledger.facade import Ledger
 
 OPEN_CASES = 20_000
+SYNC_ACTS_MAX = 10_000
+"""Sync is measured by default up to this length; the history is made a second time for it."""
 
 
-def measure(folder: Path, acts: int, *, open_cases: int = OPEN_CASES) -> Figures:
+def measure(
+    folder: Path, acts: int, *, open_cases: int = OPEN_CASES, sync: bool = False, cases: int = DOWNLOAD_CASES
+) -> Figures:
     """Return all figures of a history of so many acts.
 
     Args:
         folder: an empty folder on the file system to be measured.
         acts: length of the history.
         open_cases: cases on the list that is measured; 0 leaves lists out.
+        sync: measure sync as well.
+        cases: cases of the village that downloads everything.
     """
     home, clock = folder / "office", WalkingClock()
     figures: Figures = {
@@ -50,6 +57,8 @@ def measure(folder: Path, acts: int, *, open_cases: int = OPEN_CASES) -> Figures
         figures |= measure_split(ledger, keys)
     if open_cases:
         figures |= measure_worklist(folder / "lists", clock, open_cases)
+    if sync:
+        figures |= measure_sync(folder / "levels", acts, cases=cases)
     return figures
 
 
@@ -61,12 +70,27 @@ def main() -> None:
     )
     parser.add_argument("--folder", type=Path, help="where to measure; a temporary folder by default")
     parser.add_argument("--open-cases", type=int, default=OPEN_CASES, help="cases on the measured list")
+    parser.add_argument(
+        "--sync",
+        action=argparse.BooleanOptionalAction,
+        help=f"measure sync between processes; by default up to N = {SYNC_ACTS_MAX}",
+    )
+    parser.add_argument(
+        "--download-cases", type=int, default=DOWNLOAD_CASES, help="cases of the village that downloads"
+    )
     options = parser.parse_args()
+    sync = options.acts <= SYNC_ACTS_MAX if options.sync is None else options.sync
     if options.acts < SPLIT_ACTS:
         parser.error(f"N must be at least {SPLIT_ACTS}")
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         tell(f"measuring in {folder}")
-        figures = measure(Path(folder), options.acts, open_cases=options.open_cases)
+        figures = measure(
+            Path(folder),
+            options.acts,
+            open_cases=options.open_cases,
+            sync=sync,
+            cases=options.download_cases,
+        )
     print(json.dumps(figures, ensure_ascii=False))
 
 

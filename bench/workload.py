@@ -19,7 +19,6 @@ ACTIONS = (
 )  # fmt: skip
 ITEM = "990100100001"
 """食品经营许可 in the shipped catalogue: received and decided at the county."""
-MATERIALS = ("m01", "m02", "m03", "m04", "m05", "m06")
 IN_HAND_COUNT = 48
 
 _FAMILY = "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨朱秦尤许何吕施张孔曹严华金魏陶姜"
@@ -41,6 +40,25 @@ _NEXT = (
     "报科室负责人复核", "按时限推进，暂无异常", "因网络中断先行离线登记，恢复后补传",
     "影像资料已随卷留存", "等待窗口统一取件",
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matter:
+    """What is applied for: an item of the shipped catalogue and which of its materials come when."""
+
+    item: str = ITEM
+    applicant_kind: str = "firm"
+    at_once: tuple[str, ...] = ("m01", "m02", "m03", "m04")
+    later: tuple[str, ...] = ("m05", "m06")
+
+
+FOOD = Matter()
+VILLAGE_BUILDING = Matter(
+    item="990101200012", applicant_kind="person", at_once=("m01", "m02"), later=("m03",)
+)
+"""乡村建设规划许可: received and decided at the township."""
+FELLING = Matter(item="990101400014", applicant_kind="person", at_once=("m01", "m02"), later=("m03",))
+"""林木采伐许可: received at the village, decided at the county."""
 
 
 @dataclass(slots=True)
@@ -75,10 +93,12 @@ class Workload:
     Args:
         station: where everything happens.
         seed: of the choices.
+        matter: what is applied for.
     """
 
     station: StationId
     seed: int = 20260101
+    matter: Matter = FOOD
     _random: random.Random = field(init=False)
     _cases: int = field(init=False, default=0)
 
@@ -117,11 +137,13 @@ class Workload:
     def _facts(self, action: str, script: CaseScript) -> Facts:
         made: dict[str, Facts] = {
             "receive": {
-                "item": ITEM, "applicant_kind": "firm", "channel": "counter",
-                "materials": list(MATERIALS[:4]), "originals": ["m02"],
+                "item": self.matter.item, "applicant_kind": self.matter.applicant_kind,
+                "channel": "counter", "materials": list(self.matter.at_once), "originals": ["m02"],
             },
-            "request_correction": {"missing": ["m05", "m06"], "due": "2027-12-17", "told_by": "paper"},
-            "supply": {"materials": ["m05", "m06"]},
+            "request_correction": {
+                "missing": list(self.matter.later), "due": "2027-12-17", "told_by": "paper",
+            },
+            "supply": {"materials": list(self.matter.later)},
             "accept": {"acceptance_no": f"溪山食受〔2026〕{script.ordinal:06d}号"},
             "check_on_site": {"outcome": "pass", "checked_on": "2026-03-02"},
             "countersign": {"target": script.last},

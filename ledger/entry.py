@@ -60,6 +60,19 @@ def decode_entry(raw: bytes) -> Entry:
     return entry
 
 
+def encode_entry(entry: Entry) -> bytes:
+    """Return the canonical bytes of an entry: those that ``decode_entry`` reads as this entry.
+
+    Raises:
+        EncodingError: ``entry.field`` with the name of the first field of another type or range.
+    """
+    wrong = _wrong_field(entry)
+    if wrong:
+        raise EncodingError("entry.field", field=wrong)
+    # Fields within their limits are far below the limit of the whole.
+    return pack_header((ENTRY_VERSION, *entry))
+
+
 def reread_entry(raw: bytes) -> Entry:
     """Return the fields of an entry whose bytes ``decode_entry`` took before; no field is checked again.
 

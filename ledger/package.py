@@ -9,13 +9,13 @@ Source: docs/protocol.md, "Package".
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 from ledger.checkpoint import log_origin, open_checkpoint, open_cosignature, read_checkpoint
 from ledger.errors import DataError, EncodingError
-from ledger.frame import split_frame
+from ledger.frame import Frame, split_frame
 from ledger.limits import PACKAGE_ENTRIES_MAX
 from ledger.merkle import Node, Tree, leaf_hash
 from ledger.package_read import read_package
@@ -88,18 +88,36 @@ def decode_package(raw: bytes) -> PackageContent:
             ``package.field`` with the name of the first wrong part.
         DataError: ``package.checkpoint`` when the checkpoint is not that of the last entry.
     """
-    content = PackageContent(**read_package(raw))
-    _check_shape(content)
+    content, _ = decode_parsed(raw)
     return content
 
 
-def check_package(content: PackageContent, *, tree: Tree, public_key: bytes) -> CheckedPackage:
+def decode_parsed(raw: bytes) -> tuple[PackageContent, tuple[Frame | None, ...]]:
+    """Return the content of a package as ``decode_package`` does, and its frames as they were put together.
+
+    A frame that was put together out of columns is well-formed, and pins the bodies that the package holds
+    for it; None stands for one that the package carries as it is.
+
+    Raises:
+        EncodingError: as ``decode_package``.
+        DataError: as ``decode_package``.
+    """
+    fields, parsed = read_package(raw)
+    content = PackageContent(**fields)
+    _check_shape(content)
+    return content, parsed
+
+
+def check_package(
+    content: PackageContent, *, tree: Tree, public_key: bytes, entries: Iterable[bytes] | None = None
+) -> CheckedPackage:
     """Check that a package continues a log and reaches its signed root; nothing may be stored before.
 
     Args:
         content: decoded package.
         tree: the log's tree at ``first_seq - 1`` leaves; it is not changed.
         public_key: the log's key, from its genesis.
+        entries: the entries of its frames, if the caller has taken the frames apart.
 
     Raises:
         DataError: ``package.gap`` when the tree has another size; ``checkpoint.origin``, ``note.unsigned``,
@@ -109,7 +127,9 @@ def check_package(content: PackageContent, *, tree: Tree, public_key: bytes) -> 
         raise DataError("package.gap", log=content.log_id, size=tree.size, first=content.first_seq)
     checkpoint = open_checkpoint(content.checkpoint, log_origin(content.log_id), public_key)
     grown = tree.copy()
-    nodes = grown.extend(leaf_hash(split_frame(frame).entry_raw) for frame in content.frames)
+    if entries is None:
+        entries = (split_frame(frame).entry_raw for frame in content.frames)
+    nodes = grown.extend(map(leaf_hash, entries))
     if grown.size != checkpoint.size or grown.root() != checkpoint.root:
         raise DataError("package.root", log=content.log_id, size=checkpoint.size)
     return CheckedPackage(content=content, tree=grown, nodes=tuple(nodes))

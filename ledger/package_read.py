@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from typing import TypedDict
 
-from ledger.act import CASE_ID_BYTES, ActHeader, act_id, decode_act
+from ledger.act import CASE_ID_BYTES, Act, ActHeader, act_id, encode_act
 from ledger.body import facts_hash, personal_hash
 from ledger.codec import HeaderFields, unpack_header
-from ledger.entry import Entry, decode_entry, entry_hash, sig_hash
+from ledger.entry import Entry, encode_entry, entry_hash, sig_hash
 from ledger.errors import EncodingError
-from ledger.frame import encode_frame, split_frame
+from ledger.frame import Frame, encode_frame, split_frame
 from ledger.keys import SIGNATURE_BYTES
 from ledger.limits import (
     INT_MAX,
@@ -34,7 +34,7 @@ from ledger.package_write import (
     WITHHELD_FACTS,
     WITHHELD_PERSONAL,
 )
-from ledger.types import ActId, CaseId, KeyId, LedgerId, LogId, StationId
+from ledger.types import ActId, CaseId, LedgerId, LogId, StationId
 
 PACKAGE_FIELDS = 19
 _ABSENT = (b"", 0)
@@ -77,8 +77,8 @@ class _Reader:
     case_ids: dict[int, CaseId] = field(default_factory=dict)
 
 
-def read_package(raw: bytes) -> PackageFields:
-    """Return the content of a package; see ``ledger.package.decode_package``."""
+def read_package(raw: bytes) -> tuple[PackageFields, tuple[Frame | None, ...]]:
+    """Return the content of a package and its parsed frames; see ``ledger.package.decode_parsed``."""
     fields = _fields(raw)
     log_id, first_seq, previous = fields[1], fields[2], fields[3]
     checkpoint, receipts, kinds = fields[6], fields[7], fields[8]
@@ -88,20 +88,28 @@ def read_package(raw: bytes) -> PackageFields:
     _require(type(checkpoint) is bytes, "checkpoint")
     reader = _reader(fields)
     frames: list[bytes] = []
+    parsed: list[Frame | None] = []
     link = previous
     for index, kind in enumerate(kinds):
-        if kind == KIND_RAW:
-            frame, entry_raw = _raw_frame(reader)
+        if kind == KIND_REGULAR:
+            whole = _rebuild(reader, index, seq=first_seq + index, previous=link)
+            parsed.append(whole)
+            frame, entry_raw = whole.raw, whole.entry_raw
         else:
-            frame, entry_raw = _rebuild(reader, index, kind, seq=first_seq + index, previous=link)
+            if kind == KIND_RAW:
+                frame, entry_raw = _raw_frame(reader)
+            else:
+                frame, entry_raw = _opaque_frame(reader, seq=first_seq + index, previous=link)
+            parsed.append(None)
         frames.append(frame)
         link = entry_hash(entry_raw)
     _require(not reader.attachments, "attachments")
     _require(not reader.withheld, "withheld")
-    return PackageFields(
+    found = PackageFields(
         log_id=LogId(log_id), first_seq=first_seq, previous=previous, frames=tuple(frames),
         facts=reader.facts, personal=reader.personal, checkpoint=checkpoint, receipts=_receipts(receipts),
     )  # fmt: skip
+    return found, tuple(parsed)
 
 
 def _fields(raw: bytes) -> HeaderFields:
@@ -152,53 +160,72 @@ def _raw_frame(reader: _Reader) -> tuple[bytes, bytes]:
     return frame, split_frame(frame).entry_raw
 
 
-def _rebuild(reader: _Reader, index: int, kind: int, *, seq: int, previous: bytes) -> tuple[bytes, bytes]:
-    boot, seen, recorded_at_ms, monotonic_ms = next(reader.entry_rows)
-    sig = next(reader.sigs)
-    if kind == KIND_REGULAR:
-        act_raw = _rebuild_act(reader, index, recorded_at_ms)
-        act = act_id(act_raw)
-        reader.act_ids.append(act)
-        reader.case_ids.setdefault(index, CaseId(act[:CASE_ID_BYTES]))
-    else:
-        act_raw = next(reader.opaque)
-        act = act_id(act_raw)
-        reader.act_ids.append(None)
-    entry_raw = Entry(
-        log_id=reader.log_id, seq=seq, previous=previous, act_id=act, sig_hash=sig_hash(sig),
-        recorded_at_ms=recorded_at_ms, boot_id=_pick(reader.boots, boot, "boots"), monotonic_ms=monotonic_ms,
-        county_seen=_pick(reader.seen, seen, "seen"),
-    ).pack()  # fmt: skip
-    decode_entry(entry_raw)
+def _opaque_frame(reader: _Reader, *, seq: int, previous: bytes) -> tuple[bytes, bytes]:
+    sig, act_raw = next(reader.sigs), next(reader.opaque)
+    reader.act_ids.append(None)
+    entry = _entry(reader, act_id(act_raw), sig, next(reader.entry_rows), (seq, previous))
+    entry_raw = encode_entry(entry)
     frame = encode_frame(act_raw, sig, entry_raw)
     split_frame(frame)
     return frame, entry_raw
 
 
-def _rebuild_act(reader: _Reader, index: int, recorded_at_ms: int) -> bytes:
+def _rebuild(reader: _Reader, index: int, *, seq: int, previous: bytes) -> Frame:
+    """Return a frame that ``decode_frame`` reads as this one: fields are checked before they are packed."""
+    sig = next(reader.sigs)
+    row = next(reader.entry_rows)
+    header = _header(reader, index, row[2])
+    act_raw = encode_act(header)
+    known_id = act_id(act_raw)
+    reader.act_ids.append(known_id)
+    reader.case_ids.setdefault(index, CaseId(known_id[:CASE_ID_BYTES]))
+    entry = _entry(reader, known_id, sig, row, (seq, previous))
+    entry_raw = encode_entry(entry)
+    # Calling a named tuple would do, were it not twice as slow.
+    act: Act = tuple.__new__(Act, (header, act_raw, sig, known_id))
+    frame: Frame = tuple.__new__(Frame, (act, entry, entry_raw, encode_frame(act_raw, sig, entry_raw)))
+    return frame
+
+
+def _entry(
+    reader: _Reader, known_id: ActId, sig: bytes, row: tuple[int, int, int, int], place: tuple[int, bytes]
+) -> Entry:
+    boot, seen, recorded_at_ms, monotonic_ms = row
+    entry: Entry = tuple.__new__(
+        Entry,
+        (
+            reader.log_id, *place, known_id, sig_hash(sig), recorded_at_ms,
+            _pick(reader.boots, boot, "boots"), monotonic_ms, _pick(reader.seen, seen, "seen"),
+        ),
+    )  # fmt: skip
+    return entry
+
+
+def _header(reader: _Reader, index: int, recorded_at_ms: int) -> ActHeader:
     action, actor, case_ref, registry_size, catalogue_version, lag = next(reader.act_rows)
     parents, case_of_parent = _parents(reader, index)
     case_id = _case_id(reader, case_ref, case_of_parent)
     if case_id:
         reader.case_ids[index] = case_id
     facts, personal = reader.facts[index], reader.personal[index]
-    facts_pin = facts_hash(facts), len(facts)
-    if not facts:
+    if facts:
+        facts_pin = facts_hash(facts), len(facts)
+    else:
         facts_pin = reader.withheld.pop((index, WITHHELD_FACTS), _ABSENT)
-    personal_pin = personal_hash(personal), len(personal)
-    if not personal:
+    if personal:
+        personal_pin = personal_hash(personal), len(personal)
+    else:
         personal_pin = reader.withheld.pop((index, WITHHELD_PERSONAL), _ABSENT)
-    raw = ActHeader(
-        ledger_id=reader.ledger_id, case_id=case_id, parents=parents,
-        action=_pick_text(reader.actions, action, "actions"),
-        actor=KeyId(_pick(reader.actors, actor, "actors")),
-        station=reader.station, registry_size=registry_size, catalogue_version=catalogue_version,
-        occurred_at_ms=_in_range(recorded_at_ms - _unzigzag(lag)), facts_hash=facts_pin[0],
-        facts_len=facts_pin[1], personal_hash=personal_pin[0], personal_len=personal_pin[1],
-        attachments=reader.attachments.pop(index, ()),
-    ).pack()  # fmt: skip
-    decode_act(raw)
-    return raw
+    header: ActHeader = tuple.__new__(
+        ActHeader,
+        (
+            reader.ledger_id, case_id, parents, _pick_text(reader.actions, action, "actions"),
+            _pick(reader.actors, actor, "actors"), reader.station, registry_size, catalogue_version,
+            _in_range(recorded_at_ms - _unzigzag(lag)), *facts_pin, *personal_pin,
+            reader.attachments.pop(index, ()),
+        ),
+    )  # fmt: skip
+    return header
 
 
 def _parents(reader: _Reader, index: int) -> tuple[tuple[ActId, ...], CaseId]:
@@ -272,13 +299,17 @@ def _receipts(value: HeaderFields) -> tuple[str, ...]:
 
 
 def _pick(table: HeaderFields, index: int, name: str) -> bytes:
-    _require(0 <= index < len(table) and type(table[index]) is bytes, name)
-    return bytes(table[index])
+    value = table[index] if 0 <= index < len(table) else None
+    if type(value) is not bytes:
+        raise EncodingError("package.field", field=name)
+    return value
 
 
 def _pick_text(table: HeaderFields, index: int, name: str) -> str:
-    _require(0 <= index < len(table) and type(table[index]) is str, name)
-    return str(table[index])
+    value = table[index] if 0 <= index < len(table) else None
+    if type(value) is not str:
+        raise EncodingError("package.field", field=name)
+    return value
 
 
 def _sums(column: Sequence[int]) -> list[int]:

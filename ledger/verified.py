@@ -13,12 +13,13 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from ledger.act import Act, act_id, case_of, decode_act
-from ledger.body import check_facts, check_personal
+from ledger.body import check_facts, check_personal, open_body
 from ledger.entry import Entry, decode_entry
 from ledger.errors import BanjianError
-from ledger.frame import FrameParts, check_act_pins, split_frame
+from ledger.frame import Frame, check_act_pins, split_frame
 from ledger.hashing import CTX_ACT_SIGN
 from ledger.keys import verify
+from ledger.limits import PERSONAL_BYTES_MAX, facts_bytes_max
 from ledger.types import CaseId, Facts, KeyId, LedgerId
 
 OPAQUE: Final = "opaque"
@@ -68,6 +69,7 @@ def verify_records(
     personal: Sequence[bytes],
     ledger_id: LedgerId,
     public_key: KeyFinder,
+    parsed: Sequence[Frame | None] = (),
 ) -> tuple[VerifiedRecord, ...]:
     """Return the records of some frames and bodies, each checked by itself.
 
@@ -78,18 +80,25 @@ def verify_records(
         personal: bytes of the personal body for each frame, or empty.
         ledger_id: the pinned ledger.
         public_key: finds the keys of authors.
+        parsed: for each frame what ``ledger.package.decode_parsed`` made of it, so that it is not decoded
+            again; nothing to decode all.
 
     Raises:
         EncodingError: ``frame.field`` or ``encoding.*`` for a frame that is no frame at all.
     """
-    return tuple(
-        _verify(seq, frame, fact, person, ledger_id, public_key)
-        for seq, frame, fact, person in zip(seqs, frames, facts, personal, strict=True)
-    )
+    found: list[VerifiedRecord] = []
+    for index, seq in enumerate(seqs):
+        whole = parsed[index] if parsed else None
+        bodies = facts[index], personal[index]
+        if whole is None:
+            found.append(_verify(seq, frames[index], bodies, ledger_id, public_key))
+        else:
+            found.append(_verify_parsed(seq, whole, bodies, ledger_id, public_key))
+    return tuple(found)
 
 
 def _verify(
-    seq: int, frame: bytes, facts_raw: bytes, personal_raw: bytes, ledger_id: LedgerId, public_key: KeyFinder
+    seq: int, frame: bytes, bodies: tuple[bytes, bytes], ledger_id: LedgerId, public_key: KeyFinder
 ) -> VerifiedRecord:
     parts = split_frame(frame)
     entry: Entry | None = None
@@ -98,10 +107,11 @@ def _verify(
     try:
         entry = decode_entry(parts.entry_raw)
         act = Act(decode_act(parts.act_raw), parts.act_raw, parts.sig, act_id(parts.act_raw))
-        fault = _act_fault(act, entry, parts, ledger_id, public_key)
+        check_act_pins(entry, act.act_id, parts.sig)
+        fault = _act_fault(act, ledger_id, public_key)
     except BanjianError as error:
         fault = error.code
-    opened = _Bodies(None, b"", None, b"", "") if act is None else _open(act, facts_raw, personal_raw)
+    opened = _Bodies(None, b"", None, b"", "") if act is None else _open(act, *bodies)
     topic = OPAQUE if fault or act is None else act.header.action
     case_id = NO_CASE if act is None else case_of(act)
     return VerifiedRecord(
@@ -110,15 +120,43 @@ def _verify(
     )  # fmt: skip
 
 
-def _act_fault(act: Act, entry: Entry, parts: FrameParts, ledger_id: LedgerId, public_key: KeyFinder) -> str:
+def _verify_parsed(
+    seq: int, frame: Frame, bodies: tuple[bytes, bytes], ledger_id: LedgerId, public_key: KeyFinder
+) -> VerifiedRecord:
+    """Verify a frame that is well-formed and pins its bodies: signature, and whether the bodies are any."""
+    act, entry, entry_raw, raw = frame
+    fault = _act_fault(act, ledger_id, public_key)
+    topic = OPAQUE if fault else act.header.action
+    facts, other = _content(bodies[0], facts_bytes_max(act.header.action))
+    fault = fault or other
+    personal, other = _content(bodies[1], PERSONAL_BYTES_MAX)
+    made: VerifiedRecord = tuple.__new__(
+        VerifiedRecord,
+        (
+            seq, topic, raw, act, case_of(act), entry, entry_raw, facts, bodies[0], personal, bodies[1],
+            fault or other,
+        ),
+    )  # fmt: skip
+    return made
+
+
+def _act_fault(act: Act, ledger_id: LedgerId, public_key: KeyFinder) -> str:
     """Return why an act that decodes can never take effect whoever its author is, "" for no reason."""
-    check_act_pins(entry, act.act_id, parts.sig)
     if act.header.ledger_id != ledger_id:
         return "act.ledger"
     key = public_key(act.header.actor)
     if key is None:
         return "authority.key_unknown"
-    return "" if verify(key, parts.sig, CTX_ACT_SIGN + parts.act_raw) else "act.signature"
+    return "" if verify(key, act.sig, CTX_ACT_SIGN + act.raw) else "act.signature"
+
+
+def _content(raw: bytes, limit_bytes: int) -> tuple[Facts | None, str]:
+    if not raw:
+        return None, ""
+    try:
+        return open_body(raw, limit_bytes=limit_bytes), ""
+    except BanjianError as error:
+        return None, error.code
 
 
 class _Bodies(NamedTuple):

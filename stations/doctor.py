@@ -1,4 +1,4 @@
-"""What could go wrong tomorrow: SQLite, disk, clock, keys, backup, heads of logs. Looks, never repairs."""
+"""What could go wrong tomorrow: database, disk, clock, keys, backup, heads of logs. Looks, never repairs."""
 
 from __future__ import annotations
 
@@ -7,17 +7,15 @@ import sqlite3
 import stat
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
 
 from ledger import platform
 from ledger.checkpoint import read_checkpoint
 from ledger.facade import Home, Ledger
 from ledger.sqlitefile import file_uri
 from stations.backup import last_backup_ms
+from stations.checks import Check, Level, found
 from stations.config import StationConfig
 
-Level = Literal["ok", "warning", "error"]
 SQLITE_WITHOUT_RESET_RACE = (3, 51, 3)
 SQLITE_MIN = (3, 35, 0)
 PLAUSIBLE_FROM_MS = 1_735_660_800_000
@@ -26,22 +24,6 @@ PLAUSIBLE_UNTIL_MS = 4_102_416_000_000
 CLOCK_BACK_MS_MAX = 60_000
 _MIB = 1 << 20
 _DAY_MS = 86_400_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One thing looked at.
-
-    Attributes:
-        name: ``sqlite``, ``disk`` …; heading ``doctor.name.<name>``.
-        code: text code that says what was found.
-        params: values of the text.
-    """
-
-    name: str
-    level: Level
-    code: str
-    params: dict[str, str | int]
 
 
 def examine(
@@ -57,7 +39,7 @@ def examine(
         thorough: reads every page of the database.
         key_fits: whether the storage key is there and opens personal data.
     """
-    checks = [_sqlite(), *_database(home, thorough=thorough), _disk(home, config), _clock(ledger, now_ms)]
+    checks = [*_place(home, ledger, thorough=thorough), _disk(home, config), _clock(ledger, now_ms)]
     checks += [
         _machine(home),
         *_secrets(home, key_fits=key_fits),
@@ -67,14 +49,25 @@ def examine(
     return checks
 
 
+def _place(home: Home, ledger: Ledger, *, thorough: bool) -> Iterator[Check]:
+    if home.database_url() is None:
+        yield _sqlite()
+        yield from _database(home, thorough=thorough)
+        return
+    # Its driver is installed only where a ledger lies in PostgreSQL.
+    from stations.doctorpg import postgres_checks
+
+    yield from postgres_checks(home, ledger.store, thorough=thorough)
+
+
 def _sqlite() -> Check:
     version = sqlite3.sqlite_version
     if sqlite3.sqlite_version_info < SQLITE_MIN:
-        return _found("sqlite", "error", "doctor.sqlite_old", version=version)
+        return found("sqlite", "error", "doctor.sqlite_old", version=version)
     if sqlite3.sqlite_version_info < SQLITE_WITHOUT_RESET_RACE:
         # The race needs several writing connections; the store has one. Worth knowing, no reason to stop.
-        return _found("sqlite", "ok", "doctor.sqlite_single_writer", version=version)
-    return _found("sqlite", "ok", "doctor.sqlite", version=version)
+        return found("sqlite", "ok", "doctor.sqlite_single_writer", version=version)
+    return found("sqlite", "ok", "doctor.sqlite", version=version)
 
 
 def _database(home: Home, *, thorough: bool) -> Iterator[Check]:
@@ -83,15 +76,15 @@ def _database(home: Home, *, thorough: bool) -> Iterator[Check]:
         mode = str(connection.execute("PRAGMA journal_mode").fetchone()[0])
         # A copy made by a backup gets its journal back with the first command that writes.
         level: Level = "ok" if mode == "wal" or home.restored else "error"
-        yield _found("pragmas", level, "doctor.pragmas", journal=mode)
+        yield found("pragmas", level, "doctor.pragmas", journal=mode)
         if thorough:
             answer = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
             good = answer == "ok"
-            yield _found(
+            yield found(
                 "pages", "ok" if good else "error", "doctor.pages" if good else "doctor.pages_damaged"
             )
     except sqlite3.DatabaseError:
-        yield _found("pages", "error", "doctor.pages_damaged")
+        yield found("pages", "error", "doctor.pages_damaged")
     finally:
         connection.close()
 
@@ -99,7 +92,7 @@ def _database(home: Home, *, thorough: bool) -> Iterator[Check]:
 def _disk(home: Home, config: StationConfig) -> Check:
     free = platform.disk_free_bytes(home.path) // _MIB
     low = free < config.disk_warn_mb
-    return _found(
+    return found(
         "disk", "warning" if low else "ok", "doctor.disk_low" if low else "doctor.disk", free_mb=free
     )
 
@@ -107,36 +100,36 @@ def _disk(home: Home, config: StationConfig) -> Check:
 def _clock(ledger: Ledger, now_ms: int) -> Check:
     newest = max((log.recorded_at_ms for log in ledger.logs()), default=0)
     if not PLAUSIBLE_FROM_MS <= now_ms <= PLAUSIBLE_UNTIL_MS:
-        return _found("clock", "error", "doctor.clock_implausible")
+        return found("clock", "error", "doctor.clock_implausible")
     if newest - now_ms > CLOCK_BACK_MS_MAX:
-        return _found("clock", "error", "doctor.clock_back", minutes=(newest - now_ms) // 60_000)
-    return _found("clock", "ok", "doctor.clock")
+        return found("clock", "error", "doctor.clock_back", minutes=(newest - now_ms) // 60_000)
+    return found("clock", "ok", "doctor.clock")
 
 
 def _machine(home: Home) -> Check:
     if home.restored:
-        return _found("machine", "warning", "doctor.restored")
+        return found("machine", "warning", "doctor.restored")
     if not home.same_machine():
-        return _found("machine", "warning", "doctor.other_machine")
-    return _found("machine", "ok", "doctor.machine")
+        return found("machine", "warning", "doctor.other_machine")
+    return found("machine", "ok", "doctor.machine")
 
 
 def _secrets(home: Home, *, key_fits: bool) -> Iterator[Check]:
     if key_fits:
-        yield _found("storage_key", "ok", "doctor.storage_key")
+        yield found("storage_key", "ok", "doctor.storage_key")
     else:
-        yield _found("storage_key", "error", "doctor.storage_key_missing")
+        yield found("storage_key", "error", "doctor.storage_key_missing")
     if sys.platform != "win32":
         loose = [
             path.name
             for folder in (home.secrets_dir, home.keys_dir)
-            for path in sorted(folder.glob("*.key"))
+            for path in sorted((*folder.glob("*.key"), *folder.glob("*.url")))
             if stat.S_IMODE(os.stat(path).st_mode) & 0o077
         ]
         code = "doctor.secrets_open" if loose else "doctor.secrets"
-        yield _found("secrets", "warning" if loose else "ok", code, files="、".join(loose))
+        yield found("secrets", "warning" if loose else "ok", code, files="、".join(loose))
     count = len(list(home.keys_dir.glob("*.key")))
-    yield _found("keys", "ok" if count else "warning", "doctor.keys", count=count)
+    yield found("keys", "ok" if count else "warning", "doctor.keys", count=count)
 
 
 def _logs(home: Home, ledger: Ledger) -> Iterator[Check]:
@@ -145,23 +138,19 @@ def _logs(home: Home, ledger: Ledger) -> Iterator[Check]:
             continue
         name = f"{log.kind} {log.station}"
         if log.doubt:
-            yield _found("head", "warning", "doctor.log_doubt", log=name, reason=log.doubt)
+            yield found("head", "warning", "doctor.log_doubt", log=name, reason=log.doubt)
             continue
         note = home.sentinel(log.log_id)
         kept = read_checkpoint(note.encode("utf-8")).size if note else 0
-        yield _found("head", "ok", "doctor.head", log=name, size=log.size, sentinel=kept)
+        yield found("head", "ok", "doctor.head", log=name, size=log.size, sentinel=kept)
 
 
 def _backup(home: Home, config: StationConfig, now_ms: int) -> Check:
     moment = last_backup_ms(home)
     if moment is None:
-        return _found("backup", "warning", "doctor.backup_never")
+        return found("backup", "warning", "doctor.backup_never")
     days = max(0, now_ms - moment) // _DAY_MS
     old = days >= config.backup_warn_days
-    return _found(
+    return found(
         "backup", "warning" if old else "ok", "doctor.backup_old" if old else "doctor.backup", days=days
     )
-
-
-def _found(name: str, level: Level, code: str, **params: str | int) -> Check:
-    return Check(name=name, level=level, code=code, params=params)

@@ -33,7 +33,7 @@ def open_to_examine(home: Home, *, clock: Clock, randomness: Randomness) -> tupl
         if error.code not in _KEY_CODES:
             raise
     view = CaseView()
-    store = open_database(home.database_path, view, write=False)
+    store = open_database(home, view, write=False)
     vault = ShutVault(bytes(KEY_BYTES), randomness)
     try:
         ledger = Ledger(

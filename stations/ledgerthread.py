@@ -15,6 +15,7 @@ from ledger.errors import StoreError
 from ledger.facade import Ledger
 from ledger.facade.between import exchange_of
 from ledger.facade.exchange import Exchange
+from ledger.registry import Registry
 from ledger.types import LedgerId
 
 T = TypeVar("T")
@@ -27,6 +28,8 @@ class LedgerThread:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
         self._ledger: Ledger | None = None
         self._exchange: Exchange | None = None
+        self._open_ledger: Callable[[], Ledger] | None = None
+        self._known: Ledger | None = None
         self._ledger_id = LedgerId(b"")
 
     @property
@@ -38,12 +41,31 @@ class LedgerThread:
     def held(self) -> Ledger:
         """The open ledger; to be used on its own thread.
 
+        A store that cannot go on (the disk failed in a commit, the database server was restarted) is opened
+        again: what this process remembers of it may not hold any more.
+
         Raises:
-            StoreError: ``serve.unreachable`` while it is closed.
+            StoreError: ``serve.unreachable`` before it was opened and once it is closed; the store's own
+                reasons while it cannot be opened again.
         """
-        if self._ledger is None:
+        if self._ledger is not None and not self._ledger.store.usable():
+            lost, self._ledger, self._exchange = self._ledger, None, None
+            lost.close()
+        if self._open_ledger is None:
             raise StoreError("serve.unreachable")
+        if self._ledger is None:
+            self._ledger = self._known = self._open_ledger()
         return self._ledger
+
+    def registry(self) -> Registry:
+        """Return the registry as it was last known; may be asked from any thread.
+
+        Raises:
+            StoreError: ``serve.unreachable`` before the ledger was opened.
+        """
+        if self._known is None:
+            raise StoreError("serve.unreachable")
+        return self._known.knowledge.registry
 
     def check_writable(self) -> None:
         """Refuse where nothing can be written now; may be asked from any thread.
@@ -51,16 +73,17 @@ class LedgerThread:
         Raises:
             StoreError: ``serve.unreachable``.
         """
-        if self._ledger is None:
+        if self._open_ledger is None:
             raise StoreError("serve.unreachable")
 
     async def open(self, open_ledger: Callable[[], Ledger]) -> Ledger:
         """Open the ledger on the thread."""
 
         def work() -> Ledger:
-            self._ledger = open_ledger()
-            self._ledger_id = self._ledger.ledger_id
-            return self._ledger
+            ledger = self._ledger = self._known = open_ledger()
+            self._ledger_id = ledger.ledger_id
+            self._open_ledger = open_ledger
+            return ledger
 
         return await self.run(work)
 
@@ -69,6 +92,7 @@ class LedgerThread:
 
         def work() -> None:
             ledger, self._ledger, self._exchange = self._ledger, None, None
+            self._open_ledger = None
             if ledger is None:
                 return
             try:

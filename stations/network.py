@@ -185,7 +185,7 @@ class Network:
             office = JoinOffice(
                 self._home,
                 ledger_id=ledger.ledger_id,
-                registry=lambda: ledger.knowledge.registry,
+                registry=self._thread.registry,
                 clock=self._clock,
                 randomness=self._randomness,
             )
@@ -193,7 +193,7 @@ class Network:
                 office,
                 self._home,
                 ledger_id=ledger.ledger_id,
-                registry=lambda: ledger.knowledge.registry,
+                registry=self._thread.registry,
                 clock=self._clock,
                 run=self._thread.run,
             )
@@ -201,7 +201,7 @@ class Network:
             join = RelayDesk(
                 self._home,
                 ledger_id=ledger.ledger_id,
-                registry=lambda: ledger.knowledge.registry,
+                registry=self._thread.registry,
                 clock=self._clock,
                 addresses=self._config.upstream,
                 context=lambda: calling_context(self._home, ledger.ledger_id),

@@ -16,7 +16,7 @@ from ledger.excerpt import CheckedExcerpt, check_excerpt, decode_excerpt
 from ledger.genesis import decode_ledger_genesis
 from ledger.keys import ED25519, key_id
 from ledger.limits import FACTS_BYTES_MAX
-from ledger.package import PackageContent, decode_package
+from ledger.package import PackageContent, decode_parsed
 from ledger.types import KeyId, LedgerId, LogId
 from ledger.verified import KeyFinder, VerifiedRecord, verify_records
 from sync.framing import BRANCH, EXCERPT, PACKAGE, Section
@@ -58,7 +58,7 @@ def prepare(section: Section, *, ledger_id: LedgerId, public_key: KeyFinder) -> 
         DataError: ``package.checkpoint``, ``excerpt.*``, ``proof.multi`` and the like.
     """
     if section.kind in (PACKAGE, BRANCH):
-        content = decode_package(section.payload)
+        content, parsed = decode_parsed(section.payload)
         finder = _Keys(public_key, content.facts).find
         seqs = range(content.first_seq, content.last_seq + 1)
         records = verify_records(
@@ -68,6 +68,7 @@ def prepare(section: Section, *, ledger_id: LedgerId, public_key: KeyFinder) -> 
             personal=content.personal,
             ledger_id=ledger_id,
             public_key=finder,
+            parsed=parsed,
         )
         return PreparedPackage(content, records, section.kind == BRANCH)
     if section.kind == EXCERPT:

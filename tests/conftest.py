@@ -7,7 +7,11 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import planted
 from tests.layers import LayerPlugin, in_ci
+from tests.postgres import new_url, postgres_dsn, postgres_schema
+
+__all__ = ["new_url", "postgres_dsn", "postgres_schema"]
 
 # `ci` repeats exactly; `dev` looks elsewhere each time; `long` is for a night. HYPOTHESIS_PROFILE chooses.
 settings.register_profile(
@@ -24,6 +28,7 @@ settings.register_profile("long", deadline=None, max_examples=5000, print_blob=T
 
 def pytest_configure(config: pytest.Config) -> None:
     """Set up what holds for the whole run."""
+    planted.plant()
     for name in ("LC_ALL", "LANGUAGE"):
         os.environ.pop(name, None)
     os.environ["LANG"] = "C.UTF-8"

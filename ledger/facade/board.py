@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ledger.facade.held import FORK, Held
+from ledger.facade.held import Held
 from ledger.facade.parts import Parts
 from ledger.facade.peers import Contact, Peers
-from ledger.facade.synctables import SYNC_FINDINGS
+from ledger.facade.synctables import FORK, SYNC_FINDINGS
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
 from ledger.types import StationId

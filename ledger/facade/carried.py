@@ -98,7 +98,7 @@ class Carried:
         found: dict[LogId, int] = {}
         with self._store.read() as tx:
             for held in self._parts.holdings.logs.values():
-                newest = newest_receipt(tx, held.genesis.log_id(), station)
+                newest = newest_receipt(tx, held.name, station)
                 if newest is not None:
                     found[newest.log_id] = newest.size
         return found
@@ -225,7 +225,7 @@ class Carried:
         name = log_id.hex()
         lines: dict[int, list[str]] = {}
         for cosigner in self._held.line():
-            newest = newest_receipt(tx, log_id, cosigner)
+            newest = newest_receipt(tx, log_id.hex(), cosigner)
             if newest is not None:
                 lines.setdefault(newest.size, []).append(newest.line)
         rows = tx.select(schema.CHECKPOINTS, {"log": name}, order_by=("size",), descending=True, limit=1)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ledger.facade.vault import CaseKey, Vault
 from ledger.store import schema
 from ledger.store.contract import WriteTx
+from ledger.store.tables import OneOf
 from ledger.types import CaseId
 
 KEYS_MAX = 1_024
@@ -29,10 +32,7 @@ class CaseKeys:
         Raises:
             StoreError: ``vault.storage_key`` when the storage key is not the one that wrapped it.
         """
-        if tx is not self._made_in:
-            # A key of a lost transaction would open nothing: it counts from the commit on.
-            self._new.clear()
-            self._made_in = tx
+        self._enter(tx)
         held = self._known.get(case_id) or self._new.get(case_id)
         if held is not None:
             return held
@@ -44,6 +44,25 @@ class CaseKeys:
         self._new[case_id] = key
         return key
 
+    def prepare(self, tx: WriteTx, case_ids: Iterable[CaseId]) -> None:
+        """Read the keys of many cases at once, and make those that are missing.
+
+        Raises:
+            StoreError: as ``get``.
+        """
+        self._enter(tx)
+        wanted = tuple({one: None for one in case_ids if one not in self._known and one not in self._new})
+        if not wanted:
+            return
+        missing = dict.fromkeys(wanted)
+        for case_id, wrapped in tx.select(schema.CASE_KEYS, {"case_id": OneOf(wanted)}):
+            if isinstance(case_id, bytes) and isinstance(wrapped, bytes):
+                del missing[CaseId(case_id)]
+                self._remember(CaseId(case_id), self._vault.unwrap(CaseId(case_id), wrapped))
+        made = {case_id: self._vault.new_case_key(case_id) for case_id in missing}
+        tx.insert(schema.CASE_KEYS, [(case_id, wrapped) for case_id, (_, wrapped) in made.items()])
+        self._new.update((case_id, key) for case_id, (key, _) in made.items())
+
     def committed(self) -> None:
         """Keep the keys that the transaction made: it is committed."""
         for case_id, key in self._new.items():
@@ -54,6 +73,12 @@ class CaseKeys:
         """Drop a key: its case was erased."""
         self._known.pop(case_id, None)
         self._new.pop(case_id, None)
+
+    def _enter(self, tx: WriteTx) -> None:
+        if tx is not self._made_in:
+            # A key of a lost transaction would open nothing: it counts from the commit on.
+            self._new.clear()
+            self._made_in = tx
 
     def _remember(self, case_id: CaseId, key: CaseKey) -> CaseKey:
         if len(self._known) >= KEYS_MAX:

@@ -214,7 +214,13 @@ class CountyDesk:
             tx.delete(APPLICANTS, {"case_id": case_id})
             count = erase_personal(tx, case_id)
         self._case_keys.forget(case_id)
-        self._store.scrub()
+        try:
+            self._store.scrub()
+        except StoreError as error:
+            # What was deleted is deleted; only the owner of the tables may have them rewritten on the
+            # server's disk, and ``doctor`` says when that is due.
+            if error.code != "store.not_permitted":
+                raise
         return count
 
     def _submit_opening(self, header: ActHeader, signed: SignedAct, facts: Facts) -> Performed:

@@ -32,7 +32,7 @@ class _Wanted(NamedTuple):
     Attributes:
         log: the log that it stands in, or the one that forked.
         size: size of the checkpoint that a frame came with; 0 for logs that are held whole and branches.
-        branch: name of the branch, "" for none.
+        branch: name of the branch or of the other history of single frames, "" for none.
         seq: position in the log.
         place: where it is stored here.
     """
@@ -63,23 +63,21 @@ def excerpts(tx: ReadTx, outgoing: Outgoing, places: Iterable[Place]) -> Iterato
 
 def _locate(tx: ReadTx, place: Place) -> _Wanted:
     log, _, branch = place.log.partition(BRANCH_MARK)
-    if branch:
-        held = load_branch(tx, place.log)
-        if held is None:
-            raise StoreError("log.head", log=place.log)
+    held = load_branch(tx, place.log) if branch else None
+    if held is not None:
         return _Wanted(log, 0, place.log, held.first_seq + place.seq - 1, place)
     if tx.frame(place.log, place.seq) is not None:
         return _Wanted(log, 0, "", place.seq, place)
-    rows = tx.select(schema.SPARSE, {"log": log, "seq": place.seq}, limit=1)
+    rows = tx.select(schema.SPARSE, {"log": place.log, "seq": place.seq}, limit=1)
     row = next(rows, None)
     if row is None or not isinstance(row[4], int):
-        raise StoreError("store.row_missing", log=log, seq=place.seq)
-    return _Wanted(log, row[4], "", place.seq, place)
+        raise StoreError("store.row_missing", log=place.log, seq=place.seq)
+    return _Wanted(log, row[4], place.log if branch else "", place.seq, place)
 
 
 def _excerpt(tx: ReadTx, outgoing: Outgoing, group: Sequence[_Wanted]) -> ExcerptContent:
     first = group[0]
-    opening = _Wanted(first.log, first.size, "", 1, Place(first.log, 1))
+    opening = _Wanted(first.log, first.size, first.branch, 1, Place(first.log, 1))
     rows = ([] if first.seq == 1 else [opening]) + list(group)
     frames = [_frame(tx, row.place) for row in rows]
     facts, personal = outgoing.bodies(tx, [row.place for row in rows], frames, personal=True)
@@ -104,7 +102,7 @@ def _frame(tx: ReadTx, place: Place) -> bytes:
 
 def _checkpoint(tx: ReadTx, wanted: _Wanted, last_seq: int) -> tuple[int, bytes]:
     if wanted.size:
-        row = tx.get(SPARSE_NOTES, (wanted.log, wanted.size))
+        row = tx.get(SPARSE_NOTES, (wanted.branch or wanted.log, wanted.size))
         note = None if row is None else row[2]
         size: object = wanted.size
     else:
@@ -121,7 +119,7 @@ def _proof(tx: ReadTx, wanted: _Wanted, size: int, indexes: Sequence[int]) -> tu
     if wanted.size:
 
         def range_hash(low: int, high: int) -> bytes:
-            row = tx.get(SPARSE_NODES, (wanted.log, size, low, high))
+            row = tx.get(SPARSE_NODES, (wanted.branch or wanted.log, size, low, high))
             if row is None or not isinstance(row[4], bytes):
                 raise StoreError("log.head", log=wanted.log)
             return row[4]

@@ -101,9 +101,10 @@ class Exchange:
         The next person who acts opens its successor.
         """
         name = log_id.hex()
-        if self._parts.own.pop(name, None) is None:
+        log = self._parts.own.pop(name, None)
+        if log is None:
             return
-        self._parts.writer.seal([(name, code)])
+        self._parts.writer.seal([(log, code)])
         self._parts.holdings.seal(name, state=code)
         self.held.forget_end(log_id)
 

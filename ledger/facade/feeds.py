@@ -15,12 +15,12 @@ from typing import NamedTuple
 from ledger.facade.audience import audiences
 from ledger.facade.bodies import Place, place_in
 from ledger.facade.synctables import FEED, FEED_DUE, SYNC_MARKS
-from ledger.facade.tables import CASES, case_cells
+from ledger.facade.tables import CASES, CaseCells, case_cells
 from ledger.hashing import CTX_FEED, digest
 from ledger.registry import Registry
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store, WriteTx
-from ledger.store.tables import Range, Row, Where
+from ledger.store.tables import OneOf, Range, Row, Where
 from ledger.types import ActId, CaseId, StationId
 from ledger.verified import OPAQUE
 
@@ -93,9 +93,8 @@ class Feeds:
                        if isinstance(row[0], bytes)]  # fmt: skip
                 if not due:
                     return added
-                for case_id in due:
-                    added += self._add_case(tx, case_id)
-                    tx.delete(FEED_DUE, {"case_id": case_id})
+                added += self._add_cases(tx, due)
+                tx.delete(FEED_DUE, {"case_id": OneOf(tuple(due))})
 
     def confirm(self, tx: ReadTx, audience: StationId, held: FeedPlace) -> FeedPlace:
         """Return where to go on for an audience: where it says, if the feed agrees, else at the start."""
@@ -123,7 +122,10 @@ class Feeds:
             rows = sorted(case_cells(newest), key=lambda cells: not cells[10])
             number, chain = 0, START
             for cells in rows:
-                number, chain = self._extend(tx, audience, cells[0], number, chain)
+                acts = list(tx.select(schema.ACTS, {"case_id": cells[0]}))
+                if audience in self._concerned(acts, cells):
+                    theirs = self._lacking(audience, acts)
+                    number, chain = self._extend(tx, audience, cells[0], number, chain, theirs)
 
     def _check_topology(self, tx: WriteTx) -> None:
         """Go through all cases again when a station that was known has got another line upward."""
@@ -137,23 +139,33 @@ class Feeds:
         text = json.dumps(now, sort_keys=True)
         tx.upsert(SYNC_MARKS, [(MARK_TOPOLOGY, text)])
 
-    def _add_case(self, tx: WriteTx, case_id: CaseId) -> int:
-        rows = list(tx.select(schema.ACTS, {"case_id": case_id}))
+    def _add_cases(self, tx: WriteTx, case_ids: Sequence[CaseId]) -> int:
+        asked = OneOf(tuple(case_ids))
+        acts: dict[object, list[Row]] = {}
+        for row in tx.select(schema.ACTS, {"case_id": asked}):
+            acts.setdefault(row[0], []).append(row)
+        cases = {cells[0]: cells for cells in case_cells(list(tx.select(CASES, {"case_id": asked})))}
         added = 0
-        for audience in sorted(self._concerned(tx, case_id, rows)):
-            number, chain = _end(tx, audience)
-            after, _ = self._extend(tx, audience, case_id, number, chain, rows=rows)
-            added += after - number
+        for case_id in case_ids:
+            rows = acts.get(case_id, [])
+            for audience in sorted(self._concerned(rows, cases.get(case_id))):
+                found = self._lacking(audience, rows)
+                if found:
+                    number, chain = _end(tx, audience)
+                    added += self._extend(tx, audience, case_id, number, chain, found)[0] - number
         return added
 
-    def _concerned(self, tx: ReadTx, case_id: CaseId, rows: Sequence[Row]) -> set[StationId]:
+    def _concerned(self, acts: Sequence[Row], case: CaseCells | None) -> set[StationId]:
         """Return the direct subordinates through which a station is reached that has to do with a case."""
-        stations = {self._log_stations.get(place_in(row).log, StationId("")) for row in rows}
-        case = tx.get(CASES, (case_id,))
+        stations = {self._log_stations.get(str(row[2]), StationId("")) for row in acts}
         if case is not None:
-            custodian, offered_to, received_station = case_cells([case])[0][5:8]
+            custodian, offered_to, received_station = case[5:8]
             stations |= {custodian, StationId(offered_to), received_station}
         return {self.below[station] for station in stations if station in self.below}
+
+    def _lacking(self, audience: StationId, acts: Sequence[Row]) -> list[Row]:
+        """Return the sound acts of a case that stand in no log that the audience itself sends up."""
+        return [row for row in acts if row[4] != OPAQUE and not self._is_theirs(audience, str(row[2]))]
 
     def _extend(
         self,
@@ -162,20 +174,14 @@ class Feeds:
         case_id: CaseId,
         number: int,
         chain: bytes,
-        *,
-        rows: Sequence[Row] | None = None,
+        acts: Sequence[Row],
     ) -> tuple[int, bytes]:
-        """Add the acts of a case that an audience lacks; returns the new end of its feed."""
-        found = list(tx.select(schema.ACTS, {"case_id": case_id})) if rows is None else rows
-        if rows is None and audience not in self._concerned(tx, case_id, found):
-            return number, chain
+        """Add those of a case's acts that an audience was not given; returns the new end of its feed."""
         given = {row[5] for row in tx.select(FEED, {"audience": audience, "case_id": case_id})}
         new: list[Row] = []
-        for row in sorted(found, key=place_in):
+        for row in sorted(acts, key=place_in):
             place = place_in(row)
-            if row[1] in given or row[4] == OPAQUE or not isinstance(row[1], bytes):
-                continue
-            if self._is_theirs(audience, place.log):
+            if row[1] in given or not isinstance(row[1], bytes):
                 continue
             number += 1
             chain = next_chain(chain, ActId(row[1]))

@@ -48,7 +48,7 @@ def found(
     view, knowledge, holdings = CaseView(), new_knowledge(genesis), Holdings()
     book = CaseBook(knowledge, holdings.stations)
     view.bind(knowledge, book)
-    store = open_database(home.database_path, view, create=True)
+    store = open_database(home, view, create=True)
     case_keys = CaseKeys(vault)
     try:
         writer = Writer(
@@ -98,4 +98,4 @@ def found_empty(home: Home, genesis: LedgerGenesis, *, randomness: Randomness) -
     home.write_machine()
     home.write_storage_key(randomness(SEED_BYTES))
     home.write_ledger_genesis(genesis.pack())
-    open_database(home.database_path, CaseView(), create=True).close()
+    open_database(home, CaseView(), create=True).close()

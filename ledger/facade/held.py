@@ -16,7 +16,7 @@ from ledger.facade.feeds import START, FeedPlace
 from ledger.facade.logend import Branch, LogEnd, branch_nodes, held_root, load_branch, load_end
 from ledger.facade.opening import BRANCH_MARK, recorded_at_ms
 from ledger.facade.parts import Parts
-from ledger.facade.synctables import FEED_HELD, SYNC_FINDINGS
+from ledger.facade.synctables import FEED_HELD, FORK, SYNC_FINDINGS
 from ledger.frame import split_frame
 from ledger.genesis import LogGenesis
 from ledger.merkle import root_at
@@ -26,7 +26,6 @@ from ledger.types import LedgerId, LogId, StationId
 
 COUNTY_KINDS = ("registry", "catalogue")
 """Logs of the county that every station holds whole."""
-FORK = "log.fork"
 
 
 class LogState(NamedTuple):
@@ -196,15 +195,16 @@ class Held:
         return self._entry_hash(branch.log_id, branch.first_seq) == branch.first_hash
 
     def receipts(self, stations: frozenset[StationId]) -> list[ReceiptLine]:
-        """Return the newest receipt of each station above on the logs of some stations."""
+        """Return the newest receipt of each station above on the logs of some stations, branches included."""
         registry = self._parts.knowledge.registry
         found: list[ReceiptLine] = []
+        stations_of = self._parts.holdings.stations
         with self._store.read() as tx:
-            for held in self._parts.holdings.logs.values():
-                genesis = held.genesis
-                if genesis.kind == "station" and genesis.station in stations:
-                    for cosigner in registry.line(genesis.station):
-                        newest = newest_receipt(tx, genesis.log_id(), cosigner)
+            logs = [one.name for one in self._parts.holdings.logs.values() if one.genesis.kind == "station"]
+            for name in (*logs, *self.branch_names(tx)):
+                if stations_of.get(name) in stations:
+                    for cosigner in registry.line(stations_of.get(name)):
+                        newest = newest_receipt(tx, name, cosigner)
                         found += [] if newest is None else [newest]
         return found
 
@@ -212,7 +212,7 @@ class Held:
         """Return the newest receipt of a station on each station log that it has confirmed."""
         with self._store.read() as tx:
             found = [
-                newest_receipt(tx, held.genesis.log_id(), cosigner)
+                newest_receipt(tx, held.name, cosigner)
                 for held in self._parts.holdings.logs.values()
                 if held.genesis.kind == "station"
             ]
@@ -288,11 +288,11 @@ def _branch_state(branch: Branch) -> BranchState:
     return BranchState(LogId(bytes.fromhex(log)), bytes.fromhex(first), branch.first_seq, branch.size)
 
 
-def newest_receipt(tx: ReadTx, log_id: LogId, cosigner: StationId) -> ReceiptLine | None:
-    """Return the newest receipt of a station on a log."""
-    where = {"log": log_id.hex(), "name": receipt_name(cosigner)}
+def newest_receipt(tx: ReadTx, name: str, cosigner: StationId) -> ReceiptLine | None:
+    """Return the newest receipt of a station on a log, or on a divergent history of one, by its name."""
+    where = {"log": name, "name": receipt_name(cosigner)}
     rows = tx.select(schema.RECEIPTS, where, order_by=("size",), descending=True, limit=1)
     row = next(rows, None)
     if row is None or not isinstance(row[1], int) or not isinstance(row[3], bytes):
         return None
-    return ReceiptLine(log_id, row[1], row[3].decode("utf-8"))
+    return ReceiptLine(LogId(bytes.fromhex(name.partition(BRANCH_MARK)[0])), row[1], row[3].decode("utf-8"))

@@ -3,11 +3,13 @@
 ::
 
     DIR/banjian.toml            configuration, written by the command line
-    DIR/ledger.db               the event store
-    DIR/ledger.db.lock          held by the one writing process
+    DIR/ledger.db               the event store, unless it lies in PostgreSQL
+    DIR/ledger.db.lock          held by the one writing process, wherever the event store lies
+    DIR/ledger.db.moved         what was the event store before it moved to PostgreSQL, without keys
     DIR/keys/<label>.key        key envelopes of people, each under its owner's passphrase
     DIR/secrets/storage.key     wraps the case keys; copied by hand to the office's safe, never by a backup
     DIR/secrets/log-<id>.key    signing keys of this installation's own logs; never in any backup
+    DIR/secrets/database.url    where in PostgreSQL the event store lies, with the password; in no backup
     DIR/secrets/tls.key         private key of the station's certificate; never in any backup
     DIR/secrets/ca.key          at the county: signs the certificates; copied by hand to the office's safe
     DIR/tls/                    certificates: ``ca.pem`` of the county's CA, ``station.pem`` of this station
@@ -31,6 +33,8 @@ from ledger.errors import ConfigError, StoreError
 from ledger.types import LogId, StationId
 
 SEED_BYTES = 32
+DATABASE_URL_NAME = "database.url"
+"""The one setting that puts the event store into PostgreSQL."""
 CASE_KEYS_NAME = "case-keys.txt"
 """The newest key table of a backup; see ``ledger.facade.restoring``."""
 GENESIS_NAME = "ledger.genesis"
@@ -48,6 +52,7 @@ class Home:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.database_path = path / "ledger.db"
+        self.moved_path = path / "ledger.db.moved"
         self.lock_path = path / "ledger.db.lock"
         self.config_path = path / "banjian.toml"
         self.keys_dir = path / "keys"
@@ -59,8 +64,19 @@ class Home:
 
     @property
     def exists(self) -> bool:
-        """Whether a ledger lies here."""
-        return self.database_path.exists()
+        """Whether a ledger lies here, or here is written where in PostgreSQL it lies."""
+        return self.database_path.exists() or (self.secrets_dir / DATABASE_URL_NAME).exists()
+
+    def database_url(self) -> str | None:
+        """Return the connection string of the ledger in PostgreSQL; None where it lies in ``ledger.db``.
+
+        Raises:
+            ConfigError: ``home.database_url`` for a file that holds other than one line.
+            StoreError: ``home.unreadable``.
+        """
+        path = self.secrets_dir / DATABASE_URL_NAME
+        raw = _read(path)
+        return None if raw is None else one_line(raw, path)
 
     def create(self) -> None:
         """Make the folders of a new installation.
@@ -213,6 +229,19 @@ class Home:
 
     def _sentinel_path(self, log_id: LogId) -> Path:
         return self.sentinel_dir / f"{log_id.hex()}.note"
+
+
+def one_line(raw: bytes, path: Path) -> str:
+    """Return the one line of a file that holds a connection string.
+
+    Raises:
+        ConfigError: ``home.database_url``.
+    """
+    lines = [line.strip() for line in raw.decode("utf-8-sig", errors="replace").splitlines()]
+    found = [line for line in lines if line and not line.startswith("#")]
+    if len(found) != 1:
+        raise ConfigError("home.database_url", path=str(path))
+    return found[0]
 
 
 def _read(path: Path) -> bytes | None:

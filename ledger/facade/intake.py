@@ -8,7 +8,6 @@ what is already there is no news. A receipt is signed inside and handed out only
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from ledger.caseshape import CaseAct
 from ledger.entry import entry_hash
@@ -19,7 +18,8 @@ from ledger.facade.casebook import CaseBook
 from ledger.facade.casekeys import CaseKeys
 from ledger.facade.numbers import number_row
 from ledger.facade.placing import move_bodies, rank_of_record, rank_of_row
-from ledger.facade.synctables import SPARSE_NODES, SPARSE_NOTES, SYNC_FINDINGS
+from ledger.facade.sparselane import Arrival, sparse_lane
+from ledger.facade.synctables import FORK, SPARSE_NODES, SPARSE_NOTES, SYNC_FINDINGS
 from ledger.facade.tables import APPLICANTS, NUMBERS, TOKENS
 from ledger.facade.twins import applicant_rows
 from ledger.facade.vault import Vault
@@ -35,23 +35,6 @@ from ledger.types import ActId, CaseId, StationId
 from ledger.verified import VerifiedRecord
 
 ERASE = "erase"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
-    """Records of one log as they are to be stored.
-
-    Attributes:
-        name: name of the log in the store; of a branch with ``~`` and its first divergent entry.
-        station: station of the log.
-        records: ascending by position.
-        received_at_ms: the receiver's clock.
-    """
-
-    name: str
-    station: StationId
-    records: Sequence[VerifiedRecord]
-    received_at_ms: int
 
 
 class Intake:
@@ -125,14 +108,18 @@ class Intake:
     def write_sparse(self, tx: WriteTx, arrival: Arrival, checked: CheckedExcerpt) -> int:
         """Store single frames of a log that is not held whole; returns how many were new.
 
-        What proves them is kept as well, so that they can be given on to a subordinate.
+        What proves them is kept as well, so that they can be given on to a subordinate. Of a log that forked
+        the history that contradicts what is here is kept under a name of its own, as ``sparse_lane`` says.
         """
-        name, size = arrival.name, checked.checkpoint.size
-        held = {seq for seq, _ in tx.frames_at(name, [record.seq for record in arrival.records])}
+        lane = sparse_lane(tx, arrival, checked)
+        again, arrival = lane.split(arrival)
+        acts = self._write_acts(tx, again)
+        size = checked.checkpoint.size
+        name = arrival.name
         rows: list[Row] = [
             (name, record.seq, record.act.act_id, record.frame, size)
             for record in arrival.records
-            if record.act is not None and record.seq not in held
+            if record.act is not None
         ]
         before = tx.count(schema.SPARSE, {"log": name})
         tx.insert_missing(schema.SPARSE, rows)
@@ -140,9 +127,12 @@ class Intake:
         tx.insert_missing(
             SPARSE_NODES, [(name, size, low, high, node) for (low, high), node in checked.ranges.items()]
         )
-        acts = self._write_acts(tx, arrival)
+        acts += self._write_acts(tx, arrival)
         self._view.touch(tx, dict.fromkeys(record.case_id for record, _ in acts))
         self._note_faults(tx, arrival)
+        if lane.forked:
+            fork: Row = (FORK, name, lane.seq, arrival.received_at_ms, arrival.station, 0)
+            tx.insert_missing(SYNC_FINDINGS, [fork])
         return tx.count(schema.SPARSE, {"log": name}) - before
 
     def fill(self, tx: WriteTx, arrival: Arrival) -> int:
@@ -179,6 +169,14 @@ class Intake:
         """Write index rows and bodies of all acts, and return those of cases that are new here."""
         records = [record for record in arrival.records if record.act is not None]
         held = _held_rows(tx, records)
+        self._case_keys.prepare(
+            tx,
+            [
+                record.case_id
+                for record in records
+                if record.personal_raw and record.act is not None and record.act.act_id not in held
+            ],
+        )
         index: list[Row] = []
         bodies: list[Row] = []
         found: list[tuple[VerifiedRecord, CaseAct]] = []

@@ -101,7 +101,7 @@ class Ledger:
         place.require()
         vault = Vault(place.storage_key(), randomness)
         view = CaseView()
-        store = open_database(place.database_path, view, write=write, connect=connect)
+        store = open_database(place, view, write=write, connect=connect)
         try:
             return cls(
                 home=place, store=store, view=view, vault=vault, clock=clock or SystemClock(),

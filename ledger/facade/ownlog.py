@@ -122,6 +122,12 @@ class OwnLog:
             raise StoreError("log.closed", log=self.log_id, reason=self.doubt or "log.key_missing")
         return sign_checkpoint(self.checkpoint(), self.signer)
 
+    def sign_last(self) -> bytes:
+        """Return the signed checkpoint of the end of a log that is given up; empty without key or entries."""
+        if self.signer is None or self.size <= self.checkpoint_size:
+            return b""
+        return sign_checkpoint(self.checkpoint(), self.signer)
+
     def load(self, tx: ReadTx) -> None:
         """Read the end of the log back from stored bytes.
 

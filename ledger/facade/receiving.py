@@ -10,20 +10,22 @@ from ledger.checkpoint import RECEIPT_NAME_PREFIX, cosign, open_cosignature, rea
 from ledger.entry import entry_hash
 from ledger.errors import BanjianError, DataError
 from ledger.excerpt import CheckedExcerpt
-from ledger.facade.held import COUNTY_KINDS, FORK, BranchState, Held, ReceiptLine, branch_name
-from ledger.facade.intake import Arrival, Intake
+from ledger.facade.held import COUNTY_KINDS, BranchState, Held, ReceiptLine, branch_name
+from ledger.facade.intake import Intake
+from ledger.facade.latecomers import renew_latecomers
 from ledger.facade.logend import Branch, LogEnd, branch_nodes, load_branch, new_end
 from ledger.facade.opening import BRANCH_MARK, HeldLog
 from ledger.facade.ownlog import stored_nodes
 from ledger.facade.parts import Parts
 from ledger.facade.renewal import follow_calendars
-from ledger.facade.synctables import SYNC_FINDINGS
+from ledger.facade.sparselane import Arrival
+from ledger.facade.synctables import FORK, SYNC_FINDINGS
 from ledger.facade.views import CaseView
 from ledger.genesis import LogGenesis
 from ledger.keys import Ed25519Signer, Signer
 from ledger.merkle import Tree
 from ledger.opening import opening_genesis
-from ledger.package import PackageContent, check_package
+from ledger.package import CheckedPackage, PackageContent, check_package
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
 from ledger.store.tables import Row
@@ -88,7 +90,12 @@ class Receiving:
         held = self._parts.holdings.logs.get(end.name)
         if end.name in self._parts.own:
             raise DataError("sync.own_log", log=content.log_id)
-        checked = check_package(content, tree=end.tree, public_key=end.genesis.log_public_key)
+        checked = check_package(
+            content,
+            tree=end.tree,
+            public_key=end.genesis.log_public_key,
+            entries=[record.entry_raw for record in records],
+        )
         if content.previous != end.head:
             raise DataError("package.root", log=content.log_id, size=content.last_seq)
         arrival = Arrival(name=end.name, station=end.genesis.station, records=records, received_at_ms=now_ms)
@@ -97,17 +104,7 @@ class Receiving:
         receipt = self._receipt(content.checkpoint, now_ms)
         lines = [line for line in content.receipts if self._cosigner(content.checkpoint, line)]
         try:
-            with self._store.write() as tx:
-                if held is None:
-                    genesis = end.genesis
-                    row = (end.name, genesis.kind, genesis.station, genesis.pack(), 0, "")
-                    tx.insert_missing(schema.LOGS, [row])
-                new = self._intake.write_dense(
-                    tx, arrival, tree=checked.tree, nodes=checked.nodes, checkpoint=content.checkpoint
-                )
-                tx.insert_missing(
-                    schema.RECEIPTS, _receipt_rows(end.name, content.last_seq, [*lines, receipt])
-                )
+            new = self._write_package(arrival, end, checked, content, [*lines, receipt], opening=held is None)
         except BaseException:
             self._intake.forget(records)
             self._held.forget_end(content.log_id)
@@ -121,6 +118,28 @@ class Receiving:
         )
         self._learn(end.genesis, records)
         return Taken(log_id=content.log_id, size=content.last_seq, new=new, receipt=receipt)
+
+    def _write_package(
+        self,
+        arrival: Arrival,
+        end: LogEnd,
+        checked: CheckedPackage,
+        content: PackageContent,
+        receipts: Sequence[str],
+        *,
+        opening: bool,
+    ) -> int:
+        """One transaction with everything of a package; ``opening`` adds the log itself. Returns the new acts."""
+        with self._store.write() as tx:
+            if opening:
+                genesis = end.genesis
+                row = (end.name, genesis.kind, genesis.station, genesis.pack(), 0, "")
+                tx.insert_missing(schema.LOGS, [row])
+            new = self._intake.write_dense(
+                tx, arrival, tree=checked.tree, nodes=checked.nodes, checkpoint=content.checkpoint
+            )
+            tx.insert_missing(schema.RECEIPTS, _receipt_rows(end.name, content.last_seq, receipts))
+        return new
 
     def take_branch(
         self,
@@ -165,6 +184,9 @@ class Receiving:
                 self._intake.write_branch(tx, arrival, checkpoint=(content.last_seq, content.checkpoint))
                 finding: Row = (FORK, name, first_seq, now_ms, genesis.station, 0)
                 tx.insert_missing(SYNC_FINDINGS, [finding])
+                # Its sender waits for a receipt like everybody else.
+                receipt = self._receipt(content.checkpoint, now_ms)
+                tx.insert_missing(schema.RECEIPTS, _receipt_rows(name, content.last_seq, [receipt]))
         except BaseException:
             self._intake.forget(records)
             raise
@@ -221,13 +243,14 @@ class Receiving:
         """Store cosignatures on checkpoints that are held here; others are left aside."""
         rows: list[Row] = []
         with self._store.read() as tx:
+            branches = self._held.branch_names(tx)
             for one in lines:
-                found = tx.get(schema.CHECKPOINTS, (one.log_id.hex(), one.size))
-                if found is None or not isinstance(found[2], bytes):
-                    continue
-                name = self._cosigner(found[2], one.line)
-                if name:
-                    rows.append((one.log_id.hex(), one.size, name, one.line.encode("utf-8")))
+                log = one.log_id.hex()
+                for held in (log, *(name for name in branches if name.partition(BRANCH_MARK)[0] == log)):
+                    found = tx.get(schema.CHECKPOINTS, (held, one.size))
+                    name = "" if found is None else self._cosigner(_note(found), one.line)
+                    if name:
+                        rows.append((held, one.size, name, one.line.encode("utf-8")))
         if rows:
             with self._store.write() as tx:
                 tx.insert_missing(schema.RECEIPTS, rows)
@@ -275,8 +298,7 @@ class Receiving:
                 knowledge.apply_catalogue(record.frame, facts=facts)
         if genesis.kind in COUNTY_KINDS:
             self._parts.book.forget_all()
-            with self._store.write() as tx:
-                self._view.renew_awaiting(tx)
+            renew_latecomers(self._store, self._view, knowledge.registry)
         if genesis.kind == "catalogue":
             follow_calendars(self._store, self._view, knowledge)
 
@@ -306,6 +328,10 @@ class Receiving:
                 open_cosignature(line, read_checkpoint(note), name=name, public_key=key)
                 return name
         return ""
+
+
+def _note(row: Row) -> bytes:
+    return row[2] if isinstance(row[2], bytes) else b""
 
 
 def _receipt_rows(name: str, size: int, lines: Iterable[str]) -> list[Row]:

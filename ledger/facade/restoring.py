@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from ledger.errors import DataError, StoreError
 from ledger.facade.bodies import put_personal, sealed_bodies
 from ledger.facade.home import Home
+from ledger.facade.latecomers import renew_latecomers
 from ledger.facade.parts import Parts
 from ledger.facade.renewal import rebuild_views
 from ledger.facade.vault import CaseKey, Vault
@@ -32,7 +33,7 @@ def settle(store: Store, home: Home, parts: Parts, *, vault: Vault, view: CaseVi
     """
     doubtful = [log for log in parts.own.values() if log.doubt]
     if doubtful:
-        parts.writer.seal([(log.name, log.doubt) for log in doubtful])
+        parts.writer.seal([(log, log.doubt) for log in doubtful])
     for log in doubtful:
         parts.holdings.seal(log.name, state=log.doubt)
         del parts.own[log.name]
@@ -49,6 +50,8 @@ def settle(store: Store, home: Home, parts: Parts, *, vault: Vault, view: CaseVi
         home.write_machine()
         home.clear_restored()
     home.clear_case_keys()
+    # A power cut may have come between a longer registry and the cases that waited for it.
+    renew_latecomers(store, view, parts.knowledge.registry)
 
 
 def installation(vault: Vault) -> str:

@@ -75,6 +75,9 @@ SYNC_FINDINGS: Final = Table(
 )
 """What was found while records were taken in: kept until somebody settles it."""
 
+FORK: Final = "log.fork"
+"""Code under which a divergent history is noted there, by its name."""
+
 SPARSE_NOTES: Final = Table(
     "sparse_notes", columns=(("log", "text"), ("size", "int"), ("note", "bytes")), key=("log", "size")
 )

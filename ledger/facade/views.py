@@ -20,7 +20,7 @@ from ledger.frame import split_frame
 from ledger.knowledge import CATALOGUE_ACTIONS, Knowledge
 from ledger.merge import MERGE_LEAF
 from ledger.store.contract import NewRecord, WriteTx
-from ledger.store.tables import Row, Table
+from ledger.store.tables import Cell, OneOf, Row, Table, Where
 from ledger.types import CaseId
 
 NO_CASE_ACTIONS = REGISTRY_ACTIONS | CATALOGUE_ACTIONS | {"open_log", MERGE_LEAF}
@@ -75,6 +75,7 @@ class CaseView:
         """Write the rows of all cases that new records touch."""
         again: dict[CaseId, None] = {}
         grown: dict[CaseId, None] = {}
+        known = self._known_cases(tx, records)
         for record in records:
             place = record.log, record.seq
             expected, arrived = self._expected.pop(place, None), self._arrived.pop(place, None)
@@ -83,7 +84,7 @@ class CaseView:
                 if self._notice is not None:
                     self._notice(tx, expected[:1])
             elif arrived is not None:
-                (grown if self._grow(tx, *arrived) else again)[arrived[0]] = None
+                (grown if self._grow(known, *arrived) else again)[arrived[0]] = None
             elif record.topic not in NO_CASE_ACTIONS:
                 again[self._case_of(record)] = None
         if grown or again:
@@ -131,14 +132,23 @@ class CaseView:
         tx.upsert(CASES, [row], held=before)
         self._book.remember(case_id, state, rules, row)
 
-    def _grow(self, tx: WriteTx, case_id: CaseId, act: CaseAct) -> bool:
+    def _known_cases(self, tx: WriteTx, records: Sequence[NewRecord]) -> set[Cell]:
+        """Return which of the cases that arrived records open have a row or acts here already."""
+        arrived = (self._arrived.get((record.log, record.seq)) for record in records)
+        opened = tuple({one[0]: None for one in arrived if one is not None and not one[1].parents})
+        if not opened:
+            return set()
+        asked: Where = {"case_id": OneOf(opened)}
+        return {row[0] for table in (CASES, AWAITING) for row in tx.select(table, asked)}
+
+    def _grow(self, known: set[Cell], case_id: CaseId, act: CaseAct) -> bool:
         """Fold one more act into a remembered state; False where all acts have to be folded anew."""
         held = self._book.held(case_id)
         try:
             if held is not None and follows(held.state, act):
                 self._book.remember(case_id, evolve(held.state, act, held.rules), held.rules)
                 return True
-            if held is None and not act.parents and self._is_new(tx, case_id):
+            if held is None and not act.parents and case_id not in known:
                 rules = self._book.rules_for_opening(act)
                 self._book.remember(case_id, fold_case((act,), rules), rules)
                 return True
@@ -147,9 +157,6 @@ class CaseView:
             pass
         self._book.forget(case_id)
         return False
-
-    def _is_new(self, tx: WriteTx, case_id: CaseId) -> bool:
-        return tx.get(CASES, (case_id,)) is None and tx.get(AWAITING, (case_id,)) is None
 
     def _write_grown(self, tx: WriteTx, case_ids: Sequence[CaseId]) -> None:
         folded = {case_id: self._book.load(tx, case_id) for case_id in case_ids}

@@ -152,13 +152,21 @@ class Writer:
         self._committed(log, entry)
         return Performed(act_id=known.act_id, case_id=case_id, log_id=log.log_id, seq=entry.seq)
 
-    def seal(self, doubts: Sequence[tuple[str, str]]) -> None:
-        """Write down which own logs, by name, are not continued, and why."""
+    def seal(self, doubts: Sequence[tuple[OwnLog, str]]) -> None:
+        """Write down which own logs are not continued, and why.
+
+        Their last entries get a checkpoint where the key is here: without one they could never be given to
+        anybody. The sentinel stays as it is, for it may know more than the log.
+        """
         with self._store.write() as tx:
-            for name, state in doubts:
-                row = tx.get(schema.LOGS, (name,))
-                if row is not None:
-                    tx.upsert(schema.LOGS, [(*row[:5], state)])
+            for log, state in doubts:
+                row = tx.get(schema.LOGS, (log.name,))
+                if row is None:
+                    continue
+                tx.upsert(schema.LOGS, [(*row[:5], state)])
+                note = log.sign_last()
+                if note:
+                    tx.insert_missing(schema.CHECKPOINTS, [(log.name, log.size, note)])
 
     def checkpoint(self, log: OwnLog) -> bytes:
         """Sign the head of a log, store the note and write the sentinel; returns the note.

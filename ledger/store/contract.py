@@ -214,14 +214,17 @@ class Store(Protocol):
         """Return the records after a store position, then new ones as they are committed."""
 
     def backup(self, target: Path, *, without_tables: Sequence[str] = ("case_keys",)) -> None:
-        """Write a consistent copy beside the running writer, with some tables emptied.
+        """Write a consistent copy beside the running writer, as a ledger file, with some tables emptied.
 
         Raises:
-            StoreError: ``store.no_backup``, this backend has a tool of its own for that.
+            StoreError: ``store.no_backup``, a store in memory has nothing to keep.
         """
 
     def scrub(self) -> None:
         """Make deleted rows unreadable in the files: call it after deleting keys or bodies."""
+
+    def usable(self) -> bool:
+        """Whether writes can go on; if not, close the store and open it again."""
 
     def close(self) -> None:
         """Close everything; a second call does nothing."""

@@ -101,6 +101,10 @@ class MemoryStore:
     def scrub(self) -> None:
         """Do nothing: deleted rows are in no file."""
 
+    def usable(self) -> bool:
+        """Return True: no disk and no connection can fail."""
+        return True
+
     def close(self) -> None:
         """Refuse everything from now on, as the other backends do; the memory goes with the object."""
         self._closed = True

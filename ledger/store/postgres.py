@@ -7,31 +7,50 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
-from eventsourcing.persistence import PersistenceError
 from eventsourcing.postgres import PostgresDatastore
 from psycopg import Connection
 from psycopg.rows import DictRow
 from psycopg.sql import SQL, Identifier
-from psycopg_pool import PoolTimeout, TooManyRequests
 
 from ledger.errors import StoreError
-from ledger.sqlitefile import EVENTS_TABLE, SCHEMA_VERSION
+from ledger.platform import FileLock
 from ledger.store.contract import InlineView, ReadTx, Subscription, WriteTx
 from ledger.store.guard import RowTypes, WriterGuard
+from ledger.store.postgres_export import write_ledger_file
+from ledger.store.postgres_look import PostgresLook, look, may_rewrite
+from ledger.store.postgres_making import (
+    check_version,
+    create_ledger,
+    grant_tables,
+    make_tables,
+    missing_tables,
+    read_version,
+)
 from ledger.store.postgres_recorder import PostgresLedgerRecorder, open_datastore
-from ledger.store.postgres_schema import META_TABLE, base_statements, grants, relation, table_statements
-from ledger.store.postgres_tx import PostgresReadTx, PostgresWriteTx, translate_postgres
+from ledger.store.postgres_schema import relation
+from ledger.store.postgres_session import WriterSession
+from ledger.store.postgres_tx import POSTGRES_FAILURES, PostgresReadTx, PostgresWriteTx, translate_postgres
 from ledger.store.schema import CASE_KEYS, CORE_TABLES
 from ledger.store.sql import row_statements
 from ledger.store.subscription import RecordSubscription
-from ledger.store.tables import ColumnType, Table, merge_tables
+from ledger.store.tables import Table, merge_tables
 
-_FAILURES = (PersistenceError, psycopg.Error, PoolTimeout, TooManyRequests)
-_DATA_TYPES: dict[ColumnType, str] = {"int": "bigint", "text": "text", "bytes": "bytea"}
+_NAME = "PostgreSQL"
 
 
 class PostgresStore:
-    """A `ledger.store.contract.Store` in one schema of a database."""
+    """A `ledger.store.contract.Store` in one schema of a database.
+
+    Args:
+        datastore: the library's pool.
+        recorder: the library's recorder on it.
+        tables: all tables.
+        views: inline views.
+        writable: whether anything may be written.
+        session: the connection and lock of a sole writer; without it writers of several processes take
+            turns.
+        lock: the lock of this machine that belongs to it.
+    """
 
     def __init__(
         self,
@@ -40,9 +59,13 @@ class PostgresStore:
         *,
         tables: Sequence[Table],
         views: Sequence[InlineView],
+        writable: bool = True,
+        session: WriterSession | None = None,
+        lock: FileLock | None = None,
     ) -> None:
         self.datastore = datastore
         self.recorder = recorder
+        self.tables = tuple(tables)
         self.views = tuple(views)
         self.schema = datastore.schema
         self.statements = {
@@ -51,24 +74,47 @@ class PostgresStore:
         }
         self._types = RowTypes(tables)
         self._guard = WriterGuard()
+        self._writable = writable
+        self._session = session
+        self._lock = lock
         self._closed = False
 
     @contextmanager
     def read(self) -> Iterator[ReadTx]:
         """Open a consistent view."""
+        with self.reading() as connection:
+            yield PostgresReadTx(connection, self.schema, self.statements)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection[DictRow]]:
+        """Open a connection whose transaction sees one state and cannot write."""
         self._check_open()
         with _translated(), self.datastore.get_connection() as connection, connection.transaction():
             # the view is that of the first query
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SELECT 1")
-            yield PostgresReadTx(connection, self.schema, self.statements)
+            yield connection
 
     @contextmanager
     def write(self) -> Iterator[WriteTx]:
         """Open the one write transaction; writers of other processes wait as well."""
         self._check_open()
+        if not self._writable:
+            raise StoreError("store.read_only", file=_NAME)
         self._guard.enter()
         try:
-            with _translated(), self.datastore.get_connection() as connection, connection.transaction():
+            with _translated(), self._connection() as connection:
+                yield from self._write_on(connection)
+        finally:
+            self._guard.leave()
+
+    def usable(self) -> bool:
+        """Ask the server whether the writer's connection, and so its lock, still stands."""
+        return self._session is None or self._session.alive()
+
+    def _write_on(self, connection: Connection[DictRow]) -> Iterator[WriteTx]:
+        committing = False
+        try:
+            with connection.transaction():
                 with connection.cursor() as cursor:
                     self.recorder.lock(cursor)
                 tx = PostgresWriteTx(
@@ -83,8 +129,22 @@ class PostgresStore:
                 tx.project()
                 if tx.failure is not None:
                     raise tx.failure
-        finally:
-            self._guard.leave()
+                committing = True
+        except psycopg.Error as error:
+            if committing and connection.closed:
+                # The server may have committed before it could say so.
+                raise StoreError("store.commit_unknown", detail=type(error).__name__) from error
+            raise
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection[DictRow]]:
+        if self._session is None:
+            with self.datastore.get_connection() as connection:
+                yield connection
+            return
+        if self._session.lost:
+            raise StoreError("store.connection_lost")
+        yield self._session.connection
 
     def subscribe(self, *, after: int = 0) -> Subscription:
         """Return the records after a store position, then new ones."""
@@ -92,14 +152,11 @@ class PostgresStore:
         return RecordSubscription(lambda: self.recorder.subscribe(gt=after))
 
     def backup(self, target: Path, *, without_tables: Sequence[str] = ("case_keys",)) -> None:
-        """Refuse: ``pg_dump --exclude-table-data`` does this, see ``docs/storage.md``.
-
-        Raises:
-            StoreError: ``store.no_backup``.
-        """
-        raise StoreError(
-            "store.no_backup", backend="PostgreSQL", file=target.name, without=tuple(without_tables)
-        )
+        """Write a consistent copy beside the running writer, as a ledger file, with some tables empty."""
+        with self.reading() as connection:
+            write_ledger_file(
+                connection, target, schema=self.schema, tables=self.tables, without_tables=without_tables
+            )
 
     def scrub(self) -> None:
         """Rewrite the table of case keys, so that deleted keys are no longer in its file.
@@ -107,35 +164,40 @@ class PostgresStore:
         The server's own write-ahead log keeps them until it is recycled, see ``docs/storage.md``.
 
         Raises:
-            StoreError: ``store.not_permitted``, only the owner of the table may do that.
+            StoreError: ``store.not_permitted``, only the owner of the table may do that, and from server
+                version 17 on those to whom it is granted.
         """
         self._check_open()
-        target = relation(self.schema, CASE_KEYS.name)
         with _translated(), self.datastore.get_connection() as connection:
-            row = connection.execute(
-                "SELECT pg_has_role(relowner, 'USAGE') AS own FROM pg_class WHERE oid = %s::regclass",
-                (target,),
-            ).fetchone()
             # without the right the server only warns and skips the table
-            if row is None or not row["own"]:
+            if not may_rewrite(connection, relation(self.schema, CASE_KEYS.name)):
                 raise StoreError("store.not_permitted", table=CASE_KEYS.name)
             connection.execute(SQL("VACUUM (FULL) {}").format(Identifier(self.schema, CASE_KEYS.name)))
 
+    def look(self, *, thorough: bool) -> PostgresLook:
+        """Return what there is to say about server, settings and rights."""
+        with self.reading() as connection:
+            return look(connection, schema=self.schema, thorough=thorough)
+
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections and give the writer's locks back."""
         self._closed = True
+        if self._session is not None:
+            self._session.close()
         self.datastore.close()
+        if self._lock is not None:
+            self._lock.release()
 
     def _check_open(self) -> None:
         if self._closed:
-            raise StoreError("store.closed", file="PostgreSQL")
+            raise StoreError("store.closed", file=_NAME)
 
 
 @contextmanager
 def _translated() -> Iterator[None]:
     try:
         yield
-    except _FAILURES as error:
+    except POSTGRES_FAILURES as error:
         raise translate_postgres(error) from error
 
 
@@ -145,100 +207,76 @@ def open_postgres(
     tables: Sequence[Table] = (),
     views: Sequence[InlineView] = (),
     create: bool = False,
+    read_only: bool = False,
     schema: str = "public",
     app_role: str | None = None,
+    lock_path: Path | None = None,
 ) -> PostgresStore:
     """Open a ledger in a PostgreSQL schema.
 
     Args:
         dsn: connection string with database, host and user.
         tables: tables beside the core tables and those of the views; missing ones are created if this user
-        may. views: inline views, applied in this order. create: make a new ledger; otherwise a missing one is
-        an error. schema: schema of the database, which exists. app_role: role that the application connects
-        as; the owner of the tables grants it what it needs.
+            may.
+        views: inline views, applied in this order.
+        create: make a new ledger; otherwise a missing one is an error.
+        read_only: read beside the writer; nothing is created.
+        schema: schema of the database, which exists.
+        app_role: role that the application connects as; the owner of the tables grants it what it needs.
+        lock_path: file whose lock, with one in the database, makes this store the only one that writes.
 
     Raises:
-        ConfigError: ``store.dsn``.
+        ConfigError: ``store.dsn``, ``store.dsn_malformed``.
         StoreError: ``store.missing``, ``store.exists``, ``store.schema_newer``, ``store.schema_differs``,
-            ``store.not_permitted``, ``store.unreachable``.
+            ``store.not_permitted``, ``store.unreachable``, ``store.locked``, ``store.other_writer``.
     """
     wanted = merge_tables(CORE_TABLES, tables, *(view.tables for view in views))
-    datastore = open_datastore(dsn, schema=schema)
+    lock = None if lock_path is None or read_only else FileLock(lock_path)
+    if lock is not None:
+        lock.acquire()
     try:
-        with _translated():
-            version = _version(datastore)
-            _check_version(version, create=create, schema=schema)
-            recorder = PostgresLedgerRecorder(datastore)
-            if create:
-                recorder.create_table()
-            with datastore.transaction(commit=True) as cursor:
-                connection = cursor.connection
-                if create:
-                    _execute(connection, base_statements(schema=schema))
-                missing = _missing(connection, wanted, schema=schema)
-                for table in missing:
-                    _execute(connection, table_statements(table, schema=schema))
-                if app_role is not None:
-                    for grant in grants(wanted, schema=schema, role=app_role):
-                        connection.execute(grant)
+        datastore = open_datastore(dsn, schema=schema)
+        try:
+            with _translated():
+                recorder = PostgresLedgerRecorder(datastore)
+                check_version(read_version(datastore), create=create, schema=schema)
+                _complete(datastore, recorder, wanted, create=create, read_only=read_only, role=app_role)
+                session = None if lock is None else WriterSession(recorder)
+        except BaseException:
+            datastore.close()
+            raise
     except BaseException:
-        datastore.close()
+        if lock is not None:
+            lock.release()
         raise
-    return PostgresStore(datastore, recorder, tables=wanted, views=views)
+    return PostgresStore(
+        datastore,
+        recorder,
+        tables=wanted,
+        views=views,
+        writable=not read_only,
+        session=session,
+        lock=lock,
+    )
 
 
-def _version(datastore: PostgresDatastore) -> int | None:
-    with datastore.transaction() as cursor:
-        cursor.execute("SELECT to_regclass(%s) AS found", (relation(datastore.schema, META_TABLE),))
-        row = cursor.fetchone()
-        if row is None or row["found"] is None:
-            return None
-        cursor.execute(
-            SQL("SELECT value FROM {} WHERE name = 'schema_version'").format(
-                Identifier(datastore.schema, META_TABLE)
-            )
-        )
-        version = cursor.fetchone()
-        return None if version is None else int(version["value"])
-
-
-def _check_version(version: int | None, *, create: bool, schema: str) -> None:
-    if create and version is not None:
-        raise StoreError("store.exists", file=schema)
-    if not create and version is None:
-        raise StoreError("store.missing", file=schema)
-    if version is not None and version > SCHEMA_VERSION:
-        raise StoreError("store.schema_newer", file=schema, found=version, known=SCHEMA_VERSION)
-
-
-def _missing(connection: Connection[DictRow], tables: Sequence[Table], *, schema: str) -> list[Table]:
-    """Return the tables that do not exist; the others must have the columns and triggers that they should."""
-    columns: dict[str, list[tuple[str, str]]] = {}
-    for row in connection.execute(
-        "SELECT table_name, column_name, data_type FROM information_schema.columns "
-        "WHERE table_schema = %s ORDER BY table_name, ordinal_position",
-        (schema,),
-    ):
-        columns.setdefault(row["table_name"], []).append((row["column_name"], row["data_type"]))
-    triggers = {
-        row["tgname"]
-        for row in connection.execute(
-            "SELECT t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
-            "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s AND t.tgenabled = 'O'",
-            (schema,),
-        )
-    }
-    append_only = [EVENTS_TABLE, *(table.name for table in tables if table.append_only)]
-    for name in append_only:
-        if name in columns and not {f"{name}__append_only", f"{name}__no_truncate"} <= triggers:
-            raise StoreError("store.schema_differs", file=schema, name=name)
-    for table in tables:
-        wanted = [(name, _DATA_TYPES[kind]) for name, kind in table.columns]
-        if table.name in columns and columns[table.name] != wanted:
-            raise StoreError("store.schema_differs", file=schema, name=table.name)
-    return [table for table in tables if table.name not in columns]
-
-
-def _execute(connection: Connection[DictRow], statements: Sequence[str]) -> None:
-    for statement in statements:
-        connection.execute(statement)
+def _complete(
+    datastore: PostgresDatastore,
+    recorder: PostgresLedgerRecorder,
+    tables: Sequence[Table],
+    *,
+    create: bool,
+    read_only: bool,
+    role: str | None,
+) -> None:
+    """Compare what is there with what is wanted, and make what is missing."""
+    with datastore.transaction(commit=not read_only) as cursor:
+        if create:
+            create_ledger(cursor, recorder, tables)
+        else:
+            missing = missing_tables(cursor.connection, tables, schema=datastore.schema)
+            if not read_only:
+                make_tables(cursor, missing, schema=datastore.schema)
+        if role is not None:
+            grant_tables(cursor, tables, schema=datastore.schema, role=role)
+    datastore.register_type_adapters()

@@ -12,10 +12,15 @@ from typing import Final
 from psycopg.sql import SQL, Composed, Identifier
 
 from ledger.sqlitefile import EVENTS_TABLE, SCHEMA_VERSION
+from ledger.store.schema import CASE_KEYS
 from ledger.store.sql import quoted
 from ledger.store.tables import ColumnType, Table
 
 TRACKING_TABLE: Final = "notification_tracking"
+MAINTAIN_FROM: Final = 170_000
+"""Server version from which on ``MAINTAIN`` can be granted. Source: PostgreSQL, Privileges."""
+LIBRARY_MARK: Final = "__migration__"
+"""Row of the tracking table in which the library notes the form of that table; no projection."""
 META_TABLE: Final = "banjian_meta"
 APPEND_ONLY_STATE: Final = "BJ001"
 """SQLSTATE of our triggers; class BJ is free for applications. Source: PostgreSQL, Appendix A."""
@@ -65,11 +70,12 @@ def base_statements(*, schema: str) -> list[str]:
     ]
 
 
-def grants(tables: Sequence[Table], *, schema: str, role: str) -> list[Composed]:
+def grants(tables: Sequence[Table], *, schema: str, role: str, may_rewrite: bool) -> list[Composed]:
     """Return what the application's role may do, and no more.
 
     ``SELECT`` and ``INSERT`` on what is append-only; frames can be neither changed nor deleted nor locked
-    away.
+    away. Where the server knows that right (from 17 on), the table of keys may be rewritten, so that
+    nothing is left of deleted ones.
     """
     open_tables = [table.name for table in tables if not table.append_only]
     closed = [EVENTS_TABLE, *(table.name for table in tables if table.append_only)]
@@ -88,6 +94,7 @@ def grants(tables: Sequence[Table], *, schema: str, role: str) -> list[Composed]
         *grant("SELECT, INSERT", closed),
         *grant("SELECT, INSERT, UPDATE, DELETE", [*open_tables, TRACKING_TABLE]),
         *grant("SELECT", [META_TABLE]),
+        *(grant("MAINTAIN", [CASE_KEYS.name]) if may_rewrite else ()),
     ]
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import psycopg
-from eventsourcing.persistence import IntegrityError, StoredEvent, Tracking
+from eventsourcing.persistence import IntegrityError, PersistenceError, StoredEvent, Tracking
 from psycopg import Connection
 from psycopg.rows import DictRow, tuple_row
 from psycopg.types.string import StrDumper
+from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 
 from ledger.errors import StoreError
 from ledger.sqlitefile import EVENTS_TABLE
@@ -19,6 +20,8 @@ from ledger.store.postgres_schema import APPEND_ONLY_STATE, TRACKING_TABLE, rela
 from ledger.store.sql import RowStatements, conditions, select, where_clause
 from ledger.store.tables import Cell, Row, Table, Where
 
+POSTGRES_FAILURES = (PersistenceError, psycopg.Error, PoolTimeout, PoolClosed, TooManyRequests)
+"""What the driver, its pool and the library around them raise."""
 _STATES: Mapping[str, Callable[[str], StoreError]] = {
     APPEND_ONLY_STATE: lambda table: StoreError("store.append_only", table=table),
     "23505": lambda table: StoreError("store.duplicate", table=table),
@@ -31,6 +34,7 @@ _STATES: Mapping[str, Callable[[str], StoreError]] = {
 }
 _VALUE_STATES = ("22", "23", "42804")
 _CONNECTION_STATES = ("08", "57P")
+_CONNECTION_ERRORS = (psycopg.OperationalError, psycopg.InterfaceError)
 
 
 def translate_postgres(error: BaseException) -> StoreError:
@@ -52,7 +56,7 @@ def translate_postgres(error: BaseException) -> StoreError:
         return _STATES[state](table)
     if state.startswith(_VALUE_STATES) or (not state and isinstance(driver, psycopg.DataError)):
         return StoreError("store.value", table=table, detail=type(driver).__name__)
-    if state.startswith(_CONNECTION_STATES) or (not state and isinstance(driver, psycopg.OperationalError)):
+    if state.startswith(_CONNECTION_STATES) or (not state and isinstance(driver, _CONNECTION_ERRORS)):
         return StoreError("store.unreachable", detail=type(driver).__name__)
     return StoreError("store.database", file="PostgreSQL", detail=type(driver).__name__)
 

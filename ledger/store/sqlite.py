@@ -106,6 +106,10 @@ class SqliteStore:
         if busy:
             raise StoreError("store.busy", file=self.path.name)
 
+    def usable(self) -> bool:
+        """Return whether no failure has left it unknown what is on the disk."""
+        return not self.reopen_needed
+
     def close(self) -> None:
         """Close all connections and give the writer's lock back."""
         self._closed = True

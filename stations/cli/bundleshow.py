@@ -142,6 +142,12 @@ def _print(
         call.line(call.say("bundle.sealed_to", receiver=header.receiver))
         call.emit(answer)
         return
+    _print_content(call, content, answer, stations)
+
+
+def _print_content(
+    call: Call, content: _Content, answer: dict[str, object], stations: Mapping[LogId, StationId]
+) -> None:
     manifest = content.manifest
     call.line(
         call.say(

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from ledger.errors import ConfigError, StoreError
 from ledger.facade import Home
+from ledger.facade.moving import move_to_postgres
 from ledger.facade.setup import CountyCreated, CountyPlan, county_station, create_county
 from ledger.genesis import LogKind, ledger_id
 from ledger.keys import Ed25519Signer
 from ledger.types import StationId
 from stations.cli.call import Call
+from stations.cli.database import read_url
 from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import SUFFIX, passphrase_for, seal, signing_key, store_envelope
 from stations.cli.session import desk
@@ -43,6 +45,8 @@ def create(
     registrar_name: str | None,
     roots: str | None,
     training: bool,
+    database_url_file: str | None,
+    owner_url_file: str | None,
 ) -> int:
     """Found the ledger: every passphrase is asked for before anything is written."""
     if not re.fullmatch(r"\d{6}", code):
@@ -50,6 +54,8 @@ def create(
     home = Home(Path(dir_).absolute())
     if home.exists:
         raise ConfigError("home.exists", path=str(home.path))
+    database_url = read_url(database_url_file) if database_url_file else ""
+    owner_url = read_url(owner_url_file) if owner_url_file else ""
     registrar_no = registrar or "R001"
     roots_dir = Path(roots) if roots else home.path / "roots"
     made = [_make_key(call, f"root-{number}", roots_dir) for number in range(1, ROOT_COUNT + 1)]
@@ -64,6 +70,8 @@ def create(
             store_envelope(path, key.blob)
         write_config(folder, station=station)
         _make_certificates(call, folder, name=name, station=StationId(station))
+        if database_url:
+            move_to_postgres(Home(folder), database_url, owner_url=owner_url, keep_file=False)
 
     county = create_county(
         home,
@@ -160,6 +168,8 @@ SPECS = (
             Param(name="registrar-name"),
             Param(name="roots"),
             Param(name="training", flag=True),
+            Param(name="database-url-file", rare=True),
+            Param(name="owner-url-file", rare=True),
         ),
         needs_home=False,
         group="setup",

@@ -17,13 +17,14 @@ from stations.cli.publications import publications_sheet, show_publications
 from stations.cli.rows import HEADINGS, print_rows, row_object, row_texts
 from stations.cli.session import reading
 from stations.cli.types import DateType, OneOf
+from stations.handover import export_ledger
 from stations.sheets import Sheet, write_workbook
 
 DAY_PARTS = (
     "received", "not_accepted", "overdue", "at_risk", "pending", "offered", "awaiting_collection",
     "moved_earlier",
 )  # fmt: skip
-EXPORTS = ("worklist", "all", "day-clear", "publications")
+EXPORTS = ("worklist", "all", "day-clear", "publications", "ledger")
 
 
 def worklist(call: Call, *, all_: bool) -> int:
@@ -118,11 +119,17 @@ def export(
     since: date | None,
     until: date | None,
 ) -> int:
-    """Write a list to an Excel file; every number of a person or case stays text."""
+    """Write a list to an Excel file, in which every number stays text; or the whole ledger to a file."""
     path = Path(out)
     if path.exists():
         raise ConfigError("cli.file_exists", path=str(path))
     with reading(call) as ledger:
+        if what == "ledger":
+            size_bytes = export_ledger(ledger, path)
+            call.line(call.say("export.ledger_done", file=path, size=max(1, size_bytes >> 10)))
+            call.emit({"file": str(path), "size_bytes": size_bytes})
+            call.hint("export.ledger_next", file=path)
+            return 0
         if what == "publications" and not find:
             where = _station(call, ledger)
             sheets = [publications_sheet(call, ledger, station=where, since=since, until=until)]

@@ -38,6 +38,7 @@ MODULES: Mapping[str, str] = {
     "twins": "board",
     "monthly": "board",
     "sync": "sync",
+    "database": "database",
     "doctor": "keep",
     "backup": "keep",
     "checkpoint": "keep",

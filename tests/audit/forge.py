@@ -221,3 +221,46 @@ def _tree(folder: Path, log: str, size: int) -> Tree:
     tree = Tree()
     tree.extend(leaf_hash(split_frame(frame_of(folder, log, seq)).entry_raw) for seq in range(1, size + 1))
     return tree
+
+
+def forked(frames: list[bytes]) -> list[bytes]:
+    """Return frames of the same acts that follow the same entry, as a second machine would write them."""
+    previous, made = decode_entry(split_frame(frames[0]).entry_raw).previous, []
+    for raw in frames:
+        parts = split_frame(raw)
+        entry = decode_entry(parts.entry_raw)._replace(previous=previous, county_seen=bytes(32)).pack()
+        made.append(encode_frame(parts.act_raw, parts.sig, entry))
+        previous = entry_hash(entry)
+    return made
+
+
+def branch_of(log: str, frames: list[bytes]) -> str:
+    """Return the name under which a divergent history is kept."""
+    return f"{log}~{entry_hash(split_frame(frames[0]).entry_raw).hex()}"
+
+
+def note_of(home: Home, log: str, frames: list[bytes]) -> bytes:
+    """Return a checkpoint over these frames from the first on, by the log's own key."""
+    seed = home.log_seed(LogId(bytes.fromhex(log)))
+    assert seed is not None
+    tree = Tree()
+    tree.extend(leaf_hash(split_frame(frame).entry_raw) for frame in frames)
+    checkpoint = Checkpoint(origin=f"banjian/log/{log}", size=tree.size, root=tree.root())
+    return sign_checkpoint(checkpoint, Ed25519Signer.from_seed(seed))
+
+
+def fork(home: Home, log: str, first_seq: int) -> str:
+    """Keep a second history of a log's last entries as a receiver keeps it; return the branch's name."""
+    (size,) = ask(home.path, "SELECT size FROM heads WHERE log = ?", (log,))[0]
+    assert isinstance(size, int)
+    frames = [frame_of(home.path, log, seq) for seq in range(1, size + 1)]
+    made = forked(frames[first_seq - 1 :])
+    name, put = branch_of(log, made), "INSERT INTO checkpoints (log, size, note) VALUES (?, ?, ?)"
+    event = "INSERT INTO stored_events (originator_id, originator_version, topic, state) VALUES (?, ?, ?, ?)"
+    rows = [
+        (event, (name, at, decode_act(split_frame(frame).act_raw).action, frame))
+        for at, frame in enumerate(made, start=1)
+    ]
+    note = note_of(home, log, frames[: first_seq - 1] + made)
+    hurt(home.path, *rows, (put, (name, size, note)))
+    return name

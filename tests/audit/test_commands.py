@@ -41,7 +41,7 @@ def test_verify_as_json_is_one_object(sound: Home, capsys: pytest.CaptureFixture
     code, out, err = run(capsys, "verify", sound.path, "--json")
     report = json.loads(out)
     assert (code, err) == (0, "")
-    assert report["ok"] is True and report["records"] == 49
+    assert report["ok"] is True and report["records"] == 50
     assert {"code", "severity"} <= set(report["findings"][0])
     assert report["counts"] == {"error": 0, "warning": 1, "notice": 1}
 

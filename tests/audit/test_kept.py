@@ -9,8 +9,9 @@ import pytest
 from audit.findings import Finding
 from audit.verify import verify_ledger
 from ledger.facade import Home
+from ledger.frame import encode_frame, split_frame
 from ledger.types import Facts
-from tests.audit.forge import altered, append_act, log_of
+from tests.audit.forge import append_act, fork, frame_of, log_of, put_frame
 from tests.audit.ledgers import CLERK, COUNTY, ITEM, REGISTRAR, VILLAGE, ask, hurt, signer
 
 
@@ -177,38 +178,35 @@ def test_registrar_is_no_clerk(home: Home) -> None:
     assert codes & {"authority.no_role", "audit.without_effect"}
 
 
-def fork(home: Home) -> str:
-    """Keep the last two entries of the village's log as a branch, as a receiver keeps them."""
-    village = log_of(home.path, "station", VILLAGE)
-    branch = f"{village}~{bytes(32).hex()}"
-    hurt(
-        home.path,
-        "INSERT INTO stored_events (originator_id, originator_version, topic, state) "
-        f"SELECT '{branch}', originator_version - 11, topic, state FROM stored_events "
-        f"WHERE originator_id = '{village}' AND originator_version > 11",
-    )
-    return branch
-
-
 def test_branch_of_a_fork_is_told_and_checked(home: Home) -> None:
-    branch = fork(home)
-    assert found(home, "log.branch").params["size"] == 2
+    branch = fork(home, log_of(home.path, "station", VILLAGE), 12)
+    told = found(home, "log.branch")
+    assert (told.params["first"], told.params["size"], told.params["covered"]) == (12, 2, 13)
     hurt(home.path, f"UPDATE stored_events SET state = x'93' WHERE originator_id = '{branch}'")
     report = verify_ledger(home.path)
     assert {one.log for one in report.findings if one.severity == "error"} == {branch}
 
 
-@pytest.mark.parametrize("column", ["act_id", "log", "seq", "frame"])
-def test_single_frames_of_other_logs(home: Home, column: str) -> None:
+def test_an_act_that_stands_twice_has_its_row_at_the_better_place(home: Home) -> None:
     village = log_of(home.path, "station", VILLAGE)
-    copy_rows = (
-        "INSERT INTO sparse (act_id, log, seq, frame, size) "
-        "SELECT act_id, log, seq, state, seq FROM acts JOIN stored_events "
-        "ON originator_id = log AND originator_version = seq "
-    )
-    hurt(home.path, copy_rows + f"WHERE log = '{village}' AND seq = 6")
-    before = verify_ledger(home.path)
-    assert before.ok, before.findings
-    ((old,),) = ask(home.path, f"SELECT {column} FROM sparse")
-    hurt(home.path, (f"UPDATE sparse SET {column} = ?", (altered(old),)))
+    branch = fork(home, village, 12)
+    report = verify_ledger(home.path)
+    assert report.ok and report.counts["notice", "act.repeated"] == 2
+    for table in ("acts", "bodies"):
+        hurt(home.path, f"UPDATE {table} SET log = '{branch}', seq = 1 WHERE log = '{village}' AND seq = 12")
+    worse = [one for one in verify_ledger(home.path).findings if one.severity == "error"]
+    assert [(one.code, one.log, one.seq, one.params["field"]) for one in worse] == [
+        ("acts.row", village, 12, "log")
+    ]
+
+
+def test_a_frame_that_pins_another_act_is_no_error_where_the_file_says_so(home: Home) -> None:
+    village = log_of(home.path, "station", VILLAGE)
+    forged(home, topic="opaque")
+    assert found(home, "frame.opaque_sound").severity == "notice"
+    frame = frame_of(home.path, village, 14)
+    act_raw, sig, entry_raw = split_frame(frame)
+    put_frame(home.path, village, 14, encode_frame(act_raw, sig[:-1] + bytes((sig[-1] ^ 1,)), entry_raw))
+    assert found(home, "frame.signature").severity == "warning"
+    hurt(home.path, "UPDATE stored_events SET topic = 'note' WHERE topic = 'opaque'")
     assert not verify_ledger(home.path).ok

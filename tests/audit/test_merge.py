@@ -11,15 +11,16 @@ import pytest
 
 from audit.verify import Report, verify_ledger
 from ledger.checkpoint import Checkpoint, log_origin, sign_checkpoint
-from ledger.entry import Entry, decode_entry, entry_hash
+from ledger.entry import entry_hash
 from ledger.facade import Home, Ledger
 from ledger.facade.between import merge
-from ledger.frame import encode_frame, split_frame
+from ledger.frame import split_frame
 from ledger.keys import Ed25519Signer
 from ledger.merge import FrameLeaf, HeadLeaf, decode_merge_leaf
 from ledger.merkle import Tree, leaf_hash
+from ledger.store import schema
 from ledger.types import LogId
-from tests.audit.forge import log_of
+from tests.audit.forge import branch_of, forked, log_of, note_of
 from tests.audit.ledgers import COUNTY, REGISTRAR, VILLAGE, StepClock, Stream, hurt, make_ledger, receive
 
 
@@ -192,16 +193,11 @@ def test_incarnations_and_branches_are_followed(copy: Path) -> None:
     with Ledger.open(home, clock=StepClock(), randomness=Stream("again"), write=True) as ledger:
         ledger.open_county_log("merge", COUNTY, REGISTRAR)
         with ledger.store.write() as tx:
-            stored = [frame for _, frame in tx.frames(village, 4, 6)]
-            previous, frames = decode_entry(split_frame(stored[0]).entry_raw).previous, []
-            for raw in stored:
-                parts = split_frame(raw)
-                entry = decode_entry(parts.entry_raw)
-                apart = Entry(*entry)._replace(previous=previous, county_seen=bytes(32)).pack()
-                frames.append(encode_frame(parts.act_raw, parts.sig, apart))
-                previous = entry_hash(apart)
-            first = entry_hash(split_frame(frames[0]).entry_raw)
-            tx.append(f"{village}~{first.hex()}", 1, [("receive", frame) for frame in frames])
+            stored = [frame for _, frame in tx.frames(village, 1, 6)]
+            frames = forked(stored[3:])
+            branch = branch_of(village, frames)
+            tx.append(branch, 1, [("receive", frame) for frame in frames])
+            tx.insert(schema.CHECKPOINTS, [(branch, 6, note_of(home, village, stored[:3] + frames))])
         merge(ledger)
         for log in ledger.logs():
             if not log.doubt:
@@ -222,7 +218,8 @@ def test_kept_evidence_is_told(copy: Path) -> None:
     assert report.ok and "merge.inconsistent" in codes(report, "warning")
     for row, expected in (
         ((number + 2, log, size + 1, note, ""), "checkpoint.row"),
-        ((number + 2, "00" * 16, size, note, ""), "checkpoint.row"),
+        ((number + 2, "00" * 16, size, note, ""), "log.opening"),
+        ((number + 3, log, size, note, ""), "checkpoint.row"),
         ((number + 2, log, size, note, "fine"), "checkpoint.row"),
         ((number + 2, log, size, b"x", ""), "note.malformed"),
     ):

@@ -10,6 +10,7 @@ from typing import Any
 from audit.codes import STEPS
 from audit.findings import SEVERITIES
 from ledger import casetype, factspec, hashing, item, limits
+from ledger.facade.synctables import SPARSE_NODES, SPARSE_NOTES
 from ledger.registry_schema import SCHEMAS, Field
 from ledger.store.schema import CORE_TABLES
 
@@ -191,7 +192,7 @@ def _findings() -> str:
 
 def _ledger_tables() -> str:
     lines = ["| table | columns and key |", "|---|---|"]
-    for table in CORE_TABLES:
+    for table in (*CORE_TABLES, SPARSE_NOTES, SPARSE_NODES):
         columns = ", ".join(f"`{name}` {kind}" for name, kind in table.columns)
         lines.append(f"| `{table.name}` | {columns}; key ({', '.join(table.key)}) |")
     return "\n".join(lines)

@@ -30,7 +30,9 @@ CREATE TABLE heads (log TEXT, size INTEGER, entry_hash BLOB, recorded_at_ms INTE
 CREATE TABLE tree (log TEXT, level INTEGER, "index" INTEGER, hash BLOB);
 CREATE TABLE checkpoints (log TEXT, size INTEGER, note BLOB);
 CREATE TABLE receipts (log TEXT, size INTEGER, name TEXT, line BLOB);
-CREATE TABLE sparse (act_id BLOB, log TEXT, seq INTEGER, frame BLOB, size INTEGER);
+CREATE TABLE sparse (log TEXT, seq INTEGER, act_id BLOB, frame BLOB, size INTEGER);
+CREATE TABLE sparse_notes (log TEXT, size INTEGER, note BLOB);
+CREATE TABLE sparse_nodes (log TEXT, size INTEGER, low INTEGER, high INTEGER, hash BLOB);
 CREATE TABLE county_checkpoints (
     number INTEGER, log TEXT, size INTEGER, note BLOB, received_at_ms INTEGER, state TEXT
 );

@@ -73,16 +73,20 @@ def _place(
     return None
 
 
-def check_seen(rows: Sequence[tuple[Any, ...]], *, error: Tell, warning: Tell) -> None:
+def check_seen(
+    rows: Sequence[tuple[Any, ...]], keys: Mapping[str, bytes], *, error: Tell, warning: Tell
+) -> None:
     """Look at the rows of ``county_checkpoints``: number, log, size, note, received_at_ms, state."""
-    for number, log, size, note, _, state in rows:
+    for due, (number, log, size, note, _, state) in enumerate(rows, 1):
         where = f"{log} {size} {number}"
+        if log not in keys:
+            continue  # that its opening is not here is said already
         try:
-            origin, stated, _ = f.read_checkpoint(note)
+            stated, _ = f.verify_checkpoint(note, f"banjian/log/{log}", keys[log])
         except Refused as refused:
             error(refused.code, where)
             continue
-        if (origin, stated) != (f"banjian/log/{log}", size):
+        if (number, stated) != (due, size):
             error("checkpoint.row", where)
         elif re.fullmatch("merge.(inconsistent|unproven)", state):
             warning(state, where)

@@ -398,7 +398,7 @@ def sparse_forged(db: sqlite3.Connection) -> None:
     act, signature, entry = parts(db, log, 5)
     values = [act, flip(signature, 3), entry]
     put = "INSERT INTO sparse (act_id, log, seq, frame, size) VALUES (?, ?, 5, ?, 5)"
-    db.execute(put, (f.h("act-id", act), "ab" * 16, pack(values)))
+    db.execute(put, (f.h("act-id", act), log, pack(values)))
 
 
 def swap_registry(pairs: list[tuple[bytes, bytes]]) -> None:

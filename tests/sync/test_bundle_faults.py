@@ -11,6 +11,8 @@ import pytest
 
 from ledger.bundle import (
     MAGIC,
+    SECTION_EXCERPT,
+    SECTION_FEED,
     SECTION_HELLO,
     SECTION_PACKAGE,
     X25519,
@@ -300,3 +302,46 @@ def test_foreign_files_are_left_alone(world: StickWorld, tmp_path: Path) -> None
     assert [one.path.name[-12:] for one in found] == ["-1of1.bundle", "-3of3.bundle"]
     assert foreign >= 2
     assert read_bundle_header(file.read_bytes()).receiver == VILLAGE_2
+
+
+def test_the_place_in_the_feed_moves_only_with_its_acts(world: StickWorld, tmp_path: Path) -> None:
+    case = world.receive(VILLAGE)
+    world.do(VILLAGE, "hand_over", case, to=TOWN)
+    world.carry(VILLAGE, TOWN, tmp_path / "up")
+    world.do(TOWN, "take_over", case)
+    world.do(TOWN, "accept", case, role="officer")
+    held = world[VILLAGE].exchange.held
+    (file,) = world.export(TOWN, VILLAGE, tmp_path / "down")
+    header, manifest, sections = opened(world, VILLAGE, file.read_bytes())
+    without = [one for one in sections if one.kind != SECTION_EXCERPT]
+    assert len(without) < len(sections)
+    read(world, VILLAGE, sealed(world, header, manifest, without))
+    assert held.feed_held(TOWN).number == 0
+    read(world, VILLAGE, file.read_bytes())
+    place = held.feed_held(TOWN)
+    assert place.number > 0 and world.digest(VILLAGE, case) == world.digest(TOWN, case)
+    world.take(TOWN, world.confirm(VILLAGE, TOWN, tmp_path / "back"))
+    world.do(TOWN, "start_review", case, role="officer")
+    (second,) = world.export(TOWN, VILLAGE, tmp_path / "second")
+    kinds = [one.kind for one in opened(world, VILLAGE, second.read_bytes())[2]]
+    assert kinds.count(SECTION_EXCERPT) == kinds.count(SECTION_FEED) == 1
+    read(world, VILLAGE, second.read_bytes())
+    further = held.feed_held(TOWN)
+    assert further.number == place.number + 1
+    read(world, VILLAGE, file.read_bytes())
+    assert world.digest(VILLAGE, case) == world.digest(TOWN, case)
+    # An older stick from the start may take the place back: then what is here is given once more.
+    assert held.feed_held(TOWN) == place
+    world.sync(VILLAGE)
+    assert held.feed_held(TOWN) == further
+
+
+def test_another_stick_does_not_give_what_a_village_may_not_see(world: StickWorld, tmp_path: Path) -> None:
+    world.take(VILLAGE_2, world.export(TOWN, VILLAGE_2, tmp_path / "first"))
+    world.receive(VILLAGE, applicant="不给看")
+    world.carry(VILLAGE, TOWN, tmp_path / "up")
+    for everything in (False, True):
+        files = world.export(TOWN, VILLAGE_2, tmp_path / f"down {everything}", everything=everything)
+        for file in files:
+            for section in opened(world, VILLAGE_2, file.read_bytes())[2]:
+                assert "不给看".encode() not in plain(section)

@@ -10,7 +10,7 @@ import pytest
 
 from ledger.types import StationId
 from sync.requester import Guesses
-from tests.sync.world import COUNTY, TOWN, VILLAGE, Place, World
+from tests.sync.world import COUNTY, TOWN, TOWN_2, VILLAGE, VILLAGE_3, Place, World
 
 
 @pytest.fixture
@@ -144,3 +144,29 @@ def test_a_county_restored_from_an_old_backup_recovers_from_its_stations(world: 
     world.do(COUNTY, "start_review", old, role="officer")
     world.settle(TOWN, VILLAGE)
     assert len({world.digest(station, old) for station in (VILLAGE, TOWN, COUNTY)}) == 1
+
+
+def test_cases_of_both_branches_reach_a_station_that_does_not_hold_the_log(world: World) -> None:
+    """Entries at the same position of both histories go up, over and down again as single frames."""
+    for station in (TOWN_2, VILLAGE_3):
+        world.join(station)
+        world.sync(station)
+    cases = [world.receive(VILLAGE, applicant=name) for name in ("甲", "乙", "丙")]
+    world.sync(VILLAGE)
+    image = copy(world, VILLAGE, "image")
+    world.do(VILLAGE, "hand_over", cases[0], to=VILLAGE_3)
+    world.sync(VILLAGE)
+    world.sync(TOWN)
+    put_back(world, VILLAGE, image)
+    for case in cases[1:]:
+        world.do(VILLAGE, "hand_over", case, to=VILLAGE_3)
+    for _ in range(2):
+        world.settle(VILLAGE, TOWN, TOWN_2, VILLAGE_3)
+    everywhere = (VILLAGE, TOWN, COUNTY, TOWN_2, VILLAGE_3)
+    for case in cases:
+        assert len({world.digest(station, case) for station in everywhere}) == 1
+        assert world[VILLAGE_3].ledger.state(case)[0].offered_to == VILLAGE_3
+    for station in (TOWN_2, VILLAGE_3):
+        assert "log.fork" in findings(world, station)
+    again = {station: world.sync(station)[0].notes for station in (TOWN_2, VILLAGE_3)}
+    assert again == {TOWN_2: [], VILLAGE_3: []}

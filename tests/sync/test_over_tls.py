@@ -15,6 +15,8 @@ from stations.network import Network
 from sync.credentials import prepare_county, read_ca, write_own
 from sync.pki import issue_leaf, new_csr
 from sync.tlskeys import new_key
+from tests.postgres import execute
+from tests.sync.conftest import COUNTY_PLACES, county_url
 from tests.sync.world import COUNTY, TOWN, VILLAGE, Place, World
 
 
@@ -69,9 +71,9 @@ def certify(world: World, *stations: StationId) -> None:
         write_own(Home(world[station].path), key_pem=key, certificate=leaf, ca_certificate=ca.certificate)
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    made = World(tmp_path)
+@pytest.fixture(params=COUNTY_PLACES)
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
+    made = World(tmp_path, county_url=county_url(request))
     for station in (TOWN, VILLAGE):
         made.join(station)
     certify(made, TOWN, VILLAGE)
@@ -94,6 +96,35 @@ def test_three_levels_over_tls(world: World) -> None:
             await town.network.sync_now()
             found = await county.thread.run(lambda: county.thread.held.state(case)[0].status)
             assert found == "received"
+
+    asyncio.run(story())
+
+
+@pytest.mark.layer("postgres")
+@pytest.mark.parametrize("world", [COUNTY_PLACES[1]], indirect=True)
+def test_a_county_whose_database_restarts_is_in_step_after_the_next_sync(
+    world: World, postgres_dsn: str
+) -> None:
+    async def story() -> None:
+        async with (
+            Serving(world[COUNTY], listen=True) as county,
+            Serving(world[TOWN], listen=True, upstream=county.address) as town,
+            Serving(world[VILLAGE], listen=False, upstream=town.address) as village,
+        ):
+            await town.network.sync_now()
+            await village.network.sync_now()
+            for _ in range(3):
+                case = await village.thread.run(lambda: _receive(village))
+                await village.network.sync_now()
+                execute(
+                    postgres_dsn,
+                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                    "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'",
+                )
+                outcome = await town.network.sync_now()
+                assert outcome.sent == 1
+                found = await county.thread.run(lambda case=case: county.thread.held.state(case)[0].status)
+                assert found == "received"
 
     asyncio.run(story())
 

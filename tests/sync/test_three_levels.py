@@ -9,12 +9,13 @@ import pytest
 
 from ledger.entry import decode_entry
 from ledger.frame import split_frame
+from tests.sync.conftest import COUNTY_PLACES, county_url
 from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2, World
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
+@pytest.fixture(params=COUNTY_PLACES)
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path, county_url=county_url(request))
     for station in (TOWN, VILLAGE, VILLAGE_2):
         made.join(station)
     made.sync(TOWN)

@@ -14,6 +14,7 @@ from ledger.facade import Command, CountyPlan, Home, Ledger, create_county
 from ledger.facade.between import exchange_of
 from ledger.facade.exchange import Exchange
 from ledger.facade.founding import found_empty
+from ledger.facade.moving import move_to_postgres
 from ledger.genesis import LedgerGenesis
 from ledger.keys import Ed25519Signer, Signer, prove_possession
 from ledger.types import CaseId, Facts, StationId
@@ -109,11 +110,14 @@ class World:
     Args:
         folder: an empty folder.
         seed: of everything random.
+        county_url: connection string of an empty schema of PostgreSQL in which the county's ledger is to lie;
+            "" for a file.
     """
 
-    def __init__(self, folder: Path, seed: str = "world") -> None:
+    def __init__(self, folder: Path, seed: str = "world", county_url: str = "") -> None:
         self.folder = folder
         self.seed = seed
+        self.county_url = county_url
         self.places: dict[StationId, Place] = {}
         self.registrar = signer("registrar")
         self.genesis = self._found()
@@ -130,6 +134,8 @@ class World:
             clock=county.clock,
             randomness=county.randomness,
         )
+        if self.county_url:
+            move_to_postgres(Home(county.path), self.county_url, keep_file=False)
         for station, upstream in UPSTREAM.items():
             facts = registry_actions.enrol_station(
                 station=station,

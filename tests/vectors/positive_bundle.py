@@ -1,4 +1,4 @@
-"""Sections of bundles beyond packages and excerpts: hello, note with receipts, feed, county."""
+"""What stands in bundles beyond packages and excerpts: hello, note with receipts, feed, county checkpoint."""
 
 from __future__ import annotations
 

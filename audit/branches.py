@@ -1,0 +1,166 @@
+"""The other branch of a forked log: its acts count like all others, and its checkpoint proves the fork.
+
+A branch shares the first entries with its log. So its tree is that of the log up to there, grown on with its
+own entries, and it must give the root that the log's key signed: with the log's own checkpoint behind the
+fork that shows that one key signed two histories.
+
+Source: docs/protocol.md, "What a verifier checks".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from audit.acts import LogContext, Tally, Unverified, verify_all
+from audit.batch import BatchRows, walk_batch
+from audit.desk import Brief
+from audit.findings import Collector, error, from_error, warning
+from audit.judge import Judge
+from audit.logs import LogResult, uncovered
+from audit.openings import BRANCH_MARK, Branch, Opening
+from audit.personal import PersonalReader
+from audit.source import Cell, Source
+from audit.subtree import BATCH, Edge, Known
+from ledger.checkpoint import log_origin, open_checkpoint
+from ledger.entry import entry_hash
+from ledger.errors import BanjianError
+from ledger.frame import split_frame
+
+_CHECKPOINTS = "SELECT size, note FROM checkpoints WHERE log = ? ORDER BY size"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BranchChecker:
+    """Checks the branches of forked logs, behind the logs themselves.
+
+    Attributes:
+        source: the file.
+        brief: what is audited.
+        judge: registry and catalogue, folded.
+        collector: takes findings.
+        tally: is counted up.
+        results: what the check of each log gave, with the edges of the trees where branches begin.
+        wanted: sizes at which the root of each log is asked for; branches answer as well.
+    """
+
+    source: Source
+    brief: Brief
+    judge: Judge
+    collector: Collector
+    tally: Tally
+    results: Mapping[str, LogResult]
+    wanted: Mapping[str, Sequence[int]]
+
+    def check(self, branch: Branch) -> LogResult:
+        """Check a branch; sizes in the answer are those of the log's other history."""
+        result = LogResult(size=branch.size)
+        opening = next((one for one in self.brief.openings if one.name == branch.base), None)
+        base = self.results.get(branch.base)
+        if opening is None or base is None or not 0 <= branch.common <= base.size:
+            self.collector.add(error("log.branch_place", log=branch.name, field="log"))
+            self._tell(branch, result, opening, base or LogResult(size=0))
+            return result
+        before = self._frame(branch.base, branch.common)
+        self._check_first(branch)
+        leaves = self._walk(branch, opening, before, result)
+        self._grow(branch, opening, base.edges.get(branch.common, Edge([(0, None)])), leaves, result)
+        self._tell(branch, result, opening, base)
+        return result
+
+    def _tell(self, branch: Branch, result: LogResult, opening: Opening | None, base: LogResult) -> None:
+        self.collector.add(
+            warning(
+                "log.branch", log=branch.name, first=branch.common + 1, size=branch.size,
+                covered=result.checkpoint_size, held=base.size, signed=base.checkpoint_size,
+                station="" if opening is None else opening.genesis.station,
+            )
+        )  # fmt: skip
+
+    def _frame(self, log: str, seq: int) -> bytes:
+        rows = self.source.events(log, seq, seq) if seq else []
+        frame = rows[0].frame if rows else None
+        return frame if isinstance(frame, bytes) else b""
+
+    def _check_first(self, branch: Branch) -> None:
+        """The name says which entry is the first, and the log itself must have another one there."""
+        first = _hash(self._frame(branch.name, 1))
+        if first != branch.name.partition(BRANCH_MARK)[2]:
+            self.collector.add(error("log.branch_place", log=branch.name, seq=1, field="name"))
+        if first == _hash(self._frame(branch.base, branch.common + 1)):
+            self.collector.add(error("log.branch_place", log=branch.name, seq=1, field="entry"))
+
+    def _walk(self, branch: Branch, opening: Opening, before: bytes, result: LogResult) -> list[Known]:
+        key = self.brief.storage_key
+        context = LogContext(
+            name=branch.name, log_id=opening.log_id, ledger_id=self.brief.ledger_id,
+            genesis=opening.genesis, genesis_hash=opening.genesis_hash, judge=self.judge, source=self.source,
+            personal=None if key is None else PersonalReader(key), common=branch.common,
+        )  # fmt: skip
+        leaves: list[Known] = []
+        signatures: list[Unverified] = []
+        for first in range(1, branch.size + 1, BATCH):
+            last, acts = min(first + BATCH - 1, branch.size), self.tally.acts
+            events, alone = self.source.stretch(branch.name, first, last)
+            rows = BatchRows(
+                first_seq=first, last_seq=last, events=events, bodies_alone=alone, previous=before, nodes={}
+            )
+            walk = walk_batch(context, rows, self.collector, self.tally, signatures)
+            result.last = walk.last or result.last
+            result.acts.append(self.tally.acts - acts)
+            leaves += walk.leaves
+            before = self._frame(branch.name, last)
+        verify_all(signatures)
+        return leaves
+
+    def _grow(
+        self, branch: Branch, opening: Opening, edge: Edge, leaves: Sequence[Known], result: LogResult
+    ) -> None:
+        """Grow the common tree with the branch, and compare the roots that the log's key signed."""
+        stated = self._stated(branch, opening)
+        tree, end = Edge(edge.nodes), branch.common + branch.size
+        for size, leaf in enumerate(leaves, start=branch.common + 1):
+            tree.push(0, leaf)
+            if size in stated or size in self.wanted.get(branch.base, ()):
+                result.roots[size] = tree.root()
+        result.root = tree.root()
+        for size, root in stated.items():
+            computed = result.roots.get(size)
+            if size > end:
+                self.collector.add(error("log.truncated", log=branch.name, stated=size, held=end))
+            elif computed is None:
+                self.collector.add(error("checkpoint.unproven", log=branch.name, seq=size))
+            elif computed != root:
+                self.collector.add(error("checkpoint.root", log=branch.name, seq=size))
+            else:
+                result.checkpoint_size = max(result.checkpoint_size, size)
+        covered = result.checkpoint_size
+        if not covered:
+            self.collector.add(error("log.branch_unproven", log=branch.name))
+        elif covered < end:
+            self.collector.add(uncovered(branch.name, end - covered, covered))
+
+    def _stated(self, branch: Branch, opening: Opening) -> dict[int, bytes]:
+        """Return the roots that checkpoints of the log's own key state about this branch, by size."""
+        stated: dict[int, bytes] = {}
+        rows: list[tuple[Cell, ...]] = self.source.rows(_CHECKPOINTS, (branch.name,), log=branch.name)
+        for size, note in rows:
+            seq = size if isinstance(size, int) else 0
+            try:
+                raw = note if isinstance(note, bytes) else b""
+                opened = open_checkpoint(raw, log_origin(opening.log_id), opening.genesis.log_public_key)
+            except BanjianError as raised:
+                self.collector.add(from_error(raised, log=branch.name, seq=seq))
+                continue
+            if opened.size != size or opened.size <= branch.common:
+                self.collector.add(error("checkpoint.row", log=branch.name, seq=seq))
+            else:
+                stated[opened.size] = opened.root
+        return stated
+
+
+def _hash(frame: bytes) -> str:
+    try:
+        return entry_hash(split_frame(frame).entry_raw).hex()
+    except BanjianError:
+        return ""

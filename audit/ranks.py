@@ -1,0 +1,60 @@
+"""Where an act that stands in several places has its row and its bodies.
+
+A log of the act's own station comes before any other, a sound frame before an opaque one, the earliest
+recording before later ones; then the name of the log and the position decide.
+
+Source: docs/protocol.md, "Reading a ledger file".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from audit.openings import base_of
+from ledger.act import Act, act_id, decode_act
+from ledger.entry import decode_entry
+from ledger.errors import BanjianError
+from ledger.frame import split_frame
+from ledger.limits import INT_MAX
+from ledger.types import StationId
+
+
+class Rank(NamedTuple):
+    """What decides between two places of one act: the lower one is its place."""
+
+    elsewhere: bool
+    opaque: bool
+    recorded_at_ms: int
+    log: str
+    seq: int
+
+
+def rank_of(
+    stations: Mapping[str, StationId], act: Act, frame: bytes, *, log: str, seq: int, opaque: bool
+) -> Rank:
+    """Return the rank of a place.
+
+    Args:
+        stations: station of every log by name, those of single frames among them.
+        act: the act.
+        frame: the frame that stands there.
+        log: name of the log or branch.
+        seq: position there.
+        opaque: the frame is stored as one that never counts.
+    """
+    try:
+        recorded_at_ms = decode_entry(split_frame(frame).entry_raw).recorded_at_ms
+    except BanjianError:
+        recorded_at_ms = INT_MAX
+    return Rank(stations.get(base_of(log), "") != act.header.station, opaque, recorded_at_ms, log, seq)
+
+
+def stored_act(frame: bytes) -> Act | None:
+    """Return the act of a frame of which entry and act decode: only those have rows; else None."""
+    try:
+        parts = split_frame(frame)
+        decode_entry(parts.entry_raw)
+        return Act(decode_act(parts.act_raw), parts.act_raw, parts.sig, act_id(parts.act_raw))
+    except BanjianError:
+        return None

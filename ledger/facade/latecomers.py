@@ -1,0 +1,65 @@
+"""Acts that came before what they rest on: folded again once registry or catalogue have grown.
+
+An act whose author's key was not known is stored as opaque. When the key arrives, as it does at a county that
+gets its registry back from its stations, the act is checked again and counts from then on like any other.
+"""
+
+from __future__ import annotations
+
+from ledger.act import Act, case_of, verify_act
+from ledger.errors import BanjianError
+from ledger.facade.bodies import Place
+from ledger.facade.placing import frame_at
+from ledger.facade.synctables import AWAITING, SYNC_FINDINGS
+from ledger.facade.views import CaseView
+from ledger.frame import decode_frame
+from ledger.registry import Registry
+from ledger.store import schema
+from ledger.store.contract import Store, WriteTx
+from ledger.types import CaseId
+from ledger.verified import OPAQUE
+
+KEY_UNKNOWN = "authority.key_unknown"
+
+
+def renew_latecomers(store: Store, view: CaseView, registry: Registry) -> None:
+    """Fold again what waited; does nothing, and writes nothing, where nothing waits."""
+    with store.read() as tx:
+        waits = any(next(tx.select(table, where, limit=1), None) for table, where in (
+            (AWAITING, {}), (SYNC_FINDINGS, {"code": KEY_UNKNOWN})))  # fmt: skip
+    if not waits:
+        return
+    with store.write() as tx:
+        recognised = _recognise(tx, registry)
+        view.renew_awaiting(tx)
+        view.touch(tx, recognised)
+
+
+def _recognise(tx: WriteTx, registry: Registry) -> dict[CaseId, None]:
+    """Let acts count whose key is known by now and whose signature holds; returns their cases."""
+    cases: dict[CaseId, None] = {}
+    for row in list(tx.select(SYNC_FINDINGS, {"code": KEY_UNKNOWN})):
+        place = Place(str(row[1]), row[2] if isinstance(row[2], int) else 0)
+        act = _sound(tx, place, registry)
+        if act is None:
+            continue
+        case_id = case_of(act)
+        held = tx.get(schema.ACTS, (case_id, act.act_id))
+        if held is not None and held[4] == OPAQUE:
+            tx.upsert(schema.ACTS, [(*held[:4], act.header.action)])
+        tx.delete(SYNC_FINDINGS, {"code": KEY_UNKNOWN, "log": place.log, "seq": place.seq})
+        cases[case_id] = None
+    return cases
+
+
+def _sound(tx: WriteTx, place: Place, registry: Registry) -> Act | None:
+    frame = frame_at(tx, place)
+    try:
+        act = None if frame is None else decode_frame(frame).act
+        key = None if act is None else registry.public_key(act.header.actor)
+        if act is None or key is None:
+            return None
+        verify_act(act.raw, act.sig, key)
+    except BanjianError:
+        return None
+    return act

@@ -1,0 +1,55 @@
+"""Each planted bug is found: the named part of the suite fails with it, and only because of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.planted import VARIABLE
+from tests.planted.bugs import BUGS
+
+FORKS, AFTER = "tests/sync/test_forks.py::", "tests/sync/test_after_restore.py::"
+HURT = "tests/sync/test_hurt_sessions.py::"
+SEEDS = "tests/simulation/test_seeds.py::test_no_promise_is_broken"
+WAITED = "test_acts_that_came_back_before_the_registry_they_rest_on_count_once_it_is_back[known before]"
+KILLERS = {
+    "no_new_log_after_regression": FORKS
+    + "test_a_disk_image_put_back_silently_gets_its_end_back_and_a_new_log",
+    "divergent_tail_dropped": FORKS + "test_a_rollback_that_went_on_is_a_fork_and_both_branches_are_kept",
+    "height_only": FORKS + "test_a_rollback_that_went_on_is_a_fork_and_both_branches_are_kept",
+    "hidden_fork": FORKS + "test_a_rollback_that_went_on_is_a_fork_and_both_branches_are_kept",
+    "remembered_cursor": AFTER + "test_a_feed_that_began_again_is_not_taken_for_the_one_before",
+    "awaiting_never_refolded": AFTER + WAITED,
+    "cursor_before_content": HURT + "test_what_a_torn_answer_did_not_bring_is_given_again",
+    "receipt_before_commit": HURT + "test_there_is_no_receipt_for_what_could_not_be_stored",
+    "synchronous_normal": SEEDS + "[cuts]",
+    "signature_unchecked": SEEDS + "[evil and relay]",
+    "scope_left_out": "tests/sync/test_three_levels.py::test_a_village_never_sees_what_is_another_ones",
+    "root_not_compared": HURT + "test_no_altered_byte_of_a_package_gets_into_the_log",
+    "end_of_sealed_log_kept_back": (
+        "tests/sync/test_sealed_logs.py::test_acts_behind_the_last_checkpoint_of_a_log_in_doubt_still_go_up"
+    ),
+}
+"""Which test finds which bug; docs/simulation.md lists them."""
+
+
+def test_every_bug_has_a_killer() -> None:
+    assert {bug.__name__ for bug in BUGS} == set(KILLERS)
+
+
+@pytest.mark.parametrize("bug", KILLERS)
+def test_the_suite_finds_it(bug: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", KILLERS[bug]],
+        env={**os.environ, VARIABLE: bug},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 1, done.stdout[-2_000:] + done.stderr[-2_000:]
+    assert re.search(r"^1 failed", done.stdout, re.MULTILINE), done.stdout[-2_000:]

@@ -1,0 +1,48 @@
+"""``python -m tests.simulation 1-50``: run seeds, tell of each, end with one line; exit 1 on a violation."""
+
+from __future__ import annotations
+
+import sys
+from concurrent.futures import ProcessPoolExecutor
+
+from tests import planted
+from tests.simulation.run import Result, run_seed, summary
+from tests.simulation.world import VIOLATIONS_SHOWN
+
+
+def seeds_of(text: str) -> list[str]:
+    """Return the seeds that ``3``, ``1-50`` or ``1,4,9-12`` mean."""
+    found: list[str] = []
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        found += [str(seed) for seed in range(int(first), int(last or first) + 1)]
+    return found
+
+
+def main(words: list[str]) -> int:
+    """Run the seeds of the first word, with as many processes as the second says."""
+    planted.plant()
+    seeds = seeds_of(words[0] if words else "1-20")
+    workers = int(words[1]) if len(words) > 1 else 1
+    results: list[Result] = []
+    if workers > 1:
+        with ProcessPoolExecutor(workers, initializer=planted.plant) as pool:
+            for result in pool.map(run_seed, seeds):
+                _tell(result)
+                results.append(result)
+    else:
+        for seed in seeds:
+            results.append(run_seed(seed))
+            _tell(results[-1])
+    print(summary(results))
+    return 1 if any(one.violations for one in results) else 0
+
+
+def _tell(result: Result) -> None:
+    print(result.line(), flush=True)
+    for line in result.violations[:VIOLATIONS_SHOWN]:
+        print(f"  {line}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

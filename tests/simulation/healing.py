@@ -1,0 +1,259 @@
+"""After the trouble: links up, everybody syncs until it is quiet; then all that was promised must hold."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+from ledger.act import verify_act
+from ledger.case import fold_case, state_digest
+from ledger.errors import BanjianError, RuleError
+from ledger.facade.bodies import Place as Position
+from ledger.facade.bodies import read_personal
+from ledger.facade.held import FORK
+from ledger.facade.opening import BRANCH_MARK
+from ledger.facade.placing import frame_at
+from ledger.facade.synctables import AWAITING, SYNC_FINDINGS
+from ledger.facade.tables import CASES, NUMBERS, VIEW_TABLES, case_cells
+from ledger.facade.vault import Vault
+from ledger.frame import decode_frame
+from ledger.store import schema
+from ledger.store.contract import ReadTx
+from ledger.store.tables import Table
+from ledger.types import ActId, CaseId, StationId
+from tests.simulation.county import COUNTY, EVIL, below, line_of
+from tests.simulation.net import Weather
+from tests.simulation.place import Place
+from tests.simulation.world import ROUNDS_OF_HEALING_MAX, World
+
+SHUFFLED_CASES = 25
+
+
+async def heal(world: World) -> int:
+    """Let everybody sync until nothing comes any more; returns how many rounds it took."""
+    world.net.parted.clear()
+    world.net.weather = {}
+    world.relayed.clear()
+    for place in world.all_places():
+        world.net.weather[place.name, place.upstream or ""] = Weather(delay_s=0.01)
+        place.clock.skew_ms = 0
+        place.disk.cut_at = None
+    for rounds in range(1, ROUNDS_OF_HEALING_MAX + 1):
+        if not await _round(world):
+            return rounds
+    world.violation(f"no quiet after {ROUNDS_OF_HEALING_MAX} rounds: {dict(world.failures)}")
+    return ROUNDS_OF_HEALING_MAX
+
+
+async def _round(world: World) -> bool:
+    """Let each place sync once, villages first; whether anything moved."""
+    moved = False
+    for place in sorted(world.all_places(), key=lambda one: (-len(line_of(one.station)), one.name)):
+        if place.upstream is None:
+            continue
+        outcome = await place.sync()
+        if outcome is None:
+            moved = True
+        else:
+            moved = moved or bool(outcome.stored or outcome.sent or outcome.sealed or outcome.sessions > 1)
+    return moved
+
+
+def check_everything(world: World) -> None:
+    """Note every promise that does not hold after the healing."""
+    world.oracle.doubtful.clear()
+    world.oracle.stale.clear()
+    for name, found in {
+        "lost": lost(world),
+        "differs": differences(world),
+        "forged": forged(world),
+        "receipt": receipts(world),
+        "waiting": waiting(world),
+        "seen": seen_by_strangers(world),
+        "fork": forks(world),
+        "order": order(world),
+        "view": views(world),
+    }.items():
+        world.violations_of(found, f"in the end, {name}")
+
+
+def lost(world: World) -> Iterator[str]:
+    """Every confirmed act is at its station and all above, and takes effect or says why not."""
+    oracle = world.oracle
+    outcomes: dict[CaseId, dict[ActId, bool]] = {}
+    for promise in oracle.promises.values():
+        if promise.act_id in oracle.excused:
+            continue
+        homes = [world.main[one] for one in line_of(promise.station)]
+        homes += [clone for clone in world.clones if clone.name == promise.place]
+        for place in homes:
+            if not oracle.holds(place, promise.act_id):
+                yield f"{place.name} has not {promise.act_id.hex()[:8]} of {promise.place}"
+        if promise.case_id not in outcomes:
+            outcomes[promise.case_id] = _outcomes(world.main[COUNTY], promise.case_id)
+        if not outcomes[promise.case_id].get(promise.act_id):
+            yield f"{promise.act_id.hex()[:8]} of {promise.place} is without effect and without reason"
+
+
+def _outcomes(county: Place, case_id: CaseId) -> dict[ActId, bool]:
+    """Return for each act of a case whether it takes effect or says why not."""
+    try:
+        state = county.ledger.state(case_id)[0]
+    except RuleError:
+        # Its opening is nowhere: every act of it waits for that.
+        with county.ledger.store.read() as tx:
+            rows = list(tx.select(schema.ACTS, {"case_id": case_id}))
+            waits = tx.get(AWAITING, (case_id,)) is not None
+        return {ActId(row[1]): waits for row in rows if isinstance(row[1], bytes)}
+    return {step.act.act_id: step.effective or bool(step.reason) for step in state.steps}
+
+
+def cases_of(place: Place) -> dict[CaseId, tuple[StationId, str]]:
+    """Return custodian and receiver of each case that a place has."""
+    with place.ledger.store.read() as tx:
+        rows = [case_cells(row) for row in tx.select(CASES, {})]
+    return {cells[0]: (cells[6], cells[7]) for cells in rows}
+
+
+def differences(world: World) -> Iterator[str]:
+    """Each place has the cases of its scope as the county's records tell them, and not one else."""
+    county = world.main[COUNTY]
+    here = cases_of(county)
+    digests = {case_id: state_digest(county.ledger.state(case_id)[0]) for case_id in here}
+    stations = {info.log_id.hex(): info.station for info in county.ledger.logs()}
+    with county.ledger.store.read() as tx:
+        acted: dict[CaseId, set[StationId]] = {}
+        for case_id, _, log, _, topic in tx.select(schema.ACTS, {}):
+            if isinstance(case_id, bytes) and topic != "opaque":
+                acted.setdefault(CaseId(case_id), set()).add(stations[str(log).partition(BRANCH_MARK)[0]])
+    for place in world.all_places():
+        if place is county:
+            continue
+        scope, theirs = below(place.station), cases_of(place)
+        for case_id, (custodian, receiver) in here.items():
+            concerned = {custodian, receiver, *acted.get(case_id, set())} & scope
+            if not concerned:
+                continue
+            if case_id not in theirs:
+                yield f"{place.name} lacks case {case_id.hex()[:8]}"
+            elif state_digest(place.ledger.state(case_id)[0]) != digests[case_id]:
+                yield f"{place.name} sees case {case_id.hex()[:8]} otherwise than the county"
+        for case_id in sorted(theirs.keys() - here.keys()):
+            if any(
+                promise.case_id == case_id and promise.act_id not in world.oracle.excused
+                for promise in world.oracle.promises.values()
+            ):
+                yield f"{place.name} has case {case_id.hex()[:8]}, the county has not"
+
+
+def forged(world: World) -> Iterator[str]:
+    """Nothing takes effect that its author did not sign."""
+    for place in world.all_places():
+        registry = place.ledger.knowledge.registry
+        with place.ledger.store.read() as tx:
+            rows = {row[1]: row for row in tx.select(schema.ACTS, {})}
+            for case_id in cases_of(place):
+                for step in place.ledger.state(case_id)[0].steps:
+                    if not step.effective:
+                        continue
+                    row = rows[step.act.act_id]
+                    frame = decode_frame(frame_at(tx, Position(str(row[2]), int(str(row[3])))) or b"")
+                    try:
+                        verify_act(frame.act.raw, frame.act.sig, registry.public_key(step.act.actor) or b"")
+                    except BanjianError as error:
+                        yield f"{place.name}: {step.act.action} in {case_id.hex()[:8]} counts: {error.code}"
+
+
+def receipts(world: World) -> Iterator[str]:
+    """Whatever was ever confirmed is there now, whatever happened to whoever confirmed it."""
+    for place in world.all_places():
+        world.oracle.collect_receipts(place)
+    for place in world.main.values():
+        yield from world.oracle.false_receipts(place, all_sizes=True)
+
+
+def waiting(world: World) -> Iterator[str]:
+    """Nobody waits for anything any more, at any level."""
+    for place in world.all_places():
+        held = place.exchange.held
+        for above in line_of(place.station)[1:]:
+            count, _ = held.waiting(above)
+            if count:
+                yield f"{place.name} still has {count} waiting for {above}"
+
+
+def seen_by_strangers(world: World) -> Iterator[str]:
+    """No village has a personal body of a case that it has nothing to do with."""
+    for place in world.all_places():
+        if place.station == COUNTY:
+            continue
+        yield from strangers_at(world, place)
+
+
+def strangers_at(world: World, place: Place) -> Iterator[str]:
+    """Yield the personal bodies at a place that it should never have been given."""
+    vault = Vault(place.ledger.home.storage_key(), lambda size: bytes(size))
+    with place.ledger.store.read() as tx:
+        for row in tx.select(schema.ACTS, {}):
+            case_id, act_id = row[0], row[1]
+            if not isinstance(case_id, bytes) or not isinstance(act_id, bytes):
+                continue
+            known = CaseId(case_id)
+            if known not in world.oracle.concerned or world.oracle.allowed(known, place.station):
+                continue
+            if read_personal(tx, vault, known, ActId(act_id)) is not None:
+                yield f"{place.name} can read personal data of case {case_id.hex()[:8]}"
+
+
+def forks(world: World) -> Iterator[str]:
+    """Of two histories of one log the county has both, and whoever sees both says so."""
+    frames: dict[tuple[str, int], set[bytes]] = {}
+    for promise in world.oracle.promises.values():
+        if promise.act_id not in world.oracle.excused:
+            frames.setdefault((promise.log, promise.seq), set()).add(promise.frame_hash)
+    forked = {log for (log, _), hashes in frames.items() if len(hashes) > 1}
+    world.tally["forks"] = len(forked)
+    stations = {promise.log: promise.station for promise in world.oracle.promises.values()}
+    for log in sorted(forked):
+        for above in line_of(stations[log])[1:]:
+            place = world.main[above]
+            with place.ledger.store.read() as tx:
+                names = [str(row[1]) for row in tx.select(SYNC_FINDINGS, {"code": FORK})]
+            if not any(name.startswith(log) for name in names):
+                yield f"{place.name} has not found the fork of {log[:8]}"
+
+
+def order(world: World) -> Iterator[str]:
+    """The same acts in any order are the same case."""
+    rng = random.Random(f"order {world.seed}")
+    county = world.main[COUNTY]
+    cases = sorted(cases_of(county))
+    for case_id in rng.sample(cases, min(len(cases), SHUFFLED_CASES)):
+        state, rules = county.ledger.state(case_id)
+        acts = [step.act for step in state.steps]
+        rng.shuffle(acts)
+        if state_digest(fold_case([*acts, *acts[:2]], rules)) != state_digest(state):
+            yield f"case {case_id.hex()[:8]} depends on the order of arrival"
+
+
+def views(world: World) -> Iterator[str]:
+    """What the lists show is what a rebuild from the frames shows."""
+    for place in world.all_places():
+        with place.ledger.store.read() as tx:
+            before = {table.name: _rows(world, tx, table) for table in VIEW_TABLES}
+        place.ledger.rebuild()
+        with place.ledger.store.read() as tx:
+            for table in VIEW_TABLES:
+                differing = before[table.name] ^ _rows(world, tx, table)
+                if differing:
+                    shown = sorted(map(repr, differing))[:2]
+                    yield f"{place.name}: {len(differing)} rows of {table.name} differ from a replay: {shown}"
+
+
+def _rows(world: World, tx: ReadTx, table: Table) -> set[tuple[object, ...]]:
+    """Return the rows of a view; of case numbers only those of cases that clerks of the county opened."""
+    rows: set[tuple[object, ...]] = set(tx.select(table, {}))
+    return {row for row in rows if table is not NUMBERS or row[1] in world.oracle.concerned}
+
+
+__all__ = ["EVIL", "check_everything", "heal"]

@@ -1,0 +1,323 @@
+"""One installation of the simulation: real ledger, routes and caller, on a disk that can lose power."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import shutil
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import aiohttp
+from aiohttp import web
+
+from ledger.errors import BanjianError
+from ledger.facade import Home, Ledger
+from ledger.facade.between import exchange_of
+from ledger.facade.exchange import Exchange
+from ledger.types import LedgerId, StationId
+from stations.ledgerthread import LedgerThread
+from stations.link import Link
+from stations.network import _Desk
+from sync.attempts import Attempts
+from sync.client_session import Outcome
+from sync.pace import Pace, PaceRule
+from sync.requester import Progress
+from sync.server_join import add_join_routes
+from sync.server_session import Sessions, add_session_route
+from tests.faults.disk import Disk, PowerCutError
+from tests.faults.shim import connect_through
+from tests.simulation.county import START_MS, Randomness
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+T = TypeVar("T")
+HOUR_MS = 3_600_000
+SMALL_CHECKPOINTS = {"wal_autocheckpoint": "200"}
+
+
+class SimClock:
+    """The clock of one machine: it may be years wrong, jump, and starts anew with each boot."""
+
+    def __init__(self, world: World, name: str) -> None:
+        self._world, self._name = world, name
+        self.skew_ms = 0
+        self.boots = 0
+
+    def now_ms(self) -> int:
+        """Return what the machine believes."""
+        return max(0, START_MS + int(self._world.loop.now * 1000) + self.skew_ms)
+
+    def monotonic_ms(self) -> int:
+        """Return the counter of this boot."""
+        return int(self._world.loop.now * 1000)
+
+    def boot_id(self) -> bytes:
+        """Return the id of this boot."""
+        return sha256(f"{self._name} {self.boots}".encode()).digest()[:16]
+
+
+class SimLink(Link):
+    """The product's link upward, over the network of the simulation in the place of TLS."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        super().__init__(
+            place.thread,
+            Home(place.path),
+            station=place.station,
+            addresses=(f"http://{place.upstream}",),
+            clock=place.clock,
+            randomness=place.randomness,
+            cores=place.cores,
+        )
+
+    def http(self, station: StationId) -> aiohttp.ClientSession:
+        """Return a client that reaches the station above, perhaps through a relay."""
+        way = self._place.world.way(self._place.name, self._place.upstream or "")
+        held = self._https.get(StationId(way))
+        if held is None:
+            connector = aiohttp.UnixConnector(way, force_close=True)
+            held = self._https[StationId(way)] = aiohttp.ClientSession(connector=connector, trust_env=False)
+        return held
+
+    async def _call(self, told: Callable[[Progress], None] | None) -> Outcome:
+        return await self._caller.run(told)
+
+
+class Office:
+    """What joining would ask for: certificates are the harness's business here."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+
+    @property
+    def ledger_id(self) -> LedgerId:
+        """The pinned ledger."""
+        return self._place.thread.ledger_id
+
+    def now_ms(self) -> int:
+        """Return the station's clock."""
+        return self._place.clock.now_ms()
+
+    def ca_certificate(self) -> bytes:
+        """Return something: nobody here looks at it."""
+        return b"none"
+
+    def check_station(self, station: StationId) -> None:
+        """Let everybody in whom the network names."""
+
+    async def join(self, request: bytes) -> bytes:
+        """Nobody joins in the simulation."""
+        raise NotImplementedError
+
+    async def renew(self, request: bytes, *, peer: StationId) -> bytes:
+        """No certificate is renewed in the simulation."""
+        raise NotImplementedError
+
+
+class SimDisk(Disk):
+    """A disk that tells at once when its power is gone.
+
+    Args:
+        died: called once for each time that it dies.
+    """
+
+    def __init__(self, folder: Path, seed: str, died: Callable[[], None]) -> None:
+        self._dead = False
+        self._died = died
+        super().__init__(folder, seed)
+
+    @property
+    def dead(self) -> bool:
+        """Whether nothing reaches the platter any more."""
+        return self._dead
+
+    @dead.setter
+    def dead(self, value: bool) -> None:
+        before, self._dead = self._dead, value
+        if value and not before:
+            self._died()
+
+
+class Place:
+    """An installation.
+
+    Args:
+        world: everything.
+        name: its name on the network; a clone has a mark behind the station.
+        folder: where it lies.
+        upstream: name of the installation that it calls; None at the top.
+        listens: whether stations below call it.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        station: StationId,
+        folder: Path,
+        *,
+        name: str,
+        upstream: str | None,
+        listens: bool,
+    ) -> None:
+        self.world, self.station, self.path = world, station, folder
+        self.name, self.upstream, self.listens = name, upstream, listens
+        self.rng = random.Random(f"place {world.seed} {name}")
+        self.clock = SimClock(world, name)
+        self.randomness = Randomness(f"{world.seed} {name}")
+        self.up = False
+        self.disk = self._new_disk()
+        self.thread = LedgerThread()
+        self.cores: object = object()
+        self.link: SimLink | None = None
+        self.tasks: list[asyncio.Task[None]] = []
+        self.interval_ms = self.rng.choice((1, 2, 4, 8)) * HOUR_MS
+        self.synced_at_s = -1.0
+        world.net.alive[name] = lambda: self.up and not self.disk.dead
+
+    def _new_disk(self) -> SimDisk:
+        return SimDisk(self.path, f"{self.world.seed} {self.name} {self.clock.boots}", self._lost_power)
+
+    def _lost_power(self) -> None:
+        if self.up:
+            self.world.loop.call_soon(self.world.power_lost, self)
+
+    @property
+    def ledger(self) -> Ledger:
+        """The open ledger."""
+        return self.thread.held
+
+    @property
+    def exchange(self) -> Exchange:
+        """What the open ledger exchanges; for looking, in the middle of nothing else."""
+        if self.thread._exchange is None:
+            self.thread._exchange = exchange_of(self.ledger)
+        return self.thread._exchange
+
+    async def boot(self) -> bool:
+        """Start; False when the power went again meanwhile."""
+        self.clock.boots += 1
+        self.thread = LedgerThread()
+        try:
+            await self.thread.open(self._open)
+        except (BanjianError, PowerCutError):
+            if not self.disk.dead:
+                raise
+            return False
+        self.up = True
+        self.world.oracle.booted(self)
+        if self.listens:
+            await self._listen()
+        if self.upstream is not None:
+            self.link = SimLink(self)
+            self.spawn(self._keep_in_step())
+        return True
+
+    def _open(self) -> Ledger:
+        return Ledger.open(
+            Home(self.path),
+            clock=self.clock,
+            randomness=self.randomness,
+            connect=connect_through(self.disk.vfs.vfs_name, self.world.planted_settings | SMALL_CHECKPOINTS),
+            write=True,
+            station=self.station,
+        )
+
+    def spawn(self, work: Awaitable[None]) -> None:
+        """Run something that ends when the machine does."""
+
+        async def run() -> None:
+            await work
+
+        self.tasks = [task for task in self.tasks if not task.done()]
+        self.tasks.append(asyncio.get_running_loop().create_task(run()))
+
+    async def _listen(self) -> None:
+        application = web.Application()
+        office = Office(self)
+        add_join_routes(application, office, Attempts(self.clock.monotonic_ms))
+        desk = _Desk(office, self.thread, self.cores, news=lambda: None)  # type: ignore[arg-type]
+        add_session_route(application, desk, sessions=Sessions())
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
+        await runner.setup()
+        await web.UnixSite(runner, self.name).start()
+        self._runner = runner
+
+    async def _keep_in_step(self) -> None:
+        rule = PaceRule(interval_ms=self.interval_ms, first_retry_ms=60_000, retry_max_ms=4 * HOUR_MS)
+        pace = Pace(rule, self.rng.random)
+        while True:
+            news = self.rng.random() < 0.2
+            await asyncio.sleep(pace.wait_ms(news=news) / 1000 * self.rng.uniform(0.5, 1.5))
+            if self.world.healing:
+                return
+            if await self.sync() is None:
+                pace.failed()
+            else:
+                pace.succeeded()
+
+    async def sync(self) -> Outcome | None:
+        """Sync with the station above; None when that fails."""
+        world = self.world
+        if self.link is None:
+            return None
+        began_at_s = world.loop.now
+        try:
+            outcome = await self.link.sync()
+        except BanjianError as error:
+            world.tally["sessions failed"] += 1
+            world.loop.trace("failed", self.name, error.code)
+            world.oracle.sync_failed(self, error)
+            return None
+        world.tally["sessions"] += outcome.sessions
+        world.loop.trace("synced", self.name, outcome.sessions, outcome.sent, outcome.stored, outcome.notes)
+        self.synced_at_s = began_at_s
+        world.oracle.synced(self, outcome)
+        return outcome
+
+    def die(self) -> None:
+        """Stop as a machine without power does: nothing more goes to the disk or over the network."""
+        if not self.up:
+            return
+        self.up = False
+        self.disk.dead = True
+        for task in self.tasks:
+            task.cancel()
+        self.tasks = []
+        self.world.net.drop(self.name)
+        ledger, self.thread._ledger, self.thread._exchange = self.thread._ledger, None, None
+        if ledger is not None:
+            with suppress(BanjianError):
+                ledger.close()
+        runner, self._runner = getattr(self, "_runner", None), None
+        loop = self.world.loop
+        if runner is not None:
+            loop.create_task(runner.cleanup())
+        if self.link is not None:
+            loop.create_task(self.link.close())
+        self.link = None
+
+    def after_power_cut(self) -> None:
+        """Put the disk into one of the states that the cut allows."""
+        self.disk.reboot()
+
+    def after_kill(self) -> None:
+        """Leave everything as the system's cache has it."""
+        self.disk.dead = False
+        self.disk.cut_at = None
+        (self.path / "ledger.db-shm").unlink(missing_ok=True)
+
+    def replace_disk(self, prepare: Callable[[Path], None]) -> None:
+        """Change the folder while the machine is off, and begin with a new disk on it."""
+        self.disk.close()
+        prepare(self.path)
+        self.disk = self._new_disk()
+
+    def copy_to(self, target: Path) -> None:
+        """Copy the folder as an image of the disk would have it."""
+        shutil.copytree(self.path, target, ignore=shutil.ignore_patterns("*-shm", "*.lock"))

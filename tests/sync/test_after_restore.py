@@ -1,0 +1,105 @@
+"""An upper station comes back from an old disk: what it was believed to have, it gets and gives again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ledger.errors import StoreError
+from ledger.facade import Command, receiving
+from ledger.facade.home import RESTORED_MARKER
+from ledger.facade.tables import VIEW_TABLES
+from ledger.keys import Signer
+from ledger.types import CaseId, StationId
+from tests.sync.test_forks import copy, put_back
+from tests.sync.world import COUNTY, FELLING, TOWN, TOWN_2, VILLAGE, World, signer
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    for station in (TOWN, VILLAGE, TOWN_2):
+        made.join(station)
+    made.settle(TOWN, VILLAGE, TOWN_2)
+    yield made
+    made.close()
+
+
+def test_a_feed_that_began_again_is_not_taken_for_the_one_before(world: World) -> None:
+    first, second = world.receive(VILLAGE), world.receive(VILLAGE, applicant="李四")
+    for case in (first, second):
+        world.do(VILLAGE, "hand_over", case, to=TOWN)
+    world.settle(VILLAGE)
+    image = copy(world, TOWN, "image")
+    for _ in range(3):
+        world.do(TOWN, "note", first)
+    world.settle(VILLAGE)
+    put_back(world, TOWN, image)
+    (world[TOWN].path / RESTORED_MARKER).touch()
+    world.do(TOWN, "take_over", second)
+    world.settle(VILLAGE)
+    assert world[VILLAGE].ledger.state(second)[0].custodian == TOWN
+
+
+def views_of(world: World, station: StationId) -> dict[str, set[tuple[object, ...]]]:
+    """Return the rows that the lists of a station are made of."""
+    with world[station].ledger.store.read() as tx:
+        return {table.name: set(tx.select(table, {})) for table in VIEW_TABLES}
+
+
+def receive_by(world: World, key: Signer) -> CaseId:
+    """Receive a case at the village with somebody's key."""
+    command = Command(
+        action="receive", station=VILLAGE,
+        facts={"item": FELLING, "applicant_kind": "person", "channel": "counter", "materials": []},
+        personal={"applicant": {"name": "王五", "id_kind": "other", "id_no": "N5"}},
+    )  # fmt: skip
+    return world[VILLAGE].ledger.perform(command, key).case_id
+
+
+@pytest.mark.parametrize("clerk", ["known before", "enrolled in the lost week"])
+def test_acts_that_came_back_before_the_registry_they_rest_on_count_once_it_is_back(
+    world: World, clerk: str
+) -> None:
+    image = copy(world, COUNTY, "backup")
+    world.enrol(VILLAGE, "window", "S99")
+    world.settle(TOWN, VILLAGE)
+    key = signer("S99") if clerk == "enrolled in the lost week" else world.key(VILLAGE, "window")
+    case = receive_by(world, key)
+    world.do(VILLAGE, "hand_over", case, to=TOWN_2)
+    world.settle(VILLAGE, TOWN)
+    put_back(world, COUNTY, image)
+    (world[COUNTY].path / RESTORED_MARKER).touch()
+    world.settle(VILLAGE, TOWN, TOWN_2)
+    assert len({world.digest(station, case) for station in (VILLAGE, TOWN, COUNTY, TOWN_2)}) == 1
+    assert world[COUNTY].ledger.state(case)[0].offered_to == TOWN_2
+    for station in (COUNTY, TOWN, TOWN_2):
+        before = views_of(world, station)
+        world[station].ledger.rebuild()
+        assert views_of(world, station) == before, station
+
+
+def test_a_cut_between_the_registry_and_the_cases_that_waited_for_it_is_made_good(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = copy(world, COUNTY, "backup")
+    world.enrol(VILLAGE, "window", "S99")
+    world.settle(TOWN, VILLAGE)
+    receive_by(world, signer("S99"))
+    world.settle(VILLAGE, TOWN)
+    put_back(world, COUNTY, image)
+    (world[COUNTY].path / RESTORED_MARKER).touch()
+
+    def cut(*_: object) -> None:
+        raise StoreError("store.io", detail="cut")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(receiving, "renew_latecomers", cut)
+        with pytest.raises(StoreError):
+            world.settle(TOWN)
+    world[COUNTY].close()
+    before = views_of(world, COUNTY)
+    world[COUNTY].ledger.rebuild()
+    assert views_of(world, COUNTY) == before
