@@ -129,7 +129,7 @@ class Receiving:
         *,
         opening: bool,
     ) -> int:
-        """One transaction with everything of a package; ``opening`` adds the log itself. Returns the new acts."""
+        """One transaction with everything of a package, its log too if ``opening``; returns the new acts."""
         with self._store.write() as tx:
             if opening:
                 genesis = end.genesis
