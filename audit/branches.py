@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from audit.acts import LogContext, Tally, Unverified, verify_all
-from audit.batch import BatchRows, walk_batch
+from audit.batch import BatchRows, check_receipt, walk_batch
 from audit.desk import Brief
 from audit.findings import Collector, error, from_error, warning
 from audit.judge import Judge
@@ -28,6 +28,7 @@ from ledger.errors import BanjianError
 from ledger.frame import split_frame
 
 _CHECKPOINTS = "SELECT size, note FROM checkpoints WHERE log = ? ORDER BY size"
+_RECEIPTS = "SELECT size, name, line FROM receipts WHERE log = ? ORDER BY size"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,8 +142,9 @@ class BranchChecker:
             self.collector.add(uncovered(branch.name, end - covered, covered))
 
     def _stated(self, branch: Branch, opening: Opening) -> dict[int, bytes]:
-        """Return the roots that checkpoints of the log's own key state about this branch, by size."""
+        """Return the roots that the log's own key signed here, by size; check the receipts on them."""
         stated: dict[int, bytes] = {}
+        notes: dict[int, bytes] = {}
         rows: list[tuple[Cell, ...]] = self.source.rows(_CHECKPOINTS, (branch.name,), log=branch.name)
         for size, note in rows:
             seq = size if isinstance(size, int) else 0
@@ -155,7 +157,9 @@ class BranchChecker:
             if opened.size != size or opened.size <= branch.common:
                 self.collector.add(error("checkpoint.row", log=branch.name, seq=seq))
             else:
-                stated[opened.size] = opened.root
+                stated[opened.size], notes[opened.size] = opened.root, raw
+        for row in self.source.rows(_RECEIPTS, (branch.name,), log=branch.name):
+            check_receipt(branch.name, self.judge, self.collector, notes, row)
         return stated
 
 
