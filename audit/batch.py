@@ -13,7 +13,6 @@ from typing import Final, TypeAlias
 
 from audit.acts import OPAQUE, ActChecker, LogContext, Tally, Unverified
 from audit.findings import Collector, Severity, error, from_error, notice, warning
-from audit.judge import Judge
 from audit.merge import check_leaf
 from audit.source import Cell, EventRow
 from audit.subtree import Known, edge_of, levels_of
@@ -315,28 +314,21 @@ def _open_checkpoints(context: LogContext, rows: BatchRows, findings: Collector)
         notes[size] = note
         stated.append((size, opened.root))
     for size, name, line in rows.receipts:
-        check_receipt(context.name, context.judge, findings, notes, (size, name, line))
+        check_receipt(context, findings, notes, size, name, line)
     return stated
 
 
 def check_receipt(
-    log: str, judge: Judge, findings: Collector, notes: Mapping[int, bytes], row: Sequence[Cell]
+    context: LogContext, findings: Collector, notes: Mapping[int, bytes], size: Cell, name: Cell, line: Cell
 ) -> None:
-    """Check a cosignature against the checkpoint that it is on.
-
-    Args:
-        log: name of the log or branch.
-        notes: its checkpoints that hold, by size.
-        row: size, key name and line of the receipt.
-    """
-    size, name, line = row
+    """Check a receipt on one of the checkpoints in ``notes``, which are those that hold, by size."""
     if not isinstance(size, int) or not isinstance(name, str) or type(line) is not bytes or size not in notes:
         seq = size if isinstance(size, int) else 0
-        findings.add(error("receipt.row", log=log, seq=seq))
+        findings.add(error("receipt.row", log=context.name, seq=seq))
         return
-    keys = judge.receipt_keys.get(name, ())
+    keys = context.judge.receipt_keys.get(name, ())
     if not keys:
-        findings.add(warning("receipt.key_unknown", log=log, seq=size, name=name))
+        findings.add(warning("receipt.key_unknown", log=context.name, seq=size, name=name))
         return
     checkpoint = read_checkpoint(notes[size])
     text = line.decode("utf-8", errors="replace")
@@ -348,4 +340,4 @@ def check_receipt(
         except BanjianError as failed:
             raised = failed
     if raised is not None:
-        findings.add(from_error(raised, log=log, seq=size))
+        findings.add(from_error(raised, log=context.name, seq=size))

@@ -280,7 +280,7 @@ class Source:
         return _records(map(ActRow._make, self.walk(_OPENINGS, ())))
 
     def stray_logs(self, logs: Collection[str], branches: Collection[str]) -> list[tuple[str, str]]:
-        """Return table and log of rows about logs that are not held; branches have signed heads alone."""
+        """Return table and log of rows about logs that are not held; branches have no heads and trees."""
         return [
             (table, str(log))
             for table in ("heads", "tree", "checkpoints", "receipts")

@@ -11,11 +11,12 @@ from ledger.facade.countylink import CountyNews
 from ledger.facade.exchange import Exchange
 from ledger.facade.held import COUNTY_KINDS, BranchState
 from ledger.genesis import LogGenesis
+from ledger.opening import opening_genesis
 from ledger.package import encode_package
 from ledger.types import LogId, StationId
 from sync.framing import BRANCH, EXCERPT, HELLO, encode_section
 from sync.giving import Budget, Spending, packages
-from sync.ingest import Prepared, PreparedExcerpt
+from sync.ingest import Prepared, PreparedExcerpt, PreparedPackage
 from sync.messages import Answer, Hello, Refused, Wanted
 
 _PASSING = frozenset(("package.gap", "package.root", "sync.branch_gap"))
@@ -30,6 +31,7 @@ class Guesses:
     """
 
     sizes: dict[LogId, int] | None = None
+    beside: dict[LogId, int] = field(default_factory=dict)
     branches: dict[tuple[LogId, bytes], int] = field(default_factory=dict)
     wanted: tuple[Wanted, ...] = ()
 
@@ -125,6 +127,10 @@ class Requester:
             genesis = exchange.held.genesis(state.log_id)
             if genesis is None or genesis.kind != "station" or state.log_id in forked:
                 continue
+            if state.log_id in self._guesses.beside:
+                # What is the log here, the upper side keeps as a divergent history.
+                yield from self._divergent(state.log_id, self._guesses.beside[state.log_id], left)
+                continue
             after = min(known.get(state.log_id, 0), state.size)
             for raw in packages(exchange, state.log_id, after, left):
                 self.progress.sent += 1
@@ -191,6 +197,9 @@ class Requester:
         self.progress.notes += answer.refused
         self.progress.feed_size = answer.feed_size
         self._guesses.sizes = {state.log_id: state.size for state in answer.logs}
+        self._guesses.beside = {
+            branch.log_id: branch.size for branch in answer.branches if exchange.held.is_main_entry(branch)
+        }
         before, self._guesses.wanted = self._guesses.wanted, answer.wanted
         self._asked = answer.wanted != before and self._can_give(answer.wanted)
         self._compare(answer)
@@ -217,6 +226,8 @@ class Requester:
                     content, prepared.records, allowed=self._allowed, now_ms=self._now_ms
                 )
                 return
+            if exchange.held.genesis(content.log_id) is None:
+                self._check_opened(prepared)
             taken = exchange.receiving.take_package(
                 content, prepared.records, allowed=self._allowed, now_ms=self._now_ms
             )
@@ -283,6 +294,7 @@ class Requester:
         forked = {fork.log_id for fork in answer.forks}
         held = self._exchange.held.states(self._exchange.held.scope(self._exchange.station), county=False)
         refused = {note.log_id for note in answer.refused if note.code != "package.gap"}
+        theirs |= self._guesses.beside
         return any(
             state.size > theirs.get(state.log_id, 0)
             for state in held
@@ -313,6 +325,21 @@ class Requester:
     def _seal(self, log_id: LogId, code: str) -> None:
         self._exchange.give_up(log_id, code)
         self.progress.sealed.append((log_id, code))
+
+    def _check_opened(self, prepared: PreparedPackage) -> None:
+        """Refuse a registry or catalogue that nobody in the registry opened, though it comes from above.
+
+        Positions in the registry count its entries over all its logs: a forged one would move them.
+        """
+        content, first = prepared.content, prepared.records[0]
+        if content.first_seq != 1:
+            return
+        genesis = opening_genesis(content.log_id, content.frames[0], content.facts[0])
+        if genesis.kind not in COUNTY_KINDS:
+            return
+        header = first.act.header if first.act is not None and not first.fault else None
+        if self._exchange.carried.opening_fault(genesis, header):
+            raise DataError("sync.log_opening", log=content.log_id)
 
     def _allowed(self, genesis: LogGenesis) -> bool:
         if genesis.kind in COUNTY_KINDS:

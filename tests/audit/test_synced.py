@@ -266,7 +266,6 @@ def test_branch_with_a_checkpoint_of_the_log_itself(town: Path, size: int) -> No
     base, note = str(name)[:32], "SELECT note FROM checkpoints WHERE log = ? AND size = 3"
     ((own,),) = ask(town, note, (base,))
     hurt(town, (f"UPDATE checkpoints SET note = ? WHERE {BRANCH}", (own,)))
-    # The receipt is on what stood there before.
     assert errors(town) == {"checkpoint.root", "log.branch_unproven", "cosignature.signature"}
     hurt(town, (f"UPDATE checkpoints SET size = ? WHERE {BRANCH}", (size,)))
     assert errors(town) == {"checkpoint.row", "log.branch_unproven", "receipt.row"}

@@ -158,7 +158,8 @@ class Oracle:
         missing = 0
         scope = place.exchange.held.scope(place.station)
         for state in place.exchange.held.states(scope, county=False):
-            missing += max(0, state.size - upper.exchange.held.size(state.log_id))
+            lacking = max(0, state.size - upper.exchange.held.size(state.log_id))
+            missing += lacking if lacking and not upper.exchange.held.has_branch(state) else 0
         if missing > told:
             yield f"{place.name} says {told} are waiting, {upper.name} lacks {missing}"
 

@@ -27,8 +27,10 @@ def test_records_of_two_histories_at_one_position_are_told_apart(world: World) -
     world.settle(VILLAGE, TOWN)
     second = clone(world, VILLAGE, copy(world, VILLAGE, "clone"))
     cases = []
-    for name in ("甲", "乙"):
+    for name, others in (("甲", 0), ("乙", 3)):
         case = world.receive(VILLAGE, applicant=name)
+        for _ in range(others):
+            world.receive(VILLAGE, applicant="丙")
         world.do(VILLAGE, "hand_over", case, to=VILLAGE_3)
         cases.append(case)
         world.settle(VILLAGE, TOWN)
@@ -42,7 +44,7 @@ def test_records_of_two_histories_at_one_position_are_told_apart(world: World) -
     for machine in (world[VILLAGE], second):
         world.places[VILLAGE] = machine
         world.settle(VILLAGE, TOWN)
-        world.sync(VILLAGE)
+        assert [(one.sent, one.notes) for one in world.sync(VILLAGE)] == [(0, [])]
         assert [machine.exchange.held.waiting(above) for above in (TOWN, COUNTY)] == [(0, 0), (0, 0)]
     for station in (COUNTY, TOWN, TOWN_2, VILLAGE_3):
         assert FORK in findings(world, station), station
