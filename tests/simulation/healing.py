@@ -162,6 +162,8 @@ def forged(world: World) -> Iterator[str]:
                         verify_act(frame.act.raw, frame.act.sig, registry.public_key(step.act.actor) or b"")
                     except BanjianError as error:
                         yield f"{place.name}: {step.act.action} in {case_id.hex()[:8]} counts: {error.code}"
+                    if frame.act.header.ledger_id != place.ledger.ledger_id:
+                        yield f"{place.name}: an act of another ledger counts in {case_id.hex()[:8]}"
 
 
 def receipts(world: World) -> Iterator[str]:
