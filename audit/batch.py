@@ -314,13 +314,14 @@ def _open_checkpoints(context: LogContext, rows: BatchRows, findings: Collector)
         notes[size] = note
         stated.append((size, opened.root))
     for size, name, line in rows.receipts:
-        _check_receipt(context, findings, notes, size, name, line)
+        check_receipt(context, findings, notes, size, name, line)
     return stated
 
 
-def _check_receipt(
-    context: LogContext, findings: Collector, notes: dict[int, bytes], size: Cell, name: Cell, line: Cell
+def check_receipt(
+    context: LogContext, findings: Collector, notes: Mapping[int, bytes], size: Cell, name: Cell, line: Cell
 ) -> None:
+    """Check a receipt on one of the checkpoints in ``notes``, which are those that hold, by size."""
     if not isinstance(size, int) or not isinstance(name, str) or type(line) is not bytes or size not in notes:
         seq = size if isinstance(size, int) else 0
         findings.add(error("receipt.row", log=context.name, seq=seq))

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from audit.acts import LogContext, Tally, Unverified, verify_all
-from audit.batch import BatchRows, walk_batch
+from audit.batch import BatchRows, check_receipt, walk_batch
 from audit.desk import Brief
 from audit.findings import Collector, error, from_error, warning
 from audit.judge import Judge
@@ -28,6 +28,7 @@ from ledger.errors import BanjianError
 from ledger.frame import split_frame
 
 _CHECKPOINTS = "SELECT size, note FROM checkpoints WHERE log = ? ORDER BY size"
+_RECEIPTS = "SELECT size, name, line FROM receipts WHERE log = ? ORDER BY size, name"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +64,9 @@ class BranchChecker:
             return result
         before = self._frame(branch.base, branch.common)
         self._check_first(branch)
-        leaves = self._walk(branch, opening, before, result)
-        self._grow(branch, opening, base.edges.get(branch.common, Edge([(0, None)])), leaves, result)
+        context = self._context(branch, opening)
+        leaves = self._walk(branch, context, before, result)
+        self._grow(branch, context, base.edges.get(branch.common, Edge([(0, None)])), leaves, result)
         self._tell(branch, result, opening, base)
         return result
 
@@ -90,13 +92,15 @@ class BranchChecker:
         if first == _hash(self._frame(branch.base, branch.common + 1)):
             self.collector.add(error("log.branch_place", log=branch.name, seq=1, field="entry"))
 
-    def _walk(self, branch: Branch, opening: Opening, before: bytes, result: LogResult) -> list[Known]:
+    def _context(self, branch: Branch, opening: Opening) -> LogContext:
         key = self.brief.storage_key
-        context = LogContext(
+        return LogContext(
             name=branch.name, log_id=opening.log_id, ledger_id=self.brief.ledger_id,
             genesis=opening.genesis, genesis_hash=opening.genesis_hash, judge=self.judge, source=self.source,
             personal=None if key is None else PersonalReader(key), common=branch.common,
         )  # fmt: skip
+
+    def _walk(self, branch: Branch, context: LogContext, before: bytes, result: LogResult) -> list[Known]:
         leaves: list[Known] = []
         signatures: list[Unverified] = []
         for first in range(1, branch.size + 1, BATCH):
@@ -114,10 +118,10 @@ class BranchChecker:
         return leaves
 
     def _grow(
-        self, branch: Branch, opening: Opening, edge: Edge, leaves: Sequence[Known], result: LogResult
+        self, branch: Branch, context: LogContext, edge: Edge, leaves: Sequence[Known], result: LogResult
     ) -> None:
         """Grow the common tree with the branch, and compare the roots that the log's key signed."""
-        stated = self._stated(branch, opening)
+        stated = self._stated(branch, context)
         tree, end = Edge(edge.nodes), branch.common + branch.size
         for size, leaf in enumerate(leaves, start=branch.common + 1):
             tree.push(0, leaf)
@@ -140,22 +144,25 @@ class BranchChecker:
         elif covered < end:
             self.collector.add(uncovered(branch.name, end - covered, covered))
 
-    def _stated(self, branch: Branch, opening: Opening) -> dict[int, bytes]:
+    def _stated(self, branch: Branch, context: LogContext) -> dict[int, bytes]:
         """Return the roots that checkpoints of the log's own key state about this branch, by size."""
         stated: dict[int, bytes] = {}
+        notes: dict[int, bytes] = {}
         rows: list[tuple[Cell, ...]] = self.source.rows(_CHECKPOINTS, (branch.name,), log=branch.name)
         for size, note in rows:
             seq = size if isinstance(size, int) else 0
             try:
                 raw = note if isinstance(note, bytes) else b""
-                opened = open_checkpoint(raw, log_origin(opening.log_id), opening.genesis.log_public_key)
+                opened = open_checkpoint(raw, log_origin(context.log_id), context.genesis.log_public_key)
             except BanjianError as raised:
                 self.collector.add(from_error(raised, log=branch.name, seq=seq))
                 continue
             if opened.size != size or opened.size <= branch.common:
                 self.collector.add(error("checkpoint.row", log=branch.name, seq=seq))
             else:
-                stated[opened.size] = opened.root
+                stated[opened.size], notes[opened.size] = opened.root, raw
+        for receipt in self.source.rows(_RECEIPTS, (branch.name,), log=branch.name):
+            check_receipt(context, self.collector, notes, *receipt)
         return stated
 
 

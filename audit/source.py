@@ -280,12 +280,12 @@ class Source:
         return _records(map(ActRow._make, self.walk(_OPENINGS, ())))
 
     def stray_logs(self, logs: Collection[str], branches: Collection[str]) -> list[tuple[str, str]]:
-        """Return table and log of rows about logs that are not held; branches have checkpoints alone."""
+        """Return table and log of rows about logs that are not held; branches have no heads and trees."""
         return [
             (table, str(log))
             for table in ("heads", "tree", "checkpoints", "receipts")
             for (log,) in self.rows(f"SELECT DISTINCT log FROM {table}")
-            if log not in logs and not (table == "checkpoints" and log in branches)
+            if log not in logs and not (table in ("checkpoints", "receipts") and log in branches)
         ]
 
     def logs_with_bodies(self) -> list[str]:

@@ -46,6 +46,8 @@ class Serving:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "bench.serving", *self._words],
             cwd=ROOT,
+            # As the command line sets it for `banjian serve`.
+            env={**os.environ, "PYPINYIN_NO_PHRASES": "true"},
             stdout=subprocess.PIPE,
             text=True,
         )

@@ -89,7 +89,7 @@ def _export(exchange: Exchange, job: BundleJob, *, clock: Clock, randomness: Ran
     order = Order(
         receiver=StationId(job.receiver or line[1]),
         now_ms=clock.now_ms(),
-        version=_version(),
+        version=version(),
         everything=job.everything,
     )
     folder, parts, entries = Path(job.paths[0]), list[Step](), 0
@@ -120,7 +120,7 @@ def _import(exchange: Exchange, job: BundleJob, *, clock: Clock, randomness: Ran
     for sender in result.senders if job.acknowledge else ():
         try:
             parts = acknowledge(
-                exchange, folder, sender, now_ms=clock.now_ms(), version=_version(), randomness=randomness
+                exchange, folder, sender, now_ms=clock.now_ms(), version=version(), randomness=randomness
             )
             written += [{"receiver": sender, **_part_object(folder, part)} for part in parts]
         except BanjianError as error:
@@ -189,8 +189,3 @@ def _part_object(folder: Path, part: SealedPart) -> Step:
 def _kind(exchange: Exchange, log_id: LogId) -> str:
     genesis = exchange.held.genesis(log_id)
     return "" if genesis is None else genesis.kind
-
-
-def _version() -> str:
-    known = version()
-    return known if known.isascii() else "?"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def version() -> str:
-    """Return the version, ``0.1.0``; "—" where neither an installation nor a source tree tells it."""
+    """Return the version, ``0.1.0``; "unknown" where neither an installation nor a source tree tells it."""
     try:
         return metadata.version("banjian")
     except metadata.PackageNotFoundError:
@@ -17,4 +17,4 @@ def version() -> str:
         text = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
         return str(tomllib.loads(text)["project"]["version"])
     except (OSError, KeyError):
-        return "—"
+        return "unknown"

@@ -109,6 +109,9 @@ class Caller:
             divergent = requester.divergent
             if not await self._desk.on_ledger(partial(_more, requester)):
                 return self._outcome(done)
+            if not self._stations[address]:
+                # The registry has come: how far the feed of the station above was taken goes by its name.
+                self._stations[address] = await self._identify(address)
         raise StoreError("sync.no_end", sessions=ROUNDS_MAX)
 
     async def _first_that_answers(self) -> str:

@@ -11,11 +11,12 @@ from ledger.facade.countylink import CountyNews
 from ledger.facade.exchange import Exchange
 from ledger.facade.held import COUNTY_KINDS, BranchState
 from ledger.genesis import LogGenesis
+from ledger.opening import opening_genesis
 from ledger.package import encode_package
 from ledger.types import LogId, StationId
 from sync.framing import BRANCH, EXCERPT, HELLO, encode_section
 from sync.giving import Budget, Spending, packages
-from sync.ingest import Prepared, PreparedExcerpt
+from sync.ingest import Prepared, PreparedExcerpt, PreparedPackage
 from sync.messages import Answer, Hello, Refused, Wanted
 
 _PASSING = frozenset(("package.gap", "package.root", "sync.branch_gap"))
@@ -225,6 +226,8 @@ class Requester:
                     content, prepared.records, allowed=self._allowed, now_ms=self._now_ms
                 )
                 return
+            if exchange.held.genesis(content.log_id) is None:
+                self._check_opened(prepared)
             taken = exchange.receiving.take_package(
                 content, prepared.records, allowed=self._allowed, now_ms=self._now_ms
             )
@@ -322,6 +325,21 @@ class Requester:
     def _seal(self, log_id: LogId, code: str) -> None:
         self._exchange.give_up(log_id, code)
         self.progress.sealed.append((log_id, code))
+
+    def _check_opened(self, prepared: PreparedPackage) -> None:
+        """Refuse a registry or catalogue that nobody in the registry opened, though it comes from above.
+
+        Positions in the registry count its entries over all its logs: a forged one would move them.
+        """
+        content, first = prepared.content, prepared.records[0]
+        if content.first_seq != 1:
+            return
+        genesis = opening_genesis(content.log_id, content.frames[0], content.facts[0])
+        if genesis.kind not in COUNTY_KINDS:
+            return
+        header = first.act.header if first.act is not None and not first.fault else None
+        if self._exchange.carried.opening_fault(genesis, header):
+            raise DataError("sync.log_opening", log=content.log_id)
 
     def _allowed(self, genesis: LogGenesis) -> bool:
         if genesis.kind in COUNTY_KINDS:

@@ -17,6 +17,7 @@ from stations.county.director import Told
 from stations.county.founding import home_of
 from stations.county.leaving import PASSPHRASE_NAME
 from stations.county.people import staff_of
+from stations.county.picture import Seen
 from stations.county.plan import Plan, county_data
 from stations.county.plants import Outcome
 from stations.county.play import Played
@@ -149,11 +150,24 @@ def _findings(call: Call, played: Played) -> None:
         call.line(f"  {one.station}  {text}  [{one.code}]")
     conflicts = [case for case in picture.cases.values() if case.conflicts]
     for case in conflicts:
-        key = "open" if case.in_conflict else "settled"
-        call.line(f"  {call.say(f'demo.whole.conflict_{key}', number=case.number)}")
+        _conflict(call, played, case)
     for pair in picture.twins:
         numbers = [found.number for case_id in pair if (found := picture.case(case_id)) is not None]
         call.line(f"  {call.say('demo.whole.twins', numbers=' · '.join(numbers))}")
+
+
+def _conflict(call: Call, played: Played, case: Seen) -> None:
+    """Show a conflict with both branches: what each station did, and what stands now."""
+    key = "open" if case.in_conflict else "settled"
+    call.line(f"  {call.say(f'demo.whole.conflict_{key}', number=case.number)}")
+    state = played.picture.states[case.case_id]
+    named = {act for one in state.conflicts for act in (*one.kept, *one.contested)}
+    for step in state.steps:
+        if step.act.act_id in named:
+            sign = "✓" if step.effective else "✗"
+            place = played.plan.place(step.act.station).name
+            action, result = call.say.name(f"action.{step.action}"), str(step.act.facts.get("result", ""))
+            call.line(f"    {sign} {place}  {step.act.staff_no}  {action} {result}".rstrip())
 
 
 def _planted(call: Call, played: Played) -> None:

@@ -188,8 +188,7 @@ class Stage:
         await process.gone()
         await process.start()
         shared = [name for name, one in self._processes.items() if one is process]
-        for name in shared:
-            await self.serve(name)
+        await asyncio.gather(*(self.serve(name) for name in shared))
 
     def twin_of(self, station: str, home: Home) -> str:
         """Return the name of a second machine that runs from a copy of a station's folder."""

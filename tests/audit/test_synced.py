@@ -239,6 +239,9 @@ BRANCH_COLUMNS = [
     ("checkpoints", "log", BRANCH, "log.branch_unproven"),
     ("checkpoints", "size", BRANCH, "checkpoint.row"),
     ("checkpoints", "note", BRANCH, "checkpoint.origin"),
+    ("receipts", "log", BRANCH, "head.unlisted"),
+    ("receipts", "size", BRANCH, "receipt.row"),
+    ("receipts", "line", BRANCH, "note.malformed"),
     ("acts", "log", BRANCH, "acts.row"),
     ("acts", "seq", BRANCH, "acts.row"),
     ("acts", "action", BRANCH, "acts.row"),
@@ -263,9 +266,9 @@ def test_branch_with_a_checkpoint_of_the_log_itself(town: Path, size: int) -> No
     base, note = str(name)[:32], "SELECT note FROM checkpoints WHERE log = ? AND size = 3"
     ((own,),) = ask(town, note, (base,))
     hurt(town, (f"UPDATE checkpoints SET note = ? WHERE {BRANCH}", (own,)))
-    assert errors(town) == {"checkpoint.root", "log.branch_unproven"}
+    assert errors(town) == {"checkpoint.root", "log.branch_unproven", "cosignature.signature"}
     hurt(town, (f"UPDATE checkpoints SET size = ? WHERE {BRANCH}", (size,)))
-    assert errors(town) == {"checkpoint.row", "log.branch_unproven"}
+    assert errors(town) == {"checkpoint.row", "log.branch_unproven", "receipt.row"}
 
 
 def test_a_branch_has_no_rows_of_a_log(town: Path) -> None:

@@ -516,8 +516,10 @@ class Reader:
         """Check every receipt under the enrolled receipt keys of its station."""
         for name, size, cosigner, line in self.rows["receipts"]:
             where = f"receipt {name} {size} {cosigner}"
-            log = self.logs.get(name)
-            if log is None or not 1 <= size <= log.slots[-1].seq:
+            log = self.logs.get(name) or self.branches.get(name)
+            if log is not None and not log.slots:
+                continue
+            if log is None or (size > log.end and name in self.logs) or size < 1:
                 self.error("head.unlisted" if log is None else "log.truncated", where)
                 continue
             if not log.whole and size > log.known:
@@ -525,7 +527,7 @@ class Reader:
             if (name, size) not in {row[:2] for row in self.rows["checkpoints"]}:
                 self.error("receipt.row", where)
                 continue
-            text = f.checkpoint_text(bytes.fromhex(name), size, log.tree.root(size))
+            text = f.checkpoint_text(bytes.fromhex(base_of(name)), size, log.tree.root(size))
             prefix = "banjian/receipt/"
             keys = (
                 self.registry.receipt_keys(cosigner.removeprefix(prefix))

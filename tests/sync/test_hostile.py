@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import BanjianError, DataError
+from ledger.facade.county import CountyDesk
 from ledger.package import encode_package
 from ledger.store import schema
 from sync.framing import HELLO, PACKAGE, Splitter, encode_section
@@ -16,7 +17,7 @@ from sync.ingest import prepare
 from sync.messages import Hello, decode_hello
 from sync.requester import Requester
 from sync.responder import Responder
-from tests.sync.world import COUNTY, TOWN, UPSTREAM, VILLAGE, VILLAGE_2, World
+from tests.sync.world import COUNTY, TOWN, UPSTREAM, VILLAGE, VILLAGE_2, World, signer
 
 
 @pytest.fixture
@@ -163,3 +164,19 @@ def _hello(world: World, station) -> bytes:  # type: ignore[no-untyped-def]
         place.exchange, UPSTREAM[station], now_ms=place.clock.now_ms(), version="test", guesses=place.guesses
     )
     return next(Splitter().feed(next(requester.request([])))).payload
+
+
+def test_a_registry_that_nobody_opened_is_not_taken_from_above(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would move every position in the registry; the rest of the session goes on."""
+    town, size = world[TOWN].ledger, world[VILLAGE].ledger.knowledge.registry.size
+    monkeypatch.setattr(CountyDesk, "_check_opener", lambda *_: None)
+    town.parts.county.open_log("registry", COUNTY, signer("mallory"))
+    world[TOWN].close()  # what it believes of itself does not matter
+    case = world.receive(TOWN, applicant="丁")
+    world.do(TOWN, "hand_over", case, to=VILLAGE)
+    (progress, *_) = world.sync(VILLAGE)
+    assert "sync.log_opening" in [note.code for note in progress.notes]
+    assert world[VILLAGE].ledger.knowledge.registry.size == size
+    assert progress.stored

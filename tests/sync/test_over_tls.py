@@ -12,7 +12,9 @@ from ledger.types import StationId
 from stations.config import StationConfig
 from stations.ledgerthread import LedgerThread
 from stations.network import Network
+from sync import client_session, responder
 from sync.credentials import prepare_county, read_ca, write_own
+from sync.giving import Budget
 from sync.pki import issue_leaf, new_csr
 from sync.tlskeys import new_key
 from tests.postgres import execute
@@ -96,6 +98,35 @@ def test_three_levels_over_tls(world: World) -> None:
             await town.network.sync_now()
             found = await county.thread.run(lambda: county.thread.held.state(case)[0].status)
             assert found == "received"
+
+    asyncio.run(story())
+
+
+def test_a_first_download_longer_than_one_session_goes_on_where_it_was(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for station in (TOWN, VILLAGE):
+        world.sync(station)
+    for number in range(5):
+        case = world.receive(VILLAGE, applicant=f"王{number}")
+        world.do(VILLAGE, "hand_over", case, to=TOWN)
+        world.sync(VILLAGE)
+        world.do(TOWN, "take_over", case)
+    world[VILLAGE].close()
+    world.join(VILLAGE)
+    certify(world, VILLAGE)
+    monkeypatch.setattr(client_session, "ROUNDS_MAX", 12)
+    monkeypatch.setattr(responder, "Budget", lambda: Budget(feed_items=2))
+
+    async def story() -> None:
+        async with (
+            Serving(world[TOWN], listen=True) as town,
+            Serving(world[VILLAGE], listen=False, upstream=town.address) as village,
+        ):
+            first = await village.network.sync_now()
+            assert first.notes == ()
+            held = await village.thread.exchange(lambda exchange: exchange.held.feed_held(TOWN).number)
+            assert held == 5
 
     asyncio.run(story())
 
