@@ -97,6 +97,15 @@ def verify_records(
     return tuple(found)
 
 
+def act_fault(frame: bytes, *, ledger_id: LedgerId, public_key: KeyFinder) -> str:
+    """Return why the act of a frame can never take effect whatever its bodies are, "" for no reason.
+
+    Raises:
+        EncodingError: ``frame.field`` or ``encoding.*`` for a frame that is no frame at all.
+    """
+    return _verify(1, frame, (b"", b""), ledger_id, public_key).fault
+
+
 def _verify(
     seq: int, frame: bytes, bodies: tuple[bytes, bytes], ledger_id: LedgerId, public_key: KeyFinder
 ) -> VerifiedRecord:

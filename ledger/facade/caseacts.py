@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from ledger.act import Act, act_id, decode_act, verify_act
+from ledger.act import Act, act_id, decode_act
 from ledger.body import check_facts
 from ledger.caseshape import CaseAct
 from ledger.entry import decode_entry
@@ -17,7 +17,7 @@ from ledger.store import schema
 from ledger.store.contract import ReadTx
 from ledger.store.tables import Cell, OneOf, Row
 from ledger.types import ActId, CaseId, Facts, StationId
-from ledger.verified import OPAQUE
+from ledger.verified import OPAQUE, act_fault
 
 _NO_BODY: Row = (None,) * 5
 
@@ -73,7 +73,7 @@ class ActReader:
         act, recorded_at_ms = _checked_before(stored) or _decoded(stored.frame)
         facts, blocked = _open_facts(act, stored.facts)
         if stored.opaque:
-            blocked = self._fault(act) or blocked
+            blocked = self._fault(stored) or blocked
         return self._knowledge.resolver.case_act(
             act,
             recorded_at_ms=recorded_at_ms,
@@ -82,15 +82,10 @@ class ActReader:
             blocked=blocked,
         )
 
-    def _fault(self, act: Act) -> str:
-        public_key = self._knowledge.registry.public_key(act.header.actor)
-        if public_key is None:
-            return "authority.key_unknown"
-        try:
-            verify_act(act.raw, act.sig, public_key)
-        except BanjianError as error:
-            return error.code
-        return ""
+    def _fault(self, stored: StoredAct) -> str:
+        """Ask again what was asked when the act came: only an unknown key may be known by now."""
+        registry = self._knowledge.registry
+        return act_fault(stored.frame, ledger_id=registry.ledger_id, public_key=registry.public_key)
 
 
 def _checked_before(stored: StoredAct) -> tuple[Act, int] | None:

@@ -32,7 +32,7 @@ from ledger.store import schema
 from ledger.store.contract import WriteTx
 from ledger.store.tables import OneOf, Row
 from ledger.types import ActId, CaseId, StationId
-from ledger.verified import VerifiedRecord
+from ledger.verified import OPAQUE, VerifiedRecord
 
 ERASE = "erase"
 
@@ -153,7 +153,7 @@ class Intake:
         found = [
             (record, self._case_act(arrival, record))
             for record in filled
-            if record.topic not in NO_CASE_ACTIONS and not record.fault
+            if record.topic not in NO_CASE_ACTIONS and not _obstacle(record)
         ]
         self._write_found_by(tx, arrival.name, found)
         self._view.touch(tx, dict.fromkeys(record.case_id for record, _ in found))
@@ -278,7 +278,7 @@ class Intake:
             recorded_at_ms=record.entry.recorded_at_ms,
             facts=record.facts,
             log_station=arrival.station,
-            blocked=record.fault,
+            blocked=_obstacle(record),
         )
 
     def _note_faults(self, tx: WriteTx, arrival: Arrival) -> None:
@@ -289,6 +289,15 @@ class Intake:
         ]
         if rows:
             tx.insert_missing(SYNC_FINDINGS, rows)
+
+
+def _obstacle(record: VerifiedRecord) -> str:
+    """Return what keeps a record from ever taking effect, as who reads it back from the store will see it.
+
+    A body that is not the act's own is left aside like one that did not come: anybody may have invented it.
+    """
+    own_facts_fail = bool(record.facts_raw) and record.facts is None
+    return record.fault if record.topic == OPAQUE or own_facts_fail else ""
 
 
 def _held_rows(tx: WriteTx, records: Sequence[VerifiedRecord]) -> dict[ActId, Row]:

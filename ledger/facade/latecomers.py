@@ -6,8 +6,7 @@ gets its registry back from its stations, the act is checked again and counts fr
 
 from __future__ import annotations
 
-from ledger.act import Act, case_of, verify_act
-from ledger.errors import BanjianError
+from ledger.act import Act, case_of
 from ledger.facade.bodies import Place
 from ledger.facade.placing import frame_at
 from ledger.facade.synctables import AWAITING, SYNC_FINDINGS
@@ -17,7 +16,7 @@ from ledger.registry import Registry
 from ledger.store import schema
 from ledger.store.contract import Store, WriteTx
 from ledger.types import CaseId
-from ledger.verified import OPAQUE
+from ledger.verified import OPAQUE, act_fault
 
 KEY_UNKNOWN = "authority.key_unknown"
 
@@ -54,12 +53,6 @@ def _recognise(tx: WriteTx, registry: Registry) -> dict[CaseId, None]:
 
 def _sound(tx: WriteTx, place: Place, registry: Registry) -> Act | None:
     frame = frame_at(tx, place)
-    try:
-        act = None if frame is None else decode_frame(frame).act
-        key = None if act is None else registry.public_key(act.header.actor)
-        if act is None or key is None:
-            return None
-        verify_act(act.raw, act.sig, key)
-    except BanjianError:
+    if frame is None or act_fault(frame, ledger_id=registry.ledger_id, public_key=registry.public_key):
         return None
-    return act
+    return decode_frame(frame).act

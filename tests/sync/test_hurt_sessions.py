@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ledger.errors import BanjianError, StoreError
 from ledger.facade.intake import Intake
+from ledger.package import encode_package
 from ledger.types import StationId
 from sync.framing import PACKAGE, Section, Splitter, encode_section
+from sync.ingest import PreparedPackage, prepare
 from tests.simulation.county import apply_request
-from tests.sync.world import TOWN, VILLAGE, World
+from tests.sync.world import START_MS, TOWN, VILLAGE, World
 
 STEP = 7
 """Every so-many-th byte of a package is altered."""
@@ -105,3 +108,23 @@ def test_there_is_no_receipt_for_what_could_not_be_stored(
     assert world[VILLAGE].exchange.held.waiting(TOWN)[0] == 1
     world.sync(VILLAGE)
     assert world[VILLAGE].exchange.held.waiting(TOWN)[0] == 0
+
+
+def test_an_invented_personal_body_takes_no_effect_away(world: World) -> None:
+    case = world.receive(VILLAGE)
+    world.do(VILLAGE, "hand_over", case, to=TOWN)
+    lower, upper = world[VILLAGE].exchange, world[TOWN].exchange
+    log = next(info for info in world[VILLAGE].ledger.logs() if info.own and info.kind == "station")
+    lower.seal_heads()
+    content = lower.package(log.log_id, after=0)
+    assert content is not None
+    spoilt = replace(content, personal=tuple(b"invented" for _ in content.personal))
+    prepared = prepare(
+        Section(PACKAGE, encode_package(spoilt)), ledger_id=upper.held.ledger_id, public_key=upper.public_key
+    )
+    assert isinstance(prepared, PreparedPackage)
+    upper.receiving.take_package(
+        prepared.content, prepared.records, allowed=lambda genesis: True, now_ms=START_MS
+    )
+    rows = {row.case_id: row.offered_to for row in world[TOWN].ledger.worklist()}
+    assert rows == {case: TOWN}
