@@ -31,7 +31,7 @@ class Relay:
     def __init__(self, world: World, upstream: str, *, drops_down: bool = False) -> None:
         self.world, self.upstream = world, upstream
         self.rng = random.Random(f"relay {world.seed} {upstream}")
-        self.seen: list[Section] = []
+        self.seen: dict[tuple[str, bool], list[Section]] = {}
         self.drops_down = drops_down
 
     async def listen(self) -> None:
@@ -48,7 +48,7 @@ class Relay:
         connector = aiohttp.UnixConnector(f"{caller}>{self.upstream}", force_close=True)
         headers = {"Content-Type": CONTENT_TYPE}
         try:
-            body = self._twist(await request.read(), up=True) if request.can_read_body else None
+            body = self._twist(await request.read(), caller, up=True) if request.can_read_body else None
             async with (
                 aiohttp.ClientSession(connector=connector, trust_env=False) as http,
                 http.request(
@@ -59,11 +59,13 @@ class Relay:
         except (aiohttp.ClientError, TimeoutError, OSError):
             return web.Response(status=502)
         if status == 200 and request.method == "POST":
-            raw = self._twist(raw, up=False)
+            raw = self._twist(raw, caller, up=False)
         return web.Response(body=raw, status=status, headers=headers)
 
-    def _twist(self, body: bytes, *, up: bool) -> bytes:
+    def _twist(self, body: bytes, caller: str, *, up: bool) -> bytes:
         trick, rng = self.rng.choice(TRICKS), self.rng
+        # Only what went the same way before: what others were given would leak through the relay alone.
+        seen = self.seen.setdefault((caller, up), [])
         sections: list[Section] = []
         with suppress(BanjianError):
             sections += Unpacker().feed(body)
@@ -83,12 +85,12 @@ class Relay:
             rng.shuffle(rest)
         elif trick == "repeat" and rest:
             rest.insert(0, rest[0])
-        elif trick == "replay" and self.seen:
-            rest = [*rng.sample(self.seen, min(3, len(self.seen))), *rest]
+        elif trick == "replay" and seen:
+            rest = [*rng.sample(seen, min(3, len(seen))), *rest]
         elif trick == "cut":
             rest = rest[: rng.randrange(len(rest) + 1)]
-        self.seen += [one for one in sections if one.kind not in (HELLO, ANSWER, END)]
-        del self.seen[:-SEEN_MAX]
+        seen += [one for one in sections if one.kind not in (HELLO, ANSWER, END)]
+        del seen[:-SEEN_MAX]
         packer = Packer()
         packed = b"".join(packer.pack(encode_section(one.kind, one.payload)) for one in (first, *rest))
         return packed + packer.end()
