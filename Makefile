@@ -4,8 +4,8 @@
 BIN := .venv/bin
 WORKERS ?= 2
 PYTEST_ARGS ?=
-# In continuous integration the tests get ten minutes; what hangs is ended and so fails.
-LIMIT := $(if $(CI),timeout --kill-after=30 600)
+# In continuous integration the tests get twelve minutes; what hangs is ended and so fails.
+LIMIT := $(if $(CI),timeout --kill-after=30 720)
 SOURCES := ledger sync stations audit $(wildcard bench)
 
 .DEFAULT_GOAL := help
