@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ledger.facade.audience import audiences
-from ledger.facade.bodies import Place, place_in
+from ledger.facade.bodies import ASKED_MAX, Place, place_in
 from ledger.facade.synctables import FEED, FEED_DUE, SYNC_MARKS
 from ledger.facade.tables import CASES, CaseCells, case_cells
 from ledger.hashing import CTX_FEED, digest
@@ -117,15 +117,19 @@ class Feeds:
     def renew(self, store: Store, audience: StationId) -> None:
         """Order the feed of an audience that begins anew: the newest cases first, so that work can go on."""
         with store.write() as tx:
+            listed = {row[4]: None for row in tx.select(FEED, {"audience": audience})}
+            if not listed:
+                # Nothing to be ordered: a station that alone acts on its cases begins anew at each session.
+                return
             tx.delete(FEED, {"audience": audience})
-            newest = list(tx.select(CASES, {}, order_by=("last_at_ms",), descending=True))
-            rows = sorted(case_cells(newest), key=lambda cells: not cells[10])
             number, chain = 0, START
-            for cells in rows:
-                acts = list(tx.select(schema.ACTS, {"case_id": cells[0]}))
+            for case_id, cells in _newest_first(
+                tx, [CaseId(one) for one in listed if isinstance(one, bytes)]
+            ):
+                acts = list(tx.select(schema.ACTS, {"case_id": case_id}))
                 if audience in self._concerned(acts, cells):
-                    theirs = self._lacking(audience, acts)
-                    number, chain = self._extend(tx, audience, cells[0], number, chain, theirs)
+                    lacking = self._lacking(audience, acts)
+                    number, chain = self._extend(tx, audience, case_id, number, chain, lacking)
 
     def _check_topology(self, tx: WriteTx) -> None:
         """Go through all cases again when a station that was known has got another line upward."""
@@ -197,6 +201,20 @@ class Feeds:
 def next_chain(chain: bytes, act_id: ActId) -> bytes:
     """Return the chain value after one more act."""
     return digest(CTX_FEED, chain + act_id)
+
+
+def _newest_first(tx: ReadTx, case_ids: Sequence[CaseId]) -> list[tuple[CaseId, CaseCells | None]]:
+    """Return cases with their rows: open ones before closed ones, and of each the newest first."""
+    cells: dict[CaseId, CaseCells] = {}
+    for first in range(0, len(case_ids), ASKED_MAX):
+        asked = OneOf(tuple(case_ids[first : first + ASKED_MAX]))
+        cells |= {one[0]: one for one in case_cells(list(tx.select(CASES, {"case_id": asked})))}
+
+    def rank(case_id: CaseId) -> tuple[bool, int, CaseId]:
+        row = cells.get(case_id)
+        return (True, 0, case_id) if row is None else (not row[10], -row[9], case_id)
+
+    return [(case_id, cells.get(case_id)) for case_id in sorted(case_ids, key=rank)]
 
 
 def _end(tx: ReadTx, audience: StationId) -> tuple[int, bytes]:

@@ -124,9 +124,9 @@ def root_not_compared() -> None:
     """Entries of a package are stored though they do not reach its signed root."""
     check = receiving.check_package
 
-    def careless(content: Any, *, tree: Any, public_key: bytes, **other: Any) -> CheckedPackage:
+    def careless(content: Any, *, tree: Any, public_key: bytes, **known: Any) -> CheckedPackage:
         try:
-            return check(content, tree=tree, public_key=public_key, **other)
+            return check(content, tree=tree, public_key=public_key, **known)
         except DataError as error:
             if error.code != "package.root":
                 raise

@@ -389,14 +389,14 @@ def test_a_topic_is_never_imported(
     store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # the library's mapper imports the module that a stored topic names
-    (tmp_path / "planted.py").write_text("raise SystemExit('imported')")
+    (tmp_path / "never_imported_topic.py").write_text("raise SystemExit('imported')")
     monkeypatch.syspath_prepend(str(tmp_path))
     with store.write() as tx:
-        tx.append("aa", 1, [("planted:Trap", b"frame")])
+        tx.append("aa", 1, [("never_imported_topic:Trap", b"frame")])
     with store.read() as tx:
-        assert [record.topic for record in tx.records(after=0, limit=10)] == ["planted:Trap"]
+        assert [record.topic for record in tx.records(after=0, limit=10)] == ["never_imported_topic:Trap"]
     assert len(store.recorder.select_notifications(1, 10)) == 1
-    assert "planted" not in sys.modules
+    assert "never_imported_topic" not in sys.modules
 
 
 def test_a_subscription_hears_commits_of_others(store: SqliteStore, path: Path) -> None:
