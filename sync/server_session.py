@@ -137,6 +137,11 @@ class _Session:
                 for section in unpacker.feed(data):
                     await self._take(section)
             await self._drain(0)
+        except ConnectionError:
+            # What was whole counts, though nobody is left to be answered.
+            if self._responder is not None:
+                await self._drain(0)
+            raise
         finally:
             for future in self._flying:
                 future.cancel()

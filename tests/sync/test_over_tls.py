@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from ledger.errors import BanjianError
 from ledger.facade import Home, Ledger
 from ledger.types import StationId
 from stations.config import StationConfig
 from stations.ledgerthread import LedgerThread
 from stations.network import Network
 from sync import client_session, responder
-from sync.credentials import prepare_county, read_ca, write_own
+from sync.credentials import calling_context, prepare_county, read_ca, write_own
 from sync.giving import Budget
 from sync.pki import issue_leaf, new_csr
+from sync.requester import Requester
+from sync.server_session import SESSION_PATH
+from sync.stream import CONTENT_TYPE, Packer
 from sync.tlskeys import new_key
 from tests.postgres import execute
 from tests.sync.conftest import COUNTY_PLACES, county_url
@@ -127,6 +132,42 @@ def test_a_first_download_longer_than_one_session_goes_on_where_it_was(
             assert first.notes == ()
             held = await village.thread.exchange(lambda exchange: exchange.held.feed_held(TOWN).number)
             assert held == 5
+
+    asyncio.run(story())
+
+
+def test_what_was_whole_when_the_link_dropped_is_stored(world: World) -> None:
+    world.sync(TOWN)
+    world.sync(VILLAGE)
+    case = world.receive(VILLAGE)
+    lower = world[VILLAGE]
+    asking = Requester(
+        lower.exchange, TOWN, now_ms=lower.clock.now_ms(), version="test", guesses=lower.guesses
+    )
+    packer = Packer()
+    body = b"".join(packer.pack(section) for section in asking.request([]))
+
+    async def story() -> None:
+        async with Serving(world[TOWN], listen=True) as town:
+            host, _, port = town.address.removeprefix("https://").partition(":")
+            context = calling_context(Home(lower.path), town.thread.ledger_id)
+            context.check_hostname = False
+            _, writer = await asyncio.open_connection(host, int(port), ssl=context)
+            writer.write(
+                f"POST {SESSION_PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: {CONTENT_TYPE}\r\n"
+                f"Content-Length: {len(body) + 1}\r\n\r\n".encode()
+                + body
+            )
+            await writer.drain()
+            await asyncio.sleep(0.2)
+            writer.transport.abort()
+            for _ in range(100):
+                with suppress(BanjianError):
+                    state, _ = await town.thread.run(lambda: town.thread.held.state(case))
+                    assert state.status == "received"
+                    return
+                await asyncio.sleep(0.05)
+            pytest.fail("nothing of the torn body was stored")
 
     asyncio.run(story())
 
