@@ -1,33 +1,19 @@
 """Where an act that stands in several places has its row and its bodies.
 
-A log of the act's own station comes before any other, a sound frame before an opaque one, the earliest
-recording before later ones; then the name of the log and the position decide.
-
-Source: docs/protocol.md, "Reading a ledger file".
+Source: ``ledger.rank``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from audit.openings import base_of
 from ledger.act import Act, act_id, decode_act
 from ledger.entry import decode_entry
 from ledger.errors import BanjianError
 from ledger.frame import split_frame
-from ledger.limits import INT_MAX
+from ledger.rank import Rank, recorded_at_ms
 from ledger.types import StationId
-
-
-class Rank(NamedTuple):
-    """What decides between two places of one act: the lower one is its place."""
-
-    elsewhere: bool
-    opaque: bool
-    recorded_at_ms: int
-    log: str
-    seq: int
 
 
 def rank_of(
@@ -43,11 +29,8 @@ def rank_of(
         seq: position there.
         opaque: the frame is stored as one that never counts.
     """
-    try:
-        recorded_at_ms = decode_entry(split_frame(frame).entry_raw).recorded_at_ms
-    except BanjianError:
-        recorded_at_ms = INT_MAX
-    return Rank(stations.get(base_of(log), "") != act.header.station, opaque, recorded_at_ms, log, seq)
+    elsewhere = stations.get(base_of(log), "") != act.header.station
+    return Rank(elsewhere, opaque, recorded_at_ms(frame), log, seq)
 
 
 def stored_act(frame: bytes) -> Act | None:
