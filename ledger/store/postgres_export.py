@@ -6,7 +6,6 @@ one moment: an auditor reads it, and an installation goes on from it. ``pg_dump`
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -16,13 +15,12 @@ from psycopg import Connection
 from psycopg.rows import DictRow, tuple_row
 from psycopg.sql import SQL, Identifier
 
-from ledger.errors import StoreError
-from ledger.platform import fsync_dir, fsync_file, os_failure
-from ledger.sqlitefile import EVENTS_TABLE, translate
+from ledger.sqlitefile import EVENTS_TABLE
 from ledger.store.postgres_schema import LIBRARY_MARK, TRACKING_TABLE
 from ledger.store.sql import quoted
-from ledger.store.sqlite_schema import create, events_schema
+from ledger.store.sqlite_schema import create
 from ledger.store.tables import Row, Table
+from ledger.store.whole_file import whole_file
 
 ROWS_AT_ONCE = 1_000
 EVENT_COLUMNS = ("notification_id", "originator_id", "originator_version", "topic", "state")
@@ -49,26 +47,12 @@ def write_ledger_file(
     Raises:
         StoreError: ``store.append_only``, frames cannot be left out; ``store.disk_full`` and the like.
     """
-    for name in without_tables:
-        if name in events_schema():
-            raise StoreError("store.append_only", table=name)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        temporary.unlink(missing_ok=True)
+    with whole_file(target, without_tables=without_tables) as temporary:
         copy = sqlite3.connect(temporary, isolation_level=None)
         try:
             _fill(copy, connection, schema, [one for one in tables if one.name not in without_tables], tables)
         finally:
             copy.close()
-        fsync_file(temporary)
-        temporary.replace(target)
-        fsync_dir(target.parent)
-    except OSError as error:
-        raise os_failure(error, target) from error
-    except sqlite3.Error as error:
-        raise translate(error, target) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _fill(

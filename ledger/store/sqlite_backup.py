@@ -6,16 +6,12 @@ a backup that held them would undo every erasure.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from ledger.errors import StoreError
-from ledger.platform import fsync_dir, fsync_file, os_failure
-from ledger.sqlitefile import translate
 from ledger.store.sqlite_recorder import Connect
-from ledger.store.sqlite_schema import events_schema
+from ledger.store.whole_file import whole_file
 
 _PAGES_PER_STEP = 1024
 
@@ -33,22 +29,8 @@ def write_backup(connect: Connect, source: Path, target: Path, *, without_tables
     Raises:
         StoreError: ``store.append_only``, frames cannot be left out; ``store.disk_full`` and the like.
     """
-    for name in without_tables:
-        if name in events_schema():
-            raise StoreError("store.append_only", table=name)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        temporary.unlink(missing_ok=True)
+    with whole_file(target, without_tables=without_tables) as temporary:
         _copy(connect, source, temporary, without_tables)
-        fsync_file(temporary)
-        temporary.replace(target)
-        fsync_dir(target.parent)
-    except OSError as error:
-        raise os_failure(error, target) from error
-    except sqlite3.Error as error:
-        raise translate(error, target) from error
-    finally:
-        _remove(temporary)
 
 
 def _copy(connect: Connect, source: Path, temporary: Path, without_tables: Sequence[str]) -> None:
@@ -67,8 +49,3 @@ def _copy(connect: Connect, source: Path, temporary: Path, without_tables: Seque
     finally:
         copy.close()
         reading.close()
-
-
-def _remove(path: Path) -> None:
-    for name in (path, path.with_name(path.name + "-journal"), path.with_name(path.name + "-wal")):
-        name.unlink(missing_ok=True)
