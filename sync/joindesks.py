@@ -19,7 +19,42 @@ Run = Callable[[Callable[[], bytes]], Awaitable[bytes]]
 """Runs work on the thread that the ledger belongs to."""
 
 
-class OfficeDesk:
+class _Desk:
+    """What the routes ask wherever they stand.
+
+    Args:
+        home: the installation's folder.
+        ledger_id: the pinned ledger.
+        registry: returns the registry as it is held here; only looked at.
+        clock: by which certificates expire.
+    """
+
+    def __init__(
+        self, home: Home, *, ledger_id: LedgerId, registry: Callable[[], Registry], clock: Clock
+    ) -> None:
+        self._registry = registry
+        self._clock = clock
+        self._ca_certificate = read_ca_certificate(home, ledger_id)
+        self.ledger_id = ledger_id
+
+    def now_ms(self) -> int:
+        """Return this installation's clock."""
+        return self._clock.now_ms()
+
+    def ca_certificate(self) -> bytes:
+        """Return the county's CA, DER."""
+        return self._ca_certificate
+
+    def check_station(self, station: StationId) -> None:
+        """Refuse a peer that the registry, as held here, does not know as open.
+
+        Raises:
+            AuthorityError: ``tls.station_unknown``, ``tls.station_closed``.
+        """
+        check_station(self._registry(), station)
+
+
+class OfficeDesk(_Desk):
     """Answers where the county's CA lies.
 
     Args:
@@ -41,28 +76,9 @@ class OfficeDesk:
         clock: Clock,
         run: Run,
     ) -> None:
+        super().__init__(home, ledger_id=ledger_id, registry=registry, clock=clock)
         self._office = office
-        self._registry = registry
-        self._clock = clock
         self._run = run
-        self._ca_certificate = read_ca_certificate(home, ledger_id)
-        self.ledger_id = ledger_id
-
-    def now_ms(self) -> int:
-        """Return the county's clock."""
-        return self._clock.now_ms()
-
-    def ca_certificate(self) -> bytes:
-        """Return the county's CA, DER."""
-        return self._ca_certificate
-
-    def check_station(self, station: StationId) -> None:
-        """Refuse a peer that the registry does not know as open.
-
-        Raises:
-            AuthorityError: ``tls.station_unknown``, ``tls.station_closed``.
-        """
-        check_station(self._registry(), station)
 
     async def join(self, request: bytes) -> bytes:
         """Return the answer to a join request; errors as ``JoinOffice.take``."""
@@ -73,7 +89,7 @@ class OfficeDesk:
         return await self._run(lambda: self._office.renew(request, peer=peer))
 
 
-class RelayDesk:
+class RelayDesk(_Desk):
     """Answers at a township: villages may reach it alone, so it passes requests on to its own upstream.
 
     Args:
@@ -95,28 +111,9 @@ class RelayDesk:
         addresses: Sequence[str],
         context: Callable[[], ssl.SSLContext],
     ) -> None:
-        self._registry = registry
-        self._clock = clock
+        super().__init__(home, ledger_id=ledger_id, registry=registry, clock=clock)
         self._addresses = addresses
         self._context = context
-        self._ca_certificate = read_ca_certificate(home, ledger_id)
-        self.ledger_id = ledger_id
-
-    def now_ms(self) -> int:
-        """Return the township's clock."""
-        return self._clock.now_ms()
-
-    def ca_certificate(self) -> bytes:
-        """Return the county's CA, DER."""
-        return self._ca_certificate
-
-    def check_station(self, station: StationId) -> None:
-        """Refuse a peer that the registry, as held here, does not know as open.
-
-        Raises:
-            AuthorityError: ``tls.station_unknown``, ``tls.station_closed``.
-        """
-        check_station(self._registry(), station)
 
     async def join(self, request: bytes) -> bytes:
         """Return the county's answer to a join request; errors as ``pass_on_join``."""
