@@ -160,8 +160,11 @@ class Feeds:
         return added
 
     def _concerned(self, acts: Sequence[Row], case: CaseCells | None) -> set[StationId]:
-        """Return the direct subordinates through which a station is reached that has to do with a case."""
-        stations = {self._log_stations.get(str(row[2]), StationId("")) for row in acts}
+        """Return the direct subordinates through which a station is reached that has to do with a case.
+
+        An act that does not hold brings its station nothing: whoever knows a case's id could write one.
+        """
+        stations = {self._log_stations.get(str(row[2]), StationId("")) for row in acts if row[4] != OPAQUE}
         if case is not None:
             custodian, offered_to, received_station = case[5:8]
             stations |= {custodian, StationId(offered_to), received_station}
