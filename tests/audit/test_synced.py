@@ -19,6 +19,7 @@ from ledger.types import CaseId, StationId
 from tests.audit.forge import altered
 from tests.audit.ledgers import ask, hurt
 from tests.sync import test_forks as forks
+from tests.sync import test_nested_forks as nested
 from tests.sync import test_three_levels as levels
 from tests.sync.world import COUNTY, TOWN, TOWN_2, VILLAGE, VILLAGE_2, VILLAGE_3, Randomness, World
 
@@ -42,6 +43,7 @@ STORIES: dict[str, tuple[Sequence[StationId], Callable[[World], None], set[str]]
     ),
     "rollback": (TWO, forks.test_a_rollback_that_went_on_is_a_fork_and_both_branches_are_kept, FORK),
     "clone": (TWO, forks.test_two_machines_with_one_disk_image_are_found_and_lose_nothing, FORK),
+    "nested forks": (TWO, nested.three_histories, FORK),
     "both branches elsewhere": (
         TWO, forks.test_cases_of_both_branches_reach_a_station_that_does_not_hold_the_log, set()
     ),

@@ -81,6 +81,7 @@ class Log:
     tree: f.Tree = field(default_factory=f.Tree)
     whole: bool = True
     known: int = 0
+    parent: "Log | None" = None
 
     @property
     def kind(self) -> str:
@@ -116,6 +117,15 @@ def read_slot(seq: int, state: bytes, topic: str = "") -> Slot:
     except Refused as refused:
         slot.refused = slot.refused or refused
     return slot
+
+
+def slot_at(log: Log, seq: int) -> Slot | None:
+    """Return a position of a history; before a branch begins, that of the history that it leaves."""
+    at: Log | None = log
+    while at is not None and seq <= at.common:
+        at = at.parent
+    slots = [] if at is None else [slot for slot in at.slots if slot.seq == seq - at.common]
+    return slots[0] if slots else None
 
 
 def tree_of(leaves: list[bytes | None]) -> f.Tree:
@@ -155,7 +165,7 @@ class Reader:
         self.run_registry()
         for log in self.logs.values():
             self.entries(log)
-        for log in list(self.branches.values()):
+        for log in sorted(self.branches.values(), key=lambda branch: (self._room(branch), branch.name)):
             self.branch(log)
         for log in self.logs.values():
             self._parent(log)
@@ -324,7 +334,7 @@ class Reader:
             if (
                 branch.slots
                 and base_of(name) == genesis.parent_log.hex()
-                and genesis.parent_size <= branch.end
+                and genesis.parent_size <= min(branch.end, len(branch.tree))
             ):
                 trees.append(branch.tree)
         if all(tree.root(genesis.parent_size) != genesis.parent_root for tree in trees):
@@ -409,10 +419,10 @@ class Reader:
         """Check positions, chain, pins and time, and build the tree."""
         expected, previous = 1, log.genesis.hash if log.genesis else None
         last: Entry | None = None
-        base = self.logs.get(base_of(log.name))
-        if log.common and base is not None:
-            last = base.slots[log.common - 1].entry
-            previous = f.h("entry", base.slots[log.common - 1].leaf or b"")
+        before = None if log.parent is None else slot_at(log.parent, log.common)
+        if before is not None:
+            last = before.entry
+            previous = f.h("entry", before.leaf or b"")
         for slot in log.slots:
             where = f"{log.name} {slot.seq}"
             if slot.seq != expected:
@@ -455,20 +465,53 @@ class Reader:
         """Check where a branch stands, then its entries behind the common part."""
         self.warning("log.branch", log.name)
         base, first = self.logs.get(base_of(log.name)), log.slots[0]
-        if base is None or first.entry is None or first.seq != 1 or first.entry.seq - 1 > base.slots[-1].seq:
+        places = [] if base is None or first.seq != 1 else list(self._places(log, base))
+        if base is None or not places:
             self.error("log.branch_place", log.name)
             log.slots, log.genesis = [], None
             return
-        log.genesis, log.common = base.genesis, first.entry.seq - 1
+        log.genesis = base.genesis
+        stated = [row for row in self.rows["checkpoints"] if row[0] == log.name]
+        for parent, common in [*places, places[0]]:
+            log.parent, log.common = parent, common
+            leaves = [(slot_at(parent, seq) or Slot(seq)).leaf for seq in range(1, common + 1)]
+            log.tree = tree_of(leaves)
+            log.whole, log.known = parent.whole or common <= parent.known, common
+            grown = tree_of(leaves + [slot.leaf for slot in log.slots])
+            trial = Log(log.name, common, log.slots, log.genesis, grown, known=log.end)
+            if any(self._holds(trial, row) for row in stated):
+                break
         here = f.h("entry", first.leaf or b"")
-        others = [slot.leaf for slot in base.slots if slot.seq == log.common + 1]
-        if log.name != f"{base.name}~{here.hex()}" or first.leaf in others:
+        begun = tree_of([*leaves, first.leaf]).root(log.common + 1)
+        others = [slot.leaf for slot in [slot_at(parent, log.common + 1)] if slot]
+        others += [
+            one.slots[0].leaf
+            for one in self.branches.values()
+            if one is not log and one.slots and (one.parent, one.common) == (parent, log.common)
+        ]
+        if log.name not in {f"{base.name}~{one.hex()}" for one in (here, begun)} or first.leaf in others:
             self.error("log.branch_place", log.name)
-        log.tree = tree_of([slot.leaf for slot in base.slots[: log.common]])
-        log.whole, log.known = base.whole or log.common <= base.known, log.common
         self.entries(log)
-        if not any(self._holds(log, row) for row in self.rows["checkpoints"] if row[0] == log.name):
+        if not any(self._holds(log, row) for row in stated):
             self.error("log.branch_unproven", log.name)
+
+    def _room(self, log: Log) -> int:
+        """Return how many entries lie before a branch, as far as its checkpoints or its first entry say."""
+        sizes = [size for name, size, _ in self.rows["checkpoints"] if name == log.name]
+        entry = log.slots[0].entry
+        room = max(sizes, default=0) - log.slots[-1].seq
+        return room if room >= 0 else entry.seq - 1 if entry else -1
+
+    def _places(self, log: Log, base: Log) -> Iterator[tuple[Log, int]]:
+        """Yield where a branch may begin: behind which history, and after how many entries."""
+        entry = log.slots[0].entry
+        claimed = entry.seq - 1 if entry else -1
+        for common in dict.fromkeys((claimed, self._room(log))):
+            if 0 <= common <= base.slots[-1].seq:
+                yield base, common
+            for one in self.branches.values():
+                if one.genesis is base.genesis and one is not log and one.common < common <= one.end:
+                    yield one, common
 
     @staticmethod
     def _holds(log: Log, row: tuple[Any, ...]) -> bool:
@@ -841,9 +884,7 @@ class Reader:
             if log.kind == "station"
         }
         branches = {
-            name: [
-                (slot.entry.seq, f.h("entry", slot.leaf)) for slot in log.slots if slot.entry and slot.leaf
-            ]
+            name: [(slot.seq + log.common, f.h("entry", slot.leaf)) for slot in log.slots if slot.leaf]
             for name, log in self.branches.items()
         }
 

@@ -181,7 +181,8 @@ class Evil:
             oldest_ms=1,
             logs=tuple(sorted(rng.sample(logs, rng.randint(1, len(logs))))),
             branches=tuple(
-                BranchState(log_id, self.randomness(32), 2, 9) for log_id in others[: rng.randint(0, 3)]
+                BranchState(log_id, self.randomness(32), 2, 9, self.randomness(32))
+                for log_id in others[: rng.randint(0, 3)]
             ),
             county=(LogId(bytes(16)), 7) if rng.random() < 0.3 else None,
             proofs_from=(1, 5, 10**6),

@@ -10,10 +10,9 @@ from ledger.case import fold_case, state_digest
 from ledger.errors import BanjianError, RuleError
 from ledger.facade.bodies import Place as Position
 from ledger.facade.bodies import read_personal
-from ledger.facade.held import FORK
 from ledger.facade.opening import BRANCH_MARK
 from ledger.facade.placing import frame_at
-from ledger.facade.synctables import AWAITING, SYNC_FINDINGS
+from ledger.facade.synctables import AWAITING, FORK, SYNC_FINDINGS
 from ledger.facade.tables import CASES, NUMBERS, VIEW_TABLES, case_cells
 from ledger.facade.vault import Vault
 from ledger.frame import decode_frame
