@@ -15,12 +15,14 @@ from ledger.facade.audience import subtree
 from ledger.facade.feeds import START, FeedPlace
 from ledger.facade.histories import Branch, branch_names, history_nodes, load_branches, reached
 from ledger.facade.logend import LogEnd, held_root, load_end
-from ledger.facade.opening import BRANCH_MARK, recorded_at_ms
+from ledger.facade.opening import BRANCH_MARK
 from ledger.facade.parts import Parts
 from ledger.facade.synctables import FEED_HELD
 from ledger.frame import split_frame
 from ledger.genesis import LogGenesis
+from ledger.limits import INT_MAX
 from ledger.merkle import root_at
+from ledger.rank import recorded_at_ms
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
 from ledger.types import LedgerId, LogId, StationId
@@ -289,7 +291,8 @@ class Held:
     def _recorded_at(self, log_id: LogId, seq: int) -> int:
         with self._store.read() as tx:
             frame = tx.frame(log_id.hex(), seq)
-        return 0 if frame is None else recorded_at_ms(frame)
+        at_ms = recorded_at_ms(frame)
+        return 0 if at_ms == INT_MAX else at_ms
 
     def _entry_hash(self, log_id: LogId, seq: int) -> bytes:
         with self._store.read() as tx:

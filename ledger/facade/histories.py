@@ -18,15 +18,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ledger.checkpoint import read_checkpoint
-from ledger.entry import entry_hash
-from ledger.errors import StoreError
+from ledger.entry import decode_entry, entry_hash
+from ledger.errors import BanjianError, StoreError
+from ledger.facade.bodies import Place
 from ledger.facade.opening import BRANCH_MARK
 from ledger.facade.ownlog import stored_nodes
 from ledger.facade.synctables import FORK, SYNC_FINDINGS
 from ledger.frame import split_frame
+from ledger.genesis import genesis_hash
 from ledger.merkle import NodeGetter, leaf_hash, node_hash, root_at
 from ledger.store import schema
 from ledger.store.contract import ReadTx
+from ledger.types import LogId
+from ledger.verified import link_fault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +139,27 @@ def history_entries(
     name, common = (log, 0) if branch is None else (branch.name, branch.common)
     for seq, frame in tx.frames(name, max(first_seq - common, 1), last_seq - common):
         yield seq + common, split_frame(frame).entry_raw
+
+
+def stored_link_fault(tx: ReadTx, place: Place, frame: bytes) -> str:
+    """Return what the entry of a stored frame says wrongly of its place, "" for nothing.
+
+    A frame that came alone was compared with its place when it came; what was before it is not here.
+    """
+    if tx.frame(*place) != frame:
+        return ""
+    log, mark, _ = place.log.partition(BRANCH_MARK)
+    branch = load_branch(tx, place.log) if mark else None
+    seq = place.seq if branch is None else place.seq + branch.common
+    before = history_hash(tx, log, branch, seq - 1)
+    if seq == 1:
+        row = tx.get(schema.LOGS, (log,))
+        before = genesis_hash(row[3]) if row is not None and isinstance(row[3], bytes) else b""
+    try:
+        entry = decode_entry(split_frame(frame).entry_raw)
+    except BanjianError as error:
+        return error.code
+    return link_fault(entry, log_id=LogId(bytes.fromhex(log)), seq=seq, previous=before)
 
 
 def reached(branches: Mapping[str, Branch], log: str, name: str, points: Iterable[tuple[str, int]]) -> int:

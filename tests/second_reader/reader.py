@@ -68,6 +68,8 @@ class Slot:
     entry: Entry | None = None
     leaf: bytes | None = None
     refused: Refused | None = None
+    further: Refused | None = None
+    astray: bool = False
 
 
 @dataclass
@@ -109,13 +111,17 @@ def read_slot(seq: int, state: bytes, topic: str = "") -> Slot:
     try:
         slot.entry = f.decode_entry(slot.leaf)
     except Refused as refused:
+        # What such an entry pins nobody knows: of the act nothing more is said.
+        slot.refused = refused
+        return slot
+    try:
+        f.check_pins(slot.entry, raw_act, slot.signature)
+    except Refused as refused:
         slot.refused = refused
     try:
         slot.act = f.decode_act(raw_act)
-        if slot.entry is not None:
-            f.check_pins(slot.entry, raw_act, slot.signature)
     except Refused as refused:
-        slot.refused = slot.refused or refused
+        slot.refused, slot.further = slot.refused or refused, refused if slot.refused else None
     return slot
 
 
@@ -429,21 +435,27 @@ class Reader:
                 self.error("log.gap", where)
                 log.whole, previous, last = False, None, None
             expected = slot.seq + 1
-            if slot.refused is not None:
-                (self.warning if slot.leaf is not None and slot.topic == "opaque" else self.error)(
-                    slot.refused, where
-                )
+            told = self.warning if slot.leaf is not None and slot.topic == "opaque" else self.error
+            for refused in (slot.refused, slot.further):
+                if refused is not None:
+                    told(refused, where)
             if slot.leaf is None:
                 log.whole, previous, last = False, None, None
                 continue
             log.tree.append(slot.leaf)
             log.known += log.whole
             if slot.entry is not None:
-                try:
-                    name = bytes.fromhex(base_of(log.name))
-                    f.check_link(slot.entry, name, slot.seq + log.common, previous)
-                except Refused as refused:
-                    self.error(refused, where)
+                name, entry = bytes.fromhex(base_of(log.name)), slot.entry
+                for log_id, seq, before in (
+                    (name, entry.seq, None),
+                    (entry.log_id, slot.seq + log.common, None),
+                    (entry.log_id, entry.seq, previous),
+                ):
+                    try:
+                        f.check_link(entry, log_id, seq, before)
+                    except Refused as refused:
+                        slot.astray = True
+                        told(refused, where)
                 self._time(slot, last, where)
             last = slot.entry
             previous = f.h("entry", slot.leaf)
@@ -624,22 +636,29 @@ class Reader:
         if act is None:
             return
         opaque = slot.topic == "opaque"
+        sound = opaque and not slot.astray and slot.refused is None
         if self.ledger_id is not None and act.ledger_id != self.ledger_id:
-            self.error("act.ledger", where)
+            sound = False
+            (self.warning if opaque else self.error)("act.ledger", where)
         key = self.registry.keys.get(act.actor)
         if key is None and act.registry_size > self.registry.size:
+            sound = False
             self.notice("authority.registry_ahead", where)
         elif key is None:
+            sound = False
             (self.warning if opaque else self.error)("authority.key_unknown", where)
         else:
             try:
                 f.check_act_signature(act.raw, key.public_key, slot.signature)
                 self._authority(act, log, slot.seq, where)
             except Refused as refused:
+                sound = False
                 (self.warning if opaque else self.error)(refused, where)
         facts = self.facts_of(log.name, slot)
+        if sound and facts is not None:
+            self.notice("frame.opaque_sound", where)
         if facts is None:
-            self.error("act.facts_missing", where)
+            (self.warning if opaque else self.error)("act.facts_missing", where)
             return
         try:
             f.check_body(act, "facts", facts)
@@ -761,7 +780,8 @@ class Reader:
                 except (InvalidTag, ValueError):
                     self.error("personal.cipher", where)
                 except Refused as refused:
-                    self.error(refused, where)
+                    signed = refused.code.startswith(("encoding.", "body."))
+                    (self.warning if signed else self.error)(refused, where)
             elif len(nonce) != 12 or len(text) != act.personal_len + 16:
                 self.error("personal.length", where)
 
@@ -825,7 +845,11 @@ class Reader:
             known = places.pop(act_id, None)
             if known is None:
                 self.error("acts.orphan", act_id.hex())
-            elif (case_id, *stored) != min(known)[1]:
+                continue
+            row = min(known)[1]
+            if row[-1] == "opaque" and stored[-1] == self.acts[act_id].action:
+                row = (*row[:-1], stored[-1])  # recognised since it was taken in
+            if (case_id, *stored) != row:
                 self.error("acts.row", act_id.hex())
         for act_id in places:
             self.error("acts.missing", act_id.hex())
