@@ -10,7 +10,6 @@ from ledger.case import fold_case, state_digest
 from ledger.errors import BanjianError, RuleError
 from ledger.facade.bodies import Place as Position
 from ledger.facade.bodies import read_personal
-from ledger.facade.opening import BRANCH_MARK
 from ledger.facade.placing import frame_at
 from ledger.facade.synctables import AWAITING, FORK, SYNC_FINDINGS
 from ledger.facade.tables import CASES, NUMBERS, VIEW_TABLES, case_cells
@@ -118,19 +117,24 @@ def differences(world: World) -> Iterator[str]:
     """Each place has the cases of its scope as the county's records tell them, and not one else."""
     county = world.main[COUNTY]
     here = cases_of(county)
-    digests = {case_id: state_digest(county.ledger.state(case_id)[0]) for case_id in here}
-    stations = {info.log_id.hex(): info.station for info in county.ledger.logs()}
-    with county.ledger.store.read() as tx:
-        acted: dict[CaseId, set[StationId]] = {}
-        for case_id, _, log, _, topic in tx.select(schema.ACTS, {}):
-            if isinstance(case_id, bytes) and topic != "opaque":
-                acted.setdefault(CaseId(case_id), set()).add(stations[str(log).partition(BRANCH_MARK)[0]])
+    states = {case_id: county.ledger.state(case_id)[0] for case_id in here}
+    digests = {case_id: state_digest(state) for case_id, state in states.items()}
+    # Received there, or named by whoever took part in an offer: nobody else was ever given the case.
+    offered = {
+        case_id: {
+            StationId(str(step.act.facts[name] if name else step.act.station))
+            for step in state.steps
+            if step.effective and step.act.action in ("hand_over", "receive")
+            for name in (("", "to") if step.act.action == "hand_over" else ("",))
+        }
+        for case_id, state in states.items()
+    }
     for place in world.all_places():
         if place is county:
             continue
         scope, theirs = below(place.station), cases_of(place)
         for case_id, (custodian, receiver) in here.items():
-            concerned = {custodian, receiver, *acted.get(case_id, set())} & scope
+            concerned = {custodian, receiver, *offered[case_id]} & scope
             if not concerned:
                 continue
             if case_id not in theirs:
