@@ -232,7 +232,7 @@ class _Audit:
         findings = Collector()
         kept = read_sentinels(self._source.path, openings, findings.add)
         missing_sentinels(self._source.path, openings, findings.add)
-        kept += read_against(against, openings, findings.add)
+        kept += read_against(against, openings, findings.add, source=self._source, sparse=self._sparse)
         return kept, findings
 
     def _hand_out(self, brief: Brief, wanted: dict[str, list[int]]) -> InOrder:
