@@ -14,12 +14,12 @@ from ledger.facade.placing import frame_at
 from ledger.facade.synctables import AWAITING, FORK, SYNC_FINDINGS
 from ledger.facade.tables import CASES, NUMBERS, VIEW_TABLES, case_cells
 from ledger.facade.vault import Vault
-from ledger.frame import decode_frame
+from ledger.frame import decode_frame, split_frame
 from ledger.store import schema
 from ledger.store.contract import ReadTx
 from ledger.store.tables import Table
-from ledger.types import ActId, CaseId, StationId
-from tests.simulation.county import COUNTY, EVIL, below, line_of
+from ledger.types import ActId, CaseId, LogId, StationId
+from tests.simulation.county import COUNTY, EVIL, below, line_of, upstream_of
 from tests.simulation.net import Weather
 from tests.simulation.place import Place
 from tests.simulation.world import ROUNDS_OF_HEALING_MAX, World
@@ -69,6 +69,7 @@ def check_everything(world: World) -> None:
         "waiting": waiting(world),
         "seen": seen_by_strangers(world),
         "fork": forks(world),
+        "history": histories(world),
         "order": order(world),
         "view": views(world),
     }.items():
@@ -228,6 +229,32 @@ def forks(world: World) -> Iterator[str]:
                 names = [str(row[1]) for row in tx.select(SYNC_FINDINGS, {"code": FORK})]
             if not any(name.startswith(log) for name in names):
                 yield f"{place.name} has not found the fork of {log[:8]}"
+
+
+def histories(world: World) -> Iterator[str]:
+    """Whatever a station took in of a station's logs, the county holds: every history of each of them."""
+    county = world.main[COUNTY]
+    for place in world.all_places():
+        if place is county:
+            continue
+        scope = below(place.station) | {EVIL} if place.station == upstream_of(EVIL) else below(place.station)
+        for info in place.ledger.logs():
+            if info.kind == "station" and info.station in scope:
+                lacking = _entries(place, info.log_id) - _entries(county, info.log_id)
+                if lacking:
+                    yield f"the county lacks {len(lacking)} of {info.log_id.hex()[:8]} at {place.name}"
+
+
+def _entries(place: Place, log_id: LogId) -> set[tuple[int, bytes]]:
+    """Return position and bytes of every frame that a place holds of a log, in whatever history."""
+    names = {log_id.hex(): 0}
+    names |= {one.name: one.common for one in place.exchange.held.histories(log_id).values()}
+    with place.ledger.store.read() as tx:
+        return {
+            (seq + common, split_frame(frame).entry_raw)
+            for name, common in names.items()
+            for seq, frame in tx.frames(name, 1, 10**6)
+        }
 
 
 def order(world: World) -> Iterator[str]:
