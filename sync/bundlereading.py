@@ -200,10 +200,12 @@ class PartReader:
             if stated.get(log_id, 0) < size
         }
         is_audience = sender in exchange.feeds.below.values()
-        if sender in self._mine:
-            exchange.county.heard_below(sender, hello.county)
         exchange.carried.take_told(
-            sender, lacks=lacks, county=hello.county, feed=hello.feed if is_audience else None
+            sender,
+            lacks=lacks,
+            county=hello.county,
+            proofs_from=hello.proofs_from,
+            feed=hello.feed if is_audience else None,
         )
 
     def _expected(self, sender: StationId) -> dict[LogId, int]:
