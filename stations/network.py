@@ -74,6 +74,11 @@ class Network:
         self._syncing = asyncio.Lock()
         self.link: Link | None = None
 
+    @property
+    def cores(self) -> Executor:
+        """Where records that come in are verified."""
+        return self._cores
+
     async def start(self) -> str:
         """Begin to listen and to call; returns the address that is listened on, "" for none.
 

@@ -127,7 +127,13 @@ class StationServer:
         application.router.add_post("/checkpoint/{log}", self._checkpoint)
         application.router.add_get("/status", self._status)
         application.router.add_post("/sync", self._sync)
-        add_bundle_route(application, self._thread, clock=self._clock, randomness=self._randomness)
+        add_bundle_route(
+            application,
+            self._thread,
+            clock=self._clock,
+            randomness=self._randomness,
+            cores=self._network.cores,
+        )
         return application
 
     async def _act(self, request: web.Request) -> web.Response:
