@@ -28,6 +28,7 @@ from stations.bundleroute import add_bundle_route
 from stations.config import StationConfig
 from stations.ledgerthread import LedgerThread
 from stations.network import Network
+from stations.weblog import quiet_loop
 from stations.wire import (
     CASES,
     ERASED,
@@ -100,7 +101,8 @@ class StationServer:
         """
         await self._thread.open(self._open)
         try:
-            runner = web.AppRunner(self.application(), access_log=None)
+            quiet_loop(self._network.log)
+            runner = web.AppRunner(self.application(), access_log=None, logger=self._network.log)
             await runner.setup()
             try:
                 site, name = self._site(runner)

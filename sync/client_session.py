@@ -17,6 +17,7 @@ import aiohttp
 from ledger.errors import BanjianError, DataError, StoreError
 from ledger.facade.exchange import Exchange
 from ledger.types import LedgerId, LogId, StationId
+from sync.broken import drop
 from sync.framing import ANSWER, END, PACKAGE, Section
 from sync.giving import Budget
 from sync.ingest import Prepared, prepare
@@ -207,15 +208,18 @@ class Caller:
         unpacker = Unpacker()
         flying: deque[asyncio.Future[Prepared]] = deque()
         ended = False
-        async for data in response.content.iter_any():
-            self._received_bytes += len(data)
-            for section in unpacker.feed(data):
-                if section.kind in (ANSWER, PACKAGE, END):
-                    await self._drain(flying, requester, 0)
-                ended = ended or section.kind == END
-                await self._take(section, requester, flying)
-                await self._drain(flying, requester, IN_FLIGHT_MAX)
-        await self._drain(flying, requester, 0)
+        try:
+            async for data in response.content.iter_any():
+                self._received_bytes += len(data)
+                for section in unpacker.feed(data):
+                    if section.kind in (ANSWER, PACKAGE, END):
+                        await self._drain(flying, requester, 0)
+                    ended = ended or section.kind == END
+                    await self._take(section, requester, flying)
+                    await self._drain(flying, requester, IN_FLIGHT_MAX)
+            await self._drain(flying, requester, 0)
+        finally:
+            drop(flying)
         if not ended:
             raise StoreError("sync.torn", address=str(response.url.origin()))
 

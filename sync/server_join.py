@@ -17,6 +17,7 @@ from aiohttp import web
 from ledger.errors import BanjianError, EncodingError
 from ledger.types import LedgerId, StationId
 from sync.attempts import Attempts
+from sync.broken import BROKEN, named
 from sync.joinforms import JOIN_REQUEST_BYTES_MAX, RENEWAL_BYTES_MAX
 from sync.pki import Leaf
 from sync.problem import encode_problem, status_of
@@ -115,6 +116,8 @@ def told(handler: Handler) -> Handler:
             return await handler(request)
         except BanjianError as error:
             return problem_response(error)
+        except BROKEN as error:
+            return problem_response(named(error, request.remote or ""))
 
     return answer
 
