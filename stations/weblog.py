@@ -18,7 +18,7 @@ from stations.journal import write_event
 from sync.broken import BROKEN, named
 
 EVENT = "network"
-FAULT = "program.fault"
+FAULT = "internal"
 
 
 def web_log(folder: Path, clock: Clock) -> logging.Logger:
