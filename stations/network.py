@@ -34,6 +34,7 @@ from sync.joindesks import OfficeDesk, RelayDesk
 from sync.joinoffice import JoinOffice
 from sync.outcome import Outcome
 from sync.pace import Pace, PaceRule
+from sync.pki import Leaf
 from sync.requester import Progress
 from sync.server_join import JoinDesk, add_join_routes
 from sync.server_session import Sessions, add_session_route
@@ -247,10 +248,10 @@ class _Desk:
         """Return the county's CA, DER."""
         return self.join_desk.ca_certificate()
 
-    def check_station(self, station: StationId) -> None:
+    def check_peer(self, leaf: Leaf) -> None:
         """Refuse a peer that the registry does not know as open; a new one may be known above already."""
         try:
-            self.join_desk.check_station(station)
+            self.join_desk.check_peer(leaf)
         except AuthorityError:
             self._news()
             raise

@@ -45,8 +45,8 @@ class JoinDesk(Protocol):
     def ca_certificate(self) -> bytes:
         """Return the county's CA, DER."""
 
-    def check_station(self, station: StationId) -> None:
-        """Refuse a peer that the registry does not know as open (``tls.station_closed`` …)."""
+    def check_peer(self, leaf: Leaf) -> None:
+        """Refuse a peer that the registry does not know as open (``tls.station_closed`` …), or refused."""
 
     async def join(self, request: bytes) -> bytes:
         """Return the answer to a join request."""
@@ -97,14 +97,14 @@ def require_peer(request: web.Request, desk: JoinDesk) -> Leaf:
 
     Raises:
         AuthorityError: ``tls.no_certificate``, ``tls.expired``, ``tls.station_unknown``,
-            ``tls.station_closed``.
+            ``tls.station_closed``; ``join.rejected``.
         DataError: ``tls.other_ledger``, ``tls.identity``, ``tls.key_algorithm``.
     """
     transport = request.transport
     held = None if transport is None else transport.get_extra_info("ssl_object")
     known = held if isinstance(held, ssl.SSLObject | ssl.SSLSocket) else None
     leaf = peer_leaf(known, ledger_id=desk.ledger_id, now_ms=desk.now_ms())
-    desk.check_station(leaf.station)
+    desk.check_peer(leaf)
     return leaf
 
 
