@@ -17,9 +17,9 @@ import aiohttp
 from ledger.errors import BanjianError, DataError, StoreError
 from ledger.facade.exchange import Exchange
 from ledger.types import LedgerId, LogId, StationId
-from sync.broken import drop
 from sync.framing import ANSWER, END, PACKAGE, Section
 from sync.giving import Budget
+from sync.inflight import drop
 from sync.ingest import Prepared, prepare
 from sync.messages import decode_answer
 from sync.outcome import Outcome
@@ -27,6 +27,7 @@ from sync.problem import PROBLEM_BYTES_MAX, decode_problem
 from sync.requester import Guesses, Progress, Requester
 from sync.stream import CONTENT_TYPE, Packer, Unpacker
 from sync.tls import tls_failure
+from sync.upstreamtold import from_upstream
 
 SESSION_PATH = "/sync/1/session"
 CA_PATH = "/sync/1/ca"
@@ -189,7 +190,8 @@ class Caller:
                 url, data=self._body(sections), headers=headers, timeout=TIMEOUT
             ) as response:
                 if response.status != _OK:
-                    raise decode_problem(await response.content.read(PROBLEM_BYTES_MAX))
+                    told = decode_problem(await response.content.read(PROBLEM_BYTES_MAX))
+                    raise from_upstream(told, self._stations[address])
                 await self._read(response, requester)
         except aiohttp.ClientConnectorError as error:
             raise tls_failure(error) or StoreError("sync.unreachable", address=address) from error

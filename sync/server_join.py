@@ -17,10 +17,10 @@ from aiohttp import web
 from ledger.errors import BanjianError, EncodingError
 from ledger.types import LedgerId, StationId
 from sync.attempts import Attempts
-from sync.broken import BROKEN, named
 from sync.joinforms import JOIN_REQUEST_BYTES_MAX, RENEWAL_BYTES_MAX
 from sync.pki import Leaf
 from sync.problem import encode_problem, status_of
+from sync.server_broken import BROKEN, named
 from sync.tls import peer_leaf
 
 CA_PATH = "/sync/1/ca"

@@ -21,12 +21,13 @@ from aiohttp import web
 from ledger.errors import BanjianError, EncodingError, StoreError
 from ledger.facade.exchange import Exchange
 from ledger.types import StationId
-from sync.broken import BROKEN, drop, hang_up, named, note
 from sync.framing import HELLO, Section
 from sync.giving import Budget
+from sync.inflight import drop
 from sync.ingest import Prepared, prepare
 from sync.messages import decode_hello
 from sync.responder import Responder
+from sync.server_broken import BROKEN, hang_up, named, note
 from sync.server_join import JoinDesk, problem_response, require_peer
 from sync.stream import CONTENT_TYPE, Packer, Unpacker
 

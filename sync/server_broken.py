@@ -1,4 +1,4 @@
-"""What a broken line looks like to aiohttp, and what is done about it on either side: told by code, no trace.
+"""What a broken line looks like to aiohttp, and what a listener does about it: a code, no trace.
 
 A line may break anywhere: while a body is read, while an answer is written, with or without a word from the
 other end. None of that is a fault of the program.
@@ -6,17 +6,14 @@ other end. None of that is a fault of the program.
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Iterable
-from typing import Final, TypeVar
+from typing import Final
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from ledger.errors import BanjianError, EncodingError, StoreError
 
-T = TypeVar("T")
 BROKEN: Final = (OSError, HttpProcessingError, web.RequestPayloadError)
 """Raised by reading or writing when the other end is gone or speaks no HTTP; ``TimeoutError`` too."""
 
@@ -49,10 +46,3 @@ def hang_up(request: web.Request, *, at_once: bool = False) -> None:
 def note(log: logging.Logger, error: BanjianError, **fields: str) -> None:
     """Write one line about a call that failed: its code and who called."""
     log.info(error.code, extra={"code": error.code, **fields})
-
-
-def drop(flying: Iterable[asyncio.Future[T]]) -> None:
-    """Forget work that nobody waits for any more; what it raised is nobody's business."""
-    for future in flying:
-        if not future.cancel() and not future.cancelled():
-            future.exception()
