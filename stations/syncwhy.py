@@ -2,6 +2,7 @@
 
 ::
 
+    sync.not_begun     nothing of the county has come yet, not even who stands above
     sync.keys_wait     the registrar has not enrolled all keys that this station asked for
     sync.by_stick      no address of a station above is set: sticks are the way
     sync.not_tried     nobody has tried to sync since: no program that would
@@ -32,16 +33,21 @@ class Why:
     params: dict[str, Param] = field(default_factory=dict)
 
 
-def reasons(found: SyncStatus, *, now_ms: int, has_address: bool, keys_wait: bool) -> list[Why]:
+def reasons(
+    found: SyncStatus, *, now_ms: int, has_address: bool, is_known: bool, keys_wait: bool
+) -> list[Why]:
     """Return the reasons beside the failure that stands, the weightiest first.
 
     Args:
         found: what is safe where.
         now_ms: this station's clock.
         has_address: whether the address of a station above is set.
+        is_known: whether the registry that is held here knows this station.
         keys_wait: whether keys that this station asked for are not enrolled.
     """
     why: list[Why] = []
+    if not is_known:
+        why.append(Why(code="sync.not_begun", params={"station": found.station}))
     if keys_wait:
         why.append(Why(code="sync.keys_wait", params={"station": found.station}))
     if found.levels and not has_address:

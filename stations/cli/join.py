@@ -75,7 +75,7 @@ def finish(call: Call, *, answer: str, dir_: str) -> int:
     refusal = refused(home, raw)
     if refusal is not None:
         raise refusal.as_error()
-    return _complete(call, resume(home), raw)
+    return _complete(call, resume(home), raw, by_stick=True)
 
 
 def take(call: Call, *, request: str, answer_out: str) -> int:
@@ -104,7 +104,8 @@ def show_all(call: Call) -> int:
             settled.append((one.name[:SHORT], one.station, _settled(call, one.rejection, at_ms)))
             call.emit(settled_object(one.name, one.station, at_ms, one.rejection))
     heads = ("request", "station", "key", "person", "roles", "key_id", "state")
-    call.table([call.say(f"head.{name}") for name in heads], rows)
+    if rows or not settled:
+        call.table([call.say(f"head.{name}") for name in heads], rows)
     if settled:
         call.table([call.say(f"head.{name}") for name in ("request", "station", "state")], settled)
     if rows:
@@ -133,7 +134,7 @@ def approve_keys(call: Call, *, request: str | None, all_: bool) -> int:
     return 1 if refused else 0
 
 
-def _complete(call: Call, joining: Joining, answer: bytes) -> int:
+def _complete(call: Call, joining: Joining, answer: bytes, *, by_stick: bool = False) -> int:
     invite = joining.invite
 
     def complete(folder: Path) -> None:
@@ -152,7 +153,7 @@ def _complete(call: Call, joining: Joining, answer: bytes) -> int:
             "again": joining.again,
         }
     )
-    call.hint("join.next", dir=folder)
+    call.hint("join.next_stick" if by_stick else "join.next", dir=folder, station=invite.station)
     return 0
 
 

@@ -39,15 +39,18 @@ def now(call: Call) -> int:
 
 def status(call: Call) -> int:
     """Tell what is stored here, at the township and at the county, and what stands in the way of the rest."""
-    config = call.config()
-    station, asked = _station(config), kept_request(call.home())
+    config, asked = call.config(), kept_request(call.home())
     with reading(call) as ledger:
+        station = _station(config)
         found = sync_status(ledger, station)
-        states = () if asked is None else key_states(ledger.knowledge.registry, decode_request(asked))
+        registry = ledger.knowledge.registry
+        states = () if asked is None else key_states(registry, decode_request(asked))
+        is_known = registry.station(station) is not None
     why = reasons(
         found,
         now_ms=call.app.clock.now_ms(),
         has_address=bool(config.upstream),
+        is_known=is_known,
         keys_wait=not all(state.enrolled for state in states),
     )
     call.emit(_object(found, why))
@@ -112,7 +115,7 @@ def _tell(call: Call, outcome: Outcome) -> None:
 
 def _show(call: Call, found: SyncStatus, why: Sequence[Why]) -> None:
     call.line(call.say("sync.here", station=found.station, count=found.entries))
-    if not found.levels:
+    if not found.levels and not any(one.code == "sync.not_begun" for one in why):
         call.line(call.say("sync.top"))
     for level in found.levels:
         call.line(_level(call, level))

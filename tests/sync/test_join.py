@@ -70,7 +70,7 @@ def test_a_village_joins_online_and_its_keys_wait_for_the_registrar(
     assert all(one["enrolled"] for one in approved)
     assert [one["state"] for one in county.ok("join", "list", "--json").lines] == ["approved"]
     status = banjian(target, "join", "status", "--dir", str(target))
-    assert status.returncode == 0 and "没有被拒绝的消息" in status.stdout
+    assert status.returncode == 0 and "没有被拒绝" in status.stdout
     with Ledger.open(folder_of(county), write=False) as ledger:
         registry = ledger.knowledge.registry
         assert len(registry.service_keys(NEW_VILLAGE, "receipt")) == 1

@@ -258,6 +258,22 @@ def test_nobody_tries_to_sync(world: World) -> None:
     told(found, "sync.not_tried")
 
 
+def test_a_newcomer_is_not_told_to_stand_at_the_top(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.join(VILLAGE)
+    certify(world, VILLAGE)
+    found = status(world)
+    world.close()
+    assert [one["code"] for one in found[0]["why"]] == ["sync.not_begun"]
+    told(found, "sync.not_begun")
+    assert "最上级" not in found[1]
+
+
+def test_a_folder_without_a_ledger_is_told_as_that(tmp_path: Path) -> None:
+    refused = Terminal(folder=tmp_path / "nowhere").run("sync", "status")
+    assert refused.code == 2 and "[home.missing]" in refused.err
+
+
 def test_a_station_on_sticks(tmp_path: Path) -> None:
     world = StickWorld(tmp_path)
     for station in (TOWN, VILLAGE):
