@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import socket
@@ -18,6 +19,7 @@ import pytest
 from ledger.facade import Home
 from stations.journal import LOG_FOLDER, LOG_NAME
 from sync.credentials import calling_context
+from sync.framing import PACKAGE, encode_section
 from sync.requester import Requester
 from sync.server_session import SESSION_PATH
 from sync.stream import CONTENT_TYPE, Packer
@@ -94,6 +96,17 @@ def codes_in_log(world: World) -> set[str]:
     return {json.loads(line)["code"] for line in lines}
 
 
+def nonsense_of(world: World) -> bytes:
+    """Return a request whose packages are nonsense, without its end."""
+    lower = world[VILLAGE]
+    asking = Requester(
+        lower.exchange, TOWN, now_ms=lower.clock.now_ms(), version="test", guesses=lower.guesses
+    )
+    packer = Packer()
+    spoilt = [packer.pack(encode_section(PACKAGE, b"nonsense")) for _ in range(5)]
+    return packer.pack(next(asking.request([]))) + b"".join(spoilt)
+
+
 def sent(body: bytes) -> dict[str, bytes]:
     """Return what had left when the line broke."""
     half = len(body) // 2
@@ -147,6 +160,25 @@ def test_a_new_session_takes_the_place_of_one_whose_line_is_silent(world: World,
                 cut(writer)
 
     asyncio.run(story())
+
+
+def test_nonsense_under_way_when_the_line_breaks_leaves_no_trace(world: World, quiet: None) -> None:
+    """What the cores found wrong is fetched by nobody: it must not come up when it is collected."""
+    nonsense = nonsense_of(world)
+
+    async def story() -> None:
+        async with Serving(world[TOWN], listen=True) as town:
+            for wait_s in (0.0, 0.01, 0.05, 0.2):
+                writer = await called(world, town)
+                writer.write(head(len(nonsense) + 1) + nonsense)
+                await writer.drain()
+                await asyncio.sleep(wait_s)
+                cut(writer)
+                await asyncio.sleep(0.1)
+                gc.collect()
+
+    asyncio.run(story())
+    gc.collect()
 
 
 def test_nonsense_instead_of_a_body_is_a_code_in_the_log(world: World, quiet: None) -> None:
