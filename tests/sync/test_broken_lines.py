@@ -18,13 +18,14 @@ import pytest
 
 from ledger.facade import Home
 from stations.journal import LOG_FOLDER, LOG_NAME
+from stations.weblog import web_log
 from sync.credentials import calling_context
 from sync.framing import PACKAGE, encode_section
 from sync.requester import Requester
 from sync.server_session import SESSION_PATH
 from sync.stream import CONTENT_TYPE, Packer
 from tests.sync.test_over_tls import Serving, certify
-from tests.sync.world import TOWN, VILLAGE, World
+from tests.sync.world import TOWN, VILLAGE, Clock, World
 
 ROOT = Path(__file__).parents[2]
 
@@ -210,6 +211,7 @@ CALLER = """
 import asyncio, sys
 from pathlib import Path
 from ledger.facade import Home
+from stations.weblog import web_log
 from sync.credentials import calling_context
 
 async def call(port, folder, ledger_id, body):
@@ -247,3 +249,16 @@ def test_a_station_killed_in_a_session_is_served_when_it_comes_back(
                 assert await village.thread.exchange(lambda one: one.held.waiting(TOWN)[0]) == 0
 
     asyncio.run(story())
+
+
+def test_a_fault_of_the_program_names_its_place_and_nothing_that_it_was_about(tmp_path: Path) -> None:
+    log = web_log(tmp_path, Clock())
+    try:
+        raise ValueError("张三 11010519491231002X")
+    except ValueError:
+        log.exception("Error handling request from %s", "张三")
+    log.debug("nothing", extra={"code": "sync.torn"})
+    (line,) = (tmp_path / LOG_FOLDER / LOG_NAME).read_text(encoding="utf-8").splitlines()
+    held = json.loads(line)
+    assert (held["code"], held["kind"], held["event"]) == ("internal", "ValueError", "network")
+    assert held["place"].startswith("test_broken_lines.py:") and "张三" not in line and "1101" not in line
