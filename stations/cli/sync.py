@@ -133,7 +133,10 @@ def _show(call: Call, found: SyncStatus, why: Sequence[Why]) -> None:
         call.line(call.say("sync.why", reason=message.what))
         call.line(f"  → {message.next_step}")
     for name, code in found.given_up:
-        call.line(call.say("sync.given_up", log=name[:8], reason=call.say.message(code, {}).what))
+        message = call.say.message(code, {"log": name[:8]})
+        call.line(call.say("sync.given_up", log=name[:8], reason=message.what))
+        if message.next_step:
+            call.line(f"  → {message.next_step}")
     for one in found.findings:
         message = call.say.message(one.code, {"log": one.log[:8]})
         call.line(call.say("sync.finding", log=one.log[:8], seq=one.seq, reason=message.what))

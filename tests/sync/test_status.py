@@ -251,6 +251,22 @@ def test_something_else_listens_at_the_address(world: World) -> None:
     told(status(world), error.code)
 
 
+def test_what_is_stuck_and_which_log_was_given_up(world: World) -> None:
+    """A section that the station above refuses, and a log of which it holds more: each with its next step."""
+    exchange = world[VILLAGE].exchange
+    (state,) = exchange.held.states(frozenset((VILLAGE,)), county=False)
+    stuck = [("sync.log_scope", state.log_id.hex(), 2)]
+    exchange.peers.note_stuck(stuck, now_ms=START_MS)
+    exchange.give_up(state.log_id, "log.upstream_ahead")
+    found = status(world)
+    assert [(one["code"], one["seq"]) for one in found[0]["findings"]] == [("sync.log_scope", 2)]
+    assert [one["code"] for one in found[0]["given_up"]] == ["log.upstream_ahead"]
+    told(found, "sync.log_scope")
+    told(found, "log.upstream_ahead")
+    world[VILLAGE].exchange.peers.note_stuck([], now_ms=START_MS)
+    assert status(world)[0]["findings"] == []
+
+
 def test_nobody_tries_to_sync(world: World) -> None:
     assert status(world)[0]["why"] == []
     found = status(world, later_ms=5 * DAY_MS)
