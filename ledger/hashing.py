@@ -23,6 +23,7 @@ CTX_INVITE_SIGN = b"banjian/invite/1\n"
 CTX_FEED = b"banjian/feed/1\n"
 CTX_JOIN = b"banjian/join-id/1\n"
 CTX_JOIN_SIGN = b"banjian/join/1\n"
+CTX_REJECTION_SIGN = b"banjian/rejection/1\n"
 CTX_RENEWAL_SIGN = b"banjian/renewal/1\n"
 CTX_POSSESSION = b"banjian/key-possession/1\n"
 

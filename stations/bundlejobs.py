@@ -7,12 +7,14 @@ by step on the thread that owns the ledger and hands the steps over the local so
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.errors import BanjianError, ConfigError
 from ledger.facade.clock import Clock, Randomness
 from ledger.facade.exchange import Exchange
+from ledger.limits import BUNDLE_PART_BYTES_MAX
 from ledger.types import LogId, StationId
 from stations.sticks import FileReport, Imported, acknowledge, export_to, import_from
 from stations.version import version
@@ -20,6 +22,7 @@ from stations.wire import error_object
 from sync.bundlewriting import Collected, Order, SealedPart
 
 EXPORT, IMPORT = "export", "import"
+PART_KIB_MIN, PART_KIB_MAX = 16, BUNDLE_PART_BYTES_MAX >> 10
 Step = dict[str, object]
 
 
@@ -33,6 +36,7 @@ class BundleJob:
         receiver: for whom an export is; "" for the station above.
         everything: export all from the beginning.
         acknowledge: write acknowledgements after an import.
+        part_kib: largest part of an export; 0 for the largest that there is.
     """
 
     work: str
@@ -40,6 +44,7 @@ class BundleJob:
     receiver: str = ""
     everything: bool = False
     acknowledge: bool = True
+    part_kib: int = 0
 
     def as_object(self) -> Step:
         """Return the request as JSON values."""
@@ -49,6 +54,7 @@ class BundleJob:
             "receiver": self.receiver,
             "everything": self.everything,
             "acknowledge": self.acknowledge,
+            "part_kib": self.part_kib,
         }
 
 
@@ -58,8 +64,10 @@ def decode_job(held: Mapping[str, object]) -> BundleJob:
     Raises:
         ConfigError: ``serve.request``.
     """
-    paths, work = held.get("paths"), held.get("work")
+    paths, work, part_kib = held.get("paths"), held.get("work"), held.get("part_kib", 0)
     if work not in (EXPORT, IMPORT) or not isinstance(paths, list) or not paths:
+        raise ConfigError("serve.request")
+    if not isinstance(part_kib, int) or not 0 <= part_kib <= PART_KIB_MAX:
         raise ConfigError("serve.request")
     return BundleJob(
         work=str(work),
@@ -67,11 +75,16 @@ def decode_job(held: Mapping[str, object]) -> BundleJob:
         receiver=str(held.get("receiver") or ""),
         everything=held.get("everything") is True,
         acknowledge=held.get("acknowledge") is True,
+        part_kib=part_kib,
     )
 
 
-def run_job(exchange: Exchange, job: BundleJob, *, clock: Clock, randomness: Randomness) -> Iterator[Step]:
+def run_job(
+    exchange: Exchange, job: BundleJob, *, clock: Clock, randomness: Randomness, cores: Executor
+) -> Iterator[Step]:
     """Yield the steps of a job; each runs shortly, on the thread that owns the ledger.
+
+    Records of an import are verified on ``cores``.
 
     Raises:
         BanjianError: as ``export_to`` and ``import_from``; ``bundle.no_upstream`` when nobody stands above
@@ -79,7 +92,7 @@ def run_job(exchange: Exchange, job: BundleJob, *, clock: Clock, randomness: Ran
     """
     if job.work == EXPORT:
         return _export(exchange, job, clock=clock, randomness=randomness)
-    return _import(exchange, job, clock=clock, randomness=randomness)
+    return _import(exchange, job, clock=clock, randomness=randomness, cores=cores)
 
 
 def _export(exchange: Exchange, job: BundleJob, *, clock: Clock, randomness: Randomness) -> Iterator[Step]:
@@ -91,6 +104,7 @@ def _export(exchange: Exchange, job: BundleJob, *, clock: Clock, randomness: Ran
         now_ms=clock.now_ms(),
         version=version(),
         everything=job.everything,
+        part_bytes=job.part_kib << 10 or BUNDLE_PART_BYTES_MAX,
     )
     folder, parts, entries = Path(job.paths[0]), list[Step](), 0
     for step in export_to(exchange, folder, order, randomness=randomness):
@@ -109,10 +123,12 @@ def _export(exchange: Exchange, job: BundleJob, *, clock: Clock, randomness: Ran
     }
 
 
-def _import(exchange: Exchange, job: BundleJob, *, clock: Clock, randomness: Randomness) -> Iterator[Step]:
+def _import(
+    exchange: Exchange, job: BundleJob, *, clock: Clock, randomness: Randomness, cores: Executor
+) -> Iterator[Step]:
     result = Imported()
     paths = [Path(path) for path in job.paths]
-    for step in import_from(exchange, paths, result, now_ms=clock.now_ms()):
+    for step in import_from(exchange, paths, result, now_ms=clock.now_ms(), cores=cores):
         yield {"step": "read", "file": step.file, "files": step.files, "read": step.read, "of": step.listed}
     written: list[Step] = []
     unanswered: list[Step] = []

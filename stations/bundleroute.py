@@ -7,6 +7,7 @@ job ends after its step: what was taken in is stored, parts that were written ar
 from __future__ import annotations
 
 import json
+from concurrent.futures import Executor
 
 from aiohttp import web
 
@@ -22,15 +23,20 @@ _REFUSED = 409
 
 
 def add_bundle_route(
-    application: web.Application, thread: LedgerThread, *, clock: Clock, randomness: Randomness
+    application: web.Application,
+    thread: LedgerThread,
+    *,
+    clock: Clock,
+    randomness: Randomness,
+    cores: Executor,
 ) -> None:
-    """Add the route to the server's local application."""
+    """Add the route to the server's local application; records of an import are verified on ``cores``."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         try:
             job = _job(await request.text())
             steps = await thread.exchange(
-                lambda exchange: run_job(exchange, job, clock=clock, randomness=randomness)
+                lambda exchange: run_job(exchange, job, clock=clock, randomness=randomness, cores=cores)
             )
         except BanjianError as error:
             return web.Response(text=encode_error(error), status=_REFUSED, content_type="application/json")

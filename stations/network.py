@@ -7,6 +7,7 @@ needed for work at the counter: without network, certificate or upstream everyth
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import random
 import ssl
@@ -26,12 +27,14 @@ from stations.config import StationConfig
 from stations.ledgerthread import LedgerThread
 from stations.link import Link
 from stations.version import version
+from stations.weblog import web_log
 from sync.attempts import Attempts
 from sync.credentials import calling_context, listening_context
 from sync.joindesks import OfficeDesk, RelayDesk
 from sync.joinoffice import JoinOffice
 from sync.outcome import Outcome
 from sync.pace import Pace, PaceRule
+from sync.pki import Leaf
 from sync.requester import Progress
 from sync.server_join import JoinDesk, add_join_routes
 from sync.server_session import Sessions, add_session_route
@@ -67,12 +70,23 @@ class Network:
         self._keeps_in_step = keeps_in_step
         self._clock = clock
         self._randomness = randomness
+        self._log = web_log(home.path, clock)
         self._cores: Executor = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="verify")
         self._runner: web.AppRunner | None = None
         self._loop: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
         self._syncing = asyncio.Lock()
         self.link: Link | None = None
+
+    @property
+    def cores(self) -> Executor:
+        """Where records that come in are verified."""
+        return self._cores
+
+    @property
+    def log(self) -> logging.Logger:
+        """Where what goes wrong on the network is written down."""
+        return self._log
 
     async def start(self) -> str:
         """Begin to listen and to call; returns the address that is listened on, "" for none.
@@ -164,8 +178,8 @@ class Network:
         desk = await self._thread.run(self._desk)
         application = web.Application(client_max_size=_BODY_BYTES_MAX)
         add_join_routes(application, desk.join_desk, Attempts(self._clock.monotonic_ms))
-        add_session_route(application, desk, sessions=Sessions())
-        self._runner = web.AppRunner(application, access_log=None)
+        add_session_route(application, desk, sessions=Sessions(), log=self._log)
+        self._runner = web.AppRunner(application, access_log=None, logger=self._log)
         await self._runner.setup()
         context: ssl.SSLContext = listening_context(self._home, self._thread.ledger_id)
         try:
@@ -234,10 +248,10 @@ class _Desk:
         """Return the county's CA, DER."""
         return self.join_desk.ca_certificate()
 
-    def check_station(self, station: StationId) -> None:
+    def check_peer(self, leaf: Leaf) -> None:
         """Refuse a peer that the registry does not know as open; a new one may be known above already."""
         try:
-            self.join_desk.check_station(station)
+            self.join_desk.check_peer(leaf)
         except AuthorityError:
             self._news()
             raise

@@ -28,6 +28,7 @@ from stations.bundleroute import add_bundle_route
 from stations.config import StationConfig
 from stations.ledgerthread import LedgerThread
 from stations.network import Network
+from stations.weblog import quiet_loop
 from stations.wire import (
     CASES,
     ERASED,
@@ -100,7 +101,8 @@ class StationServer:
         """
         await self._thread.open(self._open)
         try:
-            runner = web.AppRunner(self.application(), access_log=None)
+            quiet_loop(self._network.log)
+            runner = web.AppRunner(self.application(), access_log=None, logger=self._network.log)
             await runner.setup()
             try:
                 site, name = self._site(runner)
@@ -127,7 +129,13 @@ class StationServer:
         application.router.add_post("/checkpoint/{log}", self._checkpoint)
         application.router.add_get("/status", self._status)
         application.router.add_post("/sync", self._sync)
-        add_bundle_route(application, self._thread, clock=self._clock, randomness=self._randomness)
+        add_bundle_route(
+            application,
+            self._thread,
+            clock=self._clock,
+            randomness=self._randomness,
+            cores=self._network.cores,
+        )
         return application
 
     async def _act(self, request: web.Request) -> web.Response:

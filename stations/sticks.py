@@ -7,6 +7,7 @@ one after the other under the lock, a running server one at a time between other
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from ledger.limits import BUNDLE_HEADER_BYTES_MAX, BUNDLE_MANIFEST_BYTES_MAX, BU
 from ledger.platform import os_failure, write_durably
 from ledger.types import LogId, StationId
 from sync.bundleforms import is_ours, missing_parts
-from sync.bundlereading import PartReader, PartReport, check_header
+from sync.bundlereading import PartReader, check_header
+from sync.bundlereport import PartReport
 from sync.bundlewriting import Collected, Order, SealedPart, write_bundle
 
 HEAD_BYTES = BUNDLE_MANIFEST_BYTES_MAX + BUNDLE_HEADER_BYTES_MAX + 1024
@@ -156,11 +158,12 @@ def find_files(paths: Iterable[Path]) -> tuple[list[FileReport], int]:
 
 
 def import_from(
-    exchange: Exchange, paths: Iterable[Path], result: Imported, *, now_ms: int
+    exchange: Exchange, paths: Iterable[Path], result: Imported, *, now_ms: int, cores: Executor
 ) -> Iterator[Reading]:
     """Take in all parts that are ours, from files and folders, and fill in what became of them.
 
-    Parts that came too early are read again after the others.
+    Parts that came too early are read again after the others. Records are verified on ``cores``, as in a
+    session, and stored one after the other here.
 
     Raises:
         ConfigError: ``cli.file``.
@@ -174,7 +177,7 @@ def import_from(
     for _ in range(PASSES_MAX):
         before = sum(part.new for part in result.parts)
         for number, file in enumerate(again, start=1):
-            for read, listed in _take(exchange, file, now_ms=now_ms):
+            for read, listed in _take(exchange, file, now_ms=now_ms, cores=cores):
                 yield Reading(file=number, files=len(again), read=read, listed=listed)
         again = [one for one in again if one.part is not None and one.part.too_early]
         if not again or sum(part.new for part in result.parts) == before:
@@ -243,12 +246,12 @@ def _in_order(exchange: Exchange, files: list[FileReport]) -> list[FileReport]:
     return sorted(files, key=written)
 
 
-def _take(exchange: Exchange, file: FileReport, *, now_ms: int) -> Iterator[tuple[int, int]]:
+def _take(exchange: Exchange, file: FileReport, *, now_ms: int, cores: Executor) -> Iterator[tuple[int, int]]:
     before = file.part
     try:
         raw = read_part(file.path)
         check_header(exchange, raw)
-        reader = PartReader(exchange, raw, now_ms=now_ms)
+        reader = PartReader(exchange, raw, now_ms=now_ms, cores=cores)
     except BanjianError as error:
         file.error = error
         return

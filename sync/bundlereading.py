@@ -8,8 +8,11 @@ Source: docs/protocol.md, "Bundle".
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from concurrent.futures import Executor, Future
+from dataclasses import replace
+from typing import NamedTuple
 
 from ledger.bundle import (
     SECTION_BRANCH,
@@ -20,13 +23,12 @@ from ledger.bundle import (
     SECTION_HELLO,
     SECTION_PACKAGE,
     BundleHeader,
-    Manifest,
     OpenedPart,
     Section,
     open_part,
     read_bundle_header,
 )
-from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError, ForkError, GapError
+from ledger.errors import AuthorityError, DataError, EncodingError, ForkError, GapError
 from ledger.facade.exchange import Exchange
 from ledger.facade.held import COUNTY_KINDS, ReceiptLine
 from ledger.facade.peers import BY_STICK, Contact
@@ -37,61 +39,18 @@ from ledger.verified import VerifiedRecord
 from sync import framing
 from sync.bundlechecks import behind, check_bodies, check_registry
 from sync.bundleforms import decode_feed, plain
-from sync.ingest import PreparedExcerpt, PreparedPackage, prepare
+from sync.bundlereport import NotTaken, PartReport
+from sync.ingest import Prepared, PreparedExcerpt, PreparedPackage, prepare
 from sync.messages import Hello, decode_county, decode_hello
 
-TOO_EARLY = frozenset(("package.gap", "sync.branch_gap", "bundle.registry_behind"))
-"""Codes of what can be taken once something else has come."""
-NO_LOG = LogId(bytes(16))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotTaken:
-    """A section that was not taken, and why."""
-
-    error: BanjianError
-    log_id: LogId = NO_LOG
-    first_seq: int = 0
-
-    @property
-    def code(self) -> str:
-        """Code of the reason."""
-        return self.error.code
-
-    @property
-    def too_early(self) -> bool:
-        """Whether it can be taken once something else has come."""
-        return self.code in TOO_EARLY
-
-
-@dataclass(slots=True, kw_only=True)
-class PartReport:
-    """What became of one part.
-
-    Attributes:
-        listed: sections that it holds.
-        read: sections that were whole.
-        new: records that were new here.
-        receipts: cosignatures that were new here.
-        not_taken: what was not taken.
-        sealed: own logs that were given up, and why.
-        torn: whether its end is missing.
-    """
-
-    header: BundleHeader
-    manifest: Manifest
-    listed: int
-    read: int = 0
-    new: int = 0
-    receipts: int = 0
-    not_taken: list[NotTaken] = field(default_factory=list)
-    sealed: list[tuple[LogId, str]] = field(default_factory=list)
-    torn: bool = False
-
-    @property
-    def too_early(self) -> bool:
-        """Whether reading it again after other parts may bring more."""
-        return any(one.too_early for one in self.not_taken)
+IN_FLIGHT_MAX = 6
+"""Sections that are verified while an earlier one is stored."""
+_FRAMED = {
+    SECTION_PACKAGE: framing.PACKAGE,
+    SECTION_BRANCH: framing.BRANCH,
+    SECTION_EXCERPT: framing.EXCERPT,
+}
+"""Kinds with records in them, and what a session calls the same."""
 
 
 def check_header(exchange: Exchange, raw: bytes) -> BundleHeader:
@@ -108,6 +67,13 @@ def check_header(exchange: Exchange, raw: bytes) -> BundleHeader:
     return header
 
 
+class _Read(NamedTuple):
+    """A section on its way in, with what becomes of its records on another core."""
+
+    section: Section
+    prepared: Future[Prepared] | None
+
+
 class PartReader:
     """Takes in one part, section by section; every method runs on the thread that owns the ledger.
 
@@ -115,6 +81,7 @@ class PartReader:
         exchange: the ledger.
         raw: bytes of the part, whole or torn.
         now_ms: this station's clock.
+        cores: where sections are verified, while those before are stored.
 
     Raises:
         AuthorityError: ``bundle.receiver``; ``bundle.own_key`` when the key for sticks is not on this
@@ -122,7 +89,7 @@ class PartReader:
         DataError: ``bundle.other_ledger``; as ``open_part`` where not even the manifest can be read.
     """
 
-    def __init__(self, exchange: Exchange, raw: bytes, *, now_ms: int) -> None:
+    def __init__(self, exchange: Exchange, raw: bytes, *, now_ms: int, cores: Executor) -> None:
         check_header(exchange, raw)
         seed = exchange.carried.seed()
         if seed is None:
@@ -130,6 +97,7 @@ class PartReader:
         opened = open_part(raw, seed)
         self._exchange = exchange
         self._now_ms = now_ms
+        self._cores = cores
         self._opened: OpenedPart = opened
         self._manifest = opened.manifest
         self._mine = exchange.held.scope(exchange.station)
@@ -142,14 +110,22 @@ class PartReader:
         Raises:
             StoreError: the store fails; what was taken before is stored.
         """
-        for outcome in self._opened.outcomes:
-            if isinstance(outcome, DataError):
-                self.report.torn = self.report.torn or outcome.code == "bundle.truncated"
-                self.report.not_taken.append(NotTaken(error=outcome))
-                continue
-            self.report.read += 1
-            self._take(outcome)
-            yield self.report.read
+        flying: deque[_Read] = deque()
+        try:
+            for outcome in self._opened.outcomes:
+                if isinstance(outcome, DataError):
+                    self.report.torn = self.report.torn or outcome.code == "bundle.truncated"
+                    self.report.not_taken.append(NotTaken(error=outcome))
+                    continue
+                flying.append(self._begin(outcome))
+                # What follows a package from above may need the keys that are in it.
+                alone = outcome.kind == SECTION_PACKAGE and self._manifest.kind == "down"
+                yield from self._drain(flying, 0 if alone else IN_FLIGHT_MAX)
+            yield from self._drain(flying, 0)
+        finally:
+            for one in flying:
+                if one.prepared is not None:
+                    one.prepared.cancel()
         for log_id in self._exchange.held.continued_elsewhere():
             self._seal(log_id, "log.upstream_other")
 
@@ -166,19 +142,40 @@ class PartReader:
         if not ways[manifest.kind]:
             raise AuthorityError("bundle.sender", station=manifest.sender)
 
-    def _take(self, section: Section) -> None:
+    def _begin(self, section: Section) -> _Read:
+        """Have the records of a section verified on whichever core is free."""
+        kind = _FRAMED.get(section.kind)
+        if kind is None:
+            return _Read(section, None)
+        ledger_id, finder = self._exchange.held.ledger_id, self._exchange.public_key
+
+        def work() -> Prepared:
+            framed = framing.Section(kind, plain(section))
+            return prepare(framed, ledger_id=ledger_id, public_key=finder)
+
+        return _Read(section, self._cores.submit(work))
+
+    def _drain(self, flying: deque[_Read], left: int) -> Iterator[int]:
+        """Take sections in their order until no more than some are under way."""
+        while len(flying) > left:
+            one = flying.popleft()
+            self.report.read += 1
+            self._take(one)
+            yield self.report.read
+
+    def _take(self, read: _Read) -> None:
+        section = read.section
         try:
+            if read.prepared is not None:
+                self._take_records(read.prepared.result())
+                return
             payload = plain(section)
             if section.kind == SECTION_HELLO:
                 self._take_hello(decode_hello(payload))
             elif section.kind == SECTION_CHECKPOINT:
                 self._take_note(payload)
-            elif section.kind in (SECTION_PACKAGE, SECTION_BRANCH):
-                self._take_package(section.kind, payload)
             elif section.kind == SECTION_COUNTY:
                 self._take_county(payload)
-            elif section.kind == SECTION_EXCERPT:
-                self._take_excerpt(payload)
             elif section.kind == SECTION_FEED:
                 self._take_feed(payload)
         except (DataError, AuthorityError, GapError, ForkError) as error:
@@ -198,10 +195,12 @@ class PartReader:
             if stated.get(log_id, 0) < size
         }
         is_audience = sender in exchange.feeds.below.values()
-        if sender in self._mine:
-            exchange.county.heard_below(sender, hello.county)
         exchange.carried.take_told(
-            sender, lacks=lacks, county=hello.county, feed=hello.feed if is_audience else None
+            sender,
+            lacks=lacks,
+            county=hello.county,
+            proofs_from=hello.proofs_from,
+            feed=hello.feed if is_audience else None,
         )
 
     def _expected(self, sender: StationId) -> dict[LogId, int]:
@@ -252,13 +251,14 @@ class PartReader:
 
     # --- records -----------------------------------------------------------------------------------------
 
-    def _take_package(self, kind: str, payload: bytes) -> None:
-        exchange = self._exchange
-        framed = framing.Section(framing.BRANCH if kind == SECTION_BRANCH else framing.PACKAGE, payload)
-        found = prepare(framed, ledger_id=exchange.held.ledger_id, public_key=exchange.public_key)
-        if not isinstance(found, PreparedPackage):
-            raise DataError("bundle.section")
-        content = found.content
+    def _take_records(self, found: Prepared) -> None:
+        if isinstance(found, PreparedPackage):
+            self._take_package(found)
+        else:
+            self._take_excerpt(found)
+
+    def _take_package(self, found: PreparedPackage) -> None:
+        exchange, content = self._exchange, found.content
         try:
             genesis = exchange.held.genesis(content.log_id) or self._opened_genesis(found)
             if genesis.kind in COUNTY_KINDS:
@@ -313,14 +313,10 @@ class PartReader:
             found.content, found.records, allowed=self._allowed, now_ms=self._now_ms
         )
 
-    def _take_excerpt(self, payload: bytes) -> None:
+    def _take_excerpt(self, found: PreparedExcerpt) -> None:
         exchange = self._exchange
         if self._manifest.kind != "down":
             raise DataError("sync.section")
-        framed = framing.Section(framing.EXCERPT, payload)
-        found = prepare(framed, ledger_id=exchange.held.ledger_id, public_key=exchange.public_key)
-        if not isinstance(found, PreparedExcerpt):
-            raise DataError("bundle.section")
         check_registry(found.records, held=exchange.carried.registry_size)
         if exchange.held.genesis(found.log_id) is None:
             self._check_opened(found.checked.genesis, found.records[0])

@@ -37,6 +37,7 @@ from ledger.bundle import (
     Section,
     seal_part,
 )
+from ledger.checkpoint import LOG_ORIGIN_PREFIX, read_checkpoint
 from ledger.errors import AuthorityError
 from ledger.excerpt import encode_excerpt
 from ledger.facade.clock import Randomness
@@ -269,6 +270,9 @@ class _Writer:
         county, told = self._exchange.county, self._exchange.carried.county_told(self._order.receiver)
         news = county.news(told, county.sizes_below())
         if news is not None:
+            point = read_checkpoint(news.note)
+            log_id = LogId(bytes.fromhex(point.origin.removeprefix(LOG_ORIGIN_PREFIX)))
+            self._exchange.carried.county_given(self._order.receiver, (log_id, point.size))
             yield _Piece(compressed(SECTION_COUNTY, pack_county(news)))
 
     def _feed(self) -> Iterator[_Piece]:

@@ -19,6 +19,7 @@ from ledger.facade.exchange import Exchange
 from ledger.types import LedgerId, LogId, StationId
 from sync.framing import ANSWER, END, PACKAGE, Section
 from sync.giving import Budget
+from sync.inflight import drop
 from sync.ingest import Prepared, prepare
 from sync.messages import decode_answer
 from sync.outcome import Outcome
@@ -26,6 +27,7 @@ from sync.problem import PROBLEM_BYTES_MAX, decode_problem
 from sync.requester import Guesses, Progress, Requester
 from sync.stream import CONTENT_TYPE, Packer, Unpacker
 from sync.tls import tls_failure
+from sync.upstreamtold import from_upstream
 
 SESSION_PATH = "/sync/1/session"
 CA_PATH = "/sync/1/ca"
@@ -188,7 +190,8 @@ class Caller:
                 url, data=self._body(sections), headers=headers, timeout=TIMEOUT
             ) as response:
                 if response.status != _OK:
-                    raise decode_problem(await response.content.read(PROBLEM_BYTES_MAX))
+                    told = decode_problem(await response.content.read(PROBLEM_BYTES_MAX))
+                    raise from_upstream(told, self._stations[address])
                 await self._read(response, requester)
         except aiohttp.ClientConnectorError as error:
             raise tls_failure(error) or StoreError("sync.unreachable", address=address) from error
@@ -207,15 +210,18 @@ class Caller:
         unpacker = Unpacker()
         flying: deque[asyncio.Future[Prepared]] = deque()
         ended = False
-        async for data in response.content.iter_any():
-            self._received_bytes += len(data)
-            for section in unpacker.feed(data):
-                if section.kind in (ANSWER, PACKAGE, END):
-                    await self._drain(flying, requester, 0)
-                ended = ended or section.kind == END
-                await self._take(section, requester, flying)
-                await self._drain(flying, requester, IN_FLIGHT_MAX)
-        await self._drain(flying, requester, 0)
+        try:
+            async for data in response.content.iter_any():
+                self._received_bytes += len(data)
+                for section in unpacker.feed(data):
+                    if section.kind in (ANSWER, PACKAGE, END):
+                        await self._drain(flying, requester, 0)
+                    ended = ended or section.kind == END
+                    await self._take(section, requester, flying)
+                    await self._drain(flying, requester, IN_FLIGHT_MAX)
+            await self._drain(flying, requester, 0)
+        finally:
+            drop(flying)
         if not ended:
             raise StoreError("sync.torn", address=str(response.url.origin()))
 

@@ -14,6 +14,7 @@ from ledger.types import LedgerId, StationId
 from sync.client_join import pass_on_join, send_renewal
 from sync.credentials import read_ca_certificate
 from sync.joinoffice import JoinOffice, check_station
+from sync.pki import Leaf
 
 Run = Callable[[Callable[[], bytes]], Awaitable[bytes]]
 """Runs work on the thread that the ledger belongs to."""
@@ -45,13 +46,13 @@ class _Desk:
         """Return the county's CA, DER."""
         return self._ca_certificate
 
-    def check_station(self, station: StationId) -> None:
+    def check_peer(self, leaf: Leaf) -> None:
         """Refuse a peer that the registry, as held here, does not know as open.
 
         Raises:
             AuthorityError: ``tls.station_unknown``, ``tls.station_closed``.
         """
-        check_station(self._registry(), station)
+        check_station(self._registry(), leaf.station)
 
 
 class OfficeDesk(_Desk):
@@ -79,6 +80,15 @@ class OfficeDesk(_Desk):
         super().__init__(home, ledger_id=ledger_id, registry=registry, clock=clock)
         self._office = office
         self._run = run
+
+    def check_peer(self, leaf: Leaf) -> None:
+        """Refuse a peer that is not open, and one whose join was refused.
+
+        Raises:
+            AuthorityError: ``tls.station_unknown``, ``tls.station_closed``; ``join.rejected``.
+        """
+        super().check_peer(leaf)
+        self._office.check_peer(leaf)
 
     async def join(self, request: bytes) -> bytes:
         """Return the answer to a join request; errors as ``JoinOffice.take``."""

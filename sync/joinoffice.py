@@ -4,6 +4,7 @@
 
     DIR/joins/<token>.used       the invite was used: by whom (hash of the TLS key), when; never removed
     DIR/joins/<token>.request    the request with keys that wait for a registrar; removed once all are in
+    DIR/joins/<token>.rejected   the registrar's signed refusal; never removed
 
 A token is good for one TLS key. The same request sent again (the answer was lost, the newcomer crashed) gets
 a certificate again; another key is refused. The ``used`` file is written durably before the certificate
@@ -15,23 +16,26 @@ Source: docs/protocol.md, "Joining".
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 from ledger.codec import pack_header, unpack_header
 from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError, RuleError
 from ledger.facade import Clock, Home
 from ledger.facade.clock import Randomness
 from ledger.invite import Invite, check_expiry
-from ledger.keys import ED25519, key_id
+from ledger.keys import ED25519, Signer, key_id
 from ledger.platform import fsync_dir, os_failure, write_durably, write_once
 from ledger.registry import Registry
 from ledger.types import LedgerId, StationId
 from sync.credentials import CountyCa, read_ca
 from sync.joinforms import JoinAnswer, JoinRequest, Renewal, decode_renewal, decode_request
+from sync.pki import Leaf, check_issued, issue_leaf, read_leaf
 from sync.pki import check_expiry as check_leaf_expiry
-from sync.pki import check_issued, issue_leaf, read_leaf
+from sync.rejection import Rejection, decode_rejection, encode_rejection, holder_of
 
 _USED_BYTES_MAX = 256
 _TOKEN_NAME_BYTES = 16
@@ -43,6 +47,28 @@ class Waiting:
 
     name: str
     request: JoinRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """A request that no longer waits.
+
+    Attributes:
+        name: of its file.
+        used_at_ms: when the invite was used.
+        rejection: the refusal; None when all its keys were enrolled.
+    """
+
+    name: str
+    station: StationId
+    used_at_ms: int
+    rejection: Rejection | None
+
+
+class _Used(NamedTuple):
+    station: StationId
+    holder: bytes
+    at_ms: int
 
 
 class JoinOffice:
@@ -77,7 +103,7 @@ class JoinOffice:
         Raises:
             DataError: the request does not hold (``join.*``, ``invite.*``, ``pki.*``); ``join.other_ledger``;
                 ``join.other_ca`` when the CA was replaced since the invite was written.
-            AuthorityError: ``join.registrar``; ``invite.expired``; ``join.station``.
+            AuthorityError: ``join.registrar``; ``invite.expired``; ``join.station``; ``join.rejected``.
             RuleError: ``join.token_used``.
             StoreError: ``pki.ca_key`` and the disk's own reasons; the newcomer tries again.
         """
@@ -89,6 +115,7 @@ class JoinOffice:
         if invite.ca_fingerprint != ca.fingerprint:
             raise DataError("join.other_ca")
         self._check_standing(invite)
+        self._check_rejected(holder_of(request.public_key))
         self._use(request)
         if request.services or request.staff:
             write_durably(self._path(invite, "request"), raw)
@@ -108,6 +135,7 @@ class JoinOffice:
         check_issued(renewal.certificate, ca_certificate=ca.certificate)
         leaf = read_leaf(renewal.certificate, ledger_id=self._ledger_id)
         check_leaf_expiry(leaf, now_ms=self._clock.now_ms())
+        self._check_rejected(holder_of(leaf.public_key))
         certificate = self._issue(renewal.csr, renewal.station, ca)
         return self._answer(renewal.station, renewal.request_id, certificate, ca)
 
@@ -121,10 +149,71 @@ class JoinOffice:
                 continue
         return sorted(found, key=lambda one: (one.request.invite.station, one.name))
 
+    def settled(self) -> list[Settled]:
+        """Return the requests that no longer wait, the newest first; a damaged file is passed over."""
+        folder, found = self._home.joins_dir, []
+        rejected = self.rejections()
+        for path in folder.glob("*.used"):
+            if (folder / f"{path.stem}.request").exists():
+                continue
+            try:
+                used = _read_used(path)
+            except BanjianError:
+                continue
+            if used is not None:
+                refusal = rejected.get(path.stem)
+                found.append(
+                    Settled(name=path.stem, station=used.station, used_at_ms=used.at_ms, rejection=refusal)
+                )
+        return sorted(found, key=lambda one: (-one.used_at_ms, one.name))
+
+    def rejections(self) -> dict[str, Rejection]:
+        """Return the refusals by the name of their request; a damaged file is passed over."""
+        found = {}
+        for path in self._home.joins_dir.glob("*.rejected"):
+            with suppress(BanjianError, OSError):
+                found[path.stem] = decode_rejection(path.read_bytes())
+        return found
+
+    def reject(self, waiting: Waiting, registrar: Signer, *, reason: str) -> bytes:
+        """Refuse a request for good and return the signed refusal, for the way back by stick.
+
+        Its keys are not enrolled, its certificate is not served here nor renewed; whoever it was needs a new
+        invite.
+
+        Raises:
+            AuthorityError: ``join.registrar`` when the signer is no registrar of the station.
+            InputError: ``join.reason``.
+            StoreError: the disk's own reasons; nothing was refused.
+        """
+        station = waiting.request.invite.station
+        held = self._registry().authority(registrar.key_id)
+        if held is None or "registrar" not in held.roles_at(station):
+            raise AuthorityError("join.registrar", station=station)
+        raw = encode_rejection(
+            waiting.request, registrar, staff_no=held.staff_no, reason=reason, now_ms=self._clock.now_ms()
+        )
+        write_durably(self._home.joins_dir / f"{waiting.name}.rejected", raw)
+        self.close(waiting)
+        return raw
+
+    def check_peer(self, leaf: Leaf) -> None:
+        """Refuse whoever calls with a certificate whose request was refused afterwards.
+
+        Raises:
+            AuthorityError: ``join.rejected``.
+        """
+        self._check_rejected(holder_of(leaf.public_key))
+
     def close(self, waiting: Waiting) -> None:
         """Remove a request that is settled; that its invite was used stays known."""
         (self._home.joins_dir / f"{waiting.name}.request").unlink(missing_ok=True)
         fsync_dir(self._home.joins_dir)
+
+    def _check_rejected(self, holder: bytes) -> None:
+        for one in self.rejections().values():
+            if one.holder == holder and one.ledger_id == self._ledger_id:
+                raise one.as_error()
 
     def _check_standing(self, invite: Invite) -> None:
         registry = self._registry()
@@ -137,7 +226,7 @@ class JoinOffice:
 
     def _use(self, request: JoinRequest) -> None:
         invite, path = request.invite, self._path(request.invite, "used")
-        holder = sha256(request.public_key).digest()
+        holder = holder_of(request.public_key)
         used = _read_used(path)
         if used is None:
             now_ms = self._clock.now_ms()
@@ -146,7 +235,7 @@ class JoinOffice:
             if write_once(path, pack_header((1, invite.station, holder, now_ms))):
                 return
             used = _read_used(path)
-        if used != holder:
+        if used is None or used.holder != holder:
             raise RuleError("join.token_used", station=invite.station)
 
     def _check_renewal(self, renewal: Renewal, peer: StationId) -> None:
@@ -201,8 +290,8 @@ def check_station(registry: Registry, station: StationId) -> None:
         raise AuthorityError("tls.station_closed", station=station)
 
 
-def _read_used(path: Path) -> bytes | None:
-    """Return the hash of the TLS key that used an invite; None when none did.
+def _read_used(path: Path) -> _Used | None:
+    """Return who used an invite, known by the hash of the TLS key; None when nobody did.
 
     Raises:
         EncodingError: ``join.used``: a record that cannot be read counts as used by somebody unknown.
@@ -217,6 +306,7 @@ def _read_used(path: Path) -> bytes | None:
         fields = unpack_header(raw, limit=_USED_BYTES_MAX)
     except EncodingError as error:
         raise EncodingError("join.used", file=path.name) from error
-    if len(fields) != 4 or type(fields[2]) is not bytes:
+    _, station, holder, at_ms = fields if len(fields) == 4 else (0, "", "", "")
+    if type(holder) is not bytes or type(station) is not str or type(at_ms) is not int:
         raise EncodingError("join.used", file=path.name)
-    return fields[2]
+    return _Used(StationId(station), holder, at_ms)

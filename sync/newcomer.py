@@ -173,14 +173,15 @@ def finish(
     complete(place.path)
     if joining.again:
         write_durably(home.path / INVITE_NAME, joining.request.invite_raw)
+        write_durably(home.path / REQUEST_NAME, joining.raw)
         shutil.rmtree(staging.path)
         return answer
     if home.path.exists():
         home.path.rmdir()
     staging.path.rename(home.path)
     fsync_dir(home.path.parent)
-    for left in (home.secrets_dir / JOIN_KEY_NAME, home.path / REQUEST_NAME):
-        left.unlink(missing_ok=True)
+    # The request stays until its keys are enrolled: with it the station can ask whether they were refused.
+    (home.secrets_dir / JOIN_KEY_NAME).unlink(missing_ok=True)
     return answer
 
 

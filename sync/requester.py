@@ -244,7 +244,7 @@ class Requester:
             if note.code not in _PASSING
         ]
         exchange.peers.note_stuck(stuck, now_ms=self._now_ms)
-        exchange.peers.note_done(now_ms=self._now_ms)
+        exchange.peers.note_done(now_ms=self._now_ms, upstream_ms=answer.answered_at_ms)
 
     def _take_county(self, news: CountyNews) -> None:
         try:

@@ -20,6 +20,7 @@ from sync.attempts import Attempts
 from sync.joinforms import JOIN_REQUEST_BYTES_MAX, RENEWAL_BYTES_MAX
 from sync.pki import Leaf
 from sync.problem import encode_problem, status_of
+from sync.server_broken import BROKEN, named
 from sync.tls import peer_leaf
 
 CA_PATH = "/sync/1/ca"
@@ -44,8 +45,8 @@ class JoinDesk(Protocol):
     def ca_certificate(self) -> bytes:
         """Return the county's CA, DER."""
 
-    def check_station(self, station: StationId) -> None:
-        """Refuse a peer that the registry does not know as open (``tls.station_closed`` …)."""
+    def check_peer(self, leaf: Leaf) -> None:
+        """Refuse a peer that the registry does not know as open (``tls.station_closed`` …), or refused."""
 
     async def join(self, request: bytes) -> bytes:
         """Return the answer to a join request."""
@@ -96,14 +97,14 @@ def require_peer(request: web.Request, desk: JoinDesk) -> Leaf:
 
     Raises:
         AuthorityError: ``tls.no_certificate``, ``tls.expired``, ``tls.station_unknown``,
-            ``tls.station_closed``.
+            ``tls.station_closed``; ``join.rejected``.
         DataError: ``tls.other_ledger``, ``tls.identity``, ``tls.key_algorithm``.
     """
     transport = request.transport
     held = None if transport is None else transport.get_extra_info("ssl_object")
     known = held if isinstance(held, ssl.SSLObject | ssl.SSLSocket) else None
     leaf = peer_leaf(known, ledger_id=desk.ledger_id, now_ms=desk.now_ms())
-    desk.check_station(leaf.station)
+    desk.check_peer(leaf)
     return leaf
 
 
@@ -115,6 +116,8 @@ def told(handler: Handler) -> Handler:
             return await handler(request)
         except BanjianError as error:
             return problem_response(error)
+        except BROKEN as error:
+            return problem_response(named(error, request.remote or ""))
 
     return answer
 

@@ -9,8 +9,9 @@ Source: docs/protocol.md, "Sync".
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Executor
 from functools import partial
 from typing import Protocol, TypeVar
@@ -22,12 +23,15 @@ from ledger.facade.exchange import Exchange
 from ledger.types import StationId
 from sync.framing import HELLO, Section
 from sync.giving import Budget
+from sync.inflight import drop
 from sync.ingest import Prepared, prepare
 from sync.messages import decode_hello
 from sync.responder import Responder
-from sync.server_join import JoinDesk, problem_response, require_peer, told
+from sync.server_broken import BROKEN, hang_up, named, note
+from sync.server_join import JoinDesk, problem_response, require_peer
 from sync.stream import CONTENT_TYPE, Packer, Unpacker
 
+LOG = logging.getLogger(__name__)
 SESSION_PATH = "/sync/1/session"
 SESSIONS_MAX = 16
 READ_TIMEOUT_S = 60.0
@@ -61,54 +65,80 @@ class SessionDesk(JoinDesk, Protocol):
 
 
 class Sessions:
-    """The running sessions: one for each station, and no more than this machine can bear."""
+    """The running sessions: one for each station, and no more than this machine can bear.
+
+    A station that calls again has lost its line, whether or not this end has noticed: its new session takes
+    the place of the one before. Whatever that one was storing is stored whole or not at all, for each section
+    is one transaction on the ledger's one thread, and the new session is compared with what is there then.
+    """
 
     def __init__(self, sessions_max: int = SESSIONS_MAX) -> None:
         self._max = sessions_max
-        self._running: set[StationId] = set()
+        self._running: dict[StationId, asyncio.Task[web.StreamResponse]] = {}
+        self._replaced: set[asyncio.Task[web.StreamResponse]] = set()
 
-    def begin(self, station: StationId) -> None:
-        """Count a session in.
+    async def run(
+        self, station: StationId, work: Callable[[], Coroutine[None, None, web.StreamResponse]]
+    ) -> web.StreamResponse:
+        """Hold a session of a station, after the one that it left behind has ended.
 
         Raises:
-            StoreError: ``sync.busy``: too many, or one of this station is still running.
+            StoreError: ``sync.busy``: too many; ``sync.replaced`` when the station began another one.
+            BanjianError: as the session itself.
         """
-        if station in self._running or len(self._running) >= self._max:
+        while (before := self._running.get(station)) is not None:
+            self._replaced.add(before)
+            before.cancel()
+            await asyncio.wait((before,))
+        if len(self._running) >= self._max:
             raise StoreError("sync.busy", seconds=RETRY_AFTER_S)
-        self._running.add(station)
-
-    def end(self, station: StationId) -> None:
-        """Count a session out."""
-        self._running.discard(station)
+        task = self._running[station] = asyncio.create_task(work())
+        task.add_done_callback(lambda _: self._running.pop(station, None))
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if task not in self._replaced:
+                raise
+            raise StoreError("sync.replaced", station=station) from None
+        finally:
+            self._replaced.discard(task)
 
 
 def add_session_route(
-    application: web.Application, desk: SessionDesk, *, budget: Budget | None = None, sessions: Sessions
+    application: web.Application,
+    desk: SessionDesk,
+    *,
+    budget: Budget | None = None,
+    sessions: Sessions,
+    log: logging.Logger = LOG,
 ) -> None:
-    """Add the route to an application."""
+    """Add the route to an application; sessions that fail are one line each in the log."""
 
     async def session(request: web.Request) -> web.StreamResponse:
         peer = require_peer(request, desk).station
         refusal = desk.refuse_new()
         if refusal is not None:
             raise refusal
-        sessions.begin(peer)
         running = _Session(request, desk, peer, budget)
-        try:
+
+        async def work() -> web.StreamResponse:
             async with asyncio.timeout(SESSION_TIMEOUT_S):
                 return await running.run()
+
+        try:
+            return await sessions.run(peer, work)
+        except BROKEN as error:
+            raise named(error, request.remote or "") from error
         finally:
-            sessions.end(peer)
             desk.session_ended(stored=running.stored)
 
     async def answered(request: web.Request) -> web.StreamResponse:
         try:
-            return await told(session)(request)
-        except TimeoutError:
-            return problem_response(StoreError("sync.too_slow"))
-        except ConnectionError:
-            # The line broke while the answer was under way: nobody is left to tell, and it is no fault here.
-            return problem_response(StoreError("sync.torn", address=request.remote or ""))
+            return await session(request)
+        except BanjianError as error:
+            note(log, error, address=request.remote or "")
+            hang_up(request, at_once=error.code == "sync.replaced")
+            return problem_response(error)
 
     application.router.add_post(SESSION_PATH, answered)
 
@@ -137,14 +167,13 @@ class _Session:
                 for section in unpacker.feed(data):
                     await self._take(section)
             await self._drain(0)
-        except ConnectionError:
+        except BROKEN:
             # What was whole counts, though nobody is left to be answered.
             if self._responder is not None:
                 await self._drain(0)
             raise
         finally:
-            for future in self._flying:
-                future.cancel()
+            drop(self._flying)
         return await self._answer()
 
     async def _take(self, section: Section) -> None:

@@ -27,19 +27,21 @@ from ledger.errors import DataError
 from ledger.facade.feeds import START, FeedPlace
 from ledger.facade.held import Held, LogState, ReceiptLine, newest_receipt
 from ledger.facade.parts import Parts
-from ledger.facade.synctables import TOLD
+from ledger.facade.synctables import COUNTY_BELOW, TOLD
 from ledger.genesis import LogGenesis
 from ledger.keys import ED25519, key_id
 from ledger.note import parse_note
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
-from ledger.store.tables import OneOf
+from ledger.store.tables import OneOf, Where
 from ledger.types import ActId, CaseId, LogId, StationId
 
 FEED = ""
 """Stands for the feed among the logs of what was told."""
 COUNTY_MARK = "@"
 """Before the name of the merge log of which a county checkpoint was told."""
+GIVEN, BELOW = "given", "below"
+"""Ways of knowing from which county checkpoint a proof may be needed."""
 NoteState = Literal["unknown", "same", "ahead", "other"]
 
 
@@ -186,6 +188,22 @@ class Carried:
                 return LogId(bytes.fromhex(name.removeprefix(COUNTY_MARK))), row[2]
         return None
 
+    def county_below(self) -> list[tuple[LogId, int]]:
+        """Return from which county checkpoints stations below may need a proof, as far as sticks tell."""
+        below = tuple(sorted(self._held.scope(self._held.station) - {self._held.station}))
+        if not below:
+            return []
+        where: Where = {"station": OneOf(below)}
+        with self._store.read() as tx:
+            told = [(str(row[1]).removeprefix(COUNTY_MARK), row[2]) for row in tx.select(TOLD, where)
+                    if str(row[1]).startswith(COUNTY_MARK)]  # fmt: skip
+            known = [(str(row[2]), row[3]) for row in tx.select(COUNTY_BELOW, where)]
+        return [(LogId(bytes.fromhex(log)), size) for log, size in told + known if isinstance(size, int)]
+
+    def county_given(self, station: StationId, place: tuple[LogId, int]) -> None:
+        """Remember which county checkpoint was written for a station below: it may hold it next time."""
+        self._keep_below(station, GIVEN, [place])
+
     def feed_told(self, station: StationId) -> FeedPlace:
         """Return how far a subordinate said that it has taken its feed."""
         with self._store.read() as tx:
@@ -200,6 +218,7 @@ class Carried:
         *,
         lacks: Mapping[LogId, int],
         county: tuple[LogId, int] | None,
+        proofs_from: Sequence[int] = (),
         feed: FeedPlace | None,
     ) -> None:
         """Remember what a station said last, instead of all that it said before.
@@ -208,6 +227,7 @@ class Carried:
             station: who said it.
             lacks: sizes of the logs of which it holds less than it once confirmed.
             county: merge log and size of the county checkpoint that it holds.
+            proofs_from: sizes of those that stations below it hold.
             feed: how far it has taken the feed that it is given here; None when it is given none.
         """
         with self._store.write() as tx:
@@ -220,6 +240,14 @@ class Carried:
                 tx.insert(TOLD, [(station, FEED, feed.number, feed.chain)])
             elif before is not None:
                 tx.insert(TOLD, [before])
+        if county is not None:
+            self._keep_below(station, BELOW, [(county[0], size) for size in proofs_from])
+
+    def _keep_below(self, station: StationId, way: str, places: Iterable[tuple[LogId, int]]) -> None:
+        rows = {(station, way, log_id.hex(), size) for log_id, size in places}
+        with self._store.write() as tx:
+            tx.delete(COUNTY_BELOW, {"station": station, "way": way})
+            tx.insert(COUNTY_BELOW, sorted(rows))
 
     def _notes_of(self, tx: ReadTx, log_id: LogId) -> list[bytes]:
         name = log_id.hex()

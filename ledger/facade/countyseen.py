@@ -127,8 +127,14 @@ class OpenedLog:
 
 def newest_seen(tx: ReadTx) -> Checkpoint | None:
     """Return the newest county checkpoint that was accepted here."""
+    note = newest_note(tx)
+    return None if note is None else read_checkpoint(note)
+
+
+def newest_note(tx: ReadTx) -> bytes | None:
+    """Return the signed note of the newest county checkpoint that was accepted here."""
     rows = tx.select(schema.COUNTY_CHECKPOINTS, {"state": ""}, order_by=("number",), descending=True, limit=1)
-    return next((read_checkpoint(row[3]) for row in rows if isinstance(row[3], bytes)), None)
+    return next((row[3] for row in rows if isinstance(row[3], bytes)), None)
 
 
 def seen_hash(tx: ReadTx) -> bytes:

@@ -81,7 +81,14 @@ class Exchange:
             log_stations=parts.holdings.stations,
         )
         self.receiving = Receiving(store, parts, held=self.held, intake=intake, view=view)
-        self.county = CountyLink(store, parts, receiving=self.receiving, clock=clock)
+        self.county = CountyLink(
+            store,
+            parts,
+            receiving=self.receiving,
+            outgoing=self._outgoing,
+            carried=self.carried,
+            clock=clock,
+        )
 
     def public_key(self, key_id: KeyId) -> bytes | None:
         """Return the public key of an author, whatever its authority; safe from any thread."""

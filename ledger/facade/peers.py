@@ -20,6 +20,7 @@ BY_STICK = StationId("stick")
 STUCK = "stuck"
 """Detail of a finding about a section that was not taken; settled when it is."""
 MARK_TRIED, MARK_DONE, MARK_FAILURE = "tried_at_ms", "done_at_ms", "failure"
+MARK_CLOCK = "clock_off_ms"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +56,16 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkState:
-    """The link upward, 0 for what never happened."""
+    """The link upward, 0 for what never happened.
+
+    Attributes:
+        clock_off_ms: by how much the clock of the station above was ahead of this one at the last session.
+    """
 
     tried_at_ms: int
     done_at_ms: int
     failure: Failure | None
+    clock_off_ms: int = 0
 
 
 class Peers:
@@ -85,10 +91,11 @@ class Peers:
         with self._store.read() as tx:
             return [_contact(row) for row in tx.select(PEERS, {})]
 
-    def note_done(self, *, now_ms: int) -> None:
-        """A session upward has succeeded."""
+    def note_done(self, *, now_ms: int, upstream_ms: int) -> None:
+        """A session upward has succeeded; the station above said what its own clock shows."""
+        marks: list[Row] = [(MARK_TRIED, str(now_ms)), (MARK_DONE, str(now_ms)), (MARK_FAILURE, "")]
         with self._store.write() as tx:
-            tx.upsert(SYNC_MARKS, [(MARK_TRIED, str(now_ms)), (MARK_DONE, str(now_ms)), (MARK_FAILURE, "")])
+            tx.upsert(SYNC_MARKS, [*marks, (MARK_CLOCK, str(upstream_ms - now_ms))])
 
     def note_failure(self, error: BanjianError, *, now_ms: int) -> None:
         """A session upward has failed; the moment since when stays that of the first failure in a row."""
@@ -122,7 +129,10 @@ class Peers:
         """Return the state of the link upward."""
         with self._store.read() as tx:
             return LinkState(
-                tried_at_ms=_number(tx, MARK_TRIED), done_at_ms=_number(tx, MARK_DONE), failure=_failure(tx)
+                tried_at_ms=_number(tx, MARK_TRIED),
+                done_at_ms=_number(tx, MARK_DONE),
+                failure=_failure(tx),
+                clock_off_ms=_number(tx, MARK_CLOCK),
             )
 
 

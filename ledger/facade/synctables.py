@@ -40,6 +40,24 @@ it has taken its feed; under ``@`` and a merge log which county checkpoint it ho
 never a reason to leave something out for good.
 """
 
+COUNTY_PROOFS: Final = Table(
+    "county_proofs",
+    columns=(("log", "text"), ("size", "int"), ("old_size", "int"), ("hashes", "bytes")),
+    key=("log", "size", "old_size"),
+)
+"""Proofs that came with the newest county checkpoint, to be handed on below: ``hashes`` of 32 bytes each lead
+from ``old_size`` to ``size``.
+"""
+
+COUNTY_BELOW: Final = Table(
+    "county_below",
+    columns=(("station", "text"), ("way", "text"), ("log", "text"), ("size", "int")),
+    key=("station", "way", "log", "size"),
+)
+"""County checkpoints from which a station that is reached by stick may need a proof next time: the one that
+it was ``given`` last, and those that stations ``below`` it hold.
+"""
+
 AWAITING: Final = Table("awaiting_cases", columns=(("case_id", "bytes"),), key=("case_id",))
 """Cases with acts that wait for a parent, an opening, a longer registry or catalogue."""
 
@@ -104,6 +122,8 @@ SYNC_TABLES: Final = (
     FEED_DUE,
     FEED_HELD,
     TOLD,
+    COUNTY_PROOFS,
+    COUNTY_BELOW,
     AWAITING,
     PEERS,
     SPARSE_NOTES,

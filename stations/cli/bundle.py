@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TextIO, cast
 
 from ledger.errors import BanjianError
 from ledger.facade.between import exchange_of
-from stations.bundlejobs import EXPORT, IMPORT, BundleJob, Step, run_job
+from stations.bundlejobs import EXPORT, IMPORT, PART_KIB_MAX, PART_KIB_MIN, BundleJob, Step, run_job
+from stations.cli.bundlekey import enrol_key
 from stations.cli.bundleshow import show
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
 from stations.cli.session import exchanging
 from stations.cli.tables import Cell, Styled
-from stations.cli.types import show_moment
+from stations.cli.types import WholeNumber, show_moment
 from stations.wire import error_of
 
 
-def export(call: Call, *, to: str, for_: str | None, all_: bool) -> int:
+def export(call: Call, *, to: str, for_: str | None, all_: bool, part_kib: int | None) -> int:
     """Write what a station has not confirmed into a folder, sealed to it."""
-    job = BundleJob(work=EXPORT, paths=(str(Path(to).absolute()),), receiver=for_ or "", everything=all_)
+    job = BundleJob(
+        work=EXPORT,
+        paths=(str(Path(to).absolute()),),
+        receiver=for_ or "",
+        everything=all_,
+        part_kib=min(part_kib or 0, PART_KIB_MAX),
+    )
     done = _run(call, job)
     files = _steps(done, "files")
     rows = [(Path(str(one["file"])).name, _size(one), str(one["entries"])) for one in files]
@@ -69,9 +78,12 @@ def _run(call: Call, job: BundleJob) -> Step:
 
                 return bundle_remote(call.home(), job, progress.show)
             app = call.app
-            for step in run_job(exchange_of(ledger), job, clock=app.clock, randomness=app.randomness):
-                last = step
-                progress.show(step)
+            with ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="verify") as cores:
+                for step in run_job(
+                    exchange_of(ledger), job, clock=app.clock, randomness=app.randomness, cores=cores
+                ):
+                    last = step
+                    progress.show(step)
     finally:
         progress.end()
     return last
@@ -161,7 +173,12 @@ SPECS = (
     Spec(
         path=("bundle", "export"),
         run=export,
-        params=(Param(name="to", required=True), Param(name="for"), Param(name="all", flag=True)),
+        params=(
+            Param(name="to", required=True),
+            Param(name="for"),
+            Param(name="all", flag=True),
+            Param(name="part-kib", type=WholeNumber(least=PART_KIB_MIN), rare=True),
+        ),
         group="keep",
     ),
     Spec(
@@ -171,4 +188,5 @@ SPECS = (
         group="keep",
     ),
     Spec(path=("bundle", "show"), run=show, params=(_PATHS,), group="keep"),
+    Spec(path=("bundle", "key"), run=enrol_key, signs=True, group="keep"),
 )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ledger.errors import AuthorityError, ConfigError, InputError
-from ledger.facade import Home, Ledger
+from ledger.facade import Home
 from ledger.invite import Invite, decode_invite
 from ledger.keys import prove_possession
 from ledger.platform import write_durably
@@ -16,15 +16,18 @@ from ledger.types import LedgerId
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
 from stations.cli.invite import spaced
+from stations.cli.joincells import chosen, key_cells, key_object, office_of, settled_object
+from stations.cli.joinsettle import refused, reject, status
 from stations.cli.keyring import new_key, signing_key
 from stations.cli.keys import read_ledger_id
 from stations.cli.session import desk, reading
+from stations.cli.types import show_moment
 from stations.config import write_config
-from sync.approval import KeyState, approve, key_states
+from sync.approval import approve, key_states
 from sync.joinforms import StaffKey, decode_answer
-from sync.joinoffice import JoinOffice, Waiting
 from sync.newcomer import Joining, begin, resume
 from sync.newcomer import finish as put_in_place
+from sync.rejection import Rejection
 
 FILE_BYTES_MAX = 64 * 1024
 SHORT = 12
@@ -68,14 +71,18 @@ def start(
 
 def finish(call: Call, *, answer: str, dir_: str) -> int:
     """Take the county's answer that came on a stick."""
-    return _complete(call, resume(Home(Path(dir_).absolute())), _read(answer))
+    home, raw = Home(Path(dir_).absolute()), _read(answer)
+    refusal = refused(home, raw)
+    if refusal is not None:
+        raise refusal.as_error()
+    return _complete(call, resume(home), raw, by_stick=True)
 
 
 def take(call: Call, *, request: str, answer_out: str) -> int:
     """At the county: check a request that came on a stick and write the answer."""
     raw = _read(request)
     with reading(call) as ledger:
-        answer = _office(call, ledger).take(raw)
+        answer = office_of(call, ledger).take(raw)
     write_durably(Path(answer_out), answer)
     station = decode_answer(answer).station
     call.line(call.say("join.taken", station=station, file=answer_out))
@@ -85,15 +92,22 @@ def take(call: Call, *, request: str, answer_out: str) -> int:
 
 
 def show_all(call: Call) -> int:
-    """List the requests whose keys wait for a registrar."""
+    """List the requests whose keys wait for a registrar, and those that were approved or refused."""
     with reading(call) as ledger:
-        rows = []
-        for waiting in _office(call, ledger).waiting():
+        rows, settled, office = [], [], office_of(call, ledger)
+        for waiting in office.waiting():
             for state in key_states(ledger.knowledge.registry, waiting.request):
-                rows.append((waiting.name[:SHORT], waiting.request.invite.station, *_key_cells(call, state)))
-                call.emit(_key_object(waiting, state))
+                rows.append((waiting.name[:SHORT], waiting.request.invite.station, *key_cells(call, state)))
+                call.emit(key_object(waiting.name, waiting.request.invite.station, state))
+        for one in office.settled():
+            at_ms = one.used_at_ms if one.rejection is None else one.rejection.rejected_at_ms
+            settled.append((one.name[:SHORT], one.station, _settled(call, one.rejection, at_ms)))
+            call.emit(settled_object(one.name, one.station, at_ms, one.rejection))
     heads = ("request", "station", "key", "person", "roles", "key_id", "state")
-    call.table([call.say(f"head.{name}") for name in heads], rows)
+    if rows or not settled:
+        call.table([call.say(f"head.{name}") for name in heads], rows)
+    if settled:
+        call.table([call.say(f"head.{name}") for name in ("request", "station", "state")], settled)
     if rows:
         call.hint("join.list_next")
     return 0
@@ -105,12 +119,12 @@ def approve_keys(call: Call, *, request: str | None, all_: bool) -> int:
     refused = False
     with desk(call) as at:
         ledger = at.ledger
-        office = _office(call, ledger)
-        for waiting in _chosen(office.waiting(), request, every=all_):
+        office = office_of(call, ledger)
+        for waiting in chosen(office.waiting(), request, every=all_):
             states = approve(ledger, waiting.request, registrar, register=at.register)
             for state in states:
-                call.line("  ".join((waiting.request.invite.station, *_key_cells(call, state))).rstrip())
-                call.emit(_key_object(waiting, state))
+                call.line("  ".join((waiting.request.invite.station, *key_cells(call, state))).rstrip())
+                call.emit(key_object(waiting.name, waiting.request.invite.station, state))
                 if state.error is not None:
                     call.notice(state.error.code, state.error.params)
             if all(state.enrolled for state in states):
@@ -120,7 +134,7 @@ def approve_keys(call: Call, *, request: str | None, all_: bool) -> int:
     return 1 if refused else 0
 
 
-def _complete(call: Call, joining: Joining, answer: bytes) -> int:
+def _complete(call: Call, joining: Joining, answer: bytes, *, by_stick: bool = False) -> int:
     invite = joining.invite
 
     def complete(folder: Path) -> None:
@@ -139,7 +153,7 @@ def _complete(call: Call, joining: Joining, answer: bytes) -> int:
             "again": joining.again,
         }
     )
-    call.hint("join.next", dir=folder)
+    call.hint("join.next_stick" if by_stick else "join.next", dir=folder, station=invite.station)
     return 0
 
 
@@ -170,47 +184,11 @@ def _staff_key(call: Call, folder: Home, number: LedgerId, told: Invite, no: str
     )
 
 
-def _chosen(waiting: list[Waiting], request: str | None, *, every: bool) -> list[Waiting]:
-    if every:
-        return waiting
-    wanted = "-" if request is None else request
-    found = [
-        one for one in waiting if one.name.startswith(wanted.lower()) or one.request.invite.station == wanted
-    ]
-    if not found:
-        raise ConfigError("join.choose", count=len(waiting))
-    return found
-
-
-def _office(call: Call, ledger: Ledger) -> JoinOffice:
-    return JoinOffice(
-        ledger.home,
-        ledger_id=ledger.ledger_id,
-        registry=lambda: ledger.knowledge.registry,
-        clock=call.app.clock,
-        randomness=call.app.randomness,
-    )
-
-
-def _key_cells(call: Call, state: KeyState) -> tuple[str, str, str, str, str]:
-    named = state.label if state.kind == "staff" else call.say(f"join.service.{state.label}")
-    roles = call.say("list.and").join(call.say(f"role.{role}") for role in state.roles)
-    kept = call.say("join.enrolled" if state.enrolled else "join.waits")
-    return named, state.name, roles, state.key_id.hex(), kept
-
-
-def _key_object(waiting: Waiting, state: KeyState) -> dict[str, object]:
-    return {
-        "request": waiting.name,
-        "station": waiting.request.invite.station,
-        "kind": state.kind,
-        "label": state.label,
-        "name": state.name,
-        "roles": list(state.roles),
-        "key_id": state.key_id.hex(),
-        "enrolled": state.enrolled,
-        "error": state.error.code if state.error is not None else "",
-    }
+def _settled(call: Call, rejection: Rejection | None, at_ms: int) -> str:
+    when = show_moment(at_ms)
+    if rejection is None:
+        return call.say("join.settled", when=when)
+    return call.say("join.refused", when=when, staff_no=rejection.staff_no, reason=rejection.reason)
 
 
 def _read(path: str) -> bytes:
@@ -260,4 +238,16 @@ SPECS = (
         signs=True,
         group="setup",
     ),
+    Spec(
+        path=("join", "reject"),
+        run=reject,
+        params=(
+            Param(name="REQUEST", required=True),
+            Param(name="reason", required=True),
+            Param(name="answer-out"),
+        ),
+        signs=True,
+        group="setup",
+    ),
+    Spec(path=("join", "status"), run=status, group="setup"),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ledger.errors import ConfigError, StoreError
 from ledger.facade import Home, Ledger
@@ -12,9 +12,13 @@ from ledger.facade.syncstatus import LevelStatus, SyncStatus
 from ledger.types import StationId
 from stations.cli.call import Call
 from stations.cli.grammar import Spec
+from stations.cli.joinsettle import kept_request
 from stations.cli.session import reading
 from stations.cli.types import show_moment
 from stations.config import StationConfig
+from stations.syncwhy import Why, reasons
+from sync.approval import key_states
+from sync.joinforms import decode_request
 from sync.outcome import Outcome
 
 
@@ -35,12 +39,23 @@ def now(call: Call) -> int:
 
 def status(call: Call) -> int:
     """Tell what is stored here, at the township and at the county, and what stands in the way of the rest."""
-    station = _station(call.config())
+    config, asked = call.config(), kept_request(call.home())
     with reading(call) as ledger:
+        station = _station(config)
         found = sync_status(ledger, station)
-        call.emit(_object(found))
-        if not call.json:
-            _show(call, found)
+        registry = ledger.knowledge.registry
+        states = () if asked is None else key_states(registry, decode_request(asked))
+        is_known = registry.station(station) is not None
+    why = reasons(
+        found,
+        now_ms=call.app.clock.now_ms(),
+        has_address=bool(config.upstream),
+        is_known=is_known,
+        keys_wait=not all(state.enrolled for state in states),
+    )
+    call.emit(_object(found, why))
+    if not call.json:
+        _show(call, found, why)
     return 0
 
 
@@ -98,39 +113,53 @@ def _tell(call: Call, outcome: Outcome) -> None:
     call.hint("sync.next")
 
 
-def _show(call: Call, found: SyncStatus) -> None:
+def _show(call: Call, found: SyncStatus, why: Sequence[Why]) -> None:
     call.line(call.say("sync.here", station=found.station, count=found.entries))
-    if not found.levels:
+    if not found.levels and not any(one.code == "sync.not_begun" for one in why):
         call.line(call.say("sync.top"))
     for level in found.levels:
         call.line(_level(call, level))
     link = found.link
     if link.done_at_ms:
         call.line(call.say("sync.last", when=show_moment(link.done_at_ms)))
-    elif found.levels:
+    elif found.levels and not any(one.code == "sync.by_stick" for one in why):
         call.line(call.say("sync.never"))
     if link.failure is not None:
         message = call.say.message(link.failure.code, link.failure.params)
         call.line(call.say("sync.failing", when=show_moment(link.failure.since_ms), reason=message.what))
         call.line(f"  → {message.next_step}")
+    for reason_ in why:
+        message = call.say.message(reason_.code, reason_.params)
+        call.line(call.say("sync.why", reason=message.what))
+        call.line(f"  → {message.next_step}")
     for name, code in found.given_up:
-        call.line(call.say("sync.given_up", log=name[:8], reason=call.say.message(code, {}).what))
+        message = call.say.message(code, {"log": name[:8]})
+        call.line(call.say("sync.given_up", log=name[:8], reason=message.what))
+        if message.next_step:
+            call.line(f"  → {message.next_step}")
     for one in found.findings:
-        reason = call.say.message(one.code, {"log": one.log[:8]}).what
-        call.line(call.say("sync.finding", log=one.log[:8], seq=one.seq, reason=reason))
+        message = call.say.message(one.code, {"log": one.log[:8]})
+        call.line(call.say("sync.finding", log=one.log[:8], seq=one.seq, reason=message.what))
+        if message.next_step:
+            call.line(f"  → {message.next_step}")
 
 
 def _level(call: Call, level: LevelStatus) -> str:
     name = call.say(f"level.{level.level}") if level.level else level.station
+    receipt = ""
+    if level.receipt_at_ms:
+        receipt = call.say("sync.receipt", when=show_moment(level.receipt_at_ms))
     if not level.waiting:
-        return call.say("sync.level_all", level=name, station=level.station, count=level.confirmed)
-    return call.say(
-        "sync.level_waiting", level=name, station=level.station, count=level.confirmed,
-        waiting=level.waiting, since=show_moment(level.oldest_ms),
-    )  # fmt: skip
+        line = call.say("sync.level_all", level=name, station=level.station, count=level.confirmed)
+    else:
+        line = call.say(
+            "sync.level_waiting", level=name, station=level.station, count=level.confirmed,
+            waiting=level.waiting, since=show_moment(level.oldest_ms),
+        )  # fmt: skip
+    return line + receipt
 
 
-def _object(found: SyncStatus) -> Mapping[str, object]:
+def _object(found: SyncStatus, why: Sequence[Why]) -> Mapping[str, object]:
     failure = found.link.failure
     return {
         "station": found.station,
@@ -147,6 +176,8 @@ def _object(found: SyncStatus) -> Mapping[str, object]:
         "failure": None
         if failure is None
         else {"code": failure.code, "params": dict(failure.params), "since_ms": failure.since_ms},
+        "why": [{"code": one.code, "params": one.params} for one in why],
+        "clock_off_ms": found.link.clock_off_ms,
         "given_up": [{"log": name, "code": code} for name, code in found.given_up],
         "feed_number": found.feed_number,
         "findings": [

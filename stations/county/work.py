@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ledger.case import state_digest
@@ -129,8 +130,9 @@ def take_in(exchange: Exchange, message: Message, clock: Clock) -> Message:
     """Take in the parts on a stick that are for this station."""
     files, found = message["files"], Imported()
     paths = [Path(str(one)) for one in files] if isinstance(files, list) else []
-    for _ in import_from(exchange, paths, found, now_ms=clock.now_ms()):
-        pass
+    with ThreadPoolExecutor(1) as cores:
+        for _ in import_from(exchange, paths, found, now_ms=clock.now_ms(), cores=cores):
+            pass
     return {
         "new": sum(part.new for part in found.parts),
         "receipts": sum(part.receipts for part in found.parts),

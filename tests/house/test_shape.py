@@ -22,6 +22,7 @@ IMPORTERS = {
     "aiohttp": (
         "sync.client_join",
         "sync.client_session",
+        "sync.server_broken",
         "sync.server_join",
         "sync.server_session",
         "stations",

@@ -14,6 +14,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from ledger import platform, registry_actions
+from ledger.bundle import X25519, bundle_public_key
 from ledger.errors import BanjianError
 from ledger.facade import CountyPlan, Home, Ledger, create_county
 from ledger.facade.between import exchange_of
@@ -179,8 +180,10 @@ class _Founding:
             genesis = county.genesis
             for town in TOWNS:
                 self._join_town(county, town, genesis)
-        for village in VILLAGES:
-            found_empty(Home(self.folder / village), genesis, randomness=Randomness(village))
+            for village in VILLAGES:
+                found_empty(Home(self.folder / village), genesis, randomness=Randomness(village))
+            for station in (*TOWNS, *VILLAGES):
+                self._enrol_stick_key(county, station)
         for upstream in (COUNTY, *TOWNS):
             self._download(upstream)
         return Founded(self.folder, genesis, sha256(b"evil log").digest())
@@ -201,6 +204,14 @@ class _Founding:
             purpose="receipt", station=town, alg=key.alg, public_key=key.public_key,
             possession=prove_possession(key, county.ledger_id),
         )  # fmt: skip
+        county.register("enrol_service", facts, self.registrar)
+
+    def _enrol_stick_key(self, county: Ledger, station: StationId) -> None:
+        seed = sha256(f"bundle {station}".encode()).digest()
+        Home(self.folder / station).write_service_seed(station, "bundle", seed)
+        facts = registry_actions.enrol_service(
+            purpose="bundle", station=station, alg=X25519, public_key=bundle_public_key(seed)
+        )
         county.register("enrol_service", facts, self.registrar)
 
     def _download(self, upstream: StationId) -> None:

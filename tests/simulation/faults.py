@@ -192,8 +192,10 @@ async def _clone(world: World, rng: random.Random, end_s: float) -> None:
 
 
 async def _walk(world: World, rng: random.Random, end_s: float) -> None:
-    """Let a village without network send a courier."""
-    lower = world.main[rng.choice([one for one in world.stations if not world.main[one].listens])]
+    """Let a station without network send a courier: a village, now and then a township."""
+    villages = [one for one in world.stations if not world.main[one].listens]
+    towns = [one for one in world.stations if world.main[one].listens and one != COUNTY]
+    lower = world.main[rng.choice(towns if towns and rng.random() < 0.25 else villages)]
     begins_s = rng.uniform(0, end_s * 0.5)
     await asyncio.sleep(begins_s)
     await Courier(world, lower, world.main[upstream_of(lower.station) or COUNTY]).run(

@@ -25,6 +25,7 @@ from stations.network import _Desk
 from sync.attempts import Attempts
 from sync.client_session import Outcome
 from sync.pace import Pace, PaceRule
+from sync.pki import Leaf
 from sync.requester import Progress
 from sync.server_join import add_join_routes
 from sync.server_session import Sessions, add_session_route
@@ -108,7 +109,7 @@ class Office:
         """Return something: nobody here looks at it."""
         return b"none"
 
-    def check_station(self, station: StationId) -> None:
+    def check_peer(self, leaf: Leaf) -> None:
         """Let everybody in whom the network names."""
 
     async def join(self, request: bytes) -> bytes:

@@ -35,6 +35,9 @@ def test_no_promise_is_broken(story: str) -> None:
     assert result.violations == (), result.line()
     assert result.counts["acts"] > 50
     assert result.counts["sessions"] > 10
+    if plan.couriers:
+        carried = [result.counts[name] for name in ("sticks", "taken by stick", "receipts by stick")]
+        assert min(carried) > 0, carried
 
 
 def test_the_same_seed_replays_exactly_in_another_process() -> None:

@@ -297,8 +297,9 @@ def _peer(request: web.Request, desk: Any) -> Any:
     if not name:
         raise AuthorityError("tls.no_certificate")
     station = StationId(name.partition("#")[0])
-    desk.check_station(station)
-    return SimpleNamespace(station=station)
+    leaf = SimpleNamespace(station=station)
+    desk.check_peer(leaf)
+    return leaf
 
 
 def new_world(seed: str, *, plan: Plan | None = None, settings: Mapping[str, str] | None = None) -> World:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ledger import registry_actions
@@ -62,8 +63,10 @@ class StickWorld(World):
         """Import a stick, or files, at a station."""
         place, found = self[station], Imported()
         wanted = [paths] if isinstance(paths, Path) else list(paths)
-        for _ in import_from(place.exchange, wanted, found, now_ms=place.clock.now_ms()):
-            pass
+        with ThreadPoolExecutor(2) as cores:
+            now_ms = place.clock.now_ms()
+            for _ in import_from(place.exchange, wanted, found, now_ms=now_ms, cores=cores):
+                pass
         return found
 
     def confirm(self, station: StationId, receiver: StationId, stick: Path) -> list[Path]:

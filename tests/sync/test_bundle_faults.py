@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,7 +33,8 @@ from ledger.package import decode_package, encode_package
 from ledger.types import StationId
 from stations.sticks import find_files
 from sync.bundleforms import plain
-from sync.bundlereading import PartReader, PartReport
+from sync.bundlereading import IN_FLIGHT_MAX, PartReader
+from sync.bundlereport import PartReport
 from sync.messages import decode_hello
 from tests.sync.sticks import StickWorld
 from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2
@@ -51,12 +54,13 @@ def world(tmp_path: Path) -> Iterator[StickWorld]:
 def read(world: StickWorld, station: StationId, raw: bytes) -> PartReport | str:
     """Take in a part and return what became of it, or the code why nothing was taken."""
     place = world[station]
-    try:
-        reader = PartReader(place.exchange, raw, now_ms=place.clock.now_ms())
-    except BanjianError as error:
-        return error.code
-    for _ in reader.run():
-        pass
+    with ThreadPoolExecutor(2) as cores:
+        try:
+            reader = PartReader(place.exchange, raw, now_ms=place.clock.now_ms(), cores=cores)
+        except BanjianError as error:
+            return error.code
+        for _ in reader.run():
+            pass
     return reader.report
 
 
@@ -345,3 +349,48 @@ def test_another_stick_does_not_give_what_a_village_may_not_see(world: StickWorl
         for file in files:
             for section in opened(world, VILLAGE_2, file.read_bytes())[2]:
                 assert "不给看".encode() not in plain(section)
+
+
+class Watched(ThreadPoolExecutor):
+    """Cores that say how much was given to them, and how much of it was not fetched at once."""
+
+    def __init__(self, ledger_thread: int) -> None:
+        super().__init__(2)
+        self.ledger_thread = ledger_thread
+        self.given = self.under_way = self.most = 0
+
+    def submit(self, work, /, *args, **kwargs):  # type: ignore[no-untyped-def]
+        self.given, self.under_way = self.given + 1, self.under_way + 1
+        self.most = max(self.most, self.under_way)
+
+        def elsewhere():  # type: ignore[no-untyped-def]
+            assert threading.get_ident() != self.ledger_thread
+            return work(*args, **kwargs)
+
+        future: Future = super().submit(elsewhere)
+        fetch = future.result
+
+        def result(timeout: float | None = None):  # type: ignore[no-untyped-def]
+            self.under_way -= 1
+            return fetch(timeout)
+
+        future.result = result  # type: ignore[method-assign]
+        return future
+
+
+def test_records_are_verified_on_the_cores_within_bounds(world: StickWorld, tmp_path: Path) -> None:
+    """As in a session: each section with records goes to the cores, and only some of them at once."""
+    case = world.receive(VILLAGE)
+    for _ in range(700):
+        world.do(VILLAGE, "note", case)
+    (file,) = world.export(VILLAGE, TOWN, tmp_path / "stick", part_bytes=1 << 25)
+    _, _, sections = opened(world, TOWN, file.read_bytes())
+    place = world[TOWN]
+    raw = file.read_bytes()
+    with Watched(threading.get_ident()) as cores:
+        reader = PartReader(place.exchange, raw, now_ms=place.clock.now_ms(), cores=cores)
+        assert list(reader.run()) == list(range(1, len(sections) + 1))
+    assert cores.given == sum(one.kind == SECTION_PACKAGE for one in sections) >= 3
+    assert 1 < cores.most <= IN_FLIGHT_MAX + 1
+    assert reader.report.new == 702 and not reader.report.not_taken
+    assert world.digest(TOWN, case) == world.digest(VILLAGE, case)

@@ -43,6 +43,7 @@ from sync.pki import (
     to_pem,
 )
 from sync.problem import decode_problem, encode_problem
+from sync.rejection import decode_rejection, holder_of
 from sync.tlskeys import new_key, public_key_of, sign, verify
 
 VECTOR = json.loads((Path(__file__).parents[1] / "vectors" / "join.json").read_text(encoding="utf-8"))
@@ -70,6 +71,15 @@ def test_the_vector_is_one_story():
     renewal = decode_renewal(of("renewal"))
     assert renewal.certificate == answer.certificate and renewal.station == leaf.station
     assert csr_key(renewal.csr, station=renewal.station) != leaf.public_key
+
+
+def test_the_vector_of_a_refusal_is_about_that_request():
+    held = json.loads((Path(__file__).parents[1] / "vectors" / "rejection.json").read_text(encoding="utf-8"))
+    asked, told = decode_request(of("request")), decode_rejection(bytes.fromhex(held["rejection"]))
+    assert told.request_id == asked.request_id and told.station == asked.invite.station
+    assert told.holder == holder_of(asked.public_key) == bytes.fromhex(held["holder"])
+    assert told.registrar_public_key == asked.invite.registrar_public_key
+    assert (told.staff_no, told.reason) == ("R001", held["reason"])
 
 
 @pytest.mark.parametrize("name", ["request", "renewal"])

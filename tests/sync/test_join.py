@@ -68,7 +68,9 @@ def test_a_village_joins_online_and_its_keys_wait_for_the_registrar(
     ]  # fmt: skip
     approved = county.ok("join", "approve", NEW_VILLAGE, "--as", "R001", "--json").lines
     assert all(one["enrolled"] for one in approved)
-    assert county.ok("join", "list", "--json").lines == []
+    assert [one["state"] for one in county.ok("join", "list", "--json").lines] == ["approved"]
+    status = banjian(target, "join", "status", "--dir", str(target))
+    assert status.returncode == 0 and "没有被拒绝" in status.stdout
     with Ledger.open(folder_of(county), write=False) as ledger:
         registry = ledger.knowledge.registry
         assert len(registry.service_keys(NEW_VILLAGE, "receipt")) == 1

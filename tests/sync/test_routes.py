@@ -30,7 +30,7 @@ from sync.joinforms import (
 )  # fmt: skip
 from sync.joinoffice import JoinOffice
 from sync.newcomer import Joining, begin, finish
-from sync.pki import DAY_MS, LEAF_DAYS, new_csr
+from sync.pki import DAY_MS, LEAF_DAYS, Leaf, new_csr
 from sync.renewal import renew, renew_if_due
 from sync.tls import joining_context
 from sync.tlskeys import new_key, sign
@@ -265,7 +265,7 @@ class Trap:
     def ca_certificate(self) -> bytes:
         return self._ca_certificate
 
-    def check_station(self, station: StationId) -> None:
+    def check_peer(self, leaf: Leaf) -> None:
         """Everybody may come."""
 
     async def join(self, request: bytes) -> bytes:

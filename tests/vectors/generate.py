@@ -37,6 +37,7 @@ POSITIVE: dict[str, Callable[[World], Json]] = {
     "envelope": positive_travel.envelope_vector,
     "invite": positive_travel.invite_vector,
     "join": positive_join.join_vector,
+    "rejection": positive_join.rejection_vector,
 }
 """File name (without .json) and what makes it."""
 FOLDER = Path(__file__).parent

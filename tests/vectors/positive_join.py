@@ -8,8 +8,9 @@ from dataclasses import replace
 from ledger.hashing import CTX_JOIN, digest
 from ledger.invite import encode_invite
 from ledger.keys import prove_possession
-from sync.joinforms import JoinAnswer, ServiceKey, StaffKey, encode_renewal, encode_request
+from sync.joinforms import JoinAnswer, ServiceKey, StaffKey, decode_request, encode_renewal, encode_request
 from sync.pki import fingerprint, issue_leaf, new_ca, new_csr
+from sync.rejection import decode_rejection, encode_rejection
 from sync.tlskeys import new_key
 from tests.vectors.positive import BUNDLE_SEED, Json, x25519_public
 from tests.vectors.positive_travel import new_invite
@@ -81,4 +82,20 @@ def join_vector(world: World) -> Json:
         "identity": f"banjian:{LEDGER_ID.hex()}:{VILLAGE}",
         "answer": answer.pack().hex(),
         "renewal": renewal.hex(),
+    }
+
+
+def rejection_vector(world: World) -> Json:
+    """The registrar refuses the request of ``join``."""
+    request = decode_request(bytes.fromhex(str(join_vector(world)["request"])))
+    raw = encode_rejection(
+        request, REGISTRAR, staff_no="R001", reason="密钥编号核对不上", now_ms=BEGIN_MS + 86_400_000
+    )
+    told = decode_rejection(raw)
+    return {
+        "request_id": told.request_id.hex(),
+        "holder": told.holder.hex(),
+        "registrar_public_key": told.registrar_public_key.hex(),
+        "reason": told.reason,
+        "rejection": raw.hex(),
     }

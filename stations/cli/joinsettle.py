@@ -1,0 +1,126 @@
+"""``banjian join reject`` at the county, ``banjian join status`` at the station that asked."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from ledger.errors import BanjianError, ConfigError, StoreError
+from ledger.facade import Home
+from ledger.platform import write_durably
+from stations.cli.call import Call
+from stations.cli.joincells import chosen, key_cells, key_object, office_of, settled_object
+from stations.cli.keyring import signing_key
+from stations.cli.session import reading
+from sync.approval import KeyState, key_states
+from sync.joinforms import decode_request
+from sync.newcomer import REQUEST_NAME
+from sync.rejection import Rejection, decode_rejection
+
+WAITING, APPROVED = "pending", "approved"
+
+
+def reject(call: Call, *, request: str, reason: str, answer_out: str | None) -> int:
+    """At the county: refuse a request for good, with a reason that the asking station is shown."""
+    registrar = signing_key(call)
+    with reading(call) as ledger:
+        office = office_of(call, ledger)
+        for waiting in chosen(office.waiting(), request, every=False):
+            states = key_states(ledger.knowledge.registry, waiting.request)
+            raw = office.reject(waiting, registrar, reason=reason)
+            refusal = decode_rejection(raw)
+            call.line(call.say("join.rejected", station=refusal.station, reason=refusal.reason))
+            call.emit(settled_object(waiting.name, refusal.station, refusal.rejected_at_ms, refusal))
+            if any(state.enrolled for state in states):
+                call.hint("join.rejected_enrolled", station=refusal.station)
+            if answer_out is not None:
+                write_durably(Path(answer_out), raw)
+                call.hint("join.rejected_next", file=Path(answer_out).name)
+            call.hint("join.rejected_served", station=refusal.station)
+    return 0
+
+
+def status(call: Call) -> int:
+    """Tell whether the keys that this station asked for are enrolled, still wait, or were refused and why."""
+    home = call.home()
+    raw = kept_request(home)
+    if raw is None:
+        call.line(call.say("join.status_none"))
+        call.emit({"state": APPROVED, "keys": []})
+        return 0
+    asked = decode_request(raw)
+    with reading(call) as ledger:
+        states = key_states(ledger.knowledge.registry, asked)
+    if all(state.enrolled for state in states):
+        # The names in it are of no more use.
+        (home.path / REQUEST_NAME).unlink(missing_ok=True)
+    else:
+        unheard = _ask(call, home, raw)
+    for state in states:
+        call.line("  ".join(key_cells(call, state)).rstrip())
+    done = all(state.enrolled for state in states)
+    call.emit(
+        {
+            "station": asked.invite.station,
+            "state": APPROVED if done else WAITING,
+            "keys": [key_object("", asked.invite.station, state) for state in states],
+            "unheard": "" if done or unheard is None else unheard.code,
+        }
+    )
+    _conclude(call, states, None if done else unheard)
+    return 0
+
+
+def refused(home: Home, raw: bytes) -> Rejection | None:
+    """Return the refusal of this station's request, when that is what the county's answer is.
+
+    Raises:
+        DataError: ``join.signature`` for one that its signer did not sign.
+    """
+    try:
+        found = decode_rejection(raw)
+    except BanjianError as error:
+        if error.code == "join.signature":
+            raise
+        return None
+    asked = kept_request(home)
+    mine = asked is not None and decode_request(asked).request_id == found.request_id
+    if not mine:
+        raise ConfigError("join.not_begun", path=str(home.path))
+    return found
+
+
+def kept_request(home: Home) -> bytes | None:
+    """Return the request of this station, as long as its keys are not known to be enrolled."""
+    for folder in (home.path, home.path / "joining", home.path.with_name(home.path.name + ".part")):
+        path = folder / REQUEST_NAME
+        if path.exists():
+            return path.read_bytes()
+    return None
+
+
+def _ask(call: Call, home: Home, raw: bytes) -> StoreError | None:
+    """Send the request once more: the answer says whether it was refused.
+
+    Raises:
+        AuthorityError: ``join.rejected`` and whatever else the county refuses.
+    """
+    if not decode_request(raw).invite.addresses:
+        return StoreError("join.no_address")
+    from sync.client_join import join_online
+
+    try:
+        asyncio.run(join_online(raw))
+    except StoreError as error:
+        return error
+    return None
+
+
+def _conclude(call: Call, states: tuple[KeyState, ...], unheard: StoreError | None) -> None:
+    if all(state.enrolled for state in states):
+        call.line(call.say("join.status_approved"))
+        return
+    call.line(call.say("join.status_waiting"))
+    if unheard is not None:
+        call.line(call.say("join.status_unheard", reason=call.say.message(unheard.code, unheard.params).what))
+    call.hint("join.status_next")

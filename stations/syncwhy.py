@@ -1,0 +1,73 @@
+"""Why something of a station is not yet safe above, and what to do: from what is known, guessing nothing.
+
+::
+
+    sync.not_begun     nothing of the county has come yet, not even who stands above
+    sync.keys_wait     the registrar has not enrolled all keys that this station asked for
+    sync.by_stick      no address of a station above is set: sticks are the way
+    sync.not_tried     nobody has tried to sync since: no program that would
+    sync.waits_above   the next station has it, the one above that does not
+    sync.clock_slow    this clock and that of the station above are apart
+    sync.clock_fast
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ledger.errors import Param
+from ledger.facade.syncstatus import SyncStatus
+
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+UNTRIED_MS = HOUR_MS
+CLOCK_OFF_MS = HOUR_MS
+"""A session may last a quarter of an hour; what is apart by more than this is a wrong clock."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Why:
+    """A reason by its code, with the values of its text."""
+
+    code: str
+    params: dict[str, Param] = field(default_factory=dict)
+
+
+def reasons(
+    found: SyncStatus, *, now_ms: int, has_address: bool, is_known: bool, keys_wait: bool
+) -> list[Why]:
+    """Return the reasons beside the failure that stands, the weightiest first.
+
+    Args:
+        found: what is safe where.
+        now_ms: this station's clock.
+        has_address: whether the address of a station above is set.
+        is_known: whether the registry that is held here knows this station.
+        keys_wait: whether keys that this station asked for are not enrolled.
+    """
+    why: list[Why] = []
+    if not is_known:
+        why.append(Why(code="sync.not_begun", params={"station": found.station}))
+    if keys_wait:
+        why.append(Why(code="sync.keys_wait", params={"station": found.station}))
+    if found.levels and not has_address:
+        why.append(Why(code="sync.by_stick", params={"station": found.levels[0].station}))
+    elif _is_untried(found, now_ms):
+        why.append(Why(code="sync.not_tried", params={"waiting": found.levels[0].waiting}))
+    if len(found.levels) > 1 and not found.levels[0].waiting and found.levels[1].waiting:
+        near, far = found.levels[:2]
+        why.append(Why(code="sync.waits_above", params={"station": near.station, "upper": far.station}))
+    off_ms = found.link.clock_off_ms
+    if abs(off_ms) > CLOCK_OFF_MS:
+        days, hours = divmod(abs(off_ms) // HOUR_MS, 24)
+        code = "sync.clock_slow" if off_ms > 0 else "sync.clock_fast"
+        why.append(Why(code=code, params={"days": days, "hours": hours}))
+    return why
+
+
+def _is_untried(found: SyncStatus, now_ms: int) -> bool:
+    """Whether something waits, nothing stands in its way, and yet nobody tries."""
+    if not found.levels or not found.levels[0].waiting or found.link.failure is not None:
+        return False
+    last_ms = max(found.link.tried_at_ms, found.levels[0].oldest_ms)
+    return now_ms - last_ms > UNTRIED_MS
