@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError, GapError
-from ledger.excerpt import encode_excerpt
 from ledger.facade.countylink import CountyNews
 from ledger.facade.exchange import Exchange
 from ledger.facade.held import COUNTY_KINDS, BranchState
@@ -14,10 +13,11 @@ from ledger.genesis import LogGenesis
 from ledger.opening import opening_genesis
 from ledger.package import encode_package
 from ledger.types import LogId, StationId
-from sync.framing import BRANCH, EXCERPT, HELLO, encode_section
+from sync.framing import BRANCH, HELLO, encode_section
 from sync.giving import Budget, Spending, packages
-from sync.ingest import Prepared, PreparedExcerpt, PreparedPackage
+from sync.ingest import Prepared, PreparedExcerpt, PreparedNote, PreparedPackage
 from sync.messages import Answer, Hello, Refused, Wanted
+from sync.returning import Given, Returning
 
 _PASSING = frozenset(("package.gap", "package.root", "sync.branch_gap"))
 """Refusals that the next session answers by itself: a wrong guess, or a fork that both sides now know of."""
@@ -34,6 +34,7 @@ class Guesses:
     beside: dict[LogId, int] = field(default_factory=dict)
     branches: dict[tuple[LogId, bytes], int] = field(default_factory=dict)
     wanted: tuple[Wanted, ...] = ()
+    given: dict[LogId, Given] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -82,6 +83,7 @@ class Requester:
         self._version = version
         self._budget = budget or Budget()
         self._guesses = guesses
+        self._returning = Returning(exchange, guesses.given)
         self._answer: Answer | None = None
         self._ended = False
         self._again = False
@@ -107,7 +109,7 @@ class Requester:
             version=self._version,
             waiting=waiting,
             oldest_ms=oldest_ms,
-            logs=tuple(states),
+            logs=(*states, *exchange.seen_below.states()),
             branches=tuple(exchange.held.branches(scope)),
             county=exchange.county.held(),
             proofs_from=exchange.county.sizes_below(),
@@ -116,6 +118,7 @@ class Requester:
         )
         yield encode_section(HELLO, hello.pack())
         left = Spending.of(self._budget)
+        yield from self._counted(self._returning.sections(self._guesses.wanted, left))
         for log_id, common in divergent:
             yield from self._divergent(log_id, common, left)
         forked = {log_id for log_id, _ in divergent}
@@ -137,20 +140,13 @@ class Requester:
                 yield raw
         for branch in exchange.held.branches(scope):
             yield from self._branch(branch, left)
-        yield from self._lost(left)
+        yield from self._counted(self._returning.own_ends(left))
         self._again = left.spent
 
-    def _lost(self, left: Spending) -> Iterator[bytes]:
-        """Give the upper side what is held of logs whose end it has lost, as it said last time."""
-        for wanted in self._guesses.wanted:
-            if self._exchange.held.is_county_log(wanted.log_id):
-                yield from packages(self._exchange, wanted.log_id, wanted.after, left)
-                continue
-            for excerpt in self._exchange.lost(wanted.log_id, wanted.after, wanted.positions):
-                raw = encode_section(EXCERPT, encode_excerpt(excerpt))
-                left.take(len(raw))
-                self.progress.sent += 1
-                yield raw
+    def _counted(self, sections: Iterator[bytes]) -> Iterator[bytes]:
+        for raw in sections:
+            self.progress.sent += 1
+            yield raw
 
     def _branch(self, branch: BranchState, left: Spending) -> Iterator[bytes]:
         """Give a divergent history of a station below to the upper side."""
@@ -201,7 +197,7 @@ class Requester:
             branch.log_id: branch.size for branch in answer.branches if exchange.held.is_main_entry(branch)
         }
         before, self._guesses.wanted = self._guesses.wanted, answer.wanted
-        self._asked = answer.wanted != before and self._can_give(answer.wanted)
+        self._asked = answer.wanted != before and self._returning.can_give(answer.wanted)
         self._compare(answer)
         exchange.receiving.take_receipts(answer.receipts)
 
@@ -220,6 +216,8 @@ class Requester:
                 new = exchange.receiving.take_excerpt(prepared.checked, prepared.records, now_ms=self._now_ms)
                 self.progress.stored += new
                 return
+            if isinstance(prepared, PreparedNote):
+                raise DataError("sync.log_scope", log=prepared.log_id)
             content = prepared.content
             if prepared.diverges:
                 exchange.receiving.take_branch(
@@ -233,7 +231,7 @@ class Requester:
             )
             self.progress.stored += taken.new
         except (DataError, GapError) as error:
-            first = 0 if isinstance(prepared, PreparedExcerpt) else prepared.content.first_seq
+            first = prepared.content.first_seq if isinstance(prepared, PreparedPackage) else 0
             self.progress.notes.append(Refused(log_id=prepared.log_id, first_seq=first, code=error.code))
 
     def refuse(self, error: BanjianError) -> None:
@@ -246,6 +244,7 @@ class Requester:
         if answer is None:
             raise EncodingError("sync.order")
         self._ended = True
+        self._returning.ended(frozenset(note.log_id for note in answer.refused if note.code not in _PASSING))
         for log_id in self._exchange.held.continued_elsewhere():
             self._seal(log_id, "log.upstream_other")
         exchange = self._exchange
@@ -278,15 +277,6 @@ class Requester:
         if answer is None or not self._ended:
             return False
         return answer.more or self._again or self._asked or bool(self.divergent) or self._behind(answer)
-
-    def _can_give(self, wanted: Sequence[Wanted]) -> bool:
-        exchange = self._exchange
-        return any(
-            exchange.held.size(one.log_id) > one.after
-            if exchange.held.is_county_log(one.log_id)
-            else bool(exchange.lost(one.log_id, one.after, one.positions))
-            for one in wanted
-        )
 
     def _behind(self, answer: Answer) -> bool:
         """Whether the upper side still lacks something that it could take."""

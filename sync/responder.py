@@ -25,13 +25,14 @@ from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError
 from ledger.excerpt import ExcerptContent, encode_excerpt
 from ledger.facade.exchange import Exchange
 from ledger.facade.held import COUNTY_KINDS, BranchState, LogState
+from ledger.facade.lostends import DOWNSTREAM_OTHER, LostEnd
 from ledger.facade.peers import Contact
 from ledger.genesis import LogGenesis
 from ledger.package import PackageContent, encode_package
 from ledger.types import LogId, StationId
 from sync.framing import ANSWER, BRANCH, END, EXCERPT, encode_section
 from sync.giving import Budget, Spending, packages
-from sync.ingest import Prepared, PreparedExcerpt
+from sync.ingest import Prepared, PreparedExcerpt, PreparedNote, PreparedPackage
 from sync.messages import Answer, Fork, Hello, Refused, Wanted
 
 
@@ -59,6 +60,7 @@ class Responder:
         )
         self._scope: frozenset[StationId] = frozenset()
         self._refused: list[Refused] = []
+        self._agreed: dict[LogId, int] = {}
         self.stored = 0
 
     def open(self, hello: Hello) -> None:
@@ -99,8 +101,11 @@ class Responder:
             StoreError: the store fails; the session ends.
         """
         self._said()
-        first_seq = 0 if isinstance(prepared, PreparedExcerpt) else prepared.content.first_seq
+        first_seq = prepared.content.first_seq if isinstance(prepared, PreparedPackage) else 0
         try:
+            if isinstance(prepared, PreparedNote):
+                self._take_note(prepared)
+                return
             if isinstance(prepared, PreparedExcerpt):
                 self._take_lost(prepared)
                 return
@@ -114,17 +119,43 @@ class Responder:
                     content, prepared.records, allowed=self._allowed, now_ms=self._now_ms
                 )
                 self.stored += taken.new
-        except (DataError, GapError) as error:
+        except (DataError, EncodingError, GapError) as error:
             self._refused.append(Refused(log_id=prepared.log_id, first_seq=first_seq, code=error.code))
 
     def _take_lost(self, prepared: PreparedExcerpt) -> None:
-        """Take in records of an own log whose end was lost; no other excerpts come from below."""
-        wanted = {one.log_id for one in self._exchange.lost_ends()}
-        if prepared.log_id not in wanted:
+        """Take in records of a log that is asked for, or of the peer's own subtree; no others from below."""
+        held, genesis = self._exchange.held, prepared.checked.genesis
+        wanted = {one.log_id for one in self._wanted()}
+        of_peer = genesis.kind == "station" and genesis.station in self._scope
+        if prepared.log_id not in wanted and not of_peer:
+            raise DataError("sync.log_scope", log=prepared.log_id)
+        if held.is_open_own(prepared.log_id):
+            raise DataError("sync.own_log", log=prepared.log_id)
+        if held.genesis(prepared.log_id) is None and self._opening_fault(prepared):
             raise DataError("sync.log_scope", log=prepared.log_id)
         self.stored += self._exchange.receiving.take_excerpt(
             prepared.checked, prepared.records, now_ms=self._now_ms
         )
+
+    def _opening_fault(self, prepared: PreparedExcerpt) -> str:
+        """Return why a log that is not known here is not taken from below; "" where its opener had a say."""
+        first = prepared.records[0]
+        header = first.act.header if first.act is not None and not first.fault else None
+        return self._exchange.carried.opening_fault(prepared.checked.genesis, header)
+
+    def _take_note(self, prepared: PreparedNote) -> None:
+        """Look at a checkpoint that may prove that this machine came back from an older disk."""
+        before = self._agreed.get(prepared.log_id, 0)
+        self._agreed[prepared.log_id] = self._exchange.seen_below.take_note(
+            prepared.note, before, station=self._peer, now_ms=self._now_ms
+        )
+
+    def _wanted(self) -> list[LostEnd]:
+        """Return what is asked of the peer: own lost ends, and that of which it says more than is here."""
+        own = self._exchange.lost_ends()
+        known = {one.log_id for one in own}
+        said = self._exchange.seen_below.wanted(self._said().logs)
+        return own + [one for one in said if one.log_id not in known]
 
     def refuse(self, error: BanjianError) -> None:
         """Note a section that could not even be decoded."""
@@ -137,9 +168,15 @@ class Responder:
             EncodingError: ``sync.order`` without a hello.
         """
         hello, exchange = self._said(), self._exchange
-        exchange.seal_heads()
+        for log_id in exchange.held.continued_elsewhere():
+            exchange.give_up(log_id, DOWNSTREAM_OTHER)
+        doubtful = exchange.seen_below.in_doubt(hello.logs)
+        if not doubtful:
+            # In doubt nothing more is signed before the peer has shown its proof: a second history may begin.
+            exchange.seal_heads()
         mine = {state.log_id: state for state in exchange.held.states(self._scope, county=True)}
-        if all(one.log_id in mine and mine[one.log_id].size >= one.size for one in hello.logs):
+        whole = [one for one in hello.logs if not exchange.seen_below.concerns(one.log_id)]
+        if all(one.log_id in mine and mine[one.log_id].size >= one.size for one in whole):
             # What it said was waiting has come with this very session.
             exchange.peers.take([replace(self._heard, waiting=0, oldest_ms=0)])
         left = Spending.of(self._budget)
@@ -147,8 +184,8 @@ class Responder:
         down = list(self._down(hello, mine, {fork.log_id for fork in forks}, left))
         start, end = hello.feed, hello.feed
         excerpts: list[ExcerptContent] = []
-        more = left.spent
-        if not more and self._peer in exchange.feeds.below.values():
+        more = left.spent and not doubtful
+        if not left.spent and not doubtful and self._peer in exchange.feeds.below.values():
             start, end, excerpts = exchange.feed(self._peer, hello.feed, limit=self._budget.feed_items)
         feed_size = exchange.feed_size(self._peer)
         answer = Answer(
@@ -161,15 +198,14 @@ class Responder:
             forks=tuple(forks),
             refused=tuple(self._refused),
             wanted=tuple(
-                Wanted(log_id=one.log_id, after=one.after, positions=one.positions)
-                for one in exchange.lost_ends()
+                Wanted(log_id=one.log_id, after=one.after, positions=one.positions) for one in self._wanted()
             ),
             receipts=tuple(exchange.held.receipts(self._scope)),
-            county=exchange.county.news(hello.county, hello.proofs_from),
+            county=None if doubtful else exchange.county.news(hello.county, hello.proofs_from),
             feed_start=start,
             feed_end=end,
             feed_size=feed_size,
-            more=more or end.number < feed_size,
+            more=more or (end.number < feed_size and not doubtful),
         )
         yield encode_section(ANSWER, answer.pack())
         yield from down
@@ -183,10 +219,16 @@ class Responder:
         return self._hello
 
     def _allowed(self, genesis: LogGenesis) -> bool:
-        """Logs of the peer's subtree, and those of the county whose end a restored county has lost."""
+        """Logs of the peer's subtree, and those of the county whose end was lost here.
+
+        A township that came back from an older disk may get it from below: so the county can get it too.
+        """
         if genesis.kind == "station":
             return genesis.station in self._scope
-        return genesis.kind in COUNTY_KINDS and self._exchange.held.is_given_up(genesis.log_id())
+        held, log_id = self._exchange.held, genesis.log_id()
+        elsewhere = held.genesis(log_id) is not None and not held.is_own(log_id)
+        lost = (elsewhere and not held.is_continued(log_id)) or held.is_given_up(log_id)
+        return genesis.kind in COUNTY_KINDS and lost
 
     def _forks(self, hello: Hello, mine: dict[LogId, LogState]) -> list[Fork]:
         """Return the logs of which the lower side holds another history than any that is here."""
