@@ -9,6 +9,7 @@ from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError
 from ledger.facade.countylink import CountyNews
 from ledger.facade.exchange import Exchange
 from ledger.facade.held import COUNTY_KINDS, BranchState
+from ledger.facade.lostends import DOWNSTREAM_AHEAD
 from ledger.genesis import LogGenesis
 from ledger.opening import opening_genesis
 from ledger.package import encode_package
@@ -213,6 +214,8 @@ class Requester:
         exchange = self._exchange
         try:
             if isinstance(prepared, PreparedExcerpt):
+                if not self._goes_on_from(prepared):
+                    return
                 new = exchange.receiving.take_excerpt(prepared.checked, prepared.records, now_ms=self._now_ms)
                 self.progress.stored += new
                 return
@@ -233,6 +236,16 @@ class Requester:
         except (DataError, GapError) as error:
             first = prepared.content.first_seq if isinstance(prepared, PreparedPackage) else 0
             self.progress.notes.append(Refused(log_id=prepared.log_id, first_seq=first, code=error.code))
+
+    def _goes_on_from(self, prepared: PreparedExcerpt) -> bool:
+        """Whether single records are news; those of an own log that goes on prove that its end was lost."""
+        exchange, log_id = self._exchange, prepared.log_id
+        if not exchange.held.is_open_own(log_id):
+            return True
+        code = exchange.seen_below.judge(log_id, prepared.checked.content.checkpoint)
+        if code:
+            self._seal(log_id, "log.upstream_ahead" if code == DOWNSTREAM_AHEAD else "log.upstream_other")
+        return bool(code)
 
     def refuse(self, error: BanjianError) -> None:
         """Note a section that could not even be decoded."""

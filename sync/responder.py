@@ -175,8 +175,11 @@ class Responder:
             # In doubt nothing more is signed before the peer has shown its proof: a second history may begin.
             exchange.seal_heads()
         mine = {state.log_id: state for state in exchange.held.states(self._scope, county=True)}
-        whole = [one for one in hello.logs if not exchange.seen_below.concerns(one.log_id)]
-        if all(one.log_id in mine and mine[one.log_id].size >= one.size for one in whole):
+        if all(
+            one.log_id in mine and mine[one.log_id].size >= one.size
+            for one in hello.logs
+            if self._holds_whole(one)
+        ):
             # What it said was waiting has come with this very session.
             exchange.peers.take([replace(self._heard, waiting=0, oldest_ms=0)])
         left = Spending.of(self._budget)
@@ -248,6 +251,11 @@ class Responder:
                 continue
             found.append(Fork(log_id=theirs.log_id, roots=tuple(self._probes(theirs.log_id, common))))
         return found
+
+    def _holds_whole(self, state: LogState) -> bool:
+        """Whether the peer tells what it holds of a log, not only up to where it has seen it."""
+        genesis = self._exchange.held.genesis(state.log_id)
+        return genesis is None or genesis.kind in COUNTY_KINDS or genesis.station in self._scope
 
     def _was_refused(self, log_id: LogId) -> bool:
         return any(one.log_id == log_id and one.code == "package.root" for one in self._refused)

@@ -74,7 +74,7 @@ class Returning:
                 self._now[log_id] = given
 
     def own_ends(self, left: Spending) -> Iterator[bytes]:
-        """Yield what came back from below of logs of this station and its subtree, and stands in no whole log."""
+        """Yield what came back from below of logs of this station and its subtree, in no whole log."""
         for end in self.exchange.ends_to_pass_on():
             given = Given(wanted=None, places=tuple(self.exchange.lost_places(end.log_id, end.after, ())))
             if self.done.get(end.log_id) == given:

@@ -167,11 +167,15 @@ class Held:
         return genesis is not None and genesis.kind in COUNTY_KINDS
 
     def given_up(self) -> list[LogGenesis]:
-        """Return the logs of registry, catalogue and stations that this installation has given up."""
+        """Return the logs of registry, catalogue and stations that this installation has given up.
+
+        Those that it does not even know to be its own, for its disk is older than they, are among them.
+        """
         return [
             held.genesis
             for held in self._parts.holdings.logs.values()
             if (held.genesis.kind == "station" and held.own and held.state)
+            or (held.genesis.kind == "station" and not held.own and held.genesis.station == self.station)
             or (held.genesis.kind in COUNTY_KINDS and self.is_given_up(held.genesis.log_id()))
         ]
 

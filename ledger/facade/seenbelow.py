@@ -1,10 +1,11 @@
 """What stations below have seen of the logs that are written here: proof that this machine was put back.
 
 An old disk image, put back without a word, knows of nothing that came after it. But checkpoints of its logs
-went out meanwhile, signed by keys that are here. A station says with each session up to where it has seen the
-logs of those above it. When that is more than is here, or another history, it is asked for the checkpoints
-themselves; one that this installation's own key signed is proof, and every log that is written here is given
-up. What a station merely says moves nothing.
+went out meanwhile, signed by keys that are here. A station says with each session up to where it has seen
+logs that are not of its subtree. When that is more of an own log than is here, or another history, it is
+asked for the checkpoints themselves; one that this installation's own key signed is proof, and every log that
+is written here is given up. What a station merely says moves nothing. When it is more of somebody else's log,
+it is asked for the records, so that they reach whoever lost them.
 
 Source: docs/protocol.md, "Sync".
 """
@@ -53,20 +54,20 @@ class SeenBelow:
         self._held = held
         self._give_up = give_up
         self._relayed: dict[LogId, bytes] = {}
+        self._begun: dict[LogId, int] = {}
 
     def states(self) -> list[LogState]:
-        """Return up to where logs of stations above were seen signed that are not held whole here."""
+        """Return up to where logs were seen signed that are neither of this subtree nor held whole here."""
+        scope = self._held.scope(self._held.station)
+        logs = [one for one in self._parts.holdings.logs.values() if not one.own]
+        seen = [
+            one
+            for one in logs
+            if one.genesis.kind == MERGE or (one.genesis.kind == STATION and one.genesis.station not in scope)
+        ]
         with self._store.read() as tx:
-            notes = [note for log in self._from_above() for note in self._newest(tx, log)]
+            notes = [note for log in seen for note in self._newest(tx, log)]
         return sorted({_state(read_checkpoint(note)) for note in notes})
-
-    def concerns(self, log_id: LogId) -> bool:
-        """Whether what somebody says of a log tells up to where it saw it, not what it holds whole."""
-        held = self._parts.holdings.logs.get(log_id.hex())
-        if held is None:
-            return False
-        of_line = held.genesis.kind == STATION and held.genesis.station in self._held.line()
-        return of_line or held.genesis.kind == MERGE
 
     def notes(self, log_id: LogId) -> list[bytes]:
         """Return checkpoints of a log, oldest first: the newest one, and others ever further back."""
@@ -85,7 +86,7 @@ class SeenBelow:
             return any(self._held.is_open_own(state.log_id) and self._verdict(tx, state) for state in states)
 
     def wanted(self, states: Iterable[LogState]) -> list[LostEnd]:
-        """Return what to ask of somebody who says more, or other, of a log from here upward than is here."""
+        """Return what to ask of somebody who says more, or other, of a log than is here."""
         found: dict[LogId, LostEnd] = {}
         with self._store.read() as tx:
             for state in states:
@@ -94,7 +95,9 @@ class SeenBelow:
                     # Opened after the moment that this machine came back from, here or above.
                     found[state.log_id] = LostEnd(state.log_id, 0, ())
                 elif self._asks(held) and self._is_more(tx, held, state):
-                    found[state.log_id] = lost_end(tx, held, after=self._seen_size(tx, held))
+                    # Of somebody else's log nobody here can say where two histories part.
+                    after = 0 if self._is_of_subtree(held) else self._seen_size(tx, held)
+                    found[state.log_id] = lost_end(tx, held, after=after)
         return list(found.values())
 
     def take_note(self, note: bytes, agreed: int, *, station: StationId, now_ms: int) -> int:
@@ -111,12 +114,12 @@ class SeenBelow:
 
         Raises:
             EncodingError: ``note.*``, ``checkpoint.malformed``.
-            DataError: ``checkpoint.origin``; ``sync.log_scope`` for a log that neither is written here nor
-                comes from above; ``note.unsigned``, ``note.signature``. Nothing has changed.
+            DataError: ``checkpoint.origin``; ``sync.log_scope`` for a log that is not known here;
+                ``note.unsigned``, ``note.signature``. Nothing has changed.
         """
         point = read_checkpoint(note)
         held = self._parts.holdings.logs.get(log_of_origin(point.origin).hex())
-        if held is None or not (held.own or self._is_upward(held)):
+        if held is None:
             raise DataError("sync.log_scope", log=point.origin)
         open_checkpoint(note, point.origin, held.genesis.log_public_key)
         with self._store.read() as tx:
@@ -136,10 +139,33 @@ class SeenBelow:
         log_id = held.genesis.log_id()
         if held.own:
             return self._held.is_open_own(log_id) or held.genesis.kind == MERGE
-        return self._is_upward(held) and not self._held.is_continued(log_id)
+        return held.genesis.kind == STATION or not self._held.is_continued(log_id)
 
     def _is_more(self, tx: ReadTx, held: HeldLog, state: LogState) -> bool:
-        return bool(self._verdict(tx, state)) if held.own else state.size > self._seen_size(tx, held)
+        if held.own:
+            return bool(self._verdict(tx, state))
+        if self._is_of_subtree(held):
+            known = LogState(state.log_id, state.size, self._root(tx, held, state.size))
+            return known != state and not self._held.has_branch(state)
+        size = self._seen_size(tx, held)
+        if self._recovering:
+            # More comes from above meanwhile; but what one station below had, another one had not.
+            size = self._begun.setdefault(state.log_id, size)
+        return state.size > size
+
+    @property
+    def _recovering(self) -> bool:
+        return bool(self._held.given_up())
+
+    def judge(self, log_id: LogId, note: bytes) -> str:
+        """Return "" when what is here of an own log leads to a checkpoint, else the code of the doubt.
+
+        Args:
+            log_id: a log that is written here.
+            note: a checkpoint of it whose signature was checked.
+        """
+        with self._store.read() as tx:
+            return self._verdict(tx, _state(read_checkpoint(note))._replace(log_id=log_id))
 
     def _doubt(
         self, held: HeldLog, note: bytes, code: str, agreed: int, *, station: StationId, now_ms: int
@@ -162,25 +188,17 @@ class SeenBelow:
         held = self._parts.holdings.logs[state.log_id.hex()]
         if state.size > tx.size(held.name):
             return DOWNSTREAM_AHEAD
-        root = root_at(state.size, stored_nodes(tx, held.name, held.genesis.kind))
-        return "" if root == state.root else DOWNSTREAM_OTHER
+        return "" if self._root(tx, held, state.size) == state.root else DOWNSTREAM_OTHER
 
-    def _from_above(self) -> list[HeldLog]:
-        """Return the logs of stations above that are not held whole: their own ones, and the merge logs."""
-        above = self._above()
-        return [
-            one
-            for one in self._parts.holdings.logs.values()
-            if not one.own
-            and (one.genesis.kind == MERGE or (one.genesis.kind == STATION and one.genesis.station in above))
-        ]
+    def _root(self, tx: ReadTx, held: HeldLog, size: int) -> bytes:
+        """Return the root of a log at a size as it is held whole here, nothing beyond its end."""
+        if size > tx.size(held.name):
+            return b""
+        return root_at(size, stored_nodes(tx, held.name, held.genesis.kind))
 
-    def _above(self) -> tuple[StationId, ...]:
-        return self._held.line()[1:]
-
-    def _is_upward(self, held: HeldLog) -> bool:
-        """Whether a log is the county's, or that of a station above: what is seen of it is passed upward."""
-        return held.genesis.kind != STATION or held.genesis.station in self._above()
+    def _is_of_subtree(self, held: HeldLog) -> bool:
+        own = held.genesis.kind != STATION or held.own
+        return not own and held.genesis.station in self._held.scope(self._held.station)
 
     def _newest(self, tx: ReadTx, held: HeldLog) -> Iterator[bytes]:
         """Yield the newest checkpoint of each history of a log that is known here."""
