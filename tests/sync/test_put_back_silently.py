@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from audit.verify import verify_ledger
 from ledger import registry_actions
 from ledger.checkpoint import log_origin, read_checkpoint, sign_checkpoint
 from ledger.errors import BanjianError
@@ -55,6 +56,14 @@ def at_county(world: World) -> CaseId:
     world.do(COUNTY, "take_over", case)
     world.settle(TOWN, VILLAGE)
     return case
+
+
+def audited(world: World, station: StationId) -> list[tuple[str, str]]:
+    """Return the errors that an audit finds in the file of a station."""
+    world[station].close()
+    path, number = world[station].path / "ledger.db", world[VILLAGE].ledger.ledger_id
+    report = verify_ledger(path, trust=number, workers=1)
+    return [(one.code, one.where) for one in report.findings if one.severity == "error"]
 
 
 def same_everywhere(world: World, case: CaseId, *stations: StationId) -> bool:
@@ -112,6 +121,7 @@ def test_a_county_that_was_written_on_after_it_was_put_back_keeps_both_histories
     assert "" in own_logs(world, COUNTY)["station"]
     for one in (other, *anew):
         assert same_everywhere(world, one)
+    assert audited(world, COUNTY) == []
 
 
 def enrol_more(world: World, role: str) -> None:
