@@ -34,6 +34,7 @@ class Guesses:
     sizes: dict[LogId, int] | None = None
     beside: dict[LogId, int] = field(default_factory=dict)
     branches: dict[tuple[LogId, bytes], int] = field(default_factory=dict)
+    heard: dict[tuple[LogId, bytes], int] = field(default_factory=dict)
     wanted: tuple[Wanted, ...] = ()
     given: dict[LogId, Given] = field(default_factory=dict)
 
@@ -197,10 +198,20 @@ class Requester:
         self._guesses.beside = {
             branch.log_id: branch.size for branch in answer.branches if exchange.held.is_main_entry(branch)
         }
+        self._forget_lost_branches(answer)
         before, self._guesses.wanted = self._guesses.wanted, answer.wanted
         self._asked = answer.wanted != before and self._returning.can_give(answer.wanted)
         self._compare(answer)
         exchange.receiving.take_receipts(answer.receipts)
+
+    def _forget_lost_branches(self, answer: Answer) -> None:
+        """Give divergent histories again of which the upper side held more when it answered last."""
+        now = {(branch.log_id, branch.first_hash): branch.size for branch in answer.branches}
+        for key, size in self._guesses.heard.items():
+            if now.get(key, 0) < size and key in self._guesses.branches:
+                self._guesses.branches[key] = now.get(key, 0)
+                self._again = True
+        self._guesses.heard = now
 
     def take(self, prepared: Prepared) -> None:
         """Store one section of the answer; one that cannot be taken is noted and holds nothing else up.

@@ -125,9 +125,8 @@ class Responder:
     def _take_lost(self, prepared: PreparedExcerpt) -> None:
         """Take in records of a log that is asked for, or of the peer's own subtree; no others from below."""
         held, genesis = self._exchange.held, prepared.checked.genesis
-        wanted = {one.log_id for one in self._wanted()}
         of_peer = genesis.kind == "station" and genesis.station in self._scope
-        if prepared.log_id not in wanted and not of_peer:
+        if not of_peer and all(one.log_id != prepared.log_id for one in self._wanted()):
             raise DataError("sync.log_scope", log=prepared.log_id)
         if held.is_open_own(prepared.log_id):
             raise DataError("sync.own_log", log=prepared.log_id)

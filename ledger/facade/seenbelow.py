@@ -88,15 +88,16 @@ class SeenBelow:
     def wanted(self, states: Iterable[LogState]) -> list[LostEnd]:
         """Return what to ask of somebody who says more, or other, of a log than is here."""
         found: dict[LogId, LostEnd] = {}
+        scope = self._held.scope(self._held.station)
         with self._store.read() as tx:
             for state in states:
                 held = self._parts.holdings.logs.get(state.log_id.hex())
                 if held is None:
                     # Opened after the moment that this machine came back from, here or above.
                     found[state.log_id] = LostEnd(state.log_id, 0, ())
-                elif self._asks(held) and self._is_more(tx, held, state):
+                elif self._asks(held) and self._is_more(tx, held, state, scope):
                     # Of somebody else's log nobody here can say where two histories part.
-                    after = 0 if self._is_of_subtree(held) else self._seen_size(tx, held)
+                    after = 0 if _is_of(held, scope) else self._seen_size(tx, held)
                     found[state.log_id] = lost_end(tx, held, after=after)
         return list(found.values())
 
@@ -141,10 +142,10 @@ class SeenBelow:
             return self._held.is_open_own(log_id) or held.genesis.kind == MERGE
         return held.genesis.kind == STATION or not self._held.is_continued(log_id)
 
-    def _is_more(self, tx: ReadTx, held: HeldLog, state: LogState) -> bool:
+    def _is_more(self, tx: ReadTx, held: HeldLog, state: LogState, scope: frozenset[StationId]) -> bool:
         if held.own:
             return bool(self._verdict(tx, state))
-        if self._is_of_subtree(held):
+        if _is_of(held, scope):
             known = LogState(state.log_id, state.size, self._root(tx, held, state.size))
             return known != state and not self._held.has_branch(state)
         size = self._seen_size(tx, held)
@@ -194,11 +195,10 @@ class SeenBelow:
         """Return the root of a log at a size as it is held whole here, nothing beyond its end."""
         if size > tx.size(held.name):
             return b""
+        row = tx.get(schema.CHECKPOINTS, (held.name, size))
+        if row is not None and isinstance(row[2], bytes):
+            return read_checkpoint(row[2]).root
         return root_at(size, stored_nodes(tx, held.name, held.genesis.kind))
-
-    def _is_of_subtree(self, held: HeldLog) -> bool:
-        own = held.genesis.kind != STATION or held.own
-        return not own and held.genesis.station in self._held.scope(self._held.station)
 
     def _newest(self, tx: ReadTx, held: HeldLog) -> Iterator[bytes]:
         """Yield the newest checkpoint of each history of a log that is known here."""
@@ -213,6 +213,11 @@ class SeenBelow:
         if held.own or held.genesis.kind in COUNTY_KINDS:
             return tx.size(held.name)
         return max((read_checkpoint(note).size for note in self._newest(tx, held)), default=0)
+
+
+def _is_of(held: HeldLog, scope: frozenset[StationId]) -> bool:
+    """Whether a log is somebody else's station log within a subtree."""
+    return held.genesis.kind == STATION and not held.own and held.genesis.station in scope
 
 
 def _state(point: Checkpoint) -> LogState:

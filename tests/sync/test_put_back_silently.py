@@ -302,3 +302,49 @@ def test_a_second_township_adds_what_it_alone_has_seen(world: World) -> None:
     assert world[COUNTY].ledger.knowledge.registry.size == size
     assert world[TOWN].ledger.knowledge.registry.size == size
     assert own_logs(world, COUNTY)["registry"] == {AHEAD}
+
+
+def test_single_records_make_way_for_what_their_writer_wrote_instead(world: World) -> None:
+    world.join(TOWN_2)
+    first = world.receive(TOWN, applicant="甲")
+    world.do(TOWN, "hand_over", first, to=TOWN_2)
+    world.settle(TOWN, TOWN_2)
+    images = {station: copy(world, station, f"image {station}") for station in (TOWN, COUNTY)}
+    lost = world.receive(TOWN, applicant="乙")
+    world.do(TOWN, "hand_over", lost, to=TOWN_2)
+    world.settle(TOWN, TOWN_2)
+    before = world.digest(TOWN_2, lost)
+    for station, image in images.items():
+        put_back(world, station, image)
+    (world[COUNTY].path / RESTORED_MARKER).touch()
+    instead = world.receive(TOWN, applicant="丙")
+    # First the county gets the lost records one by one, then what now stands at their positions.
+    world.sync(TOWN_2)
+    assert world.digest(COUNTY, lost) == before
+    world.settle(TOWN, TOWN_2, TOWN)
+    assert FORK in findings(world, COUNTY)
+    assert "" not in own_logs(world, TOWN)["station"]
+    assert {world.digest(station, lost) for station in (TOWN, COUNTY, TOWN_2)} == {before}
+    assert same_everywhere(world, instead, TOWN, COUNTY)
+    for station in (TOWN, COUNTY):
+        assert [len(world[station].ledger.find(name)) for name in "乙丙"] == [1, 1]
+    assert audited(world, COUNTY) == []
+    world.do(TOWN_2, "take_over", lost)
+    world.settle(TOWN_2, TOWN)
+    assert same_everywhere(world, lost, TOWN, COUNTY, TOWN_2)
+
+
+def test_a_divergent_history_that_the_upper_station_lost_is_given_again(world: World) -> None:
+    case = world.receive(VILLAGE, applicant="甲")
+    world.settle(VILLAGE, TOWN)
+    image, backup = copy(world, VILLAGE, "image"), copy(world, COUNTY, "backup")
+    world.receive(VILLAGE, applicant="乙")
+    world.settle(VILLAGE, TOWN)
+    put_back(world, VILLAGE, image)
+    other = world.receive(VILLAGE, applicant="丙")
+    world.settle(VILLAGE, TOWN)
+    assert same_everywhere(world, other)
+    put_back(world, COUNTY, backup)
+    (world[COUNTY].path / RESTORED_MARKER).touch()
+    world.settle(TOWN)
+    assert same_everywhere(world, other) and same_everywhere(world, case)
