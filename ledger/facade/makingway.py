@@ -36,15 +36,13 @@ def make_way(tx: WriteTx, arrival: Arrival) -> list[CaseId]:
     Returns:
         The cases whose acts have moved.
     """
-    first = arrival.records[0].seq
-    where: Where = {"log": arrival.name, "seq": Range(at_least=first)}
-    rows = list(tx.select(schema.SPARSE, where, order_by=("seq",)))
     frames = {record.seq: record.frame for record in arrival.records}
-    against = [row for row in rows if row[1] in frames and frames[row[1]] != row[3]]
-    if not against:
+    where: Where = {"log": arrival.name, "seq": Range(at_least=min(frames), at_most=max(frames))}
+    rows = tx.select(schema.SPARSE, where, order_by=("seq",))
+    moved = [row for row in rows if frames[_seq(row)] != row[3]]
+    if not moved:
         return []
-    moved = [row for row in rows if _seq(row) >= _seq(against[0]) and frames.get(_seq(row)) != row[3]]
-    opening = entry_hash(split_frame(_frame(against[0])).entry_raw)
+    opening = entry_hash(split_frame(_frame(moved[0])).entry_raw)
     name = f"{arrival.name}{BRANCH_MARK}{opening.hex()}"
     tx.insert_missing(schema.SPARSE, [(name, *row[1:]) for row in moved])
     for table in (SPARSE_NOTES, SPARSE_NODES):
@@ -53,7 +51,7 @@ def make_way(tx: WriteTx, arrival: Arrival) -> list[CaseId]:
         ]
         tx.insert_missing(table, [(name, *row[1:]) for row in proofs])
     _move_feed(tx, arrival.name, name, moved)
-    finding: Row = (FORK, name, _seq(against[0]), arrival.received_at_ms, arrival.station, 0)
+    finding: Row = (FORK, name, _seq(moved[0]), arrival.received_at_ms, arrival.station, 0)
     tx.insert_missing(SYNC_FINDINGS, [finding])
     return [case_id for row in moved for case_id in _move_act(tx, row, name)]
 
