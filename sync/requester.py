@@ -212,6 +212,11 @@ class Requester:
                 self._guesses.branches[key] = now.get(key, 0)
                 self._again = True
         self._guesses.heard = now
+        unknown = {note.log_id for note in answer.refused if note.code == "sync.log_scope"}
+        for key in self._guesses.branches:
+            if key[0] in unknown:
+                # The log itself had to come first; by the next session it has.
+                self._guesses.branches[key] = now.get(key, 0)
 
     def take(self, prepared: Prepared) -> None:
         """Store one section of the answer; one that cannot be taken is noted and holds nothing else up.
