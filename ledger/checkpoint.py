@@ -33,6 +33,7 @@ LOG_ORIGIN_PREFIX = "banjian/log/"
 RECEIPT_NAME_PREFIX = "banjian/receipt/"
 
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
+LOG_ID_BYTES = 16
 _TIME_BYTES = 8
 
 
@@ -60,6 +61,22 @@ class Cosignature:
 def log_origin(log_id: LogId) -> str:
     """Return the origin line and key name of a log."""
     return LOG_ORIGIN_PREFIX + log_id.hex()
+
+
+def log_of_origin(origin: str) -> LogId:
+    """Return the log of an origin line.
+
+    Raises:
+        DataError: ``checkpoint.origin`` for one of no log of ours.
+    """
+    name = origin.removeprefix(LOG_ORIGIN_PREFIX)
+    try:
+        found = bytes.fromhex(name)
+    except ValueError as error:
+        raise DataError("checkpoint.origin", expected=LOG_ORIGIN_PREFIX, found=origin) from error
+    if not origin.startswith(LOG_ORIGIN_PREFIX) or len(found) != LOG_ID_BYTES or found.hex() != name:
+        raise DataError("checkpoint.origin", expected=LOG_ORIGIN_PREFIX, found=origin)
+    return LogId(found)
 
 
 def receipt_name(station: StationId) -> str:

@@ -254,7 +254,7 @@ class PartReader:
     def _take_records(self, found: Prepared) -> None:
         if isinstance(found, PreparedPackage):
             self._take_package(found)
-        else:
+        elif isinstance(found, PreparedExcerpt):
             self._take_excerpt(found)
 
     def _take_package(self, found: PreparedPackage) -> None:

@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ledger.errors import EncodingError
-from ledger.limits import PACKAGE_BYTES_MAX
+from ledger.limits import NOTE_BYTES_MAX, PACKAGE_BYTES_MAX
 
 LENGTH_BYTES = 4
-HELLO, ANSWER, PACKAGE, EXCERPT, BRANCH, END = 1, 2, 3, 4, 5, 6
+HELLO, ANSWER, PACKAGE, EXCERPT, BRANCH, END, NOTE = 1, 2, 3, 4, 5, 6, 7
 HEADER_BYTES_MAX = 1 << 20
 """Largest hello or answer."""
 SECTION_BYTES_MAX = PACKAGE_BYTES_MAX + 16
-_LIMITS = {HELLO: HEADER_BYTES_MAX, ANSWER: HEADER_BYTES_MAX, END: 64}
+_LIMITS = {HELLO: HEADER_BYTES_MAX, ANSWER: HEADER_BYTES_MAX, END: 64, NOTE: NOTE_BYTES_MAX}
 
 
 class Section(NamedTuple):

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from ledger.body import open_body
+from ledger.checkpoint import log_of_origin, read_checkpoint
 from ledger.errors import BanjianError, EncodingError
 from ledger.excerpt import CheckedExcerpt, check_excerpt, decode_excerpt
 from ledger.genesis import decode_ledger_genesis
@@ -19,7 +20,7 @@ from ledger.limits import FACTS_BYTES_MAX
 from ledger.package import PackageContent, decode_parsed
 from ledger.types import KeyId, LedgerId, LogId
 from ledger.verified import KeyFinder, VerifiedRecord, linked, verify_records
-from sync.framing import BRANCH, EXCERPT, PACKAGE, Section
+from sync.framing import BRANCH, EXCERPT, NOTE, PACKAGE, Section
 
 
 class PreparedPackage(NamedTuple):
@@ -47,7 +48,14 @@ class PreparedExcerpt(NamedTuple):
         return self.checked.content.log_id
 
 
-Prepared = PreparedPackage | PreparedExcerpt
+class PreparedNote(NamedTuple):
+    """A checkpoint that is given as proof; who holds the log's key has to check it."""
+
+    note: bytes
+    log_id: LogId
+
+
+Prepared = PreparedPackage | PreparedExcerpt | PreparedNote
 
 
 def prepare(section: Section, *, ledger_id: LedgerId, public_key: KeyFinder) -> Prepared:
@@ -55,7 +63,7 @@ def prepare(section: Section, *, ledger_id: LedgerId, public_key: KeyFinder) -> 
 
     Raises:
         EncodingError: ``sync.section`` for another kind; ``encoding.*``, ``package.*``, ``excerpt.*``.
-        DataError: ``package.checkpoint``, ``excerpt.*``, ``proof.multi`` and the like.
+        DataError: ``package.checkpoint``, ``excerpt.*``, ``proof.multi``, ``checkpoint.origin`` and the like.
     """
     if section.kind in (PACKAGE, BRANCH):
         content, parsed = decode_parsed(section.payload)
@@ -84,6 +92,8 @@ def prepare(section: Section, *, ledger_id: LedgerId, public_key: KeyFinder) -> 
             public_key=public_key,
         )
         return PreparedExcerpt(checked, found)
+    if section.kind == NOTE:
+        return PreparedNote(section.payload, log_of_origin(read_checkpoint(section.payload).origin))
     raise EncodingError("sync.section")
 
 

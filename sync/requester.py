@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError, GapError
-from ledger.excerpt import encode_excerpt
 from ledger.facade.countylink import CountyNews
 from ledger.facade.exchange import Exchange
 from ledger.facade.held import COUNTY_KINDS
+from ledger.facade.lostends import DOWNSTREAM_AHEAD
 from ledger.genesis import LogGenesis
 from ledger.opening import opening_genesis
 from ledger.types import LogId, StationId
-from sync.framing import EXCERPT, HELLO, encode_section
+from sync.framing import HELLO, encode_section
 from sync.giving import Budget, Histories, Spending, Stated, packages, stated
-from sync.ingest import Prepared, PreparedExcerpt, PreparedPackage
+from sync.ingest import Prepared, PreparedExcerpt, PreparedNote, PreparedPackage
 from sync.messages import Answer, Hello, Refused, Wanted
+from sync.returning import Given, Returning
 
 _PASSING = frozenset(("package.gap", "package.root", "sync.branch_gap"))
 """Refusals that the next session answers by itself: a wrong guess, or a fork that both sides now know of."""
@@ -32,6 +33,7 @@ class Guesses:
     sizes: dict[LogId, int] | None = None
     stated: Stated = field(default_factory=dict)
     wanted: tuple[Wanted, ...] = ()
+    given: dict[LogId, Given] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -80,6 +82,7 @@ class Requester:
         self._version = version
         self._budget = budget or Budget()
         self._guesses = guesses
+        self._returning = Returning(exchange, guesses.given)
         self._answer: Answer | None = None
         self._ended = False
         self._again = False
@@ -105,7 +108,7 @@ class Requester:
             version=self._version,
             waiting=waiting,
             oldest_ms=oldest_ms,
-            logs=tuple(states),
+            logs=(*states, *exchange.seen_below.states()),
             branches=tuple(exchange.held.branches(scope)),
             county=exchange.county.held(),
             proofs_from=exchange.county.sizes_below(),
@@ -114,6 +117,7 @@ class Requester:
         )
         yield encode_section(HELLO, hello.pack())
         left = Spending.of(self._budget)
+        yield from self._counted(self._returning.sections(self._guesses.wanted, left))
         histories = Histories(exchange, self._guesses.stated, left)
         for log_id, common in divergent:
             yield from histories.log(log_id, common)
@@ -140,20 +144,13 @@ class Requester:
         for branch in exchange.held.branches(scope):
             yield from histories.branch(branch)
         self.progress.sent += histories.sent
-        yield from self._lost(left)
+        yield from self._counted(self._returning.own_ends(left))
         self._again = left.spent
 
-    def _lost(self, left: Spending) -> Iterator[bytes]:
-        """Give the upper side what is held of logs whose end it has lost, as it said last time."""
-        for wanted in self._guesses.wanted:
-            if self._exchange.held.is_county_log(wanted.log_id):
-                yield from packages(self._exchange, wanted.log_id, wanted.after, left)
-                continue
-            for excerpt in self._exchange.lost(wanted.log_id, wanted.after, wanted.positions):
-                raw = encode_section(EXCERPT, encode_excerpt(excerpt))
-                left.take(len(raw))
-                self.progress.sent += 1
-                yield raw
+    def _counted(self, sections: Iterator[bytes]) -> Iterator[bytes]:
+        for raw in sections:
+            self.progress.sent += 1
+            yield raw
 
     def _beside(self, histories: Histories, log_id: LogId) -> int:
         """Return how far the upper side holds a log as a divergent history; 0 where it is its log too."""
@@ -184,7 +181,7 @@ class Requester:
         self._guesses.sizes = {state.log_id: state.size for state in answer.logs}
         self._guesses.stated = stated(answer.logs, answer.branches)
         before, self._guesses.wanted = self._guesses.wanted, answer.wanted
-        self._asked = answer.wanted != before and self._can_give(answer.wanted)
+        self._asked = answer.wanted != before and self._returning.can_give(answer.wanted)
         self._compare(answer)
         exchange.receiving.take_receipts(answer.receipts)
 
@@ -200,9 +197,13 @@ class Requester:
         exchange = self._exchange
         try:
             if isinstance(prepared, PreparedExcerpt):
+                if not self._goes_on_from(prepared):
+                    return
                 new = exchange.receiving.take_excerpt(prepared.checked, prepared.records, now_ms=self._now_ms)
                 self.progress.stored += new
                 return
+            if isinstance(prepared, PreparedNote):
+                raise DataError("sync.log_scope", log=prepared.log_id)
             content = prepared.content
             if prepared.diverges:
                 exchange.receiving.take_branch(
@@ -216,8 +217,18 @@ class Requester:
             )
             self.progress.stored += taken.new
         except (DataError, GapError) as error:
-            first = 0 if isinstance(prepared, PreparedExcerpt) else prepared.content.first_seq
+            first = prepared.content.first_seq if isinstance(prepared, PreparedPackage) else 0
             self.progress.notes.append(Refused(log_id=prepared.log_id, first_seq=first, code=error.code))
+
+    def _goes_on_from(self, prepared: PreparedExcerpt) -> bool:
+        """Whether single records are news; those of an own log that goes on prove that its end was lost."""
+        exchange, log_id = self._exchange, prepared.log_id
+        if not exchange.held.is_open_own(log_id):
+            return True
+        code = exchange.seen_below.judge(log_id, prepared.checked.content.checkpoint)
+        if code:
+            self._seal(log_id, "log.upstream_ahead" if code == DOWNSTREAM_AHEAD else "log.upstream_other")
+        return bool(code)
 
     def refuse(self, error: BanjianError) -> None:
         """Note a section that could not even be decoded."""
@@ -229,6 +240,7 @@ class Requester:
         if answer is None:
             raise EncodingError("sync.order")
         self._ended = True
+        self._returning.ended(frozenset(note.log_id for note in answer.refused if note.code not in _PASSING))
         for log_id in self._exchange.held.continued_elsewhere():
             self._seal(log_id, "log.upstream_other")
         exchange = self._exchange
@@ -261,15 +273,6 @@ class Requester:
         if answer is None or not self._ended:
             return False
         return answer.more or self._again or self._asked or bool(self.divergent) or self._behind(answer)
-
-    def _can_give(self, wanted: Sequence[Wanted]) -> bool:
-        exchange = self._exchange
-        return any(
-            exchange.held.size(one.log_id) > one.after
-            if exchange.held.is_county_log(one.log_id)
-            else bool(exchange.lost(one.log_id, one.after, one.positions))
-            for one in wanted
-        )
 
     def _behind(self, answer: Answer) -> bool:
         """Whether the upper side still lacks something that it could take."""

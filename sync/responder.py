@@ -25,12 +25,13 @@ from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError
 from ledger.excerpt import ExcerptContent, encode_excerpt
 from ledger.facade.exchange import Exchange
 from ledger.facade.held import COUNTY_KINDS, LogState
+from ledger.facade.lostends import DOWNSTREAM_OTHER, LostEnd
 from ledger.facade.peers import Contact
 from ledger.genesis import LogGenesis
 from ledger.types import LogId, StationId
 from sync.framing import ANSWER, END, EXCERPT, encode_section
 from sync.giving import Budget, Histories, Spending, packages, stated
-from sync.ingest import Prepared, PreparedExcerpt
+from sync.ingest import Prepared, PreparedExcerpt, PreparedNote, PreparedPackage
 from sync.messages import Answer, Fork, Hello, Refused, Wanted
 
 
@@ -58,6 +59,7 @@ class Responder:
         )
         self._scope: frozenset[StationId] = frozenset()
         self._refused: list[Refused] = []
+        self._agreed: dict[LogId, int] = {}
         self.stored = 0
 
     def open(self, hello: Hello) -> None:
@@ -98,8 +100,11 @@ class Responder:
             StoreError: the store fails; the session ends.
         """
         self._said()
-        first_seq = 0 if isinstance(prepared, PreparedExcerpt) else prepared.content.first_seq
+        first_seq = prepared.content.first_seq if isinstance(prepared, PreparedPackage) else 0
         try:
+            if isinstance(prepared, PreparedNote):
+                self._take_note(prepared)
+                return
             if isinstance(prepared, PreparedExcerpt):
                 self._take_lost(prepared)
                 return
@@ -113,17 +118,42 @@ class Responder:
                     content, prepared.records, allowed=self._allowed, now_ms=self._now_ms
                 )
                 self.stored += taken.new
-        except (DataError, GapError) as error:
+        except (DataError, EncodingError, GapError) as error:
             self._refused.append(Refused(log_id=prepared.log_id, first_seq=first_seq, code=error.code))
 
     def _take_lost(self, prepared: PreparedExcerpt) -> None:
-        """Take in records of an own log whose end was lost; no other excerpts come from below."""
-        wanted = {one.log_id for one in self._exchange.lost_ends()}
-        if prepared.log_id not in wanted:
+        """Take in records of a log that is asked for, or of the peer's own subtree; no others from below."""
+        held, genesis = self._exchange.held, prepared.checked.genesis
+        of_peer = genesis.kind == "station" and genesis.station in self._scope
+        if not of_peer and all(one.log_id != prepared.log_id for one in self._wanted()):
+            raise DataError("sync.log_scope", log=prepared.log_id)
+        if held.is_open_own(prepared.log_id):
+            raise DataError("sync.own_log", log=prepared.log_id)
+        if held.genesis(prepared.log_id) is None and self._opening_fault(prepared):
             raise DataError("sync.log_scope", log=prepared.log_id)
         self.stored += self._exchange.receiving.take_excerpt(
             prepared.checked, prepared.records, now_ms=self._now_ms
         )
+
+    def _opening_fault(self, prepared: PreparedExcerpt) -> str:
+        """Return why a log that is not known here is not taken from below; "" where its opener had a say."""
+        first = prepared.records[0]
+        header = first.act.header if first.act is not None and not first.fault else None
+        return self._exchange.carried.opening_fault(prepared.checked.genesis, header)
+
+    def _take_note(self, prepared: PreparedNote) -> None:
+        """Look at a checkpoint that may prove that this machine came back from an older disk."""
+        before = self._agreed.get(prepared.log_id, 0)
+        self._agreed[prepared.log_id] = self._exchange.seen_below.take_note(
+            prepared.note, before, station=self._peer, now_ms=self._now_ms
+        )
+
+    def _wanted(self) -> list[LostEnd]:
+        """Return what is asked of the peer: own lost ends, and that of which it says more than is here."""
+        own = self._exchange.lost_ends()
+        known = {one.log_id for one in own}
+        said = self._exchange.seen_below.wanted(self._said().logs)
+        return own + [one for one in said if one.log_id not in known]
 
     def refuse(self, error: BanjianError) -> None:
         """Note a section that could not even be decoded."""
@@ -136,9 +166,18 @@ class Responder:
             EncodingError: ``sync.order`` without a hello.
         """
         hello, exchange = self._said(), self._exchange
-        exchange.seal_heads()
+        for log_id in exchange.held.continued_elsewhere():
+            exchange.give_up(log_id, DOWNSTREAM_OTHER)
+        doubtful = exchange.seen_below.in_doubt(hello.logs)
+        if not doubtful:
+            # In doubt nothing more is signed before the peer has shown its proof: a second history may begin.
+            exchange.seal_heads()
         mine = {state.log_id: state for state in exchange.held.states(self._scope, county=True)}
-        if all(one.log_id in mine and mine[one.log_id].size >= one.size for one in hello.logs):
+        if all(
+            one.log_id in mine and mine[one.log_id].size >= one.size
+            for one in hello.logs
+            if self._holds_whole(one)
+        ):
             # What it said was waiting has come with this very session.
             exchange.peers.take([replace(self._heard, waiting=0, oldest_ms=0)])
         left = Spending.of(self._budget)
@@ -146,8 +185,8 @@ class Responder:
         down = list(self._down(hello, mine, {fork.log_id for fork in forks}, left))
         start, end = hello.feed, hello.feed
         excerpts: list[ExcerptContent] = []
-        more = left.spent
-        if not more and self._peer in exchange.feeds.below.values():
+        more = left.spent and not doubtful
+        if not left.spent and not doubtful and self._peer in exchange.feeds.below.values():
             start, end, excerpts = exchange.feed(self._peer, hello.feed, limit=self._budget.feed_items)
         feed_size = exchange.feed_size(self._peer)
         answer = Answer(
@@ -160,15 +199,14 @@ class Responder:
             forks=tuple(forks),
             refused=tuple(self._refused),
             wanted=tuple(
-                Wanted(log_id=one.log_id, after=one.after, positions=one.positions)
-                for one in exchange.lost_ends()
+                Wanted(log_id=one.log_id, after=one.after, positions=one.positions) for one in self._wanted()
             ),
             receipts=tuple(exchange.held.receipts(self._scope)),
-            county=exchange.county.news(hello.county, hello.proofs_from),
+            county=None if doubtful else exchange.county.news(hello.county, hello.proofs_from),
             feed_start=start,
             feed_end=end,
             feed_size=feed_size,
-            more=more or end.number < feed_size,
+            more=more or (end.number < feed_size and not doubtful),
         )
         yield encode_section(ANSWER, answer.pack())
         yield from down
@@ -182,10 +220,16 @@ class Responder:
         return self._hello
 
     def _allowed(self, genesis: LogGenesis) -> bool:
-        """Logs of the peer's subtree, and those of the county whose end a restored county has lost."""
+        """Logs of the peer's subtree, and those of the county whose end was lost here.
+
+        A township that came back from an older disk may get it from below: so the county can get it too.
+        """
         if genesis.kind == "station":
             return genesis.station in self._scope
-        return genesis.kind in COUNTY_KINDS and self._exchange.held.is_given_up(genesis.log_id())
+        held, log_id = self._exchange.held, genesis.log_id()
+        elsewhere = held.genesis(log_id) is not None and not held.is_own(log_id)
+        lost = (elsewhere and not held.is_continued(log_id)) or held.is_given_up(log_id)
+        return genesis.kind in COUNTY_KINDS and lost
 
     def _forks(self, hello: Hello, mine: dict[LogId, LogState]) -> list[Fork]:
         """Return the logs of which the lower side holds another history than any that is here."""
@@ -205,6 +249,11 @@ class Responder:
                 continue
             found.append(Fork(log_id=theirs.log_id, roots=tuple(self._probes(theirs.log_id, common))))
         return found
+
+    def _holds_whole(self, state: LogState) -> bool:
+        """Whether the peer tells what it holds of a log, not only up to where it has seen it."""
+        genesis = self._exchange.held.genesis(state.log_id)
+        return genesis is None or genesis.kind in COUNTY_KINDS or genesis.station in self._scope
 
     def _was_refused(self, log_id: LogId) -> bool:
         return any(one.log_id == log_id and one.code == "package.root" for one in self._refused)

@@ -20,10 +20,10 @@ from ledger.checkpoint import (
     LOG_ORIGIN_PREFIX,
     RECEIPT_NAME_PREFIX,
     add_cosignature,
+    log_of_origin,
     open_checkpoint,
     read_checkpoint,
 )
-from ledger.errors import DataError
 from ledger.facade.feeds import START, FeedPlace
 from ledger.facade.held import Held, LogState, ReceiptLine, newest_receipt
 from ledger.facade.parts import Parts
@@ -127,7 +127,7 @@ class Carried:
         name = point.origin.removeprefix(LOG_ORIGIN_PREFIX)
         known = self._parts.holdings.logs.get(name)
         lines = [one.line() for one in parse_note(raw).signatures if one.name.startswith(RECEIPT_NAME_PREFIX)]
-        log_id = _log_id(point.origin)
+        log_id = log_of_origin(point.origin)
         if known is None:
             return ReadNote(log_id=log_id, size=point.size, state="unknown", receipts=())
         open_checkpoint(raw, point.origin, known.genesis.log_public_key)
@@ -276,14 +276,3 @@ class Carried:
             return "ahead"
         roots = dict(self._held.roots(state.log_id, [state.size]))
         return "same" if roots.get(state.size) == state.root else "other"
-
-
-def _log_id(origin: str) -> LogId:
-    name = origin.removeprefix(LOG_ORIGIN_PREFIX)
-    try:
-        found = bytes.fromhex(name)
-    except ValueError as error:
-        raise DataError("checkpoint.origin", expected=LOG_ORIGIN_PREFIX, found=origin) from error
-    if not origin.startswith(LOG_ORIGIN_PREFIX) or len(found) != 16 or found.hex() != name:
-        raise DataError("checkpoint.origin", expected=LOG_ORIGIN_PREFIX, found=origin)
-    return LogId(found)

@@ -152,6 +152,23 @@ def keep_seen(tx: WriteTx, note: bytes, *, now_ms: int, state: str) -> None:
     tx.insert(schema.COUNTY_CHECKPOINTS, [(last + 1, name, point.size, note, now_ms, state)])
 
 
+def keep_evidence(tx: WriteTx, note: bytes, *, now_ms: int, state: str) -> None:
+    """Write a checkpoint down that does not fit, unless it is kept already: it may come with every sync."""
+    if not _is_kept(tx, read_checkpoint(note), state):
+        keep_seen(tx, note, now_ms=now_ms, state=state)
+
+
+def newest_evidence(tx: ReadTx, name: str) -> Checkpoint | None:
+    """Return the largest checkpoint of a log that is kept as evidence and does not follow from what is held.
+
+    Args:
+        tx: a consistent view.
+        name: of the merge log.
+    """
+    rows = tx.select(schema.COUNTY_CHECKPOINTS, {"log": name}, order_by=("size",), descending=True)
+    return next((read_checkpoint(row[3]) for row in rows if row[5] and isinstance(row[3], bytes)), None)
+
+
 def merge_genesis(tx: ReadTx, name: str) -> OpenedLog | None:
     """Return the opening of a log, written here or come in an excerpt; None when it is not here."""
     row = tx.get(schema.LOGS, (name,))

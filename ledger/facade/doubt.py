@@ -9,6 +9,7 @@ from __future__ import annotations
 from ledger.checkpoint import log_origin, open_checkpoint
 from ledger.errors import BanjianError
 from ledger.facade.home import Home
+from ledger.facade.lostends import DOWNSTREAM_AHEAD, DOWNSTREAM_OTHER
 from ledger.facade.ownlog import OwnLog, stored_nodes
 from ledger.genesis import LogReason
 from ledger.merkle import root_at
@@ -23,6 +24,8 @@ REASONS: dict[str, LogReason] = {
     "log.sentinel_other": "restored",
     "log.upstream_ahead": "restored",
     "log.upstream_other": "cloned",
+    DOWNSTREAM_AHEAD: "restored",
+    DOWNSTREAM_OTHER: "restored",
 }
 """Why a log was given up, and the reason that its successor's genesis states."""
 

@@ -10,6 +10,7 @@ from ledger import registry_actions
 from ledger.checkpoint import Checkpoint, log_origin, open_checkpoint
 from ledger.errors import DataError, StoreError
 from ledger.facade.clock import Randomness
+from ledger.facade.countyseen import newest_evidence
 from ledger.facade.doubt import REASONS
 from ledger.facade.home import SEED_BYTES, Home
 from ledger.facade.opening import HeldLog, Holdings
@@ -107,11 +108,20 @@ class Drafts:
         if seed is not None:
             self._home.write_service_seed(StationId(str(facts["station"])), str(facts["purpose"]), seed)
 
-    def _head_of(self, sealed: HeldLog, newest: bytes) -> Checkpoint:
-        """Return how far a sealed log is known to have come: here, or where somebody saw more of it."""
+    def _head_of(self, sealed: HeldLog, newest: bytes) -> Checkpoint | None:
+        """Return how far a sealed log is known to have come: here, or where somebody saw more of it.
+
+        None for one of which single records alone came back.
+        """
         log = OwnLog(sealed.genesis, None)
         with self._store.read() as tx:
+            if not tx.size(log.name):
+                return None
             log.load(tx)
+            told = newest_evidence(tx, log.name)
+            if not newest and told is not None:
+                # A station proved it: what it and others hold must lead into the new log.
+                return told
             if not newest:
                 return log.checkpoint()
             seen = open_checkpoint(newest, log_origin(log.log_id), sealed.genesis.log_public_key)

@@ -7,7 +7,6 @@ transactions. All methods run on the thread that owns the ledger.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from ledger.excerpt import ExcerptContent
 from ledger.facade.bodies import Place
@@ -18,29 +17,18 @@ from ledger.facade.excerpts import excerpts
 from ledger.facade.feeds import FeedItem, FeedPlace
 from ledger.facade.held import BranchState, Held, branch_name
 from ledger.facade.intake import Intake
+from ledger.facade.lostends import LostEnd, lost_end, single_places
 from ledger.facade.outgoing import Outgoing
 from ledger.facade.parts import Parts
 from ledger.facade.peers import Peers
 from ledger.facade.receiving import Receiving
+from ledger.facade.seenbelow import SeenBelow
 from ledger.facade.synctables import FEED_HELD
 from ledger.facade.vault import Vault
 from ledger.facade.views import CaseView
 from ledger.package import PackageContent
-from ledger.store import schema
 from ledger.store.contract import Store
-from ledger.store.tables import Range, Where
 from ledger.types import KeyId, LogId, StationId
-
-POSITIONS_MAX = 4_096
-"""Single records of a lost end that are asked for, or given, at once."""
-
-
-class LostEnd(NamedTuple):
-    """An own log whose end was lost: entries held without gaps, and later positions that are held."""
-
-    log_id: LogId
-    after: int
-    positions: tuple[int, ...]
 
 
 class Exchange:
@@ -59,6 +47,7 @@ class Exchange:
         county: the county's checkpoints.
         feeds: what subordinates are to be given.
         carried: what exchange by stick needs beside.
+        seen_below: what stations below have seen of the logs written here.
     """
 
     def __init__(
@@ -89,6 +78,7 @@ class Exchange:
             carried=self.carried,
             clock=clock,
         )
+        self.seen_below = SeenBelow(store, parts, self.held, give_up=self.give_up)
 
     def public_key(self, key_id: KeyId) -> bytes | None:
         """Return the public key of an author, whatever its authority; safe from any thread."""
@@ -167,29 +157,37 @@ class Exchange:
     def lost_ends(self) -> list[LostEnd]:
         """Return the own logs that were given up, with what is held of their ends: others may hold more.
 
-        Only who stands at the top asks those below; everybody else asks the station above.
+        The station above gives a whole end back; those below may have single records that it never had.
         """
-        if len(self.held.line()) > 1:
-            return []
-        found: list[LostEnd] = []
+        logs = self._parts.holdings.logs
         with self._store.read() as tx:
-            for genesis in self.held.given_up():
-                log_id = genesis.log_id()
-                after = self.held.end(tx, genesis).size
-                where: Where = {"log": log_id.hex(), "seq": Range(above=after)}
-                rows = tx.select(schema.SPARSE, where, order_by=("seq",), limit=POSITIONS_MAX)
-                positions = tuple(row[1] for row in rows if isinstance(row[1], int))
-                found.append(LostEnd(log_id, after, positions))
-        return found
+            return [
+                lost_end(tx, logs[genesis.log_id().hex()], after=self.held.end(tx, genesis).size)
+                for genesis in self.held.given_up()
+            ]
 
-    def lost(self, log_id: LogId, after: int, positions: Sequence[int]) -> list[ExcerptContent]:
-        """Return excerpts of what is held of a log behind its lost end, beyond what is there already."""
-        held = frozenset(positions)
-        name = log_id.hex()
+    def ends_to_pass_on(self) -> list[LostEnd]:
+        """Return the logs of this station and those below of which single records stand behind the whole end.
+
+        They came back from below, and no station above may have them.
+        """
+        scope = self.held.scope(self.station)
         with self._store.read() as tx:
-            where: Where = {"log": name, "seq": Range(above=after)}
-            rows = list(tx.select(schema.SPARSE, where, order_by=("seq",), limit=POSITIONS_MAX))
-            places = [Place(name, row[1]) for row in rows if isinstance(row[1], int) and row[1] not in held]
+            ends = [
+                lost_end(tx, log, after=self.held.end(tx, log.genesis).size)
+                for log in self._parts.holdings.logs.values()
+                if log.genesis.kind == "station" and log.genesis.station in scope
+            ]
+        return [end for end in ends if end.positions]
+
+    def lost_places(self, log_id: LogId, after: int, positions: Sequence[int]) -> list[Place]:
+        """Return where records of a log behind its lost end stand here, beyond what is there already."""
+        with self._store.read() as tx:
+            return single_places(tx, log_id.hex(), after=after, beyond=frozenset(positions))
+
+    def excerpts(self, places: Sequence[Place]) -> list[ExcerptContent]:
+        """Return excerpts with the records at some places."""
+        with self._store.read() as tx:
             return list(excerpts(tx, self._outgoing, places))
 
     def feed_size(self, audience: StationId) -> int:

@@ -139,7 +139,7 @@ class Feeds:
             ):
                 acts = list(tx.select(schema.ACTS, {"case_id": case_id}))
                 if audience in self._concerned(tx, case_id, acts, cells):
-                    lacking = self._lacking(audience, acts)
+                    lacking = self._lacking(tx, audience, acts)
                     number, chain = self._extend(tx, audience, case_id, number, chain, lacking)
 
     def _check_topology(self, tx: WriteTx) -> None:
@@ -164,7 +164,7 @@ class Feeds:
         for case_id in case_ids:
             rows = acts.get(case_id, [])
             for audience in sorted(self._concerned(tx, case_id, rows, cases.get(case_id))):
-                found = self._lacking(audience, rows)
+                found = self._lacking(tx, audience, rows)
                 if found:
                     number, chain = _end(tx, audience)
                     added += self._extend(tx, audience, case_id, number, chain, found)[0] - number
@@ -190,9 +190,19 @@ class Feeds:
                 found |= concerned_stations(self._book.load(tx, case_id).state)
         return {self.below[station] for station in found if station in self.below}
 
-    def _lacking(self, audience: StationId, acts: Sequence[Row]) -> list[Row]:
-        """Return the sound acts of a case that stand in no log that the audience itself sends up."""
-        return [row for row in acts if row[4] != OPAQUE and not self._is_theirs(audience, str(row[2]))]
+    def _lacking(self, tx: ReadTx, audience: StationId, acts: Sequence[Row]) -> list[Row]:
+        """Return the sound acts of a case that stand in no log that the audience itself sends up.
+
+        Of such a log those that came as single records alone: the audience has lost them.
+        """
+        sound = [row for row in acts if row[4] != OPAQUE]
+        theirs = {log for log in {str(row[2]) for row in sound} if self._is_theirs(audience, log)}
+        ragged = {log for log in theirs if next(tx.select(schema.SPARSE, {"log": log}, limit=1), None)}
+        return [
+            row
+            for row in sound
+            if str(row[2]) not in theirs or (str(row[2]) in ragged and tx.frame(*place_in(row)) is None)
+        ]
 
     def _extend(
         self,

@@ -146,6 +146,11 @@ class Held:
         own = self._parts.own.get(log_id.hex())
         return own is not None and not own.doubt
 
+    def is_own(self, log_id: LogId) -> bool:
+        """Whether this installation writes a log, or ever did."""
+        held = self._parts.holdings.logs.get(log_id.hex())
+        return held is not None and held.own
+
     def branches(self, stations: frozenset[StationId]) -> list[BranchState]:
         """Return what is held of divergent histories of some stations' logs."""
         log_stations = self._parts.holdings.stations
@@ -155,9 +160,11 @@ class Held:
         """Whether this installation wrote a log, never will again, and no other log goes on from it."""
         holdings = self._parts.holdings
         held = holdings.logs.get(log_id.hex())
-        if held is None or not held.own or not held.state:
-            return False
-        return all(other.genesis.parent_log != log_id for other in holdings.logs.values())
+        return held is not None and held.own and bool(held.state) and not self.is_continued(log_id)
+
+    def is_continued(self, log_id: LogId) -> bool:
+        """Whether another log goes on from a log: what came late of it has no effect."""
+        return any(held.genesis.parent_log == log_id for held in self._parts.holdings.logs.values())
 
     def is_county_log(self, log_id: LogId) -> bool:
         """Whether a log is one of registry or catalogue."""
@@ -165,11 +172,15 @@ class Held:
         return genesis is not None and genesis.kind in COUNTY_KINDS
 
     def given_up(self) -> list[LogGenesis]:
-        """Return the logs of registry, catalogue and stations that this installation has given up."""
+        """Return the logs of registry, catalogue and stations that this installation has given up.
+
+        Those that it does not even know to be its own, for its disk is older than they, are among them.
+        """
         return [
             held.genesis
             for held in self._parts.holdings.logs.values()
             if (held.genesis.kind == "station" and held.own and held.state)
+            or (held.genesis.kind == "station" and not held.own and held.genesis.station == self.station)
             or (held.genesis.kind in COUNTY_KINDS and self.is_given_up(held.genesis.log_id()))
         ]
 

@@ -17,6 +17,7 @@ from ledger.facade.bodies import Place, place_in
 from ledger.facade.casebook import CaseBook
 from ledger.facade.casekeys import CaseKeys
 from ledger.facade.histories import stored_link_fault
+from ledger.facade.makingway import make_way
 from ledger.facade.placing import move_bodies, rank_of_record, rank_of_row
 from ledger.facade.sparselane import Arrival, sparse_lane
 from ledger.facade.synctables import FORK, SPARSE_NODES, SPARSE_NOTES, SYNC_FINDINGS
@@ -73,6 +74,8 @@ class Intake:
             ForkError: a position holds other bytes.
             GapError: the position before the first is empty.
         """
+        for case_id in make_way(tx, arrival):
+            self._book.forget(case_id)
         acts = self._write_acts(tx, arrival)
         for record, act in acts:
             self._view.expect_arrival(arrival.name, record.seq, record.case_id, act)

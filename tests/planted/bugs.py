@@ -166,8 +166,31 @@ def end_of_sealed_log_kept_back() -> None:
     OwnLog.sign_last = none  # type: ignore[method-assign]
 
 
+def county_rollback_not_noticed() -> None:
+    """What stations below say that they have seen of the own logs is not looked at."""
+    from ledger.facade.seenbelow import SeenBelow
+
+    def nothing(self: SeenBelow, *_: object) -> list[Any]:
+        return []
+
+    SeenBelow.wanted = nothing  # type: ignore[method-assign]
+    SeenBelow.in_doubt = nothing  # type: ignore[method-assign,assignment]
+
+
+def any_proof_believed() -> None:
+    """A checkpoint that is given as proof counts whoever signed it."""
+    from ledger.checkpoint import read_checkpoint
+    from ledger.facade import seenbelow
+
+    def careless(raw: bytes, *_: object) -> Any:
+        return read_checkpoint(raw)
+
+    seenbelow.open_checkpoint = careless  # type: ignore[assignment]
+
+
 BUGS: Sequence[Callable[[], None]] = (
     no_new_log_after_regression, divergent_tail_dropped, height_only, remembered_cursor,
     cursor_before_content, receipt_before_commit, synchronous_normal, hidden_fork, signature_unchecked,
     scope_left_out, root_not_compared, awaiting_never_refolded, end_of_sealed_log_kept_back,
+    county_rollback_not_noticed, any_proof_believed,
 )  # fmt: skip

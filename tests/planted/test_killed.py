@@ -14,6 +14,7 @@ from tests.planted.bugs import BUGS
 
 FORKS, AFTER = "tests/sync/test_forks.py::", "tests/sync/test_after_restore.py::"
 HURT = "tests/sync/test_hurt_sessions.py::"
+SILENT = "tests/sync/test_put_back_silently.py::"
 SEEDS = "tests/simulation/test_seeds.py::test_no_promise_is_broken"
 WAITED = "test_acts_that_came_back_before_the_registry_they_rest_on_count_once_it_is_back[known before]"
 KILLERS = {
@@ -26,6 +27,9 @@ KILLERS = {
     "awaiting_never_refolded": AFTER + WAITED,
     "cursor_before_content": HURT + "test_what_a_torn_answer_did_not_bring_is_given_again",
     "receipt_before_commit": HURT + "test_there_is_no_receipt_for_what_could_not_be_stored",
+    "county_rollback_not_noticed": SILENT
+    + "test_a_county_put_back_silently_gives_its_logs_up_and_gets_everything_back",
+    "any_proof_believed": SILENT + "test_forged_and_foreign_proof_is_refused_and_moves_nothing",
     "synchronous_normal": SEEDS + "[cuts]",
     "signature_unchecked": SEEDS + "[evil and relay]",
     "scope_left_out": "tests/sync/test_three_levels.py::test_a_village_never_sees_what_is_another_ones",

@@ -684,6 +684,7 @@ class Reader:
         """Check the single frames of other stations' logs, each with its proof."""
         proofs = Proofs(self.rows["sparse_notes"], self.rows["sparse_nodes"])
         actions = {act_id: action for _, act_id, _, _, action in self.rows["acts"]}
+        placed = {act_id: (log, seq) for _, act_id, log, seq, _ in self.rows["acts"]}
         geneses = {name: log.genesis for name, log in self.logs.items()}
         for name in sorted({base_of(row[0]) for row in self.rows["sparse"]} - geneses.keys()):
             geneses[name] = self._sparse_opening(name)
@@ -710,6 +711,12 @@ class Reader:
             if action not in {slot.act.action, "opaque"}:
                 self.error("acts.row", act_id.hex())
             slot.topic = "opaque" if action == "opaque" else slot.act.action
+            if placed.get(act_id, (log, seq)) != (log, seq) and any(
+                held.seq == seq for held in self._slots(log)
+            ):
+                # It made way for what came whole; where it counts, it stands under another name.
+                self.notice("act.repeated", where)
+                continue
             if slot.act.act_id in self.acts:
                 self.notice("act.repeated", where)
             self.acts[slot.act.act_id] = slot.act

@@ -46,6 +46,7 @@ class Oracle:
         concerned: stations that a case has to do with, by what the clerks did.
         receipts: for each cosigner: (log, size) and the root that it has confirmed.
         doubtful: places whose memory was put back since their receipts were given.
+        lost_at: names of places with each act that they lost with a disk.
         stale: callers that have not spoken to their upstream since it was put back.
     """
 
@@ -55,6 +56,7 @@ class Oracle:
     concerned: dict[CaseId, set[StationId]] = field(default_factory=dict)
     receipts: dict[StationId, dict[tuple[LogId, int], bytes]] = field(default_factory=dict)
     doubtful: set[StationId] = field(default_factory=set)
+    lost_at: set[tuple[str, ActId]] = field(default_factory=set)
     stale: set[str] = field(default_factory=set)
 
     def intended(self, place: Place, command: Command) -> None:
@@ -145,10 +147,22 @@ class Oracle:
                 sizes[log_id] = max(size, sizes.get(log_id, 0))
             largest = {pair: largest[pair] for pair in sizes.items()}
         for (log_id, size), root in largest.items():
-            if dict(held.roots(log_id, [size])).get(size) != root and not _in_branch(
-                place, log_id, size, root
-            ):
+            if dict(held.roots(log_id, [size])).get(size) == root or _in_branch(place, log_id, size, root):
+                continue
+            if not (all_sizes and self._both_lost(place, log_id, size)):
                 yield f"false receipt of {place.name} on {log_id.hex()[:8]} at {size}"
+
+    def _both_lost(self, place: Place, log_id: LogId, size: int) -> bool:
+        """Whether who signed a receipt and who wrote the log lost the same entries below it.
+
+        What others hold of them comes back as single records, and ``lost`` asks for each; never the whole.
+        """
+        return any(
+            promise.log == log_id.hex()
+            and promise.seq <= size
+            and {(place.name, promise.act_id), (promise.place, promise.act_id)} <= self.lost_at
+            for promise in self.promises.values()
+        )
 
     def untrue_waiting(self, place: Place, upper: Place) -> Iterator[str]:
         """Yield where a place believes that its upstream has more than it has."""
@@ -178,6 +192,7 @@ class Oracle:
         others = [one for one in self.world.all_places() if one is not place and one.up]
         for act_id in sorted(lost & self.promises.keys()):
             self.world.rolled_back.add(act_id)
+            self.lost_at.add((place.name, act_id))
             if not any(self.holds(other, act_id) for other in others):
                 self.excused.add(act_id)
         self.doubtful.add(place.station)

@@ -24,6 +24,7 @@ STORIES: dict[str, dict[str, object]] = {
     "courier": {"couriers": 2, "partitions": 3, "weather": 0.02},
     "restores": {"restores": ("database", "backup"), "skews": 3},
     "county restored": {"county_restore": "backup"},
+    "county put back silently": {"county_restore": "image"},
 }
 """What each short story adds to quiet days; whole seeds draw everything at once."""
 

@@ -1,0 +1,115 @@
+"""What the lower side gives back to an upper one that came back from an older disk.
+
+The upper side says in ``wanted`` of which logs it lacks the end, or hears more than it holds. First it is
+given checkpoints that prove it, then the entries: registry and catalogue in packages, others as single
+records. The own lost end goes up as well, as far as it lives on in single records alone.
+
+Source: docs/protocol.md, "Sync".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from ledger.excerpt import encode_excerpt
+from ledger.facade.bodies import Place
+from ledger.facade.exchange import Exchange
+from ledger.types import LogId
+from sync.framing import EXCERPT, NOTE, encode_section
+from sync.giving import Spending, packages
+from sync.messages import Wanted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What a question for a log was answered with.
+
+    Attributes:
+        wanted: the question; None for what goes up unasked.
+        notes: checkpoints.
+        size: entries of the log that were held whole.
+        places: single records.
+    """
+
+    wanted: Wanted | None
+    notes: tuple[bytes, ...] = ()
+    size: int = 0
+    places: tuple[Place, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to give."""
+        return not (self.notes or self.places or (self.wanted and self.size > self.wanted.after))
+
+
+@dataclass(slots=True)
+class Returning:
+    """Gives back, and does not give the same thing to the same question twice.
+
+    Attributes:
+        exchange: the ledger.
+        done: what earlier sessions gave, and their upper side took; kept from session to session.
+    """
+
+    exchange: Exchange
+    done: dict[LogId, Given]
+    _now: dict[LogId, Given] = field(default_factory=dict)
+
+    def can_give(self, wanted: Sequence[Wanted]) -> bool:
+        """Whether there is something to give that was not given yet."""
+        return any(True for _ in self._answers(wanted))
+
+    def sections(self, wanted: Sequence[Wanted], left: Spending) -> Iterator[bytes]:
+        """Yield the sections that answer what is wanted, all checkpoints first: they open the way."""
+        answers = list(self._answers(wanted))
+        for _, given in answers:
+            for note in given.notes:
+                yield _counted(left, encode_section(NOTE, note))
+        for log_id, given in answers:
+            if given.wanted is not None and self.exchange.held.is_county_log(log_id):
+                yield from packages(self.exchange, log_id, given.wanted.after, left)
+            yield from self._excerpts(given.places, left)
+            if not left.spent:
+                self._now[log_id] = given
+
+    def own_ends(self, left: Spending) -> Iterator[bytes]:
+        """Yield what came back from below of logs of this station and its subtree, in no whole log."""
+        for end in self.exchange.ends_to_pass_on():
+            given = Given(wanted=None, places=tuple(self.exchange.lost_places(end.log_id, end.after, ())))
+            if self.done.get(end.log_id) == given:
+                continue
+            yield from self._excerpts(given.places, left)
+            self._now[end.log_id] = given
+
+    def ended(self, refused: frozenset[LogId]) -> None:
+        """Remember what was given, now that the upper side has answered it.
+
+        Args:
+            refused: logs of which something was not taken and may be later.
+        """
+        self.done.update((log_id, given) for log_id, given in self._now.items() if log_id not in refused)
+
+    def _answers(self, wanted: Sequence[Wanted]) -> Iterator[tuple[LogId, Given]]:
+        for one in wanted:
+            given = self._answer(one)
+            if not given.empty and self.done.get(one.log_id) != given:
+                yield one.log_id, given
+
+    def _answer(self, one: Wanted) -> Given:
+        exchange = self.exchange
+        # Who holds nothing of a log has no key to check a checkpoint with.
+        notes = tuple(exchange.seen_below.notes(one.log_id)) if one.after else ()
+        if exchange.held.is_county_log(one.log_id):
+            return Given(wanted=one, notes=notes, size=exchange.held.size(one.log_id))
+        places = tuple(exchange.lost_places(one.log_id, one.after, one.positions))
+        return Given(wanted=one, notes=notes, places=places)
+
+    def _excerpts(self, places: Sequence[Place], left: Spending) -> Iterator[bytes]:
+        for excerpt in self.exchange.excerpts(places):
+            yield _counted(left, encode_section(EXCERPT, encode_excerpt(excerpt)))
+
+
+def _counted(left: Spending, raw: bytes) -> bytes:
+    left.take(len(raw))
+    return raw
