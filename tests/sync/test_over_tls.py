@@ -193,8 +193,8 @@ def test_a_county_whose_database_restarts_is_in_step_after_the_next_sync(
                     "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
                     "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'",
                 )
-                outcome = await town.network.sync_now()
-                assert outcome.sent == 1
+                # On a busy machine the township may have gone up by itself meanwhile.
+                assert (await town.network.sync_now()).sent <= 1
                 found = await county.thread.run(lambda case=case: county.thread.held.state(case)[0].status)
                 assert found == "received"
 
