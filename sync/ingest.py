@@ -14,11 +14,11 @@ from ledger.body import open_body
 from ledger.errors import BanjianError, EncodingError
 from ledger.excerpt import CheckedExcerpt, check_excerpt, decode_excerpt
 from ledger.genesis import decode_ledger_genesis
-from ledger.keys import ED25519, key_id
+from ledger.keys import ED25519, key_id, verify_all
 from ledger.limits import FACTS_BYTES_MAX
 from ledger.package import PackageContent, decode_parsed
 from ledger.types import KeyId, LedgerId, LogId
-from ledger.verified import KeyFinder, VerifiedRecord, verify_records
+from ledger.verified import KeyFinder, SignatureCheck, VerifiedRecord, verify_records
 from sync.framing import BRANCH, EXCERPT, PACKAGE, Section
 
 
@@ -50,8 +50,20 @@ class PreparedExcerpt(NamedTuple):
 Prepared = PreparedPackage | PreparedExcerpt
 
 
-def prepare(section: Section, *, ledger_id: LedgerId, public_key: KeyFinder) -> Prepared:
+def prepare(
+    section: Section,
+    *,
+    ledger_id: LedgerId,
+    public_key: KeyFinder,
+    signatures: SignatureCheck = verify_all,
+) -> Prepared:
     """Decode a section and verify what it carries.
+
+    Args:
+        section: as it came.
+        ledger_id: the pinned ledger.
+        public_key: finds the keys of authors.
+        signatures: checks all signatures of a section in one go.
 
     Raises:
         EncodingError: ``sync.section`` for another kind; ``encoding.*``, ``package.*``, ``excerpt.*``.
@@ -69,6 +81,7 @@ def prepare(section: Section, *, ledger_id: LedgerId, public_key: KeyFinder) -> 
             ledger_id=ledger_id,
             public_key=finder,
             parsed=parsed,
+            signatures=signatures,
         )
         return PreparedPackage(content, records, section.kind == BRANCH)
     if section.kind == EXCERPT:
@@ -81,6 +94,7 @@ def prepare(section: Section, *, ledger_id: LedgerId, public_key: KeyFinder) -> 
             personal=given.personal,
             ledger_id=ledger_id,
             public_key=public_key,
+            signatures=signatures,
         )
         return PreparedExcerpt(checked, found)
     raise EncodingError("sync.section")
