@@ -50,6 +50,18 @@ class PreparedExcerpt(NamedTuple):
 Prepared = PreparedPackage | PreparedExcerpt
 
 
+def continues(before: Prepared, after: Prepared) -> bool:
+    """Return whether both are packages of one log and one history, the second behind the first."""
+    return (
+        isinstance(before, PreparedPackage)
+        and isinstance(after, PreparedPackage)
+        and not before.diverges
+        and not after.diverges
+        and before.log_id == after.log_id
+        and before.content.last_seq + 1 == after.content.first_seq
+    )
+
+
 def prepare(
     section: Section,
     *,

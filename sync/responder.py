@@ -18,7 +18,8 @@ Source: docs/protocol.md, "Sync".
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError, GapError
@@ -31,7 +32,7 @@ from ledger.package import PackageContent, encode_package
 from ledger.types import LogId, StationId
 from sync.framing import ANSWER, BRANCH, END, EXCERPT, encode_section
 from sync.giving import Budget, Spending, packages
-from sync.ingest import Prepared, PreparedExcerpt
+from sync.ingest import Prepared, PreparedExcerpt, PreparedPackage
 from sync.messages import Answer, Fork, Hello, Refused, Wanted
 
 
@@ -116,6 +117,27 @@ class Responder:
                 self.stored += taken.new
         except (DataError, GapError) as error:
             self._refused.append(Refused(log_id=prepared.log_id, first_seq=first_seq, code=error.code))
+
+    def take_run(self, run: Sequence[Prepared]) -> None:
+        """Store sections of which each ``continues`` the one before it, in one transaction if that can be.
+
+        What holds them up together is found by taking them one by one.
+
+        Raises:
+            EncodingError: ``sync.order`` before the hello.
+            StoreError: the store fails; the session ends.
+        """
+        self._said()
+        packages = [(one.content, one.records) for one in run if isinstance(one, PreparedPackage)]
+        if len(packages) == len(run) > 1:
+            with suppress(BanjianError):
+                taken = self._exchange.receiving.take_run(
+                    packages, allowed=self._allowed, now_ms=self._now_ms
+                )
+                self.stored += taken.new
+                return
+        for one in run:
+            self.take(one)
 
     def _take_lost(self, prepared: PreparedExcerpt) -> None:
         """Take in records of an own log whose end was lost; no other excerpts come from below."""
