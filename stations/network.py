@@ -22,12 +22,14 @@ from ledger.facade import Home
 from ledger.facade.clock import Clock, Randomness
 from ledger.facade.exchange import Exchange
 from ledger.types import LedgerId, StationId
+from ledger.verified import SignatureCheck
 from stations.config import StationConfig
 from stations.ledgerthread import LedgerThread
 from stations.link import Link
 from stations.version import version
 from sync.attempts import Attempts
 from sync.credentials import calling_context, listening_context
+from sync.helpers import Helpers
 from sync.joindesks import OfficeDesk, RelayDesk
 from sync.joinoffice import JoinOffice
 from sync.outcome import Outcome
@@ -67,7 +69,11 @@ class Network:
         self._keeps_in_step = keeps_in_step
         self._clock = clock
         self._randomness = randomness
-        self._cores: Executor = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="verify")
+        cores = os.cpu_count() or 1
+        # One more, so that a section is taken apart while helpers check the signatures of others.
+        self._cores: Executor = ThreadPoolExecutor(cores + 1, thread_name_prefix="verify")
+        # Much comes from below; what comes down is little, and the station may be a small machine.
+        self._helpers = Helpers(cores if config.listen and cores > 1 else 0)
         self._runner: web.AppRunner | None = None
         self._loop: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
@@ -108,6 +114,7 @@ class Network:
         if self.link is not None:
             await self.link.close()
         self._cores.shutdown(wait=False, cancel_futures=True)
+        self._helpers.close()
 
     def news(self) -> None:
         """There is something to send: sync soon."""
@@ -206,17 +213,24 @@ class Network:
                 addresses=self._config.upstream,
                 context=lambda: calling_context(self._home, ledger.ledger_id),
             )
-        return _Desk(join, self._thread, self._cores, news=self.news)
+        return _Desk(join, self._thread, self._cores, self._helpers.check, news=self.news)
 
 
 class _Desk:
     """What the session route asks of the station; everything about joining is handed on."""
 
     def __init__(
-        self, join: JoinDesk, thread: LedgerThread, cores: Executor, *, news: Callable[[], None]
+        self,
+        join: JoinDesk,
+        thread: LedgerThread,
+        cores: Executor,
+        signatures: SignatureCheck,
+        *,
+        news: Callable[[], None],
     ) -> None:
         self.join_desk = join
         self.cores = cores
+        self.signatures = signatures
         self.version = version()
         self._thread = thread
         self._news = news

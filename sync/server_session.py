@@ -19,7 +19,7 @@ from aiohttp import web
 from ledger.errors import BanjianError, EncodingError, StoreError
 from ledger.facade.exchange import Exchange
 from ledger.types import KeyId, StationId
-from ledger.verified import KeyFinder
+from ledger.verified import KeyFinder, SignatureCheck
 from sync.framing import HELLO, Section
 from sync.giving import Budget
 from sync.ingest import Prepared, prepare
@@ -47,7 +47,11 @@ class SessionDesk(JoinDesk, Protocol):
 
     @property
     def cores(self) -> Executor:
-        """Where sections are verified."""
+        """Where sections are taken apart."""
+
+    @property
+    def signatures(self) -> SignatureCheck:
+        """What checks their signatures."""
 
     async def on_ledger(self, work: Callable[[Exchange], T]) -> T:
         """Run something on the one thread that owns the ledger."""
@@ -167,12 +171,15 @@ class _Session:
         self._finder = await desk.on_ledger(lambda exchange: exchange.public_key)
 
     def _prepare(self, section: Section) -> asyncio.Future[Prepared]:
-        ledger_id, finder = self._desk.ledger_id, self._finder
-
-        def work() -> Prepared:
-            return prepare(section, ledger_id=ledger_id, public_key=finder)
-
-        return asyncio.get_running_loop().run_in_executor(self._desk.cores, work)
+        desk = self._desk
+        work = partial(
+            prepare,
+            section,
+            ledger_id=desk.ledger_id,
+            public_key=self._finder,
+            signatures=desk.signatures,
+        )
+        return asyncio.get_running_loop().run_in_executor(desk.cores, work)
 
     async def _store(self, run: Sequence[Prepared]) -> None:
         await self._desk.on_ledger(partial(_take_run, self._opened(), run))
