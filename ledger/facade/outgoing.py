@@ -117,7 +117,7 @@ class Outgoing:
     def _homes(
         self, tx: ReadTx, places: Sequence[Place], acts: Sequence[Act | None]
     ) -> tuple[list[Place], dict[tuple[Cell, Cell], Row]]:
-        """Return where the bodies of acts stand, and their rows: of one that stands twice, at its one home."""
+        """Return where the bodies of acts stand (an act that stands twice has one home), and their rows."""
         rows = bodies_at(tx, by_log(places))
         elsewhere = {
             index: act

@@ -89,7 +89,7 @@ def new_records(
         ValueError: the number of positions differs.
     """
     return tuple(
-        NewRecord(position=position, log=log, seq=first_seq + index, topic=topic, frame=frame)
+        NewRecord(position, log, first_seq + index, topic, frame)
         for index, ((topic, frame), position) in enumerate(zip(records, positions, strict=True))
     )
 
