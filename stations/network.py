@@ -21,6 +21,7 @@ from ledger.errors import AuthorityError, BanjianError, ConfigError, StoreError
 from ledger.facade import Home
 from ledger.facade.clock import Clock, Randomness
 from ledger.facade.exchange import Exchange
+from ledger.identity import pinyin_initials
 from ledger.types import LedgerId, StationId
 from ledger.verified import SignatureCheck
 from stations.config import StationConfig
@@ -72,8 +73,9 @@ class Network:
         cores = os.cpu_count() or 1
         # One more, so that a section is taken apart while helpers check the signatures of others.
         self._cores: Executor = ThreadPoolExecutor(cores + 1, thread_name_prefix="verify")
-        # Much comes from below; what comes down is little, and the station may be a small machine.
-        self._helpers = Helpers(cores if config.listen and cores > 1 else 0)
+        # Much comes from below; what comes down is little, and the station may be a small machine. This
+        # process stores meanwhile, which is work for one core.
+        self._helpers = Helpers(cores - 1 if config.listen else 0)
         self._runner: web.AppRunner | None = None
         self._loop: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
@@ -169,6 +171,8 @@ class Network:
     async def _listen(self) -> str:
         host, _, port = self._config.listen.rpartition(":")
         desk = await self._thread.run(self._desk)
+        # Loads the tables of readings: else the first name that comes waits for them, and all behind it.
+        await self._thread.run(lambda: pinyin_initials("张"))
         application = web.Application(client_max_size=_BODY_BYTES_MAX)
         add_join_routes(application, desk.join_desk, Attempts(self._clock.monotonic_ms))
         add_session_route(application, desk, sessions=Sessions())

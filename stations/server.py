@@ -23,7 +23,6 @@ from ledger.errors import BanjianError, StoreError
 from ledger.facade import Home, Ledger
 from ledger.facade.beside import draft_log, submit_county, submit_erasure
 from ledger.facade.clock import Clock, Randomness
-from ledger.identity import pinyin_initials
 from ledger.types import LogId, StationId
 from stations.bundleroute import add_bundle_route
 from stations.config import StationConfig
@@ -100,8 +99,6 @@ class StationServer:
             StoreError: ``store.locked`` when another process writes.
         """
         await self._thread.open(self._open)
-        # Loads the tables of readings: else the first name that comes waits for them, and all behind it.
-        await self._thread.run(lambda: pinyin_initials("张"))
         try:
             runner = web.AppRunner(self.application(), access_log=None)
             await runner.setup()
