@@ -13,17 +13,18 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import IO
 
 from ledger.keys import Claim, verify_all
 
 CLAIMS_MIN = 64
-"""Fewer signatures are checked where they are: starting a helper takes as long as hundreds of them."""
+"""Fewer signatures are checked where they are."""
 
 
 class Helpers:
-    """Checks signatures on other cores; each helper is started when it is first needed.
+    """Checks signatures on other cores; a helper that was not started, or died, is started when it is needed.
 
     Args:
         count: how many at most; 0 to check everything here.
@@ -35,6 +36,12 @@ class Helpers:
         self._all = [_Helper() for _ in range(count)]
         for helper in self._all:
             self._free.put(helper)
+
+    def start(self) -> None:
+        """Start every helper, so that nobody waits for one; what cannot be started now may be later."""
+        for helper in self._all:
+            with suppress(OSError):
+                helper.start()
 
     def check(self, claims: Sequence[Claim]) -> Iterable[bool]:
         """Return for each claim whether its signature holds; may be called from any thread, and waits."""
@@ -61,15 +68,23 @@ class _Helper:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
 
+    def start(self) -> subprocess.Popen[bytes]:
+        """Return the running process.
+
+        Raises:
+            OSError: it cannot be started.
+        """
+        if self._process is None:
+            self._process = _start()
+        return self._process
+
     def ask(self, claims: Sequence[Claim]) -> list[bool]:
         """Return the verdicts of the process, which is started if it does not run.
 
         Raises:
             OSError, EOFError, pickle.PickleError: it cannot be started, or died.
         """
-        process = self._process
-        if process is None:
-            process = self._process = _start()
+        process = self.start()
         if process.stdin is None or process.stdout is None:
             raise EOFError
         _write(process.stdin, list(claims))

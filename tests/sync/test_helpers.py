@@ -66,6 +66,16 @@ def test_helpers_say_what_is_said_here(helpers: Helpers) -> None:
     assert 1 <= len(pids(helpers)) <= 2
 
 
+def test_helpers_may_be_started_before_they_are_needed(helpers: Helpers) -> None:
+    helpers.start()
+    started = pids(helpers)
+    assert len(started) == 2
+    helpers.start()
+    many = claims(CLAIMS_MIN)
+    assert list(helpers.check(many)) == verify_all(many)
+    assert pids(helpers) == started
+
+
 def test_few_signatures_start_no_process(helpers: Helpers) -> None:
     few = claims(CLAIMS_MIN - 1)
     assert list(helpers.check(few)) == verify_all(few)
@@ -94,6 +104,7 @@ def test_where_no_process_can_be_started_everything_is_checked_here(
     helpers: Helpers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    helpers.start()
     many = claims(CLAIMS_MIN)
     assert list(helpers.check(many)) == verify_all(many)
     assert pids(helpers) == []
