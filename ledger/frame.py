@@ -96,6 +96,19 @@ def reread_frame(raw: bytes) -> tuple[Act, Entry]:
     return act, entry
 
 
+def reread_entry_raw(raw: bytes) -> bytes:
+    """Return the entry of a frame that ``split_frame`` took before; nothing is checked again.
+
+    Raises:
+        EncodingError: ``encoding.malformed`` for bytes that cannot have been taken before.
+    """
+    fields = reread_header(raw)
+    if len(fields) != 3 or type(fields[2]) is not bytes:
+        raise EncodingError("encoding.malformed")
+    entry_raw: bytes = fields[2]
+    return entry_raw
+
+
 def check_pins(entry: Entry, act_raw: bytes, sig: bytes) -> None:
     """Check that an entry pins these bytes of an act and of its signature.
 

@@ -66,22 +66,22 @@ class Tree:
 
     def append(self, hashed_leaf: bytes) -> list[Node]:
         """Add a leaf by its hash and return the complete subtrees that this closed, the leaf first."""
-        index, level, node = self.size, 0, hashed_leaf
-        closed = [(0, index, node)]
-        while index & 1:
-            node = node_hash(self._edge.pop(), node)
-            index >>= 1
-            level += 1
-            closed.append((level, index, node))
-        self._edge.append(node)
-        self.size += 1
-        return closed
+        return self.extend((hashed_leaf,))
 
     def extend(self, hashed_leaves: Iterable[bytes]) -> list[Node]:
         """Add leaves and return all complete subtrees that this closed."""
         closed: list[Node] = []
-        for hashed_leaf in hashed_leaves:
-            closed += self.append(hashed_leaf)
+        edge = self._edge
+        for node in hashed_leaves:
+            index, level = self.size, 0
+            closed.append((0, index, node))
+            while index & 1:
+                node = node_hash(edge.pop(), node)
+                index >>= 1
+                level += 1
+                closed.append((level, index, node))
+            edge.append(node)
+            self.size += 1
         return closed
 
     def root(self) -> bytes:

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
-from ledger.act import Act, ActHeader, case_of, decode_act
+from ledger.act import Act, ActHeader, act_id, case_of, decode_act
 from ledger.body import facts_hash, personal_hash
 from ledger.codec import HeaderValue, pack_header
 from ledger.entry import Entry, decode_entry, entry_hash
 from ledger.errors import BanjianError, EncodingError
-from ledger.frame import FrameParts, check_pins, split_frame
-from ledger.limits import PACKAGE_BYTES_MAX
+from ledger.frame import FrameParts, check_act_pins, split_frame
+from ledger.limits import PACKAGE_BYTES_MAX, PACKAGE_ENTRIES_MAX
 from ledger.types import ActId, CaseId, LogId
 
 PACKAGE_VERSION = 1
@@ -63,6 +65,28 @@ class _Writer:
     case_ids: dict[int, CaseId] = field(default_factory=dict)
 
 
+class SplitFrame(NamedTuple):
+    """The parts of a frame, and its act if that can be decoded."""
+
+    parts: FrameParts
+    act: Act | None
+
+
+@lru_cache(maxsize=2 * PACKAGE_ENTRIES_MAX)
+def split_act(frame: bytes) -> SplitFrame:
+    """Return a frame taken apart; remembered, since a sender first asks for its bodies and then writes it.
+
+    Raises:
+        EncodingError: as ``ledger.frame.split_frame``.
+    """
+    parts = split_frame(frame)
+    try:
+        header = decode_act(parts.act_raw)
+    except BanjianError:
+        return SplitFrame(parts, None)
+    return SplitFrame(parts, Act(header, parts.act_raw, parts.sig, act_id(parts.act_raw)))
+
+
 def zigzag(value: int) -> int:
     """Return a signed number as one that is never negative: 0, -1, 1, -2 become 0, 1, 2, 3."""
     return value << 1 if value >= 0 else (-value << 1) - 1
@@ -80,13 +104,12 @@ def write_package(
     receipts: tuple[str, ...],
 ) -> bytes:
     """Return the bytes of a package; see ``ledger.package.encode_package``."""
-    split = [split_frame(raw) for raw in frames]
-    headers = [_header(parts) for parts in split]
-    known = next((header for header in headers if header is not None), None)
+    split = [split_act(raw) for raw in frames]
+    known = next((one.act.header for one in split if one.act is not None), None)
     writer = _Writer(known.ledger_id if known else b"", known.station if known else "")
     link = previous
-    for index, (raw, parts, header) in enumerate(zip(frames, split, headers, strict=True)):
-        entry = _regular_entry(parts, log_id=log_id, seq=first_seq + index, previous=link)
+    for index, (raw, (parts, act)) in enumerate(zip(frames, split, strict=True)):
+        entry = _regular_entry(parts, act, log_id=log_id, seq=first_seq + index, previous=link)
         link = entry_hash(parts.entry_raw)
         if entry is None:
             writer.kinds.append(KIND_RAW)
@@ -97,12 +120,11 @@ def write_package(
             entry.recorded_at_ms, entry.monotonic_ms,
         ))  # fmt: skip
         writer.sigs.append(parts.sig)
-        if header is None or not _fits(writer, header, facts[index], personal[index]):
+        if act is None or not _fits(writer, act.header, facts[index], personal[index]):
             writer.kinds.append(KIND_OPAQUE)
             writer.opaque.append(parts.act_raw)
             continue
         writer.kinds.append(KIND_REGULAR)
-        act = Act(header, parts.act_raw, parts.sig, entry.act_id)
         _write_act(writer, index, act, entry, facts=facts[index], personal=personal[index])
     packed = pack_header((
         PACKAGE_VERSION, log_id, first_seq, previous, writer.ledger_id, writer.station, checkpoint,
@@ -115,18 +137,13 @@ def write_package(
     return packed
 
 
-def _header(parts: FrameParts) -> ActHeader | None:
-    try:
-        return decode_act(parts.act_raw)
-    except BanjianError:
-        return None
-
-
-def _regular_entry(parts: FrameParts, *, log_id: LogId, seq: int, previous: bytes) -> Entry | None:
+def _regular_entry(
+    parts: FrameParts, act: Act | None, *, log_id: LogId, seq: int, previous: bytes
+) -> Entry | None:
     """Return the entry when the receiver can compute its position, predecessor and pins."""
     try:
         entry = decode_entry(parts.entry_raw)
-        check_pins(entry, parts.act_raw, parts.sig)
+        check_act_pins(entry, act_id(parts.act_raw) if act is None else act.act_id, parts.sig)
     except BanjianError:
         return None
     return entry if (entry.log_id, entry.seq, entry.previous) == (log_id, seq, previous) else None

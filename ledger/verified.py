@@ -10,7 +10,7 @@ Source: docs/protocol.md, "What a receiver stores".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from ledger.act import Act, act_id, case_of, decode_act
@@ -19,7 +19,7 @@ from ledger.entry import Entry, check_link, decode_entry, entry_hash
 from ledger.errors import BanjianError
 from ledger.frame import Frame, check_act_pins, split_frame
 from ledger.hashing import CTX_ACT_SIGN
-from ledger.keys import verify
+from ledger.keys import Claim, verify_all
 from ledger.limits import PERSONAL_BYTES_MAX, facts_bytes_max
 from ledger.types import CaseId, Facts, KeyId, LedgerId, LogId
 
@@ -31,6 +31,8 @@ NO_CASE: Final = CaseId(b"")
 
 KeyFinder: TypeAlias = Callable[[KeyId], bytes | None]
 """Returns the public key of a key id, whatever its authority; None for a key that was never enrolled."""
+SignatureCheck: TypeAlias = Callable[[Sequence[Claim]], Iterable[bool]]
+"""Says of each claim whether its signature holds, as ``ledger.keys.verify_all`` does."""
 
 
 class VerifiedRecord(NamedTuple):
@@ -73,6 +75,7 @@ def verify_records(
     ledger_id: LedgerId,
     public_key: KeyFinder,
     parsed: Sequence[Frame | None] = (),
+    signatures: SignatureCheck = verify_all,
 ) -> tuple[VerifiedRecord, ...]:
     """Return the records of some frames and bodies, each checked by itself.
 
@@ -85,19 +88,21 @@ def verify_records(
         public_key: finds the keys of authors.
         parsed: for each frame what ``ledger.package.decode_parsed`` made of it, so that it is not decoded
             again; nothing to decode all.
+        signatures: checks all signatures in one go; it may let other cores do it.
 
     Raises:
         EncodingError: ``frame.field`` or ``encoding.*`` for a frame that is no frame at all.
     """
-    found: list[VerifiedRecord] = []
+    judged: list[_Judged] = []
     for index, seq in enumerate(seqs):
         whole = parsed[index] if parsed else None
         bodies = facts[index], personal[index]
         if whole is None:
-            found.append(_verify(seq, frames[index], bodies, ledger_id, public_key))
+            judged.append(_judge(seq, frames[index], bodies, ledger_id, public_key))
         else:
-            found.append(_verify_parsed(seq, whole, bodies, ledger_id, public_key))
-    return tuple(found)
+            judged.append(_judge_parsed(seq, whole, bodies, ledger_id, public_key))
+    holds = iter(signatures([claim for _, claim in judged if claim is not None]))
+    return tuple(record if claim is None or next(holds) else _unsigned(record) for record, claim in judged)
 
 
 def linked(
@@ -140,40 +145,50 @@ def act_fault(frame: bytes, *, ledger_id: LedgerId, public_key: KeyFinder) -> st
     Raises:
         EncodingError: ``frame.field`` or ``encoding.*`` for a frame that is no frame at all.
     """
-    fault = _verify(1, frame, (b"", b""), ledger_id, public_key).fault
-    return "" if fault == FACTS_MISSING else fault
+    bare = (b"",)
+    (record,) = verify_records(
+        (1,), (frame,), facts=bare, personal=bare, ledger_id=ledger_id, public_key=public_key
+    )
+    return "" if record.fault == FACTS_MISSING else record.fault
 
 
-def _verify(
+_Judged: TypeAlias = "tuple[VerifiedRecord, Claim | None]"
+"""A record of which all but the signature is checked, and the signature if that is still to be checked."""
+
+
+def _judge(
     seq: int, frame: bytes, bodies: tuple[bytes, bytes], ledger_id: LedgerId, public_key: KeyFinder
-) -> VerifiedRecord:
+) -> _Judged:
     parts = split_frame(frame)
     entry: Entry | None = None
     act: Act | None = None
+    claim: Claim | None = None
     fault = ""
     try:
         entry = decode_entry(parts.entry_raw)
         act = Act(decode_act(parts.act_raw), parts.act_raw, parts.sig, act_id(parts.act_raw))
         check_act_pins(entry, act.act_id, parts.sig)
-        fault = _act_fault(act, ledger_id, public_key)
+        fault, claim = _claim(act, ledger_id, public_key)
     except BanjianError as error:
         fault = error.code
     opened = _Bodies(None, b"", None, b"", "") if act is None else _open(act, *bodies)
     fault = fault or ("" if opened.facts_raw else opened.fault or FACTS_MISSING)
     topic = OPAQUE if fault or act is None else act.header.action
     case_id = NO_CASE if act is None else case_of(act)
-    return VerifiedRecord(
+    record = VerifiedRecord(
         seq, topic, frame, act, case_id, entry, parts.entry_raw,
         opened.facts, opened.facts_raw, opened.personal, opened.personal_raw, fault or opened.fault,
     )  # fmt: skip
+    return record, claim
 
 
-def _verify_parsed(
+def _judge_parsed(
     seq: int, frame: Frame, bodies: tuple[bytes, bytes], ledger_id: LedgerId, public_key: KeyFinder
-) -> VerifiedRecord:
-    """Verify a frame that is well-formed and pins its bodies: signature, and whether the bodies are any."""
+) -> _Judged:
+    """Judge a frame that is well-formed and pins its bodies: its author, and whether the bodies are any."""
     act, entry, entry_raw, raw = frame
-    fault = _act_fault(act, ledger_id, public_key) or ("" if bodies[0] else FACTS_MISSING)
+    fault, claim = _claim(act, ledger_id, public_key)
+    fault = fault or ("" if bodies[0] else FACTS_MISSING)
     topic = OPAQUE if fault else act.header.action
     facts, other = _content(bodies[0], facts_bytes_max(act.header.action))
     fault = fault or other
@@ -185,17 +200,22 @@ def _verify_parsed(
             fault or other,
         ),
     )  # fmt: skip
-    return made
+    return made, claim
 
 
-def _act_fault(act: Act, ledger_id: LedgerId, public_key: KeyFinder) -> str:
-    """Return why an act that decodes can never take effect whoever its author is, "" for no reason."""
+def _claim(act: Act, ledger_id: LedgerId, public_key: KeyFinder) -> tuple[str, Claim | None]:
+    """Return why an act can never take effect whoever signed it, or else the signature to be checked."""
     if act.header.ledger_id != ledger_id:
-        return "act.ledger"
+        return "act.ledger", None
     key = public_key(act.header.actor)
     if key is None:
-        return "authority.key_unknown"
-    return "" if verify(key, act.sig, CTX_ACT_SIGN + act.raw) else "act.signature"
+        return "authority.key_unknown", None
+    return "", (key, act.sig, CTX_ACT_SIGN + act.raw)
+
+
+def _unsigned(record: VerifiedRecord) -> VerifiedRecord:
+    """Return a record whose signature does not hold; that counts before what is wrong with its bodies."""
+    return record._replace(topic=OPAQUE, fault="act.signature")
 
 
 def _content(raw: bytes, limit_bytes: int) -> tuple[Facts | None, str]:

@@ -22,7 +22,9 @@ from ledger.errors import AuthorityError, BanjianError, ConfigError, StoreError
 from ledger.facade import Home
 from ledger.facade.clock import Clock, Randomness
 from ledger.facade.exchange import Exchange
+from ledger.identity import pinyin_initials
 from ledger.types import LedgerId, StationId
+from ledger.verified import SignatureCheck
 from stations.config import StationConfig
 from stations.ledgerthread import LedgerThread
 from stations.link import Link
@@ -30,6 +32,7 @@ from stations.version import version
 from stations.weblog import web_log
 from sync.attempts import Attempts
 from sync.credentials import calling_context, listening_context
+from sync.helpers import Helpers
 from sync.joindesks import OfficeDesk, RelayDesk
 from sync.joinoffice import JoinOffice
 from sync.outcome import Outcome
@@ -71,7 +74,12 @@ class Network:
         self._clock = clock
         self._randomness = randomness
         self._log = web_log(home.path, clock)
-        self._cores: Executor = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="verify")
+        cores = os.cpu_count() or 1
+        # One more, so that a section is taken apart while helpers check the signatures of others.
+        self._cores: Executor = ThreadPoolExecutor(cores + 1, thread_name_prefix="verify")
+        # Much comes from below; what comes down is little, and the station may be a small machine. This
+        # process stores meanwhile, which is work for one core.
+        self._helpers = Helpers(cores - 1 if config.listen else 0)
         self._runner: web.AppRunner | None = None
         self._loop: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
@@ -122,6 +130,7 @@ class Network:
         if self.link is not None:
             await self.link.close()
         self._cores.shutdown(wait=False, cancel_futures=True)
+        self._helpers.close()
 
     def news(self) -> None:
         """There is something to send: sync soon."""
@@ -176,6 +185,9 @@ class Network:
     async def _listen(self) -> str:
         host, _, port = self._config.listen.rpartition(":")
         desk = await self._thread.run(self._desk)
+        self._helpers.start()
+        # Loads the tables of readings: else the first name that comes waits for them, and all behind it.
+        await self._thread.run(lambda: pinyin_initials("张"))
         application = web.Application(client_max_size=_BODY_BYTES_MAX)
         add_join_routes(application, desk.join_desk, Attempts(self._clock.monotonic_ms))
         add_session_route(application, desk, sessions=Sessions(), log=self._log)
@@ -220,17 +232,24 @@ class Network:
                 addresses=self._config.upstream,
                 context=lambda: calling_context(self._home, ledger.ledger_id),
             )
-        return _Desk(join, self._thread, self._cores, news=self.news)
+        return _Desk(join, self._thread, self._cores, self._helpers.check, news=self.news)
 
 
 class _Desk:
     """What the session route asks of the station; everything about joining is handed on."""
 
     def __init__(
-        self, join: JoinDesk, thread: LedgerThread, cores: Executor, *, news: Callable[[], None]
+        self,
+        join: JoinDesk,
+        thread: LedgerThread,
+        cores: Executor,
+        signatures: SignatureCheck,
+        *,
+        news: Callable[[], None],
     ) -> None:
         self.join_desk = join
         self.cores = cores
+        self.signatures = signatures
         self.version = version()
         self._thread = thread
         self._news = news

@@ -7,6 +7,7 @@ of arrival. The local socket is open to the user who runs the server and to nobo
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -43,6 +44,8 @@ from stations.wire import (
 )
 
 REFUSED = 409
+GARBAGE_AFTER = 10_000
+"""Objects made before Python looks for cycles: what records are made of has none, and many come at once."""
 
 
 class StationServer:
@@ -269,5 +272,6 @@ def serve(
         server = StationServer(home, config=config, clock=clock, randomness=randomness, started=started)
         await server.run(stop)
 
+    gc.set_threshold(GARBAGE_AFTER)
     with suppress(KeyboardInterrupt):
         asyncio.run(main())

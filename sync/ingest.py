@@ -15,11 +15,11 @@ from ledger.checkpoint import log_of_origin, read_checkpoint
 from ledger.errors import BanjianError, EncodingError
 from ledger.excerpt import CheckedExcerpt, check_excerpt, decode_excerpt
 from ledger.genesis import decode_ledger_genesis
-from ledger.keys import ED25519, key_id
+from ledger.keys import ED25519, key_id, verify_all
 from ledger.limits import FACTS_BYTES_MAX
 from ledger.package import PackageContent, decode_parsed
 from ledger.types import KeyId, LedgerId, LogId
-from ledger.verified import KeyFinder, VerifiedRecord, linked, verify_records
+from ledger.verified import KeyFinder, SignatureCheck, VerifiedRecord, linked, verify_records
 from sync.framing import BRANCH, EXCERPT, NOTE, PACKAGE, Section
 
 
@@ -58,8 +58,32 @@ class PreparedNote(NamedTuple):
 Prepared = PreparedPackage | PreparedExcerpt | PreparedNote
 
 
-def prepare(section: Section, *, ledger_id: LedgerId, public_key: KeyFinder) -> Prepared:
+def continues(before: Prepared, after: Prepared) -> bool:
+    """Return whether both are packages of one log and one history, the second behind the first."""
+    return (
+        isinstance(before, PreparedPackage)
+        and isinstance(after, PreparedPackage)
+        and not before.diverges
+        and not after.diverges
+        and before.log_id == after.log_id
+        and before.content.last_seq + 1 == after.content.first_seq
+    )
+
+
+def prepare(
+    section: Section,
+    *,
+    ledger_id: LedgerId,
+    public_key: KeyFinder,
+    signatures: SignatureCheck = verify_all,
+) -> Prepared:
     """Decode a section and verify what it carries.
+
+    Args:
+        section: as it came.
+        ledger_id: the pinned ledger.
+        public_key: finds the keys of authors.
+        signatures: checks all signatures of a section in one go.
 
     Raises:
         EncodingError: ``sync.section`` for another kind; ``encoding.*``, ``package.*``, ``excerpt.*``.
@@ -77,6 +101,7 @@ def prepare(section: Section, *, ledger_id: LedgerId, public_key: KeyFinder) -> 
             ledger_id=ledger_id,
             public_key=finder,
             parsed=parsed,
+            signatures=signatures,
         )
         records = linked(records, log_id=content.log_id, previous=content.previous, parsed=parsed)
         return PreparedPackage(content, records, section.kind == BRANCH)
@@ -90,6 +115,7 @@ def prepare(section: Section, *, ledger_id: LedgerId, public_key: KeyFinder) -> 
             personal=given.personal,
             ledger_id=ledger_id,
             public_key=public_key,
+            signatures=signatures,
         )
         return PreparedExcerpt(checked, found)
     if section.kind == NOTE:

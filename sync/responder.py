@@ -18,7 +18,8 @@ Source: docs/protocol.md, "Sync".
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError, GapError
@@ -120,6 +121,27 @@ class Responder:
                 self.stored += taken.new
         except (DataError, EncodingError, GapError) as error:
             self._refused.append(Refused(log_id=prepared.log_id, first_seq=first_seq, code=error.code))
+
+    def take_run(self, run: Sequence[Prepared]) -> None:
+        """Store sections of which each ``continues`` the one before it, in one transaction if that can be.
+
+        What holds them up together is found by taking them one by one.
+
+        Raises:
+            EncodingError: ``sync.order`` before the hello.
+            StoreError: the store fails; the session ends.
+        """
+        self._said()
+        packages = [(one.content, one.records) for one in run if isinstance(one, PreparedPackage)]
+        if len(packages) == len(run) > 1:
+            with suppress(BanjianError):
+                taken = self._exchange.receiving.take_run(
+                    packages, allowed=self._allowed, now_ms=self._now_ms
+                )
+                self.stored += taken.new
+                return
+        for one in run:
+            self.take(one)
 
     def _take_lost(self, prepared: PreparedExcerpt) -> None:
         """Take in records of a log that is asked for, or of the peer's own subtree; no others from below."""

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from typing import Protocol, TypeVar
@@ -20,15 +19,16 @@ from aiohttp import web
 
 from ledger.errors import BanjianError, EncodingError, StoreError
 from ledger.facade.exchange import Exchange
-from ledger.types import StationId
+from ledger.types import KeyId, StationId
+from ledger.verified import KeyFinder, SignatureCheck
 from sync.framing import HELLO, Section
 from sync.giving import Budget
-from sync.inflight import drop
 from sync.ingest import Prepared, prepare
 from sync.messages import decode_hello
 from sync.responder import Responder
 from sync.server_broken import BROKEN, hang_up, named, note
 from sync.server_join import JoinDesk, problem_response, require_peer
+from sync.storing import Storing
 from sync.stream import CONTENT_TYPE, Packer, Unpacker
 
 LOG = logging.getLogger(__name__)
@@ -37,8 +37,6 @@ SESSIONS_MAX = 16
 READ_TIMEOUT_S = 60.0
 SESSION_TIMEOUT_S = 900.0
 RETRY_AFTER_S = 5
-IN_FLIGHT_MAX = 6
-"""Sections that are verified while an earlier one is stored."""
 
 T = TypeVar("T")
 
@@ -52,7 +50,11 @@ class SessionDesk(JoinDesk, Protocol):
 
     @property
     def cores(self) -> Executor:
-        """Where sections are verified."""
+        """Where sections are taken apart."""
+
+    @property
+    def signatures(self) -> SignatureCheck:
+        """What checks their signatures."""
 
     async def on_ledger(self, work: Callable[[Exchange], T]) -> T:
         """Run something on the one thread that owns the ledger."""
@@ -152,7 +154,7 @@ class _Session:
         self._peer = peer
         self._budget = budget
         self._responder: Responder | None = None
-        self._flying: deque[asyncio.Future[Prepared]] = deque()
+        self._finder: KeyFinder = _nobody
 
     @property
     def stored(self) -> int:
@@ -160,60 +162,59 @@ class _Session:
         return 0 if self._responder is None else self._responder.stored
 
     async def run(self) -> web.StreamResponse:
-        unpacker = Unpacker()
-        content = self._request.content
+        storing = Storing(self._store, self._refuse)
         try:
-            while data := await asyncio.wait_for(content.readany(), READ_TIMEOUT_S):
-                for section in unpacker.feed(data):
-                    await self._take(section)
-            await self._drain(0)
+            await self._read(storing)
+            await storing.finish()
         except BROKEN:
             # What was whole counts, though nobody is left to be answered.
-            if self._responder is not None:
-                await self._drain(0)
+            await storing.finish()
             raise
         finally:
-            drop(self._flying)
+            await storing.close()
         return await self._answer()
 
-    async def _take(self, section: Section) -> None:
-        if self._responder is None:
-            if section.kind != HELLO:
-                raise EncodingError("sync.order")
-            hello = decode_hello(section.payload)
-            desk, peer, budget = self._desk, self._peer, self._budget
+    async def _read(self, storing: Storing) -> None:
+        unpacker = Unpacker()
+        content = self._request.content
+        while data := await asyncio.wait_for(content.readany(), READ_TIMEOUT_S):
+            for section in unpacker.feed(data):
+                if self._responder is None:
+                    await self._begin(section)
+                else:
+                    await storing.put(self._prepare(section))
 
-            def begin(exchange: Exchange) -> Responder:
-                made = Responder(exchange, peer, now_ms=desk.now_ms(), version=desk.version, budget=budget)
-                made.open(hello)
-                return made
+    async def _begin(self, section: Section) -> None:
+        if section.kind != HELLO:
+            raise EncodingError("sync.order")
+        hello = decode_hello(section.payload)
+        desk, peer, budget = self._desk, self._peer, self._budget
 
-            self._responder = await desk.on_ledger(begin)
-            return
-        self._flying.append(await self._prepare(section))
-        await self._drain(IN_FLIGHT_MAX)
+        def begin(exchange: Exchange) -> Responder:
+            made = Responder(exchange, peer, now_ms=desk.now_ms(), version=desk.version, budget=budget)
+            made.open(hello)
+            return made
 
-    async def _prepare(self, section: Section) -> asyncio.Future[Prepared]:
-        ledger_id = self._desk.ledger_id
-        finder = await self._desk.on_ledger(lambda exchange: exchange.public_key)
-        loop = asyncio.get_running_loop()
+        self._responder = await desk.on_ledger(begin)
+        # Once for all sections: to ask again would mean to wait for what is being stored.
+        self._finder = await desk.on_ledger(lambda exchange: exchange.public_key)
 
-        def work() -> Prepared:
-            return prepare(section, ledger_id=ledger_id, public_key=finder)
+    def _prepare(self, section: Section) -> asyncio.Future[Prepared]:
+        desk = self._desk
+        work = partial(
+            prepare,
+            section,
+            ledger_id=desk.ledger_id,
+            public_key=self._finder,
+            signatures=desk.signatures,
+        )
+        return asyncio.get_running_loop().run_in_executor(desk.cores, work)
 
-        return loop.run_in_executor(self._desk.cores, work)
+    async def _store(self, run: Sequence[Prepared]) -> None:
+        await self._desk.on_ledger(partial(_take_run, self._opened(), run))
 
-    async def _drain(self, left: int) -> None:
-        responder = self._opened()
-        while len(self._flying) > left:
-            future = self._flying.popleft()
-            try:
-                prepared = await future
-            except BanjianError as error:
-                # One section that is nonsense: the others still count.
-                responder.refuse(error)
-                continue
-            await self._desk.on_ledger(partial(_take, responder, prepared))
+    def _refuse(self, error: BanjianError) -> None:
+        self._opened().refuse(error)
 
     def _opened(self) -> Responder:
         if self._responder is None:
@@ -238,5 +239,9 @@ class _Session:
         return await self._desk.on_ledger(lambda _: next(sections, None))
 
 
-def _take(responder: Responder, prepared: Prepared, _: Exchange) -> None:
-    responder.take(prepared)
+def _nobody(_: KeyId) -> None:
+    """Before the hello no author is known."""
+
+
+def _take_run(responder: Responder, run: Sequence[Prepared], _: Exchange) -> None:
+    responder.take_run(run)

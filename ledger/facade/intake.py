@@ -59,7 +59,13 @@ class Intake:
         self._log_stations = log_stations
 
     def write_dense(
-        self, tx: WriteTx, arrival: Arrival, *, tree: Tree, nodes: Sequence[Node], checkpoint: bytes
+        self,
+        tx: WriteTx,
+        arrival: Arrival,
+        *,
+        tree: Tree,
+        nodes: Sequence[Node],
+        checkpoints: Iterable[tuple[int, bytes]],
     ) -> int:
         """Store records that continue a log which is held whole; returns how many were new.
 
@@ -68,7 +74,7 @@ class Intake:
             arrival: records that follow the last one held.
             tree: the log's tree over everything including them.
             nodes: complete subtrees that they closed.
-            checkpoint: the signed note at their end.
+            checkpoints: sizes and signed notes, the last one at their end.
 
         Raises:
             ForkError: a position holds other bytes.
@@ -87,7 +93,7 @@ class Intake:
         stored = [(arrival.name, *node) for node in nodes if node[0] >= TREE_LEVEL_STORED_MIN]
         if stored:
             tx.insert(schema.TREE, stored)
-        tx.insert_missing(schema.CHECKPOINTS, [(arrival.name, tree.size, checkpoint)])
+        tx.insert_missing(schema.CHECKPOINTS, [(arrival.name, *one) for one in checkpoints])
         self._note_faults(tx, arrival)
         return len(new)
 

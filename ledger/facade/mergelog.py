@@ -25,7 +25,7 @@ from ledger.facade.opening import BRANCH_MARK
 from ledger.facade.ownlog import OwnLog, newest_checkpoint, stored_nodes
 from ledger.facade.synctables import MERGED
 from ledger.facade.writing import Writer
-from ledger.frame import split_frame
+from ledger.frame import reread_entry_raw
 from ledger.limits import TREE_LEVEL_STORED_MIN
 from ledger.merge import MERGE_LEAF, FrameLeaf, HeadLeaf
 from ledger.merkle import consistency_proof, inclusion_proof, leaf_hash, multiproof, root_at
@@ -291,7 +291,7 @@ def _frame_leaves(tx: ReadTx, run: Sequence[NewRecord], now_ms: int) -> list[byt
         FrameLeaf(
             log_id=log_id,
             seq=common + record.seq,
-            entry_hash=entry_hash(split_frame(record.frame).entry_raw),
+            entry_hash=entry_hash(reread_entry_raw(record.frame)),
             received_at_ms=now_ms,
         ).pack()
         for record in run

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from ledger.act import Act, act_id, case_of, decode_act
+from ledger.act import Act, case_of
 from ledger.entry import entry_hash
 from ledger.errors import BanjianError, DataError, StoreError
-from ledger.facade.bodies import Place, bodies_at, by_log
+from ledger.facade.bodies import Place, bodies_at, by_log, place_in
 from ledger.facade.histories import Branch, history_hash
 from ledger.facade.vault import CaseKey, Vault
 from ledger.frame import split_frame
 from ledger.genesis import LogGenesis
 from ledger.limits import PACKAGE_ENTRIES_MAX
 from ledger.package import PackageContent
+from ledger.package_write import split_act
 from ledger.store import schema
 from ledger.store.contract import ReadTx
-from ledger.store.tables import OneOf, Range, Row, Where
+from ledger.store.tables import Cell, OneOf, Range, Row, Where
 from ledger.types import CaseId
 
 
@@ -100,8 +101,7 @@ class Outgoing:
     ) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
         """Return facts and personal bodies in clear of some frames; empty where there is none to give."""
         acts = [_act(frame) for frame in frames]
-        homes = self._homes(tx, places, acts)
-        rows = bodies_at(tx, by_log(homes))
+        homes, rows = self._homes(tx, places, acts)
         keys = self._keys(tx, acts) if personal else {}
         facts: list[bytes] = []
         people: list[bytes] = []
@@ -111,16 +111,24 @@ class Outgoing:
             people.append(b"" if row is None or act is None else _open(row, act, keys))
         return tuple(facts), tuple(people)
 
-    def _homes(self, tx: ReadTx, places: Sequence[Place], acts: Sequence[Act | None]) -> list[Place]:
-        """Return where the bodies of acts stand: of an act that stands twice, at its one home."""
-        cases = tuple(dict.fromkeys(case_of(act) for act in acts if act is not None))
-        homes: dict[object, Place] = {}
-        for _, known_id, log, seq, _ in tx.select(schema.ACTS, {"case_id": OneOf(cases)}) if cases else ():
-            homes[known_id] = Place(str(log), seq if isinstance(seq, int) else 0)
-        return [
-            place if act is None else homes.get(act.act_id, place)
-            for place, act in zip(places, acts, strict=True)
-        ]
+    def _homes(
+        self, tx: ReadTx, places: Sequence[Place], acts: Sequence[Act | None]
+    ) -> tuple[list[Place], dict[tuple[Cell, Cell], Row]]:
+        """Return where the bodies of acts stand (an act that stands twice has one home), and their rows."""
+        rows = bodies_at(tx, by_log(places))
+        elsewhere = {
+            index: act
+            for index, (place, act) in enumerate(zip(places, acts, strict=True))
+            if act is not None and place not in rows
+        }
+        homes = list(places)
+        if elsewhere:
+            cases = tuple({case_of(act): None for act in elsewhere.values()})
+            found = {row[1]: place_in(row) for row in tx.select(schema.ACTS, {"case_id": OneOf(cases)})}
+            for index, act in elsewhere.items():
+                homes[index] = found.get(act.act_id, places[index])
+            rows |= bodies_at(tx, by_log(homes[index] for index in elsewhere))
+        return homes, rows
 
     def _keys(self, tx: ReadTx, acts: Iterable[Act | None]) -> Mapping[CaseId, CaseKey]:
         cases = tuple(
@@ -167,8 +175,7 @@ def _receipts(tx: ReadTx, name: str, size: int) -> tuple[str, ...]:
 
 def _act(frame: bytes) -> Act | None:
     try:
-        parts = split_frame(frame)
-        return Act(decode_act(parts.act_raw), parts.act_raw, parts.sig, act_id(parts.act_raw))
+        return split_act(frame).act
     except BanjianError:
         return None
 

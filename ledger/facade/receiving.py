@@ -24,8 +24,9 @@ from ledger.facade.synctables import FORK, SYNC_FINDINGS
 from ledger.facade.views import CaseView
 from ledger.genesis import LogGenesis
 from ledger.keys import Ed25519Signer, Signer
+from ledger.merkle import Node
 from ledger.opening import opening_genesis
-from ledger.package import CheckedPackage, PackageContent, check_package
+from ledger.package import PackageContent, check_package
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
 from ledger.store.tables import Row
@@ -38,7 +39,7 @@ Allowed = Callable[[LogGenesis], bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """What became of a package: how many records were new, and this station's receipt ("" without a key)."""
+    """What became of packages: size of the log, new records, this station's receipt ("" without a key)."""
 
     log_id: LogId
     size: int
@@ -85,26 +86,40 @@ class Receiving:
                 nothing was stored.
             StoreError: the store's own reasons; nothing was stored.
         """
+        return self.take_run([(content, records)], allowed=allowed, now_ms=now_ms)
+
+    def take_run(
+        self,
+        packages: Sequence[tuple[PackageContent, Sequence[VerifiedRecord]]],
+        *,
+        allowed: Allowed,
+        now_ms: int,
+    ) -> Taken:
+        """Store packages of one log that follow each other: all of them in one transaction, or none.
+
+        Args:
+            packages: at least one, each with its records, verified one by one.
+            allowed: as in ``take_package``.
+            now_ms: the clock of this station.
+
+        Raises:
+            DataError: as ``take_package``, for the first package that cannot be taken; nothing was stored.
+            StoreError: the store's own reasons; nothing was stored.
+        """
+        content = packages[0][0]
         with self._store.read() as tx:
             end = self._end_for(tx, content, allowed)
         held = self._parts.holdings.logs.get(end.name)
         if end.name in self._parts.own:
             raise DataError("sync.own_log", log=content.log_id)
-        checked = check_package(
-            content,
-            tree=end.tree,
-            public_key=end.genesis.log_public_key,
-            entries=[record.entry_raw for record in records],
-        )
-        if content.previous != end.head:
-            raise DataError("package.root", log=content.log_id, size=content.last_seq)
+        reached, nodes = _follow(end, packages)
+        records = [record for _, some in packages for record in some]
         arrival = Arrival(name=end.name, station=end.genesis.station, records=records, received_at_ms=now_ms)
         if held is None:
             self._parts.holdings.add(HeldLog(name=end.name, genesis=end.genesis, own=False, state=""))
-        receipt = self._receipt(content.checkpoint, now_ms)
-        lines = [line for line in content.receipts if self._cosigner(content.checkpoint, line)]
+        receipts = [self._receipt(one.checkpoint, now_ms) for one, _ in packages]
         try:
-            new = self._write_package(arrival, end, checked, content, [*lines, receipt], opening=held is None)
+            new = self._write_run(arrival, reached, nodes, [one for one, _ in packages], receipts)
         except BaseException:
             self._intake.forget(records)
             self._held.forget_end(content.log_id)
@@ -112,33 +127,33 @@ class Receiving:
                 self._parts.holdings.remove(end.name)
             raise
         self._parts.case_keys.committed()
-        head = entry_hash(records[-1].entry_raw)
-        self._held.set_end(
-            LogEnd(name=end.name, genesis=end.genesis, size=content.last_seq, head=head, tree=checked.tree)
-        )
+        self._held.set_end(reached)
         self._learn(end.genesis, records)
-        return Taken(log_id=content.log_id, size=content.last_seq, new=new, receipt=receipt)
+        return Taken(log_id=content.log_id, size=reached.size, new=new, receipt=receipts[-1])
 
-    def _write_package(
+    def _write_run(
         self,
         arrival: Arrival,
-        end: LogEnd,
-        checked: CheckedPackage,
-        content: PackageContent,
+        reached: LogEnd,
+        nodes: Sequence[Node],
+        contents: Sequence[PackageContent],
         receipts: Sequence[str],
-        *,
-        opening: bool,
     ) -> int:
-        """One transaction with everything of a package, its log too if ``opening``; returns the new acts."""
+        """One transaction with everything of some packages, their log too; returns the new records."""
+        genesis, name = reached.genesis, reached.name
         with self._store.write() as tx:
-            if opening:
-                genesis = end.genesis
-                row = (end.name, genesis.kind, genesis.station, genesis.pack(), 0, "")
-                tx.insert_missing(schema.LOGS, [row])
+            row = (name, genesis.kind, genesis.station, genesis.pack(), 0, "")
+            tx.insert_missing(schema.LOGS, [row])
             new = self._intake.write_dense(
-                tx, arrival, tree=checked.tree, nodes=checked.nodes, checkpoint=content.checkpoint
+                tx,
+                arrival,
+                tree=reached.tree,
+                nodes=nodes,
+                checkpoints=[(one.last_seq, one.checkpoint) for one in contents],
             )
-            tx.insert_missing(schema.RECEIPTS, _receipt_rows(end.name, content.last_seq, receipts))
+            for one, receipt in zip(contents, receipts, strict=True):
+                lines = [line for line in one.receipts if self._cosigner(one.checkpoint, line)]
+                tx.insert_missing(schema.RECEIPTS, _receipt_rows(name, one.last_seq, [*lines, receipt]))
         return new
 
     def take_branch(
@@ -336,6 +351,30 @@ class Receiving:
 
 def _note(row: Row) -> bytes:
     return row[2] if isinstance(row[2], bytes) else b""
+
+
+def _follow(
+    end: LogEnd, packages: Sequence[tuple[PackageContent, Sequence[VerifiedRecord]]]
+) -> tuple[LogEnd, list[Node]]:
+    """Return where a log ends behind some packages, each checked to go on from the one before it.
+
+    Raises:
+        DataError: as ``ledger.package.check_package``; ``package.root`` for another predecessor.
+    """
+    nodes: list[Node] = []
+    for content, records in packages:
+        checked = check_package(
+            content,
+            tree=end.tree,
+            public_key=end.genesis.log_public_key,
+            entries=[record.entry_raw for record in records],
+        )
+        if content.previous != end.head:
+            raise DataError("package.root", log=content.log_id, size=content.last_seq)
+        nodes += checked.nodes
+        head = entry_hash(records[-1].entry_raw)
+        end = LogEnd(name=end.name, genesis=end.genesis, size=content.last_seq, head=head, tree=checked.tree)
+    return end, nodes
 
 
 def _receipt_rows(name: str, size: int, lines: Iterable[str]) -> list[Row]:

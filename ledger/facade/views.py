@@ -8,7 +8,7 @@ from typing import TypeAlias
 from ledger.act import Act, act_id, case_of, decode_act
 from ledger.authority import REGISTRY_ACTIONS
 from ledger.calendar import CalendarSet
-from ledger.case import CaseAct, CaseState, evolve, fold_case, follows
+from ledger.case import CaseAct, CaseState, evolve_all, fold_case
 from ledger.catalogue import Rules
 from ledger.clocks import PressingChange, pressing_change, unmoved
 from ledger.errors import BanjianError, RuleError
@@ -85,7 +85,7 @@ class CaseView:
     def apply(self, tx: WriteTx, records: Sequence[NewRecord], /) -> None:
         """Write the rows of all cases that new records touch."""
         again: dict[CaseId, None] = {}
-        grown: dict[CaseId, str] = {}
+        grown: dict[CaseId, tuple[str, list[CaseAct]]] = {}
         known = self._known_cases(tx, records)
         for record in records:
             place = record.log, record.seq
@@ -95,15 +95,16 @@ class CaseView:
                 if self._notice is not None:
                     self._notice(tx, expected[:1])
             elif arrived is not None:
-                if self._grow(known, *arrived):
-                    # Of a case that is new here the first record holds its opening.
-                    grown.setdefault(arrived[0], "" if arrived[1].parents else record.log)
-                else:
-                    again[arrived[0]] = None
+                # Of a case that is new here the first record holds its opening.
+                opened = "" if arrived[1].parents else record.log
+                grown.setdefault(arrived[0], (opened, []))[1].append(arrived[1])
             elif record.topic not in NO_CASE_ACTIONS:
                 again[self._case_of(record)] = None
+        for case_id, (_, acts) in grown.items():
+            if case_id not in again and not self._grow(known, case_id, acts):
+                again[case_id] = None
         if grown or again:
-            self._write_grown(tx, {one: log for one, log in grown.items() if one not in again})
+            self._write_grown(tx, {one: log for one, (log, _) in grown.items() if one not in again})
             self.touch(tx, again)
 
     def touch(self, tx: WriteTx, case_ids: Iterable[CaseId]) -> None:
@@ -158,22 +159,26 @@ class CaseView:
         asked: Where = {"case_id": OneOf(opened)}
         return {row[0] for table in (CASES, AWAITING) for row in tx.select(table, asked)}
 
-    def _grow(self, known: set[Cell], case_id: CaseId, act: CaseAct) -> bool:
-        """Fold one more act into a remembered state; False where all acts have to be folded anew."""
+    def _grow(self, known: set[Cell], case_id: CaseId, acts: Sequence[CaseAct]) -> bool:
+        """Fold more acts into a remembered state; False where all acts have to be folded anew."""
         held = self._book.held(case_id)
         try:
-            if held is not None and follows(held.state, act):
-                self._book.remember(case_id, evolve(held.state, act, held.rules), held.rules)
-                return True
-            if held is None and not act.parents and case_id not in known:
-                rules = self._book.rules_for_opening(act)
-                self._book.remember(case_id, fold_case((act,), rules), rules)
-                return True
+            if held is not None:
+                state, rules = held.state, held.rules
+            elif not acts[0].parents and case_id not in known:
+                rules = self._book.rules_for_opening(acts[0])
+                state, acts = fold_case(acts[:1], rules), acts[1:]
+            else:
+                return False
         except RuleError:
             # The catalogue that the opening names is not here yet.
-            pass
-        self._book.forget(case_id)
-        return False
+            return False
+        after = evolve_all(state, acts, rules)
+        if after is None:
+            self._book.forget(case_id)
+            return False
+        self._book.remember(case_id, after, rules)
+        return True
 
     def _write_grown(self, tx: WriteTx, logs: Mapping[CaseId, str]) -> None:
         """Write the rows of cases with the log that holds the opening, "" for those that were here before."""

@@ -13,19 +13,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 from ledger.store.tables import Cell, Row, Table, Where
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewRecord:
-    """One stored frame.
+class NewRecord(NamedTuple):
+    """One stored frame; a named tuple because it is made in numbers.
 
-    Args:
+    Attributes:
         position: store position, from 1, ascending, on some backends with gaps.
         log: name of the log.
         seq: position in the log, from 1.

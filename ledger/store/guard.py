@@ -89,7 +89,7 @@ def new_records(
         ValueError: the number of positions differs.
     """
     return tuple(
-        NewRecord(position=position, log=log, seq=first_seq + index, topic=topic, frame=frame)
+        NewRecord(position, log, first_seq + index, topic, frame)
         for index, ((topic, frame), position) in enumerate(zip(records, positions, strict=True))
     )
 
@@ -122,8 +122,7 @@ class RowTypes:
             StoreError: ``store.value``, a value or the number of values does not fit.
         """
         good = self._good[table.name]
-        for row in rows:
-            found = tuple(map(type, row))
+        for found, row in {tuple(map(type, row)): row for row in rows}.items():
             if found not in good:
                 if not _types_fit(table, row):
                     raise StoreError("store.value", table=table.name, detail="type or number of columns")

@@ -103,13 +103,7 @@ class SqliteReadTx:
     def records(self, *, after: int, limit: int) -> Sequence[NewRecord]:
         """Return up to ``limit`` records with a store position above ``after``, ascending."""
         return [
-            NewRecord(
-                position=_int(row[0]),
-                log=str(row[1]),
-                seq=_int(row[2]),
-                topic=str(row[3]),
-                frame=_bytes(row[4]),
-            )
+            NewRecord(_int(row[0]), str(row[1]), _int(row[2]), str(row[3]), _bytes(row[4]))
             for row in self._many(_RECORDS, (after, limit))
         ]
 

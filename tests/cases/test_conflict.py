@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.calendars import calendar_set
-from ledger.case import CaseAct, CaseState, evolve, fold_case, follows, state_digest
+from ledger.case import CaseAct, CaseState, evolve, evolve_all, fold_case, follows, state_digest
 from ledger.clocks import pressing_change, unmoved
 from ledger.errors import DataError
 from ledger.order import fold_order
@@ -302,6 +302,30 @@ def test_growing_act_by_act_equals_folding_at_once(story: Story) -> None:
         state = fold_case([act], story.rules) if state is None else evolve(state, act, story.rules)
     assert state is not None
     assert state_digest(state) == state_digest(story.state)
+
+
+@given(stories(), st.integers(1, 12))
+def test_growing_by_several_acts_equals_growing_by_each(story: Story, first: int) -> None:
+    ordered, _ = fold_order(story.acts)
+    before = fold_case(ordered[:first], story.rules)
+    after, each_follows = before, True
+    for act in ordered[first:]:
+        each_follows = each_follows and follows(after, act)
+        after = evolve(after, act, story.rules)
+    found = evolve_all(before, ordered[first:], story.rules)
+    assert (found is not None) == each_follows
+    assert found is None or state_digest(found) == state_digest(after)
+
+
+def test_several_acts_do_not_follow_where_some_wait() -> None:
+    story = accepted()
+    story.act(OFFICER, "start_review")
+    waiting = fold_case([story.acts[0], story.acts[2]], story.rules)
+    assert evolve_all(waiting, story.acts[1:2], story.rules) is None
+    before = fold_case(story.acts[:1], story.rules)
+    grown = evolve_all(before, story.acts[1:], story.rules)
+    assert grown is not None
+    assert state_digest(grown) == state_digest(story.state)
 
 
 @given(stories())
