@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from audit.findings import Finding, error, from_error, notice, warning
+from audit.findings import Finding, Severity, error, from_error, notice, warning
 from audit.judge import AWAITING, Judge
 from audit.personal import NONCE_BYTES, PersonalReader
 from audit.source import Cell, EventRow, Source
@@ -127,16 +127,16 @@ class ActChecker:
         """Check one act that decodes; every rule by itself, so that one fault hides no other."""
         header = act.header
         self._tally.acts += 1
-        public_key = self._author(header)
-        if public_key is None or row.topic != header.action or header.ledger_id != self._ledger_id:
-            self._check_author(row.topic, act, seq)
-        else:
-            self._signatures.append((public_key, act, seq, self))
         body, nonce, sealed = row.facts, row.nonce, row.personal
         if body is None:
             place = (self._context.name, seq)
             body, nonce, sealed = self._context.source.bodies_elsewhere(act, place) or (body, nonce, sealed)
-        facts = self._facts(body, act, seq)
+        public_key = self._author(header)
+        if public_key is None or row.topic != header.action or header.ledger_id != self._ledger_id:
+            self._check_author(row.topic, act, seq, whole=type(body) is bytes)
+        else:
+            self._signatures.append((public_key, act, seq, self))
+        facts = self._facts(row.topic, body, act, seq)
         if header.personal_hash or sealed is not None:
             self._personal(nonce, sealed, act, seq)
         if header.attachments:
@@ -172,12 +172,12 @@ class ActChecker:
         plain = not judge.standing(header, (context.name, 0), genesis).code
         return judge.public_key(header.actor) if plain else None
 
-    def _check_author(self, topic: Cell, act: Act, seq: int) -> None:
+    def _check_author(self, topic: Cell, act: Act, seq: int, *, whole: bool) -> None:
         header = act.header
         if topic != header.action and topic != OPAQUE:
             self._find(error, "frame.topic", act, seq, expected=header.action, found=str(topic))
         if header.ledger_id != self._ledger_id:
-            self._block(error, "act.ledger", act, seq)
+            self._block(warning if topic == OPAQUE else error, "act.ledger", act, seq)
         station = self._context.genesis.station
         if header.station != station:
             self._find(warning, "act.other_station", act, seq, station=header.station, log_station=station)
@@ -195,7 +195,8 @@ class ActChecker:
         else:
             self._block(warning if topic == OPAQUE else error, fault, act, seq)
         if topic == OPAQUE:
-            self._opaque(act, seq, fault)
+            foreign = header.ledger_id != self._ledger_id
+            self._opaque(act, seq, sound=whole and not fault and not foreign)
 
     def _signature_fault(self, act: Act) -> str:
         judge = self._context.judge
@@ -228,14 +229,15 @@ class ActChecker:
         held = self._context.judge.knowledge.registry.size
         self._find(notice, AWAITING, act, seq, cited=act.header.registry_size, held=held)
 
-    def _opaque(self, act: Act, seq: int, fault: str) -> None:
+    def _opaque(self, act: Act, seq: int, *, sound: bool) -> None:
         self._tally.opaque += 1
-        if not fault:
+        if sound and (self._context.name, seq) not in self._tally.broken:
             self._find(notice, "frame.opaque_sound", act, seq)
 
-    def _facts(self, body: Cell, act: Act, seq: int) -> Facts | None:
+    def _facts(self, topic: Cell, body: Cell, act: Act, seq: int) -> Facts | None:
         if type(body) is not bytes:
-            self._block(error, "act.facts_missing", act, seq)
+            # Under ``opaque`` it came without them, and never counted; else somebody took them away.
+            self._block(warning if topic == OPAQUE else error, "act.facts_missing", act, seq)
             return None
         try:
             return check_facts(act.header, body)
@@ -272,7 +274,10 @@ class ActChecker:
             reader.check(act.header, act.act_id, case_id, wrapped=wrapped, nonce=nonce, ciphertext=sealed)
             self._tally.personal_read += 1
         except BanjianError as raised:
-            self._report(from_error(raised, log=self._context.name, seq=seq, act=act.act_id))
+            # Right hash, but no body: that is what the author signed.
+            signed = raised.code.startswith(("encoding.", "body."))
+            told: Severity = "warning" if signed else "error"
+            self._report(from_error(raised, severity=told, log=self._context.name, seq=seq, act=act.act_id))
 
     def _claimed_time(self, facts: Facts | None, act: Act, seq: int, behind_ms: int) -> None:
         if behind_ms < 0:

@@ -16,7 +16,7 @@ from audit.findings import Collector, Severity, error, from_error, notice, warni
 from audit.merge import check_leaf
 from audit.source import Cell, EventRow
 from audit.subtree import Known, edge_of, levels_of
-from ledger.act import Act, act_id, decode_act
+from ledger.act import Act, act_id, case_of, decode_act
 from ledger.checkpoint import log_origin, open_checkpoint, open_cosignature, read_checkpoint
 from ledger.entry import Entry, check_link, decode_entry, entry_hash
 from ledger.errors import BanjianError
@@ -178,7 +178,9 @@ class Walk:
             self._take_broken(row, seq, raised)
             return
         if entry.previous != self._hash or entry.seq != seq + self._common or entry.log_id != self._log_id:
-            self._broken_link(entry, seq)
+            self._broken_link(entry, seq, row.topic)
+            if (self._context.name, seq) in self._tally.broken:
+                self._tally.doubted.add(case_of(act))
         self._stand(entry, entry_raw, seq)
         self._acts.check(row, act, entry, seq)
 
@@ -230,7 +232,7 @@ class Walk:
             self._hash, self._before = entry_hash(parts.entry_raw), None
             return
         if entry.previous != self._hash or entry.seq != seq + self._common or entry.log_id != self._log_id:
-            self._broken_link(entry, seq)
+            self._broken_link(entry, seq, row.topic)
         self._stand(entry, parts.entry_raw, seq)
         known_id = act_id(parts.act_raw)
         try:
@@ -240,13 +242,15 @@ class Walk:
         try:
             header = decode_act(parts.act_raw)
         except BanjianError as malformed:
-            self._tally.blocked[name, seq] = malformed.code
+            self._tally.blocked.setdefault((name, seq), malformed.code)
             self._report(from_error(malformed, severity=told, log=name, seq=seq, act=known_id))
             return
-        self._tally.blocked[name, seq] = raised.code
+        self._tally.blocked.setdefault((name, seq), raised.code)
         self._acts.check(row, Act(header, parts.act_raw, parts.sig, known_id), entry, seq)
 
-    def _broken_link(self, entry: Entry, seq: int) -> None:
+    def _broken_link(self, entry: Entry, seq: int, topic: Cell) -> None:
+        """Say what an entry tells wrongly of its place; under ``opaque`` that is what its station signed."""
+        told: Severity = "warning" if topic == OPAQUE else "error"
         if not self._hash:
             # The entry before it cannot be read: that is a finding already, and its hash is unknown.
             self._hash = entry.previous
@@ -259,7 +263,11 @@ class Walk:
             try:
                 check_link(entry, log_id=log_id, seq=expected_seq, previous=previous)
             except BanjianError as raised:
-                self._report(from_error(raised, log=self._context.name, seq=seq))
+                self._report(from_error(raised, severity=told, log=self._context.name, seq=seq))
+                if topic == OPAQUE:
+                    place = (self._context.name, seq)
+                    self._tally.broken.add(place)
+                    self._tally.blocked.setdefault(place, raised.code)
 
     def _gap(self) -> None:
         self._find("log.gap", self._seq)

@@ -1,16 +1,16 @@
-"""The other branch of a forked log: its acts count like all others, and its checkpoint proves the fork.
+"""The other branches of a forked log: their acts count like all others, and their checkpoints prove the fork.
 
-A branch shares the first entries with its log. So its tree is that of the log up to there, grown on with its
-own entries, and it must give the root that the log's key signed: with the log's own checkpoint behind the
-fork that shows that one key signed two histories.
+A branch shares the first entries with its log, or with another branch that it leaves later. So its tree is
+that of the other up to there, grown on with its own entries, and it must give the root that the log's key
+signed: with the other's checkpoint behind the fork that shows that one key signed two histories.
 
 Source: docs/protocol.md, "What a verifier checks".
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from audit.acts import LogContext, Tally, Unverified, verify_all
 from audit.batch import BatchRows, check_receipt, walk_batch
@@ -26,6 +26,7 @@ from ledger.checkpoint import log_origin, open_checkpoint
 from ledger.entry import entry_hash
 from ledger.errors import BanjianError
 from ledger.frame import split_frame
+from ledger.merkle import leaf_hash
 
 _CHECKPOINTS = "SELECT size, note FROM checkpoints WHERE log = ? ORDER BY size"
 _RECEIPTS = "SELECT size, name, line FROM receipts WHERE log = ? ORDER BY size, name"
@@ -43,6 +44,7 @@ class BranchChecker:
         tally: is counted up.
         results: what the check of each log gave, with the edges of the trees where branches begin.
         wanted: sizes at which the root of each log is asked for; branches answer as well.
+        placed: branches with the place that was found for them, by name; filled by ``check``.
     """
 
     source: Source
@@ -52,23 +54,79 @@ class BranchChecker:
     tally: Tally
     results: Mapping[str, LogResult]
     wanted: Mapping[str, Sequence[int]]
+    placed: dict[str, Branch] = field(default_factory=dict)
+    _trees: dict[str, tuple[Edge, Sequence[Known]]] = field(default_factory=dict)
 
-    def check(self, branch: Branch) -> LogResult:
-        """Check a branch; sizes in the answer are those of the log's other history."""
+    def check_all(self, branches: Sequence[Branch]) -> dict[str, LogResult]:
+        """Check all branches, each behind the one that it leaves; sizes are those of the other histories."""
+        ordered = sorted(branches, key=lambda branch: (branch.common, branch.name))
+        return {branch.name: self._check(branch) for branch in ordered}
+
+    def _check(self, branch: Branch) -> LogResult:
         result = LogResult(size=branch.size)
         opening = next((one for one in self.brief.openings if one.name == branch.base), None)
         base = self.results.get(branch.base)
-        if opening is None or base is None or not 0 <= branch.common <= base.size:
+        context = None if opening is None else self._context(branch, opening)
+        branch = self._place(branch, context)
+        self.placed[branch.name] = branch
+        if opening is None or base is None or not self._reaches(branch.parent, branch.common):
             self.collector.add(error("log.branch_place", log=branch.name, field="log"))
             self._tell(branch, result, opening, base or LogResult(size=0))
             return result
-        before = self._frame(branch.base, branch.common)
-        self._check_first(branch)
+        before = self._entry_frame(branch.parent, branch.common)
         context = self._context(branch, opening)
         leaves = self._walk(branch, context, before, result)
-        self._grow(branch, context, base.edges.get(branch.common, Edge([(0, None)])), leaves, result)
+        edge = self._edge(branch.parent, branch.common)
+        self._check_first(branch, edge, leaves)
+        self._trees[branch.name] = edge, leaves
+        self._grow(branch, context, edge, leaves, result)
         self._tell(branch, result, opening, base)
         return result
+
+    def _place(self, branch: Branch, context: LogContext | None) -> Branch:
+        """Return a branch with the place at which a checkpoint of it holds, found among those it may have."""
+        places = list(self._places(branch))
+        if len(places) == 1 or context is None:
+            return places[0] if places else branch
+        leaves = [_leaf(row.frame) for row in self.source.events(branch.name, 1, branch.size)]
+        stated = self._stated(replace(branch, common=-1), context, Collector())
+        for place in places:
+            tree = Edge(self._edge(place.parent, place.common).nodes)
+            for size, leaf in enumerate(leaves, start=place.common + 1):
+                tree.push(0, leaf)
+                if size in stated and tree.root() == stated[size]:
+                    return place
+        return places[0] if places else branch
+
+    def _places(self, branch: Branch) -> Iterator[Branch]:
+        """Yield where a branch may begin: as its first entry says, or where its checkpoints leave room."""
+        for common in dict.fromkeys((branch.claimed, branch.common)):
+            around = [one.name for one in self.placed.values() if one.base == branch.base]
+            for parent in (branch.base, *around):
+                if self._reaches(parent, common):
+                    yield replace(branch, common=common, parent=parent)
+
+    def _reaches(self, name: str, common: int) -> bool:
+        """Whether the entry at a position is kept of a history itself."""
+        branch = self.placed.get(name)
+        if branch is not None:
+            return name in self._trees and branch.common < common <= branch.common + branch.size
+        base = self.results.get(name)
+        return base is not None and 0 <= common <= base.size
+
+    def _edge(self, name: str, size: int) -> Edge:
+        """Return the edge of a history's tree at a size."""
+        if name not in self._trees:
+            return self.results[name].edges.get(size, Edge([(0, None)]))
+        before, leaves = self._trees[name]
+        grown = Edge(before.nodes)
+        for leaf in leaves[: size - self.placed[name].common]:
+            grown.push(0, leaf)
+        return grown
+
+    def _entry_frame(self, name: str, seq: int) -> bytes:
+        branch = self.placed.get(name)
+        return self._frame(name, seq if branch is None else seq - branch.common)
 
     def _tell(self, branch: Branch, result: LogResult, opening: Opening | None, base: LogResult) -> None:
         self.collector.add(
@@ -84,12 +142,22 @@ class BranchChecker:
         frame = rows[0].frame if rows else None
         return frame if isinstance(frame, bytes) else b""
 
-    def _check_first(self, branch: Branch) -> None:
-        """The name says which entry is the first, and the log itself must have another one there."""
-        first = _hash(self._frame(branch.name, 1))
-        if first != branch.name.partition(BRANCH_MARK)[2]:
+    def _check_first(self, branch: Branch, edge: Edge, leaves: Sequence[Known]) -> None:
+        """The name says which entry is the first, and no other history has that entry there."""
+        frame = self._frame(branch.name, 1)
+        first, named = _hash(frame), branch.name.partition(BRANCH_MARK)[2]
+        grown = Edge(edge.nodes)
+        grown.push(0, leaves[0] if leaves else None)
+        root = grown.root()
+        if named != first and (root is None or named != root.hex()):
             self.collector.add(error("log.branch_place", log=branch.name, seq=1, field="name"))
-        if first == _hash(self._frame(branch.base, branch.common + 1)):
+        beside = [
+            self._frame(one.name, 1)
+            for one in self.placed.values()
+            if (one.parent, one.common) == (branch.parent, branch.common) and one.name != branch.name
+        ]
+        beside.append(self._entry_frame(branch.parent, branch.common + 1))
+        if first and first in map(_hash, beside):
             self.collector.add(error("log.branch_place", log=branch.name, seq=1, field="entry"))
 
     def _context(self, branch: Branch, opening: Opening) -> LogContext:
@@ -121,7 +189,7 @@ class BranchChecker:
         self, branch: Branch, context: LogContext, edge: Edge, leaves: Sequence[Known], result: LogResult
     ) -> None:
         """Grow the common tree with the branch, and compare the roots that the log's key signed."""
-        stated = self._stated(branch, context)
+        stated = self._stated(branch, context, self.collector)
         tree, end = Edge(edge.nodes), branch.common + branch.size
         for size, leaf in enumerate(leaves, start=branch.common + 1):
             tree.push(0, leaf)
@@ -144,7 +212,7 @@ class BranchChecker:
         elif covered < end:
             self.collector.add(uncovered(branch.name, end - covered, covered))
 
-    def _stated(self, branch: Branch, context: LogContext) -> dict[int, bytes]:
+    def _stated(self, branch: Branch, context: LogContext, collector: Collector) -> dict[int, bytes]:
         """Return the roots that checkpoints of the log's own key state about this branch, by size."""
         stated: dict[int, bytes] = {}
         notes: dict[int, bytes] = {}
@@ -155,14 +223,14 @@ class BranchChecker:
                 raw = note if isinstance(note, bytes) else b""
                 opened = open_checkpoint(raw, log_origin(context.log_id), context.genesis.log_public_key)
             except BanjianError as raised:
-                self.collector.add(from_error(raised, log=branch.name, seq=seq))
+                collector.add(from_error(raised, log=branch.name, seq=seq))
                 continue
             if opened.size != size or opened.size <= branch.common:
-                self.collector.add(error("checkpoint.row", log=branch.name, seq=seq))
+                collector.add(error("checkpoint.row", log=branch.name, seq=seq))
             else:
                 stated[opened.size], notes[opened.size] = opened.root, raw
         for receipt in self.source.rows(_RECEIPTS, (branch.name,), log=branch.name):
-            check_receipt(context, self.collector, notes, *receipt)
+            check_receipt(context, collector, notes, *receipt)
         return stated
 
 
@@ -171,3 +239,10 @@ def _hash(frame: bytes) -> str:
         return entry_hash(split_frame(frame).entry_raw).hex()
     except BanjianError:
         return ""
+
+
+def _leaf(frame: Cell) -> Known:
+    try:
+        return leaf_hash(split_frame(frame if isinstance(frame, bytes) else b"").entry_raw)
+    except BanjianError:
+        return None

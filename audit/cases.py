@@ -20,11 +20,13 @@ from audit.source import CaseRecord
 from ledger.act import Act, act_id, decode_act
 from ledger.body import check_facts
 from ledger.case import CaseAct, CaseState, Step, fold_case
+from ledger.caseshape import CaseFinding
 from ledger.catalogue import Rules
 from ledger.entry import decode_entry
 from ledger.errors import BanjianError, RuleError
 from ledger.frame import split_frame
 from ledger.knowledge import Knowledge
+from ledger.notices import early_lapses
 from ledger.types import ActId, Facts, StationId
 
 OPEN_LOG = "open_log"
@@ -39,6 +41,7 @@ class CaseView:
         acts: the acts that decode, resolved.
         places: where each of them stands.
         state: None when it cannot be folded; ``reason`` says why.
+        notices: what the newest calendar says of the case.
     """
 
     case_id: bytes
@@ -47,6 +50,7 @@ class CaseView:
     rules: Rules | None
     state: CaseState | None
     reason: str = ""
+    notices: tuple[CaseFinding, ...] = ()
 
 
 class CaseFolder:
@@ -93,14 +97,17 @@ class CaseFolder:
         rules: Rules | None = None
         state: CaseState | None = None
         reason = ""
+        notices: tuple[CaseFinding, ...] = ()
         try:
             rules = self._rules(opening)
             state = fold_case(acts, rules)
+            notices = early_lapses(state, rules, self._knowledge.calendars)
         except BanjianError as raised:
             reason = raised.code
         return CaseView(
-            case_id=case_id, acts=tuple(acts), places=places, rules=rules, state=state, reason=reason
-        )
+            case_id=case_id, acts=tuple(acts), places=places, rules=rules, state=state, reason=reason,
+            notices=notices,
+        )  # fmt: skip
 
     def _rules(self, opening: CaseAct | None) -> Rules:
         if opening is None:
@@ -156,7 +163,7 @@ def case_findings(view: CaseView) -> list[Finding]:
             act=one.acts[0] if one.acts else b"",
             params=dict(one.params),
         )
-        for one in state.findings
+        for one in (*state.findings, *view.notices)
     ]
     return found
 

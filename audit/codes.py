@@ -58,7 +58,7 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
                 merge.version merge.field merge.frame merge.order merge.head""",
             "warning": """
                 log.no_checkpoint log.uncovered log.branch sparse.fork receipt.key_unknown
-                entry.version entry.field frame.act frame.signature
+                entry.version entry.field entry.log entry.sequence entry.chain frame.act frame.signature
                 merge.inconsistent merge.unproven""",
             "notice": "log.uncovered merge.behind",
         },
@@ -72,7 +72,8 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
                 personal.unexpected personal.cipher personal.length personal.key
                 act.personal_hash body.salt encoding.depth encoding.type""",
             "warning": """
-                act.version act.field act.ledger act.signature act.other_station act.misplaced act.key_ended
+                act.version act.field act.ledger act.signature act.facts_missing act.other_station
+                act.misplaced act.key_ended
                 authority.key_unknown authority.key_too_new authority.key_retired authority.registry_none
                 authority.station_unknown authority.station_closed authority.root_key authority.purpose
                 authority.not_registrar authority.no_role authority.not_root
@@ -86,7 +87,7 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
         "6. copies held elsewhere": {
             "error": """
                 copy.older copy.other copy.log_missing copy.unsigned sentinel.unsigned sentinel.other""",
-            "warning": "sentinel.missing",
+            "warning": "sentinel.missing copy.single_records",
             "notice": "copy.consistent",
         },
         "7. cases": {
@@ -96,7 +97,7 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
                 case.finding.asked_again case.finding.before_parent case.finding.irreversible_in_conflict
                 case.finding.late_unmarked case.finding.permit_only case.finding.promise_untrue
                 case.finding.refusal_not_same_day case.finding.second_correction case.finding.step_missing
-                case.finding.unlawful_ground""",
+                case.finding.unlawful_ground case.notice.lapse_early""",
         },
     }
 )

@@ -7,15 +7,17 @@ that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from audit.findings import Finding, error, notice, warning
 from audit.logs import LogResult
-from audit.openings import Opening
+from audit.openings import Opening, SparseLog, base_of
+from audit.source import Cell, Source
 from ledger.checkpoint import Checkpoint, log_origin, open_checkpoint, read_checkpoint
 from ledger.errors import BanjianError
+from ledger.types import LogId
 
 SENTINEL_FOLDER = "sentinel"
 _SENTINEL_BYTES_MAX = 64 * 1024
@@ -55,18 +57,34 @@ def read_sentinels(database: Path, openings: list[Opening], report: Callable[[Fi
 
 
 def read_against(
-    notes: list[bytes], openings: list[Opening], report: Callable[[Finding], None]
+    notes: list[bytes],
+    openings: list[Opening],
+    report: Callable[[Finding], None],
+    *,
+    source: Source,
+    sparse: Sequence[SparseLog] = (),
 ) -> list[Kept]:
     """Return the auditor's checkpoints that concern logs of this file; the others are findings.
+
+    Args:
+        notes: the checkpoints.
+        openings: the logs that are held whole.
+        report: takes findings.
+        source: the file.
+        sparse: the logs of which single frames are held.
 
     Raises:
         EncodingError: a file that is no checkpoint at all: the audit cannot do what it was asked.
     """
     by_origin = {log_origin(opening.log_id): opening for opening in openings}
+    single = {log_origin(LogId(bytes.fromhex(base_of(one.name)))): one for one in sparse}
     kept: list[Kept] = []
     for raw in notes:
         stated = read_checkpoint(raw)
         opening = by_origin.get(stated.origin)
+        if opening is None and stated.origin in single:
+            _compare_single(raw, single[stated.origin], source, report)
+            continue
         if opening is None:
             report(error("copy.log_missing", origin=stated.origin, size=stated.size))
             continue
@@ -77,6 +95,34 @@ def read_against(
             continue
         kept.append(Kept(log=opening.name, checkpoint=opened, against=True))
     return kept
+
+
+def _compare_single(raw: bytes, held: SparseLog, source: Source, report: Callable[[Finding], None]) -> None:
+    """Compare a checkpoint with those under which single frames of its log came: of one size, one root."""
+    name = base_of(held.name)
+    stated = read_checkpoint(raw)
+    if held.genesis is not None:
+        try:
+            open_checkpoint(raw, stated.origin, held.genesis.log_public_key)
+        except BanjianError as raised:
+            report(error("copy.unsigned", log=name, reason=raised.code))
+            return
+    statement = "SELECT note FROM sparse_notes WHERE (log = ? OR log LIKE ?) AND size = ?"
+    values = (name, f"{name}~%", stated.size)
+    rows = source.rows(statement, values, log=name) if source.has_table("sparse_notes") else []
+    roots = {_root(note) for (note,) in rows}
+    if roots and stated.root not in roots:
+        report(error("copy.other", log=name, seq=stated.size))
+        return
+    (count,) = source.rows("SELECT count(*) FROM sparse WHERE log = ?", (name,), log=name)[0]
+    report(warning("copy.single_records", log=name, stated=stated.size, count=int(str(count))))
+
+
+def _root(note: Cell) -> bytes:
+    try:
+        return read_checkpoint(note if isinstance(note, bytes) else b"").root
+    except BanjianError:
+        return b""
 
 
 def compare_kept(

@@ -125,18 +125,21 @@ class _Check:
         held = self._hashes(log, run[0][1].seq, run[-1][1].seq) if self._is_station(log) else {}
         for seq, leaf in run:
             name, position = log, leaf.seq
-            if held.get(leaf.seq) != leaf.entry_hash:
-                place = self._in_branch(log, leaf)
-                if place is None:
+            if held.get(leaf.seq) != leaf.entry_hash or self.named.get(log, 0) >= leaf.seq:
+                places = [(log, leaf.seq)] if held.get(leaf.seq) == leaf.entry_hash else []
+                places += self._in_branches(log, leaf)
+                if not places:
                     self.report(error("merge.frame", log=merge_log, seq=seq, named=log, position=leaf.seq))
                     continue
-                name, position = place
-            due = self.named.get(name, 0) + 1
-            if position != due:
+                # An entry that lies about the one before it may stand in several, and is named for each.
+                due = [place for place in places if place[1] == self.named.get(place[0], 0) + 1]
+                name, position = (due or places)[0]
+            following = self.named.get(name, 0) + 1
+            if position != following:
                 self.report(
-                    error("merge.order", log=merge_log, seq=seq, named=name, position=position, due=due)
+                    error("merge.order", log=merge_log, seq=seq, named=name, position=position, due=following)
                 )
-            self.named[name] = max(position, due - 1)
+            self.named[name] = max(position, following - 1)
 
     def _head(self, merge_log: str, seq: int, leaf: HeadLeaf) -> None:
         name = leaf.log_id.hex()
@@ -161,16 +164,15 @@ class _Check:
                 found[row.seq] = entry_hash(parts.entry_raw)
         return found
 
-    def _in_branch(self, log: str, leaf: FrameLeaf) -> tuple[str, int] | None:
-        """Return name and position of a frame in a branch of a log; positions of branches count from 1."""
+    def _in_branches(self, log: str, leaf: FrameLeaf) -> Iterator[tuple[str, int]]:
+        """Yield name and position of a frame in branches of a log; positions of branches count from 1."""
         for branch in self.branches:
             if branch.base != log:
                 continue
             position = leaf.seq - branch.common
             held = self._hashes(branch.name, position, position) if position >= 1 else {}
             if held.get(position) == leaf.entry_hash:
-                return branch.name, position
-        return None
+                yield branch.name, position
 
 
 def _runs(page: Sequence[tuple[int, FrameLeaf | HeadLeaf]]) -> Iterator[list[tuple[int, FrameLeaf]]]:

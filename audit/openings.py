@@ -28,7 +28,7 @@ from ledger.opening import opening_genesis
 from ledger.types import Facts, LogId
 
 BRANCH_MARK = "~"
-"""Between the id of a forked log and the hash of the first entry of the other branch."""
+"""Between the id of a forked log and the hash that another history of it is named with."""
 PINNED_NAME = "ledger.genesis"
 """File beside the database that says which ledger the folder joined."""
 
@@ -65,16 +65,20 @@ class Branch:
     """The other branch of a forked log, kept beside it.
 
     Attributes:
-        name: the log's name, ``~`` and the hash of the branch's first entry.
+        name: the log's name, ``~`` and the hash of the branch's first entry, or the root up to it.
         base: name of the log.
         size: highest position in the file; positions count from 1.
-        common: entries of the log before the branch; -1 when its first entry cannot be read.
+        common: entries of the log before the branch, as far as is known; -1 when nothing says so.
+        claimed: what its first entry says of that; -1 when it cannot be read.
+        parent: name of the history that it leaves: of the log, or of another branch of it.
     """
 
     name: str
     base: str
     size: int
     common: int
+    claimed: int
+    parent: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +117,7 @@ def read_openings(source: Source, report: Callable[[Finding], None]) -> tuple[li
         seen.add(name)
         size = _plausible_size(name, count, highest, report)
         if BRANCH_MARK in name:
-            base, common = base_of(name), _first_seq(source, name) - 1
-            branches.append(Branch(name=name, base=base, size=size, common=common))
+            branches.append(_read_branch(source, name, size))
             continue
         row = rows.get(name)
         if row is None:
@@ -159,6 +162,16 @@ def _sparse_genesis(
         return genesis
     report(error("log.opening", log=name, seq=1))
     return None
+
+
+def _read_branch(source: Source, name: str, size: int) -> Branch:
+    """Its checkpoints end where it ends, so they say where it begins; an entry may say anything."""
+    claimed = _first_seq(source, name) - 1
+    rows = source.rows("SELECT max(size) FROM checkpoints WHERE log = ?", (name,), log=name)
+    stated = rows[0][0] if rows else None
+    common = stated - size if isinstance(stated, int) and stated >= size else claimed
+    base = base_of(name)
+    return Branch(name=name, base=base, size=size, common=common, claimed=claimed, parent=base)
 
 
 def _first_seq(source: Source, branch: str) -> int:

@@ -232,7 +232,7 @@ class _Audit:
         findings = Collector()
         kept = read_sentinels(self._source.path, openings, findings.add)
         missing_sentinels(self._source.path, openings, findings.add)
-        kept += read_against(against, openings, findings.add)
+        kept += read_against(against, openings, findings.add, source=self._source, sparse=self._sparse)
         return kept, findings
 
     def _hand_out(self, brief: Brief, wanted: dict[str, list[int]]) -> InOrder:
@@ -287,7 +287,8 @@ class _Audit:
             results=self._results,
             wanted=wanted,
         )
-        self._grown = {branch.name: checker.check(branch) for branch in self._branches}
+        self._grown = checker.check_all(self._branches)
+        self._branches = list(checker.placed.values())
 
     def _check_loose(self, openings: list[Opening], judge: Judge, kept: list[Kept]) -> int:
         """Check what stands in no log, and what speaks of logs from outside; return frames checked."""
@@ -352,7 +353,7 @@ def _wanted_sizes(
     """Return at which sizes the root of each log is asked for."""
     wanted = {name: sorted(sizes) for name, sizes in parent_sizes(openings).items()}
     for branch in branches:
-        wanted.setdefault(branch.base, []).append(branch.common)
+        wanted.setdefault(branch.base, []).extend(dict.fromkeys((branch.claimed, branch.common)))
     for one in kept:
         wanted.setdefault(one.log, []).append(one.checkpoint.size)
     for log, size in head_sizes(source, openings):

@@ -1,8 +1,9 @@
 """What a receiver establishes about each record before it stores it: encoding, author's signature, bodies.
 
 Nothing here refuses a record. A record that a signed root covers is stored whatever is wrong with it; what
-fails is told by ``fault``, and an act whose encoding, signature or key fails is stored under the topic
-``opaque`` and never takes effect. Authority is not asked here: that is the matter of whoever folds the case.
+fails is told by ``fault``. An act whose encoding, signature or key fails, whose entry says wrongly where it
+stands, or that came without its facts, is stored under the topic ``opaque`` and takes no effect. Authority is
+not asked here: that is the matter of whoever folds the case.
 
 Source: docs/protocol.md, "What a receiver stores".
 """
@@ -14,16 +15,18 @@ from typing import Final, NamedTuple, TypeAlias
 
 from ledger.act import Act, act_id, case_of, decode_act
 from ledger.body import check_facts, check_personal, open_body
-from ledger.entry import Entry, decode_entry
+from ledger.entry import Entry, check_link, decode_entry, entry_hash
 from ledger.errors import BanjianError
 from ledger.frame import Frame, check_act_pins, split_frame
 from ledger.hashing import CTX_ACT_SIGN
 from ledger.keys import Claim, verify_all
 from ledger.limits import PERSONAL_BYTES_MAX, facts_bytes_max
-from ledger.types import CaseId, Facts, KeyId, LedgerId
+from ledger.types import CaseId, Facts, KeyId, LedgerId, LogId
 
 OPAQUE: Final = "opaque"
 """Topic of a frame whose act fails a check when it is stored: kept, without effect."""
+FACTS_MISSING: Final = "act.facts_missing"
+"""Fault of an act whose facts did not come: kept, and without effect until they do."""
 NO_CASE: Final = CaseId(b"")
 
 KeyFinder: TypeAlias = Callable[[KeyId], bytes | None]
@@ -102,6 +105,40 @@ def verify_records(
     return tuple(record if claim is None or next(holds) else _unsigned(record) for record, claim in judged)
 
 
+def linked(
+    records: Sequence[VerifiedRecord], *, log_id: LogId, previous: bytes, parsed: Sequence[Frame | None]
+) -> tuple[VerifiedRecord, ...]:
+    """Return the records of a package, opaque where an entry says another log, position or predecessor.
+
+    A station may sign what it likes: the root covers the entry, but what it says of itself is not so.
+
+    Args:
+        records: of consecutive entries.
+        log_id: of the package.
+        previous: hash of the entry before the first one.
+        parsed: frames that were put together out of columns; their entries follow each other by themselves.
+    """
+    if None not in parsed:
+        return tuple(records)
+    found: list[VerifiedRecord] = []
+    for record, whole in zip(records, parsed, strict=True):
+        if whole is None and record.entry is not None:
+            fault = link_fault(record.entry, log_id=log_id, seq=record.seq, previous=previous)
+            record = record._replace(topic=OPAQUE, fault=fault) if fault else record
+        found.append(record)
+        previous = entry_hash(record.entry_raw)
+    return tuple(found)
+
+
+def link_fault(entry: Entry, *, log_id: LogId, seq: int, previous: bytes) -> str:
+    """Return what an entry says wrongly of its place, "" for nothing: ``entry.log``, ``entry.sequence`` …"""
+    try:
+        check_link(entry, log_id=log_id, seq=seq, previous=previous)
+    except BanjianError as error:
+        return error.code
+    return ""
+
+
 def act_fault(frame: bytes, *, ledger_id: LedgerId, public_key: KeyFinder) -> str:
     """Return why the act of a frame can never take effect whatever its bodies are, "" for no reason.
 
@@ -112,7 +149,7 @@ def act_fault(frame: bytes, *, ledger_id: LedgerId, public_key: KeyFinder) -> st
     (record,) = verify_records(
         (1,), (frame,), facts=bare, personal=bare, ledger_id=ledger_id, public_key=public_key
     )
-    return record.fault
+    return "" if record.fault == FACTS_MISSING else record.fault
 
 
 _Judged: TypeAlias = "tuple[VerifiedRecord, Claim | None]"
@@ -135,6 +172,7 @@ def _judge(
     except BanjianError as error:
         fault = error.code
     opened = _Bodies(None, b"", None, b"", "") if act is None else _open(act, *bodies)
+    fault = fault or ("" if opened.facts_raw else opened.fault or FACTS_MISSING)
     topic = OPAQUE if fault or act is None else act.header.action
     case_id = NO_CASE if act is None else case_of(act)
     record = VerifiedRecord(
@@ -150,6 +188,7 @@ def _judge_parsed(
     """Judge a frame that is well-formed and pins its bodies: its author, and whether the bodies are any."""
     act, entry, entry_raw, raw = frame
     fault, claim = _claim(act, ledger_id, public_key)
+    fault = fault or ("" if bodies[0] else FACTS_MISSING)
     topic = OPAQUE if fault else act.header.action
     facts, other = _content(bodies[0], facts_bytes_max(act.header.action))
     fault = fault or other

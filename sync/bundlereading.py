@@ -9,7 +9,6 @@ Source: docs/protocol.md, "Bundle".
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from ledger.bundle import (
@@ -27,10 +26,9 @@ from ledger.bundle import (
     open_part,
     read_bundle_header,
 )
-from ledger.checkpoint import read_checkpoint
 from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError, ForkError, GapError
 from ledger.facade.exchange import Exchange
-from ledger.facade.held import COUNTY_KINDS, LogState, ReceiptLine
+from ledger.facade.held import COUNTY_KINDS, ReceiptLine
 from ledger.facade.peers import BY_STICK, Contact
 from ledger.genesis import LogGenesis
 from ledger.opening import opening_genesis
@@ -286,16 +284,14 @@ class PartReader:
         if exchange.held.is_open_own(content.log_id):
             self._take_note(content.checkpoint)
         if found.diverges or (note is not None and note.state == "other"):
-            self._store_branch(found)
-        elif content.first_seq > size:
-            self._store(found)
-        else:
-            try:
-                self._store(behind(found, size))
-            except DataError as error:
-                if error.code != "package.root":
-                    raise
-                self._store_branch(found)
+            self._take_branch(found)
+            return
+        try:
+            self._store(found if content.first_seq > size else behind(found, size))
+        except DataError as error:
+            if error.code not in ("package.gap", "package.root"):
+                raise
+            self._store_beside(found, error)
 
     def _store(self, found: PreparedPackage) -> None:
         taken = self._exchange.receiving.take_package(
@@ -303,22 +299,17 @@ class PartReader:
         )
         self.report.new += taken.new
 
-    def _store_branch(self, found: PreparedPackage) -> None:
-        """Store a divergent history, or what of it lies behind the part that is here."""
-        held, content = self._exchange.held, found.content
-        point = read_checkpoint(content.checkpoint)
-        if held.has_branch(LogState(content.log_id, point.size, point.root)):
-            return
-        sizes = [one.size for one in held.branches(self._mine) if one.log_id == content.log_id]
-        for size in sizes:
-            if content.first_seq <= size < content.last_seq:
-                with suppress(DataError):
-                    self._take_branch(behind(found, size))
-                    return
-        self._take_branch(found)
+    def _store_beside(self, found: PreparedPackage, refused: DataError) -> None:
+        """Store what does not continue the log as a divergent history, if it belongs to one."""
+        if self._exchange.held.genesis(found.log_id) is None:
+            raise refused
+        try:
+            self._take_branch(found)
+        except DataError as error:
+            raise refused if error.code == "sync.branch_gap" else error from refused
 
     def _take_branch(self, found: PreparedPackage) -> None:
-        self._exchange.receiving.take_branch(
+        self.report.new += self._exchange.receiving.take_branch(
             found.content, found.records, allowed=self._allowed, now_ms=self._now_ms
         )
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ledger.facade.exchange import Exchange
-from ledger.package import encode_package
+from ledger.facade.held import BranchState, LogState, branch_name
+from ledger.package import PackageContent, encode_package
 from ledger.types import LogId
-from sync.framing import PACKAGE, encode_section
+from sync.framing import BRANCH, PACKAGE, encode_section
+
+Stated = Mapping[LogId, Sequence[tuple[int, bytes]]]
+"""Sizes and roots that the other side holds of each log: of the log, and of every history that diverges."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,3 +57,71 @@ def packages(exchange: Exchange, log_id: LogId, after: int, left: Spending) -> I
         left.take(len(raw))
         yield raw
         after = content.last_seq
+
+
+def stated(logs: Iterable[LogState], branches: Iterable[BranchState]) -> Stated:
+    """Return what the other side says that it holds, by log; of each the log itself first."""
+    found: dict[LogId, list[tuple[int, bytes]]] = {}
+    for log in logs:
+        found.setdefault(log.log_id, []).append((log.size, log.root))
+    for branch in branches:
+        found.setdefault(branch.log_id, []).append((branch.size, branch.root))
+    return found
+
+
+@dataclass(slots=True)
+class Histories:
+    """Gives the histories of forked logs, each from where the other side has it.
+
+    Args:
+        exchange: the ledger.
+        theirs: what the other side said.
+        left: what is left of the session's budget.
+
+    Attributes:
+        sent: packages that were given.
+    """
+
+    exchange: Exchange
+    theirs: Stated
+    left: Spending
+    sent: int = 0
+    _given: dict[str, int] = field(default_factory=dict)
+
+    def reached(self, log_id: LogId, name: str) -> int:
+        """Return how far the other side holds a history that is held here, by what it said."""
+        found = self._given.get(name, 0)
+        points = self.exchange.held.points(log_id, self.theirs.get(log_id, ()))
+        return max(found, self.exchange.held.reached(log_id, name, points))
+
+    def note(self, log_id: LogId, size: int) -> None:
+        """Remember how far the log itself was given in this session."""
+        self._given[log_id.hex()] = size
+
+    def log(self, log_id: LogId, after: int) -> Iterator[bytes]:
+        """Yield what follows a size of a log for somebody to whom it is a divergent history."""
+        yield from self._give(log_id.hex(), after, lambda held: self.exchange.package(log_id, after=held))
+
+    def branch(self, state: BranchState) -> Iterator[bytes]:
+        """Yield what the other side lacks of a branch; nothing while it lacks what lies before it."""
+        name = branch_name(state.log_id, state.first_hash)
+        branch = self.exchange.held.histories(state.log_id)[name]
+        before = state.log_id.hex() if branch.parent is None else branch.parent.name
+        common = state.first_seq - 1
+        after = self.reached(state.log_id, name)
+        if after < common and self._given.get(before, 0) < common:
+            return
+        give = self.exchange.branch_package
+        yield from self._give(name, max(after, common), lambda held: give(state, after=held))
+
+    def _give(self, name: str, after: int, give: Callable[[int], PackageContent | None]) -> Iterator[bytes]:
+        self._given[name] = max(after, self._given.get(name, 0))
+        while not self.left.spent:
+            content = give(after)
+            if content is None:
+                return
+            raw = encode_section(BRANCH, encode_package(content))
+            self.left.take(len(raw))
+            self.sent += 1
+            yield raw
+            after = self._given[name] = content.last_seq

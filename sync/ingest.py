@@ -18,7 +18,7 @@ from ledger.keys import ED25519, key_id, verify_all
 from ledger.limits import FACTS_BYTES_MAX
 from ledger.package import PackageContent, decode_parsed
 from ledger.types import KeyId, LedgerId, LogId
-from ledger.verified import KeyFinder, SignatureCheck, VerifiedRecord, verify_records
+from ledger.verified import KeyFinder, SignatureCheck, VerifiedRecord, linked, verify_records
 from sync.framing import BRANCH, EXCERPT, PACKAGE, Section
 
 
@@ -95,6 +95,7 @@ def prepare(
             parsed=parsed,
             signatures=signatures,
         )
+        records = linked(records, log_id=content.log_id, previous=content.previous, parsed=parsed)
         return PreparedPackage(content, records, section.kind == BRANCH)
     if section.kind == EXCERPT:
         checked = check_excerpt(decode_excerpt(section.payload))

@@ -297,12 +297,13 @@ def _log_state(value: HeaderFields) -> LogState:
 
 
 def _branch_state(value: HeaderFields) -> BranchState:
-    log_id, first_hash, first_seq, size = _tuple(value, 4, "branches")
+    log_id, first_hash, first_seq, size, root = _tuple(value, 5, "branches")
     return BranchState(
         LogId(_bytes(log_id, 16, "branches")),
         _bytes(first_hash, 32, "branches"),
         _int(first_seq, "branches"),
         _int(size, "branches"),
+        _bytes(root, 32, "branches"),
     )
 
 

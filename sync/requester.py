@@ -9,13 +9,12 @@ from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError
 from ledger.excerpt import encode_excerpt
 from ledger.facade.countylink import CountyNews
 from ledger.facade.exchange import Exchange
-from ledger.facade.held import COUNTY_KINDS, BranchState
+from ledger.facade.held import COUNTY_KINDS
 from ledger.genesis import LogGenesis
 from ledger.opening import opening_genesis
-from ledger.package import encode_package
 from ledger.types import LogId, StationId
-from sync.framing import BRANCH, EXCERPT, HELLO, encode_section
-from sync.giving import Budget, Spending, packages
+from sync.framing import EXCERPT, HELLO, encode_section
+from sync.giving import Budget, Histories, Spending, Stated, packages, stated
 from sync.ingest import Prepared, PreparedExcerpt, PreparedPackage
 from sync.messages import Answer, Hello, Refused, Wanted
 
@@ -31,8 +30,7 @@ class Guesses:
     """
 
     sizes: dict[LogId, int] | None = None
-    beside: dict[LogId, int] = field(default_factory=dict)
-    branches: dict[tuple[LogId, bytes], int] = field(default_factory=dict)
+    stated: Stated = field(default_factory=dict)
     wanted: tuple[Wanted, ...] = ()
 
 
@@ -116,8 +114,9 @@ class Requester:
         )
         yield encode_section(HELLO, hello.pack())
         left = Spending.of(self._budget)
+        histories = Histories(exchange, self._guesses.stated, left)
         for log_id, common in divergent:
-            yield from self._divergent(log_id, common, left)
+            yield from histories.log(log_id, common)
         forked = {log_id for log_id, _ in divergent}
         known = self._guesses.sizes
         if known is None:
@@ -127,16 +126,20 @@ class Requester:
             genesis = exchange.held.genesis(state.log_id)
             if genesis is None or genesis.kind != "station" or state.log_id in forked:
                 continue
-            if state.log_id in self._guesses.beside:
+            beside = self._beside(histories, state.log_id)
+            if beside:
                 # What is the log here, the upper side keeps as a divergent history.
-                yield from self._divergent(state.log_id, self._guesses.beside[state.log_id], left)
+                yield from histories.log(state.log_id, beside)
                 continue
             after = min(known.get(state.log_id, 0), state.size)
             for raw in packages(exchange, state.log_id, after, left):
                 self.progress.sent += 1
                 yield raw
+            if not left.spent:
+                histories.note(state.log_id, state.size)
         for branch in exchange.held.branches(scope):
-            yield from self._branch(branch, left)
+            yield from histories.branch(branch)
+        self.progress.sent += histories.sent
         yield from self._lost(left)
         self._again = left.spent
 
@@ -152,31 +155,13 @@ class Requester:
                 self.progress.sent += 1
                 yield raw
 
-    def _branch(self, branch: BranchState, left: Spending) -> Iterator[bytes]:
-        """Give a divergent history of a station below to the upper side."""
-        key = branch.log_id, branch.first_hash
-        after = self._guesses.branches.get(key, 0)
-        while after < branch.size and not left.spent:
-            content = self._exchange.branch_package(branch, after=after)
-            if content is None:
-                return
-            raw = encode_section(BRANCH, encode_package(content))
-            left.take(len(raw))
-            self.progress.sent += 1
-            yield raw
-            after = self._guesses.branches[key] = content.last_seq
-
-    def _divergent(self, log_id: LogId, common: int, left: Spending) -> Iterator[bytes]:
-        after = common
-        while not left.spent:
-            content = self._exchange.package(log_id, after=after)
-            if content is None:
-                return
-            raw = encode_section(BRANCH, encode_package(content))
-            left.take(len(raw))
-            self.progress.sent += 1
-            yield raw
-            after = content.last_seq
+    def _beside(self, histories: Histories, log_id: LogId) -> int:
+        """Return how far the upper side holds a log as a divergent history; 0 where it is its log too."""
+        theirs = histories.theirs.get(log_id, ())
+        name = log_id.hex()
+        if not theirs or any(found == name for found, _ in self._exchange.held.points(log_id, theirs[:1])):
+            return 0
+        return histories.reached(log_id, name)
 
     def answered(self, answer: Answer) -> None:
         """Take the first section of the answer.
@@ -197,9 +182,7 @@ class Requester:
         self.progress.notes += answer.refused
         self.progress.feed_size = answer.feed_size
         self._guesses.sizes = {state.log_id: state.size for state in answer.logs}
-        self._guesses.beside = {
-            branch.log_id: branch.size for branch in answer.branches if exchange.held.is_main_entry(branch)
-        }
+        self._guesses.stated = stated(answer.logs, answer.branches)
         before, self._guesses.wanted = self._guesses.wanted, answer.wanted
         self._asked = answer.wanted != before and self._can_give(answer.wanted)
         self._compare(answer)
@@ -294,9 +277,9 @@ class Requester:
         forked = {fork.log_id for fork in answer.forks}
         held = self._exchange.held.states(self._exchange.held.scope(self._exchange.station), county=False)
         refused = {note.log_id for note in answer.refused if note.code != "package.gap"}
-        theirs |= self._guesses.beside
+        histories = Histories(self._exchange, self._guesses.stated, Spending.of(self._budget))
         return any(
-            state.size > theirs.get(state.log_id, 0)
+            state.size > (self._beside(histories, state.log_id) or theirs.get(state.log_id, 0))
             for state in held
             if state.log_id not in forked and state.log_id not in refused
         )

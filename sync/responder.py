@@ -25,13 +25,12 @@ from dataclasses import replace
 from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError, GapError
 from ledger.excerpt import ExcerptContent, encode_excerpt
 from ledger.facade.exchange import Exchange
-from ledger.facade.held import COUNTY_KINDS, BranchState, LogState
+from ledger.facade.held import COUNTY_KINDS, LogState
 from ledger.facade.peers import Contact
 from ledger.genesis import LogGenesis
-from ledger.package import PackageContent, encode_package
 from ledger.types import LogId, StationId
-from sync.framing import ANSWER, BRANCH, END, EXCERPT, encode_section
-from sync.giving import Budget, Spending, packages
+from sync.framing import ANSWER, END, EXCERPT, encode_section
+from sync.giving import Budget, Histories, Spending, packages, stated
 from sync.ingest import Prepared, PreparedExcerpt, PreparedPackage
 from sync.messages import Answer, Fork, Hello, Refused, Wanted
 
@@ -244,40 +243,21 @@ class Responder:
         self, hello: Hello, mine: dict[LogId, LogState], forked: set[LogId], left: Spending
     ) -> Iterator[bytes]:
         """Yield what the lower side lacks of whole logs: registry first, then catalogue, then its own."""
-        held = {state.log_id: state.size for state in hello.logs}
-        for log_id in self._exchange.held.in_order(mine):
+        exchange, theirs = self._exchange, {state.log_id: state for state in hello.logs}
+        histories = Histories(exchange, stated(hello.logs, hello.branches), left)
+        for log_id in exchange.held.in_order(mine):
             if log_id in forked:
                 continue
-            after = held.get(log_id, 0)
-            yield from packages(self._exchange, log_id, after, left)
-        for branch in self._exchange.held.branches(self._scope):
-            yield from self._other_side(hello, branch, left)
-
-    def _other_side(self, hello: Hello, branch: BranchState, left: Spending) -> Iterator[bytes]:
-        """Give the lower side the history of a forked log that it does not hold: the branch, or the log."""
-        exchange = self._exchange
-        theirs = {one.log_id: one for one in hello.logs}.get(branch.log_id)
-        if theirs is None:
-            return
-        after = branch.first_seq - 1
-        known = [one for one in hello.branches if one.log_id == branch.log_id]
-        if exchange.held.is_branch_root(branch, theirs):
-            sizes = [one.size for one in known if exchange.held.is_main_entry(one)]
-
-            def give(held: int) -> PackageContent | None:
-                return exchange.package(branch.log_id, after=held)
-        else:
-            sizes = [one.size for one in known if one.first_hash == branch.first_hash]
-
-            def give(held: int) -> PackageContent | None:
-                return exchange.branch_package(branch, after=held)
-
-        after = max([after, *sizes])
-        while not left.spent:
-            content = give(after)
-            if content is None:
-                return
-            raw = encode_section(BRANCH, encode_package(content))
-            left.take(len(raw))
-            yield raw
-            after = content.last_seq
+            held = theirs.get(log_id)
+            on = [] if held is None else exchange.held.points(log_id, [(held.size, held.root)])
+            name = log_id.hex()
+            if on and all(found != name for found, _ in on):
+                # What is the log here, the lower side has beside the one that it took for it.
+                yield from histories.log(log_id, histories.reached(log_id, name))
+                continue
+            yield from packages(exchange, log_id, 0 if held is None else held.size, left)
+            if on and not left.spent:
+                histories.note(log_id, mine[log_id].size)
+        for branch in exchange.held.branches(self._scope):
+            if branch.log_id in theirs and branch.log_id not in forked:
+                yield from histories.branch(branch)

@@ -1,8 +1,7 @@
 """Who is to see what: the line of supervision, and the stations that have to do with a case.
 
-A station is given the cases in which a station of its subtree has acted, which one of them holds, or which
-was offered to one of them; of these cases the acts that do not stand in logs of its subtree, for those it
-has itself.
+A station is given the cases that concern a station of its subtree, as ``ledger.facade.concern`` says; of
+these the acts that do not stand in logs of its subtree, for those it has itself.
 """
 
 from __future__ import annotations

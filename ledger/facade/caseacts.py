@@ -11,6 +11,7 @@ from ledger.caseshape import CaseAct
 from ledger.entry import decode_entry
 from ledger.errors import BanjianError, StoreError
 from ledger.facade.bodies import ASKED_MAX, Place, bodies_at, by_log, place_in
+from ledger.facade.histories import stored_link_fault
 from ledger.frame import reread_frame, split_frame
 from ledger.knowledge import Knowledge
 from ledger.store import schema
@@ -23,7 +24,10 @@ _NO_BODY: Row = (None,) * 5
 
 
 class StoredAct(NamedTuple):
-    """An act as it is stored, with its bodies; the id and the place are those that ``acts`` names."""
+    """An act as it is stored, with its bodies; the id and the place are those that ``acts`` names.
+
+    ``link`` is what its entry says wrongly of its place, "" for nothing; only of an opaque one it is asked.
+    """
 
     act_id: ActId
     place: Place
@@ -32,6 +36,7 @@ class StoredAct(NamedTuple):
     facts: Cell
     nonce: Cell
     personal: Cell
+    link: str = ""
 
 
 class ActReader:
@@ -63,8 +68,9 @@ class ActReader:
                 raise StoreError("store.row_missing", log=place.log, seq=place.seq)
             if isinstance(case_id, bytes) and isinstance(known_id, bytes):
                 _, _, facts, nonce, personal = bodies.get(place, _NO_BODY)
+                link = stored_link_fault(tx, place, frame) if action == OPAQUE else ""
                 found.setdefault(CaseId(case_id), []).append(
-                    StoredAct(ActId(known_id), place, action == OPAQUE, frame, facts, nonce, personal)
+                    StoredAct(ActId(known_id), place, action == OPAQUE, frame, facts, nonce, personal, link)
                 )
         return found
 
@@ -73,7 +79,7 @@ class ActReader:
         act, recorded_at_ms = _checked_before(stored) or _decoded(stored.frame)
         facts, blocked = _open_facts(act, stored.facts)
         if stored.opaque:
-            blocked = self._fault(stored) or blocked
+            blocked = stored.link or self._fault(stored) or blocked
         return self._knowledge.resolver.case_act(
             act,
             recorded_at_ms=recorded_at_ms,

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ledger.errors import StoreError
 from ledger.excerpt import ExcerptContent
 from ledger.facade.bodies import Place
-from ledger.facade.logend import branch_nodes, load_branch
+from ledger.facade.histories import history_nodes, load_branch
 from ledger.facade.opening import BRANCH_MARK
 from ledger.facade.outgoing import Outgoing
 from ledger.facade.ownlog import stored_nodes
@@ -127,6 +127,6 @@ def _proof(tx: ReadTx, wanted: _Wanted, size: int, indexes: Sequence[int]) -> tu
         return multiproof_over(size, indexes, range_hash)
     branch = load_branch(tx, wanted.branch) if wanted.branch else None
     if branch is not None:
-        return multiproof(size, indexes, branch_nodes(tx, branch))
+        return multiproof(size, indexes, history_nodes(tx, wanted.log, branch))
     row = tx.get(schema.LOGS, (wanted.log,))
     return multiproof(size, indexes, stored_nodes(tx, wanted.log, "" if row is None else str(row[1])))

@@ -18,7 +18,6 @@ from ledger.facade.excerpts import excerpts
 from ledger.facade.feeds import FeedItem, FeedPlace
 from ledger.facade.held import BranchState, Held, branch_name
 from ledger.facade.intake import Intake
-from ledger.facade.logend import load_branch
 from ledger.facade.outgoing import Outgoing
 from ledger.facade.parts import Parts
 from ledger.facade.peers import Peers
@@ -121,9 +120,11 @@ class Exchange:
         genesis = self.held.genesis(state.log_id)
         if genesis is None:
             return None
+        branch = self.held.histories(state.log_id).get(branch_name(state.log_id, state.first_hash))
+        if branch is None:
+            return None
         with self._store.read() as tx:
-            branch = load_branch(tx, branch_name(state.log_id, state.first_hash))
-            return None if branch is None else self._outgoing.branch_package(tx, genesis, branch, after=after)
+            return self._outgoing.branch_package(tx, genesis, branch, after=after)
 
     def feed(
         self, audience: StationId, held: FeedPlace, *, limit: int

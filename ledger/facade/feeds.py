@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ledger.errors import RuleError
 from ledger.facade.audience import audiences
 from ledger.facade.bodies import ASKED_MAX, Place, place_in
+from ledger.facade.casebook import CaseBook
+from ledger.facade.concern import HAND_OVER, concerned_stations
 from ledger.facade.synctables import FEED, FEED_DUE, SYNC_MARKS
 from ledger.facade.tables import CASES, CaseCells, case_cells
 from ledger.hashing import CTX_FEED, digest
@@ -56,12 +60,19 @@ class Feeds:
         registry: the newest registry held here.
         own: the stations of this installation.
         log_stations: station of each log by name.
+        book: states of cases.
     """
 
     def __init__(
-        self, registry: Registry, own: Iterable[StationId], log_stations: Mapping[str, StationId]
+        self,
+        registry: Registry,
+        own: Iterable[StationId],
+        log_stations: Mapping[str, StationId],
+        *,
+        book: CaseBook,
     ) -> None:
         self._registry = registry
+        self._book = book
         self._own = frozenset(own)
         self._log_stations = log_stations
         self._below: dict[StationId, StationId] = {}
@@ -127,7 +138,7 @@ class Feeds:
                 tx, [CaseId(one) for one in listed if isinstance(one, bytes)]
             ):
                 acts = list(tx.select(schema.ACTS, {"case_id": case_id}))
-                if audience in self._concerned(acts, cells):
+                if audience in self._concerned(tx, case_id, acts, cells):
                     lacking = self._lacking(audience, acts)
                     number, chain = self._extend(tx, audience, case_id, number, chain, lacking)
 
@@ -152,23 +163,32 @@ class Feeds:
         added = 0
         for case_id in case_ids:
             rows = acts.get(case_id, [])
-            for audience in sorted(self._concerned(rows, cases.get(case_id))):
+            for audience in sorted(self._concerned(tx, case_id, rows, cases.get(case_id))):
                 found = self._lacking(audience, rows)
                 if found:
                     number, chain = _end(tx, audience)
                     added += self._extend(tx, audience, case_id, number, chain, found)[0] - number
         return added
 
-    def _concerned(self, acts: Sequence[Row], case: CaseCells | None) -> set[StationId]:
-        """Return the direct subordinates through which a station is reached that has to do with a case.
+    def _concerned(
+        self, tx: ReadTx, case_id: CaseId, acts: Sequence[Row], case: CaseCells | None
+    ) -> set[StationId]:
+        """Return the direct subordinates through which a station is reached that a case concerns.
 
-        An act that does not hold brings its station nothing: whoever knows a case's id could write one.
+        A case that nobody ever offered to anybody need not be folded for that.
         """
-        stations = {self._log_stations.get(str(row[2]), StationId("")) for row in acts if row[4] != OPAQUE}
+        found = {
+            self._log_stations.get(str(row[2]), StationId(""))
+            for row in acts
+            if row[4] != OPAQUE and isinstance(row[1], bytes) and row[1].startswith(case_id)
+        }
         if case is not None:
             custodian, offered_to, received_station = case[5:8]
-            stations |= {custodian, StationId(offered_to), received_station}
-        return {self.below[station] for station in stations if station in self.below}
+            found |= {custodian, StationId(offered_to), received_station}
+        if any(row[4] == HAND_OVER for row in acts):
+            with suppress(RuleError):
+                found |= concerned_stations(self._book.load(tx, case_id).state)
+        return {self.below[station] for station in found if station in self.below}
 
     def _lacking(self, audience: StationId, acts: Sequence[Row]) -> list[Row]:
         """Return the sound acts of a case that stand in no log that the audience itself sends up."""

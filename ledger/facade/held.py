@@ -13,13 +13,16 @@ from ledger.checkpoint import receipt_name
 from ledger.entry import entry_hash
 from ledger.facade.audience import subtree
 from ledger.facade.feeds import START, FeedPlace
-from ledger.facade.logend import Branch, LogEnd, branch_nodes, held_root, load_branch, load_end
-from ledger.facade.opening import BRANCH_MARK, recorded_at_ms
+from ledger.facade.histories import Branch, branch_names, history_nodes, load_branches, reached
+from ledger.facade.logend import LogEnd, held_root, load_end
+from ledger.facade.opening import BRANCH_MARK
 from ledger.facade.parts import Parts
-from ledger.facade.synctables import FEED_HELD, FORK, SYNC_FINDINGS
+from ledger.facade.synctables import FEED_HELD
 from ledger.frame import split_frame
 from ledger.genesis import LogGenesis
+from ledger.limits import INT_MAX
 from ledger.merkle import root_at
+from ledger.rank import recorded_at_ms
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
 from ledger.types import LedgerId, LogId, StationId
@@ -37,12 +40,13 @@ class LogState(NamedTuple):
 
 
 class BranchState(NamedTuple):
-    """How much of a divergent history one side holds."""
+    """How much of a divergent history one side holds; ``root`` is that over the whole of it."""
 
     log_id: LogId
     first_hash: bytes
     first_seq: int
     size: int
+    root: bytes
 
 
 class ReceiptLine(NamedTuple):
@@ -67,6 +71,7 @@ class Held:
         self._store = store
         self._parts = parts
         self._ends: dict[LogId, LogEnd] = {}
+        self._forked: dict[str, dict[str, Branch]] = {}
 
     @property
     def ledger_id(self) -> LedgerId:
@@ -174,21 +179,46 @@ class Held:
         parents |= {branch.log_id for branch in self._all_branches()}
         return [log.log_id for log in self._parts.own.values() if log.log_id in parents]
 
-    def has_branch(self, state: LogState) -> bool:
-        """Whether what somebody holds of a log is a divergent history that is held here in full."""
-        return any(
-            self.is_branch_root(branch, state)
-            for branch in self._all_branches()
-            if branch.log_id == state.log_id
-        )
+    def histories(self, log_id: LogId) -> dict[str, Branch]:
+        """Return the divergent histories of a log by name, each behind the one that it leaves."""
+        log = log_id.hex()
+        if log not in self._forked:
+            with self._store.read() as tx:
+                self._forked[log] = load_branches(tx, log)
+        return self._forked[log]
 
-    def is_branch_root(self, branch: BranchState, state: LogState) -> bool:
-        """Whether a size and root are those of a log that ends within a divergent history held here."""
-        if not branch.first_seq <= state.size <= branch.size:
-            return False
+    def forget_histories(self, log_id: LogId) -> None:
+        """Read the divergent histories of a log from the store next time: one was written."""
+        self._forked.pop(log_id.hex(), None)
+
+    def has_branch(self, state: LogState) -> bool:
+        """Whether what somebody holds of a log ends within a divergent history that is held here."""
+        log = state.log_id.hex()
+        return any(name != log for name, _ in self.points(state.log_id, [(state.size, state.root)]))
+
+    def points(self, log_id: LogId, stated: Iterable[tuple[int, bytes]]) -> list[tuple[str, int]]:
+        """Return on which histories held here the given sizes and roots lie, by name; others are left out."""
+        genesis = self.genesis(log_id)
+        if genesis is None:
+            return []
+        log, branches = log_id.hex(), self.histories(log_id)
+        found: list[tuple[str, int]] = []
         with self._store.read() as tx:
-            held = load_branch(tx, branch_name(branch.log_id, branch.first_hash))
-            return held is not None and root_at(state.size, branch_nodes(tx, held)) == state.root
+            end = self.end(tx, genesis)
+            for size, root in stated:
+                if 0 < size <= end.size and held_root(tx, end, size) == root:
+                    found.append((log, size))
+                found += [
+                    (one.name, size)
+                    for one in branches.values()
+                    if one.first_seq <= size <= one.size
+                    and root_at(size, history_nodes(tx, log, one)) == root
+                ]
+        return found
+
+    def reached(self, log_id: LogId, name: str, points: Iterable[tuple[str, int]]) -> int:
+        """Return how far somebody holds a history of a log, by what ``points`` found of theirs."""
+        return reached(self.histories(log_id), log_id.hex(), name, points)
 
     def is_main_entry(self, branch: BranchState) -> bool:
         """Whether what is a divergent history to somebody is the history of the log here."""
@@ -201,7 +231,7 @@ class Held:
         stations_of = self._parts.holdings.stations
         with self._store.read() as tx:
             logs = [one.name for one in self._parts.holdings.logs.values() if one.genesis.kind == "station"]
-            for name in (*logs, *self.branch_names(tx)):
+            for name in (*logs, *branch_names(tx)):
                 if stations_of.get(name) in stations:
                     for cosigner in registry.line(stations_of.get(name)):
                         newest = newest_receipt(tx, name, cosigner)
@@ -258,14 +288,11 @@ class Held:
         """Read the end of a log from the store next time: a transaction failed, or it was given up."""
         self._ends.pop(log_id, None)
 
-    def branch_names(self, tx: ReadTx) -> list[str]:
-        """Return the names of all divergent histories that are held."""
-        return [str(row[1]) for row in tx.select(SYNC_FINDINGS, {"code": FORK})]
-
     def _recorded_at(self, log_id: LogId, seq: int) -> int:
         with self._store.read() as tx:
             frame = tx.frame(log_id.hex(), seq)
-        return 0 if frame is None else recorded_at_ms(frame)
+        at_ms = recorded_at_ms(frame)
+        return 0 if at_ms == INT_MAX else at_ms
 
     def _entry_hash(self, log_id: LogId, seq: int) -> bytes:
         with self._store.read() as tx:
@@ -274,18 +301,21 @@ class Held:
 
     def _all_branches(self) -> list[BranchState]:
         with self._store.read() as tx:
-            held = [load_branch(tx, name) for name in self.branch_names(tx)]
-        return [_branch_state(branch) for branch in held if branch is not None]
+            logs = dict.fromkeys(name.partition(BRANCH_MARK)[0] for name in branch_names(tx))
+        held = [one for log in logs for one in self.histories(LogId(bytes.fromhex(log))).values()]
+        with self._store.read() as tx:
+            return [_branch_state(tx, one) for one in held]
+
+
+def _branch_state(tx: ReadTx, branch: Branch) -> BranchState:
+    log, _, first = branch.name.partition(BRANCH_MARK)
+    root = root_at(branch.size, history_nodes(tx, log, branch))
+    return BranchState(LogId(bytes.fromhex(log)), bytes.fromhex(first), branch.first_seq, branch.size, root)
 
 
 def branch_name(log_id: LogId, first_hash: bytes) -> str:
     """Return the name under which a divergent history is stored."""
     return f"{log_id.hex()}{BRANCH_MARK}{first_hash.hex()}"
-
-
-def _branch_state(branch: Branch) -> BranchState:
-    log, _, first = branch.name.partition(BRANCH_MARK)
-    return BranchState(LogId(bytes.fromhex(log)), bytes.fromhex(first), branch.first_seq, branch.size)
 
 
 def newest_receipt(tx: ReadTx, name: str, cosigner: StationId) -> ReceiptLine | None:

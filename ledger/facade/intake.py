@@ -16,11 +16,11 @@ from ledger.excerpt import CheckedExcerpt
 from ledger.facade.bodies import Place, place_in
 from ledger.facade.casebook import CaseBook
 from ledger.facade.casekeys import CaseKeys
-from ledger.facade.numbers import number_row
+from ledger.facade.histories import stored_link_fault
 from ledger.facade.placing import move_bodies, rank_of_record, rank_of_row
 from ledger.facade.sparselane import Arrival, sparse_lane
 from ledger.facade.synctables import FORK, SPARSE_NODES, SPARSE_NOTES, SYNC_FINDINGS
-from ledger.facade.tables import APPLICANTS, NUMBERS, TOKENS
+from ledger.facade.tables import APPLICANTS, TOKENS
 from ledger.facade.twins import applicant_rows
 from ledger.facade.vault import Vault
 from ledger.facade.views import NO_CASE_ACTIONS, CaseView
@@ -155,13 +155,14 @@ class Intake:
             before = tx.get(schema.BODIES, place)
             self._fill_body(tx, place.log, record._replace(seq=place.seq))
             if tx.get(schema.BODIES, place) != before:
+                self._recognise(tx, record, row)
                 filled.append(record)
         found = [
             (record, self._case_act(arrival, record))
             for record in filled
             if record.topic not in NO_CASE_ACTIONS and not _obstacle(record)
         ]
-        self._write_found_by(tx, arrival.name, found)
+        self._write_found_by(tx, found)
         self._view.touch(tx, dict.fromkeys(record.case_id for record, _ in found))
         return len(filled)
 
@@ -173,7 +174,7 @@ class Intake:
 
     def _write_acts(self, tx: WriteTx, arrival: Arrival) -> list[tuple[VerifiedRecord, CaseAct]]:
         """Write index rows and bodies of all acts, and return those of cases that are new here."""
-        records = [record for record in arrival.records if record.act is not None]
+        records = _once(arrival)
         held = _held_rows(tx, records)
         self._case_keys.prepare(
             tx,
@@ -201,7 +202,7 @@ class Intake:
                 found.append((record, self._case_act(arrival, record)))
         tx.insert_missing(schema.ACTS, index)
         self._write_bodies(tx, bodies)
-        self._write_found_by(tx, arrival.name, found)
+        self._write_found_by(tx, found)
         return found
 
     def _settle_place(self, tx: WriteTx, arrival: Arrival, record: VerifiedRecord, row: Row) -> bool:
@@ -211,6 +212,7 @@ class Intake:
         before, after = place_in(row), Place(arrival.name, record.seq)
         if before == after:
             self._fill_body(tx, arrival.name, record)
+            self._recognise(tx, record, row)
             return False
         station = record.act.header.station
         here = rank_of_record(record, arrival.name, arrival.station)
@@ -221,6 +223,14 @@ class Intake:
         tx.upsert(schema.ACTS, [(record.case_id, record.act.act_id, *after, record.topic)])
         self._book.forget(record.case_id)
         return True
+
+    def _recognise(self, tx: WriteTx, record: VerifiedRecord, row: Row) -> None:
+        """Let an act count from now on that came without its facts, or before its author's key was known."""
+        if row[4] != OPAQUE or record.topic == OPAQUE:
+            return
+        if not stored_link_fault(tx, place_in(row), record.frame):
+            tx.upsert(schema.ACTS, [(*row[:4], record.topic)])
+            self._book.forget(record.case_id)
 
     def _body_row(self, tx: WriteTx, name: str, record: VerifiedRecord) -> Row:
         nonce = sealed = None
@@ -256,24 +266,17 @@ class Intake:
         if rows:
             tx.insert_missing(schema.BODIES, rows)
 
-    def _write_found_by(
-        self, tx: WriteTx, name: str, found: Sequence[tuple[VerifiedRecord, CaseAct]]
-    ) -> None:
-        """Write what the new acts' cases are found by: numbers and keyed search tokens."""
+    def _write_found_by(self, tx: WriteTx, found: Sequence[tuple[VerifiedRecord, CaseAct]]) -> None:
+        """Write what the new acts' cases are found by beside their numbers: keyed search tokens."""
         tokens: dict[Row, None] = {}
-        numbers: list[Row] = []
         applicants: list[Row] = []
         for record, act in found:
             if not act.parents:
                 applicants += applicant_rows(self._vault, record.case_id, record.personal)
-            number = act.facts.get("number")
-            if not act.parents and isinstance(number, str) and number:
-                numbers.append(number_row(number, record.case_id, name))
             if record.personal is not None and may_name_people(record.personal_raw):
                 keys = search_keys(record.personal)
                 tokens.update(((token, record.case_id), None) for token in self._vault.tokens(keys))
         tx.insert_missing(APPLICANTS, applicants)
-        tx.insert_missing(NUMBERS, numbers)
         tx.insert_missing(TOKENS, list(tokens))
 
     def _case_act(self, arrival: Arrival, record: VerifiedRecord) -> CaseAct:
@@ -304,6 +307,27 @@ def _obstacle(record: VerifiedRecord) -> str:
     """
     own_facts_fail = bool(record.facts_raw) and record.facts is None
     return record.fault if record.topic == OPAQUE or own_facts_fail else ""
+
+
+def _once(arrival: Arrival) -> list[VerifiedRecord]:
+    """Return the records that hold acts; of an act that comes twice at once the one at its better place."""
+    records = [record for record in arrival.records if record.act is not None]
+    best: dict[ActId, VerifiedRecord] = {}
+    for record in records:
+        if record.act is not None:
+            other = best.setdefault(record.act.act_id, record)
+            if other is not record:
+                best[record.act.act_id] = _better(arrival, other, record)
+    return records if len(best) == len(records) else list(best.values())
+
+
+def _better(arrival: Arrival, one: VerifiedRecord, other: VerifiedRecord) -> VerifiedRecord:
+    """Return the record of an act whose place ranks first, with the personal body if either has it."""
+    ranked = sorted((one, other), key=lambda each: rank_of_record(each, arrival.name, arrival.station))
+    first, second = ranked
+    if first.personal_raw or not second.personal_raw:
+        return first
+    return first._replace(personal=second.personal, personal_raw=second.personal_raw)
 
 
 def _held_rows(tx: WriteTx, records: Sequence[VerifiedRecord]) -> dict[ActId, Row]:

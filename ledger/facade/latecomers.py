@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ledger.act import Act, case_of
 from ledger.facade.bodies import Place
+from ledger.facade.histories import stored_link_fault
 from ledger.facade.placing import frame_at
 from ledger.facade.synctables import AWAITING, SYNC_FINDINGS
 from ledger.facade.views import CaseView
@@ -54,5 +55,7 @@ def _recognise(tx: WriteTx, registry: Registry) -> dict[CaseId, None]:
 def _sound(tx: WriteTx, place: Place, registry: Registry) -> Act | None:
     frame = frame_at(tx, place)
     if frame is None or act_fault(frame, ledger_id=registry.ledger_id, public_key=registry.public_key):
+        return None
+    if stored_link_fault(tx, place, frame):
         return None
     return decode_frame(frame).act

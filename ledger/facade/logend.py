@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ledger.entry import decode_entry, entry_hash
+from ledger.entry import entry_hash
 from ledger.errors import StoreError
-from ledger.facade.opening import BRANCH_MARK
 from ledger.facade.ownlog import stored_nodes
-from ledger.frame import split_frame
 from ledger.genesis import LogGenesis
 from ledger.merge import leaf_of_record
-from ledger.merkle import NodeGetter, Tree, leaf_hash, node_hash, root_at
+from ledger.merkle import Tree, root_at
 from ledger.store import schema
 from ledger.store.contract import ReadTx
 
@@ -71,60 +69,3 @@ def load_end(tx: ReadTx, genesis: LogGenesis) -> LogEnd:
 def held_root(tx: ReadTx, end: LogEnd, size: int) -> bytes:
     """Return the root over the first ``size`` entries of a log, as it is held here."""
     return end.root if size == end.size else root_at(size, stored_nodes(tx, end.name, end.genesis.kind))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Branch:
-    """A divergent history of a log, as it is held here.
-
-    Attributes:
-        name: ``<log id>~<first divergent entry hash>``, both in hexadecimal digits.
-        first_seq: position in the log of the first divergent entry.
-        size: entries of the log up to the end of the branch.
-        head: hash of the last entry.
-    """
-
-    name: str
-    first_seq: int
-    size: int
-    head: bytes
-
-    @property
-    def log(self) -> str:
-        """Name of the log that forked."""
-        return self.name.partition(BRANCH_MARK)[0]
-
-    @property
-    def count(self) -> int:
-        """Divergent entries."""
-        return self.size - self.first_seq + 1
-
-
-def load_branch(tx: ReadTx, name: str) -> Branch | None:
-    """Return a branch from its frames; None when there are none."""
-    count = tx.size(name)
-    first, last = tx.frame(name, 1), tx.frame(name, count) if count else None
-    if first is None or last is None:
-        return None
-    first_seq = decode_entry(split_frame(first).entry_raw).seq
-    head = entry_hash(split_frame(last).entry_raw)
-    return Branch(name=name, first_seq=first_seq, size=first_seq + count - 1, head=head)
-
-
-def branch_nodes(tx: ReadTx, branch: Branch) -> NodeGetter:
-    """Return a getter of the complete subtrees of the tree that ends in a branch."""
-    # Merge logs are written here alone, so what forks is a log of frames.
-    main, common = stored_nodes(tx, branch.log, "station"), branch.first_seq - 1
-
-    def get(level: int, index: int) -> bytes:
-        if (index + 1) << level <= common:
-            return main(level, index)
-        if level:
-            return node_hash(get(level - 1, index * 2), get(level - 1, index * 2 + 1))
-        place = (branch.log, index + 1) if index < common else (branch.name, index + 1 - common)
-        frame = tx.frame(*place)
-        if frame is None:
-            raise StoreError("log.head", log=branch.log)
-        return leaf_hash(split_frame(frame).entry_raw)
-
-    return get

@@ -20,7 +20,7 @@ from ledger.checkpoint import read_checkpoint
 from ledger.entry import entry_hash
 from ledger.errors import DataError, StoreError
 from ledger.excerpt import ExcerptContent
-from ledger.facade.logend import load_branch
+from ledger.facade.histories import load_branch
 from ledger.facade.opening import BRANCH_MARK
 from ledger.facade.ownlog import OwnLog, newest_checkpoint, stored_nodes
 from ledger.facade.synctables import MERGED

@@ -9,7 +9,6 @@ from ledger.act import Act, act_id, case_of, decode_act
 from ledger.body import check_facts
 from ledger.calendar import CalendarSet
 from ledger.calendars import festivals
-from ledger.entry import decode_entry
 from ledger.errors import BanjianError, EncodingError, StoreError
 from ledger.facade.bodies import read_facts, read_personal
 from ledger.facade.vault import Vault
@@ -169,11 +168,6 @@ def read_frames(tx: ReadTx, name: str, *, after: int) -> Iterator[bytes]:
     for first in range(after + 1, size + 1, PAGE):
         for _, frame in tx.frames(name, first, min(first + PAGE - 1, size)):
             yield frame
-
-
-def recorded_at_ms(frame: bytes) -> int:
-    """Return the time that a frame's entry records."""
-    return decode_entry(split_frame(frame).entry_raw).recorded_at_ms
 
 
 def _act_in(frame: bytes) -> Act:

@@ -8,7 +8,7 @@ from ledger.act import Act, case_of
 from ledger.entry import entry_hash
 from ledger.errors import BanjianError, DataError, StoreError
 from ledger.facade.bodies import Place, bodies_at, by_log, place_in
-from ledger.facade.logend import Branch
+from ledger.facade.histories import Branch, history_hash
 from ledger.facade.vault import CaseKey, Vault
 from ledger.frame import split_frame
 from ledger.genesis import LogGenesis
@@ -77,7 +77,7 @@ class Outgoing:
             branch: the divergent history.
             after: size of the log up to which the receiver holds it, at least to where it diverges.
         """
-        common = branch.first_seq - 1
+        common = branch.common
         end = _next_checkpoint(tx, branch.name, max(after, common))
         if end is None:
             return None
@@ -86,13 +86,10 @@ class Outgoing:
         frames = [frame for _, frame in tx.frames(branch.name, held - common + 1, size - common)]
         places = [Place(branch.name, seq) for seq in range(held - common + 1, size - common + 1)]
         facts, people = self.bodies(tx, places, frames, personal=True)
-        before = genesis.log_id().hex(), held
-        if held > common:
-            before = branch.name, held - common
         return PackageContent(
             log_id=genesis.log_id(),
             first_seq=held + 1,
-            previous=_entry_hash_at(tx, *before) if held else genesis.genesis_hash(),
+            previous=history_hash(tx, branch.log, branch, held) if held else genesis.genesis_hash(),
             frames=tuple(frames),
             facts=facts,
             personal=people,

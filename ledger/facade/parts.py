@@ -101,7 +101,7 @@ def load_parts(
     county_logs = tuple(log.name for kind in ("registry", "catalogue") for log in holdings.of_kind(kind))
     book = CaseBook(knowledge, holdings.stations, remember=writable)
     mine = {log.station for log in own.values()} | ({station} if station else set())
-    feeds = Feeds(knowledge.registry, mine, holdings.stations)
+    feeds = Feeds(knowledge.registry, mine, holdings.stations, book=book)
     view.bind(knowledge, book, notice=feeds.note)
     case_keys = CaseKeys(vault)
     rules = DeskRules(knowledge=knowledge, book=book, vault=vault)

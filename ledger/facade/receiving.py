@@ -10,12 +10,13 @@ from ledger.checkpoint import RECEIPT_NAME_PREFIX, cosign, open_cosignature, rea
 from ledger.entry import entry_hash
 from ledger.errors import BanjianError, DataError
 from ledger.excerpt import CheckedExcerpt
-from ledger.facade.held import COUNTY_KINDS, BranchState, Held, ReceiptLine, branch_name
+from ledger.facade.divergent import DivergentPlace, place_divergent
+from ledger.facade.held import COUNTY_KINDS, Held, ReceiptLine
+from ledger.facade.histories import branch_names
 from ledger.facade.intake import Intake
 from ledger.facade.latecomers import renew_latecomers
-from ledger.facade.logend import Branch, LogEnd, branch_nodes, load_branch, new_end
+from ledger.facade.logend import LogEnd, new_end
 from ledger.facade.opening import BRANCH_MARK, HeldLog
-from ledger.facade.ownlog import stored_nodes
 from ledger.facade.parts import Parts
 from ledger.facade.renewal import follow_calendars
 from ledger.facade.sparselane import Arrival
@@ -23,7 +24,7 @@ from ledger.facade.synctables import FORK, SYNC_FINDINGS
 from ledger.facade.views import CaseView
 from ledger.genesis import LogGenesis
 from ledger.keys import Ed25519Signer, Signer
-from ledger.merkle import Node, Tree
+from ledger.merkle import Node
 from ledger.opening import opening_genesis
 from ledger.package import PackageContent, check_package
 from ledger.store import schema
@@ -162,11 +163,14 @@ class Receiving:
         *,
         allowed: Allowed,
         now_ms: int,
-    ) -> BranchState | None:
-        """Store the divergent part of a package of a forked log beside the log, and note the fork.
+    ) -> int:
+        """Store what a package holds of a forked log beyond the histories of it that are here.
+
+        It may go along any of them from wherever it begins: what is new continues one of them, or leaves one
+        and is kept beside it. A checkpoint of what is all here is kept with a receipt, for its sender waits.
 
         Returns:
-            The branch as it is held now; None when nothing in the package diverges.
+            How many records were new.
 
         Raises:
             DataError: as ``take_package``; ``sync.branch_gap`` when it continues nothing that is here.
@@ -174,40 +178,57 @@ class Receiving:
         genesis = self._held.genesis(content.log_id)
         if genesis is None or not allowed(genesis):
             raise DataError("sync.log_scope", log=content.log_id)
+        branches = self._held.histories(content.log_id)
         with self._store.read() as tx:
-            branch, tree = self._branch_base(tx, genesis, content)
             end = self._held.end(tx, genesis)
-            main = dict(tx.frames(end.name, content.first_seq, content.last_seq))
-        checked = check_package(content, tree=tree, public_key=genesis.log_public_key)
-        apart = [record for record in records if branch or main.get(record.seq) != record.frame]
-        while apart and apart[0].seq > end.size and branch is None:
-            # Nothing contradicts what is here: it is a continuation, and no fork.
-            return None
-        if not apart:
-            return None
-        first = apart[0]
-        if branch is None:
-            name, before = branch_name(content.log_id, entry_hash(first.entry_raw)), 0
-            first_seq = first.seq
-        else:
-            name, before, first_seq = branch.name, branch.count, branch.first_seq
-        numbered = [record._replace(seq=before + index) for index, record in enumerate(apart, start=1)]
-        arrival = Arrival(name=name, station=genesis.station, records=numbered, received_at_ms=now_ms)
+            place = place_divergent(tx, end, branches, content, [record.entry_raw for record in records])
+        if place.known == len(records):
+            self._keep_checkpoint(place.name, content, now_ms)
+            return 0
+        if place.continues_log:
+            if end.name in self._parts.own:
+                return 0
+            rest, new = place.rest(content), records[place.known :]
+            return self.take_package(rest, new, allowed=allowed, now_ms=now_ms).new
+        self._store_branch(place, genesis, content, records, now_ms=now_ms)
+        return len(records) - place.known
+
+    def _store_branch(
+        self,
+        place: DivergentPlace,
+        genesis: LogGenesis,
+        content: PackageContent,
+        records: Sequence[VerifiedRecord],
+        *,
+        now_ms: int,
+    ) -> None:
+        numbered = [
+            record._replace(seq=place.count + index)
+            for index, record in enumerate(records[place.known :], start=1)
+        ]
+        arrival = Arrival(name=place.name, station=genesis.station, records=numbered, received_at_ms=now_ms)
+        # Its sender waits for a receipt like everybody else.
+        receipt = self._receipt(content.checkpoint, now_ms)
         try:
             with self._store.write() as tx:
                 self._intake.write_branch(tx, arrival, checkpoint=(content.last_seq, content.checkpoint))
-                finding: Row = (FORK, name, first_seq, now_ms, genesis.station, 0)
+                finding: Row = (FORK, place.name, place.first_seq, now_ms, genesis.station, 0)
                 tx.insert_missing(SYNC_FINDINGS, [finding])
-                # Its sender waits for a receipt like everybody else.
-                receipt = self._receipt(content.checkpoint, now_ms)
-                tx.insert_missing(schema.RECEIPTS, _receipt_rows(name, content.last_seq, [receipt]))
+                tx.insert_missing(schema.RECEIPTS, _receipt_rows(place.name, content.last_seq, [receipt]))
         except BaseException:
             self._intake.forget(records)
             raise
+        finally:
+            self._held.forget_histories(content.log_id)
         self._parts.case_keys.committed()
-        return BranchState(
-            content.log_id, bytes.fromhex(name.split(BRANCH_MARK)[1]), first_seq, checked.tree.size
-        )
+
+    def _keep_checkpoint(self, name: str, content: PackageContent, now_ms: int) -> None:
+        if name in self._parts.own:
+            return
+        receipt = self._receipt(content.checkpoint, now_ms)
+        with self._store.write() as tx:
+            tx.insert_missing(schema.CHECKPOINTS, [(name, content.last_seq, content.checkpoint)])
+            tx.insert_missing(schema.RECEIPTS, _receipt_rows(name, content.last_seq, [receipt]))
 
     def fill_bodies(self, content: PackageContent, records: Sequence[VerifiedRecord], *, now_ms: int) -> int:
         """Add bodies that are missing here to the records of a package that is held; returns how many."""
@@ -257,7 +278,7 @@ class Receiving:
         """Store cosignatures on checkpoints that are held here; others are left aside."""
         rows: list[Row] = []
         with self._store.read() as tx:
-            branches = self._held.branch_names(tx)
+            branches = branch_names(tx)
             for one in lines:
                 log = one.log_id.hex()
                 for held in (log, *(name for name in branches if name.partition(BRANCH_MARK)[0] == log)):
@@ -284,22 +305,6 @@ class Receiving:
         if not allowed(genesis):
             raise DataError("sync.log_scope", log=content.log_id)
         return self._held.end(tx, genesis)
-
-    def _branch_base(
-        self, tx: ReadTx, genesis: LogGenesis, content: PackageContent
-    ) -> tuple[Branch | None, Tree]:
-        """Return the branch that a package continues, None for a new one, and the tree before it."""
-        common = content.first_seq - 1
-        for name in self._held.branch_names(tx):
-            branch = load_branch(tx, name)
-            if branch is None or branch.log != content.log_id.hex():
-                continue
-            if (branch.size, branch.head) == (common, content.previous):
-                return branch, Tree.load(common, branch_nodes(tx, branch))
-        end = self._held.end(tx, genesis)
-        if common > end.size:
-            raise DataError("sync.branch_gap", log=content.log_id, size=end.size, first=content.first_seq)
-        return None, Tree.load(common, stored_nodes(tx, end.name, genesis.kind))
 
     def _learn(self, genesis: LogGenesis, records: Sequence[VerifiedRecord]) -> None:
         """Let registry and catalogue grow with what was stored, and everything that waited for it."""

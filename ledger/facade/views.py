@@ -14,8 +14,19 @@ from ledger.clocks import PressingChange, pressing_change, unmoved
 from ledger.errors import BanjianError, RuleError
 from ledger.facade.caseacts import StoredAct
 from ledger.facade.casebook import CaseBook
+from ledger.facade.numbers import number_row
 from ledger.facade.synctables import AWAITING
-from ledger.facade.tables import CASES, CONFLICT, MARKS, NEVER_MS, PAUSED, PENDING, VIEW_TABLES, case_cells
+from ledger.facade.tables import (
+    CASES,
+    CONFLICT,
+    MARKS,
+    NEVER_MS,
+    NUMBERS,
+    PAUSED,
+    PENDING,
+    VIEW_TABLES,
+    case_cells,
+)
 from ledger.frame import split_frame
 from ledger.knowledge import CATALOGUE_ACTIONS, Knowledge
 from ledger.merge import MERGE_LEAF
@@ -75,6 +86,7 @@ class CaseView:
         """Write the rows of all cases that new records touch."""
         again: dict[CaseId, None] = {}
         grown: dict[CaseId, list[CaseAct]] = {}
+        logs: dict[CaseId, str] = {}
         known = self._known_cases(tx, records)
         for record in records:
             place = record.log, record.seq
@@ -84,24 +96,29 @@ class CaseView:
                 if self._notice is not None:
                     self._notice(tx, expected[:1])
             elif arrived is not None:
-                grown.setdefault(arrived[0], []).append(arrived[1])
+                case_id, act = arrived
+                grown.setdefault(case_id, []).append(act)
+                # Of a case that is new here the first record holds its opening.
+                logs.setdefault(case_id, "" if act.parents else record.log)
             elif record.topic not in NO_CASE_ACTIONS:
                 again[self._case_of(record)] = None
         for case_id, acts in grown.items():
             if case_id not in again and not self._grow(known, case_id, acts):
                 again[case_id] = None
         if grown or again:
-            self._write_grown(tx, [case_id for case_id in grown if case_id not in again])
+            self._write_grown(tx, {one: log for one, log in logs.items() if one not in again})
             self.touch(tx, again)
 
     def touch(self, tx: WriteTx, case_ids: Iterable[CaseId]) -> None:
         """Make the rows of cases anew that got records in another way than one after the other."""
         wanted = [case_id for case_id in case_ids if case_id]
-        folded = {one.state.case_id: (one.state, one.rules) for one in self._book.fold_many(tx, wanted)}
+        found = list(self._book.fold_many(tx, wanted))
+        folded = {one.state.case_id: (one.state, one.rules) for one in found}
         missing = [(case_id,) for case_id in wanted if case_id not in folded]
         if missing:
             tx.insert_missing(AWAITING, missing)
         self._write_rows(tx, folded)
+        tx.upsert(NUMBERS, [row for one in found for row in _number_rows(one.state, one.acts)])
 
     def renew_awaiting(self, tx: WriteTx) -> int:
         """Fold the cases again that waited for registry or catalogue to grow; returns how many there were."""
@@ -165,9 +182,16 @@ class CaseView:
         self._book.remember(case_id, after, rules)
         return True
 
-    def _write_grown(self, tx: WriteTx, case_ids: Sequence[CaseId]) -> None:
-        folded = {case_id: self._book.load(tx, case_id) for case_id in case_ids}
+    def _write_grown(self, tx: WriteTx, logs: Mapping[CaseId, str]) -> None:
+        """Write the rows of cases with the log that holds the opening, "" for those that were here before."""
+        folded = {case_id: self._book.load(tx, case_id) for case_id in logs}
         self._write_rows(tx, {case_id: (held.state, held.rules) for case_id, held in folded.items()})
+        numbers = [
+            number_row(held.state.number, case_id, logs[case_id])
+            for case_id, held in folded.items()
+            if logs[case_id] and held.state.number
+        ]
+        tx.insert_missing(NUMBERS, numbers)
 
     def _write_rows(self, tx: WriteTx, folded: Mapping[CaseId, tuple[CaseState, Rules]]) -> None:
         if not folded:
@@ -190,6 +214,14 @@ class CaseView:
         except BanjianError:
             return CaseId(b"")
         return case_of(act)
+
+
+def _number_rows(state: CaseState, acts: Iterable[StoredAct]) -> list[Row]:
+    """Return the row that keeps the number of a case; none while no opening gives it one that counts."""
+    if not state.number:
+        return []
+    opening = next((act for act in acts if act.act_id.startswith(state.case_id)), None)
+    return [] if opening is None else [number_row(state.number, state.case_id, opening.place.log)]
 
 
 def case_row(state: CaseState, rules: Rules, calendars: CalendarSet) -> Row:

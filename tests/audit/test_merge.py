@@ -14,6 +14,7 @@ from ledger.checkpoint import Checkpoint, log_origin, sign_checkpoint
 from ledger.entry import entry_hash
 from ledger.facade import Home, Ledger
 from ledger.facade.between import merge
+from ledger.facade.synctables import FORK, SYNC_FINDINGS
 from ledger.frame import split_frame
 from ledger.keys import Ed25519Signer
 from ledger.merge import FrameLeaf, HeadLeaf, decode_merge_leaf
@@ -198,6 +199,7 @@ def test_incarnations_and_branches_are_followed(copy: Path) -> None:
             branch = branch_of(village, frames)
             tx.append(branch, 1, [("receive", frame) for frame in frames])
             tx.insert(schema.CHECKPOINTS, [(branch, 6, note_of(home, village, stored[:3] + frames))])
+            tx.insert(SYNC_FINDINGS, [(FORK, branch, 4, 1, VILLAGE, 0)])
         merge(ledger)
         for log in ledger.logs():
             if not log.doubt:

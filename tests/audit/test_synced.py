@@ -13,14 +13,31 @@ from audit.replay import Replay, replay_case
 from audit.verify import verify_ledger
 from ledger.case import state_digest
 from ledger.errors import InputError
+from ledger.excerpt import ExcerptContent, encode_excerpt
 from ledger.facade import Home
 from ledger.facade.founding import found_empty
+from ledger.store import schema
 from ledger.types import CaseId, StationId
-from tests.audit.forge import altered
+from sync.framing import EXCERPT, Section
+from sync.ingest import PreparedExcerpt, prepare
+from tests.audit.forge import altered, frame_of, log_of, note_of
 from tests.audit.ledgers import ask, hurt
 from tests.sync import test_forks as forks
+from tests.sync import test_nested_forks as nested
 from tests.sync import test_three_levels as levels
-from tests.sync.world import COUNTY, TOWN, TOWN_2, VILLAGE, VILLAGE_2, VILLAGE_3, Randomness, World
+from tests.sync.evil import EvilStation
+from tests.sync.world import (
+    COUNTY,
+    START_MS,
+    TOWN,
+    TOWN_2,
+    VILLAGE,
+    VILLAGE_2,
+    VILLAGE_3,
+    Randomness,
+    World,
+    signer,
+)
 
 ALWAYS = {"trust.unpinned", "personal.sealed"}
 QUIET = {"log.uncovered", "merge.behind", "audit.without_effect"}
@@ -42,6 +59,7 @@ STORIES: dict[str, tuple[Sequence[StationId], Callable[[World], None], set[str]]
     ),
     "rollback": (TWO, forks.test_a_rollback_that_went_on_is_a_fork_and_both_branches_are_kept, FORK),
     "clone": (TWO, forks.test_two_machines_with_one_disk_image_are_found_and_lose_nothing, FORK),
+    "nested forks": (TWO, nested.three_histories, FORK),
     "both branches elsewhere": (
         TWO, forks.test_cases_of_both_branches_reach_a_station_that_does_not_hold_the_log, set()
     ),
@@ -352,3 +370,94 @@ def lanes(found: Replay) -> list[tuple[StationId, str]]:
     assert state is not None
     origins = [found.origins[step.act.act_id] for step in state.steps]
     return [(origin.station, origin.lane) for origin in origins]
+
+
+def kept_checkpoint(world: World, frames_to_change: int = 0) -> bytes:
+    """Return the township's checkpoint under which the village got single frames, or one of other entries."""
+    village, town = world[VILLAGE].path, Home(world[TOWN].path)
+    log = log_of(town.path, "station", TOWN)
+    ((size,),) = ask(village, f"SELECT max(size) FROM sparse_notes WHERE log = '{log}'")
+    assert isinstance(size, int)
+    frames = [frame_of(town.path, log, seq) for seq in range(1, size + 1)]
+    for number in range(frames_to_change):
+        frames[number] = frames[-1]
+    return note_of(town, log, frames)
+
+
+def test_a_checkpoint_of_a_log_of_which_single_frames_are_held(world: World, village: Path) -> None:
+    note = kept_checkpoint(world)
+    report = verify_ledger(village, against=[note])
+    assert report.ok
+    assert "copy.single_records" in codes(report) and "copy.log_missing" not in codes(report)
+    (told,) = [one for one in report.findings if one.code == "copy.single_records"]
+    assert told.severity == "warning" and dict(told.params)["count"] > 0
+    other = verify_ledger(village, against=[kept_checkpoint(world, 1)])
+    assert {one.code for one in other.findings if one.severity == "error"} == {"copy.other"}
+    spoilt = note[:-10] + bytes([note[-10] ^ 1]) + note[-9:]
+    unsigned = verify_ledger(village, against=[spoilt])
+    assert {one.code for one in unsigned.findings if one.severity == "error"} == {"copy.unsigned"}
+
+
+def test_a_lapse_that_came_too_early_by_the_calendar_is_a_notice(tmp_path: Path) -> None:
+    day_ms, world = 86_400_000, World(tmp_path)
+    station = EvilStation(world, TOWN_2)
+    case = CaseId(station.add(opening := station.sign()))
+    asked = station.sign(
+        "request_correction", {"missing": ["m01"], "due": "2026-03-07"}, case_id=case,
+        parents=(opening.act_id,), occurred_at_ms=START_MS + 3_600_000, signer=world.key(TOWN_2, "officer"),
+    )  # fmt: skip
+    station.add(asked)
+    lapse = station.sign(
+        "lapse", {"applicant_told": True}, case_id=case, parents=(asked.act_id,),
+        occurred_at_ms=START_MS + 6 * day_ms, signer=world.key(TOWN_2, "officer"),
+    )  # fmt: skip
+    station.add(lapse)
+    assert station.send(COUNTY) == []
+    state = world[COUNTY].ledger.state(case)[0]
+    assert state.status == "lapsed", [(step.act.action, step.reason, step.params) for step in state.steps]
+    world.close()
+    told = [
+        one for one in verify_ledger(world[COUNTY].path).findings if one.code == "case.notice.lapse_early"
+    ]
+    assert [(one.severity, one.case, one.act) for one in told] == [("notice", case, lapse.act_id)]
+
+
+@pytest.mark.parametrize("dense_first", [False, True])
+def test_an_act_taken_in_before_its_key_was_known_is_recognised_when_its_log_comes(
+    tmp_path: Path, dense_first: bool
+) -> None:
+    """Held as a single record first, or in its log: in the end its row says what it is, the file is sound."""
+    world = World(tmp_path)
+    world.join(TOWN)
+    world.settle(TOWN)
+    station = EvilStation(world)
+    case = CaseId(station.add(station.sign(signer=signer("S99"))))
+    place = world[TOWN]
+    if dense_first:
+        assert station.send() == []
+    else:
+        content = station.package()
+        excerpt = encode_excerpt(
+            ExcerptContent(
+                log_id=station.log_id, checkpoint=content.checkpoint, positions=(1, 2), frames=content.frames,
+                nodes=(), facts=content.facts, personal=content.personal,
+            )
+        )  # fmt: skip
+        exchange = place.exchange
+        found = prepare(
+            Section(EXCERPT, excerpt), ledger_id=place.ledger.ledger_id, public_key=exchange.public_key
+        )
+        assert isinstance(found, PreparedExcerpt)
+        assert exchange.receiving.take_excerpt(found.checked, found.records, now_ms=START_MS) > 0
+    with place.ledger.store.read() as tx:
+        assert {row[4] for row in tx.select(schema.ACTS, {"case_id": case})} == {"opaque"}
+    world.enrol(VILLAGE_2, "window", "S99")
+    world.settle(TOWN)
+    if not dense_first:
+        assert station.send() == []
+    with place.ledger.store.read() as tx:
+        assert {row[4] for row in tx.select(schema.ACTS, {"case_id": case})} == {"receive"}
+    for folder in (TOWN, COUNTY):
+        world.settle(TOWN)
+        world[folder].close()
+        assert errors(world[folder].path) == set()

@@ -68,6 +68,8 @@ class Slot:
     entry: Entry | None = None
     leaf: bytes | None = None
     refused: Refused | None = None
+    further: Refused | None = None
+    astray: bool = False
 
 
 @dataclass
@@ -81,6 +83,7 @@ class Log:
     tree: f.Tree = field(default_factory=f.Tree)
     whole: bool = True
     known: int = 0
+    parent: "Log | None" = None
 
     @property
     def kind(self) -> str:
@@ -108,14 +111,27 @@ def read_slot(seq: int, state: bytes, topic: str = "") -> Slot:
     try:
         slot.entry = f.decode_entry(slot.leaf)
     except Refused as refused:
+        # What such an entry pins nobody knows: of the act nothing more is said.
+        slot.refused = refused
+        return slot
+    try:
+        f.check_pins(slot.entry, raw_act, slot.signature)
+    except Refused as refused:
         slot.refused = refused
     try:
         slot.act = f.decode_act(raw_act)
-        if slot.entry is not None:
-            f.check_pins(slot.entry, raw_act, slot.signature)
     except Refused as refused:
-        slot.refused = slot.refused or refused
+        slot.refused, slot.further = slot.refused or refused, refused if slot.refused else None
     return slot
+
+
+def slot_at(log: Log, seq: int) -> Slot | None:
+    """Return a position of a history; before a branch begins, that of the history that it leaves."""
+    at: Log | None = log
+    while at is not None and seq <= at.common:
+        at = at.parent
+    slots = [] if at is None else [slot for slot in at.slots if slot.seq == seq - at.common]
+    return slots[0] if slots else None
 
 
 def tree_of(leaves: list[bytes | None]) -> f.Tree:
@@ -155,7 +171,7 @@ class Reader:
         self.run_registry()
         for log in self.logs.values():
             self.entries(log)
-        for log in list(self.branches.values()):
+        for log in sorted(self.branches.values(), key=lambda branch: (self._room(branch), branch.name)):
             self.branch(log)
         for log in self.logs.values():
             self._parent(log)
@@ -324,7 +340,7 @@ class Reader:
             if (
                 branch.slots
                 and base_of(name) == genesis.parent_log.hex()
-                and genesis.parent_size <= branch.end
+                and genesis.parent_size <= min(branch.end, len(branch.tree))
             ):
                 trees.append(branch.tree)
         if all(tree.root(genesis.parent_size) != genesis.parent_root for tree in trees):
@@ -409,31 +425,37 @@ class Reader:
         """Check positions, chain, pins and time, and build the tree."""
         expected, previous = 1, log.genesis.hash if log.genesis else None
         last: Entry | None = None
-        base = self.logs.get(base_of(log.name))
-        if log.common and base is not None:
-            last = base.slots[log.common - 1].entry
-            previous = f.h("entry", base.slots[log.common - 1].leaf or b"")
+        before = None if log.parent is None else slot_at(log.parent, log.common)
+        if before is not None:
+            last = before.entry
+            previous = f.h("entry", before.leaf or b"")
         for slot in log.slots:
             where = f"{log.name} {slot.seq}"
             if slot.seq != expected:
                 self.error("log.gap", where)
                 log.whole, previous, last = False, None, None
             expected = slot.seq + 1
-            if slot.refused is not None:
-                (self.warning if slot.leaf is not None and slot.topic == "opaque" else self.error)(
-                    slot.refused, where
-                )
+            told = self.warning if slot.leaf is not None and slot.topic == "opaque" else self.error
+            for refused in (slot.refused, slot.further):
+                if refused is not None:
+                    told(refused, where)
             if slot.leaf is None:
                 log.whole, previous, last = False, None, None
                 continue
             log.tree.append(slot.leaf)
             log.known += log.whole
             if slot.entry is not None:
-                try:
-                    name = bytes.fromhex(base_of(log.name))
-                    f.check_link(slot.entry, name, slot.seq + log.common, previous)
-                except Refused as refused:
-                    self.error(refused, where)
+                name, entry = bytes.fromhex(base_of(log.name)), slot.entry
+                for log_id, seq, before in (
+                    (name, entry.seq, None),
+                    (entry.log_id, slot.seq + log.common, None),
+                    (entry.log_id, entry.seq, previous),
+                ):
+                    try:
+                        f.check_link(entry, log_id, seq, before)
+                    except Refused as refused:
+                        slot.astray = True
+                        told(refused, where)
                 self._time(slot, last, where)
             last = slot.entry
             previous = f.h("entry", slot.leaf)
@@ -455,20 +477,53 @@ class Reader:
         """Check where a branch stands, then its entries behind the common part."""
         self.warning("log.branch", log.name)
         base, first = self.logs.get(base_of(log.name)), log.slots[0]
-        if base is None or first.entry is None or first.seq != 1 or first.entry.seq - 1 > base.slots[-1].seq:
+        places = [] if base is None or first.seq != 1 else list(self._places(log, base))
+        if base is None or not places:
             self.error("log.branch_place", log.name)
             log.slots, log.genesis = [], None
             return
-        log.genesis, log.common = base.genesis, first.entry.seq - 1
+        log.genesis = base.genesis
+        stated = [row for row in self.rows["checkpoints"] if row[0] == log.name]
+        for parent, common in [*places, places[0]]:
+            log.parent, log.common = parent, common
+            leaves = [(slot_at(parent, seq) or Slot(seq)).leaf for seq in range(1, common + 1)]
+            log.tree = tree_of(leaves)
+            log.whole, log.known = parent.whole or common <= parent.known, common
+            grown = tree_of(leaves + [slot.leaf for slot in log.slots])
+            trial = Log(log.name, common, log.slots, log.genesis, grown, known=log.end)
+            if any(self._holds(trial, row) for row in stated):
+                break
         here = f.h("entry", first.leaf or b"")
-        others = [slot.leaf for slot in base.slots if slot.seq == log.common + 1]
-        if log.name != f"{base.name}~{here.hex()}" or first.leaf in others:
+        begun = tree_of([*leaves, first.leaf]).root(log.common + 1)
+        others = [slot.leaf for slot in [slot_at(parent, log.common + 1)] if slot]
+        others += [
+            one.slots[0].leaf
+            for one in self.branches.values()
+            if one is not log and one.slots and (one.parent, one.common) == (parent, log.common)
+        ]
+        if log.name not in {f"{base.name}~{one.hex()}" for one in (here, begun)} or first.leaf in others:
             self.error("log.branch_place", log.name)
-        log.tree = tree_of([slot.leaf for slot in base.slots[: log.common]])
-        log.whole, log.known = base.whole or log.common <= base.known, log.common
         self.entries(log)
-        if not any(self._holds(log, row) for row in self.rows["checkpoints"] if row[0] == log.name):
+        if not any(self._holds(log, row) for row in stated):
             self.error("log.branch_unproven", log.name)
+
+    def _room(self, log: Log) -> int:
+        """Return how many entries lie before a branch, as far as its checkpoints or its first entry say."""
+        sizes = [size for name, size, _ in self.rows["checkpoints"] if name == log.name]
+        entry = log.slots[0].entry
+        room = max(sizes, default=0) - log.slots[-1].seq
+        return room if room >= 0 else entry.seq - 1 if entry else -1
+
+    def _places(self, log: Log, base: Log) -> Iterator[tuple[Log, int]]:
+        """Yield where a branch may begin: behind which history, and after how many entries."""
+        entry = log.slots[0].entry
+        claimed = entry.seq - 1 if entry else -1
+        for common in dict.fromkeys((claimed, self._room(log))):
+            if 0 <= common <= base.slots[-1].seq:
+                yield base, common
+            for one in self.branches.values():
+                if one.genesis is base.genesis and one is not log and one.common < common <= one.end:
+                    yield one, common
 
     @staticmethod
     def _holds(log: Log, row: tuple[Any, ...]) -> bool:
@@ -581,22 +636,29 @@ class Reader:
         if act is None:
             return
         opaque = slot.topic == "opaque"
+        sound = opaque and not slot.astray and slot.refused is None
         if self.ledger_id is not None and act.ledger_id != self.ledger_id:
-            self.error("act.ledger", where)
+            sound = False
+            (self.warning if opaque else self.error)("act.ledger", where)
         key = self.registry.keys.get(act.actor)
         if key is None and act.registry_size > self.registry.size:
+            sound = False
             self.notice("authority.registry_ahead", where)
         elif key is None:
+            sound = False
             (self.warning if opaque else self.error)("authority.key_unknown", where)
         else:
             try:
                 f.check_act_signature(act.raw, key.public_key, slot.signature)
                 self._authority(act, log, slot.seq, where)
             except Refused as refused:
+                sound = False
                 (self.warning if opaque else self.error)(refused, where)
         facts = self.facts_of(log.name, slot)
+        if sound and facts is not None:
+            self.notice("frame.opaque_sound", where)
         if facts is None:
-            self.error("act.facts_missing", where)
+            (self.warning if opaque else self.error)("act.facts_missing", where)
             return
         try:
             f.check_body(act, "facts", facts)
@@ -718,7 +780,8 @@ class Reader:
                 except (InvalidTag, ValueError):
                     self.error("personal.cipher", where)
                 except Refused as refused:
-                    self.error(refused, where)
+                    signed = refused.code.startswith(("encoding.", "body."))
+                    (self.warning if signed else self.error)(refused, where)
             elif len(nonce) != 12 or len(text) != act.personal_len + 16:
                 self.error("personal.length", where)
 
@@ -782,7 +845,11 @@ class Reader:
             known = places.pop(act_id, None)
             if known is None:
                 self.error("acts.orphan", act_id.hex())
-            elif (case_id, *stored) != min(known)[1]:
+                continue
+            row = min(known)[1]
+            if row[-1] == "opaque" and stored[-1] == self.acts[act_id].action:
+                row = (*row[:-1], stored[-1])  # recognised since it was taken in
+            if (case_id, *stored) != row:
                 self.error("acts.row", act_id.hex())
         for act_id in places:
             self.error("acts.missing", act_id.hex())
@@ -841,9 +908,7 @@ class Reader:
             if log.kind == "station"
         }
         branches = {
-            name: [
-                (slot.entry.seq, f.h("entry", slot.leaf)) for slot in log.slots if slot.entry and slot.leaf
-            ]
+            name: [(slot.seq + log.common, f.h("entry", slot.leaf)) for slot in log.slots if slot.leaf]
             for name, log in self.branches.items()
         }
 

@@ -1,7 +1,7 @@
 """What merge logs say of the other logs of a file, as ``docs/protocol.md`` has it under "Merge log"."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgpack
@@ -45,11 +45,11 @@ def check_merge_logs(
                 if root(log_id.hex(), number) != hashed:
                     error("merge.head", where)
                 continue
-            place = _place(log_id.hex(), number, hashed, stations, branches)
-            if place is None:
+            places = list(_places(log_id.hex(), number, hashed, stations, branches))
+            if not places:
                 error("merge.frame", where)
                 continue
-            row, index = place
+            row, index = next((one for one in places if one[1] == done[one[0]] + 1), places[0])
             if index != done[row] + 1:
                 error("merge.order", where)
             done[row] = max(done[row], index)
@@ -58,19 +58,18 @@ def check_merge_logs(
         notice("merge.behind", str(left))
 
 
-def _place(
+def _places(
     log: str,
     number: int,
     hashed: bytes,
     stations: Mapping[str, Mapping[int, bytes]],
     branches: Mapping[str, Sequence[tuple[int, bytes]]],
-) -> tuple[str, int] | None:
+) -> Iterator[tuple[str, int]]:
     if stations.get(log, {}).get(number) == hashed:
-        return log, number
+        yield log, number
     for name, held in branches.items():
         if name.startswith(f"{log}~") and (number, hashed) in held:
-            return name, held.index((number, hashed)) + 1
-    return None
+            yield name, held.index((number, hashed)) + 1
 
 
 def check_seen(

@@ -5,20 +5,24 @@ from __future__ import annotations
 import asyncio
 import random
 from contextlib import suppress
+from dataclasses import replace
 
 import aiohttp
 
 from ledger import registry_actions
 from ledger.body import new_body
+from ledger.entry import decode_entry, entry_hash
 from ledger.errors import BanjianError
 from ledger.facade.feeds import FeedPlace
 from ledger.facade.held import BranchState, LogState
-from ledger.facade.ownlog import OwnLog
+from ledger.facade.ownlog import NewEntry, OwnLog
 from ledger.facade.peers import Contact
 from ledger.facade.signing import sign_bodies
 from ledger.facade.types import SignedAct
+from ledger.frame import encode_frame, split_frame
 from ledger.genesis import LogGenesis
 from ledger.keys import Ed25519Signer, Signer
+from ledger.merkle import leaf_hash
 from ledger.package import PackageContent, encode_package
 from ledger.types import ActId, CaseId, Facts, LogId, StationId
 from sync.framing import BRANCH, HELLO, PACKAGE, encode_section
@@ -32,6 +36,7 @@ SESSION = "http://above/sync/1/session"
 KINDS = (
     "honest", "bad_signature", "unknown_key", "other_station", "no_authority", "registry", "garbage",
     "other_facts", "unknown_parent", "future", "twice", "other_ledger", "bad_signature", "fork",
+    "astray", "no_entry",
 )  # fmt: skip
 
 
@@ -136,20 +141,46 @@ class Evil:
             made = self._sign("receive", opening)
             self.cases.append((CaseId(made.act_id[:16]), made.act_id))
         self.signed.append(made)
-        self._append(made)
+        self._append(made, kind)
 
-    def _append(self, made: SignedAct) -> None:
+    def _append(self, made: SignedAct, kind: str = "") -> None:
         entry = self.log.next_entry(made.raw, made.sig, made.act_id, clock=self.clock, county_seen=b"")
-        self.log.adopt(entry)
-        self.frames.append(entry.frame)
+        raw = entry.raw
+        if kind == "astray":
+            raw = (
+                decode_entry(raw)._replace(seq=self.rng.randrange(1, 99), previous=self.randomness(32)).pack()
+            )
+        elif kind == "no_entry":
+            raw = self.randomness(40)
+        self._adopt(replace(entry, raw=raw, frame=encode_frame(made.raw, made.sig, raw)))
         self.facts.append(made.facts)
         self.people.append(self.randomness(30) if self.rng.random() < 0.1 else b"")
 
+    def _adopt(self, entry: NewEntry) -> None:
+        """Go on behind an entry, whatever it says of itself."""
+        tree = self.log.tree.copy()
+        tree.append(leaf_hash(entry.raw))
+        self.log.adopt(replace(entry, entry_hash=entry_hash(entry.raw), tree=tree))
+        self.frames.append(entry.frame)
+
     def _fork(self) -> None:
-        """Begin its log again, with other entries behind the first."""
+        """Begin its log again, behind the first entries or any others."""
         self.world.tally["evil forks"] += 1
+        kept = self.rng.choice((0, self.rng.randrange(1, len(self.frames))))
+        before = self.frames[:kept]
         self.log = OwnLog(self.genesis, self.log.signer)
-        self.frames, self.facts, self.people = [], [], []
+        self.frames, self.facts, self.people = [], self.facts[:kept], self.people[:kept]
+        for seq, frame in enumerate(before, start=1):
+            raw = split_frame(frame).entry_raw
+            self._adopt(
+                NewEntry(
+                    seq=seq, raw=raw, frame=frame, entry_hash=b"", recorded_at_ms=0, nodes=(),
+                    tree=self.log.tree,
+                )
+            )  # fmt: skip
+        if kept:
+            self._append(self._sign("note", {"reason": str(self.rng.random())}))
+            return
         self._append(self.signed[0] if self.signed and self.rng.random() < 0.3 else self._opening())
 
     def _opening(self) -> SignedAct:
@@ -181,7 +212,8 @@ class Evil:
             oldest_ms=1,
             logs=tuple(sorted(rng.sample(logs, rng.randint(1, len(logs))))),
             branches=tuple(
-                BranchState(log_id, self.randomness(32), 2, 9) for log_id in others[: rng.randint(0, 3)]
+                BranchState(log_id, self.randomness(32), 2, 9, self.randomness(32))
+                for log_id in others[: rng.randint(0, 3)]
             ),
             county=(LogId(bytes(16)), 7) if rng.random() < 0.3 else None,
             proofs_from=(1, 5, 10**6),

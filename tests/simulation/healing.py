@@ -10,18 +10,14 @@ from ledger.case import fold_case, state_digest
 from ledger.errors import BanjianError, RuleError
 from ledger.facade.bodies import Place as Position
 from ledger.facade.bodies import read_personal
-from ledger.facade.held import FORK
-from ledger.facade.opening import BRANCH_MARK
 from ledger.facade.placing import frame_at
-from ledger.facade.synctables import AWAITING, SYNC_FINDINGS
-from ledger.facade.tables import CASES, NUMBERS, VIEW_TABLES, case_cells
+from ledger.facade.synctables import AWAITING, FORK, SYNC_FINDINGS
+from ledger.facade.tables import CASES, VIEW_TABLES, case_cells
 from ledger.facade.vault import Vault
-from ledger.frame import decode_frame
+from ledger.frame import decode_frame, split_frame
 from ledger.store import schema
-from ledger.store.contract import ReadTx
-from ledger.store.tables import Table
-from ledger.types import ActId, CaseId, StationId
-from tests.simulation.county import COUNTY, EVIL, below, line_of
+from ledger.types import ActId, CaseId, LogId, StationId
+from tests.simulation.county import COUNTY, EVIL, below, line_of, upstream_of
 from tests.simulation.net import Weather
 from tests.simulation.place import Place
 from tests.simulation.world import ROUNDS_OF_HEALING_MAX, World
@@ -71,6 +67,7 @@ def check_everything(world: World) -> None:
         "waiting": waiting(world),
         "seen": seen_by_strangers(world),
         "fork": forks(world),
+        "history": histories(world),
         "order": order(world),
         "view": views(world),
     }.items():
@@ -119,19 +116,24 @@ def differences(world: World) -> Iterator[str]:
     """Each place has the cases of its scope as the county's records tell them, and not one else."""
     county = world.main[COUNTY]
     here = cases_of(county)
-    digests = {case_id: state_digest(county.ledger.state(case_id)[0]) for case_id in here}
-    stations = {info.log_id.hex(): info.station for info in county.ledger.logs()}
-    with county.ledger.store.read() as tx:
-        acted: dict[CaseId, set[StationId]] = {}
-        for case_id, _, log, _, topic in tx.select(schema.ACTS, {}):
-            if isinstance(case_id, bytes) and topic != "opaque":
-                acted.setdefault(CaseId(case_id), set()).add(stations[str(log).partition(BRANCH_MARK)[0]])
+    states = {case_id: county.ledger.state(case_id)[0] for case_id in here}
+    digests = {case_id: state_digest(state) for case_id, state in states.items()}
+    # Received there, or named by whoever took part in an offer: nobody else was ever given the case.
+    offered = {
+        case_id: {
+            StationId(str(step.act.facts[name] if name else step.act.station))
+            for step in state.steps
+            if step.effective and step.act.action in ("hand_over", "receive")
+            for name in (("", "to") if step.act.action == "hand_over" else ("",))
+        }
+        for case_id, state in states.items()
+    }
     for place in world.all_places():
         if place is county:
             continue
         scope, theirs = below(place.station), cases_of(place)
         for case_id, (custodian, receiver) in here.items():
-            concerned = {custodian, receiver, *acted.get(case_id, set())} & scope
+            concerned = {custodian, receiver, *offered[case_id]} & scope
             if not concerned:
                 continue
             if case_id not in theirs:
@@ -227,6 +229,32 @@ def forks(world: World) -> Iterator[str]:
                 yield f"{place.name} has not found the fork of {log[:8]}"
 
 
+def histories(world: World) -> Iterator[str]:
+    """Whatever a station took in of a station's logs, the county holds: every history of each of them."""
+    county = world.main[COUNTY]
+    for place in world.all_places():
+        if place is county:
+            continue
+        scope = below(place.station) | {EVIL} if place.station == upstream_of(EVIL) else below(place.station)
+        for info in place.ledger.logs():
+            if info.kind == "station" and info.station in scope:
+                lacking = _entries(place, info.log_id) - _entries(county, info.log_id)
+                if lacking:
+                    yield f"the county lacks {len(lacking)} of {info.log_id.hex()[:8]} at {place.name}"
+
+
+def _entries(place: Place, log_id: LogId) -> set[tuple[int, bytes]]:
+    """Return position and bytes of every frame that a place holds of a log, in whatever history."""
+    names = {log_id.hex(): 0}
+    names |= {one.name: one.common for one in place.exchange.held.histories(log_id).values()}
+    with place.ledger.store.read() as tx:
+        return {
+            (seq + common, split_frame(frame).entry_raw)
+            for name, common in names.items()
+            for seq, frame in tx.frames(name, 1, 10**6)
+        }
+
+
 def order(world: World) -> Iterator[str]:
     """The same acts in any order are the same case."""
     rng = random.Random(f"order {world.seed}")
@@ -244,20 +272,14 @@ def views(world: World) -> Iterator[str]:
     """What the lists show is what a rebuild from the frames shows."""
     for place in world.all_places():
         with place.ledger.store.read() as tx:
-            before = {table.name: _rows(world, tx, table) for table in VIEW_TABLES}
+            before = {table.name: set(tx.select(table, {})) for table in VIEW_TABLES}
         place.ledger.rebuild()
         with place.ledger.store.read() as tx:
             for table in VIEW_TABLES:
-                differing = before[table.name] ^ _rows(world, tx, table)
+                differing = before[table.name] ^ set(tx.select(table, {}))
                 if differing:
                     shown = sorted(map(repr, differing))[:2]
                     yield f"{place.name}: {len(differing)} rows of {table.name} differ from a replay: {shown}"
-
-
-def _rows(world: World, tx: ReadTx, table: Table) -> set[tuple[object, ...]]:
-    """Return the rows of a view; of case numbers only those of cases that clerks of the county opened."""
-    rows: set[tuple[object, ...]] = set(tx.select(table, {}))
-    return {row for row in rows if table is not NUMBERS or row[1] in world.oracle.concerned}
 
 
 __all__ = ["EVIL", "check_everything", "heal"]

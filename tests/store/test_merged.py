@@ -14,7 +14,7 @@ from ledger.errors import DataError, StoreError
 from ledger.facade.mergelog import MERGE_TRACK, MergeLog
 from ledger.facade.opening import BRANCH_MARK
 from ledger.facade.ownlog import OwnLog
-from ledger.facade.synctables import MERGED, SYNC_TABLES
+from ledger.facade.synctables import FORK, MERGED, SYNC_FINDINGS, SYNC_TABLES
 from ledger.frame import encode_frame, split_frame
 from ledger.genesis import LogKind
 from ledger.hashing import CTX_ACT_ID, digest
@@ -81,6 +81,8 @@ class Office:
             previous = entry_hash(entries[-1])
         known = f"{log.log_id.hex()}{BRANCH_MARK}{entry_hash(entries[0]).hex()}"
         tx.append(known, 1, [("note", _frame(entry)) for entry in entries])
+        tx.insert(schema.CHECKPOINTS, [(known, at + count - 1, b"")])
+        tx.insert(SYNC_FINDINGS, [(FORK, known, at, NOW_MS, "", 0)])
         return known
 
     def leaves(self) -> list[bytes]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.facade.held import FORK
+from ledger.facade.synctables import FORK
 from tests.sync.test_forks import clone, copy, findings
 from tests.sync.world import COUNTY, TOWN, TOWN_2, VILLAGE, VILLAGE_3, World
 
