@@ -1,4 +1,4 @@
-"""Words of the command line (helps, headings, hints) by key, in Chinese and English.
+"""Words of the command line and of the pages by key, in Chinese and English.
 
 Errors, actions, states and clocks have their texts in ``ledger.texts``; here lie the words that belong to no
 code. A missing key shows itself instead of hiding the line.
@@ -56,9 +56,10 @@ class Say:
 @cache
 def words(language: Language) -> Mapping[str, str]:
     """Return all words of one language; nested tables become dotted keys."""
-    text = (resources.files(__package__) / f"{language}.toml").read_text(encoding="utf-8")
     flat: dict[str, str] = {}
-    _flatten(tomllib.loads(text), "", flat)
+    for name in (f"{language}.toml", f"web.{language}.toml"):
+        text = (resources.files(__package__) / name).read_text(encoding="utf-8")
+        _flatten(tomllib.loads(text), "", flat)
     return flat
 
 
