@@ -55,11 +55,11 @@ class Say:
 
 @cache
 def words(language: Language) -> Mapping[str, str]:
-    """Return all words of one language; nested tables become dotted keys."""
+    """Return all words of one language, ``zh.toml`` and ``*.zh.toml``; nested tables become dotted keys."""
     flat: dict[str, str] = {}
-    for name in (f"{language}.toml", f"web.{language}.toml"):
-        text = (resources.files(__package__) / name).read_text(encoding="utf-8")
-        _flatten(tomllib.loads(text), "", flat)
+    for path in sorted(resources.files(__package__).iterdir(), key=lambda item: item.name):
+        if path.name.endswith(f"{language}.toml"):
+            _flatten(tomllib.loads(path.read_text(encoding="utf-8")), "", flat)
     return flat
 
 

@@ -38,6 +38,7 @@ class Person:
         pin: salted hash of the PIN; empty until one was chosen.
         station: the station that the person acts for.
         stations: those that the person may choose from.
+        roles: the roles held at any of them when the key was unlocked; what is signed is judged by the ledger.
     """
 
     staff_no: str
@@ -46,6 +47,7 @@ class Person:
     signer: Signer
     station: StationId
     stations: tuple[StationId, ...]
+    roles: frozenset[str]
     pin: bytes = b""
     failures: int = 0
 

@@ -16,6 +16,7 @@ from stations.cli.naming import Names
 from stations.cli.types import show_moment
 from stations.texts import Say
 from stations.version import version
+from stations.web.menu import menu_of
 from stations.web.safety import read_safety
 from stations.web.visit import Visit
 
@@ -90,6 +91,7 @@ def common(visit: Visit) -> Mapping[str, object]:
         "csrf": browser.csrf,
         "person": browser.person,
         "people": list(browser.people.values()),
+        "bar": menu_of(browser.person, "bar"),
         "training": visit.office.training,
         "path": visit.request.path,
         "version": version(),

@@ -140,4 +140,5 @@ async def _unlocked(visit: Visit, staff_no: str, passphrase: str) -> Person:
         signer=signer,
         station=holder.stations[0],
         stations=holder.stations,
+        roles=holder.roles,
     )

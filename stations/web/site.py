@@ -14,7 +14,7 @@ from ledger.types import StationId
 from stations.config import StationConfig
 from stations.ledgerthread import LedgerThread
 from stations.network import Network
-from stations.web import acting, casepage, county, lists, receiving, safe, signin, slips, today
+from stations.web import acting, casepage, county, lists, more, receiving, safe, signin, slips, today
 from stations.web.access import Access
 from stations.web.browsers import Browsers
 from stations.web.guard import guarded
@@ -116,6 +116,7 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_post("/station", page(signin.choose_station))
     router.add_post("/lock", page(signin.lock))
     router.add_post("/sign-out", page(signin.sign_out))
+    router.add_get("/more", page(more.show))
     router.add_get("/find", page(today.find))
     router.add_get("/day-clear", page(today.day_clear))
     router.add_get("/cases", page(lists.cases))
