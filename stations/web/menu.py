@@ -34,9 +34,11 @@ MENU = (
     Entry(where="/safe", key="safe", group="bar"),
     Entry(where="/more", key="more", group="bar"),
     Entry(where="/day-clear", key="dayclear", group="counter"),
+    Entry(where="/lights", key="lights", group="county"),
     Entry(where="/board", key="board", group="county"),
     Entry(where="/conflicts", key="conflicts", group="county"),
     Entry(where="/monthly", key="monthly", group="county"),
+    Entry(where="/hall", key="hall", group="county"),
 )
 GROUPS = ("counter", "county", "office", "keep")
 
