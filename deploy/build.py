@@ -1,9 +1,9 @@
 """Builds what an office without internet installs from.
 
-``python deploy/build.py PLATFORM [--python 3.12 ...] [--out DIR]``: one folder and one zip for each platform, with
-the program, everything that it needs for 64-bit Python 3.11 to 3.13, the installer script, and ``SHA256SUMS``.
-Every package is taken by the hashes of ``requirements.lock``; nothing is compiled, neither here nor there. Needs
-the network, or a pip that knows where packages lie.
+``python deploy/build.py PLATFORM [--python 3.12 ...] [--out DIR]``: one folder and one zip for each
+platform, with the program, everything that it needs for 64-bit Python 3.11 to 3.13, the installer script,
+and ``SHA256SUMS``. Every package is taken by the hashes of ``requirements.lock``; nothing is compiled,
+neither here nor there. Needs the network, or a pip that knows where packages lie.
 """
 
 from __future__ import annotations

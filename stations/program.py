@@ -12,7 +12,7 @@ _CACHED = (".pyc", "direct_url.json", "INSTALLER", "REQUESTED", "RECORD")
 
 
 def damaged_files() -> list[str]:
-    """Return the installed files, ours and of what we need, that are missing or not as they were installed."""
+    """Return the installed files, ours and of what we need, that are missing or of another size."""
     return sorted(name for distribution in _distributions() for name in _damaged(distribution))
 
 
