@@ -17,7 +17,7 @@ from ledger.facade import Home
 from ledger.facade.clock import SystemClock
 from ledger.types import StationId
 from stations.config import StationConfig
-from stations.server import serve
+from stations.server import Listening, serve
 
 ROOT = Path(__file__).resolve().parents[1]
 INTERVAL_S = 24 * 3600
@@ -85,10 +85,11 @@ def main() -> None:
         listen="" if options.upstream else "127.0.0.1:0",
         upstream=(options.upstream,) if options.upstream else (),
         sync_interval_s=INTERVAL_S,
+        web="",
     )
 
-    def started(_: str, address: str) -> None:
-        print(json.dumps({"address": address}), flush=True)
+    def started(at: Listening) -> None:
+        print(json.dumps({"address": at.network}), flush=True)
 
     serve(Home(options.folder), config=config, clock=SystemClock(), randomness=os.urandom, started=started)
     print(json.dumps({"rss_mb": round(peak_rss_mb(), 1)}), flush=True)

@@ -31,6 +31,9 @@ class StationConfig:
         listen: ``host:port`` on which stations below this one are listened for; "" for none.
         sync_interval_s: seconds after which ``banjian serve`` syncs although nothing happened here.
         upstream: addresses of the station above, ``https://host:port``, in the order in which they are tried.
+        web: ``host:port`` on which ``banjian serve`` shows its pages; "" for none.
+        web_names: names besides addresses and ``localhost`` under which browsers in the office reach them.
+        lock_after_s: seconds without a key pressed after which a browser is locked.
     """
 
     station: str = ""
@@ -41,6 +44,9 @@ class StationConfig:
     upstream: tuple[str, ...] = ()
     listen: str = ""
     sync_interval_s: int = 60
+    web: str = "127.0.0.1:8710"
+    web_names: tuple[str, ...] = ()
+    lock_after_s: int = 600
 
 
 def load_config(folder: Path) -> StationConfig:
@@ -83,15 +89,16 @@ def parse_config(table: dict[str, object], path: Path) -> StationConfig:
             isinstance(default, int) and isinstance(value, int) and not isinstance(value, bool) and value > 0
         ):
             numbers[key] = value
-        elif isinstance(default, tuple) and isinstance(value, list) and _are_addresses(value):
+        elif isinstance(default, tuple) and isinstance(value, list) and _fits_list(key, value):
             lists[key] = tuple(str(item) for item in value)
         else:
             raise ConfigError("config.value", key=key, value=str(value), path=str(path))
     return _build(texts, numbers, lists)
 
 
-def _are_addresses(values: list[object]) -> bool:
-    return all(isinstance(item, str) and item.startswith("https://") for item in values)
+def _fits_list(key: str, values: list[object]) -> bool:
+    begins = "https://" if key == "upstream" else ""
+    return all(isinstance(item, str) and item.startswith(begins) and item for item in values)
 
 
 def _build(
@@ -107,6 +114,9 @@ def _build(
         listen=texts.get("listen", base.listen),
         sync_interval_s=numbers.get("sync_interval_s", base.sync_interval_s),
         upstream=lists.get("upstream", base.upstream),
+        web=texts.get("web", base.web),
+        web_names=lists.get("web_names", base.web_names),
+        lock_after_s=numbers.get("lock_after_s", base.lock_after_s),
     )
 
 

@@ -14,13 +14,15 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from ledger import platform
 from ledger.act import decode_act
-from ledger.errors import BanjianError, StoreError
+from ledger.errors import BanjianError, ConfigError, StoreError
 from ledger.facade import Home, Ledger
 from ledger.facade.beside import draft_log, submit_county, submit_erasure
 from ledger.facade.clock import Clock, Randomness
@@ -43,9 +45,29 @@ from stations.wire import (
     encode_value,
 )
 
+if TYPE_CHECKING:
+    from stations.web.site import Site
+
 REFUSED = 409
 GARBAGE_AFTER = 10_000
 """Objects made before Python looks for cycles: what records are made of has none, and many come at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listening:
+    """Where a server listens.
+
+    Attributes:
+        socket: name of the local socket.
+        network: address for stations below; "" for none.
+        pages: address for browsers; "" for none.
+        fault: why there are no pages although some were wanted.
+    """
+
+    socket: str
+    network: str
+    pages: str
+    fault: BanjianError | None
 
 
 class StationServer:
@@ -56,8 +78,7 @@ class StationServer:
         config: its settings.
         clock: for entries.
         randomness: for salts and nonces.
-        started: called once the server listens, with the name of the local socket and the network address
-            on which stations below are listened for, "" for none.
+        started: called once the server listens, with where it does.
         keeps_in_step: whether it calls the station above by itself, or only when asked.
     """
 
@@ -68,7 +89,7 @@ class StationServer:
         config: StationConfig,
         clock: Clock,
         randomness: Randomness,
-        started: Callable[[str, str], None],
+        started: Callable[[Listening], None],
         keeps_in_step: bool = True,
     ) -> None:
         self._home = home
@@ -84,6 +105,8 @@ class StationServer:
             randomness=randomness,
             keeps_in_step=keeps_in_step,
         )
+        self._config = config
+        self._site: Site | None = None
         self._station = StationId(config.station) if config.station else None
 
     @property
@@ -108,13 +131,16 @@ class StationServer:
             runner = web.AppRunner(self.application(), access_log=None, logger=self._network.log)
             await runner.setup()
             try:
-                site, name = self._site(runner)
+                socket, name = self._socket(runner)
                 with _for_owner_alone():
-                    await site.start()
+                    await socket.start()
                 address = await self._network.start()
-                self._started(name, address)
+                pages, fault = await self._pages()
+                self._started(Listening(socket=name, network=address, pages=pages, fault=fault))
                 await stop.wait()
             finally:
+                if self._site is not None:
+                    await self._site.stop()
                 await self._network.stop()
                 await runner.cleanup()
                 self._remove_socket()
@@ -217,7 +243,27 @@ class StationServer:
             self._home, clock=self._clock, randomness=self._randomness, write=True, station=self._station
         )
 
-    def _site(self, runner: web.AppRunner) -> tuple[web.BaseSite, str]:
+    async def _pages(self) -> tuple[str, BanjianError | None]:
+        """Show the pages; where their address is taken, everything else goes on and says so."""
+        if not self._config.web:
+            return "", None
+        # Templates and forms take time and memory to import: only who shows pages pays.
+        from stations.web.site import Site
+
+        self._site = Site(
+            self._thread,
+            self._network,
+            self._home,
+            config=self._config,
+            clock=self._clock,
+            randomness=self._randomness,
+        )
+        try:
+            return await self._site.start(), None
+        except ConfigError as error:
+            return "", error
+
+    def _socket(self, runner: web.AppRunner) -> tuple[web.BaseSite, str]:
         address = platform.local_socket_address(self._home.path)
         if address.kind == "pipe":
             return web.NamedPipeSite(runner, address.name), address.name
@@ -254,7 +300,7 @@ def serve(
     config: StationConfig,
     clock: Clock,
     randomness: Randomness,
-    started: Callable[[str, str], None],
+    started: Callable[[Listening], None],
 ) -> None:
     """Run the server until the process is asked to stop.
 

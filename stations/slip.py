@@ -9,7 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ledger.facade import CasePage, Ledger
+from ledger.item import Item
+from stations.cli.casenames import station_name
 from stations.cli.tables import cell_width, pad, wrap_cells
+from stations.cli.types import show_moment
 from stations.texts import Say
 
 WIDTH_COLUMNS_MIN = 32
@@ -43,6 +47,36 @@ class Slip:
     training: bool
 
 
+def slip_of(ledger: Ledger, say: Say, page: CasePage, *, token: str, note: str) -> Slip:
+    """Return what stands on the slip of a case, from its opening act.
+
+    Args:
+        ledger: for names.
+        say: the language.
+        page: the case.
+        token: the rating token; "" where it is not known any more: no act holds it.
+        note: the log's signed head when the slip is printed; "" for none.
+    """
+    item, opened = page.rules.item, page.state.steps[0].act
+    handed = [str(code) for code in _list(opened.facts.get("materials"))]
+    size, root = [*note.splitlines()[1:3], "", ""][:2]
+    return Slip(
+        number=page.state.number,
+        item=say.pick(item.name),
+        received_at=show_moment(page.state.opened_at_ms),
+        station=f"{station_name(ledger.knowledge.registry, opened.station)} {opened.station}",
+        applicant=page.row.applicant,
+        capacity=page.state.capacity or "receiving_point",
+        materials=[_material(say, item, code) for code in handed],
+        missing=[say.pick(paper.name) for code, paper in item.materials.items() if code not in handed],
+        external_no=page.state.external_no,
+        token=token,
+        checkpoint=f"{size} {root[:12]}",
+        act=opened.act_id.hex()[:12],
+        training=ledger.training,
+    )
+
+
 def render_slip(slip: Slip, say: Say, *, width: int) -> str:
     """Return the slip as text lines of at most ``width`` columns."""
     columns = max(width, WIDTH_COLUMNS_MIN)
@@ -66,7 +100,7 @@ def render_slip(slip: Slip, say: Say, *, width: int) -> str:
     lines.append("-" * columns)
     lines += wrap_cells(say(f"slip.capacity.{slip.capacity}"), columns)
     if slip.token:
-        lines += ["", *wrap_cells(say("slip.token", token=_grouped(slip.token)), columns)]
+        lines += ["", *wrap_cells(say("slip.token", token=grouped(slip.token)), columns)]
     lines.append("-" * columns)
     lines += wrap_cells(say("slip.proof", act=slip.act, checkpoint=slip.checkpoint), columns)
     lines += wrap_cells(say("slip.seal"), columns)
@@ -96,5 +130,15 @@ def _listed(heading: str, names: Sequence[str], width: int, *, empty: str) -> li
     return lines
 
 
-def _grouped(token: str) -> str:
+def _material(say: Say, item: Item, code: str) -> str:
+    paper = item.materials.get(code)
+    return say.pick(paper.name) if paper is not None else code
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def grouped(token: str) -> str:
+    """Return a token in groups of four, as people read it aloud."""
     return " ".join(token[at : at + 4] for at in range(0, len(token), 4))

@@ -47,6 +47,10 @@ class Attempts:
         if len(self._failures) > ADDRESSES_MAX:
             self._failures.popitem(last=False)
 
+    def forget(self, address: str) -> None:
+        """Forget the failures of an address: it has succeeded."""
+        self._failures.pop(address, None)
+
     def _recent(self, address: str) -> deque[int]:
         times = self._failures.get(address, deque(maxlen=self._failures_max))
         oldest = self._monotonic_ms() - self._period_ms

@@ -13,7 +13,7 @@ from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import signing_key
 from stations.cli.session import desk, reading, station_for
 from stations.cli.tables import Styled
-from stations.cli.types import OneOf
+from stations.cli.types import OneOf, WholeNumber
 from stations.doctor import examine
 from stations.keyless import open_to_examine
 
@@ -109,8 +109,16 @@ def rebuild(call: Call) -> int:
     return 0
 
 
-def serve(call: Call, *, dir_: str | None, listen: str | None, upstream: tuple[str, ...]) -> int:
-    """Hold the lock, answer the command line, and keep in step with the stations above and below."""
+def serve(
+    call: Call,
+    *,
+    dir_: str | None,
+    port: int | None,
+    no_web: bool,
+    listen: str | None,
+    upstream: tuple[str, ...],
+) -> int:
+    """Hold the lock, show the pages, answer the command line, keep in step with the stations around."""
     # aiohttp takes a tenth of a second to import: only the server pays for it.
     from stations import server
 
@@ -124,11 +132,21 @@ def serve(call: Call, *, dir_: str | None, listen: str | None, upstream: tuple[s
     if upstream:
         config = replace(config, upstream=upstream)
 
-    def started(name: str, address: str) -> None:
-        call.emit({"listening": name, "address": address})
-        call.line(call.say("serve.listening", name=name))
-        if address:
-            call.line(call.say("serve.network", address=address))
+    if no_web:
+        config = replace(config, web="")
+    elif port is not None:
+        host = config.web.rpartition(":")[0] or "127.0.0.1"
+        config = replace(config, web=f"{host}:{port}")
+
+    def started(at: server.Listening) -> None:
+        call.emit({"listening": at.socket, "address": at.network, "pages": at.pages})
+        call.line(call.say("serve.listening", name=at.socket))
+        if at.pages:
+            call.line(call.say("serve.pages", address=at.pages))
+        if at.fault is not None:
+            call.notice(at.fault.code, at.fault.params)
+        if at.network:
+            call.line(call.say("serve.network", address=at.network))
         for above in config.upstream[:1]:
             call.line(call.say("serve.upstream", address=above))
         call.app.out.flush()
@@ -158,7 +176,13 @@ SPECS = (
     Spec(
         path=("serve",),
         run=serve,
-        params=(Param(name="DIR"), Param(name="listen"), Param(name="upstream", many=True)),
+        params=(
+            Param(name="DIR"),
+            Param(name="port", type=WholeNumber()),
+            Param(name="no-web", flag=True),
+            Param(name="listen"),
+            Param(name="upstream", many=True),
+        ),
         group="keep",
     ),
 )

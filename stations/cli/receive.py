@@ -9,19 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from ledger.errors import ConfigError, InputError
-from ledger.facade import CasePage, Command, Ledger, Performed
+from ledger.facade import Command, Ledger
 from ledger.item import Item
-from ledger.types import Facts, StationId
 from stations.cli.call import Call
-from stations.cli.casenames import station_name
 from stations.cli.done import show_done
 from stations.cli.fields import ActionCommand, name_materials, option_params, read_facts
 from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import signing_key
 from stations.cli.personal import personal_params, read_personal
 from stations.cli.session import desk, station_for
-from stations.cli.types import MomentType, claimed_ms, show_moment
-from stations.slip import Slip, render_slip
+from stations.cli.types import MomentType, claimed_ms
+from stations.slip import render_slip, slip_of
 from stations.texts import Say
 
 
@@ -80,7 +78,7 @@ def receive(
         page = show_done(call, ledger, done, action=command.code, actor=signer.key_id, station=station)
         if slip:
             text = render_slip(
-                make_slip(call, ledger, page, done, facts, station, note),
+                slip_of(ledger, call.say, page, token=done.token, note=note),
                 call.say,
                 width=call.config().slip_width,
             )
@@ -139,35 +137,6 @@ def _plain(name: str) -> str:
     return unicodedata.normalize("NFKC", name).strip().lower()
 
 
-def make_slip(
-    call: Call, ledger: Ledger, page: CasePage, done: Performed, facts: Facts, station: StationId, note: str
-) -> Slip:
-    """Return what stands on the slip of a receipt."""
-    item = page.rules.item
-    handed = [str(code) for code in _list(facts.get("materials"))]
-    size, root = [*note.splitlines()[1:3], "", ""][:2]
-    return Slip(
-        number=page.state.number,
-        item=call.say.pick(item.name),
-        received_at=show_moment(page.state.opened_at_ms),
-        station=f"{station_name(ledger.knowledge.registry, station)} {station}",
-        applicant=page.row.applicant,
-        capacity=page.state.capacity or "receiving_point",
-        materials=[_material(call.say, item, code) for code in handed],
-        missing=[call.say.pick(paper.name) for code, paper in item.materials.items() if code not in handed],
-        external_no=page.state.external_no,
-        token=done.token,
-        checkpoint=f"{size} {root[:12]}",
-        act=done.act_id.hex()[:12],
-        training=call.training,
-    )
-
-
-def _material(say: Say, item: Item, code: str) -> str:
-    paper = item.materials.get(code)
-    return say.pick(paper.name) if paper is not None else code
-
-
 def _print_slip(call: Call, text: str, out: Path | None) -> None:
     if out is not None:
         out.write_text(text, encoding="utf-8")
@@ -175,7 +144,3 @@ def _print_slip(call: Call, text: str, out: Path | None) -> None:
     else:
         call.line()
         call.line(text)
-
-
-def _list(value: object) -> list[object]:
-    return value if isinstance(value, list) else []

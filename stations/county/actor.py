@@ -122,13 +122,14 @@ class Actor:
             listen="127.0.0.1:0" if message.get("listen") else "",
             upstream=(str(upstream),) if upstream else (),
             sync_interval_s=NEVER_S,
+            web="",
         )
         server = StationServer(
             Home(folder),
             config=config,
             clock=clock,
             randomness=os.urandom,
-            started=lambda _, address: ready.set_result(address),
+            started=lambda at: ready.set_result(at.network),
             keeps_in_step=False,
         )
         stop = asyncio.Event()

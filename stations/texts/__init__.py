@@ -1,4 +1,4 @@
-"""Words of the command line (helps, headings, hints) by key, in Chinese and English.
+"""Words of the command line and of the pages by key, in Chinese and English.
 
 Errors, actions, states and clocks have their texts in ``ledger.texts``; here lie the words that belong to no
 code. A missing key shows itself instead of hiding the line.
@@ -55,10 +55,11 @@ class Say:
 
 @cache
 def words(language: Language) -> Mapping[str, str]:
-    """Return all words of one language; nested tables become dotted keys."""
-    text = (resources.files(__package__) / f"{language}.toml").read_text(encoding="utf-8")
+    """Return all words of one language, ``zh.toml`` and ``*.zh.toml``; nested tables become dotted keys."""
     flat: dict[str, str] = {}
-    _flatten(tomllib.loads(text), "", flat)
+    for path in sorted(resources.files(__package__).iterdir(), key=lambda item: item.name):
+        if path.name.endswith(f"{language}.toml"):
+            _flatten(tomllib.loads(path.read_text(encoding="utf-8")), "", flat)
     return flat
 
 

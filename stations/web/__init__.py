@@ -1,0 +1,1 @@
+"""The counter's screen: pages that a station serves to the browsers in its own office."""

@@ -1,0 +1,196 @@
+"""Who sits at which browser: unlocked keys, the one who acts now, locking, attempts. In memory only.
+
+A browser is known by a random cookie. Several people may have unlocked their keys in one browser; each action
+is signed by the one who stands as acting now, never by "the last user": after a while without a key pressed
+the browser is locked, and whoever goes on gives a PIN or passphrase first. When the process ends, every key
+is gone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ledger.errors import AuthorityError, InputError
+from ledger.facade.clock import Randomness
+from ledger.keys import Signer
+from ledger.texts import Language
+from ledger.types import KeyId, StationId
+
+BROWSERS_MAX = 256
+PIN_DIGITS = range(4, 9)
+PIN_FAILURES_MAX = 5
+DONE_MAX = 64
+FORGET_MS = 12 * 3_600_000
+"""A browser that nobody used for so long is forgotten with its keys."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Person:
+    """Somebody whose key is unlocked in a browser.
+
+    Attributes:
+        staff_no: number of the key's owner; the label of the envelope.
+        name: to be shown.
+        pin: salted hash of the PIN; empty until one was chosen.
+        station: the station that the person acts for.
+        stations: those that the person may choose from.
+        roles: the roles held at any of them when the key was unlocked; for menus, the ledger judges acts.
+    """
+
+    staff_no: str
+    name: str
+    key_id: KeyId
+    signer: Signer
+    station: StationId
+    stations: tuple[StationId, ...]
+    roles: frozenset[str]
+    pin: bytes = b""
+    failures: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Browser:
+    """One browser.
+
+    Attributes:
+        token: value of the cookie.
+        csrf: what every form of this browser carries.
+        acting: staff number of who acts now; "" when locked or nobody signed in.
+        done: answers of forms that were sent, by their one-time word: sent twice, acted on once.
+        told: code and values of what the next page says once, at its top.
+        slips: rating token and signed head of each receipt of this browser, by case: no act holds the token.
+    """
+
+    token: str
+    csrf: str
+    salt: bytes
+    seen_ms: int
+    language: Language = "zh"
+    acting: str = ""
+    people: dict[str, Person] = field(default_factory=dict)
+    done: OrderedDict[str, str] = field(default_factory=OrderedDict)
+    told: tuple[str, dict[str, object]] | None = None
+    slips: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def person(self) -> Person | None:
+        """Who acts now."""
+        return self.people.get(self.acting)
+
+    def sign_in(self, person: Person) -> None:
+        """Let somebody act whose key was just unlocked; a PIN chosen earlier stays."""
+        known = self.people.get(person.staff_no)
+        if known is not None:
+            person.pin = known.pin
+        self.people[person.staff_no] = person
+        self.acting = person.staff_no
+
+    def choose_pin(self, pin: str) -> None:
+        """Set the PIN of who acts now.
+
+        Raises:
+            InputError: ``web.pin_shape``.
+        """
+        person = self.person
+        if person is None:
+            raise AuthorityError("web.signed_out")
+        person.pin = self._pin_hash(checked_pin(pin))
+
+    def switch(self, staff_no: str, pin: str) -> None:
+        """Let somebody act who unlocked a key here before.
+
+        Raises:
+            AuthorityError: ``web.pin_wrong``; ``web.pin_spent`` after too many: the passphrase is needed.
+        """
+        person = self.people.get(staff_no)
+        if person is None or not person.pin:
+            raise AuthorityError("web.signed_out")
+        if not hmac.compare_digest(person.pin, self._pin_hash(pin)):
+            person.failures += 1
+            left = PIN_FAILURES_MAX - person.failures
+            if left <= 0:
+                self.forget(staff_no)
+                raise AuthorityError("web.pin_spent")
+            raise AuthorityError("web.pin_wrong", left=left)
+        person.failures = 0
+        self.acting = staff_no
+
+    def forget(self, staff_no: str) -> None:
+        """Drop somebody's key."""
+        self.people.pop(staff_no, None)
+        if self.acting == staff_no:
+            self.acting = ""
+
+    def lock(self) -> None:
+        """Nobody acts; whoever has no PIN must give the passphrase again."""
+        self.acting = ""
+        self.people = {no: person for no, person in self.people.items() if person.pin}
+
+    def remember_done(self, once: str, where: str) -> None:
+        """Remember where a form led that was acted on."""
+        self.done[once] = where
+        while len(self.done) > DONE_MAX:
+            self.done.popitem(last=False)
+
+    def _pin_hash(self, pin: str) -> bytes:
+        return hashlib.sha256(self.salt + pin.encode("utf-8")).digest()
+
+
+class Browsers:
+    """All browsers of a process.
+
+    Args:
+        monotonic_ms: a clock that nobody sets.
+        lock_ms: how long a browser stays unlocked when nobody does anything.
+    """
+
+    def __init__(self, monotonic_ms: Callable[[], int], randomness: Randomness, *, lock_ms: int) -> None:
+        self._monotonic_ms = monotonic_ms
+        self._randomness = randomness
+        self._lock_ms = lock_ms
+        self._browsers: OrderedDict[str, Browser] = OrderedDict()
+
+    def of(self, token: str) -> Browser:
+        """Return the browser of a cookie, a new one when it is unknown; locked when it was left alone."""
+        now_ms = self._monotonic_ms()
+        browser = self._browsers.get(token)
+        if browser is None or now_ms - browser.seen_ms > FORGET_MS:
+            browser = self._new(now_ms)
+        elif browser.acting and now_ms - browser.seen_ms > self._lock_ms:
+            browser.lock()
+        return browser
+
+    def touch(self, browser: Browser) -> None:
+        """Somebody did something in this browser: it stays unlocked, and is kept before others."""
+        browser.seen_ms = self._monotonic_ms()
+        self._browsers[browser.token] = browser
+        self._browsers.move_to_end(browser.token)
+        while len(self._browsers) > BROWSERS_MAX:
+            self._browsers.popitem(last=False)
+
+    def renew(self, browser: Browser) -> None:
+        """Give a browser another cookie: one that was planted before signing in opens nothing."""
+        self._browsers.pop(browser.token, None)
+        browser.token, browser.csrf = self._word(), self._word()
+        self.touch(browser)
+
+    def _new(self, now_ms: int) -> Browser:
+        return Browser(token=self._word(), csrf=self._word(), salt=self._randomness(16), seen_ms=now_ms)
+
+    def _word(self) -> str:
+        return self._randomness(24).hex()
+
+
+def checked_pin(pin: str) -> str:
+    """Return a new PIN.
+
+    Raises:
+        InputError: ``web.pin_shape`` for other than 4 to 8 digits, or the same digit throughout.
+    """
+    if not (pin.isascii() and pin.isdigit() and len(pin) in PIN_DIGITS) or len(set(pin)) == 1:
+        raise InputError("web.pin_shape", least=PIN_DIGITS.start, most=PIN_DIGITS.stop - 1)
+    return pin

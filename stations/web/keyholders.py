@@ -1,0 +1,90 @@
+"""The people whose keys lie on this machine, and how a passphrase unlocks one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ledger.envelope import open_key, read_envelope
+from ledger.errors import AuthorityError, BanjianError
+from ledger.facade import Home, Ledger
+from ledger.keys import Ed25519Signer, Signer, key_id
+from ledger.types import KeyId, StationId
+
+SUFFIX = ".key"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keyholder:
+    """Somebody who may sign in here.
+
+    Attributes:
+        stations: the stations kept here at which the person holds a role.
+        roles: the roles held at any of them.
+    """
+
+    staff_no: str
+    name: str
+    key_id: KeyId
+    path: Path
+    stations: tuple[StationId, ...]
+    roles: frozenset[str]
+
+
+def keyholders(home: Home, ledger: Ledger) -> list[Keyholder]:
+    """Return who has both a key in ``keys/`` and a role at a station kept here, by staff number.
+
+    A damaged envelope hides its owner and nobody else; ``banjian doctor`` finds it.
+    """
+    found = []
+    places = own_stations(ledger)
+    for path in sorted(home.keys_dir.glob(f"*{SUFFIX}")):
+        try:
+            header = read_envelope(path.read_bytes())
+        except (OSError, BanjianError):
+            continue
+        holder = _holder(ledger, path, key_id(header.alg, header.public_key), places)
+        if holder is not None:
+            found.append(holder)
+    return found
+
+
+def own_stations(ledger: Ledger) -> tuple[StationId, ...]:
+    """Return the stations that are kept on this installation."""
+    own = {log.station for log in ledger.logs() if log.own and log.kind == "station"}
+    if ledger.main_station is not None:
+        own.add(ledger.main_station)
+    return tuple(sorted(own))
+
+
+def unlock(path: Path, passphrase: str) -> Signer:
+    """Return the signer of an envelope; takes about half a second and 64 MiB, on purpose.
+
+    Raises:
+        AuthorityError: ``key.passphrase``; ``key.no_such``.
+        DataError: ``key.envelope``.
+    """
+    try:
+        blob = path.read_bytes()
+    except OSError as error:
+        raise AuthorityError("key.no_such", path=path.name) from error
+    return Ed25519Signer.from_seed(open_key(blob, passphrase).seed)
+
+
+def _holder(ledger: Ledger, path: Path, key: KeyId, places: tuple[StationId, ...]) -> Keyholder | None:
+    registry = ledger.knowledge.registry
+    held = registry.authority(key)
+    if held is None:
+        return None
+    stations = tuple(place for place in places if registry.roles_at(key, place))
+    if not stations:
+        return None
+    roles = frozenset(role for place in stations for role in registry.roles_at(key, place))
+    return Keyholder(
+        staff_no=held.staff_no or path.stem,
+        name=held.name or held.staff_no or path.stem,
+        key_id=key,
+        path=path,
+        stations=stations,
+        roles=roles,
+    )

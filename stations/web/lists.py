@@ -1,0 +1,101 @@
+"""Whole lists of cases: filtered, sorted, printed, taken away as Excel."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+from aiohttp import web
+
+from ledger.calendar import local_date
+from ledger.facade import CaseRow, Ledger
+from stations.cli.rows import HEADINGS, row_texts
+from stations.sheets import Sheet, write_workbook
+from stations.web.render import render
+from stations.web.rows import lines_of
+from stations.web.visit import Visit
+
+PAGE_ROWS = 100
+LIGHTS = ("red", "yellow", "green", "paused", "done")
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+async def cases(visit: Visit) -> web.StreamResponse:
+    """Show the cases that the station holds or was offered, the most urgent first."""
+    query = visit.request.query
+    light, text = query.get("light", ""), query.get("q", "").strip()
+    closed, at = "closed" in query, _whole(query.get("page", "1"))
+    station, now_ms = visit.station, visit.now_ms()
+
+    def rows_of(ledger: Ledger) -> Sequence[CaseRow]:
+        rows = ledger.worklist(station=station, now_ms=now_ms, include_closed=closed, names=bool(text))
+        return [row for row in rows if (not light or row.light == light) and _holds(row, text)]
+
+    if query.get("format") == "xlsx":
+        return await _workbook(visit, rows_of)
+
+    def work(ledger: Ledger) -> dict[str, object]:
+        rows = rows_of(ledger)
+        shown = rows[(at - 1) * PAGE_ROWS : at * PAGE_ROWS]
+        with ledger.reading() as (tx, parts):
+            named = [parts.reader.row(tx, row.case_id, now_ms) for row in shown]
+        return {
+            "lines": lines_of(visit, ledger, named),
+            "count": len(rows),
+            "pages": max(1, -(-len(rows) // PAGE_ROWS)),
+        }
+
+    values = await visit.read(work)
+    return await render(
+        visit,
+        "cases.html",
+        **values,
+        page=at,
+        light=light,
+        q=text,
+        closed=closed,
+        lights=LIGHTS,
+        now_ms=now_ms,
+    )
+
+
+async def send_workbook(visit: Visit, name: str, sheets: Sequence[Sheet]) -> web.Response:
+    """Send lists as an Excel file; every cell is text."""
+
+    def write() -> bytes:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "list.xlsx"
+            write_workbook(path, sheets, title=visit.say("training.short") if visit.office.training else "")
+            return path.read_bytes()
+
+    body = await visit.office.access.aside(write)
+    named = quote(f"{name}.xlsx")
+    return web.Response(
+        body=body, content_type=XLSX, headers={"Content-Disposition": f"attachment; filename*=UTF-8''{named}"}
+    )
+
+
+async def _workbook(visit: Visit, rows_of: Callable[[Ledger], Sequence[CaseRow]]) -> web.Response:
+    now_ms = visit.now_ms()
+
+    def work(ledger: Ledger) -> Sheet:
+        with ledger.reading() as (tx, parts):
+            rows = [parts.reader.row(tx, row.case_id, now_ms) for row in rows_of(ledger)]
+        return Sheet(
+            name=visit.say("web.cases"),
+            headings=tuple(visit.say(f"head.{name}") for name in HEADINGS),
+            rows=tuple(tuple(row_texts(visit.say, ledger, row)) for row in rows),
+        )
+
+    sheet = await visit.read(work)
+    return await send_workbook(visit, f"{visit.say('web.cases')} {local_date(now_ms).isoformat()}", [sheet])
+
+
+def _holds(row: CaseRow, text: str) -> bool:
+    return not text or any(text in part for part in (row.number, row.item_name, row.applicant))
+
+
+def _whole(text: str) -> int:
+    return max(1, int(text)) if text.isdecimal() and len(text) < 7 else 1

@@ -1,0 +1,104 @@
+"""Templates become pages, with words and moments; an error becomes a page that says what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+from aiohttp import web
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from ledger.errors import BanjianError
+from ledger.texts import Message
+from stations.cli.naming import Names
+from stations.cli.types import show_moment
+from stations.texts import Say
+from stations.version import version
+from stations.web.menu import menu_of
+from stations.web.safety import read_safety
+from stations.web.visit import Visit
+
+FOLDER = Path(__file__).parent
+
+
+@cache
+def environment() -> Environment:
+    """Return the templates; a value that a template names and nobody gave is a fault, not an empty place."""
+    made = Environment(
+        loader=FileSystemLoader(FOLDER / "templates"),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["moment"] = show_moment
+    made.filters["day"] = show_day
+    return made
+
+
+def show_day(day: date | None) -> str:
+    """Return a day as people read it; a dash for none."""
+    return "—" if day is None else day.isoformat()
+
+
+async def render(visit: Visit, template: str, /, **values: object) -> web.Response:
+    """Return a whole page; whoever shows a form again sets the status of what was wrong."""
+    browser = visit.browser
+    told, browser.told = browser.told, None
+    safety = None
+    if browser.person is not None:
+        safety = await visit.read(lambda ledger: read_safety(ledger, visit.station))
+    text = (
+        environment()
+        .get_template(template)
+        .render(**common(visit), safety=safety, told=told and visit.say(told[0], **told[1]), **values)
+    )
+    return _html(text, 200)
+
+
+def render_part(visit: Visit, template: str, /, **values: object) -> web.Response:
+    """Return a piece of a page, for a place in one that is open."""
+    return _html(environment().get_template(template).render(**common(visit), **values), 200)
+
+
+async def render_error(visit: Visit, error: BanjianError, status: int) -> web.Response:
+    """Return the page of an error: what happened, that nothing is lost, what to do next, the code."""
+    message = message_of(visit.say, error)
+    if "HX-Request" in visit.request.headers:
+        return render_part(visit, "error_part.html", message=message)
+    text = (
+        environment()
+        .get_template("error.html")
+        .render(**common(visit), message=message, status=status, safety=None, told=None)
+    )
+    return _html(text, status)
+
+
+def message_of(say: Say, error: BanjianError, names: Names | None = None) -> Message:
+    """Return the words of an error."""
+    return (names or Names(say)).message(error.code, error.params)
+
+
+def common(visit: Visit) -> Mapping[str, object]:
+    """Return what every template may use."""
+    browser = visit.browser
+    return {
+        "t": visit.say,
+        "has_words": visit.say.has,
+        "language": visit.say.language,
+        "csrf": browser.csrf,
+        "person": browser.person,
+        "people": list(browser.people.values()),
+        "bar": menu_of(browser.person, "bar"),
+        "training": visit.office.training,
+        "path": visit.request.path,
+        "version": version(),
+    }
+
+
+def _html(text: str, status: int) -> web.Response:
+    response = web.Response(text=text, status=status, content_type="text/html", charset="utf-8")
+    response.enable_compression()
+    return response

@@ -1,0 +1,52 @@
+"""What is safe where: the page behind the line on every page, and syncing now."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from ledger.errors import BanjianError
+from ledger.facade import Ledger
+from ledger.facade.between import sync_status
+from ledger.facade.syncstatus import SyncStatus
+from stations.web.render import message_of, render, render_part
+from stations.web.safety import read_safety
+from stations.web.visit import Visit, see_other
+
+
+async def show(visit: Visit) -> web.Response:
+    """Show what each level has confirmed, what waits and why, and what to do."""
+
+    def work(ledger: Ledger) -> SyncStatus:
+        return sync_status(ledger, ledger.main_station or visit.station)
+
+    status = await visit.read(work)
+    failure = status.link.failure
+    return await render(
+        visit,
+        "safe.html",
+        status=status,
+        failure=None if failure is None else visit.say.message(failure.code, failure.params),
+        given_up=[(name[:8], visit.say.message(code, {}).what) for name, code in status.given_up],
+        findings=[
+            (one.found_at_ms, visit.say.message(one.code, {"log": one.log[:8]}), one.log[:8], one.seq)
+            for one in status.findings
+        ],
+    )
+
+
+async def line(visit: Visit) -> web.Response:
+    """Return the line alone, for a page that is open."""
+    safety = await visit.read(lambda ledger: read_safety(ledger, visit.station))
+    return render_part(visit, "safety_line.html", safety=safety)
+
+
+async def sync_now(visit: Visit) -> web.Response:
+    """Sync with the station above until nothing more comes, and tell the result."""
+    try:
+        outcome = await visit.office.network.sync_now()
+    except BanjianError as error:
+        message = message_of(visit.say, error)
+        visit.tell("web.sync_failed", what=message.what, next=message.next_step, code=message.code)
+    else:
+        visit.tell("web.synced", sent=outcome.sent, stored=outcome.stored)
+    return see_other("/safe")

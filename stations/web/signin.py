@@ -1,0 +1,144 @@
+"""Signing in with one's own key, PINs, switching between people, the station acted for, locking, language."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from ledger.errors import AuthorityError, BanjianError, InputError
+from ledger.facade import Ledger
+from ledger.types import StationId
+from stations.web.browsers import Person
+from stations.web.keyholders import Keyholder, keyholders, unlock
+from stations.web.render import message_of, render
+from stations.web.visit import Visit, first, form_of, own_path, see_other
+
+
+async def show(visit: Visit) -> web.Response:
+    """Show who may sign in here, and who has a PIN in this browser."""
+    return await _shown(visit, None, visit.request.query.get("next", "/"))
+
+
+async def sign_in(visit: Visit) -> web.Response:
+    """Unlock a key with its passphrase."""
+    form = await form_of(visit)
+    staff_no, where = first(form, "staff_no"), own_path(first(form, "next"))
+    try:
+        person = await _unlocked(visit, staff_no, first(form, "passphrase"))
+    except BanjianError as error:
+        return await _shown(visit, error, where, chosen=staff_no)
+    visit.browser.sign_in(person)
+    visit.office.browsers.renew(visit.browser)
+    return see_other(where if person.pin else f"/pin?next={where}")
+
+
+async def switch(visit: Visit) -> web.Response:
+    """Let somebody go on with a PIN."""
+    form = await form_of(visit)
+    where = own_path(first(form, "next"))
+    try:
+        visit.browser.switch(first(form, "staff_no"), first(form, "pin"))
+    except BanjianError as error:
+        return await _shown(visit, error, where)
+    return see_other(where)
+
+
+async def show_pin(visit: Visit) -> web.Response:
+    """Ask for a PIN to be chosen."""
+    return await render(visit, "pin.html", where=visit.request.query.get("next", "/"), message=None)
+
+
+async def choose_pin(visit: Visit) -> web.Response:
+    """Take a chosen PIN, or none: then the passphrase is asked for each time."""
+    form = await form_of(visit)
+    where = own_path(first(form, "next"))
+    if first(form, "without"):
+        return see_other(where)
+    try:
+        if first(form, "pin") != first(form, "again"):
+            raise InputError("web.pin_differs")
+        visit.browser.choose_pin(first(form, "pin"))
+    except BanjianError as error:
+        page = await render(visit, "pin.html", where=where, message=message_of(visit.say, error))
+        page.set_status(422)
+        return page
+    return see_other(where)
+
+
+async def choose_station(visit: Visit) -> web.Response:
+    """Act for another of one's stations from now on.
+
+    Raises:
+        AuthorityError: ``web.scope`` for a station at which the person holds no role here.
+    """
+    form = await form_of(visit)
+    wanted = StationId(first(form, "station"))
+    if wanted not in visit.person.stations:
+        raise AuthorityError("web.scope")
+    visit.person.station = wanted
+    return see_other(own_path(first(form, "next")))
+
+
+async def lock(visit: Visit) -> web.Response:
+    """Lock this browser."""
+    visit.browser.lock()
+    return see_other("/sign-in")
+
+
+async def sign_out(visit: Visit) -> web.Response:
+    """Drop the key of who acts."""
+    visit.browser.forget(visit.browser.acting)
+    visit.office.browsers.renew(visit.browser)
+    return see_other("/sign-in")
+
+
+async def choose_language(visit: Visit) -> web.Response:
+    """Show the pages in Chinese or English from now on."""
+    form = await form_of(visit)
+    visit.browser.language = "en" if first(form, "language") == "en" else "zh"
+    return see_other(own_path(first(form, "next")))
+
+
+async def _shown(visit: Visit, error: BanjianError | None, where: str, *, chosen: str = "") -> web.Response:
+    found = await visit.read(lambda ledger: _offered(visit, ledger))
+    page = await render(
+        visit,
+        "signin.html",
+        keyholders=found,
+        with_pin=[person for person in visit.browser.people.values() if person.pin],
+        chosen=chosen,
+        where=where,
+        message=None if error is None else message_of(visit.say, error),
+    )
+    page.set_status(200 if error is None else 403)
+    return page
+
+
+def _offered(visit: Visit, ledger: Ledger) -> list[Keyholder]:
+    return keyholders(visit.office.home, ledger)
+
+
+async def _unlocked(visit: Visit, staff_no: str, passphrase: str) -> Person:
+    """Return the person of a key that its passphrase opens.
+
+    Raises:
+        AuthorityError: ``web.choose_person``, ``key.passphrase``, ``join.too_often``.
+    """
+    found = await visit.read(lambda ledger: _offered(visit, ledger))
+    holder = next((one for one in found if one.staff_no == staff_no), None)
+    if holder is None:
+        raise AuthorityError("web.choose_person")
+    attempts = visit.office.attempts
+    attempts.require(staff_no)
+    # Counted before it is tried: several at once must not all slip through.
+    attempts.failed(staff_no)
+    signer = await visit.office.access.aside(lambda: unlock(holder.path, passphrase))
+    attempts.forget(staff_no)
+    return Person(
+        staff_no=holder.staff_no,
+        name=holder.name,
+        key_id=holder.key_id,
+        signer=signer,
+        station=holder.stations[0],
+        stations=holder.stations,
+        roles=holder.roles,
+    )

@@ -1,0 +1,154 @@
+"""The site of one installation: its routes, and the address on which it listens."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+
+from aiohttp import web
+
+from ledger.errors import ConfigError
+from ledger.facade import Home
+from ledger.facade.clock import Clock, Randomness
+from ledger.types import StationId
+from stations.config import StationConfig
+from stations.ledgerthread import LedgerThread
+from stations.network import Network
+from stations.web import (
+    acting,
+    casepage,
+    county,
+    figures,
+    hall,
+    lights,
+    lists,
+    more,
+    receiving,
+    safe,
+    signin,
+    slips,
+    today,
+)
+from stations.web.access import Access
+from stations.web.browsers import Browsers
+from stations.web.guard import guarded
+from stations.web.visit import OFFICE, Office, open_page, page
+from sync.attempts import Attempts
+
+FORM_BYTES_MAX = 1 << 20
+PASSPHRASE_FAILURES_MAX = 5
+
+
+class Site:
+    """Serves the pages of an installation while its server runs.
+
+    Args:
+        thread: owns the ledger; open when ``start`` is called.
+        network: syncs when somebody asks.
+    """
+
+    def __init__(
+        self,
+        thread: LedgerThread,
+        network: Network,
+        home: Home,
+        *,
+        config: StationConfig,
+        clock: Clock,
+        randomness: Randomness,
+    ) -> None:
+        self._thread = thread
+        self._network = network
+        self._home = home
+        self._config = config
+        self._clock = clock
+        self._randomness = randomness
+        self._access = Access(
+            thread,
+            home,
+            clock=clock,
+            randomness=randomness,
+            station=StationId(config.station) if config.station else None,
+        )
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> str:
+        """Begin to listen; returns the address for a browser.
+
+        Raises:
+            ConfigError: ``web.address`` when it cannot be listened on.
+        """
+        host, _, port = self._config.web.rpartition(":")
+        self._runner = web.AppRunner(await self._application(), access_log=None)
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, host.strip("[]"), int(port)).start()
+        except (OSError, ValueError, OverflowError) as error:
+            await self.stop()
+            raise ConfigError("web.address", address=self._config.web) from error
+        shown = "127.0.0.1" if host in ("0.0.0.0", "[::]", "") else host
+        return f"http://{shown}:{self._runner.addresses[0][1]}/"
+
+    async def stop(self) -> None:
+        """Stop listening; every unlocked key is forgotten."""
+        if self._runner is not None:
+            runner, self._runner = self._runner, None
+            await runner.cleanup()
+            await self._access.close()
+
+    async def _application(self) -> web.Application:
+        application = web.Application(middlewares=[guarded], client_max_size=FORM_BYTES_MAX)
+        application[OFFICE] = Office(
+            home=self._home,
+            config=self._config,
+            clock=self._clock,
+            randomness=self._randomness,
+            thread=self._thread,
+            network=self._network,
+            access=self._access,
+            browsers=Browsers(
+                self._clock.monotonic_ms, self._randomness, lock_ms=self._config.lock_after_s * 1000
+            ),
+            attempts=Attempts(self._clock.monotonic_ms, failures_max=PASSPHRASE_FAILURES_MAX),
+            training=await self._access.read(lambda ledger: ledger.training),
+            cookie=f"banjian-{sha256(str(self._home.path.absolute()).encode()).hexdigest()[:8]}",
+        )
+        add_routes(application.router)
+        return application
+
+
+def add_routes(router: web.UrlDispatcher) -> None:
+    """Add every page; ``page`` asks for somebody signed in, ``open_page`` for nobody."""
+    router.add_static("/static", Path(__file__).parent / "static", append_version=False)
+    router.add_get("/", page(today.today))
+    router.add_get("/sign-in", open_page(signin.show))
+    router.add_post("/sign-in", open_page(signin.sign_in))
+    router.add_post("/switch", open_page(signin.switch))
+    router.add_post("/language", open_page(signin.choose_language))
+    router.add_get("/pin", page(signin.show_pin))
+    router.add_post("/pin", page(signin.choose_pin))
+    router.add_post("/station", page(signin.choose_station))
+    router.add_post("/lock", page(signin.lock))
+    router.add_post("/sign-out", page(signin.sign_out))
+    router.add_get("/more", page(more.show))
+    router.add_get("/find", page(today.find))
+    router.add_get("/day-clear", page(today.day_clear))
+    router.add_get("/cases", page(lists.cases))
+    router.add_get("/receive", page(receiving.choose))
+    router.add_get("/receive/{item}", page(receiving.show))
+    router.add_post("/receive/{item}", page(receiving.receive))
+    router.add_post("/receive/{item}/draft", page(receiving.keep_draft))
+    router.add_post("/receive/{item}/draft/drop", page(receiving.drop_draft))
+    router.add_post("/receive/{item}/person", page(receiving.check_person))
+    router.add_get("/case/{case}", page(casepage.show))
+    router.add_get("/case/{case}/slip", page(slips.show))
+    router.add_get("/case/{case}/do/{action}", page(acting.show))
+    router.add_post("/case/{case}/do/{action}", page(acting.act))
+    router.add_get("/safe", page(safe.show))
+    router.add_get("/safe/line", page(safe.line))
+    router.add_post("/safe/sync", page(safe.sync_now))
+    router.add_get("/board", page(county.board))
+    router.add_get("/conflicts", page(county.conflicts))
+    router.add_get("/monthly", page(figures.monthly))
+    router.add_get("/lights", page(lights.show))
+    router.add_get("/hall", open_page(hall.show))

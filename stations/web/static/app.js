@@ -1,0 +1,70 @@
+// What the pages do by themselves. No page needs it for a form to be sent; without it everything is a little slower.
+"use strict";
+(function () {
+  const within = (event, selector) => event.target instanceof Element && event.target.closest(selector);
+
+  // Printing, ticking all papers.
+  document.addEventListener("click", (event) => {
+    if (within(event, "[data-print]")) window.print();
+    const all = within(event, "[data-tick-all]");
+    if (all) document.querySelectorAll(`input[name="${all.dataset.tickAll}"]`).forEach((box) => { box.checked = true; });
+    const head = within(event, "table[data-sortable] th");
+    if (head) sortBy(head);
+  });
+
+  // A form is sent once, however often the button is pressed.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (!(form instanceof HTMLFormElement) || !form.hasAttribute("data-once")) return;
+    if (form.dataset.sent) { event.preventDefault(); return; }
+    form.dataset.sent = "1";
+    form.setAttribute("aria-busy", "true");
+  });
+  window.addEventListener("pageshow", () => {
+    document.querySelectorAll("form[data-once]").forEach((form) => { delete form.dataset.sent; form.removeAttribute("aria-busy"); });
+  });
+
+  // Enter goes to the next field (scan guns end with Enter), Ctrl+Enter signs. Enter while a Chinese word is being
+  // composed belongs to the input method.
+  document.addEventListener("keydown", (event) => {
+    const field = event.target;
+    if (event.isComposing || event.keyCode === 229 || event.key !== "Enter") return;
+    if (field instanceof HTMLInputElement && field.dataset.enterFirst) {
+      const first = document.querySelector(field.dataset.enterFirst);
+      if (first) { event.preventDefault(); first.click(); }
+      return;
+    }
+    const form = field instanceof Element && field.closest("form[data-steps]");
+    if (!form) return;
+    if (event.ctrlKey) { event.preventDefault(); form.requestSubmit(); return; }
+    if (!(field instanceof HTMLInputElement) && !(field instanceof HTMLSelectElement)) return;
+    event.preventDefault();
+    const fields = [...form.querySelectorAll("input, select, textarea, button")].filter(
+      (one) => !one.disabled && one.type !== "hidden" && one.offsetParent !== null);
+    const next = fields[fields.indexOf(field) + 1];
+    if (next) next.focus();
+  });
+
+  // A scan gun types fast and in half or full width; the field keeps what a number may hold.
+  document.addEventListener("change", (event) => {
+    const field = event.target;
+    if (field instanceof HTMLInputElement && field.hasAttribute("data-scan")) {
+      field.value = field.value.normalize("NFKC").replace(/\s/g, "").toUpperCase();
+    }
+  });
+
+  function sortBy(head) {
+    const table = head.closest("table"), column = [...head.parentNode.children].indexOf(head);
+    const down = head.getAttribute("aria-sort") === "ascending";
+    const rows = [...table.tBodies[0].rows];
+    const text = (row) => row.cells[column].innerText.trim();
+    const numbers = rows.every((row) => /^[\d—]*$/.test(text(row)));
+    rows.sort((a, b) => numbers ? Number(text(a) || 0) - Number(text(b) || 0) : text(a).localeCompare(text(b), "zh-CN"));
+    if (down) rows.reverse();
+    table.querySelectorAll("th").forEach((one) => one.removeAttribute("aria-sort"));
+    head.setAttribute("aria-sort", down ? "descending" : "ascending");
+    rows.forEach((row) => table.tBodies[0].append(row));
+  }
+  document.querySelectorAll("table[data-sortable] thead th").forEach((head) => { head.dataset.sort = ""; head.tabIndex = 0; });
+  document.addEventListener("keydown", (event) => { const head = within(event, "th[data-sort]"); if (head && event.key === "Enter") sortBy(head); });
+})();

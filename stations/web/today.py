@@ -1,0 +1,104 @@
+"""Today (今日): what the law needs first, what is offered, awaited, to be collected; and "到哪了?"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from ledger.calendar import local_date
+from ledger.facade import CaseRow, Ledger
+from stations.web.render import render, render_part
+from stations.web.rows import Line, lines_of
+from stations.web.safety import read_safety
+from stations.web.scope import Scope
+from stations.web.visit import Visit
+
+SHOWN_MAX = 200
+"""Lines of one list on a page; the rest is a filter away."""
+WAITS_FOR_PAPERS = "correcting"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One heading of the page with its lines."""
+
+    name: str
+    lines: Sequence[Line]
+
+
+async def today(visit: Visit) -> web.Response:
+    """Show what lies on the desk of the station."""
+    station, now_ms = visit.station, visit.now_ms()
+
+    def work(ledger: Ledger) -> list[Part]:
+        day = ledger.day_clear(station, local_date(now_ms), now_ms=now_ms)
+        rows = ledger.worklist(station=station, now_ms=now_ms, limit=SHOWN_MAX)
+        mine = [row for row in rows if row.custodian == station]
+        parts = [
+            ("offered", day.offered),
+            ("overdue", day.overdue),
+            ("at_risk", day.at_risk),
+            ("pending", day.pending),
+            ("not_accepted", [row for row in day.not_accepted if row.status != WAITS_FOR_PAPERS]),
+            ("papers", [row for row in mine if row.status == WAITS_FOR_PAPERS]),
+            ("awaiting_collection", day.awaiting_collection),
+            ("rest", []),
+        ]
+        return _each_once(visit, ledger, parts, mine)
+
+    parts = await visit.read(work)
+    return await render(visit, "today.html", parts=parts, now_ms=now_ms)
+
+
+async def day_clear(visit: Visit) -> web.Response:
+    """Show the day-clear list (日清) of today."""
+    station, now_ms = visit.station, visit.now_ms()
+
+    def work(ledger: Ledger) -> list[Part]:
+        day = ledger.day_clear(station, local_date(now_ms), now_ms=now_ms)
+        names = (
+            "received", "not_accepted", "overdue", "at_risk", "pending", "offered", "awaiting_collection",
+            "moved_earlier",
+        )  # fmt: skip
+        return [Part(name=name, lines=lines_of(visit, ledger, getattr(day, name))) for name in names]
+
+    parts = await visit.read(work)
+    return await render(visit, "dayclear.html", parts=parts, day=local_date(now_ms), now_ms=now_ms)
+
+
+async def find(visit: Visit) -> web.Response:
+    """Answer where a case stands, by number, name, initials, tail of a number, or item."""
+    text = visit.request.query.get("q", "").strip()
+    now_ms = visit.now_ms()
+
+    def work(ledger: Ledger) -> tuple[Sequence[Line], int]:
+        scope = Scope(ledger.knowledge.registry, visit.person)
+        rows = [row for row in ledger.find(text, now_ms=now_ms) if scope.row(row)] if text else []
+        return lines_of(visit, ledger, rows), _known_at(ledger)
+
+    lines, known_at_ms = await visit.read(work)
+    values = {"lines": lines, "q": text, "known_at_ms": known_at_ms, "now_ms": now_ms}
+    if "HX-Request" in visit.request.headers:
+        return render_part(visit, "found.html", **values)
+    return await render(visit, "find.html", **values)
+
+
+def _known_at(ledger: Ledger) -> int:
+    """Return when the station above was last heard: what is shown of its cases is as of then; 0 for never."""
+    station = ledger.main_station
+    return 0 if station is None else read_safety(ledger, station).heard_at_ms
+
+
+def _each_once(
+    visit: Visit, ledger: Ledger, parts: Sequence[tuple[str, Sequence[CaseRow]]], mine: Sequence[CaseRow]
+) -> list[Part]:
+    """Return the parts with each case under the first heading that it belongs to."""
+    seen: set[bytes] = set()
+    found = []
+    for name, rows in parts:
+        fresh = [row for row in (mine if name == "rest" else rows) if row.case_id not in seen]
+        seen.update(row.case_id for row in fresh)
+        found.append(Part(name=name, lines=lines_of(visit, ledger, fresh)))
+    return found

@@ -1,0 +1,158 @@
+"""One request to a page: who asks, for which station, in which language; and what every page is given."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from aiohttp import web
+
+from ledger.errors import AuthorityError
+from ledger.facade import Home, Ledger
+from ledger.facade.clock import Clock, Randomness
+from ledger.types import StationId
+from stations.config import StationConfig
+from stations.ledgerthread import LedgerThread
+from stations.network import Network
+from stations.texts import Say
+from stations.web.access import Access
+from stations.web.browsers import Browser, Browsers, Person
+from sync.attempts import Attempts
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Office:
+    """What all pages of one installation share.
+
+    Attributes:
+        attempts: how often somebody may give a wrong passphrase, by staff number.
+        training: whether the ledger is a training ledger (演练).
+        cookie: name of the cookie; several installations on one machine differ in the port alone, which
+            browsers do not tell apart.
+    """
+
+    home: Home
+    config: StationConfig
+    clock: Clock
+    randomness: Randomness
+    thread: LedgerThread
+    network: Network
+    access: Access
+    browsers: Browsers
+    attempts: Attempts
+    training: bool
+    cookie: str
+
+
+OFFICE: web.AppKey[Office] = web.AppKey("office", Office)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """One request.
+
+    Attributes:
+        browser: who sits there.
+        say: words in the language of the browser.
+    """
+
+    request: web.Request
+    office: Office
+    browser: Browser
+    say: Say
+
+    @property
+    def person(self) -> Person:
+        """Who acts.
+
+        Raises:
+            AuthorityError: ``web.signed_out`` when nobody does.
+        """
+        person = self.browser.person
+        if person is None:
+            raise AuthorityError("web.signed_out")
+        return person
+
+    @property
+    def station(self) -> StationId:
+        """The station that the person acts for."""
+        return self.person.station
+
+    def now_ms(self) -> int:
+        """Return the station's clock."""
+        return self.office.clock.now_ms()
+
+    async def read(self, work: Callable[[Ledger], T]) -> T:
+        """Run something that reads the ledger."""
+        return await self.office.access.read(work)
+
+    async def write(self, work: Callable[[Ledger], T]) -> T:
+        """Run something that writes; the station above hears of it soon."""
+        done = await self.office.access.write(work)
+        self.office.network.news()
+        return done
+
+    def tell(self, key: str, **values: object) -> None:
+        """Let the next page say something once, at its top."""
+        self.browser.told = (key, values)
+
+
+def visit_of(request: web.Request) -> Visit:
+    """Return the visit that the middleware made of a request."""
+    visit = request["visit"]
+    if not isinstance(visit, Visit):
+        raise AuthorityError("web.signed_out")
+    return visit
+
+
+Page = Callable[[Visit], Awaitable[web.StreamResponse]]
+
+
+def page(handler: Page) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """Make a handler of requests of a page that is for people who have signed in."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        visit = visit_of(request)
+        if visit.browser.person is None:
+            return see_other(f"/sign-in?next={request.rel_url.path}")
+        return await handler(visit)
+
+    return handle
+
+
+def open_page(handler: Page) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """Make a handler of requests of a page that needs nobody signed in."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        return await handler(visit_of(request))
+
+    return handle
+
+
+def see_other(where: str) -> web.Response:
+    """Send the browser to another page; a form that was sent is not sent again when the page is reloaded."""
+    return web.Response(status=303, headers={"Location": where})
+
+
+def own_path(text: str) -> str:
+    """Return a path of this site that a form named, "/" for anything else: nobody is sent elsewhere."""
+    fits = text.startswith("/") and not text.startswith("//") and "\\" not in text and text.isprintable()
+    return text if fits else "/"
+
+
+async def form_of(visit: Visit) -> Mapping[str, list[str]]:
+    """Return the texts of a form by field; files are left out."""
+    data = await visit.request.post()
+    form: dict[str, list[str]] = {}
+    for name, value in data.items():
+        if isinstance(value, str):
+            form.setdefault(name, []).append(value)
+    return form
+
+
+def first(form: Mapping[str, list[str]], name: str) -> str:
+    """Return the first text of a field; "" when there is none."""
+    return form.get(name, [""])[0]
