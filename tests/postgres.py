@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
 _SCHEMAS = itertools.count(1)
-_SERVERS: list[Any] = []
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +23,6 @@ def postgres_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             for name in ("fsync", "synchronous_commit", "full_page_writes"):
                 connection.execute(f"ALTER SYSTEM SET {name} = off")
             connection.execute("SELECT pg_reload_conf()")
-        _SERVERS.append(server)
         yield server.get_uri()
 
 
@@ -34,10 +31,6 @@ def new_schema(dsn: str) -> str:
     import psycopg
 
     name = f"ledger_{next(_SCHEMAS)}"
-    try:
-        psycopg.connect(dsn).close()
-    except psycopg.OperationalError:
-        _SERVERS[-1].ensure_postgres_running()  # somebody stopped it between two tests
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(f"CREATE SCHEMA {name}")
     return name

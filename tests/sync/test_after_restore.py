@@ -49,14 +49,14 @@ def views_of(world: World, station: StationId) -> dict[str, set[tuple[object, ..
         return {table.name: set(tx.select(table, {})) for table in VIEW_TABLES}
 
 
-def receive_by(world: World, key: Signer) -> CaseId:
-    """Receive a case at the village with somebody's key."""
+def receive_by(world: World, key: Signer, station: StationId = VILLAGE) -> CaseId:
+    """Receive a case at a station with somebody's key."""
     command = Command(
-        action="receive", station=VILLAGE,
+        action="receive", station=station,
         facts={"item": FELLING, "applicant_kind": "person", "channel": "counter", "materials": []},
         personal={"applicant": {"name": "王五", "id_kind": "other", "id_no": "N5"}},
     )  # fmt: skip
-    return world[VILLAGE].ledger.perform(command, key).case_id
+    return world[station].ledger.perform(command, key).case_id
 
 
 @pytest.mark.parametrize("clerk", ["known before", "enrolled in the lost week"])
@@ -79,6 +79,27 @@ def test_acts_that_came_back_before_the_registry_they_rest_on_count_once_it_is_b
         before = views_of(world, station)
         world[station].ledger.rebuild()
         assert views_of(world, station) == before, station
+
+
+@pytest.mark.parametrize("clerk", ["known before", "enrolled in the lost week"])
+def test_an_act_that_comes_before_the_registry_that_it_cites_counts_once_that_is_there(
+    world: World, clerk: str
+) -> None:
+    world.settle(TOWN_2)
+    image = copy(world, COUNTY, "backup")
+    world.enrol(TOWN_2, "window", "S99")
+    world.settle(TOWN_2)
+    put_back(world, COUNTY, image)
+    (world[COUNTY].path / RESTORED_MARKER).touch()
+    # The log continues what the county still has: its packages go before anybody knows what the county lacks.
+    key = signer("S99") if clerk == "enrolled in the lost week" else world.key(TOWN_2, "window")
+    case = receive_by(world, key, TOWN_2)
+    world.settle(TOWN_2)
+    assert world.digest(COUNTY, case) == world.digest(TOWN_2, case)
+    assert world[COUNTY].ledger.state(case)[0].status == "received"
+    before = views_of(world, COUNTY)
+    world[COUNTY].ledger.rebuild()
+    assert views_of(world, COUNTY) == before
 
 
 def test_a_cut_between_the_registry_and_the_cases_that_waited_for_it_is_made_good(
