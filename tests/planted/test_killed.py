@@ -48,7 +48,7 @@ def test_every_bug_has_a_killer() -> None:
 
 @pytest.mark.parametrize("bug", KILLERS)
 def test_the_suite_finds_it(bug: str, tmp_path: Path) -> None:
-    # A run within a run shuts the folder of both to other users, if it is not given one of its own: the database
+    # A run within a run shuts the folder of both to other users if it has none of its own: the database
     # server of the outer one, which has another user, would find its door closed.
     inner = f"--basetemp={tmp_path / 'inner'}"
     done = subprocess.run(
