@@ -15,11 +15,11 @@ from ledger.registry_schema import GRANTABLE_ROLES
 from ledger.types import LedgerId
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
-from stations.cli.invite import spaced
 from stations.cli.keyring import new_key, signing_key
 from stations.cli.keys import read_ledger_id
 from stations.cli.session import desk, reading
 from stations.config import write_config
+from stations.inviting import spaced
 from sync.approval import KeyState, approve, key_states
 from sync.joinforms import StaffKey, decode_answer
 from sync.joinoffice import JoinOffice, Waiting
