@@ -24,6 +24,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -40,6 +41,8 @@ from ledger.store import schema
 from stations.cli.types import CHINA
 from sync.credentials import CA_NAME
 
+DATABASE_NAME = "ledger.db"
+_NAME = re.compile(r"banjian-[0-9a-f]{8}-([0-9]{8}-[0-9]{6})", re.ASCII)
 RECORD_NAME = "last-backup.json"
 LEFT_OUT = (schema.CASE_KEYS.name, TOKENS.name)
 """Tables that would tell about erased cases; the tokens are made again when the backup is restored."""
@@ -53,6 +56,15 @@ class Backup:
     at_ms: int
     size_bytes: int
     case_key_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptBackup:
+    """A backup that lies in a folder: where, when (ms), how many bytes its database has."""
+
+    folder: Path
+    at_ms: int
+    size_bytes: int
 
 
 def make_backup(ledger: Ledger, target: Path, *, now_ms: int) -> Backup:
@@ -89,6 +101,26 @@ def make_backup(ledger: Ledger, target: Path, *, now_ms: int) -> Backup:
     record = json.dumps({"at_ms": now_ms, "folder": str(folder), "size_bytes": done.size_bytes})
     platform.write_durably(home.path / RECORD_NAME, record.encode("utf-8"))
     return done
+
+
+def list_backups(target: Path) -> list[KeptBackup]:
+    """Return the backups in a folder, the newest first; none where it cannot be read."""
+    found = []
+    try:
+        folders = [path for path in target.iterdir() if path.is_dir()]
+    except OSError:
+        return []
+    for folder in folders:
+        shape = _NAME.fullmatch(folder.name)
+        copy = folder / DATABASE_NAME
+        try:
+            size = copy.stat().st_size
+        except OSError:
+            continue
+        if shape is not None:
+            moment = datetime.strptime(shape.group(1), "%Y%m%d-%H%M%S").replace(tzinfo=CHINA)
+            found.append(KeptBackup(folder=folder, at_ms=int(moment.timestamp()) * 1000, size_bytes=size))
+    return sorted(found, key=lambda one: one.at_ms, reverse=True)
 
 
 def last_backup_ms(home: Home) -> int | None:

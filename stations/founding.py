@@ -1,4 +1,4 @@
-"""Founding a county's folder: keys sealed beforehand, the ledger founded, then keys, settings and certificates.
+"""Founding a county's folder: keys sealed beforehand, the ledger founded, keys and settings put in place.
 
 The command line and the page of the first day both come here. Nothing half-made is left under the folder's
 name: everything is in place before it takes it.

@@ -119,8 +119,8 @@ def _run(call: Call, read: ReadList, aim: Aim, *, dry_run: bool) -> int:
             return _refuse(call, work, faults, dry_run=dry_run)
         signed = 0
         try:
-            for signed in sign_work(work, ledger, signer):
-                pass
+            for stored in sign_work(work, ledger, signer):
+                signed = stored
         except BanjianError:
             if signed:
                 call.hint("import.broken_off", signed=signed, count=work.count)

@@ -20,7 +20,8 @@ from stations.cli.keys import read_ledger_id
 from stations.cli.session import desk, reading
 from stations.config import write_config
 from stations.inviting import spaced
-from sync.approval import KeyState, approve, key_states
+from stations.joindesk import approve_waiting, choose_waiting, join_office
+from sync.approval import KeyState, key_states
 from sync.joinforms import StaffKey, decode_answer
 from sync.joinoffice import JoinOffice, Waiting
 from sync.newcomer import Joining, begin, resume
@@ -107,16 +108,13 @@ def approve_keys(call: Call, *, request: str | None, all_: bool) -> int:
         ledger = at.ledger
         office = _office(call, ledger)
         for waiting in _chosen(office.waiting(), request, every=all_):
-            states = approve(ledger, waiting.request, registrar, register=at.register)
+            states = approve_waiting(ledger, office, waiting, registrar, register=at.register)
             for state in states:
                 call.line("  ".join((waiting.request.invite.station, *_key_cells(call, state))).rstrip())
                 call.emit(_key_object(waiting, state))
                 if state.error is not None:
                     call.notice(state.error.code, state.error.params)
-            if all(state.enrolled for state in states):
-                office.close(waiting)
-            else:
-                refused = True
+            refused = refused or not all(state.enrolled for state in states)
     return 1 if refused else 0
 
 
@@ -173,23 +171,11 @@ def _staff_key(call: Call, folder: Home, number: LedgerId, told: Invite, no: str
 def _chosen(waiting: list[Waiting], request: str | None, *, every: bool) -> list[Waiting]:
     if every:
         return waiting
-    wanted = "-" if request is None else request
-    found = [
-        one for one in waiting if one.name.startswith(wanted.lower()) or one.request.invite.station == wanted
-    ]
-    if not found:
-        raise ConfigError("join.choose", count=len(waiting))
-    return found
+    return choose_waiting(waiting, "-" if request is None else request)
 
 
 def _office(call: Call, ledger: Ledger) -> JoinOffice:
-    return JoinOffice(
-        ledger.home,
-        ledger_id=ledger.ledger_id,
-        registry=lambda: ledger.knowledge.registry,
-        clock=call.app.clock,
-        randomness=call.app.randomness,
-    )
+    return join_office(ledger, clock=call.app.clock, randomness=call.app.randomness)
 
 
 def _key_cells(call: Call, state: KeyState) -> tuple[str, str, str, str, str]:

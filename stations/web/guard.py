@@ -59,6 +59,8 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
         _require_own_host(request)
         await _require_own_form(visit)
         response = await handler(request)
+    except web.HTTPRequestEntityTooLarge:
+        response = await render_error(visit, InputError("web.too_large"), 413)
     except web.HTTPException as error:
         # A page that does not exist, a method that is not taken: aiohttp says it by raising.
         response = await render_error(visit, InputError("web.no_page", path=request.path), error.status)

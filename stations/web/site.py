@@ -14,14 +14,16 @@ from ledger.types import StationId
 from stations.config import StationConfig
 from stations.ledgerthread import LedgerThread
 from stations.network import Network
-from stations.web import acting, casepage, county, lists, more, receiving, safe, signin, slips, today
+from stations.web import acting, admin, casepage, county, lists, more, receiving, safe, signin, slips, today
 from stations.web.access import Access
 from stations.web.browsers import Browsers
+from stations.web.desk import KEPT, Kept
 from stations.web.guard import guarded
 from stations.web.visit import OFFICE, Office, open_page, page
 from sync.attempts import Attempts
 
-FORM_BYTES_MAX = 1 << 20
+FORM_BYTES_MAX = 24 << 20
+"""A form with a list from Excel; files are written to the disk while they come, not held in memory."""
 PASSPHRASE_FAILURES_MAX = 5
 
 
@@ -99,6 +101,7 @@ class Site:
             training=await self._access.read(lambda ledger: ledger.training),
             cookie=f"banjian-{sha256(str(self._home.path.absolute()).encode()).hexdigest()[:8]}",
         )
+        application[KEPT] = Kept(self._randomness)
         add_routes(application.router)
         return application
 
@@ -136,3 +139,4 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_get("/board", page(county.board))
     router.add_get("/conflicts", page(county.conflicts))
     router.add_get("/monthly", page(county.monthly))
+    admin.add_routes(router)

@@ -1,0 +1,13 @@
+"""The pages of who looks after the office: people, stations, newcomers, lists, catalogue, keeping."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from stations.web import catalogue, imports, joins, keeping, leaver, mykey, people, places
+
+
+def add_routes(router: web.UrlDispatcher) -> None:
+    """Add every page of this part."""
+    for part in (people, places, joins, imports, catalogue, keeping, leaver, mykey):
+        part.add_routes(router)
