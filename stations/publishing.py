@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date
 from typing import Literal
@@ -96,7 +95,7 @@ def look_at(knowledge: Knowledge, publications: Sequence[tuple[str, Facts]]) -> 
         DataError: ``catalogue.shape``, ``calendar.*`` for what is not of its form.
     """
     held = knowledge.catalogue
-    trial = trial_of(held)
+    trial = held.copy()
     found = []
     for action, facts in publications:
         if action == PUBLISH_CALENDAR:
@@ -108,11 +107,6 @@ def look_at(knowledge: Knowledge, publications: Sequence[tuple[str, Facts]]) -> 
             entries, unchanged = _catalogue_entries(held, action, facts)
         found.append(Look(action=action, facts=facts, faults=faults, entries=entries, unchanged=unchanged))
     return found
-
-
-def trial_of(catalogue: Catalogue) -> Catalogue:
-    """Return a copy of a catalogue on which publications can be tried."""
-    return deepcopy(catalogue)
 
 
 def _catalogue_entries(held: Catalogue, action: str, facts: Facts) -> tuple[list[Entry], int]:

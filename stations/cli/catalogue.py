@@ -19,7 +19,7 @@ from stations.cli.importspecs import CATALOGUE_SPECS
 from stations.cli.keyring import signing_key
 from stations.cli.receive import find_item
 from stations.cli.session import desk, reading
-from stations.publishing import publications_in, read_object, trial_of
+from stations.publishing import publications_in, read_object
 
 
 def show_all(call: Call, *, text: str | None) -> int:
@@ -97,7 +97,7 @@ def lint(call: Call, *, file: str | None) -> int:
     publications, faults = _publications(file), 0
     if file is not None and call.directory is not None:
         with reading(call) as ledger:
-            catalogue = trial_of(ledger.knowledge.catalogue)
+            catalogue = ledger.knowledge.catalogue.copy()
     for action, facts in publications:
         for fault in lint_publication(catalogue, action, facts):
             faults += 1

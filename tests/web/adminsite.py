@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ledger.envelope import KdfParams, seal_key
+from ledger.envelope import KdfParams, open_key, seal_key
 from ledger.facade import Home, Ledger
 from ledger.facade.clock import SystemClock
 from ledger.facade.setup import CountyPlan
@@ -231,3 +231,8 @@ class Visitor:
                 return Answer(answer.status, answer.url, answer.read(), answer.headers)
         except urllib.error.HTTPError as error:
             return Answer(error.code, error.url or "", error.read(), error.headers)
+
+
+def signer_of(home: Home, no: str) -> Ed25519Signer:
+    """Return the key of somebody, to act without a page."""
+    return Ed25519Signer.from_seed(open_key((home.keys_dir / f"{no}.key").read_bytes(), PASSPHRASE).seed)
