@@ -19,6 +19,7 @@ from ledger.invite import TOKEN_BYTES, Invite
 from ledger.keys import Signer
 from ledger.limits import INVITE_BYTES_MAX
 from ledger.registry import Registry
+from ledger.registry_schema import GRANTABLE_ROLES
 from ledger.station import Station, is_station_id
 from ledger.types import Facts, LedgerId, StationId
 
@@ -143,6 +144,11 @@ def spaced(ledger_id: LedgerId) -> str:
     """Return a ledger id in groups of eight digits, to be compared with paper."""
     digits = ledger_id.hex()
     return " ".join(digits[at : at + 8] for at in range(0, len(digits), 8))
+
+
+def first_roles(invite: Invite) -> tuple[str, ...]:
+    """Return the roles that an invite gives a station's first clerks; the window where it names none."""
+    return tuple(role for role in invite.roles if role in GRANTABLE_ROLES) or ("window",)
 
 
 def code_of_invite(raw: bytes) -> str:

@@ -11,7 +11,6 @@ from ledger.facade import Home, Ledger
 from ledger.invite import Invite, decode_invite
 from ledger.keys import prove_possession
 from ledger.platform import write_durably
-from ledger.registry_schema import GRANTABLE_ROLES
 from ledger.types import LedgerId
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
@@ -19,7 +18,7 @@ from stations.cli.keyring import new_key, signing_key
 from stations.cli.keys import read_ledger_id
 from stations.cli.session import desk, reading
 from stations.config import write_config
-from stations.inviting import spaced
+from stations.inviting import first_roles, spaced
 from stations.joindesk import approve_waiting, choose_waiting, join_office
 from sync.approval import KeyState, key_states
 from sync.joinforms import StaffKey, decode_answer
@@ -164,7 +163,7 @@ def _staff_key(call: Call, folder: Home, number: LedgerId, told: Invite, no: str
         name=name,
         public_key=signer.public_key,
         possession=prove_possession(signer, number),
-        roles=tuple(role for role in told.roles if role in GRANTABLE_ROLES) or ("window",),
+        roles=first_roles(told),
     )
 
 

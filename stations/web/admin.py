@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from stations.web import catalogue, imports, joins, keeping, leaver, mykey, people, places
+from stations.web import catalogue, imports, joins, keeping, leaver, mykey, people, places, progress, training
 
 
 def add_routes(router: web.UrlDispatcher) -> None:
     """Add every page of this part."""
-    for part in (people, places, joins, imports, catalogue, keeping, leaver, mykey):
+    for part in (people, places, joins, imports, catalogue, keeping, leaver, mykey, progress, training):
         part.add_routes(router)
