@@ -82,7 +82,7 @@ def _stage(first: FirstDay, error: BanjianError | None, given: dict[str, str] | 
         invite = joining.invite
         people = [f"{one.name} {one.staff_no}" for one in joining.request.staff]
         return page_of(
-            first, "first_asking.html", error=error, invite=invite, people=people,
+            first, "first_asking.html", error=error, invite=invite, clerks=people,
             ledger_id=spaced(invite.ledger_id),
         )  # fmt: skip
     if first.invite:

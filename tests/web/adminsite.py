@@ -16,7 +16,7 @@ import urllib.parse
 import urllib.request
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ledger.envelope import KdfParams, open_key, seal_key
@@ -90,8 +90,10 @@ def found(folder: Path, *, purpose: str = "office") -> Home:
 class Serving:
     """A station's server in a thread of its own."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, *, listen: str = "") -> None:
         self.home = home
+        self._listen = listen
+        self.network = ""
         self.address = ""
         self._stop: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -109,10 +111,8 @@ class Serving:
         self._thread.join(30)
 
     async def _main(self) -> None:
-        from dataclasses import replace
-
         self._stop, self._loop = asyncio.Event(), asyncio.get_running_loop()
-        config = replace(load_config(self.home.path), web="127.0.0.1:0")
+        config = replace(load_config(self.home.path), web="127.0.0.1:0", listen=self._listen)
         server = StationServer(
             self.home,
             config=config,
@@ -125,6 +125,7 @@ class Serving:
 
     def _started(self, at: Listening) -> None:
         self.address = at.pages.rstrip("/")
+        self.network = at.network
         self._up.set()
 
 
