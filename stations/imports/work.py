@@ -5,11 +5,11 @@ The command line and the pages both come here. Nothing is signed while the file 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ledger.facade import Ledger
+from ledger.facade import Ledger, Performed
 from ledger.keys import Signer
 from ledger.knowledge import PUBLISH_ITEMS
 from ledger.texts import Language
@@ -31,6 +31,10 @@ from stations.sheetin.template import Page
 
 ListKind = Literal["items", "stations", "staff"]
 KINDS: tuple[ListKind, ...] = ("items", "stations", "staff")
+
+
+Step = Callable[[Ledger, Signer], Performed]
+"""Signs and stores one act of an import."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,21 +114,29 @@ def plan_list(read: ReadList, ledger: Ledger, aims: Aims, faults: Faults) -> Wor
     return Work(difference=plan.difference, acts=plan.acts)
 
 
+def steps(work: Work) -> list[Step]:
+    """Return what is to be signed, one act each, in the order in which they hold."""
+    found: list[Step] = []
+    if work.publication:
+        facts = work.publication
+        found.append(lambda ledger, signer: ledger.publish(PUBLISH_ITEMS, facts, signer))
+    found += [_step(act) for act in work.acts]
+    return found
+
+
 def sign_work(work: Work, ledger: Ledger, signer: Signer) -> Iterator[int]:
     """Sign and store one act after the other; yields how many are stored.
 
     Raises:
         BanjianError: what the ledger refuses; what was yielded is stored, the same list finishes the rest.
     """
-    signed = 0
-    if work.publication:
-        ledger.publish(PUBLISH_ITEMS, work.publication, signer)
-        signed += 1
+    for signed, step in enumerate(steps(work), start=1):
+        step(ledger, signer)
         yield signed
-    for act in work.acts:
-        ledger.register(act.action, act.facts, signer, personal=act.personal)
-        signed += 1
-        yield signed
+
+
+def _step(act: PlannedAct) -> Step:
+    return lambda ledger, signer: ledger.register(act.action, act.facts, signer, personal=act.personal)
 
 
 def empty_pages(kind: ListKind) -> list[Page]:

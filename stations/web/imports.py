@@ -20,13 +20,14 @@ from stations.imports.work import (
     Aims,
     ListKind,
     ReadList,
+    Step,
     Work,
     empty_pages,
     faults_of,
     held_pages,
     plan_list,
     read_list,
-    sign_work,
+    steps,
 )
 from stations.sheetin.book import FILE_BYTES_MAX, open_book
 from stations.sheetin.faults import Fault, Faults, Place
@@ -46,6 +47,7 @@ from stations.web.desk import (
     sent_files,
 )
 from stations.web.guard import status_of
+from stations.web.importjobs import AT_ONCE_MAX, WHERE, Job, start
 from stations.web.lists import XLSX, send_workbook
 from stations.web.render import message_of, render
 from stations.web.visit import Visit, first, form_of, see_other
@@ -142,24 +144,28 @@ async def confirm(visit: Visit) -> web.StreamResponse:
     if known is not None:
         return see_other(known)
     sending = kept_of(visit).get(visit.person.staff_no, word, Sending)
-    signed = 0
 
     async def act() -> str:
-        def work(ledger: Ledger) -> bool:
-            nonlocal signed
+        def plan(ledger: Ledger) -> list[Step] | None:
             require_county(ledger)
             planned, faults = _plan(sending, ledger, visit.person.key_id)
-            if faults.count:
-                return False
-            for count in sign_work(planned, ledger, visit.person.signer):
-                signed = count
-            return True
+            return None if faults.count else steps(planned)
 
-        if not await visit.write(work):
+        # Planned anew: somebody may have written since it was shown.
+        planned = await visit.write(plan)
+        if planned is None:
             return f"/import/{kind}/{word}"
+        job = Job(kind=kind, file=sending.file, steps=planned, signer=visit.person.signer)
+        where = start(visit, job)
         kept_of(visit).drop(word)
-        visit.tell("web.import_done", count=signed, file=sending.file)
-        return {"items": "/catalogue", "stations": "/stations", "staff": "/people"}[kind]
+        if len(planned) > AT_ONCE_MAX:
+            return where
+        if job.task is not None:
+            await job.task
+        if job.error is not None:
+            return where
+        visit.tell("web.import_done", count=job.signed, file=sending.file)
+        return WHERE[kind]
 
     try:
         return await once(visit, form, act)

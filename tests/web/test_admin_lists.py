@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,6 +86,30 @@ def test_stations_are_shown_then_signed_once(site: Serving, registrar: Visitor, 
     assert registrar.get(look.path).code == "web.gone"
     again = _send(registrar, "stations", "站点.xlsx", _book(tmp_path, rows))
     assert "没有需要写入的" in again.text and "<button>签名写入" not in again.text
+
+
+def test_a_long_list_tells_its_progress_and_is_stopped_and_finished(
+    site: Serving, registrar: Visitor, tmp_path: Path
+) -> None:
+    rows: list[list[object]] = [["站点编号", "站点名称", "层级", "上级站点"]]
+    rows += [[f"990121{100 + n}000", f"第{n}镇", "乡镇", "990121000000"] for n in range(2, 262)]
+    before = _size(site)[0]
+    book = _book(tmp_path, rows)
+    look = _send(registrar, "stations", "长表.xlsx", book)
+    running = registrar.post(look.path, {})
+    assert "/job/" in running.path and "/ 260" in running.text
+    stopped = registrar.post(f"{running.path}/stop", {}, page=running.path)
+    done = int(stopped.text.split("已写入 ")[1].split(" /")[0])
+    assert "已停下" in stopped.text and _size(site)[0] == before + done < before + 260
+    rest = registrar.post(_send(registrar, "stations", "长表.xlsx", book).path, {})
+    assert f"/ {260 - done}" in rest.text
+    for _ in range(600):
+        page = registrar.get(rest.path).text
+        if "已签署并写入" in page:
+            break
+        time.sleep(0.1)
+    assert _size(site)[0] == before + 260
+    assert Visitor(site.address).get(rest.path).path == "/sign-in"
 
 
 def test_every_fault_has_its_place_and_cure(site: Serving, registrar: Visitor, tmp_path: Path) -> None:
