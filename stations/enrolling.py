@@ -18,8 +18,11 @@ from ledger.errors import AuthorityError, InputError, RuleError
 from ledger.facade import Ledger
 from ledger.keys import ED25519, Signer, prove_possession
 from ledger.registry import Registry
-from ledger.types import KeyId, LedgerId, StationId
+from ledger.types import Facts, KeyId, LedgerId, StationId
+from stations.imports.difference import PlannedAct
+from stations.imports.trial import first_refusal
 from stations.keyrequest import decode_request
+from stations.sheetin.faults import Place
 from sync.approval import Register
 
 _NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,31}")
@@ -82,12 +85,14 @@ def key_of_request(text: str, *, no: str, ledger_id: LedgerId) -> EnrolledKey:
     return EnrolledKey(public_key=asked.public_key, possession=asked.possession)
 
 
-def enrol(register: Register, registrar: Signer, person: NewPerson, key: EnrolledKey) -> None:
-    """Enrol a person with a key and grant the roles.
+def enrol(
+    registry: Registry, register: Register, registrar: Signer, person: NewPerson, key: EnrolledKey
+) -> None:
+    """Enrol a person with a key and grant the roles; all of it holds, or nothing is written.
 
     Raises:
         InputError: what was typed; ``staff.number``.
-        AuthorityError: what the registry refuses; nothing was written then.
+        AuthorityError: what the registry refuses.
     """
     facts = registry_actions.enrol_staff(
         staff_no=checked_number(person.no),
@@ -97,12 +102,13 @@ def enrol(register: Register, registrar: Signer, person: NewPerson, key: Enrolle
         possession=key.possession,
     )
     personal = registry_actions.staff_personal(name=person.name, phone=person.phone)
-    register("enrol_staff", facts, registrar, personal=personal)
+    acts = [_act("enrol_staff", facts, person.no, personal)]
     for role in person.roles:
         granted = registry_actions.grant_role(
             staff_no=person.no, role=role, scope=person.scope or person.station
         )
-        register("grant_role", granted, registrar)
+        acts.append(_act("grant_role", granted, person.no))
+    _store(registry, register, registrar, acts)
 
 
 def grant(
@@ -148,9 +154,7 @@ def retire(ledger: Ledger, register: Register, registrar: Signer, *, no: str, re
         AuthorityError: what the registry refuses.
     """
     person = person_of(ledger.knowledge.registry, no)
-    sizes = [(log.log_id, log.size) for log in ledger.logs() if log.size]
-    facts = registry_actions.retire_key(key_id=person.key_id, reason=reason, log_sizes=sizes)
-    register("retire_key", facts, registrar)
+    register("retire_key", _retirement(ledger, person.key_id, reason), registrar)
     return person
 
 
@@ -159,20 +163,21 @@ def give_new_key(
 ) -> KeyId:
     """Retire the key of somebody who cannot use it any more and enrol a new one with the same roles.
 
-    Begun and broken off between the two acts, it goes on where it stopped; returns the key that ended.
+    Both hold, or nothing is written; broken off between the two acts by a power cut, it goes on where it
+    stopped. Returns the key that ended.
 
     Raises:
         InputError: ``staff.unknown``.
         AuthorityError: what the registry refuses.
     """
     registry = ledger.knowledge.registry
-    held = registry.staff(no)
+    held, acts = registry.staff(no), []
+    name = registry.names.get(no, "")
     if held is None:
-        old, station, name = _retired_of(registry, no)
+        old, station = _retired_of(registry, no)
     else:
-        name = registry.names.get(no, "")
-        retire(ledger, register, registrar, no=no, reason=reason)
         old, station = held.key_id, held.station
+        acts.append(_act("retire_key", _retirement(ledger, old, reason), no))
     facts = registry_actions.enrol_staff(
         staff_no=no,
         station=station,
@@ -182,7 +187,8 @@ def give_new_key(
         replaces=old,
     )
     personal = registry_actions.staff_personal(name=name) if name else None
-    register("enrol_staff", facts, registrar, personal=personal)
+    acts.append(_act("enrol_staff", facts, no, personal))
+    _store(registry, register, registrar, acts)
     return old
 
 
@@ -209,14 +215,36 @@ def only_if_enrolled(made: Path | None) -> Iterator[None]:
         raise
 
 
-def _retired_of(registry: Registry, no: str) -> tuple[KeyId, StationId, str]:
-    """Return the key of a person that ended last, its station, the person's name.
+def _act(action: str, facts: Facts, no: str, personal: Facts | None = None) -> PlannedAct:
+    return PlannedAct(action=action, facts=facts, place=Place(), key=no, personal=personal)
+
+
+def _store(registry: Registry, register: Register, registrar: Signer, acts: Sequence[PlannedAct]) -> None:
+    """Sign and store acts that hold one after the other, or none of them.
+
+    Raises:
+        AuthorityError: the first refusal.
+    """
+    refusal = first_refusal(registry, acts, registrar.key_id)
+    if refusal is not None:
+        raise refusal.as_error()
+    for act in acts:
+        register(act.action, act.facts, registrar, personal=act.personal)
+
+
+def _retirement(ledger: Ledger, key: KeyId, reason: str) -> Facts:
+    sizes = [(log.log_id, log.size) for log in ledger.logs() if log.size]
+    return registry_actions.retire_key(key_id=key, reason=reason, log_sizes=sizes)
+
+
+def _retired_of(registry: Registry, no: str) -> tuple[KeyId, StationId]:
+    """Return the key of a person that ended last, and its station.
 
     Raises:
         InputError: ``staff.unknown``.
     """
     ended = [
-        (retirement.position, key)
+        (retirement.position, key, was.station)
         for key, retirement in registry.retirements().items()
         if (was := registry.authority(key, size=retirement.position - 1)) is not None
         and was.kind == "staff"
@@ -224,8 +252,5 @@ def _retired_of(registry: Registry, no: str) -> tuple[KeyId, StationId, str]:
     ]
     if not ended:
         raise InputError("staff.unknown", no=no)
-    position, key = max(ended)
-    was = registry.authority(key, size=position - 1)
-    if was is None:
-        raise InputError("staff.unknown", no=no)
-    return key, was.station, registry.names.get(no, "")
+    _, key, station = max(ended)
+    return key, station

@@ -86,7 +86,8 @@ def found_training(
                 ledger.register("enrol_station", facts, registrar.signer)
                 ledger.open_station_log(station, registrar.signer)
             person = NewPerson(no=CLERK_NO, name=name, station=VILLAGE, roles=("window",))
-            enrol(ledger.register, registrar.signer, person, key_of_signer(clerk.signer, ledger.ledger_id))
+            key = key_of_signer(clerk.signer, ledger.ledger_id)
+            enrol(ledger.knowledge.registry, ledger.register, registrar.signer, person, key)
             for role in TOWNSHIP_ROLES:
                 grant(
                     ledger.knowledge.registry, ledger.register, registrar.signer,

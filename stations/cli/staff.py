@@ -48,7 +48,7 @@ def add(
     with desk(call) as office:
         key = _enrolled_key(call, office.ledger, no, request)
         with only_if_enrolled(None if request else call.home().keys_dir / f"{no}.key"):
-            enrol(office.register, registrar, person, key)
+            enrol(office.ledger.knowledge.registry, office.register, registrar, person, key)
         roles = [call.say(f"role.{granted}") for granted in role]
         call.line(
             call.say("staff.added", no=no, name=name, roles=call.say("list.and").join(roles), at=scope or at)

@@ -114,7 +114,7 @@ async def enrol_one(visit: Visit) -> web.StreamResponse:
         def work(ledger: Ledger) -> None:
             require_county(ledger)
             with only_if_enrolled(made):
-                enrol(ledger.register, visit.person.signer, person, key)
+                enrol(ledger.knowledge.registry, ledger.register, visit.person.signer, person, key)
 
         await _written(visit, work, made)
         visit.tell("web.person_added", name=person.name, no=person.no)

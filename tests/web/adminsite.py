@@ -79,6 +79,7 @@ def found(folder: Path, *, purpose: str = "office") -> Home:
             key = quick_key(home.keys_dir / f"{no}.key", no)
             store_envelope(key.path, key.blob)
             enrol(
+                ledger.knowledge.registry,
                 ledger.register,
                 registrar.signer,
                 NewPerson(no=no, name=name, station=StationId(station), roles=(role,)),

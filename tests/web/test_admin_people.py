@@ -111,6 +111,7 @@ def test_enrolling_with_a_key_made_here_then_signing_in(site: Serving, registrar
         ({"name": ""}, "registry.field_value"),
         ({"station": "990121009999-00"}, "registry.station_unknown"),
         ({"no": "V001"}, "key.exists"),
+        ({"scope": "990121009999-00"}, "registry.station_unknown"),
     ):
         answer = registrar.post("/enrol", {**typed, **wrong})
         assert answer.code == code, (wrong, answer.code)
@@ -181,6 +182,13 @@ def test_a_forgotten_passphrase_gets_a_new_key_with_the_same_roles(site: Serving
     assert held is not None and held.key_id != key and held.grants == before.grants
     assert registry.retirement(key) is not None and registry.retirement(key).reason == "retired"
     assert Visitor(site.address).sign_in("W110", "a fresh passphrase").path == "/pin"
+    twice = registrar.post(
+        "/people/W110/key",
+        {"key": "request", "request_text": request.text},
+        page="/people/W110",
+    )
+    assert twice.code == "registry.key_enrolled"
+    assert _registry(site).staff("W110") is not None, "refused, so the key that is held must live on"
     other, _ = _request(site, "V001")
     wrong = registrar.post("/people/W110/key", {"key": "request", "request_text": other}, page="/people/W110")
     assert wrong.code == "key.request_other"
