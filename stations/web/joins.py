@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from ledger.errors import BanjianError, ConfigError
+from ledger.errors import BanjianError, ConfigError, InputError
 from ledger.facade import Ledger
 from ledger.texts import Message
 from ledger.types import StationId
@@ -25,10 +25,10 @@ from stations.web.desk import (
 )
 from stations.web.guard import status_of
 from stations.web.render import message_of, render
-from stations.web.visit import Visit, form_of, see_other
+from stations.web.visit import Visit, first, form_of, see_other
 from sync.approval import KeyState, key_states
 from sync.joinforms import decode_answer
-from sync.joinoffice import JoinOffice
+from sync.joinoffice import JoinOffice, Waiting
 
 FILE_BYTES_MAX = 64 * 1024
 
@@ -56,6 +56,7 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_get("/joins", registrar_page(show_all))
     router.add_post("/joins", registrar_page(take))
     router.add_post("/joins/{name}/approve", registrar_page(approve_one))
+    router.add_post("/joins/{name}/refuse", registrar_page(refuse_one))
     router.add_get("/joins/answer/{word}", registrar_page(answer_file))
 
 
@@ -74,9 +75,7 @@ async def approve_one(visit: Visit) -> web.StreamResponse:
         def work(ledger: Ledger) -> tuple[KeyState, ...]:
             require_county(ledger)
             office = _office(visit, ledger)
-            waiting = next((one for one in office.waiting() if one.name == name), None)
-            if waiting is None:
-                raise ConfigError("join.choose", count=len(office.waiting()))
+            waiting = _waiting(office, name)
             return approve_waiting(ledger, office, waiting, visit.person.signer, register=ledger.register)
 
         states = await visit.write(work)
@@ -90,6 +89,30 @@ async def approve_one(visit: Visit) -> web.StreamResponse:
     except BanjianError as error:
         return await _shown(visit, error, [])
     return await _shown(visit, None, refused) if refused else answer
+
+
+async def refuse_one(visit: Visit) -> web.StreamResponse:
+    """Put a request aside: none of its keys is enrolled, and its invite stays used."""
+    form = await form_of(visit)
+    name = visit.request.match_info["name"]
+
+    async def act() -> str:
+        if not first(form, "sure"):
+            raise InputError("web.tick_first")
+
+        def work(ledger: Ledger) -> None:
+            require_county(ledger)
+            office = _office(visit, ledger)
+            office.close(_waiting(office, name))
+
+        await visit.write(work)
+        visit.tell("web.join_refused")
+        return "/joins"
+
+    try:
+        return await once(visit, form, act)
+    except BanjianError as error:
+        return await _shown(visit, error, [])
 
 
 async def take(visit: Visit) -> web.StreamResponse:
@@ -118,6 +141,19 @@ async def answer_file(visit: Visit) -> web.Response:
     word = visit.request.match_info["word"]
     answer = kept_of(visit).get(visit.person.staff_no, word, Answer)
     return download(f"{answer.station}.answer", answer.raw)
+
+
+def _waiting(office: JoinOffice, name: str) -> Waiting:
+    """Return a request that waits.
+
+    Raises:
+        ConfigError: ``join.choose`` when it waits no more.
+    """
+    found = office.waiting()
+    for one in found:
+        if one.name == name:
+            return one
+    raise ConfigError("join.choose", count=len(found))
 
 
 def _office(visit: Visit, ledger: Ledger) -> JoinOffice:

@@ -215,6 +215,23 @@ def test_a_station_joins_with_a_code_waits_for_approval_and_signs_in(county: Ser
         assert browser.sign_in("V009", SECRET).path == "/pin"
         assert browser.get("/first-day").path == "/sign-in"
         assert browser.get("/people").code == "web.registrar_only"
+        _registrars_acts_count_at_the_county_alone(county, wizard)
+
+
+def _registrars_acts_count_at_the_county_alone(county: Serving, wizard: Wizard) -> None:
+    """A registrar who brings her key to the township looks there and changes nothing."""
+    away = wizard.visitor
+    envelope = (county.home.keys_dir / "R001.key").read_bytes()
+    away.post("/my-key/bring", {}, files=[("key_file", "R001.key", envelope)], page="/my-key")
+    away.sign_in("R001")
+    page = away.get("/people/V009")
+    assert page.status == 200 and "只能在县里" in page.text and "授予岗位" not in page.text
+    refused = away.post("/people/V009/grant", {"role": "head", "scope": TOWNSHIP}, page="/people/V009")
+    assert refused.code == "web.not_county"
+    enrolment = {"no": "W1", "name": "某某", "station": TOWNSHIP, "role": "window", "key": "here"}
+    secret = {"passphrase": SECRET, "again": SECRET}
+    assert away.post("/enrol", {**enrolment, **secret}).code == "web.not_county"
+    assert not (wizard.folder / "keys" / "W1.key").exists()
 
 
 def test_a_join_without_network_goes_on_after_a_power_cut_by_stick(county: Serving, tmp_path: Path) -> None:
@@ -243,6 +260,11 @@ def test_a_join_without_network_goes_on_after_a_power_cut_by_stick(county: Servi
         answer = registrar.get(f"/joins/answer/{word}").body
         visitor.post("/join/answer", {}, files=[("answer", "x.answer", answer)], page="/join")
         wizard.wait_for_station()
+        name = registrar.get("/joins").text.split('action="/joins/')[1].split("/")[0]
+        assert registrar.post(f"/joins/{name}/refuse", {}, page="/joins").code == "web.tick_first"
+        gone = registrar.post(f"/joins/{name}/refuse", {"sure": "1"}, page="/joins")
+        assert "没有等批准的" in gone.text and gone.path == "/joins"
+        assert registrar.post(f"/joins/{name}/approve", {}, page="/joins").code == "join.choose"
         assert "V010" in wizard.visitor.get("/first-day").text
 
 
