@@ -60,7 +60,7 @@ class BoardLine:
 
 def read_board(store: Store, tx: ReadTx, parts: Parts, station: StationId) -> list[BoardLine]:
     """Return a line for each station below an installation's main station, and for that itself, by id."""
-    held = Held(store, parts, station)
+    held = Held(store, parts, station, writing=False)
     contacts = {one.station: one for one in Peers(store).all()}
     forked = {str(row[1]).partition("~")[0] for row in tx.select(SYNC_FINDINGS, {"code": FORK})}
     sizes: dict[StationId, list[tuple[int, int, bool]]] = {}

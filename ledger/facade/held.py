@@ -60,10 +60,12 @@ class Held:
         store: the open store.
         parts: the working parts of the ledger.
         station: the main station of this installation.
+        writing: whether the own logs grow by these parts alone; a reader beside the writer asks the store.
     """
 
-    def __init__(self, store: Store, parts: Parts, station: StationId) -> None:
+    def __init__(self, store: Store, parts: Parts, station: StationId, *, writing: bool = True) -> None:
         self.station = station
+        self._writing = writing
         self._store = store
         self._parts = parts
         self._ends: dict[LogId, LogEnd] = {}
@@ -242,7 +244,7 @@ class Held:
     def end(self, tx: ReadTx, genesis: LogGenesis) -> LogEnd:
         """Return the end of a log that is held, or of one of which nothing is held yet."""
         own = self._parts.own.get(genesis.log_id().hex())
-        if own is not None:
+        if own is not None and self._writing:
             return LogEnd(name=own.name, genesis=own.genesis, size=own.size, head=own.head, tree=own.tree)
         log_id = genesis.log_id()
         found = self._ends.get(log_id)

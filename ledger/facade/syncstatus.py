@@ -72,7 +72,7 @@ class SyncStatus:
 
 def read_status(store: Store, tx: ReadTx, parts: Parts, station: StationId) -> SyncStatus:
     """Return what is known of the link upward; needs no lock."""
-    held = Held(store, parts, station)
+    held = Held(store, parts, station, writing=False)
     line = held.line()
     states = held.states(held.scope(station), county=False)
     return SyncStatus(

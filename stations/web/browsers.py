@@ -38,7 +38,7 @@ class Person:
         pin: salted hash of the PIN; empty until one was chosen.
         station: the station that the person acts for.
         stations: those that the person may choose from.
-        roles: the roles held at any of them when the key was unlocked; what is signed is judged by the ledger.
+        roles: the roles held at any of them when the key was unlocked; for menus, the ledger judges acts.
     """
 
     staff_no: str
