@@ -19,6 +19,7 @@ from ledger.types import ActId, CaseId, Facts
 from stations.cli.casenames import action_name, state_name, station_name
 from stations.cli.lines import clock_line
 from stations.cli.naming import Names
+from stations.province.known import Entered, entered_of
 from stations.texts import Say
 from stations.web.factforms import field_name, value_name
 from stations.web.render import render
@@ -94,13 +95,21 @@ class Shown:
     conflicts: Sequence[tuple[Sequence[StepLine], Sequence[StepLine]]]
     twins: Sequence[Line]
     heads: str
+    entered: Entered
+    entered_by: str
 
 
 async def show(visit: Visit) -> web.Response:
     """Show a case."""
     case_id = case_of(visit)
     shown = await visit.read(lambda ledger: read_case(visit, ledger, case_id))
-    return await render(visit, "case.html", shown=shown, item=visit.say.pick(shown.page.rules.item.name))
+    return await render(
+        visit,
+        "case.html",
+        shown=shown,
+        item=visit.say.pick(shown.page.rules.item.name),
+        once=visit.office.randomness(12).hex(),
+    )
 
 
 def case_of(visit: Visit) -> CaseId:
@@ -109,13 +118,21 @@ def case_of(visit: Visit) -> CaseId:
     Raises:
         InputError: ``web.no_page``.
     """
-    text = visit.request.match_info["case"]
+    return case_id_of(visit.request.match_info["case"])
+
+
+def case_id_of(text: str) -> CaseId:
+    """Return the case that a form or an address names by its id in hexadecimal digits.
+
+    Raises:
+        InputError: ``web.no_page``.
+    """
     try:
         case_id = bytes.fromhex(text)
     except ValueError as error:
-        raise InputError("web.no_page", path=visit.request.path) from error
+        raise InputError("web.no_page", path=f"/case/{text[:40]}") from error
     if len(case_id) != 16:
-        raise InputError("web.no_page", path=visit.request.path)
+        raise InputError("web.no_page", path=f"/case/{text[:40]}")
     return CaseId(case_id)
 
 
@@ -137,6 +154,7 @@ def read_case(visit: Visit, ledger: Ledger, case_id: CaseId) -> Shown:
     by_act = {line.act: line for line in steps}
     choices = [_choice(visit, page, names, permission) for permission in page.permissions]
     kind = page.rules.case_type
+    entered = entered_of(page.state)
     return Shown(
         case=case_id.hex(),
         line=lines_of(visit, ledger, [page.row])[0],
@@ -158,6 +176,8 @@ def read_case(visit: Visit, ledger: Ledger, case_id: CaseId) -> Shown:
         ],
         twins=_twins(visit, ledger, case_id),
         heads=heads_of(page),
+        entered=entered,
+        entered_by="" if entered.by is None else ledger.staff_name(entered.by),
     )
 
 

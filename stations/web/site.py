@@ -17,6 +17,7 @@ from stations.network import Network
 from stations.web import acting, casepage, county, lists, more, receiving, safe, signin, slips, today
 from stations.web.access import Access
 from stations.web.browsers import Browsers
+from stations.web.counter import add_counter
 from stations.web.guard import guarded
 from stations.web.visit import OFFICE, Office, open_page, page
 from sync.attempts import Attempts
@@ -100,6 +101,7 @@ class Site:
             cookie=f"banjian-{sha256(str(self._home.path.absolute()).encode()).hexdigest()[:8]}",
         )
         add_routes(application.router)
+        add_counter(application)
         return application
 
 

@@ -1,0 +1,34 @@
+"""The routes of the counter's further work: the provincial platform, long jobs."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from stations.province.known import KnownCases
+from stations.web import beside, besidelist, jobs
+from stations.web.besidecases import KNOWN
+from stations.web.visit import page
+
+
+def add_counter(application: web.Application) -> None:
+    """Give an application these pages, and what they remember while it runs."""
+    application[jobs.JOBS] = jobs.Jobs()
+    application[KNOWN] = KnownCases()
+    application.on_shutdown.append(_close)
+    add_routes(application.router)
+
+
+def add_routes(router: web.UrlDispatcher) -> None:
+    """Add the pages; each is for people who have signed in."""
+    router.add_get("/job/{job}", page(jobs.show))
+    router.add_post("/job/{job}/cancel", page(jobs.cancel))
+    router.add_get("/platform", page(beside.show))
+    router.add_post("/platform/enter", page(beside.enter))
+    router.add_get("/platform/list", page(besidelist.show))
+    router.add_post("/platform/list", page(besidelist.read))
+    router.add_post("/platform/link", page(besidelist.link))
+    router.add_get("/platform/differences", page(besidelist.differences))
+
+
+async def _close(application: web.Application) -> None:
+    await application[jobs.JOBS].close()
