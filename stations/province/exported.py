@@ -79,9 +79,8 @@ def read_export(raw: bytes, name: str, settings: PlatformSettings) -> tuple[list
         if found is None:
             continue
         if found.external_no in seen:
-            faults.add(
-                "platform.row_twice", record.place("external_no"), found.external_no, row=seen[found.external_no]
-            )
+            number = found.external_no
+            faults.add("platform.row_twice", record.place("external_no"), number, row=seen[number])
             continue
         seen[found.external_no] = found.row
         _tell_words(record, found, settings, faults)

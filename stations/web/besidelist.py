@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -89,7 +89,7 @@ async def link(visit: Visit) -> web.StreamResponse:
     settings = load_settings(visit.office.home.path)
     matches = [match for match in await matches_of(visit, kept.rows) if match.outcome == "link"]
 
-    async def steps(job: Job) -> AsyncIterator[None]:
+    async def steps(job: Job) -> AsyncGenerator[None, None]:
         linked = 0
         for match in matches:
             require_unlocked(visit, job.staff_no)

@@ -1,11 +1,13 @@
-"""The routes of the counter's further work: the provincial platform, long jobs."""
+"""The routes of the counter's further work: the provincial platform, rosters, long jobs."""
 
 from __future__ import annotations
+
+import asyncio
 
 from aiohttp import web
 
 from stations.province.known import KnownCases
-from stations.web import beside, besidelist, jobs
+from stations.web import beside, besidelist, jobs, rosterprint, rosters, rostersign
 from stations.web.besidecases import KNOWN
 from stations.web.visit import page
 
@@ -14,6 +16,7 @@ def add_counter(application: web.Application) -> None:
     """Give an application these pages, and what they remember while it runs."""
     application[jobs.JOBS] = jobs.Jobs()
     application[KNOWN] = KnownCases()
+    application[rosters.TURN] = asyncio.Lock()
     application.on_shutdown.append(_close)
     add_routes(application.router)
 
@@ -28,6 +31,16 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_post("/platform/list", page(besidelist.read))
     router.add_post("/platform/link", page(besidelist.link))
     router.add_get("/platform/differences", page(besidelist.differences))
+    router.add_get("/rosters", page(rosters.list_all))
+    router.add_post("/rosters", page(rosters.make))
+    router.add_get("/roster/{roster}", page(rosters.show))
+    router.add_post("/roster/{roster}/tick", page(rosters.tick))
+    router.add_post("/roster/{roster}/ticks", page(rosters.ticks))
+    router.add_post("/roster/{roster}/drop", page(rosters.drop))
+    router.add_get("/roster/{roster}/sign", page(rostersign.show))
+    router.add_post("/roster/{roster}/sign", page(rostersign.sign))
+    router.add_get("/roster/{roster}/receipts", page(rosterprint.receipts))
+    router.add_get("/roster/{roster}/missing", page(rosterprint.missing))
 
 
 async def _close(application: web.Application) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -20,7 +21,7 @@ from stations.web.visit import OFFICE, Visit, see_other
 
 JOBS_MAX = 64
 FAILURES_SHOWN_MAX = 200
-Steps = Callable[["Job"], AsyncIterator[None]]
+Steps = Callable[["Job"], AsyncGenerator[None, None]]
 """Does a job, one yield after each row."""
 
 
@@ -137,13 +138,14 @@ async def cancel(visit: Visit) -> web.Response:
 
 async def _run(visit: Visit, job: Job, steps: Steps) -> None:
     try:
-        async for _ in steps(job):
-            job.done += 1
-            if not job.wanted:
-                job.state = "cancelled"
-                return
-            # Whoever waits for the loop comes first.
-            await asyncio.sleep(0)
+        async with aclosing(steps(job)) as rows:
+            async for _ in rows:
+                job.done += 1
+                if not job.wanted:
+                    job.state = "cancelled"
+                    return
+                # Whoever waits for the loop comes first.
+                await asyncio.sleep(0)
     except BanjianError as error:
         message = message_of(visit.say, error)
         job.failed("", message.what, message.next_step)

@@ -34,6 +34,7 @@ MENU = (
     Entry(where="/safe", key="safe", group="bar"),
     Entry(where="/more", key="more", group="bar"),
     Entry(where="/day-clear", key="dayclear", group="counter"),
+    Entry(where="/rosters", key="rosters", group="counter"),
     Entry(where="/platform", key="platform", group="counter"),
     Entry(where="/board", key="board", group="county"),
     Entry(where="/conflicts", key="conflicts", group="county"),

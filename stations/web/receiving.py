@@ -124,7 +124,7 @@ def _same_matter(visit: Visit, ledger: Ledger, code: str, number: str) -> list[L
 def _receive(visit: Visit, ledger: Ledger, code: str, form: Form) -> tuple[Performed, str]:
     """Sign and store the receipt, then the head of the log: the slip names it."""
     person, item = visit.person, item_of(ledger, code)
-    facts = read_form(_spec(ledger, item), form)
+    facts = read_form(opening_spec(ledger, item), form)
     facts["item"] = item.base_code
     done = ledger.perform(
         Command(
@@ -173,7 +173,7 @@ async def _shown(
         item = item_of(ledger, code)
         knowledge = ledger.knowledge
         rules = knowledge.rules(item.base_code, knowledge.catalogue.size)
-        spec = _spec(ledger, item)
+        spec = opening_spec(ledger, item)
         place = knowledge.registry.station(person.station)
         names = Names(visit.say, case_types=(rules.case_type,), registry=knowledge.registry, item=item)
         with ledger.reading() as (_, parts):
@@ -213,7 +213,7 @@ def _why_not(names: Names, permission: Permission | None) -> str:
     return names.message(permission.reason_code, permission.params).what
 
 
-def _spec(ledger: Ledger, item: Item) -> ActionSpec:
+def opening_spec(ledger: Ledger, item: Item) -> ActionSpec:
     """Return the opening action of an item's case type.
 
     Raises:

@@ -31,4 +31,50 @@
     area.remove();
     return good;
   }
+
+  // A scan gun sends faster than a station answers: each number waits its turn, none is lost, the field is free at once.
+  const scanned = document.querySelector("form[data-scan-list]");
+  if (scanned) {
+    const field = scanned.querySelector("input[name=scan]"), told = document.getElementById("scan-told");
+    let turn = Promise.resolve();
+    const tick = (values) => {
+      turn = turn.then(() => sent(values)).catch(() => { told.textContent = "×"; told.className = "problem-line"; });
+    };
+    const sent = async (values) => {
+      const answer = await fetch(scanned.action, {
+        method: "POST", body: new URLSearchParams({ form: scanned.elements.form.value, ...values }),
+        headers: { "X-Banjian-Quick": "1" }, credentials: "same-origin",
+      });
+      if (!(answer.headers.get("Content-Type") || "").startsWith("application/json")) { window.location.reload(); return; }
+      const said = await answer.json();
+      told.textContent = (said.good ? "✓ " : "× ") + said.told;
+      told.className = said.good ? "good" : "problem-line";
+      document.getElementById("roster-counts").textContent = said.counts;
+      const old = said.row && document.getElementById(said.row);
+      if (!old) return;
+      const made = document.createElement("template");
+      made.innerHTML = said.html.trim();
+      const fresh = made.content.firstElementChild;
+      old.replaceWith(fresh);
+      if (values.scan) { fresh.classList.add("just"); fresh.scrollIntoView({ block: "center" }); }
+    };
+    scanned.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const text = field.value.trim();
+      field.value = "";
+      field.focus();
+      if (text) tick({ scan: text });
+    });
+    field.addEventListener("keydown", (event) => { if (event.key === "Enter" && event.isComposing) event.preventDefault(); });
+    document.addEventListener("change", (event) => {
+      const box = event.target;
+      if (box instanceof HTMLInputElement && box.hasAttribute("data-tick")) tick({ row: box.value, on: box.checked ? "1" : "0" });
+    });
+    document.getElementById("ticks").addEventListener("submit", (event) => {
+      const form = event.target, pressed = event.submitter;
+      if (form.dataset.waited) return;
+      event.preventDefault();
+      turn.then(() => { form.dataset.waited = "1"; form.requestSubmit(pressed); });
+    });
+  }
 })();
