@@ -19,6 +19,7 @@ from ledger.types import ActId, CaseId, Facts
 from stations.cli.casenames import action_name, state_name, station_name
 from stations.cli.lines import clock_line
 from stations.cli.naming import Names
+from stations.documents import Printable, printables
 from stations.province.known import Entered, entered_of
 from stations.texts import Say
 from stations.web.factforms import field_name, value_name
@@ -97,6 +98,7 @@ class Shown:
     heads: str
     entered: Entered
     entered_by: str
+    documents: Sequence[Printable]
 
 
 async def show(visit: Visit) -> web.Response:
@@ -177,6 +179,7 @@ def read_case(visit: Visit, ledger: Ledger, case_id: CaseId) -> Shown:
         twins=_twins(visit, ledger, case_id),
         heads=heads_of(page),
         entered=entered,
+        documents=printables(page),
         entered_by="" if entered.by is None else ledger.staff_name(entered.by),
     )
 

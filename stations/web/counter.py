@@ -1,4 +1,4 @@
-"""The routes of the counter's further work: the provincial platform, rosters, long jobs."""
+"""The routes of the counter's further work: the provincial platform, rosters, documents, long jobs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import asyncio
 from aiohttp import web
 
 from stations.province.known import KnownCases
-from stations.web import beside, besidelist, jobs, rosterprint, rosters, rostersign
+from stations.web import beside, besidelist, jobs, printing, rosterprint, rosters, rostersign
 from stations.web.besidecases import KNOWN
 from stations.web.visit import page
 
@@ -31,6 +31,8 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_post("/platform/list", page(besidelist.read))
     router.add_post("/platform/link", page(besidelist.link))
     router.add_get("/platform/differences", page(besidelist.differences))
+    router.add_get("/case/{case}/print/{act}", page(printing.show))
+    router.add_get("/print.css", page(printing.offsets))
     router.add_get("/rosters", page(rosters.list_all))
     router.add_post("/rosters", page(rosters.make))
     router.add_get("/roster/{roster}", page(rosters.show))

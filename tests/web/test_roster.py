@@ -217,7 +217,10 @@ def test_a_roster_is_for_its_station_and_goes_when_it_is_put_away(
 ) -> None:
     name = name_of(imported(desk, tmp_path, people(1, 700)))
     stranger = counter.desk("C1")
-    assert (stranger.get(f"/roster/{name}").status, stranger.get(f"/roster/{name}").code) == (403, "web.scope")
+    assert (stranger.get(f"/roster/{name}").status, stranger.get(f"/roster/{name}").code) == (
+        403,
+        "web.scope",
+    )
     assert "收起" in desk.post(f"/roster/{name}/drop").text
     gone = desk.get(f"/roster/{name}")
     assert gone.code == "roster.none"

@@ -77,4 +77,21 @@
       turn.then(() => { form.dataset.waited = "1"; form.requestSubmit(pressed); });
     });
   }
+
+  // Where the office's own form begins is a matter of the printer: this browser remembers it.
+  const offset = document.querySelector("form[data-offset]");
+  if (offset) {
+    const key = "banjian-offset", asked = new URLSearchParams(window.location.search);
+    offset.addEventListener("submit", () => {
+      try { localStorage.setItem(key, `${offset.elements.top.value},${offset.elements.left.value}`); } catch { /* not kept */ }
+    });
+    let kept = "";
+    try { kept = localStorage.getItem(key) || ""; } catch { /* private window */ }
+    if (!asked.has("top") && /^-?\d{1,3},-?\d{1,3}$/.test(kept) && kept !== "0,0") {
+      const [top, left] = kept.split(",");
+      asked.set("top", top);
+      asked.set("left", left);
+      window.location.replace(`?${asked}`);
+    }
+  }
 })();
