@@ -119,8 +119,7 @@ async def tick(visit: Visit) -> web.StreamResponse:
             else render_text(visit, "roster_row.html", row=row, received=received, roster=roster),
             "told": told or (say("web.ticked", name=row.name, no=row.no) if row is not None else ""),
             "counts": counts_words(visit, roster, received),
-        },
-        status=200 if error is None else status_of(error),
+        }
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import replace
 
 from aiohttp import web
 
@@ -190,7 +191,11 @@ async def _shown(visit: Visit, form: Form | None, error: BanjianError | None) ->
         names = Names(visit.say, registry=ledger.knowledge.registry, item=item)
         return {
             "item": visit.say.pick(item.name),
-            "fields": [one for one in fields if one.path[0] not in NOT_FOR_ALL],
+            "fields": [
+                replace(one, label=visit.say("web.paper")) if one.path[0] == "materials" else one
+                for one in fields
+                if one.path[0] not in NOT_FOR_ALL
+            ],
             "capacity": item.receipt_capacity.get("" if place is None else place.level, ""),
             "message": None if error is None else message_of(visit.say, error, names),
         }

@@ -56,7 +56,9 @@
       made.innerHTML = said.html.trim();
       const fresh = made.content.firstElementChild;
       old.replaceWith(fresh);
-      if (values.scan) { fresh.classList.add("just"); fresh.scrollIntoView({ block: "center" }); }
+      document.querySelectorAll("tr.just").forEach((row) => row.classList.remove("just"));
+      fresh.classList.add("just");
+      if (values.scan) fresh.scrollIntoView({ block: "nearest" });
     };
     scanned.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -74,7 +76,8 @@
       const form = event.target, pressed = event.submitter;
       if (form.dataset.waited) return;
       event.preventDefault();
-      turn.then(() => { form.dataset.waited = "1"; form.requestSubmit(pressed); });
+      // Not from within this event: a form that is being submitted ignores being submitted.
+      turn.then(() => setTimeout(() => { form.dataset.waited = "1"; form.requestSubmit(pressed); }));
     });
   }
 
