@@ -1,4 +1,4 @@
-"""The routes of the counter's further work: the provincial platform, rosters, documents, long jobs."""
+"""The routes of the counter's further work: the provincial platform, rosters, documents, pads, long jobs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import asyncio
 from aiohttp import web
 
 from stations.province.known import KnownCases
-from stations.web import beside, besidelist, jobs, printing, rosterprint, rosters, rostersign
+from stations.web import beside, besidelist, jobs, pads, printing, rosterprint, rosters, rostersign
 from stations.web.besidecases import KNOWN
 from stations.web.visit import page
 
@@ -17,6 +17,7 @@ def add_counter(application: web.Application) -> None:
     application[jobs.JOBS] = jobs.Jobs()
     application[KNOWN] = KnownCases()
     application[rosters.TURN] = asyncio.Lock()
+    application[pads.TURN] = asyncio.Lock()
     application.on_shutdown.append(_close)
     add_routes(application.router)
 
@@ -33,6 +34,10 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_get("/platform/differences", page(besidelist.differences))
     router.add_get("/case/{case}/print/{act}", page(printing.show))
     router.add_get("/print.css", page(printing.offsets))
+    router.add_get("/pads", page(pads.show))
+    router.add_post("/pads", page(pads.make))
+    router.add_get("/pads/enter", page(pads.enter))
+    router.add_get("/pads/{first}", page(pads.sheet))
     router.add_get("/rosters", page(rosters.list_all))
     router.add_post("/rosters", page(rosters.make))
     router.add_get("/roster/{roster}", page(rosters.show))

@@ -20,6 +20,7 @@ from stations.web.drafts import Drafts
 from stations.web.factforms import Surroundings, fields_of, read_form
 from stations.web.guard import status_of
 from stations.web.items import find_items, item_of
+from stations.web.pads import pad_number
 from stations.web.render import message_of, render, render_part
 from stations.web.rows import Line, lines_of
 from stations.web.scope import Scope
@@ -35,20 +36,22 @@ Form = Mapping[str, Sequence[str]]
 
 async def choose(visit: Visit) -> web.Response:
     """Show the items to choose from; a piece of the page while somebody types."""
-    text = visit.request.query.get("q", "")
+    text, pad = visit.request.query.get("q", ""), visit.request.query.get("pad", "")
     station, language = visit.station, visit.say.language
     found = await visit.read(lambda ledger: find_items(ledger, text, station, language=language))
     if "HX-Request" in visit.request.headers:
-        return render_part(visit, "items.html", found=found)
-    return await render(visit, "choose.html", found=found, q=text)
+        return render_part(visit, "items.html", found=found, pad=pad)
+    return await render(visit, "choose.html", found=found, q=text, pad=pad)
 
 
 async def show(visit: Visit) -> web.Response:
     """Show the form of an item, with what was typed before the power failed."""
     drafts = _drafts(visit)
     person, code = visit.person, visit.request.match_info["item"]
-    draft = await visit.office.access.aside(lambda: drafts.read(person.staff_no, _draft_name(code)))
-    return await _shown(visit, draft, None, restored=bool(draft))
+    pad = visit.request.query.get("pad", "")
+    draft = await visit.office.access.aside(lambda: drafts.read(person.staff_no, _draft_name(code, pad)))
+    given = {**draft, "pad": [pad]} if pad else draft
+    return await _shown(visit, given, None, restored=bool(draft))
 
 
 async def receive(visit: Visit) -> web.StreamResponse:
@@ -68,7 +71,8 @@ async def receive(visit: Visit) -> web.StreamResponse:
     visit.browser.remember_done(once, where)
     visit.browser.slips[case] = (done.token, note)
     drafts, staff_no = _drafts(visit), visit.person.staff_no
-    await visit.office.access.aside(lambda: drafts.drop(staff_no, _draft_name(code)))
+    pad = first(form, "pad")
+    await visit.office.access.aside(lambda: drafts.drop(staff_no, _draft_name(code, pad)))
     return see_other(where)
 
 
@@ -77,17 +81,18 @@ async def keep_draft(visit: Visit) -> web.Response:
     form = await form_of(visit)
     drafts, staff_no = _drafts(visit), visit.person.staff_no
     code = visit.request.match_info["item"]
+    pad = first(form, "pad")
     kept = {name: texts for name, texts in form.items() if name not in ("form", "once") and any(texts)}
-    await visit.office.access.aside(lambda: drafts.keep(staff_no, _draft_name(code), kept))
+    await visit.office.access.aside(lambda: drafts.keep(staff_no, _draft_name(code, pad), kept))
     return render_part(visit, "draft_kept.html", now_ms=visit.now_ms())
 
 
 async def drop_draft(visit: Visit) -> web.Response:
     """Throw the draft away and begin again."""
     drafts, staff_no = _drafts(visit), visit.person.staff_no
-    code = visit.request.match_info["item"]
-    await visit.office.access.aside(lambda: drafts.drop(staff_no, _draft_name(code)))
-    return see_other(f"/receive/{code}")
+    code, pad = visit.request.match_info["item"], first(await form_of(visit), "pad")
+    await visit.office.access.aside(lambda: drafts.drop(staff_no, _draft_name(code, pad)))
+    return see_other(f"/receive/{code}?pad={pad}" if pad else f"/receive/{code}")
 
 
 async def check_person(visit: Visit) -> web.Response:
@@ -126,17 +131,34 @@ def _receive(visit: Visit, ledger: Ledger, code: str, form: Form) -> tuple[Perfo
     person, item = visit.person, item_of(ledger, code)
     facts = read_form(opening_spec(ledger, item), form)
     facts["item"] = item.base_code
+    occurred_at_ms = claimed_ms(form, ledger.clock.now_ms())
+    pad = "".join(form.get("pad", ())).strip()
+    if pad:
+        _from_pad(facts, pad_number(ledger, pad, person.station), occurred_at_ms)
     done = ledger.perform(
         Command(
             action=RECEIVE,
             station=person.station,
             facts=facts,
             personal=_personal(form),
-            occurred_at_ms=claimed_ms(form, ledger.clock.now_ms()),
+            occurred_at_ms=occurred_at_ms,
         ),
         person.signer,
     )
     return done, ledger.checkpoint(done.log_id)
+
+
+def _from_pad(facts: Facts, number: str, occurred_at_ms: int | None) -> None:
+    """Let a receipt that was written by hand keep the number of its pad.
+
+    Raises:
+        InputError: ``pad.incomplete`` without the time and the reason.
+    """
+    late = facts.get("late_entry")
+    if occurred_at_ms is None or not isinstance(late, dict) or "reason" not in late:
+        raise InputError("pad.incomplete")
+    facts["number"] = number
+    facts["late_entry"] = {**late, "paper_no": number}
 
 
 def _personal(form: Form) -> Facts:
@@ -230,5 +252,6 @@ def _drafts(visit: Visit) -> Drafts:
     return Drafts(visit.office.home, visit.office.randomness)
 
 
-def _draft_name(code: str) -> str:
-    return f"receive:{code}"
+def _draft_name(code: str, pad: str) -> str:
+    """Return under which name a form is kept: what is typed from a pad is another one each."""
+    return f"receive:{code}:{pad}" if pad else f"receive:{code}"

@@ -67,6 +67,10 @@
       field.focus();
       if (text) tick({ scan: text });
     });
+    // A gun fires wherever the cursor is: what is typed into nothing is meant for the list.
+    document.addEventListener("keydown", (event) => {
+      if (event.target === document.body && event.key.length === 1 && !event.ctrlKey && !event.altKey && !event.metaKey) field.focus();
+    });
     field.addEventListener("keydown", (event) => { if (event.key === "Enter" && event.isComposing) event.preventDefault(); });
     document.addEventListener("change", (event) => {
       const box = event.target;
