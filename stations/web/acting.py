@@ -15,6 +15,8 @@ from stations.cli.casenames import action_name, station_name
 from stations.cli.fields import type_changes
 from stations.cli.naming import Names
 from stations.cli.types import show_moment
+from stations.web.attached import drop_of
+from stations.web.attaching import given_again, of_form
 from stations.web.casepage import case_of, heads_of
 from stations.web.factforms import Choice, Field, Surroundings, fields_of, moment_ms, read_form
 from stations.web.guard import status_of
@@ -23,6 +25,7 @@ from stations.web.scope import Scope
 from stations.web.visit import Visit, first, form_of, see_other
 
 COUNTERSIGN = "countersign"
+ERASE = "erase"
 
 
 async def show(visit: Visit) -> web.Response:
@@ -32,7 +35,7 @@ async def show(visit: Visit) -> web.Response:
 
 async def act(visit: Visit) -> web.StreamResponse:
     """Sign what the form says and store it."""
-    form = await form_of(visit)
+    form = dict(await form_of(visit))
     once = first(form, "once")
     known = visit.browser.done.get(once)
     if known is not None:
@@ -40,11 +43,22 @@ async def act(visit: Visit) -> web.StreamResponse:
     case_id, action = case_of(visit), visit.request.match_info["action"]
     person = visit.person
     try:
+        attachments = await of_form(visit, form)
         done = await visit.write(
-            lambda ledger: perform_once(visit, ledger, case_id, action, form, heads=first(form, "heads"))
+            lambda ledger: perform_once(
+                visit,
+                ledger,
+                case_id,
+                action,
+                form,
+                heads=first(form, "heads"),
+                attachments=tuple(one.named for one in attachments),
+            )
         )
     except BanjianError as error:
         return await _shown(visit, form, error)
+    if action == ERASE:
+        await drop_of(visit, case_id)
     where = f"/case/{case_id.hex()}"
     if once:
         visit.browser.remember_done(once, where)
@@ -60,6 +74,7 @@ def perform_once(
     form: Mapping[str, Sequence[str]],
     *,
     heads: str,
+    attachments: tuple[tuple[bytes, int], ...] = (),
 ) -> Performed:
     """Sign and store one action, unless the case has gone on since the form was shown.
 
@@ -82,8 +97,14 @@ def perform_once(
         facts=facts,
         personal=_personal(form),
         occurred_at_ms=claimed_ms(form, ledger.clock.now_ms()),
+        attachments=attachments,
     )
-    return ledger.perform(command, person.signer)
+    done = ledger.perform(command, person.signer)
+    if action == ERASE:
+        # The act alone erases nothing; a crash in between leaves the data, and whoever asks erases again.
+        with ledger.turn:
+            ledger.parts.county.erase(case_id)
+    return done
 
 
 def _complete(page: CasePage, action: str, facts: Facts, form: Mapping[str, Sequence[str]]) -> None:
@@ -158,6 +179,7 @@ async def _shown(visit: Visit, form: Mapping[str, Sequence[str]], error: Banjian
         }
 
     values = await visit.read(work)
+    values["attached"] = await given_again(visit, form)
     response = await render(visit, "action.html", once=visit.office.randomness(12).hex(), **values)
     response.set_status(200 if error is None else status_of(error))
     return response

@@ -22,6 +22,7 @@ from stations.cli.naming import Names
 from stations.documents import Printable, printables
 from stations.province.known import Entered, entered_of
 from stations.texts import Say
+from stations.web.attached import lines_of as lines_of_attachments
 from stations.web.factforms import field_name, value_name
 from stations.web.render import render
 from stations.web.rows import Line, lines_of
@@ -110,6 +111,7 @@ async def show(visit: Visit) -> web.Response:
         "case.html",
         shown=shown,
         item=visit.say.pick(shown.page.rules.item.name),
+        attachments=await lines_of_attachments(visit, case_id),
         once=visit.office.randomness(12).hex(),
     )
 

@@ -148,12 +148,7 @@ def _batches(visit: Visit, log: LogId) -> list[Batch]:
     if raw is None:
         return []
     try:
-        return [
-            Batch(
-                first=int(one["first"]), count=int(one["count"]), by=str(one["by"]), at_ms=int(one["at_ms"])
-            )
-            for one in json.loads(raw)
-        ]
+        return [_batch(one) for one in json.loads(raw)]
     except (ValueError, KeyError, TypeError) as error:
         raise StoreError("sealed.unreadable", path=log.hex()) from error
 

@@ -16,6 +16,7 @@ from ledger.types import Facts
 from stations.cli.casenames import action_name
 from stations.cli.naming import Names
 from stations.web.acting import claimed_ms
+from stations.web.attaching import given_again, of_form
 from stations.web.drafts import Drafts
 from stations.web.factforms import Surroundings, fields_of, read_form
 from stations.web.guard import status_of
@@ -30,6 +31,8 @@ RECEIVE = "receive"
 APPLICANT = ("name", "id_kind", "id_no", "phone", "address")
 AGENT = ("name", "id_kind", "id_no", "phone", "relation", "authority")
 TWINS_MAX = 5
+NOT_KEPT = frozenset(("form", "once", "files"))
+"""Fields that are no part of a draft."""
 
 Form = Mapping[str, Sequence[str]]
 
@@ -56,14 +59,15 @@ async def show(visit: Visit) -> web.Response:
 
 async def receive(visit: Visit) -> web.StreamResponse:
     """Sign and store the receipt; the slip is the next page."""
-    form = await form_of(visit)
+    form = dict(await form_of(visit))
     once = first(form, "once")
     known = visit.browser.done.get(once)
     if known is not None:
         return see_other(known)
     code = visit.request.match_info["item"]
     try:
-        done, note = await visit.write(lambda ledger: _receive(visit, ledger, code, form))
+        attachments = tuple(one.named for one in await of_form(visit, form))
+        done, note = await visit.write(lambda ledger: _receive(visit, ledger, code, form, attachments))
     except BanjianError as error:
         return await _shown(visit, form, error)
     case = done.case_id.hex()
@@ -82,7 +86,9 @@ async def keep_draft(visit: Visit) -> web.Response:
     drafts, staff_no = _drafts(visit), visit.person.staff_no
     code = visit.request.match_info["item"]
     pad = first(form, "pad")
-    kept = {name: texts for name, texts in form.items() if name not in ("form", "once") and any(texts)}
+    kept = {
+        name: texts for name, texts in form.items() if name not in ("form", "once", "files") and any(texts)
+    }
     await visit.office.access.aside(lambda: drafts.keep(staff_no, _draft_name(code, pad), kept))
     return render_part(visit, "draft_kept.html", now_ms=visit.now_ms())
 
@@ -126,7 +132,9 @@ def _same_matter(visit: Visit, ledger: Ledger, code: str, number: str) -> list[L
     return lines_of(visit, ledger, rows[:TWINS_MAX])
 
 
-def _receive(visit: Visit, ledger: Ledger, code: str, form: Form) -> tuple[Performed, str]:
+def _receive(
+    visit: Visit, ledger: Ledger, code: str, form: Form, attachments: tuple[tuple[bytes, int], ...]
+) -> tuple[Performed, str]:
     """Sign and store the receipt, then the head of the log: the slip names it."""
     person, item = visit.person, item_of(ledger, code)
     facts = read_form(opening_spec(ledger, item), form)
@@ -142,6 +150,7 @@ def _receive(visit: Visit, ledger: Ledger, code: str, form: Form) -> tuple[Perfo
             facts=facts,
             personal=_personal(form),
             occurred_at_ms=occurred_at_ms,
+            attachments=attachments,
         ),
         person.signer,
     )
@@ -215,12 +224,14 @@ async def _shown(
         }
 
     values = await visit.read(work)
+    attached = await given_again(visit, form)
     given = {name: "".join(texts) for name, texts in form.items()}
     response = await render(
         visit,
         "receive.html",
         once=visit.office.randomness(12).hex(),
         given=given,
+        attached=attached,
         restored=restored,
         id_kinds=ID_KINDS,
         **values,

@@ -101,4 +101,70 @@
       window.location.replace(`?${asked}`);
     }
   }
+
+  // Attachments go up in chunks while the form is filled in; what broke off goes on with what is missing.
+  document.querySelectorAll("[data-attach]").forEach((place) => {
+    const form = place.closest("form"), list = place.querySelector("ul"), word = form.elements.form.value;
+    let busy = 0;
+    const ask = async (path, method, body, headers) => {
+      for (let tries = 0; ; tries += 1) {
+        try {
+          const answer = await fetch(path, { method, body, headers: { "X-Banjian-Form": word, ...headers }, credentials: "same-origin" });
+          const said = await answer.json();
+          if (!answer.ok) throw Object.assign(new Error(said.told), { told: said.told });
+          return said;
+        } catch (error) {
+          if (error.told || tries >= 4) throw error;
+          await new Promise((go) => setTimeout(go, 500 * 2 ** tries));
+        }
+      }
+    };
+    const remembered = (key) => { try { return localStorage.getItem(key) || ""; } catch { return ""; } };
+    const remember = (key, value) => { try { if (value) localStorage.setItem(key, value); else localStorage.removeItem(key); } catch { /* private window */ } };
+    const send = async (file) => {
+      const line = document.createElement("li"), bar = document.createElement("progress"), key = `banjian-attach:${file.name}:${file.size}:${file.lastModified}`;
+      bar.max = 1; bar.value = 0; bar.setAttribute("aria-label", file.name);
+      line.append(file.name, " ", bar);
+      list.append(line);
+      busy += 1;
+      try {
+        const begun = await ask("/attach", "POST", new URLSearchParams({ file: file.name, size: file.size, upload: remembered(key) }), {});
+        remember(key, begun.upload);
+        let left = begun.missing.length;
+        for (const index of begun.missing) {
+          const part = file.slice(index * begun.chunk, (index + 1) * begun.chunk);
+          await ask(`/attach/${begun.upload}/${index}`, "PUT", part, { "Content-Type": "application/octet-stream" });
+          left -= 1;
+          bar.value = 1 - left / (begun.missing.length || 1);
+        }
+        const done = await ask(`/attach/${begun.upload}`, "POST", new URLSearchParams(), {});
+        remember(key, "");
+        const hidden = document.createElement("input"), drop = document.createElement("button");
+        Object.assign(hidden, { type: "hidden", name: "attach", value: done.hash });
+        Object.assign(drop, { type: "button", className: "plain", textContent: place.dataset.drop });
+        drop.dataset.unattach = "";
+        line.replaceChildren(hidden, `✓ ${file.name} (${Math.ceil(file.size / 1024)} KB) `, drop);
+        form.dispatchEvent(new Event("change", { bubbles: true }));
+      } catch (error) {
+        line.className = "problem-line";
+        line.replaceChildren(`× ${file.name}: ${error.told || place.dataset.failed}`);
+      } finally {
+        busy -= 1;
+      }
+    };
+    place.addEventListener("change", async (event) => {
+      const field = event.target;
+      if (!(field instanceof HTMLInputElement) || field.type !== "file") return;
+      const files = [...field.files];
+      field.value = "";
+      for (const file of files) await send(file);
+    });
+    place.addEventListener("click", (event) => { const drop = within(event, "[data-unattach]"); if (drop) drop.closest("li").remove(); });
+    form.addEventListener("submit", (event) => {
+      if (!busy) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      window.alert(place.dataset.waiting);
+    }, true);
+  });
 })();
