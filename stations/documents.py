@@ -122,7 +122,7 @@ def document_of(ledger: Ledger, say: Say, page: CasePage, act: ActId) -> Documen
         title=spec.prints if say.language == "zh" else action_name(say, page.rules.case_type, step.action),
         organ=station_name(ledger.knowledge.registry, step.act.station),
         number=str(number) if number else page.state.number,
-        to=page.row.applicant or BLANK,
+        to=applicant_of(page) or BLANK,
         paragraphs=writer.paragraphs(),
         lists=writer.lists(),
         rows=writer.rows(),
@@ -142,6 +142,16 @@ def facts_of(page: CasePage, step: Step) -> Facts:
         if amendment.target == step.act.act_id:
             facts.update(amendment.changes)
     return facts
+
+
+def applicant_of(page: CasePage) -> str:
+    """Return the applicant's name, as it was corrected last; "" when it was erased or is not held here."""
+    name = page.row.applicant
+    for step in page.state.steps:
+        part = (page.personal.get(step.act.act_id) or {}).get("applicant")
+        if step.effective and step.action == "amend" and isinstance(part, dict) and part.get("name"):
+            name = str(part["name"])
+    return name
 
 
 def day_words(say: Say, day: date) -> str:
@@ -199,7 +209,7 @@ class _Writer:
         rows = [
             ("number", page.state.number),
             ("item", say.pick(page.rules.item.name)),
-            ("applicant", page.row.applicant or BLANK),
+            ("applicant", applicant_of(page) or BLANK),
         ]
         for name in ("method", "receiver", "proof", "waybill", "outcome", "ground", "period"):
             value = self._facts.get(name)
@@ -238,7 +248,7 @@ class _Writer:
             "number": page.state.number,
             "received": day_words(say, local_date(page.state.opened_at_ms)),
             "day": day_words(say, local_date(self._step.act.occurred_at_ms)),
-            "applicant": page.row.applicant or BLANK,
+            "applicant": applicant_of(page) or BLANK,
         }
         for name, value in self._facts.items():
             if isinstance(value, str | int) and not isinstance(value, bool):

@@ -15,6 +15,18 @@ from stations.cli.casenames import action_name, station_name
 from stations.cli.fields import type_changes
 from stations.cli.naming import Names
 from stations.cli.types import show_moment
+from stations.web.amending import (
+    AMEND,
+    PERSON_FIELDS,
+    PERSON_PREFIX,
+    amended_people,
+    form_spec,
+    held_now,
+    only_what_differs,
+    people_of,
+    require_change,
+    target_of,
+)
 from stations.web.attached import drop_of
 from stations.web.attaching import given_again, of_form
 from stations.web.casepage import case_of, heads_of
@@ -87,15 +99,13 @@ def perform_once(
     Scope(ledger.knowledge.registry, person).require(page.state)
     if heads and heads != heads_of(page):
         raise RuleError("web.moved_on")
-    spec = _spec(page, action)
-    facts = read_form(spec, form)
-    _complete(page, action, facts, form)
+    facts, personal = _said(page, action, form)
     command = Command(
         action=action,
         station=person.station,
         case=case_id,
         facts=facts,
-        personal=_personal(form),
+        personal=personal,
         occurred_at_ms=claimed_ms(form, ledger.clock.now_ms()),
         attachments=attachments,
     )
@@ -105,6 +115,25 @@ def perform_once(
         with ledger.turn:
             ledger.parts.county.erase(case_id)
     return done
+
+
+def _said(page: CasePage, action: str, form: Mapping[str, Sequence[str]]) -> tuple[Facts, Facts | None]:
+    """Return what a form says of the matter, and of people."""
+    spec, personal = _spec(page, action), _personal(form)
+    target = target_of(page, form) if action == AMEND else None
+    if target is None:
+        facts = read_form(spec, form)
+        _complete(page, action, facts, form)
+        return facts, personal
+    facts = read_form(form_spec(page, spec, target), form)
+    only_what_differs(page, target, facts)
+    people, changed = amended_people(page, target, form)
+    require_change(facts, changed)
+    if changed:
+        facts["personal_fields"] = changed
+        personal = {**people, **(personal or {})}
+        check_personal(personal)
+    return facts, personal
 
 
 def _complete(page: CasePage, action: str, facts: Facts, form: Mapping[str, Sequence[str]]) -> None:
@@ -153,7 +182,10 @@ async def _shown(visit: Visit, form: Mapping[str, Sequence[str]], error: Banjian
         page = ledger.case(case_id, actor_key=person.key_id, station=person.station, now_ms=visit.now_ms())
         registry = ledger.knowledge.registry
         Scope(registry, person).require(page.state)
-        spec = _spec(page, action)
+        spec, given = _spec(page, action), _given(page, action, form, visit.request.query.get("target", ""))
+        target = target_of(page, given) if action == AMEND else None
+        if target is not None:
+            spec = form_spec(page, spec, target)
         names = Names(visit.say, case_types=(page.rules.case_type,), registry=registry, item=page.rules.item)
         permission = next((one for one in page.permissions if one.action == action), None)
         caveat = None
@@ -164,7 +196,15 @@ async def _shown(visit: Visit, form: Mapping[str, Sequence[str]], error: Banjian
             "action": action,
             "name": action_name(visit.say, page.rules.case_type, action),
             "second": spec.second,
-            "fields": _fields(visit, ledger, page, spec, form),
+            "fields": _fields(visit, ledger, page, spec, given),
+            "amends": _amends(visit, ledger, page) if action == AMEND and target is None else None,
+            "target": None if target is None else target.act.act_id.hex(),
+            "parties": {}
+            if target is None
+            else {
+                role: {name: first(_lists(given), f"{PERSON_PREFIX}{role}.{name}") for name in PERSON_FIELDS}
+                for role in people_of(page, target)
+            },
             "case": case_id.hex(),
             "item": visit.say.pick(page.rules.item.name),
             "heads": first(_lists(form), "heads") or heads_of(page),
@@ -190,7 +230,7 @@ def _lists(form: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
 
 
 def _fields(
-    visit: Visit, ledger: Ledger, page: CasePage, spec: ActionSpec, form: Mapping[str, Sequence[str]]
+    visit: Visit, ledger: Ledger, page: CasePage, spec: ActionSpec, given: Mapping[str, Sequence[str]]
 ) -> list[Field]:
     registry = ledger.knowledge.registry
     stations: list[Choice] = [
@@ -201,22 +241,44 @@ def _fields(
     # The stations above come first: that is where most cases go.
     line = registry.line(visit.station)
     stations.sort(key=lambda one: (line.index(one[0]) if one[0] in line else len(line), one[0]))
-    acts = [
+    around = Surroundings(item=page.rules.item, stations=stations, acts=_acts(visit, ledger, page))
+    if "to" in spec.facts and not given and len(line) > 1:
+        given = {"f.to": (line[1],)}
+    return fields_of(spec, visit.say, around, given)
+
+
+def _acts(visit: Visit, ledger: Ledger, page: CasePage) -> list[Choice]:
+    """Return the acts of a case in words, the newest first."""
+    return [
         (
             step.act.act_id.hex(),
             f"{show_moment(step.act.occurred_at_ms)} "
             f"{action_name(visit.say, page.rules.case_type, step.action)} "
-            f"{station_name(registry, step.act.station)}",
+            f"{station_name(ledger.knowledge.registry, step.act.station)}",
         )
         for step in reversed(page.state.steps)
     ]
-    around = Surroundings(item=page.rules.item, stations=stations, acts=acts)
-    given = form or _beforehand(page, spec)
-    return fields_of(spec, visit.say, around, given)
+
+
+def _amends(visit: Visit, ledger: Ledger, page: CasePage) -> list[Choice]:
+    """Return the acts that may be amended: those that have effect."""
+    effective = {step.act.act_id.hex() for step in page.state.steps if step.effective}
+    return [one for one in _acts(visit, ledger, page) if one[0] in effective]
+
+
+def _given(
+    page: CasePage, action: str, form: Mapping[str, Sequence[str]], target: str
+) -> Mapping[str, Sequence[str]]:
+    """Return what is filled in before anybody types: the act that waits, papers still missing, what holds."""
+    if form:
+        return form
+    if action == AMEND:
+        chosen = target_of(page, {"f.target": (target,)})
+        return {} if chosen is None else held_now(page, chosen)
+    return _beforehand(page, _spec(page, action))
 
 
 def _beforehand(page: CasePage, spec: ActionSpec) -> Mapping[str, Sequence[str]]:
-    """Return what is filled in before anybody types: the act that waits, the papers still missing."""
     given: dict[str, Sequence[str]] = {}
     if spec.code == COUNTERSIGN and len(page.state.pending) == 1:
         given["f.target"] = (page.state.pending[0].hex(),)
