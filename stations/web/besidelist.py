@@ -103,6 +103,7 @@ async def link(visit: Visit) -> web.StreamResponse:
                 message = message_of(visit.say, error)
                 which = visit.say("web.row_of", row=match.row.row, no=match.row.external_no)
                 job.failed(which, message.what, message.next_step)
+            job.done += 1
             yield
         job.result = visit.say("web.linked_count", count=linked)
 

@@ -1,4 +1,4 @@
-"""The routes of the counter's further work: platform, rosters, documents, pads, attachments, long jobs."""
+"""The routes of the counter's further work: platform, rosters, documents, pads, attachments, sticks, jobs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,18 @@ import asyncio
 from aiohttp import web
 
 from stations.province.known import KnownCases
-from stations.web import attaching, beside, besidelist, jobs, pads, printing, rosterprint, rosters, rostersign
+from stations.web import (
+    attaching,
+    beside,
+    besidelist,
+    jobs,
+    pads,
+    printing,
+    rosterprint,
+    rosters,
+    rostersign,
+    stickpages,
+)
 from stations.web.besidecases import KNOWN
 from stations.web.visit import page
 
@@ -42,6 +53,10 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_put("/attach/{upload}/{index}", page(attaching.put))
     router.add_post("/attach/{upload}", page(attaching.finish))
     router.add_get("/case/{case}/attachment/{hash}", page(attaching.show))
+    router.add_get("/sticks", page(stickpages.show))
+    router.add_post("/sticks/register", page(stickpages.register))
+    router.add_post("/sticks/write", page(stickpages.write))
+    router.add_post("/sticks/read", page(stickpages.read))
     router.add_get("/rosters", page(rosters.list_all))
     router.add_post("/rosters", page(rosters.make))
     router.add_get("/roster/{roster}", page(rosters.show))

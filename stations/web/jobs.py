@@ -140,7 +140,6 @@ async def _run(visit: Visit, job: Job, steps: Steps) -> None:
     try:
         async with aclosing(steps(job)) as rows:
             async for _ in rows:
-                job.done += 1
                 if not job.wanted:
                     job.state = "cancelled"
                     return

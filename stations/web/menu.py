@@ -36,6 +36,7 @@ MENU = (
     Entry(where="/day-clear", key="dayclear", group="counter"),
     Entry(where="/rosters", key="rosters", group="counter"),
     Entry(where="/pads", key="pads", group="counter"),
+    Entry(where="/sticks", key="sticks", group="keep"),
     Entry(where="/platform", key="platform", group="counter"),
     Entry(where="/board", key="board", group="county"),
     Entry(where="/conflicts", key="conflicts", group="county"),

@@ -81,6 +81,7 @@ async def _steps(
                 message = message_of(visit.say, error)
                 which = visit.say("web.roster_row_of", no=no, name=roster.row(no).name)
                 job.failed(which, message.what, message.next_step)
+            job.done += 1
             yield
         job.result = visit.say("web.roster_done", count=done)
     finally:

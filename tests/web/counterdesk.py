@@ -9,17 +9,19 @@ import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote, urlencode, urlsplit
 
 from ledger.envelope import KdfParams, seal_key
 from ledger.facade import Home, Ledger
+from ledger.facade.clock import Clock
 from stations.config import StationConfig
 from stations.server import Listening, StationServer
 from tests.facade.counter import STAFF, Dice, FakeClock, found_county, signer
 
 PASSPHRASE = "correct horse battery"
+QUERY = "=&%+;:,-_"
 QUICK = KdfParams(memory_kib=8 * 1024, iterations=1)
 Fields = Mapping[str, str | Sequence[str]]
 Files = Mapping[str, tuple[str, bytes]]
@@ -90,7 +92,7 @@ class Desk:
 
     def _ask(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Page:
         asked = urlsplit(path)
-        target = quote(asked.path) + (f"?{asked.query}" if asked.query else "")
+        target = quote(asked.path) + (f"?{quote(asked.query, safe=QUERY)}" if asked.query else "")
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         connection.request(method, target, body=body, headers={"Cookie": cookie, **headers})
@@ -110,7 +112,7 @@ class Counter:
     """A station that serves."""
 
     folder: Path
-    clock: FakeClock
+    clock: Clock
     port: int
 
     def desk(self, staff_no: str) -> Desk:
@@ -127,11 +129,13 @@ class Counter:
 
 
 @contextmanager
-def serving(folder: Path, *, found: bool = True, clock: FakeClock | None = None) -> Iterator[Counter]:
-    """Found a county in a folder, unless it is there, and serve its pages."""
-    clock = clock or FakeClock()
-    if found:
-        found_county(folder, clock)
+def serving(
+    folder: Path, *, clock: Clock | None = None, config: StationConfig | None = None
+) -> Iterator[Counter]:
+    """Serve the pages of an installation; without a clock a county is founded in the folder first."""
+    if clock is None:
+        made = clock = FakeClock()
+        found_county(folder, made)
         keys(folder)
     loop, stop, started = asyncio.new_event_loop(), asyncio.Event(), threading.Event()
     listening: list[Listening] = []
@@ -142,7 +146,7 @@ def serving(folder: Path, *, found: bool = True, clock: FakeClock | None = None)
 
     server = StationServer(
         Home(folder),
-        config=StationConfig(web="127.0.0.1:0"),
+        config=replace(config or StationConfig(), web="127.0.0.1:0"),
         clock=clock,
         randomness=Dice(f"office {folder}"),
         started=note,
