@@ -170,6 +170,8 @@ def _control(
 
 def field_name(say: Say, action: str, path: str) -> str:
     """Return the name of a field of an action's facts, by its dotted path."""
+    # What an amendment changes is called as in the act that it amends.
+    path = path.removeprefix("changes.")
     last = path.rpartition(".")[2]
     keys = (f"field.{action}.{path}", f"field.{path}", f"field.{last}")
     return say(next((key for key in keys if say.has(key)), last))

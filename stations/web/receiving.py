@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from aiohttp import web
 
@@ -31,6 +32,7 @@ RECEIVE = "receive"
 APPLICANT = ("name", "id_kind", "id_no", "phone", "address")
 AGENT = ("name", "id_kind", "id_no", "phone", "relation", "authority")
 TWINS_MAX = 5
+LATE_REASON = "f.late_entry.reason"
 NOT_KEPT = frozenset(("form", "once", "files"))
 """Fields that are no part of a draft."""
 
@@ -216,7 +218,10 @@ async def _shown(
             "item": item,
             "code": code,
             "name": action_name(visit.say, rules.case_type, RECEIVE),
-            "fields": fields_of(spec, visit.say, Surroundings(item=item), form),
+            "fields": [
+                replace(one, required=True) if form.get("pad") and one.name == LATE_REASON else one
+                for one in fields_of(spec, visit.say, Surroundings(item=item), form)
+            ],
             "capacity": item.receipt_capacity.get("" if place is None else place.level, ""),
             "allowed": permission is not None and permission.allowed,
             "why_not": _why_not(names, permission),
