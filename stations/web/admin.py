@@ -6,7 +6,6 @@ from aiohttp import web
 
 from stations.web import (
     catalogue,
-    importjobs,
     imports,
     joins,
     keeping,
@@ -19,7 +18,7 @@ from stations.web import (
 )
 
 _PARTS = (
-    people, places, joins, imports, importjobs, catalogue, keeping, leaver, mykey, progress, training
+    people, places, joins, imports, catalogue, keeping, leaver, mykey, progress, training
 )  # fmt: skip
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ipaddress
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TypeVar
 from urllib.parse import quote
@@ -19,21 +18,13 @@ from aiohttp import web
 from ledger.errors import AuthorityError, ConfigError, InputError
 from ledger.facade import Ledger
 from ledger.facade.clock import Randomness
-from stations.web.visit import Visit, first, page, see_other
+from stations.web.visit import Upload, Visit, first, page, see_other
 
 KEPT_MAX = 16
 FILES_MAX = 500
 T = TypeVar("T")
 Page = Callable[[Visit], Awaitable[web.StreamResponse]]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """A file that a form brought: its name without folders, its bytes."""
-
-    name: str
-    content: bytes
 
 
 class Kept:
@@ -168,7 +159,7 @@ def new_word(visit: Visit) -> str:
     return visit.office.randomness(12).hex()
 
 
-async def sent_files(visit: Visit, field: str, *, limit: int) -> list[Sent]:
+async def sent_files(visit: Visit, field: str, *, limit: int) -> list[Upload]:
     """Return the files of a field of a form; empty ones are left out.
 
     Args:
@@ -189,13 +180,13 @@ async def sent_files(visit: Visit, field: str, *, limit: int) -> list[Sent]:
         if len(content) > limit:
             raise InputError("web.file_large", name=name, limit=max(1, limit >> 10))
         if content:
-            found.append(Sent(name=name, content=content))
+            found.append(Upload(name=name, raw=content))
         if len(found) > FILES_MAX:
             raise InputError("web.files_many", limit=FILES_MAX)
     return found
 
 
-async def sent_file(visit: Visit, field: str, *, limit: int) -> Sent:
+async def sent_file(visit: Visit, field: str, *, limit: int) -> Upload:
     """Return the one file of a field.
 
     Raises:
@@ -207,14 +198,14 @@ async def sent_file(visit: Visit, field: str, *, limit: int) -> Sent:
     return found[0]
 
 
-def text_of(sent: Sent) -> str:
+def text_of(sent: Upload) -> str:
     """Return the text of a file.
 
     Raises:
         InputError: ``web.file_text`` for what is no UTF-8.
     """
     try:
-        return sent.content.decode("utf-8-sig")
+        return sent.raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError("web.file_text", name=sent.name) from error
 

@@ -265,7 +265,7 @@ async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse
         await _require_own_form(request, first)
         response = await handler(request)
     except web.HTTPRequestEntityTooLarge:
-        response = _error(first, InputError("web.too_large"), 413)
+        response = _error(first, InputError("web.too_large", most=FORM_BYTES_MAX >> 20), 413)
     except web.HTTPException as error:
         response = _error(first, InputError("web.no_page", path=request.path), error.status)
     except BanjianError as error:

@@ -11,6 +11,7 @@ import hmac
 import ipaddress
 import logging
 from collections.abc import Awaitable, Callable, Collection
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -20,6 +21,8 @@ from stations.texts import Say
 from stations.web.render import render_error
 from stations.web.visit import OFFICE, Visit
 
+UPLOAD_BYTES_MAX = 21 << 20
+"""Most bytes of a form with files: a workbook of the largest size that is read, and what goes with it."""
 LIVE = "X-Banjian-Live"
 """Header of requests that a page makes by itself: they keep no browser unlocked."""
 BY_ITSELF = frozenset(("/hall",))
@@ -56,13 +59,17 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
     if LIVE not in request.headers and request.path not in BY_ITSELF:
         office.browsers.touch(browser)
     visit = Visit(request=request, office=office, browser=browser, say=Say(language=browser.language))
+    if browser.person is not None and request.content_type == "multipart/form-data":
+        # Lists and photos are larger than anything that is typed; only people who have signed in send them.
+        request = request.clone(client_max_size=UPLOAD_BYTES_MAX)
+        visit = replace(visit, request=request)
     request["visit"] = visit
     try:
         require_host(request, office.config.web_names)
         await _require_own_form(visit)
         response = await handler(request)
     except web.HTTPRequestEntityTooLarge:
-        response = await render_error(visit, InputError("web.too_large"), 413)
+        response = await render_error(visit, InputError("web.too_large", most=UPLOAD_BYTES_MAX >> 20), 413)
     except web.HTTPException as error:
         # A page that does not exist, a method that is not taken: aiohttp says it by raising.
         response = await render_error(visit, InputError("web.no_page", path=request.path), error.status)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from aiohttp import web
 
 from ledger.errors import BanjianError, InputError
 from ledger.facade import Ledger
+from ledger.keys import Signer
 from ledger.types import KeyId
 from stations.cli.importshow import difference_object, fault_words
 from stations.cli.naming import Names
@@ -35,7 +38,6 @@ from stations.sheetin.template import write_template
 from stations.sheets import Sheet
 from stations.texts import Say
 from stations.web.desk import (
-    Sent,
     at_county,
     download,
     kept_of,
@@ -47,12 +49,15 @@ from stations.web.desk import (
     sent_files,
 )
 from stations.web.guard import status_of
-from stations.web.importjobs import AT_ONCE_MAX, WHERE, Job, start
+from stations.web.jobs import Job, jobs_of, require_unlocked
 from stations.web.lists import XLSX, send_workbook
 from stations.web.render import message_of, render
-from stations.web.visit import Visit, first, form_of, see_other
+from stations.web.visit import Upload, Visit, first, form_of, see_other
 
+AT_ONCE_MAX = 20
+"""Up to so many acts are signed while the browser waits."""
 FAULTS_SHOWN_MAX = 500
+WHERE = {"items": "/catalogue", "stations": "/stations", "staff": "/people"}
 FAULT_HEADINGS = ("sheet", "row", "column", "value", "wrong", "cure")
 
 
@@ -155,16 +160,16 @@ async def confirm(visit: Visit) -> web.StreamResponse:
         planned = await visit.write(plan)
         if planned is None:
             return f"/import/{kind}/{word}"
-        job = Job(kind=kind, file=sending.file, steps=planned, signer=visit.person.signer)
-        where = start(visit, job)
         kept_of(visit).drop(word)
-        if len(planned) > AT_ONCE_MAX:
-            return where
-        if job.task is not None:
-            await job.task
-        if job.error is not None:
-            return where
-        visit.tell("web.import_done", count=job.signed, file=sending.file)
+        title = f"{visit.say(f'web.import_{kind}')} {sending.file}"
+        job = jobs_of(visit).start(
+            visit, title, back=WHERE[kind], total=len(planned), steps=partial(_signed, visit, planned)
+        )
+        if len(planned) <= AT_ONCE_MAX and job.task is not None:
+            await asyncio.wait([job.task])
+        if job.state != "done":
+            return f"/job/{job.name}"
+        visit.tell("web.import_done", count=job.done, file=sending.file)
         return WHERE[kind]
 
     try:
@@ -190,14 +195,29 @@ async def template(visit: Visit) -> web.Response:
     return download(f"{visit.say(f'web.import_{kind}')}.xlsx", body, kind=XLSX)
 
 
-def _read(kind: ListKind, sent: Sent, folder: Path, sheet: str) -> ReadList:
+async def _signed(visit: Visit, planned: Sequence[Step], job: Job) -> AsyncGenerator[None, None]:
+    """Sign one act after the other, each a turn of its own on the ledger's thread."""
+    signer = visit.person.signer
+    for step in planned:
+        require_unlocked(visit, job.staff_no)
+        await visit.write(partial(_store, step, signer))
+        job.done += 1
+        yield
+    job.result = visit.say("web.import_signed", count=job.done)
+
+
+def _store(step: Step, signer: Signer, ledger: Ledger) -> None:
+    step(ledger, signer)
+
+
+def _read(kind: ListKind, sent: Upload, folder: Path, sheet: str) -> ReadList:
     """Read a file that was sent; what is wrong with it names the file as the sender knows it.
 
     Raises:
         InputError: ``sheet.*``.
     """
     path = folder / "sent.xlsx"
-    path.write_bytes(sent.content)
+    path.write_bytes(sent.raw)
     try:
         return read_list(kind, open_book(path), sheet=sheet)
     except BanjianError as error:
@@ -205,7 +225,7 @@ def _read(kind: ListKind, sent: Sent, folder: Path, sheet: str) -> ReadList:
         raise type(error)(error.code, **params) from error
 
 
-def _requests_in(folder: Path, sent: list[Sent]) -> Path | None:
+def _requests_in(folder: Path, sent: list[Upload]) -> Path | None:
     """Put the key requests into a folder of their own, where there are any."""
     if not sent:
         return None
@@ -213,7 +233,7 @@ def _requests_in(folder: Path, sent: list[Sent]) -> Path | None:
     requests.mkdir()
     for number, one in enumerate(sent):
         # The name is the sender's: only its last part is kept, and no two fall together.
-        (requests / f"{number:04d}-{Path(one.name).stem}.request").write_bytes(one.content)
+        (requests / f"{number:04d}-{Path(one.name).stem}.request").write_bytes(one.raw)
     return requests
 
 

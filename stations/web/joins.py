@@ -122,7 +122,7 @@ async def take(visit: Visit) -> web.StreamResponse:
 
         def work(ledger: Ledger) -> bytes:
             require_county(ledger)
-            return _office(visit, ledger).take(sent.content)
+            return _office(visit, ledger).take(sent.raw)
 
         raw = await visit.write(work)
     except BanjianError as error:

@@ -80,13 +80,13 @@ async def bring(visit: Visit) -> web.StreamResponse:
     require_here(visit)
     try:
         sent = await sent_file(visit, "key_file", limit=ENVELOPE_BYTES_MAX)
-        header = read_envelope(sent.content)
+        header = read_envelope(sent.raw)
         number = key_id(header.alg, header.public_key)
         held = await visit.read(lambda ledger: ledger.knowledge.registry.authority(number))
         if held is None or held.kind not in ("staff", "registrar"):
             raise InputError("web.key_stranger", key=number.hex()[:12])
         if envelope_of(visit.office.home, number) is None:
-            store_envelope(await _free_path(visit, held.staff_no), sent.content)
+            store_envelope(await _free_path(visit, held.staff_no), sent.raw)
     except BanjianError as error:
         return await _shown(visit, {}, error)
     visit.tell("web.key_brought", no=held.staff_no)

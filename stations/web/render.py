@@ -58,6 +58,11 @@ async def render(visit: Visit, template: str, /, **values: object) -> web.Respon
     return html(text, 200)
 
 
+def render_text(visit: Visit, template: str, /, **values: object) -> str:
+    """Return a piece of a page as text, for an answer that a script takes apart."""
+    return environment().get_template(template).render(**common(visit), **values)
+
+
 def render_part(visit: Visit, template: str, /, **values: object) -> web.Response:
     """Return a piece of a page, for a place in one that is open."""
     return html(environment().get_template(template).render(**common(visit), **values), 200)

@@ -32,13 +32,13 @@ from stations.web import (
 )
 from stations.web.access import Access
 from stations.web.browsers import Browsers
+from stations.web.counter import add_counter
 from stations.web.desk import KEPT, Kept
 from stations.web.guard import guarded
 from stations.web.visit import OFFICE, Office, open_page, page
 from sync.attempts import Attempts
 
-FORM_BYTES_MAX = 24 << 20
-"""A form with a list from Excel; files are written to the disk while they come, not held in memory."""
+FORM_BYTES_MAX = 1 << 20
 PASSPHRASE_FAILURES_MAX = 5
 
 
@@ -118,6 +118,7 @@ class Site:
         )
         application[KEPT] = Kept(self._randomness)
         add_routes(application.router)
+        add_counter(application)
         return application
 
 

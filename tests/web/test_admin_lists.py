@@ -97,19 +97,31 @@ def test_a_long_list_tells_its_progress_and_is_stopped_and_finished(
     book = _book(tmp_path, rows)
     look = _send(registrar, "stations", "长表.xlsx", book)
     running = registrar.post(look.path, {})
-    assert "/job/" in running.path and "/ 260" in running.text
-    stopped = registrar.post(f"{running.path}/stop", {}, page=running.path)
-    done = int(stopped.text.split("已写入 ")[1].split(" /")[0])
-    assert "已停下" in stopped.text and _size(site)[0] == before + done < before + 260
+    assert running.path.startswith("/job/") and "长表.xlsx" in running.text
+    stopped = registrar.post(f"{running.path}/cancel", {}, page=running.path)
+    for _ in range(100):
+        stopped = registrar.get(running.path)
+        if "已停下。" in stopped.text:
+            break
+        time.sleep(0.1)
+    assert "已停下。" in stopped.text
+    done = int(stopped.text.split('<progress value="')[1].split('"')[0])
+    assert _size(site)[0] == before + done < before + 260
     rest = registrar.post(_send(registrar, "stations", "长表.xlsx", book).path, {})
-    assert f"/ {260 - done}" in rest.text
+    assert f'max="{260 - done}"' in rest.text
     for _ in range(600):
         page = registrar.get(rest.path).text
         if "已签署并写入" in page:
             break
         time.sleep(0.1)
     assert _size(site)[0] == before + 260
-    assert Visitor(site.address).get(rest.path).path == "/sign-in"
+    assert _clerk(site).get(rest.path).code == "web.no_page"
+
+
+def _clerk(site: Serving) -> Visitor:
+    clerk = Visitor(site.address)
+    clerk.sign_in("V001")
+    return clerk
 
 
 def test_every_fault_has_its_place_and_cure(site: Serving, registrar: Visitor, tmp_path: Path) -> None:
