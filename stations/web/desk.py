@@ -6,12 +6,14 @@ who sent it alone.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import PurePath
 from typing import TypeVar
 from urllib.parse import quote
+from weakref import WeakValueDictionary
 
 from aiohttp import web
 
@@ -33,6 +35,7 @@ class Kept:
     def __init__(self, randomness: Randomness) -> None:
         self._randomness = randomness
         self._held: OrderedDict[str, tuple[str, object]] = OrderedDict()
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def keep(self, staff_no: str, thing: object) -> str:
         """Keep something for a person; returns the word."""
@@ -52,6 +55,13 @@ class Kept:
         if owner != staff_no or not isinstance(thing, kind):
             raise InputError("web.gone")
         return thing
+
+    def turn(self, browser: str) -> asyncio.Lock:
+        """Return what lets the forms of one browser be acted on one after the other."""
+        lock = self._turns.get(browser)
+        if lock is None:
+            lock = self._turns[browser] = asyncio.Lock()
+        return lock
 
     def drop(self, word: str) -> None:
         """Forget something that is finished."""
@@ -144,13 +154,14 @@ def from_here(request: web.Request) -> bool:
 async def once(
     visit: Visit, form: Mapping[str, list[str]], act: Callable[[], Awaitable[str]]
 ) -> web.Response:
-    """Act on a form once, however often it is sent; ``act`` returns where the browser goes then."""
+    """Act on a form once, however often it is sent, also at one moment; ``act`` returns where to go then."""
     word = first(form, "once")
-    where = visit.browser.done.get(word)
-    if where is None:
-        where = await act()
-        if word:
-            visit.browser.remember_done(word, where)
+    async with kept_of(visit).turn(visit.browser.csrf):
+        where = visit.browser.done.get(word)
+        if where is None:
+            where = await act()
+            if word:
+                visit.browser.remember_done(word, where)
     return see_other(where)
 
 
