@@ -38,6 +38,7 @@ MENU = (
     Entry(where="/pads", key="pads", group="counter"),
     Entry(where="/sticks", key="sticks", group="keep"),
     Entry(where="/platform", key="platform", group="counter"),
+    Entry(where="/orders", key="orders", group="counter"),
     Entry(where="/board", key="board", group="county"),
     Entry(where="/conflicts", key="conflicts", group="county"),
     Entry(where="/monthly", key="monthly", group="county"),
