@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from ledger.facade import Home
 from ledger.facade.attached import attachments_of
 from ledger.types import CaseId
 from stations.attachments import CHUNK_BYTES, SIZE_BYTES_MAX, UNFINISHED_MS, Attachments
+from stations.backup import make_backup
 from tests.facade.counter import PERMIT
 from tests.web.counterdesk import Counter, Desk, Page, serving
 
@@ -180,6 +182,29 @@ def test_attachments_of_others_and_too_many_are_refused(counter: Counter, desk: 
     assert page.code == "attach.many"
     begun = said(desk.send("/attach", {"file": "a", "size": "4"}))
     assert said(put(other, str(begun["upload"]), 0, b"evil"))["code"] == "attach.unknown"
+
+
+def test_a_backup_holds_them_once_and_drops_what_was_dropped(
+    counter: Counter, desk: Desk, tmp_path: Path
+) -> None:
+    kept, dropped = uploaded(desk, PNG), uploaded(desk, b"goes", "去掉.txt")
+    store = Attachments(Home(counter.folder), os.urandom)
+    target = tmp_path / "backups"
+    with counter.ledger() as ledger:
+        make_backup(ledger, target, now_ms=1_772_413_200_000)
+        (mirrored,) = target.glob("attachments-*")
+        before = {path: path.stat().st_mtime_ns for path in mirrored.rglob("*.chunk")}
+        store.drop(dropped)
+        make_backup(ledger, target, now_ms=1_772_413_300_000)
+    after = {path: path.stat().st_mtime_ns for path in mirrored.rglob("*.chunk")}
+    assert len(before) == len(after) + 1 and after.items() <= before.items()
+    restored = tmp_path / "restored"
+    (restored / "secrets").mkdir(parents=True)
+    (restored / "secrets" / "storage.key").write_bytes((counter.folder / "secrets/storage.key").read_bytes())
+    shutil.copytree(mirrored, restored / "attachments")
+    again = Attachments(Home(restored), os.urandom)
+    found = again.find(kept)
+    assert found is not None and b"".join(again.read(found)) == PNG and again.find(dropped) is None
 
 
 def test_erasing_a_case_takes_its_attachments_and_its_personal_data(counter: Counter, desk: Desk) -> None:
