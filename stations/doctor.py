@@ -15,6 +15,8 @@ from ledger.sqlitefile import file_uri
 from stations.backup import last_backup_ms
 from stations.checks import Check, Level, found
 from stations.config import StationConfig
+from stations.program import damaged_files
+from stations.version import version
 
 SQLITE_WITHOUT_RESET_RACE = (3, 51, 3)
 SQLITE_MIN = (3, 35, 0)
@@ -22,6 +24,7 @@ PLAUSIBLE_FROM_MS = 1_735_660_800_000
 """1 January 2025, China time: an earlier clock has lost its battery."""
 PLAUSIBLE_UNTIL_MS = 4_102_416_000_000
 CLOCK_BACK_MS_MAX = 60_000
+NAMED_MAX = 5
 _MIB = 1 << 20
 _DAY_MS = 86_400_000
 
@@ -39,7 +42,12 @@ def examine(
         thorough: reads every page of the database.
         key_fits: whether the storage key is there and opens personal data.
     """
-    checks = [*_place(home, ledger, thorough=thorough), _disk(home, config), _clock(ledger, now_ms)]
+    checks = [
+        _program(),
+        *_place(home, ledger, thorough=thorough),
+        _disk(home, config),
+        _clock(ledger, now_ms),
+    ]
     checks += [
         _machine(home),
         *_secrets(home, key_fits=key_fits),
@@ -47,6 +55,14 @@ def examine(
         _backup(home, config, now_ms),
     ]
     return checks
+
+
+def _program() -> Check:
+    damaged = damaged_files()
+    if damaged:
+        named = "、".join(damaged[:NAMED_MAX])
+        return found("program", "error", "doctor.program_damaged", count=len(damaged), files=named)
+    return found("program", "ok", "doctor.program", version=version())
 
 
 def _place(home: Home, ledger: Ledger, *, thorough: bool) -> Iterator[Check]:
@@ -61,13 +77,13 @@ def _place(home: Home, ledger: Ledger, *, thorough: bool) -> Iterator[Check]:
 
 
 def _sqlite() -> Check:
-    version = sqlite3.sqlite_version
+    held = sqlite3.sqlite_version
     if sqlite3.sqlite_version_info < SQLITE_MIN:
-        return found("sqlite", "error", "doctor.sqlite_old", version=version)
+        return found("sqlite", "error", "doctor.sqlite_old", version=held)
     if sqlite3.sqlite_version_info < SQLITE_WITHOUT_RESET_RACE:
         # The race needs several writing connections; the store has one. Worth knowing, no reason to stop.
-        return found("sqlite", "ok", "doctor.sqlite_single_writer", version=version)
-    return found("sqlite", "ok", "doctor.sqlite", version=version)
+        return found("sqlite", "ok", "doctor.sqlite_single_writer", version=held)
+    return found("sqlite", "ok", "doctor.sqlite", version=held)
 
 
 def _database(home: Home, *, thorough: bool) -> Iterator[Check]:

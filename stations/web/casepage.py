@@ -29,6 +29,12 @@ from stations.web.rows import Line, lines_of
 from stations.web.scope import Scope
 from stations.web.visit import Visit
 
+SECOND_SIGHT = frozenset(("countersign", "adjudicate"))
+"""Actions that others wait for."""
+HANDING = frozenset(("offer", "take"))
+WITHOUT_RESULT = frozenset(("returned", "not_accepted", "withdrawn", "lapsed", "revoked", "void"))
+"""States in which a case ends without what was asked for: not what is offered first."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepLine:
@@ -71,13 +77,14 @@ class Choice:
 
     Attributes:
         reason: why it may not be done, or what to bear in mind when it may.
+        forward: whether it takes the case on its way; shown first.
     """
 
     action: str
     name: str
     allowed: bool
     reason: str
-    moves: bool
+    forward: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,7 +286,9 @@ def _choice(visit: Visit, page: CasePage, names: Names, permission: Permission) 
         name=action_name(visit.say, page.rules.case_type, permission.action),
         allowed=permission.allowed,
         reason=names.message(code, permission.params).what if code else "",
-        moves=spec.to_state != SAME or spec.custody not in ("", "none"),
+        forward=permission.action in SECOND_SIGHT
+        or spec.custody in HANDING
+        or (spec.to_state != SAME and spec.to_state not in WITHOUT_RESULT),
     )
 
 

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
 
 from aiohttp import web
 
-from ledger.calendar import local_date
-from ledger.errors import InputError
 from ledger.facade import CaseRow, Ledger
-from ledger.facade.between import months, station_board, twins
+from ledger.facade.between import station_board, twins
 from ledger.facade.board import BoardLine
-from stations.cli.board import MONTH_HEADINGS
-from stations.cli.casenames import station_name
-from stations.sheets import Sheet
-from stations.web.lists import send_workbook
 from stations.web.render import render
 from stations.web.rows import Line, lines_of
 from stations.web.scope import Scope
@@ -68,51 +60,6 @@ async def conflicts(visit: Visit) -> web.Response:
     return await render(visit, "conflicts.html", lines=lines, pairs=pairs, now_ms=now_ms)
 
 
-async def monthly(visit: Visit) -> web.StreamResponse:
-    """Show how many cases were received by month, station and item, and what became of them.
-
-    Raises:
-        InputError: ``web.date``.
-    """
-    query, now_ms = visit.request.query, visit.now_ms()
-    last = _day(query.get("until", ""), local_date(now_ms))
-    since = _day(query.get("since", ""), last.replace(day=1))
-
-    def work(ledger: Ledger) -> list[Sequence[str]]:
-        registry, catalogue = ledger.knowledge.registry, ledger.knowledge.catalogue
-        scope, items = Scope(registry, visit.person), catalogue.items(catalogue.size)
-        found = months(ledger, first=since, after_last=last + timedelta(days=1), now_ms=now_ms)
-        return [
-            (
-                one.month,
-                station_name(registry, one.station),
-                visit.say.pick(items[one.item].name) if one.item in items else one.item,
-                *map(str, (one.received, one.finished, one.open, one.overdue, one.conflicts)),
-            )
-            for one in found
-            if scope.station(one.station)
-        ]
-
-    rows = await visit.read(work)
-    headings = tuple(visit.say(f"head.{name}") for name in MONTH_HEADINGS)
-    if query.get("format") == "xlsx":
-        sheet = Sheet(
-            name=visit.say("web.monthly"), headings=headings, rows=tuple(tuple(row) for row in rows)
-        )
-        return await send_workbook(visit, f"{visit.say('web.monthly')} {since} {last}", [sheet])
-    totals = [sum(int(row[column]) for row in rows) for column in range(3, 8)]
-    return await render(
-        visit,
-        "monthly.html",
-        headings=headings,
-        rows=rows,
-        totals=totals,
-        since=since,
-        until=last,
-        now_ms=now_ms,
-    )
-
-
 def _station_line(line: BoardLine, *, own: bool, now_ms: int) -> StationLine:
     silent_days = 0 if own or not line.heard_at_ms else line.silent_ms(now_ms) // DAY_MS
     grade = "ok"
@@ -122,12 +69,3 @@ def _station_line(line: BoardLine, *, own: bool, now_ms: int) -> StationLine:
         elif not line.heard_at_ms or silent_days or line.waiting or line.clock_off_ms:
             grade = "look"
     return StationLine(line=line, own=own, silent_days=silent_days, grade=grade)
-
-
-def _day(text: str, otherwise: date) -> date:
-    if not text:
-        return otherwise
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise InputError("web.date", field="since", value=text[:40]) from error

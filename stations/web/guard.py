@@ -25,6 +25,8 @@ UPLOAD_BYTES_MAX = 21 << 20
 """Most bytes of a form with files: a workbook of the largest size that is read, and what goes with it."""
 LIVE = "X-Banjian-Live"
 """Header of requests that a page makes by itself: they keep no browser unlocked."""
+BY_ITSELF = frozenset(("/hall",))
+"""Pages that load themselves anew."""
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; "
@@ -54,7 +56,7 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
         return _dressed(await handler(request), store=True)
     office = request.app[OFFICE]
     browser = office.browsers.of(request.cookies.get(office.cookie, ""))
-    if LIVE not in request.headers:
+    if LIVE not in request.headers and request.path not in BY_ITSELF:
         office.browsers.touch(browser)
     visit = Visit(request=request, office=office, browser=browser, say=Say(language=browser.language))
     if browser.person is not None and request.content_type == "multipart/form-data":

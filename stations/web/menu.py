@@ -39,9 +39,11 @@ MENU = (
     Entry(where="/sticks", key="sticks", group="keep"),
     Entry(where="/platform", key="platform", group="counter"),
     Entry(where="/orders", key="orders", group="counter"),
+    Entry(where="/lights", key="lights", group="county"),
     Entry(where="/board", key="board", group="county"),
     Entry(where="/conflicts", key="conflicts", group="county"),
     Entry(where="/monthly", key="monthly", group="county"),
+    Entry(where="/hall", key="hall", group="county"),
 )
 GROUPS = ("counter", "county", "office", "keep")
 

@@ -14,7 +14,21 @@ from ledger.types import StationId
 from stations.config import StationConfig
 from stations.ledgerthread import LedgerThread
 from stations.network import Network
-from stations.web import acting, casepage, county, lists, more, receiving, safe, signin, slips, today
+from stations.web import (
+    acting,
+    casepage,
+    county,
+    figures,
+    hall,
+    lights,
+    lists,
+    more,
+    receiving,
+    safe,
+    signin,
+    slips,
+    today,
+)
 from stations.web.access import Access
 from stations.web.browsers import Browsers
 from stations.web.counter import add_counter
@@ -137,4 +151,6 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_post("/safe/sync", page(safe.sync_now))
     router.add_get("/board", page(county.board))
     router.add_get("/conflicts", page(county.conflicts))
-    router.add_get("/monthly", page(county.monthly))
+    router.add_get("/monthly", page(figures.monthly))
+    router.add_get("/lights", page(lights.show))
+    router.add_get("/hall", open_page(hall.show))

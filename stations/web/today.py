@@ -11,6 +11,7 @@ from ledger.calendar import local_date
 from ledger.facade import CaseRow, Ledger
 from stations.web.render import render, render_part
 from stations.web.rows import Line, lines_of
+from stations.web.safety import read_safety
 from stations.web.scope import Scope
 from stations.web.visit import Visit
 
@@ -86,8 +87,6 @@ async def find(visit: Visit) -> web.Response:
 
 def _known_at(ledger: Ledger) -> int:
     """Return when the station above was last heard: what is shown of its cases is as of then; 0 for never."""
-    from stations.web.safety import read_safety
-
     station = ledger.main_station
     return 0 if station is None else read_safety(ledger, station).heard_at_ms
 

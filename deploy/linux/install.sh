@@ -1,0 +1,97 @@
+#!/bin/sh
+# Installs banjian on a Linux machine without internet: ./install.sh [--port 8710] [--data DIR] [--no-service] [--user]
+# As an ordinary user (or with --user) into the home folder, as root for the whole machine. Run again with a newer bundle to upgrade: the
+# ledger stays where it is, the older program stays beside the new one, a downgrade is refused.
+# 在没有互联网的 Linux 机器上安装办件：普通用户装到自己的目录，root 装给整台机器。用新的安装包再运行一次就是升级：台账不动，
+# 旧程序留在旁边，不允许降级。
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+version=$(cat "$here/VERSION")
+port=8710 data="" service=yes whole=no
+[ "$(id -u)" != 0 ] || whole=yes
+
+say() { printf '%s\n%s\n' "$1" "$2" >&2; }
+fail() { say "✗ $1" "✗ $2"; exit 1; }
+
+while [ $# -gt 0 ]; do
+  case $1 in
+    --port) port=$2; shift 2 ;;
+    --data) data=$2; shift 2 ;;
+    --no-service) service=no; shift ;;
+    --user) whole=no; shift ;;
+    *) fail "不认识的选项：$1" "Unknown option: $1" ;;
+  esac
+done
+case $port in '' | *[!0-9]*) fail "端口应为数字：$port" "The port must be a number: $port" ;; esac
+
+if [ $whole = yes ]; then
+  base=/opt/banjian data=${data:-/var/lib/banjian/ledger} unit=/etc/systemd/system/banjian.service scope=--system
+else
+  base=${XDG_DATA_HOME:-$HOME/.local/share}/banjian data=${data:-$HOME/banjian-ledger}
+  unit=${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user/banjian.service scope=--user
+fi
+
+(cd "$here" && sha256sum --check --quiet SHA256SUMS) ||
+  fail "安装包不完整或被改动，请重新拷贝。没有安装任何东西。" "The bundle is damaged or was altered; copy it again. Nothing was installed."
+
+python=""
+for name in python3.13 python3.12 python3.11 python3; do
+  if found=$(command -v "$name") && "$found" - <<'PY' >/dev/null 2>&1
+import ensurepip, struct, sys, venv
+sys.exit(not ((3, 11) <= sys.version_info[:2] <= (3, 13) and struct.calcsize("P") == 8))
+PY
+  then python=$found; break; fi
+done
+[ -n "$python" ] || fail \
+  "需要 64 位 Python 3.11 至 3.13（含 venv）。请从发行版光盘或镜像安装 python3 和 python3-venv，再运行一次。" \
+  "64-bit Python 3.11 to 3.13 with venv is needed: install python3 and python3-venv from the distribution's disc or mirror, then run this again."
+short=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+[ -f "$here/requirements-$short.txt" ] || fail "安装包不含 Python $short 的部分。" "The bundle holds nothing for Python $short."
+
+if [ -e "$base/current/bin/python" ]; then
+  "$python" - "$(cat "$base/current/VERSION" 2>/dev/null || echo 0)" "$version" <<'PY' || fail \
+    "已装的版本更新，不允许降级（旧程序可能读不懂新台账）。" "What is installed is newer; a downgrade is refused, since an older program may not understand the ledger."
+import re, sys
+def key(text):
+    release, _, rest = re.match(r"([\d.]+)(.*?)(\d*)$", text).groups()
+    return [int(part) for part in release.strip(".").split(".")], rest == "" , text
+sys.exit(key(sys.argv[2])[:2] < key(sys.argv[1])[:2])
+PY
+fi
+
+app=$base/app-$version
+rm -rf "$app.new" && mkdir -p "$base"
+"$python" -m venv "$app.new"
+"$app.new/bin/python" -m pip install --quiet --disable-pip-version-check --no-index --find-links "$here/wheels" \
+  --no-deps --require-hashes --requirement "$here/requirements-$short.txt"
+"$app.new/bin/python" -m pip install --quiet --disable-pip-version-check --no-index --no-deps "$here"/wheels/banjian-*.whl
+printf '%s\n' "$version" >"$app.new/VERSION"
+# An environment knows its own place: it is made again where it belongs once it is known to be complete.
+"$app.new/bin/banjian" --version >/dev/null
+if [ "$service" = yes ] && command -v systemctl >/dev/null 2>&1; then systemctl $scope stop banjian 2>/dev/null || true; fi
+rm -rf "$app" && mv "$app.new" "$app"
+find "$app/bin" -type f -exec sed -i "1s|$app.new|$app|" {} +
+sed -i "s|$app.new|$app|" "$app/pyvenv.cfg"
+ln -sfn "$app" "$base/current.new" && mv -T "$base/current.new" "$base/current"
+"$base/current/bin/banjian" --version >/dev/null
+
+if [ "$service" = yes ] && command -v systemctl >/dev/null 2>&1; then
+  mkdir -p "$(dirname "$unit")"
+  user=""
+  if [ $whole = yes ]; then
+    id banjian >/dev/null 2>&1 || useradd --system --home-dir /var/lib/banjian --create-home --shell /usr/sbin/nologin banjian
+    user="User=banjian"
+    mkdir -p "$(dirname "$data")" && chown banjian "$(dirname "$data")"
+    wanted=multi-user.target
+  else wanted=default.target; fi
+  sed -e "s|@PROGRAM@|$base/current/bin/banjian|" -e "s|@DATA@|$data|" -e "s|@PORT@|$port|" -e "s|@USER@|$user|" \
+    -e "s|@WANTED@|$wanted|" "$here/banjian.service" >"$unit"
+  systemctl $scope daemon-reload && systemctl $scope enable --now banjian ||
+    say "没有 systemd 会话，服务要手工启动。" "There is no systemd session: start the service by hand."
+  if [ $whole = no ]; then loginctl enable-linger "$(id -un)" 2>/dev/null || say \
+    "开机自启需要管理员运行一次：loginctl enable-linger $(id -un)" \
+    "To start after a reboot an administrator runs once: loginctl enable-linger $(id -un)"; fi
+fi
+say "✓ 办件 $version 已装好：$base/current/bin/banjian" "✓ banjian $version is installed."
+say "→ 浏览器打开 http://127.0.0.1:$port/ ；手工启动：$base/current/bin/banjian serve $data --port $port" \
+  "→ Open http://127.0.0.1:$port/ in a browser; by hand: $base/current/bin/banjian serve $data --port $port"

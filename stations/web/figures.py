@@ -1,0 +1,151 @@
+"""Figures by month, station and item, with their base, their completeness, and a chart."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from aiohttp import web
+
+from ledger.calendar import day_start_ms, local_date
+from ledger.errors import InputError
+from ledger.facade import Ledger
+from ledger.facade.between import months, station_board
+from ledger.facade.monthly import MonthFigure
+from stations.cli.board import MONTH_HEADINGS
+from stations.cli.casenames import station_name
+from stations.sheets import Sheet
+from stations.web.lists import send_workbook
+from stations.web.render import render
+from stations.web.scope import Scope
+from stations.web.visit import Visit
+
+COUNTS = ("received", "finished", "open", "overdue", "conflicts")
+CHART_ITEMS_MAX = 12
+FRESH_MS = 3_600_000
+"""A station that was complete so short a time ago holds nothing back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Monthly:
+    """What the page shows.
+
+    Attributes:
+        rows: cells under ``MONTH_HEADINGS``.
+        totals: sums of the counts, in the order of ``COUNTS``.
+        chart: received cases by month and by item, for the chart.
+        complete_at_ms: up to this moment nothing of the stations in scope is missing; 0 where one was never
+            heard.
+        lacking: names of the stations that hold this moment back, where it lies within the asked period.
+    """
+
+    rows: Sequence[Sequence[str]]
+    totals: Sequence[int]
+    chart: Mapping[str, object]
+    complete_at_ms: int
+    lacking: Sequence[str]
+
+
+async def monthly(visit: Visit) -> web.StreamResponse:
+    """Show how many cases were received by month, station and item, and what became of them.
+
+    Raises:
+        InputError: ``web.date``.
+    """
+    query, now_ms = visit.request.query, visit.now_ms()
+    last = day_of(query.get("until", ""), "until", local_date(now_ms))
+    since = day_of(query.get("since", ""), "since", last.replace(day=1))
+    shown = await visit.read(lambda ledger: _read(visit, ledger, since, last, now_ms))
+    headings = tuple(visit.say(f"head.{name}") for name in MONTH_HEADINGS)
+    if query.get("format") == "xlsx":
+        name = visit.say("web.monthly")
+        sheet = Sheet(name=name, headings=headings, rows=tuple(tuple(row) for row in shown.rows))
+        return await send_workbook(visit, f"{name} {since} {last}", [sheet])
+    return await render(visit, "monthly.html", headings=headings, shown=shown, since=since, until=last)
+
+
+def day_of(text: str, field: str, otherwise: date) -> date:
+    """Return the day that an address names; another one when it names none.
+
+    Raises:
+        InputError: ``web.date``.
+    """
+    if not text:
+        return otherwise
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise InputError("web.date", field=field, value=text[:40]) from error
+
+
+def _read(visit: Visit, ledger: Ledger, since: date, last: date, now_ms: int) -> Monthly:
+    registry = ledger.knowledge.registry
+    scope = Scope(registry, visit.person)
+    found = [
+        one
+        for one in months(ledger, first=since, after_last=last + timedelta(days=1), now_ms=now_ms)
+        if scope.station(one.station)
+    ]
+    names = _item_names(visit, ledger)
+    complete_at_ms, lacking = _completeness(visit, ledger, scope)
+    if complete_at_ms >= min(day_start_ms(last + timedelta(days=1)), now_ms - FRESH_MS):
+        lacking = ()
+    return Monthly(
+        rows=[
+            (
+                one.month,
+                station_name(registry, one.station),
+                names.get(one.item, one.item),
+                *(str(getattr(one, name)) for name in COUNTS),
+            )
+            for one in found
+        ],
+        totals=[sum(getattr(one, name) for one in found) for name in COUNTS],
+        chart=_chart(visit, found, names),
+        complete_at_ms=complete_at_ms,
+        lacking=lacking,
+    )
+
+
+def _item_names(visit: Visit, ledger: Ledger) -> Mapping[str, str]:
+    catalogue = ledger.knowledge.catalogue
+    return {code: visit.say.pick(item.name) for code, item in catalogue.items(catalogue.size).items()}
+
+
+def _completeness(visit: Visit, ledger: Ledger, scope: Scope) -> tuple[int, Sequence[str]]:
+    own = ledger.main_station or visit.station
+    below = [
+        line
+        for line in station_board(ledger, own)
+        if line.station != own and line.is_open and scope.station(line.station)
+    ]
+    if not below:
+        return visit.now_ms(), ()
+    least = min(line.complete_at_ms for line in below)
+    return least, [line.name for line in below if line.complete_at_ms == least]
+
+
+def _chart(visit: Visit, found: Sequence[MonthFigure], names: Mapping[str, str]) -> Mapping[str, object]:
+    by_month: Counter[str] = Counter()
+    by_item: Counter[str] = Counter()
+    overdue: Counter[str] = Counter()
+    for one in found:
+        by_month[one.month] += one.received
+        by_item[one.item] += one.received
+        overdue[one.item] += one.overdue
+    items = [code for code, _ in by_item.most_common(CHART_ITEMS_MAX)]
+    return {
+        "months": sorted(by_month),
+        "received": [by_month[month] for month in sorted(by_month)],
+        "items": [names.get(code, code) for code in items],
+        "by_item": [by_item[code] for code in items],
+        "overdue": [overdue[code] for code in items],
+        "words": {
+            "received": visit.say("head.received"),
+            "overdue": visit.say("head.overdue"),
+            "by_month": visit.say("web.chart_months"),
+            "by_item": visit.say("web.chart_items"),
+        },
+    }

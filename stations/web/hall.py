@@ -1,0 +1,65 @@
+"""The hall screen: how many today, what lies ready to be collected; nothing of people, nobody signed in.
+
+It refreshes itself and hangs on the wall, so it must not lock, nor show what a passer-by may not know: case
+numbers without the person, items and counts are all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from ledger.calendar import local_date
+from ledger.facade import CaseRow, Ledger
+from stations.cli.casenames import station_name
+from stations.web.keyholders import own_stations
+from stations.web.render import render_part
+from stations.web.visit import Visit
+
+READY_MAX = 24
+FINISHED = ("delivered", "closed", "archived")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hall:
+    """What hangs on the wall.
+
+    Attributes:
+        ready: (number, item) of what lies here for collection, the longest waiting first.
+    """
+
+    name: str
+    received: int
+    working: int
+    ready: Sequence[tuple[str, str]]
+    more: int
+
+
+async def show(visit: Visit) -> web.Response:
+    """Show the hall screen of the installation's station."""
+    now_ms = visit.now_ms()
+    hall = await visit.read(lambda ledger: _read(ledger, now_ms))
+    return render_part(visit, "hall.html", hall=hall, now_ms=now_ms)
+
+
+def _read(ledger: Ledger, now_ms: int) -> Hall:
+    places = own_stations(ledger)
+    ready: list[CaseRow] = []
+    received = working = 0
+    for place in places:
+        day = ledger.day_clear(place, local_date(now_ms), now_ms=now_ms)
+        received += len(day.received)
+        rows = ledger.worklist(station=place, now_ms=now_ms, names=False)
+        working += sum(row.custodian == place for row in rows)
+        ready += day.awaiting_collection
+    ready.sort(key=lambda row: row.last_at_ms)
+    first = places[0] if places else ""
+    return Hall(
+        name=station_name(ledger.knowledge.registry, ledger.main_station or first),
+        received=received,
+        working=working,
+        ready=[(row.number, row.item_name) for row in ready[:READY_MAX]],
+        more=max(0, len(ready) - READY_MAX),
+    )

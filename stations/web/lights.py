@@ -1,0 +1,78 @@
+"""What is overdue or nearly due in the whole scope, each with its reason: which clock, why, who holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from ledger.facade import CaseRow, Ledger
+from stations.cli.lines import clock_line
+from stations.cli.rows import HEADINGS, row_texts
+from stations.sheets import Sheet
+from stations.web.lists import send_workbook
+from stations.web.render import render
+from stations.web.rows import Line, lines_of
+from stations.web.scope import Scope
+from stations.web.visit import Visit
+
+SHOWN_MAX = 100
+URGENT = ("red", "yellow")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Urgent:
+    """A case with the clocks that make it urgent, each with its explanation."""
+
+    line: Line
+    clocks: Sequence[str]
+    reasons: Sequence[str]
+
+
+async def show(visit: Visit) -> web.StreamResponse:
+    """Show the urgent cases of every station in scope, the most urgent first."""
+    query, now_ms = visit.request.query, visit.now_ms()
+    wanted = (query["light"],) if query.get("light") in URGENT else URGENT
+
+    def rows_of(ledger: Ledger) -> list[CaseRow]:
+        scope = Scope(ledger.knowledge.registry, visit.person)
+        rows = ledger.worklist(now_ms=now_ms, names=False)
+        return [row for row in rows if row.light in wanted and scope.row(row)]
+
+    if query.get("format") == "xlsx":
+        sheet = await visit.read(lambda ledger: _sheet(visit, ledger, rows_of(ledger), now_ms))
+        return await send_workbook(visit, sheet.name, [sheet])
+
+    def work(ledger: Ledger) -> tuple[int, list[Urgent]]:
+        rows = rows_of(ledger)
+        return len(rows), [_urgent(visit, ledger, row, now_ms) for row in rows[:SHOWN_MAX]]
+
+    count, found = await visit.read(work)
+    return await render(
+        visit, "lights.html", count=count, found=found, light=query.get("light", ""), most=SHOWN_MAX
+    )
+
+
+def _urgent(visit: Visit, ledger: Ledger, row: CaseRow, now_ms: int) -> Urgent:
+    page = ledger.case(row.case_id, now_ms=now_ms)
+    clocks = [reading for reading in page.clocks if reading.light in URGENT]
+    return Urgent(
+        line=lines_of(visit, ledger, [page.row])[0],
+        clocks=[clock_line(visit.say, page.rules, reading) for reading in clocks],
+        reasons=[
+            visit.say.message(line.code, line.params).what
+            for reading in clocks
+            for line in reading.explanation
+        ],
+    )
+
+
+def _sheet(visit: Visit, ledger: Ledger, rows: Sequence[CaseRow], now_ms: int) -> Sheet:
+    with ledger.reading() as (tx, parts):
+        named = [parts.reader.row(tx, row.case_id, now_ms) for row in rows]
+    return Sheet(
+        name=visit.say("web.nav_lights"),
+        headings=tuple(visit.say(f"head.{name}") for name in HEADINGS),
+        rows=tuple(tuple(row_texts(visit.say, ledger, row)) for row in named),
+    )

@@ -1,0 +1,102 @@
+"""The offline bundle of this machine: installed without any index, damaged, mended, altered, downgraded."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
+APP = Path(".local", "share", "banjian", "current")
+NAMES = {"x86_64": "linux-x86_64", "aarch64": "linux-aarch64"}
+
+pytestmark = [pytest.mark.layer("linux"), pytest.mark.layer("packages")]
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The unpacked bundle for this machine and interpreter."""
+    out = tmp_path_factory.mktemp("dist")
+    name = NAMES[platform.machine()]
+    command = [sys.executable, str(ROOT / "deploy" / "build.py"), name, "--python", PYTHON, "--out", str(out)]
+    subprocess.run(command, check=True, capture_output=True, timeout=240)
+    return next(path for path in out.iterdir() if path.is_dir())
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    place = tmp_path / "home"
+    place.mkdir()
+    return place
+
+
+def _environment(home: Path) -> Mapping[str, str]:
+    """Return an environment in which no index can be reached and our own interpreter is the first."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PYTHON"))}
+    programs = home.parent / "programs"
+    programs.mkdir(exist_ok=True)
+    link = programs / "python3"
+    if not link.exists():
+        link.symlink_to(os.path.realpath(sys.executable))
+    path = f"{programs}{os.pathsep}/usr/bin{os.pathsep}/bin"
+    return {**kept, "HOME": str(home), "PIP_INDEX_URL": "http://127.0.0.1:9/", "PATH": path}
+
+
+def _install(bundle: Path, home: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["sh", str(bundle / "install.sh"), "--user", "--no-service", "--port", "8750"],
+        env=_environment(home),
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+
+
+def _version(home: Path) -> str:
+    program = home / APP / "bin" / "banjian"
+    ran = subprocess.run([program, "--version"], env=_environment(home), capture_output=True, text=True)
+    return ran.stdout
+
+
+def _damaged(home: Path) -> str:
+    script = "from stations.program import damaged_files; print(damaged_files())"
+    python = home / APP / "bin" / "python"
+    ran = subprocess.run([python, "-c", script], capture_output=True, text=True, cwd=home)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def test_it_installs_without_network_mends_itself_and_refuses_what_is_older(bundle: Path, home: Path):
+    first = _install(bundle, home)
+    assert first.returncode == 0, first.stderr
+    version = (bundle / "VERSION").read_text().strip()
+    assert version in _version(home)
+    # An antivirus takes a file away: the program can name it, and installing again brings it back.
+    assert _damaged(home) == "[]\n"
+    next((home / APP).resolve().glob("lib/python*/site-packages/stations/slip.py")).unlink()
+    assert _damaged(home) == "['stations/slip.py']\n"
+    again = _install(bundle, home)
+    assert again.returncode == 0, again.stderr
+    assert _damaged(home) == "[]\n"
+    installed = home / APP / "VERSION"
+    installed.write_text("99.0\n")
+    older = _install(bundle, home)
+    assert older.returncode == 1 and "降级" in older.stderr and "downgrade" in older.stderr
+    assert installed.read_text() == "99.0\n"
+
+
+def test_an_altered_bundle_installs_nothing(bundle: Path, home: Path, tmp_path: Path):
+    altered = tmp_path / "altered"
+    subprocess.run(["cp", "-r", str(bundle), str(altered)], check=True)
+    with next((altered / "wheels").glob("msgpack-*.whl")).open("r+b") as wheel:
+        wheel.seek(100)
+        wheel.write(b"\x00\x01")
+    refused = _install(altered, home)
+    assert refused.returncode == 1 and "安装包不完整" in refused.stderr
+    assert not (home / ".local").exists()
