@@ -19,9 +19,12 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ledger import platform
+from ledger.case import CaseState
 from ledger.errors import InputError, StoreError
-from ledger.facade import Home
+from ledger.facade import Home, Ledger
+from ledger.facade.attached import attachments_of
 from ledger.facade.clock import Randomness
+from ledger.types import CaseId
 from stations.sealed import NONCE_BYTES, SealedFolder
 
 FOLDER = "attachments"
@@ -220,6 +223,18 @@ class Attachments:
 
     def _chunk(self, attachment: Attachment, index: int) -> Path:
         return self._folder / attachment.name / _CHUNK.format(index)
+
+
+def drop_case(store: Attachments, ledger: Ledger, case_id: CaseId) -> int:
+    """Throw away the content of a case's attachments; returns how many were here."""
+    with ledger.reading() as (tx, parts):
+        named = attachments_of(tx, parts, case_id)
+    return sum(store.drop(content.hex()) for pairs in named.values() for content, _ in pairs)
+
+
+def is_erased(state: CaseState) -> bool:
+    """Tell whether the personal data of a case was erased, here or elsewhere."""
+    return "erase" in state.done
 
 
 def kind_of(head: bytes) -> str:

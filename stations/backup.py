@@ -11,12 +11,13 @@
     FOLDER/banjian-<ledger>-<moment>/RESTORED       a ledger opened from here starts new logs
     FOLDER/case-keys.txt                            the newest only: an erased case stays erased
     FOLDER/case-keys-<installation>.txt             instead, where the former is another installation's
+    FOLDER/attachments-<installation>/              photos and scans, encrypted: as they are held now
 
 Never in a backup: the logs' signing keys and the TLS key (a copy that could sign would be a second station),
 and the storage key and the county's CA key, which the office keeps in its safe.
 
 To restore: copy a backup to where the ledger is to be, put the newest key table into it as ``case-keys.txt``
-and the storage key from the safe as ``secrets/storage.key``, and work on.
+and the storage key from the safe as ``secrets/storage.key``, the attachments as ``attachments``, and work on.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ from ledger.facade.restoring import encode_case_keys, installation
 from ledger.facade.tables import TOKENS
 from ledger.facade.vault import Vault
 from ledger.store import schema
+from stations.attachments import FOLDER as ATTACHMENTS
+from stations.backupfiles import mirror
 from stations.cli.types import CHINA
 from sync.credentials import CA_NAME
 
@@ -97,6 +100,8 @@ def make_backup(ledger: Ledger, target: Path, *, now_ms: int) -> Backup:
     copy = folder / home.database_path.name
     ledger.store.backup(copy, without_tables=LEFT_OUT)
     count = _write_case_keys(ledger, target)
+    vault = Vault(home.storage_key(), os.urandom)
+    mirror(home.path / ATTACHMENTS, target / f"{ATTACHMENTS}-{installation(vault)}")
     done = Backup(folder=folder, at_ms=now_ms, size_bytes=copy.stat().st_size, case_key_count=count)
     record = json.dumps({"at_ms": now_ms, "folder": str(folder), "size_bytes": done.size_bytes})
     platform.write_durably(home.path / RECORD_NAME, record.encode("utf-8"))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ledger.errors import ConfigError
 from ledger.facade import Command, Home
+from stations.attachments import Attachments, drop_case
 from stations.backup import make_backup
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
@@ -94,6 +95,7 @@ def erase(call: Call, *, case: str, ground: str, yes: bool) -> int:
         station = station_for(call, ledger, signer.key_id)
         command = Command(action="erase", station=station, case=case_id, facts={"ground": ground})
         count = at.erase(command, signer)
+        drop_case(Attachments(call.home(), call.app.randomness), ledger, case_id)
         call.done.update(case=case_id.hex(), erased=count)
         call.line(call.say("erase.done", number=number, count=count))
         call.emit({"number": number, "case_id": case_id.hex(), "erased": count, "ground": ground})

@@ -9,7 +9,7 @@ from ledger.errors import BanjianError
 from ledger.facade import Ledger
 from ledger.facade.attached import attachments_of
 from ledger.types import ActId, CaseId
-from stations.attachments import Attachments, kind_of
+from stations.attachments import Attachments, drop_case, is_erased, kind_of
 from stations.web.visit import Visit
 
 
@@ -37,14 +37,18 @@ def attachments_at(visit: Visit) -> Attachments:
 async def lines_of(visit: Visit, case_id: CaseId) -> Mapping[str, Sequence[AttachmentLine]]:
     """Return the attachments of each act of a case, by the act's id in hexadecimal digits."""
 
+    store = attachments_at(visit)
+
     def named(ledger: Ledger) -> Mapping[ActId, tuple[tuple[bytes, int], ...]]:
+        if is_erased(ledger.state(case_id)[0]):
+            # Erased elsewhere, perhaps: what lies here goes when somebody looks.
+            drop_case(store, ledger, case_id)
         with ledger.reading() as (tx, parts):
             return attachments_of(tx, parts, case_id)
 
     found = await visit.read(named)
     if not found:
         return {}
-    store = attachments_at(visit)
 
     def work() -> dict[str, list[AttachmentLine]]:
         return {
@@ -57,14 +61,8 @@ async def lines_of(visit: Visit, case_id: CaseId) -> Mapping[str, Sequence[Attac
 
 async def drop_of(visit: Visit, case_id: CaseId) -> None:
     """Throw away the content of a case's attachments: its personal data was erased."""
-
-    def named(ledger: Ledger) -> list[str]:
-        with ledger.reading() as (tx, parts):
-            found = attachments_of(tx, parts, case_id)
-        return [content.hex() for pairs in found.values() for content, _ in pairs]
-
-    store, hashes = attachments_at(visit), await visit.read(named)
-    await visit.office.access.aside(lambda: [store.drop(one) for one in hashes])
+    store = attachments_at(visit)
+    await visit.read(lambda ledger: drop_case(store, ledger, case_id))
 
 
 def _line(store: Attachments, content_hash: str, size: int) -> AttachmentLine:

@@ -11,7 +11,7 @@ from ledger.errors import BanjianError, InputError
 from ledger.facade import Ledger
 from ledger.facade.attached import attachments_of
 from ledger.limits import ATTACHMENTS_MAX
-from stations.attachments import CHUNK_BYTES, Attachment, kind_of
+from stations.attachments import CHUNK_BYTES, Attachment, is_erased, kind_of
 from stations.web.attached import attachments_at
 from stations.web.casepage import case_of
 from stations.web.guard import status_of
@@ -77,6 +77,8 @@ async def show(visit: Visit) -> web.StreamResponse:
     def named(ledger: Ledger) -> bool:
         state, _ = ledger.state(case_id)
         Scope(ledger.knowledge.registry, visit.person).require(state)
+        if is_erased(state):
+            return False
         with ledger.reading() as (tx, parts):
             found = attachments_of(tx, parts, case_id)
         return any(content.hex() == wanted for pairs in found.values() for content, _ in pairs)

@@ -89,7 +89,7 @@ async def link(visit: Visit) -> web.StreamResponse:
     settings = load_settings(visit.office.home.path)
     matches = [match for match in await matches_of(visit, kept.rows) if match.outcome == "link"]
 
-    async def steps(job: Job) -> AsyncGenerator[None, None]:
+    async def steps(visit: Visit, job: Job) -> AsyncGenerator[None, None]:
         linked = 0
         for match in matches:
             require_unlocked(visit, job.staff_no)

@@ -12,6 +12,7 @@ from stations.web import (
     beside,
     besidelist,
     jobs,
+    orderpages,
     pads,
     printing,
     rosterprint,
@@ -29,6 +30,7 @@ def add_counter(application: web.Application) -> None:
     application[KNOWN] = KnownCases()
     application[rosters.TURN] = asyncio.Lock()
     application[pads.TURN] = asyncio.Lock()
+    application[orderpages.TURN] = asyncio.Lock()
     application.on_shutdown.append(_close)
     add_routes(application.router)
 
@@ -57,6 +59,10 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_post("/sticks/register", page(stickpages.register))
     router.add_post("/sticks/write", page(stickpages.write))
     router.add_post("/sticks/read", page(stickpages.read))
+    router.add_get("/orders", page(orderpages.show))
+    router.add_post("/orders", page(orderpages.read))
+    router.add_post("/orders/answer", page(orderpages.answer))
+    router.add_get("/rosters/template", page(rosters.template))
     router.add_get("/rosters", page(rosters.list_all))
     router.add_post("/rosters", page(rosters.make))
     router.add_get("/roster/{roster}", page(rosters.show))

@@ -163,7 +163,7 @@ async def confirm(visit: Visit) -> web.StreamResponse:
         kept_of(visit).drop(word)
         title = f"{visit.say(f'web.import_{kind}')} {sending.file}"
         job = jobs_of(visit).start(
-            visit, title, back=WHERE[kind], total=len(planned), steps=partial(_signed, visit, planned)
+            visit, title, back=WHERE[kind], total=len(planned), steps=partial(_signed, planned)
         )
         if len(planned) <= AT_ONCE_MAX and job.task is not None:
             await asyncio.wait([job.task])
@@ -195,7 +195,7 @@ async def template(visit: Visit) -> web.Response:
     return download(f"{visit.say(f'web.import_{kind}')}.xlsx", body, kind=XLSX)
 
 
-async def _signed(visit: Visit, planned: Sequence[Step], job: Job) -> AsyncGenerator[None, None]:
+async def _signed(planned: Sequence[Step], visit: Visit, job: Job) -> AsyncGenerator[None, None]:
     """Sign one act after the other, each a turn of its own on the ledger's thread."""
     signer = visit.person.signer
     for step in planned:

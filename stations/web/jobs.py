@@ -11,7 +11,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from aiohttp import web
 
@@ -21,8 +21,8 @@ from stations.web.visit import OFFICE, Visit, see_other
 
 JOBS_MAX = 64
 FAILURES_SHOWN_MAX = 200
-Steps = Callable[["Job"], AsyncGenerator[None, None]]
-"""Does a job, one yield after each row."""
+Steps = Callable[[Visit, "Job"], AsyncGenerator[None, None]]
+"""Does a job, one yield after each row; the visit is of who started it, whoever acts meanwhile."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -93,7 +93,9 @@ class Jobs:
         self._jobs[name] = job
         while len(self._jobs) > JOBS_MAX and next(iter(self._jobs.values())).state != "running":
             self._jobs.popitem(last=False)
-        job.task = asyncio.create_task(_run(visit, job, steps))
+        # Somebody else may act in this browser before the job is done; it goes on for who confirmed it.
+        bound = replace(visit, acting=replace(visit.person))
+        job.task = asyncio.create_task(_run(bound, job, steps))
         return job
 
     async def close(self) -> None:
@@ -138,7 +140,7 @@ async def cancel(visit: Visit) -> web.Response:
 
 async def _run(visit: Visit, job: Job, steps: Steps) -> None:
     try:
-        async with aclosing(steps(job)) as rows:
+        async with aclosing(steps(visit, job)) as rows:
             async for _ in rows:
                 if not job.wanted:
                     job.state = "cancelled"

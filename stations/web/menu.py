@@ -39,6 +39,7 @@ MENU = (
     Entry(where="/pads", key="pads", group="counter"),
     Entry(where="/sticks", key="sticks", group="keep"),
     Entry(where="/platform", key="platform", group="counter"),
+    Entry(where="/orders", key="orders", group="counter"),
     Entry(where="/lights", key="lights", group="county"),
     Entry(where="/board", key="board", group="county"),
     Entry(where="/conflicts", key="conflicts", group="county"),

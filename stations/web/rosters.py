@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TypeVar
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -24,9 +27,13 @@ from stations.rosters import (
     read_roster,
 )
 from stations.sealed import SealedFolder
+from stations.sheetin.columns import sheet_list
+from stations.sheetin.template import Page as Template
+from stations.sheetin.template import write_template
 from stations.web.guard import status_of
 from stations.web.items import item_of, received_here
 from stations.web.jobs import jobs_of
+from stations.web.lists import XLSX
 from stations.web.render import message_of, render, render_text
 from stations.web.scope import Scope
 from stations.web.visit import Visit, first, form_of, see_other, upload_of
@@ -66,6 +73,23 @@ async def make(visit: Visit) -> web.StreamResponse:
     )
     await visit.office.access.aside(lambda: keep_roster(folder_of(visit), roster))
     return see_other(f"/roster/{roster.name}")
+
+
+async def template(visit: Visit) -> web.Response:
+    """Send an empty list to be filled in, with the columns explained."""
+    wanted = sheet_list("roster")
+
+    def write() -> bytes:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "roster.xlsx"
+            write_template(path, [Template(sheet_list=wanted)], language=visit.say.language)
+            return path.read_bytes()
+
+    body = await visit.office.access.aside(write)
+    name = quote(f"{visit.say.pick(wanted.title)}.xlsx")
+    return web.Response(
+        body=body, content_type=XLSX, headers={"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
+    )
 
 
 async def show(visit: Visit) -> web.Response:

@@ -62,7 +62,7 @@ async def sign(visit: Visit) -> web.StreamResponse:
         visit.say("web.roster_job", title=roster.title),
         back=where,
         total=len(ready),
-        steps=lambda job: _steps(visit, job, ready, form, skip=skip),
+        steps=lambda bound, job: _steps(bound, job, ready, form, skip=skip),
     )
     return see_other(f"/job/{job.name}")
 

@@ -84,7 +84,7 @@ async def write(visit: Visit) -> web.StreamResponse:
         everything=bool(first(form, "everything")),
     )
 
-    async def steps(job: Job) -> AsyncGenerator[None, None]:
+    async def steps(visit: Visit, job: Job) -> AsyncGenerator[None, None]:
         async for step in _run(visit, work):
             if step["step"] == "collected":
                 job.done, job.total = _count(step, "entries"), _count(step, "total")
@@ -115,7 +115,7 @@ async def read(visit: Visit) -> web.StreamResponse:
     # An acknowledgement is written to sticks that are ours; from a strange one is read, and nothing more.
     work = BundleJob(work=IMPORT, paths=(stick.path,), acknowledge=bool(stick.stick))
 
-    async def steps(job: Job) -> AsyncGenerator[None, None]:
+    async def steps(visit: Visit, job: Job) -> AsyncGenerator[None, None]:
         async for step in _run(visit, work):
             if step["step"] == "read":
                 job.done, job.total = _count(step, "read"), _count(step, "of")

@@ -57,12 +57,14 @@ class Visit:
     Attributes:
         browser: who sits there.
         say: words in the language of the browser.
+        acting: for whom a job goes on, whoever sits there meanwhile; None for who acts now.
     """
 
     request: web.Request
     office: Office
     browser: Browser
     say: Say
+    acting: Person | None = None
 
     @property
     def person(self) -> Person:
@@ -71,7 +73,7 @@ class Visit:
         Raises:
             AuthorityError: ``web.signed_out`` when nobody does.
         """
-        person = self.browser.person
+        person = self.acting or self.browser.person
         if person is None:
             raise AuthorityError("web.signed_out")
         return person

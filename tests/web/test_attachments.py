@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ledger.errors import InputError, StoreError
-from ledger.facade import Home
+from ledger.facade import Home, Ledger
 from ledger.facade.attached import attachments_of
 from ledger.types import CaseId
 from stations.attachments import CHUNK_BYTES, SIZE_BYTES_MAX, UNFINISHED_MS, Attachments
+from stations.backup import make_backup
+from stations.sealed import SealedFolder
 from tests.facade.counter import PERMIT
 from tests.web.counterdesk import Counter, Desk, Page, serving
 
@@ -182,6 +185,29 @@ def test_attachments_of_others_and_too_many_are_refused(counter: Counter, desk: 
     assert said(put(other, str(begun["upload"]), 0, b"evil"))["code"] == "attach.unknown"
 
 
+def test_a_backup_holds_them_once_and_drops_what_was_dropped(
+    counter: Counter, desk: Desk, tmp_path: Path
+) -> None:
+    kept, dropped = uploaded(desk, PNG), uploaded(desk, b"goes", "去掉.txt")
+    store = Attachments(Home(counter.folder), os.urandom)
+    target = tmp_path / "backups"
+    with counter.ledger() as ledger:
+        make_backup(ledger, target, now_ms=1_772_413_200_000)
+        (mirrored,) = target.glob("attachments-*")
+        before = {path: path.stat().st_mtime_ns for path in mirrored.rglob("*.chunk")}
+        store.drop(dropped)
+        make_backup(ledger, target, now_ms=1_772_413_300_000)
+    after = {path: path.stat().st_mtime_ns for path in mirrored.rglob("*.chunk")}
+    assert len(before) == len(after) + 1 and after.items() <= before.items()
+    restored = tmp_path / "restored"
+    (restored / "secrets").mkdir(parents=True)
+    (restored / "secrets" / "storage.key").write_bytes((counter.folder / "secrets/storage.key").read_bytes())
+    shutil.copytree(mirrored, restored / "attachments")
+    again = Attachments(Home(restored), os.urandom)
+    found = again.find(kept)
+    assert found is not None and b"".join(again.read(found)) == PNG and again.find(dropped) is None
+
+
 def test_erasing_a_case_takes_its_attachments_and_its_personal_data(counter: Counter, desk: Desk) -> None:
     photo = uploaded(desk, PNG)
     case = received(desk, attach=photo)
@@ -194,3 +220,22 @@ def test_erasing_a_case_takes_its_attachments_and_its_personal_data(counter: Cou
         assert ledger.case(CaseId(bytes.fromhex(case))).row.applicant == ""
     assert Attachments(Home(counter.folder), os.urandom).find(photo) is None
     assert desk.get(f"/case/{case}/attachment/{photo}").code == "attach.not_here"
+
+
+def test_what_was_erased_elsewhere_goes_here_when_somebody_looks(counter: Counter, desk: Desk) -> None:
+    photo = uploaded(desk, PNG)
+    case = received(desk, attach=photo)
+    with Ledger.open(counter.folder, write=False) as ledger:
+        by = ledger.state(CaseId(bytes.fromhex(case)))[1].case_type.actions["erase"].by
+    clerk = counter.desk("C3" if "head" in by else "C2")
+    store = Attachments(Home(counter.folder), os.urandom)
+    kept = store.find(photo)
+    assert kept is not None
+    clerk.post(f"/case/{case}/do/erase", {"f.ground": "applicant_request"})
+    # The act came by sync, say: nothing on this machine had been asked to drop the content.
+    again = store.take(kept.file, PNG, by="C1", at_ms=1)
+    (counter.folder / "attachments" / f"{again.hash}.sealed").unlink()
+    SealedFolder(Home(counter.folder), "attachments", os.urandom).keep(photo, again.name.encode())
+    assert store.find(photo) is not None
+    assert desk.get(f"/case/{case}/attachment/{photo}").code == "attach.not_here"
+    assert desk.get(f"/case/{case}").status == 200 and store.find(photo) is None

@@ -81,6 +81,8 @@ def test_a_case_is_to_be_typed_in_until_its_number_is_noted(counter: Counter, de
     assert (step.action, step.act.staff_no) == ("link_external", "C1")
     assert step.act.facts["platform"] == "省一体化平台" and step.act.facts["entered_on"] == "2026-03-02"
     assert "陈待录" not in desk.get("/platform").text
+    assert "陈待录" in desk.get("/find?q=33038226001").text
+    assert "陈待录" not in counter.desk("V1").get("/find?q=33038226001").text
 
 
 def test_the_sheet_follows_the_platforms_own_order(counter: Counter, desk: Desk) -> None:

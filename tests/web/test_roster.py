@@ -178,6 +178,28 @@ def test_going_on_after_a_crash_neither_loses_nor_doubles(
     assert [len(cases(counter, id_number(index))) for index in (300, 301, 302)] == [1, 1, 1]
 
 
+def test_it_goes_on_for_who_confirmed_it_whoever_acts_meanwhile(counter: Counter, tmp_path: Path) -> None:
+    first = counter.desk("V1")
+    first.post("/pin", {"pin": "2580", "again": "2580", "next": "/"})
+    name = name_of(imported(first, tmp_path, people(30, 900)))
+    first.post(f"/roster/{name}/ticks", {"here": [str(n) for n in range(1, 31)]})
+    started = first.send(f"/roster/{name}/sign")
+    assert started.headers["Location"].startswith("/job/")
+    first.send("/lock")
+    first.sign_in("V2")
+    for _ in range(200):
+        if "已收件 30" in first.get(f"/roster/{name}").text:
+            break
+        time.sleep(0.05)
+    with counter.ledger() as ledger:
+        signed = [
+            ledger.state(CaseId(bytes.fromhex(row.case)))[0].steps[0].act.staff_no
+            for row in roster(counter, name).rows
+        ]
+    assert signed == ["V1"] * 30
+    assert first.get(started.headers["Location"]).code == "web.no_page"  # the job is V1's alone
+
+
 def test_the_same_matter_is_received_again_only_when_wanted(
     counter: Counter, desk: Desk, tmp_path: Path
 ) -> None:
