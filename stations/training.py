@@ -17,6 +17,7 @@ from ledger.facade import Home, Ledger
 from ledger.facade.clock import Clock, Randomness
 from ledger.facade.setup import CountyCreated, CountyPlan
 from ledger.item import Item
+from ledger.keys import Signer
 from ledger.types import KeyId, StationId
 from stations.enrolling import NewPerson, enrol, grant, key_of_signer
 from stations.founding import REGISTRAR_NO, ROOT_COUNT, draft_key, found_county
@@ -76,23 +77,7 @@ def found_training(
     def people(folder: Path) -> None:
         store_envelope(Home(folder).keys_dir / clerk.path.name, clerk.blob)
         with Ledger.open(Home(folder), clock=clock, randomness=randomness, write=True) as ledger:
-            for station, words, level, above in (
-                (TOWNSHIP, TOWNSHIP_NAME, "township", None),
-                (VILLAGE, VILLAGE_NAME, "village", TOWNSHIP),
-            ):
-                facts = station_facts(
-                    ledger.knowledge.registry, station, name=words, level=level, upstream=above
-                )
-                ledger.register("enrol_station", facts, registrar.signer)
-                ledger.open_station_log(station, registrar.signer)
-            person = NewPerson(no=CLERK_NO, name=name, station=VILLAGE, roles=("window",))
-            key = key_of_signer(clerk.signer, ledger.ledger_id)
-            enrol(ledger.knowledge.registry, ledger.register, registrar.signer, person, key)
-            for role in TOWNSHIP_ROLES:
-                grant(
-                    ledger.knowledge.registry, ledger.register, registrar.signer,
-                    no=CLERK_NO, role=role, scope=TOWNSHIP,
-                )  # fmt: skip
+            _furnish(ledger, registrar.signer, clerk.signer, name=name)
 
     plan = CountyPlan(
         name=COUNTY_NAME,
@@ -104,6 +89,24 @@ def found_training(
     return found_county(
         home, plan, roots=roots, registrar=registrar, clock=clock, randomness=randomness, finish=people
     )
+
+
+def _furnish(ledger: Ledger, registrar: Signer, clerk: Signer, *, name: str) -> None:
+    """Enrol township, village and the one clerk, who holds posts at both."""
+    for station, words, level, above in (
+        (TOWNSHIP, TOWNSHIP_NAME, "township", None),
+        (VILLAGE, VILLAGE_NAME, "village", TOWNSHIP),
+    ):
+        registry = ledger.knowledge.registry
+        facts = station_facts(registry, station, name=words, level=level, upstream=above)
+        ledger.register("enrol_station", facts, registrar)
+        ledger.open_station_log(station, registrar)
+    person = NewPerson(no=CLERK_NO, name=name, station=VILLAGE, roles=("window",))
+    key = key_of_signer(clerk, ledger.ledger_id)
+    enrol(ledger.knowledge.registry, ledger.register, registrar, person, key)
+    for role in TOWNSHIP_ROLES:
+        registry = ledger.knowledge.registry
+        grant(registry, ledger.register, registrar, no=CLERK_NO, role=role, scope=TOWNSHIP)
 
 
 def tasks(ledger: Ledger, key: KeyId) -> list[Task]:
