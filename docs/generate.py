@@ -79,7 +79,7 @@ def excel_page() -> str:
         "表头里的空格、`*`、冒号、括号不计。",
         "",
     ]
-    for name in ("stations", "staff", "items", "materials", "proofs"):
+    for name in ("stations", "staff", "items", "materials", "proofs", "roster", "platform", "orders"):
         wanted = sheet_list(name)
         lines += [f"### {wanted.title.zh} {wanted.title.en}", ""]
         lines += ["| 列 Column | 也认得 Also known as | 怎样填写 What to fill in |", "|---|---|---|"]

@@ -71,6 +71,14 @@ class Catalogue:
         for case_type in parts.case_types:
             self._types.setdefault(case_type.code, []).append((position, case_type))
 
+    def copy(self) -> Catalogue:
+        """Return a catalogue that says the same, on which publications can be tried."""
+        return Catalogue(
+            size=self.size,
+            _items={code: list(history) for code, history in self._items.items()},
+            _types={code: list(history) for code, history in self._types.items()},
+        )
+
     def rules(self, item_code: str, version: int) -> Rules:
         """Return item and case type as of a version.
 

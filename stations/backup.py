@@ -11,12 +11,13 @@
     FOLDER/banjian-<ledger>-<moment>/RESTORED       a ledger opened from here starts new logs
     FOLDER/case-keys.txt                            the newest only: an erased case stays erased
     FOLDER/case-keys-<installation>.txt             instead, where the former is another installation's
+    FOLDER/attachments-<installation>/              photos and scans, encrypted: as they are held now
 
 Never in a backup: the logs' signing keys and the TLS key (a copy that could sign would be a second station),
 and the storage key and the county's CA key, which the office keeps in its safe.
 
 To restore: copy a backup to where the ledger is to be, put the newest key table into it as ``case-keys.txt``
-and the storage key from the safe as ``secrets/storage.key``, and work on.
+and the storage key from the safe as ``secrets/storage.key``, the attachments as ``attachments``, and work on.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,9 +39,13 @@ from ledger.facade.restoring import encode_case_keys, installation
 from ledger.facade.tables import TOKENS
 from ledger.facade.vault import Vault
 from ledger.store import schema
+from stations.attachments import FOLDER as ATTACHMENTS
+from stations.backupfiles import mirror
 from stations.cli.types import CHINA
 from sync.credentials import CA_NAME
 
+DATABASE_NAME = "ledger.db"
+_NAME = re.compile(r"banjian-[0-9a-f]{8}-([0-9]{8}-[0-9]{6})", re.ASCII)
 RECORD_NAME = "last-backup.json"
 LEFT_OUT = (schema.CASE_KEYS.name, TOKENS.name)
 """Tables that would tell about erased cases; the tokens are made again when the backup is restored."""
@@ -53,6 +59,15 @@ class Backup:
     at_ms: int
     size_bytes: int
     case_key_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptBackup:
+    """A backup that lies in a folder: where, when (ms), how many bytes its database has."""
+
+    folder: Path
+    at_ms: int
+    size_bytes: int
 
 
 def make_backup(ledger: Ledger, target: Path, *, now_ms: int) -> Backup:
@@ -85,10 +100,32 @@ def make_backup(ledger: Ledger, target: Path, *, now_ms: int) -> Backup:
     copy = folder / home.database_path.name
     ledger.store.backup(copy, without_tables=LEFT_OUT)
     count = _write_case_keys(ledger, target)
+    vault = Vault(home.storage_key(), os.urandom)
+    mirror(home.path / ATTACHMENTS, target / f"{ATTACHMENTS}-{installation(vault)}")
     done = Backup(folder=folder, at_ms=now_ms, size_bytes=copy.stat().st_size, case_key_count=count)
     record = json.dumps({"at_ms": now_ms, "folder": str(folder), "size_bytes": done.size_bytes})
     platform.write_durably(home.path / RECORD_NAME, record.encode("utf-8"))
     return done
+
+
+def list_backups(target: Path) -> list[KeptBackup]:
+    """Return the backups in a folder, the newest first; none where it cannot be read."""
+    found = []
+    try:
+        folders = [path for path in target.iterdir() if path.is_dir()]
+    except OSError:
+        return []
+    for folder in folders:
+        shape = _NAME.fullmatch(folder.name)
+        copy = folder / DATABASE_NAME
+        try:
+            size = copy.stat().st_size
+        except OSError:
+            continue
+        if shape is not None:
+            moment = datetime.strptime(shape.group(1), "%Y%m%d-%H%M%S").replace(tzinfo=CHINA)
+            found.append(KeptBackup(folder=folder, at_ms=int(moment.timestamp()) * 1000, size_bytes=size))
+    return sorted(found, key=lambda one: one.at_ms, reverse=True)
 
 
 def last_backup_ms(home: Home) -> int | None:

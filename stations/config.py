@@ -34,6 +34,7 @@ class StationConfig:
         web: ``host:port`` on which ``banjian serve`` shows its pages; "" for none.
         web_names: names besides addresses and ``localhost`` under which browsers in the office reach them.
         lock_after_s: seconds without a key pressed after which a browser is locked.
+        stick_dirs: folders besides the usual places in which sticks appear.
     """
 
     station: str = ""
@@ -47,6 +48,7 @@ class StationConfig:
     web: str = "127.0.0.1:8710"
     web_names: tuple[str, ...] = ()
     lock_after_s: int = 600
+    stick_dirs: tuple[str, ...] = ()
 
 
 def load_config(folder: Path) -> StationConfig:
@@ -117,6 +119,7 @@ def _build(
         web=texts.get("web", base.web),
         web_names=lists.get("web_names", base.web_names),
         lock_after_s=numbers.get("lock_after_s", base.lock_after_s),
+        stick_dirs=lists.get("stick_dirs", base.stick_dirs),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from ledger.casetype import CaseType
@@ -11,7 +10,7 @@ from ledger.data import shipped_case_types, shipped_items
 from ledger.errors import ConfigError
 from ledger.facade import Ledger
 from ledger.item import Item
-from ledger.knowledge import PUBLISH_CASE_TYPES, PUBLISH_ITEMS
+from ledger.knowledge import PUBLISH_CALENDAR, PUBLISH_CASE_TYPES, PUBLISH_ITEMS
 from ledger.lint import lint_publication
 from ledger.types import Facts
 from stations.cli.call import Call
@@ -20,6 +19,7 @@ from stations.cli.importspecs import CATALOGUE_SPECS
 from stations.cli.keyring import signing_key
 from stations.cli.receive import find_item
 from stations.cli.session import desk, reading
+from stations.publishing import publications_in, read_object
 
 
 def show_all(call: Call, *, text: str | None) -> int:
@@ -94,14 +94,18 @@ def show(call: Call, *, item: str) -> int:
 def lint(call: Call, *, file: str | None) -> int:
     """Check items or case types as they would be checked at publication; without a file those that ship."""
     catalogue = Catalogue()
-    publications = _publications(file)
+    publications, faults = _publications(file), 0
     if file is not None and call.directory is not None:
         with reading(call) as ledger:
-            catalogue = ledger.knowledge.catalogue
+            catalogue = ledger.knowledge.catalogue.copy()
     for action, facts in publications:
-        lint_publication(catalogue, action, facts)
-        if file is None:
-            catalogue.apply(action, facts, position=catalogue.size + 1)
+        for fault in lint_publication(catalogue, action, facts):
+            faults += 1
+            call.notice(fault.code, {"where": fault.where, "field": fault.field, "value": fault.value})
+        catalogue.apply(action, facts, position=catalogue.size + 1)
+    if faults:
+        call.emit({"ok": False, "faults": faults})
+        return 1
     call.line(call.say("catalogue.sound"))
     call.emit({"ok": True, "publications": [action for action, _ in publications]})
     return 0
@@ -112,6 +116,8 @@ def publish(call: Call, *, file: str) -> int:
     signer = signing_key(call)
     with desk(call) as at:
         for action, facts in _publications(file):
+            if action == PUBLISH_CALENDAR:
+                raise ConfigError("catalogue.file", path=file)
             done = at.publish(action, facts, signer)
             call.line(call.say("catalogue.published", version=done.seq))
             call.emit({"action": action, "version": done.seq, "act_id": done.act_id.hex()})
@@ -124,15 +130,7 @@ def _publications(file: str | None) -> list[tuple[str, Facts]]:
             (PUBLISH_CASE_TYPES, {"case_types": list(shipped_case_types())}),
             (PUBLISH_ITEMS, {"items": list(shipped_items())}),
         ]
-    data = read_json(file)
-    found: list[tuple[str, Facts]] = []
-    if "case_types" in data:
-        found.append((PUBLISH_CASE_TYPES, {"case_types": data["case_types"]}))
-    if "items" in data or "withdrawn" in data:
-        found.append((PUBLISH_ITEMS, {key: data[key] for key in ("items", "withdrawn") if key in data}))
-    if not found:
-        raise ConfigError("catalogue.file", path=file)
-    return found
+    return publications_in(read_json(file), path=file)
 
 
 def read_json(file: str, *, code: str = "catalogue.file") -> Facts:
@@ -142,14 +140,12 @@ def read_json(file: str, *, code: str = "catalogue.file") -> Facts:
         ConfigError: ``cli.file``, or the code for a file that holds no object.
     """
     try:
-        data = json.loads(Path(file).read_text(encoding="utf-8-sig"))
+        text = Path(file).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ConfigError("cli.file", path=file) from error
-    except ValueError as error:
+    except UnicodeDecodeError as error:
         raise ConfigError(code, path=file) from error
-    if not isinstance(data, dict):
-        raise ConfigError(code, path=file)
-    return data
+    return read_object(text, code=code, path=file)
 
 
 def case_types(call: Call, *, code: str | None) -> int:

@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.errors import ConfigError, StoreError
 from ledger.facade import Home
 from ledger.facade.moving import move_to_postgres
-from ledger.facade.setup import CountyCreated, CountyPlan, county_station, create_county
-from ledger.genesis import LogKind, ledger_id
-from ledger.keys import Ed25519Signer
-from ledger.types import StationId
+from ledger.facade.setup import CountyCreated, CountyPlan, county_station
+from ledger.genesis import LogKind
 from stations.cli.call import Call
 from stations.cli.database import read_url
 from stations.cli.grammar import Param, Spec
-from stations.cli.keyring import SUFFIX, passphrase_for, seal, signing_key, store_envelope
+from stations.cli.keyring import passphrase_for, signing_key
 from stations.cli.session import desk
 from stations.cli.types import OneOf
-from stations.config import write_config
-from sync.credentials import ensure_ca, ensure_county_certificate
+from stations.founding import REGISTRAR_NO, ROOT_COUNT, DraftKey, check_division, draft_key, found_county
+from stations.inviting import spaced
+from stations.newkeys import SUFFIX
 
-ROOT_COUNT = 3
 KINDS: Mapping[str, LogKind] = {"registry": "registry", "catalogue": "catalogue", "merge": "merge"}
 """Logs of the county that are opened anew after a restore."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _NewKey:
-    path: Path
-    blob: bytes
-    signer: Ed25519Signer
 
 
 def create(
@@ -49,31 +38,22 @@ def create(
     owner_url_file: str | None,
 ) -> int:
     """Found the ledger: every passphrase is asked for before anything is written."""
-    if not re.fullmatch(r"\d{6}", code):
-        raise ConfigError("county.code", value=code)
+    check_division(code)
     home = Home(Path(dir_).absolute())
     if home.exists:
         raise ConfigError("home.exists", path=str(home.path))
     database_url = read_url(database_url_file) if database_url_file else ""
     owner_url = read_url(owner_url_file) if owner_url_file else ""
-    registrar_no = registrar or "R001"
+    registrar_no = registrar or REGISTRAR_NO
     roots_dir = Path(roots) if roots else home.path / "roots"
     made = [_make_key(call, f"root-{number}", roots_dir) for number in range(1, ROOT_COUNT + 1)]
     registrar_key = _make_key(call, registrar_no, home.keys_dir)
 
-    def finish(folder: Path, station: str) -> None:
-        for key in (*made, registrar_key):
-            path = key.path
-            if path.is_relative_to(home.path):
-                path = folder / path.relative_to(home.path)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            store_envelope(path, key.blob)
-        write_config(folder, station=station)
-        _make_certificates(call, folder, name=name, station=StationId(station))
+    def finish(folder: Path) -> None:
         if database_url:
             move_to_postgres(Home(folder), database_url, owner_url=owner_url, keep_file=False)
 
-    county = create_county(
+    county = found_county(
         home,
         CountyPlan(
             name=name,
@@ -82,8 +62,8 @@ def create(
             registrar_no=registrar_no,
             registrar_name=registrar_name or "",
         ),
-        roots=[key.signer for key in made],
-        registrar=registrar_key.signer,
+        roots=made,
+        registrar=registrar_key,
         clock=call.app.clock,
         randomness=call.app.randomness,
         finish=finish,
@@ -95,27 +75,15 @@ def create(
     return 0
 
 
-def _make_certificates(call: Call, folder: Path, *, name: str, station: StationId) -> None:
-    """Make the county's CA and its own certificate, before the folder takes its name."""
-    home, app = Home(folder), call.app
-    number = ledger_id(home.ledger_genesis() or b"")
-    now_ms = app.clock.now_ms()
-    ca = ensure_ca(home, county_name=name, ledger_id=number, now_ms=now_ms, randomness=app.randomness)
-    ensure_county_certificate(
-        home, ca, station=station, ledger_id=number, now_ms=now_ms, randomness=app.randomness
-    )
-
-
 def _tell(
     call: Call, county: CountyCreated, *, name: str, home: Home, roots_dir: Path, registrar: str
 ) -> None:
-    number = county.ledger_id.hex()
     call.line(call.say("county.made", name=name, dir=home.path))
-    call.line(call.say("county.ledger_id", number=" ".join(number[at : at + 8] for at in range(0, 64, 8))))
+    call.line(call.say("county.ledger_id", number=spaced(county.ledger_id)))
     call.line(call.say("county.station", station=county.station))
     call.emit(
         {
-            "ledger_id": number,
+            "ledger_id": county.ledger_id.hex(),
             "dir": str(home.path),
             "station": county.station,
             "registrar": registrar,
@@ -146,14 +114,12 @@ def _note(path: Path) -> bytes:
         raise StoreError("home.unreadable", path=str(path), detail=error.strerror or "") from error
 
 
-def _make_key(call: Call, label: str, folder: Path) -> _NewKey:
+def _make_key(call: Call, label: str, folder: Path) -> DraftKey:
     path = (folder / f"{label}{SUFFIX}").absolute()
     if path.exists():
         raise ConfigError("key.exists", path=str(path))
-    seed = call.app.randomness(32)
     passphrase = passphrase_for(call, label, twice=True)
-    blob = seal(call.app, seed=seed, passphrase=passphrase, label=label)
-    return _NewKey(path=path, blob=blob, signer=Ed25519Signer.from_seed(seed))
+    return draft_key(path, label=label, passphrase=passphrase, randomness=call.app.randomness)
 
 
 SPECS = (

@@ -120,19 +120,21 @@ def difference_object(say: Say, difference: Difference) -> dict[str, object]:
     return {**found, "unchanged": list(difference.unchanged), "absent": list(difference.absent)}
 
 
+def change_object(say: Say, change: Change) -> dict[str, str]:
+    """Return one field that changes; what is empty is an empty text."""
+    return {
+        "field": say.pick(change.field),
+        "old": "" if change.old is EMPTY else say.pick(change.old),
+        "new": "" if change.new is EMPTY else say.pick(change.new),
+    }
+
+
 def _entry_object(say: Say, entry: Entry) -> dict[str, object]:
     return {
         "key": entry.key,
         "name": entry.name,
         "row": entry.place.row,
-        "changes": [
-            {
-                "field": say.pick(change.field),
-                "old": "" if change.old is EMPTY else say.pick(change.old),
-                "new": "" if change.new is EMPTY else say.pick(change.new),
-            }
-            for change in entry.changes
-        ],
+        "changes": [change_object(say, change) for change in entry.changes],
     }
 
 

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from ledger import registry_actions
-from ledger.errors import AuthorityError, ConfigError
-from ledger.facade import Ledger
-from ledger.invite import TOKEN_BYTES, Invite, encode_invite
+from ledger.errors import ConfigError
+from ledger.invite import encode_invite
 from ledger.keys import Signer
 from ledger.platform import write_durably
-from ledger.station import LEVELS, Station
-from ledger.types import LedgerId, StationId
+from ledger.station import LEVELS
+from ledger.types import StationId
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import signing_key
 from stations.cli.session import desk, reading
-from stations.cli.station import check_county, read_station
 from stations.cli.types import OneOf, WholeNumber
+from stations.inviting import (
+    DAYS_DEFAULT,
+    Offer,
+    check_addresses,
+    make_invite,
+    read_station,
+    spaced,
+    station_facts,
+)
 from sync.credentials import prepare_county
-
-DAYS_DEFAULT = 30
-DAY_MS = 86_400_000
-_ADDRESS = re.compile(r"https://[!-~]{1,200}", re.ASCII)
-KIOSK_LEVELS = ("kiosk", "agent")
-"""Levels whose acts a service key signs."""
 
 
 def station(
@@ -43,7 +42,8 @@ def station(
 ) -> int:
     """Write an invite for a station; one that the registry does not know is enrolled first."""
     number = read_station(station)
-    _check_addresses(address)
+    check_addresses(address)
+    offer = Offer(station=number, addresses=tuple(address), days=days or DAYS_DEFAULT, roles=role)
     signer = signing_key(call)
     with reading(call) as ledger:
         if ledger.training:
@@ -55,10 +55,9 @@ def station(
             raise ConfigError("invite.station_new", station=number)
         _enrol(call, signer, number, name=name, level=level, upstream=upstream)
     with reading(call) as ledger:
-        invite = _invite(
-            call, ledger, signer, number, addresses=tuple(address), days=days or DAYS_DEFAULT, roles=role,
-            ca_fingerprint=ca.fingerprint,
-        )  # fmt: skip
+        invite = make_invite(
+            ledger, signer, offer, ca_fingerprint=ca.fingerprint, randomness=call.app.randomness
+        )
     try:
         raw = encode_invite(invite, signer)
         write_durably(Path(out), raw)
@@ -80,73 +79,14 @@ def station(
     return 0
 
 
-def spaced(ledger_id: LedgerId) -> str:
-    """Return a ledger id in groups of eight digits, to be compared with paper."""
-    digits = ledger_id.hex()
-    return " ".join(digits[at : at + 8] for at in range(0, len(digits), 8))
-
-
 def _enrol(
     call: Call, signer: Signer, number: StationId, *, name: str, level: str, upstream: str | None
 ) -> None:
     with desk(call) as at:
-        county = at.ledger.knowledge.registry.station_of_log
-        check_county(number, county)
-        facts = registry_actions.enrol_station(
-            station=number,
-            name=name,
-            level=level,
-            upstream=read_station(upstream) if upstream else county,
-            code_system="GB/T 2260",
-        )
+        registry = at.ledger.knowledge.registry
+        facts = station_facts(registry, number, name=name, level=level, upstream=upstream)
         at.register("enrol_station", facts, signer)
     call.line(call.say("station.added", station=number, name=name))
-
-
-def _invite(
-    call: Call,
-    ledger: Ledger,
-    signer: Signer,
-    number: StationId,
-    *,
-    addresses: tuple[str, ...],
-    days: int,
-    roles: Sequence[str],
-    ca_fingerprint: bytes,
-) -> Invite:
-    registry = ledger.knowledge.registry
-    known, county = registry.station(number), registry.station(registry.station_of_log)
-    if known is None or county is None:
-        raise ConfigError("invite.station_new", station=number)
-    held = registry.authority(signer.key_id)
-    if held is None or "registrar" not in held.roles_at(number):
-        raise AuthorityError("registry.not_registrar", action="invite station")
-    now_ms = call.app.clock.now_ms()
-    return Invite(
-        ledger_genesis=ledger.genesis.pack(),
-        registrar_public_key=signer.public_key,
-        county_name=county.name,
-        kind="station",
-        station=number,
-        station_name=known.name,
-        upstream=known.upstream,
-        roles=(*roles, *_service_roles(known)),
-        addresses=addresses,
-        ca_fingerprint=ca_fingerprint,
-        issued_at_ms=now_ms,
-        expires_at_ms=now_ms + days * DAY_MS,
-        token=call.app.randomness(TOKEN_BYTES),
-    )
-
-
-def _check_addresses(addresses: Sequence[str]) -> None:
-    for address in addresses:
-        if not _ADDRESS.fullmatch(address):
-            raise ConfigError("invite.address", value=address[:80])
-
-
-def _service_roles(known: Station) -> tuple[str, ...]:
-    return ("kiosk",) if known.level in KIOSK_LEVELS else ()
 
 
 SPECS = (

@@ -11,11 +11,9 @@ from ledger.facade import Home
 from ledger.invite import Invite, decode_invite
 from ledger.keys import prove_possession
 from ledger.platform import write_durably
-from ledger.registry_schema import GRANTABLE_ROLES
 from ledger.types import LedgerId
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
-from stations.cli.invite import spaced
 from stations.cli.joincells import chosen, key_cells, key_object, office_of, settled_object
 from stations.cli.joinsettle import refused, reject, status
 from stations.cli.keyring import new_key, signing_key
@@ -23,7 +21,9 @@ from stations.cli.keys import read_ledger_id
 from stations.cli.session import desk, reading
 from stations.cli.types import show_moment
 from stations.config import write_config
-from sync.approval import approve, key_states
+from stations.inviting import first_roles, spaced
+from stations.joindesk import approve_waiting
+from sync.approval import key_states
 from sync.joinforms import StaffKey, decode_answer
 from sync.newcomer import Joining, begin, resume
 from sync.newcomer import finish as put_in_place
@@ -121,16 +121,13 @@ def approve_keys(call: Call, *, request: str | None, all_: bool) -> int:
         ledger = at.ledger
         office = office_of(call, ledger)
         for waiting in chosen(office.waiting(), request, every=all_):
-            states = approve(ledger, waiting.request, registrar, register=at.register)
+            states = approve_waiting(ledger, office, waiting, registrar, register=at.register)
             for state in states:
                 call.line("  ".join((waiting.request.invite.station, *key_cells(call, state))).rstrip())
                 call.emit(key_object(waiting.name, waiting.request.invite.station, state))
                 if state.error is not None:
                     call.notice(state.error.code, state.error.params)
-            if all(state.enrolled for state in states):
-                office.close(waiting)
-            else:
-                refused = True
+            refused = refused or not all(state.enrolled for state in states)
     return 1 if refused else 0
 
 
@@ -180,7 +177,7 @@ def _staff_key(call: Call, folder: Home, number: LedgerId, told: Invite, no: str
         name=name,
         public_key=signer.public_key,
         possession=prove_possession(signer, number),
-        roles=tuple(role for role in told.roles if role in GRANTABLE_ROLES) or ("window",),
+        roles=first_roles(told),
     )
 
 

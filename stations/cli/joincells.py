@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ledger.errors import ConfigError
 from ledger.facade import Ledger
 from ledger.types import StationId
 from stations.cli.call import Call
+from stations.joindesk import choose_waiting, join_office
 from sync.approval import KeyState
 from sync.joinoffice import JoinOffice, Waiting
 from sync.rejection import Rejection
@@ -13,13 +13,7 @@ from sync.rejection import Rejection
 
 def office_of(call: Call, ledger: Ledger) -> JoinOffice:
     """Return what takes requests where the county's CA lies."""
-    return JoinOffice(
-        ledger.home,
-        ledger_id=ledger.ledger_id,
-        registry=lambda: ledger.knowledge.registry,
-        clock=call.app.clock,
-        randomness=call.app.randomness,
-    )
+    return join_office(ledger, clock=call.app.clock, randomness=call.app.randomness)
 
 
 def chosen(waiting: list[Waiting], request: str | None, *, every: bool) -> list[Waiting]:
@@ -28,15 +22,7 @@ def chosen(waiting: list[Waiting], request: str | None, *, every: bool) -> list[
     Raises:
         ConfigError: ``join.choose`` for none.
     """
-    if every:
-        return waiting
-    wanted = "-" if request is None else request
-    found = [
-        one for one in waiting if one.name.startswith(wanted.lower()) or one.request.invite.station == wanted
-    ]
-    if not found:
-        raise ConfigError("join.choose", count=len(waiting))
-    return found
+    return waiting if every else choose_waiting(waiting, "-" if request is None else request)
 
 
 def key_cells(call: Call, state: KeyState) -> tuple[str, str, str, str, str]:

@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ledger.errors import ConfigError
-from ledger.facade import Command
+from ledger.facade import Command, Home
+from stations.attachments import Attachments, drop_case
 from stations.backup import make_backup
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
@@ -14,6 +15,7 @@ from stations.cli.keyring import signing_key
 from stations.cli.session import desk, reading, station_for
 from stations.cli.tables import Styled
 from stations.cli.types import OneOf, WholeNumber
+from stations.config import StationConfig
 from stations.doctor import examine
 from stations.keyless import open_to_examine
 
@@ -93,6 +95,7 @@ def erase(call: Call, *, case: str, ground: str, yes: bool) -> int:
         station = station_for(call, ledger, signer.key_id)
         command = Command(action="erase", station=station, case=case_id, facts={"ground": ground})
         count = at.erase(command, signer)
+        drop_case(Attachments(call.home(), call.app.randomness), ledger, case_id)
         call.done.update(case=case_id.hex(), erased=count)
         call.line(call.say("erase.done", number=number, count=count))
         call.emit({"number": number, "case_id": case_id.hex(), "erased": count, "ground": ground})
@@ -124,6 +127,8 @@ def serve(
 
     if dir_ is not None:
         call.directory = Path(dir_)
+    if not no_web and not _first_day(call, port):
+        return 0
     home = call.home()
 
     config = call.config()
@@ -155,6 +160,25 @@ def serve(
     server.serve(home, config=config, clock=app.clock, randomness=app.randomness, started=started)
     call.hint("serve.stopped")
     return 0
+
+
+def _first_day(call: Call, port: int | None) -> bool:
+    """Lead through the first day where a folder was named that is empty; False when that was broken off."""
+    folder = call.directory
+    if folder is None or Home(folder).exists or (folder.exists() and any(folder.iterdir())):
+        return True
+    from stations.web.firstday import serve_first_day
+
+    app, address = call.app, f"127.0.0.1:{port}" if port is not None else StationConfig().web
+
+    def started(pages: str) -> None:
+        call.emit({"first_day": True, "pages": pages})
+        call.line(call.say("serve.first_day", address=pages))
+        app.out.flush()
+
+    return serve_first_day(
+        Home(folder.absolute()), address=address, clock=app.clock, randomness=app.randomness, started=started
+    )
 
 
 SPECS = (

@@ -6,17 +6,13 @@ one line for all keys, or lines ``label = passphrase``. It never stands on a com
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from ledger import platform
-from ledger.envelope import KdfParams, open_key, read_envelope, seal_key
+from ledger.envelope import open_key, read_envelope
 from ledger.errors import AuthorityError, ConfigError
 from ledger.keys import Ed25519Signer, Signer
 from stations.cli.call import App, Call
-
-PASSPHRASE_LENGTH_MIN = 8
-SUFFIX = ".key"
+from stations.newkeys import SUFFIX, checked_passphrase, make_key, seal, store_envelope
 
 
 def signing_key(call: Call) -> Signer:
@@ -80,29 +76,14 @@ def new_key(call: Call, label: str, path: Path) -> Ed25519Signer:
     if path.exists():
         raise ConfigError("key.exists", path=str(path))
     passphrase = passphrase_for(call, label, twice=True)
-    seed = call.app.randomness(32)
-    write_envelope(call.app, path, seed=seed, passphrase=passphrase, label=label)
-    signer = Ed25519Signer.from_seed(seed)
+    signer = make_key(path, label=label, passphrase=passphrase, randomness=call.app.randomness)
     call.app.signers[path.absolute()] = signer
     return signer
 
 
 def write_envelope(app: App, path: Path, *, seed: bytes, passphrase: str, label: str) -> None:
     """Seal a private key and write it durably, readable by its owner alone."""
-    store_envelope(path, seal(app, seed=seed, passphrase=passphrase, label=label))
-
-
-def seal(app: App, *, seed: bytes, passphrase: str, label: str) -> bytes:
-    """Return the envelope of a private key under the default costs."""
-    return seal_key(
-        seed, passphrase, salt=app.randomness(16), nonce=app.randomness(12), label=label, params=KdfParams()
-    )
-
-
-def store_envelope(path: Path, blob: bytes) -> None:
-    """Write an envelope durably, readable by its owner alone."""
-    platform.write_durably(path, blob)
-    os.chmod(path, 0o600)
+    store_envelope(path, seal(seed, passphrase, label=label, randomness=app.randomness))
 
 
 def passphrase_for(call: Call, label: str, *, twice: bool) -> str:
@@ -116,9 +97,7 @@ def passphrase_for(call: Call, label: str, *, twice: bool) -> str:
         found = _from_file(Path(named), label)
     else:
         found = call.app.ask_secret(call.say("key.ask_new" if twice else "key.ask", label=label), twice)
-    if twice and len(found) < PASSPHRASE_LENGTH_MIN:
-        raise ConfigError("key.weak", least=PASSPHRASE_LENGTH_MIN)
-    return found
+    return checked_passphrase(found) if twice else found
 
 
 def _from_file(path: Path, label: str) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from ledger import registry_actions
-from ledger.errors import ConfigError, InputError
-from ledger.station import LEVELS, is_station_id
-from ledger.types import StationId
+from ledger.station import LEVELS
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import signing_key
 from stations.cli.session import desk, reading
 from stations.cli.types import OneOf
+from stations.inviting import CODE_SYSTEM, read_station, station_facts
 
 
 def add(
@@ -27,12 +26,13 @@ def add(
     number = read_station(station)
     signer = signing_key(call)
     with desk(call) as at:
-        ledger = at.ledger
-        county = ledger.knowledge.registry.station_of_log
-        check_county(number, county)
-        above = read_station(upstream) if upstream else county
-        facts = registry_actions.enrol_station(
-            station=number, name=name, level=level, upstream=above, code_system=code_system or "GB/T 2260"
+        facts = station_facts(
+            at.ledger.knowledge.registry,
+            number,
+            name=name,
+            level=level,
+            upstream=upstream,
+            code_system=code_system or CODE_SYSTEM,
         )
         done = at.register("enrol_station", facts, signer)
         call.line(call.say("station.added", station=number, name=name))
@@ -105,28 +105,6 @@ def show_all(call: Call) -> int:
     return 0
 
 
-def read_station(text: str) -> StationId:
-    """Return a station id as typed.
-
-    Raises:
-        ConfigError: ``cli.station``.
-    """
-    if not is_station_id(text):
-        raise ConfigError("cli.station", value=text[:60])
-    return StationId(text)
-
-
-def check_county(station: StationId, county: StationId) -> None:
-    """Refuse a division code of another county: enrolled stations can be closed, never renamed.
-
-    Raises:
-        InputError: ``cli.station_county``. Source: GB/T 2260, six digits down to the county.
-    """
-    if station[:_COUNTY_DIGITS] != county[:_COUNTY_DIGITS]:
-        raise InputError("cli.station_county", station=station, county=county[:_COUNTY_DIGITS])
-
-
-_COUNTY_DIGITS = 6
 _STATION = Param(name="STATION", required=True)
 
 SPECS = (

@@ -39,6 +39,16 @@ def try_acts(registry: Registry, acts: Sequence[PlannedAct], actor: KeyId, fault
             faults.add(refusal.code, act.place, act.key, **refusal.params)
 
 
+def first_refusal(registry: Registry, acts: Sequence[PlannedAct], actor: KeyId) -> Refusal | None:
+    """Return why the first of some acts would not hold, signed now in their order; None when all would."""
+    trial = deepcopy(registry)
+    for number, act in enumerate(acts):
+        refusal = _apply(trial, act, actor, number)
+        if refusal is not None:
+            return refusal
+    return None
+
+
 def _apply(trial: Registry, act: PlannedAct, actor: KeyId, number: int) -> Refusal | None:
     thread = trial.thread_for(act.action, act.facts)
     if thread is None:

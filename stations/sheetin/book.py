@@ -74,6 +74,17 @@ def open_book(path: Path) -> Book:
         raw = path.read_bytes()
     except OSError as error:
         raise ConfigError("cli.file", path=str(path)) from error
+    return read_book(raw, path)
+
+
+def read_book(raw: bytes, path: Path) -> Book:
+    """Read a workbook from its bytes; ``path`` names it in messages.
+
+    Raises:
+        InputError: as ``open_book``.
+    """
+    if len(raw) > FILE_BYTES_MAX:
+        raise InputError("sheet.too_large", path=str(path), limit=FILE_BYTES_MAX // 1024 // 1024)
     kind = _other_kind(raw)
     if kind:
         raise InputError(kind, path=str(path))

@@ -13,7 +13,17 @@ from typing import Literal
 from ledger.types import Bilingual
 from stations.sheetin.clean import fold, fold_heading
 
-ListName = Literal["items", "items_with_materials", "materials", "proofs", "stations", "staff"]
+ListName = Literal[
+    "items",
+    "items_with_materials",
+    "materials",
+    "proofs",
+    "stations",
+    "staff",
+    "roster",
+    "platform",
+    "orders",
+]
 """``items_with_materials``: items with their materials in the same sheet, in further rows."""
 WORD_TABLES = (
     "level", "role", "scope", "legal_basis", "subject", "case_type", "unit", "source", "flag", "special",

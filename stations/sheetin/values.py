@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import date, datetime
 from types import MappingProxyType
 from typing import Final
 
+from ledger.errors import InputError
+from ledger.identity import check_id_number
 from ledger.types import Bilingual
 from stations.sheetin.clean import (
     Raw,
@@ -31,6 +34,10 @@ WORDS_MAX: Final = 40
 _STATION_ID = re.compile(r"([0-9]{12})-([A-Z0-9]{2})")
 _ITEM_CODE = re.compile(r"[A-Z0-9][A-Z0-9.-]*")
 _STAFF_NO = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,31}")
+_RESIDENT = re.compile(r"[0-9]{17}[0-9X]")
+_DAY = re.compile(
+    r"(?:([0-9]{4})[-/.\u5e74]([0-9]{1,2})[-/.\u6708]([0-9]{1,2})|([0-9]{4})([0-9]{2})([0-9]{2}))(?![0-9]{3})"
+)
 _BETWEEN = re.compile(r"[、，,;；/／|\n\r]+")
 _CALENDAR = ("个自然日", "自然日", "calendardays")
 _DAY_WORDS = ("个工作日", "工作日", "workingdays", "个日", "天", "日", "days", "day")
@@ -78,6 +85,50 @@ def _phone(column: Column, raw: Raw) -> Value | None:
     if len(text) > column.size:
         raise Unclear("cell.too_long", size=column.size)
     return text
+
+
+def _identity(_column: Column, raw: Raw) -> Value | None:
+    """Return an identity number that holds; which kind it is, its form says."""
+    text = digits_of(raw)
+    try:
+        return check_id_number(id_kind(text), text)
+    except InputError as error:
+        raise Unclear(error.code, **_plain_params(error)) from error
+
+
+def id_kind(number: str) -> str:
+    """Return the kind of an identity number by its form, in a list that has no column for it."""
+    if _RESIDENT.fullmatch(number):
+        return "resident"
+    if re.fullmatch(r"[0-9]{15}", number):
+        return "resident_15"
+    return "firm" if re.fullmatch(r"[0-9A-Z]{18}", number) else "other"
+
+
+def _plain_params(error: InputError) -> dict[str, str | int]:
+    return {name: value for name, value in error.params.items() if isinstance(value, str | int)}
+
+
+def _code(column: Column, raw: Raw) -> Value | None:
+    """Return a number of another system: as it stands there, without the spaces that copying brings."""
+    text = digits_of(raw)
+    if len(text) > column.size:
+        raise Unclear("cell.too_long", size=column.size)
+    return text
+
+
+def _day(_column: Column, raw: Raw) -> Value | None:
+    if isinstance(raw, datetime):
+        return raw.date().isoformat()
+    if isinstance(raw, date):
+        return raw.isoformat()
+    found = _DAY.match(fold(plain_text(raw)))
+    if found is None:
+        raise Unclear("cell.day")
+    try:
+        return date(*(int(part) for part in found.groups() if part)).isoformat()
+    except ValueError as error:
+        raise Unclear("cell.day") from error
 
 
 def _item_code(_column: Column, raw: Raw) -> Value | None:
@@ -213,6 +264,9 @@ _KINDS: Mapping[str, Callable[[Column, Raw], Value | None]] = MappingProxyType(
         "text": _text,
         "person": _person,
         "phone": _phone,
+        "identity": _identity,
+        "code": _code,
+        "day": _day,
         "item_code": _item_code,
         "division": _division,
         "unit": _unit,

@@ -46,7 +46,13 @@ class Access:
     async def read(self, work: Callable[[Ledger], T]) -> T:
         """Run something that reads."""
         ledger = await self._ledger()
-        return await self._run(lambda: work(ledger))
+
+        def with_news() -> T:
+            # Whoever asks the registry alone would else see it as of the last look at the store.
+            ledger.refresh()
+            return work(ledger)
+
+        return await self._run(with_news)
 
     async def write(self, work: Callable[[Ledger], T]) -> T:
         """Run something on the writer's thread."""

@@ -15,6 +15,20 @@ from stations.cli.casenames import action_name, station_name
 from stations.cli.fields import type_changes
 from stations.cli.naming import Names
 from stations.cli.types import show_moment
+from stations.web.amending import (
+    AMEND,
+    PERSON_FIELDS,
+    PERSON_PREFIX,
+    amended_people,
+    form_spec,
+    held_now,
+    only_what_differs,
+    people_of,
+    require_change,
+    target_of,
+)
+from stations.web.attached import drop_of
+from stations.web.attaching import given_again, of_form
 from stations.web.casepage import case_of, heads_of
 from stations.web.factforms import Choice, Field, Surroundings, fields_of, moment_ms, read_form
 from stations.web.guard import status_of
@@ -23,6 +37,7 @@ from stations.web.scope import Scope
 from stations.web.visit import Visit, first, form_of, see_other
 
 COUNTERSIGN = "countersign"
+ERASE = "erase"
 
 
 async def show(visit: Visit) -> web.Response:
@@ -32,7 +47,7 @@ async def show(visit: Visit) -> web.Response:
 
 async def act(visit: Visit) -> web.StreamResponse:
     """Sign what the form says and store it."""
-    form = await form_of(visit)
+    form = dict(await form_of(visit))
     once = first(form, "once")
     known = visit.browser.done.get(once)
     if known is not None:
@@ -40,11 +55,22 @@ async def act(visit: Visit) -> web.StreamResponse:
     case_id, action = case_of(visit), visit.request.match_info["action"]
     person = visit.person
     try:
+        attachments = await of_form(visit, form)
         done = await visit.write(
-            lambda ledger: perform_once(visit, ledger, case_id, action, form, heads=first(form, "heads"))
+            lambda ledger: perform_once(
+                visit,
+                ledger,
+                case_id,
+                action,
+                form,
+                heads=first(form, "heads"),
+                attachments=tuple(one.named for one in attachments),
+            )
         )
     except BanjianError as error:
         return await _shown(visit, form, error)
+    if action == ERASE:
+        await drop_of(visit, case_id)
     where = f"/case/{case_id.hex()}"
     if once:
         visit.browser.remember_done(once, where)
@@ -60,6 +86,7 @@ def perform_once(
     form: Mapping[str, Sequence[str]],
     *,
     heads: str,
+    attachments: tuple[tuple[bytes, int], ...] = (),
 ) -> Performed:
     """Sign and store one action, unless the case has gone on since the form was shown.
 
@@ -72,18 +99,41 @@ def perform_once(
     Scope(ledger.knowledge.registry, person).require(page.state)
     if heads and heads != heads_of(page):
         raise RuleError("web.moved_on")
-    spec = _spec(page, action)
-    facts = read_form(spec, form)
-    _complete(page, action, facts, form)
+    facts, personal = _said(page, action, form)
     command = Command(
         action=action,
         station=person.station,
         case=case_id,
         facts=facts,
-        personal=_personal(form),
+        personal=personal,
         occurred_at_ms=claimed_ms(form, ledger.clock.now_ms()),
+        attachments=attachments,
     )
-    return ledger.perform(command, person.signer)
+    done = ledger.perform(command, person.signer)
+    if action == ERASE:
+        # The act alone erases nothing; a crash in between leaves the data, and whoever asks erases again.
+        with ledger.turn:
+            ledger.parts.county.erase(case_id)
+    return done
+
+
+def _said(page: CasePage, action: str, form: Mapping[str, Sequence[str]]) -> tuple[Facts, Facts | None]:
+    """Return what a form says of the matter, and of people."""
+    spec, personal = _spec(page, action), _personal(form)
+    target = target_of(page, form) if action == AMEND else None
+    if target is None:
+        facts = read_form(spec, form)
+        _complete(page, action, facts, form)
+        return facts, personal
+    facts = read_form(form_spec(page, spec, target), form)
+    only_what_differs(page, target, facts)
+    people, changed = amended_people(page, target, form)
+    require_change(facts, changed)
+    if changed:
+        facts["personal_fields"] = changed
+        personal = {**people, **(personal or {})}
+        check_personal(personal)
+    return facts, personal
 
 
 def _complete(page: CasePage, action: str, facts: Facts, form: Mapping[str, Sequence[str]]) -> None:
@@ -132,7 +182,10 @@ async def _shown(visit: Visit, form: Mapping[str, Sequence[str]], error: Banjian
         page = ledger.case(case_id, actor_key=person.key_id, station=person.station, now_ms=visit.now_ms())
         registry = ledger.knowledge.registry
         Scope(registry, person).require(page.state)
-        spec = _spec(page, action)
+        spec, given = _spec(page, action), _given(page, action, form, visit.request.query.get("target", ""))
+        target = target_of(page, given) if action == AMEND else None
+        if target is not None:
+            spec = form_spec(page, spec, target)
         names = Names(visit.say, case_types=(page.rules.case_type,), registry=registry, item=page.rules.item)
         permission = next((one for one in page.permissions if one.action == action), None)
         caveat = None
@@ -143,7 +196,15 @@ async def _shown(visit: Visit, form: Mapping[str, Sequence[str]], error: Banjian
             "action": action,
             "name": action_name(visit.say, page.rules.case_type, action),
             "second": spec.second,
-            "fields": _fields(visit, ledger, page, spec, form),
+            "fields": _fields(visit, ledger, page, spec, given),
+            "amends": _amends(visit, ledger, page) if action == AMEND and target is None else None,
+            "target": None if target is None else target.act.act_id.hex(),
+            "parties": {}
+            if target is None
+            else {
+                role: {name: first(_lists(given), f"{PERSON_PREFIX}{role}.{name}") for name in PERSON_FIELDS}
+                for role in people_of(page, target)
+            },
             "case": case_id.hex(),
             "item": visit.say.pick(page.rules.item.name),
             "heads": first(_lists(form), "heads") or heads_of(page),
@@ -158,6 +219,7 @@ async def _shown(visit: Visit, form: Mapping[str, Sequence[str]], error: Banjian
         }
 
     values = await visit.read(work)
+    values["attached"] = await given_again(visit, form)
     response = await render(visit, "action.html", once=visit.office.randomness(12).hex(), **values)
     response.set_status(200 if error is None else status_of(error))
     return response
@@ -168,7 +230,7 @@ def _lists(form: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
 
 
 def _fields(
-    visit: Visit, ledger: Ledger, page: CasePage, spec: ActionSpec, form: Mapping[str, Sequence[str]]
+    visit: Visit, ledger: Ledger, page: CasePage, spec: ActionSpec, given: Mapping[str, Sequence[str]]
 ) -> list[Field]:
     registry = ledger.knowledge.registry
     stations: list[Choice] = [
@@ -179,22 +241,44 @@ def _fields(
     # The stations above come first: that is where most cases go.
     line = registry.line(visit.station)
     stations.sort(key=lambda one: (line.index(one[0]) if one[0] in line else len(line), one[0]))
-    acts = [
+    around = Surroundings(item=page.rules.item, stations=stations, acts=_acts(visit, ledger, page))
+    if "to" in spec.facts and not given and len(line) > 1:
+        given = {"f.to": (line[1],)}
+    return fields_of(spec, visit.say, around, given)
+
+
+def _acts(visit: Visit, ledger: Ledger, page: CasePage) -> list[Choice]:
+    """Return the acts of a case in words, the newest first."""
+    return [
         (
             step.act.act_id.hex(),
             f"{show_moment(step.act.occurred_at_ms)} "
             f"{action_name(visit.say, page.rules.case_type, step.action)} "
-            f"{station_name(registry, step.act.station)}",
+            f"{station_name(ledger.knowledge.registry, step.act.station)}",
         )
         for step in reversed(page.state.steps)
     ]
-    around = Surroundings(item=page.rules.item, stations=stations, acts=acts)
-    given = form or _beforehand(page, spec)
-    return fields_of(spec, visit.say, around, given)
+
+
+def _amends(visit: Visit, ledger: Ledger, page: CasePage) -> list[Choice]:
+    """Return the acts that may be amended: those that have effect."""
+    effective = {step.act.act_id.hex() for step in page.state.steps if step.effective}
+    return [one for one in _acts(visit, ledger, page) if one[0] in effective]
+
+
+def _given(
+    page: CasePage, action: str, form: Mapping[str, Sequence[str]], target: str
+) -> Mapping[str, Sequence[str]]:
+    """Return what is filled in before anybody types: the act that waits, papers still missing, what holds."""
+    if form:
+        return form
+    if action == AMEND:
+        chosen = target_of(page, {"f.target": (target,)})
+        return {} if chosen is None else held_now(page, chosen)
+    return _beforehand(page, _spec(page, action))
 
 
 def _beforehand(page: CasePage, spec: ActionSpec) -> Mapping[str, Sequence[str]]:
-    """Return what is filled in before anybody types: the act that waits, the papers still missing."""
     given: dict[str, Sequence[str]] = {}
     if spec.code == COUNTERSIGN and len(page.state.pending) == 1:
         given["f.target"] = (page.state.pending[0].hex(),)

@@ -19,7 +19,10 @@ from ledger.types import ActId, CaseId, Facts
 from stations.cli.casenames import action_name, state_name, station_name
 from stations.cli.lines import clock_line
 from stations.cli.naming import Names
+from stations.documents import Printable, printables
+from stations.province.known import Entered, entered_of
 from stations.texts import Say
+from stations.web.attached import lines_of as lines_of_attachments
 from stations.web.factforms import field_name, value_name
 from stations.web.render import render
 from stations.web.rows import Line, lines_of
@@ -101,13 +104,23 @@ class Shown:
     conflicts: Sequence[tuple[Sequence[StepLine], Sequence[StepLine]]]
     twins: Sequence[Line]
     heads: str
+    entered: Entered
+    entered_by: str
+    documents: Sequence[Printable]
 
 
 async def show(visit: Visit) -> web.Response:
     """Show a case."""
     case_id = case_of(visit)
     shown = await visit.read(lambda ledger: read_case(visit, ledger, case_id))
-    return await render(visit, "case.html", shown=shown, item=visit.say.pick(shown.page.rules.item.name))
+    return await render(
+        visit,
+        "case.html",
+        shown=shown,
+        item=visit.say.pick(shown.page.rules.item.name),
+        attachments=await lines_of_attachments(visit, case_id),
+        once=visit.office.randomness(12).hex(),
+    )
 
 
 def case_of(visit: Visit) -> CaseId:
@@ -116,13 +129,21 @@ def case_of(visit: Visit) -> CaseId:
     Raises:
         InputError: ``web.no_page``.
     """
-    text = visit.request.match_info["case"]
+    return case_id_of(visit.request.match_info["case"])
+
+
+def case_id_of(text: str) -> CaseId:
+    """Return the case that a form or an address names by its id in hexadecimal digits.
+
+    Raises:
+        InputError: ``web.no_page``.
+    """
     try:
         case_id = bytes.fromhex(text)
     except ValueError as error:
-        raise InputError("web.no_page", path=visit.request.path) from error
+        raise InputError("web.no_page", path=f"/case/{text[:40]}") from error
     if len(case_id) != 16:
-        raise InputError("web.no_page", path=visit.request.path)
+        raise InputError("web.no_page", path=f"/case/{text[:40]}")
     return CaseId(case_id)
 
 
@@ -144,6 +165,7 @@ def read_case(visit: Visit, ledger: Ledger, case_id: CaseId) -> Shown:
     by_act = {line.act: line for line in steps}
     choices = [_choice(visit, page, names, permission) for permission in page.permissions]
     kind = page.rules.case_type
+    entered = entered_of(page.state)
     return Shown(
         case=case_id.hex(),
         line=lines_of(visit, ledger, [page.row])[0],
@@ -165,6 +187,9 @@ def read_case(visit: Visit, ledger: Ledger, case_id: CaseId) -> Shown:
         ],
         twins=_twins(visit, ledger, case_id),
         heads=heads_of(page),
+        entered=entered,
+        documents=printables(page),
+        entered_by="" if entered.by is None else ledger.staff_name(entered.by),
     )
 
 

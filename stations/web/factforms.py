@@ -13,6 +13,7 @@ from datetime import date, datetime
 from ledger.casetype import ActionSpec
 from ledger.errors import InputError
 from ledger.factspec import FactSpec
+from ledger.guards import LAWFUL_GROUNDS
 from ledger.item import Item
 from ledger.types import Facts, Value
 from stations.cli.fields import RARE_FIELDS
@@ -121,7 +122,7 @@ def _field(
     around: Surroundings,
     given: Mapping[str, Sequence[str]],
 ) -> Field:
-    control, choices = _control(path, fact, say, around)
+    control, choices = _control(action, path, fact, say, around)
     name = PREFIX + ".".join(path)
     return Field(
         name=name,
@@ -137,7 +138,7 @@ def _field(
 
 
 def _control(
-    path: tuple[str, ...], fact: FactSpec, say: Say, around: Surroundings
+    action: str, path: tuple[str, ...], fact: FactSpec, say: Say, around: Surroundings
 ) -> tuple[str, Sequence[Choice]]:
     match fact.type:
         case "enum":
@@ -160,6 +161,8 @@ def _control(
             return "moment", ()
         case "bytes" if path[-1] != "token":
             return "file", ()
+    if (action, path) == ("suspend", ("ground",)):
+        return "choose", [(code, value_name(say, code)) for code in sorted(LAWFUL_GROUNDS)]
     if path[-1] == "proof_kind" and around.item.proofs:
         return "choose", [(code, say.pick(kind.name)) for code, kind in around.item.proofs.items()]
     return ("long" if (fact.max or 200) > 120 else "text"), ()
@@ -167,6 +170,8 @@ def _control(
 
 def field_name(say: Say, action: str, path: str) -> str:
     """Return the name of a field of an action's facts, by its dotted path."""
+    # What an amendment changes is called as in the act that it amends.
+    path = path.removeprefix("changes.")
     last = path.rpartition(".")[2]
     keys = (f"field.{action}.{path}", f"field.{path}", f"field.{last}")
     return say(next((key for key in keys if say.has(key)), last))

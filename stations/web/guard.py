@@ -10,7 +10,8 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -20,6 +21,8 @@ from stations.texts import Say
 from stations.web.render import render_error
 from stations.web.visit import OFFICE, Visit
 
+UPLOAD_BYTES_MAX = 21 << 20
+"""Most bytes of a form with files: a workbook of the largest size that is read, and what goes with it."""
 LIVE = "X-Banjian-Live"
 """Header of requests that a page makes by itself: they keep no browser unlocked."""
 BY_ITSELF = frozenset(("/hall",))
@@ -50,17 +53,23 @@ log = logging.getLogger("banjian.web")
 async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let a request through, or answer it with a page that says why not."""
     if request.path.startswith("/static/"):
-        return _dressed(await handler(request), store=True)
+        return dressed(await handler(request), store=True)
     office = request.app[OFFICE]
     browser = office.browsers.of(request.cookies.get(office.cookie, ""))
     if LIVE not in request.headers and request.path not in BY_ITSELF:
         office.browsers.touch(browser)
     visit = Visit(request=request, office=office, browser=browser, say=Say(language=browser.language))
+    if browser.person is not None and request.content_type == "multipart/form-data":
+        # Lists and photos are larger than anything that is typed; only people who have signed in send them.
+        request = request.clone(client_max_size=UPLOAD_BYTES_MAX)
+        visit = replace(visit, request=request)
     request["visit"] = visit
     try:
-        _require_own_host(request)
+        require_host(request, office.config.web_names)
         await _require_own_form(visit)
         response = await handler(request)
+    except web.HTTPRequestEntityTooLarge:
+        response = await render_error(visit, InputError("web.too_large", most=UPLOAD_BYTES_MAX >> 20), 413)
     except web.HTTPException as error:
         # A page that does not exist, a method that is not taken: aiohttp says it by raising.
         response = await render_error(visit, InputError("web.no_page", path=request.path), error.status)
@@ -72,7 +81,7 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await render_error(visit, StoreError("web.failed"), 500)
     if not response.prepared:
         _set_cookie(visit, response)
-    return _dressed(response, store=False)
+    return dressed(response, store=False)
 
 
 def status_of(error: BanjianError) -> int:
@@ -80,7 +89,8 @@ def status_of(error: BanjianError) -> int:
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 400)
 
 
-def _dressed(response: web.StreamResponse, *, store: bool) -> web.StreamResponse:
+def dressed(response: web.StreamResponse, *, store: bool) -> web.StreamResponse:
+    """Give an answer the headers that every one has; ``store`` when a browser may keep it."""
     if not response.prepared:
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
@@ -94,14 +104,13 @@ def _set_cookie(visit: Visit, response: web.StreamResponse) -> None:
         response.set_cookie(name, visit.browser.token, httponly=True, samesite="Strict", path="/")
 
 
-def _require_own_host(request: web.Request) -> None:
-    """Refuse a request that names a host by a name of the internet.
+def require_host(request: web.Request, own: Collection[str]) -> None:
+    """Refuse a request that names a host by a name of the internet, unless it is one of ours.
 
     Raises:
         AuthorityError: ``web.host``.
     """
     name = urlsplit(f"//{request.host}").hostname or ""
-    own = request.app[OFFICE].config.web_names
     if name == "localhost" or name in own:
         return
     try:

@@ -51,6 +51,14 @@ def find_items(ledger: Ledger, text: str, station: StationId, *, language: str) 
     return found[:FOUND_MAX]
 
 
+def received_here(ledger: Ledger, station: StationId) -> Sequence[Item]:
+    """Return the items that a station may receive, by code."""
+    place = ledger.knowledge.registry.station(station)
+    if place is None:
+        return ()
+    return [item for _, item in sorted(_items(ledger).items()) if place.level in item.receive_levels]
+
+
 def item_of(ledger: Ledger, code: str) -> Item:
     """Return an item of the newest catalogue.
 

@@ -57,6 +57,18 @@ def own_stations(ledger: Ledger) -> tuple[StationId, ...]:
     return tuple(sorted(own))
 
 
+def envelope_of(home: Home, key: KeyId) -> Path | None:
+    """Return the envelope of a key that lies in ``keys/``; None when none does."""
+    for path in sorted(home.keys_dir.glob(f"*{SUFFIX}")):
+        try:
+            header = read_envelope(path.read_bytes())
+        except (OSError, BanjianError):
+            continue
+        if key_id(header.alg, header.public_key) == key:
+            return path
+    return None
+
+
 def unlock(path: Path, passphrase: str) -> Signer:
     """Return the signer of an envelope; takes about half a second and 64 MiB, on purpose.
 

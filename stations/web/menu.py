@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from stations.web.browsers import Person
 
 ANYBODY: frozenset[str] = frozenset()
+REGISTRAR = frozenset(("registrar",))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +35,30 @@ MENU = (
     Entry(where="/safe", key="safe", group="bar"),
     Entry(where="/more", key="more", group="bar"),
     Entry(where="/day-clear", key="dayclear", group="counter"),
+    Entry(where="/rosters", key="rosters", group="counter"),
+    Entry(where="/pads", key="pads", group="counter"),
+    Entry(where="/sticks", key="sticks", group="keep"),
+    Entry(where="/platform", key="platform", group="counter"),
+    Entry(where="/orders", key="orders", group="counter"),
     Entry(where="/lights", key="lights", group="county"),
     Entry(where="/board", key="board", group="county"),
     Entry(where="/conflicts", key="conflicts", group="county"),
     Entry(where="/monthly", key="monthly", group="county"),
     Entry(where="/hall", key="hall", group="county"),
+    Entry(where="/people", key="people", group="office", roles=REGISTRAR),
+    Entry(where="/stations", key="stations", group="office", roles=REGISTRAR),
+    Entry(where="/joins", key="joins", group="office", roles=REGISTRAR),
+    Entry(where="/import/staff", key="import_staff", group="office", roles=REGISTRAR),
+    Entry(where="/import/stations", key="import_stations", group="office", roles=REGISTRAR),
+    Entry(where="/import/items", key="import_items", group="office", roles=REGISTRAR),
+    Entry(where="/publish", key="publish", group="office", roles=REGISTRAR),
+    Entry(
+        where="/leaver", key="leaver", group="office", roles=frozenset(("registrar", "head", "supervisor"))
+    ),
+    Entry(where="/catalogue", key="catalogue", group="office"),
+    Entry(where="/calendars", key="calendars", group="office"),
+    Entry(where="/keep", key="keep", group="keep"),
+    Entry(where="/my-key", key="mykey", group="keep"),
 )
 GROUPS = ("counter", "county", "office", "keep")
 

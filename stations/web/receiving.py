@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from aiohttp import web
 
@@ -16,10 +17,12 @@ from ledger.types import Facts
 from stations.cli.casenames import action_name
 from stations.cli.naming import Names
 from stations.web.acting import claimed_ms
+from stations.web.attaching import given_again, of_form
 from stations.web.drafts import Drafts
 from stations.web.factforms import Surroundings, fields_of, read_form
 from stations.web.guard import status_of
 from stations.web.items import find_items, item_of
+from stations.web.pads import pad_number
 from stations.web.render import message_of, render, render_part
 from stations.web.rows import Line, lines_of
 from stations.web.scope import Scope
@@ -29,38 +32,44 @@ RECEIVE = "receive"
 APPLICANT = ("name", "id_kind", "id_no", "phone", "address")
 AGENT = ("name", "id_kind", "id_no", "phone", "relation", "authority")
 TWINS_MAX = 5
+LATE_REASON = "f.late_entry.reason"
+NOT_KEPT = frozenset(("form", "once", "files"))
+"""Fields that are no part of a draft."""
 
 Form = Mapping[str, Sequence[str]]
 
 
 async def choose(visit: Visit) -> web.Response:
     """Show the items to choose from; a piece of the page while somebody types."""
-    text = visit.request.query.get("q", "")
+    text, pad = visit.request.query.get("q", ""), visit.request.query.get("pad", "")
     station, language = visit.station, visit.say.language
     found = await visit.read(lambda ledger: find_items(ledger, text, station, language=language))
     if "HX-Request" in visit.request.headers:
-        return render_part(visit, "items.html", found=found)
-    return await render(visit, "choose.html", found=found, q=text)
+        return render_part(visit, "items.html", found=found, pad=pad)
+    return await render(visit, "choose.html", found=found, q=text, pad=pad)
 
 
 async def show(visit: Visit) -> web.Response:
     """Show the form of an item, with what was typed before the power failed."""
     drafts = _drafts(visit)
     person, code = visit.person, visit.request.match_info["item"]
-    draft = await visit.office.access.aside(lambda: drafts.read(person.staff_no, _draft_name(code)))
-    return await _shown(visit, draft, None, restored=bool(draft))
+    pad = visit.request.query.get("pad", "")
+    draft = await visit.office.access.aside(lambda: drafts.read(person.staff_no, _draft_name(code, pad)))
+    given = {**draft, "pad": [pad]} if pad else draft
+    return await _shown(visit, given, None, restored=bool(draft))
 
 
 async def receive(visit: Visit) -> web.StreamResponse:
     """Sign and store the receipt; the slip is the next page."""
-    form = await form_of(visit)
+    form = dict(await form_of(visit))
     once = first(form, "once")
     known = visit.browser.done.get(once)
     if known is not None:
         return see_other(known)
     code = visit.request.match_info["item"]
     try:
-        done, note = await visit.write(lambda ledger: _receive(visit, ledger, code, form))
+        attachments = tuple(one.named for one in await of_form(visit, form))
+        done, note = await visit.write(lambda ledger: _receive(visit, ledger, code, form, attachments))
     except BanjianError as error:
         return await _shown(visit, form, error)
     case = done.case_id.hex()
@@ -68,7 +77,8 @@ async def receive(visit: Visit) -> web.StreamResponse:
     visit.browser.remember_done(once, where)
     visit.browser.slips[case] = (done.token, note)
     drafts, staff_no = _drafts(visit), visit.person.staff_no
-    await visit.office.access.aside(lambda: drafts.drop(staff_no, _draft_name(code)))
+    pad = first(form, "pad")
+    await visit.office.access.aside(lambda: drafts.drop(staff_no, _draft_name(code, pad)))
     return see_other(where)
 
 
@@ -77,17 +87,20 @@ async def keep_draft(visit: Visit) -> web.Response:
     form = await form_of(visit)
     drafts, staff_no = _drafts(visit), visit.person.staff_no
     code = visit.request.match_info["item"]
-    kept = {name: texts for name, texts in form.items() if name not in ("form", "once") and any(texts)}
-    await visit.office.access.aside(lambda: drafts.keep(staff_no, _draft_name(code), kept))
+    pad = first(form, "pad")
+    kept = {
+        name: texts for name, texts in form.items() if name not in ("form", "once", "files") and any(texts)
+    }
+    await visit.office.access.aside(lambda: drafts.keep(staff_no, _draft_name(code, pad), kept))
     return render_part(visit, "draft_kept.html", now_ms=visit.now_ms())
 
 
 async def drop_draft(visit: Visit) -> web.Response:
     """Throw the draft away and begin again."""
     drafts, staff_no = _drafts(visit), visit.person.staff_no
-    code = visit.request.match_info["item"]
-    await visit.office.access.aside(lambda: drafts.drop(staff_no, _draft_name(code)))
-    return see_other(f"/receive/{code}")
+    code, pad = visit.request.match_info["item"], first(await form_of(visit), "pad")
+    await visit.office.access.aside(lambda: drafts.drop(staff_no, _draft_name(code, pad)))
+    return see_other(f"/receive/{code}?pad={pad}" if pad else f"/receive/{code}")
 
 
 async def check_person(visit: Visit) -> web.Response:
@@ -121,22 +134,42 @@ def _same_matter(visit: Visit, ledger: Ledger, code: str, number: str) -> list[L
     return lines_of(visit, ledger, rows[:TWINS_MAX])
 
 
-def _receive(visit: Visit, ledger: Ledger, code: str, form: Form) -> tuple[Performed, str]:
+def _receive(
+    visit: Visit, ledger: Ledger, code: str, form: Form, attachments: tuple[tuple[bytes, int], ...]
+) -> tuple[Performed, str]:
     """Sign and store the receipt, then the head of the log: the slip names it."""
     person, item = visit.person, item_of(ledger, code)
-    facts = read_form(_spec(ledger, item), form)
+    facts = read_form(opening_spec(ledger, item), form)
     facts["item"] = item.base_code
+    occurred_at_ms = claimed_ms(form, ledger.clock.now_ms())
+    pad = "".join(form.get("pad", ())).strip()
+    if pad:
+        _from_pad(facts, pad_number(ledger, pad, person.station), occurred_at_ms)
     done = ledger.perform(
         Command(
             action=RECEIVE,
             station=person.station,
             facts=facts,
             personal=_personal(form),
-            occurred_at_ms=claimed_ms(form, ledger.clock.now_ms()),
+            occurred_at_ms=occurred_at_ms,
+            attachments=attachments,
         ),
         person.signer,
     )
     return done, ledger.checkpoint(done.log_id)
+
+
+def _from_pad(facts: Facts, number: str, occurred_at_ms: int | None) -> None:
+    """Let a receipt that was written by hand keep the number of its pad.
+
+    Raises:
+        InputError: ``pad.incomplete`` without the time and the reason.
+    """
+    late = facts.get("late_entry")
+    if occurred_at_ms is None or not isinstance(late, dict) or "reason" not in late:
+        raise InputError("pad.incomplete")
+    facts["number"] = number
+    facts["late_entry"] = {**late, "paper_no": number}
 
 
 def _personal(form: Form) -> Facts:
@@ -173,7 +206,7 @@ async def _shown(
         item = item_of(ledger, code)
         knowledge = ledger.knowledge
         rules = knowledge.rules(item.base_code, knowledge.catalogue.size)
-        spec = _spec(ledger, item)
+        spec = opening_spec(ledger, item)
         place = knowledge.registry.station(person.station)
         names = Names(visit.say, case_types=(rules.case_type,), registry=knowledge.registry, item=item)
         with ledger.reading() as (_, parts):
@@ -185,7 +218,10 @@ async def _shown(
             "item": item,
             "code": code,
             "name": action_name(visit.say, rules.case_type, RECEIVE),
-            "fields": fields_of(spec, visit.say, Surroundings(item=item), form),
+            "fields": [
+                replace(one, required=True) if form.get("pad") and one.name == LATE_REASON else one
+                for one in fields_of(spec, visit.say, Surroundings(item=item), form)
+            ],
             "capacity": item.receipt_capacity.get("" if place is None else place.level, ""),
             "allowed": permission is not None and permission.allowed,
             "why_not": _why_not(names, permission),
@@ -193,12 +229,14 @@ async def _shown(
         }
 
     values = await visit.read(work)
+    attached = await given_again(visit, form)
     given = {name: "".join(texts) for name, texts in form.items()}
     response = await render(
         visit,
         "receive.html",
         once=visit.office.randomness(12).hex(),
         given=given,
+        attached=attached,
         restored=restored,
         id_kinds=ID_KINDS,
         **values,
@@ -213,7 +251,7 @@ def _why_not(names: Names, permission: Permission | None) -> str:
     return names.message(permission.reason_code, permission.params).what
 
 
-def _spec(ledger: Ledger, item: Item) -> ActionSpec:
+def opening_spec(ledger: Ledger, item: Item) -> ActionSpec:
     """Return the opening action of an item's case type.
 
     Raises:
@@ -230,5 +268,6 @@ def _drafts(visit: Visit) -> Drafts:
     return Drafts(visit.office.home, visit.office.randomness)
 
 
-def _draft_name(code: str) -> str:
-    return f"receive:{code}"
+def _draft_name(code: str, pad: str) -> str:
+    """Return under which name a form is kept: what is typed from a pad is another one each."""
+    return f"receive:{code}:{pad}" if pad else f"receive:{code}"

@@ -55,12 +55,17 @@ async def render(visit: Visit, template: str, /, **values: object) -> web.Respon
         .get_template(template)
         .render(**common(visit), safety=safety, told=told and visit.say(told[0], **told[1]), **values)
     )
-    return _html(text, 200)
+    return html(text, 200)
+
+
+def render_text(visit: Visit, template: str, /, **values: object) -> str:
+    """Return a piece of a page as text, for an answer that a script takes apart."""
+    return environment().get_template(template).render(**common(visit), **values)
 
 
 def render_part(visit: Visit, template: str, /, **values: object) -> web.Response:
     """Return a piece of a page, for a place in one that is open."""
-    return _html(environment().get_template(template).render(**common(visit), **values), 200)
+    return html(environment().get_template(template).render(**common(visit), **values), 200)
 
 
 async def render_error(visit: Visit, error: BanjianError, status: int) -> web.Response:
@@ -73,7 +78,7 @@ async def render_error(visit: Visit, error: BanjianError, status: int) -> web.Re
         .get_template("error.html")
         .render(**common(visit), message=message, status=status, safety=None, told=None)
     )
-    return _html(text, status)
+    return html(text, status)
 
 
 def message_of(say: Say, error: BanjianError, names: Names | None = None) -> Message:
@@ -98,7 +103,8 @@ def common(visit: Visit) -> Mapping[str, object]:
     }
 
 
-def _html(text: str, status: int) -> web.Response:
+def html(text: str, status: int) -> web.Response:
+    """Return a page."""
     response = web.Response(text=text, status=status, content_type="text/html", charset="utf-8")
     response.enable_compression()
     return response

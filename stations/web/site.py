@@ -16,6 +16,7 @@ from stations.ledgerthread import LedgerThread
 from stations.network import Network
 from stations.web import (
     acting,
+    admin,
     casepage,
     county,
     figures,
@@ -31,6 +32,8 @@ from stations.web import (
 )
 from stations.web.access import Access
 from stations.web.browsers import Browsers
+from stations.web.counter import add_counter
+from stations.web.desk import KEPT, Kept
 from stations.web.guard import guarded
 from stations.web.visit import OFFICE, Office, open_page, page
 from sync.attempts import Attempts
@@ -113,7 +116,9 @@ class Site:
             training=await self._access.read(lambda ledger: ledger.training),
             cookie=f"banjian-{sha256(str(self._home.path.absolute()).encode()).hexdigest()[:8]}",
         )
+        application[KEPT] = Kept(self._randomness)
         add_routes(application.router)
+        add_counter(application)
         return application
 
 
@@ -152,3 +157,4 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_get("/monthly", page(figures.monthly))
     router.add_get("/lights", page(lights.show))
     router.add_get("/hall", open_page(hall.show))
+    admin.add_routes(router)

@@ -8,6 +8,7 @@ from aiohttp import web
 from ledger.facade import Ledger
 from stations.slip import Slip, grouped, slip_of
 from stations.web.casepage import case_of
+from stations.web.printing import offset_mm
 from stations.web.render import render
 from stations.web.scope import Scope
 from stations.web.visit import Visit
@@ -34,4 +35,6 @@ async def show(visit: Visit) -> web.Response:
         qr=segno.make(slip.number, error="m").svg_inline(scale=3, border=2, svgclass=None, lineclass=None),
         paper=paper if paper in ("80mm", "a4") else "80mm",
         large="large" in visit.request.query,
+        top=offset_mm(visit.request.query.get("top", "0")),
+        left=offset_mm(visit.request.query.get("left", "0")),
     )

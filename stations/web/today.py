@@ -9,11 +9,16 @@ from aiohttp import web
 
 from ledger.calendar import local_date
 from ledger.facade import CaseRow, Ledger
+from stations.sheetin.clean import fold
+from stations.web.besidecases import named, pairs_of
 from stations.web.render import render, render_part
 from stations.web.rows import Line, lines_of
 from stations.web.safety import read_safety
 from stations.web.scope import Scope
 from stations.web.visit import Visit
+
+EXTERNAL_CHARS_MIN = 6
+"""A number of the provincial platform is at least so long."""
 
 SHOWN_MAX = 200
 """Lines of one list on a page; the rest is a filter away."""
@@ -79,10 +84,20 @@ async def find(visit: Visit) -> web.Response:
         return lines_of(visit, ledger, rows), _known_at(ledger)
 
     lines, known_at_ms = await visit.read(work)
+    if not lines and len(text) >= EXTERNAL_CHARS_MIN and any(char.isdigit() for char in text):
+        # People bring the number that the provincial platform gave them.
+        lines = await _by_external(visit, text)
     values = {"lines": lines, "q": text, "known_at_ms": known_at_ms, "now_ms": now_ms}
     if "HX-Request" in visit.request.headers:
         return render_part(visit, "found.html", **values)
     return await render(visit, "find.html", **values)
+
+
+async def _by_external(visit: Visit, text: str) -> list[Line]:
+    wanted = fold(text)
+    rows = [row for row, known in await pairs_of(visit) if fold(known.entered.external_no) == wanted]
+    found = await named(visit, rows)
+    return await visit.read(lambda ledger: lines_of(visit, ledger, found))
 
 
 def _known_at(ledger: Ledger) -> int:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from ledger.errors import AuthorityError
+from ledger.errors import AuthorityError, InputError
 from ledger.facade import Home, Ledger
 from ledger.facade.clock import Clock, Randomness
 from ledger.types import StationId
@@ -57,12 +57,14 @@ class Visit:
     Attributes:
         browser: who sits there.
         say: words in the language of the browser.
+        acting: for whom a job goes on, whoever sits there meanwhile; None for who acts now.
     """
 
     request: web.Request
     office: Office
     browser: Browser
     say: Say
+    acting: Person | None = None
 
     @property
     def person(self) -> Person:
@@ -71,7 +73,7 @@ class Visit:
         Raises:
             AuthorityError: ``web.signed_out`` when nobody does.
         """
-        person = self.browser.person
+        person = self.acting or self.browser.person
         if person is None:
             raise AuthorityError("web.signed_out")
         return person
@@ -151,6 +153,32 @@ async def form_of(visit: Visit) -> Mapping[str, list[str]]:
         if isinstance(value, str):
             form.setdefault(name, []).append(value)
     return form
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A file that a form brought.
+
+    Attributes:
+        name: what the file is called where it came from, without folders.
+        raw: its bytes.
+    """
+
+    name: str
+    raw: bytes
+
+
+async def upload_of(visit: Visit, field: str) -> Upload:
+    """Return the file of a field of a form.
+
+    Raises:
+        InputError: ``web.no_file`` when none was chosen.
+    """
+    value = (await visit.request.post()).get(field)
+    if not isinstance(value, web.FileField) or not value.filename:
+        raise InputError("web.no_file")
+    name = value.filename.replace("\\", "/").rpartition("/")[2]
+    return Upload(name=name[:120], raw=value.file.read())
 
 
 def first(form: Mapping[str, list[str]], name: str) -> str:

@@ -1,0 +1,189 @@
+"""Rosters (花名册): a list of people with one matter, ticked off as they come, then received one by one.
+
+A roster is no act: it lies encrypted beside the ledger, and is thrown away when the evening is over. Of each
+row it remembers the case whose act was signed last, before that act is stored: whether the row is received
+is for the ledger to say, so that a power cut neither loses nor doubles a receipt.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+
+from ledger.errors import InputError, StoreError
+from ledger.identity import plain_number
+from stations.sealed import SealedFolder
+from stations.sheetin.book import read_book
+from stations.sheetin.columns import sheet_list
+from stations.sheetin.faults import Faults
+from stations.sheetin.header import find_sheet
+from stations.sheetin.records import Record, read_records
+
+FOLDER = "rosters"
+ROWS_MAX = 2000
+TITLE_CHARS_MAX = 60
+
+
+@dataclass(slots=True, kw_only=True)
+class RosterRow:
+    """One person of the list.
+
+    Attributes:
+        no: from 1, in the order of the list.
+        here: whether the person has come.
+        case: id, in hexadecimal digits, of the case whose act was signed last; "" for none.
+        token: rating token of that act, to be printed.
+    """
+
+    no: int
+    name: str
+    id_no: str
+    phone: str = ""
+    address: str = ""
+    text: str = ""
+    here: bool = False
+    case: str = ""
+    number: str = ""
+    token: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Roster:
+    """A list of people with one matter.
+
+    Attributes:
+        name: under which it is kept.
+        item: code of the item.
+        form: what was said once for all of them when they were received.
+        note: the log's signed head after the last receipt.
+    """
+
+    name: str
+    station: str
+    item: str
+    title: str
+    by: str
+    made_at_ms: int
+    rows: list[RosterRow]
+    form: dict[str, list[str]] = field(default_factory=dict)
+    note: str = ""
+
+    def row(self, no: int) -> RosterRow:
+        """Return a row by its number.
+
+        Raises:
+            InputError: ``roster.no_row``.
+        """
+        if not 1 <= no <= len(self.rows):
+            raise InputError("roster.no_row", row=no)
+        return self.rows[no - 1]
+
+    def find(self, text: str) -> RosterRow:
+        """Return the row that a scanned number or a typed name means.
+
+        Raises:
+            InputError: ``roster.stranger`` when nobody of the list is meant, ``roster.several`` when more
+                than one is: the number decides.
+        """
+        number, name = plain_number(text), text.strip()
+        found = [row for row in self.rows if row.id_no == number] or [
+            row for row in self.rows if row.name == name
+        ]
+        if not found:
+            raise InputError("roster.stranger", text=name[:40])
+        if len(found) > 1:
+            raise InputError("roster.several", text=name[:40], count=len(found))
+        return found[0]
+
+
+def read_roster(raw: bytes, name: str) -> tuple[list[RosterRow], Faults]:
+    """Return the people of a workbook, and what is wrong with it, row by row.
+
+    Args:
+        raw: the workbook.
+        name: its name, for messages.
+
+    Raises:
+        InputError: ``sheet.*`` when it is no workbook or holds no list of people; ``roster.too_long``.
+    """
+    wanted, faults = sheet_list("roster"), Faults()
+    grid, header = find_sheet(read_book(raw, Path(name)), wanted)
+    rows: list[RosterRow] = []
+    seen: dict[str, int] = {}
+    for record in read_records(grid, header, wanted, faults):
+        person, id_no = record.text("name"), record.text("id_no")
+        if not person or not id_no:
+            continue
+        if id_no in seen:
+            faults.add("roster.twice", record.place("id_no"), id_no, row=seen[id_no])
+            continue
+        seen[id_no] = record.row.number
+        rows.append(_row(record, len(rows) + 1))
+    if len(rows) > ROWS_MAX:
+        raise InputError("roster.too_long", count=len(rows), most=ROWS_MAX)
+    return rows, faults
+
+
+def _row(record: Record, no: int) -> RosterRow:
+    return RosterRow(
+        no=no,
+        name=record.text("name"),
+        id_no=record.text("id_no"),
+        phone=record.text("phone"),
+        address=record.text("address"),
+        text=record.text("text"),
+    )
+
+
+def keep_roster(folder: SealedFolder, roster: Roster) -> None:
+    """Keep a roster, durably.
+
+    Raises:
+        StoreError: ``store.*``; what was kept before stays.
+    """
+    folder.keep(roster.name, json.dumps(asdict(roster), ensure_ascii=False).encode("utf-8"))
+
+
+def load_roster(folder: SealedFolder, name: str) -> Roster:
+    """Return a roster.
+
+    Raises:
+        InputError: ``roster.none`` when there is none of that name.
+        StoreError: ``sealed.unreadable``.
+    """
+    if not (name.isascii() and name.isalnum()):
+        raise InputError("roster.none")
+    raw = folder.read(name)
+    if raw is None:
+        raise InputError("roster.none")
+    try:
+        return _roster(json.loads(raw))
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError("sealed.unreadable", path=name) from error
+
+
+def list_rosters(folder: SealedFolder) -> Sequence[Roster]:
+    """Return all rosters, the newest first; one that cannot be read is left out."""
+    found = []
+    for name in folder.names():
+        try:
+            found.append(load_roster(folder, name))
+        except (InputError, StoreError):
+            continue
+    return sorted(found, key=lambda one: one.made_at_ms, reverse=True)
+
+
+def _roster(values: Mapping[str, object]) -> Roster:
+    known = {one.name for one in fields(RosterRow)}
+    rows = values["rows"]
+    if not isinstance(rows, list):
+        raise TypeError("rows")
+    plain = {
+        one.name: values[one.name] for one in fields(Roster) if one.name in values and one.name != "rows"
+    }
+    return Roster(
+        rows=[RosterRow(**{name: row[name] for name in row if name in known}) for row in rows],
+        **plain,  # type: ignore[arg-type]
+    )

@@ -1,0 +1,117 @@
+"""Correcting an act: a form of its own fields, filled in with what holds now; what differs is signed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from ledger.caseshape import Step
+from ledger.casetype import ActionSpec
+from ledger.errors import InputError
+from ledger.facade import CasePage
+from ledger.factspec import FactSpec
+from ledger.identity import PEOPLE
+from ledger.types import Facts, Value
+from stations.documents import facts_of
+
+AMEND = "amend"
+PERSON_FIELDS = ("name", "id_no", "phone", "address")
+PERSON_PREFIX = "p."
+Form = Mapping[str, Sequence[str]]
+
+
+def target_of(page: CasePage, form: Form) -> Step | None:
+    """Return the act that a form amends; None while none was chosen."""
+    wanted = "".join(form.get("f.target", ()))
+    return next((step for step in page.state.steps if step.act.act_id.hex() == wanted), None)
+
+
+def form_spec(page: CasePage, spec: ActionSpec, target: Step) -> ActionSpec:
+    """Return the action with the amended act's own fields in place of pairs of names and values."""
+    amended = page.rules.case_type.actions.get(target.action)
+    known = {} if amended is None else {name: one for name, one in amended.facts.items() if one.amend}
+    changes = {name: replace(one, required=False) for name, one in known.items()}
+    kept = {name: one for name, one in spec.facts.items() if name not in ("changes", "personal_fields")}
+    return replace(spec, facts={**kept, "changes": FactSpec(type="map", fields=changes)})
+
+
+def held_now(page: CasePage, target: Step) -> dict[str, Sequence[str]]:
+    """Return what the amended act says now, as the texts of its form."""
+    given: dict[str, Sequence[str]] = {"f.target": (target.act.act_id.hex(),)}
+    for name, value in facts_of(page, target).items():
+        given |= _texts(f"f.changes.{name}", value)
+    for role, fields in people_of(page, target).items():
+        for name, text in fields.items():
+            given[f"{PERSON_PREFIX}{role}.{name}"] = (text,)
+    return given
+
+
+def people_of(page: CasePage, target: Step) -> Mapping[str, Mapping[str, str]]:
+    """Return the people that the amended act names, with what was amended since."""
+    people: dict[str, dict[str, str]] = {}
+    amending = [
+        step
+        for step in page.state.steps
+        if step.effective and step.action == AMEND and step.act.facts.get("target") == target.act.act_id
+    ]
+    for step in (target, *amending):
+        personal = page.personal.get(step.act.act_id) or {}
+        for role in PEOPLE:
+            part = personal.get(role)
+            if isinstance(part, dict):
+                people.setdefault(role, {}).update({name: str(text) for name, text in part.items()})
+    return people
+
+
+def only_what_differs(page: CasePage, target: Step, facts: Facts) -> None:
+    """Leave in an amendment what differs from what holds now."""
+    now, changes = facts_of(page, target), facts.get("changes")
+    held = changes if isinstance(changes, dict) else {}
+    differing: Facts = {name: value for name, value in held.items() if now.get(name) != value}
+    facts.pop("changes", None)
+    if differing:
+        facts["changes"] = differing
+
+
+def amended_people(page: CasePage, target: Step, form: Form) -> tuple[Facts, list[Value]]:
+    """Return the people as they are from now on, and the names of the fields that differ.
+
+    What is typed is checked when it is signed.
+    """
+    personal: Facts = {}
+    changed: list[Value] = []
+    for role, held in people_of(page, target).items():
+        typed = {
+            name: text
+            for name in PERSON_FIELDS
+            if (text := "".join(form.get(f"{PERSON_PREFIX}{role}.{name}", ())).strip())
+        }
+        differing = [name for name, text in typed.items() if held.get(name, "") != text]
+        if differing:
+            person: Facts = {**held, **typed}
+            personal[role] = person
+            changed += [f"{role}.{name}" for name in differing]
+    return personal, changed
+
+
+def require_change(facts: Facts, changed: Sequence[Value]) -> None:
+    """Refuse an amendment that changes nothing.
+
+    Raises:
+        InputError: ``amend.nothing``.
+    """
+    if not facts.get("changes") and not changed:
+        raise InputError("amend.nothing")
+
+
+def _texts(name: str, value: Value) -> dict[str, Sequence[str]]:
+    if isinstance(value, bool):
+        return {name: ("on",)} if value else {}
+    if isinstance(value, list):
+        return {name: tuple(str(one) for one in value)}
+    if isinstance(value, dict):
+        found: dict[str, Sequence[str]] = {}
+        for key, one in value.items():
+            found |= _texts(f"{name}.{key}", one)
+        return found
+    return {} if isinstance(value, bytes) or value is None else {name: (str(value),)}

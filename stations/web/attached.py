@@ -1,0 +1,80 @@
+"""What the page of a case says of its attachments, and what becomes of them when personal data is erased."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ledger.errors import BanjianError
+from ledger.facade import Ledger
+from ledger.facade.attached import attachments_of
+from ledger.types import ActId, CaseId
+from stations.attachments import Attachments, drop_case, is_erased, kind_of
+from stations.web.visit import Visit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttachmentLine:
+    """One attachment on the page of a case.
+
+    Attributes:
+        held: whether its content is here; else it lies at the station that received it.
+        picture: whether a browser may show it.
+    """
+
+    hash: str
+    size: int
+    held: bool
+    file: str
+    picture: bool
+
+
+def attachments_at(visit: Visit) -> Attachments:
+    """Return the attachments of the installation."""
+    return Attachments(visit.office.home, visit.office.randomness)
+
+
+async def lines_of(visit: Visit, case_id: CaseId) -> Mapping[str, Sequence[AttachmentLine]]:
+    """Return the attachments of each act of a case, by the act's id in hexadecimal digits."""
+
+    store = attachments_at(visit)
+
+    def named(ledger: Ledger) -> Mapping[ActId, tuple[tuple[bytes, int], ...]]:
+        if is_erased(ledger.state(case_id)[0]):
+            # Erased elsewhere, perhaps: what lies here goes when somebody looks.
+            drop_case(store, ledger, case_id)
+        with ledger.reading() as (tx, parts):
+            return attachments_of(tx, parts, case_id)
+
+    found = await visit.read(named)
+    if not found:
+        return {}
+
+    def work() -> dict[str, list[AttachmentLine]]:
+        return {
+            act.hex(): [_line(store, content.hex(), size) for content, size in pairs]
+            for act, pairs in found.items()
+        }
+
+    return await visit.office.access.aside(work)
+
+
+async def drop_of(visit: Visit, case_id: CaseId) -> None:
+    """Throw away the content of a case's attachments: its personal data was erased."""
+    store = attachments_at(visit)
+    await visit.read(lambda ledger: drop_case(store, ledger, case_id))
+
+
+def _line(store: Attachments, content_hash: str, size: int) -> AttachmentLine:
+    try:
+        held = store.find(content_hash)
+        head = b"" if held is None else next(store.read(held))
+    except BanjianError:
+        held, head = None, b""
+    return AttachmentLine(
+        hash=content_hash,
+        size=size,
+        held=held is not None,
+        file="" if held is None else held.file,
+        picture=bool(kind_of(head)),
+    )

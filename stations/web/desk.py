@@ -1,0 +1,230 @@
+"""What the pages of the county's desk share: who may use them, forms acted on once, files that were sent.
+
+A file that somebody sent is looked at first and signed later; until then it is kept in memory, for the person
+who sent it alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import PurePath
+from typing import TypeVar
+from urllib.parse import quote
+from weakref import WeakValueDictionary
+
+from aiohttp import web
+
+from ledger.errors import AuthorityError, ConfigError, InputError
+from ledger.facade import Ledger
+from ledger.facade.clock import Randomness
+from stations.web.visit import Upload, Visit, first, page, see_other
+
+KEPT_MAX = 16
+FILES_MAX = 500
+T = TypeVar("T")
+Page = Callable[[Visit], Awaitable[web.StreamResponse]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Kept:
+    """What was sent or made and is not finished yet, by a random word; the oldest goes first."""
+
+    def __init__(self, randomness: Randomness) -> None:
+        self._randomness = randomness
+        self._held: OrderedDict[str, tuple[str, object]] = OrderedDict()
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def keep(self, staff_no: str, thing: object) -> str:
+        """Keep something for a person; returns the word."""
+        word = self._randomness(12).hex()
+        self._held[word] = (staff_no, thing)
+        while len(self._held) > KEPT_MAX:
+            self._held.popitem(last=False)
+        return word
+
+    def get(self, staff_no: str, word: str, kind: type[T]) -> T:
+        """Return what a person keeps under a word.
+
+        Raises:
+            InputError: ``web.gone`` when it was dropped, or the station was started again since.
+        """
+        owner, thing = self._held.get(word, ("", None))
+        if owner != staff_no or not isinstance(thing, kind):
+            raise InputError("web.gone")
+        return thing
+
+    def turn(self, browser: str) -> asyncio.Lock:
+        """Return what lets the forms of one browser be acted on one after the other."""
+        lock = self._turns.get(browser)
+        if lock is None:
+            lock = self._turns[browser] = asyncio.Lock()
+        return lock
+
+    def drop(self, word: str) -> None:
+        """Forget something that is finished."""
+        self._held.pop(word, None)
+
+
+KEPT: web.AppKey[Kept] = web.AppKey("kept", Kept)
+
+
+def kept_of(visit: Visit) -> Kept:
+    """Return what this installation keeps for people."""
+    return visit.request.app[KEPT]
+
+
+def registrar_page(handler: Page) -> Handler:
+    """Make a page for registrars: whoever signed in and is none now is refused.
+
+    Raises (when asked for):
+        AuthorityError: ``web.registrar_only``.
+    """
+
+    async def checked(visit: Visit) -> web.StreamResponse:
+        key = visit.person.key_id
+
+        def is_registrar(ledger: Ledger) -> bool:
+            held = ledger.knowledge.registry.authority(key)
+            return held is not None and held.kind == "registrar"
+
+        if not await visit.read(is_registrar):
+            raise AuthorityError("web.registrar_only")
+        return await handler(visit)
+
+    return page(checked)
+
+
+def role_page(handler: Page, roles: Sequence[str]) -> Handler:
+    """Make a page for people who hold one of some roles.
+
+    Raises (when asked for):
+        AuthorityError: ``web.role_only``.
+    """
+
+    async def checked(visit: Visit) -> web.StreamResponse:
+        person = visit.person
+
+        def held(ledger: Ledger) -> bool:
+            registry = ledger.knowledge.registry
+            return any(registry.roles_at(person.key_id, place) & set(roles) for place in person.stations)
+
+        if not await visit.read(held):
+            raise AuthorityError("web.role_only", roles=tuple(roles))
+        return await handler(visit)
+
+    return page(checked)
+
+
+def at_county(ledger: Ledger) -> bool:
+    """Tell whether the registry is written on this installation: only there do a registrar's acts count."""
+    return any(log.own and log.kind == "registry" and not log.doubt for log in ledger.logs())
+
+
+def require_county(ledger: Ledger) -> None:
+    """Refuse a registrar's act anywhere else.
+
+    Raises:
+        ConfigError: ``web.not_county``.
+    """
+    if not at_county(ledger):
+        raise ConfigError("web.not_county")
+
+
+def require_here(visit: Visit) -> None:
+    """Refuse a browser on another machine what is for whoever sits at this one.
+
+    Raises:
+        AuthorityError: ``web.local_only``.
+    """
+    if not from_here(visit.request):
+        raise AuthorityError("web.local_only")
+
+
+def from_here(request: web.Request) -> bool:
+    """Tell whether a request comes from this machine."""
+    try:
+        return ipaddress.ip_address(request.remote or "").is_loopback
+    except ValueError:
+        return False
+
+
+async def once(
+    visit: Visit, form: Mapping[str, list[str]], act: Callable[[], Awaitable[str]]
+) -> web.Response:
+    """Act on a form once, however often it is sent, also at one moment; ``act`` returns where to go then."""
+    word = first(form, "once")
+    async with kept_of(visit).turn(visit.browser.csrf):
+        where = visit.browser.done.get(word)
+        if where is None:
+            where = await act()
+            if word:
+                visit.browser.remember_done(word, where)
+    return see_other(where)
+
+
+def new_word(visit: Visit) -> str:
+    """Return the one-time word of a form."""
+    return visit.office.randomness(12).hex()
+
+
+async def sent_files(visit: Visit, field: str, *, limit: int) -> list[Upload]:
+    """Return the files of a field of a form; empty ones are left out.
+
+    Args:
+        visit: the request.
+        field: name of the field.
+        limit: bytes of one file.
+
+    Raises:
+        InputError: ``web.file_large``; ``web.files_many``.
+    """
+    found = []
+    data = await visit.request.post()
+    for value in data.getall(field, []):
+        if not isinstance(value, web.FileField) or not value.filename:
+            continue
+        content = value.file.read(limit + 1)
+        name = PurePath(value.filename.replace("\\", "/")).name[:120] or "file"
+        if len(content) > limit:
+            raise InputError("web.file_large", name=name, limit=max(1, limit >> 10))
+        if content:
+            found.append(Upload(name=name, raw=content))
+        if len(found) > FILES_MAX:
+            raise InputError("web.files_many", limit=FILES_MAX)
+    return found
+
+
+async def sent_file(visit: Visit, field: str, *, limit: int) -> Upload:
+    """Return the one file of a field.
+
+    Raises:
+        InputError: ``web.no_file`` when none was chosen; as ``sent_files``.
+    """
+    found = await sent_files(visit, field, limit=limit)
+    if not found:
+        raise InputError("web.no_file")
+    return found[0]
+
+
+def text_of(sent: Upload) -> str:
+    """Return the text of a file.
+
+    Raises:
+        InputError: ``web.file_text`` for what is no UTF-8.
+    """
+    try:
+        return sent.raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError("web.file_text", name=sent.name) from error
+
+
+def download(name: str, content: bytes, *, kind: str = "application/octet-stream") -> web.Response:
+    """Return a file for the browser to save."""
+    return web.Response(
+        body=content,
+        content_type=kind,
+        headers={"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}"},
+    )

@@ -1,0 +1,159 @@
+"""Long jobs of a page: row after row, with progress and cancel; what is done stays done.
+
+Each row takes a turn of its own on the ledger's thread, so that whoever acts meanwhile waits for one row at
+most. A job lives in this process alone: what it has done is in the ledger, and who starts it again goes on
+with what is left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+
+from aiohttp import web
+
+from ledger.errors import AuthorityError, BanjianError, InputError
+from stations.web.render import message_of, render, render_part
+from stations.web.visit import OFFICE, Visit, see_other
+
+JOBS_MAX = 64
+FAILURES_SHOWN_MAX = 200
+Steps = Callable[[Visit, "Job"], AsyncGenerator[None, None]]
+"""Does a job, one yield after each row; the visit is of who started it, whoever acts meanwhile."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Job:
+    """One job.
+
+    Attributes:
+        title: in the language of who started it.
+        staff_no: who started it; nobody else sees it.
+        back: path of the page to go on with.
+        total: rows to do.
+        state: ``running``, ``done``, ``cancelled`` or ``stopped``.
+        failures: what went wrong with single rows: (which, what, next step).
+        result: words about what came of it, when it is done.
+    """
+
+    name: str
+    title: str
+    staff_no: str
+    back: str
+    total: int
+    done: int = 0
+    state: str = "running"
+    wanted: bool = True
+    failures: list[tuple[str, str, str]] = field(default_factory=list)
+    result: str = ""
+    task: asyncio.Task[None] | None = None
+
+    @property
+    def percent(self) -> int:
+        """How much is done, in whole percent."""
+        return 100 if not self.total else self.done * 100 // self.total
+
+    def failed(self, which: str, what: str, next_step: str = "") -> None:
+        """Note that a row could not be done."""
+        if len(self.failures) < FAILURES_SHOWN_MAX:
+            self.failures.append((which, what, next_step))
+
+
+class Jobs:
+    """The jobs of a process, the newest last."""
+
+    def __init__(self) -> None:
+        self._jobs: OrderedDict[str, Job] = OrderedDict()
+
+    def of(self, name: str, staff_no: str) -> Job:
+        """Return a job of a person.
+
+        Raises:
+            InputError: ``web.no_page`` for one that is not, or is somebody else's.
+        """
+        job = self._jobs.get(name)
+        if job is None or job.staff_no != staff_no:
+            raise InputError("web.no_page", path=f"/job/{name[:40]}")
+        return job
+
+    def running(self, back: str) -> Job | None:
+        """Return the job that is at work for a page, None when none is."""
+        return next((job for job in self._jobs.values() if job.back == back and job.state == "running"), None)
+
+    def start(self, visit: Visit, title: str, *, back: str, total: int, steps: Steps) -> Job:
+        """Start a job for who acts in this visit; the one that is at work for the same page when there is."""
+        known = self.running(back)
+        if known is not None:
+            return known
+        name = visit.office.randomness(8).hex()
+        job = Job(name=name, title=title, staff_no=visit.person.staff_no, back=back, total=total)
+        self._jobs[name] = job
+        while len(self._jobs) > JOBS_MAX and next(iter(self._jobs.values())).state != "running":
+            self._jobs.popitem(last=False)
+        # Somebody else may act in this browser before the job is done; it goes on for who confirmed it.
+        bound = replace(visit, acting=replace(visit.person))
+        job.task = asyncio.create_task(_run(bound, job, steps))
+        return job
+
+    async def close(self) -> None:
+        """End all jobs after the row that each is at."""
+        for job in self._jobs.values():
+            job.wanted = False
+        await asyncio.gather(*(job.task for job in self._jobs.values() if job.task is not None))
+
+
+JOBS: web.AppKey[Jobs] = web.AppKey("jobs", Jobs)
+
+
+def jobs_of(visit: Visit) -> Jobs:
+    """Return the jobs of the process."""
+    return visit.request.app[JOBS]
+
+
+def require_unlocked(visit: Visit, staff_no: str) -> None:
+    """Refuse to go on for somebody whose key was dropped meanwhile.
+
+    Raises:
+        AuthorityError: ``web.signed_out``.
+    """
+    if staff_no not in visit.browser.people:
+        raise AuthorityError("web.signed_out")
+
+
+async def show(visit: Visit) -> web.Response:
+    """Show a job; a piece of the page while it goes on."""
+    job = jobs_of(visit).of(visit.request.match_info["job"], visit.person.staff_no)
+    if "HX-Request" in visit.request.headers:
+        return render_part(visit, "job_part.html", job=job)
+    return await render(visit, "job.html", job=job)
+
+
+async def cancel(visit: Visit) -> web.Response:
+    """End a job after the row that it is at."""
+    job = jobs_of(visit).of(visit.request.match_info["job"], visit.person.staff_no)
+    job.wanted = False
+    return see_other(f"/job/{job.name}")
+
+
+async def _run(visit: Visit, job: Job, steps: Steps) -> None:
+    try:
+        async with aclosing(steps(visit, job)) as rows:
+            async for _ in rows:
+                if not job.wanted:
+                    job.state = "cancelled"
+                    return
+                # Whoever waits for the loop comes first.
+                await asyncio.sleep(0)
+    except BanjianError as error:
+        message = message_of(visit.say, error)
+        job.failed("", message.what, message.next_step)
+        job.state = "stopped"
+    else:
+        job.state = "done"
+    finally:
+        if job.state == "running":
+            job.state = "stopped"
+        visit.request.app[OFFICE].network.news()

@@ -1,0 +1,241 @@
+"""Attachments: encrypted chunks beside the ledger, named by acts, resumed, shown, erased."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ledger.errors import InputError, StoreError
+from ledger.facade import Home, Ledger
+from ledger.facade.attached import attachments_of
+from ledger.types import CaseId
+from stations.attachments import CHUNK_BYTES, SIZE_BYTES_MAX, UNFINISHED_MS, Attachments
+from stations.backup import make_backup
+from stations.sealed import SealedFolder
+from tests.facade.counter import PERMIT
+from tests.web.counterdesk import Counter, Desk, Page, serving
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 3000
+
+
+@pytest.fixture(scope="module")
+def counter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counter]:
+    with serving(tmp_path_factory.mktemp("attachments") / "county") as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def desk(counter: Counter) -> Desk:
+    return counter.desk("C1")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Attachments:
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "storage.key").write_bytes(bytes(range(32)))
+    return Attachments(Home(tmp_path), os.urandom)
+
+
+def put(desk: Desk, upload: str, index: int, raw: bytes) -> Page:
+    headers = {"X-Banjian-Form": desk.word, "Content-Type": "application/octet-stream"}
+    return desk._ask("PUT", f"/attach/{upload}/{index}", raw, headers)
+
+
+def said(page: Page) -> dict[str, object]:
+    value = json.loads(page.raw)
+    assert isinstance(value, dict)
+    return value
+
+
+def uploaded(desk: Desk, raw: bytes, file: str = "照片.png") -> str:
+    begun = said(desk.send("/attach", {"file": file, "size": str(len(raw))}))
+    for index in range(-(-len(raw) // CHUNK_BYTES)):
+        part = raw[index * CHUNK_BYTES : (index + 1) * CHUNK_BYTES]
+        assert put(desk, str(begun["upload"]), index, part).status == 200
+    return str(said(desk.send(f"/attach/{begun['upload']}"))["hash"])
+
+
+def received(desk: Desk, **fields: str) -> str:
+    form = desk.get(f"/receive/{PERMIT}")
+    answer = desk.send(
+        f"/receive/{PERMIT}", {"once": form.field("once"), "applicant.name": "附件人", **fields}
+    )
+    assert answer.status == 303, answer.text
+    return answer.headers["Location"].split("/")[2]
+
+
+def test_content_comes_back_and_lies_encrypted_and_salted(store: Attachments, tmp_path: Path) -> None:
+    raw = os.urandom(3 * CHUNK_BYTES + 17)
+    kept = store.take("扫描.pdf", raw, by="C1", at_ms=1)
+    assert b"".join(store.read(kept)) == raw and kept.named[1] == len(raw) and kept.chunks == 4
+    again = store.take("扫描.pdf", raw, by="C1", at_ms=1)
+    assert again.hash != kept.hash and hashlib.sha256(raw).hexdigest() not in (kept.hash, again.hash)
+    for path in (tmp_path / "attachments").rglob("*.*"):
+        if path.is_file():
+            assert raw[:64] not in path.read_bytes() and "扫描".encode() not in path.read_bytes()
+
+
+def test_a_changed_a_moved_and_a_missing_chunk_are_found(store: Attachments, tmp_path: Path) -> None:
+    kept = store.take("a", os.urandom(2 * CHUNK_BYTES), by="C1", at_ms=1)
+    first, second = sorted((tmp_path / "attachments" / kept.name).iterdir())
+    one, two = first.read_bytes(), second.read_bytes()
+    for damage in (lambda: first.write_bytes(two), lambda: second.write_bytes(two[:-1]), second.unlink):
+        damage()
+        with pytest.raises(StoreError) as found:
+            list(store.read(kept))
+        assert found.value.code == "attach.damaged"
+        first.write_bytes(one)
+        second.write_bytes(two)
+
+
+def test_dropping_takes_key_and_content(store: Attachments, tmp_path: Path) -> None:
+    kept = store.take("a", b"x" * 10, by="C1", at_ms=1)
+    assert store.drop(kept.hash) and store.find(kept.hash) is None and not store.drop(kept.hash)
+    assert list((tmp_path / "attachments").iterdir()) == []
+
+
+def test_unfinished_uploads_go_after_a_week_and_finished_ones_never(store: Attachments) -> None:
+    finished = store.take("a", b"x", by="C1", at_ms=0)
+    left = store.begin("b", 5, by="C1", at_ms=0)
+    store.begin("c", 5, by="C1", at_ms=UNFINISHED_MS + 1)
+    assert store.find(finished.hash) is not None
+    with pytest.raises(InputError) as gone:
+        store.upload(left.name, by="C1")
+    assert gone.value.code == "attach.unknown"
+
+
+@pytest.mark.parametrize(("size", "code"), [(0, "attach.empty"), (SIZE_BYTES_MAX + 1, "attach.size")])
+def test_sizes_are_bounded(store: Attachments, size: int, code: str) -> None:
+    with pytest.raises(InputError) as refused:
+        store.begin("a", size, by="C1", at_ms=1)
+    assert refused.value.code == code
+
+
+def test_an_upload_goes_on_where_it_broke_off(desk: Desk) -> None:
+    begun = said(desk.send("/attach", {"file": "照片.png", "size": str(len(PNG))}))
+    upload = str(begun["upload"])
+    assert begun["missing"] == [0, 1, 2]
+    assert put(desk, upload, 1, PNG[CHUNK_BYTES : 2 * CHUNK_BYTES]).status == 200
+    early = said(desk.send(f"/attach/{upload}"))
+    assert early["code"] == "attach.incomplete"
+    again = said(desk.send("/attach", {"file": "照片.png", "size": str(len(PNG)), "upload": upload}))
+    assert (again["upload"], again["missing"]) == (upload, [0, 2])
+    for index, raw, code in ((0, b"short", "attach.chunk"), (9, b"x", "attach.chunk")):
+        assert said(put(desk, upload, index, raw))["code"] == code
+    for index in (0, 2):
+        put(desk, upload, index, PNG[index * CHUNK_BYTES : (index + 1) * CHUNK_BYTES])
+    assert len(str(said(desk.send(f"/attach/{upload}"))["hash"])) == 64
+
+
+def test_an_act_names_its_attachments_and_the_page_shows_them(counter: Counter, desk: Desk) -> None:
+    photo = uploaded(desk, PNG)
+    case = received(desk, attach=photo)
+    with counter.ledger() as ledger, ledger.reading() as (tx, parts):
+        (pairs,) = attachments_of(tx, parts, CaseId(bytes.fromhex(case))).values()
+    assert pairs == ((bytes.fromhex(photo), len(PNG)),)
+    path = f"/case/{case}/attachment/{photo}"
+    assert f'<img src="{path}"' in desk.get(f"/case/{case}").text
+    shown = desk.get(path)
+    assert shown.raw == PNG and shown.headers["Content-Type"] == "image/png"
+    assert "sandbox" in shown.headers["Content-Security-Policy"]
+    assert desk.get(f"/case/{case}/attachment/{'0' * 64}").code == "attach.not_here"
+    assert counter.desk("V1").get(path).code == "web.scope"
+
+
+def test_a_form_without_script_brings_files_whole(counter: Counter, desk: Desk) -> None:
+    case = received(desk)
+    page = desk.post(
+        f"/case/{case}/do/note",
+        {"text": "补一张"},
+        {"files": ("C:\\扫描\\<b>单.html", b"<script>1</script>")},
+    )
+    assert "&lt;b&gt;单.html" in page.text and "<b>单" not in page.text
+    with counter.ledger() as ledger, ledger.reading() as (tx, parts):
+        (pairs,) = attachments_of(tx, parts, CaseId(bytes.fromhex(case))).values()
+    kept = desk.get(f"/case/{case}/attachment/{pairs[0][0].hex()}")
+    assert kept.headers["Content-Type"] == "application/octet-stream"
+    assert kept.headers["Content-Disposition"].startswith("attachment")
+
+
+def test_what_was_brought_stays_in_a_form_that_is_shown_again(desk: Desk) -> None:
+    form = desk.get(f"/receive/{PERMIT}")
+    page = desk.post(
+        f"/receive/{PERMIT}",
+        {"once": form.field("once"), "applicant.name": "错号", "applicant.id_no": "123"},
+        {"files": ("留下.png", PNG)},
+    )
+    assert page.status == 422 and "✓ 留下.png" in page.text and len(page.field("attach")) == 64
+
+
+def test_attachments_of_others_and_too_many_are_refused(counter: Counter, desk: Desk) -> None:
+    photo = uploaded(desk, b"mine", "我的.txt")
+    other = counter.desk("C4")
+    case = received(other)
+    assert other.post(f"/case/{case}/do/note", {"attach": photo}).code == "attach.unknown"
+    many = {"files": ("a", b"x")}
+    page = desk.post(f"/case/{case}/do/note", {"attach": [f"{n:064x}" for n in range(32)]}, many)
+    assert page.code == "attach.many"
+    begun = said(desk.send("/attach", {"file": "a", "size": "4"}))
+    assert said(put(other, str(begun["upload"]), 0, b"evil"))["code"] == "attach.unknown"
+
+
+def test_a_backup_holds_them_once_and_drops_what_was_dropped(
+    counter: Counter, desk: Desk, tmp_path: Path
+) -> None:
+    kept, dropped = uploaded(desk, PNG), uploaded(desk, b"goes", "去掉.txt")
+    store = Attachments(Home(counter.folder), os.urandom)
+    target = tmp_path / "backups"
+    with counter.ledger() as ledger:
+        make_backup(ledger, target, now_ms=1_772_413_200_000)
+        (mirrored,) = target.glob("attachments-*")
+        before = {path: path.stat().st_mtime_ns for path in mirrored.rglob("*.chunk")}
+        store.drop(dropped)
+        make_backup(ledger, target, now_ms=1_772_413_300_000)
+    after = {path: path.stat().st_mtime_ns for path in mirrored.rglob("*.chunk")}
+    assert len(before) == len(after) + 1 and after.items() <= before.items()
+    restored = tmp_path / "restored"
+    (restored / "secrets").mkdir(parents=True)
+    (restored / "secrets" / "storage.key").write_bytes((counter.folder / "secrets/storage.key").read_bytes())
+    shutil.copytree(mirrored, restored / "attachments")
+    again = Attachments(Home(restored), os.urandom)
+    found = again.find(kept)
+    assert found is not None and b"".join(again.read(found)) == PNG and again.find(dropped) is None
+
+
+def test_erasing_a_case_takes_its_attachments_and_its_personal_data(counter: Counter, desk: Desk) -> None:
+    photo = uploaded(desk, PNG)
+    case = received(desk, attach=photo)
+    with counter.ledger() as ledger:
+        by = sorted(ledger.state(CaseId(bytes.fromhex(case)))[1].case_type.actions["erase"].by)
+    registrar = counter.desk("C3") if "head" in by else counter.desk("C2")
+    page = registrar.post(f"/case/{case}/do/erase", {"f.ground": "applicant_request"})
+    assert page.status == 200 and not page.code, page.text
+    with counter.ledger() as ledger:
+        assert ledger.case(CaseId(bytes.fromhex(case))).row.applicant == ""
+    assert Attachments(Home(counter.folder), os.urandom).find(photo) is None
+    assert desk.get(f"/case/{case}/attachment/{photo}").code == "attach.not_here"
+
+
+def test_what_was_erased_elsewhere_goes_here_when_somebody_looks(counter: Counter, desk: Desk) -> None:
+    photo = uploaded(desk, PNG)
+    case = received(desk, attach=photo)
+    with Ledger.open(counter.folder, write=False) as ledger:
+        by = ledger.state(CaseId(bytes.fromhex(case)))[1].case_type.actions["erase"].by
+    clerk = counter.desk("C3" if "head" in by else "C2")
+    store = Attachments(Home(counter.folder), os.urandom)
+    kept = store.find(photo)
+    assert kept is not None
+    clerk.post(f"/case/{case}/do/erase", {"f.ground": "applicant_request"})
+    # The act came by sync, say: nothing on this machine had been asked to drop the content.
+    again = store.take(kept.file, PNG, by="C1", at_ms=1)
+    (counter.folder / "attachments" / f"{again.hash}.sealed").unlink()
+    SealedFolder(Home(counter.folder), "attachments", os.urandom).keep(photo, again.name.encode())
+    assert store.find(photo) is not None
+    assert desk.get(f"/case/{case}/attachment/{photo}").code == "attach.not_here"
+    assert desk.get(f"/case/{case}").status == 200 and store.find(photo) is None

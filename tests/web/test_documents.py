@@ -1,0 +1,181 @@
+"""Documents: what each action prints, from the acts; remedies, blanks, what has no effect; offsets."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from ledger.errors import InputError
+from ledger.facade import Ledger
+from ledger.types import ActId, CaseId
+from stations.documents import Document, document_of, printables
+from stations.texts import Say
+from tests.facade.counter import FELLING, TOWNSHIP, Dice, FakeClock, act, found_county, receive
+from tests.web.counterdesk import Counter, Desk, serving
+from tests.web.test_platform import receive as receive_at
+
+ZH = Say(language="zh")
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
+    folder, clock = tmp_path_factory.mktemp("documents") / "county", FakeClock()
+    found_county(folder, clock)
+    with Ledger.open(folder, clock=clock, randomness=Dice("office"), write=True) as opened:
+        yield opened
+
+
+def last(ledger: Ledger, case: CaseId, say: Say = ZH) -> Document:
+    page = ledger.case(case)
+    return document_of(ledger, say, page, page.state.steps[-1].act.act_id)
+
+
+def told(document: Document) -> str:
+    lists = [f"{heading}{'；'.join(entries)}" for heading, entries in document.lists]
+    return "\n".join([*document.paragraphs, *lists, *(f"{a} {b}" for a, b in document.rows)])
+
+
+def test_acceptance_names_applicant_item_and_the_last_days(ledger: Ledger) -> None:
+    case = receive(ledger, materials=["application"]).case_id
+    act(ledger, "C1", "accept", case, acceptance_no="溪受〔2026〕1号")
+    document = last(ledger, case)
+    assert (document.title, document.organ, document.to) == ("受理通知书", "溪山县政务服务中心", "赵小明")
+    assert document.number == "溪受〔2026〕1号" and document.day == "2026年3月2日"
+    assert "现予受理" in told(document) and "食品经营许可" in told(document)
+    assert re.search(r"2026年\d+月\d+日（行政许可法 42、45）", told(document))
+    assert document.remedies == "" and not document.without_effect
+
+
+def test_refusal_tells_both_remedies_reasons_and_the_competent_organ(ledger: Ledger) -> None:
+    case = receive(ledger).case_id
+    act(
+        ledger, "C1", "refuse_acceptance", case, ground="not_our_power", organ="溪山县林业局",
+        reasons=["不属本机关职权"], review_organ="溪山县人民政府", court="溪山县人民法院",
+    )  # fmt: skip
+    document = last(ledger, case)
+    assert document.title == "不予受理通知书"
+    for part in ("60 日内向溪山县人民政府申请行政复议", "6 个月内向溪山县人民法院提起行政诉讼"):
+        assert part in document.remedies
+    assert "不属本机关职权" in told(document) and "溪山县林业局" in told(document)
+    assert not document.incomplete and document.signatures
+
+
+def test_an_amended_act_prints_what_holds_now(ledger: Ledger) -> None:
+    case = receive(ledger).case_id
+    act(ledger, "C1", "accept", case)
+    decided = act(
+        ledger, "C1", "decide", case, result="refuse", reasons=["场所不符"],
+        review_organ="误写的机关", court="溪山县人民法院",
+    )  # fmt: skip
+    act(
+        ledger, "C1", "amend", case, target=decided.act_id, reason="复议机关写错",
+        changes={"review_organ": "溪山县人民政府"},
+    )  # fmt: skip
+    document = document_of(ledger, ZH, ledger.case(case), decided.act_id)
+    assert "溪山县人民政府" in document.remedies and "误写" not in document.remedies
+    assert "决定不予许可" in told(document)
+
+
+def test_correction_lists_the_papers_by_name_and_the_day(ledger: Ledger) -> None:
+    case = receive(ledger).case_id
+    page = ledger.case(case)
+    code = next(iter(page.rules.item.materials))
+    act(ledger, "C1", "request_correction", case, missing=[code], due="2026-03-12", told_by="paper")
+    text = told(last(ledger, case))
+    assert ZH.pick(page.rules.item.materials[code].name) in text and "2026年3月12日之前" in text
+
+
+def test_hand_over_and_take_over_name_both_stations(ledger: Ledger) -> None:
+    case = receive(ledger, "V1", FELLING).case_id
+    act(ledger, "V1", "hand_over", case, to=TOWNSHIP, manifest=["申请书原件"], method="courier")
+    document = last(ledger, case)
+    assert ("移交站点", "village") in document.rows and ("接收站点", "township") in document.rows
+    assert "申请书原件" in told(document) and len(document.signatures) == 2
+    act(ledger, "T1", "take_over", case, manifest_complete=True)
+    document = last(ledger, case)
+    assert ("移交站点", "village") in document.rows and ("接收站点", "township") in document.rows
+
+
+def test_what_waits_for_a_second_person_is_no_document(ledger: Ledger) -> None:
+    case = receive(ledger).case_id
+    act(ledger, "C1", "accept", case)
+    act(ledger, "C1", "suspend", case, ground="hearing", expected_days=10, applicant_told=True)
+    document = last(ledger, case)
+    assert document.without_effect and "听证" in told(document)
+
+
+def test_every_document_of_the_case_types_has_a_sentence_of_its_own() -> None:
+    text = resources.files("ledger.data").joinpath("casetypes.json").read_text(encoding="utf-8")
+    printing = {
+        action
+        for kind in json.loads(text)["case_types"]
+        for action, spec in kind["actions"].items()
+        if spec.get("prints")
+    }
+    assert len(printing) > 15
+    for action in printing - {"receive"}:
+        assert ZH.has(f"document.{action}") or ZH.has(f"document.{action}_grant"), action
+
+
+def test_an_act_that_prints_nothing_makes_none(ledger: Ledger) -> None:
+    case = receive(ledger).case_id
+    act(ledger, "C1", "urge", case, by_whom="applicant")
+    assert printables(ledger.case(case)) == []
+    with pytest.raises(InputError) as refused:
+        last(ledger, case)
+    assert refused.value.code == "document.none"
+
+
+@pytest.fixture(scope="module")
+def counter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counter]:
+    with serving(tmp_path_factory.mktemp("printing") / "county") as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def desk(counter: Counter) -> Desk:
+    return counter.desk("C1")
+
+
+def test_the_case_page_offers_what_was_printed(counter: Counter, desk: Desk, tmp_path: Path) -> None:
+    case = receive_at(desk, "程文书")
+    desk.post(f"/case/{case}/do/accept", {})
+    page = desk.get(f"/case/{case}")
+    found = re.search(rf'href="(/case/{case}/print/[0-9a-f]+)">受理通知书', page.text)
+    assert found, page.text
+    shown = desk.get(found.group(1))
+    assert shown.status == 200 and "程文书" in shown.text and "（印章）" in shown.text
+    assert "<style" not in shown.text and "style=" not in shown.text.partition("<article")[2]
+    own = desk.get(f"{found.group(1)}?paper=own&top=12&left=-3")
+    assert "（印章）" not in own.text and 'href="/print.css?top=12&amp;left=-3"' in own.text
+    assert (
+        desk.get("/print.css?top=12&left=-3").text
+        == ".moved { position: relative; top: 12mm; left: -3mm; }\n"
+    )
+    assert desk.get(f"/case/{case}/slip?paper=a4&top=5&left=5").status == 200
+    english = desk.get(f"{found.group(1)}?lang=en")
+    assert "it is accepted" in english.text
+
+
+@pytest.mark.parametrize("value", ["12;}*{", "1000", "--1", "１"])
+def test_an_offset_is_a_number_or_refused(desk: Desk, value: str) -> None:
+    answer = desk.get(f"/print.css?top={quote(value)}")
+    assert answer.status == 422
+
+
+def test_documents_are_for_who_may_see_the_case(counter: Counter, desk: Desk) -> None:
+    case = receive_at(desk, "范他人")
+    desk.post(f"/case/{case}/do/accept", {})
+    with counter.ledger() as ledger:
+        step: ActId = ledger.state(CaseId(bytes.fromhex(case)))[0].steps[-1].act.act_id
+    path = f"/case/{case}/print/{step.hex()}"
+    assert desk.get(path).status == 200
+    assert counter.desk("V1").get(path).code == "web.scope"
+    assert desk.get(f"/case/{case}/print/{'00' * 32}").code == "document.none"
+    assert desk.get(f"/case/{case}/print/zz").status == 422

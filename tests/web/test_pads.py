@@ -1,0 +1,118 @@
+"""Emergency pads: numbers printed beforehand are kept when the receipt is entered later, and entered once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from ledger.casenumber import parse
+from tests.facade.counter import FELLING, VILLAGE
+from tests.web.counterdesk import Counter, Desk, Page, serving
+
+
+@pytest.fixture(scope="module")
+def counter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counter]:
+    with serving(tmp_path_factory.mktemp("pads") / "county") as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def desk(counter: Counter) -> Desk:
+    return counter.desk("V1")
+
+
+def printed(page: Page) -> list[str]:
+    """The numbers of a page of blank receipts; each stands on its stub and on its receipt."""
+    return list(dict.fromkeys(re.findall(r"<strong>([0-9A-Z-]{30,})</strong>", page.text)))
+
+
+def enter(desk: Desk, number: str, **fields: str) -> Page:
+    path = f"/receive/{FELLING}"
+    form = desk.get(f"{path}?pad={number}")
+    assert f'name="pad" value="{number}"' in form.text
+    given = {"once": form.field("once"), "pad": number, "applicant.name": "洪停电", **fields}
+    return desk.post(path, given)
+
+
+def test_printed_numbers_are_the_station_s_and_never_twice(desk: Desk) -> None:
+    first = printed(desk.post("/pads", {"count": "10"}))
+    second = printed(desk.post("/pads", {"count": "20"}))
+    assert (len(first), len(second)) == (10, 20) and not set(first) & set(second)
+    parts = [parse(number) for number in (*first, *second)]
+    assert [one.ordinal for one in parts] == list(range(1, 31))
+    assert {(one.station, one.pad, one.day) for one in parts} == {(VILLAGE, True, "000000")}
+    page = desk.get("/pads")
+    assert "P11 至 P30" in page.text and "已补录 0 / 20" in page.text
+    assert desk.get("/pads/7").code == "web.no_page"
+
+
+def test_a_receipt_written_by_hand_keeps_its_number_time_and_reason(counter: Counter, desk: Desk) -> None:
+    number = printed(desk.post("/pads", {"count": "10"}))[3]
+    typed = number.replace("-", "").lower()
+    choose = desk.get(f"/pads/enter?no={typed}")
+    assert f"/receive/{FELLING}?pad={number}" in choose.text
+    slip = enter(desk, number, **{"at": "2026-03-01T16:20", "f.late_entry.reason": "power"})
+    assert slip.status == 200 and number in slip.text
+    with counter.ledger() as ledger:
+        state, _ = ledger.state(ledger.resolve(number))
+    opened = state.steps[0].act
+    assert state.number == number and state.received_station == VILLAGE
+    assert opened.facts["late_entry"] == {"paper_no": number, "reason": "power", "entered_on": "2026-03-02"}
+    assert opened.occurred_at_ms < opened.recorded_at_ms - 12 * 3_600_000
+    assert "已补录 1 / 10" in desk.get("/pads").text
+    again = desk.get(f"/pads/enter?no={number}")
+    assert again.code == "pad.used"
+    refused = enter(desk, number, **{"at": "2026-03-01T16:20", "f.late_entry.reason": "power"})
+    assert refused.code == "pad.used"
+
+
+def test_without_time_or_reason_nothing_is_entered_and_what_was_typed_stays(
+    counter: Counter, desk: Desk
+) -> None:
+    number = printed(desk.post("/pads", {"count": "10"}))[0]
+    for fields in ({"at": "2026-03-01T16:20"}, {"f.late_entry.reason": "power"}):
+        page = enter(desk, number, **fields)
+        assert (page.status, page.code) == (422, "pad.incomplete") and "洪停电" in page.text
+        assert f'name="pad" value="{number}"' in page.text
+    with counter.ledger() as ledger:
+        assert not [row for row in ledger.worklist(include_closed=True) if row.number == number]
+
+
+def test_numbers_of_others_and_what_is_no_number_are_refused(counter: Counter, desk: Desk) -> None:
+    number = printed(desk.post("/pads", {"count": "10"}))[0]
+    township = counter.desk("T1")
+    assert township.get(f"/pads/enter?no={number}").code == "pad.other"
+    wrong = number[:-1] + ("0" if number[-1] != "0" else "1")
+    assert desk.get(f"/pads/enter?no={wrong}").code == "number.check"
+    assert desk.get("/pads/enter?no=abc").code == "number.shape"
+    assert desk.post("/pads", {"count": "999"}).code == "web.choice"
+
+
+def test_what_was_typed_from_one_receipt_is_no_draft_of_another(desk: Desk) -> None:
+    one, other = printed(desk.post("/pads", {"count": "10"}))[:2]
+    path = f"/receive/{FELLING}"
+    desk.post(f"{path}/draft", {"pad": one, "applicant.name": "只属于一"})
+    assert "只属于一" in desk.get(f"{path}?pad={one}").text
+    assert "只属于一" not in desk.get(f"{path}?pad={other}").text
+    assert "只属于一" not in desk.get(path).text
+
+
+def test_a_paper_receipt_without_a_pad_is_entered_late_too(counter: Counter, desk: Desk) -> None:
+    path = f"/receive/{FELLING}"
+    form = desk.get(path)
+    assert "补录（事后录入纸质凭证）" in form.text
+    slip = desk.post(
+        path,
+        {
+            "once": form.field("once"), "applicant.name": "旧凭证", "at": "2026-02-27T10:00",
+            "f.late_entry.paper_no": "城关 0042", "f.late_entry.reason": "outreach",
+        },
+    )  # fmt: skip
+    assert slip.status == 200
+    with counter.ledger() as ledger:
+        row = next(row for row in ledger.find("旧凭证"))
+        assert ledger.state(row.case_id)[0].steps[0].act.facts["late_entry"] == {
+            "paper_no": "城关 0042", "reason": "outreach", "entered_on": "2026-03-02",
+        }  # fmt: skip

@@ -1,0 +1,199 @@
+"""Beside the provincial platform: what to type in, the number that comes back, its list, differences."""
+
+from __future__ import annotations
+
+import io
+import re
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from python_calamine import CalamineWorkbook
+
+from ledger.errors import ConfigError
+from ledger.types import CaseId
+from stations.province.settings import load_settings
+from tests.facade.counter import PERMIT
+from tests.sheetin.workbooks import make
+from tests.web.counterdesk import Counter, Desk, Page, serving
+
+HEAD = ["平台办件编号", "事项编码", "事项名称", "申请人", "证件号码", "办件状态", "办理结果", "受理时间"]
+
+
+@pytest.fixture(scope="module")
+def counter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counter]:
+    with serving(tmp_path_factory.mktemp("platform") / "county") as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def desk(counter: Counter) -> Desk:
+    return counter.desk("C1")
+
+
+def receive(desk: Desk, name: str, id_no: str = "", item: str = PERMIT) -> str:
+    """Receive a case as a clerk does; returns its id."""
+    form = desk.get(f"/receive/{item}")
+    answer = desk.send(
+        f"/receive/{item}", {"once": form.field("once"), "applicant.name": name, "applicant.id_no": id_no}
+    )
+    assert answer.status == 303, answer.text
+    return answer.headers["Location"].split("/")[2]
+
+
+def workbook(tmp_path: Path, rows: Sequence[Sequence[object]]) -> bytes:
+    return make(tmp_path / "list.xlsx", 办件=[["办件导出清单"], HEAD, *rows]).read_bytes()
+
+
+def read_list(desk: Desk, tmp_path: Path, rows: Sequence[Sequence[object]]) -> Page:
+    return desk.post("/platform/list", {}, {"file": ("导出.xlsx", workbook(tmp_path, rows))})
+
+
+def finished(desk: Desk, page: Page) -> Page:
+    """Wait for the job of a page."""
+    job = re.search(r"/job/[0-9a-f]+", page.text)
+    assert job, page.text
+    for _ in range(200):
+        page = desk.get(job.group())
+        if "hx-trigger" not in page.text.partition('id="job"')[2].partition(">")[0]:
+            return page
+        time.sleep(0.05)
+    raise TimeoutError(page.text)
+
+
+def sheet(raw: bytes) -> list[list[str]]:
+    book = CalamineWorkbook.from_filelike(io.BytesIO(raw))
+    return [[str(cell) for cell in row] for row in book.get_sheet_by_index(0).to_python()]
+
+
+def test_a_case_is_to_be_typed_in_until_its_number_is_noted(counter: Counter, desk: Desk) -> None:
+    case = receive(desk, "陈待录", "11010519491231002X")
+    page = desk.get("/platform")
+    assert page.status == 200 and "陈待录" in page.text and 'data-copy="11010519491231002X"' in page.text
+    answer = desk.post(
+        "/platform/enter", {"case": case, "f.external_no": "33038226001", "next": f"/case/{case}"}
+    )
+    assert "33038226001" in answer.text and "工C1" in answer.text
+    with counter.ledger() as ledger:
+        state, _ = ledger.state(CaseId(bytes.fromhex(case)))
+    step = state.steps[-1]
+    assert (step.action, step.act.staff_no) == ("link_external", "C1")
+    assert step.act.facts["platform"] == "省一体化平台" and step.act.facts["entered_on"] == "2026-03-02"
+    assert "陈待录" not in desk.get("/platform").text
+    assert "陈待录" in desk.get("/find?q=33038226001").text
+    assert "陈待录" not in counter.desk("V1").get("/find?q=33038226001").text
+
+
+def test_the_sheet_follows_the_platforms_own_order(counter: Counter, desk: Desk) -> None:
+    receive(desk, "林排序")
+    config = counter.folder / "platform.toml"
+    config.write_text(
+        'name = "浙里办"\nfields = ["applicant", "item_code", "number"]\n[headings]\napplicant = "申办者"\n',
+        encoding="utf-8",
+    )
+    try:
+        rows = sheet(desk.get("/platform?format=xlsx").raw)
+        assert rows[0] == ["申办者", "事项编码", "本地编号"]
+        assert any(row[:2] == ["林排序", PERMIT] for row in rows[1:])
+        config.write_text('fields = ["colour"]\n', encoding="utf-8")
+        refused = desk.get("/platform")
+        assert (refused.status, refused.code) == (409, "platform.field") and "applicant" in refused.text
+    finally:
+        config.unlink()
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("name = ", "platform.syntax"),
+        ("colour = 1", "platform.key"),
+        ("name = 3", "platform.value"),
+        ("fields = []", "platform.value"),
+        ("[states]\nopen = ['x']", "platform.value"),
+        ("[headings]\ncolour = 'x'", "platform.field"),
+    ],
+)
+def test_settings_that_do_not_hold_are_refused(tmp_path: Path, text: str, code: str) -> None:
+    (tmp_path / "platform.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as refused:
+        load_settings(tmp_path)
+    assert refused.value.code == code
+
+
+def test_the_list_links_each_case_by_an_act_of_its_own_after_a_dry_run(
+    counter: Counter, desk: Desk, tmp_path: Path
+) -> None:
+    mine = receive(desk, "周一一", "11010519491231002X")
+    other = receive(desk, "吴二二")
+    rows = [
+        ["33038226101", PERMIT, "", "周一一", "11010519491231002X", "已受理", "", "2026-03-02 10:22:33"],
+        ["33038226102", PERMIT, "", "吴二二", "3303********1234", "办结", "准予许可", "2026/3/2"],
+        ["33038226103", PERMIT, "", "郑没有", "", "已受理", "", "2026-03-02"],
+        ["33038226101", PERMIT, "", "周一一", "", "已受理", "", "2026-03-02"],
+        ["33038226104", PERMIT, "", "孙坏日", "", "已受理", "", "不清楚"],
+    ]
+    page = read_list(desk, tmp_path, rows)
+    assert page.status == 200 and "可关联 <strong>2</strong>" in page.text
+    assert "这里没有 <strong>2</strong>" in page.text
+    assert "H7" in page.text and "不清楚" in page.text  # the row's fault names its cell
+    assert "33038226101 在第 3 行已出现过" in page.text
+    with counter.ledger() as ledger:
+        assert not ledger.state(CaseId(bytes.fromhex(mine)))[0].external_no  # looking writes nothing
+    done = finished(desk, desk.post("/platform/link"))
+    assert "已关联 2 件" in done.text
+    with counter.ledger() as ledger:
+        for case, number in ((mine, "33038226101"), (other, "33038226102")):
+            state = ledger.state(CaseId(bytes.fromhex(case)))[0]
+            assert state.external_no == number and state.steps[-1].act.staff_no == "C1"
+        told = ledger.case(CaseId(bytes.fromhex(other))).personal[state.steps[-1].act.act_id]
+    assert told is not None and "结果 准予许可" in str(told["text"])
+    assert "关联" in desk.get("/platform/list").text
+    again = desk.post("/platform/link")
+    assert "已关联 0 件" in finished(desk, again).text
+
+
+def test_two_cases_of_one_person_are_not_guessed_at(desk: Desk, tmp_path: Path) -> None:
+    receive(desk, "双件人")
+    receive(desk, "双件人")
+    page = read_list(desk, tmp_path, [["33038226201", PERMIT, "", "双件人", "", "已受理", "", ""]])
+    assert "对上不止一件 <strong>1</strong>" in page.text and "可关联" not in page.text.partition("<table")[0]
+
+
+def test_differences_are_told_both_ways(counter: Counter, desk: Desk, tmp_path: Path) -> None:
+    case = receive(desk, "钱状态")
+    desk.post("/platform/enter", {"case": case, "f.external_no": "33038226301"})
+    receive(desk, "冯未录")
+    rows = [
+        ["33038226301", PERMIT, "", "钱状态", "", "已办结", "准予许可", "2026-03-02"],
+        ["33038226399", PERMIT, "", "平台独有", "", "已受理", "", "2026-03-02"],
+        ["33038226398", PERMIT, "", "怪词", "", "天马行空", "", "2026-03-02"],
+    ]
+    told = read_list(desk, tmp_path, rows)
+    assert "天马行空" in told.text
+    table = {row[4]: row for row in sheet(desk.get("/platform/differences?format=xlsx").raw)[1:]}
+    assert table["钱状态"][0] == "状态不同" and table["钱状态"][5:7] == ["已收件", "已办结 准予许可"]
+    assert table["平台独有"][0] == "平台有、这里没有"
+    assert table["冯未录"][0] == "没有录入平台"
+    assert "平台独有" in desk.get("/platform/differences").text
+
+
+def test_what_is_no_list_is_refused_and_the_list_before_stays(desk: Desk, tmp_path: Path) -> None:
+    read_list(desk, tmp_path, [["33038226401", PERMIT, "", "留下来", "", "", "", ""]])
+    for name, raw, code in (
+        ("a.xlsx", b"", "sheet.empty_file"),
+        ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "sheet.old_format"),
+        ("a.xlsx", make(tmp_path / "other.xlsx", 名单=[["颜色"], ["红"]]).read_bytes(), "sheet.no_header"),
+    ):
+        answer = desk.post("/platform/list", {}, {"file": (name, raw)})
+        assert (answer.status, answer.code) == (422, code)
+        assert "留下来" in answer.text
+    assert desk.post("/platform/list", {}, {}).code == "web.no_file"
+
+
+def test_a_case_of_others_is_not_linked_by_who_has_no_scope(counter: Counter, desk: Desk) -> None:
+    case = receive(desk, "县里的")
+    stranger = counter.desk("V1")
+    answer = stranger.post("/platform/enter", {"case": case, "f.external_no": "1"})
+    assert (answer.status, answer.code) == (403, "web.scope")
+    assert "县里的" not in stranger.get("/platform").text

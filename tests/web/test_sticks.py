@@ -1,0 +1,127 @@
+"""Sticks on the screen: registered, written, read, acknowledged; strange ones are not written to."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from ledger.errors import ConfigError
+from ledger.types import LedgerId
+from stations.config import load_config
+from stations.demo import COUNTY
+from stations.stickbook import MARKER, find_sticks, register_stick, require_stick
+from tests.cli.conftest import INSURANCE, Terminal, county, founded
+from tests.sync.conftest import folder_of
+from tests.sync.test_bundle_cli import NEW, village
+from tests.web.counterdesk import Counter, Desk, Page, serving
+
+__all__ = ["county", "founded", "village"]
+
+
+@dataclass
+class Two:
+    """A village without a network and its county, each with the same stick."""
+
+    village: Desk
+    county: Desk
+    stick: Path
+    strange: Path
+
+
+def serve(terminal: Terminal, sticks: tuple[Path, ...], stack: ExitStack) -> Counter:
+    folder = folder_of(terminal)
+    config = replace(
+        load_config(folder), stick_dirs=tuple(str(one) for one in sticks), listen="", upstream=()
+    )
+    return stack.enter_context(serving(folder, clock=terminal.clock, config=config))
+
+
+@pytest.fixture
+def two(county: Terminal, village: Terminal, tmp_path: Path) -> Iterator[Two]:
+    stick, strange = tmp_path / "stick", tmp_path / "strange"
+    stick.mkdir()
+    strange.mkdir()
+    county.ok("bundle", "export", "--to", str(stick), "--for", NEW)
+    village.ok("bundle", "import", str(stick))
+    village.ok("station", "open", NEW, "--as", "W305")
+    village.ok("receive", INSURANCE, "--name", "张三", "--materials", "all", "--as", "W305")
+    for file in stick.iterdir():
+        file.unlink()
+    with ExitStack() as stack:
+        below = serve(village, (stick, strange, tmp_path / "gone"), stack).desk("W305")
+        above = serve(county, (stick,), stack).desk("R001")
+        yield Two(village=below, county=above, stick=stick, strange=strange)
+
+
+def finished(desk: Desk, page: Page) -> Page:
+    job = re.search(r"/job/[0-9a-f]+", page.text)
+    assert job, page.text
+    for _ in range(400):
+        page = desk.get(job.group())
+        if "hx-trigger" not in page.text.partition('id="job"')[2].partition(">")[0]:
+            return page
+        time.sleep(0.05)
+    raise TimeoutError(page.text)
+
+
+def test_a_stick_goes_up_and_its_acknowledgement_comes_back(two: Two) -> None:
+    path = {"path": str(two.stick)}
+    page = two.village.get("/sticks")
+    assert page.text.count("没有登记的 U 盘") == 2 and "/sticks/write" not in page.text
+    refused = two.village.post("/sticks/write", {**path, "receiver": COUNTY})
+    assert refused.code == "stick.strange" and list(two.stick.iterdir()) == []
+    page = two.village.post("/sticks/register", {**path, "name": "红色 16G"})
+    assert "已登记：红色 16G" in page.text
+    done = finished(two.village, two.village.post("/sticks/write", {**path, "receiver": COUNTY}))
+    assert "到“红色 16G”，给" in done.text, done.text
+    page = two.village.get("/sticks")
+    assert "还在你手上吗" in page.text and "未见回执" in page.text
+
+    assert "红色 16G" in two.county.get("/sticks").text  # registered for the whole county
+    done = finished(two.county, two.county.post("/sticks/read", path))
+    assert "新收 2 条" in done.text and "写了回执 1 份" in done.text, done.text
+    assert "张三" in two.county.get("/find?q=张三").text
+
+    done = finished(two.village, two.village.post("/sticks/read", path))
+    assert re.search(r"等上级确认的 [1-9]\d* 条变为 0 条", done.text), done.text
+    page = two.village.get("/sticks")
+    assert "还在你手上吗" not in page.text and "对方已收" in page.text
+
+
+def test_a_strange_stick_is_read_and_nothing_is_written_to_it(two: Two) -> None:
+    (two.strange / "照片.jpg").write_bytes(b"\xff\xd8\xff")
+    before = {file.name for file in two.strange.iterdir()}
+    done = finished(two.village, two.village.post("/sticks/read", {"path": str(two.strange)}))
+    assert "别的文件 1 个没有动" in done.text
+    assert {file.name for file in two.strange.iterdir()} == before
+
+
+def test_folders_that_are_no_stick_are_refused(two: Two) -> None:
+    for path in ("/etc", str(two.stick.parent), str(two.stick.parent / "gone"), ""):
+        for what in ("write", "read", "register"):
+            answer = two.village.post(f"/sticks/{what}", {"path": path, "name": "x"})
+            assert (answer.status, answer.code) == (422, "stick.gone"), (path, what)
+    assert two.village.post("/sticks/register", {"path": str(two.stick), "name": " "}).code == "stick.name"
+
+
+def test_only_a_stick_of_this_ledger_is_registered(tmp_path: Path) -> None:
+    mine, other = LedgerId(bytes(32)), LedgerId(bytes(31) + b"\x01")
+    (stick,) = find_sticks([str(tmp_path)], mine)
+    register_stick(stick, "红色", "ab", other)
+    (again,) = find_sticks([str(tmp_path)], mine)
+    assert (again.name, again.stick) == ("", "")
+    with pytest.raises(ConfigError) as refused:
+        require_stick([again], str(tmp_path), registered=True)
+    assert refused.value.code == "stick.strange"
+    for raw in (b"", b"[]", b"\xff", json.dumps({"ledger": mine.hex()}).encode()):
+        (tmp_path / MARKER).write_bytes(raw)
+        assert find_sticks([str(tmp_path)], mine)[0].stick == ""
+    register_stick(again, "蓝色", "cd", mine)
+    assert find_sticks([str(tmp_path)], mine)[0].name == "蓝色"
