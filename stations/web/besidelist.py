@@ -21,7 +21,7 @@ from stations.sheets import Sheet
 from stations.web.besidecases import KeptList, is_pending, keep_list, kept_list, matches_of, named, pairs_of
 from stations.web.factforms import value_name
 from stations.web.guard import status_of
-from stations.web.jobs import Job, jobs_of, require_unlocked
+from stations.web.jobs import Job, as_confirmed, jobs_of, require_unlocked
 from stations.web.lists import send_workbook
 from stations.web.render import message_of, render
 from stations.web.scope import Scope
@@ -86,10 +86,11 @@ async def link(visit: Visit) -> web.StreamResponse:
     kept = await visit.office.access.aside(lambda: kept_list(visit))
     if kept is None:
         return see_other(WHERE)
+    visit = as_confirmed(visit)
     settings = load_settings(visit.office.home.path)
     matches = [match for match in await matches_of(visit, kept.rows) if match.outcome == "link"]
 
-    async def steps(visit: Visit, job: Job) -> AsyncGenerator[None, None]:
+    async def steps(job: Job) -> AsyncGenerator[None, None]:
         linked = 0
         for match in matches:
             require_unlocked(visit, job.staff_no)

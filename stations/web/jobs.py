@@ -21,8 +21,8 @@ from stations.web.visit import OFFICE, Visit, see_other
 
 JOBS_MAX = 64
 FAILURES_SHOWN_MAX = 200
-Steps = Callable[[Visit, "Job"], AsyncGenerator[None, None]]
-"""Does a job, one yield after each row; the visit is of who started it, whoever acts meanwhile."""
+Steps = Callable[["Job"], AsyncGenerator[None, None]]
+"""Does a job, one yield after each row."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -93,9 +93,7 @@ class Jobs:
         self._jobs[name] = job
         while len(self._jobs) > JOBS_MAX and next(iter(self._jobs.values())).state != "running":
             self._jobs.popitem(last=False)
-        # Somebody else may act in this browser before the job is done; it goes on for who confirmed it.
-        bound = replace(visit, acting=replace(visit.person))
-        job.task = asyncio.create_task(_run(bound, job, steps))
+        job.task = asyncio.create_task(_run(visit, job, steps))
         return job
 
     async def close(self) -> None:
@@ -111,6 +109,15 @@ JOBS: web.AppKey[Jobs] = web.AppKey("jobs", Jobs)
 def jobs_of(visit: Visit) -> Jobs:
     """Return the jobs of the process."""
     return visit.request.app[JOBS]
+
+
+def as_confirmed(visit: Visit) -> Visit:
+    """Return the visit of who confirms a job now, for its steps.
+
+    Somebody else may act in this browser before the job is done, or for another station; it goes on for who
+    confirmed it.
+    """
+    return replace(visit, acting=replace(visit.person))
 
 
 def require_unlocked(visit: Visit, staff_no: str) -> None:
@@ -140,7 +147,7 @@ async def cancel(visit: Visit) -> web.Response:
 
 async def _run(visit: Visit, job: Job, steps: Steps) -> None:
     try:
-        async with aclosing(steps(visit, job)) as rows:
+        async with aclosing(steps(job)) as rows:
             async for _ in rows:
                 if not job.wanted:
                     job.state = "cancelled"

@@ -19,7 +19,7 @@ from stations.web.browsers import Person
 from stations.web.factforms import Surroundings, fields_of, read_form
 from stations.web.guard import status_of
 from stations.web.items import item_of
-from stations.web.jobs import Job, jobs_of, require_unlocked
+from stations.web.jobs import Job, as_confirmed, jobs_of, require_unlocked
 from stations.web.receiving import RECEIVE, opening_spec
 from stations.web.render import message_of, render
 from stations.web.rosters import TURN, changed, folder_of, is_held, received_rows, roster_of
@@ -56,13 +56,13 @@ async def sign(visit: Visit) -> web.StreamResponse:
     roster, _ = await changed(visit, remember)
     received = await received_rows(visit, roster)
     ready = [row.no for row in roster.rows if row.here and row.no not in received]
-    skip = bool(first(form, "skip"))
+    skip, confirmed = bool(first(form, "skip")), as_confirmed(visit)
     job = jobs_of(visit).start(
         visit,
         visit.say("web.roster_job", title=roster.title),
         back=where,
         total=len(ready),
-        steps=lambda bound, job: _steps(bound, job, ready, form, skip=skip),
+        steps=lambda job: _steps(confirmed, job, ready, form, skip=skip),
     )
     return see_other(f"/job/{job.name}")
 

@@ -27,7 +27,7 @@ from stations.stickbook import (
     require_stick,
 )
 from stations.web.guard import status_of
-from stations.web.jobs import Job, jobs_of
+from stations.web.jobs import Job, as_confirmed, jobs_of
 from stations.web.render import message_of, render
 from stations.web.visit import Visit, first, form_of, see_other
 from stations.wire import error_of
@@ -84,7 +84,9 @@ async def write(visit: Visit) -> web.StreamResponse:
         everything=bool(first(form, "everything")),
     )
 
-    async def steps(visit: Visit, job: Job) -> AsyncGenerator[None, None]:
+    visit = as_confirmed(visit)
+
+    async def steps(job: Job) -> AsyncGenerator[None, None]:
         async for step in _run(visit, work):
             if step["step"] == "collected":
                 job.done, job.total = _count(step, "entries"), _count(step, "total")
@@ -115,7 +117,9 @@ async def read(visit: Visit) -> web.StreamResponse:
     # An acknowledgement is written to sticks that are ours; from a strange one is read, and nothing more.
     work = BundleJob(work=IMPORT, paths=(stick.path,), acknowledge=bool(stick.stick))
 
-    async def steps(visit: Visit, job: Job) -> AsyncGenerator[None, None]:
+    visit = as_confirmed(visit)
+
+    async def steps(job: Job) -> AsyncGenerator[None, None]:
         async for step in _run(visit, work):
             if step["step"] == "read":
                 job.done, job.total = _count(step, "read"), _count(step, "of")

@@ -40,7 +40,7 @@
     if (!(field instanceof HTMLInputElement) && !(field instanceof HTMLSelectElement)) return;
     event.preventDefault();
     const fields = [...form.querySelectorAll("input, select, textarea, button")].filter(
-      (one) => !one.disabled && one.type !== "hidden" && one.offsetParent !== null);
+      (one) => !one.disabled && one.type !== "hidden" && one.type !== "file" && one.offsetParent !== null);
     const next = fields[fields.indexOf(field) + 1];
     if (next) next.focus();
   });
