@@ -54,19 +54,18 @@ async def show(visit: Visit) -> web.Response:
 async def receive(visit: Visit) -> web.StreamResponse:
     """Sign and store the receipt; the slip is the next page."""
     form = await form_of(visit)
-    once = first(form, "once")
-    known = visit.browser.done.get(once)
-    if known is not None:
-        return see_other(known)
-    code = visit.request.match_info["item"]
+    code, browser = visit.request.match_info["item"], visit.browser
+
+    def work(ledger: Ledger) -> str:
+        done, note = _receive(visit, ledger, code, form)
+        case = done.case_id.hex()
+        browser.slips[case] = (done.token, note)
+        return f"/case/{case}/slip"
+
     try:
-        done, note = await visit.write(lambda ledger: _receive(visit, ledger, code, form))
+        where = await visit.sign_once(first(form, "once"), work)
     except BanjianError as error:
         return await _shown(visit, form, error)
-    case = done.case_id.hex()
-    where = f"/case/{case}/slip"
-    visit.browser.remember_done(once, where)
-    visit.browser.slips[case] = (done.token, note)
     drafts, staff_no = _drafts(visit), visit.person.staff_no
     await visit.office.access.aside(lambda: drafts.drop(staff_no, _draft_name(code)))
     return see_other(where)

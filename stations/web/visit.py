@@ -95,6 +95,25 @@ class Visit:
         self.office.network.news()
         return done
 
+    async def sign_once(self, once: str, work: Callable[[Ledger], str]) -> str:
+        """Run something that signs and returns where its answer lies.
+
+        However often a form is sent, one after the other or at the same moment, the writer's thread runs it
+        once for its one-time word; a word whose work was refused may be used again.
+        """
+        browser = self.browser
+
+        def guarded(ledger: Ledger) -> str:
+            known = browser.done.get(once)
+            if known is not None:
+                return known
+            where = work(ledger)
+            if once:
+                browser.remember_done(once, where)
+            return where
+
+        return await self.write(guarded)
+
     def tell(self, key: str, **values: object) -> None:
         """Let the next page say something once, at its top."""
         self.browser.told = (key, values)

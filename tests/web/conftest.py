@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def trio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Office]]:
-    """County, township and village: three processes that speak mutual TLS with each other."""
+    """County, township and village: three processes that speak mutual TLS. Who ends one starts it again."""
     offices = found(tmp_path_factory.mktemp("trio"))
     serving = [offices[station] for station in (COUNTY, TOWNSHIP, VILLAGE)]
     try:
@@ -30,7 +30,7 @@ def trio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Office]
             office.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def hall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """One installation in which every station and everybody works."""
     office = found_hall(tmp_path_factory.mktemp("hall"))

@@ -46,7 +46,7 @@ def test_from_receipt_to_rating_over_a_line_that_breaks(trio: dict[str, Office],
     assert _safe(village)[0]
     town.sign_in("T001")
     assert case in town.page.content()
-    # The county falls silent: the township takes over and decides all the same, and does not say it is safe there.
+    # The county falls silent: the township decides all the same, and does not say that it is safe there.
     trio[COUNTY].kill()
     town.act(case, "take_over")
     town.act(case, "accept")
