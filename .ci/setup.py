@@ -183,7 +183,7 @@ def offer_tools(*, fresh: bool) -> None:
         line = f"sudo apt-get install -y {' '.join(missing)}"
         say(
             f"这台机器没有 {' '.join(missing)}，页面的浏览器测试会跳过。要补上请运行：{line}",
-            f"This machine lacks {' '.join(missing)}: tests in a browser are skipped. To have them run: {line}",
+            f"This machine lacks {' '.join(missing)}: tests in a browser are skipped. To mend it: {line}",
         )
 
 

@@ -18,7 +18,7 @@ from aiohttp import web
 from ledger.errors import AuthorityError, BanjianError, ConfigError, InputError, RuleError, StoreError
 from stations.texts import Say
 from stations.web.render import render_error
-from stations.web.visit import OFFICE, Visit
+from stations.web.visit import OFFICE, Visit, posted
 
 LIVE = "X-Banjian-Live"
 """Header of requests that a page makes by itself: they keep no browser unlocked."""
@@ -59,6 +59,8 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
         _require_own_host(request)
         await _require_own_form(visit)
         response = await handler(request)
+    except web.HTTPRequestEntityTooLarge as error:
+        response = await render_error(visit, InputError("web.too_large"), error.status)
     except web.HTTPException as error:
         # A page that does not exist, a method that is not taken: aiohttp says it by raising.
         response = await render_error(visit, InputError("web.no_page", path=request.path), error.status)
@@ -98,11 +100,12 @@ def _require_own_host(request: web.Request) -> None:
     Raises:
         AuthorityError: ``web.host``.
     """
-    name = urlsplit(f"//{request.host}").hostname or ""
     own = request.app[OFFICE].config.web_names
-    if name == "localhost" or name in own:
-        return
+    name = request.host
     try:
+        name = urlsplit(f"//{request.host}").hostname or ""
+        if name == "localhost" or name in own:
+            return
         ipaddress.ip_address(name)
     except ValueError as error:
         raise AuthorityError("web.host", host=name[:80]) from error
@@ -121,7 +124,7 @@ async def _require_own_form(visit: Visit) -> None:
         raise AuthorityError("web.form")
     given = request.headers.get("X-Banjian-Form", "")
     if not given:
-        field = (await request.post()).get("form", "")
+        field = (await posted(request)).get("form", "")
         given = field if isinstance(field, str) else ""
     if not hmac.compare_digest(given.encode("utf-8"), visit.browser.csrf.encode("utf-8")):
         raise AuthorityError("web.form")

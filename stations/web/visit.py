@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
+from urllib.parse import quote
 
 from aiohttp import web
+from aiohttp.http_exceptions import BadHttpMessage
 
-from ledger.errors import AuthorityError
+from ledger.errors import AuthorityError, InputError
 from ledger.facade import Home, Ledger
 from ledger.facade.clock import Clock, Randomness
 from ledger.types import StationId
@@ -136,7 +138,7 @@ def page(handler: Page) -> Callable[[web.Request], Awaitable[web.StreamResponse]
     async def handle(request: web.Request) -> web.StreamResponse:
         visit = visit_of(request)
         if visit.browser.person is None:
-            return see_other(f"/sign-in?next={request.rel_url.path}")
+            return see_other(f"/sign-in?next={quote(request.rel_url.path)}")
         return await handler(visit)
 
     return handle
@@ -152,8 +154,11 @@ def open_page(handler: Page) -> Callable[[web.Request], Awaitable[web.StreamResp
 
 
 def see_other(where: str) -> web.Response:
-    """Send the browser to another page; a form that was sent is not sent again when the page is reloaded."""
-    return web.Response(status=303, headers={"Location": where})
+    """Send the browser to another page; a form that was sent is not sent again when the page is reloaded.
+
+    What is no plain character of an address is escaped: a path may hold what somebody typed.
+    """
+    return web.Response(status=303, headers={"Location": quote(where, safe="/?&=%:;,.+-_~@!$*()")})
 
 
 def own_path(text: str) -> str:
@@ -162,9 +167,25 @@ def own_path(text: str) -> str:
     return text if fits else "/"
 
 
+async def posted(request: web.Request) -> Mapping[str, str | bytearray | web.FileField]:
+    """Return the fields of a form as they were sent; ``items`` yields each of several of one name.
+
+    Raises:
+        InputError: ``web.form_broken`` for bytes that are no form, or in a charset that nobody knows.
+    """
+    try:
+        return await request.post()
+    except (ValueError, LookupError, AssertionError, BadHttpMessage) as error:
+        raise InputError("web.form_broken") from error
+
+
 async def form_of(visit: Visit) -> Mapping[str, list[str]]:
-    """Return the texts of a form by field; files are left out."""
-    data = await visit.request.post()
+    """Return the texts of a form by field; files are left out.
+
+    Raises:
+        InputError: ``web.form_broken``.
+    """
+    data = await posted(visit.request)
     form: dict[str, list[str]] = {}
     for name, value in data.items():
         if isinstance(value, str):
