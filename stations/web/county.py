@@ -38,38 +38,51 @@ class StationLine:
 async def board(visit: Visit) -> web.Response:
     """Show every station below: complete up to when, heard when, what waits, what is odd."""
     now_ms = visit.now_ms()
+    lines = await visit.read(lambda ledger: board_lines(visit, ledger, now_ms))
+    return await render(visit, "board.html", lines=lines, now_ms=now_ms)
 
-    def work(ledger: Ledger) -> list[StationLine]:
-        station = ledger.main_station or visit.station
-        return [
-            _station_line(line, own=line.station == station, now_ms=now_ms)
-            for line in station_board(ledger, station)
-        ]
 
-    return await render(visit, "board.html", lines=await visit.read(work), now_ms=now_ms)
+def board_lines(visit: Visit, ledger: Ledger, now_ms: int) -> list[StationLine]:
+    """Return the stations below that of the installation, with what of each needs a look."""
+    station = ledger.main_station or visit.station
+    return [
+        _station_line(line, own=line.station == station, now_ms=now_ms)
+        for line in station_board(ledger, station)
+    ]
 
 
 async def conflicts(visit: Visit) -> web.Response:
     """Show the cases that wait for an adjudication, and the applicants whose matter was received twice."""
     now_ms = visit.now_ms()
-
-    def work(ledger: Ledger) -> tuple[list[Line], list[list[Line]]]:
-        scope = Scope(ledger.knowledge.registry, visit.person)
-        rows: dict[bytes, CaseRow] = {
-            row.case_id: row for row in ledger.worklist(now_ms=now_ms, include_closed=True) if scope.row(row)
-        }
-        pairs = [[rows[one] for one in twin.case_ids if one in rows] for twin in twins(ledger)]
-        return (
-            lines_of(visit, ledger, [row for row in rows.values() if row.conflict]),
-            [lines_of(visit, ledger, pair) for pair in pairs if len(pair) > 1],
-        )
-
-    lines, pairs = await visit.read(work)
+    lines, pairs = await visit.read(lambda ledger: conflict_lines(visit, ledger, now_ms))
     return await render(visit, "conflicts.html", lines=lines, pairs=pairs, now_ms=now_ms)
 
 
-async def monthly(visit: Visit) -> web.StreamResponse:
-    """Show how many cases were received by month, station and item, and what became of them.
+def conflict_lines(visit: Visit, ledger: Ledger, now_ms: int) -> tuple[list[Line], list[list[Line]]]:
+    """Return the cases in conflict and the twins that are open to the person."""
+    scope = Scope(ledger.knowledge.registry, visit.person)
+    rows: dict[bytes, CaseRow] = {
+        row.case_id: row for row in ledger.worklist(now_ms=now_ms, include_closed=True) if scope.row(row)
+    }
+    pairs = [[rows[one] for one in twin.case_ids if one in rows] for twin in twins(ledger)]
+    return (
+        lines_of(visit, ledger, [row for row in rows.values() if row.conflict]),
+        [lines_of(visit, ledger, pair) for pair in pairs if len(pair) > 1],
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """Figures by month, station and item, in words."""
+
+    since: date
+    until: date
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+async def monthly_figures(visit: Visit) -> Figures:
+    """Return the figures that the query asks for, of the stations that are open to the person.
 
     Raises:
         InputError: ``web.date``.
@@ -93,23 +106,30 @@ async def monthly(visit: Visit) -> web.StreamResponse:
             if scope.station(one.station)
         ]
 
-    rows = await visit.read(work)
     headings = tuple(visit.say(f"head.{name}") for name in MONTH_HEADINGS)
-    if query.get("format") == "xlsx":
-        sheet = Sheet(
-            name=visit.say("web.monthly"), headings=headings, rows=tuple(tuple(row) for row in rows)
-        )
-        return await send_workbook(visit, f"{visit.say('web.monthly')} {since} {last}", [sheet])
-    totals = [sum(int(row[column]) for row in rows) for column in range(3, 8)]
+    return Figures(since=since, until=last, headings=headings, rows=await visit.read(work))
+
+
+async def monthly(visit: Visit) -> web.StreamResponse:
+    """Show how many cases were received by month, station and item, and what became of them.
+
+    Raises:
+        InputError: ``web.date``.
+    """
+    found = await monthly_figures(visit)
+    if visit.request.query.get("format") == "xlsx":
+        rows = tuple(tuple(row) for row in found.rows)
+        sheet = Sheet(name=visit.say("web.monthly"), headings=tuple(found.headings), rows=rows)
+        return await send_workbook(visit, f"{visit.say('web.monthly')} {found.since} {found.until}", [sheet])
     return await render(
         visit,
         "monthly.html",
-        headings=headings,
-        rows=rows,
-        totals=totals,
-        since=since,
-        until=last,
-        now_ms=now_ms,
+        headings=found.headings,
+        rows=found.rows,
+        totals=[sum(int(row[column]) for row in found.rows) for column in range(3, 8)],
+        since=found.since,
+        until=found.until,
+        now_ms=visit.now_ms(),
     )
 
 

@@ -17,11 +17,13 @@ from aiohttp import web
 
 from ledger.errors import AuthorityError, BanjianError, ConfigError, InputError, RuleError, StoreError
 from stations.texts import Say
-from stations.web.render import render_error
-from stations.web.visit import OFFICE, Visit, posted
+from stations.web.apibody import answer
+from stations.web.apishapes import Problem
+from stations.web.render import message_of, render_error
+from stations.web.visit import LIVE, OFFICE, Visit, posted
 
-LIVE = "X-Banjian-Live"
-"""Header of requests that a page makes by itself: they keep no browser unlocked."""
+EVENTS = "/events"
+"""Where open pages listen, for hours: that keeps no browser unlocked either."""
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; "
@@ -48,10 +50,10 @@ log = logging.getLogger("banjian.web")
 async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let a request through, or answer it with a page that says why not."""
     if request.path.startswith("/static/"):
-        return _dressed(await handler(request), store=True)
+        return dressed(await handler(request), store=True)
     office = request.app[OFFICE]
     browser = office.browsers.of(request.cookies.get(office.cookie, ""))
-    if LIVE not in request.headers:
+    if LIVE not in request.headers and request.path != EVENTS:
         office.browsers.touch(browser)
     visit = Visit(request=request, office=office, browser=browser, say=Say(language=browser.language))
     request["visit"] = visit
@@ -60,19 +62,30 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
         await _require_own_form(visit)
         response = await handler(request)
     except web.HTTPRequestEntityTooLarge as error:
-        response = await render_error(visit, InputError("web.too_large"), error.status)
+        response = await _refused(visit, InputError("web.too_large"), error.status)
     except web.HTTPException as error:
         # A page that does not exist, a method that is not taken: aiohttp says it by raising.
-        response = await render_error(visit, InputError("web.no_page", path=request.path), error.status)
+        response = await _refused(visit, InputError("web.no_page", path=request.path), error.status)
     except BanjianError as error:
-        response = await render_error(visit, error, status_of(error))
+        response = await _refused(visit, error, status_of(error))
     except Exception:
         # The outermost loop: whatever it was, the person reads that nothing was lost, the operator why.
         log.exception("page failed: %s %s", request.method, request.match_info.route.resource)
-        response = await render_error(visit, StoreError("web.failed"), 500)
+        response = await _refused(visit, StoreError("web.failed"), 500)
     if not response.prepared:
         _set_cookie(visit, response)
-    return _dressed(response, store=False)
+    return dressed(response, store=False)
+
+
+async def _refused(visit: Visit, error: BanjianError, status: int) -> web.Response:
+    """Return an error as whoever asked reads it: a page for people, JSON for programs."""
+    if not visit.request.path.startswith("/api/"):
+        return await render_error(visit, error, status)
+    message = message_of(visit.say, error)
+    return answer(
+        Problem(code=message.code, what=message.what, next=message.next_step),
+        401 if error.code == "web.signed_out" else status,
+    )
 
 
 def status_of(error: BanjianError) -> int:
@@ -80,7 +93,8 @@ def status_of(error: BanjianError) -> int:
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 400)
 
 
-def _dressed(response: web.StreamResponse, *, store: bool) -> web.StreamResponse:
+def dressed(response: web.StreamResponse, *, store: bool) -> web.StreamResponse:
+    """Give an answer the headers of every answer; ``store`` lets browsers keep it."""
     if not response.prepared:
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)

@@ -57,7 +57,7 @@ async def receive(visit: Visit) -> web.StreamResponse:
     code, browser = visit.request.match_info["item"], visit.browser
 
     def work(ledger: Ledger) -> str:
-        done, note = _receive(visit, ledger, code, form)
+        done, note = receive_once(visit, ledger, code, form)
         case = done.case_id.hex()
         browser.slips[case] = (done.token, note)
         return f"/case/{case}/slip"
@@ -120,8 +120,12 @@ def _same_matter(visit: Visit, ledger: Ledger, code: str, number: str) -> list[L
     return lines_of(visit, ledger, rows[:TWINS_MAX])
 
 
-def _receive(visit: Visit, ledger: Ledger, code: str, form: Form) -> tuple[Performed, str]:
-    """Sign and store the receipt, then the head of the log: the slip names it."""
+def receive_once(visit: Visit, ledger: Ledger, code: str, form: Form) -> tuple[Performed, str]:
+    """Sign and store the receipt, then the head of the log: the slip names it.
+
+    Raises:
+        InputError: what was typed. RuleError, AuthorityError: what forbids the receipt.
+    """
     person, item = visit.person, item_of(ledger, code)
     facts = read_form(_spec(ledger, item), form)
     facts["item"] = item.base_code

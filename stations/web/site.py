@@ -14,10 +14,11 @@ from ledger.types import StationId
 from stations.config import StationConfig
 from stations.ledgerthread import LedgerThread
 from stations.network import Network
-from stations.web import acting, casepage, county, lists, more, receiving, safe, signin, slips, today
+from stations.web import acting, api, casepage, county, lists, more, receiving, safe, signin, slips, today
 from stations.web.access import Access
 from stations.web.browsers import Browsers
-from stations.web.guard import guarded
+from stations.web.guard import EVENTS, guarded
+from stations.web.live import PULSE, Pulse, events
 from stations.web.visit import OFFICE, Office, open_page, page
 from sync.attempts import Attempts
 
@@ -99,6 +100,9 @@ class Site:
             training=await self._access.read(lambda ledger: ledger.training),
             cookie=f"banjian-{sha256(str(self._home.path.absolute()).encode()).hexdigest()[:8]}",
         )
+        pulse = application[PULSE] = Pulse(self._access)
+        # Streams would else hold up the end for as long as somebody's page is open.
+        application.on_shutdown.append(lambda _: pulse.stop())
         add_routes(application.router)
         return application
 
@@ -136,3 +140,5 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_get("/board", page(county.board))
     router.add_get("/conflicts", page(county.conflicts))
     router.add_get("/monthly", page(county.monthly))
+    router.add_get(EVENTS, page(events))
+    api.add_routes(router)

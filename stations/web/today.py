@@ -11,6 +11,7 @@ from ledger.calendar import local_date
 from ledger.facade import CaseRow, Ledger
 from stations.web.render import render, render_part
 from stations.web.rows import Line, lines_of
+from stations.web.safety import read_safety
 from stations.web.scope import Scope
 from stations.web.visit import Visit
 
@@ -53,18 +54,19 @@ async def today(visit: Visit) -> web.Response:
 
 async def day_clear(visit: Visit) -> web.Response:
     """Show the day-clear list (日清) of today."""
-    station, now_ms = visit.station, visit.now_ms()
-
-    def work(ledger: Ledger) -> list[Part]:
-        day = ledger.day_clear(station, local_date(now_ms), now_ms=now_ms)
-        names = (
-            "received", "not_accepted", "overdue", "at_risk", "pending", "offered", "awaiting_collection",
-            "moved_earlier",
-        )  # fmt: skip
-        return [Part(name=name, lines=lines_of(visit, ledger, getattr(day, name))) for name in names]
-
-    parts = await visit.read(work)
+    now_ms = visit.now_ms()
+    parts = await visit.read(lambda ledger: cleared(visit, ledger, now_ms))
     return await render(visit, "dayclear.html", parts=parts, day=local_date(now_ms), now_ms=now_ms)
+
+
+def cleared(visit: Visit, ledger: Ledger, now_ms: int) -> list[Part]:
+    """Return the parts of the day-clear list of the station acted for."""
+    day = ledger.day_clear(visit.station, local_date(now_ms), now_ms=now_ms)
+    names = (
+        "received", "not_accepted", "overdue", "at_risk", "pending", "offered", "awaiting_collection",
+        "moved_earlier",
+    )  # fmt: skip
+    return [Part(name=name, lines=lines_of(visit, ledger, getattr(day, name))) for name in names]
 
 
 async def find(visit: Visit) -> web.Response:
@@ -73,9 +75,7 @@ async def find(visit: Visit) -> web.Response:
     now_ms = visit.now_ms()
 
     def work(ledger: Ledger) -> tuple[Sequence[Line], int]:
-        scope = Scope(ledger.knowledge.registry, visit.person)
-        rows = [row for row in ledger.find(text, now_ms=now_ms) if scope.row(row)] if text else []
-        return lines_of(visit, ledger, rows), _known_at(ledger)
+        return lines_of(visit, ledger, found(visit, ledger, text, now_ms)), known_at(ledger)
 
     lines, known_at_ms = await visit.read(work)
     values = {"lines": lines, "q": text, "known_at_ms": known_at_ms, "now_ms": now_ms}
@@ -84,10 +84,14 @@ async def find(visit: Visit) -> web.Response:
     return await render(visit, "find.html", **values)
 
 
-def _known_at(ledger: Ledger) -> int:
-    """Return when the station above was last heard: what is shown of its cases is as of then; 0 for never."""
-    from stations.web.safety import read_safety
+def found(visit: Visit, ledger: Ledger, text: str, now_ms: int) -> list[CaseRow]:
+    """Return the cases that a text may mean and that are open to the person."""
+    scope = Scope(ledger.knowledge.registry, visit.person)
+    return [row for row in ledger.find(text, now_ms=now_ms) if scope.row(row)] if text else []
 
+
+def known_at(ledger: Ledger) -> int:
+    """Return when the station above was last heard: what is shown of its cases is as of then; 0 for never."""
     station = ledger.main_station
     return 0 if station is None else read_safety(ledger, station).heard_at_ms
 

@@ -23,6 +23,8 @@ from stations.web.browsers import Browser, Browsers, Person
 from sync.attempts import Attempts
 
 T = TypeVar("T")
+LIVE = "X-Banjian-Live"
+"""Header of requests that a page makes by itself: they keep no browser unlocked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +169,7 @@ def own_path(text: str) -> str:
     return text if fits else "/"
 
 
-async def posted(request: web.Request) -> Mapping[str, str | bytearray | web.FileField]:
+async def posted(request: web.Request) -> Mapping[str, str | bytes | bytearray | web.FileField]:
     """Return the fields of a form as they were sent; ``items`` yields each of several of one name.
 
     Raises:
