@@ -103,6 +103,13 @@ class Desk:
             text = raw.decode("utf-8", "replace")
             return Answer(status=answer.status, text=text, headers=answer.headers, raw=raw)
 
+    async def call_api(self, path: str, body: object) -> Answer:
+        """Send JSON with the word of this browser's pages."""
+        headers = {"X-Banjian-Form": self.word}
+        async with self.session.post(self.office.base + path, json=body, headers=headers) as answer:
+            raw = await answer.read()
+            return Answer(status=answer.status, text=raw.decode("utf-8"), headers=answer.headers, raw=raw)
+
     async def sign_in(self, staff_no: str, *, pin: str = "", passphrase: str = PASSPHRASE) -> Answer:
         """Give the passphrase, then choose a PIN or none; returns the first page."""
         self.word = (await self.get("/sign-in")).word
@@ -124,3 +131,7 @@ class Desk:
         page = await self.get(f"/receive/{item}")
         once = page.text.partition('name="once" value="')[2].partition('"')[0]
         return await self.post(f"/receive/{item}", {"once": once, "applicant.name": name, **more})
+
+    async def receive_form(self, item: str, form: Fields) -> Answer:
+        """Receive an application by the fields of the form."""
+        return await self.post(f"/receive/{item}", form)

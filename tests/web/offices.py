@@ -19,10 +19,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from ledger import registry_actions
+from ledger.data import shipped_items
 from ledger.envelope import KdfParams, seal_key
 from ledger.facade import Command, Home, Ledger
 from ledger.facade.clock import SystemClock
-from ledger.types import CaseId, Facts, StationId
+from ledger.keys import prove_possession
+from ledger.types import CaseId, Facts, StationId, Value
 from stations.config import CONFIG_NAME
 from stations.county.founding import found_county, home_of
 from stations.county.people import REGISTRAR_NO, Person, seed_of, signer_of
@@ -204,8 +207,16 @@ def write_key(home: Home, label: str) -> None:
     (home.keys_dir / f"{label}.key").write_bytes(blob)
 
 
+MARKUP = "\"'><xss-canary onmouseover=xss()>"
+"""What ends up in names by mistake or malice; no page may ever hold it as it is."""
+HOSTILE_STATION, HOSTILE_NO, HOSTILE_ITEM = "990121001203-00", "V666", "990199999999"
+
+
 def found_hall(folder: Path, settings: Mapping[str, object] | None = None) -> Office:
-    """Found the county with every station's log and everybody's key in one installation: one PC for all."""
+    """Found the county with every station's log and everybody's key in one installation: one PC for all.
+
+    One station, one of its clerks and one item are named by markup.
+    """
     offices = found(folder, settings=settings)
     hall = offices[COUNTY]
     home = Home(hall.folder)
@@ -213,10 +224,46 @@ def found_hall(folder: Path, settings: Mapping[str, object] | None = None) -> Of
         for place in PLACES:
             if place.upstream:
                 ledger.open_station_log(StationId(place.station), signer_of(REGISTRAR_NO, seed=SEED))
+        _name_by_markup(ledger)
+    write_key(home, HOSTILE_NO)
     for station in STAFF:
         for person in people_of(station):
             write_key(home, person.staff_no)
     return hall
+
+
+def _name_by_markup(ledger: Ledger) -> None:
+    """Enrol a station, a person and an item whose names are markup."""
+    registrar, key = signer_of(REGISTRAR_NO, seed=SEED), signer_of(HOSTILE_NO, seed=SEED)
+    station = StationId(HOSTILE_STATION)
+    enrolled = registry_actions.enrol_station(
+        station=station,
+        name=f"站{MARKUP}",
+        level="village",
+        upstream=StationId(TOWNSHIP),
+        code_system="statistics",
+    )
+    ledger.register("enrol_station", enrolled, registrar)
+    ledger.open_station_log(station, registrar)
+    staff = registry_actions.enrol_staff(
+        staff_no=HOSTILE_NO,
+        station=station,
+        alg=key.alg,
+        public_key=key.public_key,
+        possession=prove_possession(key, ledger.ledger_id),
+    )
+    personal = registry_actions.staff_personal(name=f"人{MARKUP}")
+    ledger.register("enrol_staff", staff, registrar, personal=personal)
+    grant = registry_actions.grant_role(staff_no=HOSTILE_NO, role="window", scope=station)
+    ledger.register("grant_role", grant, registrar)
+    items = [one for one in shipped_items() if isinstance(one, dict)]
+    model = next(one for one in items if one["base_code"] == "990102800028")
+    name = {"zh": f"事项{MARKUP}", "en": f"item{MARKUP}"}
+    materials = [
+        {"code": "m01", "name": {"zh": f"材料{MARKUP}", "en": f"paper{MARKUP}"}, "source": "applicant"}
+    ]
+    item: Value = {**model, "base_code": HOSTILE_ITEM, "name": name, "materials": materials}
+    ledger.publish("publish_items", {"items": [item]}, registrar)
 
 
 def act(
