@@ -199,7 +199,7 @@ async def test_a_case_stays_closed_to_the_other_village_on_its_way_up(hall: Offi
         assert (await other.post(f"/case/{case}/do/take_over")).status == 403
         assert (await village.get(f"/case/{case}")).status == 200
         # Offered to the other village, it is open to it: whoever takes over has to see what.
-        recalled = await village.post(f"/case/{case}/do/recall_hand_over", {"f.reason": "送错了"})
+        recalled = await village.post(f"/case/{case}/do/recall_hand_over", {"f.reason": "wrong_station"})
         assert recalled.status == 303, recalled.code
         offered = await village.post(f"/case/{case}/do/hand_over", {"f.to": OTHER_VILLAGE})
         assert offered.status == 303, offered.code
