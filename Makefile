@@ -9,7 +9,7 @@ LIMIT := $(if $(CI),timeout --kill-after=30 720)
 SOURCES := ledger sync stations audit $(wildcard bench)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint format sim bench lock clean
+.PHONY: help setup demo test check lint format sim bench screens lock clean
 
 help:  ## tell what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ sim: setup  ## the whole system simulated, seed by seed: make sim SEEDS=1-50 WOR
 
 bench: setup  ## the measurements, one JSON line
 	@$(BIN)/python -m bench.ledger $(or $(N),10000)
+
+screens: setup  ## pictures of every page into docs/screens (needs Chromium and a Chinese font)
+	@$(BIN)/python -m tests.web.screens
 
 lock:  ## write the locks anew (needs uv and the network)
 	@.ci/lock.sh

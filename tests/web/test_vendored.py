@@ -31,3 +31,16 @@ def test_pages_load_nothing_from_elsewhere():
         text = path.read_text(encoding="utf-8")
         assert "//" not in text.replace("https://127.0.0.1", "").replace('xmlns="http://www.w3.org', ""), path
         assert " style=" not in text and " onclick=" not in text and "<script>" not in text, path
+
+
+def test_pictures_are_light_and_shown():
+    folder = ROOT / "docs" / "screens"
+    gallery = (folder / "README.md").read_text(encoding="utf-8")
+    pictures = sorted(folder.glob("*.png"))
+    assert len(pictures) > 15
+    for path in pictures:
+        assert path.stat().st_size < 150_000, f"{path.name}: run make screens"
+        assert f"({path.name})" in gallery, f"{path.name}: run make screens"
+    for name in ("README.md", "README.zh.md"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        assert text.count("](docs/screens/") >= 6
