@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from pathlib import Path
 
 from aiohttp import web
 
@@ -14,7 +13,20 @@ from ledger.types import StationId
 from stations.config import StationConfig
 from stations.ledgerthread import LedgerThread
 from stations.network import Network
-from stations.web import acting, api, casepage, county, lists, more, receiving, safe, signin, slips, today
+from stations.web import (
+    acting,
+    api,
+    casepage,
+    county,
+    lists,
+    more,
+    receiving,
+    safe,
+    signin,
+    slips,
+    static,
+    today,
+)
 from stations.web.access import Access
 from stations.web.browsers import Browsers
 from stations.web.guard import EVENTS, guarded
@@ -109,7 +121,7 @@ class Site:
 
 def add_routes(router: web.UrlDispatcher) -> None:
     """Add every page; ``page`` asks for somebody signed in, ``open_page`` for nobody."""
-    router.add_static("/static", Path(__file__).parent / "static", append_version=False)
+    router.add_get(f"{static.PREFIX}{{path:.+}}", static.send)
     router.add_get("/", page(today.today))
     router.add_get("/sign-in", open_page(signin.show))
     router.add_post("/sign-in", open_page(signin.sign_in))

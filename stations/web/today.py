@@ -16,16 +16,19 @@ from stations.web.scope import Scope
 from stations.web.visit import Visit
 
 SHOWN_MAX = 200
-"""Lines of one list on a page; the rest is a filter away."""
+"""Cases of one's own that are looked at for a page."""
+PART_MAX = 50
+"""Lines under one heading: a page that is opened all day stays light; the list of all cases has the rest."""
 WAITS_FOR_PAPERS = "correcting"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One heading of the page with its lines."""
+    """One heading of the page with its lines; ``count`` is how many there are altogether."""
 
     name: str
     lines: Sequence[Line]
+    count: int
 
 
 async def today(visit: Visit) -> web.Response:
@@ -33,8 +36,9 @@ async def today(visit: Visit) -> web.Response:
     station, now_ms = visit.station, visit.now_ms()
 
     def work(ledger: Ledger) -> list[Part]:
-        day = ledger.day_clear(station, local_date(now_ms), now_ms=now_ms)
-        rows = ledger.worklist(station=station, now_ms=now_ms, limit=SHOWN_MAX)
+        # Names are opened for the lines that are shown, which may be few of thousands.
+        day = ledger.day_clear(station, local_date(now_ms), now_ms=now_ms, names=False)
+        rows = ledger.worklist(station=station, now_ms=now_ms, limit=SHOWN_MAX, names=False)
         mine = [row for row in rows if row.custodian == station]
         parts = [
             ("offered", day.offered),
@@ -66,7 +70,8 @@ def cleared(visit: Visit, ledger: Ledger, now_ms: int) -> list[Part]:
         "received", "not_accepted", "overdue", "at_risk", "pending", "offered", "awaiting_collection",
         "moved_earlier",
     )  # fmt: skip
-    return [Part(name=name, lines=lines_of(visit, ledger, getattr(day, name))) for name in names]
+    parts = [(name, lines_of(visit, ledger, getattr(day, name))) for name in names]
+    return [Part(name=name, lines=lines, count=len(lines)) for name, lines in parts]
 
 
 async def find(visit: Visit) -> web.Response:
@@ -105,5 +110,7 @@ def _each_once(
     for name, rows in parts:
         fresh = [row for row in (mine if name == "rest" else rows) if row.case_id not in seen]
         seen.update(row.case_id for row in fresh)
-        found.append(Part(name=name, lines=lines_of(visit, ledger, fresh)))
+        with ledger.reading() as (tx, parts_of):
+            named = [parts_of.reader.row(tx, row.case_id, visit.now_ms()) for row in fresh[:PART_MAX]]
+        found.append(Part(name=name, lines=lines_of(visit, ledger, named), count=len(fresh)))
     return found
