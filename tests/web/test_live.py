@@ -116,3 +116,28 @@ def test_an_open_list_is_made_anew_and_locked_pages_go_away(hall: Office, chromi
     assert township.problems == []
     township.context.close()
     village.context.close()
+
+
+@pytest.mark.layer("browser")
+def test_the_line_of_safety_follows_events_and_without_them_asks_now_and_then(
+    hall: Office, chromium_browser: Browser
+):
+    acting = take_seat(chromium_browser, hall)
+    acting.sign_in("V001")
+    listening = take_seat(chromium_browser, hall)
+    listening.sign_in("T001")
+    listening.page.locator("#safety[data-listening]").wait_for()
+    listening.page.wait_for_timeout(1_200)
+    with listening.page.expect_request("**/safe/line", timeout=15_000) as asked:
+        acting.receive("王五")
+    assert asked.value.headers["x-banjian-live"] == "1", "it must not keep the browser unlocked"
+    # Without events the page asks by the clock.
+    deaf = take_seat(chromium_browser, hall)
+    deaf.page.clock.install()
+    deaf.context.route("**/events", lambda route: route.abort())
+    deaf.sign_in("T001")
+    deaf.page.wait_for_timeout(300)
+    with deaf.page.expect_request("**/safe/line", timeout=15_000):
+        deaf.page.clock.run_for(21_000)
+    for seat in (acting, listening, deaf):
+        seat.context.close()
