@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from hashlib import sha256
 from pathlib import Path
 from statistics import median, quantiles
@@ -58,11 +58,14 @@ def measure_pages(folder: Path, acts: int, merged: int) -> Figures:
     with Serving(county.home(COUNTY), COUNTY, pages=True) as above, ThreadPoolExecutor(1) as aside:
         figures |= asyncio.run(_alone(above))
         figures |= asyncio.run(_users(above.pages, None, "quiet"))
-        # It calls the county by itself once it serves; the command waits for that session.
-        with Serving(county.home(TOWN), TOWN, upstream=above.address):
-            running = aside.submit(sync_remote, county.home(TOWN))
-            figures |= asyncio.run(_users(above.pages, running, "merging"))
-            running.result()
+        with ExitStack() as township:
+
+            def start() -> Future[Outcome]:
+                # It calls the county by itself once it serves; the command waits for that session.
+                township.enter_context(Serving(county.home(TOWN), TOWN, upstream=above.address))
+                return aside.submit(sync_remote, county.home(TOWN))
+
+            figures |= asyncio.run(_users(above.pages, start, "merging"))
         figures["county_rss_mb"] = _rss_mb(above.pid)
     return figures | _village(county) | _starts(county)
 
@@ -190,13 +193,21 @@ async def _alone(serving: Serving) -> Figures:
     return figures
 
 
-async def _users(base: str, running: Future[Outcome] | None, name: str) -> Figures:
-    """Return percentiles of what the users wait, while something runs or until there are enough samples."""
+async def _users(base: str, start: Callable[[], Future[Outcome]] | None, name: str) -> Figures:
+    """Return percentiles of what the users wait.
+
+    Args:
+        base: address of the pages.
+        start: starts a merge once everybody has signed in, and they work as long as it runs; None for as
+            long as it takes to have enough samples.
+        name: what the figures begin with.
+    """
     users = [User(base, number) for number in range(USERS)]
     found: dict[str, list[float]] = {kind: [] for kind in KINDS}
     try:
         for user in users:
             await user.sign_in()
+        running = None if start is None else start()
 
         def goes_on() -> bool:
             if running is not None:
@@ -312,7 +323,7 @@ def main() -> None:
     parser.add_argument("merged", type=int, nargs="?", default=0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="banjian-bench-") as folder:
-        merged = options.merged or max(2_000, options.acts // 10)
+        merged = options.merged or max(5_000, options.acts // 10)
         print(json.dumps(measure_pages(Path(folder), options.acts, merged)))
 
 

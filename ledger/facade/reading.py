@@ -182,6 +182,13 @@ class Reader:
             raise RuleError("case.unknown", case=case_id)
         return self.rows(tx, [row], now_ms)[0]
 
+    def named(self, tx: ReadTx, rows: Sequence[CaseRow]) -> list[CaseRow]:
+        """Return lines with the names of their applicants: of a long list only those that are shown."""
+        if self._vault is None:
+            return list(rows)
+        names = applicant_names(tx, self._vault, [row.case_id for row in rows])
+        return [row._replace(applicant=names.get(row.case_id, "")) for row in rows]
+
     def personal(self, tx: ReadTx, case_id: CaseId, act_id: ActId) -> Facts | None:
         """Return a personal body; None when erased, withheld, absent or not to be opened here."""
         if self._vault is None:

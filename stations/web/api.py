@@ -103,8 +103,8 @@ async def worklist(visit: Visit) -> web.Response:
     light, closed = query.get("light", ""), query.get("closed", "") in ("1", "true")
 
     def work(ledger: Ledger) -> Rows:
-        rows = ledger.worklist(station=station, now_ms=now_ms, include_closed=closed, names=True)
-        return _rows(visit, ledger, [row for row in rows if not light or row.light == light])
+        rows = ledger.worklist(station=station, now_ms=now_ms, include_closed=closed, names=False)
+        return _rows(visit, ledger, [row for row in rows if not light or row.light == light], named=False)
 
     return answer(await visit.read(work))
 
@@ -250,14 +250,16 @@ async def monthly(visit: Visit) -> web.Response:
     )
 
 
-def _rows(visit: Visit, ledger: Ledger, rows: Sequence[CaseRow]) -> Rows:
+def _rows(visit: Visit, ledger: Ledger, rows: Sequence[CaseRow], *, named: bool = True) -> Rows:
     query = visit.request.query.get("limit", "")
     if query and not (query.isdecimal() and len(query) < 6):
         raise InputError("web.number", field="limit", value=query[:40])
     limit = min(LINES_MAX, int(query or LINES_MAX))
-    return Rows(
-        lines=lines_of(visit, ledger, rows[:limit]), count=len(rows), known_at_ms=today.known_at(ledger)
-    )
+    shown = rows[:limit]
+    if not named:
+        with ledger.reading() as (tx, parts):
+            shown = parts.reader.named(tx, shown)
+    return Rows(lines=lines_of(visit, ledger, shown), count=len(rows), known_at_ms=today.known_at(ledger))
 
 
 async def _once(visit: Visit, once: str, work: Callable[[Ledger], str]) -> web.Response:

@@ -111,6 +111,6 @@ def _each_once(
         fresh = [row for row in (mine if name == "rest" else rows) if row.case_id not in seen]
         seen.update(row.case_id for row in fresh)
         with ledger.reading() as (tx, parts_of):
-            named = [parts_of.reader.row(tx, row.case_id, visit.now_ms()) for row in fresh[:PART_MAX]]
+            named = parts_of.reader.named(tx, fresh[:PART_MAX])
         found.append(Part(name=name, lines=lines_of(visit, ledger, named), count=len(fresh)))
     return found
