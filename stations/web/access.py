@@ -46,7 +46,8 @@ class Access:
     async def read(self, work: Callable[[Ledger], T]) -> T:
         """Run something that reads."""
         ledger = await self._ledger()
-        return await self._run(lambda: work(ledger))
+        with self._writer.page():
+            return await self._run(lambda: work(ledger))
 
     async def write(self, work: Callable[[Ledger], T]) -> T:
         """Run something on the writer's thread."""
