@@ -10,11 +10,10 @@ from typing import Self
 
 from aiohttp import ClientSession, CookieJar
 
-from tests.web.offices import PASSPHRASE, PIN, Office
+from tests.web.offices import PASSPHRASE, Office
 
 Fields = Mapping[str, str | Sequence[str]]
 _WORD = re.compile(r'name="form" value="([0-9a-f]+)"')
-_HIDDEN = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)">')
 
 
 @dataclass(frozen=True)
@@ -37,16 +36,6 @@ class Answer:
         found = _WORD.search(self.text)
         assert found, self.text[:300]
         return found.group(1)
-
-    def hidden(self) -> dict[str, str]:
-        """Return the hidden fields of the page's last form."""
-        return dict(
-            _HIDDEN.findall(
-                self.text.rpartition("<form")[2]
-                if "data-once" not in self.text
-                else self.text.partition("data-once")[2]
-            )
-        )
 
     @property
     def code(self) -> str:
@@ -121,10 +110,6 @@ class Desk:
         page = await self.get("/")
         assert page.status == 200
         return page
-
-    async def sign_in_with_pin(self, staff_no: str) -> Answer:
-        """Sign in with the PIN of the tests."""
-        return await self.sign_in(staff_no, pin=PIN)
 
     async def receive(self, item: str, name: str, **more: str | Sequence[str]) -> Answer:
         """Receive an application; returns the answer to the form."""

@@ -12,7 +12,6 @@ import signal
 import socket
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,10 +21,10 @@ from pathlib import Path
 from ledger import registry_actions
 from ledger.data import shipped_items
 from ledger.envelope import KdfParams, seal_key
-from ledger.facade import Command, Home, Ledger
+from ledger.facade import Home, Ledger
 from ledger.facade.clock import SystemClock
 from ledger.keys import prove_possession
-from ledger.types import CaseId, Facts, StationId, Value
+from ledger.types import StationId, Value
 from stations.config import CONFIG_NAME
 from stations.county.founding import found_county, home_of
 from stations.county.people import REGISTRAR_NO, Person, seed_of, signer_of
@@ -38,7 +37,6 @@ PIN = "2580"
 SEED = 7
 COUNTY, TOWNSHIP = "990121000000-00", "990121001000-00"
 VILLAGE, OTHER_VILLAGE = "990121001201-00", "990121001202-00"
-INSURANCE = "城乡居民医保参保登记"
 _QUICK = KdfParams(memory_kib=8_192, iterations=1, lanes=1)
 PLACES = (
     Place(station=COUNTY, name="溪山县政务服务中心", level="county", upstream="", net="A"),
@@ -155,14 +153,6 @@ class Office:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def alive(self) -> bool:
-        """Tell whether the pages answer."""
-        try:
-            with urllib.request.urlopen(f"{self.base}/sign-in", timeout=10) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
-
 
 def found(
     folder: Path, *, people: Sequence[str] = (), settings: Mapping[str, object] | None = None
@@ -264,35 +254,3 @@ def _name_by_markup(ledger: Ledger) -> None:
     ]
     item: Value = {**model, "base_code": HOSTILE_ITEM, "name": name, "materials": materials}
     ledger.publish("publish_items", {"items": [item]}, registrar)
-
-
-def act(
-    office: Office,
-    staff_no: str,
-    action: str,
-    *,
-    station: str,
-    case: str = "",
-    facts: Facts | None = None,
-    personal: Facts | None = None,
-) -> str:
-    """Let somebody act on a station that does not serve now; returns the case."""
-    with Ledger.open(
-        Home(office.folder), clock=SystemClock(), write=True, station=StationId(station)
-    ) as ledger:
-        command = Command(
-            action=action,
-            station=StationId(station),
-            case=CaseId(bytes.fromhex(case)) if case else None,
-            facts=facts or {},
-            personal=personal,
-        )
-        return ledger.perform(command, signer_of(staff_no, seed=SEED)).case_id.hex()
-
-
-def item_code(office: Office, name: str) -> str:
-    """Return the code of an item by its name."""
-    with Ledger.open(Home(office.folder), clock=SystemClock(), write=False) as ledger:
-        catalogue = ledger.knowledge.catalogue
-        items = catalogue.items(catalogue.size)
-        return next(code for code, item in items.items() if item.name.zh == name)
