@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMessage
@@ -140,10 +140,27 @@ def page(handler: Page) -> Callable[[web.Request], Awaitable[web.StreamResponse]
     async def handle(request: web.Request) -> web.StreamResponse:
         visit = visit_of(request)
         if visit.browser.person is None:
-            return see_other(f"/sign-in?next={quote(request.rel_url.path)}")
+            return _to_sign_in(request)
         return await handler(visit)
 
     return handle
+
+
+def _to_sign_in(request: web.Request) -> web.Response:
+    """Answer whoever has to sign in first: a page goes there, a piece of one never shows another page inside.
+
+    Raises:
+        AuthorityError: ``web.signed_out`` for a piece of a form: what was typed stays on the page.
+    """
+    headers = request.headers
+    if LIVE in headers or headers.get("Accept") == "text/event-stream":
+        return web.Response(status=204)
+    if "HX-Request" not in headers:
+        return see_other(f"/sign-in?next={quote(request.rel_url.path)}")
+    if request.method != "GET":
+        raise AuthorityError("web.signed_out")
+    where = own_path(urlsplit(headers.get("HX-Current-URL", "")).path)
+    return web.Response(headers={"HX-Redirect": f"/sign-in?next={quote(where)}"})
 
 
 def open_page(handler: Page) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

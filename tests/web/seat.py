@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tests.web.offices import PASSPHRASE, PIN, Office
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Locator, Page
+    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page
 
 ALLOWANCE = "990102800028"
 """高龄津贴申领: villages receive it, the township decides."""
@@ -101,5 +101,10 @@ def take_seat(
     page = context.new_page()
     seat = Seat(office=office, page=page, context=context)
     page.on("pageerror", lambda error: seat.problems.append(str(error)))
-    page.on("console", lambda line: seat.problems.append(line.text) if line.type == "error" else None)
+    page.on("console", lambda line: seat.problems.append(line.text) if _is_fault(line) else None)
     return seat
+
+
+def _is_fault(line: ConsoleMessage) -> bool:
+    """Tell whether what stands on the console is a fault of a page: stations that are ended break lines."""
+    return line.type == "error" and "net::ERR_" not in line.text

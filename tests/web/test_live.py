@@ -59,6 +59,22 @@ async def test_an_act_is_heard_at_another_desk(hall: Office):
 async def test_nobody_listens_without_signing_in(hall: Office):
     async with Desk(hall) as desk:
         assert (await desk.get("/events")).status == 303
+        listening = await desk.get("/events", headers={"Accept": "text/event-stream"})
+        assert listening.status == 204, "a browser stops asking"
+
+
+async def test_a_piece_of_a_page_never_shows_the_page_of_signing_in(hall: Office):
+    async with Desk(hall) as desk:
+        desk.word = (await desk.get("/sign-in")).word
+        hx = {"HX-Request": "true", "HX-Current-URL": f"{hall.base}/find?q=x"}
+        line = await desk.get("/safe/line", headers={**hx, "X-Banjian-Live": "1"})
+        assert (line.status, line.text) == (204, "")
+        found = await desk.get("/find?q=x", headers=hx)
+        assert (found.text, found.headers["HX-Redirect"]) == ("", "/sign-in?next=/find")
+        away = await desk.get("/find?q=x", headers={**hx, "HX-Current-URL": "x//evil.example"})
+        assert away.headers["HX-Redirect"] == "/sign-in?next=/"
+        kept = await desk.post(f"/receive/{ALLOWANCE}/draft", {"text": "x"}, headers=hx)
+        assert kept.code == "web.signed_out" and "<html" not in kept.text
 
 
 async def test_signing_out_and_locking_end_the_stream(hall: Office):
