@@ -9,7 +9,7 @@ LIMIT := $(if $(CI),timeout --kill-after=30 720)
 SOURCES := ledger sync stations audit $(wildcard bench)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint format sim bench bundle lock clean
+.PHONY: help setup demo test check lint format sim bench bundle screens lock clean
 
 help:  ## tell what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ bench: setup  ## the measurements, one JSON line
 
 bundle: setup  ## what an office without internet installs from, for each kind of machine
 	@$(BIN)/python deploy/build.py all
+
+screens: setup  ## pictures of every page into docs/screens (needs Chromium and a Chinese font)
+	@$(BIN)/python -m tests.web.screens
 
 lock:  ## write the locks anew (needs uv and the network)
 	@.ci/lock.sh

@@ -152,15 +152,61 @@ def install(level: str) -> None:
         raise SetupError("安装本项目失败，原因见上。 / Installing this checkout failed, see above.")
 
 
+def missing_tools() -> list[str]:
+    """Return the Debian packages that tests of the pages need and this machine lacks."""
+    names = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+    missing = [] if any(map(shutil.which, names)) else ["chromium"]
+    fonts = Path("/usr/share/fonts")
+    if not any(fonts.rglob("NotoSansCJK*")) or not shutil.which("fc-list"):
+        missing += ["fontconfig", "fonts-noto-cjk"]
+    return missing
+
+
+def offer_tools(*, fresh: bool) -> None:
+    """Install a browser and a Chinese face where that may be done; else say what the tests will leave out.
+
+    Args:
+        fresh: whether the environment was set up just now: the network is asked once, not at each run.
+    """
+    missing = missing_tools() if sys.platform == "linux" else []
+    apt = shutil.which("apt-get")
+    if missing and fresh and apt and os.geteuid() == 0:
+        say(
+            f"正在安装 {' '.join(missing)}（页面测试用）。",
+            f"Installing {' '.join(missing)} for tests of the pages.",
+        )
+        os.environ["DEBIAN_FRONTEND"] = "noninteractive"
+        run([apt, "update", "-qq"], quiet=True)
+        run([apt, "install", "-y", "-qq", "--no-install-recommends", *missing], quiet=True)
+        missing = missing_tools()
+    if missing:
+        line = f"sudo apt-get install -y {' '.join(missing)}"
+        say(
+            f"这台机器没有 {' '.join(missing)}，页面的浏览器测试会跳过。要补上请运行：{line}",
+            f"This machine lacks {' '.join(missing)}: tests in a browser are skipped. To mend it: {line}",
+        )
+
+
 def set_up(level: str) -> None:
     """Bring the environment to a level, ``run`` or ``test``.
 
     Raises:
         SetupError: when it cannot be done here; nothing is stamped then.
     """
+    ready = is_ready(read_stamp(), level)
+    if not ready:
+        build(level)
+    if level == "test":
+        offer_tools(fresh=not ready)
+
+
+def build(level: str) -> None:
+    """Make the environment anew or complete it, and stamp it.
+
+    Raises:
+        SetupError: when it cannot be done here; nothing is stamped then.
+    """
     stamp = read_stamp()
-    if is_ready(stamp, level):
-        return
     same_place = all(stamp.get(name) == wanted()[name] for name in ("interpreter", "version", "checkout"))
     if stamp and same_place:
         STAMP.unlink()

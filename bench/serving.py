@@ -30,16 +30,20 @@ class Serving:
         home: its folder.
         station: its main station.
         upstream: address of the station above, "" for none; without one it listens.
+        pages: whether it shows pages to browsers.
 
     Attributes:
         address: where stations below call it, "" when it does not listen.
+        pages: address of its pages, "" for none.
+        pid: of the process.
         rss_mb: peak memory of the process, known at the end of the context, in MiB.
     """
 
-    def __init__(self, home: Home, station: StationId, *, upstream: str = "") -> None:
-        self._words = [str(home.path), station, upstream]
+    def __init__(self, home: Home, station: StationId, *, upstream: str = "", pages: bool = False) -> None:
+        self._words = [str(home.path), station, upstream, *(["--pages"] if pages else [])]
         self._process: subprocess.Popen[str] | None = None
-        self.address = ""
+        self.address = self.pages = ""
+        self.pid = 0
         self.rss_mb = 0.0
 
     def __enter__(self) -> Self:
@@ -51,7 +55,8 @@ class Serving:
             stdout=subprocess.PIPE,
             text=True,
         )
-        self.address = str(self._told("address"))
+        told = self._told()
+        self.address, self.pages, self.pid = str(told["address"]), str(told["pages"]), self._process.pid
         return self
 
     def __exit__(
@@ -61,16 +66,17 @@ class Serving:
             return
         self._process.send_signal(signal.SIGTERM)
         if kind is None:
-            self.rss_mb = float(str(self._told("rss_mb")))
+            self.rss_mb = float(str(self._told()["rss_mb"]))
         self._process.wait()
 
-    def _told(self, name: str) -> object:
+    def _told(self) -> dict[str, object]:
         if self._process is None or self._process.stdout is None:
             raise RuntimeError("not started")
         line = self._process.stdout.readline()
         if not line:
             raise RuntimeError(f"the serving process ended: {self._words}")
-        return json.loads(line)[name]
+        told = json.loads(line)
+        return dict(told)
 
 
 def main() -> None:
@@ -79,17 +85,18 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("station")
     parser.add_argument("upstream")
+    parser.add_argument("--pages", action="store_true")
     options = parser.parse_args()
     config = StationConfig(
         station=options.station,
         listen="" if options.upstream else "127.0.0.1:0",
         upstream=(options.upstream,) if options.upstream else (),
         sync_interval_s=INTERVAL_S,
-        web="",
+        web="127.0.0.1:0" if options.pages else "",
     )
 
     def started(at: Listening) -> None:
-        print(json.dumps({"address": at.network}), flush=True)
+        print(json.dumps({"address": at.network, "pages": at.pages}), flush=True)
 
     serve(Home(options.folder), config=config, clock=SystemClock(), randomness=os.urandom, started=started)
     print(json.dumps({"rss_mb": round(peak_rss_mb(), 1)}), flush=True)

@@ -1,4 +1,4 @@
-"""Write the pages that follow from the program: errors, commands, and the lists that are read from Excel.
+"""Write the pages that follow from the program: errors, commands, lists read from Excel, the JSON API.
 
 Run ``python docs/generate.py``; a test fails while a page is not what this writes.
 """
@@ -6,6 +6,7 @@ Run ``python docs/generate.py``; a test fails while a page is not what this writ
 from __future__ import annotations
 
 import io
+import json
 import os
 import sys
 from collections.abc import Iterable
@@ -21,6 +22,7 @@ from stations.cli.main import main as banjian  # noqa: E402
 from stations.cli.tree import all_specs  # noqa: E402
 from stations.sheetin.columns import WORD_TABLES, sheet_list, word_spellings  # noqa: E402
 from stations.texts import Say  # noqa: E402
+from stations.web.openapi import document  # noqa: E402
 
 
 def errors_page() -> str:
@@ -130,7 +132,17 @@ def _app(out: io.StringIO) -> App:
     )
 
 
-PAGES = {"errors.md": errors_page, "cli.md": cli_page, "excel.md": excel_page}
+def api_page() -> str:
+    """Return docs/openapi.json: what the JSON API of a station takes and gives."""
+    return json.dumps(document(), ensure_ascii=False, indent=1) + "\n"
+
+
+PAGES = {
+    "errors.md": errors_page,
+    "cli.md": cli_page,
+    "excel.md": excel_page,
+    "openapi.json": api_page,
+}
 
 
 if __name__ == "__main__":

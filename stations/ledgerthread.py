@@ -7,8 +7,9 @@ the ledger runs here, one after the other, whoever asks.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 from ledger.errors import StoreError
@@ -19,6 +20,9 @@ from ledger.registry import Registry
 from ledger.types import LedgerId
 
 T = TypeVar("T")
+PAGES_FIRST_S = 0.1
+"""How long a piece of a merge waits for pages that somebody is looking at; then it goes on all the same."""
+_LOOK_S = 0.004
 
 
 class LedgerThread:
@@ -31,6 +35,16 @@ class LedgerThread:
         self._open_ledger: Callable[[], Ledger] | None = None
         self._known: Ledger | None = None
         self._ledger_id = LedgerId(b"")
+        self._pages = 0
+
+    @contextmanager
+    def page(self) -> Iterator[None]:
+        """A page is read beside the ledger's thread, in the same interpreter: merges let it pass first."""
+        self._pages += 1
+        try:
+            yield
+        finally:
+            self._pages -= 1
 
     @property
     def ledger_id(self) -> LedgerId:
@@ -109,7 +123,11 @@ class LedgerThread:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def exchange(self, work: Callable[[Exchange], T]) -> T:
-        """Run something with what the installation exchanges with others."""
+        """Run something with what the installation exchanges with others; people's pages pass first."""
+        waits = int(PAGES_FIRST_S / _LOOK_S)
+        while self._pages and waits:
+            waits -= 1
+            await asyncio.sleep(_LOOK_S)
 
         def on_thread() -> T:
             ledger = self.held

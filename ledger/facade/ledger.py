@@ -41,10 +41,7 @@ from ledger.types import CaseId, Facts, KeyId, LedgerId, LogId, StationId
 
 
 class Ledger:
-    """An open ledger; use it as a context manager.
-
-    Open with ``Ledger.open``; the constructor takes parts that already fit together.
-    """
+    """An open ledger; a context manager. ``Ledger.open`` opens one: the constructor takes parts that fit."""
 
     def __init__(
         self,
@@ -365,11 +362,13 @@ class Ledger:
                 tx, station=station, now_ms=moment, include_closed=include_closed, limit=limit, names=names
             )
 
-    def day_clear(self, station: StationId, day: date, *, now_ms: int | None = None) -> DayClear:
+    def day_clear(
+        self, station: StationId, day: date, *, now_ms: int | None = None, names: bool = True
+    ) -> DayClear:
         """Return the day-clear list (日清) of a station and day."""
         moment = self.clock.now_ms() if now_ms is None else now_ms
         with self.reading() as (tx, parts):
-            return parts.reader.day_clear(tx, station=station, day=day, now_ms=moment)
+            return parts.reader.day_clear(tx, station=station, day=day, now_ms=moment, names=names)
 
     def find(
         self, text: str, *, station: StationId | None = None, now_ms: int | None = None

@@ -86,20 +86,24 @@ class Reader:
             ordered.sort(key=_is_open, reverse=True)
         return self.rows(tx, ordered[:limit], now_ms) if names else self._lines(ordered[:limit], now_ms)
 
-    def day_clear(self, tx: ReadTx, *, station: StationId, day: date, now_ms: int) -> DayClear:
-        """Return the day-clear list (日清) of a station and day."""
+    def day_clear(self, tx: ReadTx, *, station: StationId, day: date, now_ms: int, names: bool) -> DayClear:
+        """Return the day-clear list (日清) of a station and day; names are left out where few are shown."""
+
+        def read(rows: Iterable[Row]) -> list[CaseRow]:
+            return self.rows(tx, rows, now_ms) if names else self._lines(list(rows), now_ms)
+
         start, end = day_start_ms(day), day_start_ms(day + timedelta(days=1))
         received = tx.select(
             CASES, {"received_station": station, "opened_at_ms": Range(at_least=start, below=end)}
         )
-        held = self.rows(tx, tx.select(CASES, {"open": 1, "custodian": station}), now_ms)
-        offered = self.rows(tx, tx.select(CASES, {"open": 1, "offered_to": station}), now_ms)
+        held = read(tx.select(CASES, {"open": 1, "custodian": station}))
+        offered = read(tx.select(CASES, {"open": 1, "offered_to": station}))
         version = self._knowledge.calendars.version
         moved = {_bytes(row[0]) for row in tx.select(MOVED, {}) if row[1] == version}
         return DayClear(
             station=station,
             day=day,
-            received=tuple(self.rows(tx, received, now_ms)),
+            received=tuple(read(received)),
             not_accepted=tuple(row for row in held if row.status in BEFORE_ACCEPTANCE),
             overdue=tuple(row for row in held if row.light == "red"),
             at_risk=tuple(row for row in held if row.light == "yellow"),
@@ -177,6 +181,13 @@ class Reader:
         if row is None:
             raise RuleError("case.unknown", case=case_id)
         return self.rows(tx, [row], now_ms)[0]
+
+    def named(self, tx: ReadTx, rows: Sequence[CaseRow]) -> list[CaseRow]:
+        """Return lines with the names of their applicants: of a long list only those that are shown."""
+        if self._vault is None:
+            return list(rows)
+        names = applicant_names(tx, self._vault, [row.case_id for row in rows])
+        return [row._replace(applicant=names.get(row.case_id, "")) for row in rows]
 
     def personal(self, tx: ReadTx, case_id: CaseId, act_id: ActId) -> Facts | None:
         """Return a personal body; None when erased, withheld, absent or not to be opened here."""

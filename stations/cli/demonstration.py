@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from ledger.errors import ConfigError
 from stations.cli.call import Call
 from stations.cli.democounter import play_counter
 from stations.cli.grammar import Param, Spec
-from stations.cli.types import WholeNumber
+from stations.cli.types import WholeNumber, show_moment
 from stations.county.plan import DAYS_DEFAULT, STATIONS_DEFAULT, Plan, make_plan
 
 if TYPE_CHECKING:
@@ -21,9 +21,16 @@ SEED_DEFAULT = 1
 
 
 def demo(
-    call: Call, *, keep: str | None, stations: int | None, days: int | None, seed: int | None, counter: bool
+    call: Call,
+    *,
+    keep: str | None,
+    stations: int | None,
+    days: int | None,
+    seed: int | None,
+    counter: bool,
+    no_serve: bool,
 ) -> int:
-    """Play the county, tell what it came to, and say how to go on by hand."""
+    """Play the county, tell what it came to; on a terminal serve it, elsewhere say how to go on by hand."""
     plan = make_plan(
         seed=SEED_DEFAULT if seed is None else seed,
         stations=STATIONS_DEFAULT if stations is None else stations,
@@ -31,7 +38,8 @@ def demo(
     )
     if counter:
         return _in_folder(keep, lambda folder: play_counter(call, folder, kept=keep is not None))
-    return _in_folder(keep, lambda folder: _play(call, plan, folder, kept=keep is not None))
+    alive = not no_serve and not call.json and call.app.out.isatty()
+    return _in_folder(keep, lambda folder: _play(call, plan, folder, kept=keep is not None, alive=alive))
 
 
 def _in_folder(keep: str | None, run: Callable[[Path], int]) -> int:
@@ -45,7 +53,7 @@ def _in_folder(keep: str | None, run: Callable[[Path], int]) -> int:
     return run(path)
 
 
-def _play(call: Call, plan: Plan, folder: Path, *, kept: bool) -> int:
+def _play(call: Call, plan: Plan, folder: Path, *, kept: bool, alive: bool) -> int:
     # A whole server and client are imported here: only who plays the county waits for that.
     from stations.cli.demotell import Teller, tell
     from stations.county.leaving import leave_ready
@@ -53,11 +61,35 @@ def _play(call: Call, plan: Plan, folder: Path, *, kept: bool) -> int:
 
     with Teller(call, plan) as teller:
         played = play(plan, folder, told=teller.told)
-    if kept:
+    if kept or alive:
         leave_ready(plan, folder)
     tell(call, played, folder, kept=kept)
     call.emit(answer(played, folder, kept=kept))
+    if alive:
+        _serve(call, plan, folder, from_ms=played.picture.now_ms)
     return 0 if played.sound else 1
+
+
+def _serve(call: Call, plan: Plan, folder: Path, *, from_ms: int) -> None:
+    """Let the county live on until Ctrl-C, and say where it can be looked at and by whom."""
+    from stations.county.alive import Alive, serve_county
+    from stations.county.leaving import PASSPHRASE
+
+    def told(stations: Sequence[Alive]) -> None:
+        call.line()
+        call.line(f"── {call.say('demo.alive.head')}")
+        for one in reversed(stations):
+            level = call.say(f"level.{one.place.level}")
+            call.line(f"  {call.say('demo.alive.place', level=level, name=one.place.name)}  {one.pages}")
+            people = call.say("list.and").join(f"{person.staff_no} {person.name}" for person in one.people)
+            call.line(f"    {call.say('demo.alive.people', people=people)}")
+        call.line(f"  {call.say('demo.alive.passphrase', passphrase=PASSPHRASE)}")
+        call.line(f"  {call.say('demo.alive.clock', moment=show_moment(from_ms))}")
+        call.line(f"  {call.say('demo.alive.stop')}")
+        call.app.out.flush()
+
+    serve_county(plan, folder, from_ms=from_ms, told=told)
+    call.line(call.say("demo.alive.stopped"))
 
 
 def answer(played: Played, folder: Path, *, kept: bool) -> dict[str, object]:
@@ -91,6 +123,7 @@ SPECS = (
             Param(name="days", type=WholeNumber(least=1)),
             Param(name="seed", type=WholeNumber()),
             Param(name="counter", flag=True),
+            Param(name="no-serve", flag=True),
         ),
         needs_home=False,
         group="other",

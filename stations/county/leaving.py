@@ -11,6 +11,7 @@ from ledger import platform
 from ledger.envelope import KdfParams, seal_key
 from ledger.facade import Home
 from stations.config import CONFIG_NAME
+from stations.county.alive import free_port
 from stations.county.founding import home_of
 from stations.county.people import REGISTRAR_NO, Person, seed_of, staff_of
 from stations.county.plan import Place, Plan
@@ -36,7 +37,7 @@ def leave_ready(plan: Plan, folder: Path) -> None:
 
 def _ports(plan: Plan) -> dict[str, int]:
     above = [place.station for place in plan.places if place.has_below]
-    return {station: FIRST_PORT + number for number, station in enumerate(above)}
+    return {station: free_port(FIRST_PORT + number) for number, station in enumerate(above)}
 
 
 def _write_keys(home: Home, people: Sequence[Person], seed: int) -> None:

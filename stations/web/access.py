@@ -52,7 +52,8 @@ class Access:
             ledger.refresh()
             return work(ledger)
 
-        return await self._run(with_news)
+        with self._writer.page():
+            return await self._run(with_news)
 
     async def write(self, work: Callable[[Ledger], T]) -> T:
         """Run something on the writer's thread."""

@@ -48,33 +48,27 @@ async def show(visit: Visit) -> web.Response:
 async def act(visit: Visit) -> web.StreamResponse:
     """Sign what the form says and store it."""
     form = dict(await form_of(visit))
-    once = first(form, "once")
-    known = visit.browser.done.get(once)
-    if known is not None:
-        return see_other(known)
     case_id, action = case_of(visit), visit.request.match_info["action"]
-    person = visit.person
+    where, person = f"/case/{case_id.hex()}", visit.person
+    done: list[Performed] = []
+    attachments: tuple[tuple[bytes, int], ...] = ()
+
+    def work(ledger: Ledger) -> str:
+        heads = first(form, "heads")
+        done.append(perform_once(visit, ledger, case_id, action, form, heads=heads, attachments=attachments))
+        return where
+
     try:
-        attachments = await of_form(visit, form)
-        done = await visit.write(
-            lambda ledger: perform_once(
-                visit,
-                ledger,
-                case_id,
-                action,
-                form,
-                heads=first(form, "heads"),
-                attachments=tuple(one.named for one in attachments),
-            )
-        )
+        attachments = tuple(one.named for one in await of_form(visit, form))
+        await visit.sign_once(first(form, "once"), work)
     except BanjianError as error:
         return await _shown(visit, form, error)
-    if action == ERASE:
+    if done and action == ERASE:
         await drop_of(visit, case_id)
-    where = f"/case/{case_id.hex()}"
-    if once:
-        visit.browser.remember_done(once, where)
-    visit.tell("web.done", action=await _action_name(visit, case_id, action), who=person.name, seq=done.seq)
+    for one in done:
+        visit.tell(
+            "web.done", action=await _action_name(visit, case_id, action), who=person.name, seq=one.seq
+        )
     return see_other(where)
 
 

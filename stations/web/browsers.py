@@ -160,9 +160,14 @@ class Browsers:
         browser = self._browsers.get(token)
         if browser is None or now_ms - browser.seen_ms > FORGET_MS:
             browser = self._new(now_ms)
-        elif browser.acting and now_ms - browser.seen_ms > self._lock_ms:
-            browser.lock()
+        else:
+            self.lock_idle(browser)
         return browser
+
+    def lock_idle(self, browser: Browser) -> None:
+        """Lock a browser that was left alone; looking at it does not count as a key pressed."""
+        if browser.acting and self._monotonic_ms() - browser.seen_ms > self._lock_ms:
+            browser.lock()
 
     def touch(self, browser: Browser) -> None:
         """Somebody did something in this browser: it stays unlocked, and is kept before others."""

@@ -24,6 +24,7 @@ from stations.province.known import Entered, entered_of
 from stations.texts import Say
 from stations.web.attached import lines_of as lines_of_attachments
 from stations.web.factforms import field_name, value_name
+from stations.web.keyholders import own_stations
 from stations.web.render import render
 from stations.web.rows import Line, lines_of
 from stations.web.scope import Scope
@@ -43,6 +44,7 @@ class StepLine:
     Attributes:
         effect: state after it, or why it has none.
         weight: ``plain``, ``waiting`` or ``without``.
+        own: whether it was done at a station kept here: only of such does a page say how safe they are.
         safe: levels that have confirmed it by a receipt.
         facts: what it says, as (field, words).
         personal: what it says of people, when that is held here.
@@ -56,6 +58,7 @@ class StepLine:
     recorded_at_ms: int
     effect: str
     weight: str
+    own: bool
     safe: Sequence[str]
     facts: Sequence[tuple[str, str]]
     personal: Sequence[tuple[str, str]]
@@ -228,6 +231,7 @@ def _step(
         recorded_at_ms=act.recorded_at_ms,
         effect=effect,
         weight=weight,
+        own=act.station in own_stations(ledger),
         safe=safe.get(act.act_id, ()),
         facts=_facts(say, step.action, act.facts, page),
         personal=_personal(visit, page.personal.get(act.act_id)),

@@ -30,34 +30,37 @@ class StationLine:
 async def board(visit: Visit) -> web.Response:
     """Show every station below: complete up to when, heard when, what waits, what is odd."""
     now_ms = visit.now_ms()
+    lines = await visit.read(lambda ledger: board_lines(visit, ledger, now_ms))
+    return await render(visit, "board.html", lines=lines, now_ms=now_ms)
 
-    def work(ledger: Ledger) -> list[StationLine]:
-        station = ledger.main_station or visit.station
-        return [
-            _station_line(line, own=line.station == station, now_ms=now_ms)
-            for line in station_board(ledger, station)
-        ]
 
-    return await render(visit, "board.html", lines=await visit.read(work), now_ms=now_ms)
+def board_lines(visit: Visit, ledger: Ledger, now_ms: int) -> list[StationLine]:
+    """Return the stations below that of the installation, with what of each needs a look."""
+    station = ledger.main_station or visit.station
+    return [
+        _station_line(line, own=line.station == station, now_ms=now_ms)
+        for line in station_board(ledger, station)
+    ]
 
 
 async def conflicts(visit: Visit) -> web.Response:
     """Show the cases that wait for an adjudication, and the applicants whose matter was received twice."""
     now_ms = visit.now_ms()
-
-    def work(ledger: Ledger) -> tuple[list[Line], list[list[Line]]]:
-        scope = Scope(ledger.knowledge.registry, visit.person)
-        rows: dict[bytes, CaseRow] = {
-            row.case_id: row for row in ledger.worklist(now_ms=now_ms, include_closed=True) if scope.row(row)
-        }
-        pairs = [[rows[one] for one in twin.case_ids if one in rows] for twin in twins(ledger)]
-        return (
-            lines_of(visit, ledger, [row for row in rows.values() if row.conflict]),
-            [lines_of(visit, ledger, pair) for pair in pairs if len(pair) > 1],
-        )
-
-    lines, pairs = await visit.read(work)
+    lines, pairs = await visit.read(lambda ledger: conflict_lines(visit, ledger, now_ms))
     return await render(visit, "conflicts.html", lines=lines, pairs=pairs, now_ms=now_ms)
+
+
+def conflict_lines(visit: Visit, ledger: Ledger, now_ms: int) -> tuple[list[Line], list[list[Line]]]:
+    """Return the cases in conflict and the twins that are open to the person."""
+    scope = Scope(ledger.knowledge.registry, visit.person)
+    rows: dict[bytes, CaseRow] = {
+        row.case_id: row for row in ledger.worklist(now_ms=now_ms, include_closed=True) if scope.row(row)
+    }
+    pairs = [[rows[one] for one in twin.case_ids if one in rows] for twin in twins(ledger)]
+    return (
+        lines_of(visit, ledger, [row for row in rows.values() if row.conflict]),
+        [lines_of(visit, ledger, pair) for pair in pairs if len(pair) > 1],
+    )
 
 
 def _station_line(line: BoardLine, *, own: bool, now_ms: int) -> StationLine:

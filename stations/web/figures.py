@@ -33,7 +33,8 @@ class Monthly:
     """What the page shows.
 
     Attributes:
-        rows: cells under ``MONTH_HEADINGS``.
+        since: first day of receipt; ``until`` the last one.
+        headings: over the columns of ``rows``.
         totals: sums of the counts, in the order of ``COUNTS``.
         chart: received cases by month and by item, for the chart.
         complete_at_ms: up to this moment nothing of the stations in scope is missing; 0 where one was never
@@ -41,6 +42,9 @@ class Monthly:
         lacking: names of the stations that hold this moment back, where it lies within the asked period.
     """
 
+    since: date
+    until: date
+    headings: Sequence[str]
     rows: Sequence[Sequence[str]]
     totals: Sequence[int]
     chart: Mapping[str, object]
@@ -54,16 +58,25 @@ async def monthly(visit: Visit) -> web.StreamResponse:
     Raises:
         InputError: ``web.date``.
     """
+    shown = await read_monthly(visit)
+    if visit.request.query.get("format") == "xlsx":
+        name = visit.say("web.monthly")
+        rows = tuple(tuple(row) for row in shown.rows)
+        sheet = Sheet(name=name, headings=tuple(shown.headings), rows=rows)
+        return await send_workbook(visit, f"{name} {shown.since} {shown.until}", [sheet])
+    return await render(visit, "monthly.html", shown=shown)
+
+
+async def read_monthly(visit: Visit) -> Monthly:
+    """Return the figures that the query asks for, of the stations that are open to the person.
+
+    Raises:
+        InputError: ``web.date``.
+    """
     query, now_ms = visit.request.query, visit.now_ms()
     last = day_of(query.get("until", ""), "until", local_date(now_ms))
     since = day_of(query.get("since", ""), "since", last.replace(day=1))
-    shown = await visit.read(lambda ledger: _read(visit, ledger, since, last, now_ms))
-    headings = tuple(visit.say(f"head.{name}") for name in MONTH_HEADINGS)
-    if query.get("format") == "xlsx":
-        name = visit.say("web.monthly")
-        sheet = Sheet(name=name, headings=headings, rows=tuple(tuple(row) for row in shown.rows))
-        return await send_workbook(visit, f"{name} {since} {last}", [sheet])
-    return await render(visit, "monthly.html", headings=headings, shown=shown, since=since, until=last)
+    return await visit.read(lambda ledger: _read(visit, ledger, since, last, now_ms))
 
 
 def day_of(text: str, field: str, otherwise: date) -> date:
@@ -93,6 +106,9 @@ def _read(visit: Visit, ledger: Ledger, since: date, last: date, now_ms: int) ->
     if complete_at_ms >= min(day_start_ms(last + timedelta(days=1)), now_ms - FRESH_MS):
         lacking = ()
     return Monthly(
+        since=since,
+        until=last,
+        headings=[visit.say(f"head.{name}") for name in MONTH_HEADINGS],
         rows=[
             (
                 one.month,

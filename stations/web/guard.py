@@ -18,15 +18,17 @@ from aiohttp import web
 
 from ledger.errors import AuthorityError, BanjianError, ConfigError, InputError, RuleError, StoreError
 from stations.texts import Say
-from stations.web.render import render_error
-from stations.web.visit import OFFICE, Visit
+from stations.web.apibody import answer
+from stations.web.apishapes import Problem
+from stations.web.render import message_of, render_error
+from stations.web.visit import LIVE, OFFICE, Visit, posted
 
 UPLOAD_BYTES_MAX = 21 << 20
 """Most bytes of a form with files: a workbook of the largest size that is read, and what goes with it."""
-LIVE = "X-Banjian-Live"
-"""Header of requests that a page makes by itself: they keep no browser unlocked."""
-BY_ITSELF = frozenset(("/hall",))
-"""Pages that load themselves anew."""
+EVENTS = "/events"
+"""Where open pages listen, for hours."""
+BY_ITSELF = frozenset(("/hall", EVENTS))
+"""Pages that load themselves anew, or stay: they keep no browser unlocked either."""
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; "
@@ -68,20 +70,32 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
         require_host(request, office.config.web_names)
         await _require_own_form(visit)
         response = await handler(request)
-    except web.HTTPRequestEntityTooLarge:
-        response = await render_error(visit, InputError("web.too_large", most=UPLOAD_BYTES_MAX >> 20), 413)
+    except web.HTTPRequestEntityTooLarge as error:
+        too_large = InputError("web.too_large", most=UPLOAD_BYTES_MAX >> 20)
+        response = await _refused(visit, too_large, error.status)
     except web.HTTPException as error:
         # A page that does not exist, a method that is not taken: aiohttp says it by raising.
-        response = await render_error(visit, InputError("web.no_page", path=request.path), error.status)
+        response = await _refused(visit, InputError("web.no_page", path=request.path), error.status)
     except BanjianError as error:
-        response = await render_error(visit, error, status_of(error))
+        response = await _refused(visit, error, status_of(error))
     except Exception:
         # The outermost loop: whatever it was, the person reads that nothing was lost, the operator why.
         log.exception("page failed: %s %s", request.method, request.match_info.route.resource)
-        response = await render_error(visit, StoreError("web.failed"), 500)
+        response = await _refused(visit, StoreError("web.failed"), 500)
     if not response.prepared:
         _set_cookie(visit, response)
     return dressed(response, store=False)
+
+
+async def _refused(visit: Visit, error: BanjianError, status: int) -> web.Response:
+    """Return an error as whoever asked reads it: a page for people, JSON for programs."""
+    if not visit.request.path.startswith("/api/"):
+        return await render_error(visit, error, status)
+    message = message_of(visit.say, error)
+    return answer(
+        Problem(code=message.code, what=message.what, next=message.next_step),
+        401 if error.code == "web.signed_out" else status,
+    )
 
 
 def status_of(error: BanjianError) -> int:
@@ -90,7 +104,7 @@ def status_of(error: BanjianError) -> int:
 
 
 def dressed(response: web.StreamResponse, *, store: bool) -> web.StreamResponse:
-    """Give an answer the headers that every one has; ``store`` when a browser may keep it."""
+    """Give an answer the headers of every answer; ``store`` lets browsers keep it."""
     if not response.prepared:
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
@@ -110,10 +124,11 @@ def require_host(request: web.Request, own: Collection[str]) -> None:
     Raises:
         AuthorityError: ``web.host``.
     """
-    name = urlsplit(f"//{request.host}").hostname or ""
-    if name == "localhost" or name in own:
-        return
+    name = request.host
     try:
+        name = urlsplit(f"//{request.host}").hostname or ""
+        if name == "localhost" or name in own:
+            return
         ipaddress.ip_address(name)
     except ValueError as error:
         raise AuthorityError("web.host", host=name[:80]) from error
@@ -132,7 +147,7 @@ async def _require_own_form(visit: Visit) -> None:
         raise AuthorityError("web.form")
     given = request.headers.get("X-Banjian-Form", "")
     if not given:
-        field = (await request.post()).get("form", "")
+        field = (await posted(request)).get("form", "")
         given = field if isinstance(field, str) else ""
     if not hmac.compare_digest(given.encode("utf-8"), visit.browser.csrf.encode("utf-8")):
         raise AuthorityError("web.form")

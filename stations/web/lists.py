@@ -40,7 +40,7 @@ async def cases(visit: Visit) -> web.StreamResponse:
         rows = rows_of(ledger)
         shown = rows[(at - 1) * PAGE_ROWS : at * PAGE_ROWS]
         with ledger.reading() as (tx, parts):
-            named = [parts.reader.row(tx, row.case_id, now_ms) for row in shown]
+            named = parts.reader.named(tx, shown)
         return {
             "lines": lines_of(visit, ledger, named),
             "count": len(rows),
@@ -82,7 +82,7 @@ async def _workbook(visit: Visit, rows_of: Callable[[Ledger], Sequence[CaseRow]]
 
     def work(ledger: Ledger) -> Sheet:
         with ledger.reading() as (tx, parts):
-            rows = [parts.reader.row(tx, row.case_id, now_ms) for row in rows_of(ledger)]
+            rows = parts.reader.named(tx, rows_of(ledger))
         return Sheet(
             name=visit.say("web.cases"),
             headings=tuple(visit.say(f"head.{name}") for name in HEADINGS),

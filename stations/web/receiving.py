@@ -62,20 +62,20 @@ async def show(visit: Visit) -> web.Response:
 async def receive(visit: Visit) -> web.StreamResponse:
     """Sign and store the receipt; the slip is the next page."""
     form = dict(await form_of(visit))
-    once = first(form, "once")
-    known = visit.browser.done.get(once)
-    if known is not None:
-        return see_other(known)
-    code = visit.request.match_info["item"]
+    code, browser = visit.request.match_info["item"], visit.browser
+    attachments: tuple[tuple[bytes, int], ...] = ()
+
+    def work(ledger: Ledger) -> str:
+        done, note = receive_once(visit, ledger, code, form, attachments=attachments)
+        case = done.case_id.hex()
+        browser.slips[case] = (done.token, note)
+        return f"/case/{case}/slip"
+
     try:
         attachments = tuple(one.named for one in await of_form(visit, form))
-        done, note = await visit.write(lambda ledger: _receive(visit, ledger, code, form, attachments))
+        where = await visit.sign_once(first(form, "once"), work)
     except BanjianError as error:
         return await _shown(visit, form, error)
-    case = done.case_id.hex()
-    where = f"/case/{case}/slip"
-    visit.browser.remember_done(once, where)
-    visit.browser.slips[case] = (done.token, note)
     drafts, staff_no = _drafts(visit), visit.person.staff_no
     pad = first(form, "pad")
     await visit.office.access.aside(lambda: drafts.drop(staff_no, _draft_name(code, pad)))
@@ -134,10 +134,19 @@ def _same_matter(visit: Visit, ledger: Ledger, code: str, number: str) -> list[L
     return lines_of(visit, ledger, rows[:TWINS_MAX])
 
 
-def _receive(
-    visit: Visit, ledger: Ledger, code: str, form: Form, attachments: tuple[tuple[bytes, int], ...]
+def receive_once(
+    visit: Visit,
+    ledger: Ledger,
+    code: str,
+    form: Form,
+    *,
+    attachments: tuple[tuple[bytes, int], ...] = (),
 ) -> tuple[Performed, str]:
-    """Sign and store the receipt, then the head of the log: the slip names it."""
+    """Sign and store the receipt, then the head of the log: the slip names it.
+
+    Raises:
+        InputError: what was typed. RuleError, AuthorityError: what forbids the receipt.
+    """
     person, item = visit.person, item_of(ledger, code)
     facts = read_form(opening_spec(ledger, item), form)
     facts["item"] = item.base_code

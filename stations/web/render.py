@@ -18,7 +18,7 @@ from stations.texts import Say
 from stations.version import version
 from stations.web.menu import menu_of
 from stations.web.safety import read_safety
-from stations.web.visit import Visit
+from stations.web.visit import LIVE, Visit
 
 FOLDER = Path(__file__).parent
 
@@ -46,7 +46,10 @@ def show_day(day: date | None) -> str:
 async def render(visit: Visit, template: str, /, **values: object) -> web.Response:
     """Return a whole page; whoever shows a form again sets the status of what was wrong."""
     browser = visit.browser
-    told, browser.told = browser.told, None
+    told = None
+    if LIVE not in visit.request.headers:
+        # What is said once waits for a page that somebody asked for.
+        told, browser.told = browser.told, None
     safety = None
     if browser.person is not None:
         safety = await visit.read(lambda ledger: read_safety(ledger, visit.station))
@@ -99,6 +102,7 @@ def common(visit: Visit) -> Mapping[str, object]:
         "bar": menu_of(browser.person, "bar"),
         "training": visit.office.training,
         "path": visit.request.path,
+        "here": str(visit.request.rel_url),
         "version": version(),
     }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from pathlib import Path
 
 from aiohttp import web
 
@@ -17,6 +16,7 @@ from stations.network import Network
 from stations.web import (
     acting,
     admin,
+    api,
     casepage,
     county,
     figures,
@@ -28,13 +28,15 @@ from stations.web import (
     safe,
     signin,
     slips,
+    static,
     today,
 )
 from stations.web.access import Access
 from stations.web.browsers import Browsers
 from stations.web.counter import add_counter
 from stations.web.desk import KEPT, Kept
-from stations.web.guard import guarded
+from stations.web.guard import EVENTS, guarded
+from stations.web.live import PULSE, Pulse, events
 from stations.web.visit import OFFICE, Office, open_page, page
 from sync.attempts import Attempts
 
@@ -117,6 +119,9 @@ class Site:
             cookie=f"banjian-{sha256(str(self._home.path.absolute()).encode()).hexdigest()[:8]}",
         )
         application[KEPT] = Kept(self._randomness)
+        pulse = application[PULSE] = Pulse(self._access)
+        # Streams would else hold up the end for as long as somebody's page is open.
+        application.on_shutdown.append(lambda _: pulse.stop())
         add_routes(application.router)
         add_counter(application)
         return application
@@ -124,7 +129,7 @@ class Site:
 
 def add_routes(router: web.UrlDispatcher) -> None:
     """Add every page; ``page`` asks for somebody signed in, ``open_page`` for nobody."""
-    router.add_static("/static", Path(__file__).parent / "static", append_version=False)
+    router.add_get(f"{static.PREFIX}{{path:.+}}", static.send)
     router.add_get("/", page(today.today))
     router.add_get("/sign-in", open_page(signin.show))
     router.add_post("/sign-in", open_page(signin.sign_in))
@@ -158,3 +163,5 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_get("/lights", page(lights.show))
     router.add_get("/hall", open_page(hall.show))
     admin.add_routes(router)
+    router.add_get(EVENTS, page(events))
+    api.add_routes(router)

@@ -21,16 +21,19 @@ EXTERNAL_CHARS_MIN = 6
 """A number of the provincial platform is at least so long."""
 
 SHOWN_MAX = 200
-"""Lines of one list on a page; the rest is a filter away."""
+"""Cases of one's own that are looked at for a page."""
+PART_MAX = 50
+"""Lines under one heading: a page that is opened all day stays light; the list of all cases has the rest."""
 WAITS_FOR_PAPERS = "correcting"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One heading of the page with its lines."""
+    """One heading of the page with its lines; ``count`` is how many there are altogether."""
 
     name: str
     lines: Sequence[Line]
+    count: int
 
 
 async def today(visit: Visit) -> web.Response:
@@ -38,8 +41,9 @@ async def today(visit: Visit) -> web.Response:
     station, now_ms = visit.station, visit.now_ms()
 
     def work(ledger: Ledger) -> list[Part]:
-        day = ledger.day_clear(station, local_date(now_ms), now_ms=now_ms)
-        rows = ledger.worklist(station=station, now_ms=now_ms, limit=SHOWN_MAX)
+        # Names are opened for the lines that are shown, which may be few of thousands.
+        day = ledger.day_clear(station, local_date(now_ms), now_ms=now_ms, names=False)
+        rows = ledger.worklist(station=station, now_ms=now_ms, limit=SHOWN_MAX, names=False)
         mine = [row for row in rows if row.custodian == station]
         parts = [
             ("offered", day.offered),
@@ -59,18 +63,20 @@ async def today(visit: Visit) -> web.Response:
 
 async def day_clear(visit: Visit) -> web.Response:
     """Show the day-clear list (日清) of today."""
-    station, now_ms = visit.station, visit.now_ms()
-
-    def work(ledger: Ledger) -> list[Part]:
-        day = ledger.day_clear(station, local_date(now_ms), now_ms=now_ms)
-        names = (
-            "received", "not_accepted", "overdue", "at_risk", "pending", "offered", "awaiting_collection",
-            "moved_earlier",
-        )  # fmt: skip
-        return [Part(name=name, lines=lines_of(visit, ledger, getattr(day, name))) for name in names]
-
-    parts = await visit.read(work)
+    now_ms = visit.now_ms()
+    parts = await visit.read(lambda ledger: cleared(visit, ledger, now_ms))
     return await render(visit, "dayclear.html", parts=parts, day=local_date(now_ms), now_ms=now_ms)
+
+
+def cleared(visit: Visit, ledger: Ledger, now_ms: int) -> list[Part]:
+    """Return the parts of the day-clear list of the station acted for."""
+    day = ledger.day_clear(visit.station, local_date(now_ms), now_ms=now_ms)
+    names = (
+        "received", "not_accepted", "overdue", "at_risk", "pending", "offered", "awaiting_collection",
+        "moved_earlier",
+    )  # fmt: skip
+    parts = [(name, lines_of(visit, ledger, getattr(day, name))) for name in names]
+    return [Part(name=name, lines=lines, count=len(lines)) for name, lines in parts]
 
 
 async def find(visit: Visit) -> web.Response:
@@ -79,9 +85,7 @@ async def find(visit: Visit) -> web.Response:
     now_ms = visit.now_ms()
 
     def work(ledger: Ledger) -> tuple[Sequence[Line], int]:
-        scope = Scope(ledger.knowledge.registry, visit.person)
-        rows = [row for row in ledger.find(text, now_ms=now_ms) if scope.row(row)] if text else []
-        return lines_of(visit, ledger, rows), _known_at(ledger)
+        return lines_of(visit, ledger, found(visit, ledger, text, now_ms)), known_at(ledger)
 
     lines, known_at_ms = await visit.read(work)
     if not lines and len(text) >= EXTERNAL_CHARS_MIN and any(char.isdigit() for char in text):
@@ -96,11 +100,17 @@ async def find(visit: Visit) -> web.Response:
 async def _by_external(visit: Visit, text: str) -> list[Line]:
     wanted = fold(text)
     rows = [row for row, known in await pairs_of(visit) if fold(known.entered.external_no) == wanted]
-    found = await named(visit, rows)
-    return await visit.read(lambda ledger: lines_of(visit, ledger, found))
+    known_rows = await named(visit, rows)
+    return await visit.read(lambda ledger: lines_of(visit, ledger, known_rows))
 
 
-def _known_at(ledger: Ledger) -> int:
+def found(visit: Visit, ledger: Ledger, text: str, now_ms: int) -> list[CaseRow]:
+    """Return the cases that a text may mean and that are open to the person."""
+    scope = Scope(ledger.knowledge.registry, visit.person)
+    return [row for row in ledger.find(text, now_ms=now_ms) if scope.row(row)] if text else []
+
+
+def known_at(ledger: Ledger) -> int:
     """Return when the station above was last heard: what is shown of its cases is as of then; 0 for never."""
     station = ledger.main_station
     return 0 if station is None else read_safety(ledger, station).heard_at_ms
@@ -115,5 +125,7 @@ def _each_once(
     for name, rows in parts:
         fresh = [row for row in (mine if name == "rest" else rows) if row.case_id not in seen]
         seen.update(row.case_id for row in fresh)
-        found.append(Part(name=name, lines=lines_of(visit, ledger, fresh)))
+        with ledger.reading() as (tx, parts_of):
+            named = parts_of.reader.named(tx, fresh[:PART_MAX])
+        found.append(Part(name=name, lines=lines_of(visit, ledger, named), count=len(fresh)))
     return found

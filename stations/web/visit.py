@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
+from urllib.parse import quote, urlsplit
 
 from aiohttp import web
+from aiohttp.http_exceptions import BadHttpMessage
 
 from ledger.errors import AuthorityError, InputError
 from ledger.facade import Home, Ledger
@@ -21,6 +23,8 @@ from stations.web.browsers import Browser, Browsers, Person
 from sync.attempts import Attempts
 
 T = TypeVar("T")
+LIVE = "X-Banjian-Live"
+"""Header of requests that a page makes by itself: they keep no browser unlocked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +101,25 @@ class Visit:
         self.office.network.news()
         return done
 
+    async def sign_once(self, once: str, work: Callable[[Ledger], str]) -> str:
+        """Run something that signs and returns where its answer lies.
+
+        However often a form is sent, one after the other or at the same moment, the writer's thread runs it
+        once for its one-time word; a word whose work was refused may be used again.
+        """
+        browser = self.browser
+
+        def guarded(ledger: Ledger) -> str:
+            known = browser.done.get(once)
+            if known is not None:
+                return known
+            where = work(ledger)
+            if once:
+                browser.remember_done(once, where)
+            return where
+
+        return await self.write(guarded)
+
     def tell(self, key: str, **values: object) -> None:
         """Let the next page say something once, at its top."""
         self.browser.told = (key, values)
@@ -119,10 +142,27 @@ def page(handler: Page) -> Callable[[web.Request], Awaitable[web.StreamResponse]
     async def handle(request: web.Request) -> web.StreamResponse:
         visit = visit_of(request)
         if visit.browser.person is None:
-            return see_other(f"/sign-in?next={request.rel_url.path}")
+            return _to_sign_in(request)
         return await handler(visit)
 
     return handle
+
+
+def _to_sign_in(request: web.Request) -> web.Response:
+    """Answer whoever has to sign in first: a page goes there, a piece of one never shows another page inside.
+
+    Raises:
+        AuthorityError: ``web.signed_out`` for a piece of a form: what was typed stays on the page.
+    """
+    headers = request.headers
+    if LIVE in headers or headers.get("Accept") == "text/event-stream":
+        return web.Response(status=204)
+    if "HX-Request" not in headers:
+        return see_other(f"/sign-in?next={quote(request.rel_url.path)}")
+    if request.method != "GET":
+        raise AuthorityError("web.signed_out")
+    where = own_path(urlsplit(headers.get("HX-Current-URL", "")).path)
+    return web.Response(headers={"HX-Redirect": f"/sign-in?next={quote(where)}"})
 
 
 def open_page(handler: Page) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -135,8 +175,11 @@ def open_page(handler: Page) -> Callable[[web.Request], Awaitable[web.StreamResp
 
 
 def see_other(where: str) -> web.Response:
-    """Send the browser to another page; a form that was sent is not sent again when the page is reloaded."""
-    return web.Response(status=303, headers={"Location": where})
+    """Send the browser to another page; a form that was sent is not sent again when the page is reloaded.
+
+    What is no plain character of an address is escaped: a path may hold what somebody typed.
+    """
+    return web.Response(status=303, headers={"Location": quote(where, safe="/?&=%:;,.+-_~@!$*()")})
 
 
 def own_path(text: str) -> str:
@@ -145,9 +188,25 @@ def own_path(text: str) -> str:
     return text if fits else "/"
 
 
+async def posted(request: web.Request) -> Mapping[str, str | bytes | bytearray | web.FileField]:
+    """Return the fields of a form as they were sent; ``items`` yields each of several of one name.
+
+    Raises:
+        InputError: ``web.form_broken`` for bytes that are no form, or in a charset that nobody knows.
+    """
+    try:
+        return await request.post()
+    except (ValueError, LookupError, AssertionError, BadHttpMessage) as error:
+        raise InputError("web.form_broken") from error
+
+
 async def form_of(visit: Visit) -> Mapping[str, list[str]]:
-    """Return the texts of a form by field; files are left out."""
-    data = await visit.request.post()
+    """Return the texts of a form by field; files are left out.
+
+    Raises:
+        InputError: ``web.form_broken``.
+    """
+    data = await posted(visit.request)
     form: dict[str, list[str]] = {}
     for name, value in data.items():
         if isinstance(value, str):

@@ -45,7 +45,7 @@ def _paths() -> list[tuple[str, ...]]:
     return [spec.path for spec in all_specs(Say(language="zh"), None, app)]
 
 
-@pytest.mark.parametrize("name", ["cli.md", "errors.md", "excel.md"])
+@pytest.mark.parametrize("name", ["cli.md", "errors.md", "excel.md", "openapi.json"])
 def test_the_page_is_what_the_generator_writes(generator: ModuleType, name: str):
     written = (ROOT / "docs" / name).read_text(encoding="utf-8")
     assert written == generator.PAGES[name](), f"run: python docs/generate.py ({name} is not current)"

@@ -147,7 +147,9 @@ def test_a_new_lock_or_a_higher_level_is_installed(checkout: Path, tools: Path) 
     kept.touch()
     assert "test" not in json.loads(stamp_of(checkout).read_text(encoding="utf-8"))
 
-    assert set_up(checkout, tools, sys.executable, "test").returncode == 0
+    complete = set_up(checkout, tools, sys.executable, "test")
+    assert complete.returncode == 0
+    assert "apt-get install -y chromium" in complete.stderr  # PATH holds neither a browser nor apt-get
     assert "test" in json.loads(stamp_of(checkout).read_text(encoding="utf-8"))
     assert set_up(checkout, tools, sys.executable, "run").stderr == ""
 

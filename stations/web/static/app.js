@@ -65,6 +65,10 @@
     head.setAttribute("aria-sort", down ? "descending" : "ascending");
     rows.forEach((row) => table.tBodies[0].append(row));
   }
-  document.querySelectorAll("table[data-sortable] thead th").forEach((head) => { head.dataset.sort = ""; head.tabIndex = 0; });
+  function prepare() {
+    document.querySelectorAll("table[data-sortable] thead th").forEach((head) => { head.dataset.sort = ""; head.tabIndex = 0; });
+  }
+  prepare();
+  document.addEventListener("htmx:afterSettle", prepare);
   document.addEventListener("keydown", (event) => { const head = within(event, "th[data-sort]"); if (head && event.key === "Enter") sortBy(head); });
 })();

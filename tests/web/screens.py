@@ -1,0 +1,234 @@
+"""``make screens``: pictures of every page, from a small county at work, into ``docs/screens``.
+
+Pages that this file does not name are taken as the county's registrar sees them, so that a new page has its
+picture at once.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+import zlib
+from base64 import b64decode, b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.layers import CHROMIUM_WORDS, chromium, probe_browser, probe_chinese_font
+from tests.web.offices import COUNTY, ROOT, TOWNSHIP, VILLAGE, Office, found
+from tests.web.routes import filled, routes
+from tests.web.seat import ALLOWANCE, Seat, take_seat
+
+BYTES_MAX = 150_000
+ID_NO = "11010519491231002X"
+PERMIT, INSURANCE, AID = "990101200012", "990103000030", "990102700027"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shot:
+    """One picture: file name, path of the page, who sees it, words about it."""
+
+    name: str
+    path: str
+    who: str
+    zh: str
+    en: str
+
+
+STAGED = (
+    ("sign-in", "/sign-in", "", "登录：用自己的钥匙", "Signing in with one's own key"),
+    ("pin", "/pin", "V001", "短码", "The PIN"),
+    ("today", "/", "V001", "今日（村）", "Today, at the village"),
+    ("today-township", "/", "T001", "今日（乡镇）", "Today, at the township"),
+    ("receive", "/receive?q=gl", "V001", "收件：找事项", "Receiving: the item by its initials"),
+    ("receive-form", "/receive/{item}", "V001", "收件：填表", "Receiving: the form"),
+    ("slip", "/case/{first}/slip", "V001", "收件凭证（80 毫米）", "The slip, 80 mm"),
+    ("slip-a4", "/case/{first}/slip?paper=a4&large=1", "V001", "收件凭证（A4 大字）", "The slip, A4, large"),
+    ("case", "/case/{second}", "T001", "一件的页面", "A case"),
+    ("action", "/case/{second}/do/decide", "T001", "办一步", "An action"),
+    ("cases", "/cases", "T001", "办件清单", "The list of cases"),
+    ("find", "/find?q=oyxl", "V001", "到哪了？", "Where is it?"),
+    ("day-clear", "/day-clear", "V001", "日清", "The day-clear list"),
+    ("safe", "/safe", "V001", "是否保险", "What is safe"),
+    ("more", "/more", "T001", "更多", "Everything else"),
+    ("board", "/board", "C001", "各站点", "The station board"),
+    ("conflicts", "/conflicts", "C001", "冲突与重复", "Conflicts and twins"),
+    ("monthly", "/monthly", "C001", "月度统计", "Figures by month"),
+    ("phone", "/case/{first}", "phone", "手机上", "On a phone"),
+)
+"""Name, path, who sees it, words in both languages."""
+
+
+def shots(cases: Sequence[str]) -> list[Shot]:
+    """Return the pictures to take: those that are staged, then every other page as the registrar sees it."""
+    samples = {"first": cases[0], "second": cases[1], "case": cases[0], "item": ALLOWANCE, "action": "note"}
+    staged = [
+        Shot(name=name, path=filled(path, samples), who=who, zh=zh, en=en)
+        for name, path, who, zh, en in STAGED
+    ]
+    shown = {_shape(shot.path.partition("?")[0]) for shot in staged}
+    for method, route in routes():
+        path = filled(route, samples)
+        fresh = path and _shape(path) not in shown and not route.startswith(("/api/", "/events"))
+        if method == "GET" and fresh:
+            name = re.sub(r"[^a-z0-9]+", "-", route).strip("-")
+            staged.append(Shot(name=name, path=path, who="R001", zh=route, en=route))
+    return staged
+
+
+def _shape(path: str) -> str:
+    """Return a path without what differs from case to case."""
+    return re.sub(r"/do/\w+$", "/do", re.sub(r"[0-9a-f]{32}", "case", path))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Take every picture; return 1 where the machine has no browser or no Chinese face."""
+    missing = probe_browser() or probe_chinese_font()
+    if missing:
+        print(f"no pictures: {missing}", file=sys.stderr)
+        return 1
+    target = Path(arguments[0]) if arguments else ROOT / "docs" / "screens"
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
+        offices = found(Path(folder))
+        serving = [offices[station] for station in (COUNTY, TOWNSHIP, VILLAGE)]
+        browser = driver.chromium.launch(
+            executable_path=chromium(), args=[*CHROMIUM_WORDS, "--disable-lcd-text"]
+        )
+        try:
+            for office in serving:
+                office.start()
+            for office in serving[1:]:
+                office.run("sync", "now")
+            taken = _take(browser, offices, target)
+        finally:
+            for office in reversed(serving):
+                office.stop()
+    _write_gallery(target, taken)
+    heavy = [path.name for path in target.glob("*.png") if path.stat().st_size > BYTES_MAX]
+    print(f"{len(taken)} pictures in {target}" + (f"; too large: {', '.join(heavy)}" if heavy else ""))
+    return 1 if heavy else 0
+
+
+def _take(browser: Browser, offices: dict[str, Office], target: Path) -> list[Shot]:
+    seats = {
+        "V001": take_seat(browser, offices[VILLAGE]),
+        "T001": take_seat(browser, offices[TOWNSHIP]),
+        "C001": take_seat(browser, offices[COUNTY]),
+        "R001": take_seat(browser, offices[COUNTY]),
+        "": take_seat(browser, offices[VILLAGE]),
+    }
+    for who, seat in seats.items():
+        if who:
+            seat.sign_in(who)
+    seats["phone"] = take_seat(browser, offices[VILLAGE], width=390, height=844)
+    seats["phone"].sign_in("V003")
+    return [shot for shot in shots(_play(seats)) if _shoot(seats[shot.who], shot, target)]
+
+
+def _shoot(seat: Seat, shot: Shot, target: Path) -> bool:
+    """Take one picture; False for what is no page."""
+    answer = seat.context.request.get(seat.office.base + shot.path)
+    if "text/html" not in answer.headers.get("content-type", "") or "<!doctype" not in answer.text():
+        return False
+    seat.go(shot.path)
+    seat.page.wait_for_load_state("load")
+    seat.page.wait_for_timeout(250)
+    (target / f"{shot.name}.png").write_bytes(packed(seat, seat.page.screenshot()))
+    return True
+
+
+def packed(seat: Seat, png: bytes) -> bytes:
+    """Return a picture of at most 256 colours: a third of the size, and nobody sees a difference."""
+    page = seat.context.new_page()
+    told = page.evaluate(_PALETTE, "data:image/png;base64," + b64encode(png).decode("ascii"))
+    page.close()
+    width, height, pixels = told["width"], told["height"], b64decode(told["pixels"])
+    lines = b"".join(b"\0" + pixels[at * width : (at + 1) * width] for at in range(height))
+    head = width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes((8, 3, 0, 0, 0))
+    chunks = (
+        (b"IHDR", head),
+        (b"PLTE", bytes(told["palette"])),
+        (b"IDAT", zlib.compress(lines, 9)),
+        (b"IEND", b""),
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        len(body).to_bytes(4, "big") + kind + body + zlib.crc32(kind + body).to_bytes(4, "big")
+        for kind, body in chunks
+    )
+
+
+_PALETTE = """async (url) => {
+  const image = new Image();
+  image.src = url;
+  await image.decode();
+  const canvas = document.createElement('canvas');
+  const [width, height] = [canvas.width, canvas.height] = [image.width, image.height];
+  const context = canvas.getContext('2d');
+  context.drawImage(image, 0, 0);
+  const data = context.getImageData(0, 0, width, height).data;
+  for (let coarse = 0; ; coarse += 1) {
+    const step = 1 << coarse, known = new Map(), pixels = new Uint8Array(width * height);
+    const near = (value) => Math.min(255, Math.round(value / step) * step);
+    for (let at = 0; at < pixels.length && known.size <= 256; at += 1) {
+      const key = near(data[4 * at]) << 16 | near(data[4 * at + 1]) << 8 | near(data[4 * at + 2]);
+      if (!known.has(key)) known.set(key, known.size);
+      pixels[at] = known.get(key);
+    }
+    if (known.size > 256) continue;
+    let text = '';
+    for (let at = 0; at < pixels.length; at += 8192) {
+      text += String.fromCharCode(...pixels.subarray(at, at + 8192));
+    }
+    const palette = [...known.keys()].flatMap((key) => [key >> 16, key >> 8 & 255, key & 255]);
+    return {width, height, palette, pixels: btoa(text)};
+  }
+}"""
+"""Finds the finest steps at which a picture has no more colours than a palette holds."""
+
+
+def _play(seats: dict[str, Seat]) -> list[str]:
+    """Let the three stations work for a while; returns cases, the second one under way at the township."""
+    village, town = seats["V001"], seats["T001"]
+    first = village.receive("欧阳小莲")
+    cases = [first, *(village.receive(name, item=item) for name, item in (
+        ("买买提·艾力", ALLOWANCE), ("张建国", INSURANCE), ("李秀英", AID), ("王芳", PERMIT),
+    ))]  # fmt: skip
+    for case in cases[1:4]:
+        village.act(case, "hand_over", to=TOWNSHIP)
+    village.sync()
+    for name in ("赵长河", "孙玉兰"):
+        town.receive(name, item=ALLOWANCE)
+    town.act(cases[1], "take_over")
+    town.act(cases[1], "accept")
+    town.act(cases[2], "take_over")
+    for seat in (village, town):
+        _receive_twin(seat)
+    for seat in (town, village, town, village):
+        seat.sync()
+    return cases
+
+
+def _receive_twin(seat: Seat) -> None:
+    """Receive the same matter of the same person: the county finds the pair."""
+    seat.go(f"/receive/{ALLOWANCE}")
+    seat.page.locator("#applicant-name").fill("周国强")
+    seat.page.locator("#applicant-id").fill(ID_NO)
+    seat.tick_papers()
+    seat.submit().click()
+    seat.page.wait_for_url("**/slip")
+
+
+def _write_gallery(target: Path, taken: Sequence[Shot]) -> None:
+    lines = ["# Screens 页面", "", "Taken by `make screens` from a small made-up county at work.", ""]
+    for shot in taken:
+        title = shot.zh if shot.zh == shot.en else f"{shot.zh} · {shot.en}"
+        lines += [f"## {title}", "", f"![{shot.zh}]({shot.name}.png)", ""]
+    (target / "README.md").write_text("\n".join(lines), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
