@@ -62,7 +62,7 @@ fi
 app=$base/app-$version
 rm -rf "$app.new" && mkdir -p "$base"
 "$python" -m venv "$app.new"
-"$app.new/bin/python" -m pip install --quiet --disable-pip-version-check --no-index --find-links "$here/wheels" \
+PIP_FIND_LINKS="$here/wheels" "$app.new/bin/python" -m pip install --quiet --disable-pip-version-check --no-index \
   --no-deps --require-hashes --requirement "$here/requirements-$short.txt"
 "$app.new/bin/python" -m pip install --quiet --disable-pip-version-check --no-index --no-deps "$here"/wheels/banjian-*.whl
 printf '%s\n' "$version" >"$app.new/VERSION"

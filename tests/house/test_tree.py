@@ -9,7 +9,7 @@ import pytest
 from tests.house.sources import ROOT, project, tracked
 
 TOP_LEVEL = {
-    *("ledger", "sync", "stations", "audit", "tests", "docs", "bench", ".ci"),
+    *("ledger", "sync", "stations", "audit", "tests", "docs", "bench", "deploy", ".ci"),
     *("pyproject.toml", "README.md", "README.zh.md", "Makefile", "CHANGELOG.md", "LICENSE"),
     *("requirements.lock", "requirements-test.lock", ".gitignore", ".gitattributes", ".editorconfig"),
 }
