@@ -17,7 +17,7 @@ from stations.web.casepage import case_of
 from stations.web.guard import status_of
 from stations.web.render import message_of
 from stations.web.scope import Scope
-from stations.web.visit import Visit, first, form_of
+from stations.web.visit import Visit, first, form_of, posted
 
 FILES, GIVEN = "files", "attach"
 """Fields of a form: files that come whole, hashes of what was uploaded before."""
@@ -117,7 +117,7 @@ async def of_form(visit: Visit, form: dict[str, list[str]]) -> tuple[Attachment,
     """
     sent = [
         value
-        for value in (await visit.request.post()).getall(FILES, [])
+        for value in (await posted(visit.request)).getall(FILES, [])
         if isinstance(value, web.FileField) and value.filename
     ]
     store, person, now_ms = attachments_at(visit), visit.person, visit.now_ms()

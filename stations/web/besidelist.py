@@ -109,7 +109,12 @@ async def link(visit: Visit) -> web.StreamResponse:
         job.result = visit.say("web.linked_count", count=linked)
 
     job = jobs_of(visit).start(
-        visit, visit.say("web.linking"), back="/platform/differences", total=len(matches), steps=steps
+        visit,
+        visit.say("web.linking"),
+        back="/platform/differences",
+        total=len(matches),
+        steps=steps,
+        about=f"/platform/link {visit.station}",
     )
     return see_other(f"/job/{job.name}")
 

@@ -20,7 +20,7 @@ from aiohttp import web
 from ledger.errors import AuthorityError, ConfigError, InputError
 from ledger.facade import Ledger
 from ledger.facade.clock import Randomness
-from stations.web.visit import Upload, Visit, first, page, see_other
+from stations.web.visit import Upload, Visit, first, page, posted, see_other
 
 KEPT_MAX = 16
 FILES_MAX = 500
@@ -182,7 +182,7 @@ async def sent_files(visit: Visit, field: str, *, limit: int) -> list[Upload]:
         InputError: ``web.file_large``; ``web.files_many``.
     """
     found = []
-    data = await visit.request.post()
+    data = await posted(visit.request)
     for value in data.getall(field, []):
         if not isinstance(value, web.FileField) or not value.filename:
             continue

@@ -49,7 +49,7 @@ from stations.web.desk import (
     sent_files,
 )
 from stations.web.guard import status_of
-from stations.web.jobs import Job, jobs_of, require_unlocked
+from stations.web.jobs import Job, as_confirmed, jobs_of, require_unlocked
 from stations.web.lists import XLSX, send_workbook
 from stations.web.render import message_of, render
 from stations.web.visit import Upload, Visit, first, form_of, see_other
@@ -162,9 +162,9 @@ async def confirm(visit: Visit) -> web.StreamResponse:
             return f"/import/{kind}/{word}"
         kept_of(visit).drop(word)
         title = f"{visit.say(f'web.import_{kind}')} {sending.file}"
-        job = jobs_of(visit).start(
-            visit, title, back=WHERE[kind], total=len(planned), steps=partial(_signed, planned)
-        )
+        # A lock or somebody else's turn in this browser neither stops it nor signs it as somebody else.
+        steps_of = partial(_signed, planned, as_confirmed(visit))
+        job = jobs_of(visit).start(visit, title, back=WHERE[kind], total=len(planned), steps=steps_of)
         if len(planned) <= AT_ONCE_MAX and job.task is not None:
             await asyncio.wait([job.task])
         if job.state != "done":

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from aiohttp import web
 
-from ledger.errors import AuthorityError, BanjianError, InputError
+from ledger.errors import AuthorityError, BanjianError, InputError, RuleError
 from stations.web.render import message_of, render, render_part
 from stations.web.visit import OFFICE, Visit, see_other
 
@@ -32,6 +32,7 @@ class Job:
     Attributes:
         title: in the language of who started it.
         staff_no: who started it; nobody else sees it.
+        about: what no second job may be about at the same time: the page, or what is said to be.
         back: path of the page to go on with.
         total: rows to do.
         state: ``running``, ``done``, ``cancelled`` or ``stopped``.
@@ -44,6 +45,7 @@ class Job:
     staff_no: str
     back: str
     total: int
+    about: str
     done: int = 0
     state: str = "running"
     wanted: bool = True
@@ -79,17 +81,32 @@ class Jobs:
             raise InputError("web.no_page", path=f"/job/{name[:40]}")
         return job
 
-    def running(self, back: str) -> Job | None:
-        """Return the job that is at work for a page, None when none is."""
-        return next((job for job in self._jobs.values() if job.back == back and job.state == "running"), None)
+    def running(self, about: str) -> Job | None:
+        """Return the job that is at work about something, None when none is."""
+        return next(
+            (job for job in self._jobs.values() if job.about == about and job.state == "running"), None
+        )
 
-    def start(self, visit: Visit, title: str, *, back: str, total: int, steps: Steps) -> Job:
-        """Start a job for who acts in this visit; the one that is at work for the same page when there is."""
-        known = self.running(back)
+    def start(
+        self, visit: Visit, title: str, *, back: str, total: int, steps: Steps, about: str = ""
+    ) -> Job:
+        """Start a job for who acts in this visit; her own that is at work about the same when there is.
+
+        Args:
+            back: path of the page to go on with.
+            about: see ``Job``; ``back`` by default.
+
+        Raises:
+            RuleError: ``web.job_busy`` while somebody else's job is at work about the same.
+        """
+        about, staff_no = about or back, visit.person.staff_no
+        known = self.running(about)
+        if known is not None and known.staff_no != staff_no:
+            raise RuleError("web.job_busy")
         if known is not None:
             return known
         name = visit.office.randomness(8).hex()
-        job = Job(name=name, title=title, staff_no=visit.person.staff_no, back=back, total=total)
+        job = Job(name=name, title=title, staff_no=staff_no, back=back, total=total, about=about)
         self._jobs[name] = job
         while len(self._jobs) > JOBS_MAX and next(iter(self._jobs.values())).state != "running":
             self._jobs.popitem(last=False)

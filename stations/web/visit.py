@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote, urlsplit
 
 from aiohttp import web
@@ -21,6 +21,9 @@ from stations.texts import Say
 from stations.web.access import Access
 from stations.web.browsers import Browser, Browsers, Person
 from sync.attempts import Attempts
+
+if TYPE_CHECKING:
+    from multidict import MultiMapping
 
 T = TypeVar("T")
 LIVE = "X-Banjian-Live"
@@ -188,7 +191,7 @@ def own_path(text: str) -> str:
     return text if fits else "/"
 
 
-async def posted(request: web.Request) -> Mapping[str, str | bytes | bytearray | web.FileField]:
+async def posted(request: web.Request) -> MultiMapping[str | bytes | bytearray | web.FileField]:
     """Return the fields of a form as they were sent; ``items`` yields each of several of one name.
 
     Raises:
@@ -233,7 +236,7 @@ async def upload_of(visit: Visit, field: str) -> Upload:
     Raises:
         InputError: ``web.no_file`` when none was chosen.
     """
-    value = (await visit.request.post()).get(field)
+    value = (await posted(visit.request)).get(field)
     if not isinstance(value, web.FileField) or not value.filename:
         raise InputError("web.no_file")
     name = value.filename.replace("\\", "/").rpartition("/")[2]
