@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-from aiohttp import ClientSession, CookieJar
+from aiohttp import ClientSession, CookieJar, FormData
 
 from tests.web.offices import PASSPHRASE, Office
 
 Fields = Mapping[str, str | Sequence[str]]
+Files = Mapping[str, tuple[str, bytes]]
+"""Name and bytes of a file by the field that brings it."""
 _WORD = re.compile(r'name="form" value="([0-9a-f]+)"')
 
 
@@ -67,10 +69,15 @@ class Desk:
         return await self.send("GET", path, headers=headers)
 
     async def post(
-        self, path: str, fields: Fields | None = None, headers: Mapping[str, str] | None = None
+        self,
+        path: str,
+        fields: Fields | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        files: Files | None = None,
     ) -> Answer:
         """Send a form with the word of this browser's pages."""
-        return await self.send("POST", path, {"form": self.word, **(fields or {})}, headers)
+        return await self.send("POST", path, {"form": self.word, **(fields or {})}, headers, files=files)
 
     async def send(
         self,
@@ -78,6 +85,8 @@ class Desk:
         path: str,
         fields: Fields | None = None,
         headers: Mapping[str, str] | None = None,
+        *,
+        files: Files | None = None,
     ) -> Answer:
         """Send anything."""
         pairs = [
@@ -85,9 +94,22 @@ class Desk:
             for name, given in (fields or {}).items()
             for text in ([given] if isinstance(given, str) else given)
         ]
+        data = FormData(pairs) if pairs or files else None
+        for name, (file, content) in (files or {}).items():
+            assert data is not None
+            data.add_field(name, content, filename=file)
         async with self.session.request(
-            method, self.office.base + path, data=pairs or None, headers=headers, allow_redirects=False
+            method, self.office.base + path, data=data, headers=headers, allow_redirects=False
         ) as answer:
+            raw = await answer.read()
+            text = raw.decode("utf-8", "replace")
+            return Answer(status=answer.status, text=text, headers=answer.headers, raw=raw)
+
+    async def put(self, path: str, content: bytes) -> Answer:
+        """Send bytes with the word of this browser's pages."""
+        headers = {"X-Banjian-Form": self.word, "Content-Type": "application/octet-stream"}
+        url = self.office.base + path
+        async with self.session.put(url, data=content, headers=headers, allow_redirects=False) as answer:
             raw = await answer.read()
             text = raw.decode("utf-8", "replace")
             return Answer(status=answer.status, text=text, headers=answer.headers, raw=raw)

@@ -262,7 +262,10 @@ def test_a_join_without_network_goes_on_after_a_power_cut_by_stick(county: Servi
         wizard.wait_for_station()
         name = registrar.get("/joins").text.split('action="/joins/')[1].split("/")[0]
         assert registrar.post(f"/joins/{name}/refuse", {}, page="/joins").code == "web.tick_first"
-        gone = registrar.post(f"/joins/{name}/refuse", {"sure": "1"}, page="/joins")
+        silent = registrar.post(f"/joins/{name}/refuse", {"sure": "1"}, page="/joins")
+        assert silent.code == "join.reason"
+        said = {"sure": "1", "reason": "号码对不上"}
+        gone = registrar.post(f"/joins/{name}/refuse", said, page="/joins")
         assert "没有等批准的" in gone.text and gone.path == "/joins"
         assert registrar.post(f"/joins/{name}/approve", {}, page="/joins").code == "join.choose"
         assert "V010" in wizard.visitor.get("/first-day").text

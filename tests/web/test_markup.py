@@ -53,7 +53,7 @@ async def test_no_page_takes_names_for_markup(hall: Office, staff_no: str):
                 for headers in ({}, {"HX-Request": "true"}):
                     answer = await desk.get(where + more_words, headers=headers)
                     assert answer.status < 500, where
-                    if answer.headers["Content-Type"].startswith("text/html"):
+                    if answer.headers.get("Content-Type", "").startswith("text/html"):
                         assert not alive(answer.text), (where, more_words, headers)
                         seen += "xss-canary" in answer.text
         assert seen > 15, "the canary has to come by"
@@ -76,7 +76,7 @@ async def test_refusals_repeat_nothing_as_markup(hall: Office):
                     where, {**fields, **odd, "staff_no": MARKUP, "pin": MARKUP, "station": MARKUP}
                 )
                 assert answer.status < 500 and (
-                    not alive(answer.text) or "json" in answer.headers["Content-Type"]
+                    not alive(answer.text) or "json" in answer.headers.get("Content-Type", "")
                 )
         for path in (f"/receive/{'%3Cxss-canary%3E'}", "/%3Cxss-canary%3E", "/case/%3Cxss-canary%3E"):
             assert not alive((await desk.get(path)).text)
