@@ -8,7 +8,7 @@ from aiohttp import web
 
 from ledger.calendar import local_date
 from ledger.errors import BanjianError, InputError
-from ledger.facade import CaseRow, Ledger
+from ledger.facade import CaseRow, Ledger, Performed
 from ledger.types import CaseId
 from stations.province.fillin import Sheet, fill, heading_of
 from stations.province.known import LINK
@@ -34,25 +34,25 @@ async def show(visit: Visit) -> web.StreamResponse:
 async def enter(visit: Visit) -> web.StreamResponse:
     """Sign that a case was entered in the platform, with its number there."""
     form = await form_of(visit)
-    once = first(form, "once")
-    known = visit.browser.done.get(once)
-    if known is not None:
-        return see_other(known)
     where = own_path(first(form, "next") or "/platform")
+    done: list[Performed] = []
     try:
         settings = load_settings(visit.office.home.path)
         case_id = case_id_of(first(form, "case"))
         filled = dict(form)
         filled["f.platform"] = [settings.name]
         filled.setdefault("f.entered_on", [local_date(visit.now_ms()).isoformat()])
-        done = await visit.write(
-            lambda ledger: perform_once(visit, ledger, case_id, LINK, filled, heads=first(form, "heads"))
-        )
+
+        def work(ledger: Ledger) -> str:
+            heads = first(form, "heads")
+            done.append(perform_once(visit, ledger, case_id, LINK, filled, heads=heads))
+            return where
+
+        await visit.sign_once(first(form, "once"), work)
     except BanjianError as error:
         return await _shown(visit, error)
-    if once:
-        visit.browser.remember_done(once, where)
-    visit.tell("web.entered", no=first(form, "f.external_no").strip(), seq=done.seq)
+    for one in done:
+        visit.tell("web.entered", no=first(form, "f.external_no").strip(), seq=one.seq)
     return see_other(where)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.sheetin.workbooks import make
@@ -29,12 +30,12 @@ async def furnish(desk: Desk, folder: Path, case: str, person: Person, *, above:
         person: who stands in the roster and in the order.
         above: station to which the case is handed over for a moment, for the document of that.
     """
-    samples = {"roster": await lay_roster(desk, folder, person), **await lay_upload(desk), "index": "0"}
+    samples = {"roster": await lay_roster(desk, folder, (person,)), **await lay_upload(desk), "index": "0"}
     assert (await desk.post(f"/roster/{samples['roster']}/tick", {"row": "1", "on": "1"})).status == 303
     started = await desk.post(f"/roster/{samples['roster']}/sign", {"f.channel": "outreach"})
     assert started.where.startswith("/job/"), started.code
     samples["job"] = started.where.rpartition("/")[2]
-    samples["roster"] = await lay_roster(desk, folder, person)
+    samples["roster"] = await lay_roster(desk, folder, (person,))
     for _ in range(2):
         # Ordinals begin at one for every station: the second batch is nobody else's.
         pad = await desk.post("/pads", {"count": "20"})
@@ -60,12 +61,12 @@ async def furnish(desk: Desk, folder: Path, case: str, person: Person, *, above:
     return samples
 
 
-async def lay_roster(desk: Desk, folder: Path, person: Person) -> str:
-    """Make a roster of one person; returns its name."""
-    name, number, phone, address = person
-    book = make(folder / "roster.xlsx", 名单=[ROSTER_HEAD, [1, name, number, phone, address, ""]])
+async def lay_roster(desk: Desk, folder: Path, people: Sequence[Person], *, title: str = ROSTER_TITLE) -> str:
+    """Make a roster; returns its name."""
+    rows = [[at, *person, ""] for at, person in enumerate(people, 1)]
+    book = make(folder / "roster.xlsx", 名单=[ROSTER_HEAD, *rows])
     sent = {"file": (WORKBOOK, book.read_bytes())}
-    made = await desk.post("/rosters", {"item": ALLOWANCE, "title": ROSTER_TITLE}, files=sent)
+    made = await desk.post("/rosters", {"item": ALLOWANCE, "title": title}, files=sent)
     assert made.status == 303, made.code
     return made.where.rpartition("/")[2]
 

@@ -6,23 +6,31 @@ picture at once.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sys
 import tempfile
 import zlib
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
+from ledger.calendar import local_date
+from ledger.facade.clock import SystemClock
 from tests.layers import CHROMIUM_WORDS, chromium, probe_browser, probe_chinese_font
+from tests.sheetin.workbooks import make
+from tests.web.desk import Desk
+from tests.web.furniture import ORDER_HEAD, lay_roster
 from tests.web.offices import COUNTY, ROOT, TOWNSHIP, VILLAGE, Office, found
 from tests.web.routes import filled, routes
 from tests.web.seat import ALLOWANCE, Seat, take_seat
 
-BYTES_MAX = 150_000
+BYTES_MAX = 60_000
 ID_NO = "11010519491231002X"
 PERMIT, INSURANCE, AID = "990101200012", "990103000030", "990102700027"
 
@@ -58,13 +66,49 @@ STAGED = (
     ("conflicts", "/conflicts", "C001", "冲突与重复", "Conflicts and twins"),
     ("monthly", "/monthly", "C001", "月度统计", "Figures by month"),
     ("phone", "/case/{first}", "phone", "手机上", "On a phone"),
+    ("roster", "/roster/{roster}", "V001", "花名册：逐人打勾或扫码", "A roster: ticked off or scanned"),
+    ("roster-sign", "/roster/{roster}/sign", "V001", "花名册：一次确认", "A roster: one confirmation"),
+    ("pad", "/pads/{first_pad}", "V001", "应急收据本", "An emergency pad"),
+    ("document", "/case/{second}/print/{act}", "T001", "文书", "A document"),
+    ("platform", "/platform", "T001", "平台补录", "Beside the provincial platform"),
+    ("orders", "/orders", "T001", "12345 工单", "12345 orders"),
+    ("sticks", "/sticks", "C001", "U 盘", "Sticks"),
+    ("lights", "/lights", "C001", "红黄灯", "What presses, and why"),
+    ("hall", "/hall", "", "大厅屏", "The hall screen"),
+    ("people", "/people", "R001", "人员", "People"),
+    ("enrol", "/enrol", "R001", "登记新人", "Enrolling somebody"),
+    ("stations", "/stations", "R001", "站点", "Stations"),
+    ("station", "/stations/{station}", "R001", "一个站点：邀请、关闭", "A station: inviting, closing"),
+    ("import", "/import/staff", "R001", "从 Excel 导入", "Lists from Excel"),
+    ("catalogue", "/catalogue", "R001", "事项目录", "The catalogue of items"),
+    ("item", "/catalogue/{item}", "R001", "一个事项", "An item"),
+    ("publish", "/publish", "R001", "发布规则", "Publishing rules"),
+    ("keep", "/keep", "R001", "自检与备份", "Checks and backups"),
+    ("leaver", "/leaver?no=V001", "R001", "离岗交接", "Who leaves hands over"),
+    ("my-key", "/my-key", "", "自己的钥匙", "One's own key"),
 )
 """Name, path, who sees it, words in both languages."""
+ALIKE = frozenset((
+    "/first-day", "/joins", "/pads", "/platform/differences", "/platform/list", "/rosters", "/stations/new",
+    "/calendars",
+))  # fmt: skip
+"""Pages that look like one that has its picture, or are empty here."""
+PEOPLE = (
+    ("王德福", "110105194902031000", "13900003101", "东门村一组"),
+    ("陈桂芳", "110105195208171075", "13900003102", "东门村一组"),
+    ("刘长根", "110105194711301143", "13900003103", "东门村二组"),
+    ("杨秀珍", "110105195504121216", "13900003104", "东门村二组"),
+    ("赵万山", "110105195010091280", "13900003105", "东门村三组"),
+    ("古丽·买买提", "110105195806211356", "13900003106", "东门村三组"),
+)
 
 
-def shots(cases: Sequence[str]) -> list[Shot]:
+def shots(cases: Sequence[str], laid: Mapping[str, str]) -> list[Shot]:
     """Return the pictures to take: those that are staged, then every other page as the registrar sees it."""
-    samples = {"first": cases[0], "second": cases[1], "case": cases[0], "item": ALLOWANCE, "action": "note"}
+    samples = {
+        "first": cases[0], "second": cases[1], "case": cases[0], "item": ALLOWANCE, "action": "note",
+        "station": VILLAGE, **laid,
+    }  # fmt: skip
     staged = [
         Shot(name=name, path=filled(path, samples), who=who, zh=zh, en=en)
         for name, path, who, zh, en in STAGED
@@ -73,7 +117,7 @@ def shots(cases: Sequence[str]) -> list[Shot]:
     for method, route in routes():
         path = filled(route, samples)
         fresh = path and _shape(path) not in shown and not route.startswith(("/api/", "/events"))
-        if method == "GET" and fresh:
+        if method == "GET" and fresh and route not in ALIKE:
             name = re.sub(r"[^a-z0-9]+", "-", route).strip("-")
             staged.append(Shot(name=name, path=path, who="R001", zh=route, en=route))
     return staged
@@ -82,6 +126,29 @@ def shots(cases: Sequence[str]) -> list[Shot]:
 def _shape(path: str) -> str:
     """Return a path without what differs from case to case."""
     return re.sub(r"/do/\w+$", "/do", re.sub(r"[0-9a-f]{32}", "case", path))
+
+
+async def _lay(village: Office, town: Office, folder: Path, case: str) -> dict[str, str]:
+    """Lay a roster, a pad and orders onto the desks; returns samples for addresses."""
+    async with Desk(village) as desk:
+        await desk.sign_in("V001")
+        roster = await lay_roster(desk, folder, PEOPLE, title="东门村高龄津贴名单")
+        for row in ("1", "2", "4"):
+            await desk.post(f"/roster/{roster}/tick", {"row": row, "on": "1"})
+        pad = await desk.post("/pads", {"count": "10"})
+    async with Desk(town) as desk:
+        await desk.sign_in("T001")
+        today = local_date(SystemClock().now_ms())
+        rows = [
+            ["HL2611001", "路灯不亮", "张先生", "13900003201", today - timedelta(9), today - timedelta(1), "", ""],
+            ["HL2611002", "井盖松动", "李女士", "13900003202", today - timedelta(3), today + timedelta(1), "", ""],
+            ["HL2611003", "广场噪声", "", "", today, today + timedelta(9), "", ""],
+        ]  # fmt: skip
+        book = make(folder / "orders.xlsx", 工单=[ORDER_HEAD, *rows])
+        await desk.post("/orders", {}, files={"file": ("工单.xlsx", book.read_bytes())})
+        page = (await desk.get(f"/case/{case}")).text
+    act = re.findall(rf"/case/{case}/print/([0-9a-f]+)", page)[-1]
+    return {"roster": roster, "first_pad": pad.where.rpartition("/")[2], "act": act}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -103,7 +170,7 @@ def main(arguments: Sequence[str]) -> int:
                 office.start()
             for office in serving[1:]:
                 office.run("sync", "now")
-            taken = _take(browser, offices, target)
+            taken = _take(browser, offices, target, Path(folder))
         finally:
             for office in reversed(serving):
                 office.stop()
@@ -113,7 +180,7 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if heavy else 0
 
 
-def _take(browser: Browser, offices: dict[str, Office], target: Path) -> list[Shot]:
+def _take(browser: Browser, offices: dict[str, Office], target: Path, folder: Path) -> list[Shot]:
     seats = {
         "V001": take_seat(browser, offices[VILLAGE]),
         "T001": take_seat(browser, offices[TOWNSHIP]),
@@ -126,17 +193,28 @@ def _take(browser: Browser, offices: dict[str, Office], target: Path) -> list[Sh
             seat.sign_in(who)
     seats["phone"] = take_seat(browser, offices[VILLAGE], width=390, height=844)
     seats["phone"].sign_in("V003")
-    return [shot for shot in shots(_play(seats)) if _shoot(seats[shot.who], shot, target)]
+    cases = _play(seats)
+    with ThreadPoolExecutor(1) as aside:
+        # The browser's own loop runs in this thread.
+        laying = _lay(offices[VILLAGE], offices[TOWNSHIP], folder, cases[1])
+        laid = aside.submit(asyncio.run, laying).result()
+    return [shot for shot in shots(cases, laid) if _shoot(seats[shot.who], shot, target, folder)]
 
 
-def _shoot(seat: Seat, shot: Shot, target: Path) -> bool:
-    """Take one picture; False for what is no page."""
+def _shoot(seat: Seat, shot: Shot, target: Path, folder: Path) -> bool:
+    """Take one picture; False for what is no page, or refused."""
     answer = seat.context.request.get(seat.office.base + shot.path)
-    if "text/html" not in answer.headers.get("content-type", "") or "<!doctype" not in answer.text():
+    if (
+        answer.status != 200
+        or "text/html" not in answer.headers.get("content-type", "")
+        or "<!doctype" not in answer.text()
+    ):
         return False
     seat.go(shot.path)
     seat.page.wait_for_load_state("load")
     seat.page.wait_for_timeout(250)
+    # Folders are named as an office would name them, not after where the pictures are taken.
+    seat.page.evaluate(_RENAME, [str(folder), "/srv/banjian"])
     (target / f"{shot.name}.png").write_bytes(packed(seat, seat.page.screenshot()))
     return True
 
@@ -161,6 +239,10 @@ def packed(seat: Seat, png: bytes) -> bytes:
     )
 
 
+_RENAME = """([from, to]) => {
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) texts.currentNode.data = texts.currentNode.data.replaceAll(from, to);
+}"""
 _PALETTE = """async (url) => {
   const image = new Image();
   image.src = url;

@@ -118,6 +118,27 @@ def test_a_long_list_tells_its_progress_and_is_stopped_and_finished(
     assert _clerk(site).get(rest.path).code == "web.no_page"
 
 
+def test_a_list_is_signed_to_its_end_by_who_confirmed_it_whoever_acts_meanwhile(
+    site: Serving, tmp_path: Path
+) -> None:
+    rows: list[list[object]] = [["站点编号", "站点名称", "层级", "上级站点"]]
+    rows += [[f"990121{400 + n}000", f"北{n}镇", "乡镇", "990121000000"] for n in range(60)]
+    visitor = Visitor(site.address)
+    visitor.sign_in("R001")
+    visitor.post("/pin", {"pin": "2580", "again": "2580", "next": "/"})
+    before = _size(site)[0]
+    running = visitor.post(_send(visitor, "stations", "北.xlsx", _book(tmp_path, rows)).path, {})
+    assert running.path.startswith("/job/")
+    visitor.post("/lock", {}, page="/import/stations")
+    visitor.sign_in("V001")
+    for _ in range(300):
+        if _size(site)[0] == before + 60:
+            break
+        time.sleep(0.1)
+    assert _size(site)[0] == before + 60
+    assert visitor.get(running.path).code == "web.no_page"  # the job is R001's alone
+
+
 def _clerk(site: Serving) -> Visitor:
     clerk = Visitor(site.address)
     clerk.sign_in("V001")

@@ -44,7 +44,7 @@ async def _lay_again(hall: Office, samples: dict[str, str]) -> None:
     """Lay what somebody used up onto the clerk's desk again."""
     async with Desk(hall) as desk:
         await desk.sign_in("V001")
-        samples["roster"] = await lay_roster(desk, hall.folder.parent, SOMEBODY)
+        samples["roster"] = await lay_roster(desk, hall.folder.parent, (SOMEBODY,))
         samples |= await lay_upload(desk)
 
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import io
 import re
+import sqlite3
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from python_calamine import CalamineWorkbook
 
 from ledger.errors import ConfigError
+from ledger.facade import Home
 from ledger.types import CaseId
 from stations.province.settings import load_settings
-from tests.facade.counter import PERMIT
+from tests.facade.counter import FELLING, PERMIT
 from tests.sheetin.workbooks import make
 from tests.web.counterdesk import Counter, Desk, Page, serving
 
@@ -83,6 +87,37 @@ def test_a_case_is_to_be_typed_in_until_its_number_is_noted(counter: Counter, de
     assert "陈待录" not in desk.get("/platform").text
     assert "陈待录" in desk.get("/find?q=33038226001").text
     assert "陈待录" not in counter.desk("V1").get("/find?q=33038226001").text
+
+
+def test_a_number_sent_several_times_at_one_moment_is_signed_once(counter: Counter, desk: Desk) -> None:
+    case = receive(desk, "双录入")
+    fields = {"case": case, "f.external_no": "33038226077", "once": "b" * 24}
+    with ThreadPoolExecutor(4) as senders:
+        answers = list(senders.map(lambda _: desk.send("/platform/enter", fields), range(4)))
+    answers.append(desk.send("/platform/enter", fields))
+    assert {(one.status, one.headers.get("Location")) for one in answers} == {(303, "/platform")}
+    with counter.ledger() as ledger:
+        state, _ = ledger.state(CaseId(bytes.fromhex(case)))
+    assert [step.action for step in state.steps].count("link_external") == 1
+
+
+def test_two_people_of_a_station_do_not_link_the_same_list_at_once(
+    counter: Counter, desk: Desk, tmp_path: Path
+) -> None:
+    first, second = counter.desk("V1"), counter.desk("V2")
+    number = "11010519491231088X"
+    receive(first, "周两人", number, item=FELLING)
+    read_list(first, tmp_path, [["33038226088", FELLING, "林木", "周两人", number, "受理", "", "2026-03-02"]])
+    # Nothing can be written for a moment: the first one's job waits at its first row.
+    with closing(sqlite3.connect(Home(counter.folder).database_path, isolation_level=None)) as held:
+        held.execute("BEGIN IMMEDIATE")
+        started = first.send("/platform/link")
+        again = first.send("/platform/link")
+        refused = second.send("/platform/link")
+        held.execute("ROLLBACK")
+    assert started.headers["Location"] == again.headers["Location"]
+    assert (refused.status, refused.code) == (409, "web.job_busy")
+    assert "已关联 1 件" in finished(first, first.get(started.headers["Location"])).text
 
 
 def test_the_sheet_follows_the_platforms_own_order(counter: Counter, desk: Desk) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from hashlib import sha256
 from pathlib import Path
@@ -28,7 +29,8 @@ def test_every_file_is_the_one_that_was_taken_over(folder: str):
 def test_pages_load_nothing_from_elsewhere():
     templates = ROOT / "stations" / "web" / "templates"
     for path in [*templates.rglob("*.html"), ROOT / "stations/web/static/app.css"]:
-        text = path.read_text(encoding="utf-8")
+        # What a template reckons is no address.
+        text = re.sub(r"{{.*?}}", "", path.read_text(encoding="utf-8"))
         assert "//" not in text.replace("https://127.0.0.1", "").replace("https://10.1.1.5:8443", "").replace(
             'xmlns="http://www.w3.org', ""
         ), path
@@ -41,7 +43,7 @@ def test_pictures_are_light_and_shown():
     pictures = sorted(folder.glob("*.png"))
     assert len(pictures) > 15
     for path in pictures:
-        assert path.stat().st_size < 150_000, f"{path.name}: run make screens"
+        assert path.stat().st_size < 60_000, f"{path.name}: run make screens"
         assert f"({path.name})" in gallery, f"{path.name}: run make screens"
     for name in ("README.md", "README.zh.md"):
         text = (ROOT / name).read_text(encoding="utf-8")
