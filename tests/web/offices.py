@@ -194,7 +194,9 @@ def write_key(home: Home, label: str) -> None:
         seed_of(label, seed=SEED), PASSPHRASE, salt=os.urandom(16), nonce=os.urandom(12), label=label,
         params=_QUICK,
     )  # fmt: skip
-    (home.keys_dir / f"{label}.key").write_bytes(blob)
+    path = home.keys_dir / f"{label}.key"
+    path.write_bytes(blob)
+    path.chmod(0o600)
 
 
 MARKUP = "\"'><xss-canary onmouseover=xss()>"

@@ -17,7 +17,7 @@
     series: [{ type: "bar", name: words.received, data: figures.received, color: "#1d4ed8", barMaxWidth: 48, label: { show: true, position: "top" } }],
   });
   draw("chart-items", {
-    title: { text: words.by_item, textStyle: { fontSize: 14 } }, legend: { right: 0 }, grid: { left: 8, right: 40, containLabel: true },
+    title: { text: words.by_item, textStyle: { fontSize: 14 } }, legend: { right: 0 }, grid: { left: 24, right: 40, containLabel: true },
     xAxis: { type: "value", minInterval: 1 }, yAxis: { type: "category", inverse: true, data: figures.items, axisLabel: { width: 160, overflow: "truncate" } },
     series: [
       { type: "bar", name: words.received, data: figures.by_item, color: "#1d4ed8" },
