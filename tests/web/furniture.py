@@ -20,7 +20,9 @@ Person = tuple[str, str, str, str]
 """Name, number, telephone, address."""
 
 
-async def furnish(desk: Desk, folder: Path, case: str, person: Person, *, above: str) -> dict[str, str]:
+async def furnish(
+    desk: Desk, folder: Path, case: str, person: Person, *, above: str, order: str = ORDER, pads: int = 2
+) -> dict[str, str]:
     """Lay everything there is onto the desk of who has signed in; returns samples for addresses.
 
     Args:
@@ -29,6 +31,8 @@ async def furnish(desk: Desk, folder: Path, case: str, person: Person, *, above:
         case: one of the station's.
         person: who stands in the roster and in the order.
         above: station to which the case is handed over for a moment, for the document of that.
+        order: number of the order.
+        pads: how many pads are printed; the last is the sample.
     """
     samples = {"roster": await lay_roster(desk, folder, (person,)), **await lay_upload(desk), "index": "0"}
     assert (await desk.post(f"/roster/{samples['roster']}/tick", {"row": "1", "on": "1"})).status == 303
@@ -36,7 +40,7 @@ async def furnish(desk: Desk, folder: Path, case: str, person: Person, *, above:
     assert started.where.startswith("/job/"), started.code
     samples["job"] = started.where.rpartition("/")[2]
     samples["roster"] = await lay_roster(desk, folder, (person,))
-    for _ in range(2):
+    for _ in range(pads):
         # Ordinals begin at one for every station: the second batch is nobody else's.
         pad = await desk.post("/pads", {"count": "20"})
         assert pad.status == 303, pad.code
@@ -44,7 +48,7 @@ async def furnish(desk: Desk, folder: Path, case: str, person: Person, *, above:
     samples["pad"] = re.findall(r">[○✓] ([^<]+)<", (await desk.get("/pads")).text)[0]
     name, _, phone, _ = person
     orders = make(
-        folder / "orders.xlsx", 工单=[ORDER_HEAD, [ORDER, "路灯不亮", name, phone, "2026-02-27", "", "", ""]]
+        folder / "orders.xlsx", 工单=[ORDER_HEAD, [order, "路灯不亮", name, phone, "2026-02-27", "", "", ""]]
     )
     assert (await desk.post("/orders", {}, files={"file": ("工单.xlsx", orders.read_bytes())})).status == 303
     noted = await desk.post(f"/case/{case}/do/note", {"text": "附件"}, files={"files": ("影.txt", CHUNK)})

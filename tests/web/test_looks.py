@@ -66,7 +66,7 @@ def samples(seat: Seat, case: str, tmp_path_factory: pytest.TempPathFactory) -> 
         async with Desk(seat.office) as desk:
             await desk.sign_in("T001")
             person = ("司马金", "11010519491231002X", "13900002222", "城关镇一组")
-            return await furnish(desk, folder, case, person, above=COUNTY)
+            return await furnish(desk, folder, case, person, above=COUNTY, order="HL990122", pads=1)
 
     with ThreadPoolExecutor(1) as aside:
         # The browser's own loop runs in this thread.

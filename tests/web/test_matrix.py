@@ -112,7 +112,7 @@ async def test_who_gets_what(hall: Office, samples: dict[str, str], who: str):
     await _lay_again(hall, samples)
     samples["at"] = str(WHO.index(who))
     hidden = await _hidden(hall, samples)
-    place, found, leaks = WHO.index(who), {}, {}
+    place, found, leaks, codes = WHO.index(who), {}, {}, {}
     async with Desk(hall) as desk:
         desk.word = (await desk.get("/sign-in")).word
         if who != "nobody":
@@ -121,7 +121,7 @@ async def test_who_gets_what(hall: Office, samples: dict[str, str], who: str):
             if line == "POST /sign-out" and who != "nobody":
                 await desk.sign_in(who)
             answer = await _ask(desk, line, samples)
-            found[line] = answer.status
+            found[line], codes[line] = answer.status, answer.code
             if leaked := _leaks(answer, hidden, _sent(line, samples)):
                 leaks[line] = leaked
         await desk.sign_in(who) if who != "nobody" else None
@@ -130,7 +130,9 @@ async def test_who_gets_what(hall: Office, samples: dict[str, str], who: str):
                 leaks[path] = leaked
     expected = {line: int(statuses.split()[place]) for line, statuses in MATRIX.items()}
     assert {
-        line: (expected[line], status) for line, status in found.items() if status != expected[line]
+        line: (expected[line], status, codes[line])
+        for line, status in found.items()
+        if status != expected[line]
     } == {}
     if who in ("nobody", "V002"):
         assert leaks == {}
