@@ -21,7 +21,7 @@ Person = tuple[str, str, str, str]
 
 
 async def furnish(
-    desk: Desk, folder: Path, case: str, person: Person, *, above: str, order: str = ORDER, pads: int = 2
+    desk: Desk, folder: Path, case: str, person: Person, *, above: str, order: str = ORDER, pads: int = 3
 ) -> dict[str, str]:
     """Lay everything there is onto the desk of who has signed in; returns samples for addresses.
 
@@ -41,7 +41,7 @@ async def furnish(
     samples["job"] = started.where.rpartition("/")[2]
     samples["roster"] = await lay_roster(desk, folder, (person,))
     for _ in range(pads):
-        # Ordinals begin at one for every station: the second batch is nobody else's.
+        # Ordinals begin at one for every station: the last batch is nobody else's.
         pad = await desk.post("/pads", {"count": "20"})
         assert pad.status == 303, pad.code
     samples["first"] = pad.where.rpartition("/")[2]
