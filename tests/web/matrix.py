@@ -174,7 +174,7 @@ FORMS: Mapping[str, Mapping[str, str]] = {
     "POST /receive/{item}/person": {"applicant.id_no": CANARY["applicant.id_no"]},
     "POST /case/{case}/do/{action}": {"text": "看过"},
     "POST /people/{no}/grant": {"role": "nobody"},
-    "POST /keep/backup": {"folder": "{backups}"},
+    "POST /keep/backup": {"folder": "{backups}-{at}"},
     "POST /platform/enter": {"case": "{case}", "f.external_no": "3303822600{at}"},
     "POST /pads": {"count": "10"},
     "POST /attach": {"file": "x.txt", "size": "5"},
