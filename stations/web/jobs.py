@@ -87,9 +87,7 @@ class Jobs:
             (job for job in self._jobs.values() if job.about == about and job.state == "running"), None
         )
 
-    def start(
-        self, visit: Visit, title: str, *, back: str, total: int, steps: Steps, about: str = ""
-    ) -> Job:
+    def start(self, visit: Visit, title: str, *, back: str, total: int, steps: Steps, about: str = "") -> Job:
         """Start a job for who acts in this visit; her own that is at work about the same when there is.
 
         Args:
