@@ -86,7 +86,8 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
         "5. time": {"notice": "time.backwards time.claimed_ahead time.backdated"},
         "6. copies held elsewhere": {
             "error": """
-                copy.older copy.other copy.log_missing copy.unsigned sentinel.unsigned sentinel.other""",
+                copy.older copy.other copy.log_missing copy.unsigned sentinel.unsigned sentinel.other
+                sentinel.log_missing""",
             "warning": "sentinel.missing copy.single_records",
             "notice": "copy.consistent",
         },

@@ -39,9 +39,16 @@ class Kept:
 
 
 def read_sentinels(database: Path, openings: list[Opening], report: Callable[[Finding], None]) -> list[Kept]:
-    """Return the sentinels beside a database that the keys of their logs signed."""
+    """Return the sentinels beside a database that the keys of their logs signed.
+
+    A sentinel of a log that the file does not hold says that the log is gone, or that the file is another's.
+    """
     folder = database.parent / SENTINEL_FOLDER
     kept: list[Kept] = []
+    held = {opening.name for opening in openings}
+    for path in sorted(folder.glob("*.note")):
+        if path.stem not in held:
+            report(error("sentinel.log_missing", log=path.stem))
     for opening in openings:
         try:
             raw = (folder / f"{opening.name}.note").read_bytes()[:_SENTINEL_BYTES_MAX]

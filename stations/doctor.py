@@ -149,12 +149,18 @@ def _secrets(home: Home, *, key_fits: bool) -> Iterator[Check]:
 
 
 def _logs(home: Home, ledger: Ledger) -> Iterator[Check]:
-    for log in ledger.logs():
+    logs = ledger.logs()
+    continued = {one.genesis.parent_log for one in ledger.parts.holdings.logs.values()}
+    for log in logs:
         if not log.own:
             continue
         name = f"{log.kind} {log.station}"
         if log.doubt:
-            yield found("head", "warning", "doctor.log_doubt", log=name, reason=log.doubt)
+            # A station's log is opened anew by the next action; those of the county want the right key.
+            code = "doctor.log_doubt" if log.kind == "station" else "doctor.county_log_doubt"
+            done = log.log_id in continued
+            level: Level = "ok" if done else "warning"
+            yield found("head", level, "doctor.log_continued" if done else code, log=name, reason=log.doubt)
             continue
         note = home.sentinel(log.log_id)
         kept = read_checkpoint(note.encode("utf-8")).size if note else 0

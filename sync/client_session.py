@@ -24,7 +24,7 @@ from sync.ingest import Prepared, prepare
 from sync.messages import decode_answer
 from sync.outcome import Outcome
 from sync.problem import PROBLEM_BYTES_MAX, decode_problem
-from sync.requester import Guesses, Progress, Requester
+from sync.requester import PASSING, Guesses, Progress, Requester
 from sync.stream import CONTENT_TYPE, Packer, Unpacker
 from sync.tls import tls_failure
 from sync.upstreamtold import from_upstream
@@ -258,13 +258,17 @@ class Caller:
             await self._desk.on_ledger(partial(_store, requester, prepared))
 
     def _outcome(self, done: Sequence[Progress]) -> Outcome:
+        # What only the next session could settle, and did, is nobody's business.
+        last = {note.code for one in done[-1:] for note in one.notes}
+        codes = [note.code for one in done for note in one.notes]
+        told = [code for code in codes if code in last or code not in PASSING]
         return Outcome(
             sessions=len(done),
             sent=sum(one.sent for one in done),
             stored=sum(one.stored for one in done),
             sent_bytes=self._sent_bytes,
             received_bytes=self._received_bytes,
-            notes=tuple(dict.fromkeys(note.code for one in done for note in one.notes)),
+            notes=tuple(dict.fromkeys(told)),
             sealed=tuple(pair for one in done for pair in one.sealed),
         )
 

@@ -19,7 +19,7 @@ from sync.ingest import Prepared, PreparedExcerpt, PreparedNote, PreparedPackage
 from sync.messages import Answer, Hello, Refused, Wanted
 from sync.returning import Given, Returning
 
-_PASSING = frozenset(("package.gap", "package.root", "sync.branch_gap"))
+PASSING = frozenset(("package.gap", "package.root", "sync.branch_gap"))
 """Refusals that the next session answers by itself: a wrong guess, or a fork that both sides now know of."""
 
 
@@ -240,7 +240,7 @@ class Requester:
         if answer is None:
             raise EncodingError("sync.order")
         self._ended = True
-        self._returning.ended(frozenset(note.log_id for note in answer.refused if note.code not in _PASSING))
+        self._returning.ended(frozenset(note.log_id for note in answer.refused if note.code not in PASSING))
         for log_id in self._exchange.held.continued_elsewhere():
             self._seal(log_id, "log.upstream_other")
         exchange = self._exchange
@@ -253,7 +253,7 @@ class Requester:
         stuck = [
             (note.code, note.log_id.hex(), note.first_seq)
             for note in self.progress.notes
-            if note.code not in _PASSING
+            if note.code not in PASSING
         ]
         exchange.peers.note_stuck(stuck, now_ms=self._now_ms)
         exchange.peers.note_done(now_ms=self._now_ms, upstream_ms=answer.answered_at_ms)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ledger.errors import RuleError
+from ledger.errors import DataError, RuleError
 from ledger.facade.audience import audiences
 from ledger.facade.bodies import ASKED_MAX, Place, place_in
 from ledger.facade.casebook import CaseBook
@@ -175,7 +175,8 @@ class Feeds:
     ) -> set[StationId]:
         """Return the direct subordinates through which a station is reached that a case concerns.
 
-        A case that nobody ever offered to anybody need not be folded for that.
+        A case that nobody ever offered to anybody need not be folded for that. One that cannot be folded,
+        since a record of it is rotten here, must not hold up everybody else's: the audit tells of it.
         """
         found = {
             self._log_stations.get(str(row[2]), StationId(""))
@@ -186,7 +187,7 @@ class Feeds:
             custodian, offered_to, received_station = case[5:8]
             found |= {custodian, StationId(offered_to), received_station}
         if any(row[4] == HAND_OVER for row in acts):
-            with suppress(RuleError):
+            with suppress(RuleError, DataError):
                 found |= concerned_stations(self._book.load(tx, case_id).state)
         return {self.below[station] for station in found if station in self.below}
 

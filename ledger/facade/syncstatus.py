@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 from ledger.checkpoint import read_cosignature_time_s
 from ledger.facade.held import Held
+from ledger.facade.lostends import DOWNSTREAM_AHEAD, DOWNSTREAM_OTHER
 from ledger.facade.parts import Parts
 from ledger.facade.peers import LinkState, Peers
 from ledger.facade.synctables import SYNC_FINDINGS
 from ledger.store.contract import ReadTx, Store
-from ledger.types import StationId
+from ledger.types import LogId, StationId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +85,7 @@ def read_status(store: Store, tx: ReadTx, parts: Parts, station: StationId) -> S
             (log.name, log.state) for log in parts.holdings.logs.values() if log.own and log.state
         ),
         feed_number=held.feed_held(line[1]).number if len(line) > 1 else 0,
-        findings=tuple(_findings(tx)),
+        findings=tuple(one for one in _findings(tx) if not _is_settled(one, held)),
     )
 
 
@@ -101,6 +102,13 @@ def _level(held: Held, parts: Parts, above: StationId, entries: int) -> LevelSta
         oldest_ms=oldest_ms,
         receipt_at_ms=max(times, default=0) * 1000,
     )
+
+
+def _is_settled(finding: SyncFinding, held: Held) -> bool:
+    """Whether a finding about an own log needs nobody any more: another log goes on from it."""
+    if finding.code not in (DOWNSTREAM_AHEAD, DOWNSTREAM_OTHER):
+        return False
+    return held.is_continued(LogId(bytes.fromhex(finding.log)))
 
 
 def _findings(tx: ReadTx) -> list[SyncFinding]:

@@ -107,9 +107,9 @@ def _tell(call: Call, outcome: Outcome) -> None:
         )
     )  # fmt: skip
     for log_id, code in outcome.sealed:
-        call.line(call.say("sync.sealed", log=log_id.hex()[:8], reason=call.say.message(code, {}).what))
+        call.line(call.say("sync.sealed", log=log_id.hex()[:8], reason=call.say.reason(code)))
     for code in outcome.notes:
-        call.line(call.say("sync.note", reason=call.say.message(code, {}).what))
+        call.line(call.say("sync.note", reason=call.say.reason(code)))
     call.hint("sync.next")
 
 

@@ -25,7 +25,9 @@ _QUICK = KdfParams(memory_kib=8_192, iterations=1, lanes=1)
 
 def leave_ready(plan: Plan, folder: Path) -> None:
     """Write keys and settings into every station's folder, and the passphrase beside them."""
-    platform.write_durably(folder / PASSPHRASE_NAME, (PASSPHRASE + "\n").encode("utf-8"))
+    secret = folder / PASSPHRASE_NAME
+    platform.write_durably(secret, (PASSPHRASE + "\n").encode("utf-8"))
+    os.chmod(secret, 0o600)
     ports = _ports(plan)
     for place in plan.places:
         home = home_of(folder, place)

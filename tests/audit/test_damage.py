@@ -206,3 +206,22 @@ def later(home: Home) -> StepClock:
     ((newest,),) = ask(home.path, "SELECT max(recorded_at_ms) FROM heads")
     assert isinstance(newest, int)
     return StepClock(newest)
+
+
+def test_a_log_that_is_gone_from_the_file_is_missed_by_its_sentinel(copy: Path) -> None:
+    ((log,),) = ask(copy, "SELECT log FROM logs WHERE kind = 'station' AND own = 1 LIMIT 1")
+    hurt(
+        copy,
+        ("DELETE FROM logs WHERE log = ?", (log,)),
+        ("DELETE FROM stored_events WHERE originator_id = ?", (log,)),
+    )
+    assert "sentinel.log_missing" in errors(verify_ledger(copy))
+
+
+def test_the_database_of_another_station_does_not_fit_the_sentinels(copy: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    (other / "sentinel").mkdir(parents=True)
+    shutil.copy(copy / "ledger.db", other / "ledger.db")
+    note = next((copy / "sentinel").glob("*.note"))
+    shutil.copy(note, other / "sentinel" / f"{'0' * 32}.note")
+    assert errors(verify_ledger(other)) == {"sentinel.log_missing"}

@@ -1,0 +1,54 @@
+"""A record that rots at an upper station is that station's trouble: others go on."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+
+from ledger.errors import DataError
+from tests.sync.world import TOWN, VILLAGE, World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    for station in (TOWN, VILLAGE):
+        made.join(station)
+    made.settle(TOWN, VILLAGE)
+    yield made
+    made.close()
+
+
+def rot(database: Path, *, topic: str) -> None:
+    """Spoil the only frame of a topic; everything else stays as it was."""
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        triggers = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        ((row, frame),) = connection.execute(
+            "SELECT rowid, state FROM stored_events WHERE topic = ?", (topic,)
+        ).fetchall()
+        rotten = bytearray(frame)
+        rotten[3:12] = bytes(9)  # the beginning of the act: nobody can read it any more
+        for name, _ in triggers:
+            connection.execute(f'DROP TRIGGER "{name}"')
+        connection.execute("UPDATE stored_events SET state = ? WHERE rowid = ?", (bytes(rotten), row))
+        for _, text in triggers:
+            connection.execute(text)
+
+
+def test_what_a_village_sends_is_taken_although_a_frame_of_the_township_is_rotten(world: World) -> None:
+    case = world.receive(VILLAGE)
+    world.do(VILLAGE, "hand_over", case, to=TOWN)
+    world.settle(VILLAGE, TOWN)
+    world.do(TOWN, "take_over", case)
+    world[TOWN].close()
+    rot(world[TOWN].path / "ledger.db", topic="take_over")
+    after = world.receive(VILLAGE, applicant="李四")
+    # What is rotten may be refused on its way down; what goes up has been taken by then.
+    with suppress(DataError):
+        world.sync(VILLAGE)
+    assert world[TOWN].ledger.state(after)[0].status == "received"
+    assert world[VILLAGE].exchange.held.waiting(TOWN) == (0, 0)
