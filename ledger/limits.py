@@ -59,6 +59,11 @@ BUNDLE_MANIFEST_BYTES_MAX = 1024 * 1024
 INVITE_BYTES_MAX = 16 * 1024
 ENVELOPE_BYTES_MAX = 4 * 1024
 
+MOMENT_MS_MAX = 253_402_300_799_999
+"""9999-12-31T23:59:59.999Z: what a station says of its clock, for people, is read as no later than this."""
+WAITING_MAX = 1_000_000_000
+"""What a station says of its waiting entries, for people, is read as no more than this."""
+
 PUBLISH_PREFIX = "publish_"
 
 
