@@ -111,6 +111,7 @@ class Responder:
                 return
             content = prepared.content
             if prepared.diverges:
+                self._exchange.room.check_branch(content, prepared.records)
                 self._exchange.receiving.take_branch(
                     content, prepared.records, allowed=self._allowed, now_ms=self._now_ms
                 )
@@ -153,6 +154,7 @@ class Responder:
             raise DataError("sync.own_log", log=prepared.log_id)
         if held.genesis(prepared.log_id) is None and self._opening_fault(prepared):
             raise DataError("sync.log_scope", log=prepared.log_id)
+        self._exchange.room.check_log(genesis)
         self.stored += self._exchange.receiving.take_excerpt(
             prepared.checked, prepared.records, now_ms=self._now_ms
         )
@@ -245,8 +247,13 @@ class Responder:
         """Logs of the peer's subtree, and those of the county whose end was lost here.
 
         A township that came back from an older disk may get it from below: so the county can get it too.
+
+        Raises:
+            DataError: ``sync.too_many_logs``.
         """
         if genesis.kind == "station":
+            if genesis.station in self._scope:
+                self._exchange.room.check_log(genesis)
             return genesis.station in self._scope
         held, log_id = self._exchange.held, genesis.log_id()
         elsewhere = held.genesis(log_id) is not None and not held.is_own(log_id)
