@@ -59,6 +59,8 @@ BUNDLE_MANIFEST_BYTES_MAX = 1024 * 1024
 INVITE_BYTES_MAX = 16 * 1024
 ENVELOPE_BYTES_MAX = 4 * 1024
 
+SESSION_SECTIONS_MAX = 4_096
+"""Sections of one request or answer: a few bytes of a compressed body could hold millions of empty ones."""
 STATION_HISTORIES_MAX = 48
 """Logs of one station, and divergent histories of them, that are taken from below, together.
 

@@ -28,6 +28,8 @@ LOGS_MAX = 65_536
 CONTACTS_MAX = 4_096
 PROOFS_MAX = 256
 VERSION_CHARS_MAX = 64
+REFUSALS_MAX = 256
+"""Refusals that one session tells or remembers; what is beyond is seen again when these are settled."""
 _CODE = re.compile(r"[a-z0-9_.]{1,64}")
 
 ItemT = TypeVar("ItemT")

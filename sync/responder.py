@@ -33,7 +33,7 @@ from ledger.types import LogId, StationId
 from sync.framing import ANSWER, END, EXCERPT, encode_section
 from sync.giving import Budget, Histories, Spending, packages, stated
 from sync.ingest import Prepared, PreparedExcerpt, PreparedNote, PreparedPackage
-from sync.messages import Answer, Fork, Hello, Refused, Wanted
+from sync.messages import REFUSALS_MAX, Answer, Fork, Hello, Refused, Wanted
 
 
 class Responder:
@@ -121,7 +121,7 @@ class Responder:
                 )
                 self.stored += taken.new
         except (DataError, EncodingError, GapError) as error:
-            self._refused.append(Refused(log_id=prepared.log_id, first_seq=first_seq, code=error.code))
+            self._note(Refused(log_id=prepared.log_id, first_seq=first_seq, code=error.code))
 
     def take_run(self, run: Sequence[Prepared]) -> None:
         """Store sections of which each ``continues`` the one before it, in one transaction if that can be.
@@ -181,7 +181,12 @@ class Responder:
 
     def refuse(self, error: BanjianError) -> None:
         """Note a section that could not even be decoded."""
-        self._refused.append(Refused(log_id=LogId(bytes(16)), first_seq=0, code=error.code))
+        self._note(Refused(log_id=LogId(bytes(16)), first_seq=0, code=error.code))
+
+    def _note(self, refused: Refused) -> None:
+        # Told ones are enough to begin with; an answer that is full of them would not fit into a header.
+        if len(self._refused) < REFUSALS_MAX:
+            self._refused.append(refused)
 
     def answer(self) -> Iterator[bytes]:
         """Yield the sections of the answer; after all of the request was taken.
