@@ -256,13 +256,21 @@ class Requester:
         if not self._failed and answer.feed_end != exchange.held.feed_held(self._upstream):
             exchange.take_feed_place(self._upstream, answer.feed_end)
         self.progress.feed_number = answer.feed_end.number
+        self._note_stuck()
+        exchange.peers.note_done(now_ms=self._now_ms, upstream_ms=answer.answered_at_ms)
+
+    def _note_stuck(self) -> None:
         stuck = [
             (note.code, note.log_id.hex(), note.first_seq)
             for note in self.progress.notes
             if note.code not in _PASSING
         ]
-        exchange.peers.note_stuck(stuck, now_ms=self._now_ms)
-        exchange.peers.note_done(now_ms=self._now_ms, upstream_ms=answer.answered_at_ms)
+        self._exchange.peers.note_stuck(stuck, now_ms=self._now_ms)
+
+    def note_no_progress(self) -> None:
+        """Keep as a finding that sessions bring nothing any more, though more is asked for."""
+        self.progress.notes.append(Refused(log_id=LogId(bytes(16)), first_seq=0, code="sync.no_progress"))
+        self._note_stuck()
 
     def _take_county(self, news: CountyNews) -> None:
         try:
@@ -271,6 +279,19 @@ class Requester:
             code = error.code
         if code:
             self._fail(Refused(log_id=LogId(bytes(16)), first_seq=0, code=code))
+
+    @property
+    def upstream(self) -> StationId:
+        """The upper station; "" before it is known."""
+        return self._upstream
+
+    @property
+    def said(self) -> object:
+        """What the upper side says that it holds and wants: equal where nothing has moved there."""
+        answer = self._answer
+        if answer is None:
+            return None
+        return answer.logs, answer.branches, answer.forks, answer.wanted, answer.feed_end, answer.feed_size
 
     @property
     def more(self) -> bool:
