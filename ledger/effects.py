@@ -18,6 +18,7 @@ from ledger.types import StationId, Value
 Effect = Callable[[Draft, CaseAct, Rules, int], tuple[str, ...]]
 
 _EPOCH = date(1970, 1, 1)
+_DAYS_MAX = (date.max - _EPOCH).days
 _OVER: Final = frozenset(("withdraw", "lapse", "refuse_acceptance", "advise_and_return"))
 
 
@@ -217,8 +218,11 @@ def _after(at_ms: int, due: str) -> bool:
 
 
 def local_date_text(at_ms: int) -> str:
-    """Return the local day (UTC+8) of a time as 2026-02-13; comparable as text."""
-    return (_EPOCH + timedelta(days=local_day(at_ms))).isoformat()
+    """Return the local day (UTC+8) of a time as 2026-02-13; comparable as text.
+
+    A time after the year 9999 reads as its last day: later than any date that a case can name.
+    """
+    return (_EPOCH + timedelta(days=min(local_day(at_ms), _DAYS_MAX))).isoformat()
 
 
 _STEP_ACTIONS: Final[Mapping[str, str]] = {

@@ -59,6 +59,21 @@ BUNDLE_MANIFEST_BYTES_MAX = 1024 * 1024
 INVITE_BYTES_MAX = 16 * 1024
 ENVELOPE_BYTES_MAX = 4 * 1024
 
+SESSION_SECTIONS_MAX = 4_096
+"""Sections of one request or answer: a few bytes of a compressed body could hold millions of empty ones."""
+STATION_HISTORIES_MAX = 48
+"""Logs of one station, and divergent histories of them, that are taken from below, together.
+
+An answer names each of them with a state (62 bytes, 105 for a divergent history) and the newest receipt of
+the two stations above (180 bytes each at most): 465 bytes. A township with 40 stations makes 40 * 48 * 465 =
+892,800 bytes of the 1,048,576 of a header, though all of their keys were abused at once. An honest station
+opens another log only when its machine is replaced or put back.
+"""
+MOMENT_MS_MAX = 253_402_300_799_999
+"""9999-12-31T23:59:59.999Z: what a station says of its clock, for people, is read as no later than this."""
+WAITING_MAX = 1_000_000_000
+"""What a station says of its waiting entries, for people, is read as no more than this."""
+
 PUBLISH_PREFIX = "publish_"
 
 

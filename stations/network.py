@@ -178,6 +178,9 @@ class Network:
             except BanjianError as error:
                 seconds = error.params.get("seconds", 0)
                 pace.failed(retry_after_ms=seconds * 1000 if isinstance(seconds, int) else 0)
+            except Exception:  # noqa: BLE001 - the outermost loop: a fault is told, and does not end the syncing
+                self._log.exception("sync")
+                pace.failed()
             else:
                 pace.succeeded()
             news = False

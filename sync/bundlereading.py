@@ -309,6 +309,8 @@ class PartReader:
             raise refused if error.code == "sync.branch_gap" else error from refused
 
     def _take_branch(self, found: PreparedPackage) -> None:
+        if self._manifest.kind != "down":
+            self._exchange.room.check_branch(found.content, found.records)
         self.report.new += self._exchange.receiving.take_branch(
             found.content, found.records, allowed=self._allowed, now_ms=self._now_ms
         )
@@ -342,6 +344,8 @@ class PartReader:
             raise DataError("package.gap", log=content.log_id, size=0, first=content.first_seq)
         genesis = opening_genesis(content.log_id, content.frames[0], content.facts[0])
         self._check_opened(genesis, found.records[0])
+        if self._manifest.kind != "down":
+            self._exchange.room.check_log(genesis)
         return genesis
 
     def _check_opened(self, genesis: LogGenesis, opening: VerifiedRecord) -> None:

@@ -22,6 +22,7 @@ from sync.giving import Budget
 from sync.inflight import drop
 from sync.ingest import Prepared, prepare
 from sync.messages import decode_answer
+from sync.motion import Motion
 from sync.outcome import Outcome
 from sync.problem import PROBLEM_BYTES_MAX, decode_problem
 from sync.requester import PASSING, Guesses, Progress, Requester
@@ -34,6 +35,9 @@ CA_PATH = "/sync/1/ca"
 TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=15, sock_read=90)
 ROUNDS_MAX = 10_000
 """Sessions in one go: a first download of a whole county stays far below."""
+SESSION_TIMEOUT_S = 960.0
+"""A little longer than the upper side waits, which says so itself; more comes in the next session."""
+ASK_TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=15)
 IN_FLIGHT_MAX = 6
 _OK = 200
 NO_STATION = StationId("")
@@ -90,19 +94,23 @@ class Caller:
         self._received_bytes = 0
 
     async def run(self, told: Callable[[Progress], None] | None = None) -> Outcome:
-        """Hold sessions until nothing more comes on either side.
+        """Hold sessions until nothing more comes on either side, or nothing moves any more.
+
+        The latter is a note of the outcome and a finding of the ledger: ``sync.no_progress``.
 
         Args:
             told: called with each session's progress.
 
         Raises:
-            StoreError: ``sync.unreachable``, ``sync.torn``, ``sync.no_end``, or the store's own reasons.
+            StoreError: ``sync.unreachable``, ``sync.torn``, ``sync.too_slow``, ``sync.no_end``, or the
+                store's own reasons.
             BanjianError: what the upstream refused; ``tls.*``.
         """
         self._sent_bytes = self._received_bytes = 0
         address = await self._first_that_answers()
         divergent: list[tuple[LogId, int]] = []
         done: list[Progress] = []
+        motion = Motion()
         for _ in range(ROUNDS_MAX):
             requester = await self._session(address, divergent)
             done.append(requester.progress)
@@ -110,6 +118,8 @@ class Caller:
                 told(requester.progress)
             divergent = requester.divergent
             if not await self._desk.on_ledger(partial(_more, requester)):
+                return self._outcome(done)
+            if not await self._desk.on_ledger(partial(motion.goes_on, requester)):
                 return self._outcome(done)
             if not self._stations[address]:
                 # The registry has come: how far the feed of the station above was taken goes by its name.
@@ -152,7 +162,7 @@ class Caller:
     async def _ask(self, address: str, station: StationId) -> None:
         url = address.rstrip("/") + CA_PATH
         try:
-            async with self._desk.http(station).get(url, timeout=TIMEOUT) as response:
+            async with self._desk.http(station).get(url, timeout=ASK_TIMEOUT) as response:
                 await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise tls_failure(error) or StoreError("sync.unreachable", address=address) from error
@@ -174,7 +184,10 @@ class Caller:
 
         requester, sections = await desk.on_ledger(begin)
         try:
-            await self._call(address, requester, sections)
+            async with asyncio.timeout(SESSION_TIMEOUT_S):
+                await self._call(address, requester, sections)
+        except TimeoutError as error:
+            raise StoreError("sync.too_slow") from error
         except BanjianError:
             # Somebody else may sit behind the address by now.
             self._stations.pop(address, None)

@@ -7,6 +7,7 @@ Source: docs/protocol.md, "Sync".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -16,8 +17,8 @@ from ledger.errors import EncodingError
 from ledger.facade.countylink import CountyNews
 from ledger.facade.feeds import FeedPlace
 from ledger.facade.held import BranchState, LogState, ReceiptLine
-from ledger.facade.peers import Contact
-from ledger.limits import INT_MAX, NOTE_BYTES_MAX, PROOF_HASHES_MAX
+from ledger.facade.peers import Contact, plausible, printable
+from ledger.limits import INT_MAX, MOMENT_MS_MAX, NOTE_BYTES_MAX, PROOF_HASHES_MAX, WAITING_MAX
 from ledger.station import is_station_id
 from ledger.types import LedgerId, LogId, StationId
 from sync.framing import HEADER_BYTES_MAX
@@ -27,6 +28,9 @@ LOGS_MAX = 65_536
 CONTACTS_MAX = 4_096
 PROOFS_MAX = 256
 VERSION_CHARS_MAX = 64
+REFUSALS_MAX = 256
+"""Refusals that one session tells or remembers; what is beyond is seen again when these are settled."""
+_CODE = re.compile(r"[a-z0-9_.]{1,64}")
 
 ItemT = TypeVar("ItemT")
 
@@ -193,10 +197,10 @@ def decode_hello(raw: bytes) -> Hello:
     return Hello(
         ledger_id=LedgerId(_bytes(ledger, 32, "ledger_id")),
         station=_station(station, "station"),
-        sent_at_ms=_int(sent_at_ms, "sent_at_ms"),
-        version=_text(version, "version"),
-        waiting=_int(waiting, "waiting"),
-        oldest_ms=_int(oldest_ms, "oldest_ms"),
+        sent_at_ms=min(_int(sent_at_ms, "sent_at_ms"), MOMENT_MS_MAX),
+        version=printable(_text(version, "version")),
+        waiting=min(_int(waiting, "waiting"), WAITING_MAX),
+        oldest_ms=min(_int(oldest_ms, "oldest_ms"), MOMENT_MS_MAX),
         logs=_all(logs, _log_state, "logs", LOGS_MAX),
         branches=_all(branches, _branch_state, "branches", LOGS_MAX),
         county=_county_place(county),
@@ -220,8 +224,8 @@ def decode_answer(raw: bytes) -> Answer:
     return Answer(
         ledger_id=LedgerId(_bytes(ledger, 32, "ledger_id")),
         station=_station(station, "station"),
-        answered_at_ms=_int(answered_at_ms, "answered_at_ms"),
-        version=_text(version, "version"),
+        answered_at_ms=min(_int(answered_at_ms, "answered_at_ms"), MOMENT_MS_MAX),
+        version=printable(_text(version, "version")),
         logs=_all(logs, _log_state, "logs", LOGS_MAX),
         branches=_all(branches, _branch_state, "branches", LOGS_MAX),
         forks=_all(forks, _fork, "forks", LOGS_MAX),
@@ -285,6 +289,13 @@ def _text(value: object, field: str) -> str:
     return value
 
 
+def _code(value: object, field: str) -> str:
+    # People read it on a terminal, where other characters would be commands.
+    if type(value) is not str or _CODE.fullmatch(value) is None:
+        raise EncodingError("sync.field", field=field)
+    return value
+
+
 def _station(value: object, field: str) -> StationId:
     if type(value) is not str or not is_station_id(value):
         raise EncodingError("sync.field", field=field)
@@ -331,7 +342,7 @@ def _refused(value: HeaderFields) -> Refused:
     return Refused(
         log_id=LogId(_bytes(log_id, 16, "refused")),
         first_seq=_int(first_seq, "refused"),
-        code=_text(code, "refused"),
+        code=_code(code, "refused"),
     )
 
 
@@ -377,7 +388,7 @@ def _feed(value: object, field: str) -> FeedPlace:
 
 def _contact(value: HeaderFields) -> Contact:
     station, heard_at_ms, waiting, oldest_ms, said_at_ms, version = _tuple(value, 6, "contacts")
-    return Contact(
+    found = Contact(
         station=_station(station, "contacts"),
         heard_at_ms=_int(heard_at_ms, "contacts"),
         waiting=_int(waiting, "contacts"),
@@ -385,3 +396,4 @@ def _contact(value: HeaderFields) -> Contact:
         said_at_ms=_int(said_at_ms, "contacts"),
         version=_text(version, "contacts"),
     )
+    return plausible(found)

@@ -16,7 +16,7 @@ from ledger.types import LogId, StationId
 from sync.framing import HELLO, encode_section
 from sync.giving import Budget, Histories, Spending, Stated, packages, stated
 from sync.ingest import Prepared, PreparedExcerpt, PreparedNote, PreparedPackage
-from sync.messages import Answer, Hello, Refused, Wanted
+from sync.messages import REFUSALS_MAX, Answer, Hello, Refused, Wanted
 from sync.returning import Given, Returning
 
 PASSING = frozenset(("package.gap", "package.root", "sync.branch_gap"))
@@ -87,6 +87,7 @@ class Requester:
         self._ended = False
         self._again = False
         self._asked = False
+        self._failed = False
         self.progress = Progress()
         self.divergent: list[tuple[LogId, int]] = []
 
@@ -176,7 +177,7 @@ class Requester:
         if answer.station != self._upstream:
             raise AuthorityError("sync.station", expected=self._upstream, found=answer.station)
         self._answer = answer
-        self.progress.notes += answer.refused
+        self.progress.notes += answer.refused[:REFUSALS_MAX]
         self.progress.feed_size = answer.feed_size
         self._guesses.sizes = {state.log_id: state.size for state in answer.logs}
         self._guesses.stated = stated(answer.logs, answer.branches)
@@ -218,7 +219,7 @@ class Requester:
             self.progress.stored += taken.new
         except (DataError, GapError) as error:
             first = prepared.content.first_seq if isinstance(prepared, PreparedPackage) else 0
-            self.progress.notes.append(Refused(log_id=prepared.log_id, first_seq=first, code=error.code))
+            self._fail(Refused(log_id=prepared.log_id, first_seq=first, code=error.code))
 
     def _goes_on_from(self, prepared: PreparedExcerpt) -> bool:
         """Whether single records are news; those of an own log that goes on prove that its end was lost."""
@@ -232,7 +233,13 @@ class Requester:
 
     def refuse(self, error: BanjianError) -> None:
         """Note a section that could not even be decoded."""
-        self.progress.notes.append(Refused(log_id=LogId(bytes(16)), first_seq=0, code=error.code))
+        self._fail(Refused(log_id=LogId(bytes(16)), first_seq=0, code=error.code))
+
+    def _fail(self, refused: Refused) -> None:
+        """Note what this side did not take; the upper side may have refused something in the same words."""
+        self._failed = True
+        if len(self.progress.notes) < 2 * REFUSALS_MAX:
+            self.progress.notes.append(refused)
 
     def end(self) -> None:
         """Take the last section: everything before it has come, so the feed has been taken up to its end."""
@@ -246,17 +253,24 @@ class Requester:
         exchange = self._exchange
         if answer.county is not None:
             self._take_county(answer.county)
-        failed = [note for note in self.progress.notes if note not in answer.refused]
-        if not failed and answer.feed_end != exchange.held.feed_held(self._upstream):
+        if not self._failed and answer.feed_end != exchange.held.feed_held(self._upstream):
             exchange.take_feed_place(self._upstream, answer.feed_end)
         self.progress.feed_number = answer.feed_end.number
+        self._note_stuck()
+        exchange.peers.note_done(now_ms=self._now_ms, upstream_ms=answer.answered_at_ms)
+
+    def _note_stuck(self) -> None:
         stuck = [
             (note.code, note.log_id.hex(), note.first_seq)
             for note in self.progress.notes
             if note.code not in PASSING
         ]
-        exchange.peers.note_stuck(stuck, now_ms=self._now_ms)
-        exchange.peers.note_done(now_ms=self._now_ms, upstream_ms=answer.answered_at_ms)
+        self._exchange.peers.note_stuck(stuck, now_ms=self._now_ms)
+
+    def note_no_progress(self) -> None:
+        """Keep as a finding that sessions bring nothing any more, though more is asked for."""
+        self.progress.notes.append(Refused(log_id=LogId(bytes(16)), first_seq=0, code="sync.no_progress"))
+        self._note_stuck()
 
     def _take_county(self, news: CountyNews) -> None:
         try:
@@ -264,7 +278,20 @@ class Requester:
         except BanjianError as error:
             code = error.code
         if code:
-            self.progress.notes.append(Refused(log_id=LogId(bytes(16)), first_seq=0, code=code))
+            self._fail(Refused(log_id=LogId(bytes(16)), first_seq=0, code=code))
+
+    @property
+    def upstream(self) -> StationId:
+        """The upper station; "" before it is known."""
+        return self._upstream
+
+    @property
+    def said(self) -> object:
+        """What the upper side says that it holds and wants: equal where nothing has moved there."""
+        answer = self._answer
+        if answer is None:
+            return None
+        return answer.logs, answer.branches, answer.forks, answer.wanted, answer.feed_end, answer.feed_size
 
     @property
     def more(self) -> bool:

@@ -33,7 +33,7 @@ from ledger.types import LogId, StationId
 from sync.framing import ANSWER, END, EXCERPT, encode_section
 from sync.giving import Budget, Histories, Spending, packages, stated
 from sync.ingest import Prepared, PreparedExcerpt, PreparedNote, PreparedPackage
-from sync.messages import Answer, Fork, Hello, Refused, Wanted
+from sync.messages import REFUSALS_MAX, Answer, Fork, Hello, Refused, Wanted
 
 
 class Responder:
@@ -111,6 +111,7 @@ class Responder:
                 return
             content = prepared.content
             if prepared.diverges:
+                self._exchange.room.check_branch(content, prepared.records)
                 self._exchange.receiving.take_branch(
                     content, prepared.records, allowed=self._allowed, now_ms=self._now_ms
                 )
@@ -120,7 +121,7 @@ class Responder:
                 )
                 self.stored += taken.new
         except (DataError, EncodingError, GapError) as error:
-            self._refused.append(Refused(log_id=prepared.log_id, first_seq=first_seq, code=error.code))
+            self._note(Refused(log_id=prepared.log_id, first_seq=first_seq, code=error.code))
 
     def take_run(self, run: Sequence[Prepared]) -> None:
         """Store sections of which each ``continues`` the one before it, in one transaction if that can be.
@@ -153,6 +154,7 @@ class Responder:
             raise DataError("sync.own_log", log=prepared.log_id)
         if held.genesis(prepared.log_id) is None and self._opening_fault(prepared):
             raise DataError("sync.log_scope", log=prepared.log_id)
+        self._exchange.room.check_log(genesis)
         self.stored += self._exchange.receiving.take_excerpt(
             prepared.checked, prepared.records, now_ms=self._now_ms
         )
@@ -179,7 +181,12 @@ class Responder:
 
     def refuse(self, error: BanjianError) -> None:
         """Note a section that could not even be decoded."""
-        self._refused.append(Refused(log_id=LogId(bytes(16)), first_seq=0, code=error.code))
+        self._note(Refused(log_id=LogId(bytes(16)), first_seq=0, code=error.code))
+
+    def _note(self, refused: Refused) -> None:
+        # Told ones are enough to begin with; an answer that is full of them would not fit into a header.
+        if len(self._refused) < REFUSALS_MAX:
+            self._refused.append(refused)
 
     def answer(self) -> Iterator[bytes]:
         """Yield the sections of the answer; after all of the request was taken.
@@ -245,8 +252,13 @@ class Responder:
         """Logs of the peer's subtree, and those of the county whose end was lost here.
 
         A township that came back from an older disk may get it from below: so the county can get it too.
+
+        Raises:
+            DataError: ``sync.too_many_logs``.
         """
         if genesis.kind == "station":
+            if genesis.station in self._scope:
+                self._exchange.room.check_log(genesis)
             return genesis.station in self._scope
         held, log_id = self._exchange.held, genesis.log_id()
         elsewhere = held.genesis(log_id) is not None and not held.is_own(log_id)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from backports import zstd
 
 from ledger.errors import EncodingError
+from ledger.limits import SESSION_SECTIONS_MAX
 from sync.framing import SECTION_BYTES_MAX, Section, Splitter
 
 CONTENT_TYPE = "application/vnd.banjian.sync+zstd"
@@ -47,13 +48,14 @@ class Unpacker:
         self._decompressor = zstd.ZstdDecompressor(options=options)
         self._splitter = Splitter()
         self._taken = 0
+        self._sections = 0
 
     def feed(self, data: bytes) -> Iterator[Section]:
         """Yield the sections that are whole now.
 
         Raises:
             EncodingError: ``sync.compression`` for bytes that are no such stream; ``sync.body_limit``;
-                ``sync.section_limit``, ``sync.section``.
+                ``sync.section_limit``, ``sync.section``, ``sync.section_count``.
         """
         piece = data
         while not self._decompressor.eof:
@@ -64,7 +66,11 @@ class Unpacker:
             self._taken += len(plain)
             if self._taken > BODY_BYTES_MAX:
                 raise EncodingError("sync.body_limit", limit=BODY_BYTES_MAX)
-            yield from self._splitter.feed(plain)
+            for section in self._splitter.feed(plain):
+                self._sections += 1
+                if self._sections > SESSION_SECTIONS_MAX:
+                    raise EncodingError("sync.section_count", limit=SESSION_SECTIONS_MAX)
+                yield section
             piece = b""
             if self._decompressor.needs_input:
                 return

@@ -22,6 +22,7 @@ from ledger.facade.outgoing import Outgoing
 from ledger.facade.parts import Parts
 from ledger.facade.peers import Peers
 from ledger.facade.receiving import Receiving
+from ledger.facade.room import Room
 from ledger.facade.seenbelow import SeenBelow
 from ledger.facade.synctables import FEED_HELD
 from ledger.facade.vault import Vault
@@ -48,6 +49,7 @@ class Exchange:
         feeds: what subordinates are to be given.
         carried: what exchange by stick needs beside.
         seen_below: what stations below have seen of the logs written here.
+        room: whether one more log of a station may be taken.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Exchange:
     ) -> None:
         self.station = station
         self.held = Held(store, parts, station)
+        self.room = Room(store, parts, self.held)
         self.peers = Peers(store)
         self.feeds = parts.feeds
         self.carried = Carried(store, parts, self.held)

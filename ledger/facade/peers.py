@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ledger.errors import BanjianError, Param
 from ledger.facade.synctables import PEERS, SYNC_FINDINGS, SYNC_MARKS
+from ledger.limits import MOMENT_MS_MAX, WAITING_MAX
 from ledger.store.contract import ReadTx, Store
 from ledger.store.tables import Row
 from ledger.types import StationId
@@ -43,6 +44,27 @@ class Contact:
     said_at_ms: int
     version: str
     via: StationId = StationId("")
+
+
+def plausible(contact: Contact) -> Contact:
+    """Return a contact whose numbers can be shown and added up, whatever the station said of itself.
+
+    It is cut down and not refused: it is for people alone, and one station that talks nonsense must not keep
+    a township, which passes on what it heard, from being heard above.
+    """
+    return replace(
+        contact,
+        heard_at_ms=min(max(contact.heard_at_ms, 0), MOMENT_MS_MAX),
+        waiting=min(max(contact.waiting, 0), WAITING_MAX),
+        oldest_ms=min(max(contact.oldest_ms, 0), MOMENT_MS_MAX),
+        said_at_ms=min(max(contact.said_at_ms, 0), MOMENT_MS_MAX),
+        version=printable(contact.version),
+    )
+
+
+def printable(text: str) -> str:
+    """Return a text in which every character that is not printable ASCII is a question mark."""
+    return "".join(one if " " <= one <= "~" else "?" for one in text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,10 +166,10 @@ def _row(one: Contact) -> Row:
 
 def _contact(row: Row) -> Contact:
     station, heard_at_ms, via, waiting, oldest_ms, said_at_ms, version = row
-    return Contact(
+    return plausible(Contact(
         station=StationId(str(station)), heard_at_ms=_int(heard_at_ms), via=StationId(str(via)),
         waiting=_int(waiting), oldest_ms=_int(oldest_ms), said_at_ms=_int(said_at_ms), version=str(version),
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 def _failure(tx: ReadTx) -> Failure | None:

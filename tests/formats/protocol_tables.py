@@ -49,6 +49,11 @@ COUNTS = (
     ("entries of an excerpt, with the first of the log", limits.EXCERPT_ENTRIES_MAX),
     ("sections of a bundle part, without the manifest", limits.BUNDLE_SECTIONS_MAX),
     ("parts of a bundle", limits.BUNDLE_PARTS_MAX),
+    ("sections of one request or answer of a session", limits.SESSION_SECTIONS_MAX),
+    (
+        "logs of one station and divergent histories of them, together, from below",
+        limits.STATION_HISTORIES_MAX,
+    ),
 )
 CONTEXTS = (
     ("CTX_LEDGER", "ledger id", "ledger genesis"),
