@@ -26,7 +26,7 @@ async def show(visit: Visit) -> web.Response:
         "safe.html",
         status=status,
         failure=None if failure is None else visit.say.message(failure.code, failure.params),
-        given_up=[(name[:8], visit.say.message(code, {}).what) for name, code in status.given_up],
+        given_up=[(name[:8], visit.say.reason(code)) for name, code in status.given_up],
         findings=[
             (one.found_at_ms, visit.say.message(one.code, {"log": one.log[:8]}), one.log[:8], one.seq)
             for one in status.findings
