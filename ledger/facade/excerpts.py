@@ -90,7 +90,7 @@ def _locate(tx: ReadTx, place: Place) -> _Wanted:
 def _excerpt(
     tx: ReadTx, outgoing: Outgoing, group: Sequence[_Wanted], rotten: list[Rotten]
 ) -> ExcerptContent | None:
-    """Return an excerpt without the records that are rotten; None where its opening is, or nothing is left."""
+    """Return an excerpt without the records that are rotten; None where the first is, or nothing is left."""
     first = group[0]
     opening = _Wanted(first.log, first.size, first.branch, 1, Place(first.log, 1))
     rows = ([] if first.seq == 1 else [opening]) + list(group)

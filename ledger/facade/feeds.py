@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ledger.errors import RuleError
+from ledger.errors import DataError, EncodingError, RuleError
 from ledger.facade.audience import audiences
 from ledger.facade.bodies import ASKED_MAX, Place, place_in
 from ledger.facade.casebook import CaseBook
@@ -186,7 +186,8 @@ class Feeds:
             custodian, offered_to, received_station = case[5:8]
             found |= {custodian, StationId(offered_to), received_station}
         if any(row[4] == HAND_OVER for row in acts):
-            with suppress(RuleError):
+            # A record that changed on this disk cannot be read; one such case must not hold up the others.
+            with suppress(RuleError, EncodingError, DataError):
                 found |= concerned_stations(self._book.load(tx, case_id).state)
         return {self.below[station] for station in found if station in self.below}
 

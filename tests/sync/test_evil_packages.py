@@ -110,9 +110,7 @@ UNPINNED: dict[str, Nonsense] = {
     "without facts": lambda evil: evil.add(evil.sign(), facts=b""),
     "with other facts": lambda evil: evil.add(evil.sign(), facts=new_body({}, bytes(16))),
     "without facts, by an unknown key": lambda evil: evil.add(evil.sign(signer=signer("nobody")), facts=b""),
-    "without facts, in no place": lambda evil: evil.add(
-        evil.sign(), lambda e: e._replace(seq=99), facts=b""
-    ),
+    "without facts, in no place": lambda evil: evil.add(evil.sign(), lambda e: e._replace(seq=99), facts=b""),
 }
 
 
@@ -207,9 +205,7 @@ def test_nonsense_is_kept_without_effect_and_blocks_nothing(world: World, name: 
     check(world, expected)
 
 
-@pytest.mark.parametrize(
-    "name", ["all three", "position one", "no entry", "no act"]
-)
+@pytest.mark.parametrize("name", ["all three", "position one", "no entry", "no act"])
 def test_a_history_that_begins_with_nonsense_is_kept_beside_the_log(world: World, name: str) -> None:
     """Its first entry does not tell where it stands, or says another place."""
     make, expected = NONSENSE[name]
