@@ -236,8 +236,8 @@ class ActChecker:
 
     def _facts(self, topic: Cell, body: Cell, act: Act, seq: int) -> Facts | None:
         if type(body) is not bytes:
-            # Under ``opaque`` it came without them, and never counted; else somebody took them away.
-            self._block(warning if topic == OPAQUE else error, "act.facts_missing", act, seq)
+            # No honest receiver takes in an act without them: somebody took them away.
+            self._block(error, "act.facts_missing", act, seq)
             return None
         try:
             return check_facts(act.header, body)

@@ -58,7 +58,7 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
                 merge.version merge.field merge.frame merge.order merge.head""",
             "warning": """
                 log.no_checkpoint log.uncovered log.branch sparse.fork receipt.key_unknown
-                entry.version entry.field entry.log entry.sequence entry.chain frame.act frame.signature
+                entry.version entry.field entry.log entry.sequence entry.chain
                 merge.inconsistent merge.unproven""",
             "notice": "log.uncovered merge.behind",
         },
@@ -72,7 +72,7 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
                 personal.unexpected personal.cipher personal.length personal.key
                 act.personal_hash body.salt encoding.depth encoding.type""",
             "warning": """
-                act.version act.field act.ledger act.signature act.facts_missing act.other_station
+                act.version act.field act.ledger act.signature act.other_station
                 act.misplaced act.key_ended
                 authority.key_unknown authority.key_too_new authority.key_retired authority.registry_none
                 authority.station_unknown authority.station_closed authority.root_key authority.purpose

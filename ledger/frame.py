@@ -120,7 +120,13 @@ def check_pins(entry: Entry, act_raw: bytes, sig: bytes) -> None:
 
 def check_act_pins(entry: Entry, known_id: ActId, sig: bytes) -> None:
     """Check the same of an act whose id is known already; errors as ``check_pins``."""
+    fault = pin_fault(entry, known_id, sig)
+    if fault:
+        raise DataError(fault, log=entry.log_id, seq=entry.seq)
+
+
+def pin_fault(entry: Entry, known_id: ActId, sig: bytes) -> str:
+    """Return what of an act an entry does not pin: ``frame.act``, ``frame.signature``, "" for nothing."""
     if entry.act_id != known_id:
-        raise DataError("frame.act", log=entry.log_id, seq=entry.seq)
-    if entry.sig_hash != sig_hash(sig):
-        raise DataError("frame.signature", log=entry.log_id, seq=entry.seq)
+        return "frame.act"
+    return "" if entry.sig_hash == sig_hash(sig) else "frame.signature"

@@ -1,9 +1,10 @@
 """What a receiver establishes about each record before it stores it: encoding, author's signature, bodies.
 
-Nothing here refuses a record. A record that a signed root covers is stored whatever is wrong with it; what
-fails is told by ``fault``. An act whose encoding, signature or key fails, whose entry says wrongly where it
-stands, or that came without its facts, is stored under the topic ``opaque`` and takes no effect. Authority is
-not asked here: that is the matter of whoever folds the case.
+What a signed root pins must be there: the act and the signature that an entry names, the facts that an
+act names. Else somebody on the way changed it, and ``check_pinned`` refuses it: the genuine record may still
+come. What is pinned is kept whatever is wrong inside it; what fails is told by ``fault``. An act whose
+encoding, signature or key fails, or whose entry says wrongly where it stands, is stored under the topic
+``opaque`` and takes no effect. Authority is not asked here: that is the matter of whoever folds the case.
 
 Source: docs/protocol.md, "What a receiver stores".
 """
@@ -16,8 +17,8 @@ from typing import Final, NamedTuple, TypeAlias
 from ledger.act import Act, act_id, case_of, decode_act
 from ledger.body import check_facts, check_personal, open_body
 from ledger.entry import Entry, check_link, decode_entry, entry_hash
-from ledger.errors import BanjianError
-from ledger.frame import Frame, check_act_pins, split_frame
+from ledger.errors import BanjianError, DataError
+from ledger.frame import Frame, pin_fault, split_frame
 from ledger.hashing import CTX_ACT_SIGN
 from ledger.keys import Claim, verify_all
 from ledger.limits import PERSONAL_BYTES_MAX, facts_bytes_max
@@ -26,7 +27,7 @@ from ledger.types import CaseId, Facts, KeyId, LedgerId, LogId
 OPAQUE: Final = "opaque"
 """Topic of a frame whose act fails a check when it is stored: kept, without effect."""
 FACTS_MISSING: Final = "act.facts_missing"
-"""Fault of an act whose facts did not come: kept, and without effect until they do."""
+"""Fault of an act whose facts did not come: not what its signed root names."""
 NO_CASE: Final = CaseId(b"")
 
 KeyFinder: TypeAlias = Callable[[KeyId], bytes | None]
@@ -50,6 +51,8 @@ class VerifiedRecord(NamedTuple):
         personal: the decoded personal body; None where it is not here or is no body.
         personal_raw: bytes of the personal body if they are those of the act, else empty.
         fault: code of the first check that failed, "" for none.
+        unpinned: ``frame.act``, ``frame.signature``, ``act.facts_hash`` or ``act.facts_missing`` where it is
+            not what its entry or its act pins, "" where it is.
     """
 
     seq: int
@@ -64,6 +67,7 @@ class VerifiedRecord(NamedTuple):
     personal: Facts | None
     personal_raw: bytes
     fault: str
+    unpinned: str = ""
 
 
 def verify_records(
@@ -130,6 +134,22 @@ def linked(
     return tuple(found)
 
 
+def check_pinned(records: Iterable[VerifiedRecord], *, log_id: LogId, code: str) -> None:
+    """Check that records are what their entries and acts pin; what is not would take the place of what is.
+
+    Args:
+        records: of a package or an excerpt whose entries reach the signed root.
+        log_id: of what they came in.
+        code: of the error.
+
+    Raises:
+        DataError: ``code`` with the position of the first that is not, and why.
+    """
+    for record in records:
+        if record.unpinned:
+            raise DataError(code, log=log_id, seq=record.seq, reason=record.unpinned)
+
+
 def link_fault(entry: Entry, *, log_id: LogId, seq: int, previous: bytes) -> str:
     """Return what an entry says wrongly of its place, "" for nothing: ``entry.log``, ``entry.sequence`` …"""
     try:
@@ -163,21 +183,24 @@ def _judge(
     entry: Entry | None = None
     act: Act | None = None
     claim: Claim | None = None
-    fault = ""
+    fault = unpinned = ""
     try:
         entry = decode_entry(parts.entry_raw)
-        act = Act(decode_act(parts.act_raw), parts.act_raw, parts.sig, act_id(parts.act_raw))
-        check_act_pins(entry, act.act_id, parts.sig)
-        fault, claim = _claim(act, ledger_id, public_key)
+        known_id = act_id(parts.act_raw)
+        unpinned = pin_fault(entry, known_id, parts.sig)
+        act = Act(decode_act(parts.act_raw), parts.act_raw, parts.sig, known_id)
+        fault, claim = (unpinned, None) if unpinned else _claim(act, ledger_id, public_key)
     except BanjianError as error:
         fault = error.code
     opened = _Bodies(None, b"", None, b"", "") if act is None else _open(act, *bodies)
-    fault = fault or ("" if opened.facts_raw else opened.fault or FACTS_MISSING)
+    lacking = "" if opened.facts_raw or act is None else opened.fault or FACTS_MISSING
+    fault = fault or lacking
     topic = OPAQUE if fault or act is None else act.header.action
     case_id = NO_CASE if act is None else case_of(act)
     record = VerifiedRecord(
         seq, topic, frame, act, case_id, entry, parts.entry_raw,
         opened.facts, opened.facts_raw, opened.personal, opened.personal_raw, fault or opened.fault,
+        unpinned or lacking,
     )  # fmt: skip
     return record, claim
 
@@ -188,7 +211,8 @@ def _judge_parsed(
     """Judge a frame that is well-formed and pins its bodies: its author, and whether the bodies are any."""
     act, entry, entry_raw, raw = frame
     fault, claim = _claim(act, ledger_id, public_key)
-    fault = fault or ("" if bodies[0] else FACTS_MISSING)
+    lacking = "" if bodies[0] else FACTS_MISSING
+    fault = fault or lacking
     topic = OPAQUE if fault else act.header.action
     facts, other = _content(bodies[0], facts_bytes_max(act.header.action))
     fault = fault or other
@@ -197,7 +221,7 @@ def _judge_parsed(
         VerifiedRecord,
         (
             seq, topic, raw, act, case_of(act), entry, entry_raw, facts, bodies[0], personal, bodies[1],
-            fault or other,
+            fault or other, lacking,
         ),
     )  # fmt: skip
     return made, claim

@@ -307,11 +307,12 @@ class Requester:
         forked = {fork.log_id for fork in answer.forks}
         held = self._exchange.held.states(self._exchange.held.scope(self._exchange.station), county=False)
         refused = {note.log_id for note in answer.refused if note.code != "package.gap"}
+        stopped = self._exchange.rotten.logs()
         histories = Histories(self._exchange, self._guesses.stated, Spending.of(self._budget))
         return any(
             state.size > (self._beside(histories, state.log_id) or theirs.get(state.log_id, 0))
             for state in held
-            if state.log_id not in forked and state.log_id not in refused
+            if state.log_id not in forked | refused and state.log_id.hex() not in stopped
         )
 
     def _compare(self, answer: Answer) -> None:

@@ -17,6 +17,7 @@ from ledger.facade.opening import BRANCH_MARK
 from ledger.facade.outgoing import Outgoing
 from ledger.facade.ownlog import stored_nodes
 from ledger.facade.placing import frame_at
+from ledger.facade.rotten import Rotten, rotten_reason
 from ledger.facade.synctables import SPARSE_NODES, SPARSE_NOTES
 from ledger.limits import EXCERPT_ENTRIES_MAX
 from ledger.merkle import multiproof, multiproof_over
@@ -44,12 +45,21 @@ class _Wanted(NamedTuple):
     place: Place
 
 
-def excerpts(tx: ReadTx, outgoing: Outgoing, places: Iterable[Place]) -> Iterator[ExcerptContent]:
+def excerpts(
+    tx: ReadTx, outgoing: Outgoing, places: Iterable[Place], *, rotten: list[Rotten] | None = None
+) -> Iterator[ExcerptContent]:
     """Yield excerpts that hold the frames at some places, with all bodies that are here.
+
+    Args:
+        tx: a consistent view.
+        outgoing: opens bodies.
+        places: of the frames.
+        rotten: takes the records that changed on this disk; they are left out, for nobody would take them.
 
     Raises:
         StoreError: ``log.head`` when the store lacks what the proof needs.
     """
+    found: list[Rotten] = [] if rotten is None else rotten
     groups: dict[tuple[str, int, str], list[_Wanted]] = {}
     for place in places:
         wanted = _locate(tx, place)
@@ -58,7 +68,9 @@ def excerpts(tx: ReadTx, outgoing: Outgoing, places: Iterable[Place]) -> Iterato
         group.sort(key=lambda one: one.seq)
         room = EXCERPT_ENTRIES_MAX - 1
         for first in range(0, len(group), room):
-            yield _excerpt(tx, outgoing, group[first : first + room])
+            made = _excerpt(tx, outgoing, group[first : first + room], found)
+            if made is not None:
+                yield made
 
 
 def _locate(tx: ReadTx, place: Place) -> _Wanted:
@@ -75,12 +87,20 @@ def _locate(tx: ReadTx, place: Place) -> _Wanted:
     return _Wanted(log, row[4], place.log if branch else "", place.seq, place)
 
 
-def _excerpt(tx: ReadTx, outgoing: Outgoing, group: Sequence[_Wanted]) -> ExcerptContent:
+def _excerpt(
+    tx: ReadTx, outgoing: Outgoing, group: Sequence[_Wanted], rotten: list[Rotten]
+) -> ExcerptContent | None:
+    """Return an excerpt without the records that are rotten; None where the first is, or nothing is left."""
     first = group[0]
     opening = _Wanted(first.log, first.size, first.branch, 1, Place(first.log, 1))
     rows = ([] if first.seq == 1 else [opening]) + list(group)
     frames = [_frame(tx, row.place) for row in rows]
     facts, personal = outgoing.bodies(tx, [row.place for row in rows], frames, personal=True)
+    reasons = [rotten_reason(frame, body) for frame, body in zip(frames, facts, strict=True)]
+    if any(reasons):
+        rotten += [Rotten(one.log, one.seq, why) for one, why in zip(rows, reasons, strict=True) if why]
+        sound = [one for one, why in zip(rows, reasons, strict=True) if not why and one in group]
+        return None if reasons[0] or not sound else _excerpt(tx, outgoing, sound, rotten)
     size, note = _checkpoint(tx, first, rows[-1].seq)
     return ExcerptContent(
         log_id=LogId(bytes.fromhex(first.log)),

@@ -23,6 +23,7 @@ from ledger.facade.parts import Parts
 from ledger.facade.peers import Peers
 from ledger.facade.receiving import Receiving
 from ledger.facade.room import Room
+from ledger.facade.rotten import Rotten, RottenRecords
 from ledger.facade.seenbelow import SeenBelow
 from ledger.facade.synctables import FEED_HELD
 from ledger.facade.vault import Vault
@@ -50,6 +51,7 @@ class Exchange:
         carried: what exchange by stick needs beside.
         seen_below: what stations below have seen of the logs written here.
         room: whether one more log of a station may be taken.
+        rotten: records that changed on this disk.
     """
 
     def __init__(
@@ -61,9 +63,11 @@ class Exchange:
         self.peers = Peers(store)
         self.feeds = parts.feeds
         self.carried = Carried(store, parts, self.held)
+        self.rotten = RottenRecords(store)
         self._store = store
         self._parts = parts
         self._outgoing = Outgoing(vault)
+        self._clock = clock
         intake = Intake(
             vault=vault,
             case_keys=parts.case_keys,
@@ -113,7 +117,8 @@ class Exchange:
         if genesis is None:
             return None
         with self._store.read() as tx:
-            return self._outgoing.package(tx, genesis, after=after)
+            found = self._outgoing.package(tx, genesis, after=after)
+        return self._sound(found)
 
     def branch_package(self, state: BranchState, *, after: int) -> PackageContent | None:
         """Return the next package of a divergent history for somebody who holds it up to ``after``."""
@@ -124,7 +129,17 @@ class Exchange:
         if branch is None:
             return None
         with self._store.read() as tx:
-            return self._outgoing.branch_package(tx, genesis, branch, after=after)
+            found = self._outgoing.branch_package(tx, genesis, branch, after=after)
+        return self._sound(found)
+
+    def _sound(self, found: PackageContent | Rotten | None) -> PackageContent | None:
+        """Return a package; where a record of it changed on this disk, note that: its log ends here."""
+        if isinstance(found, Rotten):
+            self.rotten.note([found], now_ms=self._clock.now_ms())
+            return None
+        if found is not None:
+            self.rotten.given(found.log_id.hex(), range(found.first_seq, found.last_seq + 1))
+        return found
 
     def feed(
         self, audience: StationId, held: FeedPlace, *, limit: int
@@ -154,8 +169,7 @@ class Exchange:
         with self._store.read() as tx:
             start = self.feeds.confirm(tx, audience, held)
             items = self.feeds.items(tx, audience, after=start.number, limit=limit)
-            found = list(excerpts(tx, self._outgoing, [item.place for item in items]))
-        return start, items, found
+        return start, items, self.excerpts([item.place for item in items])
 
     def lost_ends(self) -> list[LostEnd]:
         """Return the own logs that were given up, with what is held of their ends: others may hold more.
@@ -189,9 +203,14 @@ class Exchange:
             return single_places(tx, log_id.hex(), after=after, beyond=frozenset(positions))
 
     def excerpts(self, places: Sequence[Place]) -> list[ExcerptContent]:
-        """Return excerpts with the records at some places."""
+        """Return excerpts with the records at some places; those that changed on this disk are left out."""
+        rotten: list[Rotten] = []
         with self._store.read() as tx:
-            return list(excerpts(tx, self._outgoing, places))
+            found = list(excerpts(tx, self._outgoing, places, rotten=rotten))
+        self.rotten.note(rotten, now_ms=self._clock.now_ms())
+        for one in found:
+            self.rotten.given(one.log_id.hex(), one.positions)
+        return found
 
     def feed_size(self, audience: StationId) -> int:
         """Return how many items the feed of a subordinate has."""

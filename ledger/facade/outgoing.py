@@ -9,6 +9,7 @@ from ledger.entry import entry_hash
 from ledger.errors import BanjianError, DataError, StoreError
 from ledger.facade.bodies import Place, bodies_at, by_log, place_in
 from ledger.facade.histories import Branch, history_hash
+from ledger.facade.rotten import Rotten, first_rotten
 from ledger.facade.vault import CaseKey, Vault
 from ledger.frame import split_frame
 from ledger.genesis import LogGenesis
@@ -33,8 +34,10 @@ class Outgoing:
 
     def package(
         self, tx: ReadTx, genesis: LogGenesis, *, after: int, personal: bool = True
-    ) -> PackageContent | None:
+    ) -> PackageContent | Rotten | None:
         """Return the next package of a log; None when no checkpoint covers anything more.
+
+        It ends before a record that changed on this disk; where no checkpoint lies before, that is returned.
 
         Args:
             tx: a consistent view.
@@ -46,9 +49,20 @@ class Outgoing:
             StoreError: ``log.checkpoint_gap`` when checkpoints lie too far apart for one package.
         """
         name = genesis.log_id().hex()
-        end = _next_checkpoint(tx, name, after)
-        if end is None:
-            return None
+        end, bad = _next_checkpoint(tx, name, after), None
+        while end is not None:
+            content = self._package(tx, genesis, end, after=after, personal=personal)
+            found = first_rotten(content)
+            if found is None:
+                return content
+            bad = found
+            end = _checkpoint_between(tx, name, after, found.seq - 1)
+        return bad
+
+    def _package(
+        self, tx: ReadTx, genesis: LogGenesis, end: tuple[int, bytes], *, after: int, personal: bool
+    ) -> PackageContent:
+        name = genesis.log_id().hex()
         size, note = end
         frames = [frame for _, frame in tx.frames(name, after + 1, size)]
         if len(frames) != size - after:
@@ -68,8 +82,8 @@ class Outgoing:
 
     def branch_package(
         self, tx: ReadTx, genesis: LogGenesis, branch: Branch, *, after: int
-    ) -> PackageContent | None:
-        """Return the next package of a divergent history.
+    ) -> PackageContent | Rotten | None:
+        """Return the next package of a divergent history, or the record in it that changed on this disk.
 
         Args:
             tx: a consistent view.
@@ -86,7 +100,7 @@ class Outgoing:
         frames = [frame for _, frame in tx.frames(branch.name, held - common + 1, size - common)]
         places = [Place(branch.name, seq) for seq in range(held - common + 1, size - common + 1)]
         facts, people = self.bodies(tx, places, frames, personal=True)
-        return PackageContent(
+        content = PackageContent(
             log_id=genesis.log_id(),
             first_seq=held + 1,
             previous=history_hash(tx, branch.log, branch, held) if held else genesis.genesis_hash(),
@@ -95,6 +109,7 @@ class Outgoing:
             personal=people,
             checkpoint=note,
         )
+        return first_rotten(content) or content
 
     def bodies(
         self, tx: ReadTx, places: Sequence[Place], frames: Sequence[bytes], *, personal: bool
@@ -145,13 +160,20 @@ class Outgoing:
 
 def _next_checkpoint(tx: ReadTx, name: str, after: int) -> tuple[int, bytes] | None:
     """Return size and note of the furthest checkpoint that one package can reach."""
-    within: Where = {"log": name, "size": Range(above=after, at_most=after + PACKAGE_ENTRIES_MAX)}
-    rows = list(tx.select(schema.CHECKPOINTS, within, order_by=("size",), descending=True, limit=1))
-    if rows and isinstance(rows[0][1], int) and isinstance(rows[0][2], bytes):
-        return rows[0][1], rows[0][2]
+    found = _checkpoint_between(tx, name, after, after + PACKAGE_ENTRIES_MAX)
+    if found is not None:
+        return found
     further: Where = {"log": name, "size": Range(above=after)}
     if next(tx.select(schema.CHECKPOINTS, further, limit=1), None) is not None:
         raise StoreError("log.checkpoint_gap", log=name, size=after)
+    return None
+
+
+def _checkpoint_between(tx: ReadTx, name: str, after: int, at_most: int) -> tuple[int, bytes] | None:
+    within: Where = {"log": name, "size": Range(above=after, at_most=at_most)}
+    rows = list(tx.select(schema.CHECKPOINTS, within, order_by=("size",), descending=True, limit=1))
+    if rows and isinstance(rows[0][1], int) and isinstance(rows[0][2], bytes):
+        return rows[0][1], rows[0][2]
     return None
 
 

@@ -31,7 +31,7 @@ from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
 from ledger.store.tables import Row
 from ledger.types import LogId, StationId
-from ledger.verified import VerifiedRecord
+from ledger.verified import VerifiedRecord, check_pinned
 
 Allowed = Callable[[LogGenesis], bool]
 """Whether the sender may send a log at all."""
@@ -182,6 +182,7 @@ class Receiving:
         with self._store.read() as tx:
             end = self._held.end(tx, genesis)
             place = place_divergent(tx, end, branches, content, [record.entry_raw for record in records])
+        check_pinned(records, log_id=content.log_id, code="package.pins")
         if place.known == len(records):
             self._keep_checkpoint(place.name, content, now_ms)
             return 0
@@ -251,9 +252,10 @@ class Receiving:
         """Store the frames of an excerpt that are not here yet, with their bodies; returns how many were new.
 
         Raises:
-            DataError: ``log.other_ledger``; nothing was stored.
+            DataError: ``log.other_ledger``, ``excerpt.pins``; nothing was stored.
         """
         genesis = checked.genesis
+        check_pinned(records, log_id=checked.content.log_id, code="excerpt.pins")
         if genesis.ledger_id != self._parts.knowledge.registry.ledger_id:
             raise DataError("log.other_ledger", log=checked.content.log_id)
         name, known = genesis.log_id().hex(), self._parts.holdings.logs
@@ -359,7 +361,8 @@ def _follow(
     """Return where a log ends behind some packages, each checked to go on from the one before it.
 
     Raises:
-        DataError: as ``ledger.package.check_package``; ``package.root`` for another predecessor.
+        DataError: as ``ledger.package.check_package``; ``package.root`` for another predecessor;
+            ``package.pins`` for a record that is not what its entry and its act pin.
     """
     nodes: list[Node] = []
     for content, records in packages:
@@ -371,6 +374,7 @@ def _follow(
         )
         if content.previous != end.head:
             raise DataError("package.root", log=content.log_id, size=content.last_seq)
+        check_pinned(records, log_id=content.log_id, code="package.pins")
         nodes += checked.nodes
         head = entry_hash(records[-1].entry_raw)
         end = LogEnd(name=end.name, genesis=end.genesis, size=content.last_seq, head=head, tree=checked.tree)

@@ -200,13 +200,21 @@ def test_an_act_that_stands_twice_has_its_row_at_the_better_place(home: Home) ->
     ]
 
 
-def test_a_frame_that_pins_another_act_is_no_error_where_the_file_says_so(home: Home) -> None:
+@pytest.mark.parametrize("what", ["act", "signature", "facts"])
+def test_what_is_pinned_and_not_there_is_an_error_whatever_the_file_says(home: Home, what: str) -> None:
+    """No honest station stores it, so ``opaque`` excuses nothing."""
     village = log_of(home.path, "station", VILLAGE)
     forged(home, topic="opaque")
     assert found(home, "frame.opaque_sound").severity == "notice"
-    frame = frame_of(home.path, village, 14)
-    act_raw, sig, entry_raw = split_frame(frame)
-    put_frame(home.path, village, 14, encode_frame(act_raw, sig[:-1] + bytes((sig[-1] ^ 1,)), entry_raw))
-    assert found(home, "frame.signature").severity == "warning"
-    hurt(home.path, "UPDATE stored_events SET topic = 'note' WHERE topic = 'opaque'")
-    assert not verify_ledger(home.path).ok
+    act_raw, sig, entry_raw = split_frame(frame_of(home.path, village, 14))
+    if what == "facts":
+        hurt(home.path, f"UPDATE bodies SET facts = NULL WHERE log = '{village}' AND seq = 14")
+    elif what == "act":
+        spoilt = act_raw[:-1] + bytes((act_raw[-1] ^ 1,))
+        put_frame(home.path, village, 14, encode_frame(spoilt, sig, entry_raw))
+    else:
+        put_frame(home.path, village, 14, encode_frame(act_raw, sig[:-1] + bytes((sig[-1] ^ 1,)), entry_raw))
+    expected = {"act": "frame.act", "signature": "frame.signature", "facts": "act.facts_missing"}[what]
+    report = verify_ledger(home.path)
+    assert (expected, "error") in {(one.code, one.severity) for one in report.findings}
+    assert not report.ok

@@ -438,7 +438,8 @@ class Reader:
             told = self.warning if slot.leaf is not None and slot.topic == "opaque" else self.error
             for refused in (slot.refused, slot.further):
                 if refused is not None:
-                    told(refused, where)
+                    unpinned = refused.code in {"frame.act", "frame.signature"}
+                    (self.error if unpinned else told)(refused, where)
             if slot.leaf is None:
                 log.whole, previous, last = False, None, None
                 continue
@@ -658,7 +659,7 @@ class Reader:
         if sound and facts is not None:
             self.notice("frame.opaque_sound", where)
         if facts is None:
-            (self.warning if opaque else self.error)("act.facts_missing", where)
+            self.error("act.facts_missing", where)
             return
         try:
             f.check_body(act, "facts", facts)

@@ -20,7 +20,7 @@ from ledger.facade.types import SignedAct
 from ledger.limits import INT_MAX
 from ledger.types import CaseId, LedgerId, LogId, StationId
 from tests.sync.evil import EvilStation
-from tests.sync.world import COUNTY, START_MS, TOWN, VILLAGE, World
+from tests.sync.world import COUNTY, START_MS, TOWN, VILLAGE, World, signer
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "second_reader"))
 import reader
@@ -68,12 +68,6 @@ NONSENSE: dict[str, tuple[Nonsense, set[str]]] = {
     ),
     "no entry": (lambda evil: evil.add(evil.sign(), lambda e: b"\x01 no entry"), {"encoding.malformed"}),
     "version two": (lambda evil: evil.add(evil.sign(), version_two), {"entry.version"}),
-    "pins another act": (
-        lambda evil: evil.add(evil.sign(), lambda e: e._replace(act_id=act_id(b"x"))), {"frame.act"}
-    ),
-    "pins another signature": (
-        lambda evil: evil.add(evil.sign(), lambda e: e._replace(sig_hash=bytes(32))), {"frame.signature"}
-    ),
     "no act": (garbage_act, {"encoding.malformed"}),
     "no signature": (spoilt, {"act.signature"}),
     "another ledger": (
@@ -99,16 +93,25 @@ NONSENSE: dict[str, tuple[Nonsense, set[str]]] = {
         ],
         {"entry.sequence"},
     ),
-    "without facts": (lambda evil: evil.add(evil.sign(), facts=b""), {"act.facts_missing"}),
-    "with other facts": (
-        lambda evil: evil.add(evil.sign(), facts=new_body({}, bytes(16))), {"act.facts_missing"}
-    ),
     "with a personal body that it does not have": (
         lambda evil: evil.add(evil.sign(), personal=b"\x80"), set()
     ),
     "with a personal body that is none": (odd_personal, set()),
     "opened again": (lambda evil: evil.add(evil.sign("open_log", {"genesis": bytes(9)})), {"act.misplaced"}),
 }  # fmt: skip
+
+
+UNPINNED: dict[str, Nonsense] = {
+    "pins another act": lambda evil: evil.add(evil.sign(), lambda e: e._replace(act_id=act_id(b"x"))),
+    "pins another signature": lambda evil: evil.add(evil.sign(), lambda e: e._replace(sig_hash=bytes(32))),
+    "pins another act than one that is none": lambda evil: evil.add(
+        SignedAct(raw=b"garbage", sig=bytes(64), facts=b""), lambda e: e._replace(act_id=act_id(b"x"))
+    ),
+    "without facts": lambda evil: evil.add(evil.sign(), facts=b""),
+    "with other facts": lambda evil: evil.add(evil.sign(), facts=new_body({}, bytes(16))),
+    "without facts, by an unknown key": lambda evil: evil.add(evil.sign(signer=signer("nobody")), facts=b""),
+    "without facts, in no place": lambda evil: evil.add(evil.sign(), lambda e: e._replace(seq=99), facts=b""),
+}
 
 
 @pytest.fixture
@@ -202,9 +205,7 @@ def test_nonsense_is_kept_without_effect_and_blocks_nothing(world: World, name: 
     check(world, expected)
 
 
-@pytest.mark.parametrize(
-    "name", ["all three", "position one", "no entry", "pins another act", "no act", "without facts"]
-)
+@pytest.mark.parametrize("name", ["all three", "position one", "no entry", "no act"])
 def test_a_history_that_begins_with_nonsense_is_kept_beside_the_log(world: World, name: str) -> None:
     """Its first entry does not tell where it stands, or says another place."""
     make, expected = NONSENSE[name]
@@ -224,6 +225,29 @@ def test_a_history_that_begins_with_nonsense_is_kept_beside_the_log(world: World
         assert (branch.first_seq, branch.size) == (3, len(other.lines))
         assert effective(world, station, after) and effective(world, station, grown)
     check(world, expected | {"log.branch"})
+
+
+@pytest.mark.parametrize("name", UNPINNED)
+def test_what_no_pin_holds_stops_its_own_log_alone(world: World, name: str) -> None:
+    """Kept, it would take the position of what the entry names, and a receipt would say that that is here."""
+    evil = EvilStation(world)
+    before = evil.add(evil.sign())
+    assert evil.send() == []
+    size = len(evil.lines)
+    UNPINNED[name](evil)
+    after = evil.add(evil.sign())
+    assert evil.send(first=size + 1) == ["package.pins"]
+    other = evil.history(evil.lines[:2])
+    UNPINNED[name](other)
+    assert other.send(first=2, diverges=True) == ["package.pins"]
+    honest = world.receive(VILLAGE)
+    world.settle(VILLAGE, TOWN)
+    for station in (TOWN, COUNTY):
+        assert world[station].exchange.held.size(evil.log_id) == size
+        assert not world[station].exchange.held.histories(evil.log_id)
+        assert effective(world, station, before) and not effective(world, station, after)
+        assert world.digest(station, honest) == world.digest(VILLAGE, honest)
+    check(world, set())
 
 
 def test_one_entry_behind_two_histories_begins_two_branches(world: World) -> None:
@@ -265,8 +289,6 @@ def test_a_log_without_an_opening_is_refused_and_holds_nothing_up(world: World) 
 
 
 def test_an_unknown_key_does_not_make_the_file_unsound(world: World) -> None:
-    from tests.sync.world import signer
-
     evil = EvilStation(world)
     evil.add(evil.sign(signer=signer("nobody")))
     assert evil.send() == []
