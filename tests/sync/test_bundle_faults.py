@@ -152,20 +152,38 @@ def test_every_byte_of_every_section_changed_and_sealed_again(world: StickWorld,
     assert world[TOWN].ledger.find("张三")
 
 
-def without_bodies(section: Section) -> Section:
+def without_bodies(section: Section, *, facts: bool = False) -> Section:
     """Return a package from which somebody has taken all bodies but the first: it still reaches its root."""
     content = decode_package(plain(section))
     none = (b"",) * (len(content.frames) - 1)
-    bare = replace(content, facts=(content.facts[0], *none), personal=(content.personal[0], *none))
+    bare = replace(content, personal=(content.personal[0], *none))
+    bare = bare if facts else replace(bare, facts=(content.facts[0], *none))
     return Section(kind=SECTION_PACKAGE, encoding="", payload=encode_package(bare))
 
 
-def test_bodies_that_were_left_out_come_with_the_next_stick(world: StickWorld, tmp_path: Path) -> None:
+def test_a_package_without_its_facts_is_refused_and_taken_from_the_next_stick(
+    world: StickWorld, tmp_path: Path
+) -> None:
     case = world.receive(VILLAGE)
     (file,) = world.export(VILLAGE, TOWN, tmp_path / "stick")
     header, manifest, sections = opened(world, TOWN, file.read_bytes())
     (package,) = [one for one in sections if one.kind == SECTION_PACKAGE]
-    read(world, TOWN, sealed(world, header, manifest, [without_bodies(package)]))
+    found = read(world, TOWN, sealed(world, header, manifest, [without_bodies(package)]))
+    assert isinstance(found, PartReport)
+    assert [one.code for one in found.not_taken] == ["package.pins"]
+    assert frames(world, TOWN, VILLAGE) == []
+    read(world, TOWN, file.read_bytes())
+    assert world.digest(TOWN, case) == world.digest(VILLAGE, case)
+
+
+def test_personal_bodies_that_were_left_out_come_with_the_next_stick(
+    world: StickWorld, tmp_path: Path
+) -> None:
+    case = world.receive(VILLAGE)
+    (file,) = world.export(VILLAGE, TOWN, tmp_path / "stick")
+    header, manifest, sections = opened(world, TOWN, file.read_bytes())
+    (package,) = [one for one in sections if one.kind == SECTION_PACKAGE]
+    read(world, TOWN, sealed(world, header, manifest, [without_bodies(package, facts=True)]))
     assert frames(world, TOWN, VILLAGE) == frames(world, VILLAGE, VILLAGE)
     assert not world[TOWN].ledger.find("张三")
     read(world, TOWN, file.read_bytes())
