@@ -2,10 +2,10 @@
 # PYTHON=/path/to/python3 chooses the interpreter; PYTEST_ARGS=... is handed to pytest.
 
 BIN := .venv/bin
-WORKERS ?= 2
+WORKERS ?= 3
 PYTEST_ARGS ?=
-# In continuous integration the tests get twelve minutes; what hangs is ended and so fails.
-LIMIT := $(if $(CI),timeout --kill-after=30 720)
+# In continuous integration the tests get thirteen minutes; what hangs is ended and so fails.
+LIMIT := $(if $(CI),timeout --kill-after=30 780)
 SOURCES := ledger sync stations audit $(wildcard bench)
 
 .DEFAULT_GOAL := help

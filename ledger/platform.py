@@ -207,8 +207,12 @@ def local_socket_address(folder: Path) -> LocalAddress:
         direct = folder.absolute() / "banjian.sock"
         if len(os.fsencode(direct)) <= _UNIX_SOCKET_PATH_BYTES_MAX:
             return LocalAddress(kind="unix", name=str(direct))
-        run_folder = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
-        return LocalAddress(kind="unix", name=str(Path(run_folder) / f"banjian-{os.getuid()}-{tag}.sock"))
+        name = f"banjian-{os.getuid()}-{tag}.sock"
+        # A folder for temporary files may be deep as well; the system's own is not.
+        folders = (os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir(), "/tmp")
+        paths = [Path(one) / name for one in folders if one]
+        fits = [one for one in paths if len(os.fsencode(one)) <= _UNIX_SOCKET_PATH_BYTES_MAX]
+        return LocalAddress(kind="unix", name=str((fits or paths)[0]))
 
 
 def monotonic_ms() -> int:

@@ -68,6 +68,10 @@ class Actor:
                 "params": {key: str(one) for key, one in error.params.items()},
             }
             self._send(encode({"id": number, "error": told}))
+        except OSError as error:
+            # The director waits for an answer, whatever the system refused.
+            refused: Message = {"path": str(error.filename or ""), "detail": error.strerror or str(error)}
+            self._send(encode({"id": number, "error": {"code": "cli.system", "params": refused}}))
         else:
             self._send(encode({"id": number, "result": found}))
 
