@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python3 chooses the interpreter; PYTEST_ARGS=... is handed to pytest.
 
 BIN := .venv/bin
-WORKERS ?= 3
+WORKERS ?= 2
 PYTEST_ARGS ?=
 # In continuous integration the tests get thirteen minutes; what hangs is ended and so fails.
 LIMIT := $(if $(CI),timeout --kill-after=30 780)
