@@ -70,7 +70,8 @@ printf '%s\n' "$version" >"$app.new/VERSION"
 "$app.new/bin/banjian" --version >/dev/null
 if [ "$service" = yes ] && command -v systemctl >/dev/null 2>&1; then systemctl $scope stop banjian 2>/dev/null || true; fi
 rm -rf "$app" && mv "$app.new" "$app"
-find "$app/bin" -type f -exec sed -i "1s|$app.new|$app|" {} +
+# Where the path is long the second line of a script names the interpreter.
+find "$app/bin" -type f -exec sed -i "1,2s|$app.new|$app|" {} +
 sed -i "s|$app.new|$app|" "$app/pyvenv.cfg"
 ln -sfn "$app" "$base/current.new" && mv -T "$base/current.new" "$base/current"
 "$base/current/bin/banjian" --version >/dev/null

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 ALLOWANCE = "990102800028"
 """高龄津贴申领: villages receive it, the township decides."""
-WAIT_MS = 15_000
+WAIT_MS = 60_000
 
 
 @dataclass
