@@ -7,7 +7,7 @@ same name, its command takes the fields of all; the ledger checks them against t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -248,7 +248,7 @@ def _file_hash(path: str) -> bytes:
 def _merge(specs: Sequence[ActionSpec]) -> tuple[FieldOption, ...]:
     merged: dict[tuple[str, ...], FieldOption] = {}
     for spec in specs:
-        for path, fact, required in _leaves(spec.facts, (), True):
+        for path, fact, required in leaves(spec.facts):
             known = merged.get(path)
             if known is not None:
                 fact = _joined(known.spec, fact)
@@ -265,13 +265,14 @@ def option_of(path: tuple[str, ...]) -> str:
     return _RENAMED.get(name, f"field-{name}" if name in RESERVED else name)
 
 
-def _leaves(
-    facts: Mapping[str, FactSpec], prefix: tuple[str, ...], required: bool
-) -> Iterable[tuple[tuple[str, ...], FactSpec, bool]]:
+def leaves(
+    facts: Mapping[str, FactSpec], prefix: tuple[str, ...] = (), required: bool = True
+) -> Iterator[tuple[tuple[str, ...], FactSpec, bool]]:
+    """Yield each field that is no map, by its path, and whether it and all maps around it are demanded."""
     for name, spec in facts.items():
         path = (*prefix, name)
         if spec.type == "map":
-            yield from _leaves(spec.fields, path, required and spec.required)
+            yield from leaves(spec.fields, path, required and spec.required)
         else:
             yield path, spec, required and spec.required
 

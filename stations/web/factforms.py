@@ -6,7 +6,7 @@ line (``stations.cli.fields``); here each type has the control that a counter wa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -16,7 +16,7 @@ from ledger.factspec import FactSpec
 from ledger.guards import LAWFUL_GROUNDS
 from ledger.item import Item
 from ledger.types import Facts, Value
-from stations.cli.fields import RARE_FIELDS
+from stations.cli.fields import RARE_FIELDS, leaves
 from stations.cli.types import CHINA
 from stations.texts import Say
 
@@ -73,7 +73,7 @@ def fields_of(
     """Return the controls of an action's form, required ones first, rare ones last."""
     fields = [
         _field(spec.code, path, fact, required, say, around, given)
-        for path, fact, required in _leaves(spec.facts, (), True)
+        for path, fact, required in leaves(spec.facts)
         if ".".join(path) not in FILLED_IN
     ]
     return sorted(fields, key=lambda one: (one.rare, not one.required))
@@ -86,7 +86,7 @@ def read_form(spec: ActionSpec, form: Mapping[str, Sequence[str]]) -> Facts:
         InputError: ``web.number``, ``web.date`` naming the field.
     """
     facts: Facts = {}
-    for path, fact, _ in _leaves(spec.facts, (), True):
+    for path, fact, _ in leaves(spec.facts):
         texts = [text.strip() for text in form.get(PREFIX + ".".join(path), []) if text.strip()]
         if not texts or ".".join(path) in FILLED_IN:
             continue
@@ -100,17 +100,6 @@ def read_form(spec: ActionSpec, form: Mapping[str, Sequence[str]]) -> Facts:
                 place = inner
         place[path[-1]] = value
     return facts
-
-
-def _leaves(
-    facts: Mapping[str, FactSpec], prefix: tuple[str, ...], required: bool
-) -> Iterator[tuple[tuple[str, ...], FactSpec, bool]]:
-    for name, spec in facts.items():
-        path = (*prefix, name)
-        if spec.type == "map":
-            yield from _leaves(spec.fields, path, required and spec.required)
-        else:
-            yield path, spec, required and spec.required
 
 
 def _field(
