@@ -22,7 +22,7 @@ from stations.cli.main import main as banjian  # noqa: E402
 from stations.cli.tree import all_specs  # noqa: E402
 from stations.sheetin.columns import WORD_TABLES, sheet_list, word_spellings  # noqa: E402
 from stations.texts import Say  # noqa: E402
-from stations.web.openapi import document  # noqa: E402
+from stations.web.api.openapi import document  # noqa: E402
 
 
 def errors_page() -> str:

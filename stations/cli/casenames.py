@@ -24,3 +24,11 @@ def station_name(registry: Registry, station: str) -> str:
     """Return the name of a station, its number when it is not enrolled."""
     known = registry.station(StationId(station)) if station else None
     return known.name if known is not None else station
+
+
+def value_name(say: Say, value: str) -> str:
+    """Return the name of a value that facts may take; the value itself when it has none."""
+    for key in (f"value.{value}", f"role.{value}"):
+        if say.has(key):
+            return say(key)
+    return say.name(f"ground.{value}", value)

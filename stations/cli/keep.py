@@ -167,7 +167,7 @@ def _first_day(call: Call, port: int | None) -> bool:
     folder = call.directory
     if folder is None or Home(folder).exists or (folder.exists() and any(folder.iterdir())):
         return True
-    from stations.web.firstday import serve_first_day
+    from stations.web.firstday.site import serve_first_day
 
     app, address = call.app, f"127.0.0.1:{port}" if port is not None else StationConfig().web
 

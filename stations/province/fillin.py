@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from ledger.calendar import local_date
 from ledger.facade import CasePage, Ledger
 from ledger.types import Facts
-from stations.cli.casenames import state_name, station_name
+from stations.cli.casenames import state_name, station_name, value_name
 from stations.cli.types import show_moment
 from stations.province.settings import PlatformSettings
 from stations.texts import Say
-from stations.web.factforms import value_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

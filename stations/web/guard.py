@@ -8,18 +8,16 @@ that no page of the internet reaches the ledger through a browser in the office 
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import logging
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from ledger.errors import AuthorityError, BanjianError, ConfigError, InputError, RuleError, StoreError
+from ledger.errors import AuthorityError, BanjianError, InputError, StoreError
 from stations.texts import Say
-from stations.web.apibody import answer
-from stations.web.apishapes import Problem
+from stations.web.answers import Problem, answer, status_of
+from stations.web.headers import dressed, require_host
 from stations.web.render import message_of, render_error
 from stations.web.visit import LIVE, OFFICE, Visit, posted
 
@@ -29,24 +27,6 @@ EVENTS = "/events"
 """Where open pages listen, for hours."""
 BY_ITSELF = frozenset(("/hall", EVENTS))
 """Pages that load themselves anew, or stay: they keep no browser unlocked either."""
-_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; "
-        "form-action 'self'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
-}
-_STATUS: tuple[tuple[type[BanjianError], int], ...] = (
-    (InputError, 422),
-    (RuleError, 409),
-    (AuthorityError, 403),
-    (ConfigError, 409),
-    (StoreError, 503),
-)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 log = logging.getLogger("banjian.web")
 
@@ -98,40 +78,10 @@ async def _refused(visit: Visit, error: BanjianError, status: int) -> web.Respon
     )
 
 
-def status_of(error: BanjianError) -> int:
-    """Return the HTTP status of an error: by who must act."""
-    return next((status for kind, status in _STATUS if isinstance(error, kind)), 400)
-
-
-def dressed(response: web.StreamResponse, *, store: bool) -> web.StreamResponse:
-    """Give an answer the headers of every answer; ``store`` lets browsers keep it."""
-    if not response.prepared:
-        for name, value in _HEADERS.items():
-            response.headers.setdefault(name, value)
-        response.headers.setdefault("Cache-Control", "no-cache" if store else "no-store")
-    return response
-
-
 def _set_cookie(visit: Visit, response: web.StreamResponse) -> None:
     name = visit.office.cookie
     if visit.request.cookies.get(name) != visit.browser.token:
         response.set_cookie(name, visit.browser.token, httponly=True, samesite="Strict", path="/")
-
-
-def require_host(request: web.Request, own: Collection[str]) -> None:
-    """Refuse a request that names a host by a name of the internet, unless it is one of ours.
-
-    Raises:
-        AuthorityError: ``web.host``.
-    """
-    name = request.host
-    try:
-        name = urlsplit(f"//{request.host}").hostname or ""
-        if name == "localhost" or name in own:
-            return
-        ipaddress.ip_address(name)
-    except ValueError as error:
-        raise AuthorityError("web.host", host=name[:80]) from error
 
 
 async def _require_own_form(visit: Visit) -> None:

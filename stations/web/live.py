@@ -18,7 +18,7 @@ from ledger.facade.between import sync_status
 from ledger.facade.syncstatus import SyncStatus
 from stations.web.access import Access
 from stations.web.browsers import Browser
-from stations.web.guard import dressed
+from stations.web.headers import dressed
 from stations.web.keyholders import own_stations
 from stations.web.visit import Visit
 

@@ -13,30 +13,18 @@ from ledger.types import StationId
 from stations.config import StationConfig
 from stations.ledgerthread import LedgerThread
 from stations.network import Network
-from stations.web import (
-    acting,
-    admin,
-    api,
-    casepage,
-    county,
-    figures,
-    hall,
-    lights,
-    lists,
-    more,
-    receiving,
-    safe,
-    signin,
-    slips,
-    static,
-    today,
-)
+from stations.web import jobs, lists, more, safe, signin, static
 from stations.web.access import Access
+from stations.web.api import routes as api
+from stations.web.beside import routes as beside
 from stations.web.browsers import Browsers
-from stations.web.counter import add_counter
-from stations.web.desk import KEPT, Kept
+from stations.web.cases import routes as cases
 from stations.web.guard import EVENTS, guarded
 from stations.web.live import PULSE, Pulse, events
+from stations.web.office import routes as office
+from stations.web.office.desk import KEPT, Kept
+from stations.web.overview import routes as overview
+from stations.web.rosters import routes as rosters
 from stations.web.visit import OFFICE, Office, open_page, page
 from sync.attempts import Attempts
 
@@ -122,15 +110,17 @@ class Site:
         pulse = application[PULSE] = Pulse(self._access)
         # Streams would else hold up the end for as long as somebody's page is open.
         application.on_shutdown.append(lambda _: pulse.stop())
+        application[jobs.JOBS] = jobs.Jobs()
+        application.on_shutdown.append(lambda application: application[jobs.JOBS].close())
+        for part in (cases, rosters, beside):
+            part.prepare(application)
         add_routes(application.router)
-        add_counter(application)
         return application
 
 
 def add_routes(router: web.UrlDispatcher) -> None:
     """Add every page; ``page`` asks for somebody signed in, ``open_page`` for nobody."""
     router.add_get(f"{static.PREFIX}{{path:.+}}", static.send)
-    router.add_get("/", page(today.today))
     router.add_get("/sign-in", open_page(signin.show))
     router.add_post("/sign-in", open_page(signin.sign_in))
     router.add_post("/switch", open_page(signin.switch))
@@ -141,27 +131,12 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_post("/lock", page(signin.lock))
     router.add_post("/sign-out", page(signin.sign_out))
     router.add_get("/more", page(more.show))
-    router.add_get("/find", page(today.find))
-    router.add_get("/day-clear", page(today.day_clear))
     router.add_get("/cases", page(lists.cases))
-    router.add_get("/receive", page(receiving.choose))
-    router.add_get("/receive/{item}", page(receiving.show))
-    router.add_post("/receive/{item}", page(receiving.receive))
-    router.add_post("/receive/{item}/draft", page(receiving.keep_draft))
-    router.add_post("/receive/{item}/draft/drop", page(receiving.drop_draft))
-    router.add_post("/receive/{item}/person", page(receiving.check_person))
-    router.add_get("/case/{case}", page(casepage.show))
-    router.add_get("/case/{case}/slip", page(slips.show))
-    router.add_get("/case/{case}/do/{action}", page(acting.show))
-    router.add_post("/case/{case}/do/{action}", page(acting.act))
     router.add_get("/safe", page(safe.show))
     router.add_get("/safe/line", page(safe.line))
     router.add_post("/safe/sync", page(safe.sync_now))
-    router.add_get("/board", page(county.board))
-    router.add_get("/conflicts", page(county.conflicts))
-    router.add_get("/monthly", page(figures.monthly))
-    router.add_get("/lights", page(lights.show))
-    router.add_get("/hall", open_page(hall.show))
-    admin.add_routes(router)
+    router.add_get("/job/{job}", page(jobs.show))
+    router.add_post("/job/{job}/cancel", page(jobs.cancel))
     router.add_get(EVENTS, page(events))
-    api.add_routes(router)
+    for part in (overview, cases, rosters, beside, office, api):
+        part.add_routes(router)

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from stations.web import counter
 from stations.web.site import add_routes
 
 HOLE = re.compile(r"{(\w+)}")
@@ -17,7 +16,6 @@ def routes() -> list[tuple[str, str]]:
     """Return method and path of every route, ``/case/{case}`` with its braces; not the files of /static."""
     application = web.Application()
     add_routes(application.router)
-    counter.add_routes(application.router)
     found = {
         (route.method, route.resource.canonical)
         for route in application.router.routes()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pytest
 import pytest_asyncio
 
-from stations.web.api import BASE
+from stations.web.api.routes import BASE
 from tests.house.sources import ROOT
 from tests.web.desk import Desk
 from tests.web.offices import TOWNSHIP, VILLAGE, Office

@@ -1,0 +1,282 @@
+"""The JSON API under ``/api/v1``: the same reading, the same rules and the same signatures as the pages.
+
+A program signs in as a browser does and keeps the cookie; every write carries ``X-Banjian-Form``. Nothing
+here knows more than the page of the same name: each handler calls what the page calls.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+
+from aiohttp import web
+
+from ledger.calendar import local_date
+from ledger.errors import AuthorityError, InputError
+from ledger.facade import CaseRow, Ledger, Performed
+from stations.web.answers import answer
+from stations.web.api.body import form_of_act, form_of_receipt, read_body
+from stations.web.api.openapi import document
+from stations.web.api.shapes import (
+    Act,
+    Board,
+    BoardStation,
+    CaseView,
+    Conflicts,
+    DayClear,
+    DayPart,
+    Done,
+    Monthly,
+    Receipt,
+    Rows,
+    SafetyLevel,
+    SafetyView,
+    Session,
+)
+from stations.web.cases import acting, casepage, receiving
+from stations.web.overview import county, figures, today
+from stations.web.rows import lines_of
+from stations.web.safety import read_safety
+from stations.web.visit import Visit, visit_of
+
+BASE = "/api/v1"
+LINES_MAX = 1000
+Answering = Callable[[Visit], Awaitable[web.StreamResponse]]
+
+
+def add_routes(router: web.UrlDispatcher) -> None:
+    """Add the API."""
+    router.add_get(f"{BASE}/openapi.json", _open(describe))
+    router.add_get(f"{BASE}/session", _open(session))
+    router.add_get(f"{BASE}/worklist", _signed(worklist))
+    router.add_get(f"{BASE}/find", _signed(find))
+    router.add_get(f"{BASE}/day-clear", _signed(day_clear))
+    router.add_get(f"{BASE}/case/{{case}}", _signed(case))
+    router.add_post(f"{BASE}/case/{{case}}/act", _signed(act))
+    router.add_post(f"{BASE}/receive", _signed(receive))
+    router.add_get(f"{BASE}/safety", _signed(safety))
+    router.add_get(f"{BASE}/board", _signed(board))
+    router.add_get(f"{BASE}/conflicts", _signed(conflicts))
+    router.add_get(f"{BASE}/monthly", _signed(monthly))
+
+
+def _open(handler: Answering) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        return await handler(visit_of(request))
+
+    return handle
+
+
+def _signed(handler: Answering) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        visit = visit_of(request)
+        if visit.browser.person is None:
+            raise AuthorityError("web.signed_out")
+        return await handler(visit)
+
+    return handle
+
+
+async def describe(visit: Visit) -> web.Response:
+    """Return the description of this API."""
+    return answer(document())
+
+
+async def session(visit: Visit) -> web.Response:
+    """Return who acts in this browser, and the word that writes carry."""
+    browser, person = visit.browser, visit.browser.person
+    return answer(
+        Session(
+            form=browser.csrf,
+            staff_no="" if person is None else person.staff_no,
+            name="" if person is None else person.name,
+            station="" if person is None else person.station,
+            stations=() if person is None else person.stations,
+            roles=() if person is None else sorted(person.roles),
+            language=browser.language,
+            training=visit.office.training,
+        )
+    )
+
+
+async def worklist(visit: Visit) -> web.Response:
+    """Return the cases that the station holds or was offered, the most urgent first."""
+    query, now_ms, station = visit.request.query, visit.now_ms(), visit.station
+    light, closed = query.get("light", ""), query.get("closed", "") in ("1", "true")
+
+    def work(ledger: Ledger) -> Rows:
+        rows = ledger.worklist(station=station, now_ms=now_ms, include_closed=closed, names=False)
+        return _rows(visit, ledger, [row for row in rows if not light or row.light == light], named=False)
+
+    return answer(await visit.read(work))
+
+
+async def find(visit: Visit) -> web.Response:
+    """Return the cases that a text may mean, as the search field does."""
+    text, now_ms = visit.request.query.get("q", "").strip(), visit.now_ms()
+    return answer(
+        await visit.read(lambda ledger: _rows(visit, ledger, today.found(visit, ledger, text, now_ms)))
+    )
+
+
+async def day_clear(visit: Visit) -> web.Response:
+    """Return the day-clear list of today."""
+    station, now_ms = visit.station, visit.now_ms()
+
+    def work(ledger: Ledger) -> DayClear:
+        parts = [DayPart(name=part.name, lines=part.lines) for part in today.cleared(visit, ledger, now_ms)]
+        return DayClear(station=station, day=local_date(now_ms).isoformat(), parts=parts)
+
+    return answer(await visit.read(work))
+
+
+async def case(visit: Visit) -> web.Response:
+    """Return a case as its page shows it."""
+    case_id = casepage.case_of(visit)
+
+    def work(ledger: Ledger) -> CaseView:
+        shown = casepage.read_case(visit, ledger, case_id)
+        return CaseView(
+            case=shown.case,
+            line=shown.line,
+            status=shown.status,
+            heads=shown.heads,
+            clocks=shown.clocks,
+            steps=shown.steps,
+            may=shown.may,
+            may_not=shown.may_not,
+            notices=shown.notices,
+            conflicts=len(shown.conflicts),
+            twins=shown.twins,
+        )
+
+    return answer(await visit.read(work))
+
+
+async def act(visit: Visit) -> web.Response:
+    """Sign and store an act on a case."""
+    case_id = casepage.case_of(visit)
+    body = await read_body(visit.request, Act)
+
+    def work(ledger: Ledger) -> str:
+        form = form_of_act(body)
+        return _told(acting.perform_once(visit, ledger, case_id, body.action, form, heads=body.heads), "")
+
+    return await _once(visit, body.once, work)
+
+
+async def receive(visit: Visit) -> web.Response:
+    """Sign and store a receipt."""
+    body = await read_body(visit.request, Receipt)
+
+    def work(ledger: Ledger) -> str:
+        done, note = receiving.receive_once(visit, ledger, body.item, form_of_receipt(body))
+        visit.browser.slips[done.case_id.hex()] = (done.token, note)
+        return _told(done, note)
+
+    return await _once(visit, body.once, work)
+
+
+async def safety(visit: Visit) -> web.Response:
+    """Return what is safe where."""
+
+    def work(ledger: Ledger) -> SafetyView:
+        found = read_safety(ledger, visit.station)
+        levels = [
+            SafetyLevel(
+                station=one.station,
+                level=one.level,
+                confirmed=one.confirmed,
+                waiting=one.waiting,
+                oldest_ms=one.oldest_ms,
+            )
+            for one in found.levels
+        ]
+        return SafetyView(
+            entries=found.entries,
+            levels=levels,
+            heard_at_ms=found.heard_at_ms,
+            failure=found.failure,
+            since_ms=found.since_ms,
+            findings=found.findings,
+            grade=found.grade,
+        )
+
+    return answer(await visit.read(work))
+
+
+async def board(visit: Visit) -> web.Response:
+    """Return every station below."""
+    now_ms = visit.now_ms()
+    lines = await visit.read(lambda ledger: county.board_lines(visit, ledger, now_ms))
+    return answer(Board(stations=[_board_station(line) for line in lines]))
+
+
+def _board_station(line: county.StationLine) -> BoardStation:
+    known = line.line
+    return BoardStation(
+        station=known.station,
+        name=known.name,
+        level=known.level,
+        is_open=known.is_open,
+        own=line.own,
+        grade=line.grade,
+        entries=known.entries,
+        complete_at_ms=known.complete_at_ms,
+        heard_at_ms=known.heard_at_ms,
+        waiting=known.waiting,
+        oldest_ms=known.oldest_ms,
+        silent_days=line.silent_days,
+        clock_off_ms=known.clock_off_ms,
+        forked=known.forked,
+    )
+
+
+async def conflicts(visit: Visit) -> web.Response:
+    """Return the cases in conflict, and the twins."""
+    now_ms = visit.now_ms()
+    lines, pairs = await visit.read(lambda ledger: county.conflict_lines(visit, ledger, now_ms))
+    return answer(Conflicts(lines=lines, pairs=pairs))
+
+
+async def monthly(visit: Visit) -> web.Response:
+    """Return figures by month, station and item."""
+    found = await figures.read_monthly(visit)
+    return answer(
+        Monthly(
+            since=found.since.isoformat(),
+            until=found.until.isoformat(),
+            headings=found.headings,
+            rows=found.rows,
+        )
+    )
+
+
+def _rows(visit: Visit, ledger: Ledger, rows: Sequence[CaseRow], *, named: bool = True) -> Rows:
+    query = visit.request.query.get("limit", "")
+    if query and not (query.isdecimal() and len(query) < 6):
+        raise InputError("web.number", field="limit", value=query[:40])
+    limit = min(LINES_MAX, int(query or LINES_MAX))
+    shown = rows[:limit]
+    if not named:
+        with ledger.reading() as (tx, parts):
+            shown = parts.reader.named(tx, shown)
+    return Rows(lines=lines_of(visit, ledger, shown), count=len(rows), known_at_ms=today.known_at(ledger))
+
+
+async def _once(visit: Visit, once: str, work: Callable[[Ledger], str]) -> web.Response:
+    """Answer a write; the same one-time word gets the same answer."""
+    text = await visit.sign_once(f"api:{once[:64]}" if once else "", work)
+    return web.Response(text=text, content_type="application/json", charset="utf-8")
+
+
+def _told(done: Performed, note: str) -> str:
+    made = Done(
+        act=done.act_id.hex(),
+        case=done.case_id.hex(),
+        number=done.number,
+        seq=done.seq,
+        token=done.token,
+        checkpoint=note,
+    )
+    return json.dumps({name: getattr(made, name) for name in Done.__slots__}, ensure_ascii=False)

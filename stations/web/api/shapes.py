@@ -1,0 +1,214 @@
+"""What the JSON API takes and gives: one value for each body, from which ``docs/openapi.json`` follows.
+
+Lines of lists, acts, clocks and actions are the very values that the pages show: words stand in the language
+of the browser, codes beside them are stable. Moments are milliseconds since 1970, days ISO dates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from stations.web.cases.casepage import Choice, ClockLine, StepLine
+from stations.web.rows import Line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """Who acts in this browser; empty words when nobody does.
+
+    Attributes:
+        form: what each write sends as ``X-Banjian-Form``; it changes when somebody signs in or out.
+        station: the station acted for.
+    """
+
+    form: str
+    staff_no: str
+    name: str
+    station: str
+    stations: Sequence[str]
+    roles: Sequence[str]
+    language: str
+    training: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """A list of cases.
+
+    Attributes:
+        count: how many there are; ``lines`` may hold fewer.
+        known_at_ms: when the station above was last heard; 0 for never.
+    """
+
+    lines: Sequence[Line]
+    count: int
+    known_at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseView:
+    """A case: ``heads`` goes back with an act, so that nothing is signed on what somebody has changed."""
+
+    case: str
+    line: Line
+    status: str
+    heads: str
+    clocks: Sequence[ClockLine]
+    steps: Sequence[StepLine]
+    may: Sequence[Choice]
+    may_not: Sequence[Choice]
+    notices: Sequence[Sequence[str]]
+    conflicts: int
+    twins: Sequence[Line]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayPart:
+    """One heading of the day-clear list."""
+
+    name: str
+    lines: Sequence[Line]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayClear:
+    """The day-clear list of the station acted for."""
+
+    station: str
+    day: str
+    parts: Sequence[DayPart]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SafetyLevel:
+    """What one station above has confirmed, by its receipts."""
+
+    station: str
+    level: str
+    confirmed: int
+    waiting: int
+    oldest_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SafetyView:
+    """What is safe where; ``grade``: ``all``, ``some`` while records wait, ``here`` at the top."""
+
+    entries: int
+    levels: Sequence[SafetyLevel]
+    heard_at_ms: int
+    failure: str
+    since_ms: int
+    findings: int
+    grade: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardStation:
+    """A station on the board; ``grade``: ``ok``, ``look`` or ``bad``."""
+
+    station: str
+    name: str
+    level: str
+    is_open: bool
+    own: bool
+    grade: str
+    entries: int
+    complete_at_ms: int
+    heard_at_ms: int
+    waiting: int
+    oldest_ms: int
+    silent_days: int
+    clock_off_ms: int
+    forked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """Every station below."""
+
+    stations: Sequence[BoardStation]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflicts:
+    """Cases that wait for an adjudication, and applicants whose matter was received twice."""
+
+    lines: Sequence[Line]
+    pairs: Sequence[Sequence[Line]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Monthly:
+    """Figures by month, station and item; each row has the cells that ``headings`` name."""
+
+    since: str
+    until: str
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """An act on a case.
+
+    Attributes:
+        action: code of the action in the case type.
+        facts: fields of the action; bytes and act ids in hex, maps nested.
+        text: remark about people; kept beside the act and erasable.
+        heads: from the case, when it was looked at; "" to act whatever happened since.
+        once: any word; sent twice with the same one, it acts once.
+        at: claimed moment in China time, ``2026-02-13T09:30``; "" for now.
+    """
+
+    action: str
+    facts: Mapping[str, object] | None = None
+    text: str = ""
+    heads: str = ""
+    once: str = ""
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Human:
+    """An applicant or agent; relation and authority belong to agents alone."""
+
+    name: str = ""
+    id_kind: str = ""
+    id_no: str = ""
+    phone: str = ""
+    address: str = ""
+    relation: str = ""
+    authority: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """An application; ``item`` is the item's code, the other fields are as in an act."""
+
+    item: str
+    applicant: Human
+    agent: Human | None = None
+    facts: Mapping[str, object] | None = None
+    text: str = ""
+    once: str = ""
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """A confirmed act: it survives a power cut.
+
+    Attributes:
+        seq: its position in the log.
+        token: rating token to hand to the applicant; "" but for receipts.
+        checkpoint: signed head of the log; "" but for receipts.
+    """
+
+    act: str
+    case: str
+    number: str
+    seq: int
+    token: str
+    checkpoint: str

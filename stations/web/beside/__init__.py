@@ -1,0 +1,1 @@
+"""Beside other systems: the provincial platform's sheet and list, orders of the 12345 hotline."""

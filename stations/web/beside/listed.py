@@ -1,0 +1,245 @@
+"""The platform's list: read from Excel, compared, its numbers linked by acts of who reads it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from ledger.calendar import local_date
+from ledger.errors import BanjianError
+from ledger.facade import CaseRow, Command, Ledger
+from ledger.types import Facts
+from stations.cli.casenames import value_name
+from stations.cli.importshow import fault_words
+from stations.cli.rows import status_name
+from stations.province.differences import Difference, compare, counts_of
+from stations.province.exported import ExportRow, Match, read_export
+from stations.province.known import LINK, entered_of
+from stations.province.settings import PlatformSettings, load_settings
+from stations.sheets import Sheet
+from stations.web.answers import status_of
+from stations.web.beside.cases import KeptList, is_pending, keep_list, kept_list, matches_of, named, pairs_of
+from stations.web.jobs import Job, as_confirmed, jobs_of, require_unlocked
+from stations.web.lists import send_workbook
+from stations.web.render import message_of, render
+from stations.web.scope import Scope
+from stations.web.visit import Visit, see_other, upload_of
+
+WHERE = "/platform/list"
+SHOWN_MAX = 500
+FAULTS_SHOWN_MAX = 100
+OUTCOMES = ("link", "several", "taken", "absent", "linked")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DifferenceLine:
+    """One difference in words."""
+
+    kind: str
+    case: str
+    number: str
+    external_no: str
+    item: str
+    applicant: str
+    here: str
+    there: str
+    received_on: str
+
+    def texts(self, words: str) -> tuple[str, ...]:
+        """Return the cells of the line in a workbook, after the kind's words."""
+        return (
+            words, self.number, self.external_no, self.item, self.applicant, self.here, self.there,
+            self.received_on,
+        )  # fmt: skip
+
+
+async def show(visit: Visit) -> web.Response:
+    """Show what the list that was last read would link; nothing is signed by looking."""
+    return await _shown(visit, None, (), ())
+
+
+async def read(visit: Visit) -> web.StreamResponse:
+    """Read a list: kept beside the ledger, every fault told by its row. Nothing is signed yet."""
+    settings = load_settings(visit.office.home.path)
+    try:
+        upload = await upload_of(visit, "file")
+        aside = visit.office.access.aside
+        rows, faults = await aside(lambda: read_export(upload.raw, upload.name, settings))
+        kept = KeptList(at_ms=visit.now_ms(), by=visit.person.name, file=upload.name, rows=rows)
+        await aside(lambda: keep_list(visit, kept))
+    except BanjianError as error:
+        return await _shown(visit, error, (), ())
+    say = visit.say
+    return await _shown(
+        visit,
+        None,
+        [fault_words(say, fault) for fault in faults.in_order()[:FAULTS_SHOWN_MAX]],
+        [fault_words(say, notice) for notice in faults.notices[:FAULTS_SHOWN_MAX]],
+        count=faults.count,
+    )
+
+
+async def link(visit: Visit) -> web.StreamResponse:
+    """Sign one act for each row that has its case: a job, which may be cancelled and gone on with."""
+    kept = await visit.office.access.aside(lambda: kept_list(visit))
+    if kept is None:
+        return see_other(WHERE)
+    visit = as_confirmed(visit)
+    settings = load_settings(visit.office.home.path)
+    matches = [match for match in await matches_of(visit, kept.rows) if match.outcome == "link"]
+
+    async def steps(job: Job) -> AsyncGenerator[None, None]:
+        linked = 0
+        for match in matches:
+            require_unlocked(visit, job.staff_no)
+
+            def work(ledger: Ledger, match: Match = match) -> int:
+                return _link(visit, ledger, match, settings)
+
+            try:
+                linked += await visit.office.access.write(work)
+            except BanjianError as error:
+                message = message_of(visit.say, error)
+                which = visit.say("web.row_of", row=match.row.row, no=match.row.external_no)
+                job.failed(which, message.what, message.next_step)
+            job.done += 1
+            yield
+        job.result = visit.say("web.linked_count", count=linked)
+
+    job = jobs_of(visit).start(
+        visit,
+        visit.say("web.linking"),
+        back="/platform/differences",
+        total=len(matches),
+        steps=steps,
+        about=f"/platform/link {visit.station}",
+    )
+    return see_other(f"/job/{job.name}")
+
+
+async def differences(visit: Visit) -> web.StreamResponse:
+    """Show where the platform and this ledger differ, both ways."""
+    settings = load_settings(visit.office.home.path)
+    kept = await visit.office.access.aside(lambda: kept_list(visit))
+    pairs = await pairs_of(visit)
+    pending = {pair[0].case_id for pair in pairs if is_pending(pair)}
+    found = compare(
+        pairs,
+        () if kept is None else kept.rows,
+        settings,
+        should_be_there=lambda row: row.case_id in pending,
+    )
+    if visit.request.query.get("format") == "xlsx":
+        return await _workbook(visit, found)
+    lines = await _lines(visit, found[:SHOWN_MAX])
+    return await render(
+        visit,
+        "platform_differences.html",
+        settings=settings,
+        kept=kept,
+        lines=lines,
+        counts=counts_of(found),
+        count=len(found),
+        most=SHOWN_MAX,
+    )
+
+
+def _link(visit: Visit, ledger: Ledger, match: Match, settings: PlatformSettings) -> int:
+    """Sign one link; returns 0 where somebody has linked the case meanwhile."""
+    person, row = visit.person, match.row
+    if match.case is None:
+        return 0
+    state, _ = ledger.state(match.case.case_id)
+    Scope(ledger.knowledge.registry, person).require(state)
+    if entered_of(state).external_no:
+        return 0
+    told = [
+        visit.say(f"web.told_{name}", text=text)
+        for name, text in (("state", row.state), ("result", row.result), ("decided", row.decided_on))
+        if text
+    ]
+    personal: Facts | None = {"text": f"{settings.name}：{'，'.join(told)}"} if told else None
+    facts: Facts = {
+        "external_no": row.external_no,
+        "platform": settings.name,
+        "entered_on": row.received_on or local_date(ledger.clock.now_ms()).isoformat(),
+    }
+    command = Command(
+        action=LINK, station=person.station, case=match.case.case_id, facts=facts, personal=personal
+    )
+    ledger.perform(command, person.signer)
+    return 1
+
+
+async def _shown(
+    visit: Visit,
+    error: BanjianError | None,
+    faults: Sequence[tuple[str, str]],
+    notices: Sequence[tuple[str, str]],
+    *,
+    count: int = 0,
+) -> web.Response:
+    settings = load_settings(visit.office.home.path)
+    kept = await visit.office.access.aside(lambda: kept_list(visit))
+    matches = [] if kept is None else await matches_of(visit, kept.rows)
+    matches.sort(key=lambda match: (OUTCOMES.index(match.outcome), match.row.row))
+    response = await render(
+        visit,
+        "platform_list.html",
+        settings=settings,
+        kept=kept,
+        matches=matches[:SHOWN_MAX],
+        counts={one: sum(match.outcome == one for match in matches) for one in OUTCOMES},
+        faults=faults,
+        fault_count=count,
+        notices=notices,
+        most=SHOWN_MAX,
+        message=None if error is None else message_of(visit.say, error),
+    )
+    response.set_status(200 if error is None else status_of(error))
+    return response
+
+
+async def _workbook(visit: Visit, found: Sequence[Difference]) -> web.Response:
+    say = visit.say
+    columns = ("kind", "number", "external_no", "item", "applicant", "here", "there", "received_on")
+    sheet = Sheet(
+        name=say("web.differences"),
+        headings=tuple(say(f"web.diff_{name}") for name in columns),
+        rows=tuple(line.texts(say(f"web.diff_kind_{line.kind}")) for line in await _lines(visit, found)),
+    )
+    return await send_workbook(
+        visit, f"{say('web.differences')} {local_date(visit.now_ms()).isoformat()}", [sheet]
+    )
+
+
+async def _lines(visit: Visit, found: Sequence[Difference]) -> list[DifferenceLine]:
+    rows = [one.case for one in found if one.case is not None]
+    known = {row.case_id: row for row in await named(visit, rows)}
+
+    def work(ledger: Ledger) -> list[DifferenceLine]:
+        return [
+            _line(visit, ledger, one, None if one.case is None else known[one.case.case_id]) for one in found
+        ]
+
+    return await visit.read(work)
+
+
+def _line(visit: Visit, ledger: Ledger, one: Difference, case: CaseRow | None) -> DifferenceLine:
+    row = one.row or ExportRow(row=0, external_no=one.known.entered.external_no if one.known else "")
+    here = "" if case is None else status_name(visit.say, ledger, case)
+    if one.kind == "result" and one.known is not None:
+        here = f"{here} {value_name(visit.say, one.known.result)}"
+    return DifferenceLine(
+        kind=one.kind,
+        case="" if case is None else case.case_id.hex(),
+        number=row.number if case is None else case.number,
+        external_no=row.external_no,
+        item=row.item if case is None else case.item_name,
+        applicant=row.applicant if case is None else case.applicant,
+        here=here,
+        there=" ".join(text for text in (row.state, row.result) if text),
+        received_on=row.received_on if case is None else local_date(case.opened_at_ms).isoformat(),
+    )

@@ -1,0 +1,116 @@
+"""12345 orders on the screen: imported, answered, exported in the columns in which they came."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from aiohttp import web
+
+from ledger.calendar import local_date
+from ledger.errors import BanjianError
+from stations.cli.importshow import fault_words
+from stations.orders import EDITED, FOLDER, Order, answered, keep_orders, load_orders, merged, read_orders
+from stations.sealed import SealedFolder
+from stations.sheetin.columns import sheet_list
+from stations.sheets import Sheet
+from stations.web.answers import status_of
+from stations.web.lists import send_workbook
+from stations.web.render import message_of, render
+from stations.web.visit import Visit, first, form_of, see_other, upload_of
+
+TURN: web.AppKey[asyncio.Lock] = web.AppKey("orders", asyncio.Lock)
+SHOWN_MAX = 300
+FAULTS_SHOWN_MAX = 100
+
+
+async def show(visit: Visit) -> web.StreamResponse:
+    """Show the orders of the station, those that press first; all of them as Excel when asked."""
+    if visit.request.query.get("format") == "xlsx":
+        return await _workbook(visit)
+    return await _shown(visit, None, ())
+
+
+async def read(visit: Visit) -> web.StreamResponse:
+    """Take in a list; rows that cannot be taken are told, the others are taken."""
+    try:
+        upload = await upload_of(visit, "file")
+        orders, faults = await visit.office.access.aside(lambda: read_orders(upload.raw, upload.name))
+        counts = await _changed(visit, lambda before: merged(before, orders))
+    except BanjianError as error:
+        return await _shown(visit, error, ())
+    visit.tell("web.orders_read", new=counts[0], changed=counts[1])
+    told = [fault_words(visit.say, fault) for fault in faults.in_order()[:FAULTS_SHOWN_MAX]]
+    return await _shown(visit, None, told) if told else see_other("/orders")
+
+
+async def answer(visit: Visit) -> web.StreamResponse:
+    """Note the answer to an order."""
+    form = await form_of(visit)
+    told = {name: first(form, name) for name in EDITED}
+    number, by, today = first(form, "order_no"), visit.person.name, local_date(visit.now_ms())
+    try:
+        await _changed(visit, lambda before: (answered(before, number, told, by=by, today=today), 0, 0))
+    except BanjianError as error:
+        return await _shown(visit, error, ())
+    visit.tell("web.order_answered", no=number)
+    return see_other("/orders")
+
+
+async def _changed(
+    visit: Visit, change: Callable[[Sequence[Order]], tuple[list[Order], int, int]]
+) -> tuple[int, int]:
+    station, folder = visit.station, _folder(visit)
+
+    def work() -> tuple[int, int]:
+        orders, new, changed = change(load_orders(folder, station))
+        keep_orders(folder, station, orders)
+        return new, changed
+
+    async with visit.request.app[TURN]:
+        return await visit.office.access.aside(work)
+
+
+def _folder(visit: Visit) -> SealedFolder:
+    return SealedFolder(visit.office.home, FOLDER, visit.office.randomness)
+
+
+async def _orders(visit: Visit) -> list[Order]:
+    return await visit.office.access.aside(lambda: load_orders(_folder(visit), visit.station))
+
+
+async def _shown(visit: Visit, error: BanjianError | None, faults: Sequence[tuple[str, str]]) -> web.Response:
+    orders, today = await _orders(visit), local_date(visit.now_ms())
+    query = visit.request.query.get("q", "").strip()
+    closed = "closed" in visit.request.query
+    shown = [
+        (order, order.light(today))
+        for order in orders
+        if (closed or not order.done_on) and any(query in text for text in (order.order_no, order.title))
+    ]
+    response = await render(
+        visit,
+        "orders.html",
+        orders=shown[:SHOWN_MAX],
+        count=len(shown),
+        most=SHOWN_MAX,
+        q=query,
+        closed=closed,
+        answered=sum(bool(order.done_on) for order in orders),
+        total=len(orders),
+        faults=faults,
+        message=None if error is None else message_of(visit.say, error),
+    )
+    response.set_status(200 if error is None else status_of(error))
+    return response
+
+
+async def _workbook(visit: Visit) -> web.Response:
+    orders, wanted = await _orders(visit), sheet_list("orders")
+    sheet = Sheet(
+        name=visit.say.pick(wanted.title),
+        headings=tuple(visit.say.pick(column.heading) for column in wanted.columns),
+        rows=tuple(tuple(str(getattr(order, column.field)) for column in wanted.columns) for order in orders),
+    )
+    day = local_date(visit.now_ms()).isoformat()
+    return await send_workbook(visit, f"{visit.say.pick(wanted.title)} {day}", [sheet])

@@ -1,0 +1,109 @@
+"""Beside the provincial platform: the sheet of cases to be typed in there, and the number that comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from ledger.calendar import local_date
+from ledger.errors import BanjianError, InputError
+from ledger.facade import CaseRow, Ledger, Performed
+from ledger.types import CaseId
+from stations.province.fillin import Sheet, fill, heading_of
+from stations.province.known import LINK
+from stations.province.settings import PlatformSettings, load_settings
+from stations.sheets import Sheet as WorkSheet
+from stations.web.answers import status_of
+from stations.web.beside.cases import AT_ONCE, is_pending, kept_list, pairs_of
+from stations.web.cases.acting import perform_once
+from stations.web.cases.casepage import case_id_of
+from stations.web.lists import send_workbook
+from stations.web.render import message_of, render
+from stations.web.visit import Visit, first, form_of, own_path, see_other
+
+PAGE_CASES = 20
+WORKBOOK_CASES_MAX = 5000
+
+
+async def show(visit: Visit) -> web.StreamResponse:
+    """Show the cases that are still to be typed into the platform, in the order in which they came."""
+    return await _shown(visit, None)
+
+
+async def enter(visit: Visit) -> web.StreamResponse:
+    """Sign that a case was entered in the platform, with its number there."""
+    form = await form_of(visit)
+    where = own_path(first(form, "next") or "/platform")
+    done: list[Performed] = []
+    try:
+        settings = load_settings(visit.office.home.path)
+        case_id = case_id_of(first(form, "case"))
+        filled = dict(form)
+        filled["f.platform"] = [settings.name]
+        filled.setdefault("f.entered_on", [local_date(visit.now_ms()).isoformat()])
+
+        def work(ledger: Ledger) -> str:
+            heads = first(form, "heads")
+            done.append(perform_once(visit, ledger, case_id, LINK, filled, heads=heads))
+            return where
+
+        await visit.sign_once(first(form, "once"), work)
+    except BanjianError as error:
+        return await _shown(visit, error)
+    for one in done:
+        visit.tell("web.entered", no=first(form, "f.external_no").strip(), seq=one.seq)
+    return see_other(where)
+
+
+async def sheets_of(visit: Visit, settings: PlatformSettings, rows: Sequence[CaseRow]) -> list[Sheet]:
+    """Return the sheets of some cases, a few hundred a turn."""
+    sheets: list[Sheet] = []
+    for start in range(0, len(rows), AT_ONCE):
+        part = rows[start : start + AT_ONCE]
+
+        def work(ledger: Ledger, part: Sequence[CaseRow] = part) -> list[Sheet]:
+            return [
+                fill(ledger, visit.say, ledger.case(CaseId(row.case_id), now_ms=visit.now_ms()), settings)
+                for row in part
+            ]
+
+        sheets += await visit.read(work)
+    return sheets
+
+
+async def _shown(visit: Visit, error: BanjianError | None) -> web.StreamResponse:
+    settings = load_settings(visit.office.home.path)
+    pending = [row for row, _ in filter(is_pending, await pairs_of(visit))]
+    headings = tuple(heading_of(visit.say, settings, field) for field in settings.fields)
+    if visit.request.query.get("format") == "xlsx":
+        sheets = await sheets_of(visit, settings, pending[:WORKBOOK_CASES_MAX])
+        name = visit.say("web.fill_in")
+        sheet = WorkSheet(name=name, headings=headings, rows=tuple(one.texts for one in sheets))
+        return await send_workbook(visit, f"{name} {local_date(visit.now_ms()).isoformat()}", [sheet])
+    pages = max(1, -(-len(pending) // PAGE_CASES))
+    at = min(_whole(visit.request.query.get("page", "1")), pages)
+    shown = pending[(at - 1) * PAGE_CASES : at * PAGE_CASES]
+    kept = await visit.office.access.aside(lambda: kept_list(visit))
+    response = await render(
+        visit,
+        "platform.html",
+        settings=settings,
+        headings=headings,
+        sheets=await sheets_of(visit, settings, shown),
+        onces=[visit.office.randomness(12).hex() for _ in shown],
+        count=len(pending),
+        page=at,
+        pages=pages,
+        kept=kept,
+        today=local_date(visit.now_ms()).isoformat(),
+        message=None if error is None else message_of(visit.say, error),
+    )
+    response.set_status(200 if error is None else status_of(error))
+    return response
+
+
+def _whole(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or len(text) > 6:
+        raise InputError("web.number", field="page", value=text[:40])
+    return max(1, int(text))

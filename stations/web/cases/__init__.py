@@ -1,0 +1,1 @@
+"""One case: receiving it, its page, everything that is done to it, its papers."""

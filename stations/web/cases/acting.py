@@ -1,0 +1,298 @@
+"""Doing something to a case: the form of the action, then the signed act, or the form with what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from aiohttp import web
+
+from ledger.casetype import ActionSpec
+from ledger.errors import BanjianError, ConfigError, InputError, RuleError
+from ledger.facade import CasePage, Command, Ledger, Performed
+from ledger.identity import check_personal
+from ledger.types import CaseId, Facts
+from stations.cli.casenames import action_name, station_name
+from stations.cli.fields import type_changes
+from stations.cli.naming import Names
+from stations.cli.types import show_moment
+from stations.web.answers import status_of
+from stations.web.cases.amending import (
+    AMEND,
+    PERSON_FIELDS,
+    PERSON_PREFIX,
+    amended_people,
+    form_spec,
+    held_now,
+    only_what_differs,
+    people_of,
+    require_change,
+    target_of,
+)
+from stations.web.cases.attached import drop_of
+from stations.web.cases.attaching import given_again, of_form
+from stations.web.cases.casepage import case_of, heads_of
+from stations.web.cases.factforms import Choice, Field, Surroundings, fields_of, moment_ms, read_form
+from stations.web.render import message_of, render
+from stations.web.scope import Scope
+from stations.web.visit import Visit, first, form_of, see_other
+
+COUNTERSIGN = "countersign"
+ERASE = "erase"
+
+
+async def show(visit: Visit) -> web.Response:
+    """Show the form of an action."""
+    return await _shown(visit, {}, None)
+
+
+async def act(visit: Visit) -> web.StreamResponse:
+    """Sign what the form says and store it."""
+    form = dict(await form_of(visit))
+    case_id, action = case_of(visit), visit.request.match_info["action"]
+    where, person = f"/case/{case_id.hex()}", visit.person
+    done: list[Performed] = []
+    attachments: tuple[tuple[bytes, int], ...] = ()
+
+    def work(ledger: Ledger) -> str:
+        heads = first(form, "heads")
+        done.append(perform_once(visit, ledger, case_id, action, form, heads=heads, attachments=attachments))
+        return where
+
+    try:
+        attachments = tuple(one.named for one in await of_form(visit, form))
+        await visit.sign_once(first(form, "once"), work)
+    except BanjianError as error:
+        return await _shown(visit, form, error)
+    if done and action == ERASE:
+        await drop_of(visit, case_id)
+    for one in done:
+        visit.tell(
+            "web.done", action=await _action_name(visit, case_id, action), who=person.name, seq=one.seq
+        )
+    return see_other(where)
+
+
+def perform_once(
+    visit: Visit,
+    ledger: Ledger,
+    case_id: CaseId,
+    action: str,
+    form: Mapping[str, Sequence[str]],
+    *,
+    heads: str,
+    attachments: tuple[tuple[bytes, int], ...] = (),
+) -> Performed:
+    """Sign and store one action, unless the case has gone on since the form was shown.
+
+    Raises:
+        RuleError: ``web.moved_on``: somebody acted meanwhile; look again first. Or what forbids the action.
+        InputError: what was typed.
+    """
+    person = visit.person
+    page = ledger.case(case_id, actor_key=person.key_id, station=person.station)
+    Scope(ledger.knowledge.registry, person).require(page.state)
+    if heads and heads != heads_of(page):
+        raise RuleError("web.moved_on")
+    facts, personal = _said(page, action, form)
+    command = Command(
+        action=action,
+        station=person.station,
+        case=case_id,
+        facts=facts,
+        personal=personal,
+        occurred_at_ms=claimed_ms(form, ledger.clock.now_ms()),
+        attachments=attachments,
+    )
+    done = ledger.perform(command, person.signer)
+    if action == ERASE:
+        # The act alone erases nothing; a crash in between leaves the data, and whoever asks erases again.
+        with ledger.turn:
+            ledger.parts.county.erase(case_id)
+    return done
+
+
+def _said(page: CasePage, action: str, form: Mapping[str, Sequence[str]]) -> tuple[Facts, Facts | None]:
+    """Return what a form says of the matter, and of people."""
+    spec, personal = _spec(page, action), _personal(form)
+    target = target_of(page, form) if action == AMEND else None
+    if target is None:
+        facts = read_form(spec, form)
+        _complete(page, action, facts, form)
+        return facts, personal
+    facts = read_form(form_spec(page, spec, target), form)
+    only_what_differs(page, target, facts)
+    people, changed = amended_people(page, target, form)
+    require_change(facts, changed)
+    if changed:
+        facts["personal_fields"] = changed
+        personal = {**people, **(personal or {})}
+        check_personal(personal)
+    return facts, personal
+
+
+def _complete(page: CasePage, action: str, facts: Facts, form: Mapping[str, Sequence[str]]) -> None:
+    """Fill in what the page knows: which act waits for a second person, the types of amended fields."""
+    if action == COUNTERSIGN and "target" not in facts and len(page.state.pending) == 1:
+        facts["target"] = page.state.pending[0]
+    changes = facts.get("changes")
+    if changes is not None:
+        acts = [step.act.act_id for step in page.state.steps]
+        amended = next(
+            (step.action for step in page.state.steps if step.act.act_id == facts.get("target")), ""
+        )
+        known = page.rules.case_type.actions.get(amended)
+        facts["changes"] = type_changes(changes, {} if known is None else known.facts, acts=acts)
+
+
+def _personal(form: Mapping[str, Sequence[str]]) -> Facts | None:
+    text = "".join(form.get("text", ())).strip()
+    if not text:
+        return None
+    personal: Facts = {"text": text}
+    check_personal(personal)
+    return personal
+
+
+def claimed_ms(form: Mapping[str, Sequence[str]], now_ms: int) -> int | None:
+    """Return the claimed time of an act; None for now.
+
+    Raises:
+        ConfigError: ``cli.future``.
+    """
+    text = "".join(form.get("at", ())).strip()
+    if not text:
+        return None
+    claimed = moment_ms(text, "at")
+    if claimed > now_ms + 60_000:
+        raise ConfigError("cli.future", value=text[:40], now=show_moment(now_ms))
+    return claimed
+
+
+async def _shown(visit: Visit, form: Mapping[str, Sequence[str]], error: BanjianError | None) -> web.Response:
+    case_id, action = case_of(visit), visit.request.match_info["action"]
+    person = visit.person
+
+    def work(ledger: Ledger) -> dict[str, object]:
+        page = ledger.case(case_id, actor_key=person.key_id, station=person.station, now_ms=visit.now_ms())
+        registry = ledger.knowledge.registry
+        Scope(registry, person).require(page.state)
+        spec, given = _spec(page, action), _given(page, action, form, visit.request.query.get("target", ""))
+        target = target_of(page, given) if action == AMEND else None
+        if target is not None:
+            spec = form_spec(page, spec, target)
+        names = Names(visit.say, case_types=(page.rules.case_type,), registry=registry, item=page.rules.item)
+        permission = next((one for one in page.permissions if one.action == action), None)
+        caveat = None
+        if permission is not None and permission.reason_code:
+            caveat = names.message(permission.reason_code, permission.params)
+        return {
+            "page": page,
+            "action": action,
+            "name": action_name(visit.say, page.rules.case_type, action),
+            "second": spec.second,
+            "fields": _fields(visit, ledger, page, spec, given),
+            "amends": _amends(visit, ledger, page) if action == AMEND and target is None else None,
+            "target": None if target is None else target.act.act_id.hex(),
+            "parties": {}
+            if target is None
+            else {
+                role: {name: first(_lists(given), f"{PERSON_PREFIX}{role}.{name}") for name in PERSON_FIELDS}
+                for role in people_of(page, target)
+            },
+            "case": case_id.hex(),
+            "item": visit.say.pick(page.rules.item.name),
+            "heads": first(_lists(form), "heads") or heads_of(page),
+            "text": "".join(form.get("text", ())),
+            "at": "".join(form.get("at", ())),
+            "allowed": permission is not None and permission.allowed,
+            "caveat": names.message(permission.reason_code, permission.params)
+            if permission and caveat
+            else None,
+            "message": None if error is None else message_of(visit.say, error, names),
+            "moved_on": error is not None and error.code == "web.moved_on",
+        }
+
+    values = await visit.read(work)
+    values["attached"] = await given_again(visit, form)
+    response = await render(visit, "action.html", once=visit.office.randomness(12).hex(), **values)
+    response.set_status(200 if error is None else status_of(error))
+    return response
+
+
+def _lists(form: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    return {name: list(texts) for name, texts in form.items()}
+
+
+def _fields(
+    visit: Visit, ledger: Ledger, page: CasePage, spec: ActionSpec, given: Mapping[str, Sequence[str]]
+) -> list[Field]:
+    registry = ledger.knowledge.registry
+    stations: list[Choice] = [
+        (place.station, f"{place.name} {place.station}")
+        for place in registry.stations()
+        if place.station != visit.station
+    ]
+    # The stations above come first: that is where most cases go.
+    line = registry.line(visit.station)
+    stations.sort(key=lambda one: (line.index(one[0]) if one[0] in line else len(line), one[0]))
+    around = Surroundings(item=page.rules.item, stations=stations, acts=_acts(visit, ledger, page))
+    if "to" in spec.facts and not given and len(line) > 1:
+        given = {"f.to": (line[1],)}
+    return fields_of(spec, visit.say, around, given)
+
+
+def _acts(visit: Visit, ledger: Ledger, page: CasePage) -> list[Choice]:
+    """Return the acts of a case in words, the newest first."""
+    return [
+        (
+            step.act.act_id.hex(),
+            f"{show_moment(step.act.occurred_at_ms)} "
+            f"{action_name(visit.say, page.rules.case_type, step.action)} "
+            f"{station_name(ledger.knowledge.registry, step.act.station)}",
+        )
+        for step in reversed(page.state.steps)
+    ]
+
+
+def _amends(visit: Visit, ledger: Ledger, page: CasePage) -> list[Choice]:
+    """Return the acts that may be amended: those that have effect."""
+    effective = {step.act.act_id.hex() for step in page.state.steps if step.effective}
+    return [one for one in _acts(visit, ledger, page) if one[0] in effective]
+
+
+def _given(
+    page: CasePage, action: str, form: Mapping[str, Sequence[str]], target: str
+) -> Mapping[str, Sequence[str]]:
+    """Return what is filled in before anybody types: the act that waits, papers still missing, what holds."""
+    if form:
+        return form
+    if action == AMEND:
+        chosen = target_of(page, {"f.target": (target,)})
+        return {} if chosen is None else held_now(page, chosen)
+    return _beforehand(page, _spec(page, action))
+
+
+def _beforehand(page: CasePage, spec: ActionSpec) -> Mapping[str, Sequence[str]]:
+    given: dict[str, Sequence[str]] = {}
+    if spec.code == COUNTERSIGN and len(page.state.pending) == 1:
+        given["f.target"] = (page.state.pending[0].hex(),)
+    if spec.code == "supply":
+        given["f.materials"] = sorted(page.state.correction | page.state.deficit)
+    if "external_no" in spec.facts and page.state.external_no:
+        given["f.external_no"] = (page.state.external_no,)
+    return given
+
+
+def _spec(page: CasePage, action: str) -> ActionSpec:
+    spec = page.rules.case_type.actions.get(action)
+    if spec is None or (spec.opens and not spec.from_states - {""}):
+        raise InputError("web.no_page", path=action[:40])
+    return spec
+
+
+async def _action_name(visit: Visit, case_id: CaseId, action: str) -> str:
+    def work(ledger: Ledger) -> str:
+        _, rules = ledger.state(case_id)
+        return action_name(visit.say, rules.case_type, action)
+
+    return await visit.read(work)

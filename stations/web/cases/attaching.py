@@ -1,0 +1,181 @@
+"""Attachments of an act: brought in chunks with progress, or whole by a form; sent to who may see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from urllib.parse import quote
+
+from aiohttp import web
+
+from ledger.errors import BanjianError, InputError
+from ledger.facade import Ledger
+from ledger.facade.attached import attachments_of
+from ledger.limits import ATTACHMENTS_MAX
+from stations.attachments import CHUNK_BYTES, Attachment, is_erased, kind_of
+from stations.web.answers import status_of
+from stations.web.cases.attached import attachments_at
+from stations.web.cases.casepage import case_of
+from stations.web.render import message_of
+from stations.web.scope import Scope
+from stations.web.visit import Visit, first, form_of, posted
+
+FILES, GIVEN = "files", "attach"
+"""Fields of a form: files that come whole, hashes of what was uploaded before."""
+_ALONE = {
+    "Content-Security-Policy": "default-src 'none'; img-src 'self'; sandbox",
+    "Cache-Control": "no-store",
+}
+
+
+async def begin(visit: Visit) -> web.Response:
+    """Begin an upload, or go on with one: answers which chunks are missing."""
+    form = await form_of(visit)
+    store, person = attachments_at(visit), visit.person
+    size = first(form, "size")
+
+    def work() -> Attachment:
+        known = first(form, "upload")
+        if known:
+            try:
+                return store.upload(known, by=person.staff_no)
+            except InputError:
+                # Thrown away meanwhile, or somebody else's: it begins anew.
+                pass
+        if not size.isascii() or not size.isdecimal() or len(size) > 12:
+            raise InputError("web.number", field="size", value=size[:20])
+        return store.begin(first(form, "file"), int(size), by=person.staff_no, at_ms=visit.now_ms())
+
+    return await _answer(visit, work)
+
+
+async def put(visit: Visit) -> web.Response:
+    """Keep one chunk."""
+    raw = await visit.request.read()
+    store, person = attachments_at(visit), visit.person
+    name, index = visit.request.match_info["upload"], visit.request.match_info["index"]
+
+    def work() -> Attachment:
+        upload = store.upload(name, by=person.staff_no)
+        if not index.isascii() or not index.isdecimal() or len(index) > 6:
+            raise InputError("attach.chunk", index=index[:10], file=upload.file)
+        store.put(upload, int(index), raw)
+        return upload
+
+    return await _answer(visit, work, light=True)
+
+
+async def finish(visit: Visit) -> web.Response:
+    """Finish an upload: answers its hash."""
+    store, person, name = attachments_at(visit), visit.person, visit.request.match_info["upload"]
+    return await _answer(visit, lambda: store.finish(store.upload(name, by=person.staff_no)))
+
+
+async def show(visit: Visit) -> web.StreamResponse:
+    """Send an attachment of a case: a picture to be looked at, anything else to be kept."""
+    case_id, wanted = case_of(visit), visit.request.match_info["hash"]
+
+    def named(ledger: Ledger) -> bool:
+        state, _ = ledger.state(case_id)
+        Scope(ledger.knowledge.registry, visit.person).require(state)
+        if is_erased(state):
+            return False
+        with ledger.reading() as (tx, parts):
+            found = attachments_of(tx, parts, case_id)
+        return any(content.hex() == wanted for pairs in found.values() for content, _ in pairs)
+
+    store, aside = attachments_at(visit), visit.office.access.aside
+    held = await aside(lambda: store.find(wanted)) if await visit.read(named) else None
+    if held is None:
+        raise InputError("attach.not_here")
+    chunks = store.read(held)
+    head = await aside(lambda: next(chunks))
+    picture = kind_of(head)
+    way = "inline" if picture else "attachment"
+    response = web.StreamResponse(
+        headers={
+            **_ALONE,
+            "Content-Type": picture or "application/octet-stream",
+            "Content-Disposition": f"{way}; filename*=UTF-8''{quote(held.file)}",
+            "Content-Length": str(held.size),
+            "X-Content-Type-Options": "nosniff",
+        }
+    )
+    await response.prepare(visit.request)
+    part: bytes | None = head
+    while part is not None:
+        await response.write(part)
+        part = await aside(lambda: next(chunks, None))
+    await response.write_eof()
+    return response
+
+
+async def of_form(visit: Visit, form: dict[str, list[str]]) -> tuple[Attachment, ...]:
+    """Return the attachments of a form; files that came whole are kept, and named in the form from now on.
+
+    Raises:
+        InputError: ``attach.unknown``, ``attach.many``; what ``Attachments.take`` refuses.
+    """
+    sent = [
+        value
+        for value in (await posted(visit.request)).getall(FILES, [])
+        if isinstance(value, web.FileField) and value.filename
+    ]
+    store, person, now_ms = attachments_at(visit), visit.person, visit.now_ms()
+    given = list(dict.fromkeys(form.get(GIVEN, ())))
+    if len(given) + len(sent) > ATTACHMENTS_MAX:
+        raise InputError("attach.many", most=ATTACHMENTS_MAX)
+
+    def work() -> tuple[Attachment, ...]:
+        found = []
+        for content_hash in given:
+            known = store.find(content_hash)
+            if known is None or known.by != person.staff_no:
+                raise InputError("attach.unknown")
+            found.append(known)
+        for one in sent:
+            name = one.filename.replace("\\", "/").rpartition("/")[2]
+            found.append(store.take(name, one.file.read(), by=person.staff_no, at_ms=now_ms))
+        return tuple(found)
+
+    attachments = await visit.office.access.aside(work)
+    form[GIVEN] = [one.hash for one in attachments]
+    return attachments
+
+
+async def given_again(visit: Visit, form: Mapping[str, Sequence[str]]) -> list[Attachment]:
+    """Return what a form that is shown again has brought already; what is gone is left out."""
+    store, staff_no = attachments_at(visit), visit.person.staff_no
+    hashes = list(dict.fromkeys(form.get(GIVEN, ())))
+
+    def work() -> list[Attachment]:
+        found = (store.find(one) for one in hashes)
+        return [one for one in found if one is not None and one.by == staff_no]
+
+    return await visit.office.access.aside(work) if hashes else []
+
+
+async def _answer(visit: Visit, work: Callable[[], Attachment], *, light: bool = False) -> web.Response:
+    """Answer a script: what is known of the upload, or what was wrong in words."""
+    store = attachments_at(visit)
+
+    def both() -> tuple[Attachment, list[int]]:
+        upload = work()
+        return upload, [] if light or upload.hash else store.missing(upload)
+
+    try:
+        upload, missing = await visit.office.access.aside(both)
+    except BanjianError as error:
+        message = message_of(visit.say, error)
+        return web.json_response(
+            {"told": f"{message.what} {message.next_step}", "code": message.code}, status=status_of(error)
+        )
+    return web.json_response(
+        {
+            "upload": upload.name,
+            "missing": missing,
+            "chunk": CHUNK_BYTES,
+            "hash": upload.hash,
+            "file": upload.file,
+            "size": upload.size,
+        }
+    )

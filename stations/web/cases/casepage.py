@@ -1,0 +1,311 @@
+"""The page of a case: state, clocks with their reasons, every act, what may be done and what not, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from ledger.caseshape import Step
+from ledger.casetype import SAME
+from ledger.clocks import ClockReading
+from ledger.errors import InputError
+from ledger.facade import CasePage, Ledger
+from ledger.facade.between import twins
+from ledger.facade.confirmed import confirmed_acts
+from ledger.permit import Permission
+from ledger.types import ActId, CaseId, Facts
+from stations.cli.casenames import action_name, state_name, station_name, value_name
+from stations.cli.lines import clock_line
+from stations.cli.naming import Names
+from stations.documents import Printable, printables
+from stations.province.known import Entered, entered_of
+from stations.texts import Say
+from stations.web.cases.attached import lines_of as lines_of_attachments
+from stations.web.cases.factforms import field_name
+from stations.web.keyholders import own_stations
+from stations.web.render import render
+from stations.web.rows import Line, lines_of
+from stations.web.scope import Scope
+from stations.web.visit import Visit
+
+SECOND_SIGHT = frozenset(("countersign", "adjudicate"))
+"""Actions that others wait for."""
+HANDING = frozenset(("offer", "take"))
+WITHOUT_RESULT = frozenset(("returned", "not_accepted", "withdrawn", "lapsed", "revoked", "void"))
+"""States in which a case ends without what was asked for: not what is offered first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepLine:
+    """One act of the timeline.
+
+    Attributes:
+        effect: state after it, or why it has none.
+        weight: ``plain``, ``waiting`` or ``without``.
+        own: whether it was done at a station kept here: only of such does a page say how safe they are.
+        safe: levels that have confirmed it by a receipt.
+        facts: what it says, as (field, words).
+        personal: what it says of people, when that is held here.
+    """
+
+    act: str
+    action: str
+    who: str
+    where: str
+    occurred_at_ms: int
+    recorded_at_ms: int
+    effect: str
+    weight: str
+    own: bool
+    safe: Sequence[str]
+    facts: Sequence[tuple[str, str]]
+    personal: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockLine:
+    """One clock with its reasons."""
+
+    light: str
+    text: str
+    law: str
+    reasons: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One action on the page.
+
+    Attributes:
+        reason: why it may not be done, or what to bear in mind when it may.
+        forward: whether it takes the case on its way; shown first.
+    """
+
+    action: str
+    name: str
+    allowed: bool
+    reason: str
+    forward: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What the template takes."""
+
+    case: str
+    line: Line
+    page: CasePage
+    status: str
+    held: str
+    clocks: Sequence[ClockLine]
+    steps: Sequence[StepLine]
+    may: Sequence[Choice]
+    may_not: Sequence[Choice]
+    notices: Sequence[tuple[str, str]]
+    conflicts: Sequence[tuple[Sequence[StepLine], Sequence[StepLine]]]
+    twins: Sequence[Line]
+    heads: str
+    entered: Entered
+    entered_by: str
+    documents: Sequence[Printable]
+
+
+async def show(visit: Visit) -> web.Response:
+    """Show a case."""
+    case_id = case_of(visit)
+    shown = await visit.read(lambda ledger: read_case(visit, ledger, case_id))
+    return await render(
+        visit,
+        "case.html",
+        shown=shown,
+        item=visit.say.pick(shown.page.rules.item.name),
+        attachments=await lines_of_attachments(visit, case_id),
+        once=visit.office.randomness(12).hex(),
+    )
+
+
+def case_of(visit: Visit) -> CaseId:
+    """Return the case that the address names.
+
+    Raises:
+        InputError: ``web.no_page``.
+    """
+    return case_id_of(visit.request.match_info["case"])
+
+
+def case_id_of(text: str) -> CaseId:
+    """Return the case that a form or an address names by its id in hexadecimal digits.
+
+    Raises:
+        InputError: ``web.no_page``.
+    """
+    try:
+        case_id = bytes.fromhex(text)
+    except ValueError as error:
+        raise InputError("web.no_page", path=f"/case/{text[:40]}") from error
+    if len(case_id) != 16:
+        raise InputError("web.no_page", path=f"/case/{text[:40]}")
+    return CaseId(case_id)
+
+
+def read_case(visit: Visit, ledger: Ledger, case_id: CaseId) -> Shown:
+    """Return what the page shows.
+
+    Raises:
+        RuleError: ``case.unknown``.
+        AuthorityError: ``web.scope``.
+    """
+    person = visit.person
+    page = ledger.case(case_id, actor_key=person.key_id, station=person.station, now_ms=visit.now_ms())
+    registry = ledger.knowledge.registry
+    Scope(registry, person).require(page.state)
+    names = Names(visit.say, case_types=(page.rules.case_type,), registry=registry, item=page.rules.item)
+    with ledger.reading() as (tx, parts):
+        safe = confirmed_acts(tx, parts, case_id, station=ledger.main_station or person.station)
+    steps = [_step(visit, ledger, page, step, names, safe) for step in page.state.steps]
+    by_act = {line.act: line for line in steps}
+    choices = [_choice(visit, page, names, permission) for permission in page.permissions]
+    kind = page.rules.case_type
+    entered = entered_of(page.state)
+    return Shown(
+        case=case_id.hex(),
+        line=lines_of(visit, ledger, [page.row])[0],
+        page=page,
+        status=state_name(visit.say, kind, page.state.status),
+        held=station_name(registry, page.state.custodian),
+        clocks=[_clock(visit, page, reading) for reading in page.clocks],
+        steps=steps,
+        may=[one for one in choices if one.allowed],
+        may_not=[one for one in choices if not one.allowed],
+        notices=_notices(page, names),
+        conflicts=[
+            (
+                [by_act[act.hex()] for act in conflict.kept],
+                [by_act[act.hex()] for act in conflict.contested],
+            )
+            for conflict in page.state.conflicts
+            if conflict.is_open
+        ],
+        twins=_twins(visit, ledger, case_id),
+        heads=heads_of(page),
+        entered=entered,
+        documents=printables(page),
+        entered_by="" if entered.by is None else ledger.staff_name(entered.by),
+    )
+
+
+def heads_of(page: CasePage) -> str:
+    """Return what a form remembers of the case that it was made for: acts that arrive meanwhile change it."""
+    return "".join(act.hex()[:16] for act in page.state.heads)
+
+
+def _step(
+    visit: Visit,
+    ledger: Ledger,
+    page: CasePage,
+    step: Step,
+    names: Names,
+    safe: Mapping[ActId, Sequence[str]],
+) -> StepLine:
+    say, act = visit.say, step.act
+    who = ledger.staff_name(act.actor)
+    if act.staff_no and act.staff_no != who:
+        who = f"{who}({act.staff_no})"
+    effect, weight = state_name(say, page.rules.case_type, step.status_after), "plain"
+    if not step.effective:
+        pending = act.act_id in page.state.pending
+        weight = "waiting" if pending else "without"
+        effect = (
+            say("show.pending")
+            if pending
+            else say("show.no_effect", reason=names.message(step.reason, step.params).what)
+        )
+    return StepLine(
+        act=act.act_id.hex(),
+        action=action_name(say, page.rules.case_type, step.action),
+        who=who,
+        where=station_name(ledger.knowledge.registry, act.station),
+        occurred_at_ms=act.occurred_at_ms,
+        recorded_at_ms=act.recorded_at_ms,
+        effect=effect,
+        weight=weight,
+        own=act.station in own_stations(ledger),
+        safe=safe.get(act.act_id, ()),
+        facts=_facts(say, step.action, act.facts, page),
+        personal=_personal(visit, page.personal.get(act.act_id)),
+    )
+
+
+def _facts(say: Say, action: str, facts: Facts, page: CasePage) -> list[tuple[str, str]]:
+    """Return what the facts of an act say, in words; hashes and what stands elsewhere are left out."""
+    papers = {code: say.pick(paper.name) for code, paper in page.rules.item.materials.items()}
+    told = []
+    for name, value in facts.items():
+        if name in ("salt", "item", "number", "token_hash") or isinstance(value, bytes):
+            continue
+        if isinstance(value, list):
+            words = "、".join(papers.get(str(one), value_name(say, str(one))) for one in value)
+        elif isinstance(value, dict):
+            words = "、".join(
+                f"{field_name(say, action, f'{name}.{key}')} {value_name(say, str(one))}"
+                for key, one in value.items()
+            )
+        elif isinstance(value, bool):
+            words = "✓" if value else "—"
+        else:
+            words = value_name(say, str(value))
+        if words:
+            told.append((field_name(say, action, name), words))
+    return told
+
+
+def _personal(visit: Visit, personal: Facts | None) -> list[tuple[str, str]]:
+    told = []
+    for role, part in (personal or {}).items():
+        if isinstance(part, dict):
+            told += [
+                (visit.say(f"person.{role}.{name}"), str(value)) for name, value in part.items() if value
+            ]
+        elif isinstance(part, str) and role == "text":
+            told.append((visit.say("person.text"), part))
+    return told
+
+
+def _clock(visit: Visit, page: CasePage, reading: ClockReading) -> ClockLine:
+    return ClockLine(
+        light=reading.light,
+        text=clock_line(visit.say, page.rules, reading),
+        law=reading.law,
+        reasons=[visit.say.message(line.code, line.params).what for line in reading.explanation],
+    )
+
+
+def _choice(visit: Visit, page: CasePage, names: Names, permission: Permission) -> Choice:
+    spec = page.rules.case_type.actions[permission.action]
+    code = permission.reason_code
+    return Choice(
+        action=permission.action,
+        name=action_name(visit.say, page.rules.case_type, permission.action),
+        allowed=permission.allowed,
+        reason=names.message(code, permission.params).what if code else "",
+        forward=permission.action in SECOND_SIGHT
+        or spec.custody in HANDING
+        or (spec.to_state != SAME and spec.to_state not in WITHOUT_RESULT),
+    )
+
+
+def _notices(page: CasePage, names: Names) -> list[tuple[str, str]]:
+    told = []
+    for finding in (*page.state.findings, *page.notices):
+        message = names.message(finding.code, finding.params)
+        told.append((message.what, message.next_step))
+    return told
+
+
+def _twins(visit: Visit, ledger: Ledger, case_id: CaseId) -> list[Line]:
+    others = [one for twin in twins(ledger, only=case_id) for one in twin.case_ids if one != case_id]
+    with ledger.reading() as (tx, parts):
+        rows = [parts.reader.row(tx, other, visit.now_ms()) for other in others]
+    return lines_of(visit, ledger, rows)

@@ -1,0 +1,222 @@
+"""Facts as a form: the schema of an action in the case type becomes fields, and what was typed facts.
+
+An action that appears in the catalogue has its form at once. The same schema makes the options of the command
+line (``stations.cli.fields``); here each type has the control that a counter wants for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from ledger.casetype import ActionSpec
+from ledger.errors import InputError
+from ledger.factspec import FactSpec
+from ledger.guards import LAWFUL_GROUNDS
+from ledger.item import Item
+from ledger.types import Facts, Value
+from stations.cli.casenames import value_name
+from stations.cli.fields import RARE_FIELDS, leaves
+from stations.cli.types import CHINA
+from stations.texts import Say
+
+PREFIX = "f."
+"""What the names of fields of facts begin with in a form."""
+FILLED_IN = frozenset(("item", "number", "token_hash", "late_entry.entered_on"))
+"""Facts that nobody types: the ledger or the page fills them in."""
+MATERIAL_LISTS = frozenset(("materials", "missing", "originals", "absent", "commitments", "manifest"))
+"""Lists whose elements are materials of the item."""
+Choice = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One control of a form.
+
+    Attributes:
+        name: of the control: ``f.late_entry.paper_no``.
+        control: text, long, number, check, date, moment, choose, tick, lines, file.
+        choices: (value, words) of what can be chosen or ticked.
+        most: most characters of a text, or the largest number; 0 for no limit of its own.
+        rare: whether it stands behind "more".
+        given: what was typed before, for a form that is shown again.
+    """
+
+    name: str
+    path: tuple[str, ...]
+    control: str
+    label: str
+    required: bool
+    choices: Sequence[Choice] = ()
+    most: int = 0
+    rare: bool = False
+    given: Sequence[str] = field(default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the choices of a form come from.
+
+    Attributes:
+        stations: stations that a case can be handed to.
+        acts: acts of the case, the newest first.
+    """
+
+    item: Item
+    stations: Sequence[Choice] = ()
+    acts: Sequence[Choice] = ()
+
+
+def fields_of(
+    spec: ActionSpec, say: Say, around: Surroundings, given: Mapping[str, Sequence[str]]
+) -> list[Field]:
+    """Return the controls of an action's form, required ones first, rare ones last."""
+    fields = [
+        _field(spec.code, path, fact, required, say, around, given)
+        for path, fact, required in leaves(spec.facts)
+        if ".".join(path) not in FILLED_IN
+    ]
+    return sorted(fields, key=lambda one: (one.rare, not one.required))
+
+
+def read_form(spec: ActionSpec, form: Mapping[str, Sequence[str]]) -> Facts:
+    """Return the facts that a form says; what was left empty is left out.
+
+    Raises:
+        InputError: ``web.number``, ``web.date`` naming the field.
+    """
+    facts: Facts = {}
+    for path, fact, _ in leaves(spec.facts):
+        texts = [text.strip() for text in form.get(PREFIX + ".".join(path), []) if text.strip()]
+        if not texts or ".".join(path) in FILLED_IN:
+            continue
+        value = _value(fact, texts, path)
+        if value is None:
+            continue
+        place = facts
+        for name in path[:-1]:
+            inner = place.setdefault(name, {})
+            if isinstance(inner, dict):
+                place = inner
+        place[path[-1]] = value
+    return facts
+
+
+def _field(
+    action: str,
+    path: tuple[str, ...],
+    fact: FactSpec,
+    required: bool,
+    say: Say,
+    around: Surroundings,
+    given: Mapping[str, Sequence[str]],
+) -> Field:
+    control, choices = _control(action, path, fact, say, around)
+    name = PREFIX + ".".join(path)
+    return Field(
+        name=name,
+        path=path,
+        control=control,
+        label=field_name(say, action, ".".join(path)),
+        required=required,
+        choices=choices,
+        most=fact.max or 0,
+        rare=path[0] in RARE_FIELDS,
+        given=tuple(given.get(name, ())),
+    )
+
+
+def _control(
+    action: str, path: tuple[str, ...], fact: FactSpec, say: Say, around: Surroundings
+) -> tuple[str, Sequence[Choice]]:
+    match fact.type:
+        case "enum":
+            return "choose", [(value, value_name(say, value)) for value in sorted(fact.values)]
+        case "station":
+            return "choose", around.stations
+        case "act":
+            return "choose", around.acts
+        case "list" if path[-1] in MATERIAL_LISTS and around.item.materials:
+            return "tick", [(code, say.pick(paper.name)) for code, paper in around.item.materials.items()]
+        case "list" | "fields":
+            return "lines", ()
+        case "bool":
+            return "check", ()
+        case "int":
+            return "number", ()
+        case "date":
+            return "date", ()
+        case "ms":
+            return "moment", ()
+        case "bytes" if path[-1] != "token":
+            return "file", ()
+    if (action, path) == ("suspend", ("ground",)):
+        return "choose", [(code, value_name(say, code)) for code in sorted(LAWFUL_GROUNDS)]
+    if path[-1] == "proof_kind" and around.item.proofs:
+        return "choose", [(code, say.pick(kind.name)) for code, kind in around.item.proofs.items()]
+    return ("long" if (fact.max or 200) > 120 else "text"), ()
+
+
+def field_name(say: Say, action: str, path: str) -> str:
+    """Return the name of a field of an action's facts, by its dotted path."""
+    # What an amendment changes is called as in the act that it amends.
+    path = path.removeprefix("changes.")
+    last = path.rpartition(".")[2]
+    keys = (f"field.{action}.{path}", f"field.{path}", f"field.{last}")
+    return say(next((key for key in keys if say.has(key)), last))
+
+
+def _value(fact: FactSpec, texts: Sequence[str], path: tuple[str, ...]) -> Value | None:
+    text = texts[0]
+    match fact.type:
+        case "bool":
+            return True if text in ("on", "true", "1") else None
+        case "int":
+            if not text.isdecimal() or len(text) > 15:
+                raise InputError("web.number", field=".".join(path), value=text[:40])
+            return int(text)
+        case "date":
+            return _day(text, path).isoformat()
+        case "ms":
+            return moment_ms(text, ".".join(path))
+        case "act":
+            return _hex(text, path)
+        case "bytes":
+            return "".join(text.split()).upper().encode("utf-8") if path[-1] == "token" else _hex(text, path)
+        case "list":
+            return list(_lines(texts))
+        case "fields":
+            pairs = (line.partition("=") for line in _lines(texts))
+            return {name.strip(): value.strip() for name, separator, value in pairs if separator}
+    return text
+
+
+def _lines(texts: Iterable[str]) -> list[str]:
+    return [line.strip() for text in texts for line in text.splitlines() if line.strip()]
+
+
+def _day(text: str, path: tuple[str, ...]) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise InputError("web.date", field=".".join(path), value=text[:40]) from error
+
+
+def moment_ms(text: str, name: str) -> int:
+    """Return the milliseconds of a moment as a browser sends it, in China time: ``2026-02-13T09:30``.
+
+    Raises:
+        InputError: ``web.date``.
+    """
+    try:
+        return int(datetime.fromisoformat(text).replace(tzinfo=CHINA).timestamp() * 1000)
+    except ValueError as error:
+        raise InputError("web.date", field=name, value=text[:40]) from error
+
+
+def _hex(text: str, path: tuple[str, ...]) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError as error:
+        raise InputError("web.choice", field=".".join(path), value=text[:40]) from error

@@ -1,0 +1,197 @@
+"""Emergency pads: numbers minted beforehand, printed, filled in by hand, entered when power is back.
+
+A number belongs to the log of this installation for good. Which ones were printed is kept beside the ledger,
+so that no number is printed twice; which ones were used, the ledger knows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import segno
+from aiohttp import web
+
+from ledger.casenumber import mint_pad, normalise, parse
+from ledger.errors import AuthorityError, BanjianError, ConfigError, InputError, StoreError
+from ledger.facade import Ledger
+from ledger.facade.numbers import next_ordinal
+from ledger.facade.tables import NUMBERS
+from ledger.store.tables import OneOf
+from ledger.types import LogId, StationId
+from stations.cli.casenames import station_name
+from stations.sealed import SealedFolder
+from stations.web.answers import status_of
+from stations.web.render import message_of, render
+from stations.web.visit import Visit, first, form_of, see_other
+
+FOLDER = "pads"
+COUNTS = (10, 20, 30, 60)
+RECEIVERS = frozenset(("window", "officer", "kiosk", "agent"))
+TURN: web.AppKey[asyncio.Lock] = web.AppKey("pads", asyncio.Lock)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Numbers that were printed together: ordinals from ``first`` on."""
+
+    first: int
+    count: int
+    by: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchLine:
+    """A batch with its numbers; ``used`` are those that were entered, with their cases."""
+
+    batch: Batch
+    numbers: Sequence[str]
+    used: Mapping[str, str]
+
+
+async def show(visit: Visit) -> web.Response:
+    """Show what was printed and what of it was used."""
+    return await _shown(visit, None)
+
+
+async def make(visit: Visit) -> web.StreamResponse:
+    """Mint numbers, remember them, then show them to be printed."""
+    form = await form_of(visit)
+    text = first(form, "count")
+    try:
+        if text not in {str(count) for count in COUNTS}:
+            raise InputError("web.choice", field="count", value=text[:40])
+        async with visit.request.app[TURN]:
+            batch = await _mint(visit, int(text))
+    except BanjianError as error:
+        return await _shown(visit, error)
+    return see_other(f"/pads/{batch.first}")
+
+
+async def sheet(visit: Visit) -> web.Response:
+    """Show one batch, ready to print."""
+    wanted = visit.request.match_info["first"]
+    log, place = await visit.read(lambda ledger: _log(visit, ledger))
+    batches = await visit.office.access.aside(lambda: _batches(visit, log))
+    batch = next((one for one in batches if str(one.first) == wanted), None)
+    if batch is None:
+        raise InputError("web.no_page", path=visit.request.path)
+    numbers = mint_pad(visit.station, log, batch.first, batch.count)
+    slips = [
+        (number, segno.make(number, error="m").svg_inline(scale=2, border=1, svgclass=None, lineclass=None))
+        for number in numbers
+    ]
+    return await render(visit, "pad.html", slips=slips, place=place, batch=batch)
+
+
+async def enter(visit: Visit) -> web.StreamResponse:
+    """Begin to enter a receipt that was written by hand: its number, then the matter."""
+    text = visit.request.query.get("no", "")
+    try:
+        number = await visit.read(lambda ledger: pad_number(ledger, text, visit.station))
+    except BanjianError as error:
+        return await _shown(visit, error, typed=text)
+    return see_other(f"/receive?pad={number}")
+
+
+def pad_number(ledger: Ledger, text: str, station: StationId) -> str:
+    """Return the number of an emergency pad as it is printed, if it may still be entered at a station.
+
+    Raises:
+        InputError: ``number.shape``, ``number.check``; ``pad.other`` for no pad number of this station;
+            ``pad.used`` when it was entered.
+    """
+    number = normalise(text)
+    parts = parse(number)
+    if not parts.pad or parts.station != station:
+        raise InputError("pad.other", number=number, station=station)
+    if _used(ledger, [number]):
+        raise InputError("pad.used", number=number)
+    return number
+
+
+async def _mint(visit: Visit, count: int) -> Batch:
+    log, _ = await visit.read(lambda ledger: _log(visit, ledger))
+
+    def work(ledger: Ledger) -> int:
+        roles = ledger.knowledge.registry.roles_at(visit.person.key_id, visit.station)
+        if not RECEIVERS & roles:
+            raise AuthorityError("pad.role")
+        with ledger.reading() as (tx, _):
+            return next_ordinal(tx, log.hex(), "pad")
+
+    free = await visit.read(work)
+    batches = await visit.office.access.aside(lambda: _batches(visit, log))
+    printed = max((one.first + one.count for one in batches), default=1)
+    batch = Batch(first=max(free, printed), count=count, by=visit.person.name, at_ms=visit.now_ms())
+    await visit.office.access.aside(lambda: _keep(visit, log, [*batches, batch]))
+    return batch
+
+
+def _log(visit: Visit, ledger: Ledger) -> tuple[LogId, str]:
+    """Return the log in which receipts of the station are written here, and the station's name.
+
+    Raises:
+        ConfigError: ``pad.no_log`` before the first act of the station.
+    """
+    for log in ledger.logs():
+        if log.own and log.kind == "station" and log.station == visit.station and not log.doubt:
+            return log.log_id, station_name(ledger.knowledge.registry, visit.station)
+    raise ConfigError("pad.no_log", station=visit.station)
+
+
+def _batches(visit: Visit, log: LogId) -> list[Batch]:
+    raw = _folder(visit).read(log.hex())
+    if raw is None:
+        return []
+    try:
+        return [_batch(one) for one in json.loads(raw)]
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError("sealed.unreadable", path=log.hex()) from error
+
+
+def _batch(one: Mapping[str, object]) -> Batch:
+    return Batch(
+        first=int(str(one["first"])),
+        count=int(str(one["count"])),
+        by=str(one["by"]),
+        at_ms=int(str(one["at_ms"])),
+    )
+
+
+def _keep(visit: Visit, log: LogId, batches: Sequence[Batch]) -> None:
+    _folder(visit).keep(log.hex(), json.dumps([asdict(one) for one in batches]).encode("utf-8"))
+
+
+def _folder(visit: Visit) -> SealedFolder:
+    return SealedFolder(visit.office.home, FOLDER, visit.office.randomness)
+
+
+def _used(ledger: Ledger, numbers: Sequence[str]) -> Mapping[str, str]:
+    with ledger.reading() as (tx, _):
+        found = list(tx.select(NUMBERS, {"number": OneOf(tuple(numbers))})) if numbers else []
+    return {str(row[0]): row[1].hex() for row in found if isinstance(row[1], bytes)}
+
+
+async def _shown(visit: Visit, error: BanjianError | None, *, typed: str = "") -> web.Response:
+    lines: list[BatchLine] = []
+    message = None if error is None else message_of(visit.say, error)
+    try:
+        log, _ = await visit.read(lambda ledger: _log(visit, ledger))
+        batches = await visit.office.access.aside(lambda: _batches(visit, log))
+    except ConfigError as refused:
+        message = message or message_of(visit.say, refused)
+        batches = []
+    for batch in reversed(batches):
+        numbers = mint_pad(visit.station, log, batch.first, batch.count)
+
+        def work(ledger: Ledger, numbers: Sequence[str] = numbers) -> Mapping[str, str]:
+            return _used(ledger, numbers)
+
+        lines.append(BatchLine(batch=batch, numbers=numbers, used=await visit.read(work)))
+    response = await render(visit, "pads.html", lines=lines, counts=COUNTS, typed=typed, message=message)
+    response.set_status(200 if error is None else status_of(error))
+    return response

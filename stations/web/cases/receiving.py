@@ -1,0 +1,282 @@
+"""Receiving (收件): find the item, take down the applicant, tick the papers, sign, print the slip."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from aiohttp import web
+
+from ledger.casetype import ActionSpec
+from ledger.errors import BanjianError, InputError
+from ledger.facade import Command, Ledger, Performed
+from ledger.identity import ID_KINDS, check_id_number, check_personal
+from ledger.item import Item
+from ledger.permit import Permission
+from ledger.types import Facts
+from stations.cli.casenames import action_name
+from stations.cli.naming import Names
+from stations.web.answers import status_of
+from stations.web.cases.acting import claimed_ms
+from stations.web.cases.attaching import given_again, of_form
+from stations.web.cases.drafts import Drafts
+from stations.web.cases.factforms import Surroundings, fields_of, read_form
+from stations.web.cases.items import find_items, item_of
+from stations.web.cases.pads import pad_number
+from stations.web.render import message_of, render, render_part
+from stations.web.rows import Line, lines_of
+from stations.web.scope import Scope
+from stations.web.visit import Visit, first, form_of, see_other
+
+RECEIVE = "receive"
+APPLICANT = ("name", "id_kind", "id_no", "phone", "address")
+AGENT = ("name", "id_kind", "id_no", "phone", "relation", "authority")
+TWINS_MAX = 5
+LATE_REASON = "f.late_entry.reason"
+NOT_KEPT = frozenset(("form", "once", "files"))
+"""Fields that are no part of a draft."""
+
+Form = Mapping[str, Sequence[str]]
+
+
+async def choose(visit: Visit) -> web.Response:
+    """Show the items to choose from; a piece of the page while somebody types."""
+    text, pad = visit.request.query.get("q", ""), visit.request.query.get("pad", "")
+    station, language = visit.station, visit.say.language
+    found = await visit.read(lambda ledger: find_items(ledger, text, station, language=language))
+    if "HX-Request" in visit.request.headers:
+        return render_part(visit, "items.html", found=found, pad=pad)
+    return await render(visit, "choose.html", found=found, q=text, pad=pad)
+
+
+async def show(visit: Visit) -> web.Response:
+    """Show the form of an item, with what was typed before the power failed."""
+    drafts = _drafts(visit)
+    person, code = visit.person, visit.request.match_info["item"]
+    pad = visit.request.query.get("pad", "")
+    draft = await visit.office.access.aside(lambda: drafts.read(person.staff_no, _draft_name(code, pad)))
+    given = {**draft, "pad": [pad]} if pad else draft
+    return await _shown(visit, given, None, restored=bool(draft))
+
+
+async def receive(visit: Visit) -> web.StreamResponse:
+    """Sign and store the receipt; the slip is the next page."""
+    form = dict(await form_of(visit))
+    code, browser = visit.request.match_info["item"], visit.browser
+    attachments: tuple[tuple[bytes, int], ...] = ()
+
+    def work(ledger: Ledger) -> str:
+        done, note = receive_once(visit, ledger, code, form, attachments=attachments)
+        case = done.case_id.hex()
+        browser.slips[case] = (done.token, note)
+        return f"/case/{case}/slip"
+
+    try:
+        attachments = tuple(one.named for one in await of_form(visit, form))
+        where = await visit.sign_once(first(form, "once"), work)
+    except BanjianError as error:
+        return await _shown(visit, form, error)
+    drafts, staff_no = _drafts(visit), visit.person.staff_no
+    pad = first(form, "pad")
+    await visit.office.access.aside(lambda: drafts.drop(staff_no, _draft_name(code, pad)))
+    return see_other(where)
+
+
+async def keep_draft(visit: Visit) -> web.Response:
+    """Keep what stands in the form now."""
+    form = await form_of(visit)
+    drafts, staff_no = _drafts(visit), visit.person.staff_no
+    code = visit.request.match_info["item"]
+    pad = first(form, "pad")
+    kept = {
+        name: texts for name, texts in form.items() if name not in ("form", "once", "files") and any(texts)
+    }
+    await visit.office.access.aside(lambda: drafts.keep(staff_no, _draft_name(code, pad), kept))
+    return render_part(visit, "draft_kept.html", now_ms=visit.now_ms())
+
+
+async def drop_draft(visit: Visit) -> web.Response:
+    """Throw the draft away and begin again."""
+    drafts, staff_no = _drafts(visit), visit.person.staff_no
+    code, pad = visit.request.match_info["item"], first(await form_of(visit), "pad")
+    await visit.office.access.aside(lambda: drafts.drop(staff_no, _draft_name(code, pad)))
+    return see_other(f"/receive/{code}?pad={pad}" if pad else f"/receive/{code}")
+
+
+async def check_person(visit: Visit) -> web.Response:
+    """Tell at once what is wrong with an identity number, and whether the same matter was received before."""
+    form = await form_of(visit)
+    number, kind = first(form, "applicant.id_no"), first(form, "applicant.id_kind") or "resident"
+    if not number.strip():
+        return render_part(visit, "person_check.html", message=None, twins=(), number="")
+    try:
+        plain = check_id_number(kind, number)
+    except InputError as error:
+        return render_part(
+            visit,
+            "person_check.html",
+            message=message_of(visit.say, error, Names(visit.say)),
+            twins=(),
+            number="",
+        )
+    code = visit.request.match_info["item"]
+    twins = await visit.read(lambda ledger: _same_matter(visit, ledger, code, plain))
+    return render_part(visit, "person_check.html", message=None, twins=twins, number=plain)
+
+
+def _same_matter(visit: Visit, ledger: Ledger, code: str, number: str) -> list[Line]:
+    scope = Scope(ledger.knowledge.registry, visit.person)
+    rows = [
+        row
+        for row in ledger.find(number, now_ms=visit.now_ms())
+        if row.item_code == code and row.open and scope.row(row)
+    ]
+    return lines_of(visit, ledger, rows[:TWINS_MAX])
+
+
+def receive_once(
+    visit: Visit,
+    ledger: Ledger,
+    code: str,
+    form: Form,
+    *,
+    attachments: tuple[tuple[bytes, int], ...] = (),
+) -> tuple[Performed, str]:
+    """Sign and store the receipt, then the head of the log: the slip names it.
+
+    Raises:
+        InputError: what was typed. RuleError, AuthorityError: what forbids the receipt.
+    """
+    person, item = visit.person, item_of(ledger, code)
+    facts = read_form(opening_spec(ledger, item), form)
+    facts["item"] = item.base_code
+    occurred_at_ms = claimed_ms(form, ledger.clock.now_ms())
+    pad = "".join(form.get("pad", ())).strip()
+    if pad:
+        _from_pad(facts, pad_number(ledger, pad, person.station), occurred_at_ms)
+    done = ledger.perform(
+        Command(
+            action=RECEIVE,
+            station=person.station,
+            facts=facts,
+            personal=_personal(form),
+            occurred_at_ms=occurred_at_ms,
+            attachments=attachments,
+        ),
+        person.signer,
+    )
+    return done, ledger.checkpoint(done.log_id)
+
+
+def _from_pad(facts: Facts, number: str, occurred_at_ms: int | None) -> None:
+    """Let a receipt that was written by hand keep the number of its pad.
+
+    Raises:
+        InputError: ``pad.incomplete`` without the time and the reason.
+    """
+    late = facts.get("late_entry")
+    if occurred_at_ms is None or not isinstance(late, dict) or "reason" not in late:
+        raise InputError("pad.incomplete")
+    facts["number"] = number
+    facts["late_entry"] = {**late, "paper_no": number}
+
+
+def _personal(form: Form) -> Facts:
+    """Return the people of a form.
+
+    Raises:
+        InputError: ``web.no_name``; ``identity.*``.
+    """
+    personal: Facts = {}
+    for role, names in (("applicant", APPLICANT), ("agent", AGENT)):
+        texts = {name: "".join(form.get(f"{role}.{name}", ())).strip() for name in names}
+        if not texts["name"] and not texts["id_no"]:
+            continue
+        if not texts["id_no"]:
+            texts["id_kind"] = ""
+        part: Facts = {name: text for name, text in texts.items() if text}
+        personal[role] = part
+    text = "".join(form.get("text", ())).strip()
+    if text:
+        personal["text"] = text
+    applicant = personal.get("applicant")
+    if not isinstance(applicant, dict) or not applicant.get("name"):
+        raise InputError("web.no_name")
+    check_personal(personal)
+    return personal
+
+
+async def _shown(
+    visit: Visit, form: Form, error: BanjianError | None, *, restored: bool = False
+) -> web.Response:
+    code, person = visit.request.match_info["item"], visit.person
+
+    def work(ledger: Ledger) -> dict[str, object]:
+        item = item_of(ledger, code)
+        knowledge = ledger.knowledge
+        rules = knowledge.rules(item.base_code, knowledge.catalogue.size)
+        spec = opening_spec(ledger, item)
+        place = knowledge.registry.station(person.station)
+        names = Names(visit.say, case_types=(rules.case_type,), registry=knowledge.registry, item=item)
+        with ledger.reading() as (_, parts):
+            may = parts.desk.permissions(
+                None, rules, key=person.key_id, station=person.station, now_ms=visit.now_ms()
+            )
+        permission = next((one for one in may if one.action == RECEIVE), None)
+        return {
+            "item": item,
+            "code": code,
+            "name": action_name(visit.say, rules.case_type, RECEIVE),
+            "fields": [
+                replace(one, required=True) if form.get("pad") and one.name == LATE_REASON else one
+                for one in fields_of(spec, visit.say, Surroundings(item=item), form)
+            ],
+            "capacity": item.receipt_capacity.get("" if place is None else place.level, ""),
+            "allowed": permission is not None and permission.allowed,
+            "why_not": _why_not(names, permission),
+            "message": None if error is None else message_of(visit.say, error, names),
+        }
+
+    values = await visit.read(work)
+    attached = await given_again(visit, form)
+    given = {name: "".join(texts) for name, texts in form.items()}
+    response = await render(
+        visit,
+        "receive.html",
+        once=visit.office.randomness(12).hex(),
+        given=given,
+        attached=attached,
+        restored=restored,
+        id_kinds=ID_KINDS,
+        **values,
+    )
+    response.set_status(200 if error is None else status_of(error))
+    return response
+
+
+def _why_not(names: Names, permission: Permission | None) -> str:
+    if permission is None or not permission.reason_code:
+        return ""
+    return names.message(permission.reason_code, permission.params).what
+
+
+def opening_spec(ledger: Ledger, item: Item) -> ActionSpec:
+    """Return the opening action of an item's case type.
+
+    Raises:
+        InputError: ``web.not_received`` for an item whose cases are opened in another way.
+    """
+    catalogue = ledger.knowledge.catalogue
+    spec = ledger.knowledge.rules(item.base_code, catalogue.size).case_type.actions.get(RECEIVE)
+    if spec is None:
+        raise InputError("web.not_received", item=item.base_code)
+    return spec
+
+
+def _drafts(visit: Visit) -> Drafts:
+    return Drafts(visit.office.home, visit.office.randomness)
+
+
+def _draft_name(code: str, pad: str) -> str:
+    """Return under which name a form is kept: what is typed from a pad is another one each."""
+    return f"receive:{code}:{pad}" if pad else f"receive:{code}"

@@ -1,0 +1,39 @@
+"""The routes of one case: received, shown, acted on, printed, with attachments and numbered pads."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+
+from stations.web.cases import acting, attaching, casepage, pads, printing, receiving, slips
+from stations.web.visit import page
+
+
+def prepare(application: web.Application) -> None:
+    """Give an application what these pages remember while it runs."""
+    application[pads.TURN] = asyncio.Lock()
+
+
+def add_routes(router: web.UrlDispatcher) -> None:
+    """Add the pages; each is for people who have signed in."""
+    router.add_get("/receive", page(receiving.choose))
+    router.add_get("/receive/{item}", page(receiving.show))
+    router.add_post("/receive/{item}", page(receiving.receive))
+    router.add_post("/receive/{item}/draft", page(receiving.keep_draft))
+    router.add_post("/receive/{item}/draft/drop", page(receiving.drop_draft))
+    router.add_post("/receive/{item}/person", page(receiving.check_person))
+    router.add_get("/case/{case}", page(casepage.show))
+    router.add_get("/case/{case}/slip", page(slips.show))
+    router.add_get("/case/{case}/do/{action}", page(acting.show))
+    router.add_post("/case/{case}/do/{action}", page(acting.act))
+    router.add_get("/case/{case}/print/{act}", page(printing.show))
+    router.add_get("/print.css", page(printing.offsets))
+    router.add_get("/pads", page(pads.show))
+    router.add_post("/pads", page(pads.make))
+    router.add_get("/pads/enter", page(pads.enter))
+    router.add_get("/pads/{first}", page(pads.sheet))
+    router.add_post("/attach", page(attaching.begin))
+    router.add_put("/attach/{upload}/{index}", page(attaching.put))
+    router.add_post("/attach/{upload}", page(attaching.finish))
+    router.add_get("/case/{case}/attachment/{hash}", page(attaching.show))

@@ -1,0 +1,1 @@
+"""The first day: a folder without a ledger gets one."""

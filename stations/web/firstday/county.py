@@ -1,0 +1,185 @@
+"""The first day of a county, or of a training ledger: names, passphrases, and where the root keys go."""
+
+from __future__ import annotations
+
+import shutil
+
+from aiohttp import web
+
+from ledger.errors import BanjianError, ConfigError, InputError
+from ledger.facade.setup import CountyPlan
+from stations.enrolling import checked_number
+from stations.founding import REGISTRAR_NO, ROOT_COUNT, DraftKey, check_division, draft_key, found_county
+from stations.inviting import spaced
+from stations.newkeys import SUFFIX, checked_passphrase
+from stations.training import found_training
+from stations.web.firstday.join import require_not_begun
+from stations.web.firstday.shared import (
+    FIRST,
+    FirstDay,
+    go_on,
+    made_aside,
+    page_of,
+    require_none,
+    same_passphrase,
+    typed,
+)
+from stations.web.office.desk import download
+
+NAME_CHARS_MAX = 80
+ROOTS = tuple(f"root-{number}" for number in range(1, ROOT_COUNT + 1))
+
+
+def add_routes(router: web.UrlDispatcher) -> None:
+    """Add the pages of founding."""
+    router.add_get("/county", _show)
+    router.add_post("/county", _found)
+    router.add_get("/county/keys", _keys)
+    router.add_get("/county/keys/{name}", _key_file)
+    router.add_post("/county/go", _go)
+    router.add_get("/practise", _show_training)
+    router.add_post("/practise", _found_training)
+
+
+async def _show(request: web.Request) -> web.StreamResponse:
+    first = request.app[FIRST]
+    require_none(first)
+    return page_of(first, "first_county.html", given={}, roots=ROOTS, registrar_no=REGISTRAR_NO)
+
+
+async def _found(request: web.Request) -> web.StreamResponse:
+    """Found the county; everything that was typed is looked at before anything is made."""
+    first, form = request.app[FIRST], await typed(request)
+    try:
+        require_none(first)
+        require_not_begun(first.home)
+        plan = _plan(form)
+        passphrases = {
+            label: checked_passphrase(same_passphrase(form, f"-{label}")) for label in (*ROOTS, "registrar")
+        }
+        await made_aside(first, lambda: _make(first, plan, passphrases))
+    except BanjianError as error:
+        return page_of(
+            first,
+            "first_county.html",
+            error=error,
+            given=form,
+            roots=ROOTS,
+            registrar_no=REGISTRAR_NO,
+        )
+    return web.Response(status=303, headers={"Location": "/county/keys"})
+
+
+def _make(first: FirstDay, plan: CountyPlan, passphrases: dict[str, str]) -> None:
+    require_none(first)
+    home = first.home
+
+    def key(label: str, folder: str, no: str) -> DraftKey:
+        return draft_key(
+            home.path / folder / f"{no}{SUFFIX}",
+            label=no,
+            passphrase=passphrases[label],
+            randomness=first.randomness,
+        )
+
+    first.founded = found_county(
+        home,
+        plan,
+        roots=[key(label, "roots", label) for label in ROOTS],
+        registrar=key("registrar", home.keys_dir.name, plan.registrar_no),
+        clock=first.clock,
+        randomness=first.randomness,
+    )
+
+
+def _plan(form: dict[str, str]) -> CountyPlan:
+    """Return what the founders decided.
+
+    Raises:
+        ConfigError: ``county.code``.
+        InputError: ``first.name``; ``staff.number``.
+    """
+    check_division(form.get("code", ""))
+    return CountyPlan(
+        name=_name(form, "name"),
+        division_code=form["code"],
+        purpose="office",
+        registrar_no=checked_number(form.get("registrar_no", "") or REGISTRAR_NO),
+        registrar_name=_name(form, "registrar_name"),
+    )
+
+
+def _name(form: dict[str, str], field: str) -> str:
+    name = form.get(field, "")
+    if not 0 < len(name) <= NAME_CHARS_MAX or not name.isprintable():
+        raise InputError("first.name", most=NAME_CHARS_MAX)
+    return name
+
+
+async def _keys(request: web.Request) -> web.StreamResponse:
+    """Show the ledger number for paper and the root keys to be taken away."""
+    first = request.app[FIRST]
+    return _keys_page(first, None)
+
+
+def _keys_page(first: FirstDay, error: BanjianError | None) -> web.Response:
+    if first.founded is None:
+        raise ConfigError("home.missing", path=str(first.home.path))
+    return page_of(
+        first,
+        "first_keys.html",
+        error=error,
+        ledger_id=spaced(first.founded.ledger_id),
+        station=first.founded.station,
+        roots=ROOTS,
+        taken=first.taken,
+    )
+
+
+async def _key_file(request: web.Request) -> web.StreamResponse:
+    """Return the sealed root key of one keeper."""
+    first, name = request.app[FIRST], request.match_info["name"]
+    path = first.home.path / "roots" / f"{name}{SUFFIX}"
+    if first.founded is None or name not in ROOTS or not path.exists():
+        raise InputError("web.no_page", path=name[:40])
+    first.taken.add(name)
+    return download(path.name, path.read_bytes())
+
+
+async def _go(request: web.Request) -> web.StreamResponse:
+    """Go on to signing in; the root keys stay here, or go when each was taken and somebody says so."""
+    first, form = request.app[FIRST], await typed(request)
+    if first.founded is None:
+        raise ConfigError("home.missing", path=str(first.home.path))
+    if form.get("remove"):
+        missing = [name for name in ROOTS if name not in first.taken]
+        if missing:
+            return _keys_page(first, InputError("first.roots_left", names=tuple(missing)))
+        await made_aside(first, lambda: shutil.rmtree(first.home.path / "roots", ignore_errors=True))
+    return go_on(first, "/sign-in")
+
+
+async def _show_training(request: web.Request) -> web.StreamResponse:
+    first = request.app[FIRST]
+    require_none(first)
+    return page_of(first, "first_training.html", given={})
+
+
+async def _found_training(request: web.Request) -> web.StreamResponse:
+    first, form = request.app[FIRST], await typed(request)
+    try:
+        require_none(first)
+        require_not_begun(first.home)
+        name = _name(form, "name")
+        passphrase = checked_passphrase(same_passphrase(form))
+
+        def make() -> None:
+            require_none(first)
+            found_training(
+                first.home, name=name, passphrase=passphrase, clock=first.clock, randomness=first.randomness
+            )
+
+        await made_aside(first, make)
+    except BanjianError as error:
+        return page_of(first, "first_training.html", error=error, given=form)
+    return go_on(first, "/sign-in?next=/training")

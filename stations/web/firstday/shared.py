@@ -1,0 +1,130 @@
+"""What the pages of one first day share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from ledger import platform
+from ledger.errors import BanjianError, ConfigError, InputError
+from ledger.facade import Home
+from ledger.facade.clock import Clock, Randomness
+from ledger.facade.setup import CountyCreated
+from ledger.texts import Language
+from stations.texts import Say
+from stations.version import version
+from stations.web.answers import status_of
+from stations.web.render import environment, html, message_of
+
+GO_AFTER_S = 0.3
+"""Time for the last page to reach the browser before this server makes room for the next."""
+
+
+@dataclass(slots=True, kw_only=True)
+class FirstDay:
+    """What the pages of one first day share.
+
+    Attributes:
+        home: where the ledger will lie; absolute.
+        word: what every form carries.
+        invite: bytes of the invite that is being looked at; empty when none is.
+        founded: the county that was founded just now.
+        taken: root keys that were downloaded.
+        placed: set when a ledger is in place and somebody wants to go on.
+        working: held while something is made: two clicks make one ledger.
+    """
+
+    home: Home
+    clock: Clock
+    randomness: Randomness
+    word: str
+    language: Language = "zh"
+    invite: bytes = b""
+    founded: CountyCreated | None = None
+    taken: set[str] = field(default_factory=set)
+    placed: asyncio.Event = field(default_factory=asyncio.Event)
+    working: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def say(self) -> Say:
+        """Words in the chosen language."""
+        return Say(language=self.language)
+
+
+FIRST: web.AppKey[FirstDay] = web.AppKey("first", FirstDay)
+
+
+def page_of(
+    first: FirstDay, template: str, /, *, error: BanjianError | None = None, **values: object
+) -> web.Response:
+    """Return a page; with an error, the status of who must act."""
+    say = first.say
+    text = (
+        environment()
+        .get_template(template)
+        .render(
+            t=say, has_words=say.has, language=first.language, csrf=first.word,
+            person=None, people=[], bar=[],
+            training=False, path="/", version=version(), safety=None, told=None, folder=first.home.path,
+            message=None if error is None else message_of(say, error), **values,
+        )
+    )  # fmt: skip
+    return html(text, 200 if error is None else status_of(error))
+
+
+def require_none(first: FirstDay) -> None:
+    """Refuse to make a ledger where one lies.
+
+    Raises:
+        ConfigError: ``first.in_place``.
+    """
+    if first.home.exists:
+        raise ConfigError("first.in_place", path=str(first.home.path))
+
+
+async def made_aside(first: FirstDay, work: Callable[[], None]) -> None:
+    """Make something slowly, beside the pages, one at a time.
+
+    Raises:
+        StoreError: the disk's own reasons. BanjianError: the work's.
+    """
+
+    def on_disk() -> None:
+        try:
+            work()
+        except OSError as error:
+            raise platform.os_failure(error, first.home.path) from error
+
+    async with first.working:
+        await asyncio.to_thread(on_disk)
+
+
+async def typed(request: web.Request) -> dict[str, str]:
+    """Return the texts of a form, without the spaces around them; passphrases are kept as typed."""
+    data = await request.post()
+    return {
+        name: value if name.startswith(("passphrase", "again")) else value.strip()
+        for name, value in data.items()
+        if isinstance(value, str)
+    }
+
+
+def same_passphrase(form: dict[str, str], ending: str = "") -> str:
+    """Return a passphrase that was typed twice.
+
+    Raises:
+        InputError: ``web.passphrase_differs``.
+    """
+    passphrase = form.get(f"passphrase{ending}", "")
+    if passphrase != form.get(f"again{ending}", ""):
+        raise InputError("web.passphrase_differs")
+    return passphrase
+
+
+def go_on(first: FirstDay, next_path: str) -> web.Response:
+    """Return the last page, and let the station's server take over."""
+    asyncio.get_running_loop().call_later(GO_AFTER_S, first.placed.set)
+    return page_of(first, "first_go.html", where=next_path)

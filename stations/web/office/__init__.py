@@ -1,0 +1,1 @@
+"""Looking after the office: people, stations, newcomers, lists, catalogue, sticks, backups."""

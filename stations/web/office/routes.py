@@ -1,0 +1,29 @@
+"""The routes of who looks after the office."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from stations.web.office import (
+    catalogue,
+    imports,
+    joins,
+    keeping,
+    leaver,
+    mykey,
+    people,
+    places,
+    progress,
+    sticks,
+    training,
+)
+
+_PARTS = (
+    people, places, joins, imports, catalogue, keeping, leaver, mykey, progress, sticks, training
+)  # fmt: skip
+
+
+def add_routes(router: web.UrlDispatcher) -> None:
+    """Add every page of this part."""
+    for part in _PARTS:
+        part.add_routes(router)

@@ -1,0 +1,131 @@
+"""Today (今日): what the law needs first, what is offered, awaited, to be collected; and "到哪了?"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from ledger.calendar import local_date
+from ledger.facade import CaseRow, Ledger
+from stations.sheetin.clean import fold
+from stations.web.beside.cases import named, pairs_of
+from stations.web.render import render, render_part
+from stations.web.rows import Line, lines_of
+from stations.web.safety import read_safety
+from stations.web.scope import Scope
+from stations.web.visit import Visit
+
+EXTERNAL_CHARS_MIN = 6
+"""A number of the provincial platform is at least so long."""
+
+SHOWN_MAX = 200
+"""Cases of one's own that are looked at for a page."""
+PART_MAX = 50
+"""Lines under one heading: a page that is opened all day stays light; the list of all cases has the rest."""
+WAITS_FOR_PAPERS = "correcting"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One heading of the page with its lines; ``count`` is how many there are altogether."""
+
+    name: str
+    lines: Sequence[Line]
+    count: int
+
+
+async def today(visit: Visit) -> web.Response:
+    """Show what lies on the desk of the station."""
+    station, now_ms = visit.station, visit.now_ms()
+
+    def work(ledger: Ledger) -> list[Part]:
+        # Names are opened for the lines that are shown, which may be few of thousands.
+        day = ledger.day_clear(station, local_date(now_ms), now_ms=now_ms, names=False)
+        rows = ledger.worklist(station=station, now_ms=now_ms, limit=SHOWN_MAX, names=False)
+        mine = [row for row in rows if row.custodian == station]
+        parts = [
+            ("offered", day.offered),
+            ("overdue", day.overdue),
+            ("at_risk", day.at_risk),
+            ("pending", day.pending),
+            ("not_accepted", [row for row in day.not_accepted if row.status != WAITS_FOR_PAPERS]),
+            ("papers", [row for row in mine if row.status == WAITS_FOR_PAPERS]),
+            ("awaiting_collection", day.awaiting_collection),
+            ("rest", []),
+        ]
+        return _each_once(visit, ledger, parts, mine)
+
+    parts = await visit.read(work)
+    return await render(visit, "today.html", parts=parts, now_ms=now_ms)
+
+
+async def day_clear(visit: Visit) -> web.Response:
+    """Show the day-clear list (日清) of today."""
+    now_ms = visit.now_ms()
+    parts = await visit.read(lambda ledger: cleared(visit, ledger, now_ms))
+    return await render(visit, "dayclear.html", parts=parts, day=local_date(now_ms), now_ms=now_ms)
+
+
+def cleared(visit: Visit, ledger: Ledger, now_ms: int) -> list[Part]:
+    """Return the parts of the day-clear list of the station acted for."""
+    day = ledger.day_clear(visit.station, local_date(now_ms), now_ms=now_ms)
+    names = (
+        "received", "not_accepted", "overdue", "at_risk", "pending", "offered", "awaiting_collection",
+        "moved_earlier",
+    )  # fmt: skip
+    parts = [(name, lines_of(visit, ledger, getattr(day, name))) for name in names]
+    return [Part(name=name, lines=lines, count=len(lines)) for name, lines in parts]
+
+
+async def find(visit: Visit) -> web.Response:
+    """Answer where a case stands, by number, name, initials, tail of a number, or item."""
+    text = visit.request.query.get("q", "").strip()
+    now_ms = visit.now_ms()
+
+    def work(ledger: Ledger) -> tuple[Sequence[Line], int]:
+        return lines_of(visit, ledger, found(visit, ledger, text, now_ms)), known_at(ledger)
+
+    lines, known_at_ms = await visit.read(work)
+    if not lines and len(text) >= EXTERNAL_CHARS_MIN and any(char.isdigit() for char in text):
+        # People bring the number that the provincial platform gave them.
+        lines = await _by_external(visit, text)
+    values = {"lines": lines, "q": text, "known_at_ms": known_at_ms, "now_ms": now_ms}
+    if "HX-Request" in visit.request.headers:
+        return render_part(visit, "found.html", **values)
+    return await render(visit, "find.html", **values)
+
+
+async def _by_external(visit: Visit, text: str) -> list[Line]:
+    wanted = fold(text)
+    rows = [row for row, known in await pairs_of(visit) if fold(known.entered.external_no) == wanted]
+    known_rows = await named(visit, rows)
+    return await visit.read(lambda ledger: lines_of(visit, ledger, known_rows))
+
+
+def found(visit: Visit, ledger: Ledger, text: str, now_ms: int) -> list[CaseRow]:
+    """Return the cases that a text may mean and that are open to the person."""
+    scope = Scope(ledger.knowledge.registry, visit.person)
+    return [row for row in ledger.find(text, now_ms=now_ms) if scope.row(row)] if text else []
+
+
+def known_at(ledger: Ledger) -> int:
+    """Return when the station above was last heard: what is shown of its cases is as of then; 0 for never."""
+    station = ledger.main_station
+    return 0 if station is None else read_safety(ledger, station).heard_at_ms
+
+
+def _each_once(
+    visit: Visit, ledger: Ledger, parts: Sequence[tuple[str, Sequence[CaseRow]]], mine: Sequence[CaseRow]
+) -> list[Part]:
+    """Return the parts with each case under the first heading that it belongs to."""
+    seen: set[bytes] = set()
+    found = []
+    for name, rows in parts:
+        fresh = [row for row in (mine if name == "rest" else rows) if row.case_id not in seen]
+        seen.update(row.case_id for row in fresh)
+        with ledger.reading() as (tx, parts_of):
+            named = parts_of.reader.named(tx, fresh[:PART_MAX])
+        found.append(Part(name=name, lines=lines_of(visit, ledger, named), count=len(fresh)))
+    return found

@@ -1,0 +1,30 @@
+"""The routes of rosters."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+
+from stations.web.rosters import lists, printing, signing
+from stations.web.visit import page
+
+
+def prepare(application: web.Application) -> None:
+    """Give an application what these pages remember while it runs."""
+    application[lists.TURN] = asyncio.Lock()
+
+
+def add_routes(router: web.UrlDispatcher) -> None:
+    """Add the pages; each is for people who have signed in."""
+    router.add_get("/rosters/template", page(lists.template))
+    router.add_get("/rosters", page(lists.list_all))
+    router.add_post("/rosters", page(lists.make))
+    router.add_get("/roster/{roster}", page(lists.show))
+    router.add_post("/roster/{roster}/tick", page(lists.tick))
+    router.add_post("/roster/{roster}/ticks", page(lists.ticks))
+    router.add_post("/roster/{roster}/drop", page(lists.drop))
+    router.add_get("/roster/{roster}/sign", page(signing.show))
+    router.add_post("/roster/{roster}/sign", page(signing.sign))
+    router.add_get("/roster/{roster}/receipts", page(printing.receipts))
+    router.add_get("/roster/{roster}/missing", page(printing.missing))
