@@ -727,7 +727,7 @@ class Reader:
             _, mark, first = log.partition("~")
             if mark:
                 self.warning("sparse.fork", log)
-                if first not in hashes:
+                if first[:1] != "~" or first[1:] not in hashes:
                     self.error("log.branch_place", log)
 
     def _slots(self, name: str) -> list[Slot]:
