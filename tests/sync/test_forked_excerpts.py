@@ -56,24 +56,25 @@ def test_records_of_two_histories_at_one_position_are_told_apart(world: World) -
 
 
 def test_single_records_stay_apart_from_the_whole_history_that_comes_later(world: World) -> None:
-    """A history that came first as single records is whole here later, under a name of its own."""
-    world.receive(VILLAGE)
-    world.settle(VILLAGE, TOWN)
+    """A history came first as single records, which wait to be given down; then the whole of it came."""
+    world.do(VILLAGE, "hand_over", world.receive(VILLAGE), to=VILLAGE_3)
+    world.settle(VILLAGE, TOWN, TOWN_2, VILLAGE_3)
     log = world[VILLAGE].ledger.parts.station_log(VILLAGE)
     assert log is not None
     second = clone(world, VILLAGE, copy(world, VILLAGE, "clone"))
     cases = []
     for name in ("甲", "乙"):
+        case = world.receive(VILLAGE, applicant=name)
         for number in range(6):
             world.receive(VILLAGE, applicant=f"{name}{number}")
-        case = world.receive(VILLAGE, applicant=name)
         world.do(VILLAGE, "hand_over", case, to=VILLAGE_3)
         cases.append(case)
         world.settle(VILLAGE, TOWN)
-        world.settle(TOWN_2, VILLAGE_3)
+        world.sync(TOWN_2)
         world.places[VILLAGE], second = second, world.places[VILLAGE]
-    before = {case: world.digest(VILLAGE_3, case) for case in cases}
+    before = {case: world.digest(TOWN_2, case) for case in cases}
     county, town = world[COUNTY].exchange, world[TOWN_2].exchange
+    town.feeds.catch_up(world[TOWN_2].ledger.store)
     whole = county.package(log.log_id, after=0)
     assert whole is not None
     found = world._prepare(world[TOWN_2], Section(PACKAGE, encode_package(whole)))
@@ -85,9 +86,7 @@ def test_single_records_stay_apart_from_the_whole_history_that_comes_later(world
         town.receiving.take_branch(found.content, found.records, allowed=lambda _: True, now_ms=1)
     names = {str(row[1]) for row in findings_rows(world, TOWN_2)}
     assert any("~~" in name for name in names) and any("~" in name and "~~" not in name for name in names)
-    world[VILLAGE_3].close()
-    world.join(VILLAGE_3)
-    world.settle(TOWN_2, VILLAGE_3)
+    world.sync(VILLAGE_3)
     assert {case: world.digest(VILLAGE_3, case) for case in cases} == before
     second.close()
 
