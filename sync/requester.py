@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError, GapError
+from ledger.facade.countyfold import COUNTY_KINDS
 from ledger.facade.countylink import CountyNews
 from ledger.facade.exchange import Exchange
-from ledger.facade.held import COUNTY_KINDS
 from ledger.facade.lostends import DOWNSTREAM_AHEAD
 from ledger.genesis import LogGenesis
 from ledger.opening import opening_genesis
