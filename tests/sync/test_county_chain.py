@@ -315,3 +315,23 @@ def of_successors(made: Made) -> set[bytes]:
     return {
         raw for name in continued & set(made.logs) if made.kinds[name] != "station" for raw in made.logs[name]
     }
+
+
+def test_stations_that_hold_more_than_the_county_goes_on_from_agree_with_it(tmp_path: Path) -> None:
+    """Over real sessions: those below have what the county lost, and give it back after it has gone on."""
+    made = two_histories(tmp_path)
+    world = made.world
+    world.settle(TOWN, VILLAGE, TOWN)
+    for station in (COUNTY, TOWN, VILLAGE):
+        assert world[station].ledger.knowledge.registry.staff("S99") is None, station
+        assert world[station].ledger.knowledge.registry.staff("S88") is not None, station
+    for case in made.cases[:-1]:
+        digests = {
+            told_by_ledger(world[station].ledger, [case])[case.hex()] for station in (COUNTY, TOWN, VILLAGE)
+        }
+        assert len(digests) == 1
+    for station in (COUNTY, TOWN, VILLAGE):
+        told = told_by_ledger(world[station].ledger, made.cases[:-1])
+        world[station].close()
+        assert told_by_audit(world[station].path, made.cases[:-1]) == told, station
+    world.close()
