@@ -15,6 +15,7 @@ from ledger.caseshape import CaseAct
 from ledger.registry import Registry
 from ledger.types import Facts, KeyId, StationId
 
+KEY_UNKNOWN = "authority.key_unknown"
 NO_ROLES: frozenset[str] = frozenset()
 
 
@@ -49,6 +50,10 @@ class Resolver:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._known: dict[tuple[KeyId, StationId, int, str], Standing] = {}
+
+    def forget(self) -> None:
+        """Forget every answer: the registry was folded anew, and what was final may be another."""
+        self._known = {}
 
     def standing(
         self, *, actor_key_id: KeyId, station: StationId, registry_size: int, action: str
@@ -89,6 +94,9 @@ class Resolver:
                 blocked = "act.other_station"
             elif facts is None:
                 blocked = "act.facts_missing"
+            elif self._registry.public_key(header.actor) is None:
+                # Its key may have been known once, by entries that turned out not to count.
+                blocked = KEY_UNKNOWN
             else:
                 blocked = standing.blocked
         made: CaseAct = tuple.__new__(

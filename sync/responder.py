@@ -24,8 +24,9 @@ from dataclasses import replace
 
 from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError, GapError
 from ledger.excerpt import ExcerptContent, encode_excerpt
+from ledger.facade.countyfold import COUNTY_KINDS
 from ledger.facade.exchange import Exchange
-from ledger.facade.held import COUNTY_KINDS, LogState
+from ledger.facade.held import LogState
 from ledger.facade.lostends import DOWNSTREAM_OTHER, LostEnd
 from ledger.facade.peers import Contact
 from ledger.genesis import LogGenesis

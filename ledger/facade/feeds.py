@@ -76,14 +76,14 @@ class Feeds:
         self._own = frozenset(own)
         self._log_stations = log_stations
         self._below: dict[StationId, StationId] = {}
-        self._registry_size = -1
+        self._registry_version = (-1, 0)
 
     @property
     def below(self) -> Mapping[StationId, StationId]:
         """For each station below, the direct subordinate through which it is reached."""
-        if self._registry_size != self._registry.size:
+        if self._registry_version != self._registry.version:
             self._below = audiences(self._registry, self._own)
-            self._registry_size = self._registry.size
+            self._registry_version = self._registry.version
         return self._below
 
     def note(self, tx: WriteTx, case_ids: Iterable[CaseId]) -> None:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ledger.checkpoint import receipt_name
 from ledger.entry import entry_hash
 from ledger.facade.audience import subtree
+from ledger.facade.countyfold import COUNTY_KINDS
 from ledger.facade.feeds import START, FeedPlace
 from ledger.facade.histories import Branch, branch_names, history_nodes, load_branches, reached
 from ledger.facade.logend import LogEnd, held_root, load_end
@@ -26,9 +27,6 @@ from ledger.rank import recorded_at_ms
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
 from ledger.types import LedgerId, LogId, StationId
-
-COUNTY_KINDS = ("registry", "catalogue")
-"""Logs of the county that every station holds whole."""
 
 
 class LogState(NamedTuple):

@@ -26,7 +26,8 @@ from ledger.facade.ondemand import OnDemand
 from ledger.facade.ownlog import OwnLog
 from ledger.facade.page import case_page
 from ledger.facade.parts import Parts, list_logs, load_parts
-from ledger.facade.renewal import follow_calendars, rebuild_views
+from ledger.facade.rejudging import finish_judging
+from ledger.facade.renewal import rebuild_views
 from ledger.facade.restoring import settle
 from ledger.facade.turns import as_writer, in_turn
 from ledger.facade.types import CasePage, CaseRow, Command, DayClear, Figure, LogInfo, Performed, SignedAct
@@ -67,7 +68,7 @@ class Ledger:
         self._current = Current(store, self._load, writable=writable)
         if writable:
             settle(store, home, self.parts, vault=vault, view=view)
-            follow_calendars(self.store, self.view, self.knowledge)
+            finish_judging(self.store, self.view, book=self.parts.book, fold=self.parts.fold)
 
     @classmethod
     def open(

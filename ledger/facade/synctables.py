@@ -49,6 +49,21 @@ COUNTY_PROOFS: Final = Table(
 from ``old_size`` to ``size``.
 """
 
+COUNTY_BRIDGES: Final = Table(
+    "county_bridges",
+    columns=(
+        ("parent", "text"),
+        ("old_size", "int"),
+        ("log", "text"),
+        ("note", "bytes"),
+        ("hashes", "bytes"),
+    ),
+    key=("parent", "old_size"),
+)
+"""How stations below come from a merge log that was given up into the one that continues it: a checkpoint of
+``log``, and the hashes that lead from ``old_size`` of its parent to where it goes on.
+"""
+
 COUNTY_BELOW: Final = Table(
     "county_below",
     columns=(("station", "text"), ("way", "text"), ("log", "text"), ("size", "int")),
@@ -123,6 +138,7 @@ SYNC_TABLES: Final = (
     FEED_HELD,
     TOLD,
     COUNTY_PROOFS,
+    COUNTY_BRIDGES,
     COUNTY_BELOW,
     AWAITING,
     PEERS,

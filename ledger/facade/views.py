@@ -125,6 +125,16 @@ class CaseView:
         self.touch(tx, waiting)
         return len(waiting)
 
+    def judge_again(self, tx: WriteTx, case_ids: Sequence[CaseId]) -> None:
+        """Make the rows of cases anew after what they were judged by turned out otherwise.
+
+        One that cannot be folded any more has no row: it waits until it can be.
+        """
+        asked: Where = {"case_id": OneOf(tuple(case_ids))}
+        for table in (CASES, AWAITING):
+            tx.delete(table, asked)
+        self.touch(tx, case_ids)
+
     def rebuild(self, tx: WriteTx, case_ids: Sequence[CaseId]) -> list[tuple[Row, Sequence[StoredAct]]]:
         """Make the rows of the given cases anew; returns each with the stored acts that it comes from."""
         made = [

@@ -983,6 +983,13 @@ def test_vectors_of_what_travels() -> None:
     assert travel.open_envelope(unhex(envelope["bytes"]), envelope["passphrase"]).hex() == envelope["seed"]
 
 
+def test_what_a_station_signs_against_itself_is_no_reason_to_refuse_a_package() -> None:
+    """Acts or entries that nobody can read, places that are wrong, facts that are none, another's body."""
+    given = vector("package_kept.json")
+    rebuilt = travel.read_package(unhex(given["bytes"]), unhex(given["public_key"]))
+    assert [pack([r.act, r.signature, r.entry]).hex() for r in rebuilt] == given["frames"]
+
+
 def test_padding_of_a_package_changes_nothing() -> None:
     """Values that no index names, values twice and lengths that go without saying are passed over by both."""
     raw = unhex(vector("package.json")["personal_withheld"])
