@@ -50,7 +50,8 @@ class CaseAct(NamedTuple):
 
     A named tuple for the reason given in ``ledger.act``. ``station_level`` and ``roles`` come from the
     registry at the size that the act names. ``blocked`` is the code of what keeps the act from ever taking
-    effect (signature, key, authority), "" when nothing does.
+    effect (signature, key, authority), "" when nothing does. ``attachments`` are (hash, length) of what it
+    names; they change no state.
     """
 
     act_id: ActId
@@ -66,6 +67,7 @@ class CaseAct(NamedTuple):
     catalogue_version: int
     facts: Facts
     blocked: str = ""
+    attachments: tuple[tuple[bytes, int], ...] = ()
 
 
 class Step(NamedTuple):

@@ -104,7 +104,7 @@ class Resolver:
             (
                 act.act_id, header.parents, header.action, header.station, standing.level, header.actor,
                 standing.staff_no, standing.roles, header.occurred_at_ms, recorded_at_ms,
-                header.catalogue_version, facts or {}, blocked,
+                header.catalogue_version, facts or {}, blocked, header.attachments,
             ),
         )  # fmt: skip
         return made

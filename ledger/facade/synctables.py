@@ -132,7 +132,25 @@ MERGED: Final = Table(
 other from ``position`` on.
 """
 
+ATTACHED: Final = Table(
+    "attached",
+    columns=(
+        ("hash", "bytes"),
+        ("case_id", "bytes"),
+        ("size", "int"),
+        ("station", "text"),
+        ("held", "int"),
+        ("given", "int"),
+    ),
+    key=("hash", "case_id"),
+    indexes=(("held", "given"), ("case_id",)),
+)
+"""Attachments that acts name: at which station, whether the content lies here, and whether the station above
+has said that it has it.
+"""
+
 SYNC_TABLES: Final = (
+    ATTACHED,
     FEED,
     FEED_DUE,
     FEED_HELD,

@@ -12,6 +12,7 @@ from ledger.case import CaseAct, CaseState, evolve_all, fold_case
 from ledger.catalogue import Rules
 from ledger.clocks import PressingChange, pressing_change, unmoved
 from ledger.errors import BanjianError, RuleError
+from ledger.facade.attachednames import note_named
 from ledger.facade.caseacts import StoredAct
 from ledger.facade.casebook import CaseBook
 from ledger.facade.numbers import number_row
@@ -137,12 +138,13 @@ class CaseView:
 
     def rebuild(self, tx: WriteTx, case_ids: Sequence[CaseId]) -> list[tuple[Row, Sequence[StoredAct]]]:
         """Make the rows of the given cases anew; returns each with the stored acts that it comes from."""
+        found = list(self._book.fold_many(tx, case_ids))
         made = [
-            (case_row(folded.state, folded.rules, self._knowledge.calendars), folded.acts)
-            for folded in self._book.fold_many(tx, case_ids)
+            (case_row(folded.state, folded.rules, self._knowledge.calendars), folded.acts) for folded in found
         ]
         if made:
             tx.upsert(CASES, [row for row, _ in made])
+            note_named(tx, (folded.state for folded in found))
         return made
 
     def mark(self, tx: WriteTx) -> None:
@@ -158,6 +160,7 @@ class CaseView:
         else:
             row = case_row(state, rules, self._knowledge.calendars)
         tx.upsert(CASES, [row], held=before)
+        note_named(tx, (state,))
         self._book.remember(case_id, state, rules, row)
 
     def _known_cases(self, tx: WriteTx, records: Sequence[NewRecord]) -> set[Cell]:
@@ -205,6 +208,7 @@ class CaseView:
         if not folded:
             return
         tx.upsert(CASES, [case_row(*pair, self._knowledge.calendars) for pair in folded.values()])
+        note_named(tx, (state for state, _ in folded.values()))
         waiting = [
             (state.case_id,)
             for state, _ in folded.values()

@@ -39,6 +39,7 @@ POSITIVE: dict[str, Callable[[World], Json]] = {
     "invite": positive_travel.invite_vector,
     "join": positive_join.join_vector,
     "rejection": positive_join.rejection_vector,
+    "attachments": positive_join.attachments_vector,
 }
 """File name (without .json) and what makes it."""
 FOLDER = Path(__file__).parent
