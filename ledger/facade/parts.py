@@ -14,7 +14,7 @@ from ledger.facade.county import CountyDesk
 from ledger.facade.countyfold import CountyFold
 from ledger.facade.countyseen import CountySeen, seen_hash
 from ledger.facade.deskrules import DeskRules
-from ledger.facade.doubt import find_doubt
+from ledger.facade.doubt import find_doubts
 from ledger.facade.feeds import Feeds
 from ledger.facade.home import Home
 from ledger.facade.mergelog import MergeLog
@@ -140,8 +140,8 @@ def _own_logs(tx: ReadTx, holdings: Holdings, home: Home) -> dict[str, OwnLog]:
             seed = home.log_seed(held.genesis.log_id())
             log = OwnLog(held.genesis, None if seed is None else Ed25519Signer.from_seed(seed))
             log.load(tx)
-            log.doubt = find_doubt(log, home, tx)
             own[held.name] = log
+    find_doubts(own.values(), home, tx)
     return own
 
 
