@@ -844,7 +844,9 @@ FORGED: dict[str, tuple[Callable[[Maker], None], str]] = {
 def found_by_audit(path: Path, ledger_id: bytes) -> set[tuple[str, str]]:
     """Return what the product's own audit finds, without cases and without what lies behind checkpoints."""
     report = verify_ledger(path, trust=LedgerId(ledger_id))
-    left_out = {"log.no_checkpoint", "log.uncovered", "personal.sealed", "time.backdated"}
+    left_out = {
+        "log.no_checkpoint", "log.uncovered", "personal.sealed", "time.backdated", "sentinel.missing",
+    }  # fmt: skip
     return {
         (one.code, one.severity)
         for one in report.findings
