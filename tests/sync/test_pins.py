@@ -12,11 +12,13 @@ import pytest
 
 from audit.verify import verify_ledger
 from ledger.body import new_body
+from ledger.entry import decode_entry, encode_entry
 from ledger.errors import DataError
 from ledger.excerpt import decode_excerpt, encode_excerpt
 from ledger.facade.rotten import ROTTEN
 from ledger.facade.syncstatus import SyncFinding, read_status
 from ledger.frame import FrameParts, encode_frame, split_frame
+from ledger.limits import TREE_LEVEL_STORED_MIN
 from ledger.package import PackageContent, decode_package, encode_package
 from ledger.types import CaseId, LogId, StationId
 from stations.sticks import Imported
@@ -237,6 +239,11 @@ def rewrite(world: World, station: StationId, at: tuple[str, int], frame: bytes,
         db.commit()
 
 
+def rebooted(entry_raw: bytes) -> bytes:
+    """Return an entry that reads well and is not the one that was signed."""
+    return encode_entry(decode_entry(entry_raw)._replace(boot_id=b"\x07" * 16))
+
+
 @contextmanager
 def rot(world: World, station: StationId, log_id: LogId, seq: int, what: str) -> Iterator[None]:
     """Let a record of a ledger file change; in the end it is healed."""
@@ -249,6 +256,10 @@ def rot(world: World, station: StationId, log_id: LogId, seq: int, what: str) ->
     changed = {
         "act": encode_frame(flipped(parts.act_raw), parts.sig, parts.entry_raw),
         "signature": encode_frame(parts.act_raw, flipped(parts.sig), parts.entry_raw),
+        "frame": b"\xff" * len(raw),
+        "entry": encode_frame(parts.act_raw, parts.sig, flipped(parts.entry_raw)),
+        "boot of the entry": encode_frame(parts.act_raw, parts.sig, rebooted(parts.entry_raw)),
+        "no entry": encode_frame(parts.act_raw, parts.sig, b"none"),
     }
     body = {"facts": b"\x80", "no facts": None}.get(what, facts)
     rewrite(world, station, at, changed.get(what, raw), body)
@@ -256,7 +267,13 @@ def rot(world: World, station: StationId, log_id: LogId, seq: int, what: str) ->
     rewrite(world, station, at, raw, facts)
 
 
-ROTS = ["act", "signature", "facts", "no facts"]
+def fill_subtree(world: World, station: StationId) -> None:
+    """Let a log grow until no proof of what follows is made of the records that are there now."""
+    for number in range(1 << TREE_LEVEL_STORED_MIN):
+        world.receive(station, applicant=f"王{number}")
+
+
+ROTS = ["act", "signature", "facts", "no facts", "frame", "entry", "boot of the entry", "no entry"]
 
 
 @pytest.mark.parametrize("what", ROTS)
@@ -292,18 +309,26 @@ def test_a_rotten_record_is_not_sent_and_told(world: World, what: str) -> None:
 def test_a_rotten_record_is_left_out_of_excerpts(world: World, what: str) -> None:
     other = world.receive(VILLAGE, applicant="李四")
     world.do(VILLAGE, "hand_over", other, to=TOWN)
+    # Whoever is given records of a log is given its first one, too: that proof must hold.
+    fill_subtree(world, TOWN)
     case = taken_over(world)
     log_id = log_of(world, TOWN)
     seq = world[TOWN].exchange.held.size(log_id)
+    fill_subtree(world, TOWN)
     world.do(TOWN, "take_over", other)
     before = world.digest(VILLAGE, case)
     with rot(world, TOWN, log_id, seq, what):
-        assert [one.notes for one in world.sync(VILLAGE)] == [[]]
+        assert not [one.notes for one in world.sync(VILLAGE) if one.notes]
         assert world.digest(VILLAGE, other) == world.digest(TOWN, other)
         assert world.digest(VILLAGE, case) == before
-        assert [(one.code, one.log, one.seq) for one in findings(world, TOWN)] == [
-            (ROTTEN, log_id.hex(), seq)
-        ]
+        told = [(ROTTEN, log_id.hex(), seq)]
+        assert [(one.code, one.log, one.seq) for one in findings(world, TOWN)] == told
+        world.sync(VILLAGE)
+        assert world.digest(VILLAGE, case) == before
+    assert not [one.notes for one in world.sync(VILLAGE) if one.notes]
+    assert world.digest(VILLAGE, case) == world.digest(TOWN, case) != before
+    assert findings(world, TOWN) == []
+    sound(world, VILLAGE)
 
 
 @pytest.mark.parametrize("what", ROTS)
