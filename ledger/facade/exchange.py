@@ -7,7 +7,10 @@ transactions. All methods run on the thread that owns the ledger.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
+from ledger.act import case_of
+from ledger.errors import EncodingError
 from ledger.excerpt import ExcerptContent
 from ledger.facade.bodies import Place
 from ledger.facade.carried import Carried
@@ -18,19 +21,21 @@ from ledger.facade.feeds import FeedItem, FeedPlace
 from ledger.facade.held import BranchState, Held, branch_name
 from ledger.facade.intake import Intake
 from ledger.facade.lostends import LostEnd, lost_end, single_places
+from ledger.facade.opening import act_in
 from ledger.facade.outgoing import Outgoing
 from ledger.facade.parts import Parts
 from ledger.facade.peers import Peers
+from ledger.facade.placing import frame_at
 from ledger.facade.receiving import Receiving
 from ledger.facade.room import Room
 from ledger.facade.rotten import Rotten, RottenRecords
 from ledger.facade.seenbelow import SeenBelow
 from ledger.facade.synctables import FEED_HELD
 from ledger.facade.vault import Vault
-from ledger.facade.views import CaseView
+from ledger.facade.views import NO_CASE_ACTIONS, CaseView
 from ledger.package import PackageContent
 from ledger.store.contract import Store
-from ledger.types import KeyId, LogId, StationId
+from ledger.types import CaseId, KeyId, LogId, StationId
 
 
 class Exchange:
@@ -67,6 +72,7 @@ class Exchange:
         self._store = store
         self._parts = parts
         self._outgoing = Outgoing(vault)
+        self._view = view
         self._clock = clock
         intake = Intake(
             vault=vault,
@@ -96,12 +102,30 @@ class Exchange:
 
         What changed on this disk at the end of a log is told first, and what is healed no longer.
         """
-        self.rotten.look_again(self._outgoing.opens)
-        self.rotten.note(self.held.rotten_ends(), now_ms=self._clock.now_ms())
+        self._renew(self.rotten.look_again(self._outgoing.opens))
+        self._note(self.held.rotten_ends())
         for log in self._parts.own.values():
             if log.kind != "merge" and log.size > log.checkpoint_size and not log.doubt:
                 self._parts.writer.checkpoint(log)
         self.county.merge()
+
+    def _note(self, rotten: Sequence[Rotten]) -> None:
+        if rotten:
+            self.rotten.note(rotten, now_ms=self._clock.now_ms())
+
+    def _renew(self, healed: Sequence[Place]) -> None:
+        """Judge the cases again of which records are as they were again: lists were made without these."""
+        with self._store.read() as tx:
+            frames = [frame for place in healed if (frame := frame_at(tx, place)) is not None]
+        cases: dict[CaseId, None] = {}
+        for frame in frames:
+            with suppress(EncodingError):
+                act = act_in(frame)
+                if act.header.action not in NO_CASE_ACTIONS:
+                    cases[case_of(act)] = None
+        if cases:
+            with self._store.write() as tx:
+                self._view.touch(tx, cases)
 
     def give_up(self, log_id: LogId, code: str) -> None:
         """Never write an own log again: somebody holds more of it, or another history of it.
@@ -141,7 +165,7 @@ class Exchange:
 
     def _told(self, found: PackageContent | None, rotten: Sequence[Rotten]) -> PackageContent | None:
         """Return a package; what changed on this disk is noted, what was given soundly is settled."""
-        self.rotten.note(rotten, now_ms=self._clock.now_ms())
+        self._note(rotten)
         if found is not None:
             bad = {one.seq for one in rotten}
             given = range(found.first_seq, found.last_seq + 1)
@@ -233,7 +257,7 @@ class Exchange:
         left: list[Place] = []
         with self._store.read() as tx:
             found = list(excerpts(tx, self._outgoing, places, rotten=rotten, left=left))
-        self.rotten.note(rotten, now_ms=self._clock.now_ms())
+        self._note(rotten)
         bad = {(one.log, one.seq) for one in rotten}
         for one in found:
             log = one.log_id.hex()

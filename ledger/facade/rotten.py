@@ -160,15 +160,15 @@ class RottenRecords:
             for place in healed:
                 del known[place]
 
-    def look_again(self, opens: Callable[[ReadTx, Place], bool]) -> None:
-        """Settle what is as it was again, though nobody has to be given it.
+    def look_again(self, opens: Callable[[ReadTx, Place], bool]) -> list[Place]:
+        """Settle what is as it was again, though nobody has to be given it; returns where that was.
 
         Args:
             opens: whether the personal body of a record is opened by its key.
         """
         known = self._known()
         if not known:
-            return
+            return []
         with self._store.read() as tx:
             healed = [
                 place
@@ -177,6 +177,7 @@ class RottenRecords:
             ]
         for log, seq in healed:
             self.given(log, (seq,))
+        return [Place(*place) for place in healed]
 
     def _known(self) -> dict[tuple[str, int], Row]:
         if self._open is None:
