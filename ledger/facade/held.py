@@ -84,6 +84,11 @@ class Held:
         """Return a station and all below it, as the newest registry here has them."""
         return subtree(self._parts.knowledge.registry, station) | {station}
 
+    def is_closed(self, station: StationId) -> bool:
+        """Whether the newest registry here has closed a station; one that it does not know is not closed."""
+        known = self._parts.knowledge.registry.station(station)
+        return known is not None and not known.is_open
+
     def line(self) -> tuple[StationId, ...]:
         """Return this station and those above it, nearest first; alone before the registry is here."""
         return self._parts.knowledge.registry.line(self.station) or (self.station,)
