@@ -306,7 +306,11 @@ class Receiving:
             return new_end(genesis)
         if not allowed(genesis):
             raise DataError("sync.log_scope", log=content.log_id)
-        return self._held.end(tx, genesis)
+        end = self._held.end(tx, genesis)
+        if end.rotten is not None:
+            # Nothing can be built on it; it is told here until it is healed, and then goes on by itself.
+            raise DataError("sync.rotten_above", log=content.log_id, seq=end.rotten.seq)
+        return end
 
     def _learn(self, genesis: LogGenesis) -> None:
         """Let registry and catalogue grow with what was stored, and everything that waited for it."""

@@ -22,6 +22,13 @@ FEED: Final = Table(
 )
 """What each direct subordinate is to be given, in this order; ``chain`` is a hash over all items so far."""
 
+FEED_LEFT: Final = Table(
+    "feed_left",
+    columns=(("audience", "text"), ("log", "text"), ("seq", "int")),
+    key=("audience", "log", "seq"),
+)
+"""Places of a feed that could not be given as they were signed: they are given once they are healed."""
+
 FEED_DUE: Final = Table("feed_due", columns=(("case_id", "bytes"),), key=("case_id",))
 """Cases that got acts since the feeds were brought up to date; written only where there are subordinates."""
 
@@ -152,6 +159,7 @@ has said that it has it.
 SYNC_TABLES: Final = (
     ATTACHED,
     FEED,
+    FEED_LEFT,
     FEED_DUE,
     FEED_HELD,
     TOLD,
