@@ -24,6 +24,7 @@ __all__ = [
     "Rules",
     "Step",
     "Token",
+    "Under",
     "local_day",
 ]
 
@@ -45,12 +46,23 @@ class Reason(NamedTuple):
     params: Mapping[str, Param] = NO_PARAMS
 
 
+class Under(NamedTuple):
+    """The provisional grant that an act rests on: its id, the key replaced, who gave it where, until when."""
+
+    grant_id: ActId
+    replaces: KeyId
+    staff_no: str
+    station: StationId
+    until_ms: int
+
+
 class CaseAct(NamedTuple):
     """One act of one case, decoded and resolved: the input of the fold.
 
     A named tuple for the reason given in ``ledger.act``. ``station_level`` and ``roles`` come from the
     registry at the size that the act names. ``blocked`` is the code of what keeps the act from ever taking
-    effect (signature, key, authority), "" when nothing does.
+    effect (signature, key, authority), "" when nothing does. ``under`` is the provisional grant that it was
+    judged by; None where the registry itself knows the key. ``facts`` do not repeat the grant.
     """
 
     act_id: ActId
@@ -66,6 +78,7 @@ class CaseAct(NamedTuple):
     catalogue_version: int
     facts: Facts
     blocked: str = ""
+    under: Under | None = None
 
 
 class Step(NamedTuple):

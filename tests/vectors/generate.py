@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ledger.bundle import seal_part
-from tests.vectors import positive, positive_bundle, positive_join, positive_travel
+from tests.vectors import grants, positive, positive_bundle, positive_join, positive_travel
 from tests.vectors.negative import negative_vectors
 from tests.vectors.positive import BUNDLE_SEED, Json, x25519_public
 from tests.vectors.positive_travel import bundle_parts
@@ -38,6 +38,7 @@ POSITIVE: dict[str, Callable[[World], Json]] = {
     "invite": positive_travel.invite_vector,
     "join": positive_join.join_vector,
     "rejection": positive_join.rejection_vector,
+    "grant": grants.grant_vector,
 }
 """File name (without .json) and what makes it."""
 FOLDER = Path(__file__).parent
