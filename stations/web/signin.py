@@ -141,4 +141,5 @@ async def _unlocked(visit: Visit, staff_no: str, passphrase: str) -> Person:
         station=holder.stations[0],
         stations=holder.stations,
         roles=holder.roles,
+        replaces=holder.replaces,
     )
