@@ -18,6 +18,7 @@ from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError
 from ledger.facade import Home, Ledger, Performed
 from ledger.facade.granted import authority_now, list_grants
 from ledger.facade.granting import GrantPlan, HeldGrant
+from ledger.facade.home import GRANT_SUFFIX
 from ledger.grant import Grant, pack_carried, unpack_carried
 from ledger.keys import Signer, key_id
 from ledger.limits import ENVELOPE_BYTES_MAX, FRAME_BYTES_MAX, GRANT_MS_MAX
@@ -150,6 +151,11 @@ def grant_of(ledger: Ledger, no: str) -> HeldGrant:
     raise InputError("grant.none", staff_no=no)
 
 
+def to_confirm(ledger: Ledger) -> int:
+    """Return how many grants a registrar can confirm."""
+    return sum(one.state in OPEN_STATES for one in list_grants(ledger))
+
+
 def in_reach(registry: Registry, grantor: Authority, station: StationId) -> Iterator[Authority]:
     """Yield the people to whom somebody may give a key at a station, by staff number.
 
@@ -171,16 +177,17 @@ def _aside(plain: Path, number: int) -> Path:
 def _unpacked(ledger: Ledger, raw: bytes) -> tuple[bytes, Grant | None]:
     try:
         read_envelope(raw)
-    except BanjianError:
-        return _with_grant(ledger, raw)
+    except BanjianError as error:
+        return _with_grant(ledger, raw, error)
     return raw, None
 
 
-def _with_grant(ledger: Ledger, raw: bytes) -> tuple[bytes, Grant]:
+def _with_grant(ledger: Ledger, raw: bytes, no_envelope: BanjianError) -> tuple[bytes, Grant]:
     try:
         fields = unpack_header(raw, limit=BROUGHT_BYTES_MAX)
-    except BanjianError as error:
-        raise DataError("grant.no_key") from error
+    except BanjianError:
+        # Neither the one nor the other: what is said of a key file fits best.
+        raise no_envelope from None
     if len(fields) != 2 or not all(isinstance(field, bytes) for field in fields):
         raise DataError("grant.no_key")
     envelope, carried = fields
@@ -200,7 +207,7 @@ def _granted(ledger: Ledger, number: KeyId, grant: Grant) -> Authority:
     found = knowledge.resolver.grants.force(grant, size=knowledge.registry.size)
     if isinstance(found, Refusal):
         raise found.as_error()
-    if ledger.clock.now_ms() > grant.until_ms:
+    if without_force(ledger, grant):
         raise AuthorityError("grant.expired", staff_no=grant.staff_no)
     return found
 
@@ -216,14 +223,32 @@ def _envelope_here(home: Home, number: KeyId) -> Path | None:
     return None
 
 
-def replaced_here(ledger: Ledger, home: Home) -> frozenset[KeyId]:
-    """Return the keys in whose place another one works here under a grant that stands."""
-    found = set()
-    for path in home.keys_dir.glob("*.grant"):
+def grants_here(ledger: Ledger, home: Home) -> list[Grant]:
+    """Return the grants that lie beside keys on this machine; damaged ones are left out."""
+    found = []
+    for path in sorted(home.keys_dir.glob(f"*{GRANT_SUFFIX}")):
         try:
-            grant = unpack_carried(path.read_bytes(), ledger_id=ledger.ledger_id)
+            found.append(unpack_carried(path.read_bytes(), ledger_id=ledger.ledger_id))
         except (OSError, BanjianError):
             continue
-        if authority_now(ledger, grant.key_id) is not None:
-            found.add(grant.replaces)
-    return frozenset(found)
+    return found
+
+
+def replaced_here(ledger: Ledger, home: Home) -> frozenset[KeyId]:
+    """Return the keys in whose place another one works here under a grant that stands."""
+    return frozenset(
+        grant.replaces
+        for grant in grants_here(ledger, home)
+        if authority_now(ledger, grant.key_id) is not None
+    )
+
+
+def without_force(ledger: Ledger, grant: Grant) -> str:
+    """Return the code why a grant gives nothing now, "" while it does or its key is enrolled."""
+    knowledge = ledger.knowledge
+    if knowledge.registry.is_known_key(grant.key_id):
+        return ""
+    found = knowledge.resolver.grants.force(grant, size=knowledge.registry.size)
+    if isinstance(found, Refusal):
+        return found.code
+    return "grant.expired" if ledger.clock.now_ms() > grant.until_ms else ""

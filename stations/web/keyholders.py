@@ -11,7 +11,7 @@ from ledger.facade import Home, Ledger
 from ledger.facade.granted import authority_now, grant_beside
 from ledger.keys import Ed25519Signer, Signer, key_id
 from ledger.types import KeyId, StationId
-from stations.resetting import replaced_here
+from stations.resetting import grants_here, replaced_here, without_force
 
 SUFFIX = ".key"
 
@@ -53,6 +53,15 @@ def keyholders(home: Home, ledger: Ledger) -> list[Keyholder]:
         if holder is not None:
             found.append(holder)
     return found
+
+
+def lapsed_keys(home: Home, ledger: Ledger) -> list[tuple[str, str]]:
+    """Return whose key here rested on a grant that has no force now, and the code why."""
+    return sorted(
+        (grant.staff_no, reason)
+        for grant in grants_here(ledger, home)
+        if (reason := without_force(ledger, grant)) and envelope_of(home, grant.key_id) is not None
+    )
 
 
 def own_stations(ledger: Ledger) -> tuple[StationId, ...]:
