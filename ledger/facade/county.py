@@ -19,6 +19,7 @@ from ledger.facade.casekeys import CaseKeys
 from ledger.facade.clock import Clock, Randomness
 from ledger.facade.drafts import Drafts
 from ledger.facade.home import Home
+from ledger.facade.latecomers import renew_latecomers
 from ledger.facade.opening import HeldLog, Holdings
 from ledger.facade.ownlog import OwnLog
 from ledger.facade.renewal import follow_calendars
@@ -251,6 +252,9 @@ class CountyDesk:
         if log.kind == "catalogue":
             self._book.forget_all()
             follow_calendars(self._store, self._view, self._knowledge)
+        else:
+            # A key that is enrolled now may have been given provisionally before.
+            renew_latecomers(self._store, self._view, self._knowledge.registry)
         return performed
 
     def _require_none(self, kind: LogKind, station: StationId) -> None:

@@ -19,8 +19,8 @@ from ledger.grant import PROVISIONAL_GRANT
 from ledger.keys import Signer, prove_possession
 from ledger.types import CaseId, Facts, StationId, Value
 from tests.audit.test_synced import ALWAYS, QUIET
-from tests.sync.test_grants import CLERK, DAY_MS, NEW, carry, confirm, receive, reset
-from tests.sync.test_grants import world as world
+from tests.sync.grants import CLERK, DAY_MS, NEW, carry, confirm, put, receive, reset
+from tests.sync.grants import world as world
 from tests.sync.world import COUNTY, FELLING, TOWN, TOWN_2, VILLAGE, VILLAGE_2, World, signer
 
 RECEIVED: Mapping[str, object] = {"applicant_kind": "person", "channel": "counter", "materials": []}
@@ -139,25 +139,6 @@ def craft(world: World, wanted: Forgery) -> list[Value]:
     )  # fmt: skip
     sig = signed.sig if wanted.signed_by is None else wanted.signed_by.sign(b"banjian/act/1\n" + signed.raw)
     return wanted.change([signed.raw, sig, signed.facts])
-
-
-def put(world: World, carried: Value, *, action: str = "receive") -> CaseId:
-    """Store an act of the new key that carries something, as a hostile station would: unasked."""
-    ledger = world[VILLAGE].ledger
-    log = ledger.parts.station_log(VILLAGE)
-    assert log is not None
-    facts: Facts = {
-        "item": FELLING, "applicant_kind": "person", "channel": "counter", "materials": [],
-        "number": "N-1", "grant": carried,
-    }  # fmt: skip
-    signed = sign_bodies(
-        ledger_id=ledger.ledger_id, case_id=CaseId(b""), parents=(), action=action, station=VILLAGE,
-        registry_size=ledger.knowledge.registry.size, catalogue_version=ledger.knowledge.catalogue.size,
-        occurred_at_ms=world[VILLAGE].clock.now_ms(), facts=new_body(facts, bytes(16)), personal=b"",
-        signer=NEW,
-    )  # fmt: skip
-    ledger.parts.writer.append_county_act(log, signed)
-    return CaseId(signed.act_id[:16])
 
 
 def reach_further(world: World) -> None:

@@ -51,6 +51,10 @@ def test_reset_use_elsewhere_and_confirm(office: Terminal, tmp_path: Path) -> No
     header = read_envelope((keys / "V001.key").read_bytes())
     assert key_id(header.alg, header.public_key).hex() == given["key_id"]
     assert (keys / "V001.key.old-1").exists()
+    target = tmp_path / "backups"
+    office.ok("backup", "--to", str(target))
+    saved = {path.name for path in target.rglob("keys/*")}
+    assert {"V001.key", f"{given['key_id']}.grant"} <= saved
     case = office.ok(*RECEIVE, "--as", "V001", "--json").json
     shown = office.ok("show", case["number"], "--json").json
     assert (shown["steps"][0]["staff_no"], shown["steps"][0]["under"]) == ("V001", given["grant"])

@@ -4,18 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.audit.test_grants import FORGERIES, Forgery, craft, put, put_grant, reach_further, settle
+from tests.audit.test_grants import FORGERIES, Forgery, craft, put_grant, reach_further, settle
 from tests.second_reader.test_synced_ledgers import agreed
-from tests.sync.test_grants import (
-    DAY_MS,
-    carry,
-    confirm,
-    receive,
-    refuse,
-    reset,
-    test_a_grantor_whose_role_ended_grants_no_more,
-)
-from tests.sync.test_grants import world as world
+from tests.sync.grants import DAY_MS, carry, confirm, put, receive, refuse, reset
+from tests.sync.grants import world as world
+from tests.sync.test_grants import test_a_grantor_whose_role_ended_grants_no_more as grantor_ended
 from tests.sync.world import COUNTY, TOWN, VILLAGE, World, signer
 
 
@@ -71,7 +64,7 @@ STORIES: dict[str, tuple[Callable[[World], None], set[str]]] = {
     "confirmed": (confirmed, {"grant.given"}),
     "expired": (expired, {"grant.given", "grant.expired"}),
     "refused": (refused, {"grant.given", "act.key_ended", "grant.old_key"}),
-    "grantor ended": (test_a_grantor_whose_role_ended_grants_no_more, {"grant.given"}),
+    "grantor ended": (grantor_ended, {"grant.given"}),
     "hostile ones in a log": (in_its_log, {"grant.grantor", "grant.limit", "grant.self"}),
     "another key": (other_key, {"grant.given", "authority.key_unknown"}),
 }

@@ -2,84 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from ledger import registry_actions
 from ledger.errors import AuthorityError
 from ledger.facade import Command
-from ledger.facade.granted import authority_now, give_grant, list_grants
-from ledger.facade.granting import GrantPlan
-from ledger.grant import Grant, pack_carried
-from ledger.keys import Signer, prove_possession
-from ledger.types import CaseId, StationId
-from stations.enrolling import EnrolledKey, give_new_key
-from tests.sync.world import COUNTY, FELLING, TOWN, VILLAGE, VILLAGE_2, World, signer
-
-DAY_MS = 86_400_000
-CLERK = "S04w"
-"""The window clerk of the village."""
-NEW = signer("the clerk's new key")
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    for station in (TOWN, VILLAGE, VILLAGE_2):
-        made.join(station)
-    made.sync(TOWN)
-    made.sync(VILLAGE)
-    made.sync(VILLAGE_2)
-    made.receive(VILLAGE, applicant="王五")
-    yield made
-    made.close()
-
-
-def reset(world: World, *, station: StationId = TOWN, role: str = "head", no: str = CLERK,
-          key: Signer = NEW, lasts_ms: int = 7 * DAY_MS) -> Grant:  # fmt: skip
-    """Let somebody give a clerk a new key; returns the grant as it lies beside the key."""
-    ledger = world[station].ledger
-    plan = GrantPlan(
-        station=station, staff_no=no, public_key=key.public_key,
-        possession=prove_possession(key, ledger.ledger_id), lasts_ms=lasts_ms,
-    )  # fmt: skip
-    give_grant(ledger, plan, world.key(station, role))
-    grant = ledger.parts.grants.held(key.key_id)
-    assert grant is not None
-    return grant
-
-
-def carry(world: World, grant: Grant, station: StationId) -> None:
-    """Lay a grant beside the key at another station, as a stick brings both."""
-    world[station].ledger.home.write_grant(grant.key_id, pack_carried(grant))
-
-
-def receive(world: World, station: StationId, key: Signer = NEW) -> CaseId:
-    command = Command(
-        action="receive", station=station,
-        facts={"item": FELLING, "applicant_kind": "person", "channel": "counter", "materials": []},
-        personal={"applicant": {"name": "张三", "id_kind": "other", "id_no": f"N{station}"}},
-    )  # fmt: skip
-    return world[station].ledger.perform(command, key).case_id
-
-
-def confirm(world: World, grant: Grant) -> None:
-    county = world[COUNTY].ledger
-    key = EnrolledKey(public_key=grant.public_key, possession=grant.possession)
-    give_new_key(county, county.register, world.registrar, no=grant.staff_no, key=key, reason="retired")
-
-
-def refuse(world: World) -> None:
-    """Let the registrar give the clerk another key than the township did."""
-    county, other = world[COUNTY].ledger, signer("the clerk's third key")
-    key = EnrolledKey(public_key=other.public_key, possession=prove_possession(other, county.ledger_id))
-    give_new_key(county, county.register, world.registrar, no=CLERK, key=key, reason="retired")
-
-
-def why(world: World, station: StationId, case: CaseId) -> list[str]:
-    return [step.reason for step in world[station].ledger.state(case)[0].steps]
+from ledger.facade.granted import authority_now, list_grants
+from ledger.types import StationId
+from tests.sync.grants import (
+    CLERK,
+    DAY_MS,
+    NEW,
+    carry,
+    confirm,
+    put,
+    receive,
+    refuse,
+    reset,
+    why,
+)
+from tests.sync.grants import world as world
+from tests.sync.world import COUNTY, TOWN, TOWN_2, VILLAGE, VILLAGE_2, World
 
 
 def test_a_clerk_works_on_within_minutes_and_the_county_confirms(world: World) -> None:
@@ -180,3 +123,58 @@ def test_a_grantor_whose_role_ended_grants_no_more(world: World) -> None:
     world.settle(TOWN, VILLAGE)
     with pytest.raises(AuthorityError, match=r"grant\.grantor_ended"):
         receive(world, VILLAGE)
+
+
+def test_an_act_proves_itself_to_stations_that_have_nothing_of_the_township(world: World) -> None:
+    for station in (TOWN_2,):
+        world.join(station)
+        world.sync(station)
+    carry(world, reset(world), VILLAGE)
+    case = receive(world, VILLAGE)
+    world.do(VILLAGE, "hand_over", case, to=TOWN_2)
+    world.settle(VILLAGE, TOWN, TOWN_2)
+    state, _ = world[TOWN_2].ledger.state(case)
+    assert [(step.reason, step.act.under is not None) for step in state.steps] == [("", True), ("", False)]
+    world.do(TOWN_2, "take_over", case)
+    world.settle(TOWN_2, TOWN, VILLAGE)
+    assert len({world.digest(station, case) for station in (COUNTY, TOWN, TOWN_2, VILLAGE)}) == 1
+    assert not list_grants(world[TOWN_2].ledger)
+
+
+def test_a_confirmation_gives_effect_to_what_came_too_late(world: World) -> None:
+    grant = reset(world, lasts_ms=DAY_MS)
+    world[VILLAGE].clock.time_ms += 2 * DAY_MS
+    case = put(world, grant.carried())
+    world.settle(VILLAGE, TOWN)
+    for station in (VILLAGE, TOWN, COUNTY):
+        assert why(world, station, case) == ["grant.expired"], station
+    confirm(world, grant)
+    assert why(world, COUNTY, case) == [""]
+    assert case in {row.case_id for row in world[COUNTY].ledger.worklist()}
+    world.settle(TOWN, VILLAGE)
+    for station in (VILLAGE, TOWN, COUNTY):
+        assert why(world, station, case) == [""], station
+    assert len({world.digest(station, case) for station in (COUNTY, TOWN, VILLAGE)}) == 1
+
+
+def test_an_act_waits_for_the_registry_that_its_grant_cites(world: World) -> None:
+    world.enrol(TOWN, "supervisor", "S99")
+    world.sync(TOWN)
+    grant = reset(world)
+    assert grant.act.header.registry_size > world[VILLAGE].ledger.knowledge.registry.size
+    carry(world, grant, VILLAGE)
+    with pytest.raises(AuthorityError, match=r"authority\.registry_ahead"):
+        receive(world, VILLAGE)
+    case = put(world, grant.carried())
+    assert why(world, VILLAGE, case) == ["authority.registry_ahead"]
+    world.sync(VILLAGE)
+    assert why(world, VILLAGE, case) == [""]
+    receive(world, VILLAGE)
+
+
+def test_the_lists_of_grants_are_made_anew(world: World) -> None:
+    reset(world)
+    town = world[TOWN].ledger
+    before = list_grants(town)
+    town.rebuild()
+    assert list_grants(town) == before != []

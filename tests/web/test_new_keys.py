@@ -65,7 +65,9 @@ async def test_from_forgotten_to_confirmed(offices: dict[str, Office]) -> None:
         assert (await give(head, days="8")).code == "grant.days"
         given = await give(head)
         assert given.status == 303, given.code
-        assert "等登记员确认" in (await head.get(given.where)).text
+        shown = (await head.get(given.where)).text
+        assert "等登记员确认" in shown
+        assert "请把密钥文件带去" in shown, "her station is not kept on this PC"
         carried = await head.get(f"/new-keys/{CLERK}/file")
         assert carried.status == 200
         assert CLERK not in (await head.get("/sign-in")).text, "her station is not kept here"

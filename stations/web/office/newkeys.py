@@ -35,7 +35,7 @@ from stations.resetting import (
     put_in_place,
 )
 from stations.web.answers import status_of
-from stations.web.keyholders import envelope_of
+from stations.web.keyholders import envelope_of, own_stations
 from stations.web.office.desk import (
     at_county,
     download,
@@ -62,6 +62,7 @@ class GrantRow:
         why: in words, for one without force.
         open: whether a registrar can confirm it.
         here: whether its key lies on this machine, to be carried along.
+        works_here: whether its owner may sign in here: a station of hers is kept on this machine.
     """
 
     no: str
@@ -75,6 +76,7 @@ class GrantRow:
     why: str
     open: bool
     here: bool
+    works_here: bool
     key: str
 
 
@@ -183,6 +185,7 @@ def grant_rows(visit: Visit, ledger: Ledger, *, no: str = "") -> list[GrantRow]:
 def _row(visit: Visit, ledger: Ledger, one: HeldGrant) -> GrantRow:
     registry, grant = ledger.knowledge.registry, one.grant
     names = registry.names
+    works = authority_now(ledger, grant.key_id)
     why = message_of(visit.say, AuthorityError(one.reason)).what if one.reason else ""
     return GrantRow(
         no=grant.staff_no,
@@ -196,6 +199,7 @@ def _row(visit: Visit, ledger: Ledger, one: HeldGrant) -> GrantRow:
         why=why,
         open=one.state in OPEN_STATES,
         here=envelope_of(visit.office.home, grant.key_id) is not None,
+        works_here=works is not None and any(works.roles_at(place) for place in own_stations(ledger)),
         key=grant.key_id.hex(),
     )
 
