@@ -77,11 +77,14 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
                 authority.key_unknown authority.key_too_new authority.key_retired authority.registry_none
                 authority.station_unknown authority.station_closed authority.root_key authority.purpose
                 authority.not_registrar authority.no_role authority.not_root
+                grant.action grant.form grant.grantor grant.grantor_ended grant.expired grant.limit
+                grant.old_key grant.other_key grant.possession grant.rank grant.scope grant.self
+                grant.signature grant.station
                 encoding.limit encoding.malformed encoding.type encoding.depth encoding.canonical
                 body.salt""",
             "notice": """
                 authority.registry_ahead act.repeated frame.opaque_sound personal.sealed personal.erased
-                attachment.not_held""",
+                attachment.not_held grant.given grant.not_logged""",
         },
         "5. time": {"notice": "time.backwards time.claimed_ahead time.backdated"},
         "6. copies held elsewhere": {

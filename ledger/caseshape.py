@@ -24,6 +24,7 @@ __all__ = [
     "Rules",
     "Step",
     "Token",
+    "Under",
     "local_day",
 ]
 
@@ -45,13 +46,24 @@ class Reason(NamedTuple):
     params: Mapping[str, Param] = NO_PARAMS
 
 
+class Under(NamedTuple):
+    """The provisional grant that an act rests on: its id, the key replaced, who gave it where, until when."""
+
+    grant_id: ActId
+    replaces: KeyId
+    staff_no: str
+    station: StationId
+    until_ms: int
+
+
 class CaseAct(NamedTuple):
     """One act of one case, decoded and resolved: the input of the fold.
 
     A named tuple for the reason given in ``ledger.act``. ``station_level`` and ``roles`` come from the
     registry at the size that the act names. ``blocked`` is the code of what keeps the act from ever taking
     effect (signature, key, authority), "" when nothing does. ``attachments`` are (hash, length) of what it
-    names; they change no state.
+    names; they change no state. ``under`` is the provisional grant that it was judged by; None where the
+    registry itself knows the key. ``facts`` do not repeat the grant.
     """
 
     act_id: ActId
@@ -68,6 +80,7 @@ class CaseAct(NamedTuple):
     facts: Facts
     blocked: str = ""
     attachments: tuple[tuple[bytes, int], ...] = ()
+    under: Under | None = None
 
 
 class Step(NamedTuple):

@@ -69,6 +69,8 @@ the two stations above (180 bytes each at most): 465 bytes. A township with 40 s
 892,800 bytes of the 1,048,576 of a header, though all of their keys were abused at once. An honest station
 opens another log only when its machine is replaced or put back.
 """
+GRANT_MS_MAX = 7 * 86_400_000
+"""How long a provisional grant may last: a week without the county."""
 MOMENT_MS_MAX = 253_402_300_799_999
 """9999-12-31T23:59:59.999Z: what a station says of its clock, for people, is read as no later than this."""
 WAITING_MAX = 1_000_000_000

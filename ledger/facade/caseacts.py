@@ -110,7 +110,10 @@ class ActReader:
     def _fault(self, stored: StoredAct) -> str:
         """Ask again what was asked when the act came: only an unknown key may be known by now."""
         registry = self._knowledge.registry
-        return act_fault(stored.frame, ledger_id=registry.ledger_id, public_key=registry.public_key)
+        facts = stored.facts if isinstance(stored.facts, bytes) else b""
+        return act_fault(
+            stored.frame, ledger_id=registry.ledger_id, public_key=registry.public_key, facts=facts
+        )
 
 
 def _checked_before(stored: StoredAct) -> tuple[Act, int] | None:

@@ -168,12 +168,12 @@ class Ledger:
         """Whether this is a training ledger (演练): every print and screen says so, and it never syncs."""
         return self.genesis.purpose == "training"
 
-    def staff_name(self, key_id: KeyId) -> str:
-        """Return the name behind a key, else its staff number, else the key in hexadecimal digits."""
-        held = self.knowledge.registry.authority(key_id)
-        if held is None:
-            return key_id.hex()
-        return held.name or held.staff_no or key_id.hex()
+    def staff_name(self, key_id: KeyId, staff_no: str = "") -> str:
+        """Return the name behind a key (or, if it has none, a number), else the key in hexadecimal digits."""
+        registry = self.knowledge.registry
+        held = registry.authority(key_id)
+        name, number = ("", staff_no) if held is None else (held.name, held.staff_no)
+        return name or registry.names.get(number, number) or key_id.hex()
 
     def logs(self) -> list[LogInfo]:
         """Return every log held here, own ones with the doubt that stops them."""

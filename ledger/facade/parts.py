@@ -16,6 +16,7 @@ from ledger.facade.countyseen import CountySeen, seen_hash
 from ledger.facade.deskrules import DeskRules
 from ledger.facade.doubt import find_doubts
 from ledger.facade.feeds import Feeds
+from ledger.facade.granting import GrantDesk
 from ledger.facade.home import Home
 from ledger.facade.mergelog import MergeLog
 from ledger.facade.opening import Holdings, read_holdings, read_ledger_genesis
@@ -57,6 +58,7 @@ class Parts:
     desk: Desk
     writer: Writer
     county: CountyDesk
+    grants: GrantDesk
     case_keys: CaseKeys
     home: Home
     feeds: Feeds
@@ -118,10 +120,14 @@ def load_parts(
         store=store, home=home, writer=writer, case_keys=case_keys, view=view, book=book,
         fold=fold, holdings=holdings, own=own, clock=clock, randomness=randomness,
     )  # fmt: skip
+    grants = GrantDesk(knowledge=knowledge, home=home, clock=clock, randomness=randomness)
+    desk = Desk(
+        knowledge=knowledge, book=book, rules=rules, clock=clock, randomness=randomness, grant_of=grants.held
+    )
     return Parts(
         mark=read_mark(tx, county_logs), county_logs=county_logs, genesis=genesis, holdings=holdings,
         fold=fold, knowledge=knowledge, own=own, book=book, reader=Reader(knowledge, book, vault),
-        desk=Desk(knowledge=knowledge, book=book, rules=rules, clock=clock, randomness=randomness),
+        desk=desk, grants=grants,
         rules=rules, writer=writer, case_keys=case_keys, home=home, feeds=feeds,
         merge_log=MergeLog(store=store, own=own, writer=writer),
         county_seen=CountySeen(knowledge.registry), county=county, main_station=station,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from ledger.authority import PROVISIONAL_GRANT
 from ledger.body import open_body
 from ledger.calendar import local_date
 from ledger.errors import BanjianError
@@ -13,6 +14,7 @@ from ledger.facade.numbers import number_row
 from ledger.facade.tables import (
     APPLICANTS,
     CASES,
+    GRANTS,
     MARKS,
     MOVED,
     NEVER_MS,
@@ -81,9 +83,10 @@ def _last_day(red_at_ms: int) -> str:
 def rebuild_views(store: Store, view: CaseView, vault: Vault) -> int:
     """Drop all rows of the views and make them anew from frames, bodies and keys."""
     with store.write() as tx:
-        for table in (CASES, TOKENS, APPLICANTS, NUMBERS):
+        for table in (CASES, TOKENS, APPLICANTS, NUMBERS, GRANTS):
             tx.delete(table, {})
-        places = _openings(tx)
+        places, grants = _openings(tx)
+        tx.insert_missing(GRANTS, grants)
         count = 0
         # In the order of their openings the frames of a batch lie close together.
         for batch in _batches(sorted(places, key=places.__getitem__)):
@@ -101,17 +104,23 @@ def rebuild_views(store: Store, view: CaseView, vault: Vault) -> int:
     return count
 
 
-def _openings(tx: WriteTx) -> dict[CaseId, Place]:
-    """Return log and position of the opening of each case; read in pages, for there are many acts."""
+def _openings(tx: WriteTx) -> tuple[dict[CaseId, Place], list[Row]]:
+    """Return log and position of the opening of each case, and of each provisional grant.
+
+    Read in pages, for there are many acts.
+    """
     places: dict[CaseId, Place] = {}
+    grants: list[Row] = []
     after: Row | None = None
     while page := list(tx.select(schema.ACTS, {}, limit=PAGE, after=after)):
         for row in page:
             case_id, act_id = row[:2]
-            if isinstance(act_id, bytes) and isinstance(case_id, bytes) and act_id.startswith(case_id):
+            if row[4] == PROVISIONAL_GRANT:
+                grants.append(place_in(row))
+            elif isinstance(act_id, bytes) and isinstance(case_id, bytes) and act_id.startswith(case_id):
                 places[CaseId(case_id)] = place_in(row)
         after = cursor(schema.ACTS, page[-1])
-    return places
+    return places, grants
 
 
 def _found_by(

@@ -100,4 +100,7 @@ MOVED: Final = Table(
 )
 """Open cases whose limit became earlier when a calendar arrived: their owners must be told."""
 
-VIEW_TABLES: Final = (CASES, TOKENS, APPLICANTS, NUMBERS, MARKS, MOVED)
+GRANTS: Final = Table("grants", columns=(("log", "text"), ("seq", "int")), key=("log", "seq"))
+"""Where provisional grants stand in station logs that are held whole: a registrar looks at all of them."""
+
+VIEW_TABLES: Final = (CASES, TOKENS, APPLICANTS, NUMBERS, MARKS, MOVED, GRANTS)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from ledger.act import Act, act_id, case_of, decode_act
-from ledger.authority import REGISTRY_ACTIONS
+from ledger.authority import NOT_FINAL, PROVISIONAL_GRANT, REGISTRY_ACTIONS
 from ledger.calendar import CalendarSet
 from ledger.case import CaseAct, CaseState, evolve_all, fold_case
 from ledger.catalogue import Rules
@@ -20,6 +20,7 @@ from ledger.facade.synctables import AWAITING
 from ledger.facade.tables import (
     CASES,
     CONFLICT,
+    GRANTS,
     MARKS,
     NEVER_MS,
     NUMBERS,
@@ -35,11 +36,10 @@ from ledger.store.contract import NewRecord, WriteTx
 from ledger.store.tables import Cell, OneOf, Row, Table, Where
 from ledger.types import CaseId
 
-NO_CASE_ACTIONS = REGISTRY_ACTIONS | CATALOGUE_ACTIONS | {"open_log", MERGE_LEAF}
+NO_CASE_ACTIONS = REGISTRY_ACTIONS | CATALOGUE_ACTIONS | {"open_log", PROVISIONAL_GRANT, MERGE_LEAF}
 """Topics that belong to no case; ``countersign`` belongs to one in station logs only."""
 
 MARK_CALENDARS = "calendars"
-AWAITS_REGISTRY = "authority.registry_ahead"
 
 
 Notice: TypeAlias = Callable[[WriteTx, Iterable[CaseId]], None]
@@ -85,6 +85,11 @@ class CaseView:
 
     def apply(self, tx: WriteTx, records: Sequence[NewRecord], /) -> None:
         """Write the rows of all cases that new records touch."""
+        grants: list[Row] = [
+            (record.log, record.seq) for record in records if record.topic == PROVISIONAL_GRANT
+        ]
+        if grants:
+            tx.insert_missing(GRANTS, grants)
         again: dict[CaseId, None] = {}
         grown: dict[CaseId, tuple[str, list[CaseAct]]] = {}
         known = self._known_cases(tx, records)
@@ -212,7 +217,7 @@ class CaseView:
         waiting = [
             (state.case_id,)
             for state, _ in folded.values()
-            if any(step.reason == AWAITS_REGISTRY for step in state.steps)
+            if any(step.reason in NOT_FINAL for step in state.steps)
         ]
         if waiting:
             tx.insert_missing(AWAITING, waiting)

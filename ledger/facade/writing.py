@@ -30,6 +30,7 @@ from ledger.facade.twins import applicant_rows
 from ledger.facade.types import Decided, Performed, SignedAct
 from ledger.facade.vault import Vault
 from ledger.facade.views import CaseView
+from ledger.grant import signing_key
 from ledger.identity import check_personal as check_people
 from ledger.identity import search_keys
 from ledger.knowledge import Knowledge
@@ -118,12 +119,12 @@ class Writer:
             InputError: facts or personal data are not of their form.
         """
         header = decode_act(signed.raw)
-        public_key = self._knowledge.registry.public_key(header.actor)
+        facts = check_facts(header, signed.facts)
+        public_key = self._knowledge.registry.public_key(header.actor) or signing_key(facts, header.actor)
         if header.ledger_id != self._knowledge.registry.ledger_id or public_key is None:
             raise DataError("act.other_ledger")
         verify_act(signed.raw, signed.sig, public_key)
         known = Act(header, signed.raw, signed.sig, act_id(signed.raw))
-        facts = check_facts(header, signed.facts)
         personal = check_personal(header, signed.personal) if header.personal_hash else None
         act = self._knowledge.resolver.case_act(
             known, recorded_at_ms=self._clock.now_ms(), facts=facts, log_station=log.station
@@ -136,7 +137,8 @@ class Writer:
     def append_county_act(
         self, log: OwnLog, signed: SignedAct, *, genesis_of: OwnLog | None = None
     ) -> Performed:
-        """Store an act of the registry or catalogue log, or the act that opens a log (with its log row)."""
+        """Store an act that belongs to no case: of the registry or catalogue log, a provisional grant, or the
+        act that opens a log (with its log row)."""
         header = decode_act(signed.raw)
         known = Act(header, signed.raw, signed.sig, act_id(signed.raw))
         case_id = case_of(known)

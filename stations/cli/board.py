@@ -185,7 +185,8 @@ def _act_words(call: Call, ledger: Ledger, steps: Mapping[ActId, Step], act: Act
     return call.say(
         "conflicts.act", action=call.say.name(f"action.{known.action}"),
         station=station_name(ledger.knowledge.registry, known.station),
-        who=ledger.staff_name(known.actor), when=show_moment(known.occurred_at_ms), act=act.hex()[:8],
+        who=ledger.staff_name(known.actor, known.staff_no),
+        when=show_moment(known.occurred_at_ms), act=act.hex()[:8],
     )  # fmt: skip
 
 

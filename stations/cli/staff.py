@@ -12,6 +12,7 @@ from ledger.types import StationId
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import new_key, signing_key
+from stations.cli.resetting import STAFF_SPECS
 from stations.cli.session import desk, reading
 from stations.cli.types import OneOf
 from stations.enrolling import (
@@ -172,4 +173,5 @@ SPECS = (
         group="setup",
     ),
     Spec(path=("staff", "list"), run=show_all, group="setup"),
+    *STAFF_SPECS,
 )

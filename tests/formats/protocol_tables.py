@@ -54,6 +54,7 @@ COUNTS = (
         "logs of one station and divergent histories of them, together, from below",
         limits.STATION_HISTORIES_MAX,
     ),
+    ("milliseconds from a provisional grant to its limit", limits.GRANT_MS_MAX),
 )
 CONTEXTS = (
     ("CTX_LEDGER", "ledger id", "ledger genesis"),
