@@ -120,7 +120,8 @@ class Resolver:
         """
         header = act.header
         under: Under | None = None
-        if facts and GRANT in facts:
+        carried = facts is not None and GRANT in facts
+        if facts is not None and carried:
             standing, under = self.standing_under(
                 facts[GRANT],
                 actor_key_id=header.actor,
@@ -142,7 +143,7 @@ class Resolver:
                 blocked = "act.other_station"
             elif facts is None:
                 blocked = "act.facts_missing"
-            elif self._registry.public_key(header.actor) is None:
+            elif not carried and self._registry.public_key(header.actor) is None:
                 # Its key may have been known once, by entries that turned out not to count.
                 blocked = KEY_UNKNOWN
             else:
