@@ -14,8 +14,8 @@ from ledger.authority import Authority, Refusal, check_act_authority
 from ledger.caseshape import CaseAct
 from ledger.registry import Registry
 from ledger.types import Facts, KeyId, StationId
+from ledger.verified import KEY_UNKNOWN
 
-KEY_UNKNOWN = "authority.key_unknown"
 NO_ROLES: frozenset[str] = frozenset()
 
 

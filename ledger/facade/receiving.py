@@ -31,7 +31,7 @@ from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
 from ledger.store.tables import Row
 from ledger.types import LogId, StationId
-from ledger.verified import VerifiedRecord, check_pinned
+from ledger.verified import VerifiedRecord, check_pinned, known_by_now
 
 Allowed = Callable[[LogGenesis], bool]
 """Whether the sender may send a log at all."""
@@ -113,7 +113,7 @@ class Receiving:
         if end.name in self._parts.own:
             raise DataError("sync.own_log", log=content.log_id)
         reached, nodes = _follow(end, packages)
-        records = [record for _, some in packages for record in some]
+        records = self._known_by_now([record for _, some in packages for record in some])
         arrival = Arrival(name=end.name, station=end.genesis.station, records=records, received_at_ms=now_ms)
         if held is None:
             self._parts.holdings.add(HeldLog(name=end.name, genesis=end.genesis, own=False, state=""))
@@ -183,6 +183,7 @@ class Receiving:
             end = self._held.end(tx, genesis)
             place = place_divergent(tx, end, branches, content, [record.entry_raw for record in records])
         check_pinned(records, log_id=content.log_id, code="package.pins")
+        records = self._known_by_now(records)
         if place.known == len(records):
             self._keep_checkpoint(place.name, content, now_ms)
             return 0
@@ -236,6 +237,7 @@ class Receiving:
         genesis = self._held.genesis(content.log_id)
         if genesis is None or genesis.kind != "station":
             return 0
+        records = self._known_by_now(records)
         arrival = Arrival(
             name=content.log_id.hex(), station=genesis.station, records=records, received_at_ms=now_ms
         )
@@ -258,6 +260,7 @@ class Receiving:
         check_pinned(records, log_id=checked.content.log_id, code="excerpt.pins")
         if genesis.ledger_id != self._parts.knowledge.registry.ledger_id:
             raise DataError("log.other_ledger", log=checked.content.log_id)
+        records = self._known_by_now(records)
         name, known = genesis.log_id().hex(), self._parts.holdings.logs
         held = name in known
         arrival = Arrival(name=name, station=genesis.station, records=records, received_at_ms=now_ms)
@@ -307,6 +310,11 @@ class Receiving:
         if not allowed(genesis):
             raise DataError("sync.log_scope", log=content.log_id)
         return self._held.end(tx, genesis)
+
+    def _known_by_now(self, records: Sequence[VerifiedRecord]) -> Sequence[VerifiedRecord]:
+        """Verify anew what was verified beside the registry that brings its author's key."""
+        registry = self._parts.knowledge.registry
+        return known_by_now(records, ledger_id=registry.ledger_id, public_key=registry.public_key)
 
     def _learn(self, genesis: LogGenesis) -> None:
         """Let registry and catalogue grow with what was stored, and everything that waited for it."""
