@@ -92,10 +92,11 @@ class Exchange:
         return self._parts.knowledge.registry.public_key(key_id)
 
     def seal_heads(self) -> None:
-        """Sign the heads of own logs, so that everything that is here can be given."""
+        """Sign the heads of own logs, and receipts that are owed, so that all that is here can be given."""
         for log in self._parts.own.values():
             if log.kind != "merge" and log.size > log.checkpoint_size and not log.doubt:
                 self._parts.writer.checkpoint(log)
+        self.receiving.receipts.give_owed(self._clock.now_ms())
         self.county.merge()
 
     def give_up(self, log_id: LogId, code: str) -> None:

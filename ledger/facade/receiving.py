@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ledger.checkpoint import RECEIPT_NAME_PREFIX, cosign, open_cosignature, read_checkpoint, receipt_name
+from ledger.checkpoint import RECEIPT_NAME_PREFIX, open_cosignature, read_checkpoint
 from ledger.entry import entry_hash
 from ledger.errors import BanjianError, DataError
 from ledger.excerpt import CheckedExcerpt
@@ -18,12 +18,12 @@ from ledger.facade.intake import Intake
 from ledger.facade.logend import LogEnd, new_end
 from ledger.facade.opening import BRANCH_MARK, HeldLog
 from ledger.facade.parts import Parts
+from ledger.facade.receiptkey import Receipts
 from ledger.facade.rejudging import learn_county
 from ledger.facade.sparselane import Arrival
 from ledger.facade.synctables import FORK, SYNC_FINDINGS
 from ledger.facade.views import CaseView
 from ledger.genesis import LogGenesis
-from ledger.keys import Ed25519Signer, Signer
 from ledger.merkle import Node
 from ledger.opening import opening_genesis
 from ledger.package import PackageContent, check_package
@@ -56,6 +56,9 @@ class Receiving:
         held: what is here.
         intake: writes.
         view: told when registry or catalogue have grown.
+
+    Attributes:
+        receipts: this station's receipts for what it takes in.
     """
 
     def __init__(self, store: Store, parts: Parts, *, held: Held, intake: Intake, view: CaseView) -> None:
@@ -64,6 +67,7 @@ class Receiving:
         self._held = held
         self._intake = intake
         self._view = view
+        self.receipts = Receipts(store, parts, held.station)
 
     def take_package(
         self,
@@ -117,7 +121,7 @@ class Receiving:
         arrival = Arrival(name=end.name, station=end.genesis.station, records=records, received_at_ms=now_ms)
         if held is None:
             self._parts.holdings.add(HeldLog(name=end.name, genesis=end.genesis, own=False, state=""))
-        receipts = [self._receipt(one.checkpoint, now_ms) for one, _ in packages]
+        receipts = [self.receipts.line(one.checkpoint, now_ms) for one, _ in packages]
         try:
             new = self._write_run(arrival, reached, nodes, [one for one, _ in packages], receipts)
         except BaseException:
@@ -210,7 +214,7 @@ class Receiving:
         ]
         arrival = Arrival(name=place.name, station=genesis.station, records=numbered, received_at_ms=now_ms)
         # Its sender waits for a receipt like everybody else.
-        receipt = self._receipt(content.checkpoint, now_ms)
+        receipt = self.receipts.line(content.checkpoint, now_ms)
         try:
             with self._store.write() as tx:
                 self._intake.write_branch(tx, arrival, checkpoint=(content.last_seq, content.checkpoint))
@@ -227,7 +231,7 @@ class Receiving:
     def _keep_checkpoint(self, name: str, content: PackageContent, now_ms: int) -> None:
         if name in self._parts.own:
             return
-        receipt = self._receipt(content.checkpoint, now_ms)
+        receipt = self.receipts.line(content.checkpoint, now_ms)
         with self._store.write() as tx:
             tx.insert_missing(schema.CHECKPOINTS, [(name, content.last_seq, content.checkpoint)])
             tx.insert_missing(schema.RECEIPTS, _receipt_rows(name, content.last_seq, [receipt]))
@@ -320,17 +324,6 @@ class Receiving:
         """Let registry and catalogue grow with what was stored, and everything that waited for it."""
         if genesis.kind in COUNTY_KINDS:
             learn_county(self._store, self._view, book=self._parts.book, fold=self._parts.fold)
-
-    def _receipt(self, checkpoint: bytes, now_ms: int) -> str:
-        signer = self._receipt_signer()
-        if signer is None:
-            return ""
-        name = receipt_name(self._held.station)
-        return cosign(read_checkpoint(checkpoint), name, signer, time_s=now_ms // 1000)
-
-    def _receipt_signer(self) -> Signer | None:
-        seed = self._parts.home.service_seed(self._held.station, "receipt")
-        return None if seed is None else Ed25519Signer.from_seed(seed)
 
     def _receipt_keys(self, name: str) -> tuple[bytes, ...]:
         """Return every receipt key that was ever enrolled for the station of a key name."""

@@ -14,6 +14,7 @@ from stations.cli.call import Call
 from stations.cli.database import read_url
 from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import passphrase_for, signing_key
+from stations.cli.servicekeys import enrol_county
 from stations.cli.session import desk
 from stations.cli.types import OneOf
 from stations.founding import REGISTRAR_NO, ROOT_COUNT, DraftKey, check_division, draft_key, found_county
@@ -140,6 +141,7 @@ SPECS = (
         needs_home=False,
         group="setup",
     ),
+    Spec(path=("county", "keys"), run=enrol_county, signs=True, group="setup"),
     Spec(
         path=("county", "reopen"),
         run=reopen,
