@@ -216,6 +216,7 @@ class Responder:
         ):
             # What it said was waiting has come with this very session.
             exchange.peers.take([replace(self._heard, waiting=0, oldest_ms=0)])
+        exchange.note_in_step(self._peer, hello.logs)
         left = Spending.of(self._budget)
         forks = self._forks(hello, mine)
         down = list(self._down(hello, mine, {fork.log_id for fork in forks}, left))

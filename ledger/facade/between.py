@@ -7,6 +7,7 @@ from datetime import date
 
 from ledger.errors import ConfigError
 from ledger.facade.board import BoardLine, read_board
+from ledger.facade.comingback import stations_behind as find_behind
 from ledger.facade.countyseen import SeenOutcome, seen_hash
 from ledger.facade.exchange import Exchange
 from ledger.facade.ledger import Ledger
@@ -45,6 +46,12 @@ def sync_status(ledger: Ledger, station: StationId) -> SyncStatus:
         return read_status(ledger.store, tx, parts, station)
 
 
+def stations_behind(ledger: Ledger, station: StationId) -> list[StationId]:
+    """Return the stations below that have not brought what they hold since logs were given up here."""
+    with ledger.turn, ledger.reading() as (tx, parts):
+        return find_behind(tx, parts.holdings, parts.knowledge.registry, station)
+
+
 def station_board(ledger: Ledger, station: StationId) -> list[BoardLine]:
     """Return what is known of every station below one, and of that itself, by station id."""
     with ledger.turn, ledger.reading() as (tx, parts):
@@ -70,7 +77,7 @@ def merge(ledger: Ledger) -> bytes:
 
     Raises:
         ConfigError: ``ledger.read_only``.
-        StoreError: ``log.none`` where no merge log is written; or the store's own reasons.
+        StoreError: ``log.county_none`` where no merge log is written; or the store's own reasons.
     """
     _require_writer(ledger)
     with ledger.turn:

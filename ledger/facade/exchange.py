@@ -12,10 +12,11 @@ from ledger.excerpt import ExcerptContent
 from ledger.facade.bodies import Place
 from ledger.facade.carried import Carried
 from ledger.facade.clock import Clock
+from ledger.facade.comingback import note_in_step, waits_for_below
 from ledger.facade.countylink import CountyLink
 from ledger.facade.excerpts import excerpts
 from ledger.facade.feeds import FeedItem, FeedPlace
-from ledger.facade.held import BranchState, Held, branch_name
+from ledger.facade.held import BranchState, Held, LogState, branch_name
 from ledger.facade.intake import Intake
 from ledger.facade.lostends import LostEnd, lost_end, single_places
 from ledger.facade.outgoing import Outgoing
@@ -98,6 +99,12 @@ class Exchange:
                 self._parts.writer.checkpoint(log)
         self.receiving.receipts.give_owed(self._clock.now_ms())
         self.county.merge()
+
+    def note_in_step(self, station: StationId, states: Sequence[LogState]) -> None:
+        """Remember that a station below has brought all of the county's logs, where that is waited for."""
+        if waits_for_below(self._parts.holdings) and self.seen_below.is_in_step(states):
+            with self._store.write() as tx:
+                note_in_step(tx, station, self._clock.now_ms())
 
     def give_up(self, log_id: LogId, code: str) -> None:
         """Never write an own log again: somebody holds more of it, or another history of it.

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from ledger.errors import ConfigError, StoreError
+from ledger.errors import ConfigError, RuleError, StoreError
 from ledger.facade import Home
+from ledger.facade.between import stations_behind
 from ledger.facade.moving import move_to_postgres
 from ledger.facade.setup import CountyCreated, CountyPlan, county_station
 from ledger.genesis import LogKind
@@ -95,13 +96,20 @@ def _tell(
     call.hint("county.next", roots=roots_dir, dir=home.path, station=county.station, registrar=registrar)
 
 
-def reopen(call: Call, *, kind: str, seen: str | None) -> int:
-    """Open the successor of a county log that was given up here, for example after a restore."""
+def reopen(call: Call, *, kind: str, seen: str | None, anyway: bool) -> int:
+    """Open the successor of a county log that was given up here, once the stations below have synced.
+
+    Raises:
+        RuleError: ``county.stations_behind``: some have not, and may hold acts that would lose their effect.
+    """
     newest = b"" if seen is None else _note(Path(seen))
     signer = signing_key(call)
     with desk(call) as at:
         ledger = at.ledger
         station = county_station(ledger.genesis.division_code)
+        behind = [] if anyway else stations_behind(ledger, station)
+        if behind:
+            raise RuleError("county.stations_behind", stations=tuple(behind), count=len(behind), kind=kind)
         log_id = at.open_log(KINDS[kind], station, signer, newest=newest)
         call.line(call.say("county.reopened", kind=call.say(f"kind.{kind}"), log=log_id.hex()))
         call.emit({"kind": kind, "station": station, "log_id": log_id.hex()})
@@ -145,7 +153,11 @@ SPECS = (
     Spec(
         path=("county", "reopen"),
         run=reopen,
-        params=(Param(name="KIND", type=OneOf(tuple(KINDS)), required=True), Param(name="seen")),
+        params=(
+            Param(name="KIND", type=OneOf(tuple(KINDS)), required=True),
+            Param(name="seen"),
+            Param(name="anyway", flag=True),
+        ),
         signs=True,
         group="setup",
     ),

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ledger.facade import Command, Ledger
+from ledger.facade.between import stations_behind
 from ledger.facade.home import RESTORED_MARKER
+from ledger.facade.peers import BY_STICK
 from ledger.keys import Signer
 from ledger.types import CaseId
 from tests.sync.test_forks import copy, put_back
 from tests.sync.test_over_tls import Serving, certify
-from tests.sync.world import COUNTY, FELLING, TOWN, VILLAGE, World, signer
+from tests.sync.world import COUNTY, FELLING, TOWN, TOWN_2, VILLAGE, World, signer
 
 CASES = 12
 
@@ -75,3 +78,45 @@ def test_acts_of_somebody_enrolled_in_the_lost_week_count_in_the_running_county(
         assert all(state.number for state in seen)
 
     serve(world, story)
+
+
+@pytest.mark.parametrize("how", ["told", "silently"])
+def test_the_county_waits_for_its_townships_before_it_opens_new_logs(world: World, how: str) -> None:
+    world.join(TOWN_2)
+    certify(world, TOWN, VILLAGE, TOWN_2)
+    world.settle(TOWN_2)
+    a_lost_week(world, how)
+    if how == "told":
+        assert stations_behind(world[COUNTY].ledger, COUNTY) == [TOWN, TOWN_2]
+
+    async def story(county: Serving, town: Serving) -> None:
+        await town.network.sync_now()
+        assert await behind(county) == [TOWN_2]
+        async with Serving(world[TOWN_2], listen=False, upstream=county.address) as other:
+            await other.network.sync_now()
+        assert await behind(county) == []
+
+    serve(world, story)
+
+
+async def behind(county: Serving) -> list[str]:
+    return list(await county.thread.run(lambda: stations_behind(county.thread.held, COUNTY)))
+
+
+def test_a_township_that_has_not_brought_all_of_the_registry_is_still_waited_for(
+    world: World,
+) -> None:
+    a_lost_week(world, "told")
+    world.session(TOWN)
+    assert stations_behind(world[COUNTY].ledger, COUNTY) == [TOWN]
+    world.sync(TOWN)
+    assert stations_behind(world[COUNTY].ledger, COUNTY) == []
+
+
+def test_nobody_is_waited_for_who_never_joined_or_comes_by_stick(world: World) -> None:
+    a_lost_week(world, "told")
+    exchange = world[COUNTY].exchange
+    assert stations_behind(world[COUNTY].ledger, COUNTY) == [TOWN]
+    heard = next(one for one in exchange.peers.all() if one.station == TOWN)
+    exchange.peers.take([replace(heard, heard_at_ms=heard.heard_at_ms + 1, via=BY_STICK)])
+    assert stations_behind(world[COUNTY].ledger, COUNTY) == []
