@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from ledger.errors import ConfigError, RuleError, StoreError
+from ledger.errors import ConfigError, RuleError
 from ledger.facade import Home
 from ledger.facade.between import stations_behind
 from ledger.facade.moving import move_to_postgres
 from ledger.facade.setup import CountyCreated, CountyPlan, county_station
 from ledger.genesis import LogKind
 from stations.cli.call import Call
+from stations.cli.countynote import accept_note, read_note, write_note
 from stations.cli.database import read_url
 from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import passphrase_for, signing_key
@@ -102,7 +103,7 @@ def reopen(call: Call, *, kind: str, seen: str | None, anyway: bool) -> int:
     Raises:
         RuleError: ``county.stations_behind``: some have not, and may hold acts that would lose their effect.
     """
-    newest = b"" if seen is None else _note(Path(seen))
+    newest = b"" if seen is None else read_note(Path(seen))
     signer = signing_key(call)
     with desk(call) as at:
         ledger = at.ledger
@@ -114,13 +115,6 @@ def reopen(call: Call, *, kind: str, seen: str | None, anyway: bool) -> int:
         call.line(call.say("county.reopened", kind=call.say(f"kind.{kind}"), log=log_id.hex()))
         call.emit({"kind": kind, "station": station, "log_id": log_id.hex()})
     return 0
-
-
-def _note(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise StoreError("home.unreadable", path=str(path), detail=error.strerror or "") from error
 
 
 def _make_key(call: Call, label: str, folder: Path) -> DraftKey:
@@ -159,6 +153,13 @@ SPECS = (
             Param(name="anyway", flag=True),
         ),
         signs=True,
+        group="setup",
+    ),
+    Spec(path=("county", "note"), run=write_note, params=(Param(name="out", required=True),), group="setup"),
+    Spec(
+        path=("county", "accept"),
+        run=accept_note,
+        params=(Param(name="FILE"), Param(name="yes", flag=True)),
         group="setup",
     ),
 )
