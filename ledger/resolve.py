@@ -17,8 +17,8 @@ from ledger.grant import GRANT, Grant, without_grant
 from ledger.grant_judge import BY_GRANT, Grants
 from ledger.registry import Registry
 from ledger.types import Facts, KeyId, StationId, Value
+from ledger.verified import KEY_UNKNOWN
 
-KEY_UNKNOWN = "authority.key_unknown"
 NO_ROLES: frozenset[str] = frozenset()
 
 

@@ -22,10 +22,10 @@ from ledger.facade.views import CaseView
 from ledger.frame import split_frame
 from ledger.rank import recorded_at_ms
 from ledger.registry import Registry
-from ledger.resolve import KEY_UNKNOWN
 from ledger.store.contract import ReadTx, Store
 from ledger.store.tables import Row
 from ledger.types import CaseId
+from ledger.verified import KEY_UNKNOWN
 
 MARK_COUNTY = "county_logs"
 BATCH = 100

@@ -19,6 +19,7 @@ from ledger.errors import AuthorityError, DataError, RuleError, StoreError
 from ledger.facade.casebook import CaseBook
 from ledger.facade.casekeys import CaseKeys
 from ledger.facade.clock import Clock
+from ledger.facade.comingback import note_given_up
 from ledger.facade.countyseen import keep_seen, newest_seen
 from ledger.facade.deskrules import DeskRules
 from ledger.facade.home import Home
@@ -161,6 +162,8 @@ class Writer:
         anybody. The sentinel stays as it is, for it may know more than the log.
         """
         with self._store.write() as tx:
+            if any(log.kind != "station" for log, _ in doubts):
+                note_given_up(tx, self._clock.now_ms())
             for log, state in doubts:
                 row = tx.get(schema.LOGS, (log.name,))
                 if row is None:

@@ -186,7 +186,7 @@ def test_a_restored_county_goes_on_enrolling_in_new_logs(county: Terminal, tmp_p
     other = Terminal(folder=restored)
     other.clock.set("2026-03-04 09:00")
     grant = ("staff", "grant", "T002", "--role", "officer", "--scope", TOWNSHIP, "--as", "R001")
-    assert "[log.none]" in other.run(*grant).err
+    assert "[log.county_none]" in other.run(*grant).err
     root = str(_folder(county) / "roots" / "root-1.key")
     assert other.run("county", "reopen", "registry", "--as", "R001").code == 1
     other.ok("county", "reopen", "registry", "--key", root)
