@@ -282,6 +282,9 @@ def _reading(run: Run, deemed: bool, context: Context, calendars: CalendarSet, t
     elif due is not None and run.limit.unit == "calendar_days":
         left = due.toordinal() - day.toordinal()
     else:
+        if due is not None and day <= due:
+            # a last day that was rolled on from a rest day is not one more
+            elapsed = min(elapsed, run.limit.amount)
         left = run.limit.amount - elapsed
     first, last = run.start.on, due or max(day, run.start.on)
     provisional = calendars.provisional_between(first, last)

@@ -244,6 +244,28 @@ SUSPENSION = [
           "2026-03-13",
           # 20 left from the 12th: 13 | 16-20 | 23-27 | 30-3 | 7-10
           {"statutory": "2026-03-09 > 2026-04-10 green"}),
+    # day 20 of 20 is the 30th; from the 31st nothing counts until the 10th, and that is the last day
+    Dated("on the last day it is in time", FELLING, ACCEPTED_2026 +
+          "\n2026-03-30 C1 suspend\n2026-03-30T23:59:59.999 C2 countersign", "2026-04-09",
+          {"statutory": "2026-03-02 > - paused", "promised": "2026-03-02 > 2026-03-09 red overdue_promise "
+                                                             "reason_missing"}),
+    Dated("and the day of the resumption is the last one", FELLING, ACCEPTED_2026 +
+          "\n2026-03-30 C1 suspend\n2026-03-30 C2 countersign\n2026-04-10 C1 resume", "2026-04-10",
+          {"statutory": "2026-03-02 > 2026-04-10 yellow"}),
+    Dated("on which it is decided in time", FELLING, ACCEPTED_2026 +
+          "\n2026-03-30 C1 suspend\n2026-03-30 C2 countersign\n2026-04-10 C1 resume\n2026-04-10 C1 decide",
+          "2026-04-20", {"statutory": "2026-03-02 > 2026-04-10 done:green"}),
+    Dated("and a day later too late", FELLING, ACCEPTED_2026 +
+          "\n2026-03-30 C1 suspend\n2026-03-30 C2 countersign\n2026-04-10 C1 resume\n2026-04-13 C1 decide",
+          "2026-04-20", {"statutory": "2026-03-02 > 2026-04-10 done:red overdue_decision"}),
+    Dated("resumed on a Saturday: the Monday is the last day", FELLING, ACCEPTED_2026 +
+          "\n2026-03-30 C1 suspend\n2026-03-30 C2 countersign\n2026-04-11 C1 resume", "2026-04-13",
+          {"statutory": "2026-03-02 > 2026-04-13 yellow"}),
+    Dated("on the last promised day as well", FELLING, ACCEPTED_2026 +
+          "\n2026-03-09 C1 suspend\n2026-03-09 C2 countersign\n2026-03-12 C1 resume\n2026-03-12 C1 decide",
+          # statutory: five of twenty used by the 9th; fifteen from the 12th: 13 | 16-20 | 23-27 | 30-2
+          "2026-03-20", {"promised": "2026-03-02 > 2026-03-12 done:green",
+                         "statutory": "2026-03-02 > 2026-04-02 done:green"}),
     Dated("after the limit it heals nothing", FELLING, ACCEPTED_2026 +
           "\n2026-03-31 C1 suspend\n2026-03-31 C2 countersign\n2026-04-10 C1 resume", "2026-04-10",
           {"statutory": "2026-03-02 > 2026-03-30 red overdue_decision"}),
