@@ -203,8 +203,8 @@ def due_after_pauses(
 ) -> date | None:
     """Return the last day of a limit with days excluded; None while a pause lasts.
 
-    A pause that begins after the last day does not bring the limit back. One that begins on the last day leaves
-    none to count: the limit then ends with the pause, on a rest day with the next working day.
+    A pause that begins after the last day does not bring the limit back. One that begins on the last day
+    leaves none to count: the limit then ends with the pause, on a rest day with the next working day.
 
     Source: 行政许可法 Art. 45.
     """

@@ -337,7 +337,7 @@ def test_a_last_day_that_rolls_on_from_a_rest_day_uses_no_more_than_the_limit() 
 
 
 def test_suspended_again_on_the_day_of_the_resumption_stands_still_again() -> None:
-    """No day is left after the 19th; the 28th, the last day, is followed by another suspension to 5 December."""
+    """No day is left after the 19th; on the 28th, the last day, it is suspended until 5 December."""
     case = accepted(
         step("suspend", "2025-11-19", label="s1"),
         step("resume", "2025-11-28", label="r1"),

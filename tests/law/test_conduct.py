@@ -154,6 +154,19 @@ PROMISES = [
          2026-03-11 C1 supply materials=m05
          2026-03-11 C1 lapse ! case.nothing_missing
          2026-03-11 C1 decide""", "decided", (STEP,)),
+    Told("no day that is over is told for a supply", FOOD, """
+         2026-03-05 C1 receive
+         2026-03-05T00:00:01 C1 request_correction due=2026-03-04 ! case.due_not_ahead
+         2026-03-05 C1 request_correction due=2200-01-01 ! case.due_not_ahead
+         2026-03-05 C1 request_correction due=9999-12-31 ! case.due_not_ahead
+         2026-03-05T23:59:59.999 C1 request_correction due=2026-03-05
+         2026-03-05T23:59:59.999 C1 lapse ! case.due_not_passed
+         2026-03-06T00:00 C1 lapse""", "lapsed"),
+    Told("nor for a deficit", FOOD, """
+         2026-03-05 C1 receive
+         2026-03-05 C1 accept_with_deficit due=2026-03-04 ! case.due_not_ahead
+         2026-03-05 C1 accept_with_deficit due=2200-01-01 ! case.due_not_ahead
+         2026-03-05 C1 accept_with_deficit due=2199-12-31""", "accepted"),
     Told("a last day that is a Saturday moves to Monday", FOOD, """
          2026-03-02 C1 receive
          2026-03-02 C1 accept_with_deficit due=2026-03-07
