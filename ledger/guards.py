@@ -193,7 +193,8 @@ def _missing_deferrable(draft: Draft, act: CaseAct, rules: Rules) -> Reason | No
 
 
 def _materials_known(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
-    known = rules.item.materials.keys() | draft.correction | draft.deficit
+    away = draft.not_at_organ | draft.not_at_decider
+    known = rules.item.materials.keys() | draft.correction | draft.deficit | away
     wrong = texts(act.facts.get("materials")) - known
     return Reason("case.unknown_material", {"materials": _listed(wrong)}) if wrong else None
 

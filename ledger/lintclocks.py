@@ -13,8 +13,10 @@ from ledger.guards import DUE_AHEAD, PERMIT, PERMIT_ONLY
 
 DERIVED_EVENTS: Final = frozenset(
     (
+        "agent_supply",
         "commitment_decision",
         "deciding_receipt",
+        "deciding_supply",
         "deficit_cleared",
         "effective_acceptance",
         "forwarding_receipt",

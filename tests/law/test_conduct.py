@@ -167,6 +167,14 @@ PROMISES = [
          2026-03-05 C1 accept_with_deficit due=2026-03-04 ! case.due_not_ahead
          2026-03-05 C1 accept_with_deficit due=2200-01-01 ! case.due_not_ahead
          2026-03-05 C1 accept_with_deficit due=2199-12-31""", "accepted"),
+    Told("what the applicant gave to the agent in time cannot lapse", FELLING, """
+         2026-03-02 V1 receive
+         2026-03-02 V1 hand_over to=T
+         2026-03-02 T1 take_over
+         2026-03-03 T1 request_correction due=2026-03-06
+         2026-03-06 V1 supply
+         2026-03-20 T1 lapse ! case.nothing_missing
+         2026-03-20 T1 supply""", "received"),
     Told("a last day that is a Saturday moves to Monday", FOOD, """
          2026-03-02 C1 receive
          2026-03-02 C1 accept_with_deficit due=2026-03-07
