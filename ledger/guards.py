@@ -98,7 +98,8 @@ def _same_day_opening(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None
 
 def _on_the_spot(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
     """What the organ has kept overnight was received: it is answered, not handed back without an answer."""
-    if not draft.organ_received or local_day(act.occurred_at_ms) == local_day(draft.opened_at_ms):
+    received = next((step for step in draft.steps if "organ_receipt" in step.events), None)
+    if received is None or local_day(act.occurred_at_ms) == local_day(received.effect_at_ms):
         return None
     return Reason("case.not_on_the_spot")
 

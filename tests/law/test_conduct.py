@@ -53,6 +53,16 @@ RECEIVING = [
     Told("papers that the organ kept overnight are answered, not handed back", FOOD, """
          2026-03-02 C1 receive
          2026-03-03T00:00 C1 advise_and_return item=990100100001 ! case.not_on_the_spot""", "received"),
+    Told("told on the spot by the organ, days after the village received", FELLING, """
+         2026-03-02 V1 receive
+         2026-03-03 V1 hand_over to=T
+         2026-03-04T09:00 T1 take_over
+         2026-03-04T23:59:59.999 T1 advise_and_return item=990101400014""", "returned"),
+    Told("not a day after the organ took over", FELLING, """
+         2026-03-02 V1 receive
+         2026-03-02 V1 hand_over to=T
+         2026-03-02 T1 take_over
+         2026-03-03T00:00 T1 advise_and_return item=990101400014 ! case.not_on_the_spot""", "received"),
     Told("the applicant's agent may hand papers back later", FELLING, """
          2026-03-02 V1 receive
          2026-03-03 V1 advise_and_return item=990101400014""", "returned"),
