@@ -28,6 +28,7 @@ from ledger.notices import (
     early_lapses,
     lapse_refusal,
     may_promise,
+    papers_with_agent,
     promised_after,
     promises,
     repaired,
@@ -93,7 +94,7 @@ class DeskRules:
 
     def notices(self, tx: ReadTx, state: CaseState, rules: Rules) -> tuple[CaseFinding, ...]:
         """Return what the page of a case tells besides its findings."""
-        told = early_lapses(state, rules, self._knowledge.calendars)
+        told = (*early_lapses(state, rules, self._knowledge.calendars), *papers_with_agent(state))
         if not may_promise(rules) or state.voided:
             return told
         known = self._untrue(tx, self._id_numbers(tx, state.case_id), but=state.case_id)

@@ -12,10 +12,12 @@ from ledger.body import open_body
 from ledger.calendar import day_start_ms, local_date
 from ledger.casenumber import normalise
 from ledger.catalogue import Rules
+from ledger.clocks import read_clocks
 from ledger.errors import BanjianError, InputError, RuleError
 from ledger.facade.applicants import applicant_names
 from ledger.facade.bodies import read_personal
 from ledger.facade.casebook import CaseBook
+from ledger.facade.moved import earlier_limits
 from ledger.facade.tables import (
     CASES,
     CONFLICT,
@@ -98,8 +100,7 @@ class Reader:
         )
         held = read(tx.select(CASES, {"open": 1, "custodian": station}))
         offered = read(tx.select(CASES, {"open": 1, "offered_to": station}))
-        version = self._knowledge.calendars.version
-        moved = {_bytes(row[0]) for row in tx.select(MOVED, {}) if row[1] == version}
+        noted = {row[0] for row in tx.select(MOVED, {})}
         return DayClear(
             station=station,
             day=day,
@@ -110,8 +111,15 @@ class Reader:
             pending=tuple(row for row in held if row.pending),
             offered=tuple(offered),
             awaiting_collection=tuple(row for row in held if row.status in AWAITING_COLLECTION),
-            moved_earlier=tuple(row for row in held if row.case_id in moved),
+            moved_earlier=tuple(
+                row for row in held if row.case_id in noted and self._ends_earlier(tx, row.case_id, now_ms)
+            ),
         )
+
+    def _ends_earlier(self, tx: ReadTx, case_id: CaseId, now_ms: int) -> bool:
+        """Tell whether a clock that is still open ends before the day that was said for it once."""
+        state, rules, _ = self._book.load(tx, case_id)
+        return bool(earlier_limits(tx, case_id, read_clocks(state, rules, self._knowledge.calendars, now_ms)))
 
     def find(self, tx: ReadTx, text: str, *, station: StationId | None, now_ms: int) -> list[CaseRow]:
         """Return cases by number, name, pinyin initials, ID number or tail, phone tail or item."""

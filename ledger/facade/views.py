@@ -15,6 +15,7 @@ from ledger.errors import BanjianError, RuleError
 from ledger.facade.attachednames import note_named
 from ledger.facade.caseacts import StoredAct
 from ledger.facade.casebook import CaseBook
+from ledger.facade.moved import held_mark, note_earlier
 from ledger.facade.numbers import number_row
 from ledger.facade.synctables import AWAITING
 from ledger.facade.tables import (
@@ -152,9 +153,26 @@ class CaseView:
             note_named(tx, (folded.state for folded in found))
         return made
 
+    def renew(self, tx: WriteTx, case_ids: Sequence[CaseId], *, before: CalendarSet | None) -> int:
+        """Make the rows of cases anew for new calendars, and note what ends earlier; returns how many.
+
+        Args:
+            tx: the transaction.
+            case_ids: the cases.
+            before: the calendars that the rows were made with; None where that is not known.
+        """
+        calendars = self._knowledge.calendars
+        made = [(folded.state, folded.rules) for folded in self._book.fold_many(tx, case_ids)]
+        if made:
+            tx.upsert(CASES, [case_row(state, rules, calendars) for state, rules in made])
+        if before is not None:
+            note_earlier(tx, made, old=before, new=calendars)
+        return len(made)
+
     def mark(self, tx: WriteTx) -> None:
         """Write down which calendars the rows were computed with."""
-        tx.upsert(MARKS, [(MARK_CALENDARS, self._knowledge.calendars.version)])
+        calendars = self._knowledge.calendars
+        tx.upsert(MARKS, [(MARK_CALENDARS, calendars.version), held_mark(calendars)])
 
     def _advance(self, tx: WriteTx, case_id: CaseId, state: CaseState, rules: Rules) -> None:
         held = self._book.held(case_id)
