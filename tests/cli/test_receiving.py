@@ -9,8 +9,21 @@ from tests.cli.conftest import ITEM, Terminal
 _RECEIVE = ("receive", ITEM, "--as", "V001", "--materials", "all", "--no-slip")
 
 
-@pytest.mark.parametrize("name", ["", "　 ", "\u200b"])
-def test_a_receipt_without_an_applicant_is_refused_and_nothing_is_signed(county: Terminal, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "code"), [("", "identity.no_name"), ("　 ", "identity.no_name"), ("\u200b", "identity.name")]
+)
+def test_a_receipt_without_an_applicant_is_refused_and_nothing_is_signed(
+    county: Terminal, name: str, code: str
+) -> None:
     refused = county.run(*_RECEIVE, "--name", name)
-    assert refused.code == 1 and "[identity.no_name]" in refused.err and "→" in refused.err
+    assert refused.code == 1 and f"[{code}]" in refused.err and "→" in refused.err
     assert county.ok("worklist", "--json").lines == []
+
+
+def test_a_wrong_character_of_a_number_is_told_where_people_look_for_it(county: Terminal) -> None:
+    number = county.ok(*_RECEIVE, "--name", "吴老根", "--json").json["number"]
+    wrong = number[:-1] + ("0" if number[-1] != "0" else "1")
+    for words in (("find", wrong), ("show", wrong), ("accept", wrong, "--as", "T001")):
+        refused = county.run(*words)
+        assert refused.code == 1 and "[number.check]" in refused.err, words
+    assert county.ok("find", number[:-2]).out.count(number) == 1
