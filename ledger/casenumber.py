@@ -141,6 +141,12 @@ def typed_forms(text: str) -> tuple[str, ...]:
     return (whole,) if whole == plain else (whole, plain)
 
 
+def searched(text: str) -> str:
+    """Return the form under which a number on paper, ours or not, is kept and looked for; "" for none."""
+    forms = typed_forms(text)
+    return forms[0] if forms else ""
+
+
 def is_misread(text: str) -> bool:
     """Tell whether a text has every character of a printed number and is none: one of them is wrong."""
     found = _SHAPE.fullmatch(_plain(text))

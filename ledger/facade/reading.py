@@ -16,6 +16,7 @@ from ledger.errors import BanjianError, InputError, RuleError
 from ledger.facade.applicants import applicant_names
 from ledger.facade.bodies import read_personal
 from ledger.facade.casebook import CaseBook
+from ledger.facade.numbers import PAPER
 from ledger.facade.tables import (
     CASES,
     CONFLICT,
@@ -40,6 +41,7 @@ AWAITING_COLLECTION = ("decided", "issued")
 BEFORE_ACCEPTANCE = ("received", "correcting")
 FIND_MAX = 200
 HEX_PREFIX_CHARS_MIN = 6
+_NUMBERED_MAX = 16
 _URGENT_FIRST = ("red_at_ms", "opened_at_ms")
 _urgency = itemgetter(*(CASES.column_names.index(name) for name in (*_URGENT_FIRST, "case_id")))
 _stations = itemgetter(
@@ -284,11 +286,14 @@ def _last_day(red_at_ms: int) -> date | None:
 
 
 def _numbered(tx: ReadTx, wanted: Sequence[str | Range]) -> set[bytes]:
-    """Return at most two of the cases whose number is one of some, or in one of some ranges."""
+    """Return a few of the cases whose number is one of some, or in one of some ranges.
+
+    A number that is a case's own goes before the same one on the paper of another.
+    """
     for one in wanted:
-        found = {_bytes(row[1]) for row in tx.select(NUMBERS, {"number": one}, limit=2)}
-        if found:
-            return found
+        rows = list(tx.select(NUMBERS, {"number": one}, limit=_NUMBERED_MAX))
+        if rows:
+            return {_bytes(row[1]) for row in rows if row[3] != PAPER} or {_bytes(row[1]) for row in rows}
     return set()
 
 

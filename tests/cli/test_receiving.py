@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
-from stations.demo import TOWNSHIP
-from tests.cli.conftest import ITEM, Terminal
+from ledger.casenumber import mint
+from ledger.types import LogId, StationId
+from stations.demo import TOWNSHIP, VILLAGE
+from tests.cli.conftest import ITEM, Result, Terminal
 
 _RECEIVE = ("receive", ITEM, "--as", "V001", "--materials", "all", "--no-slip")
 
@@ -44,3 +48,43 @@ def test_another_day_is_a_late_entry_or_refused_with_the_way_to_say_so(county: T
     )
     late = ("--late-entry-paper", "DM-0007", "--late-entry-reason", "power")
     county.ok(*_RECEIVE, "--name", "吴老根", "--at", "2026-03-02 16:40", *late)
+
+
+def _late(county: Terminal, paper: str, *more: str) -> Result:
+    words = ("--at", "2026-03-02 16:40", "--late-entry-paper", paper, "--late-entry-reason", "power")
+    return county.run(*_RECEIVE, "--name", "吴老根", *words, "--json", *more)
+
+
+def test_the_number_on_the_citizens_slip_stays_the_cases_number(county: Terminal) -> None:
+    """The machine that printed the slip is gone; its log's tag is another than that of the log of today."""
+    slip = mint(StationId(VILLAGE), LogId(bytes(32)), 9, date(2026, 3, 2))
+    assert _late(county, f" {slip.lower()}").json["number"] == slip
+    for asked in (slip, slip[:-2]):
+        assert county.ok("find", asked, "--json").lines[0]["number"] == slip
+    again = _late(county, slip)
+    assert again.code == 1 and "[number.entered]" in again.err and slip in again.err
+    wrong = _late(county, slip[:-1] + ("0" if slip[-1] != "0" else "1"))
+    assert wrong.code == 1 and "[number.check]" in wrong.err
+    assert len(county.ok("worklist", "--json").lines) == 1
+
+
+def test_a_slip_entered_wrongly_and_voided_may_be_entered_again(county: Terminal) -> None:
+    slip = mint(StationId(TOWNSHIP), LogId(bytes(32)), 9, date(2026, 3, 2))
+    assert _late(county, slip, "--as", "T001").json["number"] == slip
+    county.ok("void", slip, "--reason", "wrong_item", "--as", "T001")
+    county.ok("countersign", slip, "--as", "T002")
+    anew = _late(county, slip, "--as", "T001").json["number"]
+    assert anew != slip
+    assert {row["number"] for row in county.ok("find", slip, "--json").lines} == {slip, anew}
+    assert county.ok("show", slip, "--json").json["number"] == slip
+    assert "[number.entered]" in _late(county, slip, "--as", "T001").err
+
+
+def test_a_case_is_found_by_the_number_of_its_paper(county: Terminal) -> None:
+    other = mint(StationId(TOWNSHIP), LogId(bytes(32)), 9, date(2026, 3, 2))
+    for paper, asked in (("城关 0042", "城关0042"), ("DM-0007", "dm-0007"), (other, other.replace("-", ""))):
+        number = _late(county, paper).json["number"]
+        assert number != paper
+        assert [row["number"] for row in county.ok("find", asked, "--json").lines] == [number]
+        assert county.ok("show", asked, "--json").json["number"] == number
+    assert "[number.entered]" in _late(county, other).err

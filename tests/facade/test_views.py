@@ -12,7 +12,7 @@ from ledger.errors import InputError, RuleError
 from ledger.facade import Command, Ledger
 from ledger.facade.tables import VIEW_TABLES
 from ledger.store.tables import Row
-from ledger.types import LogId
+from ledger.types import Facts, LogId
 from tests.facade.counter import (
     APPLICANT,
     COUNTY,
@@ -42,9 +42,11 @@ def test_rows_made_anew_are_those_kept_in_step(ledger: Ledger, clock: FakeClock)
     act(ledger, "C1", "request_correction", cases[1], missing=["m01"], due="2026-03-20")
     village = receive(ledger, "V1", FELLING).case_id
     act(ledger, "V1", "hand_over", village, to=TOWNSHIP)
+    late: Facts = {"paper_no": "城关 0042", "reason": "power"}
+    receive(ledger, late_entry=late)
     before = rows(ledger)
-    assert len(before["cases"]) == 4 and before["search_tokens"] and before["case_numbers"]
-    assert ledger.rebuild() == 4
+    assert len(before["cases"]) == 5 and before["search_tokens"] and before["case_numbers"]
+    assert ledger.rebuild() == 5
     assert rows(ledger) == before
 
 
