@@ -10,7 +10,6 @@ from ledger.errors import BanjianError
 from ledger.facade.bodies import Place, place_in
 from ledger.facade.caseacts import StoredAct
 from ledger.facade.moved import held_before
-from ledger.facade.numbers import number_row
 from ledger.facade.tables import (
     APPLICANTS,
     CASES,
@@ -74,11 +73,9 @@ def rebuild_views(store: Store, view: CaseView, vault: Vault) -> int:
         # In the order of their openings the frames of a batch lie close together.
         for batch in _batches(sorted(places, key=places.__getitem__)):
             made = view.rebuild(tx, batch)
-            rows = case_cells([row for row, _ in made])
-            tx.insert_missing(
-                NUMBERS, [number_row(row[1], row[0], places[row[0]].log) for row in rows if row[1]]
-            )
-            acts = {row[0]: acts for row, (_, acts) in zip(rows, made, strict=True)}
+            rows = case_cells([one.row for one in made])
+            tx.insert_missing(NUMBERS, [row for one in made for row in one.numbers])
+            acts = {row[0]: one.acts for row, one in zip(rows, made, strict=True)}
             tokens, applicants = _found_by(tx, vault, acts)
             tx.insert_missing(TOKENS, tokens)
             tx.insert_missing(APPLICANTS, applicants)

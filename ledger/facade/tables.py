@@ -43,6 +43,8 @@ CASES: Final = Table(
 ``flags`` adds up ``PAUSED``, ``CONFLICT`` and ``PENDING``: long lists are read column by column.
 """
 
+STATUS: Final = CASES.column_names.index("status")
+"""Where in a row ``status`` stands."""
 RED_AT: Final = CASES.column_names.index("red_at_ms")
 """Where in a row ``red_at_ms`` stands."""
 PAUSED: Final = 1

@@ -138,7 +138,7 @@ class Case:
             case=self.case_id,
             facts=facts,
             personal=APPLICANT if opening else None,
-            occurred_at_ms=at(f"{claimed}T09:00") if claimed else None,
+            occurred_at_ms=at(claimed if "T" in claimed else f"{claimed}T09:00") if claimed else None,
         )
         done = self.ledger.perform(command, signer(who))
         if opening:

@@ -21,6 +21,7 @@ class Told(NamedTuple):
     findings: tuple[str, ...] = ()
 
 
+UNMARKED = "case.finding.late_unmarked"
 STEP = "case.finding.step_missing"
 RECEIVING = [
     Told("the village never accepts what is decided above", FELLING, """
@@ -351,9 +352,17 @@ ENDING = [
          2026-03-20 V1 take_over
          2026-03-23 V1 overrun_reason ! case.role
          2026-03-23 C1 overrun_reason""", "issued", (STEP,)),
-    Told("late entry is marked, and unmarked is found", FELLING, """
+    Told("another day is claimed as a late entry or not at all", FELLING, """
+         2026-03-05 V1 receive at=2026-03-02 ! case.another_day
          2026-03-05 V1 receive at=2026-03-02 late_entry=7
-         2026-03-05 V1 hand_over to=T at=2026-03-03""", "received", ("case.finding.late_unmarked",)),
+         2026-03-05 V1 hand_over to=T at=2026-03-03 ! case.another_day
+         2026-03-05 V1 hand_over to=T at=2026-03-03 late_entry=8
+         2026-03-05T15:00 T1 take_over at=2026-03-05""", "received"),
+    Told("at the night's edge the day before may be claimed for four hours, and is found", FELLING, """
+         2026-03-02 V1 receive
+         2026-03-03T00:40 V1 hand_over to=T at=2026-03-02T23:50
+         2026-03-03T03:51 T1 take_over at=2026-03-02T23:50 ! case.another_day
+         2026-03-03T03:50 T1 take_over at=2026-03-02T23:50""", "received", (UNMARKED, UNMARKED)),
     Told("linked to the platform from any counter", FELLING, """
          2026-03-02 V1 receive
          2026-03-03 T1 link_external external_no=33038222""", "received"),
