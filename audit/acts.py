@@ -207,7 +207,9 @@ class ActChecker:
                 self._tally.blocked.setdefault((self._context.name, seq), "authority.key_unknown")
                 self._tally.doubted.add(case_of(act))
         else:
-            self._block(warning if topic == OPAQUE else error, fault, act, seq)
+            # It may have been stored when its key was known, by entries that turned out not to count.
+            forgotten = fault == "authority.key_unknown" and self._context.judge.superseded
+            self._block(warning if topic == OPAQUE or forgotten else error, fault, act, seq)
         if topic == OPAQUE:
             foreign = header.ledger_id != self._ledger_id
             self._opaque(act, seq, sound=type(body) is bytes and not fault and not foreign)

@@ -14,6 +14,7 @@ from audit.openings import Opening
 from audit.source import Source
 from audit.subtree import BATCH
 from ledger.calendars import calendar_set
+from ledger.chain import lost_positions
 from ledger.checkpoint import receipt_name
 from ledger.entry import decode_entry
 from ledger.errors import BanjianError
@@ -27,8 +28,6 @@ TRAINING = "training"
 """Purpose of a ledger whose cases are not real."""
 PENDING = "registry.pending"
 """A root act that waits for the countersign of a second root key."""
-LOST_MAX = 100_000
-"""Positions that a stated size may add beyond what is held: a forged one must not fill the memory."""
 
 
 def read_ledger_genesis(
@@ -72,7 +71,8 @@ def fold_county(
     knowledge = Knowledge(pinned, calendar_set(division=division))
     verdicts: dict[Place, str] = {}
     places: list[Place] = []
-    for place, frame, facts in _frames(source, chain_of(openings, "registry")[0], known_at_ms):
+    chain = chain_of(openings, "registry")[0]
+    for place, frame, facts in _frames(source, chain, known_at_ms):
         knowledge.apply_registry(frame, facts=facts, personal=None)
         places.append(place)
     for place, outcome in zip(places, knowledge.registry.outcomes(), strict=True):
@@ -85,7 +85,12 @@ def fold_county(
         code = knowledge.apply_catalogue(frame, facts=facts).code
         if code and place[1] > 1:
             verdicts[place] = code
-    return Judge(knowledge, verdicts=verdicts, receipt_keys=_receipt_keys(knowledge.registry))
+    return Judge(
+        knowledge,
+        verdicts=verdicts,
+        receipt_keys=_receipt_keys(knowledge.registry),
+        superseded=any(one.opening.size > one.size for one in chain),
+    )
 
 
 def _frames(
@@ -106,8 +111,8 @@ def _frames(
                 yield (name, row.seq), frame, source.facts_at(row, name)
                 expected = row.seq + 1
         # What a successor continues and this file does not hold still counts its positions.
-        lost = range(expected, min(incarnation.size, expected + LOST_MAX) + 1)
-        yield from (((name, seq), b"", None) for seq in lost)
+        lost = lost_positions(incarnation.size, expected - 1)
+        yield from (((name, seq), b"", None) for seq in range(expected, expected + lost))
 
 
 def _recorded_at_ms(frame: bytes) -> int:

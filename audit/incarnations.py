@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from audit.findings import Finding, error, warning
 from audit.openings import Opening, base_of
 from audit.subtree import Known
+from ledger.chain import ChainLog, chain_logs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,24 +26,12 @@ class Incarnation:
 
 
 def chain_of(openings: Sequence[Opening], kind: str) -> tuple[list[Incarnation], list[Opening]]:
-    """Return the incarnations of a county log, oldest first, and the logs of its kind beside that chain.
-
-    The chain begins with a log whose parent is not here: one that holds the ledger's genesis, then one that
-    is the first of all, then the least name. Of several successors the one of the least name counts.
-    """
-    logs = sorted((one for one in openings if one.genesis.kind == kind), key=lambda one: one.name)
-    names = {one.name for one in logs}
-    starts = [one for one in logs if one.genesis.parent_log.hex() not in names]
-    chain: list[Opening] = []
-    newest = min(starts, key=_preference, default=None)
-    while newest is not None:
-        chain.append(newest)
-        parent = newest.log_id
-        newest = next((one for one in logs if one.genesis.parent_log == parent), None)
-    # A successor states at most how far it continues the log before it, and that may be less than is held.
-    sizes = [after.genesis.parent_size for after in chain[1:]] + [one.size for one in chain[-1:]]
-    counted = [Incarnation(opening=one, size=size) for one, size in zip(chain, sizes, strict=True)]
-    return counted, [one for one in logs if one not in chain]
+    """Return the incarnations of a county log, oldest first, and the logs of its kind beside that chain."""
+    logs = {one.name: one for one in openings if one.genesis.kind == kind}
+    held = (ChainLog(one.name, one.genesis, one.size, bool(one.ledger_genesis)) for one in logs.values())
+    chain = [Incarnation(opening=logs[link.name], size=link.size) for link in chain_logs(held)]
+    counted = {one.opening.name for one in chain}
+    return chain, [logs[name] for name in sorted(logs) if name not in counted]
 
 
 def choose_registry(openings: Sequence[Opening], report: Callable[[Finding], None]) -> Opening | None:
@@ -109,7 +98,3 @@ def report_reused_keys(
         if public_key in holders or is_enrolled(public_key):
             report(warning("log.key_reused", log=opening.name, other=holders.get(public_key, "")))
         holders.setdefault(public_key, opening.name)
-
-
-def _preference(opening: Opening) -> tuple[bool, bool, str]:
-    return not opening.ledger_genesis, opening.genesis.reason != "first", opening.name

@@ -40,9 +40,10 @@ class Judge:
         knowledge: both logs, folded.
         verdicts: code why an act of either log has no effect, by its place; only those without effect.
         receipt_keys: public keys that a receipt of this key name may be signed with.
+        superseded: whether entries of the registry are here that do not count: a key of theirs was known.
     """
 
-    __slots__ = ("_keys", "_known", "knowledge", "receipt_keys", "retirements", "verdicts")
+    __slots__ = ("_keys", "_known", "knowledge", "receipt_keys", "retirements", "superseded", "verdicts")
 
     def __init__(
         self,
@@ -50,7 +51,9 @@ class Judge:
         *,
         verdicts: Mapping[Place, str],
         receipt_keys: Mapping[str, tuple[bytes, ...]],
+        superseded: bool = False,
     ) -> None:
+        self.superseded = superseded
         self.knowledge = knowledge
         self.verdicts = verdicts
         self.receipt_keys = receipt_keys

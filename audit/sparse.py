@@ -142,7 +142,7 @@ class SparseChecker:
         _, mark, named = name.partition(BRANCH_MARK)
         if mark:
             self._report(warning("sparse.fork", log=name, station=genesis.station))
-            if named not in hashes:
+            if named[:1] != BRANCH_MARK or named[1:] not in hashes:
                 self._report(error("log.branch_place", log=name, field="name"))
         return count
 

@@ -61,8 +61,9 @@ class CaseAct(NamedTuple):
 
     A named tuple for the reason given in ``ledger.act``. ``station_level`` and ``roles`` come from the
     registry at the size that the act names. ``blocked`` is the code of what keeps the act from ever taking
-    effect (signature, key, authority), "" when nothing does. ``under`` is the provisional grant that it was
-    judged by; None where the registry itself knows the key. ``facts`` do not repeat the grant.
+    effect (signature, key, authority), "" when nothing does. ``attachments`` are (hash, length) of what it
+    names; they change no state. ``under`` is the provisional grant that it was judged by; None where the
+    registry itself knows the key. ``facts`` do not repeat the grant.
     """
 
     act_id: ActId
@@ -78,6 +79,7 @@ class CaseAct(NamedTuple):
     catalogue_version: int
     facts: Facts
     blocked: str = ""
+    attachments: tuple[tuple[bytes, int], ...] = ()
     under: Under | None = None
 
 

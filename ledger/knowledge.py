@@ -23,6 +23,8 @@ from ledger.types import ActId, Facts, LedgerId
 PUBLISH_ITEMS = "publish_items"
 PUBLISH_CASE_TYPES = "publish_case_types"
 PUBLISH_CALENDAR = "publish_calendar"
+WAITING_CODES = frozenset(("authority.key_unknown", "authority.registry_ahead"))
+"""Why a publication had no effect, where a longer registry may know better."""
 CATALOGUE_ACTIONS = frozenset((PUBLISH_ITEMS, PUBLISH_CASE_TYPES, PUBLISH_CALENDAR))
 
 
@@ -49,7 +51,19 @@ class Knowledge:
         self.catalogue = Catalogue()
         self.resolver = Resolver(self.registry)
         self.calendars = calendars
+        self.waiting = 0
+        """Entries of the catalogue log without effect on which a longer registry may decide otherwise."""
         self._published: set[ActId] = set()
+
+    def become(self, other: Knowledge) -> None:
+        """Say from now on what another one says: the logs had to be folded anew.
+
+        Whoever holds this one, its registry or its resolver goes on with them.
+        """
+        self.registry.become(other.registry)
+        self.resolver.forget()
+        self.catalogue, self.calendars = other.catalogue, other.calendars
+        self.waiting, self._published = other.waiting, other._published
 
     def apply_registry(self, frame: bytes, *, facts: bytes | None, personal: bytes | None) -> Verdict:
         """Take the next frame of the registry log; bad frames hold their position and have no effect.
@@ -81,6 +95,8 @@ class Knowledge:
             code = error.code
         if not code:
             self._published.add(known_id)
+        elif code in WAITING_CODES:
+            self.waiting += 1
         if calendar is not None and not code:
             self.calendars = self.calendars.with_calendars((calendar,))
         return Verdict(act_id=known_id, position=position, action=action, code=code)

@@ -66,7 +66,7 @@ class Registry:
         ledger_id: the pinned id; a registry log of another ledger founds nothing.
     """
 
-    __slots__ = ("_authorities", "_names", "_outcomes", "_positions", "_state")
+    __slots__ = ("_authorities", "_folds", "_names", "_outcomes", "_positions", "_state")
 
     def __init__(self, ledger_id: LedgerId) -> None:
         self._state = RegistryState(ledger_id=ledger_id)
@@ -74,6 +74,13 @@ class Registry:
         self._positions: dict[ActId, History[int]] = {}
         self._names: dict[str, str] = {}
         self._authorities: dict[tuple[KeyId, int, int], Authority] = {}
+        self._folds = 0
+
+    def become(self, other: Registry) -> None:
+        """Say from now on what another registry of the same ledger says, which is used no further."""
+        self._state, self._outcomes, self._positions = other._state, other._outcomes, other._positions
+        self._names, self._authorities = other._names, other._authorities
+        self._folds += 1
 
     def apply(self, act: RegistryAct) -> RegistryOutcome:
         """Take the next act of the log and return what became of it.
@@ -125,6 +132,11 @@ class Registry:
     def size(self) -> int:
         """Entries of the registry log applied so far."""
         return self._state.size
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """How often the log was folded anew, and its size: equal as long as nothing here changes."""
+        return self._folds, self._state.size
 
     @property
     def station_of_log(self) -> StationId:

@@ -13,11 +13,12 @@ from typing import NamedTuple
 from ledger.act import Act
 from ledger.authority import Authority, Refusal, check_act_authority
 from ledger.caseshape import CaseAct, Under
-from ledger.grant import GRANT, Grant, without_grant
+from ledger.grant import GRANT, Grant, signing_key, without_grant
 from ledger.grant_judge import BY_GRANT, Grants
 from ledger.registry import Registry
 from ledger.types import Facts, KeyId, StationId, Value
 
+KEY_UNKNOWN = "authority.key_unknown"
 NO_ROLES: frozenset[str] = frozenset()
 
 
@@ -53,6 +54,10 @@ class Resolver:
         self._registry = registry
         self.grants = Grants(registry)
         self._known: dict[tuple[KeyId, StationId, int, str], Standing] = {}
+
+    def forget(self) -> None:
+        """Forget every answer: the registry was folded anew, and what was final may be another."""
+        self._known = {}
 
     def standing(
         self, *, actor_key_id: KeyId, station: StationId, registry_size: int, action: str
@@ -115,7 +120,9 @@ class Resolver:
         """
         header = act.header
         under: Under | None = None
+        told: bytes | None = None
         if facts and GRANT in facts:
+            told = signing_key(facts, header.actor)
             standing, under = self.standing_under(
                 facts[GRANT],
                 actor_key_id=header.actor,
@@ -137,6 +144,9 @@ class Resolver:
                 blocked = "act.other_station"
             elif facts is None:
                 blocked = "act.facts_missing"
+            elif told is None and self._registry.public_key(header.actor) is None:
+                # Its key may have been known once, by entries that turned out not to count.
+                blocked = KEY_UNKNOWN
             else:
                 blocked = standing.blocked
         made: CaseAct = tuple.__new__(
@@ -144,7 +154,7 @@ class Resolver:
             (
                 act.act_id, header.parents, header.action, header.station, standing.level, header.actor,
                 standing.staff_no, standing.roles, header.occurred_at_ms, recorded_at_ms,
-                header.catalogue_version, facts or {}, blocked, under,
+                header.catalogue_version, facts or {}, blocked, header.attachments, under,
             ),
         )  # fmt: skip
         return made

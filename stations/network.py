@@ -25,12 +25,14 @@ from ledger.facade.exchange import Exchange
 from ledger.identity import pinyin_initials
 from ledger.types import LedgerId, StationId
 from ledger.verified import SignatureCheck
+from stations.carriage import Carriage
 from stations.config import StationConfig
 from stations.ledgerthread import LedgerThread
 from stations.link import Link
 from stations.version import version
 from stations.weblog import web_log
 from sync.attempts import Attempts
+from sync.client_attach import Above
 from sync.credentials import calling_context, listening_context
 from sync.helpers import Helpers
 from sync.joindesks import OfficeDesk, RelayDesk
@@ -39,6 +41,7 @@ from sync.outcome import Outcome
 from sync.pace import Pace, PaceRule
 from sync.pki import Leaf
 from sync.requester import Progress
+from sync.server_attach import add_attachment_routes
 from sync.server_join import JoinDesk, add_join_routes
 from sync.server_session import Sessions, add_session_route
 
@@ -84,6 +87,8 @@ class Network:
         self._loop: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
         self._syncing = asyncio.Lock()
+        self._carrying: asyncio.Task[None] | None = None
+        self.carriage = Carriage(thread, home, clock=clock, randomness=randomness, above=self._above)
         self.link: Link | None = None
 
     @property
@@ -104,6 +109,7 @@ class Network:
                 ``serve.address`` when the address cannot be listened on.
         """
         self._make_link()
+        await self.carriage.sweep()
         address = await self._listen() if self._config.listen else ""
         if self.link is not None and self._keeps_in_step:
             self._loop = asyncio.create_task(self._keep_in_step(self.link))
@@ -125,6 +131,10 @@ class Network:
             self._loop.cancel()
             with suppress(asyncio.CancelledError):
                 await self._loop
+        if self._carrying is not None:
+            self._carrying.cancel()
+            await asyncio.gather(self._carrying, return_exceptions=True)
+        await self.carriage.close()
         if self._runner is not None:
             await self._runner.cleanup()
         if self.link is not None:
@@ -146,7 +156,9 @@ class Network:
         if self.link is None:
             raise ConfigError("sync.no_upstream", station=self._config.station)
         async with self._syncing:
-            return await self.link.sync(told)
+            outcome = await self.link.sync(told)
+        self._carry()
+        return outcome
 
     def _make_link(self) -> None:
         config = self._config
@@ -183,7 +195,24 @@ class Network:
                 pace.failed()
             else:
                 pace.succeeded()
+                self._carry()
             news = False
+
+    def _above(self) -> Above | None:
+        return None if self.link is None else self.link.above()
+
+    def _carry(self) -> None:
+        """Give attachments in the background, one go at a time: acts never wait for them."""
+        if self._carrying is None or self._carrying.done():
+            self._carrying = asyncio.create_task(self._give())
+
+    async def _give(self) -> None:
+        try:
+            await self.carriage.give()
+        except BanjianError as error:
+            self._log.info(error.code, extra={"code": error.code})
+        except Exception:  # noqa: BLE001 - an outermost loop: a fault is told, and what waits goes next time
+            self._log.exception("attachments")
 
     async def _listen(self) -> str:
         host, _, port = self._config.listen.rpartition(":")
@@ -194,6 +223,7 @@ class Network:
         application = web.Application(client_max_size=_BODY_BYTES_MAX)
         add_join_routes(application, desk.join_desk, Attempts(self._clock.monotonic_ms))
         add_session_route(application, desk, sessions=Sessions(), log=self._log)
+        add_attachment_routes(application, desk, self.carriage)
         self._runner = web.AppRunner(application, access_log=None, logger=self._log)
         await self._runner.setup()
         context: ssl.SSLContext = listening_context(self._home, self._thread.ledger_id)

@@ -29,8 +29,9 @@ from ledger.bundle import (
     read_bundle_header,
 )
 from ledger.errors import AuthorityError, DataError, EncodingError, ForkError, GapError
+from ledger.facade.countyfold import COUNTY_KINDS
 from ledger.facade.exchange import Exchange
-from ledger.facade.held import COUNTY_KINDS, ReceiptLine
+from ledger.facade.held import ReceiptLine
 from ledger.facade.peers import BY_STICK, Contact
 from ledger.genesis import LogGenesis
 from ledger.opening import opening_genesis

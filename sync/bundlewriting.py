@@ -41,9 +41,9 @@ from ledger.checkpoint import LOG_ORIGIN_PREFIX, read_checkpoint
 from ledger.errors import AuthorityError
 from ledger.excerpt import encode_excerpt
 from ledger.facade.clock import Randomness
+from ledger.facade.countyfold import COUNTY_KINDS
 from ledger.facade.exchange import Exchange
 from ledger.facade.feeds import START, FeedPlace
-from ledger.facade.held import COUNTY_KINDS
 from ledger.keys import key_id
 from ledger.limits import BUNDLE_MANIFEST_BYTES_MAX, BUNDLE_PART_BYTES_MAX, BUNDLE_PARTS_MAX
 from ledger.package import encode_package

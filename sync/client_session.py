@@ -126,14 +126,21 @@ class Caller:
                 self._stations[address] = await self._identify(address)
         raise StoreError("sync.no_end", sessions=ROUNDS_MAX)
 
+    @property
+    def answered(self) -> tuple[str, StationId] | None:
+        """Address and station of the station above that answered last, once the registry tells who it is."""
+        known = [(address, self._stations.get(address)) for address in self._addresses]
+        return next(((address, station) for address, station in known if station), None)
+
     async def _first_that_answers(self) -> str:
         """Return the first address behind which a station above answers; who it is, is known then.
 
-        An address that has answered before is not asked again: the session itself will tell.
+        An address that has answered before is not asked again: the session itself will tell. Who is there was
+        not known before the registry came.
         """
         last: BanjianError = StoreError("sync.unreachable", address="")
         for address in self._addresses:
-            if address in self._stations:
+            if self._stations.get(address):
                 return address
             try:
                 self._stations[address] = await self._identify(address)

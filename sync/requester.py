@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError, GapError
+from ledger.facade.countyfold import COUNTY_KINDS
 from ledger.facade.countylink import CountyNews
 from ledger.facade.exchange import Exchange
-from ledger.facade.held import COUNTY_KINDS
 from ledger.facade.lostends import DOWNSTREAM_AHEAD
 from ledger.genesis import LogGenesis
 from ledger.opening import opening_genesis
@@ -102,6 +102,7 @@ class Requester:
         scope = exchange.held.scope(exchange.station)
         states = exchange.held.states(scope, county=True)
         waiting, oldest_ms = exchange.held.waiting(self._upstream)
+        county, proofs_from = exchange.county.question()
         hello = Hello(
             ledger_id=exchange.held.ledger_id,
             station=exchange.station,
@@ -111,8 +112,8 @@ class Requester:
             oldest_ms=oldest_ms,
             logs=(*states, *exchange.seen_below.states()),
             branches=tuple(exchange.held.branches(scope)),
-            county=exchange.county.held(),
-            proofs_from=exchange.county.sizes_below(),
+            county=county,
+            proofs_from=proofs_from,
             feed=exchange.held.feed_held(self._upstream),
             contacts=tuple(exchange.peers.all()),
         )

@@ -24,8 +24,9 @@ from dataclasses import replace
 
 from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError, GapError
 from ledger.excerpt import ExcerptContent, encode_excerpt
+from ledger.facade.countyfold import COUNTY_KINDS
 from ledger.facade.exchange import Exchange
-from ledger.facade.held import COUNTY_KINDS, LogState
+from ledger.facade.held import LogState
 from ledger.facade.lostends import DOWNSTREAM_OTHER, LostEnd
 from ledger.facade.peers import Contact
 from ledger.genesis import LogGenesis
@@ -69,7 +70,8 @@ class Responder:
         Raises:
             DataError: ``sync.other_ledger``.
             AuthorityError: ``sync.station`` when it speaks for another station than its certificate;
-                ``sync.not_below`` when the station does not stand below this one.
+                ``sync.not_below`` when the station does not stand below this one; ``tls.station_closed`` when
+                the registry has closed it, whatever its certificate says.
         """
         exchange = self._exchange
         if hello.ledger_id != exchange.held.ledger_id:
@@ -78,6 +80,8 @@ class Responder:
             raise AuthorityError("sync.station", expected=self._peer, found=hello.station)
         if self._peer not in exchange.held.scope(exchange.station) or self._peer == exchange.station:
             raise AuthorityError("sync.not_below", station=self._peer)
+        if exchange.held.is_closed(self._peer):
+            raise AuthorityError("tls.station_closed", station=self._peer)
         self._hello = hello
         self._scope = exchange.held.scope(self._peer)
         heard = Contact(

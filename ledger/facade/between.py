@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from ledger.errors import ConfigError
+from ledger.facade.attached import Attached
 from ledger.facade.board import BoardLine, read_board
 from ledger.facade.countyseen import SeenOutcome, seen_hash
 from ledger.facade.exchange import Exchange
@@ -37,6 +38,16 @@ def exchange_of(ledger: Ledger) -> Exchange:
         station=ledger.main_station,
         clock=ledger.clock,
     )
+
+
+def attached_of(ledger: Ledger) -> Attached:
+    """Return what tells which attachments are to be carried where; only the writer may ask.
+
+    Raises:
+        ConfigError: ``ledger.read_only``.
+    """
+    _require_writer(ledger)
+    return Attached(ledger.store, ledger.parts)
 
 
 def sync_status(ledger: Ledger, station: StationId) -> SyncStatus:

@@ -100,6 +100,11 @@ class CaseBook:
         stored = self._acts.stored(tx, (case_id,)).get(case_id, [])
         return [self._acts.act(one) for one in stored]
 
+    def stored(self, tx: ReadTx, case_ids: Sequence[CaseId]) -> Iterator[StoredAct]:
+        """Yield every act of some cases as it is stored, not yet decoded."""
+        for acts in self._acts.stored(tx, case_ids).values():
+            yield from acts
+
     def fold_many(self, tx: ReadTx, case_ids: Sequence[CaseId]) -> Iterator[Folded]:
         """Yield many cases folded anew; none of them is remembered.
 
@@ -107,7 +112,7 @@ class CaseBook:
         """
         for case_id, stored in self._acts.stored(tx, case_ids).items():
             self.forget(case_id)
-            acts = [self._acts.act(one) for one in stored]
+            acts = self._acts.readable(stored)
             try:
                 rules = self._rules(case_id, acts)
             except RuleError:

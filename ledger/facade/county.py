@@ -17,12 +17,12 @@ from ledger.facade.bodies import erase_personal
 from ledger.facade.casebook import CaseBook
 from ledger.facade.casekeys import CaseKeys
 from ledger.facade.clock import Clock, Randomness
+from ledger.facade.countyfold import COUNTY_KINDS, CountyFold
 from ledger.facade.drafts import Drafts
 from ledger.facade.home import Home
-from ledger.facade.latecomers import renew_latecomers
 from ledger.facade.opening import HeldLog, Holdings
 from ledger.facade.ownlog import OwnLog
-from ledger.facade.renewal import follow_calendars
+from ledger.facade.rejudging import learn_county
 from ledger.facade.signing import SALT_BYTES, county_facts, sign_bodies
 from ledger.facade.tables import APPLICANTS, TOKENS
 from ledger.facade.types import Performed, SignedAct
@@ -56,7 +56,7 @@ class CountyDesk:
         case_keys: CaseKeys,
         view: CaseView,
         book: CaseBook,
-        knowledge: Knowledge,
+        fold: CountyFold,
         holdings: Holdings,
         own: dict[str, OwnLog],
         clock: Clock,
@@ -68,7 +68,8 @@ class CountyDesk:
         self._case_keys = case_keys
         self._view = view
         self._book = book
-        self._knowledge = knowledge
+        self._fold = fold
+        self._knowledge = fold.knowledge
         self._holdings = holdings
         self._own = own
         self._clock = clock
@@ -241,20 +242,14 @@ class CountyDesk:
         self._writer.append_county_act(log, signed, genesis_of=log)
         self._holdings.add(HeldLog(name=log.name, genesis=genesis, own=True, state=""))
         self._own[log.name] = log
-        self._learn(log, signed)
+        self._learn(log)
         return log
 
     def _store_act(self, action: str, facts: Facts, signed: SignedAct) -> Performed:
         log = self._log(_kind_of(action))
         self.drafts.keep_service(facts)
         performed = self._writer.append_county_act(log, signed)
-        self._learn(log, signed)
-        if log.kind == "catalogue":
-            self._book.forget_all()
-            follow_calendars(self._store, self._view, self._knowledge)
-        else:
-            # A key that is enrolled now may have been given provisionally before.
-            renew_latecomers(self._store, self._view, self._knowledge.registry)
+        self._learn(log)
         return performed
 
     def _require_none(self, kind: LogKind, station: StationId) -> None:
@@ -346,19 +341,9 @@ class CountyDesk:
             signer=signer,
         )
 
-    def _learn(self, log: OwnLog, signed: SignedAct) -> None:
-        if log.kind == "registry":
-            frame = self._frame(log)
-            self._knowledge.apply_registry(frame, facts=signed.facts, personal=signed.personal or None)
-        elif log.kind == "catalogue":
-            self._knowledge.apply_catalogue(self._frame(log), facts=signed.facts)
-
-    def _frame(self, log: OwnLog) -> bytes:
-        with self._store.read() as tx:
-            frame = tx.frame(log.name, log.size)
-        if frame is None:
-            raise StoreError("log.head", log=log.log_id)
-        return frame
+    def _learn(self, log: OwnLog) -> None:
+        if log.kind in COUNTY_KINDS:
+            learn_county(self._store, self._view, book=self._book, fold=self._fold)
 
 
 def check_publication(knowledge: Knowledge, action: str, facts: Facts) -> None:

@@ -201,7 +201,7 @@ def _judge(
         if genesis.parent_size == held.size:
             return "" if genesis.parent_root == held.root else INCONSISTENT
         return _proven(held, genesis.parent_size, genesis.parent_root, proof)
-    return None if name in _ancestors(tx, held_name) else INCONSISTENT
+    return None if name in ancestors(tx, held_name) else INCONSISTENT
 
 
 def _proven(held: Checkpoint, size: int, root: bytes, proof: Sequence[bytes]) -> str:
@@ -226,7 +226,7 @@ def _is_kept(tx: ReadTx, point: Checkpoint, code: str) -> bool:
     return any(isinstance(row[3], bytes) and read_checkpoint(row[3]) == point for row in rows)
 
 
-def _ancestors(tx: ReadTx, name: str) -> Iterator[str]:
+def ancestors(tx: ReadTx, name: str) -> Iterator[str]:
     """Yield the logs that a log continues, one after the other."""
     opened = merge_genesis(tx, name)
     while opened is not None and opened.genesis.parent_log:

@@ -6,10 +6,11 @@ from ledger.facade.casebook import CaseBook
 from ledger.facade.casekeys import CaseKeys
 from ledger.facade.clock import Clock, Randomness
 from ledger.facade.county import CountyDesk
+from ledger.facade.countyfold import CountyFold
 from ledger.facade.database import open_database
 from ledger.facade.deskrules import DeskRules
 from ledger.facade.home import SEED_BYTES, Home
-from ledger.facade.opening import Holdings, new_knowledge
+from ledger.facade.opening import Holdings
 from ledger.facade.vault import Vault
 from ledger.facade.views import CaseView
 from ledger.facade.writing import Writer
@@ -45,9 +46,10 @@ def found(
     home.write_storage_key(storage_key)
     home.write_ledger_genesis(genesis.pack())
     vault = Vault(storage_key, randomness)
-    view, knowledge, holdings = CaseView(), new_knowledge(genesis), Holdings()
-    book = CaseBook(knowledge, holdings.stations)
-    view.bind(knowledge, book)
+    view, holdings = CaseView(), Holdings()
+    fold = CountyFold(holdings, genesis, vault)
+    book = CaseBook(fold.knowledge, holdings.stations)
+    view.bind(fold.knowledge, book)
     store = open_database(home, view, create=True)
     case_keys = CaseKeys(vault)
     try:
@@ -59,22 +61,13 @@ def found(
             clock=clock,
             view=view,
             book=book,
-            rules=DeskRules(knowledge=knowledge, book=book, vault=vault),
-            knowledge=knowledge,
+            rules=DeskRules(knowledge=fold.knowledge, book=book, vault=vault),
+            knowledge=fold.knowledge,
         )
         desk = CountyDesk(
-            store=store,
-            home=home,
-            writer=writer,
-            case_keys=case_keys,
-            view=view,
-            book=book,
-            knowledge=knowledge,
-            holdings=holdings,
-            own={},
-            clock=clock,
-            randomness=randomness,
-        )
+            store=store, home=home, writer=writer, case_keys=case_keys, view=view, book=book, fold=fold,
+            holdings=holdings, own={}, clock=clock, randomness=randomness,
+        )  # fmt: skip
         desk.open_log("registry", station, root, ledger_genesis=genesis.pack())
     finally:
         store.close()

@@ -11,12 +11,15 @@ from typing import NamedTuple
 
 from ledger.checkpoint import receipt_name
 from ledger.entry import entry_hash
+from ledger.errors import EncodingError
 from ledger.facade.audience import subtree
+from ledger.facade.countyfold import COUNTY_KINDS
 from ledger.facade.feeds import START, FeedPlace
 from ledger.facade.histories import Branch, branch_names, history_nodes, load_branches, reached
 from ledger.facade.logend import LogEnd, held_root, load_end
 from ledger.facade.opening import BRANCH_MARK
 from ledger.facade.parts import Parts
+from ledger.facade.rotten import Rotten
 from ledger.facade.synctables import FEED_HELD
 from ledger.frame import split_frame
 from ledger.genesis import LogGenesis
@@ -26,9 +29,6 @@ from ledger.rank import recorded_at_ms
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
 from ledger.types import LedgerId, LogId, StationId
-
-COUNTY_KINDS = ("registry", "catalogue")
-"""Logs of the county that every station holds whole."""
 
 
 class LogState(NamedTuple):
@@ -84,6 +84,11 @@ class Held:
         """Return a station and all below it, as the newest registry here has them."""
         return subtree(self._parts.knowledge.registry, station) | {station}
 
+    def is_closed(self, station: StationId) -> bool:
+        """Whether the newest registry here has closed a station; one that it does not know is not closed."""
+        known = self._parts.knowledge.registry.station(station)
+        return known is not None and not known.is_open
+
     def line(self) -> tuple[StationId, ...]:
         """Return this station and those above it, nearest first; alone before the registry is here."""
         return self._parts.knowledge.registry.line(self.station) or (self.station,)
@@ -107,7 +112,7 @@ class Held:
                 if (held.genesis.kind == "station" and held.genesis.station in stations)
                 or (county and held.genesis.kind in COUNTY_KINDS)
             ]
-        found = [LogState(end.genesis.log_id(), end.size, end.root) for end in ends if end.size]
+        found = [LogState(end.genesis.log_id(), end.size, end.root) for end in ends if end.size and end.root]
         return sorted(found)
 
     def size(self, log_id: LogId) -> int:
@@ -125,7 +130,9 @@ class Held:
             return []
         with self._store.read() as tx:
             end = self.end(tx, held.genesis)
-            return [(size, held_root(tx, end, size)) for size in sizes if 0 <= size <= end.size]
+            found = [(size, held_root(tx, end, size)) for size in sizes if 0 <= size <= end.size]
+        # What is rotten here gives no root to be compared.
+        return [one for one in found if one[1]]
 
     def in_order(self, log_ids: Iterable[LogId]) -> list[LogId]:
         """Return logs in the order in which a receiver needs them: registry, catalogue, then the others."""
@@ -290,8 +297,17 @@ class Held:
         log_id = genesis.log_id()
         found = self._ends.get(log_id)
         if found is None:
-            found = self._ends[log_id] = load_end(tx, genesis)
+            found = load_end(tx, genesis)
+            if found.rotten is None:
+                self._ends[log_id] = found
         return found
+
+    def rotten_ends(self) -> list[Rotten]:
+        """Return what changed on this disk at the ends of logs that are held whole and written elsewhere."""
+        logs = self._parts.holdings.logs.values()
+        with self._store.read() as tx:
+            ends = [self.end(tx, log.genesis) for log in logs if log.genesis.kind != "merge"]
+        return [end.rotten for end in ends if end.rotten is not None]
 
     def set_end(self, end: LogEnd) -> None:
         """Remember where a log ends now."""
@@ -310,7 +326,10 @@ class Held:
     def _entry_hash(self, log_id: LogId, seq: int) -> bytes:
         with self._store.read() as tx:
             frame = tx.frame(log_id.hex(), seq)
-        return b"" if frame is None else entry_hash(split_frame(frame).entry_raw)
+        try:
+            return b"" if frame is None else entry_hash(split_frame(frame).entry_raw)
+        except EncodingError:
+            return b""
 
     def _all_branches(self) -> list[BranchState]:
         with self._store.read() as tx:

@@ -14,12 +14,11 @@ from ledger.facade.synctables import AWAITING, SYNC_FINDINGS
 from ledger.facade.views import CaseView
 from ledger.frame import decode_frame
 from ledger.registry import Registry
+from ledger.resolve import KEY_UNKNOWN
 from ledger.store import schema
 from ledger.store.contract import Store, WriteTx
 from ledger.types import CaseId
 from ledger.verified import OPAQUE, act_fault
-
-KEY_UNKNOWN = "authority.key_unknown"
 
 
 def renew_latecomers(store: Store, view: CaseView, registry: Registry) -> None:

@@ -20,13 +20,15 @@ from ledger.errors import StoreError
 from ledger.facade.clock import Clock, Randomness, SystemClock
 from ledger.facade.current import Current
 from ledger.facade.database import open_database
+from ledger.facade.doubt import ROLLED_BACK
 from ledger.facade.figures import read_figures
 from ledger.facade.home import Home
 from ledger.facade.ondemand import OnDemand
 from ledger.facade.ownlog import OwnLog
 from ledger.facade.page import case_page
 from ledger.facade.parts import Parts, list_logs, load_parts
-from ledger.facade.renewal import follow_calendars, rebuild_views
+from ledger.facade.rejudging import finish_judging
+from ledger.facade.renewal import rebuild_views
 from ledger.facade.restoring import settle
 from ledger.facade.turns import as_writer, in_turn
 from ledger.facade.types import CasePage, CaseRow, Command, DayClear, Figure, LogInfo, Performed, SignedAct
@@ -41,7 +43,12 @@ from ledger.types import CaseId, Facts, KeyId, LedgerId, LogId, StationId
 
 
 class Ledger:
-    """An open ledger; a context manager. ``Ledger.open`` opens one: the constructor takes parts that fit."""
+    """An open ledger; a context manager. ``Ledger.open`` opens one: the constructor takes parts that fit.
+
+    Attributes:
+        rolled_back: codes why logs were given up just now because the database is older than it was; empty
+            where nothing of that kind was found.
+    """
 
     def __init__(
         self,
@@ -65,9 +72,11 @@ class Ledger:
         self.view = view
         self.main_station = station
         self._current = Current(store, self._load, writable=writable)
+        self.rolled_back: tuple[str, ...] = ()
         if writable:
-            settle(store, home, self.parts, vault=vault, view=view)
-            follow_calendars(self.store, self.view, self.knowledge)
+            given_up = settle(store, home, self.parts, vault=vault, view=view)
+            self.rolled_back = tuple(dict.fromkeys(log.doubt for log in given_up if log.doubt in ROLLED_BACK))
+            finish_judging(self.store, self.view, book=self.parts.book, fold=self.parts.fold)
 
     @classmethod
     def open(

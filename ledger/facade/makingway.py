@@ -11,11 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ledger.act import Act, act_id, case_of, decode_act
-from ledger.entry import entry_hash
 from ledger.facade.bodies import Place, place_in
-from ledger.facade.opening import BRANCH_MARK
 from ledger.facade.placing import move_bodies
-from ledger.facade.sparselane import Arrival
+from ledger.facade.sparselane import Arrival, lane_name
 from ledger.facade.synctables import FEED, FORK, SPARSE_NODES, SPARSE_NOTES, SYNC_FINDINGS
 from ledger.frame import split_frame
 from ledger.store import schema
@@ -42,8 +40,7 @@ def make_way(tx: WriteTx, arrival: Arrival) -> list[CaseId]:
     moved = [row for row in rows if frames[_seq(row)] != row[3]]
     if not moved:
         return []
-    opening = entry_hash(split_frame(_frame(moved[0])).entry_raw)
-    name = f"{arrival.name}{BRANCH_MARK}{opening.hex()}"
+    name = lane_name(arrival.name, split_frame(_frame(moved[0])).entry_raw)
     tx.insert_missing(schema.SPARSE, [(name, *row[1:]) for row in moved])
     for table in (SPARSE_NOTES, SPARSE_NODES):
         proofs = [

@@ -11,7 +11,7 @@ Source: docs/protocol.md, "Merge log".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
@@ -26,6 +26,7 @@ from ledger.facade.ownlog import OwnLog, newest_checkpoint, stored_nodes
 from ledger.facade.synctables import MERGED
 from ledger.facade.writing import Writer
 from ledger.frame import reread_entry_raw
+from ledger.genesis import LogGenesis
 from ledger.limits import TREE_LEVEL_STORED_MIN
 from ledger.merge import MERGE_LEAF, FrameLeaf, HeadLeaf
 from ledger.merkle import consistency_proof, inclusion_proof, leaf_hash, multiproof, root_at
@@ -153,6 +154,35 @@ class MergeLog:
         """
         self._check_held(tx, merge_log, old_size, new_size)
         return tuple(consistency_proof(old_size, new_size, stored_nodes(tx, merge_log.hex(), "merge")))
+
+    def next_of(self, genesis_of: Mapping[str, LogGenesis], held: LogId | None) -> LogGenesis:
+        """Return the merge log to tell somebody of: the one written here, or the next after an older one.
+
+        Args:
+            genesis_of: the logs held here, by name.
+            held: the merge log of which they hold a checkpoint; None for none.
+        """
+        newest = known = self._require().genesis
+        while held is not None and known.log_id() != held:
+            if LogId(known.parent_log) == held:
+                return known
+            parent = genesis_of.get(known.parent_log.hex())
+            if parent is None:
+                return newest
+            known = parent
+        return newest
+
+    def proofs(
+        self, tx: ReadTx, merge_log: LogId, *, sizes: Iterable[int], new_size: int
+    ) -> tuple[tuple[int, tuple[bytes, ...]], ...]:
+        """Return pairs of an earlier size and the proof that leads from it; none where leaves were lost."""
+        if tx.size(merge_log.hex()) < new_size:
+            return ()
+        return tuple(
+            (old, self.consistency(tx, merge_log, old_size=old, new_size=new_size))
+            for old in sorted(set(sizes))
+            if 0 < old <= new_size
+        )
 
     def root(self, tx: ReadTx, merge_log: LogId, size: int) -> bytes:
         """Return the root over the first ``size`` leaves.

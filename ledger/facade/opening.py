@@ -1,4 +1,4 @@
-"""What a ledger is opened with: its logs, and what the county has published, read from the store."""
+"""What a ledger is opened with: its logs and the ledger's genesis, read from the store."""
 
 from __future__ import annotations
 
@@ -7,14 +7,10 @@ from dataclasses import dataclass, field, replace
 
 from ledger.act import Act, act_id, case_of, decode_act
 from ledger.body import check_facts
-from ledger.calendar import CalendarSet
-from ledger.calendars import festivals
-from ledger.errors import BanjianError, EncodingError, StoreError
-from ledger.facade.bodies import read_facts, read_personal
-from ledger.facade.vault import Vault
+from ledger.errors import EncodingError, StoreError
+from ledger.facade.bodies import read_facts
 from ledger.frame import split_frame
 from ledger.genesis import LedgerGenesis, LogGenesis, decode_ledger_genesis, decode_log_genesis, ledger_id
-from ledger.knowledge import Knowledge
 from ledger.store import schema
 from ledger.store.contract import ReadTx
 from ledger.types import LogId, StationId
@@ -130,57 +126,37 @@ def read_ledger_genesis(tx: ReadTx, holdings: Holdings, pinned: bytes | None = N
 
 
 def _registry_genesis(tx: ReadTx, holdings: Holdings) -> bytes | None:
-    for log in holdings.of_kind("registry"):
-        frame = tx.frame(log.name, 1)
-        if frame is None:
-            continue
-        act = _act_in(frame)
-        facts = read_facts(tx, case_of(act), act.act_id)
-        if facts is not None:
-            raw = check_facts(act.header, facts).get("ledger_genesis")
-            if isinstance(raw, bytes):
-                return raw
-    return None
+    found = (founding_genesis(tx, log.name) for log in holdings.of_kind("registry"))
+    return next((raw for raw in found if raw is not None), None)
 
 
-def new_knowledge(genesis: LedgerGenesis) -> Knowledge:
-    """Return the knowledge of a ledger before its first entry: festivals only, no calendar, no key."""
-    calendars = CalendarSet((), festivals=festivals(), division=genesis.division_code)
-    return Knowledge(genesis.ledger_id(), calendars)
+def founding_genesis(tx: ReadTx, name: str) -> bytes | None:
+    """Return the ledger genesis that the first entry of a log carries; None for a log without one.
+
+    Raises:
+        BanjianError: the first entry cannot be read.
+    """
+    frame = tx.frame(name, 1)
+    if frame is None:
+        return None
+    act = act_in(frame)
+    facts = read_facts(tx, case_of(act), act.act_id)
+    raw = None if facts is None else check_facts(act.header, facts).get("ledger_genesis")
+    return raw if isinstance(raw, bytes) else None
 
 
-def read_knowledge(tx: ReadTx, holdings: Holdings, genesis: LedgerGenesis, vault: Vault | None) -> Knowledge:
-    """Return registry, catalogue and calendars from the store."""
-    knowledge = new_knowledge(genesis)
-    for log in holdings.of_kind("registry"):
-        for frame in read_frames(tx, log.name, after=0):
-            facts, personal = _bodies_of(tx, frame, vault)
-            knowledge.apply_registry(frame, facts=facts, personal=personal)
-    for log in holdings.of_kind("catalogue"):
-        for frame in read_frames(tx, log.name, after=0):
-            knowledge.apply_catalogue(frame, facts=_bodies_of(tx, frame, None)[0])
-    return knowledge
-
-
-def read_frames(tx: ReadTx, name: str, *, after: int) -> Iterator[bytes]:
-    """Yield the frames of a log after a position, in pages."""
-    size = tx.size(name)
-    for first in range(after + 1, size + 1, PAGE):
-        for _, frame in tx.frames(name, first, min(first + PAGE - 1, size)):
+def read_frames(tx: ReadTx, name: str, *, after: int, last: int) -> Iterator[bytes]:
+    """Yield the frames of a log behind a position, up to another, in pages."""
+    for first in range(after + 1, last + 1, PAGE):
+        for _, frame in tx.frames(name, first, min(first + PAGE - 1, last)):
             yield frame
 
 
-def _act_in(frame: bytes) -> Act:
+def act_in(frame: bytes) -> Act:
+    """Return the act in a stored frame.
+
+    Raises:
+        EncodingError: ``encoding.*``, ``frame.*`` or ``act.*``.
+    """
     parts = split_frame(frame)
     return Act(decode_act(parts.act_raw), parts.act_raw, parts.sig, act_id(parts.act_raw))
-
-
-def _bodies_of(tx: ReadTx, frame: bytes, vault: Vault | None) -> tuple[bytes | None, bytes | None]:
-    """Return facts and, where a vault opens it, personal body of a stored frame."""
-    try:
-        act = _act_in(frame)
-    except BanjianError:
-        return None, None
-    case_id = case_of(act)
-    personal = None if vault is None else read_personal(tx, vault, case_id, act.act_id)
-    return read_facts(tx, case_id, act.act_id), personal

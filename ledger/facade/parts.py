@@ -11,14 +11,15 @@ from ledger.facade.casebook import CaseBook
 from ledger.facade.casekeys import CaseKeys
 from ledger.facade.clock import Clock, Randomness
 from ledger.facade.county import CountyDesk
+from ledger.facade.countyfold import CountyFold
 from ledger.facade.countyseen import CountySeen, seen_hash
 from ledger.facade.deskrules import DeskRules
-from ledger.facade.doubt import find_doubt
+from ledger.facade.doubt import find_doubts
 from ledger.facade.feeds import Feeds
 from ledger.facade.granting import GrantDesk
 from ledger.facade.home import Home
 from ledger.facade.mergelog import MergeLog
-from ledger.facade.opening import Holdings, read_holdings, read_knowledge, read_ledger_genesis
+from ledger.facade.opening import Holdings, read_holdings, read_ledger_genesis
 from ledger.facade.ownlog import OwnLog, newest_checkpoint
 from ledger.facade.reading import Reader
 from ledger.facade.signing import Desk
@@ -48,6 +49,7 @@ class Parts:
     county_logs: tuple[str, ...]
     genesis: LedgerGenesis
     holdings: Holdings
+    fold: CountyFold
     knowledge: Knowledge
     own: dict[str, OwnLog]
     book: CaseBook
@@ -98,7 +100,9 @@ def load_parts(
     """
     holdings = read_holdings(tx)
     genesis = read_ledger_genesis(tx, holdings, home.ledger_genesis())
-    knowledge = read_knowledge(tx, holdings, genesis, vault)
+    fold = CountyFold(holdings, genesis, vault)
+    fold.follow(tx)
+    knowledge = fold.knowledge
     own = _own_logs(tx, holdings, home)
     county_logs = tuple(log.name for kind in ("registry", "catalogue") for log in holdings.of_kind(kind))
     book = CaseBook(knowledge, holdings.stations, remember=writable)
@@ -114,7 +118,7 @@ def load_parts(
     writer.county_seen = seen_hash(tx)
     county = CountyDesk(
         store=store, home=home, writer=writer, case_keys=case_keys, view=view, book=book,
-        knowledge=knowledge, holdings=holdings, own=own, clock=clock, randomness=randomness,
+        fold=fold, holdings=holdings, own=own, clock=clock, randomness=randomness,
     )  # fmt: skip
     grants = GrantDesk(knowledge=knowledge, home=home, clock=clock, randomness=randomness)
     desk = Desk(
@@ -122,9 +126,9 @@ def load_parts(
     )
     return Parts(
         mark=read_mark(tx, county_logs), county_logs=county_logs, genesis=genesis, holdings=holdings,
-        knowledge=knowledge, own=own, book=book, reader=Reader(knowledge, book, vault), rules=rules,
+        fold=fold, knowledge=knowledge, own=own, book=book, reader=Reader(knowledge, book, vault),
         desk=desk, grants=grants,
-        writer=writer, case_keys=case_keys, home=home, feeds=feeds,
+        rules=rules, writer=writer, case_keys=case_keys, home=home, feeds=feeds,
         merge_log=MergeLog(store=store, own=own, writer=writer),
         county_seen=CountySeen(knowledge.registry), county=county, main_station=station,
     )  # fmt: skip
@@ -142,8 +146,8 @@ def _own_logs(tx: ReadTx, holdings: Holdings, home: Home) -> dict[str, OwnLog]:
             seed = home.log_seed(held.genesis.log_id())
             log = OwnLog(held.genesis, None if seed is None else Ed25519Signer.from_seed(seed))
             log.load(tx)
-            log.doubt = find_doubt(log, home, tx)
             own[held.name] = log
+    find_doubts(own.values(), home, tx)
     return own
 
 

@@ -10,15 +10,15 @@ from ledger.checkpoint import RECEIPT_NAME_PREFIX, cosign, open_cosignature, rea
 from ledger.entry import entry_hash
 from ledger.errors import BanjianError, DataError
 from ledger.excerpt import CheckedExcerpt
+from ledger.facade.countyfold import COUNTY_KINDS
 from ledger.facade.divergent import DivergentPlace, place_divergent
-from ledger.facade.held import COUNTY_KINDS, Held, ReceiptLine
+from ledger.facade.held import Held, ReceiptLine
 from ledger.facade.histories import branch_names
 from ledger.facade.intake import Intake
-from ledger.facade.latecomers import renew_latecomers
 from ledger.facade.logend import LogEnd, new_end
 from ledger.facade.opening import BRANCH_MARK, HeldLog
 from ledger.facade.parts import Parts
-from ledger.facade.renewal import follow_calendars
+from ledger.facade.rejudging import learn_county
 from ledger.facade.sparselane import Arrival
 from ledger.facade.synctables import FORK, SYNC_FINDINGS
 from ledger.facade.views import CaseView
@@ -128,7 +128,7 @@ class Receiving:
             raise
         self._parts.case_keys.committed()
         self._held.set_end(reached)
-        self._learn(end.genesis, records)
+        self._learn(end.genesis)
         return Taken(log_id=content.log_id, size=reached.size, new=new, receipt=receipts[-1])
 
     def _write_run(
@@ -306,22 +306,16 @@ class Receiving:
             return new_end(genesis)
         if not allowed(genesis):
             raise DataError("sync.log_scope", log=content.log_id)
-        return self._held.end(tx, genesis)
+        end = self._held.end(tx, genesis)
+        if end.rotten is not None:
+            # Nothing can be built on it; it is told here until it is healed, and then goes on by itself.
+            raise DataError("sync.rotten_above", log=content.log_id, seq=end.rotten.seq)
+        return end
 
-    def _learn(self, genesis: LogGenesis, records: Sequence[VerifiedRecord]) -> None:
+    def _learn(self, genesis: LogGenesis) -> None:
         """Let registry and catalogue grow with what was stored, and everything that waited for it."""
-        knowledge = self._parts.knowledge
-        for record in records:
-            facts = record.facts_raw or None
-            if genesis.kind == "registry":
-                knowledge.apply_registry(record.frame, facts=facts, personal=record.personal_raw or None)
-            elif genesis.kind == "catalogue":
-                knowledge.apply_catalogue(record.frame, facts=facts)
         if genesis.kind in COUNTY_KINDS:
-            self._parts.book.forget_all()
-            renew_latecomers(self._store, self._view, knowledge.registry)
-        if genesis.kind == "catalogue":
-            follow_calendars(self._store, self._view, knowledge)
+            learn_county(self._store, self._view, book=self._parts.book, fold=self._parts.fold)
 
     def _receipt(self, checkpoint: bytes, now_ms: int) -> str:
         signer = self._receipt_signer()

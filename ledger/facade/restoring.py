@@ -13,6 +13,7 @@ from ledger.errors import DataError, StoreError
 from ledger.facade.bodies import put_personal, sealed_bodies
 from ledger.facade.home import Home
 from ledger.facade.latecomers import renew_latecomers
+from ledger.facade.ownlog import OwnLog
 from ledger.facade.parts import Parts
 from ledger.facade.renewal import rebuild_views
 from ledger.facade.vault import CaseKey, Vault
@@ -24,8 +25,11 @@ from ledger.types import CaseId, LedgerId
 INSTALLATION_BYTES = 4
 
 
-def settle(store: Store, home: Home, parts: Parts, *, vault: Vault, view: CaseView) -> None:
+def settle(store: Store, home: Home, parts: Parts, *, vault: Vault, view: CaseView) -> tuple[OwnLog, ...]:
     """Give up doubtful logs and take in what the office laid beside a restored database.
+
+    Returns:
+        The logs that were given up, each with its doubt.
 
     Raises:
         StoreError: ``home.case_keys`` for a key table that is damaged or another ledger's;
@@ -52,6 +56,7 @@ def settle(store: Store, home: Home, parts: Parts, *, vault: Vault, view: CaseVi
     home.clear_case_keys()
     # A power cut may have come between a longer registry and the cases that waited for it.
     renew_latecomers(store, view, parts.knowledge.registry)
+    return tuple(doubtful)
 
 
 def installation(vault: Vault) -> str:

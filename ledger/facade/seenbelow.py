@@ -17,8 +17,9 @@ from typing import Final
 
 from ledger.checkpoint import Checkpoint, log_of_origin, open_checkpoint, read_checkpoint
 from ledger.errors import DataError
+from ledger.facade.countyfold import COUNTY_KINDS
 from ledger.facade.countyseen import INCONSISTENT, UNPROVEN, keep_evidence
-from ledger.facade.held import COUNTY_KINDS, Held, LogState
+from ledger.facade.held import Held, LogState
 from ledger.facade.lostends import DOWNSTREAM_AHEAD, DOWNSTREAM_OTHER, LostEnd, lanes_of, lost_end
 from ledger.facade.opening import HeldLog
 from ledger.facade.ownlog import stored_nodes
@@ -176,7 +177,11 @@ class SeenBelow:
             for log in [one for one in self._parts.own.values() if not one.doubt]:
                 self._give_up(log.log_id, code)
         elif code == DOWNSTREAM_AHEAD and held.state not in (DOWNSTREAM_AHEAD, DOWNSTREAM_OTHER):
-            # That its end is lost was known when it was given up, and nothing was written after that.
+            # That its end is lost was known when it was given up, and nothing was written after that. But the
+            # next merge log must go on from the furthest that anybody has seen of this one.
+            if held.genesis.kind == MERGE and not self._held.is_continued(held.genesis.log_id()):
+                with self._store.write() as tx:
+                    keep_evidence(tx, note, now_ms=now_ms, state=UNPROVEN)
             return
         with self._store.write() as tx:
             tx.insert_missing(SYNC_FINDINGS, [(code, held.name, agreed + 1, now_ms, station, 0)])

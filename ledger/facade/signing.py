@@ -89,9 +89,9 @@ class Desk:
             raw, facts_raw, personal_raw = self._encoded(command, planned)
         except EncodingError:
             # What the case says against it is told first: that is closer to what was typed.
-            check(state, rules, planned.act(NO_ACT))
+            check(state, rules, planned.act(NO_ACT, ()))
             raise
-        act = planned.act(act_id(raw))
+        act = planned.act(act_id(raw), command.attachments)
         after = check(state, rules, act)
         self._rules.require(reading, state, rules, act, command.personal)
         number = facts.get("number") if state is None else ""
@@ -218,7 +218,7 @@ class _Planned(NamedTuple):
     catalogue_version: int
     facts: Facts
 
-    def act(self, act_id: ActId) -> CaseAct:
+    def act(self, act_id: ActId, attachments: tuple[tuple[bytes, int], ...]) -> CaseAct:
         """Return the act as the fold takes it."""
         return CaseAct(
             act_id=act_id,
@@ -233,6 +233,7 @@ class _Planned(NamedTuple):
             recorded_at_ms=self.recorded_at_ms,
             catalogue_version=self.catalogue_version,
             facts=self.facts,
+            attachments=attachments,
             under=self.author.under,
         )
 

@@ -2,8 +2,9 @@
 
 A frame that came with a case is stored under its log's name. When it contradicts what is held of that log
 (other bytes at its position, or another root at the size of its checkpoint), it belongs to another history:
-it is stored under ``<log>~<hash of the first entry that contradicts>``, with its own proof and its own
-bodies, so that neither history covers the other.
+it is stored under ``<log>~~<hash of the first entry that contradicts>``, with its own proof and its own
+bodies, so that neither history covers the other. Positions there are those of the log; a history that is held
+whole from where it diverges has one ``~`` and counts from there, so the two never share a name.
 """
 
 from __future__ import annotations
@@ -83,8 +84,17 @@ def sparse_lane(tx: ReadTx, arrival: Arrival, checked: CheckedExcerpt) -> Sparse
     if not against:
         return SparseLane(name=name, seq=0, held=held)
     first: VerifiedRecord = against[0]
-    other = f"{name}{BRANCH_MARK}{entry_hash(first.entry_raw).hex()}"
-    return SparseLane(name=other, seq=first.seq, held=held)
+    return SparseLane(name=lane_name(name, first.entry_raw), seq=first.seq, held=held)
+
+
+def lane_name(log: str, entry_raw: bytes) -> str:
+    """Return the name under which single frames of another history of a log are stored.
+
+    Args:
+        log: name of the log.
+        entry_raw: the first entry that contradicts what is held of it.
+    """
+    return f"{log}{BRANCH_MARK * 2}{entry_hash(entry_raw).hex()}"
 
 
 def _frames(tx: ReadTx, name: str, seqs: Sequence[int]) -> dict[int, set[bytes]]:

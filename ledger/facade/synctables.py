@@ -22,6 +22,13 @@ FEED: Final = Table(
 )
 """What each direct subordinate is to be given, in this order; ``chain`` is a hash over all items so far."""
 
+FEED_LEFT: Final = Table(
+    "feed_left",
+    columns=(("audience", "text"), ("log", "text"), ("seq", "int")),
+    key=("audience", "log", "seq"),
+)
+"""Places of a feed that could not be given as they were signed: they are given once they are healed."""
+
 FEED_DUE: Final = Table("feed_due", columns=(("case_id", "bytes"),), key=("case_id",))
 """Cases that got acts since the feeds were brought up to date; written only where there are subordinates."""
 
@@ -47,6 +54,21 @@ COUNTY_PROOFS: Final = Table(
 )
 """Proofs that came with the newest county checkpoint, to be handed on below: ``hashes`` of 32 bytes each lead
 from ``old_size`` to ``size``.
+"""
+
+COUNTY_BRIDGES: Final = Table(
+    "county_bridges",
+    columns=(
+        ("parent", "text"),
+        ("old_size", "int"),
+        ("log", "text"),
+        ("note", "bytes"),
+        ("hashes", "bytes"),
+    ),
+    key=("parent", "old_size"),
+)
+"""How stations below come from a merge log that was given up into the one that continues it: a checkpoint of
+``log``, and the hashes that lead from ``old_size`` of its parent to where it goes on.
 """
 
 COUNTY_BELOW: Final = Table(
@@ -117,12 +139,32 @@ MERGED: Final = Table(
 other from ``position`` on.
 """
 
+ATTACHED: Final = Table(
+    "attached",
+    columns=(
+        ("hash", "bytes"),
+        ("case_id", "bytes"),
+        ("size", "int"),
+        ("station", "text"),
+        ("held", "int"),
+        ("given", "int"),
+    ),
+    key=("hash", "case_id"),
+    indexes=(("held", "given"), ("case_id",)),
+)
+"""Attachments that acts name: at which station, whether the content lies here, and whether the station above
+has said that it has it.
+"""
+
 SYNC_TABLES: Final = (
+    ATTACHED,
     FEED,
+    FEED_LEFT,
     FEED_DUE,
     FEED_HELD,
     TOLD,
     COUNTY_PROOFS,
+    COUNTY_BRIDGES,
     COUNTY_BELOW,
     AWAITING,
     PEERS,

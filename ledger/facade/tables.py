@@ -88,7 +88,7 @@ NUMBERS: Final = Table(
 """Numbers that this installation minted or met; two cases under one number are a finding."""
 
 MARKS: Final = Table("view_marks", columns=(("name", "text"), ("value", "text")), key=("name",))
-"""What the rows were computed with: the version of the calendars."""
+"""What the rows were computed with: calendars, and what of the county's logs did not count."""
 
 NEVER_MS: Final = 253_402_300_799_999
 """Last millisecond of the year 9999: later than any limit."""

@@ -12,6 +12,7 @@ from ledger.case import CaseAct, CaseState, evolve_all, fold_case
 from ledger.catalogue import Rules
 from ledger.clocks import PressingChange, pressing_change, unmoved
 from ledger.errors import BanjianError, RuleError
+from ledger.facade.attachednames import note_named
 from ledger.facade.caseacts import StoredAct
 from ledger.facade.casebook import CaseBook
 from ledger.facade.numbers import number_row
@@ -130,14 +131,25 @@ class CaseView:
         self.touch(tx, waiting)
         return len(waiting)
 
+    def judge_again(self, tx: WriteTx, case_ids: Sequence[CaseId]) -> None:
+        """Make the rows of cases anew after what they were judged by turned out otherwise.
+
+        One that cannot be folded any more has no row: it waits until it can be.
+        """
+        asked: Where = {"case_id": OneOf(tuple(case_ids))}
+        for table in (CASES, AWAITING):
+            tx.delete(table, asked)
+        self.touch(tx, case_ids)
+
     def rebuild(self, tx: WriteTx, case_ids: Sequence[CaseId]) -> list[tuple[Row, Sequence[StoredAct]]]:
         """Make the rows of the given cases anew; returns each with the stored acts that it comes from."""
+        found = list(self._book.fold_many(tx, case_ids))
         made = [
-            (case_row(folded.state, folded.rules, self._knowledge.calendars), folded.acts)
-            for folded in self._book.fold_many(tx, case_ids)
+            (case_row(folded.state, folded.rules, self._knowledge.calendars), folded.acts) for folded in found
         ]
         if made:
             tx.upsert(CASES, [row for row, _ in made])
+            note_named(tx, (folded.state for folded in found))
         return made
 
     def mark(self, tx: WriteTx) -> None:
@@ -153,6 +165,7 @@ class CaseView:
         else:
             row = case_row(state, rules, self._knowledge.calendars)
         tx.upsert(CASES, [row], held=before)
+        note_named(tx, (state,))
         self._book.remember(case_id, state, rules, row)
 
     def _known_cases(self, tx: WriteTx, records: Sequence[NewRecord]) -> set[Cell]:
@@ -200,6 +213,7 @@ class CaseView:
         if not folded:
             return
         tx.upsert(CASES, [case_row(*pair, self._knowledge.calendars) for pair in folded.values()])
+        note_named(tx, (state for state, _ in folded.values()))
         waiting = [
             (state.case_id,)
             for state, _ in folded.values()

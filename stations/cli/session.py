@@ -56,6 +56,8 @@ def _opened(call: Call, *, write: bool) -> Iterator[Ledger]:
         home, clock=app.clock, randomness=app.randomness, write=write, station=station
     ) as ledger:
         call.training = ledger.training
+        for code in ledger.rolled_back:
+            call.notice(code, {})
         yield ledger
 
 

@@ -19,7 +19,7 @@ from stations.texts import Say
 from stations.web.answers import Problem, answer, status_of
 from stations.web.headers import dressed, require_host
 from stations.web.render import message_of, render_error
-from stations.web.visit import LIVE, OFFICE, Visit, posted
+from stations.web.visit import LIVE, OFFICE, VISIT, Visit, posted
 
 UPLOAD_BYTES_MAX = 21 << 20
 """Most bytes of a form with files: a workbook of the largest size that is read, and what goes with it."""
@@ -45,7 +45,7 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
         # Lists and photos are larger than anything that is typed; only people who have signed in send them.
         request = request.clone(client_max_size=UPLOAD_BYTES_MAX)
         visit = replace(visit, request=request)
-    request["visit"] = visit
+    request[VISIT] = visit
     try:
         require_host(request, office.config.web_names)
         await _require_own_form(visit)

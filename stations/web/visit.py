@@ -128,12 +128,12 @@ class Visit:
         self.browser.told = (key, values)
 
 
+VISIT: web.RequestKey[Visit] = web.RequestKey("visit", Visit)
+
+
 def visit_of(request: web.Request) -> Visit:
     """Return the visit that the middleware made of a request."""
-    visit = request["visit"]
-    if not isinstance(visit, Visit):
-        raise AuthorityError("web.signed_out")
-    return visit
+    return request[VISIT]
 
 
 Page = Callable[[Visit], Awaitable[web.StreamResponse]]

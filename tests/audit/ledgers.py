@@ -127,18 +127,24 @@ def copy_home(home: Home, folder: Path) -> Path:
 
 
 def hurt(folder: Path, *statements: str | tuple[str, tuple[object, ...]]) -> None:
-    """Change a ledger's database by hand, with every trigger out of the way."""
+    """Change a ledger's database by hand, with every trigger out of the way meanwhile."""
     connection = sqlite3.connect(folder / "ledger.db", isolation_level=None)
     connection.execute("PRAGMA synchronous = OFF")
     try:
-        triggers = connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
-        for (name,) in triggers:
+        triggers = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for name, _ in triggers:
             connection.execute(f'DROP TRIGGER "{name}"')
         for statement in statements:
             text, values = statement if isinstance(statement, tuple) else (statement, ())
             changed = connection.execute(text, values).rowcount
             if changed == 0:
                 raise AssertionError(f"nothing changed: {text}")
+        tables = {
+            name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        }
+        for name, sql in triggers:
+            if name.partition("__")[0] in tables:
+                connection.execute(sql)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
         connection.close()

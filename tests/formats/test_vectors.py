@@ -23,10 +23,17 @@ from ledger.invite import decode_invite
 from ledger.keys import Ed25519Signer, verify
 from ledger.merkle import Tree, leaf_hash, multiproof_root, verify_consistency, verify_inclusion
 from ledger.note import open_note
-from ledger.package import check_package, decode_package, encode_package, valid_receipts
+from ledger.package import (
+    check_package,
+    decode_package,
+    decode_parsed,
+    encode_package,
+    valid_receipts,
+)
 from ledger.registry import Registry
 from ledger.registry_frames import read_registry_frame
 from ledger.types import LedgerId
+from ledger.verified import check_pinned, verify_records
 from tests.vectors.generate import FOLDER, SEALED, build, stored_bundle
 from tests.vectors.positive import BUNDLE_SEED
 from tests.vectors.positive_travel import bundle_parts, excerpt_content, package_content
@@ -61,6 +68,19 @@ def test_there_are_negative_vectors_for_every_format() -> None:
     assert len(NEGATIVE) >= 60
     assert len({vector["name"] for vector in NEGATIVE}) == len(NEGATIVE)
     assert len({vector["kind"] for vector in NEGATIVE}) == 25
+
+
+def test_what_a_station_signs_against_itself_is_kept() -> None:
+    vector = load("package_kept")
+    content, parsed = decode_parsed(bytes.fromhex(vector["bytes"]))
+    assert [frame.hex() for frame in content.frames] == vector["frames"]
+    check_package(content, tree=Tree(), public_key=bytes.fromhex(vector["public_key"]))
+    records = verify_records(
+        range(1, len(content.frames) + 1), content.frames, facts=content.facts, personal=content.personal,
+        ledger_id=LedgerId(bytes(32)), public_key=lambda _: None, parsed=parsed,
+    )  # fmt: skip
+    check_pinned(records, log_id=content.log_id, code="package.pins")
+    assert [bool(record.personal_raw) for record in records] == vector["personal_kept"]
 
 
 def test_signatures_at_the_edges() -> None:

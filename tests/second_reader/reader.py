@@ -154,6 +154,7 @@ class Reader:
         self.warnings: list[dict[str, str]] = []
         self.notices: list[dict[str, str]] = []
         self.verdicts: dict[tuple[str, int], Refused] = {}
+        self.superseded = False
         self.said: set[tuple[str, str]] = set()
         self.rows: dict[str, list[tuple[Any, ...]]] = {}
         self.logs: dict[str, Log] = {}
@@ -358,11 +359,12 @@ class Reader:
             self.warning("ledger.no_catalogue", "")
         for log in self._beside("catalogue", self._chain("catalogue")):
             self.warning("ledger.second_catalogue", log.name)
-        for log, after in zip(chain, [*chain[1:], None], strict=False):
+        for log, size in self._counted(self._chain("catalogue")):
+            self._told_of_end(log, size)
+        for log, size in self._counted(chain):
             known = {slot.seq: slot for slot in log.slots}
-            size = log.slots[-1].seq if after is None or after.genesis is None else after.genesis.parent_size
-            if size > log.slots[-1].seq:
-                self.error("log.truncated", log.name)
+            self._told_of_end(log, size)
+            self.superseded |= size < log.slots[-1].seq
             for seq in range(1, min(size, log.slots[-1].seq + 100_000) + 1):
                 slot = known.get(seq, Slot(seq))
                 act = slot.act if slot.refused is None else None
@@ -378,6 +380,20 @@ class Reader:
             self.warning("registry.pending", waiting.hex())
         if self.trust is None:
             self.warning("trust.unpinned", "the ledger id was taken from the file")
+
+    def _counted(self, chain: list[Log]) -> list[tuple[Log, int]]:
+        """Return each log of a chain with the number of its entries that count."""
+        found = []
+        for log, after in zip(chain, [*chain[1:], None], strict=False):
+            held = log.slots[-1].seq
+            found.append((log, held if after is None or after.genesis is None else after.genesis.parent_size))
+        return found
+
+    def _told_of_end(self, log: Log, size: int) -> None:
+        if size > log.slots[-1].seq:
+            self.error("log.truncated", log.name)
+        if size < log.slots[-1].seq:
+            self.warning("log.superseded", log.name)
 
     def _chain(self, kind: str) -> list[Log]:
         """Return the logs of a kind that continue each other, oldest first."""
@@ -649,7 +665,7 @@ class Reader:
             self.notice("authority.registry_ahead", where)
         elif signing is None:
             sound = False
-            (self.warning if opaque else self.error)("authority.key_unknown", where)
+            (self.warning if opaque or self.superseded else self.error)("authority.key_unknown", where)
         else:
             try:
                 f.check_act_signature(act.raw, signing, slot.signature)
@@ -760,7 +776,7 @@ class Reader:
             _, mark, first = log.partition("~")
             if mark:
                 self.warning("sparse.fork", log)
-                if first not in hashes:
+                if first[:1] != "~" or first[1:] not in hashes:
                     self.error("log.branch_place", log)
 
     def _slots(self, name: str) -> list[Slot]:

@@ -21,7 +21,6 @@ from reader_formats import (
     Form,
     Refused,
     Tree,
-    check_body,
     check_frame,
     check_link,
     check_pins,
@@ -276,11 +275,27 @@ def read_package(data: bytes, public_key: bytes, tree: Tree | None = None) -> li
         tree.append(item.entry)
     if tree.root(size) != root:
         raise Refused("package.root")
-    for index, item in enumerate(rebuilt):
-        for kind, body in (("facts", package.facts[index]), ("personal", package.personal[index])):
-            if body:
-                check_body(decode_act(item.act), kind, body)
+    for item, facts in zip(rebuilt, package.facts, strict=True):
+        _check_pinned(item, facts)
     return rebuilt
+
+
+def _check_pinned(item: Rebuilt, facts: bytes) -> None:
+    """Refuse an act, a signature or facts that are not what the entry and its act pin."""
+    try:
+        entry = decode_entry(item.entry)
+    except Refused:
+        return  # It pins nothing that anybody could read.
+    try:
+        check_pins(entry, item.act, item.signature)
+    except Refused as refused:
+        raise Refused("package.pins", refused.code) from refused
+    try:
+        act = decode_act(item.act)
+    except Refused:
+        return
+    if not facts or (h("facts", facts), len(facts)) != (act.facts_hash, act.facts_len):
+        raise Refused("package.pins", "facts")
 
 
 # --- excerpts -------------------------------------------------------------------------------------

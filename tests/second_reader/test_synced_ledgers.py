@@ -14,9 +14,10 @@ import reader
 
 from audit.verify import verify_ledger
 from tests.audit import test_synced as synced
+from tests.sync import test_county_chain as chains
 from tests.sync.world import TOWN, VILLAGE, World
 
-NOT_CHECKED = {"log.no_checkpoint", "log.uncovered", "personal.sealed", "time.backdated"}
+NOT_CHECKED = {"log.no_checkpoint", "log.uncovered", "personal.erased", "personal.sealed", "time.backdated"}
 """What the second reader leaves out, beside what cases give."""
 
 
@@ -58,9 +59,45 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 @pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[chains.Made]:
+    """A county that went on from an older disk, and what its stations still hold of the time between."""
+    made = chains.two_histories(tmp_path_factory.mktemp("both"))
+    yield made
+    made.world.close()
+
+
+@pytest.fixture(scope="module")
 def rolled_back(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The township's folder after a village went on from an old image of its disk."""
     return synced.told("rollback", tmp_path_factory.mktemp("both") / "world")[TOWN].path
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_county_that_goes_on_before_the_end_of_what_its_stations_hold(
+    chain: chains.Made, tmp_path: Path, seed: int
+) -> None:
+    with chains.receiver(chain, tmp_path / "r") as ledger:
+        chains.take(ledger, chains.shuffled(chain, seed))
+    found = agreed(tmp_path / "r")
+    assert ("log.superseded", "warning") in found and "error" not in {severity for _, severity in found}
+
+
+def test_key_that_was_known_by_what_does_not_count(chain: chains.Made, tmp_path: Path) -> None:
+    successors = chains.of_successors(chain)
+    with chains.receiver(chain, tmp_path / "r") as ledger:
+        order = chains.in_order(chain)
+        chains.take(ledger, [raw for raw in order if raw not in successors])
+        chains.take(ledger, [raw for raw in order if raw in successors])
+    found = agreed(tmp_path / "r")
+    assert ("authority.key_unknown", "warning") in found
+    assert "error" not in {severity for _, severity in found}
+
+
+def test_successor_before_the_end_of_the_log_that_it_continues(chain: chains.Made, tmp_path: Path) -> None:
+    missing = [raw for name, log in chain.logs.items() if chain.kinds[name] == "catalogue" for raw in log[1:]]
+    with chains.receiver(chain, tmp_path / "r") as ledger:
+        chains.take(ledger, [raw for raw in chains.in_order(chain) if raw not in missing])
+    assert ("log.truncated", "error") in agreed(tmp_path / "r")
 
 
 @pytest.mark.parametrize(("table", "column", "where", "expected"), synced.SPARSE_COLUMNS)

@@ -87,13 +87,21 @@ def lost(world: World) -> Iterator[str]:
             if not oracle.holds(place, promise.act_id):
                 yield f"{place.name} has not {promise.act_id.hex()[:8]} of {promise.place}"
         if promise.case_id not in outcomes:
-            outcomes[promise.case_id] = _outcomes(world.main[COUNTY], promise.case_id)
+            gone = any(oracle.promises[one].case_id == promise.case_id for one in oracle.excused)
+            outcomes[promise.case_id] = _outcomes(world.main[COUNTY], promise.case_id, may_wait=gone)
         if not outcomes[promise.case_id].get(promise.act_id):
             yield f"{promise.act_id.hex()[:8]} of {promise.place} is without effect and without reason"
 
 
-def _outcomes(county: Place, case_id: CaseId) -> dict[ActId, bool]:
-    """Return for each act of a case whether it takes effect or says why not."""
+def _outcomes(county: Place, case_id: CaseId, *, may_wait: bool) -> dict[ActId, bool]:
+    """Return for each act of a case whether it takes effect or says why not.
+
+    Args:
+        county: where all acts come together.
+        case_id: the case.
+        may_wait: an act of it went with the only disk that had it: what follows that one waits for it, told
+            as waiting.
+    """
     try:
         state = county.ledger.state(case_id)[0]
     except RuleError:
@@ -102,7 +110,8 @@ def _outcomes(county: Place, case_id: CaseId) -> dict[ActId, bool]:
             rows = list(tx.select(schema.ACTS, {"case_id": case_id}))
             waits = tx.get(AWAITING, (case_id,)) is not None
         return {ActId(row[1]): waits for row in rows if isinstance(row[1], bytes)}
-    return {step.act.act_id: step.effective or bool(step.reason) for step in state.steps}
+    told = {step.act.act_id: step.effective or bool(step.reason) for step in state.steps}
+    return told | dict.fromkeys(state.awaiting, may_wait)
 
 
 def cases_of(place: Place) -> dict[CaseId, tuple[StationId, str]]:

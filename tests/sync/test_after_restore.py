@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import StoreError
-from ledger.facade import Command, receiving
+from ledger.facade import Command, rejudging
 from ledger.facade.home import RESTORED_MARKER
 from ledger.facade.tables import VIEW_TABLES
 from ledger.keys import Signer
@@ -117,7 +117,7 @@ def test_a_cut_between_the_registry_and_the_cases_that_waited_for_it_is_made_goo
         raise StoreError("store.io", detail="cut")
 
     with monkeypatch.context() as patched:
-        patched.setattr(receiving, "renew_latecomers", cut)
+        patched.setattr(rejudging, "renew_latecomers", cut)
         with pytest.raises(StoreError):
             world.settle(TOWN)
     world[COUNTY].close()

@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from ledger.facade.synctables import FORK
+from ledger.facade.synctables import FORK, SYNC_FINDINGS
+from ledger.package import encode_package
+from ledger.store.tables import Row
+from ledger.types import StationId
+from sync.framing import BRANCH, PACKAGE, Section
 from tests.sync.test_forks import clone, copy, findings
 from tests.sync.world import COUNTY, TOWN, TOWN_2, VILLAGE, VILLAGE_3, World
 
@@ -49,3 +53,44 @@ def test_records_of_two_histories_at_one_position_are_told_apart(world: World) -
     for station in (COUNTY, TOWN, TOWN_2, VILLAGE_3):
         assert FORK in findings(world, station), station
     second.close()
+
+
+def test_single_records_stay_apart_from_the_whole_history_that_comes_later(world: World) -> None:
+    """A history came first as single records, which wait to be given down; then the whole of it came."""
+    world.do(VILLAGE, "hand_over", world.receive(VILLAGE), to=VILLAGE_3)
+    world.settle(VILLAGE, TOWN, TOWN_2, VILLAGE_3)
+    log = world[VILLAGE].ledger.parts.station_log(VILLAGE)
+    assert log is not None
+    second = clone(world, VILLAGE, copy(world, VILLAGE, "clone"))
+    cases = []
+    for name in ("甲", "乙"):
+        case = world.receive(VILLAGE, applicant=name)
+        for number in range(6):
+            world.receive(VILLAGE, applicant=f"{name}{number}")
+        world.do(VILLAGE, "hand_over", case, to=VILLAGE_3)
+        cases.append(case)
+        world.settle(VILLAGE, TOWN)
+        world.sync(TOWN_2)
+        world.places[VILLAGE], second = second, world.places[VILLAGE]
+    before = {case: world.digest(TOWN_2, case) for case in cases}
+    county, town = world[COUNTY].exchange, world[TOWN_2].exchange
+    town.feeds.catch_up(world[TOWN_2].ledger.store)
+    whole = county.package(log.log_id, after=0)
+    assert whole is not None
+    found = world._prepare(world[TOWN_2], Section(PACKAGE, encode_package(whole)))
+    town.receiving.take_package(found.content, found.records, allowed=lambda _: True, now_ms=1)
+    for state in county.held.branches(county.held.scope(COUNTY)):
+        branch = county.branch_package(state, after=0)
+        assert branch is not None
+        found = world._prepare(world[TOWN_2], Section(BRANCH, encode_package(branch)))
+        town.receiving.take_branch(found.content, found.records, allowed=lambda _: True, now_ms=1)
+    names = {str(row[1]) for row in findings_rows(world, TOWN_2)}
+    assert any("~~" in name for name in names) and any("~" in name and "~~" not in name for name in names)
+    world.sync(VILLAGE_3)
+    assert {case: world.digest(VILLAGE_3, case) for case in cases} == before
+    second.close()
+
+
+def findings_rows(world: World, station: StationId) -> list[Row]:
+    with world[station].ledger.store.read() as tx:
+        return list(tx.select(SYNC_FINDINGS, {"code": FORK}))

@@ -20,6 +20,7 @@ from tests.vectors.negative_travel import (
     invite_cases,
     package_cases,
 )
+from tests.vectors.pins import pin_cases
 from tests.vectors.positive import Json
 from tests.vectors.world import World
 
@@ -30,7 +31,7 @@ def negative_vectors(world: World, sealed_bundle: bytes) -> Json:
         *act_cases(world), *body_cases(world), *entry_cases(world), *frame_cases(world),
         *genesis_cases(world), *key_cases(), *note_cases(world), *proof_cases(), *merge_cases(world),
         *package_cases(world), *bundle_cases(sealed_bundle), *envelope_cases(world), *invite_cases(world),
-        *multiproof_cases(), *excerpt_cases(world), *grant_cases(),
+        *multiproof_cases(), *excerpt_cases(world), *pin_cases(world), *grant_cases(),
     ]  # fmt: skip
     return [
         {"name": f"{kind}: {name}", "kind": kind, "input": {key: _json(item) for key, item in given.items()},

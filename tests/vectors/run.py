@@ -19,8 +19,9 @@ from ledger.keys import check_possession, check_public_key
 from ledger.merge import decode_merge_leaf
 from ledger.merkle import Tree, multiproof_root, verify_consistency, verify_inclusion
 from ledger.note import open_note
-from ledger.package import check_package, decode_package
+from ledger.package import check_package, decode_parsed
 from ledger.types import LedgerId, LogId
+from ledger.verified import check_pinned, verify_records
 
 Input = Mapping[str, str | int | list[str]]
 
@@ -95,7 +96,13 @@ def _multiproof(given: _Reader) -> None:
 
 
 def _package(given: _Reader) -> None:
-    check_package(decode_package(given.raw()), tree=Tree(), public_key=given.raw("public_key"))
+    content, parsed = decode_parsed(given.raw())
+    check_package(content, tree=Tree(), public_key=given.raw("public_key"))
+    records = verify_records(
+        range(content.first_seq, content.last_seq + 1), content.frames, facts=content.facts,
+        personal=content.personal, ledger_id=LedgerId(bytes(32)), public_key=lambda _: None, parsed=parsed,
+    )  # fmt: skip
+    check_pinned(records, log_id=content.log_id, code="package.pins")
 
 
 def _bundle(given: _Reader) -> None:

@@ -124,6 +124,7 @@ MATRIX: Mapping[str, str] = {
     "GET /case/{case}/print/{act}": OF_CASE,
     "GET /print.css": SIGNED,
     "GET /case/{case}/attachment/{hash}": OF_CASE,
+    "POST /case/{case}/attachment/{hash}/fetch": "303 303 403 303 303 303 303",
     "GET /pads": SIGNED,
     "POST /pads": "303 303 303 303 403 403 403",
     "GET /pads/enter": "303 422 422 422 422 422 422",  # no number

@@ -29,7 +29,7 @@ from stations.web.cases.amending import (
     target_of,
 )
 from stations.web.cases.attached import drop_of
-from stations.web.cases.attaching import given_again, of_form
+from stations.web.cases.attaching import carried, given_again, of_form
 from stations.web.cases.casepage import case_of, heads_of
 from stations.web.cases.factforms import Choice, Field, Surroundings, fields_of, moment_ms, read_form
 from stations.web.render import message_of, render
@@ -63,6 +63,7 @@ async def act(visit: Visit) -> web.StreamResponse:
         await visit.sign_once(first(form, "once"), work)
     except BanjianError as error:
         return await _shown(visit, form, error)
+    await carried(visit, attachments)
     if done and action == ERASE:
         await drop_of(visit, case_id)
     for one in done:

@@ -122,6 +122,7 @@ async def show(visit: Visit) -> web.Response:
         shown=shown,
         item=visit.say.pick(shown.page.rules.item.name),
         attachments=await lines_of_attachments(visit, case_id),
+        has_upstream=bool(visit.office.config.upstream),
         once=visit.office.randomness(12).hex(),
     )
 

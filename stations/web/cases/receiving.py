@@ -18,7 +18,7 @@ from stations.cli.casenames import action_name
 from stations.cli.naming import Names
 from stations.web.answers import status_of
 from stations.web.cases.acting import claimed_ms
-from stations.web.cases.attaching import given_again, of_form
+from stations.web.cases.attaching import carried, given_again, of_form
 from stations.web.cases.drafts import Drafts
 from stations.web.cases.factforms import Surroundings, fields_of, read_form
 from stations.web.cases.items import find_items, item_of
@@ -76,6 +76,7 @@ async def receive(visit: Visit) -> web.StreamResponse:
         where = await visit.sign_once(first(form, "once"), work)
     except BanjianError as error:
         return await _shown(visit, form, error)
+    await carried(visit, attachments)
     drafts, staff_no = _drafts(visit), visit.person.staff_no
     pad = first(form, "pad")
     await visit.office.access.aside(lambda: drafts.drop(staff_no, _draft_name(code, pad)))

@@ -1,0 +1,63 @@
+"""The county's own logs in their incarnations: which of them are one chain, and what of each counts.
+
+A registry or catalogue log that was given up is continued by another one, which names it as its parent and
+says up to where. One position follows the other through all of them: acts cite the sum. What follows from
+it depends on the logs that are held and on nothing else, so that everybody who holds the same says the same.
+
+Source: docs/protocol.md, "Continued logs".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ledger.genesis import LogGenesis
+
+LOST_MAX = 100_000
+"""Positions that a stated size may add beyond what is held: a forged one must not fill the memory."""
+
+
+class ChainLog(NamedTuple):
+    """A log of the county as held: entries without gaps; ``founds`` if entry 1 carries a ledger genesis."""
+
+    name: str
+    genesis: LogGenesis
+    size: int
+    founds: bool
+
+
+class Link(NamedTuple):
+    """One log of a chain and how many of its entries count: up to where the next one continues it."""
+
+    name: str
+    size: int
+
+
+def chain_logs(logs: Iterable[ChainLog]) -> list[Link]:
+    """Return the chain of some logs of one kind, oldest first; logs beside it are left out.
+
+    The chain begins with a log whose parent is not here: one that holds the ledger's genesis, then one that
+    is the first of all, then the least name. Of several successors the one of the least name counts. A
+    successor states how far it continues the log before it: that may be less than is held, or more.
+    """
+    ordered = sorted(logs, key=lambda one: one.name)
+    names = {one.name for one in ordered}
+    starts = [one for one in ordered if one.genesis.parent_log.hex() not in names]
+    chain: list[ChainLog] = []
+    newest = min(starts, key=_preference, default=None)
+    while newest is not None:
+        chain.append(newest)
+        parent = newest.name
+        newest = next((one for one in ordered if one.genesis.parent_log.hex() == parent), None)
+    sizes = [after.genesis.parent_size for after in chain[1:]] + [one.size for one in chain[-1:]]
+    return [Link(one.name, size) for one, size in zip(chain, sizes, strict=True)]
+
+
+def lost_positions(counted: int, held: int) -> int:
+    """Return how many positions behind the entries that are held count without any."""
+    return min(max(counted - held, 0), LOST_MAX)
+
+
+def _preference(log: ChainLog) -> tuple[bool, bool, str]:
+    return not log.founds, log.genesis.reason != "first", log.name
