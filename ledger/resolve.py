@@ -13,12 +13,12 @@ from typing import NamedTuple
 from ledger.act import Act
 from ledger.authority import Authority, Refusal, check_act_authority
 from ledger.caseshape import CaseAct, Under
-from ledger.grant import GRANT, Grant, without_grant
+from ledger.grant import GRANT, Grant, signing_key, without_grant
 from ledger.grant_judge import BY_GRANT, Grants
 from ledger.registry import Registry
 from ledger.types import Facts, KeyId, StationId, Value
-from ledger.verified import KEY_UNKNOWN
 
+KEY_UNKNOWN = "authority.key_unknown"
 NO_ROLES: frozenset[str] = frozenset()
 
 
@@ -120,8 +120,9 @@ class Resolver:
         """
         header = act.header
         under: Under | None = None
-        carried = facts is not None and GRANT in facts
-        if facts is not None and carried:
+        told: bytes | None = None
+        if facts and GRANT in facts:
+            told = signing_key(facts, header.actor)
             standing, under = self.standing_under(
                 facts[GRANT],
                 actor_key_id=header.actor,
@@ -143,7 +144,7 @@ class Resolver:
                 blocked = "act.other_station"
             elif facts is None:
                 blocked = "act.facts_missing"
-            elif not carried and self._registry.public_key(header.actor) is None:
+            elif told is None and self._registry.public_key(header.actor) is None:
                 # Its key may have been known once, by entries that turned out not to count.
                 blocked = KEY_UNKNOWN
             else:
