@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from ledger.checkpoint import read_checkpoint
+from ledger.errors import StoreError
 from ledger.facade.casebook import CaseBook
 from ledger.facade.casekeys import CaseKeys
 from ledger.facade.clock import Clock, Randomness
@@ -28,7 +29,7 @@ from ledger.facade.vault import Vault
 from ledger.facade.views import CaseView
 from ledger.facade.writing import Writer
 from ledger.genesis import LedgerGenesis
-from ledger.keys import Ed25519Signer
+from ledger.keys import Ed25519Signer, Signer
 from ledger.knowledge import Knowledge
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
@@ -78,6 +79,19 @@ class Parts:
         if self.station_log(station) is not None:
             return False
         return station == self.main_station or self.holdings.predecessor("station", station) is not None
+
+    def log_to_write(self, station: StationId, signer: Signer) -> OwnLog:
+        """Return the log in which somebody acts for a station; it is opened if need be, for work never stops.
+
+        Raises:
+            StoreError: ``log.none`` where no log of the station is to be opened here.
+        """
+        log = self.station_log(station)
+        if log is not None:
+            return log
+        if not self.opens_by_acting(station):
+            raise StoreError("log.none", station=station)
+        return self.county.open_log("station", station, signer)
 
 
 def load_parts(
