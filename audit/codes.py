@@ -103,7 +103,8 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
                 case.finding.late_unmarked case.finding.permit_only
                 case.finding.promise_untrue case.finding.refusal_not_same_day
                 case.finding.second_correction case.finding.step_missing
-                case.finding.unlawful_ground case.notice.lapse_early""",
+                case.finding.unlawful_ground case.notice.extension_late
+                case.notice.lapse_early case.notice.refused_when_deemed""",
         },
     }
 )
