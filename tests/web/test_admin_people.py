@@ -101,7 +101,7 @@ def test_a_clerk_cannot_send_what_only_a_registrar_may(site: Serving) -> None:
 
 def test_enrolling_with_a_key_made_here_then_signing_in(site: Serving, registrar: Visitor) -> None:
     typed = {
-        "no": "W101", "name": "钱窗口", "phone": "13800000001", "station": COUNTY, "scope": "",
+        "no": "W101", "name": "钱窗口", "station": COUNTY, "scope": "",
         "role": ["window", "officer"], "key": "here", "passphrase": "another long one",
         "again": "another long one",
     }  # fmt: skip
