@@ -33,7 +33,13 @@ from stations.version import version
 from stations.weblog import web_log
 from sync.attempts import Attempts
 from sync.client_attach import Above
-from sync.credentials import calling_context, listening_context
+from sync.credentials import (
+    CA_NAME,
+    TLS_KEY_NAME,
+    calling_context,
+    listening_context,
+    prepare_county,
+)
 from sync.helpers import Helpers
 from sync.joindesks import OfficeDesk, RelayDesk
 from sync.joinoffice import JoinOffice
@@ -107,6 +113,7 @@ class Network:
         Raises:
             ConfigError: ``tls.not_joined`` when stations below are to be listened for without certificate;
                 ``serve.address`` when the address cannot be listened on.
+            StoreError: ``pki.ca_key`` at a county that was restored without the key of its CA.
         """
         self._make_link()
         await self.carriage.sweep()
@@ -217,6 +224,7 @@ class Network:
     async def _listen(self) -> str:
         host, _, port = self._config.listen.rpartition(":")
         desk = await self._thread.run(self._desk)
+        await self._thread.run(self._certify)
         self._helpers.start()
         # Loads the tables of readings: else the first name that comes waits for them, and all behind it.
         await self._thread.run(lambda: pinyin_initials("张"))
@@ -234,6 +242,18 @@ class Network:
             raise ConfigError("serve.address", address=self._config.listen) from error
         bound = self._runner.addresses[0]
         return f"https://{host}:{bound[1]}"
+
+    def _certify(self) -> None:
+        """Let the county make its own certificate anew: after a restore its CA is here, and no key of it.
+
+        Raises:
+            StoreError: ``pki.ca_key`` when the CA's key was not put back.
+        """
+        home = self._home
+        if home.certificate(CA_NAME) is None or home.secret(TLS_KEY_NAME) is not None:
+            return
+        if any(log.own and log.kind == "registry" for log in self._thread.held.logs()):
+            prepare_county(self._thread.held, randomness=self._randomness)
 
     def _desk(self) -> _Desk:
         """Return what answers the routes; made on the ledger's thread."""
