@@ -23,9 +23,12 @@ from ledger.facade import Home
 from ledger.facade.clock import Clock, Randomness
 from ledger.facade.exchange import Exchange
 from ledger.identity import pinyin_initials
+from ledger.platform import open_more_files
 from ledger.types import LedgerId, StationId
 from ledger.verified import SignatureCheck
 from stations.config import StationConfig
+from stations.gate import Gate, GateRule, rule_within
+from stations.gatedsite import GatedSite
 from stations.ledgerthread import LedgerThread
 from stations.link import Link
 from stations.version import version
@@ -55,6 +58,7 @@ class Network:
         home: the installation folder.
         config: its settings: ``listen``, ``upstream``, ``sync_interval_s``.
         keeps_in_step: whether the station above is called now and then, or only when somebody asks.
+        gate_rule: who is let in; None for the usual bounds.
     """
 
     def __init__(
@@ -66,6 +70,7 @@ class Network:
         clock: Clock,
         randomness: Randomness,
         keeps_in_step: bool = True,
+        gate_rule: GateRule | None = None,
     ) -> None:
         self._thread = thread
         self._home = home
@@ -81,6 +86,8 @@ class Network:
         # process stores meanwhile, which is work for one core.
         self._helpers = Helpers(cores - 1 if config.listen else 0)
         self._runner: web.AppRunner | None = None
+        self._listening: GatedSite | None = None
+        self._gate_rule = gate_rule
         self._loop: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
         self._syncing = asyncio.Lock()
@@ -125,6 +132,8 @@ class Network:
             self._loop.cancel()
             with suppress(asyncio.CancelledError):
                 await self._loop
+        if self._listening is not None:
+            await self._listening.stop()
         if self._runner is not None:
             await self._runner.cleanup()
         if self.link is not None:
@@ -194,16 +203,20 @@ class Network:
         application = web.Application(client_max_size=_BODY_BYTES_MAX)
         add_join_routes(application, desk.join_desk, Attempts(self._clock.monotonic_ms))
         add_session_route(application, desk, sessions=Sessions(), log=self._log)
-        self._runner = web.AppRunner(application, access_log=None, logger=self._log)
+        gate = Gate(rule_within(open_more_files(), self._gate_rule))
+        self._runner = web.AppRunner(
+            application, access_log=None, logger=self._log, keepalive_timeout=gate.rule.headers_s
+        )
         await self._runner.setup()
         context: ssl.SSLContext = listening_context(self._home, self._thread.ledger_id)
+        self._listening = GatedSite(
+            self._runner, context=context, gate=gate, ledger_id=self._thread.ledger_id
+        )
         try:
-            site = web.TCPSite(self._runner, host.strip("[]"), int(port), ssl_context=context)
-            await site.start()
+            bound = await self._listening.start(host.strip("[]"), int(port))
         except (OSError, ValueError, OverflowError) as error:
             raise ConfigError("serve.address", address=self._config.listen) from error
-        bound = self._runner.addresses[0]
-        return f"https://{host}:{bound[1]}"
+        return f"https://{host}:{bound}"
 
     def _desk(self) -> _Desk:
         """Return what answers the routes; made on the ledger's thread."""

@@ -12,6 +12,7 @@ from ledger.errors import BanjianError
 from ledger.facade import Home, Ledger
 from ledger.types import StationId
 from stations.config import StationConfig
+from stations.gate import GateRule
 from stations.ledgerthread import LedgerThread
 from stations.network import Network
 from sync import client_session, responder
@@ -30,7 +31,9 @@ from tests.sync.world import COUNTY, TOWN, VILLAGE, Place, World
 class Serving:
     """One installation that serves, as ``banjian serve`` would."""
 
-    def __init__(self, place: Place, *, listen: bool, upstream: str = "") -> None:
+    def __init__(
+        self, place: Place, *, listen: bool, upstream: str = "", gate_rule: GateRule | None = None
+    ) -> None:
         self.place = place
         self.thread = LedgerThread()
         self.network = Network(
@@ -44,6 +47,7 @@ class Serving:
             ),
             clock=place.clock,
             randomness=place.randomness,
+            gate_rule=gate_rule,
         )
         self.address = ""
 
