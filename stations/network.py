@@ -59,6 +59,7 @@ class Network:
         config: its settings: ``listen``, ``upstream``, ``sync_interval_s``.
         keeps_in_step: whether the station above is called now and then, or only when somebody asks.
         gate_rule: who is let in; None for the usual bounds.
+        pace_rule: when the station above is called; None for the usual waits and ``sync_interval_s``.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Network:
         randomness: Randomness,
         keeps_in_step: bool = True,
         gate_rule: GateRule | None = None,
+        pace_rule: PaceRule | None = None,
     ) -> None:
         self._thread = thread
         self._home = home
@@ -88,6 +90,7 @@ class Network:
         self._runner: web.AppRunner | None = None
         self._listening: GatedSite | None = None
         self._gate_rule = gate_rule
+        self._pace_rule = pace_rule or PaceRule(interval_ms=config.sync_interval_s * 1000)
         self._loop: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
         self._syncing = asyncio.Lock()
@@ -171,17 +174,11 @@ class Network:
             )
 
     async def _keep_in_step(self, link: Link) -> None:
-        rule = PaceRule(interval_ms=self._config.sync_interval_s * 1000)
-        pace = Pace(rule, random.SystemRandom().random)
+        pace = Pace(self._pace_rule, random.SystemRandom().random)
         news = True
         while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(pace.wait_ms(news=news) / 1000):
-                    await self._news.wait()
-                    # One act is seldom alone: wait a moment for the next ones.
-                    await asyncio.sleep(rule.news_ms / 1000)
-            self._news.clear()
             try:
+                await self._wait(pace, news=news)
                 async with self._syncing:
                     await link.sync()
             except BanjianError as error:
@@ -193,6 +190,17 @@ class Network:
             else:
                 pace.succeeded()
             news = False
+
+    async def _wait(self, pace: Pace, *, news: bool) -> None:
+        """Wait until it is time to call, or until there are news and nobody has asked for patience."""
+        left_ms = pace.wait_ms(news=news) - pace.told_ms
+        await asyncio.sleep(pace.told_ms / 1000)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0, left_ms) / 1000):
+                await self._news.wait()
+                # One act is seldom alone: wait a moment for the next ones.
+                await asyncio.sleep(self._pace_rule.news_ms / 1000)
+        self._news.clear()
 
     async def _listen(self) -> str:
         host, _, port = self._config.listen.rpartition(":")

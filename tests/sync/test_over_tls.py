@@ -18,6 +18,7 @@ from stations.network import Network
 from sync import client_session, responder
 from sync.credentials import calling_context, prepare_county, read_ca, write_own
 from sync.giving import Budget
+from sync.pace import PaceRule
 from sync.pki import issue_leaf, new_csr
 from sync.requester import Requester
 from sync.server_session import SESSION_PATH
@@ -32,7 +33,13 @@ class Serving:
     """One installation that serves, as ``banjian serve`` would."""
 
     def __init__(
-        self, place: Place, *, listen: bool, upstream: str = "", gate_rule: GateRule | None = None
+        self,
+        place: Place,
+        *,
+        listen: bool,
+        upstream: str = "",
+        gate_rule: GateRule | None = None,
+        pace_rule: PaceRule | None = None,
     ) -> None:
         self.place = place
         self.thread = LedgerThread()
@@ -48,6 +55,7 @@ class Serving:
             clock=place.clock,
             randomness=place.randomness,
             gate_rule=gate_rule,
+            pace_rule=pace_rule,
         )
         self.address = ""
 
