@@ -10,6 +10,7 @@ from ledger.facade.countyfold import COUNTY_KINDS
 from ledger.facade.countylink import CountyNews
 from ledger.facade.exchange import Exchange
 from ledger.facade.lostends import DOWNSTREAM_AHEAD
+from ledger.facade.peers import relayed
 from ledger.genesis import LogGenesis
 from ledger.opening import opening_genesis
 from ledger.types import LogId, StationId
@@ -115,7 +116,7 @@ class Requester:
             county=county,
             proofs_from=proofs_from,
             feed=exchange.held.feed_held(self._upstream),
-            contacts=tuple(exchange.peers.all()),
+            contacts=tuple(relayed(one) for one in exchange.peers.all(now_ms=self._now_ms)),
         )
         yield encode_section(HELLO, hello.pack())
         left = Spending.of(self._budget)

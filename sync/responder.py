@@ -28,7 +28,7 @@ from ledger.facade.countyfold import COUNTY_KINDS
 from ledger.facade.exchange import Exchange
 from ledger.facade.held import LogState
 from ledger.facade.lostends import DOWNSTREAM_OTHER, LostEnd
-from ledger.facade.peers import Contact
+from ledger.facade.peers import Contact, passed_on
 from ledger.genesis import LogGenesis
 from ledger.types import LogId, StationId
 from sync.framing import ANSWER, END, EXCERPT, encode_section
@@ -92,12 +92,12 @@ class Responder:
             said_at_ms=hello.sent_at_ms, version=hello.version,
         )  # fmt: skip
         below = [
-            replace(one, via=self._peer)
+            passed_on(one, self._peer, sent_at_ms=hello.sent_at_ms, now_ms=self._now_ms)
             for one in hello.contacts
             if one.station in self._scope and one.station != self._peer
         ]
         self._heard = heard
-        exchange.peers.take([heard, *below])
+        exchange.peers.take([heard, *below], now_ms=self._now_ms)
         exchange.county.heard_below(self._peer, hello.county)
 
     def take(self, prepared: Prepared) -> None:
@@ -218,7 +218,7 @@ class Responder:
             if self._holds_whole(one)
         ):
             # What it said was waiting has come with this very session.
-            exchange.peers.take([replace(self._heard, waiting=0, oldest_ms=0)])
+            exchange.peers.take([replace(self._heard, waiting=0, oldest_ms=0)], now_ms=self._now_ms)
         exchange.note_in_step(self._peer, hello.logs)
         left = Spending.of(self._budget)
         forks = self._forks(hello, mine)

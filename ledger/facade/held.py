@@ -269,16 +269,23 @@ class Held:
         return [one for one in found if one is not None]
 
     def waiting(self, station: StationId) -> tuple[int, int]:
-        """Return how many entries a station has not confirmed, and when the oldest was recorded (0: none)."""
-        confirmed = {one.log_id: one.size for one in self.receipts_by(station)}
+        """Return how many entries a station has not confirmed, and when the oldest was recorded (0: none).
+
+        Entries of divergent histories wait like those of the logs.
+        """
+        scope = self.scope(self.station)
+        ends = [(state.log_id.hex(), 0, state.size) for state in self.states(scope, county=False)]
+        ends += [(_name(one), one.first_seq - 1, one.size) for one in self.branches(scope)]
         count, oldest_ms = 0, 0
-        for state in self.states(self.scope(self.station), county=False):
-            missing = state.size - confirmed.get(state.log_id, 0)
-            if missing <= 0:
-                continue
-            count += missing
-            recorded_at_ms = self._recorded_at(state.log_id, state.size - missing + 1)
-            oldest_ms = min(oldest_ms or recorded_at_ms, recorded_at_ms)
+        with self._store.read() as tx:
+            for name, before, size in ends:
+                newest = newest_receipt(tx, name, station)
+                confirmed = max(before, 0 if newest is None else newest.size)
+                if confirmed >= size:
+                    continue
+                count += size - confirmed
+                at_ms = _recorded_at(tx, name, confirmed - before + 1)
+                oldest_ms = min(oldest_ms or at_ms, at_ms)
         return count, oldest_ms
 
     def feed_held(self, upstream: StationId) -> FeedPlace:
@@ -317,12 +324,6 @@ class Held:
         """Read the end of a log from the store next time: a transaction failed, or it was given up."""
         self._ends.pop(log_id, None)
 
-    def _recorded_at(self, log_id: LogId, seq: int) -> int:
-        with self._store.read() as tx:
-            frame = tx.frame(log_id.hex(), seq)
-        at_ms = recorded_at_ms(frame)
-        return 0 if at_ms == INT_MAX else at_ms
-
     def _entry_hash(self, log_id: LogId, seq: int) -> bytes:
         with self._store.read() as tx:
             frame = tx.frame(log_id.hex(), seq)
@@ -337,6 +338,15 @@ class Held:
         held = [one for log in logs for one in self.histories(LogId(bytes.fromhex(log))).values()]
         with self._store.read() as tx:
             return [_branch_state(tx, one) for one in held]
+
+
+def _recorded_at(tx: ReadTx, name: str, position: int) -> int:
+    at_ms = recorded_at_ms(tx.frame(name, position))
+    return 0 if at_ms == INT_MAX else at_ms
+
+
+def _name(branch: BranchState) -> str:
+    return branch_name(branch.log_id, branch.first_hash)
 
 
 def _branch_state(tx: ReadTx, branch: Branch) -> BranchState:

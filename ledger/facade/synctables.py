@@ -96,7 +96,9 @@ PEERS: Final = Table(
     ),
     key=("station",),
 )
-"""When each subordinate was heard last, by the clock of who heard it, and what it said was still waiting."""
+"""When each subordinate was heard last, by the clock of who heard it, and what it said was still waiting.
+What a stick says of a station stands beside that, in a row of its own.
+"""
 
 SYNC_MARKS: Final = Table("sync_marks", columns=(("name", "text"), ("value", "text")), key=("name",))
 """What is worth remembering of the link upward: last try, last success, the error that stands."""
