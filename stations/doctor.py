@@ -150,7 +150,6 @@ def _secrets(home: Home, *, key_fits: bool) -> Iterator[Check]:
 
 def _logs(home: Home, ledger: Ledger) -> Iterator[Check]:
     logs = ledger.logs()
-    continued = {one.genesis.parent_log for one in ledger.parts.holdings.logs.values()}
     for log in logs:
         if not log.own:
             continue
@@ -158,7 +157,7 @@ def _logs(home: Home, ledger: Ledger) -> Iterator[Check]:
         if log.doubt:
             # A station's log is opened anew by the next action; those of the county want the right key.
             code = "doctor.log_doubt" if log.kind == "station" else "doctor.county_log_doubt"
-            done = log.log_id in continued
+            done = ledger.parts.succession.is_continued(log.log_id)
             level: Level = "ok" if done else "warning"
             yield found("head", level, "doctor.log_continued" if done else code, log=name, reason=log.doubt)
             continue

@@ -351,9 +351,7 @@ class PartReader:
 
     def _check_opened(self, genesis: LogGenesis, opening: VerifiedRecord) -> None:
         """Refuse a log that nobody in the registry opened: anybody could have made it."""
-        sound = opening.act is not None and not opening.fault
-        header = opening.act.header if sound and opening.act is not None else None
-        fault = self._exchange.carried.opening_fault(genesis, header)
+        fault = self._exchange.carried.opening_fault(genesis, opening)
         if fault:
             raise DataError(fault, log=genesis.log_id(), station=genesis.station)
 

@@ -7,6 +7,7 @@
     packages from where the upper one had got to ────▶ check root, store, receipt
     divergent histories ─────────────────────────────▶ store beside the log
                                    ◀────────────────── answer: what is here now, receipts, forks, feed
+                                   ◀────────────────── notes: signed proof of what the lower side lost
                                    ◀────────────────── registry, catalogue, missing ends of own logs
                                    ◀────────────────── excerpts of the cases in scope
                                    ◀────────────────── end
@@ -31,10 +32,11 @@ from ledger.facade.lostends import DOWNSTREAM_OTHER, LostEnd
 from ledger.facade.peers import Contact
 from ledger.genesis import LogGenesis
 from ledger.types import LogId, StationId
-from sync.framing import ANSWER, END, EXCERPT, encode_section
+from sync.framing import ANSWER, END, EXCERPT, NOTE, encode_section
 from sync.giving import Budget, Histories, Spending, packages, stated
 from sync.ingest import Prepared, PreparedExcerpt, PreparedNote, PreparedPackage
 from sync.messages import REFUSALS_MAX, Answer, Fork, Hello, Refused, Wanted
+from sync.openings import check_opened
 
 
 class Responder:
@@ -117,6 +119,7 @@ class Responder:
                     content, prepared.records, allowed=self._allowed, now_ms=self._now_ms
                 )
             else:
+                check_opened(self._exchange, prepared)
                 taken = self._exchange.receiving.take_package(
                     content, prepared.records, allowed=self._allowed, now_ms=self._now_ms
                 )
@@ -137,6 +140,7 @@ class Responder:
         packages = [(one.content, one.records) for one in run if isinstance(one, PreparedPackage)]
         if len(packages) == len(run) > 1:
             with suppress(BanjianError):
+                check_opened(self._exchange, run[0])
                 taken = self._exchange.receiving.take_run(
                     packages, allowed=self._allowed, now_ms=self._now_ms
                 )
@@ -162,9 +166,7 @@ class Responder:
 
     def _opening_fault(self, prepared: PreparedExcerpt) -> str:
         """Return why a log that is not known here is not taken from below; "" where its opener had a say."""
-        first = prepared.records[0]
-        header = first.act.header if first.act is not None and not first.fault else None
-        return self._exchange.carried.opening_fault(prepared.checked.genesis, header)
+        return self._exchange.carried.opening_fault(prepared.checked.genesis, prepared.records[0])
 
     def _take_note(self, prepared: PreparedNote) -> None:
         """Look at a checkpoint that may prove that this machine came back from an older disk."""
@@ -239,10 +241,26 @@ class Responder:
             more=more or (end.number < feed_size and not doubtful),
         )
         yield encode_section(ANSWER, answer.pack())
+        yield from self._proof(hello, mine, answer)
         yield from down
         for excerpt in excerpts:
             yield encode_section(EXCERPT, encode_excerpt(excerpt))
         yield encode_section(END, b"")
+
+    def _proof(self, hello: Hello, mine: dict[LogId, LogState], answer: Answer) -> Iterator[bytes]:
+        """Yield signed checkpoints of each log of which more, or another history, is here than the peer said.
+
+        If it writes that log itself, it has no other reason to believe it.
+        """
+        disputed = {one.log_id for one in answer.forks} | {one.log_id for one in answer.branches}
+        disputed |= {one.log_id for one in answer.refused}
+        for theirs in hello.logs:
+            here = mine.get(theirs.log_id)
+            if here is None or here == theirs or self._exchange.held.is_county_log(theirs.log_id):
+                continue
+            if here.size > theirs.size or theirs.log_id in disputed:
+                for note in self._exchange.held.heads(theirs.log_id):
+                    yield encode_section(NOTE, note)
 
     def _said(self) -> Hello:
         if self._hello is None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ledger.act import ActHeader
+from ledger.act import Act, verify_act
 from ledger.authority import Refusal, check_log_opening
 from ledger.bundle import bundle_public_key
 from ledger.checkpoint import (
@@ -24,6 +24,7 @@ from ledger.checkpoint import (
     open_checkpoint,
     read_checkpoint,
 )
+from ledger.errors import DataError
 from ledger.facade.feeds import START, FeedPlace
 from ledger.facade.held import Held, LogState, ReceiptLine, newest_receipt
 from ledger.facade.parts import Parts
@@ -35,6 +36,7 @@ from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
 from ledger.store.tables import OneOf, Where
 from ledger.types import ActId, CaseId, LogId, StationId
+from ledger.verified import VerifiedRecord
 
 FEED = ""
 """Stands for the feed among the logs of what was told."""
@@ -138,16 +140,28 @@ class Carried:
             receipts=tuple(ReceiptLine(log_id, point.size, line) for line in lines),
         )
 
-    def opening_fault(self, genesis: LogGenesis, opening: ActHeader | None) -> str:
-        """Return why a log that is not here yet is not to be taken from a stick; "" for no reason.
+    def opening_fault(self, genesis: LogGenesis, first: VerifiedRecord) -> str:
+        """Return why a log that is not here yet is not to be taken; "" for no reason.
 
         Args:
             genesis: of the log.
-            opening: header of its first act; None when that act or its signature does not hold.
+            first: its first record, verified by itself.
+
+        Returns:
+            ``bundle.registry_behind`` where a longer registry may know who opened it; else
+            ``bundle.opening``.
         """
-        if opening is None:
+        if first.act is None:
             return "bundle.opening"
+        opening, fault = first.act.header, first.fault
         registry = self._parts.knowledge.registry
+        if fault == "authority.key_unknown":
+            # It was verified beside this thread: the registry may have grown since.
+            fault = self._fault_now(first.act)
+        if fault == "authority.key_unknown" and opening.registry_size > registry.size:
+            return "bundle.registry_behind"
+        if fault:
+            return "bundle.opening"
         if genesis.kind == "registry" and registry.size == 0:
             # Nothing is known yet but the ledger's genesis; keys that the package tells of do not count.
             roots = {key_id(ED25519, root) for root in self._parts.genesis.root_public_keys}
@@ -159,6 +173,16 @@ class Carried:
         if not isinstance(allowed, Refusal):
             return ""
         return "bundle.registry_behind" if allowed.awaiting else "bundle.opening"
+
+    def _fault_now(self, act: Act) -> str:
+        public_key = self._parts.knowledge.registry.public_key(act.header.actor)
+        if public_key is None:
+            return "authority.key_unknown"
+        try:
+            verify_act(act.raw, act.sig, public_key)
+        except DataError as error:
+            return error.code
+        return ""
 
     def holds(self, items: Sequence[tuple[CaseId, ActId]]) -> bool:
         """Whether all of some acts are here."""
