@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ledger.act import Act, verify_act
+from ledger.act import verify_act
 from ledger.authority import Refusal, check_log_opening
 from ledger.bundle import bundle_public_key
 from ledger.checkpoint import (
@@ -35,7 +35,7 @@ from ledger.note import parse_note
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
 from ledger.store.tables import OneOf, Where
-from ledger.types import ActId, CaseId, LogId, StationId
+from ledger.types import ActId, CaseId, KeyId, LogId, StationId
 from ledger.verified import VerifiedRecord
 
 FEED = ""
@@ -151,21 +151,22 @@ class Carried:
             ``bundle.registry_behind`` where a longer registry may know who opened it; else
             ``bundle.opening``.
         """
-        if first.act is None:
+        if first.act is None or first.act.header.ledger_id != genesis.ledger_id:
             return "bundle.opening"
-        opening, fault = first.act.header, first.fault
+        act, opening = first.act, first.act.header
         registry = self._parts.knowledge.registry
-        if fault == "authority.key_unknown":
-            # It was verified beside this thread: the registry may have grown since.
-            fault = self._fault_now(first.act)
-        if fault == "authority.key_unknown" and opening.registry_size > registry.size:
-            return "bundle.registry_behind"
-        if fault:
+        founding = genesis.kind == "registry" and registry.size == 0
+        # Found anew here: the registry may have grown since the record was verified beside this thread.
+        public_key = self._root(opening.actor) if founding else registry.public_key(opening.actor)
+        if public_key is None:
+            waits = not founding and opening.registry_size > registry.size
+            return "bundle.registry_behind" if waits else "bundle.opening"
+        try:
+            verify_act(act.raw, act.sig, public_key)
+        except DataError:
             return "bundle.opening"
-        if genesis.kind == "registry" and registry.size == 0:
-            # Nothing is known yet but the ledger's genesis; keys that the package tells of do not count.
-            roots = {key_id(ED25519, root) for root in self._parts.genesis.root_public_keys}
-            return "" if opening.actor in roots else "bundle.opening"
+        if founding:
+            return ""
         allowed = check_log_opening(
             registry, genesis.kind, actor_key_id=opening.actor, station=genesis.station,
             registry_size=opening.registry_size,
@@ -174,15 +175,10 @@ class Carried:
             return ""
         return "bundle.registry_behind" if allowed.awaiting else "bundle.opening"
 
-    def _fault_now(self, act: Act) -> str:
-        public_key = self._parts.knowledge.registry.public_key(act.header.actor)
-        if public_key is None:
-            return "authority.key_unknown"
-        try:
-            verify_act(act.raw, act.sig, public_key)
-        except DataError as error:
-            return error.code
-        return ""
+    def _root(self, wanted: KeyId) -> bytes | None:
+        """Return a root key of the ledger's genesis; keys that a package tells of do not count."""
+        roots = self._parts.genesis.root_public_keys
+        return next((root for root in roots if key_id(ED25519, root) == wanted), None)
 
     def holds(self, items: Sequence[tuple[CaseId, ActId]]) -> bool:
         """Whether all of some acts are here."""
