@@ -346,7 +346,7 @@ class PartReader:
         genesis = opening_genesis(content.log_id, content.frames[0], content.facts[0])
         self._check_opened(genesis, found.records[0])
         if self._manifest.kind != "down":
-            self._exchange.room.check_log(genesis)
+            self._exchange.room.check_log(genesis, found.records[0])
         return genesis
 
     def _check_opened(self, genesis: LogGenesis, opening: VerifiedRecord) -> None:

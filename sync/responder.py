@@ -119,7 +119,7 @@ class Responder:
                     content, prepared.records, allowed=self._allowed, now_ms=self._now_ms
                 )
             else:
-                check_opened(self._exchange, prepared)
+                self._check_begun(prepared)
                 taken = self._exchange.receiving.take_package(
                     content, prepared.records, allowed=self._allowed, now_ms=self._now_ms
                 )
@@ -140,7 +140,7 @@ class Responder:
         packages = [(one.content, one.records) for one in run if isinstance(one, PreparedPackage)]
         if len(packages) == len(run) > 1:
             with suppress(BanjianError):
-                check_opened(self._exchange, run[0])
+                self._check_begun(run[0])
                 taken = self._exchange.receiving.take_run(
                     packages, allowed=self._allowed, now_ms=self._now_ms
                 )
@@ -148,6 +148,12 @@ class Responder:
                 return
         for one in run:
             self.take(one)
+
+    def _check_begun(self, prepared: Prepared) -> None:
+        """Refuse a log of the peer's subtree that nobody opened who may, or for which there is no room."""
+        genesis = check_opened(self._exchange, prepared)
+        if genesis is not None and genesis.station in self._scope and isinstance(prepared, PreparedPackage):
+            self._exchange.room.check_log(genesis, prepared.records[0])
 
     def _take_lost(self, prepared: PreparedExcerpt) -> None:
         """Take in records of a log that is asked for, or of the peer's own subtree; no others from below."""
@@ -159,7 +165,7 @@ class Responder:
             raise DataError("sync.own_log", log=prepared.log_id)
         if held.genesis(prepared.log_id) is None and self._opening_fault(prepared):
             raise DataError("sync.log_scope", log=prepared.log_id)
-        self._exchange.room.check_log(genesis)
+        self._exchange.room.check_log(genesis, prepared.records[0])
         self.stored += self._exchange.receiving.take_excerpt(
             prepared.checked, prepared.records, now_ms=self._now_ms
         )
@@ -271,13 +277,8 @@ class Responder:
         """Logs of the peer's subtree, and those of the county whose end was lost here.
 
         A township that came back from an older disk may get it from below: so the county can get it too.
-
-        Raises:
-            DataError: ``sync.too_many_logs``.
         """
         if genesis.kind == "station":
-            if genesis.station in self._scope:
-                self._exchange.room.check_log(genesis)
             return genesis.station in self._scope
         held, log_id = self._exchange.held, genesis.log_id()
         elsewhere = held.genesis(log_id) is not None and not held.is_own(log_id)

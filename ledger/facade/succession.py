@@ -21,7 +21,7 @@ from ledger.facade.opening import HeldLog, Holdings, act_in
 from ledger.genesis import LogGenesis
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
-from ledger.types import LogId, StationId
+from ledger.types import KeyId, LogId, StationId
 
 
 class Succession:
@@ -75,6 +75,14 @@ class Succession:
         """Return the logs of registry or catalogue: those that count from the first on, then all others."""
         chain = [self._holdings.logs[name] for name in self._fold.chain(kind)]
         return chain + [log for log in self._holdings.of_kind(kind) if log not in chain]
+
+    def opener(self, log_id: LogId) -> KeyId | None:
+        """Return the key that signed the opening of a log that is held; None where that cannot be read."""
+        with self._store.read() as tx:
+            try:
+                return act_in(_opening_frame(tx, log_id.hex())).header.actor
+            except BanjianError:
+                return None
 
     def false_claims(self, genesis: LogGenesis) -> list[tuple[LogId, LogId]]:
         """Return which claims about a log are false by kind or station: its own, or to be its successor.

@@ -139,7 +139,8 @@ def heir(
     evil.key = Ed25519Signer.from_seed(number.to_bytes(32, "big"))
     evil.genesis = LogGenesis(
         ledger_id=world.genesis.ledger_id(), kind="station", station=station,
-        log_public_key=evil.key.public_key, reason="restored", nonce=number.to_bytes(16, "big"),
+        log_public_key=evil.key.public_key, reason="restored" if parent else "first",
+        nonce=number.to_bytes(16, "big"),
         parent_log=parent, parent_size=0, parent_root=b"",
     )  # fmt: skip
     evil.log_id, evil.lines = evil.genesis.log_id(), []
