@@ -24,7 +24,8 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
                 genesis.version genesis.suite genesis.field""",
             "warning": """
                 trust.unpinned ledger.not_synced ledger.no_catalogue ledger.second_registry
-                ledger.second_catalogue log.superseded log.parent log.key_reused""",
+                ledger.second_catalogue log.superseded log.parent log.foreign_parent
+                log.key_reused""",
         },
         "2. registry and catalogue": {
             "warning": """

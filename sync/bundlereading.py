@@ -371,14 +371,12 @@ class PartReader:
         genesis = opening_genesis(content.log_id, content.frames[0], content.facts[0])
         self._check_opened(genesis, found.records[0])
         if self._manifest.kind != "down":
-            self._exchange.room.check_log(genesis)
+            self._exchange.room.check_log(genesis, found.records[0])
         return genesis
 
     def _check_opened(self, genesis: LogGenesis, opening: VerifiedRecord) -> None:
         """Refuse a log that nobody in the registry opened: anybody could have made it."""
-        sound = opening.act is not None and not opening.fault
-        header = opening.act.header if sound and opening.act is not None else None
-        fault = self._exchange.carried.opening_fault(genesis, header)
+        fault = self._exchange.carried.opening_fault(genesis, opening)
         if fault:
             raise DataError(fault, log=genesis.log_id(), station=genesis.station)
 

@@ -18,6 +18,7 @@ from ledger.facade.feeds import START, FeedPlace
 from ledger.facade.histories import Branch, branch_names, history_nodes, load_branches, reached
 from ledger.facade.logend import LogEnd, held_root, load_end
 from ledger.facade.opening import BRANCH_MARK
+from ledger.facade.ownlog import newest_checkpoint
 from ledger.facade.parts import Parts
 from ledger.facade.rotten import Rotten
 from ledger.facade.synctables import FEED_HELD
@@ -140,7 +141,7 @@ class Held:
         generation = {
             held.genesis.log_id(): index
             for kind in COUNTY_KINDS
-            for index, held in enumerate(self._parts.holdings.of_kind(kind))
+            for index, held in enumerate(self._parts.succession.in_order(kind))
         }
 
         def rank(log_id: LogId) -> tuple[int, int, LogId]:
@@ -173,7 +174,7 @@ class Held:
 
     def is_continued(self, log_id: LogId) -> bool:
         """Whether another log goes on from a log: what came late of it has no effect."""
-        return any(held.genesis.parent_log == log_id for held in self._parts.holdings.logs.values())
+        return self._parts.succession.is_continued(log_id)
 
     def is_county_log(self, log_id: LogId) -> bool:
         """Whether a log is one of registry or catalogue."""
@@ -195,9 +196,9 @@ class Held:
 
     def continued_elsewhere(self) -> list[LogId]:
         """Return the own open logs that another machine has gone on with, in a branch or in a new log."""
-        parents = {held.genesis.parent_log for held in self._parts.holdings.logs.values() if not held.own}
-        parents |= {branch.log_id for branch in self._all_branches()}
-        return [log.log_id for log in self._parts.own.values() if log.log_id in parents]
+        forked = {branch.log_id for branch in self._all_branches()}
+        own, succession = self._parts.own.values(), self._parts.succession
+        return [one.log_id for one in own if one.log_id in forked or succession.elsewhere(one.log_id)]
 
     def histories(self, log_id: LogId) -> dict[str, Branch]:
         """Return the divergent histories of a log by name, each behind the one that it leaves."""
@@ -239,6 +240,12 @@ class Held:
     def reached(self, log_id: LogId, name: str, points: Iterable[tuple[str, int]]) -> int:
         """Return how far somebody holds a history of a log, by what ``points`` found of theirs."""
         return reached(self.histories(log_id), log_id.hex(), name, points)
+
+    def heads(self, log_id: LogId) -> list[bytes]:
+        """Return the newest signed checkpoint of each history of a log that is held here."""
+        with self._store.read() as tx:
+            found = [newest_checkpoint(tx, name) for name in (log_id.hex(), *self.histories(log_id))]
+        return [note for note in found if note is not None]
 
     def is_main_entry(self, branch: BranchState) -> bool:
         """Whether what is a divergent history to somebody is the history of the log here."""

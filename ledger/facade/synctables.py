@@ -120,6 +120,9 @@ SYNC_FINDINGS: Final = Table(
 FORK: Final = "log.fork"
 """Code under which a divergent history is noted there, by its name."""
 
+FOREIGN_PARENT: Final = "log.foreign_parent"
+"""Code under which a log is noted there that says of another kind or station's log that it continues it."""
+
 SPARSE_NOTES: Final = Table(
     "sparse_notes", columns=(("log", "text"), ("size", "int"), ("note", "bytes")), key=("log", "size")
 )
