@@ -134,6 +134,7 @@ def test_a_station_above_takes_nothing_away_without_a_clerk(world: World, way: s
     assert progress.sealed == []
     assert [note.code for note in progress.notes] == (["sync.log_opening"] if way == "package" else [])
     assert open_logs(world, VILLAGE) == {mine: "station"}
+    assert world[VILLAGE].exchange.lost_ends() == []
     # Nothing else was held up by it.
     assert world.digest(VILLAGE, more) == world.digest(TOWN, more)
     assert world[VILLAGE].exchange.held.feed_held(TOWN).number == progress.feed_size
