@@ -17,7 +17,7 @@ from ledger.facade.countyfold import COUNTY_KINDS
 from ledger.facade.feeds import START, FeedPlace
 from ledger.facade.histories import Branch, branch_names, history_nodes, load_branches, reached
 from ledger.facade.logend import LogEnd, held_root, load_end
-from ledger.facade.opening import BRANCH_MARK
+from ledger.facade.opening import BRANCH_MARK, HeldLog
 from ledger.facade.ownlog import newest_checkpoint
 from ledger.facade.parts import Parts
 from ledger.facade.rotten import Rotten
@@ -190,9 +190,14 @@ class Held:
             held.genesis
             for held in self._parts.holdings.logs.values()
             if (held.genesis.kind == "station" and held.own and held.state)
-            or (held.genesis.kind == "station" and not held.own and held.genesis.station == self.station)
+            or (held.genesis.kind == "station" and not held.own and self._is_of_here(held))
             or (held.genesis.kind in COUNTY_KINDS and self.is_given_up(held.genesis.log_id()))
         ]
+
+    def _is_of_here(self, held: HeldLog) -> bool:
+        """Whether a log is this station's own, by somebody who could open one."""
+        at_home = held.genesis.station == self.station
+        return at_home and self._parts.succession.is_rightful(held, or_waiting=True)
 
     def continued_elsewhere(self) -> list[LogId]:
         """Return the own open logs that another machine has gone on with, in a branch or in a new log."""

@@ -61,7 +61,7 @@ class Succession:
             for log in self._holdings.logs.values()
             if (log.genesis.kind, log.genesis.station) == (kind, station)
             and (log.state or not log.own)
-            and self._is_rightful(log)
+            and self.is_rightful(log)
             and not self.is_continued(log.genesis.log_id())
         ]
         return next((log for log in ended if log.own), ended[0] if ended else None)
@@ -109,11 +109,16 @@ class Succession:
         before = self._holdings.logs.get(log_id.hex())
         claims = [log for log in self._holdings.logs.values() if log.genesis.parent_log == log_id]
         for log in claims:
-            if before is not None and may_continue(log.genesis, before.genesis) and self._is_rightful(log):
+            if before is not None and may_continue(log.genesis, before.genesis) and self.is_rightful(log):
                 yield log
 
-    def _is_rightful(self, log: HeldLog) -> bool:
-        """Whether a key that might open such a log signed its opening act, by the registry as it is here."""
+    def is_rightful(self, log: HeldLog, *, or_waiting: bool = False) -> bool:
+        """Whether a key that might open such a log signed its opening act, by the registry as it is here.
+
+        Args:
+            log: a log that is held.
+            or_waiting: what to say where only a longer registry can tell.
+        """
         if log.own:
             return True
         mark, held = self._judged.get(log.name, ("", False))
@@ -121,8 +126,9 @@ class Succession:
             return held
         with self._store.read() as tx:
             refusal = self._refusal(tx, log)
-        if refusal is None or not refusal.awaiting:
-            self._judged[log.name] = (now, refusal is None)
+        if refusal is not None and refusal.awaiting:
+            return or_waiting
+        self._judged[log.name] = (now, refusal is None)
         return refusal is None
 
     def _refusal(self, tx: ReadTx, log: HeldLog) -> Refusal | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ledger.errors import StoreError
 from ledger.excerpt import ExcerptContent, encode_excerpt
 from ledger.frame import split_frame
 from ledger.merkle import Tree, leaf_hash
@@ -134,6 +135,7 @@ def test_a_station_above_takes_nothing_away_without_a_clerk(world: World, way: s
     assert progress.sealed == []
     assert [note.code for note in progress.notes] == (["sync.log_opening"] if way == "package" else [])
     assert open_logs(world, VILLAGE) == {mine: "station"}
+    assert world[VILLAGE].exchange.lost_ends() == []
     # Nothing else was held up by it.
     assert world.digest(VILLAGE, more) == world.digest(TOWN, more)
     assert world[VILLAGE].exchange.held.feed_held(TOWN).number == progress.feed_size
@@ -175,3 +177,15 @@ def test_a_county_log_is_continued_whatever_names_it_as_its_parent(world: World,
     world.settle(TOWN, VILLAGE)
     assert world[VILLAGE].ledger.knowledge.registry.size == ledger.knowledge.registry.size
     assert set(before) - set(open_logs(world, COUNTY)) == {victim}
+
+
+@pytest.mark.parametrize("kind", ["registry", "catalogue"])
+def test_registry_and_catalogue_begin_once(world: World, kind: str) -> None:
+    ledger = world[VILLAGE].ledger
+    with pytest.raises(StoreError) as refused:
+        ledger.parts.county.draft_log(kind, VILLAGE)  # type: ignore[arg-type]
+    assert refused.value.code == "log.not_first"
+    # What is drafted for the county's own station continues what counts.
+    newest = ledger.parts.fold.chain(kind)[-1]
+    drafted = ledger.parts.county.draft_log(kind, COUNTY)  # type: ignore[arg-type]
+    assert (drafted.reason, drafted.parent_log.hex()) == ("lost", newest)
