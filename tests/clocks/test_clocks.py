@@ -221,7 +221,7 @@ def test_an_offer_that_comes_back_starts_forwarding_anew() -> None:
     by = rules("forwarding", forwarding={"restart": ["decline_hand_over", "recall_hand_over"]})
     declined = (
         step("receive", "2025-11-14", level="village"),
-        step("hand_over", "2025-11-17"),
+        step("hand_over", "2025-11-17", level="village"),
         step("decline_hand_over", "2025-11-19"),
     )
     reading = read(state(*declined), by, "2025-11-20")["forwarding"]
