@@ -24,7 +24,9 @@ def _codes_in_code() -> set[str]:
     found: set[str] = set()
     for path in LEDGER.glob("c*.py"):
         found.update(re.findall(r'"((?:clock\.line|calendar)\.[a-z_]+)"', path.read_text(encoding="utf-8")))
-    found.update(f"clock.line.limit_{unit}" for unit in ("working_days", "calendar_days"))
+    counted = ("limit", "excluded", "extended", "stopped", "stopped_late", "standing", "over", "left")
+    units = ("working_days", "calendar_days")
+    found.update(f"clock.line.{line}_{unit}" for line in counted for unit in units)
     kinds = ("start", "working", "make_up", "weekend", "holiday", "statutory")
     found.update(f"calendar.day.{kind}" for kind in kinds)
     found.update(f"light.{light}" for light in lights._WORST_FIRST)
@@ -112,8 +114,8 @@ def test_an_explanation_in_full() -> None:
     assert said == [
         "2025-11-10 开始计时，当日不计入，从次日算第 1 天。",
         "期限 20 个工作日，依据：行政许可法 42(1)。",
-        "2025-11-14 至 2025-11-25 暂停，扣除 8 天，不计入期限。",
+        "2025-11-14 至 2025-11-25 暂停，扣除 8 个工作日，不计入期限。",
         "最后一天是 2025-12-18，到当天 24:00 为止。",
-        "还剩 16 天。",
+        "还剩 16 个工作日。",
         "使用的工作日历：CN-2025-1。",
     ]
