@@ -72,7 +72,7 @@ def find(run: Run, deemed: bool, context: Context, today: date) -> tuple[set[str
         flags.add("told_time_overrun")
     if deemed and spec.expiry == "deemed_accepted":
         flags.add("deemed_accepted")
-        params = {"on": run.start.on.isoformat(), "law": spec.law}
+        params = {"on": run.start.on.isoformat(), "law": spec.law, "law_en": spec.law_en}
         lines.append(Line("clock.line.deemed_accepted", params, (run.start.act_id,)))
         if context.refusal is not None:
             flags.add("refused_when_deemed")

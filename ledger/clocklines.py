@@ -83,12 +83,13 @@ def _started(run: Run, deemed: bool) -> list[Line]:
 
 def _limit(run: Run) -> Line:
     limit = run.limit
+    law = {"law": run.spec.law, "law_en": run.spec.law_en}
     if limit.fixed is not None:
-        return Line("clock.line.limit_fixed", {"due": _iso(limit.fixed), "law": run.spec.law})
+        return Line("clock.line.limit_fixed", {"due": _iso(limit.fixed), **law})
     days = limit.amount if run.extension is None else limit.amount - run.spec.extend_amount
     if days == 0:
-        return Line("clock.line.limit_same_day", {"law": run.spec.law})
-    return Line(f"clock.line.limit_{limit.unit}", {"days": days, "law": run.spec.law})
+        return Line("clock.line.limit_same_day", law)
+    return Line(f"clock.line.limit_{limit.unit}", {"days": days, **law})
 
 
 def _pause(pause: Pause, run: Run, today: date, calendars: CalendarSet) -> Line:

@@ -12,6 +12,7 @@ from ledger import lights
 from ledger.calendars import calendar_set
 from ledger.clockfindings import OVERDUE_FLAGS
 from ledger.clocks import ClockReading, read_clocks
+from ledger.data import case_types
 from ledger.texts import Language, catalogue, render
 from tests.clocks.cases import CLOCKS, at, receive, rules, state, step
 
@@ -57,7 +58,9 @@ def test_both_languages_use_the_same_values() -> None:
     for code in (code for code in zh if code.startswith(("clock.", "calendar.", "light.", "unit."))):
         assert zh[code].keys() == en[code].keys(), code
         for key in zh[code]:
-            assert _values(zh[code][key]) == _values(en[code][key]), code
+            # ``law_en`` is what ``law`` is in English
+            english = {name.removesuffix("_en") for name in _values(en[code][key])}
+            assert _values(zh[code][key]) == english, code
 
 
 def _values(text: str) -> set[str]:
@@ -119,3 +122,17 @@ def test_an_explanation_in_full() -> None:
         "还剩 16 个工作日。",
         "使用的工作日历：CN-2025-1。",
     ]
+
+
+def test_an_english_explanation_names_the_law_in_english() -> None:
+    """Every law that ships has an English name; a county that gives none is shown in its own words."""
+    for case_type in case_types():
+        for clock in case_type.clocks.values():
+            assert clock.law_en.isascii() and not clock.law.isascii(), (case_type.code, clock.code)
+    case = state(receive("2025-11-10"), step("accept", "2025-11-10"))
+    (reading,) = read_clocks(case, rules("statutory"), CALENDARS, at("2025-11-26"))
+    assert reading.law_en == reading.law
+    english = rules("statutory", statutory={"law_en": "Administrative Licensing Law, Art. 42(1)"})
+    (reading,) = read_clocks(case, english, CALENDARS, at("2025-11-26"))
+    said = [render(line.code, line.params, language="en").what for line in reading.explanation]
+    assert said[1] == "The limit is 20 working days, by Administrative Licensing Law, Art. 42(1)."
