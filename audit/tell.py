@@ -258,7 +258,10 @@ def _print_clocks(told: Replay, words: Words, out: TextIO) -> None:
         light = words.name("light", reading.light)
         print(file=out)
         due = "—" if reading.due_on is None else reading.due_on.isoformat()
-        print(words("audit.replay.clock", clock=name, light=light, due=due, law=reading.law), file=out)
+        print(
+            words("audit.replay.clock", clock=name, light=light, due=due, law=words.pick(reading.rule)),
+            file=out,
+        )
         for line in reading.explanation:
             print(f"    {words(line.code, **line.params)}", file=out)
         for flag in reading.flags:

@@ -72,7 +72,8 @@ class ClockSpec:
 
     Two clocks may share a code when they apply to different legal bases: one clock to the reader, two rules.
     ``amount`` counts units, names a field of the item (``item.legal_days``) or of the starting act's facts
-    (``facts.due``); ``applies_to`` lists legal bases, None for all.
+    (``facts.due``); ``applies_to`` lists legal bases, None for all. ``law_en`` says ``law`` in English, or in
+    Chinese where the type gives no English.
     """
 
     code: str
@@ -89,6 +90,7 @@ class ClockSpec:
     extend: tuple[str, ...]
     extend_amount: int
     law: str
+    law_en: str
     local_rule: str
     yellow: int | None
 
@@ -212,6 +214,7 @@ def _clock(code: str, raw: Mapping[str, Value], *, where: str) -> ClockSpec:
     extend_amount = raw.get("extend_amount", 0)
     if not isinstance(extend_amount, int):
         raise DataError("catalogue.shape", where=where, field="extend_amount")
+    law = _text(raw, "law", where=where, default="")
     return ClockSpec(
         code=_text(raw, "code", where=where, default=code),
         name=bilingual(raw.get("name"), where=where),
@@ -226,7 +229,8 @@ def _clock(code: str, raw: Mapping[str, Value], *, where: str) -> ClockSpec:
         resume=_texts(raw, "resume", where=where),
         extend=_texts(raw, "extend", where=where),
         extend_amount=extend_amount,
-        law=_text(raw, "law", where=where, default=""),
+        law=law,
+        law_en=_text(raw, "law_en", where=where, default=law),
         local_rule=_text(raw, "local_rule", where=where, default=""),
         yellow=yellow,
     )

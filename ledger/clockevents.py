@@ -1,14 +1,16 @@
 """From the steps of a case to the events that its clocks listen to.
 
 Besides each action's own name and the events that the fold derives (``organ_receipt``, ``deciding_receipt``,
-``full_supply``, ``deciding_supply``, ``agent_supply``, ``deficit_cleared``, ``late_supply``,
-``commitment_decision``) there are:
+``full_supply``, ``deciding_supply``, ``agent_supply``, ``correction_cleared``, ``deficit_cleared``,
+``late_supply``, ``commitment_decision``) there are:
 
-``forwarding_receipt``    received at a station that neither accepts nor decides and so must forward
+``forwarding_receipt``    received, or taken over before the organ had it, at a station that neither accepts
+                          nor decides and so must forward
+``forwarding_offer``      handed over by such a station: the papers travel
 ``effective_acceptance``  any kind of acceptance; deemed acceptance is added by ``ledger.clocks``
 ``second_correction``     a further correction list, instead of its action's name: no clock listens to it
-``offer_returned``        an offer declined or recalled after a take-over, instead of its action's name: it no
-                          longer concerns the station that received first
+``offer_returned``        an offer declined or recalled that no such station had made, instead of its action's
+                          name: nobody's forwarding depends on it
 ``case_ended``            withdrawn, lapsed, refused acceptance, advised and returned, or revoked
 
 Only acts with effect count, from the moment of their effect and in the order of their effects; a second
@@ -34,6 +36,10 @@ _SECOND_LIST = "case.second_correction"
 _SECOND_CORRECTION = frozenset({"second_correction"})
 _OFFER_RETURNED = frozenset({"offer_returned"})
 ENDING = frozenset({"withdraw", "lapse", "refuse_acceptance", "advise_and_return", "revoke"})
+_CARRYING = frozenset({"receive", "take_over", "hand_over"})
+_SETTLING = ENDING | {"decide", "record_result"}
+_BY_COURSE = RETURNING | {"request_correction", "take_over", "hand_over"}
+"""Actions whose names depend on what came before."""
 
 
 def clock_events(steps: Sequence[Step], item: Item) -> tuple[ClockEvent, ...]:
@@ -48,15 +54,14 @@ def clock_events(steps: Sequence[Step], item: Item) -> tuple[ClockEvent, ...]:
         if step.effective and step.by_countersign is not None:
             waiting.setdefault(step.by_countersign, []).append(step)
     events: list[ClockEvent] = []
-    done: set[str] = set()
+    course = _Course(item)
     for step in steps:
         counting = [step] if _counts_at_once(step) else []
         if waiting:
             counting += waiting.pop(step.act.act_id, ())
         for counted in counting:
             act = counted.act
-            names = _names(counted, item, done)
-            done.add(act.action)
+            names = course.names(counted)
             events.append(ClockEvent(names, local_date(counted.effect_at_ms), act.act_id, act.facts))
     return tuple(events)
 
@@ -70,9 +75,9 @@ def heard_of(step: Step) -> frozenset[str] | None:
     action = step.act.action
     if not _counts_at_once(step):
         return frozenset()
-    if action == "request_correction" or action in RETURNING:
+    if action in _BY_COURSE:
         return None
-    return _own_names(action, step.events, action == "receive")
+    return _own_names(action, step.events, "forwarding_receipt" if action == "receive" else "")
 
 
 def _counts_at_once(step: Step) -> bool:
@@ -81,25 +86,46 @@ def _counts_at_once(step: Step) -> bool:
     return step.reason == _SECOND_LIST
 
 
-def _names(step: Step, item: Item, done: set[str]) -> frozenset[str]:
-    action = step.act.action
-    if step.reason == _SECOND_LIST or (action == "request_correction" and action in done):
-        return _SECOND_CORRECTION
-    if action in RETURNING and "take_over" in done:
-        return _OFFER_RETURNED
-    return _own_names(action, step.events, action == "receive" and _must_forward(step.act, item))
+class _Course:
+    """What a case has been through, as far as the names of further events depend on it."""
+
+    __slots__ = ("_corrected", "_item", "_offered", "_organ", "_settled")
+
+    def __init__(self, item: Item) -> None:
+        self._item = item
+        self._corrected = self._organ = self._settled = self._offered = False
+
+    def names(self, step: Step) -> frozenset[str]:
+        """Return the names of the event of the next step that counts."""
+        action = step.act.action
+        if step.reason == _SECOND_LIST or (action == "request_correction" and self._corrected):
+            return _SECOND_CORRECTION
+        more = ""
+        if action in RETURNING and not (self._offered and not self._settled):
+            return _OFFER_RETURNED
+        if action in _CARRYING and not self._settled and _must_forward(step.act, self._item):
+            if action == "hand_over":
+                more = "forwarding_offer"
+            elif not self._organ:
+                more = "forwarding_receipt"
+        self._corrected = self._corrected or action == "request_correction"
+        self._organ = self._organ or "organ_receipt" in step.events
+        self._settled = self._settled or action in _SETTLING
+        if action == "hand_over":
+            self._offered = bool(more)
+        return _own_names(action, step.events, more)
 
 
 @lru_cache(maxsize=1024)
-def _own_names(action: str, derived: tuple[str, ...], must_forward: bool) -> frozenset[str]:
+def _own_names(action: str, derived: tuple[str, ...], more: str) -> frozenset[str]:
     """Return the names of an event; the same few sets serve all cases."""
     names = {action, *derived}
     if action in ACCEPTING:
         names.add("effective_acceptance")
     elif action in ENDING:
         names.add("case_ended")
-    elif must_forward:
-        names.add("forwarding_receipt")
+    elif more:
+        names.add(more)
     return frozenset(names)
 
 

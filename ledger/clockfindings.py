@@ -12,17 +12,19 @@ from ledger.clockrun import ClockEvent, Run
 OVERDUE_FLAGS: Mapping[str, str] = {
     "acceptance": "overdue_acceptance",
     "forwarding": "forwarding_overrun",
+    "transit": "transit_overrun",
     "statutory": "overdue_decision",
     "promised": "overdue_promise",
     "delivery": "overdue_delivery",
     "same_day": "overdue_same_day",
+    "correction": "overdue_correction",
     "deficit": "overdue_deficit",
     "post_check": "overdue_post_check",
 }
 """What a limit that is over is called, by clock; other clocks say ``overdue``."""
 
 _REASONED = "promised"
-_DEFICIT = "deficit"
+_SUPPLIED = frozenset(("correction", "deficit"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,12 @@ def find(run: Run, deemed: bool, context: Context, today: date) -> tuple[set[str
     if over and run.stop is None and spec.expiry == "lapse_allowed":
         flags.add("lapse_allowed")
         lines.append(Line("clock.line.lapse_allowed", {}))
-    late = [event for event in context.late_supplies if run.due is not None and event.on > run.due]
-    if spec.code == _DEFICIT and late:
+    late = [
+        event
+        for event in context.late_supplies
+        if run.due is not None and event.on > run.due and (run.stop is None or event.on <= run.stop.on)
+    ]
+    if spec.code in _SUPPLIED and late:
         flags.add("late_supply")
         params = {"on": late[0].on.isoformat()}
         lines.append(Line("clock.line.late_supply", params, tuple(event.act_id for event in late)))
@@ -66,7 +72,7 @@ def find(run: Run, deemed: bool, context: Context, today: date) -> tuple[set[str
         flags.add("told_time_overrun")
     if deemed and spec.expiry == "deemed_accepted":
         flags.add("deemed_accepted")
-        params = {"on": run.start.on.isoformat(), "law": spec.law}
+        params = {"on": run.start.on.isoformat(), "law": spec.law, "law_en": spec.law_en}
         lines.append(Line("clock.line.deemed_accepted", params, (run.start.act_id,)))
         if context.refusal is not None:
             flags.add("refused_when_deemed")

@@ -43,7 +43,7 @@ def explain_run(
     )
     if run.extension is not None:
         params: dict[str, str | int] = {"on": _iso(run.extension.on), "days": run.spec.extend_amount}
-        lines.append(Line("clock.line.extended", params, (run.extension.act_id,)))
+        lines.append(Line(f"clock.line.extended_{run.limit.unit}", params, (run.extension.act_id,)))
     if run.late_extension is not None:
         late = run.late_extension
         lines.append(Line("clock.line.extension_without_effect", {"on": _iso(late.on)}, (late.act_id,)))
@@ -83,12 +83,13 @@ def _started(run: Run, deemed: bool) -> list[Line]:
 
 def _limit(run: Run) -> Line:
     limit = run.limit
+    law = {"law": run.spec.law, "law_en": run.spec.law_en}
     if limit.fixed is not None:
-        return Line("clock.line.limit_fixed", {"due": _iso(limit.fixed), "law": run.spec.law})
+        return Line("clock.line.limit_fixed", {"due": _iso(limit.fixed), **law})
     days = limit.amount if run.extension is None else limit.amount - run.spec.extend_amount
     if days == 0:
-        return Line("clock.line.limit_same_day", {"law": run.spec.law})
-    return Line(f"clock.line.limit_{limit.unit}", {"days": days, "law": run.spec.law})
+        return Line("clock.line.limit_same_day", law)
+    return Line(f"clock.line.limit_{limit.unit}", {"days": days, **law})
 
 
 def _pause(pause: Pause, run: Run, today: date, calendars: CalendarSet) -> Line:
@@ -99,7 +100,9 @@ def _pause(pause: Pause, run: Run, today: date, calendars: CalendarSet) -> Line:
         return Line("clock.line.excluded_none", {"on": _iso(pause.since)}, pause.act_ids)
     days = count_days(pause.since, pause.until, run.limit.unit, calendars)
     return Line(
-        "clock.line.excluded", {"first": first, "last": _iso(pause.until), "days": days}, pause.act_ids
+        f"clock.line.excluded_{run.limit.unit}",
+        {"first": first, "last": _iso(pause.until), "days": days},
+        pause.act_ids,
     )
 
 
@@ -109,20 +112,22 @@ def _told(pause: Pause, today: date, stop: ClockEvent | None) -> Line:
 
 
 def _end(run: Run, today: date, elapsed: int, left: int) -> list[Line]:
-    lines = []
+    lines, unit = [], run.limit.unit
     if run.due is not None:
         lines.append(Line("clock.line.due", {"due": _iso(run.due)}))
     if run.stop is not None:
-        code = "clock.line.stopped_late" if run.stopped_late else "clock.line.stopped"
-        lines.append(Line(code, {"on": _iso(run.stop.on), "days": elapsed}, (run.stop.act_id,)))
+        how = "stopped_late" if run.stopped_late else "stopped"
+        lines.append(
+            Line(f"clock.line.{how}_{unit}", {"on": _iso(run.stop.on), "days": elapsed}, (run.stop.act_id,))
+        )
     elif run.due is None:
-        lines.append(Line("clock.line.standing", {"days": left}))
+        lines.append(Line(f"clock.line.standing_{unit}", {"days": left}))
     elif today > run.due:
-        lines.append(Line("clock.line.over", {"days": -left}))
+        lines.append(Line(f"clock.line.over_{unit}", {"days": -left}))
     elif left == 0:
         lines.append(Line("clock.line.last_day", {}))
     else:
-        lines.append(Line("clock.line.left", {"days": left}))
+        lines.append(Line(f"clock.line.left_{unit}", {"days": left}))
     return lines
 
 

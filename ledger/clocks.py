@@ -37,6 +37,7 @@ from ledger.clockrun import (
 )
 from ledger.item import Item
 from ledger.lights import Light, light_of, next_change
+from ledger.types import Bilingual
 
 _PERMIT = "许可"
 _HANDLING = frozenset({"item.legal_days", "item.promised_days"})
@@ -61,6 +62,7 @@ class ClockReading:
         explanation: why, as text codes with values.
         calendar_version: names of the calendars used.
         law: rule and article.
+        law_en: the same in English, as far as the case type says it.
     """
 
     clock: str
@@ -77,6 +79,12 @@ class ClockReading:
     explanation: tuple[Line, ...]
     calendar_version: str
     law: str
+    law_en: str
+
+    @property
+    def rule(self) -> Bilingual:
+        """Return rule and article in both languages."""
+        return Bilingual(zh=self.law, en=self.law_en)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,7 +252,8 @@ def _beyond_permits(spec: ClockSpec, item: Item) -> ClockSpec:
     if spec.local_rule or not (spec.pause or spec.extend):
         return spec
     if item.local_rule:
-        return replace(spec, law=f"{spec.law}；{item.local_rule}")
+        law, english = f"{spec.law}；{item.local_rule}", f"{spec.law_en}; {item.local_rule}"
+        return replace(spec, law=law, law_en=english)
     return replace(spec, pause=(), resume=(), extend=(), extend_amount=0)
 
 
@@ -310,4 +319,5 @@ def _reading(run: Run, deemed: bool, context: Context, calendars: CalendarSet, t
         explanation=(*lines, *extra, *calendar_lines(names, provisional=provisional)),
         calendar_version=names,
         law=spec.law,
+        law_en=spec.law_en,
     )

@@ -15,10 +15,12 @@ DERIVED_EVENTS: Final = frozenset(
     (
         "agent_supply",
         "commitment_decision",
+        "correction_cleared",
         "deciding_receipt",
         "deciding_supply",
         "deficit_cleared",
         "effective_acceptance",
+        "forwarding_offer",
         "forwarding_receipt",
         "full_supply",
         "late_supply",

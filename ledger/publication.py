@@ -47,6 +47,7 @@ _CLOCK: Final = ClockSpec(
     extend=(),
     extend_amount=0,
     law="发改办财金〔2018〕424号",
+    law_en="National Development and Reform Commission, General Office, 2018 No. 424",
     local_rule="",
     yellow=None,
 )

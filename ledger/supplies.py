@@ -30,6 +30,7 @@ def arrived(draft: Draft, level: str, item: Item, *, came: frozenset[str]) -> tu
 
     ``full_supply``: with these the organ has all that its list named. ``deciding_supply``: the deciding level
     has. ``agent_supply``: the applicant's agent has something of the list that must be forwarded.
+    ``correction_cleared``: the applicant has handed in all of it, wherever.
 
     Args:
         draft: the case; lists and whereabouts are changed.
@@ -44,15 +45,15 @@ def arrived(draft: Draft, level: str, item: Item, *, came: frozenset[str]) -> tu
     organ_waits = bool(draft.correction or draft.not_at_organ)
     decider_waits = bool(draft.correction or draft.not_at_decider)
     draft.correction -= listed
+    events: tuple[str, ...] = ("correction_cleared",) if listed and not draft.correction else ()
     if not of_organ(level, item):
         draft.not_at_organ |= listed
         draft.not_at_decider |= listed
-        return ("agent_supply",) if listed else ()
+        return ("agent_supply", *events) if listed else ()
     draft.not_at_organ -= came
     draft.not_at_decider = (
         draft.not_at_decider - came if level == item.decide_level else draft.not_at_decider | listed
     )
-    events: tuple[str, ...] = ()
     if organ_waits and not (draft.correction or draft.not_at_organ):
         events = (*events, "full_supply")
     if decider_waits and not (draft.correction or draft.not_at_decider):

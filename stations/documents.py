@@ -279,7 +279,7 @@ class _Writer:
                 "document.limit",
                 clock=self._say.pick(kind.clocks[reading.clock].name),
                 due=day_words(self._say, reading.due_on),
-                law=reading.law,
+                law=self._say.pick(reading.rule),
             )
             for reading in self._page.clocks
             if reading.clock in _PROMISES and reading.due_on is not None and reading.clock in kind.clocks

@@ -103,7 +103,7 @@ def test_correction_once_and_full_supply() -> None:
     assert story.reason(story.act(CLERK, "accept")) == "case.correction_open"
     story.act(VILLAGER, "supply", {"materials": ["m02"]})
     late = story.act(CLERK, "supply", {"materials": ["m03"]}, when="2026-03-11 10:00")
-    assert story.events(late) == ("late_supply",)
+    assert story.events(late) == ("late_supply", "correction_cleared")
     assert (story.state.status, story.state.correction) == ("correcting", frozenset())
     last = story.act(CLERK, "supply", {"materials": ["m02"]}, when="2026-03-11 11:00")
     assert story.events(last) == ("full_supply", "deciding_supply")

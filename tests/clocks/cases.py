@@ -34,7 +34,7 @@ CLOCKS: dict[str, dict[str, Value]] = {
     },
     "forwarding": {
         "start": ["forwarding_receipt"],
-        "stop": ["hand_over"],
+        "stop": ["forwarding_offer"],
         "amount": "item.forward_days",
         "unit": "working_days",
         "expiry": "finding",

@@ -221,7 +221,7 @@ def test_an_offer_that_comes_back_starts_forwarding_anew() -> None:
     by = rules("forwarding", forwarding={"restart": ["decline_hand_over", "recall_hand_over"]})
     declined = (
         step("receive", "2025-11-14", level="village"),
-        step("hand_over", "2025-11-17"),
+        step("hand_over", "2025-11-17", level="village"),
         step("decline_hand_over", "2025-11-19"),
     )
     reading = read(state(*declined), by, "2025-11-20")["forwarding"]
@@ -281,7 +281,9 @@ def test_suspension_excludes_the_days_after_it_up_to_the_resumption() -> None:
     reading = read(case, by, "2025-11-26")
     assert reading["statutory"].due_on == date(2025, 12, 18)
     assert (reading["statutory"].elapsed_days, reading["statutory"].remaining_days) == (4, 16)
-    excluded = next(line for line in reading["statutory"].explanation if line.code == "clock.line.excluded")
+    excluded = next(
+        line for line in reading["statutory"].explanation if line.code == "clock.line.excluded_working_days"
+    )
     assert dict(excluded.params) == {"first": "2025-11-14", "last": "2025-11-25", "days": 8}
     assert excluded.act_ids == (act_id("suspend"), act_id("resume"))
     # Promised, 7 days: 3 used, 4 left after the 25th: 26 27 28 | 1 December.

@@ -12,6 +12,7 @@ from ledger import lights
 from ledger.calendars import calendar_set
 from ledger.clockfindings import OVERDUE_FLAGS
 from ledger.clocks import ClockReading, read_clocks
+from ledger.data import case_types
 from ledger.texts import Language, catalogue, render
 from tests.clocks.cases import CLOCKS, at, receive, rules, state, step
 
@@ -24,7 +25,9 @@ def _codes_in_code() -> set[str]:
     found: set[str] = set()
     for path in LEDGER.glob("c*.py"):
         found.update(re.findall(r'"((?:clock\.line|calendar)\.[a-z_]+)"', path.read_text(encoding="utf-8")))
-    found.update(f"clock.line.limit_{unit}" for unit in ("working_days", "calendar_days"))
+    counted = ("limit", "excluded", "extended", "stopped", "stopped_late", "standing", "over", "left")
+    units = ("working_days", "calendar_days")
+    found.update(f"clock.line.{line}_{unit}" for line in counted for unit in units)
     kinds = ("start", "working", "make_up", "weekend", "holiday", "statutory")
     found.update(f"calendar.day.{kind}" for kind in kinds)
     found.update(f"light.{light}" for light in lights._WORST_FIRST)
@@ -55,7 +58,9 @@ def test_both_languages_use_the_same_values() -> None:
     for code in (code for code in zh if code.startswith(("clock.", "calendar.", "light.", "unit."))):
         assert zh[code].keys() == en[code].keys(), code
         for key in zh[code]:
-            assert _values(zh[code][key]) == _values(en[code][key]), code
+            # ``law_en`` is what ``law`` is in English
+            english = {name.removesuffix("_en") for name in _values(en[code][key])}
+            assert _values(zh[code][key]) == english, code
 
 
 def _values(text: str) -> set[str]:
@@ -112,8 +117,22 @@ def test_an_explanation_in_full() -> None:
     assert said == [
         "2025-11-10 开始计时，当日不计入，从次日算第 1 天。",
         "期限 20 个工作日，依据：行政许可法 42(1)。",
-        "2025-11-14 至 2025-11-25 暂停，扣除 8 天，不计入期限。",
+        "2025-11-14 至 2025-11-25 暂停，扣除 8 个工作日，不计入期限。",
         "最后一天是 2025-12-18，到当天 24:00 为止。",
-        "还剩 16 天。",
+        "还剩 16 个工作日。",
         "使用的工作日历：CN-2025-1。",
     ]
+
+
+def test_an_english_explanation_names_the_law_in_english() -> None:
+    """Every law that ships has an English name; a county that gives none is shown in its own words."""
+    for case_type in case_types():
+        for clock in case_type.clocks.values():
+            assert clock.law_en.isascii() and not clock.law.isascii(), (case_type.code, clock.code)
+    case = state(receive("2025-11-10"), step("accept", "2025-11-10"))
+    (reading,) = read_clocks(case, rules("statutory"), CALENDARS, at("2025-11-26"))
+    assert reading.law_en == reading.law
+    english = rules("statutory", statutory={"law_en": "Administrative Licensing Law, Art. 42(1)"})
+    (reading,) = read_clocks(case, english, CALENDARS, at("2025-11-26"))
+    said = [render(line.code, line.params, language="en").what for line in reading.explanation]
+    assert said[1] == "The limit is 20 working days, by Administrative Licensing Law, Art. 42(1)."

@@ -203,6 +203,10 @@ PROMISES = [
          2026-03-05 C1 accept_with_deficit due=2026-03-04 ! case.due_not_ahead
          2026-03-05 C1 accept_with_deficit due=2200-01-01 ! case.due_not_ahead
          2026-03-05 C1 accept_with_deficit due=2199-12-31""", "accepted"),
+    Told("a deficit is promised by the applicant or a special agent", FOOD, """
+         2026-03-05 C1 receive
+         2026-03-05 C1 accept_with_deficit promise_by=agent_general ! case.promise_unsigned
+         2026-03-05 C1 accept_with_deficit promise_by=agent_special""", "accepted"),
     Told("what the applicant gave to the agent in time cannot lapse", FELLING, """
          2026-03-02 V1 receive
          2026-03-02 V1 hand_over to=T

@@ -121,6 +121,7 @@ async def test_a_case_from_receipt_to_hand_over(client: Client):
     first = await client.call("post", f"/case/{done['case']}/act", act)
     again = await client.call("post", f"/case/{done['case']}/act", act)
     assert first[0] == 200 and again == first, "the same word, the same answer"
+    assert first[1]["reason"] == ""
     stale = {"action": "note", "text": "备注", "heads": case["heads"]}
     status, refused = await client.call("post", f"/case/{done['case']}/act", stale)
     assert (status, refused["code"]) == (409, "web.moved_on")

@@ -14,6 +14,7 @@ from aiohttp import web
 from ledger.calendar import local_date
 from ledger.errors import AuthorityError, InputError
 from ledger.facade import CaseRow, Ledger, Performed
+from stations.cli.done import kept_only
 from stations.web.answers import answer
 from stations.web.api.body import form_of_act, form_of_receipt, read_body
 from stations.web.api.openapi import document
@@ -160,7 +161,9 @@ async def act(visit: Visit) -> web.Response:
 
     def work(ledger: Ledger) -> str:
         form = form_of_act(body)
-        return _told(acting.perform_once(visit, ledger, case_id, body.action, form, heads=body.heads), "")
+        done = acting.perform_once(visit, ledger, case_id, body.action, form, heads=body.heads)
+        kept = kept_only(ledger.case(case_id, now_ms=visit.now_ms()), done.act_id)
+        return _told(done, "", reason="" if kept is None else kept.reason)
 
     return await _once(visit, body.once, work)
 
@@ -270,7 +273,7 @@ async def _once(visit: Visit, once: str, work: Callable[[Ledger], str]) -> web.R
     return web.Response(text=text, content_type="application/json", charset="utf-8")
 
 
-def _told(done: Performed, note: str) -> str:
+def _told(done: Performed, note: str, *, reason: str = "") -> str:
     made = Done(
         act=done.act_id.hex(),
         case=done.case_id.hex(),
@@ -278,5 +281,6 @@ def _told(done: Performed, note: str) -> str:
         seq=done.seq,
         token=done.token,
         checkpoint=note,
+        reason=reason,
     )
     return json.dumps({name: getattr(made, name) for name in Done.__slots__}, ensure_ascii=False)

@@ -205,6 +205,7 @@ class Done:
         seq: its position in the log.
         token: rating token to hand to the applicant; "" but for receipts.
         checkpoint: signed head of the log; "" but for receipts.
+        reason: code of why the act is kept without effect; "" where it has one, or waits for a second person.
     """
 
     act: str
@@ -213,3 +214,4 @@ class Done:
     seq: int
     token: str
     checkpoint: str
+    reason: str

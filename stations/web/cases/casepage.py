@@ -275,7 +275,7 @@ def _clock(visit: Visit, page: CasePage, reading: ClockReading) -> ClockLine:
     return ClockLine(
         light=reading.light,
         text=clock_line(visit.say, page.rules, reading),
-        law=reading.law,
+        law=visit.say.pick(reading.rule),
         reasons=[visit.say.message(line.code, line.params).what for line in reading.explanation],
     )
 
