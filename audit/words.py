@@ -30,11 +30,11 @@ class Words:
 
     def __call__(self, code: str, /, **params: object) -> str:
         """Return what a code says."""
-        return render(code, params, language=self.language).what
+        return render(code, params, language=self.language, gap="…").what
 
     def message(self, code: str, params: Mapping[str, object]) -> Message:
         """Return what a code says, and what to do next."""
-        return render(code, params, language=self.language)
+        return render(code, params, language=self.language, gap="…")
 
     def name(self, prefix: str, code: str) -> str:
         """Return the name of a thing, or its code where it has no name."""

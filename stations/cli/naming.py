@@ -162,4 +162,4 @@ class Names:
 
     def _reason(self, code: str) -> str:
         message = self._say.message(code, {})
-        return code if message.what == code or "{" in message.what else message.what.rstrip("。.")
+        return code if message.what == code else message.what.rstrip("。.")
