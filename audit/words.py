@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import cache
 from typing import TextIO
 
+from ledger.data import case_types
 from ledger.errors import ConfigError
 from ledger.texts import Language, Message, catalogue, render
 from ledger.types import Bilingual
@@ -14,7 +16,7 @@ from ledger.types import Bilingual
 LAW_TIME = timezone(timedelta(hours=8))
 """China Standard Time, in which the law's days begin and end."""
 _FORMS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d")
-_NAMED = {"role": "role", "roles": "role", "level": "level", "levels": "level"}
+_NAMED = {"role": "role", "roles": "role", "level": "level", "levels": "level", "steps": "step"}
 """Values of texts that are codes of things with names, and where the names stand."""
 _WIDTH_UNBOUNDED = 10_000
 _DAY = timedelta(days=1)
@@ -28,11 +30,11 @@ class Words:
 
     def __call__(self, code: str, /, **params: object) -> str:
         """Return what a code says."""
-        return render(code, params, language=self.language).what
+        return render(code, params, language=self.language, gap="…").what
 
     def message(self, code: str, params: Mapping[str, object]) -> Message:
         """Return what a code says, and what to do next."""
-        return render(code, params, language=self.language)
+        return render(code, params, language=self.language, gap="…")
 
     def name(self, prefix: str, code: str) -> str:
         """Return the name of a thing, or its code where it has no name."""
@@ -44,8 +46,11 @@ class Words:
         return ("、" if self.language == "zh" else ", ").join(self.name(prefix, str(code)) for code in codes)
 
     def named(self, params: Mapping[str, object]) -> dict[str, object]:
-        """Return the values of a text with roles and levels called by their names."""
+        """Return the values of a text with roles, levels, steps and actions called by their names."""
         named = dict(params)
+        action = named.get("action")
+        if isinstance(action, str) and action in _actions():
+            named["action"] = self.pick(_actions()[action])
         for param, prefix in _NAMED.items():
             value = named.get(param)
             if isinstance(value, str) and value:
@@ -57,6 +62,12 @@ class Words:
     def pick(self, text: Bilingual) -> str:
         """Return a text of the catalogue in this language."""
         return text.zh if self.language == "zh" else text.en
+
+
+@cache
+def _actions() -> Mapping[str, Bilingual]:
+    """Return the names of the actions of the case types that ship; a ledger's own keep their codes."""
+    return {code: spec.name for kind in case_types() for code, spec in kind.actions.items()}
 
 
 def choose_language(args: Sequence[str], env: Mapping[str, str]) -> Language:

@@ -84,7 +84,10 @@ def make_backup(ledger: Ledger, target: Path, *, now_ms: int) -> Backup:
     moment = datetime.fromtimestamp(now_ms / 1000, CHINA).strftime("%Y%m%d-%H%M%S")
     folder = target / f"banjian-{ledger.ledger_id.hex()[:8]}-{moment}"
     try:
-        (folder / "keys").mkdir(parents=True, exist_ok=False)
+        if not target.exists():
+            target.mkdir(parents=True)
+        folder.mkdir(mode=0o700)
+        (folder / "keys").mkdir(mode=0o700)
         for pattern in ("*.key", f"*{GRANT_SUFFIX}"):
             for path in sorted(home.keys_dir.glob(pattern)):
                 _copy(path, folder / "keys" / path.name)
@@ -92,15 +95,16 @@ def make_backup(ledger: Ledger, target: Path, *, now_ms: int) -> Backup:
         for path in (home.config_path, home.genesis_path, home.tls_dir / CA_NAME, *used):
             if path.exists():
                 target_path = folder / path.relative_to(home.path)
-                target_path.parent.mkdir(exist_ok=True)
+                target_path.parent.mkdir(mode=0o700, exist_ok=True)
                 _copy(path, target_path)
-        platform.write_durably(folder / RESTORED_MARKER, b"")
+        _write(folder / RESTORED_MARKER, b"")
     except FileExistsError as error:
         raise StoreError("backup.exists", path=str(folder)) from error
     except OSError as error:
         raise _not_written(error, target) from error
     copy = folder / home.database_path.name
     ledger.store.backup(copy, without_tables=LEFT_OUT)
+    _own(copy)
     count = _write_case_keys(ledger, target)
     vault = Vault(home.storage_key(), os.urandom)
     mirror(home.path / ATTACHMENTS, target / f"{ATTACHMENTS}-{installation(vault)}")
@@ -155,8 +159,12 @@ def _copy(source: Path, target: Path) -> None:
 def _write(target: Path, content: bytes) -> None:
     """Write a file durably, for its owner alone where the disk knows owners: memory sticks do not."""
     platform.write_durably(target, content)
+    _own(target)
+
+
+def _own(file: Path) -> None:
     with suppress(OSError):
-        os.chmod(target, 0o600)
+        os.chmod(file, 0o600)
 
 
 def _write_case_keys(ledger: Ledger, target: Path) -> int:

@@ -218,7 +218,7 @@ class Caller:
             ) as response:
                 if response.status != _OK:
                     told = decode_problem(await response.content.read(PROBLEM_BYTES_MAX))
-                    raise from_upstream(told, self._stations[address])
+                    raise from_upstream(told, self._stations[address] or address)
                 await self._read(response, requester)
         except aiohttp.ClientConnectorError as error:
             raise tls_failure(error) or StoreError("sync.unreachable", address=address) from error

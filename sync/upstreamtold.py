@@ -7,18 +7,17 @@ machine" become errors of their own, which name the station that they are about.
 from __future__ import annotations
 
 from ledger.errors import BanjianError, EncodingError, StoreError
-from ledger.types import StationId
 
 LOCAL_AREAS = ("store.", "log.", "serve.", "ledger.")
 """Beginnings of codes that are about the machine which told them."""
 
 
-def from_upstream(error: BanjianError, station: StationId) -> BanjianError:
+def from_upstream(error: BanjianError, station: str) -> BanjianError:
     """Return an error of the station above as this station has to tell it.
 
     Args:
         error: as it came.
-        station: who answered; "" before the registry tells.
+        station: who answered; the address before the registry tells.
     """
     if error.code == "store.disk_full":
         return StoreError("sync.upstream_full", station=station)

@@ -31,15 +31,21 @@ class Message:
     next_step: str
 
 
-def render(code: str, params: Mapping[str, object], *, language: Language) -> Message:
+def render(code: str, params: Mapping[str, object], *, language: Language, gap: str = "") -> Message:
     """Return the text of a code with its placeholders filled.
 
     An unknown code or a missing value never hides the message: the code itself is shown.
+
+    Args:
+        code: dotted code.
+        params: values for the placeholders.
+        language: of the text.
+        gap: stands for a value that is missing; where none is given the placeholder itself stays.
     """
     entry = catalogue(language).get(code)
     if entry is None:
         return Message(code=code, what=code, next_step="")
-    values = _Values({name: _plain(value) for name, value in params.items()})
+    values = _Values({name: _plain(value) for name, value in params.items()}, gap=gap)
     return Message(
         code=code,
         what=entry.get("what", code).format_map(values),
@@ -67,10 +73,14 @@ def catalogue(language: Language) -> Mapping[str, Mapping[str, str]]:
 
 
 class _Values(dict[str, str]):
-    """Leaves a placeholder visible when its value is missing."""
+    """Puts the gap where a value is missing; without one leaves the placeholder visible."""
+
+    def __init__(self, values: Mapping[str, str], *, gap: str) -> None:
+        super().__init__(values)
+        self._gap = gap
 
     def __missing__(self, key: str) -> str:
-        return "{" + key + "}"
+        return self._gap or "{" + key + "}"
 
 
 def _plain(value: object) -> str:

@@ -130,6 +130,12 @@ def _facts(
     state, rules = ledger.state(case_id)
     acts = [step.act.act_id for step in state.steps]
     facts = read_facts(command, values, now_ms=now_ms, acts=acts)
+    spec = rules.case_type.actions.get(command.code)
+    if spec is not None and "item" in spec.facts:
+        # The case says which item it is; another one is refused by its own reason.
+        facts.setdefault("item", rules.item.base_code)
+        if isinstance(facts["item"], str) and facts["item"] != rules.item.base_code:
+            facts["item"] = find_item(ledger, facts["item"]).base_code
     name_materials(facts, rules.item)
     if command.code == COUNTERSIGN and "target" not in facts:
         # So that nobody copies 64 digits at the counter; with several waiting, the person must choose.
@@ -141,6 +147,6 @@ def _facts(
     changes = facts.get("changes")
     if changes is not None:
         amended = next((step.action for step in state.steps if step.act.act_id == facts.get("target")), "")
-        spec = rules.case_type.actions.get(amended)
-        facts["changes"] = type_changes(changes, {} if spec is None else spec.facts, acts=acts)
+        shape = rules.case_type.actions.get(amended)
+        facts["changes"] = type_changes(changes, {} if shape is None else shape.facts, acts=acts)
     return facts

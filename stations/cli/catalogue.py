@@ -88,7 +88,19 @@ def show(call: Call, *, item: str) -> int:
         ]  # fmt: skip
         names = ("material", "name", "source", "deferrable", "promise")
         call.table([call.say(f"head.{name}") for name in names], rows)
+        if found.proofs:
+            _show_proofs(call, found)
     return 0
+
+
+def _show_proofs(call: Call, item: Item) -> None:
+    """Print the village proofs that may be issued, then those that are refused and where to go instead."""
+    call.line()
+    rows = [
+        (code, call.say.pick(proof.name), _yes(call, proof.allowed), call.say.pick(proof.go_to))
+        for code, proof in sorted(item.proofs.items(), key=lambda pair: not pair[1].allowed)
+    ]
+    call.table([call.say(f"head.{name}") for name in ("proof", "name", "proof_issued", "go_to")], rows)
 
 
 def lint(call: Call, *, file: str | None) -> int:
@@ -229,7 +241,12 @@ def _item_object(item: Item) -> dict[str, object]:
             {"code": code, "zh": paper.name.zh, "en": paper.name.en, "deferrable": paper.deferrable}
             for code, paper in item.materials.items()
         ],
-    }
+        "proofs": [
+            {"code": code, "zh": proof.name.zh, "en": proof.name.en, "allowed": proof.allowed,
+             "go_to": proof.go_to.zh}
+            for code, proof in item.proofs.items()
+        ],
+    }  # fmt: skip
 
 
 _FILE = Param(name="FILE")

@@ -12,6 +12,7 @@ from stations.cli.call import Call
 from stations.cli.democounter import play_counter
 from stations.cli.grammar import Param, Spec
 from stations.cli.types import WholeNumber, show_moment
+from stations.county.choosing import PLANT_NAMES
 from stations.county.plan import DAYS_DEFAULT, STATIONS_DEFAULT, Plan, make_plan
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def answer(played: Played, folder: Path, *, kept: bool) -> dict[str, object]:
         "conflicts": played.picture.conflicts,
         "findings": played.picture.findings,
         "planted": [{"name": one.name, "shown": one.shown} for one in played.outcomes],
+        "not_planted": [name for name in PLANT_NAMES if name not in {one.name for one in played.outcomes}],
         "wire_bytes_per_act": round(played.wire_bytes_per_act, 1),
         "seconds": round(played.seconds, 1),
         "seed": played.plan.seed,

@@ -95,7 +95,7 @@ SPECS = (
         run=station,
         params=(
             Param(name="STATION", required=True),
-            Param(name="address", many=True, required=True),
+            Param(name="address", many=True),
             Param(name="out", required=True),
             Param(name="days", type=WholeNumber(least=1)),
             Param(name="name"),

@@ -54,6 +54,7 @@ class Names:
             "custodian": self._station,
             "offered_to": self._station,
             "held": self._station,
+            "steps": self._step,
             "field": self._field,
             "why": self._reason,
             "reason": self._reason,
@@ -69,6 +70,8 @@ class Names:
         elif code.startswith("registry.field_") and field:
             named["field"] = self._registry_field(action, field)
             named["expected"] = self._expected(str(params.get("expected", "")))
+        elif code == "case.proof_unknown" and kind in ("", "None"):
+            named["kind"] = "—"
         elif code == "identity.shape" and self._say.has(f"id_kind.{kind}"):
             named["kind"] = self._say(f"id_kind.{kind}")
         return self._say.message(code, named)
@@ -112,6 +115,9 @@ class Names:
 
     def _level(self, code: str) -> str:
         return self._say(f"level.{code}") if self._say.has(f"level.{code}") else code
+
+    def _step(self, code: str) -> str:
+        return self._say.name(f"step.{code}", code)
 
     def _field(self, code: str) -> str:
         return f"{self._say(f'field.{code}')}({code})" if self._say.has(f"field.{code}") else code
@@ -160,4 +166,4 @@ class Names:
 
     def _reason(self, code: str) -> str:
         message = self._say.message(code, {})
-        return code if message.what == code or "{" in message.what else message.what.rstrip("。.")
+        return code if message.what == code else message.what.rstrip("。.")

@@ -97,8 +97,13 @@ class OneOf(click.ParamType[str]):
             return value
         meant = self._aliases.get(value.strip())
         if meant is None:
-            raise ConfigError("cli.choice", option=option_name(param), value=value, choices=self.values)
+            raise ConfigError("cli.choice", option=option_name(param), value=value, choices=self._choices())
         return meant
+
+    def _choices(self) -> tuple[str, ...]:
+        """Return the words as they are told: each with the name that people have for it."""
+        names = {value: name for name, value in self._aliases.items()}
+        return tuple(f"{value} {names[value]}" if value in names else value for value in self.values)
 
 
 def parse_day(text: str, option: str) -> date:

@@ -22,6 +22,16 @@ OFFLINE_DAYS_MIN = 8
 DAYS_MIN = 3
 
 
+PLANT_NAMES = tuple(
+    kind.name
+    for kind in (
+        BySticks, OfflineVillage, DroppingLine, Killed, WrongClock, Restored, Cloned, Backdated, Twins,
+        TwoDeciders,
+    )
+)  # fmt: skip
+"""Everything that can be planted where the county has room and days for it."""
+
+
 def choose_plants(plan: Plan) -> list[Plant]:
     """Return what is planted; in a large county each on a village of its own."""
     if len(plan.days) < DAYS_MIN:

@@ -130,6 +130,12 @@ def note_beginnings() -> tuple[str, ...]:
 
 
 @cache
+def total_words() -> frozenset[str]:
+    """Return the folded words that make a row one of totals where they stand in a column that is not read."""
+    return frozenset(fold(word) for word in _texts(_table(_document(), "notes").get("totals")))
+
+
+@cache
 def ignored_headings() -> frozenset[str]:
     """Return the folded headings of columns that are passed over without a word."""
     return frozenset(fold_heading(word) for word in _texts(_table(_document(), "ignored").get("headings")))

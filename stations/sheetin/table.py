@@ -8,7 +8,7 @@ from typing import Final
 
 from stations.sheetin.book import Grid, filled
 from stations.sheetin.clean import Raw, Unclear, digits_of, fold, fold_heading, is_empty, shown
-from stations.sheetin.columns import SheetList, ignored_headings, note_beginnings
+from stations.sheetin.columns import SheetList, ignored_headings, note_beginnings, total_words
 from stations.sheetin.faults import Faults, Place
 from stations.sheetin.header import Header, filled_from
 
@@ -122,6 +122,8 @@ def _is_note(grid: Grid, header: Header, row: int, alone: frozenset[str]) -> boo
     first = fold(shown(grid.cell(row, columns[0])))
     key = header.columns[header.key]
     if first.startswith(note_beginnings()) and not _looks_like_code(grid.cell(row, key)):
+        return True
+    if first.rstrip("：:") in total_words() and columns[0] not in header.columns.values():
         return True
     if len(columns) > 1 or _looks_like_code(grid.cell(row, columns[0])):
         return False

@@ -6,7 +6,6 @@ code. A missing key shows itself instead of hiding the line.
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,12 +38,12 @@ class Say:
         return key in words(self.language)
 
     def message(self, code: str, params: Mapping[str, object]) -> Message:
-        """Return what happened and the next step of a code."""
-        return render(code, params, language=self.language)
+        """Return what happened and the next step of a code; a value that nobody kept is an ellipsis."""
+        return render(code, params, language=self.language, gap="…")
 
     def reason(self, code: str) -> str:
         """Return what a code means where its values are not known: they are left out."""
-        return re.sub(r"\{\w+\}", "…", self.message(code, {}).what)
+        return self.message(code, {}).what
 
     def name(self, code: str, fallback: str = "") -> str:
         """Return the name of an action, state, light or clock; the fallback or the code when it has none."""

@@ -30,7 +30,11 @@ async def show(visit: Visit) -> web.Response:
         lacking=visit.say.message(lacking, {"station": status.station}) if lacking else None,
         given_up=[(name[:8], visit.say.reason(code)) for name, code in status.given_up],
         findings=[
-            (one.found_at_ms, visit.say.message(one.code, {"log": one.log[:8]}), one.log[:8], one.seq)
+            (
+                one.found_at_ms,
+                visit.say.message(one.code, {"log": one.log[:8], "seq": one.seq}),
+                *((one.log[:8], one.seq) if one.log.strip("0") else ("", "")),
+            )
             for one in status.findings
         ],
     )

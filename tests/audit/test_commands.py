@@ -348,3 +348,11 @@ def test_both_languages_have_the_same_audit_codes() -> None:
         for language in ("zh", "en")
     ]
     assert codes[0] == codes[1] and len(codes[0]) == len(set(codes[0]))
+
+
+def test_verify_names_an_action_as_people_do(
+    told: tuple[Home, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    home, _ = told
+    _, out, _ = run(capsys, "verify", home.path, "--lang", "zh")
+    assert "“制证”不起作用" in out and "“issue”" not in out

@@ -319,3 +319,44 @@ def test_a_second_list_of_corrections_is_not_told_as_success(county: Terminal):
     assert "✓" not in again.out
     told = county.run(*words, "--json")
     assert told.code == 1 and told.json["effective"] is False
+
+
+PROOFS = "990104200042"
+"""The item of the proofs that a village may issue."""
+
+
+def test_papers_go_back_at_once_without_naming_the_item_of_the_case_again(county: Terminal):
+    number = _received(county)
+    why = ("--reason", "materials_missing", "--missing", "申请表", "--as", "V001")
+    assert county.ok("advise-and-return", number, *why, "--json").json["status"] == "returned"
+    other = county.run("advise-and-return", _received(county), "--item", INSURANCE, *why)
+    assert other.code == 1 and "[case." in other.err
+
+
+def test_what_may_be_chosen_is_told_by_its_name(county: Terminal):
+    number = _received(county)
+    refused = county.run("withdraw", number, "--proof", "口头", "--as", "V001")
+    assert refused.code == 2 and "signature 签字" in refused.err
+    refused = county.run("decide", number, "--result", "同意", "--as", "T001")
+    assert refused.code == 2 and "grant 准予" in refused.err
+
+
+def test_the_proofs_of_a_village_are_listed_where_the_clerk_looks(county: Terminal):
+    refused = county.run("receive", PROOFS, "--name", "甲", "--as", "V001", "--no-slip")
+    assert "[case.proof_unknown]" in refused.err and "None" not in refused.err
+    assert "banjian catalogue show" in refused.err
+    shown = county.ok("catalogue", "show", PROOFS)
+    kinds = county.ok("catalogue", "show", PROOFS, "--json").json["proofs"]
+    never = next(one for one in kinds if not one["allowed"])
+    assert never["zh"] in shown.out and never["go_to"] in shown.out
+    assert "catalogue show" in county.ok("receive", "-h").out
+
+
+def test_a_missing_step_is_told_by_its_name(county: Terminal):
+    number = _received(county)
+    county.ok("hand-over", number, "--to", COUNTY, "--as", "V001")
+    county.ok("take-over", number, "--as", "C001")
+    county.ok("accept", number, "--as", "C001")
+    decided = county.ok("decide", number, "--result", "grant", "--as", "C001")
+    told = decided.out + county.ok("show", number).out
+    assert "二人现场核查" in told and "site_check2" not in told

@@ -27,6 +27,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
 def test_everything_planted_is_shown_and_everybody_agrees(played: tuple[Path, Result]):
     answer = played[1].json
     assert {one["name"] for one in answer["planted"]} == PLANTED
+    assert set(answer["not_planted"]) == {"stick_lost_and_twice", "six_days_offline", "two_stations_decide"}
     assert [one["name"] for one in answer["planted"] if not one["shown"]] == []
     assert answer["converged"] and answer["stations"] == 4
     assert answer["acts"] > 150 and answer["cases"] > 30 and answer["findings"] >= 3

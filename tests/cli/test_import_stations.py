@@ -172,6 +172,16 @@ def test_a_village_station_is_renamed_and_a_closed_one_opened(county: Terminal, 
     assert received.code == 0, received.err
 
 
+def test_a_row_of_totals_is_a_note_wherever_its_word_stands(county: Terminal, tmp_path: Path) -> None:
+    path = make(tmp_path / "a.xlsx", 站点=[
+        ["序号", *HEAD], [1, "990121001205", "西门村便民服务站", "村"], ["小计", 1],
+        [2, "990121001206", "北门村便民服务站", "村"], ["合计：", 2, "2 个"],
+    ])  # fmt: skip
+    done = _import(county, path, "--json")
+    assert done.code == 0 and done.json["signed"] == 2, done.err
+    assert [one["code"] for one in done.json["notices"]] == ["row.note", "row.note"]
+
+
 def test_who_is_no_registrar_is_told_once(county: Terminal, tmp_path: Path) -> None:
     path = make(
         tmp_path / "a.xlsx", 站点=[HEAD, *([f"9901210012{n}", f"村{n}", "村"] for n in range(20, 60))]

@@ -159,6 +159,19 @@ def test_backup_holds_everything_but_the_keys_that_must_not_travel(county: Termi
     assert len((target / "case-keys.txt").read_text("ascii").splitlines()) == before - 1
 
 
+def test_a_backup_is_for_its_owner_alone(county: Terminal, tmp_path: Path):
+    """Not even the names of the files are for other users of the machine."""
+    before = os.umask(0o022)
+    try:
+        county.ok("backup", "--to", str(tmp_path / "copies"))
+    finally:
+        os.umask(before)
+    (made,) = (path for path in (tmp_path / "copies").iterdir() if path.is_dir() and "banjian-" in path.name)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (made, *made.rglob("*"))}
+    assert modes.pop(made.name) == modes.pop("keys") == 0o700 and "ledger.db" in modes
+    assert not any(mode & 0o077 for mode in modes.values()), modes
+
+
 def test_work_goes_on_from_a_restored_backup_in_new_logs(county: Terminal, tmp_path: Path):
     number = _receive(county)
     made = Path(county.ok("backup", "--to", str(tmp_path / "backup"), "--json").json["folder"])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ledger.texts import catalogue
 from stations.demo import COUNTY
 from tests.cli.conftest import INSURANCE, Terminal
 from tests.sync.conftest import PROGRAM, env_of, folder_of
@@ -24,7 +25,7 @@ def village(county: Terminal, tmp_path: Path) -> Terminal:
     target, file = tmp_path / "village", tmp_path / "village.invite"
     county.ok(
         "invite", "station", NEW, "--name", "西门村便民服务站", "--level", "village", "--upstream", COUNTY,
-        "--address", "https://127.0.0.1:9", "--out", str(file), "--as", "R001",
+        "--out", str(file), "--as", "R001",
     )  # fmt: skip
     made = Terminal(clock=county.clock)
     request, answer = str(tmp_path / "request"), str(tmp_path / "answer")
@@ -79,6 +80,24 @@ def test_a_village_lives_by_sticks(county: Terminal, village: Terminal, tmp_path
     back = village.ok("bundle", "import", str(stick), "--json").json
     assert (back["waiting_before"], back["waiting_after"]) == (2, 0)
     assert "没有" in village.ok("bundle", "export", "--to", str(stick)).out
+
+
+def test_what_a_closed_station_did_before_is_still_taken_from_its_stick(
+    county: Terminal, village: Terminal, tmp_path: Path
+) -> None:
+    stick = tmp_path / "stick"
+    exported(county, stick, "--for", NEW)
+    village.ok("bundle", "import", str(stick))
+    village.ok("station", "open", NEW, "--as", "W305")
+    village.ok("receive", INSURANCE, "--name", "张三", "--materials", "all", "--as", "W305")
+    county.ok("station", "close", NEW, "--as", "R001")
+    exported(village, stick)
+    taken = county.ok("bundle", "import", str(stick), "--json").json
+    assert (taken["new"], taken["complete"]) == (2, True)
+    (row,) = county.ok("find", "张三", "--json").lines
+    assert row["status"] == "received"
+    for language in ("zh", "en"):
+        assert "banjian bundle export" in catalogue(language)["tls.station_closed"]["next"]
 
 
 def test_what_goes_wrong_is_said(county: Terminal, village: Terminal, tmp_path: Path) -> None:

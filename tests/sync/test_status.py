@@ -267,6 +267,17 @@ def test_what_is_stuck_and_which_log_was_given_up(world: World) -> None:
     assert status(world)[0]["findings"] == []
 
 
+def test_what_is_said_of_a_session_names_no_log_and_no_value_stays_open(world: World) -> None:
+    exchange = world[VILLAGE].exchange
+    (state,) = exchange.held.states(frozenset((VILLAGE,)), county=False)
+    stuck = [("sync.no_progress", "00" * 16, 0), ("authority.key_unknown", state.log_id.hex(), 2)]
+    exchange.peers.note_stuck(stuck, now_ms=START_MS)
+    _, zh, en = status(world)
+    told((_, zh, en), "sync.no_progress")
+    assert "00000000" not in zh + en and "第 0 条" not in zh
+    assert "密钥 … 没有登记" in zh and "{" not in zh + en
+
+
 def test_nobody_tries_to_sync(world: World) -> None:
     assert status(world)[0]["why"] == []
     found = status(world, later_ms=5 * DAY_MS)
