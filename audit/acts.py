@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from audit.findings import Finding, Severity, error, from_error, notice, warning
 from audit.judge import AWAITING, Judge
 from audit.personal import NONCE_BYTES, PersonalReader
 from audit.source import Cell, EventRow, Source
 from ledger.act import Act, ActHeader, case_of
-from ledger.authority import REGISTRY_ACTIONS
+from ledger.authority import PROVISIONAL_GRANT, REGISTRY_ACTIONS
 from ledger.body import check_facts
 from ledger.entry import Entry
 from ledger.errors import BanjianError, Param
 from ledger.genesis import LogGenesis
+from ledger.grant import signing_key
 from ledger.hashing import CTX_ACT_SIGN
 from ledger.keys import verify
 from ledger.knowledge import CATALOGUE_ACTIONS
@@ -97,6 +98,14 @@ class Tally:
         self.broken |= other.broken
 
 
+class _Carried(NamedTuple):
+    """What an act says in its facts, if they are its own; their bytes; and when its entry was recorded."""
+
+    facts: Facts | None
+    body: Cell
+    recorded_at_ms: int
+
+
 class ActChecker:
     """Checks the acts of one batch and keeps what it found.
 
@@ -133,7 +142,7 @@ class ActChecker:
             body, nonce, sealed = self._context.source.bodies_elsewhere(act, place) or (body, nonce, sealed)
         public_key = self._author(header)
         if public_key is None or row.topic != header.action or header.ledger_id != self._ledger_id:
-            self._check_author(row.topic, act, seq, whole=type(body) is bytes)
+            self._check_author(row.topic, act, seq, body, entry.recorded_at_ms)
         else:
             self._signatures.append((public_key, act, seq, self))
         facts = self._facts(row.topic, body, act, seq)
@@ -167,13 +176,18 @@ class ActChecker:
         judge, genesis = context.judge, context.genesis
         if genesis.kind != "station" or header.action == OPEN_LOG or header.station != genesis.station:
             return None
-        if header.actor in judge.retirements or is_misplaced(header.action, genesis.kind, 0):
+        if (
+            header.action == PROVISIONAL_GRANT
+            or header.actor in judge.retirements
+            or is_misplaced(header.action, genesis.kind, 0)
+        ):
             return None
         plain = not judge.standing(header, (context.name, 0), genesis).code
         return judge.public_key(header.actor) if plain else None
 
-    def _check_author(self, topic: Cell, act: Act, seq: int, *, whole: bool) -> None:
+    def _check_author(self, topic: Cell, act: Act, seq: int, body: Cell, recorded_at_ms: int) -> None:
         header = act.header
+        carried = _Carried(sound_facts(header, body), body, recorded_at_ms)
         if topic != header.action and topic != OPAQUE:
             self._find(error, "frame.topic", act, seq, expected=header.action, found=str(topic))
         if header.ledger_id != self._ledger_id:
@@ -183,9 +197,9 @@ class ActChecker:
             self._find(warning, "act.other_station", act, seq, station=header.station, log_station=station)
         if is_misplaced(header.action, self._context.genesis.kind, seq + self._context.common):
             self._find(warning, "act.misplaced", act, seq, action=header.action)
-        fault = self._signature_fault(act)
+        fault = self._signature_fault(act, carried.facts)
         if not fault:
-            self._standing(act, seq)
+            self._standing(act, seq, carried)
         elif fault == AWAITING:
             self._await(act, seq)
             if topic == OPAQUE:
@@ -198,19 +212,22 @@ class ActChecker:
             self._block(warning if topic == OPAQUE or forgotten else error, fault, act, seq)
         if topic == OPAQUE:
             foreign = header.ledger_id != self._ledger_id
-            self._opaque(act, seq, sound=whole and not fault and not foreign)
+            self._opaque(act, seq, sound=type(body) is bytes and not fault and not foreign)
 
-    def _signature_fault(self, act: Act) -> str:
+    def _signature_fault(self, act: Act, facts: Facts | None) -> str:
         judge = self._context.judge
-        public_key = judge.public_key(act.header.actor)
+        public_key = judge.public_key(act.header.actor) or signing_key(facts, act.header.actor)
         if public_key is None:
             ahead = act.header.registry_size > judge.knowledge.registry.size
             return AWAITING if ahead else "authority.key_unknown"
         return "" if verify(public_key, act.sig, CTX_ACT_SIGN + act.raw) else "act.signature"
 
-    def _standing(self, act: Act, seq: int) -> None:
+    def _standing(self, act: Act, seq: int, carried: _Carried) -> None:
         judge = self._context.judge
-        standing = judge.standing(act.header, (self._context.name, seq), self._context.genesis)
+        standing = judge.standing(
+            act.header, (self._context.name, seq), self._context.genesis,
+            facts=carried.facts, recorded_at_ms=carried.recorded_at_ms,
+        )  # fmt: skip
         if standing.code == AWAITING:
             self._await(act, seq)
         elif standing.code:
@@ -221,10 +238,27 @@ class ActChecker:
                 severity, standing.code, act, seq, key=header.actor,
                 station=header.station, size=header.registry_size, action=header.action,
             )  # fmt: skip
-        elif judge.retirements:
-            lane = judge.lane(act.header.actor, self._context.log_id, seq + self._context.common)
-            if lane:
-                self._find(warning, "act.key_ended", act, seq, reason=lane)
+        else:
+            if judge.retirements:
+                lane = judge.lane(
+                    act.header.actor, self._context.log_id, seq + self._context.common, under=standing.under
+                )
+                if lane:
+                    self._find(warning, "act.key_ended", act, seq, reason=lane)
+            under = standing.under
+            if under is not None and not self._context.source.is_logged(under.grant_id, under.station):
+                self._find(notice, "grant.not_logged", act, seq, station=under.station)
+            if act.header.action == PROVISIONAL_GRANT and self._context.genesis.kind == "station":
+                self._grant(act, seq, carried)
+
+    def _grant(self, act: Act, seq: int, carried: _Carried) -> None:
+        """Tell of a grant in its log: given, or why it has no force."""
+        if carried.facts is None or type(carried.body) is not bytes:
+            return
+        fault = self._context.judge.grant_fault(act, carried.body)
+        station, staff_no = act.header.station, str(carried.facts.get("staff_no", ""))
+        make, code = (warning, fault) if fault else (notice, "grant.given")
+        self._find(make, code, act, seq, station=station, staff_no=staff_no)
 
     def _await(self, act: Act, seq: int) -> None:
         self._tally.awaiting += 1
@@ -308,6 +342,16 @@ def verify_all(signatures: Sequence[Unverified]) -> None:
     for public_key, act, seq, checker in signatures:
         if not verify(public_key, act.sig, CTX_ACT_SIGN + act.raw):
             checker.refuse(act, seq)
+
+
+def sound_facts(header: ActHeader, body: Cell) -> Facts | None:
+    """Return the facts of an act; None where they are missing, not its own, or no body."""
+    if type(body) is not bytes:
+        return None
+    try:
+        return check_facts(header, body)
+    except BanjianError:
+        return None
 
 
 def is_misplaced(action: str, kind: str, seq: int) -> bool:

@@ -18,6 +18,7 @@ from audit.judge import AWAITING, Place
 from audit.openings import base_of
 from audit.source import CaseRecord
 from ledger.act import Act, act_id, decode_act
+from ledger.authority import PROVISIONAL_GRANT
 from ledger.body import check_facts
 from ledger.case import CaseAct, CaseState, Step, fold_case
 from ledger.caseshape import CaseFinding
@@ -26,10 +27,11 @@ from ledger.entry import decode_entry
 from ledger.errors import BanjianError, RuleError
 from ledger.frame import split_frame
 from ledger.knowledge import Knowledge
-from ledger.notices import early_lapses
+from ledger.notices import calendar_notices
 from ledger.types import ActId, Facts, StationId
 
-OPEN_LOG = "open_log"
+NO_CASE = frozenset(("open_log", PROVISIONAL_GRANT))
+"""Acts that open a thread and no case."""
 NOT_BLOCKED: Final[Mapping[Place, str]] = MappingProxyType({})
 
 
@@ -92,7 +94,7 @@ class CaseFolder:
     ) -> CaseView | None:
         """Return the case of acts that were read; None for a thread that is no case."""
         opening = next((act for act in acts if not act.parents), None)
-        if not acts or (opening is not None and opening.action == OPEN_LOG):
+        if not acts or (opening is not None and opening.action in NO_CASE):
             return None
         rules: Rules | None = None
         state: CaseState | None = None
@@ -101,7 +103,7 @@ class CaseFolder:
         try:
             rules = self._rules(opening)
             state = fold_case(acts, rules)
-            notices = early_lapses(state, rules, self._knowledge.calendars)
+            notices = calendar_notices(state, rules, self._knowledge.calendars)
         except BanjianError as raised:
             reason = raised.code
         return CaseView(

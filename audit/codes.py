@@ -24,7 +24,8 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
                 genesis.version genesis.suite genesis.field""",
             "warning": """
                 trust.unpinned ledger.not_synced ledger.no_catalogue ledger.second_registry
-                ledger.second_catalogue log.superseded log.parent log.key_reused""",
+                ledger.second_catalogue log.superseded log.parent log.foreign_parent
+                log.key_reused""",
         },
         "2. registry and catalogue": {
             "warning": """
@@ -77,11 +78,14 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
                 authority.key_unknown authority.key_too_new authority.key_retired authority.registry_none
                 authority.station_unknown authority.station_closed authority.root_key authority.purpose
                 authority.not_registrar authority.no_role authority.not_root
+                grant.action grant.form grant.grantor grant.grantor_ended grant.expired grant.limit
+                grant.old_key grant.other_key grant.possession grant.rank grant.scope grant.self
+                grant.signature grant.station
                 encoding.limit encoding.malformed encoding.type encoding.depth encoding.canonical
                 body.salt""",
             "notice": """
                 authority.registry_ahead act.repeated frame.opaque_sound personal.sealed personal.erased
-                attachment.not_held""",
+                attachment.not_held grant.given grant.not_logged""",
         },
         "5. time": {"notice": "time.backwards time.claimed_ahead time.backdated"},
         "6. copies held elsewhere": {
@@ -94,11 +98,14 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
         "7. cases": {
             "warning": "audit.conflict audit.number_repeated",
             "notice": """
-                audit.case_unfolded audit.case_awaiting audit.without_effect audit.conflict_settled
-                case.finding.asked_again case.finding.before_parent case.finding.irreversible_in_conflict
-                case.finding.late_unmarked case.finding.permit_only case.finding.promise_untrue
-                case.finding.refusal_not_same_day case.finding.second_correction case.finding.step_missing
-                case.finding.unlawful_ground case.notice.lapse_early""",
+                audit.case_unfolded audit.case_awaiting audit.without_effect
+                audit.conflict_settled case.finding.asked_again case.finding.before_parent
+                case.finding.due_not_ahead case.finding.irreversible_in_conflict
+                case.finding.late_unmarked case.finding.permit_only
+                case.finding.promise_untrue case.finding.refusal_not_same_day
+                case.finding.second_correction case.finding.step_missing
+                case.finding.unlawful_ground case.notice.extension_late
+                case.notice.lapse_early case.notice.refused_when_deemed""",
         },
     }
 )

@@ -19,6 +19,7 @@ from ledger.checkpoint import Checkpoint, log_origin, open_checkpoint, read_chec
 from ledger.errors import BanjianError
 from ledger.types import LogId
 
+RESTORED_MARKER = "RESTORED"
 SENTINEL_FOLDER = "sentinel"
 _SENTINEL_BYTES_MAX = 64 * 1024
 
@@ -157,7 +158,8 @@ def compare_kept(
 def missing_sentinels(database: Path, openings: list[Opening], report: Callable[[Finding], None]) -> None:
     """Tell which own logs have no sentinel: then nothing beside the file shows that its end was cut off."""
     folder = database.parent / SENTINEL_FOLDER
-    if not folder.is_dir():
+    if (database.parent / RESTORED_MARKER).exists():
+        # A backup knows that it is one: its logs will not be continued.
         return
     for opening in openings:
         if opening.own and not (folder / f"{opening.name}.note").exists():

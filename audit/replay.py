@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from audit.acts import sound_facts
 from audit.cases import CaseFolder, CaseView
 from audit.county import TRAINING, fold_county, read_ledger_genesis
 from audit.desk import all_stations, county_logs
@@ -29,6 +30,7 @@ from ledger.clocks import ClockReading, read_clocks
 from ledger.entry import decode_entry
 from ledger.errors import BanjianError, DataError, InputError
 from ledger.frame import split_frame
+from ledger.grant import signing_key
 from ledger.types import ActId, LedgerId
 
 CASE_ID_BYTES = 16
@@ -243,7 +245,9 @@ def _fault(record: CaseRecord, judge: Judge) -> str:
     """Return the code of what is wrong with the signature of an act, "" when it holds."""
     try:
         parts = split_frame(record.frame)
-        public_key = judge.public_key(decode_act(parts.act_raw).actor)
+        header = decode_act(parts.act_raw)
+        told = signing_key(sound_facts(header, record.facts), header.actor)
+        public_key = judge.public_key(header.actor) or told
         if public_key is None:
             return "authority.key_unknown"
         verify_act(parts.act_raw, parts.sig, public_key)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
+from audit.acts import sound_facts
 from audit.county import TRAINING, fold_county, read_ledger_genesis
 from audit.findings import Collector
 from audit.incarnations import choose_registry
@@ -22,7 +23,8 @@ from ledger.entry import Entry, check_link, decode_entry
 from ledger.errors import BanjianError, DataError, InputError
 from ledger.frame import check_pins, split_frame
 from ledger.genesis import LedgerGenesis
-from ledger.types import LedgerId, LogId
+from ledger.grant import signing_key
+from ledger.types import Facts, LedgerId, LogId
 
 _PREFIX_DIGITS_MIN = 6
 
@@ -59,7 +61,8 @@ def show_act(path: Path, ref: str) -> dict[str, JsonValue]:
         _note(
             faults, lambda: check_link(entry, log_id=_log_id(log), seq=seq + common, previous=entry.previous)
         )
-        _note(faults, lambda: _check_signature(source, openings, founded, act))
+        held = sound_facts(act.header, source.facts_at(row, log))
+        _note(faults, lambda: _check_signature(source, openings, founded, act, held))
         facts: JsonValue = None
         try:
             body = source.facts_at(row, log)
@@ -143,12 +146,16 @@ def _find(source: Source, ref: str) -> tuple[str, int]:
 
 
 def _check_signature(
-    source: Source, openings: Sequence[Opening], founded: tuple[LedgerId, LedgerGenesis] | None, act: Act
+    source: Source,
+    openings: Sequence[Opening],
+    founded: tuple[LedgerId, LedgerGenesis] | None,
+    act: Act,
+    facts: Facts | None,
 ) -> None:
     if founded is None:
         raise DataError("audit.no_registry")
     judge = fold_county(source, founded[0], founded[1], openings, catalogue=False)
-    public_key = judge.public_key(act.header.actor)
+    public_key = judge.public_key(act.header.actor) or signing_key(facts, act.header.actor)
     if public_key is None:
         raise DataError("authority.key_unknown")
     verify_act(act.raw, act.sig, public_key)

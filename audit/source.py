@@ -34,6 +34,10 @@ class EventRow(NamedTuple):
     personal: Cell
 
 
+THREAD_BYTES = 16
+"""How much of the id of its opening act names a case or a thread."""
+
+
 class LogRow(NamedTuple):
     """One row of the table of logs."""
 
@@ -248,6 +252,12 @@ class Source:
         statement = "SELECT log, seq, action FROM acts WHERE case_id = ? AND act_id = ?"
         rows = self.rows(statement, (case_id, act))
         return (rows[0][0], rows[0][1], rows[0][2]) if rows else None
+
+    def is_logged(self, act: bytes, station: str) -> bool:
+        """Return whether the opening act of a thread is held; also True where no log of its station is."""
+        if self.place_of(act[:THREAD_BYTES], act) is not None:
+            return True
+        return all(row.station != station or row.kind != "station" for row in self.logs(quiet=True))
 
     def count_acts(self) -> int:
         """Return how many rows the table of acts has."""

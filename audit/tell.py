@@ -8,6 +8,7 @@ from audit.replay import Replay
 from audit.report import JsonValue, finding_json, finding_text
 from audit.words import Words, moment, print_table
 from ledger.case import CaseAct, CaseState, Step
+from ledger.caseshape import Under
 from ledger.clocks import ClockReading
 
 _DIGITS = 12
@@ -127,7 +128,10 @@ def _short(act: CaseAct) -> str:
 def _who(act: CaseAct, words: Words) -> str:
     roles = words.names("role", sorted(act.roles))
     person = act.staff_no or act.actor.hex()
-    return f"{person} ({roles})" if roles else person
+    who = f"{person} ({roles})" if roles else person
+    if act.under is None:
+        return who
+    return f"{who} {words('audit.replay.under', who=act.under.staff_no, station=act.under.station)}"
 
 
 def _station(told: Replay, act: CaseAct) -> str:
@@ -186,6 +190,7 @@ def _act_json(told: Replay, act: CaseAct, step: Step | None, words: Words) -> di
         "recorded_at_ms": act.recorded_at_ms,
         "effective": None,
         "reason": act.blocked,
+        "under": None if act.under is None else _under_json(act.under),
     }
     if step is not None:
         made |= {
@@ -198,6 +203,15 @@ def _act_json(told: Replay, act: CaseAct, step: Step | None, words: Words) -> di
             "conflict": step.conflict,
         }
     return made
+
+
+def _under_json(under: Under) -> dict[str, JsonValue]:
+    return {
+        "grant": under.grant_id.hex(),
+        "staff_no": under.staff_no,
+        "station": under.station,
+        "until_ms": under.until_ms,
+    }
 
 
 def _conflicts(state: CaseState) -> list[JsonValue]:

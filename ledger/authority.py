@@ -37,6 +37,13 @@ REGISTRY_ACTIONS = frozenset(
 )
 """Actions of the registry log alone; ``open_log`` and ``countersign`` stand in other logs as well."""
 
+PROVISIONAL_GRANT = "provisional_grant"
+"""Action by which a station gives somebody a new key until a registrar confirms it: see ``ledger.grant``."""
+GRANTING_ROLES = frozenset(("head", "supervisor"))
+"""Who may give a new key provisionally; their equals get theirs from the station above."""
+NOT_FINAL = frozenset(("authority.registry_ahead", "grant.expired", "grant.grantor_ended", "grant.old_key"))
+"""Reasons that a longer registry can still take away: what was cited, or a registrar's confirmation."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
@@ -48,7 +55,7 @@ class Refusal:
     @property
     def awaiting(self) -> bool:
         """True when a longer registry can still change the answer; all other refusals are final."""
-        return self.code == "authority.registry_ahead"
+        return self.code in NOT_FINAL
 
     def as_error(self) -> AuthorityError:
         """Return the refusal as an error, for whoever is about to sign."""
@@ -174,6 +181,15 @@ def check_act_authority(registry: RegistryView, header: ActHeaderLike) -> Author
         return Refusal(code="authority.not_registrar", params={"action": header.action})
     if header.action == "open_log" and held.kind == "root":
         return held
+    return check_signer(registry, held, header)
+
+
+def check_signer(registry: RegistryView, held: Authority, header: ActHeaderLike) -> Authority | Refusal:
+    """Return an authority if it is one for an act of a station's log, or why it is not.
+
+    The station must be enrolled and open at the cited size, and the key hold a role there that the action
+    needs, as far as that is no matter of the case type.
+    """
     refusal = _station_refusal(registry, header.station, header.registry_size) or _signer_refusal(
         held, header
     )
@@ -258,4 +274,6 @@ def _signer_refusal(held: Authority, header: ActHeaderLike) -> Refusal | None:
         return Refusal(code="authority.no_role", params={"station": header.station})
     if header.action.startswith("publish_") and "registrar" not in roles:
         return Refusal(code="authority.not_registrar", params={"action": header.action})
+    if header.action == PROVISIONAL_GRANT and not roles & GRANTING_ROLES:
+        return Refusal(code="grant.grantor", params={"station": header.station})
     return None

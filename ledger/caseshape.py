@@ -24,6 +24,7 @@ __all__ = [
     "Rules",
     "Step",
     "Token",
+    "Under",
     "local_day",
 ]
 
@@ -45,12 +46,24 @@ class Reason(NamedTuple):
     params: Mapping[str, Param] = NO_PARAMS
 
 
+class Under(NamedTuple):
+    """The provisional grant that an act rests on: its id, the key replaced, who gave it where, until when."""
+
+    grant_id: ActId
+    replaces: KeyId
+    staff_no: str
+    station: StationId
+    until_ms: int
+
+
 class CaseAct(NamedTuple):
     """One act of one case, decoded and resolved: the input of the fold.
 
     A named tuple for the reason given in ``ledger.act``. ``station_level`` and ``roles`` come from the
     registry at the size that the act names. ``blocked`` is the code of what keeps the act from ever taking
-    effect (signature, key, authority), "" when nothing does.
+    effect (signature, key, authority), "" when nothing does. ``attachments`` are (hash, length) of what it
+    names; they change no state. ``under`` is the provisional grant that it was judged by; None where the
+    registry itself knows the key. ``facts`` do not repeat the grant.
     """
 
     act_id: ActId
@@ -66,6 +79,8 @@ class CaseAct(NamedTuple):
     catalogue_version: int
     facts: Facts
     blocked: str = ""
+    attachments: tuple[tuple[bytes, int], ...] = ()
+    under: Under | None = None
 
 
 class Step(NamedTuple):
@@ -73,7 +88,8 @@ class Step(NamedTuple):
 
     ``reason`` is "" when the act took effect; ``effect_at_ms`` is then the act's own time, or that of the
     countersignature in ``by_countersign``. ``events`` are derived events for clocks: ``organ_receipt``,
-    ``deciding_receipt``, ``full_supply``, ``deficit_cleared``, ``late_supply``.
+    ``deciding_receipt``, ``full_supply``, ``deciding_supply``, ``agent_supply``, ``deficit_cleared``,
+    ``late_supply``.
     """
 
     act: CaseAct
@@ -138,7 +154,8 @@ class CaseState:
     """What a set of acts says about one case. Equal sets give equal states, in whatever order they came.
 
     ``steps`` holds every act in the one order; ``heads`` are the acts without successors, sorted: the parents
-    of the next act. ``pending`` are acts that wait for a second person.
+    of the next act. ``pending`` are acts that wait for a second person. ``not_at_organ`` and
+    ``not_at_decider`` are materials of the correction list that were handed in and have not come there yet.
     """
 
     case_id: CaseId
@@ -163,6 +180,8 @@ class CaseState:
     correction: frozenset[str] = frozenset()
     correction_due: str = ""
     correction_count: int = 0
+    not_at_organ: frozenset[str] = frozenset()
+    not_at_decider: frozenset[str] = frozenset()
     deficit: frozenset[str] = frozenset()
     deficit_due: str = ""
     supplied: frozenset[str] = frozenset()

@@ -13,6 +13,8 @@ from typing import Final
 from ledger.casetype import CUSTODIES, LEGAL_BASES, LEVELS, ROLES, SAME, WHERES, ActionSpec, CaseType
 from ledger.catalogue import Catalogue, read_publication
 from ledger.effects import EFFECTS
+from ledger.factspec import SALT
+from ledger.grant import GRANT
 from ledger.guards import FACT_GUARDS, PERMIT, STATE_GUARDS
 from ledger.item import CAPACITIES, MATERIAL_SOURCES, Item
 from ledger.judge import ADJUDICATE, COUNTERSIGN
@@ -22,6 +24,8 @@ from ledger.types import Value
 OPENING_ACTION: Final = "receive"
 _VILLAGE_LIKE: Final = frozenset(("village", "kiosk", "agent"))
 _RESERVED: Final = (COUNTERSIGN, ADJUDICATE)
+_RESERVED_FACTS: Final = frozenset((SALT, GRANT))
+"""Fields of any act's facts that say nothing of its case."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +144,8 @@ def _action(case_type: CaseType, action: ActionSpec) -> Iterator[LintFault]:
             yield LintFault(code="lint.value_unknown", where=where, field="effects", value=name)
     for name in sorted(action.conflicts_with - case_type.actions.keys()):
         yield LintFault(code="lint.action_unknown", where=where, field="conflicts_with", value=name)
+    for name in sorted(action.facts.keys() & _RESERVED_FACTS):
+        yield LintFault(code="lint.fact_reserved", where=where, field="facts", value=name)
     if action.commutes and (action.to_state != SAME or action.irreversible):
         yield LintFault(code="lint.commutes_moves", where=where, field="commutes")
     if action.to_state == SAME and action.opens:

@@ -188,6 +188,11 @@ class Registry:
         """Tell whether a key was enrolled at any position."""
         return key_id in self._state.keys
 
+    def holder(self, key_id: KeyId) -> tuple[str, str] | None:
+        """Return kind and staff number of any key ever enrolled, live or not; None for no such key."""
+        record = self._state.key(key_id)
+        return None if record is None else (record.kind, record.staff_no)
+
     def is_root_key(self, key_id: KeyId) -> bool:
         """Tell whether a key is one of the three of the ledger genesis."""
         record = self._state.key(key_id)

@@ -19,6 +19,7 @@ from ledger.body import check_facts, check_personal, open_body
 from ledger.entry import Entry, check_link, decode_entry, entry_hash
 from ledger.errors import BanjianError, DataError
 from ledger.frame import Frame, pin_fault, split_frame
+from ledger.grant import signing_key
 from ledger.hashing import CTX_ACT_SIGN
 from ledger.keys import Claim, verify_all
 from ledger.limits import PERSONAL_BYTES_MAX, facts_bytes_max
@@ -195,16 +196,24 @@ def link_fault(entry: Entry, *, log_id: LogId, seq: int, previous: bytes) -> str
     return ""
 
 
-def act_fault(frame: bytes, *, ledger_id: LedgerId, public_key: KeyFinder) -> str:
+def act_fault(frame: bytes, *, ledger_id: LedgerId, public_key: KeyFinder, facts: bytes = b"") -> str:
     """Return why the act of a frame can never take effect whatever its bodies are, "" for no reason.
+
+    Args:
+        frame: as stored.
+        ledger_id: the pinned ledger.
+        public_key: finds the keys of authors.
+        facts: bytes of its facts, if held: a grant that they carry tells the author's key.
 
     Raises:
         EncodingError: ``frame.field`` or ``encoding.*`` for a frame that is no frame at all.
     """
-    bare = (b"",)
     (record,) = verify_records(
-        (1,), (frame,), facts=bare, personal=bare, ledger_id=ledger_id, public_key=public_key
+        (1,), (frame,), facts=(facts,), personal=(b"",), ledger_id=ledger_id, public_key=public_key
     )
+    if facts and record.facts is None:
+        # What is wrong with the facts is said of them, not of the act.
+        return act_fault(frame, ledger_id=ledger_id, public_key=public_key)
     return "" if record.fault == FACTS_MISSING else record.fault
 
 
@@ -220,15 +229,16 @@ def _judge(
     act: Act | None = None
     claim: Claim | None = None
     fault = unpinned = ""
+    opened = _Bodies(None, b"", None, b"", "")
     try:
         entry = decode_entry(parts.entry_raw)
         known_id = act_id(parts.act_raw)
         unpinned = pin_fault(entry, known_id, parts.sig)
         act = Act(decode_act(parts.act_raw), parts.act_raw, parts.sig, known_id)
-        fault, claim = (unpinned, None) if unpinned else _claim(act, ledger_id, public_key)
+        opened = _open(act, *bodies)
+        fault, claim = (unpinned, None) if unpinned else _claim(act, ledger_id, public_key, opened.facts)
     except BanjianError as error:
         fault = error.code
-    opened = _Bodies(None, b"", None, b"", "") if act is None else _open(act, *bodies)
     lacking = "" if opened.facts_raw or act is None else opened.fault or FACTS_MISSING
     fault = fault or lacking
     topic = OPAQUE if fault or act is None else act.header.action
@@ -246,11 +256,11 @@ def _judge_parsed(
 ) -> _Judged:
     """Judge a frame that is well-formed and pins its bodies: its author, and whether the bodies are any."""
     act, entry, entry_raw, raw = frame
-    fault, claim = _claim(act, ledger_id, public_key)
+    facts, other = _content(bodies[0], facts_bytes_max(act.header.action))
+    fault, claim = _claim(act, ledger_id, public_key, facts)
     lacking = "" if bodies[0] else FACTS_MISSING
     fault = fault or lacking
     topic = OPAQUE if fault else act.header.action
-    facts, other = _content(bodies[0], facts_bytes_max(act.header.action))
     fault = fault or other
     personal, other = _content(bodies[1], PERSONAL_BYTES_MAX)
     made: VerifiedRecord = tuple.__new__(
@@ -263,11 +273,16 @@ def _judge_parsed(
     return made, claim
 
 
-def _claim(act: Act, ledger_id: LedgerId, public_key: KeyFinder) -> tuple[str, Claim | None]:
-    """Return why an act can never take effect whoever signed it, or else the signature to be checked."""
+def _claim(
+    act: Act, ledger_id: LedgerId, public_key: KeyFinder, facts: Facts | None
+) -> tuple[str, Claim | None]:
+    """Return why an act can never take effect whoever signed it, or else the signature to be checked.
+
+    A key that the registry does not know may be told by a grant that the act carries.
+    """
     if act.header.ledger_id != ledger_id:
         return "act.ledger", None
-    key = public_key(act.header.actor)
+    key = public_key(act.header.actor) or signing_key(facts, act.header.actor)
     if key is None:
         return KEY_UNKNOWN, None
     return "", (key, act.sig, CTX_ACT_SIGN + act.raw)

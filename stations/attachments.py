@@ -19,18 +19,16 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ledger import platform
-from ledger.case import CaseState
-from ledger.errors import InputError, StoreError
+from ledger.errors import DataError, InputError, StoreError
 from ledger.facade import Home, Ledger
-from ledger.facade.attached import attachments_of
+from ledger.facade.attachednames import attachments_in
 from ledger.facade.clock import Randomness
 from ledger.types import CaseId
 from stations.sealed import NONCE_BYTES, SealedFolder
+from sync.attachforms import CHUNK_BYTES, FILE_CHARS_MAX, Head
 
 FOLDER = "attachments"
-CHUNK_BYTES = 256 * 1024
 SIZE_BYTES_MAX = 100 * 1024 * 1024
-NAME_CHARS_MAX = 120
 UNFINISHED_MS = 7 * 86_400_000
 """An upload that nobody finished is thrown away after a week."""
 _CONTEXT = b"banjian/attachment/1\n"
@@ -50,6 +48,7 @@ class Attachment:
         salt: 32 bytes in hexadecimal digits; goes into the hash.
         key: of the chunks, 32 bytes in hexadecimal digits.
         hash: what acts name it by, in hexadecimal digits; "" until it is complete.
+        expected: what acts name it by, of one that comes from another station; "" for one brought here.
     """
 
     name: str
@@ -60,11 +59,17 @@ class Attachment:
     salt: str
     key: str
     hash: str = ""
+    expected: str = ""
 
     @property
     def chunks(self) -> int:
         """How many chunks there are."""
         return -(-self.size // CHUNK_BYTES)
+
+    @property
+    def head(self) -> Head:
+        """What another station must know of it before its chunks."""
+        return Head(size=self.size, salt=bytes.fromhex(self.salt), file=self.file)
 
     @property
     def named(self) -> tuple[bytes, int]:
@@ -93,7 +98,7 @@ class Attachments:
         self._prune(at_ms - UNFINISHED_MS)
         begun = Attachment(
             name=self._randomness(_ID_BYTES).hex(),
-            file=file[:NAME_CHARS_MAX],
+            file=_plain_name(file),
             size=size,
             by=by,
             at_ms=at_ms,
@@ -102,6 +107,38 @@ class Attachments:
         )
         self._keep(begun)
         return begun
+
+    def begin_known(self, content_hash: str, head: Head, *, at_ms: int) -> Attachment:
+        """Begin or go on with an attachment that comes from another station, or return it when it is whole.
+
+        Raises:
+            InputError: ``attach.size``.
+        """
+        held = self.find(content_hash) or self.coming(content_hash)
+        if held is not None and (held.hash or held.head == head):
+            return held
+        if head.size > SIZE_BYTES_MAX:
+            raise InputError("attach.size", file=head.file[:60], most=SIZE_BYTES_MAX >> 20)
+        if held is not None:
+            # Somebody said something else of it before: its chunks were read by that.
+            self._drop(held)
+        begun = Attachment(
+            name=content_hash[: 2 * _ID_BYTES],
+            file=_plain_name(head.file),
+            size=head.size,
+            by="",
+            at_ms=at_ms,
+            salt=head.salt.hex(),
+            key=self._randomness(32).hex(),
+            expected=content_hash,
+        )
+        self._keep(begun)
+        return begun
+
+    def coming(self, content_hash: str) -> Attachment | None:
+        """Return what has begun to come from another station under a hash; None for nothing."""
+        found = self._load(content_hash[: 2 * _ID_BYTES])
+        return found if found is not None and found.expected == content_hash else None
 
     def upload(self, name: str, *, by: str) -> Attachment:
         """Return an upload of a person.
@@ -141,6 +178,7 @@ class Attachments:
 
         Raises:
             InputError: ``attach.incomplete``.
+            DataError: ``attach.differs`` when it is not what its acts name; it is thrown away.
         """
         if attachment.hash:
             return attachment
@@ -150,6 +188,9 @@ class Attachments:
         for raw in self.read(attachment):
             whole.update(raw)
         complete = replace(attachment, hash=whole.hexdigest())
+        if attachment.expected not in ("", complete.hash):
+            self._drop(attachment)
+            raise DataError("attach.differs", file=attachment.file)
         self._keep(complete)
         self._sealed.keep(complete.hash, complete.name.encode("ascii"))
         return complete
@@ -174,13 +215,21 @@ class Attachments:
         Raises:
             StoreError: ``attach.damaged`` when a chunk is missing or was changed.
         """
-        cipher = AESGCM(bytes.fromhex(attachment.key))
         for index in range(attachment.chunks):
-            try:
-                blob = self._chunk(attachment, index).read_bytes()
-                yield cipher.decrypt(blob[:NONCE_BYTES], blob[NONCE_BYTES:], _place(attachment, index))
-            except (OSError, InvalidTag, ValueError) as error:
-                raise StoreError("attach.damaged", file=attachment.file) from error
+            yield self.chunk(attachment, index)
+
+    def chunk(self, attachment: Attachment, index: int) -> bytes:
+        """Return one chunk of the content, from 0.
+
+        Raises:
+            StoreError: ``attach.damaged`` when it is missing or was changed.
+        """
+        cipher = AESGCM(bytes.fromhex(attachment.key))
+        try:
+            blob = self._chunk(attachment, index).read_bytes()
+            return cipher.decrypt(blob[:NONCE_BYTES], blob[NONCE_BYTES:], _place(attachment, index))
+        except (OSError, InvalidTag, ValueError) as error:
+            raise StoreError("attach.damaged", file=attachment.file) from error
 
     def drop(self, content_hash: str) -> bool:
         """Throw an attachment away: first its key; returns whether it was here."""
@@ -217,7 +266,7 @@ class Attachments:
             return None
         try:
             held = json.loads(raw)
-            return Attachment(**{one.name: held[one.name] for one in fields(Attachment)})
+            return Attachment(**{one.name: held[one.name] for one in fields(Attachment) if one.name in held})
         except (ValueError, KeyError, TypeError) as error:
             raise StoreError("sealed.unreadable", path=name) from error
 
@@ -227,14 +276,8 @@ class Attachments:
 
 def drop_case(store: Attachments, ledger: Ledger, case_id: CaseId) -> int:
     """Throw away the content of a case's attachments; returns how many were here."""
-    with ledger.reading() as (tx, parts):
-        named = attachments_of(tx, parts, case_id)
+    named = attachments_in(ledger.state(case_id)[0])
     return sum(store.drop(content.hex()) for pairs in named.values() for content, _ in pairs)
-
-
-def is_erased(state: CaseState) -> bool:
-    """Tell whether the personal data of a case was erased, here or elsewhere."""
-    return "erase" in state.done
 
 
 def kind_of(head: bytes) -> str:
@@ -251,3 +294,9 @@ def kind_of(head: bytes) -> str:
 def _place(attachment: Attachment, index: int) -> bytes:
     """Bind a chunk to its attachment, its place and how many there are."""
     return f"{attachment.name}/{index}/{attachment.chunks}".encode("ascii")
+
+
+def _plain_name(file: str) -> str:
+    """Return the name of a file without a path, short enough to be told."""
+    name = file.rpartition("/")[2].rpartition("\\")[2]
+    return "".join(sign for sign in name if sign.isprintable())[:FILE_CHARS_MAX]

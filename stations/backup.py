@@ -8,6 +8,7 @@
     FOLDER/banjian-<ledger>-<moment>/tls/ca.pem     the county's CA, a public certificate
     FOLDER/banjian-<ledger>-<moment>/joins/*.used   invites that nobody can use again
     FOLDER/banjian-<ledger>-<moment>/keys/*.key     envelopes, each under its owner's passphrase
+    FOLDER/banjian-<ledger>-<moment>/keys/*.grant   provisional grants that such keys rest on
     FOLDER/banjian-<ledger>-<moment>/RESTORED       a ledger opened from here starts new logs
     FOLDER/case-keys.txt                            the newest only: an erased case stays erased
     FOLDER/case-keys-<installation>.txt             instead, where the former is another installation's
@@ -17,7 +18,7 @@ Never in a backup: the logs' signing keys and the TLS key (a copy that could sig
 and the storage key and the county's CA key, which the office keeps in its safe.
 
 To restore: copy a backup to where the ledger is to be, put the newest key table into it as ``case-keys.txt``
-and the storage key from the safe as ``secrets/storage.key`` (at the county ``ca.key`` as well), the attachments
+and the storage key from the safe as ``secrets/storage.key``, at the county ``ca.key`` as well, the attachments
 as ``attachments``, and work on; how a county gets its logs and keys back, ``docs/storage.md`` says.
 """
 
@@ -35,7 +36,7 @@ from pathlib import Path
 from ledger import platform
 from ledger.errors import StoreError
 from ledger.facade import Home, Ledger
-from ledger.facade.home import CASE_KEYS_NAME, RESTORED_MARKER
+from ledger.facade.home import CASE_KEYS_NAME, GRANT_SUFFIX, RESTORED_MARKER
 from ledger.facade.restoring import encode_case_keys, installation
 from ledger.facade.tables import TOKENS
 from ledger.facade.vault import Vault
@@ -85,8 +86,9 @@ def make_backup(ledger: Ledger, target: Path, *, now_ms: int) -> Backup:
     folder = target / f"banjian-{ledger.ledger_id.hex()[:8]}-{moment}"
     try:
         (folder / "keys").mkdir(parents=True, exist_ok=False)
-        for envelope in sorted(home.keys_dir.glob("*.key")):
-            _copy(envelope, folder / "keys" / envelope.name)
+        for pattern in ("*.key", f"*{GRANT_SUFFIX}"):
+            for path in sorted(home.keys_dir.glob(pattern)):
+                _copy(path, folder / "keys" / path.name)
         used = sorted(home.joins_dir.glob("*.used"))
         for path in (home.config_path, home.genesis_path, home.tls_dir / CA_NAME, *used):
             if path.exists():

@@ -10,8 +10,10 @@ from collections.abc import Iterator
 
 from ledger import platform
 from ledger.checkpoint import read_checkpoint
+from ledger.errors import BanjianError
 from ledger.facade import Home, Ledger
 from ledger.facade.receiptkey import KEY_MISSING, RECEIPT, receipt_key_fault
+from ledger.facade.types import LogInfo
 from ledger.sqlitefile import file_uri
 from ledger.types import StationId
 from stations.backup import last_backup_ms
@@ -162,7 +164,6 @@ def _receipt_key(home: Home, ledger: Ledger, station: StationId) -> Iterator[Che
 
 def _logs(home: Home, ledger: Ledger) -> Iterator[Check]:
     logs = ledger.logs()
-    continued = {one.genesis.parent_log for one in ledger.parts.holdings.logs.values()}
     for log in logs:
         if not log.own:
             continue
@@ -170,13 +171,27 @@ def _logs(home: Home, ledger: Ledger) -> Iterator[Check]:
         if log.doubt:
             # A station's log is opened anew by the next action; those of the county want the right key.
             code = "doctor.log_doubt" if log.kind == "station" else "doctor.county_log_doubt"
-            done = log.log_id in continued
-            level: Level = "ok" if done else "warning"
-            yield found("head", level, "doctor.log_continued" if done else code, log=name, reason=log.doubt)
+            missing = _kept_size(home, log) - log.size
+            if not ledger.parts.succession.is_continued(log.log_id):
+                yield found("head", "warning", code, log=name, reason=log.doubt)
+            elif missing > 0:
+                yield found(
+                    "head", "warning", "doctor.log_end_missing", log=name, missing=missing, reason=log.doubt
+                )
+            else:
+                yield found("head", "ok", "doctor.log_continued", log=name, reason=log.doubt)
             continue
-        note = home.sentinel(log.log_id)
-        kept = read_checkpoint(note.encode("utf-8")).size if note else 0
+        kept = _kept_size(home, log)
         yield found("head", "ok", "doctor.head", log=name, size=log.size, sentinel=kept)
+
+
+def _kept_size(home: Home, log: LogInfo) -> int:
+    """Return how many entries of a log its sentinel knows of; 0 without one that can be read."""
+    note = home.sentinel(log.log_id)
+    try:
+        return read_checkpoint(note.encode("utf-8")).size if note else 0
+    except BanjianError:
+        return 0
 
 
 def _backup(home: Home, config: StationConfig, now_ms: int) -> Check:

@@ -15,6 +15,7 @@ from ledger.facade.exchange import Exchange
 from ledger.types import LedgerId, StationId
 from stations.ledgerthread import LedgerThread
 from stations.version import version
+from sync.client_attach import Above
 from sync.client_session import Caller
 from sync.credentials import calling_context
 from sync.outcome import Outcome
@@ -97,6 +98,14 @@ class Link:
             connector = aiohttp.TCPConnector(ssl=context, limit=4, keepalive_timeout=KEEPALIVE_S)
             held = self._https[station] = aiohttp.ClientSession(connector=connector, trust_env=False)
         return held
+
+    def above(self) -> Above | None:
+        """Return where the station above answers; None before it has."""
+        answered = self._caller.answered
+        if answered is None:
+            return None
+        address, station = answered
+        return Above(station=station, address=address, http=self.http(station))
 
     async def close(self) -> None:
         """Close open connections."""

@@ -23,14 +23,19 @@ from ledger.facade import Home
 from ledger.facade.clock import Clock, Randomness
 from ledger.facade.exchange import Exchange
 from ledger.identity import pinyin_initials
+from ledger.platform import open_more_files
 from ledger.types import LedgerId, StationId
 from ledger.verified import SignatureCheck
+from stations.carriage import Carriage
 from stations.config import StationConfig
+from stations.gate import Gate, GateRule, rule_within
+from stations.gatedsite import GatedSite
 from stations.ledgerthread import LedgerThread
 from stations.link import Link
 from stations.version import version
 from stations.weblog import web_log
 from sync.attempts import Attempts
+from sync.client_attach import Above
 from sync.credentials import (
     CA_NAME,
     TLS_KEY_NAME,
@@ -45,6 +50,7 @@ from sync.outcome import Outcome
 from sync.pace import Pace, PaceRule
 from sync.pki import Leaf
 from sync.requester import Progress
+from sync.server_attach import add_attachment_routes
 from sync.server_join import JoinDesk, add_join_routes
 from sync.server_session import Sessions, add_session_route
 
@@ -61,6 +67,8 @@ class Network:
         home: the installation folder.
         config: its settings: ``listen``, ``upstream``, ``sync_interval_s``.
         keeps_in_step: whether the station above is called now and then, or only when somebody asks.
+        gate_rule: who is let in; None for the usual bounds.
+        pace_rule: when the station above is called; None for the usual waits and ``sync_interval_s``.
     """
 
     def __init__(
@@ -72,6 +80,8 @@ class Network:
         clock: Clock,
         randomness: Randomness,
         keeps_in_step: bool = True,
+        gate_rule: GateRule | None = None,
+        pace_rule: PaceRule | None = None,
     ) -> None:
         self._thread = thread
         self._home = home
@@ -87,9 +97,14 @@ class Network:
         # process stores meanwhile, which is work for one core.
         self._helpers = Helpers(cores - 1 if config.listen else 0)
         self._runner: web.AppRunner | None = None
+        self._listening: GatedSite | None = None
+        self._gate_rule = gate_rule
+        self._pace_rule = pace_rule or PaceRule(interval_ms=config.sync_interval_s * 1000)
         self._loop: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
         self._syncing = asyncio.Lock()
+        self._carrying: asyncio.Task[None] | None = None
+        self.carriage = Carriage(thread, home, clock=clock, randomness=randomness, above=self._above)
         self.link: Link | None = None
 
     @property
@@ -111,6 +126,7 @@ class Network:
             StoreError: ``pki.ca_key`` at a county that was restored without the key of its CA.
         """
         self._make_link()
+        await self.carriage.sweep()
         address = await self._listen() if self._config.listen else ""
         if self.link is not None and self._keeps_in_step:
             self._loop = asyncio.create_task(self._keep_in_step(self.link))
@@ -132,6 +148,12 @@ class Network:
             self._loop.cancel()
             with suppress(asyncio.CancelledError):
                 await self._loop
+        if self._carrying is not None:
+            self._carrying.cancel()
+            await asyncio.gather(self._carrying, return_exceptions=True)
+        await self.carriage.close()
+        if self._listening is not None:
+            await self._listening.stop()
         if self._runner is not None:
             await self._runner.cleanup()
         if self.link is not None:
@@ -153,7 +175,9 @@ class Network:
         if self.link is None:
             raise ConfigError("sync.no_upstream", station=self._config.station)
         async with self._syncing:
-            return await self.link.sync(told)
+            outcome = await self.link.sync(told)
+        self._carry()
+        return outcome
 
     def _make_link(self) -> None:
         config = self._config
@@ -169,17 +193,11 @@ class Network:
             )
 
     async def _keep_in_step(self, link: Link) -> None:
-        rule = PaceRule(interval_ms=self._config.sync_interval_s * 1000)
-        pace = Pace(rule, random.SystemRandom().random)
+        pace = Pace(self._pace_rule, random.SystemRandom().random)
         news = True
         while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(pace.wait_ms(news=news) / 1000):
-                    await self._news.wait()
-                    # One act is seldom alone: wait a moment for the next ones.
-                    await asyncio.sleep(rule.news_ms / 1000)
-            self._news.clear()
             try:
+                await self._wait(pace, news=news)
                 async with self._syncing:
                     await link.sync()
             except BanjianError as error:
@@ -190,7 +208,35 @@ class Network:
                 pace.failed()
             else:
                 pace.succeeded()
+                self._carry()
             news = False
+
+    def _above(self) -> Above | None:
+        return None if self.link is None else self.link.above()
+
+    def _carry(self) -> None:
+        """Give attachments in the background, one go at a time: acts never wait for them."""
+        if self._carrying is None or self._carrying.done():
+            self._carrying = asyncio.create_task(self._give())
+
+    async def _give(self) -> None:
+        try:
+            await self.carriage.give()
+        except BanjianError as error:
+            self._log.info(error.code, extra={"code": error.code})
+        except Exception:  # noqa: BLE001 - an outermost loop: a fault is told, and what waits goes next time
+            self._log.exception("attachments")
+
+    async def _wait(self, pace: Pace, *, news: bool) -> None:
+        """Wait until it is time to call, or until there are news and nobody has asked for patience."""
+        left_ms = pace.wait_ms(news=news) - pace.told_ms
+        await asyncio.sleep(pace.told_ms / 1000)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0, left_ms) / 1000):
+                await self._news.wait()
+                # One act is seldom alone: wait a moment for the next ones.
+                await asyncio.sleep(self._pace_rule.news_ms / 1000)
+        self._news.clear()
 
     async def _listen(self) -> str:
         host, _, port = self._config.listen.rpartition(":")
@@ -202,16 +248,21 @@ class Network:
         application = web.Application(client_max_size=_BODY_BYTES_MAX)
         add_join_routes(application, desk.join_desk, Attempts(self._clock.monotonic_ms))
         add_session_route(application, desk, sessions=Sessions(), log=self._log)
-        self._runner = web.AppRunner(application, access_log=None, logger=self._log)
+        add_attachment_routes(application, desk, self.carriage)
+        gate = Gate(rule_within(open_more_files(), self._gate_rule))
+        self._runner = web.AppRunner(
+            application, access_log=None, logger=self._log, keepalive_timeout=gate.rule.headers_s
+        )
         await self._runner.setup()
         context: ssl.SSLContext = listening_context(self._home, self._thread.ledger_id)
+        self._listening = GatedSite(
+            self._runner, context=context, gate=gate, ledger_id=self._thread.ledger_id
+        )
         try:
-            site = web.TCPSite(self._runner, host.strip("[]"), int(port), ssl_context=context)
-            await site.start()
+            bound = await self._listening.start(host.strip("[]"), int(port))
         except (OSError, ValueError, OverflowError) as error:
             raise ConfigError("serve.address", address=self._config.listen) from error
-        bound = self._runner.addresses[0]
-        return f"https://{host}:{bound[1]}"
+        return f"https://{host}:{bound}"
 
     def _certify(self) -> None:
         """Let the county make its own certificate anew: after a restore its CA is here, and no key of it.

@@ -63,12 +63,14 @@ class Listening:
         network: address for stations below; "" for none.
         pages: address for browsers; "" for none.
         fault: why there are no pages although some were wanted.
+        rolled_back: as of ``Ledger``, when it was opened.
     """
 
     socket: str
     network: str
     pages: str
     fault: BanjianError | None
+    rolled_back: tuple[str, ...] = ()
 
 
 class StationServer:
@@ -126,7 +128,7 @@ class StationServer:
         Raises:
             StoreError: ``store.locked`` when another process writes.
         """
-        await self._thread.open(self._open)
+        ledger = await self._thread.open(self._open)
         try:
             quiet_loop(self._network.log)
             runner = web.AppRunner(self.application(), access_log=None, logger=self._network.log)
@@ -137,7 +139,11 @@ class StationServer:
                     await socket.start()
                 address = await self._network.start()
                 pages, fault = await self._pages()
-                self._started(Listening(socket=name, network=address, pages=pages, fault=fault))
+                self._started(
+                    Listening(
+                        socket=name, network=address, pages=pages, fault=fault, rolled_back=ledger.rolled_back
+                    )
+                )
                 await stop.wait()
             finally:
                 if self._site is not None:

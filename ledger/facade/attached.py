@@ -1,36 +1,125 @@
-"""Which attachments the acts of a case name: hash and length, as their authors signed them."""
+"""Which attachments the acts of cases name, which of them lie here, and which the station above has.
+
+What an act names is part of the act; the rest is only this installation's memory of what still has to be
+carried: losing it costs a question to the station above, nothing else.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-from ledger.act import decode_act
-from ledger.errors import BanjianError
-from ledger.facade.caseacts import ActReader
+from ledger.errors import RuleError
+from ledger.facade.attachednames import is_erased
+from ledger.facade.audience import subtree
+from ledger.facade.concern import concerned_stations
 from ledger.facade.parts import Parts
-from ledger.frame import split_frame
-from ledger.store.contract import ReadTx
-from ledger.types import ActId, CaseId
+from ledger.facade.synctables import ATTACHED
+from ledger.store.contract import ReadTx, Store
+from ledger.store.tables import OneOf, Row
+from ledger.types import CaseId, StationId
 
 
-def attachments_of(
-    tx: ReadTx, parts: Parts, case_id: CaseId
-) -> Mapping[ActId, tuple[tuple[bytes, int], ...]]:
-    """Return (hash, length) of the attachments of each act that names any, in the author's order.
+class Named(NamedTuple):
+    """An attachment that an act names.
+
+    Attributes:
+        hash: what the act names it by, 32 bytes.
+        size: bytes of its content.
+        station: where the act was recorded.
+        held: whether its content lies here.
+        given: whether the station above has said that it has it.
+    """
+
+    hash: bytes
+    case_id: CaseId
+    size: int
+    station: StationId
+    held: bool
+    given: bool
+
+
+class Attached:
+    """Answers which attachments are to be carried where.
 
     Args:
-        tx: one view of the store.
-        parts: the parts of the ledger as of that view.
-        case_id: the case.
+        store: the open store, as its one writer.
+        parts: the working parts of the ledger.
     """
-    found: dict[ActId, tuple[tuple[bytes, int], ...]] = {}
-    stored = ActReader(parts.knowledge, {}).stored(tx, [case_id])
-    for one in stored.get(case_id, ()):
+
+    def __init__(self, store: Store, parts: Parts) -> None:
+        self._store = store
+        self._parts = parts
+
+    def named(self, case_id: CaseId, content: bytes) -> Named | None:
+        """Return an attachment of a case as its acts name it; None when none does, or the case was erased."""
+        with self._store.read() as tx:
+            row = tx.get(ATTACHED, (content, case_id))
+            if row is None or self._is_gone(tx, case_id):
+                return None
+        return _named(row)
+
+    def concerns(self, case_id: CaseId, station: StationId) -> bool:
+        """Tell whether a case has to do with a station or one below it: who may have its attachments."""
+        with self._store.read() as tx:
+            try:
+                state = self._parts.book.load(tx, case_id).state
+            except RuleError:
+                return False
+        return not concerned_stations(state).isdisjoint(self._scope(station))
+
+    def to_give(self, limit: int) -> Sequence[Named]:
+        """Return attachments that lie here and of which the station above has not said that it has them."""
+        with self._store.read() as tx:
+            return [_named(row) for row in tx.select(ATTACHED, {"held": 1, "given": 0}, limit=limit)]
+
+    def to_get(self, below: StationId, limit: int) -> Sequence[Named]:
+        """Return attachments that were named at a station or below it and do not lie here."""
+        scope = tuple(self._scope(below))
+        with self._store.read() as tx:
+            found = tx.select(ATTACHED, {"held": 0, "station": OneOf(scope)}, limit=limit)
+            return [one for row in found if not self._is_gone(tx, (one := _named(row)).case_id)]
+
+    def not_seen(self) -> Sequence[bytes]:
+        """Return the hashes of attachments that are not known to lie here."""
+        with self._store.read() as tx:
+            return sorted({row[0] for row in tx.select(ATTACHED, {"held": 0}) if isinstance(row[0], bytes)})
+
+    def mark(self, contents: Iterable[bytes], *, held: bool | None = None, given: bool | None = None) -> None:
+        """Remember that some attachments lie here or not, and that the station above has them or not."""
+        wanted = tuple(dict.fromkeys(contents))
+        if not wanted:
+            return
+        with self._store.write() as tx:
+            rows = list(tx.select(ATTACHED, {"hash": OneOf(wanted)}))
+            tx.upsert(ATTACHED, [_marked(row, held=held, given=given) for row in rows])
+
+    def _scope(self, station: StationId) -> frozenset[StationId]:
+        return subtree(self._parts.knowledge.registry, station) | {station}
+
+    def _is_gone(self, tx: ReadTx, case_id: CaseId) -> bool:
         try:
-            header = decode_act(split_frame(one.frame).act_raw)
-        except BanjianError:
-            # That an act cannot be read the case says itself; it names nothing that could be shown.
-            continue
-        if header.attachments:
-            found[one.act_id] = header.attachments
-    return found
+            return is_erased(self._parts.book.load(tx, case_id).state)
+        except RuleError:
+            return False
+
+
+def _named(row: Row) -> Named:
+    content, case_id, size, station, held, given = row
+    return Named(
+        content if isinstance(content, bytes) else b"",
+        CaseId(case_id if isinstance(case_id, bytes) else b""),
+        size if isinstance(size, int) else 0,
+        StationId(str(station)),
+        bool(held),
+        bool(given),
+    )
+
+
+def _marked(row: Row, *, held: bool | None, given: bool | None) -> Row:
+    known_held, known_given = row[4:]
+    return (
+        *row[:4],
+        known_held if held is None else int(held),
+        known_given if given is None else int(given),
+    )

@@ -7,7 +7,9 @@ What passes between them is signed acts, and the public halves of keys that the 
 from __future__ import annotations
 
 from ledger.act import decode_act
+from ledger.authority import PROVISIONAL_GRANT
 from ledger.errors import DataError
+from ledger.facade.granted import submit_grant
 from ledger.facade.ledger import Ledger
 from ledger.facade.turns import as_writer, in_turn
 from ledger.facade.types import Performed, SignedAct
@@ -48,12 +50,16 @@ def prepare_opening(ledger: Ledger, genesis: bytes, signer: Signer) -> SignedAct
 
 @as_writer
 def submit_county(ledger: Ledger, signed: SignedAct) -> Performed:
-    """Store an act of the registry or catalogue log, or the opening of a log, that another process prepared.
+    """Store an act that belongs to no case and that another process prepared.
+
+    It is one of the registry or catalogue log, the opening of a log, or a provisional grant.
 
     Raises:
         RuleError: ``act.outdated``; prepare it again.
         BanjianError: the act does not hold; nothing was written.
     """
+    if decode_act(signed.raw).action == PROVISIONAL_GRANT:
+        return submit_grant(ledger, signed)
     return ledger.parts.county.submit(signed)
 
 

@@ -7,6 +7,7 @@ from datetime import date
 
 from ledger.checkpoint import read_checkpoint
 from ledger.errors import ConfigError, RuleError
+from ledger.facade.attached import Attached
 from ledger.facade.board import BoardLine, read_board
 from ledger.facade.comingback import stations_behind as find_behind
 from ledger.facade.countyseen import (
@@ -52,6 +53,16 @@ def exchange_of(ledger: Ledger) -> Exchange:
     )
 
 
+def attached_of(ledger: Ledger) -> Attached:
+    """Return what tells which attachments are to be carried where; only the writer may ask.
+
+    Raises:
+        ConfigError: ``ledger.read_only``.
+    """
+    _require_writer(ledger)
+    return Attached(ledger.store, ledger.parts)
+
+
 def sync_status(ledger: Ledger, station: StationId) -> SyncStatus:
     """Return what the stations above have confirmed, and what stands in the way of the rest."""
     with ledger.turn, ledger.reading() as (tx, parts):
@@ -67,7 +78,7 @@ def stations_behind(ledger: Ledger, station: StationId) -> list[StationId]:
 def station_board(ledger: Ledger, station: StationId) -> list[BoardLine]:
     """Return what is known of every station below one, and of that itself, by station id."""
     with ledger.turn, ledger.reading() as (tx, parts):
-        return read_board(ledger.store, tx, parts, station)
+        return read_board(ledger.store, tx, parts, station, now_ms=ledger.clock.now_ms())
 
 
 def twins(ledger: Ledger, *, only: CaseId | None = None) -> list[Twin]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from ledger.act import Act, act_id, decode_act
 from ledger.body import check_facts
 from ledger.caseshape import CaseAct
 from ledger.entry import decode_entry
-from ledger.errors import BanjianError, StoreError
+from ledger.errors import BanjianError, DataError, StoreError
 from ledger.facade.bodies import ASKED_MAX, Place, bodies_at, by_log, place_in
 from ledger.facade.histories import stored_link_fault
 from ledger.frame import reread_frame, split_frame
@@ -74,9 +75,27 @@ class ActReader:
                 )
         return found
 
+    def readable(self, stored: Iterable[StoredAct]) -> list[CaseAct]:
+        """Return stored acts as the fold takes them; one that changed on this disk is left out.
+
+        For lists alone: it must not hold up whoever sends more of the case. Nobody may act on such a state.
+        """
+        found: list[CaseAct] = []
+        for one in stored:
+            with suppress(DataError):
+                found.append(self.act(one))
+        return found
+
     def act(self, stored: StoredAct) -> CaseAct:
-        """Return a stored act as the fold takes it."""
+        """Return a stored act as the fold takes it.
+
+        Raises:
+            EncodingError: nobody can read it any more.
+            DataError: ``log.rotten``: it is another one than was stored.
+        """
         act, recorded_at_ms = _checked_before(stored) or _decoded(stored.frame)
+        if act.act_id != stored.act_id:
+            raise DataError("log.rotten", log=stored.place.log, seq=stored.place.seq)
         facts, blocked = _open_facts(act, stored.facts)
         if stored.opaque:
             blocked = stored.link or self._fault(stored) or blocked
@@ -91,7 +110,10 @@ class ActReader:
     def _fault(self, stored: StoredAct) -> str:
         """Ask again what was asked when the act came: only an unknown key may be known by now."""
         registry = self._knowledge.registry
-        return act_fault(stored.frame, ledger_id=registry.ledger_id, public_key=registry.public_key)
+        facts = stored.facts if isinstance(stored.facts, bytes) else b""
+        return act_fault(
+            stored.frame, ledger_id=registry.ledger_id, public_key=registry.public_key, facts=facts
+        )
 
 
 def _checked_before(stored: StoredAct) -> tuple[Act, int] | None:

@@ -112,7 +112,7 @@ class CaseBook:
         """
         for case_id, stored in self._acts.stored(tx, case_ids).items():
             self.forget(case_id)
-            acts = [self._acts.act(one) for one in stored]
+            acts = self._acts.readable(stored)
             try:
                 rules = self._rules(case_id, acts)
             except RuleError:

@@ -240,12 +240,17 @@ class CountyLink:
             if held is not None and held[0].hex() != name:
                 bridge = tx.get(COUNTY_BRIDGES, (held[0].hex(), held[1]))
                 if bridge is not None and isinstance(bridge[3], bytes) and isinstance(bridge[4], bytes):
-                    opening = next(excerpts(tx, self._outgoing, [Place(str(bridge[2]), 1)]))
+                    opening = next(excerpts(tx, self._outgoing, [Place(str(bridge[2]), 1)]), None)
+                    if opening is None:
+                        return None
                     proof = (held[1], _hashes(bridge[4]))
                     return CountyNews(note=bridge[3], opening=encode_excerpt(opening), proofs=(proof,))
                 if self._may_ask(tx, (_log_of(point.origin), point.size), held):
                     return None
-            opening = next(excerpts(tx, self._outgoing, [Place(name, 1)]))
+            opening = next(excerpts(tx, self._outgoing, [Place(name, 1)]), None)
+            if opening is None:
+                # It has changed on this disk: checkpoints wait until it is healed.
+                return None
             rows = tx.select(COUNTY_PROOFS, {"log": name, "size": point.size}, order_by=("old_size",))
             proofs = tuple(
                 (row[2], _hashes(row[3]))

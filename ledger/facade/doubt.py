@@ -1,10 +1,14 @@
 """Restored, rolled back or cloned: any doubt means a new log, never a second history in the old one.
 
 Doubt is one of: the log's key is not here; the machine is another one; a backup marked this folder as a copy;
-the sentinel kept outside the database knows a longer or another history than the database.
+the sentinel kept outside the database knows a longer or another history than the database. The logs of one
+database went back together: where one of them is behind its sentinel, none of them is continued, for the
+others may have been longer too, and their sentinels are only as new as their last checkpoint.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from ledger.checkpoint import log_origin, open_checkpoint
 from ledger.errors import BanjianError
@@ -22,12 +26,27 @@ REASONS: dict[str, LogReason] = {
     "log.sentinel_missing": "restored",
     "log.sentinel_ahead": "restored",
     "log.sentinel_other": "restored",
+    "log.file_older": "restored",
     "log.upstream_ahead": "restored",
     "log.upstream_other": "cloned",
     DOWNSTREAM_AHEAD: "restored",
     DOWNSTREAM_OTHER: "restored",
 }
 """Why a log was given up, and the reason that its successor's genesis states."""
+
+
+ROLLED_BACK = frozenset(("log.sentinel_ahead", "log.sentinel_other", "log.file_older"))
+"""Doubts that tell of a database that is older than what was confirmed here: acts may be missing."""
+
+
+def find_doubts(logs: Iterable[OwnLog], home: Home, tx: ReadTx) -> None:
+    """Note at each own log of a database why it must not be continued."""
+    found = list(logs)
+    for log in found:
+        log.doubt = find_doubt(log, home, tx)
+    if any(log.doubt in ROLLED_BACK for log in found):
+        for log in found:
+            log.doubt = log.doubt or "log.file_older"
 
 
 def find_doubt(log: OwnLog, home: Home, tx: ReadTx) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from ledger.errors import StoreError
+from ledger.checkpoint import read_checkpoint
+from ledger.errors import DataError, StoreError
 from ledger.excerpt import ExcerptContent
 from ledger.facade.bodies import Place
 from ledger.facade.histories import history_nodes, load_branch
@@ -17,10 +18,11 @@ from ledger.facade.opening import BRANCH_MARK
 from ledger.facade.outgoing import Outgoing
 from ledger.facade.ownlog import stored_nodes
 from ledger.facade.placing import frame_at
-from ledger.facade.rotten import Rotten, rotten_reason
+from ledger.facade.rotten import CHANGED_ENTRY, Rotten, rotten_reason, rotten_stretch
 from ledger.facade.synctables import SPARSE_NODES, SPARSE_NOTES
-from ledger.limits import EXCERPT_ENTRIES_MAX
-from ledger.merkle import multiproof, multiproof_over
+from ledger.frame import split_frame
+from ledger.limits import EXCERPT_ENTRIES_MAX, TREE_LEVEL_STORED_MIN
+from ledger.merkle import leaf_hash, multiproof, multiproof_over, multiproof_root
 from ledger.store import schema
 from ledger.store.contract import ReadTx
 from ledger.store.tables import Range, Where
@@ -45,8 +47,20 @@ class _Wanted(NamedTuple):
     place: Place
 
 
+class _Bad(NamedTuple):
+    """What was found on the way: records that changed, and places that are left out because of them."""
+
+    rotten: list[Rotten]
+    left: list[Place]
+
+
 def excerpts(
-    tx: ReadTx, outgoing: Outgoing, places: Iterable[Place], *, rotten: list[Rotten] | None = None
+    tx: ReadTx,
+    outgoing: Outgoing,
+    places: Iterable[Place],
+    *,
+    rotten: list[Rotten] | None = None,
+    left: list[Place] | None = None,
 ) -> Iterator[ExcerptContent]:
     """Yield excerpts that hold the frames at some places, with all bodies that are here.
 
@@ -55,11 +69,13 @@ def excerpts(
         outgoing: opens bodies.
         places: of the frames.
         rotten: takes the records that changed on this disk; they are left out, for nobody would take them.
+        left: takes the places that are left out, with those whose proof needs such a record, and those
+            whose personal body cannot be opened now.
 
     Raises:
         StoreError: ``log.head`` when the store lacks what the proof needs.
     """
-    found: list[Rotten] = [] if rotten is None else rotten
+    bad = _Bad([] if rotten is None else rotten, [] if left is None else left)
     groups: dict[tuple[str, int, str], list[_Wanted]] = {}
     for place in places:
         wanted = _locate(tx, place)
@@ -68,7 +84,7 @@ def excerpts(
         group.sort(key=lambda one: one.seq)
         room = EXCERPT_ENTRIES_MAX - 1
         for first in range(0, len(group), room):
-            made = _excerpt(tx, outgoing, group[first : first + room], found)
+            made = _excerpt(tx, outgoing, group[first : first + room], bad)
             if made is not None:
                 yield made
 
@@ -87,30 +103,85 @@ def _locate(tx: ReadTx, place: Place) -> _Wanted:
     return _Wanted(log, row[4], place.log if branch else "", place.seq, place)
 
 
-def _excerpt(
-    tx: ReadTx, outgoing: Outgoing, group: Sequence[_Wanted], rotten: list[Rotten]
-) -> ExcerptContent | None:
+def _excerpt(tx: ReadTx, outgoing: Outgoing, group: Sequence[_Wanted], bad: _Bad) -> ExcerptContent | None:
     """Return an excerpt without the records that are rotten; None where the first is, or nothing is left."""
     first = group[0]
     opening = _Wanted(first.log, first.size, first.branch, 1, Place(first.log, 1))
     rows = ([] if first.seq == 1 else [opening]) + list(group)
     frames = [_frame(tx, row.place) for row in rows]
-    facts, personal = outgoing.bodies(tx, [row.place for row in rows], frames, personal=True)
+    closed: list[Rotten] = []
+    facts, personal = outgoing.bodies(tx, [row.place for row in rows], frames, personal=True, closed=closed)
     reasons = [rotten_reason(frame, body) for frame, body in zip(frames, facts, strict=True)]
     if any(reasons):
-        rotten += [Rotten(one.log, one.seq, why) for one, why in zip(rows, reasons, strict=True) if why]
+        bad.rotten.extend(
+            Rotten(one.log, one.seq, why) for one, why in zip(rows, reasons, strict=True) if why
+        )
         sound = [one for one, why in zip(rows, reasons, strict=True) if not why and one in group]
-        return None if reasons[0] or not sound else _excerpt(tx, outgoing, sound, rotten)
-    size, note = _checkpoint(tx, first, rows[-1].seq)
+        if reasons[0]:
+            sound = []
+        bad.left.extend(one.place for one in group if one not in sound)
+        return _excerpt(tx, outgoing, sound, bad) if sound else None
+    content = _proven(tx, rows, frames, (facts, personal))
+    if content is None:
+        return _without_unproven(tx, outgoing, group, bad)
+    bad.rotten.extend(closed)
+    bad.left.extend(Place(one.log, one.seq) for one in closed)
+    return content
+
+
+def _proven(
+    tx: ReadTx,
+    rows: Sequence[_Wanted],
+    frames: Sequence[bytes],
+    bodies: tuple[tuple[bytes, ...], tuple[bytes, ...]],
+) -> ExcerptContent | None:
+    """Return an excerpt with its proof; None where one of the records that this is made of has changed."""
+    one, indexes = rows[-1], [row.seq - 1 for row in rows]
+    leaves = [leaf_hash(split_frame(frame).entry_raw) for frame in frames]
+    for size, note in _checkpoints(tx, one, one.seq):
+        try:
+            nodes = _proof(tx, one, size, indexes)
+            root = multiproof_root(size, dict(zip(indexes, leaves, strict=True)), nodes)
+        except DataError:
+            continue
+        if root == read_checkpoint(note).root:
+            break
+    else:
+        return None
     return ExcerptContent(
-        log_id=LogId(bytes.fromhex(first.log)),
+        log_id=LogId(bytes.fromhex(one.log)),
         checkpoint=note,
         positions=tuple(row.seq for row in rows),
         frames=tuple(frames),
-        nodes=_proof(tx, first, size, [row.seq - 1 for row in rows]),
-        facts=facts,
-        personal=personal,
+        nodes=nodes,
+        facts=bodies[0],
+        personal=bodies[1],
     )
+
+
+def _without_unproven(
+    tx: ReadTx, outgoing: Outgoing, group: Sequence[_Wanted], bad: _Bad
+) -> ExcerptContent | None:
+    """Return an excerpt of those records that can be proven, each by itself; tell what keeps the others."""
+    if len(group) == 1:
+        bad.left.append(group[0].place)
+        bad.rotten.append(_culprit(tx, group[0]))
+        return None
+    sound = [one for one in group if _excerpt(tx, outgoing, [one], bad) is not None]
+    # Where each can be proven and not all together, something else is wrong: they come again, one by one.
+    return _excerpt(tx, outgoing, sound, bad) if sound and len(sound) < len(group) else None
+
+
+def _culprit(tx: ReadTx, wanted: _Wanted) -> Rotten:
+    """Return the record because of which another one, or itself, cannot be proven."""
+    found = None
+    if not wanted.size and not wanted.branch:
+        # A proof is made of stored subtrees, and of the records of the smaller ones around it.
+        for seq in (wanted.seq, 1, _checkpoints(tx, wanted, wanted.seq)[0][0]):
+            low = (seq - 1) >> TREE_LEVEL_STORED_MIN << TREE_LEVEL_STORED_MIN
+            last = min(low + (1 << TREE_LEVEL_STORED_MIN), tx.size(wanted.log))
+            found = found or rotten_stretch(tx, wanted.log, low + 1, last)
+    return found or Rotten(wanted.log, wanted.seq, CHANGED_ENTRY)
 
 
 def _frame(tx: ReadTx, place: Place) -> bytes:
@@ -120,19 +191,25 @@ def _frame(tx: ReadTx, place: Place) -> bytes:
     return frame
 
 
-def _checkpoint(tx: ReadTx, wanted: _Wanted, last_seq: int) -> tuple[int, bytes]:
+def _checkpoints(tx: ReadTx, wanted: _Wanted, last_seq: int) -> list[tuple[int, bytes]]:
+    """Return checkpoints to prove frames under: the newest, then one that needs as little else as may be."""
+    name = wanted.branch or wanted.log
     if wanted.size:
-        row = tx.get(SPARSE_NOTES, (wanted.branch or wanted.log, wanted.size))
-        note = None if row is None else row[2]
-        size: object = wanted.size
+        row = tx.get(SPARSE_NOTES, (name, wanted.size))
+        rows = [] if row is None else [row]
     else:
-        where: Where = {"log": wanted.branch or wanted.log, "size": Range(at_least=last_seq)}
-        rows = tx.select(schema.CHECKPOINTS, where, order_by=("size",), descending=True, limit=1)
-        found = next(rows, None)
-        size, note = (None, None) if found is None else found[1:3]
-    if not isinstance(size, int) or not isinstance(note, bytes):
+        where: Where = {"log": name, "size": Range(at_least=last_seq)}
+        rows = [
+            row
+            for descending in (True, False)
+            for row in tx.select(
+                schema.CHECKPOINTS, where, order_by=("size",), descending=descending, limit=1
+            )
+        ]
+    found = [(row[1], row[2]) for row in rows if isinstance(row[1], int) and isinstance(row[2], bytes)]
+    if not found:
         raise StoreError("log.checkpoint_gap", log=wanted.log, size=last_seq)
-    return size, note
+    return found
 
 
 def _proof(tx: ReadTx, wanted: _Wanted, size: int, indexes: Sequence[int]) -> tuple[bytes, ...]:

@@ -7,7 +7,10 @@ transactions. All methods run on the thread that owns the ledger.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
+from ledger.act import case_of
+from ledger.errors import EncodingError
 from ledger.excerpt import ExcerptContent
 from ledger.facade.bodies import Place
 from ledger.facade.carried import Carried
@@ -19,19 +22,21 @@ from ledger.facade.feeds import FeedItem, FeedPlace
 from ledger.facade.held import BranchState, Held, LogState, branch_name
 from ledger.facade.intake import Intake
 from ledger.facade.lostends import LostEnd, lost_end, single_places
+from ledger.facade.opening import act_in
 from ledger.facade.outgoing import Outgoing
 from ledger.facade.parts import Parts
 from ledger.facade.peers import Peers
+from ledger.facade.placing import frame_at
 from ledger.facade.receiving import Receiving
 from ledger.facade.room import Room
 from ledger.facade.rotten import Rotten, RottenRecords
 from ledger.facade.seenbelow import SeenBelow
 from ledger.facade.synctables import FEED_HELD
 from ledger.facade.vault import Vault
-from ledger.facade.views import CaseView
+from ledger.facade.views import NO_CASE_ACTIONS, CaseView
 from ledger.package import PackageContent
 from ledger.store.contract import Store
-from ledger.types import KeyId, LogId, StationId
+from ledger.types import CaseId, KeyId, LogId, StationId
 
 
 class Exchange:
@@ -68,6 +73,7 @@ class Exchange:
         self._store = store
         self._parts = parts
         self._outgoing = Outgoing(vault)
+        self._view = view
         self._clock = clock
         intake = Intake(
             vault=vault,
@@ -98,12 +104,35 @@ class Exchange:
         return self._parts.knowledge.registry.size
 
     def seal_heads(self) -> None:
-        """Sign the heads of own logs, and receipts that are owed, so that all that is here can be given."""
+        """Sign the heads of own logs, and receipts that are owed, so that all that is here can be given.
+
+        What changed on this disk at the end of a log is told first, and what is healed no longer.
+        """
+        self._renew(self.rotten.look_again(self._outgoing.opens))
+        self._note(self.held.rotten_ends())
         for log in self._parts.own.values():
             if log.kind != "merge" and log.size > log.checkpoint_size and not log.doubt:
                 self._parts.writer.checkpoint(log)
         self.receiving.receipts.give_owed(self._clock.now_ms())
         self.county.merge()
+
+    def _note(self, rotten: Sequence[Rotten]) -> None:
+        if rotten:
+            self.rotten.note(rotten, now_ms=self._clock.now_ms())
+
+    def _renew(self, healed: Sequence[Place]) -> None:
+        """Judge the cases again of which records are as they were again: lists were made without these."""
+        with self._store.read() as tx:
+            frames = [frame for place in healed if (frame := frame_at(tx, place)) is not None]
+        cases: dict[CaseId, None] = {}
+        for frame in frames:
+            with suppress(EncodingError):
+                act = act_in(frame)
+                if act.header.action not in NO_CASE_ACTIONS:
+                    cases[case_of(act)] = None
+        if cases:
+            with self._store.write() as tx:
+                self._view.touch(tx, cases)
 
     def note_in_step(self, station: StationId, states: Sequence[LogState]) -> None:
         """Remember that a station below has brought all of the county's logs, where that is waited for."""
@@ -129,9 +158,10 @@ class Exchange:
         genesis = self.held.genesis(log_id)
         if genesis is None:
             return None
+        rotten: list[Rotten] = []
         with self._store.read() as tx:
-            found = self._outgoing.package(tx, genesis, after=after)
-        return self._sound(found)
+            found = self._outgoing.package(tx, genesis, after=after, rotten=rotten)
+        return self._told(found, rotten)
 
     def branch_package(self, state: BranchState, *, after: int) -> PackageContent | None:
         """Return the next package of a divergent history for somebody who holds it up to ``after``."""
@@ -141,17 +171,18 @@ class Exchange:
         branch = self.held.histories(state.log_id).get(branch_name(state.log_id, state.first_hash))
         if branch is None:
             return None
+        rotten: list[Rotten] = []
         with self._store.read() as tx:
-            found = self._outgoing.branch_package(tx, genesis, branch, after=after)
-        return self._sound(found)
+            found = self._outgoing.branch_package(tx, genesis, branch, after=after, rotten=rotten)
+        return self._told(found, rotten)
 
-    def _sound(self, found: PackageContent | Rotten | None) -> PackageContent | None:
-        """Return a package; where a record of it changed on this disk, note that: its log ends here."""
-        if isinstance(found, Rotten):
-            self.rotten.note([found], now_ms=self._clock.now_ms())
-            return None
+    def _told(self, found: PackageContent | None, rotten: Sequence[Rotten]) -> PackageContent | None:
+        """Return a package; what changed on this disk is noted, what was given soundly is settled."""
+        self._note(rotten)
         if found is not None:
-            self.rotten.given(found.log_id.hex(), range(found.first_seq, found.last_seq + 1))
+            bad = {one.seq for one in rotten}
+            given = range(found.first_seq, found.last_seq + 1)
+            self.rotten.given(found.log_id.hex(), [seq for seq in given if seq not in bad])
         return found
 
     def feed(
@@ -179,10 +210,24 @@ class Exchange:
         if held.number == 0:
             # Whoever begins anew gets the newest cases first, so that work can go on at once.
             self.feeds.renew(self._store, audience)
+        self._give_healed(audience)
         with self._store.read() as tx:
             start = self.feeds.confirm(tx, audience, held)
             items = self.feeds.items(tx, audience, after=start.number, limit=limit)
-        return start, items, self.excerpts([item.place for item in items])
+        found, left = self._excerpts([item.place for item in items])
+        self.feeds.leave_out(self._store, audience, left)
+        return start, items, found
+
+    def _give_healed(self, audience: StationId) -> None:
+        """Put back into a feed what was left out of it, as far as it is as it was signed again."""
+        with self._store.read() as tx:
+            places = self.feeds.left_out(tx, audience)
+        if not places:
+            return
+        _, left = self._excerpts(places)
+        healed = [place for place in places if place not in left]
+        if healed:
+            self.feeds.give_again(self._store, audience, healed)
 
     def lost_ends(self) -> list[LostEnd]:
         """Return the own logs that were given up, with what is held of their ends: others may hold more.
@@ -217,13 +262,20 @@ class Exchange:
 
     def excerpts(self, places: Sequence[Place]) -> list[ExcerptContent]:
         """Return excerpts with the records at some places; those that changed on this disk are left out."""
+        return self._excerpts(places)[0]
+
+    def _excerpts(self, places: Sequence[Place]) -> tuple[list[ExcerptContent], set[Place]]:
+        """Return excerpts, and the places that are left out of them or come without what belongs to them."""
         rotten: list[Rotten] = []
+        left: list[Place] = []
         with self._store.read() as tx:
-            found = list(excerpts(tx, self._outgoing, places, rotten=rotten))
-        self.rotten.note(rotten, now_ms=self._clock.now_ms())
+            found = list(excerpts(tx, self._outgoing, places, rotten=rotten, left=left))
+        self._note(rotten)
+        bad = {(one.log, one.seq) for one in rotten}
         for one in found:
-            self.rotten.given(one.log_id.hex(), one.positions)
-        return found
+            log = one.log_id.hex()
+            self.rotten.given(log, [seq for seq in one.positions if (log, seq) not in bad])
+        return found, set(left)
 
     def feed_size(self, audience: StationId) -> int:
         """Return how many items the feed of a subordinate has."""

@@ -18,7 +18,7 @@ from ledger.facade.audience import audiences
 from ledger.facade.bodies import ASKED_MAX, Place, place_in
 from ledger.facade.casebook import CaseBook
 from ledger.facade.concern import HAND_OVER, concerned_stations
-from ledger.facade.synctables import FEED, FEED_DUE, SYNC_MARKS
+from ledger.facade.synctables import FEED, FEED_DUE, FEED_LEFT, SYNC_MARKS
 from ledger.facade.tables import CASES, CaseCells, case_cells
 from ledger.hashing import CTX_FEED, digest
 from ledger.registry import Registry
@@ -28,6 +28,8 @@ from ledger.store.tables import OneOf, Range, Row, Where
 from ledger.types import ActId, CaseId, StationId
 from ledger.verified import OPAQUE
 
+LEFT_MAX = 256
+"""Places that were left out of a feed and are looked at again in one session."""
 BATCH_CASES = 200
 """Cases that are brought up to date in one transaction."""
 MARK_TOPOLOGY = "feed_topology"
@@ -124,6 +126,31 @@ class Feeds:
     def size(self, tx: ReadTx, audience: StationId) -> int:
         """Return how many items a feed has."""
         return _end(tx, audience)[0]
+
+    def leave_out(self, store: Store, audience: StationId, places: Iterable[Place]) -> None:
+        """Remember what an audience was not given, though its feed has gone past it."""
+        rows: list[Row] = [(audience, *place) for place in dict.fromkeys(places)]
+        if rows:
+            with store.write() as tx:
+                tx.insert_missing(FEED_LEFT, rows)
+
+    def left_out(self, tx: ReadTx, audience: StationId) -> list[Place]:
+        """Return some places that an audience was not given."""
+        return [_place(row) for row in tx.select(FEED_LEFT, {"audience": audience}, limit=LEFT_MAX)]
+
+    def give_again(self, store: Store, audience: StationId, places: Iterable[Place]) -> None:
+        """Put acts that are healed at the end of a feed; to be given an act twice does no harm."""
+        with store.write() as tx:
+            number, chain = _end(tx, audience)
+            for place in places:
+                tx.delete(FEED_LEFT, {"audience": audience, "log": place.log, "seq": place.seq})
+                where: Where = {"audience": audience, "log": place.log, "seq": place.seq}
+                row = next(tx.select(FEED, where, limit=1), None)
+                if row is None or not isinstance(row[5], bytes):
+                    continue
+                number += 1
+                chain = next_chain(chain, ActId(row[5]))
+                tx.insert(FEED, [(audience, number, *row[2:6], chain)])
 
     def renew(self, store: Store, audience: StationId) -> None:
         """Order the feed of an audience that begins anew: the newest cases first, so that work can go on."""
@@ -257,6 +284,10 @@ def _end(tx: ReadTx, audience: StationId) -> tuple[int, bytes]:
     if row is None or not isinstance(row[1], int) or not isinstance(row[6], bytes):
         return 0, START
     return row[1], row[6]
+
+
+def _place(row: Row) -> Place:
+    return Place(str(row[1]), row[2] if isinstance(row[2], int) else 0)
 
 
 def _item(row: Row) -> FeedItem:

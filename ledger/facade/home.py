@@ -30,7 +30,7 @@ from pathlib import Path
 
 from ledger import platform
 from ledger.errors import ConfigError, StoreError
-from ledger.types import LogId, StationId
+from ledger.types import KeyId, LogId, StationId
 
 SEED_BYTES = 32
 DATABASE_URL_NAME = "database.url"
@@ -40,6 +40,9 @@ CASE_KEYS_NAME = "case-keys.txt"
 GENESIS_NAME = "ledger.genesis"
 RESTORED_MARKER = "RESTORED"
 """File that every backup carries: whoever works on in a copy opens new logs."""
+
+GRANT_SUFFIX = ".grant"
+"""What the file of a provisional grant ends in; it begins with the id of the key in hex."""
 
 
 class Home:
@@ -159,6 +162,15 @@ class Home:
         """Remove a secret of the machine; one that is not here is no error."""
         (self.secrets_dir / name).unlink(missing_ok=True)
         platform.fsync_dir(self.secrets_dir)
+
+    def write_grant(self, key: KeyId, content: bytes) -> None:
+        """Keep the provisional grant of a key durably, beside the envelopes of keys."""
+        self.complete()
+        platform.write_durably(self.keys_dir / f"{key.hex()}{GRANT_SUFFIX}", content)
+
+    def grant(self, key: KeyId) -> bytes | None:
+        """Return the provisional grant of a key; None when none is here."""
+        return _read(self.keys_dir / f"{key.hex()}{GRANT_SUFFIX}")
 
     def write_certificate(self, name: str, content: bytes) -> Path:
         """Keep a certificate durably; returns its path."""

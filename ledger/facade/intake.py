@@ -160,13 +160,7 @@ class Intake:
             if tx.get(schema.BODIES, place) != before:
                 self._recognise(tx, record, row)
                 filled.append(record)
-        found = [
-            (record, self._case_act(arrival, record))
-            for record in filled
-            if record.topic not in NO_CASE_ACTIONS and not _obstacle(record)
-        ]
-        self._write_found_by(tx, found)
-        self._view.touch(tx, dict.fromkeys(record.case_id for record, _ in found))
+        self._view.touch(tx, dict.fromkeys(record.case_id for record in filled if _of_a_case(record)))
         return len(filled)
 
     def forget(self, records: Iterable[VerifiedRecord]) -> None:
@@ -205,7 +199,7 @@ class Intake:
                 found.append((record, self._case_act(arrival, record)))
         tx.insert_missing(schema.ACTS, index)
         self._write_bodies(tx, bodies)
-        self._write_found_by(tx, found)
+        self._write_found_by(tx, [record for record, _ in found])
         return found
 
     def _settle_place(self, tx: WriteTx, arrival: Arrival, record: VerifiedRecord, row: Row) -> bool:
@@ -260,6 +254,8 @@ class Intake:
         facts = row[2] if row[2] is not None else made[2]
         personal = row[3:5] if row[4] is not None else made[3:5]
         tx.upsert(schema.BODIES, [(name, record.seq, facts, *personal)])
+        if _of_a_case(record):
+            self._write_found_by(tx, [record])
         self._book.forget(record.case_id)
 
     def _is_erased(self, tx: WriteTx, case_id: CaseId) -> bool:
@@ -269,12 +265,12 @@ class Intake:
         if rows:
             tx.insert_missing(schema.BODIES, rows)
 
-    def _write_found_by(self, tx: WriteTx, found: Sequence[tuple[VerifiedRecord, CaseAct]]) -> None:
-        """Write what the new acts' cases are found by beside their numbers: keyed search tokens."""
+    def _write_found_by(self, tx: WriteTx, found: Sequence[VerifiedRecord]) -> None:
+        """Write what the cases of records are found by beside their numbers: keyed search tokens."""
         tokens: dict[Row, None] = {}
         applicants: list[Row] = []
-        for record, act in found:
-            if not act.parents:
+        for record in found:
+            if record.act is not None and not record.act.header.parents:
                 applicants += applicant_rows(self._vault, record.case_id, record.personal)
             if record.personal is not None and may_name_people(record.personal_raw):
                 keys = search_keys(record.personal)
@@ -310,6 +306,10 @@ def _obstacle(record: VerifiedRecord) -> str:
     """
     own_facts_fail = bool(record.facts_raw) and record.facts is None
     return record.fault if record.topic == OPAQUE or own_facts_fail else ""
+
+
+def _of_a_case(record: VerifiedRecord) -> bool:
+    return record.topic not in NO_CASE_ACTIONS and not _obstacle(record)
 
 
 def _once(arrival: Arrival) -> list[VerifiedRecord]:

@@ -23,7 +23,6 @@ from ledger.facade.database import open_database
 from ledger.facade.figures import read_figures
 from ledger.facade.home import Home
 from ledger.facade.ondemand import OnDemand
-from ledger.facade.ownlog import OwnLog
 from ledger.facade.page import case_page
 from ledger.facade.parts import Parts, list_logs, load_parts
 from ledger.facade.rejudging import finish_judging
@@ -42,7 +41,10 @@ from ledger.types import CaseId, Facts, KeyId, LedgerId, LogId, StationId
 
 
 class Ledger:
-    """An open ledger; a context manager. ``Ledger.open`` opens one: the constructor takes parts that fit."""
+    """An open ledger; a context manager. ``Ledger.open`` opens one: the constructor takes parts that fit.
+
+    ``rolled_back`` holds the codes why logs were given up just now because the database is older than it was.
+    """
 
     def __init__(
         self,
@@ -66,8 +68,9 @@ class Ledger:
         self.view = view
         self.main_station = station
         self._current = Current(store, self._load, writable=writable)
+        self.rolled_back: tuple[str, ...] = ()
         if writable:
-            settle(store, home, self.parts, vault=vault, view=view)
+            self.rolled_back = settle(store, home, self.parts, vault=vault, view=view)
             finish_judging(self.store, self.view, book=self.parts.book, fold=self.parts.fold)
 
     @classmethod
@@ -160,12 +163,12 @@ class Ledger:
         """Whether this is a training ledger (演练): every print and screen says so, and it never syncs."""
         return self.genesis.purpose == "training"
 
-    def staff_name(self, key_id: KeyId) -> str:
-        """Return the name behind a key, else its staff number, else the key in hexadecimal digits."""
-        held = self.knowledge.registry.authority(key_id)
-        if held is None:
-            return key_id.hex()
-        return held.name or held.staff_no or key_id.hex()
+    def staff_name(self, key_id: KeyId, staff_no: str = "") -> str:
+        """Return the name behind a key (or, if it has none, a number), else the key in hexadecimal digits."""
+        registry = self.knowledge.registry
+        held = registry.authority(key_id)
+        name, number = ("", staff_no) if held is None else (held.name, held.staff_no)
+        return name or registry.names.get(number, number) or key_id.hex()
 
     def logs(self) -> list[LogInfo]:
         """Return every log held here, own ones with the doubt that stops them."""
@@ -182,7 +185,7 @@ class Ledger:
             InputError: the facts are not of the action's form (``case.facts_*``).
             StoreError: nothing was written (``store.*``, ``log.*``).
         """
-        log = self._station_log(command.station, signer)
+        log = self.parts.log_to_write(command.station, signer)
         with OnDemand(self.store) as reading:
             decided = self.parts.desk.sign(reading, command, signer, log)
         return self.parts.writer.append_case_act(log, decided)
@@ -389,12 +392,3 @@ class Ledger:
             tx, self.store, self.home, vault=self.vault, view=self.view, clock=self.clock,
             randomness=self._randomness, writable=self.writable, station=self.main_station,
         )  # fmt: skip
-
-    def _station_log(self, station: StationId, signer: Signer) -> OwnLog:
-        log = self.parts.station_log(station)
-        if log is not None:
-            return log
-        if not self.parts.opens_by_acting(station):
-            raise StoreError("log.none", station=station)
-        # Work never stops: whoever acts first opens the log, or the successor of a sealed one.
-        return self.parts.county.open_log("station", station, signer)

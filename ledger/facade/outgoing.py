@@ -5,21 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ledger.act import Act, case_of
-from ledger.entry import entry_hash
-from ledger.errors import BanjianError, DataError, StoreError
+from ledger.checkpoint import read_checkpoint
+from ledger.entry import decode_entry, entry_hash
+from ledger.errors import BanjianError, DataError, EncodingError, StoreError
 from ledger.facade.bodies import Place, bodies_at, by_log, place_in
 from ledger.facade.histories import Branch, history_hash
-from ledger.facade.rotten import Rotten, first_rotten
+from ledger.facade.ownlog import stored_nodes
+from ledger.facade.placing import frame_at
+from ledger.facade.rotten import (
+    CHANGED_ENTRY,
+    PERSONAL,
+    Rotten,
+    broken_entry,
+    first_rotten,
+    next_link,
+)
 from ledger.facade.vault import CaseKey, Vault
 from ledger.frame import split_frame
 from ledger.genesis import LogGenesis
 from ledger.limits import PACKAGE_ENTRIES_MAX
+from ledger.merkle import Tree, leaf_hash
 from ledger.package import PackageContent
 from ledger.package_write import split_act
 from ledger.store import schema
 from ledger.store.contract import ReadTx
 from ledger.store.tables import Cell, OneOf, Range, Row, Where
 from ledger.types import CaseId
+
+HASH_BYTES = 32
 
 
 class Outgoing:
@@ -33,34 +46,48 @@ class Outgoing:
         self._vault = vault
 
     def package(
-        self, tx: ReadTx, genesis: LogGenesis, *, after: int, personal: bool = True
-    ) -> PackageContent | Rotten | None:
-        """Return the next package of a log; None when no checkpoint covers anything more.
+        self,
+        tx: ReadTx,
+        genesis: LogGenesis,
+        *,
+        after: int,
+        personal: bool = True,
+        rotten: list[Rotten] | None = None,
+    ) -> PackageContent | None:
+        """Return the next package of a log; None when no checkpoint covers anything more that is sound.
 
-        It ends before a record that changed on this disk; where no checkpoint lies before, that is returned.
+        It ends before a record that changed on this disk.
 
         Args:
             tx: a consistent view.
             genesis: which log.
             after: entries that the receiver holds.
             personal: give the personal bodies too, as far as they are here.
+            rotten: takes the records that changed on this disk.
 
         Raises:
             StoreError: ``log.checkpoint_gap`` when checkpoints lie too far apart for one package.
         """
-        name = genesis.log_id().hex()
-        end, bad = _next_checkpoint(tx, name, after), None
+        name, found = genesis.log_id().hex(), [] if rotten is None else rotten
+        end = _next_checkpoint(tx, name, after)
         while end is not None:
-            content = self._package(tx, genesis, end, after=after, personal=personal)
-            found = first_rotten(content)
-            if found is None:
+            content = self._package(tx, genesis, end, after=after, personal=personal, closed=found)
+            bad = first_rotten(content) or self._rotten_entry(tx, genesis, content)
+            if bad is None:
                 return content
-            bad = found
-            end = _checkpoint_between(tx, name, after, found.seq - 1)
-        return bad
+            found.append(bad)
+            end = _checkpoint_between(tx, name, after, bad.seq - 1)
+        return None
 
     def _package(
-        self, tx: ReadTx, genesis: LogGenesis, end: tuple[int, bytes], *, after: int, personal: bool
+        self,
+        tx: ReadTx,
+        genesis: LogGenesis,
+        end: tuple[int, bytes],
+        *,
+        after: int,
+        personal: bool,
+        closed: list[Rotten],
     ) -> PackageContent:
         name = genesis.log_id().hex()
         size, note = end
@@ -68,11 +95,11 @@ class Outgoing:
         if len(frames) != size - after:
             raise StoreError("log.head", log=genesis.log_id())
         places = [Place(name, seq) for seq in range(after + 1, size + 1)]
-        facts, people = self.bodies(tx, places, frames, personal=personal)
+        facts, people = self.bodies(tx, places, frames, personal=personal, closed=closed)
         return PackageContent(
             log_id=genesis.log_id(),
             first_seq=after + 1,
-            previous=_previous(tx, genesis, after),
+            previous=_previous(tx, genesis, after, frames[0]),
             frames=tuple(frames),
             facts=facts,
             personal=people,
@@ -80,26 +107,48 @@ class Outgoing:
             receipts=_receipts(tx, name, size),
         )
 
+    def _rotten_entry(self, tx: ReadTx, genesis: LogGenesis, content: PackageContent) -> Rotten | None:
+        """Return a record whose entry changed, so that the whole would not reach the signed root.
+
+        What stands before the package may have changed as well: the receiver has it, and it is not asked for.
+        """
+        name, after = content.log_id.hex(), content.first_seq - 1
+        tree = _tree_before(tx, genesis, after)
+        entries = [split_frame(frame).entry_raw for frame in content.frames]
+        if tree is not None:
+            tree.extend(map(leaf_hash, entries))
+            if tree.root() == read_checkpoint(content.checkpoint).root:
+                return None
+        seq = broken_entry(entries, content.first_seq, next_link(tx, name, content.last_seq))
+        return None if seq is None else Rotten(name, seq, CHANGED_ENTRY)
+
     def branch_package(
-        self, tx: ReadTx, genesis: LogGenesis, branch: Branch, *, after: int
-    ) -> PackageContent | Rotten | None:
-        """Return the next package of a divergent history, or the record in it that changed on this disk.
+        self,
+        tx: ReadTx,
+        genesis: LogGenesis,
+        branch: Branch,
+        *,
+        after: int,
+        rotten: list[Rotten] | None = None,
+    ) -> PackageContent | None:
+        """Return the next package of a divergent history; None at its end, or where it is rotten here.
 
         Args:
             tx: a consistent view.
             genesis: of the log that forked.
             branch: the divergent history.
             after: size of the log up to which the receiver holds it, at least to where it diverges.
+            rotten: takes the records that changed on this disk.
         """
-        common = branch.common
-        end = _next_checkpoint(tx, branch.name, max(after, common))
+        common, found = branch.common, [] if rotten is None else rotten
+        held = max(after, common)
+        end = _next_checkpoint(tx, branch.name, held)
         if end is None:
             return None
         size, note = end
-        held = max(after, common)
         frames = [frame for _, frame in tx.frames(branch.name, held - common + 1, size - common)]
         places = [Place(branch.name, seq) for seq in range(held - common + 1, size - common + 1)]
-        facts, people = self.bodies(tx, places, frames, personal=True)
+        facts, people = self.bodies(tx, places, frames, personal=True, closed=found)
         content = PackageContent(
             log_id=genesis.log_id(),
             first_seq=held + 1,
@@ -109,22 +158,45 @@ class Outgoing:
             personal=people,
             checkpoint=note,
         )
-        return first_rotten(content) or content
+        bad = first_rotten(content)
+        if bad is None:
+            return content
+        found.append(bad)
+        return None
 
     def bodies(
-        self, tx: ReadTx, places: Sequence[Place], frames: Sequence[bytes], *, personal: bool
+        self,
+        tx: ReadTx,
+        places: Sequence[Place],
+        frames: Sequence[bytes],
+        *,
+        personal: bool,
+        closed: list[Rotten] | None = None,
     ) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
-        """Return facts and personal bodies in clear of some frames; empty where there is none to give."""
+        """Return facts and personal bodies in clear of some frames; empty where there is none to give.
+
+        ``closed`` takes the records whose personal body is here and is not opened by its key.
+        """
         acts = [_act(frame) for frame in frames]
         homes, rows = self._homes(tx, places, acts)
         keys = self._keys(tx, acts) if personal else {}
         facts: list[bytes] = []
         people: list[bytes] = []
-        for place, act in zip(homes, acts, strict=True):
+        for place, asked, act in zip(homes, places, acts, strict=True):
             row = rows.get(place)
             facts.append(row[2] if row is not None and isinstance(row[2], bytes) else b"")
-            people.append(b"" if row is None or act is None else _open(row, act, keys))
+            opened = b"" if row is None or act is None else _open(row, act, keys)
+            people.append(opened or b"")
+            if opened is None and closed is not None:
+                closed.append(Rotten(*asked, PERSONAL))
         return tuple(facts), tuple(people)
+
+    def opens(self, tx: ReadTx, place: Place) -> bool:
+        """Return whether the personal body of a record, as far as it is here, is opened by its key."""
+        frame, closed = frame_at(tx, place), list[Rotten]()
+        if frame is not None:
+            self.bodies(tx, [place], [frame], personal=True, closed=closed)
+        return not closed
 
     def _homes(
         self, tx: ReadTx, places: Sequence[Place], acts: Sequence[Act | None]
@@ -177,10 +249,31 @@ def _checkpoint_between(tx: ReadTx, name: str, after: int, at_most: int) -> tupl
     return None
 
 
-def _previous(tx: ReadTx, genesis: LogGenesis, after: int) -> bytes:
+def _previous(tx: ReadTx, genesis: LogGenesis, after: int, first: bytes) -> bytes:
+    """Return what the first entry of a package follows: as it is stored, else as that entry says."""
     if not after:
         return genesis.genesis_hash()
-    return _entry_hash_at(tx, genesis.log_id().hex(), after)
+    if _tree_before(tx, genesis, after) is not None:
+        return _entry_hash_at(tx, genesis.log_id().hex(), after)
+    try:
+        return decode_entry(split_frame(first).entry_raw).previous
+    except BanjianError:
+        return bytes(HASH_BYTES)
+
+
+def _tree_before(tx: ReadTx, genesis: LogGenesis, size: int) -> Tree | None:
+    """Return the tree of the first entries of a log; None where a record of its edge has changed."""
+    name = genesis.log_id().hex()
+    try:
+        tree = Tree.load(size, stored_nodes(tx, name, genesis.kind))
+        row = tx.get(schema.CHECKPOINTS, (name, size))
+        if row is not None and isinstance(row[2], bytes) and read_checkpoint(row[2]).root != tree.root():
+            return None
+        if size:
+            _entry_hash_at(tx, name, size)
+    except EncodingError:
+        return None
+    return tree
 
 
 def _entry_hash_at(tx: ReadTx, name: str, seq: int) -> bytes:
@@ -202,11 +295,12 @@ def _act(frame: bytes) -> Act | None:
         return None
 
 
-def _open(row: Row, act: Act, keys: Mapping[CaseId, CaseKey]) -> bytes:
+def _open(row: Row, act: Act, keys: Mapping[CaseId, CaseKey]) -> bytes | None:
+    """Return a personal body in clear: empty where there is none to give, None where its key does not fit."""
     key, nonce, sealed = keys.get(case_of(act)), row[3], row[4]
     if key is None or not (isinstance(nonce, bytes) and isinstance(sealed, bytes)):
         return b""
     try:
         return key.open(sealed, act_id=act.act_id, nonce=nonce)
     except DataError:
-        return b""
+        return None

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from ledger.checkpoint import Checkpoint, log_origin, read_checkpoint, sign_checkpoint
 from ledger.entry import Entry, entry_hash, sig_hash
-from ledger.errors import StoreError
+from ledger.errors import EncodingError, StoreError
 from ledger.facade.clock import Clock
+from ledger.facade.rotten import rotten_stretch
 from ledger.frame import encode_frame
 from ledger.genesis import LogGenesis
 from ledger.keys import Signer
@@ -22,6 +23,7 @@ from ledger.merge import leaf_of_record
 from ledger.merkle import Node, NodeGetter, Tree, leaf_hash, node_hash, root_at
 from ledger.store import schema
 from ledger.store.contract import ReadTx, WriteTx
+from ledger.store.tables import Row
 from ledger.types import ActId, LogId, StationId
 
 CHECKPOINT_EVERY = 256
@@ -141,6 +143,13 @@ class OwnLog:
         last = tx.frame(self.name, size)
         if last is None:
             raise StoreError("log.head", log=self.log_id)
+        try:
+            self._load_edge(tx, size, last, head)
+        except EncodingError as error:
+            # A frame that nobody can read, on a disk that failed: as little to be built on as a wrong one.
+            raise StoreError("log.head", log=self.log_id) from error
+
+    def _load_edge(self, tx: ReadTx, size: int, last: bytes, head: Row) -> None:
         found = entry_hash(leaf_of_record(last, size, self.kind))
         if found != head[2]:
             raise StoreError("log.head", log=self.log_id)
@@ -148,12 +157,20 @@ class OwnLog:
         self.recorded_at_ms = head[3] if isinstance(head[3], int) else 0
         nodes = stored_nodes(tx, self.name, self.kind)
         self._tree = Tree.load(size, nodes)
+        if self.kind != "merge" and rotten_stretch(tx, self.name, edge_first(size), size) is not None:
+            # Of these records the next root would be made: it must never sign what they were not.
+            raise StoreError("log.head", log=self.log_id)
         newest = newest_checkpoint(tx, self.name)
         if newest is not None:
             stated = read_checkpoint(newest)
             if stated.size > size or root_at(stated.size, nodes) != stated.root:
                 raise StoreError("log.head", log=self.log_id)
             self.checkpoint_size = stated.size
+
+
+def edge_first(size: int) -> int:
+    """Return the first record at the end of a log that no stored subtree covers; the last one at least."""
+    return min(size, (size >> TREE_LEVEL_STORED_MIN << TREE_LEVEL_STORED_MIN) + 1)
 
 
 def newest_checkpoint(tx: ReadTx, name: str) -> bytes | None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from ledger.act import decode_act
+from ledger.act import ActHeader, decode_act
+from ledger.body import check_facts
 from ledger.errors import DataError, EncodingError
 from ledger.facade.casebook import CaseBook
 from ledger.facade.countyfold import CountyFold
@@ -20,10 +21,11 @@ from ledger.facade.synctables import AWAITING, SYNC_FINDINGS
 from ledger.facade.tables import CASES, MARKS
 from ledger.facade.views import CaseView
 from ledger.frame import split_frame
+from ledger.grant import signing_key
 from ledger.rank import recorded_at_ms
 from ledger.registry import Registry
 from ledger.store.contract import ReadTx, Store
-from ledger.store.tables import Row
+from ledger.store.tables import Cell, Row
 from ledger.types import CaseId
 from ledger.verified import KEY_UNKNOWN
 
@@ -82,9 +84,19 @@ def _without_key(tx: ReadTx, case_ids: Sequence[CaseId], book: CaseBook, registr
         if act.opaque:
             continue
         header = decode_act(split_frame(act.frame).act_raw)
-        if registry.public_key(header.actor) is None:
+        if registry.public_key(header.actor) is None and not _tells_key(act.facts, header):
             found_at_ms = recorded_at_ms(act.frame)
             yield (KEY_UNKNOWN, *act.place, found_at_ms, header.action, 0)
+
+
+def _tells_key(body: Cell, header: ActHeader) -> bool:
+    """Tell whether an act carries a grant that tells the key it was signed with."""
+    if not isinstance(body, bytes):
+        return False
+    try:
+        return signing_key(check_facts(header, body), header.actor) is not None
+    except (DataError, EncodingError):
+        return False
 
 
 def _batches(case_ids: Sequence[CaseId]) -> list[Sequence[CaseId]]:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from ledger.errors import DataError, StoreError
 from ledger.facade.bodies import put_personal, sealed_bodies
+from ledger.facade.doubt import ROLLED_BACK
 from ledger.facade.home import Home
 from ledger.facade.latecomers import renew_latecomers
 from ledger.facade.parts import Parts
@@ -24,8 +25,11 @@ from ledger.types import CaseId, LedgerId
 INSTALLATION_BYTES = 4
 
 
-def settle(store: Store, home: Home, parts: Parts, *, vault: Vault, view: CaseView) -> None:
+def settle(store: Store, home: Home, parts: Parts, *, vault: Vault, view: CaseView) -> tuple[str, ...]:
     """Give up doubtful logs and take in what the office laid beside a restored database.
+
+    Returns:
+        Why logs were given up that may have been longer: codes of ``ROLLED_BACK``.
 
     Raises:
         StoreError: ``home.case_keys`` for a key table that is damaged or another ledger's;
@@ -52,6 +56,7 @@ def settle(store: Store, home: Home, parts: Parts, *, vault: Vault, view: CaseVi
     home.clear_case_keys()
     # A power cut may have come between a longer registry and the cases that waited for it.
     renew_latecomers(store, view, parts.knowledge.registry)
+    return tuple(dict.fromkeys(log.doubt for log in doubtful if log.doubt in ROLLED_BACK))
 
 
 def installation(vault: Vault) -> str:

@@ -6,23 +6,32 @@ given, and the log ends there for others until the genuine record is back; all o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
-from ledger.act import act_id
+from ledger.act import act_id, case_of
 from ledger.body import facts_hash
-from ledger.entry import decode_entry
+from ledger.entry import decode_entry, entry_hash
 from ledger.errors import BanjianError
+from ledger.facade.bodies import Place, read_facts
 from ledger.facade.synctables import SYNC_FINDINGS
-from ledger.frame import pin_fault
+from ledger.frame import pin_fault, split_frame
 from ledger.package import PackageContent
 from ledger.package_write import split_act
-from ledger.store.contract import Store
+from ledger.store import schema
+from ledger.store.contract import ReadTx, Store
 from ledger.store.tables import Row
 from ledger.verified import FACTS_MISSING
 
+CHANGED_ENTRY: Final = "entry.chain"
+"""Why a record is rotten of which what stands behind it names another entry."""
+PERSONAL: Final = "personal.cipher"
+"""Why a record is rotten whose personal body its key does not open; the rest of it is given."""
 ROTTEN: Final = "log.rotten"
 """Code under which such a record is noted, by log and position; why is the detail."""
+
+LOOKED_AT_MAX: Final = 256
+"""Records that are looked at again in one session."""
 
 
 class Rotten(NamedTuple):
@@ -60,6 +69,49 @@ def rotten_reason(frame: bytes, facts: bytes) -> str:
     return "" if fits else "act.facts_hash"
 
 
+def broken_entry(entries: Sequence[bytes], first_seq: int, head: bytes) -> int | None:
+    """Return the last position whose entry is not the one that what stands behind it names; None for none.
+
+    Args:
+        entries: bytes of consecutive entries.
+        first_seq: position of the first.
+        head: hash of the last one, from what stands behind it; empty where that is not known.
+    """
+    wanted = head
+    for index in range(len(entries) - 1, -1, -1):
+        if wanted and entry_hash(entries[index]) != wanted:
+            return first_seq + index
+        try:
+            wanted = decode_entry(entries[index]).previous
+        except BanjianError:
+            wanted = b""
+    return None
+
+
+def rotten_stretch(tx: ReadTx, name: str, first_seq: int, last_seq: int) -> Rotten | None:
+    """Return what changed of some consecutive records of a log that is held whole; None where nothing did."""
+    entries: list[bytes] = []
+    for seq, frame in tx.frames(name, first_seq, last_seq):
+        try:
+            entries.append(split_frame(frame).entry_raw)
+        except BanjianError as error:
+            return Rotten(name, seq, error.code)
+    found = broken_entry(entries, first_seq, next_link(tx, name, last_seq))
+    return None if found is None else Rotten(name, found, CHANGED_ENTRY)
+
+
+def next_link(tx: ReadTx, name: str, seq: int) -> bytes:
+    """Return the hash of an entry as what stands behind it says: the next entry, or the row of the end."""
+    head = tx.get(schema.HEADS, (name,))
+    if head is not None and head[1] == seq:
+        return head[2] if isinstance(head[2], bytes) else b""
+    frame = tx.frame(name, seq + 1)
+    try:
+        return b"" if frame is None else decode_entry(split_frame(frame).entry_raw).previous
+    except BanjianError:
+        return b""
+
+
 def first_rotten(content: PackageContent) -> Rotten | None:
     """Return the first record of a package that nobody would take; None where all are sound."""
     for index, (frame, facts) in enumerate(zip(content.frames, content.facts, strict=True)):
@@ -82,7 +134,7 @@ class RottenRecords:
 
     def logs(self) -> frozenset[str]:
         """Return the logs that cannot be given beyond such a record."""
-        return frozenset(log for log, _ in self._known())
+        return frozenset(log for (log, _), row in self._known().items() if row[4] != PERSONAL)
 
     def note(self, found: Iterable[Rotten], *, now_ms: int) -> None:
         """Keep what was found; what is known already stays as it is."""
@@ -108,9 +160,49 @@ class RottenRecords:
             for place in healed:
                 del known[place]
 
+    def look_again(self, opens: Callable[[ReadTx, Place], bool]) -> list[Place]:
+        """Settle what is as it was again, though nobody has to be given it; returns where that was.
+
+        Args:
+            opens: whether the personal body of a record is opened by its key.
+        """
+        known = self._known()
+        if not known:
+            return []
+        with self._store.read() as tx:
+            healed = [
+                place
+                for place, row in list(known.items())[:LOOKED_AT_MAX]
+                if (opens(tx, Place(*place)) if row[4] == PERSONAL else _is_sound(tx, *place))
+            ]
+        for log, seq in healed:
+            self.given(log, (seq,))
+        return [Place(*place) for place in healed]
+
     def _known(self) -> dict[tuple[str, int], Row]:
         if self._open is None:
             with self._store.read() as tx:
                 rows = list(tx.select(SYNC_FINDINGS, {"code": ROTTEN, "settled": 0}))
             self._open = {(str(row[1]), row[2] if isinstance(row[2], int) else 0): row for row in rows}
         return self._open
+
+
+def _is_sound(tx: ReadTx, log: str, seq: int) -> bool:
+    """Whether a record of a log that is held whole is what it was; single records wait to be given."""
+    frame = tx.frame(log, seq)
+    if frame is None:
+        return False
+    body = tx.get(schema.BODIES, (log, seq))
+    facts = body[2] if body is not None and isinstance(body[2], bytes) else b""
+    if not facts:
+        facts = _facts_elsewhere(tx, frame)
+    return not rotten_reason(frame, facts) and rotten_stretch(tx, log, seq, seq) is None
+
+
+def _facts_elsewhere(tx: ReadTx, frame: bytes) -> bytes:
+    """Return the facts of an act that stands twice: they are kept at its better place."""
+    try:
+        act = split_act(frame).act
+    except BanjianError:
+        return b""
+    return b"" if act is None else read_facts(tx, case_of(act), act.act_id) or b""

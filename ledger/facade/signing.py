@@ -6,11 +6,13 @@ private keys never cross a process boundary.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from ledger.act import ActHeader, act_id, encode_act, new_act, sign_act
 from ledger.body import facts_hash, new_body, open_body, personal_hash, readable_body
 from ledger.case import CaseAct, CaseState, check
+from ledger.caseshape import Under
 from ledger.catalogue import Rules
 from ledger.errors import AuthorityError, EncodingError, RuleError
 from ledger.facade.casebook import CaseBook
@@ -20,6 +22,8 @@ from ledger.facade.numbers import complete_facts
 from ledger.facade.ondemand import OnDemand
 from ledger.facade.ownlog import OwnLog
 from ledger.facade.types import Command, Decided, SignedAct
+from ledger.grant import GRANT, Grant
+from ledger.grant_judge import BY_GRANT
 from ledger.identity import check_personal
 from ledger.keys import Signer
 from ledger.knowledge import Knowledge
@@ -34,7 +38,10 @@ NO_ACT = ActId(bytes(32))
 
 
 class Desk:
-    """Turns commands into signed acts, and says what a person may do."""
+    """Turns commands into signed acts, and says what a person may do.
+
+    ``grant_of`` finds the provisional grant of a key that the registry does not know.
+    """
 
     def __init__(
         self,
@@ -44,12 +51,14 @@ class Desk:
         rules: DeskRules,
         clock: Clock,
         randomness: Randomness,
+        grant_of: Callable[[KeyId], Grant | None],
     ) -> None:
         self._knowledge = knowledge
         self._book = book
         self._rules = rules
         self._clock = clock
         self._randomness = randomness
+        self._grant_of = grant_of
 
     def sign(self, reading: OnDemand, command: Command, signer: Signer, log: OwnLog) -> Decided:
         """Return the signed act of a command and what it makes of its case.
@@ -80,9 +89,9 @@ class Desk:
             raw, facts_raw, personal_raw = self._encoded(command, planned)
         except EncodingError:
             # What the case says against it is told first: that is closer to what was typed.
-            check(state, rules, planned.act(NO_ACT))
+            check(state, rules, planned.act(NO_ACT, ()))
             raise
-        act = planned.act(act_id(raw))
+        act = planned.act(act_id(raw), command.attachments)
         after = check(state, rules, act)
         self._rules.require(reading, state, rules, act, command.personal)
         number = facts.get("number") if state is None else ""
@@ -109,15 +118,15 @@ class Desk:
         if key is None or station is None:
             return ()
         registry = self._knowledge.registry
-        held, place = registry.authority(key), registry.station(station)
-        if held is None or place is None:
+        standing = self._standing(key, station, "", now_ms).standing
+        if registry.station(station) is None or standing.blocked in BY_GRANT:
             raise AuthorityError("authority.key_unknown", key=key, size=registry.size)
         actor = Actor(
             key_id=key,
-            staff_no=held.staff_no,
-            roles=held.roles_at(station),
+            staff_no=standing.staff_no,
+            roles=standing.roles,
             station=station,
-            station_level=place.level,
+            station_level=standing.level,
         )
         return may(state, rules, actor, now_ms)
 
@@ -134,9 +143,8 @@ class Desk:
         self, command: Command, facts: Facts, signer: Signer, state: CaseState | None, now_ms: int
     ) -> _Planned:
         size = self._knowledge.registry.size
-        standing = self._knowledge.resolver.standing(
-            actor_key_id=signer.key_id, station=command.station, registry_size=size, action=command.action
-        )
+        author = self._standing(signer.key_id, command.station, command.action, now_ms)
+        standing = author.standing
         if standing.blocked:
             raise AuthorityError(
                 standing.blocked, key=signer.key_id, station=command.station, action=command.action, size=size
@@ -145,7 +153,7 @@ class Desk:
             parents=() if state is None else state.heads,
             action=command.action,
             station=command.station,
-            standing=standing,
+            author=author,
             actor=signer.key_id,
             occurred_at_ms=now_ms if command.occurred_at_ms is None else command.occurred_at_ms,
             recorded_at_ms=now_ms,
@@ -154,10 +162,27 @@ class Desk:
             facts=facts,
         )
 
+    def _standing(self, key: KeyId, station: StationId, action: str, now_ms: int) -> _Author:
+        """Return what a key is at a station now, and the grant that this rests on."""
+        resolver, size = self._knowledge.resolver, self._knowledge.registry.size
+        standing = resolver.standing(actor_key_id=key, station=station, registry_size=size, action=action)
+        grant = self._grant_of(key) if standing.blocked in BY_GRANT else None
+        if grant is None:
+            return _Author(standing, None, None)
+        standing, under = resolver.standing_under(
+            grant.carried(), actor_key_id=key, station=station, registry_size=size, action=action,
+            recorded_at_ms=now_ms,
+        )  # fmt: skip
+        return _Author(standing, grant, under)
+
     def _encoded(self, command: Command, planned: _Planned) -> tuple[bytes, bytes, bytes]:
         """Return the bytes to be signed, of the facts and of the personal body."""
         limit_bytes = facts_bytes_max(planned.action)
-        facts = readable_body(planned.facts, self._randomness(SALT_BYTES), limit_bytes=limit_bytes)
+        grant = planned.author.grant
+        carried: Facts = {} if grant is None else {GRANT: grant.carried()}
+        facts = readable_body(
+            {**planned.facts, **carried}, self._randomness(SALT_BYTES), limit_bytes=limit_bytes
+        )
         personal = b""
         if command.personal is not None:
             salt = self._randomness(SALT_BYTES)
@@ -171,13 +196,21 @@ class Desk:
         return encode_act(header), facts, personal
 
 
+class _Author(NamedTuple):
+    """What somebody is at a station, and the provisional grant that this rests on, if it does."""
+
+    standing: Standing
+    grant: Grant | None
+    under: Under | None
+
+
 class _Planned(NamedTuple):
     """An act before it is encoded, and so before it has an id."""
 
     parents: tuple[ActId, ...]
     action: str
     station: StationId
-    standing: Standing
+    author: _Author
     actor: KeyId
     occurred_at_ms: int
     recorded_at_ms: int
@@ -185,21 +218,23 @@ class _Planned(NamedTuple):
     catalogue_version: int
     facts: Facts
 
-    def act(self, act_id: ActId) -> CaseAct:
+    def act(self, act_id: ActId, attachments: tuple[tuple[bytes, int], ...]) -> CaseAct:
         """Return the act as the fold takes it."""
         return CaseAct(
             act_id=act_id,
             parents=self.parents,
             action=self.action,
             station=self.station,
-            station_level=self.standing.level,
+            station_level=self.author.standing.level,
             actor=self.actor,
-            staff_no=self.standing.staff_no,
-            roles=self.standing.roles,
+            staff_no=self.author.standing.staff_no,
+            roles=self.author.standing.roles,
             occurred_at_ms=self.occurred_at_ms,
             recorded_at_ms=self.recorded_at_ms,
             catalogue_version=self.catalogue_version,
             facts=self.facts,
+            attachments=attachments,
+            under=self.author.under,
         )
 
 

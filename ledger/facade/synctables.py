@@ -22,6 +22,13 @@ FEED: Final = Table(
 )
 """What each direct subordinate is to be given, in this order; ``chain`` is a hash over all items so far."""
 
+FEED_LEFT: Final = Table(
+    "feed_left",
+    columns=(("audience", "text"), ("log", "text"), ("seq", "int")),
+    key=("audience", "log", "seq"),
+)
+"""Places of a feed that could not be given as they were signed: they are given once they are healed."""
+
 FEED_DUE: Final = Table("feed_due", columns=(("case_id", "bytes"),), key=("case_id",))
 """Cases that got acts since the feeds were brought up to date; written only where there are subordinates."""
 
@@ -89,7 +96,9 @@ PEERS: Final = Table(
     ),
     key=("station",),
 )
-"""When each subordinate was heard last, by the clock of who heard it, and what it said was still waiting."""
+"""When each subordinate was heard last, by the clock of who heard it, and what it said was still waiting.
+What a stick says of a station stands beside that, in a row of its own.
+"""
 
 SYNC_MARKS: Final = Table("sync_marks", columns=(("name", "text"), ("value", "text")), key=("name",))
 """What is worth remembering of the link upward: last try, last success, the error that stands."""
@@ -110,6 +119,9 @@ SYNC_FINDINGS: Final = Table(
 
 FORK: Final = "log.fork"
 """Code under which a divergent history is noted there, by its name."""
+
+FOREIGN_PARENT: Final = "log.foreign_parent"
+"""Code under which a log is noted there that says of another kind or station's log that it continues it."""
 
 SPARSE_NOTES: Final = Table(
     "sparse_notes", columns=(("log", "text"), ("size", "int"), ("note", "bytes")), key=("log", "size")
@@ -132,8 +144,27 @@ MERGED: Final = Table(
 other from ``position`` on.
 """
 
+ATTACHED: Final = Table(
+    "attached",
+    columns=(
+        ("hash", "bytes"),
+        ("case_id", "bytes"),
+        ("size", "int"),
+        ("station", "text"),
+        ("held", "int"),
+        ("given", "int"),
+    ),
+    key=("hash", "case_id"),
+    indexes=(("held", "given"), ("case_id",)),
+)
+"""Attachments that acts name: at which station, whether the content lies here, and whether the station above
+has said that it has it.
+"""
+
 SYNC_TABLES: Final = (
+    ATTACHED,
     FEED,
+    FEED_LEFT,
     FEED_DUE,
     FEED_HELD,
     TOLD,

@@ -23,7 +23,7 @@ from ledger.facade.comingback import note_given_up
 from ledger.facade.countyseen import keep_seen, newest_seen
 from ledger.facade.deskrules import DeskRules
 from ledger.facade.home import Home
-from ledger.facade.numbers import number_row
+from ledger.facade.numbers import PAPER, number_row, paper_row
 from ledger.facade.ondemand import OnDemand
 from ledger.facade.ownlog import CHECKPOINT_EVERY, NewEntry, OwnLog
 from ledger.facade.tables import APPLICANTS, NUMBERS, TOKENS
@@ -31,6 +31,7 @@ from ledger.facade.twins import applicant_rows
 from ledger.facade.types import Decided, Performed, SignedAct
 from ledger.facade.vault import Vault
 from ledger.facade.views import CaseView
+from ledger.grant import signing_key
 from ledger.identity import check_personal as check_people
 from ledger.identity import search_keys
 from ledger.knowledge import Knowledge
@@ -98,6 +99,9 @@ class Writer:
                 number = act.facts.get("number")
                 if not act.parents and isinstance(number, str):
                     _keep_number(tx, number, case_id, log)
+                    paper = paper_row(act.facts, case_id, log.name)
+                    if paper is not None:
+                        tx.insert_missing(NUMBERS, [paper])
         except BaseException:
             self._view.forget_expected()
             self._book.forget(case_id)
@@ -119,12 +123,12 @@ class Writer:
             InputError: facts or personal data are not of their form.
         """
         header = decode_act(signed.raw)
-        public_key = self._knowledge.registry.public_key(header.actor)
+        facts = check_facts(header, signed.facts)
+        public_key = self._knowledge.registry.public_key(header.actor) or signing_key(facts, header.actor)
         if header.ledger_id != self._knowledge.registry.ledger_id or public_key is None:
             raise DataError("act.other_ledger")
         verify_act(signed.raw, signed.sig, public_key)
         known = Act(header, signed.raw, signed.sig, act_id(signed.raw))
-        facts = check_facts(header, signed.facts)
         personal = check_personal(header, signed.personal) if header.personal_hash else None
         act = self._knowledge.resolver.case_act(
             known, recorded_at_ms=self._clock.now_ms(), facts=facts, log_station=log.station
@@ -137,7 +141,8 @@ class Writer:
     def append_county_act(
         self, log: OwnLog, signed: SignedAct, *, genesis_of: OwnLog | None = None
     ) -> Performed:
-        """Store an act of the registry or catalogue log, or the act that opens a log (with its log row)."""
+        """Store an act that belongs to no case: of the registry or catalogue log, a provisional grant, or the
+        act that opens a log (with its log row)."""
         header = decode_act(signed.raw)
         known = Act(header, signed.raw, signed.sig, act_id(signed.raw))
         case_id = case_of(known)
@@ -270,6 +275,6 @@ class Writer:
 
 def _keep_number(tx: WriteTx, number: str, case_id: CaseId, log: OwnLog) -> None:
     """Two commands beside a server may have minted the same number: the second must mint anew."""
-    if next(tx.select(NUMBERS, {"number": number}, limit=1), None) is not None:
+    if any(row[3] != PAPER for row in tx.select(NUMBERS, {"number": number})):
         raise RuleError("number.taken", number=number)
     tx.insert(NUMBERS, [number_row(number, case_id, log.name)])

@@ -25,6 +25,8 @@ Value: TypeAlias = "int | float | str | bytes | None"
 
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
 _BUSY_TIMEOUT_S = 5.0
+_VALUE_BYTES_MAX = 256 << 20
+"""No value of a ledger comes near it; a forged file could ask for all memory."""
 _CACHE_KIB = 32 * 1024
 """Pages kept in memory: what belongs to a case lies all over a log."""
 
@@ -224,6 +226,7 @@ def open_ledger_file(path: Path) -> LedgerFile:
     try:
         connection, opened = _connect(path, stack)
         version = check_identity(connection, path)
+        _require_plain_tables(connection, path)
     except sqlite3.Error as error:
         stack.close()
         raise translate(error, path) from error
@@ -258,12 +261,29 @@ def _try(uri: str, stack: ExitStack) -> sqlite3.Connection:
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA cell_size_check = ON")
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _VALUE_BYTES_MAX)
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.Error:
         connection.close()
         raise
     stack.callback(connection.close)
     return connection
+
+
+def _require_plain_tables(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a file in which something else stands for a table: it could say anything, for ever.
+
+    Raises:
+        StoreError: ``store.damaged`` for views, virtual tables and columns that are computed.
+    """
+    for kind, name, sql in connection.execute("SELECT type, name, sql FROM sqlite_master"):
+        if kind == "view" or str(sql).lstrip().upper().startswith("CREATE VIRTUAL"):
+            raise StoreError("store.damaged", file=path.name, detail=f"{kind} {name}")
+        if kind == "table":
+            columns = connection.execute("SELECT name, hidden FROM pragma_table_xinfo(?)", (name,))
+            computed = [str(column) for column, hidden in columns if hidden]
+            if computed:
+                raise StoreError("store.damaged", file=path.name, detail=f"{name}.{computed[0]}")
 
 
 def _bytes(value: Value) -> bytes:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from ledger.case import CaseAct
 from ledger.casetype import CaseType
+from ledger.facade import Ledger
 from ledger.registry import Registry
 from ledger.types import StationId
 from stations.texts import Say
@@ -32,3 +34,13 @@ def value_name(say: Say, value: str) -> str:
         if say.has(key):
             return say(key)
     return say.name(f"ground.{value}", value)
+
+
+def author_name(say: Say, ledger: Ledger, act: CaseAct) -> str:
+    """Return who did something, with the number, and the provisional grant that it rests on, if it does."""
+    name = ledger.staff_name(act.actor, act.staff_no)
+    if act.staff_no and act.staff_no != name:
+        name = f"{name}({act.staff_no})"
+    if act.under is None:
+        return name
+    return say("show.under", who=name, place=station_name(ledger.knowledge.registry, act.under.station))

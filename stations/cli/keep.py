@@ -150,6 +150,8 @@ def serve(
             call.line(call.say("serve.pages", address=at.pages))
         if at.fault is not None:
             call.notice(at.fault.code, at.fault.params)
+        for code in at.rolled_back:
+            call.notice(code, {})
         if at.network:
             call.line(call.say("serve.network", address=at.network))
         for above in config.upstream[:1]:

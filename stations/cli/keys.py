@@ -11,6 +11,7 @@ from ledger.types import LedgerId
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import key_file, new_key, passphrase_for, unlock, write_envelope
+from stations.cli.resetting import KEY_SPECS
 from stations.keyrequest import KeyRequest, encode_request
 
 
@@ -86,4 +87,5 @@ SPECS = (
     ),
     Spec(path=("key", "check"), run=check, signs=True, group="setup"),
     Spec(path=("key", "passwd"), run=passwd, signs=True, reports=False, group="setup"),
+    *KEY_SPECS,
 )

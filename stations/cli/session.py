@@ -16,6 +16,8 @@ from ledger import platform
 from ledger.errors import BanjianError, ConfigError, StoreError
 from ledger.facade import Command, Ledger, Performed, SignedAct
 from ledger.facade.beside import prepare_county, prepare_opening
+from ledger.facade.granted import authority_now, give_grant, prepare_grant
+from ledger.facade.granting import GrantPlan
 from ledger.genesis import LogKind
 from ledger.keys import Signer
 from ledger.types import Facts, KeyId, LogId, StationId
@@ -54,6 +56,8 @@ def _opened(call: Call, *, write: bool) -> Iterator[Ledger]:
         home, clock=app.clock, randomness=app.randomness, write=write, station=station
     ) as ledger:
         call.training = ledger.training
+        for code in ledger.rolled_back:
+            call.notice(code, {})
         yield ledger
 
 
@@ -94,6 +98,18 @@ class Desk:
         if not self._remote:
             return self.ledger.register(action, facts, signer, personal=personal)
         return self._county(lambda: prepare_county(self.ledger, action, facts, signer, personal=personal))
+
+    def give_grant(self, plan: GrantPlan, signer: Signer) -> Performed:
+        """Sign and log a provisional grant; whoever acts first for the station opens its log.
+
+        Raises:
+            BanjianError: as ``ledger.facade.granted.give_grant``; nothing was written.
+        """
+        if not self._remote:
+            return give_grant(self.ledger, plan, signer)
+        if self.ledger.parts.opens_by_acting(plan.station):
+            self.open_log("station", plan.station, signer)
+        return self._county(lambda: prepare_grant(self.ledger, plan, signer))
 
     def publish(self, action: str, facts: Facts, signer: Signer) -> Performed:
         """Sign and log one act of the catalogue.
@@ -230,12 +246,12 @@ def station_for(call: Call, ledger: Ledger, key_id: KeyId) -> StationId:
     """
     if call.station:
         return StationId(call.station)
-    registry = ledger.knowledge.registry
+    held = authority_now(ledger, key_id)
     own = sorted({log.station for log in ledger.logs() if log.own and log.kind == "station"})
     if not own and ledger.main_station is not None:
         # A station that has joined and not acted yet: its log is opened by who acts first.
         own = [ledger.main_station]
-    mine = [station for station in own if registry.roles_at(key_id, station)]
+    mine = [station for station in own if held is not None and held.roles_at(station)]
     if len(mine) == 1:
         return mine[0]
     configured = call.config().station

@@ -11,7 +11,7 @@ from ledger.facade import CasePage, Ledger
 from ledger.keys import key_id
 from ledger.types import ActId, Facts, KeyId, StationId
 from stations.cli.call import Call
-from stations.cli.casenames import action_name, state_name, station_name
+from stations.cli.casenames import action_name, author_name, state_name, station_name
 from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import key_file
 from stations.cli.lines import clock_line
@@ -90,7 +90,7 @@ def _print_steps(call: Call, ledger: Ledger, page: CasePage, names: Names) -> No
                 str(number),
                 show_moment(step.act.occurred_at_ms),
                 action_name(call.say, page.rules.case_type, step.action),
-                _who(ledger, step),
+                author_name(call.say, ledger, step.act),
                 station_name(ledger.knowledge.registry, step.act.station),
                 _effect(call, page, step, names),
                 step.act.act_id.hex()[:8],
@@ -102,11 +102,6 @@ def _print_steps(call: Call, ledger: Ledger, page: CasePage, names: Names) -> No
         words = _personal_words(page.personal.get(step.act.act_id))
         if words:
             call.line(f"  {step.act.act_id.hex()[:8]}  {words}")
-
-
-def _who(ledger: Ledger, step: Step) -> str:
-    name = ledger.staff_name(step.act.actor)
-    return name if not step.act.staff_no or step.act.staff_no == name else f"{name}({step.act.staff_no})"
 
 
 def _effect(call: Call, page: CasePage, step: Step, names: Names) -> Cell:
@@ -189,7 +184,8 @@ def _step_object(ledger: Ledger, step: Step) -> dict[str, object]:
         "action": step.action,
         "station": step.act.station,
         "staff_no": step.act.staff_no,
-        "person": ledger.staff_name(step.act.actor),
+        "person": ledger.staff_name(step.act.actor, step.act.staff_no),
+        "under": None if step.act.under is None else step.act.under.grant_id.hex(),
         "occurred_at_ms": step.act.occurred_at_ms,
         "recorded_at_ms": step.act.recorded_at_ms,
         "effective": step.effective,

@@ -78,7 +78,7 @@ class _Filler:
             "received_on": lambda: local_date(page.state.opened_at_ms).isoformat(),
             "received_at": lambda: show_moment(page.state.opened_at_ms),
             "station": lambda: station_name(registry, opened.station),
-            "clerk": lambda: self._ledger.staff_name(opened.actor),
+            "clerk": lambda: self._ledger.staff_name(opened.actor, opened.staff_no),
             "channel": lambda: self._fact("channel"),
             "materials": lambda: self._materials(),
             "state": lambda: state_name(say, page.rules.case_type, page.state.status),

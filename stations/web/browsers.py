@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from ledger.errors import AuthorityError, InputError
 from ledger.facade.clock import Randomness
 from ledger.keys import Signer
+from ledger.registry import Registry
 from ledger.texts import Language
 from ledger.types import KeyId, StationId
 
@@ -39,6 +40,7 @@ class Person:
         station: the station that the person acts for.
         stations: those that the person may choose from.
         roles: the roles held at any of them when the key was unlocked; for menus, the ledger judges acts.
+        replaces: the key of which the roles are, while a provisional grant lets this one take its place.
     """
 
     staff_no: str
@@ -48,8 +50,16 @@ class Person:
     station: StationId
     stations: tuple[StationId, ...]
     roles: frozenset[str]
+    replaces: KeyId | None = None
     pin: bytes = b""
     failures: int = 0
+
+    def roles_at(self, registry: Registry, station: StationId) -> frozenset[str]:
+        """Return the roles that the person holds at a station now; for pages, the ledger judges acts."""
+        held = registry.roles_at(self.key_id, station)
+        if held or self.replaces is None:
+            return held
+        return registry.roles_at(self.replaces, station)
 
 
 @dataclass(slots=True, kw_only=True)

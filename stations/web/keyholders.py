@@ -8,8 +8,10 @@ from pathlib import Path
 from ledger.envelope import open_key, read_envelope
 from ledger.errors import AuthorityError, BanjianError
 from ledger.facade import Home, Ledger
+from ledger.facade.granted import authority_now, grant_beside
 from ledger.keys import Ed25519Signer, Signer, key_id
 from ledger.types import KeyId, StationId
+from stations.resetting import grants_here, replaced_here, without_force
 
 SUFFIX = ".key"
 
@@ -21,6 +23,7 @@ class Keyholder:
     Attributes:
         stations: the stations kept here at which the person holds a role.
         roles: the roles held at any of them.
+        replaces: the key of which the roles are, while a provisional grant lets this one take its place.
     """
 
     staff_no: str
@@ -29,24 +32,36 @@ class Keyholder:
     path: Path
     stations: tuple[StationId, ...]
     roles: frozenset[str]
+    replaces: KeyId | None = None
 
 
 def keyholders(home: Home, ledger: Ledger) -> list[Keyholder]:
     """Return who has both a key in ``keys/`` and a role at a station kept here, by staff number.
 
+    Where somebody works with a new key under a provisional grant, the old one is not offered.
     A damaged envelope hides its owner and nobody else; ``banjian doctor`` finds it.
     """
     found = []
-    places = own_stations(ledger)
+    places, replaced = own_stations(ledger), replaced_here(ledger, home)
     for path in sorted(home.keys_dir.glob(f"*{SUFFIX}")):
         try:
             header = read_envelope(path.read_bytes())
         except (OSError, BanjianError):
             continue
-        holder = _holder(ledger, path, key_id(header.alg, header.public_key), places)
+        key = key_id(header.alg, header.public_key)
+        holder = None if key in replaced else _holder(ledger, path, key, places)
         if holder is not None:
             found.append(holder)
     return found
+
+
+def lapsed_keys(home: Home, ledger: Ledger) -> list[tuple[str, str]]:
+    """Return whose key here rested on a grant that has no force now, and the code why."""
+    return sorted(
+        (grant.staff_no, reason)
+        for grant in grants_here(ledger, home)
+        if (reason := without_force(ledger, grant)) and envelope_of(home, grant.key_id) is not None
+    )
 
 
 def own_stations(ledger: Ledger) -> tuple[StationId, ...]:
@@ -84,14 +99,13 @@ def unlock(path: Path, passphrase: str) -> Signer:
 
 
 def _holder(ledger: Ledger, path: Path, key: KeyId, places: tuple[StationId, ...]) -> Keyholder | None:
-    registry = ledger.knowledge.registry
-    held = registry.authority(key)
+    held = authority_now(ledger, key)
     if held is None:
         return None
-    stations = tuple(place for place in places if registry.roles_at(key, place))
+    stations = tuple(place for place in places if held.roles_at(place))
     if not stations:
         return None
-    roles = frozenset(role for place in stations for role in registry.roles_at(key, place))
+    roles = frozenset(role for place in stations for role in held.roles_at(place))
     return Keyholder(
         staff_no=held.staff_no or path.stem,
         name=held.name or held.staff_no or path.stem,
@@ -99,4 +113,10 @@ def _holder(ledger: Ledger, path: Path, key: KeyId, places: tuple[StationId, ...
         path=path,
         stations=stations,
         roles=roles,
+        replaces=None if ledger.knowledge.registry.is_known_key(key) else _replaced(ledger, key),
     )
+
+
+def _replaced(ledger: Ledger, key: KeyId) -> KeyId | None:
+    grant = grant_beside(ledger, key)
+    return None if grant is None else grant.replaces

@@ -55,6 +55,12 @@ MENU = (
     Entry(
         where="/leaver", key="leaver", group="office", roles=frozenset(("registrar", "head", "supervisor"))
     ),
+    Entry(
+        where="/new-keys",
+        key="newkeys",
+        group="office",
+        roles=frozenset(("registrar", "head", "supervisor")),
+    ),
     Entry(where="/catalogue", key="catalogue", group="office"),
     Entry(where="/calendars", key="calendars", group="office"),
     Entry(where="/keep", key="keep", group="keep"),

@@ -48,7 +48,7 @@ class Scope:
             raise AuthorityError("web.scope")
 
     def _find(self, station: StationId) -> bool:
-        if self._registry.roles_at(self._person.key_id, station):
+        if self._person.roles_at(self._registry, station):
             return True
         above = self._registry.line(station)
         return any(place in above for place in self._person.stations)

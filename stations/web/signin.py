@@ -8,7 +8,7 @@ from ledger.errors import AuthorityError, BanjianError, InputError
 from ledger.facade import Ledger
 from ledger.types import StationId
 from stations.web.browsers import Person
-from stations.web.keyholders import Keyholder, keyholders, unlock
+from stations.web.keyholders import Keyholder, keyholders, lapsed_keys, unlock
 from stations.web.render import message_of, render
 from stations.web.visit import Visit, first, form_of, own_path, see_other
 
@@ -100,10 +100,12 @@ async def choose_language(visit: Visit) -> web.Response:
 
 async def _shown(visit: Visit, error: BanjianError | None, where: str, *, chosen: str = "") -> web.Response:
     found = await visit.read(lambda ledger: _offered(visit, ledger))
+    lapsed = await visit.read(lambda ledger: lapsed_keys(visit.office.home, ledger))
     page = await render(
         visit,
         "signin.html",
         keyholders=found,
+        lapsed=[(no, message_of(visit.say, AuthorityError(code))) for no, code in lapsed],
         with_pin=[person for person in visit.browser.people.values() if person.pin],
         chosen=chosen,
         where=where,
@@ -141,4 +143,5 @@ async def _unlocked(visit: Visit, staff_no: str, passphrase: str) -> Person:
         station=holder.stations[0],
         stations=holder.stations,
         roles=holder.roles,
+        replaces=holder.replaces,
     )

@@ -102,8 +102,11 @@ def test_correction_once_and_full_supply() -> None:
     assert story.state.status == "correcting"
     assert story.reason(story.act(CLERK, "accept")) == "case.correction_open"
     story.act(VILLAGER, "supply", {"materials": ["m02"]})
-    last = story.act(CLERK, "supply", {"materials": ["m03"]}, when="2026-03-11 10:00")
-    assert story.events(last) == ("late_supply", "full_supply")
+    late = story.act(CLERK, "supply", {"materials": ["m03"]}, when="2026-03-11 10:00")
+    assert story.events(late) == ("late_supply",)
+    assert (story.state.status, story.state.correction) == ("correcting", frozenset())
+    last = story.act(CLERK, "supply", {"materials": ["m02"]}, when="2026-03-11 11:00")
+    assert story.events(last) == ("full_supply", "deciding_supply")
     assert story.state.status == "received"
     second = story.act(CLERK, "request_correction", {"missing": ["m04"], "due": "2026-03-20"})
     assert story.reason(second) == "case.second_correction"
@@ -244,7 +247,9 @@ def test_extension_once_by_the_head_and_told() -> None:
     assert story.reason(untold) == "case.applicant_not_told"
     assert story.reason(story.act(OFFICER, "extend", {"reason": "x", "applicant_told": True})) == "case.role"
     assert story.reason(story.act(HEAD, "extend", {"reason": "x", "applicant_told": True})) == ""
-    assert story.reason(story.act(HEAD, "extend", {"reason": "x", "applicant_told": True})) == "case.once"
+    again = story.act(HEAD, "extend", {"reason": "x", "applicant_told": True})
+    assert story.reason(again) == "case.second_extension"
+    assert story.findings() == ["case.finding.second_extension"]
 
 
 def test_a_refusal_names_reasons_and_remedies() -> None:

@@ -247,7 +247,12 @@ def test_a_calendar_that_the_county_publishes_moves_limits(county: Terminal, tmp
         }),
         encoding="utf-8",
     )  # fmt: skip
+    due = ("calendar", "due", "2026-03-03", "2", "--json")
+    assert county.ok(*due).json["due"] == "2026-03-05"
     county.ok("calendar", "publish", str(file), "--as", "R001")
+    assert county.ok(*due).json["due"] == "2026-03-09"
+    assert Terminal().ok(*due, "--dir", str(county.folder)).json["due"] == "2026-03-09"
+    assert Terminal().ok(*due).json["due"] == "2026-03-05"
     assert before == "2026-03-05" and county.ok("show", number, "--json").json["due_on"] == "2026-03-09"
     assert county.ok("calendar", "show", "2026", "--json").lines[-1]["region"] == "990121"
 

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from ledger.errors import StoreError
 from ledger.facade import Home, Ledger
 from ledger.facade.home import RESTORED_MARKER
-from tests.facade.counter import COUNTY, Dice, FakeClock, act, receive
+from stations.config import StationConfig
+from stations.doctor import examine
+from tests.facade.counter import COUNTY, TOWNSHIP, Dice, FakeClock, act, receive, signer
 
 
 def restore_older_database(place: Path, clock: FakeClock) -> None:
@@ -89,3 +92,38 @@ def test_a_number_is_not_minted_twice_by_a_restored_log(place: Path, clock: Fake
         second = receive(ledger).number
     assert first.split("-")[4] == second.split("-")[4] == "0001"
     assert first.split("-")[3] != second.split("-")[3]
+
+
+def test_logs_of_one_database_go_back_together(place: Path, clock: FakeClock) -> None:
+    with Ledger.open(place, clock=clock, randomness=Dice("first"), write=True) as ledger:
+        before = receive(ledger)
+        receive(ledger, "T1")
+        assert ledger.rolled_back == ()
+        for log in ledger.logs():
+            ledger.checkpoint(log.log_id)
+    shutil.copytree(place, place.with_name("copy"))
+    with Ledger.open(place, clock=clock, randomness=Dice("more"), write=True) as ledger:
+        lost = receive(ledger)
+        ledger.checkpoint(receive(ledger, "T1").log_id)
+    shutil.copy(place.with_name("copy") / "ledger.db", place / "ledger.db")
+    for tail in ("-wal", "-shm"):
+        (place / f"ledger.db{tail}").unlink(missing_ok=True)
+    with Ledger.open(place, clock=clock, randomness=Dice("second"), write=True) as ledger:
+        assert set(ledger.rolled_back) == {"log.file_older", "log.sentinel_ahead"}
+        doubts = {(log.kind, log.station): log.doubt for log in ledger.logs() if log.own}
+        assert doubts["station", TOWNSHIP] == "log.sentinel_ahead"
+        assert {doubt for who, doubt in doubts.items() if who != ("station", TOWNSHIP)} == {"log.file_older"}
+        again = receive(ledger)
+        assert again.log_id != before.log_id and again.number != lost.number
+        with pytest.raises(StoreError) as closed:
+            ledger.register("end_role", {}, signer("R1"))
+        assert closed.value.code == "log.county_none"
+    with Ledger.open(place, clock=clock, randomness=Dice("third"), write=True) as ledger:
+        assert ledger.rolled_back == ()
+        checks = {
+            one.code
+            for one in examine(
+                Home(place), StationConfig(), ledger, now_ms=clock.now_ms(), thorough=False, key_fits=True
+            )
+        }
+        assert "doctor.log_end_missing" in checks or "doctor.log_doubt" in checks

@@ -14,7 +14,7 @@ TEXT = PAGE.read_text(encoding="utf-8")
 SOURCES = Path(__file__).parents[2] / "ledger"
 MODULES = (
     "act", "body", "bundle", "checkpoint", "codec", "entry", "envelope", "excerpt", "frame", "genesis",
-    "invite", "keys", "merge", "merkle", "note", "package", "package_read", "package_write",
+    "grant", "invite", "keys", "merge", "merkle", "note", "package", "package_read", "package_write",
 )  # fmt: skip
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from ledger.act import decode_act, verify_act
+from ledger.body import check_facts
 from ledger.bundle import Section, open_part, pack_manifest
 from ledger.checkpoint import open_checkpoint, open_cosignature, read_checkpoint
 from ledger.codec import pack_body, unpack_body
@@ -16,6 +18,7 @@ from ledger.errors import BanjianError
 from ledger.excerpt import check_excerpt, decode_excerpt, encode_excerpt
 from ledger.frame import decode_frame
 from ledger.genesis import decode_log_genesis
+from ledger.grant import decode_carried, signing_key
 from ledger.invite import decode_invite
 from ledger.keys import Ed25519Signer, verify
 from ledger.merkle import Tree, leaf_hash, multiproof_root, verify_consistency, verify_inclusion
@@ -64,7 +67,7 @@ def test_negative_vector_fails_with_its_code(vector: Any) -> None:
 def test_there_are_negative_vectors_for_every_format() -> None:
     assert len(NEGATIVE) >= 60
     assert len({vector["name"] for vector in NEGATIVE}) == len(NEGATIVE)
-    assert len({vector["kind"] for vector in NEGATIVE}) == 24
+    assert len({vector["kind"] for vector in NEGATIVE}) == 25
 
 
 def test_what_a_station_signs_against_itself_is_kept() -> None:
@@ -230,3 +233,21 @@ def test_invite_opens() -> None:
     invite = decode_invite(bytes.fromhex(vector["bytes"]))
     assert invite.ledger_id.hex() == vector["ledger_id"]
     assert invite.registrar_public_key.hex() == vector["registrar_public_key"]
+
+
+def test_an_act_that_rests_on_a_grant_tells_its_key() -> None:
+    vector = load("grant")
+    ledger_id, raw = LedgerId(bytes.fromhex(vector["ledger_id"])), bytes.fromhex(vector["resting_act"])
+    header = decode_act(raw)
+    facts = check_facts(header, bytes.fromhex(vector["resting_facts"]))
+    key = signing_key(facts, header.actor)
+    assert key is not None
+    verify_act(raw, bytes.fromhex(vector["resting_sig"]), key)
+    grant = decode_carried(facts["grant"], ledger_id=ledger_id)
+    verify_act(grant.act.raw, grant.act.sig, bytes.fromhex(vector["grantor_public_key"]))
+    found = (grant.grant_id, grant.staff_no, grant.replaces, grant.public_key, grant.key_id, grant.until_ms)
+    assert [one.hex() if isinstance(one, bytes) else one for one in found] == [
+        vector[name] for name in ("grant_id", "staff_no", "replaces", "public_key", "key_id", "until_ms")
+    ]
+    assert signing_key({**facts, "grant": [b"", b""]}, header.actor) is None
+    assert signing_key(facts, grant.replaces) is None

@@ -21,8 +21,10 @@ IMPORTERS = {
     "psycopg": ("ledger.store",),
     "psycopg_pool": ("ledger.store",),
     "aiohttp": (
+        "sync.client_attach",
         "sync.client_join",
         "sync.client_session",
+        "sync.server_attach",
         "sync.server_broken",
         "sync.server_join",
         "sync.server_session",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ledger.calendars import calendar_set
 from ledger.case import CaseAct, fold_case
 from ledger.clocks import read_clocks
+from ledger.notices import calendar_notices
 from tests.cases.counter import (
     CLERK,
     FOOD,
@@ -29,6 +30,7 @@ from tests.law.county import shown
 
 CALENDARS = calendar_set()
 LIST = {"missing": ["m01", "m02"], "due": "2026-03-31"}
+DEFERRED = {"missing": ["m04"], "promise_by": "applicant"}
 TOLD = {"reason": "案情复杂", "applicant_told": True}
 
 
@@ -56,6 +58,23 @@ def test_a_second_list_is_kept_found_and_moves_no_clock() -> None:
     assert clocks(story, "2026-03-16")["acceptance"] == "2026-03-11 > 2026-03-18 green second_correction"
 
 
+def test_a_day_in_the_past_told_elsewhere_has_no_effect_and_is_found() -> None:
+    # Given a notice and a deficit list from elsewhere with a day that is over or beyond every calendar,
+    story = Story(FOOD)
+    story.receive(CLERK)
+    wrong = [
+        story.act(CLERK, "request_correction", {**LIST, "due": "2026-03-01"}),
+        story.act(CLERK, "accept_with_deficit", {**DEFERRED, "due": "2026-03-01"}),
+        story.act(CLERK, "accept_with_deficit", {**DEFERRED, "due": "9999-12-31"}),
+    ]
+    # then none has effect, nobody may treat the case as withdrawn, and acceptance runs on: 3-6 | 9.
+    lapse = story.act(OFFICER, "lapse", {"applicant_told": True}, when="2026-03-03 09:00")
+    assert effects(story, *wrong) == ["case.due_not_ahead"] * 3
+    assert story.reason(lapse) == "case.state"
+    assert story.findings() == ["case.finding.due_not_ahead"] * 3
+    assert clocks(story, "2026-03-04") == {"acceptance": "2026-03-02 > 2026-03-09 green"}
+
+
 def test_an_unlawful_ground_even_countersigned_stops_no_clock() -> None:
     # Given a public notice passed off as a ground, when it comes from elsewhere with both signatures,
     story = accepted(PERMIT)
@@ -66,6 +85,48 @@ def test_an_unlawful_ground_even_countersigned_stops_no_clock() -> None:
     assert effects(story, first, second) == ["case.unlawful_ground", "case.nothing_pending"]
     assert story.findings() == ["case.finding.unlawful_ground"]
     assert clocks(story, "2026-03-20")["statutory"] == "2026-03-02 > 2026-03-30 green"
+
+
+def told(story: Story) -> list[tuple[object, ...]]:
+    """Return what calendars say against acts with effect: code, acts, and the day."""
+    found = calendar_notices(story.state, story.rules, CALENDARS)
+    return [(one.code, one.acts, one.params["due"]) for one in found]
+
+
+def test_an_extension_too_late_from_elsewhere_lengthens_nothing_and_is_told() -> None:
+    # Given a limit that ended on 30 March, when an extension of the 31st and another one come from elsewhere,
+    story = accepted(PERMIT)
+    late = story.act(HEAD, "extend", TOLD, when="2026-03-31 09:00")
+    again = story.act(HEAD, "extend", TOLD, when="2026-03-31 10:00")
+    # then the first is kept, the clock does not listen, and whoever reads is told; the second has no effect.
+    assert effects(story, late, again) == ["", "case.second_extension"]
+    assert story.findings() == ["case.finding.second_extension"]
+    assert clocks(story, "2026-04-01")["statutory"] == (
+        "2026-03-02 > 2026-03-30 red late_extension overdue_decision"
+    )
+    assert told(story) == [("case.notice.extension_late", (late.act_id,), "2026-03-30")]
+
+
+def test_a_refusal_after_deemed_acceptance_from_elsewhere_is_told() -> None:
+    # Given a food permit received on the 2nd and silence until the 9th, when a refusal of the 12th arrives,
+    story = Story(FOOD)
+    story.receive(CLERK)
+    refused = story.act(CLERK, "refuse_acceptance", {"ground": "no_permit_needed", **REMEDY},
+                        when="2026-03-12 09:00")  # fmt: skip
+    # then it ends the case and its clocks, and both the clock and the page say what it was.
+    assert story.state.status == "not_accepted"
+    assert clocks(story, "2026-04-20") == {
+        "acceptance": "2026-03-02 > 2026-03-09 done:red "
+        "deemed_accepted overdue_acceptance refused_when_deemed",
+        "statutory": "2026-03-02 > 2026-03-30 done:green",
+        "promised": "2026-03-02 > 2026-03-09 done:red overdue_promise reason_missing",
+    }
+    assert told(story) == [("case.notice.refused_when_deemed", (refused.act_id,), "2026-03-09")]
+    # One in time says nothing of the kind.
+    story = Story(FOOD)
+    story.receive(CLERK)
+    story.act(CLERK, "refuse_acceptance", {"ground": "no_permit_needed", **REMEDY}, when="2026-03-09 09:00")
+    assert told(story) == []
 
 
 def test_two_extensions_at_once_lengthen_once() -> None:

@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import quote
 
 import reader_formats as f
+import reader_grants as grants
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from reader_formats import Act, Entry, LogGenesis, Refused
@@ -132,6 +133,14 @@ def slot_at(log: Log, seq: int) -> Slot | None:
         at = at.parent
     slots = [] if at is None else [slot for slot in at.slots if slot.seq == seq - at.common]
     return slots[0] if slots else None
+
+
+def _fits(after: f.LogGenesis, before: f.LogGenesis | None) -> bool:
+    """Tell whether a log can continue another one: of the same ledger, kind and station."""
+    if before is None:
+        return True
+    known = (before.ledger_id, before.kind, before.station)
+    return (after.ledger_id, after.kind, after.station) == known
 
 
 def tree_of(leaves: list[bytes | None]) -> f.Tree:
@@ -330,9 +339,12 @@ class Reader:
     def _parent(self, log: Log) -> None:
         """Compare the root that a continued log names with the log that it continues, where that is held."""
         genesis = log.genesis
+        parent = None if genesis is None else self.logs.get(genesis.parent_log.hex())
+        if genesis is not None and parent is not None and not _fits(genesis, parent.genesis):
+            self.warning("log.foreign_parent", log.name)
+            return
         if genesis is None or not genesis.parent_size:
             return
-        parent = self.logs.get(genesis.parent_log.hex())
         leaves = [slot.leaf for slot in parent.slots[: genesis.parent_size]] if parent else []
         if len(leaves) < genesis.parent_size:
             return
@@ -409,7 +421,11 @@ class Reader:
         chain = [min(starts, key=lambda start: start[:3])[3]] if starts else []
         while chain:
             parent = bytes.fromhex(chain[-1].name)
-            after = [log for log, genesis in logs.values() if genesis.parent_log == parent]
+            after = [
+                log
+                for log, genesis in logs.values()
+                if genesis.parent_log == parent and _fits(genesis, chain[-1].genesis)
+            ]
             if not after:
                 break
             chain.append(after[0])
@@ -657,17 +673,18 @@ class Reader:
         if self.ledger_id is not None and act.ledger_id != self.ledger_id:
             sound = False
             (self.warning if opaque else self.error)("act.ledger", where)
-        key = self.registry.keys.get(act.actor)
-        if key is None and act.registry_size > self.registry.size:
+        key, body = self.registry.keys.get(act.actor), self._sound_body(act, self.facts_of(log.name, slot))
+        signing = key.public_key if key else grants.told_key(act, body)
+        if signing is None and act.registry_size > self.registry.size:
             sound = False
             self.notice("authority.registry_ahead", where)
-        elif key is None:
+        elif signing is None:
             sound = False
             (self.warning if opaque or self.superseded else self.error)("authority.key_unknown", where)
         else:
             try:
-                f.check_act_signature(act.raw, key.public_key, slot.signature)
-                self._authority(act, log, slot.seq, where)
+                f.check_act_signature(act.raw, signing, slot.signature)
+                self._authority(act, log, slot, body, where)
             except Refused as refused:
                 sound = False
                 (self.warning if opaque else self.error)(refused, where)
@@ -682,20 +699,51 @@ class Reader:
         except Refused as refused:
             (self.error if refused.code == "act.facts_hash" else self.warning)(refused, where)
 
-    def _authority(self, act: Act, log: Log, seq: int, where: str) -> None:
+    @staticmethod
+    def _sound_body(act: Act, facts: bytes | None) -> dict[str, Any] | None:
+        try:
+            return None if facts is None else f.check_body(act, "facts", facts)
+        except Refused:
+            return None
+
+    def _authority(self, act: Act, log: Log, slot: Slot, body: dict[str, Any] | None, where: str) -> None:
+        seq = slot.seq
         opens, at = act.action == "open_log" and seq + log.common == 1, bytes.fromhex(base_of(log.name))
         try:
             if log.kind == "registry":
                 if (log.name, seq) in self.verdicts:
                     raise self.verdicts[log.name, seq]
                 return
-            if self.registry.authority(act, log.kind, at, seq + log.common):
+            try:
+                lane = self.registry.authority(act, log.kind, at, seq + log.common)
+            except Refused as refused:
+                unknown = refused.code in {"authority.key_unknown", "authority.key_too_new"}
+                carries = body is not None and "grant" in body and act.action != "open_log"
+                if not (unknown and carries and log.kind == "station"):
+                    raise
+                lane = self._under_grant(act, log, slot, body or {}, where)
+            if lane:
                 self.warning("act.key_ended", where)
+            if act.action == "provisional_grant" and body is not None and log.kind == "station":
+                facts = self.facts_of(log.name, slot) or b""
+                given = grants.read_grant(act, slot.signature, facts, act.ledger_id)
+                grants.force(self.registry, given, act.registry_size)
+                self.notice("grant.given", where)
         except Refused as refused:
             if refused.code == "authority.registry_ahead":
                 self.notice(refused.code, where)
             else:
                 (self.error if opens else self.warning)(refused, where)
+
+    def _under_grant(self, act: Act, log: Log, slot: Slot, body: dict[str, Any], where: str) -> str:
+        """Judge an act by the grant that it carries; returns its lane."""
+        log_id, seq = bytes.fromhex(base_of(log.name)), slot.seq + log.common
+        recorded_at_ms = slot.entry.recorded_at_ms if slot.entry else 0
+        lane, given = grants.authority(self.registry, act, body, recorded_at_ms, log_id=log_id, seq=seq)
+        whole = any((kind, at) == ("station", given.act.station) for _, kind, at, *_ in self.rows["logs"])
+        if whole and all(act_id != given.act.act_id for _, act_id, *_ in self.rows["acts"]):
+            self.notice("grant.not_logged", where)
+        return lane
 
     def sparse(self) -> None:
         """Check the single frames of other stations' logs, each with its proof."""

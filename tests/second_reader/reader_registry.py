@@ -223,11 +223,28 @@ class Registry:
             raise Refused("authority.key_too_new")
         if not key.live(n):
             raise Refused("authority.key_retired")
+        self.at_station(key, act, log_kind, n)
+        return self.lane(key, log_id, seq)
+
+    def line(self, station: str, size: int) -> list[str]:
+        """Return a station and those above it, the nearest first."""
+        found: list[str] = []
+        while station and station not in found:
+            openings = [o for o in self.stations.get(station, ()) if o.since <= size]
+            if not openings:
+                break
+            found.append(station)
+            station = openings[-1].upstream
+        return found
+
+    def at_station(self, key: Key, act: Act, log_kind: str, at: int) -> None:
+        """Refuse an act for which its key, as it is at some size, has not what the station asks for."""
+        n = act.registry_size
         if not any(o.since <= n for o in self.stations.get(act.station, ())):
             raise Refused("authority.station_unknown")
         if self.opening(act.station, n) is None:
             raise Refused("authority.station_closed")
-        roles = self.roles(key, act.station, n)
+        roles = self.roles(key, act.station, at)
         needed = act.action.startswith("publish_") or (
             act.action == "open_log" and log_kind in {"catalogue", "merge"}
         )
@@ -241,6 +258,12 @@ class Registry:
             raise Refused("authority.no_role")
         if needed and "registrar" not in roles:
             raise Refused("authority.not_registrar")
+        if act.action == "provisional_grant" and not roles & {"head", "supervisor"}:
+            raise Refused("grant.grantor")
+
+    @staticmethod
+    def lane(key: Key, log_id: bytes, seq: int) -> str:
+        """Return "", "late" or "quarantine" for a position in a log."""
         if key.until is None or seq <= key.log_sizes.get(log_id, 0):
             return ""
         return "quarantine" if key.compromised else "late"

@@ -19,6 +19,7 @@ sys.path.insert(0, str(HERE))
 import ledger_maker as made  # noqa: E402
 import reader  # noqa: E402
 import reader_formats as f  # noqa: E402
+import reader_grants as grants  # noqa: E402
 import reader_travel as travel  # noqa: E402
 from ledger_maker import COUNTY, VILLAGE, Maker, pack  # noqa: E402
 
@@ -844,7 +845,9 @@ FORGED: dict[str, tuple[Callable[[Maker], None], str]] = {
 def found_by_audit(path: Path, ledger_id: bytes) -> set[tuple[str, str]]:
     """Return what the product's own audit finds, without cases and without what lies behind checkpoints."""
     report = verify_ledger(path, trust=LedgerId(ledger_id))
-    left_out = {"log.no_checkpoint", "log.uncovered", "personal.sealed", "time.backdated"}
+    left_out = {
+        "log.no_checkpoint", "log.uncovered", "personal.sealed", "time.backdated", "sentinel.missing",
+    }  # fmt: skip
     return {
         (one.code, one.severity)
         for one in report.findings
@@ -1092,6 +1095,9 @@ def refuse(kind: str, given: dict[str, Any]) -> None:
         travel.read_bundle(raw, unhex(given["private_key"]))
     elif kind == "envelope":
         travel.open_envelope(raw, given["passphrase"])
+    elif kind == "grant":
+        body = {"grant": [b["act"], unhex(given["sig"]), unhex(given["facts"])]}
+        grants.carried_grant(body, b["ledger_id"])
     elif kind == "receipt":
         f.verify_receipt(given["line"].encode(), b["checkpoint"], given["name"], b["public_key"])
     else:

@@ -12,18 +12,20 @@ import pytest
 
 from audit.verify import verify_ledger
 from ledger.body import new_body
-from ledger.errors import DataError
+from ledger.entry import decode_entry, encode_entry
+from ledger.errors import DataError, StoreError
 from ledger.excerpt import decode_excerpt, encode_excerpt
 from ledger.facade.rotten import ROTTEN
 from ledger.facade.syncstatus import SyncFinding, read_status
 from ledger.frame import FrameParts, encode_frame, split_frame
+from ledger.limits import TREE_LEVEL_STORED_MIN
 from ledger.package import PackageContent, decode_package, encode_package
 from ledger.types import CaseId, LogId, StationId
 from stations.sticks import Imported
 from sync import bundlewriting
 from sync.framing import EXCERPT, PACKAGE, Splitter, encode_section
 from tests.sync.sticks import StickWorld
-from tests.sync.world import COUNTY, TOWN, VILLAGE, World
+from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2, World
 
 Spoil = Callable[[FrameParts, bytes], tuple[bytes, bytes]]
 """Makes frame and facts of a record anew."""
@@ -237,6 +239,11 @@ def rewrite(world: World, station: StationId, at: tuple[str, int], frame: bytes,
         db.commit()
 
 
+def rebooted(entry_raw: bytes) -> bytes:
+    """Return an entry that reads well and is not the one that was signed."""
+    return encode_entry(decode_entry(entry_raw)._replace(boot_id=b"\x07" * 16))
+
+
 @contextmanager
 def rot(world: World, station: StationId, log_id: LogId, seq: int, what: str) -> Iterator[None]:
     """Let a record of a ledger file change; in the end it is healed."""
@@ -249,6 +256,10 @@ def rot(world: World, station: StationId, log_id: LogId, seq: int, what: str) ->
     changed = {
         "act": encode_frame(flipped(parts.act_raw), parts.sig, parts.entry_raw),
         "signature": encode_frame(parts.act_raw, flipped(parts.sig), parts.entry_raw),
+        "frame": b"\xff" * len(raw),
+        "entry": encode_frame(parts.act_raw, parts.sig, flipped(parts.entry_raw)),
+        "boot of the entry": encode_frame(parts.act_raw, parts.sig, rebooted(parts.entry_raw)),
+        "no entry": encode_frame(parts.act_raw, parts.sig, b"none"),
     }
     body = {"facts": b"\x80", "no facts": None}.get(what, facts)
     rewrite(world, station, at, changed.get(what, raw), body)
@@ -256,7 +267,13 @@ def rot(world: World, station: StationId, log_id: LogId, seq: int, what: str) ->
     rewrite(world, station, at, raw, facts)
 
 
-ROTS = ["act", "signature", "facts", "no facts"]
+def fill_subtree(world: World, station: StationId) -> None:
+    """Let a log grow until no proof of what follows is made of the records that are there now."""
+    for number in range(1 << TREE_LEVEL_STORED_MIN):
+        world.receive(station, applicant=f"王{number}")
+
+
+ROTS = ["act", "signature", "facts", "no facts", "frame", "entry", "boot of the entry", "no entry"]
 
 
 @pytest.mark.parametrize("what", ROTS)
@@ -292,18 +309,26 @@ def test_a_rotten_record_is_not_sent_and_told(world: World, what: str) -> None:
 def test_a_rotten_record_is_left_out_of_excerpts(world: World, what: str) -> None:
     other = world.receive(VILLAGE, applicant="李四")
     world.do(VILLAGE, "hand_over", other, to=TOWN)
+    # Whoever is given records of a log is given its first one, too: that proof must hold.
+    fill_subtree(world, TOWN)
     case = taken_over(world)
     log_id = log_of(world, TOWN)
     seq = world[TOWN].exchange.held.size(log_id)
+    fill_subtree(world, TOWN)
     world.do(TOWN, "take_over", other)
     before = world.digest(VILLAGE, case)
     with rot(world, TOWN, log_id, seq, what):
-        assert [one.notes for one in world.sync(VILLAGE)] == [[]]
+        assert not [one.notes for one in world.sync(VILLAGE) if one.notes]
         assert world.digest(VILLAGE, other) == world.digest(TOWN, other)
         assert world.digest(VILLAGE, case) == before
-        assert [(one.code, one.log, one.seq) for one in findings(world, TOWN)] == [
-            (ROTTEN, log_id.hex(), seq)
-        ]
+        told = [(ROTTEN, log_id.hex(), seq)]
+        assert [(one.code, one.log, one.seq) for one in findings(world, TOWN)] == told
+        world.sync(VILLAGE)
+        assert world.digest(VILLAGE, case) == before
+    assert not [one.notes for one in world.sync(VILLAGE) if one.notes]
+    assert world.digest(VILLAGE, case) == world.digest(TOWN, case) != before
+    assert findings(world, TOWN) == []
+    sound(world, VILLAGE)
 
 
 @pytest.mark.parametrize("what", ROTS)
@@ -321,3 +346,118 @@ def test_a_stick_leaves_a_rotten_record_out(sticks: StickWorld, what: str, tmp_p
     sticks.carry(TOWN, COUNTY, tmp_path / "two")
     assert sticks[COUNTY].exchange.held.size(log_id) == seq
     assert findings(sticks, TOWN) == []
+
+
+@contextmanager
+def rot_personal(world: World, station: StationId, log_id: LogId, seq: int) -> Iterator[None]:
+    """Let the encrypted body of a record change; in the end it is healed."""
+    at = (log_id.hex(), seq)
+
+    def write(sealed: bytes) -> None:
+        world[station].close()
+        with closing(sqlite3.connect(world[station].path / "ledger.db")) as db:
+            db.execute(f"UPDATE bodies SET personal = ? WHERE {BODIES}", (sealed, *at))
+            db.commit()
+
+    world[station].close()
+    with closing(sqlite3.connect(world[station].path / "ledger.db")) as db:
+        (sealed,) = db.execute(f"SELECT personal FROM bodies WHERE {BODIES}", at).fetchone()
+    write(flipped(sealed))
+    yield
+    write(sealed)
+
+
+def test_a_rotten_personal_body_is_told_and_given_once_it_is_healed(world: World) -> None:
+    case = world.receive(TOWN, applicant="赵六")
+    log_id = log_of(world, TOWN)
+    seq = world[TOWN].exchange.held.size(log_id)
+    world.do(TOWN, "hand_over", case, to=VILLAGE)
+    with rot_personal(world, TOWN, log_id, seq):
+        assert not [one.notes for one in world.sync(VILLAGE) if one.notes]
+        assert world.digest(VILLAGE, case) == world.digest(TOWN, case)
+        assert not world[VILLAGE].ledger.find("赵六")
+        told = [(ROTTEN, log_id.hex(), seq)]
+        assert [(one.code, one.log, one.seq) for one in findings(world, TOWN)] == told
+        world.sync(TOWN)
+        assert world.digest(COUNTY, case) == world.digest(TOWN, case)
+    world.sync(VILLAGE)
+    assert [row.case_id for row in world[VILLAGE].ledger.find("赵六")] == [case]
+    assert findings(world, TOWN) == []
+    sound(world, VILLAGE, TOWN)
+
+
+END = ["frame", "entry", "boot of the entry", "no entry"]
+
+
+@pytest.mark.parametrize("what", END)
+def test_a_rotten_end_takes_nothing_more_until_it_is_healed(world: World, what: str) -> None:
+    """The station above cannot build on it: that log waits, with a code of its own, and the others go on."""
+    world.join(VILLAGE_2)
+    world.settle(VILLAGE_2)
+    world.receive(VILLAGE)
+    world.sync(VILLAGE)
+    log_id = log_of(world, VILLAGE)
+    seq = world[TOWN].exchange.held.size(log_id)
+    waiting = world.receive(VILLAGE, applicant="李四")
+    other = world.receive(VILLAGE_2)
+    with rot(world, TOWN, log_id, seq, what):
+        notes = [note.code for done in world.sync(VILLAGE) for note in done.notes]
+        assert notes and set(notes) == {"sync.rotten_above"}
+        world.sync(VILLAGE_2)
+        world.sync(TOWN)
+        assert world.digest(COUNTY, other) == world.digest(VILLAGE_2, other)
+        assert (ROTTEN, log_id.hex(), seq) in [(one.code, one.log, one.seq) for one in findings(world, TOWN)]
+    world.settle(VILLAGE, TOWN)
+    assert world.digest(COUNTY, waiting) == world.digest(VILLAGE, waiting)
+    assert findings(world, TOWN) == findings(world, VILLAGE) == []
+    sound(world, COUNTY, TOWN, VILLAGE)
+
+
+@pytest.mark.parametrize("what", END)
+def test_what_a_receiver_has_already_may_be_rotten(world: World, what: str) -> None:
+    """Nobody asks for it: what follows is given, and the log does not wait for it."""
+    world.receive(VILLAGE)
+    world.settle(VILLAGE, TOWN)
+    log_id = log_of(world, VILLAGE)
+    seq = world[COUNTY].exchange.held.size(log_id)
+    fill_subtree(world, VILLAGE)
+    fill_subtree(world, VILLAGE)
+    last = world.receive(VILLAGE, applicant="李四")
+    world.sync(VILLAGE)
+    with rot(world, TOWN, log_id, seq, what):
+        assert not [one.notes for one in world.sync(TOWN) if one.notes]
+        assert world.digest(COUNTY, last) == world.digest(VILLAGE, last)
+    sound(world, COUNTY)
+
+
+@pytest.mark.parametrize("what", END)
+def test_an_own_log_with_a_rotten_end_is_not_signed_any_further(world: World, what: str) -> None:
+    """A root over what nobody signed would be a second history: the ledger does not open to write."""
+    case = world.receive(TOWN)
+    log_id = log_of(world, TOWN)
+    seq = world[TOWN].exchange.held.size(log_id)
+    world.receive(TOWN, applicant="李四")
+    with rot(world, TOWN, log_id, seq, what), pytest.raises(StoreError) as caught:
+        world[TOWN].ledger.logs()
+    assert caught.value.code == "log.head"
+    world.sync(TOWN)
+    assert world.digest(COUNTY, case) == world.digest(TOWN, case)
+    sound(world, COUNTY, TOWN)
+
+
+@pytest.mark.parametrize("what", ["frame", "act", "facts", "no entry"])
+def test_an_act_of_a_case_with_a_rotten_record_is_taken(world: World, what: str) -> None:
+    case = world.receive(VILLAGE)
+    world.do(VILLAGE, "hand_over", case, to=TOWN)
+    world.settle(VILLAGE, TOWN)
+    log_id = log_of(world, VILLAGE)
+    seq = world[TOWN].exchange.held.size(log_id)
+    fill_subtree(world, VILLAGE)
+    world.sync(VILLAGE)
+    world.do(VILLAGE, "note", case)
+    other = world.receive(VILLAGE, applicant="李四")
+    with rot(world, TOWN, log_id, seq, what):
+        assert not [one.notes for one in world.sync(VILLAGE) if one.notes]
+        assert world.digest(TOWN, other) == world.digest(VILLAGE, other)
+    world[TOWN].ledger.rebuild()
+    assert world.digest(TOWN, case) == world.digest(VILLAGE, case)

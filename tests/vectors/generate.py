@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ledger.bundle import seal_part
-from tests.vectors import pins, positive, positive_bundle, positive_join, positive_travel
+from tests.vectors import grants, pins, positive, positive_bundle, positive_join, positive_travel
 from tests.vectors.negative import negative_vectors
 from tests.vectors.positive import BUNDLE_SEED, Json, x25519_public
 from tests.vectors.positive_travel import bundle_parts
@@ -39,6 +39,8 @@ POSITIVE: dict[str, Callable[[World], Json]] = {
     "invite": positive_travel.invite_vector,
     "join": positive_join.join_vector,
     "rejection": positive_join.rejection_vector,
+    "attachments": positive_join.attachments_vector,
+    "grant": grants.grant_vector,
 }
 """File name (without .json) and what makes it."""
 FOLDER = Path(__file__).parent

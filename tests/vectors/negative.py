@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.vectors.grants import grant_cases
 from tests.vectors.negative_proofs import multiproof_cases, note_cases, proof_cases
 from tests.vectors.negative_records import (
     act_cases,
@@ -30,7 +31,7 @@ def negative_vectors(world: World, sealed_bundle: bytes) -> Json:
         *act_cases(world), *body_cases(world), *entry_cases(world), *frame_cases(world),
         *genesis_cases(world), *key_cases(), *note_cases(world), *proof_cases(), *merge_cases(world),
         *package_cases(world), *bundle_cases(sealed_bundle), *envelope_cases(world), *invite_cases(world),
-        *multiproof_cases(), *excerpt_cases(world), *pin_cases(world),
+        *multiproof_cases(), *excerpt_cases(world), *pin_cases(world), *grant_cases(),
     ]  # fmt: skip
     return [
         {"name": f"{kind}: {name}", "kind": kind, "input": {key: _json(item) for key, item in given.items()},

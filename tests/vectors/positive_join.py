@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 
 from ledger.hashing import CTX_JOIN, digest
 from ledger.invite import encode_invite
 from ledger.keys import prove_possession
+from ledger.types import CaseId
+from sync.attachforms import CHUNK_BYTES, Answer, Head, Lacking, Offer, encode_offers
 from sync.joinforms import JoinAnswer, ServiceKey, StaffKey, decode_request, encode_renewal, encode_request
 from sync.pki import fingerprint, issue_leaf, new_ca, new_csr
 from sync.rejection import decode_rejection, encode_rejection
@@ -98,4 +101,27 @@ def rejection_vector(world: World) -> Json:
         "registrar_public_key": told.registrar_public_key.hex(),
         "reason": told.reason,
         "rejection": raw.hex(),
+    }
+
+
+def attachments_vector(_: World) -> Json:
+    """An offer of one attachment, an answer that takes a part of it, and its head."""
+    content, salt = b"\xff\xd8\xff" + bytes(CHUNK_BYTES), bytes(range(32))
+    head = Head(size=len(content), salt=salt, file="现场照片.jpg")
+    named = sha256(b"banjian/attachment/1\n" + salt + content).digest()
+    offer = Offer(hash=named, case_id=CaseId(bytes(range(16))), head=head)
+    answer = Answer(
+        lacking=(Lacking(hash=named, chunks=(1,)),),
+        refused=((bytes(32), "attach.unnamed"),),
+        wanted=(bytes([255]) * 32,),
+    )
+    return {
+        "content": "ffd8ff and 262144 zero bytes",
+        "salt": salt.hex(),
+        "hash": named.hex(),
+        "size": head.size,
+        "chunks": head.chunks,
+        "offer": encode_offers((offer,)).hex(),
+        "answer": answer.pack().hex(),
+        "head": head.pack().hex(),
     }

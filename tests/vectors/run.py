@@ -13,6 +13,7 @@ from ledger.envelope import open_key
 from ledger.excerpt import check_excerpt, decode_excerpt
 from ledger.frame import decode_frame
 from ledger.genesis import decode_ledger_genesis, decode_log_genesis
+from ledger.grant import decode_carried
 from ledger.invite import decode_invite
 from ledger.keys import check_possession, check_public_key
 from ledger.merge import decode_merge_leaf
@@ -144,5 +145,8 @@ CHECKS: dict[str, Callable[[_Reader], object]] = {
     "bundle": _bundle,
     "envelope": lambda given: open_key(given.raw(), given.text("passphrase")),
     "invite": lambda given: decode_invite(given.raw()),
+    "grant": lambda given: decode_carried(
+        [given.raw("act"), given.raw("sig"), given.raw("facts")], ledger_id=LedgerId(given.raw("ledger_id"))
+    ),
 }
 """What each kind of vector checks."""

@@ -72,6 +72,11 @@ MATRIX: Mapping[str, str] = {
     "POST /people/{no}/end": TYPED,
     "POST /people/{no}/retire": TYPED,
     "POST /people/{no}/key": "303 403 403 403 403 403 409",
+    "GET /new-keys": "303 403 403 403 200 200 200",
+    "GET /new-keys/{no}": "303 403 403 403 200 422 403",  # the county is not directly above the village
+    "POST /new-keys/{no}": "303 403 403 403 422 422 403",
+    "GET /new-keys/{no}/file": "303 403 403 403 422 422 403",  # no key was given
+    "POST /new-keys/{no}/confirm": TYPED,
     "GET /stations": REGISTRAR,
     "GET /stations/new": REGISTRAR,
     "POST /stations/new": "303 403 403 403 403 403 409",
@@ -119,6 +124,7 @@ MATRIX: Mapping[str, str] = {
     "GET /case/{case}/print/{act}": OF_CASE,
     "GET /print.css": SIGNED,
     "GET /case/{case}/attachment/{hash}": OF_CASE,
+    "POST /case/{case}/attachment/{hash}/fetch": "303 303 403 303 303 303 303",
     "GET /pads": SIGNED,
     "POST /pads": "303 303 303 303 403 403 403",
     "GET /pads/enter": "303 422 422 422 422 422 422",  # no number

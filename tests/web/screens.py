@@ -84,6 +84,8 @@ STAGED = (
     ("item", "/catalogue/{item}", "R001", "一个事项", "An item"),
     ("publish", "/publish", "R001", "发布规则", "Publishing rules"),
     ("keep", "/keep", "R001", "自检与备份", "Checks and backups"),
+    ("new-keys", "/new-keys", "T003", "忘了口令：发新密钥", "A forgotten passphrase: new keys"),
+    ("new-key", "/new-keys/V003", "T003", "当场发新密钥", "A new key on the spot"),
     ("leaver", "/leaver?no=V001", "R001", "离岗交接", "Who leaves hands over"),
     ("my-key", "/my-key", "", "自己的钥匙", "One's own key"),
 )
@@ -188,6 +190,7 @@ def _take(browser: Browser, offices: dict[str, Office], target: Path, folder: Pa
     seats = {
         "V001": take_seat(browser, offices[VILLAGE]),
         "T001": take_seat(browser, offices[TOWNSHIP]),
+        "T003": take_seat(browser, offices[TOWNSHIP]),
         "C001": take_seat(browser, offices[COUNTY]),
         "R001": take_seat(browser, offices[COUNTY]),
         "": take_seat(browser, offices[VILLAGE]),

@@ -13,11 +13,12 @@ import pytest
 
 from ledger.errors import InputError, StoreError
 from ledger.facade import Home, Ledger
-from ledger.facade.attached import attachments_of
+from ledger.facade.attachednames import attachments_in
 from ledger.types import CaseId
-from stations.attachments import CHUNK_BYTES, SIZE_BYTES_MAX, UNFINISHED_MS, Attachments
+from stations.attachments import SIZE_BYTES_MAX, UNFINISHED_MS, Attachments
 from stations.backup import make_backup
 from stations.sealed import SealedFolder
+from sync.attachforms import CHUNK_BYTES
 from tests.facade.counter import PERMIT
 from tests.web.counterdesk import Counter, Desk, Page, serving
 
@@ -136,8 +137,8 @@ def test_an_upload_goes_on_where_it_broke_off(desk: Desk) -> None:
 def test_an_act_names_its_attachments_and_the_page_shows_them(counter: Counter, desk: Desk) -> None:
     photo = uploaded(desk, PNG)
     case = received(desk, attach=photo)
-    with counter.ledger() as ledger, ledger.reading() as (tx, parts):
-        (pairs,) = attachments_of(tx, parts, CaseId(bytes.fromhex(case))).values()
+    with counter.ledger() as ledger:
+        (pairs,) = attachments_in(ledger.state(CaseId(bytes.fromhex(case)))[0]).values()
     assert pairs == ((bytes.fromhex(photo), len(PNG)),)
     path = f"/case/{case}/attachment/{photo}"
     assert f'<img src="{path}"' in desk.get(f"/case/{case}").text
@@ -156,8 +157,8 @@ def test_a_form_without_script_brings_files_whole(counter: Counter, desk: Desk) 
         {"files": ("C:\\扫描\\<b>单.html", b"<script>1</script>")},
     )
     assert "&lt;b&gt;单.html" in page.text and "<b>单" not in page.text
-    with counter.ledger() as ledger, ledger.reading() as (tx, parts):
-        (pairs,) = attachments_of(tx, parts, CaseId(bytes.fromhex(case))).values()
+    with counter.ledger() as ledger:
+        (pairs,) = attachments_in(ledger.state(CaseId(bytes.fromhex(case)))[0]).values()
     kept = desk.get(f"/case/{case}/attachment/{pairs[0][0].hex()}")
     assert kept.headers["Content-Type"] == "application/octet-stream"
     assert kept.headers["Content-Disposition"].startswith("attachment")

@@ -26,8 +26,8 @@ pytestmark = pytest.mark.layer("browser")
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 PAGES = [path for method, path in routes() if method == "GET"]
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-UNSEEN = ("/training", "/pads/enter")
-"""Refused here: no training ledger; no number was given."""
+UNSEEN = ("/training", "/pads/enter", "/new-keys/{no}/file")
+"""Refused here: no training ledger; no number was given; no key was given."""
 PT_PER_MM = 72 / 25.4
 
 
@@ -45,6 +45,15 @@ def registrar(hall: Office, chromium_browser: Browser) -> Iterator[Seat]:
     """Who sees the pages that are for registrars."""
     seat = take_seat(chromium_browser, hall)
     seat.sign_in("R001")
+    yield seat
+    seat.context.close()
+
+
+@pytest.fixture(scope="module")
+def head(hall: Office, chromium_browser: Browser) -> Iterator[Seat]:
+    """Who sees the pages that are for heads."""
+    seat = take_seat(chromium_browser, hall)
+    seat.sign_in("T003")
     yield seat
     seat.context.close()
 
@@ -103,8 +112,8 @@ def _violations(seat: Seat) -> list[str]:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_axe_finds_nothing(seat: Seat, registrar: Seat, samples: Mapping[str, str], path: str):
-    if opened := _open((seat, registrar), path, samples):
+def test_axe_finds_nothing(seat: Seat, registrar: Seat, head: Seat, samples: Mapping[str, str], path: str):
+    if opened := _open((seat, registrar, head), path, samples):
         assert _violations(opened) == []
 
 
@@ -125,18 +134,18 @@ def test_axe_sees(seat: Seat):
 
 @pytest.mark.parametrize(("width", "height"), [(390, 844), (1366, 768), (683, 384)])
 def test_no_page_is_wider_than_the_screen(
-    seat: Seat, registrar: Seat, samples: Mapping[str, str], width: int, height: int
+    seat: Seat, registrar: Seat, head: Seat, samples: Mapping[str, str], width: int, height: int
 ):
     # 200 % zoom of the common screen is half its width in CSS pixels.
-    for one in (seat, registrar):
+    for one in (seat, registrar, head):
         one.page.set_viewport_size({"width": width, "height": height})
     wide = {}
     for path in PAGES:
-        if opened := _open((seat, registrar), path, samples):
+        if opened := _open((seat, registrar, head), path, samples):
             over = opened.page.evaluate("() => document.scrollingElement.scrollWidth - window.innerWidth")
             if over > 0:
                 wide[path] = over
-    for one in (seat, registrar):
+    for one in (seat, registrar, head):
         one.page.set_viewport_size({"width": 1366, "height": 768})
     assert wide == {}
 

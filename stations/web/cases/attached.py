@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from ledger.errors import BanjianError
 from ledger.facade import Ledger
-from ledger.facade.attached import attachments_of
+from ledger.facade.attachednames import attachments_in, is_erased, waiting_of
 from ledger.types import ActId, CaseId
-from stations.attachments import Attachments, drop_case, is_erased, kind_of
+from stations.attachments import Attachments, drop_case, kind_of
 from stations.web.visit import Visit
 
 
@@ -18,13 +18,15 @@ class AttachmentLine:
     """One attachment on the page of a case.
 
     Attributes:
-        held: whether its content is here; else it lies at the station that received it.
+        held: whether its content is here; else it lies at the station that received it, and above.
+        waiting: whether it has still to go to the station above.
         picture: whether a browser may show it.
     """
 
     hash: str
     size: int
     held: bool
+    waiting: bool
     file: str
     picture: bool
 
@@ -40,19 +42,22 @@ async def lines_of(visit: Visit, case_id: CaseId) -> Mapping[str, Sequence[Attac
     store = attachments_at(visit)
 
     def named(ledger: Ledger) -> Mapping[ActId, tuple[tuple[bytes, int], ...]]:
-        if is_erased(ledger.state(case_id)[0]):
+        state = ledger.state(case_id)[0]
+        if is_erased(state):
             # Erased elsewhere, perhaps: what lies here goes when somebody looks.
             drop_case(store, ledger, case_id)
-        with ledger.reading() as (tx, parts):
-            return attachments_of(tx, parts, case_id)
+        return attachments_in(state)
 
     found = await visit.read(named)
     if not found:
         return {}
+    waiting = (
+        await visit.read(lambda ledger: _waiting(ledger, case_id)) if visit.office.config.upstream else ()
+    )
 
     def work() -> dict[str, list[AttachmentLine]]:
         return {
-            act.hex(): [_line(store, content.hex(), size) for content, size in pairs]
+            act.hex(): [_line(store, content, size, waiting=content in waiting) for content, size in pairs]
             for act, pairs in found.items()
         }
 
@@ -65,16 +70,22 @@ async def drop_of(visit: Visit, case_id: CaseId) -> None:
     await visit.read(lambda ledger: drop_case(store, ledger, case_id))
 
 
-def _line(store: Attachments, content_hash: str, size: int) -> AttachmentLine:
+def _waiting(ledger: Ledger, case_id: CaseId) -> frozenset[bytes]:
+    with ledger.reading() as (tx, _):
+        return waiting_of(tx, case_id)
+
+
+def _line(store: Attachments, content: bytes, size: int, *, waiting: bool) -> AttachmentLine:
     try:
-        held = store.find(content_hash)
+        held = store.find(content.hex())
         head = b"" if held is None else next(store.read(held))
     except BanjianError:
         held, head = None, b""
     return AttachmentLine(
-        hash=content_hash,
+        hash=content.hex(),
         size=size,
         held=held is not None,
+        waiting=waiting and held is not None,
         file="" if held is None else held.file,
         picture=bool(kind_of(head)),
     )

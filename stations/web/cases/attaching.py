@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from urllib.parse import quote
 
 from aiohttp import web
 
 from ledger.errors import BanjianError, InputError
 from ledger.facade import Ledger
-from ledger.facade.attached import attachments_of
+from ledger.facade.attachednames import attachments_in, is_erased
 from ledger.limits import ATTACHMENTS_MAX
-from stations.attachments import CHUNK_BYTES, Attachment, is_erased, kind_of
+from ledger.types import CaseId
+from stations.attachments import Attachment, kind_of
 from stations.web.answers import status_of
 from stations.web.cases.attached import attachments_at
 from stations.web.cases.casepage import case_of
+from stations.web.jobs import Job, jobs_of
 from stations.web.render import message_of
 from stations.web.scope import Scope
-from stations.web.visit import Visit, first, form_of, posted
+from stations.web.visit import Visit, first, form_of, posted, see_other
+from sync.attachforms import CHUNK_BYTES
 
+PROGRESS_S = 0.3
+"""How often a job that fetches looks how far it is."""
 FILES, GIVEN = "files", "attach"
 """Fields of a form: files that come whole, hashes of what was uploaded before."""
 _ALONE = {
@@ -74,17 +80,9 @@ async def show(visit: Visit) -> web.StreamResponse:
     """Send an attachment of a case: a picture to be looked at, anything else to be kept."""
     case_id, wanted = case_of(visit), visit.request.match_info["hash"]
 
-    def named(ledger: Ledger) -> bool:
-        state, _ = ledger.state(case_id)
-        Scope(ledger.knowledge.registry, visit.person).require(state)
-        if is_erased(state):
-            return False
-        with ledger.reading() as (tx, parts):
-            found = attachments_of(tx, parts, case_id)
-        return any(content.hex() == wanted for pairs in found.values() for content, _ in pairs)
-
     store, aside = attachments_at(visit), visit.office.access.aside
-    held = await aside(lambda: store.find(wanted)) if await visit.read(named) else None
+    await visit.read(lambda ledger: _named(visit, ledger, case_id, wanted))
+    held = await aside(lambda: store.find(wanted))
     if held is None:
         raise InputError("attach.not_here")
     chunks = store.read(held)
@@ -140,6 +138,57 @@ async def of_form(visit: Visit, form: dict[str, list[str]]) -> tuple[Attachment,
     attachments = await visit.office.access.aside(work)
     form[GIVEN] = [one.hash for one in attachments]
     return attachments
+
+
+async def carried(visit: Visit, attachments: Sequence[tuple[bytes, int]]) -> None:
+    """Let the attachments of a signed act go to the station above, behind the acts."""
+    if attachments:
+        await visit.office.network.carriage.brought([content for content, _ in attachments])
+
+
+async def fetch(visit: Visit) -> web.Response:
+    """Fetch an attachment that lies elsewhere from the station above, with progress."""
+    case_id, wanted = case_of(visit), visit.request.match_info["hash"]
+    content, size = await visit.read(lambda ledger: _named(visit, ledger, case_id, wanted))
+    carriage = visit.office.network.carriage
+
+    async def steps(job: Job) -> AsyncGenerator[None, None]:
+        async def told(done: int, total: int) -> None:
+            job.done, job.total = done, total
+
+        task = asyncio.create_task(carriage.fetch(case_id, content, told))
+        try:
+            while not task.done():
+                await asyncio.wait({task}, timeout=PROGRESS_S)
+                yield
+            await task
+        finally:
+            task.cancel()
+
+    job = jobs_of(visit).start(
+        visit,
+        visit.say("web.attach_fetching"),
+        back=f"/case/{case_id.hex()}",
+        total=-(-size // CHUNK_BYTES),
+        steps=steps,
+        about=f"attachment {wanted}",
+    )
+    return see_other(f"/job/{job.name}")
+
+
+def _named(visit: Visit, ledger: Ledger, case_id: CaseId, wanted: str) -> tuple[bytes, int]:
+    """Return hash and length of an attachment of a case that the person may see.
+
+    Raises:
+        InputError: ``attach.not_here`` when no act of the case names it, or the case was erased.
+    """
+    state, _ = ledger.state(case_id)
+    Scope(ledger.knowledge.registry, visit.person).require(state)
+    for pairs in () if is_erased(state) else attachments_in(state).values():
+        for content, size in pairs:
+            if content.hex() == wanted:
+                return content, size
+    raise InputError("attach.not_here")
 
 
 async def given_again(visit: Visit, form: Mapping[str, Sequence[str]]) -> list[Attachment]:

@@ -16,7 +16,7 @@ from ledger.facade.between import twins
 from ledger.facade.confirmed import confirmed_acts
 from ledger.permit import Permission
 from ledger.types import ActId, CaseId, Facts
-from stations.cli.casenames import action_name, state_name, station_name, value_name
+from stations.cli.casenames import action_name, author_name, state_name, station_name, value_name
 from stations.cli.lines import clock_line
 from stations.cli.naming import Names
 from stations.documents import Printable, printables
@@ -122,6 +122,7 @@ async def show(visit: Visit) -> web.Response:
         shown=shown,
         item=visit.say.pick(shown.page.rules.item.name),
         attachments=await lines_of_attachments(visit, case_id),
+        has_upstream=bool(visit.office.config.upstream),
         once=visit.office.randomness(12).hex(),
     )
 
@@ -210,9 +211,6 @@ def _step(
     safe: Mapping[ActId, Sequence[str]],
 ) -> StepLine:
     say, act = visit.say, step.act
-    who = ledger.staff_name(act.actor)
-    if act.staff_no and act.staff_no != who:
-        who = f"{who}({act.staff_no})"
     effect, weight = state_name(say, page.rules.case_type, step.status_after), "plain"
     if not step.effective:
         pending = act.act_id in page.state.pending
@@ -225,7 +223,7 @@ def _step(
     return StepLine(
         act=act.act_id.hex(),
         action=action_name(say, page.rules.case_type, step.action),
-        who=who,
+        who=author_name(say, ledger, act),
         where=station_name(ledger.knowledge.registry, act.station),
         occurred_at_ms=act.occurred_at_ms,
         recorded_at_ms=act.recorded_at_ms,

@@ -117,7 +117,7 @@ async def _mint(visit: Visit, count: int) -> Batch:
     log, _ = await visit.read(lambda ledger: _log(visit, ledger))
 
     def work(ledger: Ledger) -> int:
-        roles = ledger.knowledge.registry.roles_at(visit.person.key_id, visit.station)
+        roles = visit.person.roles_at(ledger.knowledge.registry, visit.station)
         if not RECEIVERS & roles:
             raise AuthorityError("pad.role")
         with ledger.reading() as (tx, _):

@@ -10,7 +10,7 @@ from aiohttp import web
 from ledger.casetype import ActionSpec
 from ledger.errors import BanjianError, InputError
 from ledger.facade import Command, Ledger, Performed
-from ledger.identity import ID_KINDS, check_id_number, check_personal
+from ledger.identity import ID_KINDS, check_applicant, check_id_number
 from ledger.item import Item
 from ledger.permit import Permission
 from ledger.types import Facts
@@ -18,7 +18,7 @@ from stations.cli.casenames import action_name
 from stations.cli.naming import Names
 from stations.web.answers import status_of
 from stations.web.cases.acting import claimed_ms
-from stations.web.cases.attaching import given_again, of_form
+from stations.web.cases.attaching import carried, given_again, of_form
 from stations.web.cases.drafts import Drafts
 from stations.web.cases.factforms import Surroundings, fields_of, read_form
 from stations.web.cases.items import find_items, item_of
@@ -76,6 +76,7 @@ async def receive(visit: Visit) -> web.StreamResponse:
         where = await visit.sign_once(first(form, "once"), work)
     except BanjianError as error:
         return await _shown(visit, form, error)
+    await carried(visit, attachments)
     drafts, staff_no = _drafts(visit), visit.person.staff_no
     pad = first(form, "pad")
     await visit.office.access.aside(lambda: drafts.drop(staff_no, _draft_name(code, pad)))
@@ -185,7 +186,7 @@ def _personal(form: Form) -> Facts:
     """Return the people of a form.
 
     Raises:
-        InputError: ``web.no_name``; ``identity.*``.
+        InputError: ``identity.*``.
     """
     personal: Facts = {}
     for role, names in (("applicant", APPLICANT), ("agent", AGENT)):
@@ -199,11 +200,7 @@ def _personal(form: Form) -> Facts:
     text = "".join(form.get("text", ())).strip()
     if text:
         personal["text"] = text
-    applicant = personal.get("applicant")
-    if not isinstance(applicant, dict) or not applicant.get("name"):
-        raise InputError("web.no_name")
-    check_personal(personal)
-    return personal
+    return check_applicant(personal)
 
 
 async def _shown(

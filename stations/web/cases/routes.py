@@ -37,3 +37,4 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_put("/attach/{upload}/{index}", page(attaching.put))
     router.add_post("/attach/{upload}", page(attaching.finish))
     router.add_get("/case/{case}/attachment/{hash}", page(attaching.show))
+    router.add_post("/case/{case}/attachment/{hash}/fetch", page(attaching.fetch))

@@ -109,7 +109,7 @@ def role_page(handler: Page, roles: Sequence[str]) -> Handler:
 
         def held(ledger: Ledger) -> bool:
             registry = ledger.knowledge.registry
-            return any(registry.roles_at(person.key_id, place) & set(roles) for place in person.stations)
+            return any(person.roles_at(registry, place) & set(roles) for place in person.stations)
 
         if not await visit.read(held):
             raise AuthorityError("web.role_only", roles=tuple(roles))

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from ledger.errors import InputError
 from ledger.facade import CaseRow, Ledger
-from ledger.registry import Registry
+from ledger.facade.granted import list_grants
 from ledger.types import KeyId
 from stations.cli.casenames import action_name
 from stations.cli.rows import HEADINGS, row_texts
@@ -83,7 +83,7 @@ async def show(visit: Visit) -> web.StreamResponse:
 def left_by(visit: Visit, ledger: Ledger, no: str, now_ms: int) -> list[Left]:
     """Return the open cases within the asking person's scope that somebody had a hand in."""
     registry = ledger.knowledge.registry
-    scope, keys = Scope(registry, visit.person), _keys_of(registry, no)
+    scope, keys = Scope(registry, visit.person), _keys_of(ledger, no)
     found = []
     for row in ledger.worklist(now_ms=now_ms):
         if not row.open or not scope.row(row):
@@ -131,12 +131,15 @@ async def _workbook(visit: Visit, chosen: PersonLine, now_ms: int) -> web.Respon
     return await send_workbook(visit, f"{title} {chosen.name or chosen.no}", [sheet])
 
 
-def _keys_of(registry: Registry, no: str) -> frozenset[KeyId]:
-    """Return every key that somebody had here: the live one and those that ended."""
+def _keys_of(ledger: Ledger, no: str) -> frozenset[KeyId]:
+    """Return every key that somebody had here: the live one, those that ended, those under a grant."""
+    registry = ledger.knowledge.registry
     live = registry.staff(no) or registry.registrar(no)
     keys = {live.key_id} if live is not None else set()
     for key, retirement in registry.retirements().items():
         was = registry.authority(key, size=retirement.position - 1)
         if was is not None and was.staff_no == no:
             keys.add(key)
-    return frozenset(keys)
+    return frozenset(keys) | {
+        one.grant.key_id for one in list_grants(ledger) if one.grant.staff_no == no and one.state != "refused"
+    }

@@ -19,14 +19,14 @@ from ledger.keys import key_id, prove_possession
 from ledger.types import KeyId, LedgerId
 from stations.enrolling import checked_number
 from stations.keyrequest import KeyRequest, encode_request
-from stations.newkeys import SUFFIX, checked_passphrase, make_key, store_envelope
+from stations.newkeys import SUFFIX, checked_passphrase, make_key
+from stations.resetting import BROUGHT_BYTES_MAX
+from stations.resetting import bring as bring_key
 from stations.web.answers import status_of
-from stations.web.keyholders import envelope_of
 from stations.web.office.desk import download, new_word, once, require_here, sent_file
 from stations.web.render import message_of, render
 from stations.web.visit import Visit, first, form_of, open_page, see_other
 
-ENVELOPE_BYTES_MAX = 16 * 1024
 UNKNOWN_KEYS_MAX = 50
 """Keys made here that no registrar enrolled: nobody fills the folder by pressing a button."""
 
@@ -76,20 +76,14 @@ async def make(visit: Visit) -> web.StreamResponse:
 
 
 async def bring(visit: Visit) -> web.StreamResponse:
-    """Take a sealed key that was made elsewhere, for somebody who may act at a station kept here."""
+    """Take a sealed key that was made elsewhere, alone or with the grant that it rests on."""
     require_here(visit)
     try:
-        sent = await sent_file(visit, "key_file", limit=ENVELOPE_BYTES_MAX)
-        header = read_envelope(sent.raw)
-        number = key_id(header.alg, header.public_key)
-        held = await visit.read(lambda ledger: ledger.knowledge.registry.authority(number))
-        if held is None or held.kind not in ("staff", "registrar"):
-            raise InputError("web.key_stranger", key=number.hex()[:12])
-        if envelope_of(visit.office.home, number) is None:
-            store_envelope(await _free_path(visit, held.staff_no), sent.raw)
+        sent = await sent_file(visit, "key_file", limit=BROUGHT_BYTES_MAX)
+        brought = await visit.read(lambda ledger: bring_key(ledger, visit.office.home, sent.raw))
     except BanjianError as error:
         return await _shown(visit, {}, error)
-    visit.tell("web.key_brought", no=held.staff_no)
+    visit.tell("web.key_brought", no=brought.staff_no)
     return see_other("/sign-in")
 
 

@@ -31,6 +31,7 @@ from stations.enrolling import (
     retire,
 )
 from stations.newkeys import SUFFIX, checked_passphrase, make_key
+from stations.resetting import to_confirm
 from stations.sheets import Sheet
 from stations.web.answers import status_of
 from stations.web.keyholders import envelope_of
@@ -45,6 +46,7 @@ from stations.web.office.desk import (
     sent_files,
     text_of,
 )
+from stations.web.office.newkeys import grant_rows
 from stations.web.office.peoplelines import PersonLine, grant_words, person_line, person_lines, scope_choices
 from stations.web.render import message_of, render
 from stations.web.visit import Visit, first, form_of
@@ -71,11 +73,11 @@ async def show_all(visit: Visit) -> web.StreamResponse:
     """List people with live keys, filtered; as Excel on demand."""
     text = visit.request.query.get("q", "").strip()
 
-    def work(ledger: Ledger) -> tuple[list[PersonLine], bool]:
+    def work(ledger: Ledger) -> tuple[list[PersonLine], bool, int]:
         lines = person_lines(visit.say, ledger.knowledge.registry)
-        return [line for line in lines if _means(text, line)], at_county(ledger)
+        return [line for line in lines if _means(text, line)], at_county(ledger), to_confirm(ledger)
 
-    lines, county = await visit.read(work)
+    lines, county, waiting = await visit.read(work)
     if visit.request.query.get("format") == "xlsx":
         say = visit.say
         rows = tuple(
@@ -88,7 +90,7 @@ async def show_all(visit: Visit) -> web.StreamResponse:
             say("web.people_title"),
             [Sheet(name=say("web.people_title"), headings=headings, rows=rows)],
         )
-    return await render(visit, "people.html", lines=lines, q=text, county=county)
+    return await render(visit, "people.html", lines=lines, q=text, county=county, waiting=waiting)
 
 
 async def show_enrol(visit: Visit) -> web.Response:
@@ -107,7 +109,6 @@ async def enrol_one(visit: Visit) -> web.StreamResponse:
             station=StationId(first(form, "station")),
             roles=_roles(form),
             scope=first(form, "scope"),
-            phone=first(form, "phone").strip(),
         )
         key, made = await _key_for(visit, form, person.no, f"{person.no}{SUFFIX}")
 
@@ -346,6 +347,7 @@ async def _person_page(visit: Visit, error: BanjianError | None) -> web.Response
                 if one.kind == "staff" and one.no != no
             ],
             "county": at_county(ledger),
+            "grants": grant_rows(visit, ledger, no=no),
             "key_here": envelope_of(visit.office.home, held.key_id) is not None,
             "message": error and message_of(visit.say, error, Names(visit.say, registry=registry)),
         }

@@ -11,6 +11,7 @@ from stations.web.office import (
     keeping,
     leaver,
     mykey,
+    newkeys,
     people,
     places,
     progress,
@@ -19,7 +20,7 @@ from stations.web.office import (
 )
 
 _PARTS = (
-    people, places, joins, imports, catalogue, keeping, leaver, mykey, progress, sticks, training
+    people, places, joins, imports, catalogue, keeping, leaver, mykey, newkeys, progress, sticks, training
 )  # fmt: skip
 
 

@@ -1,0 +1,368 @@
+"""Attachments between real stations over TLS: up behind the acts, down when asked for, believed by hash."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from ledger.codec import pack_header
+from ledger.errors import BanjianError, DataError, EncodingError, InputError, StoreError
+from ledger.facade import Command, Home
+from ledger.types import CaseId, StationId
+from stations.attachments import Attachment, Attachments
+from stations.carriage import Carriage, ask
+from sync import attachforms
+from sync.attachforms import ATTACHMENTS_PATH, CHUNK_BYTES, Head, Offer, decode_answer, encode_offers
+from sync.credentials import calling_context
+from sync.problem import decode_problem
+from tests.sync.test_over_tls import Serving, certify
+from tests.sync.world import COUNTY, FELLING, TOWN, VILLAGE, VILLAGE_2, World
+
+PHOTO = os.urandom(2 * CHUNK_BYTES + 4_321)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    made = World(tmp_path)
+    for station in (TOWN, VILLAGE, VILLAGE_2):
+        made.join(station)
+    certify(made, TOWN, VILLAGE, VILLAGE_2)
+    return made
+
+
+@dataclass
+class Levels:
+    """Three levels and a second village that serve."""
+
+    county: Serving
+    town: Serving
+    village: Serving
+    other: Serving
+
+    async def settle(self) -> None:
+        """Let everybody sync, upwards and down again, and carry what waits."""
+        for serving in (self.town, self.village, self.other) * 2:
+            await serving.network.sync_now()
+            await carried(serving)
+
+
+async def carried(serving: Serving) -> None:
+    """Wait for what goes on behind a sync."""
+    task = serving.network._carrying
+    if task is not None:
+        await task
+
+
+def run(world: World, story: Callable[[Levels], Awaitable[None]]) -> None:
+    async def main() -> None:
+        async with AsyncExitStack() as stack:
+            county = await stack.enter_async_context(Serving(world[COUNTY], listen=True))
+            town = await stack.enter_async_context(Serving(world[TOWN], listen=True, upstream=county.address))
+            below = [
+                await stack.enter_async_context(Serving(world[one], listen=False, upstream=town.address))
+                for one in (VILLAGE, VILLAGE_2)
+            ]
+            levels = Levels(county, town, *below)
+            await levels.settle()
+            await story(levels)
+
+    asyncio.run(main())
+
+
+def store_of(serving: Serving) -> Attachments:
+    return Attachments(Home(serving.place.path), os.urandom)
+
+
+def content_of(serving: Serving, kept: Attachment) -> bytes:
+    """Return the content of an attachment at a station; b"" where it is not."""
+    store = store_of(serving)
+    found = store.find(kept.hash)
+    return b"" if found is None else b"".join(store.read(found))
+
+
+async def perform(serving: Serving, kept: Sequence[Attachment], **more: object) -> CaseId:
+    """Sign an act with attachments and let them be carried."""
+    place = serving.place
+    command = Command(station=place.station, attachments=tuple(one.named for one in kept), **more)  # type: ignore[arg-type]
+    key = World.key(None, place.station, "window")  # type: ignore[arg-type]
+    done = await serving.thread.run(lambda: serving.thread.held.perform(command, key))
+    await serving.network.carriage.brought([one.named[0] for one in kept])
+    return done.case_id
+
+
+async def receive(serving: Serving, *kept: Attachment) -> CaseId:
+    return await perform(
+        serving, kept, action="receive",
+        facts={"item": FELLING, "applicant_kind": "person", "channel": "counter", "materials": []},
+        personal={"applicant": {"name": "张三", "id_kind": "other", "id_no": "N1"}},
+    )  # fmt: skip
+
+
+def take(serving: Serving, raw: bytes = PHOTO, file: str = "林地照片.jpg") -> Attachment:
+    return store_of(serving).take(file, raw, by="W1", at_ms=serving.place.clock.now_ms())
+
+
+def test_a_photo_goes_up_behind_the_acts_and_comes_down_when_asked_for(world: World) -> None:
+    async def story(levels: Levels) -> None:
+        kept = take(levels.village)
+        case = await receive(levels.village, kept)
+        await levels.village.network.sync_now()
+        await carried(levels.village)
+        assert content_of(levels.town, kept) == PHOTO and not content_of(levels.county, kept)
+        found = store_of(levels.town).find(kept.hash)
+        assert found is not None and found.file == "林地照片.jpg"
+        await levels.town.network.sync_now()
+        await carried(levels.town)
+        assert content_of(levels.county, kept) == PHOTO
+
+        answer = take(levels.town, b"opinion", "意见.pdf")
+        await perform(levels.village, (), action="hand_over", case=case, facts={"to": TOWN})
+        await levels.settle()
+        await perform(levels.town, (), action="take_over", case=case, facts={})
+        await perform(levels.town, (answer,), action="note", case=case, facts={})
+        await levels.settle()
+        assert not content_of(levels.village, answer), "nobody asked"
+        progress: list[tuple[int, int]] = []
+
+        async def told(done: int, total: int) -> None:
+            progress.append((done, total))
+
+        await levels.village.network.carriage.fetch(case, answer.named[0], told)
+        assert content_of(levels.village, answer) == b"opinion" and progress == [(1, 1)]
+        with pytest.raises(InputError) as refused:
+            await levels.other.network.carriage.fetch(case, answer.named[0])
+        assert refused.value.code == "attach.not_here" and not content_of(levels.other, answer)
+
+    run(world, story)
+
+
+def test_what_lies_two_levels_up_is_on_its_way_first(world: World) -> None:
+    async def story(levels: Levels) -> None:
+        kept = take(levels.village)
+        case = await receive(levels.village, kept)
+        await levels.settle()
+        store_of(levels.village).drop(kept.hash)
+        store_of(levels.town).drop(kept.hash)
+        with pytest.raises(InputError) as waits:
+            await levels.village.network.carriage.fetch(case, kept.named[0])
+        assert waits.value.code == "attach.on_its_way"
+        await asyncio.gather(*levels.town.network.carriage._fetching.values())
+        await levels.village.network.carriage.fetch(case, kept.named[0])
+        assert content_of(levels.village, kept) == content_of(levels.town, kept) == PHOTO
+
+    run(world, story)
+
+
+def test_a_broken_line_costs_only_the_chunks_that_are_missing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(levels: Levels) -> None:
+        kept = take(levels.village)
+        await receive(levels.village, kept)
+        given: list[int] = []
+        really = Carriage.put
+
+        async def breaks(self: Carriage, content: bytes, index: int, raw: bytes, *, peer: StationId) -> None:
+            if len(given) == 2:
+                given.append(-1)
+                raise StoreError("store.disk_full", file="attachments")
+            given.append(index)
+            await really(self, content, index, raw, peer=peer)
+
+        monkeypatch.setattr(Carriage, "put", breaks)
+        await levels.village.network.sync_now()
+        await carried(levels.village)
+        assert given == [0, 1, -1] and not content_of(levels.town, kept)
+        await levels.village.network.sync_now()
+        await carried(levels.village)
+        assert given == [0, 1, -1, 2] and content_of(levels.town, kept) == PHOTO
+        await levels.village.network.sync_now()
+        await carried(levels.village)
+        assert given == [0, 1, -1, 2], "what is there is not given again"
+
+    run(world, story)
+
+
+def test_what_a_station_lost_is_given_again(world: World) -> None:
+    async def story(levels: Levels) -> None:
+        kept = take(levels.village)
+        await receive(levels.village, kept)
+        await levels.settle()
+        store_of(levels.town).drop(kept.hash)
+        await ask(levels.town.thread, lambda one: one.mark([kept.named[0]], held=False))
+        levels.village.network.carriage._asked_at_ms = -(10**12)
+        for _ in range(2):
+            await levels.village.network.sync_now()
+            await carried(levels.village)
+        assert content_of(levels.town, kept) == PHOTO
+
+    run(world, story)
+
+
+def test_an_act_signed_before_a_crash_has_its_attachment_carried_after_it(world: World) -> None:
+    async def story(levels: Levels) -> None:
+        kept = take(levels.village)
+        carriage = levels.village.network.carriage
+        carriage.brought = lambda contents: asyncio.sleep(0)  # type: ignore[method-assign,assignment]
+        await receive(levels.village, kept)
+        await levels.village.network.sync_now()
+        await carried(levels.village)
+        assert not content_of(levels.town, kept)
+        await carriage.sweep()
+        await levels.village.network.sync_now()
+        await carried(levels.village)
+        assert content_of(levels.town, kept) == PHOTO
+
+    run(world, story)
+
+
+def test_content_that_is_not_what_the_act_names_is_thrown_away(world: World) -> None:
+    async def story(levels: Levels) -> None:
+        kept = take(levels.village)
+        case = await receive(levels.village, kept)
+        await levels.village.network.sync_now()
+        await carried(levels.village)
+        store_of(levels.town).drop(kept.hash)
+        above = levels.village.network._above()
+        assert above is not None
+        lie = Offer(hash=kept.named[0], case_id=case, head=replace(kept.head, file="../../evil.sh"))
+        url = above.address + ATTACHMENTS_PATH
+        async with above.http.post(url, data=encode_offers((lie,))) as response:
+            assert decode_problem(await response.read()).code == "sync.field"
+        lie = Offer(hash=kept.named[0], case_id=case, head=kept.head)
+        async with above.http.post(url, data=encode_offers((lie,))) as response:
+            (lacking,) = decode_answer(await response.read()).lacking
+        assert lacking.chunks == (0, 1, 2)
+        last = b""
+        for index in lacking.chunks:
+            raw = os.urandom(min(CHUNK_BYTES, len(PHOTO) - index * CHUNK_BYTES))
+            async with above.http.put(f"{url}/{kept.hash}/{index}", data=raw) as response:
+                last = await response.read()
+        assert decode_problem(last).code == "attach.differs" and not content_of(levels.town, kept)
+        assert store_of(levels.town).coming(kept.hash) is None
+        await ask(levels.village.thread, lambda one: one.mark([kept.named[0]], given=False))
+        await levels.village.network.sync_now()
+        await carried(levels.village)
+        assert content_of(levels.town, kept) == PHOTO
+
+    run(world, story)
+
+
+def test_what_no_act_names_is_not_taken_and_unknown_callers_get_nothing(world: World) -> None:
+    async def story(levels: Levels) -> None:
+        kept = take(levels.village)
+        case = await receive(levels.village, kept)
+        above = levels.village.network._above()
+        assert above is not None
+        url = above.address + ATTACHMENTS_PATH
+        early = Offer(hash=kept.named[0], case_id=case, head=kept.head)
+        other_size = replace(early, head=replace(kept.head, size=5))
+        async with above.http.post(url, data=encode_offers((early,))) as response:
+            answer = decode_answer(await response.read())
+        assert answer.refused == ((kept.named[0], "attach.unnamed"),) and not answer.lacking
+        await levels.village.network.sync_now()
+        async with above.http.post(url, data=encode_offers((other_size,))) as response:
+            assert decode_answer(await response.read()).refused == ((kept.named[0], "attach.unnamed"),)
+        await carried(levels.village)
+        expected = {
+            ("PUT", f"/{'00' * 32}/0"): "attach.unknown",
+            ("PUT", f"/{kept.hash}/400000"): "sync.field",
+            ("PUT", f"/{kept.hash.upper()}/0"): "sync.field",
+            ("GET", f"/{'00' * 16}/{kept.hash}"): "attach.not_here",
+            ("GET", f"/{case.hex()}/{'00' * 32}"): "attach.not_here",
+            ("GET", f"/{case.hex()}/{kept.hash}/3"): "attach.not_here",
+        }
+        for (method, path), code in expected.items():
+            async with above.http.request(
+                method, url + path, data=b"x" if method == "PUT" else None
+            ) as response:
+                assert decode_problem(await response.read()).code == code, path
+        async with above.http.put(f"{url}/{kept.hash}/0", data=bytes(CHUNK_BYTES + 1)) as response:
+            assert decode_problem(await response.read()).code == "encoding.limit"
+        async with above.http.get(f"{url}/{case.hex()}/{kept.hash}/2") as response:
+            assert response.status == 200 and await response.read() == PHOTO[2 * CHUNK_BYTES :]
+        context = calling_context(Home(world[VILLAGE].path), levels.village.thread.ledger_id)
+        context_without = type(context)(context.protocol)
+        context_without.check_hostname, context_without.verify_mode = False, 0  # type: ignore[assignment]
+        async with (
+            aiohttp.ClientSession() as nobody,
+            nobody.get(f"{url}/{case.hex()}/{kept.hash}", ssl=context_without) as response,
+        ):
+            assert decode_problem(await response.read()).code == "tls.no_certificate"
+
+    run(world, story)
+
+
+def test_erased_attachments_are_neither_given_nor_taken(world: World) -> None:
+    async def story(levels: Levels) -> None:
+        kept = take(levels.village)
+        case = await receive(levels.village, kept)
+        await levels.settle()
+        await levels.village.thread.run(lambda: erase(levels.village, case))
+        await levels.settle()
+        with pytest.raises(InputError) as gone:
+            await levels.village.network.carriage.fetch(case, kept.named[0])
+        assert gone.value.code == "attach.not_here"
+
+    def erase(serving: Serving, case: CaseId) -> None:
+        ledger = serving.thread.held
+        key = World.key(None, serving.place.station, "archivist")  # type: ignore[arg-type]
+        command = Command(
+            action="erase", station=serving.place.station, case=case, facts={"ground": "applicant_request"}
+        )
+        ledger.perform(command, key)
+
+    world.enrol(VILLAGE, "archivist", "A1")
+    run(world, story)
+
+
+FORMS: dict[str, tuple[Callable[[bytes], object], tuple[object, ...]]] = {
+    "another version": (attachforms.decode_offers, (2, ())),
+    "no list": (attachforms.decode_offers, (1, 5)),
+    "a short hash": (attachforms.decode_offers, (1, ((b"x", bytes(16), 1, bytes(32), "a"),))),
+    "a short case": (attachforms.decode_offers, (1, ((bytes(32), b"", 1, bytes(32), "a"),))),
+    "nothing in it": (attachforms.decode_offers, (1, ((bytes(32), bytes(16), 0, bytes(32), "a"),))),
+    "too large": (attachforms.decode_offers, (1, ((bytes(32), bytes(16), 2**30 + 1, bytes(32), "a"),))),
+    "a path": (attachforms.decode_offers, (1, ((bytes(32), bytes(16), 1, bytes(32), "a/b"),))),
+    "a long name": (attachforms.decode_offers, (1, ((bytes(32), bytes(16), 1, bytes(32), "a" * 121),))),
+    "a field too many": (attachforms.decode_offers, (1, ((bytes(32), bytes(16), 1, bytes(32), "a", 1),))),
+    "too many": (attachforms.decode_offers, (1, ((bytes(32), bytes(16), 1, bytes(32), "a"),) * 65)),
+    "chunks that go back": (decode_answer, (1, ((bytes(32), (1, 1)),), (), ())),
+    "a chunk beyond": (decode_answer, (1, ((bytes(32), (attachforms.CHUNKS_MAX,)),), (), ())),
+    "a code of its own": (decode_answer, (1, (), ((bytes(32), "Nein!"),), ())),
+    "wanted by what": (decode_answer, (1, (), (), (b"x",))),
+    "a head without salt": (attachforms.decode_head, (1, 5, b"", "a")),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_each_malformed_form_is_refused_by_name(name: str) -> None:
+    decode, fields = FORMS[name]
+    with pytest.raises(EncodingError) as refused:
+        decode(pack_header(fields))  # type: ignore[arg-type]
+    assert refused.value.code == "sync.field"
+
+
+def test_forms_come_back_as_they_went() -> None:
+    head = Head(size=CHUNK_BYTES + 1, salt=bytes(range(32)), file="照片.jpg")
+    assert attachforms.decode_head(head.pack()) == head and head.chunks == 2
+    offers = (Offer(hash=bytes(32), case_id=CaseId(bytes(16)), head=head),)
+    assert attachforms.decode_offers(encode_offers(offers)) == offers
+    answer = attachforms.Answer(
+        lacking=(attachforms.Lacking(hash=bytes(32), chunks=(0, 5)),),
+        refused=((bytes(32), "attach.unnamed"),),
+        wanted=(bytes(32),),
+    )
+    assert decode_answer(answer.pack()) == answer
+
+
+def test_codes_of_carrying_have_words() -> None:
+    for error in (DataError("attach.differs", file="x"), InputError("attach.on_its_way")):
+        assert isinstance(error, BanjianError) and str(error)

@@ -1,0 +1,147 @@
+"""A forgotten passphrase over three real stations: given without the county, carried, confirmed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from audit.verify import verify_ledger
+from stations.county.people import REGISTRAR_NO
+from tests.web.desk import Answer, Desk
+from tests.web.offices import COUNTY, TOWNSHIP, VILLAGE, Office, found
+from tests.web.seat import ALLOWANCE
+
+NEW = "a fresh passphrase"
+CLERK = "V003"
+
+
+@pytest.fixture
+def offices(tmp_path: Path) -> Iterator[dict[str, Office]]:
+    """County, township and village, joined and in step; then the county falls silent."""
+    made = found(tmp_path)
+    serving = [made[station] for station in (COUNTY, TOWNSHIP, VILLAGE)]
+    try:
+        for office in serving:
+            office.start()
+        for office in serving[1:]:
+            office.run("sync", "now")
+        made[VILLAGE].run("receive", "高龄津贴", "--name", "赵零", "--as", "V001")
+        made[COUNTY].kill()
+        yield made
+    finally:
+        for office in reversed(serving):
+            office.stop()
+
+
+def once(page: Answer, path: str) -> dict[str, str]:
+    """Return the hidden fields of the form that goes to a path."""
+    form = re.search(rf'<form[^>]*action="{re.escape(path)}"[^>]*>(.*?)</form>', page.text, re.DOTALL)
+    assert form, path
+    hidden = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form.group(1))
+    return dict(hidden)
+
+
+async def give(desk: Desk, **fields: str) -> Answer:
+    path = f"/new-keys/{CLERK}"
+    page = await desk.get(path)
+    typed = {"passphrase": NEW, "again": NEW, "reason": "forgotten", "days": "7", **fields}
+    return await desk.post(path, {**once(page, path), **typed})
+
+
+async def receive(desk: Desk, name: str) -> str:
+    got = await desk.receive(ALLOWANCE, name, **{"f.materials": "m01"})
+    assert got.status == 303, got.code
+    return got.where.split("/")[2]
+
+
+async def test_from_forgotten_to_confirmed(offices: dict[str, Office]) -> None:
+    async with Desk(offices[TOWNSHIP]) as head:
+        await head.sign_in("T003")
+        assert "韩东门" in (await head.get("/new-keys")).text
+        assert (await give(head, again="another one")).code == "web.passphrase_differs"
+        assert (await give(head, days="8")).code == "grant.days"
+        given = await give(head)
+        assert given.status == 303, given.code
+        shown = (await head.get(given.where)).text
+        assert "等登记员确认" in shown
+        assert "请把密钥文件带去" in shown, "her station is not kept on this PC"
+        carried = await head.get(f"/new-keys/{CLERK}/file")
+        assert carried.status == 200
+        assert CLERK not in (await head.get("/sign-in")).text, "her station is not kept here"
+    # In the village the clerk goes on with the file from the stick, though the county is silent.
+    async with Desk(offices[VILLAGE]) as clerk:
+        clerk.word = (await clerk.get("/my-key")).word
+        brought = await clerk.post("/my-key/bring", files={"key_file": (f"{CLERK}.newkey", carried.raw)})
+        assert brought.where == "/sign-in", brought.code
+        await clerk.sign_in(CLERK, passphrase=NEW)
+        case = await receive(clerk, "钱一")
+        shown = await clerk.get(f"/case/{case}")
+        assert "韩东门(V003)〔凭城关镇便民服务中心的临时授权〕" in shown.text
+        assert (await clerk.get("/cases")).status == 200
+    offices[COUNTY].start()
+    offices[VILLAGE].run("sync", "now")
+    offices[TOWNSHIP].run("sync", "now")
+    async with Desk(offices[COUNTY]) as registrar:
+        await registrar.sign_in(REGISTRAR_NO)
+        assert "有 1 把临时密钥等登记员确认" in (await registrar.get("/people")).text
+        assert "郑主任" in (await registrar.get(f"/people/{CLERK}")).text
+        page, path = await registrar.get("/new-keys"), f"/new-keys/{CLERK}/confirm"
+        fields = once(page, path)
+        assert (await registrar.post(path, fields)).where == "/new-keys"
+        assert (await registrar.post(path, fields)).where == "/new-keys", "sent twice, acted on once"
+        assert "已确认" in (await registrar.get("/new-keys")).text
+        assert (await registrar.get(f"/case/{case}")).status == 200
+        again = await registrar.post(path, {"key": fields["key"]})
+        assert again.code == "grant.settled"
+    offices[TOWNSHIP].run("sync", "now")
+    offices[VILLAGE].run("sync", "now")
+    async with Desk(offices[VILLAGE]) as clerk:
+        await clerk.sign_in(CLERK, passphrase=NEW)
+        shown = await clerk.get(f"/case/{await receive(clerk, '钱二')}")
+        assert "韩东门(V003)" in shown.text
+        assert "临时授权" not in shown.text
+    for station in (COUNTY, TOWNSHIP, VILLAGE):
+        report = verify_ledger(offices[station].folder)
+        assert report.ok, report.findings
+
+
+async def test_a_key_whose_grant_the_county_refused_is_explained(offices: dict[str, Office]) -> None:
+    async with Desk(offices[TOWNSHIP]) as head:
+        await head.sign_in("T003")
+        assert (await give(head)).status == 303
+        carried = await head.get(f"/new-keys/{CLERK}/file")
+    async with Desk(offices[VILLAGE]) as clerk:
+        clerk.word = (await clerk.get("/my-key")).word
+        await clerk.post("/my-key/bring", files={"key_file": (f"{CLERK}.newkey", carried.raw)})
+        await clerk.sign_in(CLERK, passphrase=NEW)
+        offices[COUNTY].start()
+        offices[COUNTY].run("staff", "retire", CLERK, "--reason", "retired", "--as", REGISTRAR_NO)
+        offices[TOWNSHIP].run("sync", "now")
+        offices[VILLAGE].run("sync", "now")
+        got = await clerk.receive(ALLOWANCE, "钱三", **{"f.materials": "m01"})
+        assert got.code == "grant.old_key", got.status
+        page = await clerk.get("/sign-in")
+        assert "用不了的临时密钥" in page.text
+        assert CLERK in page.text
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b"", "web.no_file"),
+        (b"\x92\xc4\x00\xc4\x00", "grant.no_key"),
+        (b"\x91\xc4\x00", "grant.no_key"),
+        ("不是密钥".encode(), "key.envelope"),
+    ],
+)
+async def test_a_wrong_file_changes_nothing(trio: dict[str, Office], content: bytes, code: str) -> None:
+    folder = trio[VILLAGE].folder / "keys"
+    before = sorted(path.name for path in folder.iterdir())
+    async with Desk(trio[VILLAGE]) as clerk:
+        clerk.word = (await clerk.get("/my-key")).word
+        answer = await clerk.post("/my-key/bring", files={"key_file": ("x.newkey", content)})
+        assert answer.code == code
+    assert sorted(path.name for path in folder.iterdir()) == before
