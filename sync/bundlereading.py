@@ -102,6 +102,7 @@ class PartReader:
         self._opened: OpenedPart = opened
         self._manifest = opened.manifest
         self._mine = exchange.held.scope(exchange.station)
+        self._receipts: list[ReceiptLine] = []
         self.report = PartReport(header=opened.header, manifest=opened.manifest, listed=opened.section_count)
         self._said: dict[LogId, int] | None = None
         self._check_sender()
@@ -113,7 +114,7 @@ class PartReader:
             StoreError: the store fails; what was taken before is stored.
         """
         flying: deque[_Read] = deque()
-        before = self._entries()
+        registry_size, before = self._exchange.registry_size, self._entries()
         try:
             for outcome in self._opened.outcomes:
                 if isinstance(outcome, DataError):
@@ -125,6 +126,9 @@ class PartReader:
                 alone = outcome.kind == SECTION_PACKAGE and self._manifest.kind == "down"
                 yield from self._drain(flying, 0 if alone else IN_FLIGHT_MAX)
             yield from self._drain(flying, 0)
+            if self._exchange.registry_size > registry_size:
+                # The key that signed them may have come behind them.
+                self.report.receipts += self._exchange.receiving.take_receipts(self._receipts)
         finally:
             for one in flying:
                 if one.prepared is not None:
@@ -264,6 +268,7 @@ class PartReader:
         if note.state in ("ahead", "other") and exchange.held.is_open_own(note.log_id):
             self._seal(note.log_id, "log.upstream_ahead" if note.state == "ahead" else "log.upstream_other")
         if note.state == "same":
+            self._receipts += note.receipts
             self.report.receipts += exchange.receiving.take_receipts(note.receipts)
 
     def _take_county(self, raw: bytes) -> None:

@@ -98,6 +98,11 @@ class Exchange:
         """Return the public key of an author, whatever its authority; safe from any thread."""
         return self._parts.knowledge.registry.public_key(key_id)
 
+    @property
+    def registry_size(self) -> int:
+        """How many acts of the registry are held here."""
+        return self._parts.knowledge.registry.size
+
     def seal_heads(self) -> None:
         """Sign the heads of own logs, and receipts that are owed, so that all that is here can be given.
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ledger import platform
 from ledger.checkpoint import LOG_ORIGIN_PREFIX, read_checkpoint
 from ledger.errors import ConfigError, RuleError, StoreError
 from ledger.facade.between import accept_county_note, county_note, note_to_accept
@@ -24,7 +23,7 @@ def write_note(call: Call, *, out: str) -> int:
     if note is None:
         raise RuleError("county.note_none")
     try:
-        platform.write_durably(path, note)
+        path.write_bytes(note)
     except OSError as error:
         raise ConfigError("cli.file", path=str(path)) from error
     _tell(call, "county.note_written", note, file=str(path))

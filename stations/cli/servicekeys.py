@@ -35,7 +35,7 @@ class Enrolled:
 
 def enrol_bundle(call: Call) -> int:
     """Enrol this installation's key for sticks: the one on this machine, or a new one where there is none."""
-    (done,) = _enrol_all(call, (BUNDLE,))
+    (done,) = _enrol_all(call, (BUNDLE,), elsewhere="bundle.key_elsewhere")
     call.emit({"station": done.station, "key_id": done.key_id, "enrolled_now": done.now})
     code = "bundle.key_made" if done.now else "bundle.key_held"
     call.line(call.say(code, station=done.station, key_id=done.key_id))
@@ -46,7 +46,7 @@ def enrol_bundle(call: Call) -> int:
 
 def enrol_county(call: Call) -> int:
     """Enrol the keys with which the county gives receipts and reads sticks, new ones where there are none."""
-    done = _enrol_all(call, (RECEIPT, BUNDLE))
+    done = _enrol_all(call, (RECEIPT, BUNDLE), elsewhere="county.keys_elsewhere")
     for one in done:
         call.emit(
             {"purpose": one.purpose, "station": one.station, "key_id": one.key_id, "enrolled_now": one.now}
@@ -59,14 +59,14 @@ def enrol_county(call: Call) -> int:
     return 0
 
 
-def _enrol_all(call: Call, purposes: tuple[str, ...]) -> list[Enrolled]:
+def _enrol_all(call: Call, purposes: tuple[str, ...], *, elsewhere: str) -> list[Enrolled]:
     station = StationId(call.config().station)
     if not station:
         raise ConfigError("ledger.no_station")
     with desk(call) as at:
         logs = [log for log in at.ledger.logs() if log.own and log.kind == "registry"]
         if not logs:
-            raise ConfigError("bundle.key_elsewhere", station=station)
+            raise ConfigError(elsewhere, station=station)
         registrar = signing_key(call)
         return [_enrol(call, at, registrar, station=station, purpose=purpose) for purpose in purposes]
 

@@ -270,6 +270,11 @@ def test_a_restored_county_is_served_and_its_logs_are_opened_beside_the_server(
         assert "[log.county_none]" in other.run(*grant).err
         _json(other, "county", "reopen", "registry", "--key", root)
         _json(other, "county", "reopen", "catalogue", "--as", "R001")
+        note = str(tmp_path / "seen.note")
+        seen = county.ok("county", "note", "--out", note, "--json").json
+        _json(other, "county", "reopen", "merge", "--seen", note, "--as", "R001")
+        _json(other, "checkpoint")
+        assert _json(other, "county", "note", "--out", note)["merge_log"] != seen["merge_log"]
         _json(other, *grant)
     assert verify_ledger(restored).ok
 

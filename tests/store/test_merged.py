@@ -247,7 +247,7 @@ def test_what_is_not_held_is_not_proven(backend: Backend) -> None:
         with pytest.raises(DataError, match=r"proof\.range"):
             office.merging.root(tx, LogId(bytes(16)), 1)
     office.own.doubt = "log.restored"
-    with pytest.raises(StoreError, match=r"log\.none"):
+    with pytest.raises(StoreError, match=r"log\.county_none"):
         office.merging.run(lambda: NOW_MS)
 
 

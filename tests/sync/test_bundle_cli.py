@@ -137,3 +137,63 @@ def test_beside_a_running_server_the_server_does_it(
         unknown = county.run("bundle", "export", "--to", str(stick), "--for", "990199000000-00")
         assert unknown.code == 1 and "[bundle.unrelated]" in unknown.err
     assert village.ok("bundle", "import", str(stick), "--json").json["waiting_after"] == 0
+
+
+def test_a_county_without_receipt_key_says_so_on_every_stick(
+    county: Terminal, village: Terminal, tmp_path: Path
+) -> None:
+    stick = tmp_path / "stick"
+    exported(county, stick, "--for", NEW)
+    village.ok("bundle", "import", str(stick))
+    village.ok("station", "open", NEW, "--as", "W305")
+    village.ok("receive", INSURANCE, "--name", "张三", "--materials", "all", "--as", "W305")
+    (folder_of(county) / "secrets" / f"receipt-{COUNTY}.key").unlink()
+    exported(village, stick)
+    taken = county.ok("bundle", "import", str(stick))
+    assert "的回执：" not in taken.out and f"已写好给 {NEW} 的答复" in taken.out
+    assert f"{COUNTY} 这台机器上没有回执密钥" in taken.err
+    assert [one["code"] for one in county.ok("sync", "status", "--json").json["why"]] == [
+        "receipt_key.missing"
+    ]
+    doctor = county.run("doctor", "--json")
+    checks = {row["check"]: row for row in doctor.json["checks"]}
+    assert doctor.code == 1 and checks["receipt_key"]["code"] == "receipt_key.missing"
+    assert village.ok("bundle", "import", str(stick), "--json").json["waiting_after"] == 2
+    refused = county.run("county", "keys", "--as", "V001")
+    assert refused.code == 1
+    made = county.ok("county", "keys", "--as", "R001", "--json").lines
+    assert [(one["purpose"], one["enrolled_now"]) for one in made] == [("receipt", True), ("bundle", False)]
+    again = county.ok("county", "keys", "--as", "R001", "--json").lines
+    assert [one["enrolled_now"] for one in again] == [False, False]
+    # What came while there was no key is receipted by the next stick, though nothing new was brought.
+    exported(county, stick, "--for", NEW)
+    assert village.ok("bundle", "import", str(stick), "--json").json["waiting_after"] == 0
+    elsewhere = village.run("county", "keys", "--as", "W305")
+    assert elsewhere.code == 2 and "[county.keys_elsewhere]" in elsewhere.err
+
+
+def test_a_county_checkpoint_is_carried_and_accepted_by_people(
+    county: Terminal, village: Terminal, tmp_path: Path
+) -> None:
+    note = tmp_path / "county.note"
+    assert "[county.note_none]" in village.run("county", "accept").err
+    assert "[county.note_none]" in village.run("county", "note", "--out", str(note)).err
+    stick = tmp_path / "stick"
+    exported(county, stick, "--for", NEW)
+    village.ok("bundle", "import", str(stick))
+    held = village.ok("county", "note", "--out", str(note), "--json").json
+    assert held["size"] > 0 and note.read_bytes().startswith(b"banjian/log/")
+    assert "[cli.file]" in village.run("county", "note", "--out", str(tmp_path / "none" / "x")).err
+    unsure = village.run("county", "accept")
+    assert unsure.code == 2 and "[county.accept_confirm]" in unsure.err
+    assert village.ok("county", "accept", "--yes", "--json").json["merge_log"] == held["merge_log"]
+    assert "[county.note_own]" in county.run("county", "accept", str(note), "--yes").err
+    (tmp_path / "bad").write_bytes(b"banjian/log/0\n")
+    assert "[note.malformed]" in village.run("county", "accept", str(tmp_path / "bad"), "--yes").err
+    county.ok("staff", "add", "C009", "--name", "新", "--at", COUNTY, "--role", "window", "--as", "R001")
+    exported(county, stick, "--for", NEW)
+    newer = county.ok("county", "note", "--out", str(note), "--json").json
+    assert newer["size"] > held["size"]
+    with serving(folder_of(village)):
+        assert village.ok("county", "accept", str(note), "--yes", "--json").json["size"] == newer["size"]
+    assert village.ok("county", "note", "--out", str(note), "--json").json["size"] == newer["size"]
