@@ -250,6 +250,9 @@ class Requester:
             raise EncodingError("sync.order")
         self._ended = True
         self._returning.ended(frozenset(note.log_id for note in answer.refused if note.code not in PASSING))
+        refused = {note.log_id for note in answer.refused}
+        passed_on = {log: given for log, given in self._returning.passed_on().items() if log not in refused}
+        self._exchange.note_passed_on(self._upstream, passed_on)
         for log_id in self._exchange.held.continued_elsewhere():
             self._seal(log_id, "log.upstream_other")
         exchange = self._exchange
