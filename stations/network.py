@@ -49,6 +49,7 @@ from sync.joinoffice import JoinOffice
 from sync.outcome import Outcome
 from sync.pace import Pace, PaceRule
 from sync.pki import Leaf
+from sync.quiet import Quiet
 from sync.requester import Progress
 from sync.server_attach import add_attachment_routes
 from sync.server_join import JoinDesk, add_join_routes
@@ -247,7 +248,8 @@ class Network:
         await self._thread.run(lambda: pinyin_initials("张"))
         application = web.Application(client_max_size=_BODY_BYTES_MAX)
         add_join_routes(application, desk.join_desk, Attempts(self._clock.monotonic_ms))
-        add_session_route(application, desk, sessions=Sessions(), log=self._log)
+        quiet = Quiet(self._clock.monotonic_ms)
+        add_session_route(application, desk, sessions=Sessions(), quiet=quiet, log=self._log)
         add_attachment_routes(application, desk, self.carriage)
         gate = Gate(rule_within(open_more_files(), self._gate_rule))
         self._runner = web.AppRunner(

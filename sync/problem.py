@@ -35,7 +35,7 @@ _STATUS: Mapping[str, int] = {
     "ForkError": 409,
     "GapError": 409,
 }
-_UNAVAILABLE = 503
+UNAVAILABLE = 503
 
 
 def encode_problem(error: BanjianError) -> bytes:
@@ -70,7 +70,7 @@ def decode_problem(raw: bytes) -> BanjianError:
 
 def status_of(error: BanjianError) -> int:
     """Return the HTTP status under which an error travels."""
-    return _STATUS.get(type(error).__name__, _UNAVAILABLE)
+    return _STATUS.get(type(error).__name__, UNAVAILABLE)
 
 
 def _plain(value: Param) -> object:

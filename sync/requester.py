@@ -252,6 +252,9 @@ class Requester:
             raise EncodingError("sync.order")
         self._ended = True
         self._returning.ended(frozenset(note.log_id for note in answer.refused if note.code not in PASSING))
+        refused = {note.log_id for note in answer.refused}
+        passed_on = {log: given for log, given in self._returning.passed_on().items() if log not in refused}
+        self._exchange.note_passed_on(self._upstream, passed_on)
         for log_id in self._exchange.held.continued_elsewhere():
             self._claims.seal(log_id, OTHER)
         for log_id in self._claims.unproven():

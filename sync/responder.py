@@ -102,6 +102,15 @@ class Responder:
         exchange.peers.take([heard, *below], now_ms=self._now_ms)
         exchange.county.heard_below(self._peer, hello.county)
 
+    @property
+    def said(self) -> int:
+        """How much the peer said that it holds, in entries and items of the feed; 0 before its hello."""
+        hello = self._hello
+        if hello is None:
+            return 0
+        logs, branches = sum(one.size for one in hello.logs), sum(one.size for one in hello.branches)
+        return logs + branches + hello.feed.number
+
     def take(self, prepared: Prepared) -> None:
         """Store one section; one that cannot be taken is told in the answer and holds nothing else up.
 

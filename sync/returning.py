@@ -75,12 +75,16 @@ class Returning:
 
     def own_ends(self, left: Spending) -> Iterator[bytes]:
         """Yield what came back from below of logs of this station and its subtree, in no whole log."""
-        for end in self.exchange.ends_to_pass_on():
+        for end in self.exchange.held.single_ends():
             given = Given(wanted=None, places=tuple(self.exchange.lost_places(end.log_id, end.after, ())))
             if self.done.get(end.log_id) == given:
                 continue
             yield from self._excerpts(given.places, left)
             self._now[end.log_id] = given
+
+    def passed_on(self) -> dict[LogId, tuple[Place, ...]]:
+        """Return the single records that went up unasked in this session, by log."""
+        return {log_id: given.places for log_id, given in self._now.items() if given.wanted is None}
 
     def ended(self, refused: frozenset[LogId]) -> None:
         """Remember what was given, now that the upper side has answered it.

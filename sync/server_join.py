@@ -20,7 +20,7 @@ from ledger.types import LedgerId, StationId
 from sync.attempts import Attempts
 from sync.joinforms import JOIN_REQUEST_BYTES_MAX, RENEWAL_BYTES_MAX
 from sync.pki import Leaf
-from sync.problem import encode_problem, status_of
+from sync.problem import UNAVAILABLE, encode_problem, status_of
 from sync.server_broken import BROKEN, named
 from sync.tls import peer_leaf
 
@@ -28,6 +28,9 @@ CA_PATH = "/sync/1/ca"
 JOIN_PATH = "/sync/1/join"
 CERTIFICATE_PATH = "/sync/1/certificate"
 TOO_OFTEN = 429
+_TOO_OFTEN = ("join.too_often", "sync.too_often")
+RETRY_AFTER_S = 60
+"""What 429 and 503 ask for where the error itself does not say how long."""
 BODY_TIMEOUT_S = 120.0
 """For the whole body of a join or renewal: some kilobytes, over a line with round trips of 30 seconds."""
 CONTENT_TYPE = "application/octet-stream"
@@ -128,10 +131,9 @@ def told(handler: Handler) -> Handler:
 def problem_response(error: BanjianError) -> web.Response:
     """Return the answer that tells an error."""
     headers: dict[str, str] = {}
-    status = status_of(error)
-    if error.code == "join.too_often":
-        status = TOO_OFTEN
-        headers["Retry-After"] = str(error.params.get("seconds", 60))
+    status = TOO_OFTEN if error.code in _TOO_OFTEN else status_of(error)
+    if status in (TOO_OFTEN, UNAVAILABLE):
+        headers["Retry-After"] = str(error.params.get("seconds", RETRY_AFTER_S))
     return web.Response(
         body=encode_problem(error), status=status, headers=headers, content_type="application/json"
     )

@@ -25,6 +25,7 @@ from sync.framing import HELLO, Section
 from sync.giving import Budget
 from sync.ingest import Prepared, prepare
 from sync.messages import decode_hello
+from sync.quiet import Quiet
 from sync.responder import Responder
 from sync.server_broken import BROKEN, hang_up, named, note
 from sync.server_join import JoinDesk, problem_response, require_peer
@@ -112,15 +113,26 @@ def add_session_route(
     *,
     budget: Budget | None = None,
     sessions: Sessions,
+    quiet: Quiet,
     log: logging.Logger = LOG,
 ) -> None:
-    """Add the route to an application; sessions that fail are one line each in the log."""
+    """Add the route to an application; sessions that fail are one line each in the log.
+
+    Args:
+        application: gets the route.
+        desk: the station.
+        budget: how much one answer carries; None for the usual.
+        sessions: those that run.
+        quiet: counts sessions of which nothing came.
+        log: gets the lines.
+    """
 
     async def session(request: web.Request) -> web.StreamResponse:
         peer = require_peer(request, desk).station
         refusal = desk.refuse_new()
         if refusal is not None:
             raise refusal
+        began_ms = quiet.begin(peer)
         running = _Session(request, desk, peer, budget)
 
         async def work() -> web.StreamResponse:
@@ -132,6 +144,7 @@ def add_session_route(
         except BROKEN as error:
             raise named(error, request.remote or "") from error
         finally:
+            quiet.ended(peer, began_ms, stored=running.stored, said=running.said)
             desk.session_ended(stored=running.stored)
 
     async def answered(request: web.Request) -> web.StreamResponse:
@@ -160,6 +173,11 @@ class _Session:
     def stored(self) -> int:
         """Records that were new."""
         return 0 if self._responder is None else self._responder.stored
+
+    @property
+    def said(self) -> int:
+        """How much the peer said that it holds."""
+        return 0 if self._responder is None else self._responder.said
 
     async def run(self) -> web.StreamResponse:
         storing = Storing(self._store, self._refuse)

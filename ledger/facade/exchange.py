@@ -6,7 +6,7 @@ transactions. All methods run on the thread that owns the ledger.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from ledger.act import case_of
@@ -31,6 +31,7 @@ from ledger.facade.receiving import Receiving
 from ledger.facade.room import Room
 from ledger.facade.rotten import Rotten, RottenRecords
 from ledger.facade.seenbelow import SeenBelow
+from ledger.facade.singles import note_passed_on
 from ledger.facade.synctables import FEED_HELD
 from ledger.facade.vault import Vault
 from ledger.facade.views import NO_CASE_ACTIONS, CaseView
@@ -241,19 +242,12 @@ class Exchange:
                 for genesis in self.held.given_up()
             ]
 
-    def ends_to_pass_on(self) -> list[LostEnd]:
-        """Return the logs of this station and those below of which single records stand behind the whole end.
-
-        They came back from below, and no station above may have them.
-        """
-        scope = self.held.scope(self.station)
-        with self._store.read() as tx:
-            ends = [
-                lost_end(tx, log, after=self.held.end(tx, log.genesis).size)
-                for log in self._parts.holdings.logs.values()
-                if log.genesis.kind == "station" and log.genesis.station in scope
-            ]
-        return [end for end in ends if end.positions]
+    def note_passed_on(self, upstream: StationId, passed_on: Mapping[LogId, Sequence[Place]]) -> None:
+        """A station above has taken single records of some logs, those at the end of ``held.single_ends``."""
+        if passed_on:
+            with self._store.write() as tx:
+                for log_id, places in passed_on.items():
+                    note_passed_on(tx, upstream, log_id, places)
 
     def lost_places(self, log_id: LogId, after: int, positions: Sequence[int]) -> list[Place]:
         """Return where records of a log behind its lost end stand here, beyond what is there already."""

@@ -17,10 +17,12 @@ from ledger.facade.countyfold import COUNTY_KINDS
 from ledger.facade.feeds import START, FeedPlace
 from ledger.facade.histories import Branch, branch_names, history_nodes, load_branches, reached
 from ledger.facade.logend import LogEnd, held_root, load_end
+from ledger.facade.lostends import LostEnd, lost_end
 from ledger.facade.opening import BRANCH_MARK, HeldLog
 from ledger.facade.ownlog import newest_checkpoint
 from ledger.facade.parts import Parts
 from ledger.facade.rotten import Rotten
+from ledger.facade.singles import waiting_singles
 from ledger.facade.synctables import FEED_HELD
 from ledger.frame import split_frame
 from ledger.genesis import LogGenesis
@@ -281,6 +283,35 @@ class Held:
         return [one for one in found if one is not None]
 
     def waiting(self, station: StationId) -> tuple[int, int]:
+        """Return how many records a station above has not got, and when the oldest was recorded (0: none).
+
+        Entries wait for its receipt; single records, of which there is none, until the station directly above
+        has taken them.
+        """
+        count, oldest_ms = self.unconfirmed(station)
+        if station in self.line()[1:2]:
+            for end in self.single_ends():
+                with self._store.read() as tx:
+                    singles, at_ms = waiting_singles(tx, station, end.log_id, end.after)
+                if singles:
+                    count, oldest_ms = count + singles, min(oldest_ms or at_ms, at_ms)
+        return count, oldest_ms
+
+    def single_ends(self) -> list[LostEnd]:
+        """Return the logs of this station and those below of which single records stand behind the whole end.
+
+        They came back from below, and no station above may have them.
+        """
+        scope = self.scope(self.station)
+        with self._store.read() as tx:
+            ends = [
+                lost_end(tx, log, after=self.end(tx, log.genesis).size)
+                for log in self._parts.holdings.logs.values()
+                if log.genesis.kind == "station" and log.genesis.station in scope
+            ]
+        return [end for end in ends if end.positions]
+
+    def unconfirmed(self, station: StationId) -> tuple[int, int]:
         """Return how many entries a station has not confirmed, and when the oldest was recorded (0: none).
 
         Entries of divergent histories wait like those of the logs.

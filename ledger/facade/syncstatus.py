@@ -25,7 +25,7 @@ class LevelStatus:
     Attributes:
         level: ``township`` or ``county``.
         confirmed: entries below its newest receipts.
-        waiting: entries that it has not confirmed.
+        waiting: entries that it has not confirmed, and single records that it has not taken.
         oldest_ms: recorded time of the oldest of them; 0 for none.
         receipt_at_ms: time of its newest receipt, by its own clock; 0 for none.
     """
@@ -103,7 +103,7 @@ def _level(held: Held, parts: Parts, above: StationId, entries: int) -> LevelSta
         station=above,
         name="" if known is None else known.name,
         level="" if known is None else known.level,
-        confirmed=entries - waiting,
+        confirmed=entries - held.unconfirmed(above)[0],
         waiting=waiting,
         oldest_ms=oldest_ms,
         receipt_at_ms=max(times, default=0) * 1000,

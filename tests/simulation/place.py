@@ -27,6 +27,7 @@ from sync.attempts import Attempts
 from sync.client_session import Outcome
 from sync.pace import Pace, PaceRule
 from sync.pki import Leaf
+from sync.quiet import Quiet
 from sync.requester import Progress
 from sync.server_join import add_join_routes
 from sync.server_session import Sessions, add_session_route
@@ -244,7 +245,7 @@ class Place:
         office = Office(self)
         add_join_routes(application, office, Attempts(self.clock.monotonic_ms))
         desk = _Desk(office, self.thread, self.cores, verify_all, news=lambda: None)  # type: ignore[arg-type]
-        add_session_route(application, desk, sessions=Sessions())
+        add_session_route(application, desk, sessions=Sessions(), quiet=Quiet(self.clock.monotonic_ms))
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         await web.UnixSite(runner, self.name).start()

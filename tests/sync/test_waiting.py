@@ -9,7 +9,7 @@ import pytest
 
 from ledger.facade.between import station_board, sync_status
 from ledger.types import StationId
-from tests.sync.test_forks import clone, copy
+from tests.sync.test_forks import clone, copy, put_back
 from tests.sync.world import COUNTY, TOWN, VILLAGE, World
 
 
@@ -67,3 +67,28 @@ def test_the_clone_knows_how_far_its_own_history_is_confirmed(world: World) -> N
     assert levels(world, VILLAGE)[COUNTY][1] >= 2
     world.settle(TOWN, VILLAGE)
     assert [waiting for _, waiting in levels(world, VILLAGE).values()] == [0, 0]
+
+
+def test_single_records_that_came_back_from_below_wait_until_the_next_level_has_them(world: World) -> None:
+    case = world.receive(VILLAGE, applicant="乙")
+    world.do(VILLAGE, "hand_over", case, to=TOWN)
+    world.settle(VILLAGE, TOWN)
+    images = {station: copy(world, station, f"image {station}") for station in (TOWN, COUNTY)}
+    world.do(TOWN, "take_over", case)
+    world.sync(VILLAGE)
+    expected = world.digest(VILLAGE, case)
+    for station, image in images.items():
+        put_back(world, station, image)
+    world.sync(VILLAGE)
+    assert world.digest(TOWN, case) == expected != world.digest(COUNTY, case)
+    singles = sum(len(end.positions) for end in world[TOWN].exchange.held.single_ends())
+    before, waiting = levels(world, TOWN)[COUNTY]
+    assert singles > 0 and waiting >= singles
+    world[TOWN].close()
+    assert levels(world, TOWN)[COUNTY] == (before, waiting)
+    world.settle(TOWN)
+    assert world.digest(COUNTY, case) == expected
+    total = sync_status(world[TOWN].ledger, TOWN).entries
+    assert levels(world, TOWN)[COUNTY] == (total, 0)
+    world[TOWN].close()
+    assert levels(world, TOWN)[COUNTY] == (total, 0)

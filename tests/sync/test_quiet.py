@@ -1,0 +1,123 @@
+"""A station may call as often as it moves something; sessions of which nothing comes have a bound."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ledger.errors import BanjianError
+from ledger.facade import Home
+from sync import responder
+from sync.credentials import calling_context
+from sync.giving import Budget
+from sync.problem import decode_problem
+from sync.quiet import IDLE_MAX, QUIET_MAX, STATIONS_MAX, Quiet
+from sync.server_session import SESSION_PATH
+from tests.sync.post import ask
+from tests.sync.test_over_tls import Serving, certify
+from tests.sync.world import TOWN, VILLAGE, VILLAGE_2, Clock, World
+
+
+class StillClock(Clock):
+    """Shows one moment until it is set."""
+
+    def now_ms(self) -> int:
+        return self.time_ms
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    for station in (TOWN, VILLAGE):
+        made.join(station)
+    certify(made, TOWN, VILLAGE)
+    made.settle(TOWN, VILLAGE)
+    yield made
+    made.close()
+
+
+def still(world: World) -> StillClock:
+    """Let the township's clock stand."""
+    world[TOWN].close()
+    clock = world[TOWN].clock = StillClock(world[TOWN].clock.time_ms)
+    return clock
+
+
+def test_quiet_sessions_have_a_bound_and_the_answer_says_when_to_call_again(world: World) -> None:
+    clock = still(world)
+
+    async def story() -> None:
+        async with (
+            Serving(world[TOWN], listen=True) as town,
+            Serving(world[VILLAGE], listen=False, upstream=town.address) as village,
+        ):
+            with pytest.raises(BanjianError) as caught:
+                for _ in range(QUIET_MAX + 5):
+                    await village.network.sync_now()
+            assert caught.value.code == "sync.too_often" and caught.value.params["seconds"] == 60
+            context = calling_context(Home(world[VILLAGE].path), town.thread.ledger_id)
+            status, raw, retry_after = await ask(town.address, context, SESSION_PATH, body=b"")
+            assert (status, retry_after) == (429, "60") and decode_problem(raw).code == "sync.too_often"
+            clock.time_ms += 60_000
+            assert (await village.network.sync_now()).sessions == 1
+
+    asyncio.run(story())
+
+
+def test_a_long_first_download_and_a_busy_day_are_free(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    cases = [world.receive(VILLAGE, applicant=f"王{number}") for number in range(QUIET_MAX + 10)]
+    for case in cases:
+        world.do(VILLAGE, "hand_over", case, to=TOWN)
+    world.sync(VILLAGE)
+    for case in cases:
+        world.do(TOWN, "take_over", case)
+    world[VILLAGE].close()
+    world.join(VILLAGE)
+    certify(world, VILLAGE)
+    still(world)
+    monkeypatch.setattr(responder, "Budget", lambda: Budget(feed_items=1))
+
+    async def story() -> None:
+        async with (
+            Serving(world[TOWN], listen=True) as town,
+            Serving(world[VILLAGE], listen=False, upstream=town.address) as village,
+        ):
+            first = await village.network.sync_now()
+            assert first.sessions > QUIET_MAX and first.notes == ()
+            held = await village.thread.exchange(lambda exchange: exchange.held.feed_held(TOWN).number)
+            assert held == len(cases)
+
+    asyncio.run(story())
+
+
+def test_what_a_station_says_is_free_only_so_often() -> None:
+    now = [0]
+    quiet = Quiet(lambda: now[0])
+    for said in range(IDLE_MAX):
+        quiet.ended(VILLAGE, quiet.begin(VILLAGE), stored=0, said=said)
+    with pytest.raises(BanjianError):
+        quiet.begin(VILLAGE)
+    for said in range(2 * IDLE_MAX):
+        quiet.ended(VILLAGE_2, quiet.begin(VILLAGE_2), stored=1, said=said % 7)
+    now[0] = 60_000
+    quiet.begin(VILLAGE)
+
+
+def test_who_says_less_and_then_more_again_has_moved_nothing() -> None:
+    quiet = Quiet(lambda: 0)
+    quiet.ended(VILLAGE, quiet.begin(VILLAGE), stored=0, said=10)
+    for number in range(QUIET_MAX):
+        quiet.ended(VILLAGE, quiet.begin(VILLAGE), stored=0, said=number % 11)
+    with pytest.raises(BanjianError) as caught:
+        quiet.begin(VILLAGE)
+    assert caught.value.code == "sync.too_often"
+
+
+def test_one_stations_calls_are_not_anothers_and_never_fill_the_memory() -> None:
+    quiet = Quiet(lambda: 0, quiet_max=1)
+    for number in range(STATIONS_MAX + 10):
+        quiet.begin(TOWN[:6] + f"{number:06d}-00")  # type: ignore[arg-type]
+    assert len(quiet._calls) == STATIONS_MAX
