@@ -97,10 +97,12 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
         "7. cases": {
             "warning": "audit.conflict audit.number_repeated",
             "notice": """
-                audit.case_unfolded audit.case_awaiting audit.without_effect audit.conflict_settled
-                case.finding.asked_again case.finding.before_parent case.finding.irreversible_in_conflict
-                case.finding.late_unmarked case.finding.permit_only case.finding.promise_untrue
-                case.finding.refusal_not_same_day case.finding.second_correction case.finding.step_missing
+                audit.case_unfolded audit.case_awaiting audit.without_effect
+                audit.conflict_settled case.finding.asked_again case.finding.before_parent
+                case.finding.due_not_ahead case.finding.irreversible_in_conflict
+                case.finding.late_unmarked case.finding.permit_only
+                case.finding.promise_untrue case.finding.refusal_not_same_day
+                case.finding.second_correction case.finding.step_missing
                 case.finding.unlawful_ground case.notice.lapse_early""",
         },
     }

@@ -138,6 +138,10 @@ class CalendarSet:
         """Return a new set that also knows the given calendars."""
         return CalendarSet((*self.calendars, *more), festivals=self._festivals, division=self.division)
 
+    def instead(self, calendars: Iterable[Calendar]) -> CalendarSet:
+        """Return a set of the same place that knows the given calendars and no others."""
+        return CalendarSet(calendars, festivals=self._festivals, division=self.division)
+
     def is_working_day(self, day: date) -> bool:
         """Return whether the day is worked."""
         working = self._year(day.year).working

@@ -53,6 +53,8 @@ class Draft:
     correction: frozenset[str]
     correction_due: str
     correction_count: int
+    not_at_organ: frozenset[str]
+    not_at_decider: frozenset[str]
     deficit: frozenset[str]
     deficit_due: str
     supplied: frozenset[str]

@@ -33,6 +33,8 @@ from ledger.types import LogId, StationId
 ALPHABET: Final = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 TAG_CHARS: Final = 4
 ORDINAL_MAX: Final = 9_999_999
+ORDINAL_CHARS_MIN: Final = 4
+"""Digits of the least ordinal as it is printed; on an emergency pad ``P`` stands for the first."""
 UNKNOWN_DATE: Final = "000000"
 AHEAD_DAYS_MAX: Final = 3 * 366
 """How far beyond the newest time known from elsewhere a station's clock is believed."""
@@ -123,6 +125,35 @@ def normalise(text: str) -> str:
     parse(text)
     found = _SHAPE.fullmatch(_plain(text))
     return "-".join(found.groups()) if found else ""
+
+
+def typed_forms(text: str) -> tuple[str, ...]:
+    """Return what a typed text may mean among printed numbers: a whole one first, then a beginning.
+
+    A beginning may look like a whole number, for its last digit may happen to be the check character of the
+    digits before it: both are to be tried.
+    """
+    plain = _plain(text)
+    try:
+        whole = normalise(plain)
+    except InputError:
+        return (plain,) if plain else ()
+    return (whole,) if whole == plain else (whole, plain)
+
+
+def searched(text: str) -> str:
+    """Return the form under which a number on paper, ours or not, is kept and looked for; "" for none."""
+    forms = typed_forms(text)
+    return forms[0] if forms else ""
+
+
+def is_misread(text: str) -> bool:
+    """Tell whether a text has every character of a printed number and is none: one of them is wrong."""
+    found = _SHAPE.fullmatch(_plain(text))
+    if found is None or is_number(text):
+        return False
+    sequence = found[5]
+    return sequence.startswith("P") or len(sequence) >= ORDINAL_CHARS_MIN
 
 
 def is_number(text: str) -> bool:

@@ -88,7 +88,8 @@ class Step(NamedTuple):
 
     ``reason`` is "" when the act took effect; ``effect_at_ms`` is then the act's own time, or that of the
     countersignature in ``by_countersign``. ``events`` are derived events for clocks: ``organ_receipt``,
-    ``deciding_receipt``, ``full_supply``, ``deficit_cleared``, ``late_supply``.
+    ``deciding_receipt``, ``full_supply``, ``deciding_supply``, ``agent_supply``, ``deficit_cleared``,
+    ``late_supply``.
     """
 
     act: CaseAct
@@ -153,7 +154,8 @@ class CaseState:
     """What a set of acts says about one case. Equal sets give equal states, in whatever order they came.
 
     ``steps`` holds every act in the one order; ``heads`` are the acts without successors, sorted: the parents
-    of the next act. ``pending`` are acts that wait for a second person.
+    of the next act. ``pending`` are acts that wait for a second person. ``not_at_organ`` and
+    ``not_at_decider`` are materials of the correction list that were handed in and have not come there yet.
     """
 
     case_id: CaseId
@@ -178,6 +180,8 @@ class CaseState:
     correction: frozenset[str] = frozenset()
     correction_due: str = ""
     correction_count: int = 0
+    not_at_organ: frozenset[str] = frozenset()
+    not_at_decider: frozenset[str] = frozenset()
     deficit: frozenset[str] = frozenset()
     deficit_due: str = ""
     supplied: frozenset[str] = frozenset()

@@ -41,7 +41,7 @@ class ActionSpec:
     ``from_states`` holds state codes, ``ANY`` or ``OPENING``; ``to_state`` a state code or ``SAME``.
     ``second`` is the role of the other person whose countersignature brings the effect, "" for none.
     ``commutes`` means: no conflict with any concurrent action except those in ``conflicts_with``.
-    ``complete_to`` is the state after a supply that completes the correction list, "" for no change.
+    ``complete_to`` is the state once the organ has all of the correction list, "" for no change.
     """
 
     code: str

@@ -1,7 +1,8 @@
 """From the steps of a case to the events that its clocks listen to.
 
 Besides each action's own name and the events that the fold derives (``organ_receipt``, ``deciding_receipt``,
-``full_supply``, ``deficit_cleared``, ``late_supply``, ``commitment_decision``) there are:
+``full_supply``, ``deciding_supply``, ``agent_supply``, ``deficit_cleared``, ``late_supply``,
+``commitment_decision``) there are:
 
 ``forwarding_receipt``    received at a station that neither accepts nor decides and so must forward
 ``effective_acceptance``  any kind of acceptance; deemed acceptance is added by ``ledger.clocks``

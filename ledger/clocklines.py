@@ -13,6 +13,8 @@ from ledger.calendar import CalendarSet
 from ledger.clockrun import ClockEvent, Pause, Run, count_days
 from ledger.types import ActId
 
+_SUPPLIED = frozenset(("full_supply", "deciding_supply"))
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -74,8 +76,8 @@ def _started(run: Run, deemed: bool) -> list[Line]:
     if deemed and "effective_acceptance" in run.spec.start:
         code = "clock.line.started_deemed"
     elif run.restarted:
-        supplied = "full_supply" in start.names
-        code = "clock.line.restarted" if supplied else "clock.line.started_again"
+        other = start.names.isdisjoint(_SUPPLIED)
+        code = "clock.line.started_again" if other else "clock.line.restarted"
     return [Line(code, {"on": _iso(start.on)}, (start.act_id,))]
 
 

@@ -203,7 +203,8 @@ def due_after_pauses(
 ) -> date | None:
     """Return the last day of a limit with days excluded; None while a pause lasts.
 
-    A pause that begins after the last day does not bring the limit back.
+    A pause that begins after the last day does not bring the limit back. One that begins on the last day
+    leaves none to count: the limit then ends with the pause, on a rest day with the next working day.
 
     Source: 行政许可法 Art. 45.
     """
@@ -212,10 +213,10 @@ def due_after_pauses(
     left, unit, since = limit.amount, limit.unit, start
     for pause in pauses:
         if pause.since >= since:
-            used = count_days(since, pause.since, unit, calendars)
-            if used >= left:
-                return calendars.due_date(since, left, unit)
-            left -= used
+            last = calendars.due_date(since, left, unit)
+            if pause.since > last:
+                return last
+            left = max(0, left - count_days(since, pause.since, unit, calendars))
         if pause.until is None:
             return None
         since = max(since, pause.until)

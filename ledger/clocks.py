@@ -153,13 +153,15 @@ def unmoved(before: CaseState, after: CaseState, rules: Rules) -> bool:
 
 
 def earlier_dues(
-    state: CaseState, rules: Rules, old: CalendarSet, new: CalendarSet, now_ms: int
+    state: CaseState, rules: Rules, old: CalendarSet, new: CalendarSet, now_ms: int | None
 ) -> tuple[DueChange, ...]:
     """Return the open clocks that end earlier under the new calendars than under the old ones.
 
-    A limit that was provisional and is now shorter must be told to the owner of the case.
+    A limit that was provisional and is now shorter must be told to the owner of the case. Without a time, an
+    open acceptance clock is taken to have run out: then also the clocks are compared that a deemed acceptance
+    would start.
     """
-    today = local_date(now_ms)
+    today = date.max if now_ms is None else local_date(now_ms)
     events = _events(state, rules)
     before = {run.spec.code: run.due for run, _ in _runs(events, rules, old, today) if run.stop is None}
     changes = []
@@ -282,6 +284,9 @@ def _reading(run: Run, deemed: bool, context: Context, calendars: CalendarSet, t
     elif due is not None and run.limit.unit == "calendar_days":
         left = due.toordinal() - day.toordinal()
     else:
+        if due is not None and day <= due:
+            # a last day that was rolled on from a rest day is not one more
+            elapsed = min(elapsed, run.limit.amount)
         left = run.limit.amount - elapsed
     first, last = run.start.on, due or max(day, run.start.on)
     provisional = calendars.provisional_between(first, last)

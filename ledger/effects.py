@@ -13,6 +13,7 @@ from typing import Final
 from ledger.casedraft import Draft
 from ledger.caseshape import Amendment, CaseAct, Rules, Token, local_day
 from ledger.guards import texts, token_hash
+from ledger.supplies import arrived, at_hand, brought
 from ledger.types import StationId, Value
 
 Effect = Callable[[Draft, CaseAct, Rules, int], tuple[str, ...]]
@@ -50,10 +51,10 @@ def _receipt(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str,
         return ()
     item, level = rules.item, act.station_level
     deciding = level == item.decide_level
-    events: tuple[str, ...] = ()
+    events = arrived(draft, level, item, came=brought(draft))
     if not draft.organ_received and (deciding or item.receipt_capacity.get(level) == "receiving_point"):
         draft.organ_received = True
-        events = ("organ_receipt",)
+        events = ("organ_receipt", *events)
     if deciding and not draft.deciding_received:
         draft.deciding_received = True
         events = (*events, "deciding_receipt")
@@ -77,12 +78,9 @@ def _supply(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, 
     draft.supplied |= supplied
     draft.originals |= texts(act.facts.get("originals"))
     events: tuple[str, ...] = ()
-    if supplied & draft.correction:
-        if _after(at_ms, draft.correction_due):
-            events = (*events, "late_supply")
-        draft.correction -= supplied
-        if not draft.correction:
-            events = (*events, "full_supply")
+    if supplied & draft.correction and _after(at_ms, draft.correction_due):
+        events = (*events, "late_supply")
+    events = (*events, *arrived(draft, act.station_level, rules.item, came=supplied))
     if supplied & draft.deficit:
         if _after(at_ms, draft.deficit_due) and "late_supply" not in events:
             events = (*events, "late_supply")
@@ -103,13 +101,13 @@ def _proof_commitment(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> t
     promised = texts(act.facts.get("commitments"))
     draft.proof_commitments |= promised
     draft.correction -= promised
-    return ()
+    return at_hand(draft, act.station_level, rules.item)
 
 
 def _approval_commitment(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, ...]:
     draft.approval_commitment = True
     draft.correction = frozenset()
-    return ()
+    return at_hand(draft, act.station_level, rules.item)
 
 
 def _suspension(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from datetime import date
 from hashlib import sha256
 from typing import Final
 
+from ledger.calendar_year import LAST_YEAR
 from ledger.casedraft import Draft
 from ledger.caseshape import CaseAct, Reason, Rules, local_day
 from ledger.factspec import value_fits
@@ -26,6 +27,8 @@ LAWFUL_GROUNDS: Final = frozenset(
 PERMIT: Final = "许可"
 PERMIT_ONLY: Final = "permit_only"
 """The guard of what the law gives to permits alone, unless the item cites a local rule."""
+DUE_AHEAD: Final = "due_ahead"
+"""The guard of a last day that the act itself names."""
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 
@@ -95,7 +98,8 @@ def _same_day_opening(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None
 
 def _on_the_spot(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
     """What the organ has kept overnight was received: it is answered, not handed back without an answer."""
-    if not draft.organ_received or local_day(act.occurred_at_ms) == local_day(draft.opened_at_ms):
+    received = next((step for step in draft.steps if "organ_receipt" in step.events), None)
+    if received is None or local_day(act.occurred_at_ms) == local_day(received.effect_at_ms):
         return None
     return Reason("case.not_on_the_spot")
 
@@ -134,6 +138,16 @@ def _has_deadline(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
     if local_day(act.occurred_at_ms) <= _day_number(due):
         return Reason("case.due_not_passed", {"due": due})
     return None
+
+
+def _due_ahead(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
+    """A day told to the applicant lies ahead, or is today, and in a year that calendars can hold."""
+    due = act.facts.get("due")
+    if not isinstance(due, str):
+        return None
+    if local_day(act.occurred_at_ms) <= _day_number(due) and date.fromisoformat(due).year <= LAST_YEAR:
+        return None
+    return Reason("case.due_not_ahead", {"due": due, "last_year": LAST_YEAR})
 
 
 def _item_matches(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
@@ -180,7 +194,8 @@ def _missing_deferrable(draft: Draft, act: CaseAct, rules: Rules) -> Reason | No
 
 
 def _materials_known(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
-    known = rules.item.materials.keys() | draft.correction | draft.deficit
+    away = draft.not_at_organ | draft.not_at_decider
+    known = rules.item.materials.keys() | draft.correction | draft.deficit | away
     wrong = texts(act.facts.get("materials")) - known
     return Reason("case.unknown_material", {"materials": _listed(wrong)}) if wrong else None
 
@@ -308,6 +323,7 @@ STATE_GUARDS: Final[Mapping[str, Guard]] = {
 FACT_GUARDS: Final[Mapping[str, Guard]] = {
     "amend_target": _amend_target,
     "commitments_allowed": _commitments_allowed,
+    DUE_AHEAD: _due_ahead,
     "grant_complete": _grant_complete,
     "item_matches": _item_matches,
     "lawful_ground": _lawful_ground,
@@ -324,6 +340,7 @@ FACT_GUARDS: Final[Mapping[str, Guard]] = {
     "village_proof": _village_proof,
 }
 FINDINGS: Final[Mapping[str, str]] = {
+    "case.due_not_ahead": "case.finding.due_not_ahead",
     "case.permit_only": "case.finding.permit_only",
     "case.second_correction": "case.finding.second_correction",
     "case.unlawful_ground": "case.finding.unlawful_ground",

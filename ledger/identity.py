@@ -93,7 +93,7 @@ def check_name(name: str) -> str:
     Raises:
         InputError: ``identity.name`` when it is empty, too long or holds control characters.
     """
-    if not name.strip() or len(name) > NAME_CHARS_MAX:
+    if not any(_is_seen(character) for character in name) or len(name) > NAME_CHARS_MAX:
         raise InputError("identity.name")
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
         raise InputError("identity.name")
@@ -117,6 +117,20 @@ def check_personal(personal: Facts) -> None:
             check_name(_text(person.get("name")))
         if "id_no" in person:
             check_id_number(_text(person.get("id_kind")) or "resident", _text(person.get("id_no")))
+
+
+def check_applicant(personal: Facts | None) -> Facts:
+    """Return the personal body of a receipt, which names the person or firm that applies.
+
+    Raises:
+        InputError: ``identity.no_name`` without a name that can be seen; codes of ``check_personal``.
+    """
+    applicant = None if personal is None else personal.get("applicant")
+    name = applicant.get("name") if isinstance(applicant, dict) else None
+    if personal is None or not isinstance(name, str) or not any(_is_seen(character) for character in name):
+        raise InputError("identity.no_name")
+    check_personal(personal)
+    return personal
 
 
 def search_keys(personal: Facts) -> frozenset[str]:
@@ -213,6 +227,11 @@ def phone_form(phone: str) -> str:
     """Return the digits of a phone number without the country code of China."""
     digits = "".join(character for character in plain_number(phone) if character.isdecimal())
     return digits[2:] if len(digits) == 13 and digits.startswith("86") else digits
+
+
+def _is_seen(character: str) -> bool:
+    """Return whether a character leaves ink on paper: no space, no control or format character."""
+    return unicodedata.category(character) not in ("Zs", "Zl", "Zp", "Cc", "Cf", "Cs")
 
 
 def _check_resident(number: str) -> str:

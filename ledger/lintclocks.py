@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from typing import Final
 
 from ledger.casetype import EXPIRIES, LEGAL_BASES, UNITS, CaseType, ClockSpec
-from ledger.guards import PERMIT, PERMIT_ONLY
+from ledger.guards import DUE_AHEAD, PERMIT, PERMIT_ONLY
 
 DERIVED_EVENTS: Final = frozenset(
     (
+        "agent_supply",
         "commitment_decision",
         "deciding_receipt",
+        "deciding_supply",
         "deficit_cleared",
         "effective_acceptance",
         "forwarding_receipt",
@@ -57,6 +59,8 @@ def _names(case_type: CaseType, clock: ClockSpec) -> Iterator[tuple[str, str, st
         for name in names:
             if name not in case_type.actions and name not in DERIVED_EVENTS:
                 yield "lint.clock_action", field, name
+    if clock.amount in FACT_AMOUNTS and not _guarded(case_type, (*clock.start, *clock.restart), DUE_AHEAD):
+        yield "lint.clock_due", "start", clock.start[0] if clock.start else ""
     if not clock.start or not clock.stop:
         yield "lint.clock_endless", "start" if not clock.start else "stop", ""
     if bool(clock.pause) != bool(clock.resume):
@@ -90,17 +94,17 @@ def _permit_alone(case_type: CaseType, clock: ClockSpec) -> Iterator[tuple[str, 
         return
     if clock.expiry == "deemed_accepted":
         yield "lint.permit_alone", "expiry", "deemed_accepted"
-    if not _guarded(case_type, clock.pause):
+    if not _guarded(case_type, clock.pause, PERMIT_ONLY):
         yield "lint.permit_alone", "pause", clock.pause[0]
-    if not _guarded(case_type, clock.extend) or (clock.extend_amount and not clock.extend):
+    if not _guarded(case_type, clock.extend, PERMIT_ONLY) or (clock.extend_amount and not clock.extend):
         yield "lint.permit_alone", "extend", str(clock.extend_amount or _ART_42_DAYS)
     if clock.code == "delivery":
         yield "lint.permit_alone", "amount", "delivery"
 
 
-def _guarded(case_type: CaseType, actions: tuple[str, ...]) -> bool:
+def _guarded(case_type: CaseType, actions: tuple[str, ...], guard: str) -> bool:
     known = case_type.actions
-    return all(name in known and PERMIT_ONLY in known[name].guards for name in actions)
+    return all(name in known and guard in known[name].guards for name in actions)
 
 
 def _same_code(case_type: CaseType) -> Iterator[Fault]:

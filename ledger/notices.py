@@ -66,6 +66,13 @@ def early_lapses(state: CaseState, rules: Rules, calendars: CalendarSet) -> tupl
     )
 
 
+def papers_with_agent(state: CaseState) -> tuple[CaseFinding, ...]:
+    """Return what the applicant handed in at an agent's counter and the organ has not got yet."""
+    if state.status != "correcting" or not state.not_at_organ:
+        return ()
+    return (CaseFinding("case.notice.with_agent", (), {"materials": tuple(sorted(state.not_at_organ))}),)
+
+
 def promises(spec: ActionSpec, facts: Facts) -> bool:
     """Tell whether an act takes a promise of the applicant: of approval, or in place of a material."""
     return _PROMISING_EFFECT in spec.effects or bool(facts.get("commitments"))

@@ -27,6 +27,8 @@ from ledger.types import CaseId, Facts, KeyId, LedgerId, LogId
 
 OPAQUE: Final = "opaque"
 """Topic of a frame whose act fails a check when it is stored: kept, without effect."""
+KEY_UNKNOWN: Final = "authority.key_unknown"
+"""Fault of an act whose author's key nobody here has heard of, which may still come with the registry."""
 FACTS_MISSING: Final = "act.facts_missing"
 """Fault of an act whose facts did not come: not what its signed root names."""
 NO_CASE: Final = CaseId(b"")
@@ -133,6 +135,40 @@ def linked(
         found.append(record)
         previous = entry_hash(record.entry_raw)
     return tuple(found)
+
+
+def known_by_now(
+    records: Sequence[VerifiedRecord], *, ledger_id: LedgerId, public_key: KeyFinder
+) -> Sequence[VerifiedRecord]:
+    """Return some records, those anew whose author's key was not known when they were verified and now is.
+
+    Records are verified while what came before them is still being stored; that may be the registry with
+    their authors in it.
+
+    Args:
+        records: as ``verify_records`` and ``linked`` made them.
+        ledger_id: the pinned ledger.
+        public_key: finds the keys of authors, as of now.
+    """
+    late = [
+        index
+        for index, one in enumerate(records)
+        if one.fault == KEY_UNKNOWN and one.act is not None and public_key(one.act.header.actor) is not None
+    ]
+    if not late:
+        return records
+    found = list(records)
+    again = verify_records(
+        [found[index].seq for index in late],
+        [found[index].frame for index in late],
+        facts=[found[index].facts_raw for index in late],
+        personal=[found[index].personal_raw for index in late],
+        ledger_id=ledger_id,
+        public_key=public_key,
+    )
+    for index, one in zip(late, again, strict=True):
+        found[index] = one
+    return found
 
 
 def check_pinned(records: Iterable[VerifiedRecord], *, log_id: LogId, code: str) -> None:
@@ -248,7 +284,7 @@ def _claim(
         return "act.ledger", None
     key = public_key(act.header.actor) or signing_key(facts, act.header.actor)
     if key is None:
-        return "authority.key_unknown", None
+        return KEY_UNKNOWN, None
     return "", (key, act.sig, CTX_ACT_SIGN + act.raw)
 
 

@@ -162,6 +162,7 @@ def _import(
             for one in result.missing_parts
         ],
         "acknowledgements": written,
+        "receipts_fault": exchange.receiving.receipts.fault(),
         "unanswered": unanswered,
     }  # fmt: skip
 

@@ -12,8 +12,10 @@ from ledger import platform
 from ledger.checkpoint import read_checkpoint
 from ledger.errors import BanjianError
 from ledger.facade import Home, Ledger
+from ledger.facade.receiptkey import KEY_MISSING, RECEIPT, receipt_key_fault
 from ledger.facade.types import LogInfo
 from ledger.sqlitefile import file_uri
+from ledger.types import StationId
 from stations.backup import last_backup_ms
 from stations.checks import Check, Level, found
 from stations.config import StationConfig
@@ -52,7 +54,7 @@ def examine(
     ]
     checks += [
         _machine(home),
-        *_secrets(home, key_fits=key_fits),
+        *_secrets(home, ledger, StationId(config.station), key_fits=key_fits),
         *_logs(home, ledger),
         _backup(home, config, now_ms),
     ]
@@ -132,7 +134,7 @@ def _machine(home: Home) -> Check:
     return found("machine", "ok", "doctor.machine")
 
 
-def _secrets(home: Home, *, key_fits: bool) -> Iterator[Check]:
+def _secrets(home: Home, ledger: Ledger, station: StationId, *, key_fits: bool) -> Iterator[Check]:
     if key_fits:
         yield found("storage_key", "ok", "doctor.storage_key")
     else:
@@ -146,8 +148,18 @@ def _secrets(home: Home, *, key_fits: bool) -> Iterator[Check]:
         ]
         code = "doctor.secrets_open" if loose else "doctor.secrets"
         yield found("secrets", "warning" if loose else "ok", code, files="、".join(loose))
+    yield from _receipt_key(home, ledger, station)
     count = len(list(home.keys_dir.glob("*.key")))
     yield found("keys", "ok" if count else "warning", "doctor.keys", count=count)
+
+
+def _receipt_key(home: Home, ledger: Ledger, station: StationId) -> Iterator[Check]:
+    fault = receipt_key_fault(home, ledger.knowledge.registry, station)
+    if fault:
+        # One that is not enrolled yet is what a new station waits for.
+        yield found("receipt_key", "error" if fault == KEY_MISSING else "warning", fault, station=station)
+    elif home.service_seed(station, RECEIPT) is not None:
+        yield found("receipt_key", "ok", "doctor.receipt_key")
 
 
 def _logs(home: Home, ledger: Ledger) -> Iterator[Check]:

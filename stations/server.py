@@ -25,6 +25,7 @@ from ledger.act import decode_act
 from ledger.errors import BanjianError, ConfigError, StoreError
 from ledger.facade import Home, Ledger
 from ledger.facade.beside import draft_log, submit_county, submit_erasure
+from ledger.facade.between import accept_county_note
 from ledger.facade.clock import Clock, Randomness
 from ledger.types import LogId, StationId
 from stations.bundleroute import add_bundle_route
@@ -158,6 +159,7 @@ class StationServer:
         application = web.Application(client_max_size=SIGNED_BYTES_MAX)
         application.router.add_post("/act", self._act)
         application.router.add_post("/county", self._county)
+        application.router.add_post("/county/note", self._county_note)
         application.router.add_post("/erasure", self._erasure)
         application.router.add_post("/log", self._log)
         application.router.add_post("/rebuild", self._rebuild)
@@ -188,6 +190,10 @@ class StationServer:
             lambda: encode_performed(submit_county(self._thread.held, decode_signed(body)))
         )
 
+    async def _county_note(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        return await self._answer(lambda: accept_county_note(self._thread.held, body).decode("utf-8"))
+
     async def _erasure(self, request: web.Request) -> web.Response:
         body = await request.read()
         return await self._answer(
@@ -198,8 +204,8 @@ class StationServer:
         body = await request.read()
 
         def work() -> str:
-            kind, station = decode_opening(body)
-            return encode_value(GENESIS, draft_log(self._thread.held, kind, station).hex())
+            kind, station, newest = decode_opening(body)
+            return encode_value(GENESIS, draft_log(self._thread.held, kind, station, newest=newest).hex())
 
         return await self._answer(work)
 

@@ -7,6 +7,8 @@
     sync.by_stick      no address of a station above is set: sticks are the way
     sync.not_tried     nobody has tried to sync since: no program that would
     sync.waits_above   the next station has it, the one above that does not
+    receipt_key.missing       this station can give no receipts to those below it
+    receipt_key.not_enrolled
     sync.clock_slow    this clock and that of the station above are apart
     sync.clock_fast
 """
@@ -57,6 +59,8 @@ def reasons(
     if len(found.levels) > 1 and not found.levels[0].waiting and found.levels[1].waiting:
         near, far = found.levels[:2]
         why.append(Why(code="sync.waits_above", params={"station": near.station, "upper": far.station}))
+    if found.receipt_key:
+        why.append(Why(code=found.receipt_key, params={"station": found.station}))
     off_ms = found.link.clock_off_ms
     if abs(off_ms) > CLOCK_OFF_MS:
         days, hours = divmod(abs(off_ms) // HOUR_MS, 24)

@@ -97,25 +97,31 @@ def decode_performed(text: str) -> Performed:
         raise StoreError("serve.answer") from error
 
 
-def encode_opening(kind: str, station: str) -> bytes:
-    """Return the question for the genesis of a log that is to be opened."""
-    return json.dumps({"kind": kind, "station": station}).encode("utf-8")
+def encode_opening(kind: str, station: str, newest: bytes = b"") -> bytes:
+    """Return the question for the genesis of a log that is to be opened.
+
+    Args:
+        kind: which log.
+        station: of the log.
+        newest: newest checkpoint of the log before it that any station holds, if known.
+    """
+    return json.dumps({"kind": kind, "station": station, "newest": newest.hex()}).encode("utf-8")
 
 
-def decode_opening(data: bytes) -> tuple[LogKind, StationId]:
-    """Return which kind of log is to be opened, and for which station.
+def decode_opening(data: bytes) -> tuple[LogKind, StationId, bytes]:
+    """Return which kind of log is to be opened, for which station, and the newest checkpoint before it.
 
     Raises:
         EncodingError: ``wire.opening`` for anything else.
     """
     try:
         asked = json.loads(data)
-        kind, station = asked["kind"], asked["station"]
-    except (ValueError, TypeError, KeyError) as error:
+        kind, station, newest = asked["kind"], asked["station"], bytes.fromhex(asked.get("newest", ""))
+    except (AttributeError, ValueError, TypeError, KeyError) as error:
         raise EncodingError("wire.opening") from error
     if kind not in LOG_KINDS or not isinstance(station, str) or not is_station_id(station):
         raise EncodingError("wire.opening")
-    return cast("LogKind", kind), StationId(station)
+    return cast("LogKind", kind), StationId(station), newest
 
 
 def encode_value(name: str, value: int | str) -> str:

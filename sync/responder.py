@@ -36,6 +36,9 @@ from sync.giving import Budget, Histories, Spending, packages, stated
 from sync.ingest import Prepared, PreparedExcerpt, PreparedNote, PreparedPackage
 from sync.messages import REFUSALS_MAX, Answer, Fork, Hello, Refused, Wanted
 
+NO_RECEIPTS = "sync.no_receipts"
+"""Told where nothing is refused, but no receipt that the peer could believe can be given."""
+
 
 class Responder:
     """The upper side of one session.
@@ -205,6 +208,9 @@ class Responder:
         if not doubtful:
             # In doubt nothing more is signed before the peer has shown its proof: a second history may begin.
             exchange.seal_heads()
+        if exchange.receiving.receipts.fault():
+            # The peer would wait for them, and look for the reason at its own end.
+            self._note(Refused(log_id=LogId(bytes(16)), first_seq=0, code=NO_RECEIPTS))
         mine = {state.log_id: state for state in exchange.held.states(self._scope, county=True)}
         if all(
             one.log_id in mine and mine[one.log_id].size >= one.size
@@ -213,6 +219,7 @@ class Responder:
         ):
             # What it said was waiting has come with this very session.
             exchange.peers.take([replace(self._heard, waiting=0, oldest_ms=0)])
+        exchange.note_in_step(self._peer, hello.logs)
         left = Spending.of(self._budget)
         forks = self._forks(hello, mine)
         down = list(self._down(hello, mine, {fork.log_id for fork in forks}, left))

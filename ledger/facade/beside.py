@@ -78,10 +78,17 @@ def submit_erasure(ledger: Ledger, signed: SignedAct) -> int:
 
 
 @as_writer
-def draft_log(ledger: Ledger, kind: LogKind, station: StationId) -> bytes:
+def draft_log(ledger: Ledger, kind: LogKind, station: StationId, *, newest: bytes = b"") -> bytes:
     """Make the key of a log that somebody is about to open; returns the genesis that they have to sign for.
 
+    Args:
+        ledger: the open ledger, as its writer.
+        kind: which log.
+        station: of the log.
+        newest: newest checkpoint of the log given up that any station holds, if known.
+
     Raises:
+        DataError: the checkpoint is none of that log, or contradicts it.
         StoreError: ``log.open`` when such a log is written here and sound.
     """
-    return ledger.parts.county.draft_log(kind, station).pack()
+    return ledger.parts.county.draft_log(kind, station, newest=newest).pack()

@@ -5,15 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from ledger.errors import ConfigError
+from ledger.checkpoint import read_checkpoint
+from ledger.errors import ConfigError, RuleError
 from ledger.facade.attached import Attached
 from ledger.facade.board import BoardLine, read_board
-from ledger.facade.countyseen import SeenOutcome, seen_hash
+from ledger.facade.comingback import stations_behind as find_behind
+from ledger.facade.countyseen import (
+    INCONSISTENT,
+    RESTORED,
+    UNPROVEN,
+    SeenOutcome,
+    newest_note,
+    newest_refused,
+    seen_hash,
+)
 from ledger.facade.exchange import Exchange
 from ledger.facade.ledger import Ledger
 from ledger.facade.monthly import MonthFigure, read_months
+from ledger.facade.ownlog import newest_checkpoint
 from ledger.facade.syncstatus import SyncStatus, read_status
+from ledger.facade.synctables import SYNC_FINDINGS
 from ledger.facade.twins import Twin, find_twins
+from ledger.store.contract import ReadTx
 from ledger.types import CaseId, StationId
 
 
@@ -56,6 +69,12 @@ def sync_status(ledger: Ledger, station: StationId) -> SyncStatus:
         return read_status(ledger.store, tx, parts, station)
 
 
+def stations_behind(ledger: Ledger, station: StationId) -> list[StationId]:
+    """Return the stations below that have not brought what they hold since logs were given up here."""
+    with ledger.turn, ledger.reading() as (tx, parts):
+        return find_behind(tx, parts.holdings, parts.knowledge.registry, station)
+
+
 def station_board(ledger: Ledger, station: StationId) -> list[BoardLine]:
     """Return what is known of every station below one, and of that itself, by station id."""
     with ledger.turn, ledger.reading() as (tx, parts):
@@ -81,7 +100,7 @@ def merge(ledger: Ledger) -> bytes:
 
     Raises:
         ConfigError: ``ledger.read_only``.
-        StoreError: ``log.none`` where no merge log is written; or the store's own reasons.
+        StoreError: ``log.county_none`` where no merge log is written; or the store's own reasons.
     """
     _require_writer(ledger)
     with ledger.turn:
@@ -103,6 +122,62 @@ def take_county_checkpoint(ledger: Ledger, note: bytes, proof: Sequence[bytes]) 
             seen = seen_hash(tx)
         ledger.parts.writer.county_seen = seen
     return outcome
+
+
+def county_note(ledger: Ledger) -> bytes | None:
+    """Return the newest county checkpoint, signed: that of the merge log written here, or the one taken."""
+    with ledger.turn, ledger.reading() as (tx, parts):
+        log = parts.merge_log.log
+        written = None if log is None else newest_checkpoint(tx, log.name)
+        return newest_note(tx) if written is None else written
+
+
+def note_to_accept(ledger: Ledger) -> bytes:
+    """Return the county checkpoint that was refused last, else the one that is held.
+
+    Raises:
+        RuleError: ``county.note_none`` when there is none.
+    """
+    with ledger.turn, ledger.reading() as (tx, _):
+        return _to_accept(tx)
+
+
+def _to_accept(tx: ReadTx) -> bytes:
+    found = newest_refused(tx) or newest_note(tx)
+    if found is None:
+        raise RuleError("county.note_none")
+    return found
+
+
+def accept_county_note(ledger: Ledger, note: bytes = b"") -> bytes:
+    """Go on from a county checkpoint that nothing proves, because people looked into it; returns it.
+
+    What was found about county checkpoints is settled by that; what was kept as evidence stays.
+
+    Args:
+        ledger: the open ledger, as its writer.
+        note: the signed checkpoint; by default the one that was refused last, else the one held.
+
+    Raises:
+        ConfigError: ``ledger.read_only``.
+        RuleError: ``county.note_own`` where the merge log is written here; ``county.note_none`` when there is
+            none to accept.
+        BanjianError: as ``take_county_checkpoint``; nothing was stored.
+    """
+    _require_writer(ledger)
+    with ledger.turn:
+        if any(log.own and log.kind == "merge" for log in ledger.logs()):
+            raise RuleError("county.note_own")
+        with ledger.store.write() as tx:
+            held, chosen = newest_note(tx), note or _to_accept(tx)
+            if held is None or read_checkpoint(chosen) != read_checkpoint(held):
+                ledger.parts.county_seen.accept(tx, chosen, now_ms=ledger.clock.now_ms())
+            for code in (INCONSISTENT, UNPROVEN, RESTORED):
+                rows = list(tx.select(SYNC_FINDINGS, {"code": code, "settled": 0}))
+                tx.upsert(SYNC_FINDINGS, [(*row[:5], 1) for row in rows])
+            seen = seen_hash(tx)
+        ledger.parts.writer.county_seen = seen
+    return chosen
 
 
 def _require_writer(ledger: Ledger) -> None:

@@ -149,7 +149,7 @@ class CountyDesk:
         Raises:
             AuthorityError: the signer may not do that (``registry.*``, ``authority.*``).
             DataError: ``catalogue.*`` or ``calendar.*`` for data that would have no effect.
-            StoreError: ``log.none`` when that log is not written here.
+            StoreError: ``log.county_none`` when that log is not written here.
         """
         log = self._log(_kind_of(action))
         thread = self._thread(action, facts)
@@ -301,7 +301,7 @@ class CountyDesk:
         for log in self._own.values():
             if log.kind == kind and not log.doubt:
                 return log
-        raise StoreError("log.none", station=kind)
+        raise StoreError("log.county_none", kind=kind)
 
     def _thread(self, action: str, facts: Facts) -> Thread:
         if action in CATALOGUE_ACTIONS:

@@ -24,6 +24,7 @@ from ledger.facade.ownlog import newest_checkpoint
 from ledger.facade.parts import Parts
 from ledger.facade.receiving import Receiving
 from ledger.facade.synctables import COUNTY_BRIDGES, COUNTY_PROOFS, SYNC_FINDINGS
+from ledger.genesis import LogGenesis
 from ledger.store.contract import ReadTx, Store, WriteTx
 from ledger.types import LogId, StationId
 from ledger.verified import verify_records
@@ -202,8 +203,13 @@ class CountyLink:
                 row = (outcome.code, log_id.hex(), outcome.checkpoint.size, now_ms, "", 0)
                 tx.insert_missing(SYNC_FINDINGS, [row])
             elif outcome.new:
-                # It is proven now; what could not be proven before needs nobody any more.
+                # What could not be proven before needs nobody any more.
                 tx.delete(SYNC_FINDINGS, {"code": UNPROVEN, "log": log_id.hex()})
+                if held is not None and held[0] == parent:
+                    _keep_last_proofs(tx, news, excerpt.genesis)
+            if outcome.told:
+                told = (outcome.told, log_id.hex(), outcome.checkpoint.size, now_ms, "", 0)
+                tx.insert_missing(SYNC_FINDINGS, [told])
             if not outcome.code and base != parent and in_name_of is None:
                 _keep_proofs(tx, news)
         self._parts.writer.county_seen = seen
@@ -271,6 +277,13 @@ class CountyLink:
             public_key=registry.public_key,
         )
         self._receiving.take_excerpt(excerpt, records, now_ms=now_ms)
+
+
+def _keep_last_proofs(tx: WriteTx, news: CountyNews, genesis: LogGenesis) -> None:
+    """Let the proofs up to the end of the older log lead into the next one: the county may lack them."""
+    parent, name = genesis.parent_log.hex(), genesis.log_id().hex()
+    rows = tx.select(COUNTY_PROOFS, {"log": parent, "size": genesis.parent_size})
+    tx.insert_missing(COUNTY_BRIDGES, [(parent, row[2], name, news.note, row[3]) for row in list(rows)])
 
 
 def _keep_proofs(tx: WriteTx, news: CountyNews) -> None:

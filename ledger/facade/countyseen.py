@@ -31,6 +31,8 @@ INCONSISTENT: Final = "merge.inconsistent"
 """It contradicts what is held: another root at the same size, or a log that leaves out what was seen."""
 UNPROVEN: Final = "merge.unproven"
 """The proof that it continues what is held does not hold; the carrier may have spoilt it."""
+RESTORED: Final = "merge.restored"
+"""It is taken without proof: a registrar opened its log after a restore, and leaves in between are lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +42,13 @@ class SeenOutcome:
     Attributes:
         code: "" or the code why it was not accepted; it is kept as evidence then.
         new: whether something was stored.
+        told: "" or a code of what people are to be told though it was accepted.
     """
 
     checkpoint: Checkpoint
     code: str
     new: bool
+    told: str = ""
 
 
 class CountySeen:
@@ -78,6 +82,9 @@ class CountySeen:
         code = "" if held is None else _judge(tx, point, genesis, held=held, proof=proof)
         if code is None:
             return SeenOutcome(checkpoint=point, code="", new=False)
+        if code == RESTORED:
+            keep_seen(tx, note, now_ms=now_ms, state="")
+            return SeenOutcome(checkpoint=point, code="", new=True, told=RESTORED)
         new = not code or not _is_kept(tx, point, code)
         if new:
             keep_seen(tx, note, now_ms=now_ms, state=code)
@@ -158,6 +165,12 @@ def keep_evidence(tx: WriteTx, note: bytes, *, now_ms: int, state: str) -> None:
         keep_seen(tx, note, now_ms=now_ms, state=state)
 
 
+def newest_refused(tx: ReadTx) -> bytes | None:
+    """Return the signed note of the county checkpoint that came last, if it was kept as evidence alone."""
+    rows = tx.select(schema.COUNTY_CHECKPOINTS, {}, order_by=("number",), descending=True, limit=1)
+    return next((row[3] for row in rows if row[5] and isinstance(row[3], bytes)), None)
+
+
 def newest_evidence(tx: ReadTx, name: str) -> Checkpoint | None:
     """Return the largest checkpoint of a log that is kept as evidence and does not follow from what is held.
 
@@ -200,6 +213,9 @@ def _judge(
     if genesis.parent_log.hex() == held_name and genesis.parent_size >= held.size:
         if genesis.parent_size == held.size:
             return "" if genesis.parent_root == held.root else INCONSISTENT
+        if not proof and genesis.reason == "restored":
+            # Nobody may be left who could prove it. That it was so, a registrar has signed.
+            return RESTORED
         return _proven(held, genesis.parent_size, genesis.parent_root, proof)
     return None if name in ancestors(tx, held_name) else INCONSISTENT
 

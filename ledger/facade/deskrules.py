@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ledger.body import open_body
 from ledger.case import CaseAct, CaseState
-from ledger.caseshape import CaseFinding
+from ledger.caseshape import CaseFinding, local_day
 from ledger.catalogue import Rules
 from ledger.errors import BanjianError, RuleError
 from ledger.facade.bodies import read_personal, sealed_bodies
@@ -28,6 +28,7 @@ from ledger.notices import (
     early_lapses,
     lapse_refusal,
     may_promise,
+    papers_with_agent,
     promised_after,
     promises,
     repaired,
@@ -37,6 +38,9 @@ from ledger.store import schema
 from ledger.store.contract import ReadTx
 from ledger.store.tables import OneOf
 from ledger.types import CaseId, Facts
+
+NIGHT_EDGE_MS = 4 * 3_600_000
+"""How long after an act the day before may still be claimed for it: work begun late ends after midnight."""
 
 _ASKED_MAX = 1_024
 """Cases in one question to the store: an agent's number may stand in thousands."""
@@ -76,8 +80,9 @@ class DeskRules:
             personal: its personal body.
 
         Raises:
-            RuleError: ``case.due_not_passed``, ``case.promise_barred``.
+            RuleError: ``case.another_day``, ``case.due_not_passed``, ``case.promise_barred``.
         """
+        require_day(act.occurred_at_ms, act.recorded_at_ms, act.facts)
         spec = rules.case_type.actions[act.action]
         reason = lapse_refusal(state, spec, act, self._knowledge.calendars)
         if reason is not None:
@@ -93,7 +98,7 @@ class DeskRules:
 
     def notices(self, tx: ReadTx, state: CaseState, rules: Rules) -> tuple[CaseFinding, ...]:
         """Return what the page of a case tells besides its findings."""
-        told = early_lapses(state, rules, self._knowledge.calendars)
+        told = (*early_lapses(state, rules, self._knowledge.calendars), *papers_with_agent(state))
         if not may_promise(rules) or state.voided:
             return told
         known = self._untrue(tx, self._id_numbers(tx, state.case_id), but=state.case_id)
@@ -141,6 +146,21 @@ class DeskRules:
                 continue
             found |= _id_number(body)
         return found
+
+
+def require_day(occurred_at_ms: int, recorded_at_ms: int, facts: Facts) -> None:
+    """Refuse another local day than that of the signature where the facts do not say that it is entered late.
+
+    From elsewhere such an act is kept and marked, for its clock may have been wrong; at the desk the person
+    is there to say what it is. Source: docs/clocks.md, "Counting days".
+
+    Raises:
+        RuleError: ``case.another_day``.
+    """
+    passed_ms = recorded_at_ms - occurred_at_ms
+    days = local_day(recorded_at_ms) - local_day(occurred_at_ms)
+    if days and "late_entry" not in facts and not 0 <= passed_ms <= NIGHT_EDGE_MS:
+        raise RuleError("case.another_day", days=abs(days), hours=NIGHT_EDGE_MS // 3_600_000)
 
 
 def _checked(tx: ReadTx, case_ids: Sequence[CaseId]) -> list[CaseId]:

@@ -15,10 +15,11 @@ from ledger.excerpt import ExcerptContent
 from ledger.facade.bodies import Place
 from ledger.facade.carried import Carried
 from ledger.facade.clock import Clock
+from ledger.facade.comingback import note_in_step, waits_for_below
 from ledger.facade.countylink import CountyLink
 from ledger.facade.excerpts import excerpts
 from ledger.facade.feeds import FeedItem, FeedPlace
-from ledger.facade.held import BranchState, Held, branch_name
+from ledger.facade.held import BranchState, Held, LogState, branch_name
 from ledger.facade.intake import Intake
 from ledger.facade.lostends import LostEnd, lost_end, single_places
 from ledger.facade.opening import act_in
@@ -98,7 +99,7 @@ class Exchange:
         return self._parts.knowledge.registry.public_key(key_id)
 
     def seal_heads(self) -> None:
-        """Sign the heads of own logs, so that everything that is here can be given.
+        """Sign the heads of own logs, and receipts that are owed, so that all that is here can be given.
 
         What changed on this disk at the end of a log is told first, and what is healed no longer.
         """
@@ -107,6 +108,7 @@ class Exchange:
         for log in self._parts.own.values():
             if log.kind != "merge" and log.size > log.checkpoint_size and not log.doubt:
                 self._parts.writer.checkpoint(log)
+        self.receiving.receipts.give_owed(self._clock.now_ms())
         self.county.merge()
 
     def _note(self, rotten: Sequence[Rotten]) -> None:
@@ -126,6 +128,12 @@ class Exchange:
         if cases:
             with self._store.write() as tx:
                 self._view.touch(tx, cases)
+
+    def note_in_step(self, station: StationId, states: Sequence[LogState]) -> None:
+        """Remember that a station below has brought all of the county's logs, where that is waited for."""
+        if waits_for_below(self._parts.holdings) and self.seen_below.is_in_step(states):
+            with self._store.write() as tx:
+                note_in_step(tx, station, self._clock.now_ms())
 
     def give_up(self, log_id: LogId, code: str) -> None:
         """Never write an own log again: somebody holds more of it, or another history of it.

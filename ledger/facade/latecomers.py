@@ -14,11 +14,10 @@ from ledger.facade.synctables import AWAITING, SYNC_FINDINGS
 from ledger.facade.views import CaseView
 from ledger.frame import decode_frame
 from ledger.registry import Registry
-from ledger.resolve import KEY_UNKNOWN
 from ledger.store import schema
 from ledger.store.contract import Store, WriteTx
 from ledger.types import CaseId
-from ledger.verified import OPAQUE, act_fault
+from ledger.verified import KEY_UNKNOWN, OPAQUE, act_fault
 
 
 def renew_latecomers(store: Store, view: CaseView, registry: Registry) -> None:

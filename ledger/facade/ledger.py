@@ -231,7 +231,7 @@ class Ledger:
 
         Raises:
             AuthorityError: the signer may not do that (``registry.*``, ``authority.*``); nothing was written.
-            StoreError: ``log.none`` when the registry log is not written here.
+            StoreError: ``log.county_none`` when the registry log is not written here.
         """
         return self.parts.county.register(action, facts, signer, personal=personal)
 

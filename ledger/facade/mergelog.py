@@ -95,8 +95,8 @@ class MergeLog:
             limit: records of the store at most.
 
         Raises:
-            StoreError: ``log.none`` where no merge log is written; ``log.head`` when its end contradicts
-                itself.
+            StoreError: ``log.county_none`` where no merge log is written; ``log.head`` when its end
+                contradicts itself.
         """
         end = self._end(tx)
         reached = tx.tracked(MERGE_TRACK)
@@ -136,7 +136,7 @@ class MergeLog:
         """Return the checkpoint of everything named so far, signed and stored; the stored one if none is new.
 
         Raises:
-            StoreError: ``log.none``, ``log.closed`` or the store's own reasons.
+            StoreError: ``log.county_none``, ``log.closed`` or the store's own reasons.
         """
         log = self._require()
         with self._store.read() as tx:
@@ -260,7 +260,7 @@ class MergeLog:
     def _require(self) -> OwnLog:
         log = self.log
         if log is None:
-            raise StoreError("log.none", station="merge")
+            raise StoreError("log.county_none", kind="merge")
         return log
 
     def _end(self, tx: ReadTx) -> OwnLog:

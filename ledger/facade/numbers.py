@@ -1,6 +1,8 @@
 """What the ledger fills into the facts before anyone signs: case number, rating token, day of a late entry.
 
-Numbers are minted offline from the log's own count; the county is never asked.
+Numbers are minted offline from the log's own count; the county is never asked. A slip that was printed before
+its machine was lost, or a pad that was printed beforehand, carries a number already: entered later, the case
+keeps it, for it is what the citizen asks by.
 """
 
 from __future__ import annotations
@@ -9,12 +11,13 @@ import base64
 from collections.abc import Mapping
 
 from ledger.calendar import local_date
-from ledger.casenumber import date_part, log_tag, mint, parse
+from ledger.casenumber import date_part, is_misread, is_number, log_tag, mint, normalise, parse, searched
+from ledger.caseshape import CaseState
 from ledger.casetype import ActionSpec
-from ledger.errors import BanjianError
+from ledger.errors import BanjianError, InputError
 from ledger.facade.clock import Randomness
 from ledger.facade.ondemand import OnDemand
-from ledger.facade.tables import NUMBERS
+from ledger.facade.tables import CASES, NUMBERS, STATUS
 from ledger.facade.types import Command
 from ledger.guards import token_hash
 from ledger.store import schema
@@ -24,6 +27,10 @@ from ledger.types import CaseId, Facts, LogId
 TOKEN_BYTES = 5
 LOG_ID_CHARS = 32
 """Hexadecimal digits of a log id, with which every name of a log begins."""
+
+_VOID = "void"
+PAPER = "paper"
+"""Stands for the day in the row of a number that is a paper's and not the case's own."""
 
 _COUNTY_KINDS = ("registry", "catalogue")
 """Logs in which nothing is written at a village's counter, so that its clock cannot spoil them."""
@@ -49,9 +56,15 @@ def complete_facts(
         log_id: the log that will hold the act.
         now_ms: the station's clock; one that is far off puts no date into the number.
         randomness: source of the token.
+
+    Raises:
+        InputError: ``number.check`` when the number on the paper is a case number with a wrong character;
+            ``number.entered`` when a case carries it.
     """
     facts = dict(command.facts)
     token = ""
+    if action.opens:
+        _keep_paper_number(reading, command, action, facts)
     if "number" in action.facts and not facts.get("number"):
         tx, name = reading.tx(), log_id.hex()
         day = date_part(now_ms, known_ms=known_time_ms(tx, name))
@@ -64,6 +77,25 @@ def complete_facts(
     if isinstance(late, dict) and "entered_on" not in late and _says_entered_on(action):
         facts["late_entry"] = {**late, "entered_on": local_date(now_ms).isoformat()}
     return facts, token
+
+
+def _keep_paper_number(reading: OnDemand, command: Command, action: ActionSpec, facts: Facts) -> None:
+    """Let a case keep the number of this station that its paper carries; papers of others are found by it."""
+    late = facts.get("late_entry")
+    paper = late.get("paper_no") if isinstance(late, dict) else None
+    if not isinstance(paper, str) or facts.get("number"):
+        return
+    if is_misread(paper):
+        raise InputError("number.check")
+    if not is_number(paper):
+        return
+    number = normalise(paper)
+    cases = [row[1] for row in reading.tx().select(NUMBERS, {"number": number})]
+    rows = [reading.tx().get(CASES, (case_id,)) for case_id in cases]
+    if not all(row is not None and row[STATUS] == _VOID for row in rows):
+        raise InputError("number.entered", number=number)
+    if "number" in action.facts and parse(number).station == command.station and not cases:
+        facts["number"] = number
 
 
 def _says_entered_on(action: ActionSpec) -> bool:
@@ -97,6 +129,24 @@ def next_ordinal(tx: ReadTx, log: str, day: str) -> int:
     where: Mapping[str, str] = {"log": log, "day": day}
     newest = next(tx.select(NUMBERS, where, order_by=("ordinal",), descending=True, limit=1), None)
     return 1 if newest is None or not isinstance(newest[4], int) else newest[4] + 1
+
+
+def number_rows(state: CaseState, log: str) -> list[NumberRow]:
+    """Return the rows that a case is found by: its number, and that of the paper that it was entered from."""
+    if not state.number:
+        return []
+    rows = [number_row(state.number, state.case_id, log)]
+    facts = next((step.act.facts for step in state.steps if step.act.act_id.startswith(state.case_id)), {})
+    paper = paper_row(facts, state.case_id, log)
+    return rows if paper is None or paper[0] == state.number else [*rows, paper]
+
+
+def paper_row(facts: Facts, case_id: CaseId, log: str) -> NumberRow | None:
+    """Return the row for the number of a paper that an opening was entered from; None without one."""
+    late = facts.get("late_entry")
+    paper = late.get("paper_no") if isinstance(late, dict) else None
+    written = searched(paper) if isinstance(paper, str) else ""
+    return (written, case_id, log, PAPER, 0) if written else None
 
 
 def number_row(number: str, case_id: CaseId, log: str) -> NumberRow:

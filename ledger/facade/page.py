@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ledger.clocks import read_clocks
+from ledger.facade.moved import earlier_notices
 from ledger.facade.parts import Parts
 from ledger.facade.types import CasePage
 from ledger.store.contract import ReadTx
@@ -32,13 +33,14 @@ def case_page(
         RuleError: ``case.unknown``.
     """
     state, rules, _ = parts.book.load(tx, case_id)
+    clocks = read_clocks(state, rules, parts.knowledge.calendars, now_ms)
     acts = [step.act.act_id for step in state.steps]
     return CasePage(
         row=parts.reader.row(tx, case_id, now_ms),
         state=state,
         rules=rules,
-        clocks=read_clocks(state, rules, parts.knowledge.calendars, now_ms),
+        clocks=clocks,
         personal={act_id: parts.reader.personal(tx, case_id, act_id) for act_id in acts},
         permissions=parts.desk.permissions(state, rules, key=actor_key, station=station, now_ms=now_ms),
-        notices=parts.rules.notices(tx, state, rules),
+        notices=(*parts.rules.notices(tx, state, rules), *earlier_notices(tx, case_id, clocks)),
     )

@@ -10,12 +10,15 @@ from types import MappingProxyType
 
 from ledger.body import open_body
 from ledger.calendar import day_start_ms, local_date
-from ledger.casenumber import normalise
+from ledger.casenumber import is_misread, typed_forms
 from ledger.catalogue import Rules
+from ledger.clocks import read_clocks
 from ledger.errors import BanjianError, InputError, RuleError
 from ledger.facade.applicants import applicant_names
 from ledger.facade.bodies import read_personal
 from ledger.facade.casebook import CaseBook
+from ledger.facade.moved import earlier_limits
+from ledger.facade.numbers import PAPER
 from ledger.facade.tables import (
     CASES,
     CONFLICT,
@@ -40,6 +43,7 @@ AWAITING_COLLECTION = ("decided", "issued")
 BEFORE_ACCEPTANCE = ("received", "correcting")
 FIND_MAX = 200
 HEX_PREFIX_CHARS_MIN = 6
+_NUMBERED_MAX = 16
 _URGENT_FIRST = ("red_at_ms", "opened_at_ms")
 _urgency = itemgetter(*(CASES.column_names.index(name) for name in (*_URGENT_FIRST, "case_id")))
 _stations = itemgetter(
@@ -98,8 +102,7 @@ class Reader:
         )
         held = read(tx.select(CASES, {"open": 1, "custodian": station}))
         offered = read(tx.select(CASES, {"open": 1, "offered_to": station}))
-        version = self._knowledge.calendars.version
-        moved = {_bytes(row[0]) for row in tx.select(MOVED, {}) if row[1] == version}
+        noted = {row[0] for row in tx.select(MOVED, {})}
         return DayClear(
             station=station,
             day=day,
@@ -110,8 +113,15 @@ class Reader:
             pending=tuple(row for row in held if row.pending),
             offered=tuple(offered),
             awaiting_collection=tuple(row for row in held if row.status in AWAITING_COLLECTION),
-            moved_earlier=tuple(row for row in held if row.case_id in moved),
+            moved_earlier=tuple(
+                row for row in held if row.case_id in noted and self._ends_earlier(tx, row.case_id, now_ms)
+            ),
         )
+
+    def _ends_earlier(self, tx: ReadTx, case_id: CaseId, now_ms: int) -> bool:
+        """Tell whether a clock that is still open ends before the day that was said for it once."""
+        state, rules, _ = self._book.load(tx, case_id)
+        return bool(earlier_limits(tx, case_id, read_clocks(state, rules, self._knowledge.calendars, now_ms)))
 
     def find(self, tx: ReadTx, text: str, *, station: StationId | None, now_ms: int) -> list[CaseRow]:
         """Return cases by number, name, pinyin initials, ID number or tail, phone tail or item."""
@@ -138,8 +148,9 @@ class Reader:
             yield from tx.select(CASES, {"item": OneOf(items)}, order_by=("opened_at_ms",), descending=True)
 
     def _matching_ids(self, tx: ReadTx, wanted: str) -> Iterator[bytes]:
-        for row in tx.select(NUMBERS, {"number": prefix(typed_number(wanted))}):
-            yield _bytes(row[1])
+        for form in typed_forms(wanted):
+            for row in tx.select(NUMBERS, {"number": prefix(form)}):
+                yield _bytes(row[1])
         if self._vault is not None:
             for token in self._vault.tokens(query_keys(wanted)):
                 for row in tx.select(TOKENS, {"token": token}):
@@ -149,18 +160,19 @@ class Reader:
         """Return the case that a person means by a number or the beginning of its id in hexadecimal digits.
 
         Raises:
-            InputError: ``case.unknown_ref`` or ``case.ambiguous``.
+            InputError: ``case.unknown_ref``, ``case.ambiguous``; ``number.check`` for a whole number of
+                which a character is wrong.
         """
-        wanted = typed_number(ref)
-        found = {_bytes(row[1]) for row in tx.select(NUMBERS, {"number": wanted}, limit=2)}
-        if not found and len(wanted) >= HEX_PREFIX_CHARS_MIN:
-            found = self._by_hex(tx, wanted.lower())
-        if not found and wanted:
-            found = {_bytes(row[1]) for row in tx.select(NUMBERS, {"number": prefix(wanted)}, limit=2)}
+        forms = typed_forms(ref)
+        found = _numbered(tx, forms)
+        if not found and forms and len(forms[-1]) >= HEX_PREFIX_CHARS_MIN:
+            found = self._by_hex(tx, forms[-1].lower())
+        if not found:
+            found = _numbered(tx, [prefix(form) for form in forms])
         if len(found) > 1:
             raise InputError("case.ambiguous", ref=ref)
         if not found:
-            raise InputError("case.unknown_ref", ref=ref)
+            raise InputError("number.check" if is_misread(ref) else "case.unknown_ref", ref=ref)
         return CaseId(found.pop())
 
     def rows(self, tx: ReadTx, rows: Iterable[Row], now_ms: int) -> list[CaseRow]:
@@ -281,12 +293,16 @@ def _last_day(red_at_ms: int) -> date | None:
     return None if red_at_ms == NEVER_MS else local_date(red_at_ms - 1)
 
 
-def typed_number(text: str) -> str:
-    """Return a typed case number in its printed form; anything else in capitals without spaces."""
-    try:
-        return normalise(text)
-    except InputError:
-        return "".join(text.upper().split())
+def _numbered(tx: ReadTx, wanted: Sequence[str | Range]) -> set[bytes]:
+    """Return a few of the cases whose number is one of some, or in one of some ranges.
+
+    A number that is a case's own goes before the same one on the paper of another.
+    """
+    for one in wanted:
+        rows = list(tx.select(NUMBERS, {"number": one}, limit=_NUMBERED_MAX))
+        if rows:
+            return {_bytes(row[1]) for row in rows if row[3] != PAPER} or {_bytes(row[1]) for row in rows}
+    return set()
 
 
 def _bytes(cell: object) -> bytes:

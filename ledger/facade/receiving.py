@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ledger.checkpoint import RECEIPT_NAME_PREFIX, cosign, open_cosignature, read_checkpoint, receipt_name
+from ledger.checkpoint import RECEIPT_NAME_PREFIX, open_cosignature, read_checkpoint
 from ledger.entry import entry_hash
 from ledger.errors import BanjianError, DataError
 from ledger.excerpt import CheckedExcerpt
@@ -18,12 +18,12 @@ from ledger.facade.intake import Intake
 from ledger.facade.logend import LogEnd, new_end
 from ledger.facade.opening import BRANCH_MARK, HeldLog
 from ledger.facade.parts import Parts
+from ledger.facade.receiptkey import Receipts
 from ledger.facade.rejudging import learn_county
 from ledger.facade.sparselane import Arrival
 from ledger.facade.synctables import FORK, SYNC_FINDINGS
 from ledger.facade.views import CaseView
 from ledger.genesis import LogGenesis
-from ledger.keys import Ed25519Signer, Signer
 from ledger.merkle import Node
 from ledger.opening import opening_genesis
 from ledger.package import PackageContent, check_package
@@ -31,7 +31,7 @@ from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
 from ledger.store.tables import Row
 from ledger.types import LogId, StationId
-from ledger.verified import VerifiedRecord, check_pinned
+from ledger.verified import VerifiedRecord, check_pinned, known_by_now
 
 Allowed = Callable[[LogGenesis], bool]
 """Whether the sender may send a log at all."""
@@ -56,6 +56,9 @@ class Receiving:
         held: what is here.
         intake: writes.
         view: told when registry or catalogue have grown.
+
+    Attributes:
+        receipts: this station's receipts for what it takes in.
     """
 
     def __init__(self, store: Store, parts: Parts, *, held: Held, intake: Intake, view: CaseView) -> None:
@@ -64,6 +67,7 @@ class Receiving:
         self._held = held
         self._intake = intake
         self._view = view
+        self.receipts = Receipts(store, parts, held.station)
 
     def take_package(
         self,
@@ -113,11 +117,11 @@ class Receiving:
         if end.name in self._parts.own:
             raise DataError("sync.own_log", log=content.log_id)
         reached, nodes = _follow(end, packages)
-        records = [record for _, some in packages for record in some]
+        records = self._known_by_now([record for _, some in packages for record in some])
         arrival = Arrival(name=end.name, station=end.genesis.station, records=records, received_at_ms=now_ms)
         if held is None:
             self._parts.holdings.add(HeldLog(name=end.name, genesis=end.genesis, own=False, state=""))
-        receipts = [self._receipt(one.checkpoint, now_ms) for one, _ in packages]
+        receipts = [self.receipts.line(one.checkpoint, now_ms) for one, _ in packages]
         try:
             new = self._write_run(arrival, reached, nodes, [one for one, _ in packages], receipts)
         except BaseException:
@@ -183,6 +187,7 @@ class Receiving:
             end = self._held.end(tx, genesis)
             place = place_divergent(tx, end, branches, content, [record.entry_raw for record in records])
         check_pinned(records, log_id=content.log_id, code="package.pins")
+        records = self._known_by_now(records)
         if place.known == len(records):
             self._keep_checkpoint(place.name, content, now_ms)
             return 0
@@ -209,7 +214,7 @@ class Receiving:
         ]
         arrival = Arrival(name=place.name, station=genesis.station, records=numbered, received_at_ms=now_ms)
         # Its sender waits for a receipt like everybody else.
-        receipt = self._receipt(content.checkpoint, now_ms)
+        receipt = self.receipts.line(content.checkpoint, now_ms)
         try:
             with self._store.write() as tx:
                 self._intake.write_branch(tx, arrival, checkpoint=(content.last_seq, content.checkpoint))
@@ -226,7 +231,7 @@ class Receiving:
     def _keep_checkpoint(self, name: str, content: PackageContent, now_ms: int) -> None:
         if name in self._parts.own:
             return
-        receipt = self._receipt(content.checkpoint, now_ms)
+        receipt = self.receipts.line(content.checkpoint, now_ms)
         with self._store.write() as tx:
             tx.insert_missing(schema.CHECKPOINTS, [(name, content.last_seq, content.checkpoint)])
             tx.insert_missing(schema.RECEIPTS, _receipt_rows(name, content.last_seq, [receipt]))
@@ -236,6 +241,7 @@ class Receiving:
         genesis = self._held.genesis(content.log_id)
         if genesis is None or genesis.kind != "station":
             return 0
+        records = self._known_by_now(records)
         arrival = Arrival(
             name=content.log_id.hex(), station=genesis.station, records=records, received_at_ms=now_ms
         )
@@ -258,6 +264,7 @@ class Receiving:
         check_pinned(records, log_id=checked.content.log_id, code="excerpt.pins")
         if genesis.ledger_id != self._parts.knowledge.registry.ledger_id:
             raise DataError("log.other_ledger", log=checked.content.log_id)
+        records = self._known_by_now(records)
         name, known = genesis.log_id().hex(), self._parts.holdings.logs
         held = name in known
         arrival = Arrival(name=name, station=genesis.station, records=records, received_at_ms=now_ms)
@@ -312,21 +319,15 @@ class Receiving:
             raise DataError("sync.rotten_above", log=content.log_id, seq=end.rotten.seq)
         return end
 
+    def _known_by_now(self, records: Sequence[VerifiedRecord]) -> Sequence[VerifiedRecord]:
+        """Verify anew what was verified beside the registry that brings its author's key."""
+        registry = self._parts.knowledge.registry
+        return known_by_now(records, ledger_id=registry.ledger_id, public_key=registry.public_key)
+
     def _learn(self, genesis: LogGenesis) -> None:
         """Let registry and catalogue grow with what was stored, and everything that waited for it."""
         if genesis.kind in COUNTY_KINDS:
             learn_county(self._store, self._view, book=self._parts.book, fold=self._parts.fold)
-
-    def _receipt(self, checkpoint: bytes, now_ms: int) -> str:
-        signer = self._receipt_signer()
-        if signer is None:
-            return ""
-        name = receipt_name(self._held.station)
-        return cosign(read_checkpoint(checkpoint), name, signer, time_s=now_ms // 1000)
-
-    def _receipt_signer(self) -> Signer | None:
-        seed = self._parts.home.service_seed(self._held.station, "receipt")
-        return None if seed is None else Ed25519Signer.from_seed(seed)
 
     def _receipt_keys(self, name: str) -> tuple[bytes, ...]:
         """Return every receipt key that was ever enrolled for the station of a key name."""

@@ -24,10 +24,10 @@ from ledger.frame import split_frame
 from ledger.grant import signing_key
 from ledger.rank import recorded_at_ms
 from ledger.registry import Registry
-from ledger.resolve import KEY_UNKNOWN
 from ledger.store.contract import ReadTx, Store
 from ledger.store.tables import Cell, Row
 from ledger.types import CaseId
+from ledger.verified import KEY_UNKNOWN
 
 MARK_COUNTY = "county_logs"
 BATCH = 100

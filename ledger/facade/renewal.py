@@ -6,20 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ledger.authority import PROVISIONAL_GRANT
 from ledger.body import open_body
-from ledger.calendar import local_date
 from ledger.errors import BanjianError
 from ledger.facade.bodies import Place, place_in
 from ledger.facade.caseacts import StoredAct
-from ledger.facade.numbers import number_row
+from ledger.facade.moved import held_before
 from ledger.facade.tables import (
     APPLICANTS,
     CASES,
     GRANTS,
     MARKS,
-    MOVED,
-    NEVER_MS,
     NUMBERS,
-    RED_AT,
     TOKENS,
     case_cells,
 )
@@ -50,34 +46,20 @@ def calendars_changed(store: Store, knowledge: Knowledge) -> bool:
 def follow_calendars(store: Store, view: CaseView, knowledge: Knowledge) -> None:
     """Make the lights anew if the rows were computed with other calendars than those known now."""
     if calendars_changed(store, knowledge):
-        renew_lights(store, view, knowledge.calendars.version)
+        renew_lights(store, view, knowledge)
 
 
-def renew_lights(store: Store, view: CaseView, calendars: str) -> int:
+def renew_lights(store: Store, view: CaseView, knowledge: Knowledge) -> int:
     """Compute the rows of all open cases with the newest calendars; returns how many there are.
 
-    A limit that became earlier is written down for the case's owner, under the version of the calendars.
+    Every clock that now ends earlier than was said is written down for the case's owner.
     """
     with store.write() as tx:
-        before = {
-            CaseId(row[0]): row[RED_AT] for row in tx.select(CASES, {"open": 1}) if isinstance(row[0], bytes)
-        }
-        count = sum(len(view.rebuild(tx, batch)) for batch in _batches(list(before)))
-        moved = [
-            (case_id, calendars, _last_day(old), _last_day(new))
-            for case_id, old in before.items()
-            if (row := tx.get(CASES, (case_id,))) is not None
-            and isinstance(old, int)
-            and isinstance(new := row[RED_AT], int)
-            and new < old != NEVER_MS
-        ]
-        tx.upsert(MOVED, moved)
+        before = held_before(tx, knowledge.calendars)
+        cases = [CaseId(row[0]) for row in tx.select(CASES, {"open": 1}) if isinstance(row[0], bytes)]
+        count = sum(view.renew(tx, batch, before=before) for batch in _batches(cases))
         view.mark(tx)
     return count
-
-
-def _last_day(red_at_ms: int) -> str:
-    return local_date(red_at_ms - 1).isoformat()
 
 
 def rebuild_views(store: Store, view: CaseView, vault: Vault) -> int:
@@ -91,11 +73,9 @@ def rebuild_views(store: Store, view: CaseView, vault: Vault) -> int:
         # In the order of their openings the frames of a batch lie close together.
         for batch in _batches(sorted(places, key=places.__getitem__)):
             made = view.rebuild(tx, batch)
-            rows = case_cells([row for row, _ in made])
-            tx.insert_missing(
-                NUMBERS, [number_row(row[1], row[0], places[row[0]].log) for row in rows if row[1]]
-            )
-            acts = {row[0]: acts for row, (_, acts) in zip(rows, made, strict=True)}
+            rows = case_cells([one.row for one in made])
+            tx.insert_missing(NUMBERS, [row for one in made for row in one.numbers])
+            acts = {row[0]: one.acts for row, one in zip(rows, made, strict=True)}
             tokens, applicants = _found_by(tx, vault, acts)
             tx.insert_missing(TOKENS, tokens)
             tx.insert_missing(APPLICANTS, applicants)

@@ -18,7 +18,7 @@ from typing import Final
 from ledger.checkpoint import Checkpoint, log_of_origin, open_checkpoint, read_checkpoint
 from ledger.errors import DataError
 from ledger.facade.countyfold import COUNTY_KINDS
-from ledger.facade.countyseen import INCONSISTENT, UNPROVEN, keep_evidence
+from ledger.facade.countyseen import INCONSISTENT, UNPROVEN, keep_evidence, newest_evidence
 from ledger.facade.held import Held, LogState
 from ledger.facade.lostends import DOWNSTREAM_AHEAD, DOWNSTREAM_OTHER, LostEnd, lanes_of, lost_end
 from ledger.facade.opening import HeldLog
@@ -101,6 +101,22 @@ class SeenBelow:
                     after = 0 if _is_of(held, scope) else self._seen_size(tx, held)
                     found[state.log_id] = lost_end(tx, held, after=after)
         return list(found.values())
+
+    def is_in_step(self, states: Iterable[LogState]) -> bool:
+        """Whether what somebody says of registry, catalogue and merge log, and of logs not known, is here."""
+        with self._store.read() as tx:
+            return all(self._is_here(tx, state) for state in states)
+
+    def _is_here(self, tx: ReadTx, state: LogState) -> bool:
+        held = self._parts.holdings.logs.get(state.log_id.hex())
+        if held is None:
+            return False
+        if held.genesis.kind in COUNTY_KINDS:
+            return state.size <= tx.size(held.name) or self._held.has_branch(state)
+        if held.genesis.kind == MERGE and held.own:
+            shown = newest_evidence(tx, held.name)
+            return state.size <= max(tx.size(held.name), 0 if shown is None else shown.size)
+        return True
 
     def take_note(self, note: bytes, agreed: int, *, station: StationId, now_ms: int) -> int:
         """Judge a checkpoint that a station below gives as proof.

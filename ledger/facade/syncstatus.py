@@ -12,6 +12,7 @@ from ledger.facade.held import Held
 from ledger.facade.lostends import DOWNSTREAM_AHEAD, DOWNSTREAM_OTHER
 from ledger.facade.parts import Parts
 from ledger.facade.peers import LinkState, Peers
+from ledger.facade.receiptkey import receipt_key_fault
 from ledger.facade.synctables import SYNC_FINDINGS
 from ledger.store.contract import ReadTx, Store
 from ledger.types import LogId, StationId
@@ -60,6 +61,7 @@ class SyncStatus:
         given_up: own logs that are not continued, with the reason.
         feed_number: records of the stations above that were taken.
         findings: what was found and not settled.
+        receipt_key: at a station that others send to, why it can give no receipts; "" where it can.
     """
 
     station: StationId
@@ -69,6 +71,7 @@ class SyncStatus:
     given_up: tuple[tuple[str, str], ...]
     feed_number: int
     findings: tuple[SyncFinding, ...]
+    receipt_key: str = ""
 
 
 def read_status(store: Store, tx: ReadTx, parts: Parts, station: StationId) -> SyncStatus:
@@ -86,6 +89,7 @@ def read_status(store: Store, tx: ReadTx, parts: Parts, station: StationId) -> S
         ),
         feed_number=held.feed_held(line[1]).number if len(line) > 1 else 0,
         findings=tuple(one for one in _findings(tx) if not _is_settled(one, held)),
+        receipt_key=receipt_key_fault(parts.home, parts.knowledge.registry, station),
     )
 
 

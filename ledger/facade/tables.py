@@ -43,6 +43,8 @@ CASES: Final = Table(
 ``flags`` adds up ``PAUSED``, ``CONFLICT`` and ``PENDING``: long lists are read column by column.
 """
 
+STATUS: Final = CASES.column_names.index("status")
+"""Where in a row ``status`` stands."""
 RED_AT: Final = CASES.column_names.index("red_at_ms")
 """Where in a row ``red_at_ms`` stands."""
 PAUSED: Final = 1
@@ -94,11 +96,11 @@ NEVER_MS: Final = 253_402_300_799_999
 """Last millisecond of the year 9999: later than any limit."""
 
 MOVED: Final = Table(
-    "moved_dues",
-    columns=(("case_id", "bytes"), ("calendars", "text"), ("old_due", "text"), ("new_due", "text")),
-    key=("case_id", "calendars"),
+    "earlier_limits",
+    columns=(("case_id", "bytes"), ("clock", "text"), ("said", "text")),
+    key=("case_id", "clock"),
 )
-"""Open cases whose limit became earlier when a calendar arrived: their owners must be told."""
+"""Clocks that became earlier when a calendar arrived, with the latest day that was said: owners are told."""
 
 GRANTS: Final = Table("grants", columns=(("log", "text"), ("seq", "int")), key=("log", "seq"))
 """Where provisional grants stand in station logs that are held whole: a registrar looks at all of them."""

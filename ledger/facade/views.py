@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from ledger.act import Act, act_id, case_of, decode_act
 from ledger.authority import NOT_FINAL, PROVISIONAL_GRANT, REGISTRY_ACTIONS
@@ -15,7 +15,8 @@ from ledger.errors import BanjianError, RuleError
 from ledger.facade.attachednames import note_named
 from ledger.facade.caseacts import StoredAct
 from ledger.facade.casebook import CaseBook
-from ledger.facade.numbers import number_row
+from ledger.facade.moved import held_mark, note_earlier
+from ledger.facade.numbers import number_rows
 from ledger.facade.synctables import AWAITING
 from ledger.facade.tables import (
     CASES,
@@ -43,6 +44,14 @@ MARK_CALENDARS = "calendars"
 
 
 Notice: TypeAlias = Callable[[WriteTx, Iterable[CaseId]], None]
+
+
+class Rebuilt(NamedTuple):
+    """A case made anew: its row, the rows of its numbers, and the stored acts that they come from."""
+
+    row: Row
+    numbers: list[Row]
+    acts: Sequence[StoredAct]
 
 
 class CaseView:
@@ -141,20 +150,42 @@ class CaseView:
             tx.delete(table, asked)
         self.touch(tx, case_ids)
 
-    def rebuild(self, tx: WriteTx, case_ids: Sequence[CaseId]) -> list[tuple[Row, Sequence[StoredAct]]]:
-        """Make the rows of the given cases anew; returns each with the stored acts that it comes from."""
+    def rebuild(self, tx: WriteTx, case_ids: Sequence[CaseId]) -> list[Rebuilt]:
+        """Make the rows of the given cases anew; returns each with its numbers and its stored acts."""
         found = list(self._book.fold_many(tx, case_ids))
         made = [
-            (case_row(folded.state, folded.rules, self._knowledge.calendars), folded.acts) for folded in found
+            Rebuilt(
+                case_row(folded.state, folded.rules, self._knowledge.calendars),
+                _number_rows(folded.state, folded.acts),
+                folded.acts,
+            )
+            for folded in found
         ]
         if made:
-            tx.upsert(CASES, [row for row, _ in made])
+            tx.upsert(CASES, [one.row for one in made])
             note_named(tx, (folded.state for folded in found))
         return made
 
+    def renew(self, tx: WriteTx, case_ids: Sequence[CaseId], *, before: CalendarSet | None) -> int:
+        """Make the rows of cases anew for new calendars, and note what ends earlier; returns how many.
+
+        Args:
+            tx: the transaction.
+            case_ids: the cases.
+            before: the calendars that the rows were made with; None where that is not known.
+        """
+        calendars = self._knowledge.calendars
+        made = [(folded.state, folded.rules) for folded in self._book.fold_many(tx, case_ids)]
+        if made:
+            tx.upsert(CASES, [case_row(state, rules, calendars) for state, rules in made])
+        if before is not None:
+            note_earlier(tx, made, old=before, new=calendars)
+        return len(made)
+
     def mark(self, tx: WriteTx) -> None:
         """Write down which calendars the rows were computed with."""
-        tx.upsert(MARKS, [(MARK_CALENDARS, self._knowledge.calendars.version)])
+        calendars = self._knowledge.calendars
+        tx.upsert(MARKS, [(MARK_CALENDARS, calendars.version), held_mark(calendars)])
 
     def _advance(self, tx: WriteTx, case_id: CaseId, state: CaseState, rules: Rules) -> None:
         held = self._book.held(case_id)
@@ -203,9 +234,10 @@ class CaseView:
         folded = {case_id: self._book.load(tx, case_id) for case_id in logs}
         self._write_rows(tx, {case_id: (held.state, held.rules) for case_id, held in folded.items()})
         numbers = [
-            number_row(held.state.number, case_id, logs[case_id])
+            row
             for case_id, held in folded.items()
-            if logs[case_id] and held.state.number
+            if logs[case_id]
+            for row in number_rows(held.state, logs[case_id])
         ]
         tx.insert_missing(NUMBERS, numbers)
 
@@ -234,11 +266,9 @@ class CaseView:
 
 
 def _number_rows(state: CaseState, acts: Iterable[StoredAct]) -> list[Row]:
-    """Return the row that keeps the number of a case; none while no opening gives it one that counts."""
-    if not state.number:
-        return []
+    """Return the rows that keep the numbers of a case; none while no opening gives it one that counts."""
     opening = next((act for act in acts if act.act_id.startswith(state.case_id)), None)
-    return [] if opening is None else [number_row(state.number, state.case_id, opening.place.log)]
+    return [] if opening is None else [*number_rows(state, opening.place.log)]
 
 
 def case_row(state: CaseState, rules: Rules, calendars: CalendarSet) -> Row:

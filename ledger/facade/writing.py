@@ -19,10 +19,11 @@ from ledger.errors import AuthorityError, DataError, RuleError, StoreError
 from ledger.facade.casebook import CaseBook
 from ledger.facade.casekeys import CaseKeys
 from ledger.facade.clock import Clock
+from ledger.facade.comingback import note_given_up
 from ledger.facade.countyseen import keep_seen, newest_seen
 from ledger.facade.deskrules import DeskRules
 from ledger.facade.home import Home
-from ledger.facade.numbers import number_row
+from ledger.facade.numbers import PAPER, number_row, paper_row
 from ledger.facade.ondemand import OnDemand
 from ledger.facade.ownlog import CHECKPOINT_EVERY, NewEntry, OwnLog
 from ledger.facade.tables import APPLICANTS, NUMBERS, TOKENS
@@ -98,6 +99,9 @@ class Writer:
                 number = act.facts.get("number")
                 if not act.parents and isinstance(number, str):
                     _keep_number(tx, number, case_id, log)
+                    paper = paper_row(act.facts, case_id, log.name)
+                    if paper is not None:
+                        tx.insert_missing(NUMBERS, [paper])
         except BaseException:
             self._view.forget_expected()
             self._book.forget(case_id)
@@ -161,6 +165,8 @@ class Writer:
         anybody. The sentinel stays as it is, for it may know more than the log.
         """
         with self._store.write() as tx:
+            if any(log.kind != "station" for log, _ in doubts):
+                note_given_up(tx, self._clock.now_ms())
             for log, state in doubts:
                 row = tx.get(schema.LOGS, (log.name,))
                 if row is None:
@@ -269,6 +275,6 @@ class Writer:
 
 def _keep_number(tx: WriteTx, number: str, case_id: CaseId, log: OwnLog) -> None:
     """Two commands beside a server may have minted the same number: the second must mint anew."""
-    if next(tx.select(NUMBERS, {"number": number}, limit=1), None) is not None:
+    if any(row[3] != PAPER for row in tx.select(NUMBERS, {"number": number})):
         raise RuleError("number.taken", number=number)
     tx.insert(NUMBERS, [number_row(number, case_id, log.name)])

@@ -11,10 +11,10 @@ from typing import TextIO, cast
 from ledger.errors import BanjianError
 from ledger.facade.between import exchange_of
 from stations.bundlejobs import EXPORT, IMPORT, PART_KIB_MAX, PART_KIB_MIN, BundleJob, Step, run_job
-from stations.cli.bundlekey import enrol_key
 from stations.cli.bundleshow import show
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
+from stations.cli.servicekeys import enrol_bundle
 from stations.cli.session import exchanging
 from stations.cli.tables import Cell, Styled
 from stations.cli.types import WholeNumber, show_moment
@@ -51,9 +51,14 @@ def import_(call: Call, *, path: Sequence[str], no_ack: bool) -> int:
     call.table([call.say(f"head.bundle_{name}") for name in heads], [_row(call, one) for one in files])
     _tell_waiting(call, done)
     _tell_missing(call, done)
-    for one in _steps(done, "acknowledgements"):
+    written = _steps(done, "acknowledgements")
+    for one in written:
         name = Path(str(one["file"])).name
-        call.line(call.say("bundle.acknowledged", receiver=one["receiver"], file=name))
+        # A file without receipts tells the sender nothing of what is safe here.
+        key = "bundle.acknowledged" if done["receipts_fault"] == "" else "bundle.answered"
+        call.line(call.say(key, receiver=one["receiver"], file=name))
+    if written and done["receipts_fault"]:
+        call.notice(str(done["receipts_fault"]), {"station": call.config().station})
     for one in _steps(done, "unanswered"):
         error = error_of(cast(Step, one["error"]))
         call.notice(error.code, error.params)
@@ -61,7 +66,7 @@ def import_(call: Call, *, path: Sequence[str], no_ack: bool) -> int:
     if not any("sender" in one for one in files):
         call.hint("bundle.nothing_here", foreign=done["foreign"])
         return 1
-    if done["acknowledgements"]:
+    if written:
         call.hint("bundle.import_next")
     return 0 if done["complete"] else 1
 
@@ -188,5 +193,5 @@ SPECS = (
         group="keep",
     ),
     Spec(path=("bundle", "show"), run=show, params=(_PATHS,), group="keep"),
-    Spec(path=("bundle", "key"), run=enrol_key, signs=True, group="keep"),
+    Spec(path=("bundle", "key"), run=enrol_bundle, signs=True, group="keep"),
 )

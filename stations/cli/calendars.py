@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from ledger.calendar import UNITS, Unit, due_report, parse_calendar
+from ledger.calendar import UNITS, CalendarSet, Unit, due_report, parse_calendar
 from ledger.calendars import calendar_set
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
@@ -12,9 +12,9 @@ from stations.cli.types import DateType, OneOf, WholeNumber
 
 
 def due(call: Call, *, date: date, n: int, unit: str | None) -> int:
-    """Print the last day of a limit and every day on the way; needs no ledger."""
+    """Print the last day of a limit and every day on the way, by the calendars of the ledger."""
     chosen: Unit = "calendar_days" if unit == "calendar_days" else "working_days"
-    report = due_report(calendar_set(), date, n, unit=chosen)
+    report = due_report(_calendars(call), date, n, unit=chosen)
     call.emit(report)
     call.line(
         call.say(
@@ -49,15 +49,8 @@ def due(call: Call, *, date: date, n: int, unit: str | None) -> int:
 
 def show(call: Call, *, year: int | None) -> int:
     """List the calendars held: those that ship, with a ledger those published in it as well."""
-    calendars = calendar_set()
-    if call.directory is not None:
-        # Only with a ledger is the event store needed.
-        from stations.cli.session import reading
-
-        with reading(call) as ledger:
-            calendars = ledger.knowledge.calendars
     rows = []
-    for item in calendars.calendars:
+    for item in _calendars(call).calendars:
         if year is not None and item.year != year:
             continue
         call.emit(
@@ -102,6 +95,17 @@ def publish(call: Call, *, file: str) -> int:
     return 0
 
 
+def _calendars(call: Call) -> CalendarSet:
+    """Return the calendars of the ledger that was named, those that ship where none was."""
+    if call.directory is None:
+        return calendar_set()
+    # Only with a ledger is the event store needed.
+    from stations.cli.session import reading
+
+    with reading(call) as ledger:
+        return ledger.knowledge.calendars
+
+
 def _date(text: str) -> date:
     return date.fromisoformat(text)
 
@@ -115,7 +119,6 @@ SPECS = (
             Param(name="N", type=WholeNumber(), required=True),
             Param(name="unit", type=OneOf(UNITS)),
         ),
-        needs_home=False,
         group="setup",
     ),
     Spec(

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from ledger.errors import ConfigError, StoreError
+from ledger.errors import ConfigError, RuleError
 from ledger.facade import Home
+from ledger.facade.between import stations_behind
 from ledger.facade.moving import move_to_postgres
 from ledger.facade.setup import CountyCreated, CountyPlan, county_station
 from ledger.genesis import LogKind
 from stations.cli.call import Call
+from stations.cli.countynote import accept_note, read_note, write_note
 from stations.cli.database import read_url
 from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import passphrase_for, signing_key
+from stations.cli.servicekeys import enrol_county
 from stations.cli.session import desk
 from stations.cli.types import OneOf
 from stations.founding import REGISTRAR_NO, ROOT_COUNT, DraftKey, check_division, draft_key, found_county
@@ -94,24 +97,24 @@ def _tell(
     call.hint("county.next", roots=roots_dir, dir=home.path, station=county.station, registrar=registrar)
 
 
-def reopen(call: Call, *, kind: str, seen: str | None) -> int:
-    """Open the successor of a county log that was given up here, for example after a restore."""
-    newest = b"" if seen is None else _note(Path(seen))
+def reopen(call: Call, *, kind: str, seen: str | None, anyway: bool) -> int:
+    """Open the successor of a county log that was given up here, once the stations below have synced.
+
+    Raises:
+        RuleError: ``county.stations_behind``: some have not, and may hold acts that would lose their effect.
+    """
+    newest = b"" if seen is None else read_note(Path(seen))
     signer = signing_key(call)
     with desk(call) as at:
         ledger = at.ledger
         station = county_station(ledger.genesis.division_code)
+        behind = [] if anyway else stations_behind(ledger, station)
+        if behind:
+            raise RuleError("county.stations_behind", stations=tuple(behind), count=len(behind), kind=kind)
         log_id = at.open_log(KINDS[kind], station, signer, newest=newest)
         call.line(call.say("county.reopened", kind=call.say(f"kind.{kind}"), log=log_id.hex()))
         call.emit({"kind": kind, "station": station, "log_id": log_id.hex()})
     return 0
-
-
-def _note(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise StoreError("home.unreadable", path=str(path), detail=error.strerror or "") from error
 
 
 def _make_key(call: Call, label: str, folder: Path) -> DraftKey:
@@ -140,11 +143,23 @@ SPECS = (
         needs_home=False,
         group="setup",
     ),
+    Spec(path=("county", "keys"), run=enrol_county, signs=True, group="setup"),
     Spec(
         path=("county", "reopen"),
         run=reopen,
-        params=(Param(name="KIND", type=OneOf(tuple(KINDS)), required=True), Param(name="seen")),
+        params=(
+            Param(name="KIND", type=OneOf(tuple(KINDS)), required=True),
+            Param(name="seen"),
+            Param(name="anyway", flag=True),
+        ),
         signs=True,
+        group="setup",
+    ),
+    Spec(path=("county", "note"), run=write_note, params=(Param(name="out", required=True),), group="setup"),
+    Spec(
+        path=("county", "accept"),
+        run=accept_note,
+        params=(Param(name="FILE"), Param(name="yes", flag=True)),
         group="setup",
     ),
 )

@@ -8,7 +8,8 @@ from datetime import date
 from pathlib import Path
 
 from ledger.calendar import local_date
-from ledger.errors import AuthorityError, ConfigError
+from ledger.casenumber import is_misread
+from ledger.errors import AuthorityError, ConfigError, InputError
 from ledger.facade import CaseRow, Ledger
 from ledger.types import StationId
 from stations.cli.call import Call
@@ -48,6 +49,8 @@ def find(call: Call, *, text: str) -> int:
     with reading(call) as ledger:
         rows = ledger.find(text, station=_station(call, ledger))
         print_rows(call, ledger, rows)
+        if not rows and is_misread(text):
+            raise InputError("number.check")
         if not rows:
             call.hint("find.nothing")
     return 0 if rows else 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import errno
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -22,7 +23,7 @@ from stations.cli.language import choose_language
 from stations.cli.naming import Names
 from stations.cli.secret import ask_secret
 from stations.cli.tree import build_tree
-from stations.cli.types import option_name
+from stations.cli.types import WholeNumber, option_name
 from stations.texts import Say
 
 OK, REFUSED, COULD_NOT_RUN = 0, 1, 2
@@ -82,7 +83,7 @@ def _run(args: list[str], app: App, say: Say) -> int:
         result = tree.main(args=args, prog_name="banjian", standalone_mode=False, obj=app)
         return result if isinstance(result, int) else OK
     except click.UsageError as error:
-        code, params = _usage_message(error)
+        code, params = _negative_number(error, args) or _usage_message(error)
         _print_message(app, say, code, params)
         return COULD_NOT_RUN
     except (click.Abort, KeyboardInterrupt):
@@ -139,11 +140,25 @@ def _print_message(app: App, say: Say, code: str, params: Mapping[str, object]) 
     print(f"[{code}]", file=app.err)
 
 
+def _negative_number(error: click.UsageError, args: Sequence[str]) -> tuple[str, dict[str, object]] | None:
+    """Return what to say of a word like -5 that was meant as a number, and that Click takes for an option."""
+    if not isinstance(error, click.NoSuchOption) or error.ctx is None:
+        return None
+    words = (word for word in args if word.startswith(error.option_name))
+    value = next((word for word in words if re.fullmatch(r"-\d+", word)), None)
+    for param in error.ctx.command.params:
+        if value is not None and isinstance(param.type, WholeNumber):
+            return "cli.number", {"option": option_name(param), "value": value, "least": param.type.least}
+    return None
+
+
 def _usage_message(error: click.UsageError) -> tuple[str, dict[str, object]]:
     command = error.ctx.command_path if error.ctx is not None else "banjian"
     if isinstance(error, click.NoSuchOption):
         near = difflib.get_close_matches(error.option_name, _options_of(error.ctx), n=3)
-        return "cli.option_unknown", {"option": error.option_name, "near": near or "—", "command": command}
+        if near:
+            return "cli.option_unknown", {"option": error.option_name, "near": near, "command": command}
+        return "cli.option_none", {"option": error.option_name, "command": command}
     if isinstance(error, click.MissingParameter):
         return "cli.missing", {"option": option_name(error.param), "command": command}
     return "cli.usage", {"detail": error.format_message(), "command": command}

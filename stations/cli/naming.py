@@ -57,6 +57,7 @@ class Names:
             "field": self._field,
             "why": self._reason,
             "reason": self._reason,
+            "clock": self._clock,
         }
 
     def message(self, code: str, params: Mapping[str, object]) -> Message:
@@ -95,6 +96,9 @@ class Names:
                 return self._say.pick(spec.name)
         schema = SCHEMAS.get(code)
         return self._say.pick(schema.name) if schema is not None else self._say.name(f"action.{code}", code)
+
+    def _clock(self, code: str) -> str:
+        return self._say.name(f"clock.{code}", code)
 
     def _state(self, code: str) -> str:
         for case_type in self._types():

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ledger.errors import ConfigError, InputError
 from ledger.facade import Command, Ledger
+from ledger.identity import check_applicant
 from ledger.item import Item
 from stations.cli.call import Call
 from stations.cli.done import show_done
@@ -69,7 +70,7 @@ def receive(
                 action=command.code,
                 station=station,
                 facts=facts,
-                personal=read_personal(values),
+                personal=check_applicant(read_personal(values)),
                 occurred_at_ms=claimed_ms(values.get("at"), now_ms),
             ),
             signer,

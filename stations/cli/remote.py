@@ -60,9 +60,9 @@ def erase_remote(home: Home, signed: SignedAct) -> int:
     return int(decode_value(_ask(home, "POST", "/erasure", encode_signed(signed)), ERASED))
 
 
-def draft_log_remote(home: Home, kind: str, station: str) -> bytes:
+def draft_log_remote(home: Home, kind: str, station: str, newest: bytes = b"") -> bytes:
     """Have the running server make the key of a log; returns the genesis to sign for."""
-    answer = decode_value(_ask(home, "POST", "/log", encode_opening(kind, station)), GENESIS)
+    answer = decode_value(_ask(home, "POST", "/log", encode_opening(kind, station, newest)), GENESIS)
     try:
         return bytes.fromhex(str(answer))
     except ValueError as error:
@@ -77,6 +77,11 @@ def rebuild_remote(home: Home) -> int:
 def checkpoint_remote(home: Home, log: str) -> str:
     """Have the running server sign the head of a log; returns the note."""
     return _ask(home, "POST", f"/checkpoint/{log}", b"")
+
+
+def accept_note_remote(home: Home, note: bytes) -> None:
+    """Have the running server go on from a county checkpoint that people decided for."""
+    _ask(home, "POST", "/county/note", note)
 
 
 def sync_remote(home: Home) -> Outcome:

@@ -128,19 +128,18 @@ class Desk:
             kind: which log.
             station: of the log.
             signer: who opens it.
-            newest: newest checkpoint of a log given up that any station holds; only without a server.
+            newest: newest checkpoint of a log given up that any station holds.
 
         Raises:
             BanjianError: as ``Ledger.open_county_log`` and ``Ledger.open_station_log``.
         """
         if not self._remote:
             return self.ledger.open_county_log(kind, station, signer, newest=newest)
-        if newest:
-            raise ConfigError("serve.stop_first")
         from stations.cli.remote import draft_log_remote
 
         def prepared() -> SignedAct:
-            return prepare_opening(self.ledger, draft_log_remote(self._home, kind, station), signer)
+            drafted = draft_log_remote(self._home, kind, station, newest)
+            return prepare_opening(self.ledger, drafted, signer)
 
         return self._county(prepared).log_id
 

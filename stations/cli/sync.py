@@ -139,7 +139,9 @@ def _show(call: Call, found: SyncStatus, why: Sequence[Why]) -> None:
             call.line(f"  → {message.next_step}")
     for one in found.findings:
         message = call.say.message(one.code, {"log": one.log[:8], "seq": one.seq})
-        call.line(call.say("sync.finding", log=one.log[:8], seq=one.seq, reason=message.what))
+        of_a_log = one.log.strip("0")
+        key = "sync.finding" if of_a_log else "sync.note"
+        call.line(call.say(key, log=one.log[:8], seq=one.seq, reason=message.what))
         if message.next_step:
             call.line(f"  → {message.next_step}")
 

@@ -37,7 +37,7 @@ class WholeNumber(click.ParamType[int]):
     name = "N"
 
     def __init__(self, *, least: int = 0) -> None:
-        self._least = least
+        self.least = least
 
     def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Return the number.
@@ -48,8 +48,8 @@ class WholeNumber(click.ParamType[int]):
         if isinstance(value, int):
             return value
         text = value.translate(_FULL_WIDTH).strip()
-        if not re.fullmatch(r"-?\d{1,18}", text) or int(text) < self._least:
-            raise ConfigError("cli.number", option=option_name(param), value=value, least=self._least)
+        if not re.fullmatch(r"-?\d{1,18}", text) or int(text) < self.least:
+            raise ConfigError("cli.number", option=option_name(param), value=value, least=self.least)
         return int(text)
 
 

@@ -222,7 +222,7 @@ class WrongClock:
 
 
 class Backdated:
-    """An acceptance that claims the day before, without being marked as entered later."""
+    """An acceptance signed after midnight that claims the day before: later the desk would refuse it."""
 
     name = "backdated_acceptance"
 
@@ -231,7 +231,7 @@ class Backdated:
         self.case: Case | None = None
 
     def plan(self, director: Director) -> None:
-        """Receive on one day, accept on the next and claim the day before."""
+        """Receive on one day, accept in the night after it and claim the day before."""
 
         async def receive() -> None:
             self.case = opening(director, self.place, ALLOWANCE, "backdated")
@@ -240,11 +240,11 @@ class Backdated:
         async def accept() -> None:
             if self.case is not None:
                 step = step_at(director, self.place, "accept", "officer")
-                claimed_ms = at(day_of(director, 0), "16:30")
+                claimed_ms = at(day_of(director, 0), "22:30")
                 await director.act(self.case, step, at_ms=claimed_ms)
 
         director.at(at(day_of(director, 0), "15:20"), receive)
-        director.at(at(day_of(director, 1), "09:20"), accept)
+        director.at(at(day_of(director, 0), "23:59") + 31 * 60_000, accept)
 
     async def end(self, director: Director) -> None:
         """Nothing is left to ask."""

@@ -21,11 +21,13 @@ async def show(visit: Visit) -> web.Response:
 
     status = await visit.read(work)
     failure = status.link.failure
+    lacking = status.receipt_key
     return await render(
         visit,
         "safe.html",
         status=status,
         failure=None if failure is None else visit.say.message(failure.code, failure.params),
+        lacking=visit.say.message(lacking, {"station": status.station}) if lacking else None,
         given_up=[(name[:8], visit.say.reason(code)) for name, code in status.given_up],
         findings=[
             (one.found_at_ms, visit.say.message(one.code, {"log": one.log[:8]}), one.log[:8], one.seq)

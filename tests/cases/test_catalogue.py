@@ -173,6 +173,7 @@ TYPE_FAULTS = [
     ("final_states", ["nowhere"], "lint.state_unknown"),
     ("clocks.acceptance.stop", ["nothing"], "lint.clock_action"),
     ("clocks.acceptance.stop", [], "lint.clock_endless"),
+    ("actions.accept_with_deficit.guards", ["missing_deferrable"], "lint.clock_due"),
     ("clocks.statutory.resume", [], "lint.clock_endless"),
     ("clocks.acceptance.amount", "item.nothing", "lint.clock_amount"),
     ("clocks.acceptance.amount", 99999, "lint.clock_amount"),

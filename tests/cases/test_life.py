@@ -102,8 +102,11 @@ def test_correction_once_and_full_supply() -> None:
     assert story.state.status == "correcting"
     assert story.reason(story.act(CLERK, "accept")) == "case.correction_open"
     story.act(VILLAGER, "supply", {"materials": ["m02"]})
-    last = story.act(CLERK, "supply", {"materials": ["m03"]}, when="2026-03-11 10:00")
-    assert story.events(last) == ("late_supply", "full_supply")
+    late = story.act(CLERK, "supply", {"materials": ["m03"]}, when="2026-03-11 10:00")
+    assert story.events(late) == ("late_supply",)
+    assert (story.state.status, story.state.correction) == ("correcting", frozenset())
+    last = story.act(CLERK, "supply", {"materials": ["m02"]}, when="2026-03-11 11:00")
+    assert story.events(last) == ("full_supply", "deciding_supply")
     assert story.state.status == "received"
     second = story.act(CLERK, "request_correction", {"missing": ["m04"], "due": "2026-03-20"})
     assert story.reason(second) == "case.second_correction"

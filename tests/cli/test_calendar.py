@@ -43,6 +43,9 @@ def test_bad_input_names_the_option_and_ends_with_2():
         (("calendar", "due", "2026-02-13"), "cli.missing"),
         (("calendar", "due", "2026-02-13", "5", "--unit", "weeks"), "cli.choice"),
         (("calendar", "due", "2026-02-13", "5", "--unti", "x"), "cli.option_unknown"),
+        (("calendar", "due", "2026-02-13", "5", "--qqqq", "x"), "cli.option_none"),
+        (("calendar", "due", "2026-02-13", "-5"), "cli.number"),
+        (("calendar", "due", "2026-02-13", "-15"), "cli.number"),
     ):
         result = terminal.run(*words)
         assert result.code == 2 and f"[{code}]" in result.err and result.out == ""

@@ -186,7 +186,7 @@ def test_a_restored_county_goes_on_enrolling_in_new_logs(county: Terminal, tmp_p
     other = Terminal(folder=restored)
     other.clock.set("2026-03-04 09:00")
     grant = ("staff", "grant", "T002", "--role", "officer", "--scope", TOWNSHIP, "--as", "R001")
-    assert "[log.none]" in other.run(*grant).err
+    assert "[log.county_none]" in other.run(*grant).err
     root = str(_folder(county) / "roots" / "root-1.key")
     assert other.run("county", "reopen", "registry", "--as", "R001").code == 1
     other.ok("county", "reopen", "registry", "--key", root)
@@ -247,7 +247,12 @@ def test_a_calendar_that_the_county_publishes_moves_limits(county: Terminal, tmp
         }),
         encoding="utf-8",
     )  # fmt: skip
+    due = ("calendar", "due", "2026-03-03", "2", "--json")
+    assert county.ok(*due).json["due"] == "2026-03-05"
     county.ok("calendar", "publish", str(file), "--as", "R001")
+    assert county.ok(*due).json["due"] == "2026-03-09"
+    assert Terminal().ok(*due, "--dir", str(county.folder)).json["due"] == "2026-03-09"
+    assert Terminal().ok(*due).json["due"] == "2026-03-05"
     assert before == "2026-03-05" and county.ok("show", number, "--json").json["due_on"] == "2026-03-09"
     assert county.ok("calendar", "show", "2026", "--json").lines[-1]["region"] == "990121"
 

@@ -248,7 +248,7 @@ def test_a_restored_county_is_served_and_its_logs_are_opened_beside_the_server(
         received = _received(other, "V001")
         assert received["seq"] == 2
         grant = ("staff", "grant", "T002", "--role", "officer", "--scope", TOWNSHIP, "--as", "R001")
-        assert "[log.none]" in other.run(*grant).err
+        assert "[log.county_none]" in other.run(*grant).err
         _json(other, "county", "reopen", "registry", "--key", root)
         _json(other, "county", "reopen", "catalogue", "--as", "R001")
         _json(other, *grant)

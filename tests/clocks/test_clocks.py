@@ -315,10 +315,36 @@ def test_a_suspension_after_the_limit_does_not_heal_it() -> None:
     assert (reading.due_on, reading.light) == (date(2025, 11, 19), "red")
 
 
-def test_a_suspension_on_the_last_day_leaves_no_day() -> None:
-    """Suspended on the last day itself, 19 November: all seven days are used, the 20th is over."""
+def test_a_suspension_on_the_last_day_leaves_the_day_of_the_resumption() -> None:
+    """Suspended on the last day itself, 19 November: all seven days are used; 20 to 28 do not count."""
+    paused = accepted(step("suspend", "2025-11-19"))
+    standing = read(paused, rules("promised"), "2025-11-24")["promised"]
+    assert (standing.due_on, standing.light, standing.elapsed_days) == (None, "paused", 7)
     case = accepted(step("suspend", "2025-11-19"), step("resume", "2025-11-28"))
-    assert read(case, rules("promised"), "2025-12-01")["promised"].due_on == date(2025, 11, 19)
+    resumed = read(case, rules("promised"), "2025-11-28 23:59:59.999")["promised"]
+    assert (resumed.due_on, resumed.light) == (date(2025, 11, 28), "yellow")
+    assert (resumed.elapsed_days, resumed.remaining_days) == (7, 0)
+    over = read(case, rules("promised"), "2025-12-01 00:00")["promised"]
+    assert (over.light, over.remaining_days) == ("red", -1)
+
+
+def test_a_last_day_that_rolls_on_from_a_rest_day_uses_no_more_than_the_limit() -> None:
+    """Suspended on the last day, resumed on Saturday 29 November: Monday 1 December is the last day."""
+    case = accepted(step("suspend", "2025-11-19"), step("resume", "2025-11-29"))
+    reading = read(case, rules("promised"), "2025-12-01")["promised"]
+    assert (reading.due_on, reading.light) == (date(2025, 12, 1), "yellow")
+    assert (reading.elapsed_days, reading.remaining_days) == (7, 0)
+
+
+def test_suspended_again_on_the_day_of_the_resumption_stands_still_again() -> None:
+    """No day is left after the 19th; on the 28th, the last day, it is suspended until 5 December."""
+    case = accepted(
+        step("suspend", "2025-11-19", label="s1"),
+        step("resume", "2025-11-28", label="r1"),
+        step("suspend", "2025-11-28", label="s2"),
+        step("resume", "2025-12-05", label="r2"),
+    )
+    assert read(case, rules("promised"), "2025-12-05")["promised"].due_on == date(2025, 12, 5)
 
 
 def test_suspended_and_resumed_on_one_day_excludes_nothing() -> None:

@@ -101,7 +101,10 @@ def test_a_permit_from_the_village_to_the_signature() -> None:
     story.add("request_correction", "2025-11-14", {"missing": ["plan", "lease"], "due": "2025-11-28"})
     story.add("supply", "2025-11-17", {"materials": ["plan"]}, level="village")
     assert story.read("2025-11-18")["acceptance"].light == "done"
-    story.add("supply", "2025-11-19", {"materials": ["lease"]}, level="village")
+    story.add("supply", "2025-11-18", {"materials": ["lease"]}, level="village")
+    # The village is the applicant's agent: nothing starts before the county has both.
+    assert story.read("2025-11-19")["acceptance"].light == "done"
+    story.add("supply", "2025-11-19", {"materials": ["plan", "lease"]})
     story.add("request_correction", "2025-11-20", {"missing": ["form"], "due": "2025-11-28"})
     again = story.read("2025-11-21")["acceptance"]
     assert (again.started_on, again.due_on) == (date(2025, 11, 19), date(2025, 11, 26))

@@ -94,7 +94,15 @@ ACTIONS = [
     *("accept_with_deficit", "accept_on_commitment", "suspend", "resume", "extend", "decide", "deliver"),
     *("withdraw", "overrun_reason", "unknown_action"),
 ]
-EVENTS = ["organ_receipt", "deciding_receipt", "full_supply", "deficit_cleared", "late_supply"]
+EVENTS = [
+    "organ_receipt",
+    "deciding_receipt",
+    "full_supply",
+    "deciding_supply",
+    "agent_supply",
+    "deficit_cleared",
+    "late_supply",
+]
 FACTS = st.dictionaries(
     st.sampled_from(["due", "expected_days", "clock"]),
     st.one_of(

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from ledger.casenumber import is_number, mint
 from ledger.errors import InputError, RuleError
 from ledger.facade import Command, Ledger
 from ledger.facade.tables import VIEW_TABLES
 from ledger.store.tables import Row
+from ledger.types import Facts, LogId
 from tests.facade.counter import (
     APPLICANT,
     COUNTY,
@@ -40,9 +42,11 @@ def test_rows_made_anew_are_those_kept_in_step(ledger: Ledger, clock: FakeClock)
     act(ledger, "C1", "request_correction", cases[1], missing=["m01"], due="2026-03-20")
     village = receive(ledger, "V1", FELLING).case_id
     act(ledger, "V1", "hand_over", village, to=TOWNSHIP)
+    late: Facts = {"paper_no": "城关 0042", "reason": "power"}
+    receive(ledger, late_entry=late)
     before = rows(ledger)
-    assert len(before["cases"]) == 4 and before["search_tokens"] and before["case_numbers"]
-    assert ledger.rebuild() == 4
+    assert len(before["cases"]) == 5 and before["search_tokens"] and before["case_numbers"]
+    assert ledger.rebuild() == 5
     assert rows(ledger) == before
 
 
@@ -78,7 +82,7 @@ def test_a_reference_is_a_number_or_the_start_of_an_id(ledger: Ledger) -> None:
     assert ledger.resolve(f" {done.number.lower()} ") == done.case_id
     assert ledger.resolve(done.case_id.hex()[:8]) == done.case_id
     with pytest.raises(InputError) as caught:
-        ledger.resolve("990121000000-00-260302-0000-0009-0")
+        ledger.resolve(mint(COUNTY, LogId(bytes(32)), 9, date(2026, 3, 2)))
     assert caught.value.code == "case.unknown_ref"
 
 
@@ -162,3 +166,29 @@ def test_a_training_ledger_says_so(tmp_path: Path, clock: FakeClock) -> None:
     found_county(tmp_path / "training", clock, purpose="training")
     with Ledger.open(tmp_path / "training", clock=clock, randomness=Dice(), write=False) as ledger:
         assert ledger.training
+
+
+def test_every_beginning_of_a_number_is_enough(ledger: Ledger) -> None:
+    """The last digit of a beginning may happen to be the check character of the digits before it."""
+    log_id = next(log.log_id for log in ledger.logs() if log.kind == "station" and log.station == COUNTY)
+    minted = (mint(COUNTY, log_id, ordinal, date(2026, 3, 2)) for ordinal in range(1, 1_000))
+    number = next(number for number in minted if is_number(number[:-2]))
+    done = receive(ledger, number=number)
+    for beginning in (number[:-2], number[:-1], number[:-7], f" {number[:-2].lower()}"):
+        assert ledger.resolve(beginning) == done.case_id, beginning
+        assert [row.case_id for row in ledger.find(beginning)] == [done.case_id], beginning
+
+
+def test_a_wrong_check_character_is_told_and_a_beginning_that_fits_nothing_is_not_found(
+    ledger: Ledger,
+) -> None:
+    number = receive(ledger).number
+    wrong = number[:-1] + ("0" if number[-1] != "0" else "1")
+    unknown = number.rpartition("-")[0][:-1]
+    with pytest.raises(InputError) as caught:
+        ledger.resolve(wrong)
+    assert caught.value.code == "number.check" and ledger.find(wrong) == []
+    with pytest.raises(InputError) as caught:
+        ledger.resolve(unknown + "9")
+    assert caught.value.code == "case.unknown_ref"
+    assert ledger.find(unknown + "9") == []

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ledger import registry_actions
 from ledger.clocks import ClockReading
-from ledger.errors import BanjianError
+from ledger.errors import BanjianError, Param
 from ledger.facade import Command, Ledger, Performed
 from ledger.types import CaseId, Facts, StationId, Value
 from tests.facade.counter import (
@@ -138,7 +138,7 @@ class Case:
             case=self.case_id,
             facts=facts,
             personal=APPLICANT if opening else None,
-            occurred_at_ms=at(f"{claimed}T09:00") if claimed else None,
+            occurred_at_ms=at(claimed if "T" in claimed else f"{claimed}T09:00") if claimed else None,
         )
         done = self.ledger.perform(command, signer(who))
         if opening:
@@ -159,6 +159,11 @@ class Case:
         """Return the codes of the case's findings."""
         assert self.case_id is not None
         return [found.code for found in self.ledger.case(self.case_id).state.findings]
+
+    def notices(self) -> dict[str, dict[str, Param]]:
+        """Return what the page of the case says besides, by code."""
+        assert self.case_id is not None
+        return {item.code: dict(item.params) for item in self.ledger.case(self.case_id).notices}
 
     @property
     def status(self) -> str:

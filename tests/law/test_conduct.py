@@ -21,6 +21,7 @@ class Told(NamedTuple):
     findings: tuple[str, ...] = ()
 
 
+UNMARKED = "case.finding.late_unmarked"
 STEP = "case.finding.step_missing"
 RECEIVING = [
     Told("the village never accepts what is decided above", FELLING, """
@@ -53,6 +54,16 @@ RECEIVING = [
     Told("papers that the organ kept overnight are answered, not handed back", FOOD, """
          2026-03-02 C1 receive
          2026-03-03T00:00 C1 advise_and_return item=990100100001 ! case.not_on_the_spot""", "received"),
+    Told("told on the spot by the organ, days after the village received", FELLING, """
+         2026-03-02 V1 receive
+         2026-03-03 V1 hand_over to=T
+         2026-03-04T09:00 T1 take_over
+         2026-03-04T23:59:59.999 T1 advise_and_return item=990101400014""", "returned"),
+    Told("not a day after the organ took over", FELLING, """
+         2026-03-02 V1 receive
+         2026-03-02 V1 hand_over to=T
+         2026-03-02 T1 take_over
+         2026-03-03T00:00 T1 advise_and_return item=990101400014 ! case.not_on_the_spot""", "received"),
     Told("the applicant's agent may hand papers back later", FELLING, """
          2026-03-02 V1 receive
          2026-03-03 V1 advise_and_return item=990101400014""", "returned"),
@@ -154,6 +165,27 @@ PROMISES = [
          2026-03-11 C1 supply materials=m05
          2026-03-11 C1 lapse ! case.nothing_missing
          2026-03-11 C1 decide""", "decided", (STEP,)),
+    Told("no day that is over is told for a supply", FOOD, """
+         2026-03-05 C1 receive
+         2026-03-05T00:00:01 C1 request_correction due=2026-03-04 ! case.due_not_ahead
+         2026-03-05 C1 request_correction due=2200-01-01 ! case.due_not_ahead
+         2026-03-05 C1 request_correction due=9999-12-31 ! case.due_not_ahead
+         2026-03-05T23:59:59.999 C1 request_correction due=2026-03-05
+         2026-03-05T23:59:59.999 C1 lapse ! case.due_not_passed
+         2026-03-06T00:00 C1 lapse""", "lapsed"),
+    Told("nor for a deficit", FOOD, """
+         2026-03-05 C1 receive
+         2026-03-05 C1 accept_with_deficit due=2026-03-04 ! case.due_not_ahead
+         2026-03-05 C1 accept_with_deficit due=2200-01-01 ! case.due_not_ahead
+         2026-03-05 C1 accept_with_deficit due=2199-12-31""", "accepted"),
+    Told("what the applicant gave to the agent in time cannot lapse", FELLING, """
+         2026-03-02 V1 receive
+         2026-03-02 V1 hand_over to=T
+         2026-03-02 T1 take_over
+         2026-03-03 T1 request_correction due=2026-03-06
+         2026-03-06 V1 supply
+         2026-03-20 T1 lapse ! case.nothing_missing
+         2026-03-20 T1 supply""", "received"),
     Told("a last day that is a Saturday moves to Monday", FOOD, """
          2026-03-02 C1 receive
          2026-03-02 C1 accept_with_deficit due=2026-03-07
@@ -320,9 +352,17 @@ ENDING = [
          2026-03-20 V1 take_over
          2026-03-23 V1 overrun_reason ! case.role
          2026-03-23 C1 overrun_reason""", "issued", (STEP,)),
-    Told("late entry is marked, and unmarked is found", FELLING, """
+    Told("another day is claimed as a late entry or not at all", FELLING, """
+         2026-03-05 V1 receive at=2026-03-02 ! case.another_day
          2026-03-05 V1 receive at=2026-03-02 late_entry=7
-         2026-03-05 V1 hand_over to=T at=2026-03-03""", "received", ("case.finding.late_unmarked",)),
+         2026-03-05 V1 hand_over to=T at=2026-03-03 ! case.another_day
+         2026-03-05 V1 hand_over to=T at=2026-03-03 late_entry=8
+         2026-03-05T15:00 T1 take_over at=2026-03-05""", "received"),
+    Told("at the night's edge the day before may be claimed for four hours, and is found", FELLING, """
+         2026-03-02 V1 receive
+         2026-03-03T00:40 V1 hand_over to=T at=2026-03-02T23:50
+         2026-03-03T03:51 T1 take_over at=2026-03-02T23:50 ! case.another_day
+         2026-03-03T03:50 T1 take_over at=2026-03-02T23:50""", "received", (UNMARKED, UNMARKED)),
     Told("linked to the platform from any counter", FELLING, """
          2026-03-02 V1 receive
          2026-03-03 T1 link_external external_no=33038222""", "received"),

@@ -188,6 +188,14 @@ SAME_DAY = [
           "2026-03-05 T1 supply materials=m01",
           "2026-03-05", {"same_day": "2026-03-05 > 2026-03-05 yellow",
                          "acceptance": "2026-03-05 > 2026-03-12 green"}),
+    Dated("not at the village, nor at another level than decides", ELSEWHERE,
+          "2026-03-02 C1 receive\n2026-03-02 C1 request_correction missing=m01\n"
+          "2026-03-05 V1 supply materials=m01", "2026-03-06",
+          {"same_day": "2026-03-02 > 2026-03-02 done:green"}),
+    Dated("the township's takes up the acceptance, the county's the day", ELSEWHERE,
+          "2026-03-02 C1 receive\n2026-03-02 C1 request_correction missing=m01\n"
+          "2026-03-05 T1 supply materials=m01\n2026-03-06 C1 supply materials=m01", "2026-03-06",
+          {"acceptance": "2026-03-05 > 2026-03-12 green", "same_day": "2026-03-06 > 2026-03-06 yellow"}),
     # 1 to 5 May are off
     Dated("a village proof on a holiday", PROOF,
           "2026-05-02 V1 receive proof_kind=guardian_designation", "2026-05-05",
@@ -195,6 +203,10 @@ SAME_DAY = [
     Dated("on commitment: on the spot", HYGIENE, ON_COMMITMENT, "2026-03-03",
           {"same_day": "2026-03-02 > 2026-03-02 red overdue_same_day"}),
 ]  # fmt: skip
+AT_COUNTY = """2026-03-02 V1 receive
+               2026-03-02 V1 hand_over to=C
+               2026-03-03 C1 take_over
+               2026-03-04 C1 request_correction"""
 CORRECTION = [
     Dated("the notice stops the clock", FOOD, "2026-03-02 C1 receive\n2026-03-06 C1 request_correction",
           "2026-03-31",
@@ -208,6 +220,32 @@ CORRECTION = [
           "2026-03-02 C1 receive\n2026-03-06 C1 request_correction\n2026-03-09 C1 supply materials=m01\n"
           "2026-03-11 C1 supply materials=m02", "2026-03-16",
           {"acceptance": "2026-03-11 > 2026-03-18 green"}),
+    Dated("supplied to the applicant's agent it starts nothing", FELLING, AT_COUNTY +
+          "\n2026-03-09 V1 supply", "2026-04-10",
+          {"acceptance": "2026-03-03 > 2026-03-10 done:green", "statutory": ""}),
+    # from the 12th: 13 | 16 17 18 19; deemed accepted on the 20th as of the 12th
+    Dated("the organ has it when it says so", FELLING, AT_COUNTY +
+          "\n2026-03-09 V1 supply\n2026-03-12 C1 supply", "2026-03-20",
+          {"acceptance": "2026-03-12 > 2026-03-19 red deemed_accepted overdue_acceptance",
+           "statutory": "2026-03-12 > 2026-04-10 green"}),
+    Dated("part of it there, part with the agent", FELLING, AT_COUNTY +
+          "\n2026-03-06 C1 supply materials=m01\n2026-03-09 V1 supply materials=m02", "2026-03-20",
+          {"acceptance": "2026-03-03 > 2026-03-10 done:green"}),
+    # at the village until it hands over; taken over on the 11th: 12 13 | 16 17 18
+    Dated("or when the case comes from there", FELLING, AT_COUNTY +
+          "\n2026-03-05 C1 hand_over to=V\n2026-03-05 V1 take_over\n2026-03-09 V1 supply\n"
+          "2026-03-10 V1 hand_over to=C\n2026-03-11 C1 take_over", "2026-03-12",
+          {"acceptance": "2026-03-11 > 2026-03-18 green"}),
+    Dated("not with a case that comes from elsewhere", FELLING, AT_COUNTY +
+          "\n2026-03-05 C1 hand_over to=T\n2026-03-05 V1 supply\n2026-03-06 T1 take_over", "2026-03-12",
+          {"acceptance": "2026-03-03 > 2026-03-10 done:green"}),
+    Dated("nor what came in after it had left", FELLING, AT_COUNTY +
+          "\n2026-03-05 C1 hand_over to=V\n2026-03-05 V1 take_over\n2026-03-09 V1 hand_over to=C\n"
+          "2026-03-10 V1 supply\n2026-03-11 C1 take_over", "2026-03-12",
+          {"acceptance": "2026-03-03 > 2026-03-10 done:green"}),
+    Dated("an acceptance says that the papers are there", FELLING, AT_COUNTY +
+          "\n2026-03-09 V1 supply\n2026-03-12 C1 accept", "2026-03-13",
+          {"acceptance": "2026-03-03 > 2026-03-10 done:green", "statutory": "2026-03-12 > 2026-04-10 green"}),
     # 20 days from the 13th: 16-20 | 23-27 | 30-3 | 7-10 | 13
     Dated("accepted after full supply", FOOD,
           "2026-03-02 C1 receive\n2026-03-06 C1 request_correction\n2026-03-11 C1 supply\n"
@@ -244,6 +282,28 @@ SUSPENSION = [
           "2026-03-13",
           # 20 left from the 12th: 13 | 16-20 | 23-27 | 30-3 | 7-10
           {"statutory": "2026-03-09 > 2026-04-10 green"}),
+    # day 20 of 20 is the 30th; from the 31st nothing counts until the 10th, and that is the last day
+    Dated("on the last day it is in time", FELLING, ACCEPTED_2026 +
+          "\n2026-03-30 C1 suspend\n2026-03-30T23:59:59.999 C2 countersign", "2026-04-09",
+          {"statutory": "2026-03-02 > - paused", "promised": "2026-03-02 > 2026-03-09 red overdue_promise "
+                                                             "reason_missing"}),
+    Dated("and the day of the resumption is the last one", FELLING, ACCEPTED_2026 +
+          "\n2026-03-30 C1 suspend\n2026-03-30 C2 countersign\n2026-04-10 C1 resume", "2026-04-10",
+          {"statutory": "2026-03-02 > 2026-04-10 yellow"}),
+    Dated("on which it is decided in time", FELLING, ACCEPTED_2026 +
+          "\n2026-03-30 C1 suspend\n2026-03-30 C2 countersign\n2026-04-10 C1 resume\n2026-04-10 C1 decide",
+          "2026-04-20", {"statutory": "2026-03-02 > 2026-04-10 done:green"}),
+    Dated("and a day later too late", FELLING, ACCEPTED_2026 +
+          "\n2026-03-30 C1 suspend\n2026-03-30 C2 countersign\n2026-04-10 C1 resume\n2026-04-13 C1 decide",
+          "2026-04-20", {"statutory": "2026-03-02 > 2026-04-10 done:red overdue_decision"}),
+    Dated("resumed on a Saturday: the Monday is the last day", FELLING, ACCEPTED_2026 +
+          "\n2026-03-30 C1 suspend\n2026-03-30 C2 countersign\n2026-04-11 C1 resume", "2026-04-13",
+          {"statutory": "2026-03-02 > 2026-04-13 yellow"}),
+    Dated("on the last promised day as well", FELLING, ACCEPTED_2026 +
+          "\n2026-03-09 C1 suspend\n2026-03-09 C2 countersign\n2026-03-12 C1 resume\n2026-03-12 C1 decide",
+          # statutory: five of twenty used by the 9th; fifteen from the 12th: 13 | 16-20 | 23-27 | 30-2
+          "2026-03-20", {"promised": "2026-03-02 > 2026-03-12 done:green",
+                         "statutory": "2026-03-02 > 2026-04-02 done:green"}),
     Dated("after the limit it heals nothing", FELLING, ACCEPTED_2026 +
           "\n2026-03-31 C1 suspend\n2026-03-31 C2 countersign\n2026-04-10 C1 resume", "2026-04-10",
           {"statutory": "2026-03-02 > 2026-03-30 red overdue_decision"}),
@@ -340,3 +400,13 @@ def test_dates_worked_out_by_hand(row: Dated, new_case: Callable[[str], Case]) -
     # Given a case told in lines, when its clocks are read, then they say what the paper calendar says.
     shown = new_case(row.item).tell(row.lines).shown(row.now)
     assert {clock: shown.get(clock, "") for clock in row.expected} == row.expected
+
+
+def test_the_organ_is_told_what_lies_with_the_agent(new_case: Callable[[str], Case]) -> None:
+    # Given a completed list of which the agent has one part, then the page says which until the organ has it.
+    case = new_case(FELLING).tell(AT_COUNTY + "\n2026-03-06 C1 supply materials=m01")
+    assert case.notices() == {}
+    case.tell("2026-03-09 V1 supply materials=m02")
+    assert case.notices() == {"case.notice.with_agent": {"materials": ("m02",)}}
+    case.tell("2026-03-10 C1 supply materials=m02")
+    assert case.notices() == {}

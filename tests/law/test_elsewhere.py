@@ -29,6 +29,7 @@ from tests.law.county import shown
 
 CALENDARS = calendar_set()
 LIST = {"missing": ["m01", "m02"], "due": "2026-03-31"}
+DEFERRED = {"missing": ["m04"], "promise_by": "applicant"}
 TOLD = {"reason": "案情复杂", "applicant_told": True}
 
 
@@ -54,6 +55,23 @@ def test_a_second_list_is_kept_found_and_moves_no_clock() -> None:
     assert effects(story, second) == ["case.second_correction"]
     assert story.findings() == ["case.finding.second_correction"]
     assert clocks(story, "2026-03-16")["acceptance"] == "2026-03-11 > 2026-03-18 green second_correction"
+
+
+def test_a_day_in_the_past_told_elsewhere_has_no_effect_and_is_found() -> None:
+    # Given a notice and a deficit list from elsewhere with a day that is over or beyond every calendar,
+    story = Story(FOOD)
+    story.receive(CLERK)
+    wrong = [
+        story.act(CLERK, "request_correction", {**LIST, "due": "2026-03-01"}),
+        story.act(CLERK, "accept_with_deficit", {**DEFERRED, "due": "2026-03-01"}),
+        story.act(CLERK, "accept_with_deficit", {**DEFERRED, "due": "9999-12-31"}),
+    ]
+    # then none has effect, nobody may treat the case as withdrawn, and acceptance runs on: 3-6 | 9.
+    lapse = story.act(OFFICER, "lapse", {"applicant_told": True}, when="2026-03-03 09:00")
+    assert effects(story, *wrong) == ["case.due_not_ahead"] * 3
+    assert story.reason(lapse) == "case.state"
+    assert story.findings() == ["case.finding.due_not_ahead"] * 3
+    assert clocks(story, "2026-03-04") == {"acceptance": "2026-03-02 > 2026-03-09 green"}
 
 
 def test_an_unlawful_ground_even_countersigned_stops_no_clock() -> None:

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from audit.verify import verify_ledger
 from ledger.checkpoint import read_checkpoint
+from ledger.errors import RuleError
+from ledger.facade.between import accept_county_note, note_to_accept, sync_status
 from ledger.facade.countylink import CountyNews, CountyPlace
-from ledger.facade.countyseen import INCONSISTENT, UNPROVEN
+from ledger.facade.countyseen import INCONSISTENT, RESTORED, UNPROVEN
 from ledger.facade.home import RESTORED_MARKER
 from ledger.facade.synctables import SYNC_FINDINGS
 from ledger.store import schema
@@ -37,11 +40,12 @@ def grow(world: World) -> None:
     world.sync(TOWN_2)
 
 
-def reopen(world: World) -> None:
+def reopen(world: World, *, marker: bool = True) -> None:
     """Let the county give up its logs, as a machine that is not the one it was does, and open new ones."""
     county = world[COUNTY]
     county.close()
-    (county.path / RESTORED_MARKER).touch()
+    if marker:
+        (county.path / RESTORED_MARKER).touch()
     ledger = county.ledger
     ledger.open_county_log("registry", COUNTY, signer("root 0"))
     ledger.open_county_log("catalogue", COUNTY, world.registrar)
@@ -159,12 +163,26 @@ def test_what_leads_into_the_new_log_must_be_proven(world: World, monkeypatch: p
     ((size, proof),) = news.proofs
     assert size == start[1]
     spoilt = replace(news, proofs=((size, (bytes(32), *proof[1:])),))
-    for bad in (spoilt, replace(news, proofs=())):
-        assert take(world, TOWN, bad) == UNPROVEN
-        assert held(world, TOWN) == start and told(world, TOWN) == {UNPROVEN}
+    assert take(world, TOWN, spoilt) == UNPROVEN
+    assert held(world, TOWN) == start and told(world, TOWN) == {UNPROVEN}
     assert take(world, TOWN, news) == "" and held(world, TOWN)[0] == merge_log(world)
     with world[TOWN].ledger.store.read() as tx:
         assert not list(tx.select(SYNC_FINDINGS, {"code": UNPROVEN}))
+
+
+def test_without_proof_nothing_leads_into_a_log_that_was_not_opened_after_a_restore(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = held(world, TOWN)
+    grow(world)
+    for path in (world[COUNTY].path / "secrets").glob("log-*.key"):
+        path.unlink()
+    reopen(world, marker=False)
+    sync_all_but_news(world, monkeypatch)
+    news = world[COUNTY].exchange.county.news(start, ())
+    assert news is not None
+    assert take(world, TOWN, replace(news, proofs=())) == UNPROVEN
+    assert held(world, TOWN) == start and told(world, TOWN) == {UNPROVEN}
 
 
 def test_a_county_that_goes_on_before_what_a_station_has_seen_is_told(
@@ -184,23 +202,92 @@ def test_a_county_that_goes_on_before_what_a_station_has_seen_is_told(
     assert held(world, TOWN) == seen and told(world, TOWN) == {INCONSISTENT}
 
 
-def test_leaves_that_are_lost_prove_nothing(world: World) -> None:
-    """One station proves how far the county had come; for another, which holds less, there is no proof."""
-    behind, image = held(world, TOWN), copy(world, COUNTY, "image")
+def lose_leaves(world: World) -> CountyPlace:
+    """Put the county back; one township proves how far it had come, and it goes on from there."""
+    image = copy(world, COUNTY, "image")
     grow(world)
-    ahead = world[TOWN_2].exchange.county.held()
+    for _ in range(2):
+        world.sync(TOWN)
+        world.sync(VILLAGE)
+    grow(world)
+    ahead = held(world, TOWN_2)
     put_back(world, COUNTY, image)
     (world[COUNTY].path / RESTORED_MARKER).touch()
     world.sync(TOWN_2)
     reopen(world)
     world.sync(TOWN_2)
-    assert ahead is not None and held(world, TOWN_2)[0] == merge_log(world)
+    assert held(world, TOWN_2)[0] == merge_log(world) != ahead[0]
+    return ahead
+
+
+def test_where_leaves_are_lost_stations_come_along_and_are_told(world: World) -> None:
+    """One station proves how far the county had come; for the others, which hold less, there is no proof."""
+    ahead, behind = lose_leaves(world), held(world, TOWN)
+    assert behind[1] < ahead[1] and held(world, VILLAGE) == behind
+    for _ in range(3):
+        world.sync(TOWN)
+        world.sync(VILLAGE)
+    for station in (TOWN, VILLAGE):
+        assert held(world, station)[0] == merge_log(world)
+        assert told(world, station) == {RESTORED}
+        accept_county_note(world[station].ledger)
+        assert held(world, station)[0] == merge_log(world)
+    grow(world)
+    world.settle(TOWN, VILLAGE)
+    assert held(world, VILLAGE) == held(world, TOWN)
+    assert unsettled(world, TOWN) == unsettled(world, VILLAGE) == set()
+
+
+def test_a_village_behind_its_township_comes_along_by_the_proofs_that_this_one_has(world: World) -> None:
+    """The township has seen the end of the log that was given up, and holds what leads there."""
+    image = copy(world, COUNTY, "image")
+    grow(world)
     world.sync(TOWN)
-    assert held(world, TOWN) == behind and told(world, TOWN) == {UNPROVEN}
-    # Work goes on: it alone names an older checkpoint in its entries.
-    case = world.receive(VILLAGE)
-    world.settle(VILLAGE, TOWN)
-    assert world.digest(COUNTY, case) == world.digest(VILLAGE, case)
+    world.sync(VILLAGE)
+    old = held(world, VILLAGE)
+    grow(world)
+    world.sync(TOWN)
+    assert held(world, TOWN)[1] > old[1]
+    put_back(world, COUNTY, image)
+    (world[COUNTY].path / RESTORED_MARKER).touch()
+    world.sync(TOWN)
+    reopen(world)
+    world.sync(TOWN)
+    assert held(world, TOWN)[0] == merge_log(world)
+    assert held(world, VILLAGE) == old
+    for _ in range(2):
+        world.sync(VILLAGE)
+    assert held(world, VILLAGE)[0] == merge_log(world)
+    assert told(world, TOWN) == told(world, VILLAGE) == set()
+
+
+def test_people_decide_for_a_checkpoint_that_does_not_fit(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The county went on without the word of a station: it leaves out what that one had seen."""
+    with pytest.raises(RuleError, match=r"county\.note_own"):
+        accept_county_note(world[COUNTY].ledger)
+    image = copy(world, COUNTY, "image")
+    grow(world)
+    world.sync(TOWN)
+    seen = held(world, TOWN)
+    put_back(world, COUNTY, image)
+    reopen(world)
+    world.sync(TOWN)
+    assert held(world, TOWN) == seen and told(world, TOWN) == {INCONSISTENT}
+    note = note_to_accept(world[TOWN].ledger)
+    assert accept_county_note(world[TOWN].ledger, note) == note
+    assert held(world, TOWN)[0] == merge_log(world)
+    grow(world)
+    world.sync(TOWN)
+    assert held(world, TOWN)[1] > read_checkpoint(note).size
+    assert unsettled(world, TOWN) == set() and told(world, TOWN) == {INCONSISTENT}
+    assert verify_ledger(world[TOWN].path, trust=world[TOWN].ledger.ledger_id, workers=1).ok
+
+
+def unsettled(world: World, station: StationId) -> set[str]:
+    found = sync_status(world[station].ledger, station)
+    return {one.code for one in found.findings if one.code.startswith("merge.")}
 
 
 def sync_all_but_news(world: World, patched: pytest.MonkeyPatch) -> None:

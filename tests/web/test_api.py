@@ -152,7 +152,7 @@ async def test_sent_at_the_same_moment_it_is_received_once(client: Client):
         ({"item": 7, "applicant": {"name": "x"}}, 422, "web.api_field"),
         ({"item": ALLOWANCE, "applicant": {"nam": "x"}}, 422, "web.api_field"),
         ({"item": ALLOWANCE, "applicant": {"name": "x"}, "facts": {"materials": [{}]}}, 422, "web.api_field"),
-        ({"item": ALLOWANCE, "applicant": {"name": ""}}, 422, "web.no_name"),
+        ({"item": ALLOWANCE, "applicant": {"name": ""}}, 422, "identity.no_name"),
         ({"item": ALLOWANCE, "applicant": {"name": "x", "id_no": "1"}}, 422, "identity."),
         ({"item": "none", "applicant": {"name": "x"}}, 422, "receive.item_unknown"),
         ({"item": ALLOWANCE, "applicant": {"name": "x"}, "at": "soon"}, 422, "web.date"),

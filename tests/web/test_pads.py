@@ -116,3 +116,22 @@ def test_a_paper_receipt_without_a_pad_is_entered_late_too(counter: Counter, des
         assert ledger.state(row.case_id)[0].steps[0].act.facts["late_entry"] == {
             "paper_no": "城关 0042", "reason": "outreach", "entered_on": "2026-03-02",
         }  # fmt: skip
+
+
+def test_a_wrong_character_of_a_number_is_told_where_it_is_looked_for(desk: Desk) -> None:
+    number = printed(desk.post("/pads", {"count": "10"}))[0]
+    enter(desk, number, **{"at": "2026-03-01T16:20", "f.late_entry.reason": "power"})
+    wrong = number[:-1] + ("0" if number[-1] != "0" else "1")
+    assert "校验位不符" not in desk.get(f"/find?q={number}").text
+    assert "校验位不符" in desk.get(f"/find?q={wrong}").text
+
+
+def test_another_day_without_a_late_entry_is_refused_and_what_was_typed_stays(
+    counter: Counter, desk: Desk
+) -> None:
+    path = f"/receive/{FELLING}"
+    form = desk.get(path)
+    page = desk.post(path, {"once": form.field("once"), "applicant.name": "倒签日", "at": "2026-02-27T10:00"})
+    assert (page.status, page.code) == (409, "case.another_day") and "倒签日" in page.text
+    with counter.ledger() as ledger:
+        assert ledger.find("倒签日") == []

@@ -232,6 +232,24 @@ def test_what_was_typed_for_all_is_checked_before_anything_is_signed(
     scan(desk, name, id_number(600))
     page = desk.post(f"/roster/{name}/sign", {"at": "2099-01-01T10:00"})
     assert page.code == "cli.future" and cases(counter, id_number(600)) == []
+    page = desk.post(f"/roster/{name}/sign", {"at": "2026-02-27T10:00"})
+    assert page.code == "case.another_day" and cases(counter, id_number(600)) == []
+
+
+def test_a_list_signed_on_paper_is_entered_later_for_everybody(
+    counter: Counter, desk: Desk, tmp_path: Path
+) -> None:
+    name = name_of(imported(desk, tmp_path, people(1, 650)))
+    scan(desk, name, id_number(650))
+    late = {"f.late_entry.paper_no": "花名册 7", "f.late_entry.reason": "outreach"}
+    form = desk.get(f"/roster/{name}/sign").text
+    assert all(f'name="{field}"' in form for field in late)
+    received(desk, name, at="2026-02-27T10:00", **late)
+    (number,) = cases(counter, id_number(650))
+    with counter.ledger() as ledger:
+        opened = ledger.state(ledger.resolve(number))[0].steps[0].act
+    assert opened.facts["late_entry"]["paper_no"] == "花名册 7"
+    assert opened.occurred_at_ms < opened.recorded_at_ms
 
 
 def test_a_roster_is_for_its_station_and_goes_when_it_is_put_away(

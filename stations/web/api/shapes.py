@@ -159,7 +159,8 @@ class Act:
         text: remark about people; kept beside the act and erasable.
         heads: from the case, when it was looked at; "" to act whatever happened since.
         once: any word; sent twice with the same one, it acts once.
-        at: claimed moment in China time, ``2026-02-13T09:30``; "" for now.
+        at: claimed moment in China time, ``2026-02-13T09:30``; "" for now;
+            another day only with ``late_entry`` in the facts.
     """
 
     action: str

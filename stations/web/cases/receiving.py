@@ -10,7 +10,7 @@ from aiohttp import web
 from ledger.casetype import ActionSpec
 from ledger.errors import BanjianError, InputError
 from ledger.facade import Command, Ledger, Performed
-from ledger.identity import ID_KINDS, check_id_number, check_personal
+from ledger.identity import ID_KINDS, check_applicant, check_id_number
 from ledger.item import Item
 from ledger.permit import Permission
 from ledger.types import Facts
@@ -186,7 +186,7 @@ def _personal(form: Form) -> Facts:
     """Return the people of a form.
 
     Raises:
-        InputError: ``web.no_name``; ``identity.*``.
+        InputError: ``identity.*``.
     """
     personal: Facts = {}
     for role, names in (("applicant", APPLICANT), ("agent", AGENT)):
@@ -200,11 +200,7 @@ def _personal(form: Form) -> Facts:
     text = "".join(form.get("text", ())).strip()
     if text:
         personal["text"] = text
-    applicant = personal.get("applicant")
-    if not isinstance(applicant, dict) or not applicant.get("name"):
-        raise InputError("web.no_name")
-    check_personal(personal)
-    return personal
+    return check_applicant(personal)
 
 
 async def _shown(

@@ -185,6 +185,9 @@ def _tell(visit: Visit, job: Job, step: Step) -> None:
     for one in _list(step, "missing_parts"):
         numbers = say("list.and").join(str(number) for number in cast(Sequence[int], one["numbers"]))
         job.failed("", say("bundle.missing_parts", sender=one["sender"], numbers=numbers, parts=one["parts"]))
+    if _list(step, "acknowledgements") and step["receipts_fault"]:
+        message = say.message(str(step["receipts_fault"]), {"station": visit.station})
+        job.failed("", message.what, message.next_step)
     job.result = say(
         "web.stick_read",
         new=_count(step, "new"),

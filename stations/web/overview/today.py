@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from ledger.calendar import local_date
+from ledger.casenumber import is_misread
+from ledger.errors import InputError
 from ledger.facade import CaseRow, Ledger
 from stations.sheetin.clean import fold
 from stations.web.beside.cases import named, pairs_of
-from stations.web.render import render, render_part
+from stations.web.render import message_of, render, render_part
 from stations.web.rows import Line, lines_of
 from stations.web.safety import read_safety
 from stations.web.scope import Scope
@@ -91,7 +93,11 @@ async def find(visit: Visit) -> web.Response:
     if not lines and len(text) >= EXTERNAL_CHARS_MIN and any(char.isdigit() for char in text):
         # People bring the number that the provincial platform gave them.
         lines = await _by_external(visit, text)
-    values = {"lines": lines, "q": text, "known_at_ms": known_at_ms, "now_ms": now_ms}
+    misread = InputError("number.check") if not lines and is_misread(text) else None
+    values = {
+        "lines": lines, "q": text, "known_at_ms": known_at_ms, "now_ms": now_ms,
+        "message": None if misread is None else message_of(visit.say, misread),
+    }  # fmt: skip
     if "HX-Request" in visit.request.headers:
         return render_part(visit, "found.html", **values)
     return await render(visit, "find.html", **values)

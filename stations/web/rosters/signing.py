@@ -10,6 +10,7 @@ from aiohttp import web
 from ledger.act import CASE_ID_BYTES, act_id
 from ledger.errors import BanjianError, RuleError
 from ledger.facade import Command, Ledger
+from ledger.facade.deskrules import require_day
 from ledger.types import Facts, StationId
 from stations.cli.naming import Names
 from stations.rosters import Roster, RosterRow, keep_roster
@@ -26,7 +27,7 @@ from stations.web.rosters.lists import TURN, changed, folder_of, is_held, receiv
 from stations.web.scope import Scope
 from stations.web.visit import Visit, first, form_of, see_other
 
-NOT_FOR_ALL = frozenset(("late_entry", "number", "token_hash", "external_no", "paper"))
+NOT_FOR_ALL = frozenset(("number", "token_hash", "external_no", "paper"))
 """Fields that are each person's own."""
 Form = Mapping[str, Sequence[str]]
 
@@ -123,6 +124,7 @@ def _command(ledger: Ledger, roster: Roster, row: RosterRow, form: Form) -> Comm
 
     Raises:
         InputError: what was typed for everybody.
+        RuleError: ``case.another_day`` for a time of another day that is not said to be entered late.
     """
     item = item_of(ledger, roster.item)
     facts = read_form(opening_spec(ledger, item), form)
@@ -141,12 +143,16 @@ def _command(ledger: Ledger, roster: Roster, row: RosterRow, form: Form) -> Comm
     personal: Facts = {"applicant": applicant}
     if row.text:
         personal["text"] = row.text
+    now_ms = ledger.clock.now_ms()
+    claimed = claimed_ms(form, now_ms)
+    if claimed is not None:
+        require_day(claimed, now_ms, facts)
     return Command(
         action=RECEIVE,
         station=StationId(roster.station),
         facts=facts,
         personal=personal,
-        occurred_at_ms=claimed_ms(form, ledger.clock.now_ms()),
+        occurred_at_ms=claimed,
     )
 
 

@@ -1,0 +1,78 @@
+"""Coming back from an older state: which stations below have brought what they hold since then.
+
+Whoever opens the next registry or catalogue ends the log before it where it stands: acts of it that come
+later have no effect. So the stations below come first. The moment at which the own logs were given up is
+written down, and of each station below the moment at which everything had come that it says it holds of
+registry, catalogue and merge log.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ledger.facade.opening import Holdings
+from ledger.facade.peers import BY_STICK
+from ledger.facade.synctables import PEERS, SYNC_MARKS
+from ledger.registry import Registry
+from ledger.store.contract import ReadTx, WriteTx
+from ledger.types import StationId
+
+GIVEN_UP: Final = "given_up_at_ms"
+"""Mark of the moment at which logs of the county were given up here last."""
+IN_STEP: Final = "in_step_at_ms "
+"""Beginning of the marks of stations below that have brought everything, each with the station behind it."""
+PURPOSES: Final = ("bundle", "receipt")
+"""Service keys that a station gets when it joins."""
+
+
+def note_given_up(tx: WriteTx, now_ms: int) -> None:
+    """Remember when logs of the county were given up: from now on the stations below are waited for."""
+    tx.upsert(SYNC_MARKS, [(GIVEN_UP, str(now_ms))])
+
+
+def note_in_step(tx: WriteTx, station: StationId, now_ms: int) -> None:
+    """Remember that a station below has brought everything that it says it holds."""
+    tx.upsert(SYNC_MARKS, [(IN_STEP + station, str(now_ms))])
+
+
+def waits_for_below(holdings: Holdings) -> bool:
+    """Whether a log of the county was given up here that nobody has opened anew."""
+    logs = holdings.logs.values()
+    continued = {log.genesis.parent_log for log in logs}
+    return any(
+        log.own and log.state and log.genesis.kind != "station" and log.genesis.log_id() not in continued
+        for log in logs
+    )
+
+
+def stations_behind(
+    tx: ReadTx, holdings: Holdings, registry: Registry, station: StationId
+) -> list[StationId]:
+    """Return the direct subordinates that have joined and have not brought everything since the restore.
+
+    Those that were heard by stick alone are left out: a stick brings nothing of registry or catalogue up.
+
+    Args:
+        tx: a consistent view.
+        holdings: the logs that are held here.
+        registry: as it is held here.
+        station: the main station of this installation.
+    """
+    since_ms = _moment(tx, GIVEN_UP)
+    if not since_ms or not waits_for_below(holdings):
+        return []
+    below = [one.station for one in registry.stations() if one.upstream == station]
+    return [one for one in below if _is_met(tx, registry, one) and _moment(tx, IN_STEP + one) < since_ms]
+
+
+def _is_met(tx: ReadTx, registry: Registry, station: StationId) -> bool:
+    """Whether a station calls by network: it was heard so, or has joined and was not heard at all."""
+    row = tx.get(PEERS, (station,))
+    if row is not None:
+        return row[2] != BY_STICK
+    return any(registry.service_keys(station, purpose) for purpose in PURPOSES)
+
+
+def _moment(tx: ReadTx, name: str) -> int:
+    row = tx.get(SYNC_MARKS, (name,))
+    return int(str(row[1])) if row is not None and row[1] else 0

@@ -1,0 +1,90 @@
+"""Taking in an application: who brought it, and the number that the citizen's paper already carries."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from ledger.casenumber import mint
+from ledger.types import LogId, StationId
+from stations.demo import TOWNSHIP, VILLAGE
+from tests.cli.conftest import ITEM, Result, Terminal
+
+_RECEIVE = ("receive", ITEM, "--as", "V001", "--materials", "all", "--no-slip")
+
+
+@pytest.mark.parametrize(
+    ("name", "code"), [("", "identity.no_name"), ("　 ", "identity.no_name"), ("\u200b", "identity.name")]
+)
+def test_a_receipt_without_an_applicant_is_refused_and_nothing_is_signed(
+    county: Terminal, name: str, code: str
+) -> None:
+    refused = county.run(*_RECEIVE, "--name", name)
+    assert refused.code == 1 and f"[{code}]" in refused.err and "→" in refused.err
+    assert county.ok("worklist", "--json").lines == []
+
+
+def test_a_wrong_character_of_a_number_is_told_where_people_look_for_it(county: Terminal) -> None:
+    number = county.ok(*_RECEIVE, "--name", "吴老根", "--json").json["number"]
+    wrong = number[:-1] + ("0" if number[-1] != "0" else "1")
+    for words in (("find", wrong), ("show", wrong), ("accept", wrong, "--as", "T001")):
+        refused = county.run(*words)
+        assert refused.code == 1 and "[number.check]" in refused.err, words
+    assert county.ok("find", number[:-2]).out.count(number) == 1
+
+
+def test_another_day_is_a_late_entry_or_refused_with_the_way_to_say_so(county: Terminal) -> None:
+    for day in ("2026-03-02 16:40", "2000-01-01 09:00"):
+        refused = county.run(*_RECEIVE, "--name", "吴老根", "--at", day)
+        assert (
+            refused.code == 1 and "[case.another_day]" in refused.err and "--late-entry-paper" in refused.err
+        )
+    assert county.ok("worklist", "--json").lines == []
+    number = county.ok(*_RECEIVE, "--name", "吴老根", "--at", "08:10", "--json").json["number"]
+    assert (
+        county.run("hand-over", number, "--to", TOWNSHIP, "--as", "V001", "--at", "2026-03-02 23:00").code
+        == 1
+    )
+    late = ("--late-entry-paper", "DM-0007", "--late-entry-reason", "power")
+    county.ok(*_RECEIVE, "--name", "吴老根", "--at", "2026-03-02 16:40", *late)
+
+
+def _late(county: Terminal, paper: str, *more: str) -> Result:
+    words = ("--at", "2026-03-02 16:40", "--late-entry-paper", paper, "--late-entry-reason", "power")
+    return county.run(*_RECEIVE, "--name", "吴老根", *words, "--json", *more)
+
+
+def test_the_number_on_the_citizens_slip_stays_the_cases_number(county: Terminal) -> None:
+    """The machine that printed the slip is gone; its log's tag is another than that of the log of today."""
+    slip = mint(StationId(VILLAGE), LogId(bytes(32)), 9, date(2026, 3, 2))
+    assert _late(county, f" {slip.lower()}").json["number"] == slip
+    for asked in (slip, slip[:-2]):
+        assert county.ok("find", asked, "--json").lines[0]["number"] == slip
+    again = _late(county, slip)
+    assert again.code == 1 and "[number.entered]" in again.err and slip in again.err
+    wrong = _late(county, slip[:-1] + ("0" if slip[-1] != "0" else "1"))
+    assert wrong.code == 1 and "[number.check]" in wrong.err
+    assert len(county.ok("worklist", "--json").lines) == 1
+
+
+def test_a_slip_entered_wrongly_and_voided_may_be_entered_again(county: Terminal) -> None:
+    slip = mint(StationId(TOWNSHIP), LogId(bytes(32)), 9, date(2026, 3, 2))
+    assert _late(county, slip, "--as", "T001").json["number"] == slip
+    county.ok("void", slip, "--reason", "wrong_item", "--as", "T001")
+    county.ok("countersign", slip, "--as", "T002")
+    anew = _late(county, slip, "--as", "T001").json["number"]
+    assert anew != slip
+    assert {row["number"] for row in county.ok("find", slip, "--json").lines} == {slip, anew}
+    assert county.ok("show", slip, "--json").json["number"] == slip
+    assert "[number.entered]" in _late(county, slip, "--as", "T001").err
+
+
+def test_a_case_is_found_by_the_number_of_its_paper(county: Terminal) -> None:
+    other = mint(StationId(TOWNSHIP), LogId(bytes(32)), 9, date(2026, 3, 2))
+    for paper, asked in (("城关 0042", "城关0042"), ("DM-0007", "dm-0007"), (other, other.replace("-", ""))):
+        number = _late(county, paper).json["number"]
+        assert number != paper
+        assert [row["number"] for row in county.ok("find", asked, "--json").lines] == [number]
+        assert county.ok("show", asked, "--json").json["number"] == number
+    assert "[number.entered]" in _late(county, other).err
