@@ -27,7 +27,7 @@ from ledger.entry import decode_entry
 from ledger.errors import BanjianError, RuleError
 from ledger.frame import split_frame
 from ledger.knowledge import Knowledge
-from ledger.notices import early_lapses
+from ledger.notices import calendar_notices
 from ledger.types import ActId, Facts, StationId
 
 NO_CASE = frozenset(("open_log", PROVISIONAL_GRANT))
@@ -103,7 +103,7 @@ class CaseFolder:
         try:
             rules = self._rules(opening)
             state = fold_case(acts, rules)
-            notices = early_lapses(state, rules, self._knowledge.calendars)
+            notices = calendar_notices(state, rules, self._knowledge.calendars)
         except BanjianError as raised:
             reason = raised.code
         return CaseView(

@@ -24,7 +24,8 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
                 genesis.version genesis.suite genesis.field""",
             "warning": """
                 trust.unpinned ledger.not_synced ledger.no_catalogue ledger.second_registry
-                ledger.second_catalogue log.superseded log.parent log.key_reused""",
+                ledger.second_catalogue log.superseded log.parent log.foreign_parent
+                log.key_reused""",
         },
         "2. registry and catalogue": {
             "warning": """
@@ -103,7 +104,8 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
                 case.finding.late_unmarked case.finding.permit_only
                 case.finding.promise_untrue case.finding.refusal_not_same_day
                 case.finding.second_correction case.finding.step_missing
-                case.finding.unlawful_ground case.notice.lapse_early""",
+                case.finding.unlawful_ground case.notice.extension_late
+                case.notice.lapse_early case.notice.refused_when_deemed""",
         },
     }
 )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from audit.findings import Finding, error, warning
 from audit.openings import Opening, base_of
 from audit.subtree import Known
-from ledger.chain import ChainLog, chain_logs
+from ledger.chain import ChainLog, chain_logs, may_continue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,18 +68,23 @@ def parent_sizes(openings: Iterable[Opening]) -> dict[str, set[int]]:
 
 
 def compare_parents(
-    openings: Iterable[Opening],
+    openings: Sequence[Opening],
     roots: Mapping[str, Mapping[int, Known]],
     branches: Mapping[str, Mapping[int, Known]],
     report: Callable[[Finding], None],
 ) -> None:
     """Compare the root that a continued log names with its parent, as far as the parent is held.
 
-    A log may go on from a branch of a forked log as well: whoever wrote both took it for the log.
+    A log may go on from a branch of a forked log as well: whoever wrote both took it for the log. One that
+    names a log of another kind or station continues nothing.
     """
+    genesis_of = {one.name: one.genesis for one in openings}
     for opening in openings:
         genesis = opening.genesis
         parent = genesis.parent_log.hex()
+        if parent in genesis_of and not may_continue(genesis, genesis_of[parent]):
+            report(warning("log.foreign_parent", log=opening.name))
+            continue
         root = roots.get(parent, {}).get(genesis.parent_size)
         forked = [held for name, held in branches.items() if base_of(name) == parent]
         if any(held.get(genesis.parent_size) == genesis.parent_root for held in forked):

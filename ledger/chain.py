@@ -38,8 +38,9 @@ def chain_logs(logs: Iterable[ChainLog]) -> list[Link]:
     """Return the chain of some logs of one kind, oldest first; logs beside it are left out.
 
     The chain begins with a log whose parent is not here: one that holds the ledger's genesis, then one that
-    is the first of all, then the least name. Of several successors the one of the least name counts. A
-    successor states how far it continues the log before it: that may be less than is held, or more.
+    is the first of all, then the least name. Of several successors the one of the least name counts; a log of
+    another station is none. A successor states how far it continues the log before it: that may be less than
+    is held, or more.
     """
     ordered = sorted(logs, key=lambda one: one.name)
     names = {one.name for one in ordered}
@@ -48,15 +49,28 @@ def chain_logs(logs: Iterable[ChainLog]) -> list[Link]:
     newest = min(starts, key=_preference, default=None)
     while newest is not None:
         chain.append(newest)
-        parent = newest.name
-        newest = next((one for one in ordered if one.genesis.parent_log.hex() == parent), None)
+        before = newest
+        newest = next((one for one in ordered if _continues(one, before)), None)
     sizes = [after.genesis.parent_size for after in chain[1:]] + [one.size for one in chain[-1:]]
     return [Link(one.name, size) for one, size in zip(chain, sizes, strict=True)]
+
+
+def may_continue(after: LogGenesis, before: LogGenesis) -> bool:
+    """Return whether a log can continue another one at all: both of one ledger, kind and station.
+
+    That it names the other one as its parent is no more than a claim.
+    """
+    known = (before.ledger_id, before.kind, before.station)
+    return (after.ledger_id, after.kind, after.station) == known
 
 
 def lost_positions(counted: int, held: int) -> int:
     """Return how many positions behind the entries that are held count without any."""
     return min(max(counted - held, 0), LOST_MAX)
+
+
+def _continues(after: ChainLog, before: ChainLog) -> bool:
+    return after.genesis.parent_log.hex() == before.name and may_continue(after.genesis, before.genesis)
 
 
 def _preference(log: ChainLog) -> tuple[bool, bool, str]:

@@ -32,6 +32,7 @@ class Context:
     second_correction: ClockEvent | None
     overrun_reasons: tuple[ClockEvent, ...]
     late_supplies: tuple[ClockEvent, ...]
+    refusal: ClockEvent | None
 
 
 def read_context(events: Sequence[ClockEvent]) -> Context:
@@ -40,6 +41,7 @@ def read_context(events: Sequence[ClockEvent]) -> Context:
         second_correction=next((event for event in events if "second_correction" in event.names), None),
         overrun_reasons=tuple(event for event in events if "overrun_reason" in event.names),
         late_supplies=tuple(event for event in events if "late_supply" in event.names),
+        refusal=next((event for event in events if "refuse_acceptance" in event.names), None),
     )
 
 
@@ -66,6 +68,10 @@ def find(run: Run, deemed: bool, context: Context, today: date) -> tuple[set[str
         flags.add("deemed_accepted")
         params = {"on": run.start.on.isoformat(), "law": spec.law}
         lines.append(Line("clock.line.deemed_accepted", params, (run.start.act_id,)))
+        if context.refusal is not None:
+            flags.add("refused_when_deemed")
+            params = {"on": context.refusal.on.isoformat()}
+            lines.append(Line("clock.line.refused_when_deemed", params, (context.refusal.act_id,)))
     second = context.second_correction
     if spec.code == "acceptance" and second is not None:
         flags.add("second_correction")

@@ -20,6 +20,7 @@ Effect = Callable[[Draft, CaseAct, Rules, int], tuple[str, ...]]
 
 _EPOCH = date(1970, 1, 1)
 _DAYS_MAX = (date.max - _EPOCH).days
+_LOOKED_AT: Final = frozenset(("organ_receipt", "full_supply"))
 _OVER: Final = frozenset(("withdraw", "lapse", "refuse_acceptance", "advise_and_return"))
 
 
@@ -122,8 +123,9 @@ def _resumption(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[s
 
 def _refusal_of_acceptance(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, ...]:
     draft.correction = frozenset()
-    received = next((step for step in draft.steps if "organ_receipt" in step.events), None)
-    if received is not None and local_day(at_ms) != local_day(received.effect_at_ms):
+    # the papers were last looked at anew when the list was complete
+    days = [local_day(step.effect_at_ms) for step in draft.steps if _LOOKED_AT & set(step.events)]
+    if days and local_day(at_ms) != days[-1]:
         draft.note("case.finding.refusal_not_same_day", (act.act_id,), {})
     return ()
 

@@ -64,6 +64,11 @@ def _first_correction(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None
     return Reason("case.second_correction") if draft.correction_count else None
 
 
+def _first_extension(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
+    """A limit is extended once. Source: 行政许可法 Art. 42(1)."""
+    return Reason("case.second_extension") if act.action in draft.done else None
+
+
 def _permit_only(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
     item = rules.item
     if item.legal_basis == PERMIT or item.local_rule:
@@ -309,6 +314,7 @@ STATE_GUARDS: Final[Mapping[str, Guard]] = {
     "approval_committed": _approval_committed,
     "due_passed": _has_deadline,
     "first_correction": _first_correction,
+    "first_extension": _first_extension,
     "granted": _granted,
     "issued_first": _issued_first,
     "no_open_correction": _no_open_correction,
@@ -343,6 +349,7 @@ FINDINGS: Final[Mapping[str, str]] = {
     "case.due_not_ahead": "case.finding.due_not_ahead",
     "case.permit_only": "case.finding.permit_only",
     "case.second_correction": "case.finding.second_correction",
+    "case.second_extension": "case.finding.second_extension",
     "case.unlawful_ground": "case.finding.unlawful_ground",
 }
 """Reasons that are findings as well: someone acted against the rules, not merely too late or out of turn."""

@@ -71,6 +71,14 @@ opens another log only when its machine is replaced or put back.
 """
 GRANT_MS_MAX = 7 * 86_400_000
 """How long a provisional grant may last: a week without the county."""
+
+SPENT_HISTORIES_MAX = 96
+"""The same of logs whose opening key has ended, which leave the room above to those of keys in force.
+
+So a registrar lets a station go on by ending the key that was abused. What was still under way under that key
+can be taken, and whoever has it cannot fill the room of the others. Three stations of that township may come
+to 48 + 96 of them: 3 * 96 * 465 = 133,920 bytes more.
+"""
 MOMENT_MS_MAX = 253_402_300_799_999
 """9999-12-31T23:59:59.999Z: what a station says of its clock, for people, is read as no later than this."""
 WAITING_MAX = 1_000_000_000

@@ -4,8 +4,8 @@ Calendars change after the fact, and of an applicant's other cases one station h
 what follows from them decides no effect: it is refused before signing where it is known, and told on the page
 of the case where an act came from elsewhere all the same.
 
-Source: 民法典 Art. 203 (a limit that ends on a rest day); 国办发〔2020〕42号 (whoever promised untruly is not
-served on commitment until the credit record is repaired).
+Source: 民法典 Art. 203 (a limit that ends on a rest day); 行政许可法 Art. 32(4), 42(1) (what comes too late);
+国办发〔2020〕42号 (whoever promised untruly is not served on commitment until the credit record is repaired).
 """
 
 from __future__ import annotations
@@ -19,11 +19,18 @@ from ledger.calendar_year import FIRST_YEAR, LAST_YEAR
 from ledger.caseshape import CaseAct, CaseFinding, CaseState, Reason, Step
 from ledger.casetype import ActionSpec
 from ledger.catalogue import Rules
+from ledger.clocks import read_clocks
 from ledger.types import Facts
 
 LAPSING_GUARD: Final = "due_passed"
 UNTRUE_ACTIONS: Final = ("post_check", "revoke")
 """Actions that can say that a promise was untrue."""
+REFUSING_EFFECT: Final = "refusal_of_acceptance"
+_TOLD: Final = (
+    ("late_extension", "case.notice.extension_late", "clock.line.extension_without_effect"),
+    ("refused_when_deemed", "case.notice.refused_when_deemed", "clock.line.refused_when_deemed"),
+)
+"""Flags of a clock that are told on the page of the case, with the line that names the act."""
 _PROMISING_EFFECT: Final = "approval_commitment"
 
 
@@ -71,6 +78,60 @@ def papers_with_agent(state: CaseState) -> tuple[CaseFinding, ...]:
     if state.status != "correcting" or not state.not_at_organ:
         return ()
     return (CaseFinding("case.notice.with_agent", (), {"materials": tuple(sorted(state.not_at_organ))}),)
+
+
+def calendar_refusal(
+    state: CaseState | None, spec: ActionSpec, act: CaseAct, rules: Rules, calendars: CalendarSet
+) -> Reason | None:
+    """Return what the calendar says against an act before it is signed.
+
+    ``case.due_not_passed``: the applicant may still supply. ``case.extension_late``: every limit that would
+    be lengthened is over. ``case.deemed_accepted``: silence has accepted what would be refused.
+
+    Source: 行政许可法 Art. 32(4), 42(1); 民法典 Art. 203.
+    """
+    if state is None:
+        return None
+    reason = lapse_refusal(state, spec, act, calendars)
+    if reason is not None:
+        return reason
+    lengthened = {clock.code for clock in rules.case_type.clocks.values() if spec.code in clock.extend}
+    refusing = REFUSING_EFFECT in spec.effects
+    if not (lengthened or refusing):
+        return None
+    day = local_date(act.occurred_at_ms)
+    readings = read_clocks(state, rules, calendars, act.occurred_at_ms)
+    dues = [reading.due_on for reading in readings if reading.clock in lengthened]
+    over = [due for due in dues if due is not None and day > due]
+    if over and len(over) == len(dues):
+        return Reason("case.extension_late", {"due": max(over).isoformat()})
+    deemed = next((reading for reading in readings if refusing and "deemed_accepted" in reading.flags), None)
+    if deemed is None or deemed.due_on is None:
+        return None
+    params = {"due": deemed.due_on.isoformat(), "on": deemed.started_on.isoformat()}
+    return Reason("case.deemed_accepted", params)
+
+
+def calendar_notices(state: CaseState, rules: Rules, calendars: CalendarSet) -> tuple[CaseFinding, ...]:
+    """Return the acts with effect that would have been refused where the calendar was known."""
+    told = early_lapses(state, rules, calendars)
+    if not any(step.effective and _asks_clocks(step, rules) for step in state.steps):
+        return told
+    for reading in read_clocks(state, rules, calendars, state.steps[-1].effect_at_ms):
+        for flag, code, line in _TOLD:
+            acts = tuple(
+                act_id for said in reading.explanation if said.code == line for act_id in said.act_ids
+            )
+            if flag in reading.flags and reading.due_on is not None:
+                told = (*told, CaseFinding(code, acts, {"due": reading.due_on.isoformat()}))
+    return told
+
+
+def _asks_clocks(step: Step, rules: Rules) -> bool:
+    spec = rules.case_type.actions[step.action]
+    return REFUSING_EFFECT in spec.effects or any(
+        step.action in clock.extend for clock in rules.case_type.clocks.values()
+    )
 
 
 def promises(spec: ActionSpec, facts: Facts) -> bool:

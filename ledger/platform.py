@@ -1,7 +1,8 @@
 """Everything in which Linux and Windows differ, both branches side by side.
 
-Directory fsync, file locks, the local socket's address, the boot id, a clock that nobody can set, the machine
-id. Each branch is chosen by ``sys.platform`` so that a type checker can follow either.
+Directory fsync, file locks, how many files may be open, the local socket's address, the boot id, a clock that
+nobody can set, the machine id. Each branch is chosen by ``sys.platform`` so that a type checker can follow
+either.
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ if sys.platform == "win32":
     import winreg
 else:
     import fcntl
+    import resource
 
+OPEN_FILES_MAX = 65_536
+"""More is never asked for: some programs walk through all numbers that could be open."""
 _UNIX_SOCKET_PATH_BYTES_MAX = 103
 """The smallest ``sun_path`` among the systems in use, less the closing zero."""
 _LOCKED_BYTE_OFFSET = 1 << 30
@@ -118,6 +122,28 @@ def os_failure(error: OSError, path: Path) -> StoreError:
 def disk_free_bytes(folder: Path) -> int:
     """Return the bytes that this user may still write in the folder's file system."""
     return shutil.disk_usage(folder).free
+
+
+def open_more_files() -> int:
+    """Let this process have as many files and connections open as the system allows it; returns how many.
+
+    Many systems give a process 1,024 and would allow it more, but only if it asks. Windows has no such bound
+    for connections.
+
+    Source: setrlimit(2).
+    """
+    if sys.platform == "win32":
+        return OPEN_FILES_MAX
+    else:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = OPEN_FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES_MAX)
+        if soft == resource.RLIM_INFINITY or soft >= wanted:
+            return OPEN_FILES_MAX if soft == resource.RLIM_INFINITY else soft
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        except (OSError, ValueError):
+            return soft  # some systems promise more than they give
+        return wanted
 
 
 class FileLock:

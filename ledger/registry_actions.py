@@ -120,7 +120,7 @@ def enrol_staff(
     possession: bytes,
     replaces: KeyId | None = None,
 ) -> Facts:
-    """Return the facts that enrol the key of a member of staff; name and phone go into the personal body.
+    """Return the facts that enrol the key of a member of staff; the name goes into the personal body.
 
     Args:
         staff_no: number of the person, unique in the ledger, no personal data.
@@ -145,15 +145,15 @@ def enrol_staff(
     return _checked("enrol_staff", facts)
 
 
-def staff_personal(*, name: str, phone: str = "") -> Facts:
+def staff_personal(*, name: str) -> Facts:
     """Return the personal fields of a member of staff; the name is kept code point by code point.
 
+    Every station holds the registry, so nothing goes in that not every station needs: no telephone number.
+
     Raises:
-        InputError: an empty or overlong name or phone (``registry.field_value``).
+        InputError: an empty or overlong name (``registry.field_value``).
     """
     facts: Facts = {"name": name}
-    if phone:
-        facts["phone"] = phone
     for field in PERSON:
         if field.name in facts and not fits(field, facts[field.name]):
             raise InputError(

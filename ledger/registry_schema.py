@@ -99,7 +99,13 @@ _RETIREMENT = (
 )
 PERSON = (
     Field(name="name", type="text", size_max=64, meaning=Bilingual(zh="姓名", en="name")),
-    Field(name="phone", type="text", required=False, size_max=32, meaning=Bilingual(zh="电话", en="phone")),
+    Field(
+        name="phone",
+        type="text",
+        required=False,
+        size_max=32,
+        meaning=Bilingual(zh="电话，不再写入", en="phone, not written any more"),
+    ),
 )
 """Personal body of those actions that enrol a person."""
 

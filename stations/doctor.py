@@ -164,7 +164,6 @@ def _receipt_key(home: Home, ledger: Ledger, station: StationId) -> Iterator[Che
 
 def _logs(home: Home, ledger: Ledger) -> Iterator[Check]:
     logs = ledger.logs()
-    continued = {one.genesis.parent_log for one in ledger.parts.holdings.logs.values()}
     for log in logs:
         if not log.own:
             continue
@@ -173,7 +172,7 @@ def _logs(home: Home, ledger: Ledger) -> Iterator[Check]:
             # A station's log is opened anew by the next action; those of the county want the right key.
             code = "doctor.log_doubt" if log.kind == "station" else "doctor.county_log_doubt"
             missing = _kept_size(home, log) - log.size
-            if log.log_id not in continued:
+            if not ledger.parts.succession.is_continued(log.log_id):
                 yield found("head", "warning", code, log=name, reason=log.doubt)
             elif missing > 0:
                 yield found(

@@ -45,7 +45,6 @@ class NewPerson:
         station: home station.
         roles: granted at once.
         scope: where the roles count; the home station by default.
-        phone: "" for none.
     """
 
     no: str
@@ -53,7 +52,6 @@ class NewPerson:
     station: StationId
     roles: Sequence[str] = ()
     scope: str = ""
-    phone: str = ""
 
 
 def checked_number(no: str) -> str:
@@ -101,7 +99,7 @@ def enrol(
         public_key=key.public_key,
         possession=key.possession,
     )
-    personal = registry_actions.staff_personal(name=person.name, phone=person.phone)
+    personal = registry_actions.staff_personal(name=person.name)
     acts = [_act("enrol_staff", facts, person.no, personal)]
     for role in person.roles:
         granted = registry_actions.grant_role(

@@ -23,17 +23,26 @@ from ledger.facade import Home
 from ledger.facade.clock import Clock, Randomness
 from ledger.facade.exchange import Exchange
 from ledger.identity import pinyin_initials
+from ledger.platform import open_more_files
 from ledger.types import LedgerId, StationId
 from ledger.verified import SignatureCheck
 from stations.carriage import Carriage
 from stations.config import StationConfig
+from stations.gate import Gate, GateRule, rule_within
+from stations.gatedsite import GatedSite
 from stations.ledgerthread import LedgerThread
 from stations.link import Link
 from stations.version import version
 from stations.weblog import web_log
 from sync.attempts import Attempts
 from sync.client_attach import Above
-from sync.credentials import calling_context, listening_context
+from sync.credentials import (
+    CA_NAME,
+    TLS_KEY_NAME,
+    calling_context,
+    listening_context,
+    prepare_county,
+)
 from sync.helpers import Helpers
 from sync.joindesks import OfficeDesk, RelayDesk
 from sync.joinoffice import JoinOffice
@@ -58,6 +67,8 @@ class Network:
         home: the installation folder.
         config: its settings: ``listen``, ``upstream``, ``sync_interval_s``.
         keeps_in_step: whether the station above is called now and then, or only when somebody asks.
+        gate_rule: who is let in; None for the usual bounds.
+        pace_rule: when the station above is called; None for the usual waits and ``sync_interval_s``.
     """
 
     def __init__(
@@ -69,6 +80,8 @@ class Network:
         clock: Clock,
         randomness: Randomness,
         keeps_in_step: bool = True,
+        gate_rule: GateRule | None = None,
+        pace_rule: PaceRule | None = None,
     ) -> None:
         self._thread = thread
         self._home = home
@@ -84,6 +97,9 @@ class Network:
         # process stores meanwhile, which is work for one core.
         self._helpers = Helpers(cores - 1 if config.listen else 0)
         self._runner: web.AppRunner | None = None
+        self._listening: GatedSite | None = None
+        self._gate_rule = gate_rule
+        self._pace_rule = pace_rule or PaceRule(interval_ms=config.sync_interval_s * 1000)
         self._loop: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
         self._syncing = asyncio.Lock()
@@ -107,6 +123,7 @@ class Network:
         Raises:
             ConfigError: ``tls.not_joined`` when stations below are to be listened for without certificate;
                 ``serve.address`` when the address cannot be listened on.
+            StoreError: ``pki.ca_key`` at a county that was restored without the key of its CA.
         """
         self._make_link()
         await self.carriage.sweep()
@@ -135,6 +152,8 @@ class Network:
             self._carrying.cancel()
             await asyncio.gather(self._carrying, return_exceptions=True)
         await self.carriage.close()
+        if self._listening is not None:
+            await self._listening.stop()
         if self._runner is not None:
             await self._runner.cleanup()
         if self.link is not None:
@@ -174,17 +193,11 @@ class Network:
             )
 
     async def _keep_in_step(self, link: Link) -> None:
-        rule = PaceRule(interval_ms=self._config.sync_interval_s * 1000)
-        pace = Pace(rule, random.SystemRandom().random)
+        pace = Pace(self._pace_rule, random.SystemRandom().random)
         news = True
         while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(pace.wait_ms(news=news) / 1000):
-                    await self._news.wait()
-                    # One act is seldom alone: wait a moment for the next ones.
-                    await asyncio.sleep(rule.news_ms / 1000)
-            self._news.clear()
             try:
+                await self._wait(pace, news=news)
                 async with self._syncing:
                     await link.sync()
             except BanjianError as error:
@@ -214,9 +227,21 @@ class Network:
         except Exception:  # noqa: BLE001 - an outermost loop: a fault is told, and what waits goes next time
             self._log.exception("attachments")
 
+    async def _wait(self, pace: Pace, *, news: bool) -> None:
+        """Wait until it is time to call, or until there are news and nobody has asked for patience."""
+        left_ms = pace.wait_ms(news=news) - pace.told_ms
+        await asyncio.sleep(pace.told_ms / 1000)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0, left_ms) / 1000):
+                await self._news.wait()
+                # One act is seldom alone: wait a moment for the next ones.
+                await asyncio.sleep(self._pace_rule.news_ms / 1000)
+        self._news.clear()
+
     async def _listen(self) -> str:
         host, _, port = self._config.listen.rpartition(":")
         desk = await self._thread.run(self._desk)
+        await self._thread.run(self._certify)
         self._helpers.start()
         # Loads the tables of readings: else the first name that comes waits for them, and all behind it.
         await self._thread.run(lambda: pinyin_initials("张"))
@@ -224,16 +249,32 @@ class Network:
         add_join_routes(application, desk.join_desk, Attempts(self._clock.monotonic_ms))
         add_session_route(application, desk, sessions=Sessions(), log=self._log)
         add_attachment_routes(application, desk, self.carriage)
-        self._runner = web.AppRunner(application, access_log=None, logger=self._log)
+        gate = Gate(rule_within(open_more_files(), self._gate_rule))
+        self._runner = web.AppRunner(
+            application, access_log=None, logger=self._log, keepalive_timeout=gate.rule.headers_s
+        )
         await self._runner.setup()
         context: ssl.SSLContext = listening_context(self._home, self._thread.ledger_id)
+        self._listening = GatedSite(
+            self._runner, context=context, gate=gate, ledger_id=self._thread.ledger_id
+        )
         try:
-            site = web.TCPSite(self._runner, host.strip("[]"), int(port), ssl_context=context)
-            await site.start()
+            bound = await self._listening.start(host.strip("[]"), int(port))
         except (OSError, ValueError, OverflowError) as error:
             raise ConfigError("serve.address", address=self._config.listen) from error
-        bound = self._runner.addresses[0]
-        return f"https://{host}:{bound[1]}"
+        return f"https://{host}:{bound}"
+
+    def _certify(self) -> None:
+        """Let the county make its own certificate anew: after a restore its CA is here, and no key of it.
+
+        Raises:
+            StoreError: ``pki.ca_key`` when the CA's key was not put back.
+        """
+        home = self._home
+        if home.certificate(CA_NAME) is None or home.secret(TLS_KEY_NAME) is not None:
+            return
+        if any(log.own and log.kind == "registry" for log in self._thread.held.logs()):
+            prepare_county(self._thread.held, randomness=self._randomness)
 
     def _desk(self) -> _Desk:
         """Return what answers the routes; made on the ledger's thread."""

@@ -9,7 +9,7 @@ Source: docs/protocol.md, "Bundle".
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import replace
 from typing import NamedTuple
@@ -103,6 +103,7 @@ class PartReader:
         self._manifest = opened.manifest
         self._mine = exchange.held.scope(exchange.station)
         self.report = PartReport(header=opened.header, manifest=opened.manifest, listed=opened.section_count)
+        self._said: dict[LogId, int] | None = None
         self._check_sender()
 
     def run(self) -> Iterator[int]:
@@ -112,6 +113,7 @@ class PartReader:
             StoreError: the store fails; what was taken before is stored.
         """
         flying: deque[_Read] = deque()
+        before = self._entries()
         try:
             for outcome in self._opened.outcomes:
                 if isinstance(outcome, DataError):
@@ -127,6 +129,7 @@ class PartReader:
             for one in flying:
                 if one.prepared is not None:
                     one.prepared.cancel()
+        self._settle(before)
         for log_id in self._exchange.held.continued_elsewhere():
             self._seal(log_id, "log.upstream_other")
 
@@ -189,7 +192,7 @@ class PartReader:
         if (hello.ledger_id, hello.station) != (self._manifest.ledger_id, sender):
             raise EncodingError("bundle.field", field="hello")
         self._take_contacts(hello)
-        stated = {state.log_id: state.size for state in hello.logs}
+        stated = self._said = {state.log_id: state.size for state in hello.logs}
         lacks = {
             log_id: stated.get(log_id, 0)
             for log_id, size in self._expected(sender).items()
@@ -229,9 +232,31 @@ class PartReader:
         below = self._exchange.held.scope(hello.station) - {hello.station, self._exchange.station}
         told = [one for one in hello.contacts if one.station in below and hello.station in self._mine]
         heard = [replace(said, heard_at_ms=hello.sent_at_ms), *told]
-        self._exchange.peers.take(
-            replace(one, heard_at_ms=min(one.heard_at_ms, self._now_ms), via=BY_STICK) for one in heard
-        )
+        self._exchange.peers.take((replace(one, via=BY_STICK) for one in heard), now_ms=self._now_ms)
+
+    def _entries(self) -> dict[StationId, int]:
+        """Return how many entries of each station of this subtree are held."""
+        held, found = self._exchange.held, dict.fromkeys(self._mine, 0)
+        for state in held.states(self._mine, county=False):
+            genesis = held.genesis(state.log_id)
+            if genesis is not None:
+                found[genesis.station] += state.size
+        return found
+
+    def _settle(self, before: Mapping[StationId, int]) -> None:
+        """What has come no longer waits, whoever brought it; the sender itself wrote before it came."""
+        exchange, sender, after = self._exchange, self._manifest.sender, self._entries()
+        if sender not in self._mine:
+            return
+        new = {
+            station: sum(after.get(one, 0) - before.get(one, 0) for one in exchange.held.scope(station))
+            for station in exchange.held.scope(sender)
+        }
+        exchange.peers.settle(new)
+        if self._said is None:
+            return
+        missing = sum(max(0, size - exchange.held.size(log_id)) for log_id, size in self._said.items())
+        exchange.peers.lower(sender, missing)
 
     def _take_note(self, raw: bytes) -> None:
         exchange = self._exchange
@@ -346,14 +371,12 @@ class PartReader:
         genesis = opening_genesis(content.log_id, content.frames[0], content.facts[0])
         self._check_opened(genesis, found.records[0])
         if self._manifest.kind != "down":
-            self._exchange.room.check_log(genesis)
+            self._exchange.room.check_log(genesis, found.records[0])
         return genesis
 
     def _check_opened(self, genesis: LogGenesis, opening: VerifiedRecord) -> None:
         """Refuse a log that nobody in the registry opened: anybody could have made it."""
-        sound = opening.act is not None and not opening.fault
-        header = opening.act.header if sound and opening.act is not None else None
-        fault = self._exchange.carried.opening_fault(genesis, header)
+        fault = self._exchange.carried.opening_fault(genesis, opening)
         if fault:
             raise DataError(fault, log=genesis.log_id(), station=genesis.station)
 

@@ -44,6 +44,7 @@ from ledger.facade.clock import Randomness
 from ledger.facade.countyfold import COUNTY_KINDS
 from ledger.facade.exchange import Exchange
 from ledger.facade.feeds import START, FeedPlace
+from ledger.facade.peers import Contact, relayed
 from ledger.keys import key_id
 from ledger.limits import BUNDLE_MANIFEST_BYTES_MAX, BUNDLE_PART_BYTES_MAX, BUNDLE_PARTS_MAX
 from ledger.package import encode_package
@@ -223,8 +224,13 @@ class _Writer:
             county=exchange.county.held(),
             proofs_from=exchange.county.sizes_below() if up else (),
             feed=exchange.held.feed_held(self._order.receiver) if up else place,
-            contacts=tuple(one for one in exchange.peers.all() if one.station in self._mine) if up else (),
+            contacts=tuple(self._contacts()) if up else (),
         )
+
+    def _contacts(self) -> Iterator[Contact]:
+        for one in self._exchange.peers.all(now_ms=self._order.now_ms):
+            if one.station in self._mine:
+                yield relayed(one)
 
     def _receipted(self) -> list[LogId]:
         """Return the logs of which the receiver wants to hear how far they are confirmed."""

@@ -20,7 +20,8 @@ from sync.problem import PROBLEM_BYTES_MAX, decode_problem
 from sync.tls import fetching_context, joining_context, tls_failure
 
 T = TypeVar("T")
-_TIMEOUT_S = 30
+_TIMEOUT_S = 240
+"""For a whole call: over the slowest lines a round trip takes half a minute, and a call takes some."""
 _OK = 200
 _CA_PATH = "/sync/1/ca"
 _JOIN_PATH = "/sync/1/join"
@@ -143,13 +144,18 @@ async def _call(
             session.request(method, address.rstrip("/") + path, data=body, allow_redirects=False) as response,
         ):
             if response.status != _OK:
-                raise decode_problem(await _read_limited(response, PROBLEM_BYTES_MAX))
-            return await _read_limited(response, limit)
+                raise decode_problem(await read_bounded(response, PROBLEM_BYTES_MAX))
+            return await read_bounded(response, limit)
     except (TimeoutError, aiohttp.ClientError, OSError) as error:
         raise tls_failure(error) or StoreError("sync.unreachable", address=address) from error
 
 
-async def _read_limited(response: aiohttp.ClientResponse, limit: int) -> bytes:
+async def read_bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    """Return the body of an answer, never holding much more than its limit.
+
+    Raises:
+        DataError: ``sync.answer`` when more comes.
+    """
     parts = bytearray()
     async for chunk in response.content.iter_chunked(16 * 1024):
         parts += chunk

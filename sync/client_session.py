@@ -17,6 +17,7 @@ import aiohttp
 from ledger.errors import BanjianError, DataError, StoreError
 from ledger.facade.exchange import Exchange
 from ledger.types import LedgerId, LogId, StationId
+from sync.client_join import read_bounded
 from sync.framing import ANSWER, END, PACKAGE, Section
 from sync.giving import Budget
 from sync.inflight import drop
@@ -24,6 +25,7 @@ from sync.ingest import Prepared, prepare
 from sync.messages import decode_answer
 from sync.motion import Motion
 from sync.outcome import Outcome
+from sync.pki import CERTIFICATE_BYTES_MAX
 from sync.problem import PROBLEM_BYTES_MAX, decode_problem
 from sync.requester import PASSING, Guesses, Progress, Requester
 from sync.stream import CONTENT_TYPE, Packer, Unpacker
@@ -32,12 +34,14 @@ from sync.upstreamtold import from_upstream
 
 SESSION_PATH = "/sync/1/session"
 CA_PATH = "/sync/1/ca"
-TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=15, sock_read=90)
+CONNECT_S = 90.0
+"""For connection and handshake: with a line of 30 seconds for a round trip two of them, and a lost packet."""
+TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=90)
 ROUNDS_MAX = 10_000
 """Sessions in one go: a first download of a whole county stays far below."""
 SESSION_TIMEOUT_S = 960.0
 """A little longer than the upper side waits, which says so itself; more comes in the next session."""
-ASK_TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=15)
+ASK_TIMEOUT = aiohttp.ClientTimeout(total=180, sock_connect=CONNECT_S)
 IN_FLIGHT_MAX = 6
 _OK = 200
 NO_STATION = StationId("")
@@ -169,8 +173,11 @@ class Caller:
     async def _ask(self, address: str, station: StationId) -> None:
         url = address.rstrip("/") + CA_PATH
         try:
-            async with self._desk.http(station).get(url, timeout=ASK_TIMEOUT) as response:
-                await response.read()
+            async with self._desk.http(station).get(
+                url, timeout=ASK_TIMEOUT, allow_redirects=False
+            ) as response:
+                # Who answers is what matters; and that it ends.
+                await read_bounded(response, CERTIFICATE_BYTES_MAX)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise tls_failure(error) or StoreError("sync.unreachable", address=address) from error
 
@@ -207,7 +214,7 @@ class Caller:
         try:
             http = self._desk.http(self._stations[address])
             async with http.post(
-                url, data=self._body(sections), headers=headers, timeout=TIMEOUT
+                url, data=self._body(sections), headers=headers, timeout=TIMEOUT, allow_redirects=False
             ) as response:
                 if response.status != _OK:
                     told = decode_problem(await response.content.read(PROBLEM_BYTES_MAX))

@@ -20,7 +20,7 @@ class PaceRule:
         interval_ms: after a success without news.
         news_ms: after the first act since the last session.
         first_retry_ms: after the first failure.
-        retry_max_ms: longest wait after failures.
+        retry_max_ms: longest wait after failures, also if the other side asks for a longer one.
     """
 
     interval_ms: int = 60 * SECOND_MS
@@ -48,9 +48,14 @@ class Pace:
         self._failures = self._retry_after_ms = 0
 
     def failed(self, *, retry_after_ms: int = 0) -> None:
-        """A session has failed; the other side may have said how long to wait."""
+        """A session has failed; the other side may have said how long to wait, and may have said anything."""
         self._failures += 1
-        self._retry_after_ms = retry_after_ms
+        self._retry_after_ms = min(max(0, retry_after_ms), self._rule.retry_max_ms)
+
+    @property
+    def told_ms(self) -> int:
+        """How much of the wait the other side has asked for: not even news cut it short."""
+        return self._retry_after_ms
 
     def wait_ms(self, *, news: bool) -> int:
         """Return how long to wait from now.

@@ -9,14 +9,15 @@ from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError
 from ledger.facade.countyfold import COUNTY_KINDS
 from ledger.facade.countylink import CountyNews
 from ledger.facade.exchange import Exchange
-from ledger.facade.lostends import DOWNSTREAM_AHEAD
+from ledger.facade.peers import relayed
 from ledger.genesis import LogGenesis
-from ledger.opening import opening_genesis
 from ledger.types import LogId, StationId
+from sync.claims import OTHER, UNPROVEN, Claims
 from sync.framing import HELLO, encode_section
 from sync.giving import Budget, Histories, Spending, Stated, packages, stated
 from sync.ingest import Prepared, PreparedExcerpt, PreparedNote, PreparedPackage
 from sync.messages import REFUSALS_MAX, Answer, Hello, Refused, Wanted
+from sync.openings import BESIDE_FEED, check_opened
 from sync.returning import Given, Returning
 
 PASSING = frozenset(("package.gap", "package.root", "sync.branch_gap"))
@@ -88,7 +89,8 @@ class Requester:
         self._again = False
         self._asked = False
         self._failed = False
-        self.progress = Progress()
+        self._claims = Claims(exchange)
+        self.progress = Progress(sealed=self._claims.sealed)
         self.divergent: list[tuple[LogId, int]] = []
 
     def request(self, divergent: list[tuple[LogId, int]]) -> Iterator[bytes]:
@@ -115,7 +117,7 @@ class Requester:
             county=county,
             proofs_from=proofs_from,
             feed=exchange.held.feed_held(self._upstream),
-            contacts=tuple(exchange.peers.all()),
+            contacts=tuple(relayed(one) for one in exchange.peers.all(now_ms=self._now_ms)),
         )
         yield encode_section(HELLO, hello.pack())
         left = Spending.of(self._budget)
@@ -205,32 +207,30 @@ class Requester:
                 self.progress.stored += new
                 return
             if isinstance(prepared, PreparedNote):
-                raise DataError("sync.log_scope", log=prepared.log_id)
+                self._claims.show(prepared.log_id, prepared.note)
+                return
             content = prepared.content
             if prepared.diverges:
                 exchange.receiving.take_branch(
                     content, prepared.records, allowed=self._allowed, now_ms=self._now_ms
                 )
                 return
-            if exchange.held.genesis(content.log_id) is None:
-                self._check_opened(prepared)
+            self._claims.show(prepared.log_id, content.checkpoint)
+            check_opened(exchange, prepared)
             taken = exchange.receiving.take_package(
                 content, prepared.records, allowed=self._allowed, now_ms=self._now_ms
             )
             self.progress.stored += taken.new
         except (DataError, GapError) as error:
             first = prepared.content.first_seq if isinstance(prepared, PreparedPackage) else 0
-            self._fail(Refused(log_id=prepared.log_id, first_seq=first, code=error.code))
+            refused = Refused(log_id=prepared.log_id, first_seq=first, code=error.code)
+            beside = isinstance(prepared, PreparedNote) or error.code in BESIDE_FEED
+            (self._note if beside else self._fail)(refused)
 
     def _goes_on_from(self, prepared: PreparedExcerpt) -> bool:
         """Whether single records are news; those of an own log that goes on prove that its end was lost."""
-        exchange, log_id = self._exchange, prepared.log_id
-        if not exchange.held.is_open_own(log_id):
-            return True
-        code = exchange.seen_below.judge(log_id, prepared.checked.content.checkpoint)
-        if code:
-            self._seal(log_id, "log.upstream_ahead" if code == DOWNSTREAM_AHEAD else "log.upstream_other")
-        return bool(code)
+        log_id, checkpoint = prepared.log_id, prepared.checked.content.checkpoint
+        return not self._exchange.held.is_open_own(log_id) or self._claims.judge(log_id, checkpoint)
 
     def refuse(self, error: BanjianError) -> None:
         """Note a section that could not even be decoded."""
@@ -239,6 +239,9 @@ class Requester:
     def _fail(self, refused: Refused) -> None:
         """Note what this side did not take; the upper side may have refused something in the same words."""
         self._failed = True
+        self._note(refused)
+
+    def _note(self, refused: Refused) -> None:
         if len(self.progress.notes) < 2 * REFUSALS_MAX:
             self.progress.notes.append(refused)
 
@@ -250,8 +253,11 @@ class Requester:
         self._ended = True
         self._returning.ended(frozenset(note.log_id for note in answer.refused if note.code not in PASSING))
         for log_id in self._exchange.held.continued_elsewhere():
-            self._seal(log_id, "log.upstream_other")
+            self._claims.seal(log_id, OTHER)
+        for log_id in self._claims.unproven():
+            self._note(Refused(log_id=log_id, first_seq=0, code=UNPROVEN))
         exchange = self._exchange
+        self.divergent = [one for one in self.divergent if not exchange.held.is_open_own(one[0])]
         if answer.county is not None:
             self._take_county(answer.county)
         if not self._failed and answer.feed_end != exchange.held.feed_held(self._upstream):
@@ -317,44 +323,13 @@ class Requester:
         )
 
     def _compare(self, answer: Answer) -> None:
-        """Find own logs that the upper side knows further or otherwise: they are given up at once."""
+        """Find logs of which the upper side holds another history, and where that begins."""
         exchange = self._exchange
-        forked = {fork.log_id for fork in answer.forks}
-        for state in answer.logs:
-            if not exchange.held.is_open_own(state.log_id):
-                continue
-            size = exchange.held.size(state.log_id)
-            if state.size > size and state.log_id not in forked:
-                self._seal(state.log_id, "log.upstream_ahead")
+        self._claims.hear(answer)
         for fork in answer.forks:
-            if exchange.held.is_open_own(fork.log_id):
-                self._seal(fork.log_id, "log.upstream_other")
             mine = dict(exchange.held.roots(fork.log_id, [size for size, _ in fork.roots]))
             common = max((size for size, root in fork.roots if mine.get(size) == root), default=0)
             self.divergent.append((fork.log_id, common))
-        for branch in answer.branches:
-            # The upper side holds what stands here as a divergent history: it has another one in its place.
-            if exchange.held.is_open_own(branch.log_id) and exchange.held.is_main_entry(branch):
-                self._seal(branch.log_id, "log.upstream_other")
-
-    def _seal(self, log_id: LogId, code: str) -> None:
-        self._exchange.give_up(log_id, code)
-        self.progress.sealed.append((log_id, code))
-
-    def _check_opened(self, prepared: PreparedPackage) -> None:
-        """Refuse a registry or catalogue that nobody in the registry opened, though it comes from above.
-
-        Positions in the registry count its entries over all its logs: a forged one would move them.
-        """
-        content, first = prepared.content, prepared.records[0]
-        if content.first_seq != 1:
-            return
-        genesis = opening_genesis(content.log_id, content.frames[0], content.facts[0])
-        if genesis.kind not in COUNTY_KINDS:
-            return
-        header = first.act.header if first.act is not None and not first.fault else None
-        if self._exchange.carried.opening_fault(genesis, header):
-            raise DataError("sync.log_opening", log=content.log_id)
 
     def _allowed(self, genesis: LogGenesis) -> bool:
         if genesis.kind in COUNTY_KINDS:

@@ -7,6 +7,7 @@
     packages from where the upper one had got to ────▶ check root, store, receipt
     divergent histories ─────────────────────────────▶ store beside the log
                                    ◀────────────────── answer: what is here now, receipts, forks, feed
+                                   ◀────────────────── notes: signed proof of what the lower side lost
                                    ◀────────────────── registry, catalogue, missing ends of own logs
                                    ◀────────────────── excerpts of the cases in scope
                                    ◀────────────────── end
@@ -28,13 +29,14 @@ from ledger.facade.countyfold import COUNTY_KINDS
 from ledger.facade.exchange import Exchange
 from ledger.facade.held import LogState
 from ledger.facade.lostends import DOWNSTREAM_OTHER, LostEnd
-from ledger.facade.peers import Contact
+from ledger.facade.peers import Contact, passed_on
 from ledger.genesis import LogGenesis
 from ledger.types import LogId, StationId
-from sync.framing import ANSWER, END, EXCERPT, encode_section
+from sync.framing import ANSWER, END, EXCERPT, NOTE, encode_section
 from sync.giving import Budget, Histories, Spending, packages, stated
 from sync.ingest import Prepared, PreparedExcerpt, PreparedNote, PreparedPackage
 from sync.messages import REFUSALS_MAX, Answer, Fork, Hello, Refused, Wanted
+from sync.openings import check_opened
 
 NO_RECEIPTS = "sync.no_receipts"
 """Told where nothing is refused, but no receipt that the peer could believe can be given."""
@@ -92,12 +94,12 @@ class Responder:
             said_at_ms=hello.sent_at_ms, version=hello.version,
         )  # fmt: skip
         below = [
-            replace(one, via=self._peer)
+            passed_on(one, self._peer, sent_at_ms=hello.sent_at_ms, now_ms=self._now_ms)
             for one in hello.contacts
             if one.station in self._scope and one.station != self._peer
         ]
         self._heard = heard
-        exchange.peers.take([heard, *below])
+        exchange.peers.take([heard, *below], now_ms=self._now_ms)
         exchange.county.heard_below(self._peer, hello.county)
 
     def take(self, prepared: Prepared) -> None:
@@ -123,6 +125,7 @@ class Responder:
                     content, prepared.records, allowed=self._allowed, now_ms=self._now_ms
                 )
             else:
+                self._check_begun(prepared)
                 taken = self._exchange.receiving.take_package(
                     content, prepared.records, allowed=self._allowed, now_ms=self._now_ms
                 )
@@ -143,6 +146,7 @@ class Responder:
         packages = [(one.content, one.records) for one in run if isinstance(one, PreparedPackage)]
         if len(packages) == len(run) > 1:
             with suppress(BanjianError):
+                self._check_begun(run[0])
                 taken = self._exchange.receiving.take_run(
                     packages, allowed=self._allowed, now_ms=self._now_ms
                 )
@@ -150,6 +154,12 @@ class Responder:
                 return
         for one in run:
             self.take(one)
+
+    def _check_begun(self, prepared: Prepared) -> None:
+        """Refuse a log of the peer's subtree that nobody opened who may, or for which there is no room."""
+        genesis = check_opened(self._exchange, prepared)
+        if genesis is not None and genesis.station in self._scope and isinstance(prepared, PreparedPackage):
+            self._exchange.room.check_log(genesis, prepared.records[0])
 
     def _take_lost(self, prepared: PreparedExcerpt) -> None:
         """Take in records of a log that is asked for, or of the peer's own subtree; no others from below."""
@@ -161,16 +171,14 @@ class Responder:
             raise DataError("sync.own_log", log=prepared.log_id)
         if held.genesis(prepared.log_id) is None and self._opening_fault(prepared):
             raise DataError("sync.log_scope", log=prepared.log_id)
-        self._exchange.room.check_log(genesis)
+        self._exchange.room.check_log(genesis, prepared.records[0])
         self.stored += self._exchange.receiving.take_excerpt(
             prepared.checked, prepared.records, now_ms=self._now_ms
         )
 
     def _opening_fault(self, prepared: PreparedExcerpt) -> str:
         """Return why a log that is not known here is not taken from below; "" where its opener had a say."""
-        first = prepared.records[0]
-        header = first.act.header if first.act is not None and not first.fault else None
-        return self._exchange.carried.opening_fault(prepared.checked.genesis, header)
+        return self._exchange.carried.opening_fault(prepared.checked.genesis, prepared.records[0])
 
     def _take_note(self, prepared: PreparedNote) -> None:
         """Look at a checkpoint that may prove that this machine came back from an older disk."""
@@ -218,7 +226,7 @@ class Responder:
             if self._holds_whole(one)
         ):
             # What it said was waiting has come with this very session.
-            exchange.peers.take([replace(self._heard, waiting=0, oldest_ms=0)])
+            exchange.peers.take([replace(self._heard, waiting=0, oldest_ms=0)], now_ms=self._now_ms)
         exchange.note_in_step(self._peer, hello.logs)
         left = Spending.of(self._budget)
         forks = self._forks(hello, mine)
@@ -249,10 +257,26 @@ class Responder:
             more=more or (end.number < feed_size and not doubtful),
         )
         yield encode_section(ANSWER, answer.pack())
+        yield from self._proof(hello, mine, answer)
         yield from down
         for excerpt in excerpts:
             yield encode_section(EXCERPT, encode_excerpt(excerpt))
         yield encode_section(END, b"")
+
+    def _proof(self, hello: Hello, mine: dict[LogId, LogState], answer: Answer) -> Iterator[bytes]:
+        """Yield signed checkpoints of each log of which more, or another history, is here than the peer said.
+
+        If it writes that log itself, it has no other reason to believe it.
+        """
+        disputed = {one.log_id for one in answer.forks} | {one.log_id for one in answer.branches}
+        disputed |= {one.log_id for one in answer.refused}
+        for theirs in hello.logs:
+            here = mine.get(theirs.log_id)
+            if here is None or here == theirs or self._exchange.held.is_county_log(theirs.log_id):
+                continue
+            if here.size > theirs.size or theirs.log_id in disputed:
+                for note in self._exchange.held.heads(theirs.log_id):
+                    yield encode_section(NOTE, note)
 
     def _said(self) -> Hello:
         if self._hello is None:
@@ -263,13 +287,8 @@ class Responder:
         """Logs of the peer's subtree, and those of the county whose end was lost here.
 
         A township that came back from an older disk may get it from below: so the county can get it too.
-
-        Raises:
-            DataError: ``sync.too_many_logs``.
         """
         if genesis.kind == "station":
-            if genesis.station in self._scope:
-                self._exchange.room.check_log(genesis)
             return genesis.station in self._scope
         held, log_id = self._exchange.held, genesis.log_id()
         elsewhere = held.genesis(log_id) is not None and not held.is_own(log_id)

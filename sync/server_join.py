@@ -8,6 +8,7 @@ Source: docs/protocol.md, "Joining".
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -27,6 +28,8 @@ CA_PATH = "/sync/1/ca"
 JOIN_PATH = "/sync/1/join"
 CERTIFICATE_PATH = "/sync/1/certificate"
 TOO_OFTEN = 429
+BODY_TIMEOUT_S = 120.0
+"""For the whole body of a join or renewal: some kilobytes, over a line with round trips of 30 seconds."""
 CONTENT_TYPE = "application/octet-stream"
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -139,12 +142,14 @@ async def read_limited(request: web.Request, limit: int) -> bytes:
 
     Raises:
         EncodingError: ``encoding.limit``.
+        TimeoutError: the other end took more than ``BODY_TIMEOUT_S`` for it.
     """
     parts = bytearray()
-    async for chunk in request.content.iter_chunked(16 * 1024):
-        parts += chunk
-        if len(parts) > limit:
-            raise EncodingError("encoding.limit", size=len(parts), limit=limit)
+    async with asyncio.timeout(BODY_TIMEOUT_S):
+        async for chunk in request.content.iter_chunked(16 * 1024):
+            parts += chunk
+            if len(parts) > limit:
+                raise EncodingError("encoding.limit", size=len(parts), limit=limit)
     return bytes(parts)
 
 

@@ -78,7 +78,7 @@ def stations_behind(ledger: Ledger, station: StationId) -> list[StationId]:
 def station_board(ledger: Ledger, station: StationId) -> list[BoardLine]:
     """Return what is known of every station below one, and of that itself, by station id."""
     with ledger.turn, ledger.reading() as (tx, parts):
-        return read_board(ledger.store, tx, parts, station)
+        return read_board(ledger.store, tx, parts, station, now_ms=ledger.clock.now_ms())
 
 
 def twins(ledger: Ledger, *, only: CaseId | None = None) -> list[Twin]:

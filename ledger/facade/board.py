@@ -1,11 +1,14 @@
 """The station board: what is known of every station below, and how complete the picture is.
 
 "Complete up to" is the moment up to which nothing of a station can be missing here, by its own clock: when it
-was heard with nothing waiting, that moment; else the time of the oldest entry that it could not send.
+was heard in a session with nothing waiting, that moment; else the time of the oldest entry that it, or the
+station between, could not send. It is never later than now, and what a stick says makes it no better: anybody
+can write one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ledger.facade.held import Held
@@ -29,8 +32,9 @@ class BoardLine:
         logs: how many logs it has had: more than one after a restore or a replaced machine.
         complete_at_ms: nothing before this moment is missing here, by the station's clock.
         heard_at_ms: when it was heard last.
-        via: the station through which it was heard; its own id when it was heard here.
-        waiting: entries that it could not send when it was heard.
+        via: the station through which it was heard; its own id when it was heard here, ``BY_STICK`` for a
+            stick, for which nobody vouches.
+        waiting: entries that it could not send when it was heard; a stick alone makes them no fewer.
         oldest_ms: recorded time of the oldest of them.
         clock_off_ms: its clock minus that of who heard it; 0 below half an hour.
         forked: whether two histories of one of its logs are held.
@@ -58,10 +62,11 @@ class BoardLine:
         return now_ms - self.heard_at_ms if self.heard_at_ms else -1
 
 
-def read_board(store: Store, tx: ReadTx, parts: Parts, station: StationId) -> list[BoardLine]:
+def read_board(store: Store, tx: ReadTx, parts: Parts, station: StationId, *, now_ms: int) -> list[BoardLine]:
     """Return a line for each station below an installation's main station, and for that itself, by id."""
-    held = Held(store, parts, station, writing=False)
-    contacts = {one.station: one for one in Peers(store).all()}
+    held, peers = Held(store, parts, station, writing=False), Peers(store)
+    newest = {one.station: one for one in peers.all(now_ms=now_ms)}
+    contacts = peers.in_sessions(now_ms=now_ms)
     forked = {str(row[1]).partition("~")[0] for row in tx.select(SYNC_FINDINGS, {"code": FORK})}
     sizes: dict[StationId, list[tuple[int, int, bool]]] = {}
     for log in parts.holdings.logs.values():
@@ -74,7 +79,8 @@ def read_board(store: Store, tx: ReadTx, parts: Parts, station: StationId) -> li
         known = parts.knowledge.registry.station(one)
         logs = sizes.get(one, [])
         last_entry_ms = max((recorded_at_ms for _, recorded_at_ms, _ in logs), default=0)
-        contact = contacts.get(one)
+        contact = newest.get(one)
+        waiting, oldest_ms = _waiting(contact, contacts.get(one))
         lines.append(
             BoardLine(
                 station=one,
@@ -84,12 +90,12 @@ def read_board(store: Store, tx: ReadTx, parts: Parts, station: StationId) -> li
                 is_open=known is not None and known.is_open,
                 entries=sum(size for size, _, _ in logs),
                 logs=len(logs),
-                complete_at_ms=_complete(contact, last_entry_ms),
+                complete_at_ms=min(_complete(one, contacts, last_entry_ms), now_ms),
                 last_entry_ms=last_entry_ms,
                 heard_at_ms=0 if contact is None else contact.heard_at_ms,
                 via="" if contact is None else contact.via or one,
-                waiting=0 if contact is None else contact.waiting,
-                oldest_ms=0 if contact is None else contact.oldest_ms,
+                waiting=waiting,
+                oldest_ms=oldest_ms,
                 clock_off_ms=_clock_off(contact),
                 version="" if contact is None else contact.version,
                 forked=any(fork for _, _, fork in logs),
@@ -98,16 +104,28 @@ def read_board(store: Store, tx: ReadTx, parts: Parts, station: StationId) -> li
     return lines
 
 
-def _complete(contact: Contact | None, last_entry_ms: int) -> int:
+def _complete(station: StationId, contacts: Mapping[StationId, Contact], last_entry_ms: int) -> int:
+    contact = contacts.get(station)
     if contact is None:
         return last_entry_ms
-    if contact.waiting and contact.oldest_ms > last_entry_ms:
-        return contact.oldest_ms
-    return max(last_entry_ms, contact.said_at_ms)
+    complete_ms = max(last_entry_ms, min(contact.said_at_ms, contact.heard_at_ms))
+    between = contacts.get(contact.via)
+    # What the station between could not send may be of this one.
+    late = [one.oldest_ms for one in (contact, between) if one is not None and one.waiting]
+    return min([complete_ms, *late])
+
+
+def _waiting(newest: Contact | None, contact: Contact | None) -> tuple[int, int]:
+    """Return how many entries wait and since when, as far as somebody vouches for it."""
+    if newest is None:
+        return 0, 0
+    if contact is not None and contact.waiting > newest.waiting:
+        return contact.waiting, contact.oldest_ms
+    return newest.waiting, newest.oldest_ms
 
 
 def _clock_off(contact: Contact | None) -> int:
-    if contact is None:
+    if contact is None or not contact.said_at_ms:
         return 0
     off = contact.said_at_ms - contact.heard_at_ms
     return off if abs(off) > CLOCK_OFF_MS_MAX else 0

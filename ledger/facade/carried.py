@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ledger.act import ActHeader
+from ledger.act import verify_act
 from ledger.authority import Refusal, check_log_opening
 from ledger.bundle import bundle_public_key
 from ledger.checkpoint import (
@@ -24,6 +24,7 @@ from ledger.checkpoint import (
     open_checkpoint,
     read_checkpoint,
 )
+from ledger.errors import DataError
 from ledger.facade.feeds import START, FeedPlace
 from ledger.facade.held import Held, LogState, ReceiptLine, newest_receipt
 from ledger.facade.parts import Parts
@@ -34,7 +35,8 @@ from ledger.note import parse_note
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
 from ledger.store.tables import OneOf, Where
-from ledger.types import ActId, CaseId, LogId, StationId
+from ledger.types import ActId, CaseId, KeyId, LogId, StationId
+from ledger.verified import VerifiedRecord
 
 FEED = ""
 """Stands for the feed among the logs of what was told."""
@@ -138,20 +140,33 @@ class Carried:
             receipts=tuple(ReceiptLine(log_id, point.size, line) for line in lines),
         )
 
-    def opening_fault(self, genesis: LogGenesis, opening: ActHeader | None) -> str:
-        """Return why a log that is not here yet is not to be taken from a stick; "" for no reason.
+    def opening_fault(self, genesis: LogGenesis, first: VerifiedRecord) -> str:
+        """Return why a log that is not here yet is not to be taken; "" for no reason.
 
         Args:
             genesis: of the log.
-            opening: header of its first act; None when that act or its signature does not hold.
+            first: its first record, verified by itself.
+
+        Returns:
+            ``bundle.registry_behind`` where a longer registry may know who opened it; else
+            ``bundle.opening``.
         """
-        if opening is None:
+        if first.act is None or first.act.header.ledger_id != genesis.ledger_id:
             return "bundle.opening"
+        act, opening = first.act, first.act.header
         registry = self._parts.knowledge.registry
-        if genesis.kind == "registry" and registry.size == 0:
-            # Nothing is known yet but the ledger's genesis; keys that the package tells of do not count.
-            roots = {key_id(ED25519, root) for root in self._parts.genesis.root_public_keys}
-            return "" if opening.actor in roots else "bundle.opening"
+        founding = genesis.kind == "registry" and registry.size == 0
+        # Found anew here: the registry may have grown since the record was verified beside this thread.
+        public_key = self._root(opening.actor) if founding else registry.public_key(opening.actor)
+        if public_key is None:
+            waits = not founding and opening.registry_size > registry.size
+            return "bundle.registry_behind" if waits else "bundle.opening"
+        try:
+            verify_act(act.raw, act.sig, public_key)
+        except DataError:
+            return "bundle.opening"
+        if founding:
+            return ""
         allowed = check_log_opening(
             registry, genesis.kind, actor_key_id=opening.actor, station=genesis.station,
             registry_size=opening.registry_size,
@@ -159,6 +174,11 @@ class Carried:
         if not isinstance(allowed, Refusal):
             return ""
         return "bundle.registry_behind" if allowed.awaiting else "bundle.opening"
+
+    def _root(self, wanted: KeyId) -> bytes | None:
+        """Return a root key of the ledger's genesis; keys that a package tells of do not count."""
+        roots = self._parts.genesis.root_public_keys
+        return next((root for root in roots if key_id(ED25519, root) == wanted), None)
 
     def holds(self, items: Sequence[tuple[CaseId, ActId]]) -> bool:
         """Whether all of some acts are here."""

@@ -24,6 +24,7 @@ from ledger.facade.opening import HeldLog, Holdings
 from ledger.facade.ownlog import OwnLog
 from ledger.facade.rejudging import learn_county
 from ledger.facade.signing import SALT_BYTES, county_facts, sign_bodies
+from ledger.facade.succession import Succession
 from ledger.facade.tables import APPLICANTS, TOKENS
 from ledger.facade.types import Performed, SignedAct
 from ledger.facade.views import CaseView
@@ -58,11 +59,12 @@ class CountyDesk:
         book: CaseBook,
         fold: CountyFold,
         holdings: Holdings,
+        succession: Succession,
         own: dict[str, OwnLog],
         clock: Clock,
         randomness: Randomness,
     ) -> None:
-        self.drafts = Drafts(home=home, store=store, holdings=holdings, randomness=randomness)
+        self.drafts = Drafts(home=home, store=store, succession=succession, randomness=randomness)
         self._store = store
         self._writer = writer
         self._case_keys = case_keys
@@ -98,7 +100,8 @@ class CountyDesk:
     ) -> OwnLog:
         """Make a log's key, open it with an act of the signer, and go on from there.
 
-        A log of that kind and station that was sealed here is named as the parent of the new one.
+        A log of that kind and station that was sealed here is named as the parent of the new one. Registry
+        and catalogue begin once.
 
         Args:
             kind: kind of the log.
@@ -113,7 +116,7 @@ class CountyDesk:
             DataError: ``checkpoint.origin`` for a checkpoint of another log; ``merge.inconsistent`` when it
                 contradicts what is here; ``note.*``.
             StoreError: ``log.open`` when a sound log of the kind is written here already; of station logs,
-                one of the same station.
+                one of the same station; ``log.not_first``.
         """
         genesis = self.draft_log(kind, station, newest=newest)
         return self._open(genesis, self.prepare_opening(genesis, signer, ledger_genesis=ledger_genesis))
@@ -122,7 +125,7 @@ class CountyDesk:
         """Make the key of a log that somebody is about to open; returns what they have to sign for.
 
         Raises:
-            StoreError: ``log.open``.
+            StoreError: ``log.open``, ``log.not_first``.
         """
         self._require_none(kind, station)
         return self.drafts.new_log(self._knowledge.registry.ledger_id, kind, station, newest=newest)

@@ -63,6 +63,10 @@ class CountyFold:
         """What of the logs does not simply count: the same text as long as nothing was folded anew."""
         return f"{self._cut}{self.knowledge.waiting or ''}"
 
+    def chain(self, kind: str) -> list[str]:
+        """Return the names of the logs of registry or catalogue that count, oldest first."""
+        return [one.name for one in (self._folded or {}).get(kind, [])]
+
     def follow(self, tx: ReadTx) -> bool:
         """Take in what the store holds by now; returns whether what was known before had to be forgotten."""
         chains = {kind: self._chain(tx, kind) for kind in COUNTY_KINDS}

@@ -25,8 +25,8 @@ from ledger.knowledge import Knowledge
 from ledger.limits import PERSONAL_BYTES_MAX
 from ledger.notices import (
     UNTRUE_ACTIONS,
-    early_lapses,
-    lapse_refusal,
+    calendar_notices,
+    calendar_refusal,
     may_promise,
     papers_with_agent,
     promised_after,
@@ -80,11 +80,11 @@ class DeskRules:
             personal: its personal body.
 
         Raises:
-            RuleError: ``case.another_day``, ``case.due_not_passed``, ``case.promise_barred``.
+            RuleError: ``case.another_day``, ``case.promise_barred``; as ``ledger.notices.calendar_refusal``.
         """
         require_day(act.occurred_at_ms, act.recorded_at_ms, act.facts)
         spec = rules.case_type.actions[act.action]
-        reason = lapse_refusal(state, spec, act, self._knowledge.calendars)
+        reason = calendar_refusal(state, spec, act, rules, self._knowledge.calendars)
         if reason is not None:
             raise RuleError(reason.code, **reason.params)
         if not promises(spec, act.facts) or repaired(act.facts):
@@ -98,7 +98,7 @@ class DeskRules:
 
     def notices(self, tx: ReadTx, state: CaseState, rules: Rules) -> tuple[CaseFinding, ...]:
         """Return what the page of a case tells besides its findings."""
-        told = (*early_lapses(state, rules, self._knowledge.calendars), *papers_with_agent(state))
+        told = (*calendar_notices(state, rules, self._knowledge.calendars), *papers_with_agent(state))
         if not may_promise(rules) or state.voided:
             return told
         known = self._untrue(tx, self._id_numbers(tx, state.case_id), but=state.case_id)

@@ -13,8 +13,9 @@ from ledger.facade.clock import Randomness
 from ledger.facade.countyseen import newest_evidence
 from ledger.facade.doubt import REASONS
 from ledger.facade.home import SEED_BYTES, Home
-from ledger.facade.opening import HeldLog, Holdings
+from ledger.facade.opening import HeldLog
 from ledger.facade.ownlog import OwnLog, stored_nodes
+from ledger.facade.succession import Succession
 from ledger.genesis import LogGenesis, LogKind
 from ledger.keys import Ed25519Signer, prove_possession
 from ledger.merkle import root_at
@@ -31,14 +32,14 @@ class Drafts:
     Args:
         home: where seeds are kept once they are needed.
         store: to read the head of a log that is to be continued.
-        holdings: the logs held here.
+        succession: which log a new one has to continue.
         randomness: source of keys and nonces.
     """
 
-    def __init__(self, *, home: Home, store: Store, holdings: Holdings, randomness: Randomness) -> None:
+    def __init__(self, *, home: Home, store: Store, succession: Succession, randomness: Randomness) -> None:
         self._home = home
         self._store = store
-        self._holdings = holdings
+        self._succession = succession
         self._randomness = randomness
         self._logs: dict[bytes, bytes] = {}
         self._services: dict[bytes, bytes] = {}
@@ -57,9 +58,13 @@ class Drafts:
         Raises:
             DataError: ``checkpoint.origin`` for a checkpoint of another log; ``merge.inconsistent`` when it
                 contradicts what is here; ``note.*``.
+            StoreError: ``log.not_first`` for a registry or catalogue where one exists, and none that it can
+                continue.
         """
         seed = self._randomness(SEED_BYTES)
-        parent = self._holdings.predecessor(kind, station)
+        parent = self._succession.predecessor(kind, station)
+        if parent is None and self._succession.is_begun(kind):
+            raise StoreError("log.not_first", log=kind, station=station)
         checkpoint = None if parent is None else self._head_of(parent, newest)
         genesis = LogGenesis(
             ledger_id=ledger_id,

@@ -11,6 +11,7 @@ from ledger.facade.database import open_database
 from ledger.facade.deskrules import DeskRules
 from ledger.facade.home import SEED_BYTES, Home
 from ledger.facade.opening import Holdings
+from ledger.facade.succession import Succession
 from ledger.facade.vault import Vault
 from ledger.facade.views import CaseView
 from ledger.facade.writing import Writer
@@ -66,7 +67,8 @@ def found(
         )
         desk = CountyDesk(
             store=store, home=home, writer=writer, case_keys=case_keys, view=view, book=book, fold=fold,
-            holdings=holdings, own={}, clock=clock, randomness=randomness,
+            holdings=holdings, succession=Succession(store, holdings, fold), own={}, clock=clock,
+            randomness=randomness,
         )  # fmt: skip
         desk.open_log("registry", station, root, ledger_genesis=genesis.pack())
     finally:

@@ -18,6 +18,7 @@ from ledger.facade.feeds import START, FeedPlace
 from ledger.facade.histories import Branch, branch_names, history_nodes, load_branches, reached
 from ledger.facade.logend import LogEnd, held_root, load_end
 from ledger.facade.opening import BRANCH_MARK
+from ledger.facade.ownlog import newest_checkpoint
 from ledger.facade.parts import Parts
 from ledger.facade.rotten import Rotten
 from ledger.facade.synctables import FEED_HELD
@@ -140,7 +141,7 @@ class Held:
         generation = {
             held.genesis.log_id(): index
             for kind in COUNTY_KINDS
-            for index, held in enumerate(self._parts.holdings.of_kind(kind))
+            for index, held in enumerate(self._parts.succession.in_order(kind))
         }
 
         def rank(log_id: LogId) -> tuple[int, int, LogId]:
@@ -173,7 +174,7 @@ class Held:
 
     def is_continued(self, log_id: LogId) -> bool:
         """Whether another log goes on from a log: what came late of it has no effect."""
-        return any(held.genesis.parent_log == log_id for held in self._parts.holdings.logs.values())
+        return self._parts.succession.is_continued(log_id)
 
     def is_county_log(self, log_id: LogId) -> bool:
         """Whether a log is one of registry or catalogue."""
@@ -195,9 +196,9 @@ class Held:
 
     def continued_elsewhere(self) -> list[LogId]:
         """Return the own open logs that another machine has gone on with, in a branch or in a new log."""
-        parents = {held.genesis.parent_log for held in self._parts.holdings.logs.values() if not held.own}
-        parents |= {branch.log_id for branch in self._all_branches()}
-        return [log.log_id for log in self._parts.own.values() if log.log_id in parents]
+        forked = {branch.log_id for branch in self._all_branches()}
+        own, succession = self._parts.own.values(), self._parts.succession
+        return [one.log_id for one in own if one.log_id in forked or succession.elsewhere(one.log_id)]
 
     def histories(self, log_id: LogId) -> dict[str, Branch]:
         """Return the divergent histories of a log by name, each behind the one that it leaves."""
@@ -240,6 +241,12 @@ class Held:
         """Return how far somebody holds a history of a log, by what ``points`` found of theirs."""
         return reached(self.histories(log_id), log_id.hex(), name, points)
 
+    def heads(self, log_id: LogId) -> list[bytes]:
+        """Return the newest signed checkpoint of each history of a log that is held here."""
+        with self._store.read() as tx:
+            found = [newest_checkpoint(tx, name) for name in (log_id.hex(), *self.histories(log_id))]
+        return [note for note in found if note is not None]
+
     def is_main_entry(self, branch: BranchState) -> bool:
         """Whether what is a divergent history to somebody is the history of the log here."""
         return self._entry_hash(branch.log_id, branch.first_seq) == branch.first_hash
@@ -269,16 +276,23 @@ class Held:
         return [one for one in found if one is not None]
 
     def waiting(self, station: StationId) -> tuple[int, int]:
-        """Return how many entries a station has not confirmed, and when the oldest was recorded (0: none)."""
-        confirmed = {one.log_id: one.size for one in self.receipts_by(station)}
+        """Return how many entries a station has not confirmed, and when the oldest was recorded (0: none).
+
+        Entries of divergent histories wait like those of the logs.
+        """
+        scope = self.scope(self.station)
+        ends = [(state.log_id.hex(), 0, state.size) for state in self.states(scope, county=False)]
+        ends += [(_name(one), one.first_seq - 1, one.size) for one in self.branches(scope)]
         count, oldest_ms = 0, 0
-        for state in self.states(self.scope(self.station), county=False):
-            missing = state.size - confirmed.get(state.log_id, 0)
-            if missing <= 0:
-                continue
-            count += missing
-            recorded_at_ms = self._recorded_at(state.log_id, state.size - missing + 1)
-            oldest_ms = min(oldest_ms or recorded_at_ms, recorded_at_ms)
+        with self._store.read() as tx:
+            for name, before, size in ends:
+                newest = newest_receipt(tx, name, station)
+                confirmed = max(before, 0 if newest is None else newest.size)
+                if confirmed >= size:
+                    continue
+                count += size - confirmed
+                at_ms = _recorded_at(tx, name, confirmed - before + 1)
+                oldest_ms = min(oldest_ms or at_ms, at_ms)
         return count, oldest_ms
 
     def feed_held(self, upstream: StationId) -> FeedPlace:
@@ -317,12 +331,6 @@ class Held:
         """Read the end of a log from the store next time: a transaction failed, or it was given up."""
         self._ends.pop(log_id, None)
 
-    def _recorded_at(self, log_id: LogId, seq: int) -> int:
-        with self._store.read() as tx:
-            frame = tx.frame(log_id.hex(), seq)
-        at_ms = recorded_at_ms(frame)
-        return 0 if at_ms == INT_MAX else at_ms
-
     def _entry_hash(self, log_id: LogId, seq: int) -> bytes:
         with self._store.read() as tx:
             frame = tx.frame(log_id.hex(), seq)
@@ -337,6 +345,15 @@ class Held:
         held = [one for log in logs for one in self.histories(LogId(bytes.fromhex(log))).values()]
         with self._store.read() as tx:
             return [_branch_state(tx, one) for one in held]
+
+
+def _recorded_at(tx: ReadTx, name: str, position: int) -> int:
+    at_ms = recorded_at_ms(tx.frame(name, position))
+    return 0 if at_ms == INT_MAX else at_ms
+
+
+def _name(branch: BranchState) -> str:
+    return branch_name(branch.log_id, branch.first_hash)
 
 
 def _branch_state(tx: ReadTx, branch: Branch) -> BranchState:

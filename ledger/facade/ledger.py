@@ -20,11 +20,9 @@ from ledger.errors import StoreError
 from ledger.facade.clock import Clock, Randomness, SystemClock
 from ledger.facade.current import Current
 from ledger.facade.database import open_database
-from ledger.facade.doubt import ROLLED_BACK
 from ledger.facade.figures import read_figures
 from ledger.facade.home import Home
 from ledger.facade.ondemand import OnDemand
-from ledger.facade.ownlog import OwnLog
 from ledger.facade.page import case_page
 from ledger.facade.parts import Parts, list_logs, load_parts
 from ledger.facade.rejudging import finish_judging
@@ -45,9 +43,7 @@ from ledger.types import CaseId, Facts, KeyId, LedgerId, LogId, StationId
 class Ledger:
     """An open ledger; a context manager. ``Ledger.open`` opens one: the constructor takes parts that fit.
 
-    Attributes:
-        rolled_back: codes why logs were given up just now because the database is older than it was; empty
-            where nothing of that kind was found.
+    ``rolled_back`` holds the codes why logs were given up just now because the database is older than it was.
     """
 
     def __init__(
@@ -74,8 +70,7 @@ class Ledger:
         self._current = Current(store, self._load, writable=writable)
         self.rolled_back: tuple[str, ...] = ()
         if writable:
-            given_up = settle(store, home, self.parts, vault=vault, view=view)
-            self.rolled_back = tuple(dict.fromkeys(log.doubt for log in given_up if log.doubt in ROLLED_BACK))
+            self.rolled_back = settle(store, home, self.parts, vault=vault, view=view)
             finish_judging(self.store, self.view, book=self.parts.book, fold=self.parts.fold)
 
     @classmethod
@@ -190,7 +185,7 @@ class Ledger:
             InputError: the facts are not of the action's form (``case.facts_*``).
             StoreError: nothing was written (``store.*``, ``log.*``).
         """
-        log = self._station_log(command.station, signer)
+        log = self.parts.log_to_write(command.station, signer)
         with OnDemand(self.store) as reading:
             decided = self.parts.desk.sign(reading, command, signer, log)
         return self.parts.writer.append_case_act(log, decided)
@@ -397,12 +392,3 @@ class Ledger:
             tx, self.store, self.home, vault=self.vault, view=self.view, clock=self.clock,
             randomness=self._randomness, writable=self.writable, station=self.main_station,
         )  # fmt: skip
-
-    def _station_log(self, station: StationId, signer: Signer) -> OwnLog:
-        log = self.parts.station_log(station)
-        if log is not None:
-            return log
-        if not self.parts.opens_by_acting(station):
-            raise StoreError("log.none", station=station)
-        # Work never stops: whoever acts first opens the log, or the successor of a sealed one.
-        return self.parts.county.open_log("station", station, signer)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from ledger.act import Act, act_id, case_of, decode_act
 from ledger.body import check_facts
+from ledger.chain import ChainLog, chain_logs
 from ledger.errors import EncodingError, StoreError
 from ledger.facade.bodies import read_facts
 from ledger.frame import split_frame
@@ -62,20 +63,8 @@ class Holdings:
         """Remember that an own log is not continued, and why."""
         self.logs[name] = replace(self.logs[name], state=state)
 
-    def predecessor(self, kind: str, station: StationId) -> HeldLog | None:
-        """Return the log of a station that no other log continues yet: sealed here, or of another machine."""
-        continued = {log.genesis.parent_log for log in self.logs.values()}
-        ended = [
-            log
-            for log in self.logs.values()
-            if (log.genesis.kind, log.genesis.station) == (kind, station)
-            and log.genesis.log_id() not in continued
-            and (log.state or not log.own)
-        ]
-        return next((log for log in ended if log.own), ended[0] if ended else None)
-
     def of_kind(self, kind: str) -> list[HeldLog]:
-        """Return the logs of a kind in the order of their incarnations."""
+        """Return the logs of a kind in the order of their incarnations, as they name each other."""
         found = {log.genesis.log_id(): log for log in self.logs.values() if log.genesis.kind == kind}
 
         def generation(log: HeldLog) -> int:
@@ -126,8 +115,14 @@ def read_ledger_genesis(tx: ReadTx, holdings: Holdings, pinned: bytes | None = N
 
 
 def _registry_genesis(tx: ReadTx, holdings: Holdings) -> bytes | None:
-    found = (founding_genesis(tx, log.name) for log in holdings.of_kind("registry"))
-    return next((raw for raw in found if raw is not None), None)
+    founded = {log.name: founding_genesis(tx, log.name) for log in holdings.of_kind("registry")}
+    logs = [
+        ChainLog(name, holdings.logs[name].genesis, tx.size(name), founds=True)
+        for name, raw in founded.items()
+        if raw is not None
+    ]
+    chain = chain_logs(logs)
+    return founded[chain[0].name] if chain else None
 
 
 def founding_genesis(tx: ReadTx, name: str) -> bytes | None:

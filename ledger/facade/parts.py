@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from ledger.checkpoint import read_checkpoint
+from ledger.errors import StoreError
 from ledger.facade.casebook import CaseBook
 from ledger.facade.casekeys import CaseKeys
 from ledger.facade.clock import Clock, Randomness
@@ -23,12 +24,13 @@ from ledger.facade.opening import Holdings, read_holdings, read_ledger_genesis
 from ledger.facade.ownlog import OwnLog, newest_checkpoint
 from ledger.facade.reading import Reader
 from ledger.facade.signing import Desk
+from ledger.facade.succession import Succession
 from ledger.facade.types import LogInfo
 from ledger.facade.vault import Vault
 from ledger.facade.views import CaseView
 from ledger.facade.writing import Writer
 from ledger.genesis import LedgerGenesis
-from ledger.keys import Ed25519Signer
+from ledger.keys import Ed25519Signer, Signer
 from ledger.knowledge import Knowledge
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
@@ -49,6 +51,7 @@ class Parts:
     county_logs: tuple[str, ...]
     genesis: LedgerGenesis
     holdings: Holdings
+    succession: Succession
     fold: CountyFold
     knowledge: Knowledge
     own: dict[str, OwnLog]
@@ -77,7 +80,20 @@ class Parts:
         """Tell whether whoever acts next for a station opens its log: the first one, or a successor."""
         if self.station_log(station) is not None:
             return False
-        return station == self.main_station or self.holdings.predecessor("station", station) is not None
+        return station == self.main_station or self.succession.predecessor("station", station) is not None
+
+    def log_to_write(self, station: StationId, signer: Signer) -> OwnLog:
+        """Return the log in which somebody acts for a station; it is opened if need be, for work never stops.
+
+        Raises:
+            StoreError: ``log.none`` where no log of the station is to be opened here.
+        """
+        log = self.station_log(station)
+        if log is not None:
+            return log
+        if not self.opens_by_acting(station):
+            raise StoreError("log.none", station=station)
+        return self.county.open_log("station", station, signer)
 
 
 def load_parts(
@@ -102,6 +118,7 @@ def load_parts(
     genesis = read_ledger_genesis(tx, holdings, home.ledger_genesis())
     fold = CountyFold(holdings, genesis, vault)
     fold.follow(tx)
+    succession = Succession(store, holdings, fold)
     knowledge = fold.knowledge
     own = _own_logs(tx, holdings, home)
     county_logs = tuple(log.name for kind in ("registry", "catalogue") for log in holdings.of_kind(kind))
@@ -118,7 +135,7 @@ def load_parts(
     writer.county_seen = seen_hash(tx)
     county = CountyDesk(
         store=store, home=home, writer=writer, case_keys=case_keys, view=view, book=book,
-        fold=fold, holdings=holdings, own=own, clock=clock, randomness=randomness,
+        fold=fold, holdings=holdings, succession=succession, own=own, clock=clock, randomness=randomness,
     )  # fmt: skip
     grants = GrantDesk(knowledge=knowledge, home=home, clock=clock, randomness=randomness)
     desk = Desk(
@@ -126,8 +143,8 @@ def load_parts(
     )
     return Parts(
         mark=read_mark(tx, county_logs), county_logs=county_logs, genesis=genesis, holdings=holdings,
-        fold=fold, knowledge=knowledge, own=own, book=book, reader=Reader(knowledge, book, vault),
-        desk=desk, grants=grants,
+        succession=succession, fold=fold, knowledge=knowledge, own=own, book=book,
+        reader=Reader(knowledge, book, vault), desk=desk, grants=grants,
         rules=rules, writer=writer, case_keys=case_keys, home=home, feeds=feeds,
         merge_log=MergeLog(store=store, own=own, writer=writer),
         county_seen=CountySeen(knowledge.registry), county=county, main_station=station,

@@ -18,6 +18,8 @@ from ledger.types import StationId
 
 BY_STICK = StationId("stick")
 """Stands in ``Contact.via`` for what came on a stick, from whomever: nobody vouches for it."""
+_STICK_ROW = "~stick"
+"""Behind the id of a station whose word came on a stick: that never takes the place of one in a session."""
 STUCK = "stuck"
 """Detail of a finding about a section that was not taken; settled when it is."""
 MARK_TRIED, MARK_DONE, MARK_FAILURE = "tried_at_ms", "done_at_ms", "failure"
@@ -62,6 +64,27 @@ def plausible(contact: Contact) -> Contact:
     )
 
 
+def relayed(contact: Contact) -> Contact:
+    """Return a contact as it is passed on: one that came on a stick says so by a clock of 0."""
+    return replace(contact, said_at_ms=0) if contact.via == BY_STICK else contact
+
+
+def passed_on(contact: Contact, by: StationId, *, sent_at_ms: int, now_ms: int) -> Contact:
+    """Return what a station below said of another one, by the clock of this station.
+
+    How long ago that was, is right whatever the clock of the one between shows.
+
+    Args:
+        contact: as it was passed on.
+        by: the direct subordinate that did.
+        sent_at_ms: its clock now.
+        now_ms: this station's clock now.
+    """
+    age_ms = max(0, sent_at_ms - contact.heard_at_ms)
+    heard_at_ms = max(0, now_ms - age_ms) if contact.heard_at_ms else 0
+    return replace(contact, heard_at_ms=heard_at_ms, via=by if contact.said_at_ms else BY_STICK)
+
+
 def printable(text: str) -> str:
     """Return a text in which every character that is not printable ASCII is a question mark."""
     return "".join(one if " " <= one <= "~" else "?" for one in text)
@@ -100,18 +123,71 @@ class Peers:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def take(self, contacts: Iterable[Contact]) -> None:
-        """Keep the newest word of each station."""
+    def take(self, contacts: Iterable[Contact], *, now_ms: int) -> None:
+        """Keep the newest word of each station: that in sessions, and that on sticks beside it.
+
+        Nothing was heard after now; what is held from after now was heard under a wrong clock and gives way.
+
+        Args:
+            contacts: what was said.
+            now_ms: the clock of this station.
+        """
         with self._store.write() as tx:
-            for one in contacts:
-                row = tx.get(PEERS, (one.station,))
-                if row is None or not isinstance(row[1], int) or row[1] <= one.heard_at_ms:
+            for said in contacts:
+                one = replace(said, heard_at_ms=min(said.heard_at_ms, now_ms))
+                row = tx.get(PEERS, (_key(one),))
+                held_ms = 0 if row is None else _int(row[1])
+                if held_ms <= one.heard_at_ms or held_ms > now_ms:
                     tx.upsert(PEERS, [_row(one)])
 
-    def all(self) -> list[Contact]:
-        """Return the newest word of each station that was heard."""
+    def settle(self, new: Mapping[StationId, int]) -> None:
+        """Entries have come in besides a session: so many fewer wait than a station said.
+
+        Args:
+            new: how many more entries of a station and of those below it are held now.
+        """
+        with self._store.write() as tx:
+            for row in tx.select(PEERS, {}):
+                one = _contact(row)
+                count = new.get(one.station, 0)
+                if count > 0 and one.waiting:
+                    left = max(0, one.waiting - count)
+                    tx.upsert(
+                        PEERS, [_row(replace(one, waiting=left, oldest_ms=one.oldest_ms if left else 0))]
+                    )
+
+    def lower(self, station: StationId, waiting: int) -> None:
+        """On a stick a station said what it holds, and less of it is missing here than it said."""
+        with self._store.write() as tx:
+            row = tx.get(PEERS, (station + _STICK_ROW,))
+            one = None if row is None else _contact(row)
+            if one is not None and waiting < one.waiting:
+                tx.upsert(PEERS, [_row(_left(one, waiting))])
+
+    def all(self, *, now_ms: int = MOMENT_MS_MAX) -> list[Contact]:
+        """Return the newest word of each station that was heard, by station.
+
+        Args:
+            now_ms: what was heard after it, under a wrong clock, is left out.
+        """
+        newest = self.by_stick(now_ms=now_ms)
+        for station, one in self.in_sessions(now_ms=now_ms).items():
+            if station not in newest or newest[station].heard_at_ms <= one.heard_at_ms:
+                newest[station] = one
+        return [newest[station] for station in sorted(newest)]
+
+    def in_sessions(self, *, now_ms: int = MOMENT_MS_MAX) -> dict[StationId, Contact]:
+        """Return the newest word of each station that it, or one between, said in a session."""
+        return {one.station: one for one in self._held(now_ms) if one.via != BY_STICK}
+
+    def by_stick(self, *, now_ms: int = MOMENT_MS_MAX) -> dict[StationId, Contact]:
+        """Return the newest word of each station that came on a stick, from whomever."""
+        return {one.station: one for one in self._held(now_ms) if one.via == BY_STICK}
+
+    def _held(self, now_ms: int) -> list[Contact]:
         with self._store.read() as tx:
-            return [_contact(row) for row in tx.select(PEERS, {})]
+            found = [_contact(row) for row in tx.select(PEERS, {})]
+        return [one for one in found if one.heard_at_ms <= now_ms]
 
     def note_done(self, *, now_ms: int, upstream_ms: int) -> None:
         """A session upward has succeeded; the station above said what its own clock shows."""
@@ -158,16 +234,25 @@ class Peers:
             )
 
 
+def _left(one: Contact, waiting: int) -> Contact:
+    return replace(one, waiting=waiting, oldest_ms=one.oldest_ms if waiting else 0)
+
+
+def _key(one: Contact) -> str:
+    return one.station + (_STICK_ROW if one.via == BY_STICK else "")
+
+
 def _row(one: Contact) -> Row:
     return (
-        one.station, one.heard_at_ms, one.via, one.waiting, one.oldest_ms, one.said_at_ms, one.version,
+        _key(one), one.heard_at_ms, one.via, one.waiting, one.oldest_ms, one.said_at_ms, one.version,
     )  # fmt: skip
 
 
 def _contact(row: Row) -> Contact:
     station, heard_at_ms, via, waiting, oldest_ms, said_at_ms, version = row
+    name = str(station).removesuffix(_STICK_ROW)
     return plausible(Contact(
-        station=StationId(str(station)), heard_at_ms=_int(heard_at_ms), via=StationId(str(via)),
+        station=StationId(name), heard_at_ms=_int(heard_at_ms), via=StationId(str(via)),
         waiting=_int(waiting), oldest_ms=_int(oldest_ms), said_at_ms=_int(said_at_ms), version=str(version),
     ))  # fmt: skip
 

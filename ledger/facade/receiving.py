@@ -21,14 +21,14 @@ from ledger.facade.parts import Parts
 from ledger.facade.receiptkey import Receipts
 from ledger.facade.rejudging import learn_county
 from ledger.facade.sparselane import Arrival
-from ledger.facade.synctables import FORK, SYNC_FINDINGS
+from ledger.facade.synctables import FOREIGN_PARENT, FORK, SYNC_FINDINGS
 from ledger.facade.views import CaseView
 from ledger.genesis import LogGenesis
 from ledger.merkle import Node
 from ledger.opening import opening_genesis
 from ledger.package import PackageContent, check_package
 from ledger.store import schema
-from ledger.store.contract import ReadTx, Store
+from ledger.store.contract import ReadTx, Store, WriteTx
 from ledger.store.tables import Row
 from ledger.types import LogId, StationId
 from ledger.verified import VerifiedRecord, check_pinned, known_by_now
@@ -144,10 +144,9 @@ class Receiving:
         receipts: Sequence[str],
     ) -> int:
         """One transaction with everything of some packages, their log too; returns the new records."""
-        genesis, name = reached.genesis, reached.name
+        name = reached.name
         with self._store.write() as tx:
-            row = (name, genesis.kind, genesis.station, genesis.pack(), 0, "")
-            tx.insert_missing(schema.LOGS, [row])
+            self._write_log(tx, reached.genesis, now_ms=arrival.received_at_ms)
             new = self._intake.write_dense(
                 tx,
                 arrival,
@@ -159,6 +158,18 @@ class Receiving:
                 lines = [line for line in one.receipts if self._cosigner(one.checkpoint, line)]
                 tx.insert_missing(schema.RECEIPTS, _receipt_rows(name, one.last_seq, [*lines, receipt]))
         return new
+
+    def _write_log(self, tx: WriteTx, genesis: LogGenesis, *, now_ms: int) -> None:
+        """Write the row of a log, and whatever it or others say falsely of who continues whom."""
+        name = genesis.log_id().hex()
+        if tx.get(schema.LOGS, (name,)) is not None:
+            return
+        tx.insert(schema.LOGS, [(name, genesis.kind, genesis.station, genesis.pack(), 0, "")])
+        false = self._parts.succession.false_claims(genesis)
+        rows: list[Row] = [
+            (FOREIGN_PARENT, after.hex(), 1, now_ms, before.hex(), 0) for after, before in false
+        ]
+        tx.insert_missing(SYNC_FINDINGS, rows)
 
     def take_branch(
         self,
@@ -272,8 +283,7 @@ class Receiving:
             self._parts.holdings.add(HeldLog(name=name, genesis=genesis, own=False, state=""))
         try:
             with self._store.write() as tx:
-                row = (name, genesis.kind, genesis.station, genesis.pack(), 0, "")
-                tx.insert_missing(schema.LOGS, [row])
+                self._write_log(tx, genesis, now_ms=now_ms)
                 new = self._intake.write_sparse(tx, arrival, checked)
         except BaseException:
             self._intake.forget(records)

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 
 from ledger.errors import DataError, StoreError
 from ledger.facade.bodies import put_personal, sealed_bodies
+from ledger.facade.doubt import ROLLED_BACK
 from ledger.facade.home import Home
 from ledger.facade.latecomers import renew_latecomers
-from ledger.facade.ownlog import OwnLog
 from ledger.facade.parts import Parts
 from ledger.facade.renewal import rebuild_views
 from ledger.facade.vault import CaseKey, Vault
@@ -25,11 +25,11 @@ from ledger.types import CaseId, LedgerId
 INSTALLATION_BYTES = 4
 
 
-def settle(store: Store, home: Home, parts: Parts, *, vault: Vault, view: CaseView) -> tuple[OwnLog, ...]:
+def settle(store: Store, home: Home, parts: Parts, *, vault: Vault, view: CaseView) -> tuple[str, ...]:
     """Give up doubtful logs and take in what the office laid beside a restored database.
 
     Returns:
-        The logs that were given up, each with its doubt.
+        Why logs were given up that may have been longer: codes of ``ROLLED_BACK``.
 
     Raises:
         StoreError: ``home.case_keys`` for a key table that is damaged or another ledger's;
@@ -56,7 +56,7 @@ def settle(store: Store, home: Home, parts: Parts, *, vault: Vault, view: CaseVi
     home.clear_case_keys()
     # A power cut may have come between a longer registry and the cases that waited for it.
     renew_latecomers(store, view, parts.knowledge.registry)
-    return tuple(doubtful)
+    return tuple(dict.fromkeys(log.doubt for log in doubtful if log.doubt in ROLLED_BACK))
 
 
 def installation(vault: Vault) -> str:

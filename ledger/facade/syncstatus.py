@@ -55,7 +55,7 @@ class SyncStatus:
     """Everything that ``banjian sync status`` tells.
 
     Attributes:
-        entries: entries of own logs and of those below, stored here.
+        entries: entries of own logs and of those below, stored here; divergent histories among them.
         levels: the stations above, nearest first.
         link: last try, last success, the failure that stands.
         given_up: own logs that are not continued, with the reason.
@@ -78,11 +78,13 @@ def read_status(store: Store, tx: ReadTx, parts: Parts, station: StationId) -> S
     """Return what is known of the link upward; needs no lock."""
     held = Held(store, parts, station, writing=False)
     line = held.line()
-    states = held.states(held.scope(station), county=False)
+    scope = held.scope(station)
+    entries = sum(state.size for state in held.states(scope, county=False))
+    entries += sum(branch.size - branch.first_seq + 1 for branch in held.branches(scope))
     return SyncStatus(
         station=station,
-        entries=sum(state.size for state in states),
-        levels=tuple(_level(held, parts, above, sum(state.size for state in states)) for above in line[1:]),
+        entries=entries,
+        levels=tuple(_level(held, parts, above, entries) for above in line[1:]),
         link=Peers(store).link(),
         given_up=tuple(
             (log.name, log.state) for log in parts.holdings.logs.values() if log.own and log.state

@@ -96,7 +96,9 @@ PEERS: Final = Table(
     ),
     key=("station",),
 )
-"""When each subordinate was heard last, by the clock of who heard it, and what it said was still waiting."""
+"""When each subordinate was heard last, by the clock of who heard it, and what it said was still waiting.
+What a stick says of a station stands beside that, in a row of its own.
+"""
 
 SYNC_MARKS: Final = Table("sync_marks", columns=(("name", "text"), ("value", "text")), key=("name",))
 """What is worth remembering of the link upward: last try, last success, the error that stands."""
@@ -117,6 +119,9 @@ SYNC_FINDINGS: Final = Table(
 
 FORK: Final = "log.fork"
 """Code under which a divergent history is noted there, by its name."""
+
+FOREIGN_PARENT: Final = "log.foreign_parent"
+"""Code under which a log is noted there that says of another kind or station's log that it continues it."""
 
 SPARSE_NOTES: Final = Table(
     "sparse_notes", columns=(("log", "text"), ("size", "int"), ("note", "bytes")), key=("log", "size")

@@ -14,7 +14,7 @@ from ledger.errors import BanjianError, ConfigError, RuleError
 from ledger.facade import Command, Home, Ledger
 from ledger.types import CaseId, Facts
 from stations.cli.call import App, Call
-from stations.cli.done import show_done
+from stations.cli.done import kept_only, show_done
 from stations.cli.fields import (
     ActionCommand,
     collect_actions,
@@ -82,8 +82,8 @@ def act_on_case(call: Call, command: ActionCommand, case: str | None, values: Ma
             ),
             signer,
         )
-        show_done(call, at.ledger, done, action=command.code, actor=signer.key_id, station=station)
-    return 0
+        page = show_done(call, at.ledger, done, action=command.code, actor=signer.key_id, station=station)
+    return 0 if kept_only(page, done.act_id) is None else 1
 
 
 def _spec(command: ActionCommand, name: str, say: Say) -> Spec:

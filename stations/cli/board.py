@@ -11,6 +11,7 @@ from ledger.errors import ConfigError
 from ledger.facade import Ledger
 from ledger.facade.between import months, station_board, twins
 from ledger.facade.board import BoardLine
+from ledger.facade.peers import BY_STICK
 from ledger.types import ActId, StationId
 from stations.cli.call import Call
 from stations.cli.casenames import station_name
@@ -125,6 +126,8 @@ def board_row(call: Call, line: BoardLine, now_ms: int, *, own: bool) -> tuple[s
         heard, waiting, complete = call.say("board.here"), "—", call.say("board.here")
     else:
         heard = show_moment(line.heard_at_ms) if line.heard_at_ms else call.say("board.never")
+        if line.via == BY_STICK:
+            heard = call.say("board.by_stick", moment=heard)
         waiting = str(line.waiting) if line.heard_at_ms else "—"
         complete = show_moment(line.complete_at_ms) if line.complete_at_ms else "—"
     remarks = [] if own else _remarks(call, line, now_ms)

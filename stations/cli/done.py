@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from ledger.caseshape import Step
 from ledger.casetype import SAME
 from ledger.facade import CasePage, Ledger, Performed
-from ledger.types import KeyId, StationId
+from ledger.types import ActId, KeyId, StationId
 from stations.cli.call import Call
 from stations.cli.casenames import action_name, state_name
 from stations.cli.lines import clock_line
+from stations.cli.naming import Names
 
 NEXT_MAX = 8
 
@@ -36,9 +38,13 @@ def show_done(
         }
     )
     name = action_name(call.say, page.rules.case_type, action)
-    call.line(
-        call.say("done.line", action=name, number=page.state.number, seq=done.seq, act=done.act_id.hex()[:8])
-    )
+    kept = kept_only(page, done.act_id)
+    values = {"action": name, "number": page.state.number, "seq": done.seq, "act": done.act_id.hex()[:8]}
+    call.line(call.say("done.line" if kept is None else "done.kept", **values))
+    if kept is not None:
+        why = _names(call, ledger, page).message(kept.reason, kept.params)
+        call.line(f"  {why.what}  [{kept.reason}]")
+        call.line(f"  → {why.next_step}")
     call.line(call.say("done.state", state=state_name(call.say, page.rules.case_type, page.state.status)))
     if pending:
         call.hint("done.pending", number=page.state.number)
@@ -47,6 +53,19 @@ def show_done(
             call.line("  " + clock_line(call.say, page.rules, reading))
     _show_next(call, page)
     return page
+
+
+def kept_only(page: CasePage, act_id: ActId) -> Step | None:
+    """Return the step of an act that is kept without effect; None where it has one, or may get it."""
+    if act_id in page.state.pending:
+        return None
+    step = next((step for step in page.state.steps if step.act.act_id == act_id), None)
+    return None if step is None or step.effective else step
+
+
+def _names(call: Call, ledger: Ledger, page: CasePage) -> Names:
+    kind, registry = page.rules.case_type, ledger.knowledge.registry
+    return Names(call.say, case_types=(kind,), registry=registry, item=page.rules.item)
 
 
 def _show_next(call: Call, page: CasePage) -> None:

@@ -23,7 +23,7 @@ from stations.cli.importshow import (
     show_notices,
 )
 from stations.cli.keyring import key_file, signing_key
-from stations.cli.session import reading, writing
+from stations.cli.session import desk, reading
 from stations.imports.requests import read_requests
 from stations.imports.work import (
     Aims,
@@ -112,14 +112,14 @@ def _run(call: Call, read: ReadList, aim: Aim, *, dry_run: bool) -> int:
         _answer(call, work, faults, dry_run=dry_run, signed=0)
         return 0
     signer = signing_key(call)
-    with writing(call) as ledger:
-        # Planned anew under the lock: somebody may have written since.
-        work, faults = _plan(read, ledger, aim)
+    with desk(call) as at:
+        # Planned anew: somebody may have written since. Beside a server each act is checked once more there.
+        work, faults = _plan(read, at.ledger, aim)
         if faults.count:
             return _refuse(call, work, faults, dry_run=dry_run)
         signed = 0
         try:
-            for stored in sign_work(work, ledger, signer):
+            for stored in sign_work(work, at, signer):
                 signed = stored
         except BanjianError:
             if signed:

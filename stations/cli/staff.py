@@ -37,15 +37,12 @@ def add(
     at: str,
     role: Sequence[str],
     scope: str | None,
-    phone: str | None,
     request: str | None,
 ) -> int:
     """Enrol a member of staff, make the key here unless a request brings one, and grant the roles."""
     checked_number(no)
     registrar = signing_key(call)
-    person = NewPerson(
-        no=no, name=name, station=StationId(at), roles=role, scope=scope or at, phone=phone or ""
-    )
+    person = NewPerson(no=no, name=name, station=StationId(at), roles=role, scope=scope or at)
     with desk(call) as office:
         key = _enrolled_key(call, office.ledger, no, request)
         with only_if_enrolled(None if request else call.home().keys_dir / f"{no}.key"):
@@ -151,7 +148,6 @@ SPECS = (
             Param(name="at", required=True),
             Param(name="role", type=OneOf(GRANTABLE_ROLES), many=True, required=True),
             Param(name="scope"),
-            Param(name="phone"),
             Param(name="request"),
         ),
         signs=True,

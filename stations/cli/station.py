@@ -9,6 +9,7 @@ from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import signing_key
 from stations.cli.session import desk, reading
 from stations.cli.types import OneOf
+from stations.closing import require_empty
 from stations.inviting import CODE_SYSTEM, read_station, station_facts
 
 
@@ -63,11 +64,13 @@ def open_log(call: Call, *, station: str) -> int:
     return 0
 
 
-def close(call: Call, *, station: str) -> int:
-    """Close a station in the registry; its history stays."""
+def close(call: Call, *, station: str, anyway: bool) -> int:
+    """Close a station in the registry; its history stays. One that holds open cases only ``--anyway``."""
     number = read_station(station)
     signer = signing_key(call)
     with desk(call) as at:
+        if not anyway:
+            require_empty(at.ledger, number)
         facts = registry_actions.close_station(station=number)
         done = at.register("close_station", facts, signer)
         call.line(call.say("station.closed", station=number))
@@ -129,6 +132,12 @@ SPECS = (
         signs=True,
         group="setup",
     ),
-    Spec(path=("station", "close"), run=close, params=(_STATION,), signs=True, group="setup"),
+    Spec(
+        path=("station", "close"),
+        run=close,
+        params=(_STATION, Param(name="anyway", flag=True)),
+        signs=True,
+        group="setup",
+    ),
     Spec(path=("station", "list"), run=show_all, group="setup"),
 )

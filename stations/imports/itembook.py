@@ -86,6 +86,7 @@ def _divide(rows: Sequence[Record], faults: Faults) -> tuple[list[Record], list[
     items: list[Record] = []
     materials: list[Record] = []
     code = ""
+    item: Record | None = None
     for record in rows:
         own = record.text("base_code") if "base_code" in record.row.own else ""
         repeated = own and own == code and record.text("material")
@@ -94,10 +95,27 @@ def _divide(rows: Sequence[Record], faults: Faults) -> tuple[list[Record], list[
             if "name" not in record.values and "name" not in record.broken:
                 faults.add("cell.missing", record.place("name"), column=wanted.column("name").heading)
             items.append(record)
+            item = record
         elif "base_code" in record.broken:
-            code = ""
+            code, item = "", None
         elif not own and not record.text("material"):
             faults.add("cell.missing", record.place("base_code"), column=wanted.column("base_code").heading)
+        if item is not None and item is not record:
+            _same_item(record, item, wanted, faults)
         if record.text("material") and code:
             materials.append(replace(record, values={**record.values, "item": code}))
     return items, materials
+
+
+def _same_item(record: Record, item: Record, wanted: SheetList, faults: Faults) -> None:
+    """Note what a row of a further material says of its item otherwise than the item's own row.
+
+    It would be another item under the same code, or a change that nobody would read.
+    """
+    for column in wanted.columns:
+        field = column.field
+        if field not in record.row.own or field not in record.values or field in item.broken:
+            continue
+        if record.values[field] != item.values.get(field):
+            other = item.place(field).cell
+            faults.add("row.item_differs", record.place(field), record.shown(field), other=other)

@@ -29,7 +29,6 @@ class _Person:
 
     record: Record
     station: StationId
-    phone: str = ""
     grants: dict[Grant, Place] = field(default_factory=dict)
 
 
@@ -89,7 +88,7 @@ def _people(records: Sequence[Record], registry: Registry, faults: Faults) -> di
             continue
         person = people.get(staff_no)
         if person is None:
-            person = people[staff_no] = _Person(record=record, station=station, phone=record.text("phone"))
+            person = people[staff_no] = _Person(record=record, station=station)
         elif record.text("name") != person.record.text("name"):
             faults.add(
                 "row.other_person", record.place("name"), record.shown("name"), no=staff_no,
@@ -167,7 +166,7 @@ def _enrolment(staff_no: str, person: _Person, found: FoundRequest) -> list[Plan
         public_key=found.request.public_key,
         possession=found.request.possession,
     )
-    personal = registry_actions.staff_personal(name=person.record.text("name"), phone=person.phone)
+    personal = registry_actions.staff_personal(name=person.record.text("name"))
     enrol = PlannedAct(
         action="enrol_staff",
         facts=facts,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 from ledger.facade import Ledger, Performed
 from ledger.keys import Signer
@@ -33,7 +33,19 @@ ListKind = Literal["items", "stations", "staff"]
 KINDS: tuple[ListKind, ...] = ("items", "stations", "staff")
 
 
-Step = Callable[[Ledger, Signer], Performed]
+class Office(Protocol):
+    """Takes the acts of registry and catalogue: the ledger itself, or a desk beside the running server."""
+
+    def register(
+        self, action: str, facts: Facts, signer: Signer, *, personal: Facts | None = None
+    ) -> Performed:
+        """Sign and store one act of the registry."""
+
+    def publish(self, action: str, facts: Facts, signer: Signer) -> Performed:
+        """Sign and store one act of the catalogue."""
+
+
+Step = Callable[[Office, Signer], Performed]
 """Signs and stores one act of an import."""
 
 
@@ -119,24 +131,24 @@ def steps(work: Work) -> list[Step]:
     found: list[Step] = []
     if work.publication:
         facts = work.publication
-        found.append(lambda ledger, signer: ledger.publish(PUBLISH_ITEMS, facts, signer))
+        found.append(lambda office, signer: office.publish(PUBLISH_ITEMS, facts, signer))
     found += [_step(act) for act in work.acts]
     return found
 
 
-def sign_work(work: Work, ledger: Ledger, signer: Signer) -> Iterator[int]:
+def sign_work(work: Work, office: Office, signer: Signer) -> Iterator[int]:
     """Sign and store one act after the other; yields how many are stored.
 
     Raises:
         BanjianError: what the ledger refuses; what was yielded is stored, the same list finishes the rest.
     """
     for signed, step in enumerate(steps(work), start=1):
-        step(ledger, signer)
+        step(office, signer)
         yield signed
 
 
 def _step(act: PlannedAct) -> Step:
-    return lambda ledger, signer: ledger.register(act.action, act.facts, signer, personal=act.personal)
+    return lambda office, signer: office.register(act.action, act.facts, signer, personal=act.personal)
 
 
 def empty_pages(kind: ListKind) -> list[Page]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from audit.findings import Collector
-from audit.incarnations import chain_of, report_chains, report_reused_keys
+from audit.incarnations import chain_of, compare_parents, report_chains, report_reused_keys
 from audit.openings import read_openings
 from audit.source import Source, open_database
 from audit.verify import Report, verify_ledger
@@ -102,6 +102,22 @@ def test_entries_that_the_successor_leaves_out(copy: Path) -> None:
         assert [finding.code for finding in collector.kept] == [code]
     chain, beside = chain_of([*openings, replace(first, name="f" * 32, ledger_genesis=b"")], "registry")
     assert chain[0].size == first.size and [one.name for one in beside] == ["f" * 32]
+
+
+def test_a_log_of_another_station_or_kind_is_no_successor(copy: Path) -> None:
+    """Not in the chain, whatever it names; and whatever root it states, that is not compared."""
+    go_on(copy, "N1")
+    with open_database(copy / "ledger.db") as file, Source(file, Collector().add) as source:
+        openings, _ = read_openings(source, Collector().add)
+    chain, _ = chain_of(openings, "registry")
+    last = chain[-1].opening
+    elsewhere = replace(last.genesis, station=VILLAGE, parent_log=last.genesis.log_id(), parent_size=1)
+    alien = replace(last, name="0" * 32, genesis=elsewhere)
+    longer, beside = chain_of([*openings, alien], "registry")
+    assert ([one.opening for one in longer], beside) == ([one.opening for one in chain], [alien])
+    collector = Collector()
+    compare_parents([*openings, alien], {last.name: {1: bytes(32)}}, {}, collector.add)
+    assert [(one.code, one.log) for one in collector.kept] == [("log.foreign_parent", alien.name)]
 
 
 def test_one_key_for_two_logs(copy: Path) -> None:

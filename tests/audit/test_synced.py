@@ -72,6 +72,8 @@ ELSEWHERE = "both branches elsewhere"
 ONLY = {
     **{(ELSEWHERE, station): {"log.branch"} for station in (VILLAGE, TOWN, COUNTY)},
     **{(ELSEWHERE, station): {"sparse.fork"} for station in (TOWN_2, VILLAGE_3)},
+    # How far its lost merge log had come, by the word of a station: the next one goes on from there.
+    ("restored county", COUNTY): {"merge.unproven"},
 }
 """What is told at some stations alone."""
 

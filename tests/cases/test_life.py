@@ -247,7 +247,9 @@ def test_extension_once_by_the_head_and_told() -> None:
     assert story.reason(untold) == "case.applicant_not_told"
     assert story.reason(story.act(OFFICER, "extend", {"reason": "x", "applicant_told": True})) == "case.role"
     assert story.reason(story.act(HEAD, "extend", {"reason": "x", "applicant_told": True})) == ""
-    assert story.reason(story.act(HEAD, "extend", {"reason": "x", "applicant_told": True})) == "case.once"
+    again = story.act(HEAD, "extend", {"reason": "x", "applicant_told": True})
+    assert story.reason(again) == "case.second_extension"
+    assert story.findings() == ["case.finding.second_extension"]
 
 
 def test_a_refusal_names_reasons_and_remedies() -> None:

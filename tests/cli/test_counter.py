@@ -306,3 +306,16 @@ def test_rare_options_come_last_in_the_help(county: Terminal):
     late = page.index("--late-entry-paper")
     assert page.index("选项（*") < page.index("通用选项") < page.index("少用选项") < late
     assert page.index("--lang") < page.index("少用选项") < page.index("--at ")
+
+
+def test_a_second_list_of_corrections_is_not_told_as_success(county: Terminal):
+    number = _received(county)
+    county.ok("hand-over", number, "--to", TOWNSHIP, "--as", "V001")
+    county.ok("take-over", number, "--as", "T001")
+    words = ("request-correction", number, "--missing", "m01", "--due", "2026-12-31", "--as", "T001")
+    assert county.ok(*words).out.startswith("✓")
+    again = county.run(*words)
+    assert again.code == 1 and "✗" in again.out and "[case.second_correction]" in again.out
+    assert "✓" not in again.out
+    told = county.run(*words, "--json")
+    assert told.code == 1 and told.json["effective"] is False

@@ -112,6 +112,23 @@ def test_materials_in_rows_below_the_item(county: Terminal, tmp_path: Path) -> N
     assert _item(county, "990109900101")["materials"] == []
 
 
+def test_two_items_under_one_code_are_told_at_their_cells(county: Terminal, tmp_path: Path) -> None:
+    path = make(tmp_path / "a.xlsx", 事项=[
+        [*HEAD, "材料名称"],
+        [*ROW, "申请书"],
+        [*ROW, "发票"],
+        [NEW, "", *ROW[2:7], "", "合格证"],
+        [NEW, "三轮车登记", *ROW[2:7], 5, "身份证"],
+        ["", "", "", "", "县", "", "", "", "照片"],
+        ["", "", "", "", "乡镇", "", "", "", "户口簿"],
+    ])  # fmt: skip
+    before = _version(county)
+    assert _errors(_import(county, path, "--json")) == {
+        ("事项", cell, "row.item_differs") for cell in ("B5", "H5", "E7")
+    }
+    assert _version(county) == before
+
+
 def test_columns_that_the_file_leaves_out_stay_as_they_are(county: Terminal, tmp_path: Path) -> None:
     before = _item(county, FOOD)
     path = make(tmp_path / "a.xlsx", 事项=[["编码", "名称", "承诺时限"], [FOOD, "食品经营许可(新办)", 4]])

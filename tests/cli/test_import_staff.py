@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from ledger.facade import Ledger
+from ledger.store import schema
 from stations.demo import COUNTY, TOWNSHIP, VILLAGE
 from tests.cli.conftest import Terminal
 from tests.sheetin.workbooks import Page, make
@@ -21,6 +23,15 @@ def _people(terminal: Terminal) -> dict[str, dict]:
     return {
         row["staff_no"]: row for row in terminal.ok("staff", "list", "--json").lines if row["kind"] == "staff"
     }
+
+
+def _personal(terminal: Terminal) -> list[dict]:
+    """The personal bodies of the registry as they go to every station."""
+    assert terminal.folder is not None
+    with Ledger.open(terminal.folder, write=False) as ledger, ledger.reading() as (tx, parts):
+        log = next(log for log in ledger.logs() if log.kind == "registry").log_id.hex()
+        acts = [row for row in tx.select(schema.ACTS, {}) if row[2] == log]
+        return [personal for row in acts if (personal := parts.reader.personal(tx, row[0], row[1]))]
 
 
 def _errors(result: object) -> set[tuple[str, str]]:
@@ -73,6 +84,10 @@ def test_enrolment_with_requests_roles_and_who_is_missing(county: Terminal, tmp_
     assert sorted(map(tuple, held["W003"]["grants"])) == [("officer", f"{TOWNSHIP}/*"), ("window", TOWNSHIP)]
     assert sorted(map(tuple, held["T001"]["grants"])) == [("archivist", TOWNSHIP), ("window", TOWNSHIP)]
     assert held["C001"] == before["C001"] and "10023" not in held
+    assert {"G2", "sheet.column_strange"} <= {*done.json["notices"][0].values()}
+    # Every station gets the registry: names stand in it, for pages show them, and nothing else of a person.
+    told = _personal(county)
+    assert len(told) > 6 and {name for personal in told for name in personal} == {"name"}
     again = _import(county, path, "--requests", str(folder), "--json").json
     assert again["signed"] == 0 and [entry["key"] for entry in again["waiting"]] == ["10023"]
     _request(county, folder, "10023")

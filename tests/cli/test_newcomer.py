@@ -190,3 +190,17 @@ def test_words_are_utf_8_whatever_the_locale_says(county: Terminal):
     assert found.returncode == 0 and "林木采伐许可" in found.stdout
     broken = _banjian(county.folder, r"$BJ find $'\xff\xfe'", **plain)
     assert broken.returncode == 2 and "[cli.encoding]" in broken.stderr
+
+
+def test_a_station_that_holds_open_cases_is_not_closed_by_accident(county: Terminal):
+    number = county.ok(*RECEIVE, "--no-slip", "--json").json["number"]
+    refused = county.run("station", "close", VILLAGE, "--as", "R001")
+    assert refused.code == 1 and "[station.holds_cases]" in refused.err and number in refused.err
+    county.ok("hand-over", number, "--to", TOWNSHIP, "--as", "V001")
+    county.ok("take-over", number, "--as", "T001")
+    county.ok("station", "close", VILLAGE, "--as", "R001")
+
+
+def test_a_station_with_open_cases_is_closed_when_it_is_said_twice(county: Terminal):
+    county.ok(*RECEIVE, "--no-slip")
+    county.ok("station", "close", VILLAGE, "--anyway", "--as", "R001")

@@ -36,6 +36,7 @@ from stations.cli.remote import (
 from stations.cli.types import CHINA
 from stations.demo import TOWNSHIP, VILLAGE
 from tests.cli.conftest import ITEM, PASSPHRASE, Terminal
+from tests.sheetin.workbooks import make
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and Unix sockets")
 PROGRAM = [sys.executable, "-c", "import sys; from stations.cli.main import main; sys.exit(main())"]
@@ -195,6 +196,24 @@ def test_the_registry_grows_through_the_server(county: Terminal):
         _json(county, "staff", "retire", "T002", "--reason", "retired", "--as", "R001")
         _json(county, "station", "close", NEW_VILLAGE, "--as", "R001")
         assert json.loads(status_remote(Home(folder)))["pid"] == server.pid
+    assert verify_ledger(folder).ok
+
+
+def test_lists_from_excel_pass_through_the_server(county: Terminal, tmp_path: Path):
+    folder = _beside(county)
+    items = make(tmp_path / "items.xlsx", 事项=[
+        ["事项编码", "事项名称", "事项性质", "收件层级", "决定层级", "办件类型", "承诺时限", "材料名称"],
+        ["990109900099", "电动自行车登记", "公共服务", "县、乡镇、村", "县", "承诺件", 3, "申请书"],
+    ])  # fmt: skip
+    places = make(tmp_path / "places.xlsx", 站点=[
+        ["站点编码", "站点名称", "层级"], ["990121001205", "西门村便民服务站", "村"],
+        ["990121001206", "北门村便民服务站", "村"],
+    ])  # fmt: skip
+    with _server(folder):
+        assert _json(county, "catalogue", "import", str(items), "--as", "R001")["signed"] == 1
+        assert _json(county, "registry", "import", "stations", str(places), "--as", "R001")["signed"] == 2
+        again = _json(county, "registry", "import", "stations", str(places), "--as", "R001")
+        assert again["signed"] == 0 and len(again["unchanged"]) == 2
     assert verify_ledger(folder).ok
 
 

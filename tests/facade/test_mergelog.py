@@ -119,7 +119,7 @@ def test_a_machine_without_the_merge_log_says_so(place: Path, clock: FakeClock) 
     (Home(place).secrets_dir / f"log-{log_id.hex()}.key").unlink()
     with Ledger.open(place, clock=clock, randomness=Dice("lost"), write=True) as ledger:
         for wanted in (lambda: merge(ledger), ledger.parts.merge_log.sign):
-            with pytest.raises(StoreError, match=r"log\.none"):
+            with pytest.raises(StoreError, match=r"log\.county_none"):
                 wanted()
         receive(ledger)
         ledger.open_county_log("merge", COUNTY, REGISTRAR)

@@ -55,6 +55,7 @@ COUNTS = (
         limits.STATION_HISTORIES_MAX,
     ),
     ("milliseconds from a provisional grant to its limit", limits.GRANT_MS_MAX),
+    ("the same, of logs whose opening key has ended", limits.SPENT_HISTORIES_MAX),
 )
 CONTEXTS = (
     ("CTX_LEDGER", "ledger id", "ledger genesis"),

@@ -99,6 +99,31 @@ ACCEPTING = [
          2026-03-02 V1 hand_over to=T
          2026-03-04 T1 take_over
          2026-03-06 T1 refuse_acceptance""", "not_accepted", ("case.finding.refusal_not_same_day",)),
+    Told("refused on the day on which the list was complete", FOOD, """
+         2026-03-02 C1 receive
+         2026-03-03 C1 request_correction
+         2026-03-10 C1 supply
+         2026-03-10 C1 refuse_acceptance""", "not_accepted"),
+    Told("refused a day after the list was complete", FOOD, """
+         2026-03-02 C1 receive
+         2026-03-03 C1 request_correction
+         2026-03-10 C1 supply
+         2026-03-11 C1 refuse_acceptance""", "not_accepted", ("case.finding.refusal_not_same_day",)),
+    Told("what silence has accepted cannot be refused acceptance", FOOD, """
+         2026-03-02 C1 receive
+         2026-03-10T00:00 C1 refuse_acceptance ! case.deemed_accepted
+         2026-03-10 C1 request_correction due=2026-03-20
+         2026-03-12 C1 refuse_acceptance ! case.deemed_accepted
+         2026-03-12 C1 supply
+         2026-03-12 C1 refuse_acceptance ! case.deemed_accepted
+         2026-03-12 C1 accept""", "accepted"),
+    Told("in time to the last millisecond, though not on the day", FOOD, """
+         2026-03-02 C1 receive
+         2026-03-09T23:59:59.999 C1 refuse_acceptance""", "not_accepted",
+         ("case.finding.refusal_not_same_day",)),
+    Told("beyond permits silence accepts nothing, so it may be refused", ESTATE, """
+         2026-03-02 C1 receive
+         2026-03-12 C1 refuse_acceptance""", "not_accepted", ("case.finding.refusal_not_same_day",)),
     Told("refused while the correction is open, as on the first day", FOOD, """
          2026-03-02 C1 receive
          2026-03-02 C1 request_correction
@@ -256,7 +281,7 @@ SUSPENDING = [
          2026-03-03 C1 extend ! case.role
          2026-03-03 C3 extend applicant_told=no ! case.applicant_not_told
          2026-03-03 C3 extend
-         2026-03-03 C3 extend ! case.once""", "accepted"),
+         2026-03-03 C3 extend ! case.second_extension""", "accepted"),
 ]  # fmt: skip
 ENDING = [
     Told("issued, lying at the village, delivered", FELLING, """

@@ -313,8 +313,16 @@ EXTENSION = [
     Dated("on the last day", FELLING, ACCEPTED_2026 + "\n2026-03-30T23:59:59.999 C3 extend", "2026-03-31",
           {"statutory": "2026-03-02 > 2026-04-14 green",
            "promised": "2026-03-02 > 2026-03-09 red overdue_promise reason_missing"}),
-    Dated("an instant too late", FELLING, ACCEPTED_2026 + "\n2026-03-31T00:00 C3 extend", "2026-03-31",
-          {"statutory": "2026-03-02 > 2026-03-30 red late_extension overdue_decision"}),
+    Dated("an instant too late", FELLING,
+          ACCEPTED_2026 + "\n2026-03-31T00:00 C3 extend ! case.extension_late", "2026-03-31",
+          {"statutory": "2026-03-02 > 2026-03-30 red overdue_decision"}),
+    # used 3: 17 left, and ten more, after the 25th: 26-28 | 1-5 | 8-12 | 15-19 | 22-26 | 29-31, 4U
+    Dated("while it is suspended", FELLING, ACCEPTED_2025 +
+          "\n2025-11-13 C1 suspend\n2025-11-13 C2 countersign\n2025-11-20 C3 extend\n2025-11-25 C1 resume",
+          "2025-12-19", {"statutory": "2025-11-10 > 2026-01-04 green"}),
+    Dated("not while a suspension that came too late lasts", FELLING, ACCEPTED_2026 +
+          "\n2026-03-31 C1 suspend\n2026-03-31 C2 countersign\n2026-04-01 C3 extend ! case.extension_late",
+          "2026-04-01", {"statutory": "2026-03-02 > 2026-03-30 red overdue_decision"}),
     # after 18 December: 19 | 22-26 | 29 30 31 | 4U
     Dated("after a suspension, ending on a Sunday that is worked", FELLING, ACCEPTED_2025 +
           "\n2025-11-13 C1 suspend\n2025-11-13 C2 countersign\n2025-11-25 C1 resume\n2025-12-18 C3 extend",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ledger.calendars import calendar_set
 from ledger.case import CaseAct, fold_case
 from ledger.clocks import read_clocks
+from ledger.notices import calendar_notices
 from tests.cases.counter import (
     CLERK,
     FOOD,
@@ -84,6 +85,48 @@ def test_an_unlawful_ground_even_countersigned_stops_no_clock() -> None:
     assert effects(story, first, second) == ["case.unlawful_ground", "case.nothing_pending"]
     assert story.findings() == ["case.finding.unlawful_ground"]
     assert clocks(story, "2026-03-20")["statutory"] == "2026-03-02 > 2026-03-30 green"
+
+
+def told(story: Story) -> list[tuple[object, ...]]:
+    """Return what calendars say against acts with effect: code, acts, and the day."""
+    found = calendar_notices(story.state, story.rules, CALENDARS)
+    return [(one.code, one.acts, one.params["due"]) for one in found]
+
+
+def test_an_extension_too_late_from_elsewhere_lengthens_nothing_and_is_told() -> None:
+    # Given a limit that ended on 30 March, when an extension of the 31st and another one come from elsewhere,
+    story = accepted(PERMIT)
+    late = story.act(HEAD, "extend", TOLD, when="2026-03-31 09:00")
+    again = story.act(HEAD, "extend", TOLD, when="2026-03-31 10:00")
+    # then the first is kept, the clock does not listen, and whoever reads is told; the second has no effect.
+    assert effects(story, late, again) == ["", "case.second_extension"]
+    assert story.findings() == ["case.finding.second_extension"]
+    assert clocks(story, "2026-04-01")["statutory"] == (
+        "2026-03-02 > 2026-03-30 red late_extension overdue_decision"
+    )
+    assert told(story) == [("case.notice.extension_late", (late.act_id,), "2026-03-30")]
+
+
+def test_a_refusal_after_deemed_acceptance_from_elsewhere_is_told() -> None:
+    # Given a food permit received on the 2nd and silence until the 9th, when a refusal of the 12th arrives,
+    story = Story(FOOD)
+    story.receive(CLERK)
+    refused = story.act(CLERK, "refuse_acceptance", {"ground": "no_permit_needed", **REMEDY},
+                        when="2026-03-12 09:00")  # fmt: skip
+    # then it ends the case and its clocks, and both the clock and the page say what it was.
+    assert story.state.status == "not_accepted"
+    assert clocks(story, "2026-04-20") == {
+        "acceptance": "2026-03-02 > 2026-03-09 done:red "
+        "deemed_accepted overdue_acceptance refused_when_deemed",
+        "statutory": "2026-03-02 > 2026-03-30 done:green",
+        "promised": "2026-03-02 > 2026-03-09 done:red overdue_promise reason_missing",
+    }
+    assert told(story) == [("case.notice.refused_when_deemed", (refused.act_id,), "2026-03-09")]
+    # One in time says nothing of the kind.
+    story = Story(FOOD)
+    story.receive(CLERK)
+    story.act(CLERK, "refuse_acceptance", {"ground": "no_permit_needed", **REMEDY}, when="2026-03-09 09:00")
+    assert told(story) == []
 
 
 def test_two_extensions_at_once_lengthen_once() -> None:

@@ -160,7 +160,7 @@ class Office:
             replaces=None if replaces is None else signer(replaces).key_id,
             **proof(key or staff_no),
         )
-        personal = facts_of.staff_personal(name=f"员工{staff_no}", phone="0990-0000000")
+        personal = facts_of.staff_personal(name=f"员工{staff_no}")
         return self.act("enrol_staff", facts, signer(by), personal=personal)
 
     def grant(

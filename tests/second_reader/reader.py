@@ -135,6 +135,14 @@ def slot_at(log: Log, seq: int) -> Slot | None:
     return slots[0] if slots else None
 
 
+def _fits(after: f.LogGenesis, before: f.LogGenesis | None) -> bool:
+    """Tell whether a log can continue another one: of the same ledger, kind and station."""
+    if before is None:
+        return True
+    known = (before.ledger_id, before.kind, before.station)
+    return (after.ledger_id, after.kind, after.station) == known
+
+
 def tree_of(leaves: list[bytes | None]) -> f.Tree:
     """Return the tree over some leaves."""
     tree = f.Tree()
@@ -331,9 +339,12 @@ class Reader:
     def _parent(self, log: Log) -> None:
         """Compare the root that a continued log names with the log that it continues, where that is held."""
         genesis = log.genesis
+        parent = None if genesis is None else self.logs.get(genesis.parent_log.hex())
+        if genesis is not None and parent is not None and not _fits(genesis, parent.genesis):
+            self.warning("log.foreign_parent", log.name)
+            return
         if genesis is None or not genesis.parent_size:
             return
-        parent = self.logs.get(genesis.parent_log.hex())
         leaves = [slot.leaf for slot in parent.slots[: genesis.parent_size]] if parent else []
         if len(leaves) < genesis.parent_size:
             return
@@ -410,7 +421,11 @@ class Reader:
         chain = [min(starts, key=lambda start: start[:3])[3]] if starts else []
         while chain:
             parent = bytes.fromhex(chain[-1].name)
-            after = [log for log, genesis in logs.values() if genesis.parent_log == parent]
+            after = [
+                log
+                for log, genesis in logs.values()
+                if genesis.parent_log == parent and _fits(genesis, chain[-1].genesis)
+            ]
             if not after:
                 break
             chain.append(after[0])

@@ -47,7 +47,7 @@ def _read(name: ListName, field: str, raw: Raw) -> Value | None:
         ("staff", "staff_no", "\uff36\uff10\uff10\uff11", "V001"),
         ("staff", "staff_no", 10023.0, "10023"),
         ("staff", "staff_no", "10023.0", "10023"),
-        ("staff", "phone", 13800000001.0, "13800000001"),
+        ("roster", "phone", 13800000001.0, "13800000001"),
         ("staff", "roles", "窗口/审批", ("window", "officer")),
         ("staff", "scope", "本站及下级", "below"),
         ("staff", "scope", "990121001000-00 / *", "990121001000-00/*"),

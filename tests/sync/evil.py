@@ -13,7 +13,7 @@ from ledger.facade.signing import sign_bodies
 from ledger.facade.types import SignedAct
 from ledger.frame import encode_frame, split_frame
 from ledger.genesis import LogGenesis
-from ledger.keys import Ed25519Signer
+from ledger.keys import Ed25519Signer, Signer
 from ledger.merkle import Tree, leaf_hash
 from ledger.package import PackageContent, encode_package
 from ledger.types import ActId, CaseId, Facts, StationId
@@ -119,3 +119,32 @@ class EvilStation:
         responder._hello, responder._scope = object(), exchange.held.scope(self.station)  # type: ignore[assignment]
         responder.take(prepared)
         return [one.code for one in responder._refused]
+
+
+def heir(
+    world: World, parent: bytes, *, station: StationId = VILLAGE_2, opener: Signer | None = None,
+    number: int = 1, **opening: object,
+) -> EvilStation:  # fmt: skip
+    """Return a station whose new log says that it continues some log.
+
+    Args:
+        world: the county.
+        parent: id of the log that it names.
+        station: whose log it is said to be.
+        opener: who signs its opening; the clerk of the station if nothing is said.
+        number: another log for another number.
+        opening: what else is said in the act that opens it.
+    """
+    evil = EvilStation(world, station)
+    evil.key = Ed25519Signer.from_seed(number.to_bytes(32, "big"))
+    evil.genesis = LogGenesis(
+        ledger_id=world.genesis.ledger_id(), kind="station", station=station,
+        log_public_key=evil.key.public_key, reason="restored" if parent else "first",
+        nonce=number.to_bytes(16, "big"),
+        parent_log=parent, parent_size=0, parent_root=b"",
+    )  # fmt: skip
+    evil.log_id, evil.lines = evil.genesis.log_id(), []
+    signer = opener or world.key(station, "window")
+    facts = registry_actions.open_log(genesis=evil.genesis.pack())
+    evil.add(evil.sign("open_log", facts, signer=signer, **opening))
+    return evil

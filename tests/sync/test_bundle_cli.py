@@ -72,6 +72,10 @@ def test_a_village_lives_by_sticks(county: Terminal, village: Terminal, tmp_path
     taken = county.ok("bundle", "import", str(stick), "--json").json
     assert (taken["new"], taken["complete"], taken["foreign"]) == (2, True, 1)
     assert county.ok("find", "张三", "--json").lines
+    (line,) = [one for one in county.ok("board", "--json").lines if one["station"] == NEW]
+    assert (line["via"], line["waiting"]) == ("stick", 0)
+    assert county.ok("board").out.count("（U 盘）") == 1
+    assert county.ok("board", lang="en").out.count("(stick)") == 1
     back = village.ok("bundle", "import", str(stick), "--json").json
     assert (back["waiting_before"], back["waiting_after"]) == (2, 0)
     assert "没有" in village.ok("bundle", "export", "--to", str(stick)).out

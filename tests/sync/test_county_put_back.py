@@ -9,15 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from audit.verify import verify_ledger
+from ledger import registry_actions
 from ledger.facade import Command, Ledger
-from ledger.facade.between import stations_behind
+from ledger.facade.between import stations_behind, sync_status
 from ledger.facade.home import RESTORED_MARKER
 from ledger.facade.peers import BY_STICK
-from ledger.keys import Signer
-from ledger.types import CaseId
+from ledger.facade.receiptkey import receipt_key_fault
+from ledger.keys import Signer, prove_possession
+from ledger.types import CaseId, StationId
 from tests.sync.test_forks import copy, put_back
 from tests.sync.test_over_tls import Serving, certify
-from tests.sync.world import COUNTY, FELLING, TOWN, TOWN_2, VILLAGE, World, signer
+from tests.sync.world import COUNTY, FELLING, LEVEL, TOWN, TOWN_2, UPSTREAM, VILLAGE, World, signer
 
 CASES = 12
 
@@ -32,9 +35,9 @@ def world(tmp_path: Path) -> World:
     return made
 
 
-def receive(ledger: Ledger, key: Signer, number: int) -> CaseId:
+def receive(ledger: Ledger, key: Signer, number: int, *, station: StationId = VILLAGE) -> CaseId:
     command = Command(
-        action="receive", station=VILLAGE,
+        action="receive", station=station,
         facts={"item": FELLING, "applicant_kind": "person", "channel": "counter", "materials": []},
         personal={"applicant": {"name": f"王{number}", "id_kind": "other", "id_no": f"N{number}"}},
     )  # fmt: skip
@@ -120,3 +123,80 @@ def test_nobody_is_waited_for_who_never_joined_or_comes_by_stick(world: World) -
     heard = next(one for one in exchange.peers.all() if one.station == TOWN)
     exchange.peers.take([replace(heard, heard_at_ms=heard.heard_at_ms + 1, via=BY_STICK)])
     assert stations_behind(world[COUNTY].ledger, COUNTY) == []
+
+
+NEW_VILLAGE = StationId("990121001003-00")
+
+
+@pytest.mark.parametrize("how", ["told", "silently"])
+def test_a_county_that_came_back_goes_on_in_the_processes_that_run(
+    world: World, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clerk and a station of the lost week, new logs, a new receipt key, a clerk enrolled afterwards."""
+    monkeypatch.setitem(UPSTREAM, NEW_VILLAGE, TOWN)
+    monkeypatch.setitem(LEVEL, NEW_VILLAGE, "village")
+    image = copy(world, COUNTY, "image")
+    facts = registry_actions.enrol_station(
+        station=NEW_VILLAGE, name="新村", level="village", upstream=TOWN, code_system="statistics"
+    )
+    world[COUNTY].ledger.register("enrol_station", facts, world.registrar)
+    world.enrol(NEW_VILLAGE, "window", "S98")
+    world.join(NEW_VILLAGE)
+    certify(world, NEW_VILLAGE)
+    world.settle(TOWN, NEW_VILLAGE)
+    case = world.receive(NEW_VILLAGE)
+    world.settle(NEW_VILLAGE, TOWN)
+    put_back(world, COUNTY, image)
+    if how == "told":
+        (world[COUNTY].path / RESTORED_MARKER).touch()
+        (world[COUNTY].path / "secrets" / f"receipt-{COUNTY}.key").unlink()
+
+    async def story(county: Serving, town: Serving) -> None:
+        async with Serving(world[NEW_VILLAGE], listen=False, upstream=town.address) as village:
+            again = await village.thread.run(lambda: receive_at(village, 1))
+            await village.network.sync_now()
+            await town.network.sync_now()
+            assert await behind(county) == []
+            await county.thread.run(lambda: reopen(county.thread.held, world.registrar))
+            await county.thread.run(lambda: enrol_late(county.thread.held, world.registrar))
+            for _ in range(3):
+                await town.network.sync_now()
+                await village.network.sync_now()
+            late = await village.thread.run(lambda: receive_at(village, 2, signer("S97")))
+            for serving in (village, town, village):
+                await serving.network.sync_now()
+            for one in (case, again, late):
+                seen = await county.thread.run(lambda one=one: county.thread.held.state(one)[0])  # type: ignore[misc]
+                assert seen.status == "received" and seen.number
+            status = await village.thread.run(lambda: sync_status(village.thread.held, NEW_VILLAGE))
+            assert [level.waiting for level in status.levels] == [0, 0]
+            assert not [one for one in status.findings if one.code.startswith(("merge.", "sync."))]
+
+    serve(world, story)
+    assert verify_ledger(world[COUNTY].path, trust=world.genesis.ledger_id(), workers=1).ok
+
+
+def receive_at(serving: Serving, number: int, key: Signer | None = None) -> CaseId:
+    clerk = key or signer(f"{NEW_VILLAGE} window")
+    return receive(serving.thread.held, clerk, number, station=NEW_VILLAGE)
+
+
+def reopen(ledger: Ledger, registrar: Signer) -> None:
+    """Open the county's logs anew, and enrol a receipt key where it was lost."""
+    ledger.open_county_log("registry", COUNTY, signer("root 0"))
+    ledger.open_county_log("catalogue", COUNTY, registrar)
+    ledger.open_county_log("merge", COUNTY, registrar)
+    if receipt_key_fault(ledger.home, ledger.knowledge.registry, COUNTY):
+        ledger.enrol_service_key(COUNTY, "receipt", registrar)
+
+
+def enrol_late(ledger: Ledger, registrar: Signer) -> None:
+    """Enrol somebody after the county came back."""
+    key = signer("S97")
+    facts = registry_actions.enrol_staff(
+        staff_no="S97", station=NEW_VILLAGE, alg=key.alg, public_key=key.public_key,
+        possession=prove_possession(key, ledger.ledger_id),
+    )  # fmt: skip
+    ledger.register("enrol_staff", facts, registrar)
+    grant = registry_actions.grant_role(staff_no="S97", role="window", scope=NEW_VILLAGE)
+    ledger.register("grant_role", grant, registrar)

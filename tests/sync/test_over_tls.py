@@ -12,11 +12,13 @@ from ledger.errors import BanjianError
 from ledger.facade import Home, Ledger
 from ledger.types import StationId
 from stations.config import StationConfig
+from stations.gate import GateRule
 from stations.ledgerthread import LedgerThread
 from stations.network import Network
 from sync import client_session, responder
 from sync.credentials import calling_context, prepare_county, read_ca, write_own
 from sync.giving import Budget
+from sync.pace import PaceRule
 from sync.pki import issue_leaf, new_csr
 from sync.requester import Requester
 from sync.server_session import SESSION_PATH
@@ -30,7 +32,15 @@ from tests.sync.world import COUNTY, TOWN, VILLAGE, Place, World
 class Serving:
     """One installation that serves, as ``banjian serve`` would."""
 
-    def __init__(self, place: Place, *, listen: bool, upstream: str = "") -> None:
+    def __init__(
+        self,
+        place: Place,
+        *,
+        listen: bool,
+        upstream: str = "",
+        gate_rule: GateRule | None = None,
+        pace_rule: PaceRule | None = None,
+    ) -> None:
         self.place = place
         self.thread = LedgerThread()
         self.network = Network(
@@ -44,6 +54,8 @@ class Serving:
             ),
             clock=place.clock,
             randomness=place.randomness,
+            gate_rule=gate_rule,
+            pace_rule=pace_rule,
         )
         self.address = ""
 

@@ -12,11 +12,11 @@ from ledger.facade.feeds import START, FeedPlace
 from ledger.facade.held import BranchState, LogState, ReceiptLine
 from ledger.genesis import LogGenesis
 from ledger.keys import Ed25519Signer
-from ledger.limits import INT_MAX, STATION_HISTORIES_MAX
+from ledger.limits import INT_MAX, SPENT_HISTORIES_MAX, STATION_HISTORIES_MAX
 from ledger.types import LogId
 from sync.framing import HEADER_BYTES_MAX
 from sync.messages import Answer, decode_answer
-from tests.sync.evil import EvilStation
+from tests.sync.evil import EvilStation, heir
 from tests.sync.world import COUNTY, START_MS, TOWN, VILLAGE, VILLAGE_2, World
 
 STATIONS = 40
@@ -69,6 +69,35 @@ def test_no_more_logs_than_the_limit_are_taken(world: World) -> None:
     assert world[TOWN].exchange.held.genesis(logs[-1].log_id) is None
     _at_work(world)
     assert len(world[COUNTY].exchange.held.states(frozenset({VILLAGE_2}), county=False)) == len(logs) - 2
+
+
+def test_a_registrar_makes_room_by_ending_the_key_that_was_abused(world: World) -> None:
+    """What was under way under that key can come too, and whoever has it fills no room but its own."""
+    logs = [_another_log(world, number) for number in range(SPENT_HISTORIES_MAX + 2)]
+    under_way = logs[STATION_HISTORIES_MAX]
+    assert [one.send() for one in logs[: STATION_HISTORIES_MAX + 1]] == [[]] * STATION_HISTORIES_MAX + [
+        REFUSED
+    ]
+    fresh = heir(world, b"", opener=world.key(VILLAGE_2, "officer"), number=999)
+    assert fresh.send() == REFUSED
+    abused = world.key(VILLAGE_2, "window").key_id
+    facts = registry_actions.retire_key(key_id=abused, reason="compromised", log_sizes=[])
+    world[COUNTY].ledger.register("retire_key", facts, world.registrar)
+    world.sync(TOWN)
+    assert [under_way.send(), fresh.send()] == [[], []]
+    refused = [one.send() for one in logs[STATION_HISTORIES_MAX + 1 :]]
+    room = SPENT_HISTORIES_MAX - STATION_HISTORIES_MAX - 1
+    assert refused == [[]] * room + [REFUSED] * 2
+    assert _fork(logs[0], 1).send(diverges=True) == []
+    more = _fork(logs[0], 2)
+    more.add(more.sign(occurred_at_ms=START_MS + 7))
+    assert more.send(diverges=True) == REFUSED
+    fresh.add(fresh.sign(signer=world.key(VILLAGE_2, "officer")))
+    assert fresh.send(first=2) == []
+    assert heir(world, b"", opener=world.key(VILLAGE_2, "officer"), number=1000).send() == []
+    _at_work(world)
+    county = world[COUNTY].exchange.held.states(frozenset({VILLAGE_2}), county=False)
+    assert fresh.log_id in [state.log_id for state in county]
 
 
 def test_histories_count_as_logs_do(world: World) -> None:

@@ -109,3 +109,13 @@ def test_the_agent_s_authority_stands_with_the_agent(desk: Desk) -> None:
     form = desk.get(f"/receive/{PERMIT}").text
     agent = form.partition('id="agent-relation"')[2].partition("</details>")[0]
     assert 'name="f.agent_authority"' in agent and form.count('id="f-agent_authority"') == 1
+
+
+def test_a_second_list_of_corrections_is_not_told_as_done(desk: Desk) -> None:
+    case = received(desk, "补正人")
+    fields = {"f.missing": "m01", "f.due": "2027-12-31"}
+    first = desk.post(f"/case/{case}/do/request_correction", fields)
+    assert "✓ 「一次性告知补正」" in first.text
+    told = desk.post(f"/case/{case}/do/request_correction", fields).text
+    assert "✗ 「一次性告知补正」" in told and "不起作用：已经一次性告知过补正" in told
+    assert "✓ 「一次性告知补正」" not in told

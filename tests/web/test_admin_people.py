@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +14,7 @@ from ledger.facade import Ledger
 from ledger.invite import decode_invite
 from ledger.keys import Ed25519Signer, key_id, prove_possession
 from ledger.registry import Registry
+from ledger.types import StationId
 from stations.inviting import invite_of_code
 from stations.keyrequest import KeyRequest, encode_request
 from sync.joinforms import encode_request as encode_join
@@ -99,7 +101,7 @@ def test_a_clerk_cannot_send_what_only_a_registrar_may(site: Serving) -> None:
 
 def test_enrolling_with_a_key_made_here_then_signing_in(site: Serving, registrar: Visitor) -> None:
     typed = {
-        "no": "W101", "name": "钱窗口", "phone": "13800000001", "station": COUNTY, "scope": "",
+        "no": "W101", "name": "钱窗口", "station": COUNTY, "scope": "",
         "role": ["window", "officer"], "key": "here", "passphrase": "another long one",
         "again": "another long one",
     }  # fmt: skip
@@ -292,3 +294,20 @@ def test_lists_as_excel_hold_text_alone(registrar: Visitor) -> None:
     ):
         answer = registrar.get(path)
         assert answer.status == 200 and answer.body[:2] == b"PK", path
+
+
+def test_a_station_with_open_cases_is_closed_only_when_it_is_said_twice(
+    site: Serving, registrar: Visitor
+) -> None:
+    clerk = Visitor(site.address)
+    clerk.sign_in("V001")
+    slip = clerk.post("/receive/990101400014", {"applicant.name": "留守件"})
+    number = re.findall(r"990121001201-00-\d{6}-\w{4}-\d{4}-\w", slip.text)[0]
+    page = f"/stations/{VILLAGE}"
+    shown = registrar.get(page).text
+    assert number in shown and "还有 1 件在办" in shown
+    refused = registrar.post(f"{page}/close", {"sure": "1"}, page=page)
+    assert refused.code == "station.holds_cases" and number in refused.text
+    assert _registry(site).station(StationId(VILLAGE)).is_open
+    assert registrar.post(f"{page}/close", {"sure": "1", "anyway": "1"}, page=page).path == "/stations"
+    assert not _registry(site).station(StationId(VILLAGE)).is_open

@@ -88,6 +88,7 @@ def test_a_stick_goes_up_and_its_acknowledgement_comes_back(two: Two) -> None:
     done = finished(two.county, two.county.post("/sticks/read", path))
     assert "新收 2 条" in done.text and "写了回执 1 份" in done.text, done.text
     assert "张三" in two.county.get("/find?q=张三").text
+    assert two.county.get("/board").text.count("（U 盘）") == 1
 
     done = finished(two.village, two.village.post("/sticks/read", path))
     assert re.search(r"等上级确认的 [1-9]\d* 条变为 0 条", done.text), done.text

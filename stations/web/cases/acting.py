@@ -12,6 +12,7 @@ from ledger.facade import CasePage, Command, Ledger, Performed
 from ledger.identity import check_personal
 from ledger.types import CaseId, Facts
 from stations.cli.casenames import action_name, station_name
+from stations.cli.done import kept_only
 from stations.cli.fields import type_changes
 from stations.cli.naming import Names
 from stations.cli.types import show_moment
@@ -67,9 +68,11 @@ async def act(visit: Visit) -> web.StreamResponse:
     if done and action == ERASE:
         await drop_of(visit, case_id)
     for one in done:
-        visit.tell(
-            "web.done", action=await _action_name(visit, case_id, action), who=person.name, seq=one.seq
-        )
+        name, why = await _outcome(visit, one, action)
+        if why:
+            visit.tell("web.kept", action=name, why=why, seq=one.seq)
+        else:
+            visit.tell("web.done", action=name, who=person.name, seq=one.seq)
     return see_other(where)
 
 
@@ -291,9 +294,15 @@ def _spec(page: CasePage, action: str) -> ActionSpec:
     return spec
 
 
-async def _action_name(visit: Visit, case_id: CaseId, action: str) -> str:
-    def work(ledger: Ledger) -> str:
-        _, rules = ledger.state(case_id)
-        return action_name(visit.say, rules.case_type, action)
+async def _outcome(visit: Visit, done: Performed, action: str) -> tuple[str, str]:
+    """Return the action's name, and why the act has no effect; "" where it has."""
+
+    def work(ledger: Ledger) -> tuple[str, str]:
+        page = ledger.case(done.case_id, now_ms=visit.now_ms())
+        kind, kept = page.rules.case_type, kept_only(page, done.act_id)
+        registry = ledger.knowledge.registry
+        names = Names(visit.say, case_types=(kind,), registry=registry, item=page.rules.item)
+        why = "" if kept is None else names.message(kept.reason, kept.params).what
+        return action_name(visit.say, kind, action), why
 
     return await visit.read(work)

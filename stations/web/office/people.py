@@ -109,7 +109,6 @@ async def enrol_one(visit: Visit) -> web.StreamResponse:
             station=StationId(first(form, "station")),
             roles=_roles(form),
             scope=first(form, "scope"),
-            phone=first(form, "phone").strip(),
         )
         key, made = await _key_for(visit, form, person.no, f"{person.no}{SUFFIX}")
 

@@ -17,6 +17,7 @@ from ledger.station import LEVELS, Station
 from ledger.types import StationId
 from stations.cli.casenames import station_name
 from stations.cli.naming import Names
+from stations.closing import open_cases_of, require_empty
 from stations.inviting import (
     DAYS_DEFAULT,
     Offer,
@@ -200,6 +201,8 @@ async def close_one(visit: Visit) -> web.StreamResponse:
 
         def work(ledger: Ledger) -> None:
             require_county(ledger)
+            if not first(form, "anyway"):
+                require_empty(ledger, station)
             facts = registry_actions.close_station(station=station)
             ledger.register("close_station", facts, visit.person.signer)
 
@@ -285,6 +288,7 @@ async def _station_page(visit: Visit, form: Form, error: BanjianError | None) ->
             "staff_here": _people_at(visit, ledger, wanted),
             "top": wanted == registry.station_of_log,
             "county": at_county(ledger),
+            "held": [row.number for row in open_cases_of(ledger, line.station)],
             "message": error and message_of(visit.say, error, Names(visit.say, registry=registry)),
         }
 

@@ -9,6 +9,7 @@ from aiohttp import web
 from ledger.facade import CaseRow, Ledger
 from ledger.facade.between import station_board, twins
 from ledger.facade.board import BoardLine
+from ledger.facade.peers import BY_STICK
 from stations.web.render import render
 from stations.web.rows import Line, lines_of
 from stations.web.scope import Scope
@@ -23,6 +24,7 @@ class StationLine:
 
     line: BoardLine
     own: bool
+    by_stick: bool
     silent_days: int
     grade: str
 
@@ -71,4 +73,6 @@ def _station_line(line: BoardLine, *, own: bool, now_ms: int) -> StationLine:
             grade = "bad"
         elif not line.heard_at_ms or silent_days or line.waiting or line.clock_off_ms:
             grade = "look"
-    return StationLine(line=line, own=own, silent_days=silent_days, grade=grade)
+    return StationLine(
+        line=line, own=own, by_stick=line.via == BY_STICK, silent_days=silent_days, grade=grade
+    )

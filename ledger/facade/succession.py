@@ -1,0 +1,150 @@
+"""Which log goes on from which: what a genesis claims counts only where its writer had a right to claim it.
+
+A genesis names its parent by itself, and whoever knows the id of a log can name it. So a log continues
+another one only if both are of the same ledger, kind and station, and a key that had the authority to open
+such a log signed its opening act. Any other claim changes nothing; it is kept, and where kind or station are
+others it is told as ``log.foreign_parent``.
+
+Source: docs/protocol.md, "Continued logs".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ledger.act import verify_act
+from ledger.authority import Refusal, check_log_opening
+from ledger.chain import may_continue
+from ledger.errors import BanjianError
+from ledger.facade.countyfold import COUNTY_KINDS, CountyFold
+from ledger.facade.opening import HeldLog, Holdings, act_in
+from ledger.genesis import LogGenesis
+from ledger.store import schema
+from ledger.store.contract import ReadTx, Store
+from ledger.types import KeyId, LogId, StationId
+
+
+class Succession:
+    """Follows logs from one to the next, as far as the data bear it out.
+
+    Args:
+        store: the open store.
+        holdings: its logs.
+        fold: registry and catalogue as they count.
+    """
+
+    def __init__(self, store: Store, holdings: Holdings, fold: CountyFold) -> None:
+        self._store = store
+        self._holdings = holdings
+        self._fold = fold
+        self._judged: dict[str, tuple[str, bool]] = {}
+
+    def is_continued(self, log_id: LogId) -> bool:
+        """Whether another log goes on from a log that is held: what came late of it has no effect."""
+        return any(True for _ in self._successors(log_id))
+
+    def elsewhere(self, log_id: LogId) -> bool:
+        """Whether a log that is not written here goes on from a log."""
+        return any(not log.own for log in self._successors(log_id))
+
+    def predecessor(self, kind: str, station: StationId) -> HeldLog | None:
+        """Return the log that a new one of a kind and station has to continue; None where it is the first.
+
+        Of registry and catalogue it is the end of what counts. Of others one that no log continues yet:
+        sealed here, or of another machine.
+        """
+        newest = self._newest(kind)
+        if newest is not None and newest.genesis.station == station:
+            return newest
+        ended = [
+            log
+            for log in self._holdings.logs.values()
+            if (log.genesis.kind, log.genesis.station) == (kind, station)
+            and (log.state or not log.own)
+            and self._is_rightful(log)
+            and not self.is_continued(log.genesis.log_id())
+        ]
+        return next((log for log in ended if log.own), ended[0] if ended else None)
+
+    def is_begun(self, kind: str) -> bool:
+        """Whether registry or catalogue exist already: whoever opens such a log then must continue it."""
+        own = (log for log in self._holdings.logs.values() if log.own and log.genesis.kind == kind)
+        return kind in COUNTY_KINDS and (self._newest(kind) is not None or any(True for _ in own))
+
+    def in_order(self, kind: str) -> list[HeldLog]:
+        """Return the logs of registry or catalogue: those that count from the first on, then all others."""
+        chain = [self._holdings.logs[name] for name in self._fold.chain(kind)]
+        return chain + [log for log in self._holdings.of_kind(kind) if log not in chain]
+
+    def opener(self, log_id: LogId) -> KeyId | None:
+        """Return the key that signed the opening of a log that is held; None where that cannot be read."""
+        with self._store.read() as tx:
+            try:
+                return act_in(_opening_frame(tx, log_id.hex())).header.actor
+            except BanjianError:
+                return None
+
+    def false_claims(self, genesis: LogGenesis) -> list[tuple[LogId, LogId]]:
+        """Return which claims about a log are false by kind or station: its own, or to be its successor.
+
+        Returns:
+            Pairs of the log that claims and the one that it names.
+        """
+        parent = self._holdings.logs.get(genesis.parent_log.hex())
+        found = [] if parent is None else [(genesis, parent.genesis)]
+        found += [
+            (log.genesis, genesis)
+            for log in self._holdings.logs.values()
+            if log.genesis.parent_log == genesis.log_id()
+        ]
+        return [
+            (after.log_id(), before.log_id()) for after, before in found if not may_continue(after, before)
+        ]
+
+    def _newest(self, kind: str) -> HeldLog | None:
+        chain = self._fold.chain(kind)
+        return self._holdings.logs[chain[-1]] if chain else None
+
+    def _successors(self, log_id: LogId) -> Iterator[HeldLog]:
+        before = self._holdings.logs.get(log_id.hex())
+        claims = [log for log in self._holdings.logs.values() if log.genesis.parent_log == log_id]
+        for log in claims:
+            if before is not None and may_continue(log.genesis, before.genesis) and self._is_rightful(log):
+                yield log
+
+    def _is_rightful(self, log: HeldLog) -> bool:
+        """Whether a key that might open such a log signed its opening act, by the registry as it is here."""
+        if log.own:
+            return True
+        mark, held = self._judged.get(log.name, ("", False))
+        if mark == (now := f"={self._fold.mark}"):
+            return held
+        with self._store.read() as tx:
+            refusal = self._refusal(tx, log)
+        if refusal is None or not refusal.awaiting:
+            self._judged[log.name] = (now, refusal is None)
+        return refusal is None
+
+    def _refusal(self, tx: ReadTx, log: HeldLog) -> Refusal | None:
+        registry = self._fold.knowledge.registry
+        try:
+            act = act_in(_opening_frame(tx, log.name))
+            public_key = registry.public_key(act.header.actor)
+            if public_key is not None:
+                verify_act(act.raw, act.sig, public_key)
+        except BanjianError as error:
+            return Refusal(code=error.code)
+        allowed = check_log_opening(
+            registry, log.genesis.kind, actor_key_id=act.header.actor, station=log.genesis.station,
+            registry_size=act.header.registry_size,
+        )  # fmt: skip
+        return allowed if isinstance(allowed, Refusal) else None
+
+
+def _opening_frame(tx: ReadTx, name: str) -> bytes:
+    """Return the first frame of a log, held whole or in single records; empty where neither is here."""
+    frame = tx.frame(name, 1)
+    if frame is not None:
+        return frame
+    row = next(tx.select(schema.SPARSE, {"log": name, "seq": 1}, limit=1), None)
+    return row[3] if row is not None and isinstance(row[3], bytes) else b""
