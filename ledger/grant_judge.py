@@ -10,6 +10,7 @@ Source: docs/protocol.md, "Provisional grants".
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Final
 
 from ledger.act import verify_act
@@ -132,14 +133,18 @@ class Grants:
         return True
 
     def _person(self, grant: Grant, size: int) -> Authority | None:
-        """Return what the old key holds; of a confirmed grant also what it held when it was retired."""
+        """Return what the old key holds; where the new one was enrolled next, what it held at its end."""
         held = self._registry.authority(grant.replaces, size=size)
         ended = self._registry.retirement(grant.replaces, size=size)
-        if held is None and ended is not None and self.confirmed(grant):
+        if held is None and ended is not None and self._followed(grant):
             held = self._registry.authority(grant.replaces, size=ended.position - 1)
         if held is None or (held.kind, held.staff_no) != ("staff", grant.staff_no):
             return None
         return held
+
+    def _followed(self, grant: Grant) -> bool:
+        """Tell whether no other key of the person was enrolled between the old one and this one."""
+        return (grant.replaces, grant.key_id) in pairwise(self._registry.staff_keys(grant.staff_no))
 
     def _reach_refusal(
         self, grant: Grant, grantor: Authority, person: Authority, size: int

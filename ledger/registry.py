@@ -227,6 +227,10 @@ class Registry:
         """Return the authority of a member of staff by number; None without a live key at that size."""
         return self._person("staff", staff_no, size)
 
+    def staff_keys(self, staff_no: str) -> tuple[KeyId, ...]:
+        """Return every key ever enrolled for a member of staff, in order of enrolment."""
+        return tuple(key_id for _, key_id in self._state.staff.get(("staff", staff_no), ()))
+
     def registrar(self, staff_no: str, *, size: int | None = None) -> Authority | None:
         """Return the authority of a registrar by number; None without a live key at that size."""
         return self._person("registrar", staff_no, size)

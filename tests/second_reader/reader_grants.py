@@ -127,7 +127,9 @@ def force(registry: Registry, given: Given, n: int) -> tuple[Key, int]:
         raise Refused("grant.old_key")
     at = n
     if not old.live(n):
-        if not confirmed(registry, given) or old.until is None:
+        mine = [k for k in registry.keys.values() if (k.kind, k.number) == ("staff", given.staff_no)]
+        later = sorted((k.since, k.key_id) for k in mine if k.since > old.since)
+        if old.until is None or not later or later[0][1] != key_id("ed25519", given.key):
             raise Refused("grant.old_key")
         at = old.until - 1
     if grantor.number == given.staff_no:

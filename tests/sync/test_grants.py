@@ -8,6 +8,9 @@ from ledger import registry_actions
 from ledger.errors import AuthorityError
 from ledger.facade import Command
 from ledger.facade.granted import authority_now, list_grants
+from ledger.facade.rejudging import MARK_COUNTY, finish_judging
+from ledger.facade.synctables import SYNC_FINDINGS
+from ledger.facade.tables import MARKS
 from ledger.types import StationId
 from tests.sync.grants import (
     CLERK,
@@ -178,3 +181,18 @@ def test_the_lists_of_grants_are_made_anew(world: World) -> None:
     before = list_grants(town)
     town.rebuild()
     assert list_grants(town) == before != []
+
+
+def test_a_registry_that_is_folded_anew_leaves_acts_under_grants_as_they_are(world: World) -> None:
+    carry(world, reset(world), VILLAGE)
+    case = receive(world, VILLAGE)
+    world.settle(VILLAGE, TOWN)
+    ledger = world[COUNTY].ledger
+    before = world.digest(COUNTY, case)
+    with ledger.store.write() as tx:
+        tx.upsert(MARKS, [(MARK_COUNTY, "as it never was")])
+    finish_judging(ledger.store, ledger.view, book=ledger.parts.book, fold=ledger.parts.fold)
+    assert world.digest(COUNTY, case) == before
+    assert why(world, COUNTY, case) == [""]
+    with ledger.store.read() as tx:
+        assert not list(tx.select(SYNC_FINDINGS, {"code": "authority.key_unknown"}))

@@ -11,7 +11,7 @@ import pytest
 from audit.verify import verify_ledger
 from stations.county.people import REGISTRAR_NO
 from tests.web.desk import Answer, Desk
-from tests.web.offices import COUNTY, TOWNSHIP, VILLAGE, Office, found
+from tests.web.offices import COUNTY, PASSPHRASE, TOWNSHIP, VILLAGE, Office, found
 from tests.web.seat import ALLOWANCE
 
 NEW = "a fresh passphrase"
@@ -44,8 +44,8 @@ def once(page: Answer, path: str) -> dict[str, str]:
     return dict(hidden)
 
 
-async def give(desk: Desk, **fields: str) -> Answer:
-    path = f"/new-keys/{CLERK}"
+async def give(desk: Desk, *, no: str = CLERK, **fields: str) -> Answer:
+    path = f"/new-keys/{no}"
     page = await desk.get(path)
     typed = {"passphrase": NEW, "again": NEW, "reason": "forgotten", "days": "7", **fields}
     return await desk.post(path, {**once(page, path), **typed})
@@ -93,6 +93,7 @@ async def test_from_forgotten_to_confirmed(offices: dict[str, Office]) -> None:
         assert (await registrar.post(path, fields)).where == "/new-keys"
         assert (await registrar.post(path, fields)).where == "/new-keys", "sent twice, acted on once"
         assert "已确认" in (await registrar.get("/new-keys")).text
+        assert (await registrar.get("/new-keys?format=xlsx")).raw.startswith(b"PK")
         assert (await registrar.get(f"/case/{case}")).status == 200
         again = await registrar.post(path, {"key": fields["key"]})
         assert again.code == "grant.settled"
@@ -106,6 +107,26 @@ async def test_from_forgotten_to_confirmed(offices: dict[str, Office]) -> None:
     for station in (COUNTY, TOWNSHIP, VILLAGE):
         report = verify_ledger(offices[station].folder)
         assert report.ok, report.findings
+
+
+async def test_a_colleague_signs_in_at_the_same_pc_at_once(offices: dict[str, Office]) -> None:
+    async with Desk(offices[TOWNSHIP]) as head:
+        await head.sign_in("T003")
+        given = await give(head, no="T002")
+        assert "现在就能在这台电脑上用新口令登录" in (await head.get(given.where)).text
+    async with Desk(offices[TOWNSHIP]) as clerk:
+        clerk.word = (await clerk.get("/sign-in")).word
+        old = {"staff_no": "T002", "passphrase": PASSPHRASE, "next": "/"}
+        assert (await clerk.post("/sign-in", old)).code == "key.passphrase"
+        assert (await clerk.get("/sign-in")).text.count('value="T002"') == 1
+        await clerk.sign_in("T002", passphrase=NEW)
+        case = await receive(clerk, "孙一")
+        assert "吴窗口(T002)〔凭城关镇便民服务中心的临时授权〕" in (await clerk.get(f"/case/{case}")).text
+        assert (await clerk.get("/new-keys")).status == 403
+    # Nobody is above the head here but the county: equals and oneself are not offered.
+    async with Desk(offices[TOWNSHIP]) as head:
+        await head.sign_in("T003")
+        assert (await head.get("/new-keys/T003")).code == "grant.not_yours"
 
 
 async def test_a_key_whose_grant_the_county_refused_is_explained(offices: dict[str, Office]) -> None:

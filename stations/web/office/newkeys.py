@@ -34,8 +34,10 @@ from stations.resetting import (
     pack_brought,
     put_in_place,
 )
+from stations.sheets import Sheet
 from stations.web.answers import status_of
 from stations.web.keyholders import envelope_of, own_stations
+from stations.web.lists import send_workbook
 from stations.web.office.desk import (
     at_county,
     download,
@@ -49,6 +51,7 @@ from stations.web.render import message_of, render
 from stations.web.visit import Visit, first, form_of
 
 WHO = ("head", "supervisor", "registrar")
+HEADINGS = ("staff_no", "person", "station", "granted_by", "given_at", "until", "grant_state", "key_id")
 GRANTORS = tuple(sorted(GRANTING_ROLES))
 Form = Mapping[str, list[str]]
 
@@ -89,9 +92,21 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_post("/new-keys/{no}/confirm", registrar_page(confirm_one))
 
 
-async def show_all(visit: Visit) -> web.Response:
-    """Show whom the person may give a key, and every grant that is held here."""
-    return await _list_page(visit, None)
+async def show_all(visit: Visit) -> web.StreamResponse:
+    """Show whom the person may give a key, and every grant that is held here; these as Excel on demand."""
+    if visit.request.query.get("format") != "xlsx":
+        return await _list_page(visit, None)
+    say, rows = visit.say, await visit.read(lambda ledger: grant_rows(visit, ledger))
+    title = say("web.newkeys_given")
+    cells = tuple(
+        (
+            row.no, row.name, row.place, row.by, row.given_at, row.until,
+            say(f"grant_state.{row.state}"), row.key,
+        )
+        for row in rows
+    )  # fmt: skip
+    headings = tuple(say(f"head.{name}") for name in HEADINGS)
+    return await send_workbook(visit, title, [Sheet(name=title, headings=headings, rows=cells)])
 
 
 async def show_one(visit: Visit) -> web.Response:
