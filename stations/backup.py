@@ -18,8 +18,8 @@ Never in a backup: the logs' signing keys and the TLS key (a copy that could sig
 and the storage key and the county's CA key, which the office keeps in its safe.
 
 To restore: copy a backup to where the ledger is to be, put the newest key table into it as ``case-keys.txt``
-and the storage key from the safe as ``secrets/storage.key``, at the county ``ca.key`` as well, the attachments
-as ``attachments``, and work on; how a county gets its logs and keys back, ``docs/storage.md`` says.
+and the storage key from the safe as ``secrets/storage.key``, at the county ``ca.key`` as well, the
+attachments as ``attachments``, and work on; for a county see also ``docs/storage.md``.
 """
 
 from __future__ import annotations
