@@ -19,8 +19,7 @@ and the storage key and the county's CA key, which the office keeps in its safe.
 
 To restore: copy a backup to where the ledger is to be, put the newest key table into it as ``case-keys.txt``
 and the storage key from the safe as ``secrets/storage.key``, at the county ``ca.key`` as well, the
-attachments as ``attachments``, and work on; how a county gets its logs and keys back, ``docs/storage.md``
-says.
+attachments as ``attachments``, and work on; for a county see also ``docs/storage.md``.
 """
 
 from __future__ import annotations

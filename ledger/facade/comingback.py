@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import Final
 
 from ledger.facade.opening import Holdings
-from ledger.facade.peers import BY_STICK
-from ledger.facade.synctables import PEERS, SYNC_MARKS
+from ledger.facade.peers import ways_of
+from ledger.facade.synctables import SYNC_MARKS
 from ledger.registry import Registry
 from ledger.store.contract import ReadTx, WriteTx
 from ledger.types import StationId
@@ -67,9 +67,9 @@ def stations_behind(
 
 def _is_met(tx: ReadTx, registry: Registry, station: StationId) -> bool:
     """Whether a station calls by network: it was heard so, or has joined and was not heard at all."""
-    row = tx.get(PEERS, (station,))
-    if row is not None:
-        return row[2] != BY_STICK
+    ways = ways_of(tx, station)
+    if ways:
+        return "sessions" in ways
     return any(registry.service_keys(station, purpose) for purpose in PURPOSES)
 
 

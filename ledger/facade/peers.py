@@ -238,6 +238,13 @@ def _left(one: Contact, waiting: int) -> Contact:
     return replace(one, waiting=waiting, oldest_ms=one.oldest_ms if waiting else 0)
 
 
+def ways_of(tx: ReadTx, station: StationId) -> frozenset[str]:
+    """Return how a station was heard so far: in ``sessions``, by ``stick``, both or neither."""
+    row, by_stick = tx.get(PEERS, (station,)), tx.get(PEERS, (station + _STICK_ROW,))
+    ways = {"stick" if row[2] == BY_STICK else "sessions"} if row is not None else set()
+    return frozenset(ways | ({"stick"} if by_stick is not None else set()))
+
+
 def _key(one: Contact) -> str:
     return one.station + (_STICK_ROW if one.via == BY_STICK else "")
 

@@ -16,6 +16,7 @@ from ledger.facade.between import stations_behind, sync_status
 from ledger.facade.home import RESTORED_MARKER
 from ledger.facade.peers import BY_STICK
 from ledger.facade.receiptkey import receipt_key_fault
+from ledger.facade.synctables import PEERS
 from ledger.keys import Signer, prove_possession
 from ledger.types import CaseId, StationId
 from tests.sync.test_forks import copy, put_back
@@ -118,11 +119,15 @@ def test_a_township_that_has_not_brought_all_of_the_registry_is_still_waited_for
 
 def test_nobody_is_waited_for_who_never_joined_or_comes_by_stick(world: World) -> None:
     a_lost_week(world, "told")
-    exchange = world[COUNTY].exchange
-    assert stations_behind(world[COUNTY].ledger, COUNTY) == [TOWN]
-    heard = next(one for one in exchange.peers.all() if one.station == TOWN)
-    exchange.peers.take([replace(heard, heard_at_ms=heard.heard_at_ms + 1, via=BY_STICK)])
-    assert stations_behind(world[COUNTY].ledger, COUNTY) == []
+    county = world[COUNTY]
+    assert stations_behind(county.ledger, COUNTY) == [TOWN]
+    heard = next(one for one in county.exchange.peers.all() if one.station == TOWN)
+    with county.ledger.store.write() as tx:
+        tx.delete(PEERS, {"station": TOWN})
+    # It has joined, as its keys say.
+    assert stations_behind(county.ledger, COUNTY) == [TOWN]
+    county.exchange.peers.take([replace(heard, via=BY_STICK)], now_ms=heard.heard_at_ms)
+    assert stations_behind(county.ledger, COUNTY) == []
 
 
 NEW_VILLAGE = StationId("990121001003-00")
