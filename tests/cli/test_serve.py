@@ -118,7 +118,7 @@ def test_a_second_server_is_refused_and_a_killed_one_leaves_nothing_in_the_way(c
 
 
 def test_a_tampered_act_is_refused_by_the_server(county: Terminal):
-    folder = _folder(county)
+    folder = _beside(county)
     with Ledger.open(folder, clock=county.clock, write=False) as ledger:
         item = next(
             code for code, item in ledger.knowledge.catalogue.items(99).items() if item.name.zh == ITEM
