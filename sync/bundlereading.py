@@ -31,7 +31,7 @@ from ledger.bundle import (
 from ledger.errors import AuthorityError, DataError, EncodingError, ForkError, GapError
 from ledger.facade.countyfold import COUNTY_KINDS
 from ledger.facade.exchange import Exchange
-from ledger.facade.held import ReceiptLine
+from ledger.facade.heldstates import ReceiptLine
 from ledger.facade.peers import BY_STICK, Contact
 from ledger.genesis import LogGenesis
 from ledger.opening import opening_genesis

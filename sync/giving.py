@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ledger.facade.exchange import Exchange
-from ledger.facade.held import BranchState, LogState, branch_name
+from ledger.facade.heldstates import BranchState, LogState, branch_name
 from ledger.package import PackageContent, encode_package
 from ledger.types import LogId
 from sync.framing import BRANCH, PACKAGE, encode_section

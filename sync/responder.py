@@ -27,7 +27,7 @@ from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError
 from ledger.excerpt import ExcerptContent, encode_excerpt
 from ledger.facade.countyfold import COUNTY_KINDS
 from ledger.facade.exchange import Exchange
-from ledger.facade.held import LogState
+from ledger.facade.heldstates import LogState
 from ledger.facade.lostends import DOWNSTREAM_OTHER, LostEnd
 from ledger.facade.peers import Contact, passed_on
 from ledger.genesis import LogGenesis

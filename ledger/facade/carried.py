@@ -26,7 +26,8 @@ from ledger.checkpoint import (
 )
 from ledger.errors import DataError
 from ledger.facade.feeds import START, FeedPlace
-from ledger.facade.held import Held, LogState, ReceiptLine, newest_receipt
+from ledger.facade.held import Held, newest_receipt
+from ledger.facade.heldstates import LogState, ReceiptLine
 from ledger.facade.parts import Parts
 from ledger.facade.synctables import COUNTY_BELOW, TOLD
 from ledger.genesis import LogGenesis

@@ -19,7 +19,8 @@ from ledger.facade.comingback import note_in_step, waits_for_below
 from ledger.facade.countylink import CountyLink
 from ledger.facade.excerpts import excerpts
 from ledger.facade.feeds import FeedItem, FeedPlace
-from ledger.facade.held import BranchState, Held, LogState, branch_name
+from ledger.facade.held import Held
+from ledger.facade.heldstates import BranchState, LogState, branch_name
 from ledger.facade.intake import Intake
 from ledger.facade.lostends import LostEnd, lost_end, single_places
 from ledger.facade.opening import act_in

@@ -7,7 +7,6 @@ writing process asks and only that process makes them grow.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from ledger.checkpoint import receipt_name
 from ledger.entry import entry_hash
@@ -15,6 +14,7 @@ from ledger.errors import EncodingError
 from ledger.facade.audience import subtree
 from ledger.facade.countyfold import COUNTY_KINDS
 from ledger.facade.feeds import START, FeedPlace
+from ledger.facade.heldstates import BranchState, LogState, ReceiptLine, branch_name
 from ledger.facade.histories import Branch, branch_names, history_nodes, load_branches, reached
 from ledger.facade.logend import LogEnd, held_root, load_end
 from ledger.facade.lostends import LostEnd, lost_end
@@ -32,32 +32,6 @@ from ledger.rank import recorded_at_ms
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
 from ledger.types import LedgerId, LogId, StationId
-
-
-class LogState(NamedTuple):
-    """Size and root of a log as one side holds it: what the two sides compare."""
-
-    log_id: LogId
-    size: int
-    root: bytes
-
-
-class BranchState(NamedTuple):
-    """How much of a divergent history one side holds; ``root`` is that over the whole of it."""
-
-    log_id: LogId
-    first_hash: bytes
-    first_seq: int
-    size: int
-    root: bytes
-
-
-class ReceiptLine(NamedTuple):
-    """A cosignature on a checkpoint of a log at a size."""
-
-    log_id: LogId
-    size: int
-    line: str
 
 
 class Held:
@@ -396,11 +370,6 @@ def _branch_state(tx: ReadTx, branch: Branch) -> BranchState:
     log, _, first = branch.name.partition(BRANCH_MARK)
     root = root_at(branch.size, history_nodes(tx, log, branch))
     return BranchState(LogId(bytes.fromhex(log)), bytes.fromhex(first), branch.first_seq, branch.size, root)
-
-
-def branch_name(log_id: LogId, first_hash: bytes) -> str:
-    """Return the name under which a divergent history is stored."""
-    return f"{log_id.hex()}{BRANCH_MARK}{first_hash.hex()}"
 
 
 def newest_receipt(tx: ReadTx, name: str, cosigner: StationId) -> ReceiptLine | None:

@@ -12,7 +12,8 @@ from ledger.errors import BanjianError, DataError
 from ledger.excerpt import CheckedExcerpt
 from ledger.facade.countyfold import COUNTY_KINDS
 from ledger.facade.divergent import DivergentPlace, place_divergent
-from ledger.facade.held import Held, ReceiptLine
+from ledger.facade.held import Held
+from ledger.facade.heldstates import ReceiptLine
 from ledger.facade.histories import branch_names
 from ledger.facade.intake import Intake
 from ledger.facade.logend import LogEnd, new_end

@@ -19,7 +19,8 @@ from ledger.checkpoint import Checkpoint, log_of_origin, open_checkpoint, read_c
 from ledger.errors import DataError
 from ledger.facade.countyfold import COUNTY_KINDS
 from ledger.facade.countyseen import INCONSISTENT, UNPROVEN, keep_evidence, newest_evidence
-from ledger.facade.held import Held, LogState
+from ledger.facade.held import Held
+from ledger.facade.heldstates import LogState
 from ledger.facade.lostends import DOWNSTREAM_AHEAD, DOWNSTREAM_OTHER, LostEnd, lanes_of, lost_end
 from ledger.facade.opening import HeldLog
 from ledger.facade.ownlog import stored_nodes

@@ -10,7 +10,8 @@ from ledger.errors import DataError
 from ledger.facade import doubt, parts, receiving
 from ledger.facade.exchange import Exchange
 from ledger.facade.feeds import FeedPlace, Feeds
-from ledger.facade.held import BranchState, Held
+from ledger.facade.held import Held
+from ledger.facade.heldstates import BranchState
 from ledger.facade.receiving import Receiving
 from ledger.facade.views import CaseView
 from ledger.package import CheckedPackage

@@ -14,7 +14,7 @@ from ledger.body import new_body
 from ledger.entry import decode_entry, entry_hash
 from ledger.errors import BanjianError
 from ledger.facade.feeds import FeedPlace
-from ledger.facade.held import BranchState, LogState
+from ledger.facade.heldstates import BranchState, LogState
 from ledger.facade.ownlog import NewEntry, OwnLog
 from ledger.facade.peers import Contact
 from ledger.facade.signing import sign_bodies

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ledger.errors import BanjianError
 from ledger.facade import Command
 from ledger.facade.bodies import Place as Position
-from ledger.facade.held import LogState
+from ledger.facade.heldstates import LogState
 from ledger.facade.placing import frame_at
 from ledger.facade.types import Performed
 from ledger.store import schema

@@ -11,7 +11,7 @@ import pytest
 from ledger.checkpoint import Checkpoint, log_origin, sign_checkpoint
 from ledger.entry import entry_hash
 from ledger.facade.between import sync_status
-from ledger.facade.held import BranchState, LogState
+from ledger.facade.heldstates import BranchState, LogState
 from ledger.facade.ownlog import newest_checkpoint
 from ledger.frame import split_frame
 from ledger.keys import Ed25519Signer

@@ -8,7 +8,7 @@ from ledger.checkpoint import add_cosignature
 from ledger.excerpt import encode_excerpt
 from ledger.facade.countylink import CountyNews
 from ledger.facade.feeds import START, FeedPlace
-from ledger.facade.held import LogState
+from ledger.facade.heldstates import LogState
 from ledger.facade.peers import Contact
 from ledger.package import encode_package
 from sync.bundleforms import FeedSection
