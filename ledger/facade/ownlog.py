@@ -76,11 +76,28 @@ class OwnLog:
         return self._tree
 
     def next_entry(
-        self, act_raw: bytes, sig: bytes, act_id: ActId, *, clock: Clock, county_seen: bytes
+        self,
+        act_raw: bytes,
+        sig: bytes,
+        act_id: ActId,
+        *,
+        clock: Clock,
+        county_seen: bytes,
+        recorded_at_ms: int = 0,
     ) -> NewEntry:
-        """Return the entry that would follow; nothing changes until ``adopt``."""
+        """Return the entry that would follow; nothing changes until ``adopt``.
+
+        Args:
+            act_raw: the act.
+            sig: its signature.
+            act_id: its id.
+            clock: of this machine.
+            county_seen: hash of the newest county checkpoint held here; empty for none.
+            recorded_at_ms: the moment with which the act was judged, so that its case is folded from the
+                stored entry as it was when it was signed; now where nothing was judged by it.
+        """
         seq = self.size + 1
-        recorded_at_ms = clock.now_ms()
+        recorded_at_ms = recorded_at_ms or clock.now_ms()
         entry = Entry(
             self.log_id, seq, self._head, act_id, sig_hash(sig),
             recorded_at_ms, clock.boot_id(), clock.monotonic_ms(), county_seen,

@@ -86,7 +86,7 @@ class Writer:
             StoreError: the store's own reasons; nothing was written.
         """
         signed, act, case_id = decided.signed, decided.act, decided.case_id
-        entry = self._entry(log, signed, act.act_id)
+        entry = self._entry(log, signed, act.act_id, recorded_at_ms=act.recorded_at_ms)
         try:
             with self._store.write() as tx:
                 if self._follows(tx, decided):
@@ -197,12 +197,13 @@ class Writer:
             self.county_seen = checkpoint_hash(log.checkpoint())
         return note
 
-    def _entry(self, log: OwnLog, signed: SignedAct, known_id: ActId) -> NewEntry:
+    def _entry(self, log: OwnLog, signed: SignedAct, known_id: ActId, *, recorded_at_ms: int = 0) -> NewEntry:
         if log.doubt or log.signer is None:
             raise StoreError("log.closed", log=log.log_id, reason=log.doubt or "log.key_missing")
         return log.next_entry(
-            signed.raw, signed.sig, known_id, clock=self._clock, county_seen=self.county_seen
-        )
+            signed.raw, signed.sig, known_id,
+            clock=self._clock, county_seen=self.county_seen, recorded_at_ms=recorded_at_ms,
+        )  # fmt: skip
 
     def _check_foreign(
         self, known: Act, act: CaseAct, personal: Facts | None

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ledger.case import state_digest
 from ledger.checkpoint import read_checkpoint
 from ledger.errors import AuthorityError, BanjianError, InputError, RuleError, StoreError
 from ledger.facade import Command, Home, Ledger
@@ -158,3 +159,19 @@ def test_two_writers_cannot_open_one_ledger(ledger: Ledger, place: Path) -> None
     with pytest.raises(StoreError) as caught:
         Ledger.open(place, write=True)
     assert caught.value.code == "store.locked"
+
+
+@pytest.mark.parametrize("looks", range(6))
+def test_an_act_judged_before_midnight_is_recorded_before_it(
+    ledger: Ledger, place: Path, clock: FakeClock, looks: int
+) -> None:
+    """Between judging and recording a day may end: the stored entry says what was judged by."""
+    case = receive(ledger).case_id
+    clock.set("2026-03-02 23:59")
+    clock.wall_ms += 60_000 - 1 - looks
+    act(ledger, "C1", "note", case)
+    held = ledger.state(case)[0]
+    with Ledger.open(place, clock=clock, write=False) as reader:
+        assert state_digest(reader.state(case)[0]) == state_digest(held)
+        steps = zip(reader.state(case)[0].steps, held.steps, strict=True)
+        assert all(one.act.recorded_at_ms == other.act.recorded_at_ms for one, other in steps)
