@@ -25,7 +25,7 @@ INSTEAD: dict[str, Sequence[str]] = {
     "a view of bodies": ("ALTER TABLE bodies RENAME TO before", "CREATE VIEW bodies AS SELECT * FROM before"),
     "a view of its own": ("CREATE VIEW something AS SELECT 1",),
     "a virtual table": ("CREATE VIRTUAL TABLE words USING fts5(word)",),
-    "a computed column": ("ALTER TABLE heads ADD COLUMN more AS (hex(zeroblob(1000000000))) VIRTUAL",),
+    "a computed column": ("ALTER TABLE heads ADD COLUMN more TEXT AS (hex(zeroblob(1000000000))) VIRTUAL",),
 }
 
 
