@@ -200,7 +200,9 @@ def test_nonsense_is_kept_without_effect_and_blocks_nothing(world: World, name: 
         if expected and isinstance(bad, bytes):
             assert not effective(world, station, bad)
         with world[station].ledger.reading() as (tx, parts):
-            assert read_board(world[station].ledger.store, tx, parts, station)
+            assert read_board(
+                world[station].ledger.store, tx, parts, station, now_ms=world[station].clock.time_ms
+            )
         assert world[station].ledger.worklist(station=COUNTY) == []
     check(world, expected)
 
