@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 from pathlib import Path
 
@@ -50,7 +51,7 @@ banjian doctor --json --dir county > doctor.json
 """
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def port() -> str:
     """An address that nobody listens on."""
     with socket.socket() as probe:
@@ -58,11 +59,18 @@ def port() -> str:
         return f"127.0.0.1:{probe.getsockname()[1]}"
 
 
-@pytest.fixture
-def lost(tmp_path: Path, port: str) -> Path:
+@pytest.fixture(scope="module")
+def burnt(tmp_path_factory: pytest.TempPathFactory, port: str) -> Path:
     """A folder with a township, a safe, a backup, and a county that burnt a week after it."""
-    paste(tmp_path, (BEFORE + LOST_WEEK).replace(PORT, port))
-    return tmp_path
+    folder = tmp_path_factory.mktemp("burnt")
+    paste(folder, (BEFORE + LOST_WEEK).replace(PORT, port))
+    return folder
+
+
+@pytest.fixture
+def lost(burnt: Path, tmp_path: Path) -> Path:
+    """A copy of it, to be spoilt."""
+    return shutil.copytree(burnt, tmp_path / "lost")
 
 
 def test_a_county_comes_back_by_the_page(lost: Path, port: str) -> None:
