@@ -21,6 +21,7 @@ from aiohttp import web
 from ledger.errors import AuthorityError, BanjianError, ConfigError, StoreError
 from ledger.facade import Home
 from ledger.facade.clock import Clock, Randomness
+from ledger.facade.comingback import waits_for_below
 from ledger.facade.exchange import Exchange
 from ledger.identity import pinyin_initials
 from ledger.platform import open_more_files
@@ -298,6 +299,7 @@ class Network:
                 registry=self._thread.registry,
                 clock=self._clock,
                 run=self._thread.run,
+                coming_back=lambda: waits_for_below(self._thread.held.parts.holdings),
             )
         else:
             join = RelayDesk(

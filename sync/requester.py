@@ -251,6 +251,8 @@ class Requester:
         if answer is None:
             raise EncodingError("sync.order")
         self._ended = True
+        # The key of a receipt may have come with the registry of this very answer.
+        self._exchange.receiving.take_receipts(answer.receipts)
         self._returning.ended(frozenset(note.log_id for note in answer.refused if note.code not in PASSING))
         refused = {note.log_id for note in answer.refused}
         passed_on = {log: given for log, given in self._returning.passed_on().items() if log not in refused}

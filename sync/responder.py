@@ -83,7 +83,8 @@ class Responder:
             raise DataError("sync.other_ledger", expected=exchange.held.ledger_id, found=hello.ledger_id)
         if hello.station != self._peer:
             raise AuthorityError("sync.station", expected=self._peer, found=hello.station)
-        if self._peer not in exchange.held.scope(exchange.station) or self._peer == exchange.station:
+        below = self._peer in exchange.held.scope(exchange.station) and self._peer != exchange.station
+        if not below and not exchange.may_be_lost(self._peer):
             raise AuthorityError("sync.not_below", station=self._peer)
         if exchange.held.is_closed(self._peer):
             raise AuthorityError("tls.station_closed", station=self._peer)
@@ -93,13 +94,13 @@ class Responder:
             station=self._peer, heard_at_ms=self._now_ms, waiting=hello.waiting, oldest_ms=hello.oldest_ms,
             said_at_ms=hello.sent_at_ms, version=hello.version,
         )  # fmt: skip
-        below = [
+        passed = [
             passed_on(one, self._peer, sent_at_ms=hello.sent_at_ms, now_ms=self._now_ms)
             for one in hello.contacts
             if one.station in self._scope and one.station != self._peer
         ]
         self._heard = heard
-        exchange.peers.take([heard, *below], now_ms=self._now_ms)
+        exchange.peers.take([heard, *passed], now_ms=self._now_ms)
         exchange.county.heard_below(self._peer, hello.county)
 
     @property

@@ -37,7 +37,7 @@ def note_in_step(tx: WriteTx, station: StationId, now_ms: int) -> None:
 
 def waits_for_below(holdings: Holdings) -> bool:
     """Whether a log of the county was given up here that nobody has opened anew."""
-    logs = holdings.logs.values()
+    logs = list(holdings.logs.values())
     continued = {log.genesis.parent_log for log in logs}
     return any(
         log.own and log.state and log.genesis.kind != "station" and log.genesis.log_id() not in continued

@@ -136,6 +136,14 @@ class Exchange:
             with self._store.write() as tx:
                 self._view.touch(tx, cases)
 
+    def may_be_lost(self, station: StationId) -> bool:
+        """Whether a station may stand in the end of the registry that was lost here.
+
+        It is heard so that it can bring that end; its own records wait until the registry knows it.
+        """
+        registry = self._parts.knowledge.registry
+        return registry.station(station) is None and waits_for_below(self._parts.holdings)
+
     def note_in_step(self, station: StationId, states: Sequence[LogState]) -> None:
         """Remember that a station below has brought all of the county's logs, where that is waited for."""
         if waits_for_below(self._parts.holdings) and self.seen_below.is_in_step(states):

@@ -11,8 +11,10 @@ import pytest
 
 from audit.verify import verify_ledger
 from ledger import registry_actions
-from ledger.facade import Command, Ledger
+from ledger.errors import AuthorityError
+from ledger.facade import Command, Home, Ledger
 from ledger.facade.between import stations_behind, sync_status
+from ledger.facade.founding import found_empty
 from ledger.facade.home import RESTORED_MARKER
 from ledger.facade.peers import BY_STICK
 from ledger.facade.receiptkey import receipt_key_fault
@@ -205,3 +207,55 @@ def enrol_late(ledger: Ledger, registrar: Signer) -> None:
     ledger.register("enrol_staff", facts, registrar)
     grant = registry_actions.grant_role(staff_no="S97", role="window", scope=NEW_VILLAGE)
     ledger.register("grant_role", grant, registrar)
+
+
+NEW_TOWN = StationId("990121009000-00")
+
+
+def test_a_township_of_the_lost_week_brings_the_registry_that_knows_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody else has synced since: the end of the registry lies with it alone."""
+    monkeypatch.setitem(UPSTREAM, NEW_TOWN, COUNTY)
+    monkeypatch.setitem(LEVEL, NEW_TOWN, "township")
+    image = copy(world, COUNTY, "image")
+    facts = registry_actions.enrol_station(
+        station=NEW_TOWN, name="新镇", level="township", upstream=COUNTY, code_system="statistics"
+    )
+    world[COUNTY].ledger.register("enrol_station", facts, world.registrar)
+    world.enrol(NEW_TOWN, "window", "S97")
+    world.join(NEW_TOWN)
+    certify(world, NEW_TOWN)
+    world.settle(NEW_TOWN)
+    case = world.receive(NEW_TOWN)
+    world.settle(NEW_TOWN)
+    put_back(world, COUNTY, image)
+    (world[COUNTY].path / RESTORED_MARKER).touch()
+
+    async def story(county: Serving, town: Serving) -> None:
+        async with Serving(world[NEW_TOWN], listen=False, upstream=county.address) as other:
+            for _ in range(2):
+                await other.network.sync_now()
+            state = await county.thread.run(lambda: county.thread.held.state(case)[0])
+            assert state.status == "received" and state.number
+            assert county.thread.held.knowledge.registry.station(NEW_TOWN) is not None
+
+    serve(world, story)
+
+
+def test_a_certified_stranger_is_refused_where_nothing_was_lost(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(UPSTREAM, NEW_TOWN, COUNTY)
+    monkeypatch.setitem(LEVEL, NEW_TOWN, "township")
+    place = world._place(NEW_TOWN)
+    found_empty(Home(place.path), world.genesis, randomness=place.randomness)
+    certify(world, NEW_TOWN)
+
+    async def story(county: Serving, town: Serving) -> None:
+        async with Serving(place, listen=False, upstream=county.address) as stranger:
+            with pytest.raises(AuthorityError) as refused:
+                await stranger.network.sync_now()
+            assert refused.value.code == "tls.station_unknown"
+
+    serve(world, story)
