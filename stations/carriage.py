@@ -319,7 +319,13 @@ class _Giving:
         offers: list[Offer] = []
         gone: list[bytes] = []
         for one in named:
-            held = self._store.find(one.hash.hex())
+            try:
+                held = self._store.find(one.hash.hex())
+                for _ in () if held is None else self._store.read(held):
+                    pass
+            except StoreError:
+                # Damaged on this disk: as good as not here, and no reason to hold up the others.
+                held = None
             if held is None:
                 gone.append(one.hash)
             else:

@@ -25,6 +25,7 @@ BROWSERS_MAX = 256
 PIN_DIGITS = range(4, 9)
 PIN_FAILURES_MAX = 5
 DONE_MAX = 64
+WORDS_MAX = 64
 FORGET_MS = 12 * 3_600_000
 """A browser that nobody used for so long is forgotten with its keys."""
 
@@ -68,10 +69,11 @@ class Browser:
 
     Attributes:
         token: value of the cookie.
-        csrf: what every form of this browser carries.
+        csrf: secret behind the word that forms carry; another one after every signing in.
         acting: staff number of who acts now; "" when locked or nobody signed in.
         done: answers of forms that were sent, by their one-time word: sent twice, acted on once.
         told: code and values of what the next page says once, at its top.
+        words: words that forms of this browser carried, for whoever acted then.
         slips: rating token and signed head of each receipt of this browser, by case: no act holds the token.
     """
 
@@ -85,6 +87,18 @@ class Browser:
     done: OrderedDict[str, str] = field(default_factory=OrderedDict)
     told: tuple[str, dict[str, object]] | None = None
     slips: dict[str, tuple[str, str]] = field(default_factory=dict)
+    words: OrderedDict[str, None] = field(default_factory=OrderedDict)
+
+    @property
+    def form(self) -> str:
+        """What every form carries: it holds for who acts now, and for the station that is acted for."""
+        person = self.person
+        who = "" if person is None else f"{person.staff_no} {person.station}"
+        word = hmac.new(self.csrf.encode("ascii"), who.encode("utf-8"), hashlib.sha256).hexdigest()
+        self.words[word] = None
+        while len(self.words) > WORDS_MAX:
+            self.words.popitem(last=False)
+        return word
 
     @property
     def person(self) -> Person | None:
@@ -191,6 +205,7 @@ class Browsers:
         """Give a browser another cookie: one that was planted before signing in opens nothing."""
         self._browsers.pop(browser.token, None)
         browser.token, browser.csrf = self._word(), self._word()
+        browser.words.clear()
         self.touch(browser)
 
     def _new(self, now_ms: int) -> Browser:

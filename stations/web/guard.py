@@ -85,10 +85,12 @@ def _set_cookie(visit: Visit, response: web.StreamResponse) -> None:
 
 
 async def _require_own_form(visit: Visit) -> None:
-    """Refuse a form that no page of ours made.
+    """Refuse a form that no page of ours made, or that was made for somebody else.
+
+    Where nobody acts now the handler asks to sign in.
 
     Raises:
-        AuthorityError: ``web.form``.
+        AuthorityError: ``web.form``; ``web.changed_hands``.
     """
     request = visit.request
     if request.method in ("GET", "HEAD"):
@@ -99,5 +101,12 @@ async def _require_own_form(visit: Visit) -> None:
     if not given:
         field = (await posted(request)).get("form", "")
         given = field if isinstance(field, str) else ""
-    if not hmac.compare_digest(given.encode("utf-8"), visit.browser.csrf.encode("utf-8")):
+    browser = visit.browser
+    if hmac.compare_digest(given.encode("utf-8"), browser.form.encode("utf-8")):
+        return
+    if given not in browser.words:
         raise AuthorityError("web.form")
+    if browser.person is not None:
+        # The page was opened for somebody else, or for another station: nobody signs what another one read.
+        person = browser.person
+        raise AuthorityError("web.changed_hands", who=person.name, station=person.station)

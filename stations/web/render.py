@@ -96,7 +96,7 @@ def common(visit: Visit) -> Mapping[str, object]:
         "t": visit.say,
         "has_words": visit.say.has,
         "language": visit.say.language,
-        "csrf": browser.csrf,
+        "csrf": browser.form,
         "person": browser.person,
         "people": list(browser.people.values()),
         "bar": menu_of(browser.person, "bar"),

@@ -88,7 +88,7 @@ async def session(visit: Visit) -> web.Response:
     browser, person = visit.browser, visit.browser.person
     return answer(
         Session(
-            form=browser.csrf,
+            form=browser.form,
             staff_no="" if person is None else person.staff_no,
             name="" if person is None else person.name,
             station="" if person is None else person.station,
