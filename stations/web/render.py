@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from ledger.errors import BanjianError
 from ledger.texts import Message
+from ledger.types import StationId
 from stations.cli.naming import Names
 from stations.cli.types import show_moment
 from stations.texts import Say
@@ -98,6 +99,7 @@ def common(visit: Visit) -> Mapping[str, object]:
         "language": visit.say.language,
         "csrf": browser.form,
         "person": browser.person,
+        "station_names": _station_names(visit),
         "people": list(browser.people.values()),
         "bar": menu_of(browser.person, "bar"),
         "training": visit.office.training,
@@ -105,6 +107,16 @@ def common(visit: Visit) -> Mapping[str, object]:
         "here": str(visit.request.rel_url),
         "version": version(),
     }
+
+
+def _station_names(visit: Visit) -> Mapping[StationId, str]:
+    """Return the names of the stations that the person may act for, as the registry has them."""
+    person = visit.browser.person
+    if person is None:
+        return {}
+    registry = visit.office.thread.registry()
+    known = {place: registry.station(place) for place in person.stations}
+    return {place: place if held is None else held.name for place, held in known.items()}
 
 
 def html(text: str, status: int) -> web.Response:

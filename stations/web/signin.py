@@ -130,7 +130,10 @@ async def _unlocked(visit: Visit, staff_no: str, passphrase: str) -> Person:
     if holder is None:
         raise AuthorityError("web.choose_person")
     attempts = visit.office.attempts
-    attempts.require(staff_no)
+    try:
+        attempts.require(staff_no)
+    except AuthorityError as error:
+        raise AuthorityError("web.too_often", seconds=error.params["seconds"]) from error
     # Counted before it is tried: several at once must not all slip through.
     attempts.failed(staff_no)
     signer = await visit.office.access.aside(lambda: unlock(holder.path, passphrase))

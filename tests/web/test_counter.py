@@ -213,7 +213,7 @@ def test_too_many_wrong_passphrases_and_pins(village: Office, chromium_browser: 
         form.locator("button").click()
         seat.page.locator(".problem").wait_for()
         code = seat.page.locator(".problem .code code").inner_text()
-        assert code == ("key.passphrase" if attempt < 5 else "join.too_often")
+        assert code == ("key.passphrase" if attempt < 5 else "web.too_often")
     seat.context.close()
 
 

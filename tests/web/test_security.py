@@ -204,4 +204,4 @@ async def test_passphrases_are_tried_one_by_one_even_when_sent_at_once(hall: Off
         fields = {"staff_no": "C002", "passphrase": "wrong"}
         answers = await asyncio.gather(*(desk.post("/sign-in", fields) for _ in range(12)))
         codes = [answer.code for answer in answers]
-        assert codes.count("key.passphrase") == 5 and codes.count("join.too_often") == 7
+        assert codes.count("key.passphrase") == 5 and codes.count("web.too_often") == 7
