@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import http.client
+import json
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -75,6 +76,11 @@ class Desk:
         else:
             body, kind = _multipart(pairs, files)
         return self._ask("POST", path, body, {"Content-Type": kind})
+
+    def call(self, path: str, body: object) -> Page:
+        """Send JSON with this browser's word, as a program does."""
+        headers = {"Content-Type": "application/json", "X-Banjian-Form": self.word}
+        return self._ask("POST", path, json.dumps(body).encode(), headers)
 
     def sign_in(self, staff_no: str) -> None:
         """Unlock somebody's key."""

@@ -11,7 +11,7 @@ from ledger.errors import BanjianError, ConfigError, InputError, RuleError
 from ledger.facade import CasePage, Command, Ledger, Performed
 from ledger.identity import check_personal
 from ledger.types import CaseId, Facts
-from stations.cli.casenames import action_name, station_name
+from stations.cli.casenames import action_name
 from stations.cli.done import kept_only
 from stations.cli.fields import type_changes
 from stations.cli.naming import Names
@@ -33,6 +33,7 @@ from stations.web.cases.attached import drop_of
 from stations.web.cases.attaching import carried, given_again, of_form
 from stations.web.cases.casepage import case_of, heads_of
 from stations.web.cases.factforms import Choice, Field, Surroundings, fields_of, moment_ms, read_form
+from stations.web.cases.factwords import acts_in_words
 from stations.web.render import message_of, render
 from stations.web.scope import Scope
 from stations.web.visit import Visit, first, form_of, see_other
@@ -239,7 +240,12 @@ def _fields(
     # The stations above come first: that is where most cases go.
     line = registry.line(visit.station)
     stations.sort(key=lambda one: (line.index(one[0]) if one[0] in line else len(line), one[0]))
-    around = Surroundings(item=page.rules.item, stations=stations, acts=_acts(visit, ledger, page))
+    around = Surroundings(
+        item=page.rules.item,
+        stations=stations,
+        acts=_acts(visit, ledger, page),
+        disputed=_disputed(visit, ledger, page),
+    )
     if "to" in spec.facts and not given and len(line) > 1:
         given = {"f.to": (line[1],)}
     return fields_of(spec, visit.say, around, given)
@@ -247,15 +253,20 @@ def _fields(
 
 def _acts(visit: Visit, ledger: Ledger, page: CasePage) -> list[Choice]:
     """Return the acts of a case in words, the newest first."""
-    return [
-        (
-            step.act.act_id.hex(),
-            f"{show_moment(step.act.occurred_at_ms)} "
-            f"{action_name(visit.say, page.rules.case_type, step.action)} "
-            f"{station_name(ledger.knowledge.registry, step.act.station)}",
-        )
-        for step in reversed(page.state.steps)
-    ]
+    words = acts_in_words(visit.say, ledger, page)
+    return [(act_id.hex(), text) for act_id, text in reversed(words.items())]
+
+
+def _disputed(visit: Visit, ledger: Ledger, page: CasePage) -> list[Choice]:
+    """Return the acts of open conflicts in words, the oldest first."""
+    named = {
+        act_id
+        for conflict in page.state.conflicts
+        if conflict.is_open
+        for act_id in (*conflict.kept, *conflict.contested)
+    }
+    words = acts_in_words(visit.say, ledger, page)
+    return [(act_id.hex(), text) for act_id, text in words.items() if act_id in named]
 
 
 def _amends(visit: Visit, ledger: Ledger, page: CasePage) -> list[Choice]:

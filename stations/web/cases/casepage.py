@@ -16,14 +16,13 @@ from ledger.facade.between import twins
 from ledger.facade.confirmed import confirmed_acts
 from ledger.permit import Permission
 from ledger.types import ActId, CaseId, Facts
-from stations.cli.casenames import action_name, author_name, state_name, station_name, value_name
+from stations.cli.casenames import action_name, author_name, state_name, station_name
 from stations.cli.lines import clock_line
 from stations.cli.naming import Names
 from stations.documents import Printable, printables
 from stations.province.known import Entered, entered_of
-from stations.texts import Say
 from stations.web.cases.attached import lines_of as lines_of_attachments
-from stations.web.cases.factforms import field_name
+from stations.web.cases.factwords import FactWords, words_of
 from stations.web.keyholders import own_stations
 from stations.web.render import render
 from stations.web.rows import Line, lines_of
@@ -165,7 +164,8 @@ def read_case(visit: Visit, ledger: Ledger, case_id: CaseId) -> Shown:
     names = Names(visit.say, case_types=(page.rules.case_type,), registry=registry, item=page.rules.item)
     with ledger.reading() as (tx, parts):
         safe = confirmed_acts(tx, parts, case_id, station=ledger.main_station or person.station)
-    steps = [_step(visit, ledger, page, step, names, safe) for step in page.state.steps]
+    words = words_of(visit.say, ledger, page)
+    steps = [_step(visit, ledger, page, step, names, words, safe) for step in page.state.steps]
     by_act = {line.act: line for line in steps}
     choices = [_choice(visit, page, names, permission) for permission in page.permissions]
     kind = page.rules.case_type
@@ -208,6 +208,7 @@ def _step(
     page: CasePage,
     step: Step,
     names: Names,
+    words: FactWords,
     safe: Mapping[ActId, Sequence[str]],
 ) -> StepLine:
     say, act = visit.say, step.act
@@ -231,32 +232,9 @@ def _step(
         weight=weight,
         own=act.station in own_stations(ledger),
         safe=safe.get(act.act_id, ()),
-        facts=_facts(say, step.action, act.facts, page),
+        facts=words.told(step.action, act.facts),
         personal=_personal(visit, page.personal.get(act.act_id)),
     )
-
-
-def _facts(say: Say, action: str, facts: Facts, page: CasePage) -> list[tuple[str, str]]:
-    """Return what the facts of an act say, in words; hashes and what stands elsewhere are left out."""
-    papers = {code: say.pick(paper.name) for code, paper in page.rules.item.materials.items()}
-    told = []
-    for name, value in facts.items():
-        if name in ("salt", "item", "number", "token_hash") or isinstance(value, bytes):
-            continue
-        if isinstance(value, list):
-            words = "、".join(papers.get(str(one), value_name(say, str(one))) for one in value)
-        elif isinstance(value, dict):
-            words = "、".join(
-                f"{field_name(say, action, f'{name}.{key}')} {value_name(say, str(one))}"
-                for key, one in value.items()
-            )
-        elif isinstance(value, bool):
-            words = "✓" if value else "—"
-        else:
-            words = value_name(say, str(value))
-        if words:
-            told.append((field_name(say, action, name), words))
-    return told
 
 
 def _personal(visit: Visit, personal: Facts | None) -> list[tuple[str, str]]:

@@ -25,6 +25,7 @@ PREFIX = "f."
 """What the names of fields of facts begin with in a form."""
 FILLED_IN = frozenset(("item", "number", "token_hash", "late_entry.entered_on"))
 """Facts that nobody types: the ledger or the page fills them in."""
+ADJUDICATE = "adjudicate"
 MATERIAL_LISTS = frozenset(("materials", "missing", "originals", "absent", "commitments", "manifest"))
 """Lists whose elements are materials of the item."""
 Choice = tuple[str, str]
@@ -61,11 +62,13 @@ class Surroundings:
     Attributes:
         stations: stations that a case can be handed to.
         acts: acts of the case, the newest first.
+        disputed: acts of its open conflicts, the oldest first: those that an adjudication rules on.
     """
 
     item: Item
     stations: Sequence[Choice] = ()
     acts: Sequence[Choice] = ()
+    disputed: Sequence[Choice] = ()
 
 
 def fields_of(
@@ -84,7 +87,7 @@ def read_form(spec: ActionSpec, form: Mapping[str, Sequence[str]]) -> Facts:
     """Return the facts that a form says; what was left empty is left out.
 
     Raises:
-        InputError: ``web.number``, ``web.date`` naming the field.
+        InputError: ``web.number``, ``web.date``, ``web.choice`` naming the field.
     """
     facts: Facts = {}
     for path, fact, _ in leaves(spec.facts):
@@ -139,6 +142,8 @@ def _control(
             return "choose", around.acts
         case "list" if path[-1] in MATERIAL_LISTS and around.item.materials:
             return "tick", [(code, say.pick(paper.name)) for code, paper in around.item.materials.items()]
+        case "list" if fact.of == "act":
+            return "tick", around.disputed if action == ADJUDICATE else around.acts
         case "list" | "fields":
             return "lines", ()
         case "bool":
@@ -185,11 +190,16 @@ def _value(fact: FactSpec, texts: Sequence[str], path: tuple[str, ...]) -> Value
         case "bytes":
             return "".join(text.split()).upper().encode("utf-8") if path[-1] == "token" else _hex(text, path)
         case "list":
-            return list(_lines(texts))
+            return _members(FactSpec(type=fact.of), texts, path)
         case "fields":
             pairs = (line.partition("=") for line in _lines(texts))
             return {name.strip(): value.strip() for name, separator, value in pairs if separator}
     return text
+
+
+def _members(element: FactSpec, texts: Sequence[str], path: tuple[str, ...]) -> list[Value]:
+    members = (_value(element, (line,), path) for line in _lines(texts))
+    return [one for one in members if one is not None]
 
 
 def _lines(texts: Iterable[str]) -> list[str]:
