@@ -19,6 +19,7 @@ from stations.texts import Say
 from stations.web.answers import Problem, answer, status_of
 from stations.web.headers import dressed, require_host
 from stations.web.render import message_of, render_error
+from stations.web.signin import show_refused
 from stations.web.visit import LIVE, OFFICE, VISIT, Visit, posted
 
 UPLOAD_BYTES_MAX = 21 << 20
@@ -70,11 +71,13 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
 async def _refused(visit: Visit, error: BanjianError, status: int) -> web.Response:
     """Return an error as whoever asked reads it: a page for people, JSON for programs."""
     if not visit.request.path.startswith("/api/"):
+        if error.code == "web.key_ended" and "HX-Request" not in visit.request.headers:
+            return await show_refused(visit, error)
         return await render_error(visit, error, status)
     message = message_of(visit.say, error)
     return answer(
         Problem(code=message.code, what=message.what, next=message.next_step),
-        401 if error.code == "web.signed_out" else status,
+        401 if error.code in ("web.signed_out", "web.key_ended") else status,
     )
 
 
