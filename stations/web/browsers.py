@@ -40,8 +40,9 @@ class Person:
         pin: salted hash of the PIN; empty until one was chosen.
         station: the station that the person acts for.
         stations: those that the person may choose from.
-        roles: the roles held at any of them when the key was unlocked; for menus, the ledger judges acts.
+        roles: the roles held at any of them; for menus, the ledger judges acts.
         replaces: the key of which the roles are, while a provisional grant lets this one take its place.
+        judged: version of the registry by which stations and roles are; None before the first page.
     """
 
     staff_no: str
@@ -54,6 +55,7 @@ class Person:
     replaces: KeyId | None = None
     pin: bytes = b""
     failures: int = 0
+    judged: tuple[int, int] | None = None
 
     def roles_at(self, registry: Registry, station: StationId) -> frozenset[str]:
         """Return the roles that the person holds at a station now; for pages, the ledger judges acts."""
@@ -74,6 +76,7 @@ class Browser:
         done: answers of forms that were sent, by their one-time word: sent twice, acted on once.
         told: code and values of what the next page says once, at its top.
         words: words that forms of this browser carried, for whoever acted then.
+        ended: number and name of who was signed out here because the key ended; until somebody acts again.
         slips: rating token and signed head of each receipt of this browser, by case: no act holds the token.
     """
 
@@ -88,6 +91,7 @@ class Browser:
     told: tuple[str, dict[str, object]] | None = None
     slips: dict[str, tuple[str, str]] = field(default_factory=dict)
     words: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    ended: tuple[str, str] | None = None
 
     @property
     def form(self) -> str:
@@ -111,7 +115,7 @@ class Browser:
         if known is not None:
             person.pin = known.pin
         self.people[person.staff_no] = person
-        self.acting = person.staff_no
+        self.acting, self.ended = person.staff_no, None
 
     def choose_pin(self, pin: str) -> None:
         """Set the PIN of who acts now.
@@ -128,9 +132,12 @@ class Browser:
         """Let somebody act who unlocked a key here before.
 
         Raises:
-            AuthorityError: ``web.pin_wrong``; ``web.pin_spent`` after too many: the passphrase is needed.
+            AuthorityError: ``web.pin_wrong``; ``web.pin_spent`` after too many: the passphrase is needed;
+                ``web.key_ended`` for who was signed out for that.
         """
         person = self.people.get(staff_no)
+        if person is None and self.ended is not None and self.ended[0] == staff_no:
+            raise AuthorityError("web.key_ended", staff_no=staff_no, name=self.ended[1])
         if person is None or not person.pin:
             raise AuthorityError("web.signed_out")
         if not hmac.compare_digest(person.pin, self._pin_hash(pin)):
@@ -141,13 +148,18 @@ class Browser:
                 raise AuthorityError("web.pin_spent")
             raise AuthorityError("web.pin_wrong", left=left)
         person.failures = 0
-        self.acting = staff_no
+        self.acting, self.ended = staff_no, None
 
     def forget(self, staff_no: str) -> None:
         """Drop somebody's key."""
         self.people.pop(staff_no, None)
         if self.acting == staff_no:
             self.acting = ""
+
+    def end(self, person: Person) -> None:
+        """Drop the key of somebody that has no force any more, and remember why."""
+        self.forget(person.staff_no)
+        self.ended = (person.staff_no, person.name)
 
     def lock(self) -> None:
         """Nobody acts; whoever has no PIN must give the passphrase again."""

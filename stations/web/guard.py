@@ -19,6 +19,8 @@ from stations.texts import Say
 from stations.web.answers import Problem, answer, status_of
 from stations.web.headers import dressed, require_host
 from stations.web.render import message_of, render_error
+from stations.web.signin import show_refused
+from stations.web.standing import settle
 from stations.web.visit import LIVE, OFFICE, VISIT, Visit, posted
 
 UPLOAD_BYTES_MAX = 21 << 20
@@ -48,6 +50,9 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
     request[VISIT] = visit
     try:
         require_host(request, office.config.web_names)
+        if request.method not in ("GET", "HEAD"):
+            # Before the form is looked at: it holds for a station, which may be another one by now.
+            await settle(office.access, browser)
         await _require_own_form(visit)
         response = await handler(request)
     except web.HTTPRequestEntityTooLarge as error:
@@ -70,11 +75,13 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
 async def _refused(visit: Visit, error: BanjianError, status: int) -> web.Response:
     """Return an error as whoever asked reads it: a page for people, JSON for programs."""
     if not visit.request.path.startswith("/api/"):
+        if error.code == "web.key_ended" and "HX-Request" not in visit.request.headers:
+            return await show_refused(visit, error)
         return await render_error(visit, error, status)
     message = message_of(visit.say, error)
     return answer(
         Problem(code=message.code, what=message.what, next=message.next_step),
-        401 if error.code == "web.signed_out" else status,
+        401 if error.code in ("web.signed_out", "web.key_ended") else status,
     )
 
 

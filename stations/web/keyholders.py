@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ledger.authority import Authority
 from ledger.envelope import open_key, read_envelope
 from ledger.errors import AuthorityError, BanjianError
 from ledger.facade import Home, Ledger
@@ -35,6 +36,23 @@ class Keyholder:
     replaces: KeyId | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What a key may do at the stations kept here, now.
+
+    Attributes:
+        held: what the registry or the grant says of the key.
+        stations: where it holds a role; at least one.
+        roles: those held at any of them.
+        replaces: as in ``Keyholder``.
+    """
+
+    held: Authority
+    stations: tuple[StationId, ...]
+    roles: frozenset[str]
+    replaces: KeyId | None
+
+
 def keyholders(home: Home, ledger: Ledger) -> list[Keyholder]:
     """Return who has both a key in ``keys/`` and a role at a station kept here, by staff number.
 
@@ -61,6 +79,22 @@ def lapsed_keys(home: Home, ledger: Ledger) -> list[tuple[str, str]]:
         (grant.staff_no, reason)
         for grant in grants_here(ledger, home)
         if (reason := without_force(ledger, grant)) and envelope_of(home, grant.key_id) is not None
+    )
+
+
+def standing_of(ledger: Ledger, key: KeyId, places: tuple[StationId, ...]) -> Standing | None:
+    """Return what a key may do at some stations now; None when it ended or holds no role at any of them."""
+    held = authority_now(ledger, key)
+    if held is None:
+        return None
+    stations = tuple(place for place in places if held.roles_at(place))
+    if not stations:
+        return None
+    return Standing(
+        held=held,
+        stations=stations,
+        roles=frozenset(role for place in stations for role in held.roles_at(place)),
+        replaces=None if ledger.knowledge.registry.is_known_key(key) else _replaced(ledger, key),
     )
 
 
@@ -99,21 +133,17 @@ def unlock(path: Path, passphrase: str) -> Signer:
 
 
 def _holder(ledger: Ledger, path: Path, key: KeyId, places: tuple[StationId, ...]) -> Keyholder | None:
-    held = authority_now(ledger, key)
-    if held is None:
+    found = standing_of(ledger, key, places)
+    if found is None:
         return None
-    stations = tuple(place for place in places if held.roles_at(place))
-    if not stations:
-        return None
-    roles = frozenset(role for place in stations for role in held.roles_at(place))
     return Keyholder(
-        staff_no=held.staff_no or path.stem,
-        name=held.name or held.staff_no or path.stem,
+        staff_no=found.held.staff_no or path.stem,
+        name=found.held.name or found.held.staff_no or path.stem,
         key_id=key,
         path=path,
-        stations=stations,
-        roles=roles,
-        replaces=None if ledger.knowledge.registry.is_known_key(key) else _replaced(ledger, key),
+        stations=found.stations,
+        roles=found.roles,
+        replaces=found.replaces,
     )
 
 

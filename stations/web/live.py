@@ -20,6 +20,7 @@ from stations.web.access import Access
 from stations.web.browsers import Browser
 from stations.web.headers import dressed
 from stations.web.keyholders import own_stations
+from stations.web.standing import settle
 from stations.web.visit import Visit
 
 LOOK_S = 1.0
@@ -130,7 +131,7 @@ async def _stream(
                 name = await queue.get()
         except TimeoutError:
             quiet += 1
-            if _is_over(visit, browser, acting, token):
+            if await _is_over(visit, browser, acting, token):
                 await write(b"event: locked\ndata:\n\n")
                 return
             if quiet % BEAT_LOOKS == 0:
@@ -149,7 +150,11 @@ def _read_signs(ledger: Ledger) -> Signs:
     return Signs(records=(status.entries, status.feed_number), status=status)
 
 
-def _is_over(visit: Visit, browser: Browser, acting: str, token: str) -> bool:
-    """Tell whether this browser was locked, or somebody else acts in it now."""
+async def _is_over(visit: Visit, browser: Browser, acting: str, token: str) -> bool:
+    """Tell whether this browser was locked, the key has ended, or somebody else acts in it now."""
     visit.office.browsers.lock_idle(browser)
+    if browser.acting == acting and browser.token == token:
+        # What cannot be read now is looked at again.
+        with suppress(BanjianError):
+            await settle(visit.office.access, browser)
     return browser.acting != acting or browser.token != token

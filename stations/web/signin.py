@@ -10,12 +10,20 @@ from ledger.types import StationId
 from stations.web.browsers import Person
 from stations.web.keyholders import Keyholder, keyholders, lapsed_keys, unlock
 from stations.web.render import message_of, render
+from stations.web.standing import ended, settle
 from stations.web.visit import Visit, first, form_of, own_path, see_other
 
 
 async def show(visit: Visit) -> web.Response:
     """Show who may sign in here, and who has a PIN in this browser."""
-    return await _shown(visit, None, visit.request.query.get("next", "/"))
+    return await _shown(visit, ended(visit.browser), visit.request.query.get("next", "/"))
+
+
+async def show_refused(visit: Visit, error: BanjianError) -> web.Response:
+    """Show who may sign in, in place of a page that somebody may not see any more, and why."""
+    request = visit.request
+    where = request.rel_url.path if request.method == "GET" else "/"
+    return await _shown(visit, error, where)
 
 
 async def sign_in(visit: Visit) -> web.Response:
@@ -37,6 +45,9 @@ async def switch(visit: Visit) -> web.Response:
     where = own_path(first(form, "next"))
     try:
         visit.browser.switch(first(form, "staff_no"), first(form, "pin"))
+        await settle(visit.office.access, visit.browser)
+        if (reason := ended(visit.browser)) is not None:
+            raise reason
     except BanjianError as error:
         return await _shown(visit, error, where)
     return see_other(where)

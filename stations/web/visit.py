@@ -20,6 +20,7 @@ from stations.network import Network
 from stations.texts import Say
 from stations.web.access import Access
 from stations.web.browsers import Browser, Browsers, Person
+from stations.web.standing import ended, settle
 from sync.attempts import Attempts
 
 if TYPE_CHECKING:
@@ -144,26 +145,31 @@ def page(handler: Page) -> Callable[[web.Request], Awaitable[web.StreamResponse]
 
     async def handle(request: web.Request) -> web.StreamResponse:
         visit = visit_of(request)
+        await settle(visit.office.access, visit.browser)
         if visit.browser.person is None:
-            return _to_sign_in(request)
+            return _to_sign_in(visit)
         return await handler(visit)
 
     return handle
 
 
-def _to_sign_in(request: web.Request) -> web.Response:
+def _to_sign_in(visit: Visit) -> web.Response:
     """Answer whoever has to sign in first: a page goes there, a piece of one never shows another page inside.
 
     Raises:
-        AuthorityError: ``web.signed_out`` for a piece of a form: what was typed stays on the page.
+        AuthorityError: ``web.signed_out`` for a piece of a form: what was typed stays on the page;
+            ``web.key_ended`` when that is why: the page of it is the one for signing in.
     """
+    request, reason = visit.request, ended(visit.browser)
     headers = request.headers
     if LIVE in headers or headers.get("Accept") == "text/event-stream":
         return web.Response(status=204)
     if "HX-Request" not in headers:
+        if reason is not None:
+            raise reason
         return see_other(f"/sign-in?next={quote(request.rel_url.path)}")
     if request.method != "GET":
-        raise AuthorityError("web.signed_out")
+        raise reason or AuthorityError("web.signed_out")
     where = own_path(urlsplit(headers.get("HX-Current-URL", "")).path)
     return web.Response(headers={"HX-Redirect": f"/sign-in?next={quote(where)}"})
 
@@ -172,7 +178,9 @@ def open_page(handler: Page) -> Callable[[web.Request], Awaitable[web.StreamResp
     """Make a handler of requests of a page that needs nobody signed in."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        return await handler(visit_of(request))
+        visit = visit_of(request)
+        await settle(visit.office.access, visit.browser)
+        return await handler(visit)
 
     return handle
 

@@ -17,7 +17,7 @@ FORKS, AFTER = "tests/sync/test_forks.py::", "tests/sync/test_after_restore.py::
 HURT = "tests/sync/test_hurt_sessions.py::"
 SILENT = "tests/sync/test_put_back_silently.py::"
 SEEDS = "tests/simulation/test_seeds.py::test_no_promise_is_broken"
-WAITED = "test_an_act_that_comes_before_the_registry_that_it_cites_counts_once_that_is_there[known before]"
+WAITED = "test_acts_that_came_back_before_the_registry_they_rest_on_count_once_it_is_back[known before]"
 KILLERS = {
     "no_new_log_after_regression": FORKS
     + "test_a_disk_image_put_back_silently_gets_its_end_back_and_a_new_log",

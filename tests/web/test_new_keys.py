@@ -143,7 +143,7 @@ async def test_a_key_whose_grant_the_county_refused_is_explained(offices: dict[s
         offices[TOWNSHIP].run("sync", "now")
         offices[VILLAGE].run("sync", "now")
         got = await clerk.receive(ALLOWANCE, "钱三", **{"f.materials": "m01"})
-        assert got.code == "grant.old_key", got.status
+        assert got.code == "web.key_ended", got.status
         page = await clerk.get("/sign-in")
         assert "用不了的临时密钥" in page.text
         assert CLERK in page.text

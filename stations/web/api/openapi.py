@@ -88,7 +88,7 @@ OPERATIONS = (
     ),
 )
 _REFUSALS = {
-    "401": "nobody has signed in, or the browser was locked",
+    "401": "nobody has signed in, the browser was locked, or the key has ended",
     "403": "not this person's, or no word of this browser",
     "404": "no such path",
     "409": "the law, the case type or the state of the case forbids it, or somebody acted meanwhile",

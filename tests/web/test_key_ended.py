@@ -1,0 +1,93 @@
+"""A key that ended opens nothing more, whoever still sits at the browser: over three real stations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stations.county.people import REGISTRAR_NO
+from tests.web.desk import Desk
+from tests.web.offices import COUNTY, PIN, TOWNSHIP, VILLAGE, Office, found
+from tests.web.seat import ALLOWANCE
+
+CODE = "web.key_ended"
+GONE, STAYS = "V003", "V001"
+
+
+@pytest.fixture
+def offices(tmp_path: Path) -> Iterator[dict[str, Office]]:
+    """County, township and village, joined and in step."""
+    made = found(tmp_path)
+    serving = [made[station] for station in (COUNTY, TOWNSHIP, VILLAGE)]
+    try:
+        for office in serving:
+            office.start()
+        for office in serving[1:]:
+            office.run("sync", "now")
+        yield made
+    finally:
+        for office in reversed(serving):
+            office.stop()
+
+
+def spread(offices: dict[str, Office], *words: str) -> None:
+    """Act on the registry at the county; the village learns of it by syncing."""
+    offices[COUNTY].run(*words, "--as", REGISTRAR_NO)
+    for station in (TOWNSHIP, VILLAGE):
+        offices[station].run("sync", "now")
+
+
+async def switch(desk: Desk, no: str) -> tuple[int, str]:
+    answer = await desk.post("/switch", {"staff_no": no, "pin": PIN, "next": "/cases"})
+    return answer.status, answer.code
+
+
+async def test_a_retired_key_reads_nothing_more(offices: dict[str, Office]) -> None:
+    async with Desk(offices[VILLAGE]) as desk, Desk(offices[VILLAGE]) as locked:
+        await desk.sign_in(STAYS, pin=PIN)
+        await desk.sign_in(GONE, pin=PIN)
+        await locked.sign_in(GONE, pin=PIN)
+        await locked.post("/lock")
+        got = await desk.receive(ALLOWANCE, "赵零", **{"f.materials": "m01"})
+        case = got.where.split("/")[2]
+        pages = ("/cases", f"/case/{case}", "/find?q=%E8%B5%B5", "/")
+        for path in pages:
+            assert (await desk.get(path)).status == 200, path
+        stream = await desk.session.get(offices[VILLAGE].base + "/events")
+        spread(offices, "staff", "retire", GONE, "--reason", "retired")
+        told = (await stream.content.read()).decode()
+        assert told.endswith("event: locked\ndata:\n\n"), "an open page learns it by itself"
+        for path in pages:
+            refused = await desk.get(path)
+            assert (refused.status, refused.code) == (403, CODE), path
+            assert "韩东门" in refused.text and 'action="/sign-in"' in refused.text
+            assert case not in refused.text.replace(f'value="/case/{case}"', "")
+        api = await desk.get("/api/v1/worklist")
+        assert (api.status, json.loads(api.text)["code"]) == (401, CODE)
+        assert json.loads((await desk.get("/api/v1/session")).text)["staff_no"] == ""
+        assert (await desk.get("/events", headers={"Accept": "text/event-stream"})).status == 204
+        assert await switch(desk, GONE) == (403, CODE)
+        assert await switch(locked, GONE) == (403, CODE), "a lock keeps no door open"
+        assert (await locked.get("/cases")).code == CODE
+        # Whoever else unlocked a key in this browser goes on.
+        assert await switch(desk, STAYS) == (303, "")
+        assert (await desk.get(f"/case/{case}")).status == 200
+        assert await switch(desk, GONE) != (303, "")
+
+
+async def test_roles_hold_as_they_are_now(offices: dict[str, Office]) -> None:
+    async with Desk(offices[VILLAGE]) as desk:
+        await desk.sign_in(GONE, pin=PIN)
+
+        async def roles() -> list[str]:
+            held: list[str] = json.loads((await desk.get("/api/v1/session")).text)["roles"]
+            return held
+
+        assert await roles() == ["window"]
+        scope = ("--scope", VILLAGE)
+        spread(offices, "staff", "grant", GONE, "--role", "head", *scope)
+        assert await roles() == ["head", "window"]
+        assert (await desk.get("/cases")).status == 200
