@@ -80,9 +80,13 @@ class DeskRules:
             personal: its personal body.
 
         Raises:
-            RuleError: ``case.another_day``, ``case.promise_barred``; as ``ledger.notices.calendar_refusal``.
+            RuleError: ``case.another_day``, ``case.before_receipt``, ``case.promise_barred``; as
+                ``ledger.notices.calendar_refusal``.
         """
         require_day(act.occurred_at_ms, act.recorded_at_ms, act.facts)
+        if state is not None and "late_entry" in act.facts and act.occurred_at_ms < state.opened_at_ms:
+            # Limits run from what was claimed: a notice that is older than its case would be over already.
+            raise RuleError("case.before_receipt", number=state.number)
         spec = rules.case_type.actions[act.action]
         reason = calendar_refusal(state, spec, act, rules, self._knowledge.calendars)
         if reason is not None:

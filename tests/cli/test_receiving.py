@@ -88,3 +88,15 @@ def test_a_case_is_found_by_the_number_of_its_paper(county: Terminal) -> None:
         assert [row["number"] for row in county.ok("find", asked, "--json").lines] == [number]
         assert county.ok("show", asked, "--json").json["number"] == number
     assert "[number.entered]" in _late(county, other).err
+
+
+def test_a_late_entry_is_not_older_than_its_case(county: Terminal) -> None:
+    """A correction notice from before the receipt would let the case lapse within a minute."""
+    number = county.ok(*_RECEIVE, "--name", "吴老根", "--json").json["number"]
+    county.ok("hand-over", number, "--to", TOWNSHIP, "--as", "V001")
+    county.ok("take-over", number, "--as", "T001")
+    told = ("request-correction", number, "--missing", "m01", "--due", "2026-02-10", "--as", "T001")
+    late = ("--at", "2026-02-03 09:00", "--late-entry-paper", "9", "--late-entry-reason", "network")
+    refused = county.run(*told, *late)
+    assert refused.code == 1 and "[case.before_receipt]" in refused.err and "→" in refused.err
+    assert county.ok("show", number, "--json").json["status"] != "correcting"
