@@ -34,3 +34,23 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["LANG"] = "C.UTF-8"
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if in_ci() else "dev"))
     config.pluginmanager.register(LayerPlugin(strict=in_ci()), "banjian-layers")
+
+
+SLOW_FIRST = (
+    "cli/test_readme.py", "cli/test_restore_page.py", "cli/test_demo.py", "cli/test_demo_counter.py",
+    "sync/test_evil_packages.py", "sync/test_pins.py", "web/test_new_keys.py", "web/test_looks.py",
+    "web/test_morning.py", "faults/test_kills.py", "faults/test_cuts.py", "cli/test_postgres.py",
+    "cli/test_serve.py", "planted/test_killed.py", "simulation/test_seeds.py", "sync/test_crowd.py",
+    "sync/test_grants.py", "cli/test_reset.py", "web/test_counter.py", "web/test_first_day.py",
+    "web/test_live.py", "web/test_demo_alive.py", "sync/test_nested_forks.py", "sync/test_county_chain.py",
+)  # fmt: skip
+"""Files that take longest, few tests though they hold: begun last, one worker would wait for the other."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {name: place for place, name in enumerate(SLOW_FIRST)}
+
+    def place(item: pytest.Item) -> int:
+        return places.get("/".join(item.path.parts[-2:]), len(places))
+
+    items.sort(key=place)
