@@ -15,7 +15,7 @@ from tests.faults.office import Dice
 
 pytestmark = pytest.mark.layer("vfs")
 
-SEEDS = range(4)
+SEEDS = range(8)
 CUTS = 12
 IMAGES = 2
 

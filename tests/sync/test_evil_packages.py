@@ -193,8 +193,6 @@ def test_nonsense_is_kept_without_effect_and_blocks_nothing(world: World, name: 
             assert not effective(world, station, bad)
         assert world.digest(station, honest) == world.digest(VILLAGE, honest)
         assert world[station].exchange.held.size(evil.log_id) == len(evil.lines)
-        if station != COUNTY:
-            continue
         made = views(world, station)
         world[station].ledger.rebuild()
         assert views(world, station) == made

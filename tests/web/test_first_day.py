@@ -139,7 +139,7 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "papers.txt").read_text() == "keep"
 
 
-@pytest.mark.parametrize("after_s", [0.2, 2.0])
+@pytest.mark.parametrize("after_s", [0.2, 1.2, 2.0, 2.6])
 def test_a_power_cut_while_founding_leaves_a_beginning_or_a_ledger(tmp_path: Path, after_s: float) -> None:
     folder = tmp_path / "county"
     with first_day(folder) as wizard:

@@ -132,7 +132,7 @@ def test_axe_sees(seat: Seat):
     assert any('"label"' in one for one in _violations(seat))
 
 
-@pytest.mark.parametrize(("width", "height"), [(390, 844), (683, 384)])
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (1366, 768), (683, 384)])
 def test_no_page_is_wider_than_the_screen(
     seat: Seat, registrar: Seat, head: Seat, samples: Mapping[str, str], width: int, height: int
 ):
