@@ -305,6 +305,10 @@ class _Giving:
 
         return await asyncio.to_thread(read)
 
+    async def damaged(self, content: bytes) -> None:
+        """Be told that an attachment cannot be read: it does not lie here any more."""
+        await ask(self._thread, partial(_forget, [content]))
+
     async def settled(self, answer: Answer, *, whole: Sequence[bytes]) -> None:
         """Remember what the station above has, and what it wants again."""
 
@@ -321,10 +325,8 @@ class _Giving:
         for one in named:
             try:
                 held = self._store.find(one.hash.hex())
-                for _ in () if held is None else self._store.read(held):
-                    pass
             except StoreError:
-                # Damaged on this disk: as good as not here, and no reason to hold up the others.
+                # Its record cannot be read: as good as not here, and no reason to hold up the others.
                 held = None
             if held is None:
                 gone.append(one.hash)

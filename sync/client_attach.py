@@ -23,6 +23,7 @@ from sync.attachforms import (
     OFFERS_MAX,
     Answer,
     Head,
+    Lacking,
     Offer,
     decode_answer,
     decode_head,
@@ -55,6 +56,9 @@ class GiveDesk(Protocol):
     async def chunk_of(self, content: bytes, index: int) -> bytes:
         """Return a chunk that lies here."""
 
+    async def damaged(self, content: bytes) -> None:
+        """Be told that a chunk of an attachment could not be read (``attach.damaged``)."""
+
     async def settled(self, answer: Answer, *, whole: Sequence[bytes]) -> None:
         """Be told which attachments the station above has whole, refuses, and wants."""
 
@@ -70,7 +74,7 @@ class FetchDesk(Protocol):
 
 
 async def give(desk: GiveDesk, above: Above) -> int:
-    """Give what the station above lacks until it has everything; returns how many chunks went.
+    """Give what the station above lacks until it has everything; returns the chunks of what is whole now.
 
     Raises:
         StoreError: ``sync.unreachable``, ``sync.torn``.
@@ -84,15 +88,31 @@ async def give(desk: GiveDesk, above: Above) -> int:
         raw = await _call(above, "POST", "", encode_offers(offers), limit=ANSWER_BYTES_MAX)
         answer = decode_answer(raw)
         offered = {one.hash for one in offers}
+        left = {content for content, _ in answer.refused}
         for lacking in answer.lacking:
-            for index in lacking.chunks if lacking.hash in offered else ():
-                chunk = await desk.chunk_of(lacking.hash, index)
-                await _call(above, "PUT", f"/{lacking.hash.hex()}/{index}", chunk, limit=0)
-                sent += 1
-        refused = {content for content, _ in answer.refused}
-        whole = [one.hash for one in offers if one.hash not in refused]
-        await desk.settled(answer, whole=whole)
+            if lacking.hash not in offered:
+                continue
+            if await _give_one(desk, above, lacking):
+                sent += len(lacking.chunks)
+            else:
+                # No reason to hold up the others.
+                left.add(lacking.hash)
+                await desk.damaged(lacking.hash)
+        await desk.settled(answer, whole=[one.hash for one in offers if one.hash not in left])
     return sent
+
+
+async def _give_one(desk: GiveDesk, above: Above, lacking: Lacking) -> bool:
+    """Give what is lacking of an attachment; False when it cannot be read here."""
+    for index in lacking.chunks:
+        try:
+            chunk = await desk.chunk_of(lacking.hash, index)
+        except StoreError as error:
+            if error.code != "attach.damaged":
+                raise
+            return False
+        await _call(above, "PUT", f"/{lacking.hash.hex()}/{index}", chunk, limit=0)
+    return True
 
 
 async def fetch(

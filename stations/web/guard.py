@@ -50,9 +50,8 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
     request[VISIT] = visit
     try:
         require_host(request, office.config.web_names)
-        if request.method not in ("GET", "HEAD"):
-            # Before the form is looked at: it holds for a station, which may be another one by now.
-            await settle(office.access, browser)
+        # Before the form is looked at: it holds for a station, which may be another one by now.
+        await settle(office.access, browser)
         await _require_own_form(visit)
         response = await handler(request)
     except web.HTTPRequestEntityTooLarge as error:

@@ -20,7 +20,7 @@ from stations.network import Network
 from stations.texts import Say
 from stations.web.access import Access
 from stations.web.browsers import Browser, Browsers, Person
-from stations.web.standing import ended, settle
+from stations.web.standing import ended
 from sync.attempts import Attempts
 
 if TYPE_CHECKING:
@@ -145,7 +145,6 @@ def page(handler: Page) -> Callable[[web.Request], Awaitable[web.StreamResponse]
 
     async def handle(request: web.Request) -> web.StreamResponse:
         visit = visit_of(request)
-        await settle(visit.office.access, visit.browser)
         if visit.browser.person is None:
             return _to_sign_in(visit)
         return await handler(visit)
@@ -178,9 +177,7 @@ def open_page(handler: Page) -> Callable[[web.Request], Awaitable[web.StreamResp
     """Make a handler of requests of a page that needs nobody signed in."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        visit = visit_of(request)
-        await settle(visit.office.access, visit.browser)
-        return await handler(visit)
+        return await handler(visit_of(request))
 
     return handle
 

@@ -204,3 +204,5 @@ def test_a_station_that_holds_open_cases_is_not_closed_by_accident(county: Termi
 def test_a_station_with_open_cases_is_closed_when_it_is_said_twice(county: Terminal):
     county.ok(*RECEIVE, "--no-slip")
     county.ok("station", "close", VILLAGE, "--anyway", "--as", "R001")
+    acts = county.ok("registry", "log", "--json").lines
+    assert [one["effective"] for one in acts if one["action"] == "close_station"] == [True]

@@ -206,6 +206,28 @@ def test_what_a_station_lost_is_given_again(world: World) -> None:
     run(world, story)
 
 
+def test_a_damaged_attachment_holds_up_no_other_one(world: World) -> None:
+    async def story(levels: Levels) -> None:
+        village = levels.village
+        broken, *sound = [take(village, os.urandom(1_000), f"{number}.jpg") for number in range(4)]
+        for one in (broken, *sound):
+            await receive(village, one)
+        (chunk,) = (village.place.path / "attachments" / broken.name).iterdir()
+        raw = chunk.read_bytes()
+        chunk.write_bytes(raw[:-1] + bytes([raw[-1] ^ 1]))
+        await village.network.sync_now()
+        await carried(village)
+        assert all(content_of(levels.town, one) == content_of(village, one) for one in sound)
+        assert store_of(levels.town).find(broken.hash) is None
+        chunk.write_bytes(raw)
+        await village.network.carriage.sweep()
+        await village.network.sync_now()
+        await carried(village)
+        assert content_of(levels.town, broken) == content_of(village, broken)
+
+    run(world, story)
+
+
 def test_an_act_signed_before_a_crash_has_its_attachment_carried_after_it(world: World) -> None:
     async def story(levels: Levels) -> None:
         kept = take(levels.village)

@@ -135,21 +135,28 @@ def test_nobody_is_waited_for_who_never_joined_or_comes_by_stick(world: World) -
 NEW_VILLAGE = StationId("990121001003-00")
 
 
+def newcomer(
+    world: World, monkeypatch: pytest.MonkeyPatch, station: StationId, *, level: str, upstream: StationId
+) -> None:
+    """Enrol a station with a clerk, and let it join."""
+    monkeypatch.setitem(UPSTREAM, station, upstream)
+    monkeypatch.setitem(LEVEL, station, level)
+    facts = registry_actions.enrol_station(
+        station=station, name="新站", level=level, upstream=upstream, code_system="statistics"
+    )
+    world[COUNTY].ledger.register("enrol_station", facts, world.registrar)
+    world.enrol(station, "window", "S98")
+    world.join(station)
+    certify(world, station)
+
+
 @pytest.mark.parametrize("how", ["told", "silently"])
 def test_a_county_that_came_back_goes_on_in_the_processes_that_run(
     world: World, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A clerk and a station of the lost week, new logs, a new receipt key, a clerk enrolled afterwards."""
-    monkeypatch.setitem(UPSTREAM, NEW_VILLAGE, TOWN)
-    monkeypatch.setitem(LEVEL, NEW_VILLAGE, "village")
     image = copy(world, COUNTY, "image")
-    facts = registry_actions.enrol_station(
-        station=NEW_VILLAGE, name="新村", level="village", upstream=TOWN, code_system="statistics"
-    )
-    world[COUNTY].ledger.register("enrol_station", facts, world.registrar)
-    world.enrol(NEW_VILLAGE, "window", "S98")
-    world.join(NEW_VILLAGE)
-    certify(world, NEW_VILLAGE)
+    newcomer(world, monkeypatch, NEW_VILLAGE, level="village", upstream=TOWN)
     world.settle(TOWN, NEW_VILLAGE)
     case = world.receive(NEW_VILLAGE)
     world.settle(NEW_VILLAGE, TOWN)
@@ -216,16 +223,8 @@ def test_a_township_of_the_lost_week_brings_the_registry_that_knows_it(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody else has synced since: the end of the registry lies with it alone."""
-    monkeypatch.setitem(UPSTREAM, NEW_TOWN, COUNTY)
-    monkeypatch.setitem(LEVEL, NEW_TOWN, "township")
     image = copy(world, COUNTY, "image")
-    facts = registry_actions.enrol_station(
-        station=NEW_TOWN, name="新镇", level="township", upstream=COUNTY, code_system="statistics"
-    )
-    world[COUNTY].ledger.register("enrol_station", facts, world.registrar)
-    world.enrol(NEW_TOWN, "window", "S97")
-    world.join(NEW_TOWN)
-    certify(world, NEW_TOWN)
+    newcomer(world, monkeypatch, NEW_TOWN, level="township", upstream=COUNTY)
     world.settle(NEW_TOWN)
     case = world.receive(NEW_TOWN)
     world.settle(NEW_TOWN)

@@ -38,7 +38,7 @@ from stations.web.cases import acting, casepage, receiving
 from stations.web.overview import county, figures, today
 from stations.web.rows import lines_of
 from stations.web.safety import read_safety
-from stations.web.standing import ended, settle
+from stations.web.standing import ended
 from stations.web.visit import Visit, visit_of
 
 BASE = "/api/v1"
@@ -72,7 +72,6 @@ def _open(handler: Answering) -> Callable[[web.Request], Awaitable[web.StreamRes
 def _signed(handler: Answering) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def handle(request: web.Request) -> web.StreamResponse:
         visit = visit_of(request)
-        await settle(visit.office.access, visit.browser)
         if visit.browser.person is None:
             raise ended(visit.browser) or AuthorityError("web.signed_out")
         return await handler(visit)
@@ -87,7 +86,6 @@ async def describe(visit: Visit) -> web.Response:
 
 async def session(visit: Visit) -> web.Response:
     """Return who acts in this browser, and the word that writes carry."""
-    await settle(visit.office.access, visit.browser)
     browser, person = visit.browser, visit.browser.person
     return answer(
         Session(
