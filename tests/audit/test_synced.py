@@ -36,6 +36,7 @@ from tests.sync.world import (
     VILLAGE_3,
     Randomness,
     World,
+    settled,
     signer,
 )
 
@@ -429,9 +430,7 @@ def test_an_act_taken_in_before_its_key_was_known_is_recognised_when_its_log_com
     tmp_path: Path, dense_first: bool
 ) -> None:
     """Held as a single record first, or in its log: in the end its row says what it is, the file is sound."""
-    world = World(tmp_path)
-    world.join(TOWN)
-    world.settle(TOWN)
+    world = World.after(settled(TOWN), tmp_path)
     station = EvilStation(world)
     case = CaseId(station.add(station.sign(signer=signer("S99"))))
     place = world[TOWN]

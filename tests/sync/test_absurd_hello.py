@@ -18,7 +18,7 @@ from sync.framing import ANSWER, Splitter
 from sync.messages import Answer, Hello, Refused, decode_answer, decode_hello
 from sync.responder import Responder
 from tests.cli.conftest import Terminal
-from tests.sync.world import COUNTY, START_MS, TOWN, VILLAGE, World
+from tests.sync.world import COUNTY, START_MS, TOWN, VILLAGE, World, settled
 
 ABSURD = {"waiting": 2**62, "oldest_ms": INT_MAX, "version": "\x1b[31m\n\x7f"}
 SHOWN = "?[31m??"
@@ -26,9 +26,7 @@ SHOWN = "?[31m??"
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    made = World(tmp_path)
-    made.join(TOWN)
-    made.settle(TOWN)
+    made = World.after(settled(TOWN), tmp_path)
     return made
 
 

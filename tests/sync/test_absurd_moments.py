@@ -13,7 +13,7 @@ from stations.cli.lists import EXPORTS
 from stations.cli.types import NO_MOMENT, show_moment
 from tests.cli.conftest import Terminal
 from tests.sync.evil import EvilStation
-from tests.sync.world import COUNTY, START_MS, TOWN, World
+from tests.sync.world import COUNTY, START_MS, TOWN, World, settled
 
 YEAR_10000_MS = 253_402_300_800_000 - 8 * 3_600_000
 """The first moment, in China, that has no date of four digits."""
@@ -32,9 +32,7 @@ def _run(folder: Path, words: list[str]) -> str:
 @pytest.mark.parametrize("kind", ["occurred", "recorded"])
 @pytest.mark.parametrize("at_ms", [YEAR_10000_MS, INT_MAX], ids=["year 10000", "largest"])
 def test_nothing_fails_above(tmp_path: Path, kind: str, at_ms: int) -> None:
-    world = World(tmp_path)
-    world.join(TOWN)
-    world.settle(TOWN)
+    world = World.after(settled(TOWN), tmp_path)
     evil = EvilStation(world)
     if kind == "occurred":
         case = evil.add(evil.sign(occurred_at_ms=at_ms))

@@ -14,15 +14,12 @@ from ledger.facade.tables import VIEW_TABLES
 from ledger.keys import Signer
 from ledger.types import CaseId, StationId
 from tests.sync.test_forks import copy, put_back
-from tests.sync.world import COUNTY, FELLING, TOWN, TOWN_2, VILLAGE, World, signer
+from tests.sync.world import COUNTY, FELLING, TOWN, TOWN_2, VILLAGE, World, settled, signer
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    for station in (TOWN, VILLAGE, TOWN_2):
-        made.join(station)
-    made.settle(TOWN, VILLAGE, TOWN_2)
+    made = World.after(settled(TOWN, VILLAGE, TOWN_2), tmp_path)
     yield made
     made.close()
 

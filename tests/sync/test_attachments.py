@@ -22,7 +22,7 @@ from sync import attachforms
 from sync.attachforms import ATTACHMENTS_PATH, CHUNK_BYTES, Head, Offer, decode_answer, encode_offers
 from sync.credentials import calling_context
 from sync.problem import decode_problem
-from tests.sync.test_over_tls import Serving, certify
+from tests.sync.test_over_tls import Serving, certified
 from tests.sync.world import COUNTY, FELLING, TOWN, VILLAGE, VILLAGE_2, World
 
 PHOTO = os.urandom(2 * CHUNK_BYTES + 4_321)
@@ -30,10 +30,7 @@ PHOTO = os.urandom(2 * CHUNK_BYTES + 4_321)
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    made = World(tmp_path)
-    for station in (TOWN, VILLAGE, VILLAGE_2):
-        made.join(station)
-    certify(made, TOWN, VILLAGE, VILLAGE_2)
+    made = World.after(certified(TOWN, VILLAGE, VILLAGE_2), tmp_path)
     return made
 
 

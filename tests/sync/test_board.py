@@ -20,7 +20,7 @@ from sync.bundleforms import compressed
 from sync.framing import PACKAGE, Splitter
 from sync.messages import Hello
 from tests.sync.sticks import StickWorld
-from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2
+from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2, settled
 
 DAY_MS = 86_400_000
 YEAR_MS = 365 * DAY_MS
@@ -28,10 +28,7 @@ YEAR_MS = 365 * DAY_MS
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[StickWorld]:
-    made = StickWorld(tmp_path)
-    for station in (TOWN, VILLAGE, VILLAGE_2):
-        made.join(station)
-    made.settle(TOWN, VILLAGE, VILLAGE_2)
+    made = StickWorld.after(settled(TOWN, VILLAGE, VILLAGE_2), tmp_path)
     made.settle(TOWN)
     now_ms = max(place.clock.time_ms for place in made.places.values()) + DAY_MS
     for place in made.places.values():

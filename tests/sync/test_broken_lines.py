@@ -24,7 +24,7 @@ from sync.framing import PACKAGE, encode_section
 from sync.requester import Requester
 from sync.server_session import SESSION_PATH
 from sync.stream import CONTENT_TYPE, Packer
-from tests.sync.test_over_tls import Serving, certify
+from tests.sync.test_over_tls import Serving, certified
 from tests.sync.world import TOWN, VILLAGE, Clock, World
 
 ROOT = Path(__file__).parents[2]
@@ -33,10 +33,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     """A village that has synced once and has something new to tell its township."""
-    made = World(tmp_path)
-    for station in (TOWN, VILLAGE):
-        made.join(station)
-    certify(made, TOWN, VILLAGE)
+    made = World.after(certified(TOWN, VILLAGE), tmp_path)
     made.sync(TOWN)
     made.sync(VILLAGE)
     case = made.receive(VILLAGE)

@@ -12,17 +12,14 @@ from ledger.errors import AuthorityError, BanjianError
 from ledger.texts import Language, render
 from ledger.types import StationId
 from tests.sync.test_over_tls import Serving, certify
-from tests.sync.world import COUNTY, LEVEL, TOWN, TOWN_2, UPSTREAM, VILLAGE, VILLAGE_3, World
+from tests.sync.world import COUNTY, LEVEL, TOWN, TOWN_2, UPSTREAM, VILLAGE, VILLAGE_3, World, settled
 
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    made = World(tmp_path)
-    for station in (TOWN, TOWN_2, VILLAGE):
-        made.join(station)
-    made.settle(TOWN, TOWN_2, VILLAGE)
+    made = World.after(settled(TOWN, TOWN_2, VILLAGE), tmp_path)
     certify(made, TOWN, TOWN_2, VILLAGE)
     return made
 

@@ -10,15 +10,12 @@ import pytest
 from ledger.facade.feeds import START, FeedPlace
 from ledger.types import CaseId, StationId
 from tests.sync.evil import EvilStation
-from tests.sync.world import COUNTY, TOWN, TOWN_2, VILLAGE, VILLAGE_2, VILLAGE_3, World
+from tests.sync.world import COUNTY, TOWN, TOWN_2, VILLAGE, VILLAGE_2, VILLAGE_3, World, settled
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    for station in (TOWN, TOWN_2, VILLAGE, VILLAGE_3):
-        made.join(station)
-    made.settle(TOWN, TOWN_2, VILLAGE, VILLAGE_3)
+    made = World.after(settled(TOWN, TOWN_2, VILLAGE, VILLAGE_3), tmp_path)
     yield made
     made.close()
 

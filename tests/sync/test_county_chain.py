@@ -39,7 +39,18 @@ from sync.framing import PACKAGE, Section
 from sync.ingest import PreparedPackage, prepare
 from tests.sync.test_after_restore import receive_by
 from tests.sync.test_forks import copy, put_back
-from tests.sync.world import COUNTY, ENROLMENT, FELLING, START_MS, TOWN, VILLAGE, Clock, World, signer
+from tests.sync.world import (
+    COUNTY,
+    ENROLMENT,
+    FELLING,
+    START_MS,
+    TOWN,
+    VILLAGE,
+    Clock,
+    World,
+    settled,
+    signer,
+)
 
 PARTS = {"registry": 3, "catalogue": 2, "station": 1}
 """In how many packages a log comes."""
@@ -100,10 +111,7 @@ def enrol_later(ledger: Ledger, world: World) -> None:
 
 def two_histories(folder: Path) -> Made:
     """Let a county go on from an older disk; returns that with what its stations hold of the time between."""
-    world = World(folder)
-    for station in (TOWN, VILLAGE):
-        world.join(station)
-    world.settle(TOWN, VILLAGE)
+    world = World.after(settled(TOWN, VILLAGE), folder)
     cases = [world.receive(VILLAGE)]
     image = copy(world, COUNTY, "image")
     # What follows is written behind what the county still has when it goes on.

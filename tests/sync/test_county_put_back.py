@@ -22,7 +22,7 @@ from ledger.facade.synctables import PEERS
 from ledger.keys import Signer, prove_possession
 from ledger.types import CaseId, StationId
 from tests.sync.test_forks import copy, put_back
-from tests.sync.test_over_tls import Serving, certify
+from tests.sync.test_over_tls import Serving, certified, certify
 from tests.sync.world import COUNTY, FELLING, LEVEL, TOWN, TOWN_2, UPSTREAM, VILLAGE, World, signer
 
 CASES = 12
@@ -30,10 +30,7 @@ CASES = 12
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    made = World(tmp_path)
-    for station in (TOWN, VILLAGE):
-        made.join(station)
-    certify(made, TOWN, VILLAGE)
+    made = World.after(certified(TOWN, VILLAGE), tmp_path)
     made.settle(TOWN, VILLAGE)
     return made
 

@@ -19,17 +19,14 @@ from ledger.facade.synctables import SYNC_FINDINGS
 from ledger.store import schema
 from ledger.types import StationId
 from tests.sync.test_forks import copy, put_back
-from tests.sync.world import COUNTY, TOWN, TOWN_2, VILLAGE, World, signer
+from tests.sync.world import COUNTY, TOWN, TOWN_2, VILLAGE, World, settled, signer
 
 STATIONS = (TOWN, TOWN_2, VILLAGE)
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    for station in STATIONS:
-        made.join(station)
-    made.settle(*STATIONS)
+    made = World.after(settled(*STATIONS), tmp_path)
     yield made
     made.close()
 

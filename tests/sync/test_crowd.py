@@ -19,7 +19,7 @@ from stations.cli.remote import status_remote
 from stations.config import write_config
 from sync.tls import fetching_context
 from tests.sync.conftest import PROGRAM, env_of
-from tests.sync.test_over_tls import Serving, certify
+from tests.sync.test_over_tls import Serving, certified
 from tests.sync.world import COUNTY, TOWN, World
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a bound on open files, Unix sockets")
@@ -29,9 +29,7 @@ CROWD = 500
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    made.join(TOWN)
-    certify(made, TOWN)
+    made = World.after(certified(TOWN), tmp_path)
     yield made
     made.close()
 

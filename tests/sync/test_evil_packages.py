@@ -20,7 +20,7 @@ from ledger.facade.types import SignedAct
 from ledger.limits import INT_MAX
 from ledger.types import CaseId, LedgerId, LogId, StationId
 from tests.sync.evil import EvilStation
-from tests.sync.world import COUNTY, START_MS, TOWN, VILLAGE, World, signer
+from tests.sync.world import COUNTY, START_MS, TOWN, VILLAGE, World, settled, signer
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "second_reader"))
 import reader
@@ -116,10 +116,7 @@ UNPINNED: dict[str, Nonsense] = {
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    for station in (TOWN, VILLAGE):
-        made.join(station)
-    made.settle(TOWN, VILLAGE)
+    made = World.after(settled(TOWN, VILLAGE), tmp_path)
     yield made
     made.close()
 

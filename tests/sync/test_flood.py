@@ -17,7 +17,7 @@ from sync.requester import Guesses, Requester
 from sync.responder import Responder
 from sync.stream import Unpacker
 from tests.sync.test_absurd_hello import _hello as hello_of
-from tests.sync.world import COUNTY, START_MS, TOWN, VILLAGE, World
+from tests.sync.world import COUNTY, START_MS, TOWN, VILLAGE, World, settled
 
 TINY = encode_section(PACKAGE, b"x")
 
@@ -40,10 +40,7 @@ def _each(body: bytes, found: list[Section]) -> Iterator[Section]:
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    made = World(tmp_path)
-    for station in (TOWN, VILLAGE):
-        made.join(station)
-    made.settle(TOWN, VILLAGE)
+    made = World.after(settled(TOWN, VILLAGE), tmp_path)
     return made
 
 

@@ -20,7 +20,7 @@ from ledger.package import PackageContent, encode_package
 from ledger.types import CaseId, Facts, LedgerId
 from sync.framing import PACKAGE, Section
 from sync.ingest import PreparedPackage, prepare
-from tests.sync.world import FELLING, START_MS, TOWN, VILLAGE_2, World
+from tests.sync.world import FELLING, START_MS, TOWN, VILLAGE_2, World, settled
 
 OTHER = LedgerId(b"\x07" * 32)
 RECEIVE: Facts = {"item": FELLING, "number": "X1", "token_hash": bytes(32), "materials": ["m01"]}
@@ -28,9 +28,7 @@ RECEIVE: Facts = {"item": FELLING, "number": "X1", "token_hash": bytes(32), "mat
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    made.join(TOWN)
-    made.settle(TOWN)
+    made = World.after(settled(TOWN), tmp_path)
     yield made
     made.close()
 

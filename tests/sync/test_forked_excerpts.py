@@ -13,15 +13,12 @@ from ledger.store.tables import Row
 from ledger.types import StationId
 from sync.framing import BRANCH, PACKAGE, Section
 from tests.sync.test_forks import clone, copy, findings
-from tests.sync.world import COUNTY, TOWN, TOWN_2, VILLAGE, VILLAGE_3, World
+from tests.sync.world import COUNTY, TOWN, TOWN_2, VILLAGE, VILLAGE_3, World, settled
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    for station in (TOWN, TOWN_2, VILLAGE, VILLAGE_3):
-        made.join(station)
-    made.settle(TOWN, TOWN_2, VILLAGE, VILLAGE_3)
+    made = World.after(settled(TOWN, TOWN_2, VILLAGE, VILLAGE_3), tmp_path)
     yield made
     made.close()
 

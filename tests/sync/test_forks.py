@@ -10,15 +10,12 @@ import pytest
 
 from ledger.types import StationId
 from sync.requester import Guesses
-from tests.sync.world import COUNTY, TOWN, TOWN_2, VILLAGE, VILLAGE_3, Place, World
+from tests.sync.world import COUNTY, TOWN, TOWN_2, VILLAGE, VILLAGE_3, Place, World, settled
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    for station in (TOWN, VILLAGE):
-        made.join(station)
-    made.settle(TOWN, VILLAGE)
+    made = World.after(settled(TOWN, VILLAGE), tmp_path)
     yield made
     made.close()
 

@@ -17,15 +17,12 @@ from sync.ingest import prepare
 from sync.messages import Hello, decode_hello
 from sync.requester import Requester
 from sync.responder import Responder
-from tests.sync.world import COUNTY, TOWN, UPSTREAM, VILLAGE, VILLAGE_2, World, signer
+from tests.sync.world import COUNTY, TOWN, UPSTREAM, VILLAGE, VILLAGE_2, World, settled, signer
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    for station in (TOWN, VILLAGE, VILLAGE_2):
-        made.join(station)
-    made.settle(TOWN, VILLAGE, VILLAGE_2)
+    made = World.after(settled(TOWN, VILLAGE, VILLAGE_2), tmp_path)
     made.receive(VILLAGE, applicant="甲")
     made.sync(VILLAGE)
     made.receive(VILLAGE, applicant="乙")

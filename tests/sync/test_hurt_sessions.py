@@ -15,7 +15,7 @@ from ledger.types import StationId
 from sync.framing import PACKAGE, Section, Splitter, encode_section
 from sync.ingest import PreparedPackage, prepare
 from tests.simulation.county import apply_request
-from tests.sync.world import START_MS, TOWN, VILLAGE, World
+from tests.sync.world import START_MS, TOWN, VILLAGE, World, settled
 
 STEP = 7
 """Every so-many-th byte of a package is altered."""
@@ -23,10 +23,7 @@ STEP = 7
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    for station in (TOWN, VILLAGE):
-        made.join(station)
-    made.settle(TOWN, VILLAGE)
+    made = World.after(settled(TOWN, VILLAGE), tmp_path)
     yield made
     made.close()
 

@@ -15,7 +15,7 @@ from ledger.frame import split_frame
 from ledger.store import schema
 from ledger.types import CaseId, LogId, StationId
 from tests.sync.sticks import StickWorld
-from tests.sync.world import COUNTY, TOWN, VILLAGE, Place, World
+from tests.sync.world import COUNTY, TOWN, VILLAGE, Place, World, settled
 
 NAMES = "ABC"
 
@@ -63,10 +63,7 @@ class Machines:
 
 @pytest.fixture
 def machines(tmp_path: Path) -> Iterator[Machines]:
-    world = StickWorld(tmp_path)
-    for station in (TOWN, VILLAGE):
-        world.join(station)
-    world.settle(TOWN, VILLAGE)
+    world = StickWorld.after(settled(TOWN, VILLAGE), tmp_path)
     made = Machines(world)
     yield made
     made.close()

@@ -23,7 +23,7 @@ from sync.giving import Budget
 from sync.outcome import Outcome
 from sync.pace import PaceRule
 from sync.stream import Packer
-from tests.sync.test_over_tls import Serving, certify
+from tests.sync.test_over_tls import Serving, certified
 from tests.sync.world import TOWN, VILLAGE, World
 
 FINDING = "sync.no_progress"
@@ -31,10 +31,7 @@ FINDING = "sync.no_progress"
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    made = World(tmp_path)
-    for station in (TOWN, VILLAGE):
-        made.join(station)
-    certify(made, TOWN, VILLAGE)
+    made = World.after(certified(TOWN, VILLAGE), tmp_path)
     made.settle(TOWN, VILLAGE)
     return made
 

@@ -18,7 +18,7 @@ from sync.client_session import CA_PATH, SESSION_PATH
 from sync.credentials import listening_context
 from sync.pace import PaceRule
 from sync.pki import CERTIFICATE_BYTES_MAX
-from tests.sync.test_over_tls import Serving, certify
+from tests.sync.test_over_tls import Serving, certified
 from tests.sync.world import TOWN, VILLAGE, World
 
 LONG_S = 60
@@ -26,10 +26,7 @@ LONG_S = 60
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    for station in (TOWN, VILLAGE):
-        made.join(station)
-    certify(made, TOWN, VILLAGE)
+    made = World.after(certified(TOWN, VILLAGE), tmp_path)
     yield made
     made.close()
 

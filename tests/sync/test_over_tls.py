@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ from sync.stream import CONTENT_TYPE, Packer
 from sync.tlskeys import new_key
 from tests.postgres import execute
 from tests.sync.conftest import COUNTY_PLACES, county_url
-from tests.sync.world import COUNTY, TOWN, VILLAGE, Place, World
+from tests.sync.world import COUNTY, TOWN, VILLAGE, Build, Place, World
 
 
 class Serving:
@@ -88,6 +89,18 @@ def certify(world: World, *stations: StationId) -> None:
             ca_certificate=ca.certificate, now_ms=county.clock.now_ms(), randomness=county.randomness,
         )  # fmt: skip
         write_own(Home(world[station].path), key_pem=key, certificate=leaf, ca_certificate=ca.certificate)
+
+
+@cache
+def certified(*stations: StationId) -> Build:
+    """Return a build after which the stations have joined with a certificate and settled nothing yet."""
+
+    def build(world: World) -> None:
+        for station in stations:
+            world.join(station)
+        certify(world, *stations)
+
+    return build
 
 
 @pytest.fixture(params=COUNTY_PLACES)

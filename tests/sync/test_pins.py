@@ -25,7 +25,7 @@ from stations.sticks import Imported
 from sync import bundlewriting
 from sync.framing import EXCERPT, PACKAGE, Splitter, encode_section
 from tests.sync.sticks import StickWorld
-from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2, World
+from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2, World, settled
 
 Spoil = Callable[[FrameParts, bytes], tuple[bytes, bytes]]
 """Makes frame and facts of a record anew."""
@@ -51,24 +51,16 @@ def spoilt(content: PackageContent, spoil: Spoil) -> PackageContent:
     return replace(content, frames=(*content.frames[:-1], frame), facts=(*content.facts[:-1], facts))
 
 
-def settled_world(world: World, *stations: StationId) -> None:
-    for station in stations:
-        world.join(station)
-    world.settle(*stations)
-
-
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    settled_world(made, TOWN, VILLAGE)
+    made = World.after(settled(TOWN, VILLAGE), tmp_path)
     yield made
     made.close()
 
 
 @pytest.fixture
 def sticks(tmp_path: Path) -> Iterator[StickWorld]:
-    made = StickWorld(tmp_path)
-    settled_world(made, TOWN, VILLAGE)
+    made = StickWorld.after(settled(TOWN, VILLAGE), tmp_path)
     yield made
     made.close()
 

@@ -23,7 +23,7 @@ from sync.messages import decode_hello
 from sync.requester import Guesses, Requester
 from sync.responder import Responder
 from tests.sync.test_forks import copy, findings, put_back
-from tests.sync.world import COUNTY, TOWN, TOWN_2, VILLAGE, VILLAGE_2, World, signer
+from tests.sync.world import COUNTY, TOWN, TOWN_2, VILLAGE, VILLAGE_2, World, settled, signer
 
 AHEAD, OTHER = "log.downstream_ahead", "log.downstream_other"
 EVERYBODY = (VILLAGE, TOWN, COUNTY)
@@ -31,10 +31,7 @@ EVERYBODY = (VILLAGE, TOWN, COUNTY)
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    for station in (TOWN, VILLAGE):
-        made.join(station)
-    made.settle(TOWN, VILLAGE)
+    made = World.after(settled(TOWN, VILLAGE), tmp_path)
     yield made
     made.close()
 

@@ -17,7 +17,7 @@ from sync.problem import decode_problem
 from sync.quiet import IDLE_MAX, QUIET_MAX, STATIONS_MAX, Quiet
 from sync.server_session import SESSION_PATH
 from tests.sync.post import ask
-from tests.sync.test_over_tls import Serving, certify
+from tests.sync.test_over_tls import Serving, certified, certify
 from tests.sync.world import TOWN, VILLAGE, VILLAGE_2, Clock, World
 
 
@@ -30,10 +30,7 @@ class StillClock(Clock):
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    for station in (TOWN, VILLAGE):
-        made.join(station)
-    certify(made, TOWN, VILLAGE)
+    made = World.after(certified(TOWN, VILLAGE), tmp_path)
     made.settle(TOWN, VILLAGE)
     yield made
     made.close()

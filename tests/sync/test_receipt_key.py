@@ -12,17 +12,14 @@ from ledger.facade.receiptkey import KEY_MISSING, KEY_NOT_ENROLLED
 from ledger.store import schema
 from ledger.types import StationId
 from tests.sync.test_forks import copy, put_back
-from tests.sync.world import COUNTY, TOWN, VILLAGE, World
+from tests.sync.world import COUNTY, TOWN, VILLAGE, World, settled
 
 NO_RECEIPTS = "sync.no_receipts"
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    for station in (TOWN, VILLAGE):
-        made.join(station)
-    made.settle(TOWN, VILLAGE)
+    made = World.after(settled(TOWN, VILLAGE), tmp_path)
     yield made
     made.close()
 

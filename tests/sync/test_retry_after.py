@@ -16,16 +16,13 @@ from sync.problem import decode_problem
 from sync.server_join import problem_response
 from sync.server_session import RETRY_AFTER_S, SESSION_PATH, Sessions
 from tests.sync.post import ask
-from tests.sync.test_over_tls import Serving, certify
+from tests.sync.test_over_tls import Serving, certified
 from tests.sync.world import TOWN, VILLAGE, World
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    for station in (TOWN, VILLAGE):
-        made.join(station)
-    certify(made, TOWN, VILLAGE)
+    made = World.after(certified(TOWN, VILLAGE), tmp_path)
     made.settle(TOWN)
     yield made
     made.close()

@@ -10,15 +10,12 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import DataError
-from tests.sync.world import TOWN, VILLAGE, World
+from tests.sync.world import TOWN, VILLAGE, World, settled
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    for station in (TOWN, VILLAGE):
-        made.join(station)
-    made.settle(TOWN, VILLAGE)
+    made = World.after(settled(TOWN, VILLAGE), tmp_path)
     yield made
     made.close()
 

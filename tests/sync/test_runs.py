@@ -19,15 +19,12 @@ from sync.ingest import Prepared, PreparedPackage, prepare
 from sync.messages import Hello
 from sync.responder import Responder
 from sync.storing import RUN_MAX, WAITING_MAX, Storing
-from tests.sync.world import START_MS, TOWN, VILLAGE, World
+from tests.sync.world import START_MS, TOWN, VILLAGE, World, settled
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    for station in (TOWN, VILLAGE):
-        made.join(station)
-    made.settle(TOWN, VILLAGE)
+    made = World.after(settled(TOWN, VILLAGE), tmp_path)
     yield made
     made.close()
 

@@ -8,15 +8,12 @@ from pathlib import Path
 import pytest
 
 from ledger.facade.home import RESTORED_MARKER
-from tests.sync.world import COUNTY, TOWN, VILLAGE, World
+from tests.sync.world import COUNTY, TOWN, VILLAGE, World, settled
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    for station in (TOWN, VILLAGE):
-        made.join(station)
-    made.settle(TOWN, VILLAGE)
+    made = World.after(settled(TOWN, VILLAGE), tmp_path)
     yield made
     made.close()
 

@@ -20,7 +20,7 @@ from sync.problem import decode_problem
 from sync.server_join import CA_PATH, JOIN_PATH
 from sync.tls import fetching_context
 from tests.sync.post import ask
-from tests.sync.test_over_tls import Serving, certify
+from tests.sync.test_over_tls import Serving, certified
 from tests.sync.world import COUNTY, TOWN, World
 
 SHORTER = 30
@@ -50,9 +50,7 @@ HEAD = b"POST /sync/1/join HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n"
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    made.join(TOWN)
-    certify(made, TOWN)
+    made = World.after(certified(TOWN), tmp_path)
     yield made
     made.close()
 

@@ -21,7 +21,7 @@ from sync import messages
 from sync.pki import DAY_MS, LEAF_DAYS
 from tests.cli.conftest import Terminal
 from tests.sync.sticks import StickWorld
-from tests.sync.test_over_tls import Serving, certify
+from tests.sync.test_over_tls import Serving, certified, certify
 from tests.sync.world import COUNTY, START_MS, TOWN, VILLAGE, World
 
 NOWHERE = "https://127.0.0.1:9"
@@ -30,10 +30,7 @@ NOWHERE = "https://127.0.0.1:9"
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     """A county, a township and a village in step, and something new in the village."""
-    made = World(tmp_path)
-    for station in (TOWN, VILLAGE):
-        made.join(station)
-    certify(made, TOWN, VILLAGE)
+    made = World.after(certified(TOWN, VILLAGE), tmp_path)
     made.sync(TOWN)
     made.sync(VILLAGE)
     made.receive(VILLAGE)
@@ -286,9 +283,7 @@ def test_nobody_tries_to_sync(world: World) -> None:
 
 
 def test_a_newcomer_is_not_told_to_stand_at_the_top(tmp_path: Path) -> None:
-    world = World(tmp_path)
-    world.join(VILLAGE)
-    certify(world, VILLAGE)
+    world = World.after(certified(VILLAGE), tmp_path)
     found = status(world)
     world.close()
     assert [one["code"] for one in found[0]["why"]] == ["sync.not_begun"]

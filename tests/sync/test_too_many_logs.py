@@ -17,7 +17,7 @@ from ledger.types import LogId
 from sync.framing import HEADER_BYTES_MAX
 from sync.messages import Answer, decode_answer
 from tests.sync.evil import EvilStation, heir
-from tests.sync.world import COUNTY, START_MS, TOWN, VILLAGE, VILLAGE_2, World
+from tests.sync.world import COUNTY, START_MS, TOWN, VILLAGE, VILLAGE_2, World, settled
 
 STATIONS = 40
 REFUSED = ["sync.too_many_logs"]
@@ -25,10 +25,7 @@ REFUSED = ["sync.too_many_logs"]
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    made = World(tmp_path)
-    for station in (TOWN, VILLAGE):
-        made.join(station)
-    made.settle(TOWN, VILLAGE)
+    made = World.after(settled(TOWN, VILLAGE), tmp_path)
     return made
 
 

@@ -20,7 +20,7 @@ from ledger.types import LogId
 from sync.framing import ANSWER, NOTE, Splitter, encode_section
 from sync.messages import Answer, Fork, decode_answer
 from tests.sync.test_forks import copy, put_back
-from tests.sync.world import TOWN, VILLAGE, World
+from tests.sync.world import TOWN, VILLAGE, World, settled
 
 UNPROVEN = "log.upstream_unproven"
 Lie = Callable[[Answer], Answer]
@@ -28,10 +28,7 @@ Lie = Callable[[Answer], Answer]
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    for station in (TOWN, VILLAGE):
-        made.join(station)
-    made.settle(TOWN, VILLAGE)
+    made = World.after(settled(TOWN, VILLAGE), tmp_path)
     made.receive(VILLAGE, applicant="甲")
     made.settle(VILLAGE, TOWN)
     yield made

@@ -10,15 +10,12 @@ import pytest
 from ledger.facade.between import station_board, sync_status
 from ledger.types import StationId
 from tests.sync.test_forks import clone, copy, put_back
-from tests.sync.world import COUNTY, TOWN, VILLAGE, World
+from tests.sync.world import COUNTY, TOWN, VILLAGE, World, settled
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    for station in (TOWN, VILLAGE):
-        made.join(station)
-    made.settle(TOWN, VILLAGE)
+    made = World.after(settled(TOWN, VILLAGE), tmp_path)
     made.receive(VILLAGE, applicant="甲")
     made.settle(VILLAGE, TOWN)
     yield made

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
+from typing import Any, Self
 
 from ledger import registry_actions
 from ledger.case import state_digest
@@ -104,6 +109,15 @@ class Place:
         self.opened = self.exchanged = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """A world at rest: its folder and what its stations have beside it; nothing is open."""
+
+    folder: Path
+    genesis: LedgerGenesis
+    places: tuple[Place, ...]
+
+
 class World:
     """The county with all its stations.
 
@@ -112,15 +126,37 @@ class World:
         seed: of everything random.
         county_url: connection string of an empty schema of PostgreSQL in which the county's ledger is to lie;
             "" for a file.
+        saved: what to begin with; without it, a county that was just founded.
     """
 
-    def __init__(self, folder: Path, seed: str = "world", county_url: str = "") -> None:
+    def __init__(
+        self, folder: Path, seed: str = "world", county_url: str = "", *, saved: Saved | None = None
+    ) -> None:
         self.folder = folder
         self.seed = seed
         self.county_url = county_url
         self.places: dict[StationId, Place] = {}
         self.registrar = signer("registrar")
-        self.genesis = self._found()
+        if saved is None:
+            self.genesis = self._found()
+        else:
+            self._copy(saved)
+
+    @classmethod
+    def after(cls, build: Build, folder: Path) -> Self:
+        """Return a world in which something has happened, in an empty folder.
+
+        It happens once a process; every test gets a copy of what it left on the disks, as after a restart of
+        all stations. What ``build`` keeps elsewhere is not copied.
+        """
+        return cls(folder, saved=_built(cls, build))
+
+    def _copy(self, saved: Saved) -> None:
+        shutil.copytree(saved.folder, self.folder, dirs_exist_ok=True)
+        self.genesis = saved.genesis
+        for place in copy.deepcopy(saved.places):
+            place.path = self.folder / place.path.name
+            self.places[place.station] = place
 
     def _found(self) -> LedgerGenesis:
         county = self._place(COUNTY)
@@ -289,3 +325,29 @@ class World:
     def digest(self, station: StationId, case: CaseId) -> bytes:
         """Return the digest of a case's state as a station has it."""
         return state_digest(self[station].ledger.state(case)[0])
+
+
+Build = Callable[[Any], object]
+"""Lets something happen in a world; the same function always does the same."""
+
+_BUILT = TemporaryDirectory(prefix="banjian-worlds-")
+
+
+@cache
+def _built(kind: type[World], build: Build) -> Saved:
+    made = kind(Path(mkdtemp(dir=_BUILT.name)))
+    build(made)
+    made.close()
+    return Saved(folder=made.folder, genesis=made.genesis, places=tuple(made.places.values()))
+
+
+@cache
+def settled(*stations: StationId) -> Build:
+    """Return a build after which the stations have joined and everything has gone up and come down."""
+
+    def build(world: World) -> None:
+        for station in stations:
+            world.join(station)
+        world.settle(*stations)
+
+    return build
