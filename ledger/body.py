@@ -104,9 +104,18 @@ def check_facts(header: BodyHashes, raw: bytes) -> Facts:
         DataError: ``act.facts_hash`` when length or hash differ; ``encoding.*`` or ``body.salt`` when the
             author signed bytes that are no body.
     """
+    check_facts_hash(header, raw)
+    return open_body(raw, limit_bytes=facts_bytes_max(header.action))
+
+
+def check_facts_hash(header: BodyHashes, raw: bytes) -> None:
+    """Compare the bytes of the facts of an act with its header; what they say is not read.
+
+    Raises:
+        DataError: ``act.facts_hash`` when length or hash differ.
+    """
     if len(raw) != header.facts_len or facts_hash(raw) != header.facts_hash:
         raise DataError("act.facts_hash")
-    return open_body(raw, limit_bytes=facts_bytes_max(header.action))
 
 
 def check_personal(header: BodyHashes, raw: bytes) -> Facts:

@@ -60,10 +60,22 @@ class Catalogue:
             DataError: ``catalogue.position`` for a gap, ``catalogue.shape`` for malformed data; nothing of a
                 malformed act is kept, but the position counts as passed.
         """
+        self.move_on(position)
+        self.take(read_publication(action, facts))
+
+    def move_on(self, position: int) -> None:
+        """Count an entry of the log as passed, whatever it holds.
+
+        Raises:
+            DataError: ``catalogue.position`` for a gap.
+        """
         if position != self.size + 1:
             raise DataError("catalogue.position", expected=self.size + 1, found=position)
         self.size = position
-        parts = read_publication(action, facts)
+
+    def take(self, parts: Publication) -> None:
+        """Let what the entry passed last has published hold from its position on."""
+        position = self.size
         for item in parts.items:
             self._items.setdefault(item.base_code, []).append((position, item))
         for code in parts.withdrawn:

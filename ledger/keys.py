@@ -174,6 +174,7 @@ def _small_order(point: bytes) -> bool:
     return (int.from_bytes(point, "little") & _Y_MASK) % _P in _SMALL_ORDER_Y
 
 
+@lru_cache(maxsize=4_096)
 def _on_curve(point: bytes) -> bool:
     y = int.from_bytes(point, "little") & _Y_MASK
     u, v = (y * y - 1) % _P, (_D * y * y + 1) % _P

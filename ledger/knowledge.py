@@ -8,17 +8,19 @@ before the catalogue log: catalogue acts are judged by the registry that they ci
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ledger.act import Act, act_id, decode_act, verify_act
-from ledger.body import check_facts
+from ledger.body import check_facts_hash, open_body
 from ledger.calendar import Calendar, CalendarSet, parse_calendar
-from ledger.catalogue import Catalogue, Rules
+from ledger.catalogue import Catalogue, Publication, Rules, read_publication
 from ledger.errors import BanjianError
 from ledger.frame import split_frame
+from ledger.limits import facts_bytes_max
 from ledger.registry import Registry
 from ledger.registry_frames import read_registry_frame
 from ledger.resolve import Resolver
-from ledger.types import ActId, Facts, LedgerId
+from ledger.types import ActId, LedgerId
 
 PUBLISH_ITEMS = "publish_items"
 PUBLISH_CASE_TYPES = "publish_case_types"
@@ -36,6 +38,18 @@ class Verdict:
     position: int
     action: str
     code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Content:
+    """What an act of the catalogue log publishes, or the code of why its facts cannot be read."""
+
+    publication: Publication = Publication()
+    calendar: Calendar | None = None
+    fault: str = ""
+
+
+_NOTHING = _Content()
 
 
 class Knowledge:
@@ -82,23 +96,19 @@ class Knowledge:
     def apply_catalogue(self, frame: bytes, *, facts: bytes | None) -> Verdict:
         """Take the next frame of the catalogue log; bad frames hold their position and have no effect."""
         position = self.catalogue.size + 1
+        self.catalogue.move_on(position)
         known_id, action, code, held = self._check_catalogue(frame, facts)
         if not code and known_id in self._published:
             # Whoever keeps the log could bring back what its author has changed since.
             code = "catalogue.duplicate"
-        calendar: Calendar | None = None
-        try:
-            if not code and action == PUBLISH_CALENDAR:
-                calendar = parse_calendar(held)
-            self.catalogue.apply("" if code else action, held, position=position)
-        except BanjianError as error:
-            code = error.code
+        code = code or held.fault
         if not code:
             self._published.add(known_id)
+            self.catalogue.take(held.publication)
+            if held.calendar is not None:
+                self.calendars = self.calendars.with_calendars((held.calendar,))
         elif code in WAITING_CODES:
             self.waiting += 1
-        if calendar is not None and not code:
-            self.calendars = self.calendars.with_calendars((calendar,))
         return Verdict(act_id=known_id, position=position, action=action, code=code)
 
     def rules(self, item_code: str, version: int) -> Rules:
@@ -109,7 +119,7 @@ class Knowledge:
         """
         return self.catalogue.rules(item_code, version)
 
-    def _check_catalogue(self, frame: bytes, facts: bytes | None) -> tuple[ActId, str, str, Facts]:
+    def _check_catalogue(self, frame: bytes, facts: bytes | None) -> tuple[ActId, str, str, _Content]:
         known_id, action = ActId(b""), ""
         try:
             parts = split_frame(frame)
@@ -118,20 +128,21 @@ class Knowledge:
             action = act.header.action
             code, held = self._judge_catalogue(act, facts)
         except BanjianError as error:
-            return known_id, action, error.code, {}
+            return known_id, action, error.code, _NOTHING
         return known_id, action, code, held
 
-    def _judge_catalogue(self, act: Act, facts: bytes | None) -> tuple[str, Facts]:
+    def _judge_catalogue(self, act: Act, facts: bytes | None) -> tuple[str, _Content]:
         header = act.header
         public_key = self.registry.public_key(header.actor)
         if header.ledger_id != self.registry.ledger_id:
-            return "registry.other_ledger", {}
+            return "registry.other_ledger", _NOTHING
         if facts is None:
-            return "act.facts_missing", {}
+            return "act.facts_missing", _NOTHING
         if public_key is None:
-            return "authority.key_unknown", {}
+            return "authority.key_unknown", _NOTHING
         verify_act(act.raw, act.sig, public_key)
-        held = check_facts(header, facts)
+        check_facts_hash(header, facts)
+        held = _read(header.action, facts)
         standing = self.resolver.standing(
             actor_key_id=header.actor,
             station=header.station,
@@ -139,3 +150,14 @@ class Knowledge:
             action=header.action,
         )
         return standing.blocked, held
+
+
+@lru_cache(maxsize=64)
+def _read(action: str, facts: bytes) -> _Content:
+    # The same bytes say the same each time, and every opening of a ledger reads all that was ever published.
+    held = open_body(facts, limit_bytes=facts_bytes_max(action))
+    try:
+        calendar = parse_calendar(held) if action == PUBLISH_CALENDAR else None
+        return _Content(publication=read_publication(action, held), calendar=calendar)
+    except BanjianError as error:
+        return _Content(fault=error.code)

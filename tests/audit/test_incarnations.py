@@ -21,7 +21,7 @@ from ledger.frame import encode_frame, split_frame
 from ledger.genesis import genesis_hash
 from ledger.keys import Ed25519Signer, prove_possession
 from ledger.merkle import Tree, leaf_hash
-from ledger.types import LogId
+from ledger.types import Facts, LogId
 from tests.audit.forge import append_act, change_entry, frame_of, log_of, put_frame, repair
 from tests.audit.ledgers import (
     CLERK,
@@ -168,6 +168,22 @@ def test_act_logged_again_counts_once(copy: Path, kind: str, code: str) -> None:
     (finding,) = [one for one in report.findings if one.code == code]
     assert finding.severity == "warning" and finding.seq > 3
     assert codes(report)["act.repeated"] == "notice"
+
+
+@pytest.mark.parametrize("action", ["publish_calendar", "publish_items"])
+def test_a_publication_of_another_shape_holds_its_position(copy: Path, action: str) -> None:
+    """Versions of the catalogue are positions in its log, also behind what nobody can read."""
+    home, log = Home(copy), log_of(copy, "catalogue")
+    facts: Facts = {"name": 7} if action == "publish_calendar" else {"items": 7}
+    act = append_act(home, log, REGISTRAR, action=action, facts=facts, station=COUNTY)
+    report = verify_ledger(copy)
+    assert report.ok, report.findings
+    assert [
+        one.act for one in report.findings if one.code.endswith(".shape") or one.code.startswith("calendar.")
+    ] == [act]
+    with Ledger.open(home, clock=StepClock(), randomness=Stream("reader"), write=False) as ledger:
+        (size,) = (one.size for one in ledger.logs() if one.log_id.hex() == log)
+        assert ledger.knowledge.catalogue.size == size
 
 
 def test_entry_that_nobody_can_read_is_still_a_leaf(copy: Path) -> None:

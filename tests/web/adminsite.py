@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ledger.envelope import KdfParams, open_key, seal_key
+from ledger.envelope import open_key, seal_key
 from ledger.facade import Home, Ledger
 from ledger.facade.clock import SystemClock
 from ledger.facade.setup import CountyPlan
@@ -31,10 +31,10 @@ from stations.founding import DraftKey, found_county
 from stations.inviting import station_facts
 from stations.newkeys import store_envelope
 from stations.server import Listening, StationServer
+from tests.quickkeys import QUICK
 
 PASSPHRASE = "correct horse battery"
 COUNTY, TOWNSHIP, VILLAGE = "990121000000-00", "990121001000-00", "990121001201-00"
-QUICK = KdfParams(memory_kib=8_192, iterations=1, lanes=1)
 
 
 def quick_key(path: Path, label: str) -> DraftKey:

@@ -14,16 +14,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote, urlencode, urlsplit
 
-from ledger.envelope import KdfParams, seal_key
+from ledger.envelope import seal_key
 from ledger.facade import Home, Ledger
 from ledger.facade.clock import Clock
 from stations.config import StationConfig
 from stations.server import Listening, StationServer
 from tests.facade.counter import STAFF, Dice, FakeClock, found_county, signer
+from tests.quickkeys import QUICK
 
 PASSPHRASE = "correct horse battery"
 QUERY = "=&%+;:,-_"
-QUICK = KdfParams(memory_kib=8 * 1024, iterations=1)
 Fields = Mapping[str, str | Sequence[str]]
 Files = Mapping[str, tuple[str, bytes]]
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from ledger import registry_actions
 from ledger.data import shipped_items
-from ledger.envelope import KdfParams, seal_key
+from ledger.envelope import seal_key
 from ledger.facade import Home, Ledger
 from ledger.facade.clock import SystemClock
 from ledger.keys import prove_possession
@@ -29,6 +29,7 @@ from stations.config import CONFIG_NAME
 from stations.county.founding import found_county, home_of
 from stations.county.people import REGISTRAR_NO, Person, seed_of, signer_of
 from stations.county.plan import Place, Plan
+from tests.quickkeys import QUICK
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = [sys.executable, "-c", "import sys; from stations.cli.main import main; sys.exit(main())"]
@@ -37,7 +38,6 @@ PIN = "2580"
 SEED = 7
 COUNTY, TOWNSHIP = "990121000000-00", "990121001000-00"
 VILLAGE, OTHER_VILLAGE = "990121001201-00", "990121001202-00"
-_QUICK = KdfParams(memory_kib=8_192, iterations=1, lanes=1)
 PLACES = (
     Place(station=COUNTY, name="溪山县政务服务中心", level="county", upstream="", net="A"),
     Place(station=TOWNSHIP, name="城关镇便民服务中心", level="township", upstream=COUNTY, net="B"),
@@ -192,7 +192,7 @@ def write_key(home: Home, label: str) -> None:
     home.complete()
     blob = seal_key(
         seed_of(label, seed=SEED), PASSPHRASE, salt=os.urandom(16), nonce=os.urandom(12), label=label,
-        params=_QUICK,
+        params=QUICK,
     )  # fmt: skip
     path = home.keys_dir / f"{label}.key"
     path.write_bytes(blob)
