@@ -82,13 +82,7 @@ ONLY = {
 def told(name: str, folder: Path) -> World:
     """Return the world after a story, with every ledger closed."""
     stations, story, _ = STORIES[name]
-    folder.mkdir()
-    world = World(folder)
-    for station in stations:
-        world.join(station)
-    for _ in range(2):
-        for station in stations:
-            world.sync(station)
+    world = World.after(settled(*stations), folder)
     story(world)
     world.close()
     return world

@@ -24,15 +24,18 @@ CLERK = "S04w"
 NEW = signer("the clerk's new key")
 
 
+def begin(world: World) -> None:
+    """Let a township and two villages join and know the county; one village has a case."""
+    for station in (TOWN, VILLAGE, VILLAGE_2):
+        world.join(station)
+    for station in (TOWN, VILLAGE, VILLAGE_2):
+        world.sync(station)
+    world.receive(VILLAGE, applicant="王五")
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    for station in (TOWN, VILLAGE, VILLAGE_2):
-        made.join(station)
-    made.sync(TOWN)
-    made.sync(VILLAGE)
-    made.sync(VILLAGE_2)
-    made.receive(VILLAGE, applicant="王五")
+    made = World.after(begin, tmp_path)
     yield made
     made.close()
 

@@ -40,13 +40,17 @@ from tests.sync.sticks import StickWorld
 from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2
 
 
+def begin(world: StickWorld) -> None:
+    """Let a township and two villages join; one village knows the county."""
+    for station in (TOWN, VILLAGE, VILLAGE_2):
+        world.join(station)
+    world.sync(TOWN)
+    world.sync(VILLAGE)
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[StickWorld]:
-    made = StickWorld(tmp_path)
-    for station in (TOWN, VILLAGE, VILLAGE_2):
-        made.join(station)
-    made.sync(TOWN)
-    made.sync(VILLAGE)
+    made = StickWorld.after(begin, tmp_path)
     yield made
     made.close()
 
