@@ -2,7 +2,8 @@
 # PYTHON=/path/to/python3 chooses the interpreter; PYTEST_ARGS=... is handed to pytest.
 
 BIN := .venv/bin
-WORKERS ?= 2
+# One more than there are cores: some tests wait for a clock or for a process.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 PYTEST_ARGS ?=
 # In continuous integration the tests get fourteen minutes; what hangs is ended and so fails.
 LIMIT := $(if $(CI),timeout --kill-after=30 840)
