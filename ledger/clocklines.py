@@ -97,10 +97,12 @@ def _pause(pause: Pause, run: Run, today: date, calendars: CalendarSet) -> Line:
     if pause.until is None:
         return Line("clock.line.paused", {"first": first}, pause.act_ids)
     if pause.until <= pause.since:
-        return Line("clock.line.excluded_none", {"on": _iso(pause.since)}, pause.act_ids)
+        code = "clock.line.elsewhere_none" if pause.ended else "clock.line.excluded_none"
+        return Line(code, {"on": _iso(pause.since)}, pause.act_ids)
     days = count_days(pause.since, pause.until, run.limit.unit, calendars)
+    how = "elsewhere" if pause.ended else "excluded"
     return Line(
-        f"clock.line.excluded_{run.limit.unit}",
+        f"clock.line.{how}_{run.limit.unit}",
         {"first": first, "last": _iso(pause.until), "days": days},
         pause.act_ids,
     )

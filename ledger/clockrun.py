@@ -37,12 +37,16 @@ class ClockEvent(NamedTuple):
 
 
 class Pause(NamedTuple):
-    """Days that do not count: after ``since`` up to and including ``until`` (None while it lasts)."""
+    """Days that do not count: after ``since`` up to and including ``until`` (None while it lasts).
+
+    ``ended`` says that the clock had come to an end meanwhile, which was taken back.
+    """
 
     since: date
     until: date | None
     told: date | None
     act_ids: tuple[ActId, ...]
+    ended: bool = False
 
 
 class Limit(NamedTuple):
@@ -151,6 +155,14 @@ class _Tally:
                 self.extension = event
                 self.limit = self.limit._replace(amount=self.limit.amount + spec.extend_amount)
 
+    def go_on(self, event: ClockEvent) -> None:
+        """Take the end back: the days since do not count, and those used before stay used."""
+        if self.stop is None:
+            return
+        acts = (self.stop.act_id, event.act_id)
+        self.pauses.append(Pause(self.stop.on, event.on, None, acts, ended=True))
+        self.stop = None
+
     def finish(self, spec: ClockSpec, calendars: CalendarSet) -> Run:
         return Run(
             spec=spec,
@@ -195,6 +207,8 @@ def run_clock(
                 continue
             said = _limit_at(spec, event, limit, calendars) or tally.limit
             tally = _Tally(event, said, restarted=True, over_before=over)
+        elif spec.go_on and not event.names.isdisjoint(spec.go_on):
+            tally.go_on(event)
     return None if tally is None else tally.finish(spec, calendars)
 
 
