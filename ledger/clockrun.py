@@ -14,6 +14,7 @@ from ledger.calendar import AMOUNT_MAX, CalendarSet, Unit, parse_date
 from ledger.calendar_year import FIRST_YEAR, LAST_YEAR
 from ledger.casetype import ClockSpec
 from ledger.errors import InputError
+from ledger.toldday import EPOCH_ORDINAL, supply_until
 from ledger.types import ActId, Facts
 
 SAID_BY_ACT = -1
@@ -56,7 +57,7 @@ class Limit(NamedTuple):
         amount: number of units; ``SAID_BY_ACT`` until the starting act is known to say it.
         unit: what is counted.
         yellow: working days left at which it turns yellow; None for the common rule.
-        fixed: last day named by the act that started the clock, rolled on from a rest day.
+        fixed: last day told by the act that started the clock, rolled on from a rest day.
     """
 
     amount: int
@@ -260,7 +261,7 @@ def _limit_at(spec: ClockSpec, start: ClockEvent, limit: Limit, calendars: Calen
         return limit
     value = start.facts.get(str(spec.amount).removeprefix("facts."))
     if isinstance(value, str):
-        fixed = _fixed_day(value)
+        fixed = _fixed_day(supply_until(start.facts, start.on.toordinal() - EPOCH_ORDINAL))
         if fixed is None:
             return None
         last = calendars.due_date(fixed, 0, "calendar_days")

@@ -316,6 +316,27 @@ CORRECTION = [
           "2026-03-02 C1 receive\n2026-03-06 C1 request_correction due=2026-03-20", "2026-03-19",
           {"correction": "2026-03-06 > 2026-03-20 yellow",
            "acceptance": "2026-03-02 > 2026-03-09 done:green"}),
+    # 18 days told on 2 February, entered on 2 March: until the 20th; a supply before is not late
+    Dated("a notice entered late gives its days once more", FOOD,
+          "2026-03-02 C1 receive at=2026-01-26 late_entry=1\n"
+          "2026-03-02 C1 request_correction due=2026-02-20 at=2026-02-02 late_entry=2\n"
+          "2026-03-02 C1 lapse ! case.due_not_passed\n2026-03-20 C1 lapse ! case.due_not_passed\n"
+          "2026-03-20 C1 supply materials=m01", "2026-03-21",
+          {"correction": "2026-02-02 > 2026-03-20 red lapse_allowed overdue_correction"}),
+    Dated("then the case may lapse", FOOD,
+          "2026-03-02 C1 receive at=2026-01-26 late_entry=1\n"
+          "2026-03-02 C1 request_correction due=2026-02-20 at=2026-02-02 late_entry=2\n"
+          "2026-03-21 C1 lapse", "2026-03-21",
+          {"correction": "2026-02-02 > 2026-03-20 done:red overdue_correction"}),
+    Dated("as does a deficit list", FOOD,
+          "2026-03-02 C1 receive at=2026-02-02 late_entry=1\n"
+          "2026-03-02 C1 accept_with_deficit due=2026-02-06 at=2026-02-02 late_entry=2\n"
+          "2026-03-06 C1 lapse ! case.due_not_passed\n2026-03-07 C1 lapse", "2026-03-07",
+          {"deficit": "2026-02-02 > 2026-03-06 done:red overdue_deficit"}),
+    Dated("entered on its own day it gives what it told", FOOD,
+          "2026-03-02 C1 receive\n2026-03-02T17:00 C1 request_correction due=2026-03-06 at=2026-03-02T09:00 "
+          "late_entry=2\n2026-03-07 C1 lapse", "2026-03-07",
+          {"correction": "2026-03-02 > 2026-03-06 done:red overdue_correction"}),
     Dated("over: lapse is allowed", FOOD,
           "2026-03-02 C1 receive\n2026-03-06 C1 request_correction due=2026-03-20", "2026-03-21",
           {"correction": "2026-03-06 > 2026-03-20 red lapse_allowed overdue_correction"}),
