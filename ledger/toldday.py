@@ -1,10 +1,11 @@
-"""The last day of a time told to the applicant for supplying papers, in a correction notice or a deficit list.
+"""The last day of a time told to the applicant for supplying papers, by a notice or with a deficit list.
 
-It is the day that was told. Where the notice itself was entered late (补录), that the applicant had it long ago
-is the word of one person and nobody can check it: a receipt and a notice entered late together would let a case
-be treated as withdrawn within a minute. So the time told is then counted once more from the day of entry.
+It is the day that was told. Where the notice itself was entered late (补录), that the applicant had it long
+ago is the word of one person, which nobody can check: a receipt and a notice entered late together would let
+a case be treated as withdrawn within a minute. So the time told is then counted once more from the day of
+entry.
 
-Source: 民法典 Art. 137, 201 (a notice takes effect where it reaches the other side; time runs from the day after).
+Source: 民法典 Art. 137, 201 (a notice takes effect where it arrives; time runs from the next day).
 """
 
 from __future__ import annotations
