@@ -73,7 +73,8 @@ class ClockSpec:
     Two clocks may share a code when they apply to different legal bases: one clock to the reader, two rules.
     ``amount`` counts units, names a field of the item (``item.legal_days``) or of the starting act's facts
     (``facts.due``); ``applies_to`` lists legal bases, None for all. ``law_en`` says ``law`` in English, or in
-    Chinese where the type gives no English.
+    Chinese where the type gives no English. After its end an event of ``restart`` begins the limit
+    anew; one of ``go_on`` takes the end back, and what is left of the limit runs on.
     """
 
     code: str
@@ -81,6 +82,7 @@ class ClockSpec:
     start: tuple[str, ...]
     stop: tuple[str, ...]
     restart: tuple[str, ...]
+    go_on: tuple[str, ...]
     amount: int | str
     unit: str
     expiry: str
@@ -221,6 +223,7 @@ def _clock(code: str, raw: Mapping[str, Value], *, where: str) -> ClockSpec:
         start=_texts(raw, "start", where=where),
         stop=_texts(raw, "stop", where=where),
         restart=_texts(raw, "restart", where=where),
+        go_on=_texts(raw, "go_on", where=where),
         amount=amount,
         unit=_text(raw, "unit", where=where),
         expiry=_text(raw, "expiry", where=where),

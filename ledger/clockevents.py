@@ -7,6 +7,7 @@ Besides each action's own name and the events that the fold derives (``organ_rec
 ``forwarding_receipt``    received, or taken over before the organ had it, at a station that neither accepts
                           nor decides and so must forward
 ``forwarding_offer``      handed over by such a station: the papers travel
+``new_offer``             such an offer, the first of the case or since a station had it that need not forward
 ``effective_acceptance``  any kind of acceptance; deemed acceptance is added by ``ledger.clocks``
 ``second_correction``     a further correction list, instead of its action's name: no clock listens to it
 ``offer_returned``        an offer declined or recalled that no such station had made, instead of its action's
@@ -36,6 +37,9 @@ _SECOND_LIST = "case.second_correction"
 _SECOND_CORRECTION = frozenset({"second_correction"})
 _OFFER_RETURNED = frozenset({"offer_returned"})
 ENDING = frozenset({"withdraw", "lapse", "refuse_acceptance", "advise_and_return", "revoke"})
+_RECEIPT = ("forwarding_receipt",)
+_OFFER = ("forwarding_offer",)
+_NEW_OFFER = ("forwarding_offer", "new_offer")
 _CARRYING = frozenset({"receive", "take_over", "hand_over"})
 _SETTLING = ENDING | {"decide", "record_result"}
 _BY_COURSE = RETURNING | {"request_correction", "take_over", "hand_over"}
@@ -77,7 +81,7 @@ def heard_of(step: Step) -> frozenset[str] | None:
         return frozenset()
     if action in _BY_COURSE:
         return None
-    return _own_names(action, step.events, "forwarding_receipt" if action == "receive" else "")
+    return _own_names(action, step.events, _RECEIPT if action == "receive" else ())
 
 
 def _counts_at_once(step: Step) -> bool:
@@ -89,25 +93,28 @@ def _counts_at_once(step: Step) -> bool:
 class _Course:
     """What a case has been through, as far as the names of further events depend on it."""
 
-    __slots__ = ("_corrected", "_item", "_offered", "_organ", "_settled")
+    __slots__ = ("_corrected", "_item", "_offered", "_organ", "_settled", "_travelled")
 
     def __init__(self, item: Item) -> None:
         self._item = item
-        self._corrected = self._organ = self._settled = self._offered = False
+        self._corrected = self._organ = self._settled = self._offered = self._travelled = False
 
     def names(self, step: Step) -> frozenset[str]:
         """Return the names of the event of the next step that counts."""
         action = step.act.action
         if step.reason == _SECOND_LIST or (action == "request_correction" and self._corrected):
             return _SECOND_CORRECTION
-        more = ""
+        more: tuple[str, ...] = ()
         if action in RETURNING and not (self._offered and not self._settled):
             return _OFFER_RETURNED
         if action in _CARRYING and not self._settled and _must_forward(step.act, self._item):
             if action == "hand_over":
-                more = "forwarding_offer"
+                more = _OFFER if self._travelled else _NEW_OFFER
+                self._travelled = True
             elif not self._organ:
-                more = "forwarding_receipt"
+                more = _RECEIPT
+        elif action == "take_over":
+            self._travelled = False
         self._corrected = self._corrected or action == "request_correction"
         self._organ = self._organ or "organ_receipt" in step.events
         self._settled = self._settled or action in _SETTLING
@@ -117,15 +124,15 @@ class _Course:
 
 
 @lru_cache(maxsize=1024)
-def _own_names(action: str, derived: tuple[str, ...], more: str) -> frozenset[str]:
+def _own_names(action: str, derived: tuple[str, ...], more: tuple[str, ...]) -> frozenset[str]:
     """Return the names of an event; the same few sets serve all cases."""
     names = {action, *derived}
     if action in ACCEPTING:
         names.add("effective_acceptance")
     elif action in ENDING:
         names.add("case_ended")
-    elif more:
-        names.add(more)
+    else:
+        names.update(more)
     return frozenset(names)
 
 

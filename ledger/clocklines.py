@@ -11,6 +11,7 @@ from datetime import date
 
 from ledger.calendar import CalendarSet
 from ledger.clockrun import ClockEvent, Pause, Run, count_days
+from ledger.toldday import EPOCH_ORDINAL, entered_on, supply_until
 from ledger.types import ActId
 
 _SUPPLIED = frozenset(("full_supply", "deciding_supply"))
@@ -37,6 +38,7 @@ def explain_run(
     """Return the lines for the start, the limit, what stood still, and the end or what is left."""
     lines = _started(run, deemed)
     lines.append(_limit(run))
+    lines.extend(_told_again(run))
     lines.extend(_pause(pause, run, today, calendars) for pause in run.pauses)
     lines.extend(
         _told(pause, today, run.stop) for pause in run.pauses if told_overrun(pause, today, run.stop)
@@ -92,15 +94,29 @@ def _limit(run: Run) -> Line:
     return Line(f"clock.line.limit_{limit.unit}", {"days": days, **law})
 
 
+def _told_again(run: Run) -> list[Line]:
+    """Say why a notice that was entered late gives more time than it told."""
+    start, due = run.start, run.start.facts.get("due")
+    entered = entered_on(start.facts)
+    if run.limit.fixed is None or entered is None or not isinstance(due, str):
+        return []
+    if supply_until(start.facts, start.on.toordinal() - EPOCH_ORDINAL) == due:
+        return []
+    day = date.fromordinal(entered + EPOCH_ORDINAL)
+    return [Line("clock.line.told_again", {"entered": _iso(day), "due": due}, (start.act_id,))]
+
+
 def _pause(pause: Pause, run: Run, today: date, calendars: CalendarSet) -> Line:
     first = _iso(date.fromordinal(pause.since.toordinal() + 1))
     if pause.until is None:
         return Line("clock.line.paused", {"first": first}, pause.act_ids)
     if pause.until <= pause.since:
-        return Line("clock.line.excluded_none", {"on": _iso(pause.since)}, pause.act_ids)
+        code = "clock.line.elsewhere_none" if pause.ended else "clock.line.excluded_none"
+        return Line(code, {"on": _iso(pause.since)}, pause.act_ids)
     days = count_days(pause.since, pause.until, run.limit.unit, calendars)
+    how = "elsewhere" if pause.ended else "excluded"
     return Line(
-        f"clock.line.excluded_{run.limit.unit}",
+        f"clock.line.{how}_{run.limit.unit}",
         {"first": first, "last": _iso(pause.until), "days": days},
         pause.act_ids,
     )

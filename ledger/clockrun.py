@@ -14,6 +14,7 @@ from ledger.calendar import AMOUNT_MAX, CalendarSet, Unit, parse_date
 from ledger.calendar_year import FIRST_YEAR, LAST_YEAR
 from ledger.casetype import ClockSpec
 from ledger.errors import InputError
+from ledger.toldday import EPOCH_ORDINAL, supply_until
 from ledger.types import ActId, Facts
 
 SAID_BY_ACT = -1
@@ -37,12 +38,16 @@ class ClockEvent(NamedTuple):
 
 
 class Pause(NamedTuple):
-    """Days that do not count: after ``since`` up to and including ``until`` (None while it lasts)."""
+    """Days that do not count: after ``since`` up to and including ``until`` (None while it lasts).
+
+    ``ended`` says that the clock had come to an end meanwhile, which was taken back.
+    """
 
     since: date
     until: date | None
     told: date | None
     act_ids: tuple[ActId, ...]
+    ended: bool = False
 
 
 class Limit(NamedTuple):
@@ -52,7 +57,7 @@ class Limit(NamedTuple):
         amount: number of units; ``SAID_BY_ACT`` until the starting act is known to say it.
         unit: what is counted.
         yellow: working days left at which it turns yellow; None for the common rule.
-        fixed: last day named by the act that started the clock, rolled on from a rest day.
+        fixed: last day told by the act that started the clock, rolled on from a rest day.
     """
 
     amount: int
@@ -151,6 +156,14 @@ class _Tally:
                 self.extension = event
                 self.limit = self.limit._replace(amount=self.limit.amount + spec.extend_amount)
 
+    def go_on(self, event: ClockEvent) -> None:
+        """Take the end back: the days since do not count, and those used before stay used."""
+        if self.stop is None:
+            return
+        acts = (self.stop.act_id, event.act_id)
+        self.pauses.append(Pause(self.stop.on, event.on, None, acts, ended=True))
+        self.stop = None
+
     def finish(self, spec: ClockSpec, calendars: CalendarSet) -> Run:
         return Run(
             spec=spec,
@@ -195,6 +208,8 @@ def run_clock(
                 continue
             said = _limit_at(spec, event, limit, calendars) or tally.limit
             tally = _Tally(event, said, restarted=True, over_before=over)
+        elif spec.go_on and not event.names.isdisjoint(spec.go_on):
+            tally.go_on(event)
     return None if tally is None else tally.finish(spec, calendars)
 
 
@@ -246,7 +261,7 @@ def _limit_at(spec: ClockSpec, start: ClockEvent, limit: Limit, calendars: Calen
         return limit
     value = start.facts.get(str(spec.amount).removeprefix("facts."))
     if isinstance(value, str):
-        fixed = _fixed_day(value)
+        fixed = _fixed_day(supply_until(start.facts, start.on.toordinal() - EPOCH_ORDINAL))
         if fixed is None:
             return None
         last = calendars.due_date(fixed, 0, "calendar_days")

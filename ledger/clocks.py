@@ -228,7 +228,8 @@ def _heard(rules: Rules) -> frozenset[str]:
     """Return all names of events that any clock of an item listens to."""
     specs = [spec for spec, _, _ in _clocks_of(rules)]
     groups = [
-        (*spec.start, *spec.stop, *spec.restart, *spec.pause, *spec.resume, *spec.extend) for spec in specs
+        (*spec.start, *spec.stop, *spec.restart, *spec.go_on, *spec.pause, *spec.resume, *spec.extend)
+        for spec in specs
     ]
     return frozenset(("case_ended",)).union(*groups)
 

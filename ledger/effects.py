@@ -14,6 +14,7 @@ from ledger.casedraft import Draft
 from ledger.caseshape import Amendment, CaseAct, Rules, Token, local_day
 from ledger.guards import texts, token_hash
 from ledger.supplies import arrived, at_hand, brought
+from ledger.toldday import supply_until
 from ledger.types import StationId, Value
 
 Effect = Callable[[Draft, CaseAct, Rules, int], tuple[str, ...]]
@@ -69,7 +70,7 @@ def _correction(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[s
         # a material already handed in may not be asked again (行政许可法 Art. 35; 优化营商环境条例 Art. 37)
         draft.note("case.finding.asked_again", (act.act_id,), {"materials": tuple(sorted(repeated))})
     draft.correction = missing
-    draft.correction_due = _text(act.facts.get("due"))
+    draft.correction_due = supply_until(act.facts, local_day(act.occurred_at_ms))
     draft.correction_count += 1
     return ()
 
@@ -93,7 +94,7 @@ def _supply(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, 
 
 def _deficit(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, ...]:
     draft.deficit = texts(act.facts.get("missing"))
-    draft.deficit_due = _text(act.facts.get("due"))
+    draft.deficit_due = supply_until(act.facts, local_day(act.occurred_at_ms))
     draft.correction = frozenset()
     return ()
 

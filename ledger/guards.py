@@ -15,6 +15,7 @@ from ledger.calendar_year import LAST_YEAR
 from ledger.casedraft import Draft
 from ledger.caseshape import CaseAct, Reason, Rules, local_day
 from ledger.factspec import value_fits
+from ledger.toldday import day_number, entered_on
 from ledger.types import Value
 
 Guard = Callable[[Draft, CaseAct, Rules], "Reason | None"]
@@ -29,7 +30,6 @@ PERMIT_ONLY: Final = "permit_only"
 """The guard of what the law gives to permits alone, unless the item cites a local rule."""
 DUE_AHEAD: Final = "due_ahead"
 """The guard of a last day that the act itself names."""
-_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 
 def token_hash(token: bytes) -> bytes:
@@ -42,16 +42,6 @@ def texts(value: Value) -> frozenset[str]:
     return (
         frozenset(item for item in value if isinstance(item, str)) if isinstance(value, list) else frozenset()
     )
-
-
-def entered_day(act: CaseAct) -> int | None:
-    """Return the local day on which a late entry says that it was typed in; None where it says none.
-
-    The act says so itself, under its signature: the log's own times must not decide what takes effect.
-    """
-    late = act.facts.get("late_entry")
-    day = late.get("entered_on") if isinstance(late, dict) else None
-    return _day_number(day) if isinstance(day, str) else None
 
 
 def _no_open_correction(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
@@ -95,8 +85,8 @@ def _same_day_opening(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None
     """A mistake is voided on the day of receipt; one typed in from paper, on the day it was typed in."""
     if local_day(act.occurred_at_ms) == local_day(draft.opened_at_ms):
         return None
-    entered = entered_day(draft.steps[0].act) if draft.steps else None
-    if entered is not None and entered in (local_day(act.occurred_at_ms), entered_day(act)):
+    entered = entered_on(draft.steps[0].act.facts) if draft.steps else None
+    if entered is not None and entered in (local_day(act.occurred_at_ms), entered_on(act.facts)):
         return None
     return Reason("case.void_too_late")
 
@@ -140,7 +130,7 @@ def _has_deadline(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
     due = _open_due(draft)
     if not due:
         return Reason("case.nothing_missing")
-    if local_day(act.occurred_at_ms) <= _day_number(due):
+    if local_day(act.occurred_at_ms) <= day_number(due):
         return Reason("case.due_not_passed", {"due": due})
     return None
 
@@ -150,7 +140,7 @@ def _due_ahead(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
     due = act.facts.get("due")
     if not isinstance(due, str):
         return None
-    if local_day(act.occurred_at_ms) <= _day_number(due) and date.fromisoformat(due).year <= LAST_YEAR:
+    if local_day(act.occurred_at_ms) <= day_number(due) and date.fromisoformat(due).year <= LAST_YEAR:
         return None
     return Reason("case.due_not_ahead", {"due": due, "last_year": LAST_YEAR})
 
@@ -301,10 +291,6 @@ def _open_due(draft: Draft) -> str:
     if draft.correction:
         return draft.correction_due
     return draft.deficit_due if draft.deficit else ""
-
-
-def _day_number(day: str) -> int:
-    return date.fromisoformat(day).toordinal() - _EPOCH_ORDINAL
 
 
 _OUTSIDE_ROLES: Final = frozenset(("kiosk", "agent"))

@@ -91,13 +91,21 @@ def check_name(name: str) -> str:
     """Return a name unchanged if it may be kept: any script, ethnic names with a dot, a single character.
 
     Raises:
-        InputError: ``identity.name`` when it is empty, too long or holds control characters.
+        InputError: ``identity.name`` when it is empty, too long or holds control characters;
+            ``identity.no_letters`` when it holds digits and signs alone.
     """
-    if not any(_is_seen(character) for character in name) or len(name) > NAME_CHARS_MAX:
+    if not any(is_seen(character) for character in name) or len(name) > NAME_CHARS_MAX:
         raise InputError("identity.name")
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
         raise InputError("identity.name")
+    if not any(_is_letter(character) for character in name):
+        raise InputError("identity.no_letters")
     return name
+
+
+def is_seen(character: str) -> bool:
+    """Return whether a character leaves ink on paper: no space, no control or format character."""
+    return unicodedata.category(character) not in ("Zs", "Zl", "Zp", "Cc", "Cf", "Cs")
 
 
 def check_personal(personal: Facts) -> None:
@@ -127,7 +135,7 @@ def check_applicant(personal: Facts | None) -> Facts:
     """
     applicant = None if personal is None else personal.get("applicant")
     name = applicant.get("name") if isinstance(applicant, dict) else None
-    if personal is None or not isinstance(name, str) or not any(_is_seen(character) for character in name):
+    if personal is None or not isinstance(name, str) or not any(is_seen(character) for character in name):
         raise InputError("identity.no_name")
     check_personal(personal)
     return personal
@@ -223,15 +231,16 @@ def plain_number(number: str) -> str:
     return "".join(character for character in narrow if not character.isspace() and character != "-")
 
 
+def _is_letter(character: str) -> bool:
+    """Return whether a character can make a name: of any script, or one that only a local font knows."""
+    category = unicodedata.category(character)
+    return category[0] == "L" or category in ("Nl", "Co", "Cn")
+
+
 def phone_form(phone: str) -> str:
     """Return the digits of a phone number without the country code of China."""
     digits = "".join(character for character in plain_number(phone) if character.isdecimal())
     return digits[2:] if len(digits) == 13 and digits.startswith("86") else digits
-
-
-def _is_seen(character: str) -> bool:
-    """Return whether a character leaves ink on paper: no space, no control or format character."""
-    return unicodedata.category(character) not in ("Zs", "Zl", "Zp", "Cc", "Cf", "Cs")
 
 
 def _check_resident(number: str) -> str:

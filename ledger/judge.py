@@ -14,7 +14,8 @@ from ledger.caseshape import NO_PARAMS, CaseAct, Reason, Rules, Step, Token, loc
 from ledger.casetype import SAME, ActionSpec
 from ledger.effects import EFFECTS
 from ledger.factspec import first_problem
-from ledger.guards import FACT_GUARDS, FINDINGS, STATE_GUARDS, entered_day
+from ledger.guards import FACT_GUARDS, FINDINGS, STATE_GUARDS
+from ledger.toldday import entered_on
 from ledger.types import StationId
 
 COUNTERSIGN: Final = "countersign"
@@ -146,7 +147,7 @@ def record(
         draft.note("case.finding.before_parent", (act.act_id, steps[-1].act.act_id), NO_PARAMS)
     if "late_entry" not in act.facts and local_day(act.recorded_at_ms) != local_day(act.occurred_at_ms):
         draft.note("case.finding.late_unmarked", (act.act_id,), NO_PARAMS)
-    elif "late_entry" in act.facts and (entered_day(act) or 0) > local_day(act.recorded_at_ms):
+    elif "late_entry" in act.facts and (entered_on(act.facts) or 0) > local_day(act.recorded_at_ms):
         # only ahead: a log that was restored records a genuine act again, later
         draft.note("case.finding.entered_ahead", (act.act_id,), NO_PARAMS)
     steps.append(step)

@@ -24,6 +24,7 @@ DERIVED_EVENTS: Final = frozenset(
         "forwarding_receipt",
         "full_supply",
         "late_supply",
+        "new_offer",
         "organ_receipt",
     )
 )
@@ -54,6 +55,7 @@ def _names(case_type: CaseType, clock: ClockSpec) -> Iterator[tuple[str, str, st
         ("start", clock.start),
         ("stop", clock.stop),
         ("restart", clock.restart),
+        ("go_on", clock.go_on),
         ("pause", clock.pause),
         ("resume", clock.resume),
         ("extend", clock.extend),

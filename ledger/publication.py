@@ -38,6 +38,7 @@ _CLOCK: Final = ClockSpec(
     start=(DECIDING,),
     stop=(PUBLISHING,),
     restart=(),
+    go_on=(),
     amount=PUBLISH_DAYS,
     unit="working_days",
     expiry="finding",

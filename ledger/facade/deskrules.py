@@ -8,12 +8,15 @@ a number are never barred, for a name is not a person.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 from typing import NamedTuple
 
 from ledger.body import open_body
+from ledger.calendar_year import FIRST_YEAR
 from ledger.case import CaseAct, CaseState
 from ledger.caseshape import CaseFinding, local_day
 from ledger.catalogue import Rules
+from ledger.effects import local_date_text
 from ledger.errors import BanjianError, RuleError
 from ledger.facade.bodies import read_personal, sealed_bodies
 from ledger.facade.casebook import CaseBook
@@ -34,13 +37,19 @@ from ledger.notices import (
     repaired,
     untrue_promise,
 )
+from ledger.sense import senseless
 from ledger.store import schema
 from ledger.store.contract import ReadTx
 from ledger.store.tables import OneOf
+from ledger.toldday import EPOCH_ORDINAL, entered_on
 from ledger.types import CaseId, Facts
 
 NIGHT_EDGE_MS = 4 * 3_600_000
 """How long after an act the day before may still be claimed for it: work begun late ends after midnight."""
+
+CLOCK_STEP_MS = 60_000
+"""How far ahead of the clock a claimed time may lie: forms say minutes, and clocks are set back a little."""
+_FIRST_DAY = date(FIRST_YEAR, 1, 1).toordinal() - EPOCH_ORDINAL
 
 _ASKED_MAX = 1_024
 """Cases in one question to the store: an agent's number may stand in thousands."""
@@ -80,15 +89,20 @@ class DeskRules:
             personal: its personal body.
 
         Raises:
-            RuleError: ``case.another_day``, ``case.before_receipt``, ``case.promise_barred``; as
+            RuleError: ``case.another_day``, ``case.in_future``, ``case.absurd_time``, ``case.entered_on``,
+                ``case.before_receipt``, ``case.promise_barred``; as ``ledger.sense.senseless`` and
                 ``ledger.notices.calendar_refusal``.
         """
         require_day(act.occurred_at_ms, act.recorded_at_ms, act.facts)
+        _require_entry(act.occurred_at_ms, act.recorded_at_ms, act.facts)
         if state is not None and "late_entry" in act.facts and act.occurred_at_ms < state.opened_at_ms:
             # Limits run from what was claimed: a notice that is older than its case would be over already.
             raise RuleError("case.before_receipt", number=state.number)
         spec = rules.case_type.actions[act.action]
-        reason = calendar_refusal(state, spec, act, rules, self._knowledge.calendars)
+        registry = self._knowledge.registry
+        reason = senseless(
+            spec, act, state=state, rules=rules, registry=registry, personal=personal
+        ) or calendar_refusal(state, spec, act, rules, self._knowledge.calendars)
         if reason is not None:
             raise RuleError(reason.code, **reason.params)
         if not promises(spec, act.facts) or repaired(act.facts):
@@ -165,6 +179,24 @@ def require_day(occurred_at_ms: int, recorded_at_ms: int, facts: Facts) -> None:
     days = local_day(recorded_at_ms) - local_day(occurred_at_ms)
     if days and "late_entry" not in facts and not 0 <= passed_ms <= NIGHT_EDGE_MS:
         raise RuleError("case.another_day", days=abs(days), hours=NIGHT_EDGE_MS // 3_600_000)
+
+
+def _require_entry(occurred_at_ms: int, recorded_at_ms: int, facts: Facts) -> None:
+    """Refuse a time that has not come, and a late entry that claims too much: limits run from it."""
+    if occurred_at_ms > recorded_at_ms + CLOCK_STEP_MS:
+        raise RuleError(
+            "case.in_future", value=local_date_text(occurred_at_ms), now=local_date_text(recorded_at_ms)
+        )
+    if "late_entry" not in facts:
+        return
+    if local_day(occurred_at_ms) < _FIRST_DAY:
+        raise RuleError("case.absurd_time", value=local_date_text(occurred_at_ms))
+    entered = entered_on(facts)
+    # signed just before midnight, an act may be stored after it
+    if entered is not None and not (
+        local_day(recorded_at_ms - NIGHT_EDGE_MS) <= entered <= local_day(recorded_at_ms)
+    ):
+        raise RuleError("case.entered_on", day=date.fromordinal(entered + EPOCH_ORDINAL).isoformat())
 
 
 def _checked(tx: ReadTx, case_ids: Sequence[CaseId]) -> list[CaseId]:

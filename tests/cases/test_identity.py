@@ -60,6 +60,20 @@ def test_wrong_numbers_are_refused_by_cause(kind: str, typed: str, code: str) ->
     assert refused.value.code == code
 
 
+@pytest.mark.parametrize(
+    "name", [".", "-", "12345", "１２３", "·", "…", "??", "，。", "😀", "́", "138-0000-1234", "□"]
+)
+def test_digits_and_signs_are_no_name(name: str) -> None:
+    with pytest.raises(InputError) as refused:
+        check_name(name)
+    assert refused.value.code == "identity.no_letters"
+
+
+@pytest.mark.parametrize("name", ["\u3007", "\ue123", "\U0003134b", "Ö", "ก", "张□", "3M", "王*"])
+def test_odd_names_are_names(name: str) -> None:
+    assert check_name(name) == name
+
+
 @pytest.mark.parametrize("name", ["王", "﨑", "买买提·吐尔逊", "欧阳 娜娜", "𠮷田", "O'Neil", "㐂"])
 def test_names_are_kept_code_point_by_code_point(name: str) -> None:
     assert check_name(name) == name

@@ -216,17 +216,17 @@ def test_village_forwards_and_only_the_organ_starts_acceptance() -> None:
     assert (reading["acceptance"].started_on, reading["acceptance"].flags) == (date(2025, 11, 20), ())
 
 
-def test_an_offer_that_comes_back_starts_forwarding_anew() -> None:
-    """Offered on the 17th, declined Wednesday 19 November: 20 | 21. Later refusals are between others."""
-    by = rules("forwarding", forwarding={"restart": ["decline_hand_over", "recall_hand_over"]})
+def test_an_offer_that_comes_back_leaves_forwarding_what_is_left() -> None:
+    """Used: 17 November; 18 and 19 it was offered; left: 20. Later refusals are between others."""
+    by = rules("forwarding", forwarding={"go_on": ["decline_hand_over", "recall_hand_over"]})
     declined = (
         step("receive", "2025-11-14", level="village"),
         step("hand_over", "2025-11-17", level="village"),
         step("decline_hand_over", "2025-11-19"),
     )
     reading = read(state(*declined), by, "2025-11-20")["forwarding"]
-    assert (reading.due_on, reading.light) == (date(2025, 11, 21), "green")
-    assert codes(reading)[0] == "started_again"
+    assert (reading.due_on, reading.light, reading.elapsed_days) == (date(2025, 11, 20), "yellow", 2)
+    assert codes(reading)[:3] == ["started", "limit_working_days", "elsewhere_working_days"]
     taken = state(
         *declined[:2],
         step("take_over", "2025-11-18"),

@@ -25,7 +25,17 @@ def _codes_in_code() -> set[str]:
     found: set[str] = set()
     for path in LEDGER.glob("c*.py"):
         found.update(re.findall(r'"((?:clock\.line|calendar)\.[a-z_]+)"', path.read_text(encoding="utf-8")))
-    counted = ("limit", "excluded", "extended", "stopped", "stopped_late", "standing", "over", "left")
+    counted = (
+        "limit",
+        "excluded",
+        "elsewhere",
+        "extended",
+        "stopped",
+        "stopped_late",
+        "standing",
+        "over",
+        "left",
+    )
     units = ("working_days", "calendar_days")
     found.update(f"clock.line.{line}_{unit}" for line in counted for unit in units)
     kinds = ("start", "working", "make_up", "weekend", "holiday", "statutory")

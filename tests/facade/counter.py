@@ -153,6 +153,8 @@ def act(
     **facts: Value,
 ) -> Performed:
     """Let somebody do something at their own station."""
+    if action == "note" and not facts and personal is None:
+        facts = {"note_code": "asked"}
     command = Command(
         action=action,
         station=station or STAFF[staff_no][0],

@@ -39,7 +39,7 @@ COMPANY, ESTATE, FELLING, RELIEF = "990100500005", "990101100011", "990101400014
 INSURANCE, ELSEWHERE, PROOF = "990103000030", "990103100031", "990104200042"
 """Items by their numbers in the shipped catalogue; FOOD has m04 and m05 deferrable, m06 may be promised."""
 OTHER_VILLAGE = StationId("990121001202-00")
-STATIONS = {"C": COUNTY, "T": TOWNSHIP, "V": VILLAGE, "W": OTHER_VILLAGE}
+STATIONS = {"C": COUNTY, "T": TOWNSHIP, "V": VILLAGE, "W": OTHER_VILLAGE, "X": StationId("990121009999-00")}
 PEOPLE: dict[str, tuple[StationId, tuple[str, ...]]] = {
     **STAFF,
     "T3": (TOWNSHIP, ("head",)),

@@ -149,13 +149,38 @@ FORWARDING = [
           "2026-03-02 V1 receive\n2026-03-03 V1 hand_over to=T\n2026-03-03 T1 take_over\n"
           "2026-03-04 T1 hand_over to=C\n2026-03-05 C1 take_over", "2026-03-05",
           {"acceptance": "2026-03-03 > 2026-03-10 green"}),
-    Dated("declined: the village's limit anew", FELLING,
+    # one day used, the 3rd; the 4th and 5th it lay with the township; the 6th is the second
+    Dated("declined: what is left of the village's limit", FELLING,
           "2026-03-02 V1 receive\n2026-03-03 V1 hand_over to=T\n2026-03-05 T1 decline_hand_over",
           "2026-03-06",
-          {"forwarding": "2026-03-05 > 2026-03-09 green", "acceptance": ""}),
-    Dated("recalled: the village's limit anew", FELLING,
+          {"forwarding": "2026-03-02 > 2026-03-06 yellow", "acceptance": ""}),
+    Dated("recalled: what is left of it", FELLING,
           "2026-03-02 V1 receive\n2026-03-03 V1 hand_over to=T\n2026-03-04 V1 recall_hand_over", "2026-03-06",
-          {"forwarding": "2026-03-04 > 2026-03-06 yellow", "acceptance": ""}),
+          {"forwarding": "2026-03-02 > 2026-03-05 red forwarding_overrun", "acceptance": ""}),
+    Dated("handed over and recalled every day", FELLING,
+          "2026-03-02 V1 receive\n2026-03-02 V1 hand_over to=T\n2026-03-02 V1 recall_hand_over\n"
+          "2026-03-03 V1 hand_over to=T\n2026-03-03 V1 recall_hand_over\n"
+          "2026-03-04 V1 hand_over to=T\n2026-03-04 V1 recall_hand_over", "2026-03-05",
+          {"forwarding": "2026-03-02 > 2026-03-04 red forwarding_overrun", "acceptance": ""}),
+    # on their way on the 3rd and 4th, again on the 5th: of two days none is left
+    Dated("recalled after a day, offered again, day by day", FELLING,
+          "2026-03-02 V1 receive\n2026-03-02 V1 hand_over to=T\n2026-03-03 V1 recall_hand_over\n"
+          "2026-03-03 V1 hand_over to=T\n2026-03-04 V1 recall_hand_over\n2026-03-04 V1 hand_over to=T",
+          "2026-03-05",
+          {"transit": "2026-03-02 > 2026-03-04 red transit_overrun",
+           "forwarding": "2026-03-02 > 2026-03-06 done:green"}),
+    # V 3; W 4; V 5: the second day was over on the 4th
+    Dated("two villages to and fro", FELLING,
+          "2026-03-02 V1 receive\n2026-03-03 V1 hand_over to=W\n2026-03-03 W1 take_over\n"
+          "2026-03-04 W1 hand_over to=V\n2026-03-04 V1 take_over\n2026-03-05 V1 hand_over to=W\n"
+          "2026-03-05 W1 take_over", "2026-03-05",
+          {"forwarding": "2026-03-02 > 2026-03-04 red forwarding_overrun", "acceptance": "",
+           "transit": "2026-03-03 > 2026-03-09 done:green"}),
+    # 6 9: the organ had it, so the way back to it is a new one
+    Dated("back from the organ it travels anew", FELLING,
+          "2026-03-02 V1 receive\n2026-03-02 V1 hand_over to=T\n2026-03-04 T1 take_over\n"
+          "2026-03-04 T1 hand_over to=V\n2026-03-04 V1 take_over\n2026-03-05 V1 hand_over to=T", "2026-03-06",
+          {"transit": "2026-03-05 > 2026-03-09 green", "acceptance": "2026-03-04 > 2026-03-11 green"}),
     # papers that travel have a light: handed over on the 3rd: 4 5
     Dated("an offer that nobody takes over", FELLING,
           "2026-03-02 V1 receive\n2026-03-03 V1 hand_over to=T", "2026-03-05",
@@ -170,16 +195,18 @@ FORWARDING = [
     Dated("offered anew after a recall", FELLING,
           "2026-03-02 V1 receive\n2026-03-03 V1 hand_over to=T\n2026-03-04 V1 recall_hand_over\n"
           "2026-03-05 V1 hand_over to=T", "2026-03-06",
-          {"forwarding": "2026-03-04 > 2026-03-06 done:green", "transit": "2026-03-05 > 2026-03-09 green"}),
-    # another village has its own two days: 5 6
-    Dated("another village must forward as well", FELLING,
+          {"forwarding": "2026-03-02 > 2026-03-05 done:green",
+           "transit": "2026-03-03 > 2026-03-06 yellow"}),
+    # V had the 3rd, W has the 5th
+    Dated("another village has what is left", FELLING,
           "2026-03-02 V1 receive\n2026-03-03 V1 hand_over to=W\n2026-03-04 W1 take_over", "2026-05-04",
-          {"forwarding": "2026-03-04 > 2026-03-06 red forwarding_overrun", "acceptance": "",
+          {"forwarding": "2026-03-02 > 2026-03-05 red forwarding_overrun", "acceptance": "",
            "transit": "2026-03-03 > 2026-03-05 done:green"}),
     Dated("an offer of the second one comes back", FELLING,
           "2026-03-02 V1 receive\n2026-03-03 V1 hand_over to=W\n2026-03-04 W1 take_over\n"
           "2026-03-05 W1 hand_over to=T\n2026-03-06 T1 decline_hand_over", "2026-03-07",
-          {"forwarding": "2026-03-06 > 2026-03-10 green", "transit": "2026-03-05 > 2026-03-09 done:green"}),
+          {"forwarding": "2026-03-02 > 2026-03-06 red forwarding_overrun",
+           "transit": "2026-03-03 > 2026-03-06 done:green"}),
     Dated("between organs nothing travels without a clock anyhow", FELLING,
           "2026-03-02 T1 receive\n2026-03-03 T1 hand_over to=C", "2026-03-04",
           {"transit": "", "acceptance": "2026-03-02 > 2026-03-09 green"}),
@@ -289,6 +316,27 @@ CORRECTION = [
           "2026-03-02 C1 receive\n2026-03-06 C1 request_correction due=2026-03-20", "2026-03-19",
           {"correction": "2026-03-06 > 2026-03-20 yellow",
            "acceptance": "2026-03-02 > 2026-03-09 done:green"}),
+    # 18 days told on 2 February, entered on 2 March: until the 20th; a supply before is not late
+    Dated("a notice entered late gives its days once more", FOOD,
+          "2026-03-02 C1 receive at=2026-01-26 late_entry=1\n"
+          "2026-03-02 C1 request_correction due=2026-02-20 at=2026-02-02 late_entry=2\n"
+          "2026-03-02 C1 lapse ! case.due_not_passed\n2026-03-20 C1 lapse ! case.due_not_passed\n"
+          "2026-03-20 C1 supply materials=m01", "2026-03-21",
+          {"correction": "2026-02-02 > 2026-03-20 red lapse_allowed overdue_correction"}),
+    Dated("then the case may lapse", FOOD,
+          "2026-03-02 C1 receive at=2026-01-26 late_entry=1\n"
+          "2026-03-02 C1 request_correction due=2026-02-20 at=2026-02-02 late_entry=2\n"
+          "2026-03-21 C1 lapse", "2026-03-21",
+          {"correction": "2026-02-02 > 2026-03-20 done:red overdue_correction"}),
+    Dated("as does a deficit list", FOOD,
+          "2026-03-02 C1 receive at=2026-02-02 late_entry=1\n"
+          "2026-03-02 C1 accept_with_deficit due=2026-02-06 at=2026-02-02 late_entry=2\n"
+          "2026-03-06 C1 lapse ! case.due_not_passed\n2026-03-07 C1 lapse", "2026-03-07",
+          {"deficit": "2026-02-02 > 2026-03-06 done:red overdue_deficit"}),
+    Dated("entered on its own day it gives what it told", FOOD,
+          "2026-03-02 C1 receive\n2026-03-02T17:00 C1 request_correction due=2026-03-06 at=2026-03-02T09:00 "
+          "late_entry=2\n2026-03-07 C1 lapse", "2026-03-07",
+          {"correction": "2026-03-02 > 2026-03-06 done:red overdue_correction"}),
     Dated("over: lapse is allowed", FOOD,
           "2026-03-02 C1 receive\n2026-03-06 C1 request_correction due=2026-03-20", "2026-03-21",
           {"correction": "2026-03-06 > 2026-03-20 red lapse_allowed overdue_correction"}),

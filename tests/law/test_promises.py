@@ -125,7 +125,7 @@ def test_a_repaired_credit_record_opens_the_way_again(ledger: Ledger) -> None:
     checked(ledger, granted(ledger, WANG), "untrue")
     later = received(ledger, WANG)
     blank = refusal(ledger, "C1", "accept_on_commitment", later, {**ON_PROMISE, "credit_repair": " "})
-    assert blank.code == "case.promise_barred"
+    assert blank.code == "case.blank_text"
     act(ledger, "C1", "accept_on_commitment", later, {**ON_PROMISE, "credit_repair": "信修〔2026〕7号"})
     assert ledger.state(later)[0].approval_commitment
     assert notices(ledger, later) == ["case.notice.promise_barred"]

@@ -250,6 +250,8 @@ class World:
     ) -> CaseId:
         """Let somebody at a station do something, and return the case."""
         personal: Facts | None = None
+        if action == "note" and not facts:
+            facts["note_code"] = "asked"
         if action == "receive":
             name = str(facts.pop("applicant", "张三"))
             personal = {"applicant": {"name": name, "id_kind": "other", "id_no": f"N{name}{station}"}}

@@ -41,7 +41,7 @@ def test_each_task_is_ticked_by_the_act_that_does_it(tmp_path: Path) -> None:
         whole = act("receive", VILLAGE, **opened, materials=["m01", "m02", "m03"])
         short = act("receive", VILLAGE, **opened, materials=["m01"])
         act("supply", VILLAGE, short, materials=["m02", "m03"])
-        late = {"paper_no": "DM-0007", "reason": "power", "entered_on": "2026-03-03"}
+        late = {"paper_no": "DM-0007", "reason": "power"}
         act("receive", VILLAGE, **opened, materials=["m01", "m02", "m03"], late_entry=late)
         act("note", VILLAGE, whole, text_code="other")
         act("hand_over", VILLAGE, whole, to=TOWNSHIP, method="in_person")

@@ -1,0 +1,221 @@
+"""What a tampered page or a program could get signed though it means nothing, action by action."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+import pytest
+
+from ledger.caseshape import CaseAct, CaseState
+from ledger.casetype import ActionSpec, CaseType
+from ledger.catalogue import Rules
+from ledger.data import case_types, items
+from ledger.errors import BanjianError
+from ledger.facade import Command
+from ledger.factspec import FactSpec, first_problem
+from ledger.registry import Registry
+from ledger.sense import PAST_DAYS, senseless
+from ledger.types import ActId, CaseId, Facts, KeyId, Value
+from tests.facade.counter import APPLICANT, COUNTY, TOWNSHIP, VILLAGE, at, signer
+from tests.law.county import FELLING, FOOD, Case
+
+SPACES = "\u3000 \u200b\t"
+SAMPLES: dict[str, Value] = {
+    "text": "写明",
+    "int": 60,
+    "bool": True,
+    "date": "2026-03-02",
+    "ms": 0,
+    "act": bytes(32),
+}
+
+
+def _sample(fact: FactSpec, name: str) -> Value:
+    if name in ("materials", "missing", "originals", "commitments"):
+        return ["m01"]
+    if name == "clock":
+        return "acceptance"
+    match fact.type:
+        case "int":
+            return min(60, fact.max or 60)
+        case "enum":
+            return min(fact.values)
+        case "station":
+            return TOWNSHIP
+        case "bytes":
+            return bytes(8)
+        case "list":
+            return [_sample(FactSpec(type=fact.of, values=fact.values), "")]
+        case "map":
+            return {inner: _sample(one, inner) for inner, one in fact.fields.items()}
+        case "fields":
+            return {}
+        case _:
+            return SAMPLES[fact.type]
+
+
+def _facts(spec: ActionSpec) -> dict[str, Value]:
+    """Return facts with every field that an action has, in order."""
+    left_out = {"token_hash", "stand_in_for"}
+    facts = {name: _sample(fact, name) for name, fact in spec.facts.items() if name not in left_out}
+    if "due" in facts:
+        facts["due"] = "2026-04-01"
+    if "changes" in facts:
+        facts["personal_fields"] = ["applicant.phone"]
+    return facts
+
+
+def _actions() -> Iterator[tuple[CaseType, ActionSpec]]:
+    for case_type in case_types():
+        for spec in case_type.actions.values():
+            yield case_type, spec
+
+
+EVERY = [pytest.param(kind, spec, id=f"{kind.code}.{spec.code}") for kind, spec in _actions()]
+
+
+@pytest.fixture
+def registry(new_case: Callable[[str], Case]) -> Registry:
+    return new_case(FOOD).ledger.knowledge.registry
+
+
+def _asked(kind: CaseType, spec: ActionSpec, facts: Mapping[str, Value], registry: Registry) -> str:
+    item = next(one for one in items() if one.base_code == FOOD)
+    rules = Rules(item=item, case_type=kind, catalogue_version=1)
+    assert first_problem(spec.facts, facts) is None, (
+        "well formed: the case itself would not refuse it for its form"
+    )
+    act = CaseAct(
+        act_id=ActId(bytes(32)), parents=(), action=spec.code, station=COUNTY, station_level="county",
+        actor=KeyId(bytes(8)), staff_no="C1", roles=frozenset(("officer",)), catalogue_version=1,
+        occurred_at_ms=at("2026-03-02 09:00"), recorded_at_ms=at("2026-03-02 09:00"), facts=dict(facts),
+    )  # fmt: skip
+    state = CaseState(case_id=CaseId(bytes(16)), item_code=FOOD, case_type=kind.code, catalogue_version=1)
+    reason = senseless(spec, act, state=state, rules=rules, registry=registry, personal=None)
+    return "" if reason is None else reason.code
+
+
+def _with(facts: Facts, path: tuple[str, ...], value: Value) -> Facts:
+    inner = facts.get(path[0])
+    if len(path) > 1 and isinstance(inner, dict):
+        return {**facts, path[0]: _with(inner, path[1:], value)}
+    return {**facts, path[0]: value}
+
+
+def _paths(
+    specs: Mapping[str, FactSpec], before: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], FactSpec]]:
+    for name, fact in specs.items():
+        if fact.type == "map":
+            yield from _paths(fact.fields, (*before, name))
+        elif before or name not in ("token_hash", "stand_in_for"):
+            yield (*before, name), fact
+
+
+@pytest.mark.parametrize(("kind", "spec"), EVERY)
+def test_what_says_something_is_signed(kind: CaseType, spec: ActionSpec, registry: Registry) -> None:
+    assert _asked(kind, spec, _facts(spec), registry) == ""
+    least = {name: value for name, value in _facts(spec).items() if spec.facts[name].required}
+    silent = {"note": "case.nothing_said", "amend": "case.nothing_said"}
+    assert _asked(kind, spec, least, registry) == silent.get(spec.code, "")
+
+
+@pytest.mark.parametrize(("kind", "spec"), EVERY)
+def test_every_field_of_every_action_must_say_something(
+    kind: CaseType, spec: ActionSpec, registry: Registry
+) -> None:
+    facts = _facts(spec)
+    for path, fact in _paths(spec.facts):
+        texts = fact.type == "text" or (fact.type == "list" and fact.of == "text")
+        wrong: list[tuple[Value, str]] = []
+        if texts:
+            for text, code in ((SPACES, "case.blank_text"), ("写\x00明", "case.facts_value")):
+                wrong.append(([text] if fact.type == "list" else text, code))
+        if fact.type == "list" and fact.required:
+            wrong.append(([], "case.list_empty"))
+        if fact.type == "date" and path != ("due",):
+            wrong += [("9999-12-31", "case.absurd_day"), ("0001-01-01", "case.absurd_day")]
+        if path[-1] in PAST_DAYS:
+            wrong.append(("2026-03-03", "case.absurd_day"))
+        if path[-1] in ("materials", "missing", "originals") and "materials_known" not in spec.guards:
+            wrong.append((["m01", "m99"], "case.unknown_material"))
+        if fact.type == "station":
+            wrong.append(("990121009999-00", "case.unknown_station"))
+        if path == ("review_days",):
+            wrong += [(0, "case.review_days"), (59, "case.review_days")]
+        if path == ("expected_days",):
+            wrong.append((0, "case.facts_value"))
+        for value, code in wrong:
+            assert _asked(kind, spec, _with(facts, path, value), registry) == code, (path, value)
+
+
+@pytest.mark.parametrize(("kind", "spec"), EVERY)
+def test_who_is_stood_in_for_could_have_done_it(kind: CaseType, spec: ActionSpec, registry: Registry) -> None:
+    def asked(staff_no: str) -> str:
+        return _asked(kind, spec, {**_facts(spec), "stand_in_for": staff_no}, registry)
+
+    assert asked("X9") == asked("C1") == "case.stand_in_unknown"
+    # V1 has a role at the village alone; C5 is officer and window at the county
+    assert asked("V1") == "case.stand_in_role"
+    fits = bool(spec.by & {"officer", "window"})
+    assert asked("C5") == ("" if fits else "case.stand_in_role")
+
+
+@pytest.mark.parametrize(("kind", "spec"), EVERY)
+def test_only_a_visit_hands_out_a_token(kind: CaseType, spec: ActionSpec, registry: Registry) -> None:
+    code = _asked(kind, spec, {**_facts(spec), "token_hash": bytes(32)}, registry)
+    assert code == ("" if spec.opens else "case.token_given")
+
+
+def test_a_reason_names_a_limit_that_there_is(registry: Registry) -> None:
+    kind = next(one for one in case_types() if one.code == "permit")
+    facts: Facts = {"clock": "lunch", "reason": "改期"}
+    assert _asked(kind, kind.actions["overrun_reason"], facts, registry) == "case.unknown_clock"
+
+
+def test_at_a_counter(new_case: Callable[[str], Case]) -> None:
+    new_case(FOOD).tell("""
+        2026-03-02 C1 receive materials=m99 ! case.unknown_material
+        2026-03-02 C1 receive external_no=\u200b ! case.blank_text
+        2026-03-02 C1 receive materials=m01+m02
+        2026-03-02 C1 hand_over to=X ! case.unknown_station
+        2026-03-02 C1 request_correction missing=m77 ! case.unknown_material
+        2026-03-02 C1 accept stand_in_for=C9 ! case.stand_in_unknown
+        2026-03-02 C1 accept stand_in_for=C4 acceptance_no=\u200b ! case.blank_text
+        2026-03-02 C1 accept stand_in_for=C7 ! case.stand_in_role
+        2026-03-02 C1 accept stand_in_for=C5
+        2026-03-02 C1 note ! case.nothing_said
+        2026-03-02 C1 link_external external_no=1 entered_on=9999-12-31 ! case.absurd_day
+        2026-03-02 C1 decide result=refuse review_days=7 reasons=x review_organ=x court=x ! case.review_days
+        2026-03-02 C1 accept at=2026-03-02T09:10 ! case.state
+        2026-03-02 C1 note note_code=x at=2026-03-02T09:10 ! case.in_future
+        2026-03-02 C1 note note_code=x at=2026-03-09 late_entry=5 ! case.in_future
+        2026-03-02 C1 note note_code=x at=1970-01-02 late_entry=5 ! case.absurd_time
+        """)
+
+
+@pytest.mark.parametrize("day", ["2026-03-01", "2026-03-03", "1970-01-01", "9999-12-31"])
+def test_a_late_entry_is_typed_in_today(day: str, new_case: Callable[[str], Case]) -> None:
+    case = new_case(FELLING)
+    case.clock.set("2026-03-02 12:00")
+    late: Facts = {"paper_no": f"E{day}", "reason": "power", "entered_on": day}
+    command = Command(
+        action="receive", station=VILLAGE, facts={"item": FELLING, "late_entry": late}, personal=APPLICANT,
+        occurred_at_ms=at("2026-02-27 09:00"),
+    )  # fmt: skip
+    with pytest.raises(BanjianError) as refused:
+        case.ledger.perform(command, signer("V1"))
+    assert refused.value.code == "case.entered_on"
+
+
+def test_a_late_entry_is_of_a_day_that_calendars_know(new_case: Callable[[str], Case]) -> None:
+    case = new_case(FELLING)
+    case.clock.set("2026-03-02 12:00")
+    late: Facts = {"paper_no": "E1", "reason": "power"}
+    command = Command(
+        action="receive", station=VILLAGE, facts={"item": FELLING, "late_entry": late},
+        personal=APPLICANT, occurred_at_ms=at("1970-01-02 09:00"),
+    )  # fmt: skip
+    with pytest.raises(BanjianError) as refused:
+        case.ledger.perform(command, signer("V1"))
+    assert refused.value.code == "case.absurd_time"
