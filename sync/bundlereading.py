@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, Future
-from dataclasses import replace
 from typing import NamedTuple
 
 from ledger.bundle import (
@@ -32,7 +31,7 @@ from ledger.errors import AuthorityError, DataError, EncodingError, ForkError, G
 from ledger.facade.countyfold import COUNTY_KINDS
 from ledger.facade.exchange import Exchange
 from ledger.facade.heldstates import ReceiptLine
-from ledger.facade.peers import BY_STICK, Contact
+from ledger.facade.peers import Contact
 from ledger.genesis import LogGenesis
 from ledger.opening import opening_genesis
 from ledger.types import LogId, StationId
@@ -43,6 +42,7 @@ from sync.bundleforms import decode_feed, plain
 from sync.bundlereport import NotTaken, PartReport
 from sync.ingest import Prepared, PreparedExcerpt, PreparedPackage, prepare
 from sync.messages import Hello, decode_county, decode_hello
+from sync.stickword import Signed, said_in
 
 IN_FLIGHT_MAX = 6
 """Sections that are verified while an earlier one is stored."""
@@ -104,7 +104,9 @@ class PartReader:
         self._mine = exchange.held.scope(exchange.station)
         self._receipts: list[ReceiptLine] = []
         self.report = PartReport(header=opened.header, manifest=opened.manifest, listed=opened.section_count)
-        self._said: dict[LogId, int] | None = None
+        self._stated: dict[LogId, int] | None = None
+        self._said: list[Contact] = []
+        self._signed = Signed()
         self._check_sender()
 
     def run(self) -> Iterator[int]:
@@ -115,6 +117,7 @@ class PartReader:
         """
         flying: deque[_Read] = deque()
         registry_size, before = self._exchange.registry_size, self._entries()
+        confirmed_ms = self._exchange.carried.confirmed_at_ms(self._manifest.sender)
         try:
             for outcome in self._opened.outcomes:
                 if isinstance(outcome, DataError):
@@ -133,6 +136,9 @@ class PartReader:
             for one in flying:
                 if one.prepared is not None:
                     one.prepared.cancel()
+        at_ms = self._exchange.carried.confirmed_at_ms(self._manifest.sender)
+        if at_ms > confirmed_ms:
+            self._signed.moment(self._manifest.sender, at_ms)
         self._settle(before)
         for log_id in self._exchange.held.continued_elsewhere():
             self._seal(log_id, "log.upstream_other")
@@ -195,8 +201,9 @@ class PartReader:
         exchange, sender = self._exchange, self._manifest.sender
         if (hello.ledger_id, hello.station) != (self._manifest.ledger_id, sender):
             raise EncodingError("bundle.field", field="hello")
-        self._take_contacts(hello)
-        stated = self._said = {state.log_id: state.size for state in hello.logs}
+        below = exchange.held.scope(sender) - {sender, exchange.station}
+        self._said = said_in(hello, below if sender in self._mine else frozenset())
+        stated = self._stated = {state.log_id: state.size for state in hello.logs}
         lacks = {
             log_id: stated.get(log_id, 0)
             for log_id, size in self._expected(sender).items()
@@ -227,17 +234,6 @@ class PartReader:
             for state in states
         }
 
-    def _take_contacts(self, hello: Hello) -> None:
-        """Keep what it says of itself and of those below it, as old as it is: a stick may have lain long."""
-        said = Contact(
-            station=hello.station, heard_at_ms=0, waiting=hello.waiting, oldest_ms=hello.oldest_ms,
-            said_at_ms=hello.sent_at_ms, version=hello.version,
-        )  # fmt: skip
-        below = self._exchange.held.scope(hello.station) - {hello.station, self._exchange.station}
-        told = [one for one in hello.contacts if one.station in below and hello.station in self._mine]
-        heard = [replace(said, heard_at_ms=hello.sent_at_ms), *told]
-        self._exchange.peers.take((replace(one, via=BY_STICK) for one in heard), now_ms=self._now_ms)
-
     def _entries(self) -> dict[StationId, int]:
         """Return how many entries of each station of this subtree are held."""
         held, found = self._exchange.held, dict.fromkeys(self._mine, 0)
@@ -248,19 +244,20 @@ class PartReader:
         return found
 
     def _settle(self, before: Mapping[StationId, int]) -> None:
-        """What has come no longer waits, whoever brought it; the sender itself wrote before it came."""
+        """What has come no longer waits, whoever brought it; who signed something new was heard."""
         exchange, sender, after = self._exchange, self._manifest.sender, self._entries()
-        if sender not in self._mine:
-            return
-        new = {
-            station: sum(after.get(one, 0) - before.get(one, 0) for one in exchange.held.scope(station))
-            for station in exchange.held.scope(sender)
-        }
-        exchange.peers.settle(new)
-        if self._said is None:
-            return
-        missing = sum(max(0, size - exchange.held.size(log_id)) for log_id, size in self._said.items())
-        exchange.peers.lower(sender, missing)
+        peers, new = exchange.peers, dict[StationId, int]()
+        if sender in self._mine:
+            new = {
+                station: sum(after.get(one, 0) - before.get(one, 0) for one in exchange.held.scope(station))
+                for station in exchange.held.scope(sender)
+            }
+            peers.settle(new)
+        heard = self._signed.contacts(self._said, peers.by_stick(), new=new)
+        peers.take(heard, now_ms=self._now_ms)
+        if sender in self._mine and self._stated is not None:
+            missing = sum(max(0, size - exchange.held.size(log_id)) for log_id, size in self._stated.items())
+            peers.lower(sender, missing)
 
     def _take_note(self, raw: bytes) -> None:
         exchange = self._exchange
@@ -328,7 +325,7 @@ class PartReader:
         taken = self._exchange.receiving.take_package(
             found.content, found.records, allowed=self._allowed, now_ms=self._now_ms
         )
-        self.report.new += taken.new
+        self._note_new(found, taken.new)
 
     def _store_beside(self, found: PreparedPackage, refused: DataError) -> None:
         """Store what does not continue the log as a divergent history, if it belongs to one."""
@@ -342,9 +339,17 @@ class PartReader:
     def _take_branch(self, found: PreparedPackage) -> None:
         if self._manifest.kind != "down":
             self._exchange.room.check_branch(found.content, found.records)
-        self.report.new += self._exchange.receiving.take_branch(
+        new = self._exchange.receiving.take_branch(
             found.content, found.records, allowed=self._allowed, now_ms=self._now_ms
         )
+        self._note_new(found, new)
+
+    def _note_new(self, found: PreparedPackage, new: int) -> None:
+        """Count the records at a package's end that were new; their log's key signed when they were made."""
+        self.report.new += new
+        genesis = self._exchange.held.genesis(found.log_id)
+        if new and genesis is not None:
+            self._signed.entries(genesis.station, found.records[-new:])
 
     def _take_excerpt(self, found: PreparedExcerpt) -> None:
         exchange = self._exchange
