@@ -375,7 +375,7 @@ class _Desk:
             return error
         return None
 
-    def session_ended(self, *, stored: int) -> None:
-        """Let what came in go on to the station above soon."""
-        if stored:
+    def session_ended(self, *, stored: int, is_beside: bool) -> None:
+        """Let what came in go on to the station above soon; who was moved here may be known there already."""
+        if stored or is_beside:
             self._news()

@@ -37,12 +37,13 @@ from ledger.opening import opening_genesis
 from ledger.types import LogId, StationId
 from ledger.verified import VerifiedRecord
 from sync import framing
+from sync.besideline import is_elsewhere
 from sync.bundlechecks import behind, check_bodies, check_registry
 from sync.bundleforms import decode_feed, plain
 from sync.bundlereport import NotTaken, PartReport
 from sync.ingest import Prepared, PreparedExcerpt, PreparedPackage, prepare
 from sync.messages import Hello, decode_county, decode_hello
-from sync.stickword import Signed, said_in
+from sync.stickword import Signed, entries_of, expected_of, said_in
 
 IN_FLIGHT_MAX = 6
 """Sections that are verified while an earlier one is stored."""
@@ -116,7 +117,7 @@ class PartReader:
             StoreError: the store fails; what was taken before is stored.
         """
         flying: deque[_Read] = deque()
-        registry_size, before = self._exchange.registry_size, self._entries()
+        registry_size, before = self._exchange.registry_size, entries_of(self._exchange, self._mine)
         confirmed_ms = self._exchange.carried.confirmed_at_ms(self._manifest.sender)
         try:
             for outcome in self._opened.outcomes:
@@ -129,6 +130,8 @@ class PartReader:
                 alone = outcome.kind == SECTION_PACKAGE and self._manifest.kind == "down"
                 yield from self._drain(flying, 0 if alone else IN_FLIGHT_MAX)
             yield from self._drain(flying, 0)
+            if self._is_beside and not self._is_above():
+                self.report.not_taken.append(NotTaken(error=self._unrelated()))
             if self._exchange.registry_size > registry_size:
                 # The key that signed them may have come behind them.
                 self.report.receipts += self._exchange.receiving.take_receipts(self._receipts)
@@ -148,13 +151,21 @@ class PartReader:
         if manifest.ledger_id != exchange.held.ledger_id:
             raise DataError("bundle.other_ledger", expected=exchange.held.ledger_id, found=manifest.ledger_id)
         below = manifest.sender in self._mine and manifest.sender != exchange.station
-        above = manifest.sender in exchange.held.line()[1:]
+        above = self._is_above()
         if not exchange.carried.knows(exchange.station):
             # Before the first registry nobody can say who stands above.
             above = not below and manifest.sender != exchange.station
-        ways = {"up": below, "down": above, "acknowledgement": below or above}
+        # The registry in a part from elsewhere may tell that this station was put under its sender.
+        self._is_beside = manifest.kind == "down" and not above and is_elsewhere(exchange, manifest.sender)
+        ways = {"up": below, "down": above or self._is_beside, "acknowledgement": below or above}
         if not ways[manifest.kind]:
-            raise AuthorityError("bundle.sender", station=manifest.sender)
+            raise self._unrelated()
+
+    def _is_above(self) -> bool:
+        return self._manifest.sender in self._exchange.held.line()[1:]
+
+    def _unrelated(self) -> AuthorityError:
+        return AuthorityError("bundle.sender", station=self._manifest.sender)
 
     def _begin(self, section: Section) -> _Read:
         """Have the records of a section verified on whichever core is free."""
@@ -177,8 +188,15 @@ class PartReader:
             self._take(one)
             yield self.report.read
 
+    def _takes_beside(self, section: Section) -> bool:
+        """Whether a section counts: registry and catalogue from anybody, the rest from a station above."""
+        self._is_beside = not self._is_above()
+        return not self._is_beside or section.kind == SECTION_PACKAGE
+
     def _take(self, read: _Read) -> None:
         section = read.section
+        if self._is_beside and not self._takes_beside(section):
+            return
         try:
             if read.prepared is not None:
                 self._take_records(read.prepared.result())
@@ -206,7 +224,7 @@ class PartReader:
         stated = self._stated = {state.log_id: state.size for state in hello.logs}
         lacks = {
             log_id: stated.get(log_id, 0)
-            for log_id, size in self._expected(sender).items()
+            for log_id, size in expected_of(exchange, sender).items()
             if stated.get(log_id, 0) < size
         }
         is_audience = sender in exchange.feeds.below.values()
@@ -218,34 +236,10 @@ class PartReader:
             feed=hello.feed if is_audience else None,
         )
 
-    def _expected(self, sender: StationId) -> dict[LogId, int]:
-        """Return how much of each log the sender should hold; if it holds less, it lost something.
-
-        Who stands below has the logs of its own subtree, as far as they are here, and what it confirmed of
-        the county's; who stands above has what it confirmed of ours.
-        """
-        held, confirmed = self._exchange.held, self._exchange.carried.confirmed(sender)
-        below = sender in self._mine
-        states = held.states(held.scope(sender) if below else self._mine, county=below)
-        return {
-            state.log_id: state.size
-            if below and not held.is_county_log(state.log_id)
-            else confirmed.get(state.log_id, 0)
-            for state in states
-        }
-
-    def _entries(self) -> dict[StationId, int]:
-        """Return how many entries of each station of this subtree are held."""
-        held, found = self._exchange.held, dict.fromkeys(self._mine, 0)
-        for state in held.states(self._mine, county=False):
-            genesis = held.genesis(state.log_id)
-            if genesis is not None:
-                found[genesis.station] += state.size
-        return found
-
     def _settle(self, before: Mapping[StationId, int]) -> None:
         """What has come no longer waits, whoever brought it; who signed something new was heard."""
-        exchange, sender, after = self._exchange, self._manifest.sender, self._entries()
+        exchange, sender = self._exchange, self._manifest.sender
+        after = entries_of(exchange, self._mine)
         peers, new = exchange.peers, dict[StationId, int]()
         if sender in self._mine:
             new = {
@@ -393,4 +387,6 @@ class PartReader:
     def _allowed(self, genesis: LogGenesis) -> bool:
         if genesis.kind in COUNTY_KINDS:
             return True
+        if self._is_beside:
+            return False
         return genesis.kind == "station" and genesis.station in self._mine

@@ -14,9 +14,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from ledger.facade.exchange import Exchange
 from ledger.facade.peers import BY_STICK, Contact
 from ledger.limits import MOMENT_MS_MAX
-from ledger.types import StationId
+from ledger.types import LogId, StationId
 from ledger.verified import VerifiedRecord
 from sync.messages import Hello
 
@@ -74,3 +75,30 @@ def said_in(hello: Hello, below: frozenset[StationId]) -> list[Contact]:
         said_at_ms=hello.sent_at_ms, version=hello.version,
     )  # fmt: skip
     return [own, *(one for one in hello.contacts if one.station in below)]
+
+
+def entries_of(exchange: Exchange, stations: frozenset[StationId]) -> dict[StationId, int]:
+    """Return how many entries of each of some stations are held."""
+    held, found = exchange.held, dict.fromkeys(stations, 0)
+    for state in held.states(stations, county=False):
+        genesis = held.genesis(state.log_id)
+        if genesis is not None:
+            found[genesis.station] += state.size
+    return found
+
+
+def expected_of(exchange: Exchange, sender: StationId) -> dict[LogId, int]:
+    """Return how much of each log the sender of a stick should hold; if it holds less, it lost something.
+
+    Who stands below has the logs of its own subtree, as far as they are here, and what it confirmed of the
+    county's; who stands above has what it confirmed of ours.
+    """
+    held, confirmed = exchange.held, exchange.carried.confirmed(sender)
+    mine = held.scope(exchange.station)
+    below = sender in mine
+    return {
+        state.log_id: state.size
+        if below and not held.is_county_log(state.log_id)
+        else confirmed.get(state.log_id, 0)
+        for state in held.states(held.scope(sender) if below else mine, county=below)
+    }
