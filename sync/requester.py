@@ -19,6 +19,7 @@ from sync.giving import Budget, Histories, Spending, Stated, packages, stated
 from sync.ingest import Prepared, PreparedExcerpt, PreparedNote, PreparedPackage
 from sync.messages import REFUSALS_MAX, Answer, Hello, Refused, Wanted
 from sync.openings import BESIDE_FEED, check_opened
+from sync.putback import waits_itself
 from sync.returning import Given, Returning
 
 PASSING = frozenset(("package.gap", "package.root", "sync.branch_gap"))
@@ -125,7 +126,10 @@ class Requester:
             county=county,
             proofs_from=proofs_from,
             feed=exchange.held.feed_held(self._upstream),
-            contacts=tuple(relayed(one) for one in exchange.peers.all(now_ms=self._now_ms)),
+            contacts=(
+                *waits_itself(exchange, self._now_ms),
+                *(relayed(one) for one in exchange.peers.all(now_ms=self._now_ms)),
+            ),
         )
         yield encode_section(HELLO, hello.pack())
         if self.is_beside:

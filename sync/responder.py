@@ -38,6 +38,7 @@ from sync.giving import Budget, Histories, Spending, packages, stated
 from sync.ingest import Prepared, PreparedExcerpt, PreparedNote, PreparedPackage
 from sync.messages import REFUSALS_MAX, Answer, Fork, Hello, Refused, Wanted
 from sync.openings import check_opened
+from sync.putback import says_waits
 
 NO_RECEIPTS = "sync.no_receipts"
 """Told where nothing is refused, but no receipt that the peer could believe can be given."""
@@ -257,7 +258,8 @@ class Responder:
         ):
             # What it said was waiting has come with this very session.
             exchange.peers.take([replace(self._heard, waiting=0, oldest_ms=0)], now_ms=self._now_ms)
-        exchange.note_in_step(self._peer, hello.logs)
+        if not says_waits(hello):
+            exchange.note_in_step(self._peer, hello.logs)
         left = Spending.of(self._budget)
         forks = self._forks(hello, mine)
         down = list(self._down(hello, mine, {fork.log_id for fork in forks}, left))

@@ -159,14 +159,13 @@ class Writer:
         return Performed(act_id=known.act_id, case_id=case_id, log_id=log.log_id, seq=entry.seq)
 
     def seal(self, doubts: Sequence[tuple[OwnLog, str]]) -> None:
-        """Write down which own logs are not continued, and why.
+        """Write down that this machine came back from an older state: own logs not continued, and why.
 
         Their last entries get a checkpoint where the key is here: without one they could never be given to
         anybody. The sentinel stays as it is, for it may know more than the log.
         """
         with self._store.write() as tx:
-            if any(log.kind != "station" for log, _ in doubts):
-                note_given_up(tx, self._clock.now_ms())
+            note_given_up(tx, self._clock.now_ms(), kinds={log.kind for log, _ in doubts})
             for log, state in doubts:
                 row = tx.get(schema.LOGS, (log.name,))
                 if row is None:
