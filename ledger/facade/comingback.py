@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
+from ledger.facade.lostends import BESIDE_CHAIN
 from ledger.facade.opening import Holdings
 from ledger.facade.peers import ways_of
 from ledger.facade.synctables import SYNC_MARKS
@@ -56,7 +57,10 @@ def waits_for_below(holdings: Holdings) -> bool:
     logs = list(holdings.logs.values())
     continued = {log.genesis.parent_log for log in logs}
     return any(
-        log.own and log.state and log.genesis.kind != "station" and log.genesis.log_id() not in continued
+        log.own
+        and log.state not in ("", BESIDE_CHAIN)
+        and log.genesis.kind != "station"
+        and log.genesis.log_id() not in continued
         for log in logs
     )
 
