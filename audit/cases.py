@@ -101,7 +101,7 @@ class CaseFolder:
         reason = ""
         notices: tuple[CaseFinding, ...] = ()
         try:
-            rules = self._rules(opening)
+            rules = self._rules(case_id, opening)
             state = fold_case(acts, rules)
             notices = calendar_notices(state, rules, self._knowledge.calendars)
         except BanjianError as raised:
@@ -111,9 +111,9 @@ class CaseFolder:
             notices=notices,
         )  # fmt: skip
 
-    def _rules(self, opening: CaseAct | None) -> Rules:
+    def _rules(self, case_id: bytes, opening: CaseAct | None) -> Rules:
         if opening is None:
-            raise RuleError("case.unknown")
+            raise RuleError("case.unknown", case=case_id)
         item = opening.facts.get("item")
         if not isinstance(item, str):
             raise RuleError("case.no_item")

@@ -157,7 +157,7 @@ def _check_signature(
     judge = fold_county(source, founded[0], founded[1], openings, catalogue=False)
     public_key = judge.public_key(act.header.actor) or signing_key(facts, act.header.actor)
     if public_key is None:
-        raise DataError("authority.key_unknown")
+        raise DataError("authority.key_unknown", key=act.header.actor)
     verify_act(act.raw, act.sig, public_key)
 
 

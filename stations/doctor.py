@@ -12,6 +12,8 @@ from ledger import platform
 from ledger.checkpoint import read_checkpoint
 from ledger.errors import BanjianError
 from ledger.facade import Home, Ledger
+from ledger.facade.countyfold import COUNTY_KINDS
+from ledger.facade.lostends import BESIDE_CHAIN
 from ledger.facade.receiptkey import KEY_MISSING, RECEIPT, receipt_key_fault
 from ledger.facade.types import LogInfo
 from ledger.sqlitefile import file_uri
@@ -168,6 +170,12 @@ def _logs(home: Home, ledger: Ledger) -> Iterator[Check]:
         if not log.own:
             continue
         name = f"{log.kind} {log.station}"
+        if log.doubt == BESIDE_CHAIN:
+            yield found("head", "ok", "doctor.log_beside_ended", log=name, size=log.size)
+            continue
+        if _is_beside(ledger, log):
+            yield found("head", "error", "doctor.log_beside", log=name, size=log.size)
+            continue
         if log.doubt:
             # A station's log is opened anew by the next action; those of the county want the right key.
             code = "doctor.log_doubt" if log.kind == "station" else "doctor.county_log_doubt"
@@ -183,6 +191,13 @@ def _logs(home: Home, ledger: Ledger) -> Iterator[Check]:
             continue
         kept = _kept_size(home, log)
         yield found("head", "ok", "doctor.head", log=name, size=log.size, sentinel=kept)
+
+
+def _is_beside(ledger: Ledger, log: LogInfo) -> bool:
+    """Whether a log of registry or catalogue that is written here counts nowhere."""
+    return (
+        log.kind in COUNTY_KINDS and not log.doubt and ledger.parts.fold.is_beside(log.kind, log.log_id.hex())
+    )
 
 
 def _kept_size(home: Home, log: LogInfo) -> int:

@@ -21,7 +21,7 @@ from aiohttp import web
 from ledger.errors import AuthorityError, BanjianError, ConfigError, StoreError
 from ledger.facade import Home
 from ledger.facade.clock import Clock, Randomness
-from ledger.facade.comingback import waits_for_below
+from ledger.facade.comingback import may_lack_stations
 from ledger.facade.exchange import Exchange
 from ledger.identity import pinyin_initials
 from ledger.platform import open_more_files
@@ -284,6 +284,9 @@ class Network:
         ledger = self._thread.held
         own = any(log.own and log.kind == "registry" for log in ledger.logs())
 
+        def coming_back() -> bool:
+            return may_lack_stations(self._thread.held.parts.holdings)
+
         if own:
             office = JoinOffice(
                 self._home,
@@ -299,7 +302,7 @@ class Network:
                 registry=self._thread.registry,
                 clock=self._clock,
                 run=self._thread.run,
-                coming_back=lambda: waits_for_below(self._thread.held.parts.holdings),
+                coming_back=coming_back,
             )
         else:
             join = RelayDesk(
@@ -309,6 +312,7 @@ class Network:
                 clock=self._clock,
                 addresses=self._config.upstream,
                 context=lambda: calling_context(self._home, ledger.ledger_id),
+                coming_back=coming_back,
             )
         return _Desk(join, self._thread, self._cores, self._helpers.check, news=self.news)
 
@@ -375,7 +379,7 @@ class _Desk:
             return error
         return None
 
-    def session_ended(self, *, stored: int) -> None:
-        """Let what came in go on to the station above soon."""
-        if stored:
+    def session_ended(self, *, stored: int, is_beside: bool) -> None:
+        """Let what came in go on to the station above soon; who was moved here may be known there already."""
+        if stored or is_beside:
             self._news()

@@ -106,7 +106,12 @@ class Imported:
     @property
     def senders(self) -> list[StationId]:
         """Who is to be told what came: whoever sent more than an acknowledgement."""
-        told = [one.manifest.sender for one in self.parts if one.manifest.kind != "acknowledgement"]
+        told = [
+            one.manifest.sender
+            for one in self.parts
+            if one.manifest.kind != "acknowledgement"
+            and all(left.code != "bundle.sender" for left in one.not_taken)
+        ]
         return list(dict.fromkeys(told))
 
     @property

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, Future
-from dataclasses import replace
 from typing import NamedTuple
 
 from ledger.bundle import (
@@ -32,17 +31,19 @@ from ledger.errors import AuthorityError, DataError, EncodingError, ForkError, G
 from ledger.facade.countyfold import COUNTY_KINDS
 from ledger.facade.exchange import Exchange
 from ledger.facade.heldstates import ReceiptLine
-from ledger.facade.peers import BY_STICK, Contact
+from ledger.facade.peers import Contact
 from ledger.genesis import LogGenesis
 from ledger.opening import opening_genesis
 from ledger.types import LogId, StationId
 from ledger.verified import VerifiedRecord
 from sync import framing
+from sync.besideline import is_elsewhere
 from sync.bundlechecks import behind, check_bodies, check_registry
 from sync.bundleforms import decode_feed, plain
 from sync.bundlereport import NotTaken, PartReport
 from sync.ingest import Prepared, PreparedExcerpt, PreparedPackage, prepare
 from sync.messages import Hello, decode_county, decode_hello
+from sync.stickword import Signed, entries_of, expected_of, said_in
 
 IN_FLIGHT_MAX = 6
 """Sections that are verified while an earlier one is stored."""
@@ -104,7 +105,9 @@ class PartReader:
         self._mine = exchange.held.scope(exchange.station)
         self._receipts: list[ReceiptLine] = []
         self.report = PartReport(header=opened.header, manifest=opened.manifest, listed=opened.section_count)
-        self._said: dict[LogId, int] | None = None
+        self._stated: dict[LogId, int] | None = None
+        self._said: list[Contact] = []
+        self._signed = Signed()
         self._check_sender()
 
     def run(self) -> Iterator[int]:
@@ -114,7 +117,8 @@ class PartReader:
             StoreError: the store fails; what was taken before is stored.
         """
         flying: deque[_Read] = deque()
-        registry_size, before = self._exchange.registry_size, self._entries()
+        registry_size, before = self._exchange.registry_size, entries_of(self._exchange, self._mine)
+        confirmed_ms = self._exchange.carried.confirmed_at_ms(self._manifest.sender)
         try:
             for outcome in self._opened.outcomes:
                 if isinstance(outcome, DataError):
@@ -126,6 +130,8 @@ class PartReader:
                 alone = outcome.kind == SECTION_PACKAGE and self._manifest.kind == "down"
                 yield from self._drain(flying, 0 if alone else IN_FLIGHT_MAX)
             yield from self._drain(flying, 0)
+            if self._is_beside and not self._is_above():
+                self.report.not_taken.append(NotTaken(error=self._unrelated()))
             if self._exchange.registry_size > registry_size:
                 # The key that signed them may have come behind them.
                 self.report.receipts += self._exchange.receiving.take_receipts(self._receipts)
@@ -133,6 +139,9 @@ class PartReader:
             for one in flying:
                 if one.prepared is not None:
                     one.prepared.cancel()
+        at_ms = self._exchange.carried.confirmed_at_ms(self._manifest.sender)
+        if at_ms > confirmed_ms:
+            self._signed.moment(self._manifest.sender, at_ms)
         self._settle(before)
         for log_id in self._exchange.held.continued_elsewhere():
             self._seal(log_id, "log.upstream_other")
@@ -142,13 +151,21 @@ class PartReader:
         if manifest.ledger_id != exchange.held.ledger_id:
             raise DataError("bundle.other_ledger", expected=exchange.held.ledger_id, found=manifest.ledger_id)
         below = manifest.sender in self._mine and manifest.sender != exchange.station
-        above = manifest.sender in exchange.held.line()[1:]
+        above = self._is_above()
         if not exchange.carried.knows(exchange.station):
             # Before the first registry nobody can say who stands above.
             above = not below and manifest.sender != exchange.station
-        ways = {"up": below, "down": above, "acknowledgement": below or above}
+        # The registry in a part from elsewhere may tell that this station was put under its sender.
+        self._is_beside = manifest.kind == "down" and not above and is_elsewhere(exchange, manifest.sender)
+        ways = {"up": below, "down": above or self._is_beside, "acknowledgement": below or above}
         if not ways[manifest.kind]:
-            raise AuthorityError("bundle.sender", station=manifest.sender)
+            raise self._unrelated()
+
+    def _is_above(self) -> bool:
+        return self._manifest.sender in self._exchange.held.line()[1:]
+
+    def _unrelated(self) -> AuthorityError:
+        return AuthorityError("bundle.sender", station=self._manifest.sender)
 
     def _begin(self, section: Section) -> _Read:
         """Have the records of a section verified on whichever core is free."""
@@ -171,8 +188,15 @@ class PartReader:
             self._take(one)
             yield self.report.read
 
+    def _takes_beside(self, section: Section) -> bool:
+        """Whether a section counts: registry and catalogue from anybody, the rest from a station above."""
+        self._is_beside = not self._is_above()
+        return not self._is_beside or section.kind == SECTION_PACKAGE
+
     def _take(self, read: _Read) -> None:
         section = read.section
+        if self._is_beside and not self._takes_beside(section):
+            return
         try:
             if read.prepared is not None:
                 self._take_records(read.prepared.result())
@@ -195,11 +219,12 @@ class PartReader:
         exchange, sender = self._exchange, self._manifest.sender
         if (hello.ledger_id, hello.station) != (self._manifest.ledger_id, sender):
             raise EncodingError("bundle.field", field="hello")
-        self._take_contacts(hello)
-        stated = self._said = {state.log_id: state.size for state in hello.logs}
+        below = exchange.held.scope(sender) - {sender, exchange.station}
+        self._said = said_in(hello, below if sender in self._mine else frozenset())
+        stated = self._stated = {state.log_id: state.size for state in hello.logs}
         lacks = {
             log_id: stated.get(log_id, 0)
-            for log_id, size in self._expected(sender).items()
+            for log_id, size in expected_of(exchange, sender).items()
             if stated.get(log_id, 0) < size
         }
         is_audience = sender in exchange.feeds.below.values()
@@ -211,56 +236,22 @@ class PartReader:
             feed=hello.feed if is_audience else None,
         )
 
-    def _expected(self, sender: StationId) -> dict[LogId, int]:
-        """Return how much of each log the sender should hold; if it holds less, it lost something.
-
-        Who stands below has the logs of its own subtree, as far as they are here, and what it confirmed of
-        the county's; who stands above has what it confirmed of ours.
-        """
-        held, confirmed = self._exchange.held, self._exchange.carried.confirmed(sender)
-        below = sender in self._mine
-        states = held.states(held.scope(sender) if below else self._mine, county=below)
-        return {
-            state.log_id: state.size
-            if below and not held.is_county_log(state.log_id)
-            else confirmed.get(state.log_id, 0)
-            for state in states
-        }
-
-    def _take_contacts(self, hello: Hello) -> None:
-        """Keep what it says of itself and of those below it, as old as it is: a stick may have lain long."""
-        said = Contact(
-            station=hello.station, heard_at_ms=0, waiting=hello.waiting, oldest_ms=hello.oldest_ms,
-            said_at_ms=hello.sent_at_ms, version=hello.version,
-        )  # fmt: skip
-        below = self._exchange.held.scope(hello.station) - {hello.station, self._exchange.station}
-        told = [one for one in hello.contacts if one.station in below and hello.station in self._mine]
-        heard = [replace(said, heard_at_ms=hello.sent_at_ms), *told]
-        self._exchange.peers.take((replace(one, via=BY_STICK) for one in heard), now_ms=self._now_ms)
-
-    def _entries(self) -> dict[StationId, int]:
-        """Return how many entries of each station of this subtree are held."""
-        held, found = self._exchange.held, dict.fromkeys(self._mine, 0)
-        for state in held.states(self._mine, county=False):
-            genesis = held.genesis(state.log_id)
-            if genesis is not None:
-                found[genesis.station] += state.size
-        return found
-
     def _settle(self, before: Mapping[StationId, int]) -> None:
-        """What has come no longer waits, whoever brought it; the sender itself wrote before it came."""
-        exchange, sender, after = self._exchange, self._manifest.sender, self._entries()
-        if sender not in self._mine:
-            return
-        new = {
-            station: sum(after.get(one, 0) - before.get(one, 0) for one in exchange.held.scope(station))
-            for station in exchange.held.scope(sender)
-        }
-        exchange.peers.settle(new)
-        if self._said is None:
-            return
-        missing = sum(max(0, size - exchange.held.size(log_id)) for log_id, size in self._said.items())
-        exchange.peers.lower(sender, missing)
+        """What has come no longer waits, whoever brought it; who signed something new was heard."""
+        exchange, sender = self._exchange, self._manifest.sender
+        after = entries_of(exchange, self._mine)
+        peers, new = exchange.peers, dict[StationId, int]()
+        if sender in self._mine:
+            new = {
+                station: sum(after.get(one, 0) - before.get(one, 0) for one in exchange.held.scope(station))
+                for station in exchange.held.scope(sender)
+            }
+            peers.settle(new)
+        heard = self._signed.contacts(self._said, peers.by_stick(), new=new)
+        peers.take(heard, now_ms=self._now_ms)
+        if sender in self._mine and self._stated is not None:
+            missing = sum(max(0, size - exchange.held.size(log_id)) for log_id, size in self._stated.items())
+            peers.lower(sender, missing)
 
     def _take_note(self, raw: bytes) -> None:
         exchange = self._exchange
@@ -328,7 +319,7 @@ class PartReader:
         taken = self._exchange.receiving.take_package(
             found.content, found.records, allowed=self._allowed, now_ms=self._now_ms
         )
-        self.report.new += taken.new
+        self._note_new(found, taken.new)
 
     def _store_beside(self, found: PreparedPackage, refused: DataError) -> None:
         """Store what does not continue the log as a divergent history, if it belongs to one."""
@@ -342,9 +333,17 @@ class PartReader:
     def _take_branch(self, found: PreparedPackage) -> None:
         if self._manifest.kind != "down":
             self._exchange.room.check_branch(found.content, found.records)
-        self.report.new += self._exchange.receiving.take_branch(
+        new = self._exchange.receiving.take_branch(
             found.content, found.records, allowed=self._allowed, now_ms=self._now_ms
         )
+        self._note_new(found, new)
+
+    def _note_new(self, found: PreparedPackage, new: int) -> None:
+        """Count the records at a package's end that were new; their log's key signed when they were made."""
+        self.report.new += new
+        genesis = self._exchange.held.genesis(found.log_id)
+        if new and genesis is not None:
+            self._signed.entries(genesis.station, found.records[-new:])
 
     def _take_excerpt(self, found: PreparedExcerpt) -> None:
         exchange = self._exchange
@@ -388,4 +387,6 @@ class PartReader:
     def _allowed(self, genesis: LogGenesis) -> bool:
         if genesis.kind in COUNTY_KINDS:
             return True
+        if self._is_beside:
+            return False
         return genesis.kind == "station" and genesis.station in self._mine

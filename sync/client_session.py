@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from typing import Protocol, TypeVar
 
 import aiohttp
 
-from ledger.errors import BanjianError, DataError, StoreError
+from ledger.errors import AuthorityError, BanjianError, DataError, StoreError
 from ledger.facade.exchange import Exchange
 from ledger.types import LedgerId, LogId, StationId
 from sync.client_join import read_bounded
@@ -45,6 +45,7 @@ ASK_TIMEOUT = aiohttp.ClientTimeout(total=180, sock_connect=CONNECT_S)
 IN_FLIGHT_MAX = 6
 _OK = 200
 NO_STATION = StationId("")
+OTHER_STATION = "tls.other_station"
 
 T = TypeVar("T")
 
@@ -111,9 +112,10 @@ class Caller:
             BanjianError: what the upstream refused; ``tls.*``.
         """
         self._sent_bytes = self._received_bytes = 0
-        address = await self._first_that_answers()
-        divergent: list[tuple[LogId, int]] = []
         done: list[Progress] = []
+        refused: set[str] = set()
+        address = await self._first_that_answers(refused)
+        divergent: list[tuple[LogId, int]] = []
         motion = Motion()
         for _ in range(ROUNDS_MAX):
             requester = await self._session(address, divergent)
@@ -121,6 +123,11 @@ class Caller:
             if told is not None:
                 told(requester.progress)
             divergent = requester.divergent
+            if requester.is_beside and not requester.more:
+                # It has told what it knows of the registry, and that this station is not below it.
+                refused.add(address)
+                address = await self._first_that_answers(refused)
+                continue
             if not await self._desk.on_ledger(partial(_more, requester)):
                 return self._outcome(done)
             if not await self._desk.on_ledger(partial(motion.goes_on, requester)):
@@ -136,27 +143,63 @@ class Caller:
         known = [(address, self._stations.get(address)) for address in self._addresses]
         return next(((address, station) for address, station in known if station), None)
 
-    async def _first_that_answers(self) -> str:
+    async def _first_that_answers(self, refused: Collection[str] = ()) -> str:
         """Return the first address behind which a station above answers; who it is, is known then.
 
         An address that has answered before is not asked again: the session itself will tell. Who is there was
-        not known before the registry came.
+        not known before the registry came. A station that the registry here has elsewhere is asked for the
+        registry first: this station may have been put under it.
+
+        Args:
+            refused: addresses whose stations say that this one is not below them.
         """
         last: BanjianError = StoreError("sync.unreachable", address="")
         for address in self._addresses:
-            if self._stations.get(address):
+            line = await self._desk.on_ledger(_line)
+            known = self._stations.get(address)
+            if address in refused:
+                last = _refusal(line, self._stations.pop(address, NO_STATION))
+                continue
+            if known and known in line[1:]:
                 return address
             try:
-                self._stations[address] = await self._identify(address)
-            except StoreError as error:
+                await self._find_out(address)
+            except (StoreError, DataError) as error:
+                if isinstance(error, DataError) and error.code != OTHER_STATION:
+                    raise
                 last = error
                 continue
             return address
         raise last
 
+    async def _find_out(self, address: str) -> None:
+        try:
+            self._stations[address] = await self._identify(address)
+        except DataError as error:
+            station = StationId(str(error.params.get("station", "")))
+            if error.code != OTHER_STATION or not await self._learn(address, station):
+                raise
+
+    async def _learn(self, address: str, station: StationId) -> bool:
+        """Ask a station that is not known to stand above for the registry; returns whether it does by that.
+
+        It is given no records, and none are taken from it.
+        """
+        self._stations[address] = station
+        for _ in range(ROUNDS_MAX):
+            try:
+                if not (await self._session(address, [], is_beside=True)).more:
+                    break
+            except (AuthorityError, DataError):
+                break
+        if station in (await self._desk.on_ledger(_line))[1:]:
+            return True
+        self._stations.pop(address, None)
+        return False
+
     async def _identify(self, address: str) -> StationId:
         """Return which of the stations above answers there; "" before the registry tells who they are."""
-        line = await self._desk.on_ledger(lambda exchange: exchange.held.line())
+        line = await self._desk.on_ledger(_line)
         if len(line) < 2:
             await self._ask(address, NO_STATION)
             return NO_STATION
@@ -164,7 +207,7 @@ class Caller:
             await self._ask(address, line[1])
         except DataError as error:
             other = StationId(str(error.params.get("station", "")))
-            if error.code != "tls.other_station" or other not in line[2:]:
+            if error.code != OTHER_STATION or other not in line[2:]:
                 raise
             await self._ask(address, other)
             return other
@@ -181,7 +224,9 @@ class Caller:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise tls_failure(error) or StoreError("sync.unreachable", address=address) from error
 
-    async def _session(self, address: str, divergent: Sequence[tuple[LogId, int]]) -> Requester:
+    async def _session(
+        self, address: str, divergent: Sequence[tuple[LogId, int]], *, is_beside: bool = False
+    ) -> Requester:
         desk, upstream = self._desk, self._stations[address]
         guesses = self._guesses.setdefault(upstream, Guesses())
 
@@ -193,6 +238,7 @@ class Caller:
                 version=desk.version,
                 guesses=guesses,
                 budget=self._budget,
+                is_beside=is_beside,
             )
             return made, made.request(list(divergent))
 
@@ -302,6 +348,17 @@ class Caller:
 
 def _store(requester: Requester, prepared: Prepared, _: Exchange) -> None:
     requester.take(prepared)
+
+
+def _line(exchange: Exchange) -> tuple[StationId, ...]:
+    return exchange.held.line()
+
+
+def _refusal(line: Sequence[StationId], station: StationId) -> BanjianError:
+    """Return why a station of which this one is not below is none to sync with."""
+    if station in line[1:]:
+        return AuthorityError("sync.not_below", station=line[0])
+    return DataError(OTHER_STATION, station=station)
 
 
 def _more(requester: Requester, _: Exchange) -> bool:

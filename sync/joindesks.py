@@ -28,12 +28,21 @@ class _Desk:
         ledger_id: the pinned ledger.
         registry: returns the registry as it is held here; only looked at.
         clock: by which certificates expire.
+        coming_back: whether logs were given up here: then the registry may lack stations that the county's CA
+            has certified, and they alone may hold the rest of it.
     """
 
     def __init__(
-        self, home: Home, *, ledger_id: LedgerId, registry: Callable[[], Registry], clock: Clock
+        self,
+        home: Home,
+        *,
+        ledger_id: LedgerId,
+        registry: Callable[[], Registry],
+        clock: Clock,
+        coming_back: Callable[[], bool] = lambda: False,
     ) -> None:
         self._registry = registry
+        self._coming_back = coming_back
         self._clock = clock
         self._ca_certificate = read_ca_certificate(home, ledger_id)
         self.ledger_id = ledger_id
@@ -52,7 +61,8 @@ class _Desk:
         Raises:
             AuthorityError: ``tls.station_unknown``, ``tls.station_closed``.
         """
-        check_station(self._registry(), leaf.station)
+        if self._registry().station(leaf.station) is not None or not self._coming_back():
+            check_station(self._registry(), leaf.station)
 
 
 class OfficeDesk(_Desk):
@@ -65,8 +75,7 @@ class OfficeDesk(_Desk):
         registry: returns the registry as it is now; only looked at.
         clock: by which certificates expire.
         run: runs the office's work; files are read and written there.
-        coming_back: whether logs of the county were given up and not opened anew: then the registry here may
-            lack stations that its CA has certified, and they alone may hold the rest of it.
+        coming_back: as for the other desks.
     """
 
     def __init__(
@@ -80,10 +89,9 @@ class OfficeDesk(_Desk):
         run: Run,
         coming_back: Callable[[], bool] = lambda: False,
     ) -> None:
-        super().__init__(home, ledger_id=ledger_id, registry=registry, clock=clock)
+        super().__init__(home, ledger_id=ledger_id, registry=registry, clock=clock, coming_back=coming_back)
         self._office = office
         self._run = run
-        self._coming_back = coming_back
 
     def check_peer(self, leaf: Leaf) -> None:
         """Refuse a peer that is not open, and one whose join was refused.
@@ -91,8 +99,7 @@ class OfficeDesk(_Desk):
         Raises:
             AuthorityError: ``tls.station_unknown``, ``tls.station_closed``; ``join.rejected``.
         """
-        if self._registry().station(leaf.station) is not None or not self._coming_back():
-            super().check_peer(leaf)
+        super().check_peer(leaf)
         self._office.check_peer(leaf)
 
     async def join(self, request: bytes) -> bytes:
@@ -114,6 +121,7 @@ class RelayDesk(_Desk):
         clock: by which certificates expire.
         addresses: where the own upstream listens, in the order in which they are tried.
         context: returns the TLS context for calling it.
+        coming_back: as for the other desks.
     """
 
     def __init__(
@@ -125,8 +133,9 @@ class RelayDesk(_Desk):
         clock: Clock,
         addresses: Sequence[str],
         context: Callable[[], ssl.SSLContext],
+        coming_back: Callable[[], bool] = lambda: False,
     ) -> None:
-        super().__init__(home, ledger_id=ledger_id, registry=registry, clock=clock)
+        super().__init__(home, ledger_id=ledger_id, registry=registry, clock=clock, coming_back=coming_back)
         self._addresses = addresses
         self._context = context
 

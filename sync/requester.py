@@ -12,12 +12,14 @@ from ledger.facade.exchange import Exchange
 from ledger.facade.peers import relayed
 from ledger.genesis import LogGenesis
 from ledger.types import LogId, StationId
+from sync.besideline import was_refused
 from sync.claims import OTHER, UNPROVEN, Claims
 from sync.framing import HELLO, encode_section
 from sync.giving import Budget, Histories, Spending, Stated, packages, stated
 from sync.ingest import Prepared, PreparedExcerpt, PreparedNote, PreparedPackage
 from sync.messages import REFUSALS_MAX, Answer, Hello, Refused, Wanted
 from sync.openings import BESIDE_FEED, check_opened
+from sync.putback import waits_itself
 from sync.returning import Given, Returning
 
 PASSING = frozenset(("package.gap", "package.root", "sync.branch_gap"))
@@ -65,6 +67,11 @@ class Requester:
         exchange: the ledger; every method here runs on its thread.
         upstream: the upper station, as its certificate says; "" before the registry tells who that is.
         guesses: sizes that the upper side was thought to hold; taken over from session to session.
+        is_beside: whether the registry that is held here has that station elsewhere: nothing is given to it
+            and nothing taken from it but registry and catalogue, which may tell otherwise.
+
+    Attributes:
+        is_beside: the same; also where the upper side says so.
     """
 
     def __init__(
@@ -76,7 +83,9 @@ class Requester:
         version: str,
         guesses: Guesses,
         budget: Budget | None = None,
+        is_beside: bool = False,
     ) -> None:
+        self.is_beside = is_beside
         self._exchange = exchange
         self._upstream = upstream
         self._now_ms = now_ms
@@ -117,9 +126,14 @@ class Requester:
             county=county,
             proofs_from=proofs_from,
             feed=exchange.held.feed_held(self._upstream),
-            contacts=tuple(relayed(one) for one in exchange.peers.all(now_ms=self._now_ms)),
+            contacts=(
+                *waits_itself(exchange, self._now_ms),
+                *(relayed(one) for one in exchange.peers.all(now_ms=self._now_ms)),
+            ),
         )
         yield encode_section(HELLO, hello.pack())
+        if self.is_beside:
+            return
         left = Spending.of(self._budget)
         yield from self._counted(self._returning.sections(self._guesses.wanted, left))
         histories = Histories(exchange, self._guesses.stated, left)
@@ -180,6 +194,9 @@ class Requester:
         if answer.station != self._upstream:
             raise AuthorityError("sync.station", expected=self._upstream, found=answer.station)
         self._answer = answer
+        self.is_beside = self.is_beside or was_refused(answer)
+        if self.is_beside:
+            return
         self.progress.notes += answer.refused[:REFUSALS_MAX]
         self.progress.feed_size = answer.feed_size
         self._guesses.sizes = {state.log_id: state.size for state in answer.logs}
@@ -199,6 +216,8 @@ class Requester:
         if self._answer is None:
             raise EncodingError("sync.order")
         exchange = self._exchange
+        if self.is_beside and (not isinstance(prepared, PreparedPackage) or prepared.diverges):
+            return
         try:
             if isinstance(prepared, PreparedExcerpt):
                 if not self._goes_on_from(prepared):
@@ -215,7 +234,8 @@ class Requester:
                     content, prepared.records, allowed=self._allowed, now_ms=self._now_ms
                 )
                 return
-            self._claims.show(prepared.log_id, content.checkpoint)
+            if not self.is_beside:
+                self._claims.show(prepared.log_id, content.checkpoint)
             check_opened(exchange, prepared)
             taken = exchange.receiving.take_package(
                 content, prepared.records, allowed=self._allowed, now_ms=self._now_ms
@@ -251,6 +271,8 @@ class Requester:
         if answer is None:
             raise EncodingError("sync.order")
         self._ended = True
+        if self.is_beside:
+            return
         # The key of a receipt may have come with the registry of this very answer.
         self._exchange.receiving.take_receipts(answer.receipts)
         self._returning.ended(frozenset(note.log_id for note in answer.refused if note.code not in PASSING))
@@ -311,6 +333,8 @@ class Requester:
         answer = self._answer
         if answer is None or not self._ended:
             return False
+        if self.is_beside:
+            return answer.more and self.progress.stored > 0
         return answer.more or self._again or self._asked or bool(self.divergent) or self._behind(answer)
 
     def _behind(self, answer: Answer) -> bool:
@@ -340,4 +364,6 @@ class Requester:
         if genesis.kind in COUNTY_KINDS:
             return True
         exchange = self._exchange
+        if self.is_beside:
+            return False
         return genesis.kind == "station" and genesis.station in exchange.held.scope(exchange.station)

@@ -32,11 +32,13 @@ from ledger.facade.lostends import DOWNSTREAM_OTHER, LostEnd
 from ledger.facade.peers import Contact, passed_on
 from ledger.genesis import LogGenesis
 from ledger.types import LogId, StationId
+from sync.besideline import is_elsewhere, news
 from sync.framing import ANSWER, END, EXCERPT, NOTE, encode_section
 from sync.giving import Budget, Histories, Spending, packages, stated
 from sync.ingest import Prepared, PreparedExcerpt, PreparedNote, PreparedPackage
 from sync.messages import REFUSALS_MAX, Answer, Fork, Hello, Refused, Wanted
 from sync.openings import check_opened
+from sync.putback import says_waits
 
 NO_RECEIPTS = "sync.no_receipts"
 """Told where nothing is refused, but no receipt that the peer could believe can be given."""
@@ -50,6 +52,10 @@ class Responder:
         peer: the lower station, as its certificate says.
         now_ms: this station's clock.
         version: of this program.
+
+    Attributes:
+        is_beside: whether the registry has the peer elsewhere.
+        stored: records that were new.
     """
 
     def __init__(
@@ -67,10 +73,13 @@ class Responder:
         self._scope: frozenset[StationId] = frozenset()
         self._refused: list[Refused] = []
         self._agreed: dict[LogId, int] = {}
+        self.is_beside = False
         self.stored = 0
 
     def open(self, hello: Hello) -> None:
         """Take the first section.
+
+        A station that the registry has elsewhere is given registry and catalogue, and nothing of it is taken.
 
         Raises:
             DataError: ``sync.other_ledger``.
@@ -84,6 +93,10 @@ class Responder:
         if hello.station != self._peer:
             raise AuthorityError("sync.station", expected=self._peer, found=hello.station)
         below = self._peer in exchange.held.scope(exchange.station) and self._peer != exchange.station
+        self.is_beside = not below and is_elsewhere(exchange, self._peer)
+        if self.is_beside:
+            self._hello = hello
+            return
         if not below and not exchange.may_be_lost(self._peer):
             raise AuthorityError("sync.not_below", station=self._peer)
         if exchange.held.is_closed(self._peer):
@@ -120,6 +133,8 @@ class Responder:
             StoreError: the store fails; the session ends.
         """
         self._said()
+        if self.is_beside:
+            return
         first_seq = prepared.content.first_seq if isinstance(prepared, PreparedPackage) else 0
         try:
             if isinstance(prepared, PreparedNote):
@@ -153,6 +168,8 @@ class Responder:
             StoreError: the store fails; the session ends.
         """
         self._said()
+        if self.is_beside:
+            return
         packages = [(one.content, one.records) for one in run if isinstance(one, PreparedPackage)]
         if len(packages) == len(run) > 1:
             with suppress(BanjianError):
@@ -220,6 +237,10 @@ class Responder:
             EncodingError: ``sync.order`` without a hello.
         """
         hello, exchange = self._said(), self._exchange
+        if self.is_beside:
+            told = news(exchange, hello, now_ms=self._now_ms, version=self._version, budget=self._budget)
+            yield from told
+            return
         for log_id in exchange.held.continued_elsewhere():
             exchange.give_up(log_id, DOWNSTREAM_OTHER)
         doubtful = exchange.seen_below.in_doubt(hello.logs)
@@ -237,7 +258,8 @@ class Responder:
         ):
             # What it said was waiting has come with this very session.
             exchange.peers.take([replace(self._heard, waiting=0, oldest_ms=0)], now_ms=self._now_ms)
-        exchange.note_in_step(self._peer, hello.logs)
+        if not says_waits(hello):
+            exchange.note_in_step(self._peer, hello.logs)
         left = Spending.of(self._budget)
         forks = self._forks(hello, mine)
         down = list(self._down(hello, mine, {fork.log_id for fork in forks}, left))

@@ -63,8 +63,13 @@ class SessionDesk(JoinDesk, Protocol):
     def refuse_new(self) -> BanjianError | None:
         """Return why no session can begin now (a full disk, a shut-down); None when one can."""
 
-    def session_ended(self, *, stored: int) -> None:
-        """Be told that a session has ended, well or not, and how many records were new."""
+    def session_ended(self, *, stored: int, is_beside: bool) -> None:
+        """Be told that a session has ended, well or not, and how many records were new.
+
+        Args:
+            stored: how many.
+            is_beside: whether the peer stands elsewhere as far as the registry is known here.
+        """
 
 
 class Sessions:
@@ -145,7 +150,7 @@ def add_session_route(
             raise named(error, request.remote or "") from error
         finally:
             quiet.ended(peer, began_ms, stored=running.stored, said=running.said)
-            desk.session_ended(stored=running.stored)
+            desk.session_ended(stored=running.stored, is_beside=running.is_beside)
 
     async def answered(request: web.Request) -> web.StreamResponse:
         try:
@@ -173,6 +178,11 @@ class _Session:
     def stored(self) -> int:
         """Records that were new."""
         return 0 if self._responder is None else self._responder.stored
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether the registry has the peer elsewhere."""
+        return self._responder is not None and self._responder.is_beside
 
     @property
     def said(self) -> int:

@@ -23,6 +23,7 @@ from ledger.checkpoint import (
     log_of_origin,
     open_checkpoint,
     read_checkpoint,
+    read_cosignature_time_s,
 )
 from ledger.errors import DataError
 from ledger.facade.feeds import START, FeedPlace
@@ -107,6 +108,12 @@ class Carried:
                 if newest is not None:
                     found[newest.log_id] = newest.size
         return found
+
+    def confirmed_at_ms(self, station: StationId) -> int:
+        """Return the time of the newest receipt of a station on any log that is held here; 0 for none."""
+        with self._store.read() as tx:
+            found = [newest_receipt(tx, held.name, station) for held in self._parts.holdings.logs.values()]
+        return max((read_cosignature_time_s(one.line) * 1000 for one in found if one is not None), default=0)
 
     def notes(self, log_ids: Iterable[LogId]) -> list[bytes]:
         """Return the newest checkpoint of each log, and those under the newest receipts of this line.

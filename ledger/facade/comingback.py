@@ -8,8 +8,10 @@ registry, catalogue and merge log.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
+from ledger.facade.lostends import BESIDE_CHAIN
 from ledger.facade.opening import Holdings
 from ledger.facade.peers import ways_of
 from ledger.facade.synctables import SYNC_MARKS
@@ -19,15 +21,30 @@ from ledger.types import StationId
 
 GIVEN_UP: Final = "given_up_at_ms"
 """Mark of the moment at which logs of the county were given up here last."""
+OWN_GIVEN_UP: Final = "own_given_up_at_ms"
+"""The same of any log that was written here, also that of a township."""
 IN_STEP: Final = "in_step_at_ms "
 """Beginning of the marks of stations below that have brought everything, each with the station behind it."""
 PURPOSES: Final = ("bundle", "receipt")
 """Service keys that a station gets when it joins."""
 
 
-def note_given_up(tx: WriteTx, now_ms: int) -> None:
-    """Remember when logs of the county were given up: from now on the stations below are waited for."""
-    tx.upsert(SYNC_MARKS, [(GIVEN_UP, str(now_ms))])
+def note_given_up(tx: WriteTx, now_ms: int, *, kinds: Collection[str]) -> None:
+    """Remember when logs were given up here: from now on the stations below are waited for.
+
+    Args:
+        tx: a transaction.
+        now_ms: the clock of this station.
+        kinds: of the logs.
+    """
+    tx.upsert(SYNC_MARKS, [(OWN_GIVEN_UP, str(now_ms))])
+    if any(kind != "station" for kind in kinds):
+        tx.upsert(SYNC_MARKS, [(GIVEN_UP, str(now_ms))])
+
+
+def ever_given_up(tx: ReadTx) -> bool:
+    """Whether this installation ever came back from an older state."""
+    return bool(_moment(tx, OWN_GIVEN_UP))
 
 
 def note_in_step(tx: WriteTx, station: StationId, now_ms: int) -> None:
@@ -40,9 +57,24 @@ def waits_for_below(holdings: Holdings) -> bool:
     logs = list(holdings.logs.values())
     continued = {log.genesis.parent_log for log in logs}
     return any(
-        log.own and log.state and log.genesis.kind != "station" and log.genesis.log_id() not in continued
+        log.own
+        and log.state not in ("", BESIDE_CHAIN)
+        and log.genesis.kind != "station"
+        and log.genesis.log_id() not in continued
         for log in logs
     )
+
+
+def may_lack_stations(holdings: Holdings) -> bool:
+    """Whether the registry here may have lost an end that knows stations of which nobody else has heard.
+
+    Where it is written: until it is opened anew. Between, the registry grows by what is brought, and nobody
+    can say when that is all; whoever is certified is heard from the first loss on.
+    """
+    own = [log for log in holdings.logs.values() if log.own]
+    if any(log.genesis.kind == "registry" for log in own):
+        return waits_for_below(holdings)
+    return holdings.put_back or any(log.state for log in own)
 
 
 def stations_behind(
@@ -61,6 +93,20 @@ def stations_behind(
     since_ms = _moment(tx, GIVEN_UP)
     if not since_ms or not waits_for_below(holdings):
         return []
+    return _behind(tx, registry, station, since_ms)
+
+
+def own_behind(tx: ReadTx, registry: Registry, station: StationId) -> tuple[int, list[StationId]]:
+    """Return when a log was given up here last, and the direct subordinates not heard to their end since.
+
+    A township that was put back as well has brought the county all of the registry only once its villages
+    have brought it theirs.
+    """
+    since_ms = _moment(tx, OWN_GIVEN_UP)
+    return since_ms, _behind(tx, registry, station, since_ms) if since_ms else []
+
+
+def _behind(tx: ReadTx, registry: Registry, station: StationId, since_ms: int) -> list[StationId]:
     below = [one.station for one in registry.stations() if one.upstream == station]
     return [one for one in below if _is_met(tx, registry, one) and _moment(tx, IN_STEP + one) < since_ms]
 

@@ -18,8 +18,9 @@ from ledger.facade.casebook import CaseBook
 from ledger.facade.casekeys import CaseKeys
 from ledger.facade.clock import Clock, Randomness
 from ledger.facade.countyfold import COUNTY_KINDS, CountyFold
-from ledger.facade.drafts import Drafts
+from ledger.facade.drafts import Drafts, check_founded
 from ledger.facade.home import Home
+from ledger.facade.lostends import BESIDE_CHAIN
 from ledger.facade.opening import HeldLog, Holdings
 from ledger.facade.ownlog import OwnLog
 from ledger.facade.rejudging import learn_county
@@ -117,6 +118,9 @@ class CountyDesk:
                 contradicts what is here; ``note.*``.
             StoreError: ``log.open`` when a sound log of the kind is written here already; of station logs,
                 one of the same station; ``log.not_first``.
+
+        A log of registry or catalogue that was opened here by mistake, beside the ones that count, is ended
+        with the opening of the one that goes on.
         """
         genesis = self.draft_log(kind, station, newest=newest)
         return self._open(genesis, self.prepare_opening(genesis, signer, ledger_genesis=ledger_genesis))
@@ -173,6 +177,7 @@ class CountyDesk:
             AuthorityError: the signer may not open such a log.
         """
         if ledger_genesis is None:
+            check_founded(genesis)
             self._check_opener(genesis, signer.key_id)
         facts = registry_actions.open_log(genesis=genesis.pack(), ledger_genesis=ledger_genesis)
         return self._sign(OPEN_LOG, facts, signer, station=genesis.station)
@@ -236,11 +241,13 @@ class CountyDesk:
         if genesis.station != header.station or genesis.ledger_id != header.ledger_id:
             raise DataError("act.other_ledger")
         self._require_none(genesis.kind, genesis.station)
+        check_founded(genesis)
         self._check_opener(genesis, header.actor)
         log = self._open(genesis, signed)
         return Performed(act_id=signed.act_id, case_id=CaseId(b""), log_id=log.log_id, seq=log.size)
 
     def _open(self, genesis: LogGenesis, signed: SignedAct) -> OwnLog:
+        self._end_mistaken(genesis.kind)
         log = self.drafts.keep_log(genesis)
         self._writer.append_county_act(log, signed, genesis_of=log)
         self._holdings.add(HeldLog(name=log.name, genesis=genesis, own=True, state=""))
@@ -255,8 +262,21 @@ class CountyDesk:
         self._learn(log)
         return performed
 
+    def _end_mistaken(self, kind: LogKind) -> None:
+        """Write no further into logs of a kind that were opened here beside those that count."""
+        for log in [one for one in self._own.values() if one.kind == kind and self._is_beside(one)]:
+            self._writer.seal([(log, BESIDE_CHAIN)])
+            self._holdings.seal(log.name, state=BESIDE_CHAIN)
+            del self._own[log.name]
+
+    def _is_beside(self, log: OwnLog) -> bool:
+        """Whether a log of registry or catalogue counts nowhere: others are the chain."""
+        return log.kind in COUNTY_KINDS and not log.doubt and self._fold.is_beside(log.kind, log.name)
+
     def _require_none(self, kind: LogKind, station: StationId) -> None:
         for log in self._own.values():
+            if self._is_beside(log):
+                continue
             if log.kind == kind and not log.doubt and (kind != "station" or log.station == station):
                 raise StoreError("log.open", station=station)
 
@@ -302,8 +322,10 @@ class CountyDesk:
 
     def _log(self, kind: LogKind) -> OwnLog:
         for log in self._own.values():
-            if log.kind == kind and not log.doubt:
+            if log.kind == kind and not log.doubt and not self._is_beside(log):
                 return log
+        if any(log.kind == kind and self._is_beside(log) for log in self._own.values()):
+            raise StoreError(BESIDE_CHAIN, kind=kind)
         raise StoreError("log.county_none", kind=kind)
 
     def _thread(self, action: str, facts: Facts) -> Thread:

@@ -67,6 +67,11 @@ class CountyFold:
         """Return the names of the logs of registry or catalogue that count, oldest first."""
         return [one.name for one in (self._folded or {}).get(kind, [])]
 
+    def is_beside(self, kind: str, name: str) -> bool:
+        """Whether a log of registry or catalogue stands beside those that count."""
+        chain = self.chain(kind)
+        return bool(chain) and name not in chain
+
     def follow(self, tx: ReadTx) -> bool:
         """Take in what the store holds by now; returns whether what was known before had to be forgotten."""
         chains = {kind: self._chain(tx, kind) for kind in COUNTY_KINDS}

@@ -137,6 +137,16 @@ class Drafts:
         return log.checkpoint()
 
 
+def check_founded(genesis: LogGenesis) -> None:
+    """Refuse a registry that begins anew: without the ledger's genesis in it, it counts nowhere.
+
+    Raises:
+        StoreError: ``log.not_first``.
+    """
+    if genesis.kind == "registry" and genesis.reason == "first":
+        raise StoreError("log.not_first", log=genesis.kind, station=genesis.station)
+
+
 def _remember(known: dict[bytes, bytes], name: bytes, seed: bytes) -> None:
     while len(known) >= DRAFTS_MAX:
         del known[next(iter(known))]

@@ -15,7 +15,7 @@ from ledger.excerpt import ExcerptContent
 from ledger.facade.bodies import Place
 from ledger.facade.carried import Carried
 from ledger.facade.clock import Clock
-from ledger.facade.comingback import note_in_step, waits_for_below
+from ledger.facade.comingback import may_lack_stations, note_in_step, own_behind, waits_for_below
 from ledger.facade.countylink import CountyLink
 from ledger.facade.excerpts import excerpts
 from ledger.facade.feeds import FeedItem, FeedPlace
@@ -142,13 +142,19 @@ class Exchange:
         It is heard so that it can bring that end; its own records wait until the registry knows it.
         """
         registry = self._parts.knowledge.registry
-        return registry.station(station) is None and waits_for_below(self._parts.holdings)
+        return registry.station(station) is None and may_lack_stations(self._parts.holdings)
 
     def note_in_step(self, station: StationId, states: Sequence[LogState]) -> None:
         """Remember that a station below has brought all of the county's logs, where that is waited for."""
-        if waits_for_below(self._parts.holdings) and self.seen_below.is_in_step(states):
+        waits = waits_for_below(self._parts.holdings) or station in self.behind()[1]
+        if waits and self.seen_below.is_in_step(states):
             with self._store.write() as tx:
                 note_in_step(tx, station, self._clock.now_ms())
+
+    def behind(self) -> tuple[int, list[StationId]]:
+        """Return when logs were given up here last, and who below has not been heard to the end since."""
+        with self._store.read() as tx:
+            return own_behind(tx, self._parts.knowledge.registry, self.station)
 
     def give_up(self, log_id: LogId, code: str) -> None:
         """Never write an own log again: somebody holds more of it, or another history of it.

@@ -17,7 +17,7 @@ from ledger.facade.feeds import START, FeedPlace
 from ledger.facade.heldstates import BranchState, LogState, ReceiptLine, branch_name
 from ledger.facade.histories import Branch, branch_names, history_nodes, load_branches, reached
 from ledger.facade.logend import LogEnd, held_root, load_end
-from ledger.facade.lostends import LostEnd, lost_end
+from ledger.facade.lostends import BESIDE_CHAIN, LostEnd, lost_end
 from ledger.facade.opening import BRANCH_MARK, HeldLog
 from ledger.facade.ownlog import newest_checkpoint
 from ledger.facade.parts import Parts
@@ -146,7 +146,9 @@ class Held:
         """Whether this installation wrote a log, never will again, and no other log goes on from it."""
         holdings = self._parts.holdings
         held = holdings.logs.get(log_id.hex())
-        return held is not None and held.own and bool(held.state) and not self.is_continued(log_id)
+        if held is None or not held.own or held.state == BESIDE_CHAIN:
+            return False
+        return bool(held.state) and not self.is_continued(log_id)
 
     def is_continued(self, log_id: LogId) -> bool:
         """Whether another log goes on from a log: what came late of it has no effect."""

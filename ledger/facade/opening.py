@@ -44,10 +44,15 @@ class LogStations(dict[str, StationId]):
 
 @dataclass(slots=True)
 class Holdings:
-    """All logs of a store and the stations that they belong to."""
+    """All logs of a store and the stations that they belong to.
+
+    Attributes:
+        put_back: whether this installation ever came back from an older state.
+    """
 
     logs: dict[str, HeldLog] = field(default_factory=dict)
     stations: LogStations = field(default_factory=LogStations)
+    put_back: bool = False
 
     def add(self, log: HeldLog) -> None:
         """Take a log in."""

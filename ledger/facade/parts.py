@@ -11,6 +11,7 @@ from ledger.errors import StoreError
 from ledger.facade.casebook import CaseBook
 from ledger.facade.casekeys import CaseKeys
 from ledger.facade.clock import Clock, Randomness
+from ledger.facade.comingback import ever_given_up
 from ledger.facade.county import CountyDesk
 from ledger.facade.countyfold import CountyFold
 from ledger.facade.countyseen import CountySeen, seen_hash
@@ -115,6 +116,7 @@ def load_parts(
             ``log.head`` when the end of an own log contradicts itself.
     """
     holdings = read_holdings(tx)
+    holdings.put_back = ever_given_up(tx)
     genesis = read_ledger_genesis(tx, holdings, home.ledger_genesis())
     fold = CountyFold(holdings, genesis, vault)
     fold.follow(tx)

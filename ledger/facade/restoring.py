@@ -38,6 +38,10 @@ def settle(store: Store, home: Home, parts: Parts, *, vault: Vault, view: CaseVi
     doubtful = [log for log in parts.own.values() if log.doubt]
     if doubtful:
         parts.writer.seal([(log, log.doubt) for log in doubtful])
+    elif home.restored:
+        # Who never wrote a log of its own has lost the end of the registry just so.
+        parts.writer.seal([])
+        parts.holdings.put_back = True
     for log in doubtful:
         parts.holdings.seal(log.name, state=log.doubt)
         del parts.own[log.name]

@@ -5,13 +5,19 @@ The answer comes from receipts alone: 乡镇已收 and 县里已收 are said onl
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ledger.checkpoint import read_cosignature_time_s
+from ledger.errors import BanjianError, Param
+from ledger.facade.bodies import Place
 from ledger.facade.held import Held
 from ledger.facade.lostends import DOWNSTREAM_AHEAD, DOWNSTREAM_OTHER
+from ledger.facade.opening import act_in
 from ledger.facade.parts import Parts
 from ledger.facade.peers import LinkState, Peers
+from ledger.facade.placing import frame_at
 from ledger.facade.receiptkey import receipt_key_fault
 from ledger.facade.synctables import SYNC_FINDINGS
 from ledger.store.contract import ReadTx, Store
@@ -41,13 +47,18 @@ class LevelStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncFinding:
-    """Something that was found while records were taken in, and that nobody has settled."""
+    """Something that was found while records were taken in, and that nobody has settled.
+
+    Attributes:
+        params: values of its text, as far as what it is about is held here.
+    """
 
     code: str
     log: str
     seq: int
     found_at_ms: int
     detail: str
+    params: Mapping[str, Param]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +101,7 @@ def read_status(store: Store, tx: ReadTx, parts: Parts, station: StationId) -> S
             (log.name, log.state) for log in parts.holdings.logs.values() if log.own and log.state
         ),
         feed_number=held.feed_held(line[1]).number if len(line) > 1 else 0,
-        findings=tuple(one for one in _findings(tx) if not _is_settled(one, held)),
+        findings=tuple(one for one in _findings(tx, parts) if not _is_settled(one, held)),
         receipt_key=receipt_key_fault(parts.home, parts.knowledge.registry, station),
     )
 
@@ -117,7 +128,7 @@ def _is_settled(finding: SyncFinding, held: Held) -> bool:
     return held.is_continued(LogId(bytes.fromhex(finding.log)))
 
 
-def _findings(tx: ReadTx) -> list[SyncFinding]:
+def _findings(tx: ReadTx, parts: Parts) -> list[SyncFinding]:
     rows = tx.select(SYNC_FINDINGS, {"settled": 0}, order_by=("found_at_ms",))
     return [
         SyncFinding(
@@ -126,6 +137,23 @@ def _findings(tx: ReadTx) -> list[SyncFinding]:
             seq=seq if isinstance(seq, int) else 0,
             found_at_ms=found_at_ms if isinstance(found_at_ms, int) else 0,
             detail=str(detail),
+            params=_params(tx, parts, str(code), str(log), seq if isinstance(seq, int) else 0),
         )
         for code, log, seq, found_at_ms, detail, _ in rows
     ]
+
+
+def _params(tx: ReadTx, parts: Parts, code: str, log: str, seq: int) -> dict[str, Param]:
+    """Return what is known of the record that a finding is about."""
+    params: dict[str, Param] = {"log": log[:8], "seq": seq}
+    station = parts.holdings.stations.get(log)
+    if station:
+        params["station"] = station
+    frame = frame_at(tx, Place(log, seq)) if station and seq else None
+    with suppress(BanjianError):
+        if frame is not None:
+            header = act_in(frame).header
+            params |= {"key": header.actor.hex(), "action": header.action}
+            if code.startswith("authority."):
+                params["size"] = header.registry_size
+    return params

@@ -23,6 +23,7 @@ from ledger.facade.comingback import note_given_up
 from ledger.facade.countyseen import keep_seen, newest_seen
 from ledger.facade.deskrules import DeskRules
 from ledger.facade.home import Home
+from ledger.facade.lostends import BESIDE_CHAIN
 from ledger.facade.numbers import PAPER, number_row, paper_row
 from ledger.facade.ondemand import OnDemand
 from ledger.facade.ownlog import CHECKPOINT_EVERY, NewEntry, OwnLog
@@ -159,14 +160,14 @@ class Writer:
         return Performed(act_id=known.act_id, case_id=case_id, log_id=log.log_id, seq=entry.seq)
 
     def seal(self, doubts: Sequence[tuple[OwnLog, str]]) -> None:
-        """Write down which own logs are not continued, and why.
+        """Write down that this machine came back from an older state: own logs not continued, and why.
 
         Their last entries get a checkpoint where the key is here: without one they could never be given to
         anybody. The sentinel stays as it is, for it may know more than the log.
         """
         with self._store.write() as tx:
-            if any(log.kind != "station" for log, _ in doubts):
-                note_given_up(tx, self._clock.now_ms())
+            if any(state != BESIDE_CHAIN for _, state in doubts) or not doubts:
+                note_given_up(tx, self._clock.now_ms(), kinds={log.kind for log, _ in doubts})
             for log, state in doubts:
                 row = tx.get(schema.LOGS, (log.name,))
                 if row is None:

@@ -20,6 +20,13 @@ from importlib import resources
 from typing import Literal
 
 Language = Literal["zh", "en"]
+SHOWN_MAX = 80
+"""Characters of one value in a text: values come from strangers and from people's keyboards."""
+_DIGITS_PER_BIT = 0.30103
+_PLACES = {"address", "command", "file", "files", "folder", "path", "settings"}
+_SENTENCES = {"cause", "choices", "detail", "message", "reason", "why"}
+_WHOLE = frozenset(_PLACES | _SENTENCES)
+"""Values that are places to go to, or sentences of this program: they are of use whole alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +52,7 @@ def render(code: str, params: Mapping[str, object], *, language: Language, gap: 
     entry = catalogue(language).get(code)
     if entry is None:
         return Message(code=code, what=code, next_step="")
-    values = _Values({name: _plain(value) for name, value in params.items()}, gap=gap)
+    values = _Values({name: _shown(name, value) for name, value in params.items()}, gap=gap)
     return Message(
         code=code,
         what=entry.get("what", code).format_map(values),
@@ -88,4 +95,30 @@ def _plain(value: object) -> str:
         return value.hex()
     if isinstance(value, tuple | list):
         return "、".join(_plain(item) for item in value)
+    if isinstance(value, int):
+        return _number(value)
     return str(value)
+
+
+def _shown(name: str, value: object) -> str:
+    """Return a value as it is shown; what somebody typed or sent is cut, however long it is."""
+    if isinstance(value, str) and name not in _WHOLE:
+        return cut(value)
+    if isinstance(value, tuple | list):
+        return "、".join(_shown(name, item) for item in value)
+    return _plain(value)
+
+
+def cut(text: str) -> str:
+    """Return a text of at most ``SHOWN_MAX`` characters, with an ellipsis where it goes on."""
+    return text if len(text) <= SHOWN_MAX else text[: SHOWN_MAX - 1] + "…"
+
+
+def _number(value: int) -> str:
+    """Return a number; of one that nobody can read, where it begins."""
+    digits = int(value.bit_length() * _DIGITS_PER_BIT)
+    if digits < SHOWN_MAX:
+        return str(value)
+    # The interpreter refuses to write out numbers of some thousand digits.
+    begins = str(abs(value) // 10 ** (digits - SHOWN_MAX))[: SHOWN_MAX - 2]
+    return ("-" if value < 0 else "") + begins + "…"

@@ -138,7 +138,7 @@ def _show(call: Call, found: SyncStatus, why: Sequence[Why]) -> None:
         if message.next_step:
             call.line(f"  → {message.next_step}")
     for one in found.findings:
-        message = call.say.message(one.code, {"log": one.log[:8], "seq": one.seq})
+        message = call.say.message(one.code, one.params)
         if one.log.strip("0"):
             call.line(call.say("sync.finding", log=one.log[:8], seq=one.seq, reason=message.what))
         else:

@@ -32,7 +32,7 @@ async def show(visit: Visit) -> web.Response:
         findings=[
             (
                 one.found_at_ms,
-                visit.say.message(one.code, {"log": one.log[:8], "seq": one.seq}),
+                visit.say.message(one.code, one.params),
                 *((one.log[:8], one.seq) if one.log.strip("0") else ("", "")),
             )
             for one in status.findings

@@ -148,22 +148,72 @@ def test_a_stick_made_of_public_keys_makes_nothing_better(world: StickWorld, tmp
     world[TOWN].clock.time_ms += 30 * DAY_MS
     brought(world, tmp_path / "one", forged(world, sent_at_ms=world[TOWN].clock.time_ms + 400 * DAY_MS))
     after = line(world, TOWN, VILLAGE)
-    assert (after.complete_at_ms, after.waiting) == (before.complete_at_ms, before.waiting)
-    assert (after.via, after.entries) == (BY_STICK, before.entries)
+    assert after == before
+    assert after.silent_ms(world[TOWN].clock.time_ms) > 30 * DAY_MS
     world.sync(VILLAGE)
     again = line(world, TOWN, VILLAGE)
     assert (again.via, again.waiting) == (VILLAGE, 0)
     assert again.complete_at_ms > before.complete_at_ms
 
 
-def test_what_a_stick_says_is_passed_on_as_said_by_a_stick(world: StickWorld, tmp_path: Path) -> None:
-    before = line(world, COUNTY, VILLAGE).complete_at_ms
-    for place in (TOWN, COUNTY):
+def test_a_stick_beside_genuine_old_records_makes_nothing_better(world: StickWorld, tmp_path: Path) -> None:
+    world.receive(VILLAGE)
+    old = world.export(VILLAGE, TOWN, tmp_path / "old")
+    world.sync(VILLAGE)
+    for place in (VILLAGE, TOWN):
         world[place].clock.time_ms += 30 * DAY_MS
+    before = line(world, TOWN, VILLAGE)
+    world.take(TOWN, old)
+    world.take(TOWN, world.export(VILLAGE, TOWN, tmp_path / "nothing new", everything=True))
+    assert line(world, TOWN, VILLAGE) == before
+
+
+def test_a_silent_station_that_was_never_heard_is_not_heard_by_a_forged_stick(
+    world: StickWorld, tmp_path: Path
+) -> None:
+    with world[TOWN].ledger.store.write() as tx:
+        tx.delete(PEERS, {"station": VILLAGE})
     brought(world, tmp_path / "one", forged(world, sent_at_ms=world[TOWN].clock.time_ms))
+    found = line(world, TOWN, VILLAGE)
+    assert (found.heard_at_ms, found.via, found.version) == (0, "", "")
+
+
+def test_a_stick_is_as_old_as_what_the_station_signed_on_it(world: StickWorld, tmp_path: Path) -> None:
+    world[VILLAGE].clock.time_ms += DAY_MS
+    world.receive(VILLAGE)
+    signed_ms = world[VILLAGE].clock.time_ms
+    world[VILLAGE].clock.time_ms += 10 * DAY_MS
+    files = world.export(VILLAGE, TOWN, tmp_path / "one")
+    world[TOWN].clock.time_ms += 12 * DAY_MS
+    world.take(TOWN, files)
+    found = line(world, TOWN, VILLAGE)
+    assert (found.via, found.waiting) == (BY_STICK, 0)
+    assert abs(found.heard_at_ms - signed_ms) < 10 * 60_000
+
+
+def test_a_receipt_on_the_way_back_is_word_of_its_station(world: StickWorld, tmp_path: Path) -> None:
+    for place in (VILLAGE, TOWN):
+        world[place].clock.time_ms += 20 * DAY_MS
+    world.enrol(VILLAGE, "window", "S99")
+    world.sync(TOWN)
+    world.take(VILLAGE, world.export(TOWN, VILLAGE, tmp_path / "down"))
+    before = line(world, TOWN, VILLAGE)
+    world.take(TOWN, world.confirm(VILLAGE, TOWN, tmp_path / "back"))
+    found = line(world, TOWN, VILLAGE)
+    assert found.entries == before.entries and found.via == BY_STICK
+    assert found.heard_at_ms > before.heard_at_ms + 19 * DAY_MS
+
+
+def test_what_came_by_stick_is_passed_on_as_brought_by_stick(world: StickWorld, tmp_path: Path) -> None:
+    before = line(world, COUNTY, VILLAGE)
+    for place in (VILLAGE, TOWN, COUNTY):
+        world[place].clock.time_ms += 30 * DAY_MS
+    world.receive(VILLAGE)
+    world.take(TOWN, world.export(VILLAGE, TOWN, tmp_path / "one"))
     world.sync(TOWN)
     found = line(world, COUNTY, VILLAGE)
-    assert (found.via, found.complete_at_ms, found.clock_off_ms) == (BY_STICK, before, 0)
+    assert (found.via, found.clock_off_ms) == (BY_STICK, 0)
+    assert found.heard_at_ms > before.heard_at_ms + 29 * DAY_MS
 
 
 def test_what_a_stick_brought_no_longer_waits(world: StickWorld, tmp_path: Path) -> None:
@@ -178,7 +228,8 @@ def test_what_a_stick_brought_no_longer_waits(world: StickWorld, tmp_path: Path)
     world[TOWN].clock.time_ms += DAY_MS
     assert world.take(TOWN, files).complete
     found = line(world, TOWN, VILLAGE)
-    assert (found.via, found.waiting, found.oldest_ms) == (BY_STICK, 0, 0)
+    # It was heard by network after the newest record of the stick was made.
+    assert (found.via, found.waiting, found.oldest_ms) == (VILLAGE, 0, 0)
     assert found.complete_at_ms >= found.last_entry_ms
 
 

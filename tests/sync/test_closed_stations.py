@@ -78,7 +78,12 @@ def test_a_station_that_was_put_under_another_one_is_refused_by_the_first(world:
     enrol(world, VILLAGE, TOWN_2)
     world.sync(TOWN)
     world.sync(TOWN_2)
-    assert asyncio.run(call(world, TOWN, VILLAGE)) == "sync.not_below"
+    world.receive(VILLAGE)
+    held = world[TOWN].exchange.held.states(frozenset([VILLAGE]), county=False)
+    # It is told where it stands, and then knows by itself that the first one is not above it any more.
+    assert asyncio.run(call(world, TOWN, VILLAGE)) == "tls.other_station"
+    assert world[VILLAGE].exchange.held.line()[:2] == (VILLAGE, TOWN_2)
+    assert world[TOWN].exchange.held.states(frozenset([VILLAGE]), county=False) == held
 
 
 def test_a_session_that_got_past_the_handshake_is_refused_too(world: World) -> None:

@@ -38,7 +38,7 @@ class Serving:
         place: Place,
         *,
         listen: bool,
-        upstream: str = "",
+        upstream: str | tuple[str, ...] = "",
         gate_rule: GateRule | None = None,
         pace_rule: PaceRule | None = None,
     ) -> None:
@@ -50,7 +50,7 @@ class Serving:
             config=StationConfig(
                 station=place.station,
                 listen="127.0.0.1:0" if listen else "",
-                upstream=(upstream,) if upstream else (),
+                upstream=upstream if isinstance(upstream, tuple) else (upstream,) if upstream else (),
                 sync_interval_s=3600,
             ),
             clock=place.clock,

@@ -1,0 +1,100 @@
+"""A registry that was begun anew by mistake: it counts nowhere, is named, and can be ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from audit.verify import verify_ledger
+from ledger.errors import StoreError
+from ledger.facade import Ledger
+from ledger.facade.between import stations_behind
+from ledger.facade.succession import Succession
+from ledger.types import LogId
+from stations.config import StationConfig
+from stations.doctor import examine
+from tests.sync.world import COUNTY, TOWN, VILLAGE, World, signer
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    for station in (TOWN, VILLAGE):
+        made.join(station)
+    made.settle(TOWN, VILLAGE)
+    yield made
+    made.close()
+
+
+def heads(world: World, kind: str) -> list[str]:
+    """Return what doctor says of the county's own logs of a kind."""
+    ledger = world[COUNTY].ledger
+    checks = examine(
+        ledger.home, StationConfig(station=COUNTY), ledger, now_ms=ledger.clock.now_ms(), thorough=False,
+        key_fits=True,
+    )  # fmt: skip
+    return sorted(one.code for one in checks if one.name == "head" and f"{kind} " in str(one.params["log"]))
+
+
+def own_log(ledger: Ledger, kind: str) -> LogId:
+    return next(log.log_id for log in ledger.logs() if log.own and log.kind == kind and not log.doubt)
+
+
+def begun_anew(world: World, monkeypatch: pytest.MonkeyPatch, kind: str) -> LogId:
+    """Do what an earlier version did when the county had given up its logs: open one without parent."""
+    ledger = world[COUNTY].ledger
+    world[COUNTY].exchange.give_up(own_log(ledger, kind), "log.upstream_other")
+    with monkeypatch.context() as patch:
+        patch.setattr(Succession, "predecessor", lambda *_: None)
+        patch.setattr(Succession, "is_begun", lambda *_: False)
+        patch.setattr("ledger.facade.county.check_founded", lambda _: None)
+        key = signer("root 0") if kind == "registry" else world.registrar
+        return ledger.open_county_log(kind, COUNTY, key)  # type: ignore[arg-type]
+
+
+def test_a_registry_is_never_begun_anew_where_none_is_left(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = world[COUNTY].ledger
+    world[COUNTY].exchange.give_up(own_log(ledger, "registry"), "log.upstream_other")
+    before = len(ledger.logs())
+    monkeypatch.setattr(Succession, "predecessor", lambda *_: None)
+    monkeypatch.setattr(Succession, "is_begun", lambda *_: False)
+    with pytest.raises(StoreError) as caught:
+        ledger.open_county_log("registry", COUNTY, signer("root 0"))
+    assert caught.value.code == "log.not_first" and len(ledger.logs()) == before
+
+
+def test_a_mistaken_registry_is_named_refused_and_ended(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = begun_anew(world, monkeypatch, "registry")
+    for place in (world[COUNTY], world[TOWN]):
+        place.close()
+    ledger = world[COUNTY].ledger
+    assert heads(world, "registry") == ["doctor.county_log_doubt", "doctor.log_beside"]
+    with pytest.raises(StoreError) as caught:
+        world.enrol(VILLAGE, "window", "S99")
+    assert caught.value.code == "log.beside_chain"
+    assert next(log.size for log in ledger.logs() if log.log_id == wrong) == 1
+    # The stations take it as they take any log of the county, and go by the one that counts.
+    world.settle(TOWN, VILLAGE)
+    right = ledger.open_county_log("registry", COUNTY, signer("root 0"))
+    assert heads(world, "registry") == ["doctor.head", "doctor.log_beside_ended", "doctor.log_continued"]
+    assert stations_behind(ledger, COUNTY) == []
+    world.enrol(VILLAGE, "window", "S99")
+    world[COUNTY].close()
+    assert heads(world, "registry") == ["doctor.head", "doctor.log_beside_ended", "doctor.log_continued"]
+    world.settle(TOWN, VILLAGE)
+    key = signer("S99").key_id
+    for station in (COUNTY, TOWN, VILLAGE):
+        registry = world[station].ledger.knowledge.registry
+        assert registry.public_key(key) is not None
+        assert world[station].exchange.held.size(right) > 1
+    # Nobody asks for the rest of it.
+    assert all(end.log_id != wrong for end in world[COUNTY].exchange.lost_ends())
+    world.close()
+    found = verify_ledger(world[COUNTY].path, trust=world.genesis.ledger_id(), workers=1)
+    assert found.ok and "ledger.second_registry" in {one.code for one in found.findings}

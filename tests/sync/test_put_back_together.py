@@ -1,0 +1,95 @@
+"""A county and a township that come back from old backups together wait for the villages, which hold more."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from ledger.facade.between import stations_behind
+from ledger.facade.home import RESTORED_MARKER
+from ledger.types import StationId
+from tests.sync.test_county_put_back import NEW_VILLAGE, newcomer
+from tests.sync.test_forks import copy, put_back
+from tests.sync.test_over_tls import Serving, certify
+from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2, World, signer
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    made = World(tmp_path)
+    for station in (TOWN, VILLAGE, VILLAGE_2):
+        made.join(station)
+    certify(made, TOWN, VILLAGE, VILLAGE_2)
+    made.settle(TOWN, VILLAGE, VILLAGE_2)
+    return made
+
+
+def images(world: World) -> dict[StationId, Path]:
+    return {station: copy(world, station, f"image {station}") for station in (COUNTY, TOWN)}
+
+
+def back(world: World, held: dict[StationId, Path]) -> None:
+    for station, image in held.items():
+        put_back(world, station, image)
+        (world[station].path / RESTORED_MARKER).touch()
+
+
+def waited_for(world: World) -> list[StationId]:
+    return stations_behind(world[COUNTY].ledger, COUNTY)
+
+
+def test_the_county_waits_until_the_villages_have_brought_the_registry(world: World) -> None:
+    held = images(world)
+    world.enrol(VILLAGE, "window", "S99")
+    world.settle(TOWN, VILLAGE)
+    size = world[VILLAGE].exchange.registry_size
+    back(world, held)
+    world.sync(TOWN)
+    # All that the township holds is at the county, and still it is not all.
+    assert waited_for(world) == [TOWN]
+    world.sync(VILLAGE)
+    world.sync(TOWN)
+    assert waited_for(world) == [TOWN]
+    assert world[COUNTY].exchange.registry_size == size
+    world.sync(VILLAGE_2)
+    world.sync(TOWN)
+    assert waited_for(world) == []
+    key = signer("S99").key_id
+    assert world[COUNTY].ledger.knowledge.registry.public_key(key) is not None
+
+
+def test_a_township_that_was_not_put_back_is_waited_for_once(world: World) -> None:
+    held = images(world)
+    world.enrol(VILLAGE, "window", "S99")
+    world.settle(TOWN, VILLAGE)
+    back(world, {COUNTY: held[COUNTY]})
+    world.sync(TOWN)
+    assert waited_for(world) == []
+
+
+def test_a_village_that_only_the_lost_registry_knows_brings_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = images(world)
+    newcomer(world, monkeypatch, NEW_VILLAGE, level="village", upstream=TOWN)
+    world.settle(TOWN, NEW_VILLAGE)
+    case = world.receive(NEW_VILLAGE)
+    world.settle(NEW_VILLAGE, TOWN)
+    back(world, held)
+
+    async def story() -> None:
+        async with (
+            Serving(world[COUNTY], listen=True) as county,
+            Serving(world[TOWN], listen=True, upstream=county.address) as town,
+            Serving(world[NEW_VILLAGE], listen=False, upstream=town.address) as village,
+        ):
+            await town.network.sync_now()
+            for _ in range(2):
+                await village.network.sync_now()
+                await town.network.sync_now()
+            state = await county.thread.run(lambda: county.thread.held.state(case)[0])
+            assert state.status == "received" and state.number
+
+    asyncio.run(story())
