@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -13,8 +12,6 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -28,58 +25,9 @@ from stations.inviting import Offer, code_of_invite, make_invite
 from stations.joindesk import join_office
 from sync.credentials import prepare_county
 from tests.web.adminsite import TOWNSHIP, VILLAGE, Serving, Visitor, found, signer_of
+from tests.web.wizard import COUNTY_FORM, PROGRAM, ROOT, SECRET, Wizard, first_day
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")
-PROGRAM = [sys.executable, "-c", "import sys; from stations.cli.main import main; sys.exit(main())"]
-ROOT = Path(__file__).parents[2]
-SECRET = "a long passphrase"
-
-
-@dataclass
-class Wizard:
-    """``banjian serve`` on a folder, from its first day on."""
-
-    folder: Path
-    port: int
-    process: subprocess.Popen[str]
-    told: list[dict[str, object]] = field(default_factory=list)
-
-    @property
-    def visitor(self) -> Visitor:
-        """A new browser."""
-        return Visitor(f"http://127.0.0.1:{self.port}")
-
-    def wait_for_station(self) -> None:
-        """Wait until the same process answers as the station's server."""
-        assert self.process.stdout is not None
-        line = json.loads(self.process.stdout.readline())
-        assert "listening" in line and line["pages"] == f"http://127.0.0.1:{self.port}/", line
-
-
-@contextmanager
-def first_day(folder: Path, *, expect: str = "first_day") -> Iterator[Wizard]:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = int(taken.getsockname()[1])
-    words = [*PROGRAM, "serve", str(folder), "--port", str(port), "--json"]
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "BANJIAN_LANG": "zh"}
-    with subprocess.Popen(words, env=env, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            assert expect in json.loads(process.stdout.readline())
-            yield Wizard(folder=folder, port=port, process=process)
-        finally:
-            process.kill()
-
-
-COUNTY_FORM = {
-    "name": "溪山县政务服务中心", "code": "990121", "registrar_name": "李登记", "registrar_no": "R001",
-    **{
-        f"{field}-{key}": f"{SECRET} {key}"
-        for field in ("passphrase", "again")
-        for key in ("registrar", "root-1", "root-2", "root-3")
-    },
-}  # fmt: skip
 
 
 def test_a_county_is_founded_and_the_same_process_goes_on(tmp_path: Path) -> None:
@@ -275,8 +223,9 @@ def test_a_join_is_given_up_only_when_ticked(county: Serving, tmp_path: Path) ->
     with first_day(tmp_path / "town") as wizard:
         visitor = wizard.visitor
         visitor.post("/join", {"code": code_of_invite(_invite(county))})
-        failed = visitor.post("/join/begin", {**CLERK, "no": "V011"}, page="/join")
-        assert failed.code == "join.no_address"
+        begun = visitor.post("/join/begin", {**CLERK, "no": "V011"}, page="/join")
+        assert begun.path == "/join" and begun.code == "" and "冯新来 V011" in begun.text
+        assert visitor.post("/join/ask", {}, page="/join").code == "join.no_address"
         assert visitor.post("/join/drop", {}, page="/join").code == "web.tick_first"
         assert (tmp_path / "town.part").exists()
         assert visitor.post("/join/drop", {"sure": "1"}, page="/join").path == "/"

@@ -22,8 +22,7 @@ from ledger.facade.clock import Clock, Randomness
 from stations.web.answers import status_of
 from stations.web.firstday import county, join
 from stations.web.firstday.shared import FIRST, FirstDay, go_on, page_of, typed
-from stations.web.headers import dressed, require_host
-from stations.web.office.desk import from_here
+from stations.web.headers import dressed, from_here, require_host
 from stations.web.static import FOLDER
 
 FORM_BYTES_MAX = 1 << 20

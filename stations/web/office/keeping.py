@@ -16,7 +16,8 @@ from stations.checks import Check
 from stations.doctor import examine
 from stations.texts import Say
 from stations.web.answers import status_of
-from stations.web.office.desk import from_here, new_word, once
+from stations.web.headers import from_here
+from stations.web.office.desk import new_word, once
 from stations.web.render import message_of, render
 from stations.web.visit import Visit, first, form_of, page
 
