@@ -49,11 +49,13 @@ def test_a_county_is_founded_and_the_same_process_goes_on(tmp_path: Path) -> Non
             assert SECRET not in answer.text and not folder.exists()
         keys = visitor.post("/county", COUNTY_FORM)
         assert keys.path == "/county/keys"
-        assert visitor.post("/county/go", {"remove": "1"}, page="/county/keys").code == "first.roots_left"
+        go = {"kept": "1", "remove": "1"}
+        assert visitor.post("/county/go", {"remove": "1"}, page="/county/keys").code == "first.roots_kept"
+        assert visitor.post("/county/go", go, page="/county/keys").code == "first.roots_left"
         taken = [visitor.get(f"/county/keys/root-{n}").body for n in (1, 2, 3)]
         assert len(set(taken)) == 3 and visitor.get("/county/keys/R001").status >= 400
         assert visitor.get("/county").code == "first.in_place"
-        visitor.post("/county/go", {"remove": "1"}, page="/county/keys")
+        visitor.post("/county/go", go, page="/county/keys")
         wizard.wait_for_station()
         assert not (folder / "roots").exists()
         browser = wizard.visitor
@@ -99,12 +101,12 @@ def test_a_power_cut_while_founding_leaves_a_beginning_or_a_ledger(tmp_path: Pat
         wizard.process.send_signal(signal.SIGKILL)
         wizard.process.wait(30)
         sending.join(30)
-    placed = (folder / "ledger.db").exists()
-    with first_day(folder, expect="listening" if placed else "first_day") as wizard:
-        if not placed:
+    with first_day(folder) as wizard:
+        # Founded or not, what comes is the next thing to do: nobody has seen the root keys yet.
+        if wizard.visitor.get("/").path == "/":
             assert wizard.visitor.post("/county", COUNTY_FORM).path == "/county/keys"
-            wizard.visitor.post("/county/go", {}, page="/county/keys")
-            wizard.wait_for_station()
+        wizard.visitor.post("/county/go", {"kept": "1"}, page="/county/keys")
+        wizard.wait_for_station()
         assert wizard.visitor.sign_in("R001", f"{SECRET} registrar").path == "/pin"
     assert verify_ledger(folder).ok
 
@@ -122,20 +124,21 @@ def county(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         yield serving
 
 
-def _invite(county: Serving, *addresses: str) -> bytes:
+def invite(county: Serving, *addresses: str) -> bytes:
+    """Return an invite of the township that names these addresses."""
     with Ledger.open(county.home, write=False) as ledger:
         ca = prepare_county(ledger, randomness=os.urandom)
         offer = Offer(station=StationId(TOWNSHIP), addresses=addresses, roles=("window",))
         registrar = signer_of(county.home, "R001")
-        invite = make_invite(ledger, registrar, offer, ca_fingerprint=ca.fingerprint, randomness=os.urandom)
-        return encode_invite(invite, registrar)
+        made = make_invite(ledger, registrar, offer, ca_fingerprint=ca.fingerprint, randomness=os.urandom)
+        return encode_invite(made, registrar)
 
 
 CLERK = {"compared": "1", "no": "V009", "name": "冯新来", "passphrase": SECRET, "again": SECRET}
 
 
 def test_a_station_joins_with_a_code_waits_for_approval_and_signs_in(county: Serving, tmp_path: Path) -> None:
-    raw = _invite(county, county.network)
+    raw = invite(county, county.network)
     with first_day(tmp_path / "town") as wizard:
         visitor = wizard.visitor
         for wrong in ("", "not a code", code_of_invite(raw)[:-9], code_of_invite(b"junk")):
@@ -183,7 +186,7 @@ def _registrars_acts_count_at_the_county_alone(county: Serving, wizard: Wizard) 
 
 
 def test_a_join_without_network_goes_on_after_a_power_cut_by_stick(county: Serving, tmp_path: Path) -> None:
-    raw = _invite(county, "https://127.0.0.1:1")
+    raw = invite(county, "https://127.0.0.1:1")
     folder = tmp_path / "town"
     with first_day(folder) as wizard:
         visitor = wizard.visitor
@@ -222,7 +225,7 @@ def test_a_join_without_network_goes_on_after_a_power_cut_by_stick(county: Servi
 def test_a_join_is_given_up_only_when_ticked(county: Serving, tmp_path: Path) -> None:
     with first_day(tmp_path / "town") as wizard:
         visitor = wizard.visitor
-        visitor.post("/join", {"code": code_of_invite(_invite(county))})
+        visitor.post("/join", {"code": code_of_invite(invite(county))})
         begun = visitor.post("/join/begin", {**CLERK, "no": "V011"}, page="/join")
         assert begun.path == "/join" and begun.code == "" and "冯新来 V011" in begun.text
         assert visitor.post("/join/ask", {}, page="/join").code == "join.no_address"
