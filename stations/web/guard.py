@@ -46,7 +46,9 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
     browser = office.browsers.of(request.cookies.get(office.cookie, ""))
     if LIVE not in request.headers and request.path not in BY_ITSELF:
         office.browsers.touch(browser)
-    visit = Visit(request=request, office=office, browser=browser, say=Say(language=browser.language))
+    visit = Visit(
+        request=request, office=office, browser=browser, say=Say(language=browser.language, page=True)
+    )
     if browser.person is not None and request.content_type == "multipart/form-data":
         # Lists and photos are larger than anything that is typed; only people who have signed in send them.
         request = request.clone(client_max_size=UPLOAD_BYTES_MAX)

@@ -48,7 +48,7 @@ class FirstDay:
     @property
     def say(self) -> Say:
         """Words in the chosen language."""
-        return Say(language=self.language)
+        return Say(language=self.language, page=True)
 
 
 FIRST: web.AppKey[FirstDay] = web.AppKey("first", FirstDay)
