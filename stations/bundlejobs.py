@@ -107,6 +107,7 @@ def _export(exchange: Exchange, job: BundleJob, *, clock: Clock, randomness: Ran
         part_bytes=job.part_kib << 10 or BUNDLE_PART_BYTES_MAX,
     )
     folder, parts, entries = Path(job.paths[0]), list[Step](), 0
+    ends = _ends(exchange, order.receiver) if order.receiver in line else {}
     for step in export_to(exchange, folder, order, randomness=randomness):
         if isinstance(step, Collected):
             yield {"step": "collected", "entries": step.entries, "total": step.entries_total}
@@ -119,8 +120,16 @@ def _export(exchange: Exchange, job: BundleJob, *, clock: Clock, randomness: Ran
         "receiver": order.receiver,
         "kind": "up" if order.receiver in line else "down",
         "entries": entries,
+        "ends": ends,
         "files": parts,
     }
+
+
+def _ends(exchange: Exchange, receiver: StationId) -> dict[str, int]:
+    """Return how far the logs go, by id in hex, that a station above has not confirmed to their ends."""
+    confirmed = exchange.carried.confirmed(receiver)
+    states = exchange.held.states(exchange.held.scope(exchange.station), county=False)
+    return {one.log_id.hex(): one.size for one in states if one.size > confirmed.get(one.log_id, 0)}
 
 
 def _import(

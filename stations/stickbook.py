@@ -12,7 +12,7 @@ import os
 import shutil
 import string
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -54,6 +54,8 @@ class Made:
         kind: ``up`` or ``down``.
         entries: entries that it holds.
         files: names of its parts.
+        ends: of what goes up: how far it brings each log that was not confirmed, by id in hex; None for one
+            that was written before this was noted.
     """
 
     at_ms: int
@@ -64,6 +66,7 @@ class Made:
     kind: str
     entries: int
     files: Sequence[str]
+    ends: Mapping[str, int] | None = None
 
 
 def find_sticks(further: Iterable[str], ledger_id: LedgerId) -> list[Stick]:
@@ -126,7 +129,7 @@ def journal(folder: SealedFolder) -> list[Made]:
         return []
     try:
         known = {one.name for one in fields(Made)}
-        return [Made(**{name: one[name] for name in known}) for one in json.loads(raw)]
+        return [Made(**{name: one[name] for name in known & set(one)}) for one in json.loads(raw)]
     except (ValueError, KeyError, TypeError) as error:
         raise StoreError("sealed.unreadable", path=JOURNAL) from error
 

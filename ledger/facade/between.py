@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from ledger.checkpoint import read_checkpoint
@@ -20,6 +20,7 @@ from ledger.facade.countyseen import (
     seen_hash,
 )
 from ledger.facade.exchange import Exchange
+from ledger.facade.held import newest_receipt
 from ledger.facade.ledger import Ledger
 from ledger.facade.monthly import MonthFigure, read_months
 from ledger.facade.ownlog import newest_checkpoint
@@ -67,6 +68,13 @@ def sync_status(ledger: Ledger, station: StationId) -> SyncStatus:
     """Return what the stations above have confirmed, and what stands in the way of the rest."""
     with ledger.turn, ledger.reading() as (tx, parts):
         return read_status(ledger.store, tx, parts, station)
+
+
+def has_confirmed(ledger: Ledger, station: StationId, ends: Mapping[str, int]) -> bool:
+    """Tell whether a station above has confirmed logs, by id in hex, as far as these ends, by receipts."""
+    with ledger.turn, ledger.reading() as (tx, _):
+        receipts = {log: newest_receipt(tx, log, station) for log in ends}
+    return all(one is not None and one.size >= ends[log] for log, one in receipts.items())
 
 
 def stations_behind(ledger: Ledger, station: StationId) -> list[StationId]:

@@ -110,6 +110,7 @@ def create_county(
             ledger.checkpoint(log.log_id)
     if finish is not None:
         finish(part.path, station)
+    fsync_dir(part.path)
     part.path.rename(home.path)
     fsync_dir(home.path.parent)
     return CountyCreated(ledger_id=genesis.ledger_id(), station=station)

@@ -52,12 +52,23 @@ def render(code: str, params: Mapping[str, object], *, language: Language, gap: 
     entry = catalogue(language).get(code)
     if entry is None:
         return Message(code=code, what=code, next_step="")
-    values = _Values({name: _shown(name, value) for name, value in params.items()}, gap=gap)
     return Message(
         code=code,
-        what=entry.get("what", code).format_map(values),
-        next_step=entry.get("next", "").format_map(values),
+        what=fill(entry.get("what", code), params, gap=gap),
+        next_step=fill(entry.get("next", ""), params, gap=gap),
     )
+
+
+def fill(pattern: str, params: Mapping[str, object], *, gap: str = "") -> str:
+    """Return a text with its placeholders filled.
+
+    Args:
+        pattern: with placeholders in braces.
+        params: their values.
+        gap: stands for a value that is missing; where none is given the placeholder itself stays.
+    """
+    values = {name: _shown(name, value) for name, value in params.items()}
+    return pattern.format_map(_Values(values, gap=gap))
 
 
 @cache

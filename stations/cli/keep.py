@@ -18,6 +18,7 @@ from stations.cli.types import OneOf, WholeNumber
 from stations.config import StationConfig
 from stations.doctor import examine
 from stations.keyless import open_to_examine
+from stations.rootkeys import are_unkept, finish_leaving
 
 _SIGNS = {"ok": ("✓", "green"), "warning": ("▲", "yellow"), "error": ("■", "bold red")}
 ERASE_NAMES = {"本人要求": "applicant_request", "保存期满": "period_over", "误录": "entered_by_mistake"}
@@ -165,21 +166,37 @@ def serve(
 
 
 def _first_day(call: Call, port: int | None) -> bool:
-    """Lead through the first day where a folder was named that is empty; False when that was broken off."""
-    folder = call.directory
-    if folder is None or Home(folder).exists or (folder.exists() and any(folder.iterdir())):
+    """Lead through the first day where it is not over; False when that was broken off.
+
+    It is not over in a named folder that is empty, and where nobody keeps the root keys of a county yet.
+    """
+    folder = call.folder()
+    home = Home(folder.absolute())
+    placed = home.exists
+    if placed:
+        finish_leaving(home)
+        if not are_unkept(home):
+            return True
+    elif folder.exists() and any(folder.iterdir()):
         return True
     from stations.web.firstday.site import serve_first_day
 
-    app, address = call.app, f"127.0.0.1:{port}" if port is not None else StationConfig().web
+    settings = call.config() if placed else StationConfig()
+    app, address = call.app, settings.web if port is None else f"127.0.0.1:{port}"
+    if not address:
+        return True
 
     def started(pages: str) -> None:
         call.emit({"first_day": True, "pages": pages})
-        call.line(call.say("serve.first_day", address=pages))
+        call.line(call.say("serve.first_keys" if placed else "serve.first_day", address=pages))
         app.out.flush()
 
     return serve_first_day(
-        Home(folder.absolute()), address=address, clock=app.clock, randomness=app.randomness, started=started
+        home,
+        address=address,
+        clock=app.clock,
+        randomness=app.randomness,
+        started=started,
     )
 
 

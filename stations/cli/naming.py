@@ -139,6 +139,8 @@ class Names:
         options = [f"--{option_of((field, name) if name else (field,))}" for name in typed]
         keys = [f"field.{field}.{name}" if name else f"field.{field}" for name in typed]
         names = [self._say(key) for key in keys if self._say.has(key)]
+        if self._say.page:
+            return self._say("list.and").join(names) or self._field(field)
         told = self._say("list.open") + self._say("list.and").join(names) + self._say("list.close")
         return self._say("list.and").join(options) + (told if names else "")
 

@@ -2,18 +2,26 @@
 
 Errors, actions, states and clocks have their texts in ``ledger.texts``; here lie the words that belong to no
 code. A missing key shows itself instead of hiding the line.
+
+The next step of an error may be a command. Whoever reads it on a page types none: there it is the button
+(``page.*.toml``), or the county's technician.
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from ledger.texts import Language, Message, catalogue, render
+from ledger.texts import Language, Message, catalogue, fill, render
 from ledger.types import Bilingual
+
+GAP = "…"
+COMMAND = re.compile(r"banjian(?:-audit)? [a-z{]|(?<![\w-])--[a-z]|`|banjian\.toml|BANJIAN_")
+"""What only a command line or a file of settings takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,9 +30,11 @@ class Say:
 
     Args:
         language: ``zh`` or ``en``.
+        page: whether they are read on a page, where nobody types commands.
     """
 
     language: Language
+    page: bool = False
 
     def __call__(self, key: str, /, **params: object) -> str:
         """Return the words of a key with its placeholders filled."""
@@ -39,7 +49,19 @@ class Say:
 
     def message(self, code: str, params: Mapping[str, object]) -> Message:
         """Return what happened and the next step of a code; a value that nobody kept is an ellipsis."""
-        return render(code, params, language=self.language, gap="…")
+        message = render(code, params, language=self.language, gap=GAP)
+        return self._on_page(message, params) if self.page else message
+
+    def _on_page(self, message: Message, params: Mapping[str, object]) -> Message:
+        """Return a message as it stands on a page: a button or a person in place of a command."""
+        held = words(self.language)
+        what, step = held.get(f"page_what.{message.code}"), held.get(f"page.{message.code}")
+        asked = self("page_technician") if COMMAND.search(message.next_step) else message.next_step
+        return Message(
+            code=message.code,
+            what=message.what if what is None else fill(what, params, gap=GAP),
+            next_step=asked if step is None else fill(step, params, gap=GAP),
+        )
 
     def reason(self, code: str) -> str:
         """Return what a code means where its values are not known: they are left out."""

@@ -15,9 +15,10 @@ from dataclasses import replace
 from aiohttp import web
 
 from ledger.errors import AuthorityError, BanjianError, InputError, StoreError
+from ledger.limits import BUNDLE_PART_BYTES_MAX
 from stations.texts import Say
 from stations.web.answers import Problem, answer, status_of
-from stations.web.headers import dressed, require_host
+from stations.web.headers import dressed, from_here, require_host
 from stations.web.render import message_of, render_error
 from stations.web.signin import show_refused
 from stations.web.standing import settle
@@ -25,6 +26,9 @@ from stations.web.visit import LIVE, OFFICE, VISIT, Visit, posted
 
 UPLOAD_BYTES_MAX = 21 << 20
 """Most bytes of a form with files: a workbook of the largest size that is read, and what goes with it."""
+FIRST_STICK = "/first-day/stick"
+STICK_BYTES_MAX = 4 * BUNDLE_PART_BYTES_MAX
+"""Most bytes of what is read from a stick at this machine before anybody can sign in: a few parts."""
 EVENTS = "/events"
 """Where open pages listen, for hours."""
 BY_ITSELF = frozenset(("/hall", EVENTS))
@@ -42,10 +46,15 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
     browser = office.browsers.of(request.cookies.get(office.cookie, ""))
     if LIVE not in request.headers and request.path not in BY_ITSELF:
         office.browsers.touch(browser)
-    visit = Visit(request=request, office=office, browser=browser, say=Say(language=browser.language))
+    visit = Visit(
+        request=request, office=office, browser=browser, say=Say(language=browser.language, page=True)
+    )
     if browser.person is not None and request.content_type == "multipart/form-data":
         # Lists and photos are larger than anything that is typed; only people who have signed in send them.
         request = request.clone(client_max_size=UPLOAD_BYTES_MAX)
+        visit = replace(visit, request=request)
+    elif request.path == FIRST_STICK and from_here(request):
+        request = request.clone(client_max_size=STICK_BYTES_MAX)
         visit = replace(visit, request=request)
     request[VISIT] = visit
     try:
@@ -55,7 +64,8 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
         await _require_own_form(visit)
         response = await handler(request)
     except web.HTTPRequestEntityTooLarge as error:
-        too_large = InputError("web.too_large", most=UPLOAD_BYTES_MAX >> 20)
+        most = STICK_BYTES_MAX if request.path == FIRST_STICK else UPLOAD_BYTES_MAX
+        too_large = InputError("web.too_large", most=most >> 20)
         response = await _refused(visit, too_large, error.status)
     except web.HTTPException as error:
         # A page that does not exist, a method that is not taken: aiohttp says it by raising.

@@ -1,4 +1,4 @@
-"""What stands on every answer of the pages, and which names they answer to."""
+"""What stands on every answer of the pages, which names they answer to, and who sits at this machine."""
 
 from __future__ import annotations
 
@@ -46,3 +46,11 @@ def require_host(request: web.Request, own: Collection[str]) -> None:
         ipaddress.ip_address(name)
     except ValueError as error:
         raise AuthorityError("web.host", host=name[:80]) from error
+
+
+def from_here(request: web.Request) -> bool:
+    """Tell whether a request comes from this machine."""
+    try:
+        return ipaddress.ip_address(request.remote or "").is_loopback
+    except ValueError:
+        return False

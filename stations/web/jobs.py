@@ -34,6 +34,7 @@ class Job:
         staff_no: who started it; nobody else sees it.
         about: what no second job may be about at the same time: the page, or what is said to be.
         back: path of the page to go on with.
+        page: path of the job's own page.
         total: rows to do.
         state: ``running``, ``done``, ``cancelled`` or ``stopped``.
         failures: what went wrong with single rows: (which, what, next step).
@@ -46,6 +47,7 @@ class Job:
     back: str
     total: int
     about: str
+    page: str
     done: int = 0
     state: str = "running"
     wanted: bool = True
@@ -87,24 +89,40 @@ class Jobs:
             (job for job in self._jobs.values() if job.about == about and job.state == "running"), None
         )
 
-    def start(self, visit: Visit, title: str, *, back: str, total: int, steps: Steps, about: str = "") -> Job:
+    def start(
+        self,
+        visit: Visit,
+        title: str,
+        *,
+        back: str,
+        total: int,
+        steps: Steps,
+        about: str = "",
+        under: str = "/job",
+        owner: str | None = None,
+    ) -> Job:
         """Start a job for who acts in this visit; her own that is at work about the same when there is.
 
         Args:
             back: path of the page to go on with.
             about: see ``Job``; ``back`` by default.
+            under: path under which its own page lies.
+            owner: who may look at it; who acts by default, "" before anybody can sign in.
 
         Raises:
             RuleError: ``web.job_busy`` while somebody else's job is at work about the same.
         """
-        about, staff_no = about or back, visit.person.staff_no
+        about, staff_no = about or back, visit.person.staff_no if owner is None else owner
         known = self.running(about)
         if known is not None and known.staff_no != staff_no:
             raise RuleError("web.job_busy")
         if known is not None:
             return known
         name = visit.office.randomness(8).hex()
-        job = Job(name=name, title=title, staff_no=staff_no, back=back, total=total, about=about)
+        job = Job(
+            name=name, title=title, staff_no=staff_no, back=back, total=total, about=about,
+            page=f"{under}/{name}",
+        )  # fmt: skip
         self._jobs[name] = job
         while len(self._jobs) > JOBS_MAX and next(iter(self._jobs.values())).state != "running":
             self._jobs.popitem(last=False)
@@ -157,7 +175,7 @@ async def cancel(visit: Visit) -> web.Response:
     """End a job after the row that it is at."""
     job = jobs_of(visit).of(visit.request.match_info["job"], visit.person.staff_no)
     job.wanted = False
-    return see_other(f"/job/{job.name}")
+    return see_other(job.page)
 
 
 async def _run(visit: Visit, job: Job, steps: Steps) -> None:

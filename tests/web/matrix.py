@@ -111,6 +111,9 @@ MATRIX: Mapping[str, str] = {
     "GET /my-key/{name}/request": "422 422 422 422 422 422 422",
     "GET /first-day": MOVED,  # somebody may sign in: over
     "POST /first-day/sync": MOVED,
+    "POST /first-day/stick": MOVED,
+    "GET /first-day/job/{job}": "422 422 422 422 422 422 422",  # only a job of nobody
+    "POST /first-day/job/{job}/cancel": "422 422 422 422 422 422 422",
     "GET /training": "303 422 422 422 422 422 422",  # no training ledger
     # The counter's further work.
     "GET /job/{job}": OWN_THING,

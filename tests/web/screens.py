@@ -91,8 +91,8 @@ STAGED = (
 )
 """Name, path, who sees it, words in both languages."""
 ALIKE = frozenset((
-    "/first-day", "/joins", "/pads", "/platform/differences", "/platform/list", "/rosters", "/stations/new",
-    "/calendars",
+    "/first-day", "/first-day/job/{job}", "/joins", "/pads", "/platform/differences", "/platform/list",
+    "/rosters", "/stations/new", "/calendars",
 ))  # fmt: skip
 """Pages that look like one that has its picture, or are empty here."""
 PEOPLE = (

@@ -33,6 +33,7 @@ class Two:
     county: Desk
     stick: Path
     strange: Path
+    hands: Terminal
 
 
 def serve(terminal: Terminal, sticks: tuple[Path, ...], stack: ExitStack) -> Counter:
@@ -57,7 +58,7 @@ def two(county: Terminal, village: Terminal, tmp_path: Path) -> Iterator[Two]:
     with ExitStack() as stack:
         below = serve(village, (stick, strange, tmp_path / "gone"), stack).desk("W305")
         above = serve(county, (stick,), stack).desk("R001")
-        yield Two(village=below, county=above, stick=stick, strange=strange)
+        yield Two(village=below, county=above, stick=stick, strange=strange, hands=village)
 
 
 def finished(desk: Desk, page: Page) -> Page:
@@ -94,6 +95,31 @@ def test_a_stick_goes_up_and_its_acknowledgement_comes_back(two: Two) -> None:
     assert re.search(r"等上级确认的 [1-9]\d* 条变为 0 条", done.text), done.text
     page = two.village.get("/sticks")
     assert "还在你手上吗" not in page.text and "对方已收" in page.text
+
+
+def test_the_list_of_sticks_stays_true(two: Two) -> None:
+    """Receipts tell what arrived, not the clock; a later stick takes the place of an earlier one."""
+    path, up = {"path": str(two.stick)}, {"path": str(two.stick), "receiver": COUNTY}
+    two.village.post("/sticks/register", {**path, "name": "红色 16G"})
+    finished(two.village, two.village.post("/sticks/write", up))
+    finished(two.village, two.village.post("/sticks/write", up))
+    page = two.village.get("/sticks").text
+    assert page.count("还在你手上吗") == 1 and page.count("后来又写了一份") == 1
+
+    finished(two.county, two.county.post("/sticks/read", path))
+    finished(two.village, two.village.post("/sticks/read", path))
+    finished(two.village, two.village.post("/sticks/write", up))
+    page = two.village.get("/sticks").text
+    assert page.count("没有新记录") == 1 and page.count("对方已收") == 2 and "还在你手上吗" not in page
+
+    # With the clock behind, the next act seems to be older than the sticks that were confirmed.
+    two.hands.clock.set("2026-03-01 09:00")
+    two.hands.ok("receive", INSURANCE, "--name", "李四", "--materials", "all", "--as", "W305")
+    page = two.village.get("/sticks").text
+    assert page.count("没有新记录") == 1 and page.count("对方已收") == 2 and "还在你手上吗" not in page
+    finished(two.village, two.village.post("/sticks/write", up))
+    page = two.village.get("/sticks").text
+    assert page.count("还在你手上吗") == 1 and page.count("对方已收") == 2
 
 
 def test_a_strange_stick_is_read_and_nothing_is_written_to_it(two: Two) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
+from pathlib import Path
 
 from aiohttp import web
 
 from ledger.errors import BanjianError, ConfigError, InputError
+from ledger.facade import Home
 from ledger.facade.setup import CountyPlan
+from ledger.genesis import LedgerGenesis, decode_ledger_genesis
 from stations.enrolling import checked_number
-from stations.founding import REGISTRAR_NO, ROOT_COUNT, DraftKey, check_division, draft_key, found_county
+from stations.founding import REGISTRAR_NO, DraftKey, check_division, draft_key, found_county
 from stations.inviting import spaced
 from stations.newkeys import SUFFIX, checked_passphrase
+from stations.rootkeys import FOLDER, ROOTS, are_unkept, confirm_kept, envelope_of, mark_unkept
 from stations.training import found_training
 from stations.web.firstday.join import require_not_begun
 from stations.web.firstday.shared import (
@@ -27,7 +30,6 @@ from stations.web.firstday.shared import (
 from stations.web.office.desk import download
 
 NAME_CHARS_MAX = 80
-ROOTS = tuple(f"root-{number}" for number in range(1, ROOT_COUNT + 1))
 
 
 def add_routes(router: web.UrlDispatcher) -> None:
@@ -82,13 +84,17 @@ def _make(first: FirstDay, plan: CountyPlan, passphrases: dict[str, str]) -> Non
             randomness=first.randomness,
         )
 
-    first.founded = found_county(
+    def unkept(folder: Path) -> None:
+        mark_unkept(Home(folder))
+
+    found_county(
         home,
         plan,
-        roots=[key(label, "roots", label) for label in ROOTS],
+        roots=[key(label, FOLDER, label) for label in ROOTS],
         registrar=key("registrar", home.keys_dir.name, plan.registrar_no),
         clock=first.clock,
         randomness=first.randomness,
+        finish=unkept,
     )
 
 
@@ -118,44 +124,55 @@ def _name(form: dict[str, str], field: str) -> str:
 
 async def _keys(request: web.Request) -> web.StreamResponse:
     """Show the ledger number for paper and the root keys to be taken away."""
-    first = request.app[FIRST]
-    return _keys_page(first, None)
+    return _keys_page(request.app[FIRST], None)
 
 
 def _keys_page(first: FirstDay, error: BanjianError | None) -> web.Response:
-    if first.founded is None:
-        raise ConfigError("home.missing", path=str(first.home.path))
+    genesis = _founded(first)
     return page_of(
         first,
         "first_keys.html",
         error=error,
-        ledger_id=spaced(first.founded.ledger_id),
-        station=first.founded.station,
+        ledger_id=spaced(genesis.ledger_id()),
         roots=ROOTS,
         taken=first.taken,
     )
 
 
+def _founded(first: FirstDay) -> LedgerGenesis:
+    """Return what was founded here, whose root keys nobody has confirmed to keep.
+
+    Raises:
+        ConfigError: ``home.missing``.
+    """
+    raw = first.home.ledger_genesis()
+    if raw is None or not are_unkept(first.home):
+        raise ConfigError("home.missing", path=str(first.home.path))
+    return decode_ledger_genesis(raw)
+
+
 async def _key_file(request: web.Request) -> web.StreamResponse:
     """Return the sealed root key of one keeper."""
     first, name = request.app[FIRST], request.match_info["name"]
-    path = first.home.path / "roots" / f"{name}{SUFFIX}"
-    if first.founded is None or name not in ROOTS or not path.exists():
+    _founded(first)
+    envelope = envelope_of(first.home, name)
+    if envelope is None:
         raise InputError("web.no_page", path=name[:40])
     first.taken.add(name)
-    return download(path.name, path.read_bytes())
+    return download(f"{name}{SUFFIX}", envelope)
 
 
 async def _go(request: web.Request) -> web.StreamResponse:
-    """Go on to signing in; the root keys stay here, or go when each was taken and somebody says so."""
+    """Go on to signing in once somebody says that the root keys are kept; they stay here too, or go."""
     first, form = request.app[FIRST], await typed(request)
-    if first.founded is None:
-        raise ConfigError("home.missing", path=str(first.home.path))
-    if form.get("remove"):
-        missing = [name for name in ROOTS if name not in first.taken]
-        if missing:
-            return _keys_page(first, InputError("first.roots_left", names=tuple(missing)))
-        await made_aside(first, lambda: shutil.rmtree(first.home.path / "roots", ignore_errors=True))
+    _founded(first)
+    if not form.get("kept"):
+        return _keys_page(first, InputError("first.roots_kept"))
+    remove = bool(form.get("remove"))
+    missing = [name for name in ROOTS if name not in first.taken]
+    if remove and missing:
+        return _keys_page(first, InputError("first.roots_left", names=tuple(missing)))
+    await made_aside(first, lambda: confirm_kept(first.home, remove=remove))
     return go_on(first, "/sign-in")
 
 

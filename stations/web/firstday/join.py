@@ -140,6 +140,10 @@ async def _begin(request: web.Request) -> web.StreamResponse:
         first.invite = b""
     except BanjianError as error:
         return _stage(first, error, form)
+    joining = begun(first.home)
+    if joining is not None and not joining.invite.addresses:
+        # By stick alone: the page says how it goes on.
+        return web.Response(status=303, headers={"Location": "/join"})
     return await _asked(first)
 
 

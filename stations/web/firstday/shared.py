@@ -12,7 +12,6 @@ from ledger import platform
 from ledger.errors import BanjianError, ConfigError, InputError
 from ledger.facade import Home
 from ledger.facade.clock import Clock, Randomness
-from ledger.facade.setup import CountyCreated
 from ledger.texts import Language
 from stations.texts import Say
 from stations.version import version
@@ -31,7 +30,6 @@ class FirstDay:
         home: where the ledger will lie; absolute.
         word: what every form carries.
         invite: bytes of the invite that is being looked at; empty when none is.
-        founded: the county that was founded just now.
         taken: root keys that were downloaded.
         placed: set when a ledger is in place and somebody wants to go on.
         working: held while something is made: two clicks make one ledger.
@@ -43,7 +41,6 @@ class FirstDay:
     word: str
     language: Language = "zh"
     invite: bytes = b""
-    founded: CountyCreated | None = None
     taken: set[str] = field(default_factory=set)
     placed: asyncio.Event = field(default_factory=asyncio.Event)
     working: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -51,7 +48,7 @@ class FirstDay:
     @property
     def say(self) -> Say:
         """Words in the chosen language."""
-        return Say(language=self.language)
+        return Say(language=self.language, page=True)
 
 
 FIRST: web.AppKey[FirstDay] = web.AppKey("first", FirstDay)

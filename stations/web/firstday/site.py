@@ -19,11 +19,11 @@ from aiohttp import web
 from ledger.errors import AuthorityError, BanjianError, ConfigError, InputError, StoreError
 from ledger.facade import Home
 from ledger.facade.clock import Clock, Randomness
+from stations.rootkeys import are_unkept
 from stations.web.answers import status_of
 from stations.web.firstday import county, join
 from stations.web.firstday.shared import FIRST, FirstDay, go_on, page_of, typed
-from stations.web.headers import dressed, require_host
-from stations.web.office.desk import from_here
+from stations.web.headers import dressed, from_here, require_host
 from stations.web.static import FOLDER
 
 FORM_BYTES_MAX = 1 << 20
@@ -67,7 +67,7 @@ async def lead(
     """Show the pages of the first day; returns whether a ledger is in place, False when asked to stop.
 
     Args:
-        home: an absolute folder that is not there or empty.
+        home: an absolute folder that is not there or empty, or a county whose root keys nobody keeps yet.
         address: ``host:port`` of the settings; only the port counts.
         clock: for what is founded.
         randomness: for keys.
@@ -110,7 +110,7 @@ def application(first: FirstDay) -> web.Application:
 
 async def _choose(request: web.Request) -> web.StreamResponse:
     first = request.app[FIRST]
-    if first.founded is not None:
+    if are_unkept(first.home):
         return web.Response(status=303, headers={"Location": "/county/keys"})
     if first.home.exists:
         return page_of(first, "first_placed.html")
@@ -119,7 +119,7 @@ async def _choose(request: web.Request) -> web.StreamResponse:
 
 async def _go(request: web.Request) -> web.StreamResponse:
     first = request.app[FIRST]
-    if not first.home.exists:
+    if not first.home.exists or are_unkept(first.home):
         raise ConfigError("home.missing", path=str(first.home.path))
     return go_on(first, "/")
 

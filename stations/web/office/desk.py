@@ -7,7 +7,6 @@ who sent it alone.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import PurePath
@@ -20,6 +19,7 @@ from aiohttp import web
 from ledger.errors import AuthorityError, ConfigError, InputError
 from ledger.facade import Ledger
 from ledger.facade.clock import Randomness
+from stations.web.headers import from_here
 from stations.web.visit import Upload, Visit, first, page, posted, see_other
 
 KEPT_MAX = 16
@@ -141,14 +141,6 @@ def require_here(visit: Visit) -> None:
     """
     if not from_here(visit.request):
         raise AuthorityError("web.local_only")
-
-
-def from_here(request: web.Request) -> bool:
-    """Tell whether a request comes from this machine."""
-    try:
-        return ipaddress.ip_address(request.remote or "").is_loopback
-    except ValueError:
-        return False
 
 
 async def once(

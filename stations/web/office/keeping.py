@@ -10,13 +10,13 @@ from aiohttp import web
 
 from ledger.errors import BanjianError, InputError
 from ledger.facade import Ledger
-from ledger.facade.home import CASE_KEYS_NAME
 from stations.backup import Backup, KeptBackup, last_backup_ms, list_backups, make_backup
 from stations.checks import Check
 from stations.doctor import examine
 from stations.texts import Say
 from stations.web.answers import status_of
-from stations.web.office.desk import from_here, new_word, once
+from stations.web.headers import from_here
+from stations.web.office.desk import new_word, once
 from stations.web.render import message_of, render
 from stations.web.visit import Visit, first, form_of, page
 
@@ -94,8 +94,6 @@ async def _shown(visit: Visit, error: BanjianError | None, *, folder: str = "") 
         last_ms=last_backup_ms(home),
         folder=folder,
         at_machine=from_here(visit.request),
-        home=home.path,
-        case_keys=CASE_KEYS_NAME,
         message=error and message_of(visit.say, error),
         once=new_word(visit),
     )

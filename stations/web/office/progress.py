@@ -1,7 +1,7 @@
 """The time between joining and the first sign-in: what has come down, and whose key waits for a registrar.
 
 Nobody can be signed in yet, so it is shown to whoever sits at this machine, and as soon as one person may
-sign in it leads there.
+sign in it leads there. What comes down comes by network or by stick (``firststick``).
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from ledger.facade import Ledger
 from ledger.facade.between import sync_status
 from ledger.keys import key_id
 from stations.texts import Say
-from stations.web.keyholders import SUFFIX, keyholders
+from stations.web.jobs import jobs_of
+from stations.web.keyholders import SUFFIX
 from stations.web.office.desk import require_here
+from stations.web.office.firststick import WHERE, nobody_yet, plugged
 from stations.web.render import message_of, render
 from stations.web.visit import Visit, open_page, see_other
 
@@ -46,7 +48,7 @@ async def show(visit: Visit) -> web.StreamResponse:
 async def sync_now(visit: Visit) -> web.StreamResponse:
     """Ask the station above now, while nobody can sign in to do it."""
     require_here(visit)
-    if await _somebody(visit):
+    if not await nobody_yet(visit):
         return see_other("/sign-in")
     try:
         await visit.office.network.sync_now()
@@ -55,12 +57,8 @@ async def sync_now(visit: Visit) -> web.StreamResponse:
     return see_other("/first-day")
 
 
-async def _somebody(visit: Visit) -> bool:
-    return bool(await visit.read(lambda ledger: keyholders(visit.office.home, ledger)))
-
-
 async def _shown(visit: Visit, error: BanjianError | None) -> web.StreamResponse:
-    if await _somebody(visit):
+    if not await nobody_yet(visit):
         if "HX-Request" in visit.request.headers:
             return web.Response(headers={"HX-Redirect": "/sign-in"})
         return see_other("/sign-in")
@@ -80,7 +78,15 @@ async def _shown(visit: Visit, error: BanjianError | None) -> web.StreamResponse
         }
 
     values = await visit.read(work)
-    return await render(visit, "progress.html", **values, message=error and message_of(visit.say, error))
+    return await render(
+        visit,
+        "progress.html",
+        **values,
+        online=bool(visit.office.config.upstream),
+        sticks=await plugged(visit),
+        job=jobs_of(visit).running(WHERE),
+        message=error and message_of(visit.say, error),
+    )
 
 
 def _keys(visit: Visit, ledger: Ledger, say: Say) -> list[WaitingKey]:

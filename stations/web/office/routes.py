@@ -6,6 +6,7 @@ from aiohttp import web
 
 from stations.web.office import (
     catalogue,
+    firststick,
     imports,
     joins,
     keeping,
@@ -20,7 +21,8 @@ from stations.web.office import (
 )
 
 _PARTS = (
-    people, places, joins, imports, catalogue, keeping, leaver, mykey, newkeys, progress, sticks, training
+    people, places, joins, imports, catalogue, keeping, leaver, mykey, newkeys, progress, firststick, sticks,
+    training,
 )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -11,9 +11,9 @@ from aiohttp import web
 
 from ledger.errors import AuthorityError, BanjianError
 from ledger.facade import Ledger
-from ledger.facade.between import sync_status
+from ledger.facade.between import has_confirmed, sync_status
 from ledger.types import StationId
-from stations.bundlejobs import EXPORT, IMPORT, BundleJob, Step, run_job
+from stations.bundlejobs import EXPORT, IMPORT, BundleJob, Step
 from stations.cli.casenames import station_name
 from stations.sealed import SealedFolder
 from stations.stickbook import (
@@ -28,9 +28,9 @@ from stations.stickbook import (
 )
 from stations.web.answers import status_of
 from stations.web.jobs import Job, as_confirmed, jobs_of
+from stations.web.office.stickjobs import count_of, list_of, steps_of, tell_read
 from stations.web.render import message_of, render
 from stations.web.visit import Visit, first, form_of, page, see_other
-from stations.wire import error_of
 
 WHERE = "/sticks"
 
@@ -40,12 +40,13 @@ class MadeLine:
     """One bundle of the journal.
 
     Attributes:
-        open: whether its receiver has not confirmed what waited when it was written.
+        state: ``down``; ``empty`` where nothing waited; ``confirmed`` by the receiver's receipts; ``open``;
+            ``again`` where a later one to the same receiver holds the same.
     """
 
     made: Made
     receiver: str
-    open: bool
+    state: str
 
 
 def add_routes(router: web.UrlDispatcher) -> None:
@@ -95,15 +96,15 @@ async def write(visit: Visit) -> web.StreamResponse:
     visit = as_confirmed(visit)
 
     async def steps(job: Job) -> AsyncGenerator[None, None]:
-        async for step in _run(visit, work):
+        async for step in steps_of(visit, work):
             if step["step"] == "collected":
-                job.done, job.total = _count(step, "entries"), _count(step, "total")
+                job.done, job.total = count_of(step, "entries"), count_of(step, "total")
             if step["step"] == "done":
                 await _note(visit, stick, step)
                 job.result = visit.say(
                     "web.stick_written",
-                    entries=_count(step, "entries"),
-                    files=len(_list(step, "files")),
+                    entries=count_of(step, "entries"),
+                    files=len(list_of(step, "files")),
                     name=stick.name,
                     receiver=str(step["receiver"]),
                 )
@@ -111,7 +112,7 @@ async def write(visit: Visit) -> web.StreamResponse:
 
     title = visit.say("web.stick_writing", name=stick.name)
     job = jobs_of(visit).start(visit, title, back=WHERE, total=1, steps=steps)
-    return see_other(f"/job/{job.name}")
+    return see_other(job.page)
 
 
 async def read(visit: Visit) -> web.StreamResponse:
@@ -128,27 +129,16 @@ async def read(visit: Visit) -> web.StreamResponse:
     visit = as_confirmed(visit)
 
     async def steps(job: Job) -> AsyncGenerator[None, None]:
-        async for step in _run(visit, work):
+        async for step in steps_of(visit, work):
             if step["step"] == "read":
-                job.done, job.total = _count(step, "read"), _count(step, "of")
+                job.done, job.total = count_of(step, "read"), count_of(step, "of")
             if step["step"] == "done":
-                _tell(visit, job, step)
+                tell_read(visit, job, step)
             yield
 
     title = visit.say("web.stick_reading", name=stick.name or stick.path)
     job = jobs_of(visit).start(visit, title, back=WHERE, total=1, steps=steps)
-    return see_other(f"/job/{job.name}")
-
-
-async def _run(visit: Visit, work: BundleJob) -> AsyncGenerator[Step, None]:
-    """Run a job step by step on the thread that owns the ledger; others get their turn in between."""
-    thread, clock, randomness = visit.office.thread, visit.office.clock, visit.office.randomness
-    cores = visit.office.network.cores
-    steps = await thread.exchange(
-        lambda exchange: run_job(exchange, work, clock=clock, randomness=randomness, cores=cores)
-    )
-    while (step := await thread.exchange(lambda _: next(steps, None))) is not None:
-        yield step
+    return see_other(job.page)
 
 
 async def _note(visit: Visit, stick: Stick, step: Step) -> None:
@@ -159,43 +149,11 @@ async def _note(visit: Visit, stick: Stick, step: Step) -> None:
         stick=stick.stick,
         receiver=str(step["receiver"]),
         kind=str(step["kind"]),
-        entries=_count(step, "entries"),
-        files=[Path(str(one["file"])).name for one in _list(step, "files")],
+        entries=count_of(step, "entries"),
+        files=[Path(str(one["file"])).name for one in list_of(step, "files")],
+        ends=cast(Mapping[str, int], step["ends"]),
     )
     await visit.office.access.aside(lambda: note_made(_folder(visit), made))
-
-
-def _tell(visit: Visit, job: Job, step: Step) -> None:
-    """Tell what became of each file that was read."""
-    say = visit.say
-    job.done = job.total
-    for one in _list(step, "files"):
-        name = Path(str(one["file"])).name
-        if "sender" not in one:
-            error = error_of(cast(Step, one["error"]))
-            message = message_of(say, error)
-            what = (
-                say("bundle.another", receiver=error.params["receiver"]) if one["another"] else message.what
-            )
-            job.failed(name, what, "" if one["another"] else message.next_step)
-            continue
-        for left in _list(one, "not_taken"):
-            message = message_of(say, error_of(left))
-            job.failed(name, message.what, message.next_step)
-    for one in _list(step, "missing_parts"):
-        numbers = say("list.and").join(str(number) for number in cast(Sequence[int], one["numbers"]))
-        job.failed("", say("bundle.missing_parts", sender=one["sender"], numbers=numbers, parts=one["parts"]))
-    if _list(step, "acknowledgements") and step["receipts_fault"]:
-        message = say.message(str(step["receipts_fault"]), {"station": visit.station})
-        job.failed("", message.what, message.next_step)
-    job.result = say(
-        "web.stick_read",
-        new=_count(step, "new"),
-        before=_count(step, "waiting_before"),
-        after=_count(step, "waiting_after"),
-        answers=len(_list(step, "acknowledgements")),
-        foreign=_count(step, "foreign"),
-    )
 
 
 async def _require_own(visit: Visit) -> None:
@@ -218,6 +176,33 @@ def _folder(visit: Visit) -> SealedFolder:
     return SealedFolder(visit.office.home, FOLDER, visit.office.randomness)
 
 
+def _lines(ledger: Ledger, made: Sequence[Made], oldest: Mapping[StationId, int]) -> list[MadeLine]:
+    """Return what became of each bundle, the newest first."""
+    registry, lines, later = ledger.knowledge.registry, [], set[str]()
+    for one in made:
+        state = _state(ledger, one, oldest)
+        if state == "open":
+            state = "again" if one.receiver in later else state
+            later.add(one.receiver)
+        lines.append(
+            MadeLine(made=one, receiver=station_name(registry, StationId(one.receiver)), state=state)
+        )
+    return lines
+
+
+def _state(ledger: Ledger, made: Made, oldest: Mapping[StationId, int]) -> str:
+    if made.kind != "up":
+        return "down"
+    receiver = StationId(made.receiver)
+    if made.ends is None:
+        # Noted before it was known how far it goes: by the clock, as far as that goes.
+        waits = 0 < oldest.get(receiver, 0) <= made.at_ms
+        return "empty" if not made.entries else "open" if waits else "confirmed"
+    if not made.ends:
+        return "empty"
+    return "confirmed" if has_confirmed(ledger, receiver, made.ends) else "open"
+
+
 async def _shown(visit: Visit, error: BanjianError | None) -> web.Response:
     await _require_own(visit)
     made = await visit.office.access.aside(lambda: journal(_folder(visit)))
@@ -230,20 +215,13 @@ async def _shown(visit: Visit, error: BanjianError | None) -> web.Response:
         below = [
             (place.station, f"{place.name} {place.station}")
             for place in registry.stations()
-            if station in registry.line(place.station)[1:2]
+            if place.is_open and station in registry.line(place.station)[1:]
         ]
         return {
-            "above": [(level.station, level.name) for level in status.levels[:1]],
-            "below": below,
-            "levels": status.levels,
-            "made": [
-                MadeLine(
-                    made=one,
-                    receiver=station_name(registry, StationId(one.receiver)),
-                    open=0 < oldest.get(StationId(one.receiver), 0) <= one.at_ms,
-                )
-                for one in made
-            ],
+            # Past a township whose machine is broken the county takes a stick as well, and writes one.
+            "above": [(level.station, level.name) for level in status.levels],
+            "below": sorted(below, key=lambda one: len(registry.line(one[0]))),
+            "made": _lines(ledger, made, oldest),
         }
 
     values = await visit.read(work)
@@ -257,12 +235,3 @@ async def _shown(visit: Visit, error: BanjianError | None) -> web.Response:
     )
     response.set_status(200 if error is None else status_of(error))
     return response
-
-
-def _count(step: Step, name: str) -> int:
-    value = step.get(name)
-    return value if isinstance(value, int) else 0
-
-
-def _list(step: Step, name: str) -> list[Step]:
-    return cast(list[Step], step.get(name) or [])

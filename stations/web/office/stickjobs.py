@@ -1,0 +1,72 @@
+"""Bundles as jobs of a page: step by step on the thread that owns the ledger, told in words."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from pathlib import Path
+from typing import cast
+
+from stations.bundlejobs import BundleJob, Step, run_job
+from stations.web.jobs import Job
+from stations.web.render import message_of
+from stations.web.visit import Visit
+from stations.wire import error_of
+
+
+async def steps_of(visit: Visit, work: BundleJob) -> AsyncGenerator[Step, None]:
+    """Run a job step by step on the thread that owns the ledger; others get their turn in between.
+
+    Raises:
+        BanjianError: as ``stations.bundlejobs.run_job``.
+    """
+    thread, clock, randomness = visit.office.thread, visit.office.clock, visit.office.randomness
+    cores = visit.office.network.cores
+    steps = await thread.exchange(
+        lambda exchange: run_job(exchange, work, clock=clock, randomness=randomness, cores=cores)
+    )
+    while (step := await thread.exchange(lambda _: next(steps, None))) is not None:
+        yield step
+
+
+def tell_read(visit: Visit, job: Job, step: Step) -> None:
+    """Tell what became of each file that was read."""
+    say = visit.say
+    job.done = job.total
+    for one in list_of(step, "files"):
+        name = Path(str(one["file"])).name
+        if "sender" not in one:
+            if not one["another"]:
+                message = message_of(say, error_of(cast(Step, one["error"])))
+                job.failed(name, message.what, message.next_step)
+            continue
+        for left in list_of(one, "not_taken"):
+            message = message_of(say, error_of(left))
+            job.failed(name, message.what, message.next_step)
+    for one in list_of(step, "missing_parts"):
+        numbers = say("list.and").join(str(number) for number in cast(Sequence[int], one["numbers"]))
+        job.failed("", say("bundle.missing_parts", sender=one["sender"], numbers=numbers, parts=one["parts"]))
+    if list_of(step, "acknowledgements") and step["receipts_fault"]:
+        message = say.message(str(step["receipts_fault"]), {"station": visit.station})
+        job.failed("", message.what, message.next_step)
+    job.result = say(
+        "web.stick_read",
+        new=count_of(step, "new"),
+        before=count_of(step, "waiting_before"),
+        after=count_of(step, "waiting_after"),
+        answers=len(list_of(step, "acknowledgements")),
+        foreign=count_of(step, "foreign"),
+    )
+    # A stick goes round: what is for others on it is nothing to worry about.
+    if others := sum(bool(one["another"]) for one in list_of(step, "files")):
+        job.result += say("web.stick_others", count=others)
+
+
+def count_of(step: Step, name: str) -> int:
+    """Return a number of a step; 0 where it has none."""
+    value = step.get(name)
+    return value if isinstance(value, int) else 0
+
+
+def list_of(step: Step, name: str) -> list[Step]:
+    """Return a list of a step; empty where it has none."""
+    return cast(list[Step], step.get(name) or [])
