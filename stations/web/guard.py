@@ -11,6 +11,7 @@ import hmac
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from http import HTTPStatus
 
 from aiohttp import web
 
@@ -21,7 +22,7 @@ from stations.web.headers import dressed, require_host
 from stations.web.render import message_of, render_error
 from stations.web.signin import show_refused
 from stations.web.standing import settle
-from stations.web.visit import LIVE, OFFICE, VISIT, Visit, posted
+from stations.web.visit import LIVE, OFFICE, VISIT, Visit, keep_unsigned, posted
 
 UPLOAD_BYTES_MAX = 21 << 20
 """Most bytes of a form with files: a workbook of the largest size that is read, and what goes with it."""
@@ -43,7 +44,7 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
     if LIVE not in request.headers and request.path not in BY_ITSELF:
         office.browsers.touch(browser)
     visit = Visit(request=request, office=office, browser=browser, say=Say(language=browser.language))
-    if browser.person is not None and request.content_type == "multipart/form-data":
+    if browser.was_used and request.content_type == "multipart/form-data":
         # Lists and photos are larger than anything that is typed; only people who have signed in send them.
         request = request.clone(client_max_size=UPLOAD_BYTES_MAX)
         visit = replace(visit, request=request)
@@ -54,6 +55,7 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
         await settle(office.access, browser)
         await _require_own_form(visit)
         response = await handler(request)
+        _forget_signed(visit, response)
     except web.HTTPRequestEntityTooLarge as error:
         too_large = InputError("web.too_large", most=UPLOAD_BYTES_MAX >> 20)
         response = await _refused(visit, too_large, error.status)
@@ -84,6 +86,13 @@ async def _refused(visit: Visit, error: BanjianError, status: int) -> web.Respon
     )
 
 
+def _forget_signed(visit: Visit, response: web.StreamResponse) -> None:
+    """Forget a form that came too late once it was sent again by its author, and taken."""
+    person, request = visit.browser.person, visit.request
+    if person is not None and request.method == "POST" and response.status < HTTPStatus.BAD_REQUEST:
+        visit.browser.unsigned.drop(person.staff_no, str(person.station), request.rel_url.path)
+
+
 def _set_cookie(visit: Visit, response: web.StreamResponse) -> None:
     name = visit.office.cookie
     if visit.request.cookies.get(name) != visit.browser.token:
@@ -96,7 +105,7 @@ async def _require_own_form(visit: Visit) -> None:
     Where nobody acts now the handler asks to sign in.
 
     Raises:
-        AuthorityError: ``web.form``; ``web.changed_hands``.
+        AuthorityError: ``web.form``; ``web.signed_in_anew``; ``web.changed_hands``.
     """
     request = visit.request
     if request.method in ("GET", "HEAD"):
@@ -115,4 +124,7 @@ async def _require_own_form(visit: Visit) -> None:
     if browser.person is not None:
         # The page was opened for somebody else, or for another station: nobody signs what another one read.
         person = browser.person
+        await keep_unsigned(visit)
+        if browser.words[given] == (person.staff_no, str(person.station)):
+            raise AuthorityError("web.signed_in_anew")
         raise AuthorityError("web.changed_hands", who=person.name, station=person.station)
