@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from http import HTTPStatus
 
-from aiohttp import web
+from aiohttp import ClientConnectionResetError, web
 
 from ledger.errors import AuthorityError, BanjianError, InputError, StoreError
 from stations.texts import Say
@@ -30,6 +30,8 @@ EVENTS = "/events"
 """Where open pages listen, for hours."""
 BY_ITSELF = frozenset(("/hall", EVENTS))
 """Pages that load themselves anew, or stay: they keep no browser unlocked either."""
+_CLOSED = 499
+"""Status of an answer that nobody gets any more."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 log = logging.getLogger("banjian.web")
 
@@ -64,6 +66,9 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await _refused(visit, InputError("web.no_page", path=request.path), error.status)
     except BanjianError as error:
         response = await _refused(visit, error, status_of(error))
+    except ClientConnectionResetError:
+        # The page was closed before it was sent: nobody is left to be told.
+        response = web.Response(status=_CLOSED)
     except Exception:
         # The outermost loop: whatever it was, the person reads that nothing was lost, the operator why.
         log.exception("page failed: %s %s", request.method, request.match_info.route.resource)
