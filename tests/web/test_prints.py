@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ledger.facade import Ledger
+from ledger.types import Facts, Value
 from tests.facade.counter import APPLICANT, FELLING, PERMIT, TOWNSHIP, Dice, FakeClock, act, found_county
 from tests.sheetin.workbooks import make
 from tests.web.counterdesk import Counter, Desk, keys, serving
@@ -39,19 +40,19 @@ def counter(tmp_path_factory: pytest.TempPathFactory, papers: dict[str, str]) ->
     found_county(folder, clock)
     keys(folder)
     with Ledger.open(folder, clock=clock, randomness=Dice("prints"), write=True) as ledger:
-        name = {"applicant": {**APPLICANT["applicant"], "name": LONG}}  # type: ignore[dict-item]
+        name: Facts = {"applicant": {**APPLICANT["applicant"], "name": LONG}}  # type: ignore[dict-item]
         case = act(ledger, "C1", "receive", personal=name, item=PERMIT, materials=["m01", "m02"]).case_id
         papers["slip"] = f"/case/{case.hex()}/slip"
 
-        def printed(label: str, staff_no: str, action: str, **facts: object) -> None:
-            done = act(ledger, staff_no, action, case, **facts)  # type: ignore[arg-type]
+        def printed(label: str, staff_no: str, action: str, **facts: Value) -> None:
+            done = act(ledger, staff_no, action, case, **facts)
             papers[label] = f"/case/{case.hex()}/print/{done.act_id.hex()}"
 
-        every = list(ledger.case(case).rules.item.materials)
+        every: Value = list(ledger.case(case).rules.item.materials)
         printed("correction", "C1", "request_correction", missing=every, due="2026-03-12", told_by="paper")
         act(ledger, "C1", "supply", case, materials=every)
         printed("acceptance", "C1", "accept")
-        reasons = [f"第{n}条：" + "平面布局图与现场核查不符，" * 12 for n in range(9)]
+        reasons: Value = [f"第{n}条：" + "平面布局图与现场核查不符，" * 12 for n in range(9)]
         where = {"review_organ": "溪山县人民政府", "court": "溪山县人民法院"}
         printed("refusal", "C1", "decide", result="refuse", reasons=reasons, **where)
         case = act(ledger, "V1", "receive", personal=APPLICANT, item=FELLING).case_id
