@@ -122,7 +122,7 @@ def document_of(ledger: Ledger, say: Say, page: CasePage, act: ActId) -> Documen
         title=spec.prints if say.language == "zh" else action_name(say, page.rules.case_type, step.action),
         organ=station_name(ledger.knowledge.registry, step.act.station),
         number=str(number) if number else page.state.number,
-        to=applicant_of(page) or BLANK,
+        to=writer.addressee(),
         paragraphs=writer.paragraphs(),
         lists=writer.lists(),
         rows=writer.rows(),
@@ -164,6 +164,13 @@ class _Writer:
 
     def __init__(self, ledger: Ledger, say: Say, page: CasePage, step: Step, facts: Facts) -> None:
         self._ledger, self._say, self._page, self._step, self._facts = ledger, say, page, step, facts
+
+    def addressee(self) -> str:
+        """Return whom the paper is for: the applicant, or the station that takes the papers over."""
+        if self._step.action in BOTH_SIGN:
+            _, (_, target) = self._custody()
+            return target
+        return applicant_of(self._page) or BLANK
 
     def paragraphs(self) -> list[str]:
         """Return the sentences: of the action and its result, then of what the act adds."""

@@ -16,6 +16,7 @@ from ledger.errors import InputError, StoreError
 from ledger.identity import plain_number
 from stations.sealed import SealedFolder
 from stations.sheetin.book import read_book
+from stations.sheetin.clean import fold
 from stations.sheetin.columns import sheet_list
 from stations.sheetin.faults import Faults
 from stations.sheetin.header import find_sheet
@@ -24,6 +25,10 @@ from stations.sheetin.records import Record, read_records
 FOLDER = "rosters"
 ROWS_MAX = 2000
 TITLE_CHARS_MAX = 60
+TAIL_CHARS_MIN = 4
+ID_CHARS_MIN = 15
+"""A resident number that is no tail has so many digits at least."""
+_DOTS = dict.fromkeys(map(ord, "•・‧∙⋅."), "·")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,21 +86,29 @@ class Roster:
         return self.rows[no - 1]
 
     def find(self, text: str) -> RosterRow:
-        """Return the row that a scanned number or a typed name means.
+        """Return the row that a scanned number, the last characters of one, or a typed name means.
 
         Raises:
             InputError: ``roster.stranger`` when nobody of the list is meant, ``roster.several`` when more
                 than one is: the number decides.
         """
         number, name = plain_number(text), text.strip()
-        found = [row for row in self.rows if row.id_no == number] or [
-            row for row in self.rows if row.name == name
-        ]
+        found = [row for row in self.rows if row.id_no == number]
+        if not found:
+            spelled = _spelled(name)
+            found = [row for row in self.rows if _spelled(row.name) == spelled]
+        if not found and TAIL_CHARS_MIN <= len(number) < ID_CHARS_MIN:
+            found = [row for row in self.rows if row.id_no.endswith(number)]
         if not found:
             raise InputError("roster.stranger", text=name[:40])
         if len(found) > 1:
             raise InputError("roster.several", text=name[:40], count=len(found))
         return found[0]
+
+
+def _spelled(name: str) -> str:
+    """Return a name as it is compared: lists pad short names with spaces, keyboards differ in their dots."""
+    return fold(name).translate(_DOTS)
 
 
 def read_roster(raw: bytes, name: str) -> tuple[list[RosterRow], Faults]:

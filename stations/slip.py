@@ -71,7 +71,7 @@ def slip_of(ledger: Ledger, say: Say, page: CasePage, *, token: str, note: str) 
         missing=[say.pick(paper.name) for code, paper in item.materials.items() if code not in handed],
         external_no=page.state.external_no,
         token=token,
-        checkpoint=f"{size} {root[:12]}",
+        checkpoint=f"{size} {root[:12]}".strip(),
         act=opened.act_id.hex()[:12],
         training=ledger.training,
     )
@@ -102,7 +102,8 @@ def render_slip(slip: Slip, say: Say, *, width: int) -> str:
     if slip.token:
         lines += ["", *wrap_cells(say("slip.token", token=grouped(slip.token)), columns)]
     lines.append("-" * columns)
-    lines += wrap_cells(say("slip.proof", act=slip.act, checkpoint=slip.checkpoint), columns)
+    proof = "slip.proof" if slip.checkpoint else "slip.proof_act"
+    lines += wrap_cells(say(proof, act=slip.act, checkpoint=slip.checkpoint), columns)
     lines += wrap_cells(say("slip.seal"), columns)
     if slip.training:
         lines += [_centred(say("slip.training"), columns)]

@@ -27,6 +27,7 @@ from ledger.facade.ownlog import newest_checkpoint
 from ledger.facade.syncstatus import SyncStatus, read_status
 from ledger.facade.synctables import SYNC_FINDINGS
 from ledger.facade.twins import Twin, find_twins
+from ledger.facade.types import CaseRow
 from ledger.store.contract import ReadTx
 from ledger.types import CaseId, StationId
 
@@ -87,6 +88,12 @@ def station_board(ledger: Ledger, station: StationId) -> list[BoardLine]:
     """Return what is known of every station below one, and of that itself, by station id."""
     with ledger.turn, ledger.reading() as (tx, parts):
         return read_board(ledger.store, tx, parts, station, now_ms=ledger.clock.now_ms())
+
+
+def in_conflict(ledger: Ledger, *, now_ms: int) -> list[CaseRow]:
+    """Return the cases that wait for an adjudication, without names, the oldest first."""
+    with ledger.reading() as (tx, parts):
+        return parts.reader.in_conflict(tx, now_ms=now_ms)
 
 
 def twins(ledger: Ledger, *, only: CaseId | None = None) -> list[Twin]:

@@ -44,6 +44,8 @@ BEFORE_ACCEPTANCE = ("received", "correcting")
 FIND_MAX = 200
 HEX_PREFIX_CHARS_MIN = 6
 _NUMBERED_MAX = 16
+_WITH_CONFLICT = tuple(flags for flags in range(1 + (PAUSED | CONFLICT | PENDING)) if flags & CONFLICT)
+"""Every value of ``flags`` of a case in conflict."""
 _URGENT_FIRST = ("red_at_ms", "opened_at_ms")
 _urgency = itemgetter(*(CASES.column_names.index(name) for name in (*_URGENT_FIRST, "case_id")))
 _stations = itemgetter(
@@ -89,6 +91,11 @@ class Reader:
         if include_closed:
             ordered.sort(key=_is_open, reverse=True)
         return self.rows(tx, ordered[:limit], now_ms) if names else self._lines(ordered[:limit], now_ms)
+
+    def in_conflict(self, tx: ReadTx, *, now_ms: int) -> list[CaseRow]:
+        """Return the cases that wait for an adjudication, without names; closed ones too."""
+        rows = tx.select(CASES, {"flags": OneOf(_WITH_CONFLICT)}, order_by=("opened_at_ms",))
+        return self._lines(list(rows), now_ms)
 
     def day_clear(self, tx: ReadTx, *, station: StationId, day: date, now_ms: int, names: bool) -> DayClear:
         """Return the day-clear list (日清) of a station and day; names are left out where few are shown."""

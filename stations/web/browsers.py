@@ -20,6 +20,7 @@ from ledger.keys import Signer
 from ledger.registry import Registry
 from ledger.texts import Language
 from ledger.types import KeyId, StationId
+from stations.web.unsigned import UnsignedForms
 
 BROWSERS_MAX = 256
 PIN_DIGITS = range(4, 9)
@@ -75,7 +76,8 @@ class Browser:
         acting: staff number of who acts now; "" when locked or nobody signed in.
         done: answers of forms that were sent, by their one-time word: sent twice, acted on once.
         told: code and values of what the next page says once, at its top.
-        words: words that forms of this browser carried, for whoever acted then.
+        words: words that forms of this browser carried, with who acted then and for which station.
+        unsigned: forms that were sent while their author did not act.
         ended: number and name of who was signed out here because the key ended; until somebody acts again.
         slips: rating token and signed head of each receipt of this browser, by case: no act holds the token.
     """
@@ -90,16 +92,18 @@ class Browser:
     done: OrderedDict[str, str] = field(default_factory=OrderedDict)
     told: tuple[str, dict[str, object]] | None = None
     slips: dict[str, tuple[str, str]] = field(default_factory=dict)
-    words: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    words: OrderedDict[str, tuple[str, str]] = field(default_factory=OrderedDict)
+    unsigned: UnsignedForms = field(default_factory=UnsignedForms)
     ended: tuple[str, str] | None = None
 
     @property
     def form(self) -> str:
         """What every form carries: it holds for who acts now, and for the station that is acted for."""
         person = self.person
-        who = "" if person is None else f"{person.staff_no} {person.station}"
-        word = hmac.new(self.csrf.encode("ascii"), who.encode("utf-8"), hashlib.sha256).hexdigest()
-        self.words[word] = None
+        who = ("", "") if person is None else (person.staff_no, str(person.station))
+        about = " ".join(who).strip().encode("utf-8")
+        word = hmac.new(self.csrf.encode("ascii"), about, hashlib.sha256).hexdigest()
+        self.words[word] = who
         while len(self.words) > WORDS_MAX:
             self.words.popitem(last=False)
         return word
@@ -108,6 +112,11 @@ class Browser:
     def person(self) -> Person | None:
         """Who acts now."""
         return self.people.get(self.acting)
+
+    @property
+    def was_used(self) -> bool:
+        """Whether somebody acts, or acted before it was locked: a form of that time may still come."""
+        return self.person is not None or any(staff_no for staff_no, _ in self.words.values())
 
     def sign_in(self, person: Person) -> None:
         """Let somebody act whose key was just unlocked; a PIN chosen earlier stays."""
@@ -159,6 +168,7 @@ class Browser:
     def end(self, person: Person) -> None:
         """Drop the key of somebody that has no force any more, and remember why."""
         self.forget(person.staff_no)
+        self.unsigned.drop_all(person.staff_no)
         self.ended = (person.staff_no, person.name)
 
     def lock(self) -> None:
@@ -217,7 +227,8 @@ class Browsers:
         """Give a browser another cookie: one that was planted before signing in opens nothing."""
         self._browsers.pop(browser.token, None)
         browser.token, browser.csrf = self._word(), self._word()
-        browser.words.clear()
+        # Forms of pages that are still open are never signed again, but what was typed in them is kept.
+        browser.words = OrderedDict((word, who) for word, who in browser.words.items() if who[0])
         self.touch(browser)
 
     def _new(self, now_ms: int) -> Browser:

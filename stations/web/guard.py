@@ -11,8 +11,9 @@ import hmac
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from http import HTTPStatus
 
-from aiohttp import web
+from aiohttp import ClientConnectionResetError, web
 
 from ledger.errors import AuthorityError, BanjianError, InputError, StoreError
 from ledger.limits import BUNDLE_PART_BYTES_MAX
@@ -22,7 +23,7 @@ from stations.web.headers import dressed, from_here, require_host
 from stations.web.render import message_of, render_error
 from stations.web.signin import show_refused
 from stations.web.standing import settle
-from stations.web.visit import LIVE, OFFICE, VISIT, Visit, posted
+from stations.web.visit import LIVE, OFFICE, VISIT, Visit, keep_unsigned, posted
 
 UPLOAD_BYTES_MAX = 21 << 20
 """Most bytes of a form with files: a workbook of the largest size that is read, and what goes with it."""
@@ -33,6 +34,8 @@ EVENTS = "/events"
 """Where open pages listen, for hours."""
 BY_ITSELF = frozenset(("/hall", EVENTS))
 """Pages that load themselves anew, or stay: they keep no browser unlocked either."""
+_CLOSED = 499
+"""Status of an answer that nobody gets any more."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 log = logging.getLogger("banjian.web")
 
@@ -49,7 +52,7 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
     visit = Visit(
         request=request, office=office, browser=browser, say=Say(language=browser.language, page=True)
     )
-    if browser.person is not None and request.content_type == "multipart/form-data":
+    if browser.was_used and request.content_type == "multipart/form-data":
         # Lists and photos are larger than anything that is typed; only people who have signed in send them.
         request = request.clone(client_max_size=UPLOAD_BYTES_MAX)
         visit = replace(visit, request=request)
@@ -63,6 +66,7 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
         await settle(office.access, browser)
         await _require_own_form(visit)
         response = await handler(request)
+        _forget_signed(visit, response)
     except web.HTTPRequestEntityTooLarge as error:
         most = STICK_BYTES_MAX if request.path == FIRST_STICK else UPLOAD_BYTES_MAX
         too_large = InputError("web.too_large", most=most >> 20)
@@ -72,6 +76,9 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await _refused(visit, InputError("web.no_page", path=request.path), error.status)
     except BanjianError as error:
         response = await _refused(visit, error, status_of(error))
+    except ClientConnectionResetError:
+        # The page was closed before it was sent: nobody is left to be told.
+        response = web.Response(status=_CLOSED)
     except Exception:
         # The outermost loop: whatever it was, the person reads that nothing was lost, the operator why.
         log.exception("page failed: %s %s", request.method, request.match_info.route.resource)
@@ -94,6 +101,13 @@ async def _refused(visit: Visit, error: BanjianError, status: int) -> web.Respon
     )
 
 
+def _forget_signed(visit: Visit, response: web.StreamResponse) -> None:
+    """Forget a form that came too late once it was sent again by its author, and taken."""
+    person, request = visit.browser.person, visit.request
+    if person is not None and request.method == "POST" and response.status < HTTPStatus.BAD_REQUEST:
+        visit.browser.unsigned.drop(person.staff_no, str(person.station), request.rel_url.path)
+
+
 def _set_cookie(visit: Visit, response: web.StreamResponse) -> None:
     name = visit.office.cookie
     if visit.request.cookies.get(name) != visit.browser.token:
@@ -106,7 +120,7 @@ async def _require_own_form(visit: Visit) -> None:
     Where nobody acts now the handler asks to sign in.
 
     Raises:
-        AuthorityError: ``web.form``; ``web.changed_hands``.
+        AuthorityError: ``web.form``; ``web.signed_in_anew``; ``web.changed_hands``.
     """
     request = visit.request
     if request.method in ("GET", "HEAD"):
@@ -125,4 +139,7 @@ async def _require_own_form(visit: Visit) -> None:
     if browser.person is not None:
         # The page was opened for somebody else, or for another station: nobody signs what another one read.
         person = browser.person
+        await keep_unsigned(visit)
+        if browser.words[given] == (person.staff_no, str(person.station)):
+            raise AuthorityError("web.signed_in_anew")
         raise AuthorityError("web.changed_hands", who=person.name, station=person.station)

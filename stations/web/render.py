@@ -19,6 +19,7 @@ from stations.texts import Say
 from stations.version import version
 from stations.web.menu import menu_of
 from stations.web.safety import read_safety
+from stations.web.unsigned import Unsigned
 from stations.web.visit import LIVE, Visit
 
 FOLDER = Path(__file__).parent
@@ -105,8 +106,17 @@ def common(visit: Visit) -> Mapping[str, object]:
         "training": visit.office.training,
         "path": visit.request.path,
         "here": str(visit.request.rel_url),
+        "unsigned": _unsigned(visit, here=True),
+        "unsigned_elsewhere": _unsigned(visit, here=False),
         "version": version(),
     }
+
+
+def _unsigned(visit: Visit, *, here: bool) -> list[Unsigned]:
+    """Return the forms that wait for who acts: those of this page, or those of others."""
+    request = visit.request
+    path = request.rel_url.path if request.method == "GET" else ""
+    return [one for one in visit.unsigned if (path in (one.action, one.page.partition("?")[0])) is here]
 
 
 def _station_names(visit: Visit) -> Mapping[StationId, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from aiohttp import web
 
 from ledger.errors import AuthorityError, BanjianError, InputError
@@ -36,7 +38,7 @@ async def sign_in(visit: Visit) -> web.Response:
         return await _shown(visit, error, where, chosen=staff_no)
     visit.browser.sign_in(person)
     visit.office.browsers.renew(visit.browser)
-    return see_other(where if person.pin else f"/pin?next={where}")
+    return see_other(where if person.pin else f"/pin?next={quote(where)}")
 
 
 async def switch(visit: Visit) -> web.Response:
@@ -97,9 +99,17 @@ async def lock(visit: Visit) -> web.Response:
 
 async def sign_out(visit: Visit) -> web.Response:
     """Drop the key of who acts."""
+    visit.browser.unsigned.drop_all(visit.browser.acting)
     visit.browser.forget(visit.browser.acting)
     visit.office.browsers.renew(visit.browser)
     return see_other("/sign-in")
+
+
+async def drop_unsigned(visit: Visit) -> web.Response:
+    """Forget a form that came while the browser was locked."""
+    form = await form_of(visit)
+    visit.browser.unsigned.drop(visit.person.staff_no, str(visit.station), first(form, "action"))
+    return see_other(own_path(first(form, "next")))
 
 
 async def choose_language(visit: Visit) -> web.Response:

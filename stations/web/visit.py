@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMessage
@@ -21,6 +21,7 @@ from stations.texts import Say
 from stations.web.access import Access
 from stations.web.browsers import Browser, Browsers, Person
 from stations.web.standing import ended
+from stations.web.unsigned import Fields, Unsigned, unsigned_of
 from sync.attempts import Attempts
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 LIVE = "X-Banjian-Live"
 """Header of requests that a page makes by itself: they keep no browser unlocked."""
+_BY_SCRIPT = frozenset(("HX-Request", "X-Banjian-Quick", "X-Banjian-Form"))
+"""Headers of what a script sends from a page that stays open, with what was typed in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +127,17 @@ class Visit:
 
         return await self.write(guarded)
 
+    @property
+    def unsigned(self) -> list[Unsigned]:
+        """The forms that wait for who acts, at the station that is acted for."""
+        person = self.browser.person
+        return [] if person is None else self.browser.unsigned.of(person.staff_no, str(person.station))
+
+    def unsigned_here(self) -> Fields:
+        """Return the texts of the form that was sent to this path and waits; empty when there is none."""
+        path = self.request.rel_url.path
+        return next((one.fields for one in self.unsigned if one.action == path), {})
+
     def tell(self, key: str, **values: object) -> None:
         """Let the next page say something once, at its top."""
         self.browser.told = (key, values)
@@ -146,13 +160,39 @@ def page(handler: Page) -> Callable[[web.Request], Awaitable[web.StreamResponse]
     async def handle(request: web.Request) -> web.StreamResponse:
         visit = visit_of(request)
         if visit.browser.person is None:
-            return _to_sign_in(visit)
+            return await _to_sign_in(visit)
         return await handler(visit)
 
     return handle
 
 
-def _to_sign_in(visit: Visit) -> web.Response:
+async def keep_unsigned(visit: Visit) -> Unsigned | None:
+    """Keep a form whose author does not act in this browser now, until the author is back.
+
+    Returns what was kept; None for what is no form of a page, or holds nothing that somebody typed.
+    """
+    request, browser = visit.request, visit.browser
+    if request.method != "POST" or not _BY_SCRIPT.isdisjoint(request.headers):
+        return None
+    data = await posted(request)
+    word = data.get("form", "")
+    staff_no, station = browser.words.get(word, ("", "")) if isinstance(word, str) else ("", "")
+    page = page_of(request, query=True)
+    kept = unsigned_of(request, data, staff_no=staff_no, station=station, page=page)
+    if kept is not None:
+        browser.unsigned.keep(kept)
+    return kept
+
+
+def page_of(request: web.Request, *, query: bool = False) -> str:
+    """Return the path of the page on which a form stood, "/" when the browser does not tell."""
+    parts = urlsplit(request.headers.get("Referer", ""))
+    if parts.netloc != request.host:
+        return "/"
+    return own_path(unquote(parts.path) + (f"?{parts.query}" if query and parts.query else ""))
+
+
+async def _to_sign_in(visit: Visit) -> web.Response:
     """Answer whoever has to sign in first: a page goes there, a piece of one never shows another page inside.
 
     Raises:
@@ -166,7 +206,12 @@ def _to_sign_in(visit: Visit) -> web.Response:
     if "HX-Request" not in headers:
         if reason is not None:
             raise reason
-        return see_other(f"/sign-in?next={quote(request.rel_url.path)}")
+        if request.method in ("GET", "HEAD"):
+            return see_other(f"/sign-in?next={quote(request.rel_url.path)}")
+        kept = await keep_unsigned(visit)
+        if kept is not None:
+            visit.tell("web.unsigned_kept")
+        return see_other(f"/sign-in?next={quote(page_of(request) if kept is None else kept.page)}")
     if request.method != "GET":
         raise reason or AuthorityError("web.signed_out")
     where = own_path(urlsplit(headers.get("HX-Current-URL", "")).path)

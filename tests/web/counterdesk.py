@@ -66,7 +66,13 @@ class Desk:
         """Send a form with this browser's word; redirects are followed."""
         return self._followed(self.send(path, fields, files))
 
-    def send(self, path: str, fields: Fields | None = None, files: Files | None = None) -> Page:
+    def send(
+        self,
+        path: str,
+        fields: Fields | None = None,
+        files: Files | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Page:
         """Send a form with this browser's word; the answer as it comes."""
         pairs = [("form", self.word)]
         for name, value in (fields or {}).items():
@@ -75,7 +81,7 @@ class Desk:
             body, kind = urlencode(pairs).encode(), "application/x-www-form-urlencoded"
         else:
             body, kind = _multipart(pairs, files)
-        return self._ask("POST", path, body, {"Content-Type": kind})
+        return self._ask("POST", path, body, {"Content-Type": kind, **(headers or {})})
 
     def call(self, path: str, body: object) -> Page:
         """Send JSON with this browser's word, as a program does."""

@@ -90,6 +90,24 @@ def test_the_head_settles_a_conflict_by_ticking_its_acts(torn: Torn) -> None:
     assert state.steps[-1].act.facts["uphold"] == [torn.supplied]
 
 
+def part_of(page: str, name: str) -> str:
+    """Return what stands under a heading of the page of today; "" when it is not there."""
+    return page.partition(f'id="part-{name}"')[2].partition("</section>")[0]
+
+
+def test_a_conflict_presses_on_the_page_of_today(torn: Torn) -> None:
+    number, holder = torn.page.state.number, torn.counter.desk("C1")
+    head, elsewhere = torn.counter.desk("C3"), torn.counter.desk("V1")
+    assert number in part_of(head.get("/").text, "adjudicate")
+    assert number in part_of(holder.get("/").text, "conflict")
+    assert number not in elsewhere.get("/").text
+    fields = {"f.uphold": torn.supplied.hex(), "f.set_aside": torn.withdrawn.hex(), "f.reason": "查明"}
+    head.post(f"/case/{torn.case.hex()}/do/adjudicate", fields)
+    for desk in (head, holder):
+        page = desk.get("/").text
+        assert "part-adjudicate" not in page and "part-conflict" not in page
+
+
 def test_a_program_rules_with_the_digits_of_acts(torn: Torn) -> None:
     desk = torn.counter.desk("C3")
     facts = {"uphold": [torn.withdrawn.hex()], "set_aside": [torn.supplied.hex()], "reason": "查明"}

@@ -156,7 +156,7 @@ def test_the_case_page_offers_what_was_printed(counter: Counter, desk: Desk, tmp
     assert "（印章）" not in own.text and 'href="/print.css?top=12&amp;left=-3"' in own.text
     assert (
         desk.get("/print.css?top=12&left=-3").text
-        == ".moved { position: relative; top: 12mm; left: -3mm; }\n"
+        == "@media print { .moved { margin-top: 12mm; margin-left: -3mm; } }\n"
     )
     assert desk.get(f"/case/{case}/slip?paper=a4&top=5&left=5").status == 200
     english = desk.get(f"{found.group(1)}?lang=en")

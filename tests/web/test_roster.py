@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from python_calamine import CalamineWorkbook
@@ -153,8 +154,31 @@ def test_who_is_not_on_the_list_and_whose_name_stands_twice_is_told(desk: Desk, 
     assert "有 2 个 王秀英" in str(scan(desk, name, "王秀英")["told"])
     wide = id_number(200).translate({ord(c): ord(c) + 0xFEE0 for c in "0123456789X"})
     assert scan(desk, name, wide)["row"] == "row-1"
+    assert "前面已经到了" in str(scan(desk, name, wide)["told"])
     refused = desk.post(f"/roster/{name}/tick", {"row": "99", "on": "1"})
     assert refused.code == "roster.no_row"
+
+
+def test_a_name_is_found_as_people_write_it_and_a_number_by_its_tail(desk: Desk, tmp_path: Path) -> None:
+    rows = people(4, 220)
+    rows[0][1], rows[1][1] = "李　四", "买买提·艾力"
+    name = name_of(imported(desk, tmp_path, rows))
+    for typed, row in (
+        ("李四", 1), ("李　四", 1), ("买买提•艾力", 2), ("买买提.艾力", 2), (id_number(222)[-4:], 3),
+        (id_number(223)[-6:].lower(), 4),
+    ):  # fmt: skip
+        assert scan(desk, name, quote(typed))["row"] == f"row-{row}", typed
+    for typed in ("222", "0" * 17, id_number(222)[:-1]):
+        assert not scan(desk, name, typed)["good"], typed
+
+
+def test_what_was_chosen_stays_when_a_list_is_refused(desk: Desk, tmp_path: Path) -> None:
+    page = imported(desk, tmp_path, [], title="空名单")
+    assert page.status == 422 and 'value="空名单"' in page.text
+    assert f'<option value="{FELLING}" selected>' in page.text
+    raw = make(tmp_path / "two.xlsx", 一组=[HEAD, *people(1)], 二组=[HEAD, *people(1, 1)]).read_bytes()
+    page = desk.post("/rosters", {"item": FELLING, "title": "两组"}, {"file": ("两组.xlsx", raw)})
+    assert page.code == "sheet.several" and "单独存成一个文件" in page.text
 
 
 def test_going_on_after_a_crash_neither_loses_nor_doubles(

@@ -44,7 +44,7 @@ ERASE = "erase"
 
 async def show(visit: Visit) -> web.Response:
     """Show the form of an action."""
-    return await _shown(visit, {}, None)
+    return await _shown(visit, visit.unsigned_here(), None)
 
 
 async def act(visit: Visit) -> web.StreamResponse:

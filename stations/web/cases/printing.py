@@ -53,7 +53,8 @@ async def offsets(visit: Visit) -> web.Response:
         offset_mm(visit.request.query.get("top", "0")),
         offset_mm(visit.request.query.get("left", "0")),
     )
-    text = f".moved {{ position: relative; top: {top}mm; left: {left}mm; }}\n"
+    # As margins, so that every page after the first is filled as usual, and nothing runs over the right edge.
+    text = f"@media print {{ .moved {{ margin-top: {top}mm; margin-left: {left}mm; }} }}\n"
     return web.Response(text=text, content_type="text/css", charset="utf-8")
 
 

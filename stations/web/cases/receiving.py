@@ -55,8 +55,10 @@ async def show(visit: Visit) -> web.Response:
     person, code = visit.person, visit.request.match_info["item"]
     pad = visit.request.query.get("pad", "")
     draft = await visit.office.access.aside(lambda: drafts.read(person.staff_no, _draft_name(code, pad)))
-    given = {**draft, "pad": [pad]} if pad else draft
-    return await _shown(visit, given, None, restored=bool(draft))
+    unsigned = visit.unsigned_here()
+    given = unsigned or draft
+    given = {**given, "pad": [pad]} if pad else given
+    return await _shown(visit, given, None, restored=bool(draft) and not unsigned)
 
 
 async def receive(visit: Visit) -> web.StreamResponse:

@@ -11,6 +11,7 @@ from ledger.calendar import local_date
 from ledger.casenumber import is_misread
 from ledger.errors import InputError
 from ledger.facade import CaseRow, Ledger
+from ledger.facade.between import in_conflict
 from stations.sheetin.clean import fold
 from stations.web.beside.cases import named, pairs_of
 from stations.web.render import message_of, render, render_part
@@ -27,6 +28,8 @@ SHOWN_MAX = 200
 PART_MAX = 50
 """Lines under one heading: a page that is opened all day stays light; the list of all cases has the rest."""
 WAITS_FOR_PAPERS = "correcting"
+ADJUDICATING = frozenset(("head", "supervisor"))
+"""Who may settle a conflict."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,7 @@ async def today(visit: Visit) -> web.Response:
         rows = ledger.worklist(station=station, now_ms=now_ms, limit=SHOWN_MAX, names=False)
         mine = [row for row in rows if row.custodian == station]
         parts = [
+            _torn(visit, ledger, now_ms),
             ("offered", day.offered),
             ("overdue", day.overdue),
             ("at_risk", day.at_risk),
@@ -120,6 +124,16 @@ def known_at(ledger: Ledger) -> int:
     """Return when the station above was last heard: what is shown of its cases is as of then; 0 for never."""
     station = ledger.main_station
     return 0 if station is None else read_safety(ledger, station).heard_at_ms
+
+
+def _torn(visit: Visit, ledger: Ledger, now_ms: int) -> tuple[str, Sequence[CaseRow]]:
+    """Return the cases in conflict: those that the person may settle, or those held here that wait for it."""
+    registry, person = ledger.knowledge.registry, visit.person
+    rows = in_conflict(ledger, now_ms=now_ms)
+    if person.roles_at(registry, visit.station) & ADJUDICATING:
+        scope = Scope(registry, person)
+        return "adjudicate", [row for row in rows if scope.row(row)]
+    return "conflict", [row for row in rows if row.custodian == visit.station]
 
 
 def _each_once(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
@@ -46,7 +46,7 @@ T = TypeVar("T")
 
 async def list_all(visit: Visit) -> web.Response:
     """Show the rosters of the station, and how a new one begins."""
-    return await _listed(visit, None, ())
+    return await _listed(visit, None, (), {})
 
 
 async def make(visit: Visit) -> web.StreamResponse:
@@ -58,10 +58,10 @@ async def make(visit: Visit) -> web.StreamResponse:
         item = await visit.read(lambda ledger: item_of(ledger, code))
         rows, faults = await visit.office.access.aside(lambda: read_roster(upload.raw, upload.name))
     except BanjianError as error:
-        return await _listed(visit, error, ())
+        return await _listed(visit, error, (), form)
     if faults.count:
         told = [fault_words(visit.say, fault) for fault in faults.in_order()[:FAULTS_SHOWN_MAX]]
-        return await _listed(visit, InputError("roster.faults", count=faults.count), told)
+        return await _listed(visit, InputError("roster.faults", count=faults.count), told, form)
     roster = Roster(
         name=visit.office.randomness(8).hex(),
         station=visit.station,
@@ -115,9 +115,14 @@ async def tick(visit: Visit) -> web.StreamResponse:
     quick = "X-Banjian-Quick" in visit.request.headers
     error: BanjianError | None = None
     row: RosterRow | None = None
+    key = "web.ticked"
 
     def change(roster: Roster) -> RosterRow:
+        nonlocal key
         found = roster.find(text) if text.strip() else roster.row(_number(row_no))
+        if found.here and on:
+            # Somebody who queues twice is told so; a gun that reads twice does no harm.
+            key = "web.ticked_before"
         found.here = on
         return found
 
@@ -141,7 +146,7 @@ async def tick(visit: Visit) -> web.StreamResponse:
             "html": ""
             if row is None
             else render_text(visit, "roster_row.html", row=row, received=received, roster=roster),
-            "told": told or (say("web.ticked", name=row.name, no=row.no) if row is not None else ""),
+            "told": told or (say(key, name=row.name, no=row.no) if row is not None else ""),
             "counts": counts_words(visit, roster, received),
         }
     )
@@ -234,7 +239,10 @@ def _held(ledger: Ledger, cases: Sequence[str]) -> set[str]:
 
 
 async def _listed(
-    visit: Visit, error: BanjianError | None, faults: Sequence[tuple[str, str]]
+    visit: Visit,
+    error: BanjianError | None,
+    faults: Sequence[tuple[str, str]],
+    given: Mapping[str, list[str]],
 ) -> web.Response:
     person = visit.person
 
@@ -254,6 +262,7 @@ async def _listed(
         ],
         items=await visit.read(work),
         faults=faults,
+        given={name: first(given, name) for name in ("item", "title")},
         message=None if error is None else message_of(visit.say, error),
     )
     response.set_status(200 if error is None else status_of(error))

@@ -34,7 +34,7 @@ Form = Mapping[str, Sequence[str]]
 
 async def show(visit: Visit) -> web.Response:
     """Show what is said once for everybody, and who will be received."""
-    return await _shown(visit, None, None)
+    return await _shown(visit, visit.unsigned_here() or None, None)
 
 
 async def sign(visit: Visit) -> web.StreamResponse:

@@ -1,0 +1,159 @@
+"""A form that is sent while the browser is locked comes back filled, to its author alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.facade.counter import FELLING, PERMIT
+from tests.web.counterdesk import PASSPHRASE, Counter, Desk, Page, serving
+from tests.web.routes import filled, routes
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+    from playwright.sync_api import Page as Tab
+
+PIN = {"C1": "1357", "C4": "2468"}
+NOT_KEPT = ("/sign-in", "/switch", "/language", "/lock", "/pin", "/sign-out", "/station")
+"""Forms in which nobody types anything but what opens a key."""
+OPEN = ("/api/", "/first-day", "/my-key")
+"""Pages that ask nobody to sign in, or by headers alone."""
+
+
+@pytest.fixture(scope="module")
+def counter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counter]:
+    with serving(tmp_path_factory.mktemp("unsigned") / "county") as one:
+        yield one
+
+
+def seated(counter: Counter, *people: str) -> Desk:
+    """Return a browser in which people chose PINs; the last one acts."""
+    desk = Desk(counter.port)
+    for staff_no in people:
+        desk.sign_in(staff_no)
+        assert desk.send("/pin", {"pin": PIN[staff_no], "again": PIN[staff_no]}).status == 303
+    return desk
+
+
+def back(desk: Desk, staff_no: str, where: str = "/") -> Page:
+    """Give the PIN; returns the page that comes next."""
+    desk.word = desk.get("/sign-in").field("form")
+    page = desk.post("/switch", {"staff_no": staff_no, "pin": PIN[staff_no], "next": where})
+    desk.word = page.field("form")
+    return page
+
+
+def late(desk: Desk, path: str, fields: dict[str, str], page: str) -> str:
+    """Lock the browser, then send a form of a page; returns where the browser is led."""
+    assert desk.send("/lock").status == 303
+    origin = f"http://127.0.0.1:{desk.port}"
+    answer = desk.send(path, fields, headers={"Referer": origin + page})
+    assert answer.status == 303, answer.text
+    return answer.headers["Location"]
+
+
+def test_every_form_is_kept_for_its_author_alone(counter: Counter) -> None:
+    desk = seated(counter, "C1", "C4")
+    samples = {"case": "00" * 16, "item": PERMIT, "action": "note", "no": "C1", "kind": "staff"}
+    samples |= {"roster": "0" * 16, "station": "990121001000-00", "hash": "0" * 64, "job": "0" * 16}
+    samples |= {"upload": "0" * 16, "request": "0" * 16}
+    missed = []
+    for method, route in routes():
+        path = filled(route, samples)
+        if method != "POST" or route in NOT_KEPT or route.startswith(OPEN) or not path:
+            continue
+        desk.word = desk.get("/more").field("form")
+        where = late(desk, path, {"text": '写了<半天>的"话"', "passphrase": "never kept"}, "/more")
+        assert where == "/sign-in?next=/more", path
+        other = back(desk, "C1", "/more")
+        mine = back(desk, "C4", "/more")
+        told = "写了&lt;半天&gt;的&#34;话&#34;"
+        if told in other.text or told not in mine.text or "never kept" in mine.text:
+            missed.append(path)
+        desk.post("/unsigned/drop", {"action": path, "next": "/more"})
+        assert told not in desk.get("/more").text, path
+    assert missed == []
+
+
+def test_a_form_sent_after_signing_in_anew_is_kept(counter: Counter) -> None:
+    desk = Desk(counter.port)
+    desk.sign_in("C1")
+    opened = desk.get(f"/receive/{PERMIT}").field("form")
+    desk.send("/lock")
+    desk.sign_in("C1")
+    now, desk.word = desk.word, opened
+    answer = desk.send(
+        f"/receive/{PERMIT}",
+        {"applicant.name": "旧页人", "once": "x"},
+        headers={"Referer": f"http://127.0.0.1:{desk.port}/receive/{PERMIT}"},
+    )
+    assert (answer.status, answer.code) == (403, "web.signed_in_anew")
+    assert f'<a href="/receive/{PERMIT}">' in answer.text
+    assert 'value="旧页人"' in desk.get(f"/receive/{PERMIT}").text
+    desk.word = now
+    desk.send("/sign-out")
+    desk.sign_in("C1")
+    assert "旧页人" not in desk.get(f"/receive/{PERMIT}").text, "who signs out leaves nothing behind"
+
+
+def _unlock(tab: Tab, staff_no: str) -> None:
+    tab.locator(f'form[action="/switch"] input[value="{staff_no}"]').check()
+    tab.locator("#pin").fill(PIN[staff_no])
+    tab.locator('form[action="/switch"] button').click()
+    tab.wait_for_load_state()
+
+
+@pytest.mark.layer("browser")
+def test_after_the_pin_the_form_is_filled_and_signed(counter: Counter, chromium_browser: Browser) -> None:
+    base = f"http://127.0.0.1:{counter.port}"
+    context = chromium_browser.new_context(locale="zh-CN")
+    tab = context.new_page()
+    tab.goto(f"{base}/sign-in")
+    tab.locator('form[action="/sign-in"] input[value="C1"]').check()
+    tab.locator("#passphrase").fill(PASSPHRASE)
+    tab.locator('form[action="/sign-in"] button').click()
+    tab.locator("#pin").fill(PIN["C1"])
+    tab.locator("#again").fill(PIN["C1"])
+    tab.locator('form[action="/pin"] button').first.click()
+    tab.goto(f"{base}/receive/{PERMIT}")
+    tab.locator("#applicant-name").fill("锁屏中的人")
+    papers = tab.locator('input[name="f.materials"]')
+    papers.nth(1).check()
+    tab.locator("#text").fill("第一行\n第二行")
+    # Nobody touched a key for long: the station locks by itself.
+    counter.clock.ticks_ms += 3_600_000  # type: ignore[attr-defined]
+    tab.keyboard.press("Control+Enter")
+    tab.wait_for_url("**/sign-in?**")
+    assert "内容已" in tab.locator(".told").inner_text() or "留着" in tab.locator(".told").inner_text()
+    _unlock(tab, "C1")
+    assert tab.url == f"{base}/receive/{PERMIT}"
+    assert tab.locator("#applicant-name").input_value() == "锁屏中的人"
+    assert tab.locator("#text").input_value() == "第一行\n第二行"
+    assert [papers.nth(n).is_checked() for n in range(2)] == [False, True]
+    tab.keyboard.press("Control+Enter")
+    tab.wait_for_url("**/slip")
+    case = re.findall(r"/case/([0-9a-f]+)/slip", tab.url)[0]
+    tab.goto(f"{base}/receive/{PERMIT}")
+    assert tab.locator("#applicant-name").input_value() == "", "what was signed is forgotten"
+    # A page whose form no server code fills again, and a file that must be chosen again.
+    tab.goto(f"{base}/rosters")
+    tab.locator('select[name="item"]').select_option(FELLING)
+    tab.locator('input[name="title"]').fill("东门林木")
+    tab.locator('input[name="file"]').set_input_files(
+        {"name": "名单.xlsx", "mimeType": "application/octet-stream", "buffer": b"PK" + bytes(1 << 21)}
+    )
+    counter.clock.ticks_ms += 3_600_000  # type: ignore[attr-defined]
+    tab.locator('form[action="/rosters"] button').click()
+    tab.wait_for_url("**/sign-in?**")
+    _unlock(tab, "C1")
+    assert tab.locator('input[name="title"]').input_value() == "东门林木"
+    assert tab.locator('select[name="item"]').input_value() == FELLING
+    assert "名单.xlsx" in tab.locator(".unsigned").inner_text()
+    tab.locator(".unsigned button").click()
+    tab.wait_for_load_state()
+    assert not tab.locator(".unsigned").count() and tab.locator('input[name="title"]').input_value() == ""
+    assert tab.goto(f"{base}/case/{case}").status == 200  # type: ignore[union-attr]
+    context.close()
