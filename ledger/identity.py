@@ -51,6 +51,7 @@ _TAIWAN = re.compile(r"(?:\d{8}|\d{10}[A-Z]?|830000\d{11}[\dX])", re.ASCII)
 _FOREIGNER = re.compile(r"(?:[A-Z]{3}\d{12}|9\d{16}[\dX])", re.ASCII)
 _PASSPORT = re.compile(r"[A-Z0-9]{5,20}", re.ASCII)
 _OTHER = re.compile(r"\S{1,40}")
+_BETWEEN_PARTS = re.compile(f"[{re.escape(NAME_DOTS)}\\s]+")
 _PATTERNS: Final = {
     "hk_macao": _HK_MACAO,
     "taiwan": _TAIWAN,
@@ -277,7 +278,7 @@ def _name_keys(name: str) -> set[str]:
     if not form:
         return set()
     keys = {f"name:{form}"}
-    pieces = [name_form(piece) for piece in re.split(f"[{re.escape(NAME_DOTS)}\\s]+", name)]
+    pieces = [name_form(piece) for piece in _BETWEEN_PARTS.split(name)]
     keys |= {f"part:{piece}" for piece in pieces if piece}
     if _is_han(form[0]) and len(form) <= 4:
         keys |= {f"part:{form[start:]}" for start in range(1, len(form))}

@@ -6,6 +6,7 @@ Source: docs/protocol.md, "Package".
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
@@ -16,7 +17,7 @@ from ledger.body import facts_hash, personal_hash
 from ledger.codec import HeaderValue, pack_header
 from ledger.entry import Entry, decode_entry, entry_hash
 from ledger.errors import BanjianError, EncodingError
-from ledger.frame import FrameParts, check_act_pins, split_frame
+from ledger.frame import FrameParts, pin_fault, split_frame
 from ledger.limits import PACKAGE_BYTES_MAX, PACKAGE_ENTRIES_MAX
 from ledger.types import ActId, CaseId, LogId
 
@@ -66,25 +67,34 @@ class _Writer:
 
 
 class SplitFrame(NamedTuple):
-    """The parts of a frame, and its act if that can be decoded."""
+    """The parts of a frame, with its act and its entry where they can be decoded.
+
+    ``pins`` says what of its act the entry does not pin, as ``ledger.frame.pin_fault``; "" without an entry.
+    """
 
     parts: FrameParts
     act: Act | None
+    entry: Entry | None
+    pins: str
 
 
 @lru_cache(maxsize=2 * PACKAGE_ENTRIES_MAX)
 def split_act(frame: bytes) -> SplitFrame:
-    """Return a frame taken apart; remembered, since a sender first asks for its bodies and then writes it.
+    """Return a frame taken apart; remembered: a sender asks for its bodies, looks at it, and writes it.
 
     Raises:
         EncodingError: as ``ledger.frame.split_frame``.
     """
     parts = split_frame(frame)
+    known_id = act_id(parts.act_raw)
+    act: Act | None = None
+    with suppress(BanjianError):
+        act = tuple.__new__(Act, (decode_act(parts.act_raw), parts.act_raw, parts.sig, known_id))
     try:
-        header = decode_act(parts.act_raw)
+        entry = decode_entry(parts.entry_raw)
     except BanjianError:
-        return SplitFrame(parts, None)
-    return SplitFrame(parts, Act(header, parts.act_raw, parts.sig, act_id(parts.act_raw)))
+        return SplitFrame(parts, act, None, "")
+    return SplitFrame(parts, act, entry, pin_fault(entry, known_id, parts.sig))
 
 
 def zigzag(value: int) -> int:
@@ -108,10 +118,11 @@ def write_package(
     known = next((one.act.header for one in split if one.act is not None), None)
     writer = _Writer(known.ledger_id if known else b"", known.station if known else "")
     link = previous
-    for index, (raw, (parts, act)) in enumerate(zip(frames, split, strict=True)):
-        entry = _regular_entry(parts, act, log_id=log_id, seq=first_seq + index, previous=link)
+    for index, (raw, (parts, act, entry, pins)) in enumerate(zip(frames, split, strict=True)):
+        place = log_id, first_seq + index, link
         link = entry_hash(parts.entry_raw)
-        if entry is None:
+        if entry is None or pins or entry[:3] != place:
+            # The receiver could not compute its position, its predecessor or what it pins.
             writer.kinds.append(KIND_RAW)
             writer.opaque.append(raw)
             continue
@@ -135,18 +146,6 @@ def write_package(
     if len(packed) > PACKAGE_BYTES_MAX:
         raise EncodingError("package.limit", size=len(packed), limit=PACKAGE_BYTES_MAX)
     return packed
-
-
-def _regular_entry(
-    parts: FrameParts, act: Act | None, *, log_id: LogId, seq: int, previous: bytes
-) -> Entry | None:
-    """Return the entry when the receiver can compute its position, predecessor and pins."""
-    try:
-        entry = decode_entry(parts.entry_raw)
-        check_act_pins(entry, act_id(parts.act_raw) if act is None else act.act_id, parts.sig)
-    except BanjianError:
-        return None
-    return entry if (entry.log_id, entry.seq, entry.previous) == (log_id, seq, previous) else None
 
 
 def _fits(writer: _Writer, header: ActHeader, facts: bytes, personal: bytes) -> bool:

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from stations.web.site import Site
 
 REFUSED = 409
-GARBAGE_AFTER = 10_000
+GARBAGE_AFTER = 50_000
 """Objects made before Python looks for cycles: what records are made of has none, and many come at once."""
 
 

@@ -114,7 +114,7 @@ class Outgoing:
         """
         name, after = content.log_id.hex(), content.first_seq - 1
         tree = _tree_before(tx, genesis, after)
-        entries = [split_frame(frame).entry_raw for frame in content.frames]
+        entries = [split_act(frame).parts.entry_raw for frame in content.frames]
         if tree is not None:
             tree.extend(map(leaf_hash, entries))
             if tree.root() == read_checkpoint(content.checkpoint).root:

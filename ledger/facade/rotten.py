@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
-from ledger.act import act_id, case_of
+from ledger.act import case_of
 from ledger.body import facts_hash
 from ledger.entry import decode_entry, entry_hash
 from ledger.errors import BanjianError
 from ledger.facade.bodies import Place, read_facts
 from ledger.facade.synctables import SYNC_FINDINGS
-from ledger.frame import pin_fault, split_frame
+from ledger.frame import split_frame
 from ledger.package import PackageContent
 from ledger.package_write import split_act
 from ledger.store import schema
@@ -52,15 +52,10 @@ def rotten_reason(frame: bytes, facts: bytes) -> str:
         facts: as they are stored; empty where there are none.
     """
     try:
-        parts, act = split_act(frame)
+        _, act, entry, fault = split_act(frame)
     except BanjianError as error:
         return error.code
-    try:
-        entry = decode_entry(parts.entry_raw)
-    except BanjianError:
-        return ""
-    fault = pin_fault(entry, act_id(parts.act_raw) if act is None else act.act_id, parts.sig)
-    if fault or act is None:
+    if fault or act is None or entry is None:
         return fault
     if not facts:
         return FACTS_MISSING
