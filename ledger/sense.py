@@ -9,6 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator, Mapping
 from datetime import date
+from hashlib import sha256
 from typing import Final
 
 from ledger.calendar_year import FIRST_YEAR, LAST_YEAR
@@ -100,6 +101,8 @@ def _value(spec: ActionSpec, name: str, fact: FactSpec, value: Value, act: CaseA
         return Reason("case.list_empty", params)
     if fact.type == "date" and isinstance(value, str):
         return _day(spec, name, value, act)
+    if name == "evidence" and isinstance(value, bytes) and len(value) != sha256().digest_size:
+        return Reason("case.facts_value", params)
     if name == "expected_days" and value == 0:
         return Reason("case.facts_value", params)
     if name == "review_days" and isinstance(value, int) and value < REVIEW_DAYS_MIN:

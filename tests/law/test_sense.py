@@ -43,7 +43,7 @@ def _sample(fact: FactSpec, name: str) -> Value:
         case "station":
             return TOWNSHIP
         case "bytes":
-            return bytes(8)
+            return bytes(32)
         case "list":
             return [_sample(FactSpec(type=fact.of, values=fact.values), "")]
         case "map":
@@ -143,6 +143,8 @@ def test_every_field_of_every_action_must_say_something(
             wrong.append(("990121009999-00", "case.unknown_station"))
         if path == ("review_days",):
             wrong += [(0, "case.review_days"), (59, "case.review_days")]
+        if path == ("evidence",):
+            wrong.append((bytes(31), "case.facts_value"))
         if path == ("expected_days",):
             wrong.append((0, "case.facts_value"))
         for value, code in wrong:
