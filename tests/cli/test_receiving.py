@@ -133,6 +133,6 @@ def test_another_organs_result_stands_on_its_file_or_its_paper(county: Terminal,
         short = county.run("record-result", number, *given, "--evidence", "00ff")
         assert short.code == 1 and "[case.facts_value]" in short.err
         county.ok("record-result", number, *given, *words)
-        with Ledger.open(county.folder) as ledger:
+        with Ledger.open(county.folder, write=False) as ledger:
             facts = ledger.state(ledger.resolve(number))[0].steps[-1].act.facts
         assert {name: facts[name] for name in ("evidence", "evidence_paper") if name in facts} == expected
