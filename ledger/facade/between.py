@@ -22,6 +22,7 @@ from ledger.facade.countyseen import (
 from ledger.facade.exchange import Exchange
 from ledger.facade.ledger import Ledger
 from ledger.facade.monthly import MonthFigure, read_months
+from ledger.facade.numbers import paper_of
 from ledger.facade.ownlog import newest_checkpoint
 from ledger.facade.syncstatus import SyncStatus, read_status
 from ledger.facade.synctables import SYNC_FINDINGS
@@ -83,8 +84,9 @@ def station_board(ledger: Ledger, station: StationId) -> list[BoardLine]:
 
 def twins(ledger: Ledger, *, only: CaseId | None = None) -> list[Twin]:
     """Return the cases of one applicant and item that were received twice, or those of one case."""
-    with ledger.reading() as (tx, _):
-        return find_twins(tx, only=only)
+    with ledger.reading() as (tx, parts):
+        paper = "" if only is None else paper_of(parts.book.load(tx, only).state)
+        return find_twins(tx, only=only, paper=paper)
 
 
 def months(
