@@ -145,7 +145,7 @@ class Workload:
             },
             "supply": {"materials": list(self.matter.later)},
             "accept": {"acceptance_no": f"溪山食受〔2026〕{script.ordinal:06d}号"},
-            "check_on_site": {"outcome": "pass", "checked_on": "2026-03-02"},
+            "check_on_site": {"outcome": "pass", "checked_on": "2026-01-05"},
             "countersign": {"target": script.last},
             "note": {"text_code": "progress"},
             "decide": {"result": "grant", "document_no": f"溪山食许〔2026〕{script.ordinal:06d}号"},

@@ -231,6 +231,14 @@ def _grant_complete(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
     return None
 
 
+def _evidence_given(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
+    """Another organ's result stands on what it issued: the file's SHA-256, or the number of the paper."""
+    paper = act.facts.get("evidence_paper")
+    if act.facts.get("evidence") or (isinstance(paper, str) and paper.strip()):
+        return None
+    return Reason("case.no_evidence")
+
+
 def _other_station(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
     return Reason("case.hand_over_self") if act.facts.get("to") == act.station else None
 
@@ -316,6 +324,7 @@ FACT_GUARDS: Final[Mapping[str, Guard]] = {
     "amend_target": _amend_target,
     "commitments_allowed": _commitments_allowed,
     DUE_AHEAD: _due_ahead,
+    "evidence_given": _evidence_given,
     "grant_complete": _grant_complete,
     "item_matches": _item_matches,
     "lawful_ground": _lawful_ground,

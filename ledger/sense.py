@@ -9,9 +9,11 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator, Mapping
 from datetime import date
+from hashlib import sha256
 from typing import Final
 
 from ledger.calendar_year import FIRST_YEAR, LAST_YEAR
+from ledger.case import facts_of
 from ledger.caseshape import CaseAct, CaseState, Reason, Rules, local_day
 from ledger.casetype import ActionSpec
 from ledger.factspec import FactSpec, is_date
@@ -29,6 +31,16 @@ REVIEW_DAYS_MIN: Final = 60
 """Days in which review may be asked for; a law may give more, not less. Source: 行政复议法 Art. 20."""
 _CLOCK_YEAR_MIN: Final = 2025
 """A station's clock that is older than the product is wrong, and what is ahead of it may well be past."""
+_AGENT: Final = "applicant_agent"
+_BY_HAND: Final = frozenset(("signature", "fingerprint", "electronic"))
+_PROOFS_OF: Final[Mapping[str, frozenset[str]]] = {
+    "counter": _BY_HAND,
+    "home": _BY_HAND,
+    "courier": frozenset(("courier_receipt", "signature", "fingerprint")),
+    "post": frozenset(("courier_receipt",)),
+    "electronic": frozenset(("electronic",)),
+}
+"""What the receiver's hand leaves behind, by the way of delivery; other ways are not judged."""
 _SPOKEN: Final = frozenset(("\n", "\r", "\t"))
 
 
@@ -45,7 +57,8 @@ def senseless(
 
     Codes: ``case.blank_text``, ``case.facts_value``, ``case.list_empty``, ``case.absurd_day``,
     ``case.unknown_material``, ``case.unknown_station``, ``case.stand_in_unknown``, ``case.stand_in_role``,
-    ``case.unknown_clock``, ``case.token_given``, ``case.nothing_said``, ``case.review_days``.
+    ``case.unknown_clock``, ``case.token_given``, ``case.nothing_said``, ``case.review_days``,
+    ``case.receipt_kind``, ``case.promise_unsigned``, ``case.proof_unfit``.
 
     Args:
         spec: the action.
@@ -61,6 +74,7 @@ def senseless(
         or _materials(act, rules)
         or _people_and_places(spec, act, registry)
         or _unsaid(spec, act, state, rules, personal)
+        or _contradiction(spec, act, state, rules)
     )
 
 
@@ -100,6 +114,8 @@ def _value(spec: ActionSpec, name: str, fact: FactSpec, value: Value, act: CaseA
         return Reason("case.list_empty", params)
     if fact.type == "date" and isinstance(value, str):
         return _day(spec, name, value, act)
+    if name == "evidence" and isinstance(value, bytes) and len(value) != sha256().digest_size:
+        return Reason("case.facts_value", params)
     if name == "expected_days" and value == 0:
         return Reason("case.facts_value", params)
     if name == "review_days" and isinstance(value, int) and value < REVIEW_DAYS_MIN:
@@ -176,6 +192,35 @@ def _unsaid(
     if spec.code == "amend" and not (facts.get("changes") or facts.get("personal_fields") or personal):
         return Reason("case.nothing_said", {"action": spec.code})
     return None
+
+
+def _contradiction(spec: ActionSpec, act: CaseAct, state: CaseState | None, rules: Rules) -> Reason | None:
+    """Refuse what two facts say against each other, or a fact against what the case or the item says."""
+    facts, item = act.facts, rules.item
+    paper = facts.get("paper")
+    if spec.opens and isinstance(paper, dict):
+        agent = item.receipt_capacity.get(act.station_level, _AGENT) == _AGENT
+        kind, seal = paper.get("receipt_kind"), paper.get("seal_kind")
+        # before the organ has it, no slip says that it has, and no seal of the organ stands on one
+        if (agent and kind == "organ_receipt") or (kind == "village_slip" and seal == "acceptance_seal"):
+            return Reason("case.receipt_kind")
+    if "proof_kind" in facts and not item.proofs:
+        return Reason("case.facts_value", {"action": spec.code, "field": "proof_kind"})
+    if facts.get("promise_by") == "agent_special" and _authority(facts, state) not in ("", "special"):
+        return Reason("case.promise_unsigned")
+    method = facts.get("method")
+    fitting = _PROOFS_OF.get(method) if spec.code == "deliver" and isinstance(method, str) else None
+    if fitting is not None and facts.get("proof") not in fitting:
+        return Reason("case.proof_unfit", {"method": str(method), "proof": str(facts.get("proof"))})
+    return None
+
+
+def _authority(facts: Facts, state: CaseState | None) -> str:
+    """Return what authority the applicant's agent has, as far as the receipt or the act says."""
+    said = facts.get("agent_authority")
+    if said is None and state is not None and state.steps:
+        said = facts_of(state, state.steps[0].act.act_id).get("agent_authority")
+    return said if isinstance(said, str) else ""
 
 
 def _spoken(personal: Facts | None) -> bool:

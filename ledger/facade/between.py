@@ -23,6 +23,7 @@ from ledger.facade.exchange import Exchange
 from ledger.facade.held import newest_receipt
 from ledger.facade.ledger import Ledger
 from ledger.facade.monthly import MonthFigure, read_months
+from ledger.facade.numbers import paper_of
 from ledger.facade.ownlog import newest_checkpoint
 from ledger.facade.syncstatus import SyncStatus, read_status
 from ledger.facade.synctables import SYNC_FINDINGS
@@ -98,8 +99,9 @@ def in_conflict(ledger: Ledger, *, now_ms: int) -> list[CaseRow]:
 
 def twins(ledger: Ledger, *, only: CaseId | None = None) -> list[Twin]:
     """Return the cases of one applicant and item that were received twice, or those of one case."""
-    with ledger.reading() as (tx, _):
-        return find_twins(tx, only=only)
+    with ledger.reading() as (tx, parts):
+        paper = "" if only is None else paper_of(parts.book.load(tx, only).state)
+        return find_twins(tx, only=only, paper=paper)
 
 
 def months(

@@ -22,13 +22,16 @@ from ledger.facade.types import Command
 from ledger.guards import token_hash
 from ledger.store import schema
 from ledger.store.contract import ReadTx
-from ledger.types import CaseId, Facts, LogId
+from ledger.types import CaseId, Facts, LogId, StationId
 
 TOKEN_BYTES = 5
 LOG_ID_CHARS = 32
 """Hexadecimal digits of a log id, with which every name of a log begins."""
 
-_VOID = "void"
+VOIDED = "void"
+"""State of a case that was voided."""
+_RECEIVED = CASES.column_names.index("received_station")
+_NUMBER = CASES.column_names.index("number")
 PAPER = "paper"
 """Stands for the day in the row of a number that is a paper's and not the case's own."""
 
@@ -59,7 +62,8 @@ def complete_facts(
 
     Raises:
         InputError: ``number.check`` when the number on the paper is a case number with a wrong character;
-            ``number.entered`` when a case carries it.
+            ``number.entered`` when a case carries it; ``number.paper_entered`` when a case of this station
+            was entered from a paper of that number.
     """
     facts = dict(command.facts)
     token = ""
@@ -88,14 +92,28 @@ def _keep_paper_number(reading: OnDemand, command: Command, action: ActionSpec, 
     if is_misread(paper):
         raise InputError("number.check")
     if not is_number(paper):
+        _refuse_same_paper(reading.tx(), paper, command.station)
         return
     number = normalise(paper)
     cases = [row[1] for row in reading.tx().select(NUMBERS, {"number": number})]
     rows = [reading.tx().get(CASES, (case_id,)) for case_id in cases]
-    if not all(row is not None and row[STATUS] == _VOID for row in rows):
+    if not all(row is not None and row[STATUS] == VOIDED for row in rows):
         raise InputError("number.entered", number=number)
     if "number" in action.facts and parse(number).station == command.station and not cases:
         facts["number"] = number
+
+
+def _refuse_same_paper(tx: ReadTx, paper: str, station: StationId) -> None:
+    """Refuse a number that is no case number where a case of the same station was entered from it.
+
+    Numbers of that kind are given by hand, so two stations may well have the same one
+    (``ledger.facade.twins``); what was voided may be entered again.
+    """
+    written = searched(paper)
+    for row in tx.select(NUMBERS, {"number": written}) if written else ():
+        held = tx.get(CASES, (row[1],)) if row[3] == PAPER else None
+        if held is not None and held[STATUS] != VOIDED and held[_RECEIVED] == station:
+            raise InputError("number.paper_entered", paper=paper, number=str(held[_NUMBER]))
 
 
 def _says_entered_on(action: ActionSpec) -> bool:
@@ -136,9 +154,12 @@ def number_rows(state: CaseState, log: str) -> list[NumberRow]:
     if not state.number:
         return []
     rows = [number_row(state.number, state.case_id, log)]
-    facts = next((step.act.facts for step in state.steps if step.act.act_id.startswith(state.case_id)), {})
-    paper = paper_row(facts, state.case_id, log)
+    paper = paper_row(_opening(state), state.case_id, log)
     return rows if paper is None or paper[0] == state.number else [*rows, paper]
+
+
+def _opening(state: CaseState) -> Facts:
+    return next((step.act.facts for step in state.steps if step.act.act_id.startswith(state.case_id)), {})
 
 
 def paper_row(facts: Facts, case_id: CaseId, log: str) -> NumberRow | None:
@@ -147,6 +168,12 @@ def paper_row(facts: Facts, case_id: CaseId, log: str) -> NumberRow | None:
     paper = late.get("paper_no") if isinstance(late, dict) else None
     written = searched(paper) if isinstance(paper, str) else ""
     return (written, case_id, log, PAPER, 0) if written else None
+
+
+def paper_of(state: CaseState) -> str:
+    """Return the number of the paper that a case was entered from, as it is looked for; "" for none."""
+    found = paper_row(_opening(state), state.case_id, "")
+    return "" if found is None else found[0]
 
 
 def number_row(number: str, case_id: CaseId, log: str) -> NumberRow:

@@ -309,7 +309,7 @@ def _param_type(spec: FactSpec, say: Say) -> click.ParamType[object] | None:
     kind.name = {
         "station": "STATION",
         "act": "ACT",
-        "bytes": "HEX|@FILE",
+        "bytes": "FILE|HEX",
         "list": "TEXT",
         "fields": "FIELD=VALUE",
     }.get(spec.type, "TEXT")
@@ -364,6 +364,8 @@ def _scalar(kind: str, text: str, option: str, *, acts: Sequence[ActId]) -> Valu
         try:
             return bytes.fromhex(text)
         except ValueError as error:
+            if Path(text).is_file():
+                return _file_hash(text)
             raise ConfigError("cli.hex", option=option, value=text[:80]) from error
     if kind == "int" and text.strip().isdigit():
         return int(text)

@@ -352,6 +352,10 @@ def test_a_kiosk_closes_only_on_the_organs_result() -> None:
     assert story.state.capacity == "applicant_agent"
     assert story.reason(story.act(KIOSK_KEY, "close")) == "case.state"
     result = {"result": "grant", "organ": "溪山县医疗保障局", "external_no": "33-1", "evidence": bytes(32)}
+    silent = {name: value for name, value in result.items() if name != "evidence"}
+    assert story.reason(story.act(KIOSK_KEY, "record_result", silent)) == "case.no_evidence"
+    blank = {**silent, "evidence_paper": " "}
+    assert story.reason(story.act(KIOSK_KEY, "record_result", blank)) == "case.no_evidence"
     story.act(KIOSK_KEY, "record_result", result)
     assert story.reason(story.act(KIOSK_KEY, "close")) == ""
     assert (story.state.status, story.state.external_no) == ("closed", "33-1")

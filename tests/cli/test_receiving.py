@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
+from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
 from ledger.casenumber import mint
+from ledger.facade import Ledger
 from ledger.types import LogId, StationId
 from stations.demo import TOWNSHIP, VILLAGE
 from tests.cli.conftest import ITEM, Result, Terminal
@@ -100,3 +103,36 @@ def test_a_late_entry_is_not_older_than_its_case(county: Terminal) -> None:
     refused = county.run(*told, *late)
     assert refused.code == 1 and "[case.before_receipt]" in refused.err and "→" in refused.err
     assert county.ok("show", number, "--json").json["status"] != "correcting"
+
+
+def test_another_organs_result_stands_on_its_file_or_its_paper(county: Terminal, tmp_path: Path) -> None:
+    """The hash is computed from the file; where there is only paper, its number does."""
+    file = tmp_path / "结果.pdf"
+    file.write_bytes(b"%PDF granted")
+    given = (
+        "--result",
+        "grant",
+        "--organ",
+        "溪山县医疗保障局",
+        "--external-no",
+        "33-1",
+        "--as",
+        "C001",
+        "--json",
+    )
+    for words, expected in (
+        (("--evidence", str(file)), {"evidence": sha256(b"%PDF granted").digest()}),
+        (("--evidence-paper", "溪医保〔2026〕7号"), {"evidence_paper": "溪医保〔2026〕7号"}),
+    ):
+        receive = ("receive", "990103000030", "--as", "C001", "--name", "吴老根", "--no-slip", "--json")
+        number = county.ok(*receive).json["number"]
+        silent = county.run("record-result", number, *given)
+        assert silent.code == 1 and "[case.no_evidence]" in silent.err
+        missing = county.run("record-result", number, *given, "--evidence", str(tmp_path / "none.pdf"))
+        assert missing.code == 2 and "[cli.hex]" in missing.err
+        short = county.run("record-result", number, *given, "--evidence", "00ff")
+        assert short.code == 1 and "[case.facts_value]" in short.err
+        county.ok("record-result", number, *given, *words)
+        with Ledger.open(county.folder, write=False) as ledger:
+            facts = ledger.state(ledger.resolve(number))[0].steps[-1].act.facts
+        assert {name: facts[name] for name in ("evidence", "evidence_paper") if name in facts} == expected

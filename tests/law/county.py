@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from itertools import count
 from pathlib import Path
 
 from ledger import registry_actions
@@ -75,6 +76,7 @@ USUAL: dict[str, Facts] = {
     "check_on_site": {"outcome": "pass"},
     "archive": {"period": "30"},
 }
+_PAPERS = count(1)
 _LISTS = frozenset(("missing", "materials", "commitments", "originals", "reasons"))
 _WHOLE = frozenset(("expected_days", "review_days", "lawsuit_months"))
 
@@ -180,7 +182,8 @@ class Case:
             pending = self.ledger.case(self.case_id).state.pending
             facts["target"] = pending[-1] if pending else bytes(32)
         if "late_entry" in given:
-            facts["late_entry"] = {"paper_no": given["late_entry"], "reason": "power"}
+            # all these cases share a county, and a paper is entered once at a station
+            facts["late_entry"] = {"paper_no": f"{given['late_entry']}/{next(_PAPERS)}", "reason": "power"}
         return facts
 
 

@@ -230,6 +230,35 @@ FORWARDING = [
           "2026-03-02 V1 receive\n2026-03-02 V1 hand_over to=T\n2026-03-03 T1 take_over", "2026-03-11",
           {"acceptance": "2026-03-03 > 2026-03-10 red overdue_acceptance", "promised": ""}),
 ]  # fmt: skip
+JUDGED = [
+    # 2-6 | 9-13 | 16-20 | 23-27; promised 2-6
+    Dated("accepted on a Saturday that is worked", FOOD, "2026-02-27 C1 receive\n2026-02-28 C1 accept",
+          "2026-03-02", {"statutory": "2026-02-28 > 2026-03-27 green",
+                         "promised": "2026-02-28 > 2026-03-06 green"}),
+    # ten more: 30-3 | 7-10 | 13
+    Dated("extended over Qingming", FOOD,
+          "2026-02-27 C1 receive\n2026-02-28 C1 accept\n2026-03-27 C3 extend", "2026-03-30",
+          {"statutory": "2026-02-28 > 2026-04-13 green"}),
+    # 1-3 | 7 8; as of 31 March: 1-3 | 7-10 | 13-17 | 20-24 | 27 28 29
+    Dated("deemed over Qingming", FELLING, "2026-03-31 C1 receive", "2026-04-09",
+          {"acceptance": "2026-03-31 > 2026-04-08 red deemed_accepted overdue_acceptance",
+           "statutory": "2026-03-31 > 2026-04-29 green"}),
+    # used 21-24; 25 April to 7 May excluded; left 16: 8 9S | 11-15 | 18-22 | 25-28; promised 1: 8
+    Dated("suspended over Labour Day", FELLING,
+          "2026-04-20 C1 receive\n2026-04-20 C1 accept\n2026-04-24 C1 suspend\n2026-04-24 C2 countersign\n"
+          "2026-05-07 C1 resume", "2026-05-07",
+          {"statutory": "2026-04-20 > 2026-05-28 green", "promised": "2026-04-20 > 2026-05-08 yellow"}),
+    # 20U-24 | 28-30 | 8 9
+    Dated("delivery over Mid-Autumn and National Day", FELLING,
+          "2026-09-17 C1 receive\n2026-09-17 C1 accept\n2026-09-18 C1 decide", "2026-09-28",
+          {"delivery": "2026-09-18 > 2026-10-09 green"}),
+    Dated("a case decided on the spot, taken over on a holiday", INSURANCE,
+          "2026-04-29 V1 receive\n2026-04-29 V1 hand_over to=T\n2026-05-01 T1 take_over", "2026-05-05",
+          {"same_day": "2026-05-01 > 2026-05-06 green"}),
+    # 22-25 | 28-31 | 4-8 | 11-15 | 18 19: 1 January is a fixed day
+    Dated("twenty days into an unpublished year", FELLING, "2026-12-21 C1 receive\n2026-12-21 C1 accept",
+          "2026-12-22", {"statutory": "2026-12-21 > 2027-01-19 green provisional"}),
+]  # fmt: skip
 SAME_DAY = [
     Dated("from the deciding level's receipt", INSURANCE,
           "2026-03-02 V1 receive\n2026-03-03 V1 hand_over to=T\n2026-03-04 T1 take_over",
@@ -502,8 +531,8 @@ AFTERWARDS = [
           "2026-06-01", {"acceptance": "", "statutory": ""}),
 ]  # fmt: skip
 TABLE = [
-    *ACCEPTANCE, *DEEMED, *FORWARDING, *SAME_DAY, *CORRECTION, *SUSPENSION, *EXTENSION, *DEFICIT, *DELIVERY,
-    *AFTERWARDS,
+    *ACCEPTANCE, *DEEMED, *FORWARDING, *JUDGED, *SAME_DAY, *CORRECTION, *SUSPENSION, *EXTENSION, *DEFICIT,
+    *DELIVERY, *AFTERWARDS,
 ]  # fmt: skip
 
 

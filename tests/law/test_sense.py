@@ -17,7 +17,7 @@ from ledger.registry import Registry
 from ledger.sense import PAST_DAYS, senseless
 from ledger.types import ActId, CaseId, Facts, KeyId, Value
 from tests.facade.counter import APPLICANT, COUNTY, TOWNSHIP, VILLAGE, at, signer
-from tests.law.county import FELLING, FOOD, Case
+from tests.law.county import FELLING, FOOD, PEOPLE, Case
 
 SPACES = "\u3000 \u200b\t"
 SAMPLES: dict[str, Value] = {
@@ -43,7 +43,7 @@ def _sample(fact: FactSpec, name: str) -> Value:
         case "station":
             return TOWNSHIP
         case "bytes":
-            return bytes(8)
+            return bytes(32)
         case "list":
             return [_sample(FactSpec(type=fact.of, values=fact.values), "")]
         case "map":
@@ -56,8 +56,12 @@ def _sample(fact: FactSpec, name: str) -> Value:
 
 def _facts(spec: ActionSpec) -> dict[str, Value]:
     """Return facts with every field that an action has, in order."""
-    left_out = {"token_hash", "stand_in_for"}
+    left_out = {"token_hash", "stand_in_for", "proof_kind"}
     facts = {name: _sample(fact, name) for name, fact in spec.facts.items() if name not in left_out}
+    if "receiver" in facts:
+        facts |= {"method": "counter", "proof": "signature"}
+    if "promise_by" in facts:
+        facts["promise_by"] = "applicant"
     if "due" in facts:
         facts["due"] = "2026-04-01"
     if "changes" in facts:
@@ -143,6 +147,8 @@ def test_every_field_of_every_action_must_say_something(
             wrong.append(("990121009999-00", "case.unknown_station"))
         if path == ("review_days",):
             wrong += [(0, "case.review_days"), (59, "case.review_days")]
+        if path == ("evidence",):
+            wrong.append((bytes(31), "case.facts_value"))
         if path == ("expected_days",):
             wrong.append((0, "case.facts_value"))
         for value, code in wrong:
@@ -171,6 +177,58 @@ def test_a_reason_names_a_limit_that_there_is(registry: Registry) -> None:
     kind = next(one for one in case_types() if one.code == "permit")
     facts: Facts = {"clock": "lunch", "reason": "改期"}
     assert _asked(kind, kind.actions["overrun_reason"], facts, registry) == "case.unknown_clock"
+
+
+@pytest.mark.parametrize("kind", case_types(), ids=lambda kind: str(kind.code))
+@pytest.mark.parametrize(
+    ("method", "proof", "code"),
+    [
+        ("counter", "signature", ""),
+        ("home", "fingerprint", ""),
+        ("counter", "courier_receipt", "case.proof_unfit"),
+        ("courier", "courier_receipt", ""),
+        ("courier", "electronic", "case.proof_unfit"),
+        ("post", "signature", "case.proof_unfit"),
+        ("electronic", "electronic", ""),
+        ("electronic", "signature", "case.proof_unfit"),
+    ],
+)
+def test_the_proof_is_one_of_its_way(
+    kind: CaseType, method: str, proof: str, code: str, registry: Registry
+) -> None:
+    facts: Facts = {"method": method, "receiver": "applicant", "proof": proof}
+    assert _asked(kind, kind.actions["deliver"], facts, registry) == code
+
+
+def test_papers_say_in_what_capacity_they_were_taken(new_case: Callable[[str], Case]) -> None:
+    case = new_case(FELLING)
+    case.clock.set("2026-03-02 09:00")
+
+    def receive(who: str, receipt_kind: str, seal_kind: str) -> str:
+        paper: Facts = {"receipt_kind": receipt_kind, "seal_kind": seal_kind}
+        facts: Facts = {"item": FELLING, "paper": paper}
+        command = Command(action="receive", station=PEOPLE[who][0], facts=facts, personal=APPLICANT)
+        try:
+            case.ledger.perform(command, signer(who))
+        except BanjianError as error:
+            return error.code
+        return ""
+
+    assert receive("V1", "organ_receipt", "none") == "case.receipt_kind"
+    assert receive("V1", "village_slip", "acceptance_seal") == "case.receipt_kind"
+    assert receive("V1", "village_slip", "none") == ""
+    assert receive("T1", "organ_receipt", "acceptance_seal") == ""
+
+
+def test_a_general_agent_signs_no_promise(new_case: Callable[[str], Case]) -> None:
+    new_case(FOOD).tell("""
+        2026-03-02 C1 receive agent_authority=general proof_kind=x ! case.facts_value
+        2026-03-02 C1 receive agent_authority=general
+        2026-03-02 C1 accept_with_deficit promise_by=agent_special ! case.promise_unsigned
+        2026-03-02 C1 accept_with_deficit promise_by=applicant""")
+    new_case(FOOD).tell("""
+        2026-03-02 C1 receive agent_authority=special
+        2026-03-02 C1 accept_with_deficit promise_by=agent_special""")
 
 
 def test_at_a_counter(new_case: Callable[[str], Case]) -> None:

@@ -18,10 +18,13 @@ from ledger.types import CaseId
 from stations.attachments import SIZE_BYTES_MAX, UNFINISHED_MS, Attachments
 from stations.backup import make_backup
 from stations.sealed import SealedFolder
+from stations.texts import Say
 from sync.attachforms import CHUNK_BYTES
 from tests.facade.counter import PERMIT
 from tests.web.counterdesk import Counter, Desk, Page, serving
 
+FOR_OTHERS = "990103000030"
+"""Decided at the township; a county window receives it for others."""
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 3000
 
 
@@ -62,11 +65,9 @@ def uploaded(desk: Desk, raw: bytes, file: str = "照片.png") -> str:
     return str(said(desk.send(f"/attach/{begun['upload']}"))["hash"])
 
 
-def received(desk: Desk, **fields: str) -> str:
-    form = desk.get(f"/receive/{PERMIT}")
-    answer = desk.send(
-        f"/receive/{PERMIT}", {"once": form.field("once"), "applicant.name": "附件人", **fields}
-    )
+def received(desk: Desk, item: str = PERMIT, **fields: str) -> str:
+    form = desk.get(f"/receive/{item}")
+    answer = desk.send(f"/receive/{item}", {"once": form.field("once"), "applicant.name": "附件人", **fields})
     assert answer.status == 303, answer.text
     return answer.headers["Location"].split("/")[2]
 
@@ -240,3 +241,25 @@ def test_what_was_erased_elsewhere_goes_here_when_somebody_looks(counter: Counte
     assert store.find(photo) is not None
     assert desk.get(f"/case/{case}/attachment/{photo}").code == "attach.not_here"
     assert desk.get(f"/case/{case}").status == 200 and store.find(photo) is None
+
+
+def test_the_hash_of_the_organs_result_is_computed_from_the_file(counter: Counter, desk: Desk) -> None:
+    case = received(desk, item=FOR_OTHERS)
+    form = desk.get(f"/case/{case}/do/record_result")
+    assert 'name="f.evidence"' not in form.text and Say(language="zh")("web.evidence_hint") in form.text
+    said_so = {"f.result": "grant", "f.organ": "溪山县医疗保障局", "f.external_no": "33-1"}
+    assert desk.post(f"/case/{case}/do/record_result", said_so).code == "case.no_evidence"
+    desk.post(f"/case/{case}/do/record_result", said_so, {"files": ("结果.png", PNG)})
+    with counter.ledger() as ledger:
+        state = ledger.state(CaseId(bytes.fromhex(case)))[0]
+    assert state.status == "decided" and state.steps[-1].act.facts["evidence"] == hashlib.sha256(PNG).digest()
+    assert len(state.steps[-1].act.attachments) == 1
+
+
+def test_where_there_is_only_paper_its_number_does(counter: Counter, desk: Desk) -> None:
+    case = received(desk, item=FOR_OTHERS)
+    said_so = {"f.result": "grant", "f.organ": "医保局", "f.external_no": "33-2"}
+    desk.post(f"/case/{case}/do/record_result", {**said_so, "f.evidence_paper": "溪医保〔2026〕7号"})
+    with counter.ledger() as ledger:
+        facts = ledger.state(CaseId(bytes.fromhex(case)))[0].steps[-1].act.facts
+    assert facts["evidence_paper"] == "溪医保〔2026〕7号" and "evidence" not in facts

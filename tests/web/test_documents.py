@@ -42,7 +42,7 @@ def told(document: Document) -> str:
 
 
 def test_acceptance_names_applicant_item_and_the_last_days(ledger: Ledger) -> None:
-    case = receive(ledger, materials=["application"]).case_id
+    case = receive(ledger, materials=["m01"]).case_id
     act(ledger, "C1", "accept", case, acceptance_no="溪受〔2026〕1号")
     document = last(ledger, case)
     assert (document.title, document.organ, document.to) == ("受理通知书", "溪山县政务服务中心", "赵小明")

@@ -272,7 +272,8 @@ def test_a_list_signed_on_paper_is_entered_later_for_everybody(
     (number,) = cases(counter, id_number(650))
     with counter.ledger() as ledger:
         opened = ledger.state(ledger.resolve(number))[0].steps[0].act
-    assert opened.facts["late_entry"]["paper_no"] == "花名册 7"
+    assert opened.facts["late_entry"]["paper_no"] == "花名册 7-1"
+    assert number in desk.get("/find?q=花名册7").text
     assert opened.occurred_at_ms < opened.recorded_at_ms
 
 

@@ -30,9 +30,17 @@ from stations.web.cases.amending import (
     target_of,
 )
 from stations.web.cases.attached import drop_of
-from stations.web.cases.attaching import carried, given_again, of_form
+from stations.web.cases.attaching import carried, content_digest, given_again, of_form
 from stations.web.cases.casepage import case_of, heads_of
-from stations.web.cases.factforms import Choice, Field, Surroundings, fields_of, moment_ms, read_form
+from stations.web.cases.factforms import (
+    PREFIX,
+    Choice,
+    Field,
+    Surroundings,
+    fields_of,
+    moment_ms,
+    read_form,
+)
 from stations.web.cases.factwords import acts_in_words
 from stations.web.render import message_of, render
 from stations.web.scope import Scope
@@ -40,6 +48,8 @@ from stations.web.visit import Visit, first, form_of, see_other
 
 COUNTERSIGN = "countersign"
 ERASE = "erase"
+EVIDENCE = f"{PREFIX}evidence"
+"""The control of what an act rests on: the hash of the first file attached, so that nobody types one."""
 
 
 async def show(visit: Visit) -> web.Response:
@@ -61,7 +71,10 @@ async def act(visit: Visit) -> web.StreamResponse:
         return where
 
     try:
-        attachments = tuple(one.named for one in await of_form(visit, form))
+        attached = await of_form(visit, form)
+        attachments = tuple(one.named for one in attached)
+        if attached:
+            form[EVIDENCE] = [await content_digest(visit, attached[0])]
         await visit.sign_once(first(form, "once"), work)
     except BanjianError as error:
         return await _shown(visit, form, error)

@@ -129,6 +129,11 @@ def _command(ledger: Ledger, roster: Roster, row: RosterRow, form: Form) -> Comm
     item = item_of(ledger, roster.item)
     facts = read_form(opening_spec(ledger, item), form)
     facts["item"] = item.base_code
+    late = facts.get("late_entry")
+    paper = late.get("paper_no") if isinstance(late, dict) else None
+    if isinstance(late, dict) and isinstance(paper, str):
+        # one sheet of paper for all: each receipt names its line, so that no number stands in two cases
+        facts["late_entry"] = {**late, "paper_no": f"{paper}-{row.no}"}
     applicant: Facts = {
         name: text
         for name, text in (
