@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ledger.bundle import SECTION_ATTACHED, Manifest, Section
+from ledger.checkpoint import receipt_name
 from ledger.errors import DataError
 from ledger.facade.exchange import Exchange
 from ledger.types import StationId
@@ -91,6 +92,6 @@ def take_section(
 def _take_attached(exchange: Exchange, told: AttachedSection, sender: StationId) -> None:
     if told.whole:
         if not exchange.carried.confirms(sender, attached_point(exchange.station, told.whole), told.line):
-            raise DataError("cosignature.signature")
+            raise DataError("cosignature.signature", name=receipt_name(sender))
         exchange.attached.mark(told.whole, given=True)
     exchange.attached.mark(told.wanted, given=False)

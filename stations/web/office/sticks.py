@@ -107,6 +107,12 @@ async def write(visit: Visit) -> web.StreamResponse:
                     name=stick.name,
                     receiver=str(step["receiver"]),
                 )
+                if _count(step, "attachments") or _count(step, "attachments_left"):
+                    job.result += " " + visit.say(
+                        "bundle.attachments",
+                        count=_count(step, "attachments"),
+                        left=_count(step, "attachments_left"),
+                    )
             yield
 
     title = visit.say("web.stick_writing", name=stick.name)
@@ -196,6 +202,8 @@ def _tell(visit: Visit, job: Job, step: Step) -> None:
         answers=len(_list(step, "acknowledgements")),
         foreign=_count(step, "foreign"),
     )
+    if _count(step, "attachments"):
+        job.result += " " + say("bundle.attachments_taken", count=_count(step, "attachments"))
 
 
 async def _require_own(visit: Visit) -> None:
