@@ -53,6 +53,8 @@ SECTION_BRANCH = "branch"
 SECTION_EXCERPT = "excerpt"
 SECTION_FEED = "feed"
 SECTION_COUNTY = "county"
+SECTION_ATTACHMENT = "attachment"
+SECTION_ATTACHED = "attached"
 ENCODINGS = ("", "zstd")
 
 _STATION = re.compile(r"[0-9]{12}-[A-Z0-9]{2}", re.ASCII)

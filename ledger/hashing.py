@@ -25,6 +25,7 @@ CTX_JOIN = b"banjian/join-id/1\n"
 CTX_JOIN_SIGN = b"banjian/join/1\n"
 CTX_REJECTION_SIGN = b"banjian/rejection/1\n"
 CTX_RENEWAL_SIGN = b"banjian/renewal/1\n"
+CTX_ATTACHED = b"banjian/attached/1\n"
 CTX_POSSESSION = b"banjian/key-possession/1\n"
 
 

@@ -16,12 +16,23 @@ from ledger.facade.clock import Clock, Randomness
 from ledger.facade.exchange import Exchange
 from ledger.limits import BUNDLE_PART_BYTES_MAX
 from ledger.types import LogId, StationId
-from stations.sticks import FileReport, Imported, acknowledge, export_to, import_from
+from stations.stickattach import StickAttachments
+from stations.sticks import (
+    FileReport,
+    Imported,
+    acknowledge,
+    export_attachments,
+    export_to,
+    import_from,
+)
 from stations.version import version
 from stations.wire import error_object
+from sync.attachforms import Offer
 from sync.bundlewriting import Collected, Order, SealedPart
 
 EXPORT, IMPORT = "export", "import"
+ATTACHMENTS_MIB, ATTACHMENTS_MIB_MAX = 512, 64 << 10
+"""How much of attachments goes onto a stick unless somebody says otherwise, and at most."""
 PART_KIB_MIN, PART_KIB_MAX = 16, BUNDLE_PART_BYTES_MAX >> 10
 Step = dict[str, object]
 
@@ -37,6 +48,7 @@ class BundleJob:
         everything: export all from the beginning.
         acknowledge: write acknowledgements after an import.
         part_kib: largest part of an export; 0 for the largest that there is.
+        attachments_mib: how much of attachments an export upward carries; 0 for none.
     """
 
     work: str
@@ -45,6 +57,7 @@ class BundleJob:
     everything: bool = False
     acknowledge: bool = True
     part_kib: int = 0
+    attachments_mib: int = ATTACHMENTS_MIB
 
     def as_object(self) -> Step:
         """Return the request as JSON values."""
@@ -55,6 +68,7 @@ class BundleJob:
             "everything": self.everything,
             "acknowledge": self.acknowledge,
             "part_kib": self.part_kib,
+            "attachments_mib": self.attachments_mib,
         }
 
 
@@ -65,9 +79,12 @@ def decode_job(held: Mapping[str, object]) -> BundleJob:
         ConfigError: ``serve.request``.
     """
     paths, work, part_kib = held.get("paths"), held.get("work"), held.get("part_kib", 0)
+    attachments_mib = held.get("attachments_mib", ATTACHMENTS_MIB)
     if work not in (EXPORT, IMPORT) or not isinstance(paths, list) or not paths:
         raise ConfigError("serve.request")
     if not isinstance(part_kib, int) or not 0 <= part_kib <= PART_KIB_MAX:
+        raise ConfigError("serve.request")
+    if not isinstance(attachments_mib, int) or not 0 <= attachments_mib <= ATTACHMENTS_MIB_MAX:
         raise ConfigError("serve.request")
     return BundleJob(
         work=str(work),
@@ -76,6 +93,7 @@ def decode_job(held: Mapping[str, object]) -> BundleJob:
         everything=held.get("everything") is True,
         acknowledge=held.get("acknowledge") is True,
         part_kib=part_kib,
+        attachments_mib=attachments_mib,
     )
 
 
@@ -115,12 +133,21 @@ def _export(exchange: Exchange, job: BundleJob, *, clock: Clock, randomness: Ran
         entries += step.entries
         parts.append(_part_object(folder, step))
         yield {"step": "written", **parts[-1]}
+    offers, left = list[Offer](), 0
+    if order.receiver in line[1:2] and job.attachments_mib:
+        store = StickAttachments(exchange, clock=clock, randomness=randomness)
+        offers, left = store.to_give(job.attachments_mib << 20)
+        for part in export_attachments(exchange, folder, order, offers, store, randomness=randomness):
+            parts.append(_part_object(folder, part))
+            yield {"step": "written", **parts[-1]}
     yield {
         "step": "done",
         "receiver": order.receiver,
         "kind": "up" if order.receiver in line else "down",
         "entries": entries,
         "ends": ends,
+        "attachments": len(offers),
+        "attachments_left": left,
         "files": parts,
     }
 
@@ -137,7 +164,9 @@ def _import(
 ) -> Iterator[Step]:
     result = Imported()
     paths = [Path(path) for path in job.paths]
-    for step in import_from(exchange, paths, result, now_ms=clock.now_ms(), cores=cores):
+    store = StickAttachments(exchange, clock=clock, randomness=randomness)
+    steps = import_from(exchange, paths, result, now_ms=clock.now_ms(), cores=cores, attachments=store)
+    for step in steps:
         yield {"step": "read", "file": step.file, "files": step.files, "read": step.read, "of": step.listed}
     written: list[Step] = []
     unanswered: list[Step] = []
@@ -145,7 +174,13 @@ def _import(
     for sender in result.senders if job.acknowledge else ():
         try:
             parts = acknowledge(
-                exchange, folder, sender, now_ms=clock.now_ms(), version=version(), randomness=randomness
+                exchange,
+                folder,
+                sender,
+                now_ms=clock.now_ms(),
+                version=version(),
+                randomness=randomness,
+                arrived=result.arrived,
             )
             written += [{"receiver": sender, **_part_object(folder, part)} for part in parts]
         except BanjianError as error:
@@ -155,6 +190,7 @@ def _import(
         "step": "done",
         "complete": result.complete,
         "new": sum(part.new for part in result.parts),
+        "attachments": len(result.arrived),
         "foreign": result.foreign,
         "waiting_before": result.waiting_before,
         "waiting_after": result.waiting_after,

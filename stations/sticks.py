@@ -6,7 +6,7 @@ one after the other under the lock, a running server one at a time between other
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,10 +18,14 @@ from ledger.facade.exchange import Exchange
 from ledger.limits import BUNDLE_HEADER_BYTES_MAX, BUNDLE_MANIFEST_BYTES_MAX, BUNDLE_PART_BYTES_MAX
 from ledger.platform import os_failure, write_durably
 from ledger.types import LogId, StationId
+from sync.attachforms import Offer
+from sync.bundleattach import GivingStore, write_attachments
+from sync.bundlechecks import check_header
 from sync.bundleforms import is_ours, missing_parts
-from sync.bundlereading import PartReader, check_header
+from sync.bundlereading import PartReader
 from sync.bundlereport import PartReport
 from sync.bundlewriting import Collected, Order, SealedPart, write_bundle
+from sync.stickanswer import TakingStore
 
 HEAD_BYTES = BUNDLE_MANIFEST_BYTES_MAX + BUNDLE_HEADER_BYTES_MAX + 1024
 """Enough of a part to read its manifest."""
@@ -115,6 +119,11 @@ class Imported:
         return list(dict.fromkeys(told))
 
     @property
+    def arrived(self) -> tuple[bytes, ...]:
+        """The attachments of which something was taken."""
+        return tuple(dict.fromkeys(content for one in self.parts for content in one.attachments))
+
+    @property
     def complete(self) -> bool:
         """Whether everything that was for this station was taken."""
         refused = any(one.error is not None and not one.is_anothers for one in self.files)
@@ -140,6 +149,25 @@ def export_to(
         yield step
 
 
+def export_attachments(
+    exchange: Exchange,
+    folder: Path,
+    order: Order,
+    offers: Sequence[Offer],
+    store: GivingStore,
+    *,
+    randomness: Randomness,
+) -> Iterator[SealedPart]:
+    """Write attachments into a folder; yields each part once it is safely there.
+
+    Raises:
+        BanjianError: as ``export_to``.
+    """
+    for part in write_attachments(exchange, order, offers, store, randomness=randomness):
+        write_durably(folder / part.name, part.raw)
+        yield part
+
+
 def find_files(paths: Iterable[Path]) -> tuple[list[FileReport], int]:
     """Return the files that are or claim to be parts, and how many others lie in the named folders.
 
@@ -163,7 +191,13 @@ def find_files(paths: Iterable[Path]) -> tuple[list[FileReport], int]:
 
 
 def import_from(
-    exchange: Exchange, paths: Iterable[Path], result: Imported, *, now_ms: int, cores: Executor
+    exchange: Exchange,
+    paths: Iterable[Path],
+    result: Imported,
+    *,
+    now_ms: int,
+    cores: Executor,
+    attachments: TakingStore | None = None,
 ) -> Iterator[Reading]:
     """Take in all parts that are ours, from files and folders, and fill in what became of them.
 
@@ -182,7 +216,7 @@ def import_from(
     for _ in range(PASSES_MAX):
         before = sum(part.new for part in result.parts)
         for number, file in enumerate(again, start=1):
-            for read, listed in _take(exchange, file, now_ms=now_ms, cores=cores):
+            for read, listed in _take(exchange, file, now_ms=now_ms, cores=cores, attachments=attachments):
                 yield Reading(file=number, files=len(again), read=read, listed=listed)
         again = [one for one in again if one.part is not None and one.part.too_early]
         if not again or sum(part.new for part in result.parts) == before:
@@ -201,13 +235,14 @@ def acknowledge(
     now_ms: int,
     version: str,
     randomness: Randomness,
+    arrived: tuple[bytes, ...] = (),
 ) -> list[SealedPart]:
     """Write the acknowledgement for a sender into a folder.
 
     Raises:
         BanjianError: as ``export_to``.
     """
-    order = Order(receiver=receiver, now_ms=now_ms, version=version, acknowledge=True)
+    order = Order(receiver=receiver, now_ms=now_ms, version=version, acknowledge=True, arrived=arrived)
     steps = export_to(exchange, folder, order, randomness=randomness)
     return [step for step in steps if isinstance(step, SealedPart)]
 
@@ -251,12 +286,19 @@ def _in_order(exchange: Exchange, files: list[FileReport]) -> list[FileReport]:
     return sorted(files, key=written)
 
 
-def _take(exchange: Exchange, file: FileReport, *, now_ms: int, cores: Executor) -> Iterator[tuple[int, int]]:
+def _take(
+    exchange: Exchange,
+    file: FileReport,
+    *,
+    now_ms: int,
+    cores: Executor,
+    attachments: TakingStore | None,
+) -> Iterator[tuple[int, int]]:
     before = file.part
     try:
         raw = read_part(file.path)
         check_header(exchange, raw)
-        reader = PartReader(exchange, raw, now_ms=now_ms, cores=cores)
+        reader = PartReader(exchange, raw, now_ms=now_ms, cores=cores, attachments=attachments)
     except BanjianError as error:
         file.error = error
         return
@@ -285,7 +327,7 @@ def _missing_parts(parts: Iterable[PartReport]) -> list[MissingParts]:
     for part in parts:
         seen.setdefault(part.header.bundle_id, []).append(part)
     found: list[MissingParts] = []
-    whole: dict[tuple[str, StationId], int] = {}
+    whole: dict[tuple[str, StationId, bool], int] = {}
     lacking: list[tuple[PartReport, tuple[int, ...]]] = []
     for group in seen.values():
         first = group[0]
@@ -293,11 +335,12 @@ def _missing_parts(parts: Iterable[PartReport]) -> list[MissingParts]:
         if numbers:
             lacking.append((first, numbers))
         else:
-            way = first.manifest.kind, first.manifest.sender
+            way = first.manifest.kind, first.manifest.sender, first.is_attachments
             whole[way] = max(first.manifest.created_at_ms, whole.get(way, 0))
     for first, numbers in lacking:
         # A later bundle holds everything that was not confirmed, so also what the lost parts held.
-        if first.manifest.created_at_ms > whole.get((first.manifest.kind, first.manifest.sender), -1):
+        way = first.manifest.kind, first.manifest.sender, first.is_attachments
+        if first.manifest.created_at_ms > whole.get(way, -1):
             found.append(
                 MissingParts(
                     bundle_id=first.header.bundle_id,

@@ -141,7 +141,7 @@ def decode_head(raw: bytes) -> Head:
     Raises:
         EncodingError: ``sync.field``; what ``unpack_header`` refuses.
     """
-    return _head(_fields(raw, 4, limit=HEAD_BYTES_MAX)[1:])
+    return checked_head(_fields(raw, 4, limit=HEAD_BYTES_MAX)[1:])
 
 
 def _fields(raw: bytes, count: int, *, limit: int) -> HeaderFields:
@@ -163,11 +163,16 @@ def _offer(value: object) -> Offer:
     return Offer(
         hash=_bytes(value[0], HASH_BYTES, "hash"),
         case_id=CaseId(_bytes(value[1], CASE_BYTES, "case_id")),
-        head=_head(value[2:]),
+        head=checked_head(value[2:]),
     )
 
 
-def _head(value: HeaderFields) -> Head:
+def checked_head(value: HeaderFields) -> Head:
+    """Return a head from size, salt and file as they came.
+
+    Raises:
+        EncodingError: ``sync.field``.
+    """
     size, salt, file = value
     if type(size) is not int or not 0 < size <= ATTACHMENT_BYTES_MAX:
         raise EncodingError("sync.field", field="size")

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from ledger.bundle import BundleHeader, read_bundle_header
 from ledger.entry import entry_hash
-from ledger.errors import DataError
+from ledger.errors import AuthorityError, DataError
+from ledger.facade.exchange import Exchange
 from ledger.frame import split_frame
 from ledger.verified import VerifiedRecord
 from sync.ingest import PreparedPackage
@@ -57,3 +59,17 @@ def behind(found: PreparedPackage, size: int) -> PreparedPackage:
         personal=content.personal[skip:],
     )
     return PreparedPackage(rest, found.records[skip:], found.diverges)
+
+
+def check_header(exchange: Exchange, raw: bytes) -> BundleHeader:
+    """Return the header of a part that is for this station.
+
+    Raises:
+        EncodingError: ``bundle.malformed``, ``bundle.version``, ``bundle.field``.
+        DataError: ``bundle.truncated``.
+        AuthorityError: ``bundle.receiver`` for one that is for another station.
+    """
+    header = read_bundle_header(raw)
+    if header.receiver != exchange.station:
+        raise AuthorityError("bundle.receiver", receiver=header.receiver)
+    return header

@@ -14,6 +14,8 @@ from concurrent.futures import Executor, Future
 from typing import NamedTuple
 
 from ledger.bundle import (
+    SECTION_ATTACHED,
+    SECTION_ATTACHMENT,
     SECTION_BRANCH,
     SECTION_CHECKPOINT,
     SECTION_COUNTY,
@@ -21,13 +23,11 @@ from ledger.bundle import (
     SECTION_FEED,
     SECTION_HELLO,
     SECTION_PACKAGE,
-    BundleHeader,
     OpenedPart,
     Section,
     open_part,
-    read_bundle_header,
 )
-from ledger.errors import AuthorityError, DataError, EncodingError, ForkError, GapError
+from ledger.errors import AuthorityError, DataError, EncodingError, ForkError, GapError, InputError
 from ledger.facade.countyfold import COUNTY_KINDS
 from ledger.facade.exchange import Exchange
 from ledger.facade.heldstates import ReceiptLine
@@ -38,11 +38,12 @@ from ledger.types import LogId, StationId
 from ledger.verified import VerifiedRecord
 from sync import framing
 from sync.besideline import is_elsewhere
-from sync.bundlechecks import behind, check_bodies, check_registry
+from sync.bundlechecks import behind, check_bodies, check_header, check_registry
 from sync.bundleforms import decode_feed, plain
 from sync.bundlereport import NotTaken, PartReport
 from sync.ingest import Prepared, PreparedExcerpt, PreparedPackage, prepare
 from sync.messages import Hello, decode_county, decode_hello
+from sync.stickanswer import TakingStore, take_section
 from sync.stickword import Signed, entries_of, expected_of, said_in
 
 IN_FLIGHT_MAX = 6
@@ -53,20 +54,6 @@ _FRAMED = {
     SECTION_EXCERPT: framing.EXCERPT,
 }
 """Kinds with records in them, and what a session calls the same."""
-
-
-def check_header(exchange: Exchange, raw: bytes) -> BundleHeader:
-    """Return the header of a part that is for this station.
-
-    Raises:
-        EncodingError: ``bundle.malformed``, ``bundle.version``, ``bundle.field``.
-        DataError: ``bundle.truncated``.
-        AuthorityError: ``bundle.receiver`` for one that is for another station.
-    """
-    header = read_bundle_header(raw)
-    if header.receiver != exchange.station:
-        raise AuthorityError("bundle.receiver", receiver=header.receiver)
-    return header
 
 
 class _Read(NamedTuple):
@@ -84,6 +71,7 @@ class PartReader:
         raw: bytes of the part, whole or torn.
         now_ms: this station's clock.
         cores: where sections are verified, while those before are stored.
+        attachments: where chunks of attachments are put; None leaves them on the stick.
 
     Raises:
         AuthorityError: ``bundle.receiver``; ``bundle.own_key`` when the key for sticks is not on this
@@ -91,7 +79,16 @@ class PartReader:
         DataError: ``bundle.other_ledger``; as ``open_part`` where not even the manifest can be read.
     """
 
-    def __init__(self, exchange: Exchange, raw: bytes, *, now_ms: int, cores: Executor) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        raw: bytes,
+        *,
+        now_ms: int,
+        cores: Executor,
+        attachments: TakingStore | None = None,
+    ) -> None:
+        self._attachments = attachments
         check_header(exchange, raw)
         seed = exchange.carried.seed()
         if seed is None:
@@ -104,7 +101,10 @@ class PartReader:
         self._manifest = opened.manifest
         self._mine = exchange.held.scope(exchange.station)
         self._receipts: list[ReceiptLine] = []
-        self.report = PartReport(header=opened.header, manifest=opened.manifest, listed=opened.section_count)
+        alone = bool(opened.listed) and all(kind == SECTION_ATTACHMENT for kind, _ in opened.listed)
+        self.report = PartReport(
+            header=opened.header, manifest=opened.manifest, listed=opened.section_count, is_attachments=alone
+        )
         self._stated: dict[LogId, int] | None = None
         self._said: list[Contact] = []
         self._signed = Signed()
@@ -201,6 +201,9 @@ class PartReader:
             if read.prepared is not None:
                 self._take_records(read.prepared.result())
                 return
+            if section.kind in (SECTION_ATTACHMENT, SECTION_ATTACHED):
+                self._take_attachment(section)
+                return
             payload = plain(section)
             if section.kind == SECTION_HELLO:
                 self._take_hello(decode_hello(payload))
@@ -210,8 +213,13 @@ class PartReader:
                 self._take_county(payload)
             elif section.kind == SECTION_FEED:
                 self._take_feed(payload)
-        except (DataError, AuthorityError, GapError, ForkError) as error:
+        except (DataError, AuthorityError, GapError, ForkError, InputError) as error:
             self.report.not_taken.append(NotTaken(error=error))
+
+    def _take_attachment(self, section: Section) -> None:
+        content = take_section(self._exchange, section, self._attachments, self._manifest)
+        if content:
+            self.report.attachments[content] = self.report.attachments.get(content, 0) + 1
 
     # --- what is said ------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from ledger.bundle import BundleHeader, Manifest
 from ledger.errors import BanjianError
 from ledger.types import LogId
 
-TOO_EARLY = frozenset(("package.gap", "sync.branch_gap", "bundle.registry_behind"))
+TOO_EARLY = frozenset(("package.gap", "sync.branch_gap", "bundle.registry_behind", "attach.unnamed"))
 """Codes of what can be taken once something else has come."""
 NO_LOG = LogId(bytes(16))
 
@@ -41,6 +41,8 @@ class PartReport:
         read: sections that were whole.
         new: records that were new here.
         receipts: cosignatures that were new here.
+        is_attachments: whether it holds attachments and nothing else.
+        attachments: chunks of each attachment that were taken, by its hash.
         not_taken: what was not taken.
         sealed: own logs that were given up, and why.
         torn: whether its end is missing.
@@ -49,9 +51,11 @@ class PartReport:
     header: BundleHeader
     manifest: Manifest
     listed: int
+    is_attachments: bool = False
     read: int = 0
     new: int = 0
     receipts: int = 0
+    attachments: dict[bytes, int] = field(default_factory=dict)
     not_taken: list[NotTaken] = field(default_factory=list)
     sealed: list[tuple[LogId, str]] = field(default_factory=list)
     torn: bool = False

@@ -9,6 +9,7 @@ arrived costs nothing, because the next bundle holds the same again.
     checkpoint  signed heads with receipts, for the receiver's logs
     package     registry, catalogue (down), then logs from where the receiver has confirmed them
     branch      divergent histories of these logs
+    attached    which attachments have arrived from the receiver, signed (down)
     county      the newest county checkpoint with proofs (down)
     excerpt     frames of cases in the receiver's scope (down)
     feed        which acts these were, so that the receiver's place in the feed moves on (down)
@@ -23,6 +24,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ledger.bundle import (
+    SECTION_ATTACHED,
     SECTION_BRANCH,
     SECTION_CHECKPOINT,
     SECTION_COUNTY,
@@ -51,6 +53,7 @@ from ledger.package import encode_package
 from ledger.types import LogId, StationId
 from sync.bundleforms import FEED_ITEMS_MAX, FeedSection, compressed, file_name
 from sync.messages import Hello, pack_county
+from sync.stickanswer import attached_section
 
 BUNDLE_BYTES_MAX = 2 * BUNDLE_PART_BYTES_MAX
 """What is held in memory before it is sealed; more goes into a further bundle."""
@@ -73,6 +76,7 @@ class Order:
         everything: all from the beginning, whatever the receiver has confirmed.
         acknowledge: only what was received, nothing new.
         part_bytes: largest part.
+        arrived: attachments of which the stick that is answered brought something.
     """
 
     receiver: StationId
@@ -81,6 +85,7 @@ class Order:
     everything: bool = False
     acknowledge: bool = False
     part_bytes: int = BUNDLE_PART_BYTES_MAX
+    arrived: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +206,7 @@ class _Writer:
                 yield from self._packages(log_id, after)
             yield from self._branches()
         if self._way == "down":
+            yield from self._attached()
             yield from self._county()
         if self._order.acknowledge:
             return
@@ -243,7 +249,7 @@ class _Writer:
         """Return from where to where each log is to be given, in the order in which a reader needs them."""
         held, carried = self._exchange.held, self._exchange.carried
         confirmed, lacks = carried.confirmed(self._order.receiver), carried.lacks(self._order.receiver)
-        states = held.states(self._mine if self._way == "up" else self._theirs, county=self._way == "down")
+        states = held.states(self._mine if self._way == "up" else self._theirs, county=True)
         sizes = {state.log_id: state.size for state in states}
         found: list[tuple[LogId, int, int]] = []
         for log_id in held.in_order(sizes):
@@ -251,6 +257,9 @@ class _Writer:
             after = confirmed.get(log_id, 0)
             if self._way == "down" and genesis is not None and genesis.kind not in COUNTY_KINDS:
                 # A station has its own logs, and sends up those below it: only what it says it lacks.
+                after = size
+            if self._way == "up" and genesis is not None and genesis.kind in COUNTY_KINDS:
+                # They come from there: only what it says that it has lost.
                 after = size
             after = min(after, lacks.get(log_id, after), size)
             found.append((log_id, 0 if self._order.everything else after, size))
@@ -271,6 +280,13 @@ class _Writer:
                 section = compressed(SECTION_BRANCH, encode_package(content))
                 yield _Piece(section, entries=len(content.frames), judged=True)
                 after = content.last_seq
+
+    def _attached(self) -> Iterator[_Piece]:
+        payload = attached_section(
+            self._exchange, self._order.receiver, self._order.arrived, now_ms=self._order.now_ms
+        )
+        if payload:
+            yield _Piece(Section(kind=SECTION_ATTACHED, encoding="", payload=payload))
 
     def _county(self) -> Iterator[_Piece]:
         county, told = self._exchange.county, self._exchange.carried.county_told(self._order.receiver)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError, GapError
 from ledger.facade.countyfold import COUNTY_KINDS
 from ledger.facade.countylink import CountyNews
 from ledger.facade.exchange import Exchange
+from ledger.facade.heldstates import LogState
 from ledger.facade.peers import relayed
 from ledger.genesis import LogGenesis
 from ledger.types import LogId, StationId
@@ -112,25 +113,7 @@ class Requester:
         exchange.seal_heads()
         scope = exchange.held.scope(exchange.station)
         states = exchange.held.states(scope, county=True)
-        waiting, oldest_ms = exchange.held.waiting(self._upstream)
-        county, proofs_from = exchange.county.question()
-        hello = Hello(
-            ledger_id=exchange.held.ledger_id,
-            station=exchange.station,
-            sent_at_ms=self._now_ms,
-            version=self._version,
-            waiting=waiting,
-            oldest_ms=oldest_ms,
-            logs=(*states, *exchange.seen_below.states()),
-            branches=tuple(exchange.held.branches(scope)),
-            county=county,
-            proofs_from=proofs_from,
-            feed=exchange.held.feed_held(self._upstream),
-            contacts=(
-                *waits_itself(exchange, self._now_ms),
-                *(relayed(one) for one in exchange.peers.all(now_ms=self._now_ms)),
-            ),
-        )
+        hello = self._hello(states, scope)
         yield encode_section(HELLO, hello.pack())
         if self.is_beside:
             return
@@ -164,6 +147,28 @@ class Requester:
         self.progress.sent += histories.sent
         yield from self._counted(self._returning.own_ends(left))
         self._again = left.spent
+
+    def _hello(self, states: Sequence[LogState], scope: frozenset[StationId]) -> Hello:
+        exchange = self._exchange
+        waiting, oldest_ms = exchange.held.waiting(self._upstream)
+        county, proofs_from = exchange.county.question()
+        return Hello(
+            ledger_id=exchange.held.ledger_id,
+            station=exchange.station,
+            sent_at_ms=self._now_ms,
+            version=self._version,
+            waiting=waiting,
+            oldest_ms=oldest_ms,
+            logs=(*states, *exchange.seen_below.states()),
+            branches=tuple(exchange.held.branches(scope)),
+            county=county,
+            proofs_from=proofs_from,
+            feed=exchange.held.feed_held(self._upstream),
+            contacts=(
+                *waits_itself(exchange, self._now_ms),
+                *(relayed(one) for one in exchange.peers.all(now_ms=self._now_ms)),
+            ),
+        )
 
     def _counted(self, sections: Iterator[bytes]) -> Iterator[bytes]:
         for raw in sections:

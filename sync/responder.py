@@ -236,11 +236,16 @@ class Responder:
         Raises:
             EncodingError: ``sync.order`` without a hello.
         """
-        hello, exchange = self._said(), self._exchange
-        if self.is_beside:
-            told = news(exchange, hello, now_ms=self._now_ms, version=self._version, budget=self._budget)
-            yield from told
+        hello = self._said()
+        if not self.is_beside:
+            yield from self._full(hello)
             return
+        yield from news(
+            self._exchange, hello, now_ms=self._now_ms, version=self._version, budget=self._budget
+        )
+
+    def _full(self, hello: Hello) -> Iterator[bytes]:
+        exchange = self._exchange
         for log_id in exchange.held.continued_elsewhere():
             exchange.give_up(log_id, DOWNSTREAM_OTHER)
         doubtful = exchange.seen_below.in_doubt(hello.logs)

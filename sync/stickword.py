@@ -91,14 +91,14 @@ def expected_of(exchange: Exchange, sender: StationId) -> dict[LogId, int]:
     """Return how much of each log the sender of a stick should hold; if it holds less, it lost something.
 
     Who stands below has the logs of its own subtree, as far as they are here, and what it confirmed of the
-    county's; who stands above has what it confirmed of ours.
+    county's; who stands above has what it confirmed of ours, and all of the county's that came down from it.
     """
     held, confirmed = exchange.held, exchange.carried.confirmed(sender)
     mine = held.scope(exchange.station)
     below = sender in mine
     return {
         state.log_id: state.size
-        if below and not held.is_county_log(state.log_id)
+        if below != held.is_county_log(state.log_id)
         else confirmed.get(state.log_id, 0)
-        for state in held.states(held.scope(sender) if below else mine, county=below)
+        for state in held.states(held.scope(sender) if below else mine, county=True)
     }

@@ -80,6 +80,13 @@ class Attached:
             found = tx.select(ATTACHED, {"held": 0, "station": OneOf(scope)}, limit=limit)
             return [one for row in found if not self._is_gone(tx, (one := _named(row)).case_id)]
 
+    def whole_below(self, station: StationId) -> frozenset[bytes]:
+        """Return the hashes of attachments that were named at a station or below it and lie here."""
+        scope = tuple(self._scope(station))
+        with self._store.read() as tx:
+            rows = tx.select(ATTACHED, {"held": 1, "station": OneOf(scope)})
+            return frozenset(row[0] for row in rows if isinstance(row[0], bytes))
+
     def not_seen(self) -> Sequence[bytes]:
         """Return the hashes of attachments that are not known to lie here."""
         with self._store.read() as tx:

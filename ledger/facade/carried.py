@@ -10,6 +10,7 @@ Source: docs/protocol.md, "Bundle".
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,13 +20,16 @@ from ledger.bundle import bundle_public_key
 from ledger.checkpoint import (
     LOG_ORIGIN_PREFIX,
     RECEIPT_NAME_PREFIX,
+    Checkpoint,
     add_cosignature,
     log_of_origin,
     open_checkpoint,
+    open_cosignature,
     read_checkpoint,
     read_cosignature_time_s,
+    receipt_name,
 )
-from ledger.errors import DataError
+from ledger.errors import BanjianError, DataError
 from ledger.facade.feeds import START, FeedPlace
 from ledger.facade.held import Held, newest_receipt
 from ledger.facade.heldstates import LogState, ReceiptLine
@@ -114,6 +118,14 @@ class Carried:
         with self._store.read() as tx:
             found = [newest_receipt(tx, held.name, station) for held in self._parts.holdings.logs.values()]
         return max((read_cosignature_time_s(one.line) * 1000 for one in found if one is not None), default=0)
+
+    def confirms(self, station: StationId, point: Checkpoint, line: str) -> bool:
+        """Whether a cosignature of a station holds, under any receipt key that it ever had."""
+        for key in self._parts.knowledge.registry.all_service_keys(station, "receipt"):
+            with suppress(BanjianError):
+                open_cosignature(line, point, name=receipt_name(station), public_key=key)
+                return True
+        return False
 
     def notes(self, log_ids: Iterable[LogId]) -> list[bytes]:
         """Return the newest checkpoint of each log, and those under the newest receipts of this line.

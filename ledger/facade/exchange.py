@@ -12,6 +12,7 @@ from contextlib import suppress
 from ledger.act import case_of
 from ledger.errors import EncodingError
 from ledger.excerpt import ExcerptContent
+from ledger.facade.attached import Attached
 from ledger.facade.bodies import Place
 from ledger.facade.carried import Carried
 from ledger.facade.clock import Clock
@@ -21,6 +22,7 @@ from ledger.facade.excerpts import excerpts
 from ledger.facade.feeds import FeedItem, FeedPlace
 from ledger.facade.held import Held
 from ledger.facade.heldstates import BranchState, LogState, branch_name
+from ledger.facade.home import Home
 from ledger.facade.intake import Intake
 from ledger.facade.lostends import LostEnd, lost_end, single_places
 from ledger.facade.opening import act_in
@@ -95,6 +97,16 @@ class Exchange:
             clock=clock,
         )
         self.seen_below = SeenBelow(store, parts, self.held, give_up=self.give_up)
+
+    @property
+    def attached(self) -> Attached:
+        """What is known of attachments."""
+        return Attached(self._store, self._parts)
+
+    @property
+    def home(self) -> Home:
+        """The installation folder."""
+        return self._parts.home
 
     def public_key(self, key_id: KeyId) -> bytes | None:
         """Return the public key of an author, whatever its authority; safe from any thread."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ledger.checkpoint import cosign, read_checkpoint, receipt_name
+from ledger.checkpoint import Checkpoint, cosign, read_checkpoint, receipt_name
 from ledger.facade.histories import branch_names
 from ledger.facade.home import Home
 from ledger.facade.ownlog import newest_checkpoint
@@ -72,6 +72,13 @@ class Receipts:
         """
         signer = self._signer()
         return "" if signer is None else self._cosigned(checkpoint, signer, now_ms)
+
+    def sign(self, point: Checkpoint, now_ms: int) -> str:
+        """Return a cosignature on three lines that are those of no log; "" without a key."""
+        signer = self._signer()
+        if signer is None:
+            return ""
+        return cosign(point, receipt_name(self._station), signer, time_s=now_ms // 1000)
 
     def give_owed(self, now_ms: int) -> int:
         """Receipt the heads of all logs and branches of others that have no receipt of this station.

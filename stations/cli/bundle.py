@@ -10,7 +10,17 @@ from typing import TextIO, cast
 
 from ledger.errors import BanjianError
 from ledger.facade.between import exchange_of
-from stations.bundlejobs import EXPORT, IMPORT, PART_KIB_MAX, PART_KIB_MIN, BundleJob, Step, run_job
+from stations.bundlejobs import (
+    ATTACHMENTS_MIB,
+    ATTACHMENTS_MIB_MAX,
+    EXPORT,
+    IMPORT,
+    PART_KIB_MAX,
+    PART_KIB_MIN,
+    BundleJob,
+    Step,
+    run_job,
+)
 from stations.cli.bundleshow import show
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
@@ -21,7 +31,16 @@ from stations.cli.types import WholeNumber, show_moment
 from stations.wire import error_of
 
 
-def export(call: Call, *, to: str, for_: str | None, all_: bool, part_kib: int | None) -> int:
+def export(
+    call: Call,
+    *,
+    to: str,
+    for_: str | None,
+    all_: bool,
+    part_kib: int | None,
+    no_attachments: bool,
+    attachments_mib: int | None,
+) -> int:
     """Write what a station has not confirmed into a folder, sealed to it."""
     job = BundleJob(
         work=EXPORT,
@@ -29,12 +48,15 @@ def export(call: Call, *, to: str, for_: str | None, all_: bool, part_kib: int |
         receiver=for_ or "",
         everything=all_,
         part_kib=min(part_kib or 0, PART_KIB_MAX),
+        attachments_mib=0 if no_attachments else min(attachments_mib or ATTACHMENTS_MIB, ATTACHMENTS_MIB_MAX),
     )
     done = _run(call, job)
     files = _steps(done, "files")
     rows = [(Path(str(one["file"])).name, _size(one), str(one["entries"])) for one in files]
     call.table([call.say(f"head.bundle_{name}") for name in ("file", "size", "entries")], rows)
     receiver = str(done["receiver"])
+    if done["attachments"] or done["attachments_left"]:
+        call.line(call.say("bundle.attachments", count=done["attachments"], left=done["attachments_left"]))
     if not done["entries"]:
         call.line(call.say("bundle.nothing_new", receiver=receiver))
     call.emit(_without_step(done))
@@ -49,6 +71,8 @@ def import_(call: Call, *, path: Sequence[str], no_ack: bool) -> int:
     files = _steps(done, "files")
     heads = ("file", "from", "kind", "created", "new", "result")
     call.table([call.say(f"head.bundle_{name}") for name in heads], [_row(call, one) for one in files])
+    if done["attachments"]:
+        call.line(call.say("bundle.attachments_taken", count=done["attachments"]))
     _tell_waiting(call, done)
     _tell_missing(call, done)
     written = _steps(done, "acknowledgements")
@@ -182,6 +206,8 @@ SPECS = (
             Param(name="to", required=True),
             Param(name="for"),
             Param(name="all", flag=True),
+            Param(name="no-attachments", flag=True),
+            Param(name="attachments-mib", type=WholeNumber(least=1), rare=True),
             Param(name="part-kib", type=WholeNumber(least=PART_KIB_MIN), rare=True),
         ),
         group="keep",

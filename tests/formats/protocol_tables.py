@@ -75,6 +75,7 @@ CONTEXTS = (
     ("CTX_JOIN", "id of a join or renewal request", "request"),
     ("CTX_JOIN_SIGN", "signature of a TLS key on a join request", "its content"),
     ("CTX_REJECTION_SIGN", "signature of a registrar on the refusal of a join request", "its content"),
+    ("CTX_ATTACHED", "root of what has arrived of attachments", "their hashes, one after the other"),
     ("CTX_RENEWAL_SIGN", "signature of a TLS key on a renewal", "its content"),
 )
 SIGNERS = {"root": "root", "registrar": "registrar", "either": "registrar, or root (see above)"}

@@ -1,5 +1,6 @@
 """The second reader accepts what the product writes and refuses what somebody altered."""
 
+import hashlib
 import json
 import random
 import shutil
@@ -20,6 +21,7 @@ import ledger_maker as made  # noqa: E402
 import reader  # noqa: E402
 import reader_formats as f  # noqa: E402
 import reader_grants as grants  # noqa: E402
+import reader_sticks as sticks  # noqa: E402
 import reader_travel as travel  # noqa: E402
 from ledger_maker import COUNTY, VILLAGE, Maker, pack  # noqa: E402
 
@@ -984,6 +986,25 @@ def test_vectors_of_what_travels() -> None:
     assert f.decode_ledger_genesis(values[1]).ledger_id.hex() == invite["ledger_id"]
     envelope = vector("envelope.json")
     assert travel.open_envelope(unhex(envelope["bytes"]), envelope["passphrase"]).hex() == envelope["seed"]
+
+
+def test_vectors_of_attachments_on_sticks() -> None:
+    """A chunk is what its attachment has there; what has arrived counts with the sender's signature alone."""
+    given = vector("stick_attachments.json")
+    content = bytes.fromhex("ffd8ff") + bytes(sticks.CHUNK)
+    (raw,) = map(unhex, given["attachment"])
+    named, index, chunk, salt, size = sticks.read_attachment(raw)
+    assert (named.hex(), index, size) == (given["hash"], 1, len(content))
+    assert chunk == content[sticks.CHUNK :]
+    assert hashlib.sha256(b"banjian/attachment/1\n" + salt + content).digest() == named
+    told, key = unhex(given["attached"]), unhex(given["receipt_public_key"])
+    who = {"sender": given["sender"], "receiver": given["receiver"], "public_key": key}
+    whole, wanted = sticks.read_attached(told, **who)
+    assert named in whole and wanted == [bytes([255]) * 32]
+    with pytest.raises(f.Refused, match=r"cosignature\.signature"):
+        sticks.read_attached(told, **{**who, "receiver": given["sender"]})
+    with pytest.raises(f.Refused, match=r"cosignature\.signature"):
+        sticks.read_attached(told.replace(named, bytes([254]) * 32), **who)
 
 
 def test_what_a_station_signs_against_itself_is_no_reason_to_refuse_a_package() -> None:

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from ledger.bundle import BundleHeader, Section
-from ledger.checkpoint import read_checkpoint
+from ledger.checkpoint import open_cosignature, read_checkpoint, receipt_name
 from ledger.codec import pack_header
 from ledger.errors import EncodingError
 from ledger.facade.feeds import START, FeedPlace
 from ledger.types import ActId, CaseId, KeyId, StationId
 from sync.bundleforms import FEED_ITEMS_MAX, FeedSection, compressed, decode_feed, file_name, is_ours, plain
 from sync.messages import decode_county, decode_hello
+from sync.stickattach import attached_point, decode_attached, decode_piece
 from tests.vectors.generate import FOLDER
 
 CASE, OTHER = CaseId(bytes(16)), CaseId(b"\x01" * 16)
@@ -83,3 +84,15 @@ def test_names() -> None:
     assert name == "banjian-990121001000-00-20260302-abababababab-2of11.bundle" and is_ours(name)
     for foreign in (name + ".lnk", "." + name, name.upper(), name.replace("-2of", "-of"), "banjian.bundle"):
         assert not is_ours(foreign)
+
+
+def test_the_vectors_of_attachments_on_sticks_read_and_pack_again() -> None:
+    held = json.loads((Path(FOLDER) / "stick_attachments.json").read_text(encoding="utf-8"))
+    (raw,) = (bytes.fromhex(one) for one in held["attachment"])
+    piece = decode_piece(raw)
+    assert piece.pack() == raw and (piece.hash.hex(), piece.index) == (held["hash"], 1)
+    told = decode_attached(bytes.fromhex(held["attached"]))
+    assert told.pack() == bytes.fromhex(held["attached"]) and piece.hash in told.whole
+    point = attached_point(held["receiver"], told.whole)
+    key = bytes.fromhex(held["receipt_public_key"])
+    open_cosignature(told.line, point, name=receipt_name(held["sender"]), public_key=key)

@@ -35,6 +35,7 @@ POSITIVE: dict[str, Callable[[World], Json]] = {
     "excerpt": positive_travel.excerpt_vector,
     "bundle": positive_travel.bundle_vector,
     "bundle_sections": positive_bundle.bundle_sections_vector,
+    "stick_attachments": positive_bundle.stick_attachments_vector,
     "envelope": positive_travel.envelope_vector,
     "invite": positive_travel.invite_vector,
     "join": positive_join.join_vector,

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 from ledger.act import case_of
 from ledger.bundle import Manifest, Section, pack_manifest
-from ledger.checkpoint import add_cosignature
+from ledger.checkpoint import add_cosignature, cosign, receipt_name
 from ledger.excerpt import encode_excerpt
 from ledger.facade.countylink import CountyNews
 from ledger.facade.feeds import START, FeedPlace
 from ledger.facade.heldstates import LogState
 from ledger.facade.peers import Contact
 from ledger.package import encode_package
+from ledger.types import CaseId
+from sync.attachforms import CHUNK_BYTES, Head
 from sync.bundleforms import FeedSection
 from sync.messages import Hello, pack_county
+from sync.stickattach import AttachedSection, Piece, attached_point
 from tests.vectors.positive import Json
 from tests.vectors.positive_travel import excerpt_content, package_content
-from tests.vectors.world import COUNTY, LEDGER_ID, VILLAGE, Log, World
+from tests.vectors.world import COUNTY, COUNTY_RECEIPTS, LEDGER_ID, VILLAGE, Log, World
 
 
 def _state(log: Log) -> LogState:
@@ -81,4 +86,35 @@ def bundle_sections_vector(world: World) -> Json:
         "sections": [{"kind": kind, "payload": raw.hex()} for kind, raw in payloads.items()],
         "feed_items": [[case_id.hex(), act_id.hex()] for case_id, act_id in feed.items],
         "feed_chain": [place.chain.hex() for place in feed.places],
+    }
+
+
+def stick_attachments_vector(world: World) -> Json:
+    """Two chunks of an attachment on the way up, and what is said of it on the way back."""
+    content, salt = b"\xff\xd8\xff" + bytes(CHUNK_BYTES), bytes(range(32))
+    named = sha256(b"banjian/attachment/1\n" + salt + content).digest()
+    head = Head(size=len(content), salt=salt, file="site.jpg")
+    case_id = CaseId(bytes(range(16)))
+    pieces = [
+        Piece(
+            hash=named, case_id=case_id, head=head, index=index,
+            chunk=content[index * CHUNK_BYTES : (index + 1) * CHUNK_BYTES],
+        )
+        for index in range(head.chunks)
+    ]  # fmt: skip
+    whole = tuple(sorted((named, bytes(32))))
+    line = cosign(
+        attached_point(VILLAGE, whole), receipt_name(COUNTY), COUNTY_RECEIPTS,
+        time_s=world.now_ms // 1000,
+    )  # fmt: skip
+    told = AttachedSection(whole=whole, wanted=(bytes([255]) * 32,), line=line)
+    return {
+        "content": "ffd8ff and 262144 zero bytes",
+        "hash": named.hex(),
+        "receiver": VILLAGE,
+        "sender": COUNTY,
+        "receipt_public_key": COUNTY_RECEIPTS.public_key.hex(),
+        "attachment": [one.pack().hex() for one in pieces[1:]],
+        "attachment_first_sha256": sha256(pieces[0].pack()).hexdigest(),
+        "attached": told.pack().hex(),
     }

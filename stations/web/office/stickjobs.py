@@ -56,6 +56,8 @@ def tell_read(visit: Visit, job: Job, step: Step) -> None:
         answers=len(list_of(step, "acknowledgements")),
         foreign=count_of(step, "foreign"),
     )
+    if count_of(step, "attachments"):
+        job.result += " " + say("bundle.attachments_taken", count=count_of(step, "attachments"))
     # A stick goes round: what is for others on it is nothing to worry about.
     if others := sum(bool(one["another"]) for one in list_of(step, "files")):
         job.result += say("web.stick_others", count=others)

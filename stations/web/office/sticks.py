@@ -108,6 +108,12 @@ async def write(visit: Visit) -> web.StreamResponse:
                     name=stick.name,
                     receiver=str(step["receiver"]),
                 )
+                if count_of(step, "attachments") or count_of(step, "attachments_left"):
+                    job.result += " " + visit.say(
+                        "bundle.attachments",
+                        count=count_of(step, "attachments"),
+                        left=count_of(step, "attachments_left"),
+                    )
             yield
 
     title = visit.say("web.stick_writing", name=stick.name)
