@@ -7,6 +7,7 @@ from aiohttp import web
 from ledger.errors import BanjianError
 from ledger.facade import Ledger
 from ledger.facade.between import sync_status
+from ledger.facade.countyseen import INCONSISTENT, RESTORED, UNPROVEN
 from ledger.facade.syncstatus import SyncStatus
 from stations.web.render import message_of, render, render_part
 from stations.web.safety import read_safety
@@ -28,6 +29,8 @@ async def show(visit: Visit) -> web.Response:
         status=status,
         failure=None if failure is None else visit.say.message(failure.code, failure.params),
         lacking=visit.say.message(lacking, {"station": status.station}) if lacking else None,
+        accept=any(one.code in (INCONSISTENT, UNPROVEN, RESTORED) for one in status.findings),
+        once=visit.office.randomness(12).hex(),
         given_up=[(name[:8], visit.say.reason(code)) for name, code in status.given_up],
         findings=[
             (
