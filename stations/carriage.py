@@ -21,6 +21,7 @@ from ledger.facade.clock import Clock, Randomness
 from ledger.types import CaseId, StationId
 from stations.attachments import Attachment, Attachments
 from stations.ledgerthread import LedgerThread
+from stations.lostfiles import is_readable
 from sync.attachforms import WANTED_MAX, Answer, Head, Lacking, Offer
 from sync.client_attach import Above, fetch, give
 
@@ -69,7 +70,7 @@ class Carriage:
             return
 
         def look() -> list[bytes]:
-            return [content for content in unknown if self._find(content) is not None]
+            return [content for content in unknown if is_readable(self._store, content)]
 
         found = await asyncio.to_thread(look)
         await self._ask(lambda attached: attached.mark(found, held=True))
@@ -106,7 +107,17 @@ class Carriage:
         above = self._above()
         if above is None:
             raise InputError("attach.not_here")
+        # What cannot be read here must not keep the good one from coming.
+        await asyncio.to_thread(self._drop_damaged, content)
         await fetch(self, above, case_id, content, told=told)
+
+    async def damaged(self, content: bytes) -> None:
+        """Be told that an attachment cannot be read here: it is missing from now on."""
+        await self._ask(partial(_forget, [content]))
+
+    def _drop_damaged(self, content: bytes) -> None:
+        if self._find(content) is not None and not is_readable(self._store, content):
+            self._store.drop(content.hex())
 
     async def close(self) -> None:
         """End what is being fetched."""

@@ -136,3 +136,18 @@ def write_config(folder: Path, *, station: str, upstream: Sequence[str] = ()) ->
             text += f"upstream = {json.dumps(list(upstream))}\n"
         platform.write_durably(path, text.encode("utf-8"))
     return path
+
+
+def add_upstream(folder: Path, addresses: Sequence[str]) -> None:
+    """Write where the station above listens into a configuration that names no address yet.
+
+    Raises:
+        ConfigError: as ``load_config``.
+        StoreError: the disk's own reasons.
+    """
+    if not addresses or load_config(folder).upstream:
+        return
+    path = folder / CONFIG_NAME
+    before = path.read_text(encoding="utf-8-sig").rstrip("\n") if path.exists() else ""
+    text = f"{before}\nupstream = {json.dumps(list(addresses))}\n".lstrip("\n")
+    platform.write_durably(path, text.encode("utf-8"))

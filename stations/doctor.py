@@ -18,9 +18,11 @@ from ledger.facade.receiptkey import KEY_MISSING, RECEIPT, receipt_key_fault
 from ledger.facade.types import LogInfo
 from ledger.sqlitefile import file_uri
 from ledger.types import StationId
+from stations.attachments import Attachments
 from stations.backup import last_backup_ms
 from stations.checks import Check, Level, found
 from stations.config import StationConfig
+from stations.lostfiles import lost_files
 from stations.program import damaged_files
 from stations.version import version
 
@@ -58,6 +60,7 @@ def examine(
         _machine(home),
         *_secrets(home, ledger, StationId(config.station), key_fits=key_fits),
         *_logs(home, ledger),
+        _attachments(home, ledger, StationId(config.station), thorough=thorough, key_fits=key_fits),
         _backup(home, config, now_ms),
     ]
     return checks
@@ -207,6 +210,25 @@ def _kept_size(home: Home, log: LogInfo) -> int:
         return read_checkpoint(note.encode("utf-8")).size if note else 0
     except BanjianError:
         return 0
+
+
+def _attachments(home: Home, ledger: Ledger, station: StationId, *, thorough: bool, key_fits: bool) -> Check:
+    """Look for photos and scans of own cases that cannot be read; each is read only when asked for."""
+    if not station or not key_fits:
+        # Without the storage key none can be read, which is told already.
+        return found("attachments", "ok", "doctor.attachments_unseen")
+    lost = lost_files(ledger, Attachments(home, os.urandom), station, thorough=thorough)
+    if not lost:
+        return found("attachments", "ok", "doctor.attachments")
+    numbers = list(dict.fromkeys(one.number for one in lost))
+    return found(
+        "attachments",
+        "warning",
+        "doctor.attachments_lost",
+        count=len(lost),
+        above=sum(one.above for one in lost),
+        numbers="、".join(numbers[:NAMED_MAX]),
+    )
 
 
 def _backup(home: Home, config: StationConfig, now_ms: int) -> Check:

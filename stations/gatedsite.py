@@ -53,6 +53,10 @@ class GatedSite:
         self._server = await loop.create_server(lambda: _Arrival(self._arrived), host or None, port)
         return int(self._server.sockets[0].getsockname()[1])
 
+    def take(self, context: ssl.SSLContext) -> None:
+        """Show another certificate to whoever arrives from now on."""
+        self._context = context
+
     async def stop(self) -> None:
         """Let nobody in any more; what runs is ended by the runner."""
         if self._server is not None:

@@ -11,29 +11,27 @@ import logging
 import os
 import random
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
-from typing import TypeVar
+from dataclasses import replace
 
 from aiohttp import web
 
-from ledger.errors import AuthorityError, BanjianError, ConfigError, StoreError
+from ledger.errors import BanjianError, ConfigError
 from ledger.facade import Home
 from ledger.facade.clock import Clock, Randomness
 from ledger.facade.comingback import may_lack_stations
-from ledger.facade.exchange import Exchange
 from ledger.identity import pinyin_initials
 from ledger.platform import open_more_files
-from ledger.types import LedgerId, StationId
-from ledger.verified import SignatureCheck
+from ledger.types import StationId
 from stations.carriage import Carriage
 from stations.config import StationConfig
 from stations.gate import Gate, GateRule, rule_within
 from stations.gatedsite import GatedSite
 from stations.ledgerthread import LedgerThread
 from stations.link import Link
-from stations.version import version
+from stations.sessiondesk import SessionDesk
 from stations.weblog import web_log
 from sync.attempts import Attempts
 from sync.client_attach import Above
@@ -49,14 +47,12 @@ from sync.joindesks import OfficeDesk, RelayDesk
 from sync.joinoffice import JoinOffice
 from sync.outcome import Outcome
 from sync.pace import Pace, PaceRule
-from sync.pki import Leaf
 from sync.quiet import Quiet
 from sync.requester import Progress
 from sync.server_attach import add_attachment_routes
 from sync.server_join import JoinDesk, add_join_routes
 from sync.server_session import Sessions, add_session_route
 
-T = TypeVar("T")
 _BODY_BYTES_MAX = 1 << 30
 """The session route reads its body piece by piece within bounds of its own."""
 
@@ -129,10 +125,34 @@ class Network:
         """
         self._make_link()
         await self.carriage.sweep()
-        address = await self._listen() if self._config.listen else ""
-        if self.link is not None and self._keeps_in_step:
+        self._call_now_and_then()
+        return await self._listen() if self._config.listen else ""
+
+    async def joined_again(self, addresses: Sequence[str]) -> None:
+        """Call and listen with the certificate that was put in place just now.
+
+        Args:
+            addresses: where the station above listens, for a station whose settings name none.
+
+        Raises:
+            ConfigError: ``tls.*`` for a certificate that does not hold; ``serve.address``.
+        """
+        async with self._syncing:
+            if self.link is not None:
+                await self.link.close()
+            elif addresses:
+                self._config = replace(self._config, upstream=tuple(addresses))
+                self._make_link()
+        self._call_now_and_then()
+        if self._config.listen and self._listening is not None:
+            self._listening.take(listening_context(self._home, self._thread.ledger_id))
+        elif self._config.listen:
+            await self._listen()
+        self.news()
+
+    def _call_now_and_then(self) -> None:
+        if self.link is not None and self._keeps_in_step and self._loop is None:
             self._loop = asyncio.create_task(self._keep_in_step(self.link))
-        return address
 
     async def sync_once(self) -> Outcome:
         """Sync without listening or keeping in step: for one command that holds the lock.
@@ -279,7 +299,7 @@ class Network:
         if any(log.own and log.kind == "registry" for log in self._thread.held.logs()):
             prepare_county(self._thread.held, randomness=self._randomness)
 
-    def _desk(self) -> _Desk:
+    def _desk(self) -> SessionDesk:
         """Return what answers the routes; made on the ledger's thread."""
         ledger = self._thread.held
         own = any(log.own and log.kind == "registry" for log in ledger.logs())
@@ -314,72 +334,4 @@ class Network:
                 context=lambda: calling_context(self._home, ledger.ledger_id),
                 coming_back=coming_back,
             )
-        return _Desk(join, self._thread, self._cores, self._helpers.check, news=self.news)
-
-
-class _Desk:
-    """What the session route asks of the station; everything about joining is handed on."""
-
-    def __init__(
-        self,
-        join: JoinDesk,
-        thread: LedgerThread,
-        cores: Executor,
-        signatures: SignatureCheck,
-        *,
-        news: Callable[[], None],
-    ) -> None:
-        self.join_desk = join
-        self.cores = cores
-        self.signatures = signatures
-        self.version = version()
-        self._thread = thread
-        self._news = news
-
-    @property
-    def ledger_id(self) -> LedgerId:
-        """The pinned ledger."""
-        return self.join_desk.ledger_id
-
-    def now_ms(self) -> int:
-        """Return the station's clock."""
-        return self.join_desk.now_ms()
-
-    def ca_certificate(self) -> bytes:
-        """Return the county's CA, DER."""
-        return self.join_desk.ca_certificate()
-
-    def check_peer(self, leaf: Leaf) -> None:
-        """Refuse a peer that the registry does not know as open; a new one may be known above already."""
-        try:
-            self.join_desk.check_peer(leaf)
-        except AuthorityError:
-            self._news()
-            raise
-
-    async def join(self, request: bytes) -> bytes:
-        """Return the answer to a join request."""
-        answer = await self.join_desk.join(request)
-        self._news()
-        return answer
-
-    async def renew(self, request: bytes, *, peer: StationId) -> bytes:
-        """Return the answer to a renewal."""
-        return await self.join_desk.renew(request, peer=peer)
-
-    async def on_ledger(self, work: Callable[[Exchange], T]) -> T:
-        """Run something on the thread that owns the ledger."""
-        return await self._thread.exchange(work)
-
-    def refuse_new(self) -> BanjianError | None:
-        """Return why no session can begin now; None when one can."""
-        try:
-            self._thread.check_writable()
-        except StoreError as error:
-            return error
-        return None
-
-    def session_ended(self, *, stored: int, is_beside: bool) -> None:
-        """Let what came in go on to the station above soon; who was moved here may be known there already."""
-        if stored or is_beside:
-            self._news()
+        return SessionDesk(join, self._thread, self._cores, self._helpers.check, news=self.news)

@@ -54,6 +54,10 @@ GARBAGE_AFTER = 50_000
 """Objects made before Python looks for cycles: what records are made of has none, and many come at once."""
 
 
+ASKED_FOR_BY_PAGE = ("tls.not_joined", "tls.own_certificate")
+"""What a station that was restored lacks until it has joined again."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listening:
     """Where a server listens.
@@ -62,7 +66,7 @@ class Listening:
         socket: name of the local socket.
         network: address for stations below; "" for none.
         pages: address for browsers; "" for none.
-        fault: why there are no pages although some were wanted.
+        fault: why there are no pages, or why nobody is listened to, although that was wanted.
         rolled_back: as of ``Ledger``, when it was opened.
     """
 
@@ -137,11 +141,15 @@ class StationServer:
                 socket, name = self._socket(runner)
                 with _for_owner_alone():
                     await socket.start()
-                address = await self._network.start()
+                address, unheard = await self._listen()
                 pages, fault = await self._pages()
                 self._started(
                     Listening(
-                        socket=name, network=address, pages=pages, fault=fault, rolled_back=ledger.rolled_back
+                        socket=name,
+                        network=address,
+                        pages=pages,
+                        fault=fault or unheard,
+                        rolled_back=ledger.rolled_back,
                     )
                 )
                 await stop.wait()
@@ -254,6 +262,19 @@ class StationServer:
         return Ledger.open(
             self._home, clock=self._clock, randomness=self._randomness, write=True, station=self._station
         )
+
+    async def _listen(self) -> tuple[str, BanjianError | None]:
+        """Begin to listen and to call; without a certificate the pages go on, for there it is asked for anew.
+
+        Raises:
+            BanjianError: as ``Network.start``.
+        """
+        try:
+            return await self._network.start(), None
+        except ConfigError as error:
+            if error.code not in ASKED_FOR_BY_PAGE or not self._config.web:
+                raise
+            return "", error
 
     async def _pages(self) -> tuple[str, BanjianError | None]:
         """Show the pages; where their address is taken, everything else goes on and says so."""

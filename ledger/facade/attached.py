@@ -16,7 +16,7 @@ from ledger.facade.concern import concerned_stations
 from ledger.facade.parts import Parts
 from ledger.facade.synctables import ATTACHED
 from ledger.store.contract import ReadTx, Store
-from ledger.store.tables import OneOf, Row
+from ledger.store.tables import OneOf, Row, Where
 from ledger.types import CaseId, StationId
 
 
@@ -105,10 +105,28 @@ class Attached:
         return subtree(self._parts.knowledge.registry, station) | {station}
 
     def _is_gone(self, tx: ReadTx, case_id: CaseId) -> bool:
-        try:
-            return is_erased(self._parts.book.load(tx, case_id).state)
-        except RuleError:
-            return False
+        return _is_erased(tx, self._parts, case_id)
+
+
+def absent(tx: ReadTx, parts: Parts, station: StationId, *, held_too: bool) -> list[Named]:
+    """Return the attachments named at a station that are not known to lie here; those of erased cases never.
+
+    Args:
+        tx: a consistent view.
+        parts: the parts of the ledger as of that view.
+        station: where their acts were recorded.
+        held_too: those as well that are said to lie here.
+    """
+    where: Where = {"station": station} if held_too else {"station": station, "held": 0}
+    found = [_named(row) for row in tx.select(ATTACHED, where)]
+    return [one for one in found if not _is_erased(tx, parts, one.case_id)]
+
+
+def _is_erased(tx: ReadTx, parts: Parts, case_id: CaseId) -> bool:
+    try:
+        return is_erased(parts.book.load(tx, case_id).state)
+    except RuleError:
+        return False
 
 
 def _named(row: Row) -> Named:

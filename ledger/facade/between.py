@@ -7,7 +7,7 @@ from datetime import date
 
 from ledger.checkpoint import read_checkpoint
 from ledger.errors import ConfigError, RuleError
-from ledger.facade.attached import Attached
+from ledger.facade.attached import Attached, Named, absent
 from ledger.facade.board import BoardLine, read_board
 from ledger.facade.comingback import stations_behind as find_behind
 from ledger.facade.countyseen import (
@@ -70,6 +70,20 @@ def sync_status(ledger: Ledger, station: StationId) -> SyncStatus:
     """Return what the stations above have confirmed, and what stands in the way of the rest."""
     with ledger.turn, ledger.reading() as (tx, parts):
         return read_status(ledger.store, tx, parts, station)
+
+
+def absent_attachments(ledger: Ledger, station: StationId, *, held_too: bool) -> list[Named]:
+    """Return the attachments that acts of a station name and that are not known to lie here.
+
+    Those of erased cases are left out.
+
+    Args:
+        ledger: open for reading.
+        station: where the acts were recorded.
+        held_too: those as well that are said to lie here.
+    """
+    with ledger.turn, ledger.reading() as (tx, parts):
+        return absent(tx, parts, station, held_too=held_too)
 
 
 def has_confirmed(ledger: Ledger, station: StationId, ends: Mapping[str, int]) -> bool:

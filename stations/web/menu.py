@@ -65,6 +65,8 @@ MENU = (
     Entry(where="/calendars", key="calendars", group="office"),
     Entry(where="/keep", key="keep", group="keep"),
     Entry(where="/my-key", key="mykey", group="keep"),
+    Entry(where="/join-again", key="rejoin", group="keep"),
+    Entry(where="/reopen", key="reopen", group="keep", roles=REGISTRAR),
 )
 GROUPS = ("counter", "county", "office", "keep")
 

@@ -7,7 +7,10 @@ from aiohttp import web
 from ledger.errors import BanjianError
 from ledger.facade import Ledger
 from ledger.facade.between import sync_status
+from ledger.facade.countyseen import INCONSISTENT, RESTORED, UNPROVEN
 from ledger.facade.syncstatus import SyncStatus
+from stations.attachments import Attachments
+from stations.lostfiles import lost_files
 from stations.web.render import message_of, render, render_part
 from stations.web.safety import read_safety
 from stations.web.visit import Visit, see_other
@@ -19,7 +22,9 @@ async def show(visit: Visit) -> web.Response:
     def work(ledger: Ledger) -> SyncStatus:
         return sync_status(ledger, ledger.main_station or visit.station)
 
+    store = Attachments(visit.office.home, visit.office.randomness)
     status = await visit.read(work)
+    lost = await visit.read(lambda ledger: lost_files(ledger, store, ledger.main_station or visit.station))
     failure = status.link.failure
     lacking = status.receipt_key
     return await render(
@@ -28,6 +33,9 @@ async def show(visit: Visit) -> web.Response:
         status=status,
         failure=None if failure is None else visit.say.message(failure.code, failure.params),
         lacking=visit.say.message(lacking, {"station": status.station}) if lacking else None,
+        accept=any(one.code in (INCONSISTENT, UNPROVEN, RESTORED) for one in status.findings),
+        once=visit.office.randomness(12).hex(),
+        lost=lost,
         given_up=[(name[:8], visit.say.reason(code)) for name, code in status.given_up],
         findings=[
             (

@@ -18,6 +18,7 @@ from ledger.facade import Command, Home
 from ledger.types import CaseId, StationId
 from stations.attachments import Attachment, Attachments
 from stations.carriage import Carriage, ask
+from stations.lostfiles import lost_files
 from sync import attachforms
 from sync.attachforms import ATTACHMENTS_PATH, CHUNK_BYTES, Head, Offer, decode_answer, encode_offers
 from sync.credentials import calling_context
@@ -221,6 +222,26 @@ def test_a_damaged_attachment_holds_up_no_other_one(world: World) -> None:
         await village.network.sync_now()
         await carried(village)
         assert content_of(levels.town, broken) == content_of(village, broken)
+
+    run(world, story)
+
+
+def test_a_damaged_attachment_is_fetched_again_from_above(world: World) -> None:
+    async def story(levels: Levels) -> None:
+        village = levels.village
+        kept = take(village)
+        case = await receive(village, kept)
+        await levels.settle()
+        assert content_of(levels.town, kept) == PHOTO
+        for chunk in (village.place.path / "attachments" / kept.name).iterdir():
+            chunk.write_bytes(chunk.read_bytes()[:-1])
+        await village.network.carriage.damaged(kept.named[0])
+        ledger, store = village.thread.held, store_of(village)
+        (lost,) = lost_files(ledger, store, village.place.station)
+        assert (lost.hash, lost.case_id, lost.above) == (kept.hash, case, True)
+        await village.network.carriage.fetch(case, kept.named[0])
+        assert content_of(village, kept) == PHOTO
+        assert lost_files(ledger, store, village.place.station, thorough=True) == []
 
     run(world, story)
 

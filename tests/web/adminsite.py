@@ -44,8 +44,14 @@ def quick_key(path: Path, label: str) -> DraftKey:
     return DraftKey(path=path, blob=blob, signer=Ed25519Signer.from_seed(seed))
 
 
-def found(folder: Path, *, purpose: str = "office") -> Home:
-    """Found a county with a township and a village, a clerk at the village, a head at the county."""
+def found(folder: Path, *, purpose: str = "office", village: bool = True) -> Home:
+    """Found a county with a township and a village, a clerk at the village, a head at the county.
+
+    Args:
+        folder: where it lies.
+        purpose: ``office`` or ``training``.
+        village: whether the village's log is written here as well.
+    """
     home = Home(folder.absolute())
     registrar = quick_key(home.keys_dir / "R001.key", "R001")
     found_county(
@@ -71,7 +77,8 @@ def found(folder: Path, *, purpose: str = "office") -> Home:
                 ledger.knowledge.registry, StationId(station), name=name, level=level, upstream=above
             )
             ledger.register("enrol_station", facts, registrar.signer)
-        ledger.open_station_log(StationId(VILLAGE), registrar.signer)
+        if village:
+            ledger.open_station_log(StationId(VILLAGE), registrar.signer)
         for no, name, station, role in (
             ("V001", "赵东门", VILLAGE, "window"),
             ("H001", "郑负责", COUNTY, "head"),

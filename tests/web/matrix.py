@@ -115,6 +115,17 @@ MATRIX: Mapping[str, str] = {
     "POST /first-day/stick": MOVED,
     "GET /first-day/job/{job}": "422 422 422 422 422 422 422",  # only a job of nobody
     "POST /first-day/job/{job}/cancel": "422 422 422 422 422 422 422",
+    "GET /join-again": "303 403 403 403 403 200 200",  # for who works at the county, where this stands
+    "POST /join-again": "303 403 403 403 403 422 422",
+    "POST /join-again/begin": "303 403 403 403 403 422 422",
+    "POST /join-again/ask": "303 403 403 403 403 409 409",
+    "GET /join-again/request": "303 403 403 403 403 409 409",
+    "POST /join-again/answer": "303 403 403 403 403 422 422",
+    "POST /join-again/drop": "303 403 403 403 403 422 422",
+    "GET /reopen": REGISTRAR,
+    "POST /reopen/keys": "303 403 403 403 403 403 303",
+    "POST /reopen/{kind}": TYPED,
+    "POST /reopen/accept": "303 403 403 403 403 422 422",
     "GET /training": "303 422 422 422 422 422 422",  # no training ledger
     # The counter's further work.
     "GET /job/{job}": OWN_THING,

@@ -7,6 +7,8 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
+from http.client import HTTPException
 from pathlib import Path
 
 import pytest
@@ -17,10 +19,11 @@ from ledger.facade.attachednames import attachments_in
 from ledger.types import CaseId
 from stations.attachments import SIZE_BYTES_MAX, UNFINISHED_MS, Attachments
 from stations.backup import make_backup
+from stations.config import StationConfig
 from stations.sealed import SealedFolder
 from stations.texts import Say
 from sync.attachforms import CHUNK_BYTES
-from tests.facade.counter import PERMIT
+from tests.facade.counter import COUNTY, PERMIT
 from tests.web.counterdesk import Counter, Desk, Page, serving
 
 FOR_OTHERS = "990103000030"
@@ -185,6 +188,33 @@ def test_attachments_of_others_and_too_many_are_refused(counter: Counter, desk: 
     assert page.code == "attach.many"
     begun = said(desk.send("/attach", {"file": "a", "size": "4"}))
     assert said(put(other, str(begun["upload"]), 0, b"evil"))["code"] == "attach.unknown"
+
+
+def test_a_damaged_attachment_is_told_with_its_case(tmp_path: Path) -> None:
+    with serving(tmp_path / "county", config=StationConfig(station=COUNTY)) as counter:
+        desk = counter.desk("C1")
+        sound, hurt = uploaded(desk, PNG, "好.png"), uploaded(desk, PNG, "坏.png")
+        case = received(desk, attach=sound)
+        other = received(desk, attach=hurt)
+        assert "读不出来" not in desk.get("/safe").text and "attach" not in desk.get("/keep").code
+        held = Attachments(Home(counter.folder), os.urandom).find(hurt)
+        assert held is not None
+        last = max((counter.folder / "attachments" / held.name).iterdir())
+        raw = last.read_bytes()
+        last.write_bytes(raw[:-1] + bytes([raw[-1] ^ 1]))
+        # Nobody has looked at it yet: only who reads everything finds it.
+        assert "个附件在本机读不出来" not in desk.get("/keep").text
+        assert "1 个附件在本机读不出来" in desk.get("/keep?thorough=1").text
+        with suppress(OSError, HTTPException):
+            desk.get(f"/case/{other}/attachment/{hurt}")
+        with counter.ledger() as ledger:
+            number = ledger.state(CaseId(bytes.fromhex(other)))[0].number
+        page = desk.get("/safe").text
+        assert "1 个附件在本机读不出来" in page and number in page and "重新拍照" in page
+        assert f'href="/case/{case}"' not in page and f'href="/case/{other}"' in page
+        assert number in desk.get("/keep").text
+        last.write_bytes(raw)
+        assert "读不出来" not in desk.get("/safe").text
 
 
 def test_a_backup_holds_them_once_and_drops_what_was_dropped(

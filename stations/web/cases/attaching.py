@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from ledger.errors import BanjianError, InputError
+from ledger.errors import BanjianError, InputError, StoreError
 from ledger.facade import Ledger
 from ledger.facade.attachednames import attachments_in, is_erased
 from ledger.limits import ATTACHMENTS_MAX
@@ -87,7 +87,11 @@ async def show(visit: Visit) -> web.StreamResponse:
     if held is None:
         raise InputError("attach.not_here")
     chunks = store.read(held)
-    head = await aside(lambda: next(chunks))
+    try:
+        head = await aside(lambda: next(chunks))
+    except StoreError:
+        await _note_damaged(visit, wanted)
+        raise
     picture = kind_of(head)
     way = "inline" if picture else "attachment"
     response = web.StreamResponse(
@@ -103,9 +107,18 @@ async def show(visit: Visit) -> web.StreamResponse:
     part: bytes | None = head
     while part is not None:
         await response.write(part)
-        part = await aside(lambda: next(chunks, None))
+        try:
+            part = await aside(lambda: next(chunks, None))
+        except StoreError:
+            # Too late to say so here: the page of what is safe does.
+            await _note_damaged(visit, wanted)
+            raise
     await response.write_eof()
     return response
+
+
+async def _note_damaged(visit: Visit, wanted: str) -> None:
+    await visit.office.network.carriage.damaged(bytes.fromhex(wanted))
 
 
 async def of_form(visit: Visit, form: dict[str, list[str]]) -> tuple[Attachment, ...]:

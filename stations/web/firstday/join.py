@@ -29,6 +29,7 @@ from stations.web.firstday.shared import (
     page_of,
     require_none,
     same_passphrase,
+    sent,
     typed,
 )
 from stations.web.office.desk import download
@@ -36,7 +37,6 @@ from sync.client_join import join_online
 from sync.joinforms import StaffKey
 from sync.newcomer import Joining, begin, finish, resume
 
-FILE_BYTES_MAX = 64 * 1024
 NAME_CHARS_MAX = 80
 
 
@@ -99,7 +99,7 @@ async def _look(request: web.Request) -> web.StreamResponse:
     first, form = request.app[FIRST], await typed(request)
     try:
         require_none(first)
-        raw = await _file(request, "invite") or invite_of_code(form.get("code", ""))
+        raw = await sent(request, "invite") or invite_of_code(form.get("code", ""))
         invite = decode_invite(raw)
         if invite.kind != "station":
             raise ConfigError("join.invite_kind", kind=invite.kind)
@@ -181,7 +181,7 @@ async def _answer(request: web.Request) -> web.StreamResponse:
     if joining is None:
         return _stage(first, None)
     try:
-        raw = await _file(request, "answer")
+        raw = await sent(request, "answer")
         if not raw:
             raise InputError("web.no_file")
         await _put_in_place(first, joining, raw)
@@ -231,18 +231,3 @@ def _staff_key(
         possession=prove_possession(signer, ledger_id),
         roles=first_roles(invite),
     )
-
-
-async def _file(request: web.Request, field: str) -> bytes:
-    """Return the bytes of a file that a form brought; nothing when none was chosen.
-
-    Raises:
-        InputError: ``web.file_large``.
-    """
-    sent = (await request.post()).get(field)
-    if not isinstance(sent, web.FileField) or not sent.filename:
-        return b""
-    raw = sent.file.read(FILE_BYTES_MAX + 1)
-    if len(raw) > FILE_BYTES_MAX:
-        raise InputError("web.file_large", name=sent.filename[:80], limit=FILE_BYTES_MAX >> 10)
-    return raw

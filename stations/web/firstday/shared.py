@@ -13,13 +13,33 @@ from ledger.errors import BanjianError, ConfigError, InputError
 from ledger.facade import Home
 from ledger.facade.clock import Clock, Randomness
 from ledger.texts import Language
+from stations.restoring import Source
 from stations.texts import Say
 from stations.version import version
 from stations.web.answers import status_of
 from stations.web.render import environment, html, message_of
 
+FILE_BYTES_MAX = 64 * 1024
 GO_AFTER_S = 0.3
 """Time for the last page to reach the browser before this server makes room for the next."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Copying:
+    """A backup that is being restored.
+
+    Attributes:
+        state: ``running``, ``done``, ``cancelled`` or ``stopped``.
+        error: why it stopped.
+        task: what copies.
+    """
+
+    source: Source
+    done: int = 0
+    state: str = "running"
+    wanted: bool = True
+    error: BanjianError | None = None
+    task: asyncio.Task[None] | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -31,6 +51,7 @@ class FirstDay:
         word: what every form carries.
         invite: bytes of the invite that is being looked at; empty when none is.
         taken: root keys that were downloaded.
+        copying: the backup that is being restored, or was.
         placed: set when a ledger is in place and somebody wants to go on.
         working: held while something is made: two clicks make one ledger.
     """
@@ -42,6 +63,7 @@ class FirstDay:
     language: Language = "zh"
     invite: bytes = b""
     taken: set[str] = field(default_factory=set)
+    copying: Copying | None = None
     placed: asyncio.Event = field(default_factory=asyncio.Event)
     working: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -125,3 +147,18 @@ def go_on(first: FirstDay, next_path: str) -> web.Response:
     """Return the last page, and let the station's server take over."""
     asyncio.get_running_loop().call_later(GO_AFTER_S, first.placed.set)
     return page_of(first, "first_go.html", where=next_path)
+
+
+async def sent(request: web.Request, field: str) -> bytes:
+    """Return the bytes of a file that a form brought; nothing when none was chosen.
+
+    Raises:
+        InputError: ``web.file_large``.
+    """
+    sent = (await request.post()).get(field)
+    if not isinstance(sent, web.FileField) or not sent.filename:
+        return b""
+    raw = sent.file.read(FILE_BYTES_MAX + 1)
+    if len(raw) > FILE_BYTES_MAX:
+        raise InputError("web.file_large", name=sent.filename[:80], limit=FILE_BYTES_MAX >> 10)
+    return raw

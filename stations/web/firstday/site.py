@@ -21,7 +21,7 @@ from ledger.facade import Home
 from ledger.facade.clock import Clock, Randomness
 from stations.rootkeys import are_unkept
 from stations.web.answers import status_of
-from stations.web.firstday import county, join
+from stations.web.firstday import county, join, restore
 from stations.web.firstday.shared import FIRST, FirstDay, go_on, page_of, typed
 from stations.web.headers import dressed, from_here, require_host
 from stations.web.static import FOLDER
@@ -91,6 +91,7 @@ async def lead(
         for wait in waits:
             wait.cancel()
     finally:
+        await restore.end(first)
         await runner.cleanup()
     return first.placed.is_set()
 
@@ -105,6 +106,7 @@ def application(first: FirstDay) -> web.Application:
     made.router.add_post("/go", _go)
     county.add_routes(made.router)
     join.add_routes(made.router)
+    restore.add_routes(made.router)
     return made
 
 
@@ -112,6 +114,8 @@ async def _choose(request: web.Request) -> web.StreamResponse:
     first = request.app[FIRST]
     if are_unkept(first.home):
         return web.Response(status=303, headers={"Location": "/county/keys"})
+    if first.copying is not None and first.copying.state in ("running", "done"):
+        return web.Response(status=303, headers={"Location": restore.PROGRESS})
     if first.home.exists:
         return page_of(first, "first_placed.html")
     return page_of(first, "first_choose.html", begun=join.begun(first.home) is not None)

@@ -16,13 +16,15 @@ from stations.web.office import (
     people,
     places,
     progress,
+    rejoin,
+    reopening,
     sticks,
     training,
 )
 
 _PARTS = (
     people, places, joins, imports, catalogue, keeping, leaver, mykey, newkeys, progress, firststick, sticks,
-    training,
+    training, rejoin, reopening,
 )  # fmt: skip
 
 
