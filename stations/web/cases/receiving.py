@@ -45,7 +45,7 @@ async def choose(visit: Visit) -> web.Response:
     station, language = visit.station, visit.say.language
     found = await visit.read(lambda ledger: find_items(ledger, text, station, language=language))
     if "HX-Request" in visit.request.headers:
-        return render_part(visit, "items.html", found=found, pad=pad)
+        return render_part(visit, "items.html", found=found, q=text, pad=pad)
     return await render(visit, "choose.html", found=found, q=text, pad=pad)
 
 
