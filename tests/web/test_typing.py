@@ -1,4 +1,4 @@
-"""Input methods, scan guns and fast hands in every field: nothing half typed is sent, nothing wrong is opened."""
+"""Input methods, scan guns and fast hands: nothing half typed is sent, nothing wrong is opened."""
 
 from __future__ import annotations
 
