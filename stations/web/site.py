@@ -72,7 +72,8 @@ class Site:
             ConfigError: ``web.address`` when it cannot be listened on.
         """
         host, _, port = self._config.web.rpartition(":")
-        self._runner = web.AppRunner(await self._application(), access_log=None)
+        # What a browser sends wrong is written down by its code: an address may hold what somebody typed.
+        self._runner = web.AppRunner(await self._application(), access_log=None, logger=self._network.log)
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, host.strip("[]"), int(port)).start()
