@@ -38,6 +38,7 @@ MATRIX: Mapping[str, str] = {
     "POST /pin": MOVED,
     "POST /station": "303 303 403 403 403 403 303",  # to act for the village: a registrar's grant is for all
     "POST /lock": MOVED,
+    "GET /form": OPEN,
     "POST /unsigned/drop": MOVED,
     "POST /sign-out": MOVED,
     "GET /more": SIGNED,

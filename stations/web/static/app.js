@@ -12,18 +12,6 @@
     if (head) sortBy(head);
   });
 
-  // A form is sent once, however often the button is pressed.
-  document.addEventListener("submit", (event) => {
-    const form = event.target;
-    if (!(form instanceof HTMLFormElement) || !form.hasAttribute("data-once")) return;
-    if (form.dataset.sent) { event.preventDefault(); return; }
-    form.dataset.sent = "1";
-    form.setAttribute("aria-busy", "true");
-  });
-  window.addEventListener("pageshow", () => {
-    document.querySelectorAll("form[data-once]").forEach((form) => { delete form.dataset.sent; form.removeAttribute("aria-busy"); });
-  });
-
   // Enter goes to the next field (scan guns end with Enter), Ctrl+Enter signs. Enter while a Chinese word is being
   // composed belongs to the input method.
   document.addEventListener("keydown", (event) => {
