@@ -54,7 +54,7 @@
     if (form.dataset.sent) return;
     form.dataset.sent = "asking";
     form.setAttribute("aria-busy", "true");
-    whyNot(form).then((why) => {
+    whyNot(form).catch(() => "").then((why) => {
       tell(form, why);
       if (why) { rest(form); return; }
       form.dataset.sent = "may go";
