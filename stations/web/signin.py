@@ -9,6 +9,7 @@ from aiohttp import web
 from ledger.errors import AuthorityError, BanjianError, InputError
 from ledger.facade import Ledger
 from ledger.types import StationId
+from stations.web.answers import answer
 from stations.web.browsers import Person
 from stations.web.keyholders import Keyholder, keyholders, lapsed_keys, unlock
 from stations.web.render import message_of, render
@@ -103,6 +104,18 @@ async def sign_out(visit: Visit) -> web.Response:
     visit.browser.forget(visit.browser.acting)
     visit.office.browsers.renew(visit.browser)
     return see_other("/sign-in")
+
+
+async def tell_word(visit: Visit) -> web.Response:
+    """Tell a page of this site whether the word of its forms holds, and which one does for who acts now.
+
+    A word that is known holds, or its form is kept for its author; an unknown one is of a process that ended.
+    """
+    browser, person = visit.browser, visit.browser.person
+    given = visit.request.headers.get("X-Banjian-Form", "")
+    who = "" if person is None else f"{person.staff_no} {person.station}"
+    known = given in browser.words
+    return answer({"known": known, "who": who, "form": browser.form if who else ""})
 
 
 async def drop_unsigned(visit: Visit) -> web.Response:

@@ -72,7 +72,8 @@ class Site:
             ConfigError: ``web.address`` when it cannot be listened on.
         """
         host, _, port = self._config.web.rpartition(":")
-        self._runner = web.AppRunner(await self._application(), access_log=None)
+        # What a browser sends wrong is written down by its code: an address may hold what somebody typed.
+        self._runner = web.AppRunner(await self._application(), access_log=None, logger=self._network.log)
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, host.strip("[]"), int(port)).start()
@@ -130,6 +131,7 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_post("/station", page(signin.choose_station))
     router.add_post("/lock", page(signin.lock))
     router.add_post("/sign-out", page(signin.sign_out))
+    router.add_get("/form", open_page(signin.tell_word))
     router.add_post("/unsigned/drop", page(signin.drop_unsigned))
     router.add_get("/more", page(more.show))
     router.add_get("/cases", page(lists.cases))

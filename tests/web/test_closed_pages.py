@@ -1,4 +1,4 @@
-"""A page that is closed before its answer came is no fault of the station."""
+"""A page that is closed before its answer came is no fault of the station; what is typed stands in no log."""
 
 from __future__ import annotations
 
@@ -31,3 +31,15 @@ def test_a_page_that_is_closed_at_once_is_no_fault(
                 time.sleep(0.002)
         assert desk.get("/more").status == 200
     assert not [line for line in caplog.records if "page failed" in line.getMessage()]
+
+
+def test_an_address_that_is_too_long_stands_in_no_log(
+    counter: Counter, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    desk = counter.desk("C1")
+    with caplog.at_level(logging.DEBUG):
+        assert desk.get("/find?q=" + "赵" * 4000).status == 400
+    told = capfd.readouterr()
+    logs = "".join(path.read_text("utf-8") for path in counter.folder.rglob("*.log"))
+    for text in (caplog.text, told.out, told.err, logs):
+        assert "%E8%B5%B5" not in text and "赵" not in text

@@ -103,6 +103,37 @@ def test_what_was_typed_survives_a_power_cut(village: Office, seat: Seat):
     assert seat.page.locator("#applicant-name").input_value() == ""
 
 
+def test_a_form_that_cannot_be_sent_stays_on_its_page(village: Office, seat: Seat):
+    case = seat.receive("断网人")
+    before = _acts(village, case)
+    seat.go(f"/case/{case}/do/note")
+    seat.page.locator("#text").fill("写了很久")
+    told = seat.page.locator("[data-unsent]")
+    # The station is down: the browser's own page of errors would take away what was typed.
+    village.kill()
+    seat.submit().click()
+    told.get_by_text("站点没有应答").wait_for()
+    # It is back, and knows nobody: whoever signs in beside goes on here, and signs once.
+    village.start()
+    seat.submit().click()
+    told.get_by_text("站点重启过").wait_for()
+    with seat.context.expect_page() as opened:
+        told.locator("a").click()
+    beside, opener = opened.value, seat.page
+    seat.page = beside
+    seat.sign_in("V003")
+    seat.page = opener
+    seat.submit().click()
+    told.get_by_text("不是打开这一页的人").wait_for()
+    seat.page = beside
+    seat.sign_in("V001")
+    seat.page = opener
+    assert seat.page.locator("#text").input_value() == "写了很久"
+    seat.submit().click()
+    seat.page.wait_for_url(f"**/case/{case}")
+    assert _acts(village, case) == before + 1
+
+
 def test_two_tabs_on_one_case_sign_once(village: Office, seat: Seat):
     case = seat.receive("张三")
     first, second = seat.page, seat.context.new_page()
@@ -223,7 +254,8 @@ def test_a_browser_left_alone_is_locked(village: Office, chromium_browser: Brows
     village.start()
     seat = take_seat(chromium_browser, village)
     seat.sign_in("V001")
-    seat.page.wait_for_timeout(2_500)
+    # The page goes away by itself; only then is it gone to by hand, for two ways at once break each other.
+    seat.page.wait_for_url("**/sign-in**")
     seat.go("/cases")
     assert "/sign-in" in seat.page.url
     form = seat.page.locator('form[action="/switch"]')

@@ -149,7 +149,9 @@ def _said(page: CasePage, action: str, form: Mapping[str, Sequence[str]]) -> tup
 
 
 def _complete(page: CasePage, action: str, facts: Facts, form: Mapping[str, Sequence[str]]) -> None:
-    """Fill in what the page knows: which act waits for a second person, the types of amended fields."""
+    """Fill in what the page knows: item, which act waits for a second person, types of amended fields."""
+    if "item" in _spec(page, action).facts and "item" not in facts:
+        facts["item"] = page.rules.item.base_code
     if action == COUNTERSIGN and "target" not in facts and len(page.state.pending) == 1:
         facts["target"] = page.state.pending[0]
     changes = facts.get("changes")

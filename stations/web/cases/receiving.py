@@ -45,7 +45,7 @@ async def choose(visit: Visit) -> web.Response:
     station, language = visit.station, visit.say.language
     found = await visit.read(lambda ledger: find_items(ledger, text, station, language=language))
     if "HX-Request" in visit.request.headers:
-        return render_part(visit, "items.html", found=found, pad=pad)
+        return render_part(visit, "items.html", found=found, q=text, pad=pad)
     return await render(visit, "choose.html", found=found, q=text, pad=pad)
 
 
@@ -162,7 +162,7 @@ def receive_once(
             action=RECEIVE,
             station=person.station,
             facts=facts,
-            personal=_personal(form),
+            personal=people_in(form),
             occurred_at_ms=occurred_at_ms,
             attachments=attachments,
         ),
@@ -184,7 +184,7 @@ def _from_pad(facts: Facts, number: str, occurred_at_ms: int | None) -> None:
     facts["late_entry"] = {**late, "paper_no": number}
 
 
-def _personal(form: Form) -> Facts:
+def people_in(form: Form) -> Facts:
     """Return the people of a form.
 
     Raises:
@@ -259,14 +259,14 @@ def _why_not(names: Names, permission: Permission | None) -> str:
     return names.message(permission.reason_code, permission.params).what
 
 
-def opening_spec(ledger: Ledger, item: Item) -> ActionSpec:
-    """Return the opening action of an item's case type.
+def opening_spec(ledger: Ledger, item: Item, action: str = RECEIVE) -> ActionSpec:
+    """Return an opening action of an item's case type.
 
     Raises:
         InputError: ``web.not_received`` for an item whose cases are opened in another way.
     """
     catalogue = ledger.knowledge.catalogue
-    spec = ledger.knowledge.rules(item.base_code, catalogue.size).case_type.actions.get(RECEIVE)
+    spec = ledger.knowledge.rules(item.base_code, catalogue.size).case_type.actions.get(action)
     if spec is None:
         raise InputError("web.not_received", item=item.base_code)
     return spec

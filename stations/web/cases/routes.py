@@ -6,7 +6,7 @@ import asyncio
 
 from aiohttp import web
 
-from stations.web.cases import acting, attaching, casepage, pads, printing, receiving, slips
+from stations.web.cases import acting, attaching, casepage, pads, printing, receiving, returning, slips
 from stations.web.visit import page
 
 
@@ -23,6 +23,8 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_post("/receive/{item}/draft", page(receiving.keep_draft))
     router.add_post("/receive/{item}/draft/drop", page(receiving.drop_draft))
     router.add_post("/receive/{item}/person", page(receiving.check_person))
+    router.add_get("/receive/{item}/return", page(returning.show))
+    router.add_post("/receive/{item}/return", page(returning.give_back))
     router.add_get("/case/{case}", page(casepage.show))
     router.add_get("/case/{case}/slip", page(slips.show))
     router.add_get("/case/{case}/do/{action}", page(acting.show))

@@ -12,26 +12,14 @@
     if (head) sortBy(head);
   });
 
-  // A form is sent once, however often the button is pressed.
-  document.addEventListener("submit", (event) => {
-    const form = event.target;
-    if (!(form instanceof HTMLFormElement) || !form.hasAttribute("data-once")) return;
-    if (form.dataset.sent) { event.preventDefault(); return; }
-    form.dataset.sent = "1";
-    form.setAttribute("aria-busy", "true");
-  });
-  window.addEventListener("pageshow", () => {
-    document.querySelectorAll("form[data-once]").forEach((form) => { delete form.dataset.sent; form.removeAttribute("aria-busy"); });
-  });
-
   // Enter goes to the next field (scan guns end with Enter), Ctrl+Enter signs. Enter while a Chinese word is being
   // composed belongs to the input method.
   document.addEventListener("keydown", (event) => {
     const field = event.target;
     if (event.isComposing || event.keyCode === 229 || event.key !== "Enter") return;
     if (field instanceof HTMLInputElement && field.dataset.enterFirst) {
-      const first = document.querySelector(field.dataset.enterFirst);
-      if (first) { event.preventDefault(); first.click(); }
+      event.preventDefault();
+      openFirst(field);
       return;
     }
     const form = field instanceof Element && field.closest("form[data-steps]");
@@ -43,6 +31,40 @@
       (one) => !one.disabled && one.type !== "hidden" && one.type !== "file" && one.offsetParent !== null);
     const next = fields[fields.indexOf(field) + 1];
     if (next) next.focus();
+  });
+
+  // Whoever types fast is ahead of the list: Enter waits for the list of what was typed, never opens one of another.
+  function openFirst(field) {
+    const list = document.querySelector("[data-found-for]"), first = document.querySelector(field.dataset.enterFirst);
+    if (list && list.dataset.foundFor === field.value) {
+      delete field.dataset.waiting;
+      if (first) first.click();
+    } else if (!field.dataset.waiting) {
+      field.dataset.waiting = "1";
+      htmx.trigger(field, "search");
+    }
+  }
+  document.addEventListener("htmx:afterSettle", () => {
+    document.querySelectorAll("[data-enter-first][data-waiting]").forEach((field) => { delete field.dataset.waiting; openFirst(field); });
+  });
+
+  // What is only half composed is not searched for; the whole word is, as soon as it stands.
+  document.addEventListener("input", (event) => {
+    if (event.isComposing) event.stopImmediatePropagation();
+    else if (event.target instanceof HTMLElement) delete event.target.dataset.waiting;
+  }, true);
+  document.addEventListener("compositionend", (event) => { event.target.dispatchEvent(new Event("input", { bubbles: true })); });
+
+  // A gun was fired while the cursor stood in the name: the number goes where it belongs.
+  document.addEventListener("change", (event) => {
+    const field = event.target;
+    if (!(field instanceof HTMLInputElement) || !field.dataset.number) return;
+    const text = field.value.normalize("NFKC").replace(/\s/g, "").toUpperCase(), other = document.getElementById(field.dataset.number);
+    if (!/^(\d{17}[\dX]|\d{15})$/.test(text) || !other || other.value) return;
+    field.value = "";
+    other.value = text;
+    other.dispatchEvent(new Event("change", { bubbles: true }));
+    setTimeout(() => field.focus());
   });
 
   // A scan gun types fast and in half or full width; the field keeps what a number may hold.

@@ -1,0 +1,91 @@
+"""Told on the spot (当场告知退件): papers go back, the ledger remembers why; nothing is received."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from aiohttp import web
+
+from ledger.errors import BanjianError
+from ledger.facade import Command, Ledger
+from ledger.identity import ID_KINDS, check_personal
+from ledger.types import Facts
+from stations.cli.casenames import action_name
+from stations.cli.naming import Names
+from stations.web.answers import status_of
+from stations.web.cases.factforms import Surroundings, fields_of, read_form
+from stations.web.cases.items import item_of
+from stations.web.cases.receiving import opening_spec, people_in
+from stations.web.render import message_of, render
+from stations.web.visit import Visit, first, form_of, see_other
+
+RETURN = "advise_and_return"
+Form = Mapping[str, Sequence[str]]
+
+
+async def show(visit: Visit) -> web.Response:
+    """Show what is asked when papers go back at once."""
+    return await _shown(visit, visit.unsigned_here(), None)
+
+
+async def give_back(visit: Visit) -> web.StreamResponse:
+    """Sign and store it; the page of the case comes next, with the paper to hand out."""
+    form = await form_of(visit)
+    code, person = visit.request.match_info["item"], visit.person
+
+    def work(ledger: Ledger) -> str:
+        item = item_of(ledger, code)
+        facts = read_form(opening_spec(ledger, item, RETURN), form)
+        facts["item"] = item.base_code
+        command = Command(action=RETURN, station=person.station, facts=facts, personal=_people(form))
+        return f"/case/{ledger.perform(command, person.signer).case_id.hex()}"
+
+    try:
+        where = await visit.sign_once(first(form, "once"), work)
+    except BanjianError as error:
+        return await _shown(visit, form, error)
+    visit.tell("web.returned", who=person.name)
+    return see_other(where)
+
+
+def _people(form: Form) -> Facts | None:
+    """Return who came, as far as they said: whoever is sent away at once owes nobody a name."""
+    if any("".join(form.get(f"applicant.{name}", ())).strip() for name in ("name", "id_no", "phone")):
+        return people_in(form)
+    text = "".join(form.get("text", ())).strip()
+    if not text:
+        return None
+    personal: Facts = {"text": text}
+    check_personal(personal)
+    return personal
+
+
+async def _shown(visit: Visit, form: Form, error: BanjianError | None) -> web.Response:
+    code = visit.request.match_info["item"]
+
+    def work(ledger: Ledger) -> dict[str, object]:
+        item = item_of(ledger, code)
+        spec = opening_spec(ledger, item, RETURN)
+        rules = ledger.knowledge.rules(item.base_code, ledger.knowledge.catalogue.size)
+        names = Names(visit.say, case_types=(rules.case_type,), registry=ledger.knowledge.registry, item=item)
+        return {
+            "name": action_name(visit.say, rules.case_type, RETURN),
+            "item": visit.say.pick(item.name),
+            "fields": [
+                one for one in fields_of(spec, visit.say, Surroundings(item=item), form) if not one.rare
+            ],
+            "message": None if error is None else message_of(visit.say, error, names),
+        }
+
+    values = await visit.read(work)
+    response = await render(
+        visit,
+        "return.html",
+        code=code,
+        once=visit.office.randomness(12).hex(),
+        given={name: "".join(texts) for name, texts in form.items()},
+        id_kinds=ID_KINDS,
+        **values,
+    )
+    response.set_status(200 if error is None else status_of(error))
+    return response

@@ -1,0 +1,65 @@
+"""Told on the spot: papers go back by a page of their own, and by the page of a case that was received."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from ledger.types import CaseId
+from tests.facade.counter import PERMIT
+from tests.web.counterdesk import Counter, Desk, serving
+from tests.web.test_platform import receive as receive_at
+
+
+@pytest.fixture(scope="module")
+def counter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counter]:
+    with serving(tmp_path_factory.mktemp("returning") / "county") as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def desk(counter: Counter) -> Desk:
+    return counter.desk("C1")
+
+
+def _status(counter: Counter, case: str) -> str:
+    with counter.ledger() as ledger:
+        return ledger.state(CaseId(bytes.fromhex(case)))[0].status
+
+
+def test_papers_go_back_without_being_received(counter: Counter, desk: Desk) -> None:
+    form = desk.get(f"/receive/{PERMIT}")
+    assert f'href="/receive/{PERMIT}/return"' in form.text
+    where, once = f"/receive/{PERMIT}/return", desk.get(f"/receive/{PERMIT}/return").field("once")
+    wrong = desk.post(where, {"once": once, "f.go_to": "二号窗口", "applicant.name": "退件人"})
+    assert (wrong.status, wrong.code) == (422, "case.facts_missing")
+    assert 'value="二号窗口"' in wrong.text and 'value="退件人"' in wrong.text
+    fields = {"once": once, "f.reason": "materials_missing", "f.missing": "m01", "applicant.name": "退件人"}
+    done = [desk.send(where, fields) for _ in range(2)]
+    assert [one.status for one in done] == [303, 303]
+    assert len({one.headers["Location"] for one in done}) == 1, "sent twice, done once"
+    page = desk.get(done[0].headers["Location"])
+    assert "材料请交还申请人" in page.text and "退件人" in page.text
+    assert _status(counter, done[0].headers["Location"].rpartition("/")[2]) == "returned"
+    assert re.search(r"/print/[0-9a-f]+", page.text), "the paper that whoever asks is given"
+
+
+def test_papers_of_a_received_case_go_back(counter: Counter, desk: Desk) -> None:
+    case = receive_at(desk, "先收后退")
+    desk.post(f"/case/{case}/do/advise_and_return", {"f.reason": "other_office", "f.go_to": "林业局"})
+    assert _status(counter, case) == "returned"
+
+
+def test_whoever_is_sent_away_owes_no_name(counter: Counter, desk: Desk) -> None:
+    for more in ({}, {"text": "问了就走"}):
+        done = desk.send(f"/receive/{PERMIT}/return", {"f.reason": "not_in_person", **more})
+        assert done.status == 303, done.text
+        assert _status(counter, done.headers["Location"].rpartition("/")[2]) == "returned"
+
+
+def test_who_may_not_receive_gives_nothing_back(counter: Counter) -> None:
+    village = counter.desk("V1")
+    refused = village.post(f"/receive/{PERMIT}/return", {"f.reason": "other"})
+    assert refused.status in (403, 409), refused.code

@@ -1,0 +1,129 @@
+"""Input methods, scan guns and fast hands: nothing half typed is sent, nothing wrong is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.facade.counter import PERMIT
+from tests.web.counterdesk import Counter, serving
+from tests.web.test_platform import receive as receive_at
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.layer("browser")
+ID_NO = "11010519491231002X"
+
+
+@pytest.fixture(scope="module")
+def counter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counter]:
+    with serving(tmp_path_factory.mktemp("typing") / "county") as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def case(counter: Counter) -> str:
+    return receive_at(counter.desk("C1"), "程打字")
+
+
+@pytest.fixture(scope="module")
+def tab(counter: Counter, chromium_browser: Browser) -> Iterator[Page]:
+    """A browser in which the county's clerk has signed in."""
+    base = f"http://127.0.0.1:{counter.port}"
+    context = chromium_browser.new_context(locale="zh-CN", base_url=base)
+    cookies = counter.desk("C1").cookies.items()
+    context.add_cookies([{"name": name, "value": value, "url": base} for name, value in cookies])
+    yield context.new_page()
+    context.close()
+
+
+def _compose(tab: Page, *texts: str) -> None:
+    """Let an input method show texts one after the other, none of them chosen yet."""
+    client = tab.context.new_cdp_session(tab)
+    for text in texts:
+        client.send(
+            "Input.imeSetComposition", {"text": text, "selectionStart": len(text), "selectionEnd": len(text)}
+        )
+    for kind in ("rawKeyDown", "keyUp"):
+        # An input method takes Enter for itself: browsers tell pages of it as key 229.
+        client.send(
+            "Input.dispatchKeyEvent",
+            {"type": kind, "key": "Process", "code": "Enter", "windowsVirtualKeyCode": 229},
+        )
+
+
+def _choose(tab: Page, text: str) -> None:
+    tab.context.new_cdp_session(tab).send("Input.insertText", {"text": text})
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "chosen", "asked"),
+    [("/receive", "#item-q", "食品", "/receive?q="), ("/find", "#q", "程打字", "/find?q=")],
+)
+def test_what_is_half_composed_is_not_searched_for(
+    tab: Page, case: str, path: str, field: str, chosen: str, asked: str
+) -> None:
+    tab.goto(path)
+    sent: list[str] = []
+    tab.on("request", lambda request: sent.append(request.url))
+    tab.locator(field).focus()
+    _compose(tab, "s", "sh", "shi", "shi'p")
+    tab.wait_for_timeout(600)
+    assert not [url for url in sent if asked in url], sent
+    with tab.expect_response(f"**{asked}*") as answer:
+        _choose(tab, chosen)
+    assert answer.value.ok and tab.url.endswith(path)
+    assert tab.locator(field).input_value() == chosen
+
+
+def test_enter_opens_only_what_was_typed_however_fast(tab: Page) -> None:
+    tab.goto("/receive")
+    offered = tab.locator("#items a")
+    wanted = str(offered.last.get_attribute("href"))
+    assert offered.first.get_attribute("href") != wanted
+    tab.locator("#item-q").focus()
+    # Faster than the list can follow: typed, or scanned from a card with the items' bar codes.
+    tab.keyboard.insert_text(wanted.rpartition("/")[2])
+    tab.keyboard.press("Enter")
+    tab.wait_for_url(f"**{wanted}")
+    tab.goto("/receive")
+    tab.locator("#item-q").focus()
+    tab.keyboard.type("没有这个事项")
+    with tab.expect_response("**/receive?q=*"):
+        tab.keyboard.press("Enter")
+    tab.wait_for_timeout(100)
+    assert tab.url.endswith("/receive"), "nothing is opened where nothing was found"
+
+
+def test_a_gun_fired_into_the_name_fills_the_number(tab: Page) -> None:
+    tab.goto(f"/receive/{PERMIT}")
+    name, number = tab.locator("#applicant-name"), tab.locator("#applicant-id")
+    name.focus()
+    with tab.expect_response("**/person"):
+        tab.keyboard.type(ID_NO.lower())
+        tab.keyboard.press("Enter")
+    assert (name.input_value(), number.input_value()) == ("", ID_NO)
+    tab.wait_for_function("() => document.activeElement.id === 'applicant-name'")
+    tab.keyboard.insert_text("程打字")
+    tab.keyboard.press("Enter")
+    assert name.input_value() == "程打字"
+
+
+def test_a_gun_fired_into_the_form_of_an_action_signs_nothing(tab: Page, counter: Counter, case: str) -> None:
+    tab.goto(f"/case/{case}/do/accept")
+    fields = tab.locator("form[data-once] input:not([type=hidden]):not([type=file])")
+    visible = [at for at in range(fields.count()) if fields.nth(at).is_visible()]
+    assert visible
+    for at in visible:
+        fields.nth(at).focus()
+        if fields.nth(at).get_attribute("type") in (None, "text"):
+            tab.keyboard.type(ID_NO)
+        tab.keyboard.press("Enter")
+        assert tab.url.endswith("/do/accept"), fields.nth(at).get_attribute("name")
+    with counter.ledger() as ledger:
+        assert [row.status for row in ledger.find("程打字")] == ["received"]
+    tab.keyboard.press("Control+Enter")
+    tab.wait_for_url(f"**/case/{case}")
