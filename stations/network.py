@@ -26,7 +26,6 @@ from ledger.facade.exchange import Exchange
 from ledger.identity import pinyin_initials
 from ledger.platform import open_more_files
 from ledger.types import LedgerId, StationId
-from ledger.verified import SignatureCheck
 from stations.carriage import Carriage
 from stations.config import StationConfig
 from stations.gate import Gate, GateRule, rule_within
@@ -45,6 +44,7 @@ from sync.credentials import (
     prepare_county,
 )
 from sync.helpers import Helpers
+from sync.ingest import Preparing
 from sync.joindesks import OfficeDesk, RelayDesk
 from sync.joinoffice import JoinOffice
 from sync.outcome import Outcome
@@ -93,7 +93,7 @@ class Network:
         self._randomness = randomness
         self._log = web_log(home.path, clock)
         cores = os.cpu_count() or 1
-        # One more, so that a section is taken apart while helpers check the signatures of others.
+        # One more, so that a section is on its way to a helper while helpers prepare others.
         self._cores: Executor = ThreadPoolExecutor(cores + 1, thread_name_prefix="verify")
         # Much comes from below; what comes down is little, and the station may be a small machine. This
         # process stores meanwhile, which is work for one core.
@@ -310,7 +310,7 @@ class Network:
                 addresses=self._config.upstream,
                 context=lambda: calling_context(self._home, ledger.ledger_id),
             )
-        return _Desk(join, self._thread, self._cores, self._helpers.check, news=self.news)
+        return _Desk(join, self._thread, self._cores, self._helpers.prepare, news=self.news)
 
 
 class _Desk:
@@ -321,13 +321,13 @@ class _Desk:
         join: JoinDesk,
         thread: LedgerThread,
         cores: Executor,
-        signatures: SignatureCheck,
+        prepare: Preparing,
         *,
         news: Callable[[], None],
     ) -> None:
         self.join_desk = join
         self.cores = cores
-        self.signatures = signatures
+        self.prepare = prepare
         self.version = version()
         self._thread = thread
         self._news = news
