@@ -89,7 +89,7 @@ class Network:
         self._randomness = randomness
         self._log = web_log(home.path, clock)
         cores = os.cpu_count() or 1
-        # One more, so that a section is taken apart while helpers check the signatures of others.
+        # One more, so that a section is on its way to a helper while helpers prepare others.
         self._cores: Executor = ThreadPoolExecutor(cores + 1, thread_name_prefix="verify")
         # Much comes from below; what comes down is little, and the station may be a small machine. This
         # process stores meanwhile, which is work for one core.
@@ -334,4 +334,4 @@ class Network:
                 context=lambda: calling_context(self._home, ledger.ledger_id),
                 coming_back=coming_back,
             )
-        return SessionDesk(join, self._thread, self._cores, self._helpers.check, news=self.news)
+        return SessionDesk(join, self._thread, self._cores, self._helpers.prepare, news=self.news)

@@ -9,9 +9,9 @@ from typing import TypeVar
 from ledger.errors import AuthorityError, BanjianError, StoreError
 from ledger.facade.exchange import Exchange
 from ledger.types import LedgerId, StationId
-from ledger.verified import SignatureCheck
 from stations.ledgerthread import LedgerThread
 from stations.version import version
+from sync.ingest import Preparing
 from sync.pki import Leaf
 from sync.server_join import JoinDesk
 
@@ -26,13 +26,13 @@ class SessionDesk:
         join: JoinDesk,
         thread: LedgerThread,
         cores: Executor,
-        signatures: SignatureCheck,
+        prepare: Preparing,
         *,
         news: Callable[[], None],
     ) -> None:
         self.join_desk = join
         self.cores = cores
-        self.signatures = signatures
+        self.prepare = prepare
         self.version = version()
         self._thread = thread
         self._news = news

@@ -1,33 +1,50 @@
-"""Helper processes that check signatures: Python computes on one core at a time, and this one has to store.
+"""Helper processes that prepare packages: Python computes on one core at a time, and this one has to store.
 
-``python -m sync.helpers`` is such a helper: claims come on its standard input, one byte for each goes back.
-It holds no key and no data, and ends when its master does. Where a helper cannot be had, or has died, the
-signatures are checked here: slower, with the same outcome.
+``python -m sync.helpers`` is such a helper: sections come on its standard input, what ``sync.ingest.prepare``
+makes of them goes back. It holds no key and no data, and ends when its master does. Where a helper cannot be
+had, or has died, packages are prepared here: slower, with the same outcome.
 """
 
 from __future__ import annotations
 
+import gc
 import os
-import pickle
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from queue import SimpleQueue
 from typing import IO
 
-from ledger.keys import Claim, verify_all
+from ledger.errors import BanjianError
+from ledger.keys import verify_all
+from ledger.types import KeyId, LedgerId
+from ledger.verified import KeyFinder
+from sync.framing import BRANCH, PACKAGE, Section
+from sync.handover import (
+    BROKEN,
+    Answer,
+    Asked,
+    Lacking,
+    pack_answer,
+    pack_asked,
+    unpack_answer,
+    unpack_asked,
+)
+from sync.ingest import Prepared, PreparedPackage, prepare
 
-CLAIMS_MIN = 64
-"""Fewer signatures are checked where they are."""
+SECTION_BYTES_MIN = 32 * 1024
+"""Smaller sections are prepared where they are."""
+KEYS_MAX = 1024
+"""Authors of whom a helper is told beforehand; of the others it has to ask."""
+LENGTH_BYTES = 8
 
 
 class Helpers:
-    """Checks signatures on other cores; a helper that was not started, or died, is started when it is needed.
+    """Prepares packages on other cores; a helper that was not started, or died, is started when it is needed.
 
     Args:
-        count: how many at most; 0 to check everything here.
+        count: how many at most; 0 to prepare everything here.
     """
 
     def __init__(self, count: int) -> None:
@@ -36,6 +53,7 @@ class Helpers:
         self._all = [_Helper() for _ in range(count)]
         for helper in self._all:
             self._free.put(helper)
+        self._actors: dict[KeyId, None] = {}
 
     def start(self) -> None:
         """Start every helper, so that nobody waits for one; what cannot be started now may be later."""
@@ -43,22 +61,39 @@ class Helpers:
             with suppress(OSError):
                 helper.start()
 
-    def check(self, claims: Sequence[Claim]) -> Iterable[bool]:
-        """Return for each claim whether its signature holds; may be called from any thread, and waits."""
-        if self._closed or not self._all or len(claims) < CLAIMS_MIN:
-            return verify_all(claims)
-        helper = self._free.get()
-        try:
-            verdicts = helper.ask(claims)
-        except (OSError, EOFError, pickle.PickleError):
-            helper.end()
-            return verify_all(claims)
-        finally:
-            self._free.put(helper)
-        return verdicts if len(verdicts) == len(claims) else verify_all(claims)
+    def prepare(self, section: Section, *, ledger_id: LedgerId, public_key: KeyFinder) -> Prepared:
+        """Return what ``sync.ingest.prepare`` returns, and raise what it raises.
+
+        May be called from any thread, and waits.
+        """
+        found: Prepared | None = None
+        large = section.kind in (PACKAGE, BRANCH) and len(section.payload) >= SECTION_BYTES_MIN
+        if large and self._all and not self._closed:
+            helper = self._free.get()
+            try:
+                found = self._prepared(helper, section, ledger_id, public_key)
+            except (OSError, *BROKEN):
+                helper.end()
+            finally:
+                self._free.put(helper)
+        if found is None:
+            found = prepare(section, ledger_id=ledger_id, public_key=public_key)
+        return found
+
+    def _prepared(
+        self, helper: _Helper, section: Section, ledger_id: LedgerId, public_key: KeyFinder
+    ) -> PreparedPackage | None:
+        keys = {actor: public_key(actor) for actor in tuple(self._actors)}
+        answer = helper.ask(Asked(section, ledger_id, keys))
+        if isinstance(answer, Lacking):
+            keys |= {actor: public_key(actor) for actor in answer.actors}
+            answer = helper.ask(Asked(section, ledger_id, keys))
+            # Those of the next section are likely the same people.
+            self._actors = dict.fromkeys(list(keys)[-KEYS_MAX:])
+        return answer if isinstance(answer, PreparedPackage) else None
 
     def close(self) -> None:
-        """Let the helpers go; from now on everything is checked here."""
+        """Let the helpers go; from now on everything is prepared here."""
         self._closed = True
         for helper in self._all:
             helper.end()
@@ -78,18 +113,17 @@ class _Helper:
             self._process = _start()
         return self._process
 
-    def ask(self, claims: Sequence[Claim]) -> list[bool]:
-        """Return the verdicts of the process, which is started if it does not run.
+    def ask(self, asked: Asked) -> Answer:
+        """Return the answer of the process, which is started if it does not run.
 
         Raises:
-            OSError, EOFError, pickle.PickleError: it cannot be started, or died.
+            OSError, EOFError, ValueError, TypeError: it cannot be started, or died.
         """
         process = self.start()
         if process.stdin is None or process.stdout is None:
             raise EOFError
-        _write(process.stdin, list(claims))
-        verdicts: bytes = pickle.load(process.stdout)  # noqa: S301 - from the process that this one started
-        return [verdict == 1 for verdict in verdicts]
+        _send(process.stdin, pack_asked(asked))
+        return unpack_answer(_receive(process.stdout))
 
     def end(self) -> None:
         process, self._process = self._process, None
@@ -109,20 +143,58 @@ def _start() -> subprocess.Popen[bytes]:
     )
 
 
-def _write(pipe: IO[bytes], value: object) -> None:
-    pipe.write(pickle.dumps(value, pickle.HIGHEST_PROTOCOL))
+def _send(pipe: IO[bytes], message: bytes) -> None:
+    pipe.write(len(message).to_bytes(LENGTH_BYTES, "big"))
+    pipe.write(message)
     pipe.flush()
+
+
+def _receive(pipe: IO[bytes]) -> bytes:
+    """Return the next message.
+
+    Raises:
+        EOFError: the other process has ended.
+    """
+    head = pipe.read(LENGTH_BYTES)
+    size = int.from_bytes(head, "big")
+    message = pipe.read(size)
+    if len(head) < LENGTH_BYTES or len(message) < size:
+        raise EOFError
+    return message
+
+
+def _answer(asked: Asked) -> Answer:
+    lacking: dict[KeyId, None] = {}
+
+    def find(actor: KeyId) -> bytes | None:
+        if actor not in asked.keys:
+            lacking[actor] = None
+        return asked.keys.get(actor)
+
+    try:
+        prepared = prepare(
+            asked.section,
+            ledger_id=asked.ledger_id,
+            public_key=find,
+            # What lacks a key is asked for again, and need not be checked twice.
+            signatures=lambda claims: [False] * len(claims) if lacking else verify_all(claims),
+        )
+    except BanjianError:
+        return None
+    if lacking:
+        return Lacking(tuple(lacking))
+    return prepared if isinstance(prepared, PreparedPackage) else None
 
 
 def main() -> None:
     """Answer until the master closes the pipe; interrupts of the terminal are the master's matter."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    while True:
-        try:
-            claims: list[Claim] = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the process that started this one
-        except EOFError:
-            return
-        _write(sys.stdout.buffer, bytes(verify_all(claims)))
+    # What a package is made of has no cycles, and all of it goes when the answer has gone.
+    gc.disable()
+    with suppress(EOFError):
+        while True:
+            asked = unpack_asked(_receive(sys.stdin.buffer))
+            _send(sys.stdout.buffer, pack_answer(_answer(asked)))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from ledger.body import open_body
 from ledger.checkpoint import log_of_origin, read_checkpoint
@@ -56,6 +56,12 @@ class PreparedNote(NamedTuple):
 
 
 Prepared = PreparedPackage | PreparedExcerpt | PreparedNote
+
+
+class Preparing(Protocol):
+    """Prepares a section, as ``prepare`` does."""
+
+    def __call__(self, section: Section, *, ledger_id: LedgerId, public_key: KeyFinder) -> Prepared: ...
 
 
 def continues(before: Prepared, after: Prepared) -> bool:

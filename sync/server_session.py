@@ -20,10 +20,10 @@ from aiohttp import web
 from ledger.errors import BanjianError, EncodingError, StoreError
 from ledger.facade.exchange import Exchange
 from ledger.types import KeyId, StationId
-from ledger.verified import KeyFinder, SignatureCheck
+from ledger.verified import KeyFinder
 from sync.framing import HELLO, Section
 from sync.giving import Budget
-from sync.ingest import Prepared, prepare
+from sync.ingest import Prepared, Preparing
 from sync.messages import decode_hello
 from sync.quiet import Quiet
 from sync.responder import Responder
@@ -51,11 +51,11 @@ class SessionDesk(JoinDesk, Protocol):
 
     @property
     def cores(self) -> Executor:
-        """Where sections are taken apart."""
+        """Where sections wait until they are prepared."""
 
     @property
-    def signatures(self) -> SignatureCheck:
-        """What checks their signatures."""
+    def prepare(self) -> Preparing:
+        """What takes them apart and verifies them, as ``sync.ingest.prepare``."""
 
     async def on_ledger(self, work: Callable[[Exchange], T]) -> T:
         """Run something on the one thread that owns the ledger."""
@@ -229,13 +229,7 @@ class _Session:
 
     def _prepare(self, section: Section) -> asyncio.Future[Prepared]:
         desk = self._desk
-        work = partial(
-            prepare,
-            section,
-            ledger_id=desk.ledger_id,
-            public_key=self._finder,
-            signatures=desk.signatures,
-        )
+        work = partial(desk.prepare, section, ledger_id=desk.ledger_id, public_key=self._finder)
         return asyncio.get_running_loop().run_in_executor(desk.cores, work)
 
     async def _store(self, run: Sequence[Prepared]) -> None:

@@ -18,13 +18,13 @@ from ledger.errors import BanjianError
 from ledger.facade import Home, Ledger
 from ledger.facade.between import exchange_of
 from ledger.facade.exchange import Exchange
-from ledger.keys import verify_all
 from ledger.types import LedgerId, StationId
 from stations.ledgerthread import LedgerThread
 from stations.link import Link
 from stations.sessiondesk import SessionDesk
 from sync.attempts import Attempts
 from sync.client_session import Outcome
+from sync.ingest import prepare
 from sync.pace import Pace, PaceRule
 from sync.pki import Leaf
 from sync.quiet import Quiet
@@ -244,7 +244,7 @@ class Place:
         application = web.Application()
         office = Office(self)
         add_join_routes(application, office, Attempts(self.clock.monotonic_ms))
-        desk = SessionDesk(office, self.thread, self.cores, verify_all, news=lambda: None)  # type: ignore[arg-type]
+        desk = SessionDesk(office, self.thread, self.cores, prepare, news=lambda: None)  # type: ignore[arg-type]
         add_session_route(application, desk, sessions=Sessions(), quiet=Quiet(self.clock.monotonic_ms))
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
         await runner.setup()

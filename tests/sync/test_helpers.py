@@ -1,4 +1,4 @@
-"""Helper processes say of signatures what this process says, and nothing of theirs outlives it."""
+"""Helper processes make of packages what this process makes, and nothing of theirs outlives it."""
 
 from __future__ import annotations
 
@@ -13,28 +13,19 @@ from time import monotonic, sleep
 
 import pytest
 
-from ledger.keys import Claim, Ed25519Signer, verify_all
-from sync.helpers import CLAIMS_MIN, Helpers
+from ledger.package import encode_package
+from ledger.types import KeyId
+from ledger.verified import KEY_UNKNOWN
+from sync.framing import BRANCH, NOTE, PACKAGE, Section
+from sync.handover import Lacking, pack_answer, unpack_answer
+from sync.helpers import Helpers
+from sync.ingest import Prepared, PreparedPackage, prepare
+from tests.sync.evil import EvilStation
+from tests.sync.test_evil_packages import NONSENSE
+from tests.sync.world import TOWN, VILLAGE_2, World
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 20.0
-SIGNER = Ed25519Signer.from_seed(bytes(range(32)))
-
-
-def claims(count: int, start: int = 0) -> list[Claim]:
-    """Return claims of which every third does not hold, each in another way than the one before."""
-    made: list[Claim] = []
-    for number in range(start, start + count):
-        message = b"%d" % number
-        sig = SIGNER.sign(message)
-        if number % 9 == 0:
-            sig = sig[:40]
-        elif number % 9 == 3:
-            message += b"!"
-        elif number % 9 == 6:
-            sig = bytes(64)
-        made.append((SIGNER.public_key, sig, message))
-    return made
 
 
 def pids(helpers: Helpers) -> list[int]:
@@ -50,83 +41,189 @@ def is_running(pid: int) -> bool:
 
 
 @pytest.fixture
-def helpers() -> Iterator[Helpers]:
+def helpers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Helpers]:
+    """Two helpers, for sections of any size."""
+    monkeypatch.setattr("sync.helpers.SECTION_BYTES_MIN", 0)
     made = Helpers(2)
     yield made
     made.close()
 
 
-def test_helpers_say_what_is_said_here(helpers: Helpers) -> None:
-    asked = [claims(CLAIMS_MIN + number, number) for number in range(6)]
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    made.join(TOWN)
+    made.settle(TOWN)
+    yield made
+    made.close()
+
+
+def section(world: World, *, kind: int = PACKAGE, acts: int = 3, nonsense: bool = True) -> Section:
+    """Return a package of sound records and of every kind of nonsense that a station can sign."""
+    evil = EvilStation(world)
+    for _ in range(acts):
+        evil.add(evil.sign())
+    if nonsense:
+        for write, _ in NONSENSE.values():
+            write(evil)
+    return Section(kind, encode_package(evil.package()))
+
+
+def here(world: World, given: Section) -> Prepared:
+    exchange = world[TOWN].exchange
+    return prepare(given, ledger_id=exchange.held.ledger_id, public_key=exchange.public_key)
+
+
+def there(helpers: Helpers, world: World, given: Section) -> Prepared:
+    exchange = world[TOWN].exchange
+    return helpers.prepare(given, ledger_id=exchange.held.ledger_id, public_key=exchange.public_key)
+
+
+def types(made: PreparedPackage) -> list[tuple[type, ...]]:
+    return [(type(one), type(one.act), type(one.entry)) for one in made.records]
+
+
+def test_helpers_make_what_is_made_here(
+    helpers: Helpers, town: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Nothing is made in this process, which would hide that a helper failed.
+    monkeypatch.delattr("sync.helpers.prepare")
+    for kind in (PACKAGE, BRANCH):
+        given = section(town, kind=kind)
+        expected = here(town, given)
+        assert isinstance(expected, PreparedPackage)
+        faults = {record.fault for record in expected.records}
+        assert len(faults) > 5
+        assert "act.signature" in faults
+        assert "" in faults
+        found = there(helpers, town, given)
+        assert found == expected
+        assert isinstance(found, PreparedPackage)
+        assert types(found) == types(expected)
+    assert len(pids(helpers)) >= 1
+
+
+def test_helpers_work_beside_each_other(helpers: Helpers, town: World) -> None:
+    given = [section(town, acts=number) for number in range(1, 7)]
+    expected = [here(town, one) for one in given]
+    exchange = town[TOWN].exchange
     with ThreadPoolExecutor(4) as threads:
-        found = [list(verdicts) for verdicts in threads.map(helpers.check, asked)]
-    assert found == [verify_all(some) for some in asked]
-    assert any(found[0])
-    assert not all(found[0])
+        found = list(
+            threads.map(
+                lambda one: helpers.prepare(
+                    one, ledger_id=exchange.held.ledger_id, public_key=exchange.public_key
+                ),
+                given,
+            )
+        )
+    assert found == expected
     assert 1 <= len(pids(helpers)) <= 2
 
 
-def test_helpers_may_be_started_before_they_are_needed(helpers: Helpers) -> None:
+def test_a_key_that_becomes_known_is_known_to_helpers_at_once(helpers: Helpers, town: World) -> None:
+    given, exchange = section(town, nonsense=False), town[TOWN].exchange
+    ledger_id = exchange.held.ledger_id
+
+    def faults(known: dict[KeyId, bytes]) -> set[str]:
+        made = helpers.prepare(given, ledger_id=ledger_id, public_key=known.get)
+        assert isinstance(made, PreparedPackage)
+        return {record.fault for record in made.records}
+
+    key = town.key(VILLAGE_2, "window")
+    assert faults({}) == {KEY_UNKNOWN}
+    assert faults({key.key_id: key.public_key}) == {""}
+    assert faults({key.key_id: bytes(32)}) == {"act.signature"}
+    assert faults({}) == {KEY_UNKNOWN}
+
+
+def test_helpers_refuse_what_is_refused_here(helpers: Helpers, town: World) -> None:
+    whole = section(town)
+    for given in (
+        Section(PACKAGE, whole.payload[:-1]),
+        Section(PACKAGE, b""),
+        Section(NOTE, b"no note"),
+        Section(99, whole.payload),
+    ):
+        with pytest.raises(Exception, match=r"\w") as expected:
+            here(town, given)
+        with pytest.raises(type(expected.value)) as found:
+            there(helpers, town, given)
+        assert str(found.value) == str(expected.value)
+    # The helper lives on.
+    assert there(helpers, town, whole) == here(town, whole)
+
+
+def test_an_answer_is_whole_or_broken(town: World) -> None:
+    made = here(town, section(town))
+    assert isinstance(made, PreparedPackage)
+    for answer in (None, Lacking((KeyId(bytes(16)),)), made):
+        raw = pack_answer(answer)
+        assert unpack_answer(raw) == answer
+        for end in range(0, len(raw), max(1, len(raw) // 50)):
+            with pytest.raises((EOFError, ValueError, TypeError)):
+                unpack_answer(raw[:end])
+
+
+def test_helpers_may_be_started_before_they_are_needed(helpers: Helpers, town: World) -> None:
     helpers.start()
     started = pids(helpers)
     assert len(started) == 2
     helpers.start()
-    many = claims(CLAIMS_MIN)
-    assert list(helpers.check(many)) == verify_all(many)
+    given = section(town)
+    assert there(helpers, town, given) == here(town, given)
     assert pids(helpers) == started
 
 
-def test_few_signatures_start_no_process(helpers: Helpers) -> None:
-    few = claims(CLAIMS_MIN - 1)
-    assert list(helpers.check(few)) == verify_all(few)
-    assert pids(helpers) == []
+def test_small_sections_start_no_process(town: World) -> None:
+    made, given = Helpers(2), section(town)
+    assert there(made, town, given) == here(town, given)
+    assert pids(made) == []
 
 
-def test_without_helpers_everything_is_checked_here() -> None:
-    alone = Helpers(0)
-    many = claims(CLAIMS_MIN)
-    assert list(alone.check(many)) == verify_all(many)
+def test_without_helpers_everything_is_prepared_here(town: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sync.helpers.SECTION_BYTES_MIN", 0)
+    given = section(town)
+    assert there(Helpers(0), town, given) == here(town, given)
 
 
-def test_a_helper_that_dies_takes_no_verdict_with_it(helpers: Helpers) -> None:
-    many = claims(CLAIMS_MIN)
-    expected = verify_all(many)
+def test_a_helper_that_dies_takes_nothing_with_it(helpers: Helpers, town: World) -> None:
+    given = section(town)
+    expected = here(town, given)
     for _ in range(3):
-        assert list(helpers.check(many)) == expected
+        assert there(helpers, town, given) == expected
         for pid in pids(helpers):
             os.kill(pid, signal.SIGKILL)
-    assert list(helpers.check(many)) == expected
-    assert list(helpers.check(many)) == expected
+    assert there(helpers, town, given) == expected
+    assert there(helpers, town, given) == expected
     assert all(is_running(pid) for pid in pids(helpers))
 
 
-def test_where_no_process_can_be_started_everything_is_checked_here(
-    helpers: Helpers, monkeypatch: pytest.MonkeyPatch
+def test_where_no_process_can_be_started_everything_is_prepared_here(
+    helpers: Helpers, town: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     helpers.start()
-    many = claims(CLAIMS_MIN)
-    assert list(helpers.check(many)) == verify_all(many)
+    given = section(town)
+    assert there(helpers, town, given) == here(town, given)
     assert pids(helpers) == []
 
 
-def test_closing_ends_the_processes(helpers: Helpers) -> None:
-    helpers.check(claims(CLAIMS_MIN))
+def test_closing_ends_the_processes(helpers: Helpers, town: World) -> None:
+    given = section(town)
+    there(helpers, town, given)
     (pid,) = pids(helpers)
     helpers.close()
     assert not is_running(pid)
-    many = claims(CLAIMS_MIN)
-    assert list(helpers.check(many)) == verify_all(many)
+    assert there(helpers, town, given) == here(town, given)
     assert pids(helpers) == []
 
 
 MASTER = """
 import os
 from sync.helpers import Helpers
-from tests.sync.test_helpers import claims, pids
 helpers = Helpers(1)
-helpers.check(claims(64))
-print(*pids(helpers), flush=True)
+helpers.start()
+print(*[one._process.pid for one in helpers._all], flush=True)
 os._exit(1)
 """
 
