@@ -92,9 +92,9 @@ class Network:
         # One more, so that a section is on its way to a helper while helpers prepare others.
         self._cores: Executor = ThreadPoolExecutor(cores + 1, thread_name_prefix="verify")
         # Much comes from below; what comes down is little, and the station may be a small machine. This
-        # process stores meanwhile, which is work for one core; one helper more computes while another one
-        # hands over.
-        self._helpers = Helpers(cores if config.listen and cores > 1 else 0)
+        # process stores meanwhile, which is work for one core; at the county, where all comes together, one
+        # helper more computes while another one hands over.
+        self._helpers = Helpers(0 if not config.listen or cores == 1 else cores - bool(config.upstream))
         self._runner: web.AppRunner | None = None
         self._listening: GatedSite | None = None
         self._gate_rule = gate_rule

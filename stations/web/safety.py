@@ -23,7 +23,8 @@ class Safety:
         failure: code of what fails now; "" for nothing.
         since_ms: since when it fails.
         findings: how many things were found and not settled.
-        grade: ``all`` when the highest level has everything, ``some`` when records wait, ``here`` at the top.
+        grade: ``all`` when the highest level has everything, ``some`` when records wait, ``here`` at the top
+            and where there is nothing yet: of nothing no level has given a receipt.
     """
 
     entries: int
@@ -49,5 +50,5 @@ def read_safety(ledger: Ledger, station: StationId) -> Safety:
         params={} if failure is None else failure.params,
         since_ms=0 if failure is None else failure.since_ms,
         findings=len(status.findings),
-        grade="some" if waiting else "all" if status.levels else "here",
+        grade="some" if waiting else "all" if status.levels and status.entries else "here",
     )

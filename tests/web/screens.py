@@ -87,12 +87,14 @@ STAGED = (
     ("new-keys", "/new-keys", "T003", "忘了口令：发新密钥", "A forgotten passphrase: new keys"),
     ("new-key", "/new-keys/V003", "T003", "当场发新密钥", "A new key on the spot"),
     ("leaver", "/leaver?no=V001", "R001", "离岗交接", "Who leaves hands over"),
+    ("rejoin", "/join-again", "V001", "重新加入", "Joining again"),
+    ("reopen", "/reopen", "R001", "恢复之后", "After a restore"),
     ("my-key", "/my-key", "", "自己的钥匙", "One's own key"),
 )
 """Name, path, who sees it, words in both languages."""
 ALIKE = frozenset((
-    "/first-day", "/first-day/job/{job}", "/joins", "/pads", "/platform/differences", "/platform/list",
-    "/rosters", "/stations/new", "/calendars",
+    "/first-day", "/first-day/job/{job}", "/join-again/request", "/joins", "/pads", "/platform/differences",
+    "/platform/list", "/rosters", "/stations/new", "/calendars",
 ))  # fmt: skip
 """Pages that look like one that has its picture, or are empty here."""
 PEOPLE = (

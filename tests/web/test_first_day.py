@@ -34,7 +34,7 @@ def test_a_county_is_founded_and_the_same_process_goes_on(tmp_path: Path) -> Non
     folder = tmp_path / "county"
     with first_day(folder) as wizard:
         visitor = wizard.visitor
-        assert visitor.get("/").text.count("<strong>") == 3
+        assert visitor.get("/").text.count("<strong>") == 4
         for wrong, code in (
             ({"code": "99012"}, "county.code"),
             ({"code": "９９０１２１"}, "county.code"),

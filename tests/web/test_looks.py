@@ -26,8 +26,8 @@ pytestmark = pytest.mark.layer("browser")
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 PAGES = [path for method, path in routes() if method == "GET"]
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-UNSEEN = ("/training", "/pads/enter", "/new-keys/{no}/file", "/first-day/job/{job}")
-"""Refused here: no training ledger; no number was given; no key was given; somebody can sign in."""
+UNSEEN = ("/training", "/pads/enter", "/new-keys/{no}/file", "/first-day/job/{job}", "/join-again/request")
+"""Refused here: no training ledger; no number or key was given; somebody can sign in; nobody joins again."""
 PT_PER_MM = 72 / 25.4
 COVERED = """() => {
   const isShown = (one) => one.checkVisibility({visibilityProperty: true}) && one.type !== 'hidden';
