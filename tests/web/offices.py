@@ -35,6 +35,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = [sys.executable, "-c", "import sys; from stations.cli.main import main; sys.exit(main())"]
 PASSPHRASE = "correct horse battery"
 PIN = "2580"
+COMMAND_S = 240
 SEED = 7
 COUNTY, TOWNSHIP = "990121000000-00", "990121001000-00"
 VILLAGE, OTHER_VILLAGE = "990121001201-00", "990121001202-00"
@@ -147,9 +148,11 @@ class Office:
 
     def run(self, *words: str) -> str:
         """Run a command beside the server; it must succeed."""
+        # One that hangs is told with its words, instead of holding up the run.
         done = subprocess.run(
-            [*PROGRAM, *words], env=self.environment, capture_output=True, text=True, check=False
-        )
+            [*PROGRAM, *words], env=self.environment, capture_output=True, text=True, check=False,
+            timeout=COMMAND_S,
+        )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout
 

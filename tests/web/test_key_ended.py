@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,13 +14,14 @@ from tests.web.offices import COUNTY, PIN, TOWNSHIP, VILLAGE, Office, found
 from tests.web.seat import ALLOWANCE
 
 CODE = "web.key_ended"
+WAIT_S = 120
 GONE, STAYS = "V003", "V001"
 
 
-@pytest.fixture
-def offices(tmp_path: Path) -> Iterator[dict[str, Office]]:
-    """County, township and village, joined and in step."""
-    made = found(tmp_path)
+@pytest.fixture(scope="module")
+def offices(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Office]]:
+    """County, township and village, joined and in step; one of the village's clerks goes, the other stays."""
+    made = found(tmp_path_factory.mktemp("ended"))
     serving = [made[station] for station in (COUNTY, TOWNSHIP, VILLAGE)]
     try:
         for office in serving:
@@ -80,7 +81,7 @@ async def test_a_retired_key_reads_nothing_more(offices: dict[str, Office]) -> N
 
 async def test_roles_hold_as_they_are_now(offices: dict[str, Office]) -> None:
     async with Desk(offices[VILLAGE]) as desk:
-        await desk.sign_in(GONE, pin=PIN)
+        await desk.sign_in(STAYS, pin=PIN)
 
         async def roles() -> list[str]:
             held: list[str] = json.loads((await desk.get("/api/v1/session")).text)["roles"]
@@ -88,6 +89,34 @@ async def test_roles_hold_as_they_are_now(offices: dict[str, Office]) -> None:
 
         assert await roles() == ["window"]
         scope = ("--scope", VILLAGE)
-        spread(offices, "staff", "grant", GONE, "--role", "head", *scope)
+        spread(offices, "staff", "grant", STAYS, "--role", "head", *scope)
         assert await roles() == ["head", "window"]
         assert (await desk.get("/cases")).status == 200
+
+
+async def test_a_role_that_ends_is_gone_at_once_and_with_the_last_one_the_person(hall: Office) -> None:
+    async with asyncio.timeout(WAIT_S), Desk(hall) as registrar, Desk(hall) as desk:
+        await registrar.sign_in("R001")
+        await desk.sign_in(GONE, pin=PIN)
+
+        async def change(what: str, role: str) -> None:
+            page = await registrar.get(f"/people/{GONE}")
+            once = page.text.partition('name="once" value="')[2].partition('"')[0]
+            fields = {"once": once, "role": role, "scope": VILLAGE}
+            assert (await registrar.post(f"/people/{GONE}/{what}", fields)).status == 303, (what, role)
+
+        async def roles() -> list[str]:
+            held: list[str] = json.loads((await desk.get("/api/v1/session")).text)["roles"]
+            return held
+
+        await change("grant", "head")
+        assert await roles() == ["head", "window"]
+        await change("end", "head")
+        assert await roles() == ["window"]
+        async with desk.session.get(hall.base + "/events") as stream:
+            await change("end", "window")
+            assert (await stream.content.read()).decode().endswith("event: locked\ndata:\n\n")
+        assert (await desk.get("/cases")).code == CODE
+        await change("grant", "window")
+        await desk.sign_in(GONE)
+        assert await roles() == ["window"]
