@@ -38,5 +38,8 @@ class Current:
             parts = self.parts
             if not self._writable and read_mark(tx, parts.county_logs) != parts.mark:
                 with self._turn:
-                    parts = self.parts = self._load(tx)
+                    parts = self._load(tx)
+                    # An older view takes back nothing that another thread learned of a newer one.
+                    if parts.mark >= self.parts.mark:
+                        self.parts = parts
             yield tx, parts

@@ -84,8 +84,8 @@ class Seat:
     def sync(self) -> None:
         """Press "sync now" on the page of what is safe."""
         self.go("/safe")
-        self.page.locator('form[action="/safe/sync"] button').click()
-        self.page.wait_for_load_state()
+        with self.page.expect_navigation():
+            self.page.locator('form[action="/safe/sync"] button').click()
 
     def text(self) -> str:
         """Return what stands on the page."""
