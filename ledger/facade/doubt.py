@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from ledger.checkpoint import log_origin, open_checkpoint
 from ledger.errors import BanjianError
 from ledger.facade.home import Home
-from ledger.facade.lostends import DOWNSTREAM_AHEAD, DOWNSTREAM_OTHER
+from ledger.facade.lostends import DOWNSTREAM_AHEAD, DOWNSTREAM_OTHER, UPSTREAM_OTHER
 from ledger.facade.ownlog import OwnLog, stored_nodes
 from ledger.genesis import LogReason
 from ledger.merkle import root_at
@@ -28,7 +28,7 @@ REASONS: dict[str, LogReason] = {
     "log.sentinel_other": "restored",
     "log.file_older": "restored",
     "log.upstream_ahead": "restored",
-    "log.upstream_other": "cloned",
+    UPSTREAM_OTHER: "cloned",
     DOWNSTREAM_AHEAD: "restored",
     DOWNSTREAM_OTHER: "restored",
 }

@@ -18,6 +18,8 @@ POSITIONS_MAX: Final = 4_096
 """Single records of a lost end that are asked for, or given, at once."""
 DOWNSTREAM_AHEAD: Final = "log.downstream_ahead"
 """A station below holds a checkpoint of an own log beyond its end here."""
+UPSTREAM_OTHER: Final = "log.upstream_other"
+"""The station above has another history of an own log, or knows a log by which another machine goes on."""
 BESIDE_CHAIN: Final = "log.beside_chain"
 """A log of registry or catalogue that was opened here by mistake: it counts nowhere, and has lost no end."""
 DOWNSTREAM_OTHER: Final = "log.downstream_other"

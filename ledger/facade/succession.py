@@ -17,6 +17,7 @@ from ledger.authority import Refusal, check_log_opening
 from ledger.chain import may_continue
 from ledger.errors import BanjianError
 from ledger.facade.countyfold import COUNTY_KINDS, CountyFold
+from ledger.facade.lostends import UPSTREAM_OTHER
 from ledger.facade.opening import HeldLog, Holdings, act_in
 from ledger.genesis import LogGenesis
 from ledger.store import schema
@@ -51,7 +52,9 @@ class Succession:
         """Return the log that a new one of a kind and station has to continue; None where it is the first.
 
         Of registry and catalogue it is the end of what counts. Of others one that no log continues yet:
-        sealed here, or of another machine.
+        sealed here, or of another machine. What was given up here because another machine goes on with it is
+        continued here all the same, beside that machine: it is at work, and two that took each other's logs
+        would give up one at every sync.
         """
         newest = self._newest(kind)
         if newest is not None and newest.genesis.station == station:
@@ -62,9 +65,14 @@ class Succession:
             if (log.genesis.kind, log.genesis.station) == (kind, station)
             and (log.state or not log.own)
             and self.is_rightful(log)
-            and not self.is_continued(log.genesis.log_id())
         ]
-        return next((log for log in ended if log.own), ended[0] if ended else None)
+        free = [log for log in ended if not self.is_continued(log.genesis.log_id())]
+        own = [log for log in ended if log.own and not self._goes_on_here(log)]
+        beside = [log for log in own if log.state == UPSTREAM_OTHER]
+        return next(iter([log for log in free if log.own] + beside + free), None)
+
+    def _goes_on_here(self, log: HeldLog) -> bool:
+        return any(after.own for after in self._successors(log.genesis.log_id()))
 
     def is_begun(self, kind: str) -> bool:
         """Whether registry or catalogue exist already: whoever opens such a log then must continue it."""

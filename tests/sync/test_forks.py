@@ -119,6 +119,39 @@ def test_two_machines_with_one_disk_image_are_found_and_lose_nothing(world: Worl
     first.close()
 
 
+def test_two_machines_at_work_do_not_take_over_each_others_logs(world: World) -> None:
+    """One of them is put back once more; if each went on with the other's log, no log would last a sync."""
+    world.receive(VILLAGE, applicant="甲")
+    world.settle(VILLAGE, TOWN)
+    image, again = copy(world, VILLAGE, "image"), copy(world, VILLAGE, "again")
+    machines = [world[VILLAGE], clone(world, VILLAGE, image)]
+
+    def work(rounds: int) -> None:
+        for number in range(rounds):
+            for machine in machines:
+                world.places[VILLAGE] = machine
+                world.receive(VILLAGE, applicant=f"张{machines.index(machine)}{number}")
+                world.sync(VILLAGE)
+
+    work(3)
+    world.places[VILLAGE] = machines[0]
+    put_back(world, VILLAGE, again)
+    before = village_logs(world)
+    work(5)
+    after = village_logs(world)
+    assert len(after) == len(before) + 1
+    parents = [parent for parent in after.values() if parent]
+    assert len(set(parents)) == 1
+    for machine in machines:
+        machine.close()
+
+
+def village_logs(world: World) -> dict[str, str]:
+    """Return the logs of the village that its township holds, each with the one that it goes on from."""
+    logs = world[TOWN].ledger.parts.holdings.of_kind("station")
+    return {log.name: log.genesis.parent_log.hex() for log in logs if log.genesis.station == VILLAGE}
+
+
 def test_a_county_restored_from_an_old_backup_recovers_from_its_stations(world: World) -> None:
     old = world.receive(VILLAGE, applicant="甲")
     world.do(VILLAGE, "hand_over", old, to=COUNTY)
