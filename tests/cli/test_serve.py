@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,7 @@ from ledger.data import shipped_case_types as case_types_raw
 from ledger.errors import BanjianError
 from ledger.facade import Command, Home, Ledger, SignedAct
 from ledger.facade.beside import prepare_county, prepare_opening
+from ledger.facade.clock import SystemClock
 from ledger.facade.signing import sign_bodies
 from ledger.genesis import LogGenesis
 from ledger.types import StationId
@@ -33,7 +34,6 @@ from stations.cli.remote import (
     submit_county_remote,
     submit_remote,
 )
-from stations.cli.types import CHINA
 from stations.demo import TOWNSHIP, VILLAGE
 from tests.cli.conftest import ITEM, PASSPHRASE, Terminal
 from tests.sheetin.workbooks import make
@@ -143,8 +143,8 @@ def _json(terminal: Terminal, *words: str) -> dict:
 
 
 def _beside(terminal: Terminal) -> Path:
-    """Set the terminal's clock to the server's, which is the machine's; returns the folder."""
-    terminal.clock.set(datetime.now(CHINA).strftime("%Y-%m-%d %H:%M"))
+    """Give the terminal the server's clock, which is the machine's; returns the folder."""
+    terminal.clock = SystemClock()
     return _folder(terminal)
 
 

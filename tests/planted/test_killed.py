@@ -32,7 +32,8 @@ KILLERS = {
     + "test_a_county_put_back_silently_gives_its_logs_up_and_gets_everything_back",
     "any_proof_believed": SILENT + "test_forged_and_foreign_proof_is_refused_and_moves_nothing",
     "synchronous_normal": SEEDS + "[cuts]",
-    "signature_unchecked": SEEDS + "[evil and relay]",
+    "signature_unchecked": "tests/sync/test_evil_packages.py::"
+    + "test_nonsense_is_kept_without_effect_and_blocks_nothing[no signature]",
     "scope_left_out": "tests/sync/test_three_levels.py::test_a_village_never_sees_what_is_another_ones",
     "root_not_compared": HURT + "test_no_altered_byte_of_a_package_gets_into_the_log",
     "end_of_sealed_log_kept_back": (
