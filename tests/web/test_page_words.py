@@ -23,7 +23,8 @@ TECHNICIAN = frozenset((
     "cli.no_directory", "cli.no_terminal", "county.accept_confirm", "doctor.file_left", "doctor.log_beside",
     "doctor.pages_damaged", "doctor.postgres_checksums", "erase.confirm", "erase.other_act", "home.in_file",
     "join.confirm", "join.peer", "join.staff", "key.passwd_file", "key.several", "ledger.no_station",
-    "ledger.second_registry", "log.beside_chain", "log.head", "log.no_checkpoint", "log.sentinel_other", "personal.cipher", "personal.sealed",
+    "ledger.second_registry", "log.beside_chain", "log.head", "log.no_checkpoint",
+    "log.sentinel_other", "personal.cipher", "personal.sealed",
     "pki.csr_algorithm", "registry.choose", "serve.answer", "serve.log", "store.row_missing",
     "tls.other_station", "web.address",
 ))  # fmt: skip
