@@ -186,7 +186,10 @@ async def keep_unsigned(visit: Visit) -> Unsigned | None:
 
 def page_of(request: web.Request, *, query: bool = False) -> str:
     """Return the path of the page on which a form stood, "/" when the browser does not tell."""
-    parts = urlsplit(request.headers.get("Referer", ""))
+    try:
+        parts = urlsplit(request.headers.get("Referer", ""))
+    except ValueError:
+        return "/"
     if parts.netloc != request.host:
         return "/"
     return own_path(unquote(parts.path) + (f"?{parts.query}" if query and parts.query else ""))
@@ -214,7 +217,10 @@ async def _to_sign_in(visit: Visit) -> web.Response:
         return see_other(f"/sign-in?next={quote(page_of(request) if kept is None else kept.page)}")
     if request.method != "GET":
         raise reason or AuthorityError("web.signed_out")
-    where = own_path(urlsplit(headers.get("HX-Current-URL", "")).path)
+    try:
+        where = own_path(urlsplit(headers.get("HX-Current-URL", "")).path)
+    except ValueError:
+        where = "/"
     return web.Response(headers={"HX-Redirect": f"/sign-in?next={quote(where)}"})
 
 

@@ -139,7 +139,7 @@ def test_a_commit_whose_answer_never_came_is_told_as_unknown_and_found_afterward
         home.write_secret(DATABASE_URL_NAME, url.encode())
     # The server had committed; whoever opens again continues behind that entry, as soon as the server has
     # noticed that nobody is left at the other end of the connection before.
-    for _ in range(50):
+    for _ in range(300):
         with suppress(StoreError):
             assert len(county.ledger.find("不知")) == 1
             break

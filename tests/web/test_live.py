@@ -157,3 +157,47 @@ def test_the_line_of_safety_follows_events_and_without_them_asks_now_and_then(
         deaf.page.clock.run_for(21_000)
     for seat in (acting, listening, deaf):
         seat.context.close()
+
+
+LOCK = (
+    "() => fetch('/lock', {method: 'POST', body: new URLSearchParams(new FormData("
+    "document.querySelector('form[action=\"/lock\"]')))})"
+)
+SEEN = (
+    "(seen) => { Object.defineProperty(document, 'hidden', {configurable: true, get: () => !seen});"
+    " document.dispatchEvent(new Event('visibilitychange')); }"
+)
+
+
+@pytest.mark.layer("browser")
+def test_a_page_with_forms_in_which_nobody_types_goes_away_as_well(hall: Office, chromium_browser: Browser):
+    seat = take_seat(chromium_browser, hall)
+    seat.sign_in("V001")
+    case = seat.receive("李四")
+    page, behind = seat.page, seat.context.new_page()
+    behind.goto(f"{hall.base}/case/{case}")
+    behind.evaluate(SEEN, False)
+    page.goto(f"{hall.base}/case/{case}")
+    assert page.locator("main form[data-once]").count()
+    page.locator("#safety[data-listening]").wait_for()
+    page.evaluate(LOCK)
+    page.wait_for_url("**/sign-in**")
+    # What lay behind heard nothing; it looks when it is seen again.
+    assert behind.url.endswith(f"/case/{case}")
+    behind.evaluate(SEEN, True)
+    behind.wait_for_url("**/sign-in**")
+    seat.context.close()
+
+
+@pytest.mark.layer("browser")
+def test_the_line_of_safety_says_that_the_station_is_gone(hall: Office, chromium_browser: Browser):
+    seat = take_seat(chromium_browser, hall)
+    seat.sign_in("V001")
+    seat.page.locator("#safety[data-listening]").wait_for()
+    assert seat.page.locator("#safety-gone").count() == 0
+    hall.stop()
+    try:
+        seat.page.locator("#safety-gone").wait_for()
+    finally:
+        hall.start()
+    seat.context.close()

@@ -25,6 +25,7 @@ from stations.web.visit import Visit
 COUNTS = ("received", "finished", "open", "overdue", "conflicts")
 CHART_ITEMS_MAX = 12
 FRESH_MS = 3_600_000
+LAST_DAY = date.max - timedelta(days=1)
 """A station that was complete so short a time ago holds nothing back."""
 
 
@@ -96,9 +97,10 @@ def day_of(text: str, field: str, otherwise: date) -> date:
 def _read(visit: Visit, ledger: Ledger, since: date, last: date, now_ms: int) -> Monthly:
     registry = ledger.knowledge.registry
     scope = Scope(registry, visit.person)
+    after = min(last, LAST_DAY) + timedelta(days=1)
     found = [
         one
-        for one in months(ledger, first=since, after_last=last + timedelta(days=1), now_ms=now_ms)
+        for one in months(ledger, first=since, after_last=after, now_ms=now_ms)
         if scope.station(one.station)
     ]
     names = _item_names(visit, ledger)

@@ -6,7 +6,6 @@
 
   // Asks the station whether the form's word still holds; after a restart its author has another one.
   async function whyNot(form) {
-    if (!words) return "";
     const field = form.elements.form, ended = new AbortController(), late = setTimeout(() => ended.abort(), WAIT_MS);
     let told;
     try {
@@ -49,6 +48,12 @@
   document.addEventListener("submit", (event) => {
     const form = event.target, pressed = event.submitter;
     if (!isOnce(form)) return;
+    if (!words) {
+      // Nobody has signed in, so there is nothing to ask; it goes at once, and once.
+      if (form.dataset.sent) event.preventDefault();
+      form.dataset.sent = "gone";
+      return;
+    }
     if (form.dataset.sent === "may go") { form.dataset.sent = "gone"; return; }
     event.preventDefault();
     if (form.dataset.sent) return;

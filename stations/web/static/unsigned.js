@@ -1,7 +1,8 @@
 // A form that was sent while nobody acted is filled in again. Without this its texts stand above the form.
 "use strict";
 (function () {
-  const OWN = ["form", "once", "next"];
+  // What the page says by itself; of a case that went on meanwhile it knows the newest state.
+  const OWN = ["form", "once", "next", "heads"];
   const pathOf = (form) => new URL(form.getAttribute("action") || "", window.location.href).pathname;
 
   // Several forms of a page may go to one place: what they carry unseen tells them apart.
