@@ -20,7 +20,7 @@
     source = new EventSource(line.dataset.events);
     source.onopen = () => { clearInterval(poll); poll = 0; if (line.classList.contains("gone")) refresh(); line.dataset.listening = "1"; };
     source.onerror = () => {
-      refresh();
+      probe();
       delete line.dataset.listening;
       fallBack();
       if (source && source.readyState === EventSource.CLOSED) source = null;
@@ -62,6 +62,10 @@
     } else if (!isGone && note) {
       note.remove();
     }
+  }
+  function probe() {
+    fetch("/safe/line", { headers: { "X-Banjian-Live": "1" }, credentials: "same-origin", cache: "no-store" })
+      .then(() => mark(false), () => mark(true));
   }
   document.body.addEventListener("htmx:sendError", (event) => { if (event.detail.elt === line) mark(true); });
   document.body.addEventListener("htmx:afterOnLoad", (event) => { if (event.detail.elt === line) mark(false); });
