@@ -81,8 +81,7 @@ def mint(station: StationId, log_id: LogId, ordinal: int, day: date | None, *, p
     if not 1 <= ordinal <= ORDINAL_MAX:
         raise InputError("number.ordinal", ordinal=ordinal)
     day_text = UNKNOWN_DATE if day is None else f"{day:%y%m%d}"
-    sequence = f"P{ordinal:03d}" if pad else f"{ordinal:04d}"
-    body = f"{station}-{day_text}-{log_tag(log_id)}-{sequence}"
+    body = f"{station}-{day_text}-{log_tag(log_id)}-{_sequence(ordinal, pad=pad)}"
     return f"{body}-{check_character(body)}"
 
 
@@ -99,12 +98,16 @@ def parse(text: str) -> CaseNumber:
     """Read a number as typed: full-width characters, spaces, small letters and missing hyphens are taken.
 
     Raises:
-        InputError: ``number.shape`` when it is no case number, ``number.check`` when a character is wrong.
+        InputError: ``number.shape`` when it is no case number, nor what ``mint`` could have given: a day that
+            no calendar has, the ordinal 0, zeros that nobody prints; ``number.check`` when a character is
+            wrong.
     """
     found = _SHAPE.fullmatch(_plain(text))
     if found is None:
         raise InputError("number.shape")
     place, unit, day, tag, sequence, check = found.groups()
+    if not (_is_day(day) and _is_sequence(sequence)):
+        raise InputError("number.shape")
     if check_character(f"{place}-{unit}-{day}-{tag}-{sequence}") != check:
         raise InputError("number.check")
     return CaseNumber(
@@ -203,6 +206,25 @@ def check_character(body: str) -> str:
             total += _CHECK_ALPHABET.index(character) * weight
             weight = weight * 3 % 31
     return ALPHABET[-total * pow(weight, -1, 31) % 31]
+
+
+def _sequence(ordinal: int, *, pad: bool) -> str:
+    return f"P{ordinal:03d}" if pad else f"{ordinal:04d}"
+
+
+def _is_sequence(text: str) -> bool:
+    ordinal = int(text.removeprefix("P"))
+    return ordinal >= 1 and text == _sequence(ordinal, pad=text.startswith("P"))
+
+
+def _is_day(text: str) -> bool:
+    if text == UNKNOWN_DATE:
+        return True
+    try:
+        date(2000 + int(text[:2]), int(text[2:4]), int(text[4:]))
+    except ValueError:
+        return False
+    return True
 
 
 def _plain(text: str) -> str:
