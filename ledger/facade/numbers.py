@@ -32,7 +32,7 @@ from ledger.facade.types import Command
 from ledger.guards import token_hash
 from ledger.store import schema
 from ledger.store.contract import ReadTx
-from ledger.store.tables import Cell, OneOf, Range
+from ledger.store.tables import Cell, OneOf, Range, Row
 from ledger.types import CaseId, Facts, LogId, StationId
 
 TOKEN_BYTES = 5
@@ -78,8 +78,8 @@ def complete_facts(
     Raises:
         InputError: ``number.check`` or ``number.shape`` when the number on the paper is a case number with a
             wrong character, or one that is never printed; ``number.not_given`` when it is one of this log
-            that it never gave; ``number.entered`` when a case carries it; ``number.paper_entered`` when a
-            case of this station was entered from a paper of that number.
+            that it never gave; ``number.entered`` when it is a case's own or one of this station was
+            entered from it; ``number.paper_entered`` for any other number of a paper of this station.
     """
     facts = dict(command.facts)
     token = ""
@@ -116,13 +116,11 @@ def _keep_paper_number(
             parse(paper)
         _refuse_same_paper(reading.tx(), paper, command.station)
         return
-    number = normalise(paper)
-    cases = [row[1] for row in reading.tx().select(NUMBERS, {"number": number})]
-    rows = [reading.tx().get(CASES, (case_id,)) for case_id in cases]
-    if not all(row is not None and row[STATUS] == VOIDED for row in rows):
+    number, parts = normalise(paper), parse(paper)
+    if any(_stands_in_way(reading.tx(), row, command.station) for row in _carrying(reading.tx(), number)):
         raise InputError("number.entered", number=number)
-    parts = parse(number)
-    if "number" in action.facts and parts.station == command.station and not cases:
+    owned = _owned(reading.tx(), number)
+    if "number" in action.facts and parts.station == command.station and not owned:
         if parts.tag == log_tag(log_id) and not _is_given(reading.tx(), log_id.hex(), parts):
             raise InputError("number.not_given", number=number)
         facts["number"] = number
@@ -138,9 +136,25 @@ def _is_given(tx: ReadTx, log: str, parts: CaseNumber) -> bool:
     return parts.ordinal < next_ordinal(tx, log, parts.day)
 
 
+def _carrying(tx: ReadTx, number: str) -> list[Row]:
+    return list(tx.select(NUMBERS, {"number": number}))
+
+
 def _owned(tx: ReadTx, number: str) -> bool:
     """Tell whether a number is a case's own."""
-    return any(row[3] != PAPER for row in tx.select(NUMBERS, {"number": number}))
+    return any(row[3] != PAPER for row in _carrying(tx, number))
+
+
+def _stands_in_way(tx: ReadTx, carrying: Row, station: StationId) -> bool:
+    """Tell whether a case that carries a number keeps a station from entering a paper of that number.
+
+    One whose own number it is does, wherever it was received; one that only names it as its paper's does at
+    its own station: else any station could take the numbers of another's pads. What was voided does not.
+    """
+    case = tx.get(CASES, (carrying[1],))
+    if carrying[3] != PAPER:
+        return case is None or case[STATUS] != VOIDED
+    return case is not None and case[STATUS] != VOIDED and case[_RECEIVED] == station
 
 
 def _refuse_same_paper(tx: ReadTx, paper: str, station: StationId) -> None:
@@ -150,7 +164,7 @@ def _refuse_same_paper(tx: ReadTx, paper: str, station: StationId) -> None:
     (``ledger.facade.twins``); what was voided may be entered again.
     """
     written = searched(paper)
-    for row in tx.select(NUMBERS, {"number": written}) if written else ():
+    for row in _carrying(tx, written) if written else ():
         held = tx.get(CASES, (row[1],)) if row[3] == PAPER else None
         if held is not None and held[STATUS] != VOIDED and held[_RECEIVED] == station:
             raise InputError("number.paper_entered", paper=paper, number=str(held[_NUMBER]))

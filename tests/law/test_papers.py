@@ -12,7 +12,7 @@ from ledger.errors import InputError
 from ledger.facade import Command, Performed
 from ledger.facade.between import twins
 from ledger.types import Facts, LogId
-from tests.facade.counter import VILLAGE, at, signer
+from tests.facade.counter import TOWNSHIP, VILLAGE, at, signer
 from tests.law.county import FELLING, PEOPLE, Case
 
 Taken = Callable[..., Performed]
@@ -137,3 +137,29 @@ def test_a_pad_is_kept_unless_it_lies_far_beyond_every_pad(taken: Taken, log_id:
         with pytest.raises(InputError) as refused:
             taken("V1", paper)
         assert refused.value.code == "number.not_given"
+
+
+def test_a_neighbour_takes_no_number_of_a_station(
+    taken: Taken, new_case: Callable[[str], Case], log_id: LogId
+) -> None:
+    ledger = new_case(FELLING).ledger
+    pad, slip = mint_pad(VILLAGE, log_id, 71, 1)[0], mint(VILLAGE, LogId(bytes(16)), 7, date(2026, 2, 27))
+    for number in (pad, slip):
+        stranger = taken("W1", number)
+        assert stranger.number != number
+        own = taken("V1", number)
+        assert own.number == number and ledger.resolve(number) == own.case_id
+        assert {row.case_id for row in ledger.find(number)} == {own.case_id, stranger.case_id}
+        for who in ("V2", "W1"):
+            with pytest.raises(InputError) as refused:
+                taken(who, number)
+            assert refused.value.code == "number.entered"
+
+
+def test_a_number_of_elsewhere_is_entered_once_at_each_station(taken: Taken) -> None:
+    number = mint(TOWNSHIP, LogId(bytes(16)), 8, date(2026, 2, 27))
+    assert len({taken(who, number).number for who in ("V1", "W1")}) == 2
+    for who in ("V2", "W1"):
+        with pytest.raises(InputError) as refused:
+            taken(who, number)
+        assert refused.value.code == "number.entered"
