@@ -21,6 +21,7 @@ Source: GB 32100-2015 (alphabet and weights of the check character).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -28,13 +29,16 @@ from typing import Final
 from ledger.caseshape import DAY_MS, local_day
 from ledger.errors import InputError
 from ledger.hashing import digest
-from ledger.types import LogId, StationId
+from ledger.types import CaseId, LogId, StationId
 
 ALPHABET: Final = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 TAG_CHARS: Final = 4
 ORDINAL_MAX: Final = 9_999_999
 ORDINAL_CHARS_MIN: Final = 4
 """Digits of the least ordinal as it is printed; on an emergency pad ``P`` stands for the first."""
+SHORT_ID_DIGITS: Final = 8
+TOLD_MAX: Final = 5
+"""How many cases are named where a text means several."""
 UNKNOWN_DATE: Final = "000000"
 AHEAD_DAYS_MAX: Final = 3 * 366
 """How far beyond the newest time known from elsewhere a station's clock is believed."""
@@ -166,6 +170,29 @@ def is_number(text: str) -> bool:
     except InputError:
         return False
     return True
+
+
+def told_apart(numbers: Mapping[CaseId, str]) -> tuple[str, ...]:
+    """Return what a person types to mean one of several cases, each with its number; of many the first.
+
+    Two machines from one image of a disk give one number to two cases, and one paper may have been entered
+    twice: then only ids tell the cases apart.
+
+    Args:
+        numbers: the cases with their numbers.
+    """
+    short = short_ids(numbers)
+    told = [f"{short[case_id]} ({number})" for case_id, number in numbers.items()]
+    return tuple(told if len(told) <= TOLD_MAX else [*told[:TOLD_MAX], "…"])
+
+
+def short_ids(case_ids: Iterable[CaseId]) -> dict[CaseId, str]:
+    """Return beginnings of ids that tell cases apart: eight hexadecimal digits, more where those do not."""
+    whole = {case_id: case_id.hex() for case_id in case_ids}
+    digits = SHORT_ID_DIGITS
+    while len({text[:digits] for text in whole.values()}) < len(whole):
+        digits += 1
+    return {case_id: text[:digits] for case_id, text in whole.items()}
 
 
 def date_part(now_ms: int, *, known_ms: int) -> date | None:
