@@ -26,12 +26,13 @@ from audit.verify import database_of
 from audit.words import moment
 from ledger.act import decode_act, verify_act
 from ledger.body import check_facts
+from ledger.casenumber import told_apart, typed_forms
 from ledger.clocks import ClockReading, read_clocks
 from ledger.entry import decode_entry
 from ledger.errors import BanjianError, DataError, InputError
 from ledger.frame import split_frame
 from ledger.grant import signing_key
-from ledger.types import ActId, LedgerId
+from ledger.types import ActId, CaseId, LedgerId
 
 CASE_ID_BYTES = 16
 _PREFIX_DIGITS_MIN = 6
@@ -135,7 +136,7 @@ def find_case(source: Source, ref: str) -> bytes:
     if not found:
         raise InputError("case.unknown", case=ref)
     if len(found) > 1:
-        raise InputError("case.ambiguous", ref=ref)
+        raise InputError("case.ambiguous", ref=ref, cases=told_apart(_printed(source, found)))
     return found[0]
 
 
@@ -171,6 +172,14 @@ def _numbers(source: Source) -> list[tuple[bytes, str]]:
         if not header.parents and isinstance(number, str):
             found.append((record.case_id, _typed(number)))
     return found
+
+
+def _printed(source: Source, case_ids: Sequence[bytes]) -> dict[CaseId, str]:
+    """Return cases with their numbers as they are printed."""
+    numbers = dict(_numbers(source))
+    return {
+        CaseId(one): next(iter(typed_forms(numbers[one])), "—") if one in numbers else "—" for one in case_ids
+    }
 
 
 def _typed(number: str) -> str:

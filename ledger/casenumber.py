@@ -21,6 +21,7 @@ Source: GB 32100-2015 (alphabet and weights of the check character).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -28,13 +29,16 @@ from typing import Final
 from ledger.caseshape import DAY_MS, local_day
 from ledger.errors import InputError
 from ledger.hashing import digest
-from ledger.types import LogId, StationId
+from ledger.types import CaseId, LogId, StationId
 
 ALPHABET: Final = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 TAG_CHARS: Final = 4
 ORDINAL_MAX: Final = 9_999_999
 ORDINAL_CHARS_MIN: Final = 4
 """Digits of the least ordinal as it is printed; on an emergency pad ``P`` stands for the first."""
+SHORT_ID_DIGITS: Final = 8
+TOLD_MAX: Final = 5
+"""How many cases are named where a text means several."""
 UNKNOWN_DATE: Final = "000000"
 AHEAD_DAYS_MAX: Final = 3 * 366
 """How far beyond the newest time known from elsewhere a station's clock is believed."""
@@ -81,8 +85,7 @@ def mint(station: StationId, log_id: LogId, ordinal: int, day: date | None, *, p
     if not 1 <= ordinal <= ORDINAL_MAX:
         raise InputError("number.ordinal", ordinal=ordinal)
     day_text = UNKNOWN_DATE if day is None else f"{day:%y%m%d}"
-    sequence = f"P{ordinal:03d}" if pad else f"{ordinal:04d}"
-    body = f"{station}-{day_text}-{log_tag(log_id)}-{sequence}"
+    body = f"{station}-{day_text}-{log_tag(log_id)}-{_sequence(ordinal, pad=pad)}"
     return f"{body}-{check_character(body)}"
 
 
@@ -99,12 +102,16 @@ def parse(text: str) -> CaseNumber:
     """Read a number as typed: full-width characters, spaces, small letters and missing hyphens are taken.
 
     Raises:
-        InputError: ``number.shape`` when it is no case number, ``number.check`` when a character is wrong.
+        InputError: ``number.shape`` when it is no case number, nor what ``mint`` could have given: a day that
+            no calendar has, the ordinal 0, zeros that nobody prints; ``number.check`` when a character is
+            wrong.
     """
     found = _SHAPE.fullmatch(_plain(text))
     if found is None:
         raise InputError("number.shape")
     place, unit, day, tag, sequence, check = found.groups()
+    if not (_is_day(day) and _is_sequence(sequence)):
+        raise InputError("number.shape")
     if check_character(f"{place}-{unit}-{day}-{tag}-{sequence}") != check:
         raise InputError("number.check")
     return CaseNumber(
@@ -165,6 +172,29 @@ def is_number(text: str) -> bool:
     return True
 
 
+def told_apart(numbers: Mapping[CaseId, str]) -> tuple[str, ...]:
+    """Return what a person types to mean one of several cases, each with its number; of many the first.
+
+    Two machines from one image of a disk give one number to two cases, and one paper may have been entered
+    twice: then only ids tell the cases apart.
+
+    Args:
+        numbers: the cases with their numbers.
+    """
+    short = short_ids(numbers)
+    told = [f"{short[case_id]} ({number})" for case_id, number in numbers.items()]
+    return tuple(told if len(told) <= TOLD_MAX else [*told[:TOLD_MAX], "…"])
+
+
+def short_ids(case_ids: Iterable[CaseId]) -> dict[CaseId, str]:
+    """Return beginnings of ids that tell cases apart: eight hexadecimal digits, more where those do not."""
+    whole = {case_id: case_id.hex() for case_id in case_ids}
+    digits = SHORT_ID_DIGITS
+    while len({text[:digits] for text in whole.values()}) < len(whole):
+        digits += 1
+    return {case_id: text[:digits] for case_id, text in whole.items()}
+
+
 def date_part(now_ms: int, *, known_ms: int) -> date | None:
     """Return the local day for a new number, None when the clock cannot be believed.
 
@@ -203,6 +233,25 @@ def check_character(body: str) -> str:
             total += _CHECK_ALPHABET.index(character) * weight
             weight = weight * 3 % 31
     return ALPHABET[-total * pow(weight, -1, 31) % 31]
+
+
+def _sequence(ordinal: int, *, pad: bool) -> str:
+    return f"P{ordinal:03d}" if pad else f"{ordinal:04d}"
+
+
+def _is_sequence(text: str) -> bool:
+    ordinal = int(text.removeprefix("P"))
+    return ordinal >= 1 and text == _sequence(ordinal, pad=text.startswith("P"))
+
+
+def _is_day(text: str) -> bool:
+    if text == UNKNOWN_DATE:
+        return True
+    try:
+        date(2000 + int(text[:2]), int(text[2:4]), int(text[4:]))
+    except ValueError:
+        return False
+    return True
 
 
 def _plain(text: str) -> str:

@@ -8,10 +8,20 @@ keeps it, for it is what the citizen asks by.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from itertools import count
 
 from ledger.calendar import local_date
-from ledger.casenumber import date_part, is_misread, is_number, log_tag, mint, normalise, parse, searched
+from ledger.casenumber import (
+    CaseNumber,
+    date_part,
+    is_misread,
+    is_number,
+    log_tag,
+    mint,
+    normalise,
+    parse,
+    searched,
+)
 from ledger.caseshape import CaseState
 from ledger.casetype import ActionSpec
 from ledger.errors import BanjianError, InputError
@@ -22,6 +32,7 @@ from ledger.facade.types import Command
 from ledger.guards import token_hash
 from ledger.store import schema
 from ledger.store.contract import ReadTx
+from ledger.store.tables import Cell, OneOf, Range, Row
 from ledger.types import CaseId, Facts, LogId, StationId
 
 TOKEN_BYTES = 5
@@ -34,6 +45,10 @@ _RECEIVED = CASES.column_names.index("received_station")
 _NUMBER = CASES.column_names.index("number")
 PAPER = "paper"
 """Stands for the day in the row of a number that is a paper's and not the case's own."""
+PAD = "pad"
+"""Stands for the day in the row of a number from an emergency pad."""
+PADS_AHEAD_MAX = 10_000
+"""How many numbers beyond the newest that was used a pad may have been printed."""
 
 _COUNTY_KINDS = ("registry", "catalogue")
 """Logs in which nothing is written at a village's counter, so that its clock cannot spoil them."""
@@ -61,19 +76,24 @@ def complete_facts(
         randomness: source of the token.
 
     Raises:
-        InputError: ``number.check`` when the number on the paper is a case number with a wrong character;
-            ``number.entered`` when a case carries it; ``number.paper_entered`` when a case of this station
-            was entered from a paper of that number.
+        InputError: ``number.check`` or ``number.shape`` when the number on the paper is a case number with a
+            wrong character, or one that is never printed; ``number.not_given`` when it is one of this log
+            that it never gave; ``number.entered`` when it is a case's own or one of this station was
+            entered from it; ``number.paper_entered`` for any other number of a paper of this station.
     """
     facts = dict(command.facts)
     token = ""
     if action.opens:
-        _keep_paper_number(reading, command, action, facts)
+        _keep_paper_number(reading, command, action, facts, log_id)
     if "number" in action.facts and not facts.get("number"):
         tx, name = reading.tx(), log_id.hex()
         day = date_part(now_ms, known_ms=known_time_ms(tx, name))
         day_text = "000000" if day is None else f"{day:%y%m%d}"
-        facts["number"] = mint(command.station, log_id, next_ordinal(tx, name, day_text), day)
+        first = next_ordinal(tx, name, day_text)
+        # Another machine of the station, or an act from elsewhere, may have taken a number that this log had
+        # not given yet: it is passed over, else the counter would stand still.
+        minted = (mint(command.station, log_id, ordinal, day) for ordinal in count(first))
+        facts["number"] = next(number for number in minted if not _owned(tx, number))
     if action.opens and "token_hash" in action.facts and "token_hash" not in facts:
         token = new_token(randomness)
         facts["token_hash"] = token_hash(token.encode("ascii"))
@@ -83,24 +103,58 @@ def complete_facts(
     return facts, token
 
 
-def _keep_paper_number(reading: OnDemand, command: Command, action: ActionSpec, facts: Facts) -> None:
+def _keep_paper_number(
+    reading: OnDemand, command: Command, action: ActionSpec, facts: Facts, log_id: LogId
+) -> None:
     """Let a case keep the number of this station that its paper carries; papers of others are found by it."""
     late = facts.get("late_entry")
     paper = late.get("paper_no") if isinstance(late, dict) else None
     if not isinstance(paper, str) or facts.get("number"):
         return
-    if is_misread(paper):
-        raise InputError("number.check")
     if not is_number(paper):
+        if is_misread(paper):
+            parse(paper)
         _refuse_same_paper(reading.tx(), paper, command.station)
         return
-    number = normalise(paper)
-    cases = [row[1] for row in reading.tx().select(NUMBERS, {"number": number})]
-    rows = [reading.tx().get(CASES, (case_id,)) for case_id in cases]
-    if not all(row is not None and row[STATUS] == VOIDED for row in rows):
+    number, parts = normalise(paper), parse(paper)
+    if any(_stands_in_way(reading.tx(), row, command.station) for row in _carrying(reading.tx(), number)):
         raise InputError("number.entered", number=number)
-    if "number" in action.facts and parse(number).station == command.station and not cases:
+    owned = _owned(reading.tx(), number)
+    if "number" in action.facts and parts.station == command.station and not owned:
+        if parts.tag == log_tag(log_id) and not _is_given(reading.tx(), log_id.hex(), parts):
+            raise InputError("number.not_given", number=number)
         facts["number"] = number
+
+
+def _is_given(tx: ReadTx, log: str, parts: CaseNumber) -> bool:
+    """Tell whether a log may have given one of its numbers; the ledger does not know which pads were printed.
+
+    One that it gives later would be lost to it, or would let it go on counting from there.
+    """
+    if parts.pad:
+        return parts.ordinal < next_ordinal(tx, log, PAD) + PADS_AHEAD_MAX
+    return parts.ordinal < next_ordinal(tx, log, parts.day)
+
+
+def _carrying(tx: ReadTx, number: str) -> list[Row]:
+    return list(tx.select(NUMBERS, {"number": number}))
+
+
+def _owned(tx: ReadTx, number: str) -> bool:
+    """Tell whether a number is a case's own."""
+    return any(row[3] != PAPER for row in _carrying(tx, number))
+
+
+def _stands_in_way(tx: ReadTx, carrying: Row, station: StationId) -> bool:
+    """Tell whether a case that carries a number keeps a station from entering a paper of that number.
+
+    One whose own number it is does, wherever it was received; one that only names it as its paper's does at
+    its own station: else any station could take the numbers of another's pads. What was voided does not.
+    """
+    case = tx.get(CASES, (carrying[1],))
+    if carrying[3] != PAPER:
+        return case is None or case[STATUS] != VOIDED
+    return case is not None and case[STATUS] != VOIDED and case[_RECEIVED] == station
 
 
 def _refuse_same_paper(tx: ReadTx, paper: str, station: StationId) -> None:
@@ -110,7 +164,7 @@ def _refuse_same_paper(tx: ReadTx, paper: str, station: StationId) -> None:
     (``ledger.facade.twins``); what was voided may be entered again.
     """
     written = searched(paper)
-    for row in tx.select(NUMBERS, {"number": written}) if written else ():
+    for row in _carrying(tx, written) if written else ():
         held = tx.get(CASES, (row[1],)) if row[3] == PAPER else None
         if held is not None and held[STATUS] != VOIDED and held[_RECEIVED] == station:
             raise InputError("number.paper_entered", paper=paper, number=str(held[_NUMBER]))
@@ -143,8 +197,15 @@ def new_token(randomness: Randomness) -> str:
 
 
 def next_ordinal(tx: ReadTx, log: str, day: str) -> int:
-    """Return the ordinal of the next case that a log opens on a day (yymmdd), from 1."""
-    where: Mapping[str, str] = {"log": log, "day": day}
+    """Return the ordinal of the next case that a log opens on a day (yymmdd), or of its next pad, from 1.
+
+    Each case that a log numbered is an entry of it: an ordinal beyond its size is none that it gave, and is
+    not counted on from.
+    """
+    where: dict[str, Cell | Range | OneOf] = {"log": log, "day": day}
+    if day != PAD:
+        head = tx.get(schema.HEADS, (log,))
+        where["ordinal"] = Range(at_most=head[1] if head is not None else 0)
     newest = next(tx.select(NUMBERS, where, order_by=("ordinal",), descending=True, limit=1), None)
     return 1 if newest is None or not isinstance(newest[4], int) else newest[4] + 1
 
@@ -184,4 +245,4 @@ def number_row(number: str, case_id: CaseId, log: str) -> NumberRow:
         return number, case_id, log, "", 0
     if parts.tag != log_tag(LogId(bytes.fromhex(log[:LOG_ID_CHARS]))):
         return number, case_id, log, "", 0
-    return number, case_id, log, "pad" if parts.pad else parts.day, parts.ordinal
+    return number, case_id, log, PAD if parts.pad else parts.day, parts.ordinal

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
 from operator import itemgetter
@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from ledger.body import open_body
 from ledger.calendar import day_start_ms, local_date
-from ledger.casenumber import is_misread, typed_forms
+from ledger.casenumber import is_misread, told_apart, typed_forms
 from ledger.catalogue import Rules
 from ledger.clocks import read_clocks
 from ledger.errors import BanjianError, InputError, RuleError
@@ -177,7 +177,7 @@ class Reader:
         if not found:
             found = _numbered(tx, [prefix(form) for form in forms])
         if len(found) > 1:
-            raise InputError("case.ambiguous", ref=ref)
+            raise InputError("case.ambiguous", ref=ref, cases=told_apart(_numbers_of(tx, found)))
         if not found:
             raise InputError("number.check" if is_misread(ref) else "case.unknown_ref", ref=ref)
         return CaseId(found.pop())
@@ -298,6 +298,17 @@ def _light(open_: int, yellow_at_ms: int, red_at_ms: int, flags: int, now_ms: in
 def _last_day(red_at_ms: int) -> date | None:
     """Return the last day of a limit; lists are long and name few days."""
     return None if red_at_ms == NEVER_MS else local_date(red_at_ms - 1)
+
+
+def _numbers_of(tx: ReadTx, case_ids: Collection[bytes]) -> dict[CaseId, str]:
+    """Return cases with their numbers, the earliest first; without names, which no error holds.
+
+    A number may have come without what else makes a case's row.
+    """
+    rows = case_cells(list(tx.select(CASES, {"case_id": OneOf(tuple(case_ids))}, order_by=("opened_at_ms",))))
+    return {row[0]: row[1] for row in rows} | {
+        CaseId(one): "—" for one in sorted(case_ids) if one not in {row[0] for row in rows}
+    }
 
 
 def _numbered(tx: ReadTx, wanted: Sequence[str | Range]) -> set[bytes]:

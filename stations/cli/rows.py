@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from ledger.casenumber import short_ids
 from ledger.facade import CaseRow, Ledger
 from ledger.registry import Registry
 from stations.cli.call import Call
@@ -20,7 +22,16 @@ def print_rows(call: Call, ledger: Ledger, rows: Sequence[CaseRow]) -> None:
     for row in rows:
         call.emit(row_object(row))
     cells = [row_cells(call.say, ledger, row) for row in rows]
+    for line, number in zip(cells, told_numbers(rows), strict=True):
+        line[1] = number
     call.table([call.say(f"head.{name}") for name in HEADINGS], cells)
+
+
+def told_numbers(rows: Sequence[CaseRow]) -> list[str]:
+    """Return the numbers of cases; where several have the same, each with the beginning of its id."""
+    counts = Counter(row.number for row in rows)
+    short = short_ids(row.case_id for row in rows if counts[row.number] > 1)
+    return [f"{row.number} ({short[row.case_id]})" if row.case_id in short else row.number for row in rows]
 
 
 def row_cells(say: Say, ledger: Ledger, row: CaseRow) -> list[Cell]:

@@ -202,6 +202,10 @@ def test_replay_takes_the_beginning_of_a_number(sound: Home, capsys: pytest.Capt
         assert code == 0 and json.loads(out)["number"] == number, ref
     code, _, err = run(capsys, "replay", sound.path, number[:12])
     assert code == 1 and "case.ambiguous" in err and number[:12] in err and "{" not in err
+    told = re.findall(r"([0-9a-f]{8}) \(([0-9A-Z-]{30,})\)", err)
+    assert told
+    for short, number in told:
+        assert json.loads(run(capsys, "replay", sound.path, short, "--json")[1])["number"] == number
 
 
 def test_replay_of_nothing(told: tuple[Home, str], capsys: pytest.CaptureFixture[str]) -> None:

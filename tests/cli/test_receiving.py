@@ -11,6 +11,7 @@ import pytest
 from ledger.casenumber import mint
 from ledger.facade import Ledger
 from ledger.types import LogId, StationId
+from stations.cli.rows import told_numbers
 from stations.demo import TOWNSHIP, VILLAGE
 from tests.cli.conftest import ITEM, Result, Terminal
 
@@ -91,6 +92,30 @@ def test_a_case_is_found_by_the_number_of_its_paper(county: Terminal) -> None:
         assert [row["number"] for row in county.ok("find", asked, "--json").lines] == [number]
         assert county.ok("show", asked, "--json").json["number"] == number
     assert "[number.entered]" in _late(county, other).err
+
+
+def test_one_number_of_two_cases_names_both_and_how_each_is_seen(county: Terminal) -> None:
+    made = [_late(county, "收条 12", "--as", who).json for who in ("V001", "T001")]
+    refused = county.run("show", "收条12")
+    assert refused.code == 1 and "[case.ambiguous]" in refused.err and "吴老根" not in refused.err
+    for one in made:
+        short = one["case_id"][:8]
+        assert f"{short} ({one['number']})" in refused.err
+        assert county.ok("show", short, "--json").json["number"] == one["number"]
+
+
+def test_a_list_tells_cases_of_one_number_apart(county: Terminal) -> None:
+    """Two machines from one image of a disk give the same numbers; the county holds the cases of both."""
+    for name in ("吴老根", "周小宝", "孙二"):
+        county.ok(*_RECEIVE, "--name", name)
+    with Ledger.open(county.folder, write=False) as ledger:
+        first, second, third = ledger.worklist()
+    rows = [first, second._replace(number=first.number), third]
+    assert told_numbers(rows) == [
+        f"{first.number} ({first.case_id.hex()[:8]})",
+        f"{first.number} ({second.case_id.hex()[:8]})",
+        third.number,
+    ]
 
 
 def test_a_late_entry_is_not_older_than_its_case(county: Terminal) -> None:

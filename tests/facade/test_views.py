@@ -171,7 +171,7 @@ def test_a_training_ledger_says_so(tmp_path: Path, clock: FakeClock) -> None:
 def test_every_beginning_of_a_number_is_enough(ledger: Ledger) -> None:
     """The last digit of a beginning may happen to be the check character of the digits before it."""
     log_id = next(log.log_id for log in ledger.logs() if log.kind == "station" and log.station == COUNTY)
-    minted = (mint(COUNTY, log_id, ordinal, date(2026, 3, 2)) for ordinal in range(1, 1_000))
+    minted = (mint(COUNTY, log_id, ordinal, date(2026, 3, 2)) for ordinal in range(10_000, 12_000))
     number = next(number for number in minted if is_number(number[:-2]))
     done = receive(ledger, number=number)
     for beginning in (number[:-2], number[:-1], number[:-7], f" {number[:-2].lower()}"):

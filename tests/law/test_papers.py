@@ -1,16 +1,18 @@
-"""Numbers of papers that are no case numbers: one paper is entered once, wherever that can be known."""
+"""Numbers of papers: one is entered once where that can be known, and none spoils the numbers to come."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 
 import pytest
 
+from ledger.casenumber import check_character, log_tag, mint, mint_pad
 from ledger.errors import InputError
 from ledger.facade import Command, Performed
 from ledger.facade.between import twins
-from ledger.types import Facts
-from tests.facade.counter import at, signer
+from ledger.types import Facts, LogId
+from tests.facade.counter import TOWNSHIP, VILLAGE, at, signer
 from tests.law.county import FELLING, PEOPLE, Case
 
 Taken = Callable[..., Performed]
@@ -75,3 +77,89 @@ def test_at_two_stations_one_number_is_shown_as_one_paper(
     assert (set(cases) in everywhere) == linked
     for one in cases:
         assert [set(twin.case_ids) for twin in twins(ledger, only=one)] == ([set(cases)] if linked else [])
+
+
+@pytest.fixture
+def log_id(new_case: Callable[[str], Case]) -> LogId:
+    """Return the log of the village, in which its receipts are written."""
+    logs = new_case(FELLING).ledger.logs()
+    return next(log.log_id for log in logs if log.own and log.station == VILLAGE)
+
+
+@pytest.mark.parametrize(
+    ("day", "ordinal"), [("2026-03-02", 9_999_999), ("2026-03-02", 400), ("2026-03-03", 1), ("2099-01-01", 1)]
+)
+def test_a_number_that_this_log_never_gave_is_refused_and_closes_no_counter(
+    day: str, ordinal: int, taken: Taken, log_id: LogId
+) -> None:
+    paper = mint(VILLAGE, log_id, ordinal, date.fromisoformat(day))
+    with pytest.raises(InputError) as refused:
+        taken("V1", paper)
+    assert (refused.value.code, refused.value.params) == ("number.not_given", {"number": paper})
+    assert taken("V1", f"收条 {day} {ordinal}").number
+
+
+def test_numbers_to_come_do_not_follow_one_that_stands_in_an_act_already(
+    taken: Taken, new_case: Callable[[str], Case], log_id: LogId
+) -> None:
+    """An act may have come with any number, from an older version or by hand."""
+    case = new_case(FELLING)
+    before = case.ledger.case(taken("V1", "收条 31").case_id).state.number
+    assert before.split("-")[2] == "000000"
+    next_but_one = int(before.split("-")[4]) + 2
+    for ordinal in (9_999_999, next_but_one, next_but_one + 1):
+        number = mint(VILLAGE, log_id, ordinal, None)
+        facts: Facts = {"item": FELLING, "number": number}
+        applicant: Facts = {"applicant": {"name": "周小宝"}}
+        command = Command(action="receive", station=VILLAGE, facts=facts, personal=applicant)
+        assert case.ledger.perform(command, signer("V1")).number == number
+    given = [int(taken("V1", f"收条 {n}").number.split("-")[4]) for n in (32, 33, 34)]
+    assert len(set(given)) == 3 and max(given) <= next_but_one + 4 and min(given) > next_but_one - 2
+
+
+@pytest.mark.parametrize(
+    ("day", "sequence"),
+    [("260302", "0000"), ("991399", "0001"), ("260230", "0001"), ("260302", "00003"), ("000000", "P000"),
+     ("000000", "P0003")],
+)  # fmt: skip
+def test_what_was_never_printed_is_no_number(day: str, sequence: str, taken: Taken, log_id: LogId) -> None:
+    body = f"{VILLAGE}-{day}-{log_tag(log_id)}-{sequence}"
+    paper = f"{body}-{check_character(body)}"
+    with pytest.raises(InputError) as refused:
+        taken("V1", paper)
+    assert refused.value.code == "number.shape"
+
+
+def test_a_pad_is_kept_unless_it_lies_far_beyond_every_pad(taken: Taken, log_id: LogId) -> None:
+    (near, far, end) = (mint_pad(VILLAGE, log_id, first, 1)[0] for first in (60, 60 + 20_000, 9_999_999))
+    assert taken("V1", near).number == near
+    for paper in (far, end):
+        with pytest.raises(InputError) as refused:
+            taken("V1", paper)
+        assert refused.value.code == "number.not_given"
+
+
+def test_a_neighbour_takes_no_number_of_a_station(
+    taken: Taken, new_case: Callable[[str], Case], log_id: LogId
+) -> None:
+    ledger = new_case(FELLING).ledger
+    pad, slip = mint_pad(VILLAGE, log_id, 71, 1)[0], mint(VILLAGE, LogId(bytes(16)), 7, date(2026, 2, 27))
+    for number in (pad, slip):
+        stranger = taken("W1", number)
+        assert stranger.number != number
+        own = taken("V1", number)
+        assert own.number == number and ledger.resolve(number) == own.case_id
+        assert {row.case_id for row in ledger.find(number)} == {own.case_id, stranger.case_id}
+        for who in ("V2", "W1"):
+            with pytest.raises(InputError) as refused:
+                taken(who, number)
+            assert refused.value.code == "number.entered"
+
+
+def test_a_number_of_elsewhere_is_entered_once_at_each_station(taken: Taken) -> None:
+    number = mint(TOWNSHIP, LogId(bytes(16)), 8, date(2026, 2, 27))
+    assert len({taken(who, number).number for who in ("V1", "W1")}) == 2
+    for who in ("V2", "W1"):
+        with pytest.raises(InputError) as refused:
+            taken(who, number)
+        assert refused.value.code == "number.entered"

@@ -90,6 +90,18 @@ def test_numbers_of_others_and_what_is_no_number_are_refused(counter: Counter, d
     assert desk.post("/pads", {"count": "999"}).code == "web.choice"
 
 
+def test_what_another_station_enters_under_a_number_leaves_the_pad_free(counter: Counter, desk: Desk) -> None:
+    number = printed(desk.post("/pads", {"count": "10"}))[0]
+    stranger, path = counter.desk("T1"), f"/receive/{FELLING}"
+    late = {"at": "2026-03-01T16:20", "f.late_entry.paper_no": number, "f.late_entry.reason": "power"}
+    once = stranger.get(path).field("once")
+    assert stranger.post(path, {"once": once, "applicant.name": "别处的", **late}).status == 200
+    assert "已补录 0 / 10" in desk.get("/pads").text
+    slip = enter(desk, number, **{"at": "2026-03-01T16:20", "f.late_entry.reason": "power"})
+    assert slip.status == 200 and number in slip.text
+    assert "已补录 1 / 10" in desk.get("/pads").text
+
+
 def test_what_was_typed_from_one_receipt_is_no_draft_of_another(desk: Desk) -> None:
     one, other = printed(desk.post("/pads", {"count": "10"}))[:2]
     path = f"/receive/{FELLING}"

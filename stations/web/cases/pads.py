@@ -17,7 +17,7 @@ from aiohttp import web
 from ledger.casenumber import mint_pad, normalise, parse
 from ledger.errors import AuthorityError, BanjianError, ConfigError, InputError, StoreError
 from ledger.facade import Ledger
-from ledger.facade.numbers import next_ordinal
+from ledger.facade.numbers import PAD, PAPER, next_ordinal
 from ledger.facade.tables import NUMBERS
 from ledger.store.tables import OneOf
 from ledger.types import LogId, StationId
@@ -121,7 +121,7 @@ async def _mint(visit: Visit, count: int) -> Batch:
         if not RECEIVERS & roles:
             raise AuthorityError("pad.role")
         with ledger.reading() as (tx, _):
-            return next_ordinal(tx, log.hex(), "pad")
+            return next_ordinal(tx, log.hex(), PAD)
 
     free = await visit.read(work)
     batches = await visit.office.access.aside(lambda: _batches(visit, log))
@@ -173,7 +173,8 @@ def _folder(visit: Visit) -> SealedFolder:
 def _used(ledger: Ledger, numbers: Sequence[str]) -> Mapping[str, str]:
     with ledger.reading() as (tx, _):
         found = list(tx.select(NUMBERS, {"number": OneOf(tuple(numbers))})) if numbers else []
-    return {str(row[0]): row[1].hex() for row in found if isinstance(row[1], bytes)}
+    # A case of another station may name the number as its paper's; one of this station has it for its own.
+    return {str(row[0]): row[1].hex() for row in found if isinstance(row[1], bytes) and row[3] != PAPER}
 
 
 async def _shown(visit: Visit, error: BanjianError | None, *, typed: str = "") -> web.Response:
