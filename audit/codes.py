@@ -87,7 +87,7 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
                 authority.registry_ahead act.repeated frame.opaque_sound personal.sealed personal.erased
                 attachment.not_held grant.given grant.not_logged""",
         },
-        "5. time": {"notice": "time.backwards time.claimed_ahead time.backdated"},
+        "5. time": {"notice": "time.backwards time.claimed_ahead time.backdated time.late_entry"},
         "6. copies held elsewhere": {
             "error": """
                 copy.older copy.other copy.log_missing copy.unsigned sentinel.unsigned sentinel.other
