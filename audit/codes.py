@@ -105,7 +105,8 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
                 case.finding.promise_untrue case.finding.refusal_not_same_day
                 case.finding.second_correction case.finding.step_missing
                 case.finding.unlawful_ground case.notice.extension_late
-                case.notice.lapse_early case.notice.refused_when_deemed""",
+                case.notice.in_time_by_late_entry case.notice.lapse_early
+                case.notice.refused_when_deemed""",
         },
     }
 )

@@ -20,6 +20,7 @@ from ledger.caseshape import CaseAct, CaseFinding, CaseState, Reason, Step
 from ledger.casetype import ActionSpec
 from ledger.catalogue import Rules
 from ledger.clocks import read_clocks
+from ledger.lateclaims import in_time_by_late_entry
 from ledger.types import Facts
 
 LAPSING_GUARD: Final = "due_passed"
@@ -113,8 +114,11 @@ def calendar_refusal(
 
 
 def calendar_notices(state: CaseState, rules: Rules, calendars: CalendarSet) -> tuple[CaseFinding, ...]:
-    """Return the acts with effect that would have been refused where the calendar was known."""
-    told = early_lapses(state, rules, calendars)
+    """Return the acts with effect that would have been refused where the calendar was known.
+
+    And those that keep a limit only because they were entered late (``ledger.lateclaims``).
+    """
+    told = (*early_lapses(state, rules, calendars), *in_time_by_late_entry(state, rules, calendars))
     if not any(step.effective and _asks_clocks(step, rules) for step in state.steps):
         return told
     for reading in read_clocks(state, rules, calendars, state.steps[-1].effect_at_ms):
