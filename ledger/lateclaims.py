@@ -14,7 +14,7 @@ from typing import Final
 
 from ledger.calendar import CalendarSet, local_date
 from ledger.calendar_year import day_start_ms
-from ledger.caseshape import CaseFinding, CaseState, Step, local_day
+from ledger.caseshape import CaseAct, CaseFinding, CaseState, Step, local_day
 from ledger.catalogue import Rules
 from ledger.clockevents import clock_events
 from ledger.clockfindings import OVERDUE_FLAGS
@@ -58,9 +58,9 @@ def _late_steps(state: CaseState, rules: Rules) -> Iterator[tuple[int, int]]:
     What waited for a second person took effect with that signature: it counts as typed when that was.
     """
     days = {
-        step.act.act_id: day
+        step.act.act_id: _entered(step.act)
         for step in state.steps
-        if (day := entered_on(step.act.facts)) is not None and step.effective
+        if step.effective and "late_entry" in step.act.facts
     }
     if not days or state.voided:
         return
@@ -70,6 +70,12 @@ def _late_steps(state: CaseState, rules: Rules) -> Iterator[tuple[int, int]]:
         day = _typed_on(step, days)
         if day > local_day(step.effect_at_ms) and not heard.isdisjoint(names.get(step.act.act_id, ())):
             yield index, day_start_ms(date.fromordinal(day + EPOCH_ORDINAL))
+
+
+def _entered(act: CaseAct) -> int:
+    """Return the day on which a late entry was typed: what it says, or where it says none, its log."""
+    said = entered_on(act.facts)
+    return local_day(act.recorded_at_ms) if said is None else said
 
 
 def _typed_on(step: Step, days: dict[ActId, int]) -> int:
