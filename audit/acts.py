@@ -28,6 +28,8 @@ from ledger.types import Facts, KeyId, LedgerId, LogId, StationId
 OPEN_LOG = "open_log"
 OPAQUE = "opaque"
 """Topic of a frame whose act failed a check when it was stored: kept, without effect."""
+PAPER_SHOWN_MAX = 40
+"""Characters of a paper's number that a finding repeats: what a case type lets one have."""
 TAG_BYTES = 16
 """What AES-GCM adds to a body."""
 CLAIM_AHEAD_MS_MAX = 10 * 60_000
@@ -153,6 +155,8 @@ class ActChecker:
         behind_ms = entry.recorded_at_ms - header.occurred_at_ms
         if not -CLAIM_AHEAD_MS_MAX <= behind_ms <= CLAIM_BEHIND_MS_MAX:
             self._claimed_time(facts, act, seq, behind_ms)
+        if facts and "late_entry" in facts:
+            self._late_entry(facts, act, seq, behind_ms)
 
     def refuse(self, act: Act, seq: int) -> None:
         """Take the news that the signature of an act does not hold."""
@@ -320,6 +324,13 @@ class ActChecker:
             self._find(notice, "time.claimed_ahead", act, seq, minutes=-behind_ms // 60_000)
         elif not (facts and facts.get("late_entry")):
             self._find(notice, "time.backdated", act, seq, hours=behind_ms // 3_600_000)
+
+    def _late_entry(self, facts: Facts, act: Act, seq: int, behind_ms: int) -> None:
+        """Tell of a time that is one person's word, however little it lies behind: limits run from it."""
+        late = facts["late_entry"]
+        said = late.get("paper_no") if isinstance(late, dict) else None
+        paper = "".join(filter(str.isprintable, said))[:PAPER_SHOWN_MAX] if isinstance(said, str) else ""
+        self._find(notice, "time.late_entry", act, seq, paper=paper, hours=max(0, behind_ms) // 3_600_000)
 
     def _block(self, make: Callable[..., Finding], code: str, act: Act, seq: int) -> None:
         self._tally.blocked.setdefault((self._context.name, seq), code)

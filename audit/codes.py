@@ -87,7 +87,7 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
                 authority.registry_ahead act.repeated frame.opaque_sound personal.sealed personal.erased
                 attachment.not_held grant.given grant.not_logged""",
         },
-        "5. time": {"notice": "time.backwards time.claimed_ahead time.backdated"},
+        "5. time": {"notice": "time.backwards time.claimed_ahead time.backdated time.late_entry"},
         "6. copies held elsewhere": {
             "error": """
                 copy.older copy.other copy.log_missing copy.unsigned sentinel.unsigned sentinel.other
@@ -105,7 +105,8 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
                 case.finding.promise_untrue case.finding.refusal_not_same_day
                 case.finding.second_correction case.finding.step_missing
                 case.finding.unlawful_ground case.notice.extension_late
-                case.notice.lapse_early case.notice.refused_when_deemed""",
+                case.notice.in_time_by_late_entry case.notice.lapse_early
+                case.notice.refused_when_deemed""",
         },
     }
 )

@@ -157,7 +157,7 @@ def unmoved(before: CaseState, after: CaseState, rules: Rules) -> bool:
     if any(old is not new for old, new in zip(before.steps, after.steps[:count], strict=True)):
         return False
     names = heard_of(after.steps[count])
-    return names is not None and names.isdisjoint(_heard(rules))
+    return names is not None and names.isdisjoint(heard_names(rules))
 
 
 def earlier_dues(
@@ -224,7 +224,7 @@ def _clocks_of(rules: Rules) -> tuple[tuple[ClockSpec, Limit, bool], ...]:
 
 
 @lru_cache(maxsize=1024)
-def _heard(rules: Rules) -> frozenset[str]:
+def heard_names(rules: Rules) -> frozenset[str]:
     """Return all names of events that any clock of an item listens to."""
     specs = [spec for spec, _, _ in _clocks_of(rules)]
     groups = [

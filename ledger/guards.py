@@ -28,6 +28,8 @@ LAWFUL_GROUNDS: Final = frozenset(
 PERMIT: Final = "许可"
 PERMIT_ONLY: Final = "permit_only"
 """The guard of what the law gives to permits alone, unless the item cites a local rule."""
+ON_THE_SPOT: Final = "on_the_spot"
+"""The guard of papers that go back on the day on which the organ received them."""
 DUE_AHEAD: Final = "due_ahead"
 """The guard of a last day that the act itself names."""
 
@@ -313,7 +315,7 @@ STATE_GUARDS: Final[Mapping[str, Guard]] = {
     "issued_first": _issued_first,
     "no_open_correction": _no_open_correction,
     "nothing_to_deliver": _nothing_to_deliver,
-    "on_the_spot": _on_the_spot,
+    ON_THE_SPOT: _on_the_spot,
     "organ_result": _organ_result,
     "originals_held": _originals_held,
     PERMIT_ONLY: _permit_only,

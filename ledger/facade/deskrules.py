@@ -30,6 +30,7 @@ from ledger.notices import (
     UNTRUE_ACTIONS,
     calendar_notices,
     calendar_refusal,
+    late_refusal,
     may_promise,
     papers_with_agent,
     promised_after,
@@ -90,8 +91,8 @@ class DeskRules:
 
         Raises:
             RuleError: ``case.another_day``, ``case.in_future``, ``case.absurd_time``, ``case.entered_on``,
-                ``case.before_receipt``, ``case.promise_barred``; as ``ledger.sense.senseless`` and
-                ``ledger.notices.calendar_refusal``.
+                ``case.before_receipt``, ``case.promise_barred``; as ``ledger.sense.senseless``,
+                ``ledger.notices.calendar_refusal`` and ``ledger.notices.late_refusal``.
         """
         require_day(act.occurred_at_ms, act.recorded_at_ms, act.facts)
         _require_entry(act.occurred_at_ms, act.recorded_at_ms, act.facts)
@@ -103,6 +104,9 @@ class DeskRules:
         reason = senseless(
             spec, act, state=state, rules=rules, registry=registry, personal=personal
         ) or calendar_refusal(state, spec, act, rules, self._knowledge.calendars)
+        if reason is None and state is not None and not _fits_day(act.occurred_at_ms, act.recorded_at_ms):
+            # of another day, so a late entry
+            reason = late_refusal(state, spec, act, rules, self._knowledge.calendars)
         if reason is not None:
             raise RuleError(reason.code, **reason.params)
         if not promises(spec, act.facts) or repaired(act.facts):
@@ -175,10 +179,15 @@ def require_day(occurred_at_ms: int, recorded_at_ms: int, facts: Facts) -> None:
     Raises:
         RuleError: ``case.another_day``.
     """
-    passed_ms = recorded_at_ms - occurred_at_ms
-    days = local_day(recorded_at_ms) - local_day(occurred_at_ms)
-    if days and "late_entry" not in facts and not 0 <= passed_ms <= NIGHT_EDGE_MS:
+    if "late_entry" not in facts and not _fits_day(occurred_at_ms, recorded_at_ms):
+        days = local_day(recorded_at_ms) - local_day(occurred_at_ms)
         raise RuleError("case.another_day", days=abs(days), hours=NIGHT_EDGE_MS // 3_600_000)
+
+
+def _fits_day(occurred_at_ms: int, recorded_at_ms: int) -> bool:
+    """Tell whether a time may be claimed without a late entry: of the same day, or of the night before."""
+    same = local_day(occurred_at_ms) == local_day(recorded_at_ms)
+    return same or 0 <= recorded_at_ms - occurred_at_ms <= NIGHT_EDGE_MS
 
 
 def _require_entry(occurred_at_ms: int, recorded_at_ms: int, facts: Facts) -> None:

@@ -10,7 +10,7 @@ from audit.findings import Finding
 from audit.verify import verify_ledger
 from ledger.facade import Home
 from ledger.frame import encode_frame, split_frame
-from ledger.types import Facts
+from ledger.types import Facts, Value
 from tests.audit.forge import append_act, fork, frame_of, log_of, put_frame
 from tests.audit.ledgers import CLERK, COUNTY, ITEM, REGISTRAR, VILLAGE, ask, hurt, signer
 
@@ -122,9 +122,20 @@ def test_backdated_act(home: Home) -> None:
     assert found(home, "time.backdated").params["hours"] == 72
 
 
-def test_late_entry_from_paper_is_not_backdated(home: Home) -> None:
-    forged(home, facts={"late_entry": {"paper_no": "1", "reason": "power"}}, late_ms=72 * 3_600_000)
+@pytest.mark.parametrize("hours", [72, 5])
+def test_every_late_entry_from_paper_is_told_and_is_not_backdated(home: Home, hours: int) -> None:
+    paper: Facts = {"paper_no": "乡 0042", "reason": "power"}
+    forged(home, facts={"late_entry": paper}, late_ms=hours * 3_600_000)
+    told = found(home, "time.late_entry")
+    assert (told.severity, dict(told.params)) == ("notice", {"paper": "乡 0042", "hours": hours})
     assert "time.backdated" not in {finding.code for finding in verify_ledger(home.path).findings}
+
+
+@pytest.mark.parametrize("said", ["paper", {}, {"paper_no": 7}, {"paper_no": "\x1b[2J" + "x" * 99}])
+def test_a_late_entry_that_names_no_paper_is_told_too(home: Home, said: Value) -> None:
+    forged(home, facts={"late_entry": said}, late_ms=72 * 3_600_000)
+    paper = str(found(home, "time.late_entry").params["paper"])
+    assert len(paper) <= 40 and paper.isprintable()
 
 
 def test_claim_from_the_future(home: Home) -> None:

@@ -222,6 +222,19 @@ FORWARDING = [
           "2026-03-11 T1 supply", "2026-03-12",
           {"forwarding": "2026-03-09 > 2026-03-11 done:green",
            "acceptance": "2026-03-11 > 2026-03-18 green"}),
+    # V none, on the way until the 9th: 10 11
+    Dated("what one agent took in and another has must be forwarded", FELLING,
+          "2026-03-02 V1 receive\n2026-03-02 V1 hand_over to=T\n2026-03-03 T1 take_over\n"
+          "2026-03-03 T1 request_correction\n2026-03-04 T1 hand_over to=V\n2026-03-04 V1 take_over\n"
+          "2026-03-06 V1 supply\n2026-03-06 V1 hand_over to=W\n2026-03-09 W1 take_over", "2026-04-20",
+          {"forwarding": "2026-03-06 > 2026-03-11 red forwarding_overrun",
+           "transit": "2026-03-06 > 2026-03-10 done:green"}),
+    Dated("what the organ has got of it need not be", FELLING,
+          "2026-03-02 V1 receive\n2026-03-02 V1 hand_over to=T\n2026-03-03 T1 take_over\n"
+          "2026-03-03 T1 request_correction\n2026-03-04 T1 hand_over to=V\n2026-03-04 V1 take_over\n"
+          "2026-03-06 V1 supply materials=m01\n2026-03-06 V1 hand_over to=T\n2026-03-09 T1 take_over\n"
+          "2026-03-10 T1 hand_over to=W\n2026-03-10 W1 take_over", "2026-04-20",
+          {"forwarding": "2026-03-06 > 2026-03-10 done:green"}),
     Dated("county for a township's item is an agent", INSURANCE, "2026-03-02 C1 receive", "2026-03-02",
           {"forwarding": "2026-03-02 > 2026-03-04 green", "acceptance": "", "same_day": ""}),
     Dated("township for a county's permit is the organ's", FELLING, "2026-03-02 T1 receive", "2026-03-02",

@@ -848,7 +848,8 @@ def found_by_audit(path: Path, ledger_id: bytes) -> set[tuple[str, str]]:
     """Return what the product's own audit finds, without cases and without what lies behind checkpoints."""
     report = verify_ledger(path, trust=LedgerId(ledger_id))
     left_out = {
-        "log.no_checkpoint", "log.uncovered", "personal.sealed", "time.backdated", "sentinel.missing",
+        "log.no_checkpoint", "log.uncovered", "personal.sealed", "time.backdated", "time.late_entry",
+        "sentinel.missing",
     }  # fmt: skip
     return {
         (one.code, one.severity)

@@ -157,6 +157,7 @@ LEFT_OUT = (
     "log.uncovered",
     "personal.",
     "time.backdated",
+    "time.late_entry",
     "merge.behind",
 )
 
