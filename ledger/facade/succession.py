@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from ledger.act import verify_act
 from ledger.authority import Refusal, check_log_opening
-from ledger.chain import may_continue
+from ledger.chain import may_continue, second_firsts
 from ledger.errors import BanjianError
 from ledger.facade.countyfold import COUNTY_KINDS, CountyFold
 from ledger.facade.lostends import UPSTREAM_OTHER
@@ -108,6 +108,13 @@ class Succession:
         return [
             (after.log_id(), before.log_id()) for after, before in found if not may_continue(after, before)
         ]
+
+    def second_first(self, genesis: LogGenesis) -> list[tuple[LogId, LogId]]:
+        """Return a log with one of its station that is held, where both begin anew; nothing elsewhere."""
+        log_id = genesis.log_id()
+        others = [log for log in self._holdings.logs.values() if log.genesis.log_id() != log_id]
+        begun = [log.genesis.log_id() for log in others if second_firsts((log.genesis, genesis))]
+        return [(log_id, other) for other in begun[:1]]
 
     def _newest(self, kind: str) -> HeldLog | None:
         chain = self._fold.chain(kind)

@@ -123,6 +123,9 @@ FORK: Final = "log.fork"
 FOREIGN_PARENT: Final = "log.foreign_parent"
 """Code under which a log is noted there that says of another kind or station's log that it continues it."""
 
+SECOND_FIRST: Final = "log.second_first"
+"""Code under which a log is noted there that begins anew although one of its station is held already."""
+
 SPARSE_NOTES: Final = Table(
     "sparse_notes", columns=(("log", "text"), ("size", "int"), ("note", "bytes")), key=("log", "size")
 )
