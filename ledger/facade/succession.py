@@ -44,6 +44,11 @@ class Succession:
         """Whether another log goes on from a log that is held: what came late of it has no effect."""
         return any(True for _ in self._successors(log_id))
 
+    def continued_at(self, log_id: LogId) -> int | None:
+        """Return up to where the next log goes on from a log; None where none does."""
+        after = min(self._successors(log_id), key=lambda log: log.name, default=None)
+        return None if after is None else after.genesis.parent_size
+
     def elsewhere(self, log_id: LogId) -> bool:
         """Whether a log that is not written here goes on from a log."""
         return any(not log.own for log in self._successors(log_id))
