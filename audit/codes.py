@@ -25,7 +25,7 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
             "warning": """
                 trust.unpinned ledger.not_synced ledger.no_catalogue ledger.second_registry
                 ledger.second_catalogue log.superseded log.parent log.foreign_parent
-                log.key_reused""",
+                log.second_first log.key_reused""",
         },
         "2. registry and catalogue": {
             "warning": """

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from audit.findings import Finding, error, warning
 from audit.openings import Opening, base_of
 from audit.subtree import Known
-from ledger.chain import ChainLog, chain_logs, may_continue
+from ledger.chain import ChainLog, chain_logs, may_continue, second_firsts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +56,19 @@ def report_chains(openings: Sequence[Opening], report: Callable[[Finding], None]
                 report(warning("log.superseded", log=name, count=held - incarnation.size))
             elif held < incarnation.size:
                 report(error("log.truncated", log=name, stated=incarnation.size, held=held))
+
+
+def report_second_firsts(openings: Iterable[Opening], report: Callable[[Finding], None]) -> None:
+    """Tell which logs begin anew although a log of their station has begun already."""
+    for genesis, first in second_firsts(one.genesis for one in openings):
+        report(
+            warning(
+                "log.second_first",
+                log=genesis.log_id().hex(),
+                station=genesis.station,
+                other=first.log_id().hex(),
+            )
+        )
 
 
 def parent_sizes(openings: Iterable[Opening]) -> dict[str, set[int]]:

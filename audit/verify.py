@@ -40,6 +40,7 @@ from audit.incarnations import (
     parent_sizes,
     report_chains,
     report_reused_keys,
+    report_second_firsts,
 )
 from audit.judge import Judge
 from audit.logs import LogJoiner, LogResult
@@ -254,6 +255,7 @@ class _Audit:
         if not chain_of(openings, "catalogue")[0]:
             self._find(warning("ledger.no_catalogue"))
         report_chains(openings, self._find)
+        report_second_firsts(openings, self._find)
         judge = fold_county(self._source, pinned, genesis, openings)
         registry = judge.knowledge.registry
         report_reused_keys(openings, lambda one: registry.is_known_key(key_id(ED25519, one)), self._find)

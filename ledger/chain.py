@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ledger.genesis import LogGenesis
+from ledger.types import StationId
 
 LOST_MAX = 100_000
 """Positions that a stated size may add beyond what is held: a forged one must not fill the memory."""
@@ -62,6 +63,25 @@ def may_continue(after: LogGenesis, before: LogGenesis) -> bool:
     """
     known = (before.ledger_id, before.kind, before.station)
     return (after.ledger_id, after.kind, after.station) == known
+
+
+def second_firsts(logs: Iterable[LogGenesis]) -> list[tuple[LogGenesis, LogGenesis]]:
+    """Return the logs of stations that begin anew beside a first one: two machines write as one station.
+
+    Neither continues the other, so that nothing tells that both came of one disk.
+
+    Returns:
+        Pairs of such a log and the one of its station with the least id, by id.
+    """
+    least: dict[StationId, LogGenesis] = {}
+    found: list[tuple[LogGenesis, LogGenesis]] = []
+    for genesis in sorted(logs, key=lambda one: one.log_id()):
+        if genesis.kind != "station" or genesis.parent_log:
+            continue
+        first = least.setdefault(genesis.station, genesis)
+        if first is not genesis:
+            found.append((genesis, first))
+    return found
 
 
 def lost_positions(counted: int, held: int) -> int:

@@ -9,9 +9,11 @@ import sys
 from collections.abc import Iterator
 
 from ledger import platform
+from ledger.chain import second_firsts
 from ledger.checkpoint import read_checkpoint
 from ledger.errors import BanjianError
 from ledger.facade import Home, Ledger
+from ledger.facade.between import lost_by_reopening
 from ledger.facade.countyfold import COUNTY_KINDS
 from ledger.facade.lostends import BESIDE_CHAIN
 from ledger.facade.receiptkey import KEY_MISSING, RECEIPT, receipt_key_fault
@@ -60,6 +62,8 @@ def examine(
         _machine(home),
         *_secrets(home, ledger, StationId(config.station), key_fits=key_fits),
         *_logs(home, ledger),
+        *_second_firsts(ledger),
+        *_lost_by_reopening(ledger),
         _attachments(home, ledger, StationId(config.station), thorough=thorough, key_fits=key_fits),
         _backup(home, config, now_ms),
     ]
@@ -194,6 +198,24 @@ def _logs(home: Home, ledger: Ledger) -> Iterator[Check]:
             continue
         kept = _kept_size(home, log)
         yield found("head", "ok", "doctor.head", log=name, size=log.size, sentinel=kept)
+
+
+def _lost_by_reopening(ledger: Ledger) -> Iterator[Check]:
+    for log, count in lost_by_reopening(ledger):
+        name = f"{log.genesis.kind} {log.genesis.station}"
+        yield found("head", "warning", "doctor.reopened_early", log=name, count=count)
+
+
+def _second_firsts(ledger: Ledger) -> Iterator[Check]:
+    """Tell of a station that is written here whether another machine began a log for it as well."""
+    logs = ledger.parts.holdings.logs.values()
+    here = {log.genesis.station for log in logs if log.own}
+    for genesis, first in second_firsts(log.genesis for log in logs):
+        if genesis.station in here:
+            yield found(
+                "head", "warning", "doctor.log_second_first", station=genesis.station,
+                log=genesis.log_id().hex()[:8], other=first.log_id().hex()[:8],
+            )  # fmt: skip
 
 
 def _is_beside(ledger: Ledger, log: LogInfo) -> bool:

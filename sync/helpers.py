@@ -2,7 +2,7 @@
 
 ``python -m sync.helpers`` is such a helper: sections come on its standard input, what ``sync.ingest.prepare``
 makes of them goes back. It holds no key and no data, and ends when its master does. Where a helper cannot be
-had, or has died, packages are prepared here: slower, with the same outcome.
+had, has died or stands still, packages are prepared here: slower, with the same outcome.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from queue import SimpleQueue
+from threading import Timer
 from typing import IO
 
 from ledger.errors import BanjianError
@@ -37,6 +38,8 @@ SECTION_BYTES_MIN = 32 * 1024
 """Smaller sections are prepared where they are."""
 KEYS_MAX = 1024
 """Authors of whom a helper is told beforehand; of the others it has to ask."""
+ANSWER_S_MAX = 30.0
+"""A helper that takes longer is ended: the largest package takes far less, and callers wait longer."""
 LENGTH_BYTES = 8
 
 
@@ -67,6 +70,8 @@ class Helpers:
         May be called from any thread, and waits.
         """
         found: Prepared | None = None
+        for helper in self._all:
+            helper.reap()
         large = section.kind in (PACKAGE, BRANCH) and len(section.payload) >= SECTION_BYTES_MIN
         if large and self._all and not self._closed:
             helper = self._free.get()
@@ -109,21 +114,36 @@ class _Helper:
         Raises:
             OSError: it cannot be started.
         """
+        if self._process is not None and self._process.poll() is not None:
+            self.end()
         if self._process is None:
             self._process = _start()
         return self._process
+
+    def reap(self) -> None:
+        """Let the system forget a process that has ended, though nobody may ask it again; from any thread."""
+        process = self._process
+        if process is not None:
+            process.poll()
 
     def ask(self, asked: Asked) -> Answer:
         """Return the answer of the process, which is started if it does not run.
 
         Raises:
-            OSError, EOFError, ValueError, TypeError: it cannot be started, or died.
+            OSError, EOFError, ValueError, TypeError: it cannot be started, died, or was ended for being late.
         """
         process = self.start()
         if process.stdin is None or process.stdout is None:
             raise EOFError
-        _send(process.stdin, pack_asked(asked))
-        return unpack_answer(_receive(process.stdout))
+        # A pipe waits for ever on a process that was stopped; that of one that was killed ends, both ways.
+        deadline = Timer(ANSWER_S_MAX, process.kill)
+        deadline.daemon = True
+        deadline.start()
+        try:
+            _send(process.stdin, pack_asked(asked))
+            return unpack_answer(_receive(process.stdout))
+        finally:
+            deadline.cancel()
 
     def end(self) -> None:
         process, self._process = self._process, None

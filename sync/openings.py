@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ledger.errors import DataError
+from ledger.errors import BanjianError, DataError
 from ledger.facade.exchange import Exchange
 from ledger.genesis import LogGenesis
 from ledger.opening import opening_genesis
@@ -22,6 +22,17 @@ REGISTRY_BEHIND: Final = "sync.registry_behind"
 
 BESIDE_FEED: Final = frozenset((LOG_OPENING, REGISTRY_BEHIND))
 """Refusals of whole logs: what a feed carries can be taken without them, and counts once they have come."""
+
+
+def begins_station_log(prepared: Prepared) -> bool:
+    """Whether a section begins the log of a station, by the genesis in its first entry."""
+    if not isinstance(prepared, PreparedPackage) or prepared.content.first_seq != 1:
+        return False
+    content = prepared.content
+    try:
+        return opening_genesis(content.log_id, content.frames[0], content.facts[0]).kind == "station"
+    except BanjianError:
+        return False
 
 
 def check_opened(exchange: Exchange, prepared: Prepared) -> LogGenesis | None:

@@ -37,7 +37,7 @@ from sync.framing import ANSWER, END, EXCERPT, NOTE, encode_section
 from sync.giving import Budget, Histories, Spending, packages, stated
 from sync.ingest import Prepared, PreparedExcerpt, PreparedNote, PreparedPackage
 from sync.messages import REFUSALS_MAX, Answer, Fork, Hello, Refused, Wanted
-from sync.openings import check_opened
+from sync.openings import BESIDE_FEED, begins_station_log, check_opened
 from sync.putback import says_waits
 
 NO_RECEIPTS = "sync.no_receipts"
@@ -72,6 +72,7 @@ class Responder:
         )
         self._scope: frozenset[StationId] = frozenset()
         self._refused: list[Refused] = []
+        self._strange: set[LogId] = set()
         self._agreed: dict[LogId, int] = {}
         self.is_beside = False
         self.stored = 0
@@ -157,6 +158,8 @@ class Responder:
                 self.stored += taken.new
         except (DataError, EncodingError, GapError) as error:
             self._note(Refused(log_id=prepared.log_id, first_seq=first_seq, code=error.code))
+            if error.code in BESIDE_FEED and begins_station_log(prepared):
+                self._strange.add(prepared.log_id)
 
     def take_run(self, run: Sequence[Prepared]) -> None:
         """Store sections of which each ``continues`` the one before it, in one transaction if that can be.
@@ -264,7 +267,9 @@ class Responder:
             # What it said was waiting has come with this very session.
             exchange.peers.take([replace(self._heard, waiting=0, oldest_ms=0)], now_ms=self._now_ms)
         if not says_waits(hello):
-            exchange.note_in_step(self._peer, hello.logs)
+            # A station's log that cannot be taken holds nothing of registry or catalogue.
+            exchange.note_in_step(self._peer, [one for one in hello.logs if one.log_id not in self._strange])
+        exchange.note_reopened_early(self._peer, hello.logs)
         left = Spending.of(self._budget)
         forks = self._forks(hello, mine)
         down = list(self._down(hello, mine, {fork.log_id for fork in forks}, left))

@@ -9,6 +9,7 @@ from ledger.checkpoint import read_checkpoint
 from ledger.errors import ConfigError, RuleError
 from ledger.facade.attached import Attached, Named, absent
 from ledger.facade.board import BoardLine, read_board
+from ledger.facade.comingback import lost_by_reopening as find_lost
 from ledger.facade.comingback import stations_behind as find_behind
 from ledger.facade.countyseen import (
     INCONSISTENT,
@@ -24,6 +25,7 @@ from ledger.facade.held import newest_receipt
 from ledger.facade.ledger import Ledger
 from ledger.facade.monthly import MonthFigure, read_months
 from ledger.facade.numbers import paper_of
+from ledger.facade.opening import HeldLog
 from ledger.facade.ownlog import newest_checkpoint
 from ledger.facade.syncstatus import SyncStatus, read_status
 from ledger.facade.synctables import SYNC_FINDINGS
@@ -97,6 +99,12 @@ def stations_behind(ledger: Ledger, station: StationId) -> list[StationId]:
     """Return the stations below that have not brought what they hold since logs were given up here."""
     with ledger.turn, ledger.reading() as (tx, parts):
         return find_behind(tx, parts.holdings, parts.knowledge.registry, station)
+
+
+def lost_by_reopening(ledger: Ledger) -> list[tuple[HeldLog, int]]:
+    """Return the own logs that were opened anew too early, and how many entries that left out."""
+    with ledger.turn, ledger.reading() as (tx, parts):
+        return find_lost(tx, parts.succession, parts.holdings)
 
 
 def station_board(ledger: Ledger, station: StationId) -> list[BoardLine]:

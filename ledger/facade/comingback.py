@@ -12,9 +12,10 @@ from collections.abc import Collection
 from typing import Final
 
 from ledger.facade.lostends import BESIDE_CHAIN
-from ledger.facade.opening import Holdings
+from ledger.facade.opening import HeldLog, Holdings
 from ledger.facade.peers import ways_of
-from ledger.facade.synctables import SYNC_MARKS
+from ledger.facade.succession import Succession
+from ledger.facade.synctables import REOPENED_EARLY, SYNC_FINDINGS, SYNC_MARKS
 from ledger.registry import Registry
 from ledger.store.contract import ReadTx, WriteTx
 from ledger.types import StationId
@@ -104,6 +105,36 @@ def own_behind(tx: ReadTx, registry: Registry, station: StationId) -> tuple[int,
     """
     since_ms = _moment(tx, OWN_GIVEN_UP)
     return since_ms, _behind(tx, registry, station, since_ms) if since_ms else []
+
+
+def note_reopened_early(tx: WriteTx, held: HeldLog, size: int, *, station: StationId, now_ms: int) -> None:
+    """Remember that a station below holds more of an own log than its successor goes on from.
+
+    Nobody takes those entries any more. It is only said, but those who lost them should hear of it.
+
+    Args:
+        tx: a transaction.
+        held: the log.
+        size: entries that the station says it holds.
+        station: who says so.
+        now_ms: the clock of this station.
+    """
+    where = {"code": REOPENED_EARLY, "log": held.name}
+    known = [row[2] for row in tx.select(SYNC_FINDINGS, where) if isinstance(row[2], int)]
+    if size > max(known, default=0):
+        tx.delete(SYNC_FINDINGS, where)
+        tx.insert(SYNC_FINDINGS, [(REOPENED_EARLY, held.name, size, now_ms, station, 0)])
+
+
+def lost_by_reopening(tx: ReadTx, succession: Succession, holdings: Holdings) -> list[tuple[HeldLog, int]]:
+    """Return the own logs that were opened anew too early, and how many entries that left out."""
+    found: list[tuple[HeldLog, int]] = []
+    for row in tx.select(SYNC_FINDINGS, {"code": REOPENED_EARLY}):
+        log = holdings.logs.get(str(row[1]))
+        counted = None if log is None else succession.continued_at(log.genesis.log_id())
+        if log is not None and counted is not None and isinstance(row[2], int):
+            found.append((log, row[2] - counted))
+    return found
 
 
 def _behind(tx: ReadTx, registry: Registry, station: StationId, since_ms: int) -> list[StationId]:

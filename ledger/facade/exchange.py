@@ -16,7 +16,14 @@ from ledger.facade.attached import Attached
 from ledger.facade.bodies import Place
 from ledger.facade.carried import Carried
 from ledger.facade.clock import Clock
-from ledger.facade.comingback import may_lack_stations, note_in_step, own_behind, waits_for_below
+from ledger.facade.comingback import (
+    may_lack_stations,
+    note_in_step,
+    note_reopened_early,
+    own_behind,
+    waits_for_below,
+)
+from ledger.facade.countyfold import COUNTY_KINDS
 from ledger.facade.countylink import CountyLink
 from ledger.facade.excerpts import excerpts
 from ledger.facade.feeds import FeedItem, FeedPlace
@@ -25,7 +32,7 @@ from ledger.facade.heldstates import BranchState, LogState, branch_name
 from ledger.facade.home import Home
 from ledger.facade.intake import Intake
 from ledger.facade.lostends import LostEnd, lost_end, single_places
-from ledger.facade.opening import act_in
+from ledger.facade.opening import HeldLog, act_in
 from ledger.facade.outgoing import Outgoing
 from ledger.facade.parts import Parts
 from ledger.facade.peers import Peers
@@ -162,6 +169,19 @@ class Exchange:
         if waits and self.seen_below.is_in_step(states):
             with self._store.write() as tx:
                 note_in_step(tx, station, self._clock.now_ms())
+
+    def note_reopened_early(self, station: StationId, states: Sequence[LogState]) -> None:
+        """Remember which logs of the county were opened anew before all of their entries had come."""
+        more: list[tuple[HeldLog, int]] = []
+        for state in states:
+            held = self._parts.holdings.logs.get(state.log_id.hex())
+            if held is not None and held.own and held.genesis.kind in COUNTY_KINDS:
+                counted = self._parts.succession.continued_at(state.log_id)
+                more += [(held, state.size)] if counted is not None and state.size > counted else []
+        if more:
+            with self._store.write() as tx:
+                for held, size in more:
+                    note_reopened_early(tx, held, size, station=station, now_ms=self._clock.now_ms())
 
     def behind(self) -> tuple[int, list[StationId]]:
         """Return when logs were given up here last, and who below has not been heard to the end since."""

@@ -22,7 +22,7 @@ from ledger.facade.parts import Parts
 from ledger.facade.receiptkey import Receipts
 from ledger.facade.rejudging import learn_county
 from ledger.facade.sparselane import Arrival
-from ledger.facade.synctables import FOREIGN_PARENT, FORK, SYNC_FINDINGS
+from ledger.facade.synctables import FOREIGN_PARENT, FORK, SECOND_FIRST, SYNC_FINDINGS
 from ledger.facade.views import CaseView
 from ledger.genesis import LogGenesis
 from ledger.merkle import Node
@@ -161,15 +161,15 @@ class Receiving:
         return new
 
     def _write_log(self, tx: WriteTx, genesis: LogGenesis, *, now_ms: int) -> None:
-        """Write the row of a log, and whatever it or others say falsely of who continues whom."""
+        """Write the row of a log, and what it or others say falsely of who continues whom, or leave out."""
         name = genesis.log_id().hex()
         if tx.get(schema.LOGS, (name,)) is not None:
             return
         tx.insert(schema.LOGS, [(name, genesis.kind, genesis.station, genesis.pack(), 0, "")])
-        false = self._parts.succession.false_claims(genesis)
-        rows: list[Row] = [
-            (FOREIGN_PARENT, after.hex(), 1, now_ms, before.hex(), 0) for after, before in false
-        ]
+        succession = self._parts.succession
+        told = [(FOREIGN_PARENT, *pair) for pair in succession.false_claims(genesis)]
+        told += [(SECOND_FIRST, *pair) for pair in succession.second_first(genesis)]
+        rows: list[Row] = [(code, log.hex(), 1, now_ms, other.hex(), 0) for code, log, other in told]
         tx.insert_missing(SYNC_FINDINGS, rows)
 
     def take_branch(

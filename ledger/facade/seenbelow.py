@@ -113,7 +113,9 @@ class SeenBelow:
         if held is None:
             return False
         if held.genesis.kind in COUNTY_KINDS:
-            return state.size <= tx.size(held.name) or self._held.has_branch(state)
+            come = state.size <= tx.size(held.name) or self._held.has_branch(state)
+            # Behind an end that is continued nothing is taken any more: waiting for it would never end.
+            return come or self._held.is_continued(state.log_id)
         if held.genesis.kind == MERGE and held.own:
             shown = newest_evidence(tx, held.name)
             return state.size <= max(tx.size(held.name), 0 if shown is None else shown.size)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from ledger.act import verify_act
 from ledger.authority import Refusal, check_log_opening
-from ledger.chain import may_continue
+from ledger.chain import may_continue, second_firsts
 from ledger.errors import BanjianError
 from ledger.facade.countyfold import COUNTY_KINDS, CountyFold
 from ledger.facade.lostends import UPSTREAM_OTHER
@@ -43,6 +43,11 @@ class Succession:
     def is_continued(self, log_id: LogId) -> bool:
         """Whether another log goes on from a log that is held: what came late of it has no effect."""
         return any(True for _ in self._successors(log_id))
+
+    def continued_at(self, log_id: LogId) -> int | None:
+        """Return up to where the next log goes on from a log; None where none does."""
+        after = min(self._successors(log_id), key=lambda log: log.name, default=None)
+        return None if after is None else after.genesis.parent_size
 
     def elsewhere(self, log_id: LogId) -> bool:
         """Whether a log that is not written here goes on from a log."""
@@ -108,6 +113,13 @@ class Succession:
         return [
             (after.log_id(), before.log_id()) for after, before in found if not may_continue(after, before)
         ]
+
+    def second_first(self, genesis: LogGenesis) -> list[tuple[LogId, LogId]]:
+        """Return a log with one of its station that is held, where both begin anew; nothing elsewhere."""
+        log_id = genesis.log_id()
+        others = [log for log in self._holdings.logs.values() if log.genesis.log_id() != log_id]
+        begun = [log.genesis.log_id() for log in others if second_firsts((log.genesis, genesis))]
+        return [(log_id, other) for other in begun[:1]]
 
     def _newest(self, kind: str) -> HeldLog | None:
         chain = self._fold.chain(kind)

@@ -123,6 +123,12 @@ FORK: Final = "log.fork"
 FOREIGN_PARENT: Final = "log.foreign_parent"
 """Code under which a log is noted there that says of another kind or station's log that it continues it."""
 
+SECOND_FIRST: Final = "log.second_first"
+"""Code under which a log is noted there that begins anew although one of its station is held already."""
+
+REOPENED_EARLY: Final = "log.reopened_early"
+"""Code under which an own log is noted there of which others hold more than its successor goes on from."""
+
 SPARSE_NOTES: Final = Table(
     "sparse_notes", columns=(("log", "text"), ("size", "int"), ("note", "bytes")), key=("log", "size")
 )

@@ -335,6 +335,13 @@ class Reader:
                     log.genesis = None
                 elif genesis.ledger_id != act.ledger_id or genesis.station != act.station:
                     self.error("log.genesis", f"{where}: ledger or station")
+        begun: set[str] = set()
+        for log in self.logs.values():
+            if log.genesis is None or log.genesis.kind != "station" or log.genesis.parent_log:
+                continue
+            if log.genesis.station in begun:
+                self.warning("log.second_first", log.name)
+            begun.add(log.genesis.station)
 
     def _parent(self, log: Log) -> None:
         """Compare the root that a continued log names with the log that it continues, where that is held."""

@@ -198,6 +198,54 @@ def test_a_helper_that_dies_takes_nothing_with_it(helpers: Helpers, town: World)
     assert all(is_running(pid) for pid in pids(helpers))
 
 
+def test_a_helper_that_stands_still_is_ended_and_its_package_prepared_here(
+    helpers: Helpers, town: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = section(town)
+    expected = here(town, given)
+    helpers.start()
+    stopped = pids(helpers)
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    monkeypatch.setattr("sync.helpers.ANSWER_S_MAX", 0.2)
+    with ThreadPoolExecutor(2) as threads:
+        asked = [threads.submit(there, helpers, town, given) for _ in range(2)]
+        try:
+            assert [one.result(PATIENCE_S) for one in asked] == [expected] * 2
+        finally:
+            helpers.close()
+    # Ended and reaped: a zombie would still answer.
+    assert not [pid for pid in stopped if is_running(pid)]
+
+
+def test_a_helper_whose_answer_was_late_is_followed_by_another(
+    helpers: Helpers, town: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = section(town)
+    expected = here(town, given)
+    with monkeypatch.context() as patched:
+        patched.setattr("sync.helpers.ANSWER_S_MAX", 0.0)
+        assert there(helpers, town, given) == expected
+    assert there(helpers, town, given) == expected
+    assert there(helpers, town, given) == expected
+    assert len(pids(helpers)) == 2
+
+
+def test_a_helper_that_was_killed_at_rest_is_reaped_with_the_next_section(
+    helpers: Helpers, town: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = section(town)
+    helpers.start()
+    killed = pids(helpers)
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    # Also with one that no helper is asked for.
+    monkeypatch.setattr("sync.helpers.SECTION_BYTES_MIN", len(given.payload) + 1)
+    assert there(helpers, town, given) == here(town, given)
+    assert not [pid for pid in killed if is_running(pid)]
+
+
 def test_where_no_process_can_be_started_everything_is_prepared_here(
     helpers: Helpers, town: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

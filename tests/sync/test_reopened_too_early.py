@@ -1,0 +1,86 @@
+"""A county that reopens its registry before those below have come: what is lost is told, and no gate jams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ledger.facade.between import stations_behind, sync_status
+from ledger.types import StationId
+from stations.config import StationConfig
+from stations.doctor import examine
+from tests.sync.test_county_put_back import a_lost_week
+from tests.sync.world import COUNTY, TOWN, VILLAGE, World, settled, signer
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World.after(settled(TOWN, VILLAGE), tmp_path)
+    yield made
+    made.close()
+
+
+def reopened(world: World) -> None:
+    """Lose a week in which somebody was enrolled, and open the registry before anybody has brought it."""
+    a_lost_week(world, "told")
+    world[COUNTY].ledger.open_county_log("registry", COUNTY, signer("root 0"))
+
+
+def test_the_other_logs_wait_for_the_townships_and_no_longer(world: World) -> None:
+    """What the registry lost can never come; who has brought all that can is waited for no more."""
+    reopened(world)
+    county = world[COUNTY].ledger
+    assert stations_behind(county, COUNTY) == [TOWN]
+    world.settle(VILLAGE, TOWN)
+    assert stations_behind(county, COUNTY) == []
+    county.open_county_log("catalogue", COUNTY, world.registrar)
+    county.open_county_log("merge", COUNTY, world.registrar)
+    world.settle(TOWN)
+    assert stations_behind(county, COUNTY) == []
+
+
+def lost(world: World) -> list[tuple[object, object]]:
+    """Return what doctor says of entries that a log lost by being reopened: log and how many."""
+    ledger = world[COUNTY].ledger
+    checks = examine(
+        ledger.home, StationConfig(station=COUNTY), ledger, now_ms=ledger.clock.now_ms(), thorough=False,
+        key_fits=True,
+    )  # fmt: skip
+    return [(one.params["log"], one.params["count"]) for one in checks if one.code == "doctor.reopened_early"]
+
+
+def told(world: World) -> list[tuple[str, int]]:
+    """Return code and last position of what `sync status` of the county tells of that."""
+    found = sync_status(world[COUNTY].ledger, COUNTY).findings
+    return [(one.code, one.seq) for one in found if one.code == "log.reopened_early"]
+
+
+def registry_size(world: World, station: StationId) -> int:
+    logs = world[station].ledger.logs()
+    return max(log.size for log in logs if log.kind == "registry")
+
+
+def test_what_a_registry_lost_by_being_reopened_is_told(world: World) -> None:
+    image_size = registry_size(world, COUNTY)
+    reopened(world)
+    assert (lost(world), told(world)) == ([], [])
+    whole = registry_size(world, TOWN)
+    for _ in range(2):
+        world.settle(VILLAGE, TOWN)
+        assert lost(world) == [(f"registry {COUNTY}", whole - image_size)]
+        assert told(world) == [("log.reopened_early", whole)]
+    assert whole > image_size
+
+
+def test_a_registry_that_waited_has_lost_nothing(world: World) -> None:
+    a_lost_week(world, "told")
+    world.settle(VILLAGE, TOWN)
+    county = world[COUNTY].ledger
+    assert stations_behind(county, COUNTY) == []
+    county.open_county_log("registry", COUNTY, signer("root 0"))
+    county.open_county_log("catalogue", COUNTY, world.registrar)
+    county.open_county_log("merge", COUNTY, world.registrar)
+    world.settle(VILLAGE, TOWN)
+    assert (lost(world), told(world)) == ([], [])
