@@ -105,10 +105,10 @@ def test_numbers_to_come_do_not_follow_one_that_stands_in_an_act_already(
     """An act may have come with any number, from an older version or by hand."""
     case = new_case(FELLING)
     before = case.ledger.case(taken("V1", "收条 31").case_id).state.number
-    assert before.split("-")[2] == "000000"
+    day = None if before.split("-")[2] == "000000" else date(2026, 3, 2)
     next_but_one = int(before.split("-")[4]) + 2
     for ordinal in (9_999_999, next_but_one, next_but_one + 1):
-        number = mint(VILLAGE, log_id, ordinal, None)
+        number = mint(VILLAGE, log_id, ordinal, day)
         facts: Facts = {"item": FELLING, "number": number}
         applicant: Facts = {"applicant": {"name": "周小宝"}}
         command = Command(action="receive", station=VILLAGE, facts=facts, personal=applicant)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from uuid import uuid4
 
 import eventsourcing.tests.persistence as library
@@ -47,11 +48,15 @@ def test_recorder(backend: Backend, suite: type[library.RecorderTestCase], metho
         "EXPECT_CONTIGUOUS_NOTIFICATION_IDS": backend.name != "postgres",
     }
     case = type("Case", (suite,), members)(method)
+    before = set(threading.enumerate())
     case.setUp()
     try:
         getattr(case, method)()
     finally:
         case.tearDown()
+        # The library's tests tell their readers to stop and do not wait for them; the store is closed next.
+        for reader in set(threading.enumerate()) - before:
+            reader.join(60)
 
 
 def test_the_suites_are_the_whole_of_what_the_library_has_for_us() -> None:
