@@ -84,9 +84,13 @@ def mint(station: StationId, log_id: LogId, ordinal: int, day: date | None, *, p
     """
     if not 1 <= ordinal <= ORDINAL_MAX:
         raise InputError("number.ordinal", ordinal=ordinal)
-    day_text = UNKNOWN_DATE if day is None else f"{day:%y%m%d}"
-    body = f"{station}-{day_text}-{log_tag(log_id)}-{_sequence(ordinal, pad=pad)}"
+    body = f"{station}-{day_text(day)}-{log_tag(log_id)}-{_sequence(ordinal, pad=pad)}"
     return f"{body}-{check_character(body)}"
+
+
+def day_text(day: date | None) -> str:
+    """Return a day as it stands in numbers; None stands for a clock that cannot be believed."""
+    return UNKNOWN_DATE if day is None else f"{day:%y%m%d}"
 
 
 def mint_pad(station: StationId, log_id: LogId, first: int, count: int) -> list[str]:

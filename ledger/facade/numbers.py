@@ -14,6 +14,7 @@ from ledger.calendar import local_date
 from ledger.casenumber import (
     CaseNumber,
     date_part,
+    day_text,
     is_misread,
     is_number,
     log_tag,
@@ -88,8 +89,7 @@ def complete_facts(
     if "number" in action.facts and not facts.get("number"):
         tx, name = reading.tx(), log_id.hex()
         day = date_part(now_ms, known_ms=known_time_ms(tx, name))
-        day_text = "000000" if day is None else f"{day:%y%m%d}"
-        first = next_ordinal(tx, name, day_text)
+        first = next_ordinal(tx, name, day_text(day))
         # Another machine of the station, or an act from elsewhere, may have taken a number that this log had
         # not given yet: it is passed over, else the counter would stand still.
         minted = (mint(command.station, log_id, ordinal, day) for ordinal in count(first))

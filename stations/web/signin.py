@@ -157,21 +157,13 @@ async def _unlocked(visit: Visit, staff_no: str, passphrase: str) -> Person:
     """Return the person of a key that its passphrase opens.
 
     Raises:
-        AuthorityError: ``web.choose_person``, ``key.passphrase``, ``join.too_often``.
+        AuthorityError: ``web.choose_person``, ``key.passphrase``, ``web.too_often``.
     """
     found = await visit.read(lambda ledger: _offered(visit, ledger))
     holder = next((one for one in found if one.staff_no == staff_no), None)
     if holder is None:
         raise AuthorityError("web.choose_person")
-    attempts = visit.office.attempts
-    try:
-        attempts.require(staff_no)
-    except AuthorityError as error:
-        raise AuthorityError("web.too_often", seconds=error.params["seconds"]) from error
-    # Counted before it is tried: several at once must not all slip through.
-    attempts.failed(staff_no)
-    signer = await visit.office.access.aside(lambda: unlock(holder.path, passphrase))
-    attempts.forget(staff_no)
+    signer = await visit.attempt(staff_no, lambda: unlock(holder.path, passphrase))
     return Person(
         staff_no=holder.staff_no,
         name=holder.name,

@@ -108,6 +108,27 @@ class Visit:
         self.office.network.news()
         return done
 
+    async def attempt(self, who: str, work: Callable[[], T]) -> T:
+        """Open what a passphrase protects; after several failures in a row one has to wait.
+
+        Args:
+            who: under which name failures are counted.
+            work: opens it, on another thread.
+
+        Raises:
+            AuthorityError: ``web.too_often``; what ``work`` raises.
+        """
+        attempts = self.office.attempts
+        try:
+            attempts.require(who)
+        except AuthorityError as error:
+            raise AuthorityError("web.too_often", seconds=error.params["seconds"]) from error
+        # Counted before it is tried: several at once must not all slip through.
+        attempts.failed(who)
+        done = await self.office.access.aside(work)
+        attempts.forget(who)
+        return done
+
     async def sign_once(self, once: str, work: Callable[[Ledger], str]) -> str:
         """Run something that signs and returns where its answer lies.
 

@@ -118,6 +118,17 @@ def role_page(handler: Page, roles: Sequence[str]) -> Handler:
     return page(checked)
 
 
+async def require_own_station(visit: Visit) -> None:
+    """Refuse people who do not work at the station that this installation speaks for.
+
+    Raises:
+        AuthorityError: ``web.scope``.
+    """
+    main = await visit.read(lambda ledger: ledger.main_station)
+    if main is not None and main not in visit.person.stations:
+        raise AuthorityError("web.scope")
+
+
 def at_county(ledger: Ledger) -> bool:
     """Tell whether the registry is written on this installation: only there do a registrar's acts count."""
     return any(log.own and log.kind == "registry" and not log.doubt for log in ledger.logs())

@@ -12,13 +12,13 @@ from pathlib import Path
 
 from aiohttp import web
 
-from ledger.errors import AuthorityError, BanjianError, ConfigError, InputError
-from ledger.facade import Home, Ledger
+from ledger.errors import BanjianError, ConfigError, InputError
+from ledger.facade import Ledger
 from ledger.invite import check_expiry, decode_invite
 from stations.config import add_upstream
 from stations.inviting import invite_of_code, spaced
 from stations.web.answers import status_of
-from stations.web.office.desk import download, kept_of, require_here, sent_files
+from stations.web.office.desk import download, kept_of, require_here, require_own_station, sent_files
 from stations.web.render import message_of, render
 from stations.web.visit import Visit, first, form_of, page, see_other
 from sync.client_join import join_online
@@ -96,7 +96,7 @@ async def ask(visit: Visit) -> web.StreamResponse:
     """Ask the county over the network and put its answer in place."""
     await _require_own(visit)
     try:
-        joining = _begun(visit.office.home)
+        joining = resume(visit.office.home)
         if not joining.invite.addresses:
             raise ConfigError("join.no_address")
         return await _put(visit, joining, await join_online(joining.raw))
@@ -111,7 +111,7 @@ async def request_file(visit: Visit) -> web.Response:
         ConfigError: ``join.not_begun``.
     """
     await _require_own(visit)
-    joining = _begun(visit.office.home)
+    joining = resume(visit.office.home)
     return download(f"{joining.invite.station}.join", joining.raw)
 
 
@@ -122,7 +122,7 @@ async def take_answer(visit: Visit) -> web.StreamResponse:
         sent = await sent_files(visit, "answer", limit=FILE_BYTES_MAX)
         if not sent:
             raise InputError("web.no_file")
-        return await _put(visit, _begun(visit.office.home), sent[0].raw)
+        return await _put(visit, resume(visit.office.home), sent[0].raw)
     except BanjianError as error:
         return await _shown(visit, error)
 
@@ -134,7 +134,7 @@ async def drop(visit: Visit) -> web.StreamResponse:
     try:
         if not first(form, "sure"):
             raise InputError("web.tick_first")
-        staging = _begun(visit.office.home).staging.path
+        staging = resume(visit.office.home).staging.path
     except BanjianError as error:
         return await _shown(visit, error)
     await visit.office.access.aside(lambda: shutil.rmtree(staging))
@@ -156,16 +156,6 @@ async def _put(visit: Visit, joining: Joining, answer: bytes) -> web.StreamRespo
     return see_other("/safe")
 
 
-def _begun(home: Home) -> Joining:
-    """Return the joining that was begun here.
-
-    Raises:
-        ConfigError: ``join.not_begun``.
-        EncodingError: ``join.*`` for a damaged request.
-    """
-    return resume(home)
-
-
 async def _require_own(visit: Visit) -> None:
     """Refuse other machines, and people who do not work at the station of this installation.
 
@@ -173,16 +163,14 @@ async def _require_own(visit: Visit) -> None:
         AuthorityError: ``web.local_only``; ``web.scope``.
     """
     require_here(visit)
-    main = await visit.read(lambda ledger: ledger.main_station)
-    if main is not None and main not in visit.person.stations:
-        raise AuthorityError("web.scope")
+    await require_own_station(visit)
 
 
 async def _shown(visit: Visit, error: BanjianError | None, word: str = "") -> web.Response:
     word = word or visit.request.query.get("invite", "")
     joining, invite = None, None
     try:
-        joining = _begun(visit.office.home)
+        joining = resume(visit.office.home)
         invite = joining.invite
     except BanjianError:
         # None was begun, or it cannot be taken up: another invite begins anew.

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from ledger.envelope import open_key
-from ledger.errors import AuthorityError, BanjianError, InputError, RuleError
+from ledger.errors import BanjianError, InputError, RuleError
 from ledger.facade import Ledger
 from ledger.facade.between import accept_county_note, stations_behind
 from ledger.facade.receiptkey import RECEIPT, receipt_key_fault
@@ -24,7 +24,14 @@ from ledger.keys import Ed25519Signer, Signer
 from ledger.types import StationId
 from stations.servicekeys import BUNDLE, enrol_service_keys, require_registry
 from stations.web.answers import status_of
-from stations.web.office.desk import new_word, once, registrar_page, sent_file, sent_files
+from stations.web.office.desk import (
+    new_word,
+    once,
+    registrar_page,
+    require_own_station,
+    sent_file,
+    sent_files,
+)
 from stations.web.render import message_of, render
 from stations.web.visit import Visit, first, form_of, page
 
@@ -125,9 +132,7 @@ async def accept(visit: Visit) -> web.StreamResponse:
         RuleError: ``county.note_none``; ``county.note_own``.
     """
     form = await form_of(visit)
-    main = await visit.read(lambda ledger: ledger.main_station)
-    if main is not None and main not in visit.person.stations:
-        raise AuthorityError("web.scope")
+    await require_own_station(visit)
 
     async def act() -> str:
         if not first(form, "sure"):
@@ -156,14 +161,7 @@ async def _root_key(visit: Visit, passphrase: str) -> Signer:
         DataError: ``key.envelope``.
     """
     sent = await sent_file(visit, "root", limit=FILE_BYTES_MAX)
-    attempts = visit.office.attempts
-    try:
-        attempts.require(ROOT_ATTEMPTS)
-    except AuthorityError as error:
-        raise AuthorityError("web.too_often", seconds=error.params["seconds"]) from error
-    attempts.failed(ROOT_ATTEMPTS)
-    opened = await visit.office.access.aside(lambda: open_key(sent.raw, passphrase))
-    attempts.forget(ROOT_ATTEMPTS)
+    opened = await visit.attempt(ROOT_ATTEMPTS, lambda: open_key(sent.raw, passphrase))
     return Ed25519Signer.from_seed(opened.seed)
 
 

@@ -9,7 +9,7 @@ from typing import cast
 
 from aiohttp import web
 
-from ledger.errors import AuthorityError, BanjianError
+from ledger.errors import BanjianError
 from ledger.facade import Ledger
 from ledger.facade.between import has_confirmed, sync_status
 from ledger.types import StationId
@@ -28,6 +28,7 @@ from stations.stickbook import (
 )
 from stations.web.answers import status_of
 from stations.web.jobs import Job, as_confirmed, jobs_of
+from stations.web.office.desk import require_own_station
 from stations.web.office.stickjobs import count_of, list_of, steps_of, tell_read
 from stations.web.render import message_of, render
 from stations.web.visit import Visit, first, form_of, page, see_other
@@ -67,7 +68,7 @@ async def register(visit: Visit) -> web.StreamResponse:
     form = await form_of(visit)
     ledger_id, stick_id = visit.office.thread.ledger_id, visit.office.randomness(8).hex()
     try:
-        await _require_own(visit)
+        await require_own_station(visit)
         stick = require_stick(await _sticks(visit), first(form, "path"), registered=False)
         await visit.office.access.aside(
             lambda: register_stick(stick, first(form, "name"), stick_id, ledger_id)
@@ -82,7 +83,7 @@ async def write(visit: Visit) -> web.StreamResponse:
     """Write what a station has not confirmed to a registered stick."""
     form = await form_of(visit)
     try:
-        await _require_own(visit)
+        await require_own_station(visit)
         stick = require_stick(await _sticks(visit), first(form, "path"), registered=True)
     except BanjianError as error:
         return await _shown(visit, error)
@@ -125,7 +126,7 @@ async def read(visit: Visit) -> web.StreamResponse:
     """Take in what is on a stick for this station; the acknowledgement is written beside it."""
     form = await form_of(visit)
     try:
-        await _require_own(visit)
+        await require_own_station(visit)
         stick = require_stick(await _sticks(visit), first(form, "path"), registered=False)
     except BanjianError as error:
         return await _shown(visit, error)
@@ -160,17 +161,6 @@ async def _note(visit: Visit, stick: Stick, step: Step) -> None:
         ends=cast(Mapping[str, int], step["ends"]),
     )
     await visit.office.access.aside(lambda: note_made(_folder(visit), made))
-
-
-async def _require_own(visit: Visit) -> None:
-    """Refuse people who do not work at the station that this installation speaks for.
-
-    Raises:
-        AuthorityError: ``web.scope``.
-    """
-    main = await visit.read(lambda ledger: ledger.main_station)
-    if main is not None and main not in visit.person.stations:
-        raise AuthorityError("web.scope")
 
 
 async def _sticks(visit: Visit) -> list[Stick]:
@@ -210,7 +200,7 @@ def _state(ledger: Ledger, made: Made, oldest: Mapping[StationId, int]) -> str:
 
 
 async def _shown(visit: Visit, error: BanjianError | None) -> web.Response:
-    await _require_own(visit)
+    await require_own_station(visit)
     made = await visit.office.access.aside(lambda: journal(_folder(visit)))
 
     def work(ledger: Ledger) -> dict[str, object]:
