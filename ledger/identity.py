@@ -45,6 +45,10 @@ INITIAL_STARTS_MAX: Final = 24
 
 _HAN: Final = ((0x3007, 0x3007), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x323AF))
 _DIGITS_15 = re.compile(r"\d{15}", re.ASCII)
+_BLANK: Final = frozenset("\u115f\u1160\u3164\uffa0")
+"""Letters by their category that nobody sees: fillers of Hangul."""
+_TURNING: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that let what follows run the other way: a name would read as another one."""
 _RESIDENT = re.compile(r"\d{17}[\dX]", re.ASCII)
 _HK_MACAO = re.compile(r"(?:[HM]\d{8}(?:\d{2})?|8[123]0000\d{11}[\dX])", re.ASCII)
 _TAIWAN = re.compile(r"(?:\d{8}|\d{10}[A-Z]?|830000\d{11}[\dX])", re.ASCII)
@@ -92,12 +96,13 @@ def check_name(name: str) -> str:
     """Return a name unchanged if it may be kept: any script, ethnic names with a dot, a single character.
 
     Raises:
-        InputError: ``identity.name`` when it is empty, too long or holds control characters;
+        InputError: ``identity.name`` when it is empty, too long or holds characters that control or turn
+            the text;
             ``identity.no_letters`` when it holds digits and signs alone.
     """
     if not any(is_seen(character) for character in name) or len(name) > NAME_CHARS_MAX:
         raise InputError("identity.name")
-    if any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
+    if any(unicodedata.category(one) in ("Cc", "Cs") or one in _TURNING for one in name):
         raise InputError("identity.name")
     if not any(_is_letter(character) for character in name):
         raise InputError("identity.no_letters")
@@ -106,7 +111,8 @@ def check_name(name: str) -> str:
 
 def is_seen(character: str) -> bool:
     """Return whether a character leaves ink on paper: no space, no control or format character."""
-    return unicodedata.category(character) not in ("Zs", "Zl", "Zp", "Cc", "Cf", "Cs")
+    hidden = unicodedata.category(character) in ("Zs", "Zl", "Zp", "Cc", "Cf", "Cs")
+    return not hidden and character not in _BLANK
 
 
 def check_personal(personal: Facts) -> None:
@@ -235,7 +241,7 @@ def plain_number(number: str) -> str:
 def _is_letter(character: str) -> bool:
     """Return whether a character can make a name: of any script, or one that only a local font knows."""
     category = unicodedata.category(character)
-    return category[0] == "L" or category in ("Nl", "Co", "Cn")
+    return (category[0] == "L" and character not in _BLANK) or category in ("Nl", "Co", "Cn")
 
 
 def phone_form(phone: str) -> str:

@@ -241,7 +241,7 @@ def _attachments(home: Home, ledger: Ledger, station: StationId, *, thorough: bo
         return found("attachments", "ok", "doctor.attachments_unseen")
     lost = lost_files(ledger, Attachments(home, os.urandom), station, thorough=thorough)
     if not lost:
-        return found("attachments", "ok", "doctor.attachments")
+        return found("attachments", "ok", "doctor.attachments" if thorough else "doctor.attachments_listed")
     numbers = list(dict.fromkeys(one.number for one in lost))
     return found(
         "attachments",

@@ -239,6 +239,8 @@ def _pairs(given: Sequence[object], option: str) -> Facts:
 
 def _file_hash(path: str) -> bytes:
     try:
+        if not Path(path).stat().st_size:
+            raise ConfigError("cli.file_empty", path=path)
         with Path(path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").digest()
     except OSError as error:

@@ -69,6 +69,13 @@ def test_digits_and_signs_are_no_name(name: str) -> None:
     assert refused.value.code == "identity.no_letters"
 
 
+@pytest.mark.parametrize("name", ["\u3164", "\u115f\u1160", "\uffa0 ", "\u202e王小明", "王\u2066小明"])
+def test_names_that_nobody_sees_or_that_run_the_other_way_are_refused(name: str) -> None:
+    with pytest.raises(InputError) as refused:
+        check_name(name)
+    assert refused.value.code == "identity.name"
+
+
 @pytest.mark.parametrize("name", ["\u3007", "\ue123", "\U0003134b", "Ö", "ก", "张□", "3M", "王*"])
 def test_odd_names_are_names(name: str) -> None:
     assert check_name(name) == name

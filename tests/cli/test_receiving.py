@@ -155,6 +155,9 @@ def test_another_organs_result_stands_on_its_file_or_its_paper(county: Terminal,
         assert silent.code == 1 and "[case.no_evidence]" in silent.err
         missing = county.run("record-result", number, *given, "--evidence", str(tmp_path / "none.pdf"))
         assert missing.code == 2 and "[cli.hex]" in missing.err
+        (tmp_path / "empty.pdf").touch()
+        empty = county.run("record-result", number, *given, "--evidence", str(tmp_path / "empty.pdf"))
+        assert empty.code == 2 and "[cli.file_empty]" in empty.err
         short = county.run("record-result", number, *given, "--evidence", "00ff")
         assert short.code == 1 and "[case.facts_value]" in short.err
         county.ok("record-result", number, *given, *words)

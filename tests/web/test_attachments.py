@@ -217,6 +217,18 @@ def test_a_damaged_attachment_is_told_with_its_case(tmp_path: Path) -> None:
         assert "读不出来" not in desk.get("/safe").text
 
 
+def test_a_lost_attachment_is_told_once_somebody_has_asked_for_it(tmp_path: Path) -> None:
+    with serving(tmp_path / "county", config=StationConfig(station=COUNTY)) as counter:
+        desk = counter.desk("C1")
+        gone = uploaded(desk, PNG, "丢.png")
+        case = received(desk, attach=gone)
+        assert "没有逐个读" in desk.get("/keep").text
+        shutil.rmtree(counter.folder / "attachments")
+        assert desk.get(f"/case/{case}/attachment/{gone}").code == "attach.not_here"
+        assert "1 个附件在本机读不出来" in desk.get("/safe").text
+        assert "1 个附件在本机读不出来" in desk.get("/keep").text
+
+
 def test_a_backup_holds_them_once_and_drops_what_was_dropped(
     counter: Counter, desk: Desk, tmp_path: Path
 ) -> None:

@@ -83,8 +83,13 @@ async def show(visit: Visit) -> web.StreamResponse:
 
     store, aside = attachments_at(visit), visit.office.access.aside
     await visit.read(lambda ledger: _named(visit, ledger, case_id, wanted))
-    held = await aside(lambda: store.find(wanted))
+    try:
+        held = await aside(lambda: store.find(wanted))
+    except StoreError:
+        await _note_damaged(visit, wanted)
+        raise
     if held is None:
+        await _note_damaged(visit, wanted)
         raise InputError("attach.not_here")
     chunks = store.read(held)
     try:

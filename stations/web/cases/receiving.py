@@ -54,7 +54,9 @@ async def show(visit: Visit) -> web.Response:
     drafts = _drafts(visit)
     person, code = visit.person, visit.request.match_info["item"]
     pad = visit.request.query.get("pad", "")
-    draft = await visit.office.access.aside(lambda: drafts.read(person.staff_no, _draft_name(code, pad)))
+    draft = await visit.office.access.aside(
+        lambda: drafts.read(person.staff_no, _draft_name(visit, code, pad))
+    )
     unsigned = visit.unsigned_here()
     given = unsigned or draft
     given = {**given, "pad": [pad]} if pad else given
@@ -81,7 +83,7 @@ async def receive(visit: Visit) -> web.StreamResponse:
     await carried(visit, attachments)
     drafts, staff_no = _drafts(visit), visit.person.staff_no
     pad = first(form, "pad")
-    await visit.office.access.aside(lambda: drafts.drop(staff_no, _draft_name(code, pad)))
+    await visit.office.access.aside(lambda: drafts.drop(staff_no, _draft_name(visit, code, pad)))
     return see_other(where)
 
 
@@ -94,7 +96,7 @@ async def keep_draft(visit: Visit) -> web.Response:
     kept = {
         name: texts for name, texts in form.items() if name not in ("form", "once", "files") and any(texts)
     }
-    await visit.office.access.aside(lambda: drafts.keep(staff_no, _draft_name(code, pad), kept))
+    await visit.office.access.aside(lambda: drafts.keep(staff_no, _draft_name(visit, code, pad), kept))
     return render_part(visit, "draft_kept.html", now_ms=visit.now_ms())
 
 
@@ -102,7 +104,7 @@ async def drop_draft(visit: Visit) -> web.Response:
     """Throw the draft away and begin again."""
     drafts, staff_no = _drafts(visit), visit.person.staff_no
     code, pad = visit.request.match_info["item"], first(await form_of(visit), "pad")
-    await visit.office.access.aside(lambda: drafts.drop(staff_no, _draft_name(code, pad)))
+    await visit.office.access.aside(lambda: drafts.drop(staff_no, _draft_name(visit, code, pad)))
     return see_other(f"/receive/{code}?pad={pad}" if pad else f"/receive/{code}")
 
 
@@ -276,6 +278,6 @@ def _drafts(visit: Visit) -> Drafts:
     return Drafts(visit.office.home, visit.office.randomness)
 
 
-def _draft_name(code: str, pad: str) -> str:
-    """Return under which name a form is kept: what is typed from a pad is another one each."""
-    return f"receive:{code}:{pad}" if pad else f"receive:{code}"
+def _draft_name(visit: Visit, code: str, pad: str) -> str:
+    """Return under which name a form is kept: each station has its own, and what is typed from each pad."""
+    return f"receive:{visit.person.station}:{code}:{pad}"
