@@ -98,7 +98,7 @@ def test_the_old_township_tells_where_to_go(world: World) -> None:
     async def story() -> None:
         async with (
             Serving(world[TOWN], listen=True) as old,
-            Serving(world[TOWN_2], listen=True) as new,
+            Serving(world[TOWN_2], listen=True),
             Serving(world[VILLAGE], listen=False, upstream=old.address) as village,
         ):
             assert await sync(village) == "tls.other_station"
@@ -106,17 +106,22 @@ def test_the_old_township_tells_where_to_go(world: World) -> None:
             assert (await line(village))[:2] == (VILLAGE, TOWN_2)
             assert await sync(village) == "tls.other_station"
             assert await confirmed(village, TOWN_2) > 0
-        async with (
-            Serving(world[TOWN], listen=True) as old,
-            Serving(world[TOWN_2], listen=True) as new,
-            Serving(world[VILLAGE], listen=False, upstream=(old.address, new.address)) as village,
-        ):
-            assert await sync(village) == ""
-            assert await confirmed(village, TOWN_2) == 0
+        await by_both_addresses(world)
 
     asyncio.run(story())
     assert world[TOWN].exchange.held.states(frozenset([VILLAGE]), county=False) == before
     _same_everywhere(world, case, VILLAGE, TOWN_2)
+
+
+async def by_both_addresses(world: World) -> None:
+    """Let the village call where both townships may be reached, and bring the new one everything."""
+    async with (
+        Serving(world[TOWN], listen=True) as old,
+        Serving(world[TOWN_2], listen=True) as new,
+        Serving(world[VILLAGE], listen=False, upstream=(old.address, new.address)) as village,
+    ):
+        assert await sync(village) == ""
+        assert await confirmed(village, TOWN_2) == 0
 
 
 def test_both_addresses_in_one_go(world: World) -> None:
@@ -124,17 +129,7 @@ def test_both_addresses_in_one_go(world: World) -> None:
     move(world, VILLAGE, TOWN_2)
     world.sync(TOWN)
     world.sync(TOWN_2)
-
-    async def story() -> None:
-        async with (
-            Serving(world[TOWN], listen=True) as old,
-            Serving(world[TOWN_2], listen=True) as new,
-            Serving(world[VILLAGE], listen=False, upstream=(old.address, new.address)) as village,
-        ):
-            assert await sync(village) == ""
-            assert await confirmed(village, TOWN_2) == 0
-
-    asyncio.run(story())
+    asyncio.run(by_both_addresses(world))
 
 
 def test_a_new_township_that_has_not_heard_asks_the_county_and_then_takes_it(world: World) -> None:

@@ -19,12 +19,12 @@ from ledger import platform
 from ledger.errors import InputError
 from ledger.facade import Ledger
 from stations.bundlejobs import IMPORT, BundleJob, Step
-from stations.stickbook import Stick, find_sticks, require_stick
+from stations.stickbook import require_stick
 from stations.web.guard import FIRST_STICK
 from stations.web.jobs import Job, jobs_of
 from stations.web.keyholders import keyholders
 from stations.web.office.desk import require_here
-from stations.web.office.stickjobs import count_of, list_of, steps_of, tell_read
+from stations.web.office.stickjobs import count_of, list_of, plugged, steps_of, tell_read
 from stations.web.render import render, render_part
 from stations.web.visit import Visit, open_page, posted, see_other
 
@@ -47,12 +47,6 @@ async def nobody_yet(visit: Visit) -> bool:
 
 def _holders(ledger: Ledger) -> bool:
     return bool(keyholders(ledger.home, ledger))
-
-
-async def plugged(visit: Visit) -> list[Stick]:
-    """Return the sticks that are plugged in now."""
-    further, ledger_id = visit.office.config.stick_dirs, visit.office.thread.ledger_id
-    return await visit.office.access.aside(lambda: find_sticks(further, ledger_id))
 
 
 async def read(visit: Visit) -> web.StreamResponse:

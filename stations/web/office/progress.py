@@ -19,7 +19,8 @@ from stations.texts import Say
 from stations.web.jobs import jobs_of
 from stations.web.keyholders import SUFFIX
 from stations.web.office.desk import require_here
-from stations.web.office.firststick import WHERE, nobody_yet, plugged
+from stations.web.office.firststick import WHERE, nobody_yet
+from stations.web.office.stickjobs import plugged
 from stations.web.render import message_of, render
 from stations.web.visit import Visit, open_page, see_other
 

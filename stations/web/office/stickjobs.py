@@ -7,10 +7,17 @@ from pathlib import Path
 from typing import cast
 
 from stations.bundlejobs import BundleJob, Step, run_job
+from stations.stickbook import Stick, find_sticks
 from stations.web.jobs import Job
 from stations.web.render import message_of
 from stations.web.visit import Visit
 from stations.wire import error_of
+
+
+async def plugged(visit: Visit) -> list[Stick]:
+    """Return the sticks that are plugged in now."""
+    further, ledger_id = visit.office.config.stick_dirs, visit.office.thread.ledger_id
+    return await visit.office.access.aside(lambda: find_sticks(further, ledger_id))
 
 
 async def steps_of(visit: Visit, work: BundleJob) -> AsyncGenerator[Step, None]:

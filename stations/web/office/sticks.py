@@ -20,7 +20,6 @@ from stations.stickbook import (
     FOLDER,
     Made,
     Stick,
-    find_sticks,
     journal,
     note_made,
     register_stick,
@@ -29,7 +28,7 @@ from stations.stickbook import (
 from stations.web.answers import status_of
 from stations.web.jobs import Job, as_confirmed, jobs_of
 from stations.web.office.desk import require_own_station
-from stations.web.office.stickjobs import count_of, list_of, steps_of, tell_read
+from stations.web.office.stickjobs import count_of, list_of, plugged, steps_of, tell_read
 from stations.web.render import message_of, render
 from stations.web.visit import Visit, first, form_of, page, see_other
 
@@ -69,7 +68,7 @@ async def register(visit: Visit) -> web.StreamResponse:
     ledger_id, stick_id = visit.office.thread.ledger_id, visit.office.randomness(8).hex()
     try:
         await require_own_station(visit)
-        stick = require_stick(await _sticks(visit), first(form, "path"), registered=False)
+        stick = require_stick(await plugged(visit), first(form, "path"), registered=False)
         await visit.office.access.aside(
             lambda: register_stick(stick, first(form, "name"), stick_id, ledger_id)
         )
@@ -84,7 +83,7 @@ async def write(visit: Visit) -> web.StreamResponse:
     form = await form_of(visit)
     try:
         await require_own_station(visit)
-        stick = require_stick(await _sticks(visit), first(form, "path"), registered=True)
+        stick = require_stick(await plugged(visit), first(form, "path"), registered=True)
     except BanjianError as error:
         return await _shown(visit, error)
     work = BundleJob(
@@ -127,7 +126,7 @@ async def read(visit: Visit) -> web.StreamResponse:
     form = await form_of(visit)
     try:
         await require_own_station(visit)
-        stick = require_stick(await _sticks(visit), first(form, "path"), registered=False)
+        stick = require_stick(await plugged(visit), first(form, "path"), registered=False)
     except BanjianError as error:
         return await _shown(visit, error)
     # An acknowledgement is written to sticks that are ours; from a strange one is read, and nothing more.
@@ -161,11 +160,6 @@ async def _note(visit: Visit, stick: Stick, step: Step) -> None:
         ends=cast(Mapping[str, int], step["ends"]),
     )
     await visit.office.access.aside(lambda: note_made(_folder(visit), made))
-
-
-async def _sticks(visit: Visit) -> list[Stick]:
-    further, ledger_id = visit.office.config.stick_dirs, visit.office.thread.ledger_id
-    return await visit.office.access.aside(lambda: find_sticks(further, ledger_id))
 
 
 def _folder(visit: Visit) -> SealedFolder:
@@ -224,7 +218,7 @@ async def _shown(visit: Visit, error: BanjianError | None) -> web.Response:
     response = await render(
         visit,
         "sticks.html",
-        sticks=await _sticks(visit),
+        sticks=await plugged(visit),
         job=jobs_of(visit).running(WHERE),
         message=None if error is None else message_of(visit.say, error),
         **values,
