@@ -57,6 +57,7 @@ STAGED = (
     ("slip-a4", "/case/{first}/slip?paper=a4&large=1", "V001", "收件凭证（A4 大字）", "The slip, A4, large"),
     ("case", "/case/{second}", "T001", "一件的页面", "A case"),
     ("action", "/case/{second}/do/decide", "T001", "办一步", "An action"),
+    ("return", "/receive/{item}/return", "V001", "当场告知退件", "Papers that go back on the spot"),
     ("cases", "/cases", "T001", "办件清单", "The list of cases"),
     ("find", "/find?q=oyxl", "V001", "到哪了？", "Where is it?"),
     ("day-clear", "/day-clear", "V001", "日清", "The day-clear list"),
