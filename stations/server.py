@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 REFUSED = 409
 GARBAGE_AFTER = 50_000
 """Objects made before Python looks for cycles: what records are made of has none, and many come at once."""
+SWITCH_S = 0.0005
+"""Longest turn of a thread while others wait: a page that is read beside a merge waits for each row."""
 
 
 ASKED_FOR_BY_PAGE = ("tls.not_joined", "tls.own_certificate")
@@ -352,5 +354,6 @@ def serve(
         await server.run(stop)
 
     gc.set_threshold(GARBAGE_AFTER)
+    sys.setswitchinterval(SWITCH_S)
     with suppress(KeyboardInterrupt):
         asyncio.run(main())

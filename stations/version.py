@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import tomllib
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 
 
+@lru_cache(maxsize=1)
 def version() -> str:
     """Return the version, ``0.1.0``; "unknown" where neither an installation nor a source tree tells it."""
     try:

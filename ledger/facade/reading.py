@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from ledger.body import open_body
 from ledger.calendar import day_start_ms, local_date
-from ledger.casenumber import is_misread, told_apart, typed_forms
+from ledger.casenumber import is_misread, searched, told_apart, typed_forms
 from ledger.catalogue import Rules
 from ledger.clocks import read_clocks
 from ledger.errors import BanjianError, InputError, RuleError
@@ -22,6 +22,7 @@ from ledger.facade.numbers import PAPER
 from ledger.facade.tables import (
     CASES,
     CONFLICT,
+    EXTERNALS,
     MOVED,
     NEVER_MS,
     NUMBERS,
@@ -158,6 +159,8 @@ class Reader:
         for form in typed_forms(wanted):
             for row in tx.select(NUMBERS, {"number": prefix(form)}):
                 yield _bytes(row[1])
+        for row in tx.select(EXTERNALS, {"number": searched(wanted)}):
+            yield _bytes(row[1])
         if self._vault is not None:
             for token in self._vault.tokens(query_keys(wanted)):
                 for row in tx.select(TOKENS, {"token": token}):

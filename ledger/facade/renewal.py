@@ -13,6 +13,7 @@ from ledger.facade.moved import held_before
 from ledger.facade.tables import (
     APPLICANTS,
     CASES,
+    EXTERNALS,
     GRANTS,
     MARKS,
     NUMBERS,
@@ -65,7 +66,7 @@ def renew_lights(store: Store, view: CaseView, knowledge: Knowledge) -> int:
 def rebuild_views(store: Store, view: CaseView, vault: Vault) -> int:
     """Drop all rows of the views and make them anew from frames, bodies and keys."""
     with store.write() as tx:
-        for table in (CASES, TOKENS, APPLICANTS, NUMBERS, GRANTS):
+        for table in (CASES, TOKENS, APPLICANTS, NUMBERS, EXTERNALS, GRANTS):
             tx.delete(table, {})
         places, grants = _openings(tx)
         tx.insert_missing(GRANTS, grants)

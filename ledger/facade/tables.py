@@ -89,6 +89,14 @@ NUMBERS: Final = Table(
 )
 """Numbers that this installation minted or met; two cases under one number are a finding."""
 
+EXTERNALS: Final = Table(
+    "external_numbers",
+    columns=(("number", "text"), ("case_id", "bytes")),
+    key=("number", "case_id"),
+    indexes=(("case_id",),),
+)
+"""The number that another system, the provincial platform above all, gave each case; as it is looked for."""
+
 MARKS: Final = Table("view_marks", columns=(("name", "text"), ("value", "text")), key=("name",))
 """What the rows were computed with: calendars, and what of the county's logs did not count."""
 
@@ -105,4 +113,4 @@ MOVED: Final = Table(
 GRANTS: Final = Table("grants", columns=(("log", "text"), ("seq", "int")), key=("log", "seq"))
 """Where provisional grants stand in station logs that are held whole: a registrar looks at all of them."""
 
-VIEW_TABLES: Final = (CASES, TOKENS, APPLICANTS, NUMBERS, MARKS, MOVED, GRANTS)
+VIEW_TABLES: Final = (CASES, TOKENS, APPLICANTS, NUMBERS, EXTERNALS, MARKS, MOVED, GRANTS)

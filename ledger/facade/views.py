@@ -15,12 +15,14 @@ from ledger.errors import BanjianError, RuleError
 from ledger.facade.attachednames import note_named
 from ledger.facade.caseacts import StoredAct
 from ledger.facade.casebook import CaseBook
+from ledger.facade.externals import note_external
 from ledger.facade.moved import held_mark, note_earlier
 from ledger.facade.numbers import number_rows
 from ledger.facade.synctables import AWAITING
 from ledger.facade.tables import (
     CASES,
     CONFLICT,
+    EXTERNALS,
     GRANTS,
     MARKS,
     NEVER_MS,
@@ -146,7 +148,7 @@ class CaseView:
         One that cannot be folded any more has no row: it waits until it can be.
         """
         asked: Where = {"case_id": OneOf(tuple(case_ids))}
-        for table in (CASES, AWAITING):
+        for table in (CASES, EXTERNALS, AWAITING):
             tx.delete(table, asked)
         self.touch(tx, case_ids)
 
@@ -164,6 +166,7 @@ class CaseView:
         if made:
             tx.upsert(CASES, [one.row for one in made])
             note_named(tx, (folded.state for folded in found))
+            note_external(tx, (folded.state for folded in found))
         return made
 
     def renew(self, tx: WriteTx, case_ids: Sequence[CaseId], *, before: CalendarSet | None) -> int:
@@ -197,6 +200,8 @@ class CaseView:
             row = case_row(state, rules, self._knowledge.calendars)
         tx.upsert(CASES, [row], held=before)
         note_named(tx, (state,))
+        if held is None or held.state.external_no != state.external_no:
+            note_external(tx, (state,))
         self._book.remember(case_id, state, rules, row)
 
     def _known_cases(self, tx: WriteTx, records: Sequence[NewRecord]) -> set[Cell]:
@@ -246,6 +251,7 @@ class CaseView:
             return
         tx.upsert(CASES, [case_row(*pair, self._knowledge.calendars) for pair in folded.values()])
         note_named(tx, (state for state, _ in folded.values()))
+        note_external(tx, (state for state, _ in folded.values()))
         waiting = [
             (state.case_id,)
             for state, _ in folded.values()

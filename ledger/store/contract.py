@@ -71,6 +71,7 @@ class ReadTx(Protocol):
         descending: bool = False,
         limit: int | None = None,
         after: tuple[Cell, ...] | None = None,
+        columns: Sequence[str] = (),
     ) -> Iterator[Row]:
         """Return the rows that meet all conditions.
 
@@ -81,6 +82,7 @@ class ReadTx(Protocol):
             descending: turn the whole order round.
             limit: at most so many rows.
             after: `tables.cursor` of the last row of the page before; its columns hold no ``None``.
+            columns: the columns wanted, in this order; none for whole rows.
         """
 
     def count(self, table: Table, where: Where, /) -> int:

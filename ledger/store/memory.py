@@ -21,7 +21,7 @@ from ledger.store.guard import WriterGuard, check_position, check_range, new_rec
 from ledger.store.memory_table import MemoryTable, Overlay, Snapshot, matching, select
 from ledger.store.schema import CORE_TABLES
 from ledger.store.subscription import RecordSubscription
-from ledger.store.tables import Cell, Row, Table, Where, merge_tables
+from ledger.store.tables import Cell, Row, Table, Where, merge_tables, wanted_columns
 
 
 class MemoryRecorder(POPOProcessRecorder):
@@ -199,9 +199,12 @@ class _Read:
         descending: bool = False,
         limit: int | None = None,
         after: tuple[Cell, ...] | None = None,
+        columns: Sequence[str] = (),
     ) -> Iterator[Row]:
-        rows = self._rows(table)
-        return iter(select(rows, where, order_by=order_by, descending=descending, limit=limit, after=after))
+        source = self._rows(table)
+        rows = select(source, where, order_by=order_by, descending=descending, limit=limit, after=after)
+        places = [table.column_names.index(name) for name in wanted_columns(table, columns)]
+        return iter([tuple(row[place] for place in places) for row in rows] if columns else rows)
 
     def count(self, table: Table, where: Where, /) -> int:
         return len(matching(self._rows(table), where))

@@ -157,6 +157,7 @@ class PostgresReadTx:
         descending: bool = False,
         limit: int | None = None,
         after: tuple[Cell, ...] | None = None,
+        columns: Sequence[str] = (),
     ) -> Iterator[Row]:
         """Return the rows that meet all conditions."""
         self._of(table)
@@ -167,6 +168,7 @@ class PostgresReadTx:
             descending=descending,
             limit=limit,
             after=after,
+            columns=columns,
             mark="%s",
             relation=relation(self._schema, table.name),
         )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
-from ledger.store.tables import Cell, OneOf, Range, Row, Table, Where, sort_columns
+from ledger.store.tables import Cell, OneOf, Range, Row, Table, Where, sort_columns, wanted_columns
 
 Mark: TypeAlias = Literal["?", "%s"]
 """How the driver writes a placeholder."""
@@ -132,6 +132,7 @@ def select(
     descending: bool,
     limit: int | None,
     after: tuple[Cell, ...] | None,
+    columns: Sequence[str],
     mark: Mark,
     relation: str,
 ) -> tuple[str, list[Cell]]:
@@ -141,15 +142,15 @@ def select(
         ValueError: an unknown column, or a cursor that does not fit the order.
     """
     shape, values = conditions(table, where)
-    columns = sort_columns(table, order_by)
+    sorted_by = sort_columns(table, order_by)
     if after is not None:
-        check_cursor(after, columns)
+        check_cursor(after, sorted_by)
         values.extend(after)
     if limit is not None:
         values.append(limit)
-    nullable = frozenset(columns) - frozenset(table.key)
-    ordering = Ordering(columns, nullable, descending, limit is not None, after is not None)
-    return _select(relation, table.column_names, shape, ordering, mark), values
+    nullable = frozenset(sorted_by) - frozenset(table.key)
+    ordering = Ordering(sorted_by, nullable, descending, limit is not None, after is not None)
+    return _select(relation, wanted_columns(table, columns), shape, ordering, mark), values
 
 
 def update_changed(

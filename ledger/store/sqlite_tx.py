@@ -125,6 +125,7 @@ class SqliteReadTx:
         descending: bool = False,
         limit: int | None = None,
         after: tuple[Cell, ...] | None = None,
+        columns: Sequence[str] = (),
     ) -> Iterator[Row]:
         """Return the rows that meet all conditions."""
         self._of(table)
@@ -135,6 +136,7 @@ class SqliteReadTx:
             descending=descending,
             limit=limit,
             after=after,
+            columns=columns,
             mark="?",
             relation=f'"{table.name}"',
         )

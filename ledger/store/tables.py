@@ -111,6 +111,18 @@ def sort_columns(table: Table, order_by: Sequence[str]) -> tuple[str, ...]:
     return (*order_by, *(name for name in table.key if name not in order_by))
 
 
+def wanted_columns(table: Table, columns: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns of a selection, all of the table for none.
+
+    Raises:
+        ValueError: a column is not in the table.
+    """
+    unknown = set(columns) - set(table.column_names)
+    if unknown:
+        raise ValueError(f"table {table.name} has no columns {sorted(unknown)!r}")
+    return tuple(columns) or table.column_names
+
+
 def cursor(table: Table, row: Row, *, order_by: Sequence[str] = ()) -> Row:
     """Return the place of a row in the order of a selection, for ``after`` of the next page."""
     names = table.column_names

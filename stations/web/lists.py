@@ -11,6 +11,7 @@ from aiohttp import web
 
 from ledger.calendar import local_date
 from ledger.facade import CaseRow, Ledger
+from ledger.facade.desklists import Listed, page_of_cases
 from stations.cli.rows import HEADINGS, row_texts
 from stations.sheets import Sheet, write_workbook
 from stations.web.render import render
@@ -18,6 +19,8 @@ from stations.web.rows import lines_of
 from stations.web.visit import Visit
 
 PAGE_ROWS = 100
+SHEET_ROWS = 1_048_575
+"""Lines that an Excel sheet holds beside its heading."""
 LIGHTS = ("red", "yellow", "green", "paused", "done")
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -29,22 +32,31 @@ async def cases(visit: Visit) -> web.StreamResponse:
     closed, at = "closed" in query, _whole(query.get("page", "1"))
     station, now_ms = visit.station, visit.now_ms()
 
-    def rows_of(ledger: Ledger) -> Sequence[CaseRow]:
-        rows = ledger.worklist(station=station, now_ms=now_ms, include_closed=closed, names=bool(text))
-        return [row for row in rows if (not light or row.light == light) and _holds(row, text)]
+    def chosen(ledger: Ledger, *, offset: int, limit: int) -> Listed:
+        if not text:
+            return page_of_cases(
+                ledger,
+                station=station,
+                now_ms=now_ms,
+                light=light,
+                include_closed=closed,
+                offset=offset,
+                limit=limit,
+            )
+        # Names are encrypted: whoever looks for a part of one has all of them opened.
+        rows = ledger.worklist(station=station, now_ms=now_ms, include_closed=closed)
+        rows = [row for row in rows if (not light or row.light == light) and _holds(row, text)]
+        return Listed(rows[offset : offset + limit], len(rows))
 
     if query.get("format") == "xlsx":
-        return await _workbook(visit, rows_of)
+        return await _workbook(visit, lambda ledger: chosen(ledger, offset=0, limit=SHEET_ROWS).rows)
 
     def work(ledger: Ledger) -> dict[str, object]:
-        rows = rows_of(ledger)
-        shown = rows[(at - 1) * PAGE_ROWS : at * PAGE_ROWS]
-        with ledger.reading() as (tx, parts):
-            named = parts.reader.named(tx, shown)
+        found = chosen(ledger, offset=(at - 1) * PAGE_ROWS, limit=PAGE_ROWS)
         return {
-            "lines": lines_of(visit, ledger, named),
-            "count": len(rows),
-            "pages": max(1, -(-len(rows) // PAGE_ROWS)),
+            "lines": lines_of(visit, ledger, found.rows),
+            "count": found.total,
+            "pages": max(1, -(-found.total // PAGE_ROWS)),
         }
 
     values = await visit.read(work)
@@ -81,8 +93,7 @@ async def _workbook(visit: Visit, rows_of: Callable[[Ledger], Sequence[CaseRow]]
     now_ms = visit.now_ms()
 
     def work(ledger: Ledger) -> Sheet:
-        with ledger.reading() as (tx, parts):
-            rows = parts.reader.named(tx, rows_of(ledger))
+        rows = rows_of(ledger)
         return Sheet(
             name=visit.say("web.cases"),
             headings=tuple(visit.say(f"head.{name}") for name in HEADINGS),
@@ -94,7 +105,7 @@ async def _workbook(visit: Visit, rows_of: Callable[[Ledger], Sequence[CaseRow]]
 
 
 def _holds(row: CaseRow, text: str) -> bool:
-    return not text or any(text in part for part in (row.number, row.item_name, row.applicant))
+    return any(text in part for part in (row.number, row.item_name, row.applicant))
 
 
 def _whole(text: str) -> int:

@@ -44,10 +44,24 @@ def test_rows_made_anew_are_those_kept_in_step(ledger: Ledger, clock: FakeClock)
     act(ledger, "V1", "hand_over", village, to=TOWNSHIP)
     late: Facts = {"paper_no": "城关 0042", "reason": "power"}
     receive(ledger, late_entry=late)
+    for number in ("33038226001", "33038226 002"):
+        act(ledger, "C1", "link_external", cases[2], external_no=number, platform="省政务服务平台")
     before = rows(ledger)
     assert len(before["cases"]) == 5 and before["search_tokens"] and before["case_numbers"]
+    assert before["external_numbers"] == {("33038226002", cases[2])}
     assert ledger.rebuild() == 5
     assert rows(ledger) == before
+
+
+def test_a_case_is_found_by_the_number_that_the_platform_gave_it_last(ledger: Ledger) -> None:
+    case_id = receive(ledger).case_id
+    act(ledger, "C1", "link_external", case_id, external_no="zj-33038226001", platform="省政务服务平台")
+    for asked in ("zj-33038226001", "ZJ－３３０３８２２６００１", " ZJ-3303 8226001 "):
+        assert [row.case_id for row in ledger.find(asked)] == [case_id]
+    assert not ledger.find("33038226001") and not ledger.find("zj-3303822600")
+    act(ledger, "C1", "link_external", case_id, external_no="33038226002", platform="省政务服务平台")
+    assert [row.case_id for row in ledger.find("33038226002")] == [case_id]
+    assert not ledger.find("zj-33038226001")
 
 
 def test_a_row_is_found_by_everything_that_people_ask_for(ledger: Ledger) -> None:

@@ -244,6 +244,19 @@ def test_pages_join_without_gap_or_repetition(backend: Backend, descending: bool
     assert found == sorted(rows, key=lambda row: (row[2], row[0], row[1]), reverse=descending)
 
 
+def test_some_columns_come_in_the_order_they_were_asked_for(backend: Backend) -> None:
+    store = backend.open(tables=[NOTES])
+    rows: list[Row] = [("A", number, f"t{number % 3}", None, number) for number in range(9)]
+    names = NOTES.column_names
+    with store.write() as tx:
+        tx.insert(NOTES, rows)
+        asked = list(tx.select(NOTES, {}, order_by=("text",), descending=True, columns=(names[2], names[1])))
+    expected = sorted(rows, key=lambda row: (row[2], row[0], row[1]), reverse=True)
+    assert asked == [(row[2], row[1]) for row in expected]
+    with store.read() as tx:
+        assert list(tx.select(NOTES, {}, limit=1, columns=(names[3],))) == [(None,)]
+
+
 def test_a_cursor_that_does_not_fit_is_refused(backend: Backend) -> None:
     with filled(backend).read() as tx, pytest.raises(ValueError, match="cursor"):
         tx.select(NOTES, {}, after=("A",))
@@ -255,6 +268,8 @@ def test_unknown_columns_and_tables_are_refused(backend: Backend) -> None:
             tx.count(NOTES, {"colour": "red"})
         with pytest.raises(ValueError, match="no columns"):
             tx.select(NOTES, {}, order_by=("colour",))
+        with pytest.raises(ValueError, match="no columns"):
+            tx.select(NOTES, {}, columns=("text", "colour"))
         with pytest.raises(StoreError) as caught:
             tx.get(LAST, ("aa",))
     assert caught.value.code == "store.unknown_table"

@@ -49,7 +49,7 @@ def _read(ledger: Ledger, now_ms: int) -> Hall:
     ready: list[CaseRow] = []
     received = working = 0
     for place in places:
-        day = ledger.day_clear(place, local_date(now_ms), now_ms=now_ms)
+        day = ledger.day_clear(place, local_date(now_ms), now_ms=now_ms, names=False)
         received += len(day.received)
         rows = ledger.worklist(station=place, now_ms=now_ms, names=False)
         working += sum(row.custodian == place for row in rows)

@@ -12,22 +12,15 @@ from ledger.casenumber import is_misread
 from ledger.errors import InputError
 from ledger.facade import CaseRow, Ledger
 from ledger.facade.between import in_conflict
-from stations.sheetin.clean import fold
-from stations.web.beside.cases import named, pairs_of
+from ledger.facade.desklists import Listed, desk_of
 from stations.web.render import message_of, render, render_part
 from stations.web.rows import Line, lines_of
 from stations.web.safety import read_safety
 from stations.web.scope import Scope
 from stations.web.visit import Visit
 
-EXTERNAL_CHARS_MIN = 6
-"""A number of the provincial platform is at least so long."""
-
-SHOWN_MAX = 200
-"""Cases of one's own that are looked at for a page."""
 PART_MAX = 50
 """Lines under one heading: a page that is opened all day stays light; the list of all cases has the rest."""
-WAITS_FOR_PAPERS = "correcting"
 ADJUDICATING = frozenset(("head", "supervisor"))
 """Who may settle a conflict."""
 
@@ -46,22 +39,15 @@ async def today(visit: Visit) -> web.Response:
     station, now_ms = visit.station, visit.now_ms()
 
     def work(ledger: Ledger) -> list[Part]:
-        # Names are opened for the lines that are shown, which may be few of thousands.
-        day = ledger.day_clear(station, local_date(now_ms), now_ms=now_ms, names=False)
-        rows = ledger.worklist(station=station, now_ms=now_ms, limit=SHOWN_MAX, names=False)
-        mine = [row for row in rows if row.custodian == station]
-        parts = [
-            _torn(visit, ledger, now_ms),
-            ("offered", day.offered),
-            ("overdue", day.overdue),
-            ("at_risk", day.at_risk),
-            ("pending", day.pending),
-            ("not_accepted", [row for row in day.not_accepted if row.status != WAITS_FOR_PAPERS]),
-            ("papers", [row for row in mine if row.status == WAITS_FOR_PAPERS]),
-            ("awaiting_collection", day.awaiting_collection),
-            ("rest", []),
+        name, torn = _torn(visit, ledger, now_ms)
+        apart = {row.case_id for row in torn}
+        desk = desk_of(ledger, station=station, now_ms=now_ms, apart=apart, limit=PART_MAX)
+        with ledger.reading() as (tx, parts_of):
+            shown = parts_of.reader.named(tx, torn[:PART_MAX])
+        return [
+            Part(name=name, lines=lines_of(visit, ledger, found.rows), count=found.total)
+            for name, found in ((name, Listed(shown, len(torn))), *desk.items())
         ]
-        return _each_once(visit, ledger, parts, mine)
 
     parts = await visit.read(work)
     return await render(visit, "today.html", parts=parts, now_ms=now_ms)
@@ -94,9 +80,6 @@ async def find(visit: Visit) -> web.Response:
         return lines_of(visit, ledger, found(visit, ledger, text, now_ms)), known_at(ledger)
 
     lines, known_at_ms = await visit.read(work)
-    if not lines and len(text) >= EXTERNAL_CHARS_MIN and any(char.isdigit() for char in text):
-        # People bring the number that the provincial platform gave them.
-        lines = await _by_external(visit, text)
     misread = InputError("number.check") if not lines and is_misread(text) else None
     values = {
         "lines": lines, "q": text, "known_at_ms": known_at_ms, "now_ms": now_ms,
@@ -105,13 +88,6 @@ async def find(visit: Visit) -> web.Response:
     if "HX-Request" in visit.request.headers:
         return render_part(visit, "found.html", **values)
     return await render(visit, "find.html", **values)
-
-
-async def _by_external(visit: Visit, text: str) -> list[Line]:
-    wanted = fold(text)
-    rows = [row for row, known in await pairs_of(visit) if fold(known.entered.external_no) == wanted]
-    known_rows = await named(visit, rows)
-    return await visit.read(lambda ledger: lines_of(visit, ledger, known_rows))
 
 
 def found(visit: Visit, ledger: Ledger, text: str, now_ms: int) -> list[CaseRow]:
@@ -134,18 +110,3 @@ def _torn(visit: Visit, ledger: Ledger, now_ms: int) -> tuple[str, Sequence[Case
         scope = Scope(registry, person)
         return "adjudicate", [row for row in rows if scope.row(row)]
     return "conflict", [row for row in rows if row.custodian == visit.station]
-
-
-def _each_once(
-    visit: Visit, ledger: Ledger, parts: Sequence[tuple[str, Sequence[CaseRow]]], mine: Sequence[CaseRow]
-) -> list[Part]:
-    """Return the parts with each case under the first heading that it belongs to."""
-    seen: set[bytes] = set()
-    found = []
-    for name, rows in parts:
-        fresh = [row for row in (mine if name == "rest" else rows) if row.case_id not in seen]
-        seen.update(row.case_id for row in fresh)
-        with ledger.reading() as (tx, parts_of):
-            named = parts_of.reader.named(tx, fresh[:PART_MAX])
-        found.append(Part(name=name, lines=lines_of(visit, ledger, named), count=len(fresh)))
-    return found

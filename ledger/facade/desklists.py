@@ -1,0 +1,182 @@
+"""Lists of a station's cases as pages show them: a few lines are read, the database counts the others.
+
+A list may be of thousands, and each row that is fetched lets every other thread go first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from operator import itemgetter
+from typing import Final, NamedTuple
+
+from ledger.facade.ledger import Ledger
+from ledger.facade.reading import AWAITING_COLLECTION, BEFORE_ACCEPTANCE
+from ledger.facade.tables import CASES, NEVER_MS, PAUSED, PENDING, STATUS, case_cells
+from ledger.facade.types import CaseRow
+from ledger.store.contract import ReadTx
+from ledger.store.tables import OneOf, Range, Row, Where
+from ledger.types import CaseId, StationId
+
+WAITS_FOR_PAPERS: Final = "correcting"
+_URGENT_FIRST: Final = ("red_at_ms", "opened_at_ms")
+_urgency: Final = itemgetter(*(CASES.column_names.index(name) for name in (*_URGENT_FIRST, "case_id")))
+_AT_ONCE: Final = 512
+"""Cases that are named in one statement: databases limit the values of one."""
+
+
+class Listed(NamedTuple):
+    """Some lines of a list, with the names of the applicants, and how many lines it has altogether."""
+
+    rows: Sequence[CaseRow]
+    total: int
+
+
+def page_of_cases(
+    ledger: Ledger,
+    *,
+    station: StationId,
+    now_ms: int,
+    light: str = "",
+    include_closed: bool = False,
+    offset: int = 0,
+    limit: int,
+) -> Listed:
+    """Return a page of the cases that a station holds or was offered, the most urgent first.
+
+    Args:
+        ledger: where to read.
+        station: whose cases.
+        now_ms: as of when lights are told.
+        light: only cases with this light; "" for all.
+        include_closed: whether closed cases follow the open ones.
+        offset: lines that come before the page.
+        limit: lines of the page.
+    """
+    found: list[Row] = []
+    total = 0
+    with ledger.reading() as (tx, parts):
+        for wanted in _groups(light, now_ms, include_closed=include_closed):
+            held: Where = {**wanted, "custodian": station}
+            offered: Where = {**wanted, "offered_to": station}
+            both = {**held, "offered_to": station}
+            count = tx.count(CASES, held) + tx.count(CASES, offered) - tx.count(CASES, both)
+            first = max(0, offset - total)
+            missing = limit - len(found)
+            if missing and first < count:
+                rows = {row for where in (held, offered) for row in _most_urgent(tx, where, first + missing)}
+                found += sorted(rows, key=_urgency)[first : first + missing]
+            total += count
+        return Listed(parts.reader.rows(tx, found, now_ms), total)
+
+
+def desk_of(
+    ledger: Ledger, *, station: StationId, now_ms: int, apart: Collection[CaseId], limit: int
+) -> dict[str, Listed]:
+    """Return the open cases on a station's desk by what they need first, each under one heading.
+
+    ``offered``; of those that the station holds ``overdue``, ``at_risk``, and of the others ``pending`` (for
+    a second person), ``not_accepted``, ``papers`` (asked of the applicant), ``awaiting_collection``,
+    ``rest``.
+
+    Args:
+        ledger: where to read.
+        station: whose cases.
+        now_ms: as of when lights are told.
+        apart: cases that are shown under headings of the caller's.
+        limit: lines under a heading.
+    """
+    held: Where = {"open": 1, "custodian": station}
+    offered: Where = {"open": 1, "offered_to": station}
+    told: dict[str, Listed] = {}
+    with ledger.reading() as (tx, parts):
+
+        def tell(name: str, rows: Sequence[Row], total: int) -> None:
+            told[name] = Listed(parts.reader.rows(tx, rows, now_ms), total)
+
+        tell("offered", *_first_of(tx, offered, apart, limit))
+        twice = case_cells(list(tx.select(CASES, {**held, **offered})))
+        apart = {*apart, *(row[0] for row in twice)}
+        left = _count(tx, held, apart)
+        for name, conditions in _headings(now_ms).items():
+            rows, total = _first_of(tx, {**held, **conditions}, apart, limit)
+            tell(name, rows, total)
+            left -= total
+        rest: Where = {**held, **_calm(now_ms), "flags": _without(PENDING)}
+        tell("rest", _without_heading(tx, rest, apart, limit) if left else (), left)
+    return told
+
+
+def _groups(light: str, now_ms: int, *, include_closed: bool) -> Iterator[Where]:
+    """Yield conditions of one light, "" for all, that exclude each other, in the order of the list."""
+    opened: dict[str, Where] = {
+        "": {},
+        "red": {"red_at_ms": Range(at_most=now_ms)},
+        "yellow": {"yellow_at_ms": Range(at_most=now_ms), "red_at_ms": Range(at_least=now_ms + 1)},
+        "green": {**_calm(now_ms), "red_at_ms": Range(at_least=now_ms + 1, below=NEVER_MS)},
+        "paused": {**_calm(now_ms), "red_at_ms": NEVER_MS, "flags": _with(PAUSED)},
+        "done": {**_calm(now_ms), "red_at_ms": NEVER_MS, "flags": _without(PAUSED)},
+    }
+    if light in opened:
+        yield {"open": 1, **opened[light]}
+    if include_closed and light in ("", "done"):
+        yield {"open": 0}
+
+
+def _headings(now_ms: int) -> Mapping[str, Where]:
+    """Return the conditions of each heading but the last; they exclude each other."""
+    single = {**_calm(now_ms), "flags": _without(PENDING)}
+    early = tuple(status for status in BEFORE_ACCEPTANCE if status != WAITS_FOR_PAPERS)
+    return {
+        "overdue": {"red_at_ms": Range(at_most=now_ms)},
+        "at_risk": {"yellow_at_ms": Range(at_most=now_ms), "red_at_ms": Range(at_least=now_ms + 1)},
+        "pending": {**_calm(now_ms), "flags": _with(PENDING)},
+        "not_accepted": {**single, "status": OneOf(early)},
+        "papers": {**single, "status": WAITS_FOR_PAPERS},
+        "awaiting_collection": {**single, "status": OneOf(AWAITING_COLLECTION)},
+    }
+
+
+def _calm(now_ms: int) -> Where:
+    """Return the conditions of what is neither overdue nor at risk."""
+    return {"red_at_ms": Range(at_least=now_ms + 1), "yellow_at_ms": Range(at_least=now_ms + 1)}
+
+
+def _with(flag: int) -> OneOf:
+    return OneOf(tuple(flags for flags in range(8) if flags & flag))
+
+
+def _without(flag: int) -> OneOf:
+    return OneOf(tuple(flags for flags in range(8) if not flags & flag))
+
+
+def _first_of(tx: ReadTx, where: Where, apart: Collection[CaseId], limit: int) -> tuple[list[Row], int]:
+    """Return the first of the cases that meet conditions, without some, and how many there are."""
+    asked = limit + len(apart) + 1
+    found = _most_urgent(tx, where, asked)
+    rows = [row for row in found if row[0] not in apart]
+    return rows[:limit], len(rows) if len(found) < asked else _count(tx, where, apart)
+
+
+def _most_urgent(tx: ReadTx, where: Where, limit: int) -> list[Row]:
+    return list(tx.select(CASES, where, order_by=_URGENT_FIRST, limit=limit))
+
+
+def _without_heading(tx: ReadTx, where: Where, apart: Collection[CaseId], limit: int) -> list[Row]:
+    """Return the first cases whose status has no heading of its own, read a few at a time."""
+    headed = {*BEFORE_ACCEPTANCE, *AWAITING_COLLECTION}
+    found: list[Row] = []
+    after: Row | None = None
+    while len(found) < limit:
+        rows = list(tx.select(CASES, where, order_by=_URGENT_FIRST, limit=2 * limit, after=after))
+        found += [row for row in rows if row[0] not in apart and row[STATUS] not in headed]
+        if len(rows) < 2 * limit:
+            break
+        after = _urgency(rows[-1])
+    return found[:limit]
+
+
+def _count(tx: ReadTx, where: Where, apart: Collection[CaseId]) -> int:
+    """Return how many cases meet conditions, without some."""
+    ids = tuple(apart)
+    named = (ids[first : first + _AT_ONCE] for first in range(0, len(ids), _AT_ONCE))
+    return tx.count(CASES, where) - sum(tx.count(CASES, {**where, "case_id": OneOf(part)}) for part in named)
