@@ -5,19 +5,24 @@ A list may be of thousands, and each row that is fetched lets every other thread
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from operator import itemgetter
 from typing import Final, NamedTuple
 
 from ledger.facade.ledger import Ledger
 from ledger.facade.reading import AWAITING_COLLECTION, BEFORE_ACCEPTANCE
-from ledger.facade.tables import CASES, NEVER_MS, PAUSED, PENDING, STATUS, case_cells
+from ledger.facade.tables import CASES, NEVER_MS, PAUSED, PENDING, STATUS
 from ledger.facade.types import CaseRow
 from ledger.store.contract import ReadTx
 from ledger.store.tables import OneOf, Range, Row, Where
 from ledger.types import CaseId, StationId
 
-WAITS_FOR_PAPERS: Final = "correcting"
+_HEADINGS: Final = {
+    **dict.fromkeys(BEFORE_ACCEPTANCE, "not_accepted"),
+    "correcting": "papers",
+    **dict.fromkeys(AWAITING_COLLECTION, "awaiting_collection"),
+}
+"""What a case waits for, by its status, when its limits do not press; others stand under ``rest``."""
 _URGENT_FIRST: Final = ("red_at_ms", "opened_at_ms")
 _urgency: Final = itemgetter(*(CASES.column_names.index(name) for name in (*_URGENT_FIRST, "case_id")))
 _AT_ONCE: Final = 512
@@ -58,8 +63,7 @@ def page_of_cases(
         for wanted in _groups(light, now_ms, include_closed=include_closed):
             held: Where = {**wanted, "custodian": station}
             offered: Where = {**wanted, "offered_to": station}
-            both = {**held, "offered_to": station}
-            count = tx.count(CASES, held) + tx.count(CASES, offered) - tx.count(CASES, both)
+            count = tx.count(CASES, held) + tx.count(CASES, offered) - len(_held_of(tx, offered))
             first = max(0, offset - total)
             missing = limit - len(found)
             if missing and first < count:
@@ -94,15 +98,20 @@ def desk_of(
             told[name] = Listed(parts.reader.rows(tx, rows, now_ms), total)
 
         tell("offered", *_first_of(tx, offered, apart, limit))
-        twice = case_cells(list(tx.select(CASES, {**held, **offered})))
-        apart = {*apart, *(row[0] for row in twice)}
+        apart = {*apart, *_held_of(tx, offered)}
         left = _count(tx, held, apart)
-        for name, conditions in _headings(now_ms).items():
+        calm: Where = {**held, **_calm(now_ms), "flags": _without(PENDING)}
+        for name, conditions in (
+            ("overdue", _red(now_ms)), ("at_risk", _yellow(now_ms)),
+            ("pending", {**_calm(now_ms), "flags": _with(PENDING)}),
+        ):  # fmt: skip
             rows, total = _first_of(tx, {**held, **conditions}, apart, limit)
             tell(name, rows, total)
             left -= total
-        rest: Where = {**held, **_calm(now_ms), "flags": _without(PENDING)}
-        tell("rest", _without_heading(tx, rest, apart, limit) if left else (), left)
+        for name, case_ids in _by_status(tx, calm, apart).items():
+            tell(name, _rows_of(tx, case_ids[:limit]), len(case_ids))
+            left -= len(case_ids)
+        tell("rest", _without_heading(tx, calm, apart, limit) if left else (), left)
     return told
 
 
@@ -110,8 +119,8 @@ def _groups(light: str, now_ms: int, *, include_closed: bool) -> Iterator[Where]
     """Yield conditions of one light, "" for all, that exclude each other, in the order of the list."""
     opened: dict[str, Where] = {
         "": {},
-        "red": {"red_at_ms": Range(at_most=now_ms)},
-        "yellow": {"yellow_at_ms": Range(at_most=now_ms), "red_at_ms": Range(at_least=now_ms + 1)},
+        "red": _red(now_ms),
+        "yellow": _yellow(now_ms),
         "green": {**_calm(now_ms), "red_at_ms": Range(at_least=now_ms + 1, below=NEVER_MS)},
         "paused": {**_calm(now_ms), "red_at_ms": NEVER_MS, "flags": _with(PAUSED)},
         "done": {**_calm(now_ms), "red_at_ms": NEVER_MS, "flags": _without(PAUSED)},
@@ -122,18 +131,12 @@ def _groups(light: str, now_ms: int, *, include_closed: bool) -> Iterator[Where]
         yield {"open": 0}
 
 
-def _headings(now_ms: int) -> Mapping[str, Where]:
-    """Return the conditions of each heading but the last; they exclude each other."""
-    single = {**_calm(now_ms), "flags": _without(PENDING)}
-    early = tuple(status for status in BEFORE_ACCEPTANCE if status != WAITS_FOR_PAPERS)
-    return {
-        "overdue": {"red_at_ms": Range(at_most=now_ms)},
-        "at_risk": {"yellow_at_ms": Range(at_most=now_ms), "red_at_ms": Range(at_least=now_ms + 1)},
-        "pending": {**_calm(now_ms), "flags": _with(PENDING)},
-        "not_accepted": {**single, "status": OneOf(early)},
-        "papers": {**single, "status": WAITS_FOR_PAPERS},
-        "awaiting_collection": {**single, "status": OneOf(AWAITING_COLLECTION)},
-    }
+def _red(now_ms: int) -> Where:
+    return {"red_at_ms": Range(at_most=now_ms)}
+
+
+def _yellow(now_ms: int) -> Where:
+    return {"yellow_at_ms": Range(at_most=now_ms), "red_at_ms": Range(at_least=now_ms + 1, below=NEVER_MS)}
 
 
 def _calm(now_ms: int) -> Where:
@@ -161,14 +164,38 @@ def _most_urgent(tx: ReadTx, where: Where, limit: int) -> list[Row]:
     return list(tx.select(CASES, where, order_by=_URGENT_FIRST, limit=limit))
 
 
+def _by_status(tx: ReadTx, where: Where, apart: Collection[CaseId]) -> dict[str, list[CaseId]]:
+    """Return the cases whose status has a heading of its own: one look at all that the station holds."""
+    found: dict[str, list[CaseId]] = {name: [] for name in _HEADINGS.values()}
+    headed: Where = {**where, "status": OneOf(tuple(_HEADINGS))}
+    for case_id, status in tx.select(CASES, headed, order_by=_URGENT_FIRST, columns=("case_id", "status")):
+        if isinstance(case_id, bytes) and case_id not in apart:
+            found[_HEADINGS[str(status)]].append(CaseId(case_id))
+    return found
+
+
+def _held_of(tx: ReadTx, offered: Where) -> list[CaseId]:
+    """Return which of the cases that were offered to a station lie there already."""
+    rows = tx.select(CASES, offered, columns=("case_id", "custodian"))
+    return [
+        CaseId(case_id)
+        for case_id, custodian in rows
+        if isinstance(case_id, bytes) and custodian == offered["offered_to"]
+    ]
+
+
+def _rows_of(tx: ReadTx, case_ids: Sequence[CaseId]) -> list[Row]:
+    rows = tx.select(CASES, {"case_id": OneOf(tuple(case_ids))}) if case_ids else ()
+    return sorted(rows, key=_urgency)
+
+
 def _without_heading(tx: ReadTx, where: Where, apart: Collection[CaseId], limit: int) -> list[Row]:
     """Return the first cases whose status has no heading of its own, read a few at a time."""
-    headed = {*BEFORE_ACCEPTANCE, *AWAITING_COLLECTION}
     found: list[Row] = []
     after: Row | None = None
     while len(found) < limit:
         rows = list(tx.select(CASES, where, order_by=_URGENT_FIRST, limit=2 * limit, after=after))
-        found += [row for row in rows if row[0] not in apart and row[STATUS] not in headed]
+        found += [row for row in rows if row[0] not in apart and row[STATUS] not in _HEADINGS]
         if len(rows) < 2 * limit:
             break
         after = _urgency(rows[-1])

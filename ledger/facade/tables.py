@@ -32,7 +32,7 @@ CASES: Final = Table(
     ),
     key=("case_id",),
     indexes=(
-        ("open", "custodian"),
+        ("open", "custodian", "red_at_ms", "opened_at_ms"),
         ("open", "offered_to"),
         ("received_station", "opened_at_ms"),
     ),
@@ -40,7 +40,8 @@ CASES: Final = Table(
 """One row for each case that has an opening act: what lists and lights need.
 
 ``yellow_at_ms`` and ``red_at_ms`` are ``NEVER_MS`` when no clock is open; ``clock`` is the first to turn red.
-``flags`` adds up ``PAUSED``, ``CONFLICT`` and ``PENDING``: long lists are read column by column.
+``flags`` adds up ``PAUSED``, ``CONFLICT`` and ``PENDING``: long lists are read column by column. The first
+index holds what a station has in the order of its lists, the most urgent first.
 """
 
 STATUS: Final = CASES.column_names.index("status")

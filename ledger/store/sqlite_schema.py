@@ -30,6 +30,9 @@ _TRACKING = (
 )
 
 
+_INDEX = "CREATE INDEX "
+
+
 def events_schema() -> dict[str, str]:
     """Return the statements of the event store's own tables, by the name of what they create."""
     taken = (
@@ -47,7 +50,7 @@ def table_schema(table: Table) -> dict[str, str]:
     made = {table.name: f'CREATE TABLE "{table.name}" ({columns}, {key}) STRICT, WITHOUT ROWID'}
     for group in table.indexes:
         name = f"{table.name}__{'__'.join(group)}"
-        made[name] = f'CREATE INDEX "{name}" ON "{table.name}" ({quoted(group)})'
+        made[name] = f'{_INDEX}"{name}" ON "{table.name}" ({quoted(group)})'
     if table.append_only:
         matches = " AND ".join(f'"{name}" = NEW."{name}"' for name in table.key)
         made |= _append_only(table.name, f'EXISTS (SELECT 1 FROM "{table.name}" WHERE {matches})')
@@ -109,6 +112,8 @@ def create(connection: sqlite3.Connection, tables: Sequence[Table]) -> None:
 def complete(connection: sqlite3.Connection, tables: Sequence[Table], path: Path, *, read_only: bool) -> None:
     """Compare the file with the tables wanted and create whole tables that are missing.
 
+    Indexes hold nothing of their own: those that the program wants are made, others on its tables dropped.
+
     Raises:
         StoreError: ``store.schema_differs``, something has other columns or lost its triggers.
     """
@@ -123,8 +128,14 @@ def complete(connection: sqlite3.Connection, tables: Sequence[Table], path: Path
             missing.extend(group.values())
             continue
         for name, text in group.items():
-            if held.get(name) != text:
+            if name not in held and text.startswith(_INDEX):
+                missing.append(text)
+            elif held.get(name) != text:
                 raise StoreError("store.schema_differs", file=path.name, name=name)
+    for table in tables:
+        own, kept = f'{_INDEX}"{table.name}__', table_schema(table)
+        needless = (name for name, text in held.items() if text.startswith(own) and name not in kept)
+        missing += [f'DROP INDEX "{name}"' for name in needless]
     if missing and not read_only:
         connection.execute("BEGIN IMMEDIATE")
         try:

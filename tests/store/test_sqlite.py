@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,26 @@ def test_new_tables_come_with_a_newer_program(path: Path) -> None:
     store.close()
     changed = Table("notes", columns=(("place", "text"),), key=("place",))
     assert refusal(path, tables=(changed,)) == "store.schema_differs"
+
+
+def test_indexes_follow_the_program_and_hold_nothing_of_their_own(path: Path) -> None:
+    before = Table(
+        "notes", columns=(("place", "text"), ("number", "int")), key=("place",), indexes=(("number",),)
+    )
+    store = open_sqlite(path, create=True, tables=[before])
+    with store.write() as tx:
+        tx.insert(before, [("A", 1), ("B", 2)])
+    store.close()
+    after = replace(before, indexes=(("number", "place"),))
+    store = open_sqlite(path, tables=[after])
+    with store.read() as tx:
+        assert list(tx.select(after, {"number": 2})) == [("B", 2)]
+    store.close()
+    connection = foreign(path)
+    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'index'")}
+    connection.close()
+    assert {name for name in names if name.startswith("notes__")} == {"notes__number__place"}
+    open_sqlite(path, tables=[before], read_only=True).close()  # who reads only leaves them as they are
 
 
 def test_a_creation_that_was_cut_off_can_be_repeated(path: Path) -> None:
