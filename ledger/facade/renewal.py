@@ -37,7 +37,7 @@ BATCH = 100
 PAGE = 10_000
 """Rows of the table of acts that are read at once."""
 GARBAGE_AFTER = 50_000
-"""New objects after which Python looks for cycles: cases make none, and a look walks over all that is held."""
+"""New objects after which Python looks for cycles: cases make none, and a look walks over all of them."""
 
 
 def calendars_changed(store: Store, knowledge: Knowledge) -> bool:
