@@ -25,12 +25,12 @@ from ledger.facade.tables import TOKENS
 from ledger.facade.vault import Vault
 from ledger.identity import plain_number
 from ledger.knowledge import Knowledge
+from ledger.laterefusal import late_refusal
 from ledger.limits import PERSONAL_BYTES_MAX
 from ledger.notices import (
     UNTRUE_ACTIONS,
     calendar_notices,
     calendar_refusal,
-    late_refusal,
     may_promise,
     papers_with_agent,
     promised_after,
@@ -92,7 +92,7 @@ class DeskRules:
         Raises:
             RuleError: ``case.another_day``, ``case.in_future``, ``case.absurd_time``, ``case.entered_on``,
                 ``case.before_receipt``, ``case.promise_barred``; as ``ledger.sense.senseless``,
-                ``ledger.notices.calendar_refusal`` and ``ledger.notices.late_refusal``.
+                ``ledger.notices.calendar_refusal`` and ``ledger.laterefusal.late_refusal``.
         """
         require_day(act.occurred_at_ms, act.recorded_at_ms, act.facts)
         _require_entry(act.occurred_at_ms, act.recorded_at_ms, act.facts)
