@@ -201,3 +201,14 @@ def test_a_void_of_a_live_receipt_typed_on_another_day_has_no_effect_wherever_it
     second = {"target": live.act_id, **late}
     signed = story.act(VILLAGER_2, "countersign", second, when="2026-03-02 10:02", recorded=typed)
     assert story.reason(signed) == "case.first_fails" and not story.state.voided
+
+
+def test_a_forged_day_of_typing_does_not_silence_the_page() -> None:
+    # Given an act of a changed program that says that it was typed on the day that it claims,
+    story = Story(PERMIT)
+    story.receive(CLERK)
+    late: Facts = {"late_entry": {"paper_no": "7", "reason": "power", "entered_on": "2026-03-03"}}
+    story.act(OFFICER, "accept", late, when="2026-03-03 09:00", recorded=at("2026-04-20 09:00"))
+    # then the log that recorded it tells the later day.
+    (told,) = in_time_by_late_entry(story.state, story.rules, calendar_set())
+    assert told.params["entered"] == "2026-04-20"
