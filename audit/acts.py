@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
+from audit.abovetimes import AboveTimes
 from audit.findings import Finding, Severity, error, from_error, notice, warning
 from audit.judge import AWAITING, Judge
 from audit.personal import NONCE_BYTES, PersonalReader
@@ -16,6 +17,7 @@ from audit.source import Cell, EventRow, Source
 from ledger.act import Act, ActHeader, case_of
 from ledger.authority import PROVISIONAL_GRANT, REGISTRY_ACTIONS
 from ledger.body import check_facts
+from ledger.caseshape import local_day
 from ledger.entry import Entry
 from ledger.errors import BanjianError, Param
 from ledger.genesis import LogGenesis
@@ -23,6 +25,7 @@ from ledger.grant import signing_key
 from ledger.hashing import CTX_ACT_SIGN
 from ledger.keys import verify
 from ledger.knowledge import CATALOGUE_ACTIONS
+from ledger.toldday import NIGHT_EDGE_MS, date_of, entered_on
 from ledger.types import Facts, KeyId, LedgerId, LogId, StationId
 
 OPEN_LOG = "open_log"
@@ -50,6 +53,7 @@ class LogContext:
         personal: opens personal bodies; None without the storage key.
         source: where the rare row is looked up that does not lie beside its frame.
         authors: answers that were given before.
+        above: when the station above held the log without some entry; None where its receipts tell nothing.
     """
 
     name: str
@@ -62,6 +66,7 @@ class LogContext:
     personal: PersonalReader | None = None
     common: int = 0
     authors: dict[tuple[KeyId, int, str, StationId], bytes | None] = field(default_factory=dict)
+    above: AboveTimes | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -331,6 +336,18 @@ class ActChecker:
         said = late.get("paper_no") if isinstance(late, dict) else None
         paper = "".join(filter(str.isprintable, said))[:PAPER_SHOWN_MAX] if isinstance(said, str) else ""
         self._find(notice, "time.late_entry", act, seq, paper=paper, hours=max(0, behind_ms) // 3_600_000)
+        self._day_of_typing(facts, act, seq, act.header.occurred_at_ms + behind_ms)
+
+    def _day_of_typing(self, facts: Facts, act: Act, seq: int, recorded_at_ms: int) -> None:
+        """Compare the day on which an act says that it was typed with what others than its author say."""
+        entered = entered_on(facts)
+        if entered is None:
+            return
+        above = self._context.above
+        known_ms = max(recorded_at_ms, 0 if above is None else above.without(seq)) - NIGHT_EDGE_MS
+        if entered < local_day(known_ms):
+            params = {"entered": date_of(entered), "known": date_of(local_day(known_ms))}
+            self._find(notice, "time.entered_before", act, seq, **params)
 
     def _block(self, make: Callable[..., Finding], code: str, act: Act, seq: int) -> None:
         self._tally.blocked.setdefault((self._context.name, seq), code)

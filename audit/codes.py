@@ -87,7 +87,9 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
                 authority.registry_ahead act.repeated frame.opaque_sound personal.sealed personal.erased
                 attachment.not_held grant.given grant.not_logged""",
         },
-        "5. time": {"notice": "time.backwards time.claimed_ahead time.backdated time.late_entry"},
+        "5. time": {
+            "notice": "time.backwards time.claimed_ahead time.backdated time.late_entry time.entered_before"
+        },
         "6. copies held elsewhere": {
             "error": """
                 copy.older copy.other copy.log_missing copy.unsigned sentinel.unsigned sentinel.other
@@ -100,10 +102,12 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
             "notice": """
                 audit.case_unfolded audit.case_awaiting audit.without_effect
                 audit.conflict_settled case.finding.asked_again case.finding.before_parent
-                case.finding.due_not_ahead case.finding.irreversible_in_conflict
+                case.finding.due_not_ahead case.finding.entered_ahead
+                case.finding.irreversible_in_conflict
                 case.finding.late_unmarked case.finding.permit_only
                 case.finding.promise_untrue case.finding.refusal_not_same_day
-                case.finding.second_correction case.finding.step_missing
+                case.finding.second_correction case.finding.second_extension
+                case.finding.step_missing
                 case.finding.unlawful_ground case.notice.extension_late
                 case.notice.in_time_by_late_entry case.notice.lapse_early
                 case.notice.refused_when_deemed""",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from audit.abovetimes import AboveTimes
 from audit.acts import LogContext
 from audit.caserange import CaseTask, RangeChecker, RangeResult
 from audit.judge import Judge
@@ -94,6 +95,12 @@ class Desk:
                 judge=self._judge,
                 source=self._source,
                 personal=self._personal,
+                above=AboveTimes(
+                    self._source,
+                    log=log,
+                    station=opening.genesis.station,
+                    registry=self._judge.knowledge.registry,
+                ),
             )
         return known
 

@@ -84,10 +84,16 @@ def _organ_result(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
 
 
 def _same_day_opening(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
-    """A mistake is voided on the day of receipt; one typed in from paper, on the day it was typed in."""
-    if local_day(act.occurred_at_ms) == local_day(draft.opened_at_ms):
+    """A mistake is voided on the day of receipt; one typed in from paper, on the day it was typed in.
+
+    A receipt that was recorded live is voided in the record, that day: no paper does it that is typed later.
+    """
+    opening = draft.steps[0].act.facts if draft.steps else {}
+    opened = local_day(draft.opened_at_ms)
+    typed = None if "late_entry" in opening else entered_on(act.facts)
+    if local_day(act.occurred_at_ms) == opened and typed in (None, opened):
         return None
-    entered = entered_on(draft.steps[0].act.facts) if draft.steps else None
+    entered = entered_on(opening)
     if entered is not None and entered in (local_day(act.occurred_at_ms), entered_on(act.facts)):
         return None
     return Reason("case.void_too_late")

@@ -235,7 +235,7 @@ def missing_glyph_form(name: str, shown: Iterable[str]) -> str:
 def plain_number(number: str) -> str:
     """Return a typed number in half width, capitals, without spaces and hyphens."""
     narrow = unicodedata.normalize("NFKC", number).upper()
-    return "".join(character for character in narrow if not character.isspace() and character != "-")
+    return "".join(narrow.split()).replace("-", "")
 
 
 def _is_letter(character: str) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from ledger.casedraft import Draft
-from ledger.caseshape import NO_PARAMS, CaseAct, Reason, Rules, Step, Token, local_day
+from ledger.caseshape import NO_PARAMS, CaseAct, CaseState, Reason, Rules, Step, Token, local_day
 from ledger.casetype import SAME, ActionSpec
 from ledger.effects import EFFECTS
 from ledger.factspec import first_problem
@@ -203,6 +203,11 @@ def pending_target(draft: Draft, act: CaseAct) -> Step | None:
     if not isinstance(target, bytes) or target not in draft.pending:
         return None
     return draft.step_of(target)
+
+
+def waiting_for(state: CaseState, act: CaseAct) -> Step | None:
+    """Return the waiting step of a case that a countersignature names, None when it names none."""
+    return pending_target(Draft(state), act)
 
 
 def second_reason(target: Step, act: CaseAct, rules: Rules) -> Reason | None:

@@ -2,7 +2,8 @@
 
 The day that a late entry claims counts, for the paper may well be of that day; but it is one person's word.
 So each such act is read once more as if it had happened on the day of its entry, which the act says itself
-under its signature (``ledger.toldday``), and what that makes overdue is told on the page of its case.
+under its signature (``ledger.toldday``) and its log confirms, and what that makes overdue is told on the page
+of its case.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from ledger.catalogue import Rules
 from ledger.clockevents import clock_events
 from ledger.clockfindings import OVERDUE_FLAGS
 from ledger.clocks import heard_names, read_clocks
-from ledger.toldday import EPOCH_ORDINAL, entered_on
+from ledger.toldday import EPOCH_ORDINAL, LAST_DAY, NIGHT_EDGE_MS, entered_on
 from ledger.types import ActId
 
 _OVERDUE: Final = frozenset((*OVERDUE_FLAGS.values(), "overdue"))
@@ -73,9 +74,14 @@ def _late_steps(state: CaseState, rules: Rules) -> Iterator[tuple[int, int]]:
 
 
 def _entered(act: CaseAct) -> int:
-    """Return the day on which a late entry was typed: what it says, or where it says none, its log."""
+    """Return the day on which a late entry was typed: what it says, or its log where that says a later one.
+
+    A program that was changed may sign any day. Nothing gains or loses effect by this, so the log is asked.
+    """
     said = entered_on(act.facts)
-    return local_day(act.recorded_at_ms) if said is None else said
+    if said is None:
+        return min(local_day(act.recorded_at_ms), LAST_DAY)
+    return min(max(said, local_day(act.recorded_at_ms - NIGHT_EDGE_MS)), LAST_DAY)
 
 
 def _typed_on(step: Step, days: dict[ActId, int]) -> int:

@@ -16,11 +16,10 @@ from typing import Final
 
 from ledger.calendar import CalendarSet, local_date
 from ledger.calendar_year import FIRST_YEAR, LAST_YEAR
-from ledger.caseshape import CaseAct, CaseFinding, CaseState, Reason, Step, local_day
+from ledger.caseshape import CaseAct, CaseFinding, CaseState, Reason, Step
 from ledger.casetype import ActionSpec
 from ledger.catalogue import Rules
 from ledger.clocks import read_clocks
-from ledger.guards import ON_THE_SPOT
 from ledger.lateclaims import in_time_by_late_entry
 from ledger.types import Facts
 
@@ -112,33 +111,6 @@ def calendar_refusal(
         return None
     params = {"due": deemed.due_on.isoformat(), "on": deemed.started_on.isoformat()}
     return Reason("case.deemed_accepted", params)
-
-
-def late_refusal(
-    state: CaseState, spec: ActionSpec, act: CaseAct, rules: Rules, calendars: CalendarSet
-) -> Reason | None:
-    """Return why an answer may not be entered late: it is out of time now, and its case was recorded live.
-
-    Where the organ's receipt itself was entered late, its whole counter was on paper; where it was recorded
-    as it happened, a paper that turns up when the limit is over is one person's word against the record.
-    Codes as ``calendar_refusal``, and ``case.not_on_the_spot``.
-
-    Args:
-        state: the case before the act.
-        spec: the action.
-        act: a late entry, as it would be recorded.
-        rules: item and case type.
-        calendars: the newest calendars known.
-    """
-    received = next((step for step in state.steps if "organ_receipt" in step.events), None)
-    first = received or (state.steps[0] if state.steps else None)
-    if first is None or "late_entry" in first.act.facts:
-        return None
-    today = local_day(act.recorded_at_ms)
-    if ON_THE_SPOT in spec.guards and received is not None and local_day(received.effect_at_ms) != today:
-        # the guard itself has seen only the day that is claimed
-        return Reason("case.not_on_the_spot")
-    return calendar_refusal(state, spec, act._replace(occurred_at_ms=act.recorded_at_ms), rules, calendars)
 
 
 def calendar_notices(state: CaseState, rules: Rules, calendars: CalendarSet) -> tuple[CaseFinding, ...]:

@@ -70,7 +70,7 @@ def senseless(
     """
     return (
         _values(spec, act.facts, act)
-        or _changes(act, state, rules)
+        or _changes(act, state, rules, registry)
         or _materials(act, rules)
         or _people_and_places(spec, act, registry)
         or _unsaid(spec, act, state, rules, personal)
@@ -137,14 +137,16 @@ def _day(spec: ActionSpec, name: str, day: str, act: CaseAct) -> Reason | None:
     return None
 
 
-def _changes(act: CaseAct, state: CaseState | None, rules: Rules) -> Reason | None:
-    """Look at what an amendment writes as at what the amended act said."""
+def _changes(act: CaseAct, state: CaseState | None, rules: Rules, registry: Registry) -> Reason | None:
+    """Look at what an amendment writes as at what the amended act said, by the person who did that."""
     changes, target = act.facts.get("changes"), act.facts.get("target")
     if state is None or not isinstance(changes, dict) or not isinstance(target, bytes):
         return None
     amended = next((step.act for step in state.steps if step.act.act_id == target), None)
     spec = None if amended is None else rules.case_type.actions.get(amended.action)
-    return None if spec is None else _values(spec, changes, act)
+    if amended is None or spec is None:
+        return None
+    return _values(spec, changes, act) or _people_and_places(spec, amended._replace(facts=changes), registry)
 
 
 def _materials(act: CaseAct, rules: Rules) -> Reason | None:

@@ -18,12 +18,20 @@ from ledger.factspec import is_date
 from ledger.types import Facts
 
 EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
-_LAST_DAY: Final = date(LAST_YEAR, 12, 31).toordinal() - EPOCH_ORDINAL
+NIGHT_EDGE_MS: Final = 4 * 3_600_000
+"""How long after an act the day before may still be claimed for it: work begun late ends after midnight."""
+LAST_DAY: Final = date(LAST_YEAR, 12, 31).toordinal() - EPOCH_ORDINAL
+"""Number of the last day that calendars can hold."""
 
 
 def day_number(day: str) -> int:
     """Return the number of a day ``YYYY-MM-DD`` since 1970-01-01."""
     return date.fromisoformat(day).toordinal() - EPOCH_ORDINAL
+
+
+def date_of(day: int) -> str:
+    """Return the day ``YYYY-MM-DD`` with a number since 1970-01-01; one beyond all calendars is the last."""
+    return date.fromordinal(min(day, LAST_DAY) + EPOCH_ORDINAL).isoformat()
 
 
 def entered_on(facts: Facts) -> int | None:
@@ -51,5 +59,5 @@ def supply_until(facts: Facts, told_on: int) -> str:
     told, entered = day_number(due), entered_on(facts)
     if entered is None:
         return due
-    again = min(entered + max(0, told - told_on), _LAST_DAY)
-    return due if again <= told else date.fromordinal(again + EPOCH_ORDINAL).isoformat()
+    again = min(entered + max(0, told - told_on), LAST_DAY)
+    return due if again <= told else date_of(again)

@@ -25,12 +25,12 @@ from ledger.facade.tables import TOKENS
 from ledger.facade.vault import Vault
 from ledger.identity import plain_number
 from ledger.knowledge import Knowledge
+from ledger.laterefusal import late_refusal
 from ledger.limits import PERSONAL_BYTES_MAX
 from ledger.notices import (
     UNTRUE_ACTIONS,
     calendar_notices,
     calendar_refusal,
-    late_refusal,
     may_promise,
     papers_with_agent,
     promised_after,
@@ -42,11 +42,8 @@ from ledger.sense import senseless
 from ledger.store import schema
 from ledger.store.contract import ReadTx
 from ledger.store.tables import OneOf
-from ledger.toldday import EPOCH_ORDINAL, entered_on
+from ledger.toldday import EPOCH_ORDINAL, NIGHT_EDGE_MS, date_of, entered_on
 from ledger.types import CaseId, Facts
-
-NIGHT_EDGE_MS = 4 * 3_600_000
-"""How long after an act the day before may still be claimed for it: work begun late ends after midnight."""
 
 CLOCK_STEP_MS = 60_000
 """How far ahead of the clock a claimed time may lie: forms say minutes, and clocks are set back a little."""
@@ -92,7 +89,7 @@ class DeskRules:
         Raises:
             RuleError: ``case.another_day``, ``case.in_future``, ``case.absurd_time``, ``case.entered_on``,
                 ``case.before_receipt``, ``case.promise_barred``; as ``ledger.sense.senseless``,
-                ``ledger.notices.calendar_refusal`` and ``ledger.notices.late_refusal``.
+                ``ledger.notices.calendar_refusal`` and ``ledger.laterefusal.late_refusal``.
         """
         require_day(act.occurred_at_ms, act.recorded_at_ms, act.facts)
         _require_entry(act.occurred_at_ms, act.recorded_at_ms, act.facts)
@@ -205,7 +202,7 @@ def _require_entry(occurred_at_ms: int, recorded_at_ms: int, facts: Facts) -> No
     if entered is not None and not (
         local_day(recorded_at_ms - NIGHT_EDGE_MS) <= entered <= local_day(recorded_at_ms)
     ):
-        raise RuleError("case.entered_on", day=date.fromordinal(entered + EPOCH_ORDINAL).isoformat())
+        raise RuleError("case.entered_on", day=date_of(entered))
 
 
 def _checked(tx: ReadTx, case_ids: Sequence[CaseId]) -> list[CaseId]:

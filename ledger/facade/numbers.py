@@ -80,12 +80,15 @@ def complete_facts(
         InputError: ``number.check`` or ``number.shape`` when the number on the paper is a case number with a
             wrong character, or one that is never printed; ``number.not_given`` when it is one of this log
             that it never gave; ``number.entered`` when it is a case's own or one of this station was
-            entered from it; ``number.paper_entered`` for any other number of a paper of this station.
+            entered from it; ``number.paper_entered`` for any other number of a paper of this station;
+            ``number.other_paper`` when a later act names a printed number that its case does not carry.
     """
     facts = dict(command.facts)
     token = ""
     if action.opens:
         _keep_paper_number(reading, command, action, facts, log_id)
+    elif command.case is not None:
+        _require_own_sheet(reading, command.case, _paper(facts))
     if "number" in action.facts and not facts.get("number"):
         tx, name = reading.tx(), log_id.hex()
         day = date_part(now_ms, known_ms=known_time_ms(tx, name))
@@ -107,9 +110,8 @@ def _keep_paper_number(
     reading: OnDemand, command: Command, action: ActionSpec, facts: Facts, log_id: LogId
 ) -> None:
     """Let a case keep the number of this station that its paper carries; papers of others are found by it."""
-    late = facts.get("late_entry")
-    paper = late.get("paper_no") if isinstance(late, dict) else None
-    if not isinstance(paper, str) or facts.get("number"):
+    paper = _paper(facts)
+    if not paper or facts.get("number"):
         return
     if not is_number(paper):
         if is_misread(paper):
@@ -124,6 +126,28 @@ def _keep_paper_number(
         if parts.tag == log_tag(log_id) and not _is_given(reading.tx(), log_id.hex(), parts):
             raise InputError("number.not_given", number=number)
         facts["number"] = number
+
+
+def _paper(facts: Facts) -> str:
+    late = facts.get("late_entry")
+    paper = late.get("paper_no") if isinstance(late, dict) else None
+    return paper if isinstance(paper, str) else ""
+
+
+def _require_own_sheet(reading: OnDemand, case_id: CaseId, paper: str) -> None:
+    """Refuse a printed number that a case does not carry, for an act of that case entered late.
+
+    A slip or a sheet of a pad is the receipt of one case: what else was written on it happened in that case,
+    and a blank one is there to receive with. Numbers that people give by hand are not judged: each form and
+    each book counts by itself, so that two papers may well have one.
+    """
+    if is_misread(paper):
+        parse(paper)
+    if not is_number(paper):
+        return
+    carried = {row[1] for row in _carrying(reading.tx(), normalise(paper))}
+    if case_id not in carried:
+        raise InputError("number.other_paper", number=normalise(paper))
 
 
 def _is_given(tx: ReadTx, log: str, parts: CaseNumber) -> bool:
@@ -225,9 +249,7 @@ def _opening(state: CaseState) -> Facts:
 
 def paper_row(facts: Facts, case_id: CaseId, log: str) -> NumberRow | None:
     """Return the row for the number of a paper that an opening was entered from; None without one."""
-    late = facts.get("late_entry")
-    paper = late.get("paper_no") if isinstance(late, dict) else None
-    written = searched(paper) if isinstance(paper, str) else ""
+    written = searched(_paper(facts))
     return (written, case_id, log, PAPER, 0) if written else None
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from ledger.authority import PROVISIONAL_GRANT
 from ledger.body import open_body
@@ -35,6 +37,8 @@ BATCH = 100
 """Cases that are made anew at once: enough for few statements, few enough to stay in the caches."""
 PAGE = 10_000
 """Rows of the table of acts that are read at once."""
+GARBAGE_AFTER = 50_000
+"""New objects after which Python looks for cycles: cases make none, and a look walks over all of them."""
 
 
 def calendars_changed(store: Store, knowledge: Knowledge) -> bool:
@@ -65,7 +69,7 @@ def renew_lights(store: Store, view: CaseView, knowledge: Knowledge) -> int:
 
 def rebuild_views(store: Store, view: CaseView, vault: Vault) -> int:
     """Drop all rows of the views and make them anew from frames, bodies and keys."""
-    with store.write() as tx:
+    with _few_collections(), store.write() as tx:
         for table in (CASES, TOKENS, APPLICANTS, NUMBERS, EXTERNALS, GRANTS):
             tx.delete(table, {})
         places, grants = _openings(tx)
@@ -83,6 +87,18 @@ def rebuild_views(store: Store, view: CaseView, vault: Vault) -> int:
             count += len(rows)
         view.mark(tx)
     return count
+
+
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    """Let Python look for cycles no oftener than after so many objects, and afterwards as before."""
+    before = gc.get_threshold()
+    if before[0]:
+        gc.set_threshold(max(before[0], GARBAGE_AFTER), *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _openings(tx: WriteTx) -> tuple[dict[CaseId, Place], list[Row]]:

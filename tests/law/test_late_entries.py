@@ -12,8 +12,9 @@ import pytest
 
 from ledger.calendars import calendar_set
 from ledger.lateclaims import in_time_by_late_entry
-from tests.cases.counter import CLERK, OFFICER, PERMIT, Story, at
-from tests.law.county import FELLING, Case
+from ledger.types import Facts
+from tests.cases.counter import CLERK, OFFICER, PERMIT, VILLAGER, VILLAGER_2, Story, at
+from tests.law.county import ESTATE, FELLING, Case
 
 IN_TIME = "case.notice.in_time_by_late_entry"
 LIVE = "2026-03-02 C1 receive\n"
@@ -37,7 +38,7 @@ TABLE = [
     Told("a whole case in one evening", FELLING,
          LIVE + "2026-04-20 C1 accept at=2026-03-03 late_entry=1\n"
          "2026-04-20 C1 decide at=2026-03-09 late_entry=2", ("acceptance", "promised")),
-    Told("a list that undoes a deemed acceptance", FELLING,
+    Told("a list that cannot undo a deemed acceptance, for nothing is deemed beyond permits", ESTATE,
          LIVE + "2026-04-20 C1 request_correction at=2026-03-03 late_entry=1", ("acceptance",)),
     Told("supplied after the day told", FELLING,
          LIVE + "2026-03-03 C1 request_correction due=2026-03-31\n"
@@ -89,6 +90,23 @@ REFUSED = [
      f"2026-03-03 C1 advise_and_return {ITEM} at=2026-03-02T10:00 late_entry=1 ! case.not_on_the_spot"),
     ("extension after the limit", ACCEPTED +
      "2026-04-20 C3 extend at=2026-03-20 late_entry=1 ! case.extension_late"),
+    ("notice of the five days after silence accepted",
+     LIVE + "2026-03-10 C1 request_correction at=2026-03-09 late_entry=1 ! case.notice_after_deemed"),
+    ("the same on the last day, by the hour",
+     LIVE + "2026-03-10T00:00 C1 request_correction at=2026-03-03 late_entry=1 ! case.notice_after_deemed"),
+    ("notice after a full supply that nobody answered", LIVE + "2026-03-03 C1 request_correction\n"
+     "2026-03-04 C1 supply\n"
+     "2026-03-20 C1 refuse_acceptance at=2026-03-05 late_entry=1 ! case.deemed_accepted"),
+    ("suspension within a limit that is over", ACCEPTED +
+     "2026-04-20 C1 suspend at=2026-03-10 late_entry=1 ! case.suspension_late"),
+    ("suspension typed on its last day, signed by the second on the next", ACCEPTED +
+     "2026-03-30 C1 suspend at=2026-03-10 late_entry=1\n"
+     "2026-03-31 C2 countersign at=2026-03-10 late_entry=2 ! case.suspension_late"),
+    ("void of a live receipt, typed the day after",
+     LIVE + "2026-03-03 C1 void at=2026-03-02T10:00 late_entry=1 ! case.void_too_late"),
+    ("void of a live receipt, the second signature typed the day after",
+     LIVE + "2026-03-02T10:00 C1 void\n"
+     "2026-03-03 C6 countersign at=2026-03-02T11:00 late_entry=1 ! case.first_fails"),
     ("taken over live from a village that entered it late",
      "2026-03-04 V1 receive at=2026-03-02 late_entry=1\n2026-03-04 V1 hand_over to=T\n"
      "2026-03-04 T1 take_over\n"
@@ -98,6 +116,23 @@ TAKEN = [
     ("refusal within the limit", LIVE +
      "2026-03-05 C1 refuse_acceptance at=2026-03-03 late_entry=1", "not_accepted"),
     ("extension within the limit", ACCEPTED + "2026-03-23 C3 extend at=2026-03-20 late_entry=1", "accepted"),
+    ("notice within the limit", LIVE +
+     "2026-03-09T23:59:59.999 C1 request_correction at=2026-03-03 late_entry=1", "correcting"),
+    ("notice that claims no time it kept", LIVE +
+     "2026-04-20 C1 request_correction at=2026-03-10 late_entry=1", "correcting"),
+    ("notice on what was received on paper", "2026-04-20 C1 receive at=2026-03-02 late_entry=1\n"
+     "2026-04-20 C1 request_correction at=2026-03-03 late_entry=2", "correcting"),
+    ("suspension within the limit", ACCEPTED + "2026-03-30 C1 suspend at=2026-03-10 late_entry=1\n"
+     "2026-03-30 C2 countersign at=2026-03-10 late_entry=2", "suspended"),
+    ("suspension after the limit, which heals nothing", ACCEPTED +
+     "2026-04-20 C1 suspend at=2026-03-31 late_entry=1\n2026-04-20 C2 countersign", "suspended"),
+    ("suspension of what was received on paper", "2026-04-20 C1 receive at=2026-03-02 late_entry=1\n"
+     "2026-04-20 C1 accept at=2026-03-02T10:00 late_entry=2\n"
+     "2026-04-20 C1 suspend at=2026-03-10 late_entry=3\n"
+     "2026-04-20 C2 countersign at=2026-03-10 late_entry=4", "suspended"),
+    ("void of a live receipt, typed the same day",
+     LIVE + "2026-03-02T15:00 C1 void at=2026-03-02T10:00 late_entry=1\n"
+     "2026-03-02T15:00 C6 countersign at=2026-03-02T10:00 late_entry=2", "void"),
     ("refusal of what was received on paper", "2026-04-20 C1 receive at=2026-03-02 late_entry=1\n"
      "2026-04-20 C1 refuse_acceptance at=2026-03-02T10:00 late_entry=2", "not_accepted"),
     ("advice on what was received on paper", "2026-03-04 C1 receive at=2026-03-02 late_entry=1\n"
@@ -138,3 +173,42 @@ def test_a_late_entry_that_does_not_say_when_it_was_typed_is_as_old_as_its_recor
     story.act(OFFICER, "accept", late, when="2026-03-03 09:00", recorded=at("2026-04-20 09:00"))
     (told,) = in_time_by_late_entry(story.state, story.rules, calendar_set())
     assert dict(told.params) == {"clock": "acceptance", "claimed": "2026-03-03", "entered": "2026-04-20"}
+
+
+def test_what_comes_from_elsewhere_all_the_same_is_kept_and_told() -> None:
+    # Given a case received live and a notice of its five days that a program typed in weeks later,
+    story = Story(PERMIT)
+    story.receive(CLERK)
+    late: Facts = {"late_entry": {"paper_no": "7", "reason": "power", "entered_on": "2026-04-20"}}
+    notice: Facts = {"missing": ["m01"], "due": "2026-12-31", **late}
+    story.act(OFFICER, "request_correction", notice, when="2026-03-03 09:00", recorded=at("2026-04-20 09:00"))
+    # then it has effect, for the state hangs on no calendar, and the page says what it alone keeps.
+    assert story.state.status == "correcting"
+    assert [
+        told.params["clock"] for told in in_time_by_late_entry(story.state, story.rules, calendar_set())
+    ] == ["acceptance"]
+
+
+def test_a_void_of_a_live_receipt_typed_on_another_day_has_no_effect_wherever_it_comes_from() -> None:
+    story = Story(PERMIT)
+    story.receive(VILLAGER, when="2026-03-02 09:00")
+    late: Facts = {"late_entry": {"paper_no": "7", "reason": "power", "entered_on": "2026-03-05"}}
+    typed = at("2026-03-05 09:00")
+    void = story.act(VILLAGER, "void", {"reason": "other", **late}, when="2026-03-02 10:00", recorded=typed)
+    assert story.reason(void) == "case.void_too_late"
+    # and a second signature typed later does not let a void of that day take effect either.
+    live = story.act(VILLAGER, "void", {"reason": "other"}, when="2026-03-02 10:01")
+    second = {"target": live.act_id, **late}
+    signed = story.act(VILLAGER_2, "countersign", second, when="2026-03-02 10:02", recorded=typed)
+    assert story.reason(signed) == "case.first_fails" and not story.state.voided
+
+
+def test_a_forged_day_of_typing_does_not_silence_the_page() -> None:
+    # Given an act of a changed program that says that it was typed on the day that it claims,
+    story = Story(PERMIT)
+    story.receive(CLERK)
+    late: Facts = {"late_entry": {"paper_no": "7", "reason": "power", "entered_on": "2026-03-03"}}
+    story.act(OFFICER, "accept", late, when="2026-03-03 09:00", recorded=at("2026-04-20 09:00"))
+    # then the log that recorded it tells the later day.
+    (told,) = in_time_by_late_entry(story.state, story.rules, calendar_set())
+    assert told.params["entered"] == "2026-04-20"

@@ -11,7 +11,7 @@ from ledger.casenumber import check_character, log_tag, mint, mint_pad
 from ledger.errors import InputError
 from ledger.facade import Command, Performed
 from ledger.facade.between import twins
-from ledger.types import Facts, LogId
+from ledger.types import Facts, LogId, Value
 from tests.facade.counter import TOWNSHIP, VILLAGE, at, signer
 from tests.law.county import FELLING, PEOPLE, Case
 
@@ -163,3 +163,51 @@ def test_a_number_of_elsewhere_is_entered_once_at_each_station(taken: Taken) -> 
         with pytest.raises(InputError) as refused:
             taken(who, number)
         assert refused.value.code == "number.entered"
+
+
+def _enter_later(case: Case, action: str, paper: str, who: str = "V1", **facts: Value) -> None:
+    case.clock.set("2026-03-02 11:00")
+    late: Facts = {"paper_no": paper, "reason": "power"}
+    command = Command(
+        action=action, station=PEOPLE[who][0], case=case.case_id, facts={**facts, "late_entry": late},
+        occurred_at_ms=at("2026-02-28 09:00"),
+    )  # fmt: skip
+    case.ledger.perform(command, signer(who))
+
+
+def test_one_sheet_serves_several_acts_of_its_case_and_none_of_another(
+    taken: Taken, new_case: Callable[[str], Case], log_id: LogId
+) -> None:
+    # Given a case received on a sheet of a pad, and another one,
+    sheet, blank = (mint_pad(VILLAGE, log_id, ordinal, 1)[0] for ordinal in (81, 82))
+    own, other = new_case(FELLING), new_case(FELLING)
+    own.case_id, other.case_id = taken("V1", sheet).case_id, taken("V1", "收条 81").case_id
+    # when what followed is entered from the same sheet, then it is taken in its own case, however often,
+    _enter_later(own, "note", sheet, note_code="x")
+    _enter_later(own, "hand_over", sheet, to=TOWNSHIP)
+    # and in the other neither from that sheet nor from a blank one, nor from the other's printed slip.
+    assert other.case_id is not None
+    before = len(other.ledger.case(other.case_id).state.steps)
+    for paper in (sheet, blank, sheet.replace("-", "").lower()):
+        with pytest.raises(InputError) as refused:
+            _enter_later(other, "hand_over", paper, to=TOWNSHIP)
+        assert refused.value.code == "number.other_paper"
+    with pytest.raises(InputError) as refused:
+        _enter_later(other, "hand_over", sheet[:-1] + ("2" if sheet[-1] == "1" else "1"), to=TOWNSHIP)
+    assert refused.value.code == "number.check"
+    assert len(other.ledger.case(other.case_id).state.steps) == before
+    # The blank sheet still receives, and a number given by hand is any paper's.
+    assert taken("V1", blank).number == blank
+    _enter_later(other, "hand_over", "12", to=TOWNSHIP)
+
+
+def test_what_a_sheet_of_another_station_names_belongs_to_the_case_entered_from_it(
+    taken: Taken, new_case: Callable[[str], Case]
+) -> None:
+    # Given a case that only names the number as its paper's, when more of that paper is entered, it is taken.
+    paper = mint(TOWNSHIP, LogId(bytes(16)), 9, date(2026, 2, 27))
+    case = new_case(FELLING)
+    case.case_id = taken("V1", paper).case_id
+    _enter_later(case, "hand_over", paper, to=TOWNSHIP)
+    assert case.case_id is not None
+    assert case.ledger.case(case.case_id).state.offered_to == TOWNSHIP

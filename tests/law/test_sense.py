@@ -252,6 +252,33 @@ def test_at_a_counter(new_case: Callable[[str], Case]) -> None:
         """)
 
 
+@pytest.mark.parametrize(
+    ("staff_no", "code"),
+    [
+        ("C9", "case.stand_in_unknown"),
+        ("C1", "case.stand_in_unknown"),
+        ("C7", "case.stand_in_role"),
+        ("C5", ""),
+    ],
+)
+def test_who_was_stood_in_for_is_corrected_to_a_colleague_alone(
+    staff_no: str, code: str, new_case: Callable[[str], Case]
+) -> None:
+    # Given an acceptance by C1, when another person corrects for whom C1 stood in,
+    case = new_case(FOOD).tell("2026-03-02 C1 receive\n2026-03-02 C1 accept")
+    assert case.case_id is not None
+    target = case.ledger.case(case.case_id).state.steps[-1].act.act_id
+    facts: Facts = {"target": target, "changes": {"stand_in_for": staff_no}, "reason": "x"}
+    command = Command(action="amend", station=COUNTY, case=case.case_id, facts=facts)
+    refused = ""
+    try:
+        case.ledger.perform(command, signer("C5"))
+    except BanjianError as error:
+        refused = error.code
+    # then the acceptance is judged anew, as its author would have signed it.
+    assert refused == code
+
+
 @pytest.mark.parametrize("day", ["2026-03-01", "2026-03-03", "1970-01-01", "9999-12-31"])
 def test_a_late_entry_is_typed_in_today(day: str, new_case: Callable[[str], Case]) -> None:
     case = new_case(FELLING)

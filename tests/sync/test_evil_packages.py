@@ -158,6 +158,7 @@ LEFT_OUT = (
     "personal.",
     "time.backdated",
     "time.late_entry",
+    "time.entered_before",
     "merge.behind",
 )
 
