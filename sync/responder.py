@@ -308,8 +308,8 @@ class Responder:
     def _proof(self, hello: Hello, mine: dict[LogId, LogState], answer: Answer) -> Iterator[bytes]:
         """Yield signed checkpoints of each log of which more, or another history, is here than the peer said.
 
-        If it writes that log itself, it has no other reason to believe it. Who says that it holds what is here
-        has been shown, or has the packages, which prove as much.
+        If it writes that log itself, it has no other reason to believe it. Who says that it holds what is
+        here has been shown, or has the packages, which prove as much.
         """
         said = stated(hello.logs, hello.branches)
         disputed = {one.log_id for one in answer.forks} | {one.log_id for one in answer.branches}

@@ -107,7 +107,8 @@ def _tell(call: Call, outcome: Outcome) -> None:
         )
     )  # fmt: skip
     for log_id, code in outcome.sealed:
-        call.line(call.say("sync.sealed", log=log_id.hex()[:8], reason=call.say.reason(code)))
+        name = log_id.hex()[:8]
+        call.line(call.say("sync.sealed", log=name, reason=call.say.reason(code, log=name)))
     for code in outcome.notes:
         call.line(call.say("sync.note", reason=call.say.reason(code)))
     call.hint("sync.next")
@@ -125,7 +126,7 @@ def _show(call: Call, found: SyncStatus, why: Sequence[Why]) -> None:
     elif found.levels and not any(one.code == "sync.by_stick" for one in why):
         call.line(call.say("sync.never"))
     if link.failure is not None:
-        message = call.say.message(link.failure.code, link.failure.params)
+        message = call.say.kept(link.failure.code, link.failure.params)
         call.line(call.say("sync.failing", when=show_moment(link.failure.since_ms), reason=message.what))
         call.line(f"  → {message.next_step}")
     for reason_ in why:
@@ -133,12 +134,12 @@ def _show(call: Call, found: SyncStatus, why: Sequence[Why]) -> None:
         call.line(call.say("sync.why", reason=message.what))
         call.line(f"  → {message.next_step}")
     for name, code in found.given_up:
-        message = call.say.message(code, {"log": name[:8]})
+        message = call.say.kept(code, {"log": name[:8]})
         call.line(call.say("sync.given_up", log=name[:8], reason=message.what))
         if message.next_step:
             call.line(f"  → {message.next_step}")
     for one in found.findings:
-        message = call.say.message(one.code, one.params)
+        message = call.say.kept(one.code, one.params)
         if one.log.strip("0"):
             call.line(call.say("sync.finding", log=one.log[:8], seq=one.seq, reason=message.what))
         else:

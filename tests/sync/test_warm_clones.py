@@ -1,4 +1,4 @@
-"""Two machines of one station, under two townships one after the other: once all is told, sessions are empty."""
+"""Two machines of one station, under two townships one after the other: at last sessions are empty."""
 
 from __future__ import annotations
 

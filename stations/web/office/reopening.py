@@ -16,7 +16,7 @@ from aiohttp import web
 
 from ledger.envelope import open_key
 from ledger.errors import BanjianError, InputError, RuleError
-from ledger.facade import Ledger
+from ledger.facade import Ledger, LogInfo
 from ledger.facade.between import accept_county_note, stations_behind
 from ledger.facade.receiptkey import RECEIPT, receipt_key_fault
 from ledger.genesis import LogKind
@@ -165,17 +165,21 @@ async def _root_key(visit: Visit, passphrase: str) -> Signer:
     return Ed25519Signer.from_seed(opened.seed)
 
 
+def _doubt(visit: Visit, log: LogInfo) -> str:
+    return visit.say.reason(log.doubt, log=log.log_id.hex()[:8])
+
+
 async def _shown(visit: Visit, error: BanjianError | None) -> web.Response:
     def work(ledger: Ledger) -> dict[str, object]:
         registry, station = ledger.knowledge.registry, _county(ledger)
         own = [log for log in ledger.logs() if log.own]
         sound = {log.kind for log in own if not log.doubt}
-        doubts = {log.kind: log.doubt for log in own if log.doubt}
+        doubts = {log.kind: log for log in own if log.doubt}
         behind = stations_behind(ledger, station)
         return {
             "county": any(log.kind == "registry" for log in own),
             "logs": [
-                LogLine(kind=kind, doubt="" if kind in sound else visit.say.reason(doubts[kind]))
+                LogLine(kind=kind, doubt="" if kind in sound else _doubt(visit, doubts[kind]))
                 for kind in KINDS
                 if kind in sound or kind in doubts
             ],
