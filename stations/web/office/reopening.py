@@ -17,7 +17,7 @@ from aiohttp import web
 from ledger.envelope import open_key
 from ledger.errors import BanjianError, InputError, RuleError
 from ledger.facade import Ledger, LogInfo
-from ledger.facade.between import accept_county_note, stations_behind
+from ledger.facade.between import accept_county_note, mark_seen, stations_behind
 from ledger.facade.receiptkey import RECEIPT, receipt_key_fault
 from ledger.genesis import LogKind
 from ledger.keys import Ed25519Signer, Signer
@@ -54,6 +54,7 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_get(WHERE, registrar_page(show))
     router.add_post(f"{WHERE}/keys", registrar_page(enrol_keys))
     router.add_post(f"{WHERE}/accept", page(accept))
+    router.add_post("/safe/seen", page(seen))
     router.add_post(f"{WHERE}/{{kind}}", registrar_page(reopen))
 
 
@@ -139,6 +140,25 @@ async def accept(visit: Visit) -> web.StreamResponse:
             raise InputError("web.tick_first")
         await visit.write(accept_county_note)
         visit.tell("web.accept_done")
+        return "/safe"
+
+    return await once(visit, form, act)
+
+
+async def seen(visit: Visit) -> web.StreamResponse:
+    """Tell no more what was found and stays as it is, because somebody has looked into it.
+
+    Raises:
+        AuthorityError: ``web.scope`` for people who do not work at the station of this installation.
+        InputError: ``web.tick_first``.
+    """
+    form = await form_of(visit)
+    await require_own_station(visit)
+
+    async def act() -> str:
+        if not first(form, "sure"):
+            raise InputError("web.tick_first")
+        visit.tell("web.seen_done", count=await visit.write(mark_seen))
         return "/safe"
 
     return await once(visit, form, act)
