@@ -13,10 +13,11 @@ from ledger.chain import second_firsts
 from ledger.checkpoint import read_checkpoint
 from ledger.errors import BanjianError
 from ledger.facade import Home, Ledger
-from ledger.facade.between import lost_by_reopening
+from ledger.facade.between import lost_by_reopening, was_seen
 from ledger.facade.countyfold import COUNTY_KINDS
 from ledger.facade.lostends import BESIDE_CHAIN
 from ledger.facade.receiptkey import KEY_MISSING, RECEIPT, receipt_key_fault
+from ledger.facade.synctables import SECOND_FIRST
 from ledger.facade.types import LogInfo
 from ledger.sqlitefile import file_uri
 from ledger.types import StationId
@@ -35,6 +36,7 @@ PLAUSIBLE_FROM_MS = 1_735_660_800_000
 PLAUSIBLE_UNTIL_MS = 4_102_416_000_000
 CLOCK_BACK_MS_MAX = 60_000
 NAMED_MAX = 5
+ACTS_NAMED_MAX = 12
 _MIB = 1 << 20
 _DAY_MS = 86_400_000
 
@@ -201,9 +203,13 @@ def _logs(home: Home, ledger: Ledger) -> Iterator[Check]:
 
 
 def _lost_by_reopening(ledger: Ledger) -> Iterator[Check]:
-    for log, count in lost_by_reopening(ledger):
-        name = f"{log.genesis.kind} {log.genesis.station}"
-        yield found("head", "warning", "doctor.reopened_early", log=name, count=count)
+    for lost in lost_by_reopening(ledger):
+        acts = "、".join(lost.acts[:ACTS_NAMED_MAX]) + ("、…" if len(lost.acts) > ACTS_NAMED_MAX else "")
+        yield found(
+            "head", "ok" if lost.seen else "warning", "doctor.reopened_early",
+            log=f"{lost.log.genesis.kind} {lost.log.genesis.station}", count=lost.count, kept=len(lost.acts),
+            why=acts or "—",
+        )  # fmt: skip
 
 
 def _second_firsts(ledger: Ledger) -> Iterator[Check]:
@@ -212,8 +218,9 @@ def _second_firsts(ledger: Ledger) -> Iterator[Check]:
     here = {log.genesis.station for log in logs if log.own}
     for genesis, first in second_firsts(log.genesis for log in logs):
         if genesis.station in here:
+            seen = was_seen(ledger, SECOND_FIRST, [one.log_id().hex() for one in (genesis, first)])
             yield found(
-                "head", "warning", "doctor.log_second_first", station=genesis.station,
+                "head", "ok" if seen else "warning", "doctor.log_second_first", station=genesis.station,
                 log=genesis.log_id().hex()[:8], other=first.log_id().hex()[:8],
             )  # fmt: skip
 

@@ -25,7 +25,7 @@ from ledger.act import decode_act
 from ledger.errors import BanjianError, ConfigError, StoreError
 from ledger.facade import Home, Ledger
 from ledger.facade.beside import draft_log, submit_county, submit_erasure
-from ledger.facade.between import accept_county_note
+from ledger.facade.between import accept_county_note, mark_seen
 from ledger.facade.clock import Clock, Randomness
 from ledger.types import LogId, StationId
 from stations.bundleroute import add_bundle_route
@@ -37,6 +37,7 @@ from stations.wire import (
     CASES,
     ERASED,
     GENESIS,
+    SEEN,
     SIGNED_BYTES_MAX,
     decode_opening,
     decode_signed,
@@ -170,6 +171,7 @@ class StationServer:
         application.router.add_post("/act", self._act)
         application.router.add_post("/county", self._county)
         application.router.add_post("/county/note", self._county_note)
+        application.router.add_post("/seen", self._seen)
         application.router.add_post("/erasure", self._erasure)
         application.router.add_post("/log", self._log)
         application.router.add_post("/rebuild", self._rebuild)
@@ -203,6 +205,9 @@ class StationServer:
     async def _county_note(self, request: web.Request) -> web.Response:
         body = await request.read()
         return await self._answer(lambda: accept_county_note(self._thread.held, body).decode("utf-8"))
+
+    async def _seen(self, _: web.Request) -> web.Response:
+        return await self._answer(lambda: encode_value(SEEN, mark_seen(self._thread.held)))
 
     async def _erasure(self, request: web.Request) -> web.Response:
         body = await request.read()

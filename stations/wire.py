@@ -23,7 +23,7 @@ from sync.outcome import Outcome
 
 SIGNED_BYTES_MAX = PUBLISHED_FACTS_BYTES_MAX + (1 << 20)
 """A whole catalogue is the largest act; its header and signature are small beside it."""
-CASES, ERASED, GENESIS = "cases", "erased", "genesis"
+CASES, ERASED, GENESIS, SEEN = "cases", "erased", "genesis", "seen"
 """Names of answers that are one value."""
 _KINDS: Mapping[str, type[BanjianError]] = {
     name: kind

@@ -308,13 +308,17 @@ class Responder:
     def _proof(self, hello: Hello, mine: dict[LogId, LogState], answer: Answer) -> Iterator[bytes]:
         """Yield signed checkpoints of each log of which more, or another history, is here than the peer said.
 
-        If it writes that log itself, it has no other reason to believe it.
+        If it writes that log itself, it has no other reason to believe it. Who says that it holds what is
+        here has been shown, or has the packages, which prove as much.
         """
+        said = stated(hello.logs, hello.branches)
         disputed = {one.log_id for one in answer.forks} | {one.log_id for one in answer.branches}
         disputed |= {one.log_id for one in answer.refused}
         for theirs in hello.logs:
             here = mine.get(theirs.log_id)
-            if here is None or here == theirs or self._exchange.held.is_county_log(theirs.log_id):
+            if here is None or self._exchange.held.is_county_log(theirs.log_id):
+                continue
+            if (here.size, here.root) in said[theirs.log_id]:
                 continue
             if here.size > theirs.size or theirs.log_id in disputed:
                 for note in self._exchange.held.heads(theirs.log_id):
@@ -335,7 +339,7 @@ class Responder:
         held, log_id = self._exchange.held, genesis.log_id()
         elsewhere = held.genesis(log_id) is not None and not held.is_own(log_id)
         lost = (elsewhere and not held.is_continued(log_id)) or held.is_given_up(log_id)
-        return genesis.kind in COUNTY_KINDS and lost
+        return genesis.kind in COUNTY_KINDS and (lost or held.is_ended(log_id))
 
     def _forks(self, hello: Hello, mine: dict[LogId, LogState]) -> list[Fork]:
         """Return the logs of which the lower side holds another history than any that is here."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
 from ledger.checkpoint import read_checkpoint
 from ledger.errors import ConfigError, RuleError
 from ledger.facade.attached import Attached, Named, absent
 from ledger.facade.board import BoardLine, read_board
-from ledger.facade.comingback import lost_by_reopening as find_lost
 from ledger.facade.comingback import stations_behind as find_behind
 from ledger.facade.countyseen import (
     INCONSISTENT,
@@ -23,9 +22,9 @@ from ledger.facade.countyseen import (
 from ledger.facade.exchange import Exchange
 from ledger.facade.held import newest_receipt
 from ledger.facade.ledger import Ledger
+from ledger.facade.looked import LostByReopening, is_seen, read_lost, settle_seen
 from ledger.facade.monthly import MonthFigure, read_months
 from ledger.facade.numbers import paper_of
-from ledger.facade.opening import HeldLog
 from ledger.facade.ownlog import newest_checkpoint
 from ledger.facade.syncstatus import SyncStatus, read_status
 from ledger.facade.synctables import SYNC_FINDINGS
@@ -101,10 +100,27 @@ def stations_behind(ledger: Ledger, station: StationId) -> list[StationId]:
         return find_behind(tx, parts.holdings, parts.knowledge.registry, station)
 
 
-def lost_by_reopening(ledger: Ledger) -> list[tuple[HeldLog, int]]:
-    """Return the own logs that were opened anew too early, and how many entries that left out."""
+def lost_by_reopening(ledger: Ledger) -> list[LostByReopening]:
+    """Return the own logs that were opened anew too early, and what that left out."""
     with ledger.turn, ledger.reading() as (tx, parts):
-        return find_lost(tx, parts.succession, parts.holdings)
+        return read_lost(tx, parts)
+
+
+def was_seen(ledger: Ledger, code: str, logs: Iterable[str]) -> bool:
+    """Return whether somebody has said that what was found about some logs was seen."""
+    with ledger.turn, ledger.reading() as (tx, _):
+        return is_seen(tx, code, logs)
+
+
+def mark_seen(ledger: Ledger) -> int:
+    """Settle what was found and stays as it is, because somebody has looked into it; returns how much.
+
+    Raises:
+        ConfigError: ``ledger.read_only``.
+    """
+    _require_writer(ledger)
+    with ledger.turn, ledger.store.write() as tx:
+        return settle_seen(tx)
 
 
 def station_board(ledger: Ledger, station: StationId) -> list[BoardLine]:

@@ -150,6 +150,16 @@ class Held:
             return False
         return bool(held.state) and not self.is_continued(log_id)
 
+    def is_ended(self, log_id: LogId) -> bool:
+        """Whether a log of registry or catalogue was given up here, and another one goes on from it.
+
+        What it had beyond that point is without effect, and kept all the same.
+        """
+        held = self._parts.holdings.logs.get(log_id.hex())
+        if held is None or not held.own or held.state in ("", BESIDE_CHAIN):
+            return False
+        return held.genesis.kind in COUNTY_KINDS and self.is_continued(log_id)
+
     def is_continued(self, log_id: LogId) -> bool:
         """Whether another log goes on from a log: what came late of it has no effect."""
         return self._parts.succession.is_continued(log_id)

@@ -114,7 +114,7 @@ class SeenBelow:
             return False
         if held.genesis.kind in COUNTY_KINDS:
             come = state.size <= tx.size(held.name) or self._held.has_branch(state)
-            # Behind an end that is continued nothing is taken any more: waiting for it would never end.
+            # Behind an end that is continued nothing counts any more: nobody is waited for because of it.
             return come or self._held.is_continued(state.log_id)
         if held.genesis.kind == MERGE and held.own:
             shown = newest_evidence(tx, held.name)
@@ -159,11 +159,15 @@ class SeenBelow:
         """Whether more of a log is of use here; lost ends of own logs are asked for by themselves."""
         log_id = held.genesis.log_id()
         if held.own:
-            return self._held.is_open_own(log_id) or held.genesis.kind == MERGE
+            # Behind an end that is continued nothing counts; it is kept, so that people can read what it was.
+            ended = self._held.is_ended(log_id)
+            return self._held.is_open_own(log_id) or held.genesis.kind == MERGE or ended
         return held.genesis.kind == STATION or not self._held.is_continued(log_id)
 
     def _is_more(self, tx: ReadTx, held: HeldLog, state: LogState, scope: frozenset[StationId]) -> bool:
         if held.own:
+            if self._held.is_ended(state.log_id):
+                return state.size > tx.size(held.name)
             return bool(self._verdict(tx, state))
         if _is_of(held, scope):
             known = LogState(state.log_id, state.size, self._root(tx, held, state.size))

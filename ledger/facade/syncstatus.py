@@ -155,5 +155,7 @@ def _params(tx: ReadTx, parts: Parts, code: str, log: str, seq: int) -> dict[str
             header = act_in(frame).header
             params |= {"key": header.actor.hex(), "action": header.action}
             if code.startswith("authority."):
-                params["size"] = header.registry_size
+                params |= {"size": header.registry_size, "cited": header.registry_size}
+                held = parts.knowledge.registry.size
+                params |= {"held": held} if held < header.registry_size else {}
     return params

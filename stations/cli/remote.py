@@ -17,6 +17,7 @@ from stations.wire import (
     CASES,
     ERASED,
     GENESIS,
+    SEEN,
     decode_error,
     decode_outcome,
     decode_performed,
@@ -82,6 +83,11 @@ def checkpoint_remote(home: Home, log: str) -> str:
 def accept_note_remote(home: Home, note: bytes) -> None:
     """Have the running server go on from a county checkpoint that people decided for."""
     _ask(home, "POST", "/county/note", note)
+
+
+def mark_seen_remote(home: Home) -> int:
+    """Have the running server settle what was found and stays as it is; returns how much that was."""
+    return int(decode_value(_ask(home, "POST", "/seen", b""), SEEN))
 
 
 def sync_remote(home: Home) -> Outcome:

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 
 from ledger.errors import ConfigError, StoreError
 from ledger.facade import Home, Ledger
-from ledger.facade.between import sync_status
-from ledger.facade.syncstatus import LevelStatus, SyncStatus
+from ledger.facade.between import mark_seen, sync_status
+from ledger.facade.looked import STAYING
+from ledger.facade.syncstatus import LevelStatus, SyncFinding, SyncStatus
 from ledger.types import StationId
 from stations.cli.call import Call
 from stations.cli.grammar import Spec
 from stations.cli.joinsettle import kept_request
-from stations.cli.session import reading
+from stations.cli.session import exchanging, reading
 from stations.cli.types import show_moment
 from stations.config import StationConfig
 from stations.syncwhy import Why, reasons
@@ -56,6 +57,23 @@ def status(call: Call) -> int:
     call.emit(_object(found, why))
     if not call.json:
         _show(call, found, why)
+    return 0
+
+
+def seen(call: Call) -> int:
+    """Tell what was found and stays as it is, and tell it no more: somebody has looked into it."""
+    with reading(call) as ledger:
+        found = [one for one in sync_status(ledger, _station(call.config())).findings if one.code in STAYING]
+    _show_findings(call, found)
+    with exchanging(call) as held:
+        if held is None:
+            from stations.cli.remote import mark_seen_remote
+
+            count = mark_seen_remote(call.home())
+        else:
+            count = mark_seen(held)
+    call.line(call.say("sync.seen" if count else "sync.seen_none", count=count))
+    call.emit({"seen": [{"code": one.code, "log": one.log, "seq": one.seq} for one in found]})
     return 0
 
 
@@ -107,7 +125,8 @@ def _tell(call: Call, outcome: Outcome) -> None:
         )
     )  # fmt: skip
     for log_id, code in outcome.sealed:
-        call.line(call.say("sync.sealed", log=log_id.hex()[:8], reason=call.say.reason(code)))
+        name = log_id.hex()[:8]
+        call.line(call.say("sync.sealed", log=name, reason=call.say.reason(code, log=name)))
     for code in outcome.notes:
         call.line(call.say("sync.note", reason=call.say.reason(code)))
     call.hint("sync.next")
@@ -125,7 +144,7 @@ def _show(call: Call, found: SyncStatus, why: Sequence[Why]) -> None:
     elif found.levels and not any(one.code == "sync.by_stick" for one in why):
         call.line(call.say("sync.never"))
     if link.failure is not None:
-        message = call.say.message(link.failure.code, link.failure.params)
+        message = call.say.kept(link.failure.code, link.failure.params)
         call.line(call.say("sync.failing", when=show_moment(link.failure.since_ms), reason=message.what))
         call.line(f"  → {message.next_step}")
     for reason_ in why:
@@ -133,12 +152,18 @@ def _show(call: Call, found: SyncStatus, why: Sequence[Why]) -> None:
         call.line(call.say("sync.why", reason=message.what))
         call.line(f"  → {message.next_step}")
     for name, code in found.given_up:
-        message = call.say.message(code, {"log": name[:8]})
+        message = call.say.kept(code, {"log": name[:8]})
         call.line(call.say("sync.given_up", log=name[:8], reason=message.what))
         if message.next_step:
             call.line(f"  → {message.next_step}")
-    for one in found.findings:
-        message = call.say.message(one.code, one.params)
+    _show_findings(call, found.findings)
+    if any(one.code in STAYING for one in found.findings):
+        call.hint("sync.seen_hint")
+
+
+def _show_findings(call: Call, findings: Sequence[SyncFinding]) -> None:
+    for one in findings:
+        message = call.say.kept(one.code, one.params)
         if one.log.strip("0"):
             call.line(call.say("sync.finding", log=one.log[:8], seq=one.seq, reason=message.what))
         else:
@@ -194,4 +219,5 @@ def _object(found: SyncStatus, why: Sequence[Why]) -> Mapping[str, object]:
 SPECS = (
     Spec(path=("sync", "now"), run=now, group="sync"),
     Spec(path=("sync", "status"), run=status, group="sync"),
+    Spec(path=("sync", "seen"), run=seen, group="sync"),
 )

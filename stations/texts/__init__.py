@@ -20,6 +20,8 @@ from ledger.texts import Language, Message, catalogue, fill, render
 from ledger.types import Bilingual
 
 GAP = "…"
+_HOLE = "\0"
+"""Stands where a value is missing while a text is tried; no value can hold it."""
 COMMAND = re.compile(r"banjian(?:-audit)? [a-z{]|(?<![\w-])--[a-z]|`|banjian\.toml|BANJIAN_")
 """What only a command line or a file of settings takes."""
 
@@ -49,23 +51,36 @@ class Say:
 
     def message(self, code: str, params: Mapping[str, object]) -> Message:
         """Return what happened and the next step of a code; a value that nobody kept is an ellipsis."""
-        message = render(code, params, language=self.language, gap=GAP)
-        return self._on_page(message, params) if self.page else message
+        return self._filled(code, params, gap=GAP)
 
-    def _on_page(self, message: Message, params: Mapping[str, object]) -> Message:
+    def kept(self, code: str, params: Mapping[str, object]) -> Message:
+        """Return the same for a problem of which the code and some values were kept.
+
+        A text with a hole in it tells nobody anything: where a value is missing, the code stands for it.
+        """
+        message = self._filled(code, params, gap=_HOLE)
+        what = self("unkept.what", code=code) if _HOLE in message.what else message.what
+        step = self("unkept.next") if _HOLE in message.next_step else message.next_step
+        return Message(code=code, what=what, next_step=step)
+
+    def _filled(self, code: str, params: Mapping[str, object], *, gap: str) -> Message:
+        message = render(code, params, language=self.language, gap=gap)
+        return self._on_page(message, params, gap=gap) if self.page else message
+
+    def _on_page(self, message: Message, params: Mapping[str, object], *, gap: str) -> Message:
         """Return a message as it stands on a page: a button or a person in place of a command."""
         held = words(self.language)
         what, step = held.get(f"page_what.{message.code}"), held.get(f"page.{message.code}")
         asked = self("page_technician") if COMMAND.search(message.next_step) else message.next_step
         return Message(
             code=message.code,
-            what=message.what if what is None else fill(what, params, gap=GAP),
-            next_step=asked if step is None else fill(step, params, gap=GAP),
+            what=message.what if what is None else fill(what, params, gap=gap),
+            next_step=asked if step is None else fill(step, params, gap=gap),
         )
 
-    def reason(self, code: str) -> str:
-        """Return what a code means where its values are not known: they are left out."""
-        return self.message(code, {}).what
+    def reason(self, code: str, **params: object) -> str:
+        """Return what a code means where few of its values are known."""
+        return self.kept(code, params).what
 
     def name(self, code: str, fallback: str = "") -> str:
         """Return the name of an action, state, light or clock; the fallback or the code when it has none."""

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from ledger.facade.between import stations_behind, sync_status
+from ledger.facade.between import lost_by_reopening, mark_seen, stations_behind, sync_status
 from ledger.types import StationId
-from stations.config import StationConfig
+from stations.config import StationConfig, write_config
 from stations.doctor import examine
+from tests.cli.conftest import Terminal
+from tests.second_reader.test_synced_ledgers import agreed
 from tests.sync.test_county_put_back import a_lost_week
+from tests.sync.test_status import StationClock
 from tests.sync.world import COUNTY, TOWN, VILLAGE, World, settled, signer
 
 
@@ -48,7 +51,11 @@ def lost(world: World) -> list[tuple[object, object]]:
         ledger.home, StationConfig(station=COUNTY), ledger, now_ms=ledger.clock.now_ms(), thorough=False,
         key_fits=True,
     )  # fmt: skip
-    return [(one.params["log"], one.params["count"]) for one in checks if one.code == "doctor.reopened_early"]
+    return [
+        (one.params["log"], one.params["count"])
+        for one in checks
+        if (one.code, one.level) == ("doctor.reopened_early", "warning")
+    ]
 
 
 def told(world: World) -> list[tuple[str, int]]:
@@ -84,3 +91,37 @@ def test_a_registry_that_waited_has_lost_nothing(world: World) -> None:
     county.open_county_log("merge", COUNTY, world.registrar)
     world.settle(VILLAGE, TOWN)
     assert (lost(world), told(world)) == ([], [])
+
+
+def test_what_was_lost_is_kept_without_effect_and_named_until_somebody_has_seen_it(world: World) -> None:
+    reopened(world)
+    before = world[COUNTY].ledger.knowledge.registry.size
+    world.settle(VILLAGE, TOWN)
+    county = world[COUNTY].ledger
+    (found,) = lost_by_reopening(county)
+    assert found.acts == ("enrol_staff S99", "grant_role S99") and found.count == 2 and not found.seen
+    assert registry_size(world, COUNTY) == registry_size(world, TOWN)
+    # It counts nowhere: whoever it enrolled is enrolled anew, at positions of the log that goes on.
+    assert county.knowledge.registry.size == before
+    world.enrol(VILLAGE, "window", "S99")
+    world.settle(TOWN, VILLAGE)
+    assert len({world[at].ledger.knowledge.registry.size for at in (COUNTY, TOWN, VILLAGE)}) == 1
+    assert mark_seen(county) == 1
+    assert (lost(world), told(world)) == ([], [])
+    world.settle(TOWN)
+    assert (lost(world), told(world)) == ([], []) and mark_seen(county) == 0
+    world[COUNTY].close()
+    assert dict(agreed(world[COUNTY].path))["log.superseded"] == "warning"
+
+
+def test_a_command_tells_it_and_tells_it_no_more(world: World) -> None:
+    reopened(world)
+    world.settle(VILLAGE, TOWN)
+    place = world[COUNTY]
+    place.close()
+    write_config(place.path, station=COUNTY)
+    terminal = Terminal(folder=place.path, clock=StationClock(place.clock.time_ms))
+    assert "banjian sync seen" in terminal.ok("sync", "status").out
+    assert "重开日志" in terminal.ok("sync", "seen").out
+    assert "重开日志" not in terminal.ok("sync", "status").out
+    assert terminal.ok("sync", "seen", "--json").json["seen"] == []

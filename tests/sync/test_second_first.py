@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.facade.between import sync_status
+from ledger.facade.between import mark_seen, sync_status
 from ledger.types import StationId
 from stations.config import StationConfig
 from stations.doctor import examine
@@ -38,7 +38,11 @@ def second_in_doctor(place: Place) -> list[object]:
         ledger.home, StationConfig(station=place.station), ledger, now_ms=ledger.clock.now_ms(),
         thorough=False, key_fits=True,
     )  # fmt: skip
-    return [one.params["station"] for one in checks if one.code == "doctor.log_second_first"]
+    return [
+        one.params["station"]
+        for one in checks
+        if (one.code, one.level) == ("doctor.log_second_first", "warning")
+    ]
 
 
 def test_copies_made_before_the_first_act_are_told_everywhere(world: World) -> None:
@@ -56,6 +60,11 @@ def test_copies_made_before_the_first_act_are_told_everywhere(world: World) -> N
     for machine in machines:
         assert second_in_doctor(machine) == [VILLAGE]
     assert second_in_doctor(world[TOWN]) == []
+    for machine in machines:
+        assert mark_seen(machine.ledger) == 1
+        world.places[VILLAGE] = machine
+        world.settle(VILLAGE, TOWN)
+        assert (told(machine, VILLAGE), second_in_doctor(machine)) == ([], [])
     for station in (TOWN, COUNTY):
         world[station].close()
         assert dict(agreed(world[station].path))[SECOND] == "warning"

@@ -6,6 +6,7 @@ Each story makes the thing happen between real servers over TLS, then asks the c
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,9 +15,10 @@ import pytest
 
 from ledger.errors import BanjianError, StoreError
 from ledger.facade.intake import Intake
-from ledger.texts import catalogue
+from ledger.texts import Language, catalogue
 from stations.config import write_config
 from stations.demo import DemoClock
+from stations.texts import GAP, Say
 from sync import messages
 from sync.pki import DAY_MS, LEAF_DAYS
 from tests.cli.conftest import Terminal
@@ -273,6 +275,30 @@ def test_what_is_said_of_a_session_names_no_log_and_no_value_stays_open(world: W
     told((_, zh, en), "sync.no_progress")
     assert "00000000" not in zh + en and "第 0 条" not in zh
     assert "密钥 … 没有登记" not in zh and "没有登记" in zh and "{" not in zh + en
+
+
+def test_no_kept_problem_of_any_code_shows_a_value_that_nobody_kept(world: World) -> None:
+    """Of a problem that is kept only code, log and place are: texts that need more give way to the code."""
+    exchange = world[VILLAGE].exchange
+    (state,) = exchange.held.states(frozenset((VILLAGE,)), county=False)
+    codes = sorted(code for code, entry in catalogue("zh").items() if "next" in entry)
+    assert len(codes) > 300
+    exchange.peers.note_stuck([(code, state.log_id.hex(), 9) for code in codes], now_ms=START_MS)
+    _, zh, en = status(world)
+    for text in (zh, en):
+        assert "{" not in text and not re.findall(r"(?<![0-9a-f]{8})…", text)
+    assert "package.gap" in zh and "package.gap" in en
+    told((_, zh, en), "sync.log_scope")
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("page", [False, True])
+def test_no_note_of_a_sync_shows_a_value_that_nobody_kept(language: Language, page: bool) -> None:
+    """What ``sync now`` and pages say of a code alone: so notes of a session come, over the wire and here."""
+    say = Say(language=language, page=page)
+    for code in (code for code, entry in catalogue(language).items() if "next" in entry):
+        told = say.reason(code, log="0123abcd")
+        assert told and GAP not in told and "{" not in told
 
 
 def test_nobody_tries_to_sync(world: World) -> None:

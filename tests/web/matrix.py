@@ -129,6 +129,7 @@ MATRIX: Mapping[str, str] = {
     "POST /reopen/keys": "303 403 403 403 403 403 303",
     "POST /reopen/{kind}": TYPED,
     "POST /reopen/accept": "303 403 403 403 403 422 422",
+    "POST /safe/seen": "303 403 403 403 403 422 422",
     "GET /training": "303 422 422 422 422 422 422",  # no training ledger
     # The counter's further work.
     "GET /job/{job}": OWN_THING,

@@ -16,8 +16,8 @@ from aiohttp import web
 
 from ledger.envelope import open_key
 from ledger.errors import BanjianError, InputError, RuleError
-from ledger.facade import Ledger
-from ledger.facade.between import accept_county_note, stations_behind
+from ledger.facade import Ledger, LogInfo
+from ledger.facade.between import accept_county_note, mark_seen, stations_behind
 from ledger.facade.receiptkey import RECEIPT, receipt_key_fault
 from ledger.genesis import LogKind
 from ledger.keys import Ed25519Signer, Signer
@@ -54,6 +54,7 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_get(WHERE, registrar_page(show))
     router.add_post(f"{WHERE}/keys", registrar_page(enrol_keys))
     router.add_post(f"{WHERE}/accept", page(accept))
+    router.add_post("/safe/seen", page(seen))
     router.add_post(f"{WHERE}/{{kind}}", registrar_page(reopen))
 
 
@@ -144,6 +145,25 @@ async def accept(visit: Visit) -> web.StreamResponse:
     return await once(visit, form, act)
 
 
+async def seen(visit: Visit) -> web.StreamResponse:
+    """Tell no more what was found and stays as it is, because somebody has looked into it.
+
+    Raises:
+        AuthorityError: ``web.scope`` for people who do not work at the station of this installation.
+        InputError: ``web.tick_first``.
+    """
+    form = await form_of(visit)
+    await require_own_station(visit)
+
+    async def act() -> str:
+        if not first(form, "sure"):
+            raise InputError("web.tick_first")
+        visit.tell("web.seen_done", count=await visit.write(mark_seen))
+        return "/safe"
+
+    return await once(visit, form, act)
+
+
 def _county(ledger: Ledger) -> StationId:
     return ledger.main_station or ledger.knowledge.registry.station_of_log
 
@@ -165,17 +185,21 @@ async def _root_key(visit: Visit, passphrase: str) -> Signer:
     return Ed25519Signer.from_seed(opened.seed)
 
 
+def _doubt(visit: Visit, log: LogInfo) -> str:
+    return visit.say.reason(log.doubt, log=log.log_id.hex()[:8])
+
+
 async def _shown(visit: Visit, error: BanjianError | None) -> web.Response:
     def work(ledger: Ledger) -> dict[str, object]:
         registry, station = ledger.knowledge.registry, _county(ledger)
         own = [log for log in ledger.logs() if log.own]
         sound = {log.kind for log in own if not log.doubt}
-        doubts = {log.kind: log.doubt for log in own if log.doubt}
+        doubts = {log.kind: log for log in own if log.doubt}
         behind = stations_behind(ledger, station)
         return {
             "county": any(log.kind == "registry" for log in own),
             "logs": [
-                LogLine(kind=kind, doubt="" if kind in sound else visit.say.reason(doubts[kind]))
+                LogLine(kind=kind, doubt="" if kind in sound else _doubt(visit, doubts[kind]))
                 for kind in KINDS
                 if kind in sound or kind in doubts
             ],
