@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,23 @@ from stations.texts import Say, words
 ROOT = Path(__file__).parents[2]
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
 PLACE = re.compile(r"\{(\w+)\}")
-TREES = {
-    path: ast.parse(path.read_text("utf-8"))
-    for package in ("ledger", "sync", "stations", "audit")
-    for path in sorted((ROOT / package).rglob("*.py"))
-}
+
+
+@cache
+def trees() -> dict[Path, ast.Module]:
+    """Return every module of the product, read."""
+    return {
+        path: ast.parse(path.read_text("utf-8"))
+        for package in ("ledger", "sync", "stations", "audit")
+        for path in sorted((ROOT / package).rglob("*.py"))
+    }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forgotten() -> Iterator[None]:
+    """A million nodes, kept no longer than these tests last: the collector would walk them ever after."""
+    yield
+    trees.cache_clear()
 
 
 def asked(code: str, language: Language) -> set[str]:
@@ -34,7 +47,7 @@ def calls() -> Iterator[tuple[str, ast.Call, str, dict[str, ast.expr]]]:
 
     Calls that hand on what somebody else collected (``**params``) are left out.
     """
-    for path, tree in TREES.items():
+    for path, tree in trees().items():
         for node in ast.walk(tree):
             if not isinstance(node, ast.Call) or any(one.arg is None for one in node.keywords):
                 continue

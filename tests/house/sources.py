@@ -8,7 +8,7 @@ import subprocess
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,7 +23,18 @@ class Source:
     path: str
     module: str
     text: str
-    tree: ast.Module
+
+    @property
+    def tree(self) -> ast.Module:
+        """What the text says, read."""
+        return _read(self.text)
+
+
+@lru_cache(maxsize=1)
+def _read(text: str) -> ast.Module:
+    # One module's rules are looked at together. All modules kept are a million nodes, in every process that
+    # collects the tests.
+    return ast.parse(text)
 
 
 @cache
@@ -37,7 +48,7 @@ def shipped(root: Path = ROOT) -> tuple[Source, ...]:
             relative = path.relative_to(root)
             module = ".".join(relative.with_suffix("").parts).removesuffix(".__init__")
             text = path.read_text(encoding="utf-8")
-            found.append(Source(path=str(relative), module=module, text=text, tree=ast.parse(text)))
+            found.append(Source(path=str(relative), module=module, text=text))
     return tuple(found)
 
 
