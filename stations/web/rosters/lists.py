@@ -78,8 +78,9 @@ async def make(visit: Visit) -> web.StreamResponse:
     bare = sum(not row.id_no for row in rows)
     passed = [f"{one.place.row} {one.value}" for one in faults.notices if one.code == "row.note"]
     if bare or passed:
-        shown = "、".join(passed[:PASSED_SHOWN_MAX]) or "—"
-        visit.tell("web.roster_told", total=len(rows), count=bare, passed=len(passed), rows=shown)
+        shown = "、".join(passed[:PASSED_SHOWN_MAX])
+        key = "web.roster_told_passed" if passed else "web.roster_told"
+        visit.tell(key, total=len(rows), count=bare, passed=len(passed), rows=shown)
     return see_other(f"/roster/{roster.name}")
 
 
