@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 
 from ledger import platform
+from ledger.calendar import local_date
 from ledger.chain import second_firsts
 from ledger.checkpoint import read_checkpoint
 from ledger.errors import BanjianError
@@ -27,6 +28,7 @@ from stations.checks import Check, Level, found
 from stations.config import StationConfig
 from stations.lostfiles import lost_files
 from stations.program import damaged_files
+from stations.rereading import round_of
 from stations.version import version
 
 SQLITE_WITHOUT_RESET_RACE = (3, 51, 3)
@@ -248,7 +250,12 @@ def _attachments(home: Home, ledger: Ledger, station: StationId, *, thorough: bo
         return found("attachments", "ok", "doctor.attachments_unseen")
     lost = lost_files(ledger, Attachments(home, os.urandom), station, thorough=thorough)
     if not lost:
-        return found("attachments", "ok", "doctor.attachments" if thorough else "doctor.attachments_listed")
+        done_at_ms = round_of(home, os.urandom).last_done_at_ms
+        if thorough or not done_at_ms:
+            return found(
+                "attachments", "ok", "doctor.attachments" if thorough else "doctor.attachments_listed"
+            )
+        return found("attachments", "ok", "doctor.attachments_read", day=str(local_date(done_at_ms)))
     numbers = list(dict.fromkeys(one.number for one in lost))
     return found(
         "attachments",

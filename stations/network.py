@@ -31,6 +31,7 @@ from stations.gate import Gate, GateRule, rule_within
 from stations.gatedsite import GatedSite
 from stations.ledgerthread import LedgerThread
 from stations.link import Link
+from stations.rereading import Rereading
 from stations.sessiondesk import SessionDesk
 from stations.weblog import web_log
 from sync.attempts import Attempts
@@ -104,6 +105,8 @@ class Network:
         self._syncing = asyncio.Lock()
         self._carrying: asyncio.Task[None] | None = None
         self.carriage = Carriage(thread, home, clock=clock, randomness=randomness, above=self._above)
+        self._rereading = Rereading(thread, home, clock=clock, randomness=randomness)
+        self._reading: asyncio.Task[None] | None = None
         self.link: Link | None = None
 
     @property
@@ -126,6 +129,8 @@ class Network:
         """
         self._make_link()
         await self.carriage.sweep()
+        if self._keeps_in_step:
+            self._reading = asyncio.create_task(self._rereading.run())
         self._call_now_and_then()
         return await self._listen() if self._config.listen else ""
 
@@ -174,6 +179,9 @@ class Network:
         if self._carrying is not None:
             self._carrying.cancel()
             await asyncio.gather(self._carrying, return_exceptions=True)
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
         await self.carriage.close()
         if self._listening is not None:
             await self._listening.stop()

@@ -16,7 +16,7 @@ from ledger.facade.concern import concerned_stations
 from ledger.facade.parts import Parts
 from ledger.facade.synctables import ATTACHED
 from ledger.store.contract import ReadTx, Store
-from ledger.store.tables import OneOf, Row, Where
+from ledger.store.tables import OneOf, Range, Row, Where
 from ledger.types import CaseId, StationId
 
 
@@ -91,6 +91,17 @@ class Attached:
         """Return the hashes of attachments that are not known to lie here."""
         with self._store.read() as tx:
             return sorted({row[0] for row in tx.select(ATTACHED, {"held": 0}) if isinstance(row[0], bytes)})
+
+    def held_after(self, content: bytes, limit: int) -> list[Named]:
+        """Return attachments that are said to lie here, by their hashes, from the one behind a hash on."""
+        with self._store.read() as tx:
+            found = tx.select(ATTACHED, {"held": 1, "hash": Range(above=content)}, limit=limit)
+            return [_named(row) for row in found]
+
+    def held_count(self) -> int:
+        """Return how many attachments are said to lie here, once for each case that names them."""
+        with self._store.read() as tx:
+            return tx.count(ATTACHED, {"held": 1})
 
     def mark(self, contents: Iterable[bytes], *, held: bool | None = None, given: bool | None = None) -> None:
         """Remember that some attachments lie here or not, and that the station above has them or not."""

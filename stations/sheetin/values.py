@@ -35,6 +35,7 @@ _STATION_ID = re.compile(r"([0-9]{12})-([A-Z0-9]{2})")
 _ITEM_CODE = re.compile(r"[A-Z0-9][A-Z0-9.-]*")
 _STAFF_NO = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,31}")
 _RESIDENT = re.compile(r"[0-9]{17}[0-9X]")
+_OTHER_DIGITS = range(7, 13)
 _DAY = re.compile(
     r"(?:([0-9]{4})[-/.\u5e74]([0-9]{1,2})[-/.\u6708]([0-9]{1,2})|([0-9]{4})([0-9]{2})([0-9]{2}))(?![0-9]{3})"
 )
@@ -97,11 +98,16 @@ def _identity(_column: Column, raw: Raw) -> Value | None:
 
 
 def id_kind(number: str) -> str:
-    """Return the kind of an identity number by its form, in a list that has no column for it."""
+    """Return the kind of an identity number by its form, in a list that has no column for it.
+
+    Digits alone, fewer or more than other papers have, are a resident number with a slip of the finger.
+    """
     if _RESIDENT.fullmatch(number):
         return "resident"
     if re.fullmatch(r"[0-9]{15}", number):
         return "resident_15"
+    if number.isdecimal() and len(number) not in _OTHER_DIGITS:
+        return "resident"
     return "firm" if re.fullmatch(r"[0-9A-Z]{18}", number) else "other"
 
 

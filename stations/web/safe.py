@@ -12,6 +12,7 @@ from ledger.facade.looked import STAYING
 from ledger.facade.syncstatus import SyncStatus
 from stations.attachments import Attachments
 from stations.lostfiles import lost_files
+from stations.rereading import round_of
 from stations.web.render import message_of, render, render_part
 from stations.web.safety import read_safety
 from stations.web.visit import Visit, see_other
@@ -25,6 +26,7 @@ async def show(visit: Visit) -> web.Response:
 
     store = Attachments(visit.office.home, visit.office.randomness)
     status = await visit.read(work)
+    reading = await visit.office.access.aside(lambda: round_of(visit.office.home, visit.office.randomness))
     lost = await visit.read(lambda ledger: lost_files(ledger, store, ledger.main_station or visit.station))
     failure = status.link.failure
     lacking = status.receipt_key
@@ -38,6 +40,7 @@ async def show(visit: Visit) -> web.Response:
         staying=any(one.code in STAYING for one in status.findings),
         once=visit.office.randomness(12).hex(),
         lost=lost,
+        reading=reading,
         given_up=[(name[:8], visit.say.reason(code, log=name[:8])) for name, code in status.given_up],
         findings=[
             (

@@ -19,6 +19,7 @@ from ledger.types import CaseId, StationId
 from stations.attachments import Attachment, Attachments
 from stations.carriage import Carriage, ask
 from stations.lostfiles import lost_files
+from stations.rereading import FILES_MAX, ROUND_MS, Rereading, round_of
 from sync import attachforms
 from sync.attachforms import ATTACHMENTS_PATH, CHUNK_BYTES, Head, Offer, decode_answer, encode_offers
 from sync.credentials import calling_context
@@ -242,6 +243,60 @@ def test_a_damaged_attachment_is_fetched_again_from_above(world: World) -> None:
         await village.network.carriage.fetch(case, kept.named[0])
         assert content_of(village, kept) == PHOTO
         assert lost_files(ledger, store, village.place.station, thorough=True) == []
+
+    run(world, story)
+
+
+def test_what_nobody_asks_for_is_read_again_within_days(world: World) -> None:
+    async def story(levels: Levels) -> None:
+        village, rotten = levels.village, list[str]()
+        kept = [take(village, os.urandom(1_000), f"{n}.jpg") for n in range(FILES_MAX + 2)]
+        case = await receive(village, *kept)
+        ledger, store = village.thread.held, store_of(village)
+        home, clock = Home(village.place.path), village.place.clock
+
+        def reading() -> Rereading:
+            # Another one each time, as after a restart: it goes on where the last one was.
+            return Rereading(village.thread, home, clock=clock, randomness=os.urandom)
+
+        for one in sorted(kept, key=lambda one: one.hash)[FILES_MAX - 1 :: 2]:
+            (chunk,) = (village.place.path / "attachments" / one.name).iterdir()
+            chunk.unlink() if rotten else chunk.write_bytes(chunk.read_bytes()[:-1])
+            rotten.append(one.hash)
+        assert lost_files(ledger, store, village.place.station) == [], "nobody knows of it"
+        first = await reading().turn()
+        assert (first.read, first.damaged, first.total, first.done_at_ms) == (8, 1, 10, 0)
+        assert [one.hash for one in lost_files(ledger, store, village.place.station)] == rotten[:1]
+        second = await reading().turn()
+        assert (second.read, second.damaged, second.total) == (10, 2, 10)
+        lost = lost_files(ledger, store, village.place.station)
+        assert {one.hash for one in lost} == set(rotten) and {one.case_id for one in lost} == {case}
+        through = await reading().turn()
+        assert through.done_at_ms == through.last_done_at_ms > through.begun_at_ms
+        assert await reading().turn() == through == round_of(home, os.urandom), "once a week is enough"
+        clock.time_ms += ROUND_MS
+        again = await reading().turn()
+        assert (again.read, again.damaged, again.last_done_at_ms) == (8, 0, through.done_at_ms)
+        # A clock that was set back, or a file that is damaged itself, ends no reading.
+        (home.path / "reading" / "attachments.sealed").write_bytes(b"rotten too")
+        assert (await reading().turn()).read == 8
+
+    run(world, story)
+
+
+def test_a_turn_of_reading_is_short_whatever_the_size(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(levels: Levels) -> None:
+        village = levels.village
+        await receive(village, *(take(village, os.urandom(1_000), f"{n}.jpg") for n in range(3)))
+        reading = Rereading(
+            village.thread, Home(village.place.path), clock=village.place.clock, randomness=os.urandom
+        )
+        monkeypatch.setattr("stations.rereading.BYTES_MAX", 1_500)
+        assert [(await reading.turn()).read for _ in range(3)] == [1, 2, 3]
+        assert (await reading.turn()).done_at_ms
+        known = round_of(Home(village.place.path), os.urandom)
+        village.place.clock.time_ms -= 3 * ROUND_MS
+        assert (await reading.turn()).begun_at_ms < known.begun_at_ms, "a clock that was set back"
 
     run(world, story)
 

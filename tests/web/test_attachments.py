@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import asdict, replace
 from http.client import HTTPException
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from ledger.types import CaseId
 from stations.attachments import SIZE_BYTES_MAX, UNFINISHED_MS, Attachments
 from stations.backup import make_backup
 from stations.config import StationConfig
+from stations.rereading import Round
 from stations.sealed import SealedFolder
 from stations.texts import Say
 from sync.attachforms import CHUNK_BYTES
@@ -305,3 +307,14 @@ def test_where_there_is_only_paper_its_number_does(counter: Counter, desk: Desk)
     with counter.ledger() as ledger:
         facts = ledger.state(CaseId(bytes.fromhex(case)))[0].steps[-1].act.facts
     assert facts["evidence_paper"] == "溪医保〔2026〕7号" and "evidence" not in facts
+
+
+def test_how_far_the_reading_of_all_attachments_is_is_told(counter: Counter, desk: Desk) -> None:
+    kept = SealedFolder(Home(counter.folder), "reading", os.urandom)
+    day_ms = counter.clock.now_ms()
+    going = Round(after="00", begun_at_ms=day_ms, read=8, damaged=1, total=40, last_done_at_ms=day_ms)
+    kept.keep("attachments", json.dumps(asdict(going)).encode())
+    assert "已读 8 个（共 40 个），其中 1 个读不出" in desk.get("/safe").text
+    done = replace(going, read=40, done_at_ms=day_ms)
+    kept.keep("attachments", json.dumps(asdict(done)).encode())
+    assert "读完，40 个，其中 1 个读不出" in desk.get("/safe").text

@@ -28,6 +28,7 @@ PAGES = [path for method, path in routes() if method == "GET"]
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 UNSEEN = ("/training", "/pads/enter", "/new-keys/{no}/file", "/first-day/job/{job}", "/join-again/request")
 """Refused here: no training ledger; no number or key was given; somebody can sign in; nobody joins again."""
+LONG_NAME = "M" * 80
 PT_PER_MM = 72 / 25.4
 COVERED = """() => {
   const isShown = (one) => one.checkVisibility({visibilityProperty: true}) && one.type !== 'hidden';
@@ -83,6 +84,7 @@ def head(hall: Office, chromium_browser: Browser) -> Iterator[Seat]:
 @pytest.fixture(scope="module")
 def case(seat: Seat) -> str:
     """A case with a few acts."""
+    seat.receive(LONG_NAME)
     case = seat.receive("欧阳小莲")
     seat.act(case, "accept")
     return case

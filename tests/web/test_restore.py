@@ -79,8 +79,11 @@ def come_back(wizard: Wizard, lost: Lost, *, with_ca: bool) -> str:
     visitor = wizard.visitor
     assert "从备份恢复" in visitor.get("/").text
     (backup,) = find_backups(lost.backups)
-    where = f"/restore?folder={lost.backups}"
-    assert str(backup.folder) in visitor.get(where).text
+    where = "/restore"
+    assert str(backup.folder) in visitor.post(where, {"folder": str(lost.backups)}).text
+    # No address names a folder to be read, and no form of somebody else's page does.
+    assert str(backup.folder) not in visitor.get(f"{where}?folder={lost.backups}").text
+    assert visitor.send(where, [("folder", str(lost.backups))], ()).code == "web.form"
     fields = {"folder": str(lost.backups), "backup": str(backup.folder)}
     storage = ("storage_key", "storage.key", lost.key("storage.key"))
     ca = ("ca_key", "ca.key", lost.key("ca.key") if with_ca else b"")

@@ -53,10 +53,25 @@ def test_papers_of_a_received_case_go_back(counter: Counter, desk: Desk) -> None
 
 
 def test_whoever_is_sent_away_owes_no_name(counter: Counter, desk: Desk) -> None:
-    for more in ({}, {"text": "问了就走"}):
+    scanned = {"applicant.id_kind": "resident", "applicant.id_no": "11010519491231002X"}
+    for more in ({}, {"text": "问了就走"}, scanned, {"applicant.phone": "13800000000"}):
         done = desk.send(f"/receive/{PERMIT}/return", {"f.reason": "not_in_person", **more})
         assert done.status == 303, done.text
         assert _status(counter, done.headers["Location"].rpartition("/")[2]) == "returned"
+
+
+def test_a_scanned_number_is_kept_without_a_name_and_a_wrong_one_is_refused(
+    counter: Counter, desk: Desk
+) -> None:
+    page = desk.get(f"/receive/{PERMIT}/return")
+    assert f'hx-post="/receive/{PERMIT}/person"' in page.text and 'id="person-check"' in page.text
+    fields = {"f.reason": "other", "applicant.id_kind": "resident", "applicant.id_no": "110101199003070019"}
+    refused = desk.post(f"/receive/{PERMIT}/return", fields)
+    assert (refused.status, refused.code) == (422, "identity.check_digit")
+    fields["applicant.id_no"] = "110101199003070011"
+    desk.post(f"/receive/{PERMIT}/return", fields)
+    with counter.ledger() as ledger:
+        assert [row.status for row in ledger.find("110101199003070011")] == ["returned"]
 
 
 def test_who_may_not_receive_gives_nothing_back(counter: Counter) -> None:

@@ -135,7 +135,7 @@ def test_every_fault_of_the_list_is_told_by_its_row_and_nothing_is_made(desk: De
             *good,
             [3, "坏校验", "110105194912310021", "", "", ""],
             [4, "", id_number(102), "", "", ""],
-            [5, "没证件", "", "", "", ""],
+            [5, "短证件", "11010519491231002", "", "", ""],
             [6, "村民100", id_number(100), "", "", ""],
             [7, "丢位数", 110105194912310000.0, "", "", ""],
         ],
@@ -298,3 +298,65 @@ def test_a_roster_is_encrypted_on_the_disk(counter: Counter, desk: Desk, tmp_pat
     assert id_number(800).encode() not in raw and "村民800".encode() not in raw
     (counter.folder / FOLDER / f"{name}.sealed").write_bytes(raw[:-1] + bytes([raw[-1] ^ 1]))
     assert desk.get(f"/roster/{name}").code == "sealed.unreadable"
+
+
+def test_who_has_no_number_is_ticked_by_name_and_filled_in(
+    counter: Counter, desk: Desk, tmp_path: Path
+) -> None:
+    rows = [
+        *people(2, 820),
+        [3, "小宝", "", "13900000001", "东门村", "新生儿"],
+        [4, "丢证人", "", "", "", ""],
+    ]
+    page = imported(desk, tmp_path, rows)
+    assert "4 人，其中 2 人没有证件号" in page.text
+    name = name_of(page)
+    said = scan(desk, name, quote("小宝"))
+    assert said["good"] and said["number"] and 'data-fill="3"' in str(said["html"])
+    assert scan(desk, name, "0001")["row"] == "row-3", "found by the telephone as well"
+    fill = {"row": "4", "number": "110105194912310021"}
+    assert desk.post(f"/roster/{name}/tick", fill).code == "identity.check_digit"
+    assert desk.post(f"/roster/{name}/tick", {**fill, "number": "12345"}).code == "identity.shape"
+    assert desk.post(f"/roster/{name}/tick", {**fill, "number": id_number(820)}).code == "roster.taken"
+    wrong = id_number(830)
+    desk.post(f"/roster/{name}/tick", {**fill, "number": wrong})
+    assert roster(counter, name).row(4).id_no == wrong
+    assert desk.post(f"/roster/{name}/tick", {**fill, "number": id_number(831)}).code == "roster.filled"
+    # What was filled in for the wrong person goes with the tick; what the list says stays.
+    desk.post(f"/roster/{name}/tick", {"row": "4", "on": "0"})
+    desk.post(f"/roster/{name}/tick", {"row": "1", "on": "0"})
+    assert (roster(counter, name).row(4).id_no, roster(counter, name).row(1).id_no) == ("", id_number(820))
+    desk.post(f"/roster/{name}/ticks", {"here": "3", "number-4": id_number(831), "number-3": " "})
+    assert [row.no for row in roster(counter, name).rows if row.here] == [3, 4]
+    page = desk.get(f"/roster/{name}/sign")
+    assert "有 1 人没有证件号：小宝" in page.text
+    assert "已收 2 件" in received(desk, name, skip="1").text
+    with counter.ledger() as ledger:
+        (case,) = ledger.find("小宝")
+        assert (case.applicant, case.status) == ("小宝", "received")
+    assert len(cases(counter, id_number(831))) == 1
+    # Without a number the name says whose matter is open already.
+    other = name_of(imported(desk, tmp_path, [[1, "小宝", "", "", "", ""], [2, "小宝宝", "", "", "", ""]]))
+    desk.post(f"/roster/{other}/ticks", {"here": ["1", "2"]})
+    told = received(desk, other, skip="1").text
+    assert "已收 1 件" in told and case.number in told
+
+
+def test_a_list_without_numbers_is_one_unless_they_stand_under_a_strange_heading(
+    desk: Desk, tmp_path: Path
+) -> None:
+    def sent(**sheets: Sequence[Sequence[object]]) -> Page:
+        raw = make(tmp_path / "bare.xlsx", **sheets).read_bytes()
+        return desk.post("/rosters", {"item": FELLING, "title": "户主"}, {"file": ("户主.xlsx", raw)})
+
+    head = ["户主", "联系电话"]
+    bare = sent(名单=[head, ["赵户", "13900000011"], ["钱户", ""], ["合计", "2"], ["填表人：孙", ""]]).text
+    assert "2 人，其中 2 人没有证件号" in bare and "4 合计" in bare and "5 填表人" in bare
+    strange = sent(名单=[[*head, "卡号"], ["赵户", "13900000011", id_number(840)]])
+    assert strange.code == "sheet.column_missing" and "卡号" in strange.text
+    alike = sent(名单=[head, ["赵户", "13900000011"], ["钱户", ""], ["赵户", "13900000011"]])
+    assert alike.code == "roster.faults" and "A4" in alike.text and "第 2 行" in alike.text
+    short = sent(名单=[[*head, "身份证号"], ["赵户", "", id_number(840)[:-1]], ["钱户", "", ""]])
+    assert short.code == "roster.faults" and "C2" in short.text and "C3" not in short.text
+    both = sent(一组=[HEAD, *people(1, 850)], 联系人=[head, ["赵户", "13900000011"]])
+    assert "共 1 人" in both.text, "a sheet with numbers goes before one without"

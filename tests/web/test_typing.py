@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.facade.counter import PERMIT
+from tests.facade.counter import FELLING, PERMIT
+from tests.sheetin.workbooks import make
 from tests.web.counterdesk import Counter, serving
 from tests.web.test_platform import receive as receive_at
 
@@ -127,3 +129,33 @@ def test_a_gun_fired_into_the_form_of_an_action_signs_nothing(tab: Page, counter
         assert [row.status for row in ledger.find("程打字")] == ["received"]
     tab.keyboard.press("Control+Enter")
     tab.wait_for_url(f"**/case/{case}")
+
+
+def test_the_number_of_who_has_none_in_the_list_is_scanned_next(
+    tab: Page, counter: Counter, tmp_path: Path
+) -> None:
+    rows = [["小宝", "", "13900000001"], ["王秀英", ID_NO, ""]]
+    raw = make(tmp_path / "list.xlsx", 名单=[["姓名", "身份证号", "电话"], *rows]).read_bytes()
+    village = counter.desk("V1")
+    made = village.send("/rosters", {"item": FELLING, "title": "新生儿"}, {"file": ("名单.xlsx", raw)})
+    base = f"http://127.0.0.1:{counter.port}"
+    context = tab.context.browser.new_context(locale="zh-CN", base_url=base)  # type: ignore[union-attr]
+    context.add_cookies([{"name": k, "value": v, "url": base} for k, v in village.cookies.items()])
+    page = context.new_page()
+    page.goto(made.headers["Location"])
+    page.locator("#scan").fill("小宝")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.activeElement.dataset.fill === '1'")
+    assert "还没有证件号" in page.locator("#scan-told").inner_text()
+    page.keyboard.type("110101199003070011")
+    page.keyboard.press("Enter")
+    page.locator("#row-1 td.number").get_by_text("110101199003070011").wait_for()
+    assert page.evaluate("() => document.activeElement.id") == "scan", "the next one is scanned at once"
+    page.keyboard.type(ID_NO)
+    page.keyboard.press("Enter")
+    page.locator("#row-2.came").wait_for()
+    assert page.evaluate("() => document.activeElement.id") == "scan"
+    assert "已到 2" in page.locator("#roster-counts").inner_text()
+    page.set_viewport_size({"width": 1366, "height": 768})
+    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    context.close()

@@ -1,67 +1,119 @@
 """What somebody was typing when the power failed: kept on the disk, encrypted, until the act is signed.
 
 A draft is no act: nobody but its author sees it, it never syncs, and it is gone once it was signed or thrown
-away. It is encrypted under a key derived from the installation's storage key: it holds what citizens said.
+away. Every form that is opened has a draft of its own, so that two pages open side by side never write over
+each other.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
-from pathlib import Path
+from dataclasses import dataclass
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
-from ledger import platform
+from ledger.errors import AuthorityError, StoreError
 from ledger.facade import Home
 from ledger.facade.clock import Randomness
+from stations.sealed import SealedFolder
 
 FOLDER = "drafts"
 BYTES_MAX = 64 * 1024
-NONCE_BYTES = 12
-_CONTEXT = b"banjian/draft/1\n"
+KEPT_MAX = 24
+"""Drafts of one person; the oldest gives way to another one."""
+WORD_BYTES = 8
 
 Form = Mapping[str, Sequence[str]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What stands in one form that is not signed.
+
+    Attributes:
+        word: which form it is: hexadecimal digits.
+        staff_no: whose it is.
+        station: for which station it is filled in.
+        page: path and query of the page on which the form stands, without the draft.
+        at_ms: when it was kept.
+        form: texts by field.
+    """
+
+    word: str
+    staff_no: str
+    station: str
+    page: str
+    at_ms: int
+    form: Form
+
+    @property
+    def where(self) -> str:
+        """The address at which it is gone on with."""
+        return f"{self.page}{'&' if '?' in self.page else '?'}draft={self.word}"
+
+    @property
+    def who(self) -> str:
+        """What tells it from other drafts: the name, number or telephone that was typed first."""
+        given = (self.form.get(f"applicant.{name}", ()) for name in ("name", "id_no", "phone"))
+        return next((text for texts in given if (text := "".join(texts).strip())), "")
+
+
 class Drafts:
-    """Keeps one draft for each person and form, in ``drafts/`` of the installation."""
+    """Keeps the drafts of everybody, in ``drafts/`` of the installation."""
 
     def __init__(self, home: Home, randomness: Randomness) -> None:
-        self._folder = home.path / FOLDER
-        self._randomness = randomness
-        derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=_CONTEXT)
-        self._cipher = AESGCM(derived.derive(home.storage_key()))
+        self._folder = SealedFolder(home, FOLDER, randomness)
 
-    def keep(self, staff_no: str, name: str, form: Form) -> None:
-        """Keep what is in a form now, durably; what is too large to be typed is not kept."""
-        raw = json.dumps({field: list(texts) for field, texts in form.items()}).encode("utf-8")
+    def keep(self, draft: Draft) -> None:
+        """Keep what is in a form now, durably; what is too large to be typed is not kept.
+
+        Raises:
+            AuthorityError: ``web.form`` for a word that no page gave out, or of somebody else's draft.
+            StoreError: ``store.*``; what was kept before stays.
+        """
+        if not is_word(draft.word):
+            raise AuthorityError("web.form")
+        known = self._read(draft.word)
+        if known is not None and known.staff_no != draft.staff_no:
+            raise AuthorityError("web.form")
+        values = {
+            "staff_no": draft.staff_no,
+            "station": draft.station,
+            "page": draft.page,
+            "at_ms": draft.at_ms,
+            "form": {field: list(texts) for field, texts in draft.form.items()},
+        }
+        raw = json.dumps(values).encode("utf-8")
         if len(raw) > BYTES_MAX:
             return
-        self._folder.mkdir(mode=0o700, exist_ok=True)
-        nonce = self._randomness(NONCE_BYTES)
-        path = self._path(staff_no, name)
-        platform.write_durably(path, nonce + self._cipher.encrypt(nonce, raw, path.name.encode("ascii")))
+        self._folder.keep(draft.word, raw)
+        if known is None:
+            for old in self._of(draft.staff_no)[KEPT_MAX:]:
+                self._folder.drop(old.word)
 
-    def read(self, staff_no: str, name: str) -> Form:
-        """Return a draft; empty when there is none, or none that can be read here."""
-        path = self._path(staff_no, name)
+    def of(self, staff_no: str, station: str) -> list[Draft]:
+        """Return what somebody has not finished at a station, the newest first."""
+        return [draft for draft in self._of(staff_no) if draft.station == station]
+
+    def drop(self, staff_no: str, word: str) -> None:
+        """Throw a draft of somebody away."""
+        known = self._read(word) if is_word(word) else None
+        if known is not None and known.staff_no == staff_no:
+            self._folder.drop(word)
+
+    def _of(self, staff_no: str) -> list[Draft]:
+        found = (self._read(word) for word in self._folder.names() if is_word(word))
+        mine = [draft for draft in found if draft is not None and draft.staff_no == staff_no]
+        return sorted(mine, key=lambda draft: draft.at_ms, reverse=True)
+
+    def _read(self, word: str) -> Draft | None:
+        """Return a draft; None when there is none, or none that can be read here."""
         try:
-            blob = path.read_bytes()
-            raw = self._cipher.decrypt(blob[:NONCE_BYTES], blob[NONCE_BYTES:], path.name.encode("ascii"))
-        except (OSError, InvalidTag, ValueError):
-            return {}
-        form = json.loads(raw)
-        return {str(field): [str(text) for text in texts] for field, texts in form.items()}
+            raw = self._folder.read(word)
+            return None if raw is None else Draft(word=word, **json.loads(raw))
+        except (StoreError, ValueError, TypeError):
+            return None
 
-    def drop(self, staff_no: str, name: str) -> None:
-        """Throw a draft away."""
-        self._path(staff_no, name).unlink(missing_ok=True)
 
-    def _path(self, staff_no: str, name: str) -> Path:
-        named = sha256(f"{staff_no}\n{name}".encode()).hexdigest()
-        return self._folder / f"{named[:32]}.draft"
+def is_word(text: str) -> bool:
+    """Tell whether a text can name a draft: nothing else becomes the name of a file."""
+    return len(text) == 2 * WORD_BYTES and set(text) <= set("0123456789abcdef")

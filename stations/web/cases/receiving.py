@@ -17,9 +17,9 @@ from ledger.types import Facts
 from stations.cli.casenames import action_name
 from stations.cli.naming import Names
 from stations.web.answers import status_of
+from stations.web.cases import drafting
 from stations.web.cases.acting import claimed_ms
 from stations.web.cases.attaching import carried, given_again, of_form
-from stations.web.cases.drafts import Drafts
 from stations.web.cases.factforms import Surroundings, fields_of, read_form
 from stations.web.cases.items import find_items, item_of
 from stations.web.cases.pads import pad_number
@@ -33,8 +33,6 @@ APPLICANT = ("name", "id_kind", "id_no", "phone", "address")
 AGENT = ("name", "id_kind", "id_no", "phone", "relation", "authority")
 TWINS_MAX = 5
 LATE_REASON = "f.late_entry.reason"
-NOT_KEPT = frozenset(("form", "once", "files"))
-"""Fields that are no part of a draft."""
 
 Form = Mapping[str, Sequence[str]]
 
@@ -46,21 +44,14 @@ async def choose(visit: Visit) -> web.Response:
     found = await visit.read(lambda ledger: find_items(ledger, text, station, language=language))
     if "HX-Request" in visit.request.headers:
         return render_part(visit, "items.html", found=found, q=text, pad=pad)
-    return await render(visit, "choose.html", found=found, q=text, pad=pad)
+    unfinished = await drafting.unfinished(visit)
+    return await render(visit, "choose.html", found=found, q=text, pad=pad, unfinished=unfinished)
 
 
 async def show(visit: Visit) -> web.Response:
-    """Show the form of an item, with what was typed before the power failed."""
-    drafts = _drafts(visit)
-    person, code = visit.person, visit.request.match_info["item"]
-    pad = visit.request.query.get("pad", "")
-    draft = await visit.office.access.aside(
-        lambda: drafts.read(person.staff_no, _draft_name(visit, code, pad))
-    )
-    unsigned = visit.unsigned_here()
-    given = unsigned or draft
-    given = {**given, "pad": [pad]} if pad else given
-    return await _shown(visit, given, None, restored=bool(draft) and not unsigned)
+    """Show the form of an item: empty, as its draft has it, or as it was sent when the browser was locked."""
+    pad, given = visit.request.query.get("pad", ""), visit.unsigned_here()
+    return await _shown(visit, {**given, "pad": [pad]} if pad else given, None)
 
 
 async def receive(visit: Visit) -> web.StreamResponse:
@@ -81,31 +72,8 @@ async def receive(visit: Visit) -> web.StreamResponse:
     except BanjianError as error:
         return await _shown(visit, form, error)
     await carried(visit, attachments)
-    drafts, staff_no = _drafts(visit), visit.person.staff_no
-    pad = first(form, "pad")
-    await visit.office.access.aside(lambda: drafts.drop(staff_no, _draft_name(visit, code, pad)))
+    await drafting.ended(visit, first(form, "draft"))
     return see_other(where)
-
-
-async def keep_draft(visit: Visit) -> web.Response:
-    """Keep what stands in the form now."""
-    form = await form_of(visit)
-    drafts, staff_no = _drafts(visit), visit.person.staff_no
-    code = visit.request.match_info["item"]
-    pad = first(form, "pad")
-    kept = {
-        name: texts for name, texts in form.items() if name not in ("form", "once", "files") and any(texts)
-    }
-    await visit.office.access.aside(lambda: drafts.keep(staff_no, _draft_name(visit, code, pad), kept))
-    return render_part(visit, "draft_kept.html", now_ms=visit.now_ms())
-
-
-async def drop_draft(visit: Visit) -> web.Response:
-    """Throw the draft away and begin again."""
-    drafts, staff_no = _drafts(visit), visit.person.staff_no
-    code, pad = visit.request.match_info["item"], first(await form_of(visit), "pad")
-    await visit.office.access.aside(lambda: drafts.drop(staff_no, _draft_name(visit, code, pad)))
-    return see_other(f"/receive/{code}?pad={pad}" if pad else f"/receive/{code}")
 
 
 async def check_person(visit: Visit) -> web.Response:
@@ -192,25 +160,30 @@ def people_in(form: Form) -> Facts:
     Raises:
         InputError: ``identity.*``.
     """
+    return check_applicant(said_of_people(form))
+
+
+def said_of_people(form: Form) -> Facts:
+    """Return what a form says of people, unchecked; of a number that is not given the kind says nothing."""
     personal: Facts = {}
     for role, names in (("applicant", APPLICANT), ("agent", AGENT)):
         texts = {name: "".join(form.get(f"{role}.{name}", ())).strip() for name in names}
-        if not texts["name"] and not texts["id_no"]:
-            continue
         if not texts["id_no"]:
             texts["id_kind"] = ""
         part: Facts = {name: text for name, text in texts.items() if text}
-        personal[role] = part
+        if part:
+            personal[role] = part
     text = "".join(form.get("text", ())).strip()
     if text:
         personal["text"] = text
-    return check_applicant(personal)
+    return personal
 
 
-async def _shown(
-    visit: Visit, form: Form, error: BanjianError | None, *, restored: bool = False
-) -> web.Response:
+async def _shown(visit: Visit, form: Form, error: BanjianError | None) -> web.Response:
     code, person = visit.request.match_info["item"], visit.person
+    page = drafting.page_of(f"/receive/{code}", "".join(form.get("pad", ())))
+    draft = await drafting.here(visit, page, form)
+    form = draft.form
 
     def work(ledger: Ledger) -> dict[str, object]:
         item = item_of(ledger, code)
@@ -247,7 +220,7 @@ async def _shown(
         once=visit.office.randomness(12).hex(),
         given=given,
         attached=attached,
-        restored=restored,
+        draft=draft,
         id_kinds=ID_KINDS,
         **values,
     )
@@ -272,12 +245,3 @@ def opening_spec(ledger: Ledger, item: Item, action: str = RECEIVE) -> ActionSpe
     if spec is None:
         raise InputError("web.not_received", item=item.base_code)
     return spec
-
-
-def _drafts(visit: Visit) -> Drafts:
-    return Drafts(visit.office.home, visit.office.randomness)
-
-
-def _draft_name(visit: Visit, code: str, pad: str) -> str:
-    """Return under which name a form is kept: each station has its own, and what is typed from each pad."""
-    return f"receive:{visit.person.station}:{code}:{pad}"

@@ -13,9 +13,10 @@ from ledger.types import Facts
 from stations.cli.casenames import action_name
 from stations.cli.naming import Names
 from stations.web.answers import status_of
+from stations.web.cases import drafting
 from stations.web.cases.factforms import Surroundings, fields_of, read_form
 from stations.web.cases.items import item_of
-from stations.web.cases.receiving import opening_spec, people_in
+from stations.web.cases.receiving import opening_spec, said_of_people
 from stations.web.render import message_of, render
 from stations.web.visit import Visit, first, form_of, see_other
 
@@ -44,24 +45,26 @@ async def give_back(visit: Visit) -> web.StreamResponse:
         where = await visit.sign_once(first(form, "once"), work)
     except BanjianError as error:
         return await _shown(visit, form, error)
+    await drafting.ended(visit, first(form, "draft"))
     visit.tell("web.returned", who=person.name)
     return see_other(where)
 
 
 def _people(form: Form) -> Facts | None:
-    """Return who came, as far as they said: whoever is sent away at once owes nobody a name."""
-    if any("".join(form.get(f"applicant.{name}", ())).strip() for name in ("name", "id_no", "phone")):
-        return people_in(form)
-    text = "".join(form.get("text", ())).strip()
-    if not text:
-        return None
-    personal: Facts = {"text": text}
+    """Return who came, as far as they said: whoever is sent away at once owes nobody a name.
+
+    Raises:
+        InputError: ``identity.*`` for a name or number that is given and wrong.
+    """
+    personal = said_of_people(form)
     check_personal(personal)
-    return personal
+    return personal or None
 
 
 async def _shown(visit: Visit, form: Form, error: BanjianError | None) -> web.Response:
     code = visit.request.match_info["item"]
+    draft = await drafting.here(visit, f"/receive/{code}/return", form)
+    form = draft.form
 
     def work(ledger: Ledger) -> dict[str, object]:
         item = item_of(ledger, code)
@@ -82,6 +85,7 @@ async def _shown(visit: Visit, form: Form, error: BanjianError | None) -> web.Re
         visit,
         "return.html",
         code=code,
+        draft=draft,
         once=visit.office.randomness(12).hex(),
         given={name: "".join(texts) for name, texts in form.items()},
         id_kinds=ID_KINDS,

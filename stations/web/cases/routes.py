@@ -6,7 +6,17 @@ import asyncio
 
 from aiohttp import web
 
-from stations.web.cases import acting, attaching, casepage, pads, printing, receiving, returning, slips
+from stations.web.cases import (
+    acting,
+    attaching,
+    casepage,
+    drafting,
+    pads,
+    printing,
+    receiving,
+    returning,
+    slips,
+)
 from stations.web.visit import page
 
 
@@ -20,8 +30,9 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_get("/receive", page(receiving.choose))
     router.add_get("/receive/{item}", page(receiving.show))
     router.add_post("/receive/{item}", page(receiving.receive))
-    router.add_post("/receive/{item}/draft", page(receiving.keep_draft))
-    router.add_post("/receive/{item}/draft/drop", page(receiving.drop_draft))
+    for form in ("/receive/{item}", "/receive/{item}/return"):
+        router.add_post(f"{form}/draft", page(drafting.keep))
+        router.add_post(f"{form}/draft/drop", page(drafting.drop))
     router.add_post("/receive/{item}/person", page(receiving.check_person))
     router.add_get("/receive/{item}/return", page(returning.show))
     router.add_post("/receive/{item}/return", page(returning.give_back))

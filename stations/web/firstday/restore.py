@@ -23,6 +23,7 @@ BACKUPS_MAX = 50
 def add_routes(router: web.UrlDispatcher) -> None:
     """Add the pages of restoring."""
     router.add_get(WHERE, _show)
+    router.add_post(WHERE, _look)
     router.add_post(f"{WHERE}/begin", _begin)
     router.add_get(PROGRESS, _progress)
     router.add_post(f"{WHERE}/cancel", _cancel)
@@ -41,7 +42,15 @@ async def _show(request: web.Request) -> web.StreamResponse:
     first = request.app[FIRST]
     require_none(first)
     require_not_begun(first.home)
-    return await _choose(first, request.query.get("folder", "").strip(), None)
+    return await _choose(first, "", None)
+
+
+async def _look(request: web.Request) -> web.StreamResponse:
+    """Look for backups in a folder: only who sits at these pages names one, no address does."""
+    first, form = request.app[FIRST], await typed(request)
+    require_none(first)
+    require_not_begun(first.home)
+    return await _choose(first, form.get("folder", ""), None)
 
 
 async def _choose(first: FirstDay, folder: str, error: BanjianError | None, chosen: str = "") -> web.Response:

@@ -41,6 +41,9 @@ from stations.web.visit import Visit, first, form_of, see_other, upload_of
 TURN: web.AppKey[asyncio.Lock] = web.AppKey("rosters", asyncio.Lock)
 """Held while a roster is read, changed and kept: two scanners must not undo each other's ticks."""
 FAULTS_SHOWN_MAX = 100
+PASSED_SHOWN_MAX = 5
+FILLED = "number-"
+"""Beginning of the fields that bring numbers of rows without one."""
 T = TypeVar("T")
 
 
@@ -72,6 +75,12 @@ async def make(visit: Visit) -> web.StreamResponse:
         rows=rows,
     )
     await visit.office.access.aside(lambda: keep_roster(folder_of(visit), roster))
+    bare = sum(not row.id_no for row in rows)
+    passed = [f"{one.place.row} {one.value}" for one in faults.notices if one.code == "row.note"]
+    if bare or passed:
+        shown = "、".join(passed[:PASSED_SHOWN_MAX])
+        key = "web.roster_told_passed" if passed else "web.roster_told"
+        visit.tell(key, total=len(rows), count=bare, passed=len(passed), rows=shown)
     return see_other(f"/roster/{roster.name}")
 
 
@@ -109,9 +118,13 @@ async def show(visit: Visit) -> web.Response:
 
 
 async def tick(visit: Visit) -> web.StreamResponse:
-    """Tick one person off: by a scanned number or a typed name, or by the row; answers at once."""
+    """Tick one person off: by a scanned number or a typed name, or by the row; answers at once.
+
+    A number that comes for a row that has none is written into it.
+    """
     form = await form_of(visit)
     text, row_no, on = first(form, "scan"), first(form, "row"), first(form, "on") != "0"
+    number = first(form, "number").strip()
     quick = "X-Banjian-Quick" in visit.request.headers
     error: BanjianError | None = None
     row: RosterRow | None = None
@@ -120,10 +133,15 @@ async def tick(visit: Visit) -> web.StreamResponse:
     def change(roster: Roster) -> RosterRow:
         nonlocal key
         found = roster.find(text) if text.strip() else roster.row(_number(row_no))
-        if found.here and on:
+        if number:
+            roster.fill(found, number)
+            key = "web.ticked_filled"
+        elif found.here and on:
             # Somebody who queues twice is told so; a gun that reads twice does no harm.
             key = "web.ticked_before"
-        found.here = on
+        elif on and not found.id_no:
+            key = "web.ticked_unnumbered"
+        roster.came(found, here=on)
         return found
 
     try:
@@ -143,10 +161,11 @@ async def tick(visit: Visit) -> web.StreamResponse:
         {
             "good": error is None,
             "row": "" if row is None else f"row-{row.no}",
+            "number": row is not None and row.here and not row.id_no,
             "html": ""
             if row is None
             else render_text(visit, "roster_row.html", row=row, received=received, roster=roster),
-            "told": told or (say(key, name=row.name, no=row.no) if row is not None else ""),
+            "told": told or (say(key, name=row.name, no=row.no, number=row.id_no) if row is not None else ""),
             "counts": counts_words(visit, roster, received),
         }
     )
@@ -156,10 +175,18 @@ async def ticks(visit: Visit) -> web.StreamResponse:
     """Keep all ticks of the page at once: what works without script."""
     form = await form_of(visit)
     wanted = {_number(text) for text in form.get("here", ())}
+    numbers = {
+        _number(name.removeprefix(FILLED)): number
+        for name in form
+        if name.startswith(FILLED) and (number := first(form, name).strip())
+    }
 
     def change(roster: Roster) -> None:
         for row in roster.rows:
-            row.here = row.no in wanted or (row.here and bool(row.case))
+            here = row.no in wanted or row.no in numbers or (row.here and bool(row.case))
+            roster.came(row, here=here)
+        for no, number in numbers.items():
+            roster.fill(roster.row(no), number)
 
     roster, _ = await changed(visit, change)
     return see_other(f"/roster/{roster.name}" + ("/sign" if first(form, "go") else ""))

@@ -138,7 +138,7 @@ def _command(ledger: Ledger, roster: Roster, row: RosterRow, form: Form) -> Comm
         name: text
         for name, text in (
             ("name", row.name),
-            ("id_kind", id_kind(row.id_no)),
+            ("id_kind", id_kind(row.id_no) if row.id_no else ""),
             ("id_no", row.id_no),
             ("phone", row.phone),
             ("address", row.address),
@@ -162,13 +162,15 @@ def _command(ledger: Ledger, roster: Roster, row: RosterRow, form: Form) -> Comm
 
 
 def _require_no_twin(visit: Visit, ledger: Ledger, roster: Roster, row: RosterRow) -> None:
-    """Refuse somebody whose same matter is open already.
+    """Refuse somebody whose same matter is open already; without a number whoever has the name is meant.
 
     Raises:
         RuleError: ``roster.open_already``.
     """
     scope = Scope(ledger.knowledge.registry, visit.person)
-    for found in ledger.find(row.id_no, now_ms=visit.now_ms()):
+    for found in ledger.find(row.id_no or row.name, now_ms=visit.now_ms()):
+        if not row.id_no and found.applicant != row.name:
+            continue
         same = found.item_code == roster.item and found.open and found.case_id.hex() != row.case
         if same and scope.row(found):
             raise RuleError("roster.open_already", number=found.number)

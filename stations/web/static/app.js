@@ -75,6 +75,12 @@
     }
   });
 
+  // A page that is loaded again is filled in from its own draft.
+  document.addEventListener("htmx:afterSettle", () => {
+    const kept = document.querySelector("[data-draft-at]");
+    if (kept) window.history.replaceState(window.history.state, "", kept.dataset.draftAt);
+  });
+
   function sortBy(head) {
     const table = head.closest("table"), column = [...head.parentNode.children].indexOf(head);
     const down = head.getAttribute("aria-sort") === "ascending";

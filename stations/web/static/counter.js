@@ -59,6 +59,8 @@
       document.querySelectorAll("tr.just").forEach((row) => row.classList.remove("just"));
       fresh.classList.add("just");
       if (values.scan) fresh.scrollIntoView({ block: "nearest" });
+      // Nothing was scanned meanwhile: the number of who has none comes next.
+      if (said.number && values.scan && document.activeElement === field && !field.value) fresh.querySelector("[data-fill]").focus();
     };
     scanned.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -74,7 +76,14 @@
     field.addEventListener("keydown", (event) => { if (event.key === "Enter" && event.isComposing) event.preventDefault(); });
     document.addEventListener("change", (event) => {
       const box = event.target;
-      if (box instanceof HTMLInputElement && box.hasAttribute("data-tick")) tick({ row: box.value, on: box.checked ? "1" : "0" });
+      if (!(box instanceof HTMLInputElement)) return;
+      if (box.hasAttribute("data-tick")) tick({ row: box.value, on: box.checked ? "1" : "0" });
+      if (box.dataset.fill && box.value.trim()) tick({ row: box.dataset.fill, number: box.value });
+    });
+    document.addEventListener("keydown", (event) => {
+      if (!(event.target instanceof HTMLInputElement) || !event.target.dataset.fill || event.key !== "Enter" || event.isComposing) return;
+      event.preventDefault();
+      field.focus();
     });
     document.getElementById("ticks").addEventListener("submit", (event) => {
       const form = event.target, pressed = event.submitter;

@@ -1,0 +1,144 @@
+"""Drafts on the screen: kept while somebody types, listed to go on with, ended by the act."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from aiohttp import web
+
+from ledger.errors import InputError
+from ledger.facade import Ledger
+from stations.web.cases.drafts import WORD_BYTES, Draft, Drafts, Form, is_word
+from stations.web.cases.items import item_of
+from stations.web.render import render_part
+from stations.web.visit import Visit, first, form_of, see_other
+
+NOT_KEPT = frozenset(("form", "once", "files", "draft"))
+"""Fields that are no part of a draft."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftLine:
+    """A draft in a list; ``item`` is what is applied for, in words."""
+
+    draft: Draft
+    item: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormDraft:
+    """The draft of a form that is shown.
+
+    Attributes:
+        word: under which it is kept.
+        form: what the form is filled in with.
+        restored: where that comes from; None for another source.
+        others: what else was not finished on the same page.
+    """
+
+    word: str
+    form: Form
+    restored: Draft | None
+    others: Sequence[Draft]
+
+
+async def keep(visit: Visit) -> web.Response:
+    """Keep what stands in the form now."""
+    form = await form_of(visit)
+    draft = Draft(
+        word=first(form, "draft"),
+        staff_no=visit.person.staff_no,
+        station=str(visit.person.station),
+        page=_page(visit, first(form, "pad")),
+        at_ms=visit.now_ms(),
+        form={name: texts for name, texts in form.items() if name not in NOT_KEPT and any(texts)},
+    )
+    if _mark(draft.word) in visit.browser.done:
+        # Sent while the act was signed: what was typed is in the ledger.
+        return web.Response(status=204)
+    drafts = _drafts(visit)
+    await visit.office.access.aside(lambda: drafts.keep(draft))
+    return render_part(visit, "draft_kept.html", draft=draft)
+
+
+async def drop(visit: Visit) -> web.Response:
+    """Throw a draft away."""
+    form = await form_of(visit)
+    await ended(visit, first(form, "dropped"))
+    return see_other("/receive" if first(form, "back") else _page(visit, first(form, "pad")))
+
+
+async def ended(visit: Visit, word: str) -> None:
+    """Forget a draft that was signed or is not wanted."""
+    drafts, staff_no = _drafts(visit), visit.person.staff_no
+    visit.browser.remember_done(_mark(word), "")
+    await visit.office.access.aside(lambda: drafts.drop(staff_no, word))
+
+
+async def here(visit: Visit, page: str, given: Form) -> FormDraft:
+    """Return the draft of a form that is shown.
+
+    Args:
+        page: path and query of the page, without the draft.
+        given: what it was filled in with otherwise: it was refused, or sent while the browser was locked.
+    """
+    wanted = "".join(given.get("draft", ())) or visit.request.query.get("draft", "")
+    found = [one for one in await _mine(visit) if one.page == page]
+    opened = next((one for one in found if one.word == wanted), None)
+    typed = any(name != "pad" for name in given)
+    if opened is not None:
+        word = opened.word
+    elif typed and is_word(wanted):
+        word = wanted
+    else:
+        word = visit.office.randomness(WORD_BYTES).hex()
+    return FormDraft(
+        word=word,
+        form=given if typed or opened is None else opened.form,
+        restored=None if typed else opened,
+        others=[one for one in found if one is not opened],
+    )
+
+
+async def unfinished(visit: Visit) -> list[DraftLine]:
+    """Return what somebody has not finished at the station, whatever it is about."""
+    mine = await _mine(visit)
+
+    def named(ledger: Ledger) -> list[DraftLine]:
+        return [DraftLine(draft=one, item=_item(visit, ledger, one)) for one in mine]
+
+    return await visit.read(named) if mine else []
+
+
+def _item(visit: Visit, ledger: Ledger, draft: Draft) -> str:
+    code = draft.page.split("/")[2].partition("?")[0]
+    try:
+        return visit.say.pick(item_of(ledger, code).name)
+    except InputError:
+        return code
+
+
+async def _mine(visit: Visit) -> list[Draft]:
+    drafts, person = _drafts(visit), visit.person
+    return await visit.office.access.aside(lambda: drafts.of(person.staff_no, str(person.station)))
+
+
+def _page(visit: Visit, pad: str) -> str:
+    """Return the page to whose form an address of drafts belongs."""
+    path = visit.request.path.removesuffix("/drop").removesuffix("/draft")
+    return page_of(path, pad)
+
+
+def page_of(path: str, pad: str) -> str:
+    """Return path and query of a page; what is typed from each pad is another form."""
+    return f"{path}?pad={quote(pad)}" if pad else path
+
+
+def _mark(word: str) -> str:
+    return f"draft {word}"
+
+
+def _drafts(visit: Visit) -> Drafts:
+    return Drafts(visit.office.home, visit.office.randomness)
