@@ -81,8 +81,8 @@ TABLE = [
     Dated("not extended on the day after", """
           2026-01-26 C001 receive
           2026-01-26 C001 accept
-          2026-03-01T00:00 C001 extend --reason 案情复杂 --applicant-told ! case.extension_late""", "2026-03-01",
-          {"statutory": "2026-02-28 overdue_decision"}),
+          2026-03-01T00:00 C001 extend --reason 复杂 --applicant-told ! case.extension_late""",
+          "2026-03-01", {"statutory": "2026-02-28 overdue_decision"}),
     # 31 1 2 3 | 7-10 | 13 14; suspended on that day, resumed on the 20th
     Dated("extended, then suspended on the last day", ACCEPTED + """
           2026-03-25 C001 extend --reason 案情复杂 --applicant-told
@@ -103,8 +103,8 @@ TABLE = [
     # 24 | 28-30 | 8, then 9 10S | 12-16 | 19-23 | 26-28
     Dated("accepted by silence over Mid-Autumn and National Day", """
           2026-09-23 C001 receive
-          2026-10-09T00:00 C001 refuse-acceptance --ground no_permit_needed --reasons 不需要 --review-organ 县政府 \
---court 县法院 ! case.deemed_accepted""", "2026-10-09",
+          2026-10-09T00:00 C001 refuse-acceptance --ground no_permit_needed --reasons 不需要 \
+--review-organ 县政府 --court 县法院 ! case.deemed_accepted""", "2026-10-09",
           {"acceptance": "2026-10-08 deemed_accepted overdue_acceptance", "statutory": "2026-10-28"}),
     # 28S | 2-5: typed on the last of the five
     Dated("received on paper, entered later", """
@@ -180,7 +180,7 @@ def test_a_calendar_that_arrives_moves_open_limits_and_tells_what_ends_earlier(
                 "make_up": ["2027-01-31", "2027-02-20"], "source": "国办发明电"}  # fmt: skip
     (tmp_path / "2027.json").write_text(json.dumps(calendar), encoding="utf-8")
     county.ok("calendar", "publish", str(tmp_path / "2027.json"), "--as", "R001")
-    # then 29 31U 1 2 3 is shown, and that it was a day later before; twenty days: 4 | 12 | 15-19 20S | 22-26 | 1 2
+    # then 29 31U 1 2 3 is shown, and that it was a day later before; by law 4 | 12 | 15-19 20S | 22-26 | 1 2.
     shown = county.ok("show", number, "--json").json
     dues = {one["clock"]: one["due_on"] for one in shown["clocks"]}
     assert (dues["promised"], dues["statutory"]) == ("2027-02-03", "2027-03-02")
