@@ -116,14 +116,15 @@ class Drafts:
     def _head_of(self, sealed: HeldLog, newest: bytes) -> Checkpoint | None:
         """Return how far a sealed log is known to have come: here, or where somebody saw more of it.
 
-        None for one of which single records alone came back.
+        None for one of which single records alone came back, and that nobody has seen signed.
         """
         log = OwnLog(sealed.genesis, None)
         with self._store.read() as tx:
-            if not tx.size(log.name):
-                return None
-            log.load(tx)
             told = newest_evidence(tx, log.name)
+            if tx.size(log.name):
+                log.load(tx)
+            elif not newest and told is None:
+                return None
             if not newest and told is not None:
                 # A station proved it: what it and others hold must lead into the new log.
                 return told
