@@ -53,7 +53,8 @@ class Drafts:
             ledger_id: the pinned ledger.
             kind: kind of the log.
             station: station of the log.
-            newest: newest checkpoint of the sealed log that anybody holds, if that may be more than is here.
+            newest: newest checkpoint of the sealed log that anybody holds, if that may be more than is here;
+                of registry or catalogue, one of the log to go on from, where that stands beside what counts.
 
         Raises:
             DataError: ``checkpoint.origin`` for a checkpoint of another log; ``merge.inconsistent`` when it
@@ -62,7 +63,7 @@ class Drafts:
                 continue.
         """
         seed = self._randomness(SEED_BYTES)
-        parent = self._succession.predecessor(kind, station)
+        parent = self._succession.chosen(kind, station, newest) or self._succession.predecessor(kind, station)
         if parent is None and self._succession.is_begun(kind):
             raise StoreError("log.not_first", log=kind, station=station)
         checkpoint = None if parent is None else self._head_of(parent, newest)
