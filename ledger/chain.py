@@ -39,15 +39,15 @@ def chain_logs(logs: Iterable[ChainLog]) -> list[Link]:
     """Return the chain of some logs of one kind, oldest first; logs beside it are left out.
 
     The chain begins with a log whose parent is not here: one that holds the ledger's genesis, then one that
-    is the first of all, then the least name. Of several successors the one of the least name counts; a log of
-    another station is none. A successor states how far it continues the log before it: that may be less than
-    is held, or more.
+    is the first of all, then one that another log continues, for people chose it, then the least name. Of
+    several successors the one of the least name counts; a log of another station is none. A successor states
+    how far it continues the log before it: that may be less than is held, or more.
     """
     ordered = sorted(logs, key=lambda one: one.name)
     names = {one.name for one in ordered}
     starts = [one for one in ordered if one.genesis.parent_log.hex() not in names]
     chain: list[ChainLog] = []
-    newest = min(starts, key=_preference, default=None)
+    newest = min(starts, key=lambda one: _preference(one, ordered), default=None)
     while newest is not None:
         chain.append(newest)
         before = newest
@@ -93,5 +93,6 @@ def _continues(after: ChainLog, before: ChainLog) -> bool:
     return after.genesis.parent_log.hex() == before.name and may_continue(after.genesis, before.genesis)
 
 
-def _preference(log: ChainLog) -> tuple[bool, bool, str]:
-    return not log.founds, log.genesis.reason != "first", log.name
+def _preference(log: ChainLog, others: Iterable[ChainLog]) -> tuple[bool, bool, bool, str]:
+    continued = any(_continues(one, log) for one in others)
+    return not log.founds, log.genesis.reason != "first", not continued, log.name

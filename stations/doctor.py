@@ -187,6 +187,10 @@ def _logs(home: Home, ledger: Ledger) -> Iterator[Check]:
         if _is_beside(ledger, log):
             yield found("head", "error", "doctor.log_beside", log=name, size=log.size)
             continue
+        if log.doubt and log.kind in COUNTY_KINDS and _stands_beside(ledger, log):
+            path = str(home.sentinel_path(log.log_id))
+            yield found("head", "error", "doctor.log_not_counted", log=name, size=log.size, path=path)
+            continue
         if log.doubt:
             # A station's log is opened anew by the next action; those of the county want the right key.
             code = "doctor.log_doubt" if log.kind == "station" else "doctor.county_log_doubt"
@@ -229,9 +233,11 @@ def _second_firsts(ledger: Ledger) -> Iterator[Check]:
 
 def _is_beside(ledger: Ledger, log: LogInfo) -> bool:
     """Whether a log of registry or catalogue that is written here counts nowhere."""
-    return (
-        log.kind in COUNTY_KINDS and not log.doubt and ledger.parts.fold.is_beside(log.kind, log.log_id.hex())
-    )
+    return log.kind in COUNTY_KINDS and not log.doubt and _stands_beside(ledger, log)
+
+
+def _stands_beside(ledger: Ledger, log: LogInfo) -> bool:
+    return ledger.parts.fold.is_beside(log.kind, log.log_id.hex())
 
 
 def _kept_size(home: Home, log: LogInfo) -> int:

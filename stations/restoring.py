@@ -105,7 +105,7 @@ def look(folder: Path, *, storage_key: bytes, ca_key: bytes) -> Source:
         raise InputError("restore.storage_key")
     is_county = station == county_station(genesis.division_code)
     if is_county:
-        _check_ca_key(folder, ca_key)
+        check_ca_key(folder, ca_key)
     mine = installation(Vault(storage_key, os.urandom))
     table, fits = _key_table(folder.parent, genesis, storage_key, mine)
     if table is None and fits:
@@ -219,7 +219,12 @@ def _complete(staging: Path, source: Source) -> None:
         fsync_dir(folder)
 
 
-def _check_ca_key(folder: Path, ca_key: bytes) -> None:
+def check_ca_key(folder: Path, ca_key: bytes) -> None:
+    """Refuse a key that is not the one of the CA's certificate in a folder.
+
+    Raises:
+        InputError: ``restore.ca_key``.
+    """
     certificate = Home(folder).certificate(CA_NAME)
     try:
         fits = certificate is not None and public_key_of(ca_key) == subject_key(from_pem(certificate))

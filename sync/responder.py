@@ -339,7 +339,7 @@ class Responder:
         held, log_id = self._exchange.held, genesis.log_id()
         elsewhere = held.genesis(log_id) is not None and not held.is_own(log_id)
         lost = (elsewhere and not held.is_continued(log_id)) or held.is_given_up(log_id)
-        return genesis.kind in COUNTY_KINDS and (lost or held.is_ended(log_id))
+        return genesis.kind in COUNTY_KINDS and (lost or held.is_ended(log_id) or held.is_lost(genesis))
 
     def _forks(self, hello: Hello, mine: dict[LogId, LogState]) -> list[Fork]:
         """Return the logs of which the lower side holds another history than any that is here."""

@@ -102,8 +102,11 @@ class Returning:
 
     def _answer(self, one: Wanted) -> Given:
         exchange = self.exchange
-        # Who holds nothing of a log has no key to check a checkpoint with.
-        notes = tuple(exchange.seen_below.notes(one.log_id)) if one.after else ()
+        genesis = exchange.held.genesis(one.log_id)
+        # Who holds nothing of a log has no key to check a checkpoint with; a county that lost its merge log
+        # has the opening from below, and goes on from the furthest that anybody has seen.
+        checks = one.after or (genesis is not None and genesis.kind == "merge")
+        notes = tuple(exchange.seen_below.notes(one.log_id)) if checks else ()
         if exchange.held.is_county_log(one.log_id):
             return Given(wanted=one, notes=notes, size=exchange.held.size(one.log_id))
         places = tuple(exchange.lost_places(one.log_id, one.after, one.positions))

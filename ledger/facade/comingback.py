@@ -43,6 +43,15 @@ def note_given_up(tx: WriteTx, now_ms: int, *, kinds: Collection[str]) -> None:
         tx.upsert(SYNC_MARKS, [(GIVEN_UP, str(now_ms))])
 
 
+def note_lost(tx: WriteTx, now_ms: int, *, kind: str) -> None:
+    """Remember that a log of this machine came back of which its disk knew nothing.
+
+    With the first of them the waiting begins: whoever brought it is in step with that very session.
+    """
+    if not _moment(tx, GIVEN_UP):
+        note_given_up(tx, now_ms, kinds={kind})
+
+
 def ever_given_up(tx: ReadTx) -> bool:
     """Whether this installation ever came back from an older state."""
     return bool(_moment(tx, OWN_GIVEN_UP))

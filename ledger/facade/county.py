@@ -65,6 +65,7 @@ class CountyDesk:
         clock: Clock,
         randomness: Randomness,
     ) -> None:
+        self._succession = succession
         self.drafts = Drafts(home=home, store=store, succession=succession, randomness=randomness)
         self._store = store
         self._writer = writer
@@ -131,7 +132,8 @@ class CountyDesk:
         Raises:
             StoreError: ``log.open``, ``log.not_first``.
         """
-        self._require_none(kind, station)
+        if self._succession.chosen(kind, station, newest) is None:
+            self._require_none(kind, station)
         return self.drafts.new_log(self._knowledge.registry.ledger_id, kind, station, newest=newest)
 
     def draft_service_key(self, station: StationId, purpose: str) -> Facts:
@@ -240,7 +242,9 @@ class CountyDesk:
         genesis = decode_log_genesis(raw)
         if genesis.station != header.station or genesis.ledger_id != header.ledger_id:
             raise DataError("act.other_ledger")
-        self._require_none(genesis.kind, genesis.station)
+        parent = genesis.parent_log.hex()
+        if parent not in self._holdings.logs or not self._fold.is_beside(genesis.kind, parent):
+            self._require_none(genesis.kind, genesis.station)
         check_founded(genesis)
         self._check_opener(genesis, header.actor)
         log = self._open(genesis, signed)
@@ -253,6 +257,9 @@ class CountyDesk:
         self._holdings.add(HeldLog(name=log.name, genesis=genesis, own=True, state=""))
         self._own[log.name] = log
         self._learn(log)
+        if not self._is_beside(log):
+            # What counted until now may stand beside what this one goes on from.
+            self._end_mistaken(genesis.kind)
         return log
 
     def _store_act(self, action: str, facts: Facts, signed: SignedAct) -> Performed:

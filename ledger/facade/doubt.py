@@ -9,6 +9,7 @@ others may have been longer too, and their sentinels are only as new as their la
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from ledger.checkpoint import log_origin, open_checkpoint
 from ledger.errors import BanjianError
@@ -19,10 +20,12 @@ from ledger.genesis import LogReason
 from ledger.merkle import root_at
 from ledger.store.contract import ReadTx
 
+LOST_DISK: Final = "log.restored"
+"""State of a log that this machine wrote and of which nothing but what others brought back is here."""
 REASONS: dict[str, LogReason] = {
     "log.key_missing": "lost",
     "log.machine_changed": "cloned",
-    "log.restored": "restored",
+    LOST_DISK: "restored",
     "log.sentinel_missing": "restored",
     "log.sentinel_ahead": "restored",
     "log.sentinel_other": "restored",

@@ -53,7 +53,8 @@ class Drafts:
             ledger_id: the pinned ledger.
             kind: kind of the log.
             station: station of the log.
-            newest: newest checkpoint of the sealed log that anybody holds, if that may be more than is here.
+            newest: newest checkpoint of the sealed log that anybody holds, if that may be more than is here;
+                of registry or catalogue, one of the log to go on from, where that stands beside what counts.
 
         Raises:
             DataError: ``checkpoint.origin`` for a checkpoint of another log; ``merge.inconsistent`` when it
@@ -62,7 +63,7 @@ class Drafts:
                 continue.
         """
         seed = self._randomness(SEED_BYTES)
-        parent = self._succession.predecessor(kind, station)
+        parent = self._succession.chosen(kind, station, newest) or self._succession.predecessor(kind, station)
         if parent is None and self._succession.is_begun(kind):
             raise StoreError("log.not_first", log=kind, station=station)
         checkpoint = None if parent is None else self._head_of(parent, newest)
@@ -116,14 +117,15 @@ class Drafts:
     def _head_of(self, sealed: HeldLog, newest: bytes) -> Checkpoint | None:
         """Return how far a sealed log is known to have come: here, or where somebody saw more of it.
 
-        None for one of which single records alone came back.
+        None for one of which single records alone came back, and that nobody has seen signed.
         """
         log = OwnLog(sealed.genesis, None)
         with self._store.read() as tx:
-            if not tx.size(log.name):
-                return None
-            log.load(tx)
             told = newest_evidence(tx, log.name)
+            if tx.size(log.name):
+                log.load(tx)
+            elif not newest and told is None:
+                return None
             if not newest and told is not None:
                 # A station proved it: what it and others hold must lead into the new log.
                 return told

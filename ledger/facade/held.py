@@ -160,6 +160,11 @@ class Held:
             return False
         return held.genesis.kind in COUNTY_KINDS and self.is_continued(log_id)
 
+    def is_lost(self, genesis: LogGenesis) -> bool:
+        """Whether a log that is not held was written on this machine, whose disk knows nothing of it."""
+        here = genesis.station == self.station and self._parts.holdings.put_back
+        return here and genesis.log_id().hex() not in self._parts.holdings.logs
+
     def is_continued(self, log_id: LogId) -> bool:
         """Whether another log goes on from a log: what came late of it has no effect."""
         return self._parts.succession.is_continued(log_id)

@@ -196,11 +196,11 @@ class Home:
 
     def write_sentinel(self, log_id: LogId, note: str) -> None:
         """Keep the newest checkpoint outside the database, durably."""
-        platform.write_durably(self._sentinel_path(log_id), note.encode("utf-8"))
+        platform.write_durably(self.sentinel_path(log_id), note.encode("utf-8"))
 
     def sentinel(self, log_id: LogId) -> str | None:
         """Return the checkpoint kept outside the database, if any."""
-        data = _read(self._sentinel_path(log_id))
+        data = _read(self.sentinel_path(log_id))
         return None if data is None else data.decode("utf-8", errors="replace")
 
     def write_machine(self) -> None:
@@ -239,7 +239,8 @@ class Home:
     def _log_key_path(self, log_id: LogId) -> Path:
         return self.secrets_dir / f"log-{log_id.hex()}.key"
 
-    def _sentinel_path(self, log_id: LogId) -> Path:
+    def sentinel_path(self, log_id: LogId) -> Path:
+        """Return where the newest checkpoint of an own log is kept outside the database."""
         return self.sentinel_dir / f"{log_id.hex()}.note"
 
 

@@ -10,8 +10,10 @@ from ledger.checkpoint import RECEIPT_NAME_PREFIX, open_cosignature, read_checkp
 from ledger.entry import entry_hash
 from ledger.errors import BanjianError, DataError
 from ledger.excerpt import CheckedExcerpt
+from ledger.facade.comingback import note_lost
 from ledger.facade.countyfold import COUNTY_KINDS
 from ledger.facade.divergent import DivergentPlace, place_divergent
+from ledger.facade.doubt import LOST_DISK
 from ledger.facade.held import Held
 from ledger.facade.heldstates import ReceiptLine
 from ledger.facade.histories import branch_names
@@ -121,7 +123,7 @@ class Receiving:
         records = self._known_by_now([record for _, some in packages for record in some])
         arrival = Arrival(name=end.name, station=end.genesis.station, records=records, received_at_ms=now_ms)
         if held is None:
-            self._parts.holdings.add(HeldLog(name=end.name, genesis=end.genesis, own=False, state=""))
+            self._parts.holdings.add(self._row_of(end.genesis))
         receipts = [self.receipts.line(one.checkpoint, now_ms) for one, _ in packages]
         try:
             new = self._write_run(arrival, reached, nodes, [one for one, _ in packages], receipts)
@@ -160,12 +162,30 @@ class Receiving:
                 tx.insert_missing(schema.RECEIPTS, _receipt_rows(name, one.last_seq, [*lines, receipt]))
         return new
 
+    def _row_of(self, genesis: LogGenesis) -> HeldLog:
+        """Return what a log that comes from others is here: theirs, or one that this machine wrote and lost.
+
+        Nobody else writes logs of the county's own kinds, so that such a log of this very station was written
+        by the machine that stood here before; and no disk tells of it any more.
+        """
+        at_home = genesis.kind != "station" and genesis.station == self._held.station
+        lost = at_home and self._parts.holdings.put_back
+        return HeldLog(
+            name=genesis.log_id().hex(), genesis=genesis, own=lost, state=LOST_DISK if lost else ""
+        )
+
     def _write_log(self, tx: WriteTx, genesis: LogGenesis, *, now_ms: int) -> None:
         """Write the row of a log, and what it or others say falsely of who continues whom, or leave out."""
         name = genesis.log_id().hex()
         if tx.get(schema.LOGS, (name,)) is not None:
             return
-        tx.insert(schema.LOGS, [(name, genesis.kind, genesis.station, genesis.pack(), 0, "")])
+        row = self._row_of(genesis)
+        tx.insert(
+            schema.LOGS,
+            [(name, genesis.kind, genesis.station, genesis.pack(), int(row.own), row.state)],
+        )
+        if row.own:
+            note_lost(tx, now_ms, kind=genesis.kind)
         succession = self._parts.succession
         told = [(FOREIGN_PARENT, *pair) for pair in succession.false_claims(genesis)]
         told += [(SECOND_FIRST, *pair) for pair in succession.second_first(genesis)]
@@ -281,7 +301,7 @@ class Receiving:
         held = name in known
         arrival = Arrival(name=name, station=genesis.station, records=records, received_at_ms=now_ms)
         if not held:
-            self._parts.holdings.add(HeldLog(name=name, genesis=genesis, own=False, state=""))
+            self._parts.holdings.add(self._row_of(genesis))
         try:
             with self._store.write() as tx:
                 self._write_log(tx, genesis, now_ms=now_ms)

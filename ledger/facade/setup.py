@@ -97,7 +97,7 @@ def create_county(
         nonce=randomness(16),
     )
     station = county_station(plan.division_code)
-    part = _fresh_part(home)
+    part = fresh_part(home)
     found(part, genesis, station, roots[0], clock=moment, randomness=randomness)
     with Ledger.open(part, clock=moment, randomness=randomness, write=True) as ledger:
         _appoint(ledger, plan, station, roots, registrar)
@@ -110,14 +110,26 @@ def create_county(
             ledger.checkpoint(log.log_id)
     if finish is not None:
         finish(part.path, station)
-    fsync_dir(part.path)
-    part.path.rename(home.path)
-    fsync_dir(home.path.parent)
+    put_in_place(part, home)
     return CountyCreated(ledger_id=genesis.ledger_id(), station=station)
 
 
-def _fresh_part(home: Home) -> Home:
-    """Return a folder beside the wanted one; it takes its name at the end: nothing half-made is left."""
+def put_in_place(part: Home, home: Home) -> None:
+    """Give a folder that is whole the name that is wanted, durably."""
+    fsync_dir(part.path)
+    part.path.rename(home.path)
+    fsync_dir(home.path.parent)
+
+
+def fresh_part(home: Home) -> Home:
+    """Return a folder beside the wanted one; it takes its name at the end: nothing half-made is left.
+
+    Args:
+        home: the folder that is wanted; must be empty or not there.
+
+    Raises:
+        ConfigError: ``home.exists``.
+    """
     if home.path.exists() and any(home.path.iterdir()):
         raise ConfigError("home.exists", path=str(home.path))
     part = home.path.with_name(home.path.name + ".part")

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from ledger.act import verify_act
 from ledger.authority import Refusal, check_log_opening
 from ledger.chain import may_continue, second_firsts
+from ledger.checkpoint import log_of_origin, read_checkpoint
 from ledger.errors import BanjianError
 from ledger.facade.countyfold import COUNTY_KINDS, CountyFold
 from ledger.facade.lostends import UPSTREAM_OTHER
@@ -76,11 +77,33 @@ class Succession:
         beside = [log for log in own if log.state == UPSTREAM_OTHER]
         return next(iter([log for log in free if log.own] + beside + free), None)
 
+    def chosen(self, kind: str, station: StationId, note: bytes) -> HeldLog | None:
+        """Return the log of registry or catalogue that somebody named by a checkpoint to go on from it.
+
+        Only one that stands beside those that count, written for the same station and continued by nobody:
+        of two that begin anew people choose one by going on from it.
+
+        Raises:
+            EncodingError: ``note.*``, ``checkpoint.malformed`` for what is no checkpoint.
+        """
+        if not note or kind not in COUNTY_KINDS:
+            return None
+        log = self._holdings.logs.get(log_of_origin(read_checkpoint(note).origin).hex())
+        if log is None or (log.genesis.kind, log.genesis.station) != (kind, station):
+            return None
+        beside = self._fold.is_beside(kind, log.name)
+        return log if beside and not self.is_continued(log.genesis.log_id()) else None
+
     def _goes_on_here(self, log: HeldLog) -> bool:
         return any(after.own for after in self._successors(log.genesis.log_id()))
 
     def is_begun(self, kind: str) -> bool:
-        """Whether registry or catalogue exist already: whoever opens such a log then must continue it."""
+        """Whether registry or catalogue exist already: whoever opens such a log then must continue it.
+
+        Where this machine was put back they do, and so does the merge log, whatever of them has come yet.
+        """
+        if self._holdings.put_back and kind != "station":
+            return True
         own = (log for log in self._holdings.logs.values() if log.own and log.genesis.kind == kind)
         return kind in COUNTY_KINDS and (self._newest(kind) is not None or any(True for _ in own))
 

@@ -13,6 +13,7 @@ from ledger.facade.setup import CountyCreated, CountyPlan, county_station
 from ledger.genesis import LogKind
 from stations.cli.call import Call
 from stations.cli.countynote import accept_note, read_note, write_note
+from stations.cli.countyrescue import rescue
 from stations.cli.database import read_url
 from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import passphrase_for, signing_key
@@ -153,6 +154,18 @@ SPECS = (
             Param(name="anyway", flag=True),
         ),
         signs=True,
+        group="setup",
+    ),
+    Spec(
+        path=("county", "rescue"),
+        run=rescue,
+        params=(
+            Param(name="DIR", required=True),
+            Param(name="station-dir", required=True),
+            Param(name="ca-key", required=True),
+            Param(name="ledger-id", required=True),
+        ),
+        needs_home=False,
         group="setup",
     ),
     Spec(path=("county", "note"), run=write_note, params=(Param(name="out", required=True),), group="setup"),

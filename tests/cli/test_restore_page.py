@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from audit.verify import verify_ledger
-from tests.cli.pasting import commands, paste
+from ledger.genesis import ledger_id
+from tests.cli.pasting import ROOT, commands, paste
 
 TOWN, VILLAGE = "990121001000-00", "990121001201-00"
 PORT = "127.0.0.1:18443"
@@ -102,3 +103,34 @@ def test_without_the_key_of_its_ca_a_restored_county_does_not_listen(lost: Path,
     assert served in restore
     paste(lost, restore.partition(served)[0] + f"! {served.replace(PORT, port)} 2> refused\n")
     assert "[pki.ca_key]" in (lost / "refused").read_text("utf-8")
+
+
+RESCUE = f"""
+banjian county rescue county --station-dir town --ca-key safe/ca.key --ledger-id NUMBER
+banjian serve county --listen {PORT} & COUNTY=$!; sleep 3
+"""
+
+
+def test_a_county_without_any_backup_is_filled_by_its_stations(lost: Path, port: str) -> None:
+    """Processes and commands of the page: nothing but the safe and what the township holds."""
+    shutil.rmtree(lost / "backup")
+    page = (ROOT / "docs" / "storage.md").read_text(encoding="utf-8")
+    assert all(line in page for line in RESCUE.strip().splitlines())
+    sync, reopen, after = commands("docs/storage.md")[1:]
+    number = ledger_id((lost / "town" / "ledger.genesis").read_bytes()).hex()
+    first = reopen.splitlines()[0]
+    wrong = RESCUE.strip().splitlines()[0].replace("rescue county", "rescue other")
+    wrong = wrong.replace("ca.key", "root-1.key")
+    script = f"! {wrong} 2> key\n{RESCUE}! {first} 2> early\n"
+    script += "mkdir -p county/keys\ncp burnt/keys/R001.key county/keys/\n"
+    script += "\n".join((sync, reopen, after)) + AFTER
+    paste(lost, script.replace(PORT, port).replace("NUMBER", number))
+    assert "[restore.ca_key]" in (lost / "key").read_text("utf-8") and not (lost / "other").exists()
+    assert "[log.not_first]" in (lost / "early").read_text("utf-8")
+    (case,) = [json.loads(line) for line in (lost / "county.json").read_text("utf-8").splitlines()]
+    assert case["number"] and case["status"] == "received"
+    acts = [json.loads(line) for line in (lost / "registry.json").read_text("utf-8").splitlines()]
+    assert [one["action"] for one in acts if one["effective"]].count("enrol_station") == 3
+    (county,) = json.loads((lost / "town.json").read_text("utf-8"))["levels"]
+    assert county["waiting"] == 0
+    assert verify_ledger(lost / "county").ok and verify_ledger(lost / "town").ok

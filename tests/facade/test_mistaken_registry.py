@@ -1,4 +1,4 @@
-"""A registry that was begun anew by mistake: it counts nowhere, is named, and can be ended."""
+"""A registry or catalogue that was begun anew by mistake: it is named, and can be ended."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from audit.verify import verify_ledger
+from ledger.calendars import shipped_facts
 from ledger.errors import StoreError
 from ledger.facade import Ledger
 from ledger.facade.between import stations_behind
@@ -15,6 +16,7 @@ from ledger.facade.succession import Succession
 from ledger.types import LogId
 from stations.config import StationConfig
 from stations.doctor import examine
+from tests.second_reader.test_synced_ledgers import agreed
 from tests.sync.world import COUNTY, TOWN, VILLAGE, World, signer
 
 
@@ -98,3 +100,58 @@ def test_a_mistaken_registry_is_named_refused_and_ended(
     world.close()
     found = verify_ledger(world[COUNTY].path, trust=world.genesis.ledger_id(), workers=1)
     assert found.ok and "ledger.second_registry" in {one.code for one in found.findings}
+
+
+def a_second_catalogue(world: World, monkeypatch: pytest.MonkeyPatch, *, counts: bool) -> LogId:
+    """Begin a catalogue anew, with an id by which it counts, or does not."""
+    place = world[COUNTY]
+    right = own_log(place.ledger, "catalogue")
+    with monkeypatch.context() as patch:
+        patch.setattr(Succession, "predecessor", lambda *_: None)
+        patch.setattr(Succession, "is_begun", lambda *_: False)
+        for _ in range(64):
+            before = place.randomness.count
+            drafts = place.ledger.parts.county.drafts
+            drafted = drafts.new_log(world.genesis.ledger_id(), "catalogue", COUNTY).log_id()
+            if (drafted < right) == counts:
+                break
+        place.randomness.count = before
+    wrong = begun_anew(world, monkeypatch, "catalogue")
+    assert wrong == drafted
+    return wrong
+
+
+def catalogue_sizes(world: World) -> set[int]:
+    return {world[station].ledger.knowledge.catalogue.size for station in (COUNTY, TOWN, VILLAGE)}
+
+
+@pytest.mark.parametrize("counts", [False, True])
+def test_a_mistaken_catalogue_is_named_and_ended_whichever_of_both_counts(
+    world: World, monkeypatch: pytest.MonkeyPatch, counts: bool
+) -> None:
+    (size,) = catalogue_sizes(world)
+    right = own_log(world[COUNTY].ledger, "catalogue")
+    case = world.receive(VILLAGE)
+    world.settle(VILLAGE, TOWN)
+    digest = world.digest(COUNTY, case)
+    wrong = a_second_catalogue(world, monkeypatch, counts=counts)
+    world.settle(TOWN, VILLAGE)
+    assert catalogue_sizes(world) == {1 if counts else size}
+    ledger = world[COUNTY].ledger
+    named = "doctor.log_not_counted" if counts else "doctor.log_beside"
+    assert named in heads(world, "catalogue")
+    if counts:
+        with pytest.raises(StoreError, match=r"log\.open"):
+            ledger.open_county_log("catalogue", COUNTY, world.registrar)
+    note = ledger.home.sentinel_path(right).read_bytes()
+    new = ledger.open_county_log("catalogue", COUNTY, world.registrar, newest=note)
+    world.settle(TOWN, VILLAGE)
+    assert catalogue_sizes(world) == {size + 1}
+    assert heads(world, "catalogue") == ["doctor.head", "doctor.log_beside_ended", "doctor.log_continued"]
+    ledger.publish("publish_calendar", shipped_facts()[0], world.registrar)
+    assert world[COUNTY].exchange.held.size(new) == 2 and world[COUNTY].exchange.held.size(wrong) == 1
+    world.settle(TOWN, VILLAGE)
+    assert {world.digest(station, case) for station in (COUNTY, TOWN, VILLAGE)} == {digest}
+    for station in (COUNTY, TOWN):
+        world[station].close()
+        assert "ledger.second_catalogue" in dict(agreed(world[station].path))

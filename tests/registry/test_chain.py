@@ -38,6 +38,9 @@ def log(name: str, size: int, *, parent: str = "", parent_size: int = 0, founds:
          [(FIRST, 2), (LAST, 1)]),
         ([log(FIRST, 4, founds=True), log(OTHER, 9)], [(FIRST, 4)]),
         ([log(FIRST, 4), log(OTHER, 9)], [(OTHER, 9)]),
+        # Of two that begin anew people chose the one that somebody went on from.
+        ([log(FIRST, 4), log(LAST, 9), log(NEXT, 1, parent=FIRST, parent_size=4)], [(FIRST, 4), (NEXT, 1)]),
+        ([log(FIRST, 4, founds=True), log(LAST, 9), log(NEXT, 1, parent=LAST, parent_size=9)], [(FIRST, 4)]),
         ([log(OTHER, 9, parent=LAST, parent_size=9), log(FIRST, 4)], [(FIRST, 4)]),
         ([log(OTHER, 9, parent=LAST, parent_size=9)], [(OTHER, 9)]),
     ],

@@ -420,12 +420,23 @@ class Reader:
             for log in sorted(self.logs.values(), key=lambda log: log.name)
             if log.kind == kind and log.genesis
         }
+        continued = {
+            genesis.parent_log
+            for _, genesis in logs.values()
+            if genesis.parent_log in logs and _fits(genesis, logs[genesis.parent_log][1])
+        }
         starts = [
-            (not self._founds(log), genesis.parent_log != b"", log.name, log)
+            (
+                not self._founds(log),
+                genesis.parent_log != b"",
+                bytes.fromhex(log.name) not in continued,
+                log.name,
+                log,
+            )
             for log, genesis in logs.values()
             if genesis.parent_log not in logs
         ]
-        chain = [min(starts, key=lambda start: start[:3])[3]] if starts else []
+        chain = [min(starts, key=lambda start: start[:4])[4]] if starts else []
         while chain:
             parent = bytes.fromhex(chain[-1].name)
             after = [
