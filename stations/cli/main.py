@@ -59,8 +59,8 @@ def main(argv: Sequence[str] | None = None, *, app: App | None = None) -> int:
 
 def machine() -> App:
     """Return the machine's own surroundings."""
-    # What modules and texts consist of lives as long as the process: looked through for rubbish every 700 objects,
-    # it takes a tenth of the time in which a station starts.
+    # What modules and texts consist of lives as long as the process. Looking it through for rubbish every 700
+    # objects takes a tenth of the time in which a station starts.
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
     # Names are read character by character; without its table of phrases the library starts in half the time.

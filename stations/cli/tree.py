@@ -92,7 +92,7 @@ def build_tree(say: Say, args: Sequence[str], app: App) -> Tree:
 
 
 def _asked_for(say: Say, args: Sequence[str], app: App) -> list[Spec]:
-    """Return the commands of the first word; every command when it is none, so that near ones can be named."""
+    """Return the commands of the first word; every command when it is none, for the words that come near."""
     word = _first_word(args)
     if word in MODULES:
         return [spec for spec in _specs(MODULES[word]) if spec.path[0] == word]

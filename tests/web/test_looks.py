@@ -29,7 +29,7 @@ TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 UNSEEN = ("/training", "/pads/enter", "/new-keys/{no}/file", "/first-day/job/{job}", "/join-again/request")
 """Refused here: no training ledger; no number or key was given; somebody can sign in; nobody joins again."""
 SIZES = ((390, 844), (683, 384), (1366, 768))
-"""A phone; the common screen, half as wide in CSS pixels at 200 % zoom; and as it is, on which a page is left."""
+"""A phone; the common screen at 200 % zoom, half as wide in CSS pixels; and that screen, which comes last."""
 PT_PER_MM = 72 / 25.4
 COVERED = """() => {
   const isShown = (one) => one.checkVisibility({visibilityProperty: true}) && one.type !== 'hidden';

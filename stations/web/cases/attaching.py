@@ -115,8 +115,8 @@ async def show(visit: Visit) -> web.StreamResponse:
         try:
             part = await aside(lambda: next(chunks, None))
         except StoreError:
-            # Too late to say so here: the page of what is safe does. The line is cut, or the browser would wait
-            # for the rest, and take a page of errors for part of the file.
+            # Too late to say so here: the page of what is safe does. The line is cut, or the browser would
+            # wait for the rest and take a page of errors for part of the file.
             await _note_damaged(visit, wanted)
             if visit.request.transport is not None:
                 visit.request.transport.close()
