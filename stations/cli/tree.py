@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -86,18 +86,30 @@ def build_tree(say: Say, args: Sequence[str], app: App) -> Tree:
     """Return the command tree in one language; only the part that the words ask for."""
     root = _group("banjian", say, help_key="cmd.banjian")
     root.params.append(_version_option(say))
-    word = _first_word(args)
-    if word in MODULES:
-        found: Iterable[Spec] = [spec for spec in _specs(MODULES[word]) if spec.path[0] == word]
-    else:
-        found = all_specs(say, _directory(args, app), app)
-    for spec in found:
+    for spec in _asked_for(say, args, app):
         _place(root, spec, say)
     return root
 
 
+def _asked_for(say: Say, args: Sequence[str], app: App) -> list[Spec]:
+    """Return the commands of the first word; every command when it is none, for the words that come near."""
+    word = _first_word(args)
+    if word in MODULES:
+        return [spec for spec in _specs(MODULES[word]) if spec.path[0] == word]
+    if args[:1] == ["--version"]:
+        return []
+    if not word:
+        return all_specs(say, _directory(args, app), app)
+    actions = _action_specs(say, _directory(args, app), app)
+    return [spec for spec in actions if spec.path[0] == word] or [*actions, *_fixed_specs()]
+
+
 def all_specs(say: Say, folder: Path | None, app: App) -> list[Spec]:
     """Return every command: those of the case types of a ledger (or the shipped ones), and the fixed ones."""
+    return [*_action_specs(say, folder, app), *_fixed_specs()]
+
+
+def _action_specs(say: Say, folder: Path | None, app: App) -> list[Spec]:
     from stations.cli.actions import action_specs, known_case_types
     from stations.cli.fields import collect_actions
     from stations.cli.receive import receive_spec
@@ -105,10 +117,11 @@ def all_specs(say: Say, folder: Path | None, app: App) -> list[Spec]:
     kinds = known_case_types(folder, app)
     actions = collect_actions(kinds)
     found = [receive_spec(actions[RECEIVE], say)] if RECEIVE in actions else []
-    found += action_specs(say, kinds, frozenset([*MODULES, RECEIVE]))
-    for module in dict.fromkeys(MODULES.values()):
-        found += _specs(module)
-    return found
+    return [*found, *action_specs(say, kinds, frozenset([*MODULES, RECEIVE]))]
+
+
+def _fixed_specs() -> list[Spec]:
+    return [spec for module in dict.fromkeys(MODULES.values()) for spec in _specs(module)]
 
 
 def _specs(module: str) -> Sequence[Spec]:

@@ -29,6 +29,8 @@ TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 UNSEEN = ("/training", "/pads/enter", "/new-keys/{no}/file", "/first-day/job/{job}", "/join-again/request")
 """Refused here: no training ledger; no number or key was given; somebody can sign in; nobody joins again."""
 LONG_NAME = "M" * 80
+SIZES = ((390, 844), (683, 384), (1366, 768))
+"""A phone; the common screen at 200 % zoom, half as wide in CSS pixels; and that screen, which comes last."""
 PT_PER_MM = 72 / 25.4
 COVERED = """() => {
   const isShown = (one) => one.checkVisibility({visibilityProperty: true}) && one.type !== 'hidden';
@@ -136,9 +138,24 @@ def _violations(seat: Seat) -> list[str]:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_axe_finds_nothing(seat: Seat, registrar: Seat, head: Seat, samples: Mapping[str, str], path: str):
-    if opened := _open((seat, registrar, head), path, samples):
-        assert _violations(opened) == []
+def test_axe_finds_nothing_and_no_page_is_wider_than_the_screen(
+    seat: Seat, registrar: Seat, head: Seat, samples: Mapping[str, str], path: str
+):
+    # A page is brought once for all that is looked at: most of the time goes into bringing it.
+    opened = _open((seat, registrar, head), path, samples)
+    if opened is None:
+        return
+    assert _violations(opened) == []
+    for width, height in SIZES:
+        opened.page.set_viewport_size({"width": width, "height": height})
+        if opened.page.evaluate("() => !!window.echarts"):
+            # What a script draws to measure is drawn as that screen would have it.
+            opened.page.reload()
+        over = opened.page.evaluate("() => document.scrollingElement.scrollWidth - window.innerWidth")
+        assert over <= 0, (width, over)
+        # The bar at the top stays in place on wide screens alone.
+        if width > 768:
+            assert opened.page.evaluate(COVERED) == [], width
 
 
 def test_axe_finds_nothing_on_pages_of_errors_and_before_signing_in(hall: Office, chromium_browser: Browser):
@@ -154,27 +171,6 @@ def test_axe_sees(seat: Seat):
     seat.go("/more")
     seat.page.evaluate("() => document.body.append(document.createElement('input'))")
     assert any('"label"' in one for one in _violations(seat))
-
-
-@pytest.mark.parametrize(("width", "height"), [(390, 844), (1366, 768), (683, 384)])
-def test_no_page_is_wider_than_the_screen(
-    seat: Seat, registrar: Seat, head: Seat, samples: Mapping[str, str], width: int, height: int
-):
-    # 200 % zoom of the common screen is half its width in CSS pixels.
-    for one in (seat, registrar, head):
-        one.page.set_viewport_size({"width": width, "height": height})
-    wide, covered = {}, {}
-    for path in PAGES:
-        if opened := _open((seat, registrar, head), path, samples):
-            over = opened.page.evaluate("() => document.scrollingElement.scrollWidth - window.innerWidth")
-            if over > 0:
-                wide[path] = over
-            # The bar at the top stays in place on wide screens alone.
-            if width > 768 and (found := opened.page.evaluate(COVERED)):
-                covered[path] = found
-    for one in (seat, registrar, head):
-        one.page.set_viewport_size({"width": 1366, "height": 768})
-    assert wide == {} and covered == {}
 
 
 def pdf_sizes(pdf: bytes) -> set[tuple[int, int]]:

@@ -115,9 +115,12 @@ async def show(visit: Visit) -> web.StreamResponse:
         try:
             part = await aside(lambda: next(chunks, None))
         except StoreError:
-            # Too late to say so here: the page of what is safe does.
+            # Too late to say so here: the page of what is safe does. The line is cut, or the browser would
+            # wait for the rest and take a page of errors for part of the file.
             await _note_damaged(visit, wanted)
-            raise
+            if visit.request.transport is not None:
+                visit.request.transport.close()
+            return response
     await response.write_eof()
     return response
 
