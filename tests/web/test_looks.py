@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.web.desk import Desk
+from tests.web.firstpages import first_pages, first_seat, invite_by_stick
 from tests.web.furniture import furnish
 from tests.web.offices import COUNTY, VILLAGE, Office
 from tests.web.routes import filled, routes
@@ -30,6 +31,7 @@ UNSEEN = ("/training", "/pads/enter", "/new-keys/{no}/file", "/first-day/job/{jo
 """Refused here: no training ledger; no number or key was given; somebody can sign in; nobody joins again."""
 LONG_NAME = "M" * 80
 PT_PER_MM = 72 / 25.4
+OVER = "() => document.scrollingElement.scrollWidth - window.innerWidth"
 COVERED = """() => {
   const isShown = (one) => one.checkVisibility({visibilityProperty: true}) && one.type !== 'hidden';
   const all = document.querySelectorAll('a[href]:not(.skip), button, input, select, textarea, summary');
@@ -150,6 +152,22 @@ def test_axe_finds_nothing_on_pages_of_errors_and_before_signing_in(hall: Office
     other.context.close()
 
 
+def test_the_first_day_is_for_everybody(hall: Office, chromium_browser: Browser, tmp_path: Path):
+    faults, widths = {}, {}
+    with first_seat(chromium_browser, tmp_path / "new") as seat:
+        for name, _, _ in first_pages(seat, invite_by_stick(hall)):
+            if found := _violations(seat):
+                faults[name] = found
+            for width in (390, 683, 1366):
+                seat.page.set_viewport_size({"width": width, "height": 768})
+                if (over := seat.page.evaluate(OVER)) > 0:
+                    widths[name, width] = over
+            if covered := seat.page.evaluate(COVERED):
+                faults[name, "covered"] = covered
+        assert seat.problems == []
+    assert faults == {} and widths == {}
+
+
 def test_axe_sees(seat: Seat):
     seat.go("/more")
     seat.page.evaluate("() => document.body.append(document.createElement('input'))")
@@ -166,7 +184,7 @@ def test_no_page_is_wider_than_the_screen(
     wide, covered = {}, {}
     for path in PAGES:
         if opened := _open((seat, registrar, head), path, samples):
-            over = opened.page.evaluate("() => document.scrollingElement.scrollWidth - window.innerWidth")
+            over = opened.page.evaluate(OVER)
             if over > 0:
                 wide[path] = over
             # The bar at the top stays in place on wide screens alone.
