@@ -15,7 +15,7 @@ from ledger import registry_actions
 from ledger.errors import AuthorityError, ConfigError, InputError
 from ledger.facade import Ledger
 from ledger.facade.clock import Randomness
-from ledger.invite import TOKEN_BYTES, Invite
+from ledger.invite import TOKEN_BYTES, Invite, check_expiry, decode_invite
 from ledger.keys import Signer
 from ledger.limits import INVITE_BYTES_MAX
 from ledger.registry import Registry
@@ -171,6 +171,22 @@ def invite_of_code(text: str) -> bytes:
     if not 0 < len(raw) <= INVITE_BYTES_MAX:
         raise InputError("invite.code")
     return raw
+
+
+def station_invite(raw: bytes, code: str, *, now_ms: int) -> tuple[bytes, Invite]:
+    """Return the invite of a station that came as a file or, without one, as a code: its bytes, and read.
+
+    Raises:
+        DataError: ``invite.*``. InputError: ``invite.code``.
+        ConfigError: ``join.invite_kind`` for an invite to something else.
+        AuthorityError: ``invite.expired``.
+    """
+    raw = raw or invite_of_code(code)
+    invite = decode_invite(raw)
+    if invite.kind != "station":
+        raise ConfigError("join.invite_kind", kind=invite.kind)
+    check_expiry(invite, now_ms=now_ms)
+    return raw, invite
 
 
 def _service_roles(known: Station) -> tuple[str, ...]:

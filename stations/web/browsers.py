@@ -20,7 +20,7 @@ from ledger.keys import Signer
 from ledger.registry import Registry
 from ledger.texts import Language
 from ledger.types import KeyId, StationId
-from stations.web.unsigned import UnsignedForms
+from stations.web.unsigned import KeptForms, UnsignedForms
 
 BROWSERS_MAX = 256
 PIN_DIGITS = range(4, 9)
@@ -86,6 +86,7 @@ class Browser:
     csrf: str
     salt: bytes
     seen_ms: int
+    unsigned: UnsignedForms
     language: Language = "zh"
     acting: str = ""
     people: dict[str, Person] = field(default_factory=dict)
@@ -93,7 +94,6 @@ class Browser:
     told: tuple[str, dict[str, object]] | None = None
     slips: dict[str, tuple[str, str]] = field(default_factory=dict)
     words: OrderedDict[str, tuple[str, str]] = field(default_factory=OrderedDict)
-    unsigned: UnsignedForms = field(default_factory=UnsignedForms)
     ended: tuple[str, str] | None = None
 
     @property
@@ -192,12 +192,16 @@ class Browsers:
     Args:
         monotonic_ms: a clock that nobody sets.
         lock_ms: how long a browser stays unlocked when nobody does anything.
+        kept: where forms that came too late lie.
     """
 
-    def __init__(self, monotonic_ms: Callable[[], int], randomness: Randomness, *, lock_ms: int) -> None:
+    def __init__(
+        self, monotonic_ms: Callable[[], int], randomness: Randomness, *, lock_ms: int, kept: KeptForms
+    ) -> None:
         self._monotonic_ms = monotonic_ms
         self._randomness = randomness
         self._lock_ms = lock_ms
+        self._kept = kept
         self._browsers: OrderedDict[str, Browser] = OrderedDict()
 
     def of(self, token: str) -> Browser:
@@ -232,7 +236,13 @@ class Browsers:
         self.touch(browser)
 
     def _new(self, now_ms: int) -> Browser:
-        return Browser(token=self._word(), csrf=self._word(), salt=self._randomness(16), seen_ms=now_ms)
+        return Browser(
+            token=self._word(),
+            csrf=self._word(),
+            salt=self._randomness(16),
+            seen_ms=now_ms,
+            unsigned=UnsignedForms(self._kept),
+        )
 
     def _word(self) -> str:
         return self._randomness(24).hex()

@@ -66,7 +66,7 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
         await settle(office.access, browser)
         await _require_own_form(visit)
         response = await handler(request)
-        _forget_signed(visit, response)
+        await _forget_signed(visit, response)
     except web.HTTPRequestEntityTooLarge as error:
         most = STICK_BYTES_MAX if request.path == FIRST_STICK else UPLOAD_BYTES_MAX
         too_large = InputError("web.too_large", most=most >> 20)
@@ -101,11 +101,16 @@ async def _refused(visit: Visit, error: BanjianError, status: int) -> web.Respon
     )
 
 
-def _forget_signed(visit: Visit, response: web.StreamResponse) -> None:
+async def _forget_signed(visit: Visit, response: web.StreamResponse) -> None:
     """Forget a form that came too late once it was sent again by its author, and taken."""
     person, request = visit.browser.person, visit.request
-    if person is not None and request.method == "POST" and response.status < HTTPStatus.BAD_REQUEST:
-        visit.browser.unsigned.drop(person.staff_no, str(person.station), request.rel_url.path)
+    if person is None or request.method != "POST" or response.status >= HTTPStatus.BAD_REQUEST:
+        return
+    path = request.rel_url.path
+    if any(one.action == path for one in visit.unsigned):
+        draft = (await posted(request)).get("draft", "")
+        draft = draft if isinstance(draft, str) else ""
+        visit.browser.unsigned.drop(person.staff_no, str(person.station), path, draft)
 
 
 def _set_cookie(visit: Visit, response: web.StreamResponse) -> None:

@@ -115,8 +115,10 @@ def common(visit: Visit) -> Mapping[str, object]:
 def _unsigned(visit: Visit, *, here: bool) -> list[Unsigned]:
     """Return the forms that wait for who acts: those of this page, or those of others."""
     request = visit.request
-    path = request.rel_url.path if request.method == "GET" else ""
-    return [one for one in visit.unsigned if (path in (one.action, one.page.partition("?")[0])) is here]
+    found = visit.unsigned_at(request.rel_url.path if request.method == "GET" else "")
+    if here:
+        return [] if found is None else [found]
+    return [one for one in visit.unsigned if one is not found]
 
 
 def _station_names(visit: Visit) -> Mapping[StationId, str]:

@@ -38,6 +38,7 @@ async def sign_in(visit: Visit) -> web.Response:
     except BanjianError as error:
         return await _shown(visit, error, where, chosen=staff_no)
     visit.browser.sign_in(person)
+    await visit.office.access.aside(lambda: visit.browser.unsigned.take_up(person.staff_no, visit.now_ms()))
     visit.office.browsers.renew(visit.browser)
     return see_other(where if person.pin else f"/pin?next={quote(where)}")
 
@@ -121,7 +122,9 @@ async def tell_word(visit: Visit) -> web.Response:
 async def drop_unsigned(visit: Visit) -> web.Response:
     """Forget a form that came while the browser was locked."""
     form = await form_of(visit)
-    visit.browser.unsigned.drop(visit.person.staff_no, str(visit.station), first(form, "action"))
+    visit.browser.unsigned.drop(
+        visit.person.staff_no, str(visit.station), first(form, "action"), first(form, "draft")
+    )
     return see_other(own_path(first(form, "next")))
 
 

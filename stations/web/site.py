@@ -25,6 +25,7 @@ from stations.web.office import routes as office
 from stations.web.office.desk import KEPT, Kept
 from stations.web.overview import routes as overview
 from stations.web.rosters import routes as rosters
+from stations.web.unsigned import KeptForms
 from stations.web.visit import OFFICE, Office, open_page, page
 from sync.attempts import Attempts
 
@@ -101,7 +102,10 @@ class Site:
             network=self._network,
             access=self._access,
             browsers=Browsers(
-                self._clock.monotonic_ms, self._randomness, lock_ms=self._config.lock_after_s * 1000
+                self._clock.monotonic_ms,
+                self._randomness,
+                lock_ms=self._config.lock_after_s * 1000,
+                kept=KeptForms(self._home, self._randomness),
             ),
             attempts=Attempts(self._clock.monotonic_ms, failures_max=PASSPHRASE_FAILURES_MAX),
             training=await self._access.read(lambda ledger: ledger.training),

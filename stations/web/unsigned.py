@@ -1,27 +1,38 @@
 """Forms that came too late: the browser was locked, or somebody else acted in it, while they were filled in.
 
-They are kept in the memory of this process until their author is back, fills the same page again and signs;
-nobody else sees them, they lie on no disk, and they are gone with the browser. Words that open something are
-never kept; of files only the names are, since a page cannot give a browser its files back.
+They are kept until their author is back, fills the same page again and signs; nobody else sees them. They lie
+beside the drafts, encrypted as these are, so that a station that is restarted meanwhile loses nothing of what
+was typed: its author takes it up by signing in. Words that open something are never kept; of files only the
+names are, since a page cannot give a browser its files back.
 """
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from ledger.errors import StoreError
+from ledger.facade import Home
+from ledger.facade.clock import Randomness
+from stations.sealed import SealedFolder
+
 if TYPE_CHECKING:
     from multidict import MultiMapping
 
+FOLDER = "unsigned"
+FORGOTTEN_MS = 30 * 86_400_000
+"""A form of somebody who does not come back is thrown away after a month."""
 KEPT_MAX = 8
 CHARS_MAX = 64 * 1024
 SECRET = frozenset(("form", "once", "passphrase", "pin", "again"))
 """Fields that are never kept: words of forms, and what opens a key."""
-NOT_TYPED = frozenset(("heads", "next", "language"))
+NOT_TYPED = frozenset(("heads", "next", "language", "draft"))
 """Fields that pages fill in: a form of nothing else is not worth keeping."""
 NOT_KEPT_AT = frozenset(("/lock", "/pin", "/sign-out", "/station"))
 Fields = Mapping[str, tuple[str, ...]]
@@ -38,6 +49,7 @@ class Unsigned:
         page: path and query of the page on which it stood.
         fields: texts by field, in the order of the form.
         files: names of files that came with it; they must be chosen again.
+        at_ms: when it came.
     """
 
     staff_no: str
@@ -46,6 +58,12 @@ class Unsigned:
     page: str
     fields: Fields
     files: tuple[str, ...]
+    at_ms: int
+
+    @property
+    def draft(self) -> str:
+        """Which of several forms of one page it is; "" where a page has but one."""
+        return "".join(self.fields.get("draft", ()))
 
     @property
     def shown(self) -> list[tuple[str, str]]:
@@ -59,32 +77,116 @@ class Unsigned:
         ]
 
 
-class UnsignedForms:
-    """The forms of one browser that wait for their authors, the newest last."""
+class KeptForms:
+    """The forms of an installation on its disk; each is held by one browser of this process, or by none yet.
 
-    def __init__(self) -> None:
-        self._forms: OrderedDict[tuple[str, str, str], Unsigned] = OrderedDict()
+    Args:
+        home: the installation.
+        randomness: for names and nonces.
+    """
+
+    def __init__(self, home: Home, randomness: Randomness) -> None:
+        self._folder = SealedFolder(home, FOLDER, randomness)
+        self._randomness = randomness
+        self._held: set[str] = set()
+        self._turn = Lock()
+
+    def new_name(self) -> str:
+        """Return a name for another form."""
+        name = self._randomness(8).hex()
+        with self._turn:
+            self._held.add(name)
+        return name
+
+    def keep(self, name: str, one: Unsigned) -> None:
+        """Keep a form, durably.
+
+        Raises:
+            StoreError: ``store.*``.
+        """
+        self._folder.keep(name, json.dumps(asdict(one)).encode("utf-8"))
+
+    def drop(self, name: str) -> None:
+        """Throw a form away."""
+        self._folder.drop(name)
+
+    def take_up(self, staff_no: str, now_ms: int) -> dict[str, Unsigned]:
+        """Return the forms of somebody that an earlier process left, by their names; each is given once."""
+        found = {}
+        with self._turn:
+            for name in self._folder.names():
+                one = None if name in self._held else self._read(name)
+                if one is None:
+                    continue
+                if now_ms - one.at_ms > FORGOTTEN_MS:
+                    self._folder.drop(name)
+                elif one.staff_no == staff_no:
+                    self._held.add(name)
+                    found[name] = one
+        return found
+
+    def _read(self, name: str) -> Unsigned | None:
+        try:
+            raw = self._folder.read(name)
+            values = None if raw is None else json.loads(raw)
+            if values is None:
+                return None
+            fields = {field: tuple(texts) for field, texts in values.pop("fields").items()}
+            return Unsigned(fields=fields, files=tuple(values.pop("files")), **values)
+        except (StoreError, ValueError, TypeError, KeyError, AttributeError):
+            # As good as none: changed on the disk, or of another version.
+            return None
+
+
+class UnsignedForms:
+    """The forms of one browser that wait for their authors, the newest last.
+
+    Args:
+        kept: where they lie on the disk.
+    """
+
+    def __init__(self, kept: KeptForms) -> None:
+        self._kept = kept
+        self._forms: OrderedDict[tuple[str, str, str, str], tuple[str, Unsigned]] = OrderedDict()
 
     def keep(self, one: Unsigned) -> None:
-        """Keep a form instead of an older one of the same author, station and path."""
-        key = (one.staff_no, one.station, one.action)
-        self._forms[key] = one
+        """Keep a form instead of an older one of the same author, station, path and draft, durably.
+
+        Raises:
+            StoreError: ``store.*``; the form waits in memory all the same.
+        """
+        key = _key(one)
+        name = self._forms[key][0] if key in self._forms else self._kept.new_name()
+        self._forms[key] = (name, one)
         self._forms.move_to_end(key)
         while len(self._forms) > KEPT_MAX:
-            self._forms.popitem(last=False)
+            _, (oldest, _) = self._forms.popitem(last=False)
+            self._kept.drop(oldest)
+        self._kept.keep(name, one)
+
+    def take_up(self, staff_no: str, now_ms: int) -> None:
+        """Take what waits for somebody since before the station was restarted; blocks on the disk."""
+        for name, one in self._kept.take_up(staff_no, now_ms).items():
+            self._forms[_key(one)] = (name, one)
 
     def of(self, staff_no: str, station: str) -> list[Unsigned]:
         """Return what waits for somebody at a station."""
-        return [one for one in self._forms.values() if (one.staff_no, one.station) == (staff_no, station)]
+        return [one for _, one in self._forms.values() if (one.staff_no, one.station) == (staff_no, station)]
 
-    def drop(self, staff_no: str, station: str, action: str) -> None:
+    def drop(self, staff_no: str, station: str, action: str, draft: str) -> None:
         """Forget a form: it was signed, or is not wanted."""
-        self._forms.pop((staff_no, station, action), None)
+        name, _ = self._forms.pop((staff_no, station, action, draft), ("", None))
+        if name:
+            self._kept.drop(name)
 
     def drop_all(self, staff_no: str) -> None:
         """Forget everything of somebody who leaves."""
         for key in [key for key in self._forms if key[0] == staff_no]:
-            del self._forms[key]
+            self.drop(*key)
+
+
+def _key(one: Unsigned) -> tuple[str, str, str, str]:
+    return one.staff_no, one.station, one.action, one.draft
 
 
 def unsigned_of(
@@ -94,11 +196,13 @@ def unsigned_of(
     staff_no: str,
     station: str,
     page: str,
+    at_ms: int,
 ) -> Unsigned | None:
     """Return a form that was sent as one to be kept; None where nobody typed anything.
 
     Args:
         page: path and query of the page on which it stood.
+        at_ms: when it came.
     """
     fields: dict[str, tuple[str, ...]] = {}
     files = []
@@ -114,5 +218,11 @@ def unsigned_of(
     if path in NOT_KEPT_AT or not (typed or files) or long or not staff_no:
         return None
     return Unsigned(
-        staff_no=staff_no, station=station, action=path, page=page, fields=fields, files=tuple(files)
+        staff_no=staff_no,
+        station=station,
+        action=path,
+        page=page,
+        fields=fields,
+        files=tuple(files),
+        at_ms=at_ms,
     )

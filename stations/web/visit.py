@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote, unquote, urlsplit
@@ -10,7 +11,7 @@ from urllib.parse import quote, unquote, urlsplit
 from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMessage
 
-from ledger.errors import AuthorityError, InputError
+from ledger.errors import AuthorityError, InputError, StoreError
 from ledger.facade import Home, Ledger
 from ledger.facade.clock import Clock, Randomness
 from ledger.types import StationId
@@ -156,8 +157,14 @@ class Visit:
 
     def unsigned_here(self) -> Fields:
         """Return the texts of the form that was sent to this path and waits; empty when there is none."""
-        path = self.request.rel_url.path
-        return next((one.fields for one in self.unsigned if one.action == path), {})
+        one = self.unsigned_at(self.request.rel_url.path)
+        return {} if one is None or one.action != self.request.rel_url.path else one.fields
+
+    def unsigned_at(self, path: str) -> Unsigned | None:
+        """Return the form that waits on a page: of several the one that the address names, or the newest."""
+        draft = self.request.query.get("draft", "")
+        found = [one for one in self.unsigned if path in (one.action, one.page.partition("?")[0])]
+        return next((one for one in found if draft and one.draft == draft), found[-1] if found else None)
 
     def tell(self, key: str, **values: object) -> None:
         """Let the next page say something once, at its top."""
@@ -199,9 +206,13 @@ async def keep_unsigned(visit: Visit) -> Unsigned | None:
     word = data.get("form", "")
     staff_no, station = browser.words.get(word, ("", "")) if isinstance(word, str) else ("", "")
     page = page_of(request, query=True)
-    kept = unsigned_of(request, data, staff_no=staff_no, station=station, page=page)
+    now_ms = visit.now_ms()
+    kept = unsigned_of(request, data, staff_no=staff_no, station=station, page=page, at_ms=now_ms)
     if kept is not None:
-        browser.unsigned.keep(kept)
+        form = kept
+        # A full disk: it waits in memory, for as long as this process lives.
+        with suppress(StoreError):
+            await visit.office.access.aside(lambda: browser.unsigned.keep(form))
     return kept
 
 

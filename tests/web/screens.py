@@ -25,6 +25,7 @@ from ledger.facade.clock import SystemClock
 from tests.layers import CHROMIUM_WORDS, chromium, probe_browser, probe_chinese_font
 from tests.sheetin.workbooks import make
 from tests.web.desk import Desk
+from tests.web.firstpages import first_pages, first_seat, invite_by_stick
 from tests.web.furniture import ORDER_HEAD, lay_roster
 from tests.web.offices import COUNTY, ROOT, TOWNSHIP, VILLAGE, Office, found
 from tests.web.routes import filled, routes
@@ -208,7 +209,18 @@ def _take(browser: Browser, offices: dict[str, Office], target: Path, folder: Pa
         # The browser's own loop runs in this thread.
         laying = _lay(offices[VILLAGE], offices[TOWNSHIP], folder, cases[1])
         laid = aside.submit(asyncio.run, laying).result()
-    return [shot for shot in shots(cases, laid) if _shoot(seats[shot.who], shot, target, folder)]
+    taken = [shot for shot in shots(cases, laid) if _shoot(seats[shot.who], shot, target, folder)]
+    return [*_first_day(browser, offices[COUNTY], target, folder), *taken]
+
+
+def _first_day(browser: Browser, county: Office, target: Path, folder: Path) -> list[Shot]:
+    """Take the pages that are shown before anything is in place."""
+    taken = []
+    with first_seat(browser, folder / "first") as seat:
+        for name, zh, en in first_pages(seat, invite_by_stick(county)):
+            _take_picture(seat, name, target, folder)
+            taken.append(Shot(name=name, path="", who="", zh=zh, en=en))
+    return taken
 
 
 def _shoot(seat: Seat, shot: Shot, target: Path, folder: Path) -> bool:
@@ -221,12 +233,17 @@ def _shoot(seat: Seat, shot: Shot, target: Path, folder: Path) -> bool:
     ):
         return False
     seat.go(shot.path)
+    _take_picture(seat, shot.name, target, folder)
+    return True
+
+
+def _take_picture(seat: Seat, name: str, target: Path, folder: Path) -> None:
+    """Take a picture of the page that is open."""
     seat.page.wait_for_load_state("load")
     seat.page.wait_for_timeout(250)
     # Folders are named as an office would name them, not after where the pictures are taken.
     seat.page.evaluate(_RENAME, [str(folder), "/srv/banjian"])
-    (target / f"{shot.name}.png").write_bytes(packed(seat, seat.page.screenshot()))
-    return True
+    (target / f"{name}.png").write_bytes(packed(seat, seat.page.screenshot()))
 
 
 def packed(seat: Seat, png: bytes) -> bytes:

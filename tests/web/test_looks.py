@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.web.desk import Desk
+from tests.web.firstpages import first_pages, first_seat, invite_by_stick
 from tests.web.furniture import furnish
 from tests.web.offices import COUNTY, VILLAGE, Office
 from tests.web.routes import filled, routes
@@ -32,6 +33,7 @@ LONG_NAME = "M" * 80
 SIZES = ((390, 844), (683, 384), (1366, 768))
 """A phone; the common screen at 200 % zoom, half as wide in CSS pixels; and that screen, which comes last."""
 PT_PER_MM = 72 / 25.4
+OVER = "() => document.scrollingElement.scrollWidth - window.innerWidth"
 COVERED = """() => {
   const isShown = (one) => one.checkVisibility({visibilityProperty: true}) && one.type !== 'hidden';
   const all = document.querySelectorAll('a[href]:not(.skip), button, input, select, textarea, summary');
@@ -151,7 +153,7 @@ def test_axe_finds_nothing_and_no_page_is_wider_than_the_screen(
         if opened.page.evaluate("() => !!window.echarts"):
             # What a script draws to measure is drawn as that screen would have it.
             opened.page.reload()
-        over = opened.page.evaluate("() => document.scrollingElement.scrollWidth - window.innerWidth")
+        over = opened.page.evaluate(OVER)
         assert over <= 0, (width, over)
         # The bar at the top stays in place on wide screens alone.
         if width > 768:
@@ -165,6 +167,22 @@ def test_axe_finds_nothing_on_pages_of_errors_and_before_signing_in(hall: Office
     other.go("/no/such/page")
     assert _violations(other) == []
     other.context.close()
+
+
+def test_the_first_day_is_for_everybody(hall: Office, chromium_browser: Browser, tmp_path: Path):
+    faults, widths = {}, {}
+    with first_seat(chromium_browser, tmp_path / "new") as seat:
+        for name, _, _ in first_pages(seat, invite_by_stick(hall)):
+            if found := _violations(seat):
+                faults[name] = found
+            for width in (390, 683, 1366):
+                seat.page.set_viewport_size({"width": width, "height": 768})
+                if (over := seat.page.evaluate(OVER)) > 0:
+                    widths[name, width] = over
+            if covered := seat.page.evaluate(COVERED):
+                faults[name, "covered"] = covered
+        assert seat.problems == []
+    assert faults == {} and widths == {}
 
 
 def test_axe_sees(seat: Seat):

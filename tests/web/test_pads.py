@@ -105,8 +105,13 @@ def test_what_another_station_enters_under_a_number_leaves_the_pad_free(counter:
 def test_what_was_typed_from_one_receipt_is_no_draft_of_another(desk: Desk) -> None:
     one, other = printed(desk.post("/pads", {"count": "10"}))[:2]
     path = f"/receive/{FELLING}"
-    desk.post(f"{path}/draft", {"pad": one, "applicant.name": "只属于一"})
-    assert "只属于一" in desk.get(f"{path}?pad={one}").text
+    word = desk.get(f"{path}?pad={one}").field("draft")
+    kept = desk.send(f"{path}/draft", {"draft": word, "pad": one, "applicant.name": "只属于一"})
+    assert kept.status == 200
+    where = f"{path}?pad={one}&amp;draft={word}"
+    assert f'href="{where}"' in desk.get(f"{path}?pad={one}").text
+    again = desk.get(where.replace("&amp;", "&"))
+    assert 'value="只属于一"' in again.text and f'name="pad" value="{one}"' in again.text
     assert "只属于一" not in desk.get(f"{path}?pad={other}").text
     assert "只属于一" not in desk.get(path).text
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -157,3 +158,35 @@ def test_after_the_pin_the_form_is_filled_and_signed(counter: Counter, chromium_
     assert not tab.locator(".unsigned").count() and tab.locator('input[name="title"]').input_value() == ""
     assert tab.goto(f"{base}/case/{case}").status == 200  # type: ignore[union-attr]
     context.close()
+
+
+def test_a_restart_loses_nothing_that_waits(tmp_path: Path) -> None:
+    folder, path = tmp_path / "county", f"/receive/{PERMIT}"
+    with serving(folder) as counter:
+        desk = Desk(counter.port)
+        desk.sign_in("C1")
+        words = [desk.get(path).field("draft") for _ in range(2)]
+        late(desk, path, {"draft": words[0], "applicant.name": "左页人", "text": "说了很多"}, path)
+        late(desk, path, {"draft": words[1], "applicant.name": "右页人"}, f"{path}?draft={words[1]}")
+        (first, second) = sorted((folder / "unsigned").iterdir())
+        assert "左页人".encode() not in first.read_bytes() + second.read_bytes()
+        clock = counter.clock
+    with serving(folder, clock=clock) as counter:
+        other, desk = counter.desk("C4"), Desk(counter.port)
+        assert "左页人" not in other.get(path).text + other.get("/").text
+        desk.sign_in("C1")
+        # Two pages of one form: each is filled in where it stood, the other one is offered.
+        page = desk.get(f"{path}?draft={words[0]}")
+        assert 'value="左页人"' in page.text and "说了很多" in page.text
+        assert page.field("draft") == words[0] and f'href="{path}?draft={words[1]}"' in page.text
+        assert 'value="右页人"' in desk.get(f"{path}?draft={words[1]}").text
+        signed = {"draft": words[0], "once": page.field("once"), "applicant.name": "左页人"}
+        assert desk.send(path, signed).status == 303
+        assert 'value="右页人"' in desk.get(path).text, "what was signed is forgotten, the other one waits"
+        assert len(list((folder / "unsigned").iterdir())) == 1
+        # A second browser of the same person is not offered it as well: it would be signed twice.
+        assert "右页人" not in counter.desk("C1").get(path).text
+    with serving(folder, clock=clock) as counter:
+        clock.wall_ms += 31 * 86_400_000  # type: ignore[attr-defined]
+        assert "右页人" not in counter.desk("C1").get(path).text
+        assert not list((folder / "unsigned").iterdir())

@@ -14,12 +14,12 @@ from aiohttp import web
 from ledger.errors import BanjianError, ConfigError, InputError
 from ledger.facade import Home
 from ledger.facade.clock import Randomness
-from ledger.invite import Invite, check_expiry, decode_invite
+from ledger.invite import Invite, decode_invite
 from ledger.keys import prove_possession
 from ledger.types import LedgerId
 from stations.config import write_config
 from stations.enrolling import checked_number
-from stations.inviting import first_roles, invite_of_code, spaced
+from stations.inviting import first_roles, spaced, station_invite
 from stations.newkeys import SUFFIX, checked_passphrase, make_key
 from stations.web.firstday.shared import (
     FIRST,
@@ -99,12 +99,8 @@ async def _look(request: web.Request) -> web.StreamResponse:
     first, form = request.app[FIRST], await typed(request)
     try:
         require_none(first)
-        raw = await sent(request, "invite") or invite_of_code(form.get("code", ""))
-        invite = decode_invite(raw)
-        if invite.kind != "station":
-            raise ConfigError("join.invite_kind", kind=invite.kind)
-        check_expiry(invite, now_ms=first.clock.now_ms())
-        first.invite = raw
+        raw = await sent(request, "invite")
+        first.invite, _ = station_invite(raw, form.get("code", ""), now_ms=first.clock.now_ms())
     except BanjianError as error:
         first.invite = b""
         return _stage(first, error, form)

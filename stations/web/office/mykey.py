@@ -16,7 +16,7 @@ from ledger.envelope import read_envelope
 from ledger.errors import BanjianError, InputError
 from ledger.facade import Ledger
 from ledger.keys import key_id, prove_possession
-from ledger.types import KeyId, LedgerId
+from ledger.types import KeyId
 from stations.enrolling import checked_number
 from stations.keyrequest import KeyRequest, encode_request
 from stations.newkeys import SUFFIX, checked_passphrase, make_key
@@ -56,7 +56,7 @@ async def make(visit: Visit) -> web.StreamResponse:
         if passphrase != first(form, "again"):
             raise InputError("web.passphrase_differs")
         path = await _free_path(visit, no)
-        randomness, number = visit.office.randomness, await visit.read(_ledger_id)
+        randomness, number = visit.office.randomness, visit.office.thread.ledger_id
         signer = await visit.office.access.aside(
             lambda: make_key(path, label=no, passphrase=passphrase, randomness=randomness)
         )
@@ -133,10 +133,6 @@ def _keys_in(folder: Path) -> list[KeyId]:
             continue
         found.append(key_id(header.alg, header.public_key))
     return found
-
-
-def _ledger_id(ledger: Ledger) -> LedgerId:
-    return ledger.ledger_id
 
 
 async def _shown(visit: Visit, form: Mapping[str, list[str]], error: BanjianError | None) -> web.Response:

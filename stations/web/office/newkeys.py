@@ -16,7 +16,6 @@ from ledger.facade import Ledger
 from ledger.facade.granted import authority_now, give_grant, grant_beside, list_grants
 from ledger.facade.granting import HeldGrant
 from ledger.grant import REASONS
-from ledger.types import LedgerId
 from stations.cli.casenames import station_name
 from stations.cli.naming import Names
 from stations.cli.types import show_moment
@@ -128,7 +127,7 @@ async def give(visit: Visit) -> web.StreamResponse:
         if passphrase != first(form, "again"):
             raise InputError("web.passphrase_differs")
         folder, randomness = visit.office.home.keys_dir, visit.office.randomness
-        ledger_id = await visit.read(_ledger_id)
+        ledger_id = visit.office.thread.ledger_id
         made = free_envelope(folder, no)
         signer = await visit.office.access.aside(
             lambda: make_key(made, label=no, passphrase=passphrase, randomness=randomness)
@@ -229,10 +228,6 @@ def _given(ledger: Ledger, no: str, key: str) -> HeldGrant:
         if one.grant.staff_no == no and one.grant.key_id.hex() == key:
             return one
     raise InputError("grant.none", staff_no=no)
-
-
-def _ledger_id(ledger: Ledger) -> LedgerId:
-    return ledger.ledger_id
 
 
 async def _list_page(visit: Visit, error: BanjianError | None) -> web.Response:

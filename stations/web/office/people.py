@@ -14,7 +14,7 @@ from ledger.errors import AuthorityError, BanjianError, ConfigError, InputError
 from ledger.facade import Ledger
 from ledger.keys import Signer
 from ledger.registry_schema import GRANTABLE_ROLES, RETIREMENT_REASONS
-from ledger.types import LedgerId, StationId
+from ledger.types import StationId
 from stations.cli.naming import Names
 from stations.enrolling import (
     EnrolledKey,
@@ -249,7 +249,7 @@ async def _key_for(visit: Visit, form: Form, no: str, name: str) -> tuple[Enroll
         ConfigError: ``key.weak``, ``key.exists``.
         DataError: ``key.request*``.
     """
-    home, ledger_id = visit.office.home, await visit.read(_ledger_id)
+    home, ledger_id = visit.office.home, visit.office.thread.ledger_id
     if first(form, "key") == "request":
         files = await sent_files(visit, "request", limit=REQUEST_BYTES_MAX)
         text = text_of(files[0]) if files else first(form, "request_text")
@@ -295,10 +295,6 @@ def _roles(form: Form) -> list[str]:
 def _require_choice(field: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise InputError("web.choice", field=field, value=value[:40])
-
-
-def _ledger_id(ledger: Ledger) -> LedgerId:
-    return ledger.ledger_id
 
 
 async def _enrol_form(visit: Visit, form: Form, error: BanjianError | None) -> web.Response:

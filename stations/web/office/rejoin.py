@@ -14,9 +14,9 @@ from aiohttp import web
 
 from ledger.errors import BanjianError, ConfigError, InputError
 from ledger.facade import Ledger
-from ledger.invite import check_expiry, decode_invite
+from ledger.invite import decode_invite
 from stations.config import add_upstream
-from stations.inviting import invite_of_code, spaced
+from stations.inviting import spaced, station_invite
 from stations.web.answers import status_of
 from stations.web.office.desk import download, kept_of, require_here, require_own_station, sent_files
 from stations.web.render import message_of, render
@@ -58,11 +58,8 @@ async def look(visit: Visit) -> web.StreamResponse:
     form = await form_of(visit)
     try:
         sent = await sent_files(visit, "invite", limit=FILE_BYTES_MAX)
-        raw = sent[0].raw if sent else invite_of_code(first(form, "code"))
-        invite = decode_invite(raw)
-        if invite.kind != "station":
-            raise ConfigError("join.invite_kind", kind=invite.kind)
-        check_expiry(invite, now_ms=visit.now_ms())
+        given = sent[0].raw if sent else b""
+        raw, invite = station_invite(given, first(form, "code"), now_ms=visit.now_ms())
         if invite.station != visit.office.config.station:
             raise InputError("web.rejoin_station", station=invite.station)
     except BanjianError as error:
