@@ -33,7 +33,7 @@ from ledger.store.contract import Store, WriteTx
 from ledger.store.tables import OneOf, Row, cursor
 from ledger.types import CaseId, Facts
 
-BATCH = 100
+BATCH = 200
 """Cases that are made anew at once: enough for few statements, few enough to stay in the caches."""
 PAGE = 10_000
 """Rows of the table of acts that are read at once."""
