@@ -9,11 +9,14 @@ from typing import Literal, get_args
 import pytest
 from click import Command, Context
 
+from ledger.data import case_types
 from ledger.texts import Language, catalogue
+from stations.cli.fields import leaves
 from stations.cli.main import machine
 from stations.cli.naming import Names
 from stations.cli.tree import build_tree
 from stations.texts import COMMAND, Say, words
+from stations.web.cases.factforms import FILLED_IN, field_name
 
 WEB = Path(__file__).parents[2] / "stations" / "web"
 LANGUAGES: tuple[Language, ...] = get_args(Literal["zh", "en"])
@@ -74,6 +77,19 @@ def _used() -> tuple[str, ...]:
     keys = set(re.findall(r"""\b(?:t|say)\(\s*f?["']([a-z_]+\.[a-z_.]*)""", text))
     assert {"role.", "head.person"} <= keys
     return tuple(sorted(keys))
+
+
+def test_no_field_of_a_form_asks_for_a_code() -> None:
+    say = Say(language="zh", page=True)
+    labels = {
+        field_name(say, action.code, ".".join(path))
+        for case_type in case_types()
+        for action in case_type.actions.values()
+        for path, _, _ in leaves(action.facts)
+        if ".".join(path) not in FILLED_IN
+    }
+    assert len(labels) > 50
+    assert [one for one in labels if re.search("[A-Za-z]{2,}|代码或|编码或|编号前", one)] == []
 
 
 def test_no_template_names_a_command() -> None:
