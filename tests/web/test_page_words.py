@@ -113,3 +113,10 @@ def test_a_field_of_a_form_has_its_name_on_a_page(language: Language) -> None:
     line = Names(Say(language=language)).message("case.facts_missing", params)
     page = Names(Say(language=language, page=True)).message("case.facts_missing", params)
     assert "--" in line.what + line.next_step and "--" not in page.what + page.next_step
+
+
+def test_a_refusal_names_what_was_chosen_as_the_form_does() -> None:
+    names = Names(Say(language="zh", page=True))
+    told = names.message("case.proof_unfit", {"method": "counter", "proof": "courier_receipt"})
+    assert "快递签收单" in told.what and not re.search("[a-z]", told.what)
+    assert not re.search("[a-z]", names.message("case.unlawful_ground", {"ground": "hearing"}).what)

@@ -122,7 +122,8 @@ def _field(
         path=path,
         control=control,
         label=field_name(say, action, ".".join(path)),
-        required=required,
+        # An item of proofs is received for one of them; what an amendment leaves as it is stays empty.
+        required=required or (path == ("proof_kind",) and bool(around.item.proofs)),
         choices=choices,
         most=fact.max or 0,
         rare=path[0] in RARE_FIELDS,
