@@ -32,5 +32,5 @@ def write_event(folder: Path, event: str, *, at_ms: int, **fields: Field) -> Non
         if path.exists() and path.stat().st_size > SIZE_MAX:
             path.replace(path.with_suffix(".log.1"))
         with path.open("a", encoding="utf-8") as file:
-            # One line is all that a command logs: a library for it takes a fifth of the command's time to import.
+            # One line is all that a command logs: a library for it took a fifth of the command to import.
             file.write(json.dumps({"event": event, "at_ms": at_ms, **fields}, sort_keys=True) + "\n")
