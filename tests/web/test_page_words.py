@@ -21,6 +21,7 @@ ELSEWHERE = ("audit.", "copy.", "trust.", "sentinel.", "demo.", "exit.", "cmd.")
 """Areas whose texts only the two command lines show."""
 TECHNICIAN = frozenset((
     "cli.no_directory", "cli.no_terminal", "county.accept_confirm", "doctor.file_left", "doctor.log_beside",
+    "doctor.log_not_counted",
     "doctor.pages_damaged", "doctor.postgres_checksums", "erase.confirm", "erase.other_act", "home.in_file",
     "join.confirm", "join.peer", "join.staff", "key.passwd_file", "key.several", "ledger.no_station",
     "ledger.second_registry", "log.beside_chain", "log.head", "log.no_checkpoint",
