@@ -110,12 +110,15 @@ async def events(visit: Visit) -> web.StreamResponse:
     pulse = visit.request.app[PULSE]
     if pulse.is_full:
         return web.Response(status=_FULL)
+    browser = visit.browser
+    # As it was when the guard let it in: whoever is signed out while the stream begins must learn it too.
+    is_over = partial(_is_over, visit, browser, browser.acting, browser.token)
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     dressed(response, store=False)
     await response.prepare(visit.request)
-    queue, browser = pulse.listen(), visit.browser
+    queue = pulse.listen()
     try:
-        await stream(queue, response.write, partial(_is_over, visit, browser, browser.acting, browser.token))
+        await stream(queue, response.write, is_over)
     except ConnectionError:
         # The page was closed: nobody is left to be told.
         return response
