@@ -33,6 +33,7 @@ ID_KINDS: Final = (
 PEOPLE: Final = ("applicant", "agent")
 _PEOPLE_BYTES: Final = tuple(role.encode("ascii") for role in PEOPLE)
 NAME_CHARS_MAX: Final = 80
+PHONE_DIGITS_MIN: Final = 3
 NAME_DOTS: Final = "·•・･‧∙⋅●．."
 READINGS_MAX: Final = 64
 """Most combinations of pinyin initials kept for one name."""
@@ -113,6 +114,19 @@ def is_seen(character: str) -> bool:
     """Return whether a character leaves ink on paper: no space, no control or format character."""
     hidden = unicodedata.category(character) in ("Zs", "Zl", "Zp", "Cc", "Cf", "Cs")
     return not hidden and character not in _BLANK
+
+
+def check_phone(phone: str) -> str:
+    """Return a telephone number unchanged if it may be one: any country's, short numbers, extensions.
+
+    What other stations have signed is never judged by this: it is for who types one.
+
+    Raises:
+        InputError: ``identity.phone`` with fewer than three digits.
+    """
+    if len(phone_form(phone)) < PHONE_DIGITS_MIN:
+        raise InputError("identity.phone")
+    return phone
 
 
 def check_personal(personal: Facts) -> None:

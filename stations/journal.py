@@ -5,6 +5,7 @@ A log that cannot be written never stops a case: the signed record is elsewhere.
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,16 +26,11 @@ def write_event(folder: Path, event: str, *, at_ms: int, **fields: Field) -> Non
     """
     if not folder.is_dir():
         return
-    # structlog takes as long to import as a whole small command.
-    import structlog
-
     with suppress(OSError):
         path = folder / LOG_FOLDER / LOG_NAME
         path.parent.mkdir(exist_ok=True)
         if path.exists() and path.stat().st_size > SIZE_MAX:
             path.replace(path.with_suffix(".log.1"))
         with path.open("a", encoding="utf-8") as file:
-            logger = structlog.wrap_logger(
-                structlog.WriteLogger(file), processors=[structlog.processors.JSONRenderer(sort_keys=True)]
-            )
-            logger.msg(event, at_ms=at_ms, **fields)
+            # One line is all that a command logs: a library for it took a fifth of the command to import.
+            file.write(json.dumps({"event": event, "at_ms": at_ms, **fields}, sort_keys=True) + "\n")

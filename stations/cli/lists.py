@@ -18,7 +18,6 @@ from stations.cli.publications import publications_sheet, show_publications
 from stations.cli.rows import HEADINGS, print_rows, row_object, row_texts
 from stations.cli.session import reading
 from stations.cli.types import DateType, OneOf
-from stations.handover import export_ledger
 from stations.sheets import Sheet, write_workbook
 
 DAY_PARTS = (
@@ -128,6 +127,9 @@ def export(
         raise ConfigError("cli.file_exists", path=str(path))
     with reading(call) as ledger:
         if what == "ledger":
+            # What packs a ledger takes longer to import than a list takes to be shown.
+            from stations.handover import export_ledger
+
             size_bytes = export_ledger(ledger, path)
             call.line(call.say("export.ledger_done", file=path, size=max(1, size_bytes >> 10)))
             call.emit({"file": str(path), "size_bytes": size_bytes})

@@ -14,6 +14,7 @@ from ledger.registry import Registry
 from ledger.registry_schema import SCHEMAS
 from ledger.texts import Message
 from ledger.types import StationId
+from stations.cli.casenames import value_name
 from stations.texts import Say
 
 
@@ -59,6 +60,9 @@ class Names:
             "why": self._reason,
             "reason": self._reason,
             "clock": self._clock,
+            "method": self._value,
+            "proof": self._value,
+            "ground": self._value,
         }
 
     def message(self, code: str, params: Mapping[str, object]) -> Message:
@@ -99,6 +103,9 @@ class Names:
                 return self._say.pick(spec.name)
         schema = SCHEMAS.get(code)
         return self._say.pick(schema.name) if schema is not None else self._say.name(f"action.{code}", code)
+
+    def _value(self, code: str) -> str:
+        return value_name(self._say, code)
 
     def _clock(self, code: str) -> str:
         return self._say.name(f"clock.{code}", code)

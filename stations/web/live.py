@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from aiohttp import web
 
@@ -25,7 +26,7 @@ from stations.web.visit import Visit
 
 LOOK_S = 1.0
 BEAT_LOOKS = 15
-"""After so many looks without news a comment is sent: a page that is gone is noticed by that."""
+"""After so many looks a comment is sent: a page that is gone is noticed by that."""
 LISTENERS_MAX = 200
 _FULL = 503
 
@@ -92,9 +93,13 @@ class Pulse:
 
     def _tell(self, name: str) -> None:
         for queue in self._listeners:
-            # Who is that far behind hears of a change anyway.
-            with suppress(asyncio.QueueFull):
-                queue.put_nowait(name)
+            if queue.full() and name:
+                # Who is that far behind hears of a change anyway.
+                continue
+            if queue.full():
+                # That the site stops must reach everybody: it waits for all streams.
+                queue.get_nowait()
+            queue.put_nowait(name)
 
 
 PULSE: web.AppKey[Pulse] = web.AppKey("pulse", Pulse)
@@ -105,12 +110,15 @@ async def events(visit: Visit) -> web.StreamResponse:
     pulse = visit.request.app[PULSE]
     if pulse.is_full:
         return web.Response(status=_FULL)
+    browser = visit.browser
+    # As it was when the guard let it in: whoever is signed out while the stream begins must learn it too.
+    is_over = partial(_is_over, visit, browser, browser.acting, browser.token)
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     dressed(response, store=False)
     await response.prepare(visit.request)
     queue = pulse.listen()
     try:
-        await _stream(visit, queue, response.write)
+        await stream(queue, response.write, is_over)
     except ConnectionError:
         # The page was closed: nobody is left to be told.
         return response
@@ -119,23 +127,34 @@ async def events(visit: Visit) -> web.StreamResponse:
     return response
 
 
-async def _stream(
-    visit: Visit, queue: asyncio.Queue[str], write: Callable[[bytes], Awaitable[object]]
+async def stream(
+    queue: asyncio.Queue[str],
+    write: Callable[[bytes], Awaitable[object]],
+    is_over: Callable[[], Awaitable[bool]],
 ) -> None:
+    """Pass on the names of what changes until the site stops or the page's person is gone.
+
+    Args:
+        queue: what the pulse tells.
+        write: sends to the page.
+        is_over: whether the browser was locked or its key has ended; asked once a second, however much news
+            comes meanwhile: an office that is busy must not keep a page open whose person is gone.
+    """
     await write(b"retry: 5000\n\n")
-    browser, acting, token = visit.browser, visit.browser.acting, visit.browser.token
-    quiet = 0
+    loop = asyncio.get_running_loop()
+    looks, due_s = 0, loop.time() + LOOK_S
     while True:
-        try:
-            async with asyncio.timeout(LOOK_S):
-                name = await queue.get()
-        except TimeoutError:
-            quiet += 1
-            if await _is_over(visit, browser, acting, token):
+        if loop.time() >= due_s:
+            looks, due_s = looks + 1, loop.time() + LOOK_S
+            if await is_over():
                 await write(b"event: locked\ndata:\n\n")
                 return
-            if quiet % BEAT_LOOKS == 0:
+            if looks % BEAT_LOOKS == 0:
                 await write(b": \n\n")
+        try:
+            async with asyncio.timeout_at(due_s):
+                name = await queue.get()
+        except TimeoutError:
             continue
         if not name:
             return

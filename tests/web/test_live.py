@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -10,6 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 from aiohttp import ClientResponse
 
+from ledger.facade import Home
+from ledger.facade.clock import SystemClock
+from stations.ledgerthread import LedgerThread
+from stations.web.access import Access
+from stations.web.live import Pulse, stream
 from tests.web.desk import Desk
 from tests.web.offices import Office
 from tests.web.seat import ALLOWANCE, take_seat
@@ -201,3 +207,42 @@ def test_the_line_of_safety_says_that_the_station_is_gone(hall: Office, chromium
     finally:
         hall.start()
     seat.context.close()
+
+
+def test_a_page_whose_person_is_gone_ends_however_much_news_comes():
+    sent: list[bytes] = []
+    looks = iter((False, True))
+
+    async def story() -> None:
+        queue: asyncio.Queue[str] = asyncio.Queue()
+
+        async def write(data: bytes) -> None:
+            sent.append(data)
+            await asyncio.sleep(0.01)
+            queue.put_nowait("acts")
+
+        async def is_over() -> bool:
+            return next(looks)
+
+        async with asyncio.timeout(WAIT_S):
+            await stream(queue, write, is_over)
+
+    asyncio.run(story())
+    assert sent[-1] == b"event: locked\ndata:\n\n" and sent.count(b"event: acts\ndata:\n\n") > 2
+
+
+def test_the_end_of_the_site_reaches_who_is_far_behind(hall: Office):
+    async def story() -> list[str]:
+        access = Access(
+            LedgerThread(), Home(hall.folder), clock=SystemClock(), randomness=os.urandom, station=None
+        )
+        pulse = Pulse(access)
+        behind = pulse.listen()
+        while not behind.full():
+            behind.put_nowait("acts")
+        await pulse.stop()
+        await access.close()
+        return [behind.get_nowait() for _ in range(behind.qsize())]
+
+    *before, last = asyncio.run(story())
+    assert last == "" and set(before) == {"acts"}

@@ -9,11 +9,14 @@ from typing import Literal, get_args
 import pytest
 from click import Command, Context
 
+from ledger.data import case_types
 from ledger.texts import Language, catalogue
+from stations.cli.fields import leaves
 from stations.cli.main import machine
 from stations.cli.naming import Names
 from stations.cli.tree import build_tree
 from stations.texts import COMMAND, Say, words
+from stations.web.cases.factforms import FILLED_IN, field_name
 
 WEB = Path(__file__).parents[2] / "stations" / "web"
 LANGUAGES: tuple[Language, ...] = get_args(Literal["zh", "en"])
@@ -21,6 +24,7 @@ ELSEWHERE = ("audit.", "copy.", "trust.", "sentinel.", "demo.", "exit.", "cmd.")
 """Areas whose texts only the two command lines show."""
 TECHNICIAN = frozenset((
     "cli.no_directory", "cli.no_terminal", "county.accept_confirm", "doctor.file_left", "doctor.log_beside",
+    "doctor.log_not_counted",
     "doctor.pages_damaged", "doctor.postgres_checksums", "erase.confirm", "erase.other_act", "home.in_file",
     "join.confirm", "join.peer", "join.staff", "key.passwd_file", "key.several", "ledger.no_station",
     "ledger.second_registry", "log.beside_chain", "log.head", "log.no_checkpoint",
@@ -76,6 +80,19 @@ def _used() -> tuple[str, ...]:
     return tuple(sorted(keys))
 
 
+def test_no_field_of_a_form_asks_for_a_code() -> None:
+    say = Say(language="zh", page=True)
+    labels = {
+        field_name(say, action.code, ".".join(path))
+        for case_type in case_types()
+        for action in case_type.actions.values()
+        for path, _, _ in leaves(action.facts)
+        if ".".join(path) not in FILLED_IN
+    }
+    assert len(labels) > 50
+    assert [one for one in labels if re.search("[A-Za-z]{2,}|代码或|编码或|编号前", one)] == []
+
+
 def test_no_template_names_a_command() -> None:
     for path in [*WEB.rglob("*.html"), *(WEB / "static").glob("*.js")]:
         assert not re.search(r"banjian(?:-audit)? [a-z]", path.read_text("utf-8")), path
@@ -97,3 +114,10 @@ def test_a_field_of_a_form_has_its_name_on_a_page(language: Language) -> None:
     line = Names(Say(language=language)).message("case.facts_missing", params)
     page = Names(Say(language=language, page=True)).message("case.facts_missing", params)
     assert "--" in line.what + line.next_step and "--" not in page.what + page.next_step
+
+
+def test_a_refusal_names_what_was_chosen_as_the_form_does() -> None:
+    names = Names(Say(language="zh", page=True))
+    told = names.message("case.proof_unfit", {"method": "counter", "proof": "courier_receipt"})
+    assert "快递签收单" in told.what and not re.search("[a-z]", told.what)
+    assert not re.search("[a-z]", names.message("case.unlawful_ground", {"ground": "hearing"}).what)

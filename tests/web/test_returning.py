@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from ledger.data import VILLAGE_PROOF_ITEM as PROOFS
 from ledger.types import CaseId
-from tests.facade.counter import PERMIT
+from tests.facade.counter import FELLING, PERMIT
 from tests.web.counterdesk import Counter, Desk, serving
 from tests.web.test_platform import receive as receive_at
 
@@ -78,3 +79,14 @@ def test_who_may_not_receive_gives_nothing_back(counter: Counter) -> None:
     village = counter.desk("V1")
     refused = village.post(f"/receive/{PERMIT}/return", {"f.reason": "other"})
     assert refused.status in (403, 409), refused.code
+
+
+def test_a_proof_is_chosen_before_all_else_and_only_where_there_are_proofs(counter: Counter) -> None:
+    village = counter.desk("V1")
+    page = village.get(f"/receive/{PROOFS}").text
+    control = re.search(r'<(?:select|input)[^>]*name="f.proof_kind"[^>]*>', page)
+    assert control and " required" in control.group(), page
+    assert control.start() < page.index('name="applicant.name"'), "not folded away below"
+    refused = village.post(f"/receive/{PROOFS}", {"applicant.name": "要证明"})
+    assert refused.code == "case.proof_unknown"
+    assert "f.proof_kind" not in village.get(f"/receive/{FELLING}").text

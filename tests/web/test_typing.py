@@ -114,6 +114,21 @@ def test_a_gun_fired_into_the_name_fills_the_number(tab: Page) -> None:
     assert name.input_value() == "程打字"
 
 
+def test_a_gun_fired_into_the_name_is_no_name_however_it_is_sent(tab: Page, counter: Counter) -> None:
+    tab.goto(f"/receive/{PERMIT}")
+    tab.locator("#applicant-name").focus()
+    tab.keyboard.type(ID_NO)
+    tab.keyboard.press("Control+Enter")
+    tab.wait_for_function(f"() => document.getElementById('applicant-id').value === '{ID_NO}'")
+    assert tab.url.partition("?")[0].endswith(f"/receive/{PERMIT}"), "a name is wanted still"
+    refused = counter.desk("C1").post(f"/receive/{PERMIT}", {"once": "gun", "applicant.name": ID_NO})
+    assert (refused.status, refused.code) == (422, "identity.no_name")
+    wrong = {"applicant.name": "电话人", "applicant.phone": "没有"}
+    assert counter.desk("C1").post(f"/receive/{PERMIT}", wrong).code == "identity.phone"
+    with counter.ledger() as ledger:
+        assert ledger.find(ID_NO) == [] and ledger.find("电话人") == []
+
+
 def test_a_gun_fired_into_the_form_of_an_action_signs_nothing(tab: Page, counter: Counter, case: str) -> None:
     tab.goto(f"/case/{case}/do/accept")
     fields = tab.locator("form[data-once] input:not([type=hidden]):not([type=file])")

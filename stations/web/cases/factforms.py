@@ -78,7 +78,7 @@ def fields_of(
     fields = [
         _field(spec.code, path, fact, required, say, around, given)
         for path, fact, required in leaves(spec.facts)
-        if ".".join(path) not in FILLED_IN
+        if ".".join(path) not in FILLED_IN and (path[-1] != "proof_kind" or around.item.proofs)
     ]
     return sorted(fields, key=lambda one: (one.rare, not one.required))
 
@@ -122,7 +122,8 @@ def _field(
         path=path,
         control=control,
         label=field_name(say, action, ".".join(path)),
-        required=required,
+        # An item of proofs is received for one of them; what an amendment leaves as it is stays empty.
+        required=required or (path == ("proof_kind",) and bool(around.item.proofs)),
         choices=choices,
         most=fact.max or 0,
         rare=path[0] in RARE_FIELDS,
@@ -164,11 +165,15 @@ def _control(
 
 
 def field_name(say: Say, action: str, path: str) -> str:
-    """Return the name of a field of an action's facts, by its dotted path."""
+    """Return the name of a field of an action's facts, by its dotted path.
+
+    Some fields are typed on the command line and chosen on a page; those have a name of their own here.
+    """
     # What an amendment changes is called as in the act that it amends.
     path = path.removeprefix("changes.")
     last = path.rpartition(".")[2]
-    keys = (f"field.{action}.{path}", f"field.{path}", f"field.{last}")
+    own = (f"web.field_{action}_{last}", f"field.{action}.{path}", f"web.field_{last}")
+    keys = (*own, f"field.{path}", f"field.{last}")
     return say(next((key for key in keys if say.has(key)), last))
 
 

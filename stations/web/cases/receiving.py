@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ from aiohttp import web
 from ledger.casetype import ActionSpec
 from ledger.errors import BanjianError, InputError
 from ledger.facade import Command, Ledger, Performed
-from ledger.identity import ID_KINDS, check_applicant, check_id_number
+from ledger.identity import ID_KINDS, check_applicant, check_id_number, check_phone, plain_number
 from ledger.item import Item
 from ledger.permit import Permission
 from ledger.types import Facts
@@ -32,6 +33,7 @@ RECEIVE = "receive"
 APPLICANT = ("name", "id_kind", "id_no", "phone", "address")
 AGENT = ("name", "id_kind", "id_no", "phone", "relation", "authority")
 TWINS_MAX = 5
+RESIDENT = re.compile(r"[0-9]{17}[0-9X]")
 LATE_REASON = "f.late_entry.reason"
 
 Form = Mapping[str, Sequence[str]]
@@ -164,12 +166,21 @@ def people_in(form: Form) -> Facts:
 
 
 def said_of_people(form: Form) -> Facts:
-    """Return what a form says of people, unchecked; of a number that is not given the kind says nothing."""
+    """Return what a form says of people; of a number that is not given the kind says nothing.
+
+    Raises:
+        InputError: ``identity.phone``; nothing else is checked.
+    """
     personal: Facts = {}
     for role, names in (("applicant", APPLICANT), ("agent", AGENT)):
         texts = {name: "".join(form.get(f"{role}.{name}", ())).strip() for name in names}
+        if not texts["id_no"] and RESIDENT.fullmatch(plain_number(texts["name"])):
+            # A gun was fired into the name, and sent before the page could put the number where it belongs.
+            texts |= {"name": "", "id_no": texts["name"], "id_kind": "resident"}
         if not texts["id_no"]:
             texts["id_kind"] = ""
+        if texts["phone"]:
+            check_phone(texts["phone"])
         part: Facts = {name: text for name, text in texts.items() if text}
         if part:
             personal[role] = part

@@ -24,7 +24,13 @@
     }
     const form = field instanceof Element && field.closest("form[data-steps]");
     if (!form) return;
-    if (event.ctrlKey) { event.preventDefault(); form.requestSubmit(); return; }
+    if (event.ctrlKey) {
+      event.preventDefault();
+      // What was typed last is put in order before it is sent, as it would be on leaving the field.
+      field.dispatchEvent(new Event("change", { bubbles: true }));
+      form.requestSubmit();
+      return;
+    }
     if (!(field instanceof HTMLInputElement) && !(field instanceof HTMLSelectElement)) return;
     event.preventDefault();
     const fields = [...form.querySelectorAll("input, select, textarea, button")].filter(
