@@ -30,7 +30,7 @@ async def test_no_page_takes_names_for_markup(hall: Office, staff_no: str):
     async with Desk(hall) as desk:
         await desk.sign_in(HOSTILE_NO)
         people = {
-            f"{role}.{name}": MARKUP
+            f"{role}.{name}": f"{MARKUP}110" if name == "phone" else MARKUP
             for role in ("applicant", "agent")
             for name in ("name", "phone", "address")
         }
@@ -41,7 +41,8 @@ async def test_no_page_takes_names_for_markup(hall: Office, staff_no: str):
         assert (await desk.post(f"/case/{case}/do/note", {"text": MARKUP})).status == 303
         handed = await desk.post(f"/case/{case}/do/hand_over", {"f.to": TOWNSHIP, "text": MARKUP})
         assert handed.status == 303
-        await desk.post(f"/receive/{HOSTILE_ITEM}/draft", people)
+        draft = {"draft": "abad1deaabad1dea", **people}
+        assert (await desk.post(f"/receive/{HOSTILE_ITEM}/draft", draft)).status == 200
     async with Desk(hall) as desk:
         await desk.sign_in(staff_no)
         seen = 0
