@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
+from ledger.facade.doubt import LOST_DISK
 from ledger.facade.lostends import BESIDE_CHAIN
 from ledger.facade.opening import HeldLog, Holdings
 from ledger.facade.peers import ways_of
 from ledger.facade.succession import Succession
 from ledger.facade.synctables import REOPENED_EARLY, SYNC_FINDINGS, SYNC_MARKS
+from ledger.genesis import LogGenesis
 from ledger.registry import Registry
 from ledger.store.contract import ReadTx, WriteTx
 from ledger.types import StationId
@@ -50,6 +52,21 @@ def note_lost(tx: WriteTx, now_ms: int, *, kind: str) -> None:
     """
     if not _moment(tx, GIVEN_UP):
         note_given_up(tx, now_ms, kinds={kind})
+
+
+def row_of(genesis: LogGenesis, station: StationId, *, put_back: bool) -> HeldLog:
+    """Return what a log that comes from others is here: theirs, or one that this machine wrote and lost.
+
+    Nobody else writes logs of the county's own kinds, so that such a log of this very station was written by
+    the machine that stood here before; and no disk tells of it any more.
+
+    Args:
+        genesis: of the log.
+        station: the main station of this installation.
+        put_back: whether this installation ever came back from an older state.
+    """
+    lost = genesis.kind != "station" and genesis.station == station and put_back
+    return HeldLog(name=genesis.log_id().hex(), genesis=genesis, own=lost, state=LOST_DISK if lost else "")
 
 
 def ever_given_up(tx: ReadTx) -> bool:

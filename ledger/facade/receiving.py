@@ -10,10 +10,9 @@ from ledger.checkpoint import RECEIPT_NAME_PREFIX, open_cosignature, read_checkp
 from ledger.entry import entry_hash
 from ledger.errors import BanjianError, DataError
 from ledger.excerpt import CheckedExcerpt
-from ledger.facade.comingback import note_lost
+from ledger.facade.comingback import note_lost, row_of
 from ledger.facade.countyfold import COUNTY_KINDS
 from ledger.facade.divergent import DivergentPlace, place_divergent
-from ledger.facade.doubt import LOST_DISK
 from ledger.facade.held import Held
 from ledger.facade.heldstates import ReceiptLine
 from ledger.facade.histories import branch_names
@@ -163,16 +162,7 @@ class Receiving:
         return new
 
     def _row_of(self, genesis: LogGenesis) -> HeldLog:
-        """Return what a log that comes from others is here: theirs, or one that this machine wrote and lost.
-
-        Nobody else writes logs of the county's own kinds, so that such a log of this very station was written
-        by the machine that stood here before; and no disk tells of it any more.
-        """
-        at_home = genesis.kind != "station" and genesis.station == self._held.station
-        lost = at_home and self._parts.holdings.put_back
-        return HeldLog(
-            name=genesis.log_id().hex(), genesis=genesis, own=lost, state=LOST_DISK if lost else ""
-        )
+        return row_of(genesis, self._held.station, put_back=self._parts.holdings.put_back)
 
     def _write_log(self, tx: WriteTx, genesis: LogGenesis, *, now_ms: int) -> None:
         """Write the row of a log, and what it or others say falsely of who continues whom, or leave out."""
@@ -180,10 +170,8 @@ class Receiving:
         if tx.get(schema.LOGS, (name,)) is not None:
             return
         row = self._row_of(genesis)
-        tx.insert(
-            schema.LOGS,
-            [(name, genesis.kind, genesis.station, genesis.pack(), int(row.own), row.state)],
-        )
+        cells = (name, genesis.kind, genesis.station, genesis.pack(), int(row.own), row.state)
+        tx.insert(schema.LOGS, [cells])
         if row.own:
             note_lost(tx, now_ms, kind=genesis.kind)
         succession = self._parts.succession

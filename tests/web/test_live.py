@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 from aiohttp import ClientResponse
@@ -23,6 +24,7 @@ from tests.web.seat import ALLOWANCE, take_seat
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+T = TypeVar("T")
 WAIT_S = 15
 
 
@@ -209,6 +211,12 @@ def test_the_line_of_safety_says_that_the_station_is_gone(hall: Office, chromium
     seat.context.close()
 
 
+def _aside(story: Coroutine[None, None, T]) -> T:
+    """Run a story on a loop of its own: the browser's may be running on this thread."""
+    with ThreadPoolExecutor(1) as aside:
+        return aside.submit(asyncio.run, story).result()
+
+
 def test_a_page_whose_person_is_gone_ends_however_much_news_comes():
     sent: list[bytes] = []
     looks = iter((False, True))
@@ -227,7 +235,7 @@ def test_a_page_whose_person_is_gone_ends_however_much_news_comes():
         async with asyncio.timeout(WAIT_S):
             await stream(queue, write, is_over)
 
-    asyncio.run(story())
+    _aside(story())
     assert sent[-1] == b"event: locked\ndata:\n\n" and sent.count(b"event: acts\ndata:\n\n") > 2
 
 
@@ -244,5 +252,5 @@ def test_the_end_of_the_site_reaches_who_is_far_behind(hall: Office):
         await access.close()
         return [behind.get_nowait() for _ in range(behind.qsize())]
 
-    *before, last = asyncio.run(story())
+    *before, last = _aside(story())
     assert last == "" and set(before) == {"acts"}
