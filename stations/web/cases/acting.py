@@ -24,8 +24,8 @@ from stations.web.cases.amending import (
     amended_people,
     form_spec,
     held_now,
+    named_by,
     only_what_differs,
-    people_of,
     require_change,
     target_of,
 )
@@ -217,7 +217,7 @@ async def _shown(visit: Visit, form: Mapping[str, Sequence[str]], error: Banjian
             if target is None
             else {
                 role: {name: first(_lists(given), f"{PERSON_PREFIX}{role}.{name}") for name in PERSON_FIELDS}
-                for role in people_of(page, target)
+                for role in named_by(page, target)
             },
             "case": case_id.hex(),
             "item": visit.say.pick(page.rules.item.name),
