@@ -204,7 +204,7 @@ FORMS: Mapping[str, Mapping[str, str]] = {
     "POST /case/{case}/do/{action}": {"text": "看过"},
     "POST /people/{no}/grant": {"role": "nobody"},
     "POST /keep/backup": {"folder": "{backups}-{at}"},
-    "POST /platform/enter": {"case": "{case}", "f.external_no": "3303822600{at}"},
+    "POST /platform/enter": {"case": "{case}", "f.external_no": "3303822600{at}", "same_number": "1"},
     "POST /pads": {"count": "10"},
     "POST /attach": {"file": "x.txt", "size": "5"},
     "POST /orders/answer": {"order_no": ORDER, "reply": "已办", "version": "0"},
