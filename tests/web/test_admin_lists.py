@@ -342,3 +342,16 @@ def test_a_clerk_sees_rules_and_keeping_but_signs_nothing(site: Serving) -> None
         clerk.post("/import/items", {}, files=[("list", "x.xlsx", b"PK")], page="/more").code
         == "web.registrar_only"
     )
+
+
+def test_who_has_left_already_still_hands_over(site: Serving, registrar: Visitor) -> None:
+    # The last test of this module: V001 signs nothing any more.
+    gone = {"reason": "retired", "sure": "1"}
+    assert registrar.post("/people/V001/retire", gone, page="/people/V001").path == "/people"
+    with Ledger.open(site.home, write=False) as ledger:
+        assert ledger.knowledge.registry.staff("V001") is None
+    choices = registrar.get("/leaver").text
+    assert 'value="V001"' in choices and "钥匙已停用" in choices
+    page = registrar.get("/leaver?no=V001")
+    assert page.status == 200 and page.text.count('href="/case/') == 2
+    assert len(_cells(registrar.get("/leaver?no=V001&format=xlsx"))) == 3
