@@ -19,6 +19,8 @@ from ledger.types import StationId, Value
 
 Effect = Callable[[Draft, CaseAct, Rules, int], tuple[str, ...]]
 
+NO_NUMBER: Final = "—"
+"""Stands for a number elsewhere that a case has not, or has no more: texts of facts are never empty."""
 _EPOCH = date(1970, 1, 1)
 _DAYS_MAX = (date.max - _EPOCH).days
 _LOOKED_AT: Final = frozenset(("organ_receipt", "full_supply"))
@@ -35,7 +37,7 @@ def _open(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, ..
     draft.supplied = texts(facts.get("materials"))
     draft.proof_commitments = texts(facts.get("commitments"))
     draft.originals = texts(facts.get("originals"))
-    draft.external_no = _text(facts.get("external_no"))
+    draft.external_no = _number_there(facts.get("external_no"))
     return ()
 
 
@@ -186,7 +188,7 @@ def _rating(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, 
 
 
 def _external(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, ...]:
-    draft.external_no = _text(act.facts.get("external_no"))
+    draft.external_no = _number_there(act.facts.get("external_no"))
     return ()
 
 
@@ -200,7 +202,7 @@ def _amendment(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[st
     if "certificate_no" in overlay:
         draft.certificate_no = _text(overlay["certificate_no"])
     if "external_no" in overlay:
-        draft.external_no = _text(overlay["external_no"])
+        draft.external_no = _number_there(overlay["external_no"])
     return ()
 
 
@@ -208,6 +210,12 @@ def _void(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, ..
     draft.voided = True
     draft.offered_to = StationId("")
     return ()
+
+
+def _number_there(value: Value) -> str:
+    """Return the number that another system gave; "" where the text says that there is none."""
+    text = _text(value)
+    return "" if text == NO_NUMBER else text
 
 
 def _text(value: Value) -> str:

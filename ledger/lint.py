@@ -16,6 +16,7 @@ from ledger.effects import EFFECTS
 from ledger.factspec import SALT
 from ledger.grant import GRANT
 from ledger.guards import FACT_GUARDS, PERMIT, STATE_GUARDS
+from ledger.identity import is_seen
 from ledger.item import CAPACITIES, MATERIAL_SOURCES, Item
 from ledger.judge import ADJUDICATE, COUNTERSIGN
 from ledger.lintclocks import lint_clocks
@@ -84,6 +85,7 @@ def lint_item(item: Item, case_types: Mapping[str, CaseType]) -> tuple[LintFault
     return tuple(
         LintFault(code=code, where=item.base_code, field=field, value=value)
         for code, field, value in (
+            *_item_names(item),
             *_item_levels(item),
             *_item_basis(item),
             *_item_capacity(item),
@@ -150,6 +152,16 @@ def _action(case_type: CaseType, action: ActionSpec) -> Iterator[LintFault]:
         yield LintFault(code="lint.commutes_moves", where=where, field="commutes")
     if action.to_state == SAME and action.opens:
         yield LintFault(code="lint.opening_stays", where=where, field="to")
+
+
+def _item_names(item: Item) -> Iterator[tuple[str, str, str]]:
+    """Yield names that hold what nobody sees or what turns the text: on a slip they would read otherwise."""
+    names = [("name", item.name), *(("materials", material.name) for material in item.materials.values())]
+    for field, name in names:
+        for text in (name.zh, name.en):
+            hidden = [one for one in text if one != " " and not is_seen(one)]
+            if hidden:
+                yield "lint.name_hidden", field, f"U+{ord(hidden[0]):04X}"
 
 
 def _item_levels(item: Item) -> Iterator[tuple[str, str, str]]:

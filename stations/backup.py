@@ -9,6 +9,8 @@
     FOLDER/banjian-<ledger>-<moment>/joins/*.used   invites that nobody can use again
     FOLDER/banjian-<ledger>-<moment>/keys/*.key     envelopes, each under its owner's passphrase
     FOLDER/banjian-<ledger>-<moment>/keys/*.grant   provisional grants that such keys rest on
+    FOLDER/banjian-<ledger>-<moment>/platform.toml  how the provincial platform asks, where it was set
+    FOLDER/banjian-<ledger>-<moment>/orders/*.sealed 12345 orders with their answers, encrypted
     FOLDER/banjian-<ledger>-<moment>/RESTORED       a ledger opened from here starts new logs
     FOLDER/case-keys.txt                            the newest only: an erased case stays erased
     FOLDER/case-keys-<installation>.txt             instead, where the former is another installation's
@@ -44,6 +46,9 @@ from ledger.store import schema
 from stations.attachments import FOLDER as ATTACHMENTS
 from stations.backupfiles import mirror
 from stations.cli.types import CHINA
+from stations.orders import FOLDER as ORDERS
+from stations.province.settings import CONFIG_NAME as PLATFORM
+from stations.sealed import SUFFIX
 from sync.credentials import CA_NAME
 
 DATABASE_NAME = "ledger.db"
@@ -93,7 +98,9 @@ def make_backup(ledger: Ledger, target: Path, *, now_ms: int) -> Backup:
             for path in sorted(home.keys_dir.glob(pattern)):
                 _copy(path, folder / "keys" / path.name)
         used = sorted(home.joins_dir.glob("*.used"))
-        for path in (home.config_path, home.genesis_path, home.tls_dir / CA_NAME, *used):
+        orders = sorted((home.path / ORDERS).glob(f"*{SUFFIX}"))
+        single = (home.config_path, home.genesis_path, home.tls_dir / CA_NAME, home.path / PLATFORM)
+        for path in (*single, *used, *orders):
             if path.exists():
                 target_path = folder / path.relative_to(home.path)
                 target_path.parent.mkdir(mode=0o700, exist_ok=True)

@@ -13,7 +13,7 @@ from datetime import date
 from ledger.calendar import local_date
 from ledger.caseshape import Step
 from ledger.errors import InputError
-from ledger.facade import CasePage, Ledger
+from ledger.facade import CasePage, Ledger, people_of
 from ledger.types import ActId, Facts, Value
 from stations.cli.casenames import action_name, station_name
 from stations.texts import Say
@@ -146,12 +146,7 @@ def facts_of(page: CasePage, step: Step) -> Facts:
 
 def applicant_of(page: CasePage) -> str:
     """Return the applicant's name, as it was corrected last; "" when it was erased or is not held here."""
-    name = page.row.applicant
-    for step in page.state.steps:
-        part = (page.personal.get(step.act.act_id) or {}).get("applicant")
-        if step.effective and step.action == "amend" and isinstance(part, dict) and part.get("name"):
-            name = str(part["name"])
-    return name
+    return people_of(page).get("applicant", {}).get("name", "")
 
 
 def day_words(say: Say, day: date) -> str:

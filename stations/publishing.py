@@ -12,12 +12,14 @@ from datetime import date
 from typing import Literal
 
 from ledger.calendar import parse_calendar
+from ledger.calendars import festivals
 from ledger.casetype import CaseType
 from ledger.catalogue import Catalogue, read_publication
 from ledger.errors import ConfigError
 from ledger.item import Item
 from ledger.knowledge import PUBLISH_CALENDAR, PUBLISH_CASE_TYPES, PUBLISH_ITEMS, Knowledge
 from ledger.lint import LintFault, lint_publication
+from ledger.lintcalendar import lint_calendar
 from ledger.types import Bilingual, Facts
 from stations.imports.difference import EMPTY, Change, plain
 from stations.imports.itemdiff import item_changes
@@ -100,7 +102,10 @@ def look_at(knowledge: Knowledge, publications: Sequence[tuple[str, Facts]]) -> 
     for action, facts in publications:
         if action == PUBLISH_CALENDAR:
             entries, unchanged = _calendar_entries(knowledge, facts)
-            faults: Sequence[LintFault] = ()
+            calendar = parse_calendar(facts)
+            faults: Sequence[LintFault] = lint_calendar(
+                calendar, knowledge.calendars.calendars, festivals().get(calendar.year)
+            )
         else:
             faults = lint_publication(trial, action, facts)
             trial.apply(action, facts, position=trial.size + 1)

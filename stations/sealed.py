@@ -1,8 +1,8 @@
 """Small files kept beside the ledger, each encrypted: lists and drafts that hold what citizens said.
 
-They are no acts: they never sync, and a backup of the ledger does not hold them. The key is derived from the
-installation's storage key, one for each folder; the name of a file is bound into it, so that no file passes
-for another one.
+They are no acts: they never sync. Of them a backup holds the hotline's orders alone: what was answered is
+nowhere else. The key is derived from the installation's storage key, one for each folder; the name of a file
+is bound into it, so that no file passes for another one.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@
 from ledger.facade.clock import Clock, SystemClock
 from ledger.facade.home import Home
 from ledger.facade.ledger import Ledger
+from ledger.facade.people import people_now, people_of
 from ledger.facade.setup import CountyCreated, CountyPlan, county_station, create_county
 from ledger.facade.types import CasePage, CaseRow, Command, DayClear, Figure, LogInfo, Performed, SignedAct
 
@@ -26,4 +27,6 @@ __all__ = [
     "SystemClock",
     "county_station",
     "create_county",
+    "people_now",
+    "people_of",
 ]

@@ -12,6 +12,7 @@ from datetime import date
 from typing import NamedTuple
 
 from ledger.body import open_body
+from ledger.calendar import local_date
 from ledger.calendar_year import FIRST_YEAR
 from ledger.case import CaseAct, CaseState
 from ledger.caseshape import CaseFinding, local_day
@@ -23,7 +24,7 @@ from ledger.facade.casebook import CaseBook
 from ledger.facade.ondemand import OnDemand
 from ledger.facade.tables import TOKENS
 from ledger.facade.vault import Vault
-from ledger.identity import plain_number
+from ledger.identity import is_seen, plain_number
 from ledger.knowledge import Knowledge
 from ledger.laterefusal import late_refusal
 from ledger.limits import PERSONAL_BYTES_MAX
@@ -47,6 +48,8 @@ from ledger.types import CaseId, Facts
 
 CLOCK_STEP_MS = 60_000
 """How far ahead of the clock a claimed time may lie: forms say minutes, and clocks are set back a little."""
+ENTERED_BEFORE_MS_MAX = 366 * 24 * 3_600_000
+"""How long before its receipt here a case may have been entered elsewhere."""
 _FIRST_DAY = date(FIRST_YEAR, 1, 1).toordinal() - EPOCH_ORDINAL
 
 _ASKED_MAX = 1_024
@@ -88,8 +91,9 @@ class DeskRules:
 
         Raises:
             RuleError: ``case.another_day``, ``case.in_future``, ``case.absurd_time``, ``case.entered_on``,
-                ``case.before_receipt``, ``case.promise_barred``; as ``ledger.sense.senseless``,
-                ``ledger.notices.calendar_refusal`` and ``ledger.laterefusal.late_refusal``.
+                ``case.before_receipt``, ``case.promise_barred``, ``case.external_hidden``,
+                ``case.external_day``; as ``ledger.sense.senseless``, ``ledger.notices.calendar_refusal`` and
+                ``ledger.laterefusal.late_refusal``.
         """
         require_day(act.occurred_at_ms, act.recorded_at_ms, act.facts)
         _require_entry(act.occurred_at_ms, act.recorded_at_ms, act.facts)
@@ -106,6 +110,7 @@ class DeskRules:
             reason = late_refusal(state, spec, act, rules, self._knowledge.calendars)
         if reason is not None:
             raise RuleError(reason.code, **reason.params)
+        require_external(act.facts, state, act.recorded_at_ms)
         if not promises(spec, act.facts) or repaired(act.facts):
             return
         tx = reading.tx()
@@ -203,6 +208,26 @@ def _require_entry(occurred_at_ms: int, recorded_at_ms: int, facts: Facts) -> No
         local_day(recorded_at_ms - NIGHT_EDGE_MS) <= entered <= local_day(recorded_at_ms)
     ):
         raise RuleError("case.entered_on", day=date_of(entered))
+
+
+def require_external(facts: Facts, state: CaseState | None, recorded_at_ms: int) -> None:
+    """Refuse a number of another system that reads as another one, and a day on which nobody entered it.
+
+    Raises:
+        RuleError: ``case.external_hidden`` for characters that nobody sees or that turn the text;
+            ``case.external_day`` for a day to come, or long before the case.
+    """
+    changes = facts.get("changes")
+    for said in (facts, changes if isinstance(changes, dict) else {}):
+        number, day = said.get("external_no"), said.get("entered_on")
+        if isinstance(number, str) and not all(one == " " or is_seen(one) for one in number):
+            raise RuleError("case.external_hidden")
+        if not isinstance(day, str):
+            continue
+        opened_at_ms = recorded_at_ms if state is None else state.opened_at_ms
+        first = local_date(opened_at_ms - ENTERED_BEFORE_MS_MAX).isoformat()
+        if not first <= day <= local_date(recorded_at_ms).isoformat():
+            raise RuleError("case.external_day", day=day)
 
 
 def _checked(tx: ReadTx, case_ids: Sequence[CaseId]) -> list[CaseId]:

@@ -7,8 +7,16 @@ from collections.abc import Iterable
 from ledger.casenumber import searched
 from ledger.caseshape import CaseState
 from ledger.facade.tables import EXTERNALS
-from ledger.store.contract import WriteTx
+from ledger.store.contract import ReadTx, WriteTx
 from ledger.store.tables import OneOf, Row
+from ledger.types import CaseId
+
+
+def cases_numbered(tx: ReadTx, number: str) -> list[CaseId]:
+    """Return the cases that have an external number now, in the order of their ids."""
+    wanted = searched(number)
+    found = (row[1] for row in tx.select(EXTERNALS, {"number": wanted})) if wanted else ()
+    return sorted(CaseId(cell) for cell in found if isinstance(cell, bytes))
 
 
 def note_external(tx: WriteTx, states: Iterable[CaseState]) -> None:

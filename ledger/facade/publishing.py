@@ -11,6 +11,7 @@ from ledger.calendar import day_start_ms, local_date
 from ledger.case import CaseState
 from ledger.facade.casebook import Folded
 from ledger.facade.parts import Parts
+from ledger.facade.people import people_now
 from ledger.facade.tables import CASES
 from ledger.facade.types import CaseRow
 from ledger.guards import PERMIT
@@ -106,11 +107,10 @@ class _Grants:
         What nobody said to be a firm counts as a person: a name shown by mistake cannot be taken back.
         """
         opening = state.steps[0].act
-        personal = self._reader.personal(tx, state.case_id, opening.act_id)
-        person = None if personal is None else personal.get("applicant")
-        said = person if isinstance(person, dict) else {}
+        people = people_now(state.steps, lambda act_id: self._reader.personal(tx, state.case_id, act_id))
+        said = people.get("applicant", {})
         kind = opening.facts.get("applicant_kind")
         firm = kind in _BODIES if isinstance(kind, str) else said.get("id_kind") == "firm"
         number = said.get("id_no")
-        shown = firm and said.get("id_kind") == "firm" and isinstance(number, str)
+        shown = firm and said.get("id_kind") == "firm" and number is not None
         return firm, str(number) if shown else ""

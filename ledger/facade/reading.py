@@ -191,7 +191,7 @@ class Reader:
         if self._vault is None:
             return self._lines(lines, now_ms)
         case_ids = [row[0] for row in case_cells(lines)]
-        return self._lines(lines, now_ms, applicant_names(tx, self._vault, case_ids))
+        return self._lines(lines, now_ms, applicant_names(tx, self._vault, self._book, case_ids))
 
     def row(self, tx: ReadTx, case_id: CaseId, now_ms: int) -> CaseRow:
         """Return the line of one case.
@@ -208,7 +208,7 @@ class Reader:
         """Return lines with the names of their applicants: of a long list only those that are shown."""
         if self._vault is None:
             return list(rows)
-        names = applicant_names(tx, self._vault, [row.case_id for row in rows])
+        names = applicant_names(tx, self._vault, self._book, [row.case_id for row in rows])
         return [row._replace(applicant=names.get(row.case_id, "")) for row in rows]
 
     def personal(self, tx: ReadTx, case_id: CaseId, act_id: ActId) -> Facts | None:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from ledger.calendar import local_date
 from ledger.facade import CaseRow
-from stations.province.exported import ExportRow
+from stations.province.exported import ExportRow, same_item, same_name
 from stations.province.known import Known
 from stations.province.settings import PlatformSettings
 
-Kind = Literal["not_entered", "gone", "not_here", "state", "result", "word"]
+Kind = Literal["not_entered", "gone", "not_here", "state", "result", "word", "mismatch", "shared"]
 """``not_entered``: here, without a number there; ``gone``: its number is not in the list although its day is
 within it; ``not_here``: in the list, no case here; ``state``, ``result``: they differ; ``word``: a word of
-the platform that is not known, so that nothing can be compared."""
+the platform that is not known, so that nothing can be compared; ``mismatch``: under one number another
+applicant or item; ``shared``: one number in several cases here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +40,14 @@ def compare(
     """Return the differences, the most urgent kinds first.
 
     Args:
-        cases: those of this ledger that are looked at.
+        cases: those of this ledger that are looked at; those that the list names with their applicants.
         rows: the platform's list; empty when none was read yet.
         settings: the platform's words.
         should_be_there: whether a case that has no number there is to be told.
     """
     by_number = {row.external_no: row for row in rows}
     first, last = _span(rows)
+    counts = Counter(known.entered.external_no for _, known in cases)
     seen: set[str] = set()
     here: list[Difference] = []
     differing: list[Difference] = []
@@ -55,6 +58,8 @@ def compare(
                 here.append(Difference(kind="not_entered", case=case, known=known, row=None))
             continue
         seen.add(number)
+        if counts[number] > 1:
+            differing.append(Difference(kind="shared", case=case, known=known, row=by_number.get(number)))
         row = by_number.get(number)
         if row is not None:
             differing += _differing(case, known, row, settings)
@@ -74,6 +79,8 @@ def _differing(case: CaseRow, known: Known, row: ExportRow, settings: PlatformSe
     def note(kind: Kind) -> None:
         found.append(Difference(kind=kind, case=case, known=known, row=row))
 
+    if not (same_name(case, row) and (same_item(case, row) or not (row.item_code or row.item))):
+        note("mismatch")
     state, result = settings.state(row.state), settings.result(row.result)
     # A platform that tells one column gives the result as the state.
     result = result or settings.result(row.state)

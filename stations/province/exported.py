@@ -6,6 +6,7 @@ case of the same item and person. Where several fit, nothing is guessed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -23,6 +24,7 @@ from stations.sheetin.header import find_sheet
 from stations.sheetin.records import Record, read_records
 
 ROWS_MAX = 20_000
+_HIDDEN = re.compile("[*\uff0a\u00d7]+")
 Outcome = Literal["link", "linked", "absent", "several", "taken"]
 """``link``: the case has no number yet; ``linked``: it has this one; ``absent``: no case here; ``several``:
 more than one fits; ``taken``: the case that fits has another number there."""
@@ -170,14 +172,21 @@ def _candidates(ledger: Ledger, row: ExportRow, now_ms: int) -> list[CaseRow]:
         found = ledger.find(asked, now_ms=now_ms)
     except BanjianError:
         return []
-    return [case for case in found if _same_item(case, row) and _same_name(case, row)]
+    return [case for case in found if same_item(case, row) and same_name(case, row)]
 
 
-def _same_name(case: CaseRow, row: ExportRow) -> bool:
-    return not row.applicant or "*" in row.applicant or case.applicant == row.applicant
+def same_name(case: CaseRow, row: ExportRow) -> bool:
+    """Tell whether a row may be of the case's applicant; where a name is not known, or hidden, it may."""
+    if not row.applicant or not case.applicant:
+        return True
+    # Platforms hide a part of a name behind stars.
+    shown = _HIDDEN.split(fold(row.applicant))
+    shape = ".+".join(re.escape(one) for one in shown)
+    return re.fullmatch(shape, fold(case.applicant)) is not None
 
 
-def _same_item(case: CaseRow, row: ExportRow) -> bool:
+def same_item(case: CaseRow, row: ExportRow) -> bool:
+    """Tell whether a row is of the case's item: by the code where the list has one, else by the name."""
     if row.item_code:
         return fold(case.item_code) == fold(row.item_code)
     return fold(case.item_name) == fold(row.item)

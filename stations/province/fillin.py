@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ledger.calendar import local_date
-from ledger.facade import CasePage, Ledger
-from ledger.types import Facts
+from ledger.facade import CasePage, Ledger, people_of
 from stations.cli.casenames import state_name, station_name, value_name
 from stations.cli.types import show_moment
+from stations.documents import facts_of
 from stations.province.settings import PlatformSettings
 from stations.texts import Say
 
@@ -47,10 +47,11 @@ class _Filler:
     def __init__(self, ledger: Ledger, say: Say, page: CasePage) -> None:
         self._ledger, self._say, self._page = ledger, say, page
         self._opened = page.state.steps[0].act
-        personal = page.personal.get(self._opened.act_id) or {}
-        self._applicant = _person(personal, "applicant")
-        self._agent = _person(personal, "agent")
-        text = personal.get("text")
+        self._facts = facts_of(page, page.state.steps[0])
+        people = people_of(page)
+        self._applicant = people.get("applicant", {})
+        self._agent = people.get("agent", {})
+        text = (page.personal.get(self._opened.act_id) or {}).get("text")
         self._text = text if isinstance(text, str) else ""
 
     def text(self, field: str) -> str:
@@ -88,7 +89,7 @@ class _Filler:
         }
 
     def _fact(self, name: str) -> str:
-        value = self._opened.facts.get(name)
+        value = self._facts.get(name)
         return value_name(self._say, value) if isinstance(value, str) else ""
 
     def _id_kind(self) -> str:
@@ -96,7 +97,7 @@ class _Filler:
         return self._say(f"id_kind.{kind}") if kind else ""
 
     def _materials(self) -> str:
-        handed = self._opened.facts.get("materials")
+        handed = self._facts.get("materials")
         papers = self._page.rules.item.materials
         names = (
             self._say.pick(papers[str(code)].name) if str(code) in papers else str(code)
@@ -114,8 +115,3 @@ class _Filler:
             None,
         )
         return "" if decided is None else local_date(decided).isoformat()
-
-
-def _person(personal: Facts, role: str) -> Mapping[str, str]:
-    part = personal.get(role)
-    return {name: str(text) for name, text in part.items()} if isinstance(part, dict) else {}

@@ -158,8 +158,8 @@ MATRIX: Mapping[str, str] = {
     "POST /sticks/write": "303 403 403 403 403 422 422",
     "POST /sticks/read": "303 403 403 403 403 422 422",
     "GET /orders": SIGNED,
-    "POST /orders": "303 422 422 422 422 422 422",  # no file
-    "POST /orders/answer": "303 303 422 422 422 422 303",
+    "POST /orders": "303 422 422 422 422 422 403",  # no file; a registrar does not answer
+    "POST /orders/answer": "303 303 422 422 422 422 403",
     "GET /rosters": SIGNED,
     "POST /rosters": "303 422 422 422 422 422 422",  # no file
     "GET /rosters/template": SIGNED,
@@ -204,10 +204,10 @@ FORMS: Mapping[str, Mapping[str, str]] = {
     "POST /case/{case}/do/{action}": {"text": "看过"},
     "POST /people/{no}/grant": {"role": "nobody"},
     "POST /keep/backup": {"folder": "{backups}-{at}"},
-    "POST /platform/enter": {"case": "{case}", "f.external_no": "3303822600{at}"},
+    "POST /platform/enter": {"case": "{case}", "f.external_no": "3303822600{at}", "same_number": "1"},
     "POST /pads": {"count": "10"},
     "POST /attach": {"file": "x.txt", "size": "5"},
-    "POST /orders/answer": {"order_no": ORDER, "reply": "已办"},
+    "POST /orders/answer": {"order_no": ORDER, "reply": "已办", "version": "0"},
     "POST /roster/{roster}/tick": {"row": "1", "on": "1"},
 }
 """Fields; braces are filled in as in addresses."""

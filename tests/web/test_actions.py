@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ledger.facade import CasePage
-from ledger.types import CaseId
+from ledger.facade import CasePage, people_now
+from ledger.types import ActId, CaseId, Facts
 from tests.facade.counter import FELLING, PERMIT, TOWNSHIP
 from tests.web.counterdesk import Counter, Desk, serving
 
@@ -72,6 +72,49 @@ def test_a_name_written_wrongly_is_amended_and_printed_right(counter: Counter, d
     shown = desk.get(f"/case/{case}")
     printed = re.search(rf'href="(/case/{case}/print/[0-9a-f]+)">受理通知书', shown.text)
     assert printed and "王秀英：" in desk.get(printed.group(1)).text
+
+
+def test_a_corrected_person_is_shown_everywhere_by_the_new_name(counter: Counter, desk: Desk) -> None:
+    case = received(desk, "张三", **{"applicant.id_no": "11010519491231002X"})
+    opened = page_of(counter, case).state.steps[0].act.act_id.hex()
+    fields = {"f.target": opened, "f.reason": "证件看错", "p.applicant.name": "张三丰"}
+    desk.post(
+        f"/case/{case}/do/amend",
+        {**fields, "p.applicant.id_no": "11010519491231088X", "p.applicant.phone": "13800005555"},
+    )
+    page = page_of(counter, case)
+    number = page.state.number
+    assert page.row.applicant == "张三丰"
+    for path in (
+        f"/cases?q={number}",
+        "/cases",
+        f"/find?q={number}",
+        "/find?q=11010519491231088X",
+        f"/case/{case}/slip",
+    ):
+        shown = desk.get(path).text
+        assert "张三丰" in shown and "张三<" not in shown, path
+    head = desk.get(f"/case/{case}").text.partition("<dl")[2].partition("</dl>")[0]
+    assert "张三丰" in head
+    sheet = desk.get("/platform").text
+    assert all(f'data-copy="{text}"' in sheet for text in ("张三丰", "11010519491231088X", "13800005555"))
+    assert 'data-copy="张三"' not in sheet
+    told = desk.get(f"/api/v1/case/{case}").raw.decode()
+    assert "张三丰" in told
+
+
+def test_an_amendment_without_effect_renames_nobody(counter: Counter, desk: Desk) -> None:
+    case = received(desk, "赵一")
+    page = page_of(counter, case)
+    step = page.state.steps[0]
+    amend = step._replace(effective=False, act=step.act._replace(act_id=ActId(b"a" * 32), action="amend"))
+    renamed: Facts = {"applicant": {"name": "赵二"}}
+    bodies = {**page.personal, ActId(b"a" * 32): renamed}
+    assert people_now((step, amend), bodies.get)["applicant"]["name"] == "赵一"
+    stands = amend._replace(effective=True)
+    assert people_now((step, stands), bodies.get)["applicant"]["name"] == "赵二"
+    # what amends another act says nothing of that one's people, and yet who the applicant is
+    assert people_now((step, stands), bodies.get, of=step)["applicant"]["name"] == "赵一"
 
 
 def test_grounds_of_suspension_are_chosen_by_name(desk: Desk) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 import time
 from collections.abc import Iterator
@@ -10,8 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from ledger.calendar import parse_calendar
+from ledger.calendar_year import statutory_days
+from ledger.calendars import festivals, shipped, shipped_facts
 from ledger.data import shipped_items
 from ledger.facade import Command, Ledger
+from ledger.lintcalendar import lint_calendar
 from ledger.types import StationId
 from stations.config import CONFIG_NAME
 from stations.sheetin.book import open_book
@@ -213,7 +218,7 @@ def test_an_item_is_published_after_its_difference_was_seen(site: Serving, regis
     assert look.status == 200 and "<ins>1</ins>" in look.text and _size(site) == before
     done = registrar.post(look.path, {})
     assert done.path == "/catalogue" and _size(site)[1] == before[1] + 1
-    assert registrar.get(f"/catalogue/{item['base_code']}").status == 200
+    assert registrar.get("/catalogue/" + str(item["base_code"])).status == 200
 
 
 def test_what_the_linter_finds_cannot_be_published(site: Serving, registrar: Visitor) -> None:
@@ -232,15 +237,70 @@ def test_what_the_linter_finds_cannot_be_published(site: Serving, registrar: Vis
         assert answer.status >= 400 and (answer.code == code or not code), content
 
 
-def test_a_calendar_is_published(site: Serving, registrar: Visitor) -> None:
-    facts = {
-        "region": "CN", "year": 2027, "version": 1, "days_off": ["2027-01-01"], "make_up": [],
-        "source": "国办发明电〔2026〕9号",
+def _next_year(**other: object) -> dict[str, object]:
+    days = statutory_days(2027, festivals()[2027])
+    return {
+        "region": "CN", "year": 2027, "version": 1, "days_off": sorted(day.isoformat() for day in days),
+        "make_up": [], "source": "国办发明电〔2026〕9号", **other,
     }  # fmt: skip
-    look = registrar.post("/publish", {}, files=[("file", "2027.json", json.dumps(facts).encode())])
+
+
+def _look(registrar: Visitor, facts: object) -> Answer:
+    return registrar.post("/publish", {}, files=[("file", "2027.json", json.dumps(facts).encode())])
+
+
+def test_a_calendar_is_published(site: Serving, registrar: Visitor) -> None:
+    look = _look(registrar, _next_year())
     assert "2027-01-01" in look.text, look.text
     assert registrar.post(look.path, {}).path == "/calendars"
     assert "国办发明电〔2026〕9号" in registrar.get("/calendars").text
+
+
+def test_a_calendar_that_works_on_a_holiday_or_doubles_a_version_is_not_published(
+    site: Serving, registrar: Visitor
+) -> None:
+    before = _size(site)
+    for facts, code, told in (
+        (_next_year(year=2028, days_off=[]), "lint.calendar_statutory", "2028-05-01"),
+        (_next_year(version=2, make_up=["2027-10-01"], days_off=[]), "lint.calendar_statutory", "2027-10-01"),
+        (
+            _next_year(region="990121", make_up=["2027-05-01"], days_off=[]),
+            "lint.calendar_statutory", "2027-05-01",
+        ),
+        ({**shipped_facts()[-1], "make_up": []}, "lint.calendar_version", "1"),
+    ):  # fmt: skip
+        look = _look(registrar, facts)
+        assert code in look.text and told in look.text, facts
+        assert registrar.post(look.path, {}).code == "web.publish_faults" and _size(site) == before
+
+
+def test_what_ships_has_no_fault_and_a_region_stands_on_the_nation_s_days() -> None:
+    for calendar in shipped():
+        assert lint_calendar(calendar, shipped(), festivals().get(calendar.year)) == ()
+    own = parse_calendar(
+        {"region": "990121", "year": 2027, "version": 1, "days_off": [], "make_up": [], "source": "x"}
+    )
+    assert lint_calendar(own, (), festivals()[2027]) == ()
+
+
+def test_an_item_whose_name_turns_the_text_is_not_published(site: Serving, registrar: Visitor) -> None:
+    item = dict(next(one for one in shipped_items() if isinstance(one, dict)))
+    for name in ("采\u202e伐", "采\u200b伐"):
+        item["name"] = {"zh": name, "en": "felling"}
+        look = _look(registrar, {"items": [item]})
+        assert "lint.name_hidden" in look.text and f"U+{ord(name[1]):04X}" in look.text
+
+
+def test_a_difference_is_signed_as_it_was_read(site: Serving, registrar: Visitor) -> None:
+    item = dict(next(one for one in shipped_items() if isinstance(one, dict)))
+    first, second = (_look(registrar, {"items": [{**item, "promised_days": days}]}) for days in (2, 3))
+    seen = re.findall(r'name="seen" value="(\d+)"', first.text)[0]
+    assert registrar.post(second.path, {}).path == "/catalogue"
+    before = _size(site)
+    moved = registrar.post(first.path, {"seen": seen})
+    assert (moved.status, moved.code) == (409, "web.published_meanwhile") and _size(site) == before
+    assert "<del>3</del>" in moved.text and "<ins>2</ins>" in moved.text
+    assert registrar.post(first.path, {}).path == "/catalogue" and _size(site)[1] == before[1] + 1
 
 
 def test_a_backup_goes_to_the_settings_folder_and_is_listed(site: Serving, registrar: Visitor) -> None:
@@ -282,3 +342,16 @@ def test_a_clerk_sees_rules_and_keeping_but_signs_nothing(site: Serving) -> None
         clerk.post("/import/items", {}, files=[("list", "x.xlsx", b"PK")], page="/more").code
         == "web.registrar_only"
     )
+
+
+def test_who_has_left_already_still_hands_over(site: Serving, registrar: Visitor) -> None:
+    # The last test of this module: V001 signs nothing any more.
+    gone = {"reason": "retired", "sure": "1"}
+    assert registrar.post("/people/V001/retire", gone, page="/people/V001").path == "/people"
+    with Ledger.open(site.home, write=False) as ledger:
+        assert ledger.knowledge.registry.staff("V001") is None
+    choices = registrar.get("/leaver").text
+    assert 'value="V001"' in choices and "钥匙已停用" in choices
+    page = registrar.get("/leaver?no=V001")
+    assert page.status == 200 and page.text.count('href="/case/') == 2
+    assert len(_cells(registrar.get("/leaver?no=V001&format=xlsx"))) == 3

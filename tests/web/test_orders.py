@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
@@ -10,11 +11,14 @@ from pathlib import Path
 import pytest
 from python_calamine import CalamineWorkbook
 
-from ledger.errors import InputError
-from stations.orders import Order, answered, merged
+from ledger.errors import BanjianError, InputError
+from ledger.facade import Home
+from stations.orders import Order, answered, keep_orders, load_orders, merged
+from stations.sealed import SealedFolder
 from tests.sheetin.workbooks import make
 from tests.web.counterdesk import Counter, Desk, Page, serving
 
+TODAY = date(2026, 3, 2)
 HEAD = ["工单号", "诉求标题", "反映人", "来电号码", "派单时间", "截止时间", "承办部门", "回复内容"]
 
 
@@ -34,6 +38,13 @@ def imported(desk: Desk, tmp_path: Path, rows: Sequence[Sequence[object]]) -> Pa
     return desk.post("/orders", {}, {"file": ("工单.xlsx", raw)})
 
 
+def answer(desk: Desk, number: str, **fields: str) -> Page:
+    """Answer an order as it stands on the page now."""
+    form = desk.get("/orders?closed=1").text.partition(f'name="order_no" value="{number}"')[2]
+    version = form.partition('name="version" value="')[2].partition('"')[0]
+    return desk.post("/orders/answer", {"order_no": number, "version": version, **fields})
+
+
 def test_orders_come_in_are_answered_and_go_out(counter: Counter, desk: Desk, tmp_path: Path) -> None:
     page = imported(
         desk,
@@ -51,7 +62,7 @@ def test_orders_come_in_are_answered_and_go_out(counter: Counter, desk: Desk, tm
     page = desk.get("/orders")
     assert page.text.index("HL001") < page.text.index("HL002") < page.text.index("HL004")
     assert [colour in page.text for colour in ("light-red", "light-yellow", "light-green")] == [True] * 3
-    page = desk.post("/orders/answer", {"order_no": "HL001", "reply": "已修好", "unit": "供电所"})
+    page = answer(desk, "HL001", reply="已修好", unit="供电所")
     assert "路灯不亮" not in page.text and "已答复 1 / 3" in page.text
     assert "已修好" in desk.get("/orders?closed=1").text
     again = imported(desk, tmp_path, [["HL001", "路灯不亮（催）", "", "", "", "", "", ""]])
@@ -71,19 +82,88 @@ def test_orders_come_in_are_answered_and_go_out(counter: Counter, desk: Desk, tm
 def test_what_does_not_hold_is_refused(desk: Desk, tmp_path: Path) -> None:
     assert desk.post("/orders/answer", {"order_no": "nobody", "reply": "x"}).code == "order.none"
     imported(desk, tmp_path, [["HL010", "长", "", "", "", "", "", ""]])
-    assert desk.post("/orders/answer", {"order_no": "HL010", "reply": "长" * 1001}).code == "order.reply"
+    assert answer(desk, "HL010", reply="长" * 1001).code == "order.reply"
     assert desk.post("/orders", {}, {"file": ("a.xlsx", b"no")}).code == "sheet.text_file"
 
 
 def test_an_import_never_empties_what_was_answered_here() -> None:
     held = Order(order_no="1", title="a", reply="done", done_on="2026-03-01", by="x")
-    orders, new, changed = merged([held], [Order(order_no="1", title="a")])
+    orders, new, changed = merged([held], [Order(order_no="1", title="a")], today=TODAY)
     assert (orders, new, changed) == ([held], 0, 0)
     with pytest.raises(InputError) as refused:
-        merged([], [Order(order_no=str(n), title="a") for n in range(10_001)])
+        merged([], [Order(order_no=str(n), title="a") for n in range(10_001)], today=TODAY)
     assert refused.value.code == "order.too_many"
-    (opened,) = answered(orders, "1", {"reply": " "}, by="y", today=date(2026, 3, 2))
-    assert (opened.done_on, opened.light(date(2026, 3, 2))) == ("", "green")
+
+
+def test_an_old_reply_of_a_list_never_replaces_an_answer_given_here() -> None:
+    held = Order(
+        order_no="1", title="a", reply="已修好", done_on="2026-03-01", by="王芳", at="2026-03-01 09:00"
+    )
+    listed = Order(order_no="1", title="a", reply="已转供电所", state="办理中")
+    ((order,), _, changed) = merged([held], [listed], today=TODAY)
+    assert (order.reply, order.by, order.listed_reply, changed) == ("已修好", "王芳", "已转供电所", 1)
+    assert [(one.reply, one.by, one.at) for one in order.earlier] == [("已修好", "王芳", "2026-03-01 09:00")]
+    ((again,), _, unchanged) = merged([order], [listed], today=TODAY)
+    assert (again, unchanged) == (order, 0)
+    ((agreeing,), _, _) = merged([order], [Order(order_no="1", title="a", reply="已修好")], today=TODAY)
+    assert agreeing.listed_reply == ""
+
+
+def test_a_reply_that_came_with_a_list_stands_under_nobody_s_name() -> None:
+    ((order,), new, _) = merged([], [Order(order_no="1", title="a", reply="已回访")], today=TODAY)
+    assert (new, order.by, order.done_on) == (1, "", "")
+    ((ended,), _, _) = merged([order], [Order(order_no="1", title="a", state="已办结")], today=TODAY)
+    assert (ended.done_on, ended.light(TODAY), ended.by) == ("2026-03-02", "done", "")
+    ((open_,), _, _) = merged([], [Order(order_no="2", title="b", state="已办结")], today=TODAY)
+    assert open_.done_on == ""
+
+
+def test_an_answer_is_taken_back_on_purpose_and_kept() -> None:
+    held = Order(order_no="1", title="a", reply="已修好", done_on="2026-03-01", by="王芳", version=3)
+    for told, code in (
+        ({"reply": "改", "version": "2"}, "order.moved_on"),
+        ({"reply": "改"}, "order.moved_on"),
+        ({"reply": " ", "version": "3"}, "order.empty"),
+    ):
+        with pytest.raises(BanjianError) as refused:
+            answered([held], "1", told, by="李强", at="2026-03-02 10:00")
+        assert refused.value.code == code
+    told = {"reply": "", "version": "3", "reopen": "1"}
+    (opened,) = answered([held], "1", told, by="李强", at="2026-03-02 10:00")
+    assert (opened.reply, opened.done_on, opened.light(TODAY), opened.version) == ("", "", "", 4)
+    assert [(one.reply, one.by) for one in opened.earlier] == [("已修好", "王芳")]
+
+
+def test_a_limit_that_is_not_known_shows_no_light() -> None:
+    assert Order(order_no="1", title="a").light(TODAY) == ""
+    assert Order(order_no="1", title="a", due_on="2026-03-20").light(TODAY) == "green"
+
+
+def test_who_saves_later_sees_both_texts(counter: Counter, desk: Desk, tmp_path: Path) -> None:
+    raw = make(
+        tmp_path / "two.xlsx", 工单=[["单号", "诉求内容", "办结时限"], ["HL020", "井盖", "2026-03-09"]]
+    ).read_bytes()
+    page = desk.post("/orders", {}, {"file": ("工单.xlsx", raw)})
+    assert "期限 2026-03-09" in page.text
+    other = counter.desk("T2")
+    answer(other, "HL020", reply="先到的答复", version="0")
+    page = desk.post("/orders/answer", {"order_no": "HL020", "version": "0", "reply": "后到的答复"})
+    assert (page.status, page.code) == (409, "order.moved_on")
+    assert "先到的答复" in page.text and ">后到的答复</textarea>" in page.text
+    answer(desk, "HL020", reply="合并的答复")
+    page = desk.get("/orders?closed=1")
+    assert "合并的答复" in page.text and "先到的答复" in page.text and "后到的答复" not in page.text
+
+
+def test_a_kept_list_of_an_older_program_is_read(tmp_path: Path, counter: Counter) -> None:
+    folder = SealedFolder(Home(counter.folder), "orders", lambda size: bytes(size))
+    old = [{"order_no": "1", "title": "a", "reply": "x", "by": "y", "done_on": "2026-03-01"}]
+    folder.keep("list-old", json.dumps(old).encode())
+    (order,) = load_orders(folder, "old")
+    assert (order.by, order.version, order.earlier) == ("y", 0, ())
+    keep_orders(folder, "old", merged([order], [Order(order_no="1", title="b", state="z")], today=TODAY)[0])
+    (read,) = load_orders(folder, "old")
+    assert (read.title, read.version, [one.reply for one in read.earlier]) == ("b", 1, ["x"])
 
 
 def test_the_roster_s_template_is_read_back_once_filled(desk: Desk) -> None:

@@ -213,6 +213,107 @@ def test_differences_are_told_both_ways(counter: Counter, desk: Desk, tmp_path: 
     assert "平台独有" in desk.get("/platform/differences").text
 
 
+def enter(desk: Desk, case: str, number: str, **fields: str) -> Page:
+    return desk.post("/platform/enter", {"case": case, "f.external_no": number, **fields})
+
+
+def external_of(counter: Counter, case: str) -> str:
+    with counter.ledger() as ledger:
+        return ledger.state(CaseId(bytes.fromhex(case)))[0].external_no
+
+
+def test_one_number_is_noted_in_one_case_unless_somebody_says_so(
+    counter: Counter, desk: Desk, tmp_path: Path
+) -> None:
+    first, second = receive(desk, "号一"), receive(desk, "号二")
+    enter(desk, first, "33038226501")
+    refused = enter(desk, second, "33038226501")
+    assert (refused.status, refused.code) == (409, "platform.number_used")
+    assert 'value="33038226501"' in refused.text and "same_number" in refused.text
+    with counter.ledger() as ledger:
+        assert ledger.state(CaseId(bytes.fromhex(first)))[0].number in refused.text
+    act = desk.post(f"/case/{second}/do/link_external", {"f.external_no": "33038226501"})
+    assert (act.status, act.code) == (409, "platform.number_used") and "same_number" in act.text
+    held = desk.post(f"/case/{first}/do/link_external", {"f.external_no": "33038226502"})
+    assert (held.code, external_of(counter, first)) == ("platform.number_held", "33038226501")
+    form = desk.get(f"/receive/{PERMIT}")
+    again = {"once": form.field("once"), "applicant.name": "号三", "f.external_no": "33038226501"}
+    assert desk.post(f"/receive/{PERMIT}", again).code == "platform.number_used"
+    assert enter(desk, second, "33038226501", same_number="1").code == ""
+    assert external_of(counter, second) == "33038226501"
+    read_list(desk, tmp_path, [["33038226501", PERMIT, "", "号一", "", "已受理", "", "2026-03-02"]])
+    told = sheet(desk.get("/platform/differences?format=xlsx").raw)
+    assert [row[0] for row in told if row[4] == "号二"][:2] == [
+        "几件办件记着同一个编号", "编号相同，申请人或事项不同",
+    ]  # fmt: skip
+    assert "号二" in desk.get("/platform/differences").text
+
+
+def test_a_linked_row_of_another_person_or_item_is_told(counter: Counter, desk: Desk, tmp_path: Path) -> None:
+    names = {"33038226511": "对不上", "33038226512": "对得上", "33038226513": "事项错"}
+    for number, name in names.items():
+        enter(desk, receive(desk, name), number)
+    rows = [
+        ["33038226511", PERMIT, "", "别的人", "", "已受理", "", "2026-03-02"],
+        ["33038226512", PERMIT, "", "对**", "", "收件", "", "2026-03-02"],
+        ["33038226513", FELLING, "", "事项错", "", "收件", "", "2026-03-02"],
+    ]
+    read_list(desk, tmp_path, rows)
+    table = [
+        row
+        for row in sheet(desk.get("/platform/differences?format=xlsx").raw)
+        if row[0].startswith("编号相同")
+    ]
+    assert [(row[2], row[5].split()[0], row[6].split()[0]) for row in table] == [
+        ("33038226511", "对不上", "别的人"), ("33038226513", "事项错", "事项错"),
+    ]  # fmt: skip
+
+
+def test_a_number_is_taken_off_by_emptying_it(counter: Counter, desk: Desk) -> None:
+    case = receive(desk, "撤编号")
+    enter(desk, case, "33038226521")
+    with counter.ledger() as ledger:
+        link = ledger.state(CaseId(bytes.fromhex(case)))[0].steps[-1].act.act_id.hex()
+    fields = {"f.target": link, "f.reason": "记错了件", "f.changes.platform": "省一体化平台"}
+    desk.post(f"/case/{case}/do/amend", {**fields, "f.changes.external_no": ""})
+    assert external_of(counter, case) == ""
+    assert "撤编号" in desk.get("/platform").text
+    assert "撤编号" not in desk.get("/find?q=33038226521").text
+    nothing = desk.post(f"/case/{case}/do/amend", {**fields, "f.changes.external_no": ""})
+    assert nothing.code == "amend.nothing"
+    assert enter(desk, receive(desk, "接编号"), "33038226521").code == ""
+
+
+@pytest.mark.parametrize(
+    ("number", "day", "code"),
+    [
+        ("3303\u202e8226", "2026-03-02", "case.external_hidden"),
+        ("3303\u200b8226", "2026-03-02", "case.external_hidden"),
+        ("33038226531", "2026-03-03", "case.external_day"),
+        ("33038226531", "1900-01-01", "case.external_day"),
+        ("33038226531", "2026-02-31", "web.date"),
+    ],
+)
+def test_what_is_no_number_or_day_is_refused_and_given_back(
+    counter: Counter, desk: Desk, number: str, day: str, code: str
+) -> None:
+    case = receive(desk, "怪编号")
+    page = enter(desk, case, number, **{"f.entered_on": day})
+    assert (page.code, external_of(counter, case)) == (code, "")
+    assert f'name="f.external_no" required maxlength="60" autocomplete="off" value="{number}"' in page.text
+
+
+def test_a_number_is_not_noted_on_what_somebody_has_changed(counter: Counter, desk: Desk) -> None:
+    case = receive(desk, "两人录")
+    old = desk.get("/platform").text.partition(f'name="case" value="{case}"')[2]
+    heads = old.partition('name="heads" value="')[2].partition('"')[0]
+    assert heads
+    enter(desk, case, "33038226541", heads=heads)
+    late = enter(desk, case, "33038226542", heads=heads)
+    assert (late.status, late.code) == (409, "web.moved_on")
+    assert "33038226542" in late.text and external_of(counter, case) == "33038226541"
+
+
 def test_what_is_no_list_is_refused_and_the_list_before_stays(desk: Desk, tmp_path: Path) -> None:
     read_list(desk, tmp_path, [["33038226401", PERMIT, "", "留下来", "", "", "", ""]])
     for name, raw, code in (

@@ -17,13 +17,17 @@ from audit.verify import verify_ledger
 from ledger.errors import BanjianError
 from ledger.facade import Home, Ledger
 from stations.backup import make_backup
+from stations.orders import Order, keep_orders, load_orders
+from stations.province.settings import load_settings
 from stations.restoring import OURS, Source, find_backups, look, restore
+from stations.sealed import SealedFolder
 from tests.web.adminsite import PASSPHRASE, TOWNSHIP, Answer, Visitor, found
 from tests.web.offices import free_port
 from tests.web.seat import ALLOWANCE
 from tests.web.wizard import SECRET, Wizard, first_day
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")
+ANSWERED = [Order(order_no="HL1", title="路灯不亮", reply="已修好", by="王芳", done_on="2026-03-01")]
 CLERK = {"compared": "1", "no": "T009", "name": "冯乡镇", "passphrase": SECRET, "again": SECRET}
 
 
@@ -247,6 +251,8 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
     folder = tmp_path_factory.mktemp("kept")
     home = found(folder / "county")
     with Ledger.open(home, write=True) as ledger:
+        keep_orders(SealedFolder(home, "orders", os.urandom), "x", ANSWERED)
+        (home.path / "platform.toml").write_text('name = "浙里办"\n', encoding="utf-8")
         done = make_backup(ledger, folder / "backups", now_ms=ledger.clock.now_ms())
     storage, ca = ((home.secrets_dir / name).read_bytes() for name in ("storage.key", "ca.key"))
     return look(done.folder, storage_key=storage, ca_key=ca)
@@ -269,6 +275,9 @@ def test_a_copy_that_a_power_cut_broke_off_is_begun_anew(source: Source, tmp_pat
     done = list(restore(home, source))
     assert done[-1] == source.size_bytes and done == sorted(done)
     assert home.exists and home.restored and not half.exists() and not (home.path / OURS).exists()
+    # What citizens of the hotline were answered is nowhere else.
+    assert load_orders(SealedFolder(home, "orders", os.urandom), "x") == ANSWERED
+    assert load_settings(home.path).name == "浙里办"
     with Ledger.open(home, write=True) as ledger:
         assert ledger.knowledge.registry.size > 0
     assert verify_ledger(home.path).ok

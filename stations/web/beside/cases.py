@@ -72,13 +72,16 @@ def is_pending(pair: Pair) -> bool:
 
 async def named(visit: Visit, rows: Sequence[CaseRow]) -> list[CaseRow]:
     """Return lines again with the applicants' names: long lists are read without them."""
-    now_ms = visit.now_ms()
+    told: list[CaseRow] = []
+    for start in range(0, len(rows), AT_ONCE):
+        part = rows[start : start + AT_ONCE]
 
-    def work(ledger: Ledger) -> list[CaseRow]:
-        with ledger.reading() as (tx, parts):
-            return [parts.reader.row(tx, row.case_id, now_ms) for row in rows]
+        def work(ledger: Ledger, part: Sequence[CaseRow] = part) -> list[CaseRow]:
+            with ledger.reading() as (tx, parts):
+                return parts.reader.named(tx, part)
 
-    return await visit.read(work)
+        told += await visit.read(work)
+    return told
 
 
 async def matches_of(visit: Visit, rows: Sequence[ExportRow]) -> list[Match]:

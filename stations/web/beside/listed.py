@@ -20,7 +20,17 @@ from stations.province.known import LINK, entered_of
 from stations.province.settings import PlatformSettings, load_settings
 from stations.sheets import Sheet
 from stations.web.answers import status_of
-from stations.web.beside.cases import KeptList, is_pending, keep_list, kept_list, matches_of, named, pairs_of
+from stations.web.beside.cases import (
+    KeptList,
+    Pair,
+    is_pending,
+    keep_list,
+    kept_list,
+    matches_of,
+    named,
+    pairs_of,
+)
+from stations.web.cases.externals import require_own_number
 from stations.web.jobs import Job, as_confirmed, jobs_of, require_unlocked
 from stations.web.lists import send_workbook
 from stations.web.render import message_of, render
@@ -123,7 +133,7 @@ async def differences(visit: Visit) -> web.StreamResponse:
     """Show where the platform and this ledger differ, both ways."""
     settings = load_settings(visit.office.home.path)
     kept = await visit.office.access.aside(lambda: kept_list(visit))
-    pairs = await pairs_of(visit)
+    pairs = await _with_names(visit, await pairs_of(visit), () if kept is None else kept.rows)
     pending = {pair[0].case_id for pair in pairs if is_pending(pair)}
     found = compare(
         pairs,
@@ -146,6 +156,14 @@ async def differences(visit: Visit) -> web.StreamResponse:
     )
 
 
+async def _with_names(visit: Visit, pairs: Sequence[Pair], rows: Sequence[ExportRow]) -> list[Pair]:
+    """Return the pairs, those that the list names with their applicants: they are compared."""
+    listed = {row.external_no for row in rows}
+    asked = [row for row, known in pairs if known.entered.external_no in listed]
+    told = {row.case_id: row for row in await named(visit, asked)}
+    return [(told.get(row.case_id, row), known) for row, known in pairs]
+
+
 def _link(visit: Visit, ledger: Ledger, match: Match, settings: PlatformSettings) -> int:
     """Sign one link; returns 0 where somebody has linked the case meanwhile."""
     person, row = visit.person, match.row
@@ -166,6 +184,7 @@ def _link(visit: Visit, ledger: Ledger, match: Match, settings: PlatformSettings
         "platform": settings.name,
         "entered_on": row.received_on or local_date(ledger.clock.now_ms()).isoformat(),
     }
+    require_own_number(visit, ledger, state, facts, {})
     command = Command(
         action=LINK, station=person.station, case=match.case.case_id, facts=facts, personal=personal
     )
@@ -232,6 +251,10 @@ def _line(visit: Visit, ledger: Ledger, one: Difference, case: CaseRow | None) -
     here = "" if case is None else status_name(visit.say, ledger, case)
     if one.kind == "result" and one.known is not None:
         here = f"{here} {value_name(visit.say, one.known.result)}"
+    there = " ".join(text for text in (row.state, row.result) if text)
+    if one.kind == "mismatch" and case is not None:
+        here = f"{case.applicant} {case.item_name}"
+        there = " ".join(text for text in (row.applicant, row.item or row.item_code) if text)
     return DifferenceLine(
         kind=one.kind,
         case="" if case is None else case.case_id.hex(),
@@ -240,6 +263,6 @@ def _line(visit: Visit, ledger: Ledger, one: Difference, case: CaseRow | None) -
         item=row.item if case is None else case.item_name,
         applicant=row.applicant if case is None else case.applicant,
         here=here,
-        there=" ".join(text for text in (row.state, row.result) if text),
+        there=there,
         received_on=row.received_on if case is None else local_date(case.opened_at_ms).isoformat(),
     )

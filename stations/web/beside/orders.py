@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
 
 from aiohttp import web
 
 from ledger.calendar import local_date
-from ledger.errors import BanjianError
+from ledger.errors import AuthorityError, BanjianError
+from ledger.facade import Ledger
 from stations.cli.importshow import fault_words
+from stations.cli.types import show_moment
 from stations.orders import EDITED, FOLDER, Order, answered, keep_orders, load_orders, merged, read_orders
 from stations.sealed import SealedFolder
 from stations.sheetin.columns import sheet_list
@@ -21,7 +25,10 @@ from stations.web.visit import Visit, first, form_of, see_other, upload_of
 
 TURN: web.AppKey[asyncio.Lock] = web.AppKey("orders", asyncio.Lock)
 SHOWN_MAX = 300
+NOTHING: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType({})
 FAULTS_SHOWN_MAX = 100
+ROLES = ("window", "officer", "kiosk", "agent", "supervisor")
+"""Who may import and answer: those who may note a platform's number in a case."""
 
 
 async def show(visit: Visit) -> web.StreamResponse:
@@ -32,11 +39,17 @@ async def show(visit: Visit) -> web.StreamResponse:
 
 
 async def read(visit: Visit) -> web.StreamResponse:
-    """Take in a list; rows that cannot be taken are told, the others are taken."""
+    """Take in a list; rows that cannot be taken are told, the others are taken.
+
+    Raises:
+        AuthorityError: ``web.role_only``.
+    """
+    await _require_role(visit)
+    today = local_date(visit.now_ms())
     try:
         upload = await upload_of(visit, "file")
         orders, faults = await visit.office.access.aside(lambda: read_orders(upload.raw, upload.name))
-        counts = await _changed(visit, lambda before: merged(before, orders))
+        counts = await _changed(visit, lambda before: merged(before, orders, today=today))
     except BanjianError as error:
         return await _shown(visit, error, ())
     visit.tell("web.orders_read", new=counts[0], changed=counts[1])
@@ -45,16 +58,31 @@ async def read(visit: Visit) -> web.StreamResponse:
 
 
 async def answer(visit: Visit) -> web.StreamResponse:
-    """Note the answer to an order."""
+    """Note the answer to an order; what was typed for one that has changed by now is shown beside it.
+
+    Raises:
+        AuthorityError: ``web.role_only``.
+    """
+    await _require_role(visit)
     form = await form_of(visit)
-    told = {name: first(form, name) for name in EDITED}
-    number, by, today = first(form, "order_no"), visit.person.name, local_date(visit.now_ms())
+    told = {name: first(form, name) for name in (*EDITED, "version", "reopen")}
+    number, by, at = first(form, "order_no"), visit.person.name, show_moment(visit.now_ms())
     try:
-        await _changed(visit, lambda before: (answered(before, number, told, by=by, today=today), 0, 0))
+        await _changed(visit, lambda before: (answered(before, number, told, by=by, at=at), 0, 0))
     except BanjianError as error:
-        return await _shown(visit, error, ())
+        return await _shown(visit, error, (), typed={number: told})
     visit.tell("web.order_answered", no=number)
     return see_other("/orders")
+
+
+async def _require_role(visit: Visit) -> None:
+    person, station = visit.person, visit.station
+
+    def held(ledger: Ledger) -> bool:
+        return not person.roles_at(ledger.knowledge.registry, station).isdisjoint(ROLES)
+
+    if not await visit.read(held):
+        raise AuthorityError("web.role_only", roles=ROLES)
 
 
 async def _changed(
@@ -79,19 +107,30 @@ async def _orders(visit: Visit) -> list[Order]:
     return await visit.office.access.aside(lambda: load_orders(_folder(visit), visit.station))
 
 
-async def _shown(visit: Visit, error: BanjianError | None, faults: Sequence[tuple[str, str]]) -> web.Response:
+async def _shown(
+    visit: Visit,
+    error: BanjianError | None,
+    faults: Sequence[tuple[str, str]],
+    *,
+    typed: Mapping[str, Mapping[str, str]] = NOTHING,
+) -> web.Response:
     orders, today = await _orders(visit), local_date(visit.now_ms())
     query = visit.request.query.get("q", "").strip()
     closed = "closed" in visit.request.query
     shown = [
         (order, order.light(today))
         for order in orders
-        if (closed or not order.done_on) and any(query in text for text in (order.order_no, order.title))
+        if order.order_no in typed
+        or ((closed or not order.done_on) and any(query in text for text in (order.order_no, order.title)))
     ]
+    # What was refused stands first: there the typed text is.
+    shown.sort(key=lambda pair: pair[0].order_no not in typed)
     response = await render(
         visit,
         "orders.html",
         orders=shown[:SHOWN_MAX],
+        typed=typed,
+        edited=EDITED,
         count=len(shown),
         most=SHOWN_MAX,
         q=query,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
 
 from aiohttp import web
 
@@ -17,11 +19,14 @@ from stations.sheets import Sheet as WorkSheet
 from stations.web.answers import status_of
 from stations.web.beside.cases import AT_ONCE, is_pending, kept_list, pairs_of
 from stations.web.cases.acting import perform_once
-from stations.web.cases.casepage import case_id_of
+from stations.web.cases.casepage import case_id_of, heads_of
+from stations.web.cases.externals import ASKED
 from stations.web.lists import send_workbook
 from stations.web.render import message_of, render
 from stations.web.visit import Visit, first, form_of, own_path, see_other
 
+Form = Mapping[str, Sequence[str]]
+NOTHING: Final[Form] = MappingProxyType({})
 PAGE_CASES = 20
 WORKBOOK_CASES_MAX = 5000
 
@@ -50,40 +55,44 @@ async def enter(visit: Visit) -> web.StreamResponse:
 
         await visit.sign_once(first(form, "once"), work)
     except BanjianError as error:
-        return await _shown(visit, error)
+        return await _shown(visit, error, form)
     for one in done:
         visit.tell("web.entered", no=first(form, "f.external_no").strip(), seq=one.seq)
     return see_other(where)
 
 
-async def sheets_of(visit: Visit, settings: PlatformSettings, rows: Sequence[CaseRow]) -> list[Sheet]:
-    """Return the sheets of some cases, a few hundred a turn."""
-    sheets: list[Sheet] = []
+async def sheets_of(
+    visit: Visit, settings: PlatformSettings, rows: Sequence[CaseRow]
+) -> list[tuple[Sheet, str]]:
+    """Return the sheets of some cases with what their forms remember of each, a few hundred a turn."""
+    sheets: list[tuple[Sheet, str]] = []
     for start in range(0, len(rows), AT_ONCE):
         part = rows[start : start + AT_ONCE]
 
-        def work(ledger: Ledger, part: Sequence[CaseRow] = part) -> list[Sheet]:
-            return [
-                fill(ledger, visit.say, ledger.case(CaseId(row.case_id), now_ms=visit.now_ms()), settings)
-                for row in part
-            ]
+        def work(ledger: Ledger, part: Sequence[CaseRow] = part) -> list[tuple[Sheet, str]]:
+            pages = [ledger.case(CaseId(row.case_id), now_ms=visit.now_ms()) for row in part]
+            return [(fill(ledger, visit.say, page, settings), heads_of(page)) for page in pages]
 
         sheets += await visit.read(work)
     return sheets
 
 
-async def _shown(visit: Visit, error: BanjianError | None) -> web.StreamResponse:
+async def _shown(visit: Visit, error: BanjianError | None, form: Form = NOTHING) -> web.StreamResponse:
     settings = load_settings(visit.office.home.path)
     pending = [row for row, _ in filter(is_pending, await pairs_of(visit))]
     headings = tuple(heading_of(visit.say, settings, field) for field in settings.fields)
     if visit.request.query.get("format") == "xlsx":
         sheets = await sheets_of(visit, settings, pending[:WORKBOOK_CASES_MAX])
         name = visit.say("web.fill_in")
-        sheet = WorkSheet(name=name, headings=headings, rows=tuple(one.texts for one in sheets))
+        sheet = WorkSheet(name=name, headings=headings, rows=tuple(one.texts for one, _ in sheets))
         return await send_workbook(visit, f"{name} {local_date(visit.now_ms()).isoformat()}", [sheet])
     pages = max(1, -(-len(pending) // PAGE_CASES))
     at = min(_whole(visit.request.query.get("page", "1")), pages)
     shown = pending[(at - 1) * PAGE_CASES : at * PAGE_CASES]
+    lost = "".join(form.get("case", ()))
+    # The sheet that was refused stands first, with what was typed into it.
+    refused = [row for row in pending if row.case_id.hex() == lost]
+    shown = [*refused, *(row for row in shown if row not in refused)]
     kept = await visit.office.access.aside(lambda: kept_list(visit))
     response = await render(
         visit,
@@ -93,6 +102,10 @@ async def _shown(visit: Visit, error: BanjianError | None) -> web.StreamResponse
         sheets=await sheets_of(visit, settings, shown),
         onces=[visit.office.randomness(12).hex() for _ in shown],
         count=len(pending),
+        typed={"no": "".join(form.get("f.external_no", ())), "on": "".join(form.get("f.entered_on", ()))},
+        lost_case=lost,
+        lost_number="" if refused else "".join(form.get("f.external_no", ()))[:60],
+        confirm_number=error is not None and error.code in ASKED,
         page=at,
         pages=pages,
         kept=kept,

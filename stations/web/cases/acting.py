@@ -16,6 +16,7 @@ from stations.cli.done import kept_only
 from stations.cli.fields import type_changes
 from stations.cli.naming import Names
 from stations.cli.types import show_moment
+from stations.documents import facts_of
 from stations.web.answers import status_of
 from stations.web.cases.amending import (
     AMEND,
@@ -24,14 +25,16 @@ from stations.web.cases.amending import (
     amended_people,
     form_spec,
     held_now,
+    named_by,
     only_what_differs,
-    people_of,
     require_change,
     target_of,
 )
 from stations.web.cases.attached import drop_of
 from stations.web.cases.attaching import carried, content_digest, given_again, of_form
 from stations.web.cases.casepage import case_of, heads_of
+from stations.web.cases.externals import ASKED, require_own_number, taken_off
+from stations.web.cases.externals import FIELD as EXTERNAL_NO
 from stations.web.cases.factforms import (
     PREFIX,
     Choice,
@@ -112,6 +115,7 @@ def perform_once(
     if heads and heads != heads_of(page):
         raise RuleError("web.moved_on")
     facts, personal = _said(page, action, form)
+    require_own_number(visit, ledger, page.state, facts, form)
     command = Command(
         action=action,
         station=person.station,
@@ -138,6 +142,7 @@ def _said(page: CasePage, action: str, form: Mapping[str, Sequence[str]]) -> tup
         _complete(page, action, facts, form)
         return facts, personal
     facts = read_form(form_spec(page, spec, target), form)
+    taken_off(facts, facts_of(page, target), form, f"{PREFIX}changes.{EXTERNAL_NO}")
     only_what_differs(page, target, facts)
     people, changed = amended_people(page, target, form)
     require_change(facts, changed)
@@ -217,7 +222,7 @@ async def _shown(visit: Visit, form: Mapping[str, Sequence[str]], error: Banjian
             if target is None
             else {
                 role: {name: first(_lists(given), f"{PERSON_PREFIX}{role}.{name}") for name in PERSON_FIELDS}
-                for role in people_of(page, target)
+                for role in named_by(page, target)
             },
             "case": case_id.hex(),
             "item": visit.say.pick(page.rules.item.name),
@@ -229,6 +234,7 @@ async def _shown(visit: Visit, form: Mapping[str, Sequence[str]], error: Banjian
             if permission and caveat
             else None,
             "message": None if error is None else message_of(visit.say, error, names),
+            "confirm_number": error is not None and error.code in ASKED,
             "moved_on": error is not None and error.code == "web.moved_on",
         }
 

@@ -8,9 +8,8 @@ from dataclasses import replace
 from ledger.caseshape import Step
 from ledger.casetype import ActionSpec
 from ledger.errors import InputError
-from ledger.facade import CasePage
+from ledger.facade import CasePage, people_now
 from ledger.factspec import FactSpec
-from ledger.identity import PEOPLE
 from ledger.types import Facts, Value
 from stations.documents import facts_of
 
@@ -40,27 +39,15 @@ def held_now(page: CasePage, target: Step) -> dict[str, Sequence[str]]:
     given: dict[str, Sequence[str]] = {"f.target": (target.act.act_id.hex(),)}
     for name, value in facts_of(page, target).items():
         given |= _texts(f"f.changes.{name}", value)
-    for role, fields in people_of(page, target).items():
+    for role, fields in named_by(page, target).items():
         for name, text in fields.items():
             given[f"{PERSON_PREFIX}{role}.{name}"] = (text,)
     return given
 
 
-def people_of(page: CasePage, target: Step) -> Mapping[str, Mapping[str, str]]:
+def named_by(page: CasePage, target: Step) -> Mapping[str, Mapping[str, str]]:
     """Return the people that the amended act names, with what was amended since."""
-    people: dict[str, dict[str, str]] = {}
-    amending = [
-        step
-        for step in page.state.steps
-        if step.effective and step.action == AMEND and step.act.facts.get("target") == target.act.act_id
-    ]
-    for step in (target, *amending):
-        personal = page.personal.get(step.act.act_id) or {}
-        for role in PEOPLE:
-            part = personal.get(role)
-            if isinstance(part, dict):
-                people.setdefault(role, {}).update({name: str(text) for name, text in part.items()})
-    return people
+    return people_now(page.state.steps, page.personal.get, of=target)
 
 
 def only_what_differs(page: CasePage, target: Step, facts: Facts) -> None:
@@ -80,7 +67,7 @@ def amended_people(page: CasePage, target: Step, form: Form) -> tuple[Facts, lis
     """
     personal: Facts = {}
     changed: list[Value] = []
-    for role, held in people_of(page, target).items():
+    for role, held in named_by(page, target).items():
         typed = {
             name: text
             for name in PERSON_FIELDS

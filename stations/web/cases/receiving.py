@@ -21,6 +21,7 @@ from stations.web.answers import status_of
 from stations.web.cases import drafting
 from stations.web.cases.acting import claimed_ms
 from stations.web.cases.attaching import carried, given_again, of_form
+from stations.web.cases.externals import ASKED, require_own_number
 from stations.web.cases.factforms import Surroundings, fields_of, read_form
 from stations.web.cases.items import find_items, item_of
 from stations.web.cases.pads import pad_number
@@ -129,6 +130,7 @@ def receive_once(
     pad = "".join(form.get("pad", ())).strip()
     if pad:
         _from_pad(facts, pad_number(ledger, pad, person.station), occurred_at_ms)
+    require_own_number(visit, ledger, None, facts, form)
     done = ledger.perform(
         Command(
             action=RECEIVE,
@@ -218,6 +220,7 @@ async def _shown(visit: Visit, form: Form, error: BanjianError | None) -> web.Re
             ],
             "capacity": item.receipt_capacity.get("" if place is None else place.level, ""),
             "allowed": permission is not None and permission.allowed,
+            "confirm_number": error is not None and error.code in ASKED,
             "why_not": _why_not(names, permission),
             "message": None if error is None else message_of(visit.say, error, names),
         }

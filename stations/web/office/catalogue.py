@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from ledger.calendar_year import local_date
-from ledger.errors import BanjianError, InputError
+from ledger.errors import BanjianError, InputError, RuleError
 from ledger.facade import Ledger
 from ledger.item import Item
 from ledger.types import Facts
@@ -164,6 +164,9 @@ async def confirm(visit: Visit) -> web.StreamResponse:
             looks = look_at(ledger.knowledge, waiting.publications)
             if any(one.faults for one in looks):
                 raise InputError("web.publish_faults")
+            if first(form, "seen") != _seen(ledger):
+                # The difference that was read is not the one that would be signed.
+                raise RuleError("web.published_meanwhile")
             for one in looks:
                 if one.entries:
                     ledger.publish(one.action, one.facts, visit.person.signer)
@@ -202,6 +205,7 @@ async def _looked(visit: Visit, error: BanjianError | None) -> web.Response:
             "fault_count": sum(len(one.faults) for one in looks),
             "count": sum(len(one.entries) for one in looks),
             "county": at_county(ledger),
+            "seen": _seen(ledger),
             "message": error and message_of(visit.say, error, names),
         }
 
@@ -215,6 +219,11 @@ async def _looked(visit: Visit, error: BanjianError | None) -> web.Response:
     )
     response.set_status(200 if error is None else status_of(error))
     return response
+
+
+def _seen(ledger: Ledger) -> str:
+    """Return what a form remembers of what a publication was compared with."""
+    return str(ledger.knowledge.catalogue.size)
 
 
 def _look_words(say: Say, looked: Look) -> Mapping[str, object]:

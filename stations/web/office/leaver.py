@@ -17,7 +17,7 @@ from stations.cli.types import show_moment
 from stations.sheets import Sheet
 from stations.web.lists import send_workbook
 from stations.web.office.desk import role_page
-from stations.web.office.peoplelines import PersonLine, person_lines
+from stations.web.office.peoplelines import PersonLine, former_lines, person_lines
 from stations.web.render import render
 from stations.web.rows import Line, lines_of
 from stations.web.scope import Scope
@@ -60,7 +60,9 @@ async def show(visit: Visit) -> web.StreamResponse:
     def people(ledger: Ledger) -> list[PersonLine]:
         registry = ledger.knowledge.registry
         scope = Scope(registry, visit.person)
-        return [line for line in person_lines(visit.say, registry) if scope.station(line.station)]
+        # Whoever has left already is asked for as well: that is when cases lie about.
+        lines = (*person_lines(visit.say, registry), *former_lines(visit.say, registry))
+        return [line for line in lines if scope.station(line.station)]
 
     known = await visit.read(people)
     if not no:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ledger.authority import Authority
 from ledger.registry import Registry
@@ -32,7 +32,7 @@ class GrantLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonLine:
-    """Somebody with a live key."""
+    """Somebody with a live key; with ``ended``, one whose last key was retired."""
 
     no: str
     name: str
@@ -41,6 +41,7 @@ class PersonLine:
     place: str
     grants: Sequence[GrantLine]
     key: str
+    ended: bool = False
 
 
 def person_lines(say: Say, registry: Registry) -> list[PersonLine]:
@@ -48,6 +49,17 @@ def person_lines(say: Say, registry: Registry) -> list[PersonLine]:
     people = [held for held in registry.keys() if held.kind in ("staff", "registrar")]  # noqa: SIM118
     people.sort(key=lambda held: (held.kind != "registrar", held.staff_no))
     return [person_line(say, registry, held) for held in people]
+
+
+def former_lines(say: Say, registry: Registry) -> list[PersonLine]:
+    """Return everybody whose keys were all retired, by number: their cases may lie about still."""
+    live = {held.staff_no for held in registry.keys()}  # noqa: SIM118
+    found: dict[str, Authority] = {}
+    for key, retirement in registry.retirements().items():
+        was = registry.authority(key, size=retirement.position - 1)
+        if was is not None and was.kind in ("staff", "registrar") and was.staff_no not in live:
+            found[was.staff_no] = was
+    return [replace(person_line(say, registry, was), ended=True) for _, was in sorted(found.items())]
 
 
 def person_line(say: Say, registry: Registry, held: Authority) -> PersonLine:

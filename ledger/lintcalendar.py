@@ -1,0 +1,48 @@
+"""What is wrong with a year's calendar, before it is published: every limit of the county follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date
+from typing import Final
+
+from ledger.calendar_year import NATIONAL, Calendar, Festivals, statutory_days
+from ledger.lint import LintFault
+
+STATUTORY_SINCE: Final = 2025
+"""The first year of the 13 statutory days. Source: 全国年节及纪念日放假办法, in force since 2025-01-01."""
+
+
+def lint_calendar(
+    calendar: Calendar, held: Collection[Calendar], festivals: Festivals | None
+) -> tuple[LintFault, ...]:
+    """Return the faults of a calendar.
+
+    Args:
+        calendar: as it would be published.
+        held: the newest of each region and year.
+        festivals: of its year; None leaves those that follow the moon unchecked.
+    """
+    faults = [
+        LintFault(
+            code="lint.calendar_statutory", where=calendar.name, field="days_off", value=day.isoformat()
+        )
+        for day in sorted(statutory_days(calendar.year, festivals))
+        if calendar.year >= STATUTORY_SINCE and _worked(calendar, day)
+    ]
+    before = next((one for one in held if (one.region, one.year) == (calendar.region, calendar.year)), None)
+    if before is not None and before != calendar and calendar.version <= before.version:
+        # Whoever holds the former under this name would count other days.
+        faults.append(
+            LintFault(
+                code="lint.calendar_version", where=calendar.name, field="version", value=str(before.version)
+            )
+        )
+    return tuple(faults)
+
+
+def _worked(calendar: Calendar, day: date) -> bool:
+    """Tell whether a calendar lets a day be worked; one of a region stands on the national one."""
+    if day in calendar.make_up:
+        return True
+    return calendar.region == NATIONAL and day.weekday() < 5 and day not in calendar.days_off
