@@ -20,8 +20,8 @@ def _line(ago_ms: int, *, via: str = TOWNSHIP, waiting: int = 0) -> BoardLine:
     heard_at_ms = NOW_MS - ago_ms
     return BoardLine(
         station=StationId(TOWNSHIP), name="城关镇", level="township", upstream=COUNTY, is_open=True,
-        entries=1, logs=1, complete_at_ms=heard_at_ms, last_entry_ms=heard_at_ms, heard_at_ms=heard_at_ms, via=via,
-        waiting=waiting, oldest_ms=0, clock_off_ms=0, version="", forked=False,
+        entries=1, logs=1, complete_at_ms=heard_at_ms, last_entry_ms=heard_at_ms, heard_at_ms=heard_at_ms,
+        via=via, waiting=waiting, oldest_ms=0, clock_off_ms=0, version="", forked=False,
     )  # fmt: skip
 
 
