@@ -26,6 +26,7 @@ from audit.usage import PROGRAM, AuditGroup, told_usage
 from audit.verify import verify_ledger
 from audit.words import Words, choose_language, parse_moment
 from ledger.errors import BanjianError, ConfigError, EncodingError, StoreError
+from ledger.intact import damaged_files
 
 OK, FOUND, COULD_NOT_RUN = 0, 1, 2
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -50,8 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (OSError, SystemExit) as error:
         return _ended_outside(error, around)
     except Exception as error:  # the outermost loop: nothing below it may hide a fault
-        if os.environ.get("BANJIAN_DEBUG") == "1":
-            raise
+        if os.environ.get("BANJIAN_DEBUG") == "1" or (isinstance(error, ImportError) and damaged_files()):
+            raise  # a part that is imported late was taken away: where the program begins tells it
         print_message(around, "audit.internal", {"kind": type(error).__name__, "detail": str(error)[:200]})
         return COULD_NOT_RUN
 

@@ -24,6 +24,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHONS = ("3.11", "3.12", "3.13")
+WINDOWS_ENCODINGS = {".ps1": "utf-8-sig", ".cmd": "ascii"}
 BUILD_ONLY = frozenset(("hatchling", "pathspec", "pluggy", "tomlkit", "trove-classifiers"))
 """What builds the program's own wheel; an office does not build."""
 
@@ -96,13 +97,33 @@ def build(name: str, *, pythons: Sequence[str], out: Path) -> Path:
         wanted.write_text("".join(requirements_for(platform, python)), encoding="utf-8")
         download(wanted, wheels, platform, python)
     own_wheel(wheels)
-    for script in sorted((ROOT / "deploy" / platform.scripts).iterdir()):
-        shutil.copy2(script, folder / script.name)
+    copy_scripts(platform, folder)
     shutil.copy2(ROOT / "docs" / "install.md", folder / "INSTALL.md")
     shutil.copy2(ROOT / "LICENSE", folder / "LICENSE")
     (folder / "VERSION").write_text(program_version() + "\n", encoding="ascii")
     write_sums(folder)
     return zipped(folder)
+
+
+def copy_scripts(platform: Platform, folder: Path) -> None:
+    """Copy the installer, in the bytes that the system's own interpreter reads.
+
+    PowerShell 5.1 of a Chinese Windows takes a script without a byte order mark for GBK, and the shell of
+    Windows reads a batch file in the machine's code page, with lines that end in CR LF.
+
+    Raises:
+        UnicodeEncodeError: a batch file holds more than ASCII.
+    """
+    for script in sorted(
+        path for part in ("both", platform.scripts) for path in (ROOT / "deploy" / part).iterdir()
+    ):
+        if not script.is_file():
+            continue
+        target = folder / script.name
+        shutil.copy2(script, target)
+        if script.suffix in WINDOWS_ENCODINGS:
+            text = script.read_text(encoding="utf-8-sig")
+            target.write_text(text, encoding=WINDOWS_ENCODINGS[script.suffix], newline="\r\n")
 
 
 def program_version() -> str:

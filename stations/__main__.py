@@ -2,6 +2,6 @@
 
 import sys
 
-from stations.cli.main import main
+from stations.start import main
 
 sys.exit(main())

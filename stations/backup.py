@@ -85,7 +85,7 @@ def make_backup(ledger: Ledger, target: Path, *, now_ms: int) -> Backup:
             it cannot be made or written; ``store.*``.
     """
     home = ledger.home
-    if target.absolute().is_relative_to(home.path.absolute()):
+    if target.resolve().is_relative_to(home.path.resolve()):
         raise StoreError("backup.inside", path=str(target))
     moment = datetime.fromtimestamp(now_ms / 1000, CHINA).strftime("%Y%m%d-%H%M%S")
     folder = target / f"banjian-{ledger.ledger_id.hex()[:8]}-{moment}"

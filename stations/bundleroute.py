@@ -56,7 +56,7 @@ def add_bundle_route(
 def _job(text: str) -> BundleJob:
     try:
         held = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError("serve.request") from error
     if not isinstance(held, dict):
         raise ConfigError("serve.request")

@@ -20,6 +20,7 @@ from ledger.facade.lostends import BESIDE_CHAIN
 from ledger.facade.receiptkey import KEY_MISSING, RECEIPT, receipt_key_fault
 from ledger.facade.synctables import SECOND_FIRST
 from ledger.facade.types import LogInfo
+from ledger.intact import NAMED_MAX, damaged_files
 from ledger.sqlitefile import file_uri
 from ledger.types import StationId
 from stations.attachments import Attachments
@@ -27,7 +28,6 @@ from stations.backup import last_backup_ms
 from stations.checks import Check, Level, found
 from stations.config import StationConfig
 from stations.lostfiles import lost_files
-from stations.program import damaged_files
 from stations.rereading import round_of
 from stations.version import version
 
@@ -37,7 +37,6 @@ PLAUSIBLE_FROM_MS = 1_735_660_800_000
 """1 January 2025, China time: an earlier clock has lost its battery."""
 PLAUSIBLE_UNTIL_MS = 4_102_416_000_000
 CLOCK_BACK_MS_MAX = 60_000
-NAMED_MAX = 5
 ACTS_NAMED_MAX = 12
 _MIB = 1 << 20
 _DAY_MS = 86_400_000

@@ -65,7 +65,7 @@ def read_object(text: str, *, code: str, path: str) -> Facts:
     """
     try:
         data = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(code, path=path) from error
     if not isinstance(data, dict):
         raise ConfigError(code, path=path)

@@ -117,7 +117,7 @@ def decode_opening(data: bytes) -> tuple[LogKind, StationId, bytes]:
     try:
         asked = json.loads(data)
         kind, station, newest = asked["kind"], asked["station"], bytes.fromhex(asked.get("newest", ""))
-    except (AttributeError, ValueError, TypeError, KeyError) as error:
+    except (AttributeError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise EncodingError("wire.opening") from error
     if kind not in LOG_KINDS or not isinstance(station, str) or not is_station_id(station):
         raise EncodingError("wire.opening")
@@ -219,7 +219,7 @@ def _plain(value: Param) -> object:
 def _object(text: str) -> dict[str, object]:
     try:
         answer = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StoreError("serve.answer") from error
     if not isinstance(answer, dict):
         raise StoreError("serve.answer")

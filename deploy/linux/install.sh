@@ -1,13 +1,14 @@
 #!/bin/sh
-# Installs banjian on a Linux machine without internet: ./install.sh [--port 8710] [--data DIR] [--no-service] [--user]
-# As an ordinary user (or with --user) into the home folder, as root for the whole machine. Run again with a newer bundle to upgrade: the
-# ledger stays where it is, the older program stays beside the new one, a downgrade is refused.
-# 在没有互联网的 Linux 机器上安装办件：普通用户装到自己的目录，root 装给整台机器。用新的安装包再运行一次就是升级：台账不动，
-# 旧程序留在旁边，不允许降级。
+# Installs banjian on a Linux machine without internet: ./install.sh [--port 8710] [--data DIR] [--no-service | --service] [--user]
+# As an ordinary user (or with --user) into the home folder, as root for the whole machine. Run again with a newer bundle to upgrade:
+# what was chosen the first time holds until something else is named, the ledger stays where it is, the older program stays beside
+# the new one, a downgrade is refused.
+# 在没有互联网的 Linux 机器上安装办件：普通用户装到自己的目录，root 装给整台机器。用新的安装包再运行一次就是升级：第一次选的
+# 文件夹和端口照旧，台账不动，旧程序留在旁边，不允许降级。
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 version=$(cat "$here/VERSION")
-port=8710 data="" service=yes whole=no
+whole=no given=""
 [ "$(id -u)" != 0 ] || whole=yes
 
 say() { printf '%s\n%s\n' "$1" "$2" >&2; }
@@ -15,19 +16,22 @@ fail() { say "✗ $1" "✗ $2"; exit 1; }
 
 while [ $# -gt 0 ]; do
   case $1 in
-    --port) port=$2; shift 2 ;;
-    --data) data=$2; shift 2 ;;
-    --no-service) service=no; shift ;;
+    --port | --data)
+      [ $# -ge 2 ] || fail "$1 后面要写出值，例如 --port 8710、--data /srv/banjian-ledger。没有安装任何东西。" \
+        "$1 needs a value, for example --port 8710 or --data /srv/banjian-ledger. Nothing was installed."
+      case $1 in --port) port=$2 given="$given port" ;; *) data=$2 given="$given data" ;; esac
+      shift 2 ;;
+    --service) service=yes given="$given service"; shift ;;
+    --no-service) service=no given="$given service"; shift ;;
     --user) whole=no; shift ;;
-    *) fail "不认识的选项：$1" "Unknown option: $1" ;;
+    *) fail "不认识的选项：$1。没有安装任何东西。" "Unknown option: $1. Nothing was installed." ;;
   esac
 done
-case $port in '' | *[!0-9]*) fail "端口应为数字：$port" "The port must be a number: $port" ;; esac
 
 if [ $whole = yes ]; then
-  base=/opt/banjian data=${data:-/var/lib/banjian/ledger} unit=/etc/systemd/system/banjian.service scope=--system
+  base=/opt/banjian usual=/var/lib/banjian/ledger unit=/etc/systemd/system/banjian.service scope=--system
 else
-  base=${XDG_DATA_HOME:-$HOME/.local/share}/banjian data=${data:-$HOME/banjian-ledger}
+  base=${XDG_DATA_HOME:-$HOME/.local/share}/banjian usual=$HOME/banjian-ledger
   unit=${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user/banjian.service scope=--user
 fi
 
@@ -48,20 +52,31 @@ done
 short=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 [ -f "$here/requirements-$short.txt" ] || fail "安装包不含 Python $short 的部分。" "The bundle holds nothing for Python $short."
 
-if [ -e "$base/current/bin/python" ]; then
-  "$python" - "$(cat "$base/current/VERSION" 2>/dev/null || echo 0)" "$version" <<'PY' || fail \
-    "已装的版本更新，不允许降级（旧程序可能读不懂新台账）。" "What is installed is newer; a downgrade is refused, since an older program may not understand the ledger."
-import re, sys
-def key(text):
-    release, _, rest = re.match(r"([\d.]+)(.*?)(\d*)$", text).groups()
-    return [int(part) for part in release.strip(".").split(".")], rest == "" , text
-sys.exit(key(sys.argv[2])[:2] < key(sys.argv[1])[:2])
-PY
-fi
+# What was chosen is kept beside the program: an upgrade without --data must not open another, empty ledger.
+kept=$base/settings.json
+set -- settle --kept "$kept" --usual-data "$usual"
+for name in $given; do
+  case $name in
+    port) set -- "$@" "--port=$port" ;;
+    data) set -- "$@" "--data=$data" ;;
+    service) set -- "$@" "--service=$service" ;;
+  esac
+done
+chosen=$(BANJIAN_WAS=$(sed -n 's/^ExecStart=//p' "$unit" 2>/dev/null || true) "$python" "$here/choices.py" "$@") || exit 1
+one() { printf '%s' "$chosen" | "$python" "$here/choices.py" show "$1"; }
+data=$(one data) port=$(one port) service=$(one service)
 
 app=$base/app-$version
 rm -rf "$app.new" && mkdir -p "$base"
 "$python" -m venv "$app.new"
+if [ -e "$base/current/VERSION" ]; then
+  old=$(cat "$base/current/VERSION")
+  if "$app.new/bin/python" "$here/choices.py" older "$version" "$old"; then
+    rm -rf "$app.new"
+    fail "已装的版本 $old 更新，不允许降级到 $version（旧程序可能读不懂新台账）。" \
+      "Version $old is installed and newer; a downgrade to $version is refused, since an older program may not understand the ledger."
+  elif [ $? != 1 ]; then rm -rf "$app.new"; exit 1; fi
+fi
 PIP_FIND_LINKS="$here/wheels" "$app.new/bin/python" -m pip install --quiet --disable-pip-version-check --no-index \
   --no-deps --require-hashes --requirement "$here/requirements-$short.txt"
 "$app.new/bin/python" -m pip install --quiet --disable-pip-version-check --no-index --no-deps "$here"/wheels/banjian-*.whl
@@ -75,6 +90,8 @@ find "$app/bin" -type f -exec sed -i "1,2s|$app.new|$app|" {} +
 sed -i "s|$app.new|$app|" "$app/pyvenv.cfg"
 ln -sfn "$app" "$base/current.new" && mv -T "$base/current.new" "$base/current"
 "$base/current/bin/banjian" --version >/dev/null
+printf '%s\n' "$chosen" >"$kept.new"
+mv "$kept.new" "$kept"
 
 if [ "$service" = yes ] && command -v systemctl >/dev/null 2>&1; then
   mkdir -p "$(dirname "$unit")"
@@ -82,11 +99,18 @@ if [ "$service" = yes ] && command -v systemctl >/dev/null 2>&1; then
   if [ $whole = yes ]; then
     id banjian >/dev/null 2>&1 || useradd --system --home-dir /var/lib/banjian --create-home --shell /usr/sbin/nologin banjian
     user="User=banjian"
-    mkdir -p "$(dirname "$data")" && chown banjian "$(dirname "$data")"
+    # A ledger is made beside its place and moved there whole. Only a folder made here is given to the service: one that
+    # was there may be everybody's.
+    around=$(dirname "$data")
+    if [ ! -e "$around" ]; then mkdir -p "$around"; chown banjian "$around"; chmod 700 "$around"; fi
+    [ "$(stat -c %U "$around")" = banjian ] || say \
+      "→ 用户 banjian 要能写 $around；不能时请改用它自己的文件夹，例如 --data /srv/banjian/ledger" \
+      "→ The user banjian must be able to write in $around; else choose a folder of its own, such as --data /srv/banjian/ledger"
     wanted=multi-user.target
   else wanted=default.target; fi
-  sed -e "s|@PROGRAM@|$base/current/bin/banjian|" -e "s|@DATA@|$data|" -e "s|@PORT@|$port|" -e "s|@USER@|$user|" \
-    -e "s|@WANTED@|$wanted|" "$here/banjian.service" >"$unit"
+  printf '%s' "$chosen" | "$python" "$here/choices.py" unit --template "$here/banjian.service" \
+    --program "$base/current/bin/banjian" --user "$user" --wanted "$wanted" >"$unit.new"
+  mv "$unit.new" "$unit"
   systemctl $scope daemon-reload && systemctl $scope enable --now banjian ||
     say "没有 systemd 会话，服务要手工启动。" "There is no systemd session: start the service by hand."
   if [ $whole = no ]; then loginctl enable-linger "$(id -un)" 2>/dev/null || say \
@@ -94,5 +118,6 @@ if [ "$service" = yes ] && command -v systemctl >/dev/null 2>&1; then
     "To start after a reboot an administrator runs once: loginctl enable-linger $(id -un)"; fi
 fi
 say "✓ 办件 $version 已装好：$base/current/bin/banjian" "✓ banjian $version is installed."
-say "→ 浏览器打开 http://127.0.0.1:$port/ ；手工启动：$base/current/bin/banjian serve $data --port $port" \
-  "→ Open http://127.0.0.1:$port/ in a browser; by hand: $base/current/bin/banjian serve $data --port $port"
+say "→ 台账在 $data" "→ The ledger lies in $data"
+say "→ 浏览器打开 http://127.0.0.1:$port/ ；手工启动：$base/current/bin/banjian serve \"$data\" --port $port" \
+  "→ Open http://127.0.0.1:$port/ in a browser; by hand: $base/current/bin/banjian serve \"$data\" --port $port"

@@ -92,11 +92,20 @@ Where: TypeAlias = Mapping[str, Cell | Range | OneOf]
 """Conditions by column, all of which hold; a plain value (also ``None``) means equality."""
 
 
+_LAST = "\U0010ffff"
+"""Nothing follows it: what begins with it ends with what begins with the character before it."""
+
+
 def prefix(text: str) -> Range:
     """Return the range of texts that begin with ``text`` (not empty)."""
     if not text:
         raise ValueError("an empty prefix selects everything; leave the condition out")
-    return Range(at_least=text, below=text[:-1] + chr(ord(text[-1]) + 1))
+    rest = text.rstrip(_LAST)
+    if not rest:
+        return Range(at_least=text)
+    following = ord(rest[-1]) + 1
+    # Surrogates are no characters: no database takes them.
+    return Range(at_least=text, below=rest[:-1] + chr(0xE000 if following == 0xD800 else following))
 
 
 def sort_columns(table: Table, order_by: Sequence[str]) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ import click
 
 from ledger.errors import BanjianError, ConfigError, StoreError
 from ledger.facade.clock import SystemClock
+from ledger.intact import damaged_files
 from stations.cli.call import App
 from stations.cli.crash import write_crash
 from stations.cli.language import choose_language
@@ -51,8 +52,8 @@ def main(argv: Sequence[str] | None = None, *, app: App | None = None) -> int:
     except (OSError, SystemExit) as error:
         return _ended_outside(error, app, say)
     except Exception as error:  # the outermost loop: nothing below it may hide a fault
-        if app.env.get("BANJIAN_DEBUG") == "1":
-            raise
+        if app.env.get("BANJIAN_DEBUG") == "1" or (isinstance(error, ImportError) and damaged_files()):
+            raise  # a part that is imported late was taken away: where the program begins tells it
         _print_message(app, say, "internal", {"file": str(write_crash(error, args, app))})
         return COULD_NOT_RUN
 

@@ -44,14 +44,21 @@ def _environment(home: Path) -> Mapping[str, str]:
     link = programs / "python3"
     if not link.exists():
         link.symlink_to(os.path.realpath(sys.executable))
+    for name in ("systemctl", "loginctl"):
+        # No session of systemd is touched, and the installer says how to start it by hand.
+        if not (programs / name).exists():
+            (programs / name).symlink_to("/bin/false")
     path = f"{programs}{os.pathsep}/usr/bin{os.pathsep}/bin"
     return {**kept, "HOME": str(home), "PIP_INDEX_URL": "http://127.0.0.1:9/", "PATH": path}
 
 
-def _install(bundle: Path, home: Path) -> subprocess.CompletedProcess[str]:
+def _install(
+    bundle: Path, home: Path, *words: str, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["sh", str(bundle / "install.sh"), "--user", "--no-service", "--port", "8750"],
+        ["sh", str(bundle / "install.sh"), "--user", *(words or ("--no-service", "--port", "8750"))],
         env=_environment(home),
+        cwd=cwd,
         capture_output=True,
         text=True,
         timeout=240,
@@ -65,7 +72,7 @@ def _version(home: Path) -> str:
 
 
 def _damaged(home: Path) -> str:
-    script = "from stations.program import damaged_files; print(damaged_files())"
+    script = "from ledger.intact import damaged_files; print(damaged_files())"
     python = home / APP / "bin" / "python"
     ran = subprocess.run([python, "-c", script], capture_output=True, text=True, cwd=home)
     assert ran.returncode == 0, ran.stderr
@@ -81,14 +88,62 @@ def test_it_installs_without_network_mends_itself_and_refuses_what_is_older(bund
     assert _damaged(home) == "[]\n"
     next((home / APP).resolve().glob("lib/python*/site-packages/stations/slip.py")).unlink()
     assert _damaged(home) == "['stations/slip.py']\n"
+    for pattern in ("_cffi_backend*.so", "nacl/_sodium*.so", "cryptography/hazmat/bindings/_rust*.so"):
+        next((home / APP).resolve().glob(f"lib/python*/site-packages/{pattern}")).unlink()
+        for program, words in (("banjian", ["doctor", "."]), ("banjian-audit", ["verify", "x.db"])):
+            ran = subprocess.run([home / APP / "bin" / program, *words], capture_output=True, text=True)
+            assert ran.returncode == 2 and "Traceback" not in ran.stderr
+            assert "杀毒软件的隔离区" in ran.stderr and "antivirus's quarantine" in ran.stderr
+            assert pattern.split("/")[-1].split("*")[0] in ran.stderr
     again = _install(bundle, home)
     assert again.returncode == 0, again.stderr
     assert _damaged(home) == "[]\n"
     installed = home / APP / "VERSION"
-    installed.write_text("99.0\n")
-    older = _install(bundle, home)
-    assert older.returncode == 1 and "降级" in older.stderr and "downgrade" in older.stderr
-    assert installed.read_text() == "99.0\n"
+    for newer in ("99.0", f"{version.partition('.dev')[0]}.post1"):
+        installed.write_text(f"{newer}\n")
+        older = _install(bundle, home)
+        assert older.returncode == 1 and "降级" in older.stderr and "downgrade" in older.stderr
+        assert installed.read_text() == f"{newer}\n"
+    assert not list((home / APP.parent).glob("*.new"))
+
+
+def test_an_upgrade_that_names_nothing_keeps_the_ledger_the_port_and_the_service(bundle: Path, home: Path):
+    unit = home / ".config" / "systemd" / "user" / "banjian.service"
+    first = _install(bundle, home, "--data", "our ledger", "--port", "8751", cwd=home)
+    assert first.returncode == 0, first.stderr
+    program = home / APP / "bin" / "banjian"
+    command = f'ExecStart="{program}" serve "{home / "our ledger"}" --port 8751'
+    assert command in unit.read_text(encoding="utf-8").splitlines()
+    assert "systemd" in first.stderr
+    again = _install(bundle, home, "--service")
+    assert again.returncode == 0, again.stderr
+    assert command in unit.read_text(encoding="utf-8").splitlines()
+    assert str(home / "our ledger") in again.stderr and "8751" in again.stderr
+    settings = home / APP.parent / "settings.json"
+    # An installer of former days kept nothing: the unit tells.
+    settings.unlink()
+    third = _install(bundle, home, "--service")
+    assert third.returncode == 0, third.stderr
+    assert command in unit.read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--port",), "--port 后面要写出值"),
+        (("--data",), "--data 后面要写出值"),
+        (("--port", "99999"), "端口应为 1024 到 65535"),
+        (("--data", ""), "台账的文件夹不能用"),
+        (("--prot", "8710"), "不认识的选项：--prot"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_installed(
+    bundle: Path, home: Path, words: tuple[str, ...], told: str
+):
+    refused = _install(bundle, home, *words)
+    assert refused.returncode == 1 and told in refused.stderr, refused.stderr
+    assert "Nothing was installed" in refused.stderr
+    assert not (home / ".local").exists()
 
 
 def test_an_altered_bundle_installs_nothing(bundle: Path, home: Path, tmp_path: Path):

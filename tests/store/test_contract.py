@@ -199,6 +199,9 @@ def test_readers_see_the_state_at_their_beginning(backend: Backend) -> None:
         ({"number": OneOf((1, 10, -5))}, [0, 2, 3, 4]),
         ({"number": OneOf(())}, []),
         ({"place": prefix("A")}, [0, 1, 2]),
+        ({"place": prefix("\U0010ffff")}, []),
+        ({"place": prefix("A\U0010ffff")}, []),
+        ({"place": prefix("A\ud7ff")}, []),
         ({"place": "nowhere"}, []),
     ],
 )

@@ -106,7 +106,7 @@ class SafetyView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardStation:
-    """A station on the board; ``grade``: ``ok``, ``look`` or ``bad``."""
+    """A station on the board; ``grade``: ``ok``, ``quiet`` (no word for a while), ``look``, ``bad``."""
 
     station: str
     name: str

@@ -54,7 +54,7 @@ async def backup(visit: Visit) -> web.StreamResponse:
         if named and named != configured and not from_here(visit.request):
             raise InputError("web.backup_here")
         folder = named or configured
-        if not folder or not Path(folder).is_absolute():
+        if not folder or "\0" in folder or not Path(folder).is_absolute():
             raise InputError("web.backup_folder", folder=folder[:200])
         now_ms = visit.now_ms()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from aiohttp import web
 
@@ -10,37 +11,59 @@ from ledger.facade import CaseRow, Ledger
 from ledger.facade.between import station_board, twins
 from ledger.facade.board import BoardLine
 from ledger.facade.peers import BY_STICK
+from stations.texts import Say
 from stations.web.render import render
 from stations.web.rows import Line, lines_of
 from stations.web.scope import Scope
 from stations.web.visit import Visit
 
-DAY_MS = 86_400_000
+MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
+QUIET_ROUNDS = 10
+"""So many syncs in a row that did not come are no hiccup of the network."""
+QUIET_MS_MIN, QUIET_MS_MAX = 10 * MINUTE_MS, HOUR_MS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StationLine:
-    """A station on the board, and what of it needs a look."""
+    """A station on the board, and what of it needs a look.
+
+    Attributes:
+        grade: ``ok``, ``quiet``, ``look`` or ``bad``.
+        ago_ms: for how long it has not been heard; -1 for never and for the own station.
+    """
 
     line: BoardLine
     own: bool
     by_stick: bool
     silent_days: int
     grade: str
+    ago_ms: int
+
+
+def quiet_after_ms(sync_interval_s: int) -> int:
+    """Return after how long without a word a station is no longer called well.
+
+    What interval another station keeps is not told; its own installation's is the usual one of a county.
+
+    Args:
+        sync_interval_s: of the installation that looks.
+    """
+    return min(max(QUIET_ROUNDS * sync_interval_s * 1000, QUIET_MS_MIN), QUIET_MS_MAX)
 
 
 async def board(visit: Visit) -> web.Response:
     """Show every station below: complete up to when, heard when, what waits, what is odd."""
     now_ms = visit.now_ms()
     lines = await visit.read(lambda ledger: board_lines(visit, ledger, now_ms))
-    return await render(visit, "board.html", lines=lines, now_ms=now_ms)
+    return await render(visit, "board.html", lines=lines, now_ms=now_ms, ago=partial(ago, visit.say))
 
 
 def board_lines(visit: Visit, ledger: Ledger, now_ms: int) -> list[StationLine]:
     """Return the stations below that of the installation, with what of each needs a look."""
     station = ledger.main_station or visit.station
+    quiet_ms = quiet_after_ms(visit.office.config.sync_interval_s)
     return [
-        _station_line(line, own=line.station == station, now_ms=now_ms)
+        station_line(line, own=line.station == station, now_ms=now_ms, quiet_ms=quiet_ms)
         for line in station_board(ledger, station)
     ]
 
@@ -65,14 +88,34 @@ def conflict_lines(visit: Visit, ledger: Ledger, now_ms: int) -> tuple[list[Line
     )
 
 
-def _station_line(line: BoardLine, *, own: bool, now_ms: int) -> StationLine:
-    silent_days = 0 if own or not line.heard_at_ms else line.silent_ms(now_ms) // DAY_MS
+def ago(say: Say, ago_ms: int) -> str:
+    """Return how long ago something was, in words."""
+    for name, unit_ms in (("days", DAY_MS), ("hours", HOUR_MS), ("minutes", MINUTE_MS)):
+        if ago_ms >= unit_ms:
+            return say(f"web.ago_{name}", count=ago_ms // unit_ms)
+    return say("web.ago_now")
+
+
+def station_line(line: BoardLine, *, own: bool, now_ms: int, quiet_ms: int) -> StationLine:
+    """Return what of a station needs a look.
+
+    Args:
+        line: what is known of it.
+        own: whether it is the one that looks.
+        now_ms: of the machine's clock.
+        quiet_ms: after so long without a word nobody can say that all is well; a stick comes when it comes.
+    """
+    ago_ms = -1 if own else line.silent_ms(now_ms)
+    silent_days = max(ago_ms, 0) // DAY_MS
+    by_stick = line.via == BY_STICK
     grade = "ok"
     if not own:
         if line.forked or silent_days >= 3:
             grade = "bad"
         elif not line.heard_at_ms or silent_days or line.waiting or line.clock_off_ms:
             grade = "look"
+        elif ago_ms >= quiet_ms and not by_stick:
+            grade = "quiet"
     return StationLine(
-        line=line, own=own, by_stick=line.via == BY_STICK, silent_days=silent_days, grade=grade
+        line=line, own=own, by_stick=by_stick, silent_days=silent_days, grade=grade, ago_ms=ago_ms
     )

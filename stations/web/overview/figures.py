@@ -105,7 +105,7 @@ def _read(visit: Visit, ledger: Ledger, since: date, last: date, now_ms: int) ->
     ]
     names = _item_names(visit, ledger)
     complete_at_ms, lacking = _completeness(visit, ledger, scope)
-    if complete_at_ms >= min(day_start_ms(last + timedelta(days=1)), now_ms - FRESH_MS):
+    if complete_at_ms >= min(day_start_ms(after), now_ms - FRESH_MS):
         lacking = ()
     return Monthly(
         since=since,

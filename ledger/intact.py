@@ -1,0 +1,101 @@
+"""Whether every file of the installed program is still there: an antivirus takes some away without a word.
+
+It takes compiled files first, and without them nothing of the program can be imported: this module, and what
+it imports, is of the standard library and our texts alone, so that somebody is left to tell.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from importlib import metadata
+from pathlib import Path
+
+from ledger.texts import Language, render
+
+DISTRIBUTION = "banjian"
+COULD_NOT_RUN = 2
+NAMED_MAX = 5
+_LANGUAGES: tuple[Language, ...] = ("zh", "en")
+_CACHED = (".pyc", "direct_url.json", "INSTALLER", "REQUESTED", "RECORD")
+
+
+def started(load: Callable[[], Callable[[], int]]) -> int:
+    """Load a program and run it; where a part of it cannot be loaded, tell which files are missing.
+
+    Args:
+        load: imports the program and returns what runs it.
+
+    Returns:
+        The program's exit code; 2 when it could not be loaded, told in both languages on the error stream.
+    """
+    try:
+        return load()()
+    except Exception as error:  # the outermost loop: half a program fails in any way
+        if os.environ.get("BANJIAN_DEBUG") == "1":
+            raise
+        _tell(error)
+        return COULD_NOT_RUN
+
+
+def _tell(error: Exception) -> None:
+    damaged = damaged_files()
+    code = "doctor.program_damaged" if damaged else "program.not_loaded"
+    params = {
+        "count": len(damaged),
+        "files": "、".join(damaged[:NAMED_MAX]),
+        "detail": f"{type(error).__name__}: {error}"[:300],
+    }
+    stream = sys.stderr
+    if stream is None:
+        return
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(encoding="utf-8", errors="backslashreplace")
+    for language in _LANGUAGES:
+        message = render(code, params, language=language)
+        # Where the texts were taken away as well the names of the files still help.
+        what = message.what if message.what != code else f"{code}: {params['files'] or params['detail']}"
+        print(f"✗ {what}", *([f"→ {message.next_step}"] if message.next_step else []), sep="\n", file=stream)
+
+
+def damaged_files() -> list[str]:
+    """Return the installed files, ours and of what we need, that are missing or of another size."""
+    return sorted(name for distribution in _distributions() for name in _damaged(distribution))
+
+
+def _damaged(distribution: metadata.Distribution) -> Iterator[str]:
+    for file in distribution.files or ():
+        if file.name.endswith(_CACHED) or ".." in file.parts:
+            continue
+        try:
+            size_bytes = Path(str(file.locate())).stat().st_size
+        except OSError:
+            yield str(file)
+            continue
+        if file.size is not None and size_bytes != file.size:
+            yield str(file)
+
+
+def _distributions() -> Iterator[metadata.Distribution]:
+    """Yield our distribution and what it needs here, each once."""
+    waiting, seen = [DISTRIBUTION], set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        try:
+            distribution = metadata.distribution(name)
+        except metadata.PackageNotFoundError:
+            continue
+        yield distribution
+        waiting += [word for line in distribution.requires or () if (word := _name(line))]
+
+
+def _name(requirement: str) -> str:
+    """Return the name in a requirement such as ``jinja2>=3.1``; "" for one of an extra."""
+    found = re.match(r"[A-Za-z0-9._-]+", requirement)
+    return found.group() if found is not None and "extra ==" not in requirement else ""
