@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audit.findings import Finding, error, from_error
-from audit.source import LogRow, Source
+from audit.source import LogRow, LogSpan, Source
 from audit.sparserows import sparse_logs, sparse_openings
 from ledger.body import check_facts
 from ledger.entry import decode_entry
@@ -113,9 +113,10 @@ def read_openings(source: Source, report: Callable[[Finding], None]) -> tuple[li
     openings: list[Opening] = []
     branches: list[Branch] = []
     seen: set[str] = set()
-    for name, count, highest in source.event_logs():
+    for span in source.event_logs():
+        name = span.log
         seen.add(name)
-        size = _plausible_size(name, count, highest, report)
+        size = _plausible_size(span, report)
         if BRANCH_MARK in name:
             branches.append(_read_branch(source, name, size))
             continue
@@ -184,12 +185,16 @@ def _first_seq(source: Source, branch: str) -> int:
     return 0
 
 
-def _plausible_size(name: str, count: int, highest: int, report: Callable[[Finding], None]) -> int:
-    """A forged position must not make the audit walk through an empty log for ever."""
-    if highest <= 2 * count + 1000:
-        return highest
-    report(error("log.positions", log=name, count=count, highest=highest))
-    return count
+def _plausible_size(span: LogSpan, report: Callable[[Finding], None]) -> int:
+    """A forged position must not make the audit walk through an empty log for ever.
+
+    The walk begins at 1: what lies before it, nobody else would see.
+    """
+    far = span.highest > 2 * span.count + 1000
+    if far or span.lowest < 1 or span.count > span.highest:
+        params = {"count": span.count, "lowest": span.lowest, "highest": span.highest}
+        report(error("log.positions", log=span.log, **params))
+    return span.count if far else span.highest
 
 
 def _read_opening(

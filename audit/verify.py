@@ -167,6 +167,8 @@ class _Audit:
         self._desk: Desk
 
     def run(self, trust: LedgerId | None, against: list[bytes]) -> Report:
+        for name in self._source.foreign():
+            self._find(error("file.schema", name=name))
         openings, self._branches = read_openings(self._source, self._find)
         self._sparse = read_sparse_logs(self._source, openings, self._find)
         records = sum(opening.size for opening in openings)
