@@ -190,11 +190,12 @@ def _plausible_size(span: LogSpan, report: Callable[[Finding], None]) -> int:
 
     The walk begins at 1: what lies before it, nobody else would see.
     """
-    far = span.highest > 2 * span.count + 1000
-    if far or span.lowest < 1 or span.count > span.highest:
-        params = {"count": span.count, "lowest": span.lowest, "highest": span.highest}
-        report(error("log.positions", log=span.log, **params))
-    return span.count if far else span.highest
+    far = span.highest > 2 * span.frames + 1000
+    if far or span.lowest < 1 or span.frames > span.highest:
+        report(
+            error("log.positions", log=span.log, count=span.frames, lowest=span.lowest, highest=span.highest)
+        )
+    return span.frames if far else span.highest
 
 
 def _read_opening(

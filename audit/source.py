@@ -53,7 +53,7 @@ class LogSpan(NamedTuple):
     """How many frames of a log there are, and the lowest and highest position of them."""
 
     log: str
-    count: int
+    frames: int
     lowest: int
     highest: int
 
