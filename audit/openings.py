@@ -47,6 +47,7 @@ class Opening:
         genesis: decoded; its hash is the log's id.
         genesis_hash: predecessor of entry 1.
         own: whether the file says that this installation continues it.
+        written_here: whether it ever did; one that was given up was written here too.
         size: highest position in the file.
         ledger_genesis: bytes of the ledger's genesis, in the registry log alone.
     """
@@ -57,6 +58,7 @@ class Opening:
     genesis_hash: bytes
     own: bool
     size: int
+    written_here: bool = False
     ledger_genesis: bytes = b""
 
 
@@ -233,6 +235,7 @@ def _read_opening(
         genesis_hash=genesis_hash(raw),
         own=row is not None and row.own == 1 and not row.state,
         size=size,
+        written_here=row is not None and row.own == 1,
         ledger_genesis=ledger_genesis if isinstance(ledger_genesis, bytes) else b"",
     )
 
