@@ -14,6 +14,7 @@ from audit.findings import Finding, Severity, error, from_error, notice, warning
 from audit.judge import AWAITING, Judge
 from audit.personal import NONCE_BYTES, PersonalReader
 from audit.source import Cell, EventRow, Source
+from audit.tally import Tally
 from ledger.act import Act, ActHeader, case_of
 from ledger.authority import PROVISIONAL_GRANT, REGISTRY_ACTIONS
 from ledger.body import check_facts
@@ -54,6 +55,7 @@ class LogContext:
         source: where the rare row is looked up that does not lie beside its frame.
         authors: answers that were given before.
         above: when the station above held the log without some entry; None where its receipts tell nothing.
+        written_here: whether this installation wrote the log: it had every personal body, and the keys.
     """
 
     name: str
@@ -67,42 +69,7 @@ class LogContext:
     common: int = 0
     authors: dict[tuple[KeyId, int, str, StationId], bytes | None] = field(default_factory=dict)
     above: AboveTimes | None = None
-
-
-@dataclass(slots=True, kw_only=True)
-class Tally:
-    """What a stretch of a log counts beside its findings.
-
-    Attributes:
-        acts: acts that decode.
-        blocked: code of what keeps an act from effect, by its place.
-        doubted: cases of such acts: what is known of them is to be read with care.
-        broken: places of frames that do not decode as a whole.
-    """
-
-    acts: int = 0
-    opaque: int = 0
-    awaiting: int = 0
-    attachments: int = 0
-    personal_sealed: int = 0
-    personal_read: int = 0
-    personal_erased: int = 0
-    blocked: dict[tuple[str, int], str] = field(default_factory=dict)
-    doubted: set[bytes] = field(default_factory=set)
-    broken: set[tuple[str, int]] = field(default_factory=set)
-
-    def add(self, other: Tally) -> None:
-        """Take another tally into this one."""
-        self.acts += other.acts
-        self.opaque += other.opaque
-        self.awaiting += other.awaiting
-        self.attachments += other.attachments
-        self.personal_sealed += other.personal_sealed
-        self.personal_read += other.personal_read
-        self.personal_erased += other.personal_erased
-        self.blocked.update(other.blocked)
-        self.doubted |= other.doubted
-        self.broken |= other.broken
+    written_here: bool = False
 
 
 class _Carried(NamedTuple):
@@ -295,25 +262,26 @@ class ActChecker:
         header = act.header
         if sealed is None and nonce is None:
             self._tally.personal_erased += 1
+            if self._context.written_here:
+                self._tally.taken[case_of(act)] += 1
         elif not header.personal_hash:
             self._find(error, "personal.unexpected", act, seq)
         elif type(sealed) is not bytes or type(nonce) is not bytes:
             self._find(error, "personal.cipher", act, seq)
-        elif self._context.personal is None:
-            self._sealed(nonce, sealed, act, seq)
         else:
-            self._open(self._context.personal, nonce, sealed, act, seq)
+            self._open(nonce, sealed, act, seq)
 
-    def _sealed(self, nonce: bytes, sealed: bytes, act: Act, seq: int) -> None:
-        self._tally.personal_sealed += 1
-        if len(nonce) != NONCE_BYTES or len(sealed) != act.header.personal_len + TAG_BYTES:
-            self._find(error, "personal.length", act, seq)
-
-    def _open(self, reader: PersonalReader, nonce: bytes, sealed: bytes, act: Act, seq: int) -> None:
-        case_id = case_of(act)
+    def _open(self, nonce: bytes, sealed: bytes, act: Act, seq: int) -> None:
+        case_id, reader = case_of(act), self._context.personal
         wrapped = self._context.source.wrapped_key(case_id)
-        if type(wrapped) is not bytes:
-            self._sealed(nonce, sealed, act, seq)
+        if wrapped is None:
+            # Whoever stores a body encrypts it under a key of its own: the key was here.
+            self._tally.unkeyed[case_id] += 1
+        elif reader is None:
+            self._tally.personal_sealed += 1
+        if reader is None or type(wrapped) is not bytes:
+            if len(nonce) != NONCE_BYTES or len(sealed) != act.header.personal_len + TAG_BYTES:
+                self._find(error, "personal.length", act, seq)
             return
         try:
             reader.check(act.header, act.act_id, case_id, wrapped=wrapped, nonce=nonce, ciphertext=sealed)

@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from audit.acts import OPAQUE, ActChecker, LogContext, Tally, Unverified
+from audit.acts import OPAQUE, ActChecker, LogContext, Unverified
 from audit.findings import Collector, Severity, error, from_error, notice, warning
 from audit.merge import check_leaf
 from audit.source import Cell, EventRow
 from audit.subtree import Known, edge_of, levels_of
+from audit.tally import Tally
 from ledger.act import Act, act_id, case_of, decode_act
 from ledger.checkpoint import log_origin, open_checkpoint, open_cosignature, read_checkpoint
 from ledger.entry import Entry, check_link, decode_entry, entry_hash

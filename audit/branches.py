@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from audit.acts import LogContext, Tally, Unverified, verify_all
+from audit.acts import LogContext, Unverified, verify_all
 from audit.batch import BatchRows, check_receipt, walk_batch
 from audit.desk import Brief
 from audit.findings import Collector, error, from_error, warning
@@ -22,6 +22,7 @@ from audit.openings import BRANCH_MARK, Branch, Opening
 from audit.personal import PersonalReader
 from audit.source import Cell, Source
 from audit.subtree import BATCH, Edge, Known
+from audit.tally import Tally
 from ledger.checkpoint import log_origin, open_checkpoint
 from ledger.entry import entry_hash
 from ledger.errors import BanjianError

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
-from audit.acts import Tally
 from audit.caserange import BatchKey, CaseLine, RangeResult
 from audit.cases import CaseFolder, CaseNumbers
 from audit.findings import Collector, error
 from audit.recheck import CaseRechecker
 from audit.source import Source
+from audit.tally import Tally
 
 
 class CaseJoiner:
@@ -26,6 +26,7 @@ class CaseJoiner:
         cases: cases so far.
         placed: rows that name the right place, by log and batch.
         misfiled: acts whose row names another case.
+        erased: cases whose personal data an act erased.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class CaseJoiner:
         collector: Collector,
     ) -> None:
         self.cases = 0
+        self.erased: set[bytes] = set()
         self._source = source
         self._collector = collector
         self._numbers = CaseNumbers(collector.add)
@@ -76,6 +78,8 @@ class CaseJoiner:
     def _take(self, line: CaseLine) -> None:
         self._rows += line.rows
         self.cases += line.folded
+        if line.erased:
+            self.erased.add(line.case_id)
         for finding in line.findings:
             self._collector.add(finding)
         self._numbers.take(line.case_id, line.number)

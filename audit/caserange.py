@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
-from audit.cases import CaseFolder, CaseView, case_findings
+from audit.cases import CaseFolder, CaseView, case_findings, is_erased
 from audit.findings import Collector, Finding
 from audit.judge import Place
 from audit.source import Cell, Source
@@ -53,6 +53,7 @@ class CaseLine(NamedTuple):
         rows: its rows in the table of acts.
         folded: it is a case, and no thread of another kind.
         number: its number, "" when it has none.
+        erased: its personal data was erased by an act.
     """
 
     case_id: bytes
@@ -61,6 +62,7 @@ class CaseLine(NamedTuple):
     folded: bool = False
     number: str = ""
     findings: tuple[Finding, ...] = ()
+    erased: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -203,4 +205,6 @@ def line_of(case_id: bytes, rows: int, view: CaseView | None, found: Sequence[Fi
         return CaseLine(case_id, again=False, rows=rows, findings=tuple(found))
     number = "" if view.state is None else view.state.number
     findings = (*found, *case_findings(view))
-    return CaseLine(case_id, again=False, rows=rows, folded=True, number=number, findings=findings)
+    return CaseLine(
+        case_id, again=False, rows=rows, folded=True, number=number, findings=findings, erased=is_erased(view)
+    )

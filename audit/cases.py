@@ -32,6 +32,7 @@ from ledger.types import ActId, Facts, StationId
 
 NO_CASE = frozenset(("open_log", PROVISIONAL_GRANT))
 """Acts that open a thread and no case."""
+ERASE = "erase"
 NOT_BLOCKED: Final[Mapping[Place, str]] = MappingProxyType({})
 
 
@@ -137,6 +138,13 @@ class CaseFolder:
         return self._knowledge.resolver.case_act(
             act, recorded_at_ms=recorded_at_ms, facts=facts, log_station=station, blocked=blocked
         )
+
+
+def is_erased(view: CaseView) -> bool:
+    """Return whether an act erased the personal data of a case; any such act where it cannot be folded."""
+    if view.state is None:
+        return any(act.action == ERASE for act in view.acts)
+    return any(step.effective and step.act.action == ERASE for step in view.state.steps)
 
 
 def case_findings(view: CaseView) -> list[Finding]:

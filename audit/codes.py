@@ -15,7 +15,7 @@ from audit.findings import SEVERITIES, Severity
 
 STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
     {
-        "the file": {"error": "file.unreadable file.damaged"},
+        "the file": {"error": "file.unreadable file.damaged file.schema"},
         "1. openings": {
             "error": """
                 ledger.no_registry ledger.genesis trust.other_ledger ledger.other_registry
@@ -82,7 +82,7 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
                 grant.old_key grant.other_key grant.possession grant.rank grant.scope grant.self
                 grant.signature grant.station
                 encoding.limit encoding.malformed encoding.type encoding.depth encoding.canonical
-                body.salt""",
+                body.salt personal.no_key personal.taken""",
             "notice": """
                 authority.registry_ahead act.repeated frame.opaque_sound personal.sealed personal.erased
                 attachment.not_held grant.given grant.not_logged""",

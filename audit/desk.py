@@ -95,6 +95,7 @@ class Desk:
                 judge=self._judge,
                 source=self._source,
                 personal=self._personal,
+                written_here=opening.written_here,
                 above=AboveTimes(
                     self._source,
                     log=log,

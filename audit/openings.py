@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audit.findings import Finding, error, from_error
-from audit.source import LogRow, Source
+from audit.source import LogRow, LogSpan, Source
 from audit.sparserows import sparse_logs, sparse_openings
 from ledger.body import check_facts
 from ledger.entry import decode_entry
@@ -47,6 +47,7 @@ class Opening:
         genesis: decoded; its hash is the log's id.
         genesis_hash: predecessor of entry 1.
         own: whether the file says that this installation continues it.
+        written_here: whether it ever did; one that was given up was written here too.
         size: highest position in the file.
         ledger_genesis: bytes of the ledger's genesis, in the registry log alone.
     """
@@ -57,6 +58,7 @@ class Opening:
     genesis_hash: bytes
     own: bool
     size: int
+    written_here: bool = False
     ledger_genesis: bytes = b""
 
 
@@ -113,9 +115,10 @@ def read_openings(source: Source, report: Callable[[Finding], None]) -> tuple[li
     openings: list[Opening] = []
     branches: list[Branch] = []
     seen: set[str] = set()
-    for name, count, highest in source.event_logs():
+    for span in source.event_logs():
+        name = span.log
         seen.add(name)
-        size = _plausible_size(name, count, highest, report)
+        size = _plausible_size(span, report)
         if BRANCH_MARK in name:
             branches.append(_read_branch(source, name, size))
             continue
@@ -184,12 +187,17 @@ def _first_seq(source: Source, branch: str) -> int:
     return 0
 
 
-def _plausible_size(name: str, count: int, highest: int, report: Callable[[Finding], None]) -> int:
-    """A forged position must not make the audit walk through an empty log for ever."""
-    if highest <= 2 * count + 1000:
-        return highest
-    report(error("log.positions", log=name, count=count, highest=highest))
-    return count
+def _plausible_size(span: LogSpan, report: Callable[[Finding], None]) -> int:
+    """A forged position must not make the audit walk through an empty log for ever.
+
+    The walk begins at 1: what lies before it, nobody else would see.
+    """
+    far = span.highest > 2 * span.frames + 1000
+    if far or span.lowest < 1 or span.frames > span.highest:
+        report(
+            error("log.positions", log=span.log, count=span.frames, lowest=span.lowest, highest=span.highest)
+        )
+    return span.frames if far else span.highest
 
 
 def _read_opening(
@@ -227,6 +235,7 @@ def _read_opening(
         genesis_hash=genesis_hash(raw),
         own=row is not None and row.own == 1 and not row.state,
         size=size,
+        written_here=row is not None and row.own == 1,
         ledger_genesis=ledger_genesis if isinstance(ledger_genesis, bytes) else b"",
     )
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from audit.acts import Tally
 from audit.findings import Collector, Finding, Severity
 from audit.logs import LogResult
 from audit.openings import Opening
+from audit.tally import Tally
 from ledger.genesis import LedgerGenesis
 
 

@@ -49,6 +49,15 @@ class LogRow(NamedTuple):
     state: str
 
 
+class LogSpan(NamedTuple):
+    """How many frames of a log there are, and the lowest and highest position of them."""
+
+    log: str
+    frames: int
+    lowest: int
+    highest: int
+
+
 class ActRow(NamedTuple):
     """One row of the table of acts with what lies at the place that it names; any value of any type.
 
@@ -171,15 +180,23 @@ class Source:
                 self.report(error("log.row", log=str(log)))
         return found
 
-    def event_logs(self) -> list[tuple[str, int, int]]:
-        """Return name, number of frames and highest position of every log that has frames."""
+    def foreign(self) -> list[str]:
+        """Return the names of what is in the file and no program of ours makes."""
+        try:
+            return list(self._file.foreign())
+        except StoreError as raised:
+            self._damage(raised)
+            return []
+
+    def event_logs(self) -> list[LogSpan]:
+        """Return how many frames every log that has any holds, and between which positions."""
         statement = (
-            "SELECT originator_id, count(*), max(originator_version) "
+            "SELECT originator_id, count(*), min(originator_version), max(originator_version) "
             "FROM stored_events GROUP BY originator_id"
         )
         return [
-            (log, count, highest)
-            for log, count, highest in self.rows(statement)
+            LogSpan(log, count, lowest if isinstance(lowest, int) else 0, highest)
+            for log, count, lowest, highest in self.rows(statement)
             if isinstance(log, str) and isinstance(count, int) and isinstance(highest, int)
         ]
 

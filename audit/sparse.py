@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from audit.acts import OPAQUE, ActChecker, LogContext, Tally, Unverified, verify_all
+from audit.acts import OPAQUE, ActChecker, LogContext, Unverified, verify_all
 from audit.desk import Brief
 from audit.findings import Collector, error, from_error, warning
 from audit.judge import Judge
@@ -24,6 +24,7 @@ from audit.personal import PersonalReader
 from audit.placing import PlaceCheck
 from audit.source import EventRow, Source
 from audit.sparserows import SparseRow, sparse_proof, sparse_rows
+from audit.tally import Tally
 from ledger.act import case_of
 from ledger.checkpoint import log_origin, open_checkpoint
 from ledger.entry import entry_hash

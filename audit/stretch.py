@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from audit.acts import LogContext, Tally, Unverified, verify_all
+from audit.acts import LogContext, Unverified, verify_all
 from audit.batch import BatchResult, BatchRows, NodeKey, check_batch
 from audit.findings import Collector
 from audit.source import Cell, Source
 from audit.subtree import BATCH, BATCH_LEVEL
+from audit.tally import Tally
 from ledger.limits import TREE_LEVEL_STORED_MIN
 
 NODES = 'SELECT level, "index", hash FROM tree WHERE log = ? AND level = ? AND "index" BETWEEN ? AND ?'

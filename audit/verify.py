@@ -18,12 +18,11 @@ Source: docs/protocol.md, "What a verifier checks".
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 
-from audit.acts import Tally
 from audit.branches import BranchChecker
 from audit.casejoin import CaseJoiner
 from audit.caserange import case_tasks
@@ -52,6 +51,7 @@ from audit.source import Source, open_database
 from audit.sparse import SparseChecker
 from audit.stretch import StretchResult, stretch_count, stretches
 from audit.subtree import BATCH
+from audit.tally import Tally
 from ledger.errors import ConfigError, StoreError
 from ledger.genesis import LedgerGenesis
 from ledger.keys import ED25519, key_id
@@ -60,6 +60,8 @@ from ledger.types import LedgerId
 DATABASE_NAME = "ledger.db"
 HELPERS_FROM_BYTES = 4 << 20
 """Smallest file that is worth starting processes for: some 3,000 records, half a second of one core."""
+BACKUP_MARK = "RESTORED"
+"""File in the folder of a backup until somebody works on with it."""
 _CANNOT_RUN = frozenset({"store.missing", "store.schema_newer", "store.cannot_open", "store.busy"})
 """Errors of opening that say nothing about the bytes of the file."""
 _BATCHES_MAX = 4
@@ -167,6 +169,8 @@ class _Audit:
         self._desk: Desk
 
     def run(self, trust: LedgerId | None, against: list[bytes]) -> Report:
+        for name in self._source.foreign():
+            self._find(error("file.schema", name=name))
         openings, self._branches = read_openings(self._source, self._find)
         self._sparse = read_sparse_logs(self._source, openings, self._find)
         records = sum(opening.size for opening in openings)
@@ -200,8 +204,8 @@ class _Audit:
         self._join_logs(openings, found, wanted, results)
         self._check_branches(judge, wanted)
         loose = self._check_loose(openings, judge, kept)
-        folded = self._join_cases(openings, judge, results)
-        self._summarise()
+        joiner = self._join_cases(openings, judge, results)
+        self._summarise(joiner.erased)
         return make_report(
             self._collector,
             records=records + loose,
@@ -210,7 +214,7 @@ class _Audit:
             pinned=trust is not None,
             openings=openings,
             results=self._results,
-            cases=folded,
+            cases=joiner.cases,
             tally=self._tally,
         )
 
@@ -313,8 +317,8 @@ class _Audit:
             self._find(error("head.unlisted", log=log, table=table))
         return count
 
-    def _join_cases(self, openings: list[Opening], judge: Judge, results: Iterator[Result]) -> int:
-        """Join the cases, tell which rows lead nowhere, and return how many cases there are."""
+    def _join_cases(self, openings: list[Opening], judge: Judge, results: Iterator[Result]) -> CaseJoiner:
+        """Join the cases, tell which rows lead nowhere, and return who joined them."""
         checked = self._results | self._grown
         folder = CaseFolder(
             judge.knowledge,
@@ -337,10 +341,18 @@ class _Audit:
         places = PlaceCheck(self._source, all_stations(openings, self._sparse), joiner.misfiled)
         check_places(self._source, acts, joiner.placed, places=places, report=self._find)
         check_bodies(self._source, {name: result.size for name, result in checked.items()}, self._find)
-        return joiner.cases
+        return joiner
 
-    def _summarise(self) -> None:
+    def _summarise(self, erased: Collection[bytes]) -> None:
         tally = self._tally
+        unkeyed = sum(count for case_id, count in tally.unkeyed.items() if case_id not in erased)
+        if unkeyed and not (self._source.path.parent / BACKUP_MARK).exists():
+            # A backup has none of them: they lie in a table of their own beside it.
+            self._find(warning("personal.no_key", count=unkeyed))
+        taken = sum(count for case_id, count in tally.taken.items() if case_id not in erased)
+        if taken and self._fold:
+            self._find(warning("personal.taken", count=taken))
+            tally.personal_erased -= taken
         if tally.personal_sealed:
             self._find(notice("personal.sealed", count=tally.personal_sealed))
         if tally.personal_erased:

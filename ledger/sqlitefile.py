@@ -5,6 +5,7 @@ Shared by the reader and by the store's SQLite backend.
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 from pathlib import Path
@@ -21,6 +22,21 @@ EVENTS_TABLE: Final = "stored_events"
 """Name of the event store's table."""
 
 _NEARLY_FULL_BYTES = 1 << 20
+_GUARDS = {
+    "no_update": re.compile(
+        r"""CREATE TRIGGER "(\w+)__no_update" BEFORE UPDATE ON "\1" """
+        r"""BEGIN SELECT RAISE\(ABORT, 'append-only: \1'\); END"""
+    ),
+    "no_delete": re.compile(
+        r"""CREATE TRIGGER "(\w+)__no_delete" BEFORE DELETE ON "\1" """
+        r"""BEGIN SELECT RAISE\(ABORT, 'append-only: \1'\); END"""
+    ),
+    # no statement of a trigger's body goes without a semicolon, so that none can hide in the condition
+    "no_replace": re.compile(
+        r"""CREATE TRIGGER "(\w+)__no_replace" BEFORE INSERT ON "\1" WHEN [^;]+ """
+        r"""BEGIN SELECT RAISE\(ABORT, 'duplicate: \1'\); END"""
+    ),
+}
 
 
 def file_uri(path: Path, *, mode: str, immutable: bool = False) -> str:
@@ -47,6 +63,34 @@ def check_identity(connection: sqlite3.Connection, path: Path) -> int:
     if version > SCHEMA_VERSION:
         raise StoreError("store.schema_newer", file=path.name, found=version, known=SCHEMA_VERSION)
     return version
+
+
+def check_version(version: int, path: Path) -> None:
+    """Refuse to work with a file whose schema version no program ever wrote.
+
+    Raises:
+        StoreError: ``store.schema_differs``.
+    """
+    if version < 1:
+        raise StoreError("store.schema_differs", file=path.name, name=f"user_version = {version}")
+
+
+def is_foreign(kind: str, name: str, text: str) -> bool:
+    """Return whether no program of ours makes a thing that is in a ledger file, and it can change writes.
+
+    A trigger can swallow or alter what is confirmed, a view can stand for a table, a unique index refuse
+    rows.
+    Our own triggers only ever refuse. Other tables and plain indexes change nothing.
+
+    Args:
+        kind: ``table``, ``index``, ``trigger`` or ``view``.
+        name: its name.
+        text: the statement that made it; empty for what the database makes for itself.
+    """
+    if kind == "trigger":
+        guard = _GUARDS.get(name.rpartition("__")[2])
+        return guard is None or guard.fullmatch(text) is None
+    return kind == "view" or (kind == "index" and text.upper().startswith("CREATE UNIQUE"))
 
 
 def translate(error: sqlite3.Error | UnicodeError | OverflowError, path: Path) -> StoreError:

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Self, TypeAlias
 
 from ledger.errors import StoreError
-from ledger.sqlitefile import EVENTS_TABLE, check_identity, file_uri, translate
+from ledger.sqlitefile import EVENTS_TABLE, check_identity, file_uri, is_foreign, translate
 
 Value: TypeAlias = "int | float | str | bytes | None"
 """A value as the database holds it; a damaged or forged file may hold any type anywhere."""
@@ -85,6 +85,20 @@ class LedgerFile:
         """
         statement = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
         return tuple(str(row[0]) for row in self.query(statement, ()))
+
+    def foreign(self) -> tuple[str, ...]:
+        """Return the names of what is in the file, can change what is written, and no program of ours makes.
+
+        Raises:
+            StoreError: ``store.damaged`` and the like.
+        """
+        statement = "SELECT type, name, sql FROM sqlite_master ORDER BY name"
+        names = (
+            str(name)
+            for kind, name, text in self.query(statement, ())
+            if is_foreign(str(kind), str(name), str(text or ""))
+        )
+        return (*names, *(("user_version",) if self.schema_version < 1 else ()))
 
     def logs(self) -> tuple[str, ...]:
         """Return the names of all logs that have frames, in order.

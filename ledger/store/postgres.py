@@ -228,7 +228,8 @@ def open_postgres(
     Raises:
         ConfigError: ``store.dsn``, ``store.dsn_malformed``.
         StoreError: ``store.missing``, ``store.exists``, ``store.schema_newer``, ``store.schema_differs``,
-            ``store.not_permitted``, ``store.unreachable``, ``store.locked``, ``store.other_writer``.
+            ``store.schema_foreign``, ``store.not_permitted``, ``store.unreachable``, ``store.locked``,
+            ``store.other_writer``.
     """
     wanted = merge_tables(CORE_TABLES, tables, *(view.tables for view in views))
     lock = None if lock_path is None or read_only else FileLock(lock_path)

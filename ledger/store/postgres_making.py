@@ -82,7 +82,8 @@ def missing_tables(connection: Connection[DictRow], tables: Sequence[Table], *, 
     """Return the tables that do not exist; the others must have the columns and triggers that they should.
 
     Raises:
-        StoreError: ``store.schema_differs``.
+        StoreError: ``store.schema_differs``; ``store.schema_foreign``, a trigger that is none of ours could
+            swallow what is confirmed.
     """
     columns: dict[str, list[tuple[str, str]]] = {}
     for row in connection.execute(
@@ -91,14 +92,19 @@ def missing_tables(connection: Connection[DictRow], tables: Sequence[Table], *, 
         (schema,),
     ):
         columns.setdefault(row["table_name"], []).append((row["column_name"], row["data_type"]))
-    triggers = {
-        row["tgname"]
+    enabled = {
+        row["tgname"]: row["tgenabled"]
         for row in connection.execute(
-            "SELECT t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
-            "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s AND t.tgenabled = 'O'",
+            "SELECT t.tgname, t.tgenabled FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
+            "JOIN pg_namespace n ON n.oid = c.relnamespace "
+            "WHERE n.nspname = %s AND t.tgenabled <> 'D' AND NOT t.tgisinternal ORDER BY t.tgname",
             (schema,),
         )
     }
+    for name in enabled:
+        if not name.endswith(("__append_only", "__no_truncate")):
+            raise StoreError("store.schema_foreign", file=schema, name=name)
+    triggers = {name for name, when in enabled.items() if when == "O"}
     append_only = [EVENTS_TABLE, *(table.name for table in tables if table.append_only)]
     for name in append_only:
         if name in columns and not {f"{name}__append_only", f"{name}__no_truncate"} <= triggers:

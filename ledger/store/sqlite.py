@@ -17,7 +17,7 @@ from eventsourcing.sqlite import SQLiteConnection
 
 from ledger.errors import StoreError
 from ledger.platform import FileLock, fsync_dir
-from ledger.sqlitefile import check_identity, translate
+from ledger.sqlitefile import check_identity, check_version, translate
 from ledger.store.contract import InlineView, ReadTx, Subscription, WriteTx
 from ledger.store.guard import RowTypes
 from ledger.store.schema import CORE_TABLES
@@ -256,8 +256,9 @@ def open_sqlite(
 
     Raises:
         StoreError: ``store.missing``, ``store.exists``, ``store.locked``, ``store.not_a_ledger``,
-            ``store.not_a_database``, ``store.schema_newer``, ``store.schema_differs``, ``store.damaged``,
-            ``store.disk_full``, ``store.read_only``, ``store.cannot_open``.
+            ``store.not_a_database``, ``store.schema_newer``, ``store.schema_differs``,
+            ``store.schema_foreign``, ``store.damaged``, ``store.disk_full``,
+            ``store.read_only``, ``store.cannot_open``.
     """
     wanted = merge_tables(CORE_TABLES, tables, *(view.tables for view in views))
     if read_only:
@@ -282,7 +283,7 @@ def _open_writer(path: Path, tables: Sequence[Table], connect: Connect, *, new: 
         if new and not empty:
             raise StoreError("store.exists", file=path.name)
         if not new:
-            check_identity(writer, path)
+            check_version(check_identity(writer, path), path)
         prepare_writer(writer)
         if new:
             create(writer, tables)
@@ -321,7 +322,7 @@ def _open_reading(
     try:
         pooled = datastore.pool.get_connection(is_writer=False)
         try:
-            check_identity(pooled._sqlite_conn, path)
+            check_version(check_identity(pooled._sqlite_conn, path), path)
             complete(pooled._sqlite_conn, tables, path, read_only=True)
         finally:
             datastore.pool.put_connection(pooled)

@@ -185,12 +185,18 @@ class LedgerRecorder(library.SQLiteProcessRecorder):
         """Insert events in the caller's transaction and return their positions.
 
         Nothing is ever deleted, so the row ids of one transaction are consecutive.
+
+        Raises:
+            StoreError: ``store.not_stored``, the database left rows out without a word.
         """
         if len(rows) == 1:
-            last = connection.execute(self._insert_one, rows[0]).lastrowid or 0
+            made = connection.execute(self._insert_one, rows[0])
+            last = made.lastrowid or 0
         else:
-            connection.executemany(self._insert_one, rows)
+            made = connection.executemany(self._insert_one, rows)
             last = int(connection.execute("SELECT last_insert_rowid()").fetchone()[0])
+        if made.rowcount != len(rows):
+            raise StoreError("store.not_stored", table=EVENTS_TABLE)
         return range(last - len(rows) + 1, last + 1)
 
     def _insert_events(

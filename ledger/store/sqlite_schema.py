@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ledger.errors import StoreError
-from ledger.sqlitefile import APPLICATION_ID, EVENTS_TABLE, SCHEMA_VERSION
+from ledger.sqlitefile import APPLICATION_ID, EVENTS_TABLE, SCHEMA_VERSION, is_foreign
 from ledger.store.sql import RowStatements, quoted, row_statements
 from ledger.store.tables import ColumnType, Table
 
@@ -115,12 +115,10 @@ def complete(connection: sqlite3.Connection, tables: Sequence[Table], path: Path
     Indexes hold nothing of their own: those that the program wants are made, others on its tables dropped.
 
     Raises:
-        StoreError: ``store.schema_differs``, something has other columns or lost its triggers.
+        StoreError: ``store.schema_differs``, something has other columns or lost its triggers;
+            ``store.schema_foreign``, a trigger, view or unique index is none of ours.
     """
-    held = {
-        str(name): str(text)
-        for name, text in connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
-    }
+    held = _held(connection, tables, path)
     groups = [events_schema(), *(table_schema(table) for table in tables)]
     missing: list[str] = []
     for group in groups:
@@ -145,6 +143,23 @@ def complete(connection: sqlite3.Connection, tables: Sequence[Table], path: Path
         except sqlite3.Error:
             connection.rollback()
             raise
+
+
+def _held(connection: sqlite3.Connection, tables: Sequence[Table], path: Path) -> dict[str, str]:
+    """Return what the file holds, by name, when nothing of it is foreign.
+
+    A guard on a table that is known and wants none is foreign too: it would stop what must be possible.
+    """
+    held: dict[str, str] = {}
+    wanted, known = _wanted(tables), {EVENTS_TABLE, "tracking", *(table.name for table in tables)}
+    for kind, name, table, text in connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master"):
+        needless = kind == "trigger" and table in known and name not in wanted
+        if needless or is_foreign(str(kind), str(name), str(text or "")):
+            code = "store.schema_differs" if name in wanted else "store.schema_foreign"
+            raise StoreError(code, file=path.name, name=str(name))
+        if text is not None:
+            held[str(name)] = str(text)
+    return held
 
 
 def _wanted(tables: Sequence[Table]) -> dict[str, str]:

@@ -200,6 +200,9 @@ class SqliteWriteTx(SqliteReadTx):
             positions = self._recorder.insert_rows(self._connection, rows)
         except DRIVER_ERRORS as error:
             raise self._failed(error) from error
+        except StoreError as error:
+            self.failure = error
+            raise
         appended = new_records(log, seq, new, positions)
         self._unprojected.extend(appended)
         self.ends[log] = seq + len(new) - 1
@@ -214,7 +217,7 @@ class SqliteWriteTx(SqliteReadTx):
 
     def insert(self, table: Table, rows: Sequence[Row], /) -> None:
         """Insert rows."""
-        self._write(table, self._of(table).insert, rows)
+        self._write(table, self._of(table).insert, rows, whole=True)
 
     def insert_missing(self, table: Table, rows: Sequence[Row], /) -> None:
         """Insert the rows whose key is not taken."""
@@ -226,7 +229,8 @@ class SqliteWriteTx(SqliteReadTx):
         self._refuse_append_only(table)
         if len(rows) == 1 and table.indexes and self._update(table, rows[0], held):
             return
-        self._write(table, statements.upsert, rows)
+        # without other columns than the key, a row that is there is left alone
+        self._write(table, statements.upsert, rows, whole=bool(table.plain_columns))
 
     def delete(self, table: Table, where: Where, /) -> int:
         """Delete the rows that meet all conditions and return how many there were."""
@@ -285,15 +289,18 @@ class SqliteWriteTx(SqliteReadTx):
             self.failure = error
             raise
 
-    def _write(self, table: Table, statement: str, rows: Sequence[Row]) -> None:
+    def _write(self, table: Table, statement: str, rows: Sequence[Row], *, whole: bool = False) -> None:
         self._check(table, rows)
         try:
             if len(rows) == 1:
-                self._connection.execute(statement, rows[0])
+                done = self._connection.execute(statement, rows[0])
             else:
-                self._connection.executemany(statement, rows)
+                done = self._connection.executemany(statement, rows)
         except DRIVER_ERRORS as error:
             raise self._failed(error) from error
+        if whole and rows and done.rowcount != len(rows):
+            self.failure = StoreError("store.not_stored", table=table.name)
+            raise self.failure
 
 
 _INT_MAX = (1 << 63) - 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,45 @@ def test_position_far_away_does_not_stop_the_audit(copy: Path) -> None:
         f"WHERE originator_id = '{village}' AND originator_version = 13",
     )
     assert "log.positions" in errors(verify_ledger(copy))
+
+
+@pytest.mark.parametrize("seq", [0, -1])
+def test_frame_at_a_position_that_no_log_has(copy: Path, seq: int) -> None:
+    village = log_of(copy, "station", VILLAGE)
+    columns = "originator_version, topic, state"
+    hurt(
+        copy,
+        f"INSERT INTO stored_events (originator_id, {columns}) "
+        f"SELECT originator_id, {seq}, topic, state FROM stored_events "
+        f"WHERE originator_id = '{village}' AND originator_version = 5",
+    )
+    assert errors(verify_ledger(copy)) == {"log.positions"}
+
+
+@pytest.mark.parametrize(
+    ("added", "name"),
+    [
+        (
+            "CREATE TRIGGER evil BEFORE INSERT ON stored_events WHEN NEW.topic = 'receive' "
+            "BEGIN SELECT RAISE(IGNORE); END",
+            "evil",
+        ),
+        (
+            "CREATE TRIGGER bodies__no_delete AFTER INSERT ON bodies "
+            "BEGIN UPDATE bodies SET personal = NULL; END",
+            "bodies__no_delete",
+        ),
+        ("CREATE UNIQUE INDEX one ON heads (log)", "one"),
+        ("PRAGMA user_version = 0", "user_version"),
+    ],
+)
+def test_what_no_program_of_ours_adds_to_a_file(copy: Path, added: str, name: str) -> None:
+    connection = sqlite3.connect(copy / "ledger.db", isolation_level=None)
+    connection.execute(added)
+    connection.close()
+    report = verify_ledger(copy)
+    found = [one for one in report.findings if one.severity == "error"]
+    assert [(one.code, one.params["name"]) for one in found] == [("file.schema", name)]
 
 
 def test_values_of_wrong_types(copy: Path) -> None:

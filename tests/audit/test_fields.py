@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from audit.notes import read_storage_key
 from audit.verify import verify_ledger
 from ledger.checkpoint import cosign, open_checkpoint, receipt_name
-from ledger.facade import Home
+from ledger.facade import Command, Home, Ledger
 from ledger.frame import encode_frame, split_frame
 from ledger.genesis import decode_log_genesis, genesis_hash
 from ledger.keys import Ed25519Signer
+from ledger.types import CaseId
 from tests.audit.forge import (
     ACT_FIELDS,
     ENTRY_FIELDS,
@@ -23,7 +25,7 @@ from tests.audit.forge import (
     put_frame,
     repair,
 )
-from tests.audit.ledgers import COUNTY, VILLAGE, ask, hurt
+from tests.audit.ledgers import COUNTY, NOON_MS, REGISTRAR, VILLAGE, StepClock, Stream, ask, hurt
 
 MIDDLE = 5
 LAST = 13
@@ -196,11 +198,45 @@ def test_shortened_personal_body_is_found_without_any_key(copy: Path) -> None:
     assert errors(copy) == {"personal.length"}
 
 
-def test_erasure_is_no_error(copy: Path) -> None:
-    hurt(copy, "UPDATE bodies SET nonce = NULL, personal = NULL", "DELETE FROM case_keys")
-    report = verify_ledger(copy)
+def warned(folder: Path, **options: object) -> dict[str, object]:
+    """Return the warnings of an audit, with what they count, and what is said of erased and sealed bodies."""
+    report = verify_ledger(folder, **options)  # type: ignore[arg-type]
     assert report.ok
-    assert {finding.code for finding in report.findings} == {"trust.unpinned", "personal.erased"}
+    return {one.code: one.params.get("count") for one in report.findings if one.code != "trust.unpinned"}
+
+
+def test_erasure_by_an_act_is_no_error(copy: Path) -> None:
+    ((case_id,), *_) = ask(copy, "SELECT case_id FROM acts WHERE action = 'receive' ORDER BY seq")
+    assert isinstance(case_id, bytes)
+    before = warned(copy)["personal.sealed"]
+    assert isinstance(before, int)
+    with Ledger.open(
+        Home(copy), clock=StepClock(NOON_MS + 3_600_000), randomness=Stream("erase"), write=True
+    ) as ledger:
+        erase = Command(
+            action="erase", station=VILLAGE, case=CaseId(case_id), facts={"ground": "applicant_request"}
+        )
+        assert ledger.erase(erase, REGISTRAR) == 1
+    assert warned(copy) == {"log.uncovered": 1, "personal.erased": 1, "personal.sealed": before - 1}
+
+
+def test_personal_bodies_without_an_act_that_erased_them(copy: Path) -> None:
+    before = warned(copy)["personal.sealed"]
+    hurt(copy, "UPDATE bodies SET nonce = NULL, personal = NULL")
+    assert warned(copy) == {"personal.taken": before}
+    hurt(copy, "UPDATE logs SET own = 0")
+    assert warned(copy) == {"personal.erased": before}
+
+
+@pytest.mark.parametrize("with_key", [False, True])
+def test_personal_bodies_without_the_keys_of_their_cases(copy: Path, sound: Home, with_key: bool) -> None:
+    options = {"storage_key": read_storage_key(sound.secrets_dir / "storage.key")} if with_key else {}
+    before = warned(copy)["personal.sealed"]
+    hurt(copy, "DELETE FROM case_keys")
+    assert warned(copy, **options) == {"personal.no_key": before}
+    # the folder of a backup: its keys lie in a table beside it
+    (copy / "RESTORED").touch()
+    assert warned(copy, **options) == {}
 
 
 @pytest.mark.parametrize("fault", ["none", "line", "name", "size", "key"])

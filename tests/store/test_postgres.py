@@ -131,6 +131,21 @@ def test_a_changed_schema_is_told(postgres_dsn: str, postgres_schema: str, chang
     assert refusal(postgres_dsn, postgres_schema) == "store.schema_differs"
 
 
+def test_a_trigger_that_others_added_is_refused_by_name(postgres_dsn: str, postgres_schema: str) -> None:
+    open_it(postgres_dsn, postgres_schema, create=True).close()
+    function = f"{postgres_schema}.swallow"
+    execute(
+        postgres_dsn,
+        f"CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+    )
+    execute(
+        postgres_dsn,
+        f"CREATE TRIGGER other BEFORE INSERT ON {postgres_schema}.stored_events "
+        f"FOR EACH ROW EXECUTE FUNCTION {function}()",
+    )
+    assert refusal(postgres_dsn, postgres_schema) == "store.schema_foreign"
+
+
 def test_an_incomplete_address() -> None:
     with pytest.raises(ConfigError) as caught:
         open_it("host=localhost", "public")

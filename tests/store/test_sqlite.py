@@ -113,6 +113,8 @@ def test_a_newer_schema_is_refused(store: SqliteStore, path: Path) -> None:
         "DROP TABLE heads; CREATE TABLE heads (log TEXT)",
         "DROP TABLE stored_events",
         "ALTER TABLE bodies ADD COLUMN more TEXT",
+        "PRAGMA user_version = 0",
+        "PRAGMA user_version = -1",
     ],
 )
 def test_a_changed_schema_is_told(store: SqliteStore, path: Path, change: str) -> None:
@@ -121,6 +123,71 @@ def test_a_changed_schema_is_told(store: SqliteStore, path: Path, change: str) -
     connection.executescript(change)
     connection.close()
     assert refusal(path) == "store.schema_differs"
+
+
+FOREIGN = [
+    "CREATE TRIGGER other BEFORE INSERT ON stored_events WHEN NEW.topic = 'receive' "
+    "BEGIN SELECT RAISE(IGNORE); END",
+    "CREATE TRIGGER other AFTER INSERT ON bodies BEGIN UPDATE bodies SET personal = NULL; END",
+    # a name as the program gives them, and text that only ends as the program's does
+    'CREATE TRIGGER "bodies__no_update" BEFORE UPDATE ON "bodies" '
+    "BEGIN SELECT RAISE(ABORT, 'append-only: bodies'); END",
+    'CREATE TABLE extra (a INT); CREATE TRIGGER "extra__no_replace" BEFORE INSERT ON "extra" WHEN 1 '
+    "BEGIN SELECT RAISE(IGNORE); SELECT RAISE(ABORT, 'duplicate: extra'); END",
+    "CREATE VIEW seen AS SELECT * FROM stored_events",
+    "CREATE UNIQUE INDEX one ON bodies (log)",
+]
+"""What others add to a ledger file, and no program of ours ever did."""
+
+
+@pytest.mark.parametrize("change", FOREIGN)
+@pytest.mark.parametrize("read_only", [False, True])
+def test_what_others_added_to_the_file_is_refused_by_name(
+    store: SqliteStore, path: Path, change: str, read_only: bool
+) -> None:
+    store.close()
+    connection = foreign(path)
+    connection.executescript(change)
+    connection.close()
+    with pytest.raises(StoreError) as caught:
+        open_sqlite(path, tables=[NOTES, STONES], read_only=read_only)
+    assert caught.value.code == "store.schema_foreign"
+
+
+def test_tables_of_another_program_version_keep_their_triggers(store: SqliteStore, path: Path) -> None:
+    """``stones`` is append-only; a program that does not know it opens the file all the same."""
+    store.close()
+    open_sqlite(path, tables=[NOTES]).close()
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_frame_that_the_database_swallows_is_never_confirmed(
+    store: SqliteStore, path: Path, count: int
+) -> None:
+    with store.write() as tx:
+        tx.append("aa", 1, frames(1))
+    connection = foreign(path)
+    connection.execute(FOREIGN[0].replace("WHEN NEW.topic = 'receive' ", "WHEN NEW.originator_version = 2 "))
+    connection.close()
+    with pytest.raises(StoreError) as caught, store.write() as tx:
+        tx.append("aa", 2, frames(count, first=2))
+    assert caught.value.code == "store.not_stored"
+    with store.read() as reading:
+        assert reading.size("aa") == 1
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_row_that_the_database_swallows_is_never_confirmed(
+    store: SqliteStore, path: Path, count: int
+) -> None:
+    connection = foreign(path)
+    connection.execute("CREATE TRIGGER other BEFORE INSERT ON bodies BEGIN SELECT RAISE(IGNORE); END")
+    connection.close()
+    rows: list[Row] = [("aa", seq, b"", None, None) for seq in range(1, count + 1)]
+    for way in ("insert", "upsert"):
+        with pytest.raises(StoreError) as caught, store.write() as tx:
+            getattr(tx, way)(BODIES, rows)
+        assert caught.value.code == "store.not_stored"
 
 
 def test_new_tables_come_with_a_newer_program(path: Path) -> None:
