@@ -2,8 +2,9 @@
 
 A stamp in the environment holds the digests of the locks and of pyproject.toml, the interpreter and the
 checkout. It is written last and removed first: with the right stamp nothing is done and no network is
-touched; without a stamp (an interrupted set-up) the environment is built anew. Standard library alone; names
-no package index.
+touched; without a stamp (an interrupted set-up) the environment is built anew. What worked goes on working when
+that fails: adding the level ``test`` touches nothing of the level ``run``, whose stamp stays, and an environment
+that is built anew waits aside until the new one stands. Standard library alone; names no package index.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parent.parent
 VENV = CHECKOUT / ".venv"
 PYTHON = VENV / "bin" / "python"
+ASIDE = CHECKOUT / ".venv.old"
 STAMP = VENV / "banjian-setup.json"
 LOCKS = {"run": CHECKOUT / "requirements.lock", "test": CHECKOUT / "requirements-test.lock"}
 # Settings of the caller that would send packages elsewhere than into the environment.
@@ -132,8 +134,22 @@ def create() -> None:
     )
 
 
-def install(level: str) -> None:
-    """Install the locked packages and the checkout.
+def set_aside() -> None:
+    """Move the environment out of the way of a new one."""
+    shutil.rmtree(ASIDE, ignore_errors=True)  # of a set-up that was cut off when all was done
+    if VENV.exists():
+        VENV.rename(ASIDE)
+
+
+def put_back() -> None:
+    """Put the environment that was set aside back in its place."""
+    if ASIDE.exists():
+        shutil.rmtree(VENV, ignore_errors=True)
+        ASIDE.rename(VENV)
+
+
+def install(level: str, *, with_checkout: bool) -> None:
+    """Install the locked packages, and the checkout unless it is installed already.
 
     Raises:
         SetupError: when pip fails.
@@ -148,7 +164,9 @@ def install(level: str) -> None:
             "安装依赖失败，原因见上。请检查网络和 pip 设置，再运行一次。"
             " / Installing failed, see above. Check the network and pip's settings, then run this again."
         )
-    if not run([*pip, "install", *quiet, "--no-deps", "--no-build-isolation", "--editable", CHECKOUT]):
+    if with_checkout and not run(
+        [*pip, "install", *quiet, "--no-deps", "--no-build-isolation", "--editable", CHECKOUT]
+    ):
         raise SetupError("安装本项目失败，原因见上。 / Installing this checkout failed, see above.")
 
 
@@ -206,21 +224,40 @@ def build(level: str) -> None:
     Raises:
         SetupError: when it cannot be done here; nothing is stamped then.
     """
+    if ASIDE.exists() and not STAMP.exists():
+        put_back()  # a set-up was cut off before the new environment stood
     stamp = read_stamp()
-    same_place = all(stamp.get(name) == wanted()[name] for name in ("interpreter", "version", "checkout"))
-    if stamp and same_place:
+    if is_ready(stamp, "run"):
+        install(level, with_checkout=False)
+    elif stamp and all(stamp.get(name) == wanted()[name] for name in ("interpreter", "version", "checkout")):
         STAMP.unlink()
+        install(level, with_checkout=True)
     else:
         say("正在创建 .venv ……", "Creating .venv ...")
-        create()
-    install(level)
+        build_anew(level)
     stamp = {**wanted(), "run": digest(LOCKS["run"])}
     if level == "test":
         stamp["test"] = digest(LOCKS["test"])
     fresh = STAMP.with_suffix(".new")
     fresh.write_text(json.dumps(stamp, indent=1), encoding="utf-8")
     fresh.replace(STAMP)
+    shutil.rmtree(ASIDE, ignore_errors=True)
     say("环境已就绪。", "The environment is ready.")
+
+
+def build_anew(level: str) -> None:
+    """Build an environment in place of the one that is there, which comes back when that fails.
+
+    Raises:
+        SetupError: when it cannot be done here.
+    """
+    set_aside()
+    try:
+        create()
+        install(level, with_checkout=True)
+    except BaseException:
+        put_back()
+        raise
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1,6 +1,6 @@
 """Restored, rolled back or cloned: any doubt means a new log, never a second history in the old one.
 
-Doubt is one of: the log's key is not here; the machine is another one; a backup marked this folder as a copy;
+Doubt is one of: the log's key is not here, or what lies in its place is another; the machine is another one; a backup marked this folder as a copy;
 the sentinel kept outside the database knows a longer or another history than the database. The logs of one
 database went back together: where one of them is behind its sentinel, none of them is continued, for the
 others may have been longer too, and their sentinels are only as new as their last checkpoint.
@@ -16,14 +16,18 @@ from ledger.errors import BanjianError
 from ledger.facade.home import Home
 from ledger.facade.lostends import DOWNSTREAM_AHEAD, DOWNSTREAM_OTHER, UPSTREAM_OTHER
 from ledger.facade.ownlog import OwnLog, stored_nodes
-from ledger.genesis import LogReason
+from ledger.genesis import LogGenesis, LogReason
+from ledger.keys import Ed25519Signer, Signer
 from ledger.merkle import root_at
 from ledger.store.contract import ReadTx
 
+KEY_OTHER: Final = "log.key_other"
+"""State of a log whose key file holds another key than its genesis names: nothing is signed with that."""
 LOST_DISK: Final = "log.restored"
 """State of a log that this machine wrote and of which nothing but what others brought back is here."""
 REASONS: dict[str, LogReason] = {
     "log.key_missing": "lost",
+    KEY_OTHER: "lost",
     "log.machine_changed": "cloned",
     LOST_DISK: "restored",
     "log.sentinel_missing": "restored",
@@ -42,6 +46,13 @@ ROLLED_BACK = frozenset(("log.sentinel_ahead", "log.sentinel_other", "log.file_o
 """Doubts that tell of a database that is older than what was confirmed here: acts may be missing."""
 
 
+def log_signer(genesis: LogGenesis, home: Home) -> Signer | None:
+    """Return the key that the genesis of an own log names; None where it is missing or another lies there."""
+    seed = home.log_seed(genesis.log_id())
+    signer = None if seed is None else Ed25519Signer.from_seed(seed)
+    return signer if signer is not None and signer.public_key == genesis.log_public_key else None
+
+
 def find_doubts(logs: Iterable[OwnLog], home: Home, tx: ReadTx) -> None:
     """Note at each own log of a database why it must not be continued."""
     found = list(logs)
@@ -55,7 +66,7 @@ def find_doubts(logs: Iterable[OwnLog], home: Home, tx: ReadTx) -> None:
 def find_doubt(log: OwnLog, home: Home, tx: ReadTx) -> str:
     """Return "" or the code why this installation must not continue an own log."""
     if log.signer is None:
-        return "log.key_missing"
+        return "log.key_missing" if home.log_seed(log.log_id) is None else KEY_OTHER
     if home.restored:
         return "log.restored"
     if not home.same_machine():

@@ -16,7 +16,7 @@ from ledger.facade.county import CountyDesk
 from ledger.facade.countyfold import CountyFold
 from ledger.facade.countyseen import CountySeen, seen_hash
 from ledger.facade.deskrules import DeskRules
-from ledger.facade.doubt import find_doubts
+from ledger.facade.doubt import find_doubts, log_signer
 from ledger.facade.feeds import Feeds
 from ledger.facade.granting import GrantDesk
 from ledger.facade.home import Home
@@ -31,7 +31,7 @@ from ledger.facade.vault import Vault
 from ledger.facade.views import CaseView
 from ledger.facade.writing import Writer
 from ledger.genesis import LedgerGenesis
-from ledger.keys import Ed25519Signer, Signer
+from ledger.keys import Signer
 from ledger.knowledge import Knowledge
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
@@ -162,8 +162,7 @@ def _own_logs(tx: ReadTx, holdings: Holdings, home: Home) -> dict[str, OwnLog]:
     own: dict[str, OwnLog] = {}
     for held in holdings.logs.values():
         if held.own and not held.state:
-            seed = home.log_seed(held.genesis.log_id())
-            log = OwnLog(held.genesis, None if seed is None else Ed25519Signer.from_seed(seed))
+            log = OwnLog(held.genesis, log_signer(held.genesis, home))
             log.load(tx)
             own[held.name] = log
     find_doubts(own.values(), home, tx)

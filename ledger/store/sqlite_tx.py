@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 from eventsourcing.persistence import IntegrityError, Tracking
@@ -72,7 +73,9 @@ class SqliteReadTx:
             cursor = self._connection.cursor()
             # plain tuples: the pool's connections make rows with names, for the library's own statements
             cursor.row_factory = None
-            yield from cursor.execute(statement, values)
+            # in a chain, which has no ``close``: whoever gives up amid the rows, an error on its way out,
+            # may let go of them after the connection, and a closed connection's cursor cannot be closed
+            yield from chain(cursor.execute(statement, values))
         except DRIVER_ERRORS as error:
             raise self._failed(error) from error
 

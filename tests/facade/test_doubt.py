@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from ledger.checkpoint import log_origin, open_checkpoint
 from ledger.errors import StoreError
 from ledger.facade import Home, Ledger
 from ledger.facade.home import RESTORED_MARKER
+from ledger.facade.ownlog import newest_checkpoint
 from stations.config import StationConfig
 from stations.doctor import examine
 from tests.facade.counter import COUNTY, TOWNSHIP, Dice, FakeClock, act, receive, signer
@@ -40,6 +42,20 @@ def lose_log_keys(place: Path, clock: FakeClock) -> None:
         path.unlink()
 
 
+def swap_log_keys(place: Path, clock: FakeClock) -> None:
+    """Lay the key of one log where another log's is looked for, and the other way round."""
+    one, other, *_ = sorted(Home(place).secrets_dir.glob("log-*.key"))
+    seeds = one.read_bytes(), other.read_bytes()
+    for path in Home(place).secrets_dir.glob("log-*.key"):
+        path.write_bytes(seeds[0] if path.read_bytes() != seeds[0] else seeds[1])
+
+
+def flip_a_bit(place: Path, clock: FakeClock) -> None:
+    for path in Home(place).secrets_dir.glob("log-*.key"):
+        seed = path.read_bytes()
+        path.write_bytes(bytes((seed[0] ^ 1,)) + seed[1:])
+
+
 def lose_sentinels(place: Path, clock: FakeClock) -> None:
     for path in Home(place).sentinel_dir.glob("*.note"):
         path.unlink()
@@ -52,6 +68,8 @@ def lose_sentinels(place: Path, clock: FakeClock) -> None:
         (mark_restored, "log.restored", "restored"),
         (move_to_another_machine, "log.machine_changed", "cloned"),
         (lose_log_keys, "log.key_missing", "lost"),
+        (swap_log_keys, "log.key_other", "lost"),
+        (flip_a_bit, "log.key_other", "lost"),
         (lose_sentinels, "log.sentinel_missing", "restored"),
     ],
 )
@@ -82,6 +100,36 @@ def test_work_goes_on_in_a_new_log(
         )
     with Ledger.open(place, clock=clock, randomness=Dice("third"), write=True) as ledger:
         assert act(ledger, "C1", "start_review", case).log_id == done.log_id
+
+
+@pytest.mark.parametrize("break_it", [swap_log_keys, flip_a_bit])
+def test_nothing_is_signed_with_a_key_that_is_not_the_logs_own(
+    place: Path, clock: FakeClock, break_it: Callable[[Path, FakeClock], None]
+) -> None:
+    with Ledger.open(place, clock=clock, randomness=Dice("first"), write=True) as ledger:
+        done = receive(ledger)
+        ledger.checkpoint(done.log_id)
+        receive(ledger)
+    home = Home(place)
+    sentinels = {path.name: path.read_bytes() for path in home.sentinel_dir.glob("*.note")}
+    break_it(place, clock)
+    with Ledger.open(place, clock=clock, write=False) as ledger:
+        checks = examine(
+            home, StationConfig(), ledger, now_ms=clock.now_ms(), thorough=False, key_fits=True
+        )  # fmt: skip
+    assert "log.key_other" in {check.params.get("reason") for check in checks}
+    for name in ("second", "third"):
+        with Ledger.open(place, clock=clock, randomness=Dice(name), write=True) as ledger:
+            newest = receive(ledger)
+            ledger.checkpoint(newest.log_id)
+            assert newest.log_id != done.log_id
+            assert ledger.rolled_back == ()
+            with ledger.store.read() as tx:
+                note = newest_checkpoint(tx, done.log_id.hex())
+            genesis = ledger.parts.holdings.logs[done.log_id.hex()].genesis
+            assert note is not None
+            open_checkpoint(note, log_origin(done.log_id), genesis.log_public_key)
+    assert {name: (home.sentinel_dir / name).read_bytes() for name in sentinels} == sentinels
 
 
 def test_a_number_is_not_minted_twice_by_a_restored_log(place: Path, clock: FakeClock) -> None:

@@ -166,6 +166,44 @@ def test_a_new_lock_or_a_higher_level_is_installed(checkout: Path, tools: Path) 
     assert not stamp_of(checkout).exists()
 
 
+def out_of_reach(lock: Path) -> None:
+    """Let a lock ask for what no index here has, as every package is without a network."""
+    lock.write_text("no-such-package==1 --hash=sha256:" + "0" * 64, encoding="utf-8")
+
+
+def test_what_runs_goes_on_running_when_the_packages_of_the_tests_cannot_be_had(
+    checkout: Path, tools: Path
+) -> None:
+    assert set_up(checkout, tools, sys.executable).returncode == 0
+    out_of_reach(checkout / "requirements-test.lock")
+    for _ in range(2):
+        failed = set_up(checkout, tools, sys.executable, "test")
+        assert failed.returncode == 1 and "安装依赖失败" in failed.stderr
+        assert imports_project(checkout)
+        again = set_up(checkout, tools, sys.executable)
+        assert (again.returncode, again.stderr) == (0, "")
+
+
+def test_an_environment_waits_aside_until_the_new_one_stands(checkout: Path, tools: Path) -> None:
+    assert set_up(checkout, tools, sys.executable).returncode == 0
+    kept = checkout / ".venv" / "kept"
+    kept.touch()
+    out_of_reach(checkout / "requirements.lock")
+    for _ in range(2):  # completed in place the first time, built anew the second
+        assert set_up(checkout, tools, sys.executable).returncode == 1
+        assert kept.exists() and imports_project(checkout)
+
+    (checkout / ".venv").rename(checkout / ".venv.old")  # cut off while the new one was being built
+    (checkout / ".venv" / "bin").mkdir(parents=True)
+    assert set_up(checkout, tools, sys.executable).returncode == 1
+    assert kept.exists() and imports_project(checkout)
+
+    (checkout / "requirements.lock").write_text("# newest\n", encoding="utf-8")
+    assert set_up(checkout, tools, sys.executable).returncode == 0
+    assert imports_project(checkout)
+    assert not kept.exists() and not (checkout / ".venv.old").exists()
+
+
 @pytest.mark.parametrize("missing", [("ensurepip",), ("ensurepip", "venv")], ids=["ensurepip", "venv"])
 def test_without_a_way_round_the_one_line_is_told(
     checkout: Path, tools: Path, tmp_path: Path, missing: tuple[str, ...]
