@@ -17,6 +17,7 @@ from stations.web.cases import (
     returning,
     slips,
 )
+from stations.web.tablesheets import with_excel
 from stations.web.visit import page
 
 
@@ -36,7 +37,7 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_post("/receive/{item}/person", page(receiving.check_person))
     router.add_get("/receive/{item}/return", page(returning.show))
     router.add_post("/receive/{item}/return", page(returning.give_back))
-    router.add_get("/case/{case}", page(casepage.show))
+    router.add_get("/case/{case}", page(with_excel(casepage.show)))
     router.add_get("/case/{case}/slip", page(slips.show))
     router.add_get("/case/{case}/do/{action}", page(acting.show))
     router.add_post("/case/{case}/do/{action}", page(acting.act))

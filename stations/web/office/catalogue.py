@@ -31,6 +31,7 @@ from stations.web.office.desk import (
     text_of,
 )
 from stations.web.render import message_of, render
+from stations.web.tablesheets import with_excel
 from stations.web.visit import Visit, first, form_of, page, see_other
 
 FILE_BYTES_MAX = 4 << 20
@@ -49,7 +50,7 @@ def add_routes(router: web.UrlDispatcher) -> None:
     """Add the pages of catalogue and calendars."""
     router.add_get("/catalogue", page(show_all))
     router.add_get("/catalogue/{code}", page(show_one))
-    router.add_get("/calendars", page(calendars))
+    router.add_get("/calendars", page(with_excel(calendars)))
     router.add_get("/publish", registrar_page(show_publish))
     router.add_post("/publish", registrar_page(send))
     router.add_get("/publish/{word}", registrar_page(look))

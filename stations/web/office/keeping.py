@@ -18,6 +18,7 @@ from stations.web.answers import status_of
 from stations.web.headers import from_here
 from stations.web.office.desk import new_word, once
 from stations.web.render import message_of, render
+from stations.web.tablesheets import with_excel
 from stations.web.visit import Visit, first, form_of, page
 
 SHAPES = {"ok": "●", "warning": "▲", "error": "■"}
@@ -35,7 +36,7 @@ class CheckLine:
 
 def add_routes(router: web.UrlDispatcher) -> None:
     """Add the pages of keeping."""
-    router.add_get("/keep", page(show))
+    router.add_get("/keep", page(with_excel(show)))
     router.add_post("/keep/backup", page(backup))
 
 

@@ -30,6 +30,7 @@ from stations.web.jobs import Job, as_confirmed, jobs_of
 from stations.web.office.desk import require_own_station
 from stations.web.office.stickjobs import count_of, list_of, plugged, steps_of, tell_read
 from stations.web.render import message_of, render
+from stations.web.tablesheets import with_excel
 from stations.web.visit import Visit, first, form_of, page, see_other
 
 WHERE = "/sticks"
@@ -51,7 +52,7 @@ class MadeLine:
 
 def add_routes(router: web.UrlDispatcher) -> None:
     """Add the pages; each is for people who have signed in."""
-    router.add_get("/sticks", page(show))
+    router.add_get("/sticks", page(with_excel(show)))
     router.add_post("/sticks/register", page(register))
     router.add_post("/sticks/write", page(write))
     router.add_post("/sticks/read", page(read))

@@ -7,6 +7,7 @@ import asyncio
 from aiohttp import web
 
 from stations.web.rosters import lists, printing, signing
+from stations.web.tablesheets import with_excel
 from stations.web.visit import page
 
 
@@ -20,7 +21,7 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_get("/rosters/template", page(lists.template))
     router.add_get("/rosters", page(lists.list_all))
     router.add_post("/rosters", page(lists.make))
-    router.add_get("/roster/{roster}", page(lists.show))
+    router.add_get("/roster/{roster}", page(with_excel(lists.show)))
     router.add_post("/roster/{roster}/tick", page(lists.tick))
     router.add_post("/roster/{roster}/ticks", page(lists.ticks))
     router.add_post("/roster/{roster}/drop", page(lists.drop))
