@@ -26,6 +26,7 @@ from stations.attachments import Attachments
 from stations.backup import last_backup_ms
 from stations.checks import Check, Level, found
 from stations.config import StationConfig
+from stations.doctorrows import row_checks
 from stations.lostfiles import lost_files
 from stations.program import damaged_files
 from stations.rereading import round_of
@@ -65,6 +66,7 @@ def examine(
     checks += [
         _machine(home),
         *_secrets(home, ledger, StationId(config.station), key_fits=key_fits),
+        *row_checks(home, ledger, thorough=thorough),
         *_logs(home, ledger),
         *_second_firsts(ledger),
         *_lost_by_reopening(ledger),
@@ -205,6 +207,9 @@ def _logs(home: Home, ledger: Ledger) -> Iterator[Check]:
                 yield found("head", "ok", "doctor.log_continued", log=name, reason=log.doubt)
             continue
         kept = _kept_size(home, log)
+        if not kept and log.size:
+            yield found("head", "warning", "doctor.head_alone", log=name, size=log.size)
+            continue
         yield found("head", "ok", "doctor.head", log=name, size=log.size, sentinel=kept)
 
 
