@@ -208,7 +208,9 @@ def _logs(home: Home, ledger: Ledger) -> Iterator[Check]:
             continue
         kept = _kept_size(home, log)
         if not kept and log.size:
-            yield found("head", "warning", "doctor.head_alone", log=name, size=log.size)
+            # One that was just opened gets its first checkpoint with its first act.
+            level: Level = "ok" if log.size == 1 else "warning"
+            yield found("head", level, "doctor.head_alone", log=name, size=log.size)
             continue
         yield found("head", "ok", "doctor.head", log=name, size=log.size, sentinel=kept)
 

@@ -240,11 +240,13 @@ def test_doctor_finds_what_is_wrong(county: Terminal):
         ("DELETE FROM case_numbers", False, "doctor.lists_differ"),
         ("UPDATE cases SET status = 'delivered'", True, "doctor.lists_differ"),
         (
-            "UPDATE bodies SET facts = NULL WHERE seq = 1 AND log = (SELECT log FROM logs WHERE kind = 'registry')",
+            "UPDATE bodies SET facts = NULL WHERE seq = 1 "
+            "AND log = (SELECT log FROM logs WHERE kind = 'registry')",
             False, "doctor.rules_without_facts",
         ),
         (
-            "UPDATE bodies SET facts = NULL WHERE seq = 2 AND log = (SELECT log FROM logs WHERE kind = 'catalogue')",
+            "UPDATE bodies SET facts = NULL WHERE seq = 2 "
+            "AND log = (SELECT log FROM logs WHERE kind = 'catalogue')",
             False, "doctor.rules_without_facts",
         ),
     ],
