@@ -27,6 +27,7 @@ from stations.attachments import Attachments
 from stations.backup import last_backup_ms
 from stations.checks import Check, Level, found
 from stations.config import StationConfig
+from stations.doctorrows import row_checks
 from stations.lostfiles import lost_files
 from stations.rereading import round_of
 from stations.version import version
@@ -64,6 +65,7 @@ def examine(
     checks += [
         _machine(home),
         *_secrets(home, ledger, StationId(config.station), key_fits=key_fits),
+        *row_checks(home, ledger, thorough=thorough),
         *_logs(home, ledger),
         *_second_firsts(ledger),
         *_lost_by_reopening(ledger),
@@ -204,6 +206,11 @@ def _logs(home: Home, ledger: Ledger) -> Iterator[Check]:
                 yield found("head", "ok", "doctor.log_continued", log=name, reason=log.doubt)
             continue
         kept = _kept_size(home, log)
+        if not kept and log.size:
+            # One that was just opened gets its first checkpoint with its first act.
+            level: Level = "ok" if log.size == 1 else "warning"
+            yield found("head", level, "doctor.head_alone", log=name, size=log.size)
+            continue
         yield found("head", "ok", "doctor.head", log=name, size=log.size, sentinel=kept)
 
 

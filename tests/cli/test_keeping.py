@@ -232,6 +232,50 @@ def test_doctor_finds_what_is_wrong(county: Terminal):
     assert "doctor.clock_back" in {row["code"] for row in back.json["checks"]}
 
 
+@pytest.mark.parametrize(
+    ("change", "full", "code"),
+    [
+        ("DELETE FROM case_keys", False, "doctor.case_keys_missing"),
+        ("DELETE FROM cases", False, "doctor.lists_differ"),
+        ("DELETE FROM case_numbers", False, "doctor.lists_differ"),
+        ("UPDATE cases SET status = 'delivered'", True, "doctor.lists_differ"),
+        (
+            "UPDATE bodies SET facts = NULL WHERE seq = 1 "
+            "AND log = (SELECT log FROM logs WHERE kind = 'registry')",
+            False, "doctor.rules_without_facts",
+        ),
+        (
+            "UPDATE bodies SET facts = NULL WHERE seq = 2 "
+            "AND log = (SELECT log FROM logs WHERE kind = 'catalogue')",
+            False, "doctor.rules_without_facts",
+        ),
+    ],
+)  # fmt: skip
+def test_doctor_finds_rows_that_somebody_changed(county: Terminal, change: str, full: bool, code: str):
+    _receive(county)
+    words = ("doctor", "--json", *(("--full",) if full else ()))
+    before = {row["check"]: row for row in county.ok(*words).json["checks"]}
+    assert all(before[name]["level"] == "ok" for name in ("case_keys", "rules", "lists"))
+    connection = sqlite3.connect(_folder(county) / "ledger.db")
+    assert connection.execute(change).rowcount > 0
+    connection.commit()
+    connection.close()
+    result = county.run(*words)
+    assert result.code == 1
+    assert code in {row["code"] for row in result.json["checks"] if row["level"] == "error"}
+    if code == "doctor.lists_differ":
+        county.ok("rebuild")
+        county.ok(*words)
+
+
+def test_doctor_says_that_no_checkpoint_lies_outside(county: Terminal):
+    _receive(county)
+    for note in (_folder(county) / "sentinel").glob("*.note"):
+        note.unlink()
+    codes = {row["code"] for row in county.run("doctor", "--json").json["checks"]}
+    assert "doctor.head" not in codes and codes & {"doctor.head_alone", "doctor.log_doubt"}
+
+
 def test_rebuild_gives_the_same_lists(county: Terminal):
     _receive(county)
     before = county.ok("worklist", "--json").out

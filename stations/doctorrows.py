@@ -1,0 +1,35 @@
+"""What ``banjian doctor`` finds in the tables of a ledger that somebody changed from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ledger.facade import Home, Ledger
+from ledger.facade.soundness import cases_without_key, rows_that_differ, rules_without_facts
+from stations.checks import Check, found
+
+
+def row_checks(home: Home, ledger: Ledger, *, thorough: bool) -> Iterator[Check]:
+    """Yield what was found of the keys of cases, of registry and catalogue, and of the lists.
+
+    Args:
+        home: the installation.
+        ledger: its ledger, open for reading.
+        thorough: folds every case, to compare each line of the lists with its acts.
+    """
+    with ledger.reading() as (tx, parts):
+        # The keys of a backup lie beside it, and come in with the first command that writes.
+        waits = home.restored or home.case_keys() is not None
+        unkeyed = 0 if waits else cases_without_key(tx)
+        lost = rules_without_facts(tx, parts)
+        differ = 0 if lost else rows_that_differ(tx, parts, thorough=thorough)
+    if unkeyed:
+        yield found("case_keys", "error", "doctor.case_keys_missing", count=unkeyed)
+    else:
+        yield found("case_keys", "ok", "doctor.case_keys")
+    if lost:
+        yield found("rules", "error", "doctor.rules_without_facts", count=lost)
+    else:
+        yield found("rules", "ok", "doctor.rules")
+        code = "doctor.lists_differ" if differ else "doctor.lists"
+        yield found("lists", "error" if differ else "ok", code, count=differ)
