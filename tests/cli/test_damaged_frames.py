@@ -1,4 +1,4 @@
-"""Frames that a disk or a hand destroyed: every command says so in its own words, and nothing else comes out."""
+"""Frames that a disk or a hand destroyed: every command says so in its own words, and nothing else."""
 
 from __future__ import annotations
 
@@ -48,7 +48,9 @@ def test_a_frame_that_nobody_can_read_is_told_without_a_traceback(
         (log,) = (one.log_id.hex() for one in ledger.logs() if one.kind == "station" and one.size > 3)
     _spoil(county.folder, log, frame)
     unseen: list[str] = []
-    monkeypatch.setattr(sys, "unraisablehook", lambda one: unseen.append(f"{one.exc_value!r} in {one.object!r}"))
+    monkeypatch.setattr(
+        sys, "unraisablehook", lambda one: unseen.append(f"{one.exc_value!r} in {one.object!r}")
+    )
     for command in COMMANDS:
         result = county.run(*command)
         gc.collect()
