@@ -225,4 +225,4 @@ def _require_shown(facts: Facts) -> None:
     for field, said in facts.items():
         found = hidden_character(said) if isinstance(said, str) else ""
         if found:
-            raise InputError("registry.hidden_character", field=field, character=code_point(found))
+            raise InputError("identity.hidden", field=field, character=code_point(found))

@@ -36,7 +36,7 @@ def test_names_of_people_and_stations_hide_nothing(county: Terminal, character: 
         "station", "add", "990121002202-CS", "--name", name, "--level", "village", "--upstream",
         "990121002000-CS", "--as", "R001",
     )  # fmt: skip
-    assert station.code == 1 and "registry." in station.err
+    assert station.code == 1 and "[identity.hidden]" in station.err
     staff = county.run(
         "staff", "add", "V009", "--name", name, "--at", VILLAGE, "--role", "window", "--as", "R001"
     )
