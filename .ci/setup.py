@@ -3,9 +3,8 @@
 A stamp in the environment holds the digests of the locks and of pyproject.toml, the interpreter and the
 checkout. It is written last and removed first: with the right stamp nothing is done and no network is
 touched; without a stamp (an interrupted set-up) the environment is built anew. What worked goes on working
-when that fails: adding the level ``test`` touches nothing of the level ``run``, whose stamp stays, and an
-environment that is built anew waits aside until the new one stands. Standard library alone; names no package
-index.
+when that fails: adding the level ``test`` touches nothing of the level ``run``, whose stamp stays, and an old
+environment waits aside until the new one stands. Standard library alone; names no package index.
 """
 
 from __future__ import annotations

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
 from functools import lru_cache
 from itertools import product
 from typing import Final
@@ -25,6 +24,7 @@ from stdnum.cn import ric, uscc
 from stdnum.exceptions import ValidationError
 
 from ledger.errors import InputError
+from ledger.oneline import code_point, hidden_character
 from ledger.types import Facts, Value
 
 ID_KINDS: Final = (
@@ -48,8 +48,6 @@ _HAN: Final = ((0x3007, 0x3007), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0x
 _DIGITS_15 = re.compile(r"\d{15}", re.ASCII)
 _BLANK: Final = frozenset("\u115f\u1160\u3164\uffa0")
 """Letters by their category that nobody sees: fillers of Hangul."""
-_TURNING: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Characters that let what follows run the other way: a name would read as another one."""
 _RESIDENT = re.compile(r"\d{17}[\dX]", re.ASCII)
 _HK_MACAO = re.compile(r"(?:[HM]\d{8}(?:\d{2})?|8[123]0000\d{11}[\dX])", re.ASCII)
 _TAIWAN = re.compile(r"(?:\d{8}|\d{10}[A-Z]?|830000\d{11}[\dX])", re.ASCII)
@@ -97,13 +95,13 @@ def check_name(name: str) -> str:
     """Return a name unchanged if it may be kept: any script, ethnic names with a dot, a single character.
 
     Raises:
-        InputError: ``identity.name`` when it is empty, too long or holds characters that control or turn
-            the text;
+        InputError: ``identity.name`` when it is empty, too long or holds characters that control, turn
+            or hide in the text;
             ``identity.no_letters`` when it holds digits and signs alone.
     """
     if not any(is_seen(character) for character in name) or len(name) > NAME_CHARS_MAX:
         raise InputError("identity.name")
-    if any(unicodedata.category(one) in ("Cc", "Cs") or one in _TURNING for one in name):
+    if hidden_character(name):
         raise InputError("identity.name")
     if not any(_is_letter(character) for character in name):
         raise InputError("identity.no_letters")
@@ -130,18 +128,27 @@ def check_phone(phone: str) -> str:
 
 
 def check_personal(personal: Facts) -> None:
-    """Check the people of a personal body; other fields are left alone.
+    """Check the people of a personal body and its text, which alone may have several lines.
 
     Raises:
-        InputError: ``identity.person`` when a person is no map of texts; codes of ``check_name`` and
+        InputError: ``identity.person`` when a person is no map of texts; ``identity.hidden`` for a text with
+            characters that control, turn or hide in it; codes of ``check_name`` and
             ``check_id_number``.
     """
+    for field, said in personal.items():
+        found = hidden_character(said, lines=field == "text") if isinstance(said, str) else ""
+        if found:
+            raise InputError("identity.hidden", field=field, character=code_point(found))
     for role in PEOPLE:
         person = personal.get(role)
         if person is None:
             continue
         if not isinstance(person, dict) or not all(isinstance(item, str) for item in person.values()):
             raise InputError("identity.person", role=role)
+        for field, said in person.items():
+            found = hidden_character(_text(said))
+            if found and field != "name":
+                raise InputError("identity.hidden", field=field, character=code_point(found))
         if "name" in person:
             check_name(_text(person.get("name")))
         if "id_no" in person:
@@ -235,15 +242,6 @@ def _initials(character: str) -> tuple[str, ...]:
     found = pinyin([character], style=Style.FIRST_LETTER, heteronym=True, errors="ignore")
     readings = {reading for group in found for reading in group}
     return tuple(sorted(reading for reading in readings if reading.isascii() and reading.isalpha()))
-
-
-def missing_glyph_form(name: str, shown: Iterable[str]) -> str:
-    """Return a name with every character outside ``shown`` as its code point, for printers without it."""
-    known = frozenset(shown)
-    return "".join(
-        character if character.isascii() or character in known else f"[U+{ord(character):04X}]"
-        for character in name
-    )
 
 
 def plain_number(number: str) -> str:

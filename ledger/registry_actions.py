@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ledger.errors import InputError
+from ledger.oneline import code_point, hidden_character
 from ledger.registry_check import check_facts, expected, fits
 from ledger.registry_schema import PERSON, SCHEMAS
 from ledger.types import ActId, Facts, KeyId, LogId, StationId, Value
@@ -159,6 +160,7 @@ def staff_personal(*, name: str) -> Facts:
             raise InputError(
                 "registry.field_value", action="enrol_staff", field=field.name, expected=expected(field)
             )
+    _require_shown(facts)
     return facts
 
 
@@ -214,4 +216,13 @@ def _checked(action: str, facts: Facts) -> Facts:
     refusal = check_facts(action, facts)
     if refusal is not None:
         raise InputError(refusal.code, **refusal.params)
+    _require_shown(facts)
     return facts
+
+
+def _require_shown(facts: Facts) -> None:
+    """Refuse before signing what a fold takes from older acts: characters that turn or hide in a text."""
+    for field, said in facts.items():
+        found = hidden_character(said) if isinstance(said, str) else ""
+        if found:
+            raise InputError("identity.hidden", field=field, character=code_point(found))

@@ -6,7 +6,6 @@ refused before signing. What was signed elsewhere stays as it is: nothing here d
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator, Mapping
 from datetime import date
 from hashlib import sha256
@@ -16,9 +15,10 @@ from ledger.calendar_year import FIRST_YEAR, LAST_YEAR
 from ledger.case import facts_of
 from ledger.caseshape import CaseAct, CaseState, Reason, Rules, local_day
 from ledger.casetype import ActionSpec
-from ledger.factspec import FactSpec, is_date
+from ledger.factspec import TEXT_CHARS_MAX, FactSpec, is_date
 from ledger.guards import DUE_AHEAD, texts
 from ledger.identity import is_seen
+from ledger.oneline import code_point, hidden_character
 from ledger.registry import Registry
 from ledger.toldday import EPOCH_ORDINAL, day_number
 from ledger.types import Facts, StationId, Value
@@ -41,7 +41,8 @@ _PROOFS_OF: Final[Mapping[str, frozenset[str]]] = {
     "electronic": frozenset(("electronic",)),
 }
 """What the receiver's hand leaves behind, by the way of delivery; other ways are not judged."""
-_SPOKEN: Final = frozenset(("\n", "\r", "\t"))
+LINE_CHARS_MAX: Final = 120
+"""Facts of more characters are reasons told in sentences; all others stand in one line."""
 
 
 def senseless(
@@ -55,10 +56,10 @@ def senseless(
 ) -> Reason | None:
     """Return why an act is not to be signed though its case would take it; None when it says something.
 
-    Codes: ``case.blank_text``, ``case.facts_value``, ``case.list_empty``, ``case.absurd_day``,
-    ``case.unknown_material``, ``case.unknown_station``, ``case.stand_in_unknown``, ``case.stand_in_role``,
-    ``case.unknown_clock``, ``case.token_given``, ``case.nothing_said``, ``case.review_days``,
-    ``case.receipt_kind``, ``case.promise_unsigned``, ``case.proof_unfit``.
+    Codes: ``case.blank_text``, ``case.hidden_character``, ``case.facts_value``, ``case.list_empty``,
+    ``case.absurd_day``, ``case.unknown_material``, ``case.unknown_station``, ``case.stand_in_unknown``,
+    ``case.stand_in_role``, ``case.unknown_clock``, ``case.token_given``, ``case.nothing_said``,
+    ``case.review_days``, ``case.receipt_kind``, ``case.promise_unsigned``, ``case.proof_unfit``.
 
     Args:
         spec: the action.
@@ -103,13 +104,15 @@ def _leaves(
 def _value(spec: ActionSpec, name: str, fact: FactSpec, value: Value, act: CaseAct) -> Reason | None:
     said = [value] if isinstance(value, str) else value if isinstance(value, list) else []
     params = {"action": spec.code, "field": name}
+    most = fact.max or TEXT_CHARS_MAX
     for text in said:
         if not isinstance(text, str):
             continue
         if not any(is_seen(character) for character in text):
             return Reason("case.blank_text", params)
-        if any(unicodedata.category(one) == "Cc" and one not in _SPOKEN for one in text):
-            return Reason("case.facts_value", params)
+        found = hidden_character(text, lines=fact.type == "text" and most > LINE_CHARS_MAX)
+        if found:
+            return Reason("case.hidden_character", {**params, "character": code_point(found)})
     if fact.type == "list" and fact.required and not said:
         return Reason("case.list_empty", params)
     if fact.type == "date" and isinstance(value, str):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ledger.facade import CasePage, Ledger
 from ledger.item import Item
+from ledger.oneline import shown, with_rare_codes
 from stations.cli.casenames import station_name
 from stations.cli.tables import cell_width, pad, wrap_cells
 from stations.cli.types import show_moment
@@ -64,12 +65,12 @@ def slip_of(ledger: Ledger, say: Say, page: CasePage, *, token: str, note: str) 
         number=page.state.number,
         item=say.pick(item.name),
         received_at=show_moment(page.state.opened_at_ms),
-        station=f"{station_name(ledger.knowledge.registry, opened.station)} {opened.station}",
-        applicant=page.row.applicant,
+        station=shown(f"{station_name(ledger.knowledge.registry, opened.station)} {opened.station}"),
+        applicant=with_rare_codes(page.row.applicant),
         capacity=page.state.capacity or "receiving_point",
         materials=[_material(say, item, code) for code in handed],
         missing=[say.pick(paper.name) for code, paper in item.materials.items() if code not in handed],
-        external_no=page.state.external_no,
+        external_no=shown(page.state.external_no),
         token=token,
         checkpoint=f"{size} {root[:12]}".strip(),
         act=opened.act_id.hex()[:12],
@@ -133,7 +134,7 @@ def _listed(heading: str, names: Sequence[str], width: int, *, empty: str) -> li
 
 def _material(say: Say, item: Item, code: str) -> str:
     paper = item.materials.get(code)
-    return say.pick(paper.name) if paper is not None else code
+    return say.pick(paper.name) if paper is not None else shown(code)
 
 
 def _list(value: object) -> list[object]:

@@ -1,9 +1,10 @@
 """Restored, rolled back or cloned: any doubt means a new log, never a second history in the old one.
 
 Doubt is one of: the log's key is not here, or what lies in its place is another; the machine is another one;
-a backup marked this folder as a copy; the sentinel kept outside the database knows a longer or another history than the database. The logs of one
-database went back together: where one of them is behind its sentinel, none of them is continued, for the
-others may have been longer too, and their sentinels are only as new as their last checkpoint.
+a backup marked this folder as a copy; the sentinel kept outside the database knows a longer or another
+history than the database. The logs of one database went back together: where one of them is behind its
+sentinel, none of them is continued, for the others may have been longer too, and their sentinels are only as
+new as their last checkpoint.
 """
 
 from __future__ import annotations

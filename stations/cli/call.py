@@ -16,6 +16,7 @@ from ledger.errors import ConfigError
 from ledger.facade.clock import Clock, Randomness
 from ledger.facade.home import Home
 from ledger.keys import Signer
+from ledger.oneline import shown
 from stations.cli.tables import Cell, print_table
 from stations.config import StationConfig, load_config
 from stations.texts import Say
@@ -101,7 +102,7 @@ class Call:
         """Print a line of the answer for people; nothing when the answer is for a program."""
         if not self.json:
             self._mark()
-            print(text, file=self.app.out)
+            print(shown(text, lines=True), file=self.app.out)
 
     def table(self, headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
         """Print a table for people."""
@@ -118,12 +119,12 @@ class Call:
 
     def hint(self, key: str, /, **params: object) -> None:
         """Print what to do next, to standard error."""
-        print(self.say(key, **params), file=self.app.err)
+        print(shown(self.say(key, **params), lines=True), file=self.app.err)
 
     def notice(self, code: str, params: Mapping[str, object]) -> None:
         """Print a message with its next step, to standard error."""
         message = self.say.message(code, params)
-        print(f"! {message.what}", file=self.app.err)
+        print(shown(f"! {message.what}", lines=True), file=self.app.err)
         if message.next_step:
             print(f"  → {message.next_step}", file=self.app.err)
 

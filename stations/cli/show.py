@@ -9,6 +9,7 @@ from ledger.clocks import ClockReading
 from ledger.envelope import read_envelope
 from ledger.facade import CasePage, Ledger
 from ledger.keys import key_id
+from ledger.oneline import shown, with_rare_codes
 from ledger.types import ActId, Facts, KeyId, StationId
 from stations.cli.call import Call
 from stations.cli.casenames import action_name, author_name, state_name, station_name
@@ -59,7 +60,7 @@ def _print_head(call: Call, ledger: Ledger, page: CasePage) -> None:
     held = custodian_words(say, registry, page.row)
     rows = [
         ("status", state_name(say, page.rules.case_type, state.status)),
-        ("applicant", page.row.applicant or "—"),
+        ("applicant", with_rare_codes(page.row.applicant) or "—"),
         ("custodian", held),
         ("received_station", station_name(registry, state.received_station)),
         ("capacity", say(f"capacity.{state.capacity}") if state.capacity else ""),
@@ -69,7 +70,7 @@ def _print_head(call: Call, ledger: Ledger, page: CasePage) -> None:
     ]
     for key, text in rows:
         if text:
-            call.line(f"  {say(f'show.{key}')}{text}")
+            call.line(f"  {say(f'show.{key}')}{shown(text)}")
     if state.in_conflict:
         call.line("  " + say("show.conflict"))
     if state.awaiting:
@@ -116,7 +117,8 @@ def _effect(call: Call, page: CasePage, step: Step, names: Names) -> Cell:
 
 def _personal_words(personal: Facts | None) -> str:
     text = personal.get("text") if personal else None
-    return text if isinstance(text, str) else ""
+    # a line of what somebody wrote must not look like a line of ours
+    return shown(text, lines=True).replace("\n", "\n            ") if isinstance(text, str) else ""
 
 
 def _print_clocks(call: Call, page: CasePage, *, why: bool) -> None:

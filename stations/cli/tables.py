@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
+from ledger.oneline import shown
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -48,7 +50,7 @@ def print_table(out: TextIO, headings: Sequence[str], rows: Iterable[Sequence[Ce
 
     terminal = out.isatty()
     table = Table(box=None, pad_edge=False, header_style="bold" if terminal else "", padding=(0, 2, 0, 0))
-    found = list(rows)
+    found = [tuple(_shown(cell) for cell in row) for row in rows]
     for column, heading in enumerate(headings):
         # A number that is broken over two lines cannot be copied: columns of such words keep their width.
         whole = all(_is_word(row[column]) for row in found)
@@ -72,6 +74,11 @@ def print_table(out: TextIO, headings: Sequence[str], rows: Iterable[Sequence[Ce
         console.print(table)
     for line in capture.get().splitlines():
         print(line.rstrip(), file=out)
+
+
+def _shown(cell: Cell) -> Cell:
+    """Return a cell of one line, whatever older or foreign acts carry."""
+    return Styled(text=shown(cell.text), style=cell.style) if isinstance(cell, Styled) else shown(cell)
 
 
 def _least_width(headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> int:

@@ -11,6 +11,7 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from ledger.errors import BanjianError
+from ledger.oneline import shown
 from ledger.texts import Message
 from ledger.types import StationId
 from stations.cli.naming import Names
@@ -32,12 +33,18 @@ def environment() -> Environment:
         loader=FileSystemLoader(FOLDER / "templates"),
         autoescape=select_autoescape(default=True, default_for_string=True),
         undefined=StrictUndefined,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     made.filters["moment"] = show_moment
     made.filters["day"] = show_day
     return made
+
+
+def _shown(value: object) -> object:
+    """Return a value as a page shows it: what turns or hides in older or foreign texts by its code point."""
+    return shown(value, lines=True) if type(value) is str else value
 
 
 def show_day(day: date | None) -> str:

@@ -9,7 +9,6 @@ from ledger.identity import (
     check_id_number,
     check_name,
     check_personal,
-    missing_glyph_form,
     name_form,
     query_keys,
     search_keys,
@@ -154,7 +153,3 @@ def test_personal_bodies_are_checked_person_by_person() -> None:
         with pytest.raises(InputError) as refused:
             check_personal(body)  # type: ignore[arg-type]
         assert refused.value.code == code
-
-
-def test_a_missing_glyph_is_shown_as_its_code_point() -> None:
-    assert missing_glyph_form("王𠮷a", "王") == "王[U+20BB7]a"

@@ -1,4 +1,4 @@
-"""Frames that a disk or a hand destroyed: every command says so in its own words, and nothing else comes out."""
+"""Frames that a disk or a hand destroyed: every command says so in its own words, and nothing else."""
 
 from __future__ import annotations
 

@@ -12,9 +12,10 @@ from datetime import date, datetime
 
 from ledger.casetype import ActionSpec
 from ledger.errors import InputError
-from ledger.factspec import FactSpec
+from ledger.factspec import TEXT_CHARS_MAX, FactSpec
 from ledger.guards import LAWFUL_GROUNDS
 from ledger.item import Item
+from ledger.sense import LINE_CHARS_MAX
 from ledger.types import Facts, Value
 from stations.cli.casenames import value_name
 from stations.cli.fields import RARE_FIELDS, leaves
@@ -161,7 +162,7 @@ def _control(
         return "choose", [(code, value_name(say, code)) for code in sorted(LAWFUL_GROUNDS)]
     if path[-1] == "proof_kind" and around.item.proofs:
         return "choose", [(code, say.pick(kind.name)) for code, kind in around.item.proofs.items()]
-    return ("long" if (fact.max or 200) > 120 else "text"), ()
+    return ("long" if (fact.max or TEXT_CHARS_MAX) > LINE_CHARS_MAX else "text"), ()
 
 
 def field_name(say: Say, action: str, path: str) -> str:
