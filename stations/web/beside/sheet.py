@@ -85,9 +85,21 @@ async def _shown(visit: Visit, error: BanjianError | None) -> web.StreamResponse
     at = min(_whole(visit.request.query.get("page", "1")), pages)
     shown = pending[(at - 1) * PAGE_CASES : at * PAGE_CASES]
     kept = await visit.office.access.aside(lambda: kept_list(visit))
+    person = visit.person
+
+    def work(ledger: Ledger) -> list[bool]:
+        pages = [
+            ledger.case(
+                CaseId(row.case_id), actor_key=person.key_id, station=person.station, now_ms=visit.now_ms()
+            )
+            for row in shown
+        ]
+        return [any(one.action == LINK and one.allowed for one in page.permissions) for page in pages]
+
     response = await render(
         visit,
         "platform.html",
+        may=await visit.read(work),
         settings=settings,
         headings=headings,
         sheets=await sheets_of(visit, settings, shown),
