@@ -172,7 +172,9 @@ class _Writer:
         action, say = self._step.action, self._say
         result = self._facts.get("result")
         of_result = f"_{result}" if isinstance(result, str) else ""
-        keys = (f"document.{action}{of_result}", f"document.{action}", "document.any")
+        # Papers that nobody listed are not said to follow.
+        unlisted = [f"document.{action}_unlisted"] if action in BOTH_SIGN and not self._manifest() else []
+        keys = (*unlisted, f"document.{action}{of_result}", f"document.{action}", "document.any")
         words = self._words()
         told = [say(next(key for key in keys if say.has(key)), **words)]
         told += [
@@ -200,7 +202,7 @@ class _Writer:
         if isinstance(reasons, list) and reasons:
             found.append((self._say("document.reasons"), [str(one) for one in reasons]))
         for name in LISTS:
-            value = self._facts.get(name)
+            value = self._manifest() if name == "manifest" else self._facts.get(name)
             if isinstance(value, list) and value:
                 found.append((self._say(f"document.list_{name}"), [self._paper(one) for one in value]))
         return found
@@ -287,12 +289,21 @@ class _Writer:
             if reading.clock in _PROMISES and reading.due_on is not None and reading.clock in kind.clocks
         ]
 
-    def _custody(self) -> list[tuple[str, str]]:
-        registry = self._ledger.knowledge.registry
+    def _offers(self) -> list[Step]:
+        """Return the hand-overs up to the act, the one that it answers last."""
         offers = [step for step in self._page.state.steps if step.action == "hand_over"]
-        before = [
-            step for step in offers if step.act.occurred_at_ms <= self._step.act.occurred_at_ms
-        ] or offers
+        return [step for step in offers if step.act.occurred_at_ms <= self._step.act.occurred_at_ms] or offers
+
+    def _manifest(self) -> list[Value]:
+        """Return what was listed to be handed over: by the act, or by the one that it answers."""
+        facts, before = self._facts, self._offers()
+        if self._step.action == "take_over" and before:
+            facts = facts_of(self._page, before[-1])
+        value = facts.get("manifest")
+        return value if isinstance(value, list) else []
+
+    def _custody(self) -> list[tuple[str, str]]:
+        registry, before = self._ledger.knowledge.registry, self._offers()
         if self._step.action == "hand_over" or not before:
             source, target = self._step.act.station, str(self._facts.get("to", ""))
         else:

@@ -17,6 +17,8 @@ _STATUS: tuple[tuple[type[BanjianError], int], ...] = (
     (ConfigError, 409),
     (StoreError, 503),
 )
+_NOT_THERE = frozenset(("case.unknown",))
+"""Nothing forbids it: what the address names is not held here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,8 @@ class Problem:
 
 def status_of(error: BanjianError) -> int:
     """Return the HTTP status of an error: by who must act."""
+    if error.code in _NOT_THERE:
+        return 404
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 400)
 
 

@@ -109,4 +109,4 @@ def _holds(row: CaseRow, text: str) -> bool:
 
 
 def _whole(text: str) -> int:
-    return max(1, int(text)) if text.isdecimal() and len(text) < 7 else 1
+    return max(1, int(text)) if text.isascii() and text.isdecimal() and len(text) < 7 else 1

@@ -204,6 +204,23 @@ async def test_another_village_is_refused(client: Client, hall: Office):
         assert done["case"] not in [line["case"] for line in listed]
 
 
+async def test_what_is_not_there_and_what_is_not_taken_has_its_own_status(client: Client):
+    status, refused = await client.call("get", f"/case/{'00' * 16}")
+    assert (status, refused["code"]) == (404, "case.unknown")
+    act = {"action": "note", "text": "x"}
+    status, refused = await client.call("post", f"/case/{'00' * 16}/act", act)
+    assert (status, refused["code"]) == (404, "case.unknown")
+    for limit in ("１", "٣", "-1", "1e1"):
+        status, refused = await client.call("get", f"/worklist?limit={limit}")
+        assert (status, refused["code"]) == (422, "web.number")
+    url = f"{client.desk.office.base}/api/v1/worklist"
+    async with client.desk.session.delete(url, headers={"X-Banjian-Form": client.word}) as answer:
+        given = await answer.json()
+        assert answer.status == 405
+    told = DOCUMENT["paths"]["/api/v1/worklist"]["get"]["responses"]["405"]
+    assert faults(told["content"]["application/json"]["schema"], given) == []
+
+
 async def test_unknown_paths_answer_in_json(client: Client):
     async with client.desk.session.get(f"{client.desk.office.base}/api/v1/none") as answer:
         assert answer.status == 404 and (await answer.json())["code"] == "web.no_page"

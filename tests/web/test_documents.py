@@ -14,7 +14,7 @@ import pytest
 from ledger.errors import InputError
 from ledger.facade import Ledger
 from ledger.types import ActId, CaseId
-from stations.documents import Document, document_of, printables
+from stations.documents import BLANK, Document, document_of, printables
 from stations.texts import Say
 from tests.facade.counter import FELLING, TOWNSHIP, Dice, FakeClock, act, found_county, receive
 from tests.web.counterdesk import Counter, Desk, serving
@@ -100,6 +100,24 @@ def test_hand_over_and_take_over_name_both_stations(ledger: Ledger) -> None:
     act(ledger, "T1", "take_over", case, manifest_complete=True)
     document = last(ledger, case)
     assert ("移交站点", "village") in document.rows and ("接收站点", "township") in document.rows
+
+
+def test_papers_that_nobody_listed_are_not_said_to_follow(ledger: Ledger) -> None:
+    case = receive(ledger, "V1", FELLING).case_id
+    act(ledger, "V1", "hand_over", case, to=TOWNSHIP, method="courier")
+    text = told(last(ledger, case))
+    assert "下列办件及材料" not in text and "没有登记材料清单" in text and BLANK in text
+    act(ledger, "T1", "take_over", case, manifest_complete=True)
+    text = told(last(ledger, case))
+    assert "下列办件及材料" not in text and "没有登记材料清单" in text
+
+
+def test_who_takes_over_signs_the_list_of_who_handed_over(ledger: Ledger) -> None:
+    case = receive(ledger, "V1", FELLING).case_id
+    act(ledger, "V1", "hand_over", case, to=TOWNSHIP, manifest=["申请书原件"], method="courier")
+    act(ledger, "T1", "take_over", case, manifest_complete=True)
+    text = told(last(ledger, case))
+    assert "下列办件及材料" in text and "申请书原件" in text
 
 
 def test_what_waits_for_a_second_person_is_no_document(ledger: Ledger) -> None:

@@ -327,6 +327,14 @@ def test_what_is_no_list_is_refused_and_the_list_before_stays(desk: Desk, tmp_pa
     assert desk.post("/platform/list", {}, {}).code == "web.no_file"
 
 
+def test_the_number_is_asked_of_who_may_note_it(counter: Counter, desk: Desk) -> None:
+    receive(desk, "谁来录")
+    assert 'action="/platform/enter"' in desk.get("/platform").text
+    page = counter.desk("C3").get("/platform")  # a head: neither window nor officer
+    assert "谁来录" in page.text and 'action="/platform/enter"' not in page.text
+    assert "由窗口或经办人员登记" in page.text
+
+
 def test_a_case_of_others_is_not_linked_by_who_has_no_scope(counter: Counter, desk: Desk) -> None:
     case = receive(desk, "县里的")
     stranger = counter.desk("V1")

@@ -104,6 +104,56 @@ def test_a_slip_on_a_roll_stays_within_what_a_printer_reaches(
     assert "校验点" not in tab.locator(".slip").inner_text(), "a head that is not known leaves no empty label"
 
 
+@pytest.mark.parametrize(("left", "wide"), [(0, 72), (20, 52), (-3, 72)])
+def test_a_slip_that_is_moved_is_not_shrunk(tab: Page, papers: dict[str, str], left: int, wide: int) -> None:
+    tab.goto(f"{papers['slip']}?paper=80mm&left={left}")
+    tab.emulate_media(media="print")
+    width, right = tab.evaluate(
+        "() => { const box = document.querySelector('.slip').getBoundingClientRect();"
+        " return [box.width, box.right]; }"
+    )
+    tab.emulate_media(media="null")
+    assert round(width / PX_PER_MM) == wide and right <= PRINTABLE_MM * PX_PER_MM + 0.5
+
+
+def test_a_training_ledger_says_so_on_every_sheet(tab: Page, papers: dict[str, str]) -> None:
+    sheet = "() => getComputedStyle(document.body).page"
+    aside = "<aside class=training>x</aside>"
+    mark = f"() => document.querySelector('.skip').insertAdjacentHTML('afterend', '{aside}')"
+    for path, plain, training in (
+        ("/cases", "auto", "drill"),
+        (papers["refusal"], "auto", "drill"),
+        (f"{papers['refusal']}?paper=own", "own", "own-drill"),
+        (f"{papers['slip']}?paper=80mm", "roll", "roll"),
+    ):
+        tab.goto(path)
+        tab.emulate_media(media="print")
+        before = tab.evaluate(sheet)
+        tab.evaluate(mark)
+        assert (before, tab.evaluate(sheet)) == (plain, training), path
+        tab.emulate_media(media="null")
+    rules = tab.evaluate(
+        "() => [...document.styleSheets].flatMap((one) => [...one.cssRules])"
+        ".filter((rule) => rule instanceof CSSPageRule).map((rule) => rule.cssText)"
+    )
+    for name in ("drill", "own-drill"):
+        assert any(rule.startswith(f"@page {name} ") and "演练" in rule for rule in rules), name
+
+
+def test_papers_and_the_hall_fit_a_phone(tab: Page, papers: dict[str, str]) -> None:
+    tab.set_viewport_size({"width": 390, "height": 844})
+    over = {}
+    for path in ("/hall", *papers.values()):
+        tab.goto(path)
+        over[path] = tab.evaluate(
+            "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        if path == "/hall":
+            assert tab.locator(".ready .number").count() > 0, "a number is what was too wide"
+    tab.set_viewport_size({"width": 1366, "height": 768})
+    assert {path: wide for path, wide in over.items() if wide > 0} == {}
+
+
 @pytest.mark.parametrize(("name", "pages"), [("correction", 1), ("acceptance", 1), ("refusal", 3)])
 def test_a_notice_has_the_pages_that_it_needs(
     tab: Page, papers: dict[str, str], name: str, pages: int

@@ -90,7 +90,8 @@ OPERATIONS = (
 _REFUSALS = {
     "401": "nobody has signed in, the browser was locked, or the key has ended",
     "403": "not this person's, or no word of this browser",
-    "404": "no such path",
+    "404": "no such path, or no such case here",
+    "405": "the path is there, the method is not",
     "409": "the law, the case type or the state of the case forbids it, or somebody acted meanwhile",
     "413": "the body is too large",
     "422": "something in the request cannot be taken as it is",

@@ -258,7 +258,7 @@ async def monthly(visit: Visit) -> web.Response:
 
 def _rows(visit: Visit, ledger: Ledger, rows: Sequence[CaseRow], *, named: bool = True) -> Rows:
     query = visit.request.query.get("limit", "")
-    if query and not (query.isdecimal() and len(query) < 6):
+    if query and not (query.isascii() and query.isdecimal() and len(query) < 6):
         raise InputError("web.number", field="limit", value=query[:40])
     limit = min(LINES_MAX, int(query or LINES_MAX))
     shown = rows[:limit]

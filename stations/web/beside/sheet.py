@@ -94,9 +94,21 @@ async def _shown(visit: Visit, error: BanjianError | None, form: Form = NOTHING)
     refused = [row for row in pending if row.case_id.hex() == lost]
     shown = [*refused, *(row for row in shown if row not in refused)]
     kept = await visit.office.access.aside(lambda: kept_list(visit))
+    person = visit.person
+
+    def work(ledger: Ledger) -> list[bool]:
+        pages = [
+            ledger.case(
+                CaseId(row.case_id), actor_key=person.key_id, station=person.station, now_ms=visit.now_ms()
+            )
+            for row in shown
+        ]
+        return [any(one.action == LINK and one.allowed for one in page.permissions) for page in pages]
+
     response = await render(
         visit,
         "platform.html",
+        may=await visit.read(work),
         settings=settings,
         headings=headings,
         sheets=await sheets_of(visit, settings, shown),

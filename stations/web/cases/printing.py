@@ -17,6 +17,10 @@ from stations.web.visit import Visit
 
 OFFSET_MM_MAX = 200
 ACT_ID_BYTES = 32
+ROLL_MM = 72
+"""What a printer for rolls of 80 mm reaches."""
+ROLL_MOVED_MM_MAX = 42
+"""Below 30 mm no line can be read: what is moved further runs over the edge."""
 
 
 async def show(visit: Visit) -> web.Response:
@@ -54,7 +58,11 @@ async def offsets(visit: Visit) -> web.Response:
         offset_mm(visit.request.query.get("left", "0")),
     )
     # As margins, so that every page after the first is filled as usual, and nothing runs over the right edge.
-    text = f"@media print {{ .moved {{ margin-top: {top}mm; margin-left: {left}mm; }} }}\n"
+    moved = f".moved {{ margin-top: {top}mm; margin-left: {left}mm; }}"
+    # A roll is as wide as it is: what is moved to the right is narrower, or the browser shrinks all of it.
+    wide = ROLL_MM - min(left, ROLL_MOVED_MM_MAX)
+    roll = f" .moved.slip.paper-80mm {{ width: {wide}mm; }}" if left > 0 else ""
+    text = f"@media print {{ {moved}{roll} }}\n"
     return web.Response(text=text, content_type="text/css", charset="utf-8")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from aiohttp import web
 
@@ -56,7 +57,11 @@ async def show(visit: Visit) -> web.StreamResponse:
 
 def _urgent(visit: Visit, ledger: Ledger, row: CaseRow, now_ms: int) -> Urgent:
     page = ledger.case(row.case_id, now_ms=now_ms)
-    clocks = [reading for reading in page.clocks if reading.light in URGENT]
+    # The first is what the row's own light comes from, and what the list shows unopened.
+    clocks = sorted(
+        (reading for reading in page.clocks if reading.light in URGENT),
+        key=lambda reading: (URGENT.index(reading.light), reading.due_on or date.max),
+    )
     return Urgent(
         line=lines_of(visit, ledger, [page.row])[0],
         clocks=[clock_line(visit.say, page.rules, reading) for reading in clocks],
