@@ -27,6 +27,11 @@ PUBLISH_CASE_TYPES = "publish_case_types"
 PUBLISH_CALENDAR = "publish_calendar"
 WAITING_CODES = frozenset(("authority.key_unknown", "authority.registry_ahead"))
 """Why a publication had no effect, where a longer registry may know better."""
+CHANGED_CODES = frozenset(("registry.facts_missing", "act.facts_missing", "act.facts_hash"))
+"""What an entry is refused for whose facts are gone or others than were signed.
+
+No package with such a one is taken in: it was changed where it lies.
+"""
 CATALOGUE_ACTIONS = frozenset((PUBLISH_ITEMS, PUBLISH_CASE_TYPES, PUBLISH_CALENDAR))
 
 
@@ -67,6 +72,8 @@ class Knowledge:
         self.calendars = calendars
         self.waiting = 0
         """Entries of the catalogue log without effect on which a longer registry may decide otherwise."""
+        self.changed = 0
+        """Entries of both logs whose facts are gone, or others than were signed: what they said is lost."""
         self._published: set[ActId] = set()
 
     def become(self, other: Knowledge) -> None:
@@ -78,6 +85,7 @@ class Knowledge:
         self.resolver.forget()
         self.catalogue, self.calendars = other.catalogue, other.calendars
         self.waiting, self._published = other.waiting, other._published
+        self.changed = other.changed
 
     def apply_registry(self, frame: bytes, *, facts: bytes | None, personal: bytes | None) -> Verdict:
         """Take the next frame of the registry log; bad frames hold their position and have no effect.
@@ -91,6 +99,7 @@ class Knowledge:
         act = read_registry_frame(self.registry, frame, position=position, facts=facts, personal=personal)
         outcome = self.registry.apply(act)
         code = "" if outcome.refusal is None else outcome.refusal.code
+        self.changed += bool(frame) and code in CHANGED_CODES
         return Verdict(act_id=outcome.act_id, position=position, action=outcome.action, code=code)
 
     def apply_catalogue(self, frame: bytes, *, facts: bytes | None) -> Verdict:
@@ -102,6 +111,7 @@ class Knowledge:
             # Whoever keeps the log could bring back what its author has changed since.
             code = "catalogue.duplicate"
         code = code or held.fault
+        self.changed += bool(frame) and code in CHANGED_CODES
         if not code:
             self._published.add(known_id)
             self.catalogue.take(held.publication)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ledger.facade import Home, Ledger
-from ledger.facade.soundness import cases_without_key, rows_that_differ, rules_without_facts
+from ledger.facade.soundness import cases_without_key, is_unfounded, rows_that_differ, rules_without_facts
 from stations.checks import Check, found
 
 
@@ -21,7 +21,7 @@ def row_checks(home: Home, ledger: Ledger, *, thorough: bool) -> Iterator[Check]
         # The keys of a backup lie beside it, and come in with the first command that writes.
         waits = home.restored or home.case_keys() is not None
         unkeyed = 0 if waits else cases_without_key(tx)
-        lost = rules_without_facts(tx, parts)
+        lost = max(rules_without_facts(tx, parts), parts.knowledge.changed, is_unfounded(parts))
         differ = 0 if lost else rows_that_differ(tx, parts, thorough=thorough)
     if unkeyed:
         yield found("case_keys", "error", "doctor.case_keys_missing", count=unkeyed)

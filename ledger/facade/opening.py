@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from ledger.act import Act, act_id, case_of, decode_act
 from ledger.body import check_facts
 from ledger.chain import ChainLog, chain_logs
-from ledger.errors import EncodingError, StoreError
+from ledger.errors import BanjianError, EncodingError, StoreError
 from ledger.facade.bodies import read_facts
 from ledger.frame import split_frame
 from ledger.genesis import LedgerGenesis, LogGenesis, decode_ledger_genesis, decode_log_genesis, ledger_id
@@ -106,7 +106,7 @@ def read_ledger_genesis(tx: ReadTx, holdings: Holdings, pinned: bytes | None = N
             ``ledger.other_registry`` when the registry log is that of another ledger;
             ``ledger.genesis_damaged`` when the pinned bytes are not a genesis.
     """
-    held = _registry_genesis(tx, holdings)
+    held = _registry_genesis(tx, holdings, pinned)
     raw = held if pinned is None else pinned
     if raw is None:
         raise StoreError("ledger.no_registry")
@@ -119,8 +119,15 @@ def read_ledger_genesis(tx: ReadTx, holdings: Holdings, pinned: bytes | None = N
     return genesis
 
 
-def _registry_genesis(tx: ReadTx, holdings: Holdings) -> bytes | None:
-    founded = {log.name: founding_genesis(tx, log.name) for log in holdings.of_kind("registry")}
+def _registry_genesis(tx: ReadTx, holdings: Holdings, pinned: bytes | None) -> bytes | None:
+    founded: dict[str, bytes | None] = {}
+    for log in holdings.of_kind("registry"):
+        try:
+            founded[log.name] = founding_genesis(tx, log.name)
+        except BanjianError:
+            # What is pinned says what the ledger is; a look at the rest stays possible.
+            if pinned is None:
+                raise
     logs = [
         ChainLog(name, holdings.logs[name].genesis, tx.size(name), founds=True)
         for name, raw in founded.items()

@@ -14,7 +14,7 @@ from ledger.body import facts_hash, new_body, open_body, personal_hash, readable
 from ledger.case import CaseAct, CaseState, check
 from ledger.caseshape import Under
 from ledger.catalogue import Rules
-from ledger.errors import AuthorityError, EncodingError, RuleError
+from ledger.errors import AuthorityError, EncodingError, RuleError, StoreError
 from ledger.facade.casebook import CaseBook
 from ledger.facade.clock import Clock, Randomness
 from ledger.facade.deskrules import DeskRules
@@ -64,11 +64,14 @@ class Desk:
         """Return the signed act of a command and what it makes of its case.
 
         Raises:
+            StoreError: ``ledger.rules_changed``: registry or catalogue were changed on this disk.
             AuthorityError: the signer has no authority at the station (``authority.*``).
             RuleError: the case type or the state forbids it (``case.*``).
             InputError: facts or personal data are not of their form (``case.facts_*``, ``identity.*``).
             EncodingError: facts, personal data or attachments are beyond their limits.
         """
+        if self._knowledge.changed:
+            raise StoreError("ledger.rules_changed", count=self._knowledge.changed)
         now_ms = self._clock.now_ms()
         state, rules = self._rules_of(reading, command)
         spec = rules.case_type.actions.get(command.action)

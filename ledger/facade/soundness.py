@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ledger.errors import StoreError
 from ledger.facade.bodies import sealed_bodies
 from ledger.facade.countyfold import COUNTY_KINDS
 from ledger.facade.parts import Parts
@@ -70,6 +71,32 @@ def _folded_otherwise(tx: ReadTx, parts: Parts, cases: Sequence[CaseId]) -> set[
             if case_id not in rows or rows[case_id][:_BY_ACTS] != row[:_BY_ACTS]:
                 found.add(case_id)
     return found
+
+
+def require_rules(parts: Parts) -> None:
+    """Refuse where registry or catalogue were changed on this disk: nobody can say who may do what, and how.
+
+    Raises:
+        StoreError: ``ledger.registry_unfounded`` when the registry's first entry founds nothing;
+            ``ledger.rules_changed`` when other entries of registry or catalogue lost what they said.
+    """
+    if is_unfounded(parts):
+        raise StoreError("ledger.registry_unfounded")
+    if parts.knowledge.changed:
+        raise StoreError("ledger.rules_changed", count=parts.knowledge.changed)
+
+
+def is_unfounded(parts: Parts) -> bool:
+    """Tell whether the beginning of a registry lies here and founds nothing.
+
+    A station that has just joined holds none yet; one that holds a later log waits for the one before it.
+    """
+    if parts.knowledge.registry.station_of_log:
+        return False
+    sizes = dict(zip(parts.county_logs, parts.mark[1:], strict=True))
+    return any(
+        sizes.get(log.name) and not log.genesis.parent_log for log in parts.holdings.of_kind("registry")
+    )
 
 
 def rules_without_facts(tx: ReadTx, parts: Parts) -> int:

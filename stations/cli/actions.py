@@ -12,6 +12,7 @@ from ledger.casetype import CaseType
 from ledger.data import case_types as shipped_case_types
 from ledger.errors import BanjianError, ConfigError, RuleError
 from ledger.facade import Command, Home, Ledger
+from ledger.facade.soundness import require_rules
 from ledger.types import CaseId, Facts
 from stations.cli.call import App, Call
 from stations.cli.done import kept_only, show_done
@@ -53,6 +54,8 @@ def known_case_types(folder: Path | None, app: App) -> list[CaseType]:
         try:
             with Ledger.open(Home(folder), clock=app.clock, randomness=app.randomness, write=False) as ledger:
                 catalogue = ledger.knowledge.catalogue
+                # Where the ledger's own are lost, the command is to say so itself, and not to be unknown.
+                require_rules(ledger.parts)
                 return list(catalogue.case_types(catalogue.size).values())
         except BanjianError:
             # The command itself will meet the same fault and report it; help must not fail because of it.

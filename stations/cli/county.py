@@ -106,7 +106,7 @@ def reopen(call: Call, *, kind: str, seen: str | None, anyway: bool) -> int:
     """
     newest = b"" if seen is None else read_note(Path(seen))
     signer = signing_key(call)
-    with desk(call) as at:
+    with desk(call, whole=False) as at:
         ledger = at.ledger
         station = county_station(ledger.genesis.division_code)
         behind = [] if anyway else stations_behind(ledger, station)

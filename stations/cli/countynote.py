@@ -18,7 +18,7 @@ from stations.cli.session import exchanging, reading
 def write_note(call: Call, *, out: str) -> int:
     """Write the newest county checkpoint that is held here into a file."""
     path = Path(out)
-    with reading(call) as ledger:
+    with reading(call, whole=False) as ledger:
         note = county_note(ledger)
     if note is None:
         raise RuleError("county.note_none")
@@ -33,7 +33,7 @@ def write_note(call: Call, *, out: str) -> int:
 def accept_note(call: Call, *, file: str | None, yes: bool) -> int:
     """Go on from a county checkpoint that nothing proves, after people have looked into it."""
     if file is None:
-        with reading(call) as ledger:
+        with reading(call, whole=False) as ledger:
             note = note_to_accept(ledger)
     else:
         note = read_note(Path(file))

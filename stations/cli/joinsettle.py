@@ -49,7 +49,7 @@ def status(call: Call) -> int:
         call.emit({"state": APPROVED, "keys": []})
         return 0
     asked = decode_request(raw)
-    with reading(call) as ledger:
+    with reading(call, whole=False) as ledger:
         states = key_states(ledger.knowledge.registry, asked)
     if all(state.enrolled for state in states):
         # The names in it are of no more use.

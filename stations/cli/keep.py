@@ -64,7 +64,7 @@ def backup(call: Call, *, to: str | None) -> int:
     folder = to or call.config().backup_dir
     if not folder:
         raise ConfigError("backup.no_folder")
-    with reading(call) as ledger:
+    with reading(call, whole=False) as ledger:
         done = make_backup(ledger, Path(folder), now_ms=call.app.clock.now_ms())
     call.line(call.say("backup.done", folder=done.folder, size=max(1, done.size_bytes >> 10)))
     call.emit({"folder": str(done.folder), "size_bytes": done.size_bytes, "case_keys": done.case_key_count})
@@ -74,7 +74,7 @@ def backup(call: Call, *, to: str | None) -> int:
 
 def checkpoint(call: Call) -> int:
     """Sign the heads of the logs kept here."""
-    with desk(call) as at:
+    with desk(call, whole=False) as at:
         for log in at.ledger.logs():
             if not log.own or log.doubt:
                 continue
@@ -106,7 +106,7 @@ def erase(call: Call, *, case: str, ground: str, yes: bool) -> int:
 
 def rebuild(call: Call) -> int:
     """Make all lists anew from the signed records."""
-    with desk(call) as at:
+    with desk(call, whole=False) as at:
         count = at.rebuild()
         call.line(call.say("rebuild.done", count=count))
         call.emit({"cases": count})

@@ -19,7 +19,7 @@ from stations.keyrequest import decode_request
 
 def show(call: Call) -> int:
     """Show the ledger id, purpose, sizes, roots, registrars and root acts that wait for a second key."""
-    with reading(call) as ledger:
+    with reading(call, whole=False) as ledger:
         registry = ledger.knowledge.registry
         number = ledger.ledger_id.hex()
         keys = list(registry.keys())
@@ -59,7 +59,7 @@ def show(call: Call) -> int:
 
 def log(call: Call) -> int:
     """List every act of the registry log and what became of it."""
-    with reading(call) as ledger:
+    with reading(call, whole=False) as ledger:
         rows = []
         for outcome in ledger.knowledge.registry.outcomes():
             if outcome.refusal is not None:

@@ -18,6 +18,7 @@ from ledger.facade import Command, Ledger, Performed, SignedAct
 from ledger.facade.beside import prepare_county, prepare_opening
 from ledger.facade.granted import authority_now, give_grant, prepare_grant
 from ledger.facade.granting import GrantPlan
+from ledger.facade.soundness import require_rules
 from ledger.genesis import LogKind
 from ledger.keys import Signer
 from ledger.types import Facts, KeyId, LogId, StationId
@@ -30,25 +31,33 @@ _TRY_AGAIN_S = 0.1
 
 
 @contextmanager
-def reading(call: Call) -> Iterator[Ledger]:
-    """Open the ledger read-only."""
-    with _opened(call, write=False) as ledger:
+def reading(call: Call, *, whole: bool = True) -> Iterator[Ledger]:
+    """Open the ledger read-only.
+
+    Args:
+        whole: refuses where registry or catalogue were changed on this disk; looks, copies and what travels
+            go on without.
+
+    Raises:
+        StoreError: as ``ledger.facade.soundness.require_rules``.
+    """
+    with _opened(call, write=False, whole=whole) as ledger:
         yield ledger
 
 
 @contextmanager
-def writing(call: Call) -> Iterator[Ledger]:
-    """Open the ledger under the writer's lock.
+def writing(call: Call, *, whole: bool = True) -> Iterator[Ledger]:
+    """Open the ledger under the writer's lock; ``whole`` as for ``reading``.
 
     Raises:
         StoreError: ``store.locked`` while another process writes.
     """
-    with _opened(call, write=True) as ledger:
+    with _opened(call, write=True, whole=whole) as ledger:
         yield ledger
 
 
 @contextmanager
-def _opened(call: Call, *, write: bool) -> Iterator[Ledger]:
+def _opened(call: Call, *, write: bool, whole: bool) -> Iterator[Ledger]:
     home, app = call.home(), call.app
     configured = call.config().station
     station = StationId(configured) if configured else None
@@ -58,6 +67,8 @@ def _opened(call: Call, *, write: bool) -> Iterator[Ledger]:
         call.training = ledger.training
         for code in ledger.rolled_back:
             call.notice(code, {})
+        if whole:
+            require_rules(ledger.parts)
         yield ledger
 
 
@@ -195,14 +206,17 @@ class Desk:
 
 
 @contextmanager
-def desk(call: Call) -> Iterator[Desk]:
-    """Open the ledger for whatever is signed, by the lock or by the server's socket."""
+def desk(call: Call, *, whole: bool = True) -> Iterator[Desk]:
+    """Open the ledger for whatever is signed, by the lock or by the server's socket.
+
+    ``whole`` as for ``reading``.
+    """
     with ExitStack() as stack:
-        ledger = _writer(call, stack)
+        ledger = _writer(call, stack, whole=whole)
         if ledger is not None:
             yield Desk(ledger, call, remote=False)
         else:
-            yield Desk(stack.enter_context(reading(call)), call, remote=True)
+            yield Desk(stack.enter_context(reading(call, whole=whole)), call, remote=True)
 
 
 @contextmanager
@@ -215,17 +229,17 @@ def exchanging(call: Call) -> Iterator[Ledger | None]:
     if not call.config().station:
         raise ConfigError("ledger.no_station")
     with ExitStack() as stack:
-        yield _writer(call, stack)
+        yield _writer(call, stack, whole=False)
 
 
-def _writer(call: Call, stack: ExitStack) -> Ledger | None:
+def _writer(call: Call, stack: ExitStack, *, whole: bool) -> Ledger | None:
     """Return the ledger opened for writing, None while a server holds it.
 
     Another command holds it for a moment only: two people at one machine need not know of each other.
     """
     for _ in range(_TRIES):
         try:
-            return stack.enter_context(writing(call))
+            return stack.enter_context(writing(call, whole=whole))
         except StoreError as error:
             if error.code != "store.locked":
                 raise

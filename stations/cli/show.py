@@ -25,7 +25,7 @@ from stations.cli.types import show_moment
 
 def show(call: Call, *, case: str, why: bool, may: bool) -> int:
     """Print the page of a case."""
-    with reading(call) as ledger:
+    with reading(call, whole=False) as ledger:
         actor, station = _person(call, ledger) if may else (None, None)
         page = ledger.case(
             ledger.resolve(case), actor_key=actor, station=station, now_ms=call.app.clock.now_ms()

@@ -41,7 +41,7 @@ def now(call: Call) -> int:
 def status(call: Call) -> int:
     """Tell what is stored here, at the township and at the county, and what stands in the way of the rest."""
     config, asked = call.config(), kept_request(call.home())
-    with reading(call) as ledger:
+    with reading(call, whole=False) as ledger:
         station = _station(config)
         found = sync_status(ledger, station)
         registry = ledger.knowledge.registry
@@ -62,7 +62,7 @@ def status(call: Call) -> int:
 
 def seen(call: Call) -> int:
     """Tell what was found and stays as it is, and tell it no more: somebody has looked into it."""
-    with reading(call) as ledger:
+    with reading(call, whole=False) as ledger:
         found = [one for one in sync_status(ledger, _station(call.config())).findings if one.code in STAYING]
     _show_findings(call, found)
     with exchanging(call) as held:
