@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import stat
-import sys
 from collections.abc import Iterator
 
 from ledger import platform
@@ -17,7 +15,6 @@ from ledger.facade import Home, Ledger
 from ledger.facade.between import lost_by_reopening, was_seen
 from ledger.facade.countyfold import COUNTY_KINDS
 from ledger.facade.lostends import BESIDE_CHAIN
-from ledger.facade.receiptkey import KEY_MISSING, RECEIPT, receipt_key_fault
 from ledger.facade.synctables import SECOND_FIRST
 from ledger.facade.types import LogInfo
 from ledger.intact import NAMED_MAX, damaged_files
@@ -27,6 +24,7 @@ from stations.attachments import Attachments
 from stations.backup import last_backup_ms
 from stations.checks import Check, Level, found
 from stations.config import StationConfig
+from stations.doctorkeys import key_checks
 from stations.doctorrows import row_checks
 from stations.lostfiles import lost_files
 from stations.rereading import round_of
@@ -64,7 +62,7 @@ def examine(
     ]
     checks += [
         _machine(home),
-        *_secrets(home, ledger, StationId(config.station), key_fits=key_fits),
+        *key_checks(home, ledger, StationId(config.station), key_fits=key_fits),
         *row_checks(home, ledger, thorough=thorough),
         *_logs(home, ledger),
         *_second_firsts(ledger),
@@ -146,34 +144,6 @@ def _machine(home: Home) -> Check:
     if not home.same_machine():
         return found("machine", "warning", "doctor.other_machine")
     return found("machine", "ok", "doctor.machine")
-
-
-def _secrets(home: Home, ledger: Ledger, station: StationId, *, key_fits: bool) -> Iterator[Check]:
-    if key_fits:
-        yield found("storage_key", "ok", "doctor.storage_key")
-    else:
-        yield found("storage_key", "error", "doctor.storage_key_missing")
-    if sys.platform != "win32":
-        loose = [
-            path.name
-            for folder in (home.secrets_dir, home.keys_dir)
-            for path in sorted((*folder.glob("*.key"), *folder.glob("*.url")))
-            if stat.S_IMODE(os.stat(path).st_mode) & 0o077
-        ]
-        code = "doctor.secrets_open" if loose else "doctor.secrets"
-        yield found("secrets", "warning" if loose else "ok", code, files="、".join(loose))
-    yield from _receipt_key(home, ledger, station)
-    count = len(list(home.keys_dir.glob("*.key")))
-    yield found("keys", "ok" if count else "warning", "doctor.keys", count=count)
-
-
-def _receipt_key(home: Home, ledger: Ledger, station: StationId) -> Iterator[Check]:
-    fault = receipt_key_fault(home, ledger.knowledge.registry, station)
-    if fault:
-        # One that is not enrolled yet is what a new station waits for.
-        yield found("receipt_key", "error" if fault == KEY_MISSING else "warning", fault, station=station)
-    elif home.service_seed(station, RECEIPT) is not None:
-        yield found("receipt_key", "ok", "doctor.receipt_key")
 
 
 def _logs(home: Home, ledger: Ledger) -> Iterator[Check]:

@@ -37,7 +37,7 @@ CA_KEY_NAME = "ca.key"
 TLS_KEY_NAME = "tls.key"
 CA_NAME = "ca.pem"
 STATION_NAME = "station.pem"
-_NEXT_NAME = "tls.next"
+NEXT_NAME = "tls.next"
 _KEY_BEGIN = b"-----BEGIN PRIVATE KEY"
 
 
@@ -158,20 +158,20 @@ def write_own(home: Home, *, key_pem: bytes, certificate: bytes, ca_certificate:
     A power cut between key and certificate leaves parts that do not fit: the certificate of the old key. So
     both stand in one file as well, from which ``repair_own`` completes the change at the next start.
     """
-    home.write_secret(_NEXT_NAME, to_pem(certificate) + key_pem)
+    home.write_secret(NEXT_NAME, to_pem(certificate) + key_pem)
     home.write_certificate(CA_NAME, to_pem(ca_certificate))
     repair_own(home)
 
 
 def repair_own(home: Home) -> None:
     """Complete a change of key and certificate that a power cut broke off; does nothing otherwise."""
-    both = home.secret(_NEXT_NAME)
+    both = home.secret(NEXT_NAME)
     if both is None:
         return
     end = both.index(_KEY_BEGIN)
     home.write_secret(TLS_KEY_NAME, both[end:])
     home.write_certificate(STATION_NAME, both[:end])
-    home.remove_secret(_NEXT_NAME)
+    home.remove_secret(NEXT_NAME)
 
 
 def listening_context(home: Home, ledger_id: LedgerId) -> ssl.SSLContext:

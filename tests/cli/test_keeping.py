@@ -16,7 +16,8 @@ from ledger.errors import ConfigError
 from ledger.facade import Ledger
 from ledger.facade.between import merge
 from stations.cli.secret import ask_secret
-from stations.demo import TOWNSHIP, VILLAGE
+from stations.demo import COUNTY, TOWNSHIP, VILLAGE
+from sync.credentials import prepare_county
 from tests.cli.conftest import ITEM, Terminal
 
 
@@ -339,12 +340,47 @@ def test_doctor_goes_on_without_the_storage_key(county: Terminal) -> None:
     """A lost key is a finding among the others, not the end of the examination."""
     found = {check["check"] for check in county.run("doctor", "--json").json["checks"]}
     key = _folder(county) / "secrets" / "storage.key"
-    for damage in (lambda: key.write_bytes(bytes(32)), key.unlink):
+    for damage, code in (
+        (lambda: key.write_bytes(bytes(32)), "doctor.storage_key_other"),
+        (lambda: key.write_bytes(bytes(7)), "doctor.storage_key_missing"),
+        (key.unlink, "doctor.storage_key_missing"),
+    ):
         damage()
         result = county.run("doctor", "--json")
         checks = {check["check"]: check for check in result.json["checks"]}
-        assert result.code == 1 and checks["storage_key"]["code"] == "doctor.storage_key_missing"
+        assert result.code == 1 and checks["storage_key"]["code"] == code
         assert checks["storage_key"]["level"] == "error" and set(checks) == found
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "level"),
+    [
+        (f"bundle-{COUNTY}.key", "doctor.bundle_key", "warning"),
+        ("tls.key", "doctor.tls_key", "error"),
+        ("ca.key", "doctor.ca_key", "warning"),
+    ],
+)
+def test_doctor_compares_the_keys_of_the_machine(
+    county: Terminal, tmp_path: Path, name: str, code: str, level: str
+) -> None:
+    """A key that lies here and is another's opens nothing; one that is missing is told just so."""
+    other = tmp_path / "other"
+    Terminal().ok("county", "create", str(other), "--name", "邻县政务服务中心", "--code", "990122")
+    for folder in (_folder(county), other):
+        with Ledger.open(folder, write=True) as ledger:
+            prepare_county(ledger, randomness=os.urandom)
+    before = {row["check"]: row for row in county.ok("doctor", "--json").json["checks"]}
+    assert before["machine_keys"]["code"] == "doctor.machine_keys"
+    path = _folder(county) / "secrets" / name
+    foreign = next((other / "secrets").glob(f"{name.partition('-')[0]}*")).read_bytes()
+    for content in (foreign, b"junk", None):
+        path.unlink()
+        if content is not None:
+            path.write_bytes(content)
+        checks = county.run("doctor", "--json").json["checks"]
+        rows = [row for row in checks if row["check"] == "machine_keys"]
+        assert [row["level"] for row in rows] == [level], rows
+        assert rows[0]["code"].startswith(code)
 
 
 def test_a_station_of_another_county_is_refused(county: Terminal) -> None:

@@ -84,11 +84,19 @@ def test_a_mistaken_registry_is_named_refused_and_ended(
     # The stations take it as they take any log of the county, and go by the one that counts.
     world.settle(TOWN, VILLAGE)
     right = ledger.open_county_log("registry", COUNTY, signer("root 0"))
-    assert heads(world, "registry") == ["doctor.head_alone", "doctor.log_beside_ended", "doctor.log_continued"]
+    assert heads(world, "registry") == [
+        "doctor.head_alone",
+        "doctor.log_beside_ended",
+        "doctor.log_continued",
+    ]
     assert stations_behind(ledger, COUNTY) == []
     world.enrol(VILLAGE, "window", "S99")
     world[COUNTY].close()
-    assert heads(world, "registry") == ["doctor.head_alone", "doctor.log_beside_ended", "doctor.log_continued"]
+    assert heads(world, "registry") == [
+        "doctor.head_alone",
+        "doctor.log_beside_ended",
+        "doctor.log_continued",
+    ]
     world.settle(TOWN, VILLAGE)
     key = signer("S99").key_id
     for station in (COUNTY, TOWN, VILLAGE):
