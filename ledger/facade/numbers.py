@@ -8,8 +8,10 @@ keeps it, for it is what the citizen asks by.
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator, Mapping
 from itertools import count
 
+from ledger.body import open_body
 from ledger.calendar import local_date
 from ledger.casenumber import (
     CaseNumber,
@@ -31,6 +33,7 @@ from ledger.facade.ondemand import OnDemand
 from ledger.facade.tables import CASES, NUMBERS, STATUS
 from ledger.facade.types import Command
 from ledger.guards import token_hash
+from ledger.limits import FACTS_BYTES_MAX
 from ledger.store import schema
 from ledger.store.contract import ReadTx
 from ledger.store.tables import Cell, OneOf, Range, Row
@@ -48,6 +51,8 @@ PAPER = "paper"
 """Stands for the day in the row of a number that is a paper's and not the case's own."""
 PAD = "pad"
 """Stands for the day in the row of a number from an emergency pad."""
+_FIRST_DAY = "0"
+"""Before every day as it stands in numbers; behind the empty text, before ``pad`` and ``paper``."""
 PADS_AHEAD_MAX = 10_000
 """How many numbers beyond the newest that was used a pad may have been printed."""
 
@@ -224,14 +229,53 @@ def next_ordinal(tx: ReadTx, log: str, day: str) -> int:
     """Return the ordinal of the next case that a log opens on a day (yymmdd), or of its next pad, from 1.
 
     Each case that a log numbered is an entry of it: an ordinal beyond its size is none that it gave, and is
-    not counted on from.
+    not counted on from. Rows may have been taken away, while the acts that carry the numbers still lie here:
+    those behind the newest row are looked through, mostly the few since the last case.
     """
-    where: dict[str, Cell | Range | OneOf] = {"log": log, "day": day}
-    if day != PAD:
-        head = tx.get(schema.HEADS, (log,))
-        where["ordinal"] = Range(at_most=head[1] if head is not None else 0)
-    newest = next(tx.select(NUMBERS, where, order_by=("ordinal",), descending=True, limit=1), None)
-    return 1 if newest is None or not isinstance(newest[4], int) else newest[4] + 1
+    if day == PAD:
+        newest = _newest(tx, {"log": log, "day": PAD}, ("ordinal",))
+        return 1 + (0 if newest is None else _whole(newest[4]))
+    head = tx.get(schema.HEADS, (log,))
+    size = 0 if head is None else _whole(head[1])
+    days, given = Range(at_least=_FIRST_DAY, at_most=day), Range(at_most=size)
+    newest = _newest(tx, {"log": log, "day": days, "ordinal": given}, ("day", "ordinal"))
+    counted, after = 0, 0
+    if newest is not None:
+        counted, after = _whole(newest[4]) if newest[3] == day else 0, _opened_at(tx, newest[1], log)
+    return 1 + max((counted, *_carried(tx, log, day, Range(above=after))))
+
+
+def _newest(tx: ReadTx, where: Mapping[str, Cell | Range | OneOf], order_by: tuple[str, ...]) -> Row | None:
+    return next(tx.select(NUMBERS, where, order_by=order_by, descending=True, limit=1), None)
+
+
+def _opened_at(tx: ReadTx, case_id: Cell, log: str) -> int:
+    """Return at which position of a log a case was opened; 0 where it was not."""
+    if not isinstance(case_id, bytes):
+        return 0
+    for act_id, seq in tx.select(schema.ACTS, {"case_id": case_id, "log": log}, columns=("act_id", "seq")):
+        if isinstance(act_id, bytes) and act_id.startswith(case_id):
+            return _whole(seq)
+    return 0
+
+
+def _carried(tx: ReadTx, log: str, day: str, where: Range) -> Iterator[int]:
+    """Yield the ordinals of a day that acts at some positions of a log carry as numbers of this log."""
+    tag = log_tag(LogId(bytes.fromhex(log[:LOG_ID_CHARS])))
+    for (raw,) in tx.select(schema.BODIES, {"log": log, "seq": where}, columns=("facts",)):
+        # Most acts carry no number: their bodies are not opened for that.
+        if not isinstance(raw, bytes) or tag.encode("ascii") not in raw:
+            continue
+        try:
+            parts = parse(str(open_body(raw, limit_bytes=FACTS_BYTES_MAX).get("number")))
+        except BanjianError:
+            continue
+        if (parts.tag, parts.day, parts.pad) == (tag, day, False):
+            yield parts.ordinal
+
+
+def _whole(cell: Cell) -> int:
+    return cell if isinstance(cell, int) else 0
 
 
 def number_rows(state: CaseState, log: str) -> list[NumberRow]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,22 @@ def test_numbers_count_by_log_and_day_and_never_repeat(ledger: Ledger, clock: Fa
     assert len(set(numbers)) == 4
     assert [number.split("-")[4] for number in numbers] == ["0001", "0002", "0003", "0001"]
     assert [number.split("-")[2] for number in numbers] == ["260302"] * 3 + ["260303"]
+
+
+@pytest.mark.parametrize("lost", ["", " AND ordinal > 1", " AND day = '260303'"])
+def test_a_number_whose_row_somebody_took_away_is_not_given_again(
+    ledger: Ledger, place: Path, clock: FakeClock, lost: str
+) -> None:
+    given = [receive(ledger).number for _ in range(3)]
+    clock.set("2026-03-03 09:00")
+    given += [receive(ledger).number for _ in range(2)]
+    connection = sqlite3.connect(place / "ledger.db")
+    assert connection.execute(f"DELETE FROM case_numbers WHERE ordinal > 0{lost}").rowcount > 0
+    connection.commit()
+    connection.close()
+    fresh = receive(ledger).number
+    assert fresh not in given and fresh.split("-")[2:5:2] == ["260303", "0003"]
+    assert receive(ledger).number.split("-")[4] == "0004"
 
 
 def test_a_prepared_act_is_refused_when_the_case_has_moved_on(ledger: Ledger) -> None:
