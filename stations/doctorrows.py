@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ledger.facade import Home, Ledger
-from ledger.facade.soundness import cases_without_key, is_unfounded, rows_that_differ, rules_without_facts
+from ledger.facade.soundness import (
+    cases_without_key,
+    disowned_logs,
+    is_unfounded,
+    rows_that_differ,
+    rules_without_facts,
+)
 from stations.checks import Check, found
 
 
 def row_checks(home: Home, ledger: Ledger, *, thorough: bool) -> Iterator[Check]:
-    """Yield what was found of the keys of cases, of registry and catalogue, and of the lists.
+    """Yield what was found of the keys of cases, of registry and catalogue, of logs and lists.
 
     Args:
         home: the installation.
@@ -22,7 +28,10 @@ def row_checks(home: Home, ledger: Ledger, *, thorough: bool) -> Iterator[Check]
         waits = home.restored or home.case_keys() is not None
         unkeyed = 0 if waits else cases_without_key(tx)
         lost = max(rules_without_facts(tx, parts), parts.knowledge.changed, is_unfounded(parts))
+        disowned = disowned_logs(parts)
         differ = 0 if lost else rows_that_differ(tx, parts, thorough=thorough)
+    for log in disowned:
+        yield found("head", "error", "log.disowned", log=f"{log.kind} {log.station}", station=log.station)
     if unkeyed:
         yield found("case_keys", "error", "doctor.case_keys_missing", count=unkeyed)
     else:

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from ledger.errors import StoreError
 from ledger.facade.bodies import sealed_bodies
 from ledger.facade.countyfold import COUNTY_KINDS
+from ledger.facade.doubt import log_signer
 from ledger.facade.parts import Parts
 from ledger.facade.synctables import AWAITING
 from ledger.facade.tables import CASES, NUMBERS
 from ledger.facade.views import NO_CASE_ACTIONS, case_row
+from ledger.genesis import LogGenesis
 from ledger.store import schema
 from ledger.store.contract import ReadTx
 from ledger.store.tables import OneOf
@@ -97,6 +99,21 @@ def is_unfounded(parts: Parts) -> bool:
     return any(
         sizes.get(log.name) and not log.genesis.parent_log for log in parts.holdings.of_kind("registry")
     )
+
+
+def disowned_logs(parts: Parts) -> list[LogGenesis]:
+    """Return the logs whose signing key lies here and that are said to be written elsewhere.
+
+    One that another log goes on from is told of no more: it came back to a machine that had lost it.
+    """
+    found = []
+    for path in sorted(parts.home.secrets_dir.glob("log-*.key")):
+        log = parts.holdings.logs.get(path.stem.removeprefix("log-"))
+        if log is None or log.own or log_signer(log.genesis, parts.home) is None:
+            continue
+        if not parts.succession.is_continued(log.genesis.log_id()):
+            found.append(log.genesis)
+    return found
 
 
 def rules_without_facts(tx: ReadTx, parts: Parts) -> int:

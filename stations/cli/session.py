@@ -18,7 +18,7 @@ from ledger.facade import Command, Ledger, Performed, SignedAct
 from ledger.facade.beside import prepare_county, prepare_opening
 from ledger.facade.granted import authority_now, give_grant, prepare_grant
 from ledger.facade.granting import GrantPlan
-from ledger.facade.soundness import require_rules
+from ledger.facade.soundness import disowned_logs, require_rules
 from ledger.genesis import LogKind
 from ledger.keys import Signer
 from ledger.types import Facts, KeyId, LogId, StationId
@@ -67,6 +67,8 @@ def _opened(call: Call, *, write: bool, whole: bool) -> Iterator[Ledger]:
         call.training = ledger.training
         for code in ledger.rolled_back:
             call.notice(code, {})
+        for log in disowned_logs(ledger.parts):
+            call.notice("log.disowned", {"log": f"{log.kind} {log.station}", "station": log.station})
         if whole:
             require_rules(ledger.parts)
         yield ledger

@@ -269,6 +269,27 @@ def test_doctor_finds_rows_that_somebody_changed(county: Terminal, change: str, 
         county.ok(*words)
 
 
+DISOWNED = "签名密钥在本机，台账却说它写在别处"
+
+
+def test_a_log_whose_key_lies_here_is_no_other_machines(county: Terminal) -> None:
+    _receive(county)
+    assert DISOWNED not in county.ok("worklist").err
+    connection = sqlite3.connect(_folder(county) / "ledger.db")
+    connection.execute("UPDATE logs SET own = 0 WHERE kind = 'station' AND station = ?", (VILLAGE,))
+    connection.commit()
+    connection.close()
+    result = county.run("doctor", "--json")
+    told = [row for row in result.json["checks"] if row["code"] == "log.disowned"]
+    assert result.code == 1 and [row["station"] for row in told] == [VILLAGE]
+    words = ("receive", ITEM, "--as", "V001", "--name", "甲乙", "--materials", "all")
+    refused = county.run(*words)
+    assert refused.code == 1 and DISOWNED in refused.err
+    county.ok(*words, "--station", VILLAGE)
+    assert DISOWNED not in county.ok("worklist").err
+    assert "log.disowned" not in {row["code"] for row in county.ok("doctor", "--json").json["checks"]}
+
+
 def test_doctor_says_that_no_checkpoint_lies_outside(county: Terminal):
     _receive(county)
     for note in (_folder(county) / "sentinel").glob("*.note"):
