@@ -287,10 +287,11 @@ def test_a_number_is_taken_off_by_emptying_it(counter: Counter, desk: Desk) -> N
 @pytest.mark.parametrize(
     ("number", "day", "code"),
     [
-        ("3303\u202e8226", "2026-03-02", "case.external_hidden"),
-        ("3303\u200b8226", "2026-03-02", "case.external_hidden"),
-        ("33038226531", "2026-03-03", "case.external_day"),
-        ("33038226531", "1900-01-01", "case.external_day"),
+        ("3303\u202e8226", "2026-03-02", "case.hidden_character"),
+        ("3303\u200b8226", "2026-03-02", "case.hidden_character"),
+        ("33038226531", "2026-03-03", "case.absurd_day"),
+        ("33038226531", "1900-01-01", "case.absurd_day"),
+        ("33038226531", "2024-03-01", "case.external_day"),
         ("33038226531", "2026-02-31", "web.date"),
     ],
 )
