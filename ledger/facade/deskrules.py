@@ -215,7 +215,7 @@ def require_external(facts: Facts, state: CaseState | None, recorded_at_ms: int)
 
     Raises:
         RuleError: ``case.external_hidden`` for characters that nobody sees or that turn the text;
-            ``case.external_day`` for a day to come, or long before the case.
+            ``case.external_day`` for a day long before the case; ``ledger.sense`` refuses those to come.
     """
     changes = facts.get("changes")
     for said in (facts, changes if isinstance(changes, dict) else {}):
@@ -225,8 +225,7 @@ def require_external(facts: Facts, state: CaseState | None, recorded_at_ms: int)
         if not isinstance(day, str):
             continue
         opened_at_ms = recorded_at_ms if state is None else state.opened_at_ms
-        first = local_date(opened_at_ms - ENTERED_BEFORE_MS_MAX).isoformat()
-        if not first <= day <= local_date(recorded_at_ms).isoformat():
+        if day < local_date(opened_at_ms - ENTERED_BEFORE_MS_MAX).isoformat():
             raise RuleError("case.external_day", day=day)
 
 
