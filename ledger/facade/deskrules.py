@@ -91,7 +91,8 @@ class DeskRules:
 
         Raises:
             RuleError: ``case.another_day``, ``case.in_future``, ``case.absurd_time``, ``case.entered_on``,
-                ``case.before_receipt``, ``case.promise_barred``, ``case.external_day``; as ``ledger.sense.senseless``, ``ledger.notices.calendar_refusal`` and
+                ``case.before_receipt``, ``case.promise_barred``, ``case.external_day``; as
+                ``ledger.sense.senseless``, ``ledger.notices.calendar_refusal`` and
                 ``ledger.laterefusal.late_refusal``.
         """
         require_day(act.occurred_at_ms, act.recorded_at_ms, act.facts)
