@@ -26,6 +26,7 @@ TECHNICIAN = frozenset((
     "cli.no_directory", "cli.no_terminal", "county.accept_confirm", "doctor.file_left", "doctor.log_beside",
     "doctor.head_alone", "doctor.lists_differ", "doctor.log_not_counted", "doctor.rules_without_facts",
     "doctor.pages_damaged", "doctor.postgres_checksums", "erase.confirm", "erase.other_act", "home.in_file",
+    "ledger.registry_unfounded", "ledger.rules_changed", "log.disowned",
     "join.confirm", "join.peer", "join.staff", "key.passwd_file", "key.several", "ledger.no_station",
     "ledger.second_registry", "log.beside_chain", "log.head", "log.no_checkpoint",
     "log.sentinel_other", "personal.cipher", "personal.sealed",
