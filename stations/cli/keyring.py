@@ -6,6 +6,7 @@ one line for all keys, or lines ``label = passphrase``. It never stands on a com
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from ledger.envelope import open_key, read_envelope
@@ -29,17 +30,22 @@ def key_file(call: Call) -> Path:
     """Return the envelope of the person who signs: ``--key``, ``--as``, else the only one in ``keys/``.
 
     Raises:
-        AuthorityError: ``key.none``, ``key.several`` or ``key.no_such``.
+        AuthorityError: ``key.none``, ``key.several`` or ``key.no_such``; ``key.other_person`` when the file
+            holds the key of somebody else than ``--as`` names.
+        DataError: ``key.envelope`` for such a file that is damaged.
     """
     if call.key is not None:
         if not call.key.is_file():
             raise AuthorityError("key.no_such", path=str(call.key))
+        if call.staff_no:
+            require_name(call, read_envelope(_read(call.key)).label)
         return call.key
     folder = call.home().keys_dir
     if call.staff_no:
         path = folder / f"{call.staff_no}{SUFFIX}"
         if not path.is_file():
             raise AuthorityError("key.no_such", path=str(path))
+        require_name(call, read_envelope(_read(path)).label)
         return path
     found = sorted(folder.glob(f"*{SUFFIX}"))
     if not found:
@@ -47,6 +53,23 @@ def key_file(call: Call) -> Path:
     if len(found) > 1:
         raise AuthorityError("key.several", choices=tuple(path.stem for path in found))
     return found[0]
+
+
+def require_name(call: Call, found: str) -> None:
+    """Check that a key is of the person whom ``--as`` names: whoever copies a file has not become its name.
+
+    A second key of a person lies in ``keys/NO-2.key`` and is asked for by that name.
+
+    Args:
+        call: the command.
+        found: the staff number that the envelope or the registry gives for the key.
+
+    Raises:
+        AuthorityError: ``key.other_person``.
+    """
+    name = call.staff_no
+    if name and name != found and not re.fullmatch(rf"{re.escape(found)}-[0-9]+", name):
+        raise AuthorityError("key.other_person", no=name, found=found)
 
 
 def unlock(call: Call, path: Path) -> Signer:

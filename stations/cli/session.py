@@ -22,6 +22,7 @@ from ledger.genesis import LogKind
 from ledger.keys import Signer
 from ledger.types import Facts, KeyId, LogId, StationId
 from stations.cli.call import Call
+from stations.cli.keyring import require_name
 
 T = TypeVar("T")
 _PREPARE_AGAIN = frozenset(("number.taken", "act.outdated"))
@@ -243,10 +244,13 @@ def station_for(call: Call, ledger: Ledger, key_id: KeyId) -> StationId:
 
     Raises:
         ConfigError: ``cli.station_unclear`` naming the choices.
+        AuthorityError: ``key.other_person`` when ``--as`` names somebody else than the key is enrolled for.
     """
+    held = authority_now(ledger, key_id)
+    if held is not None and held.staff_no:
+        require_name(call, held.staff_no)
     if call.station:
         return StationId(call.station)
-    held = authority_now(ledger, key_id)
     own = sorted({log.station for log in ledger.logs() if log.own and log.kind == "station"})
     if not own and ledger.main_station is not None:
         # A station that has joined and not acted yet: its log is opened by who acts first.

@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from audit.verify import verify_ledger
+from ledger.envelope import open_key
 from ledger.errors import ConfigError
 from ledger.facade import Ledger
 from ledger.facade.between import merge
 from stations.cli.secret import ask_secret
 from stations.demo import TOWNSHIP, VILLAGE
+from stations.newkeys import seal
 from tests.cli.conftest import ITEM, Terminal
 
 
@@ -34,6 +36,28 @@ def test_with_several_keys_nobody_is_chosen(county: Terminal):
     result = county.run("receive", ITEM, "--name", "甲")
     assert result.code == 1 and "[key.several]" in result.err and "V001" in result.err
     assert county.run("receive", ITEM, "--name", "甲", "--as", "X999").code == 1
+
+
+def test_a_copied_key_does_not_become_its_new_name(county: Terminal):
+    keys = _folder(county) / "keys"
+    whole = (keys / "V001.key").read_bytes()
+    shutil.copy(keys / "T001.key", keys / "V001.key")
+    refused = county.run("receive", ITEM, "--name", "甲", "--as", "V001", "--materials", "all")
+    assert refused.code == 1 and "[key.other_person]" in refused.err and "T001" in refused.err
+    by_file = ("--key", str(keys / "T001.key"), "--as", "V001")
+    assert "[key.other_person]" in county.run("receive", ITEM, "--name", "甲", *by_file).err
+    shutil.copy(keys / "T001.key", keys / "T001-2.key")
+    county.ok("receive", ITEM, "--name", "甲", "--as", "T001-2", "--materials", "all")
+    # Sealed anew under the other's name it still signs as whom the registry enrolled it for.
+    opened = open_key((keys / "T001.key").read_bytes(), county.passphrase)
+    blob = seal(opened.seed, county.passphrase, label="V001", randomness=os.urandom)
+    (keys / "V001.key").write_bytes(blob)
+    county.signers.clear()
+    refused = county.run("receive", ITEM, "--name", "甲", "--as", "V001", "--materials", "all")
+    assert refused.code == 1 and "[key.other_person]" in refused.err
+    (keys / "V001.key").write_bytes(whole)
+    county.signers.clear()
+    county.ok("receive", ITEM, "--name", "甲", "--as", "V001", "--materials", "all")
 
 
 def test_a_wrong_passphrase_is_told_apart_and_never_cached(county: Terminal):
