@@ -13,9 +13,10 @@ import pytest
 
 from audit.verify import verify_ledger
 from ledger.envelope import open_key
-from ledger.errors import ConfigError
-from ledger.facade import Ledger
+from ledger.errors import ConfigError, StoreError
+from ledger.facade import Home, Ledger
 from ledger.facade.between import merge
+from stations.backup import last_backup_ms, list_backups, make_backup
 from stations.cli.secret import ask_secret
 from stations.demo import TOWNSHIP, VILLAGE
 from stations.newkeys import seal
@@ -25,6 +26,13 @@ from tests.cli.conftest import ITEM, Terminal
 def _folder(terminal: Terminal) -> Path:
     assert terminal.folder is not None
     return terminal.folder
+
+
+def _ledger(terminal: Terminal) -> str:
+    with Ledger.open(
+        Home(_folder(terminal)), clock=terminal.clock, randomness=os.urandom, write=False
+    ) as ledger:
+        return ledger.ledger_id.hex()[:8]
 
 
 def _receive(terminal: Terminal, name: str = "吴老根") -> str:
@@ -348,6 +356,29 @@ def test_the_shipped_catalogue_is_sound_and_a_bad_one_is_not_published(county: T
     assert county.run("catalogue", "publish", str(bad), "--as", "R001").code == 2
     assert len(county.ok("catalogue", "list", "--json").lines) == 48
     assert county.ok("catalogue", "types", "permit", "--json").lines
+
+
+def test_a_backup_has_its_name_once_it_is_whole(county: Terminal, tmp_path: Path) -> None:
+    """Here the case keys cannot be written, the last but one thing: nothing of the attempt stays."""
+    target = tmp_path / "stick"
+    (target / "case-keys.txt").mkdir(parents=True)
+    killed = [target / f"part-banjian-{_ledger(county)}-{day}-110000" for day in ("20260301", "20260303")]
+    for one in killed:
+        one.mkdir()
+    refused = county.run("backup", "--to", str(target))
+    assert refused.code == 2 and "[backup.folder]" in refused.err, refused.err
+    assert sorted(path.name for path in target.iterdir()) == ["case-keys.txt", killed[1].name]
+    (target / "case-keys.txt").rmdir()
+    county.clock.set("2026-03-03 12:00")
+    done = Path(county.ok("backup", "--to", str(target), "--json").json["folder"])
+    assert done.is_dir() and not list(target.glob(f"part-{done.name}"))
+    assert [one.folder for one in list_backups(target)] == [done]
+    with Ledger.open(Home(_folder(county)), clock=county.clock, randomness=os.urandom, write=False) as ledger:
+        now_ms = last_backup_ms(Home(_folder(county)))
+        assert now_ms is not None
+        with pytest.raises(StoreError, match=r"backup\.exists"):
+            make_backup(ledger, target, now_ms=now_ms)
+    assert [one.folder for one in list_backups(target)] == [done]
 
 
 def test_a_file_in_place_of_the_backup_folder_is_named(county: Terminal, tmp_path: Path) -> None:
