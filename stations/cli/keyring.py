@@ -6,7 +6,10 @@ one line for all keys, or lines ``label = passphrase``. It never stands on a com
 
 from __future__ import annotations
 
+import os
 import re
+import stat
+import sys
 from pathlib import Path
 
 from ledger.envelope import open_key, read_envelope
@@ -118,6 +121,8 @@ def passphrase_for(call: Call, label: str, *, twice: bool) -> str:
     named = call.app.env.get("BANJIAN_PASSPHRASE_FILE", "")
     if named:
         found = _from_file(Path(named), label)
+        if _is_open_to_others(Path(named)):
+            call.notice("key.passphrase_open", {"path": named})
     else:
         found = call.app.ask_secret(call.say("key.ask_new" if twice else "key.ask", label=label), twice)
     return checked_passphrase(found) if twice else found
@@ -135,6 +140,11 @@ def _from_file(path: Path, label: str) -> str:
     if len(lines) == 1 and " = " not in lines[0]:
         return lines[0]
     raise ConfigError("key.passphrase_file", path=str(path))
+
+
+def _is_open_to_others(path: Path) -> bool:
+    """Tell whether others on this machine may read a file; where the disk knows no owners nobody can say."""
+    return sys.platform != "win32" and stat.S_ISREG(mode := os.stat(path).st_mode) and bool(mode & 0o077)
 
 
 def _read(path: Path) -> bytes:

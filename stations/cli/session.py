@@ -211,8 +211,10 @@ def exchanging(call: Call) -> Iterator[Ledger | None]:
     """Open the ledger under the lock as its main station; None while a server holds it.
 
     Raises:
-        ConfigError: ``ledger.no_station`` when the settings name no station.
+        ConfigError: ``home.missing`` where no ledger lies; ``ledger.no_station`` when the settings name no
+            station.
     """
+    call.home()
     if not call.config().station:
         raise ConfigError("ledger.no_station")
     with ExitStack() as stack:

@@ -91,6 +91,35 @@ def test_a_passphrase_file_of_one_line_or_with_labels(county: Terminal, tmp_path
         assert county.run("key", "check", "--as", "V001").code == code, text
 
 
+def test_a_passphrase_file_that_others_can_read_is_told(county: Terminal, tmp_path: Path):
+    secret = tmp_path / "secret.txt"
+    secret.write_text("correct horse battery\n", encoding="utf-8")
+    county.env["BANJIAN_PASSPHRASE_FILE"] = str(secret)
+    for mode, told in ((0o644, True), (0o640, True), (0o600, False)):
+        secret.chmod(mode)
+        county.signers.clear()
+        result = county.ok("key", "check", "--as", "V001", "--json")
+        assert ("chmod 600" in result.err) == told and result.json["ok"], oct(mode)
+
+
+def test_a_calendar_with_a_repeated_key_is_not_published(county: Terminal, tmp_path: Path):
+    file = tmp_path / "calendar.json"
+    days = '"days_off": ["2026-03-04"], "make_up": [], "source": "x"'
+    file.write_text(
+        f'{{"region": "990121", "year": 2026, "version": 1, "year": 2027, {days}}}', encoding="utf-8"
+    )
+    refused = county.run("calendar", "publish", str(file), "--as", "R001")
+    assert refused.code == 2 and "[catalogue.repeated_key]" in refused.err and "year" in refused.err
+    assert not [one for one in county.ok("calendar", "show", "2026", "--json").lines if "990121" in str(one)]
+
+
+def test_a_bundle_for_a_folder_that_is_not_there_says_so(tmp_path: Path):
+    for words in (("bundle", "export", "--to", str(tmp_path)), ("bundle", "import", str(tmp_path))):
+        refused = Terminal(folder=tmp_path / "nowhere").run(*words)
+        assert refused.code == 2 and "[home.missing]" in refused.err, refused.err
+    assert not (tmp_path / "nowhere").exists()
+
+
 def test_without_a_terminal_no_passphrase_is_asked_for(monkeypatch: pytest.MonkeyPatch):
     with open(os.devnull) as nothing, monkeypatch.context() as patch:
         patch.setattr("sys.stdin", nothing)

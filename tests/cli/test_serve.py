@@ -44,6 +44,7 @@ PROGRAM = [sys.executable, "-c", "import sys; from stations.cli.main import main
 
 def _env(folder: Path) -> dict[str, str]:
     secret = folder.parent / "passphrase.txt"
+    secret.touch(mode=0o600)
     secret.write_text(PASSPHRASE + "\n", encoding="utf-8")
     return {
         **os.environ,
