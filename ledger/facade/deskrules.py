@@ -24,7 +24,7 @@ from ledger.facade.casebook import CaseBook
 from ledger.facade.ondemand import OnDemand
 from ledger.facade.tables import TOKENS
 from ledger.facade.vault import Vault
-from ledger.identity import is_seen, plain_number
+from ledger.identity import plain_number
 from ledger.knowledge import Knowledge
 from ledger.laterefusal import late_refusal
 from ledger.limits import PERSONAL_BYTES_MAX
@@ -91,8 +91,8 @@ class DeskRules:
 
         Raises:
             RuleError: ``case.another_day``, ``case.in_future``, ``case.absurd_time``, ``case.entered_on``,
-                ``case.before_receipt``, ``case.promise_barred``, ``case.external_hidden``,
-                ``case.external_day``; as ``ledger.sense.senseless``, ``ledger.notices.calendar_refusal`` and
+                ``case.before_receipt``, ``case.promise_barred``, ``case.external_day``; as
+                ``ledger.sense.senseless``, ``ledger.notices.calendar_refusal`` and
                 ``ledger.laterefusal.late_refusal``.
         """
         require_day(act.occurred_at_ms, act.recorded_at_ms, act.facts)
@@ -211,17 +211,14 @@ def _require_entry(occurred_at_ms: int, recorded_at_ms: int, facts: Facts) -> No
 
 
 def require_external(facts: Facts, state: CaseState | None, recorded_at_ms: int) -> None:
-    """Refuse a number of another system that reads as another one, and a day on which nobody entered it.
+    """Refuse a day on which nobody can have entered a case in another system.
 
     Raises:
-        RuleError: ``case.external_hidden`` for characters that nobody sees or that turn the text;
-            ``case.external_day`` for a day to come, or long before the case.
+        RuleError: ``case.external_day`` for a day long before the case, or one to come.
     """
     changes = facts.get("changes")
     for said in (facts, changes if isinstance(changes, dict) else {}):
-        number, day = said.get("external_no"), said.get("entered_on")
-        if isinstance(number, str) and not all(one == " " or is_seen(one) for one in number):
-            raise RuleError("case.external_hidden")
+        day = said.get("entered_on")
         if not isinstance(day, str):
             continue
         opened_at_ms = recorded_at_ms if state is None else state.opened_at_ms

@@ -24,13 +24,13 @@ ELSEWHERE = ("audit.", "copy.", "trust.", "sentinel.", "demo.", "exit.", "cmd.")
 """Areas whose texts only the two command lines show."""
 TECHNICIAN = frozenset((
     "cli.no_directory", "cli.no_terminal", "county.accept_confirm", "doctor.file_left", "doctor.log_beside",
-    "doctor.log_not_counted",
+    "doctor.head_alone", "doctor.lists_differ", "doctor.log_not_counted", "doctor.rules_without_facts",
     "doctor.pages_damaged", "doctor.postgres_checksums", "erase.confirm", "erase.other_act", "home.in_file",
     "join.confirm", "join.peer", "join.staff", "key.passwd_file", "key.several", "ledger.no_station",
     "ledger.second_registry", "log.beside_chain", "log.head", "log.no_checkpoint",
     "log.sentinel_other", "personal.cipher", "personal.sealed",
-    "pki.csr_algorithm", "registry.choose", "serve.answer", "serve.log", "store.row_missing",
-    "tls.other_station", "web.address",
+    "pki.csr_algorithm", "registry.choose", "serve.answer", "serve.log", "store.not_stored",
+    "store.row_missing", "store.schema_foreign", "tls.other_station", "web.address",
 ))  # fmt: skip
 """Errors for which a page asks for the county's technician: nothing at a counter helps."""
 
