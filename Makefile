@@ -57,5 +57,5 @@ lock:  ## write the locks anew (needs uv and the network)
 	@.ci/lock.sh
 
 clean:  ## remove the environment and the caches
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	rm -rf .venv .venv.old .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
 	find ledger sync stations audit tests -name __pycache__ -type d -prune -exec rm -rf {} +

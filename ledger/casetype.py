@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from ledger.errors import DataError, InputError
-from ledger.factspec import FactSpec, first_problem, parse_fact_specs
-from ledger.types import Bilingual, Facts, Value
+from ledger.errors import DataError
+from ledger.factspec import FactSpec, parse_fact_specs
+from ledger.types import Bilingual, Value
 
 SAME: Final = "="
 """Target state of an action that leaves the state as it is."""
@@ -137,23 +137,6 @@ def parse_case_type(raw: Value) -> CaseType:
         actions=MappingProxyType(actions),
         clocks=MappingProxyType(clocks),
     )
-
-
-def validate_facts(action: ActionSpec, facts: Facts) -> None:
-    """Check the facts of one action before they are signed; the ``salt`` is ignored.
-
-    Raises:
-        InputError: ``case.facts_missing``, ``case.facts_unknown`` or ``case.facts_value``, naming the field.
-    """
-    problem = first_problem(action.facts, facts)
-    if problem is None:
-        return
-    code, field = problem
-    if code == "case.facts_missing":
-        raise InputError("case.facts_missing", action=action.code, field=field)
-    if code == "case.facts_unknown":
-        raise InputError("case.facts_unknown", action=action.code, field=field)
-    raise InputError("case.facts_value", action=action.code, field=field)
 
 
 def bilingual(raw: Value, *, where: str) -> Bilingual:

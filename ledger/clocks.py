@@ -124,17 +124,11 @@ class PressingChange(NamedTuple):
     clock: str
 
 
-def next_changes(state: CaseState, rules: Rules, calendars: CalendarSet) -> tuple[int | None, int | None]:
-    """Return when the case turns yellow and when red, in milliseconds; None when no clock is open.
+def pressing_change(state: CaseState, rules: Rules, calendars: CalendarSet) -> PressingChange | None:
+    """Return the next changes of the light and the clock that turns red first; None when none is open.
 
     The light at any later time follows by two comparisons while neither the case nor a calendar changes.
     """
-    pressing = pressing_change(state, rules, calendars)
-    return (None, None) if pressing is None else (pressing.yellow_at_ms, pressing.red_at_ms)
-
-
-def pressing_change(state: CaseState, rules: Rules, calendars: CalendarSet) -> PressingChange | None:
-    """Return the next changes of the light and the clock that turns red first; None when none is open."""
     changes = [
         (change, run.spec.code)
         for run, _ in _runs(_events(state, rules), rules, calendars, None)

@@ -9,11 +9,10 @@ Source: docs/protocol.md, "Package".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
-from ledger.checkpoint import log_origin, open_checkpoint, open_cosignature, read_checkpoint
+from ledger.checkpoint import log_origin, open_checkpoint, read_checkpoint
 from ledger.errors import DataError, EncodingError
 from ledger.frame import Frame, split_frame
 from ledger.limits import PACKAGE_ENTRIES_MAX
@@ -21,15 +20,6 @@ from ledger.merkle import Node, Tree, leaf_hash
 from ledger.package_read import read_package
 from ledger.package_write import write_package
 from ledger.types import LogId
-
-
-class Receipted(Protocol):
-    """What carries a checkpoint and receipts on it: a package, an excerpt."""
-
-    @property
-    def checkpoint(self) -> bytes: ...
-    @property
-    def receipts(self) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,28 +123,6 @@ def check_package(
     if grown.size != checkpoint.size or grown.root() != checkpoint.root:
         raise DataError("package.root", log=content.log_id, size=checkpoint.size)
     return CheckedPackage(content=content, tree=grown, nodes=tuple(nodes))
-
-
-def valid_receipts(content: Receipted, key_of: Callable[[str], bytes | None]) -> tuple[str, ...]:
-    """Return the receipts that hold; others are left aside, as signatures of unknown keys are.
-
-    Args:
-        content: decoded package or excerpt.
-        key_of: returns the public key for a key name, or nothing.
-    """
-    checkpoint = read_checkpoint(content.checkpoint)
-    valid: list[str] = []
-    for line in content.receipts:
-        name = line.split(" ")[1] if line.count(" ") == 2 else ""
-        public_key = key_of(name)
-        if public_key is None:
-            continue
-        try:
-            open_cosignature(line, checkpoint, name=name, public_key=public_key)
-        except DataError:
-            continue
-        valid.append(line)
-    return tuple(valid)
 
 
 def _check_shape(content: PackageContent) -> None:

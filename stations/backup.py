@@ -30,7 +30,8 @@ import errno
 import json
 import os
 import re
-from contextlib import suppress
+import shutil
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -52,6 +53,8 @@ from stations.sealed import SUFFIX
 from sync.credentials import CA_NAME
 
 DATABASE_NAME = "ledger.db"
+_PART = "part-"
+"""No backup begins like this, so that ``banjian-*`` names whole ones alone."""
 _NAME = re.compile(r"banjian-[0-9a-f]{8}-([0-9]{8}-[0-9]{6})", re.ASCII)
 RECORD_NAME = "last-backup.json"
 LEFT_OUT = (schema.CASE_KEYS.name, TOKENS.name)
@@ -80,46 +83,72 @@ class KeptBackup:
 def make_backup(ledger: Ledger, target: Path, *, now_ms: int) -> Backup:
     """Write a backup into a folder; safe beside the running station.
 
+    It gets its name once it is whole and on the disk: what failed half-way is taken away, and what was killed
+    half-way lies under a name that nobody takes for a backup, until the next one.
+
     Raises:
         StoreError: ``backup.inside`` when the folder lies in the installation itself; ``backup.folder`` when
-            it cannot be made or written; ``store.*``.
+            it cannot be made or written; ``backup.exists``; ``store.*``.
     """
     home = ledger.home
     if target.resolve().is_relative_to(home.path.resolve()):
         raise StoreError("backup.inside", path=str(target))
     moment = datetime.fromtimestamp(now_ms / 1000, CHINA).strftime("%Y%m%d-%H%M%S")
     folder = target / f"banjian-{ledger.ledger_id.hex()[:8]}-{moment}"
-    try:
-        if not target.exists():
-            target.mkdir(parents=True)
-        folder.mkdir(mode=0o700)
-        (folder / "keys").mkdir(mode=0o700)
-        for pattern in ("*.key", f"*{GRANT_SUFFIX}"):
-            for path in sorted(home.keys_dir.glob(pattern)):
-                _copy(path, folder / "keys" / path.name)
-        used = sorted(home.joins_dir.glob("*.used"))
-        orders = sorted((home.path / ORDERS).glob(f"*{SUFFIX}"))
-        single = (home.config_path, home.genesis_path, home.tls_dir / CA_NAME, home.path / PLATFORM)
-        for path in (*single, *used, *orders):
-            if path.exists():
-                target_path = folder / path.relative_to(home.path)
-                target_path.parent.mkdir(mode=0o700, exist_ok=True)
-                _copy(path, target_path)
-        _write(folder / RESTORED_MARKER, b"")
-    except FileExistsError as error:
-        raise StoreError("backup.exists", path=str(folder)) from error
-    except OSError as error:
-        raise _not_written(error, target) from error
-    copy = folder / home.database_path.name
-    ledger.store.backup(copy, without_tables=LEFT_OUT)
-    _own(copy)
-    count = _write_case_keys(ledger, target)
-    vault = Vault(home.storage_key(), os.urandom)
-    mirror(home.path / ATTACHMENTS, target / f"{ATTACHMENTS}-{installation(vault)}")
-    done = Backup(folder=folder, at_ms=now_ms, size_bytes=copy.stat().st_size, case_key_count=count)
+    part = target / f"{_PART}{folder.name}"
+    if folder.exists():
+        raise StoreError("backup.exists", path=str(folder))
+    with ExitStack() as undo:
+        try:
+            if not target.exists():
+                target.mkdir(parents=True)
+            _drop_left(part)
+            part.mkdir(mode=0o700)
+            undo.callback(shutil.rmtree, part, ignore_errors=True)
+            _copy_files(home, part)
+            copy = part / home.database_path.name
+            ledger.store.backup(copy, without_tables=LEFT_OUT)
+            _own(copy)
+            size = copy.stat().st_size
+            count = _write_case_keys(ledger, target)
+            vault = Vault(home.storage_key(), os.urandom)
+            mirror(home.path / ATTACHMENTS, target / f"{ATTACHMENTS}-{installation(vault)}")
+            os.rename(part, folder)
+            undo.pop_all()
+            platform.fsync_dir(target)
+        except FileExistsError as error:
+            raise StoreError("backup.exists", path=str(folder)) from error
+        except OSError as error:
+            raise _not_written(error, target) from error
+    done = Backup(folder=folder, at_ms=now_ms, size_bytes=size, case_key_count=count)
     record = json.dumps({"at_ms": now_ms, "folder": str(folder), "size_bytes": done.size_bytes})
     platform.write_durably(home.path / RECORD_NAME, record.encode("utf-8"))
     return done
+
+
+def _copy_files(home: Home, folder: Path) -> None:
+    """Copy what lies beside the ledger and belongs into each backup."""
+    (folder / "keys").mkdir(mode=0o700)
+    for pattern in ("*.key", f"*{GRANT_SUFFIX}"):
+        for path in sorted(home.keys_dir.glob(pattern)):
+            _copy(path, folder / "keys" / path.name)
+    used = sorted(home.joins_dir.glob("*.used"))
+    orders = sorted((home.path / ORDERS).glob(f"*{SUFFIX}"))
+    single = (home.config_path, home.genesis_path, home.tls_dir / CA_NAME, home.path / PLATFORM)
+    for path in (*single, *used, *orders):
+        if path.exists():
+            target_path = folder / path.relative_to(home.path)
+            target_path.parent.mkdir(mode=0o700, exist_ok=True)
+            _copy(path, target_path)
+    _write(folder / RESTORED_MARKER, b"")
+
+
+def _drop_left(part: Path) -> None:
+    """Take away what a killed backup of this ledger left on an earlier day; one of today may still run."""
+    of_ledger, day, _ = part.name.rsplit("-", 2)
+    for left in part.parent.glob(f"{of_ledger}-*"):
+        if left.is_dir() and left.name < f"{of_ledger}-{day}":
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def list_backups(target: Path) -> list[KeptBackup]:

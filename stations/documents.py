@@ -14,6 +14,7 @@ from ledger.calendar import local_date
 from ledger.caseshape import Step
 from ledger.errors import InputError
 from ledger.facade import CasePage, Ledger, people_of
+from ledger.oneline import with_rare_codes
 from ledger.types import ActId, Facts, Value
 from stations.cli.casenames import action_name, station_name
 from stations.texts import Say
@@ -149,6 +150,11 @@ def applicant_of(page: CasePage) -> str:
     return people_of(page).get("applicant", {}).get("name", "")
 
 
+def _named(page: CasePage) -> str:
+    """Return the applicant as a paper names one: what a font may lack has its code point beside it."""
+    return with_rare_codes(applicant_of(page)) or BLANK
+
+
 def day_words(say: Say, day: date) -> str:
     """Return a day as it stands on paper: 2026年3月2日."""
     return say("document.day", year=day.year, month=day.month, day=day.day)
@@ -165,7 +171,7 @@ class _Writer:
         if self._step.action in BOTH_SIGN:
             _, (_, target) = self._custody()
             return target
-        return applicant_of(self._page) or BLANK
+        return _named(self._page)
 
     def paragraphs(self) -> list[str]:
         """Return the sentences: of the action and its result, then of what the act adds."""
@@ -213,7 +219,7 @@ class _Writer:
         rows = [
             ("number", page.state.number),
             ("item", say.pick(page.rules.item.name)),
-            ("applicant", applicant_of(page) or BLANK),
+            ("applicant", _named(page)),
         ]
         for name in ("method", "receiver", "proof", "waybill", "outcome", "ground", "period"):
             value = self._facts.get(name)
@@ -252,7 +258,7 @@ class _Writer:
             "number": page.state.number,
             "received": day_words(say, local_date(page.state.opened_at_ms)),
             "day": day_words(say, local_date(self._step.act.occurred_at_ms)),
-            "applicant": applicant_of(page) or BLANK,
+            "applicant": _named(page),
         }
         for name, value in self._facts.items():
             if isinstance(value, str | int) and not isinstance(value, bool):

@@ -164,7 +164,7 @@ class Network:
         """Sync without listening or keeping in step: for one command that holds the lock.
 
         Raises:
-            ConfigError: ``sync.no_upstream``.
+            ConfigError: ``ledger.training``, ``sync.no_upstream``.
             BanjianError: as ``Link.sync``.
         """
         self._make_link()
@@ -200,9 +200,12 @@ class Network:
         """Sync now, or as soon as the running session has ended.
 
         Raises:
-            ConfigError: ``sync.no_upstream``.
+            ConfigError: ``ledger.training``, ``sync.no_upstream``.
             BanjianError: as ``Link.sync``.
         """
+        if self._thread.held.training:
+            # No address and no stick would help: it must not be advised.
+            raise ConfigError("ledger.training")
         if self.link is None:
             raise ConfigError("sync.no_upstream", station=self._config.station)
         async with self._syncing:

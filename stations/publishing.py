@@ -20,7 +20,7 @@ from ledger.item import Item
 from ledger.knowledge import PUBLISH_CALENDAR, PUBLISH_CASE_TYPES, PUBLISH_ITEMS, Knowledge
 from ledger.lint import LintFault, lint_publication
 from ledger.lintcalendar import lint_calendar
-from ledger.types import Bilingual, Facts
+from ledger.types import Bilingual, Facts, Value
 from stations.imports.difference import EMPTY, Change, plain
 from stations.imports.itemdiff import item_changes
 
@@ -61,10 +61,20 @@ def read_object(text: str, *, code: str, path: str) -> Facts:
     """Return the object that a JSON text holds.
 
     Raises:
-        ConfigError: the given code for anything else.
+        ConfigError: the given code for anything else; ``catalogue.repeated_key`` where an object has one key
+            twice: of two values nobody can say which was meant.
     """
+
+    def object_of(pairs: list[tuple[str, Value]]) -> dict[str, Value]:
+        held: dict[str, Value] = {}
+        for key, value in pairs:
+            if key in held:
+                raise ConfigError("catalogue.repeated_key", path=path, key=key)
+            held[key] = value
+        return held
+
     try:
-        data = json.loads(text)
+        data = json.loads(text, object_pairs_hook=object_of)
     except (ValueError, RecursionError) as error:
         raise ConfigError(code, path=path) from error
     if not isinstance(data, dict):

@@ -48,6 +48,7 @@ def _by_hand(call: Call, folder: Path, *, kept: bool) -> list[str]:
     if not kept:
         return ["banjian demo --counter --keep demo"]
     secret = folder.parent / "passphrase.txt"
+    secret.touch(mode=0o600)
     secret.write_text(PASSPHRASE + "\n", encoding="utf-8")
     return [
         f"export BANJIAN_DIR={shlex.quote(str(folder))} BANJIAN_PASSPHRASE_FILE={shlex.quote(str(secret))}",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
-from ledger.errors import ConfigError
+from ledger.errors import ConfigError, StoreError
 from ledger.facade import Command, Home
 from stations.attachments import Attachments, drop_case
 from stations.backup import make_backup
+from stations.checks import Check, found
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import signing_key
@@ -33,6 +35,7 @@ def doctor(call: Call, *, full: bool) -> int:
     with ledger:
         call.training = ledger.training
         checks = examine(home, config, ledger, now_ms=clock.now_ms(), thorough=full, key_fits=key_fits)
+    checks.append(_server(home))
     worst = any(check.level == "error" for check in checks)
     rows = []
     for check in checks:
@@ -57,6 +60,17 @@ def doctor(call: Call, *, full: bool) -> int:
         }
     )
     return 1 if worst else 0
+
+
+def _server(home: Home) -> Check:
+    from stations.cli.remote import status_remote
+
+    try:
+        status = json.loads(status_remote(home))
+    except StoreError:
+        # Commands work without one; whoever waits for pages or for stations below sees why here.
+        return found("server", "ok", "doctor.no_server")
+    return found("server", "ok", "doctor.server", pid=status["pid"], count=len(status["logs"]))
 
 
 def backup(call: Call, *, to: str | None) -> int:

@@ -6,6 +6,10 @@ one line for all keys, or lines ``label = passphrase``. It never stands on a com
 
 from __future__ import annotations
 
+import os
+import re
+import stat
+import sys
 from pathlib import Path
 
 from ledger.envelope import open_key, read_envelope
@@ -29,17 +33,22 @@ def key_file(call: Call) -> Path:
     """Return the envelope of the person who signs: ``--key``, ``--as``, else the only one in ``keys/``.
 
     Raises:
-        AuthorityError: ``key.none``, ``key.several`` or ``key.no_such``.
+        AuthorityError: ``key.none``, ``key.several`` or ``key.no_such``; ``key.other_person`` when the file
+            holds the key of somebody else than ``--as`` names.
+        DataError: ``key.envelope`` for such a file that is damaged.
     """
     if call.key is not None:
         if not call.key.is_file():
             raise AuthorityError("key.no_such", path=str(call.key))
+        if call.staff_no:
+            require_name(call, read_envelope(_read(call.key)).label)
         return call.key
     folder = call.home().keys_dir
     if call.staff_no:
         path = folder / f"{call.staff_no}{SUFFIX}"
         if not path.is_file():
             raise AuthorityError("key.no_such", path=str(path))
+        require_name(call, read_envelope(_read(path)).label)
         return path
     found = sorted(folder.glob(f"*{SUFFIX}"))
     if not found:
@@ -47,6 +56,23 @@ def key_file(call: Call) -> Path:
     if len(found) > 1:
         raise AuthorityError("key.several", choices=tuple(path.stem for path in found))
     return found[0]
+
+
+def require_name(call: Call, found: str) -> None:
+    """Check that a key is of the person whom ``--as`` names: whoever copies a file has not become its name.
+
+    A second key of a person lies in ``keys/NO-2.key`` and is asked for by that name.
+
+    Args:
+        call: the command.
+        found: the staff number that the envelope or the registry gives for the key.
+
+    Raises:
+        AuthorityError: ``key.other_person``.
+    """
+    name = call.staff_no
+    if name and name != found and not re.fullmatch(rf"{re.escape(found)}-[0-9]+", name):
+        raise AuthorityError("key.other_person", no=name, found=found)
 
 
 def unlock(call: Call, path: Path) -> Signer:
@@ -95,6 +121,8 @@ def passphrase_for(call: Call, label: str, *, twice: bool) -> str:
     named = call.app.env.get("BANJIAN_PASSPHRASE_FILE", "")
     if named:
         found = _from_file(Path(named), label)
+        if _is_open_to_others(Path(named)):
+            call.notice("key.passphrase_open", {"path": named})
     else:
         found = call.app.ask_secret(call.say("key.ask_new" if twice else "key.ask", label=label), twice)
     return checked_passphrase(found) if twice else found
@@ -112,6 +140,11 @@ def _from_file(path: Path, label: str) -> str:
     if len(lines) == 1 and " = " not in lines[0]:
         return lines[0]
     raise ConfigError("key.passphrase_file", path=str(path))
+
+
+def _is_open_to_others(path: Path) -> bool:
+    """Tell whether others on this machine may read a file; where the disk knows no owners nobody can say."""
+    return sys.platform != "win32" and stat.S_ISREG(mode := os.stat(path).st_mode) and bool(mode & 0o077)
 
 
 def _read(path: Path) -> bytes:

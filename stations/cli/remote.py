@@ -30,6 +30,7 @@ from sync.outcome import Outcome
 
 BASE = "http://station"
 _TIMEOUT_S = 60
+_STATUS_TIMEOUT_S = 15
 _SYNC_TIMEOUT_S = 6 * 3600
 """A first download over a weak link takes its time."""
 _OK = 200
@@ -138,12 +139,12 @@ async def _bundle(home: Home, job: BundleJob, told: Callable[[Step], None]) -> S
 
 
 def status_remote(home: Home) -> str:
-    """Return the running server's status, as JSON text.
+    """Return the running server's status, as JSON text: its process, and the logs that it writes.
 
     Raises:
-        StoreError: ``serve.unreachable`` when none runs.
+        StoreError: ``serve.unreachable`` when none runs, or none that answers.
     """
-    return _ask(home, "GET", "/status", b"")
+    return _ask(home, "GET", "/status", b"", timeout_s=_STATUS_TIMEOUT_S)
 
 
 def _ask(home: Home, method: str, path: str, body: bytes, *, timeout_s: int = _TIMEOUT_S) -> str:

@@ -23,6 +23,7 @@ from ledger.genesis import LogKind
 from ledger.keys import Signer
 from ledger.types import Facts, KeyId, LogId, StationId
 from stations.cli.call import Call
+from stations.cli.keyring import require_name
 
 T = TypeVar("T")
 _PREPARE_AGAIN = frozenset(("number.taken", "act.outdated"))
@@ -226,8 +227,10 @@ def exchanging(call: Call) -> Iterator[Ledger | None]:
     """Open the ledger under the lock as its main station; None while a server holds it.
 
     Raises:
-        ConfigError: ``ledger.no_station`` when the settings name no station.
+        ConfigError: ``home.missing`` where no ledger lies; ``ledger.no_station`` when the settings name no
+            station.
     """
+    call.home()
     if not call.config().station:
         raise ConfigError("ledger.no_station")
     with ExitStack() as stack:
@@ -259,10 +262,13 @@ def station_for(call: Call, ledger: Ledger, key_id: KeyId) -> StationId:
 
     Raises:
         ConfigError: ``cli.station_unclear`` naming the choices.
+        AuthorityError: ``key.other_person`` when ``--as`` names somebody else than the key is enrolled for.
     """
+    held = authority_now(ledger, key_id)
+    if held is not None and held.staff_no:
+        require_name(call, held.staff_no)
     if call.station:
         return StationId(call.station)
-    held = authority_now(ledger, key_id)
     own = sorted({log.station for log in ledger.logs() if log.own and log.kind == "station"})
     if not own and ledger.main_station is not None:
         # A station that has joined and not acted yet: its log is opened by who acts first.

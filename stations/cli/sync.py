@@ -47,12 +47,16 @@ def status(call: Call) -> int:
         registry = ledger.knowledge.registry
         states = () if asked is None else key_states(registry, decode_request(asked))
         is_known = registry.station(station) is not None
-    why = reasons(
-        found,
-        now_ms=call.app.clock.now_ms(),
-        has_address=bool(config.upstream),
-        is_known=is_known,
-        keys_wait=not all(state.enrolled for state in states),
+    why = (
+        [Why(code="ledger.training")]
+        if call.training
+        else reasons(
+            found,
+            now_ms=call.app.clock.now_ms(),
+            has_address=bool(config.upstream),
+            is_known=is_known,
+            keys_wait=not all(state.enrolled for state in states),
+        )
     )
     call.emit(_object(found, why))
     if not call.json:

@@ -28,7 +28,6 @@ HOLIDAY_ROUND = "10:40"
 AT_ONCE_MAX = 6
 _OPENINGS = {"county": 2, "township": 3, "village": 2, "kiosk": 2, "agent": 1}
 """Cases that are received at a station of a level on a working day."""
-_LAST_MS = 17 * 60 * MINUTE_MS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

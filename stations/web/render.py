@@ -11,7 +11,7 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from ledger.errors import BanjianError
-from ledger.oneline import shown
+from ledger.oneline import shown, with_rare_codes
 from ledger.texts import Message
 from ledger.types import StationId
 from stations.cli.naming import Names
@@ -39,6 +39,7 @@ def environment() -> Environment:
     )
     made.filters["moment"] = show_moment
     made.filters["day"] = show_day
+    made.filters["rare"] = with_rare_codes
     return made
 
 

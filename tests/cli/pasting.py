@@ -32,6 +32,7 @@ def paste(folder: Path, script: str) -> str:
         program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{line}" "$@"\n', encoding="utf-8")
         program.chmod(0o755)
     secret = folder / "passphrase.txt"
+    secret.touch(mode=0o600)
     secret.write_text("correct horse battery\n", encoding="utf-8")
     env = {
         **os.environ,

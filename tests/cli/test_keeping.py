@@ -12,11 +12,14 @@ from pathlib import Path
 import pytest
 
 from audit.verify import verify_ledger
-from ledger.errors import ConfigError
-from ledger.facade import Ledger
+from ledger.envelope import open_key
+from ledger.errors import ConfigError, StoreError
+from ledger.facade import Home, Ledger
 from ledger.facade.between import merge
+from stations.backup import last_backup_ms, list_backups, make_backup
 from stations.cli.secret import ask_secret
 from stations.demo import COUNTY, TOWNSHIP, VILLAGE
+from stations.newkeys import seal
 from sync.credentials import prepare_county
 from tests.cli.conftest import ITEM, Terminal
 
@@ -24,6 +27,13 @@ from tests.cli.conftest import ITEM, Terminal
 def _folder(terminal: Terminal) -> Path:
     assert terminal.folder is not None
     return terminal.folder
+
+
+def _ledger(terminal: Terminal) -> str:
+    with Ledger.open(
+        Home(_folder(terminal)), clock=terminal.clock, randomness=os.urandom, write=False
+    ) as ledger:
+        return ledger.ledger_id.hex()[:8]
 
 
 def _receive(terminal: Terminal, name: str = "吴老根") -> str:
@@ -35,6 +45,28 @@ def test_with_several_keys_nobody_is_chosen(county: Terminal):
     result = county.run("receive", ITEM, "--name", "甲")
     assert result.code == 1 and "[key.several]" in result.err and "V001" in result.err
     assert county.run("receive", ITEM, "--name", "甲", "--as", "X999").code == 1
+
+
+def test_a_copied_key_does_not_become_its_new_name(county: Terminal):
+    keys = _folder(county) / "keys"
+    whole = (keys / "V001.key").read_bytes()
+    shutil.copy(keys / "T001.key", keys / "V001.key")
+    refused = county.run("receive", ITEM, "--name", "甲", "--as", "V001", "--materials", "all")
+    assert refused.code == 1 and "[key.other_person]" in refused.err and "T001" in refused.err
+    by_file = ("--key", str(keys / "T001.key"), "--as", "V001")
+    assert "[key.other_person]" in county.run("receive", ITEM, "--name", "甲", *by_file).err
+    shutil.copy(keys / "T001.key", keys / "T001-2.key")
+    county.ok("receive", ITEM, "--name", "甲", "--as", "T001-2", "--materials", "all")
+    # Sealed anew under the other's name it still signs as whom the registry enrolled it for.
+    opened = open_key((keys / "T001.key").read_bytes(), county.passphrase)
+    blob = seal(opened.seed, county.passphrase, label="V001", randomness=os.urandom)
+    (keys / "V001.key").write_bytes(blob)
+    county.signers.clear()
+    refused = county.run("receive", ITEM, "--name", "甲", "--as", "V001", "--materials", "all")
+    assert refused.code == 1 and "[key.other_person]" in refused.err
+    (keys / "V001.key").write_bytes(whole)
+    county.signers.clear()
+    county.ok("receive", ITEM, "--name", "甲", "--as", "V001", "--materials", "all")
 
 
 def test_a_wrong_passphrase_is_told_apart_and_never_cached(county: Terminal):
@@ -58,6 +90,35 @@ def test_a_passphrase_file_of_one_line_or_with_labels(county: Terminal, tmp_path
         secret.write_text(text, encoding="utf-8")
         county.signers.clear()
         assert county.run("key", "check", "--as", "V001").code == code, text
+
+
+def test_a_passphrase_file_that_others_can_read_is_told(county: Terminal, tmp_path: Path):
+    secret = tmp_path / "secret.txt"
+    secret.write_text("correct horse battery\n", encoding="utf-8")
+    county.env["BANJIAN_PASSPHRASE_FILE"] = str(secret)
+    for mode, told in ((0o644, True), (0o640, True), (0o600, False)):
+        secret.chmod(mode)
+        county.signers.clear()
+        result = county.ok("key", "check", "--as", "V001", "--json")
+        assert ("chmod 600" in result.err) == told and result.json["ok"], oct(mode)
+
+
+def test_a_calendar_with_a_repeated_key_is_not_published(county: Terminal, tmp_path: Path):
+    file = tmp_path / "calendar.json"
+    days = '"days_off": ["2026-03-04"], "make_up": [], "source": "x"'
+    file.write_text(
+        f'{{"region": "990121", "year": 2026, "version": 1, "year": 2027, {days}}}', encoding="utf-8"
+    )
+    refused = county.run("calendar", "publish", str(file), "--as", "R001")
+    assert refused.code == 2 and "[catalogue.repeated_key]" in refused.err and "year" in refused.err
+    assert not [one for one in county.ok("calendar", "show", "2026", "--json").lines if "990121" in str(one)]
+
+
+def test_a_bundle_for_a_folder_that_is_not_there_says_so(tmp_path: Path):
+    for words in (("bundle", "export", "--to", str(tmp_path)), ("bundle", "import", str(tmp_path))):
+        refused = Terminal(folder=tmp_path / "nowhere").run(*words)
+        assert refused.code == 2 and "[home.missing]" in refused.err, refused.err
+    assert not (tmp_path / "nowhere").exists()
 
 
 def test_without_a_terminal_no_passphrase_is_asked_for(monkeypatch: pytest.MonkeyPatch):
@@ -346,6 +407,29 @@ def test_the_shipped_catalogue_is_sound_and_a_bad_one_is_not_published(county: T
     assert county.run("catalogue", "publish", str(bad), "--as", "R001").code == 2
     assert len(county.ok("catalogue", "list", "--json").lines) == 48
     assert county.ok("catalogue", "types", "permit", "--json").lines
+
+
+def test_a_backup_has_its_name_once_it_is_whole(county: Terminal, tmp_path: Path) -> None:
+    """Here the case keys cannot be written, the last but one thing: nothing of the attempt stays."""
+    target = tmp_path / "stick"
+    (target / "case-keys.txt").mkdir(parents=True)
+    killed = [target / f"part-banjian-{_ledger(county)}-{day}-110000" for day in ("20260301", "20260303")]
+    for one in killed:
+        one.mkdir()
+    refused = county.run("backup", "--to", str(target))
+    assert refused.code == 2 and "[backup.folder]" in refused.err, refused.err
+    assert sorted(path.name for path in target.iterdir()) == ["case-keys.txt", killed[1].name]
+    (target / "case-keys.txt").rmdir()
+    county.clock.set("2026-03-03 12:00")
+    done = Path(county.ok("backup", "--to", str(target), "--json").json["folder"])
+    assert done.is_dir() and not list(target.glob(f"part-{done.name}"))
+    assert [one.folder for one in list_backups(target)] == [done]
+    with Ledger.open(Home(_folder(county)), clock=county.clock, randomness=os.urandom, write=False) as ledger:
+        now_ms = last_backup_ms(Home(_folder(county)))
+        assert now_ms is not None
+        with pytest.raises(StoreError, match=r"backup\.exists"):
+            make_backup(ledger, target, now_ms=now_ms)
+    assert [one.folder for one in list_backups(target)] == [done]
 
 
 def test_a_file_in_place_of_the_backup_folder_is_named(county: Terminal, tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ PROGRAM = [sys.executable, "-c", "import sys; from stations.cli.main import main
 
 def _env(folder: Path) -> dict[str, str]:
     secret = folder.parent / "passphrase.txt"
+    secret.touch(mode=0o600)
     secret.write_text(PASSPHRASE + "\n", encoding="utf-8")
     return {
         **os.environ,
@@ -91,8 +92,11 @@ def test_actions_reach_the_server_signed_and_reads_go_on_beside_it(county: Termi
         assert refused.returncode == 1 and "[case." in refused.stderr
         listed = _run(folder, "find", "吴老根", "--json")
         assert json.loads(listed.stdout)["offered_to"] == TOWNSHIP
+        looked = json.loads(_run(folder, "doctor", "--json").stdout)["checks"][-1]
+        assert (looked["code"], looked["pid"]) == ("doctor.server", server.pid)
         status = json.loads(status_remote(Home(folder)))
-        assert status["pid"] == server.pid and any(log["size"] == 3 for log in status["logs"])
+        assert status["pid"] == server.pid and looked["count"] == len(status["logs"])
+        assert any(log["size"] == 3 for log in status["logs"])
         grant = ("staff", "grant", "T002", "--role", "officer", "--scope", TOWNSHIP, "--as", "R001")
         granted = _run(folder, *grant)
         assert granted.returncode == 0, granted.stderr
@@ -101,6 +105,7 @@ def test_actions_reach_the_server_signed_and_reads_go_on_beside_it(county: Termi
         server.send_signal(signal.SIGTERM)
         assert server.wait(timeout=30) == 0
     assert not (folder / "banjian.sock").exists()
+    assert json.loads(_run(folder, "doctor", "--json").stdout)["checks"][-1]["code"] == "doctor.no_server"
     assert _run(folder, "take-over", answer["number"], "--as", "T001").returncode == 0
 
 

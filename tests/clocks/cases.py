@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta, timezone
 from types import MappingProxyType
 
@@ -11,6 +11,7 @@ from ledger.caseshape import CaseAct, CaseState, Step
 from ledger.casetype import CaseType, parse_case_type
 from ledger.catalogue import Rules
 from ledger.item import parse_item
+from ledger.lights import Light
 from ledger.types import ActId, CaseId, Facts, KeyId, StationId, Value
 
 CHINA = timezone(timedelta(hours=8))
@@ -217,3 +218,9 @@ def receive(when: str, *, level: str = "county", label: str = "receive") -> Step
 def days(text: str) -> Sequence[date]:
     """Return dates written side by side."""
     return [date.fromisoformat(part) for part in text.split()]
+
+
+def worst(lights: Iterable[Light]) -> Light:
+    """Return the light of a case from those of its clocks; ``done`` when none is open."""
+    rank: tuple[Light, ...] = ("red", "yellow", "green", "paused", "done")
+    return min(lights, key=rank.index, default="done")

@@ -14,8 +14,7 @@ from ledger.calendar import Calendar, CalendarSet
 from ledger.calendars import calendar_set
 from ledger.caseshape import CaseState
 from ledger.catalogue import Rules
-from ledger.clocks import ClockReading, earlier_dues, next_changes, read_clocks
-from ledger.lights import governing, worst
+from ledger.clocks import ClockReading, earlier_dues, pressing_change, read_clocks
 from tests.clocks.cases import act_id, at, receive, rules, state, step
 
 CALENDARS = calendar_set()
@@ -54,11 +53,15 @@ def test_acceptance_five_working_days_with_lights() -> None:
     assert over.flags == ("deemed_accepted", "overdue_acceptance")
 
 
-def test_next_changes_are_the_instants_of_the_lights() -> None:
+def test_the_next_changes_are_the_instants_of_the_lights() -> None:
     case, by = state(receive("2025-11-10")), rules("acceptance")
-    assert next_changes(case, by, CALENDARS) == (at("2025-11-14 00:00"), at("2025-11-18 00:00"))
+    assert pressing_change(case, by, CALENDARS) == (
+        at("2025-11-14 00:00"),
+        at("2025-11-18 00:00"),
+        "acceptance",
+    )
     done = state(receive("2025-11-10"), step("accept", "2025-11-11"))
-    assert next_changes(done, by, CALENDARS) == (None, None)
+    assert pressing_change(done, by, CALENDARS) is None
 
 
 @pytest.mark.parametrize(
@@ -296,7 +299,7 @@ def test_a_paused_clock_shows_no_date_and_never_turns_red() -> None:
     reading = read(case, by, "2026-03-02")["statutory"]
     assert (reading.light, reading.due_on) == ("paused", None)
     assert (reading.elapsed_days, reading.remaining_days) == (3, 17)
-    assert next_changes(case, by, CALENDARS) == (None, None)
+    assert pressing_change(case, by, CALENDARS) is None
 
 
 def test_suspension_takes_effect_with_the_second_persons_signature() -> None:
@@ -526,8 +529,10 @@ def test_an_item_without_a_limit_has_no_such_clock() -> None:
 def test_items_may_say_when_their_clocks_turn_yellow() -> None:
     by = rules("statutory", item={"yellow_days": 3})
     # Due Monday 8 December; three working days before: Wednesday 3.
-    assert next_changes(accepted(), by, CALENDARS)[0] == at("2025-12-03 00:00")
-    assert next_changes(accepted(), rules("statutory"), CALENDARS)[0] == at("2025-12-05 00:00")
+    early = pressing_change(accepted(), by, CALENDARS)
+    assert early is not None and early.yellow_at_ms == at("2025-12-03 00:00")
+    usual = pressing_change(accepted(), rules("statutory"), CALENDARS)
+    assert usual is not None and usual.yellow_at_ms == at("2025-12-05 00:00")
 
 
 # ---- calendars that change -----------------------------------------------------------------------------
@@ -595,16 +600,10 @@ def test_dates_that_run_backwards_break_nothing() -> None:
     assert read(far, rules("acceptance"), "2025-11-13")["acceptance"].started_on == date(2199, 12, 31)
 
 
-def test_the_light_of_a_case_is_its_worst_open_clock() -> None:
-    assert worst(["green", "red", "paused", "done"]) == "red"
-    assert worst(["paused", "green"]) == "green"
-    assert worst(["done", "paused"]) == "paused"
-    assert worst(["done"]) == worst([]) == "done"
-    readings = read_clocks(accepted(), rules("statutory", "promised"), CALENDARS, at("2025-11-19"))
-    chosen = governing(readings)
-    assert chosen is not None and (chosen.clock, chosen.light) == ("promised", "yellow")
-    both_green = read_clocks(accepted(), rules("statutory", "promised"), CALENDARS, at("2025-11-11"))
-    chosen = governing(both_green)
-    assert chosen is not None and chosen.clock == "promised"
-    done = read_clocks(accepted(step("decide", "2025-11-11")), rules("promised"), CALENDARS, at("2025-11-12"))
-    assert governing(done) is None
+def test_what_presses_a_case_is_the_clock_that_turns_red_first() -> None:
+    by = rules("statutory", "promised")
+    pressing = pressing_change(accepted(), by, CALENDARS)
+    readings = {one.clock: one for one in read_clocks(accepted(), by, CALENDARS, at("2025-11-19"))}
+    assert pressing is not None and pressing.clock == "promised"
+    assert (readings["promised"].light, readings["statutory"].light) == ("yellow", "green")
+    assert pressing_change(accepted(step("decide", "2025-11-11")), rules("promised"), CALENDARS) is None

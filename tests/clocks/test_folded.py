@@ -9,7 +9,7 @@ import pytest
 from ledger.calendars import calendar_set
 from ledger.case import CaseAct, CaseState, evolve, fold_case
 from ledger.catalogue import Rules
-from ledger.clocks import ClockReading, next_changes, pressing_change, read_clocks, unmoved
+from ledger.clocks import ClockReading, pressing_change, read_clocks, unmoved
 from ledger.data import case_types, items
 from ledger.texts import catalogue
 from ledger.types import ActId, Facts, KeyId, StationId, Value
@@ -233,8 +233,8 @@ def test_every_shipped_item_has_clocks_that_end() -> None:
         open_ones = read_clocks(waiting, by, CALENDARS, at("2025-11-10"))
         assert open_ones and all(reading.law for reading in open_ones), item.base_code
         assert any(reading.clock == "acceptance" for reading in open_ones), item.base_code
-        yellow_at, red_at = next_changes(waiting, by, CALENDARS)
-        assert yellow_at is not None and red_at is not None and yellow_at < red_at
+        pressing = pressing_change(waiting, by, CALENDARS)
+        assert pressing is not None and pressing.yellow_at_ms < pressing.red_at_ms
         later = {reading.clock: reading for reading in read_clocks(waiting, by, CALENDARS, at("2026-06-01"))}
         assert later["acceptance"].light == "red"
         assert ("deemed_accepted" in later["acceptance"].flags) == (item.legal_basis == "许可")

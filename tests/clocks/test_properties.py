@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from ledger.calendar import CalendarSet, day_start_ms, local_date
 from ledger.calendars import calendar_set
 from ledger.caseshape import Step
-from ledger.clocks import next_changes, read_clocks
-from ledger.lights import worst
-from tests.clocks.cases import at, rules, state, step
+from ledger.clocks import pressing_change, read_clocks
+from tests.clocks.cases import at, rules, state, step, worst
 from tests.clocks.naive import due_with_pauses
 
 CALENDARS = calendar_set()
@@ -81,8 +80,9 @@ def test_the_forecast_of_lights_comes_true(story: Story, shift_ms: int, accepted
     """At any moment the worst light follows from the two instants, around the instants above all."""
     steps = story.steps() if accepted else story.steps()[:1]
     case = state(*steps)
-    yellow_at, red_at = next_changes(case, ALL, CALENDARS)
-    assert yellow_at is not None and red_at is not None and yellow_at < red_at
+    pressing = pressing_change(case, ALL, CALENDARS)
+    assert pressing is not None and pressing.yellow_at_ms < pressing.red_at_ms
+    yellow_at, red_at = pressing.yellow_at_ms, pressing.red_at_ms
     assert yellow_at == day_start_ms(local_date(yellow_at)) and red_at == day_start_ms(local_date(red_at))
     for moment in (yellow_at, red_at, yellow_at - 1, red_at - 1, yellow_at + shift_ms, red_at + shift_ms):
         light = worst(reading.light for reading in read_clocks(case, ALL, CALENDARS, moment))
@@ -127,9 +127,10 @@ STEPS = st.builds(
 def test_no_set_of_acts_stops_the_clocks_from_being_read(steps: list[Step], now_ms: int) -> None:
     """Impossible stories arrive too: wrong clocks, forged facts, acts in no sensible order."""
     case = state(*steps)
-    yellow_at, red_at = next_changes(case, ALL, CALENDARS)
-    assert (yellow_at is None) == (red_at is None)
-    for reading in read_clocks(case, ALL, CALENDARS, now_ms):
+    pressing = pressing_change(case, ALL, CALENDARS)
+    readings = read_clocks(case, ALL, CALENDARS, now_ms)
+    assert pressing is None or pressing.clock in {reading.clock for reading in readings}
+    for reading in readings:
         assert (reading.light == "done") == (reading.stopped_on is not None) == (reading.result != "")
         assert (reading.due_on is None) <= (reading.light in ("paused", "done"))
         assert reading.elapsed_days >= 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from string import Formatter
+from typing import get_args
 
 import pytest
 
@@ -40,7 +41,7 @@ def _codes_in_code() -> set[str]:
     found.update(f"clock.line.{line}_{unit}" for line in counted for unit in units)
     kinds = ("start", "working", "make_up", "weekend", "holiday", "statutory")
     found.update(f"calendar.day.{kind}" for kind in kinds)
-    found.update(f"light.{light}" for light in lights._WORST_FIRST)
+    found.update(f"light.{light}" for light in get_args(lights.Light))
     found.update(f"clock.{clock}" for clock in CLOCKS)
     found.update(f"clock.flag.{flag}" for flag in (*OVERDUE_FLAGS.values(), "overdue"))
     for path in (LEDGER / "clocks.py", LEDGER / "clockfindings.py"):

@@ -13,6 +13,7 @@ import pytest
 
 from ledger.errors import StoreError
 from ledger.facade import Home, Ledger
+from stations.backup import list_backups, make_backup
 from tests.faults.check import check_after, sizes
 from tests.faults.day import Confirmed, Day
 from tests.faults.kills import ROOT
@@ -142,3 +143,24 @@ def fill(ballast: Path, count: int) -> None:
                 file.write(bytes(4_096))
     except OSError:
         pass
+
+
+@pytest.mark.layer("loop")
+def test_a_backup_on_a_full_disk_leaves_no_torn_folder(office: Path, small: Path, tmp_path: Path) -> None:
+    """Room for more and more of it, until the whole of it fits."""
+    home, ballast = tmp_path / "home", small / "ballast"
+    shutil.copytree(office, home)
+    refused: set[str] = set()
+    with Ledger.open(Home(home), clock=FakeClock(), randomness=Dice("backup"), write=True) as ledger:
+        for left in range(8_192, SMALL_BYTES, 65_536):
+            fill(ballast, shutil.disk_usage(small).free - left)
+            try:
+                done = make_backup(ledger, small / "stick", now_ms=ledger.clock.now_ms())
+            except StoreError as error:
+                refused.add(error.code)
+                assert not list((small / "stick").glob("*banjian-*")), "torn, or left half-way"
+                ballast.unlink()
+                continue
+            break
+    assert refused and refused <= {"store.disk_full", "store.io"}
+    assert list_backups(small / "stick")[0].folder == done.folder

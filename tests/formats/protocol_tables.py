@@ -40,8 +40,11 @@ LIMITS = (
 COUNTS = (
     ("elements of one array in a header", limits.HEADER_ITEMS_MAX),
     ("elements of one array in an excerpt", limits.EXCERPT_NODES_MAX),
-    ("elements of one map or array in a body up to 64 KiB", limits.BODY_ITEMS_MAX),
-    ("elements of one map or array in facts of an action `publish_…`", limits.PUBLISHED_ITEMS_MAX),
+    (
+        "elements of one map or array in facts of an action `publish_…`, however short they are",
+        limits.PUBLISHED_ITEMS_MAX,
+    ),
+    ("elements of one map or array in any other body", limits.BODY_ITEMS_MAX),
     ("parents of an act", limits.PARENTS_MAX),
     ("attachments of an act", limits.ATTACHMENTS_MAX),
     ("signatures on a note", limits.NOTE_SIGNATURES_MAX),

@@ -116,6 +116,23 @@ def test_signatures_of_strangers_are_left_aside() -> None:
         open_note(raw + foreign, "a", stranger.public_key)
 
 
+def test_a_line_needs_a_signature_and_its_type_says_how_long() -> None:
+    ours = signer("note")
+    raw = sign_note("text\n", "ours", ours)
+
+    def line(name: str, blob: bytes) -> bytes:
+        return f"\u2014 {name} {base64.b64encode(blob).decode()}\n".encode()
+
+    parsed = parse_note(raw + line("stranger", bytes(5)))
+    assert [len(one.sig) for one in parsed.signatures] == [64, 1]
+    assert open_note(raw + line("stranger", bytes(5)), "ours", ours.public_key).text == "text\n"
+    with pytest.raises(EncodingError, match=r"note\.malformed"):
+        parse_note(raw + line("stranger", bytes(4)))
+    hashed = key_hash("ours", TYPE_ED25519, ours.public_key)
+    with pytest.raises(DataError, match=r"note\.signature"):
+        open_note(raw + line("ours", hashed + bytes(1)), "ours", ours.public_key)
+
+
 @given(
     size=st.integers(0, 2**63 - 1), root=st.binary(min_size=32, max_size=32), time_s=st.integers(0, 2**63 - 1)
 )

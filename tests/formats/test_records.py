@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.act import Act, ActHeader, decode_act, new_act, verify_act
-from ledger.body import check_facts, check_personal, new_body
+from ledger.body import check_facts, check_personal, new_body, open_body
 from ledger.bundle import open_part, read_bundle_header
 from ledger.checkpoint import open_checkpoint, read_checkpoint
 from ledger.codec import HeaderValue, pack_body, unpack_body, unpack_header
@@ -20,7 +20,13 @@ from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError
 from ledger.frame import decode_frame, encode_frame
 from ledger.genesis import decode_ledger_genesis, decode_log_genesis, ledger_id, log_id
 from ledger.invite import check_expiry, decode_invite, encode_invite
-from ledger.limits import ACT_BYTES_MAX, FACTS_BYTES_MAX, PUBLISHED_FACTS_BYTES_MAX, facts_bytes_max
+from ledger.limits import (
+    ACT_BYTES_MAX,
+    BODY_ITEMS_MAX,
+    FACTS_BYTES_MAX,
+    PUBLISHED_FACTS_BYTES_MAX,
+    facts_bytes_max,
+)
 from ledger.merge import FrameLeaf, HeadLeaf, decode_merge_leaf
 from ledger.note import parse_note
 from ledger.package import decode_package
@@ -171,6 +177,15 @@ def test_published_facts_may_be_larger() -> None:
     assert decode_act(header._replace(action="publish_items").pack()).facts_len == FACTS_BYTES_MAX + 1
     with pytest.raises(EncodingError, match="facts_len"):
         decode_act(header.pack())
+
+
+def test_a_short_published_body_may_have_as_many_elements_as_a_long_one() -> None:
+    unsalted: Facts = {"withdrawn": [""] * (BODY_ITEMS_MAX + 1)}
+    raw = new_body(unsalted, bytes(16))
+    assert len(raw) < FACTS_BYTES_MAX
+    assert open_body(raw, limit_bytes=facts_bytes_max("publish_items")) == unsalted
+    with pytest.raises(EncodingError, match=r"encoding\.malformed"):
+        open_body(raw, limit_bytes=facts_bytes_max("receive"))
 
 
 def test_the_largest_act_fits_its_limit() -> None:

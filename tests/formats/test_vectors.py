@@ -28,7 +28,6 @@ from ledger.package import (
     decode_package,
     decode_parsed,
     encode_package,
-    valid_receipts,
 )
 from ledger.registry import Registry
 from ledger.registry_frames import read_registry_frame
@@ -184,9 +183,10 @@ def test_package_rebuilds_the_stored_bytes() -> None:
     assert encode_package(content) == raw
     checked = check_package(content, tree=Tree(), public_key=world.village.genesis.log_public_key)
     assert checked.tree.root() == world.village.tree.root()
-    known = {"banjian/receipt/990121000000-00": COUNTY_RECEIPTS.public_key}
-    assert valid_receipts(content, known.get) == (world.receipt,)
-    assert valid_receipts(content, lambda name: None) == ()
+    assert content.receipts == (world.receipt,)
+    name = "banjian/receipt/990121000000-00"
+    point = read_checkpoint(content.checkpoint)
+    assert open_cosignature(world.receipt, point, name=name, public_key=COUNTY_RECEIPTS.public_key)
 
 
 def test_package_without_personal_bodies_reaches_the_same_root() -> None:

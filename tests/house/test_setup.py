@@ -264,3 +264,12 @@ def test_without_any_python_the_one_line_is_told(checkout: Path, tools: Path) ->
 
 def test_unknown_level_is_refused(checkout: Path, tools: Path) -> None:
     assert set_up(checkout, tools, sys.executable, "everything").returncode == 2
+
+
+def test_clean_takes_away_the_environment_that_waits_aside(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path / "Makefile")
+    folders = [tmp_path / name for name in (".venv", ".venv.old", "ledger/__pycache__")]
+    for folder in (*folders, *(tmp_path / name for name in ("sync", "stations", "audit", "tests"))):
+        folder.mkdir(parents=True)
+    subprocess.run(["make", "clean"], cwd=tmp_path, check=True, capture_output=True)
+    assert not any(folder.exists() for folder in folders) and (tmp_path / "ledger").exists()

@@ -176,6 +176,17 @@ def test_a_registrar_of_one_station_cannot_grant_below_it() -> None:
     assert code(office.station("990121001003-00", "village", TOWN, by="single")) == "registry.out_of_scope"
 
 
+def test_a_registrar_appointed_for_a_station_to_come_enrols_it() -> None:
+    village = "990121001009-00"
+    for scope in (village, f"{village}/*"):
+        office = new_office()
+        office.countersign(office.appoint("early", scope))
+        assert code(office.staff("helper", village, by="early")) == "registry.station_unknown"
+        assert code(office.station("990121001008-00", "village", TOWN, by="early")) == "registry.out_of_scope"
+        assert office.station(village, "village", TOWN, by="early").effective
+        assert office.staff("helper", village, by="early").effective
+
+
 def test_a_new_key_takes_over_the_roles_of_the_old_one() -> None:
     office = new_office()
     assert code(office.staff("clerk", key="clerk new")) == "registry.staff_enrolled"
@@ -185,6 +196,21 @@ def test_a_new_key_takes_over_the_roles_of_the_old_one() -> None:
     held = office.registry.staff("clerk")
     assert held is not None and held.key_id == signer("clerk new").key_id
     assert held.roles_at(VILLAGE) == {"window"}
+
+
+def test_a_new_key_takes_over_what_the_old_one_held_at_its_retirement() -> None:
+    office = new_office()
+    assert (
+        office.grant("clerk", "head", VILLAGE).effective and office.end("clerk", "window", VILLAGE).effective
+    )
+    office.retire("clerk")
+    assert code(office.grant("clerk", "officer", VILLAGE)) == "registry.staff_unknown"
+    assert code(office.end("clerk", "head", VILLAGE)) == "registry.staff_unknown"
+    assert office.staff("clerk", key="clerk 2").effective
+    office.retire("clerk 2")
+    assert office.staff("clerk", key="clerk 3", replaces="clerk").effective, "not the last retired one"
+    held = office.registry.staff("clerk")
+    assert held is not None and held.roles_at(VILLAGE) == {"head"}
 
 
 def test_without_replaces_a_new_key_begins_without_roles() -> None:

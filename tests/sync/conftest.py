@@ -28,6 +28,7 @@ Serve = Callable[..., str]
 def env_of(folder: Path) -> dict[str, str]:
     """Return the environment of a process that works with a folder."""
     secret = folder.parent / "passphrase.txt"
+    secret.touch(mode=0o600)
     secret.write_text(PASSPHRASE + "\n", encoding="utf-8")
     return {
         **os.environ,

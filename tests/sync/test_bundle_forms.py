@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from ledger.bundle import BundleHeader, Section
+from ledger.bundle import BundleHeader, Section, open_part, pack_manifest, seal_part
 from ledger.checkpoint import open_cosignature, read_checkpoint, receipt_name
 from ledger.codec import pack_header
 from ledger.errors import EncodingError
@@ -17,6 +18,9 @@ from sync.bundleforms import FEED_ITEMS_MAX, FeedSection, compressed, decode_fee
 from sync.messages import decode_county, decode_hello
 from sync.stickattach import attached_point, decode_attached, decode_piece
 from tests.vectors.generate import FOLDER
+from tests.vectors.positive import BUNDLE_SEED, x25519_public
+from tests.vectors.positive_travel import bundle_parts
+from tests.vectors.world import build_world
 
 CASE, OTHER = CaseId(bytes(16)), CaseId(b"\x01" * 16)
 ACT = ActId(b"\x02" * 32)
@@ -73,6 +77,18 @@ def test_compression_only_where_it_helps() -> None:
     for torn in (short[:-1], short + b"\x00", b""):
         with pytest.raises(EncodingError, match=r"bundle\.compression"):
             plain(Section(kind="package", encoding="zstd", payload=torn))
+
+
+def test_a_manifest_lists_the_compressed_bytes_before_they_are_sealed() -> None:
+    header, manifest, _ = bundle_parts(build_world())
+    payload = b"\x00" * 1000
+    section = compressed("package", payload)
+    raw = seal_part(header, manifest, sections=[section], public_key=x25519_public(BUNDLE_SEED))
+    opened = open_part(raw, BUNDLE_SEED)
+    assert opened.listed == (("package", len(section.payload)),) and len(section.payload) < len(payload)
+    assert sha256(section.payload).digest() in pack_manifest(manifest, [section])
+    assert sha256(payload).digest() not in pack_manifest(manifest, [section])
+    assert plain(next(opened.sections)) == payload
 
 
 def test_names() -> None:

@@ -203,6 +203,14 @@ def test_a_training_ledger_invites_nobody(tmp_path: Path):
         "--as", "R001", "--name", "甲", "--level", "village",
     )  # fmt: skip
     assert refused.code == 2 and "[join.training]" in refused.err
+    for upstream in ("", 'upstream = ["https://a:1"]\n'):
+        with (folder / "banjian.toml").open("a", encoding="utf-8") as settings:
+            settings.write(upstream)
+        refused = terminal.run("sync", "now")
+        assert refused.code == 2 and "[ledger.training]" in refused.err
+        assert [one["code"] for one in terminal.ok("sync", "status", "--json").json["why"]] == [
+            "ledger.training"
+        ]
 
 
 def test_the_addresses_of_the_upstream_are_a_list_of_https(tmp_path: Path):

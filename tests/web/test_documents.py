@@ -181,6 +181,17 @@ def test_the_case_page_offers_what_was_printed(counter: Counter, desk: Desk, tmp
     assert "it is accepted" in english.text
 
 
+def test_a_rare_name_has_its_code_point_on_papers_and_on_the_case_page(desk: Desk) -> None:
+    case = receive_at(desk, "𠮷文书")
+    desk.post(f"/case/{case}/do/accept", {})
+    page = desk.get(f"/case/{case}")
+    assert "<dd>𠮷文书（U+20BB7）</dd>" in page.text
+    found = re.search(rf'href="(/case/{case}/print/[0-9a-f]+)">受理通知书', page.text)
+    assert found, page.text
+    assert desk.get(found.group(1)).text.count("𠮷文书（U+20BB7）") >= 2, "whom it is for, and in the table"
+    assert "𠮷文书（U+20BB7）" in desk.get(f"/case/{case}/slip").text
+
+
 @pytest.mark.parametrize("value", ["12;}*{", "1000", "--1", "１"])
 def test_an_offset_is_a_number_or_refused(desk: Desk, value: str) -> None:
     answer = desk.get(f"/print.css?top={quote(value)}")

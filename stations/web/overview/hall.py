@@ -19,7 +19,6 @@ from stations.web.render import render_part
 from stations.web.visit import Visit
 
 READY_MAX = 24
-FINISHED = ("delivered", "closed", "archived")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
