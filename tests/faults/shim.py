@@ -138,11 +138,15 @@ class ShimCursor:
         return self
 
     def executemany(self, sql: str, rows: Sequence[Sequence[Any]]) -> ShimCursor:
-        """Run one statement for each row."""
+        """Run one statement for each row; ``rowcount`` is what all of them changed, without triggers."""
+        changed = 0
         try:
-            self.inner.executemany(sql, [tuple(row) for row in rows])
+            for row in rows:
+                self.inner.execute(sql, tuple(row))
+                changed += self.connection.inner.changes()
         except apsw.Error as error:
             raise translated(error) from error
+        self.rowcount = changed
         return self
 
     def fetchone(self) -> tuple[Any, ...] | None:
