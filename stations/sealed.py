@@ -22,6 +22,8 @@ from ledger.facade.clock import Randomness
 
 NONCE_BYTES = 12
 SUFFIX = ".sealed"
+NAME_CHARS_MAX = 200
+"""Longest name of a file: file systems take 255 bytes."""
 _CONTEXT = b"banjian/sealed/1\n"
 
 
@@ -44,7 +46,7 @@ class SealedFolder:
         """Keep bytes under a name, durably, instead of those that were there.
 
         Args:
-            name: letters, digits and hyphens.
+            name: letters, digits and hyphens, fewer than ``NAME_CHARS_MAX``.
             raw: what to keep.
 
         Raises:
@@ -65,6 +67,8 @@ class SealedFolder:
             StoreError: ``sealed.unreadable`` when the file was changed, or belongs to another installation.
         """
         path = self._path(name)
+        if len(path.name) > NAME_CHARS_MAX:
+            return None
         try:
             blob = path.read_bytes()
         except FileNotFoundError:

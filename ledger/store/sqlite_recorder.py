@@ -191,11 +191,12 @@ class LedgerRecorder(library.SQLiteProcessRecorder):
         """
         if len(rows) == 1:
             made = connection.execute(self._insert_one, rows[0])
-            last = made.lastrowid or 0
+            stored, last = made.rowcount, made.lastrowid or 0
         else:
-            made = connection.executemany(self._insert_one, rows)
+            # A cursor that asks something else forgets how many rows it wrote.
+            stored = connection.executemany(self._insert_one, rows).rowcount
             last = int(connection.execute("SELECT last_insert_rowid()").fetchone()[0])
-        if made.rowcount != len(rows):
+        if stored != len(rows):
             raise StoreError("store.not_stored", table=EVENTS_TABLE)
         return range(last - len(rows) + 1, last + 1)
 

@@ -88,7 +88,7 @@ OPENINGS = {
     "personal too long": (opening(personal={"text": ["x"] * 5_000}), "encoding.malformed"),
     "personal with a huge number": (opening(personal={"text": 1 << 70}), "encoding.type"),
     "personal with a float": (opening(personal={"text": 1.5}), "encoding.type"),
-    "half a character": (opening(personal={"text": "\ud800"}), "encoding.type"),
+    "half a character": (opening(personal={"text": "\ud800"}), "identity.hidden"),
     "attachment without hash": (opening(attachments=((b"", 1),)), "act.field"),
     "too many attachments": (opening(attachments=((bytes(32), 1),) * 33), "act.field"),
 }

@@ -133,7 +133,7 @@ def test_every_field_of_every_action_must_say_something(
         texts = fact.type == "text" or (fact.type == "list" and fact.of == "text")
         wrong: list[tuple[Value, str]] = []
         if texts:
-            for text, code in ((SPACES, "case.blank_text"), ("写\x00明", "case.facts_value")):
+            for text, code in ((SPACES, "case.blank_text"), ("写\x00明", "case.hidden_character")):
                 wrong.append(([text] if fact.type == "list" else text, code))
         if fact.type == "list" and fact.required:
             wrong.append(([], "case.list_empty"))

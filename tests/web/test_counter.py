@@ -116,6 +116,8 @@ def test_a_form_that_cannot_be_sent_stays_on_its_page(village: Office, seat: Sea
     village.kill()
     seat.submit().click()
     told.get_by_text("站点没有应答").wait_for()
+    # Whatever else the page asked for in that moment got no answer either.
+    seat.problems[:] = [one for one in seat.problems if not one.startswith("htmx:")]
     # It is back, and knows nobody: whoever signs in beside goes on here, and signs once.
     village.start()
     seat.submit().click()

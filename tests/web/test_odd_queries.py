@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from urllib.parse import quote
 
@@ -35,11 +35,20 @@ def _asked() -> Iterator[tuple[str, frozenset[str]]]:
     for route in application.router.routes():
         if route.method != "GET" or route.resource is None or route.resource.canonical.startswith("/static"):
             continue
-        inner = inspect.getclosurevars(route.handler).nonlocals.values()
-        module = inspect.getmodule(next((one for one in inner if inspect.isfunction(one)), route.handler))
-        assert isinstance(module, ModuleType)
-        found = FIELD.findall(inspect.getsource(module))
+        found = [
+            pair for module in _modules(route.handler) for pair in FIELD.findall(inspect.getsource(module))
+        ]
         yield route.resource.canonical, frozenset(name for pair in found for name in pair if name)
+
+
+def _modules(handler: Callable[..., object]) -> Iterator[ModuleType]:
+    """Yield the modules of a handler and of all that it wraps."""
+    module = inspect.getmodule(handler)
+    assert isinstance(module, ModuleType)
+    yield module
+    for inner in inspect.getclosurevars(handler).nonlocals.values():
+        if inspect.isfunction(inner):
+            yield from _modules(inner)
 
 
 def _queries(path: str, names: frozenset[str]) -> Iterator[str]:
