@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from operator import itemgetter
 from typing import Final, NamedTuple
 
+from ledger.facade.bodies import ASKED_MAX
 from ledger.facade.ledger import Ledger
 from ledger.facade.reading import AWAITING_COLLECTION, BEFORE_ACCEPTANCE
 from ledger.facade.tables import CASES, NEVER_MS, PAUSED, PENDING, STATUS
@@ -25,8 +26,6 @@ _HEADINGS: Final = {
 """What a case waits for, by its status, when its limits do not press; others stand under ``rest``."""
 _URGENT_FIRST: Final = ("red_at_ms", "opened_at_ms")
 _urgency: Final = itemgetter(*(CASES.column_names.index(name) for name in (*_URGENT_FIRST, "case_id")))
-_AT_ONCE: Final = 512
-"""Cases that are named in one statement: databases limit the values of one."""
 
 
 class Listed(NamedTuple):
@@ -205,5 +204,5 @@ def _without_heading(tx: ReadTx, where: Where, apart: Collection[CaseId], limit:
 def _count(tx: ReadTx, where: Where, apart: Collection[CaseId]) -> int:
     """Return how many cases meet conditions, without some."""
     ids = tuple(apart)
-    named = (ids[first : first + _AT_ONCE] for first in range(0, len(ids), _AT_ONCE))
+    named = (ids[first : first + ASKED_MAX] for first in range(0, len(ids), ASKED_MAX))
     return tx.count(CASES, where) - sum(tx.count(CASES, {**where, "case_id": OneOf(part)}) for part in named)

@@ -156,8 +156,14 @@ def test_what_others_added_to_the_file_is_refused_by_name(
 
 def test_tables_of_another_program_version_keep_their_triggers(store: SqliteStore, path: Path) -> None:
     """``stones`` is append-only; a program that does not know it opens the file all the same."""
+    with store.write() as tx:
+        tx.insert(STONES, [(b"1", "first")])
     store.close()
     open_sqlite(path, tables=[NOTES]).close()
+    connection = foreign(path)
+    with pytest.raises(sqlite3.IntegrityError, match="append-only: stones"):
+        connection.execute("DELETE FROM stones")
+    connection.close()
 
 
 @pytest.mark.parametrize("count", [1, 3])
