@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ledger.facade import Home, Ledger
-from ledger.facade.soundness import (
-    cases_without_key,
-    disowned_logs,
-    is_unfounded,
-    rows_that_differ,
-    rules_without_facts,
-)
+from ledger.facade.listcheck import cases_without_key, rows_that_differ
+from ledger.facade.soundness import disowned_logs, is_unfounded, rules_without_facts
 from stations.checks import Check, found
 
 

@@ -300,7 +300,14 @@ def test_doctor_finds_what_is_wrong(county: Terminal):
     [
         ("DELETE FROM case_keys", False, "doctor.case_keys_missing"),
         ("DELETE FROM cases", False, "doctor.lists_differ"),
+        (
+            "INSERT INTO cases SELECT zeroblob(16), number, item, catalogue_version, status, custodian, "
+            "offered_to, received_station, opened_at_ms, last_at_ms, open, clock, yellow_at_ms, red_at_ms, "
+            "flags FROM cases LIMIT 1",
+            False, "doctor.lists_differ",
+        ),
         ("DELETE FROM case_numbers", False, "doctor.lists_differ"),
+        ("UPDATE case_numbers SET ordinal = 7", True, "doctor.lists_differ"),
         ("UPDATE cases SET status = 'delivered'", True, "doctor.lists_differ"),
         (
             "UPDATE bodies SET facts = NULL WHERE seq = 1 "
