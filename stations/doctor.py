@@ -18,7 +18,7 @@ from stations.checks import Check, Level, found
 from stations.config import StationConfig
 from stations.doctorheads import head_checks
 from stations.doctorkeys import key_checks
-from stations.doctorrows import row_checks
+from stations.doctorrows import pad_checks, row_checks
 from stations.lostfiles import lost_files
 from stations.rereading import round_of
 from stations.version import version
@@ -56,6 +56,7 @@ def examine(
         _machine(home),
         *key_checks(home, ledger, StationId(config.station), key_fits=key_fits),
         *row_checks(home, ledger, thorough=thorough),
+        *(pad_checks(home, ledger) if key_fits else ()),
         *head_checks(home, ledger, now_ms=now_ms),
         _attachments(home, ledger, StationId(config.station), thorough=thorough, key_fits=key_fits),
         _backup(home, config, now_ms),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
+from ledger.errors import StoreError
 from ledger.facade import Home, Ledger
 from ledger.facade.listcheck import cases_without_key, rows_that_differ
 from ledger.facade.soundness import disowned_logs, is_unfounded, rules_without_facts
 from stations.checks import Check, found
+from stations.pads import PadBook
 
 
 def row_checks(home: Home, ledger: Ledger, *, thorough: bool) -> Iterator[Check]:
@@ -37,3 +40,25 @@ def row_checks(home: Home, ledger: Ledger, *, thorough: bool) -> Iterator[Check]
         yield found("rules", "ok", "doctor.rules")
         code = "doctor.lists_differ" if differ else "doctor.lists"
         yield found("lists", "error" if differ else "ok", code, count=differ)
+
+
+def pad_checks(home: Home, ledger: Ledger) -> Iterator[Check]:
+    """Yield what was found of the lists of printed emergency numbers, for each log that has any.
+
+    Args:
+        home: the installation; the key of its lists fits.
+        ledger: its ledger, open for reading.
+    """
+    for log in ledger.logs():
+        if not log.own or log.doubt or log.kind != "station":
+            continue
+        book = PadBook(home, log.log_id, os.urandom)
+        try:
+            missing = book.missing(ledger)
+        except StoreError:
+            yield found("pads", "error", "doctor.pads_unreadable", station=log.station)
+            continue
+        if missing:
+            yield found("pads", "warning", "doctor.pads_lost", station=log.station, count=missing)
+        elif book.known(ledger) > 1:
+            yield found("pads", "ok", "doctor.pads", station=log.station)
