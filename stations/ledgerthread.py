@@ -36,6 +36,8 @@ class LedgerThread:
         self._known: Ledger | None = None
         self._ledger_id = LedgerId(b"")
         self._pages = 0
+        self.opened = 0
+        """How often the ledger was opened: who reads beside it opens it again as well."""
 
     @contextmanager
     def page(self) -> Iterator[None]:
@@ -55,8 +57,8 @@ class LedgerThread:
     def held(self) -> Ledger:
         """The open ledger; to be used on its own thread.
 
-        A store that cannot go on (the disk failed in a commit, the database server was restarted) is opened
-        again: what this process remembers of it may not hold any more.
+        A store that cannot go on (the disk failed in a commit, the database server was restarted, another
+        program wrote into the file) is opened again: what this process remembers of it may not hold any more.
 
         Raises:
             StoreError: ``serve.unreachable`` before it was opened and once it is closed; the store's own
@@ -69,6 +71,7 @@ class LedgerThread:
             raise StoreError("serve.unreachable")
         if self._ledger is None:
             self._ledger = self._known = self._open_ledger()
+            self.opened += 1
         return self._ledger
 
     def registry(self) -> Registry:

@@ -8,7 +8,7 @@ from ledger.facade.doubt import log_signer
 from ledger.facade.parts import Parts
 from ledger.genesis import LogGenesis
 from ledger.store import schema
-from ledger.store.contract import ReadTx
+from ledger.store.contract import ReadTx, Store
 
 
 def require_rules(parts: Parts) -> None:
@@ -22,6 +22,21 @@ def require_rules(parts: Parts) -> None:
         raise StoreError("ledger.registry_unfounded")
     if parts.knowledge.changed:
         raise StoreError("ledger.rules_changed", count=parts.knowledge.changed)
+
+
+def require_rules_to_write(store: Store, parts: Parts) -> None:
+    """Refuse as ``require_rules`` before anything is signed or stored by a process that may run for days.
+
+    Raises:
+        StoreError: as ``require_rules``; ``store.changed_outside`` where somebody wrote into the file since
+            it was opened, perhaps to mend it: whoever opens it again finds out.
+    """
+    try:
+        require_rules(parts)
+    except StoreError:
+        with store.write():
+            pass
+        raise
 
 
 def is_unfounded(parts: Parts) -> bool:
