@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from ledger.errors import StoreError
 from ledger.facade import Home, Ledger
 from ledger.facade.listcheck import cases_without_key, rows_that_differ
+from ledger.facade.looked import is_changed_outside
 from ledger.facade.soundness import disowned_logs, is_unfounded, rules_without_facts
+from ledger.facade.synctables import CHANGED_OUTSIDE
 from stations.checks import Check, found
 from stations.pads import PadBook
 
@@ -26,7 +28,7 @@ def row_checks(home: Home, ledger: Ledger, *, thorough: bool) -> Iterator[Check]
         waits = home.restored or home.case_keys() is not None
         unkeyed = 0 if waits else cases_without_key(tx)
         lost = max(rules_without_facts(tx, parts), parts.knowledge.changed, is_unfounded(parts))
-        disowned = disowned_logs(parts)
+        disowned, outside = disowned_logs(parts), is_changed_outside(tx)
         differ = 0 if lost else rows_that_differ(tx, parts, thorough=thorough)
     for log in disowned:
         yield found("head", "error", "log.disowned", log=f"{log.kind} {log.station}", station=log.station)
@@ -34,6 +36,8 @@ def row_checks(home: Home, ledger: Ledger, *, thorough: bool) -> Iterator[Check]
         yield found("case_keys", "error", "doctor.case_keys_missing", count=unkeyed)
     else:
         yield found("case_keys", "ok", "doctor.case_keys")
+    if outside:
+        yield found("rules", "warning", CHANGED_OUTSIDE)
     if lost:
         yield found("rules", "error", "doctor.rules_without_facts", count=lost)
     else:

@@ -112,6 +112,10 @@ class SqliteStore:
         """Return whether no failure has left it unknown what is on the disk."""
         return not self.reopen_needed
 
+    def changed_outside(self) -> bool:
+        """Return whether a write was refused because another program had written into the file."""
+        return self.watch.changed
+
     def close(self) -> None:
         """Close all connections and give the writer's lock back."""
         self._closed = True

@@ -23,15 +23,19 @@ class FileWatch:
     Args:
         path: the file.
         tables: the tables wanted.
+
+    Attributes:
+        changed: whether a write was refused because of another program.
     """
 
-    __slots__ = ("_data", "_path", "_schema", "_tables")
+    __slots__ = ("_data", "_path", "_schema", "_tables", "changed")
 
     def __init__(self, path: Path, tables: Sequence[Table]) -> None:
         self._path = path
         self._tables = tables
         self._schema = -1
         self._data = -1
+        self.changed = False
 
     def begin(self, connection: sqlite3.Connection, *, writer: bool) -> None:
         """Remember where the counters stand, on a connection that just compared the schema."""
@@ -61,6 +65,7 @@ class FileWatch:
         self.check_schema(connection)
         # Commits of this connection leave its counter as it is.
         if _value(connection, "data_version") != self._data:
+            self.changed = True
             raise StoreError("store.changed_outside", file=self._path.name)
 
 

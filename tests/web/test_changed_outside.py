@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from ledger.envelope import seal_key
+from ledger.facade import Home
+from ledger.facade.between import sync_status
 from ledger.store.sqlite_schema import events_schema
+from stations.doctorrows import row_checks
 from tests.facade.counter import FELLING, TOWNSHIP, VILLAGE
 from tests.quickkeys import QUICK
 from tests.web.counterdesk import PASSPHRASE, Counter, Desk, Page, serving
@@ -83,6 +86,11 @@ def test_nothing_is_written_by_rules_that_were_changed_meanwhile(counter: Counte
     assert receive(desk).code == "store.changed_outside"
     assert receive(desk).status == 200
     assert acts(counter.folder) == before + 1
+    with counter.ledger() as ledger:
+        told = {one.code: one.level for one in row_checks(Home(counter.folder), ledger, thorough=True)}
+        assert told["ledger.changed_outside"] == "warning" and told["doctor.rules"] == "ok"
+        assert [one.code for one in sync_status(ledger, VILLAGE).findings] == ["ledger.changed_outside"]
+    assert "别的程序改过本机的台账文件" in desk.get("/safe").text
 
 
 def test_what_a_page_registers_is_guarded_as_well(counter: Counter) -> None:
