@@ -229,8 +229,7 @@ class Ledger:
 
         Raises:
             AuthorityError: the signer may not do that (``registry.*``, ``authority.*``); nothing was written.
-            StoreError: ``log.county_none`` when the registry log is not written here;
-                ``ledger.registry_unfounded``, ``ledger.rules_changed``.
+            StoreError: ``log.county_none`` where no registry is written; as ``require_rules_to_write``.
         """
         require_rules_to_write(self.store, self.parts)
         return self.parts.county.register(action, facts, signer, personal=personal)
@@ -242,7 +241,7 @@ class Ledger:
         Raises:
             AuthorityError: the signer is no registrar.
             DataError: ``catalogue.*`` or ``calendar.*`` for data that would have no effect.
-            StoreError: ``ledger.registry_unfounded``, ``ledger.rules_changed``.
+            StoreError: as ``require_rules_to_write``.
         """
         require_rules_to_write(self.store, self.parts)
         return self.parts.county.publish(action, facts, signer)
