@@ -93,7 +93,7 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
         "6. copies held elsewhere": {
             "error": """
                 copy.older copy.other copy.log_missing copy.unsigned sentinel.unsigned sentinel.other
-                sentinel.log_missing""",
+                sentinel.log_missing sentinel.disowned""",
             "warning": "sentinel.missing copy.single_records",
             "notice": "copy.consistent",
         },

@@ -21,6 +21,7 @@ from ledger.types import LogId
 
 RESTORED_MARKER = "RESTORED"
 SENTINEL_FOLDER = "sentinel"
+SECRETS_FOLDER = "secrets"
 _SENTINEL_BYTES_MAX = 64 * 1024
 
 
@@ -153,6 +154,21 @@ def compare_kept(
             report(error("copy.other" if one.against else "sentinel.other", log=one.log, seq=size))
         elif one.against:
             report(notice("copy.consistent", log=one.log, stated=size, held=result.size))
+
+
+def disowned_logs(database: Path, openings: list[Opening], report: Callable[[Finding], None]) -> None:
+    """Tell which logs the table of logs calls another machine's although this folder signed them.
+
+    Only who writes a log has its key and keeps its sentinel. One that another log goes on from may be here as
+    a stranger's: it came back from elsewhere to a machine that had lost it.
+    """
+    continued = {opening.genesis.parent_log for opening in openings}
+    for opening in openings:
+        if not opening.listed or opening.written_here or opening.log_id in continued:
+            continue
+        sentinel = database.parent / SENTINEL_FOLDER / f"{opening.name}.note"
+        if sentinel.exists() or (database.parent / SECRETS_FOLDER / f"log-{opening.name}.key").exists():
+            report(error("sentinel.disowned", log=opening.name, station=opening.genesis.station))
 
 
 def missing_sentinels(database: Path, openings: list[Opening], report: Callable[[Finding], None]) -> None:

@@ -48,6 +48,7 @@ class Opening:
         genesis_hash: predecessor of entry 1.
         own: whether the file says that this installation continues it.
         written_here: whether it ever did; one that was given up was written here too.
+        listed: whether the table of logs has a row for it.
         size: highest position in the file.
         ledger_genesis: bytes of the ledger's genesis, in the registry log alone.
     """
@@ -59,6 +60,7 @@ class Opening:
     own: bool
     size: int
     written_here: bool = False
+    listed: bool = True
     ledger_genesis: bytes = b""
 
 
@@ -236,6 +238,7 @@ def _read_opening(
         own=row is not None and row.own == 1 and not row.state,
         size=size,
         written_here=row is not None and row.own == 1,
+        listed=row is not None,
         ledger_genesis=ledger_genesis if isinstance(ledger_genesis, bytes) else b"",
     )
 

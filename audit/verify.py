@@ -27,7 +27,7 @@ from audit.branches import BranchChecker
 from audit.casejoin import CaseJoiner
 from audit.caserange import case_tasks
 from audit.cases import CaseFolder
-from audit.copies import Kept, compare_kept, missing_sentinels, read_against, read_sentinels
+from audit.copies import Kept, compare_kept, disowned_logs, missing_sentinels, read_against, read_sentinels
 from audit.county import fold_county, read_ledger_genesis
 from audit.crew import Crew, InOrder, may_start_processes
 from audit.desk import Brief, Desk, Result, Task, all_stations, county_logs
@@ -237,6 +237,7 @@ class _Audit:
         findings = Collector()
         kept = read_sentinels(self._source.path, openings, findings.add)
         missing_sentinels(self._source.path, openings, findings.add)
+        disowned_logs(self._source.path, openings, findings.add)
         kept += read_against(against, openings, findings.add, source=self._source, sparse=self._sparse)
         return kept, findings
 

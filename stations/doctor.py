@@ -8,15 +8,7 @@ from collections.abc import Iterator
 
 from ledger import platform
 from ledger.calendar import local_date
-from ledger.chain import second_firsts
-from ledger.checkpoint import read_checkpoint
-from ledger.errors import BanjianError
 from ledger.facade import Home, Ledger
-from ledger.facade.between import lost_by_reopening, was_seen
-from ledger.facade.countyfold import COUNTY_KINDS
-from ledger.facade.lostends import BESIDE_CHAIN
-from ledger.facade.synctables import SECOND_FIRST
-from ledger.facade.types import LogInfo
 from ledger.intact import NAMED_MAX, damaged_files
 from ledger.sqlitefile import file_uri
 from ledger.types import StationId
@@ -24,8 +16,9 @@ from stations.attachments import Attachments
 from stations.backup import last_backup_ms
 from stations.checks import Check, Level, found
 from stations.config import StationConfig
+from stations.doctorheads import head_checks
 from stations.doctorkeys import key_checks
-from stations.doctorrows import row_checks
+from stations.doctorrows import pad_checks, row_checks
 from stations.lostfiles import lost_files
 from stations.rereading import round_of
 from stations.version import version
@@ -36,7 +29,6 @@ PLAUSIBLE_FROM_MS = 1_735_660_800_000
 """1 January 2025, China time: an earlier clock has lost its battery."""
 PLAUSIBLE_UNTIL_MS = 4_102_416_000_000
 CLOCK_BACK_MS_MAX = 60_000
-ACTS_NAMED_MAX = 12
 _MIB = 1 << 20
 _DAY_MS = 86_400_000
 
@@ -64,9 +56,8 @@ def examine(
         _machine(home),
         *key_checks(home, ledger, StationId(config.station), key_fits=key_fits),
         *row_checks(home, ledger, thorough=thorough),
-        *_logs(home, ledger),
-        *_second_firsts(ledger),
-        *_lost_by_reopening(ledger),
+        *(pad_checks(home, ledger) if key_fits else ()),
+        *head_checks(home, ledger, now_ms=now_ms),
         _attachments(home, ledger, StationId(config.station), thorough=thorough, key_fits=key_fits),
         _backup(home, config, now_ms),
     ]
@@ -144,85 +135,6 @@ def _machine(home: Home) -> Check:
     if not home.same_machine():
         return found("machine", "warning", "doctor.other_machine")
     return found("machine", "ok", "doctor.machine")
-
-
-def _logs(home: Home, ledger: Ledger) -> Iterator[Check]:
-    logs = ledger.logs()
-    for log in logs:
-        if not log.own:
-            continue
-        name = f"{log.kind} {log.station}"
-        if log.doubt == BESIDE_CHAIN:
-            yield found("head", "ok", "doctor.log_beside_ended", log=name, size=log.size)
-            continue
-        if _is_beside(ledger, log):
-            yield found("head", "error", "doctor.log_beside", log=name, size=log.size)
-            continue
-        if log.doubt and log.kind in COUNTY_KINDS and _stands_beside(ledger, log):
-            path = str(home.sentinel_path(log.log_id))
-            yield found("head", "error", "doctor.log_not_counted", log=name, size=log.size, path=path)
-            continue
-        if log.doubt:
-            # A station's log is opened anew by the next action; those of the county want the right key.
-            code = "doctor.log_doubt" if log.kind == "station" else "doctor.county_log_doubt"
-            missing = _kept_size(home, log) - log.size
-            if not ledger.parts.succession.is_continued(log.log_id):
-                yield found("head", "warning", code, log=name, reason=log.doubt)
-            elif missing > 0:
-                yield found(
-                    "head", "warning", "doctor.log_end_missing", log=name, missing=missing, reason=log.doubt
-                )
-            else:
-                yield found("head", "ok", "doctor.log_continued", log=name, reason=log.doubt)
-            continue
-        kept = _kept_size(home, log)
-        if not kept and log.size:
-            # One that was just opened gets its first checkpoint with its first act.
-            level: Level = "ok" if log.size == 1 else "warning"
-            yield found("head", level, "doctor.head_alone", log=name, size=log.size)
-            continue
-        yield found("head", "ok", "doctor.head", log=name, size=log.size, sentinel=kept)
-
-
-def _lost_by_reopening(ledger: Ledger) -> Iterator[Check]:
-    for lost in lost_by_reopening(ledger):
-        acts = "、".join(lost.acts[:ACTS_NAMED_MAX]) + ("、…" if len(lost.acts) > ACTS_NAMED_MAX else "")
-        yield found(
-            "head", "ok" if lost.seen else "warning", "doctor.reopened_early",
-            log=f"{lost.log.genesis.kind} {lost.log.genesis.station}", count=lost.count, kept=len(lost.acts),
-            why=acts or "—",
-        )  # fmt: skip
-
-
-def _second_firsts(ledger: Ledger) -> Iterator[Check]:
-    """Tell of a station that is written here whether another machine began a log for it as well."""
-    logs = ledger.parts.holdings.logs.values()
-    here = {log.genesis.station for log in logs if log.own}
-    for genesis, first in second_firsts(log.genesis for log in logs):
-        if genesis.station in here:
-            seen = was_seen(ledger, SECOND_FIRST, [one.log_id().hex() for one in (genesis, first)])
-            yield found(
-                "head", "ok" if seen else "warning", "doctor.log_second_first", station=genesis.station,
-                log=genesis.log_id().hex()[:8], other=first.log_id().hex()[:8],
-            )  # fmt: skip
-
-
-def _is_beside(ledger: Ledger, log: LogInfo) -> bool:
-    """Whether a log of registry or catalogue that is written here counts nowhere."""
-    return log.kind in COUNTY_KINDS and not log.doubt and _stands_beside(ledger, log)
-
-
-def _stands_beside(ledger: Ledger, log: LogInfo) -> bool:
-    return ledger.parts.fold.is_beside(log.kind, log.log_id.hex())
-
-
-def _kept_size(home: Home, log: LogInfo) -> int:
-    """Return how many entries of a log its sentinel knows of; 0 without one that can be read."""
-    note = home.sentinel(log.log_id)
-    try:
-        return read_checkpoint(note.encode("utf-8")).size if note else 0
-    except BanjianError:
-        return 0
 
 
 def _attachments(home: Home, ledger: Ledger, station: StationId, *, thorough: bool, key_fits: bool) -> Check:

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from ledger.errors import StoreError
 from ledger.facade import Ledger
-from ledger.facade.between import exchange_of
+from ledger.facade.between import exchange_of, note_outside
 from ledger.facade.exchange import Exchange
 from ledger.registry import Registry
 from ledger.types import LedgerId
@@ -36,6 +36,9 @@ class LedgerThread:
         self._known: Ledger | None = None
         self._ledger_id = LedgerId(b"")
         self._pages = 0
+        self._changed = False
+        self.opened = 0
+        """How often the ledger was opened: who reads beside it opens it again as well."""
 
     @contextmanager
     def page(self) -> Iterator[None]:
@@ -55,8 +58,8 @@ class LedgerThread:
     def held(self) -> Ledger:
         """The open ledger; to be used on its own thread.
 
-        A store that cannot go on (the disk failed in a commit, the database server was restarted) is opened
-        again: what this process remembers of it may not hold any more.
+        A store that cannot go on (the disk failed in a commit, the database server was restarted, another
+        program wrote into the file) is opened again: what this process remembers of it may not hold any more.
 
         Raises:
             StoreError: ``serve.unreachable`` before it was opened and once it is closed; the store's own
@@ -64,11 +67,17 @@ class LedgerThread:
         """
         if self._ledger is not None and not self._ledger.store.usable():
             lost, self._ledger, self._exchange = self._ledger, None, None
+            self._changed = self._changed or lost.store.changed_outside()
             lost.close()
         if self._open_ledger is None:
             raise StoreError("serve.unreachable")
         if self._ledger is None:
             self._ledger = self._known = self._open_ledger()
+            self.opened += 1
+            if self._changed:
+                # Perhaps nobody saw the refusal: the station calls by itself, too.
+                note_outside(self._ledger)
+                self._changed = False
         return self._ledger
 
     def registry(self) -> Registry:

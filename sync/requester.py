@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError, GapError
 from ledger.facade.countyfold import COUNTY_KINDS
@@ -38,6 +39,9 @@ class Guesses:
     stated: Stated = field(default_factory=dict)
     wanted: tuple[Wanted, ...] = ()
     given: dict[LogId, Given] = field(default_factory=dict)
+    unopened: frozenset[LogId] = frozenset()
+    """Logs whose opening the upper side refused last: until its registry knows who opened them, the first
+    package of each asks again, and no more of it takes the place of other logs."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -137,7 +141,8 @@ class Requester:
                 yield from histories.log(state.log_id, beside)
                 continue
             after = min(known.get(state.log_id, 0), state.size)
-            for raw in packages(exchange, state.log_id, after, left):
+            most = 1 if state.log_id in self._guesses.unopened and not after else None
+            for raw in islice(packages(exchange, state.log_id, after, left), most):
                 self.progress.sent += 1
                 yield raw
             if not left.spent:
@@ -206,6 +211,7 @@ class Requester:
         self.progress.feed_size = answer.feed_size
         self._guesses.sizes = {state.log_id: state.size for state in answer.logs}
         self._guesses.stated = stated(answer.logs, answer.branches)
+        self._guesses.unopened = frozenset(note.log_id for note in answer.refused if note.code in BESIDE_FEED)
         before, self._guesses.wanted = self._guesses.wanted, answer.wanted
         self._asked = answer.wanted != before and self._returning.can_give(answer.wanted)
         self._compare(answer)

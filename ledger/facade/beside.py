@@ -11,10 +11,12 @@ from ledger.authority import PROVISIONAL_GRANT
 from ledger.errors import DataError
 from ledger.facade.granted import submit_grant
 from ledger.facade.ledger import Ledger
+from ledger.facade.soundness import require_rules, require_rules_to_write
 from ledger.facade.turns import as_writer, in_turn
 from ledger.facade.types import Performed, SignedAct
 from ledger.genesis import LogKind, decode_log_genesis
 from ledger.keys import Signer
+from ledger.opening import OPEN_LOG
 from ledger.types import Facts, StationId
 
 ERASE = "erase"
@@ -30,6 +32,7 @@ def prepare_county(
         BanjianError: as ``Ledger.register`` and ``Ledger.publish``.
     """
     ledger.refresh()
+    require_rules(ledger.parts)
     return ledger.parts.county.prepare(action, facts, signer, personal=personal)
 
 
@@ -60,6 +63,9 @@ def submit_county(ledger: Ledger, signed: SignedAct) -> Performed:
     """
     if decode_act(signed.raw).action == PROVISIONAL_GRANT:
         return submit_grant(ledger, signed)
+    if decode_act(signed.raw).action != OPEN_LOG:
+        # A new log may be the cure: it is asked for with its own words.
+        require_rules_to_write(ledger.store, ledger.parts)
     return ledger.parts.county.submit(signed)
 
 

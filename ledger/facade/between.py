@@ -22,7 +22,7 @@ from ledger.facade.countyseen import (
 from ledger.facade.exchange import Exchange
 from ledger.facade.held import newest_receipt
 from ledger.facade.ledger import Ledger
-from ledger.facade.looked import LostByReopening, is_seen, read_lost, settle_seen
+from ledger.facade.looked import LostByReopening, is_seen, note_changed_outside, read_lost, settle_seen
 from ledger.facade.monthly import MonthFigure, read_months
 from ledger.facade.numbers import paper_of
 from ledger.facade.ownlog import newest_checkpoint
@@ -110,6 +110,17 @@ def was_seen(ledger: Ledger, code: str, logs: Iterable[str]) -> bool:
     """Return whether somebody has said that what was found about some logs was seen."""
     with ledger.turn, ledger.reading() as (tx, _):
         return is_seen(tx, code, logs)
+
+
+def note_outside(ledger: Ledger) -> None:
+    """Keep, at a ledger that was opened again for that, that another program wrote into its file.
+
+    Raises:
+        ConfigError: ``ledger.read_only``.
+    """
+    _require_writer(ledger)
+    with ledger.turn, ledger.store.write() as tx:
+        note_changed_outside(tx, now_ms=ledger.clock.now_ms())
 
 
 def mark_seen(ledger: Ledger) -> int:

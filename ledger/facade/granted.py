@@ -6,6 +6,7 @@ from ledger.act import decode_act
 from ledger.authority import Authority
 from ledger.facade.granting import GrantPlan, HeldGrant, held_grants
 from ledger.facade.ledger import Ledger
+from ledger.facade.soundness import require_rules_to_write
 from ledger.facade.turns import as_writer, in_turn
 from ledger.facade.types import Performed, SignedAct
 from ledger.grant import Grant
@@ -48,6 +49,7 @@ def submit_grant(ledger: Ledger, signed: SignedAct) -> Performed:
         BanjianError: the grant does not hold; nothing was written.
     """
     parts = ledger.parts
+    require_rules_to_write(ledger.store, parts)
     grant = parts.grants.check(signed)
     log = parts.grants.required(parts.station_log(decode_act(signed.raw).station), grant.station)
     performed = parts.writer.append_county_act(log, signed)

@@ -16,6 +16,7 @@
     DIR/joins/                  at the county: invites that were used, requests that wait for a registrar
     DIR/ledger.genesis          what the ledger is, pinned: a registry log of another ledger is refused
     DIR/sentinel/<id>.note      newest checkpoint of each own log, outside the database
+    DIR/sentinel/<id>.pads      how many emergency numbers of an own log were printed
     DIR/sentinel/machine        what machine this installation was made on
     DIR/case-keys.txt           only laid there by hand, to restore a backup: taken in and removed
 
@@ -29,6 +30,7 @@ import os
 from pathlib import Path
 
 from ledger import platform
+from ledger.casenumber import ORDINAL_MAX
 from ledger.errors import ConfigError, StoreError
 from ledger.types import KeyId, LogId, StationId
 
@@ -203,6 +205,18 @@ class Home:
         data = _read(self.sentinel_path(log_id))
         return None if data is None else data.decode("utf-8", errors="replace")
 
+    def write_pads_printed(self, log_id: LogId, ordinal: int) -> None:
+        """Remember up to which ordinal emergency numbers of a log were printed, durably."""
+        platform.write_durably(self._pads_path(log_id), str(ordinal).encode("ascii"))
+
+    def pads_printed(self, log_id: LogId) -> int:
+        """Return up to which ordinal emergency numbers of a log were printed; 0 where nobody wrote it down.
+
+        A file that says no number counts as none: the list of batches and the acts know as well.
+        """
+        data = _read(self._pads_path(log_id)) or b""
+        return int(data) if data.isdigit() and len(data) <= len(str(ORDINAL_MAX)) else 0
+
     def write_machine(self) -> None:
         """Remember the machine that this installation was made on."""
         platform.write_durably(self.sentinel_dir / "machine", platform.machine_id().hex().encode())
@@ -238,6 +252,9 @@ class Home:
 
     def _log_key_path(self, log_id: LogId) -> Path:
         return self.secrets_dir / f"log-{log_id.hex()}.key"
+
+    def _pads_path(self, log_id: LogId) -> Path:
+        return self.sentinel_dir / f"{log_id.hex()}.pads"
 
     def sentinel_path(self, log_id: LogId) -> Path:
         """Return where the newest checkpoint of an own log is kept outside the database."""

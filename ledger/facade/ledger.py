@@ -28,6 +28,7 @@ from ledger.facade.parts import Parts, list_logs, load_parts
 from ledger.facade.rejudging import finish_judging
 from ledger.facade.renewal import rebuild_views
 from ledger.facade.restoring import settle
+from ledger.facade.soundness import require_rules_to_write
 from ledger.facade.turns import as_writer, in_turn
 from ledger.facade.types import CasePage, CaseRow, Command, DayClear, Figure, LogInfo, Performed, SignedAct
 from ledger.facade.vault import Vault
@@ -185,6 +186,7 @@ class Ledger:
             InputError: the facts are not of the action's form (``case.facts_*``).
             StoreError: nothing was written (``store.*``, ``log.*``).
         """
+        require_rules_to_write(self.store, self.parts)
         log = self.parts.log_to_write(command.station, signer)
         with OnDemand(self.store) as reading:
             decided = self.parts.desk.sign(reading, command, signer, log)
@@ -213,6 +215,7 @@ class Ledger:
                 catalogue, or the count of numbers has gone on meanwhile; prepare it again.
             BanjianError: the act does not hold; nothing was written.
         """
+        require_rules_to_write(self.store, self.parts)
         log = self.parts.station_log(station)
         if log is None:
             raise StoreError("log.none", station=station)
@@ -226,8 +229,9 @@ class Ledger:
 
         Raises:
             AuthorityError: the signer may not do that (``registry.*``, ``authority.*``); nothing was written.
-            StoreError: ``log.county_none`` when the registry log is not written here.
+            StoreError: ``log.county_none`` where no registry is written; as ``require_rules_to_write``.
         """
+        require_rules_to_write(self.store, self.parts)
         return self.parts.county.register(action, facts, signer, personal=personal)
 
     @as_writer
@@ -237,7 +241,9 @@ class Ledger:
         Raises:
             AuthorityError: the signer is no registrar.
             DataError: ``catalogue.*`` or ``calendar.*`` for data that would have no effect.
+            StoreError: as ``require_rules_to_write``.
         """
+        require_rules_to_write(self.store, self.parts)
         return self.parts.county.publish(action, facts, signer)
 
     @as_writer

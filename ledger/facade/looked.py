@@ -18,14 +18,31 @@ from ledger.facade.bodies import read_facts
 from ledger.facade.comingback import lost_by_reopening
 from ledger.facade.opening import HeldLog, act_in, read_frames
 from ledger.facade.parts import Parts
-from ledger.facade.synctables import FOREIGN_PARENT, FORK, REOPENED_EARLY, SECOND_FIRST, SYNC_FINDINGS
+from ledger.facade.synctables import (
+    CHANGED_OUTSIDE,
+    FOREIGN_PARENT,
+    FORK,
+    REOPENED_EARLY,
+    SECOND_FIRST,
+    SYNC_FINDINGS,
+)
 from ledger.store.contract import ReadTx, WriteTx
 
-STAYING: Final = (SECOND_FIRST, REOPENED_EARLY, FORK, FOREIGN_PARENT)
+STAYING: Final = (SECOND_FIRST, REOPENED_EARLY, FORK, FOREIGN_PARENT, CHANGED_OUTSIDE)
 """Codes of findings that nothing settles but somebody who has looked into them."""
 _SUBJECTS: Final = ("staff_no", "station", "purpose")
 ACTS_MAX: Final = 1_000
 """Acts of a lost end that are read at once."""
+
+
+def note_changed_outside(tx: WriteTx, *, now_ms: int) -> None:
+    """Keep that another program wrote into the file while it was open here, until somebody has seen it."""
+    tx.upsert(SYNC_FINDINGS, [(CHANGED_OUTSIDE, "", 0, now_ms, "", 0)])
+
+
+def is_changed_outside(tx: ReadTx) -> bool:
+    """Whether another program wrote into the file while it was open here, and nobody has seen to it yet."""
+    return tx.count(SYNC_FINDINGS, {"code": CHANGED_OUTSIDE, "settled": 0}) > 0
 
 
 def settle_seen(tx: WriteTx) -> int:

@@ -11,9 +11,11 @@ import base64
 from collections.abc import Iterator, Mapping
 from itertools import count
 
+from ledger.act import case_of
 from ledger.body import open_body
 from ledger.calendar import local_date
 from ledger.casenumber import (
+    UNKNOWN_DATE,
     CaseNumber,
     date_part,
     day_text,
@@ -32,11 +34,12 @@ from ledger.facade.clock import Randomness
 from ledger.facade.ondemand import OnDemand
 from ledger.facade.tables import CASES, NUMBERS, STATUS
 from ledger.facade.types import Command
+from ledger.frame import decode_frame
 from ledger.guards import token_hash
 from ledger.limits import FACTS_BYTES_MAX
 from ledger.store import schema
 from ledger.store.contract import ReadTx
-from ledger.store.tables import Cell, OneOf, Range, Row
+from ledger.store.tables import Cell, OneOf, Range, Row, Where
 from ledger.types import CaseId, Facts, LogId, StationId
 
 TOKEN_BYTES = 5
@@ -126,7 +129,7 @@ def _keep_paper_number(
     number, parts = normalise(paper), parse(paper)
     if any(_stands_in_way(reading.tx(), row, command.station) for row in _carrying(reading.tx(), number)):
         raise InputError("number.entered", number=number)
-    owned = _owned(reading.tx(), number)
+    owned = _owned(reading.tx(), number) or _is_carried(reading.tx(), log_id.hex(), number)
     if "number" in action.facts and parts.station == command.station and not owned:
         if parts.tag == log_tag(log_id) and not _is_given(reading.tx(), log_id.hex(), parts):
             raise InputError("number.not_given", number=number)
@@ -172,6 +175,21 @@ def _carrying(tx: ReadTx, number: str) -> list[Row]:
 def _owned(tx: ReadTx, number: str) -> bool:
     """Tell whether a number is a case's own."""
     return any(row[3] != PAPER for row in _carrying(tx, number))
+
+
+def _is_carried(tx: ReadTx, log: str, number: str) -> bool:
+    """Tell whether a voided case carries a number whose row is gone: lists and acts of the log are asked.
+
+    Raises:
+        InputError: ``number.entered`` when a case carries it that was not voided.
+    """
+    cases = [row[0] for row in tx.select(CASES, {"number": number}, columns=("case_id",))]
+    frames = (tx.frame(log, seq) for seq, _ in _carried_numbers(tx, {"log": log}, number))
+    cases += [case_of(decode_frame(frame).act) for frame in frames if frame is not None]
+    held = [tx.get(CASES, (case_id,)) for case_id in cases]
+    if any(case is None or case[STATUS] != VOIDED for case in held):
+        raise InputError("number.entered", number=number)
+    return bool(held)
 
 
 def _stands_in_way(tx: ReadTx, carrying: Row, station: StationId) -> bool:
@@ -245,6 +263,17 @@ def next_ordinal(tx: ReadTx, log: str, day: str) -> int:
     return 1 + max((counted, *_carried(tx, log, day, Range(above=after))))
 
 
+def next_pad_ordinal(tx: ReadTx, log: str) -> int:
+    """Return the ordinal behind the highest emergency number that a case of a log carries.
+
+    Looks through all acts of the log, for rows may have been taken away: asked when numbers are printed,
+    which is rare.
+    """
+    marker = f"-{UNKNOWN_DATE}-{_tag(log)}-P"
+    carried = (parse(number).ordinal for _, number in _carried_numbers(tx, {"log": log}, marker))
+    return max((next_ordinal(tx, log, PAD) - 1, *carried)) + 1
+
+
 def _newest(tx: ReadTx, where: Mapping[str, Cell | Range | OneOf], order_by: tuple[str, ...]) -> Row | None:
     return next(tx.select(NUMBERS, where, order_by=order_by, descending=True, limit=1), None)
 
@@ -261,17 +290,28 @@ def _opened_at(tx: ReadTx, case_id: Cell, log: str) -> int:
 
 def _carried(tx: ReadTx, log: str, day: str, where: Range) -> Iterator[int]:
     """Yield the ordinals of a day that acts at some positions of a log carry as numbers of this log."""
-    tag = log_tag(LogId(bytes.fromhex(log[:LOG_ID_CHARS])))
-    for (raw,) in tx.select(schema.BODIES, {"log": log, "seq": where}, columns=("facts",)):
+    for _, number in _carried_numbers(tx, {"log": log, "seq": where}, f"-{day}-{_tag(log)}-"):
+        parts = parse(number)
+        if not parts.pad:
+            yield parts.ordinal
+
+
+def _carried_numbers(tx: ReadTx, where: Where, marker: str) -> Iterator[tuple[int, str]]:
+    """Yield position and number of the acts at some places that carry a case number with a text in it."""
+    for seq, raw in tx.select(schema.BODIES, where, columns=("seq", "facts")):
         # Most acts carry no number: their bodies are not opened for that.
-        if not isinstance(raw, bytes) or tag.encode("ascii") not in raw:
+        if not isinstance(raw, bytes) or marker.encode("ascii") not in raw:
             continue
         try:
-            parts = parse(str(open_body(raw, limit_bytes=FACTS_BYTES_MAX).get("number")))
+            number = str(open_body(raw, limit_bytes=FACTS_BYTES_MAX).get("number"))
         except BanjianError:
             continue
-        if (parts.tag, parts.day, parts.pad) == (tag, day, False):
-            yield parts.ordinal
+        if marker in number and is_number(number):
+            yield _whole(seq), number
+
+
+def _tag(log: str) -> str:
+    return log_tag(LogId(bytes.fromhex(log[:LOG_ID_CHARS])))
 
 
 def _whole(cell: Cell) -> int:

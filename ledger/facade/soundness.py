@@ -1,78 +1,14 @@
-"""What a check-up asks of a ledger's own tables: keys of cases, views beside the acts, readable rules."""
+"""What is asked of a ledger before anybody acts by it: whether the rules are whole, whose the logs are."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ledger.errors import StoreError
-from ledger.facade.bodies import sealed_bodies
 from ledger.facade.countyfold import COUNTY_KINDS
 from ledger.facade.doubt import log_signer
 from ledger.facade.parts import Parts
-from ledger.facade.synctables import AWAITING
-from ledger.facade.tables import CASES, NUMBERS
-from ledger.facade.views import NO_CASE_ACTIONS, case_row
 from ledger.genesis import LogGenesis
 from ledger.store import schema
-from ledger.store.contract import ReadTx
-from ledger.store.tables import OneOf
-from ledger.types import CaseId
-
-OPAQUE = "opaque"
-CASES_AT_ONCE = 500
-_BY_ACTS = CASES.column_names.index("clock")
-"""Columns before this one follow from the acts alone, those behind it from the calendars as well."""
-_NUMBER = CASES.column_names.index("number")
-
-
-def cases_without_key(tx: ReadTx) -> int:
-    """Return of how many cases personal bodies lie here that nobody can open: erasing takes both away."""
-    keys = {row[0] for row in tx.select(schema.CASE_KEYS, {}, columns=("case_id",))}
-    cases = {row[0] for row in tx.select(schema.ACTS, {}, columns=("case_id",))}
-    return sum(
-        next(sealed_bodies(tx, CaseId(case)), None) is not None
-        for case in cases - keys
-        if isinstance(case, bytes)
-    )
-
-
-def rows_that_differ(tx: ReadTx, parts: Parts, *, thorough: bool) -> int:
-    """Return how many cases have no row in the view of cases, or another than their acts give.
-
-    Args:
-        tx: the store.
-        parts: the parts of the ledger.
-        thorough: folds every case; else only those without a row, or whose number has none, are found.
-    """
-    held = {row[0]: row for row in tx.select(CASES, {})}
-    numbers = {(row[0], row[1]) for row in tx.select(NUMBERS, {}, columns=("number", "case_id"))}
-    waiting = {row[0] for row in tx.select(AWAITING, {})}
-    opened = [
-        CaseId(row[0])
-        for row in tx.select(schema.ACTS, {}, columns=("case_id", "act_id", "action"))
-        if isinstance(row[0], bytes) and isinstance(row[1], bytes) and row[1].startswith(row[0])
-        if str(row[2]) not in NO_CASE_ACTIONS and row[2] != OPAQUE
-    ]
-    differ = {case for case in opened if case not in held and case not in waiting}
-    differ |= {
-        CaseId(case)
-        for case, row in held.items()
-        if isinstance(case, bytes) and row[_NUMBER] and (row[_NUMBER], case) not in numbers
-    }
-    return len(differ | _folded_otherwise(tx, parts, opened) if thorough else differ)
-
-
-def _folded_otherwise(tx: ReadTx, parts: Parts, cases: Sequence[CaseId]) -> set[CaseId]:
-    found: set[CaseId] = set()
-    calendars = parts.knowledge.calendars
-    for first in range(0, len(cases), CASES_AT_ONCE):
-        asked = cases[first : first + CASES_AT_ONCE]
-        rows = {row[0]: row for row in tx.select(CASES, {"case_id": OneOf(tuple(asked))})}
-        for folded in parts.book.fold_many(tx, asked):
-            row, case_id = case_row(folded.state, folded.rules, calendars), folded.state.case_id
-            if case_id not in rows or rows[case_id][:_BY_ACTS] != row[:_BY_ACTS]:
-                found.add(case_id)
-    return found
+from ledger.store.contract import ReadTx, Store
 
 
 def require_rules(parts: Parts) -> None:
@@ -86,6 +22,21 @@ def require_rules(parts: Parts) -> None:
         raise StoreError("ledger.registry_unfounded")
     if parts.knowledge.changed:
         raise StoreError("ledger.rules_changed", count=parts.knowledge.changed)
+
+
+def require_rules_to_write(store: Store, parts: Parts) -> None:
+    """Refuse as ``require_rules`` before anything is signed or stored by a process that may run for days.
+
+    Raises:
+        StoreError: as ``require_rules``; ``store.changed_outside`` where somebody wrote into the file since
+            it was opened, perhaps to mend it: whoever opens it again finds out.
+    """
+    try:
+        require_rules(parts)
+    except StoreError:
+        with store.write():
+            pass
+        raise
 
 
 def is_unfounded(parts: Parts) -> bool:

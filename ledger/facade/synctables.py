@@ -126,6 +126,9 @@ FOREIGN_PARENT: Final = "log.foreign_parent"
 SECOND_FIRST: Final = "log.second_first"
 """Code under which a log is noted there that begins anew although one of its station is held already."""
 
+CHANGED_OUTSIDE: Final = "ledger.changed_outside"
+"""Code under which is noted there that another program wrote into the ledger file while it was open here."""
+
 REOPENED_EARLY: Final = "log.reopened_early"
 """Code under which an own log is noted there of which others hold more than its successor goes on from."""
 

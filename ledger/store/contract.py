@@ -226,5 +226,8 @@ class Store(Protocol):
     def usable(self) -> bool:
         """Whether writes can go on; if not, close the store and open it again."""
 
+    def changed_outside(self) -> bool:
+        """Whether another program wrote into the store while it was open here, which stopped the writer."""
+
     def close(self) -> None:
         """Close everything; a second call does nothing."""

@@ -105,6 +105,10 @@ class MemoryStore:
         """Return True: no disk and no connection can fail."""
         return True
 
+    def changed_outside(self) -> bool:
+        """Return False: nobody else has this memory."""
+        return False
+
     def close(self) -> None:
         """Refuse everything from now on, as the other backends do; the memory goes with the object."""
         self._closed = True

@@ -111,6 +111,10 @@ class PostgresStore:
         """Ask the server whether the writer's connection, and so its lock, still stands."""
         return self._session is None or self._session.alive()
 
+    def changed_outside(self) -> bool:
+        """Return False: the server lets nobody but the owner of the tables do that, and that is not asked."""
+        return False
+
     def _write_on(self, connection: Connection[DictRow]) -> Iterator[WriteTx]:
         committing = False
         try:

@@ -31,6 +31,7 @@ from ledger.store.sqlite_recorder import (
 )
 from ledger.store.sqlite_schema import complete, create, statements
 from ledger.store.sqlite_tx import SqliteReadTx, SqliteWriteTx
+from ledger.store.sqlite_watch import FileWatch
 from ledger.store.subscription import RecordSubscription
 from ledger.store.tables import Table, merge_tables
 
@@ -56,6 +57,7 @@ class SqliteStore:
         self.views = tuple(views)
         self.statements = {table.name: statements(table) for table in tables}
         self.types = RowTypes(tables)
+        self.watch = FileWatch(datastore.path, tables)
         self.reopen_needed = False
         self._lock = lock
         self._closed = False
@@ -110,6 +112,10 @@ class SqliteStore:
         """Return whether no failure has left it unknown what is on the disk."""
         return not self.reopen_needed
 
+    def changed_outside(self) -> bool:
+        """Return whether a write was refused because another program had written into the file."""
+        return self.watch.changed
+
     def close(self) -> None:
         """Close all connections and give the writer's lock back."""
         self._closed = True
@@ -144,10 +150,13 @@ class _Reading:
         try:
             raw.execute("BEGIN")
             # a deferred transaction takes its view with its first read
-            raw.execute("PRAGMA data_version").fetchone()
+            store.watch.check_schema(raw)
         except sqlite3.Error as error:
             self.__exit__(None, None, None)
             raise translate(error, store.path) from error
+        except StoreError:
+            self.__exit__(None, None, None)
+            raise
         return SqliteReadTx(raw, store.path, store.statements)
 
     def __exit__(
@@ -179,6 +188,12 @@ class _Writing:
         except sqlite3.Error as error:
             store.datastore.guard.leave()
             raise translate(error, store.path) from error
+        try:
+            self._look()
+        except BaseException:
+            self._roll_back()
+            store.datastore.guard.leave()
+            raise
         self._tx = SqliteWriteTx(
             self._writer,
             store.path,
@@ -210,6 +225,17 @@ class _Writing:
         if done and tx.ends:
             self._store.recorder.ends.update(tx.ends)
             self._store.recorder.notify()
+
+    def _look(self) -> None:
+        """Stop where another program wrote meanwhile: only who opens the file again knows what it holds."""
+        store = self._store
+        try:
+            store.watch.check_writer(self._writer)
+        except sqlite3.Error as error:
+            raise translate(error, store.path) from error
+        except StoreError:
+            store.reopen_needed = True
+            raise
 
     def _commit(self) -> None:
         try:
@@ -272,7 +298,13 @@ def open_sqlite(
     except StoreError:
         lock.release()
         raise
-    return SqliteStore(LedgerDatastore(path, connect, writer), lock=lock, tables=wanted, views=views)
+    store = SqliteStore(LedgerDatastore(path, connect, writer), lock=lock, tables=wanted, views=views)
+    try:
+        store.watch.begin(writer, writer=True)
+    except sqlite3.Error as error:
+        store.close()
+        raise translate(error, path) from error
+    return store
 
 
 def _open_writer(path: Path, tables: Sequence[Table], connect: Connect, *, new: bool) -> sqlite3.Connection:
@@ -324,6 +356,7 @@ def _open_reading(
         try:
             check_version(check_identity(pooled._sqlite_conn, path), path)
             complete(pooled._sqlite_conn, tables, path, read_only=True)
+            store.watch.begin(pooled._sqlite_conn, writer=False)
         finally:
             datastore.pool.put_connection(pooled)
     except sqlite3.Error as error:

@@ -41,6 +41,7 @@ class Access:
         self._station = station
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="page")
         self._held: Ledger | None = None
+        self._opened = thread.opened
         self._opening = asyncio.Lock()
 
     async def read(self, work: Callable[[Ledger], T]) -> T:
@@ -72,7 +73,10 @@ class Access:
 
     async def _ledger(self) -> Ledger:
         async with self._opening:
-            if self._held is None or not self._held.store.usable():
+            opened = self._writer.opened
+            if self._held is None or not self._held.store.usable() or opened != self._opened:
+                # What made the writer begin anew may be true of what was read before as well.
+                self._opened = opened
                 self._held = await self._run(self._open)
             return self._held
 

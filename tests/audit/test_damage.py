@@ -258,6 +258,18 @@ def test_a_log_that_is_gone_from_the_file_is_missed_by_its_sentinel(copy: Path) 
     assert "sentinel.log_missing" in errors(verify_ledger(copy))
 
 
+@pytest.mark.parametrize("kept", ["sentinel", "key"])
+def test_a_log_that_was_written_here_is_no_strangers(copy: Path, sound: Home, kept: str) -> None:
+    ((log,),) = ask(copy, "SELECT log FROM logs WHERE kind = 'station' AND own = 1 LIMIT 1")
+    assert "sentinel.disowned" not in errors(verify_ledger(copy))
+    hurt(copy, ("UPDATE logs SET own = 0 WHERE log = ?", (log,)))
+    if kept == "key":
+        shutil.rmtree(copy / "sentinel")
+        (copy / "secrets").mkdir(exist_ok=True)
+        shutil.copy(sound.secrets_dir / f"log-{log}.key", copy / "secrets")
+    assert "sentinel.disowned" in errors(verify_ledger(copy))
+
+
 def test_the_database_of_another_station_does_not_fit_the_sentinels(copy: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     (other / "sentinel").mkdir(parents=True)

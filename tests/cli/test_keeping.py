@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 import stat
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from ledger.facade import Home, Ledger
 from ledger.facade.between import merge
 from stations.backup import last_backup_ms, list_backups, make_backup
 from stations.cli.secret import ask_secret
-from stations.demo import COUNTY, TOWNSHIP, VILLAGE
+from stations.demo import CHINA, COUNTY, TOWNSHIP, VILLAGE
 from stations.newkeys import seal
 from sync.credentials import prepare_county
 from tests.cli.conftest import ITEM, Terminal
@@ -299,7 +300,14 @@ def test_doctor_finds_what_is_wrong(county: Terminal):
     [
         ("DELETE FROM case_keys", False, "doctor.case_keys_missing"),
         ("DELETE FROM cases", False, "doctor.lists_differ"),
+        (
+            "INSERT INTO cases SELECT zeroblob(16), number, item, catalogue_version, status, custodian, "
+            "offered_to, received_station, opened_at_ms, last_at_ms, open, clock, yellow_at_ms, red_at_ms, "
+            "flags FROM cases LIMIT 1",
+            False, "doctor.lists_differ",
+        ),
         ("DELETE FROM case_numbers", False, "doctor.lists_differ"),
+        ("UPDATE case_numbers SET ordinal = 7", True, "doctor.lists_differ"),
         ("UPDATE cases SET status = 'delivered'", True, "doctor.lists_differ"),
         (
             "UPDATE bodies SET facts = NULL WHERE seq = 1 "
@@ -330,6 +338,11 @@ def test_doctor_finds_rows_that_somebody_changed(county: Terminal, change: str, 
         county.ok(*words)
 
 
+def _a_day_later(county: Terminal) -> None:
+    now_ms = county.clock.now_ms()
+    county.clock.set(datetime.fromtimestamp(now_ms // 1000 + 86_401, tz=CHINA).isoformat(sep=" ")[:19])
+
+
 DISOWNED = "签名密钥在本机，台账却说它写在别处"
 
 
@@ -349,6 +362,28 @@ def test_a_log_whose_key_lies_here_is_no_other_machines(county: Terminal) -> Non
     county.ok(*words, "--station", VILLAGE)
     assert DISOWNED not in county.ok("worklist").err
     assert "log.disowned" not in {row["code"] for row in county.ok("doctor", "--json").json["checks"]}
+
+
+def _head(county: Terminal) -> tuple[str, str]:
+    checks = county.run("doctor", "--json").json["checks"]
+    (row,) = [row for row in checks if row["check"] == "head" and row["log"] == f"station {VILLAGE}"]
+    return row["code"], row["level"]
+
+
+def test_a_log_without_checkpoint_is_worth_a_warning_only_after_a_day(county: Terminal):
+    words = ("receive", ITEM, "--as", "V001", "--name", "甲乙", "--materials", "all", "--no-slip")
+    for _ in range(3):
+        county.ok(*words)
+    assert _head(county) == ("doctor.head_new", "ok")
+    _a_day_later(county)
+    county.ok(*words)
+    assert _head(county) == ("doctor.head_alone", "warning")
+    county.ok("checkpoint")
+    assert _head(county) == ("doctor.head", "ok")
+    county.ok(*words)
+    assert _head(county) == ("doctor.head", "ok")
+    _a_day_later(county)
+    assert _head(county) == ("doctor.head_behind", "warning")
 
 
 def test_doctor_says_that_no_checkpoint_lies_outside(county: Terminal):

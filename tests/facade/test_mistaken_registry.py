@@ -85,7 +85,7 @@ def test_a_mistaken_registry_is_named_refused_and_ended(
     world.settle(TOWN, VILLAGE)
     right = ledger.open_county_log("registry", COUNTY, signer("root 0"))
     assert heads(world, "registry") == [
-        "doctor.head_alone",
+        "doctor.head_new",
         "doctor.log_beside_ended",
         "doctor.log_continued",
     ]
@@ -93,7 +93,7 @@ def test_a_mistaken_registry_is_named_refused_and_ended(
     world.enrol(VILLAGE, "window", "S99")
     world[COUNTY].close()
     assert heads(world, "registry") == [
-        "doctor.head_alone",
+        "doctor.head_new",
         "doctor.log_beside_ended",
         "doctor.log_continued",
     ]

@@ -10,6 +10,7 @@ import pytest
 from ledger.act import decode_act, verify_act
 from ledger.body import check_facts
 from ledger.bundle import Section, open_part, pack_manifest
+from ledger.chain import ChainLog, chain_logs
 from ledger.checkpoint import open_checkpoint, open_cosignature, read_checkpoint
 from ledger.codec import pack_body, unpack_body
 from ledger.entry import check_link, entry_hash
@@ -80,6 +81,35 @@ def test_what_a_station_signs_against_itself_is_kept() -> None:
     )  # fmt: skip
     check_pinned(records, log_id=content.log_id, code="package.pins")
     assert [bool(record.personal_raw) for record in records] == vector["personal_kept"]
+
+
+def test_the_continued_one_of_two_that_begin_anew_goes_first() -> None:
+    cases = {case["name"]: case for case in load("chain")}
+    for kind in ("registry", "catalogue"):
+        case = cases[f"{kind}: begun anew, the greater id continued: that one"]
+        least, chosen, after = (log["log_id"] for log in case["logs"])
+        assert least < chosen
+        assert case["chain"] == [{"log_id": chosen, "counted": 9}, {"log_id": after, "counted": 10}]
+        alone = cases[f"{kind}: begun anew, none continued: the least id"]
+        assert [link["log_id"] for link in alone["chain"]] == [min(log["log_id"] for log in alone["logs"])]
+    founded = cases["registry: the one with the ledger's genesis first"]
+    assert founded["chain"] == [
+        {"log_id": log["log_id"], "counted": 10} for log in founded["logs"] if log["founds"]
+    ]
+
+
+def test_the_chains_follow_from_the_logs_in_any_order() -> None:
+    for case in load("chain"):
+        logs = [
+            ChainLog(
+                log["log_id"], decode_log_genesis(bytes.fromhex(log["genesis"])), log["size"], log["founds"]
+            )
+            for log in case["logs"]
+        ]
+        for order in (logs, logs[::-1]):
+            assert [(link.name, link.size) for link in chain_logs(order)] == [
+                (link["log_id"], link["counted"]) for link in case["chain"]
+            ]
 
 
 def test_signatures_at_the_edges() -> None:

@@ -13,7 +13,7 @@ import json
 import re
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -149,6 +149,46 @@ def tree_of(leaves: list[bytes | None]) -> f.Tree:
     for leaf in leaves:
         tree.append(leaf or b"")
     return tree
+
+
+def chain_of(held: list[Log], founds: Callable[[Log], bytes]) -> list[Log]:
+    """Return the logs of one kind that continue each other, oldest first.
+
+    ``founds`` is empty for a log whose first entry carries no genesis of a ledger.
+    """
+    logs = {
+        bytes.fromhex(log.name): (log, log.genesis)
+        for log in sorted(held, key=lambda log: log.name)
+        if log.genesis
+    }
+    continued = {
+        genesis.parent_log
+        for _, genesis in logs.values()
+        if genesis.parent_log in logs and _fits(genesis, logs[genesis.parent_log][1])
+    }
+    starts = [
+        (
+            not founds(log),
+            genesis.parent_log != b"",
+            bytes.fromhex(log.name) not in continued,
+            log.name,
+            log,
+        )
+        for log, genesis in logs.values()
+        if genesis.parent_log not in logs
+    ]
+    chain = [min(starts, key=lambda start: start[:4])[4]] if starts else []
+    while chain:
+        parent = bytes.fromhex(chain[-1].name)
+        after = [
+            log
+            for log, genesis in logs.values()
+            if genesis.parent_log == parent and _fits(genesis, chain[-1].genesis)
+        ]
+        if not after:
+            break
+        chain.append(after[0])
+    return chain
 
 
 class Reader:
@@ -415,39 +455,7 @@ class Reader:
 
     def _chain(self, kind: str) -> list[Log]:
         """Return the logs of a kind that continue each other, oldest first."""
-        logs = {
-            bytes.fromhex(log.name): (log, log.genesis)
-            for log in sorted(self.logs.values(), key=lambda log: log.name)
-            if log.kind == kind and log.genesis
-        }
-        continued = {
-            genesis.parent_log
-            for _, genesis in logs.values()
-            if genesis.parent_log in logs and _fits(genesis, logs[genesis.parent_log][1])
-        }
-        starts = [
-            (
-                not self._founds(log),
-                genesis.parent_log != b"",
-                bytes.fromhex(log.name) not in continued,
-                log.name,
-                log,
-            )
-            for log, genesis in logs.values()
-            if genesis.parent_log not in logs
-        ]
-        chain = [min(starts, key=lambda start: start[:4])[4]] if starts else []
-        while chain:
-            parent = bytes.fromhex(chain[-1].name)
-            after = [
-                log
-                for log, genesis in logs.values()
-                if genesis.parent_log == parent and _fits(genesis, chain[-1].genesis)
-            ]
-            if not after:
-                break
-            chain.append(after[0])
-        return chain
+        return chain_of([log for log in self.logs.values() if log.kind == kind], self._founds)
 
     def _founds(self, log: Log) -> bytes:
         """Return the ledger id whose genesis the first entry carries; empty without one."""

@@ -928,6 +928,19 @@ def test_vectors_of_records() -> None:
         f.decode(unhex(case["bytes"]), 65536, body=True)
 
 
+@pytest.mark.parametrize("case", vector("chain.json"), ids=lambda case: case["name"])
+def test_vectors_of_the_county_s_chains(case: dict[str, Any]) -> None:
+    """Of the logs of one kind those count that the page says, and so far."""
+    founds = {log["log_id"]: b"x" * log["founds"] for log in case["logs"]}
+    geneses = {log["log_id"]: f.decode_log_genesis(unhex(log["genesis"])) for log in case["logs"]}
+    held = [reader.Log(name, genesis=genesis) for name, genesis in geneses.items()]
+    for order in (held, held[::-1]):
+        chain = reader.chain_of(order, lambda log: founds[log.name])
+        counted = [log.genesis.parent_size for log in chain[1:]] + [case["logs"][0]["size"]]
+        found = [{"log_id": log.name, "counted": size} for log, size in zip(chain, counted, strict=True)]
+        assert found == case["chain"]
+
+
 def test_vectors_of_trees_and_notes() -> None:
     """Roots, proofs, notes, checkpoints and receipts verify."""
     merkle = vector("merkle.json")

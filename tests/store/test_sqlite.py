@@ -166,15 +166,18 @@ def test_tables_of_another_program_version_keep_their_triggers(store: SqliteStor
     connection.close()
 
 
+def swallow(store: SqliteStore, where: str) -> None:
+    """Let rows vanish in a way that no comparison of the schema sees: on the connection alone."""
+    writer = store.datastore.writer
+    assert writer is not None
+    writer.execute(f"CREATE TEMP TRIGGER other BEFORE INSERT ON main.{where} BEGIN SELECT RAISE(IGNORE); END")
+
+
 @pytest.mark.parametrize("count", [1, 3])
-def test_a_frame_that_the_database_swallows_is_never_confirmed(
-    store: SqliteStore, path: Path, count: int
-) -> None:
+def test_a_frame_that_the_database_swallows_is_never_confirmed(store: SqliteStore, count: int) -> None:
     with store.write() as tx:
         tx.append("aa", 1, frames(1))
-    connection = foreign(path)
-    connection.execute(FOREIGN[0].replace("WHEN NEW.topic = 'receive' ", "WHEN NEW.originator_version = 2 "))
-    connection.close()
+    swallow(store, "stored_events WHEN NEW.originator_version = 2")
     with pytest.raises(StoreError) as caught, store.write() as tx:
         tx.append("aa", 2, frames(count, first=2))
     assert caught.value.code == "store.not_stored"
@@ -183,12 +186,8 @@ def test_a_frame_that_the_database_swallows_is_never_confirmed(
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_a_row_that_the_database_swallows_is_never_confirmed(
-    store: SqliteStore, path: Path, count: int
-) -> None:
-    connection = foreign(path)
-    connection.execute("CREATE TRIGGER other BEFORE INSERT ON bodies BEGIN SELECT RAISE(IGNORE); END")
-    connection.close()
+def test_a_row_that_the_database_swallows_is_never_confirmed(store: SqliteStore, count: int) -> None:
+    swallow(store, "bodies")
     rows: list[Row] = [("aa", seq, b"", None, None) for seq in range(1, count + 1)]
     for way in ("insert", "upsert"):
         with pytest.raises(StoreError) as caught, store.write() as tx:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ledger.bundle import seal_part
-from tests.vectors import grants, pins, positive, positive_bundle, positive_join, positive_travel
+from tests.vectors import chains, grants, pins, positive, positive_bundle, positive_join, positive_travel
 from tests.vectors.negative import negative_vectors
 from tests.vectors.positive import BUNDLE_SEED, Json, x25519_public
 from tests.vectors.positive_travel import bundle_parts
@@ -21,6 +21,7 @@ POSITIVE: dict[str, Callable[[World], Json]] = {
     "keys": positive.keys_vector,
     "encoding": positive.encoding_vector,
     "genesis": positive.genesis_vector,
+    "chain": chains.chain_vector,
     "act": positive.act_vector,
     "body": positive.body_vector,
     "entry": positive.entry_vector,

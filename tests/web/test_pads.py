@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from ledger.casenumber import parse
+from ledger.facade import Home
+from stations.doctorrows import pad_checks
 from tests.facade.counter import FELLING, VILLAGE
 from tests.web.counterdesk import Counter, Desk, Page, serving
 
@@ -100,6 +105,49 @@ def test_what_another_station_enters_under_a_number_leaves_the_pad_free(counter:
     slip = enter(desk, number, **{"at": "2026-03-01T16:20", "f.late_entry.reason": "power"})
     assert slip.status == 200 and number in slip.text
     assert "已补录 1 / 10" in desk.get("/pads").text
+
+
+def test_numbers_come_once_whatever_is_lost_beside_the_ledger(counter: Counter, desk: Desk) -> None:
+    home = Home(counter.folder)
+    lists, marks = list((home.path / "pads").iterdir()), list(home.sentinel_dir.glob("*.pads"))
+    assert len(lists) == len(marks) == 1
+    before = printed(desk.post("/pads", {"count": "10"}))
+    slip = enter(desk, before[9], **{"at": "2026-03-01T16:20", "f.late_entry.reason": "power"})
+    assert slip.status == 200
+    assert told(counter) == [("doctor.pads", "ok", 0)]
+    whole = lists[0].read_bytes()
+    lists[0].unlink()
+    last = parse(before[9]).ordinal
+    assert told(counter) == [("doctor.pads_lost", "warning", last)]
+    assert parse(printed(desk.post("/pads", {"count": "10"}))[0]).ordinal == last + 1
+    # Without the sentinel as well, and with the rows of the numbers gone, the acts still know what was used.
+    lists[0].unlink()
+    marks[0].unlink()
+    hurt(home.path, "DELETE FROM case_numbers WHERE day = 'pad'")
+    assert told(counter) == [("doctor.pads_lost", "warning", last)]
+    assert parse(printed(desk.post("/pads", {"count": "10"}))[0]).ordinal == last + 1
+    refused = enter(desk, before[9], **{"at": "2026-03-01T16:20", "f.late_entry.reason": "power"})
+    assert refused.code == "number.entered"
+    lists[0].write_bytes(whole[:-1])
+    assert told(counter) == [("doctor.pads_unreadable", "error", 0)]
+    assert desk.post("/pads", {"count": "10"}).code == "sealed.unreadable"
+    lists[0].unlink()
+    # What an older list says is not believed against the sentinel.
+    lists[0].write_bytes(whole)
+    assert parse(printed(desk.post("/pads", {"count": "10"}))[0]).ordinal == last + 11
+
+
+def told(counter: Counter) -> list[tuple[str, str, int]]:
+    with counter.ledger() as ledger:
+        return [
+            (one.code, one.level, int(one.params.get("count", 0)))
+            for one in pad_checks(Home(counter.folder), ledger)
+        ]
+
+
+def hurt(folder: Path, statement: str) -> None:
+    with closing(sqlite3.connect(folder / "ledger.db")) as connection, connection:
+        assert connection.execute(statement).rowcount > 0
 
 
 def test_what_was_typed_from_one_receipt_is_no_draft_of_another(desk: Desk) -> None:

@@ -7,40 +7,28 @@ so that no number is printed twice; which ones were used, the ledger knows.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import segno
 from aiohttp import web
 
 from ledger.casenumber import mint_pad, normalise, parse
-from ledger.errors import AuthorityError, BanjianError, ConfigError, InputError, StoreError
+from ledger.errors import AuthorityError, BanjianError, ConfigError, InputError
 from ledger.facade import Ledger
-from ledger.facade.numbers import PAD, PAPER, next_ordinal
+from ledger.facade.numbers import PAPER
 from ledger.facade.tables import NUMBERS
 from ledger.store.tables import OneOf
 from ledger.types import LogId, StationId
 from stations.cli.casenames import station_name
-from stations.sealed import SealedFolder
+from stations.pads import Batch, PadBook
 from stations.web.answers import status_of
 from stations.web.render import message_of, render
 from stations.web.visit import Visit, first, form_of, see_other
 
-FOLDER = "pads"
 COUNTS = (10, 20, 30, 60)
 RECEIVERS = frozenset(("window", "officer", "kiosk", "agent"))
 TURN: web.AppKey[asyncio.Lock] = web.AppKey("pads", asyncio.Lock)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """Numbers that were printed together: ordinals from ``first`` on."""
-
-    first: int
-    count: int
-    by: str
-    at_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +63,7 @@ async def sheet(visit: Visit) -> web.Response:
     """Show one batch, ready to print."""
     wanted = visit.request.match_info["first"]
     log, place = await visit.read(lambda ledger: _log(visit, ledger))
-    batches = await visit.office.access.aside(lambda: _batches(visit, log))
+    batches = await visit.office.access.aside(lambda: _book(visit, log).batches())
     batch = next((one for one in batches if str(one.first) == wanted), None)
     if batch is None:
         raise InputError("web.no_page", path=visit.request.path)
@@ -115,19 +103,17 @@ def pad_number(ledger: Ledger, text: str, station: StationId) -> str:
 
 async def _mint(visit: Visit, count: int) -> Batch:
     log, _ = await visit.read(lambda ledger: _log(visit, ledger))
+    book = _book(visit, log)
 
     def work(ledger: Ledger) -> int:
         roles = visit.person.roles_at(ledger.knowledge.registry, visit.station)
         if not RECEIVERS & roles:
             raise AuthorityError("pad.role")
-        with ledger.reading() as (tx, _):
-            return next_ordinal(tx, log.hex(), PAD)
+        return book.first_free(ledger)
 
     free = await visit.read(work)
-    batches = await visit.office.access.aside(lambda: _batches(visit, log))
-    printed = max((one.first + one.count for one in batches), default=1)
-    batch = Batch(first=max(free, printed), count=count, by=visit.person.name, at_ms=visit.now_ms())
-    await visit.office.access.aside(lambda: _keep(visit, log, [*batches, batch]))
+    batch = Batch(first=free, count=count, by=visit.person.name, at_ms=visit.now_ms())
+    await visit.office.access.aside(lambda: book.add(batch))
     return batch
 
 
@@ -143,31 +129,8 @@ def _log(visit: Visit, ledger: Ledger) -> tuple[LogId, str]:
     raise ConfigError("pad.no_log", station=visit.station)
 
 
-def _batches(visit: Visit, log: LogId) -> list[Batch]:
-    raw = _folder(visit).read(log.hex())
-    if raw is None:
-        return []
-    try:
-        return [_batch(one) for one in json.loads(raw)]
-    except (ValueError, KeyError, TypeError) as error:
-        raise StoreError("sealed.unreadable", path=log.hex()) from error
-
-
-def _batch(one: Mapping[str, object]) -> Batch:
-    return Batch(
-        first=int(str(one["first"])),
-        count=int(str(one["count"])),
-        by=str(one["by"]),
-        at_ms=int(str(one["at_ms"])),
-    )
-
-
-def _keep(visit: Visit, log: LogId, batches: Sequence[Batch]) -> None:
-    _folder(visit).keep(log.hex(), json.dumps([asdict(one) for one in batches]).encode("utf-8"))
-
-
-def _folder(visit: Visit) -> SealedFolder:
-    return SealedFolder(visit.office.home, FOLDER, visit.office.randomness)
+def _book(visit: Visit, log: LogId) -> PadBook:
+    return PadBook(visit.office.home, log, visit.office.randomness)
 
 
 def _used(ledger: Ledger, numbers: Sequence[str]) -> Mapping[str, str]:
@@ -182,7 +145,7 @@ async def _shown(visit: Visit, error: BanjianError | None, *, typed: str = "") -
     message = None if error is None else message_of(visit.say, error)
     try:
         log, _ = await visit.read(lambda ledger: _log(visit, ledger))
-        batches = await visit.office.access.aside(lambda: _batches(visit, log))
+        batches = await visit.office.access.aside(lambda: _book(visit, log).batches())
     except ConfigError as refused:
         message = message or message_of(visit.say, refused)
         batches = []

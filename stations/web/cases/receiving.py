@@ -154,7 +154,7 @@ def _from_pad(facts: Facts, number: str, occurred_at_ms: int | None) -> None:
     late = facts.get("late_entry")
     if occurred_at_ms is None or not isinstance(late, dict) or "reason" not in late:
         raise InputError("pad.incomplete")
-    facts["number"] = number
+    # The ledger keeps the number of this paper, unless a case carries it whose row in the lists is gone.
     facts["late_entry"] = {**late, "paper_no": number}
 
 
