@@ -34,6 +34,7 @@ RECEIVE = "receive"
 APPLICANT = ("name", "id_kind", "id_no", "phone", "address")
 AGENT = ("name", "id_kind", "id_no", "phone", "relation", "authority")
 TWINS_MAX = 5
+ITEMS_SHOWN_MAX = 60
 RESIDENT = re.compile(r"[0-9]{17}[0-9X]")
 LATE_REASON = "f.late_entry.reason"
 
@@ -45,10 +46,13 @@ async def choose(visit: Visit) -> web.Response:
     text, pad = visit.request.query.get("q", ""), visit.request.query.get("pad", "")
     station, language = visit.station, visit.say.language
     found = await visit.read(lambda ledger: find_items(ledger, text, station, language=language))
+    values = {
+        "found": found[:ITEMS_SHOWN_MAX], "count": len(found), "most": ITEMS_SHOWN_MAX, "q": text, "pad": pad,
+    }  # fmt: skip
     if "HX-Request" in visit.request.headers:
-        return render_part(visit, "items.html", found=found, q=text, pad=pad)
+        return render_part(visit, "items.html", **values)
     unfinished = await drafting.unfinished(visit)
-    return await render(visit, "choose.html", found=found, q=text, pad=pad, unfinished=unfinished)
+    return await render(visit, "choose.html", **values, unfinished=unfinished)
 
 
 async def show(visit: Visit) -> web.Response:
