@@ -1,7 +1,7 @@
 """Whole lists of cases: filtered, sorted, printed, taken away as Excel.
 
-A page shows the first lines of a long list; as Excel every list is whole, and a page asked for with ``all`` has
-as many lines as anybody prints.
+A page shows the first lines of a long list; as Excel every list is whole, and a page asked for with ``all``
+has as many lines as anybody prints.
 """
 
 from __future__ import annotations

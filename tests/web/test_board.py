@@ -70,12 +70,10 @@ async def test_the_board_says_since_when_a_station_that_died_is_quiet(tmp_path: 
         township.run("sync", "now")
         async with Desk(county) as desk:
             await desk.sign_in("C001")
-            while "grade-ok" not in (fresh := _row((await desk.get("/board")).text)):
-                await asyncio.sleep(0.1)
+            fresh = await _graded(desk, "ok")
             assert "起没有消息" not in fresh, fresh
             township.kill()
-            while "grade-quiet" not in (later := _row((await desk.get("/board")).text)):
-                await asyncio.sleep(0.5)
+            later = await _graded(desk, "quiet")
             heard = re.search(r"<td>(\d[^<]+)<br><small>", later)
             assert heard is not None and f"自 {heard[1]} 起没有消息" in later, later
     finally:
@@ -83,9 +81,15 @@ async def test_the_board_says_since_when_a_station_that_died_is_quiet(tmp_path: 
             office.stop()
 
 
-def _row(page: str) -> str:
-    """Return the township's line of the board."""
-    return next(row for row in page.split("<tr ") if f"<small>{TOWNSHIP}</small>" in row)
+async def _graded(desk: Desk, grade: str) -> str:
+    """Return the township's line of the board once it has a grade."""
+    for _ in range(600):
+        page = (await desk.get("/board")).text
+        row = next(row for row in page.split("<tr ") if f"<small>{TOWNSHIP}</small>" in row)
+        if f"grade-{grade}" in row:
+            return row
+        await asyncio.sleep(0.2)
+    raise AssertionError(f"never {grade}: {row}")
 
 
 async def test_the_page_says_how_long_ago_a_station_was_heard(trio: dict[str, Office]):

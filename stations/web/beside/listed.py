@@ -30,7 +30,7 @@ from stations.web.beside.cases import (
     named,
     pairs_of,
 )
-from stations.web.cases.externals import require_own_number
+from stations.web.cases.externals import require_number
 from stations.web.jobs import Job, as_confirmed, jobs_of, require_unlocked
 from stations.web.lists import lines_max, send_workbook, wants_workbook
 from stations.web.render import message_of, render
@@ -187,7 +187,7 @@ def _link(visit: Visit, ledger: Ledger, match: Match, settings: PlatformSettings
         "platform": settings.name,
         "entered_on": row.received_on or local_date(ledger.clock.now_ms()).isoformat(),
     }
-    require_own_number(visit, ledger, state, facts, {})
+    require_number(visit, ledger, state, facts, {})
     command = Command(
         action=LINK, station=person.station, case=match.case.case_id, facts=facts, personal=personal
     )

@@ -9,7 +9,6 @@ from aiohttp import web
 from stations.province.known import KnownCases
 from stations.web.beside import listed, orders, sheet
 from stations.web.beside.cases import KNOWN
-from stations.web.tablesheets import with_excel
 from stations.web.visit import page
 
 

@@ -21,7 +21,7 @@ from stations.web.answers import status_of
 from stations.web.cases import drafting
 from stations.web.cases.acting import claimed_ms
 from stations.web.cases.attaching import carried, given_again, of_form
-from stations.web.cases.externals import ASKED, require_own_number
+from stations.web.cases.externals import ASKED, require_number
 from stations.web.cases.factforms import Surroundings, fields_of, read_form
 from stations.web.cases.items import find_items, item_of
 from stations.web.cases.pads import pad_number
@@ -134,7 +134,7 @@ def receive_once(
     pad = "".join(form.get("pad", ())).strip()
     if pad:
         _from_pad(facts, pad_number(ledger, pad, person.station), occurred_at_ms)
-    require_own_number(visit, ledger, None, facts, form)
+    same_number = require_number(visit, ledger, None, facts, form)
     done = ledger.perform(
         Command(
             action=RECEIVE,
@@ -143,6 +143,7 @@ def receive_once(
             personal=people_in(form),
             occurred_at_ms=occurred_at_ms,
             attachments=attachments,
+            same_number=same_number,
         ),
         person.signer,
     )

@@ -296,7 +296,7 @@ async def _looked(visit: Visit, error: BanjianError | None) -> web.StreamRespons
 async def _faults_workbook(visit: Visit, file: str, values: Mapping[str, object]) -> web.Response:
     """Send what is wrong with a list as Excel, and on a sheet of its own what is only noted."""
     headings = tuple(visit.say(f"web.fault_{name}") for name in FAULT_HEADINGS)
-    sheets = []
+    sheets = list[Sheet]()
     for key in ("faults", "notices"):
         lines = values[key]
         rows = tuple(

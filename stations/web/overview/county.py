@@ -21,7 +21,7 @@ MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 MISSED_ROUNDS = 2
 """So many syncs in a row that did not come are no hiccup: whoever looks is told so at once."""
 SESSION_MS = 15_000
-"""A session begins when the wait after the last one is over, and takes a while itself; no longer than that."""
+"""A session begins when the wait after the last one is over, and takes a while itself: so long at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
