@@ -104,7 +104,7 @@ class CalendarSet:
             national ones.
     """
 
-    __slots__ = ("_by_year", "_festivals", "_version", "_years", "calendars", "division")
+    __slots__ = ("_by_year", "_version", "_years", "calendars", "division", "festivals")
 
     def __init__(
         self, calendars: Iterable[Calendar], *, festivals: Mapping[int, Festivals], division: str = ""
@@ -123,7 +123,7 @@ class CalendarSet:
         self.calendars = tuple(ordered)
         self.division = division
         self._version = ""
-        self._festivals = festivals
+        self.festivals = festivals
         self._by_year = by_year
         self._years: dict[int, ResolvedYear] = {}
 
@@ -136,11 +136,11 @@ class CalendarSet:
 
     def with_calendars(self, more: Iterable[Calendar]) -> CalendarSet:
         """Return a new set that also knows the given calendars."""
-        return CalendarSet((*self.calendars, *more), festivals=self._festivals, division=self.division)
+        return CalendarSet((*self.calendars, *more), festivals=self.festivals, division=self.division)
 
     def instead(self, calendars: Iterable[Calendar]) -> CalendarSet:
         """Return a set of the same place that knows the given calendars and no others."""
-        return CalendarSet(calendars, festivals=self._festivals, division=self.division)
+        return CalendarSet(calendars, festivals=self.festivals, division=self.division)
 
     def is_working_day(self, day: date) -> bool:
         """Return whether the day is worked."""
@@ -246,7 +246,7 @@ class CalendarSet:
         known = self._years.get(year)
         if known is None:
             known = self._years[year] = resolve_year(
-                year, self._by_year.get(year, []), self._festivals.get(year)
+                year, self._by_year.get(year, []), self.festivals.get(year)
             )
         return known
 

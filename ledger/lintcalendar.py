@@ -6,8 +6,12 @@ from collections.abc import Collection
 from datetime import date
 from typing import Final
 
-from ledger.calendar_year import NATIONAL, Calendar, Festivals, statutory_days
-from ledger.lint import LintFault
+from ledger.calendar import CalendarSet
+from ledger.calendar_year import NATIONAL, Calendar, Festivals, parse_calendar, statutory_days
+from ledger.catalogue import Catalogue
+from ledger.knowledge import PUBLISH_CALENDAR
+from ledger.lint import LintFault, lint_publication
+from ledger.types import Facts
 
 STATUTORY_SINCE: Final = 2025
 """The first year of the 13 statutory days. Source: 全国年节及纪念日放假办法, in force since 2025-01-01."""
@@ -39,6 +43,26 @@ def lint_calendar(
             )
         )
     return tuple(faults)
+
+
+def lint_published(
+    catalogue: Catalogue, calendars: CalendarSet, action: str, facts: Facts
+) -> tuple[LintFault, ...]:
+    """Return the faults of any publication: of items, case types or a calendar.
+
+    Args:
+        catalogue: as it stands before.
+        calendars: as they stand before.
+        action: ``publish_items``, ``publish_case_types`` or ``publish_calendar``.
+        facts: what it publishes.
+
+    Raises:
+        DataError: ``catalogue.shape``, ``calendar.*`` for what is not of its form.
+    """
+    if action != PUBLISH_CALENDAR:
+        return lint_publication(catalogue, action, facts)
+    calendar = parse_calendar(facts)
+    return lint_calendar(calendar, calendars.calendars, calendars.festivals.get(calendar.year))
 
 
 def _worked(calendar: Calendar, day: date) -> bool:

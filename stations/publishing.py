@@ -12,14 +12,13 @@ from datetime import date
 from typing import Literal
 
 from ledger.calendar import parse_calendar
-from ledger.calendars import festivals
 from ledger.casetype import CaseType
 from ledger.catalogue import Catalogue, read_publication
 from ledger.errors import ConfigError
 from ledger.item import Item
 from ledger.knowledge import PUBLISH_CALENDAR, PUBLISH_CASE_TYPES, PUBLISH_ITEMS, Knowledge
-from ledger.lint import LintFault, lint_publication
-from ledger.lintcalendar import lint_calendar
+from ledger.lint import LintFault
+from ledger.lintcalendar import lint_published
 from ledger.types import Bilingual, Facts, Value
 from stations.imports.difference import EMPTY, Change, plain
 from stations.imports.itemdiff import item_changes
@@ -110,14 +109,10 @@ def look_at(knowledge: Knowledge, publications: Sequence[tuple[str, Facts]]) -> 
     trial = held.copy()
     found = []
     for action, facts in publications:
+        faults = lint_published(trial, knowledge.calendars, action, facts)
         if action == PUBLISH_CALENDAR:
             entries, unchanged = _calendar_entries(knowledge, facts)
-            calendar = parse_calendar(facts)
-            faults: Sequence[LintFault] = lint_calendar(
-                calendar, knowledge.calendars.calendars, festivals().get(calendar.year)
-            )
         else:
-            faults = lint_publication(trial, action, facts)
             trial.apply(action, facts, position=trial.size + 1)
             entries, unchanged = _catalogue_entries(held, action, facts)
         found.append(Look(action=action, facts=facts, faults=faults, entries=entries, unchanged=unchanged))

@@ -11,7 +11,6 @@ from ledger import registry_actions
 from ledger.act import ActHeader, decode_act, verify_act
 from ledger.authority import Refusal, check_log_opening
 from ledger.body import check_facts, check_personal, new_body
-from ledger.calendar import parse_calendar
 from ledger.errors import AuthorityError, DataError, RuleError, StoreError
 from ledger.facade.bodies import erase_personal
 from ledger.facade.casebook import CaseBook
@@ -32,8 +31,8 @@ from ledger.facade.views import CaseView
 from ledger.facade.writing import Writer
 from ledger.genesis import LogGenesis, LogKind, decode_log_genesis
 from ledger.keys import Signer
-from ledger.knowledge import CATALOGUE_ACTIONS, PUBLISH_CALENDAR, Knowledge
-from ledger.lint import lint_publication
+from ledger.knowledge import CATALOGUE_ACTIONS, Knowledge
+from ledger.lintcalendar import lint_published
 from ledger.registry import RegistryAct, Thread
 from ledger.store import schema
 from ledger.store.contract import Store
@@ -384,10 +383,7 @@ def check_publication(knowledge: Knowledge, action: str, facts: Facts) -> None:
     Raises:
         DataError: ``catalogue.*`` or ``calendar.*``.
     """
-    if action == PUBLISH_CALENDAR:
-        parse_calendar(facts)
-        return
-    faults = lint_publication(knowledge.catalogue, action, facts)
+    faults = lint_published(knowledge.catalogue, knowledge.calendars, action, facts)
     if faults:
         first = faults[0]
         raise DataError(

@@ -25,6 +25,7 @@ from ledger.facade.home import Home
 from ledger.facade.ondemand import OnDemand
 from ledger.facade.page import case_page
 from ledger.facade.parts import Parts, list_logs, load_parts
+from ledger.facade.reading import FIND_MAX
 from ledger.facade.rejudging import finish_judging
 from ledger.facade.renewal import rebuild_views
 from ledger.facade.restoring import settle
@@ -381,12 +382,24 @@ class Ledger:
             return parts.reader.day_clear(tx, station=station, day=day, now_ms=moment, names=names)
 
     def find(
-        self, text: str, *, station: StationId | None = None, now_ms: int | None = None
+        self,
+        text: str,
+        *,
+        station: StationId | None = None,
+        now_ms: int | None = None,
+        limit: int | None = FIND_MAX,
     ) -> list[CaseRow]:
-        """Return cases by number, name, pinyin initials, ID number or tail, phone tail or item."""
+        """Return cases by number, name, pinyin initials, ID number or tail, phone tail or item.
+
+        Args:
+            text: what somebody typed.
+            station: whose cases; None for all.
+            now_ms: as of when lights are told.
+            limit: how many at most; None for all.
+        """
         moment = self.clock.now_ms() if now_ms is None else now_ms
         with self.reading() as (tx, parts):
-            return parts.reader.find(tx, text, station=station, now_ms=moment)
+            return parts.reader.find(tx, text, station=station, now_ms=moment, limit=limit)
 
     @in_turn
     def figures(self, first: date, last: date, *, station: StationId | None = None) -> list[Figure]:

@@ -131,7 +131,9 @@ class Reader:
         state, rules, _ = self._book.load(tx, case_id)
         return bool(earlier_limits(tx, case_id, read_clocks(state, rules, self._knowledge.calendars, now_ms)))
 
-    def find(self, tx: ReadTx, text: str, *, station: StationId | None, now_ms: int) -> list[CaseRow]:
+    def find(
+        self, tx: ReadTx, text: str, *, station: StationId | None, now_ms: int, limit: int | None
+    ) -> list[CaseRow]:
         """Return cases by number, name, pinyin initials, ID number or tail, phone tail or item."""
         wanted = text.strip()
         if not wanted:
@@ -141,7 +143,7 @@ class Reader:
             # The limit counts what is shown: cases of other stations must not use it up.
             if station is None or station in _stations(row):
                 found[_bytes(row[0])] = row
-            if len(found) >= FIND_MAX:
+            if limit is not None and len(found) >= limit:
                 break
         return self.rows(tx, found.values(), now_ms)
 

@@ -18,6 +18,7 @@ from ledger.errors import AuthorityError, EncodingError, RuleError, StoreError
 from ledger.facade.casebook import CaseBook
 from ledger.facade.clock import Clock, Randomness
 from ledger.facade.deskrules import DeskRules
+from ledger.facade.externals import require_own_number
 from ledger.facade.numbers import complete_facts
 from ledger.facade.ondemand import OnDemand
 from ledger.facade.ownlog import OwnLog
@@ -66,7 +67,7 @@ class Desk:
         Raises:
             StoreError: ``ledger.rules_changed``: registry or catalogue were changed on this disk.
             AuthorityError: the signer has no authority at the station (``authority.*``).
-            RuleError: the case type or the state forbids it (``case.*``).
+            RuleError: the case type or the state forbids it (``case.*``), or ``platform.number_*``.
             InputError: facts or personal data are not of their form (``case.facts_*``, ``identity.*``).
             EncodingError: facts, personal data or attachments are beyond their limits.
         """
@@ -97,6 +98,8 @@ class Desk:
         act = planned.act(act_id(raw), command.attachments)
         after = check(state, rules, act)
         self._rules.require(reading, state, rules, act, command.personal)
+        if not command.same_number:
+            require_own_number(reading.tx, state, act.facts)
         number = facts.get("number") if state is None else ""
         signed = SignedAct(
             raw=raw,

@@ -27,6 +27,8 @@ class Command:
         personal: names, numbers, people's text; None when there is nothing personal.
         occurred_at_ms: claimed time; None means now by the station clock.
         attachments: (hash, length) of each attachment.
+        same_number: whether an external number is noted on purpose that another case has, or in place of the
+            case's own.
     """
 
     action: str
@@ -36,6 +38,7 @@ class Command:
     personal: Facts | None = None
     occurred_at_ms: int | None = None
     attachments: tuple[tuple[bytes, int], ...] = ()
+    same_number: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

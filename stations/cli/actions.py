@@ -21,6 +21,7 @@ from stations.cli.fields import (
     collect_actions,
     known_stations,
     name_materials,
+    number_params,
     option_params,
     read_facts,
     type_changes,
@@ -82,6 +83,7 @@ def act_on_case(call: Call, command: ActionCommand, case: str | None, values: Ma
                 facts=facts,
                 personal=read_personal(values),
                 occurred_at_ms=claimed_ms(values.get("at"), now_ms),
+                same_number=bool(values.get("same_number")),
             ),
             signer,
         )
@@ -96,6 +98,7 @@ def _spec(command: ActionCommand, name: str, say: Say) -> Spec:
     params += fields
     params += [param for param in personal_params(opening=command.opens) if param.name not in used]
     params.append(Param(name="at", type=MomentType(), rare=True))
+    params += number_params(command)
 
     def run(call: Call, *, case: str | None, **values: object) -> int:
         return act_on_case(call, command, case, values)

@@ -6,6 +6,7 @@ from datetime import date
 
 from ledger.calendar import UNITS, CalendarSet, Unit, due_report, parse_calendar
 from ledger.calendars import calendar_set
+from ledger.knowledge import PUBLISH_CALENDAR
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
 from stations.cli.types import DateType, OneOf, WholeNumber
@@ -81,7 +82,7 @@ def show(call: Call, *, year: int | None) -> int:
 
 def publish(call: Call, *, file: str) -> int:
     """Publish a year's calendar; limits follow without any further act."""
-    from stations.cli.catalogue import read_json
+    from stations.cli.catalogue import read_json, tell_faults
     from stations.cli.keyring import signing_key
     from stations.cli.session import desk
 
@@ -89,7 +90,9 @@ def publish(call: Call, *, file: str) -> int:
     calendar = parse_calendar(facts)
     signer = signing_key(call)
     with desk(call) as at:
-        done = at.publish("publish_calendar", facts, signer)
+        knowledge = at.ledger.knowledge
+        tell_faults(call, knowledge.catalogue, knowledge.calendars, PUBLISH_CALENDAR, facts)
+        done = at.publish(PUBLISH_CALENDAR, facts, signer)
         call.line(call.say("calendar.published", name=calendar.name))
         call.emit({"name": calendar.name, "version": done.seq, "act_id": done.act_id.hex()})
     return 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ledger.calendar import CalendarSet
+from ledger.calendars import calendar_set
 from ledger.casetype import CaseType
 from ledger.catalogue import Catalogue
 from ledger.data import shipped_case_types, shipped_items
@@ -11,7 +13,7 @@ from ledger.errors import ConfigError
 from ledger.facade import Ledger
 from ledger.item import Item
 from ledger.knowledge import PUBLISH_CALENDAR, PUBLISH_CASE_TYPES, PUBLISH_ITEMS
-from ledger.lint import lint_publication
+from ledger.lintcalendar import lint_published
 from ledger.types import Facts
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
@@ -105,15 +107,13 @@ def _show_proofs(call: Call, item: Item) -> None:
 
 def lint(call: Call, *, file: str | None) -> int:
     """Check items or case types as they would be checked at publication; without a file those that ship."""
-    catalogue = Catalogue()
+    catalogue, calendars = Catalogue(), calendar_set()
     publications, faults = _publications(file), 0
     if file is not None and call.directory is not None:
         with reading(call) as ledger:
-            catalogue = ledger.knowledge.catalogue.copy()
+            catalogue, calendars = ledger.knowledge.catalogue.copy(), ledger.knowledge.calendars
     for action, facts in publications:
-        for fault in lint_publication(catalogue, action, facts):
-            faults += 1
-            call.notice(fault.code, {"where": fault.where, "field": fault.field, "value": fault.value})
+        faults += tell_faults(call, catalogue, calendars, action, facts)
         catalogue.apply(action, facts, position=catalogue.size + 1)
     if faults:
         call.emit({"ok": False, "faults": faults})
@@ -123,6 +123,14 @@ def lint(call: Call, *, file: str | None) -> int:
     return 0
 
 
+def tell_faults(call: Call, catalogue: Catalogue, calendars: CalendarSet, action: str, facts: Facts) -> int:
+    """Tell every fault of a publication by its place; returns how many there are."""
+    faults = lint_published(catalogue, calendars, action, facts)
+    for fault in faults:
+        call.notice(fault.code, {"where": fault.where, "field": fault.field, "value": fault.value})
+    return len(faults)
+
+
 def publish(call: Call, *, file: str) -> int:
     """Publish items or case types."""
     signer = signing_key(call)
@@ -130,6 +138,9 @@ def publish(call: Call, *, file: str) -> int:
         for action, facts in _publications(file):
             if action == PUBLISH_CALENDAR:
                 raise ConfigError("catalogue.file", path=file)
+            knowledge = at.ledger.knowledge
+            # All of them are told; the first alone is named by the refusal.
+            tell_faults(call, knowledge.catalogue, knowledge.calendars, action, facts)
             done = at.publish(action, facts, signer)
             call.line(call.say("catalogue.published", version=done.seq))
             call.emit({"action": action, "version": done.seq, "act_id": done.act_id.hex()})

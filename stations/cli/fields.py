@@ -16,6 +16,7 @@ import click
 
 from ledger.casetype import ActionSpec, CaseType
 from ledger.errors import AuthorityError, ConfigError, InputError
+from ledger.facade.externals import FIELD as EXTERNAL_NO
 from ledger.factspec import FactSpec
 from ledger.guards import LAWFUL_GROUNDS
 from ledger.item import Item
@@ -88,6 +89,12 @@ def collect_actions(case_types: Iterable[CaseType]) -> dict[str, ActionCommand]:
         code: ActionCommand(code=code, specs=specs, fields=_merge(list(specs.values())))
         for code, specs in found.items()
     }
+
+
+def number_params(command: ActionCommand) -> list[Param]:
+    """Return the option with which another system's number is noted all the same, where one can be noted."""
+    notes = any(field.path[0] in (EXTERNAL_NO, "changes") for field in command.fields)
+    return [Param(name="same-number", flag=True, rare=True)] if notes else []
 
 
 def option_params(command: ActionCommand, say: Say, *, without: Sequence[str] = ()) -> list[Param]:

@@ -14,7 +14,7 @@ from ledger.identity import check_applicant
 from ledger.item import Item
 from stations.cli.call import Call
 from stations.cli.done import show_done
-from stations.cli.fields import ActionCommand, name_materials, option_params, read_facts
+from stations.cli.fields import ActionCommand, name_materials, number_params, option_params, read_facts
 from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import signing_key
 from stations.cli.personal import personal_params, read_personal
@@ -36,6 +36,7 @@ def receive_spec(command: ActionCommand, say: Say) -> Spec:
     ]
     params += [
         Param(name="at", type=MomentType(), rare=True),
+        *number_params(command),
         Param(name="out"),
         Param(name="no-slip", flag=True),
     ]
@@ -72,6 +73,7 @@ def receive(
                 facts=facts,
                 personal=check_applicant(read_personal(values)),
                 occurred_at_ms=claimed_ms(values.get("at"), now_ms),
+                same_number=bool(values.get("same_number")),
             ),
             signer,
         )

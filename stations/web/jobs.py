@@ -37,7 +37,8 @@ class Job:
         page: path of the job's own page.
         total: rows to do.
         state: ``running``, ``done``, ``cancelled`` or ``stopped``.
-        failures: what went wrong with single rows: (which, what, next step).
+        failures: what went wrong with single rows: (which, what, next step); the first of them.
+        failed_count: with how many rows something went wrong.
         result: words about what came of it, when it is done.
     """
 
@@ -52,6 +53,7 @@ class Job:
     state: str = "running"
     wanted: bool = True
     failures: list[tuple[str, str, str]] = field(default_factory=list)
+    failed_count: int = 0
     result: str = ""
     task: asyncio.Task[None] | None = None
 
@@ -62,6 +64,7 @@ class Job:
 
     def failed(self, which: str, what: str, next_step: str = "") -> None:
         """Note that a row could not be done."""
+        self.failed_count += 1
         if len(self.failures) < FAILURES_SHOWN_MAX:
             self.failures.append((which, what, next_step))
 

@@ -1,4 +1,8 @@
-"""Whole lists of cases: filtered, sorted, printed, taken away as Excel."""
+"""Whole lists of cases: filtered, sorted, printed, taken away as Excel.
+
+A page shows the first lines of a long list; as Excel every list is whole, and a page asked for with ``all``
+has as many lines as anybody prints.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,8 @@ from stations.web.rows import lines_of
 from stations.web.visit import Visit
 
 PAGE_ROWS = 100
+PRINTED_ROWS = 5000
+"""Lines of a page that somebody wants whole, to print it: a hundred sheets of paper."""
 SHEET_ROWS = 1_048_575
 """Lines that an Excel sheet holds beside its heading."""
 LIGHTS = ("red", "yellow", "green", "paused", "done")
@@ -48,7 +54,7 @@ async def cases(visit: Visit) -> web.StreamResponse:
         rows = [row for row in rows if (not light or row.light == light) and _holds(row, text)]
         return Listed(rows[offset : offset + limit], len(rows))
 
-    if query.get("format") == "xlsx":
+    if wants_workbook(visit):
         return await _workbook(visit, lambda ledger: chosen(ledger, offset=0, limit=SHEET_ROWS).rows)
 
     def work(ledger: Ledger) -> dict[str, object]:
@@ -73,6 +79,25 @@ async def cases(visit: Visit) -> web.StreamResponse:
     )
 
 
+def wants_workbook(visit: Visit) -> bool:
+    """Tell whether a list is to be taken away as Excel: then it is whole."""
+    return visit.request.query.get("format") == "xlsx"
+
+
+def lines_max(visit: Visit, usual: int) -> int:
+    """Return how many lines of a list a page shows: many more where somebody wants to print them all."""
+    return max(usual, PRINTED_ROWS) if "all" in visit.request.query else usual
+
+
+def sheet_of(visit: Visit, ledger: Ledger, rows: Sequence[CaseRow], *, name: str) -> Sheet:
+    """Return cases as a sheet of a workbook."""
+    return Sheet(
+        name=name,
+        headings=tuple(visit.say(f"head.{name}") for name in HEADINGS),
+        rows=tuple(tuple(row_texts(visit.say, ledger, row)) for row in rows),
+    )
+
+
 async def send_workbook(visit: Visit, name: str, sheets: Sequence[Sheet]) -> web.Response:
     """Send lists as an Excel file; every cell is text."""
 
@@ -93,12 +118,7 @@ async def _workbook(visit: Visit, rows_of: Callable[[Ledger], Sequence[CaseRow]]
     now_ms = visit.now_ms()
 
     def work(ledger: Ledger) -> Sheet:
-        rows = rows_of(ledger)
-        return Sheet(
-            name=visit.say("web.cases"),
-            headings=tuple(visit.say(f"head.{name}") for name in HEADINGS),
-            rows=tuple(tuple(row_texts(visit.say, ledger, row)) for row in rows),
-        )
+        return sheet_of(visit, ledger, rows_of(ledger), name=visit.say("web.cases"))
 
     sheet = await visit.read(work)
     return await send_workbook(visit, f"{visit.say('web.cases')} {local_date(now_ms).isoformat()}", [sheet])

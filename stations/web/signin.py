@@ -119,15 +119,6 @@ async def tell_word(visit: Visit) -> web.Response:
     return answer({"known": known, "who": who, "form": browser.form if who else ""})
 
 
-async def drop_unsigned(visit: Visit) -> web.Response:
-    """Forget a form that came while the browser was locked."""
-    form = await form_of(visit)
-    visit.browser.unsigned.drop(
-        visit.person.staff_no, str(visit.station), first(form, "action"), first(form, "draft")
-    )
-    return see_other(own_path(first(form, "next")))
-
-
 async def choose_language(visit: Visit) -> web.Response:
     """Show the pages in Chinese or English from now on."""
     form = await form_of(visit)

@@ -136,7 +136,6 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_post("/lock", page(signin.lock))
     router.add_post("/sign-out", page(signin.sign_out))
     router.add_get("/form", open_page(signin.tell_word))
-    router.add_post("/unsigned/drop", page(signin.drop_unsigned))
     router.add_get("/more", page(more.show))
     router.add_get("/cases", page(lists.cases))
     router.add_get("/safe", page(safe.show))

@@ -1,6 +1,6 @@
 """The tables of a page as an Excel file: what stands on the page, table by table, every cell as text.
 
-Lists that are longer than their page write workbooks of their own, of all their lines.
+Only for pages that show all their lines: lists of which a page shows the first write workbooks of their own.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ def with_excel(handler: Page) -> Page:
             return response
         if not isinstance(response, web.Response) or response.content_type != "text/html":
             return response
-        title, sheets = tables_of(response.text or "")
+        text = response.text or ""
+        title, sheets = await visit.office.access.aside(lambda: tables_of(text))
         return await send_workbook(visit, f"{title} {local_date(visit.now_ms()).isoformat()}", sheets)
 
     return answered

@@ -179,6 +179,11 @@ class UnsignedForms:
         if name:
             self._kept.drop(name)
 
+    def drop_draft(self, staff_no: str, station: str, draft: str) -> None:
+        """Forget a form whose draft is not wanted."""
+        for key in [key for key in self._forms if draft and (*key[:2], key[3]) == (staff_no, station, draft)]:
+            self.drop(*key)
+
     def drop_all(self, staff_no: str) -> None:
         """Forget everything of somebody who leaves."""
         for key in [key for key in self._forms if key[0] == staff_no]:

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from ledger import registry_actions
+from ledger.calendar_year import statutory_days
+from ledger.calendars import festivals
 from ledger.facade import Command, CountyPlan, Home, Ledger, Performed, create_county
 from ledger.genesis import Purpose
 from ledger.keys import Ed25519Signer, prove_possession
@@ -140,6 +142,11 @@ def enrol(ledger: Ledger, staff_no: str, station: StationId, roles: tuple[str, .
         ledger.register(
             "grant_role", registry_actions.grant_role(staff_no=staff_no, role=role, scope=station), REGISTRAR
         )
+
+
+def statutory(year: int) -> list[Value]:
+    """Return the days that every calendar of a year has off."""
+    return [day.isoformat() for day in sorted(statutory_days(year, festivals().get(year)))]
 
 
 def act(

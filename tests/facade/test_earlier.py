@@ -15,16 +15,16 @@ import pytest
 from ledger.facade import Ledger
 from ledger.facade.tables import MARKS, MOVED
 from ledger.types import CaseId
-from tests.facade.counter import COUNTY, REGISTRAR, Dice, FakeClock, act, receive
+from tests.facade.counter import COUNTY, REGISTRAR, Dice, FakeClock, act, receive, statutory
 
 DAY = date(2026, 12, 14)
 
 
 def publish(ledger: Ledger, version: int, *make_up: str) -> None:
-    """Publish a calendar of 2027 with New Year's Day off and days worked instead."""
+    """Publish a calendar of 2027 with the statutory days off and days worked instead."""
     facts = {
         "region": "CN", "year": 2027, "version": version, "source": "test",
-        "days_off": ["2027-01-01"], "make_up": list(make_up),
+        "days_off": statutory(2027), "make_up": list(make_up),
     }  # fmt: skip
     ledger.publish("publish_calendar", facts, REGISTRAR)
 
@@ -61,7 +61,14 @@ def test_a_later_calendar_does_not_hide_what_was_not_yet_dealt_with(ledger: Ledg
     publish(ledger, 1, "2027-01-02", "2027-01-03")
     ledger.publish(
         "publish_calendar",
-        {"region": "CN", "year": 2028, "version": 1, "source": "test", "days_off": [], "make_up": []},
+        {
+            "region": "CN",
+            "year": 2028,
+            "version": 1,
+            "source": "test",
+            "days_off": statutory(2028),
+            "make_up": [],
+        },
         REGISTRAR,
     )
     assert told(ledger, accepted) == [STATUTORY]

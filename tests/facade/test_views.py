@@ -28,6 +28,7 @@ from tests.facade.counter import (
     found_county,
     receive,
     signer,
+    statutory,
 )
 
 
@@ -121,7 +122,7 @@ def test_a_calendar_that_arrives_moves_every_light_without_an_act(ledger: Ledger
         "publish_calendar",
         {
             "region": "CN", "year": 2027, "version": 1, "source": "test",
-            "days_off": ["2027-01-01"], "make_up": ["2027-01-02", "2027-01-03"],
+            "days_off": statutory(2027), "make_up": ["2027-01-02", "2027-01-03"],
         },
         REGISTRAR,
     )  # fmt: skip

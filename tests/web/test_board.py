@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,7 +13,10 @@ from ledger.facade.peers import BY_STICK
 from ledger.types import StationId
 from stations.web.overview.county import DAY_MS, HOUR_MS, MINUTE_MS, quiet_after_ms, station_line
 from tests.web.desk import Desk
-from tests.web.offices import COUNTY, TOWNSHIP, Office
+from tests.web.offices import COUNTY, TOWNSHIP, Office, found
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NOW_MS = 1_800_000_000_000
 
@@ -28,26 +33,63 @@ def _line(ago_ms: int, *, via: str = TOWNSHIP, waiting: int = 0) -> BoardLine:
 @pytest.mark.parametrize(
     ("ago_ms", "grade"),
     [
-        (0, "ok"), (9 * MINUTE_MS, "ok"), (10 * MINUTE_MS, "quiet"), (23 * HOUR_MS, "quiet"),
+        (0, "ok"), (2 * MINUTE_MS, "ok"), (150_000 - 1, "ok"), (150_000, "quiet"), (23 * HOUR_MS, "quiet"),
         (DAY_MS, "look"), (3 * DAY_MS, "bad"),
     ],
 )  # fmt: skip
 def test_a_station_without_a_word_is_quiet_then_silent(ago_ms: int, grade: str):
-    found = station_line(_line(ago_ms), own=False, now_ms=NOW_MS, quiet_ms=quiet_after_ms(60))
-    assert (found.grade, found.ago_ms, found.silent_days) == (grade, ago_ms, ago_ms // DAY_MS)
+    line = station_line(_line(ago_ms), own=False, now_ms=NOW_MS, quiet_ms=quiet_after_ms(60, relayed=False))
+    assert (line.grade, line.ago_ms, line.silent_days) == (grade, ago_ms, ago_ms // DAY_MS)
+    assert line.quiet == (grade != "ok")
 
 
 def test_what_waits_is_told_before_the_quiet_and_a_stick_is_never_quiet():
-    quiet_ms = quiet_after_ms(60)
+    quiet_ms = quiet_after_ms(60, relayed=False)
     waits = station_line(_line(HOUR_MS, waiting=3), own=False, now_ms=NOW_MS, quiet_ms=quiet_ms)
     stick = station_line(_line(HOUR_MS, via=BY_STICK), own=False, now_ms=NOW_MS, quiet_ms=quiet_ms)
     own = station_line(_line(HOUR_MS), own=True, now_ms=NOW_MS, quiet_ms=quiet_ms)
     assert (waits.grade, stick.grade, own.grade, own.ago_ms) == ("look", "ok", "ok", -1)
+    assert (waits.quiet, stick.quiet, own.quiet) == (True, False, False)
 
 
-@pytest.mark.parametrize(("interval_s", "minutes"), [(1, 10), (60, 10), (120, 20), (3600, 60), (86_400, 60)])
-def test_the_usual_interval_says_what_a_while_is(interval_s: int, minutes: int):
-    assert quiet_after_ms(interval_s) == minutes * MINUTE_MS
+@pytest.mark.parametrize("interval_s", [1, 60, 120, 3600, 86_400])
+def test_two_words_that_did_not_come_are_told_whatever_the_interval(interval_s: int):
+    here_ms = quiet_after_ms(interval_s, relayed=False)
+    between_ms = quiet_after_ms(interval_s, relayed=True)
+    # After the second that was due; one more where a station between tells it.
+    assert 2 * interval_s * 1000 < here_ms <= 2 * interval_s * 1000 + 30_000
+    assert here_ms + interval_s * 1000 < between_ms <= here_ms + interval_s * 1000 + 15_000
+
+
+async def test_the_board_says_since_when_a_station_that_died_is_quiet(tmp_path: Path):
+    offices = found(tmp_path, settings={"sync_interval_s": 1})
+    county, township = offices[COUNTY], offices[TOWNSHIP]
+    try:
+        for office in (county, township):
+            office.start()
+        township.run("sync", "now")
+        async with Desk(county) as desk:
+            await desk.sign_in("C001")
+            fresh = await _graded(desk, "ok")
+            assert "起没有消息" not in fresh, fresh
+            township.kill()
+            later = await _graded(desk, "quiet")
+            heard = re.search(r"<td>(\d[^<]+)<br><small>", later)
+            assert heard is not None and f"自 {heard[1]} 起没有消息" in later, later
+    finally:
+        for office in (township, county):
+            office.stop()
+
+
+async def _graded(desk: Desk, grade: str) -> str:
+    """Return the township's line of the board once it has a grade."""
+    for _ in range(600):
+        page = (await desk.get("/board")).text
+        row = next(row for row in page.split("<tr ") if f"<small>{TOWNSHIP}</small>" in row)
+        if f"grade-{grade}" in row:
+            return row
+        await asyncio.sleep(0.2)
+    raise AssertionError(f"never {grade}: {row}")
 
 
 async def test_the_page_says_how_long_ago_a_station_was_heard(trio: dict[str, Office]):

@@ -190,3 +190,38 @@ def test_a_restart_loses_nothing_that_waits(tmp_path: Path) -> None:
         clock.wall_ms += 31 * 86_400_000  # type: ignore[attr-defined]
         assert "右页人" not in counter.desk("C1").get(path).text
         assert not list((folder / "unsigned").iterdir())
+
+
+def test_what_is_thrown_away_takes_its_draft_along_and_nothing_else(counter: Counter) -> None:
+    desk, path = seated(counter, "C1"), f"/receive/{PERMIT}"
+    words = {}
+    for name in ("不要的人", "要留的人"):
+        words[name] = desk.get(path).field("draft")
+        kept = desk.send(f"{path}/draft", {"draft": words[name], "applicant.name": name})
+        assert kept.status == 200, kept.text
+    for name, word in words.items():
+        late(desk, path, {"draft": word, "applicant.name": name, "once": word}, path)
+        assert back(desk, "C1", path).status == 200
+    desk.post("/unsigned/drop", {"action": path, "draft": words["不要的人"], "next": path})
+    # Neither the form nor its draft is offered anywhere; a page that is still open does not bring it back.
+    for where in (path, "/receive", "/more", f"{path}?draft={words['不要的人']}"):
+        assert "不要的人" not in desk.get(where).text, where
+    slow = desk.send(f"{path}/draft", {"draft": words["不要的人"], "applicant.name": "不要的人"})
+    assert slow.status == 204 and "不要的人" not in desk.get("/receive").text
+    # The other form waits as before, and so does its draft, until it is thrown away by way of the draft.
+    assert 'value="要留的人"' in desk.get(path).text
+    assert f"draft={words['要留的人']}" in desk.get("/receive").text
+    desk.send(f"{path}/draft/drop", {"dropped": words["要留的人"]})
+    assert "要留的人" not in desk.get(path).text + desk.get("/receive").text
+
+
+def test_nobody_throws_away_what_is_somebody_elses(counter: Counter) -> None:
+    desk, path = seated(counter, "C1"), f"/receive/{PERMIT}"
+    word = desk.get(path).field("draft")
+    desk.send(f"{path}/draft", {"draft": word, "applicant.name": "别人的件"})
+    late(desk, path, {"draft": word, "applicant.name": "别人的件", "once": word}, path)
+    other = counter.desk("C4")
+    other.post("/unsigned/drop", {"action": path, "draft": word, "next": path})
+    other.post("/unsigned/drop", {"action": path, "draft": "../../ledger.db", "next": path})
+    assert 'value="别人的件"' in back(desk, "C1", path).text
+    assert f"draft={word}" in desk.get("/receive").text

@@ -30,9 +30,9 @@ from stations.web.beside.cases import (
     named,
     pairs_of,
 )
-from stations.web.cases.externals import require_own_number
+from stations.web.cases.externals import require_number
 from stations.web.jobs import Job, as_confirmed, jobs_of, require_unlocked
-from stations.web.lists import send_workbook
+from stations.web.lists import lines_max, send_workbook, wants_workbook
 from stations.web.render import message_of, render
 from stations.web.scope import Scope
 from stations.web.visit import Visit, see_other, upload_of
@@ -67,6 +67,8 @@ class DifferenceLine:
 
 async def show(visit: Visit) -> web.Response:
     """Show what the list that was last read would link; nothing is signed by looking."""
+    if wants_workbook(visit):
+        return await _matches_workbook(visit)
     return await _shown(visit, None, (), ())
 
 
@@ -141,9 +143,10 @@ async def differences(visit: Visit) -> web.StreamResponse:
         settings,
         should_be_there=lambda row: row.case_id in pending,
     )
-    if visit.request.query.get("format") == "xlsx":
+    if wants_workbook(visit):
         return await _workbook(visit, found)
-    lines = await _lines(visit, found[:SHOWN_MAX])
+    most = lines_max(visit, SHOWN_MAX)
+    lines = await _lines(visit, found[:most])
     return await render(
         visit,
         "platform_differences.html",
@@ -152,7 +155,7 @@ async def differences(visit: Visit) -> web.StreamResponse:
         lines=lines,
         counts=counts_of(found),
         count=len(found),
-        most=SHOWN_MAX,
+        most=most,
     )
 
 
@@ -184,7 +187,7 @@ def _link(visit: Visit, ledger: Ledger, match: Match, settings: PlatformSettings
         "platform": settings.name,
         "entered_on": row.received_on or local_date(ledger.clock.now_ms()).isoformat(),
     }
-    require_own_number(visit, ledger, state, facts, {})
+    require_number(visit, ledger, state, facts, {})
     command = Command(
         action=LINK, station=person.station, case=match.case.case_id, facts=facts, personal=personal
     )
@@ -202,23 +205,50 @@ async def _shown(
 ) -> web.Response:
     settings = load_settings(visit.office.home.path)
     kept = await visit.office.access.aside(lambda: kept_list(visit))
-    matches = [] if kept is None else await matches_of(visit, kept.rows)
-    matches.sort(key=lambda match: (OUTCOMES.index(match.outcome), match.row.row))
+    matches = await _in_order(visit, kept)
+    most = lines_max(visit, SHOWN_MAX)
     response = await render(
         visit,
         "platform_list.html",
         settings=settings,
         kept=kept,
-        matches=matches[:SHOWN_MAX],
+        matches=matches[:most],
+        count=len(matches),
         counts={one: sum(match.outcome == one for match in matches) for one in OUTCOMES},
         faults=faults,
         fault_count=count,
         notices=notices,
-        most=SHOWN_MAX,
+        most=most,
         message=None if error is None else message_of(visit.say, error),
     )
     response.set_status(200 if error is None else status_of(error))
     return response
+
+
+async def _in_order(visit: Visit, kept: KeptList | None) -> list[Match]:
+    """Return the case of each row of a list, what can be done first."""
+    matches = [] if kept is None else await matches_of(visit, kept.rows)
+    return sorted(matches, key=lambda match: (OUTCOMES.index(match.outcome), match.row.row))
+
+
+async def _matches_workbook(visit: Visit) -> web.Response:
+    say, kept = visit.say, await visit.office.access.aside(lambda: kept_list(visit))
+    columns = ("row", "match", "diff_external_no", "diff_number", "diff_item", "diff_applicant", "diff_there")
+    rows = [
+        (
+            str(match.row.row),
+            say(f"web.match_{match.outcome}"),
+            match.row.external_no,
+            "" if match.case is None else match.case.number,
+            match.row.item or match.row.item_code,
+            match.row.applicant,
+            " ".join(text for text in (match.row.state, match.row.result) if text),
+        )
+        for match in await _in_order(visit, kept)
+    ]
+    title = say("web.platform_list")
+    sheet = Sheet(name=title, headings=tuple(say(f"web.{name}") for name in columns), rows=tuple(rows))
+    return await send_workbook(visit, f"{title} {local_date(visit.now_ms()).isoformat()}", [sheet])
 
 
 async def _workbook(visit: Visit, found: Sequence[Difference]) -> web.Response:

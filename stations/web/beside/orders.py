@@ -19,7 +19,7 @@ from stations.sealed import SealedFolder
 from stations.sheetin.columns import sheet_list
 from stations.sheets import Sheet
 from stations.web.answers import status_of
-from stations.web.lists import send_workbook
+from stations.web.lists import lines_max, send_workbook, wants_workbook
 from stations.web.render import message_of, render
 from stations.web.visit import Visit, first, form_of, see_other, upload_of
 
@@ -33,7 +33,7 @@ ROLES = ("window", "officer", "kiosk", "agent", "supervisor")
 
 async def show(visit: Visit) -> web.StreamResponse:
     """Show the orders of the station, those that press first; all of them as Excel when asked."""
-    if visit.request.query.get("format") == "xlsx":
+    if wants_workbook(visit):
         return await _workbook(visit)
     return await _shown(visit, None, ())
 
@@ -54,7 +54,7 @@ async def read(visit: Visit) -> web.StreamResponse:
         return await _shown(visit, error, ())
     visit.tell("web.orders_read", new=counts[0], changed=counts[1])
     told = [fault_words(visit.say, fault) for fault in faults.in_order()[:FAULTS_SHOWN_MAX]]
-    return await _shown(visit, None, told) if told else see_other("/orders")
+    return await _shown(visit, None, told, fault_count=faults.count) if told else see_other("/orders")
 
 
 async def answer(visit: Visit) -> web.StreamResponse:
@@ -112,6 +112,7 @@ async def _shown(
     error: BanjianError | None,
     faults: Sequence[tuple[str, str]],
     *,
+    fault_count: int = 0,
     typed: Mapping[str, Mapping[str, str]] = NOTHING,
 ) -> web.Response:
     orders, today = await _orders(visit), local_date(visit.now_ms())
@@ -125,19 +126,21 @@ async def _shown(
     ]
     # What was refused stands first: there the typed text is.
     shown.sort(key=lambda pair: pair[0].order_no not in typed)
+    most = lines_max(visit, SHOWN_MAX)
     response = await render(
         visit,
         "orders.html",
-        orders=shown[:SHOWN_MAX],
+        orders=shown[:most],
         typed=typed,
         edited=EDITED,
         count=len(shown),
-        most=SHOWN_MAX,
+        most=most,
         q=query,
         closed=closed,
         answered=sum(bool(order.done_on) for order in orders),
         total=len(orders),
         faults=faults,
+        fault_count=fault_count,
         message=None if error is None else message_of(visit.say, error),
     )
     response.set_status(200 if error is None else status_of(error))

@@ -9,7 +9,6 @@ from aiohttp import web
 from stations.province.known import KnownCases
 from stations.web.beside import listed, orders, sheet
 from stations.web.beside.cases import KNOWN
-from stations.web.tablesheets import with_excel
 from stations.web.visit import page
 
 
@@ -23,7 +22,7 @@ def add_routes(router: web.UrlDispatcher) -> None:
     """Add the pages; each is for people who have signed in."""
     router.add_get("/platform", page(sheet.show))
     router.add_post("/platform/enter", page(sheet.enter))
-    router.add_get("/platform/list", page(with_excel(listed.show)))
+    router.add_get("/platform/list", page(listed.show))
     router.add_post("/platform/list", page(listed.read))
     router.add_post("/platform/link", page(listed.link))
     router.add_get("/platform/differences", page(listed.differences))

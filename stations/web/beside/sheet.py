@@ -28,7 +28,6 @@ from stations.web.visit import Visit, first, form_of, own_path, see_other
 Form = Mapping[str, Sequence[str]]
 NOTHING: Final[Form] = MappingProxyType({})
 PAGE_CASES = 20
-WORKBOOK_CASES_MAX = 5000
 
 
 async def show(visit: Visit) -> web.StreamResponse:
@@ -82,7 +81,7 @@ async def _shown(visit: Visit, error: BanjianError | None, form: Form = NOTHING)
     pending = [row for row, _ in filter(is_pending, await pairs_of(visit))]
     headings = tuple(heading_of(visit.say, settings, field) for field in settings.fields)
     if visit.request.query.get("format") == "xlsx":
-        sheets = await sheets_of(visit, settings, pending[:WORKBOOK_CASES_MAX])
+        sheets = await sheets_of(visit, settings, pending)
         name = visit.say("web.fill_in")
         sheet = WorkSheet(name=name, headings=headings, rows=tuple(one.texts for one, _ in sheets))
         return await send_workbook(visit, f"{name} {local_date(visit.now_ms()).isoformat()}", [sheet])

@@ -9,6 +9,7 @@ from aiohttp import web
 from ledger.casetype import ActionSpec
 from ledger.errors import BanjianError, ConfigError, InputError, RuleError
 from ledger.facade import CasePage, Command, Ledger, Performed
+from ledger.facade.externals import FIELD as EXTERNAL_NO
 from ledger.identity import check_personal
 from ledger.types import CaseId, Facts
 from stations.cli.casenames import action_name
@@ -33,8 +34,7 @@ from stations.web.cases.amending import (
 from stations.web.cases.attached import drop_of
 from stations.web.cases.attaching import carried, content_digest, given_again, of_form
 from stations.web.cases.casepage import case_of, heads_of
-from stations.web.cases.externals import ASKED, require_own_number, taken_off
-from stations.web.cases.externals import FIELD as EXTERNAL_NO
+from stations.web.cases.externals import ASKED, require_number, taken_off
 from stations.web.cases.factforms import (
     PREFIX,
     Choice,
@@ -115,7 +115,7 @@ def perform_once(
     if heads and heads != heads_of(page):
         raise RuleError("web.moved_on")
     facts, personal = _said(page, action, form)
-    require_own_number(visit, ledger, page.state, facts, form)
+    same_number = require_number(visit, ledger, page.state, facts, form)
     command = Command(
         action=action,
         station=person.station,
@@ -124,6 +124,7 @@ def perform_once(
         personal=personal,
         occurred_at_ms=claimed_ms(form, ledger.clock.now_ms()),
         attachments=attachments,
+        same_number=same_number,
     )
     done = ledger.perform(command, person.signer)
     if action == ERASE:

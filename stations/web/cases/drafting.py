@@ -13,7 +13,7 @@ from ledger.facade import Ledger
 from stations.web.cases.drafts import WORD_BYTES, Draft, Drafts, Form, is_word
 from stations.web.cases.items import item_of
 from stations.web.render import render_part
-from stations.web.visit import Visit, first, form_of, see_other
+from stations.web.visit import Visit, first, form_of, own_path, see_other
 
 NOT_KEPT = frozenset(("form", "once", "files", "draft"))
 """Fields that are no part of a draft."""
@@ -64,10 +64,25 @@ async def keep(visit: Visit) -> web.Response:
 
 
 async def drop(visit: Visit) -> web.Response:
-    """Throw a draft away."""
+    """Throw a draft away, and with it what was sent of the same form while the browser was locked."""
     form = await form_of(visit)
-    await ended(visit, first(form, "dropped"))
+    word = first(form, "dropped")
+    visit.browser.unsigned.drop_draft(visit.person.staff_no, str(visit.station), word)
+    await ended(visit, word)
     return see_other("/receive" if first(form, "back") else _page(visit, first(form, "pad")))
+
+
+async def drop_unsigned(visit: Visit) -> web.Response:
+    """Throw a form away that came while the browser was locked, and with it the draft of the same form.
+
+    Other forms of the page, and their drafts, stay.
+    """
+    form = await form_of(visit)
+    word = first(form, "draft")
+    visit.browser.unsigned.drop(visit.person.staff_no, str(visit.station), first(form, "action"), word)
+    if is_word(word):
+        await ended(visit, word)
+    return see_other(own_path(first(form, "next")))
 
 
 async def ended(visit: Visit, word: str) -> None:

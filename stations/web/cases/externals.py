@@ -6,27 +6,27 @@ from collections.abc import Mapping, Sequence
 
 from ledger.case import CaseState
 from ledger.effects import NO_NUMBER
-from ledger.errors import RuleError
 from ledger.facade import Ledger
-from ledger.facade.externals import cases_numbered
+from ledger.facade.externals import FIELD, require_own_number
 from ledger.types import Facts
 from stations.web.scope import Scope
 from stations.web.visit import Visit
 
-FIELD = "external_no"
 CONFIRMED = "same_number"
 """The tick with which a number is noted all the same."""
 ASKED = frozenset(("platform.number_used", "platform.number_held"))
 """Errors that offer the tick."""
 
 
-def require_own_number(
+def require_number(
     visit: Visit, ledger: Ledger, state: CaseState | None, facts: Facts, form: Mapping[str, Sequence[str]]
-) -> None:
-    """Refuse a number that another case has, or in place of another one, unless it was confirmed.
+) -> bool:
+    """Refuse a number that is not the case's own, unless it was confirmed; returns whether it was.
+
+    The ledger refuses it all the same; here other cases are named only to whoever may see them.
 
     Args:
-        visit: who asks: other cases are named to whoever may see them.
+        visit: who asks.
         ledger: open for writing, so that nobody else notes the number meanwhile.
         state: the case; None for one that is received.
         facts: what is to be signed.
@@ -35,21 +35,14 @@ def require_own_number(
     Raises:
         RuleError: ``platform.number_used``, ``platform.number_held``.
     """
-    changes = facts.get("changes")
-    amended = changes.get(FIELD) if isinstance(changes, dict) else None
-    number = facts.get(FIELD, amended)
-    if not isinstance(number, str) or number == NO_NUMBER or form.get(CONFIRMED):
-        return
+    if form.get(CONFIRMED):
+        return True
+    scope, now_ms = Scope(ledger.knowledge.registry, visit.person), visit.now_ms()
     with ledger.reading() as (tx, parts):
-        others = [one for one in cases_numbered(tx, number) if state is None or one != state.case_id]
-        rows = [parts.reader.row(tx, one, visit.now_ms()) for one in others]
-    if rows:
-        scope = Scope(ledger.knowledge.registry, visit.person)
-        seen = "、".join(row.number for row in rows if scope.row(row))
-        raise RuleError("platform.number_used", no=number, case=seen or "—")
-    held = "" if state is None else state.external_no
-    if amended is None and held and held != number:
-        raise RuleError("platform.number_held", no=held)
+        require_own_number(
+            lambda: tx, state, facts, may_see=lambda one: scope.row(parts.reader.row(tx, one, now_ms))
+        )
+    return False
 
 
 def taken_off(facts: Facts, held: Facts, form: Mapping[str, Sequence[str]], field: str) -> None:

@@ -13,8 +13,6 @@ from ledger.identity import pinyin_initials
 from ledger.item import Item
 from ledger.types import StationId
 
-FOUND_MAX = 60
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
@@ -32,7 +30,7 @@ class Found:
 
 
 def find_items(ledger: Ledger, text: str, station: StationId, *, language: str) -> Sequence[Found]:
-    """Return the items that a text may mean, those that the station may receive first, then by code."""
+    """Return every item that a text may mean, those that the station may receive first, then by code."""
     place = ledger.knowledge.registry.station(station)
     level = "" if place is None else place.level
     wanted = _plain(text)
@@ -48,7 +46,7 @@ def find_items(ledger: Ledger, text: str, station: StationId, *, language: str) 
         if not wanted or _means(wanted, item)
     ]
     found.sort(key=lambda one: (not one.capacity, one.code))
-    return found[:FOUND_MAX]
+    return found
 
 
 def received_here(ledger: Ledger, station: StationId) -> Sequence[Item]:

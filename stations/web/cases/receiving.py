@@ -21,7 +21,7 @@ from stations.web.answers import status_of
 from stations.web.cases import drafting
 from stations.web.cases.acting import claimed_ms
 from stations.web.cases.attaching import carried, given_again, of_form
-from stations.web.cases.externals import ASKED, require_own_number
+from stations.web.cases.externals import ASKED, require_number
 from stations.web.cases.factforms import Surroundings, fields_of, read_form
 from stations.web.cases.items import find_items, item_of
 from stations.web.cases.pads import pad_number
@@ -34,6 +34,7 @@ RECEIVE = "receive"
 APPLICANT = ("name", "id_kind", "id_no", "phone", "address")
 AGENT = ("name", "id_kind", "id_no", "phone", "relation", "authority")
 TWINS_MAX = 5
+ITEMS_SHOWN_MAX = 60
 RESIDENT = re.compile(r"[0-9]{17}[0-9X]")
 LATE_REASON = "f.late_entry.reason"
 
@@ -45,10 +46,13 @@ async def choose(visit: Visit) -> web.Response:
     text, pad = visit.request.query.get("q", ""), visit.request.query.get("pad", "")
     station, language = visit.station, visit.say.language
     found = await visit.read(lambda ledger: find_items(ledger, text, station, language=language))
+    values = {
+        "found": found[:ITEMS_SHOWN_MAX], "count": len(found), "most": ITEMS_SHOWN_MAX, "q": text, "pad": pad,
+    }  # fmt: skip
     if "HX-Request" in visit.request.headers:
-        return render_part(visit, "items.html", found=found, q=text, pad=pad)
+        return render_part(visit, "items.html", **values)
     unfinished = await drafting.unfinished(visit)
-    return await render(visit, "choose.html", found=found, q=text, pad=pad, unfinished=unfinished)
+    return await render(visit, "choose.html", **values, unfinished=unfinished)
 
 
 async def show(visit: Visit) -> web.Response:
@@ -130,7 +134,7 @@ def receive_once(
     pad = "".join(form.get("pad", ())).strip()
     if pad:
         _from_pad(facts, pad_number(ledger, pad, person.station), occurred_at_ms)
-    require_own_number(visit, ledger, None, facts, form)
+    same_number = require_number(visit, ledger, None, facts, form)
     done = ledger.perform(
         Command(
             action=RECEIVE,
@@ -139,6 +143,7 @@ def receive_once(
             personal=people_in(form),
             occurred_at_ms=occurred_at_ms,
             attachments=attachments,
+            same_number=same_number,
         ),
         person.signer,
     )

@@ -34,6 +34,7 @@ def add_routes(router: web.UrlDispatcher) -> None:
     for form in ("/receive/{item}", "/receive/{item}/return"):
         router.add_post(f"{form}/draft", page(drafting.keep))
         router.add_post(f"{form}/draft/drop", page(drafting.drop))
+    router.add_post("/unsigned/drop", page(drafting.drop_unsigned))
     router.add_post("/receive/{item}/person", page(receiving.check_person))
     router.add_get("/receive/{item}/return", page(returning.show))
     router.add_post("/receive/{item}/return", page(returning.give_back))

@@ -39,7 +39,7 @@ from stations.sheets import Sheet
 from stations.texts import Say
 from stations.web.answers import status_of
 from stations.web.jobs import Job, as_confirmed, jobs_of, require_unlocked
-from stations.web.lists import XLSX, send_workbook
+from stations.web.lists import XLSX, lines_max, send_workbook, wants_workbook
 from stations.web.office.desk import (
     at_county,
     download,
@@ -277,8 +277,8 @@ async def _looked(visit: Visit, error: BanjianError | None) -> web.StreamRespons
         }
 
     values = await visit.read(work)
-    if visit.request.query.get("format") == "xlsx":
-        return await _faults_workbook(visit, sending.file, values["faults"])
+    if wants_workbook(visit):
+        return await _faults_workbook(visit, sending.file, values)
     response = await render(
         visit,
         "import_look.html",
@@ -286,22 +286,26 @@ async def _looked(visit: Visit, error: BanjianError | None) -> web.StreamRespons
         kind=kind,
         word=word,
         file=sending.file,
-        shown_max=FAULTS_SHOWN_MAX,
+        shown_max=lines_max(visit, FAULTS_SHOWN_MAX),
         once=new_word(visit),
     )
     response.set_status(200 if error is None else status_of(error))
     return response
 
 
-async def _faults_workbook(visit: Visit, file: str, lines: object) -> web.Response:
-    rows = tuple(
-        (line.sheet, line.row, line.column, line.value, line.wrong, line.cure)
-        for line in (lines if isinstance(lines, list) else [])
-    )
+async def _faults_workbook(visit: Visit, file: str, values: Mapping[str, object]) -> web.Response:
+    """Send what is wrong with a list as Excel, and on a sheet of its own what is only noted."""
     headings = tuple(visit.say(f"web.fault_{name}") for name in FAULT_HEADINGS)
-    title = visit.say("web.faults_title")
-    sheet = Sheet(name=title, headings=headings, rows=rows)
-    return await send_workbook(visit, f"{title} {Path(file).stem}", [sheet])
+    sheets = list[Sheet]()
+    for key in ("faults", "notices"):
+        lines = values[key]
+        rows = tuple(
+            (line.sheet, line.row, line.column, line.value, line.wrong, line.cure)
+            for line in (lines if isinstance(lines, list) else [])
+        )
+        if rows or not sheets:
+            sheets.append(Sheet(name=visit.say(f"web.{key}_title"), headings=headings, rows=rows))
+    return await send_workbook(visit, f"{visit.say('web.faults_title')} {Path(file).stem}", sheets)
 
 
 def fault_line(say: Say, fault: Fault) -> FaultLine:

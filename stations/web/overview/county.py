@@ -18,9 +18,10 @@ from stations.web.scope import Scope
 from stations.web.visit import Visit
 
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
-QUIET_ROUNDS = 10
-"""So many syncs in a row that did not come are no hiccup of the network."""
-QUIET_MS_MIN, QUIET_MS_MAX = 10 * MINUTE_MS, HOUR_MS
+MISSED_ROUNDS = 2
+"""So many syncs in a row that did not come are no hiccup: whoever looks is told so at once."""
+SESSION_MS = 15_000
+"""A session begins when the wait after the last one is over, and takes a while itself: so long at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,7 @@ class StationLine:
     Attributes:
         grade: ``ok``, ``quiet``, ``look`` or ``bad``.
         ago_ms: for how long it has not been heard; -1 for never and for the own station.
+        quiet: whether it should have been heard since, by its usual interval.
     """
 
     line: BoardLine
@@ -38,17 +40,22 @@ class StationLine:
     silent_days: int
     grade: str
     ago_ms: int
+    quiet: bool
 
 
-def quiet_after_ms(sync_interval_s: int) -> int:
+def quiet_after_ms(sync_interval_s: int, *, relayed: bool) -> int:
     """Return after how long without a word a station is no longer called well.
 
-    What interval another station keeps is not told; its own installation's is the usual one of a county.
+    What interval another station keeps is not told; its own installation's is the usual one of a county. Word
+    that a station between passes on may be as old as that one's own interval when it comes.
 
     Args:
         sync_interval_s: of the installation that looks.
+        relayed: whether the station is heard through another one.
     """
-    return min(max(QUIET_ROUNDS * sync_interval_s * 1000, QUIET_MS_MIN), QUIET_MS_MAX)
+    rounds = MISSED_ROUNDS + (1 if relayed else 0)
+    interval_ms = sync_interval_s * 1000
+    return rounds * (interval_ms + min(SESSION_MS, interval_ms))
 
 
 async def board(visit: Visit) -> web.Response:
@@ -61,9 +68,14 @@ async def board(visit: Visit) -> web.Response:
 def board_lines(visit: Visit, ledger: Ledger, now_ms: int) -> list[StationLine]:
     """Return the stations below that of the installation, with what of each needs a look."""
     station = ledger.main_station or visit.station
-    quiet_ms = quiet_after_ms(visit.office.config.sync_interval_s)
+    interval_s = visit.office.config.sync_interval_s
     return [
-        station_line(line, own=line.station == station, now_ms=now_ms, quiet_ms=quiet_ms)
+        station_line(
+            line,
+            own=line.station == station,
+            now_ms=now_ms,
+            quiet_ms=quiet_after_ms(interval_s, relayed=line.via != line.station),
+        )
         for line in station_board(ledger, station)
     ]
 
@@ -108,14 +120,21 @@ def station_line(line: BoardLine, *, own: bool, now_ms: int, quiet_ms: int) -> S
     ago_ms = -1 if own else line.silent_ms(now_ms)
     silent_days = max(ago_ms, 0) // DAY_MS
     by_stick = line.via == BY_STICK
+    quiet = ago_ms >= quiet_ms and not by_stick
     grade = "ok"
     if not own:
         if line.forked or silent_days >= 3:
             grade = "bad"
         elif not line.heard_at_ms or silent_days or line.waiting or line.clock_off_ms:
             grade = "look"
-        elif ago_ms >= quiet_ms and not by_stick:
+        elif quiet:
             grade = "quiet"
     return StationLine(
-        line=line, own=own, by_stick=by_stick, silent_days=silent_days, grade=grade, ago_ms=ago_ms
+        line=line,
+        own=own,
+        by_stick=by_stick,
+        silent_days=silent_days,
+        grade=grade,
+        ago_ms=ago_ms,
+        quiet=quiet,
     )

@@ -10,15 +10,16 @@ from aiohttp import web
 
 from ledger.facade import CaseRow, Ledger
 from stations.cli.lines import clock_line
-from stations.cli.rows import HEADINGS, row_texts
 from stations.sheets import Sheet
-from stations.web.lists import send_workbook
+from stations.web.lists import lines_max, send_workbook, sheet_of, wants_workbook
 from stations.web.render import render
 from stations.web.rows import Line, lines_of
 from stations.web.scope import Scope
 from stations.web.visit import Visit
 
 SHOWN_MAX = 100
+AT_ONCE = 100
+"""Cases that one turn of a reading thread looks at."""
 URGENT = ("red", "yellow")
 
 
@@ -41,17 +42,21 @@ async def show(visit: Visit) -> web.StreamResponse:
         rows = ledger.worklist(now_ms=now_ms, names=False)
         return [row for row in rows if row.light in wanted and scope.row(row)]
 
-    if query.get("format") == "xlsx":
+    if wants_workbook(visit):
         sheet = await visit.read(lambda ledger: _sheet(visit, ledger, rows_of(ledger), now_ms))
         return await send_workbook(visit, sheet.name, [sheet])
 
-    def work(ledger: Ledger) -> tuple[int, list[Urgent]]:
-        rows = rows_of(ledger)
-        return len(rows), [_urgent(visit, ledger, row, now_ms) for row in rows[:SHOWN_MAX]]
+    rows, found = await visit.read(rows_of), list[Urgent]()
+    most = lines_max(visit, SHOWN_MAX)
+    for start in range(0, min(most, len(rows)), AT_ONCE):
+        part = rows[start : min(most, start + AT_ONCE)]
 
-    count, found = await visit.read(work)
+        def work(ledger: Ledger, part: Sequence[CaseRow] = part) -> list[Urgent]:
+            return [_urgent(visit, ledger, row, now_ms) for row in part]
+
+        found += await visit.read(work)
     return await render(
-        visit, "lights.html", count=count, found=found, light=query.get("light", ""), most=SHOWN_MAX
+        visit, "lights.html", count=len(rows), found=found, light=query.get("light", ""), most=most
     )
 
 
@@ -76,8 +81,4 @@ def _urgent(visit: Visit, ledger: Ledger, row: CaseRow, now_ms: int) -> Urgent:
 def _sheet(visit: Visit, ledger: Ledger, rows: Sequence[CaseRow], now_ms: int) -> Sheet:
     with ledger.reading() as (tx, parts):
         named = [parts.reader.row(tx, row.case_id, now_ms) for row in rows]
-    return Sheet(
-        name=visit.say("web.nav_lights"),
-        headings=tuple(visit.say(f"head.{name}") for name in HEADINGS),
-        rows=tuple(tuple(row_texts(visit.say, ledger, row)) for row in named),
-    )
+    return sheet_of(visit, ledger, named, name=visit.say("web.nav_lights"))

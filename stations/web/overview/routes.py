@@ -11,8 +11,8 @@ from stations.web.visit import open_page, page
 
 def add_routes(router: web.UrlDispatcher) -> None:
     """Add the pages; the hall screen asks for nobody signed in."""
-    router.add_get("/", page(with_excel(today.today)))
-    router.add_get("/find", page(with_excel(today.find)))
+    router.add_get("/", page(today.today))
+    router.add_get("/find", page(today.find))
     router.add_get("/day-clear", page(with_excel(today.day_clear)))
     router.add_get("/board", page(with_excel(county.board)))
     router.add_get("/conflicts", page(with_excel(county.conflicts)))

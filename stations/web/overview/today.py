@@ -13,6 +13,9 @@ from ledger.errors import InputError
 from ledger.facade import CaseRow, Ledger
 from ledger.facade.between import in_conflict
 from ledger.facade.desklists import Listed, desk_of
+from ledger.facade.reading import FIND_MAX
+from stations.sheets import Sheet
+from stations.web.lists import SHEET_ROWS, lines_max, send_workbook, sheet_of, wants_workbook
 from stations.web.render import message_of, render, render_part
 from stations.web.rows import Line, lines_of
 from stations.web.safety import read_safety
@@ -35,22 +38,42 @@ class Part:
 
 
 async def today(visit: Visit) -> web.Response:
-    """Show what lies on the desk of the station."""
-    station, now_ms = visit.station, visit.now_ms()
+    """Show what lies on the desk of the station; as Excel everything that does, a sheet for each heading."""
+    now_ms = visit.now_ms()
+    if wants_workbook(visit):
+        return await _workbook(visit, now_ms)
+    limit = lines_max(visit, PART_MAX)
 
     def work(ledger: Ledger) -> list[Part]:
-        name, torn = _torn(visit, ledger, now_ms)
-        apart = {row.case_id for row in torn}
-        desk = desk_of(ledger, station=station, now_ms=now_ms, apart=apart, limit=PART_MAX)
-        with ledger.reading() as (tx, parts_of):
-            shown = parts_of.reader.named(tx, torn[:PART_MAX])
         return [
             Part(name=name, lines=lines_of(visit, ledger, found.rows), count=found.total)
-            for name, found in ((name, Listed(shown, len(torn))), *desk.items())
+            for name, found in _desk(visit, ledger, now_ms, limit)
         ]
 
     parts = await visit.read(work)
-    return await render(visit, "today.html", parts=parts, now_ms=now_ms)
+    return await render(visit, "today.html", parts=parts, most=limit, now_ms=now_ms)
+
+
+def _desk(visit: Visit, ledger: Ledger, now_ms: int, limit: int) -> list[tuple[str, Listed]]:
+    """Return the headings of the page, each with its first lines."""
+    name, torn = _torn(visit, ledger, now_ms)
+    apart = {row.case_id for row in torn}
+    desk = desk_of(ledger, station=visit.station, now_ms=now_ms, apart=apart, limit=limit)
+    with ledger.reading() as (tx, parts_of):
+        shown = parts_of.reader.named(tx, torn[:limit])
+    return [(name, Listed(shown, len(torn))), *desk.items()]
+
+
+async def _workbook(visit: Visit, now_ms: int) -> web.Response:
+    def work(ledger: Ledger) -> list[Sheet]:
+        return [
+            sheet_of(visit, ledger, found.rows, name=visit.say(f"web.part_{name}"))
+            for name, found in _desk(visit, ledger, now_ms, SHEET_ROWS)
+            if found.rows
+        ] or [sheet_of(visit, ledger, (), name=visit.say("web.nav_today"))]
+
+    name = f"{visit.say('web.nav_today')} {local_date(now_ms).isoformat()}"
+    return await send_workbook(visit, name, await visit.read(work))
 
 
 async def day_clear(visit: Visit) -> web.Response:
@@ -76,13 +99,25 @@ async def find(visit: Visit) -> web.Response:
     text = visit.request.query.get("q", "").strip()
     now_ms = visit.now_ms()
 
-    def work(ledger: Ledger) -> tuple[Sequence[Line], int]:
-        return lines_of(visit, ledger, found(visit, ledger, text, now_ms)), known_at(ledger)
+    if wants_workbook(visit):
 
-    lines, known_at_ms = await visit.read(work)
+        def sheet(ledger: Ledger) -> Sheet:
+            rows, _ = _found(visit, ledger, text, now_ms, limit=None)
+            return sheet_of(visit, ledger, rows, name=visit.say("web.find_title"))
+
+        name = f"{visit.say('web.find_title')} {local_date(now_ms).isoformat()}"
+        return await send_workbook(visit, name, [await visit.read(sheet)])
+    most = lines_max(visit, FIND_MAX)
+
+    def work(ledger: Ledger) -> tuple[Sequence[Line], bool, int]:
+        # One more than is shown tells that there are more.
+        rows, more = _found(visit, ledger, text, now_ms, limit=most + 1)
+        return lines_of(visit, ledger, rows[:most]), more, known_at(ledger)
+
+    lines, more, known_at_ms = await visit.read(work)
     misread = InputError("number.check") if not lines and is_misread(text) else None
     values = {
-        "lines": lines, "q": text, "known_at_ms": known_at_ms, "now_ms": now_ms,
+        "lines": lines, "more": more, "q": text, "known_at_ms": known_at_ms, "now_ms": now_ms,
         "message": None if misread is None else message_of(visit.say, misread),
     }  # fmt: skip
     if "HX-Request" in visit.request.headers:
@@ -92,8 +127,16 @@ async def find(visit: Visit) -> web.Response:
 
 def found(visit: Visit, ledger: Ledger, text: str, now_ms: int) -> list[CaseRow]:
     """Return the cases that a text may mean and that are open to the person."""
+    return _found(visit, ledger, text, now_ms, limit=FIND_MAX)[0]
+
+
+def _found(
+    visit: Visit, ledger: Ledger, text: str, now_ms: int, *, limit: int | None
+) -> tuple[list[CaseRow], bool]:
+    """Return the cases that a text may mean and that are open to the person, and whether it were too many."""
     scope = Scope(ledger.knowledge.registry, visit.person)
-    return [row for row in ledger.find(text, now_ms=now_ms) if scope.row(row)] if text else []
+    rows = ledger.find(text, now_ms=now_ms, limit=limit) if text else []
+    return [row for row in rows if scope.row(row)], len(rows) == limit
 
 
 def known_at(ledger: Ledger) -> int:

@@ -14,6 +14,16 @@
     return field instanceof HTMLElement && field.matches("main input, main textarea, main select");
   }
 
+  // What grows old by itself is made anew though nothing happens: a station that died sends no act.
+  const AGAIN_MS = 5000;
+  let madeAt = Date.now();
+  setInterval(() => {
+    const main = document.getElementById("main"), seconds = Number(main && main.dataset.again);
+    if (!seconds || document.hidden || isTyping() || Date.now() - madeAt < seconds * 1000) return;
+    madeAt = Date.now();
+    ask("banjian-acts");
+  }, AGAIN_MS);
+
   function listen() {
     if (source || document.hidden) return;
     if (!window.EventSource) { fallBack(); return; }

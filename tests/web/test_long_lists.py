@@ -1,0 +1,133 @@
+"""Lists that are longer than their page: Excel has every row, the page says what it leaves out and can list all."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+from python_calamine import CalamineWorkbook
+
+from ledger.data import shipped_items
+from ledger.facade import Ledger
+from ledger.facade.reading import FIND_MAX
+from stations.web.beside.listed import SHOWN_MAX as LISTED_MAX
+from stations.web.beside.orders import FAULTS_SHOWN_MAX
+from stations.web.beside.orders import SHOWN_MAX as ORDERS_MAX
+from stations.web.cases.receiving import ITEMS_SHOWN_MAX
+from stations.web.overview.lights import SHOWN_MAX as LIGHTS_MAX
+from stations.web.overview.today import PART_MAX
+from tests.facade.counter import APPLICANT, PERMIT, REGISTRAR, Dice, FakeClock, act, found_county
+from tests.sheetin.workbooks import make
+from tests.web.counterdesk import Counter, Desk, keys, serving
+from tests.web.test_orders import HEAD as ORDER_HEAD
+from tests.web.test_platform import HEAD as PLATFORM_HEAD
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CASES = FIND_MAX + 5
+DAY_MS = 86_400_000
+_LONGER = 7
+"""So many rows more than a page shows."""
+
+
+class Long(NamedTuple):
+    """A list: its address, how many rows it has and shows, and what each of its rows has once on the page."""
+
+    path: str
+    count: int
+    shown: int
+    mark: str
+
+
+LISTS = (
+    Long("/", CASES, PART_MAX, 'class="number">'),
+    Long("/find?q=周长列", CASES, FIND_MAX, 'class="number">'),
+    Long("/lights", CASES, LIGHTS_MAX, 'class="number"'),
+    Long("/platform/list", LISTED_MAX + _LONGER, LISTED_MAX, 'class="match '),
+    Long("/platform/differences", CASES + LISTED_MAX + _LONGER, LISTED_MAX, 'class="match '),
+    Long("/orders", ORDERS_MAX + _LONGER, ORDERS_MAX, 'class="card order"'),
+)
+
+
+@pytest.fixture(scope="module")
+def counter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counter]:
+    folder, clock = tmp_path_factory.mktemp("long") / "county", FakeClock()
+    found_county(folder, clock)
+    keys(folder)
+    with Ledger.open(folder, clock=clock, randomness=Dice("long"), write=True) as ledger:
+        for n in range(CASES):
+            person = {"applicant": {**APPLICANT["applicant"], "name": f"周长列{n}"}}  # type: ignore[dict-item]
+            act(ledger, "C1", "receive", personal=person, item=PERMIT)
+        (one,) = (item for item in shipped_items() if item["base_code"] == PERMIT)
+        more = [{**one, "base_code": f"9901880000{n:02}"} for n in range(ITEMS_SHOWN_MAX)]
+        ledger.publish("publish_items", {"items": more}, REGISTRAR)
+    clock.wall_ms += 40 * DAY_MS
+    with serving(folder, clock=clock) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def desk(counter: Counter, tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """A clerk who has read the platform's list and the orders, each longer than its page."""
+    folder, one = tmp_path_factory.mktemp("lists"), counter.desk("C1")
+    rows = [
+        [f"3303900{n:04}", PERMIT, "", f"无此人{n}", "", "已受理", "", "2026-03-02"]
+        for n in range(LISTED_MAX + _LONGER)
+    ]
+    raw = make(folder / "list.xlsx", 办件=[["清单"], PLATFORM_HEAD, *rows]).read_bytes()
+    one.post("/platform/list", {}, {"file": ("导出.xlsx", raw)})
+    orders = [
+        [f"HL9{n:04}", f"第{n}单", "", "", "2026-03-01", "2026-03-20", "", ""]
+        for n in range(ORDERS_MAX + _LONGER)
+    ]
+    raw = make(folder / "orders.xlsx", 工单=[ORDER_HEAD, *orders]).read_bytes()
+    one.post("/orders", {}, {"file": ("工单.xlsx", raw)})
+    return one
+
+
+def sheets(raw: bytes) -> list[list[list[str]]]:
+    """Return the rows of every sheet of a workbook, without their headings."""
+    book = CalamineWorkbook.from_filelike(io.BytesIO(raw))
+    return [book.get_sheet_by_index(n).to_python()[1:] for n in range(len(book.sheet_names))]  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("long", LISTS, ids=lambda long: long.path)
+def test_excel_has_every_row_and_the_page_says_what_it_leaves_out(desk: Desk, long: Long) -> None:
+    more = "&" if "?" in long.path else "?"
+    page = desk.get(long.path).text
+    assert page.count(long.mark) == long.shown
+    told = f"共 {long.count} 条，只列出前 {long.shown} 条"
+    assert told in page or f"只列最急的 {long.shown} 件，共 {long.count} 件" in page or "找到的超过" in page
+    assert "all=1" in page
+    rows = [tuple(row) for sheet in sheets(desk.get(f"{long.path}{more}format=xlsx").raw) for row in sheet]
+    assert len(rows) == len(set(rows)) == long.count
+    whole = desk.get(f"{long.path}{more}all=1").text
+    assert whole.count(long.mark) == long.count and "只列" not in whole and "找到的超过" not in whole
+
+
+def test_a_short_list_says_nothing_of_more(desk: Desk) -> None:
+    for path in ("/find?q=周长列17", "/orders?q=HL90007"):
+        page = desk.get(path).text
+        assert "只列出前" not in page and "找到的超过" not in page and "all=1" not in page
+
+
+def test_every_item_that_was_looked_for_goes_into_the_sheet(counter: Counter, desk: Desk) -> None:
+    with counter.ledger() as ledger:
+        catalogue = ledger.knowledge.catalogue
+        fitting = [code for code in catalogue.items(catalogue.size) if "9901" in code]
+    assert len(fitting) > ITEMS_SHOWN_MAX
+    (rows,) = sheets(desk.get("/catalogue?q=9901&format=xlsx").raw)
+    assert sorted(row[0] for row in rows) == sorted(fitting)
+    page = desk.get("/receive?q=9901").text
+    assert f"符合的事项有 {len(fitting)} 个，先列出 {ITEMS_SHOWN_MAX} 个" in page
+
+
+def test_faults_that_are_not_listed_are_counted(desk: Desk, tmp_path: Path) -> None:
+    bad = [[f"HL8{n:04}", "", "", "", "", "", "", ""] for n in range(FAULTS_SHOWN_MAX + _LONGER)]
+    raw = make(tmp_path / "orders.xlsx", 工单=[ORDER_HEAD, *bad]).read_bytes()
+    page = desk.post("/orders", {}, {"file": ("工单.xlsx", raw)}).text
+    assert f"{FAULTS_SHOWN_MAX + _LONGER}" in page.partition('class="problem"')[2].partition("</h2>")[0]
+    assert f"先列出前 {FAULTS_SHOWN_MAX} 处" in page
