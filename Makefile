@@ -23,10 +23,10 @@ demo:  ## set up what banjian needs and run its demonstration
 	@$(BIN)/banjian demo
 
 # A folder of its own for each run: pytest's common one is shut by every other run of the same user, and the test
-# server of PostgreSQL, which does not run as root, then finds its door closed.
+# server of PostgreSQL, which does not run as root, then finds its door closed. `.ci/scratch` says where it lies.
 test: check  ## every check, then every test; skips are told with their reasons
-	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
-	PYTEST_DEBUG_TEMPROOT=$$folder $(LIMIT) $(BIN)/python -m pytest -q \
+	@folder=$$(.ci/scratch) && trap 'rm -rf "$$folder"' EXIT && \
+	TMPDIR=$$folder PYTEST_DEBUG_TEMPROOT=$$folder $(LIMIT) $(BIN)/python -m pytest -q \
 	  -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart=0 $(PYTEST_ARGS)
 
 check: setup lint  ## style, types, floors between the packages

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from ledger.codec import pack_header, reread_header, unpack_header
 from ledger.errors import DataError, EncodingError
 from ledger.hashing import CTX_ACT_ID, CTX_ACT_SIGN, digest
-from ledger.keys import Signer, verify
+from ledger.keys import Signer, verify_once
 from ledger.limits import (
     ACT_BYTES_MAX,
     ACTION_CHARS_MAX,
@@ -154,7 +154,7 @@ def verify_act(raw: bytes, sig: bytes, public_key: bytes) -> None:
     Raises:
         DataError: ``act.signature`` when it does not hold under the key.
     """
-    if not verify(public_key, sig, CTX_ACT_SIGN + raw):
+    if not verify_once(public_key, sig, CTX_ACT_SIGN + raw):
         raise DataError("act.signature", act=act_id(raw))
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from hashlib import sha256
 from typing import Protocol, TypeAlias
 
 from cryptography.exceptions import InvalidSignature
@@ -40,6 +41,9 @@ _Y8 = 27073855011448406493182252872256587889368042675753135194637436097503034020
 _SMALL_ORDER_Y = frozenset((0, 1, _P - 1, _Y8, _P - _Y8))
 _NEGATIVE_ZEROS = frozenset((y | 2**255).to_bytes(32, "little") for y in (1, _P - 1))
 _CACHED_KEYS_MAX = 8192
+_HELD_MAX = 16_384
+_held: set[bytes] = set()
+"""Digests of claims that held in this process."""
 
 
 class Signer(Protocol):
@@ -112,6 +116,23 @@ def verify(public_key: bytes, sig: bytes, message: bytes) -> bool:
     return True
 
 
+def verify_once(public_key: bytes, sig: bytes, message: bytes) -> bool:
+    """Return what ``verify`` does; what held in this process before is not computed again.
+
+    For what is asked anew at every opening and by every fold: the few acts of registry and catalogue. Whoever
+    verifies a history for its own sake asks ``verify``.
+    """
+    claim = sha256(public_key + sig + message).digest()
+    if claim in _held and len(public_key) == PUBLIC_KEY_BYTES and len(sig) == SIGNATURE_BYTES:
+        return True
+    holds = verify(public_key, sig, message)
+    if holds:
+        if len(_held) >= _HELD_MAX:
+            _held.clear()
+        _held.add(claim)
+    return holds
+
+
 def verify_all(claims: Iterable[Claim]) -> list[bool]:
     """Return for each claim whether its signature holds, as ``verify`` says."""
     return [verify(*claim) for claim in claims]
@@ -146,7 +167,7 @@ def check_possession(public_key: bytes, proof: bytes, *, ledger_id: LedgerId) ->
     Raises:
         DataError: ``key.possession`` when it does not hold.
     """
-    if not verify(public_key, proof, CTX_POSSESSION + ledger_id + public_key):
+    if not verify_once(public_key, proof, CTX_POSSESSION + ledger_id + public_key):
         raise DataError("key.possession")
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -19,6 +20,8 @@ TYPE_COSIGNATURE = 0x04
 
 _DASH = "\u2014 "
 _KEY_HASH_BYTES = 4
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
+"""Control characters but for the newline."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +128,7 @@ def parse_signature(line: str) -> NoteSignature:
     if not line.startswith(_DASH):
         raise EncodingError("note.malformed")
     name, space, encoded = line[len(_DASH) :].partition(" ")
-    if not name or not space or "+" in name or _has_control(line) or any(char.isspace() for char in name):
+    if not name or not space or "+" in name or _has_control(line) or name.split() != [name]:
         raise EncodingError("note.malformed")
     sig = decode_base64(encoded)
     if len(sig) <= _KEY_HASH_BYTES:
@@ -149,4 +152,4 @@ def decode_base64(encoded: str) -> bytes:
 
 
 def _has_control(text: str) -> bool:
-    return any(char < " " and char != "\n" for char in text)
+    return _CONTROL.search(text) is not None

@@ -19,7 +19,7 @@ from ledger.checkpoint import (
     read_checkpoint,
 )
 from ledger.errors import DataError, EncodingError
-from ledger.keys import Ed25519Signer, check_public_key, key_id, verify
+from ledger.keys import Ed25519Signer, check_public_key, key_id, verify, verify_once
 from ledger.note import TYPE_ED25519, key_hash, open_note, parse_note, sign_note
 from ledger.types import LogId
 from tests.vectors.generate import stored_bundle
@@ -65,6 +65,17 @@ def test_a_loose_verifier_would_take_what_ours_refuses() -> None:
     forged = identity + bytes(32)
     Ed25519PublicKey.from_public_bytes(identity).verify(forged, b"any act at all")
     assert not verify(identity, forged, b"any act at all")
+
+
+def test_what_held_once_holds_again_and_nothing_else_does() -> None:
+    key, message = CLERK.public_key, b"asked again"
+    sig = CLERK.sign(message)
+    assert [verify_once(key, sig, message) for _ in range(2)] == [True, True]
+    assert not verify_once(key, sig, message + b"!")
+    assert not verify_once(signer("somebody else").public_key, sig, message)
+    # The same bytes in the same order, taken apart at other places.
+    assert not verify_once(key, sig + message[:1], message[1:])
+    assert not verify_once(key + sig[:1], sig[1:], message)
 
 
 @given(message=st.binary(max_size=64), position=st.integers(0, 63), bit=st.integers(0, 7))

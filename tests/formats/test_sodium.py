@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from hashlib import sha512
 
 import pytest
@@ -18,6 +19,8 @@ D = -121665 * pow(121666, -1, P) % P
 ROOT_OF_MINUS_ONE = pow(2, (P - 1) // 4, P)
 Y_OF_ORDER_EIGHT = 2707385501144840649318225287225658788936804267575313519463743609750303402022
 Point = tuple[int, int]
+Projective = tuple[int, int, int]
+"""x and y over their common denominator z."""
 ZERO: Point = (0, 1)
 
 
@@ -39,13 +42,26 @@ def add(first: Point, second: Point) -> Point:
     return x % P, y % P
 
 
+@cache
 def times(number: int, point: Point) -> Point:
-    found = ZERO
+    """Double and add with the denominators kept aside, so that only the last step divides."""
+    found, double = (0, 1, 1), (*point, 1)
     while number:
         if number & 1:
-            found = add(found, point)
-        point, number = add(point, point), number >> 1
-    return found
+            found = _add_projective(found, double)
+        double, number = _add_projective(double, double), number >> 1
+    x, y, z = found
+    inverse = pow(z, -1, P)
+    return x * inverse % P, y * inverse % P
+
+
+def _add_projective(first: Projective, second: Projective) -> Projective:
+    (x1, y1, z1), (x2, y2, z2) = first, second
+    z = z1 * z2 % P
+    xx, yy = x1 * x2 % P, y1 * y2 % P
+    both = D * xx * yy % P
+    less, more = (z * z - both) % P, (z * z + both) % P
+    return z * less * (x1 * y2 + x2 * y1) % P, z * more * (yy + xx) % P, less * more % P
 
 
 def packed(point: Point) -> bytes:

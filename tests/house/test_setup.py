@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -49,10 +50,8 @@ version = "1"
 TOOLS = ("sh", "dirname", "id", "env")
 
 
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """A checkout with the real set-up scripts, a small project and locks without packages."""
-    folder = tmp_path / "checkout"
+def new_checkout(folder: Path) -> Path:
+    """Make a checkout with the real set-up scripts, a small project and locks without packages."""
     (folder / ".ci").mkdir(parents=True)
     for name in ("setup", "setup.py"):
         shutil.copy2(ROOT / ".ci" / name, folder / ".ci" / name)
@@ -64,9 +63,39 @@ def checkout(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout where nothing was set up."""
+    return new_checkout(tmp_path / "checkout")
+
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A checkout that was set up, moved away from its place, and that place."""
+    around = tmp_path_factory.mktemp("once")
+    place, kept = new_checkout(around / "checkout"), around / "kept"
+    done = set_up(place, new_tools(around / "tools"), sys.executable)
+    assert done.returncode == 0, done.stderr
+    place.rename(kept)
+    return kept, place
+
+
+@pytest.fixture
+def ready(once: tuple[Path, Path]) -> Iterator[Path]:
+    """A checkout after its first set-up: a copy to the last byte and time, at the place that it knows."""
+    kept, place = once
+    shutil.copytree(kept, place, symlinks=True)
+    yield place
+    shutil.rmtree(place)
+
+
+@pytest.fixture
 def tools(tmp_path: Path) -> Path:
     """A folder for PATH with what the scripts call, and without apt-get, virtualenv or any Python."""
-    folder = tmp_path / "tools"
+    return new_tools(tmp_path / "tools")
+
+
+def new_tools(folder: Path) -> Path:
+    """Make a folder for PATH with what the scripts call, and nothing else."""
     folder.mkdir()
     for name in TOOLS:
         found = shutil.which(name)
@@ -124,46 +153,41 @@ def imports_project(checkout: Path) -> bool:
     return subprocess.run(command, cwd="/", capture_output=True, check=False).returncode == 0
 
 
-def test_second_run_does_nothing_and_an_interrupted_one_is_mended(checkout: Path, tools: Path) -> None:
-    first = set_up(checkout, tools, sys.executable)
-    assert first.returncode == 0, first.stderr
-    assert imports_project(checkout)
-    written = stamp_of(checkout).stat()
+def test_second_run_does_nothing_and_an_interrupted_one_is_mended(ready: Path, tools: Path) -> None:
+    assert imports_project(ready)
+    written = stamp_of(ready).stat()
 
-    second = set_up(checkout, tools, sys.executable)
+    second = set_up(ready, tools, sys.executable)
     assert (second.returncode, second.stdout, second.stderr) == (0, "", "")
-    assert stamp_of(checkout).stat().st_mtime_ns == written.st_mtime_ns
+    assert stamp_of(ready).stat().st_mtime_ns == written.st_mtime_ns
 
-    stamp_of(checkout).unlink()  # as an interruption leaves it: no stamp, half of the files
-    next((checkout / ".venv" / "lib").glob("python*/site-packages/sample.pth")).unlink()
-    third = set_up(checkout, tools, sys.executable)
+    stamp_of(ready).unlink()  # as an interruption leaves it: no stamp, half of the files
+    next((ready / ".venv" / "lib").glob("python*/site-packages/sample.pth")).unlink()
+    third = set_up(ready, tools, sys.executable)
     assert third.returncode == 0, third.stderr
-    assert imports_project(checkout)
+    assert imports_project(ready)
 
 
-def test_a_new_lock_or_a_higher_level_is_installed(checkout: Path, tools: Path) -> None:
-    assert set_up(checkout, tools, sys.executable).returncode == 0
-    kept = checkout / ".venv" / "kept"
+def test_a_new_lock_or_a_higher_level_is_installed(ready: Path, tools: Path) -> None:
+    kept = ready / ".venv" / "kept"
     kept.touch()
-    assert "test" not in json.loads(stamp_of(checkout).read_text(encoding="utf-8"))
+    assert "test" not in json.loads(stamp_of(ready).read_text(encoding="utf-8"))
 
-    complete = set_up(checkout, tools, sys.executable, "test")
+    complete = set_up(ready, tools, sys.executable, "test")
     assert complete.returncode == 0
     assert "apt-get install -y chromium" in complete.stderr  # PATH holds neither a browser nor apt-get
-    assert "test" in json.loads(stamp_of(checkout).read_text(encoding="utf-8"))
-    assert set_up(checkout, tools, sys.executable, "run").stderr == ""
+    assert "test" in json.loads(stamp_of(ready).read_text(encoding="utf-8"))
+    assert set_up(ready, tools, sys.executable, "run").stderr == ""
 
-    (checkout / "requirements.lock").write_text("# newer\n", encoding="utf-8")
-    again = set_up(checkout, tools, sys.executable)
+    (ready / "requirements.lock").write_text("# newer\n", encoding="utf-8")
+    again = set_up(ready, tools, sys.executable)
     assert again.returncode == 0 and "Installing" in again.stderr
     assert kept.exists()
 
-    (checkout / "requirements.lock").write_text(
-        "no-such-package==1 --hash=sha256:" + "0" * 64, encoding="utf-8"
-    )
-    failed = set_up(checkout, tools, sys.executable)
+    (ready / "requirements.lock").write_text("no-such-package==1 --hash=sha256:" + "0" * 64, encoding="utf-8")
+    failed = set_up(ready, tools, sys.executable)
     assert failed.returncode == 1 and "安装依赖失败" in failed.stderr
-    assert not stamp_of(checkout).exists()
+    assert not stamp_of(ready).exists()
 
 
 def out_of_reach(lock: Path) -> None:
@@ -172,36 +196,34 @@ def out_of_reach(lock: Path) -> None:
 
 
 def test_what_runs_goes_on_running_when_the_packages_of_the_tests_cannot_be_had(
-    checkout: Path, tools: Path
+    ready: Path, tools: Path
 ) -> None:
-    assert set_up(checkout, tools, sys.executable).returncode == 0
-    out_of_reach(checkout / "requirements-test.lock")
+    out_of_reach(ready / "requirements-test.lock")
     for _ in range(2):
-        failed = set_up(checkout, tools, sys.executable, "test")
+        failed = set_up(ready, tools, sys.executable, "test")
         assert failed.returncode == 1 and "安装依赖失败" in failed.stderr
-        assert imports_project(checkout)
-        again = set_up(checkout, tools, sys.executable)
+        assert imports_project(ready)
+        again = set_up(ready, tools, sys.executable)
         assert (again.returncode, again.stderr) == (0, "")
 
 
-def test_an_environment_waits_aside_until_the_new_one_stands(checkout: Path, tools: Path) -> None:
-    assert set_up(checkout, tools, sys.executable).returncode == 0
-    kept = checkout / ".venv" / "kept"
+def test_an_environment_waits_aside_until_the_new_one_stands(ready: Path, tools: Path) -> None:
+    kept = ready / ".venv" / "kept"
     kept.touch()
-    out_of_reach(checkout / "requirements.lock")
+    out_of_reach(ready / "requirements.lock")
     for _ in range(2):  # completed in place the first time, built anew the second
-        assert set_up(checkout, tools, sys.executable).returncode == 1
-        assert kept.exists() and imports_project(checkout)
+        assert set_up(ready, tools, sys.executable).returncode == 1
+        assert kept.exists() and imports_project(ready)
 
-    (checkout / ".venv").rename(checkout / ".venv.old")  # cut off while the new one was being built
-    (checkout / ".venv" / "bin").mkdir(parents=True)
-    assert set_up(checkout, tools, sys.executable).returncode == 1
-    assert kept.exists() and imports_project(checkout)
+    (ready / ".venv").rename(ready / ".venv.old")  # cut off while the new one was being built
+    (ready / ".venv" / "bin").mkdir(parents=True)
+    assert set_up(ready, tools, sys.executable).returncode == 1
+    assert kept.exists() and imports_project(ready)
 
-    (checkout / "requirements.lock").write_text("# newest\n", encoding="utf-8")
-    assert set_up(checkout, tools, sys.executable).returncode == 0
-    assert imports_project(checkout)
-    assert not kept.exists() and not (checkout / ".venv.old").exists()
+    (ready / "requirements.lock").write_text("# newest\n", encoding="utf-8")
+    assert set_up(ready, tools, sys.executable).returncode == 0
+    assert imports_project(ready)
+    assert not kept.exists() and not (ready / ".venv.old").exists()
 
 
 @pytest.mark.parametrize("missing", [("ensurepip",), ("ensurepip", "venv")], ids=["ensurepip", "venv"])

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
+import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.planted import VARIABLE
+from tests.house.sources import ROOT
 from tests.planted.bugs import BUGS
 
 FORKS, AFTER = "tests/sync/test_forks.py::", "tests/sync/test_after_restore.py::"
@@ -47,18 +48,32 @@ def test_every_bug_has_a_killer() -> None:
     assert {bug.__name__ for bug in BUGS} == set(KILLERS)
 
 
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[subprocess.Popen[str]]:
+    """The process whose children run what the bugs are planted in."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.planted.nursery"],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as started:
+        yield started
+        assert started.stdin is not None
+        started.stdin.close()
+        assert started.wait(timeout=60) == 0
+
+
 @pytest.mark.parametrize("bug", KILLERS)
-def test_the_suite_finds_it(bug: str, tmp_path: Path) -> None:
+def test_the_suite_finds_it(bug: str, nursery: subprocess.Popen[str], tmp_path: Path) -> None:
     # A run within a run shuts the folder of both to other users if it has none of its own: the database
     # server of the outer one, which has another user, would find its door closed.
     inner = f"--basetemp={tmp_path / 'inner'}"
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", inner, KILLERS[bug]],
-        env={**os.environ, VARIABLE: bug},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 1, done.stdout[-2_000:] + done.stderr[-2_000:]
-    assert re.search(r"^\d+ failed", done.stdout, re.MULTILINE), done.stdout[-2_000:]
+    out = tmp_path / "out"
+    asked = {"bug": bug, "words": ["-q", "-p", "no:cacheprovider", inner, KILLERS[bug]], "out": str(out)}
+    assert nursery.stdin is not None and nursery.stdout is not None
+    nursery.stdin.write(json.dumps(asked) + "\n")
+    nursery.stdin.flush()
+    code, said = int(nursery.stdout.readline()), out.read_text(encoding="utf-8")
+    assert code == 1, said[-2_000:]
+    assert re.search(r"^\d+ failed", said, re.MULTILINE), said[-2_000:]
