@@ -31,6 +31,8 @@ settings.register_profile("long", deadline=None, max_examples=5000, print_blob=T
 def pytest_configure(config: pytest.Config) -> None:
     """Set up what holds for the whole run."""
     planted.plant()
+    # Rubbish is looked for as seldom as the program itself does (stations/cli/main.py).
+    gc.set_threshold(20_000, 20, 20)
     # Hundreds of processes of the program are started. Where the machine says that no byte code is to be
     # written, each of them would compile every module again: a third of the run.
     sys.dont_write_bytecode = False
