@@ -39,7 +39,7 @@ from tests.cli.conftest import ITEM, PASSPHRASE, Terminal
 from tests.sheetin.workbooks import make
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and Unix sockets")
-PROGRAM = [sys.executable, "-c", "import sys; from stations.cli.main import main; sys.exit(main())"]
+PROGRAM = [sys.executable, "-c", "import sys; from stations.start import main; sys.exit(main())"]
 
 
 def _env(folder: Path) -> dict[str, str]:
