@@ -16,6 +16,7 @@ from stations.attachments import Attachments
 from stations.backup import last_backup_ms
 from stations.checks import Check, Level, found
 from stations.config import StationConfig
+from stations.doctoracts import act_checks
 from stations.doctorheads import head_checks
 from stations.doctorkeys import key_checks
 from stations.doctorrows import pad_checks, row_checks
@@ -58,6 +59,7 @@ def examine(
         *row_checks(home, ledger, thorough=thorough),
         *(pad_checks(home, ledger) if key_fits else ()),
         *head_checks(home, ledger, now_ms=now_ms),
+        *act_checks(ledger, StationId(config.station)),
         _attachments(home, ledger, StationId(config.station), thorough=thorough, key_fits=key_fits),
         _backup(home, config, now_ms),
     ]

@@ -30,6 +30,7 @@ from ledger.facade.syncstatus import SyncStatus, read_status
 from ledger.facade.synctables import SYNC_FINDINGS
 from ledger.facade.twins import Twin, find_twins
 from ledger.facade.types import CaseRow
+from ledger.facade.withouteffect import Repeated, repeated_numbers
 from ledger.store.contract import ReadTx
 from ledger.types import CaseId, StationId
 
@@ -144,6 +145,12 @@ def in_conflict(ledger: Ledger, *, now_ms: int) -> list[CaseRow]:
     """Return the cases that wait for an adjudication, without names, the oldest first."""
     with ledger.reading() as (tx, parts):
         return parts.reader.in_conflict(tx, now_ms=now_ms)
+
+
+def numbers_repeated(ledger: Ledger) -> list[Repeated]:
+    """Return the printed numbers that several cases bear and that nobody has looked into yet."""
+    with ledger.reading() as (tx, _):
+        return repeated_numbers(tx)
 
 
 def twins(ledger: Ledger, *, only: CaseId | None = None) -> list[Twin]:
