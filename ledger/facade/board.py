@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from ledger.facade.held import Held
 from ledger.facade.parts import Parts
-from ledger.facade.peers import Contact, Peers
+from ledger.facade.peers import Contact, Peers, Refusal
 from ledger.facade.synctables import FORK, SYNC_FINDINGS
 from ledger.facade.withouteffect import is_without_effect
 from ledger.store import schema
@@ -23,6 +23,8 @@ from ledger.types import StationId
 
 CLOCK_OFF_MS_MAX = 30 * 60_000
 """Difference between two clocks that is worth showing."""
+REFUSED_SHOWN_MS_MAX = 7 * 24 * 3_600_000
+"""For how long it is shown that something of a station was refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,7 @@ class BoardLine:
         forked: whether two histories of one of its logs are held.
         without_effect: acts of its logs that count for nothing, or whose number another case bears, and that
             nobody has looked into yet.
+        refused: what of it was refused in sessions of the last days, the newest first.
     """
 
     station: StationId
@@ -61,6 +64,7 @@ class BoardLine:
     version: str
     forked: bool
     without_effect: int = 0
+    refused: tuple[Refusal, ...] = ()
 
     def silent_ms(self, now_ms: int) -> int:
         """Return for how long the station has not been heard; -1 if it never was."""
@@ -110,6 +114,11 @@ def read_board(store: Store, tx: ReadTx, parts: Parts, station: StationId, *, no
                 version="" if contact is None else contact.version,
                 forked=any(fork for _, _, fork in logs),
                 without_effect=useless[one],
+                refused=tuple(
+                    refusal
+                    for refusal in peers.refusals(tx, one)
+                    if now_ms - refusal.at_ms <= REFUSED_SHOWN_MS_MAX
+                ),
             )
         )
     return lines

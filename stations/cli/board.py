@@ -181,6 +181,9 @@ def _remarks(call: Call, line: BoardLine, now_ms: int) -> list[str]:
         found.append(call.say("board.forked"))
     if line.without_effect:
         found.append(call.say("board.without_effect", count=line.without_effect))
+    if line.refused:
+        newest = line.refused[0]
+        found.append(call.say("board.refused", code=newest.code, when=show_moment(newest.at_ms)))
     if line.logs > 1:
         found.append(call.say("board.logs", count=line.logs))
     return found
@@ -194,6 +197,7 @@ def _board_object(line: BoardLine, now_ms: int) -> Mapping[str, object]:
         "heard_at_ms": line.heard_at_ms, "silent_ms": line.silent_ms(now_ms), "via": line.via,
         "waiting": line.waiting, "oldest_ms": line.oldest_ms, "clock_off_ms": line.clock_off_ms,
         "version": line.version, "forked": line.forked, "without_effect": line.without_effect,
+        "refused": [{"code": one.code, "log": one.log, "at_ms": one.at_ms} for one in line.refused],
     }  # fmt: skip
 
 
