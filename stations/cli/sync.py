@@ -55,7 +55,7 @@ def status(call: Call) -> int:
             now_ms=call.app.clock.now_ms(),
             has_address=bool(config.upstream),
             is_known=is_known,
-            keys_wait=not all(state.enrolled for state in states),
+            keys=states,
         )
     )
     call.emit(_object(found, why))
