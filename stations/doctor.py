@@ -10,6 +10,7 @@ from ledger import platform
 from ledger.calendar import local_date
 from ledger.facade import Home, Ledger
 from ledger.intact import NAMED_MAX, damaged_files
+from ledger.limits import PLAUSIBLE_FROM_MS
 from ledger.sqlitefile import file_uri
 from ledger.types import StationId
 from stations.attachments import Attachments
@@ -26,8 +27,6 @@ from stations.version import version
 
 SQLITE_WITHOUT_RESET_RACE = (3, 51, 3)
 SQLITE_MIN = (3, 35, 0)
-PLAUSIBLE_FROM_MS = 1_735_660_800_000
-"""1 January 2025, China time: an earlier clock has lost its battery."""
 PLAUSIBLE_UNTIL_MS = 4_102_416_000_000
 CLOCK_BACK_MS_MAX = 60_000
 _MIB = 1 << 20

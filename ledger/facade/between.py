@@ -23,7 +23,7 @@ from ledger.facade.exchange import Exchange
 from ledger.facade.held import newest_receipt
 from ledger.facade.ledger import Ledger
 from ledger.facade.looked import LostByReopening, is_seen, note_changed_outside, read_lost, settle_seen
-from ledger.facade.monthly import MonthFigure, read_months
+from ledger.facade.monthly import MonthFigure, read_mistimed, read_months
 from ledger.facade.numbers import paper_of
 from ledger.facade.ownlog import newest_checkpoint
 from ledger.facade.syncstatus import SyncStatus, read_status
@@ -166,6 +166,14 @@ def months(
     """Return the figures of a period by month of receipt, station and item."""
     with ledger.reading() as (tx, _):
         return read_months(tx, first=first, after_last=after_last, now_ms=now_ms, station=station)
+
+
+def mistimed(
+    ledger: Ledger, *, first: date, after_last: date, now_ms: int, station: StationId | None = None
+) -> Mapping[StationId, int]:
+    """Return how many cases of each station lie outside a period because its clock cannot have been right."""
+    with ledger.reading() as (tx, _):
+        return read_mistimed(tx, first=first, after_last=after_last, now_ms=now_ms, station=station)
 
 
 def merge(ledger: Ledger) -> bytes:

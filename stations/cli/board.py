@@ -9,7 +9,7 @@ from ledger.calendar import local_date
 from ledger.case import CaseState, Step
 from ledger.errors import ConfigError
 from ledger.facade import Ledger
-from ledger.facade.between import months, numbers_repeated, station_board, twins
+from ledger.facade.between import mistimed, months, numbers_repeated, station_board, twins
 from ledger.facade.board import BoardLine
 from ledger.facade.peers import BY_STICK
 from ledger.facade.withouteffect import NUMBER_REPEATED
@@ -132,12 +132,18 @@ def monthly(call: Call, *, since: date | None, until: date | None) -> int:
             )
             for one in found
         ]  # fmt: skip
+        outside = mistimed(ledger, first=first, after_last=last + timedelta(days=1), now_ms=now_ms)
+        names_outside = [station_name(registry, one) for one in sorted(outside)]
     call.line(call.say("monthly.title", first=first, last=last, count=sum(one.received for one in found)))
     call.table([call.say(f"head.{name}") for name in MONTH_HEADINGS], rows)
+    if outside:
+        count, places = sum(outside.values()), call.say("list.and").join(names_outside)
+        call.line(call.say("monthly.mistimed", count=count, stations=places))
     call.emit(
         {
             "since": first.isoformat(),
             "until": last.isoformat(),
+            "mistimed": {str(one): count for one, count in outside.items()},
             "months": [
                 {
                     "month": one.month, "station": one.station, "item": one.item, "received": one.received,

@@ -199,6 +199,10 @@ def test_a_number_that_a_copied_machine_gave_to_two_people_is_told_with_both_cas
         found = numbers_repeated(world[station].ledger)
         assert [(one.number, set(one.case_ids)) for one in found] == [(*numbers, set(cases))]
         assert "audit.number_repeated" in {one[0] for one in told(world, station)}
+    confirmed = sync_status(world[VILLAGE].ledger, VILLAGE).levels[-1].confirmed
+    board = station_board(world[COUNTY].ledger, COUNTY)
+    # What stands beside the log, in its other history, is here as well.
+    assert [one.entries for one in board if one.station == VILLAGE] == [confirmed]
     place = world[COUNTY]
     place.close()
     write_config(place.path, station=COUNTY, upstream=())

@@ -253,6 +253,7 @@ async def monthly(visit: Visit) -> web.Response:
             until=found.until.isoformat(),
             headings=found.headings,
             rows=found.rows,
+            mistimed=found.mistimed,
         )
     )
 

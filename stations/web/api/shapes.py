@@ -149,6 +149,7 @@ class Monthly:
     until: str
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
+    mistimed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
