@@ -1,4 +1,4 @@
-"""Lists that are longer than their page: Excel has every row, the page says what it leaves out and can list all."""
+"""Lists that are longer than their page: Excel has every row, and the page says what it leaves out."""
 
 from __future__ import annotations
 
