@@ -80,7 +80,7 @@ async def test_the_reasons_are_true(hall: Office, reason: str) -> None:
             if given != reason or not where or route == "/events":
                 continue
             if route == "/pads/enter":
-                where += f"?number={samples['pad']}"
+                where += f"?no={samples['pad']}"
             for desk in (clerk, registrar):
                 got = await desk.get(where)
                 if got.status >= 400:
