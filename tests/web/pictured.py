@@ -63,8 +63,10 @@ STAGED = (
     ("my-key", "/my-key", "", "自己的钥匙", "One's own key"),
 )
 """Name, path, who sees it, words in both languages."""
-FIRST_LATER = ("first-compare", "first-asking", "first-keys")
+FIRST_LATER = ("first-compare", "first-asking", "first-keys", "first-waiting")
 """Pictures of a first day that need something typed before, besides ``FIRST_PAGES``."""
+FIRST_ROUTES = frozenset(("/first-day",))
+"""Routes of this site that ``first-waiting`` shows."""
 PRACTICE = (
     ("training", "/training", "演练：十个练习", "Training: ten tasks"),
     ("training-today", "/", "演练：每页都有标明", "Training: every page says so"),
@@ -72,7 +74,7 @@ PRACTICE = (
 """Of a training ledger."""
 FILE, PIECE = "a file that is taken away", "a piece of other pages"
 MOVES, PROGRAMS = "leads on to another page", "for programs"
-EARLY = "only while nobody may sign in at a station that has joined; else it leads on, or is gone"
+EARLY = "only while what comes down comes down and nobody may sign in"
 NOT_PICTURED = {
     "/case/{case}/attachment/{hash}": FILE,
     "/import/{kind}/template": FILE,
@@ -88,7 +90,6 @@ NOT_PICTURED = {
     "/form": PROGRAMS,
     "/events": PROGRAMS,
     "/pads/enter": MOVES,
-    "/first-day": EARLY,
     "/first-day/job/{job}": EARLY,
 }
 """Paths by routes, each with the reason for which nobody sees it as a page of its own."""

@@ -24,7 +24,7 @@ from ledger.facade.clock import SystemClock
 from stations.training import CLERK_NO, found_training
 from stations.training import VILLAGE as PRACTICE_VILLAGE
 from tests.layers import CHROMIUM_WORDS, chromium, probe_browser, probe_chinese_font
-from tests.web.firstpages import first_pages, first_seat, invite_by_stick
+from tests.web.firstpages import first_pages, first_seat, invite_by_stick, joined_pages
 from tests.web.laying import lay
 from tests.web.offices import COUNTY, PASSPHRASE, PLACES, ROOT, TOWNSHIP, VILLAGE, Office, found, free_port
 from tests.web.pictured import PRACTICE, STAGED
@@ -142,16 +142,21 @@ def _take(browser: Browser, serving: Sequence[Office], camera: Camera) -> tuple[
     wanted += [Shot(name=name, path=path, who=PRACTICE_SEAT, zh=zh, en=en) for name, path, zh, en in PRACTICE]
     taken = [shot for shot in wanted if _shoot(seats[shot.who], shot, camera)]
     lacking = [shot.name for shot in wanted if shot not in taken]
-    return [*_first_day(browser, county, camera), *taken], lacking
+    return [*_first_day(browser, county, seats["R001"], camera), *taken], lacking
 
 
-def _first_day(browser: Browser, county: Office, camera: Camera) -> list[Shot]:
-    """Take the pages that are shown before anything is in place."""
+def _first_day(browser: Browser, county: Office, registrar: Seat, camera: Camera) -> list[Shot]:
+    """Take the pages that are shown before anything is in place, then those of a village that joins."""
     taken = []
     with first_seat(browser, camera.folder / "first") as seat:
         for name, zh, en in first_pages(seat, invite_by_stick(county)):
             _take_picture(seat, name, camera)
             taken.append(Shot(name=name, path="", who="", zh=zh, en=en))
+    with first_seat(browser, camera.folder / "joining") as seat:
+        for where, name, zh, en in joined_pages(seat, registrar):
+            _take_picture(where, name, camera)
+            if where is seat:
+                taken.append(Shot(name=name, path="", who="", zh=zh, en=en))
     return taken
 
 

@@ -12,9 +12,9 @@ from tests.web.furniture import furnish
 from tests.web.matrix import CANARY, SAMPLES
 from tests.web.offices import ROOT, TOWNSHIP, Office
 from tests.web.pictured import (
-    EARLY,
     FILE,
     FIRST_LATER,
+    FIRST_ROUTES,
     MOVES,
     NOT_PICTURED,
     PIECE,
@@ -39,7 +39,7 @@ def pages() -> list[str]:
 
 def test_every_page_is_pictured_or_says_why_not() -> None:
     shapes = {re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path)) + "$"): path for path in pages()}
-    shown: dict[str, str] = {}
+    shown = dict.fromkeys(FIRST_ROUTES, "first-waiting")
     for name, path, *_ in (*STAGED, *((name, path, "") for name, path, _, _ in PRACTICE)):
         bare = path.partition("?")[0]
         fitting = [route for shape, route in shapes.items() if shape.match(bare)]
@@ -63,7 +63,7 @@ def test_the_pictures_are_those_that_are_named() -> None:
     assert set(re.findall(r"\]\(([\w-]+)\.png\)", gallery)) == named
 
 
-@pytest.mark.parametrize("reason", [FILE, PIECE, MOVES, PROGRAMS, EARLY])
+@pytest.mark.parametrize("reason", [FILE, PIECE, MOVES, PROGRAMS])
 async def test_the_reasons_are_true(hall: Office, reason: str) -> None:
     samples, asked = dict(SAMPLES), 0
     async with Desk(hall) as clerk, Desk(hall) as registrar:
@@ -91,6 +91,6 @@ async def test_the_reasons_are_true(hall: Office, reason: str) -> None:
                 assert not whole, f"{route} is a page"
                 if reason == FILE:
                     assert "Content-Disposition" in got.headers or not kind.startswith("text/html"), route
-                if reason in (MOVES, EARLY):
+                if reason == MOVES:
                     assert got.status == 303 and got.where, route
     assert asked
