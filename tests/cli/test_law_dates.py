@@ -21,7 +21,7 @@ import pytest
 
 from stations.demo import COUNTY
 from tests.cli.conftest import ITEM, Terminal
-from tests.facade.counter import FakeClock
+from tests.facade.counter import FakeClock, statutory
 
 SECOND = "C002"
 
@@ -176,6 +176,7 @@ def test_a_calendar_that_arrives_moves_open_limits_and_tells_what_ends_earlier(
     number = tell(county, "2027-01-28 C001 receive\n2027-01-28 C001 accept")
     # when the notice makes Sunday 31 January a working day and gives the week of the festival,
     off = ["2027-01-01", *(f"2027-02-{day:02}" for day in range(5, 12))]
+    off += [str(day) for day in statutory(2027) if day not in off]
     calendar = {"region": "CN", "year": 2027, "version": 1, "days_off": off,
                 "make_up": ["2027-01-31", "2027-02-20"], "source": "国办发明电"}  # fmt: skip
     (tmp_path / "2027.json").write_text(json.dumps(calendar), encoding="utf-8")
