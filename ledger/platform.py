@@ -12,6 +12,7 @@ import errno
 import hashlib
 import os
 import shutil
+import socket
 import sys
 import tempfile
 import threading
@@ -239,6 +240,26 @@ def local_socket_address(folder: Path) -> LocalAddress:
         paths = [Path(one) / name for one in folders if one]
         fits = [one for one in paths if len(os.fsencode(one)) <= _UNIX_SOCKET_PATH_BYTES_MAX]
         return LocalAddress(kind="unix", name=str((fits or paths)[0]))
+
+
+def is_answered(address: LocalAddress) -> bool:
+    """Return whether somebody listens there: a process that was killed leaves its socket file behind.
+
+    A named pipe goes with its process; where there is one, who opens it finds out.
+    """
+    if sys.platform == "win32" or address.kind == "pipe":
+        return True
+    else:
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.setblocking(False)
+            try:
+                probe.connect(address.name)
+            except BlockingIOError:
+                # Somebody listens, and others are waiting already.
+                return True
+            except OSError:
+                return False
+        return True
 
 
 def monotonic_ms() -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import TypeVar
 
 from ledger import platform
@@ -240,7 +239,8 @@ def exchanging(call: Call) -> Iterator[Ledger | None]:
 def _writer(call: Call, stack: ExitStack, *, whole: bool) -> Ledger | None:
     """Return the ledger opened for writing, None while a server holds it.
 
-    Another command holds it for a moment only: two people at one machine need not know of each other.
+    Another command holds it for a moment only: two people at one machine need not know of each other. A
+    server that is just starting holds it before it answers.
     """
     for _ in range(_TRIES):
         try:
@@ -249,7 +249,7 @@ def _writer(call: Call, stack: ExitStack, *, whole: bool) -> Ledger | None:
             if error.code != "store.locked":
                 raise
         address = platform.local_socket_address(call.home().path)
-        if address.kind == "pipe" or Path(address.name).exists():
+        if platform.is_answered(address):
             return None
         time.sleep(_TRY_AGAIN_S)
     return None
