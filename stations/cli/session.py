@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
 from ledger import platform
-from ledger.errors import BanjianError, ConfigError, StoreError
+from ledger.errors import AuthorityError, BanjianError, ConfigError, StoreError
 from ledger.facade import Command, Ledger, Performed, SignedAct
 from ledger.facade.beside import prepare_county, prepare_opening
 from ledger.facade.granted import authority_now, give_grant, prepare_grant
@@ -253,6 +253,19 @@ def _writer(call: Call, stack: ExitStack, *, whole: bool) -> Ledger | None:
             return None
         time.sleep(_TRY_AGAIN_S)
     return None
+
+
+def named_station(call: Call, ledger: Ledger) -> StationId | None:
+    """Return the station asked for; None where none was.
+
+    Raises:
+        AuthorityError: ``registry.station_unknown``: a misspelt one is no station without work.
+    """
+    if not call.station:
+        return None
+    if ledger.knowledge.registry.station(StationId(call.station)) is None:
+        raise AuthorityError("registry.station_unknown", station=call.station[:40])
+    return StationId(call.station)
 
 
 def station_for(call: Call, ledger: Ledger, key_id: KeyId) -> StationId:
