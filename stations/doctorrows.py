@@ -59,7 +59,9 @@ def _list_checks(compared: Compared, *, thorough: bool) -> Iterator[Check]:
         yield found("lists", "error", "doctor.acts_astray", count=compared.astray)
     if compared.differ:
         yield found("lists", "error", "doctor.lists_differ", count=compared.differ)
-    elif not compared.astray:
+    if compared.ungiven:
+        yield found("lists", "error", "doctor.feeds_lack", count=compared.ungiven)
+    if not any(compared):
         yield found("lists", "ok", "doctor.lists" if thorough else "doctor.lists_listed")
 
 

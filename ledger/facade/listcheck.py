@@ -48,10 +48,12 @@ class Compared(NamedTuple):
     Attributes:
         differ: cases without a row in the view of cases, or with other rows than their acts give.
         astray: cases of which the table of acts names an entry that is not there: nobody can fold them.
+        ungiven: cases of which a station below would not be given all that it should have.
     """
 
     differ: int
     astray: int
+    ungiven: int
 
 
 def cases_without_key(tx: ReadTx) -> list[CaseId]:
@@ -77,7 +79,7 @@ def compare_lists(tx: ReadTx, parts: Parts, *, thorough: bool) -> Compared:
         thorough: folds every case and compares its whole row; else only those without a row or without acts,
             or whose number has no row, are found.
     """
-    differ = astray = 0
+    differ = astray = ungiven = 0
     lit = _are_lights_current(tx, parts)
     cases = _side_by_side(tx)
     while asked := list(islice(cases, CASES_AT_ONCE)):
@@ -89,8 +91,10 @@ def compare_lists(tx: ReadTx, parts: Parts, *, thorough: bool) -> Compared:
             found |= _numbered_otherwise(tx, folded) | _waiting_unknown(tx, folded)
             astray += len(lost)
             found -= lost
+            sound = [one.case_id for one in asked if one.opened and one.case_id not in lost]
+            ungiven += len(parts.feeds.ungiven(tx, sound))
         differ += len(found)
-    return Compared(differ, astray)
+    return Compared(differ, astray, ungiven)
 
 
 def _pages(tx: ReadTx, table: Table, columns: Sequence[str] = ()) -> Iterator[Row]:
