@@ -26,7 +26,7 @@ from ledger.facade.comingback import (
 from ledger.facade.countyfold import COUNTY_KINDS
 from ledger.facade.countylink import CountyLink
 from ledger.facade.excerpts import excerpts
-from ledger.facade.feeds import FeedItem, FeedPlace
+from ledger.facade.feeds import FeedItem, FeedPlace, follow
 from ledger.facade.held import Held
 from ledger.facade.heldstates import BranchState, LogState, branch_name
 from ledger.facade.home import Home
@@ -258,13 +258,24 @@ class Exchange:
         if held.number == 0:
             # Whoever begins anew gets the newest cases first, so that work can go on at once.
             self.feeds.renew(self._store, audience)
+            self.feeds.catch_up(self._store)
         self._give_healed(audience)
-        with self._store.read() as tx:
-            start = self.feeds.confirm(tx, audience, held)
-            items = self.feeds.items(tx, audience, after=start.number, limit=limit)
+        start, items = self._next_items(audience, held, limit=limit)
+        if not follow(start, items):
+            with self._store.write() as tx:
+                self.feeds.begin_anew(tx, audience)
+            self.feeds.catch_up(self._store)
+            start, items = self._next_items(audience, held, limit=limit)
         found, left = self._excerpts([item.place for item in items])
         self.feeds.leave_out(self._store, audience, left)
         return start, items, found
+
+    def _next_items(
+        self, audience: StationId, held: FeedPlace, *, limit: int
+    ) -> tuple[FeedPlace, list[FeedItem]]:
+        with self._store.read() as tx:
+            start = self.feeds.confirm(tx, audience, held)
+            return start, self.feeds.items(tx, audience, after=start.number, limit=limit)
 
     def _give_healed(self, audience: StationId) -> None:
         """Put back into a feed what was left out of it, as far as it is as it was signed again."""
