@@ -408,12 +408,12 @@ def test_what_a_counter_may_do(row: Told, new_case: Callable[[str], Case]) -> No
 
 def test_the_platforms_number_given_at_receipt_is_the_cases(new_case: Callable[[str], Case]) -> None:
     # Given a case entered in the provincial platform first, when it is received here with that number,
-    case = new_case(FOOD).tell("2026-03-02 C1 receive external_no=33038222")
+    case = new_case(FOOD).tell("2026-03-02 C1 receive external_no=33038777")
     assert case.case_id is not None
-    # then the case is linked, and a later link replaces the number.
-    assert case.ledger.case(case.case_id).state.external_no == "33038222"
-    case.tell("2026-03-03 T1 link_external external_no=33038223")
-    assert case.ledger.case(case.case_id).state.external_no == "33038223"
+    # then the case is linked, and another number does not replace it unasked.
+    assert case.ledger.case(case.case_id).state.external_no == "33038777"
+    case.tell("2026-03-03 T1 link_external external_no=33038778 ! platform.number_held")
+    assert case.ledger.case(case.case_id).state.external_no == "33038777"
 
 
 @pytest.mark.parametrize(("missing", "allowed"), [("m06", True), ("m01+m06", False)])
