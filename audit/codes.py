@@ -111,7 +111,8 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
                 case.finding.unlawful_ground case.notice.corrected_when_deemed
                 case.notice.extension_late
                 case.notice.in_time_by_late_entry case.notice.lapse_early
-                case.notice.lapsed_when_deemed case.notice.refused_when_deemed""",
+                case.notice.lapsed_when_deemed case.notice.refused_when_deemed
+                case.notice.waived_in_time""",
         },
     }
 )

@@ -20,7 +20,14 @@ from ledger.caseshape import CaseAct, CaseFinding, CaseState, Reason, Step
 from ledger.casetype import ActionSpec
 from ledger.catalogue import Rules
 from ledger.clocks import read_clocks
-from ledger.deemed import CORRECTING_EFFECT, LAPSING_GUARD, REFUSING_EFFECT, silence_refusal
+from ledger.deemed import (
+    CORRECTING_EFFECT,
+    LAPSING_GUARD,
+    REFUSING_EFFECT,
+    silence_refusal,
+    waived_in_time,
+    waiver_refusal,
+)
 from ledger.lateclaims import in_time_by_late_entry
 from ledger.types import Facts
 
@@ -91,13 +98,16 @@ def calendar_refusal(
     ``case.due_not_passed``: the applicant may still supply. ``case.extension_late``: every limit that would
     be lengthened is over. ``case.deemed_accepted``, ``case.notice_after_deemed``,
     ``case.lapse_after_deemed``: silence has accepted what would be refused, asked for or lapse.
+    ``case.correction_open``: it has not, and an acceptance waives what is missing.
 
     Source: 行政许可法 Art. 32(4), 42(1); 民法典 Art. 203.
     """
     if state is None:
         return None
-    reason = lapse_refusal(state, spec, act, calendars) or silence_refusal(
-        state, spec, rules, calendars, act.occurred_at_ms
+    reason = (
+        lapse_refusal(state, spec, act, calendars)
+        or silence_refusal(state, spec, rules, calendars, act.occurred_at_ms)
+        or waiver_refusal(state, act, rules, calendars, act.recorded_at_ms)
     )
     if reason is not None:
         return reason
@@ -118,7 +128,11 @@ def calendar_notices(state: CaseState, rules: Rules, calendars: CalendarSet) -> 
 
     And those that keep a limit only because they were entered late (``ledger.lateclaims``).
     """
-    told = (*early_lapses(state, rules, calendars), *in_time_by_late_entry(state, rules, calendars))
+    told = (
+        *early_lapses(state, rules, calendars),
+        *in_time_by_late_entry(state, rules, calendars),
+        *waived_in_time(state, rules, calendars),
+    )
     if not any(step.effective and _asks_clocks(step, rules) for step in state.steps):
         return told
     for reading in read_clocks(state, rules, calendars, state.steps[-1].effect_at_ms):
