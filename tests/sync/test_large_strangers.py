@@ -1,4 +1,4 @@
-"""A station that invents large records: it holds up nobody else, neither up nor down, neither by line nor by stick."""
+"""A station that invents large records holds up nobody else: up or down, by line or by stick."""
 
 from __future__ import annotations
 

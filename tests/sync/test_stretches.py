@@ -23,14 +23,14 @@ from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2, World
 
 TIMES = 9
 """Publications that together are larger than one package."""
-ITEMS = 390
+ITEMS = 50
 PUBLISH = "publish_items"
 
 
 def catalogue(number: int) -> Facts:
     """Return a list of items whose facts take about four megabytes."""
     items = json.loads((Path(data.__file__).parent / "items.json").read_bytes())["items"]
-    text = "申请人提交的证明材料原件及复印件，加盖公章，纸张为标准规格双面打印，" * 12
+    text = "申请人提交的证明材料原件及复印件，加盖公章，纸张为标准规格双面打印，" * 94
     materials = [
         {"code": f"m{one:02d}", "name": {"zh": f"{text}第{one}种", "en": "x"}, "source": "applicant"}
         for one in range(8)

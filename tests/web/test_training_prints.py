@@ -76,9 +76,7 @@ def _drawn(pdf: bytes) -> set[str]:
         for text in re.findall(rb"<[0-9A-Fa-f]+>\s*<([0-9A-Fa-f]+)>", block):
             found.update(bytes.fromhex(text.decode()).decode("utf-16-be"))
     for block in re.findall(rb"beginbfrange(.*?)endbfrange", pdf, re.DOTALL):
-        for low, high, text in re.findall(
-            rb"<([0-9A-Fa-f]+)>\s*<([0-9A-Fa-f]+)>\s*<([0-9A-Fa-f]+)>", block
-        ):
+        for low, high, text in re.findall(rb"<([0-9A-Fa-f]+)>\s*<([0-9A-Fa-f]+)>\s*<([0-9A-Fa-f]+)>", block):
             first = ord(bytes.fromhex(text.decode()).decode("utf-16-be"))
             found.update(chr(first + n) for n in range(int(high, 16) - int(low, 16) + 1))
     return found
