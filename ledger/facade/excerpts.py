@@ -75,7 +75,7 @@ def excerpts(
         places: of the frames.
         rotten: takes the records that changed on this disk; they are left out, for nobody would take them.
         left: takes the places that are left out, with those whose proof needs such a record, and those
-            whose personal body cannot be opened now.
+            whose personal body cannot be opened now or which no checkpoint covers.
 
     Raises:
         StoreError: ``log.head`` when the store lacks what the proof needs.
@@ -86,7 +86,10 @@ def excerpts(
         wanted = _locate(tx, place)
         groups.setdefault((wanted.log, wanted.size, wanted.branch), []).append(wanted)
     for group in groups.values():
-        group.sort(key=lambda one: one.seq)
+        signed = _signed_size(tx, group[0])
+        # The end of a log that was given up without its key is signed by nobody, and can be given to nobody.
+        bad.left.extend(one.place for one in group if one.seq > signed)
+        group = sorted((one for one in group if one.seq <= signed), key=lambda one: one.seq)
         while group:
             sizes = (record_bytes(_frame(tx, one.place)) for one in group[: EXCERPT_ENTRIES_MAX - 1])
             count = fitting_count(sizes, EXCERPT_BYTES)
@@ -213,6 +216,16 @@ def _frame(tx: ReadTx, place: Place) -> bytes:
     if frame is None:
         raise StoreError("store.row_missing", log=place.log, seq=place.seq)
     return frame
+
+
+def _signed_size(tx: ReadTx, wanted: _Wanted) -> int:
+    """Return up to where records of a history can be proven at all."""
+    name = wanted.branch or wanted.log
+    if wanted.size:
+        return 0 if tx.get(SPARSE_NOTES, (name, wanted.size)) is None else wanted.size
+    rows = tx.select(schema.CHECKPOINTS, {"log": name}, order_by=("size",), descending=True, limit=1)
+    row = next(rows, None)
+    return row[1] if row is not None and isinstance(row[1], int) else 0
 
 
 def _checkpoints(tx: ReadTx, wanted: _Wanted, last_seq: int) -> list[tuple[int, bytes]]:

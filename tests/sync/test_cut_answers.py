@@ -130,3 +130,23 @@ def test_why_a_station_could_not_go_on_with_its_request_is_told(
 
     with pytest.raises(StoreError, match=r"log\.head"):
         asyncio.run(story())
+
+
+def test_what_a_lost_key_left_unsigned_holds_nothing_else_up(world: World) -> None:
+    case, other = (world.receive(VILLAGE, applicant=name) for name in ("张三", "李四"))
+    for one in (case, other):
+        world.do(VILLAGE, "hand_over", one, to=TOWN)
+    world.sync(VILLAGE)
+    for one in (case, other):
+        world.do(TOWN, "take_over", one)
+    world[TOWN].exchange.seal_heads()
+    world.do(TOWN, "note", case)
+    world[TOWN].close()
+    for key in (world[TOWN].path / "secrets").glob("log-*.key"):
+        key.unlink()
+    world.sync(VILLAGE)
+    assert [world[VILLAGE].ledger.state(one)[0].custodian for one in (case, other)] == [TOWN, TOWN]
+    exchange = world[TOWN].exchange
+    assert world[VILLAGE].exchange.held.feed_held(TOWN).number == exchange.feed_size(VILLAGE)
+    with world[TOWN].ledger.store.read() as tx:
+        assert len(exchange.feeds.left_out(tx, VILLAGE)) == 1

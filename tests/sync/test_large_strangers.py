@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,16 +11,20 @@ import pytest
 
 from ledger.body import new_body
 from ledger.facade.between import station_board
+from ledger.facade.exchange import CARRIED_BYTES
 from ledger.facade.stretch import STRETCH_LIMIT
 from ledger.facade.syncstatus import read_status
 from ledger.facade.synctables import SYNC_FINDINGS
+from ledger.limits import PUBLISHED_FACTS_BYTES_MAX
 from ledger.package import encode_package
 from ledger.types import CaseId, LogId, StationId
 from stations.doctorrows import row_checks
 from sync.framing import PACKAGE, Section
 from sync.ingest import PreparedPackage, prepare
+from sync.outcome import Outcome
 from tests.sync.evil import EvilStation
 from tests.sync.sticks import StickWorld
+from tests.sync.test_over_tls import Serving, certify
 from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2
 
 PUBLISH = "publish_items"
@@ -63,7 +68,16 @@ def test_two_packages_that_each_fit_are_passed_on_as_two(world: StickWorld, tmp_
     case = world.receive(VILLAGE)
     world.sync(VILLAGE)
     sticks = world.export(TOWN, COUNTY, tmp_path / "stick", everything=True)
-    world.sync(TOWN)
+    certify(world, TOWN)
+
+    async def story() -> Outcome:
+        async with (
+            Serving(world[COUNTY], listen=True) as county,
+            Serving(world[TOWN], listen=False, upstream=county.address) as town,
+        ):
+            return await town.network.sync_now()
+
+    assert asyncio.run(story()).notes == ()
     assert world[COUNTY].ledger.state(case)[0].status == "received"
     assert size_of(world, COUNTY, evil.log_id) == 15
     assert sticks
@@ -91,11 +105,22 @@ def test_large_records_of_a_case_reach_the_station_that_it_was_handed_to(
             evil.add(evil.sign("note", facts, personal=personal, **of), personal=personal)
         assert evil.send(first=first) == []
     other = world.receive(VILLAGE)
-    world.sync(VILLAGE)
     world.do(VILLAGE, "hand_over", other, to=TOWN)
-    world.sync(VILLAGE)
+    world.session(VILLAGE, down=lambda _: iter(()))
     world.do(TOWN, "take_over", other)
-    world.sync(VILLAGE)
+    world[TOWN].exchange.seal_heads()
+    sizes: list[int] = []
+
+    def measured(sections: Iterator[bytes]) -> Iterator[bytes]:
+        sizes.append(0)
+        for raw in sections:
+            sizes[-1] += len(raw)
+            yield raw
+
+    while world.session(VILLAGE, down=measured).more:
+        pass
+    # Whoever answers keeps within what a body may hold, however much there is to be given.
+    assert max(sizes) < CARRIED_BYTES + 2 * PUBLISHED_FACTS_BYTES_MAX
     exchange = world[VILLAGE].exchange
     assert exchange.held.feed_held(TOWN).number == world[TOWN].exchange.feed_size(VILLAGE)
     assert world[VILLAGE].ledger.state(other)[0].custodian == TOWN
