@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from ledger.body import new_body
+from ledger.excerpt import encode_excerpt
 from ledger.facade.between import station_board
+from ledger.facade.bodies import Place
 from ledger.facade.exchange import CARRIED_BYTES
 from ledger.facade.stretch import STRETCH_LIMIT
 from ledger.facade.syncstatus import read_status
@@ -85,9 +87,7 @@ def test_two_packages_that_each_fit_are_passed_on_as_two(world: StickWorld, tmp_
 
 
 @pytest.mark.parametrize("kind", ["published", "ordinary"])
-def test_large_records_of_a_case_reach_the_station_that_it_was_handed_to(
-    world: StickWorld, kind: str
-) -> None:
+def test_large_records_of_a_case_reach_whom_it_was_handed_to(world: StickWorld, kind: str) -> None:
     evil = EvilStation(world)
     made = evil.sign()
     case = CaseId(evil.add(made))
@@ -104,6 +104,10 @@ def test_large_records_of_a_case_reach_the_station_that_it_was_handed_to(
             facts = {"note_code": "asked", "x": os.urandom(65_000)}
             evil.add(evil.sign("note", facts, personal=personal, **of), personal=personal)
         assert evil.send(first=first) == []
+    places = [Place(evil.log_id.hex(), seq) for seq in range(1, len(evil.lines) + 1)]
+    made_of = world[TOWN].exchange.excerpts(places)
+    assert sum(len(one.positions) - 1 for one in made_of) == len(places) - 1
+    assert max(len(encode_excerpt(one)) for one in made_of) < 3 * PUBLISHED_FACTS_BYTES_MAX
     other = world.receive(VILLAGE)
     world.do(VILLAGE, "hand_over", other, to=TOWN)
     world.session(VILLAGE, down=lambda _: iter(()))
