@@ -201,9 +201,7 @@ class Ledger:
             BanjianError: as ``perform``; ``log.none`` when the station has no log here yet.
         """
         self.refresh()
-        log = self.parts.station_log(command.station)
-        if log is None:
-            raise StoreError("log.none", station=command.station)
+        log = self.parts.required_log(command.station)
         with OnDemand(self.store) as reading:
             return self.parts.desk.sign(reading, command, signer, log).signed
 
@@ -217,10 +215,7 @@ class Ledger:
             BanjianError: the act does not hold; nothing was written.
         """
         require_rules_to_write(self.store, self.parts)
-        log = self.parts.station_log(station)
-        if log is None:
-            raise StoreError("log.none", station=station)
-        return self.parts.writer.append_foreign(log, signed)
+        return self.parts.writer.append_foreign(self.parts.required_log(station), signed)
 
     @as_writer
     def register(
