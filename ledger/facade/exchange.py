@@ -28,7 +28,7 @@ from ledger.facade.countylink import CountyLink
 from ledger.facade.doubt import log_signer
 from ledger.facade.excerpts import carried_count, excerpts
 from ledger.facade.feedpace import FeedPace
-from ledger.facade.feeds import FeedItem, FeedPlace
+from ledger.facade.feeds import FeedItem, FeedPlace, follow
 from ledger.facade.held import Held
 from ledger.facade.heldstates import BranchState, LogState, branch_name
 from ledger.facade.home import Home
@@ -311,14 +311,26 @@ class Exchange:
         if held.number == 0:
             # Whoever begins anew gets the newest cases first, so that work can go on at once.
             self.feeds.renew(self._store, audience)
+            self.feeds.catch_up(self._store)
         self._give_healed(audience)
+        start, items = self._next_items(audience, held, limit=limit)
+        if not follow(start, items):
+            with self._store.write() as tx:
+                self.feeds.begin_anew(tx, audience)
+            self.feeds.catch_up(self._store)
+            start, items = self._next_items(audience, held, limit=limit)
+        found, left = self._excerpts([item.place for item in items])
+        self.feeds.leave_out(self._store, audience, left)
+        return start, items, found
+
+    def _next_items(
+        self, audience: StationId, held: FeedPlace, *, limit: int
+    ) -> tuple[FeedPlace, list[FeedItem]]:
         with self._store.read() as tx:
             start = self.feeds.confirm(tx, audience, held)
             items = self.feeds.items(tx, audience, after=start.number, limit=limit)
             del items[carried_count(tx, [item.place for item in items], CARRIED_BYTES) :]
-        found, left = self._excerpts([item.place for item in items])
-        self.feeds.leave_out(self._store, audience, left)
-        return start, items, found
+            return start, items
 
     def _give_healed(self, audience: StationId) -> None:
         """Put back into a feed what was left out of it, as far as it is as it was signed again."""

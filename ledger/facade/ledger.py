@@ -315,7 +315,10 @@ class Ledger:
     def rebuild(self) -> int:
         """Make every row that people look at anew from the frames; returns how many cases there are."""
         self.parts.book.forget_all()
-        return rebuild_views(self.store, self.view, self.vault)
+        count = rebuild_views(self.store, self.view, self.vault)
+        with self.store.write() as tx:
+            self.parts.feeds.look_at_all(tx)
+        return count
 
     def resolve(self, ref: str) -> CaseId:
         """Return the case that a number, or the beginning of an id in hexadecimal digits, means."""
@@ -382,21 +385,10 @@ class Ledger:
             return parts.reader.day_clear(tx, station=station, day=day, now_ms=moment, names=names)
 
     def find(
-        self,
-        text: str,
-        *,
-        station: StationId | None = None,
-        now_ms: int | None = None,
+        self, text: str, *, station: StationId | None = None, now_ms: int | None = None,
         limit: int | None = FIND_MAX,
-    ) -> list[CaseRow]:
-        """Return cases by number, name, pinyin initials, ID number or tail, phone tail or item.
-
-        Args:
-            text: what somebody typed.
-            station: whose cases; None for all.
-            now_ms: as of when lights are told.
-            limit: how many at most; None for all.
-        """
+    ) -> list[CaseRow]:  # fmt: skip
+        """Return cases by number, name, initials, ID number or tail, phone tail, item; so many at most."""
         moment = self.clock.now_ms() if now_ms is None else now_ms
         with self.reading() as (tx, parts):
             return parts.reader.find(tx, text, station=station, now_ms=moment, limit=limit)

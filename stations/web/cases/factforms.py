@@ -24,7 +24,7 @@ from stations.texts import Say
 
 PREFIX = "f."
 """What the names of fields of facts begin with in a form."""
-FILLED_IN = frozenset(("item", "number", "token_hash", "late_entry.entered_on"))
+FILLED_IN = frozenset(("item", "number", "token_hash", "late_entry.entered_on", "waived"))
 """Facts that nobody types: the ledger or the page fills them in."""
 ADJUDICATE = "adjudicate"
 MATERIAL_LISTS = frozenset(("materials", "missing", "originals", "absent", "commitments", "manifest"))
