@@ -98,7 +98,8 @@ TABLE = [
     # from the 13th: 14S | 24-27 28S | 2-6 | 9-13 | 16-19
     Dated("corrected on the sixth, a Saturday worked: accepted by silence", """
           2026-02-13 C001 receive --materials m01
-          2026-02-28T00:00 C001 request-correction --missing m02 --due 2026-03-02 ! case.notice_after_deemed""", "2026-03-02",
+          2026-02-28T00:00 C001 request-correction --missing m02 --due 2026-03-02 \
+! case.notice_after_deemed""", "2026-03-02",
           {"acceptance": "2026-02-27 deemed_accepted overdue_acceptance", "statutory": "2026-03-19"}),
     # 24 | 28-30 | 8, then 9 10S | 12-16 | 19-23 | 26-28
     Dated("accepted by silence over Mid-Autumn and National Day", """
