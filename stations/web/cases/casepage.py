@@ -22,7 +22,7 @@ from stations.cli.naming import Names
 from stations.documents import Printable, printables
 from stations.province.known import Entered, entered_of
 from stations.web.cases.attached import lines_of as lines_of_attachments
-from stations.web.cases.factwords import FactWords, words_of
+from stations.web.cases.factwords import FactWords, names_of, words_of
 from stations.web.keyholders import own_stations
 from stations.web.render import render
 from stations.web.rows import Line, lines_of
@@ -161,12 +161,11 @@ def read_case(visit: Visit, ledger: Ledger, case_id: CaseId) -> Shown:
     page = ledger.case(case_id, actor_key=person.key_id, station=person.station, now_ms=visit.now_ms())
     registry = ledger.knowledge.registry
     Scope(registry, person).require(page.state)
-    names = Names(visit.say, case_types=(page.rules.case_type,), registry=registry, item=page.rules.item)
+    names = names_of(visit.say, ledger, page)
     with ledger.reading() as (tx, parts):
         safe = confirmed_acts(tx, parts, case_id, station=ledger.main_station or person.station)
     words = words_of(visit.say, ledger, page)
     steps = [_step(visit, ledger, page, step, names, words, safe) for step in page.state.steps]
-    by_act = {line.act: line for line in steps}
     choices = [_choice(visit, page, names, permission) for permission in page.permissions]
     kind = page.rules.case_type
     entered = entered_of(page.state)
@@ -182,10 +181,7 @@ def read_case(visit: Visit, ledger: Ledger, case_id: CaseId) -> Shown:
         may_not=[one for one in choices if not one.allowed],
         notices=_notices(page, names),
         conflicts=[
-            (
-                [by_act[act.hex()] for act in conflict.kept],
-                [by_act[act.hex()] for act in conflict.contested],
-            )
+            (_side(steps, conflict.kept), _side(steps, conflict.contested))
             for conflict in page.state.conflicts
             if conflict.is_open
         ],
@@ -195,6 +191,12 @@ def read_case(visit: Visit, ledger: Ledger, case_id: CaseId) -> Shown:
         documents=printables(page),
         entered_by="" if entered.by is None else ledger.staff_name(entered.by),
     )
+
+
+def _side(steps: Sequence[StepLine], acts: Sequence[ActId]) -> list[StepLine]:
+    """Return the acts of one side of a conflict in the order in which they were done."""
+    wanted = {act.hex() for act in acts}
+    return sorted((one for one in steps if one.act in wanted), key=lambda one: one.occurred_at_ms)
 
 
 def heads_of(page: CasePage) -> str:

@@ -221,7 +221,7 @@ async def _shown(visit: Visit, form: Form, error: BanjianError | None) -> web.Re
             "name": action_name(visit.say, rules.case_type, RECEIVE),
             "fields": [
                 replace(one, required=True) if form.get("pad") and one.name == LATE_REASON else one
-                for one in fields_of(spec, visit.say, Surroundings(item=item), form)
+                for one in fields_of(spec, visit.say, Surroundings(item=item), form, error=error)
             ],
             "capacity": item.receipt_capacity.get("" if place is None else place.level, ""),
             "allowed": permission is not None and permission.allowed,
