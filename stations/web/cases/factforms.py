@@ -58,6 +58,11 @@ class Field:
     given: Sequence[str] = field(default=())
     wrong: bool = False
 
+    @property
+    def filled(self) -> bool:
+        """Whether anything was typed or chosen."""
+        return any(text.strip() for text in self.given)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
