@@ -17,6 +17,7 @@ from stations.cli.casenames import action_name
 from stations.cli.done import kept_only
 from stations.cli.fields import type_changes
 from stations.cli.types import show_moment
+from stations.conflictsides import in_dispute
 from stations.documents import facts_of
 from stations.web.answers import status_of
 from stations.web.cases.amending import (
@@ -45,7 +46,7 @@ from stations.web.cases.factforms import (
     read_form,
 )
 from stations.web.cases.factwords import acts_in_words, names_of
-from stations.web.cases.ruling import LISTS, disputed_of, in_dispute, ruled
+from stations.web.cases.ruling import LISTS, disputed_of, ruled
 from stations.web.render import message_of, render
 from stations.web.scope import Scope
 from stations.web.visit import Visit, first, form_of, see_other
@@ -292,10 +293,8 @@ def _acts(visit: Visit, ledger: Ledger, page: CasePage) -> list[Choice]:
 
 def _disputed(visit: Visit, ledger: Ledger, page: CasePage) -> list[Choice]:
     """Return the acts of open conflicts in words, the oldest first."""
-    words, named = acts_in_words(visit.say, ledger, page), in_dispute(page.state)
-    chosen = [(act_id.hex(), text) for act_id, text in words.items() if act_id in named]
-    done = {step.act.act_id.hex(): step.act.occurred_at_ms for step in page.state.steps}
-    return sorted(chosen, key=lambda one: done[one[0]])
+    words = acts_in_words(visit.say, ledger, page)
+    return [(step.act.act_id.hex(), words[step.act.act_id]) for step in in_dispute(page.state)]
 
 
 def _amends(visit: Visit, ledger: Ledger, page: CasePage) -> list[Choice]:

@@ -19,6 +19,7 @@ from ledger.types import ActId, CaseId, Facts
 from stations.cli.casenames import action_name, author_name, state_name, station_name
 from stations.cli.lines import clock_line
 from stations.cli.naming import Names
+from stations.conflictsides import open_sides
 from stations.documents import Printable, printables
 from stations.province.known import Entered, entered_of
 from stations.web.cases.attached import lines_of as lines_of_attachments
@@ -166,6 +167,7 @@ def read_case(visit: Visit, ledger: Ledger, case_id: CaseId) -> Shown:
         safe = confirmed_acts(tx, parts, case_id, station=ledger.main_station or person.station)
     words = words_of(visit.say, ledger, page)
     steps = [_step(visit, ledger, page, step, names, words, safe) for step in page.state.steps]
+    by_act = {step.act.act_id: line for step, line in zip(page.state.steps, steps, strict=True)}
     choices = [_choice(visit, page, names, permission) for permission in page.permissions]
     kind = page.rules.case_type
     entered = entered_of(page.state)
@@ -181,9 +183,8 @@ def read_case(visit: Visit, ledger: Ledger, case_id: CaseId) -> Shown:
         may_not=[one for one in choices if not one.allowed],
         notices=_notices(page, names),
         conflicts=[
-            (_side(steps, conflict.kept), _side(steps, conflict.contested))
-            for conflict in page.state.conflicts
-            if conflict.is_open
+            ([by_act[step.act.act_id] for step in kept], [by_act[step.act.act_id] for step in contested])
+            for kept, contested in open_sides(page.state)
         ],
         twins=_twins(visit, ledger, case_id),
         heads=heads_of(page),
@@ -191,12 +192,6 @@ def read_case(visit: Visit, ledger: Ledger, case_id: CaseId) -> Shown:
         documents=printables(page),
         entered_by="" if entered.by is None else ledger.staff_name(entered.by),
     )
-
-
-def _side(steps: Sequence[StepLine], acts: Sequence[ActId]) -> list[StepLine]:
-    """Return the acts of one side of a conflict in the order in which they were done."""
-    wanted = {act.hex() for act in acts}
-    return sorted((one for one in steps if one.act in wanted), key=lambda one: one.occurred_at_ms)
 
 
 def heads_of(page: CasePage) -> str:

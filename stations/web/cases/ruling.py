@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from ledger.caseshape import CaseState
 from ledger.judge import ADJUDICATE
-from ledger.types import ActId
 from stations.web.cases.factforms import PREFIX, Choice
 
 RULE = "rule."
@@ -49,12 +48,6 @@ def ruled(action: str, form: Form) -> dict[str, Sequence[str]]:
         if chosen:
             taken[PREFIX + word] = list(dict.fromkeys((*form.get(PREFIX + word, ()), *chosen)))
     return taken
-
-
-def in_dispute(state: CaseState) -> frozenset[ActId]:
-    """Return the acts of the open conflicts of a case."""
-    open_ones = [one for one in state.conflicts if one.is_open]
-    return frozenset(act for one in open_ones for act in (*one.kept, *one.contested))
 
 
 def disputed_of(state: CaseState, acts: Iterable[Choice], given: Form) -> list[Disputed]:
