@@ -109,8 +109,13 @@ def fields_of(
     return sorted(fields, key=lambda one: (one.rare, not one.required))
 
 
-def read_form(spec: ActionSpec, form: Mapping[str, Sequence[str]]) -> Facts:
+def read_form(spec: ActionSpec, form: Mapping[str, Sequence[str]], *, whole: bool = True) -> Facts:
     """Return the facts that a form says; what was left empty is left out.
+
+    Args:
+        spec: the action.
+        form: the form.
+        whole: whether nothing is added to a group of fields; else ``require_whole`` is for whoever adds it.
 
     Raises:
         InputError: ``web.number``, ``web.date``, ``web.choice``, ``case.facts_missing`` or
@@ -130,12 +135,17 @@ def read_form(spec: ActionSpec, form: Mapping[str, Sequence[str]]) -> Facts:
             if isinstance(inner, dict):
                 place = inner
         place[path[-1]] = value
-    _whole(spec, facts)
+    if whole:
+        require_whole(spec, facts)
     return facts
 
 
-def _whole(spec: ActionSpec, facts: Facts) -> None:
-    """Refuse a group of fields of which one is missing or wrong by that field; the ledger names the group."""
+def require_whole(spec: ActionSpec, facts: Facts) -> None:
+    """Refuse a group of fields of which one is missing or wrong by that field; the ledger names the group.
+
+    Raises:
+        InputError: ``case.facts_missing``, ``case.facts_value``.
+    """
     for path, fact, _ in leaves(spec.facts):
         name, group = ".".join(path), facts.get(path[0])
         if len(path) == 1 or path[0] == "changes" or name in FILLED_IN or not isinstance(group, dict):
