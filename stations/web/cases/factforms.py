@@ -28,6 +28,8 @@ PREFIX = "f."
 """What the names of fields of facts begin with in a form."""
 FILLED_IN = frozenset(("item", "number", "token_hash", "late_entry.entered_on"))
 """Facts that nobody types: the ledger or the page fills them in."""
+EVIDENCE = frozenset(("evidence", "evidence_paper"))
+"""One of the two is given; neither alone is required."""
 MATERIAL_LISTS = frozenset(("materials", "missing", "originals", "absent", "commitments", "manifest"))
 """Lists whose elements are materials of the item."""
 Choice = tuple[str, str]
@@ -97,16 +99,23 @@ def fields_of(
         given: what was typed before.
         error: what was refused; the field that it names is marked.
     """
-    wrong = "" if error is None else str(error.params.get("field", ""))
+    wrong = _refused(error)
     fields = [
         replace(
             _field(spec.code, path, fact, required, say, around, given),
-            wrong=bool(wrong) and wrong in (path[0], ".".join(path)),
+            wrong=not wrong.isdisjoint((path[0], ".".join(path))),
         )
         for path, fact, required in leaves(spec.facts)
         if ".".join(path) not in FILLED_IN and (path[-1] != "proof_kind" or around.item.proofs)
     ]
-    return sorted(fields, key=lambda one: (one.rare, not one.required))
+    return sorted(fields, key=lambda one: (one.rare, not one.required, one.path[0] not in EVIDENCE))
+
+
+def _refused(error: BanjianError | None) -> frozenset[str]:
+    """Return the fields that an error is about."""
+    if error is None:
+        return frozenset()
+    return EVIDENCE if error.code == "case.no_evidence" else frozenset((str(error.params.get("field", "")),))
 
 
 def read_form(spec: ActionSpec, form: Mapping[str, Sequence[str]], *, whole: bool = True) -> Facts:
