@@ -33,7 +33,8 @@ class Permission:
     """Whether an action may be done now.
 
     ``reason_code`` says why not; on an allowed action it is "" or a caveat (``case.second_needed``,
-    ``case.grant_needs_papers``, ``case.correction_open`` where promises may replace all that is missing).
+    ``case.grant_needs_papers``, ``case.correction_open`` where promises may replace all that is missing,
+    ``case.list_waived`` where silence has accepted without it).
     """
 
     action: str

@@ -149,6 +149,8 @@ def _remarks(call: Call, line: BoardLine, now_ms: int) -> list[str]:
         found.append(call.say("board.clock", days=round(line.clock_off_ms / HOUR_MS / 24, 1)))
     if line.forked:
         found.append(call.say("board.forked"))
+    if line.skipped:
+        found.append(call.say("board.skipped"))
     if line.logs > 1:
         found.append(call.say("board.logs", count=line.logs))
     return found
@@ -161,7 +163,7 @@ def _board_object(line: BoardLine, now_ms: int) -> Mapping[str, object]:
         "complete_at_ms": line.complete_at_ms, "last_entry_ms": line.last_entry_ms,
         "heard_at_ms": line.heard_at_ms, "silent_ms": line.silent_ms(now_ms), "via": line.via,
         "waiting": line.waiting, "oldest_ms": line.oldest_ms, "clock_off_ms": line.clock_off_ms,
-        "version": line.version, "forked": line.forked,
+        "version": line.version, "forked": line.forked, "skipped": line.skipped,
     }  # fmt: skip
 
 

@@ -26,6 +26,7 @@ ELSEWHERE = ("audit.", "copy.", "trust.", "sentinel.", "demo.", "exit.", "cmd.")
 TECHNICIAN = frozenset((
     "cli.no_directory", "cli.no_terminal", "county.accept_confirm", "doctor.file_left", "doctor.log_beside",
     "doctor.head_alone", "doctor.head_behind", "doctor.lists_differ", "doctor.log_not_counted",
+    "doctor.acts_astray", "doctor.case_keys_missing", "doctor.feeds_lack",
     "doctor.rules_without_facts", "doctor.pages_damaged",
     "doctor.postgres_checksums", "erase.confirm", "erase.other_act", "home.in_file",
     "ledger.changed_outside", "ledger.registry_unfounded", "ledger.rules_changed", "log.disowned",
@@ -33,7 +34,8 @@ TECHNICIAN = frozenset((
     "key.passwd_file", "key.several", "ledger.no_station",
     "ledger.second_registry", "log.beside_chain", "log.head", "log.no_checkpoint",
     "log.sentinel_other", "personal.cipher", "personal.sealed",
-    "pki.csr_algorithm", "registry.choose", "serve.answer", "serve.log", "store.not_stored",
+    "pki.csr_algorithm", "registry.choose", "registry.none_waiting", "serve.answer", "serve.log",
+    "store.not_stored",
     "store.row_missing", "store.schema_foreign", "tls.other_station", "web.address",
 ))  # fmt: skip
 """Errors for which a page asks for the county's technician: nothing at a counter helps."""

@@ -26,7 +26,7 @@ from stations.texts import Say
 
 PREFIX = "f."
 """What the names of fields of facts begin with in a form."""
-FILLED_IN = frozenset(("item", "number", "token_hash", "late_entry.entered_on"))
+FILLED_IN = frozenset(("item", "number", "token_hash", "late_entry.entered_on", "waived"))
 """Facts that nobody types: the ledger or the page fills them in."""
 EVIDENCE = frozenset(("evidence", "evidence_paper"))
 """One of the two is given; neither alone is required."""
