@@ -1,4 +1,4 @@
-"""What is kept of what came by stick, changed on one disk: it was a guess, and the next sticks tell it anew."""
+"""What is kept of what came by stick, changed on one disk: a guess that the next sticks tell anew."""
 
 from __future__ import annotations
 
