@@ -377,3 +377,16 @@ def test_a_clock_that_cannot_be_right_is_told_with_what_it_recorded(county: Term
     number = county.ok(*words, "--json").json["number"]
     accepted = county.ok("accept", number, "--as", "C001", lang="en")
     assert f"The computer says {moment[:10]}" in accepted.err
+
+
+def test_whose_roles_have_ended_is_told_so_of_the_own_station(county: Terminal) -> None:
+    # Given a case on its way to the township, when all roles of its clerk have ended, then the refusal names the
+    # township, though the county is the station that this machine is set to.
+    number = _received(county)
+    county.ok("hand-over", number, "--to", TOWNSHIP, "--as", "V001")
+    (clerk,) = [row for row in county.ok("staff", "list", "--json").lines if row.get("staff_no") == "T001"]
+    for role, scope in clerk["grants"]:
+        county.ok("staff", "end", "T001", "--role", role, "--scope", scope, "--as", "R001")
+    refused = county.run("take-over", number, "--as", "T001")
+    assert refused.code == 1 and "[authority.no_role]" in refused.err
+    assert TOWNSHIP in refused.err and COUNTY not in refused.err
