@@ -13,12 +13,15 @@ import pytest
 
 from ledger import data
 from ledger.facade import ownlog
+from ledger.facade.lostends import DOWNSTREAM_AHEAD
+from ledger.facade.stretch import STRETCH_LIMIT
 from ledger.facade.synctables import SYNC_FINDINGS
 from ledger.limits import PACKAGE_BYTES_MAX
 from ledger.store import schema
 from ledger.store.contract import ReadTx
 from ledger.types import Facts, LogId, StationId
 from tests.sync.sticks import StickWorld
+from tests.sync.test_evil_packages import audited
 from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2, World
 
 TIMES = 9
@@ -131,3 +134,34 @@ def test_what_an_older_program_left_unsigned_is_cut_by_its_owner(
     assert checkpoints(world, VILLAGE, log)[-1:] == [before + TIMES]
     assert set(checkpoints(world, TOWN, log)) <= set(checkpoints(world, COUNTY, log))
     assert not findings(world, COUNTY)
+    for station in (COUNTY, VILLAGE):
+        for found in audited(world, station):
+            assert "error" not in {severity for _, severity in found}
+
+
+@pytest.mark.parametrize("has_key", [True, False])
+def test_a_log_that_was_given_up_is_cut_where_its_key_is(
+    world: StickWorld, monkeypatch: pytest.MonkeyPatch, has_key: bool
+) -> None:
+    """Without it nobody can, and what else there is goes on; the station's people are told."""
+    world.settle(TOWN, VILLAGE)
+    case = world.receive(VILLAGE)
+    log = log_of(world, COUNTY, "catalogue")
+    with monkeypatch.context() as older:
+        older.setattr(ownlog, "CHECKPOINT_BYTES", 1 << 40)
+        for number in range(TIMES):
+            world[COUNTY].ledger.publish(PUBLISH, catalogue(number), world.registrar)
+        world[COUNTY].exchange.seal_heads()
+    whole = size_of(world, COUNTY, log)
+    if has_key:
+        world[COUNTY].exchange.give_up(log, DOWNSTREAM_AHEAD)
+    else:
+        world[COUNTY].close()
+        (world[COUNTY].path / "secrets" / f"log-{log.hex()}.key").unlink()
+    for _ in range(2):
+        world.sync(VILLAGE)
+        world.sync(TOWN)
+    assert world[COUNTY].ledger.state(case)[0].status == "received"
+    assert (size_of(world, TOWN, log) == whole) is has_key
+    told = [] if has_key else [(STRETCH_LIMIT, log.hex())]
+    assert [one for one in findings(world, COUNTY) if one[0] == STRETCH_LIMIT] == told
