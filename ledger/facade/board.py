@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from ledger.facade.held import Held
 from ledger.facade.parts import Parts
 from ledger.facade.peers import Contact, Peers, Refusal
+from ledger.facade.stretch import STRETCH_LIMIT
 from ledger.facade.synctables import FORK, SYNC_FINDINGS
 from ledger.facade.withouteffect import is_without_effect
 from ledger.store import schema
@@ -45,6 +46,7 @@ class BoardLine:
         without_effect: acts of its logs that count for nothing, or whose number another case bears, and that
             nobody has looked into yet.
         refused: what of it was refused in sessions of the last days, the newest first.
+        skipped: whether some of its records are too large to be passed on.
     """
 
     station: StationId
@@ -65,6 +67,7 @@ class BoardLine:
     forked: bool
     without_effect: int = 0
     refused: tuple[Refusal, ...] = ()
+    skipped: bool = False
 
     def silent_ms(self, now_ms: int) -> int:
         """Return for how long the station has not been heard; -1 if it never was."""
@@ -76,6 +79,10 @@ def read_board(store: Store, tx: ReadTx, parts: Parts, station: StationId, *, no
     held, peers = Held(store, parts, station, writing=False), Peers(store)
     newest = {one.station: one for one in peers.all(now_ms=now_ms)}
     contacts = peers.in_sessions(now_ms=now_ms)
+    skipped = {
+        parts.holdings.stations.get(str(row[1]))
+        for row in tx.select(SYNC_FINDINGS, {"code": STRETCH_LIMIT, "settled": 0})
+    }
     forked = {str(row[1]).partition("~")[0] for row in tx.select(SYNC_FINDINGS, {"code": FORK})}
     sizes: dict[StationId, list[tuple[int, int, bool]]] = {}
     for log in parts.holdings.logs.values():
@@ -119,6 +126,7 @@ def read_board(store: Store, tx: ReadTx, parts: Parts, station: StationId, *, no
                     for refusal in peers.refusals(tx, one)
                     if now_ms - refusal.at_ms <= REFUSED_SHOWN_MS_MAX
                 ),
+                skipped=one in skipped,
             )
         )
     return lines
