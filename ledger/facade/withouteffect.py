@@ -22,6 +22,7 @@ from ledger.facade.bodies import ASKED_MAX, Place, read_facts
 from ledger.facade.casebook import CaseBook
 from ledger.facade.numbers import PAPER, VOIDED
 from ledger.facade.opening import BRANCH_MARK, Holdings
+from ledger.facade.peers import STUCK
 from ledger.facade.placing import frame_at
 from ledger.facade.sparselane import Arrival
 from ledger.facade.synctables import SYNC_FINDINGS
@@ -54,9 +55,12 @@ class Repeated(NamedTuple):
     case_ids: tuple[CaseId, ...]
 
 
-def is_without_effect(code: str) -> bool:
-    """Tell whether a finding is about an act that is kept and counts for nothing, or about its number."""
-    return code.startswith(_PREFIXES)
+def is_without_effect(code: str, detail: str) -> bool:
+    """Tell whether a finding is about an act that is kept and counts for nothing, or about its number.
+
+    What a session could not pass on is told under the same codes; it is settled by the next session.
+    """
+    return code.startswith(_PREFIXES) and detail != STUCK
 
 
 def fault_in_log(
