@@ -22,6 +22,7 @@ from ledger.facade.externals import require_own_number
 from ledger.facade.numbers import complete_facts
 from ledger.facade.ondemand import OnDemand
 from ledger.facade.ownlog import OwnLog
+from ledger.facade.people import AMEND
 from ledger.facade.types import Command, Decided, SignedAct
 from ledger.grant import GRANT, Grant
 from ledger.grant_judge import BY_GRANT
@@ -87,7 +88,7 @@ class Desk:
             randomness=self._randomness,
         )
         if command.personal is not None:
-            check_personal(command.personal)
+            check_personal(command.personal, corrects=command.action == AMEND)
         planned = self._planned(command, facts, signer, state, now_ms)
         try:
             raw, facts_raw, personal_raw = self._encoded(command, planned)

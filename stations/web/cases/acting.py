@@ -10,7 +10,7 @@ from ledger.casetype import ActionSpec
 from ledger.errors import BanjianError, ConfigError, InputError, RuleError
 from ledger.facade import CasePage, Command, Ledger, Performed
 from ledger.facade.externals import FIELD as EXTERNAL_NO
-from ledger.identity import check_personal
+from ledger.identity import ID_KINDS, check_personal
 from ledger.types import CaseId, Facts
 from stations.cli.casenames import action_name
 from stations.cli.done import kept_only
@@ -26,8 +26,8 @@ from stations.web.cases.amending import (
     amended_people,
     form_spec,
     held_now,
-    named_by,
     only_what_differs,
+    parties_of,
     require_change,
     target_of,
 )
@@ -150,7 +150,7 @@ def _said(page: CasePage, action: str, form: Mapping[str, Sequence[str]]) -> tup
     if changed:
         facts["personal_fields"] = changed
         personal = {**people, **(personal or {})}
-        check_personal(personal)
+        check_personal(personal, corrects=True)
     return facts, personal
 
 
@@ -222,9 +222,14 @@ async def _shown(visit: Visit, form: Mapping[str, Sequence[str]], error: Banjian
             "parties": {}
             if target is None
             else {
-                role: {name: first(_lists(given), f"{PERSON_PREFIX}{role}.{name}") for name in PERSON_FIELDS}
-                for role in named_by(page, target)
+                role: {
+                    f"{PERSON_PREFIX}{role}.{name}": first(_lists(given), f"{PERSON_PREFIX}{role}.{name}")
+                    for name in PERSON_FIELDS[role]
+                }
+                for role in parties_of(page, target)
             },
+            "id_kinds": ID_KINDS,
+            "code": page.rules.item.base_code,
             "case": case_id.hex(),
             "item": visit.say.pick(page.rules.item.name),
             "heads": first(_lists(form), "heads") or heads_of(page),

@@ -15,6 +15,8 @@ from stations.web.cases.factforms import field_name
 
 UNTOLD = frozenset(("salt", "item", "number", "token_hash"))
 """Facts that a page shows elsewhere or not at all."""
+PERSONAL_FIELDS = "personal_fields"
+"""What an amendment changed about people: ``applicant.name``."""
 SHORT_DIGITS = 12
 """Digits of an act's id where the act is not in the case."""
 
@@ -39,10 +41,16 @@ class FactWords:
         for name, value in facts.items():
             if name in UNTOLD or isinstance(value, bytes):
                 continue
-            words = self._value(action, name, value)
+            words = self._people(value) if name == PERSONAL_FIELDS else self._value(action, name, value)
             if words:
                 told.append((field_name(self.say, action, name), words))
         return told
+
+    def _people(self, value: Value) -> str:
+        """Return which fields about people were corrected, by their names on the form."""
+        names = [str(one) for one in value] if isinstance(value, list) else []
+        keys = {name: f"person.{name}" for name in names}
+        return "、".join(self.say(key) if self.say.has(key) else name for name, key in keys.items())
 
     def _value(self, action: str, name: str, value: Value) -> str:
         if isinstance(value, list):

@@ -11,7 +11,15 @@ from aiohttp import web
 from ledger.casetype import ActionSpec
 from ledger.errors import BanjianError, InputError
 from ledger.facade import Command, Ledger, Performed
-from ledger.identity import ID_KINDS, check_applicant, check_id_number, check_phone, plain_number
+from ledger.identity import (
+    AGENT,
+    ID_KINDS,
+    check_applicant,
+    check_id_number,
+    check_phone,
+    has_check_digit,
+    plain_number,
+)
 from ledger.item import Item
 from ledger.permit import Permission
 from ledger.types import Facts
@@ -31,8 +39,11 @@ from stations.web.scope import Scope
 from stations.web.visit import Visit, first, form_of, see_other
 
 RECEIVE = "receive"
+PLACES = ("applicant", "agent", "p.applicant", "p.agent")
+"""What the names of a person's fields begin with: at receiving, and in an amendment."""
+APPLICANT_ROLE, OTHER = "applicant", "other"
 APPLICANT = ("name", "id_kind", "id_no", "phone", "address")
-AGENT = ("name", "id_kind", "id_no", "phone", "relation", "authority")
+OF_AGENT = ("name", "id_kind", "id_no", "phone", "relation", "authority")
 TWINS_MAX = 5
 ITEMS_SHOWN_MAX = 60
 RESIDENT = re.compile(r"[0-9]{17}[0-9X]")
@@ -85,23 +96,33 @@ async def receive(visit: Visit) -> web.StreamResponse:
 
 async def check_person(visit: Visit) -> web.Response:
     """Tell at once what is wrong with an identity number, and whether the same matter was received before."""
-    form = await form_of(visit)
-    number, kind = first(form, "applicant.id_no"), first(form, "applicant.id_kind") or "resident"
+    form, of = await form_of(visit), visit.request.query.get("of", APPLICANT_ROLE)
+    of = of if of in PLACES else APPLICANT_ROLE
+    number, kind = first(form, f"{of}.id_no"), first(form, f"{of}.id_kind") or "resident"
+    empty: dict[str, object] = {"message": None, "twins": (), "number": ""}
     if not number.strip():
-        return render_part(visit, "person_check.html", message=None, twins=(), number="")
+        return render_part(visit, "person_check.html", **empty)
     try:
         plain = check_id_number(kind, number)
     except InputError as error:
-        return render_part(
-            visit,
-            "person_check.html",
-            message=message_of(visit.say, error, Names(visit.say)),
-            twins=(),
-            number="",
-        )
+        whose = InputError(error.code, **{**error.params, "whose": of.rpartition(".")[2]})
+        message = message_of(visit.say, whose, Names(visit.say))
+        return render_part(visit, "person_check.html", **{**empty, "message": message})
     code = visit.request.match_info["item"]
-    twins = await visit.read(lambda ledger: _same_matter(visit, ledger, code, plain))
-    return render_part(visit, "person_check.html", message=None, twins=twins, number=plain)
+    twins: list[Line] = []
+    if of == APPLICANT_ROLE:
+        twins = await visit.read(lambda ledger: _same_matter(visit, ledger, code, plain))
+    proven = has_check_digit(kind, plain)
+    return render_part(
+        visit,
+        "person_check.html",
+        message=None,
+        twins=twins,
+        number=plain,
+        proven=proven,
+        told="web.id_good" if proven else f"web.id_{'free' if kind == OTHER else 'form'}",
+        kind=visit.say(f"id_kind.{kind}"),
+    )
 
 
 def _same_matter(visit: Visit, ledger: Ledger, code: str, number: str) -> list[Line]:
@@ -128,8 +149,10 @@ def receive_once(
         InputError: what was typed. RuleError, AuthorityError: what forbids the receipt.
     """
     person, item = visit.person, item_of(ledger, code)
-    facts = read_form(opening_spec(ledger, item), form)
+    facts, people = read_form(opening_spec(ledger, item), form), people_in(form)
     facts["item"] = item.base_code
+    if "agent_authority" in facts and AGENT not in people:
+        raise InputError("identity.agent_no_name")
     occurred_at_ms = claimed_ms(form, ledger.clock.now_ms())
     pad = "".join(form.get("pad", ())).strip()
     if pad:
@@ -140,7 +163,7 @@ def receive_once(
             action=RECEIVE,
             station=person.station,
             facts=facts,
-            personal=people_in(form),
+            personal=people,
             occurred_at_ms=occurred_at_ms,
             attachments=attachments,
             same_number=same_number,
@@ -179,7 +202,7 @@ def said_of_people(form: Form) -> Facts:
         InputError: ``identity.phone``; nothing else is checked.
     """
     personal: Facts = {}
-    for role, names in (("applicant", APPLICANT), ("agent", AGENT)):
+    for role, names in (("applicant", APPLICANT), (AGENT, OF_AGENT)):
         texts = {name: "".join(form.get(f"{role}.{name}", ())).strip() for name in names}
         if not texts["id_no"] and RESIDENT.fullmatch(plain_number(texts["name"])):
             # A gun was fired into the name, and sent before the page could put the number where it belongs.
