@@ -11,6 +11,7 @@ from ledger.errors import BanjianError, ConfigError, InputError, RuleError
 from ledger.facade import CasePage, Command, Ledger, Performed
 from ledger.facade.externals import FIELD as EXTERNAL_NO
 from ledger.identity import ID_KINDS, check_personal
+from ledger.registry import Registry
 from ledger.types import CaseId, Facts
 from stations.cli.casenames import action_name
 from stations.cli.done import kept_only
@@ -23,6 +24,7 @@ from stations.web.cases.amending import (
     AMEND,
     PERSON_FIELDS,
     PERSON_PREFIX,
+    Form,
     amended_people,
     form_spec,
     held_now,
@@ -37,6 +39,7 @@ from stations.web.cases.casepage import case_of, heads_of
 from stations.web.cases.externals import ASKED, require_number, taken_off
 from stations.web.cases.factforms import (
     PREFIX,
+    STAND_IN,
     Choice,
     Field,
     Surroundings,
@@ -45,6 +48,7 @@ from stations.web.cases.factforms import (
     read_form,
 )
 from stations.web.cases.factwords import acts_in_words
+from stations.web.cases.standins import stand_in_choices
 from stations.web.render import message_of, render
 from stations.web.scope import Scope
 from stations.web.visit import Visit, first, form_of, see_other
@@ -272,10 +276,28 @@ def _fields(
         stations=stations,
         acts=_acts(visit, ledger, page),
         disputed=_disputed(visit, ledger, page),
+        stand_ins=_stand_ins(visit, registry, page, spec, given),
     )
     if "to" in spec.facts and not given and len(line) > 1:
         given = {"f.to": (line[1],)}
     return fields_of(spec, visit.say, around, given)
+
+
+def _stand_ins(
+    visit: Visit, registry: Registry, page: CasePage, spec: ActionSpec, given: Form
+) -> Mapping[str, Sequence[Choice]]:
+    """Return for whom the person may stand in, and for whom the author of an act that is amended could."""
+    found = {
+        STAND_IN: stand_in_choices(registry, visit.person.staff_no, station=visit.station, roles=spec.by)
+    }
+    target = target_of(page, given) if spec.code == AMEND else None
+    amended = None if target is None else page.rules.case_type.actions.get(target.action)
+    if target is not None and amended is not None:
+        act = target.act
+        found[f"changes.{STAND_IN}"] = stand_in_choices(
+            registry, act.staff_no, station=act.station, roles=amended.by
+        )
+    return found
 
 
 def _acts(visit: Visit, ledger: Ledger, page: CasePage) -> list[Choice]:

@@ -26,13 +26,15 @@ from ledger.types import Facts
 from stations.cli.casenames import action_name
 from stations.cli.naming import Names
 from stations.web.answers import status_of
+from stations.web.browsers import Person
 from stations.web.cases import drafting
 from stations.web.cases.acting import claimed_ms
 from stations.web.cases.attaching import carried, given_again, of_form
 from stations.web.cases.externals import ASKED, require_number
-from stations.web.cases.factforms import Surroundings, fields_of, read_form
+from stations.web.cases.factforms import STAND_IN, Surroundings, fields_of, read_form
 from stations.web.cases.items import find_items, item_of
 from stations.web.cases.pads import pad_number
+from stations.web.cases.standins import stand_in_choices
 from stations.web.render import message_of, render, render_part
 from stations.web.rows import Line, lines_of
 from stations.web.scope import Scope
@@ -232,6 +234,7 @@ async def _shown(visit: Visit, form: Form, error: BanjianError | None) -> web.Re
         rules = knowledge.rules(item.base_code, knowledge.catalogue.size)
         spec = opening_spec(ledger, item)
         place = knowledge.registry.station(person.station)
+        around = opening_surroundings(ledger, person, item, spec)
         names = Names(visit.say, case_types=(rules.case_type,), registry=knowledge.registry, item=item)
         with ledger.reading() as (_, parts):
             may = parts.desk.permissions(
@@ -244,7 +247,7 @@ async def _shown(visit: Visit, form: Form, error: BanjianError | None) -> web.Re
             "name": action_name(visit.say, rules.case_type, RECEIVE),
             "fields": [
                 replace(one, required=True) if form.get("pad") and one.name == LATE_REASON else one
-                for one in fields_of(spec, visit.say, Surroundings(item=item), form)
+                for one in fields_of(spec, visit.say, around, form)
             ],
             "capacity": item.receipt_capacity.get("" if place is None else place.level, ""),
             "allowed": permission is not None and permission.allowed,
@@ -274,6 +277,13 @@ def _why_not(names: Names, permission: Permission | None) -> str:
     if permission is None or not permission.reason_code:
         return ""
     return names.message(permission.reason_code, permission.params).what
+
+
+def opening_surroundings(ledger: Ledger, person: Person, item: Item, spec: ActionSpec) -> Surroundings:
+    """Return what the choices of a receipt's form come from."""
+    registry, station = ledger.knowledge.registry, person.station
+    away = stand_in_choices(registry, person.staff_no, station=station, roles=spec.by)
+    return Surroundings(item=item, stand_ins={STAND_IN: away})
 
 
 def opening_spec(ledger: Ledger, item: Item, action: str = RECEIVE) -> ActionSpec:

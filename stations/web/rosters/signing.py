@@ -18,9 +18,9 @@ from stations.sheetin.values import id_kind
 from stations.web.answers import status_of
 from stations.web.browsers import Person
 from stations.web.cases.acting import claimed_ms
-from stations.web.cases.factforms import Surroundings, fields_of, read_form
+from stations.web.cases.factforms import fields_of, read_form
 from stations.web.cases.items import item_of
-from stations.web.cases.receiving import RECEIVE, opening_spec
+from stations.web.cases.receiving import RECEIVE, opening_spec, opening_surroundings
 from stations.web.jobs import Job, as_confirmed, jobs_of, require_unlocked
 from stations.web.render import message_of, render
 from stations.web.rosters.lists import TURN, changed, folder_of, is_held, received_rows, roster_of
@@ -200,7 +200,7 @@ async def _shown(visit: Visit, form: Form | None, error: BanjianError | None) ->
     def work(ledger: Ledger) -> dict[str, object]:
         item = item_of(ledger, roster.item)
         spec = opening_spec(ledger, item)
-        fields = fields_of(spec, visit.say, Surroundings(item=item), given)
+        fields = fields_of(spec, visit.say, opening_surroundings(ledger, visit.person, item, spec), given)
         place = ledger.knowledge.registry.station(visit.station)
         names = Names(visit.say, registry=ledger.knowledge.registry, item=item)
         return {
