@@ -315,9 +315,8 @@ class ActChecker:
         if held is None or header.registry_size > registry.size:
             # a key under a grant goes on with what the one before it had; an act that waits is judged later
             return
-        if said not in {
-            no for role, _, _ in held.stand_ins for no in held.stands_in_for(role, header.station)
-        }:
+        known = {no for role, _, _ in held.stand_ins for no in held.stands_in_for(role, header.station)}
+        if not isinstance(said, str) or said not in known:
             shown = "".join(filter(str.isprintable, str(said)))[:PAPER_SHOWN_MAX]
             self._find(notice, "act.stand_in_unregistered", act, seq, staff_no=shown, station=header.station)
 
