@@ -232,7 +232,7 @@ def _step(
         weight=weight,
         own=act.station in own_stations(ledger),
         safe=safe.get(act.act_id, ()),
-        facts=words.told(step.action, act),
+        facts=words.told(step.action, act.facts, act=act),
         personal=_personal(visit, page.personal.get(act.act_id)),
     )
 

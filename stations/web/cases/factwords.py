@@ -9,7 +9,7 @@ from ledger.caseshape import CaseAct
 from ledger.facade import CasePage, Ledger
 from ledger.registry import Registry
 from ledger.standin import stood_in_for
-from ledger.types import StationId, Value
+from ledger.types import Facts, StationId, Value
 from stations.cli.casenames import action_name, author_name, station_name, value_name
 from stations.cli.types import show_moment
 from stations.texts import Say
@@ -38,15 +38,21 @@ class FactWords:
     acts: Mapping[bytes, str]
     papers: Mapping[str, str]
 
-    def told(self, action: str, act: CaseAct) -> list[tuple[str, str]]:
-        """Return what the facts of an act say; hashes and what stands elsewhere are left out."""
+    def told(self, action: str, facts: Facts, *, act: CaseAct | None = None) -> list[tuple[str, str]]:
+        """Return what facts say; hashes and what stands elsewhere are left out.
+
+        Args:
+            action: what was done.
+            facts: the facts.
+            act: whose facts they are: whom its author stood in for is then held against the registry.
+        """
         told = []
-        for name, value in act.facts.items():
+        for name, value in facts.items():
             if name in UNTOLD or isinstance(value, bytes):
                 continue
             if name == PERSONAL_FIELDS:
                 words = self._people(value)
-            elif name == STAND_IN:
+            elif name == STAND_IN and act is not None:
                 words = self._stand_in(str(value), act)
             else:
                 words = self._value(action, name, value)
