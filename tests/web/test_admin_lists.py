@@ -283,6 +283,17 @@ def test_what_ships_has_no_fault_and_a_region_stands_on_the_nation_s_days() -> N
         {"region": "990121", "year": 2027, "version": 1, "days_off": [], "make_up": [], "source": "x"}
     )
     assert lint_calendar(own, (), festivals()[2027]) == ()
+    turned = parse_calendar(
+        {
+            "region": "990121",
+            "year": 2027,
+            "version": 1,
+            "days_off": [],
+            "make_up": [],
+            "source": "国\u202e办",
+        }
+    )
+    assert [one.code for one in lint_calendar(turned, (), festivals()[2027])] == ["lint.name_hidden"]
 
 
 def test_an_item_whose_name_turns_the_text_is_not_published(site: Serving, registrar: Visitor) -> None:

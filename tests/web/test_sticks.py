@@ -78,7 +78,7 @@ def test_a_stick_goes_up_and_its_acknowledgement_comes_back(two: Two) -> None:
     assert page.text.count("没有登记的 U 盘") == 2 and "/sticks/write" not in page.text
     refused = two.village.post("/sticks/write", {**path, "receiver": COUNTY})
     assert refused.code == "stick.strange" and list(two.stick.iterdir()) == []
-    page = two.village.post("/sticks/register", {**path, "name": "红色 16G"})
+    page = two.village.post("/sticks/register", {**path, "name": "\ufeff红色\u202e 16G"})
     assert "已登记：红色 16G" in page.text
     done = finished(two.village, two.village.post("/sticks/write", {**path, "receiver": COUNTY}))
     assert "到“红色 16G”，给" in done.text, done.text
