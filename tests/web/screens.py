@@ -99,6 +99,18 @@ ALIKE = frozenset((
     "/platform/list", "/rosters", "/stations/new", "/calendars",
 ))  # fmt: skip
 """Pages that look like one that has its picture, or are empty here."""
+OF_CASES = (
+    "/case",
+    "/receive",
+    "/roster",
+    "/pads",
+    "/platform",
+    "/orders",
+    "/lights",
+    "/conflicts",
+    "/day-clear",
+)
+"""What a registrar is not shown."""
 PEOPLE = (
     ("王德福", "110105194902031000", "13900003101", "东门村一组"),
     ("陈桂芳", "110105195208171075", "13900003102", "东门村一组"),
@@ -110,7 +122,7 @@ PEOPLE = (
 
 
 def shots(cases: Sequence[str], laid: Mapping[str, str]) -> list[Shot]:
-    """Return the pictures to take: those that are staged, then every other page as the registrar sees it."""
+    """Return the pictures to take: those that are staged, then every other page as who may see it does."""
     samples = {
         "first": cases[0], "second": cases[1], "case": cases[0], "item": ALLOWANCE, "action": "note",
         "station": VILLAGE, **laid,
@@ -125,7 +137,8 @@ def shots(cases: Sequence[str], laid: Mapping[str, str]) -> list[Shot]:
         fresh = path and _shape(path) not in shown and not route.startswith(("/api/", "/events"))
         if method == "GET" and fresh:
             name = re.sub(r"[^a-z0-9]+", "-", route).strip("-")
-            staged.append(Shot(name=name, path=path, who="R001", zh=route, en=route))
+            who = "C001" if route.startswith(OF_CASES) else "R001"
+            staged.append(Shot(name=name, path=path, who=who, zh=route, en=route))
     return staged
 
 
