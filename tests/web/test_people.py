@@ -164,3 +164,19 @@ def test_another_kind_is_checked_anew(desk: Desk) -> None:
         assert select and f'hx-post="/receive/{PERMIT}/person{of}"' in select.group()
         assert f'hx-target="#{place}-check"' in select.group() and 'hx-trigger="change"' in select.group()
         assert f'<div id="{place}-check"' in text
+
+
+def test_a_number_that_was_corrected_is_nobody_s_same_matter(counter: Counter, desk: Desk) -> None:
+    number, kind = "110105195803121013", "resident"
+    case = received(desk, "冯一", **{"applicant.id_no": number, "applicant.id_kind": kind})
+    asked = {"applicant.id_no": number, "applicant.id_kind": kind}
+    shown = page_of(counter, case).state.number
+    assert shown in desk.post(f"/receive/{PERMIT}/person", asked).text
+    desk.post(f"/case/{case}/do/amend", {**form_of(desk, case, counter), "p.applicant.id_no": ""})
+    assert shown not in desk.post(f"/receive/{PERMIT}/person", asked).text
+    told = desk.get(f"/case/{case}").text
+    assert "居民身份证，18 位" in told and "（已清空）" in told and ">resident<" not in told
+    # nor does somebody apply who came for somebody else
+    agent = {"agent.name": "冯二", "agent.relation": "女儿", "agent.id_no": number}
+    other = page_of(counter, received(desk, "冯三", **agent)).state.number
+    assert other not in desk.post(f"/receive/{PERMIT}/person", asked).text

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from ledger.casetype import ActionSpec
 from ledger.errors import BanjianError, InputError
-from ledger.facade import Command, Ledger, Performed
+from ledger.facade import CaseRow, Command, Ledger, Performed, people_of
 from ledger.identity import (
     AGENT,
     ID_KINDS,
@@ -132,9 +132,15 @@ def _same_matter(visit: Visit, ledger: Ledger, code: str, number: str) -> list[L
     rows = [
         row
         for row in ledger.find(number, now_ms=visit.now_ms())
-        if row.item_code == code and row.open and scope.row(row)
+        if row.item_code == code and row.open and scope.row(row) and applies(ledger, row, number)
     ]
     return lines_of(visit, ledger, rows[:TWINS_MAX])
+
+
+def applies(ledger: Ledger, row: CaseRow, number: str) -> bool:
+    """Tell whether a number is the applicant's: no agent's, and none that was corrected since."""
+    people = people_of(ledger.case(row.case_id))
+    return plain_number(people.get(APPLICANT_ROLE, {}).get("id_no", "")) == number
 
 
 def receive_once(
