@@ -108,9 +108,11 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
                 case.finding.promise_untrue case.finding.refusal_not_same_day
                 case.finding.second_correction case.finding.second_extension
                 case.finding.step_missing
-                case.finding.unlawful_ground case.notice.extension_late
+                case.finding.unlawful_ground case.notice.corrected_when_deemed
+                case.notice.extension_late
                 case.notice.in_time_by_late_entry case.notice.lapse_early
-                case.notice.refused_when_deemed""",
+                case.notice.lapsed_when_deemed case.notice.refused_when_deemed
+                case.notice.waived_in_time""",
         },
     }
 )

@@ -77,7 +77,7 @@ USUAL: dict[str, Facts] = {
     "archive": {"period": "30"},
 }
 _PAPERS = count(1)
-_LISTS = frozenset(("missing", "materials", "commitments", "originals", "reasons"))
+_LISTS = frozenset(("missing", "materials", "commitments", "originals", "reasons", "waived"))
 _WHOLE = frozenset(("expected_days", "review_days", "lawsuit_months"))
 
 

@@ -202,7 +202,8 @@ async def _shown(visit: Visit, form: Form | None, error: BanjianError | None) ->
     def work(ledger: Ledger) -> dict[str, object]:
         item = item_of(ledger, roster.item)
         spec = opening_spec(ledger, item)
-        fields = fields_of(spec, visit.say, opening_surroundings(ledger, visit.person, item, spec), given)
+        around = opening_surroundings(ledger, visit.person, item, spec)
+        fields = fields_of(spec, visit.say, around, given, error=error)
         place = ledger.knowledge.registry.station(visit.station)
         names = Names(visit.say, registry=ledger.knowledge.registry, item=item)
         return {
