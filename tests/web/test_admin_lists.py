@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -380,3 +381,21 @@ def test_who_has_left_already_still_hands_over(site: Serving, registrar: Visitor
     page = registrar.get("/leaver?no=V001")
     assert page.status == 200 and page.text.count('href="/case/') == 2
     assert len(_cells(registrar.get("/leaver?no=V001&format=xlsx"))) == 3
+
+
+def test_a_registrar_is_told_that_cases_are_not_hers(site: Serving, registrar: Visitor) -> None:
+    today = registrar.get("/").text
+    assert "登记员管人员、站点和目录，不看群众的办件" in today and 'href="/more"' in today
+    assert 'action="/find"' not in today and 'href="/cases"' not in today and "张三" not in today
+    for path in (
+        "/cases",
+        "/cases?closed=1&format=xlsx",
+        "/find?q=张三",
+        "/lights",
+        "/conflicts",
+        "/platform",
+    ):
+        refused = registrar.get(quote(path, safe="/?=&"))
+        assert refused.code == "web.no_cases" and "张三" not in refused.text, path
+    # counts name nobody
+    assert registrar.get("/board").status == registrar.get("/monthly").status == 200
