@@ -10,8 +10,9 @@ from ledger.casetype import ActionSpec
 from ledger.errors import BanjianError, ConfigError, InputError, RuleError
 from ledger.facade import CasePage, Command, Ledger, Performed
 from ledger.facade.externals import FIELD as EXTERNAL_NO
-from ledger.identity import check_personal
+from ledger.identity import ID_KINDS, check_personal
 from ledger.judge import ADJUDICATE
+from ledger.registry import Registry
 from ledger.types import CaseId, Facts
 from stations.cli.casenames import action_name
 from stations.cli.done import kept_only
@@ -24,11 +25,12 @@ from stations.web.cases.amending import (
     AMEND,
     PERSON_FIELDS,
     PERSON_PREFIX,
+    Form,
     amended_people,
     form_spec,
     held_now,
-    named_by,
     only_what_differs,
+    parties_of,
     require_change,
     target_of,
 )
@@ -38,6 +40,7 @@ from stations.web.cases.casepage import case_of, heads_of
 from stations.web.cases.externals import ASKED, require_number, taken_off
 from stations.web.cases.factforms import (
     PREFIX,
+    STAND_IN,
     Choice,
     Field,
     Surroundings,
@@ -47,6 +50,7 @@ from stations.web.cases.factforms import (
 )
 from stations.web.cases.factwords import acts_in_words, names_of
 from stations.web.cases.ruling import LISTS, disputed_of, ruled
+from stations.web.cases.standins import stand_in_choices
 from stations.web.render import message_of, render
 from stations.web.scope import Scope
 from stations.web.visit import Visit, first, form_of, see_other
@@ -152,7 +156,7 @@ def _said(page: CasePage, action: str, form: Mapping[str, Sequence[str]]) -> tup
     if changed:
         facts["personal_fields"] = changed
         personal = {**people, **(personal or {})}
-        check_personal(personal)
+        check_personal(personal, corrects=True)
     return facts, personal
 
 
@@ -229,9 +233,14 @@ async def _shown(visit: Visit, form: Mapping[str, Sequence[str]], error: Banjian
             "parties": {}
             if target is None
             else {
-                role: {name: first(_lists(given), f"{PERSON_PREFIX}{role}.{name}") for name in PERSON_FIELDS}
-                for role in named_by(page, target)
+                role: {
+                    f"{PERSON_PREFIX}{role}.{name}": first(_lists(given), f"{PERSON_PREFIX}{role}.{name}")
+                    for name in PERSON_FIELDS[role]
+                }
+                for role in parties_of(page, target)
             },
+            "id_kinds": ID_KINDS,
+            "code": page.rules.item.base_code,
             "case": case_id.hex(),
             "item": visit.say.pick(page.rules.item.name),
             "heads": first(_lists(form), "heads") or heads_of(page),
@@ -279,10 +288,28 @@ def _fields(
         stations=stations,
         acts=_acts(visit, ledger, page),
         disputed=_disputed(visit, ledger, page),
+        stand_ins=_stand_ins(visit, registry, page, spec, given),
     )
     if "to" in spec.facts and not given and len(line) > 1:
         given = {"f.to": (line[1],)}
     return fields_of(spec, visit.say, around, given, error=error)
+
+
+def _stand_ins(
+    visit: Visit, registry: Registry, page: CasePage, spec: ActionSpec, given: Form
+) -> Mapping[str, Sequence[Choice]]:
+    """Return for whom the person may stand in, and for whom the author of an act that is amended could."""
+    found = {
+        STAND_IN: stand_in_choices(registry, visit.person.staff_no, station=visit.station, roles=spec.by)
+    }
+    target = target_of(page, given) if spec.code == AMEND else None
+    amended = None if target is None else page.rules.case_type.actions.get(target.action)
+    if target is not None and amended is not None:
+        act = target.act
+        found[f"changes.{STAND_IN}"] = stand_in_choices(
+            registry, act.staff_no, station=act.station, roles=amended.by
+        )
+    return found
 
 
 def _acts(visit: Visit, ledger: Ledger, page: CasePage) -> list[Choice]:

@@ -229,7 +229,7 @@ def _step(
         weight=weight,
         own=act.station in own_stations(ledger),
         safe=safe.get(act.act_id, ()),
-        facts=words.told(step.action, act.facts),
+        facts=words.told(step.action, act.facts, act=act),
         personal=_personal(visit, page.personal.get(act.act_id)),
     )
 
@@ -239,11 +239,20 @@ def _personal(visit: Visit, personal: Facts | None) -> list[tuple[str, str]]:
     for role, part in (personal or {}).items():
         if isinstance(part, dict):
             told += [
-                (visit.say(f"person.{role}.{name}"), str(value)) for name, value in part.items() if value
+                (visit.say(f"person.{role}.{name}"), _said(visit, name, str(value)))
+                for name, value in part.items()
             ]
         elif isinstance(part, str) and role == "text":
             told.append((visit.say("person.text"), part))
     return told
+
+
+def _said(visit: Visit, name: str, text: str) -> str:
+    """Return a text about a person; an empty one of an amendment takes away what was known."""
+    if not text:
+        return visit.say("web.emptied")
+    key = f"id_kind.{text}"
+    return visit.say(key) if name == "id_kind" and visit.say.has(key) else text
 
 
 def _clock(visit: Visit, page: CasePage, reading: ClockReading) -> ClockLine:
