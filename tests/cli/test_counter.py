@@ -380,8 +380,8 @@ def test_a_clock_that_cannot_be_right_is_told_with_what_it_recorded(county: Term
 
 
 def test_whose_roles_have_ended_is_told_so_of_the_own_station(county: Terminal) -> None:
-    # Given a case on its way to the township, when all roles of its clerk have ended, then the refusal names the
-    # township, though the county is the station that this machine is set to.
+    # Given a case on its way to the township, when all roles of its clerk have ended, then the refusal names
+    # the township, though the county is the station that this machine is set to.
     number = _received(county)
     county.ok("hand-over", number, "--to", TOWNSHIP, "--as", "V001")
     (clerk,) = [row for row in county.ok("staff", "list", "--json").lines if row.get("staff_no") == "T001"]
