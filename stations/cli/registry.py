@@ -137,7 +137,9 @@ def countersign(call: Call, *, act: str | None) -> int:
         ledger = at.ledger
         waiting = ledger.knowledge.registry.pending()
         found = [item for item in waiting if act is None or item.act_id.hex().startswith(act.lower())]
-        if len(found) != 1:
+        if not found:
+            raise ConfigError("registry.none_waiting")
+        if len(found) > 1:
             raise ConfigError("registry.choose", count=len(found))
         facts = registry_actions.countersign(target=found[0].act_id)
         at.register("countersign", facts, root)

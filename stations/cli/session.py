@@ -9,11 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import TypeVar
 
 from ledger import platform
-from ledger.errors import BanjianError, ConfigError, StoreError
+from ledger.errors import AuthorityError, BanjianError, ConfigError, StoreError
 from ledger.facade import Command, Ledger, Performed, SignedAct
 from ledger.facade.beside import prepare_county, prepare_opening
 from ledger.facade.granted import authority_now, give_grant, prepare_grant
@@ -240,7 +239,8 @@ def exchanging(call: Call) -> Iterator[Ledger | None]:
 def _writer(call: Call, stack: ExitStack, *, whole: bool) -> Ledger | None:
     """Return the ledger opened for writing, None while a server holds it.
 
-    Another command holds it for a moment only: two people at one machine need not know of each other.
+    Another command holds it for a moment only: two people at one machine need not know of each other. A
+    server that is just starting holds it before it answers.
     """
     for _ in range(_TRIES):
         try:
@@ -249,10 +249,23 @@ def _writer(call: Call, stack: ExitStack, *, whole: bool) -> Ledger | None:
             if error.code != "store.locked":
                 raise
         address = platform.local_socket_address(call.home().path)
-        if address.kind == "pipe" or Path(address.name).exists():
+        if platform.is_answered(address):
             return None
         time.sleep(_TRY_AGAIN_S)
     return None
+
+
+def named_station(call: Call, ledger: Ledger) -> StationId | None:
+    """Return the station asked for; None where none was.
+
+    Raises:
+        AuthorityError: ``registry.station_unknown``: a misspelt one is no station without work.
+    """
+    if not call.station:
+        return None
+    if ledger.knowledge.registry.station(StationId(call.station)) is None:
+        raise AuthorityError("registry.station_unknown", station=call.station[:40])
+    return StationId(call.station)
 
 
 def station_for(call: Call, ledger: Ledger, key_id: KeyId) -> StationId:

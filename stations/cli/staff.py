@@ -11,7 +11,7 @@ from ledger.registry_schema import GRANTABLE_ROLES, RETIREMENT_REASONS
 from ledger.types import StationId
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
-from stations.cli.keyring import new_key, signing_key
+from stations.cli.keyring import is_unenrolled, new_key, signing_key, unlock
 from stations.cli.resetting import STAFF_SPECS
 from stations.cli.session import desk, reading
 from stations.cli.types import OneOf
@@ -46,8 +46,8 @@ def add(
     person = NewPerson(no=no, name=name, station=StationId(at), roles=role, scope=scope or at)
     with desk(call) as office:
         others = namesakes(office.ledger.knowledge.registry, person)
-        key = _enrolled_key(call, office.ledger, no, request)
-        with only_if_enrolled(None if request else call.home().keys_dir / f"{no}.key"):
+        key, made = _enrolled_key(call, office.ledger, no, request)
+        with only_if_enrolled(made):
             enrol(office.ledger.knowledge.registry, office.register, registrar, person, key)
         roles = [call.say(f"role.{granted}") for granted in role]
         call.line(
@@ -135,15 +135,25 @@ def show_all(call: Call) -> int:
     return 0
 
 
-def _enrolled_key(call: Call, ledger: Ledger, no: str, request: str | None) -> EnrolledKey:
+def _enrolled_key(
+    call: Call, ledger: Ledger, no: str, request: str | None
+) -> tuple[EnrolledKey, Path | None]:
+    """Return the key to enrol, and its file where that was made for this.
+
+    A command that was killed before it enrolled leaves the file behind: the same key is enrolled then, by
+    whoever knows its passphrase.
+    """
     ledger_id = ledger.knowledge.registry.ledger_id
     if request is None:
-        return key_of_signer(new_key(call, no, call.home().keys_dir / f"{no}.key"), ledger_id)
+        path = call.home().keys_dir / f"{no}.key"
+        if is_unenrolled(path, no, ledger.knowledge.registry):
+            return key_of_signer(unlock(call, path), ledger_id), None
+        return key_of_signer(new_key(call, no, path), ledger_id), path
     try:
         text = Path(request).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError("cli.file", path=request) from error
-    return key_of_request(text, no=no, ledger_id=ledger_id)
+    return key_of_request(text, no=no, ledger_id=ledger_id), None
 
 
 _NO = Param(name="NO", required=True)

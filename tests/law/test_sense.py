@@ -28,6 +28,8 @@ SAMPLES: dict[str, Value] = {
     "ms": 0,
     "act": bytes(32),
 }
+SIDES = (ActId(bytes(32)), ActId(bytes(31) + b"1"))
+"""Two acts of which neither knew the other."""
 
 
 def _sample(fact: FactSpec, name: str) -> Value:
@@ -83,14 +85,21 @@ def registry(new_case: Callable[[str], Case]) -> Registry:
     return new_case(FOOD).ledger.knowledge.registry
 
 
-def _asked(kind: CaseType, spec: ActionSpec, facts: Mapping[str, Value], registry: Registry) -> str:
+def _asked(
+    kind: CaseType,
+    spec: ActionSpec,
+    facts: Mapping[str, Value],
+    registry: Registry,
+    *,
+    parents: tuple[ActId, ...] = SIDES,
+) -> str:
     item = next(one for one in items() if one.base_code == FOOD)
     rules = Rules(item=item, case_type=kind, catalogue_version=1)
     assert first_problem(spec.facts, facts) is None, (
         "well formed: the case itself would not refuse it for its form"
     )
     act = CaseAct(
-        act_id=ActId(bytes(32)), parents=(), action=spec.code, station=COUNTY, station_level="county",
+        act_id=ActId(bytes(32)), parents=parents, action=spec.code, station=COUNTY, station_level="county",
         actor=KeyId(bytes(8)), staff_no="C1", roles=frozenset(("officer",)), catalogue_version=1,
         occurred_at_ms=at("2026-03-02 09:00"), recorded_at_ms=at("2026-03-02 09:00"), facts=dict(facts),
     )  # fmt: skip
@@ -122,6 +131,13 @@ def test_what_says_something_is_signed(kind: CaseType, spec: ActionSpec, registr
     least = {name: value for name, value in _facts(spec).items() if spec.facts[name].required}
     silent = {"note": "case.nothing_said", "amend": "case.nothing_said"}
     assert _asked(kind, spec, least, registry) == silent.get(spec.code, "")
+
+
+@pytest.mark.parametrize(("kind", "spec"), EVERY)
+def test_one_line_is_joined_to_nothing(kind: CaseType, spec: ActionSpec, registry: Registry) -> None:
+    for parents in ((), SIDES[:1]):
+        refused = _asked(kind, spec, _facts(spec), registry, parents=parents)
+        assert refused == ("case.nothing_to_join" if spec.code == "merge" else "")
 
 
 @pytest.mark.parametrize(("kind", "spec"), EVERY)

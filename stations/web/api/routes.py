@@ -26,6 +26,7 @@ from stations.web.api.shapes import (
     Conflicts,
     DayClear,
     DayPart,
+    Dispute,
     Done,
     Monthly,
     Receipt,
@@ -149,6 +150,10 @@ async def case(visit: Visit) -> web.Response:
             may_not=shown.may_not,
             notices=shown.notices,
             conflicts=len(shown.conflicts),
+            disputes=[
+                Dispute(kept=[one.act for one in kept], contested=[one.act for one in contested])
+                for kept, contested in shown.conflicts
+            ],
             twins=shown.twins,
         )
 

@@ -11,12 +11,13 @@ from ledger.errors import BanjianError, ConfigError, InputError, RuleError
 from ledger.facade import CasePage, Command, Ledger, Performed
 from ledger.facade.externals import FIELD as EXTERNAL_NO
 from ledger.identity import check_personal
+from ledger.judge import ADJUDICATE
 from ledger.types import CaseId, Facts
 from stations.cli.casenames import action_name
 from stations.cli.done import kept_only
 from stations.cli.fields import type_changes
-from stations.cli.naming import Names
 from stations.cli.types import show_moment
+from stations.conflictsides import in_dispute
 from stations.documents import facts_of
 from stations.web.answers import status_of
 from stations.web.cases.amending import (
@@ -44,7 +45,8 @@ from stations.web.cases.factforms import (
     moment_ms,
     read_form,
 )
-from stations.web.cases.factwords import acts_in_words
+from stations.web.cases.factwords import acts_in_words, names_of
+from stations.web.cases.ruling import LISTS, disputed_of, ruled
 from stations.web.render import message_of, render
 from stations.web.scope import Scope
 from stations.web.visit import Visit, first, form_of, see_other
@@ -136,7 +138,7 @@ def perform_once(
 
 def _said(page: CasePage, action: str, form: Mapping[str, Sequence[str]]) -> tuple[Facts, Facts | None]:
     """Return what a form says of the matter, and of people."""
-    spec, personal = _spec(page, action), _personal(form)
+    spec, personal, form = _spec(page, action), _personal(form), ruled(action, form)
     target = target_of(page, form) if action == AMEND else None
     if target is None:
         facts = read_form(spec, form)
@@ -202,11 +204,12 @@ async def _shown(visit: Visit, form: Mapping[str, Sequence[str]], error: Banjian
         page = ledger.case(case_id, actor_key=person.key_id, station=person.station, now_ms=visit.now_ms())
         registry = ledger.knowledge.registry
         Scope(registry, person).require(page.state)
-        spec, given = _spec(page, action), _given(page, action, form, visit.request.query.get("target", ""))
+        spec = _spec(page, action)
+        given = _given(page, action, ruled(action, form), visit.request.query.get("target", ""))
         target = target_of(page, given) if action == AMEND else None
         if target is not None:
             spec = form_spec(page, spec, target)
-        names = Names(visit.say, case_types=(page.rules.case_type,), registry=registry, item=page.rules.item)
+        names = names_of(visit.say, ledger, page)
         permission = next((one for one in page.permissions if one.action == action), None)
         caveat = None
         if permission is not None and permission.reason_code:
@@ -216,7 +219,11 @@ async def _shown(visit: Visit, form: Mapping[str, Sequence[str]], error: Banjian
             "action": action,
             "name": action_name(visit.say, page.rules.case_type, action),
             "second": spec.second,
-            "fields": _fields(visit, ledger, page, spec, given),
+            "disputed": disputed_of(page.state, _disputed(visit, ledger, page), given)
+            if action == ADJUDICATE
+            else None,
+            "ruled": LISTS if action == ADJUDICATE else (),
+            "fields": _fields(visit, ledger, page, spec, given, error),
             "amends": _amends(visit, ledger, page) if action == AMEND and target is None else None,
             "target": None if target is None else target.act.act_id.hex(),
             "parties": {}
@@ -251,7 +258,12 @@ def _lists(form: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
 
 
 def _fields(
-    visit: Visit, ledger: Ledger, page: CasePage, spec: ActionSpec, given: Mapping[str, Sequence[str]]
+    visit: Visit,
+    ledger: Ledger,
+    page: CasePage,
+    spec: ActionSpec,
+    given: Mapping[str, Sequence[str]],
+    error: BanjianError | None,
 ) -> list[Field]:
     registry = ledger.knowledge.registry
     stations: list[Choice] = [
@@ -270,7 +282,7 @@ def _fields(
     )
     if "to" in spec.facts and not given and len(line) > 1:
         given = {"f.to": (line[1],)}
-    return fields_of(spec, visit.say, around, given)
+    return fields_of(spec, visit.say, around, given, error=error)
 
 
 def _acts(visit: Visit, ledger: Ledger, page: CasePage) -> list[Choice]:
@@ -281,14 +293,8 @@ def _acts(visit: Visit, ledger: Ledger, page: CasePage) -> list[Choice]:
 
 def _disputed(visit: Visit, ledger: Ledger, page: CasePage) -> list[Choice]:
     """Return the acts of open conflicts in words, the oldest first."""
-    named = {
-        act_id
-        for conflict in page.state.conflicts
-        if conflict.is_open
-        for act_id in (*conflict.kept, *conflict.contested)
-    }
     words = acts_in_words(visit.say, ledger, page)
-    return [(act_id.hex(), text) for act_id, text in words.items() if act_id in named]
+    return [(step.act.act_id.hex(), words[step.act.act_id]) for step in in_dispute(page.state)]
 
 
 def _amends(visit: Visit, ledger: Ledger, page: CasePage) -> list[Choice]:
@@ -333,8 +339,7 @@ async def _outcome(visit: Visit, done: Performed, action: str) -> tuple[str, str
     def work(ledger: Ledger) -> tuple[str, str]:
         page = ledger.case(done.case_id, now_ms=visit.now_ms())
         kind, kept = page.rules.case_type, kept_only(page, done.act_id)
-        registry = ledger.knowledge.registry
-        names = Names(visit.say, case_types=(kind,), registry=registry, item=page.rules.item)
+        names = names_of(visit.say, ledger, page)
         why = "" if kept is None else names.message(kept.reason, kept.params).what
         return action_name(visit.say, kind, action), why
 

@@ -9,12 +9,15 @@ from ledger.facade import CasePage, Ledger
 from ledger.registry import Registry
 from ledger.types import Facts, StationId, Value
 from stations.cli.casenames import action_name, author_name, station_name, value_name
+from stations.cli.fieldnames import field_name
+from stations.cli.naming import Names
 from stations.cli.types import show_moment
 from stations.texts import Say
-from stations.web.cases.factforms import field_name
 
 UNTOLD = frozenset(("salt", "item", "number", "token_hash"))
 """Facts that a page shows elsewhere or not at all."""
+TOLD_DIGITS = 8
+"""First digits by which reasons name an act."""
 SHORT_DIGITS = 12
 """Digits of an act's id where the act is not in the case."""
 
@@ -73,6 +76,17 @@ def words_of(say: Say, ledger: Ledger, page: CasePage) -> FactWords:
         registry=ledger.knowledge.registry,
         acts=acts_in_words(say, ledger, page),
         papers={code: say.pick(paper.name) for code, paper in page.rules.item.materials.items()},
+    )
+
+
+def names_of(say: Say, ledger: Ledger, page: CasePage) -> Names:
+    """Return the names for messages about a case: of its stations, papers and acts."""
+    return Names(
+        say,
+        case_types=(page.rules.case_type,),
+        registry=ledger.knowledge.registry,
+        item=page.rules.item,
+        acts={act.hex()[:TOLD_DIGITS]: words for act, words in acts_in_words(say, ledger, page).items()},
     )
 
 

@@ -22,7 +22,7 @@ from stations.web.cases import drafting
 from stations.web.cases.acting import claimed_ms
 from stations.web.cases.attaching import carried, given_again, of_form
 from stations.web.cases.externals import ASKED, require_number
-from stations.web.cases.factforms import Surroundings, fields_of, read_form
+from stations.web.cases.factforms import Surroundings, fields_of, read_form, require_whole
 from stations.web.cases.items import find_items, item_of
 from stations.web.cases.pads import pad_number
 from stations.web.render import message_of, render, render_part
@@ -128,12 +128,13 @@ def receive_once(
         InputError: what was typed. RuleError, AuthorityError: what forbids the receipt.
     """
     person, item = visit.person, item_of(ledger, code)
-    facts = read_form(opening_spec(ledger, item), form)
+    spec, pad = opening_spec(ledger, item), "".join(form.get("pad", ())).strip()
+    facts = read_form(spec, form, whole=not pad)
     facts["item"] = item.base_code
     occurred_at_ms = claimed_ms(form, ledger.clock.now_ms())
-    pad = "".join(form.get("pad", ())).strip()
     if pad:
         _from_pad(facts, pad_number(ledger, pad, person.station), occurred_at_ms)
+        require_whole(spec, facts)
     same_number = require_number(visit, ledger, None, facts, form)
     done = ledger.perform(
         Command(
@@ -221,7 +222,7 @@ async def _shown(visit: Visit, form: Form, error: BanjianError | None) -> web.Re
             "name": action_name(visit.say, rules.case_type, RECEIVE),
             "fields": [
                 replace(one, required=True) if form.get("pad") and one.name == LATE_REASON else one
-                for one in fields_of(spec, visit.say, Surroundings(item=item), form)
+                for one in fields_of(spec, visit.say, Surroundings(item=item), form, error=error)
             ],
             "capacity": item.receipt_capacity.get("" if place is None else place.level, ""),
             "allowed": permission is not None and permission.allowed,

@@ -200,7 +200,7 @@ async def _shown(visit: Visit, form: Form | None, error: BanjianError | None) ->
     def work(ledger: Ledger) -> dict[str, object]:
         item = item_of(ledger, roster.item)
         spec = opening_spec(ledger, item)
-        fields = fields_of(spec, visit.say, Surroundings(item=item), given)
+        fields = fields_of(spec, visit.say, Surroundings(item=item), given, error=error)
         place = ledger.knowledge.registry.station(visit.station)
         names = Names(visit.say, registry=ledger.knowledge.registry, item=item)
         return {
