@@ -29,7 +29,7 @@ from ledger.identity import may_name_people, search_keys
 from ledger.knowledge import Knowledge
 from ledger.limits import PERSONAL_BYTES_MAX
 from ledger.store import schema
-from ledger.store.contract import Store, WriteTx
+from ledger.store.contract import ReadTx, Store, WriteTx
 from ledger.store.tables import OneOf, Row, cursor
 from ledger.types import CaseId, Facts
 
@@ -81,7 +81,7 @@ def rebuild_views(store: Store, view: CaseView, vault: Vault) -> int:
             rows = case_cells([one.row for one in made])
             tx.insert_missing(NUMBERS, [row for one in made for row in one.numbers])
             acts = {row[0]: one.acts for row, one in zip(rows, made, strict=True)}
-            tokens, applicants = _found_by(tx, vault, acts)
+            tokens, applicants = found_by(tx, vault, acts)
             tx.insert_missing(TOKENS, tokens)
             tx.insert_missing(APPLICANTS, applicants)
             count += len(rows)
@@ -120,8 +120,8 @@ def _openings(tx: WriteTx) -> tuple[dict[CaseId, Place], list[Row]]:
     return places, grants
 
 
-def _found_by(
-    tx: WriteTx, vault: Vault, cases: Mapping[CaseId, Sequence[StoredAct]]
+def found_by(
+    tx: ReadTx, vault: Vault, cases: Mapping[CaseId, Sequence[StoredAct]]
 ) -> tuple[list[Row], list[Row]]:
     """Return the search tokens of everybody named in some cases, and the links of cases with applicants."""
     tokens: dict[Row, None] = {}
