@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from ledger.authority import PROVISIONAL_GRANT
@@ -67,8 +67,17 @@ def renew_lights(store: Store, view: CaseView, knowledge: Knowledge) -> int:
     return count
 
 
-def rebuild_views(store: Store, view: CaseView, vault: Vault) -> int:
-    """Drop all rows of the views and make them anew from frames, bodies and keys."""
+def rebuild_views(
+    store: Store, view: CaseView, vault: Vault, *, also: Callable[[WriteTx], None] | None = None
+) -> int:
+    """Drop all rows of the views and make them anew from frames, bodies and keys.
+
+    Args:
+        store: the store.
+        view: the view of cases.
+        vault: opens personal data, for the search.
+        also: what else is done in the same transaction, once the rows are there.
+    """
     with _few_collections(), store.write() as tx:
         for table in (CASES, TOKENS, APPLICANTS, NUMBERS, EXTERNALS, GRANTS):
             tx.delete(table, {})
@@ -86,6 +95,8 @@ def rebuild_views(store: Store, view: CaseView, vault: Vault) -> int:
             tx.insert_missing(APPLICANTS, applicants)
             count += len(rows)
         view.mark(tx)
+        if also is not None:
+            also(tx)
     return count
 
 
