@@ -34,7 +34,7 @@ def started(load: Callable[[], Callable[[], int]]) -> int:
         The program's exit code; 2 when it could not be loaded, told in both languages on the error stream.
     """
     # The memory of a process that ends is given back whole: looking it through for rubbish once more would
-    # take a tenth of what a short command takes.
+    # take a twentieth of what a short command takes.
     atexit.register(gc.freeze)
     try:
         return load()()

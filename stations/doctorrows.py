@@ -10,7 +10,8 @@ from ledger.facade import Home, Ledger
 from ledger.facade.listcheck import Compared, cases_without_key, compare_lists
 from ledger.facade.looked import is_changed_outside
 from ledger.facade.soundness import disowned_logs, is_unfounded, rules_without_facts
-from ledger.facade.synctables import CHANGED_OUTSIDE
+from ledger.facade.stretch import STRETCH_LIMIT
+from ledger.facade.synctables import CHANGED_OUTSIDE, SYNC_FINDINGS
 from ledger.facade.tables import CASES
 from ledger.intact import NAMED_MAX
 from ledger.store.contract import ReadTx
@@ -39,10 +40,16 @@ def row_checks(home: Home, ledger: Ledger, *, thorough: bool, key_fits: bool) ->
         unkeyed = [] if waits else cases_without_key(tx)
         named = _named(tx, unkeyed[:NAMED_MAX])
         lost = max(rules_without_facts(tx, parts), parts.knowledge.changed, is_unfounded(parts))
+        skipped = [
+            (str(row[1]), row[2] if isinstance(row[2], int) else 0, parts.holdings.stations.get(str(row[1])))
+            for row in tx.select(SYNC_FINDINGS, {"code": STRETCH_LIMIT, "settled": 0})
+        ]
         disowned, outside = disowned_logs(parts), is_changed_outside(tx)
         compared = None if lost else compare_lists(tx, parts, thorough=thorough, vault=vault)
     for log in disowned:
         yield found("head", "error", "log.disowned", log=f"{log.kind} {log.station}", station=log.station)
+    for name, seq, station in skipped:
+        yield found("head", "warning", STRETCH_LIMIT, log=name[:8], seq=seq, station=station)
     if unkeyed:
         yield found("case_keys", "error", "doctor.case_keys_missing", count=len(unkeyed), numbers=named)
     else:

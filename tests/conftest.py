@@ -5,10 +5,12 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from functools import lru_cache
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from ledger import envelope
 from tests import planted
 from tests.layers import LayerPlugin, in_ci
 from tests.postgres import new_url, postgres_dsn, postgres_schema
@@ -31,6 +33,10 @@ settings.register_profile("long", deadline=None, max_examples=5000, print_blob=T
 def pytest_configure(config: pytest.Config) -> None:
     """Set up what holds for the whole run."""
     planted.plant()
+    # Rubbish is looked for as seldom as the program itself does (stations/cli/main.py).
+    gc.set_threshold(20_000, 20, 20)
+    # One passphrase, salt and cost make one key: a file that many tests open is derived for once a process.
+    envelope._derive = lru_cache(maxsize=1024)(envelope._derive)
     # Hundreds of processes of the program are started. Where the machine says that no byte code is to be
     # written, each of them would compile every module again: a third of the run.
     sys.dont_write_bytecode = False

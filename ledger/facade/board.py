@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ledger.facade.held import Held
 from ledger.facade.parts import Parts
 from ledger.facade.peers import Contact, Peers
+from ledger.facade.stretch import STRETCH_LIMIT
 from ledger.facade.synctables import FORK, SYNC_FINDINGS
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
@@ -38,6 +39,7 @@ class BoardLine:
         oldest_ms: recorded time of the oldest of them.
         clock_off_ms: its clock minus that of who heard it; 0 below half an hour.
         forked: whether two histories of one of its logs are held.
+        skipped: whether some of its records are too large to be passed on.
     """
 
     station: StationId
@@ -56,6 +58,7 @@ class BoardLine:
     clock_off_ms: int
     version: str
     forked: bool
+    skipped: bool = False
 
     def silent_ms(self, now_ms: int) -> int:
         """Return for how long the station has not been heard; -1 if it never was."""
@@ -67,6 +70,10 @@ def read_board(store: Store, tx: ReadTx, parts: Parts, station: StationId, *, no
     held, peers = Held(store, parts, station, writing=False), Peers(store)
     newest = {one.station: one for one in peers.all(now_ms=now_ms)}
     contacts = peers.in_sessions(now_ms=now_ms)
+    skipped = {
+        parts.holdings.stations.get(str(row[1]))
+        for row in tx.select(SYNC_FINDINGS, {"code": STRETCH_LIMIT, "settled": 0})
+    }
     forked = {str(row[1]).partition("~")[0] for row in tx.select(SYNC_FINDINGS, {"code": FORK})}
     sizes: dict[StationId, list[tuple[int, int, bool]]] = {}
     for log in parts.holdings.logs.values():
@@ -99,6 +106,7 @@ def read_board(store: Store, tx: ReadTx, parts: Parts, station: StationId, *, no
                 clock_off_ms=_clock_off(contact),
                 version="" if contact is None else contact.version,
                 forked=any(fork for _, _, fork in logs),
+                skipped=one in skipped,
             )
         )
     return lines

@@ -12,12 +12,13 @@ from ledger.facade import Ledger
 from ledger.facade.between import months, station_board, twins
 from ledger.facade.board import BoardLine
 from ledger.facade.peers import BY_STICK
-from ledger.types import ActId, StationId
+from ledger.types import StationId
 from stations.cli.call import Call
 from stations.cli.casenames import station_name
 from stations.cli.grammar import Param, Spec
 from stations.cli.session import reading
 from stations.cli.types import DateType, show_moment
+from stations.conflictsides import open_sides
 
 HOUR_MS = 3_600_000
 BOARD_HEADINGS = ("station", "name", "entries", "complete_to", "heard", "waiting", "remarks")
@@ -148,6 +149,8 @@ def _remarks(call: Call, line: BoardLine, now_ms: int) -> list[str]:
         found.append(call.say("board.clock", days=round(line.clock_off_ms / HOUR_MS / 24, 1)))
     if line.forked:
         found.append(call.say("board.forked"))
+    if line.skipped:
+        found.append(call.say("board.skipped"))
     if line.logs > 1:
         found.append(call.say("board.logs", count=line.logs))
     return found
@@ -160,36 +163,33 @@ def _board_object(line: BoardLine, now_ms: int) -> Mapping[str, object]:
         "complete_at_ms": line.complete_at_ms, "last_entry_ms": line.last_entry_ms,
         "heard_at_ms": line.heard_at_ms, "silent_ms": line.silent_ms(now_ms), "via": line.via,
         "waiting": line.waiting, "oldest_ms": line.oldest_ms, "clock_off_ms": line.clock_off_ms,
-        "version": line.version, "forked": line.forked,
+        "version": line.version, "forked": line.forked, "skipped": line.skipped,
     }  # fmt: skip
 
 
 def _show_conflicts(call: Call, ledger: Ledger, state: CaseState, number: str) -> None:
-    steps = {step.act.act_id: step for step in state.steps}
-    for conflict in state.conflicts:
-        if not conflict.is_open:
-            continue
+    for kept, contested in open_sides(state):
         call.emit(
             {
                 "case_id": state.case_id.hex(),
                 "number": number,
-                "kept": [_act_object(steps[act]) for act in conflict.kept],
-                "contested": [_act_object(steps[act]) for act in conflict.contested],
+                "kept": [_act_object(step) for step in kept],
+                "contested": [_act_object(step) for step in contested],
             }
         )
         call.line(call.say("conflicts.case", number=number))
-        for title, acts in (("kept", conflict.kept), ("contested", conflict.contested)):
-            for act in acts:
-                call.line(call.say(f"conflicts.{title}", act=_act_words(call, ledger, steps, act)))
+        for title, side in (("kept", kept), ("contested", contested)):
+            for step in side:
+                call.line(call.say(f"conflicts.{title}", act=_act_words(call, ledger, step)))
 
 
-def _act_words(call: Call, ledger: Ledger, steps: Mapping[ActId, Step], act: ActId) -> str:
-    known = steps[act].act
+def _act_words(call: Call, ledger: Ledger, step: Step) -> str:
+    known = step.act
     return call.say(
         "conflicts.act", action=call.say.name(f"action.{known.action}"),
         station=station_name(ledger.knowledge.registry, known.station),
         who=ledger.staff_name(known.actor, known.staff_no),
-        when=show_moment(known.occurred_at_ms), act=act.hex()[:8],
+        when=show_moment(known.occurred_at_ms), act=known.act_id.hex()[:8],
     )  # fmt: skip
 
 

@@ -271,7 +271,8 @@ def named_station(call: Call, ledger: Ledger) -> StationId | None:
 def station_for(call: Call, ledger: Ledger, key_id: KeyId) -> StationId:
     """Return the station that a person acts for.
 
-    ``--station``; else the only station kept here at which the key holds a role; else the configured one.
+    ``--station``; else the only station kept here at which the key holds a role; where it holds none, the
+    person's home station if that is kept here; else the configured one.
 
     Raises:
         ConfigError: ``cli.station_unclear`` naming the choices.
@@ -289,6 +290,9 @@ def station_for(call: Call, ledger: Ledger, key_id: KeyId) -> StationId:
     mine = [station for station in own if held is not None and held.roles_at(station)]
     if len(mine) == 1:
         return mine[0]
+    if not mine and held is not None and held.station in own:
+        # whose roles have ended is told so of the own station, not of the one that stands in the settings
+        return held.station
     configured = call.config().station
     if configured and (configured in mine or not mine):
         return StationId(configured)

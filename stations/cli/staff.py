@@ -22,6 +22,7 @@ from stations.enrolling import (
     enrol,
     key_of_request,
     key_of_signer,
+    namesakes,
     only_if_enrolled,
 )
 from stations.enrolling import end as end_role
@@ -44,6 +45,7 @@ def add(
     registrar = signing_key(call)
     person = NewPerson(no=no, name=name, station=StationId(at), roles=role, scope=scope or at)
     with desk(call) as office:
+        others = namesakes(office.ledger.knowledge.registry, person)
         key, made = _enrolled_key(call, office.ledger, no, request)
         with only_if_enrolled(made):
             enrol(office.ledger.knowledge.registry, office.register, registrar, person, key)
@@ -51,7 +53,17 @@ def add(
         call.line(
             call.say("staff.added", no=no, name=name, roles=call.say("list.and").join(roles), at=scope or at)
         )
-        call.emit({"staff_no": no, "station": at, "roles": list(role), "scope": scope or at})
+        if others:
+            call.notice("staff.same_name", {"no": no, "name": name, "others": others})
+        call.emit(
+            {
+                "staff_no": no,
+                "station": at,
+                "roles": list(role),
+                "scope": scope or at,
+                "same_name": list(others),
+            }
+        )
     call.hint("staff.next", no=no)
     return 0
 

@@ -20,6 +20,7 @@ from stations.texts import Say
 from stations.version import version
 from stations.web.menu import menu_of
 from stations.web.safety import read_safety
+from stations.web.scope import sees_cases
 from stations.web.unsigned import Unsigned
 from stations.web.visit import LIVE, Visit
 
@@ -110,6 +111,7 @@ def common(visit: Visit) -> Mapping[str, object]:
         "person": browser.person,
         "station_names": _station_names(visit),
         "people": list(browser.people.values()),
+        "sees_cases": browser.person is not None and sees_cases(browser.person),
         "bar": menu_of(browser.person, "bar"),
         "training": visit.office.training,
         "path": visit.request.path,

@@ -26,7 +26,7 @@ def paste(folder: Path, script: str) -> str:
     """
     programs = folder / "bin"
     programs.mkdir(exist_ok=True)
-    for name, module in (("banjian", "stations.cli.main"), ("banjian-audit", "audit.cli")):
+    for name, module in (("banjian", "stations.start"), ("banjian-audit", "audit.start")):
         program = programs / name
         line = f"import sys; from {module} import main; sys.exit(main())"
         program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{line}" "$@"\n', encoding="utf-8")

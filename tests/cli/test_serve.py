@@ -37,10 +37,11 @@ from stations.cli.remote import (
 )
 from stations.demo import TOWNSHIP, VILLAGE
 from tests.cli.conftest import ITEM, PASSPHRASE, Terminal
+from tests.facade.counter import statutory
 from tests.sheetin.workbooks import make
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and Unix sockets")
-PROGRAM = [sys.executable, "-c", "import sys; from stations.cli.main import main; sys.exit(main())"]
+PROGRAM = [sys.executable, "-c", "import sys; from stations.start import main; sys.exit(main())"]
 
 
 def _env(folder: Path) -> dict[str, str]:
@@ -249,7 +250,7 @@ def test_lists_from_excel_pass_through_the_server(county: Terminal, tmp_path: Pa
 def test_catalogue_calendar_erasure_and_rebuild_pass_through_the_server(county: Terminal, tmp_path: Path):
     folder = _beside(county)
     calendar = tmp_path / "calendar.json"
-    days = {"region": "CN", "year": 2027, "version": 1, "days_off": ["2027-01-01"], "make_up": [],
+    days = {"region": "CN", "year": 2027, "version": 1, "days_off": statutory(2027), "make_up": [],
             "source": "演练"}  # fmt: skip
     calendar.write_text(json.dumps(days), encoding="utf-8")
     items = tmp_path / "items.json"
@@ -381,7 +382,7 @@ def test_a_reader_that_stays_open_notices_what_the_server_adds(county: Terminal,
     # Given a ledger open for reading, when another process enrols, publishes and opens a log meanwhile,
     folder = _beside(county)
     calendar = tmp_path / "calendar.json"
-    days = {"region": "CN", "year": 2027, "version": 1, "days_off": ["2027-01-01"], "make_up": [],
+    days = {"region": "CN", "year": 2027, "version": 1, "days_off": statutory(2027), "make_up": [],
             "source": "演练"}  # fmt: skip
     calendar.write_text(json.dumps(days), encoding="utf-8")
     with _server(folder), Ledger.open(folder, clock=county.clock, write=False) as reader:

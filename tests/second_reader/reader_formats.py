@@ -8,6 +8,7 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -65,8 +66,12 @@ class _Cursor:
         return value
 
     def text(self, length: int) -> str:
+        end = self.at + length
+        if end > len(self.data):
+            raise Refused("encoding.malformed", "truncated")
+        raw, self.at = self.data[self.at : end], end
         try:
-            return self.take(length).decode("utf-8")
+            return raw.decode("utf-8")
         except UnicodeDecodeError as error:
             raise Refused("encoding.malformed", "not UTF-8") from error
 
@@ -102,7 +107,10 @@ class _Cursor:
             raise Refused("encoding.malformed", "too many elements")
 
     def value(self, depth: int = 1) -> Any:
-        b = self.take(1)[0]
+        if self.at >= len(self.data):
+            raise Refused("encoding.malformed", "truncated")
+        b = self.data[self.at]
+        self.at += 1
         if b <= 0x7F:
             return b
         if b <= 0x8F:
@@ -225,6 +233,7 @@ def record(
 # --- keys -----------------------------------------------------------------------------------------
 
 
+@cache
 def _on_curve(y: int) -> bool:
     square = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
     return square == 0 or pow(square, (P - 1) // 2, P) == 1

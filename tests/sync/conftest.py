@@ -16,7 +16,7 @@ from tests.cli.conftest import PASSPHRASE, Terminal, county, founded
 
 __all__ = ["county", "founded"]
 ROOT = Path(__file__).parents[2]
-PROGRAM = [sys.executable, "-c", "import sys; from stations.cli.main import main; sys.exit(main())"]
+PROGRAM = [sys.executable, "-c", "import sys; from stations.start import main; sys.exit(main())"]
 
 COUNTY_PLACES = ["sqlite", pytest.param("postgres", marks=pytest.mark.layer("postgres"))]
 """Where a county's ledger lies: parameters of a fixture that makes a world."""

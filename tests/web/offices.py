@@ -32,7 +32,7 @@ from stations.county.plan import Place, Plan
 from tests.quickkeys import QUICK
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = [sys.executable, "-c", "import sys; from stations.cli.main import main; sys.exit(main())"]
+PROGRAM = [sys.executable, "-c", "import sys; from stations.start import main; sys.exit(main())"]
 PASSPHRASE = "correct horse battery"
 PIN = "2580"
 COMMAND_S = 240

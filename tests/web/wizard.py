@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.web.adminsite import Visitor
 
-PROGRAM = [sys.executable, "-c", "import sys; from stations.cli.main import main; sys.exit(main())"]
+PROGRAM = [sys.executable, "-c", "import sys; from stations.start import main; sys.exit(main())"]
 ROOT = Path(__file__).parents[2]
 SECRET = "a long passphrase"
 

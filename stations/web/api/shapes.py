@@ -47,6 +47,14 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dispute:
+    """One open conflict: the acts of both sides, the oldest first; an adjudication names each of them."""
+
+    kept: Sequence[str]
+    contested: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CaseView:
     """A case: ``heads`` goes back with an act, so that nothing is signed on what somebody has changed."""
 
@@ -60,6 +68,7 @@ class CaseView:
     may_not: Sequence[Choice]
     notices: Sequence[Sequence[str]]
     conflicts: int
+    disputes: Sequence[Dispute]
     twins: Sequence[Line]
 
 

@@ -123,7 +123,7 @@ def station_line(line: BoardLine, *, own: bool, now_ms: int, quiet_ms: int) -> S
     quiet = ago_ms >= quiet_ms and not by_stick
     grade = "ok"
     if not own:
-        if line.forked or silent_days >= 3:
+        if line.forked or line.skipped or silent_days >= 3:
             grade = "bad"
         elif not line.heard_at_ms or silent_days or line.waiting or line.clock_off_ms:
             grade = "look"
