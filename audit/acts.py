@@ -16,7 +16,7 @@ from audit.personal import NONCE_BYTES, PersonalReader
 from audit.source import Cell, EventRow, Source
 from audit.tally import Tally
 from ledger.act import Act, ActHeader, case_of
-from ledger.authority import PROVISIONAL_GRANT, REGISTRY_ACTIONS
+from ledger.authority import PROVISIONAL_GRANT
 from ledger.body import check_facts
 from ledger.caseshape import local_day
 from ledger.entry import Entry
@@ -25,11 +25,10 @@ from ledger.genesis import LogGenesis
 from ledger.grant import signing_key
 from ledger.hashing import CTX_ACT_SIGN
 from ledger.keys import verify
-from ledger.knowledge import CATALOGUE_ACTIONS
+from ledger.opening import OPEN_LOG, is_misplaced
 from ledger.toldday import NIGHT_EDGE_MS, date_of, entered_on
 from ledger.types import Facts, KeyId, LedgerId, LogId, StationId
 
-OPEN_LOG = "open_log"
 OPAQUE = "opaque"
 """Topic of a frame whose act failed a check when it was stored: kept, without effect."""
 PAPER_SHOWN_MAX = 40
@@ -362,17 +361,3 @@ def sound_facts(header: ActHeader, body: Cell) -> Facts | None:
         return check_facts(header, body)
     except BanjianError:
         return None
-
-
-def is_misplaced(action: str, kind: str, seq: int) -> bool:
-    """Return whether an act can count for nothing where it stands, whoever signed it.
-
-    What the registry log holds is judged by the registry itself.
-    """
-    if action == OPEN_LOG:
-        return seq > 1
-    if kind == "station":
-        return action in REGISTRY_ACTIONS or action in CATALOGUE_ACTIONS
-    if kind == "catalogue":
-        return action not in CATALOGUE_ACTIONS
-    return kind == "merge"

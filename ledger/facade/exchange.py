@@ -103,7 +103,7 @@ class Exchange:
             view=view,
             book=parts.book,
             knowledge=parts.knowledge,
-            log_stations=parts.holdings.stations,
+            holdings=parts.holdings,
         )
         self.receiving = Receiving(store, parts, held=self.held, intake=intake, view=view)
         self.county = CountyLink(

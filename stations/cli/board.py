@@ -9,9 +9,10 @@ from ledger.calendar import local_date
 from ledger.case import CaseState, Step
 from ledger.errors import ConfigError
 from ledger.facade import Ledger
-from ledger.facade.between import months, station_board, twins
+from ledger.facade.between import mistimed, months, numbers_repeated, station_board, twins
 from ledger.facade.board import BoardLine
 from ledger.facade.peers import BY_STICK
+from ledger.facade.withouteffect import NUMBER_REPEATED
 from ledger.types import StationId
 from stations.cli.call import Call
 from stations.cli.casenames import station_name
@@ -50,10 +51,40 @@ def conflicts(call: Call) -> int:
             count += 1
             state, _ = ledger.state(row.case_id)
             _show_conflicts(call, ledger, state, row.number)
+        _show_repeated(call, ledger)
     call.line(call.say("conflicts.count", count=count))
     if count:
         call.hint("conflicts.next")
     return 0
+
+
+def _show_repeated(call: Call, ledger: Ledger) -> None:
+    """Tell which printed numbers several cases bear: a machine that was copied gives them out twice."""
+    found = numbers_repeated(ledger)
+    rows = {row.case_id: row for row in ledger.worklist(include_closed=True)} if found else {}
+    for one in found:
+        cases = [rows[case_id] for case_id in one.case_ids if case_id in rows]
+        call.emit(
+            {
+                "number_repeated": one.number,
+                "cases": [
+                    {"case_id": case.case_id.hex(), "station": case.received_station, "item": case.item_code}
+                    for case in cases
+                ],
+            }
+        )
+        call.line(call.say("conflicts.repeated", number=one.number))
+        for case in cases:
+            call.line(
+                call.say(
+                    "conflicts.repeated_case", case=case.case_id.hex()[:12], item=case.item_name,
+                    applicant=case.applicant or "—", when=show_moment(case.opened_at_ms),
+                    station=station_name(ledger.knowledge.registry, case.received_station),
+                )
+            )  # fmt: skip
+    if found:
+        message = call.say.message(NUMBER_REPEATED, {"number": found[0].number})
+        call.line(f"  → {message.next_step}")
 
 
 def show_twins(call: Call) -> int:
@@ -102,12 +133,18 @@ def monthly(call: Call, *, since: date | None, until: date | None) -> int:
             )
             for one in found
         ]  # fmt: skip
+        outside = mistimed(ledger, first=first, after_last=last + timedelta(days=1), now_ms=now_ms)
+        names_outside = [station_name(registry, one) for one in sorted(outside)]
     call.line(call.say("monthly.title", first=first, last=last, count=sum(one.received for one in found)))
     call.table([call.say(f"head.{name}") for name in MONTH_HEADINGS], rows)
+    if outside:
+        count, places = sum(outside.values()), call.say("list.and").join(names_outside)
+        call.line(call.say("monthly.mistimed", count=count, stations=places))
     call.emit(
         {
             "since": first.isoformat(),
             "until": last.isoformat(),
+            "mistimed": {str(one): count for one, count in outside.items()},
             "months": [
                 {
                     "month": one.month, "station": one.station, "item": one.item, "received": one.received,
@@ -149,6 +186,11 @@ def _remarks(call: Call, line: BoardLine, now_ms: int) -> list[str]:
         found.append(call.say("board.clock", days=round(line.clock_off_ms / HOUR_MS / 24, 1)))
     if line.forked:
         found.append(call.say("board.forked"))
+    if line.without_effect:
+        found.append(call.say("board.without_effect", count=line.without_effect))
+    if line.refused:
+        newest = line.refused[0]
+        found.append(call.say("board.refused", code=newest.code, when=show_moment(newest.at_ms)))
     if line.skipped:
         found.append(call.say("board.skipped"))
     if line.logs > 1:
@@ -164,6 +206,8 @@ def _board_object(line: BoardLine, now_ms: int) -> Mapping[str, object]:
         "heard_at_ms": line.heard_at_ms, "silent_ms": line.silent_ms(now_ms), "via": line.via,
         "waiting": line.waiting, "oldest_ms": line.oldest_ms, "clock_off_ms": line.clock_off_ms,
         "version": line.version, "forked": line.forked, "skipped": line.skipped,
+        "without_effect": line.without_effect,
+        "refused": [{"code": one.code, "log": one.log, "at_ms": one.at_ms} for one in line.refused],
     }  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from ledger.types import ActId, Facts, StationId, Value
 from stations.cli.grammar import Param
 from stations.cli.types import DateType, MomentType, OneOf, TextType, WholeNumber, on_day_of
 from stations.texts import Say
+from stations.unreadable import unreadable
 
 RESERVED = frozenset(
     ("help", "json", "dir", "lang", "as", "key", "station", "at", "out", "case", "text", "name")
@@ -251,7 +252,7 @@ def _file_hash(path: str) -> bytes:
         with Path(path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").digest()
     except OSError as error:
-        raise ConfigError("cli.file", path=path) from error
+        raise unreadable(path, error) from error
 
 
 def _merge(specs: Sequence[ActionSpec]) -> tuple[FieldOption, ...]:

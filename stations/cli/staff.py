@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ledger.errors import ConfigError
 from ledger.facade import Ledger
 from ledger.registry_schema import GRANTABLE_ROLES, RETIREMENT_REASONS
 from ledger.types import StationId
@@ -28,6 +27,7 @@ from stations.enrolling import (
 from stations.enrolling import end as end_role
 from stations.enrolling import grant as give
 from stations.enrolling import retire as retire_key
+from stations.unreadable import unreadable
 
 
 def add(
@@ -152,7 +152,7 @@ def _enrolled_key(
     try:
         text = Path(request).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError("cli.file", path=request) from error
+        raise unreadable(request, error) from error
     return key_of_request(text, no=no, ledger_id=ledger_id), None
 
 

@@ -12,6 +12,7 @@ from ledger.facade.clock import Clock, Randomness
 from ledger.types import StationId
 from stations.config import StationConfig
 from stations.ledgerthread import LedgerThread
+from stations.nameless import make_nameless
 from stations.network import Network
 from stations.web import jobs, lists, more, safe, signin, static
 from stations.web.access import Access
@@ -94,6 +95,7 @@ class Site:
 
     async def _application(self) -> web.Application:
         application = web.Application(middlewares=[guarded], client_max_size=FORM_BYTES_MAX)
+        make_nameless(application)
         application[OFFICE] = Office(
             home=self._home,
             config=self._config,

@@ -239,14 +239,15 @@ def _board_station(line: county.StationLine) -> BoardStation:
         silent_days=line.silent_days,
         clock_off_ms=known.clock_off_ms,
         forked=known.forked,
+        without_effect=known.without_effect,
     )
 
 
 async def conflicts(visit: Visit) -> web.Response:
-    """Return the cases in conflict, and the twins."""
+    """Return the cases in conflict, the twins, and the cases that bear one number."""
     now_ms = visit.now_ms()
-    lines, pairs = await visit.read(lambda ledger: county.conflict_lines(visit, ledger, now_ms))
-    return answer(Conflicts(lines=lines, pairs=pairs))
+    lines, pairs, same = await visit.read(lambda ledger: county.conflict_lines(visit, ledger, now_ms))
+    return answer(Conflicts(lines=lines, pairs=pairs, repeated=same))
 
 
 async def monthly(visit: Visit) -> web.Response:
@@ -258,6 +259,7 @@ async def monthly(visit: Visit) -> web.Response:
             until=found.until.isoformat(),
             headings=found.headings,
             rows=found.rows,
+            mistimed=found.mistimed,
         )
     )
 

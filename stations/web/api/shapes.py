@@ -131,6 +131,7 @@ class BoardStation:
     silent_days: int
     clock_off_ms: int
     forked: bool
+    without_effect: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,10 +143,11 @@ class Board:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conflicts:
-    """Cases that wait for an adjudication, and applicants whose matter was received twice."""
+    """Cases that wait for an adjudication, matters received twice, and cases that bear one number."""
 
     lines: Sequence[Line]
     pairs: Sequence[Sequence[Line]]
+    repeated: Sequence[Sequence[Line]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +158,7 @@ class Monthly:
     until: str
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
+    mistimed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
