@@ -49,7 +49,7 @@ async def switch(visit: Visit) -> web.Response:
     where = own_path(first(form, "next"))
     try:
         visit.browser.switch(first(form, "staff_no"), first(form, "pin"))
-        await settle(visit.office.access, visit.browser)
+        await settle(visit.office.access, visit.office.home, visit.browser)
         if (reason := ended(visit.browser)) is not None:
             raise reason
     except BanjianError as error:

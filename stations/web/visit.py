@@ -20,7 +20,7 @@ from stations.ledgerthread import LedgerThread
 from stations.network import Network
 from stations.texts import Say
 from stations.web.access import Access
-from stations.web.browsers import Browser, Browsers, Person
+from stations.web.browsers import KEY_REPLACED, Browser, Browsers, Person
 from stations.web.standing import ended
 from stations.web.unsigned import Fields, Unsigned, unsigned_of
 from sync.attempts import Attempts
@@ -232,7 +232,7 @@ async def _to_sign_in(visit: Visit) -> web.Response:
 
     Raises:
         AuthorityError: ``web.signed_out`` for a piece of a form: what was typed stays on the page;
-            ``web.key_ended`` when that is why: the page of it is the one for signing in.
+            ``web.key_ended`` or ``web.key_replaced`` when that is why: its page is the one for signing in.
     """
     request, reason = visit.request, ended(visit.browser)
     headers = request.headers
@@ -240,6 +240,9 @@ async def _to_sign_in(visit: Visit) -> web.Response:
         return web.Response(status=204)
     if "HX-Request" not in headers:
         if reason is not None:
+            if reason.code == KEY_REPLACED:
+                # The same person goes on with the new key: what was typed waits for that.
+                await keep_unsigned(visit)
             raise reason
         if request.method in ("GET", "HEAD"):
             return see_other(f"/sign-in?next={quote(request.rel_url.path)}")
