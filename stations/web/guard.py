@@ -24,6 +24,7 @@ from stations.web.headers import dressed, from_here, require_host
 from stations.web.render import message_of, render_error
 from stations.web.signin import show_refused
 from stations.web.standing import settle
+from stations.web.unsigned import KEEP
 from stations.web.visit import LIVE, OFFICE, VISIT, Visit, keep_unsigned, posted
 
 UPLOAD_BYTES_MAX = 21 << 20
@@ -142,7 +143,7 @@ async def _require_own_form(visit: Visit) -> None:
         return
     if given not in browser.words:
         raise AuthorityError("web.form")
-    if browser.person is not None:
+    if browser.person is not None and request.path != KEEP:
         # The page was opened for somebody else, or for another station: nobody signs what another one read.
         person = browser.person
         await keep_unsigned(visit)

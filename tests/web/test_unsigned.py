@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from stations.web.unsigned import KEEP
 from tests.facade.counter import FELLING, PERMIT
 from tests.web.counterdesk import PASSPHRASE, Counter, Desk, Page, serving
 from tests.web.routes import filled, routes
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page as Tab
 
 PIN = {"C1": "1357", "C4": "2468"}
-NOT_KEPT = ("/sign-in", "/switch", "/language", "/lock", "/pin", "/sign-out", "/station")
+NOT_KEPT = ("/sign-in", "/switch", "/language", "/lock", "/pin", "/sign-out", "/station", KEEP)
 """Forms in which nobody types anything but what opens a key."""
 OPEN = ("/api/", "/first-day", "/my-key")
 """Pages that ask nobody to sign in, or by headers alone."""
