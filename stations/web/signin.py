@@ -124,7 +124,10 @@ async def keep_typed(visit: Visit) -> web.Response:
 
     The page goes away after that; its author finds the form filled in again.
     """
-    return answer({"kept": await keep_unsigned(visit) is not None})
+    kept = await keep_unsigned(visit) is not None
+    if kept and visit.browser.person is None:
+        visit.tell("web.lock_kept")
+    return answer({"kept": kept})
 
 
 async def choose_language(visit: Visit) -> web.Response:

@@ -1,4 +1,4 @@
-"""What is typed into the form of an action: kept while it is typed, found again, signed after others acted."""
+"""What is typed into the form of an action: kept meanwhile, found again, signed after others acted."""
 
 from __future__ import annotations
 

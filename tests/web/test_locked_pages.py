@@ -1,4 +1,4 @@
-"""A locked browser shows nothing of anybody, whatever was being typed; and what was typed is there afterwards."""
+"""A locked browser shows nothing of anybody, whatever was being typed; what was typed is there afterwards."""
 
 from __future__ import annotations
 
@@ -105,6 +105,7 @@ def test_what_was_typed_is_there_after_the_pin(
     lock(counter)
     tab.wait_for_url("**/sign-in?**")
     assert "第一段" not in seen(tab) and "写到一半的人" not in seen(tab)
+    assert "替您留着" in tab.locator(".told").inner_text()
     unlock(tab)
     assert tab.locator("#text").input_value() == "第一段\n第二段"
     tab.unroute("**/draft")
@@ -113,7 +114,7 @@ def test_what_was_typed_is_there_after_the_pin(
 
 @pytest.mark.layer("browser")
 def test_a_refused_form_is_not_lost_by_the_lock(counter: Counter, chromium_browser: Browser) -> None:
-    desk, tab = seated(chromium_browser, counter)
+    _, tab = seated(chromium_browser, counter)
     tab.goto(f"/receive/{PERMIT}")
     tab.route("**/draft", lambda route: route.abort())
     tab.locator("#applicant-name").fill("填错的人")

@@ -12,14 +12,21 @@
       const answer = await fetch("/form", { headers: { "X-Banjian-Form": form.elements.form.value, "X-Banjian-Live": "1" }, credentials: "same-origin", cache: "no-store" });
       const told = answer.ok ? await answer.json() : {};
       if (told.who === words.dataset.who) window.banjianRenew(told.form);
-    } catch { /* It is tried again. */ }
+      return told.who === words.dataset.who;
+    } catch {
+      return false;
+    }
+  }
+  async function again() {
+    if (await renew()) htmx.trigger(place, "banjian-draft");
+    else timer = setTimeout(again, AGAIN_MS);
   }
   function fail() {
     isNew = true;
     place.className = "problem-line";
     place.textContent = place.dataset.failed;
     clearTimeout(timer);
-    timer = setTimeout(() => renew().then(() => htmx.trigger(place, "banjian-draft")), AGAIN_MS);
+    timer = setTimeout(again, AGAIN_MS);
   }
   const own = (then) => (event) => { if (event.detail.elt === place) then(); };
   ["htmx:responseError", "htmx:sendError", "htmx:timeout"].forEach((name) => { document.body.addEventListener(name, own(fail)); });
