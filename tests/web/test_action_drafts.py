@@ -106,6 +106,15 @@ def test_erasing_a_person_s_data_takes_drafts_about_the_case_along(counter: Coun
     assert kept[:6] in desk.get(f"/case/{kept}").text
 
 
+def test_what_is_too_large_for_a_draft_is_not_told_as_kept(desk: Desk) -> None:
+    case = received(desk, "周长文")
+    path = f"/case/{case}/do/note"
+    word = typed(desk, path, text="先写的")
+    refused = desk.send(f"{path}/draft", {"draft": word, "text": "长" * 30_000})
+    assert refused.status == 422 and "草稿已存本机" not in refused.text
+    assert ">先写的</textarea>" in desk.get(f"{path}?draft={word}").text
+
+
 def sent(desk: Desk, case: str, page: Page, text: str) -> Page:
     """Sign what a page of a form holds, with other words."""
     fields = {name: page.field(name) for name in ("once", "heads", "draft")}

@@ -13,7 +13,7 @@ from tests.web.counterdesk import PASSPHRASE, Counter, Desk, serving
 from tests.web.test_actions import page_of, received
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Route
     from playwright.sync_api import Page as Tab
 
 PIN = "1357"
@@ -195,4 +195,29 @@ def test_who_locks_by_the_menu_while_typing_finds_it_again(
     unlock(tab)
     tab.goto(f"/case/{case}/do/note")
     assert "刚写就锁" in tab.content()
+    tab.context.close()
+
+
+@pytest.mark.layer("browser")
+def test_a_draft_that_cannot_be_kept_keeps_no_browser_unlocked(
+    counter: Counter, chromium_browser: Browser
+) -> None:
+    desk, tab = seated(chromium_browser, counter)
+    case = case_of(desk, "磁盘满的人")
+    tab.goto(f"/case/{case}/do/note")
+    tab.locator("#safety[data-listening]").wait_for()
+    headers: list[str] = []
+
+    def refuse(route: Route) -> None:
+        headers.append(route.request.headers.get("x-banjian-live", ""))
+        route.fulfill(status=500, body="")
+
+    tab.route("**/draft", refuse)
+    tab.locator("#text").fill("盘满了也要锁")
+    tab.get_by_text("还没存成草稿").wait_for()
+    for _ in range(150):
+        if len(headers) > 1:
+            break
+        tab.wait_for_timeout(100)
+    assert headers[0] == "" and headers[1] == "1"
     tab.context.close()

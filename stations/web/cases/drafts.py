@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ledger.errors import AuthorityError, StoreError
+from ledger.errors import AuthorityError, InputError, StoreError
 from ledger.facade import Home
 from ledger.facade.clock import Randomness
 from stations.sealed import SealedFolder
@@ -70,9 +70,10 @@ class Drafts:
         self._folder = SealedFolder(home, FOLDER, randomness)
 
     def keep(self, draft: Draft) -> None:
-        """Keep what is in a form now, durably; what is too large to be typed is not kept.
+        """Keep what is in a form now, durably.
 
         Raises:
+            InputError: ``web.draft_large`` for more than anybody types; what was kept before stays.
             AuthorityError: ``web.form`` for a word that no page gave out, or of somebody else's draft.
             StoreError: ``store.*``; what was kept before stays.
         """
@@ -90,7 +91,7 @@ class Drafts:
         }
         raw = json.dumps(values).encode("utf-8")
         if len(raw) > BYTES_MAX:
-            return
+            raise InputError("web.draft_large", most=BYTES_MAX >> 10)
         self._folder.keep(draft.word, raw)
         if known is None:
             for old in self._of(draft.staff_no)[KEPT_MAX:]:

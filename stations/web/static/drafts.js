@@ -4,7 +4,7 @@
   const place = document.getElementById("draft"), words = document.getElementById("sending"), AGAIN_MS = 5000;
   const form = place && place.closest("form");
   if (!form || !words) return;
-  let timer = 0, isNew = false;
+  let timer = 0, isNew = false, isRetry = false;
 
   // After a restart the same person has another word; the draft goes on with that.
   async function renew() {
@@ -18,7 +18,8 @@
     }
   }
   async function again() {
-    if (await renew()) htmx.trigger(place, "banjian-draft");
+    isRetry = await renew();
+    if (isRetry) htmx.trigger(place, "banjian-draft");
     else timer = setTimeout(again, AGAIN_MS);
   }
   function fail() {
@@ -30,6 +31,12 @@
   }
   const own = (then) => (event) => { if (event.detail.elt === place) then(); };
   ["htmx:responseError", "htmx:sendError", "htmx:timeout"].forEach((name) => { document.body.addEventListener(name, own(fail)); });
+  // What the page tries again by itself keeps no browser unlocked.
+  document.body.addEventListener("htmx:configRequest", (event) => {
+    if (event.detail.elt !== place) return;
+    if (isRetry) event.detail.headers["X-Banjian-Live"] = "1";
+    isRetry = false;
+  });
   document.body.addEventListener("htmx:beforeRequest", own(() => { isNew = false; }));
   document.body.addEventListener("htmx:beforeSwap", own(() => { clearTimeout(timer); place.className = ""; }));
   ["input", "change"].forEach((name) => { form.addEventListener(name, () => { isNew = true; }); });
