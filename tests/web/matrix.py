@@ -43,6 +43,7 @@ MATRIX: Mapping[str, str] = {
     "POST /lock": MOVED,
     "GET /form": OPEN,
     "POST /unsigned/drop": MOVED,
+    "POST /unsigned/keep": OPEN,
     "POST /sign-out": MOVED,
     "GET /more": SIGNED,
     "GET /find": FOR_CASES,
@@ -62,6 +63,8 @@ MATRIX: Mapping[str, str] = {
     "GET /case/{case}/slip": OF_CASE,
     "GET /case/{case}/do/{action}": OF_CASE,
     "POST /case/{case}/do/{action}": "303 303 403 303 303 303 403",  # a note, open to whoever sees the case
+    "POST /case/{case}/do/{action}/draft": SIGNED,  # one's own words: nothing of the case comes back
+    "POST /case/{case}/do/{action}/draft/drop": MOVED,
     "GET /safe": SIGNED,
     "GET /safe/line": SIGNED,
     "POST /safe/sync": MOVED,
@@ -200,6 +203,7 @@ FORMS: Mapping[str, Mapping[str, str]] = {
     "POST /pin": {"without": "1"},
     "POST /station": {"station": VILLAGE},
     "POST /receive/{item}": {"applicant.name": "某人", "f.materials": "m01"},
+    "POST /case/{case}/do/{action}/draft": {"draft": "ccccccccccccccc{at}", "text": "写到一半"},
     "POST /receive/{item}/return": {"f.reason": "materials_missing"},
     "POST /receive/{item}/draft": {"draft": "aaaaaaaaaaaaaaa{at}", "applicant.name": "某人"},
     "POST /receive/{item}/return/draft": {"draft": "bbbbbbbbbbbbbbb{at}", "applicant.name": "某人"},

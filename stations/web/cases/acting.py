@@ -21,6 +21,7 @@ from stations.cli.types import show_moment
 from stations.conflictsides import in_dispute
 from stations.documents import facts_of
 from stations.web.answers import status_of
+from stations.web.cases import drafting
 from stations.web.cases.amending import (
     AMEND,
     PERSON_FIELDS,
@@ -48,7 +49,7 @@ from stations.web.cases.factforms import (
     moment_ms,
     read_form,
 )
-from stations.web.cases.factwords import acts_in_words, names_of
+from stations.web.cases.factwords import acts_in_words, acts_since, names_of
 from stations.web.cases.ruling import LISTS, disputed_of, ruled
 from stations.web.cases.standins import stand_in_choices
 from stations.web.render import message_of, render
@@ -57,6 +58,7 @@ from stations.web.visit import Visit, first, form_of, see_other
 
 COUNTERSIGN = "countersign"
 ERASE = "erase"
+MOVED_ON = "web.moved_on"
 EVIDENCE = f"{PREFIX}evidence"
 """The control of what an act rests on: the hash of the first file attached, so that nobody types one."""
 
@@ -88,8 +90,10 @@ async def act(visit: Visit) -> web.StreamResponse:
     except BanjianError as error:
         return await _shown(visit, form, error)
     await carried(visit, attachments)
+    await drafting.ended(visit, first(form, "draft"))
     if done and action == ERASE:
         await drop_of(visit, case_id)
+        await drafting.forget(visit, case_id.hex())
     for one in done:
         name, why = await _outcome(visit, one, action)
         if why:
@@ -119,7 +123,7 @@ def perform_once(
     page = ledger.case(case_id, actor_key=person.key_id, station=person.station)
     Scope(ledger.knowledge.registry, person).require(page.state)
     if heads and heads != heads_of(page):
-        raise RuleError("web.moved_on")
+        raise RuleError(MOVED_ON)
     facts, personal = _said(page, action, form)
     same_number = require_number(visit, ledger, page.state, facts, form)
     command = Command(
@@ -202,7 +206,11 @@ def claimed_ms(form: Mapping[str, Sequence[str]], now_ms: int) -> int | None:
 
 async def _shown(visit: Visit, form: Mapping[str, Sequence[str]], error: BanjianError | None) -> web.Response:
     case_id, action = case_of(visit), visit.request.match_info["action"]
-    person = visit.person
+    person, heads = visit.person, first(_lists(form), "heads")
+    asked = {"f.target": [visit.request.query.get("target", "")]}
+    here = drafting.page_of(f"/case/{case_id.hex()}/do/{action}", form or asked)
+    draft = await drafting.here(visit, here, form)
+    form, moved_on = draft.form, error is not None and error.code == MOVED_ON
 
     def work(ledger: Ledger) -> dict[str, object]:
         page = ledger.case(case_id, actor_key=person.key_id, station=person.station, now_ms=visit.now_ms())
@@ -243,7 +251,9 @@ async def _shown(visit: Visit, form: Mapping[str, Sequence[str]], error: Banjian
             "code": page.rules.item.base_code,
             "case": case_id.hex(),
             "item": visit.say.pick(page.rules.item.name),
-            "heads": first(_lists(form), "heads") or heads_of(page),
+            # Whoever was told what happened meanwhile signs after that, and loses nothing that was typed.
+            "heads": heads_of(page) if moved_on else first(_lists(form), "heads") or heads_of(page),
+            "news": acts_since(acts_in_words(visit.say, ledger, page), page, heads) if moved_on else (),
             "text": "".join(form.get("text", ())),
             "at": "".join(form.get("at", ())),
             "allowed": permission is not None and permission.allowed,
@@ -252,12 +262,14 @@ async def _shown(visit: Visit, form: Mapping[str, Sequence[str]], error: Banjian
             else None,
             "message": None if error is None else message_of(visit.say, error, names),
             "confirm_number": error is not None and error.code in ASKED,
-            "moved_on": error is not None and error.code == "web.moved_on",
+            "moved_on": moved_on,
         }
 
     values = await visit.read(work)
     values["attached"] = await given_again(visit, form)
-    response = await render(visit, "action.html", once=visit.office.randomness(12).hex(), **values)
+    response = await render(
+        visit, "action.html", once=visit.office.randomness(12).hex(), draft=draft, **values
+    )
     response.set_status(200 if error is None else status_of(error))
     return response
 

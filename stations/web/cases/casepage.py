@@ -23,6 +23,8 @@ from stations.conflictsides import open_sides
 from stations.documents import Printable, printables
 from stations.province.known import Entered, entered_of
 from stations.web.cases.attached import lines_of as lines_of_attachments
+from stations.web.cases.drafting import unfinished_at
+from stations.web.cases.drafts import Draft
 from stations.web.cases.factwords import FactWords, names_of, words_of
 from stations.web.keyholders import own_stations
 from stations.web.render import render
@@ -122,9 +124,20 @@ async def show(visit: Visit) -> web.Response:
         shown=shown,
         item=visit.say.pick(shown.page.rules.item.name),
         attachments=await lines_of_attachments(visit, case_id),
+        unfinished=await _unfinished(visit, shown),
         has_upstream=bool(visit.office.config.upstream),
         once=visit.office.randomness(12).hex(),
     )
+
+
+async def _unfinished(visit: Visit, shown: Shown) -> dict[str, list[Draft]]:
+    """Return what the reader was typing about the case and did not sign, by the action's name."""
+    found, kind = await unfinished_at(visit, shown.case), shown.page.rules.case_type
+    return {
+        action_name(visit.say, kind, action): drafts
+        for action, drafts in found.items()
+        if action in kind.actions
+    }
 
 
 def case_of(visit: Visit) -> CaseId:

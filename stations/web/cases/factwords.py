@@ -133,3 +133,21 @@ def acts_in_words(say: Say, ledger: Ledger, page: CasePage) -> dict[bytes, str]:
         )
         for step in page.state.steps
     }
+
+
+def acts_since(words: Mapping[bytes, str], page: CasePage, heads: str) -> list[str]:
+    """Return the acts that a form knew nothing of, in words, the oldest first.
+
+    Args:
+        words: as ``acts_in_words`` has them.
+        heads: what the form remembers, as ``heads_of`` makes it.
+    """
+    parents = {step.act.act_id: step.act.parents for step in page.state.steps}
+    begun = {heads[at : at + 16] for at in range(0, len(heads), 16)}
+    left, known = [act_id for act_id in parents if act_id.hex()[:16] in begun], set()
+    while left:
+        act_id = left.pop()
+        if act_id not in known:
+            known.add(act_id)
+            left.extend(parents.get(act_id, ()))
+    return [text for act_id, text in words.items() if act_id not in known]

@@ -231,7 +231,7 @@ def said_of_people(form: Form) -> Facts:
 
 async def _shown(visit: Visit, form: Form, error: BanjianError | None) -> web.Response:
     code, person = visit.request.match_info["item"], visit.person
-    page = drafting.page_of(f"/receive/{code}", "".join(form.get("pad", ())))
+    page = drafting.page_of(f"/receive/{code}", form)
     draft = await drafting.here(visit, page, form)
     form = draft.form
 

@@ -32,7 +32,7 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_get("/receive", page(receiving.choose))
     router.add_get("/receive/{item}", page(receiving.show))
     router.add_post("/receive/{item}", page(receiving.receive))
-    for form in ("/receive/{item}", "/receive/{item}/return"):
+    for form in ("/receive/{item}", "/receive/{item}/return", "/case/{case}/do/{action}"):
         router.add_post(f"{form}/draft", page(drafting.keep))
         router.add_post(f"{form}/draft/drop", page(drafting.drop))
     router.add_post("/unsigned/drop", page(drafting.drop_unsigned))
