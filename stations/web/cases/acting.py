@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from aiohttp import web
 
+from ledger.caseshape import Step
 from ledger.casetype import ActionSpec
 from ledger.errors import BanjianError, ConfigError, InputError, RuleError
 from ledger.facade import CasePage, Command, Ledger, Performed
@@ -238,15 +239,7 @@ async def _shown(visit: Visit, form: Mapping[str, Sequence[str]], error: Banjian
             "fields": _fields(visit, ledger, page, spec, given, error),
             "amends": _amends(visit, ledger, page) if action == AMEND and target is None else None,
             "target": None if target is None else target.act.act_id.hex(),
-            "parties": {}
-            if target is None
-            else {
-                role: {
-                    f"{PERSON_PREFIX}{role}.{name}": first(_lists(given), f"{PERSON_PREFIX}{role}.{name}")
-                    for name in PERSON_FIELDS[role]
-                }
-                for role in parties_of(page, target)
-            },
+            "parties": {} if target is None else _parties(page, target, given),
             "id_kinds": ID_KINDS,
             "code": page.rules.item.base_code,
             "case": case_id.hex(),
@@ -272,6 +265,18 @@ async def _shown(visit: Visit, form: Mapping[str, Sequence[str]], error: Banjian
     )
     response.set_status(200 if error is None else status_of(error))
     return response
+
+
+def _parties(page: CasePage, target: Step, given: Mapping[str, Sequence[str]]) -> dict[str, dict[str, str]]:
+    """Return the fields of each person of an act that is amended, with what was typed."""
+    lists = _lists(given)
+    return {
+        role: {
+            name: first(lists, name)
+            for name in (f"{PERSON_PREFIX}{role}.{one}" for one in PERSON_FIELDS[role])
+        }
+        for role in parties_of(page, target)
+    }
 
 
 def _lists(form: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
