@@ -128,6 +128,8 @@ class ActChecker:
             self._claimed_time(facts, act, seq, behind_ms)
         if facts and "late_entry" in facts:
             self._late_entry(facts, act, seq, behind_ms)
+        if facts and "stand_in_for" in facts and self._context.genesis.kind == "station":
+            self._stand_in(facts, act, seq)
 
     def refuse(self, act: Act, seq: int) -> None:
         """Take the news that the signature of an act does not hold."""
@@ -304,6 +306,18 @@ class ActChecker:
         paper = "".join(filter(str.isprintable, said))[:PAPER_SHOWN_MAX] if isinstance(said, str) else ""
         self._find(notice, "time.late_entry", act, seq, paper=paper, hours=max(0, behind_ms) // 3_600_000)
         self._day_of_typing(facts, act, seq, act.header.occurred_at_ms + behind_ms)
+
+    def _stand_in(self, facts: Facts, act: Act, seq: int) -> None:
+        """Tell of somebody stood in for of whom the registry that the act cites says nothing."""
+        said, registry, header = facts["stand_in_for"], self._context.judge.knowledge.registry, act.header
+        held = registry.authority(header.actor, size=min(header.registry_size, registry.size))
+        if held is None or header.registry_size > registry.size:
+            # a key under a grant goes on with what the one before it had; an act that waits is judged later
+            return
+        known = {no for role, _, _ in held.stand_ins for no in held.stands_in_for(role, header.station)}
+        if not isinstance(said, str) or said not in known:
+            shown = "".join(filter(str.isprintable, str(said)))[:PAPER_SHOWN_MAX]
+            self._find(notice, "act.stand_in_unregistered", act, seq, staff_no=shown, station=header.station)
 
     def _day_of_typing(self, facts: Facts, act: Act, seq: int, recorded_at_ms: int) -> None:
         """Compare the day on which an act says that it was typed with what others than its author say."""

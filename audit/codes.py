@@ -84,8 +84,8 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
                 encoding.limit encoding.malformed encoding.type encoding.depth encoding.canonical
                 body.salt personal.no_key personal.taken""",
             "notice": """
-                authority.registry_ahead act.repeated frame.opaque_sound personal.sealed personal.erased
-                attachment.not_held grant.given grant.not_logged""",
+                authority.registry_ahead act.repeated act.stand_in_unregistered frame.opaque_sound
+                personal.sealed personal.erased attachment.not_held grant.given grant.not_logged""",
         },
         "5. time": {
             "notice": "time.backwards time.claimed_ahead time.backdated time.late_entry time.entered_before"

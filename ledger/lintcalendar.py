@@ -11,6 +11,7 @@ from ledger.calendar_year import NATIONAL, Calendar, Festivals, parse_calendar, 
 from ledger.catalogue import Catalogue
 from ledger.knowledge import PUBLISH_CALENDAR
 from ledger.lint import LintFault, lint_publication
+from ledger.oneline import code_point, hidden_character
 from ledger.types import Facts
 
 STATUTORY_SINCE: Final = 2025
@@ -34,6 +35,11 @@ def lint_calendar(
         for day in sorted(statutory_days(calendar.year, festivals))
         if calendar.year >= STATUTORY_SINCE and _worked(calendar, day)
     ]
+    hidden = hidden_character(calendar.region + calendar.source)
+    if hidden:
+        faults.append(
+            LintFault(code="lint.name_hidden", where=calendar.name, field="source", value=code_point(hidden))
+        )
     before = next((one for one in held if (one.region, one.year) == (calendar.region, calendar.year)), None)
     code = "" if before is None else _out_of_turn(calendar, before)
     if before is not None and code:

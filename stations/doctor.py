@@ -55,7 +55,7 @@ def examine(
     checks += [
         _machine(home),
         *key_checks(home, ledger, StationId(config.station), key_fits=key_fits),
-        *row_checks(home, ledger, thorough=thorough),
+        *row_checks(home, ledger, thorough=thorough, key_fits=key_fits),
         *(pad_checks(home, ledger) if key_fits else ()),
         *head_checks(home, ledger, now_ms=now_ms),
         *act_checks(ledger, StationId(config.station)),

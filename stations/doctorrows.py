@@ -24,14 +24,16 @@ ID_DIGITS = 12
 """How much of a case's id is shown: enough to find it by."""
 
 
-def row_checks(home: Home, ledger: Ledger, *, thorough: bool) -> Iterator[Check]:
+def row_checks(home: Home, ledger: Ledger, *, thorough: bool, key_fits: bool) -> Iterator[Check]:
     """Yield what was found of the keys of cases, of registry and catalogue, of logs and lists.
 
     Args:
         home: the installation.
         ledger: its ledger, open for reading.
         thorough: folds every case, to compare each line of the lists with its acts.
+        key_fits: whether the storage key is there and opens personal data.
     """
+    vault = ledger.vault if key_fits else None
     with ledger.reading() as (tx, parts):
         # The keys of a backup lie beside it, and come in with the first command that writes.
         waits = home.restored or home.case_keys() is not None
@@ -43,7 +45,7 @@ def row_checks(home: Home, ledger: Ledger, *, thorough: bool) -> Iterator[Check]
             for row in tx.select(SYNC_FINDINGS, {"code": STRETCH_LIMIT, "settled": 0})
         ]
         disowned, outside = disowned_logs(parts), is_changed_outside(tx)
-        compared = None if lost else compare_lists(tx, parts, thorough=thorough)
+        compared = None if lost else compare_lists(tx, parts, thorough=thorough, vault=vault)
     for log in disowned:
         yield found("head", "error", "log.disowned", log=f"{log.kind} {log.station}", station=log.station)
     for name, seq, station in skipped:

@@ -310,10 +310,7 @@ class Ledger:
     def rebuild(self) -> int:
         """Make every row that people look at anew from the frames; returns how many cases there are."""
         self.parts.book.forget_all()
-        count = rebuild_views(self.store, self.view, self.vault)
-        with self.store.write() as tx:
-            self.parts.feeds.look_at_all(tx)
-        return count
+        return rebuild_views(self.store, self.view, self.vault, also=self.parts.feeds.look_at_all)
 
     def resolve(self, ref: str) -> CaseId:
         """Return the case that a number, or the beginning of an id in hexadecimal digits, means."""

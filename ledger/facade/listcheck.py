@@ -16,18 +16,20 @@ from ledger.facade.bodies import sealed_bodies
 from ledger.facade.casebook import Folded
 from ledger.facade.numbers import number_rows
 from ledger.facade.parts import Parts
+from ledger.facade.renewal import found_by
 from ledger.facade.synctables import AWAITING
-from ledger.facade.tables import CASES, MARKS, NUMBERS
+from ledger.facade.tables import APPLICANTS, CASES, MARKS, NUMBERS, TOKENS
+from ledger.facade.vault import Vault
 from ledger.facade.views import MARK_CALENDARS, NO_CASE_ACTIONS, case_row
 from ledger.store import schema
 from ledger.store.contract import ReadTx
-from ledger.store.tables import OneOf, Row, Table
+from ledger.store.tables import OneOf, Row, Table, Where
 from ledger.types import CaseId
 
 OPAQUE = "opaque"
 CASES_AT_ONCE = 500
 ROWS_AT_ONCE = 2_000
-ROW_MISSING = "store.row_missing"
+ROW_MISSING, KEY_BROKEN = "store.row_missing", "vault.storage_key"
 _LIGHTS = slice(CASES.column_names.index("clock"), CASES.column_names.index("flags"))
 """What follows from the calendars as well; everything else of a row follows from the acts alone."""
 _NUMBER = CASES.column_names.index("number")
@@ -70,7 +72,7 @@ def cases_without_key(tx: ReadTx) -> list[CaseId]:
     return found
 
 
-def compare_lists(tx: ReadTx, parts: Parts, *, thorough: bool) -> Compared:
+def compare_lists(tx: ReadTx, parts: Parts, *, thorough: bool, vault: Vault | None = None) -> Compared:
     """Compare the view of cases with the acts.
 
     Args:
@@ -78,6 +80,7 @@ def compare_lists(tx: ReadTx, parts: Parts, *, thorough: bool) -> Compared:
         parts: the parts of the ledger.
         thorough: folds every case and compares its whole row; else only those without a row or without acts,
             or whose number has no row, are found.
+        vault: opens personal data, to compare what cases are found by; None where its key does not fit.
     """
     differ = astray = ungiven = 0
     lit = _are_lights_current(tx, parts)
@@ -89,6 +92,7 @@ def compare_lists(tx: ReadTx, parts: Parts, *, thorough: bool) -> Compared:
             folded, lost = _folded(tx, parts, [one.case_id for one in asked if one.opened])
             found |= _listed_otherwise(folded, rows, parts, lit=lit)
             found |= _numbered_otherwise(tx, folded) | _waiting_unknown(tx, folded)
+            found |= _searched_otherwise(tx, vault, folded) if vault is not None else set()
             astray += len(lost)
             found -= lost
             sound = [one.case_id for one in asked if one.opened and one.case_id not in lost]
@@ -198,6 +202,29 @@ def _listed_otherwise(
 
 def _compared(row: Row, *, lit: bool) -> Row:
     return row if lit else (*row[: _LIGHTS.start], *row[_LIGHTS.stop :])
+
+
+def _searched_otherwise(tx: ReadTx, vault: Vault, folded: Sequence[Folded]) -> set[CaseId]:
+    """Return the cases that are found by other names and numbers than the people in them have.
+
+    One whose key is gone is told elsewhere; one whose key opens nothing cannot be found by anybody anew.
+    """
+    all_of_them = OneOf(tuple(one.state.case_id for one in folded))
+    keyed = {row[0] for row in tx.select(schema.CASE_KEYS, {"case_id": all_of_them}, columns=("case_id",))}
+    acts = {one.state.case_id: one.acts for one in folded if one.state.case_id in keyed}
+    if not acts:
+        return set()
+    try:
+        tokens, applicants = found_by(tx, vault, acts)
+    except StoreError as error:
+        if error.code != KEY_BROKEN:
+            raise
+        if len(folded) == 1:
+            return {folded[0].state.case_id}
+        return {case for one in folded for case in _searched_otherwise(tx, vault, (one,))}
+    asked: Where = {"case_id": OneOf(tuple(acts))}
+    differ = set(tokens) ^ set(tx.select(TOKENS, asked)) | set(applicants) ^ set(tx.select(APPLICANTS, asked))
+    return {CaseId(row[1]) for row in differ if isinstance(row[1], bytes)}
 
 
 def _waiting_unknown(tx: ReadTx, folded: Sequence[Folded]) -> set[CaseId]:

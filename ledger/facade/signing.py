@@ -23,6 +23,7 @@ from ledger.facade.externals import require_own_number
 from ledger.facade.numbers import complete_facts
 from ledger.facade.ondemand import OnDemand
 from ledger.facade.ownlog import OwnLog
+from ledger.facade.people import AMEND
 from ledger.facade.types import Command, Decided, SignedAct
 from ledger.grant import GRANT, Grant
 from ledger.grant_judge import BY_GRANT
@@ -89,7 +90,7 @@ class Desk:
         )
         facts = waiving(state, spec, given, rules, self._knowledge.calendars, now_ms)
         if command.personal is not None:
-            check_personal(command.personal)
+            check_personal(command.personal, corrects=command.action == AMEND)
         planned = self._planned(command, facts, signer, state, now_ms)
         try:
             raw, facts_raw, personal_raw = self._encoded(command, planned)

@@ -27,6 +27,7 @@ from ledger.facade.lostends import BESIDE_CHAIN
 from ledger.facade.numbers import PAPER, number_row, paper_row
 from ledger.facade.ondemand import OnDemand
 from ledger.facade.ownlog import NewEntry, OwnLog
+from ledger.facade.people import AMEND
 from ledger.facade.tables import APPLICANTS, NUMBERS, TOKENS
 from ledger.facade.twins import applicant_rows
 from ledger.facade.types import Decided, Performed, SignedAct
@@ -215,7 +216,7 @@ class Writer:
             # A key retired meanwhile would otherwise go on under the registry that it was prepared with.
             raise RuleError("act.outdated", action=act.action)
         if personal is not None:
-            check_people(personal)
+            check_people(personal, corrects=act.action == AMEND)
         with OnDemand(self._store) as reading:
             state: CaseState | None = None
             if not act.parents:

@@ -7,6 +7,7 @@ do they get names. What has no name stays as it is.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from ledger.casetype import CaseType
 from ledger.item import Item
@@ -83,7 +84,11 @@ class Names:
             named["kind"] = "—"
         elif code == "identity.shape" and self._say.has(f"id_kind.{kind}"):
             named["kind"] = self._say(f"id_kind.{kind}")
-        return self._say.message(code, named)
+        role = params.get("whose", "")
+        if code == "identity.hidden" and self._say.has(f"person.{role}.{field}"):
+            named["field"] = self._say(f"person.{role}.{field}")
+        message, whose = self._say.message(code, named), f"whose.{role}"
+        return replace(message, what=self._say(whose, text=message.what)) if self._say.has(whose) else message
 
     def _named(self, param: str, value: object) -> object:
         name = self._by_param.get(param)

@@ -26,7 +26,8 @@ from stations.web.office import routes as office
 from stations.web.office.desk import KEPT, Kept
 from stations.web.overview import routes as overview
 from stations.web.rosters import routes as rosters
-from stations.web.unsigned import KeptForms
+from stations.web.scope import of_cases
+from stations.web.unsigned import KEEP, KeptForms
 from stations.web.visit import OFFICE, Office, open_page, page
 from sync.attempts import Attempts
 
@@ -138,8 +139,9 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_post("/lock", page(signin.lock))
     router.add_post("/sign-out", page(signin.sign_out))
     router.add_get("/form", open_page(signin.tell_word))
+    router.add_post(KEEP, open_page(signin.keep_typed))
     router.add_get("/more", page(more.show))
-    router.add_get("/cases", page(lists.cases))
+    router.add_get("/cases", page(of_cases(lists.cases)))
     router.add_get("/safe", page(safe.show))
     router.add_get("/safe/line", page(safe.line))
     router.add_post("/safe/sync", page(safe.sync_now))

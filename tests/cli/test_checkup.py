@@ -43,6 +43,8 @@ def _checks(terminal: Terminal, *words: str) -> dict[str, dict]:
         "UPDATE cases SET flags = 1",
         "UPDATE cases SET open = 0",
         "UPDATE cases SET custodian = 'nobody'",
+        "DELETE FROM search_tokens",
+        "UPDATE search_tokens SET token = zeroblob(12) WHERE token = (SELECT max(token) FROM search_tokens)",
     ],
 )
 def test_a_full_look_compares_every_column_of_the_lists(county: Terminal, change: str) -> None:
@@ -86,6 +88,18 @@ def test_a_case_without_one_of_its_entries_ends_no_check_up(county: Terminal) ->
     _alter(county, "UPDATE cases SET status = 'delivered' WHERE case_id = (SELECT max(case_id) FROM cases)")
     told = {row["code"]: row for row in county.run(*FULL).json["checks"]}
     assert told["doctor.acts_astray"]["count"] == told["doctor.lists_differ"]["count"] == 1
+
+
+def test_a_case_whose_key_was_changed_ends_no_check_up(county: Terminal) -> None:
+    _receive(county)
+    _receive(county, "第二人")
+    _alter(
+        county, "UPDATE case_keys SET wrapped = zeroblob(60) WHERE case_id = (SELECT max(case_id) FROM cases)"
+    )
+    found = county.run(*FULL)
+    told = {row["code"]: row for row in found.json["checks"]}
+    assert found.code == 1 and {"lists", "backup"} <= {row["check"] for row in found.json["checks"]}
+    assert told["doctor.lists_differ"]["count"] == 1
 
 
 def test_a_case_erased_after_the_backup_is_named_and_can_be_erased_again(

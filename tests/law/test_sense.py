@@ -177,10 +177,12 @@ def test_who_is_stood_in_for_could_have_done_it(kind: CaseType, spec: ActionSpec
         return _asked(kind, spec, {**_facts(spec), "stand_in_for": staff_no}, registry)
 
     assert asked("X9") == asked("C1") == "case.stand_in_unknown"
-    # V1 has a role at the village alone; C5 is officer and window at the county
+    # V1 has a role at the village alone; C5 is officer and window at the county, and C1 registered for it
     assert asked("V1") == "case.stand_in_role"
     fits = bool(spec.by & {"officer", "window"})
     assert asked("C5") == ("" if fits else "case.stand_in_role")
+    # C6 is at the window too, and nobody registered that C1 stands in there for C6
+    assert asked("C6") == ("case.stand_in_unregistered" if "window" in spec.by else "case.stand_in_role")
 
 
 @pytest.mark.parametrize(("kind", "spec"), EVERY)
@@ -257,6 +259,7 @@ def test_at_a_counter(new_case: Callable[[str], Case]) -> None:
         2026-03-02 C1 accept stand_in_for=C9 ! case.stand_in_unknown
         2026-03-02 C1 accept stand_in_for=C4 acceptance_no=\u200b ! case.blank_text
         2026-03-02 C1 accept stand_in_for=C7 ! case.stand_in_role
+        2026-03-02 C5 accept stand_in_for=C1 ! case.stand_in_unregistered
         2026-03-02 C1 accept stand_in_for=C5
         2026-03-02 C1 note ! case.nothing_said
         2026-03-02 C1 link_external external_no=1 entered_on=9999-12-31 ! case.absurd_day

@@ -39,6 +39,7 @@ from stations.web.cases import acting, casepage, receiving
 from stations.web.overview import county, figures, today
 from stations.web.rows import lines_of
 from stations.web.safety import read_safety
+from stations.web.scope import of_cases
 from stations.web.standing import ended
 from stations.web.visit import Visit, visit_of
 
@@ -51,15 +52,15 @@ def add_routes(router: web.UrlDispatcher) -> None:
     """Add the API."""
     router.add_get(f"{BASE}/openapi.json", _open(describe))
     router.add_get(f"{BASE}/session", _open(session))
-    router.add_get(f"{BASE}/worklist", _signed(worklist))
-    router.add_get(f"{BASE}/find", _signed(find))
-    router.add_get(f"{BASE}/day-clear", _signed(day_clear))
+    router.add_get(f"{BASE}/worklist", _signed(of_cases(worklist)))
+    router.add_get(f"{BASE}/find", _signed(of_cases(find)))
+    router.add_get(f"{BASE}/day-clear", _signed(of_cases(day_clear)))
     router.add_get(f"{BASE}/case/{{case}}", _signed(case))
     router.add_post(f"{BASE}/case/{{case}}/act", _signed(act))
     router.add_post(f"{BASE}/receive", _signed(receive))
     router.add_get(f"{BASE}/safety", _signed(safety))
     router.add_get(f"{BASE}/board", _signed(board))
-    router.add_get(f"{BASE}/conflicts", _signed(conflicts))
+    router.add_get(f"{BASE}/conflicts", _signed(of_cases(conflicts)))
     router.add_get(f"{BASE}/monthly", _signed(monthly))
 
 

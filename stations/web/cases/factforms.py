@@ -28,6 +28,7 @@ PREFIX = "f."
 """What the names of fields of facts begin with in a form."""
 FILLED_IN = frozenset(("item", "number", "token_hash", "late_entry.entered_on", "waived"))
 """Facts that nobody types: the ledger or the page fills them in."""
+STAND_IN = "stand_in_for"
 EVIDENCE = frozenset(("evidence", "evidence_paper"))
 """One of the two is given; neither alone is required."""
 MATERIAL_LISTS = frozenset(("materials", "missing", "originals", "absent", "commitments", "manifest"))
@@ -74,12 +75,14 @@ class Surroundings:
         stations: stations that a case can be handed to.
         acts: acts of the case, the newest first.
         disputed: acts of its open conflicts, the oldest first: those that an adjudication rules on.
+        stand_ins: colleagues stood in for, by the dotted path of the field; without one it is left out.
     """
 
     item: Item
     stations: Sequence[Choice] = ()
     acts: Sequence[Choice] = ()
     disputed: Sequence[Choice] = ()
+    stand_ins: Mapping[str, Sequence[Choice]] = field(default_factory=dict)
 
 
 def fields_of(
@@ -106,7 +109,9 @@ def fields_of(
             wrong=not wrong.isdisjoint((path[0], ".".join(path))),
         )
         for path, fact, required in leaves(spec.facts)
-        if ".".join(path) not in FILLED_IN and (path[-1] != "proof_kind" or around.item.proofs)
+        if ".".join(path) not in FILLED_IN
+        and (path[-1] != "proof_kind" or around.item.proofs)
+        and (path[-1] != STAND_IN or around.stand_ins.get(".".join(path)))
     ]
     return sorted(fields, key=lambda one: (one.rare, not one.required, one.path[0] not in EVIDENCE))
 
@@ -219,6 +224,8 @@ def _control(
             return "file", ()
     if (action, path) == ("suspend", ("ground",)):
         return "choose", [(code, value_name(say, code)) for code in sorted(LAWFUL_GROUNDS)]
+    if path[-1] == STAND_IN:
+        return "choose", around.stand_ins.get(".".join(path), ())
     if path[-1] == "proof_kind" and around.item.proofs:
         return "choose", [(code, say.pick(kind.name)) for code, kind in around.item.proofs.items()]
     return ("long" if (fact.max or TEXT_CHARS_MAX) > LINE_CHARS_MAX else "text"), ()
