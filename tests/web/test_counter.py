@@ -141,6 +141,8 @@ def test_a_form_that_cannot_be_sent_stays_on_its_page(village: Office, seat: Sea
     seat.submit().click()
     seat.page.wait_for_url(f"**/case/{case}")
     assert _acts(village, case) == before + 1
+    # A draft that was sent after the restart was refused; the browser notes that on its console.
+    seat.problems[:] = [one for one in seat.problems if "403" not in one]
 
 
 def test_two_tabs_on_one_case_sign_once(village: Office, seat: Seat):
