@@ -80,6 +80,15 @@ def test_every_form_is_kept_for_its_author_alone(counter: Counter) -> None:
     assert missed == []
 
 
+def test_the_only_name_is_chosen_already_and_of_several_none(counter: Counter) -> None:
+    for people, chosen in ((("C1",), ["C1"]), (("C1", "C4"), [])):
+        desk = seated(counter, *people)
+        desk.send("/lock")
+        form = desk.get("/sign-in").text.partition('action="/switch"')[2].partition("</form>")[0]
+        assert re.findall(r'value="(\w+)" required', form) == list(people)
+        assert re.findall(r'value="(\w+)" required checked', form) == chosen
+
+
 def test_a_form_sent_after_signing_in_anew_is_kept(counter: Counter) -> None:
     desk = Desk(counter.port)
     desk.sign_in("C1")
