@@ -16,7 +16,7 @@ from audit.personal import NONCE_BYTES, PersonalReader
 from audit.source import Cell, EventRow, Source
 from audit.tally import Tally
 from ledger.act import Act, ActHeader, case_of
-from ledger.authority import PROVISIONAL_GRANT, REGISTRY_ACTIONS
+from ledger.authority import PROVISIONAL_GRANT
 from ledger.body import check_facts
 from ledger.caseshape import local_day
 from ledger.entry import Entry
@@ -25,11 +25,10 @@ from ledger.genesis import LogGenesis
 from ledger.grant import signing_key
 from ledger.hashing import CTX_ACT_SIGN
 from ledger.keys import verify
-from ledger.knowledge import CATALOGUE_ACTIONS
+from ledger.opening import OPEN_LOG, is_misplaced
 from ledger.toldday import NIGHT_EDGE_MS, date_of, entered_on
 from ledger.types import Facts, KeyId, LedgerId, LogId, StationId
 
-OPEN_LOG = "open_log"
 OPAQUE = "opaque"
 """Topic of a frame whose act failed a check when it was stored: kept, without effect."""
 PAPER_SHOWN_MAX = 40
@@ -129,6 +128,8 @@ class ActChecker:
             self._claimed_time(facts, act, seq, behind_ms)
         if facts and "late_entry" in facts:
             self._late_entry(facts, act, seq, behind_ms)
+        if facts and "stand_in_for" in facts and self._context.genesis.kind == "station":
+            self._stand_in(facts, act, seq)
 
     def refuse(self, act: Act, seq: int) -> None:
         """Take the news that the signature of an act does not hold."""
@@ -306,6 +307,18 @@ class ActChecker:
         self._find(notice, "time.late_entry", act, seq, paper=paper, hours=max(0, behind_ms) // 3_600_000)
         self._day_of_typing(facts, act, seq, act.header.occurred_at_ms + behind_ms)
 
+    def _stand_in(self, facts: Facts, act: Act, seq: int) -> None:
+        """Tell of somebody stood in for of whom the registry that the act cites says nothing."""
+        said, registry, header = facts["stand_in_for"], self._context.judge.knowledge.registry, act.header
+        held = registry.authority(header.actor, size=min(header.registry_size, registry.size))
+        if held is None or header.registry_size > registry.size:
+            # a key under a grant goes on with what the one before it had; an act that waits is judged later
+            return
+        known = {no for role, _, _ in held.stand_ins for no in held.stands_in_for(role, header.station)}
+        if not isinstance(said, str) or said not in known:
+            shown = "".join(filter(str.isprintable, str(said)))[:PAPER_SHOWN_MAX]
+            self._find(notice, "act.stand_in_unregistered", act, seq, staff_no=shown, station=header.station)
+
     def _day_of_typing(self, facts: Facts, act: Act, seq: int, recorded_at_ms: int) -> None:
         """Compare the day on which an act says that it was typed with what others than its author say."""
         entered = entered_on(facts)
@@ -348,17 +361,3 @@ def sound_facts(header: ActHeader, body: Cell) -> Facts | None:
         return check_facts(header, body)
     except BanjianError:
         return None
-
-
-def is_misplaced(action: str, kind: str, seq: int) -> bool:
-    """Return whether an act can count for nothing where it stands, whoever signed it.
-
-    What the registry log holds is judged by the registry itself.
-    """
-    if action == OPEN_LOG:
-        return seq > 1
-    if kind == "station":
-        return action in REGISTRY_ACTIONS or action in CATALOGUE_ACTIONS
-    if kind == "catalogue":
-        return action not in CATALOGUE_ACTIONS
-    return kind == "merge"

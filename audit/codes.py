@@ -84,8 +84,8 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
                 encoding.limit encoding.malformed encoding.type encoding.depth encoding.canonical
                 body.salt personal.no_key personal.taken""",
             "notice": """
-                authority.registry_ahead act.repeated frame.opaque_sound personal.sealed personal.erased
-                attachment.not_held grant.given grant.not_logged""",
+                authority.registry_ahead act.repeated act.stand_in_unregistered frame.opaque_sound
+                personal.sealed personal.erased attachment.not_held grant.given grant.not_logged""",
         },
         "5. time": {
             "notice": "time.backwards time.claimed_ahead time.backdated time.late_entry time.entered_before"
@@ -108,9 +108,11 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
                 case.finding.promise_untrue case.finding.refusal_not_same_day
                 case.finding.second_correction case.finding.second_extension
                 case.finding.step_missing
-                case.finding.unlawful_ground case.notice.extension_late
+                case.finding.unlawful_ground case.notice.corrected_when_deemed
+                case.notice.extension_late
                 case.notice.in_time_by_late_entry case.notice.lapse_early
-                case.notice.refused_when_deemed""",
+                case.notice.lapsed_when_deemed case.notice.refused_when_deemed
+                case.notice.waived_in_time""",
         },
     }
 )

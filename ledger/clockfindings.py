@@ -35,15 +35,17 @@ class Context:
     overrun_reasons: tuple[ClockEvent, ...]
     late_supplies: tuple[ClockEvent, ...]
     refusal: ClockEvent | None
+    lapse: ClockEvent | None
 
 
 def read_context(events: Sequence[ClockEvent]) -> Context:
     """Return what the events of a case hold besides starts and stops."""
     return Context(
-        second_correction=next((event for event in events if "second_correction" in event.names), None),
+        second_correction=_first(events, "second_correction"),
         overrun_reasons=tuple(event for event in events if "overrun_reason" in event.names),
         late_supplies=tuple(event for event in events if "late_supply" in event.names),
-        refusal=next((event for event in events if "refuse_acceptance" in event.names), None),
+        refusal=_first(events, "refuse_acceptance"),
+        lapse=_first(events, "lapse"),
     )
 
 
@@ -74,10 +76,7 @@ def find(run: Run, deemed: bool, context: Context, today: date) -> tuple[set[str
         flags.add("deemed_accepted")
         params = {"on": run.start.on.isoformat(), "law": spec.law, "law_en": spec.law_en}
         lines.append(Line("clock.line.deemed_accepted", params, (run.start.act_id,)))
-        if context.refusal is not None:
-            flags.add("refused_when_deemed")
-            params = {"on": context.refusal.on.isoformat()}
-            lines.append(Line("clock.line.refused_when_deemed", params, (context.refusal.act_id,)))
+        lines.extend(_against_silence(run, context, flags))
     second = context.second_correction
     if spec.code == "acceptance" and second is not None:
         flags.add("second_correction")
@@ -91,3 +90,26 @@ def find(run: Run, deemed: bool, context: Context, today: date) -> tuple[set[str
             reason = reasons[0]
             lines.append(Line("clock.line.reason_given", {"on": reason.on.isoformat()}, (reason.act_id,)))
     return flags, lines
+
+
+def _against_silence(run: Run, context: Context, flags: set[str]) -> list[Line]:
+    """Find what was done although silence had accepted: it is refused at once where the calendar is known."""
+    lines = []
+    if context.refusal is not None:
+        flags.add("refused_when_deemed")
+        lines.append(_of_day("clock.line.refused_when_deemed", context.refusal))
+    if run.stop is not None and "request_correction" in run.stop.names:
+        flags.add("corrected_when_deemed")
+        lines.append(_of_day("clock.line.corrected_when_deemed", run.stop))
+    if context.lapse is not None:
+        flags.add("lapsed_when_deemed")
+        lines.append(_of_day("clock.line.lapsed_when_deemed", context.lapse))
+    return lines
+
+
+def _of_day(code: str, event: ClockEvent) -> Line:
+    return Line(code, {"on": event.on.isoformat()}, (event.act_id,))
+
+
+def _first(events: Sequence[ClockEvent], name: str) -> ClockEvent | None:
+    return next((event for event in events if name in event.names), None)

@@ -14,7 +14,13 @@ from ledger.clockrun import ClockEvent, Pause, Run, count_days
 from ledger.toldday import EPOCH_ORDINAL, entered_on, supply_until
 from ledger.types import ActId
 
-_SUPPLIED = frozenset(("full_supply", "deciding_supply"))
+_RESTARTED = (
+    ("full_supply", "clock.line.restarted"),
+    ("deciding_supply", "clock.line.restarted"),
+    ("agent_supply", "clock.line.restarted_agent_supply"),
+    ("new_offer", "clock.line.restarted_new_offer"),
+)
+"""What starts a limit anew, with the line that says so; anything else is only dated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +84,8 @@ def _started(run: Run, deemed: bool) -> list[Line]:
     if deemed and "effective_acceptance" in run.spec.start:
         code = "clock.line.started_deemed"
     elif run.restarted:
-        other = start.names.isdisjoint(_SUPPLIED)
-        code = "clock.line.started_again" if other else "clock.line.restarted"
+        known = (line for name, line in _RESTARTED if name in start.names)
+        code = next(known, "clock.line.started_again")
     return [Line(code, {"on": _iso(start.on)}, (start.act_id,))]
 
 
@@ -108,6 +114,8 @@ def _told_again(run: Run) -> list[Line]:
 
 def _pause(pause: Pause, run: Run, today: date, calendars: CalendarSet) -> Line:
     first = _iso(date.fromordinal(pause.since.toordinal() + 1))
+    if run.too_late(pause):
+        return Line("clock.line.suspended_too_late", {"on": _iso(pause.since)}, pause.act_ids)
     if pause.until is None:
         return Line("clock.line.paused", {"first": first}, pause.act_ids)
     if pause.until <= pause.since:

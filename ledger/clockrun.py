@@ -103,6 +103,13 @@ class Run(NamedTuple):
         """Return whether it stands still now."""
         return self.stop is None and self.due is None
 
+    def too_late(self, pause: Pause) -> bool:
+        """Return whether a suspension began when the limit was over: it moves nothing.
+
+        Days on which another limit ran are left out of those used all the same.
+        """
+        return self.due is not None and pause.since > self.due and not pause.ended
+
     def over(self, today: date) -> bool:
         """Return whether its limit is over on a day, or was when it ended."""
         if self.stop is not None:
@@ -239,9 +246,14 @@ def due_after_pauses(
 
 
 def counted_days(run: Run, upto: date, calendars: CalendarSet) -> int:
-    """Return how many days of the limit have been used by the end of a day, those excluded left out."""
+    """Return how many days have been used by the end of a day, those excluded left out.
+
+    A suspension after the last day excludes none, as it does not move that day.
+    """
     total, since, unit = 0, run.start.on, run.limit.unit
     for pause in run.pauses:
+        if run.too_late(pause):
+            continue
         total += count_days(since, min(pause.since, upto), unit, calendars)
         if pause.until is None or pause.until >= upto:
             return total

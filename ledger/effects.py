@@ -12,7 +12,7 @@ from typing import Final
 
 from ledger.casedraft import Draft
 from ledger.caseshape import Amendment, CaseAct, Rules, Token, local_day
-from ledger.guards import texts, token_hash
+from ledger.guards import WAIVED, texts, token_hash
 from ledger.supplies import arrived, at_hand, brought
 from ledger.toldday import supply_until
 from ledger.types import StationId, Value
@@ -104,7 +104,7 @@ def _deficit(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str,
 def _proof_commitment(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, ...]:
     promised = texts(act.facts.get("commitments"))
     draft.proof_commitments |= promised
-    draft.correction -= promised
+    draft.correction -= promised | texts(act.facts.get(WAIVED))
     return at_hand(draft, act.station_level, rules.item)
 
 

@@ -30,6 +30,8 @@ PERMIT_ONLY: Final = "permit_only"
 """The guard of what the law gives to permits alone, unless the item cites a local rule."""
 ON_THE_SPOT: Final = "on_the_spot"
 """The guard of papers that go back on the day on which the organ received them."""
+WAIVED: Final = "waived"
+"""The fact of an acceptance that names what is still on the correction list and is no condition of it."""
 DUE_AHEAD: Final = "due_ahead"
 """The guard of a last day that the act itself names."""
 
@@ -47,8 +49,9 @@ def texts(value: Value) -> frozenset[str]:
 
 
 def _no_open_correction(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
-    # a promise may stand in for what is still missing; whether it may is the matter of commitments_allowed
-    left = draft.correction - texts(act.facts.get("commitments"))
+    # a promise may stand in for what is still missing; whether it may is the matter of commitments_allowed,
+    # and whether the list is waived with reason that of calendars, so of signing (ledger.deemed)
+    left = draft.correction - texts(act.facts.get("commitments")) - texts(act.facts.get(WAIVED))
     return Reason("case.correction_open", {"missing": _listed(left)}) if left else None
 
 

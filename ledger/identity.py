@@ -7,6 +7,8 @@ normal form. The personal body of a case act has this shape (all fields optional
      "agent": {"name", "id_kind", "id_no", "phone", "address", "relation", "authority"},
      "text": "..."}
 
+In an amendment a text of a person that is empty takes away what was known.
+
 ``id_kind``: resident, resident_15, hk_macao, taiwan, foreigner, passport, firm, other.
 
 Source: GB 11643-1999 (resident number), GB 32100-2015 (unified social credit code).
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from functools import lru_cache
 from itertools import product
 from typing import Final
@@ -30,8 +33,11 @@ from ledger.types import Facts, Value
 ID_KINDS: Final = (
     "resident", "resident_15", "hk_macao", "taiwan", "foreigner", "passport", "firm", "other",
 )  # fmt: skip
-PEOPLE: Final = ("applicant", "agent")
+AGENT: Final = "agent"
+PEOPLE: Final = ("applicant", AGENT)
 _PEOPLE_BYTES: Final = tuple(role.encode("ascii") for role in PEOPLE)
+_RESIDENT_LIKE: Final = frozenset(("hk_macao", "taiwan", "foreigner"))
+"""Kinds of which some numbers are built like a resident's: residence permits."""
 NAME_CHARS_MAX: Final = 80
 PHONE_DIGITS_MIN: Final = 3
 NAME_DOTS: Final = "·•・･‧∙⋅●．."
@@ -86,9 +92,16 @@ def check_id_number(kind: str, number: str) -> str:
         raise InputError("identity.kind", kind=kind)
     if pattern.fullmatch(wanted) is None:
         raise InputError("identity.shape", kind=kind)
-    if len(wanted) == 18 and kind != "other" and kind != "passport":
+    if kind in _RESIDENT_LIKE and len(wanted) == len("11010519491231002X"):
         return _check_resident(wanted)
     return wanted
+
+
+def has_check_digit(kind: str, number: str) -> bool:
+    """Return whether ``check_id_number`` proves the digits of a number and not its form alone."""
+    if kind in ("resident", "firm"):
+        return True
+    return kind in _RESIDENT_LIKE and _RESIDENT.fullmatch(plain_number(number)) is not None
 
 
 def check_name(name: str) -> str:
@@ -127,13 +140,18 @@ def check_phone(phone: str) -> str:
     return phone
 
 
-def check_personal(personal: Facts) -> None:
+def check_personal(personal: Facts, *, corrects: bool = False) -> None:
     """Check the people of a personal body and its text, which alone may have several lines.
+
+    Args:
+        personal: the body.
+        corrects: whether it amends: what is empty takes away, and what is left out stays as it is.
 
     Raises:
         InputError: ``identity.person`` when a person is no map of texts; ``identity.hidden`` for a text with
-            characters that control, turn or hide in it; codes of ``check_name`` and
-            ``check_id_number``.
+            characters that control, turn or hide in it; ``identity.agent_no_name`` for an agent of whom
+            something else is said, who goes as a whole; codes of ``check_name`` and ``check_id_number``,
+            with ``whose``.
     """
     for field, said in personal.items():
         found = hidden_character(said, lines=field == "text") if isinstance(said, str) else ""
@@ -145,27 +163,46 @@ def check_personal(personal: Facts) -> None:
             continue
         if not isinstance(person, dict) or not all(isinstance(item, str) for item in person.values()):
             raise InputError("identity.person", role=role)
-        for field, said in person.items():
-            found = hidden_character(_text(said))
-            if found and field != "name":
-                raise InputError("identity.hidden", field=field, character=code_point(found))
-        if "name" in person:
-            check_name(_text(person.get("name")))
-        if "id_no" in person:
-            check_id_number(_text(person.get("id_kind")) or "resident", _text(person.get("id_no")))
+        texts = {field: _text(said) for field, said in person.items()}
+        if role == AGENT and any(texts.values()) and not texts.get("name", "-" if corrects else ""):
+            raise InputError("identity.agent_no_name")
+        gone = role == AGENT and corrects and not any(texts.values())
+        try:
+            _check_person({} if gone else texts, corrects=corrects)
+        except InputError as error:
+            raise InputError(error.code, **{**error.params, "whose": role}) from error
+
+
+def _check_person(texts: Mapping[str, str], *, corrects: bool) -> None:
+    for field, said in texts.items():
+        found = hidden_character(said)
+        if found and field != "name":
+            raise InputError("identity.hidden", field=field, character=code_point(found))
+    if "name" in texts:
+        check_name(texts["name"])
+    if "id_no" in texts and (texts["id_no"] or not corrects):
+        check_id_number(texts.get("id_kind", "") or "resident", texts["id_no"])
 
 
 def check_applicant(personal: Facts | None) -> Facts:
     """Return the personal body of a receipt, which names the person or firm that applies.
 
+    Who comes for somebody else says what they are to each other, or by what they act.
+
     Raises:
-        InputError: ``identity.no_name`` without a name that can be seen; codes of ``check_personal``.
+        InputError: ``identity.no_name`` without a name that can be seen; ``identity.agent_unsaid`` for an
+            agent without relation and authority; codes of ``check_personal``.
     """
     applicant = None if personal is None else personal.get("applicant")
     name = applicant.get("name") if isinstance(applicant, dict) else None
     if personal is None or not isinstance(name, str) or not any(is_seen(character) for character in name):
         raise InputError("identity.no_name")
     check_personal(personal)
+    agent = personal.get(AGENT)
+    if isinstance(agent, dict):
+        said = _text(agent.get("relation")) + _text(agent.get("authority"))
+        if not any(is_seen(character) for character in said):
+            raise InputError("identity.agent_unsaid")
     return personal
 
 

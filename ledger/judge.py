@@ -21,6 +21,7 @@ from ledger.types import StationId
 COUNTERSIGN: Final = "countersign"
 ADJUDICATE: Final = "adjudicate"
 VOID: Final = "void"
+MERGE: Final = "merge"
 _LEVEL_RANK: Final = {"county": 3, "township": 2, "village": 1, "kiosk": 0, "agent": 0}
 _SENIOR_ROLES: Final = frozenset(("head", "supervisor"))
 
@@ -107,6 +108,16 @@ def state_obstacle(draft: Draft, spec: ActionSpec, act: CaseAct, rules: Rules) -
             reason = guard(draft, act, rules)
             if reason is not None:
                 return reason
+    return None
+
+
+def nothing_to_join(spec: ActionSpec, act: CaseAct) -> Reason | None:
+    """Tell why an act that joins parallel acts is not to be signed: what is one line already needs none.
+
+    One that was signed all the same takes effect, and changes nothing.
+    """
+    if spec.code == MERGE and len(act.parents) < 2:
+        return Reason("case.nothing_to_join")
     return None
 
 

@@ -53,6 +53,14 @@ def in_time_by_late_entry(state: CaseState, rules: Rules, calendars: CalendarSet
     return tuple(found)
 
 
+def as_typed(state: CaseState, rules: Rules) -> CaseState:
+    """Return a case as if everything that was entered late had happened on the day on which it was typed."""
+    steps = list(state.steps)
+    for index, typed_ms in _late_steps(state, rules):
+        steps[index] = steps[index]._replace(effect_at_ms=typed_ms)
+    return replace(state, steps=tuple(steps))
+
+
 def _late_steps(state: CaseState, rules: Rules) -> Iterator[tuple[int, int]]:
     """Yield the places of late entries that clocks listen to, each with the day of entry in milliseconds.
 

@@ -10,18 +10,15 @@ Source: 行政许可法 Art. 32(4), 42, 45.
 
 from __future__ import annotations
 
-from typing import Final
-
 from ledger.calendar import CalendarSet, local_date
 from ledger.caseshape import CaseAct, CaseState, Reason, Step, local_day
 from ledger.casetype import ActionSpec
 from ledger.catalogue import Rules
-from ledger.clocks import ClockReading, read_clocks
+from ledger.clocks import read_clocks
+from ledger.deemed import DEFERRING_EFFECT, accepted_by_silence, as_reason, received_live
 from ledger.guards import ON_THE_SPOT
 from ledger.judge import COUNTERSIGN, waiting_for
 from ledger.notices import calendar_refusal
-
-_CORRECTING_EFFECT: Final = "correction"
 
 
 def late_refusal(
@@ -29,9 +26,9 @@ def late_refusal(
 ) -> Reason | None:
     """Return why an act may not be entered late: it is out of time now, and its case was recorded live.
 
-    Codes as ``calendar_refusal``, and ``case.not_on_the_spot``, ``case.notice_after_deemed`` (a correction
-    notice that would undo a deemed acceptance), ``case.suspension_late`` (a suspension that would move limits
-    which are over). A countersignature is judged as the act that it lets take effect.
+    Codes as ``calendar_refusal``, and ``case.not_on_the_spot``, ``case.deficit_after_deemed`` (an acceptance
+    with a deficit that would undo a deemed one), ``case.suspension_late`` (a suspension that would move
+    limits which are over). A countersignature is judged as the act that it lets take effect.
 
     Args:
         state: the case before the act.
@@ -41,8 +38,7 @@ def late_refusal(
         calendars: the newest calendars known.
     """
     received = next((step for step in state.steps if "organ_receipt" in step.events), None)
-    first = received or (state.steps[0] if state.steps else None)
-    if first is None or "late_entry" in first.act.facts:
+    if not received_live(state):
         return None
     if spec.code == COUNTERSIGN:
         target = waiting_for(state, act)
@@ -71,20 +67,16 @@ def _overnight(spec: ActionSpec, act: CaseAct, received: Step | None) -> bool:
 def _undoes_acceptance(
     state: CaseState, spec: ActionSpec, act: CaseAct, rules: Rules, calendars: CalendarSet
 ) -> Reason | None:
-    """Silence has accepted by now: a notice dated before would take that back. A live one changes nothing."""
-    if _CORRECTING_EFFECT not in spec.effects:
-        return None
-    if _deemed(read_clocks(state, rules, calendars, act.occurred_at_ms)) is not None:
-        return None
-    deemed = _deemed(read_clocks(state, rules, calendars, act.recorded_at_ms))
-    if deemed is None or deemed.due_on is None:
-        return None
-    params = {"due": deemed.due_on.isoformat(), "on": deemed.started_on.isoformat()}
-    return Reason("case.notice_after_deemed", params)
+    """Silence has accepted all of it by now: one with a deficit, dated before, would let the case lapse.
 
-
-def _deemed(readings: tuple[ClockReading, ...]) -> ClockReading | None:
-    return next((reading for reading in readings if "deemed_accepted" in reading.flags), None)
+    One that claims a later day leaves it deemed accepted, like a live one; a plain acceptance gives the same.
+    """
+    if DEFERRING_EFFECT not in spec.effects:
+        return None
+    if accepted_by_silence(state, rules, calendars, act.occurred_at_ms) is not None:
+        return None
+    deemed = accepted_by_silence(state, rules, calendars, act.recorded_at_ms)
+    return None if deemed is None else as_reason("case.deficit_after_deemed", deemed)
 
 
 def _moves_what_is_over(

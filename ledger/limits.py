@@ -81,6 +81,8 @@ to 48 + 96 of them: 3 * 96 * 465 = 133,920 bytes more.
 """
 MOMENT_MS_MAX = 253_402_300_799_999
 """9999-12-31T23:59:59.999Z: what a station says of its clock, for people, is read as no later than this."""
+PLAUSIBLE_FROM_MS = 1_735_660_800_000
+"""1 January 2025, China time: a clock that shows an earlier moment has lost its battery."""
 WAITING_MAX = 1_000_000_000
 """What a station says of its waiting entries, for people, is read as no more than this."""
 

@@ -20,6 +20,7 @@ from ledger.identity import is_seen
 from ledger.item import CAPACITIES, MATERIAL_SOURCES, Item
 from ledger.judge import ADJUDICATE, COUNTERSIGN
 from ledger.lintclocks import lint_clocks
+from ledger.oneline import code_point, hidden_character
 from ledger.types import Value
 
 OPENING_ACTION: Final = "receive"
@@ -65,7 +66,7 @@ def lint_publication(catalogue: Catalogue, action: str, facts: Mapping[str, Valu
 
 def lint_case_type(case_type: CaseType) -> tuple[LintFault, ...]:
     """Return the faults of one case type."""
-    faults = list(_states(case_type))
+    faults = [*_type_names(case_type), *_states(case_type)]
     for action in case_type.actions.values():
         faults += _action(case_type, action)
     for code in _RESERVED:
@@ -78,6 +79,17 @@ def lint_case_type(case_type: CaseType) -> tuple[LintFault, ...]:
         for code, clock, field, value in lint_clocks(case_type)
     ]
     return tuple(faults)
+
+
+def _type_names(case_type: CaseType) -> Iterator[LintFault]:
+    named = [("name", case_type.name), *(("states", name) for name in case_type.states.values())]
+    named += [("actions", action.name) for action in case_type.actions.values()]
+    for field, name in named:
+        found = hidden_character(name.zh) or hidden_character(name.en)
+        if found:
+            yield LintFault(
+                code="lint.name_hidden", where=case_type.code, field=field, value=code_point(found)
+            )
 
 
 def lint_item(item: Item, case_types: Mapping[str, CaseType]) -> tuple[LintFault, ...]:
@@ -161,7 +173,16 @@ def _item_names(item: Item) -> Iterator[tuple[str, str, str]]:
         for text in (name.zh, name.en):
             hidden = [one for one in text if one != " " and not is_seen(one)]
             if hidden:
-                yield "lint.name_hidden", field, f"U+{ord(hidden[0]):04X}"
+                yield "lint.name_hidden", field, code_point(hidden[0])
+    lines = [("steps", step) for step in item.steps]
+    lines += [("certificate", item.certificate), ("local_rule", item.local_rule), ("subject", item.subject)]
+    for proof in item.proofs.values():
+        lines += [("proofs", text) for name in (proof.name, proof.go_to) for text in (name.zh, name.en)]
+        lines.append(("proofs", proof.source))
+    for field, text in lines:
+        found = hidden_character(text)
+        if found:
+            yield "lint.name_hidden", field, code_point(found)
 
 
 def _item_levels(item: Item) -> Iterator[tuple[str, str, str]]:

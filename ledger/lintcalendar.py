@@ -11,6 +11,7 @@ from ledger.calendar_year import NATIONAL, Calendar, Festivals, parse_calendar, 
 from ledger.catalogue import Catalogue
 from ledger.knowledge import PUBLISH_CALENDAR
 from ledger.lint import LintFault, lint_publication
+from ledger.oneline import code_point, hidden_character
 from ledger.types import Facts
 
 STATUTORY_SINCE: Final = 2025
@@ -34,15 +35,29 @@ def lint_calendar(
         for day in sorted(statutory_days(calendar.year, festivals))
         if calendar.year >= STATUTORY_SINCE and _worked(calendar, day)
     ]
-    before = next((one for one in held if (one.region, one.year) == (calendar.region, calendar.year)), None)
-    if before is not None and before != calendar and calendar.version <= before.version:
-        # Whoever holds the former under this name would count other days.
+    hidden = hidden_character(calendar.region + calendar.source)
+    if hidden:
         faults.append(
-            LintFault(
-                code="lint.calendar_version", where=calendar.name, field="version", value=str(before.version)
-            )
+            LintFault(code="lint.name_hidden", where=calendar.name, field="source", value=code_point(hidden))
         )
+    before = next((one for one in held if (one.region, one.year) == (calendar.region, calendar.year)), None)
+    code = "" if before is None else _out_of_turn(calendar, before)
+    if before is not None and code:
+        faults.append(LintFault(code=code, where=calendar.name, field="version", value=str(before.version)))
     return tuple(faults)
+
+
+def _out_of_turn(calendar: Calendar, before: Calendar) -> str:
+    """Return why a calendar does not follow the newest of its region and year; "" where it does.
+
+    A correction has the next number: a slip that skips some could be corrected by still higher ones alone.
+    """
+    if calendar == before:
+        return "lint.calendar_held"
+    if calendar.version <= before.version:
+        # whoever holds the former under this name would count other days
+        return "lint.calendar_version"
+    return "lint.calendar_gap" if calendar.version > before.version + 1 else ""
 
 
 def lint_published(

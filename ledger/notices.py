@@ -20,18 +20,27 @@ from ledger.caseshape import CaseAct, CaseFinding, CaseState, Reason, Step
 from ledger.casetype import ActionSpec
 from ledger.catalogue import Rules
 from ledger.clocks import read_clocks
+from ledger.deemed import (
+    CORRECTING_EFFECT,
+    LAPSING_GUARD,
+    REFUSING_EFFECT,
+    silence_refusal,
+    waived_in_time,
+    waiver_refusal,
+)
 from ledger.lateclaims import in_time_by_late_entry
 from ledger.types import Facts
 
-LAPSING_GUARD: Final = "due_passed"
 UNTRUE_ACTIONS: Final = ("post_check", "revoke")
 """Actions that can say that a promise was untrue."""
-REFUSING_EFFECT: Final = "refusal_of_acceptance"
 _TOLD: Final = (
     ("late_extension", "case.notice.extension_late", "clock.line.extension_without_effect"),
     ("refused_when_deemed", "case.notice.refused_when_deemed", "clock.line.refused_when_deemed"),
+    ("corrected_when_deemed", "case.notice.corrected_when_deemed", "clock.line.corrected_when_deemed"),
+    ("lapsed_when_deemed", "case.notice.lapsed_when_deemed", "clock.line.lapsed_when_deemed"),
 )
 """Flags of a clock that are told on the page of the case, with the line that names the act."""
+_SILENCED: Final = frozenset((REFUSING_EFFECT, CORRECTING_EFFECT))
 _PROMISING_EFFECT: Final = "approval_commitment"
 
 
@@ -87,18 +96,23 @@ def calendar_refusal(
     """Return what the calendar says against an act before it is signed.
 
     ``case.due_not_passed``: the applicant may still supply. ``case.extension_late``: every limit that would
-    be lengthened is over. ``case.deemed_accepted``: silence has accepted what would be refused.
+    be lengthened is over. ``case.deemed_accepted``, ``case.notice_after_deemed``,
+    ``case.lapse_after_deemed``: silence has accepted what would be refused, asked for or lapse.
+    ``case.correction_open``: it has not, and an acceptance waives what is missing.
 
     Source: 行政许可法 Art. 32(4), 42(1); 民法典 Art. 203.
     """
     if state is None:
         return None
-    reason = lapse_refusal(state, spec, act, calendars)
+    reason = (
+        lapse_refusal(state, spec, act, calendars)
+        or silence_refusal(state, spec, rules, calendars, act.occurred_at_ms)
+        or waiver_refusal(state, act, rules, calendars, act.recorded_at_ms)
+    )
     if reason is not None:
         return reason
     lengthened = {clock.code for clock in rules.case_type.clocks.values() if spec.code in clock.extend}
-    refusing = REFUSING_EFFECT in spec.effects
-    if not (lengthened or refusing):
+    if not lengthened:
         return None
     day = local_date(act.occurred_at_ms)
     readings = read_clocks(state, rules, calendars, act.occurred_at_ms)
@@ -106,11 +120,7 @@ def calendar_refusal(
     over = [due for due in dues if due is not None and day > due]
     if over and len(over) == len(dues):
         return Reason("case.extension_late", {"due": max(over).isoformat()})
-    deemed = next((reading for reading in readings if refusing and "deemed_accepted" in reading.flags), None)
-    if deemed is None or deemed.due_on is None:
-        return None
-    params = {"due": deemed.due_on.isoformat(), "on": deemed.started_on.isoformat()}
-    return Reason("case.deemed_accepted", params)
+    return None
 
 
 def calendar_notices(state: CaseState, rules: Rules, calendars: CalendarSet) -> tuple[CaseFinding, ...]:
@@ -118,7 +128,11 @@ def calendar_notices(state: CaseState, rules: Rules, calendars: CalendarSet) -> 
 
     And those that keep a limit only because they were entered late (``ledger.lateclaims``).
     """
-    told = (*early_lapses(state, rules, calendars), *in_time_by_late_entry(state, rules, calendars))
+    told = (
+        *early_lapses(state, rules, calendars),
+        *in_time_by_late_entry(state, rules, calendars),
+        *waived_in_time(state, rules, calendars),
+    )
     if not any(step.effective and _asks_clocks(step, rules) for step in state.steps):
         return told
     for reading in read_clocks(state, rules, calendars, state.steps[-1].effect_at_ms):
@@ -133,9 +147,9 @@ def calendar_notices(state: CaseState, rules: Rules, calendars: CalendarSet) -> 
 
 def _asks_clocks(step: Step, rules: Rules) -> bool:
     spec = rules.case_type.actions[step.action]
-    return REFUSING_EFFECT in spec.effects or any(
-        step.action in clock.extend for clock in rules.case_type.clocks.values()
-    )
+    if LAPSING_GUARD in spec.guards or not _SILENCED.isdisjoint(spec.effects):
+        return True
+    return any(step.action in clock.extend for clock in rules.case_type.clocks.values())
 
 
 def promises(spec: ActionSpec, facts: Facts) -> bool:

@@ -1,14 +1,18 @@
 """The opening of a log: entry 1 is an ``open_log`` act whose facts hold the log's genesis.
 
+Beside it stands which acts a log of each kind may hold.
+
 Source: docs/protocol.md, "Entry" and "Log genesis".
 """
 
 from __future__ import annotations
 
+from ledger.authority import REGISTRY_ACTIONS
 from ledger.body import check_facts
 from ledger.errors import DataError
 from ledger.frame import decode_frame
 from ledger.genesis import LogGenesis, decode_log_genesis, log_id
+from ledger.knowledge import CATALOGUE_ACTIONS
 from ledger.types import LogId
 
 OPEN_LOG = "open_log"
@@ -34,3 +38,22 @@ def opening_genesis(wanted: LogId, frame: bytes, facts: bytes) -> LogGenesis:
     if opened.entry.log_id != wanted or opened.entry.previous != genesis.genesis_hash():
         raise DataError("log.opening", log=wanted)
     return genesis
+
+
+def is_misplaced(action: str, kind: str, seq: int) -> bool:
+    """Return whether an act can count for nothing where it stands, whoever signed it.
+
+    What the registry log holds is judged by the registry itself.
+
+    Args:
+        action: of the act.
+        kind: of the log.
+        seq: position in it.
+    """
+    if action == OPEN_LOG:
+        return seq > 1
+    if kind == "station":
+        return action in REGISTRY_ACTIONS or action in CATALOGUE_ACTIONS
+    if kind == "catalogue":
+        return action not in CATALOGUE_ACTIONS
+    return kind == "merge"

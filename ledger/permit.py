@@ -13,7 +13,7 @@ from ledger.casedraft import Draft
 from ledger.caseshape import CaseAct, CaseState, Reason, Rules
 from ledger.casetype import ActionSpec
 from ledger.errors import Param
-from ledger.judge import COUNTERSIGN, not_entitled, second_reason, state_obstacle
+from ledger.judge import COUNTERSIGN, not_entitled, nothing_to_join, second_reason, state_obstacle
 from ledger.types import ActId, CaseId, KeyId, StationId
 
 
@@ -33,7 +33,8 @@ class Permission:
     """Whether an action may be done now.
 
     ``reason_code`` says why not; on an allowed action it is "" or a caveat (``case.second_needed``,
-    ``case.grant_needs_papers``, ``case.correction_open`` where promises may replace all that is missing).
+    ``case.grant_needs_papers``, ``case.correction_open`` where promises may replace all that is missing,
+    ``case.list_waived`` where silence has accepted without it).
     """
 
     action: str
@@ -62,6 +63,8 @@ def _permission(draft: Draft, spec: ActionSpec, act: CaseAct, rules: Rules) -> P
         reason = _no_countersign(draft, act, rules)
     if reason is None and spec.code == "adjudicate" and not any(known.is_open for known in draft.conflicts):
         reason = Reason("case.no_conflict")
+    if reason is None:
+        reason = nothing_to_join(spec, act)
     if reason is not None:
         allowed = reason.code == "case.correction_open" and _may_be_promised(draft, spec, rules)
         return Permission(action=spec.code, allowed=allowed, reason_code=reason.code, params=reason.params)

@@ -12,6 +12,7 @@ import errno
 import hashlib
 import os
 import shutil
+import socket
 import sys
 import tempfile
 import threading
@@ -38,17 +39,22 @@ _LOCKED_BYTE_OFFSET = 1 << 30
 """Windows locks are mandatory: lock a byte far behind the pid, so that others can read the pid."""
 
 
-def write_durably(path: Path, data: bytes) -> None:
+def write_durably(path: Path, data: bytes, *, private: bool = False) -> None:
     """Replace a file so that after a power cut it holds either the old bytes or the new ones.
 
     Temporary file in the same folder, fsync, rename, fsync of the folder.
+
+    Args:
+        path: the file.
+        data: what it is to hold.
+        private: nobody but the owner may read it, from its first byte on.
 
     Raises:
         StoreError: ``store.disk_full``; ``store.io``, the bytes are not safely on the disk.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as file:
+        with open(temporary, "wb", opener=_open_private if private else None) as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -58,6 +64,10 @@ def write_durably(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise os_failure(error, path) from error
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def write_once(path: Path, data: bytes) -> bool:
@@ -239,6 +249,26 @@ def local_socket_address(folder: Path) -> LocalAddress:
         paths = [Path(one) / name for one in folders if one]
         fits = [one for one in paths if len(os.fsencode(one)) <= _UNIX_SOCKET_PATH_BYTES_MAX]
         return LocalAddress(kind="unix", name=str((fits or paths)[0]))
+
+
+def is_answered(address: LocalAddress) -> bool:
+    """Return whether somebody listens there: a process that was killed leaves its socket file behind.
+
+    A named pipe goes with its process; where there is one, who opens it finds out.
+    """
+    if sys.platform == "win32" or address.kind == "pipe":
+        return True
+    else:
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.setblocking(False)
+            try:
+                probe.connect(address.name)
+            except BlockingIOError:
+                # Somebody listens, and others are waiting already.
+                return True
+            except OSError:
+                return False
+        return True
 
 
 def monotonic_ms() -> int:

@@ -18,8 +18,10 @@ from ledger.casetype import ActionSpec
 from ledger.factspec import TEXT_CHARS_MAX, FactSpec, is_date
 from ledger.guards import DUE_AHEAD, texts
 from ledger.identity import is_seen
+from ledger.judge import nothing_to_join
 from ledger.oneline import code_point, hidden_character
 from ledger.registry import Registry
+from ledger.standin import stood_in_for
 from ledger.toldday import EPOCH_ORDINAL, day_number
 from ledger.types import Facts, StationId, Value
 
@@ -58,8 +60,9 @@ def senseless(
 
     Codes: ``case.blank_text``, ``case.hidden_character``, ``case.facts_value``, ``case.list_empty``,
     ``case.absurd_day``, ``case.unknown_material``, ``case.unknown_station``, ``case.stand_in_unknown``,
-    ``case.stand_in_role``, ``case.unknown_clock``, ``case.token_given``, ``case.nothing_said``,
-    ``case.review_days``, ``case.receipt_kind``, ``case.promise_unsigned``, ``case.proof_unfit``.
+    ``case.stand_in_role``, ``case.stand_in_unregistered``, ``case.unknown_clock``, ``case.token_given``,
+    ``case.nothing_said``, ``case.nothing_to_join``, ``case.review_days``, ``case.receipt_kind``,
+    ``case.promise_unsigned``, ``case.proof_unfit``.
 
     Args:
         spec: the action.
@@ -74,6 +77,7 @@ def senseless(
         or _changes(act, state, rules, registry)
         or _materials(act, rules)
         or _people_and_places(spec, act, registry)
+        or nothing_to_join(spec, act)
         or _unsaid(spec, act, state, rules, personal)
         or _contradiction(spec, act, state, rules)
     )
@@ -178,6 +182,8 @@ def _people_and_places(spec: ActionSpec, act: CaseAct, registry: Registry) -> Re
         return Reason("case.stand_in_unknown", {"staff_no": staff_no})
     if not away.roles_at(act.station) & spec.by:
         return Reason("case.stand_in_role", {"staff_no": staff_no, "action": spec.code})
+    if staff_no not in stood_in_for(registry, act.staff_no, station=act.station, roles=spec.by):
+        return Reason("case.stand_in_unregistered", {"staff_no": staff_no, "station": act.station})
     return None
 
 

@@ -10,12 +10,14 @@ from ledger import platform
 from ledger.calendar import local_date
 from ledger.facade import Home, Ledger
 from ledger.intact import NAMED_MAX, damaged_files
+from ledger.limits import PLAUSIBLE_FROM_MS
 from ledger.sqlitefile import file_uri
 from ledger.types import StationId
 from stations.attachments import Attachments
 from stations.backup import last_backup_ms
 from stations.checks import Check, Level, found
 from stations.config import StationConfig
+from stations.doctoracts import act_checks
 from stations.doctorheads import head_checks
 from stations.doctorkeys import key_checks
 from stations.doctorrows import pad_checks, row_checks
@@ -25,8 +27,6 @@ from stations.version import version
 
 SQLITE_WITHOUT_RESET_RACE = (3, 51, 3)
 SQLITE_MIN = (3, 35, 0)
-PLAUSIBLE_FROM_MS = 1_735_660_800_000
-"""1 January 2025, China time: an earlier clock has lost its battery."""
 PLAUSIBLE_UNTIL_MS = 4_102_416_000_000
 CLOCK_BACK_MS_MAX = 60_000
 _MIB = 1 << 20
@@ -55,9 +55,10 @@ def examine(
     checks += [
         _machine(home),
         *key_checks(home, ledger, StationId(config.station), key_fits=key_fits),
-        *row_checks(home, ledger, thorough=thorough),
+        *row_checks(home, ledger, thorough=thorough, key_fits=key_fits),
         *(pad_checks(home, ledger) if key_fits else ()),
         *head_checks(home, ledger, now_ms=now_ms),
+        *act_checks(ledger, StationId(config.station)),
         _attachments(home, ledger, StationId(config.station), thorough=thorough, key_fits=key_fits),
         _backup(home, config, now_ms),
     ]

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from unicodedata import normalize
 
 from ledger import registry_actions
 from ledger.authority import Authority
@@ -107,6 +108,26 @@ def enrol(
         )
         acts.append(_act("grant_role", granted, person.no))
     _store(registry, register, registrar, acts)
+
+
+def namesakes(registry: Registry, person: NewPerson) -> tuple[str, ...]:
+    """Return the other numbers under which somebody of this name may act, sorted.
+
+    Two people may well have one name, so nothing is refused. But a person is known by the staff number alone,
+    and one with two numbers could sign as the second person of an act of their own.
+    """
+    name = _plain(person.name)
+    return tuple(
+        sorted(
+            no
+            for no, held in registry.names.items()
+            if no != person.no and _plain(held) == name and (registry.staff(no) or registry.registrar(no))
+        )
+    )
+
+
+def _plain(name: str) -> str:
+    return "".join(normalize("NFKC", name).split()).casefold()
 
 
 def grant(

@@ -31,6 +31,7 @@ from stations.gate import Gate, GateRule, rule_within
 from stations.gatedsite import GatedSite
 from stations.ledgerthread import LedgerThread
 from stations.link import Link
+from stations.nameless import make_nameless
 from stations.rereading import Rereading
 from stations.sessiondesk import SessionDesk
 from stations.weblog import web_log
@@ -280,6 +281,7 @@ class Network:
         # Loads the tables of readings: else the first name that comes waits for them, and all behind it.
         await self._thread.run(lambda: pinyin_initials("张"))
         application = web.Application(client_max_size=_BODY_BYTES_MAX)
+        make_nameless(application)
         add_join_routes(application, desk.join_desk, Attempts(self._clock.monotonic_ms))
         quiet = Quiet(self._clock.monotonic_ms)
         add_session_route(application, desk, sessions=Sessions(), quiet=quiet, log=self._log)

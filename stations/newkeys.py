@@ -5,7 +5,6 @@ How the passphrase is asked for is the caller's: at a terminal, from a file, on 
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from ledger import platform
@@ -54,5 +53,4 @@ def seal(seed: bytes, passphrase: str, *, label: str, randomness: Randomness) ->
 def store_envelope(path: Path, blob: bytes) -> None:
     """Write an envelope durably, readable by its owner alone."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    platform.write_durably(path, blob)
-    os.chmod(path, 0o600)
+    platform.write_durably(path, blob, private=True)

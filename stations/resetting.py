@@ -234,6 +234,11 @@ def grants_here(ledger: Ledger, home: Home) -> list[Grant]:
     return found
 
 
+def grant_names(home: Home) -> tuple[str, ...]:
+    """Return the names of the grants that lie beside keys on this machine: one that comes changes them."""
+    return tuple(sorted(path.name for path in home.keys_dir.glob(f"*{GRANT_SUFFIX}")))
+
+
 def replaced_here(ledger: Ledger, home: Home) -> frozenset[KeyId]:
     """Return the keys in whose place another one works here under a grant that stands."""
     return frozenset(

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ledger.platform import os_failure
+
 _NAME_CHARS_MAX = 31
 _WIDTH_MAX = 48
 
@@ -22,12 +24,17 @@ class Sheet:
 
 
 def write_workbook(path: Path, sheets: Sequence[Sheet], *, title: str = "") -> None:
-    """Write an Excel workbook; ``title`` stands above the headings of each sheet when it is not empty."""
+    """Write an Excel workbook; ``title`` stands above the headings of each sheet when it is not empty.
+
+    Raises:
+        OSError: the file cannot be made there.
+        StoreError: ``store.disk_full`` and the like; no part of a file is left behind.
+    """
     import xlsxwriter
 
-    # In memory first: the library has errors of its own for a folder that cannot be written.
+    # In memory first: the library has errors of its own for a disk that is full or cannot be written.
     made = io.BytesIO()
-    with xlsxwriter.Workbook(made) as book:
+    with xlsxwriter.Workbook(made, {"in_memory": True}) as book:
         bold = book.add_format({"bold": True, "bg_color": "#E8EEF7", "border": 1})
         plain = book.add_format({"num_format": "@", "border": 1})
         for sheet in sheets:
@@ -45,8 +52,13 @@ def write_workbook(path: Path, sheets: Sequence[Sheet], *, title: str = "") -> N
             page.freeze_panes(top + 1, 0)
             if sheet.rows:
                 page.autofilter(top, 0, top + len(sheet.rows), len(sheet.headings) - 1)
-    with path.open("xb") as file:
-        file.write(made.getvalue())
+    file = path.open("xb")
+    try:
+        with file:
+            file.write(made.getvalue())
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise os_failure(error, path) from error
 
 
 def _width(sheet: Sheet, column: int) -> int:

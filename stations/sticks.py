@@ -172,7 +172,7 @@ def find_files(paths: Iterable[Path]) -> tuple[list[FileReport], int]:
     """Return the files that are or claim to be parts, and how many others lie in the named folders.
 
     Raises:
-        ConfigError: ``cli.file`` for a path that is neither file nor folder.
+        ConfigError: ``cli.file_none`` for a path that is neither file nor folder.
     """
     found: list[FileReport] = []
     foreign = 0
@@ -186,7 +186,7 @@ def find_files(paths: Iterable[Path]) -> tuple[list[FileReport], int]:
         elif path.is_file():
             found.append(FileReport(path=path, named=True))
         else:
-            raise ConfigError("cli.file", path=str(path))
+            raise ConfigError("cli.file_none", path=str(path))
     return found, foreign
 
 
@@ -205,7 +205,7 @@ def import_from(
     session, and stored one after the other here.
 
     Raises:
-        ConfigError: ``cli.file``.
+        ConfigError: ``cli.file_none``.
         StoreError: the ledger's store fails; what was taken before is stored.
     """
     result.files, result.foreign = find_files(paths)

@@ -3,7 +3,8 @@
 ::
 
     sync.not_begun     nothing of the county has come yet, not even who stands above
-    sync.keys_wait     the registrar has not enrolled all keys that this station asked for
+    sync.keys_wait     the registrar has not enrolled service keys that this station asked for
+    sync.staff_waits   the same of people's keys, of those who have no other that holds
     sync.by_stick      no address of a station above is set: sticks are the way
     sync.not_tried     nobody has tried to sync since: no program that would
     sync.waits_above   the next station has it, the one above that does not
@@ -15,10 +16,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ledger.errors import Param
 from ledger.facade.syncstatus import SyncStatus
+from ledger.types import StationId
+from sync.approval import KeyState
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -36,7 +40,7 @@ class Why:
 
 
 def reasons(
-    found: SyncStatus, *, now_ms: int, has_address: bool, is_known: bool, keys_wait: bool
+    found: SyncStatus, *, now_ms: int, has_address: bool, is_known: bool, keys: Sequence[KeyState] = ()
 ) -> list[Why]:
     """Return the reasons beside the failure that stands, the weightiest first.
 
@@ -45,13 +49,12 @@ def reasons(
         now_ms: this station's clock.
         has_address: whether the address of a station above is set.
         is_known: whether the registry that is held here knows this station.
-        keys_wait: whether keys that this station asked for are not enrolled.
+        keys: those that this station asked for, with what the registry knows of them.
     """
     why: list[Why] = []
     if not is_known:
         why.append(Why(code="sync.not_begun", params={"station": found.station}))
-    if keys_wait:
-        why.append(Why(code="sync.keys_wait", params={"station": found.station}))
+    why += _waiting(found.station, keys)
     if found.levels and not has_address:
         why.append(Why(code="sync.by_stick", params={"station": found.levels[0].station}))
     elif _is_untried(found, now_ms):
@@ -67,6 +70,17 @@ def reasons(
         code = "sync.clock_slow" if off_ms > 0 else "sync.clock_fast"
         why.append(Why(code=code, params={"days": days, "hours": hours}))
     return why
+
+
+def _waiting(station: StationId, keys: Sequence[KeyState]) -> Iterator[Why]:
+    """Yield which keys wait for the registrar, with what cannot be done meanwhile."""
+    services = tuple(key.label for key in keys if key.kind == "service" and not key.enrolled)
+    if services:
+        yield Why(code="sync.keys_wait", params={"station": station, "purposes": services})
+    staff = [key for key in keys if key.kind == "staff" and not key.enrolled]
+    people = tuple(key.label for key in staff if not key.has_other)
+    if people:
+        yield Why(code="sync.staff_waits", params={"station": station, "people": people})
 
 
 def _is_untried(found: SyncStatus, now_ms: int) -> bool:

@@ -30,6 +30,7 @@ class KeyState:
         name: the person's name; "" for services.
         roles: the roles asked for.
         enrolled: whether key and roles are in the registry, or were and have ended since.
+        has_other: whether the person has another key that holds, so that nothing waits for this one.
         error: why the registry refused it; None when it did not.
     """
 
@@ -39,6 +40,7 @@ class KeyState:
     roles: tuple[str, ...] = ()
     key_id: KeyId
     enrolled: bool
+    has_other: bool = False
     error: BanjianError | None = None
 
 
@@ -138,7 +140,7 @@ def _service_state(registry: Registry, key: ServiceKey) -> KeyState:
 
 
 def _staff_state(registry: Registry, key: StaffKey, station: StationId) -> KeyState:
-    known = registry.is_known_key(key.key_id)
+    known, live = registry.is_known_key(key.key_id), registry.staff(key.staff_no)
     return KeyState(
         kind="staff",
         label=key.staff_no,
@@ -146,6 +148,7 @@ def _staff_state(registry: Registry, key: StaffKey, station: StationId) -> KeySt
         roles=key.roles,
         key_id=key.key_id,
         enrolled=known and not _roles_missing(registry, key, station),
+        has_other=live is not None and live.key_id != key.key_id,
     )
 
 

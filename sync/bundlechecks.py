@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ledger.bundle import BundleHeader, read_bundle_header
+from ledger.bundle import BundleHeader, OpenedPart, open_part, read_bundle_header
 from ledger.entry import entry_hash
 from ledger.errors import AuthorityError, DataError
 from ledger.facade.exchange import Exchange
@@ -73,3 +73,22 @@ def check_header(exchange: Exchange, raw: bytes) -> BundleHeader:
     if header.receiver != exchange.station:
         raise AuthorityError("bundle.receiver", receiver=header.receiver)
     return header
+
+
+def open_own_part(exchange: Exchange, raw: bytes) -> OpenedPart:
+    """Open a part that is for this station.
+
+    Raises:
+        EncodingError, DataError: as ``open_part``.
+        AuthorityError: ``bundle.receiver``; ``bundle.own_key`` when the key for sticks is not on this
+            machine; ``bundle.other_key`` for a part sealed to another key than the one that this station has
+            now: to one that it had before, or to that of a station of the same id in another county.
+    """
+    header = check_header(exchange, raw)
+    seed = exchange.carried.seed()
+    if seed is None:
+        raise AuthorityError("bundle.own_key", station=exchange.station)
+    try:
+        return open_part(raw, seed)
+    except AuthorityError as error:
+        raise AuthorityError("bundle.other_key", receiver=header.receiver) from error

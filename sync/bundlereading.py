@@ -25,7 +25,6 @@ from ledger.bundle import (
     SECTION_PACKAGE,
     OpenedPart,
     Section,
-    open_part,
 )
 from ledger.errors import AuthorityError, DataError, EncodingError, ForkError, GapError, InputError
 from ledger.facade.countyfold import COUNTY_KINDS
@@ -38,7 +37,7 @@ from ledger.types import LogId, StationId
 from ledger.verified import VerifiedRecord
 from sync import framing
 from sync.besideline import is_elsewhere
-from sync.bundlechecks import behind, check_bodies, check_header, check_registry
+from sync.bundlechecks import behind, check_bodies, check_registry, open_own_part
 from sync.bundleforms import decode_feed, plain
 from sync.bundlereport import NotTaken, PartReport
 from sync.ingest import Prepared, PreparedExcerpt, PreparedPackage, prepare
@@ -74,8 +73,8 @@ class PartReader:
         attachments: where chunks of attachments are put; None leaves them on the stick.
 
     Raises:
-        AuthorityError: ``bundle.receiver``; ``bundle.own_key`` when the key for sticks is not on this
-            machine; ``bundle.sender`` when it is said to come from a station that has nothing to send here.
+        AuthorityError: as ``open_own_part``; ``bundle.sender`` when it is said to come from a station that
+            has nothing to send here.
         DataError: ``bundle.other_ledger``; as ``open_part`` where not even the manifest can be read.
     """
 
@@ -89,11 +88,7 @@ class PartReader:
         attachments: TakingStore | None = None,
     ) -> None:
         self._attachments = attachments
-        check_header(exchange, raw)
-        seed = exchange.carried.seed()
-        if seed is None:
-            raise AuthorityError("bundle.own_key", station=exchange.station)
-        opened = open_part(raw, seed)
+        opened = open_own_part(exchange, raw)
         self._exchange = exchange
         self._now_ms = now_ms
         self._cores = cores

@@ -257,10 +257,11 @@ class Caller:
     async def _call(self, address: str, requester: Requester, sections: Iterator[bytes]) -> None:
         url = address.rstrip("/") + SESSION_PATH
         headers = {"Content-Type": CONTENT_TYPE}
+        own: list[BanjianError] = []
         try:
             http = self._desk.http(self._stations[address])
             async with http.post(
-                url, data=self._body(sections), headers=headers, timeout=TIMEOUT, allow_redirects=False
+                url, data=self._body(sections, own), headers=headers, timeout=TIMEOUT, allow_redirects=False
             ) as response:
                 if response.status != _OK:
                     told = decode_problem(await response.content.read(PROBLEM_BYTES_MAX))
@@ -269,15 +270,26 @@ class Caller:
         except aiohttp.ClientConnectorError as error:
             raise tls_failure(error) or StoreError("sync.unreachable", address=address) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            if own:
+                # The line broke because this station could not go on with its request.
+                raise own[0] from error
             raise tls_failure(error) or StoreError("sync.torn", address=address) from error
 
-    async def _body(self, sections: Iterator[bytes]) -> AsyncIterator[bytes]:
+    async def _body(self, sections: Iterator[bytes], own: list[BanjianError]) -> AsyncIterator[bytes]:
+        """Yield the request; ``own`` takes why it could not be made."""
         packer = Packer()
-        while (section := await self._desk.on_ledger(lambda _: next(sections, None))) is not None:
+        while (section := await self._next(sections, own)) is not None:
             data = packer.pack(section)
             self._sent_bytes += len(data)
             yield data
         yield packer.end()
+
+    async def _next(self, sections: Iterator[bytes], own: list[BanjianError]) -> bytes | None:
+        try:
+            return await self._desk.on_ledger(lambda _: next(sections, None))
+        except BanjianError as error:
+            own.append(error)
+            raise
 
     async def _read(self, response: aiohttp.ClientResponse, requester: Requester) -> None:
         unpacker = Unpacker()

@@ -354,7 +354,7 @@ class Requester:
         forked = {fork.log_id for fork in answer.forks}
         held = self._exchange.held.states(self._exchange.held.scope(self._exchange.station), county=False)
         refused = {note.log_id for note in answer.refused if note.code != "package.gap"}
-        stopped = self._exchange.rotten.logs()
+        stopped = self._exchange.rotten.logs() | self._exchange.stretches.logs()
         histories = Histories(self._exchange, self._guesses.stated, Spending.of(self._budget))
         return any(
             state.size > (self._beside(histories, state.log_id) or theirs.get(state.log_id, 0))

@@ -193,22 +193,18 @@ class Responder:
 
     def _take_lost(self, prepared: PreparedExcerpt) -> None:
         """Take in records of a log that is asked for, or of the peer's own subtree; no others from below."""
-        held, genesis = self._exchange.held, prepared.checked.genesis
+        held, carried, genesis = self._exchange.held, self._exchange.carried, prepared.checked.genesis
         of_peer = genesis.kind == "station" and genesis.station in self._scope
         if not of_peer and all(one.log_id != prepared.log_id for one in self._wanted()):
             raise DataError("sync.log_scope", log=prepared.log_id)
         if held.is_open_own(prepared.log_id):
             raise DataError("sync.own_log", log=prepared.log_id)
-        if held.genesis(prepared.log_id) is None and self._opening_fault(prepared):
+        if held.genesis(prepared.log_id) is None and carried.opening_fault(genesis, prepared.records[0]):
             raise DataError("sync.log_scope", log=prepared.log_id)
         self._exchange.room.check_log(genesis, prepared.records[0])
         self.stored += self._exchange.receiving.take_excerpt(
             prepared.checked, prepared.records, now_ms=self._now_ms
         )
-
-    def _opening_fault(self, prepared: PreparedExcerpt) -> str:
-        """Return why a log that is not known here is not taken from below; "" where its opener had a say."""
-        return self._exchange.carried.opening_fault(prepared.checked.genesis, prepared.records[0])
 
     def _take_note(self, prepared: PreparedNote) -> None:
         """Look at a checkpoint that may prove that this machine came back from an older disk."""
@@ -224,12 +220,16 @@ class Responder:
         said = self._exchange.seen_below.wanted(self._said().logs)
         return own + [one for one in said if one.log_id not in known]
 
+    @property
+    def refused(self) -> tuple[Refused, ...]:
+        """What of the peer could not be taken so far."""
+        return tuple(self._refused)
+
     def refuse(self, error: BanjianError) -> None:
         """Note a section that could not even be decoded."""
         self._note(Refused(log_id=LogId(bytes(16)), first_seq=0, code=error.code))
 
     def _note(self, refused: Refused) -> None:
-        # Told ones are enough to begin with; an answer that is full of them would not fit into a header.
         if len(self._refused) < REFUSALS_MAX:
             self._refused.append(refused)
 

@@ -9,7 +9,7 @@ Source: docs/protocol.md, "Sync".
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ledger.excerpt import encode_excerpt
@@ -43,6 +43,9 @@ class Given:
         return not (self.notes or self.places or (self.wanted and self.size > self.wanted.after))
 
 
+_NOTHING = Given(wanted=None)
+
+
 @dataclass(slots=True)
 class Returning:
     """Gives back, and does not give the same thing to the same question twice.
@@ -69,18 +72,24 @@ class Returning:
         for log_id, given in answers:
             if given.wanted is not None and self.exchange.held.is_county_log(log_id):
                 yield from packages(self.exchange, log_id, given.wanted.after, left)
-            yield from self._excerpts(given.places, left)
-            if not left.spent:
+            count = yield from self._excerpts(given.places, left)
+            if count == len(given.places) and not left.spent:
                 self._now[log_id] = given
 
     def own_ends(self, left: Spending) -> Iterator[bytes]:
         """Yield what came back from below of logs of this station and its subtree, in no whole log."""
         for end in self.exchange.held.single_ends():
-            given = Given(wanted=None, places=tuple(self.exchange.lost_places(end.log_id, end.after, ())))
-            if self.done.get(end.log_id) == given:
+            places = tuple(self.exchange.lost_places(end.log_id, end.after, ()))
+            before = self.done.get(end.log_id, _NOTHING)
+            # What earlier sessions could not carry follows behind what they gave.
+            given = len(before.places) if before.places == places[: len(before.places)] else 0
+            if before.wanted is not None or not before.places:
+                given = 0
+            elif given == len(places):
                 continue
-            yield from self._excerpts(given.places, left)
-            self._now[end.log_id] = given
+            given += yield from self._excerpts(places[given:], left)
+            if given:
+                self._now[end.log_id] = Given(wanted=None, places=places[:given])
 
     def passed_on(self) -> dict[LogId, tuple[Place, ...]]:
         """Return the single records that went up unasked in this session, by log."""
@@ -112,9 +121,15 @@ class Returning:
         places = tuple(exchange.lost_places(one.log_id, one.after, one.positions))
         return Given(wanted=one, notes=notes, places=places)
 
-    def _excerpts(self, places: Sequence[Place], left: Spending) -> Iterator[bytes]:
-        for excerpt in self.exchange.excerpts(places):
-            yield _counted(left, encode_section(EXCERPT, encode_excerpt(excerpt)))
+    def _excerpts(self, places: Sequence[Place], left: Spending) -> Generator[bytes, None, int]:
+        """Yield excerpts as far as the budget reaches; returns how many of the records were in them."""
+        given = 0
+        while given < len(places) and not left.spent:
+            few = places[given : given + self.exchange.carried_count(places[given:])]
+            for excerpt in self.exchange.excerpts(few):
+                yield _counted(left, encode_section(EXCERPT, encode_excerpt(excerpt)))
+            given += len(few)
+        return given
 
 
 def _counted(left: Spending, raw: bytes) -> bytes:

@@ -12,12 +12,13 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from functools import partial
 from typing import Protocol, TypeVar
 
 from aiohttp import web
 
-from ledger.errors import BanjianError, EncodingError, StoreError
+from ledger.errors import BanjianError, DataError, EncodingError, StoreError
 from ledger.facade.exchange import Exchange
 from ledger.types import KeyId, StationId
 from ledger.verified import KeyFinder
@@ -26,6 +27,7 @@ from sync.giving import Budget
 from sync.ingest import Prepared, Preparing
 from sync.messages import decode_hello
 from sync.quiet import Quiet
+from sync.requester import PASSING
 from sync.responder import Responder
 from sync.server_broken import BROKEN, hang_up, named, note
 from sync.server_join import JoinDesk, problem_response, require_peer
@@ -138,7 +140,7 @@ def add_session_route(
         if refusal is not None:
             raise refusal
         began_ms = quiet.begin(peer)
-        running = _Session(request, desk, peer, budget)
+        running = _Session(request, desk, peer, budget, log)
 
         async def work() -> web.StreamResponse:
             async with asyncio.timeout(SESSION_TIMEOUT_S):
@@ -156,7 +158,7 @@ def add_session_route(
         try:
             return await session(request)
         except BanjianError as error:
-            note(log, error, address=request.remote or "")
+            note(log, error, address=request.remote or "", **_caller(request, desk))
             hang_up(request, at_once=error.code == "sync.replaced")
             return problem_response(error)
 
@@ -165,9 +167,15 @@ def add_session_route(
 
 class _Session:
     def __init__(
-        self, request: web.Request, desk: SessionDesk, peer: StationId, budget: Budget | None
+        self,
+        request: web.Request,
+        desk: SessionDesk,
+        peer: StationId,
+        budget: Budget | None,
+        log: logging.Logger,
     ) -> None:
         self._request = request
+        self._log = log
         self._desk = desk
         self._peer = peer
         self._budget = budget
@@ -190,6 +198,36 @@ class _Session:
         return 0 if self._responder is None else self._responder.said
 
     async def run(self) -> web.StreamResponse:
+        """Hold the session; what of it was refused is kept, however it ends.
+
+        Raises:
+            BanjianError: why there is no answer.
+            OSError: and what else ``BROKEN`` has: the line broke.
+        """
+        ended_by: list[tuple[str, str]] = []
+        try:
+            return await self._hold()
+        except DataError as error:
+            ended_by.append((error.code, ""))
+            raise
+        finally:
+            await self._keep(ended_by)
+
+    async def _keep(self, ended_by: list[tuple[str, str]]) -> None:
+        """Keep what was refused, and write a line for each code: the answer goes to who may be at fault."""
+        said = () if self._responder is None else self._responder.refused
+        told = [(one.code, one.log_id.hex() if any(one.log_id) else "") for one in said]
+        refused = dict.fromkeys(ended_by + [one for one in told if one[0] not in PASSING])
+        if not refused:
+            return
+        desk, peer = self._desk, self._peer
+        for code in dict.fromkeys(code for code, _ in refused if (code, "") not in ended_by):
+            note(self._log, DataError(code), address=self._request.remote or "", station=peer)
+        await desk.on_ledger(
+            lambda exchange: exchange.peers.note_refused(peer, refused, now_ms=desk.now_ms())
+        )
+
+    async def _hold(self) -> web.StreamResponse:
         storing = Storing(self._store, self._refuse)
         try:
             await self._read(storing)
@@ -259,6 +297,13 @@ class _Session:
 
     async def _next(self, sections: Iterator[bytes]) -> bytes | None:
         return await self._desk.on_ledger(lambda _: next(sections, None))
+
+
+def _caller(request: web.Request, desk: SessionDesk) -> dict[str, str]:
+    """Return the station whose certificate a caller showed, as a field of a line; nothing without one."""
+    with suppress(BanjianError):
+        return {"station": require_peer(request, desk).station}
+    return {}
 
 
 def _nobody(_: KeyId) -> None:

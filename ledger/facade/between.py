@@ -23,13 +23,14 @@ from ledger.facade.exchange import Exchange
 from ledger.facade.held import newest_receipt
 from ledger.facade.ledger import Ledger
 from ledger.facade.looked import LostByReopening, is_seen, note_changed_outside, read_lost, settle_seen
-from ledger.facade.monthly import MonthFigure, read_months
+from ledger.facade.monthly import MonthFigure, read_mistimed, read_months
 from ledger.facade.numbers import paper_of
 from ledger.facade.ownlog import newest_checkpoint
 from ledger.facade.syncstatus import SyncStatus, read_status
 from ledger.facade.synctables import SYNC_FINDINGS
 from ledger.facade.twins import Twin, find_twins
 from ledger.facade.types import CaseRow
+from ledger.facade.withouteffect import Repeated, repeated_numbers
 from ledger.store.contract import ReadTx
 from ledger.types import CaseId, StationId
 
@@ -146,6 +147,12 @@ def in_conflict(ledger: Ledger, *, now_ms: int) -> list[CaseRow]:
         return parts.reader.in_conflict(tx, now_ms=now_ms)
 
 
+def numbers_repeated(ledger: Ledger) -> list[Repeated]:
+    """Return the printed numbers that several cases bear and that nobody has looked into yet."""
+    with ledger.reading() as (tx, _):
+        return repeated_numbers(tx)
+
+
 def twins(ledger: Ledger, *, only: CaseId | None = None) -> list[Twin]:
     """Return the cases of one applicant and item that were received twice, or those of one case."""
     with ledger.reading() as (tx, parts):
@@ -159,6 +166,14 @@ def months(
     """Return the figures of a period by month of receipt, station and item."""
     with ledger.reading() as (tx, _):
         return read_months(tx, first=first, after_last=after_last, now_ms=now_ms, station=station)
+
+
+def mistimed(
+    ledger: Ledger, *, first: date, after_last: date, now_ms: int, station: StationId | None = None
+) -> Mapping[StationId, int]:
+    """Return how many cases of each station lie outside a period because its clock cannot have been right."""
+    with ledger.reading() as (tx, _):
+        return read_mistimed(tx, first=first, after_last=after_last, now_ms=now_ms, station=station)
 
 
 def merge(ledger: Ledger) -> bytes:

@@ -8,19 +8,24 @@ can write one.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ledger.facade.held import Held
 from ledger.facade.parts import Parts
-from ledger.facade.peers import Contact, Peers
+from ledger.facade.peers import Contact, Peers, Refusal
+from ledger.facade.stretch import STRETCH_LIMIT
 from ledger.facade.synctables import FORK, SYNC_FINDINGS
+from ledger.facade.withouteffect import is_without_effect
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
 from ledger.types import StationId
 
 CLOCK_OFF_MS_MAX = 30 * 60_000
 """Difference between two clocks that is worth showing."""
+REFUSED_SHOWN_MS_MAX = 7 * 24 * 3_600_000
+"""For how long it is shown that something of a station was refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +33,7 @@ class BoardLine:
     """One station on the board; times in milliseconds, 0 for never.
 
     Attributes:
-        entries: entries of its logs that are held here.
+        entries: entries of its logs that are held here, of every history of them.
         logs: how many logs it has had: more than one after a restore or a replaced machine.
         complete_at_ms: nothing before this moment is missing here, by the station's clock.
         heard_at_ms: when it was heard last.
@@ -38,6 +43,10 @@ class BoardLine:
         oldest_ms: recorded time of the oldest of them.
         clock_off_ms: its clock minus that of who heard it; 0 below half an hour.
         forked: whether two histories of one of its logs are held.
+        without_effect: acts of its logs that count for nothing, or whose number another case bears, and that
+            nobody has looked into yet.
+        refused: what of it was refused in sessions of the last days, the newest first.
+        skipped: whether some of its records are too large to be passed on.
     """
 
     station: StationId
@@ -56,6 +65,9 @@ class BoardLine:
     clock_off_ms: int
     version: str
     forked: bool
+    without_effect: int = 0
+    refused: tuple[Refusal, ...] = ()
+    skipped: bool = False
 
     def silent_ms(self, now_ms: int) -> int:
         """Return for how long the station has not been heard; -1 if it never was."""
@@ -67,6 +79,10 @@ def read_board(store: Store, tx: ReadTx, parts: Parts, station: StationId, *, no
     held, peers = Held(store, parts, station, writing=False), Peers(store)
     newest = {one.station: one for one in peers.all(now_ms=now_ms)}
     contacts = peers.in_sessions(now_ms=now_ms)
+    skipped = {
+        parts.holdings.stations.get(str(row[1]))
+        for row in tx.select(SYNC_FINDINGS, {"code": STRETCH_LIMIT, "settled": 0})
+    }
     forked = {str(row[1]).partition("~")[0] for row in tx.select(SYNC_FINDINGS, {"code": FORK})}
     sizes: dict[StationId, list[tuple[int, int, bool]]] = {}
     for log in parts.holdings.logs.values():
@@ -74,8 +90,13 @@ def read_board(store: Store, tx: ReadTx, parts: Parts, station: StationId, *, no
         if log.genesis.kind == "station" and row is not None:
             size, recorded_at_ms = _int(row[1]), _int(row[3])
             sizes.setdefault(log.genesis.station, []).append((size, recorded_at_ms, log.name in forked))
+    scope = held.scope(station)
+    beside: Counter[StationId] = Counter()
+    for branch in held.branches(scope):
+        beside[parts.holdings.stations.get(branch.log_id.hex())] += branch.size - branch.first_seq + 1
+    useless = _without_effect(tx, parts)
     lines: list[BoardLine] = []
-    for one in sorted(held.scope(station)):
+    for one in sorted(scope):
         known = parts.knowledge.registry.station(one)
         logs = sizes.get(one, [])
         last_entry_ms = max((recorded_at_ms for _, recorded_at_ms, _ in logs), default=0)
@@ -88,7 +109,7 @@ def read_board(store: Store, tx: ReadTx, parts: Parts, station: StationId, *, no
                 level="" if known is None else known.level,
                 upstream="" if known is None else known.upstream,
                 is_open=known is not None and known.is_open,
-                entries=sum(size for size, _, _ in logs),
+                entries=sum(size for size, _, _ in logs) + beside[one],
                 logs=len(logs),
                 complete_at_ms=min(_complete(one, contacts, last_entry_ms), now_ms),
                 last_entry_ms=last_entry_ms,
@@ -99,9 +120,22 @@ def read_board(store: Store, tx: ReadTx, parts: Parts, station: StationId, *, no
                 clock_off_ms=_clock_off(contact),
                 version="" if contact is None else contact.version,
                 forked=any(fork for _, _, fork in logs),
+                without_effect=useless[one],
+                refused=tuple(
+                    refusal
+                    for refusal in peers.refusals(tx, one)
+                    if now_ms - refusal.at_ms <= REFUSED_SHOWN_MS_MAX
+                ),
+                skipped=one in skipped,
             )
         )
     return lines
+
+
+def _without_effect(tx: ReadTx, parts: Parts) -> Counter[StationId]:
+    """Return for each station how much is found and not settled about acts of its logs."""
+    rows = tx.select(SYNC_FINDINGS, {"settled": 0}, columns=("code", "log"))
+    return Counter(parts.holdings.stations.get(str(row[1])) for row in rows if is_without_effect(str(row[0])))
 
 
 def _complete(station: StationId, contacts: Mapping[StationId, Contact], last_entry_ms: int) -> int:

@@ -18,6 +18,7 @@ from ledger.act import verify_act
 from ledger.authority import Refusal, check_log_opening
 from ledger.bundle import bundle_public_key
 from ledger.checkpoint import (
+    LOG_ID_BYTES,
     LOG_ORIGIN_PREFIX,
     RECEIPT_NAME_PREFIX,
     Checkpoint,
@@ -30,7 +31,7 @@ from ledger.checkpoint import (
     receipt_name,
 )
 from ledger.errors import BanjianError, DataError
-from ledger.facade.feeds import START, FeedPlace
+from ledger.facade.feeds import START, FeedPlace, kept_place
 from ledger.facade.held import Held, newest_receipt
 from ledger.facade.heldstates import LogState, ReceiptLine
 from ledger.facade.parts import Parts
@@ -40,7 +41,7 @@ from ledger.keys import ED25519, key_id
 from ledger.note import parse_note
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
-from ledger.store.tables import OneOf, Where
+from ledger.store.tables import Cell, OneOf, Where
 from ledger.types import ActId, CaseId, KeyId, LogId, StationId
 from ledger.verified import VerifiedRecord
 
@@ -212,21 +213,15 @@ class Carried:
         """Return of which logs a station said that it holds less than it confirmed, and how much."""
         with self._store.read() as tx:
             rows = list(tx.select(TOLD, {"station": station}))
-        return {
-            LogId(bytes.fromhex(str(row[1]))): row[2]
-            for row in rows
-            if row[1] != FEED and not str(row[1]).startswith(COUNTY_MARK) and isinstance(row[2], int)
-        }
+        named = (_place(row[1], row[2]) for row in rows if not str(row[1]).startswith(COUNTY_MARK))
+        return dict(place for place in named if place is not None)
 
     def county_told(self, station: StationId) -> tuple[LogId, int] | None:
         """Return which county checkpoint a station said that it holds."""
         with self._store.read() as tx:
             rows = list(tx.select(TOLD, {"station": station}))
-        for row in rows:
-            name = str(row[1])
-            if name.startswith(COUNTY_MARK) and isinstance(row[2], int):
-                return LogId(bytes.fromhex(name.removeprefix(COUNTY_MARK))), row[2]
-        return None
+        marked = (_marked(row[1], row[2]) for row in rows)
+        return next((place for place in marked if place is not None), None)
 
     def county_below(self) -> list[tuple[LogId, int]]:
         """Return from which county checkpoints stations below may need a proof, as far as sticks tell."""
@@ -235,10 +230,9 @@ class Carried:
             return []
         where: Where = {"station": OneOf(below)}
         with self._store.read() as tx:
-            told = [(str(row[1]).removeprefix(COUNTY_MARK), row[2]) for row in tx.select(TOLD, where)
-                    if str(row[1]).startswith(COUNTY_MARK)]  # fmt: skip
-            known = [(str(row[2]), row[3]) for row in tx.select(COUNTY_BELOW, where)]
-        return [(LogId(bytes.fromhex(log)), size) for log, size in told + known if isinstance(size, int)]
+            told = [_marked(row[1], row[2]) for row in tx.select(TOLD, where)]
+            known = [_place(row[2], row[3]) for row in tx.select(COUNTY_BELOW, where)]
+        return [place for place in told + known if place is not None]
 
     def county_given(self, station: StationId, place: tuple[LogId, int]) -> None:
         """Remember which county checkpoint was written for a station below: it may hold it next time."""
@@ -248,9 +242,7 @@ class Carried:
         """Return how far a subordinate said that it has taken its feed."""
         with self._store.read() as tx:
             row = tx.get(TOLD, (station, FEED))
-        if row is None or not isinstance(row[2], int) or not isinstance(row[3], bytes):
-            return FeedPlace(number=0, chain=START)
-        return FeedPlace(number=row[2], chain=row[3])
+        return FeedPlace(number=0, chain=START) if row is None else kept_place(row[2], row[3])
 
     def take_told(
         self,
@@ -316,3 +308,20 @@ class Carried:
             return "ahead"
         roots = dict(self._held.roots(state.log_id, [state.size]))
         return "same" if roots.get(state.size) == state.root else "other"
+
+
+def _marked(name: Cell, size: Cell) -> tuple[LogId, int] | None:
+    """Return the county checkpoint that a row of what was told names; None for one that tells of others."""
+    text = str(name)
+    return _place(text.removeprefix(COUNTY_MARK), size) if text.startswith(COUNTY_MARK) else None
+
+
+def _place(name: Cell, size: Cell) -> tuple[LogId, int] | None:
+    """Return log and size of a row; None for one that names no log: it was a guess, and is told anew."""
+    try:
+        log_id = bytes.fromhex(str(name))
+    except ValueError:
+        return None
+    if len(log_id) != LOG_ID_BYTES or not isinstance(size, int) or size < 0:
+        return None
+    return LogId(log_id), size

@@ -46,11 +46,12 @@ class CountyFold:
         vault: opens the names of staff; None where they are not needed.
 
     Attributes:
+        holdings: the logs of the store.
         knowledge: registry, catalogue and calendars; stays the same object for good.
     """
 
     def __init__(self, holdings: Holdings, genesis: LedgerGenesis, vault: Vault | None) -> None:
-        self._holdings = holdings
+        self.holdings = holdings
         self._genesis = genesis
         self._vault = vault
         self._founds: dict[str, bool] = {}
@@ -115,10 +116,10 @@ class CountyFold:
 
     def _chain(self, tx: ReadTx, kind: str) -> list[_Stretch]:
         sizes = {
-            log.name: tx.size(log.name) for log in self._holdings.logs.values() if log.genesis.kind == kind
+            log.name: tx.size(log.name) for log in self.holdings.logs.values() if log.genesis.kind == kind
         }
         held = [
-            ChainLog(name, self._holdings.logs[name].genesis, size, self._is_founding(tx, name))
+            ChainLog(name, self.holdings.logs[name].genesis, size, self._is_founding(tx, name))
             for name, size in sizes.items()
             if size
         ]
@@ -146,7 +147,7 @@ class CountyFold:
                     yield f"{one.name}:{one.held}+{one.lost} "
 
     def _count(self, kind: str) -> int:
-        return sum(log.genesis.kind == kind for log in self._holdings.logs.values())
+        return sum(log.genesis.kind == kind for log in self.holdings.logs.values())
 
 
 def new_knowledge(genesis: LedgerGenesis) -> Knowledge:

@@ -19,9 +19,10 @@ from ledger.caseshape import CaseFinding, local_day
 from ledger.catalogue import Rules
 from ledger.effects import local_date_text
 from ledger.errors import BanjianError, RuleError
-from ledger.facade.bodies import read_personal, sealed_bodies
+from ledger.facade.bodies import read_personal
 from ledger.facade.casebook import CaseBook
 from ledger.facade.ondemand import OnDemand
+from ledger.facade.people import people_now
 from ledger.facade.tables import TOKENS
 from ledger.facade.vault import Vault
 from ledger.identity import plain_number
@@ -44,7 +45,7 @@ from ledger.store import schema
 from ledger.store.contract import ReadTx
 from ledger.store.tables import OneOf
 from ledger.toldday import EPOCH_ORDINAL, NIGHT_EDGE_MS, date_of, entered_on
-from ledger.types import CaseId, Facts
+from ledger.types import ActId, CaseId, Facts
 
 CLOCK_STEP_MS = 60_000
 """How far ahead of the clock a claimed time may lie: forms say minutes, and clocks are set back a little."""
@@ -115,7 +116,7 @@ class DeskRules:
             return
         tx = reading.tx()
         case_id = CaseId(b"") if state is None else state.case_id
-        numbers = _id_number(personal) | self._id_numbers(tx, case_id)
+        numbers = _id_number(personal) | self._id_numbers(tx, state)
         known = [one for one in self._untrue(tx, numbers, but=case_id) if one.at_ms < act.occurred_at_ms]
         if known:
             raise RuleError("case.promise_barred", cases=_listed(known))
@@ -125,7 +126,7 @@ class DeskRules:
         told = (*calendar_notices(state, rules, self._knowledge.calendars), *papers_with_agent(state))
         if not may_promise(rules) or state.voided:
             return told
-        known = self._untrue(tx, self._id_numbers(tx, state.case_id), but=state.case_id)
+        known = self._untrue(tx, self._id_numbers(tx, state), but=state.case_id)
         if not known:
             return told
         steps = promised_after(state, rules, (one.at_ms for one in known))
@@ -153,23 +154,25 @@ class DeskRules:
                 continue
             step = untrue_promise(state)
             # the token may be that of an agent, who promised nothing
-            if step is not None and numbers & self._id_numbers(tx, case_id):
+            if step is not None and numbers & self._id_numbers(tx, state):
                 found.append(Untrue(state.number, step.effect_at_ms))
         return found
 
-    def _id_numbers(self, tx: ReadTx, case_id: CaseId) -> frozenset[str]:
-        """Return the applicant's identity numbers in a case, as far as its personal data can be opened."""
-        if not case_id:
+    def _id_numbers(self, tx: ReadTx, state: CaseState | None) -> frozenset[str]:
+        """Return the applicant's identity number in a case, as it was corrected last and can be opened."""
+        if state is None:
             return frozenset()
-        found: frozenset[str] = frozenset()
-        for sealed in sealed_bodies(tx, case_id):
+        case_id = state.case_id
+
+        def personal_of(act_id: ActId) -> Facts | None:
             try:
-                raw = read_personal(tx, self._vault, case_id, sealed.act_id)
-                body = None if raw is None else open_body(raw, limit_bytes=PERSONAL_BYTES_MAX)
+                raw = read_personal(tx, self._vault, case_id, act_id)
+                return None if raw is None else open_body(raw, limit_bytes=PERSONAL_BYTES_MAX)
             except BanjianError:
-                continue
-            found |= _id_number(body)
-        return found
+                return None
+
+        number = people_now(state.steps, personal_of).get("applicant", {}).get("id_no", "")
+        return frozenset((plain_number(number),)) if number else frozenset()
 
 
 def require_day(occurred_at_ms: int, recorded_at_ms: int, facts: Facts) -> None:

@@ -1,5 +1,6 @@
 """Excerpts for a feed: the wanted frames of each log, proven under the newest checkpoint that covers them.
 
+One excerpt holds no more than ``EXCERPT_BYTES`` of records, or a single one: large records hold up no others.
 A log that is held whole, or a branch of one, is proven from its own tree; a frame that came in an excerpt is
 proven again under the checkpoint that it came with, from the hashes that were kept.
 """
@@ -23,10 +24,14 @@ from ledger.facade.synctables import SPARSE_NODES, SPARSE_NOTES
 from ledger.frame import split_frame
 from ledger.limits import EXCERPT_ENTRIES_MAX, TREE_LEVEL_STORED_MIN
 from ledger.merkle import leaf_hash, multiproof, multiproof_over, multiproof_root
+from ledger.recordsize import fitting_count, record_bytes
 from ledger.store import schema
 from ledger.store.contract import ReadTx
 from ledger.store.tables import Range, Where
 from ledger.types import LogId
+
+EXCERPT_BYTES = 4 << 20
+"""Bytes of records in one excerpt, beside the first: far below its limit, and little is lost with a line."""
 
 
 class _Wanted(NamedTuple):
@@ -70,7 +75,7 @@ def excerpts(
         places: of the frames.
         rotten: takes the records that changed on this disk; they are left out, for nobody would take them.
         left: takes the places that are left out, with those whose proof needs such a record, and those
-            whose personal body cannot be opened now.
+            whose personal body cannot be opened now or which no checkpoint covers.
 
     Raises:
         StoreError: ``log.head`` when the store lacks what the proof needs.
@@ -81,12 +86,34 @@ def excerpts(
         wanted = _locate(tx, place)
         groups.setdefault((wanted.log, wanted.size, wanted.branch), []).append(wanted)
     for group in groups.values():
-        group.sort(key=lambda one: one.seq)
-        room = EXCERPT_ENTRIES_MAX - 1
-        for first in range(0, len(group), room):
-            made = _excerpt(tx, outgoing, group[first : first + room], bad)
+        signed = _signed_size(tx, group[0])
+        # The end of a log that was given up without its key is signed by nobody, and can be given to nobody.
+        bad.left.extend(one.place for one in group if one.seq > signed)
+        group = sorted((one for one in group if one.seq <= signed), key=lambda one: one.seq)
+        while group:
+            sizes = (record_bytes(_frame(tx, one.place)) for one in group[: EXCERPT_ENTRIES_MAX - 1])
+            count = fitting_count(sizes, EXCERPT_BYTES)
+            made = _excerpt(tx, outgoing, group[:count], bad)
+            del group[:count]
             if made is not None:
                 yield made
+
+
+def carried_count(tx: ReadTx, places: Sequence[Place], most: int) -> int:
+    """Return how many records from the first one on take at most so many bytes in excerpts; one at least.
+
+    The first record of each log, which comes with every excerpt, counts once for each log.
+    """
+    opened: set[str] = set()
+
+    def size(place: Place) -> int:
+        log = place.log.partition(BRANCH_MARK)[0]
+        asked = [place] if log in opened else [place, Place(log, 1)]
+        opened.add(log)
+        frames = (frame_at(tx, one) for one in asked)
+        return sum(0 if frame is None else record_bytes(frame) for frame in frames)
+
+    return fitting_count(map(size, places), most)
 
 
 def _locate(tx: ReadTx, place: Place) -> _Wanted:
@@ -189,6 +216,16 @@ def _frame(tx: ReadTx, place: Place) -> bytes:
     if frame is None:
         raise StoreError("store.row_missing", log=place.log, seq=place.seq)
     return frame
+
+
+def _signed_size(tx: ReadTx, wanted: _Wanted) -> int:
+    """Return up to where records of a history can be proven at all."""
+    name = wanted.branch or wanted.log
+    if wanted.size:
+        return 0 if tx.get(SPARSE_NOTES, (name, wanted.size)) is None else wanted.size
+    rows = tx.select(schema.CHECKPOINTS, {"log": name}, order_by=("size",), descending=True, limit=1)
+    row = next(rows, None)
+    return row[1] if row is not None and isinstance(row[1], int) else 0
 
 
 def _checkpoints(tx: ReadTx, wanted: _Wanted, last_seq: int) -> list[tuple[int, bytes]]:

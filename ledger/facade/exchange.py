@@ -6,11 +6,11 @@ transactions. All methods run on the thread that owns the ledger.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from ledger.act import case_of
-from ledger.errors import EncodingError
+from ledger.errors import EncodingError, StoreError
 from ledger.excerpt import ExcerptContent
 from ledger.facade.attached import Attached
 from ledger.facade.bodies import Place
@@ -25,8 +25,10 @@ from ledger.facade.comingback import (
 )
 from ledger.facade.countyfold import COUNTY_KINDS
 from ledger.facade.countylink import CountyLink
-from ledger.facade.excerpts import excerpts
-from ledger.facade.feeds import FeedItem, FeedPlace
+from ledger.facade.doubt import log_signer
+from ledger.facade.excerpts import carried_count, excerpts
+from ledger.facade.feedpace import FeedPace
+from ledger.facade.feeds import FeedItem, FeedPlace, follow
 from ledger.facade.held import Held
 from ledger.facade.heldstates import BranchState, LogState, branch_name
 from ledger.facade.home import Home
@@ -42,12 +44,18 @@ from ledger.facade.room import Room
 from ledger.facade.rotten import Rotten, RottenRecords
 from ledger.facade.seenbelow import SeenBelow
 from ledger.facade.singles import note_passed_on
+from ledger.facade.stretch import STRETCH_LIMIT, Stretches, cut
 from ledger.facade.synctables import FEED_HELD
 from ledger.facade.vault import Vault
 from ledger.facade.views import NO_CASE_ACTIONS, CaseView
 from ledger.package import PackageContent
 from ledger.store.contract import Store
 from ledger.types import CaseId, KeyId, LogId, StationId
+
+CARRIED_BYTES = 8 << 20
+"""Bytes of single records in one answer: what follows comes with the next one."""
+TOO_FAR = (STRETCH_LIMIT, "log.checkpoint_gap")
+"""Why no package can reach the next checkpoint."""
 
 
 class Exchange:
@@ -69,6 +77,7 @@ class Exchange:
         seen_below: what stations below have seen of the logs written here.
         room: whether one more log of a station may be taken.
         rotten: records that changed on this disk.
+        stretches: stretches of logs that no package can hold.
     """
 
     def __init__(
@@ -81,9 +90,11 @@ class Exchange:
         self.feeds = parts.feeds
         self.carried = Carried(store, parts, self.held)
         self.rotten = RottenRecords(store)
+        self.stretches = Stretches(store)
         self._store = store
         self._parts = parts
         self._outgoing = Outgoing(vault)
+        self._pace = FeedPace()
         self._view = view
         self._clock = clock
         intake = Intake(
@@ -92,7 +103,7 @@ class Exchange:
             view=view,
             book=parts.book,
             knowledge=parts.knowledge,
-            log_stations=parts.holdings.stations,
+            holdings=parts.holdings,
         )
         self.receiving = Receiving(store, parts, held=self.held, intake=intake, view=view)
         self.county = CountyLink(
@@ -202,14 +213,46 @@ class Exchange:
         self.held.forget_end(log_id)
 
     def package(self, log_id: LogId, *, after: int) -> PackageContent | None:
-        """Return the next package of a log for somebody who holds ``after`` entries; None at the end."""
+        """Return the next package of a log for somebody who holds ``after`` entries; None at the end.
+
+        A stretch that no package can hold is cut where the log is an own one; else it is noted, and None.
+        """
         genesis = self.held.genesis(log_id)
         if genesis is None:
             return None
         rotten: list[Rotten] = []
-        with self._store.read() as tx:
-            found = self._outgoing.package(tx, genesis, after=after, rotten=rotten)
-        return self._told(found, rotten)
+
+        def made() -> PackageContent | None:
+            with self._store.read() as tx:
+                return self._outgoing.package(tx, genesis, after=after, rotten=rotten)
+
+        def is_cut() -> bool:
+            signer = log_signer(genesis, self.home) if self.held.is_own(log_id) else None
+            return cut(self._store, genesis, signer, after=after)
+
+        return self._told(self._packed(made, log_id.hex(), after, is_cut), rotten)
+
+    def _packed(
+        self,
+        make: Callable[[], PackageContent | None],
+        name: str,
+        after: int,
+        is_cut: Callable[[], bool] = lambda: False,
+    ) -> PackageContent | None:
+        """Return the next package of a log or of a history; None, with a note, where none can hold it."""
+        for may_cut in (True, False):
+            try:
+                found = make()
+            except StoreError as error:
+                if error.code not in TOO_FAR:
+                    raise
+                if may_cut and is_cut():
+                    continue
+                self.stretches.note(name, after + 1, now_ms=self._clock.now_ms())
+                return None
+            self.stretches.given(name, after + 1)
+            return found
+        return None
 
     def branch_package(self, state: BranchState, *, after: int) -> PackageContent | None:
         """Return the next package of a divergent history for somebody who holds it up to ``after``."""
@@ -220,9 +263,12 @@ class Exchange:
         if branch is None:
             return None
         rotten: list[Rotten] = []
-        with self._store.read() as tx:
-            found = self._outgoing.branch_package(tx, genesis, branch, after=after, rotten=rotten)
-        return self._told(found, rotten)
+
+        def made() -> PackageContent | None:
+            with self._store.read() as tx:
+                return self._outgoing.branch_package(tx, genesis, branch, after=after, rotten=rotten)
+
+        return self._told(self._packed(made, branch.name, after), rotten)
 
     def _told(self, found: PackageContent | None, rotten: Sequence[Rotten]) -> PackageContent | None:
         """Return a package; what changed on this disk is noted, what was given soundly is settled."""
@@ -238,6 +284,8 @@ class Exchange:
     ) -> tuple[FeedPlace, FeedPlace, list[ExcerptContent]]:
         """Return the next part of a subordinate's feed.
 
+        It is smaller than that after an answer that the subordinate did not get whole.
+
         Args:
             audience: a direct subordinate.
             held: how far it says that it has come.
@@ -246,25 +294,43 @@ class Exchange:
         Returns:
             Where this part begins, where it ends, and the excerpts with its frames.
         """
+        limit = self._pace.limit(audience, held, limit)
         start, items, found = self.feed_items(audience, held, limit=limit)
         end = FeedPlace(number=items[-1].number, chain=items[-1].chain) if items else start
+        self._pace.gave(audience, held, end, len(items))
         return start, end, found
 
     def feed_items(
         self, audience: StationId, held: FeedPlace, *, limit: int
     ) -> tuple[FeedPlace, list[FeedItem], list[ExcerptContent]]:
-        """Return where the next part of a subordinate's feed begins, its items and the excerpts with them."""
+        """Return where the next part of a subordinate's feed begins, its items and the excerpts with them.
+
+        They are ``limit`` items at most, and no more than ``CARRIED_BYTES`` of records, or a single one.
+        """
         self.feeds.catch_up(self._store)
         if held.number == 0:
             # Whoever begins anew gets the newest cases first, so that work can go on at once.
             self.feeds.renew(self._store, audience)
+            self.feeds.catch_up(self._store)
         self._give_healed(audience)
-        with self._store.read() as tx:
-            start = self.feeds.confirm(tx, audience, held)
-            items = self.feeds.items(tx, audience, after=start.number, limit=limit)
+        start, items = self._next_items(audience, held, limit=limit)
+        if not follow(start, items):
+            with self._store.write() as tx:
+                self.feeds.begin_anew(tx, audience)
+            self.feeds.catch_up(self._store)
+            start, items = self._next_items(audience, held, limit=limit)
         found, left = self._excerpts([item.place for item in items])
         self.feeds.leave_out(self._store, audience, left)
         return start, items, found
+
+    def _next_items(
+        self, audience: StationId, held: FeedPlace, *, limit: int
+    ) -> tuple[FeedPlace, list[FeedItem]]:
+        with self._store.read() as tx:
+            start = self.feeds.confirm(tx, audience, held)
+            items = self.feeds.items(tx, audience, after=start.number, limit=limit)
+            del items[carried_count(tx, [item.place for item in items], CARRIED_BYTES) :]
+            return start, items
 
     def _give_healed(self, audience: StationId) -> None:
         """Put back into a feed what was left out of it, as far as it is as it was signed again."""
@@ -300,6 +366,11 @@ class Exchange:
         """Return where records of a log behind its lost end stand here, beyond what is there already."""
         with self._store.read() as tx:
             return single_places(tx, log_id.hex(), after=after, beyond=frozenset(positions))
+
+    def carried_count(self, places: Sequence[Place]) -> int:
+        """Return how many records from the first one on one answer or request may carry; one at least."""
+        with self._store.read() as tx:
+            return carried_count(tx, places, CARRIED_BYTES)
 
     def excerpts(self, places: Sequence[Place]) -> list[ExcerptContent]:
         """Return excerpts with the records at some places; those that changed on this disk are left out."""

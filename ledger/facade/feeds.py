@@ -8,7 +8,7 @@ other: after a restore on either side the hashes differ and everything is given 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -24,7 +24,7 @@ from ledger.hashing import CTX_FEED, digest
 from ledger.registry import Registry
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store, WriteTx
-from ledger.store.tables import OneOf, Range, Row, Where
+from ledger.store.tables import Cell, OneOf, Range, Row, Where
 from ledger.types import ActId, CaseId, StationId
 from ledger.verified import OPAQUE
 
@@ -53,6 +53,13 @@ class FeedPlace:
 
     number: int
     chain: bytes
+
+
+def kept_place(number: Cell, chain: Cell) -> FeedPlace:
+    """Return the place in a feed that a row names; the start where it names none."""
+    if isinstance(number, int) and number > 0 and isinstance(chain, bytes) and len(chain) == len(START):
+        return FeedPlace(number=number, chain=chain)
+    return FeedPlace(number=0, chain=START)
 
 
 class Feeds:
@@ -100,6 +107,8 @@ class Feeds:
         added = 0
         with store.write() as tx:
             self._check_topology(tx)
+            for audience in sorted(set(self.below.values())):
+                self._check_end(tx, audience)
         while True:
             with store.write() as tx:
                 due = [CaseId(row[0]) for row in tx.select(FEED_DUE, {}, limit=BATCH_CASES)
@@ -108,6 +117,11 @@ class Feeds:
                     return added
                 added += self._add_cases(tx, due)
                 tx.delete(FEED_DUE, {"case_id": OneOf(tuple(due))})
+
+    def look_at_all(self, tx: WriteTx) -> None:
+        """Ask of every case anew who is to be given it; what a feed has already is not given twice."""
+        if self.below:
+            tx.insert_missing(FEED_DUE, [(case[0],) for case in tx.select(CASES, {})])
 
     def confirm(self, tx: ReadTx, audience: StationId, held: FeedPlace) -> FeedPlace:
         """Return where to go on for an audience: where it says, if the feed agrees, else at the start."""
@@ -119,9 +133,22 @@ class Feeds:
         return FeedPlace(number=0, chain=START)
 
     def items(self, tx: ReadTx, audience: StationId, *, after: int, limit: int) -> list[FeedItem]:
-        """Return the next items of a feed."""
+        """Return the next items of a feed, each where its act stands now."""
         where: Where = {"audience": audience, "number": Range(above=after)}
-        return [_item(row) for row in tx.select(FEED, where, order_by=("number",), limit=limit)]
+        found = [_item(row) for row in tx.select(FEED, where, order_by=("number",), limit=limit)]
+        cases = tuple({item.case_id: None for item in found})
+        acts = (
+            row
+            for first in range(0, len(cases), ASKED_MAX)
+            for row in tx.select(schema.ACTS, {"case_id": OneOf(cases[first : first + ASKED_MAX])})
+        )
+        places = {row[1]: place_in(row) for row in acts}
+        return [item._replace(place=places.get(item.act_id, item.place)) for item in found]
+
+    def begin_anew(self, tx: WriteTx, audience: StationId) -> None:
+        """Drop a feed that somebody changed on this disk; it is made again from the acts."""
+        tx.delete(FEED, {"audience": audience})
+        self.look_at_all(tx)
 
     def size(self, tx: ReadTx, audience: StationId) -> int:
         """Return how many items a feed has."""
@@ -155,19 +182,42 @@ class Feeds:
     def renew(self, store: Store, audience: StationId) -> None:
         """Order the feed of an audience that begins anew: the newest cases first, so that work can go on."""
         with store.write() as tx:
-            listed = {row[4]: None for row in tx.select(FEED, {"audience": audience})}
-            if not listed:
+            before = {(row[4], row[5]) for row in tx.select(FEED, {"audience": audience})}
+            if not before:
                 # Nothing to be ordered: a station that alone acts on its cases begins anew at each session.
                 return
             tx.delete(FEED, {"audience": audience})
+            listed = {case_id for case_id, _ in before}
             number, chain = 0, START
             for case_id, cells in _newest_first(
                 tx, [CaseId(one) for one in listed if isinstance(one, bytes)]
             ):
                 acts = list(tx.select(schema.ACTS, {"case_id": case_id}))
+                before -= {(row[0], row[1]) for row in acts}
                 if audience in self._concerned(tx, case_id, acts, cells):
                     lacking = self._lacking(tx, audience, acts)
                     number, chain = self._extend(tx, audience, case_id, number, chain, lacking)
+            if before:
+                # Acts that no case has: somebody changed these rows, and which cases they were of is lost.
+                self.look_at_all(tx)
+
+    def ungiven(self, tx: ReadTx, case_ids: Sequence[CaseId]) -> set[CaseId]:
+        """Return the cases of which an act is missing in a feed, and that nobody is to look at again.
+
+        Args:
+            tx: the store.
+            case_ids: cases, as many as one condition takes.
+        """
+        if not self.below:
+            return set()
+        asked: Where = {"case_id": OneOf(tuple(case_ids))}
+        due = {row[0] for row in tx.select(FEED_DUE, asked)}
+        found: set[CaseId] = set()
+        for case_id, audience, lacking in self._wanted(tx, [one for one in case_ids if one not in due]):
+            given = {row[5] for row in tx.select(FEED, {"audience": audience, "case_id": case_id})}
+            if any(row[1] not in given for row in lacking):
+                found.add(case_id)
+        return found
 
     def _check_topology(self, tx: WriteTx) -> None:
         """Go through all cases again when a station that was known has got another line upward."""
@@ -177,25 +227,42 @@ class Feeds:
         if before == now:
             return
         if any(now.get(StationId(station)) != audience for station, audience in before.items()):
-            tx.insert_missing(FEED_DUE, [(case[0],) for case in tx.select(CASES, {})])
+            self.look_at_all(tx)
         text = json.dumps(now, sort_keys=True)
         tx.upsert(SYNC_MARKS, [(MARK_TOPOLOGY, text)])
 
+    def _check_end(self, tx: WriteTx, audience: StationId) -> None:
+        """Make a feed anew that cannot be gone on with: its last item does not follow from the one before."""
+        where = {"audience": audience}
+        rows = list(tx.select(FEED, where, order_by=("number",), descending=True, limit=2))
+        if not rows:
+            return
+        before = rows[1] if len(rows) > 1 else (audience, 0, "", 0, b"", b"", START)
+        if not follow(FeedPlace(number=_count(before[1]), chain=_bytes(before[6])), [_item(rows[0])]):
+            self.begin_anew(tx, audience)
+
     def _add_cases(self, tx: WriteTx, case_ids: Sequence[CaseId]) -> int:
+        added = 0
+        for case_id, audience, lacking in self._wanted(tx, case_ids):
+            number, chain = _end(tx, audience)
+            added += self._extend(tx, audience, case_id, number, chain, lacking)[0] - number
+        return added
+
+    def _wanted(
+        self, tx: ReadTx, case_ids: Sequence[CaseId]
+    ) -> Iterator[tuple[CaseId, StationId, Sequence[Row]]]:
+        """Yield which acts of cases each audience is to be given."""
         asked = OneOf(tuple(case_ids))
         acts: dict[object, list[Row]] = {}
         for row in tx.select(schema.ACTS, {"case_id": asked}):
             acts.setdefault(row[0], []).append(row)
         cases = {cells[0]: cells for cells in case_cells(list(tx.select(CASES, {"case_id": asked})))}
-        added = 0
         for case_id in case_ids:
             rows = acts.get(case_id, [])
             for audience in sorted(self._concerned(tx, case_id, rows, cases.get(case_id))):
                 found = self._lacking(tx, audience, rows)
                 if found:
-                    number, chain = _end(tx, audience)
-                    added += self._extend(tx, audience, case_id, number, chain, found)[0] - number
-        return added
+                    yield case_id, audience, found
 
     def _concerned(
         self, tx: ReadTx, case_id: CaseId, acts: Sequence[Row], case: CaseCells | None
@@ -264,6 +331,16 @@ def next_chain(chain: bytes, act_id: ActId) -> bytes:
     return digest(CTX_FEED, chain + act_id)
 
 
+def follow(place: FeedPlace, items: Iterable[FeedItem]) -> bool:
+    """Tell whether items of a feed follow one another from a place on, as they were written."""
+    number, chain = place.number, place.chain
+    for item in items:
+        number, chain = number + 1, next_chain(chain, item.act_id)
+        if (item.number, item.chain) != (number, chain):
+            return False
+    return True
+
+
 def _newest_first(tx: ReadTx, case_ids: Sequence[CaseId]) -> list[tuple[CaseId, CaseCells | None]]:
     """Return cases with their rows: open ones before closed ones, and of each the newest first."""
     cells: dict[CaseId, CaseCells] = {}
@@ -293,9 +370,17 @@ def _place(row: Row) -> Place:
 def _item(row: Row) -> FeedItem:
     _, number, log, seq, case_id, act, chain = row
     return FeedItem(
-        number if isinstance(number, int) else 0,
-        Place(str(log), seq if isinstance(seq, int) else 0),
-        CaseId(case_id if isinstance(case_id, bytes) else b""),
-        ActId(act if isinstance(act, bytes) else b""),
-        chain if isinstance(chain, bytes) else b"",
+        _count(number),
+        Place(str(log), _count(seq)),
+        CaseId(_bytes(case_id)),
+        ActId(_bytes(act)),
+        _bytes(chain),
     )
+
+
+def _count(cell: Cell) -> int:
+    return cell if isinstance(cell, int) else 0
+
+
+def _bytes(cell: Cell) -> bytes:
+    return cell if isinstance(cell, bytes) else b""

@@ -13,7 +13,7 @@ from ledger.entry import entry_hash
 from ledger.errors import EncodingError
 from ledger.facade.audience import subtree
 from ledger.facade.countyfold import COUNTY_KINDS
-from ledger.facade.feeds import START, FeedPlace
+from ledger.facade.feeds import START, FeedPlace, kept_place
 from ledger.facade.heldstates import BranchState, LogState, ReceiptLine, branch_name
 from ledger.facade.histories import Branch, branch_names, history_nodes, load_branches, reached
 from ledger.facade.logend import LogEnd, held_root, load_end
@@ -326,9 +326,7 @@ class Held:
         """Return how far this station has taken the feed of its upstream."""
         with self._store.read() as tx:
             row = tx.get(FEED_HELD, (upstream,))
-        if row is None or not isinstance(row[1], int) or not isinstance(row[2], bytes):
-            return FeedPlace(number=0, chain=START)
-        return FeedPlace(number=row[1], chain=row[2])
+        return FeedPlace(number=0, chain=START) if row is None else kept_place(row[1], row[2])
 
     def end(self, tx: ReadTx, genesis: LogGenesis) -> LogEnd:
         """Return the end of a log that is held, or of one of which nothing is held yet."""

@@ -247,8 +247,7 @@ class Home:
             platform.fsync_dir(self.path)
 
     def _write_secret(self, path: Path, content: bytes) -> None:
-        platform.write_durably(path, content)
-        os.chmod(path, 0o600)
+        platform.write_durably(path, content, private=True)
 
     def _log_key_path(self, log_id: LogId) -> Path:
         return self.secrets_dir / f"log-{log_id.hex()}.key"

@@ -7,7 +7,7 @@ what is already there is no news. A receipt is signed inside and handed out only
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from ledger.caseshape import CaseAct
 from ledger.entry import entry_hash
@@ -18,6 +18,7 @@ from ledger.facade.casebook import CaseBook
 from ledger.facade.casekeys import CaseKeys
 from ledger.facade.histories import stored_link_fault
 from ledger.facade.makingway import make_way
+from ledger.facade.opening import Holdings
 from ledger.facade.placing import move_bodies, rank_of_record, rank_of_row
 from ledger.facade.sparselane import Arrival, sparse_lane
 from ledger.facade.synctables import FORK, SPARSE_NODES, SPARSE_NOTES, SYNC_FINDINGS
@@ -25,6 +26,7 @@ from ledger.facade.tables import APPLICANTS, TOKENS
 from ledger.facade.twins import applicant_rows
 from ledger.facade.vault import Vault
 from ledger.facade.views import NO_CASE_ACTIONS, CaseView
+from ledger.facade.withouteffect import note_without_effect
 from ledger.identity import may_name_people, search_keys
 from ledger.knowledge import Knowledge
 from ledger.limits import TREE_LEVEL_STORED_MIN
@@ -32,7 +34,7 @@ from ledger.merkle import Node, Tree
 from ledger.store import schema
 from ledger.store.contract import WriteTx
 from ledger.store.tables import OneOf, Row
-from ledger.types import ActId, CaseId, StationId
+from ledger.types import ActId, CaseId
 from ledger.verified import OPAQUE, VerifiedRecord
 
 ERASE = "erase"
@@ -49,14 +51,14 @@ class Intake:
         view: CaseView,
         book: CaseBook,
         knowledge: Knowledge,
-        log_stations: Mapping[str, StationId],
+        holdings: Holdings,
     ) -> None:
         self._vault = vault
         self._case_keys = case_keys
         self._view = view
         self._book = book
         self._knowledge = knowledge
-        self._log_stations = log_stations
+        self._holdings = holdings
 
     def write_dense(
         self,
@@ -95,6 +97,7 @@ class Intake:
             tx.insert(schema.TREE, stored)
         tx.insert_missing(schema.CHECKPOINTS, [(arrival.name, *one) for one in checkpoints])
         self._note_faults(tx, arrival)
+        self._note_without_effect(tx, arrival, acts)
         return len(new)
 
     def write_branch(self, tx: WriteTx, arrival: Arrival, *, checkpoint: tuple[int, bytes]) -> int:
@@ -112,6 +115,7 @@ class Intake:
         new = tx.append(arrival.name, arrival.records[0].seq, rows)
         tx.insert_missing(schema.CHECKPOINTS, [(arrival.name, *checkpoint)])
         self._note_faults(tx, arrival)
+        self._note_without_effect(tx, arrival, acts)
         return len(new)
 
     def write_sparse(self, tx: WriteTx, arrival: Arrival, checked: CheckedExcerpt) -> int:
@@ -213,7 +217,7 @@ class Intake:
             return False
         station = record.act.header.station
         here = rank_of_record(record, arrival.name, arrival.station)
-        if rank_of_row(tx, row, station, self._log_stations) <= here:
+        if rank_of_row(tx, row, station, self._holdings.stations) <= here:
             self._fill_body(tx, before.log, record._replace(seq=before.seq))
             return False
         move_bodies(tx, before, after)
@@ -287,6 +291,13 @@ class Intake:
             facts=record.facts,
             log_station=arrival.station,
             blocked=_obstacle(record),
+        )
+
+    def _note_without_effect(
+        self, tx: WriteTx, arrival: Arrival, acts: Sequence[tuple[VerifiedRecord, CaseAct]]
+    ) -> None:
+        note_without_effect(
+            tx, self._knowledge, book=self._book, holdings=self._holdings, arrival=arrival, acts=acts
         )
 
     def _note_faults(self, tx: WriteTx, arrival: Arrival) -> None:

@@ -201,9 +201,7 @@ class Ledger:
             BanjianError: as ``perform``; ``log.none`` when the station has no log here yet.
         """
         self.refresh()
-        log = self.parts.station_log(command.station)
-        if log is None:
-            raise StoreError("log.none", station=command.station)
+        log = self.parts.required_log(command.station)
         with OnDemand(self.store) as reading:
             return self.parts.desk.sign(reading, command, signer, log).signed
 
@@ -217,10 +215,7 @@ class Ledger:
             BanjianError: the act does not hold; nothing was written.
         """
         require_rules_to_write(self.store, self.parts)
-        log = self.parts.station_log(station)
-        if log is None:
-            raise StoreError("log.none", station=station)
-        return self.parts.writer.append_foreign(log, signed)
+        return self.parts.writer.append_foreign(self.parts.required_log(station), signed)
 
     @as_writer
     def register(
@@ -315,7 +310,7 @@ class Ledger:
     def rebuild(self) -> int:
         """Make every row that people look at anew from the frames; returns how many cases there are."""
         self.parts.book.forget_all()
-        return rebuild_views(self.store, self.view, self.vault)
+        return rebuild_views(self.store, self.view, self.vault, also=self.parts.feeds.look_at_all)
 
     def resolve(self, ref: str) -> CaseId:
         """Return the case that a number, or the beginning of an id in hexadecimal digits, means."""
@@ -382,21 +377,10 @@ class Ledger:
             return parts.reader.day_clear(tx, station=station, day=day, now_ms=moment, names=names)
 
     def find(
-        self,
-        text: str,
-        *,
-        station: StationId | None = None,
-        now_ms: int | None = None,
+        self, text: str, *, station: StationId | None = None, now_ms: int | None = None,
         limit: int | None = FIND_MAX,
-    ) -> list[CaseRow]:
-        """Return cases by number, name, pinyin initials, ID number or tail, phone tail or item.
-
-        Args:
-            text: what somebody typed.
-            station: whose cases; None for all.
-            now_ms: as of when lights are told.
-            limit: how many at most; None for all.
-        """
+    ) -> list[CaseRow]:  # fmt: skip
+        """Return cases by number, name, initials, ID number or tail, phone tail, item; so many at most."""
         moment = self.clock.now_ms() if now_ms is None else now_ms
         with self.reading() as (tx, parts):
             return parts.reader.find(tx, text, station=station, now_ms=moment, limit=limit)

@@ -2,7 +2,8 @@
 
 Most of what is found while records are taken in settles itself: by the next session, a longer registry, a
 record that is healed. A fork, a second beginning of a station's log, a log that claims to continue another
-one, and entries that a log lost by being reopened stay for good, whatever anybody does about them.
+one, entries that a log lost by being reopened, and acts that count for nothing stay for good, whatever is
+done about them.
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ from ledger.facade.synctables import (
     SECOND_FIRST,
     SYNC_FINDINGS,
 )
+from ledger.facade.withouteffect import is_without_effect
 from ledger.store.contract import ReadTx, WriteTx
 
 STAYING: Final = (SECOND_FIRST, REOPENED_EARLY, FORK, FOREIGN_PARENT, CHANGED_OUTSIDE)
-"""Codes of findings that nothing settles but somebody who has looked into them."""
+"""Codes of findings about whole logs and files that nothing settles but somebody who looked into them."""
 _SUBJECTS: Final = ("staff_no", "station", "purpose")
 ACTS_MAX: Final = 1_000
 """Acts of a lost end that are read at once."""
@@ -45,9 +47,14 @@ def is_changed_outside(tx: ReadTx) -> bool:
     return tx.count(SYNC_FINDINGS, {"code": CHANGED_OUTSIDE, "settled": 0}) > 0
 
 
+def is_staying(code: str) -> bool:
+    """Tell whether nothing settles findings of a code but somebody who has looked into them."""
+    return code in STAYING or is_without_effect(code)
+
+
 def settle_seen(tx: WriteTx) -> int:
     """Settle everything that only stays because nobody has said that it was seen; returns how much it was."""
-    rows = [row for code in STAYING for row in tx.select(SYNC_FINDINGS, {"code": code, "settled": 0})]
+    rows = [row for row in tx.select(SYNC_FINDINGS, {"settled": 0}) if is_staying(str(row[0]))]
     tx.upsert(SYNC_FINDINGS, [(*row[:5], 1) for row in rows])
     return len(rows)
 

@@ -1,16 +1,25 @@
-"""Figures by month, station and item: how many cases were received, and what became of them so far."""
+"""Figures by month, station and item: how many cases were received, and what became of them so far.
+
+Cases are counted where their stations' clocks put them. One whose clock had lost its battery puts them into
+another century: these are in no period that anybody asks for, so each figure says how many there are.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from ledger.calendar import day_start_ms, local_date
 from ledger.facade.tables import CASES, CONFLICT, NEVER_MS, case_cells
+from ledger.limits import PLAUSIBLE_FROM_MS
 from ledger.store.contract import ReadTx
 from ledger.store.tables import Cell, OneOf, Range
 from ledger.types import StationId
+
+AHEAD_MS_MAX = 24 * 3_600_000
+"""How far a receipt may lie ahead of the clock here before that is a wrong clock, and not two that differ."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,3 +74,27 @@ def read_months(
             one.finished += 1
         one.conflicts += bool(cells[14] & CONFLICT)
     return [found[key] for key in sorted(found)]
+
+
+def read_mistimed(
+    tx: ReadTx, *, first: date, after_last: date, now_ms: int, station: StationId | None = None
+) -> Mapping[StationId, int]:
+    """Return how many cases of each station bear a time of receipt that cannot be, outside a period.
+
+    Args:
+        tx: a consistent view.
+        first: first day of the period; what lies in it is in its figures.
+        after_last: the day behind its last one.
+        now_ms: the clock here.
+        station: one station only; None for all.
+    """
+    early = Range(below=min(day_start_ms(first), PLAUSIBLE_FROM_MS))
+    late = Range(at_least=max(day_start_ms(after_last), now_ms + AHEAD_MS_MAX))
+    found: Counter[StationId] = Counter()
+    for outside in (early, late):
+        where: dict[str, Cell | Range | OneOf] = {"opened_at_ms": outside}
+        if station is not None:
+            where["received_station"] = station
+        rows = tx.select(CASES, where, columns=("received_station",))
+        found.update(StationId(str(row[0])) for row in rows)
+    return found

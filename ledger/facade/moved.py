@@ -16,6 +16,7 @@ from ledger.calendar import CalendarSet, calendar_facts, parse_calendar
 from ledger.caseshape import CaseFinding, CaseState
 from ledger.catalogue import Rules
 from ledger.clocks import ClockReading, DueChange, earlier_dues
+from ledger.errors import BanjianError
 from ledger.facade.tables import MARKS, MOVED
 from ledger.store.contract import ReadTx, WriteTx
 from ledger.store.tables import Row
@@ -31,7 +32,7 @@ def held_mark(calendars: CalendarSet) -> Row:
 
 
 def held_before(tx: ReadTx, now: CalendarSet) -> CalendarSet | None:
-    """Return the calendars that the lights were made with; None where none were written down.
+    """Return the calendars that the lights were made with; None where that is not known.
 
     Args:
         tx: the view.
@@ -40,7 +41,14 @@ def held_before(tx: ReadTx, now: CalendarSet) -> CalendarSet | None:
     row = tx.get(MARKS, (MARK_HELD,))
     if row is None:
         return None
-    return now.instead(parse_calendar(facts) for facts in json.loads(str(row[1])))
+    try:
+        kept = json.loads(str(row[1]))
+        if not isinstance(kept, list) or not all(isinstance(facts, dict) for facts in kept):
+            return None
+        return now.instead([parse_calendar(facts) for facts in kept])
+    except (ValueError, BanjianError):
+        # Somebody changed the row: what was said before is not known, and the lights are made anew as ever.
+        return None
 
 
 def note_earlier(

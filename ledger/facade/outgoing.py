@@ -20,6 +20,7 @@ from ledger.facade.rotten import (
     first_rotten,
     next_link,
 )
+from ledger.facade.stretch import STRETCH_LIMIT, checkpoint_between, fitted, furthest_checkpoint
 from ledger.facade.vault import CaseKey, Vault
 from ledger.frame import split_frame
 from ledger.genesis import LogGenesis
@@ -29,7 +30,7 @@ from ledger.package import PackageContent
 from ledger.package_write import split_act
 from ledger.store import schema
 from ledger.store.contract import ReadTx
-from ledger.store.tables import Cell, OneOf, Range, Row, Where
+from ledger.store.tables import Cell, OneOf, Row
 from ledger.types import CaseId
 
 HASH_BYTES = 32
@@ -56,7 +57,8 @@ class Outgoing:
     ) -> PackageContent | None:
         """Return the next package of a log; None when no checkpoint covers anything more that is sound.
 
-        It ends before a record that changed on this disk.
+        It reaches the furthest checkpoint within one package, and ends before a record that changed on this
+        disk.
 
         Args:
             tx: a consistent view.
@@ -66,17 +68,26 @@ class Outgoing:
             rotten: takes the records that changed on this disk.
 
         Raises:
-            StoreError: ``log.checkpoint_gap`` when checkpoints lie too far apart for one package.
+            StoreError: ``log.checkpoint_gap`` when checkpoints lie too many entries apart for one package,
+                ``log.stretch_limit`` when they lie too many bytes apart.
         """
         name, found = genesis.log_id().hex(), [] if rotten is None else rotten
-        end = _next_checkpoint(tx, name, after)
+        frames = [frame for _, frame in tx.frames(name, after + 1, after + PACKAGE_ENTRIES_MAX)]
+        end = furthest_checkpoint(tx, name, frames, after)
         while end is not None:
-            content = self._package(tx, genesis, end, after=after, personal=personal, closed=found)
+            content = self._package(
+                tx, genesis, end,
+                after=after, frames=frames[: end[0] - after], personal=personal, closed=found,
+            )  # fmt: skip
             bad = first_rotten(content) or self._rotten_entry(tx, genesis, content)
-            if bad is None:
-                return content
-            found.append(bad)
-            end = _checkpoint_between(tx, name, after, bad.seq - 1)
+            if bad is not None:
+                found.append(bad)
+                end = checkpoint_between(tx, name, after, bad.seq - 1)
+                continue
+            fits = fitted(content)
+            if fits is not None:
+                return fits
+            end = _nearer(tx, content, name)
         return None
 
     def _package(
@@ -86,12 +97,12 @@ class Outgoing:
         end: tuple[int, bytes],
         *,
         after: int,
+        frames: Sequence[bytes],
         personal: bool,
         closed: list[Rotten],
     ) -> PackageContent:
         name = genesis.log_id().hex()
         size, note = end
-        frames = [frame for _, frame in tx.frames(name, after + 1, size)]
         if len(frames) != size - after:
             raise StoreError("log.head", log=genesis.log_id())
         places = [Place(name, seq) for seq in range(after + 1, size + 1)]
@@ -139,29 +150,37 @@ class Outgoing:
             branch: the divergent history.
             after: size of the log up to which the receiver holds it, at least to where it diverges.
             rotten: takes the records that changed on this disk.
+
+        Raises:
+            StoreError: as ``package``.
         """
         common, found = branch.common, [] if rotten is None else rotten
         held = max(after, common)
-        end = _next_checkpoint(tx, branch.name, held)
-        if end is None:
-            return None
-        size, note = end
-        frames = [frame for _, frame in tx.frames(branch.name, held - common + 1, size - common)]
-        places = [Place(branch.name, seq) for seq in range(held - common + 1, size - common + 1)]
-        facts, people = self.bodies(tx, places, frames, personal=True, closed=found)
-        content = PackageContent(
-            log_id=genesis.log_id(),
-            first_seq=held + 1,
-            previous=history_hash(tx, branch.log, branch, held) if held else genesis.genesis_hash(),
-            frames=tuple(frames),
-            facts=facts,
-            personal=people,
-            checkpoint=note,
-        )
-        bad = first_rotten(content)
-        if bad is None:
-            return content
-        found.append(bad)
+        first = held - common + 1
+        frames = [frame for _, frame in tx.frames(branch.name, first, first + PACKAGE_ENTRIES_MAX - 1)]
+        end = furthest_checkpoint(tx, branch.name, frames, held)
+        while end is not None:
+            size, note = end
+            places = [Place(branch.name, seq) for seq in range(first, size - common + 1)]
+            taken = frames[: len(places)]
+            facts, people = self.bodies(tx, places, taken, personal=True, closed=found)
+            content = PackageContent(
+                log_id=genesis.log_id(),
+                first_seq=held + 1,
+                previous=history_hash(tx, branch.log, branch, held) if held else genesis.genesis_hash(),
+                frames=tuple(taken),
+                facts=facts,
+                personal=people,
+                checkpoint=note,
+            )
+            bad = first_rotten(content)
+            if bad is not None:
+                found.append(bad)
+                return None
+            fits = fitted(content)
+            if fits is not None:
+                return fits
+            end = _nearer(tx, content, branch.name)
         return None
 
     def bodies(
@@ -230,23 +249,13 @@ class Outgoing:
         }
 
 
-def _next_checkpoint(tx: ReadTx, name: str, after: int) -> tuple[int, bytes] | None:
-    """Return size and note of the furthest checkpoint that one package can reach."""
-    found = _checkpoint_between(tx, name, after, after + PACKAGE_ENTRIES_MAX)
-    if found is not None:
-        return found
-    further: Where = {"log": name, "size": Range(above=after)}
-    if next(tx.select(schema.CHECKPOINTS, further, limit=1), None) is not None:
-        raise StoreError("log.checkpoint_gap", log=name, size=after)
-    return None
-
-
-def _checkpoint_between(tx: ReadTx, name: str, after: int, at_most: int) -> tuple[int, bytes] | None:
-    within: Where = {"log": name, "size": Range(above=after, at_most=at_most)}
-    rows = list(tx.select(schema.CHECKPOINTS, within, order_by=("size",), descending=True, limit=1))
-    if rows and isinstance(rows[0][1], int) and isinstance(rows[0][2], bytes):
-        return rows[0][1], rows[0][2]
-    return None
+def _nearer(tx: ReadTx, content: PackageContent, name: str) -> tuple[int, bytes]:
+    """Return size and note of a checkpoint before the end of a package that is too large."""
+    after = content.first_seq - 1
+    found = checkpoint_between(tx, name, after, content.last_seq - 1)
+    if found is None:
+        raise StoreError(STRETCH_LIMIT, log=name, seq=content.first_seq, last=content.last_seq)
+    return found
 
 
 def _previous(tx: ReadTx, genesis: LogGenesis, after: int, first: bytes) -> bytes:

@@ -21,6 +21,7 @@ from ledger.keys import Signer
 from ledger.limits import TREE_LEVEL_STORED_MIN
 from ledger.merge import leaf_of_record
 from ledger.merkle import Node, NodeGetter, Tree, leaf_hash, node_hash, root_at
+from ledger.recordsize import record_bytes
 from ledger.store import schema
 from ledger.store.contract import ReadTx, WriteTx
 from ledger.store.tables import Row
@@ -28,6 +29,8 @@ from ledger.types import ActId, LogId, StationId
 
 CHECKPOINT_EVERY = 256
 """Entries after which a checkpoint is made without being asked for."""
+CHECKPOINT_BYTES = 4 << 20
+"""Bytes of records after which one is made: with the largest record behind them, far below one package."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class OwnLog:
         self.signer = signer
         self.size = 0
         self.checkpoint_size = 0
+        self.unsealed_bytes = 0
         self.recorded_at_ms = 0
         self.doubt = ""
         self._head = genesis.genesis_hash()
@@ -120,12 +124,23 @@ class OwnLog:
         if entry.nodes:
             tx.insert(schema.TREE, [(self.name, *node) for node in entry.nodes])
 
-    def adopt(self, entry: NewEntry) -> None:
-        """Go on from an entry that has been committed."""
+    def adopt(self, entry: NewEntry, body_bytes: int = 0) -> None:
+        """Go on from an entry that has been committed, with bodies of so many bytes."""
         self.size = entry.seq
+        self.unsealed_bytes += len(entry.frame) + body_bytes
         self.recorded_at_ms = entry.recorded_at_ms
         self._head = entry.entry_hash
         self._tree = entry.tree
+
+    @property
+    def is_due(self) -> bool:
+        """Whether a checkpoint must be made, so that none lies too far from the next for one package."""
+        entries = self.size - self.checkpoint_size
+        return entries >= CHECKPOINT_EVERY or self.unsealed_bytes >= CHECKPOINT_BYTES
+
+    def sealed(self) -> None:
+        """Go on from a checkpoint of the head that has been stored."""
+        self.checkpoint_size, self.unsealed_bytes = self.size, 0
 
     def checkpoint(self) -> Checkpoint:
         """Return the head as a checkpoint, unsigned."""
@@ -183,6 +198,9 @@ class OwnLog:
             if stated.size > size or root_at(stated.size, nodes) != stated.root:
                 raise StoreError("log.head", log=self.log_id)
             self.checkpoint_size = stated.size
+        if self.kind != "merge":
+            unsealed = tx.frames(self.name, self.checkpoint_size + 1, size)
+            self.unsealed_bytes = sum(record_bytes(frame) for _, frame in unsealed)
 
 
 def edge_first(size: int) -> int:

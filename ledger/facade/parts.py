@@ -77,6 +77,17 @@ class Parts:
                 return log
         return None
 
+    def required_log(self, station: StationId) -> OwnLog:
+        """Return the sound log of a station that is written here.
+
+        Raises:
+            StoreError: ``log.none`` when there is none.
+        """
+        log = self.station_log(station)
+        if log is None:
+            raise StoreError("log.none", station=station)
+        return log
+
     def opens_by_acting(self, station: StationId) -> bool:
         """Tell whether whoever acts next for a station opens its log: the first one, or a successor."""
         if self.station_log(station) is not None:

@@ -24,6 +24,10 @@ STUCK = "stuck"
 """Detail of a finding about a section that was not taken; settled when it is."""
 MARK_TRIED, MARK_DONE, MARK_FAILURE = "tried_at_ms", "done_at_ms", "failure"
 MARK_CLOCK = "clock_off_ms"
+_MARK_REFUSED = "refused "
+"""Before the id of a station of which something was refused in a session."""
+REFUSALS_KEPT_MAX = 8
+"""Refusals of each station that are remembered, the newest first; one for each code and log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +92,21 @@ def passed_on(contact: Contact, by: StationId, *, sent_at_ms: int, now_ms: int) 
 def printable(text: str) -> str:
     """Return a text in which every character that is not printable ASCII is a question mark."""
     return "".join(one if " " <= one <= "~" else "?" for one in text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """What of a station was refused in a session, at its latest.
+
+    Attributes:
+        code: why.
+        log: id of the log in hex; "" where it is not known.
+        at_ms: when, by the clock of this station.
+    """
+
+    code: str
+    log: str
+    at_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +242,27 @@ class Peers:
             with self._store.write() as tx:
                 tx.upsert(SYNC_FINDINGS, rows)
 
+    def note_refused(self, station: StationId, refused: Iterable[tuple[str, str]], *, now_ms: int) -> None:
+        """Keep what a station sent and could not be taken: whoever sent it may not tell anybody.
+
+        Args:
+            station: whose certificate the session had.
+            refused: code and log of each section, or of what ended the session.
+            now_ms: the clock of this station.
+        """
+        newest = dict.fromkeys(refused, now_ms)
+        if not newest:
+            return
+        with self._store.write() as tx:
+            for before in _refusals(tx.get(SYNC_MARKS, (_MARK_REFUSED + station,))):
+                newest.setdefault((before.code, before.log), before.at_ms)
+            kept = [[*key, at_ms] for key, at_ms in newest.items()][:REFUSALS_KEPT_MAX]
+            tx.upsert(SYNC_MARKS, [(_MARK_REFUSED + station, json.dumps(kept))])
+
+    def refusals(self, tx: ReadTx, station: StationId) -> tuple[Refusal, ...]:
+        """Return what was refused of a station, the newest first."""
+        return tuple(_refusals(tx.get(SYNC_MARKS, (_MARK_REFUSED + station,))))
+
     def link(self) -> LinkState:
         """Return the state of the link upward."""
         with self._store.read() as tx:
@@ -262,6 +302,12 @@ def _contact(row: Row) -> Contact:
         station=StationId(name), heard_at_ms=_int(heard_at_ms), via=StationId(str(via)),
         waiting=_int(waiting), oldest_ms=_int(oldest_ms), said_at_ms=_int(said_at_ms), version=str(version),
     ))  # fmt: skip
+
+
+def _refusals(row: Row | None) -> list[Refusal]:
+    if row is None:
+        return []
+    return [Refusal(code=code, log=log, at_ms=at_ms) for code, log, at_ms in json.loads(str(row[1]))]
 
 
 def _failure(tx: ReadTx) -> Failure | None:

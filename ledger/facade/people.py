@@ -25,6 +25,8 @@ def people_now(
         personal_of: opens personal bodies.
         of: the act; None for the opening one, whose people are those of the case: whatever act was
             corrected, an applicant who is named anew is the case's.
+
+    A text that an amendment left empty was taken away, and with its last text a person.
     """
     people: dict[str, dict[str, str]] = {}
     if not steps:
@@ -43,7 +45,8 @@ def people_now(
             part = personal.get(role)
             if isinstance(part, dict):
                 people.setdefault(role, {}).update({name: str(text) for name, text in part.items()})
-    return people
+    known = {role: {name: text for name, text in part.items() if text} for role, part in people.items()}
+    return {role: part for role, part in known.items() if part}
 
 
 def people_of(page: CasePage) -> Mapping[str, Mapping[str, str]]:

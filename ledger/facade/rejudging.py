@@ -20,6 +20,7 @@ from ledger.facade.renewal import follow_calendars
 from ledger.facade.synctables import AWAITING, SYNC_FINDINGS
 from ledger.facade.tables import CASES, MARKS
 from ledger.facade.views import CaseView
+from ledger.facade.withouteffect import judge_waiting_again
 from ledger.frame import split_frame
 from ledger.grant import signing_key
 from ledger.rank import recorded_at_ms
@@ -40,6 +41,7 @@ def learn_county(store: Store, view: CaseView, *, book: CaseBook, fold: CountyFo
         anew = fold.follow(tx)
     book.forget_all()
     renew_latecomers(store, view, fold.knowledge.registry)
+    judge_waiting_again(store, fold.knowledge, book=book, holdings=fold.holdings)
     if anew:
         _judge_all(store, view, book, fold.knowledge.registry)
     if _marked(store) != fold.mark:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from ledger.authority import PROVISIONAL_GRANT
@@ -29,7 +29,7 @@ from ledger.identity import may_name_people, search_keys
 from ledger.knowledge import Knowledge
 from ledger.limits import PERSONAL_BYTES_MAX
 from ledger.store import schema
-from ledger.store.contract import Store, WriteTx
+from ledger.store.contract import ReadTx, Store, WriteTx
 from ledger.store.tables import OneOf, Row, cursor
 from ledger.types import CaseId, Facts
 
@@ -67,8 +67,17 @@ def renew_lights(store: Store, view: CaseView, knowledge: Knowledge) -> int:
     return count
 
 
-def rebuild_views(store: Store, view: CaseView, vault: Vault) -> int:
-    """Drop all rows of the views and make them anew from frames, bodies and keys."""
+def rebuild_views(
+    store: Store, view: CaseView, vault: Vault, *, also: Callable[[WriteTx], None] | None = None
+) -> int:
+    """Drop all rows of the views and make them anew from frames, bodies and keys.
+
+    Args:
+        store: the store.
+        view: the view of cases.
+        vault: opens personal data, for the search.
+        also: what else is done in the same transaction, once the rows are there.
+    """
     with _few_collections(), store.write() as tx:
         for table in (CASES, TOKENS, APPLICANTS, NUMBERS, EXTERNALS, GRANTS):
             tx.delete(table, {})
@@ -81,11 +90,13 @@ def rebuild_views(store: Store, view: CaseView, vault: Vault) -> int:
             rows = case_cells([one.row for one in made])
             tx.insert_missing(NUMBERS, [row for one in made for row in one.numbers])
             acts = {row[0]: one.acts for row, one in zip(rows, made, strict=True)}
-            tokens, applicants = _found_by(tx, vault, acts)
+            tokens, applicants = found_by(tx, vault, acts)
             tx.insert_missing(TOKENS, tokens)
             tx.insert_missing(APPLICANTS, applicants)
             count += len(rows)
         view.mark(tx)
+        if also is not None:
+            also(tx)
     return count
 
 
@@ -120,8 +131,8 @@ def _openings(tx: WriteTx) -> tuple[dict[CaseId, Place], list[Row]]:
     return places, grants
 
 
-def _found_by(
-    tx: WriteTx, vault: Vault, cases: Mapping[CaseId, Sequence[StoredAct]]
+def found_by(
+    tx: ReadTx, vault: Vault, cases: Mapping[CaseId, Sequence[StoredAct]]
 ) -> tuple[list[Row], list[Row]]:
     """Return the search tokens of everybody named in some cases, and the links of cases with applicants."""
     tokens: dict[Row, None] = {}

@@ -14,6 +14,7 @@ from ledger.body import facts_hash, new_body, open_body, personal_hash, readable
 from ledger.case import CaseAct, CaseState, check
 from ledger.caseshape import Under
 from ledger.catalogue import Rules
+from ledger.deemed import silenced, waiving
 from ledger.errors import AuthorityError, EncodingError, RuleError, StoreError
 from ledger.facade.casebook import CaseBook
 from ledger.facade.clock import Clock, Randomness
@@ -22,6 +23,7 @@ from ledger.facade.externals import require_own_number
 from ledger.facade.numbers import complete_facts
 from ledger.facade.ondemand import OnDemand
 from ledger.facade.ownlog import OwnLog
+from ledger.facade.people import AMEND
 from ledger.facade.types import Command, Decided, SignedAct
 from ledger.grant import GRANT, Grant
 from ledger.grant_judge import BY_GRANT
@@ -78,7 +80,7 @@ class Desk:
         spec = rules.case_type.actions.get(command.action)
         if spec is None:
             raise RuleError("case.no_action", action=command.action, case_type=rules.case_type.code)
-        facts, token = complete_facts(
+        given, token = complete_facts(
             reading,
             command,
             spec,
@@ -86,8 +88,9 @@ class Desk:
             now_ms=now_ms,
             randomness=self._randomness,
         )
+        facts = waiving(state, spec, given, rules, self._knowledge.calendars, now_ms)
         if command.personal is not None:
-            check_personal(command.personal)
+            check_personal(command.personal, corrects=command.action == AMEND)
         planned = self._planned(command, facts, signer, state, now_ms)
         try:
             raw, facts_raw, personal_raw = self._encoded(command, planned)
@@ -134,7 +137,7 @@ class Desk:
             station=station,
             station_level=standing.level,
         )
-        return may(state, rules, actor, now_ms)
+        return silenced(state, rules, may(state, rules, actor, now_ms), self._knowledge.calendars, now_ms)
 
     def _rules_of(self, reading: OnDemand, command: Command) -> tuple[CaseState | None, Rules]:
         if command.case is not None:

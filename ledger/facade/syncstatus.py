@@ -5,9 +5,11 @@ The answer comes from receipts alone: 乡镇已收 and 县里已收 are said onl
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 from ledger.checkpoint import read_cosignature_time_s
 from ledger.errors import BanjianError, Param
@@ -20,8 +22,13 @@ from ledger.facade.peers import LinkState, Peers
 from ledger.facade.placing import frame_at
 from ledger.facade.receiptkey import receipt_key_fault
 from ledger.facade.synctables import SYNC_FINDINGS
+from ledger.facade.withouteffect import is_without_effect
 from ledger.store.contract import ReadTx, Store
+from ledger.store.tables import Cell, Row
 from ledger.types import LogId, StationId
+
+SHOWN_OF_A_KIND_MAX: Final = 8
+"""Findings of one code in one log that are told one by one; of the others their number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +58,9 @@ class SyncFinding:
 
     Attributes:
         params: values of its text, as far as what it is about is held here.
+        station: station of the log; "" where it is about no log.
+        staff_no: who signed the act that it is about; "" where nobody did or the key is not known.
+        more: how many more of the same code there are in the same log; they are not listed.
     """
 
     code: str
@@ -59,6 +69,9 @@ class SyncFinding:
     found_at_ms: int
     detail: str
     params: Mapping[str, Param]
+    station: StationId = StationId("")
+    staff_no: str = ""
+    more: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,33 +142,52 @@ def _is_settled(finding: SyncFinding, held: Held) -> bool:
 
 
 def _findings(tx: ReadTx, parts: Parts) -> list[SyncFinding]:
-    rows = tx.select(SYNC_FINDINGS, {"settled": 0}, order_by=("found_at_ms",))
-    return [
-        SyncFinding(
-            code=str(code),
-            log=str(log),
-            seq=seq if isinstance(seq, int) else 0,
-            found_at_ms=found_at_ms if isinstance(found_at_ms, int) else 0,
-            detail=str(detail),
-            params=_params(tx, parts, str(code), str(log), seq if isinstance(seq, int) else 0),
-        )
-        for code, log, seq, found_at_ms, detail, _ in rows
+    """Return what is not settled, the oldest first; of many of one kind in one log the first ones.
+
+    One bad station can fill the table as fast as it can sign; the page that shows it must still come at once.
+    """
+    rows = tx.select(SYNC_FINDINGS, {"settled": 0}, order_by=("found_at_ms", "log", "seq"))
+    kinds: dict[tuple[str, str], list[Row]] = {}
+    counts: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        kind = str(row[0]), str(row[1])
+        counts[kind] += 1
+        if counts[kind] <= SHOWN_OF_A_KIND_MAX:
+            kinds.setdefault(kind, []).append(row)
+    shown = [
+        (row, counts[kind] - len(some) if row is some[-1] else 0)
+        for kind, some in kinds.items()
+        for row in some
     ]
+    shown.sort(key=lambda pair: _int(pair[0][3]))
+    return [_finding(tx, parts, row, more) for row, more in shown]
 
 
-def _params(tx: ReadTx, parts: Parts, code: str, log: str, seq: int) -> dict[str, Param]:
-    """Return what is known of the record that a finding is about."""
-    params: dict[str, Param] = {"log": log[:8], "seq": seq}
+def _finding(tx: ReadTx, parts: Parts, row: Row, more: int) -> SyncFinding:
+    code, log, seq, detail = str(row[0]), str(row[1]), _int(row[2]), str(row[4])
     station = parts.holdings.stations.get(log)
+    params: dict[str, Param] = {"log": log[:8], "seq": seq, "number": detail}
     if station:
         params["station"] = station
     frame = frame_at(tx, Place(log, seq)) if station and seq else None
+    staff_no = ""
     with suppress(BanjianError):
         if frame is not None:
             header = act_in(frame).header
+            registry = parts.knowledge.registry
+            holder = registry.holder(header.actor)
+            staff_no = "" if holder is None else holder[1]
             params |= {"key": header.actor.hex(), "action": header.action}
+            if is_without_effect(code):
+                params |= {"station": header.station, "staff_no": staff_no or "—"}
             if code.startswith("authority."):
                 params |= {"size": header.registry_size, "cited": header.registry_size}
-                held = parts.knowledge.registry.size
-                params |= {"held": held} if held < header.registry_size else {}
-    return params
+                params |= {"held": registry.size} if registry.size < header.registry_size else {}
+    return SyncFinding(
+        code=code, log=log, seq=seq, found_at_ms=_int(row[3]), detail=detail, params=params,
+        station=station, staff_no=staff_no, more=more,
+    )  # fmt: skip
+
+
+def _int(cell: Cell) -> int:
+    return cell if isinstance(cell, int) else 0

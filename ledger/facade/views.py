@@ -167,6 +167,7 @@ class CaseView:
             tx.upsert(CASES, [one.row for one in made])
             note_named(tx, (folded.state for folded in found))
             note_external(tx, (folded.state for folded in found))
+            _note_waiting(tx, (folded.state for folded in found))
         return made
 
     def renew(self, tx: WriteTx, case_ids: Sequence[CaseId], *, before: CalendarSet | None) -> int:
@@ -252,13 +253,7 @@ class CaseView:
         tx.upsert(CASES, [case_row(*pair, self._knowledge.calendars) for pair in folded.values()])
         note_named(tx, (state for state, _ in folded.values()))
         note_external(tx, (state for state, _ in folded.values()))
-        waiting = [
-            (state.case_id,)
-            for state, _ in folded.values()
-            if any(step.reason in NOT_FINAL for step in state.steps)
-        ]
-        if waiting:
-            tx.insert_missing(AWAITING, waiting)
+        _note_waiting(tx, (state for state, _ in folded.values()))
         if self._notice is not None:
             self._notice(tx, folded)
 
@@ -269,6 +264,13 @@ class CaseView:
         except BanjianError:
             return CaseId(b"")
         return case_of(act)
+
+
+def _note_waiting(tx: WriteTx, states: Iterable[CaseState]) -> None:
+    """Write down the cases with an act that a longer registry may still let count."""
+    waiting = [(state.case_id,) for state in states if any(step.reason in NOT_FINAL for step in state.steps)]
+    if waiting:
+        tx.insert_missing(AWAITING, waiting)
 
 
 def _number_rows(state: CaseState, acts: Iterable[StoredAct]) -> list[Row]:

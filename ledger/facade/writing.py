@@ -26,7 +26,8 @@ from ledger.facade.home import Home
 from ledger.facade.lostends import BESIDE_CHAIN
 from ledger.facade.numbers import PAPER, number_row, paper_row
 from ledger.facade.ondemand import OnDemand
-from ledger.facade.ownlog import CHECKPOINT_EVERY, NewEntry, OwnLog
+from ledger.facade.ownlog import NewEntry, OwnLog
+from ledger.facade.people import AMEND
 from ledger.facade.tables import APPLICANTS, NUMBERS, TOKENS
 from ledger.facade.twins import applicant_rows
 from ledger.facade.types import Decided, Performed, SignedAct
@@ -107,7 +108,7 @@ class Writer:
             self._view.forget_expected()
             self._book.forget(case_id)
             raise
-        self._committed(log, entry)
+        self._committed(log, entry, signed)
         return Performed(
             act_id=act.act_id, case_id=case_id, log_id=log.log_id, seq=entry.seq,
             number=signed.number, token=signed.token,
@@ -156,7 +157,7 @@ class Writer:
                     [(genesis_of.name, genesis.kind, genesis.station, genesis.pack(), 1, "")],
                 )
             self._write(tx, log, signed, entry, known.act_id, case_id, header.action)
-        self._committed(log, entry)
+        self._committed(log, entry, signed)
         return Performed(act_id=known.act_id, case_id=case_id, log_id=log.log_id, seq=entry.seq)
 
     def seal(self, doubts: Sequence[tuple[OwnLog, str]]) -> None:
@@ -193,7 +194,7 @@ class Writer:
             tx.insert_missing(schema.CHECKPOINTS, [(log.name, log.size, note)])
             if log.kind == "merge" and newest_seen(tx) != log.checkpoint():
                 keep_seen(tx, note, now_ms=self._clock.now_ms(), state="")
-        log.checkpoint_size = log.size
+        log.sealed()
         if log.kind == "merge":
             self.county_seen = checkpoint_hash(log.checkpoint())
         return note
@@ -215,7 +216,7 @@ class Writer:
             # A key retired meanwhile would otherwise go on under the registry that it was prepared with.
             raise RuleError("act.outdated", action=act.action)
         if personal is not None:
-            check_people(personal)
+            check_people(personal, corrects=act.action == AMEND)
         with OnDemand(self._store) as reading:
             state: CaseState | None = None
             if not act.parents:
@@ -266,10 +267,10 @@ class Writer:
         if keys:
             tx.insert_missing(TOKENS, [(token, case_id) for token in self._vault.tokens(keys)])
 
-    def _committed(self, log: OwnLog, entry: NewEntry) -> None:
+    def _committed(self, log: OwnLog, entry: NewEntry, signed: SignedAct) -> None:
         self._case_keys.committed()
-        log.adopt(entry)
-        if log.size - log.checkpoint_size >= CHECKPOINT_EVERY:
+        log.adopt(entry, len(signed.facts) + len(signed.personal))
+        if log.is_due:
             # The act is safe, so a failing checkpoint must not tell otherwise; the next entry tries again.
             with suppress(StoreError):
                 self.checkpoint(log)

@@ -9,15 +9,17 @@ from ledger.calendar import local_date
 from ledger.case import CaseState, Step
 from ledger.errors import ConfigError
 from ledger.facade import Ledger
-from ledger.facade.between import months, station_board, twins
+from ledger.facade.between import mistimed, months, numbers_repeated, station_board, twins
 from ledger.facade.board import BoardLine
 from ledger.facade.peers import BY_STICK
-from ledger.types import ActId, StationId
+from ledger.facade.withouteffect import NUMBER_REPEATED
+from ledger.types import StationId
 from stations.cli.call import Call
 from stations.cli.casenames import station_name
 from stations.cli.grammar import Param, Spec
 from stations.cli.session import reading
 from stations.cli.types import DateType, show_moment
+from stations.conflictsides import open_sides
 
 HOUR_MS = 3_600_000
 BOARD_HEADINGS = ("station", "name", "entries", "complete_to", "heard", "waiting", "remarks")
@@ -49,10 +51,40 @@ def conflicts(call: Call) -> int:
             count += 1
             state, _ = ledger.state(row.case_id)
             _show_conflicts(call, ledger, state, row.number)
+        _show_repeated(call, ledger)
     call.line(call.say("conflicts.count", count=count))
     if count:
         call.hint("conflicts.next")
     return 0
+
+
+def _show_repeated(call: Call, ledger: Ledger) -> None:
+    """Tell which printed numbers several cases bear: a machine that was copied gives them out twice."""
+    found = numbers_repeated(ledger)
+    rows = {row.case_id: row for row in ledger.worklist(include_closed=True)} if found else {}
+    for one in found:
+        cases = [rows[case_id] for case_id in one.case_ids if case_id in rows]
+        call.emit(
+            {
+                "number_repeated": one.number,
+                "cases": [
+                    {"case_id": case.case_id.hex(), "station": case.received_station, "item": case.item_code}
+                    for case in cases
+                ],
+            }
+        )
+        call.line(call.say("conflicts.repeated", number=one.number))
+        for case in cases:
+            call.line(
+                call.say(
+                    "conflicts.repeated_case", case=case.case_id.hex()[:12], item=case.item_name,
+                    applicant=case.applicant or "—", when=show_moment(case.opened_at_ms),
+                    station=station_name(ledger.knowledge.registry, case.received_station),
+                )
+            )  # fmt: skip
+    if found:
+        message = call.say.message(NUMBER_REPEATED, {"number": found[0].number})
+        call.line(f"  → {message.next_step}")
 
 
 def show_twins(call: Call) -> int:
@@ -101,12 +133,18 @@ def monthly(call: Call, *, since: date | None, until: date | None) -> int:
             )
             for one in found
         ]  # fmt: skip
+        outside = mistimed(ledger, first=first, after_last=last + timedelta(days=1), now_ms=now_ms)
+        names_outside = [station_name(registry, one) for one in sorted(outside)]
     call.line(call.say("monthly.title", first=first, last=last, count=sum(one.received for one in found)))
     call.table([call.say(f"head.{name}") for name in MONTH_HEADINGS], rows)
+    if outside:
+        count, places = sum(outside.values()), call.say("list.and").join(names_outside)
+        call.line(call.say("monthly.mistimed", count=count, stations=places))
     call.emit(
         {
             "since": first.isoformat(),
             "until": last.isoformat(),
+            "mistimed": {str(one): count for one, count in outside.items()},
             "months": [
                 {
                     "month": one.month, "station": one.station, "item": one.item, "received": one.received,
@@ -148,6 +186,13 @@ def _remarks(call: Call, line: BoardLine, now_ms: int) -> list[str]:
         found.append(call.say("board.clock", days=round(line.clock_off_ms / HOUR_MS / 24, 1)))
     if line.forked:
         found.append(call.say("board.forked"))
+    if line.without_effect:
+        found.append(call.say("board.without_effect", count=line.without_effect))
+    if line.refused:
+        newest = line.refused[0]
+        found.append(call.say("board.refused", code=newest.code, when=show_moment(newest.at_ms)))
+    if line.skipped:
+        found.append(call.say("board.skipped"))
     if line.logs > 1:
         found.append(call.say("board.logs", count=line.logs))
     return found
@@ -160,36 +205,35 @@ def _board_object(line: BoardLine, now_ms: int) -> Mapping[str, object]:
         "complete_at_ms": line.complete_at_ms, "last_entry_ms": line.last_entry_ms,
         "heard_at_ms": line.heard_at_ms, "silent_ms": line.silent_ms(now_ms), "via": line.via,
         "waiting": line.waiting, "oldest_ms": line.oldest_ms, "clock_off_ms": line.clock_off_ms,
-        "version": line.version, "forked": line.forked,
+        "version": line.version, "forked": line.forked, "skipped": line.skipped,
+        "without_effect": line.without_effect,
+        "refused": [{"code": one.code, "log": one.log, "at_ms": one.at_ms} for one in line.refused],
     }  # fmt: skip
 
 
 def _show_conflicts(call: Call, ledger: Ledger, state: CaseState, number: str) -> None:
-    steps = {step.act.act_id: step for step in state.steps}
-    for conflict in state.conflicts:
-        if not conflict.is_open:
-            continue
+    for kept, contested in open_sides(state):
         call.emit(
             {
                 "case_id": state.case_id.hex(),
                 "number": number,
-                "kept": [_act_object(steps[act]) for act in conflict.kept],
-                "contested": [_act_object(steps[act]) for act in conflict.contested],
+                "kept": [_act_object(step) for step in kept],
+                "contested": [_act_object(step) for step in contested],
             }
         )
         call.line(call.say("conflicts.case", number=number))
-        for title, acts in (("kept", conflict.kept), ("contested", conflict.contested)):
-            for act in acts:
-                call.line(call.say(f"conflicts.{title}", act=_act_words(call, ledger, steps, act)))
+        for title, side in (("kept", kept), ("contested", contested)):
+            for step in side:
+                call.line(call.say(f"conflicts.{title}", act=_act_words(call, ledger, step)))
 
 
-def _act_words(call: Call, ledger: Ledger, steps: Mapping[ActId, Step], act: ActId) -> str:
-    known = steps[act].act
+def _act_words(call: Call, ledger: Ledger, step: Step) -> str:
+    known = step.act
     return call.say(
         "conflicts.act", action=call.say.name(f"action.{known.action}"),
         station=station_name(ledger.knowledge.registry, known.station),
         who=ledger.staff_name(known.actor, known.staff_no),
-        when=show_moment(known.occurred_at_ms), act=act.hex()[:8],
+        when=show_moment(known.occurred_at_ms), act=known.act_id.hex()[:8],
     )  # fmt: skip
 
 

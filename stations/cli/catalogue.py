@@ -22,6 +22,7 @@ from stations.cli.keyring import signing_key
 from stations.cli.receive import find_item
 from stations.cli.session import desk, reading
 from stations.publishing import publications_in, read_object
+from stations.unreadable import unreadable
 
 
 def show_all(call: Call, *, text: str | None) -> int:
@@ -160,12 +161,12 @@ def read_json(file: str, *, code: str = "catalogue.file") -> Facts:
     """Return the object in a JSON file; ``code`` says what the file should have been.
 
     Raises:
-        ConfigError: ``cli.file``, or the code for a file that holds no object.
+        ConfigError: ``cli.file``, ``cli.file_none``, or the code for a file that holds no object.
     """
     try:
         text = Path(file).read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise ConfigError("cli.file", path=file) from error
+        raise unreadable(file, error) from error
     except UnicodeDecodeError as error:
         raise ConfigError(code, path=file) from error
     return read_object(text, code=code, path=file)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from ledger.caseshape import Step
+from ledger.casenumber import UNKNOWN_DATE, date_part, parse
+from ledger.caseshape import CaseAct, Step
 from ledger.casetype import SAME
+from ledger.effects import local_date_text
 from ledger.facade import CasePage, Ledger, Performed
+from ledger.facade.numbers import known_time_ms
 from ledger.types import ActId, KeyId, StationId
 from stations.cli.call import Call
 from stations.cli.casenames import action_name, state_name
@@ -45,6 +48,8 @@ def show_done(
         why = _names(call, ledger, page).message(kept.reason, kept.params)
         call.line(f"  {why.what}  [{kept.reason}]")
         call.line(f"  → {why.next_step}")
+    if step is not None:
+        _doubt_clock(call, ledger, done, step.act)
     call.line(call.say("done.state", state=state_name(call.say, page.rules.case_type, page.state.status)))
     if pending:
         call.hint("done.pending", number=page.state.number)
@@ -61,6 +66,16 @@ def kept_only(page: CasePage, act_id: ActId) -> Step | None:
         return None
     step = next((step for step in page.state.steps if step.act.act_id == act_id), None)
     return None if step is None or step.effective else step
+
+
+def _doubt_clock(call: Call, ledger: Ledger, done: Performed, act: CaseAct) -> None:
+    """Say that the computer's clock cannot be right: what was signed is kept, and limits run from its day."""
+    with ledger.reading() as (tx, _):
+        known_ms = known_time_ms(tx, done.log_id.hex())
+    minted = bool(done.number) and "late_entry" not in act.facts
+    dateless = minted and parse(done.number).day == UNKNOWN_DATE
+    if dateless or date_part(act.recorded_at_ms, known_ms=known_ms) is None:
+        call.notice("cli.clock_doubtful", {"day": local_date_text(act.recorded_at_ms)})
 
 
 def _names(call: Call, ledger: Ledger, page: CasePage) -> Names:

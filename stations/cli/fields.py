@@ -25,12 +25,13 @@ from ledger.types import ActId, Facts, StationId, Value
 from stations.cli.grammar import Param
 from stations.cli.types import DateType, MomentType, OneOf, TextType, WholeNumber, on_day_of
 from stations.texts import Say
+from stations.unreadable import unreadable
 
 RESERVED = frozenset(
     ("help", "json", "dir", "lang", "as", "key", "station", "at", "out", "case", "text", "name")
 )
 _RENAMED = {"help": "assist", "late-entry-paper-no": "late-entry-paper"}
-FILLED_IN = ("number", "token-hash", "late-entry-entered-on")
+FILLED_IN = ("number", "token-hash", "late-entry-entered-on", "waived")
 """Facts that nobody types: the ledger fills them in."""
 RARE_FIELDS = frozenset(("late_entry", "paper", "own_hand", "note_code", "stand_in_for"))
 """Facts that every action may carry and few do; the help lists them last."""
@@ -251,7 +252,7 @@ def _file_hash(path: str) -> bytes:
         with Path(path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").digest()
     except OSError as error:
-        raise ConfigError("cli.file", path=path) from error
+        raise unreadable(path, error) from error
 
 
 def _merge(specs: Sequence[ActionSpec]) -> tuple[FieldOption, ...]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from ledger.errors import BanjianError
+from ledger.errors import BanjianError, ConfigError
 from ledger.facade.home import Home
 from stations.cli.call import App, Call
 from stations.cli.tables import cell_width, pad, wrap_cells
@@ -187,6 +187,10 @@ def _run(spec: Spec, say: Say, app: App | None, values: dict[str, object]) -> in
         raise RuntimeError("the command was started without its surroundings")
     own = {_keyword(name): value for name, value in values.items() if not name.startswith("common_")}
     given = {name[7:]: value for name, value in values.items() if name.startswith("common_")}
+    for name, value in given.items():
+        if value == "":
+            # An empty variable of a script must not widen what is listed, or choose another key.
+            raise ConfigError("cli.option_empty", option=f"--{name}")
     call = Call(
         app=app,
         say=say,

@@ -61,7 +61,7 @@ def show_difference(call: Call, difference: Difference, *, full: bool) -> None:
         counts.append(say("import.absent", count=len(difference.absent)))
     call.line(say("import.counts_gap").join(counts))
     for entry in difference.entries:
-        row = say("import.row", row=entry.place.row) if entry.place.row else ""
+        row = say("import.row", sheet=entry.place.sheet, row=entry.place.row) if entry.place.row else ""
         call.line(f"{_SIGNS[entry.kind]} {entry.key}  {entry.name}{row}")
         if entry.kind == "changed" or (full and entry.kind != "withdrawn"):
             _changes(call, entry)
@@ -133,6 +133,7 @@ def _entry_object(say: Say, entry: Entry) -> dict[str, object]:
     return {
         "key": entry.key,
         "name": entry.name,
+        "sheet": entry.place.sheet,
         "row": entry.place.row,
         "changes": [change_object(say, change) for change in entry.changes],
     }

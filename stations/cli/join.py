@@ -23,6 +23,7 @@ from stations.cli.types import show_moment
 from stations.config import write_config
 from stations.inviting import first_roles, spaced
 from stations.joindesk import approve_waiting
+from stations.unreadable import unreadable
 from sync.approval import key_states
 from sync.joinforms import StaffKey, decode_answer
 from sync.newcomer import Joining, begin, resume
@@ -193,7 +194,7 @@ def _read(path: str) -> bytes:
         with Path(path).open("rb") as file:
             return file.read(FILE_BYTES_MAX)
     except OSError as error:
-        raise ConfigError("cli.file", path=path) from error
+        raise unreadable(path, error) from error
 
 
 _DIR = Param(name="DIR", required=True)

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from ledger.envelope import open_key, read_envelope
 from ledger.errors import AuthorityError, ConfigError
-from ledger.keys import Ed25519Signer, Signer
+from ledger.keys import Ed25519Signer, Signer, key_id
+from ledger.registry import Registry
 from stations.cli.call import App, Call
 from stations.newkeys import SUFFIX, checked_passphrase, make_key, seal, store_envelope
 
@@ -91,6 +92,18 @@ def unlock(call: Call, path: Path) -> Signer:
     signer = Ed25519Signer.from_seed(opened.seed)
     call.app.signers[path.absolute()] = signer
     return signer
+
+
+def is_unenrolled(path: Path, label: str, registry: Registry) -> bool:
+    """Tell whether a file holds a key of this person that no registry entry names yet.
+
+    Raises:
+        DataError: ``key.envelope`` for a damaged file.
+    """
+    if not path.is_file():
+        return False
+    header = read_envelope(_read(path))
+    return header.label == label and not registry.is_known_key(key_id(header.alg, header.public_key))
 
 
 def new_key(call: Call, label: str, path: Path) -> Ed25519Signer:

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from ledger.calendar import local_date
 from ledger.casenumber import is_misread
-from ledger.errors import AuthorityError, ConfigError, InputError
+from ledger.errors import ConfigError, InputError
 from ledger.facade import CaseRow, Ledger
 from ledger.types import StationId
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
 from stations.cli.publications import publications_sheet, show_publications
 from stations.cli.rows import HEADINGS, print_rows, row_object, row_texts
-from stations.cli.session import reading
+from stations.cli.session import named_station, reading
 from stations.cli.types import DateType, OneOf
 from stations.sheets import Sheet, write_workbook
 
@@ -30,7 +30,7 @@ EXPORTS = ("worklist", "all", "day-clear", "publications", "ledger")
 def worklist(call: Call, *, all_: bool) -> int:
     """List the open cases of a station, the most urgent first."""
     with reading(call) as ledger:
-        where = _station(call, ledger)
+        where = named_station(call, ledger)
         rows = ledger.worklist(station=where, now_ms=call.app.clock.now_ms(), include_closed=all_)
         call.line(
             call.say(
@@ -46,7 +46,7 @@ def worklist(call: Call, *, all_: bool) -> int:
 def find(call: Call, *, text: str) -> int:
     """Find cases by number, name, pinyin initials, tail of a number, or item."""
     with reading(call) as ledger:
-        rows = ledger.find(text, station=_station(call, ledger))
+        rows = ledger.find(text, station=named_station(call, ledger))
         print_rows(call, ledger, rows)
         if not rows and is_misread(text):
             raise InputError("number.check")
@@ -59,7 +59,7 @@ def day_clear(call: Call, *, day: date | None) -> int:
     """Print the day-clear list (日清) of a station."""
     with reading(call) as ledger:
         asked = day or local_date(call.app.clock.now_ms())
-        where = _station(call, ledger) or _only_station(call, ledger)
+        where = named_station(call, ledger) or _only_station(call, ledger)
         found = ledger.day_clear(where, asked)
         parts: dict[str, Sequence[CaseRow]] = {name: getattr(found, name) for name in DAY_PARTS}
         if call.json:
@@ -85,7 +85,7 @@ def figures(call: Call, *, since: date | None, until: date | None) -> int:
         last = until or local_date(call.app.clock.now_ms())
         first = since or last.replace(day=1)
         counts: Counter[tuple[str, str]] = Counter()
-        for one in ledger.figures(first, last, station=_station(call, ledger)):
+        for one in ledger.figures(first, last, station=named_station(call, ledger)):
             counts[one.station, one.action] += one.acts
         call.line(call.say("figures.title", first=first, last=last, count=sum(counts.values())))
         headings = [call.say(f"head.{name}") for name in ("station", "action", "acts")]
@@ -106,7 +106,7 @@ def figures(call: Call, *, since: date | None, until: date | None) -> int:
 def publications(call: Call, *, since: date | None, until: date | None, all_: bool) -> int:
     """List the grants to be made public (双公示), the first due first."""
     with reading(call) as ledger:
-        where = _station(call, ledger)
+        where = named_station(call, ledger)
         show_publications(call, ledger, station=where, since=since, until=until, all_=all_)
     return 0
 
@@ -136,7 +136,7 @@ def export(
             call.hint("export.ledger_next", file=path)
             return 0
         if what == "publications" and not find:
-            where = _station(call, ledger)
+            where = named_station(call, ledger)
             sheets = [publications_sheet(call, ledger, station=where, since=since, until=until)]
         else:
             sheets = _sheets(call, ledger, what, find=find, day=day)
@@ -150,7 +150,7 @@ def export(
 def _sheets(call: Call, ledger: Ledger, what: str, *, find: str | None, day: date | None) -> list[Sheet]:
     headings = tuple(call.say(f"head.{name}") for name in HEADINGS)
     now_ms = call.app.clock.now_ms()
-    where = _station(call, ledger)
+    where = named_station(call, ledger)
     if find:
         return [_sheet(call, ledger, call.say("export.find"), headings, ledger.find(find, station=where))]
     if what == "day-clear":
@@ -169,15 +169,6 @@ def _sheet(
     return Sheet(
         name=name, headings=headings, rows=tuple(tuple(row_texts(call.say, ledger, row)) for row in rows)
     )
-
-
-def _station(call: Call, ledger: Ledger) -> StationId | None:
-    """Return the station asked for; a misspelt one must not look like a station without work."""
-    if not call.station:
-        return None
-    if ledger.knowledge.registry.station(StationId(call.station)) is None:
-        raise AuthorityError("registry.station_unknown", station=call.station[:40])
-    return StationId(call.station)
 
 
 def _only_station(call: Call, ledger: Ledger) -> StationId:

@@ -7,6 +7,7 @@ do they get names. What has no name stays as it is.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from ledger.casetype import CaseType
 from ledger.item import Item
@@ -15,6 +16,7 @@ from ledger.registry_schema import SCHEMAS
 from ledger.texts import Message
 from ledger.types import StationId
 from stations.cli.casenames import value_name
+from stations.cli.fieldnames import field_name
 from stations.texts import Say
 
 
@@ -26,6 +28,7 @@ class Names:
         case_types: where actions and states have their names; the shipped ones when none are given.
         registry: names of stations; None shows their numbers.
         item: names of papers; None shows their codes.
+        acts: acts in words by the first digits with which messages name them; else those digits stand.
     """
 
     def __init__(
@@ -35,14 +38,17 @@ class Names:
         case_types: tuple[CaseType, ...] = (),
         registry: Registry | None = None,
         item: Item | None = None,
+        acts: Mapping[str, str] | None = None,
     ) -> None:
         self._say = say
         self._case_types = case_types
         self._registry = registry
         self._item = item
+        self._acts = acts or {}
         self._by_param: Mapping[str, Callable[[str], str]] = {
             "action": self._action,
-            "others": self._action,
+            "others": self._act,
+            "acts": self._act,
             "status": self._state,
             "state": self._state,
             "role": self._role,
@@ -78,7 +84,11 @@ class Names:
             named["kind"] = "—"
         elif code == "identity.shape" and self._say.has(f"id_kind.{kind}"):
             named["kind"] = self._say(f"id_kind.{kind}")
-        return self._say.message(code, named)
+        role = params.get("whose", "")
+        if code == "identity.hidden" and self._say.has(f"person.{role}.{field}"):
+            named["field"] = self._say(f"person.{role}.{field}")
+        message, whose = self._say.message(code, named), f"whose.{role}"
+        return replace(message, what=self._say(whose, text=message.what)) if self._say.has(whose) else message
 
     def _named(self, param: str, value: object) -> object:
         name = self._by_param.get(param)
@@ -104,6 +114,9 @@ class Names:
         schema = SCHEMAS.get(code)
         return self._say.pick(schema.name) if schema is not None else self._say.name(f"action.{code}", code)
 
+    def _act(self, digits: str) -> str:
+        return self._acts.get(digits, digits)
+
     def _value(self, code: str) -> str:
         return value_name(self._say, code)
 
@@ -127,6 +140,10 @@ class Names:
         return self._say.name(f"step.{code}", code)
 
     def _field(self, code: str) -> str:
+        if self._say.page:
+            person = f"person.{code}"
+            name = self._say(person) if self._say.has(person) else field_name(self._say, "", code)
+            return code if name == code.rpartition(".")[2] else name
         return f"{self._say(f'field.{code}')}({code})" if self._say.has(f"field.{code}") else code
 
     def _options(self, action: str, field: str) -> str:
@@ -138,6 +155,8 @@ class Names:
             case_type.actions[action].facts for case_type in self._types() if action in case_type.actions
         ]
         inner = next((facts[field].fields for facts in specs if field in facts), {})
+        if self._say.page and not inner:
+            return field_name(self._say, action, field)
         if field in (*FILLED_IN, "item") or not (specs or self._say.has(f"field.{field}")):
             return self._field(field)
         typed = [
@@ -146,8 +165,8 @@ class Names:
         options = [f"--{option_of((field, name) if name else (field,))}" for name in typed]
         keys = [f"field.{field}.{name}" if name else f"field.{field}" for name in typed]
         names = [self._say(key) for key in keys if self._say.has(key)]
-        if self._say.page:
-            return self._say("list.and").join(names) or self._field(field)
+        if self._say.page and names:
+            return self._say("list.and").join(names)
         told = self._say("list.open") + self._say("list.and").join(names) + self._say("list.close")
         return self._say("list.and").join(options) + (told if names else "")
 
@@ -155,7 +174,8 @@ class Names:
         schema = SCHEMAS.get(action)
         for known in (*schema.facts, *schema.personal) if schema is not None else ():
             if known.name == field:
-                return f"{self._say.pick(known.meaning)}({field})"
+                meaning = self._say.pick(known.meaning)
+                return meaning if self._say.page else f"{meaning}({field})"
         return self._field(field)
 
     def _expected(self, pattern: str) -> str:

@@ -15,6 +15,7 @@ from stations.cli.keyring import new_key, signing_key
 from stations.cli.session import desk, reading
 from stations.cli.types import OneOf
 from stations.keyrequest import decode_request
+from stations.unreadable import unreadable
 
 
 def show(call: Call) -> int:
@@ -91,7 +92,7 @@ def appoint(call: Call, *, no: str, name: str, scope: str | None, request: str |
             try:
                 text = Path(request).read_text(encoding="utf-8-sig")
             except (OSError, UnicodeDecodeError) as error:
-                raise ConfigError("cli.file", path=request) from error
+                raise unreadable(request, error) from error
             asked = decode_request(text, ledger_id=ledger.ledger_id)
             public_key, possession = asked.public_key, asked.possession
         else:
@@ -137,7 +138,9 @@ def countersign(call: Call, *, act: str | None) -> int:
         ledger = at.ledger
         waiting = ledger.knowledge.registry.pending()
         found = [item for item in waiting if act is None or item.act_id.hex().startswith(act.lower())]
-        if len(found) != 1:
+        if not found:
+            raise ConfigError("registry.none_waiting")
+        if len(found) > 1:
             raise ConfigError("registry.choose", count=len(found))
         facts = registry_actions.countersign(target=found[0].act_id)
         at.register("countersign", facts, root)

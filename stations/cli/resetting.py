@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ledger.errors import ConfigError, StoreError
+from ledger.errors import StoreError
 from ledger.facade.granted import grant_beside, list_grants
 from ledger.grant import REASONS
 from stations.cli.call import Call
@@ -24,6 +24,7 @@ from stations.resetting import (
     pack_brought,
     put_in_place,
 )
+from stations.unreadable import unreadable
 
 HEADINGS = ("staff_no", "person", "station", "granted_by", "given_at", "until", "grant_state", "key_id")
 
@@ -119,7 +120,7 @@ def bring_one(call: Call, *, file: str) -> int:
     try:
         raw = Path(file).read_bytes()
     except OSError as error:
-        raise ConfigError("cli.file", path=file) from error
+        raise unreadable(file, error) from error
     with reading(call) as ledger:
         brought = bring(ledger, call.home(), raw)
         call.app.signers.pop(brought.path.absolute(), None)

@@ -29,7 +29,7 @@ def enrol_county(call: Call) -> int:
             {"purpose": one.purpose, "station": one.station, "key_id": one.key_id, "enrolled_now": one.now}
         )
         code = "county.key_made" if one.now else "county.key_held"
-        purpose = call.say(f"service.{one.purpose}")
+        purpose = call.say(f"join.service.{one.purpose}")
         call.line(call.say(code, purpose=purpose, station=one.station, key_id=one.key_id))
     if any(one.now for one in done):
         call.hint("county.keys_next")

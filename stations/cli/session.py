@@ -9,11 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import TypeVar
 
 from ledger import platform
-from ledger.errors import BanjianError, ConfigError, StoreError
+from ledger.errors import AuthorityError, BanjianError, ConfigError, StoreError
 from ledger.facade import Command, Ledger, Performed, SignedAct
 from ledger.facade.beside import prepare_county, prepare_opening
 from ledger.facade.granted import authority_now, give_grant, prepare_grant
@@ -240,7 +239,8 @@ def exchanging(call: Call) -> Iterator[Ledger | None]:
 def _writer(call: Call, stack: ExitStack, *, whole: bool) -> Ledger | None:
     """Return the ledger opened for writing, None while a server holds it.
 
-    Another command holds it for a moment only: two people at one machine need not know of each other.
+    Another command holds it for a moment only: two people at one machine need not know of each other. A
+    server that is just starting holds it before it answers.
     """
     for _ in range(_TRIES):
         try:
@@ -249,16 +249,30 @@ def _writer(call: Call, stack: ExitStack, *, whole: bool) -> Ledger | None:
             if error.code != "store.locked":
                 raise
         address = platform.local_socket_address(call.home().path)
-        if address.kind == "pipe" or Path(address.name).exists():
+        if platform.is_answered(address):
             return None
         time.sleep(_TRY_AGAIN_S)
     return None
 
 
+def named_station(call: Call, ledger: Ledger) -> StationId | None:
+    """Return the station asked for; None where none was.
+
+    Raises:
+        AuthorityError: ``registry.station_unknown``: a misspelt one is no station without work.
+    """
+    if not call.station:
+        return None
+    if ledger.knowledge.registry.station(StationId(call.station)) is None:
+        raise AuthorityError("registry.station_unknown", station=call.station[:40])
+    return StationId(call.station)
+
+
 def station_for(call: Call, ledger: Ledger, key_id: KeyId) -> StationId:
     """Return the station that a person acts for.
 
-    ``--station``; else the only station kept here at which the key holds a role; else the configured one.
+    ``--station``; else the only station kept here at which the key holds a role; where it holds none, the
+    person's home station if that is kept here; else the configured one.
 
     Raises:
         ConfigError: ``cli.station_unclear`` naming the choices.
@@ -276,6 +290,9 @@ def station_for(call: Call, ledger: Ledger, key_id: KeyId) -> StationId:
     mine = [station for station in own if held is not None and held.roles_at(station)]
     if len(mine) == 1:
         return mine[0]
+    if not mine and held is not None and held.station in own:
+        # whose roles have ended is told so of the own station, not of the one that stands in the settings
+        return held.station
     configured = call.config().station
     if configured and (configured in mine or not mine):
         return StationId(configured)

@@ -18,7 +18,7 @@ from stations.cli.keyring import key_file
 from stations.cli.lines import clock_line
 from stations.cli.naming import Names
 from stations.cli.rows import custodian_words, row_object
-from stations.cli.session import reading, station_for
+from stations.cli.session import named_station, reading, station_for
 from stations.cli.tables import Cell, Styled
 from stations.cli.types import show_moment
 
@@ -27,6 +27,8 @@ def show(call: Call, *, case: str, why: bool, may: bool) -> int:
     """Print the page of a case."""
     with reading(call, whole=False) as ledger:
         actor, station = _person(call, ledger) if may else (None, None)
+        if not may:
+            _check_named(call, ledger)
         page = ledger.case(
             ledger.resolve(case), actor_key=actor, station=station, now_ms=call.app.clock.now_ms()
         )
@@ -52,6 +54,17 @@ def _person(call: Call, ledger: Ledger) -> tuple[KeyId, StationId]:
     header = read_envelope(key_file(call).read_bytes())
     actor = key_id(header.alg, header.public_key)
     return actor, station_for(call, ledger, actor)
+
+
+def _check_named(call: Call, ledger: Ledger) -> None:
+    """Refuse a person or station that is not there also where nobody's permissions are asked for.
+
+    Raises:
+        AuthorityError: as ``key_file``; ``registry.station_unknown``.
+    """
+    if call.staff_no or (call.key is not None and str(call.key) != call.app.env.get("BANJIAN_KEY")):
+        key_file(call)
+    named_station(call, ledger)
 
 
 def _print_head(call: Call, ledger: Ledger, page: CasePage) -> None:

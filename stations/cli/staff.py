@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ledger.errors import ConfigError
 from ledger.facade import Ledger
 from ledger.registry_schema import GRANTABLE_ROLES, RETIREMENT_REASONS
 from ledger.types import StationId
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
-from stations.cli.keyring import new_key, signing_key
+from stations.cli.keyring import is_unenrolled, new_key, signing_key, unlock
 from stations.cli.resetting import STAFF_SPECS
 from stations.cli.session import desk, reading
 from stations.cli.types import OneOf
@@ -22,11 +21,13 @@ from stations.enrolling import (
     enrol,
     key_of_request,
     key_of_signer,
+    namesakes,
     only_if_enrolled,
 )
 from stations.enrolling import end as end_role
 from stations.enrolling import grant as give
 from stations.enrolling import retire as retire_key
+from stations.unreadable import unreadable
 
 
 def add(
@@ -44,14 +45,25 @@ def add(
     registrar = signing_key(call)
     person = NewPerson(no=no, name=name, station=StationId(at), roles=role, scope=scope or at)
     with desk(call) as office:
-        key = _enrolled_key(call, office.ledger, no, request)
-        with only_if_enrolled(None if request else call.home().keys_dir / f"{no}.key"):
+        others = namesakes(office.ledger.knowledge.registry, person)
+        key, made = _enrolled_key(call, office.ledger, no, request)
+        with only_if_enrolled(made):
             enrol(office.ledger.knowledge.registry, office.register, registrar, person, key)
         roles = [call.say(f"role.{granted}") for granted in role]
         call.line(
             call.say("staff.added", no=no, name=name, roles=call.say("list.and").join(roles), at=scope or at)
         )
-        call.emit({"staff_no": no, "station": at, "roles": list(role), "scope": scope or at})
+        if others:
+            call.notice("staff.same_name", {"no": no, "name": name, "others": others})
+        call.emit(
+            {
+                "staff_no": no,
+                "station": at,
+                "roles": list(role),
+                "scope": scope or at,
+                "same_name": list(others),
+            }
+        )
     call.hint("staff.next", no=no)
     return 0
 
@@ -123,15 +135,25 @@ def show_all(call: Call) -> int:
     return 0
 
 
-def _enrolled_key(call: Call, ledger: Ledger, no: str, request: str | None) -> EnrolledKey:
+def _enrolled_key(
+    call: Call, ledger: Ledger, no: str, request: str | None
+) -> tuple[EnrolledKey, Path | None]:
+    """Return the key to enrol, and its file where that was made for this.
+
+    A command that was killed before it enrolled leaves the file behind: the same key is enrolled then, by
+    whoever knows its passphrase.
+    """
     ledger_id = ledger.knowledge.registry.ledger_id
     if request is None:
-        return key_of_signer(new_key(call, no, call.home().keys_dir / f"{no}.key"), ledger_id)
+        path = call.home().keys_dir / f"{no}.key"
+        if is_unenrolled(path, no, ledger.knowledge.registry):
+            return key_of_signer(unlock(call, path), ledger_id), None
+        return key_of_signer(new_key(call, no, path), ledger_id), path
     try:
         text = Path(request).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError("cli.file", path=request) from error
-    return key_of_request(text, no=no, ledger_id=ledger_id)
+        raise unreadable(request, error) from error
+    return key_of_request(text, no=no, ledger_id=ledger_id), None
 
 
 _NO = Param(name="NO", required=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from ledger import registry_actions
+from ledger.facade import Ledger
 from ledger.station import LEVELS
+from ledger.types import Facts, StationId
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import signing_key
@@ -23,7 +25,10 @@ def add(
     code_system: str | None,
     open_: bool,
 ) -> int:
-    """Enrol a station; with ``--open`` its log is opened in this folder at once."""
+    """Enrol a station; with ``--open`` its log is opened in this folder at once.
+
+    Broken off between the two, the same command goes on with the opening.
+    """
     number = read_station(station)
     signer = signing_key(call)
     with desk(call) as at:
@@ -35,14 +40,11 @@ def add(
             upstream=upstream,
             code_system=code_system or CODE_SYSTEM,
         )
-        done = at.register("enrol_station", facts, signer)
-        call.line(call.say("station.added", station=number, name=name))
-        answer: dict[str, object] = {
-            "station": number,
-            "name": name,
-            "level": level,
-            "act_id": done.act_id.hex(),
-        }
+        answer: dict[str, object] = {"station": number, "name": name, "level": level}
+        if not (open_ and _waits_for_its_log(at.ledger, number, facts)):
+            done = at.register("enrol_station", facts, signer)
+            call.line(call.say("station.added", station=number, name=name))
+            answer["act_id"] = done.act_id.hex()
         if open_:
             log_id = at.open_log("station", number, signer)
             call.line(call.say("station.opened", station=number, log=log_id.hex()))
@@ -50,6 +52,14 @@ def add(
         call.emit(answer)
     call.hint("station.next_staff" if open_ else "station.next_open", station=number)
     return 0
+
+
+def _waits_for_its_log(ledger: Ledger, station: StationId, facts: Facts) -> bool:
+    """Tell whether a station is enrolled just so and nobody has opened a log for it yet."""
+    known = ledger.knowledge.registry.station(station)
+    if known is None or any(log.kind == "station" and log.station == station for log in ledger.logs()):
+        return False
+    return (known.name, known.level, known.upstream) == (facts["name"], facts["level"], facts["upstream"])
 
 
 def open_log(call: Call, *, station: str) -> int:

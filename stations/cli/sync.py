@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from ledger.errors import ConfigError, StoreError
 from ledger.facade import Home, Ledger
 from ledger.facade.between import mark_seen, sync_status
-from ledger.facade.looked import STAYING
+from ledger.facade.looked import is_staying
 from ledger.facade.syncstatus import LevelStatus, SyncFinding, SyncStatus
 from ledger.types import StationId
 from stations.cli.call import Call
@@ -55,7 +55,7 @@ def status(call: Call) -> int:
             now_ms=call.app.clock.now_ms(),
             has_address=bool(config.upstream),
             is_known=is_known,
-            keys_wait=not all(state.enrolled for state in states),
+            keys=states,
         )
     )
     call.emit(_object(found, why))
@@ -67,7 +67,7 @@ def status(call: Call) -> int:
 def seen(call: Call) -> int:
     """Tell what was found and stays as it is, and tell it no more: somebody has looked into it."""
     with reading(call, whole=False) as ledger:
-        found = [one for one in sync_status(ledger, _station(call.config())).findings if one.code in STAYING]
+        found = [one for one in sync_status(ledger, _station(call.config())).findings if is_staying(one.code)]
     _show_findings(call, found)
     with exchanging(call) as held:
         if held is None:
@@ -161,7 +161,7 @@ def _show(call: Call, found: SyncStatus, why: Sequence[Why]) -> None:
         if message.next_step:
             call.line(f"  → {message.next_step}")
     _show_findings(call, found.findings)
-    if any(one.code in STAYING for one in found.findings):
+    if any(is_staying(one.code) for one in found.findings):
         call.hint("sync.seen_hint")
 
 
@@ -169,12 +169,26 @@ def _show_findings(call: Call, findings: Sequence[SyncFinding]) -> None:
     for one in findings:
         message = call.say.kept(one.code, one.params)
         if one.log.strip("0"):
-            call.line(call.say("sync.finding", log=one.log[:8], seq=one.seq, reason=message.what))
+            call.line(
+                call.say(
+                    "sync.finding", where=_where(call, one), log=one.log[:8], seq=one.seq, code=one.code,
+                    reason=message.what,
+                )
+            )  # fmt: skip
         else:
             # It is about the session, not about a record of some log.
             call.line(call.say("sync.note", reason=message.what))
         if message.next_step:
             call.line(f"  → {message.next_step}")
+        if one.more:
+            call.line(call.say("sync.finding_more", count=one.more))
+
+
+def _where(call: Call, one: SyncFinding) -> str:
+    """Return of which station a finding is, and who signed what it is about, as far as that is known."""
+    if one.staff_no:
+        return call.say("sync.finding_staff", station=one.station, staff_no=one.staff_no)
+    return call.say("sync.finding_station", station=one.station) if one.station else ""
 
 
 def _level(call: Call, level: LevelStatus) -> str:
@@ -214,7 +228,10 @@ def _object(found: SyncStatus, why: Sequence[Why]) -> Mapping[str, object]:
         "given_up": [{"log": name, "code": code} for name, code in found.given_up],
         "feed_number": found.feed_number,
         "findings": [
-            {"code": one.code, "log": one.log, "seq": one.seq, "found_at_ms": one.found_at_ms}
+            {
+                "code": one.code, "log": one.log, "seq": one.seq, "found_at_ms": one.found_at_ms,
+                "station": one.station, "staff_no": one.staff_no, "more": one.more,
+            }
             for one in found.findings
         ],
     }  # fmt: skip

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ledger.errors import ConfigError, InputError
+from ledger.errors import InputError
 from stations.sheetin.clean import Raw, Unclear, is_empty
 from stations.sheetin.faults import Place, column_letters
 from stations.sheetin.marks import Marks, local, parse, read_marks
+from stations.unreadable import unreadable
 
 FILE_BYTES_MAX: Final = 20 * 1024 * 1024
 PARTS_BYTES_MAX: Final = 96 * 1024 * 1024
@@ -64,7 +65,7 @@ def open_book(path: Path) -> Book:
     """Read a workbook.
 
     Raises:
-        ConfigError: ``cli.file`` when the file cannot be read.
+        ConfigError: ``cli.file_none`` when the file is not there, ``cli.file`` when it cannot be read.
         InputError: ``sheet.old_format``, ``sheet.encrypted``, ``sheet.text_file``, ``sheet.other_format``,
             ``sheet.damaged``, ``sheet.empty_file``, ``sheet.too_large``: with what helps.
     """
@@ -73,7 +74,7 @@ def open_book(path: Path) -> Book:
             raise InputError("sheet.too_large", path=str(path), limit=FILE_BYTES_MAX // 1024 // 1024)
         raw = path.read_bytes()
     except OSError as error:
-        raise ConfigError("cli.file", path=str(path)) from error
+        raise unreadable(path, error) from error
     return read_book(raw, path)
 
 

@@ -45,8 +45,10 @@ def cut_rows(grid: Grid, header: Header, wanted: SheetList, faults: Faults) -> l
     """Return the rows of data below the headings.
 
     Headings that two columns claim, error cells, formulas without a result are faults; columns that are not
-    known, hidden rows, notes and section titles are told.
+    known, hidden rows, notes and section titles are told, and that the sheet itself is hidden.
     """
+    if not grid.visible:
+        faults.tell("sheet.hidden", Place(sheet=grid.name))
     _tell_columns(grid, header, wanted, faults)
     source = filled_from(grid)
     alone = frozenset(column.field for column in wanted.columns if column.alone)

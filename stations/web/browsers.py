@@ -23,12 +23,20 @@ from ledger.types import KeyId, StationId
 from stations.web.unsigned import KeptForms, UnsignedForms
 
 BROWSERS_MAX = 256
+"""Browsers in which somebody signed in; the one unused for longest gives way to another one."""
+STRANGERS_MAX = 512
+"""Browsers in which nobody did: however many of them come, they push out nobody who works."""
 PIN_DIGITS = range(4, 9)
 PIN_FAILURES_MAX = 5
 DONE_MAX = 64
 WORDS_MAX = 64
+KEY_ENDED, KEY_REPLACED = "web.key_ended", "web.key_replaced"
+"""Codes of why a key that was unlocked here is used no more."""
 FORGET_MS = 12 * 3_600_000
 """A browser that nobody used for so long is forgotten with its keys."""
+
+
+Judged = tuple[tuple[int, int], tuple[str, ...]]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,7 +51,8 @@ class Person:
         stations: those that the person may choose from.
         roles: the roles held at any of them; for menus, the ledger judges acts.
         replaces: the key of which the roles are, while a provisional grant lets this one take its place.
-        judged: version of the registry by which stations and roles are; None before the first page.
+        judged: by what stations and roles are: version of the registry, and names of the grants that lie
+            beside keys here; None before the first page.
     """
 
     staff_no: str
@@ -56,7 +65,7 @@ class Person:
     replaces: KeyId | None = None
     pin: bytes = b""
     failures: int = 0
-    judged: tuple[int, int] | None = None
+    judged: Judged | None = None
 
     def roles_at(self, registry: Registry, station: StationId) -> frozenset[str]:
         """Return the roles that the person holds at a station now; for pages, the ledger judges acts."""
@@ -78,7 +87,8 @@ class Browser:
         told: code and values of what the next page says once, at its top.
         words: words that forms of this browser carried, with who acted then and for which station.
         unsigned: forms that were sent while their author did not act.
-        ended: number and name of who was signed out here because the key ended; until somebody acts again.
+        ended: code, number and name of who was signed out here because the key ended or another one took its
+            place; until somebody acts again.
         slips: rating token and signed head of each receipt of this browser, by case: no act holds the token.
     """
 
@@ -94,7 +104,7 @@ class Browser:
     told: tuple[str, dict[str, object]] | None = None
     slips: dict[str, tuple[str, str]] = field(default_factory=dict)
     words: OrderedDict[str, tuple[str, str]] = field(default_factory=OrderedDict)
-    ended: tuple[str, str] | None = None
+    ended: tuple[str, str, str] | None = None
 
     @property
     def form(self) -> str:
@@ -116,7 +126,7 @@ class Browser:
     @property
     def was_used(self) -> bool:
         """Whether somebody acts, or acted before it was locked: a form of that time may still come."""
-        return self.person is not None or any(staff_no for staff_no, _ in self.words.values())
+        return bool(self.people) or any(staff_no for staff_no, _ in self.words.values())
 
     def sign_in(self, person: Person) -> None:
         """Let somebody act whose key was just unlocked; a PIN chosen earlier stays."""
@@ -142,11 +152,11 @@ class Browser:
 
         Raises:
             AuthorityError: ``web.pin_wrong``; ``web.pin_spent`` after too many: the passphrase is needed;
-                ``web.key_ended`` for who was signed out for that.
+                ``web.key_ended`` or ``web.key_replaced`` for who was signed out for that.
         """
         person = self.people.get(staff_no)
-        if person is None and self.ended is not None and self.ended[0] == staff_no:
-            raise AuthorityError("web.key_ended", staff_no=staff_no, name=self.ended[1])
+        if person is None and self.ended is not None and self.ended[1] == staff_no:
+            raise AuthorityError(self.ended[0], staff_no=staff_no, name=self.ended[2])
         if person is None or not person.pin:
             raise AuthorityError("web.signed_out")
         if not hmac.compare_digest(person.pin, self._pin_hash(pin)):
@@ -165,11 +175,17 @@ class Browser:
         if self.acting == staff_no:
             self.acting = ""
 
-    def end(self, person: Person) -> None:
-        """Drop the key of somebody that has no force any more, and remember why."""
+    def end(self, person: Person, code: str) -> None:
+        """Drop the key of somebody that is used no more, and remember why.
+
+        Args:
+            code: ``web.key_ended``, or ``web.key_replaced``: with the new key the same person goes on, and
+                finds what was typed.
+        """
         self.forget(person.staff_no)
-        self.unsigned.drop_all(person.staff_no)
-        self.ended = (person.staff_no, person.name)
+        if code == KEY_ENDED:
+            self.unsigned.drop_all(person.staff_no)
+        self.ended = (code, person.staff_no, person.name)
 
     def lock(self) -> None:
         """Nobody acts; whoever has no PIN must give the passphrase again."""
@@ -203,11 +219,12 @@ class Browsers:
         self._lock_ms = lock_ms
         self._kept = kept
         self._browsers: OrderedDict[str, Browser] = OrderedDict()
+        self._strangers: OrderedDict[str, Browser] = OrderedDict()
 
     def of(self, token: str) -> Browser:
         """Return the browser of a cookie, a new one when it is unknown; locked when it was left alone."""
         now_ms = self._monotonic_ms()
-        browser = self._browsers.get(token)
+        browser = self._browsers.get(token) or self._strangers.get(token)
         if browser is None or now_ms - browser.seen_ms > FORGET_MS:
             browser = self._new(now_ms)
         else:
@@ -222,14 +239,17 @@ class Browsers:
     def touch(self, browser: Browser) -> None:
         """Somebody did something in this browser: it stays unlocked, and is kept before others."""
         browser.seen_ms = self._monotonic_ms()
-        self._browsers[browser.token] = browser
-        self._browsers.move_to_end(browser.token)
-        while len(self._browsers) > BROWSERS_MAX:
-            self._browsers.popitem(last=False)
+        for kept, most in ((self._browsers, BROWSERS_MAX), (self._strangers, STRANGERS_MAX)):
+            kept.pop(browser.token, None)
+            if (kept is self._browsers) == browser.was_used:
+                kept[browser.token] = browser
+            while len(kept) > most:
+                kept.popitem(last=False)
 
     def renew(self, browser: Browser) -> None:
         """Give a browser another cookie: one that was planted before signing in opens nothing."""
         self._browsers.pop(browser.token, None)
+        self._strangers.pop(browser.token, None)
         browser.token, browser.csrf = self._word(), self._word()
         # Forms of pages that are still open are never signed again, but what was typed in them is kept.
         browser.words = OrderedDict((word, who) for word, who in browser.words.items() if who[0])

@@ -19,10 +19,12 @@ from ledger.errors import AuthorityError, BanjianError, InputError, StoreError
 from ledger.limits import BUNDLE_PART_BYTES_MAX
 from stations.texts import Say
 from stations.web.answers import Problem, answer, status_of
+from stations.web.browsers import KEY_ENDED, KEY_REPLACED
 from stations.web.headers import dressed, from_here, require_host
 from stations.web.render import message_of, render_error
 from stations.web.signin import show_refused
 from stations.web.standing import settle
+from stations.web.unsigned import KEEP
 from stations.web.visit import LIVE, OFFICE, VISIT, Visit, keep_unsigned, posted
 
 UPLOAD_BYTES_MAX = 21 << 20
@@ -63,7 +65,7 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         require_host(request, office.config.web_names)
         # Before the form is looked at: it holds for a station, which may be another one by now.
-        await settle(office.access, browser)
+        await settle(office.access, office.home, browser)
         await _require_own_form(visit)
         response = await handler(request)
         await _forget_signed(visit, response)
@@ -91,13 +93,13 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
 async def _refused(visit: Visit, error: BanjianError, status: int) -> web.Response:
     """Return an error as whoever asked reads it: a page for people, JSON for programs."""
     if not visit.request.path.startswith("/api/"):
-        if error.code == "web.key_ended" and "HX-Request" not in visit.request.headers:
+        if error.code in (KEY_ENDED, KEY_REPLACED) and "HX-Request" not in visit.request.headers:
             return await show_refused(visit, error)
         return await render_error(visit, error, status)
     message = message_of(visit.say, error)
     return answer(
         Problem(code=message.code, what=message.what, next=message.next_step),
-        401 if error.code in ("web.signed_out", "web.key_ended") else status,
+        401 if error.code in ("web.signed_out", KEY_ENDED, KEY_REPLACED) else status,
     )
 
 
@@ -141,7 +143,7 @@ async def _require_own_form(visit: Visit) -> None:
         return
     if given not in browser.words:
         raise AuthorityError("web.form")
-    if browser.person is not None:
+    if browser.person is not None and request.path != KEEP:
         # The page was opened for somebody else, or for another station: nobody signs what another one read.
         person = browser.person
         await keep_unsigned(visit)

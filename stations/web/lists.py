@@ -57,12 +57,14 @@ async def cases(visit: Visit) -> web.StreamResponse:
     if wants_workbook(visit):
         return await _workbook(visit, lambda ledger: chosen(ledger, offset=0, limit=SHEET_ROWS).rows)
 
+    most = lines_max(visit, PAGE_ROWS)
+
     def work(ledger: Ledger) -> dict[str, object]:
-        found = chosen(ledger, offset=(at - 1) * PAGE_ROWS, limit=PAGE_ROWS)
+        found = chosen(ledger, offset=(at - 1) * most, limit=most)
         return {
             "lines": lines_of(visit, ledger, found.rows),
             "count": found.total,
-            "pages": max(1, -(-found.total // PAGE_ROWS)),
+            "pages": max(1, -(-found.total // most)),
         }
 
     values = await visit.read(work)

@@ -175,5 +175,5 @@ async def _is_over(visit: Visit, browser: Browser, acting: str, token: str) -> b
     if browser.acting == acting and browser.token == token:
         # What cannot be read now is looked at again.
         with suppress(BanjianError):
-            await settle(visit.office.access, browser)
+            await settle(visit.office.access, visit.office.home, browser)
     return browser.acting != acting or browser.token != token

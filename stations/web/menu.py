@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ledger.authority import ROLES
 from stations.web.browsers import Person
 
 ANYBODY: frozenset[str] = frozenset()
 REGISTRAR = frozenset(("registrar",))
+CASEWORK = frozenset(ROLES) - REGISTRAR
+"""Whose work is cases: everybody but who keeps the registry alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,19 +33,19 @@ class Entry:
 
 MENU = (
     Entry(where="/", key="today", group="bar"),
-    Entry(where="/receive", key="receive", group="bar"),
-    Entry(where="/cases", key="cases", group="bar"),
+    Entry(where="/receive", key="receive", group="bar", roles=CASEWORK),
+    Entry(where="/cases", key="cases", group="bar", roles=CASEWORK),
     Entry(where="/safe", key="safe", group="bar"),
     Entry(where="/more", key="more", group="bar"),
-    Entry(where="/day-clear", key="dayclear", group="counter"),
-    Entry(where="/rosters", key="rosters", group="counter"),
-    Entry(where="/pads", key="pads", group="counter"),
+    Entry(where="/day-clear", key="dayclear", group="counter", roles=CASEWORK),
+    Entry(where="/rosters", key="rosters", group="counter", roles=CASEWORK),
+    Entry(where="/pads", key="pads", group="counter", roles=CASEWORK),
     Entry(where="/sticks", key="sticks", group="keep"),
-    Entry(where="/platform", key="platform", group="counter"),
-    Entry(where="/orders", key="orders", group="counter"),
-    Entry(where="/lights", key="lights", group="county"),
+    Entry(where="/platform", key="platform", group="counter", roles=CASEWORK),
+    Entry(where="/orders", key="orders", group="counter", roles=CASEWORK),
+    Entry(where="/lights", key="lights", group="county", roles=CASEWORK),
     Entry(where="/board", key="board", group="county"),
-    Entry(where="/conflicts", key="conflicts", group="county"),
+    Entry(where="/conflicts", key="conflicts", group="county", roles=CASEWORK),
     Entry(where="/monthly", key="monthly", group="county"),
     Entry(where="/hall", key="hall", group="county"),
     Entry(where="/people", key="people", group="office", roles=REGISTRAR),

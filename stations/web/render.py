@@ -22,6 +22,7 @@ from stations.texts import Say
 from stations.version import version
 from stations.web.menu import menu_of
 from stations.web.safety import Safety, read_safety
+from stations.web.scope import sees_cases
 from stations.web.unsigned import Unsigned
 from stations.web.visit import LIVE, Visit
 
@@ -114,15 +115,17 @@ def message_of(say: Say, error: BanjianError, names: Names | None = None) -> Mes
 
 def common(visit: Visit) -> Mapping[str, object]:
     """Return what every template may use."""
-    browser = visit.browser
+    browser, names = visit.browser, _station_names(visit)
     return {
         "t": visit.say,
         "has_words": visit.say.has,
         "language": visit.say.language,
         "csrf": browser.form,
         "person": browser.person,
-        "station_names": _station_names(visit),
+        "station_names": names,
+        "signing": _signing(visit, names),
         "people": list(browser.people.values()),
+        "sees_cases": browser.person is not None and sees_cases(browser.person),
         "bar": menu_of(browser.person, "bar"),
         "training": visit.office.training,
         "path": visit.request.path,
@@ -150,6 +153,12 @@ def _station_names(visit: Visit) -> Mapping[StationId, str]:
     registry = visit.office.thread.registry()
     known = {place: registry.station(place) for place in person.stations}
     return {place: place if held is None else held.name for place, held in known.items()}
+
+
+def _signing(visit: Visit, names: Mapping[StationId, str]) -> str:
+    """Return by whom and for which station is signed, as buttons say it."""
+    person = visit.browser.person
+    return "" if person is None else visit.say("web.signing", who=person.name, place=names[person.station])
 
 
 def html(text: str, status: int) -> web.Response:

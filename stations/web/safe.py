@@ -8,7 +8,7 @@ from ledger.errors import BanjianError
 from ledger.facade import Ledger
 from ledger.facade.between import sync_status
 from ledger.facade.countyseen import INCONSISTENT, RESTORED, UNPROVEN
-from ledger.facade.looked import STAYING
+from ledger.facade.looked import is_staying
 from ledger.facade.syncstatus import SyncStatus
 from stations.attachments import Attachments
 from stations.lostfiles import lost_files
@@ -37,17 +37,13 @@ async def show(visit: Visit) -> web.Response:
         failure=None if failure is None else visit.say.kept(failure.code, failure.params),
         lacking=visit.say.message(lacking, {"station": status.station}) if lacking else None,
         accept=any(one.code in (INCONSISTENT, UNPROVEN, RESTORED) for one in status.findings),
-        staying=any(one.code in STAYING for one in status.findings),
+        staying=any(is_staying(one.code) for one in status.findings),
         once=visit.office.randomness(12).hex(),
         lost=lost,
         reading=reading,
         given_up=[(name[:8], visit.say.reason(code, log=name[:8])) for name, code in status.given_up],
         findings=[
-            (
-                one.found_at_ms,
-                visit.say.kept(one.code, one.params),
-                *((one.log[:8], one.seq) if one.log.strip("0") else ("", "")),
-            )
+            (one, visit.say.kept(one.code, one.params), one.log[:8] if one.log.strip("0") else "")
             for one in status.findings
         ],
     )

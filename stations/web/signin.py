@@ -14,7 +14,7 @@ from stations.web.browsers import Person
 from stations.web.keyholders import Keyholder, keyholders, lapsed_keys, unlock
 from stations.web.render import message_of, render
 from stations.web.standing import ended, settle
-from stations.web.visit import Visit, first, form_of, own_path, see_other
+from stations.web.visit import Visit, first, form_of, keep_unsigned, own_path, see_other
 
 
 async def show(visit: Visit) -> web.Response:
@@ -49,7 +49,7 @@ async def switch(visit: Visit) -> web.Response:
     where = own_path(first(form, "next"))
     try:
         visit.browser.switch(first(form, "staff_no"), first(form, "pin"))
-        await settle(visit.office.access, visit.browser)
+        await settle(visit.office.access, visit.office.home, visit.browser)
         if (reason := ended(visit.browser)) is not None:
             raise reason
     except BanjianError as error:
@@ -117,6 +117,17 @@ async def tell_word(visit: Visit) -> web.Response:
     who = "" if person is None else f"{person.staff_no} {person.station}"
     known = given in browser.words
     return answer({"known": known, "who": who, "form": browser.form if who else ""})
+
+
+async def keep_typed(visit: Visit) -> web.Response:
+    """Keep what stands in a form of an open page that heard that its person does not act here any more.
+
+    The page goes away after that; its author finds the form filled in again.
+    """
+    kept = await keep_unsigned(visit) is not None
+    if kept and visit.browser.person is None:
+        visit.tell("web.lock_kept")
+    return answer({"kept": kept})
 
 
 async def choose_language(visit: Visit) -> web.Response:

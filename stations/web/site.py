@@ -12,6 +12,7 @@ from ledger.facade.clock import Clock, Randomness
 from ledger.types import StationId
 from stations.config import StationConfig
 from stations.ledgerthread import LedgerThread
+from stations.nameless import make_nameless
 from stations.network import Network
 from stations.web import jobs, lists, more, safe, signin, static
 from stations.web.access import Access
@@ -25,7 +26,8 @@ from stations.web.office import routes as office
 from stations.web.office.desk import KEPT, Kept
 from stations.web.overview import routes as overview
 from stations.web.rosters import routes as rosters
-from stations.web.unsigned import KeptForms
+from stations.web.scope import of_cases
+from stations.web.unsigned import KEEP, KeptForms
 from stations.web.visit import OFFICE, Office, open_page, page
 from sync.attempts import Attempts
 
@@ -93,6 +95,7 @@ class Site:
 
     async def _application(self) -> web.Application:
         application = web.Application(middlewares=[guarded], client_max_size=FORM_BYTES_MAX)
+        make_nameless(application)
         application[OFFICE] = Office(
             home=self._home,
             config=self._config,
@@ -136,8 +139,9 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_post("/lock", page(signin.lock))
     router.add_post("/sign-out", page(signin.sign_out))
     router.add_get("/form", open_page(signin.tell_word))
+    router.add_post(KEEP, open_page(signin.keep_typed))
     router.add_get("/more", page(more.show))
-    router.add_get("/cases", page(lists.cases))
+    router.add_get("/cases", page(of_cases(lists.cases)))
     router.add_get("/safe", page(safe.show))
     router.add_get("/safe/line", page(safe.line))
     router.add_post("/safe/sync", page(safe.sync_now))

@@ -3,32 +3,34 @@
 from __future__ import annotations
 
 from ledger.errors import AuthorityError
-from ledger.facade import Ledger
+from ledger.facade import Home, Ledger
 from ledger.types import KeyId
+from stations.resetting import grant_names, replaced_here
 from stations.web.access import Access
-from stations.web.browsers import Browser
+from stations.web.browsers import KEY_ENDED, KEY_REPLACED, Browser, Judged
 from stations.web.keyholders import Standing, own_stations, standing_of
 
 
-async def settle(access: Access, browser: Browser) -> None:
+async def settle(access: Access, home: Home, browser: Browser) -> None:
     """Give who acts the roles and stations of this moment; forget the key when none are left.
 
-    The registry is asked again only when it changed. A key that rests on a provisional grant is asked for
-    each time: a grant ends by the clock, too.
+    The registry is asked again only when it changed, or when a grant came to lie beside a key here: the key
+    in whose place another one works is not used on this machine any more, whoever still holds it unlocked. A
+    key that rests on a provisional grant is asked for each time: a grant ends by the clock, too.
     """
     person = browser.person
     if person is None:
         return
     key, known = person.key_id, None if person.replaces is not None else person.judged
-    version, found = await access.read(lambda ledger: _judge(ledger, key, known))
-    if version == known:
+    judged, found = await access.read(lambda ledger: _judge(ledger, home, key, known))
+    if judged == known:
         return
-    if found is None:
+    if isinstance(found, str):
         # The same number may have signed in with a new key meanwhile: that one stays.
         if browser.people.get(person.staff_no) is person:
-            browser.end(person)
+            browser.end(person, found)
         return
-    person.judged, person.roles, person.replaces = version, found.roles, found.replaces
+    person.judged, person.roles, person.replaces = judged, found.roles, found.replaces
     person.stations = found.stations
     if person.station not in found.stations:
         person.station = found.stations[0]
@@ -38,12 +40,15 @@ def ended(browser: Browser) -> AuthorityError | None:
     """Return why the last person who acted here is signed out, when the key has ended; None otherwise."""
     if browser.person is not None or browser.ended is None:
         return None
-    no, name = browser.ended
-    return AuthorityError("web.key_ended", staff_no=no, name=name)
+    code, no, name = browser.ended
+    return AuthorityError(code, staff_no=no, name=name)
 
 
-def _judge(
-    ledger: Ledger, key: KeyId, known: tuple[int, int] | None
-) -> tuple[tuple[int, int], Standing | None]:
-    version = ledger.knowledge.registry.version
-    return version, None if version == known else standing_of(ledger, key, own_stations(ledger))
+def _judge(ledger: Ledger, home: Home, key: KeyId, known: Judged | None) -> tuple[Judged, Standing | str]:
+    """Return what was looked at, and what the key may do, or the code why it is used no more."""
+    judged = (ledger.knowledge.registry.version, grant_names(home))
+    if judged == known:
+        return judged, ""
+    if key in replaced_here(ledger, home):
+        return judged, KEY_REPLACED
+    return judged, standing_of(ledger, key, own_stations(ledger)) or KEY_ENDED

@@ -30,7 +30,9 @@ FORGOTTEN_MS = 30 * 86_400_000
 """A form of somebody who does not come back is thrown away after a month."""
 KEPT_MAX = 8
 CHARS_MAX = 64 * 1024
-SECRET = frozenset(("form", "once", "passphrase", "pin", "again"))
+KEEP, KEPT_ACTION, KEPT_PAGE = "/unsigned/keep", "kept.action", "kept.page"
+"""Where an open page that hears of a lock sends what is typed in it; the fields that tell of which form."""
+SECRET = frozenset(("form", "once", "passphrase", "pin", "again", KEPT_ACTION, KEPT_PAGE))
 """Fields that are never kept: words of forms, and what opens a key."""
 NOT_TYPED = frozenset(("heads", "next", "language", "draft"))
 """Fields that pages fill in: a form of nothing else is not worth keeping."""
@@ -197,17 +199,18 @@ def _key(one: Unsigned) -> tuple[str, str, str, str]:
 
 
 def unsigned_of(
-    request: web.Request,
     data: MultiMapping[str | bytes | bytearray | web.FileField],
     *,
     staff_no: str,
     station: str,
+    action: str,
     page: str,
     at_ms: int,
 ) -> Unsigned | None:
     """Return a form that was sent as one to be kept; None where nobody typed anything.
 
     Args:
+        action: the path to which it was sent, or would have been.
         page: path and query of the page on which it stood.
         at_ms: when it came.
     """
@@ -221,14 +224,13 @@ def unsigned_of(
             fields[name] = (*fields.get(name, ()), value)
     typed = any(text.strip() for name, texts in fields.items() if name not in NOT_TYPED for text in texts)
     long = sum(len(name) + len(text) for name, texts in fields.items() for text in texts) > CHARS_MAX
-    path = request.rel_url.path
-    if path in NOT_KEPT_AT or not (typed or files) or long or not staff_no:
+    if action in NOT_KEPT_AT or not (typed or files) or long or not staff_no:
         return None
     return Unsigned(
         staff_no=staff_no,
         station=station,
         # A step of a form waits as the form itself.
-        action=path.removesuffix(STEP),
+        action=action.removesuffix(STEP),
         page=page,
         fields=fields,
         files=tuple(files),

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMessage
@@ -20,17 +20,21 @@ from stations.ledgerthread import LedgerThread
 from stations.network import Network
 from stations.texts import Say
 from stations.web.access import Access
-from stations.web.browsers import Browser, Browsers, Person
+from stations.web.browsers import KEY_REPLACED, Browser, Browsers, Person
 from stations.web.standing import ended
-from stations.web.unsigned import Fields, Unsigned, unsigned_of
+from stations.web.unsigned import KEEP, KEPT_ACTION, KEPT_PAGE, Fields, Unsigned, unsigned_of
 from sync.attempts import Attempts
 
 if TYPE_CHECKING:
     from multidict import MultiMapping
 
 T = TypeVar("T")
+DRAFT = "/draft"
+"""What the address of a form's draft ends in."""
 LIVE = "X-Banjian-Live"
 """Header of requests that a page makes by itself: they keep no browser unlocked."""
+NAMES_A_FORM = frozenset(("draft", "pad", "target"))
+"""Queries that tell which form of a page is meant."""
 _BY_SCRIPT = frozenset(("HX-Request", "X-Banjian-Quick", "X-Banjian-Form"))
 """Headers of what a script sends from a page that stays open, with what was typed in it."""
 
@@ -205,9 +209,12 @@ async def keep_unsigned(visit: Visit) -> Unsigned | None:
     data = await posted(request)
     word = data.get("form", "")
     staff_no, station = browser.words.get(word, ("", "")) if isinstance(word, str) else ("", "")
-    page = page_of(request, query=True)
+    # The last words of a draft, sent on leaving a page, are those of its form.
+    action, page = request.rel_url.path.removesuffix(DRAFT), page_of(request, query=True)
+    if action == KEEP:
+        action, page = (own_path(str(data.get(name, ""))) for name in (KEPT_ACTION, KEPT_PAGE))
     now_ms = visit.now_ms()
-    kept = unsigned_of(request, data, staff_no=staff_no, station=station, page=page, at_ms=now_ms)
+    kept = unsigned_of(data, staff_no=staff_no, station=station, action=action, page=page, at_ms=now_ms)
     if kept is not None:
         form = kept
         # A full disk: it waits in memory, for as long as this process lives.
@@ -232,7 +239,7 @@ async def _to_sign_in(visit: Visit) -> web.Response:
 
     Raises:
         AuthorityError: ``web.signed_out`` for a piece of a form: what was typed stays on the page;
-            ``web.key_ended`` when that is why: the page of it is the one for signing in.
+            ``web.key_ended`` or ``web.key_replaced`` when that is why: its page is the one for signing in.
     """
     request, reason = visit.request, ended(visit.browser)
     headers = request.headers
@@ -240,11 +247,14 @@ async def _to_sign_in(visit: Visit) -> web.Response:
         return web.Response(status=204)
     if "HX-Request" not in headers:
         if reason is not None:
+            if reason.code == KEY_REPLACED:
+                # The same person goes on with the new key: what was typed waits for that.
+                await keep_unsigned(visit)
             raise reason
         if request.method in ("GET", "HEAD"):
-            return see_other(f"/sign-in?next={quote(request.rel_url.path)}")
+            return see_other(f"/sign-in?next={quote(_returned_to(request))}")
         kept = await keep_unsigned(visit)
-        if kept is not None:
+        if kept is not None and kept.action == request.rel_url.path:
             visit.tell("web.unsigned_kept")
         return see_other(f"/sign-in?next={quote(page_of(request) if kept is None else kept.page)}")
     if request.method != "GET":
@@ -254,6 +264,13 @@ async def _to_sign_in(visit: Visit) -> web.Response:
     except ValueError:
         where = "/"
     return web.Response(headers={"HX-Redirect": f"/sign-in?next={quote(where)}"})
+
+
+def _returned_to(request: web.Request) -> str:
+    """Return the address to come back to; what was searched for does not stand on a locked screen."""
+    url = request.rel_url
+    kept = [(name, text) for name, text in url.query.items() if name in NAMES_A_FORM]
+    return url.raw_path + (f"?{urlencode(kept)}" if kept else "")
 
 
 def open_page(handler: Page) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

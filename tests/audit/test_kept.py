@@ -138,6 +138,14 @@ def test_a_late_entry_that_names_no_paper_is_told_too(home: Home, said: Value) -
     assert len(paper) <= 40 and paper.isprintable()
 
 
+@pytest.mark.parametrize("said", ["不存在的人 V999", "", {"no": 7}, ["V999"], 7, "\x1b[2J" + "x" * 99])
+def test_somebody_stood_in_for_whom_no_registry_names_is_told(home: Home, said: Value) -> None:
+    forged(home, facts={"stand_in_for": said})
+    told = found(home, "act.stand_in_unregistered")
+    shown = str(told.params["staff_no"])
+    assert told.severity == "notice" and len(shown) <= 40 and shown.isprintable()
+
+
 def test_claim_from_the_future(home: Home) -> None:
     forged(home, late_ms=-40 * 365 * 86_400_000)
     assert found(home, "time.claimed_ahead").severity == "notice"

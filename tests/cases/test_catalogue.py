@@ -184,6 +184,9 @@ TYPE_FAULTS = [
     ("clocks.statutory_other.extend", [], "lint.permit_alone"),
     ("clocks.delivery.applies_to", ["公共服务"], "lint.permit_alone"),
     ("clocks.statutory_other.applies_to", None, "lint.clock_twice"),
+    ("name.zh", "许\u202e可", "lint.name_hidden"),
+    ("states.received.en", "re\ufeffceived", "lint.name_hidden"),
+    ("actions.accept.name.zh", "受\u200b理", "lint.name_hidden"),
 ]
 
 
@@ -239,6 +242,14 @@ ITEM_FAULTS = [
     (FOOD, {"proof_commitment": False}, "lint.promise_materials"),
     (FOOD, {"approval_commitment": True}, "lint.post_check_days"),
     (FOOD, {"case_type": "nothing"}, "lint.type_unknown"),
+    (FOOD, {"certificate": "食品\u202e许可"}, "lint.name_hidden"),
+    (FOOD, {"subject": "市场\ufeff监管"}, "lint.name_hidden"),
+    (FOOD, {"steps": ["受理\u2066"]}, "lint.name_hidden"),
+    (
+        VILLAGE_PROOF_ITEM,
+        {"proofs": [{"code": "x", "name": {"zh": "证\u202e明", "en": "x"}, "allowed": True}]},
+        "lint.name_hidden",
+    ),
     (FOOD, {"case_type": "instant", "approval_commitment": True}, "lint.type_lacks"),
 ]
 

@@ -6,9 +6,11 @@ import pytest
 
 from ledger.errors import InputError
 from ledger.identity import (
+    check_applicant,
     check_id_number,
     check_name,
     check_personal,
+    has_check_digit,
     name_form,
     query_keys,
     search_keys,
@@ -149,7 +151,53 @@ def test_personal_bodies_are_checked_person_by_person() -> None:
         ({"agent": {"name": 1}}, "identity.person"),
         ({"agent": {"name": ""}}, "identity.name"),
         ({"applicant": {"id_kind": "firm", "id_no": "1"}}, "identity.firm"),
+        ({"agent": {"relation": "儿子"}}, "identity.agent_no_name"),
+        ({"agent": {"name": "张\u202e三"}}, "identity.name"),
+        ({"agent": {"relation": "\ufeff儿子", "name": "张三"}}, "identity.hidden"),
+        ({"applicant": {"name": "王", "id_no": ""}}, "identity.shape"),
     ):
         with pytest.raises(InputError) as refused:
             check_personal(body)  # type: ignore[arg-type]
         assert refused.value.code == code
+
+
+def test_an_amendment_takes_away_what_it_leaves_empty() -> None:
+    gone = dict.fromkeys(("name", "id_kind", "id_no", "phone", "relation"), "")
+    for body in ({"agent": gone}, {"applicant": {"id_kind": "", "id_no": "", "phone": ""}}):
+        check_personal(dict(body), corrects=True)
+    for body, code in (
+        ({"applicant": {"name": ""}}, "identity.name"),
+        ({"agent": {**gone, "phone": "13800001234"}}, "identity.agent_no_name"),
+        ({"applicant": {"id_kind": "resident", "id_no": "11010519491231002"}}, "identity.shape"),
+    ):
+        with pytest.raises(InputError) as refused:
+            check_personal(dict(body), corrects=True)
+        assert refused.value.code == code
+        assert refused.value.params.get("whose", "agent") == next(iter(body))
+
+
+def test_who_acts_for_somebody_says_why() -> None:
+    for said in ({"relation": "儿子"}, {"authority": "授权委托书"}):
+        check_applicant({"applicant": {"name": "王"}, "agent": {"name": "王五", **said}})
+    for blank in ({}, {"relation": " ", "authority": "\u3000"}):
+        with pytest.raises(InputError) as refused:
+            check_applicant({"applicant": {"name": "王"}, "agent": {"name": "王五", **blank}})
+        assert refused.value.code == "identity.agent_unsaid"
+
+
+@pytest.mark.parametrize(
+    ("kind", "number", "proven"),
+    [
+        ("resident", "11010519491231002X", True),
+        ("firm", "91110000600037341L", True),
+        ("taiwan", "830000199201300022", True),
+        ("taiwan", "12345678", False),
+        ("resident_15", "110105491231002", False),
+        ("passport", "E12345678", False),
+        ("passport", "11010519491231002X", False),
+        ("other", "11010519491231002X", False),
+    ],
+)
+def test_only_a_check_digit_proves_a_number(kind: str, number: str, proven: bool) -> None:
+    check_id_number(kind, number)
+    assert has_check_digit(kind, number) is proven

@@ -49,6 +49,7 @@ def test_reasons_for_people() -> None:
     assert asked(story, ISSUER, "issue").reason_code == "case.state"
     assert asked(story, OFFICER, "check_on_site").reason_code == "case.second_needed"
     assert asked(story, HEAD, "adjudicate").reason_code == "case.no_conflict"
+    assert asked(story, HEAD, "merge").reason_code == "case.nothing_to_join"
     assert asked(story, SUPERVISOR, "countersign").reason_code == "case.nothing_pending"
 
 

@@ -6,9 +6,10 @@ import json
 import sqlite3
 from pathlib import Path
 
+import pytest
 from python_calamine import CalamineWorkbook
 
-from stations.demo import COUNTY, TOWNSHIP, VILLAGE
+from stations.demo import COUNTY, TOWNSHIP, VILLAGE, DemoClock
 from tests.cli.conftest import INSURANCE, ITEM, Terminal
 
 ID_NO = "990121195803121017"
@@ -360,3 +361,32 @@ def test_a_missing_step_is_told_by_its_name(county: Terminal):
     decided = county.ok("decide", number, "--result", "grant", "--as", "C001")
     told = decided.out + county.ok("show", number).out
     assert "二人现场核查" in told and "site_check2" not in told
+
+
+@pytest.mark.parametrize("moment", ["2000-01-03 09:00", "2099-01-05 09:00"])
+def test_a_clock_that_cannot_be_right_is_told_with_what_it_recorded(county: Terminal, moment: str) -> None:
+    # Given a computer whose battery is empty, when it receives and accepts, then each is kept, and each time
+    # the day is told under which it is recorded; a clock of these days is not spoken of.
+    told = county.ok("receive", ITEM, "--name", "张三", "--as", "C001", "--no-slip").err
+    assert "时钟" not in told
+    county.clock = DemoClock()
+    county.clock.set(moment)
+    words = ("receive", ITEM, "--name", "李四", "--as", "C001", "--no-slip")
+    received = county.ok(*words)
+    assert f"电脑时钟显示 {moment[:10]}" in received.err and "请先校准时间" in received.err
+    number = county.ok(*words, "--json").json["number"]
+    accepted = county.ok("accept", number, "--as", "C001", lang="en")
+    assert f"The computer says {moment[:10]}" in accepted.err
+
+
+def test_whose_roles_have_ended_is_told_so_of_the_own_station(county: Terminal) -> None:
+    # Given a case on its way to the township, when all roles of its clerk have ended, then the refusal names
+    # the township, though the county is the station that this machine is set to.
+    number = _received(county)
+    county.ok("hand-over", number, "--to", TOWNSHIP, "--as", "V001")
+    (clerk,) = [row for row in county.ok("staff", "list", "--json").lines if row.get("staff_no") == "T001"]
+    for role, scope in clerk["grants"]:
+        county.ok("staff", "end", "T001", "--role", role, "--scope", scope, "--as", "R001")
+    refused = county.run("take-over", number, "--as", "T001")
+    assert refused.code == 1 and "[authority.no_role]" in refused.err
+    assert TOWNSHIP in refused.err and COUNTY not in refused.err

@@ -36,6 +36,20 @@ def _errors(result: object) -> set[tuple[str, str]]:
     return {(error["cell"], error["code"]) for error in result.json["errors"]}
 
 
+def test_a_list_on_a_hidden_sheet_is_told_and_named(county: Terminal, tmp_path: Path) -> None:
+    rows = [HEAD, ["990121001202", "西门村便民服务站", "村"]]
+    path = make(tmp_path / "stations.xlsx", 封面=[["溪山县"]], 旧名单=Page(rows=rows, hidden=True))
+    look = _import(county, path, "--dry-run")
+    assert look.code == 0, look.err
+    assert "「旧名单」第 2 行" in look.out and "隐藏" in look.err
+    found = _import(county, path, "--dry-run", "--json").json
+    assert [(one["sheet"], one["code"]) for one in found["notices"]] == [("旧名单", "sheet.hidden")]
+    shown = make(tmp_path / "seen.xlsx", 名单=Page(rows=rows))
+    assert _import(county, shown, "--dry-run", "--json").json["notices"] == []
+    nowhere = _import(county, tmp_path / "none.xlsx")
+    assert nowhere.code == 2 and "[cli.file_none]" in nowhere.err and "UTF-8" not in nowhere.err
+
+
 def test_a_list_as_offices_keep_it(county: Terminal, tmp_path: Path) -> None:
     path = make(tmp_path / "stations.xlsx", 封面=[["溪山县"]], 站点名单=Page(
         rows=[

@@ -115,6 +115,50 @@ def test_a_calendar_with_a_repeated_key_is_not_published(county: Terminal, tmp_p
     assert not [one for one in county.ok("calendar", "show", "2026", "--json").lines if "990121" in str(one)]
 
 
+def test_a_calendar_with_faults_is_refused_by_command_as_on_the_page(county: Terminal, tmp_path: Path):
+    file = tmp_path / "calendar.json"
+    words = {"region": "CN", "year": 2027, "version": 1, "make_up": ["2027-10-02"], "source": "x"}
+    file.write_text(json.dumps({**words, "days_off": ["2027-01-01"]}), encoding="utf-8")
+    for command in (("calendar", "publish"), ("catalogue", "lint")):
+        refused = county.run(*command, str(file), *(("--as", "R001") if command[0] == "calendar" else ()))
+        assert refused.code == 1, refused.err
+        # Every day is told, not the first alone: on holiday though a Saturday that is worked, too.
+        assert refused.err.count("是法定节假日，这份日历却让它上班") == 7, refused.err
+        assert "2027-10-02" in refused.err and "2027-02-08" in refused.err
+        assert ("[catalogue.lint]" in refused.err) == (command[0] == "calendar")
+    assert not [one for one in county.ok("calendar", "show", "2027", "--json").lines if "2027" in str(one)]
+
+
+def test_a_platform_number_of_another_case_is_refused_by_command_as_on_the_page(county: Terminal):
+    receive = (
+        "receive",
+        ITEM,
+        "--applicant-kind",
+        "person",
+        "--channel",
+        "counter",
+        "--as",
+        "V001",
+        "--name",
+    )
+    first, second = county.ok(*receive, "甲").number, county.ok(*receive, "乙").number
+    county.ok("link-external", first, "--external-no", "33038226500001", "--as", "V001")
+    for words in (
+        ("link-external", second, "--external-no", "33038226500001", "--as", "V001"),
+        ("link-external", second, "--external-no", "3303 8226500001", "--as", "V001"),
+        (*receive, "丙", "--external-no", "33038226500001"),
+    ):
+        refused = county.run(*words)
+        assert refused.code == 1 and "[platform.number_used]" in refused.err, refused.err
+        assert first in refused.err and "--same-number" in refused.err
+    held = county.run("link-external", first, "--external-no", "33038226500002", "--as", "V001")
+    assert held.code == 1 and "[platform.number_held]" in held.err, held.err
+    assert county.ok("show", second, "--json").json["external_no"] == ""
+    both = ("link-external", second, "--external-no", "33038226500001", "--same-number", "--as", "V001")
+    county.ok(*both)
+    assert county.ok("show", second, "--json").json["external_no"] == "33038226500001"
+
+
 def test_a_bundle_for_a_folder_that_is_not_there_says_so(tmp_path: Path):
     for words in (("bundle", "export", "--to", str(tmp_path)), ("bundle", "import", str(tmp_path))):
         refused = Terminal(folder=tmp_path / "nowhere").run(*words)

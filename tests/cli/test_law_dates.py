@@ -21,7 +21,7 @@ import pytest
 
 from stations.demo import COUNTY
 from tests.cli.conftest import ITEM, Terminal
-from tests.facade.counter import FakeClock
+from tests.facade.counter import FakeClock, statutory
 
 SECOND = "C002"
 
@@ -98,7 +98,8 @@ TABLE = [
     # from the 13th: 14S | 24-27 28S | 2-6 | 9-13 | 16-19
     Dated("corrected on the sixth, a Saturday worked: accepted by silence", """
           2026-02-13 C001 receive --materials m01
-          2026-02-28 C001 request-correction --missing m02 --due 2026-03-20""", "2026-03-02",
+          2026-02-28T00:00 C001 request-correction --missing m02 --due 2026-03-02 ! case.notice_after_deemed
+          """, "2026-03-02",
           {"acceptance": "2026-02-27 deemed_accepted overdue_acceptance", "statutory": "2026-03-19"}),
     # 24 | 28-30 | 8, then 9 10S | 12-16 | 19-23 | 26-28
     Dated("accepted by silence over Mid-Autumn and National Day", """
@@ -176,6 +177,7 @@ def test_a_calendar_that_arrives_moves_open_limits_and_tells_what_ends_earlier(
     number = tell(county, "2027-01-28 C001 receive\n2027-01-28 C001 accept")
     # when the notice makes Sunday 31 January a working day and gives the week of the festival,
     off = ["2027-01-01", *(f"2027-02-{day:02}" for day in range(5, 12))]
+    off += [str(day) for day in statutory(2027) if day not in off]
     calendar = {"region": "CN", "year": 2027, "version": 1, "days_off": off,
                 "make_up": ["2027-01-31", "2027-02-20"], "source": "国办发明电"}  # fmt: skip
     (tmp_path / "2027.json").write_text(json.dumps(calendar), encoding="utf-8")

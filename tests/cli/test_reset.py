@@ -144,3 +144,19 @@ def test_beside_a_server(office: Terminal) -> None:
         assert confirmed.returncode == 0, confirmed.stderr
         received = _run(folder, *RECEIVE, "--as", "V001", "--station", VILLAGE)
         assert received.returncode == 0, received.stderr
+
+
+def test_a_name_that_is_enrolled_already_is_told_and_not_refused(office: Terminal) -> None:
+    # Given a head, when the same name is enrolled under another number, then it is, and both are told;
+    words = ("--at", TOWNSHIP, "--role", "window", "--as", "R001")
+    second = office.ok("staff", "add", "T010", "--name", "周主任", *words)
+    assert "T010 与 T009 同名（周主任）" in second.err and "banjian staff retire" in second.err
+    assert office.ok("staff", "add", "T011", "--name", "周主任", *words, "--json").json["same_name"] == [
+        "T009",
+        "T010",
+    ]
+    # a number that has ended is nobody's second, and another name is another person.
+    for no in ("T009", "T010", "T011"):
+        office.ok("staff", "retire", no, "--reason", "retired", "--as", "R001")
+    assert "同名" not in office.ok("staff", "add", "T012", "--name", "周主任", *words).err
+    assert "同名" not in office.ok("staff", "add", "T013", "--name", "周主", *words).err

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -36,6 +37,7 @@ from stations.cli.remote import (
 )
 from stations.demo import TOWNSHIP, VILLAGE
 from tests.cli.conftest import ITEM, PASSPHRASE, Terminal
+from tests.facade.counter import statutory
 from tests.sheetin.workbooks import make
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and Unix sockets")
@@ -107,6 +109,29 @@ def test_actions_reach_the_server_signed_and_reads_go_on_beside_it(county: Termi
     assert not (folder / "banjian.sock").exists()
     assert json.loads(_run(folder, "doctor", "--json").stdout)["checks"][-1]["code"] == "doctor.no_server"
     assert _run(folder, "take-over", answer["number"], "--as", "T001").returncode == 0
+
+
+def test_a_command_waits_for_another_though_a_killed_server_left_its_socket(county: Terminal):
+    folder = _folder(county)
+    with _server(folder) as server:
+        server.kill()
+        server.wait(timeout=30)
+    assert (folder / "banjian.sock").exists()
+    holds, tried = threading.Event(), threading.Event()
+
+    def other_command() -> None:
+        with Ledger.open(Home(folder), write=True):
+            holds.set()
+            tried.wait(timeout=30)
+
+    other = threading.Thread(target=other_command)
+    other.start()
+    assert holds.wait(timeout=30)
+    # The other command ends while this one, which found the ledger held, is waiting.
+    threading.Timer(0.5, tried.set).start()
+    received = county.run("receive", ITEM, "--as", "V001", "--name", "甲", "--materials", "all")
+    other.join(timeout=30)
+    assert received.code == 0, received.err
 
 
 def test_a_second_server_is_refused_and_a_killed_one_leaves_nothing_in_the_way(county: Terminal):
@@ -225,7 +250,7 @@ def test_lists_from_excel_pass_through_the_server(county: Terminal, tmp_path: Pa
 def test_catalogue_calendar_erasure_and_rebuild_pass_through_the_server(county: Terminal, tmp_path: Path):
     folder = _beside(county)
     calendar = tmp_path / "calendar.json"
-    days = {"region": "CN", "year": 2027, "version": 1, "days_off": ["2027-01-01"], "make_up": [],
+    days = {"region": "CN", "year": 2027, "version": 1, "days_off": statutory(2027), "make_up": [],
             "source": "演练"}  # fmt: skip
     calendar.write_text(json.dumps(days), encoding="utf-8")
     items = tmp_path / "items.json"
@@ -357,7 +382,7 @@ def test_a_reader_that_stays_open_notices_what_the_server_adds(county: Terminal,
     # Given a ledger open for reading, when another process enrols, publishes and opens a log meanwhile,
     folder = _beside(county)
     calendar = tmp_path / "calendar.json"
-    days = {"region": "CN", "year": 2027, "version": 1, "days_off": ["2027-01-01"], "make_up": [],
+    days = {"region": "CN", "year": 2027, "version": 1, "days_off": statutory(2027), "make_up": [],
             "source": "演练"}  # fmt: skip
     calendar.write_text(json.dumps(days), encoding="utf-8")
     with _server(folder), Ledger.open(folder, clock=county.clock, write=False) as reader:

@@ -293,6 +293,28 @@ def test_suspension_excludes_the_days_after_it_up_to_the_resumption() -> None:
     assert reading["promised"].due_on == date(2025, 12, 1)
 
 
+@pytest.mark.parametrize("resumed", [True, False])
+def test_a_suspension_after_the_last_day_excludes_no_day_and_says_so(resumed: bool) -> None:
+    """Promised, 7 days from 10 November: 11-14 | 17 18 19. Suspended on the 20th.
+
+    Used by Wednesday the 26th: 11-14 (4), 17-21 (9), 24 25 26 (12); five of them are too many.
+    """
+    by = rules("promised")
+    steps = [step("suspend", "2025-11-20"), step("resume", "2025-11-25")][: 2 if resumed else 1]
+    reading = read(accepted(*steps), by, "2025-11-26")["promised"]
+    assert (reading.due_on, reading.light) == (date(2025, 11, 19), "red")
+    assert (reading.elapsed_days, reading.remaining_days) == (12, -5)
+    assert [code for code in codes(reading) if code.startswith(("excluded", "paused", "suspended"))] == [
+        "suspended_too_late"
+    ]
+    line = next(line for line in reading.explanation if line.code == "clock.line.suspended_too_late")
+    assert (dict(line.params), line.act_ids[0]) == ({"on": "2025-11-20"}, act_id("suspend"))
+    # One on the last day is in time: what is left runs after it.
+    last = read(accepted(step("suspend", "2025-11-19"), step("resume", "2025-11-25")), by, "2025-11-26")
+    assert (last["promised"].due_on, last["promised"].elapsed_days) == (date(2025, 11, 25), 8)
+    assert "excluded_working_days" in codes(last["promised"])
+
+
 def test_a_paused_clock_shows_no_date_and_never_turns_red() -> None:
     by = rules("statutory")
     case = accepted(step("suspend", "2025-11-13"))

@@ -157,6 +157,7 @@ def act(
     *,
     station: StationId | None = None,
     personal: Facts | None = None,
+    same_number: bool = False,
     **facts: Value,
 ) -> Performed:
     """Let somebody do something at their own station."""
@@ -168,6 +169,7 @@ def act(
         case=case,
         facts=facts,
         personal=personal,
+        same_number=same_number,
     )
     return ledger.perform(command, signer(staff_no))
 

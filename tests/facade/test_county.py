@@ -129,13 +129,10 @@ def test_a_reader_sees_what_the_writer_wrote(place: Path, clock: FakeClock) -> N
         assert (page.state.status, page.row.status) == ("accepted", "accepted")
 
 
-def test_cases_of_other_stations_do_not_use_up_a_search(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ledger.facade.reading.FIND_MAX", 3)
+def test_cases_of_other_stations_do_not_use_up_a_search(ledger: Ledger) -> None:
     for _ in range(6):
         receive(ledger, "C1")
     mine = {receive(ledger, "T1").case_id for _ in range(2)}
     for text in ("赵小明", "zxm", "990121", "食品经营许可"):
-        assert {row.case_id for row in ledger.find(text, station=TOWNSHIP)} == mine
-        assert len(ledger.find(text)) == 3
+        assert {row.case_id for row in ledger.find(text, station=TOWNSHIP, limit=3)} == mine
+        assert len(ledger.find(text, limit=3)) == 3

@@ -156,7 +156,7 @@ def test_a_mistaken_catalogue_is_named_and_ended_whichever_of_both_counts(
     world.settle(TOWN, VILLAGE)
     assert catalogue_sizes(world) == {size + 1}
     assert heads(world, "catalogue") == ["doctor.head", "doctor.log_beside_ended", "doctor.log_continued"]
-    ledger.publish("publish_calendar", shipped_facts()[0], world.registrar)
+    ledger.publish("publish_calendar", {**shipped_facts()[0], "version": 2}, world.registrar)
     assert world[COUNTY].exchange.held.size(new) == 2 and world[COUNTY].exchange.held.size(wrong) == 1
     world.settle(TOWN, VILLAGE)
     assert {world.digest(station, case) for station in (COUNTY, TOWN, VILLAGE)} == {digest}

@@ -114,5 +114,5 @@ def test_a_key_retired_meanwhile_signs_nothing_more(ledger: Ledger) -> None:
 def test_an_act_under_an_older_registry_or_catalogue_is_refused(ledger: Ledger) -> None:
     assert refusal(ledger, signed_by_hand(ledger, "receive", opening_facts(ledger), back=1)) == "act.outdated"
     waiting = prepared(ledger)
-    ledger.publish("publish_calendar", shipped_facts()[-1], REGISTRAR)
+    ledger.publish("publish_calendar", {**shipped_facts()[-1], "version": 2}, REGISTRAR)
     assert refusal(ledger, waiting) == "act.outdated"

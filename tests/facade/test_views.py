@@ -46,7 +46,8 @@ def test_rows_made_anew_are_those_kept_in_step(ledger: Ledger, clock: FakeClock)
     late: Facts = {"paper_no": "城关 0042", "reason": "power"}
     receive(ledger, late_entry=late)
     for number in ("33038226001", "33038226 002"):
-        act(ledger, "C1", "link_external", cases[2], external_no=number, platform="省政务服务平台")
+        linked = {"external_no": number, "platform": "省政务服务平台"}
+        act(ledger, "C1", "link_external", cases[2], same_number=True, **linked)
     before = rows(ledger)
     assert len(before["cases"]) == 5 and before["search_tokens"] and before["case_numbers"]
     assert before["external_numbers"] == {("33038226002", cases[2])}
@@ -60,7 +61,15 @@ def test_a_case_is_found_by_the_number_that_the_platform_gave_it_last(ledger: Le
     for asked in ("zj-33038226001", "ZJ－３３０３８２２６００１", " ZJ-3303 8226001 "):
         assert [row.case_id for row in ledger.find(asked)] == [case_id]
     assert not ledger.find("33038226001") and not ledger.find("zj-3303822600")
-    act(ledger, "C1", "link_external", case_id, external_no="33038226002", platform="省政务服务平台")
+    with pytest.raises(RuleError, match=r"platform\.number_held"):
+        act(ledger, "C1", "link_external", case_id, external_no="33038226002")
+    act(ledger, "C1", "link_external", case_id, same_number=True, external_no="33038226002")
+    other = receive(ledger).case_id
+    for typed in ("33038226002", "33038226 002", "３３０３８２２６００２"):
+        with pytest.raises(RuleError, match=r"platform\.number_used"):
+            act(ledger, "C1", "link_external", other, external_no=typed)
+        with pytest.raises(RuleError, match=r"platform\.number_used"):
+            receive(ledger, external_no=typed)
     assert [row.case_id for row in ledger.find("33038226002")] == [case_id]
     assert not ledger.find("zj-33038226001")
 

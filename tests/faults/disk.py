@@ -164,7 +164,7 @@ class Disk:
         """Let durable files outside the database (sentinels, keys) share the fate of this disk."""
         real = platform.write_durably
 
-        def write(path: Path, data: bytes) -> None:
+        def write(path: Path, data: bytes, *, private: bool = False) -> None:
             for moment in ("before", "after"):
                 if self.dead:
                     raise PowerCutError
@@ -179,7 +179,7 @@ class Disk:
                     if self.ops == self.fail_at:
                         self.struck.append("sentinel")
                         raise StoreError("store.io", file=path.name, detail="EIO")
-                    real(path, data)
+                    real(path, data, private=private)
 
         with patch.object(platform, "write_durably", write):
             yield

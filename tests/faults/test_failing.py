@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import StoreError
-from ledger.facade import writing
+from ledger.facade import ownlog
 
 pytestmark = pytest.mark.layer("vfs")
 
@@ -35,7 +35,7 @@ def test_an_act_is_confirmed_though_its_checkpoint_fails(
 ) -> None:
     from tests.faults.failing import FailingOffice
 
-    monkeypatch.setattr(writing, "CHECKPOINT_EVERY", 1)
+    monkeypatch.setattr(ownlog, "CHECKPOINT_EVERY", 1)
     assert FailingOffice(office, tmp_path, seed="often", fault=fault).sweep().problems == []
 
 

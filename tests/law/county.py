@@ -77,7 +77,7 @@ USUAL: dict[str, Facts] = {
     "archive": {"period": "30"},
 }
 _PAPERS = count(1)
-_LISTS = frozenset(("missing", "materials", "commitments", "originals", "reasons"))
+_LISTS = frozenset(("missing", "materials", "commitments", "originals", "reasons", "waived"))
 _WHOLE = frozenset(("expected_days", "review_days", "lawsuit_months"))
 
 
@@ -93,6 +93,9 @@ def law_county(path: Path, clock: FakeClock) -> Ledger:
     for staff_no, (station, roles) in PEOPLE.items():
         if staff_no not in STAFF:
             enrol(ledger, staff_no, station, roles)
+    for role in ("officer", "window"):
+        stands_in = registry_actions.grant_role(staff_no="C1", role=role, scope=COUNTY, stand_in_for="C5")
+        ledger.register("grant_role", stands_in, REGISTRAR)
     ledger.open_station_log(OTHER_VILLAGE, signer("W1"))
     return ledger
 

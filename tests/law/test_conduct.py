@@ -112,11 +112,47 @@ ACCEPTING = [
     Told("what silence has accepted cannot be refused acceptance", FOOD, """
          2026-03-02 C1 receive
          2026-03-10T00:00 C1 refuse_acceptance ! case.deemed_accepted
-         2026-03-10 C1 request_correction due=2026-03-20
-         2026-03-12 C1 refuse_acceptance ! case.deemed_accepted
-         2026-03-12 C1 supply
+         2026-03-10 C1 request_correction due=2026-03-20 ! case.notice_after_deemed
          2026-03-12 C1 refuse_acceptance ! case.deemed_accepted
          2026-03-12 C1 accept""", "accepted"),
+    # limit 3-6 | 9; the list is open until the 12th, and on the 13th there is nothing to lapse for
+    Told("nor does it lapse for what is asked after silence has accepted", FOOD, """
+         2026-03-02 C1 receive
+         2026-03-10 C1 request_correction due=2026-03-12 ! case.notice_after_deemed
+         2026-03-13 C1 lapse ! case.state
+         2026-03-13 C1 accept
+         2026-03-13 C1 lapse ! case.nothing_missing
+         2026-03-13 C1 decide""", "decided", ("case.finding.step_missing",)),
+    # the deficit of the 10th ends on Wednesday the 11th; silence had accepted on the 9th
+    Told("nor for a deficit, which is the applicant's promise all the same", FOOD, """
+         2026-03-02 C1 receive
+         2026-03-10T00:00 C1 accept_with_deficit due=2026-03-11
+         2026-03-12 C1 lapse ! case.lapse_after_deemed
+         2026-03-30 C3 lapse ! case.lapse_after_deemed
+         2026-03-30 C1 decide ! case.deficit_open
+         2026-03-30 C1 supply materials=m04+m05
+         2026-03-30 C1 decide""", "decided", ("case.finding.step_missing",)),
+    Told("a deficit taken in the last millisecond lapses", FOOD, """
+         2026-03-02 C1 receive
+         2026-03-09T23:59:59.999 C1 accept_with_deficit due=2026-03-11
+         2026-03-11T23:59:59.999 C1 lapse ! case.due_not_passed
+         2026-03-12 C1 lapse""", "lapsed"),
+    # the list is complete on the 11th; acceptance anew: 12 13 | 16 17 18
+    Told("nor for a deficit after a full supply that nobody answered", FOOD, """
+         2026-03-02 C1 receive
+         2026-03-06 C1 request_correction due=2026-03-20
+         2026-03-11 C1 supply
+         2026-03-19 C1 accept_with_deficit due=2026-03-19
+         2026-03-20 C1 start_review
+         2026-03-23 C1 lapse ! case.lapse_after_deemed""", "reviewing"),
+    Told("the applicant's own withdrawal is taken all the same", FOOD, """
+         2026-03-02 C1 receive
+         2026-03-10 C1 accept_with_deficit due=2026-03-11
+         2026-03-12 C1 withdraw""", "withdrawn"),
+    Told("beyond permits nothing is deemed accepted, and what is asked late may lapse", ESTATE, """
+         2026-03-02 C1 receive
+         2026-03-20 C1 request_correction due=2026-03-25
+         2026-03-26 C1 lapse""", "lapsed"),
     Told("in time to the last millisecond, though not on the day", FOOD, """
          2026-03-02 C1 receive
          2026-03-09T23:59:59.999 C1 refuse_acceptance""", "not_accepted",
@@ -408,12 +444,12 @@ def test_what_a_counter_may_do(row: Told, new_case: Callable[[str], Case]) -> No
 
 def test_the_platforms_number_given_at_receipt_is_the_cases(new_case: Callable[[str], Case]) -> None:
     # Given a case entered in the provincial platform first, when it is received here with that number,
-    case = new_case(FOOD).tell("2026-03-02 C1 receive external_no=33038222")
+    case = new_case(FOOD).tell("2026-03-02 C1 receive external_no=33038777")
     assert case.case_id is not None
-    # then the case is linked, and a later link replaces the number.
-    assert case.ledger.case(case.case_id).state.external_no == "33038222"
-    case.tell("2026-03-03 T1 link_external external_no=33038223")
-    assert case.ledger.case(case.case_id).state.external_no == "33038223"
+    # then the case is linked, and another number does not replace it unasked.
+    assert case.ledger.case(case.case_id).state.external_no == "33038777"
+    case.tell("2026-03-03 T1 link_external external_no=33038778 ! platform.number_held")
+    assert case.ledger.case(case.case_id).state.external_no == "33038777"
 
 
 @pytest.mark.parametrize(("missing", "allowed"), [("m06", True), ("m01+m06", False)])

@@ -109,14 +109,10 @@ DEEMED = [
     Dated("decided on the day after", FELLING,
           "2025-11-10 C1 receive\n2025-11-19 C1 accept\n2025-12-09T00:00 C1 decide", "2025-12-20",
           {"statutory": "2025-11-10 > 2025-12-08 done:red overdue_decision"}),
-    Dated("a late notice moves nothing",
-          FELLING, "2026-03-02 C1 receive\n2026-03-10T00:00 C1 request_correction",
-          "2026-03-11", {"acceptance": "2026-03-02 > 2026-03-09 done:red deemed_accepted overdue_acceptance",
+    Dated("a notice too late is refused", FELLING,
+          "2026-03-02 C1 receive\n2026-03-10T00:00 C1 request_correction ! case.notice_after_deemed",
+          "2026-03-11", {"acceptance": "2026-03-02 > 2026-03-09 red deemed_accepted overdue_acceptance",
                          "statutory": "2026-03-02 > 2026-03-30 green"}),
-    Dated("nor does the supply that answers it", FELLING,
-          "2026-03-02 C1 receive\n2026-03-10 C1 request_correction\n2026-03-12 C1 supply", "2026-03-12",
-          {"acceptance": "2026-03-02 > 2026-03-09 done:red deemed_accepted overdue_acceptance",
-           "statutory": "2026-03-02 > 2026-03-30 green"}),
     Dated("a notice in the last millisecond is in time", FELLING,
           "2026-03-02 C1 receive\n2026-03-09T23:59:59.999 C1 request_correction", "2026-03-20",
           {"acceptance": "2026-03-02 > 2026-03-09 done:green", "statutory": ""}),
@@ -564,3 +560,19 @@ def test_the_organ_is_told_what_lies_with_the_agent(new_case: Callable[[str], Ca
     assert case.notices() == {"case.notice.with_agent": {"materials": ("m02",)}}
     case.tell("2026-03-10 C1 supply materials=m02")
     assert case.notices() == {}
+
+
+def test_a_limit_that_starts_anew_says_by_what(new_case: Callable[[str], Case]) -> None:
+    # Given a case that went from village to county, when the village takes in what the county asked for,
+    case = new_case(FELLING).tell("""
+        2026-03-02 V1 receive
+        2026-03-02 V1 hand_over to=C
+        2026-03-04 C1 take_over
+        2026-03-09 C1 request_correction missing=m01+m02 due=2026-03-20
+        2026-03-12 V1 supply materials=m01""")
+    # then its time to forward that starts anew, and nothing is said to have come back; so does a later offer.
+    lines = {line.code: line.params for line in case.clocks("2026-03-12")["forwarding"].explanation}
+    assert lines["clock.line.restarted_agent_supply"] == {"on": "2026-03-12"}
+    case.tell("2026-03-12 C1 hand_over to=V\n2026-03-13 V1 take_over\n2026-03-16 V1 hand_over to=C")
+    lines = {line.code: line.params for line in case.clocks("2026-03-16")["transit"].explanation}
+    assert lines["clock.line.restarted_new_offer"] == {"on": "2026-03-16"}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ledger.calendars import calendar_set
-from ledger.case import CaseAct, fold_case
+from ledger.case import CaseAct, CaseState, fold_case
 from ledger.clocks import read_clocks
-from ledger.notices import calendar_notices
+from ledger.notices import calendar_notices, calendar_refusal
+from ledger.types import Value
 from tests.cases.counter import (
     CLERK,
     FOOD,
@@ -29,8 +32,8 @@ from tests.cases.counter import (
 from tests.law.county import shown
 
 CALENDARS = calendar_set()
-LIST = {"missing": ["m01", "m02"], "due": "2026-03-31"}
-DEFERRED = {"missing": ["m04"], "promise_by": "applicant"}
+LIST: dict[str, Value] = {"missing": ["m01", "m02"], "due": "2026-03-31"}
+DEFERRED: dict[str, Value] = {"missing": ["m04"], "promise_by": "applicant"}
 TOLD = {"reason": "案情复杂", "applicant_told": True}
 
 
@@ -93,6 +96,13 @@ def told(story: Story) -> list[tuple[object, ...]]:
     return [(one.code, one.acts, one.params["due"]) for one in found]
 
 
+def refusal(before: CaseState, act: CaseAct, story: Story) -> tuple[object, ...] | None:
+    """Return what is said against an act before it is signed: code, last day, and day of the acceptance."""
+    spec = story.rules.case_type.actions[act.action]
+    reason = calendar_refusal(before, spec, act, story.rules, CALENDARS)
+    return None if reason is None else (reason.code, reason.params["due"], reason.params["on"])
+
+
 def test_an_extension_too_late_from_elsewhere_lengthens_nothing_and_is_told() -> None:
     # Given a limit that ended on 30 March, when an extension of the 31st and another one come from elsewhere,
     story = accepted(PERMIT)
@@ -127,6 +137,71 @@ def test_a_refusal_after_deemed_acceptance_from_elsewhere_is_told() -> None:
     story.receive(CLERK)
     story.act(CLERK, "refuse_acceptance", {"ground": "no_permit_needed", **REMEDY}, when="2026-03-09 09:00")
     assert told(story) == []
+
+
+def test_a_notice_after_deemed_acceptance_from_elsewhere_moves_nothing_and_is_told() -> None:
+    # Given a food permit received on the 2nd and silence until the 9th, when a notice of the 10th arrives,
+    story = Story(FOOD)
+    story.receive(CLERK)
+    notice = story.act(CLERK, "request_correction", {**LIST, "due": "2026-03-12"}, when="2026-03-10 00:00")
+    # then acceptance stays as silence made it, twenty days after the 2nd, and a supply moves it neither.
+    acceptance = "2026-03-02 > 2026-03-09 done:red corrected_when_deemed deemed_accepted overdue_acceptance"
+    assert clocks(story, "2026-03-11")["acceptance"] == acceptance
+    assert clocks(story, "2026-03-11")["statutory"] == "2026-03-02 > 2026-03-30 green"
+    assert told(story) == [("case.notice.corrected_when_deemed", (notice.act_id,), "2026-03-09")]
+    # A lapse is refused where the calendar is known; from elsewhere it ends the case, and is told.
+    before = story.state
+    lapse = story.act(OFFICER, "lapse", {"applicant_told": True}, when="2026-03-13 09:00")
+    assert refusal(before, lapse, story) == ("case.lapse_after_deemed", "2026-03-09", "2026-03-02")
+    assert story.state.status == "lapsed"
+    assert clocks(story, "2026-04-20")["acceptance"].endswith(
+        "corrected_when_deemed deemed_accepted lapsed_when_deemed overdue_acceptance"
+    )
+    assert told(story)[1:] == [("case.notice.lapsed_when_deemed", (lapse.act_id,), "2026-03-09")]
+
+
+def test_a_lapse_from_elsewhere_for_a_deficit_that_silence_had_overtaken_is_told() -> None:
+    story = Story(FOOD)
+    story.receive(CLERK)
+    story.act(CLERK, "accept_with_deficit", {**DEFERRED, "due": "2026-03-11"}, when="2026-03-10 09:00")
+    assert told(story) == []
+    lapse = story.act(OFFICER, "lapse", {"applicant_told": True}, when="2026-03-12 09:00")
+    assert story.state.status == "lapsed"
+    assert told(story) == [("case.notice.lapsed_when_deemed", (lapse.act_id,), "2026-03-09")]
+    # One in time, with a deficit that ran out, says nothing of the kind.
+    story = Story(FOOD)
+    story.receive(CLERK)
+    story.act(CLERK, "accept_with_deficit", {**DEFERRED, "due": "2026-03-11"}, when="2026-03-09 09:00")
+    before = story.state
+    lapse = story.act(OFFICER, "lapse", {"applicant_told": True}, when="2026-03-12 09:00")
+    assert refusal(before, lapse, story) is None
+    assert told(story) == []
+
+
+@pytest.mark.parametrize(
+    ("action", "facts"), [("request_correction", LIST), ("accept_with_deficit", DEFERRED)]
+)
+def test_an_answer_that_was_only_typed_in_later_lets_no_case_lapse(
+    action: str, facts: dict[str, Value]
+) -> None:
+    # Given silence until the 9th, and an answer of the 3rd until the 9th that a program typed in on 20 April:
+    # its time is given once more, six days after the 20th, on a Sunday, and so until Monday the 27th.
+    late: dict[str, Value] = {"late_entry": {"paper_no": "7", "reason": "power", "entered_on": "2026-04-20"}}
+    typed = at("2026-04-20 09:00")
+    story = Story(FOOD)
+    story.receive(CLERK)
+    story.act(CLERK, action, {**facts, "due": "2026-03-09", **late}, when="2026-03-03 09:00", recorded=typed)
+    # when it would be treated as withdrawn on the 28th, then that is refused: when typed it was accepted;
+    before = story.state
+    lapse = story.act(OFFICER, "lapse", {"applicant_told": True}, when="2026-04-28 09:00")
+    assert refusal(before, lapse, story) == ("case.lapse_after_deemed", "2026-03-09", "2026-03-02")
+    # where the receipt was on paper too, the whole counter was.
+    story = Story(FOOD)
+    story.receive(CLERK, **late)
+    story.act(CLERK, action, {**facts, "due": "2026-03-09", **late}, when="2026-03-03 09:00", recorded=typed)
+    before = story.state
+    lapse = story.act(OFFICER, "lapse", {"applicant_told": True}, when="2026-04-28 09:00")
+    assert refusal(before, lapse, story) is None
 
 
 def test_two_extensions_at_once_lengthen_once() -> None:

@@ -14,7 +14,7 @@ from ledger.calendars import calendar_set
 from ledger.lateclaims import in_time_by_late_entry
 from ledger.types import Facts
 from tests.cases.counter import CLERK, OFFICER, PERMIT, VILLAGER, VILLAGER_2, Story, at
-from tests.law.county import ESTATE, FELLING, Case
+from tests.law.county import ESTATE, FELLING, FOOD, Case
 
 IN_TIME = "case.notice.in_time_by_late_entry"
 LIVE = "2026-03-02 C1 receive\n"
@@ -94,6 +94,8 @@ REFUSED = [
      LIVE + "2026-03-10 C1 request_correction at=2026-03-09 late_entry=1 ! case.notice_after_deemed"),
     ("the same on the last day, by the hour",
      LIVE + "2026-03-10T00:00 C1 request_correction at=2026-03-03 late_entry=1 ! case.notice_after_deemed"),
+    ("notice that claims no time it kept",
+     LIVE + "2026-04-20 C1 request_correction at=2026-03-10 late_entry=1 ! case.notice_after_deemed"),
     ("notice after a full supply that nobody answered", LIVE + "2026-03-03 C1 request_correction\n"
      "2026-03-04 C1 supply\n"
      "2026-03-20 C1 refuse_acceptance at=2026-03-05 late_entry=1 ! case.deemed_accepted"),
@@ -118,8 +120,9 @@ TAKEN = [
     ("extension within the limit", ACCEPTED + "2026-03-23 C3 extend at=2026-03-20 late_entry=1", "accepted"),
     ("notice within the limit", LIVE +
      "2026-03-09T23:59:59.999 C1 request_correction at=2026-03-03 late_entry=1", "correcting"),
-    ("notice that claims no time it kept", LIVE +
-     "2026-04-20 C1 request_correction at=2026-03-10 late_entry=1", "correcting"),
+    ("lapse of what was received on paper, long after", "2026-04-20 C1 receive at=2026-03-02 late_entry=1\n"
+     "2026-04-20 C1 request_correction due=2026-03-09 at=2026-03-03 late_entry=2\n"
+     "2026-04-28 C1 lapse", "lapsed"),
     ("notice on what was received on paper", "2026-04-20 C1 receive at=2026-03-02 late_entry=1\n"
      "2026-04-20 C1 request_correction at=2026-03-03 late_entry=2", "correcting"),
     ("suspension within the limit", ACCEPTED + "2026-03-30 C1 suspend at=2026-03-10 late_entry=1\n"
@@ -163,6 +166,31 @@ def test_what_is_in_time_today_or_was_all_on_paper_may_be_entered_late(
     lines: str, status: str, new_case: Callable[[str], Case]
 ) -> None:
     assert new_case(FELLING).tell(lines).status == status
+
+
+DEFICITS = [
+    ("of the five days, after silence accepted", LIVE +
+     "2026-03-10T00:00 C1 accept_with_deficit at=2026-03-09 late_entry=1 ! case.deficit_after_deemed",
+     "received"),
+    ("typed on the last day", LIVE +
+     "2026-03-09T23:59:59.999 C1 accept_with_deficit at=2026-03-03 late_entry=1", "accepted"),
+    ("that claims no time it kept, and does not lapse", LIVE +
+     "2026-04-20 C1 accept_with_deficit due=2026-04-21 at=2026-03-10 late_entry=1\n"
+     "2026-08-03 C1 lapse ! case.lapse_after_deemed", "accepted"),
+    ("that silence had overtaken does not lapse on paper either", LIVE +
+     "2026-03-10 C1 accept_with_deficit due=2026-03-11\n"
+     "2026-03-20 C1 lapse at=2026-03-12 late_entry=1 ! case.lapse_after_deemed", "accepted"),
+    ("on what was received on paper", "2026-04-20 C1 receive at=2026-03-02 late_entry=1\n"
+     "2026-04-20 C1 accept_with_deficit due=2026-03-09 at=2026-03-03 late_entry=2\n"
+     "2026-04-28 C1 lapse", "lapsed"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("lines", "status"), [row[1:] for row in DEFICITS], ids=[row[0] for row in DEFICITS])
+def test_a_deficit_entered_late_takes_nothing_that_silence_has_given(
+    lines: str, status: str, new_case: Callable[[str], Case]
+) -> None:
+    assert new_case(FOOD).tell(lines).status == status
 
 
 def test_a_late_entry_that_does_not_say_when_it_was_typed_is_as_old_as_its_record() -> None:

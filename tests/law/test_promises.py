@@ -165,3 +165,17 @@ def test_an_erased_case_bars_nobody(ledger: Ledger) -> None:
     erase = Command(action="erase", station=COUNTY, case=first, facts={"ground": "period_over"})
     ledger.erase(erase, signer("C3"))
     granted(ledger, WANG)
+
+
+def test_a_number_that_was_corrected_bars_nobody(ledger: Ledger) -> None:
+    # Given a case whose promise proved untrue and whose applicant was then found to be somebody else,
+    case = granted(ledger, WANG)
+    checked(ledger, case, "untrue")
+    held = received(ledger, WANG)
+    assert notices(ledger, held) == ["case.notice.promise_barred"]
+    target = ledger.state(case)[0].steps[0].act.act_id
+    facts: Facts = {"target": target, "personal_fields": ["applicant.id_no"], "reason": "认错人"}
+    act(ledger, "C1", "amend", case, facts, personal=LI)
+    # then the number that was written by mistake bars no longer, and the right one does.
+    assert notices(ledger, held) == []
+    assert notices(ledger, received(ledger, LI)) == ["case.notice.promise_barred"]

@@ -28,6 +28,8 @@ SAMPLES: dict[str, Value] = {
     "ms": 0,
     "act": bytes(32),
 }
+SIDES = (ActId(bytes(32)), ActId(bytes(31) + b"1"))
+"""Two acts of which neither knew the other."""
 
 
 def _sample(fact: FactSpec, name: str) -> Value:
@@ -83,14 +85,21 @@ def registry(new_case: Callable[[str], Case]) -> Registry:
     return new_case(FOOD).ledger.knowledge.registry
 
 
-def _asked(kind: CaseType, spec: ActionSpec, facts: Mapping[str, Value], registry: Registry) -> str:
+def _asked(
+    kind: CaseType,
+    spec: ActionSpec,
+    facts: Mapping[str, Value],
+    registry: Registry,
+    *,
+    parents: tuple[ActId, ...] = SIDES,
+) -> str:
     item = next(one for one in items() if one.base_code == FOOD)
     rules = Rules(item=item, case_type=kind, catalogue_version=1)
     assert first_problem(spec.facts, facts) is None, (
         "well formed: the case itself would not refuse it for its form"
     )
     act = CaseAct(
-        act_id=ActId(bytes(32)), parents=(), action=spec.code, station=COUNTY, station_level="county",
+        act_id=ActId(bytes(32)), parents=parents, action=spec.code, station=COUNTY, station_level="county",
         actor=KeyId(bytes(8)), staff_no="C1", roles=frozenset(("officer",)), catalogue_version=1,
         occurred_at_ms=at("2026-03-02 09:00"), recorded_at_ms=at("2026-03-02 09:00"), facts=dict(facts),
     )  # fmt: skip
@@ -122,6 +131,13 @@ def test_what_says_something_is_signed(kind: CaseType, spec: ActionSpec, registr
     least = {name: value for name, value in _facts(spec).items() if spec.facts[name].required}
     silent = {"note": "case.nothing_said", "amend": "case.nothing_said"}
     assert _asked(kind, spec, least, registry) == silent.get(spec.code, "")
+
+
+@pytest.mark.parametrize(("kind", "spec"), EVERY)
+def test_one_line_is_joined_to_nothing(kind: CaseType, spec: ActionSpec, registry: Registry) -> None:
+    for parents in ((), SIDES[:1]):
+        refused = _asked(kind, spec, _facts(spec), registry, parents=parents)
+        assert refused == ("case.nothing_to_join" if spec.code == "merge" else "")
 
 
 @pytest.mark.parametrize(("kind", "spec"), EVERY)
@@ -161,10 +177,12 @@ def test_who_is_stood_in_for_could_have_done_it(kind: CaseType, spec: ActionSpec
         return _asked(kind, spec, {**_facts(spec), "stand_in_for": staff_no}, registry)
 
     assert asked("X9") == asked("C1") == "case.stand_in_unknown"
-    # V1 has a role at the village alone; C5 is officer and window at the county
+    # V1 has a role at the village alone; C5 is officer and window at the county, and C1 registered for it
     assert asked("V1") == "case.stand_in_role"
     fits = bool(spec.by & {"officer", "window"})
     assert asked("C5") == ("" if fits else "case.stand_in_role")
+    # C6 is at the window too, and nobody registered that C1 stands in there for C6
+    assert asked("C6") == ("case.stand_in_unregistered" if "window" in spec.by else "case.stand_in_role")
 
 
 @pytest.mark.parametrize(("kind", "spec"), EVERY)
@@ -241,6 +259,7 @@ def test_at_a_counter(new_case: Callable[[str], Case]) -> None:
         2026-03-02 C1 accept stand_in_for=C9 ! case.stand_in_unknown
         2026-03-02 C1 accept stand_in_for=C4 acceptance_no=\u200b ! case.blank_text
         2026-03-02 C1 accept stand_in_for=C7 ! case.stand_in_role
+        2026-03-02 C5 accept stand_in_for=C1 ! case.stand_in_unregistered
         2026-03-02 C1 accept stand_in_for=C5
         2026-03-02 C1 note ! case.nothing_said
         2026-03-02 C1 link_external external_no=1 entered_on=9999-12-31 ! case.absurd_day

@@ -154,6 +154,22 @@ def test_a_stand_in_says_for_whom() -> None:
     assert ended is not None and ended.stand_ins == frozenset()
 
 
+def test_whoever_holds_a_role_is_registered_as_a_stand_in_with_it() -> None:
+    office = new_office()
+    for staff_no in ("b-post", "c-post"):
+        office.staff(staff_no)
+    assert office.grant("b-post", "window", VILLAGE).effective
+    for staff_no in ("clerk", "c-post"):
+        assert office.grant("b-post", "window", VILLAGE, stand_in_for=staff_no).effective
+    held = office.registry.staff("b-post")
+    assert held is not None and held.grants == {("window", VILLAGE)}
+    assert held.stands_in_for("window", VILLAGE) == {"clerk", "c-post"}
+    assert code(office.grant("b-post", "window", VILLAGE)) == "registry.role_held"
+    assert office.end("b-post", "window", VILLAGE).effective
+    ended = office.registry.staff("b-post")
+    assert ended is not None and ended.stand_ins == frozenset() and ended.grants == frozenset()
+
+
 def test_a_township_registrar_keeps_to_the_township() -> None:
     office = new_office()
     office.countersign(office.appoint("town", f"{TOWN}/*"))

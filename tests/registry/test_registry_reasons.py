@@ -263,6 +263,16 @@ ON_OFFICE: list[tuple[str, Callable[[Office], RegistryOutcome]]] = [
     ("registry.replaces", lambda o: o.staff("new", replaces="clerk")),
     ("registry.replaces", lambda o: o.staff("new", replaces="nobody")),
     ("registry.role_held", lambda o: o.grant("clerk", "window", VILLAGE)),
+    (
+        "registry.role_held",
+        after(
+            lambda o: o.staff("b-post"),
+            lambda o: o.grant("b-post", "window", VILLAGE, stand_in_for="clerk"),
+            lambda o: o.grant("b-post", "window", VILLAGE, stand_in_for="clerk"),
+        ),
+    ),
+    ("registry.staff_unknown", lambda o: o.grant("clerk", "window", VILLAGE, stand_in_for="nobody")),
+    ("registry.stand_in_self", lambda o: o.grant("clerk", "window", VILLAGE, stand_in_for="clerk")),
     ("registry.role_not_held", lambda o: o.end("clerk", "window", f"{VILLAGE}/*")),
     ("registry.stand_in_self", lambda o: o.grant("clerk", "head", VILLAGE, stand_in_for="clerk")),
 ]

@@ -193,9 +193,14 @@ class Maker:
         more = {"case": thread[:16], "parents": [thread], **more}
         return self.act("registry", signer, action, facts, **more)
 
-    def grant(self, thread: bytes, number: str, role: str, scope: str, signer: str = "R") -> bytes:
-        """Grant a role."""
-        return self.on(thread, signer, "grant_role", {"staff_no": number, "role": role, "scope": scope})
+    def grant(
+        self, thread: bytes, number: str, role: str, scope: str, signer: str = "R", *, away: str = ""
+    ) -> bytes:
+        """Grant a role, perhaps standing in for somebody."""
+        facts = {"staff_no": number, "role": role, "scope": scope}
+        if away:
+            facts["stand_in_for"] = away
+        return self.on(thread, signer, "grant_role", facts)
 
     def station(self, station: str, level: str, upstream: str = "", signer: str = "R") -> bytes:
         """Enrol a station."""

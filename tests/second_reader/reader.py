@@ -717,6 +717,7 @@ class Reader:
         facts = self.facts_of(log.name, slot)
         if sound and facts is not None:
             self.notice("frame.opaque_sound", where)
+        self._stand_in(act, log, body, where)
         if facts is None:
             self.error("act.facts_missing", where)
             return
@@ -724,6 +725,16 @@ class Reader:
             f.check_body(act, "facts", facts)
         except Refused as refused:
             (self.error if refused.code == "act.facts_hash" else self.warning)(refused, where)
+
+    def _stand_in(self, act: Act, log: Log, body: dict[str, Any] | None, where: str) -> None:
+        """Tell of somebody stood in for of whom the registry says nothing."""
+        size, key = act.registry_size, self.registry.keys.get(act.actor)
+        if key is None or not key.live(size) or size > self.registry.size or log.kind != "station":
+            return
+        if body and "stand_in_for" in body:
+            away = {g.away for g in self.registry.held_at(key, act.station, size) if g.away}
+            if body["stand_in_for"] not in away:
+                self.notice("act.stand_in_unregistered", where)
 
     @staticmethod
     def _sound_body(act: Act, facts: bytes | None) -> dict[str, Any] | None:

@@ -136,6 +136,7 @@ class Grant:
     scope: str
     since: int
     until: int | None = None
+    away: str = ""
 
 
 def _no(reason: str, detail: str = "") -> Refused:
@@ -187,16 +188,20 @@ class Registry:
             own, scope.removesuffix("/*"), size
         )
 
-    def roles(self, key: Key, station: str, size: int) -> set[str]:
-        """Return the roles of a key at a station and a size."""
-        held = {
-            g.role
+    def held_at(self, key: Key, station: str, size: int) -> list[Grant]:
+        """Return what was granted to a key for a station and holds at a size."""
+        return [
+            g
             for g in self.grants
             if g.key_id == key.key_id
             and g.since <= size
             and (g.until is None or size < g.until)
             and self.reaches(g.scope, station, size)
-        }
+        ]
+
+    def roles(self, key: Key, station: str, size: int) -> set[str]:
+        """Return the roles of a key at a station and a size."""
+        held = {g.role for g in self.held_at(key, station, size)}
         if key.kind == "registrar" and self.reaches(key.scope, station, size):
             held.add("registrar")
         if key.kind == "kiosk" and key.station == station:
@@ -538,7 +543,7 @@ class Registry:
         def effect() -> None:
             enrol()
             new = key_id(body["alg"], body["public_key"])
-            self.grants += [Grant(new, g.role, g.scope, now) for g in inherited]
+            self.grants += [Grant(new, g.role, g.scope, now, away=g.away) for g in inherited]
 
         return effect
 
@@ -555,12 +560,14 @@ class Registry:
             raise _no("staff_unknown")
         return person
 
-    def _held(self, person: Key, body: dict[str, Any]) -> Grant | None:
+    def _held(self, person: Key, body: dict[str, Any]) -> list[Grant]:
+        """The acts by which a role is held: one for each colleague stood in for, besides the role itself."""
         wanted = (person.key_id, body["role"], body["scope"])
-        for grant in self.grants:
-            if (grant.key_id, grant.role, grant.scope) == wanted and grant.until is None:
-                return grant
-        return None
+        return [
+            grant
+            for grant in self.grants
+            if (grant.key_id, grant.role, grant.scope) == wanted and grant.until is None
+        ]
 
     def _do_grant_role(self, act: Act, body: dict[str, Any], signer: Key, now: int) -> Callable[[], None]:
         person = self._live_person(body["staff_no"])
@@ -568,20 +575,23 @@ class Registry:
             raise _no("station_unknown")
         if not self.covers(signer.scope, body["scope"], now):
             raise _no("out_of_scope")
-        if self._held(person, body):
+        away = body.get("stand_in_for", "")
+        held = self._held(person, body)
+        if held and (not away or any(one.away == away for one in held)):
             raise _no("role_held")
-        if "stand_in_for" in body and self._live_person(body["stand_in_for"]).number == person.number:
+        if away and self._live_person(away).number == person.number:
             raise _no("stand_in_self")
-        return lambda: self.grants.append(Grant(person.key_id, body["role"], body["scope"], now))
+        return lambda: self.grants.append(Grant(person.key_id, body["role"], body["scope"], now, away=away))
 
     def _do_end_role(self, act: Act, body: dict[str, Any], signer: Key, now: int) -> Callable[[], None]:
         held = self._held(self._live_person(body["staff_no"]), body)
-        if held is None:
+        if not held:
             raise _no("role_not_held")
         if not self.covers(signer.scope, body["scope"], now):
             raise _no("out_of_scope")
 
         def effect() -> None:
-            held.until = now
+            for grant in held:
+                grant.until = now
 
         return effect

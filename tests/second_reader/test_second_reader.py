@@ -752,6 +752,26 @@ def other_parent(m: Maker) -> bytes:
     return m.act("village", "A", "note", {}, case=case[:16], parents=[m.note])
 
 
+def stands_in_twice(m: Maker) -> None:
+    """Let the clerk, who holds the role, stand in with it for a colleague, and once more."""
+    m.found().staff("B", VILLAGE)
+    for _ in range(2):
+        m.grant(m.clerk, "A", "window", VILLAGE, away="B")
+
+
+def stood_in_for(*, registered: bool) -> Callable[[Maker], None]:
+    """Return the scenario: the clerk says for whom the receipt was, before or after the registry does."""
+
+    def write(m: Maker) -> None:
+        m.found().staff("B", VILLAGE)
+        if registered:
+            m.grant(m.clerk, "A", "window", VILLAGE, away="B")
+        for away in ("B", "不存在的人 V999"):
+            m.act("village", "A", "receive", {"item": "1", "number": away, "stand_in_for": away})
+
+    return write
+
+
 def small_key(m: Maker) -> bytes:
     """Enrol a key of small order."""
     facts = {"staff_no": "X", "station": COUNTY, "public_key": b"\x01" + bytes(31)}
@@ -789,6 +809,9 @@ FORGED: dict[str, tuple[Callable[[Maker], None], str]] = {
         "registry.possession",
     ),
     "key of small order": (after(small_key), "registry.key_weak"),
+    "nobody stood in for": (stood_in_for(registered=False), "act.stand_in_unregistered"),
+    "somebody stood in for, and nobody": (stood_in_for(registered=True), "act.stand_in_unregistered"),
+    "same stand-in registered twice": (stands_in_twice, "registry.role_held"),
     "role granted twice": (after(lambda m: m.grant(m.clerk, "A", "window", VILLAGE)), "registry.role_held"),
     "role that does not exist": (
         after(lambda m: m.grant(m.clerk, "A", "king", VILLAGE)),

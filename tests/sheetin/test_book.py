@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import ConfigError, InputError
+from ledger.texts import catalogue
 from stations.sheetin.book import PARTS_BYTES_MAX, ROWS_MAX, open_book
 from stations.sheetin.columns import sheet_list
 from stations.sheetin.header import find_sheet
@@ -58,10 +59,13 @@ def test_other_packages_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_and_a_folder(tmp_path: Path) -> None:
-    for path in (tmp_path / "none.xlsx", tmp_path):
+    for path, code in ((tmp_path / "none.xlsx", "cli.file_none"), (tmp_path, "cli.file")):
         with pytest.raises(ConfigError) as caught:
             open_book(path)
-        assert caught.value.code == "cli.file"
+        assert caught.value.code == code
+    for language in ("zh", "en"):
+        for code in ("cli.file_none", "cli.file"):
+            assert "UTF-8" not in catalogue(language)[code]["next"]
 
 
 def test_a_stray_cell_in_the_last_corner_is_refused_before_it_is_laid_out(tmp_path: Path) -> None:

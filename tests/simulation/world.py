@@ -233,7 +233,7 @@ class World:
             finally:
                 self._end()
 
-    def _write_durably(self, path: Path, data: bytes) -> None:
+    def _write_durably(self, path: Path, data: bytes, *, private: bool = False) -> None:
         for place in self.all_places():
             if place.path in path.parents:
                 _tick(place)

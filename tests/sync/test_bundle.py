@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ledger.bundle import read_bundle_header
+from ledger.facade import Home
 from ledger.facade.peers import BY_STICK
 from tests.sync.sticks import StickWorld
 from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2
@@ -214,3 +215,17 @@ def test_who_was_heard_is_marked_as_by_stick(village: StickWorld, tmp_path: Path
     assert (heard.via, heard.waiting) == (BY_STICK, 0)
     assert heard.heard_at_ms == heard.said_at_ms < world[TOWN].clock.time_ms - 6 * 86_400_000
     assert any(one.station == TOWN for one in world[VILLAGE].exchange.peers.all())
+
+
+def test_a_stick_for_a_key_that_this_station_no_longer_has_is_not_called_anothers(
+    village: StickWorld, tmp_path: Path
+) -> None:
+    stick = tmp_path / "old"
+    (file, *_) = village.export(TOWN, VILLAGE, stick, everything=True)
+    place = village[VILLAGE]
+    place.close()
+    Home(place.path).write_service_seed(VILLAGE, "bundle", place.randomness(32))
+    found = village.take(VILLAGE, stick)
+    assert not found.complete
+    assert [(one.error.code, one.is_anothers) for one in found.files] == [("bundle.other_key", False)]
+    assert [one.error.params["receiver"] for one in village.take(VILLAGE, [file]).files] == [VILLAGE]

@@ -87,15 +87,16 @@ async def listening(world: World, odd: Odd) -> AsyncIterator[str]:
 def test_no_answer_ends_the_syncing(world: World, seconds: int) -> None:
     rule = PaceRule(news_ms=10, first_retry_ms=20, retry_max_ms=200)
 
-    async def story() -> None:
+    async def story() -> int:
         odd = Odd(seconds)
         async with (
             listening(world, odd) as address,
             Serving(world[VILLAGE], listen=False, upstream=address, pace_rule=rule),
         ):
             await odd.call(3)
+        return len(odd.called_s)
 
-    asyncio.run(story())
+    assert asyncio.run(story()) >= 3
 
 
 def test_new_acts_wait_as_long_as_the_station_above_asked(world: World) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from ledger.facade import exchange
 from ledger.facade.between import station_board, sync_status
 from ledger.types import StationId
+from sync.giving import Budget
 from tests.sync.test_forks import clone, copy, put_back
 from tests.sync.world import COUNTY, TOWN, VILLAGE, World, settled
 
@@ -89,3 +91,24 @@ def test_single_records_that_came_back_from_below_wait_until_the_next_level_has_
     assert levels(world, TOWN)[COUNTY] == (total, 0)
     world[TOWN].close()
     assert levels(world, TOWN)[COUNTY] == (total, 0)
+
+
+def test_single_records_that_one_request_cannot_carry_follow_in_the_next_ones(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = world.receive(VILLAGE, applicant="乙")
+    world.do(VILLAGE, "hand_over", case, to=TOWN)
+    world.settle(VILLAGE, TOWN)
+    images = {station: copy(world, station, f"image {station}") for station in (TOWN, COUNTY)}
+    world.do(TOWN, "take_over", case)
+    for _ in range(4):
+        world.do(TOWN, "note", case)
+    world.sync(VILLAGE)
+    expected = world.digest(VILLAGE, case)
+    for station, image in images.items():
+        put_back(world, station, image)
+    world.sync(VILLAGE)
+    monkeypatch.setattr(exchange, "CARRIED_BYTES", 1)
+    sent = [one.sent for one in world.sync(TOWN, budget=Budget(bytes=1))]
+    assert world.digest(COUNTY, case) == expected
+    assert len(sent) > 5 and max(sent) <= 2

@@ -142,7 +142,7 @@ class Counter:
 
 @contextmanager
 def serving(
-    folder: Path, *, clock: Clock | None = None, config: StationConfig | None = None
+    folder: Path, *, clock: Clock | None = None, config: StationConfig | None = None, port: int = 0
 ) -> Iterator[Counter]:
     """Serve the pages of an installation; without a clock a county is founded in the folder first."""
     if clock is None:
@@ -158,7 +158,7 @@ def serving(
 
     server = StationServer(
         Home(folder),
-        config=replace(config or StationConfig(), web="127.0.0.1:0"),
+        config=replace(config or StationConfig(), web=f"127.0.0.1:{port}"),
         clock=clock,
         randomness=Dice(f"office {folder}"),
         started=note,
@@ -168,9 +168,9 @@ def serving(
     thread.start()
     try:
         assert started.wait(30)
-        port = urlsplit(listening[0].pages).port
-        assert port is not None
-        yield Counter(folder=folder, clock=clock, port=port)
+        bound = urlsplit(listening[0].pages).port
+        assert bound is not None
+        yield Counter(folder=folder, clock=clock, port=bound)
     finally:
         loop.call_soon_threadsafe(stop.set)
         thread.join(60)

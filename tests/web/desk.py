@@ -94,7 +94,7 @@ class Desk:
             for name, given in (fields or {}).items()
             for text in ([given] if isinstance(given, str) else given)
         ]
-        data = FormData(pairs) if pairs or files else None
+        data = FormData(pairs, quote_fields=False) if pairs or files else None
         for name, (file, content) in (files or {}).items():
             assert data is not None
             data.add_field(name, content, filename=file)

@@ -162,3 +162,61 @@ def test_a_second_list_of_corrections_is_not_told_as_done(desk: Desk) -> None:
     told = desk.post(f"/case/{case}/do/request_correction", fields).text
     assert "✗ 「一次性告知补正」" in told and "不起作用：已经一次性告知过补正" in told
     assert "✓ 「一次性告知补正」" not in told
+
+
+def test_where_nothing_is_parallel_nothing_is_joined(counter: Counter, desk: Desk) -> None:
+    case = received(desk, "一条线")
+    page = desk.get(f"/case/{case}").text
+    assert f"/case/{case}/do/merge" not in page and "这一件没有并行的记录" in page
+    forced = desk.post(f"/case/{case}/do/merge")
+    assert (forced.status, forced.code) == (409, "case.nothing_to_join")
+    empty = desk.post(f"/case/{case}/do/note")
+    assert (empty.status, empty.code) == (409, "case.nothing_said")
+    assert [step.action for step in page_of(counter, case).state.steps] == ["receive"]
+
+
+def test_actions_of_like_names_say_what_they_do(desk: Desk) -> None:
+    case = received(desk, "想撤回")
+    page = desk.get(f"/case/{case}").text
+    assert "<strong>撤回</strong> — 确认撤回，办件到此结束。" in page
+    assert "<strong>申请撤回</strong> — 申请人想撤回，先记下来" in page
+    assert "确认撤回，办件到此结束。" in desk.get(f"/case/{case}/do/withdraw").text
+
+
+@pytest.mark.parametrize(
+    ("action", "fields", "code", "named", "open_"),
+    [
+        ("supply", {}, "case.facts_missing", "缺少必填项“材料”", False),
+        ("note", {"f.late_entry.paper_no": "A12"}, "case.facts_missing", "缺少必填项“补录：原因”", True),
+        ("note", {"f.late_entry.reason": "停电"}, "case.facts_missing", "缺少必填项“补录：纸质凭证", True),
+        ("note", {"f.paper.page_count": "三页"}, "web.number", "页数 应为整数", True),
+        ("note", {"f.paper.page_count": "10001"}, "case.facts_value", "的“页数”填写不正确", True),
+        ("note", {"f.paper.seal_kind": "圆的"}, "case.facts_value", "的“印章种类”填写不正确", True),
+        ("note", {"at": "前天"}, "web.date", "实际办理时间 不是日期或时间", True),
+        ("link_external", {"f.external_no": "1", "f.entered_on": "前天"}, "web.date", "录入日期 不是", False),
+        ("hand_over", {"f.to": "某站"}, "case.facts_value", "的“移交到哪个站点”填写不正确", False),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named_as_on_the_form_and_seen_at_once(
+    desk: Desk, action: str, fields: dict[str, str], code: str, named: str, open_: bool
+) -> None:
+    case = received(desk, f"填错 {action}")
+    # A browser sends empty fields as well.
+    empty = {"at": "", "f.late_entry.reason": "", "f.paper.form_no": "", "f.own_hand": ""}
+    answer = desk.post(f"/case/{case}/do/{action}", {**empty, "text": "有话说", **fields})
+    assert answer.code == code
+    problem = answer.text.partition('role="alert"')[2].partition('class="code"')[0]
+    assert named in problem and not re.search("--|[a-z_]{4,}[.)_]", problem.partition("<strong>")[2])
+    fold = answer.text.partition("<summary>少用")[0].rpartition("<details")[2]
+    assert fold == (" open>" if open_ else ">")
+    marked = re.search(r'aria-invalid="true"|class="(ticks|radios) wrong"', answer.text)
+    assert bool(marked) == ("at" not in fields)
+    assert "有话说" in answer.text
+
+
+def test_a_refused_receipt_shows_the_folded_field(desk: Desk) -> None:
+    answer = desk.post(f"/receive/{PERMIT}", {"applicant.name": "三页纸", "f.paper.page_count": "三页"})
+    assert answer.code == "web.number" and "页数 应为整数" in answer.text
+    fold = answer.text.partition("<summary>少用")[0].rpartition("<details")[2]
+    assert fold == " open>" and 'name="f.paper.page_count" aria-invalid="true"' in answer.text
+    assert " open><summary>少用" not in desk.get(f"/receive/{PERMIT}?new=1").text

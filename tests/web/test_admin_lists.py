@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -270,6 +271,8 @@ def test_a_calendar_that_works_on_a_holiday_or_doubles_a_version_is_not_publishe
             "lint.calendar_statutory", "2027-05-01",
         ),
         ({**shipped_facts()[-1], "make_up": []}, "lint.calendar_version", "1"),
+        (shipped_facts()[-1], "lint.calendar_held", "2026"),
+        ({**shipped_facts()[-1], "version": 9}, "lint.calendar_gap", "1"),
     ):  # fmt: skip
         look = _look(registrar, facts)
         assert code in look.text and told in look.text, facts
@@ -278,11 +281,22 @@ def test_a_calendar_that_works_on_a_holiday_or_doubles_a_version_is_not_publishe
 
 def test_what_ships_has_no_fault_and_a_region_stands_on_the_nation_s_days() -> None:
     for calendar in shipped():
-        assert lint_calendar(calendar, shipped(), festivals().get(calendar.year)) == ()
+        assert lint_calendar(calendar, (), festivals().get(calendar.year)) == ()
     own = parse_calendar(
         {"region": "990121", "year": 2027, "version": 1, "days_off": [], "make_up": [], "source": "x"}
     )
     assert lint_calendar(own, (), festivals()[2027]) == ()
+    turned = parse_calendar(
+        {
+            "region": "990121",
+            "year": 2027,
+            "version": 1,
+            "days_off": [],
+            "make_up": [],
+            "source": "国\u202e办",
+        }
+    )
+    assert [one.code for one in lint_calendar(turned, (), festivals()[2027])] == ["lint.name_hidden"]
 
 
 def test_an_item_whose_name_turns_the_text_is_not_published(site: Serving, registrar: Visitor) -> None:
@@ -327,10 +341,14 @@ def test_who_leaves_hands_over_what_she_received(site: Serving, registrar: Visit
     page = registrar.get("/leaver?no=V001")
     assert page.status == 200 and page.text.count('href="/case/') == 2
     cells = _cells(registrar.get("/leaver?no=V001&format=xlsx"))
-    assert len(cells) == 3 and {"吴老根", "张三"} <= {cell for row in cells for cell in row}
+    # Who ends a key is told what it leaves behind, and not of whom it is.
+    names = {"吴老根", "张三"}
+    assert len(cells) == 3 and names.isdisjoint(cell for row in cells for cell in row)
+    assert not [name for name in names if name in page.text]
     head = Visitor(site.address)
     head.sign_in("H001")
     assert head.get("/leaver?no=V001").text.count('href="/case/') == 2
+    assert names <= {cell for row in _cells(head.get("/leaver?no=V001&format=xlsx")) for cell in row}
     assert head.get("/leaver?no=NOBODY").code == "staff.unknown"
     assert registrar.get("/leaver?no=H001").text.count('href="/case/') == 0
     assert COUNTY in registrar.get("/people").text
@@ -363,3 +381,21 @@ def test_who_has_left_already_still_hands_over(site: Serving, registrar: Visitor
     page = registrar.get("/leaver?no=V001")
     assert page.status == 200 and page.text.count('href="/case/') == 2
     assert len(_cells(registrar.get("/leaver?no=V001&format=xlsx"))) == 3
+
+
+def test_a_registrar_is_told_that_cases_are_not_hers(site: Serving, registrar: Visitor) -> None:
+    today = registrar.get("/").text
+    assert "登记员管人员、站点和目录，不看群众的办件" in today and 'href="/more"' in today
+    assert 'action="/find"' not in today and 'href="/cases"' not in today and "张三" not in today
+    for path in (
+        "/cases",
+        "/cases?closed=1&format=xlsx",
+        "/find?q=张三",
+        "/lights",
+        "/conflicts",
+        "/platform",
+    ):
+        refused = registrar.get(quote(path, safe="/?=&"))
+        assert refused.code == "web.no_cases" and "张三" not in refused.text, path
+    # counts name nobody
+    assert registrar.get("/board").status == registrar.get("/monthly").status == 200

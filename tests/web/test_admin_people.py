@@ -125,6 +125,10 @@ def test_enrolling_with_a_key_made_here_then_signing_in(site: Serving, registrar
     held = _registry(site).staff("W101")
     assert held is not None and held.grants == {("window", COUNTY), ("officer", COUNTY)}
     assert Visitor(site.address).sign_in("W101", "another long one").path == "/pin"
+    # One of the same name is enrolled, for two people may have it, and the page says who else has.
+    assert "同名" not in answer.text
+    second = registrar.post("/enrol", {**typed, "no": "W109", "name": " 钱 窗口"})
+    assert second.path == "/people/W109" and "同名的还有 W101" in second.text
 
 
 def test_a_form_sent_twice_enrols_once(site: Serving, registrar: Visitor) -> None:

@@ -292,7 +292,16 @@ def test_the_hash_of_the_organs_result_is_computed_from_the_file(counter: Counte
     form = desk.get(f"/case/{case}/do/record_result")
     assert 'name="f.evidence"' not in form.text and Say(language="zh")("web.evidence_hint") in form.text
     said_so = {"f.result": "grant", "f.organ": "溪山县医疗保障局", "f.external_no": "33-1"}
-    assert desk.post(f"/case/{case}/do/record_result", said_so).code == "case.no_evidence"
+    refused = desk.post(f"/case/{case}/do/record_result", said_so)
+    assert refused.code == "case.no_evidence"
+    assert 'id="f-evidence" class="wrong"' in refused.text
+    assert 'name="f.evidence_paper" aria-invalid="true"' in refused.text
+    # The file is asked for where it belongs, once, and before what may stay empty.
+    assert refused.text.count('id="attach-files"') == 1
+    order = [
+        refused.text.index(f'id="{name}"') for name in ("f-organ", "f-evidence", "attach-files", "f-court")
+    ]
+    assert order == sorted(order)
     desk.post(f"/case/{case}/do/record_result", said_so, {"files": ("结果.png", PNG)})
     with counter.ledger() as ledger:
         state = ledger.state(CaseId(bytes.fromhex(case)))[0]

@@ -98,4 +98,4 @@ async def test_the_page_says_how_long_ago_a_station_was_heard(trio: dict[str, Of
         page = await desk.get("/board")
     row = page.text.partition(TOWNSHIP)[2].partition("</tr>")[0]
     assert re.search(r"<small>(刚刚|\d+ (分钟|小时)前)</small>", row), row
-    assert "「安静」" in page.text
+    assert "「安静」" in page.text and 'data-again="60"' in page.text

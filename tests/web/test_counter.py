@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 
@@ -81,7 +82,9 @@ def test_enter_while_a_word_is_composed_belongs_to_the_input_method(seat: Seat):
 
 def test_what_was_typed_survives_a_power_cut(village: Office, seat: Seat):
     seat.go(f"/receive/{ALLOWANCE}")
-    with seat.page.expect_response("**/draft"):
+    with seat.page.expect_response(
+        lambda answer: answer.url.endswith("/draft") and quote("三组") in (answer.request.post_data or "")
+    ):
         seat.page.locator("#applicant-name").press_sequentially("买买提·艾力", delay=5)
         seat.page.locator("#applicant-address").fill("东门村三组")
         seat.page.keyboard.press("Tab")
@@ -101,7 +104,7 @@ def test_what_was_typed_survives_a_power_cut(village: Office, seat: Seat):
     other.go(f"/receive/{ALLOWANCE}")
     assert other.page.locator(".drafts").count() == 0
     other.context.close()
-    seat.page.locator('form[action$="/draft/drop"] button').click()
+    seat.page.locator('.told form[action$="/draft/drop"] button').click()
     seat.page.wait_for_load_state()
     assert seat.page.locator("#applicant-name").input_value() == ""
 
@@ -116,6 +119,7 @@ def test_a_form_that_cannot_be_sent_stays_on_its_page(village: Office, seat: Sea
     village.kill()
     seat.submit().click()
     told.get_by_text("站点没有应答").wait_for()
+    seat.page.get_by_text("还没存成草稿").wait_for()
     # Whatever else the page asked for in that moment got no answer either.
     seat.problems[:] = [one for one in seat.problems if not one.startswith("htmx:")]
     # It is back, and knows nobody: whoever signs in beside goes on here, and signs once.
@@ -155,6 +159,11 @@ def test_two_tabs_on_one_case_sign_once(village: Office, seat: Seat):
     assert "web.moved_on" in second.locator(".problem .code").inner_text()
     assert second.locator("#text").input_value() == "第二次", "what was typed is not lost"
     assert _acts(village, case) == before
+    # What the other tab did stands there; whoever has seen that signs the same form.
+    assert "备注" in second.locator("section", has=second.locator("#news")).inner_text()
+    second.locator("form[data-once] button").last.click()
+    second.wait_for_url(f"**/case/{case}")
+    assert _acts(village, case) == before + 1
     seat.problems.clear()  # the browser notes the answer 409 on its console
 
 

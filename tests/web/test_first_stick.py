@@ -9,12 +9,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 
 from audit.verify import verify_ledger
 from ledger.bundle import read_bundle_header
+from ledger.facade import Ledger
 from stations.stickbook import MARKER
 from tests.web.adminsite import COUNTY, PASSPHRASE, TOWNSHIP, Answer, Visitor, found
 from tests.web.seat import ALLOWANCE
@@ -32,6 +32,7 @@ class Office:
     wizard: Wizard
     registrar: Visitor
     stick: Path
+    county: Path
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
         registrar.sign_in("R001", PASSPHRASE)
         named = {"name": "白色 8G", "path": str(stick)}
         assert registrar.post("/sticks/register", named, page="/sticks").path == "/sticks"
-        yield Office(wizard=wizard, registrar=registrar, stick=stick)
+        yield Office(wizard=wizard, registrar=registrar, stick=stick, county=home.path)
 
 
 def _plug(folder: Path, *sticks: Path) -> None:
@@ -132,7 +133,8 @@ def test_a_village_joins_by_files_alone_and_its_case_reaches_the_county(
         assert "给 溪山县政务服务中心。" in done.text, done.text
     read = _finished(visitor, visitor.post("/sticks/read", {"path": str(office.stick)}, page="/sticks"))
     assert 'class="problem"' not in read.text and "给别的站点的 2 份留在盘上" in read.text, read.text
-    assert "欧阳远" in visitor.get(f"/find?q={quote('欧阳远')}").text
+    with Ledger.open(office.county, write=False) as ledger:
+        assert [row.applicant for row in ledger.find("欧阳远")] == ["欧阳远"]
     assert verify_ledger(folder).ok
 
 

@@ -120,3 +120,17 @@ async def test_a_role_that_ends_is_gone_at_once_and_with_the_last_one_the_person
         await change("grant", "window")
         await desk.sign_in(GONE)
         assert await roles() == ["window"]
+
+
+async def test_a_key_that_was_disclosed_opens_nothing_from_that_moment(offices: dict[str, Office]) -> None:
+    async with Desk(offices[VILLAGE]) as open_one, Desk(offices[VILLAGE]) as locked:
+        await open_one.sign_in(STAYS, pin=PIN)
+        await locked.sign_in(STAYS, pin=PIN)
+        await locked.post("/lock")
+        assert (await open_one.get("/cases")).status == 200
+        spread(offices, "staff", "retire", STAYS, "--reason", "compromised")
+        assert (await open_one.get("/cases")).code == CODE
+        assert (await open_one.post("/lock")).status in (303, 403)
+        for desk in (open_one, locked):
+            assert await switch(desk, STAYS) != (303, "")
+            assert (await desk.get("/cases")).status != 200

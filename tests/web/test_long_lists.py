@@ -1,4 +1,4 @@
-"""Lists that are longer than their page: Excel has every row, the page says what it leaves out and can list all."""
+"""Lists that are longer than their page: Excel has every row, and the page says what it leaves out."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from stations.web.beside.listed import SHOWN_MAX as LISTED_MAX
 from stations.web.beside.orders import FAULTS_SHOWN_MAX
 from stations.web.beside.orders import SHOWN_MAX as ORDERS_MAX
 from stations.web.cases.receiving import ITEMS_SHOWN_MAX
+from stations.web.lists import PAGE_ROWS
 from stations.web.overview.lights import SHOWN_MAX as LIGHTS_MAX
 from stations.web.overview.today import PART_MAX
 from tests.facade.counter import APPLICANT, PERMIT, REGISTRAR, Dice, FakeClock, act, found_county
@@ -106,6 +107,16 @@ def test_excel_has_every_row_and_the_page_says_what_it_leaves_out(desk: Desk, lo
     assert len(rows) == len(set(rows)) == long.count
     whole = desk.get(f"{long.path}{more}all=1").text
     assert whole.count(long.mark) == long.count and "只列" not in whole and "找到的超过" not in whole
+
+
+def test_the_list_of_cases_has_pages_and_can_be_printed_whole(desk: Desk) -> None:
+    pages = [desk.get(f"/cases?page={number}").text.count('class="number">') for number in (1, 2, 3)]
+    assert pages == [PAGE_ROWS, PAGE_ROWS, CASES - 2 * PAGE_ROWS]
+    assert "all=1" in desk.get("/cases").text
+    whole = desk.get("/cases?all=1").text
+    assert whole.count('class="number">') == CASES and 'class="pages' not in whole
+    (rows,) = sheets(desk.get("/cases?format=xlsx").raw)
+    assert len(rows) == CASES
 
 
 def test_a_short_list_says_nothing_of_more(desk: Desk) -> None:

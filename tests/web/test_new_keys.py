@@ -11,7 +11,7 @@ import pytest
 from audit.verify import verify_ledger
 from stations.county.people import REGISTRAR_NO
 from tests.web.desk import Answer, Desk
-from tests.web.offices import COUNTY, PASSPHRASE, TOWNSHIP, VILLAGE, Office, found
+from tests.web.offices import COUNTY, PASSPHRASE, PIN, TOWNSHIP, VILLAGE, Office, found
 from tests.web.seat import ALLOWANCE
 
 NEW = "a fresh passphrase"
@@ -127,6 +127,46 @@ async def test_a_colleague_signs_in_at_the_same_pc_at_once(offices: dict[str, Of
     async with Desk(offices[TOWNSHIP]) as head:
         await head.sign_in("T003")
         assert (await head.get("/new-keys/T003")).code == "grant.not_yours"
+
+
+async def test_the_old_key_signs_nothing_more_once_the_new_one_is_brought(offices: dict[str, Office]) -> None:
+    async with (
+        Desk(offices[TOWNSHIP]) as head,
+        Desk(offices[VILLAGE]) as old,
+        Desk(offices[VILLAGE]) as locked,
+    ):
+        await old.sign_in(CLERK, pin=PIN)
+        await locked.sign_in(CLERK, pin=PIN)
+        await locked.post("/lock")
+        await head.sign_in("T003")
+        await give(head)
+        carried = await head.get(f"/new-keys/{CLERK}/file")
+        assert (await old.get("/cases")).status == 200
+        form = await old.get(f"/receive/{ALLOWANCE}")
+        async with (
+            Desk(offices[VILLAGE]) as clerk,
+            old.session.get(offices[VILLAGE].base + "/events") as stream,
+        ):
+            clerk.word = (await clerk.get("/my-key")).word
+            await clerk.post("/my-key/bring", files={"key_file": (f"{CLERK}.newkey", carried.raw)})
+            assert (await stream.content.read()).decode().endswith("event: locked\ndata:\n\n")
+            fields = {"once": once(form, f"/receive/{ALLOWANCE}")["once"], "applicant.name": "旧钥匙"}
+            where = {"Referer": offices[VILLAGE].base + f"/receive/{ALLOWANCE}"}
+            refused = await old.post(f"/receive/{ALLOWANCE}", fields, where)
+            assert (refused.status, refused.code) == (403, "web.key_replaced")
+            assert "韩东门" in refused.text and 'action="/sign-in"' in refused.text
+            assert (await old.get("/cases")).code == "web.key_replaced"
+            assert (await old.get("/api/v1/worklist")).status == 401
+            unlocked = await locked.post("/switch", {"staff_no": CLERK, "pin": PIN, "next": "/cases"})
+            assert (unlocked.status, unlocked.code) == (403, "web.key_replaced")
+            await clerk.sign_in(CLERK, passphrase=NEW)
+            assert "旧钥匙" not in (await clerk.get("/cases")).text
+        # With the new key the same person finds what was typed with the old one.
+        await old.sign_in(CLERK, passphrase=NEW)
+        again = await old.get(f"/receive/{ALLOWANCE}")
+        assert 'value="旧钥匙"' in again.text
+        case = await receive(old, "新钥匙")
+        assert "韩东门(V003)〔凭城关镇便民服务中心的临时授权〕" in (await old.get(f"/case/{case}")).text
 
 
 async def test_a_key_whose_grant_the_county_refused_is_explained(offices: dict[str, Office]) -> None:

@@ -124,7 +124,8 @@ def test_a_training_ledger_says_so_on_every_sheet(tab: Page, papers: dict[str, s
         ("/cases", "auto", "drill"),
         (papers["refusal"], "auto", "drill"),
         (f"{papers['refusal']}?paper=own", "own", "own-drill"),
-        (f"{papers['slip']}?paper=80mm", "roll", "roll"),
+        (f"{papers['slip']}?paper=80mm", "roll", "roll-drill"),
+        (f"{papers['slip']}?paper=80mm&large=1", "roll-large", "roll-large-drill"),
     ):
         tab.goto(path)
         tab.emulate_media(media="print")
@@ -136,7 +137,7 @@ def test_a_training_ledger_says_so_on_every_sheet(tab: Page, papers: dict[str, s
         "() => [...document.styleSheets].flatMap((one) => [...one.cssRules])"
         ".filter((rule) => rule instanceof CSSPageRule).map((rule) => rule.cssText)"
     )
-    for name in ("drill", "own-drill"):
+    for name in ("drill", "own-drill", "roll-drill", "roll-large-drill"):
         assert any(rule.startswith(f"@page {name} ") and "演练" in rule for rule in rules), name
 
 

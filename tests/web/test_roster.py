@@ -181,6 +181,11 @@ def test_what_was_chosen_stays_when_a_list_is_refused(desk: Desk, tmp_path: Path
     assert page.code == "sheet.several" and "单独存成一个文件" in page.text
 
 
+def test_a_title_keeps_no_character_that_nobody_sees(counter: Counter, desk: Desk, tmp_path: Path) -> None:
+    page = imported(desk, tmp_path, people(1, 900), title="林\u202e木\ufeff ")
+    assert roster(counter, name_of(page)).title == "林木"
+
+
 def test_going_on_after_a_crash_neither_loses_nor_doubles(
     counter: Counter, desk: Desk, tmp_path: Path
 ) -> None:

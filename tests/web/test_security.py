@@ -8,9 +8,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from aiohttp import ClientSession, DummyCookieJar
 
+from ledger.facade import Home
+from stations.web.browsers import STRANGERS_MAX, Browsers
+from stations.web.unsigned import KeptForms
 from tests.web.desk import Desk
-from tests.web.offices import Office
+from tests.web.offices import PASSPHRASE, Office
 from tests.web.routes import filled, routes
 from tests.web.seat import ALLOWANCE
 
@@ -206,3 +210,26 @@ async def test_passphrases_are_tried_one_by_one_even_when_sent_at_once(hall: Off
         answers = await asyncio.gather(*(desk.post("/sign-in", fields) for _ in range(12)))
         codes = [answer.code for answer in answers]
         assert codes.count("key.passphrase") == 5 and codes.count("web.too_often") == 7
+
+
+async def test_whoever_comes_without_a_cookie_signs_nobody_out(hall: Office, desk: Desk):
+    async with Desk(hall) as reading, ClientSession(cookie_jar=DummyCookieJar()) as flood:
+        reading.word = (await reading.get("/sign-in")).word
+        for _ in range(300):
+            async with flood.get(hall.base + "/", allow_redirects=False) as answer:
+                assert answer.status == 303
+        assert (await desk.get("/cases")).status == 200
+        # Nor does the page for signing in grow old that somebody is just looking at.
+        fields = {"staff_no": "V001", "passphrase": PASSPHRASE, "next": "/"}
+        assert (await reading.post("/sign-in", fields)).status == 303
+
+
+def test_browsers_of_strangers_are_not_kept_for_ever(hall: Office):
+    kept = KeptForms(Home(hall.folder), secrets.token_bytes)
+    browsers = Browsers(lambda: 0, secrets.token_bytes, lock_ms=1000, kept=kept)
+    tokens = []
+    for _ in range(STRANGERS_MAX + 1):
+        browser = browsers.of("")
+        browsers.touch(browser)
+        tokens.append(browser.token)
+    assert browsers.of(tokens[0]).token != tokens[0] and browsers.of(tokens[-1]).token == tokens[-1]

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import ConfigError
+from ledger.facade import Ledger
 from ledger.types import LedgerId
 from stations.config import load_config
 from stations.demo import COUNTY
@@ -34,6 +35,7 @@ class Two:
     stick: Path
     strange: Path
     hands: Terminal
+    upper: Terminal
 
 
 def serve(terminal: Terminal, sticks: tuple[Path, ...], stack: ExitStack) -> Counter:
@@ -58,7 +60,7 @@ def two(county: Terminal, village: Terminal, tmp_path: Path) -> Iterator[Two]:
     with ExitStack() as stack:
         below = serve(village, (stick, strange, tmp_path / "gone"), stack).desk("W305")
         above = serve(county, (stick,), stack).desk("R001")
-        yield Two(village=below, county=above, stick=stick, strange=strange, hands=village)
+        yield Two(village=below, county=above, stick=stick, strange=strange, hands=village, upper=county)
 
 
 def finished(desk: Desk, page: Page) -> Page:
@@ -78,7 +80,7 @@ def test_a_stick_goes_up_and_its_acknowledgement_comes_back(two: Two) -> None:
     assert page.text.count("没有登记的 U 盘") == 2 and "/sticks/write" not in page.text
     refused = two.village.post("/sticks/write", {**path, "receiver": COUNTY})
     assert refused.code == "stick.strange" and list(two.stick.iterdir()) == []
-    page = two.village.post("/sticks/register", {**path, "name": "红色 16G"})
+    page = two.village.post("/sticks/register", {**path, "name": "\ufeff红色\u202e 16G"})
     assert "已登记：红色 16G" in page.text
     done = finished(two.village, two.village.post("/sticks/write", {**path, "receiver": COUNTY}))
     told = re.findall(r'<p class="told">(.*?)</p>', done.text)
@@ -92,7 +94,9 @@ def test_a_stick_goes_up_and_its_acknowledgement_comes_back(two: Two) -> None:
     assert "新收 2 条" in done.text and "写了回执 1 份" in done.text, done.text
     told = re.findall(r'<p class="told">(.*?)</p>', done.text)
     assert len(told) == 1 and told[0].startswith("来自") and NEW not in told[0], told
-    assert "张三" in two.county.get("/find?q=张三").text
+    assert two.county.get("/find?q=张三").code == "web.no_cases"  # a registrar reads no cases
+    with Ledger.open(folder_of(two.upper), clock=two.upper.clock, write=False) as ledger:
+        assert [row.applicant for row in ledger.find("张三")] == ["张三"]
     assert two.county.get("/board").text.count("（U 盘）") == 1
 
     done = finished(two.village, two.village.post("/sticks/read", path))

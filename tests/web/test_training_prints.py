@@ -70,15 +70,13 @@ def sheets(tab: Page) -> list[set[str]]:
 
 
 def _drawn(pdf: bytes) -> set[str]:
-    """Return the characters of a PDF of one sheet: its faces hold the glyphs that are drawn, and no others."""
+    """Return the characters of a PDF of one sheet: its faces hold no glyph that is not drawn."""
     found: set[str] = set()
     for block in re.findall(rb"beginbfchar(.*?)endbfchar", pdf, re.DOTALL):
         for text in re.findall(rb"<[0-9A-Fa-f]+>\s*<([0-9A-Fa-f]+)>", block):
             found.update(bytes.fromhex(text.decode()).decode("utf-16-be"))
     for block in re.findall(rb"beginbfrange(.*?)endbfrange", pdf, re.DOTALL):
-        for low, high, text in re.findall(
-            rb"<([0-9A-Fa-f]+)>\s*<([0-9A-Fa-f]+)>\s*<([0-9A-Fa-f]+)>", block
-        ):
+        for low, high, text in re.findall(rb"<([0-9A-Fa-f]+)>\s*<([0-9A-Fa-f]+)>\s*<([0-9A-Fa-f]+)>", block):
             first = ord(bytes.fromhex(text.decode()).decode("utf-16-be"))
             found.update(chr(first + n) for n in range(int(high, 16) - int(low, 16) + 1))
     return found
@@ -86,8 +84,9 @@ def _drawn(pdf: bytes) -> set[str]:
 
 _NO_MARGINS = """() => {
   for (const sheet of document.styleSheets) {
-    const pages = [...sheet.cssRules].map((rule, at) => [rule, at]).filter(([rule]) => rule instanceof CSSPageRule);
-    for (const [, at] of pages.reverse()) sheet.deleteRule(at);
+    for (let at = sheet.cssRules.length - 1; at >= 0; at -= 1) {
+      if (sheet.cssRules[at] instanceof CSSPageRule) sheet.deleteRule(at);
+    }
   }
   for (const one of document.querySelectorAll('main .mark')) one.remove();
 }"""

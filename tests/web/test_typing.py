@@ -196,3 +196,25 @@ def test_the_number_of_who_has_none_in_the_list_is_scanned_next(
     page.set_viewport_size({"width": 1366, "height": 768})
     assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
     context.close()
+
+
+@pytest.mark.parametrize("restored", [False, True])
+def test_what_the_browser_refuses_in_a_folded_part_is_shown(tab: Page, restored: bool) -> None:
+    """Signing did nothing, silently: the field that kept the form from being sent lay in a folded part."""
+    tab.goto(f"/receive/{PERMIT}?new=1")
+    pages, fold = tab.locator('[name="f.paper.page_count"]'), tab.locator("details", has_text="少用").last
+    tab.fill('[name="applicant.name"]', "三页纸")
+    fold.locator("summary").click()
+    with tab.expect_response("**/draft*"):
+        pages.fill("三页")
+        pages.press("Tab")
+    if restored:
+        tab.wait_for_selector("[data-draft-at]", state="attached")
+        tab.reload()
+    if fold.get_attribute("open") is not None:
+        fold.locator("summary").click()
+    assert not pages.is_visible() and pages.input_value() == "三页"
+    tab.locator(".actions button").first.click()
+    assert fold.get_attribute("open") is not None and pages.is_visible()
+    assert pages.evaluate("field => field === document.activeElement && Boolean(field.title)")
+    assert tab.url.partition("?")[0].endswith(f"/receive/{PERMIT}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stations.web.unsigned import STEP
+from stations.web.unsigned import KEEP, STEP
 from tests.facade.counter import FELLING, PERMIT
 from tests.web.counterdesk import PASSPHRASE, Counter, Desk, Page, serving
 from tests.web.routes import filled, routes
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page as Tab
 
 PIN = {"C1": "1357", "C4": "2468"}
-NOT_KEPT = ("/sign-in", "/switch", "/language", "/lock", "/pin", "/sign-out", "/station")
+NOT_KEPT = ("/sign-in", "/switch", "/language", "/lock", "/pin", "/sign-out", "/station", KEEP)
 """Forms in which nobody types anything but what opens a key."""
 OPEN = ("/api/", "/first-day", "/my-key")
 """Pages that ask nobody to sign in, or by headers alone."""
@@ -75,7 +75,10 @@ def test_every_form_is_kept_for_its_author_alone(counter: Counter) -> None:
         told = "写了&lt;半天&gt;的&#34;话&#34;"
         if told in other.text or told not in mine.text or "never kept" in mine.text:
             missed.append(path)
-        desk.post("/unsigned/drop", {"action": path.removesuffix(STEP), "next": "/more"})
+        # A draft that comes so late is the form itself.
+        desk.post(
+            "/unsigned/drop", {"action": path.removesuffix(STEP).removesuffix("/draft"), "next": "/more"}
+        )
         assert told not in desk.get("/more").text, path
     assert missed == []
 
@@ -121,6 +124,8 @@ def _unlock(tab: Tab, staff_no: str) -> None:
 def test_after_the_pin_the_form_is_filled_and_signed(counter: Counter, chromium_browser: Browser) -> None:
     base = f"http://127.0.0.1:{counter.port}"
     context = chromium_browser.new_context(locale="zh-CN")
+    # A page that hears of the lock goes away by itself; this one does not hear.
+    context.route("**/events", lambda route: route.abort())
     tab = context.new_page()
     tab.goto(f"{base}/sign-in")
     tab.locator('form[action="/sign-in"] input[value="C1"]').check()

@@ -26,6 +26,7 @@ from stations.web.api.shapes import (
     Conflicts,
     DayClear,
     DayPart,
+    Dispute,
     Done,
     Monthly,
     Receipt,
@@ -38,6 +39,7 @@ from stations.web.cases import acting, casepage, receiving
 from stations.web.overview import county, figures, today
 from stations.web.rows import lines_of
 from stations.web.safety import read_safety
+from stations.web.scope import of_cases
 from stations.web.standing import ended
 from stations.web.visit import Visit, visit_of
 
@@ -50,15 +52,15 @@ def add_routes(router: web.UrlDispatcher) -> None:
     """Add the API."""
     router.add_get(f"{BASE}/openapi.json", _open(describe))
     router.add_get(f"{BASE}/session", _open(session))
-    router.add_get(f"{BASE}/worklist", _signed(worklist))
-    router.add_get(f"{BASE}/find", _signed(find))
-    router.add_get(f"{BASE}/day-clear", _signed(day_clear))
+    router.add_get(f"{BASE}/worklist", _signed(of_cases(worklist)))
+    router.add_get(f"{BASE}/find", _signed(of_cases(find)))
+    router.add_get(f"{BASE}/day-clear", _signed(of_cases(day_clear)))
     router.add_get(f"{BASE}/case/{{case}}", _signed(case))
     router.add_post(f"{BASE}/case/{{case}}/act", _signed(act))
     router.add_post(f"{BASE}/receive", _signed(receive))
     router.add_get(f"{BASE}/safety", _signed(safety))
     router.add_get(f"{BASE}/board", _signed(board))
-    router.add_get(f"{BASE}/conflicts", _signed(conflicts))
+    router.add_get(f"{BASE}/conflicts", _signed(of_cases(conflicts)))
     router.add_get(f"{BASE}/monthly", _signed(monthly))
 
 
@@ -149,6 +151,10 @@ async def case(visit: Visit) -> web.Response:
             may_not=shown.may_not,
             notices=shown.notices,
             conflicts=len(shown.conflicts),
+            disputes=[
+                Dispute(kept=[one.act for one in kept], contested=[one.act for one in contested])
+                for kept, contested in shown.conflicts
+            ],
             twins=shown.twins,
         )
 
@@ -233,14 +239,15 @@ def _board_station(line: county.StationLine) -> BoardStation:
         silent_days=line.silent_days,
         clock_off_ms=known.clock_off_ms,
         forked=known.forked,
+        without_effect=known.without_effect,
     )
 
 
 async def conflicts(visit: Visit) -> web.Response:
-    """Return the cases in conflict, and the twins."""
+    """Return the cases in conflict, the twins, and the cases that bear one number."""
     now_ms = visit.now_ms()
-    lines, pairs = await visit.read(lambda ledger: county.conflict_lines(visit, ledger, now_ms))
-    return answer(Conflicts(lines=lines, pairs=pairs))
+    lines, pairs, same = await visit.read(lambda ledger: county.conflict_lines(visit, ledger, now_ms))
+    return answer(Conflicts(lines=lines, pairs=pairs, repeated=same))
 
 
 async def monthly(visit: Visit) -> web.Response:
@@ -252,6 +259,7 @@ async def monthly(visit: Visit) -> web.Response:
             until=found.until.isoformat(),
             headings=found.headings,
             rows=found.rows,
+            mistimed=found.mistimed,
         )
     )
 

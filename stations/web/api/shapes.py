@@ -47,6 +47,14 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dispute:
+    """One open conflict: the acts of both sides, the oldest first; an adjudication names each of them."""
+
+    kept: Sequence[str]
+    contested: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CaseView:
     """A case: ``heads`` goes back with an act, so that nothing is signed on what somebody has changed."""
 
@@ -60,6 +68,7 @@ class CaseView:
     may_not: Sequence[Choice]
     notices: Sequence[Sequence[str]]
     conflicts: int
+    disputes: Sequence[Dispute]
     twins: Sequence[Line]
 
 
@@ -122,6 +131,7 @@ class BoardStation:
     silent_days: int
     clock_off_ms: int
     forked: bool
+    without_effect: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,10 +143,11 @@ class Board:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conflicts:
-    """Cases that wait for an adjudication, and applicants whose matter was received twice."""
+    """Cases that wait for an adjudication, matters received twice, and cases that bear one number."""
 
     lines: Sequence[Line]
     pairs: Sequence[Sequence[Line]]
+    repeated: Sequence[Sequence[Line]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +158,7 @@ class Monthly:
     until: str
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
+    mistimed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,28 +6,33 @@ from collections.abc import Mapping, Sequence
 
 from aiohttp import web
 
+from ledger.caseshape import Step
 from ledger.casetype import ActionSpec
 from ledger.errors import BanjianError, ConfigError, InputError, RuleError
 from ledger.facade import CasePage, Command, Ledger, Performed
 from ledger.facade.externals import FIELD as EXTERNAL_NO
-from ledger.identity import check_personal
+from ledger.identity import ID_KINDS, check_personal
+from ledger.judge import ADJUDICATE
+from ledger.registry import Registry
 from ledger.types import CaseId, Facts
 from stations.cli.casenames import action_name
 from stations.cli.done import kept_only
 from stations.cli.fields import type_changes
-from stations.cli.naming import Names
 from stations.cli.types import show_moment
+from stations.conflictsides import in_dispute
 from stations.documents import facts_of
 from stations.web.answers import status_of
+from stations.web.cases import drafting
 from stations.web.cases.amending import (
     AMEND,
     PERSON_FIELDS,
     PERSON_PREFIX,
+    Form,
     amended_people,
     form_spec,
     held_now,
-    named_by,
     only_what_differs,
+    parties_of,
     require_change,
     target_of,
 )
@@ -37,6 +42,7 @@ from stations.web.cases.casepage import case_of, heads_of
 from stations.web.cases.externals import ASKED, require_number, taken_off
 from stations.web.cases.factforms import (
     PREFIX,
+    STAND_IN,
     Choice,
     Field,
     Surroundings,
@@ -44,13 +50,16 @@ from stations.web.cases.factforms import (
     moment_ms,
     read_form,
 )
-from stations.web.cases.factwords import acts_in_words
+from stations.web.cases.factwords import acts_in_words, acts_since, names_of
+from stations.web.cases.ruling import LISTS, disputed_of, ruled
+from stations.web.cases.standins import stand_in_choices
 from stations.web.render import message_of, render
 from stations.web.scope import Scope
 from stations.web.visit import Visit, first, form_of, see_other
 
 COUNTERSIGN = "countersign"
 ERASE = "erase"
+MOVED_ON = "web.moved_on"
 EVIDENCE = f"{PREFIX}evidence"
 """The control of what an act rests on: the hash of the first file attached, so that nobody types one."""
 
@@ -82,8 +91,10 @@ async def act(visit: Visit) -> web.StreamResponse:
     except BanjianError as error:
         return await _shown(visit, form, error)
     await carried(visit, attachments)
+    await drafting.ended(visit, first(form, "draft"))
     if done and action == ERASE:
         await drop_of(visit, case_id)
+        await drafting.forget(visit, case_id.hex())
     for one in done:
         name, why = await _outcome(visit, one, action)
         if why:
@@ -113,7 +124,7 @@ def perform_once(
     page = ledger.case(case_id, actor_key=person.key_id, station=person.station)
     Scope(ledger.knowledge.registry, person).require(page.state)
     if heads and heads != heads_of(page):
-        raise RuleError("web.moved_on")
+        raise RuleError(MOVED_ON)
     facts, personal = _said(page, action, form)
     same_number = require_number(visit, ledger, page.state, facts, form)
     command = Command(
@@ -136,7 +147,7 @@ def perform_once(
 
 def _said(page: CasePage, action: str, form: Mapping[str, Sequence[str]]) -> tuple[Facts, Facts | None]:
     """Return what a form says of the matter, and of people."""
-    spec, personal = _spec(page, action), _personal(form)
+    spec, personal, form = _spec(page, action), _personal(form), ruled(action, form)
     target = target_of(page, form) if action == AMEND else None
     if target is None:
         facts = read_form(spec, form)
@@ -150,7 +161,7 @@ def _said(page: CasePage, action: str, form: Mapping[str, Sequence[str]]) -> tup
     if changed:
         facts["personal_fields"] = changed
         personal = {**people, **(personal or {})}
-        check_personal(personal)
+        check_personal(personal, corrects=True)
     return facts, personal
 
 
@@ -196,17 +207,22 @@ def claimed_ms(form: Mapping[str, Sequence[str]], now_ms: int) -> int | None:
 
 async def _shown(visit: Visit, form: Mapping[str, Sequence[str]], error: BanjianError | None) -> web.Response:
     case_id, action = case_of(visit), visit.request.match_info["action"]
-    person = visit.person
+    person, heads = visit.person, first(_lists(form), "heads")
+    asked = {"f.target": [visit.request.query.get("target", "")]}
+    here = drafting.page_of(f"/case/{case_id.hex()}/do/{action}", form or asked)
+    draft = await drafting.here(visit, here, form)
+    form, moved_on = draft.form, error is not None and error.code == MOVED_ON
 
     def work(ledger: Ledger) -> dict[str, object]:
         page = ledger.case(case_id, actor_key=person.key_id, station=person.station, now_ms=visit.now_ms())
         registry = ledger.knowledge.registry
         Scope(registry, person).require(page.state)
-        spec, given = _spec(page, action), _given(page, action, form, visit.request.query.get("target", ""))
+        spec = _spec(page, action)
+        given = _given(page, action, ruled(action, form), visit.request.query.get("target", ""))
         target = target_of(page, given) if action == AMEND else None
         if target is not None:
             spec = form_spec(page, spec, target)
-        names = Names(visit.say, case_types=(page.rules.case_type,), registry=registry, item=page.rules.item)
+        names = names_of(visit.say, ledger, page)
         permission = next((one for one in page.permissions if one.action == action), None)
         caveat = None
         if permission is not None and permission.reason_code:
@@ -216,18 +232,21 @@ async def _shown(visit: Visit, form: Mapping[str, Sequence[str]], error: Banjian
             "action": action,
             "name": action_name(visit.say, page.rules.case_type, action),
             "second": spec.second,
-            "fields": _fields(visit, ledger, page, spec, given),
+            "disputed": disputed_of(page.state, _disputed(visit, ledger, page), given)
+            if action == ADJUDICATE
+            else None,
+            "ruled": LISTS if action == ADJUDICATE else (),
+            "fields": _fields(visit, ledger, page, spec, given, error),
             "amends": _amends(visit, ledger, page) if action == AMEND and target is None else None,
             "target": None if target is None else target.act.act_id.hex(),
-            "parties": {}
-            if target is None
-            else {
-                role: {name: first(_lists(given), f"{PERSON_PREFIX}{role}.{name}") for name in PERSON_FIELDS}
-                for role in named_by(page, target)
-            },
+            "parties": {} if target is None else _parties(page, target, given),
+            "id_kinds": ID_KINDS,
+            "code": page.rules.item.base_code,
             "case": case_id.hex(),
             "item": visit.say.pick(page.rules.item.name),
-            "heads": first(_lists(form), "heads") or heads_of(page),
+            # Whoever was told what happened meanwhile signs after that, and loses nothing that was typed.
+            "heads": heads_of(page) if moved_on else first(_lists(form), "heads") or heads_of(page),
+            "news": acts_since(acts_in_words(visit.say, ledger, page), page, heads) if moved_on else (),
             "text": "".join(form.get("text", ())),
             "at": "".join(form.get("at", ())),
             "allowed": permission is not None and permission.allowed,
@@ -236,14 +255,28 @@ async def _shown(visit: Visit, form: Mapping[str, Sequence[str]], error: Banjian
             else None,
             "message": None if error is None else message_of(visit.say, error, names),
             "confirm_number": error is not None and error.code in ASKED,
-            "moved_on": error is not None and error.code == "web.moved_on",
+            "moved_on": moved_on,
         }
 
     values = await visit.read(work)
     values["attached"] = await given_again(visit, form)
-    response = await render(visit, "action.html", once=visit.office.randomness(12).hex(), **values)
+    response = await render(
+        visit, "action.html", once=visit.office.randomness(12).hex(), draft=draft, **values
+    )
     response.set_status(200 if error is None else status_of(error))
     return response
+
+
+def _parties(page: CasePage, target: Step, given: Mapping[str, Sequence[str]]) -> dict[str, dict[str, str]]:
+    """Return the fields of each person of an act that is amended, with what was typed."""
+    lists = _lists(given)
+    return {
+        role: {
+            name: first(lists, name)
+            for name in (f"{PERSON_PREFIX}{role}.{one}" for one in PERSON_FIELDS[role])
+        }
+        for role in parties_of(page, target)
+    }
 
 
 def _lists(form: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
@@ -251,7 +284,12 @@ def _lists(form: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
 
 
 def _fields(
-    visit: Visit, ledger: Ledger, page: CasePage, spec: ActionSpec, given: Mapping[str, Sequence[str]]
+    visit: Visit,
+    ledger: Ledger,
+    page: CasePage,
+    spec: ActionSpec,
+    given: Mapping[str, Sequence[str]],
+    error: BanjianError | None,
 ) -> list[Field]:
     registry = ledger.knowledge.registry
     stations: list[Choice] = [
@@ -267,10 +305,28 @@ def _fields(
         stations=stations,
         acts=_acts(visit, ledger, page),
         disputed=_disputed(visit, ledger, page),
+        stand_ins=_stand_ins(visit, registry, page, spec, given),
     )
     if "to" in spec.facts and not given and len(line) > 1:
         given = {"f.to": (line[1],)}
-    return fields_of(spec, visit.say, around, given)
+    return fields_of(spec, visit.say, around, given, error=error)
+
+
+def _stand_ins(
+    visit: Visit, registry: Registry, page: CasePage, spec: ActionSpec, given: Form
+) -> Mapping[str, Sequence[Choice]]:
+    """Return for whom the person may stand in, and for whom the author of an act that is amended could."""
+    found = {
+        STAND_IN: stand_in_choices(registry, visit.person.staff_no, station=visit.station, roles=spec.by)
+    }
+    target = target_of(page, given) if spec.code == AMEND else None
+    amended = None if target is None else page.rules.case_type.actions.get(target.action)
+    if target is not None and amended is not None:
+        act = target.act
+        found[f"changes.{STAND_IN}"] = stand_in_choices(
+            registry, act.staff_no, station=act.station, roles=amended.by
+        )
+    return found
 
 
 def _acts(visit: Visit, ledger: Ledger, page: CasePage) -> list[Choice]:
@@ -281,14 +337,8 @@ def _acts(visit: Visit, ledger: Ledger, page: CasePage) -> list[Choice]:
 
 def _disputed(visit: Visit, ledger: Ledger, page: CasePage) -> list[Choice]:
     """Return the acts of open conflicts in words, the oldest first."""
-    named = {
-        act_id
-        for conflict in page.state.conflicts
-        if conflict.is_open
-        for act_id in (*conflict.kept, *conflict.contested)
-    }
     words = acts_in_words(visit.say, ledger, page)
-    return [(act_id.hex(), text) for act_id, text in words.items() if act_id in named]
+    return [(step.act.act_id.hex(), words[step.act.act_id]) for step in in_dispute(page.state)]
 
 
 def _amends(visit: Visit, ledger: Ledger, page: CasePage) -> list[Choice]:
@@ -333,8 +383,7 @@ async def _outcome(visit: Visit, done: Performed, action: str) -> tuple[str, str
     def work(ledger: Ledger) -> tuple[str, str]:
         page = ledger.case(done.case_id, now_ms=visit.now_ms())
         kind, kept = page.rules.case_type, kept_only(page, done.act_id)
-        registry = ledger.knowledge.registry
-        names = Names(visit.say, case_types=(kind,), registry=registry, item=page.rules.item)
+        names = names_of(visit.say, ledger, page)
         why = "" if kept is None else names.message(kept.reason, kept.params).what
         return action_name(visit.say, kind, action), why
 

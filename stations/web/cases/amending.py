@@ -10,11 +10,16 @@ from ledger.casetype import ActionSpec
 from ledger.errors import InputError
 from ledger.facade import CasePage, people_now
 from ledger.factspec import FactSpec
+from ledger.identity import AGENT, check_phone
 from ledger.types import Facts, Value
 from stations.documents import facts_of
 
 AMEND = "amend"
-PERSON_FIELDS = ("name", "id_no", "phone", "address")
+OF_BOTH = ("name", "id_kind", "id_no", "phone", "address")
+PERSON_FIELDS: Mapping[str, Sequence[str]] = {
+    "applicant": OF_BOTH,
+    AGENT: (*OF_BOTH, "relation", "authority"),
+}
 PERSON_PREFIX = "p."
 Form = Mapping[str, Sequence[str]]
 
@@ -60,25 +65,53 @@ def only_what_differs(page: CasePage, target: Step, facts: Facts) -> None:
         facts["changes"] = differing
 
 
+def parties_of(page: CasePage, target: Step) -> Sequence[str]:
+    """Return whom an amendment may name: those that the act names, and an agent whom its receipt left out."""
+    named = named_by(page, target)
+    opens = target.act.act_id == page.state.steps[0].act.act_id
+    return [role for role in PERSON_FIELDS if role in named or (opens and named)]
+
+
 def amended_people(page: CasePage, target: Step, form: Form) -> tuple[Facts, list[Value]]:
     """Return the people as they are from now on, and the names of the fields that differ.
 
-    What is typed is checked when it is signed.
+    A field that was emptied takes away what was known; one that the form has not stays. What is typed is
+    checked when it is signed.
+
+    Raises:
+        InputError: ``identity.phone``.
     """
     personal: Facts = {}
     changed: list[Value] = []
-    for role, held in named_by(page, target).items():
-        typed = {
-            name: text
-            for name in PERSON_FIELDS
-            if (text := "".join(form.get(f"{PERSON_PREFIX}{role}.{name}", ())).strip())
-        }
+    named = named_by(page, target)
+    for role in parties_of(page, target):
+        held = named.get(role, {})
+        typed = _typed(role, held, form)
         differing = [name for name, text in typed.items() if held.get(name, "") != text]
+        if "phone" in differing and typed["phone"]:
+            check_phone(typed["phone"])
         if differing:
-            person: Facts = {**held, **typed}
-            personal[role] = person
+            now = {**held, **typed}
+            personal[role] = {name: text for name, text in now.items() if text or name in held}
             changed += [f"{role}.{name}" for name in differing]
     return personal, changed
+
+
+def _typed(role: str, held: Mapping[str, str], form: Form) -> dict[str, str]:
+    """Return what a form says of a person; of a number that is not given the kind says nothing."""
+    names = {name: f"{PERSON_PREFIX}{role}.{name}" for name in PERSON_FIELDS[role]}
+    typed = {name: "".join(form[key]).strip() for name, key in names.items() if key in form}
+    if "id_kind" in typed:
+        number = typed.get("id_no", held.get("id_no", ""))
+        meant = held.get("id_kind") or "resident"
+        if not number:
+            typed["id_kind"] = ""
+        elif typed["id_kind"] == meant and number == held.get("id_no"):
+            # a receipt that named no kind meant a resident's; the list on the page shows it
+            typed["id_kind"] = held.get("id_kind", "")
+    elif not typed.get("id_no", "-") and held.get("id_kind"):
+        typed["id_kind"] = ""
+    return typed
 
 
 def require_change(facts: Facts, changed: Sequence[Value]) -> None:

@@ -19,10 +19,13 @@ from ledger.types import ActId, CaseId, Facts
 from stations.cli.casenames import action_name, author_name, state_name, station_name
 from stations.cli.lines import clock_line
 from stations.cli.naming import Names
+from stations.conflictsides import open_sides
 from stations.documents import Printable, printables
 from stations.province.known import Entered, entered_of
 from stations.web.cases.attached import lines_of as lines_of_attachments
-from stations.web.cases.factwords import FactWords, words_of
+from stations.web.cases.drafting import unfinished_at
+from stations.web.cases.drafts import Draft
+from stations.web.cases.factwords import FactWords, names_of, words_of
 from stations.web.keyholders import own_stations
 from stations.web.render import render
 from stations.web.rows import Line, lines_of
@@ -121,9 +124,20 @@ async def show(visit: Visit) -> web.Response:
         shown=shown,
         item=visit.say.pick(shown.page.rules.item.name),
         attachments=await lines_of_attachments(visit, case_id),
+        unfinished=await _unfinished(visit, shown),
         has_upstream=bool(visit.office.config.upstream),
         once=visit.office.randomness(12).hex(),
     )
+
+
+async def _unfinished(visit: Visit, shown: Shown) -> dict[str, list[Draft]]:
+    """Return what the reader was typing about the case and did not sign, by the action's name."""
+    found, kind = await unfinished_at(visit, shown.case), shown.page.rules.case_type
+    return {
+        action_name(visit.say, kind, action): drafts
+        for action, drafts in found.items()
+        if action in kind.actions
+    }
 
 
 def case_of(visit: Visit) -> CaseId:
@@ -161,12 +175,12 @@ def read_case(visit: Visit, ledger: Ledger, case_id: CaseId) -> Shown:
     page = ledger.case(case_id, actor_key=person.key_id, station=person.station, now_ms=visit.now_ms())
     registry = ledger.knowledge.registry
     Scope(registry, person).require(page.state)
-    names = Names(visit.say, case_types=(page.rules.case_type,), registry=registry, item=page.rules.item)
+    names = names_of(visit.say, ledger, page)
     with ledger.reading() as (tx, parts):
         safe = confirmed_acts(tx, parts, case_id, station=ledger.main_station or person.station)
     words = words_of(visit.say, ledger, page)
     steps = [_step(visit, ledger, page, step, names, words, safe) for step in page.state.steps]
-    by_act = {line.act: line for line in steps}
+    by_act = {step.act.act_id: line for step, line in zip(page.state.steps, steps, strict=True)}
     choices = [_choice(visit, page, names, permission) for permission in page.permissions]
     kind = page.rules.case_type
     entered = entered_of(page.state)
@@ -182,12 +196,8 @@ def read_case(visit: Visit, ledger: Ledger, case_id: CaseId) -> Shown:
         may_not=[one for one in choices if not one.allowed],
         notices=_notices(page, names),
         conflicts=[
-            (
-                [by_act[act.hex()] for act in conflict.kept],
-                [by_act[act.hex()] for act in conflict.contested],
-            )
-            for conflict in page.state.conflicts
-            if conflict.is_open
+            ([by_act[step.act.act_id] for step in kept], [by_act[step.act.act_id] for step in contested])
+            for kept, contested in open_sides(page.state)
         ],
         twins=_twins(visit, ledger, case_id),
         heads=heads_of(page),
@@ -232,7 +242,7 @@ def _step(
         weight=weight,
         own=act.station in own_stations(ledger),
         safe=safe.get(act.act_id, ()),
-        facts=words.told(step.action, act.facts),
+        facts=words.told(step.action, act.facts, act=act),
         personal=_personal(visit, page.personal.get(act.act_id)),
     )
 
@@ -242,11 +252,20 @@ def _personal(visit: Visit, personal: Facts | None) -> list[tuple[str, str]]:
     for role, part in (personal or {}).items():
         if isinstance(part, dict):
             told += [
-                (visit.say(f"person.{role}.{name}"), str(value)) for name, value in part.items() if value
+                (visit.say(f"person.{role}.{name}"), _said(visit, name, str(value)))
+                for name, value in part.items()
             ]
         elif isinstance(part, str) and role == "text":
             told.append((visit.say("person.text"), part))
     return told
+
+
+def _said(visit: Visit, name: str, text: str) -> str:
+    """Return a text about a person; an empty one of an amendment takes away what was known."""
+    if not text:
+        return visit.say("web.emptied")
+    key = f"id_kind.{text}"
+    return visit.say(key) if name == "id_kind" and visit.say.has(key) else text
 
 
 def _clock(visit: Visit, page: CasePage, reading: ClockReading) -> ClockLine:

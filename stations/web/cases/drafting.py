@@ -1,10 +1,10 @@
-"""Drafts on the screen: kept while somebody types, listed to go on with, ended by the act."""
+"""Drafts on the screen, of receipts and of actions: kept while somebody types, listed, ended by the act."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import urlencode
 
 from aiohttp import web
 
@@ -64,7 +64,7 @@ async def keep_form(visit: Visit, form: Mapping[str, list[str]]) -> Draft:
         word=first(form, "draft"),
         staff_no=visit.person.staff_no,
         station=str(visit.person.station),
-        page=_page(visit, first(form, "pad")),
+        page=_page(visit, form),
         at_ms=visit.now_ms(),
         form={name: texts for name, texts in form.items() if name not in NOT_KEPT and any(texts)},
     )
@@ -80,7 +80,7 @@ async def drop(visit: Visit) -> web.Response:
     word = first(form, "dropped")
     visit.browser.unsigned.drop_draft(visit.person.staff_no, str(visit.station), word)
     await ended(visit, word)
-    return see_other("/receive" if first(form, "back") else _page(visit, first(form, "pad")))
+    return see_other(own_path(first(form, "back")) if first(form, "back") else _page(visit, form))
 
 
 async def drop_unsigned(visit: Visit) -> web.Response:
@@ -101,6 +101,16 @@ async def ended(visit: Visit, word: str) -> None:
     drafts, staff_no = _drafts(visit), visit.person.staff_no
     visit.browser.remember_done(_mark(word), "")
     await visit.office.access.aside(lambda: drafts.drop(staff_no, word))
+
+
+async def forget(visit: Visit, case: str) -> None:
+    """Throw away what anybody was typing about a case whose personal data were erased.
+
+    Args:
+        case: the case in hexadecimal.
+    """
+    drafts = _drafts(visit)
+    await visit.office.access.aside(lambda: drafts.drop_below(f"/case/{case}/"))
 
 
 async def here(visit: Visit, page: str, given: Form) -> FormDraft:
@@ -129,13 +139,27 @@ async def here(visit: Visit, page: str, given: Form) -> FormDraft:
 
 
 async def unfinished(visit: Visit) -> list[DraftLine]:
-    """Return what somebody has not finished at the station, whatever it is about."""
-    mine = await _mine(visit)
+    """Return what somebody has not finished to receive at the station, whatever it is about."""
+    mine = [one for one in await _mine(visit) if one.page.startswith("/receive/")]
 
     def named(ledger: Ledger) -> list[DraftLine]:
         return [DraftLine(draft=one, item=_item(visit, ledger, one)) for one in mine]
 
     return await visit.read(named) if mine else []
+
+
+async def unfinished_at(visit: Visit, case: str) -> dict[str, list[Draft]]:
+    """Return what somebody has not finished to do to a case, by action.
+
+    Args:
+        case: the case in hexadecimal.
+    """
+    found: dict[str, list[Draft]] = {}
+    for one in await _mine(visit):
+        before, _, action = one.page.partition("?")[0].rpartition("/do/")
+        if before == f"/case/{case}":
+            found.setdefault(action, []).append(one)
+    return found
 
 
 def _item(visit: Visit, ledger: Ledger, draft: Draft) -> str:
@@ -151,15 +175,18 @@ async def _mine(visit: Visit) -> list[Draft]:
     return await visit.office.access.aside(lambda: drafts.of(person.staff_no, str(person.station)))
 
 
-def _page(visit: Visit, pad: str) -> str:
+def _page(visit: Visit, form: Mapping[str, list[str]]) -> str:
     """Return the page to whose form an address of drafts belongs."""
     path = visit.request.path.removesuffix(STEP).removesuffix("/drop").removesuffix("/draft")
-    return page_of(path, pad)
+    return page_of(path, form)
 
 
-def page_of(path: str, pad: str) -> str:
-    """Return path and query of a page; what is typed from each pad is another form."""
-    return f"{path}?pad={quote(pad)}" if pad else path
+def page_of(path: str, form: Form) -> str:
+    """Return path and query of a page: what is typed from each pad, or to amend each act, is another form."""
+    pad = "".join(form.get("pad", ()))
+    target = "".join(form.get("f.target", ())) if path.endswith("/do/amend") else ""
+    names = {name: text for name, text in (("pad", pad), ("target", target)) if text}
+    return f"{path}?{urlencode(names)}" if names else path
 
 
 def _mark(word: str) -> str:

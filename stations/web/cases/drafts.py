@@ -11,13 +11,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ledger.errors import AuthorityError, StoreError
+from ledger.errors import AuthorityError, InputError, StoreError
 from ledger.facade import Home
 from ledger.facade.clock import Randomness
 from stations.sealed import SealedFolder
 
 FOLDER = "drafts"
 BYTES_MAX = 64 * 1024
+SHOWN_CHARS = 24
 KEPT_MAX = 24
 """Drafts of one person; the oldest gives way to another one."""
 WORD_BYTES = 8
@@ -52,9 +53,14 @@ class Draft:
 
     @property
     def who(self) -> str:
-        """What tells it from other drafts: the name, number or telephone that was typed first."""
-        given = (self.form.get(f"applicant.{name}", ()) for name in ("name", "id_no", "phone"))
-        return next((text for texts in given if (text := "".join(texts).strip())), "")
+        """What tells it from others: name, number or telephone of the applicant, or the first words."""
+        given = [self.form.get(f"applicant.{name}", ()) for name in ("name", "id_no", "phone")]
+        if self.page.startswith("/case/"):
+            # Words that somebody wrote: what was chosen or ticked is an ASCII code.
+            facts = (texts for name, texts in self.form.items() if name.startswith("f."))
+            given = [self.form.get("text", ()), *(texts for texts in facts if not "".join(texts).isascii())]
+        found = next((text for texts in given if (text := " ".join("".join(texts).split()))), "")
+        return found if len(found) <= SHOWN_CHARS else found[:SHOWN_CHARS] + "…"
 
 
 class Drafts:
@@ -64,9 +70,10 @@ class Drafts:
         self._folder = SealedFolder(home, FOLDER, randomness)
 
     def keep(self, draft: Draft) -> None:
-        """Keep what is in a form now, durably; what is too large to be typed is not kept.
+        """Keep what is in a form now, durably.
 
         Raises:
+            InputError: ``web.draft_large`` for more than anybody types; what was kept before stays.
             AuthorityError: ``web.form`` for a word that no page gave out, or of somebody else's draft.
             StoreError: ``store.*``; what was kept before stays.
         """
@@ -84,7 +91,7 @@ class Drafts:
         }
         raw = json.dumps(values).encode("utf-8")
         if len(raw) > BYTES_MAX:
-            return
+            raise InputError("web.draft_large", most=BYTES_MAX >> 10)
         self._folder.keep(draft.word, raw)
         if known is None:
             for old in self._of(draft.staff_no)[KEPT_MAX:]:
@@ -99,6 +106,13 @@ class Drafts:
         known = self._read(word) if is_word(word) else None
         if known is not None and known.staff_no == staff_no:
             self._folder.drop(word)
+
+    def drop_below(self, path: str) -> None:
+        """Throw away everybody's drafts of the pages below a path."""
+        for word in self._folder.names():
+            known = self._read(word) if is_word(word) else None
+            if known is not None and known.page.startswith(path):
+                self._folder.drop(word)
 
     def _of(self, staff_no: str) -> list[Draft]:
         found = (self._read(word) for word in self._folder.names() if is_word(word))

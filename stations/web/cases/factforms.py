@@ -7,26 +7,30 @@ line (``stations.cli.fields``); here each type has the control that a counter wa
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from ledger.casetype import ActionSpec
-from ledger.errors import InputError
-from ledger.factspec import TEXT_CHARS_MAX, FactSpec
+from ledger.errors import BanjianError, InputError
+from ledger.factspec import TEXT_CHARS_MAX, FactSpec, value_fits
 from ledger.guards import LAWFUL_GROUNDS
 from ledger.item import Item
+from ledger.judge import ADJUDICATE
 from ledger.sense import LINE_CHARS_MAX
 from ledger.types import Facts, Value
 from stations.cli.casenames import value_name
+from stations.cli.fieldnames import field_name
 from stations.cli.fields import RARE_FIELDS, leaves
 from stations.cli.types import CHINA
 from stations.texts import Say
 
 PREFIX = "f."
 """What the names of fields of facts begin with in a form."""
-FILLED_IN = frozenset(("item", "number", "token_hash", "late_entry.entered_on"))
+FILLED_IN = frozenset(("item", "number", "token_hash", "late_entry.entered_on", "waived"))
 """Facts that nobody types: the ledger or the page fills them in."""
-ADJUDICATE = "adjudicate"
+STAND_IN = "stand_in_for"
+EVIDENCE = frozenset(("evidence", "evidence_paper"))
+"""One of the two is given; neither alone is required."""
 MATERIAL_LISTS = frozenset(("materials", "missing", "originals", "absent", "commitments", "manifest"))
 """Lists whose elements are materials of the item."""
 Choice = tuple[str, str]
@@ -43,6 +47,7 @@ class Field:
         most: most characters of a text, or the largest number; 0 for no limit of its own.
         rare: whether it stands behind "more".
         given: what was typed before, for a form that is shown again.
+        wrong: whether it is the one that was refused.
     """
 
     name: str
@@ -54,6 +59,12 @@ class Field:
     most: int = 0
     rare: bool = False
     given: Sequence[str] = field(default=())
+    wrong: bool = False
+
+    @property
+    def filled(self) -> bool:
+        """Whether anything was typed or chosen."""
+        return any(text.strip() for text in self.given)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,31 +75,65 @@ class Surroundings:
         stations: stations that a case can be handed to.
         acts: acts of the case, the newest first.
         disputed: acts of its open conflicts, the oldest first: those that an adjudication rules on.
+        stand_ins: colleagues stood in for, by the dotted path of the field; without one it is left out.
     """
 
     item: Item
     stations: Sequence[Choice] = ()
     acts: Sequence[Choice] = ()
     disputed: Sequence[Choice] = ()
+    stand_ins: Mapping[str, Sequence[Choice]] = field(default_factory=dict)
 
 
 def fields_of(
-    spec: ActionSpec, say: Say, around: Surroundings, given: Mapping[str, Sequence[str]]
+    spec: ActionSpec,
+    say: Say,
+    around: Surroundings,
+    given: Mapping[str, Sequence[str]],
+    *,
+    error: BanjianError | None = None,
 ) -> list[Field]:
-    """Return the controls of an action's form, required ones first, rare ones last."""
+    """Return the controls of an action's form, required ones first, rare ones last.
+
+    Args:
+        spec: the action.
+        say: the language of the names.
+        around: what the choices come from.
+        given: what was typed before.
+        error: what was refused; the field that it names is marked.
+    """
+    wrong = _refused(error)
     fields = [
-        _field(spec.code, path, fact, required, say, around, given)
+        replace(
+            _field(spec.code, path, fact, required, say, around, given),
+            wrong=not wrong.isdisjoint((path[0], ".".join(path))),
+        )
         for path, fact, required in leaves(spec.facts)
-        if ".".join(path) not in FILLED_IN and (path[-1] != "proof_kind" or around.item.proofs)
+        if ".".join(path) not in FILLED_IN
+        and (path[-1] != "proof_kind" or around.item.proofs)
+        and (path[-1] != STAND_IN or around.stand_ins.get(".".join(path)))
     ]
-    return sorted(fields, key=lambda one: (one.rare, not one.required))
+    return sorted(fields, key=lambda one: (one.rare, not one.required, one.path[0] not in EVIDENCE))
 
 
-def read_form(spec: ActionSpec, form: Mapping[str, Sequence[str]]) -> Facts:
+def _refused(error: BanjianError | None) -> frozenset[str]:
+    """Return the fields that an error is about."""
+    if error is None:
+        return frozenset()
+    return EVIDENCE if error.code == "case.no_evidence" else frozenset((str(error.params.get("field", "")),))
+
+
+def read_form(spec: ActionSpec, form: Mapping[str, Sequence[str]], *, whole: bool = True) -> Facts:
     """Return the facts that a form says; what was left empty is left out.
 
+    Args:
+        spec: the action.
+        form: the form.
+        whole: whether nothing is added to a group of fields; else ``require_whole`` is for whoever adds it.
+
     Raises:
-        InputError: ``web.number``, ``web.date``, ``web.choice`` naming the field.
+        InputError: ``web.number``, ``web.date``, ``web.choice``, ``case.facts_missing`` or
+            ``case.facts_value`` naming the field.
     """
     facts: Facts = {}
     for path, fact, _ in leaves(spec.facts):
@@ -104,7 +149,26 @@ def read_form(spec: ActionSpec, form: Mapping[str, Sequence[str]]) -> Facts:
             if isinstance(inner, dict):
                 place = inner
         place[path[-1]] = value
+    if whole:
+        require_whole(spec, facts)
     return facts
+
+
+def require_whole(spec: ActionSpec, facts: Facts) -> None:
+    """Refuse a group of fields of which one is missing or wrong by that field; the ledger names the group.
+
+    Raises:
+        InputError: ``case.facts_missing``, ``case.facts_value``.
+    """
+    for path, fact, _ in leaves(spec.facts):
+        name, group = ".".join(path), facts.get(path[0])
+        if len(path) == 1 or path[0] == "changes" or name in FILLED_IN or not isinstance(group, dict):
+            continue
+        value = group.get(path[-1])
+        if value is None and fact.required:
+            raise InputError("case.facts_missing", action=spec.code, field=name)
+        if value is not None and not value_fits(fact, value):
+            raise InputError("case.facts_value", action=spec.code, field=name)
 
 
 def _field(
@@ -160,22 +224,11 @@ def _control(
             return "file", ()
     if (action, path) == ("suspend", ("ground",)):
         return "choose", [(code, value_name(say, code)) for code in sorted(LAWFUL_GROUNDS)]
+    if path[-1] == STAND_IN:
+        return "choose", around.stand_ins.get(".".join(path), ())
     if path[-1] == "proof_kind" and around.item.proofs:
         return "choose", [(code, say.pick(kind.name)) for code, kind in around.item.proofs.items()]
     return ("long" if (fact.max or TEXT_CHARS_MAX) > LINE_CHARS_MAX else "text"), ()
-
-
-def field_name(say: Say, action: str, path: str) -> str:
-    """Return the name of a field of an action's facts, by its dotted path.
-
-    Some fields are typed on the command line and chosen on a page; those have a name of their own here.
-    """
-    # What an amendment changes is called as in the act that it amends.
-    path = path.removeprefix("changes.")
-    last = path.rpartition(".")[2]
-    own = (f"web.field_{action}_{last}", f"field.{action}.{path}", f"web.field_{last}")
-    keys = (*own, f"field.{path}", f"field.{last}")
-    return say(next((key for key in keys if say.has(key)), last))
 
 
 def _value(fact: FactSpec, texts: Sequence[str], path: tuple[str, ...]) -> Value | None:

@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ledger.caseshape import CaseAct
 from ledger.facade import CasePage, Ledger
 from ledger.registry import Registry
+from ledger.standin import stood_in_for
 from ledger.types import Facts, StationId, Value
 from stations.cli.casenames import action_name, author_name, station_name, value_name
+from stations.cli.fieldnames import field_name
+from stations.cli.naming import Names
 from stations.cli.types import show_moment
 from stations.texts import Say
-from stations.web.cases.factforms import field_name
+from stations.web.cases.factforms import STAND_IN
+from stations.web.cases.standins import person_words
 
 UNTOLD = frozenset(("salt", "item", "number", "token_hash"))
 """Facts that a page shows elsewhere or not at all."""
+PERSONAL_FIELDS = "personal_fields"
+"""What an amendment changed about people: ``applicant.name``."""
+TOLD_DIGITS = 8
+"""First digits by which reasons name an act."""
 SHORT_DIGITS = 12
 """Digits of an act's id where the act is not in the case."""
 
@@ -33,16 +42,39 @@ class FactWords:
     acts: Mapping[bytes, str]
     papers: Mapping[str, str]
 
-    def told(self, action: str, facts: Facts) -> list[tuple[str, str]]:
-        """Return what the facts of an act say; hashes and what stands elsewhere are left out."""
+    def told(self, action: str, facts: Facts, *, act: CaseAct | None = None) -> list[tuple[str, str]]:
+        """Return what facts say; hashes and what stands elsewhere are left out.
+
+        Args:
+            action: what was done.
+            facts: the facts.
+            act: whose facts they are: whom its author stood in for is then held against the registry.
+        """
         told = []
         for name, value in facts.items():
             if name in UNTOLD or isinstance(value, bytes):
                 continue
-            words = self._value(action, name, value)
+            if name == PERSONAL_FIELDS:
+                words = self._people(value)
+            elif name == STAND_IN and act is not None:
+                words = self._stand_in(str(value), act)
+            else:
+                words = self._value(action, name, value)
             if words:
                 told.append((field_name(self.say, action, name), words))
         return told
+
+    def _people(self, value: Value) -> str:
+        """Return which fields about people were corrected, by their names on the form."""
+        names = [str(one) for one in value] if isinstance(value, list) else []
+        keys = {name: f"person.{name}" for name in names}
+        return "、".join(self.say(key) if self.say.has(key) else name for name, key in keys.items())
+
+    def _stand_in(self, staff_no: str, act: CaseAct) -> str:
+        """Return who was stood in for; that it is the author's word alone where no registry bears it out."""
+        who = person_words(self.registry, staff_no)
+        known = staff_no in stood_in_for(self.registry, act.staff_no, station=act.station)
+        return who if known else self.say("web.stand_in_unregistered", who=who)
 
     def _value(self, action: str, name: str, value: Value) -> str:
         if isinstance(value, list):
@@ -76,6 +108,17 @@ def words_of(say: Say, ledger: Ledger, page: CasePage) -> FactWords:
     )
 
 
+def names_of(say: Say, ledger: Ledger, page: CasePage) -> Names:
+    """Return the names for messages about a case: of its stations, papers and acts."""
+    return Names(
+        say,
+        case_types=(page.rules.case_type,),
+        registry=ledger.knowledge.registry,
+        item=page.rules.item,
+        acts={act.hex()[:TOLD_DIGITS]: words for act, words in acts_in_words(say, ledger, page).items()},
+    )
+
+
 def acts_in_words(say: Say, ledger: Ledger, page: CasePage) -> dict[bytes, str]:
     """Return each act of a case as action, person, station and moment, the oldest first."""
     registry, kind = ledger.knowledge.registry, page.rules.case_type
@@ -90,3 +133,21 @@ def acts_in_words(say: Say, ledger: Ledger, page: CasePage) -> dict[bytes, str]:
         )
         for step in page.state.steps
     }
+
+
+def acts_since(words: Mapping[bytes, str], page: CasePage, heads: str) -> list[str]:
+    """Return the acts that a form knew nothing of, in words, the oldest first.
+
+    Args:
+        words: as ``acts_in_words`` has them.
+        heads: what the form remembers, as ``heads_of`` makes it.
+    """
+    parents = {step.act.act_id: step.act.parents for step in page.state.steps}
+    begun = {heads[at : at + 16] for at in range(0, len(heads), 16)}
+    left, known = [act_id for act_id in parents if act_id.hex()[:16] in begun], set()
+    while left:
+        act_id = left.pop()
+        if act_id not in known:
+            known.add(act_id)
+            left.extend(parents.get(act_id, ()))
+    return [text for act_id, text in words.items() if act_id not in known]

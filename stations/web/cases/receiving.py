@@ -12,29 +12,49 @@ from aiohttp import web
 
 from ledger.casetype import ActionSpec
 from ledger.errors import BanjianError, InputError
-from ledger.facade import Command, Ledger, Performed
-from ledger.identity import ID_KINDS, check_applicant, check_id_number, check_phone, plain_number
+from ledger.facade import CaseRow, Command, Ledger, Performed, people_of
+from ledger.identity import (
+    AGENT,
+    ID_KINDS,
+    check_applicant,
+    check_id_number,
+    check_phone,
+    has_check_digit,
+    plain_number,
+)
 from ledger.item import Item
 from ledger.permit import Permission
 from ledger.types import Facts
 from stations.cli.casenames import action_name
 from stations.cli.naming import Names
 from stations.web.answers import status_of
+from stations.web.browsers import Person
 from stations.web.cases import drafting, steps
 from stations.web.cases.acting import claimed_ms
 from stations.web.cases.attaching import carried, given_again, of_form
 from stations.web.cases.externals import ASKED, require_number
-from stations.web.cases.factforms import Field, Surroundings, fields_of, read_form
+from stations.web.cases.factforms import (
+    STAND_IN,
+    Field,
+    Surroundings,
+    fields_of,
+    read_form,
+    require_whole,
+)
 from stations.web.cases.items import find_items, item_of
 from stations.web.cases.pads import pad_number
+from stations.web.cases.standins import stand_in_choices
 from stations.web.render import message_of, render, render_part
 from stations.web.rows import Line, lines_of
 from stations.web.scope import Scope
 from stations.web.visit import Visit, first, form_of, see_other
 
 RECEIVE = "receive"
+PLACES = ("applicant", "agent", "p.applicant", "p.agent")
+"""What the names of a person's fields begin with: at receiving, and in an amendment."""
+APPLICANT_ROLE, OTHER = "applicant", "other"
 APPLICANT = ("name", "id_kind", "id_no", "phone", "address")
-AGENT = ("name", "id_kind", "id_no", "phone", "relation", "authority")
+OF_AGENT = ("name", "id_kind", "id_no", "phone", "relation", "authority")
 TWINS_MAX = 5
 ITEMS_SHOWN_MAX = 60
 RESIDENT = re.compile(r"[0-9]{17}[0-9X]")
@@ -96,23 +116,33 @@ async def receive(visit: Visit) -> web.StreamResponse:
 
 async def check_person(visit: Visit) -> web.Response:
     """Tell at once what is wrong with an identity number, and whether the same matter was received before."""
-    form = await form_of(visit)
-    number, kind = first(form, "applicant.id_no"), first(form, "applicant.id_kind") or "resident"
+    form, of = await form_of(visit), visit.request.query.get("of", APPLICANT_ROLE)
+    of = of if of in PLACES else APPLICANT_ROLE
+    number, kind = first(form, f"{of}.id_no"), first(form, f"{of}.id_kind") or "resident"
+    empty: dict[str, object] = {"message": None, "twins": (), "number": ""}
     if not number.strip():
-        return render_part(visit, "person_check.html", message=None, twins=(), number="")
+        return render_part(visit, "person_check.html", **empty)
     try:
         plain = check_id_number(kind, number)
     except InputError as error:
-        return render_part(
-            visit,
-            "person_check.html",
-            message=message_of(visit.say, error, Names(visit.say)),
-            twins=(),
-            number="",
-        )
+        whose = InputError(error.code, **{**error.params, "whose": of.rpartition(".")[2]})
+        message = message_of(visit.say, whose, Names(visit.say))
+        return render_part(visit, "person_check.html", **{**empty, "message": message})
     code = visit.request.match_info["item"]
-    twins = await visit.read(lambda ledger: _same_matter(visit, ledger, code, plain))
-    return render_part(visit, "person_check.html", message=None, twins=twins, number=plain)
+    twins: list[Line] = []
+    if of == APPLICANT_ROLE:
+        twins = await visit.read(lambda ledger: _same_matter(visit, ledger, code, plain))
+    proven = has_check_digit(kind, plain)
+    return render_part(
+        visit,
+        "person_check.html",
+        message=None,
+        twins=twins,
+        number=plain,
+        proven=proven,
+        told="web.id_good" if proven else f"web.id_{'free' if kind == OTHER else 'form'}",
+        kind=visit.say(f"id_kind.{kind}"),
+    )
 
 
 def _same_matter(visit: Visit, ledger: Ledger, code: str, number: str) -> list[Line]:
@@ -120,9 +150,15 @@ def _same_matter(visit: Visit, ledger: Ledger, code: str, number: str) -> list[L
     rows = [
         row
         for row in ledger.find(number, now_ms=visit.now_ms())
-        if row.item_code == code and row.open and scope.row(row)
+        if row.item_code == code and row.open and scope.row(row) and applies(ledger, row, number)
     ]
     return lines_of(visit, ledger, rows[:TWINS_MAX])
+
+
+def applies(ledger: Ledger, row: CaseRow, number: str) -> bool:
+    """Tell whether a number is the applicant's: no agent's, and none that was corrected since."""
+    people = people_of(ledger.case(row.case_id))
+    return plain_number(people.get(APPLICANT_ROLE, {}).get("id_no", "")) == number
 
 
 def receive_once(
@@ -139,19 +175,22 @@ def receive_once(
         InputError: what was typed. RuleError, AuthorityError: what forbids the receipt.
     """
     person, item = visit.person, item_of(ledger, code)
-    facts = read_form(opening_spec(ledger, item), form)
+    spec, pad = opening_spec(ledger, item), "".join(form.get("pad", ())).strip()
+    facts, people = read_form(spec, form, whole=not pad), people_in(form)
     facts["item"] = item.base_code
+    if "agent_authority" in facts and AGENT not in people:
+        raise InputError("identity.agent_no_name")
     occurred_at_ms = claimed_ms(form, ledger.clock.now_ms())
-    pad = "".join(form.get("pad", ())).strip()
     if pad:
         _from_pad(facts, pad_number(ledger, pad, person.station), occurred_at_ms)
+        require_whole(spec, facts)
     same_number = require_number(visit, ledger, None, facts, form)
     done = ledger.perform(
         Command(
             action=RECEIVE,
             station=person.station,
             facts=facts,
-            personal=people_in(form),
+            personal=people,
             occurred_at_ms=occurred_at_ms,
             attachments=attachments,
             same_number=same_number,
@@ -190,7 +229,7 @@ def said_of_people(form: Form) -> Facts:
         InputError: ``identity.phone``; nothing else is checked.
     """
     personal: Facts = {}
-    for role, names in (("applicant", APPLICANT), ("agent", AGENT)):
+    for role, names in (("applicant", APPLICANT), (AGENT, OF_AGENT)):
         texts = {name: "".join(form.get(f"{role}.{name}", ())).strip() for name in names}
         if not texts["id_no"] and RESIDENT.fullmatch(plain_number(texts["name"])):
             # A gun was fired into the name, and sent before the page could put the number where it belongs.
@@ -210,7 +249,7 @@ def said_of_people(form: Form) -> Facts:
 
 async def _shown(visit: Visit, form: Form, error: BanjianError | None) -> web.Response:
     code, person = visit.request.match_info["item"], visit.person
-    page = drafting.page_of(f"/receive/{code}", "".join(form.get("pad", ())))
+    page = drafting.page_of(f"/receive/{code}", form)
     draft = await drafting.here(visit, page, form)
     form = draft.form
 
@@ -220,6 +259,7 @@ async def _shown(visit: Visit, form: Form, error: BanjianError | None) -> web.Re
         rules = knowledge.rules(item.base_code, knowledge.catalogue.size)
         spec = opening_spec(ledger, item)
         place = knowledge.registry.station(person.station)
+        around = opening_surroundings(ledger, person, item, spec)
         names = Names(visit.say, case_types=(rules.case_type,), registry=knowledge.registry, item=item)
         with ledger.reading() as (_, parts):
             may = parts.desk.permissions(
@@ -232,7 +272,7 @@ async def _shown(visit: Visit, form: Form, error: BanjianError | None) -> web.Re
             "name": action_name(visit.say, rules.case_type, RECEIVE),
             "fields": [
                 replace(one, required=True) if form.get("pad") and one.name == LATE_REASON else one
-                for one in fields_of(spec, visit.say, Surroundings(item=item), form)
+                for one in fields_of(spec, visit.say, around, form, error=error)
             ],
             "capacity": item.receipt_capacity.get("" if place is None else place.level, ""),
             "allowed": permission is not None and permission.allowed,
@@ -269,6 +309,13 @@ def _why_not(names: Names, permission: Permission | None) -> str:
     if permission is None or not permission.reason_code:
         return ""
     return names.message(permission.reason_code, permission.params).what
+
+
+def opening_surroundings(ledger: Ledger, person: Person, item: Item, spec: ActionSpec) -> Surroundings:
+    """Return what the choices of a receipt's form come from."""
+    registry, station = ledger.knowledge.registry, person.station
+    away = stand_in_choices(registry, person.staff_no, station=station, roles=spec.by)
+    return Surroundings(item=item, stand_ins={STAND_IN: away})
 
 
 def opening_spec(ledger: Ledger, item: Item, action: str = RECEIVE) -> ActionSpec:

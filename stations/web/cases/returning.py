@@ -75,7 +75,9 @@ async def _shown(visit: Visit, form: Form, error: BanjianError | None) -> web.Re
             "name": action_name(visit.say, rules.case_type, RETURN),
             "item": visit.say.pick(item.name),
             "fields": [
-                one for one in fields_of(spec, visit.say, Surroundings(item=item), form) if not one.rare
+                one
+                for one in fields_of(spec, visit.say, Surroundings(item=item), form, error=error)
+                if not one.rare
             ],
             "message": None if error is None else message_of(visit.say, error, names),
         }

@@ -18,6 +18,7 @@ from stations.web.cases import (
     slips,
     steps,
 )
+from stations.web.scope import of_cases
 from stations.web.tablesheets import with_excel
 from stations.web.visit import page
 
@@ -34,7 +35,7 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_post("/receive/{item}/draft/step", page(steps.go))
     router.add_get("/receive/{item}", page(receiving.show))
     router.add_post("/receive/{item}", page(receiving.receive))
-    for form in ("/receive/{item}", "/receive/{item}/return"):
+    for form in ("/receive/{item}", "/receive/{item}/return", "/case/{case}/do/{action}"):
         router.add_post(f"{form}/draft", page(drafting.keep))
         router.add_post(f"{form}/draft/drop", page(drafting.drop))
     router.add_post("/unsigned/drop", page(drafting.drop_unsigned))
@@ -47,10 +48,10 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_post("/case/{case}/do/{action}", page(acting.act))
     router.add_get("/case/{case}/print/{act}", page(printing.show))
     router.add_get("/print.css", page(printing.offsets))
-    router.add_get("/pads", page(pads.show))
-    router.add_post("/pads", page(pads.make))
-    router.add_get("/pads/enter", page(pads.enter))
-    router.add_get("/pads/{first}", page(pads.sheet))
+    router.add_get("/pads", page(of_cases(pads.show)))
+    router.add_post("/pads", page(of_cases(pads.make)))
+    router.add_get("/pads/enter", page(of_cases(pads.enter)))
+    router.add_get("/pads/{first}", page(of_cases(pads.sheet)))
     router.add_post("/attach", page(attaching.begin))
     router.add_put("/attach/{upload}/{index}", page(attaching.put))
     router.add_post("/attach/{upload}", page(attaching.finish))

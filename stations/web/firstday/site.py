@@ -19,6 +19,7 @@ from aiohttp import web
 from ledger.errors import AuthorityError, BanjianError, ConfigError, InputError, StoreError
 from ledger.facade import Home
 from ledger.facade.clock import Clock, Randomness
+from stations.nameless import make_nameless
 from stations.rootkeys import are_unkept
 from stations.web.answers import status_of
 from stations.web.firstday import county, join, restore
@@ -99,6 +100,7 @@ async def lead(
 def application(first: FirstDay) -> web.Application:
     """Return the routes."""
     made = web.Application(middlewares=[_guarded], client_max_size=FORM_BYTES_MAX)
+    make_nameless(made)
     made[FIRST] = first
     made.router.add_static("/static", FOLDER, append_version=False)
     made.router.add_get("/", _choose)

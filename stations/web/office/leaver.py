@@ -20,7 +20,7 @@ from stations.web.office.desk import role_page
 from stations.web.office.peoplelines import PersonLine, former_lines, person_lines
 from stations.web.render import render
 from stations.web.rows import Line, lines_of
-from stations.web.scope import Scope
+from stations.web.scope import Scope, sees_cases
 from stations.web.visit import Visit
 
 ROLES = ("registrar", "head", "supervisor")
@@ -88,14 +88,15 @@ def left_by(visit: Visit, ledger: Ledger, no: str, now_ms: int) -> list[Left]:
     scope, keys = Scope(registry, visit.person), _keys_of(ledger, no)
     found = []
     for row in ledger.worklist(now_ms=now_ms):
-        if not row.open or not scope.row(row):
+        if not row.open or not scope.within(row):
             continue
         state, rules = ledger.state(row.case_id)
         mine = [step for step in state.steps if step.act.actor in keys]
         if mine:
             found.append(
                 Left(
-                    row=row,
+                    # Who ends the key has to know what lies about, though not of whom it is.
+                    row=row if sees_cases(visit.person) else row._replace(applicant=""),
                     last=state.steps[-1].act.actor in keys,
                     received=state.steps[0].act.actor in keys,
                     action=action_name(visit.say, rules.case_type, mine[-1].action),

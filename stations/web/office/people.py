@@ -26,6 +26,7 @@ from stations.enrolling import (
     grant,
     key_of_request,
     key_of_signer,
+    namesakes,
     only_if_enrolled,
     person_of,
     retire,
@@ -111,14 +112,17 @@ async def enrol_one(visit: Visit) -> web.StreamResponse:
             scope=first(form, "scope"),
         )
         key, made = await _key_for(visit, form, person.no, f"{person.no}{SUFFIX}")
+        others: list[str] = []
 
         def work(ledger: Ledger) -> None:
             require_county(ledger)
+            others.extend(namesakes(ledger.knowledge.registry, person))
             with only_if_enrolled(made):
                 enrol(ledger.knowledge.registry, ledger.register, visit.person.signer, person, key)
 
         await _written(visit, work, made)
-        visit.tell("web.person_added", name=person.name, no=person.no)
+        told = "web.person_added_namesake" if others else "web.person_added"
+        visit.tell(told, name=person.name, no=person.no, others=visit.say("list.and").join(others))
         return f"/people/{person.no}"
 
     try:

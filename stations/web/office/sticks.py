@@ -16,6 +16,7 @@ from ledger.types import StationId
 from stations.bundlejobs import EXPORT, IMPORT, BundleJob, Step
 from stations.cli.casenames import station_name
 from stations.sealed import SealedFolder
+from stations.sheetin.clean import clean
 from stations.stickbook import (
     FOLDER,
     Made,
@@ -67,15 +68,14 @@ async def register(visit: Visit) -> web.StreamResponse:
     """Register a stick for this county."""
     form = await form_of(visit)
     ledger_id, stick_id = visit.office.thread.ledger_id, visit.office.randomness(8).hex()
+    name = clean(first(form, "name"))
     try:
         await require_own_station(visit)
         stick = require_stick(await plugged(visit), first(form, "path"), registered=False)
-        await visit.office.access.aside(
-            lambda: register_stick(stick, first(form, "name"), stick_id, ledger_id)
-        )
+        await visit.office.access.aside(lambda: register_stick(stick, name, stick_id, ledger_id))
     except BanjianError as error:
         return await _shown(visit, error)
-    visit.tell("web.stick_registered", name=first(form, "name").strip())
+    visit.tell("web.stick_registered", name=name)
     return see_other(WHERE)
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from aiohttp import web
 
 from ledger.facade import CaseRow, Ledger
-from ledger.facade.between import station_board, twins
+from ledger.facade.between import numbers_repeated, station_board, twins
 from ledger.facade.board import BoardLine
 from ledger.facade.peers import BY_STICK
 from stations.texts import Say
@@ -83,20 +83,24 @@ def board_lines(visit: Visit, ledger: Ledger, now_ms: int) -> list[StationLine]:
 async def conflicts(visit: Visit) -> web.Response:
     """Show the cases that wait for an adjudication, and the applicants whose matter was received twice."""
     now_ms = visit.now_ms()
-    lines, pairs = await visit.read(lambda ledger: conflict_lines(visit, ledger, now_ms))
-    return await render(visit, "conflicts.html", lines=lines, pairs=pairs, now_ms=now_ms)
+    lines, pairs, repeated = await visit.read(lambda ledger: conflict_lines(visit, ledger, now_ms))
+    return await render(visit, "conflicts.html", lines=lines, pairs=pairs, repeated=repeated, now_ms=now_ms)
 
 
-def conflict_lines(visit: Visit, ledger: Ledger, now_ms: int) -> tuple[list[Line], list[list[Line]]]:
-    """Return the cases in conflict and the twins that are open to the person."""
+def conflict_lines(
+    visit: Visit, ledger: Ledger, now_ms: int
+) -> tuple[list[Line], list[list[Line]], list[list[Line]]]:
+    """Return the cases in conflict, the twins and the cases of one number that are open to the person."""
     scope = Scope(ledger.knowledge.registry, visit.person)
     rows: dict[bytes, CaseRow] = {
         row.case_id: row for row in ledger.worklist(now_ms=now_ms, include_closed=True) if scope.row(row)
     }
     pairs = [[rows[one] for one in twin.case_ids if one in rows] for twin in twins(ledger)]
+    numbered = [[rows[one] for one in same.case_ids if one in rows] for same in numbers_repeated(ledger)]
     return (
         lines_of(visit, ledger, [row for row in rows.values() if row.conflict]),
         [lines_of(visit, ledger, pair) for pair in pairs if len(pair) > 1],
+        [lines_of(visit, ledger, same) for same in numbered if same],
     )
 
 
@@ -120,12 +124,13 @@ def station_line(line: BoardLine, *, own: bool, now_ms: int, quiet_ms: int) -> S
     ago_ms = -1 if own else line.silent_ms(now_ms)
     silent_days = max(ago_ms, 0) // DAY_MS
     by_stick = line.via == BY_STICK
+    odd = line.without_effect > 0 or bool(line.refused)
     quiet = ago_ms >= quiet_ms and not by_stick
     grade = "ok"
     if not own:
-        if line.forked or silent_days >= 3:
+        if line.forked or line.skipped or silent_days >= 3:
             grade = "bad"
-        elif not line.heard_at_ms or silent_days or line.waiting or line.clock_off_ms:
+        elif not line.heard_at_ms or silent_days or line.waiting or line.clock_off_ms or odd:
             grade = "look"
         elif quiet:
             grade = "quiet"

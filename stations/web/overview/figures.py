@@ -12,7 +12,7 @@ from aiohttp import web
 from ledger.calendar import day_start_ms, local_date
 from ledger.errors import InputError
 from ledger.facade import Ledger
-from ledger.facade.between import months, station_board
+from ledger.facade.between import mistimed, months, station_board
 from ledger.facade.monthly import MonthFigure
 from stations.cli.board import MONTH_HEADINGS
 from stations.cli.casenames import station_name
@@ -41,6 +41,8 @@ class Monthly:
         complete_at_ms: up to this moment nothing of the stations in scope is missing; 0 where one was never
             heard.
         lacking: names of the stations that hold this moment back, where it lies within the asked period.
+        mistimed: cases that are in no period, for their time of receipt cannot be right.
+        clocks: names of their stations.
     """
 
     since: date
@@ -51,6 +53,8 @@ class Monthly:
     chart: Mapping[str, object]
     complete_at_ms: int
     lacking: Sequence[str]
+    mistimed: int
+    clocks: Sequence[str]
 
 
 async def monthly(visit: Visit) -> web.StreamResponse:
@@ -103,6 +107,11 @@ def _read(visit: Visit, ledger: Ledger, since: date, last: date, now_ms: int) ->
         for one in months(ledger, first=since, after_last=after, now_ms=now_ms)
         if scope.station(one.station)
     ]
+    outside = {
+        station: count
+        for station, count in mistimed(ledger, first=since, after_last=after, now_ms=now_ms).items()
+        if scope.station(station)
+    }
     names = _item_names(visit, ledger)
     complete_at_ms, lacking = _completeness(visit, ledger, scope)
     if complete_at_ms >= min(day_start_ms(after), now_ms - FRESH_MS):
@@ -124,6 +133,8 @@ def _read(visit: Visit, ledger: Ledger, since: date, last: date, now_ms: int) ->
         chart=_chart(visit, found, names),
         complete_at_ms=complete_at_ms,
         lacking=lacking,
+        mistimed=sum(outside.values()),
+        clocks=[station_name(registry, one) for one in sorted(outside)],
     )
 
 

@@ -19,7 +19,7 @@ from stations.web.lists import SHEET_ROWS, lines_max, send_workbook, sheet_of, w
 from stations.web.render import message_of, render, render_part
 from stations.web.rows import Line, lines_of
 from stations.web.safety import read_safety
-from stations.web.scope import Scope
+from stations.web.scope import Scope, sees_cases
 from stations.web.visit import Visit
 
 PART_MAX = 50
@@ -55,7 +55,9 @@ async def today(visit: Visit) -> web.Response:
 
 
 def _desk(visit: Visit, ledger: Ledger, now_ms: int, limit: int) -> list[tuple[str, Listed]]:
-    """Return the headings of the page, each with its first lines."""
+    """Return the headings of the page, each with its first lines; none where cases are nobody's work."""
+    if not sees_cases(visit.person):
+        return []
     name, torn = _torn(visit, ledger, now_ms)
     apart = {row.case_id for row in torn}
     desk = desk_of(ledger, station=visit.station, now_ms=now_ms, apart=apart, limit=limit)

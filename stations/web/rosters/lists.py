@@ -27,6 +27,7 @@ from stations.rosters import (
     read_roster,
 )
 from stations.sealed import SealedFolder
+from stations.sheetin.clean import clean
 from stations.sheetin.columns import sheet_list
 from stations.sheetin.template import Page as Template
 from stations.sheetin.template import write_template
@@ -55,7 +56,7 @@ async def list_all(visit: Visit) -> web.Response:
 async def make(visit: Visit) -> web.StreamResponse:
     """Make a roster of a workbook; with a single fault nothing is made, and all faults are told."""
     form = await form_of(visit)
-    code, title = first(form, "item"), first(form, "title").strip()[:TITLE_CHARS_MAX]
+    code, title = first(form, "item"), clean(first(form, "title"))[:TITLE_CHARS_MAX]
     try:
         upload = await upload_of(visit, "file")
         item = await visit.read(lambda ledger: item_of(ledger, code))
@@ -69,7 +70,7 @@ async def make(visit: Visit) -> web.StreamResponse:
         name=visit.office.randomness(8).hex(),
         station=visit.station,
         item=item.base_code,
-        title=title or upload.name.rpartition(".")[0] or upload.name,
+        title=title or clean(upload.name.rpartition(".")[0] or upload.name),
         by=visit.person.name,
         made_at_ms=visit.now_ms(),
         rows=rows,

@@ -11,6 +11,7 @@ from ledger.act import CASE_ID_BYTES, act_id
 from ledger.errors import BanjianError, RuleError
 from ledger.facade import Command, Ledger
 from ledger.facade.deskrules import require_day
+from ledger.identity import plain_number
 from ledger.types import Facts, StationId
 from stations.cli.naming import Names
 from stations.rosters import Roster, RosterRow, keep_roster
@@ -18,9 +19,9 @@ from stations.sheetin.values import id_kind
 from stations.web.answers import status_of
 from stations.web.browsers import Person
 from stations.web.cases.acting import claimed_ms
-from stations.web.cases.factforms import Surroundings, fields_of, read_form
+from stations.web.cases.factforms import fields_of, read_form
 from stations.web.cases.items import item_of
-from stations.web.cases.receiving import RECEIVE, opening_spec
+from stations.web.cases.receiving import RECEIVE, applies, opening_spec, opening_surroundings
 from stations.web.jobs import SIGNED, Job, as_confirmed, jobs_of, require_unlocked
 from stations.web.render import message_of, render
 from stations.web.rosters.lists import TURN, changed, folder_of, is_held, received_rows, roster_of
@@ -173,7 +174,8 @@ def _require_no_twin(visit: Visit, ledger: Ledger, roster: Roster, row: RosterRo
         if not row.id_no and found.applicant != row.name:
             continue
         same = found.item_code == roster.item and found.open and found.case_id.hex() != row.case
-        if same and scope.row(found):
+        mine = not row.id_no or applies(ledger, found, plain_number(row.id_no))
+        if same and mine and scope.row(found):
             raise RuleError("roster.open_already", number=found.number)
 
 
@@ -201,7 +203,8 @@ async def _shown(visit: Visit, form: Form | None, error: BanjianError | None) ->
     def work(ledger: Ledger) -> dict[str, object]:
         item = item_of(ledger, roster.item)
         spec = opening_spec(ledger, item)
-        fields = fields_of(spec, visit.say, Surroundings(item=item), given)
+        around = opening_surroundings(ledger, visit.person, item, spec)
+        fields = fields_of(spec, visit.say, around, given, error=error)
         place = ledger.knowledge.registry.station(visit.station)
         names = Names(visit.say, registry=ledger.knowledge.registry, item=item)
         return {

@@ -60,6 +60,11 @@
     }
   });
 
+  // What the browser refuses to send is shown, also where it stands in a part that is folded.
+  document.addEventListener("invalid", (event) => {
+    for (let part = event.target.closest("details:not([open])"); part; part = part.closest("details:not([open])")) part.open = true;
+  }, true);
+
   // A page that is loaded again is filled in from its own draft.
   document.addEventListener("htmx:afterSettle", () => {
     const kept = document.querySelector("[data-draft-at]"), step = new URLSearchParams(window.location.search).get("step");

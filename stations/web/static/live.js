@@ -2,8 +2,9 @@
 "use strict";
 (function () {
   const line = document.getElementById("safety");
-  if (!line || !line.dataset.events) return;
-  const POLL_MS = 20000;
+  const words = document.getElementById("sending");
+  if (!line || !line.dataset.events || !words) return;
+  const POLL_MS = 20000, ASK_MS = 2000;
   let source = null, poll = 0;
 
   const ask = (name) => htmx.trigger(document.body, name);
@@ -38,7 +39,7 @@
     source.addEventListener("safety", refresh);
     // Lists are made anew, unless somebody is typing in the page.
     source.addEventListener("acts", () => { if (!isTyping()) ask("banjian-acts"); });
-    // Nobody acts here any more: lists are taken away; what was being typed stays for whoever comes back.
+    // Nobody acts here any more.
     source.addEventListener("locked", () => { hush(); leave(); });
   }
   function isChanged(field) {
@@ -46,19 +47,83 @@
     if (field.matches("select")) return [...field.options].some((one) => one.selected !== one.defaultSelected) && field.selectedIndex > 0;
     return field.type === "checkbox" || field.type === "radio" ? field.checked !== field.defaultChecked : field.value !== field.defaultValue;
   }
-  // The page shows what only its reader may see; it stays only where something is being typed.
-  function leave() {
-    const fields = document.querySelectorAll("main form[data-once] :is(input, textarea, select)");
-    if (![...fields].some(isChanged)) location.reload();
+  // What a form that was refused shows again is worth as much as what was typed since.
+  function isWorth(form) {
+    const fields = [...form.elements].filter((one) => one.matches("input, textarea, select"));
+    return fields.some(isChanged) || (document.querySelector("main > .problem[role=alert]") && fields.some((one) => one.matches("textarea, input:not([type])") && one.value));
+  }
+  // The same page asked for anew, also where it was the answer to a form.
+  const again = () => { location.replace(location.pathname + location.search); };
+
+  // The page shows what only its reader may see: it goes away, and the station keeps what was being typed.
+  let isLeaving = false;
+  async function leave() {
+    if (isLeaving) return;
+    isLeaving = true;
+    const forms = [...document.querySelectorAll("main form[data-once]")].filter(isWorth);
+    if (!forms.length) { again(); return; }
+    const place = cover();
+    if (await keepAll(forms)) { again(); return; }
+    place.hidden = false;
+    const timer = setInterval(async () => {
+      const told = await whoActs();
+      if (!told) return;
+      if (told.who === words.dataset.who) {
+        clearInterval(timer);
+        uncover(place, told);
+      } else if (told.known && await keepAll(forms)) {
+        clearInterval(timer);
+        again();
+      }
+    }, ASK_MS);
+  }
+  async function keepAll(forms) {
+    return (await Promise.all(forms.map(keep))).every(Boolean);
+  }
+  async function keep(form) {
+    const data = new FormData();
+    // Of a file only its name goes along: it is chosen again.
+    for (const [name, value] of new FormData(form)) data.append(name, value instanceof File ? new File([], value.name) : value);
+    data.append("kept.action", new URL(form.getAttribute("action") || "", location.href).pathname);
+    data.append("kept.page", location.pathname + location.search);
+    try {
+      const answer = await fetch("/unsigned/keep", { method: "POST", body: data, headers: { "X-Banjian-Live": "1" }, credentials: "same-origin" });
+      return answer.ok && (await answer.json()).kept;
+    } catch {
+      return false;
+    }
+  }
+  function cover() {
+    const place = document.createElement("section"), link = document.createElement("a"), text = document.createElement("p");
+    Object.assign(place, { id: "cover", className: "problem", hidden: true });
+    place.setAttribute("role", "alert");
+    text.textContent = words.dataset.covered;
+    Object.assign(link, { href: "/sign-in", target: "_blank", textContent: words.dataset.link });
+    place.append(text, link);
+    document.body.append(place);
+    document.body.classList.add("covered");
+    return place;
+  }
+  function uncover(place, told) {
+    window.banjianRenew(told.form);
+    place.remove();
+    document.body.classList.remove("covered");
+    isLeaving = false;
+    listen();
+  }
+  async function whoActs() {
+    const field = document.querySelector("main form[data-once] input[name=form]");
+    try {
+      const answer = await fetch("/form", { headers: { "X-Banjian-Form": field ? field.value : "", "X-Banjian-Live": "1" }, credentials: "same-origin", cache: "no-store" });
+      return answer.ok ? await answer.json() : null;
+    } catch {
+      return null; // The line of safety tells that the station is gone.
+    }
   }
   // A page that was out of sight has not heard of a lock, or of another person at this PC.
   async function look() {
-    const words = document.getElementById("sending");
-    if (!words) return;
-    try {
-      const answer = await fetch("/form", { headers: { "X-Banjian-Form": "", "X-Banjian-Live": "1" }, credentials: "same-origin", cache: "no-store" });
-      if (answer.ok && (await answer.json()).who !== words.dataset.who) leave();
-    } catch { /* The line of safety tells that the station is gone. */ }
+    const told = await whoActs();
+    if (told && told.who !== words.dataset.who) leave();
   }
   // The station itself is gone: what the line says is what was so before.
   function mark(isGone) {
@@ -79,6 +144,8 @@
   }
   document.body.addEventListener("htmx:sendError", (event) => { if (event.detail.elt === line) mark(true); });
   document.body.addEventListener("htmx:afterOnLoad", (event) => { if (event.detail.elt === line) mark(false); });
+  // A station that was started anew, or a page without events: nothing is told of who acts nowhere.
+  document.body.addEventListener("htmx:afterRequest", (event) => { if (event.detail.elt === line && event.detail.xhr.status === 204) look(); });
   function hush() { if (source) { source.close(); source = null; delete line.dataset.listening; } }
 
   // A browser has few connections to one place: only the page that is seen listens.

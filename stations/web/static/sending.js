@@ -20,9 +20,15 @@
     // Locked meanwhile, or in other hands: the station keeps what was typed for its author.
     if (told.who !== words.dataset.who) return told.known ? "" : told.who ? "changed" : "anew";
     // The same person for the same station, who may have signed in again since the page was opened.
-    document.querySelectorAll("input[type=hidden][name=form]").forEach((one) => { one.value = told.form; });
+    renew(told.form);
     return "";
   }
+
+  function renew(word) {
+    document.querySelectorAll("input[type=hidden][name=form]").forEach((one) => { one.value = word; });
+    document.body.setAttribute("hx-headers", JSON.stringify({ "X-Banjian-Form": word }));
+  }
+  window.banjianRenew = renew;
 
   function tell(form, why) {
     let place = form.querySelector("[data-unsent]");

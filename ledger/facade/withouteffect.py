@@ -1,0 +1,247 @@
+"""What a log covers and what counts for nothing: found when it is taken in, and told with who signed it.
+
+An act without authority, one that stands where none of its kind belongs, an opening that opens nothing and a
+number that another case bears already are kept like everything else, and change no case. That the rest goes
+on must not hide them: whoever supervises the station has to hear of them from the running station, not only
+from an audit. The codes are those of the audit.
+
+Source: docs/protocol.md, "Findings".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+from ledger.act import Act, ActHeader, case_of
+from ledger.authority import NOT_FINAL, PROVISIONAL_GRANT, Refusal, check_log_opening
+from ledger.body import check_facts
+from ledger.caseshape import CaseAct
+from ledger.errors import BanjianError, RuleError
+from ledger.facade.bodies import ASKED_MAX, Place, read_facts
+from ledger.facade.casebook import CaseBook
+from ledger.facade.numbers import PAPER, VOIDED
+from ledger.facade.opening import BRANCH_MARK, Holdings
+from ledger.facade.placing import frame_at
+from ledger.facade.sparselane import Arrival
+from ledger.facade.synctables import SYNC_FINDINGS
+from ledger.facade.tables import CASES, NUMBERS, STATUS
+from ledger.frame import decode_frame
+from ledger.genesis import LogGenesis
+from ledger.grant import GRANT, fault_code, read_grant
+from ledger.knowledge import Knowledge
+from ledger.opening import OPEN_LOG, is_misplaced
+from ledger.store.contract import ReadTx, Store, WriteTx
+from ledger.store.tables import OneOf, Row
+from ledger.types import CaseId, Facts
+from ledger.verified import VerifiedRecord
+
+CASE_UNFOLDED: Final = "audit.case_unfolded"
+"""Code under which an opening is noted that names no item which the county publishes."""
+NUMBER_REPEATED: Final = "audit.number_repeated"
+"""Code under which an opening is noted whose printed number another case bears."""
+MISPLACED: Final = "act.misplaced"
+OTHER_STATION: Final = "act.other_station"
+_WAITING: Final = (*sorted(NOT_FINAL), CASE_UNFOLDED)
+"""Codes that a longer registry or catalogue can still take away."""
+_PREFIXES: Final = ("act.", "authority.", "grant.", "entry.", "encoding.", "body.", "audit.")
+
+
+class Repeated(NamedTuple):
+    """A printed number that several cases bear, in the order of their ids."""
+
+    number: str
+    case_ids: tuple[CaseId, ...]
+
+
+def is_without_effect(code: str) -> bool:
+    """Tell whether a finding is about an act that is kept and counts for nothing, or about its number."""
+    return code.startswith(_PREFIXES)
+
+
+def fault_in_log(
+    knowledge: Knowledge, genesis: LogGenesis, act: Act, *, seq: int, facts_raw: bytes, recorded_at_ms: int
+) -> str:
+    """Return why an act can count for nothing in a station's log, "" for no reason that is known here.
+
+    Args:
+        knowledge: registry and catalogue as held here.
+        genesis: of the log.
+        act: sound by itself: signature and bodies hold.
+        seq: its position in the log.
+        facts_raw: bytes of its facts.
+        recorded_at_ms: time in its entry.
+    """
+    header = act.header
+    if is_misplaced(header.action, genesis.kind, seq):
+        return MISPLACED
+    if header.station != genesis.station:
+        return OTHER_STATION
+    if header.action == OPEN_LOG:
+        answer = check_log_opening(
+            knowledge.registry, genesis.kind, actor_key_id=header.actor, station=genesis.station,
+            registry_size=header.registry_size,
+        )  # fmt: skip
+        return answer.code if isinstance(answer, Refusal) else ""
+    try:
+        facts = check_facts(header, facts_raw)
+    except BanjianError as error:
+        return error.code
+    code = _standing(knowledge, header, facts, recorded_at_ms)
+    return code or (_grant_fault(knowledge, act, facts_raw) if header.action == PROVISIONAL_GRANT else "")
+
+
+def note_without_effect(
+    tx: WriteTx,
+    knowledge: Knowledge,
+    *,
+    book: CaseBook,
+    holdings: Holdings,
+    arrival: Arrival,
+    acts: Sequence[tuple[VerifiedRecord, CaseAct]],
+) -> None:
+    """Note what of some records, written just now, counts for nothing although each is sound by itself.
+
+    Args:
+        tx: the transaction that wrote them.
+        knowledge: registry and catalogue as held here.
+        book: says whether an opening opens a case.
+        holdings: the logs.
+        arrival: records of a station's log, or of a branch of one; those of other logs are left alone.
+        acts: those of them that belong to cases and were written as new, resolved.
+    """
+    log = holdings.logs.get(arrival.name.partition(BRANCH_MARK)[0])
+    if log is None or log.genesis.kind != "station":
+        return
+    resolved = {record.seq: act for record, act in acts}
+    rows: list[Row] = []
+    for record in arrival.records:
+        act, entry = record.act, record.entry
+        if record.fault or act is None or entry is None:
+            continue
+        known = resolved.get(record.seq)
+        if known is not None:
+            code = known.blocked or _opening_fault(book, known)
+        else:
+            # In a branch the positions are counted anew; the entry says where it stands in the log.
+            code = fault_in_log(
+                knowledge, log.genesis, act, seq=entry.seq, facts_raw=record.facts_raw,
+                recorded_at_ms=entry.recorded_at_ms,
+            )  # fmt: skip
+        if code:
+            rows.append((code, arrival.name, record.seq, arrival.received_at_ms, act.header.action, 0))
+    rows += _repeated(tx, arrival, acts)
+    if rows:
+        tx.insert_missing(SYNC_FINDINGS, rows)
+
+
+def judge_waiting_again(store: Store, knowledge: Knowledge, *, book: CaseBook, holdings: Holdings) -> None:
+    """Look again at what a longer registry or catalogue can take away; writes nothing where nothing waits."""
+    with store.read() as tx:
+        waiting = [row for code in _WAITING for row in tx.select(SYNC_FINDINGS, {"code": code})]
+        found = [(row, _judged_again(tx, knowledge, row, book, holdings)) for row in waiting]
+    changed = [(row, code) for row, code in found if code != row[0]]
+    if not changed:
+        return
+    with store.write() as tx:
+        for row, code in changed:
+            tx.delete(SYNC_FINDINGS, {"code": row[0], "log": row[1], "seq": row[2]})
+            if code:
+                tx.insert_missing(SYNC_FINDINGS, [(code, *row[1:5], 0)])
+
+
+def _judged_again(tx: ReadTx, knowledge: Knowledge, row: Row, book: CaseBook, holdings: Holdings) -> str:
+    """Return the code under which a finding stands by now, "" where nothing is wrong any more."""
+    before, name, seq = str(row[0]), str(row[1]), row[2] if isinstance(row[2], int) else 0
+    log, frame = holdings.logs.get(name.partition(BRANCH_MARK)[0]), frame_at(tx, Place(name, seq))
+    if log is None or frame is None:
+        return before
+    try:
+        whole = decode_frame(frame)
+        facts_raw = read_facts(tx, case_of(whole.act), whole.act.act_id) or b""
+        code = fault_in_log(
+            knowledge, log.genesis, whole.act, seq=whole.entry.seq, facts_raw=facts_raw,
+            recorded_at_ms=whole.entry.recorded_at_ms,
+        )  # fmt: skip
+        if code or before != CASE_UNFOLDED:
+            return code
+        opening = next((one for one in book.acts(tx, case_of(whole.act)) if not one.parents), None)
+    except BanjianError:
+        # What changed on this disk is told elsewhere.
+        return before
+    return "" if opening is None else _opening_fault(book, opening)
+
+
+def repeated_numbers(tx: ReadTx) -> list[Repeated]:
+    """Return the printed numbers that were found to be borne by several cases, until somebody has seen it."""
+    noted = tx.select(SYNC_FINDINGS, {"code": NUMBER_REPEATED, "settled": 0}, order_by=("found_at_ms",))
+    bearing = _bearing(tx, list(dict.fromkeys(str(row[4]) for row in noted)))
+    return [Repeated(number, tuple(sorted(cases))) for number, cases in bearing.items() if len(cases) > 1]
+
+
+def _standing(knowledge: Knowledge, header: ActHeader, facts: Facts, at_ms: int) -> str:
+    resolver = knowledge.resolver
+    if GRANT in facts:
+        standing, _ = resolver.standing_under(
+            facts[GRANT], actor_key_id=header.actor, station=header.station,
+            registry_size=header.registry_size, action=header.action, recorded_at_ms=at_ms,
+        )  # fmt: skip
+        return standing.blocked
+    return resolver.standing(
+        actor_key_id=header.actor, station=header.station, registry_size=header.registry_size,
+        action=header.action,
+    ).blocked  # fmt: skip
+
+
+def _grant_fault(knowledge: Knowledge, act: Act, facts_raw: bytes) -> str:
+    """Return why a provisional grant gives nothing; whoever signs under it is told by their own acts."""
+    try:
+        grant = read_grant(act, facts_raw, ledger_id=knowledge.registry.ledger_id)
+    except BanjianError as error:
+        return fault_code(error)
+    found = knowledge.resolver.grants.force(grant, size=act.header.registry_size)
+    return found.code if isinstance(found, Refusal) else ""
+
+
+def _opening_fault(book: CaseBook, act: CaseAct) -> str:
+    if act.parents:
+        return ""
+    try:
+        book.rules_for_opening(act)
+    except RuleError:
+        return CASE_UNFOLDED
+    return ""
+
+
+def _repeated(tx: ReadTx, arrival: Arrival, acts: Sequence[tuple[VerifiedRecord, CaseAct]]) -> Iterator[Row]:
+    """Yield a finding for each opening that may count and whose number another case bears.
+
+    The lists are written at the end of the transaction: what comes together is compared here.
+    """
+    opened = [
+        (record, str(act.facts["number"]))
+        for record, act in acts
+        if not act.parents and not act.blocked and isinstance(act.facts.get("number"), str)
+    ]
+    bearing = _bearing(tx, list(dict.fromkeys(number for _, number in opened)))
+    for record, number in opened:
+        cases = bearing.setdefault(number, set())
+        cases.add(record.case_id)
+        if len(cases) > 1:
+            yield NUMBER_REPEATED, arrival.name, record.seq, arrival.received_at_ms, number, 0
+
+
+def _bearing(tx: ReadTx, numbers: Sequence[str]) -> dict[str, set[CaseId]]:
+    """Return the cases that bear each number as their own; one that was voided gives its number free."""
+    found: dict[str, set[CaseId]] = {}
+    for first in range(0, len(numbers), ASKED_MAX):
+        asked = OneOf(tuple(numbers[first : first + ASKED_MAX]))
+        for number, case_id, _, day, _ in tx.select(NUMBERS, {"number": asked}):
+            if day != PAPER and isinstance(case_id, bytes) and not _is_voided(tx, CaseId(case_id)):
+                found.setdefault(str(number), set()).add(CaseId(case_id))
+    return found
+
+
+def _is_voided(tx: ReadTx, case_id: CaseId) -> bool:
+    row = tx.get(CASES, (case_id,))
+    return row is not None and row[STATUS] == VOIDED

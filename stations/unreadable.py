@@ -1,0 +1,22 @@
+"""What is said of a file that a person named and that cannot be read: that it is not there, or why else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ledger.errors import ConfigError
+
+
+def unreadable(path: str | Path, error: OSError | UnicodeDecodeError) -> ConfigError:
+    """Return the error of a file that cannot be read, by its cause: the cures have nothing in common.
+
+    It is ``cli.file_none``, ``cli.file_encoding`` for a text that is not in UTF-8, or ``cli.file``.
+
+    Args:
+        path: as it was named.
+        error: what reading it raised.
+    """
+    if isinstance(error, FileNotFoundError):
+        return ConfigError("cli.file_none", path=str(path))
+    is_other_text = isinstance(error, UnicodeDecodeError)
+    return ConfigError("cli.file_encoding" if is_other_text else "cli.file", path=str(path))

@@ -1,0 +1,50 @@
+// The draft of a form: that it could not be kept is said, and it is tried again; the last words go along on leaving.
+"use strict";
+(function () {
+  const place = document.getElementById("draft"), words = document.getElementById("sending"), AGAIN_MS = 5000;
+  const form = place && place.closest("form");
+  if (!form || !words) return;
+  let timer = 0, isNew = false, isRetry = false;
+
+  // After a restart the same person has another word; the draft goes on with that.
+  async function renew() {
+    try {
+      const answer = await fetch("/form", { headers: { "X-Banjian-Form": form.elements.form.value, "X-Banjian-Live": "1" }, credentials: "same-origin", cache: "no-store" });
+      const told = answer.ok ? await answer.json() : {};
+      if (told.who === words.dataset.who) window.banjianRenew(told.form);
+      return told.who === words.dataset.who;
+    } catch {
+      return false;
+    }
+  }
+  async function again() {
+    isRetry = await renew();
+    if (isRetry) htmx.trigger(place, "banjian-draft");
+    else timer = setTimeout(again, AGAIN_MS);
+  }
+  function fail() {
+    isNew = true;
+    place.className = "problem-line";
+    place.textContent = place.dataset.failed;
+    clearTimeout(timer);
+    timer = setTimeout(again, AGAIN_MS);
+  }
+  const own = (then) => (event) => { if (event.detail.elt === place) then(); };
+  ["htmx:responseError", "htmx:sendError", "htmx:timeout"].forEach((name) => { document.body.addEventListener(name, own(fail)); });
+  // What the page tries again by itself keeps no browser unlocked.
+  document.body.addEventListener("htmx:configRequest", (event) => {
+    if (event.detail.elt !== place) return;
+    if (isRetry) event.detail.headers["X-Banjian-Live"] = "1";
+    isRetry = false;
+  });
+  document.body.addEventListener("htmx:beforeRequest", own(() => { isNew = false; }));
+  document.body.addEventListener("htmx:beforeSwap", own(() => { clearTimeout(timer); place.className = ""; }));
+  ["input", "change"].forEach((name) => { form.addEventListener(name, () => { isNew = true; }); });
+  window.addEventListener("pagehide", () => {
+    // Of a page that goes away because of a lock the station was given everything.
+    if (!isNew || form.dataset.sent || document.body.classList.contains("covered")) return;
+    const data = new FormData();
+    for (const [name, value] of new FormData(form)) if (typeof value === "string") data.append(name, value);
+    navigator.sendBeacon(place.getAttribute("hx-post"), data);
+  });
+})();

@@ -1,0 +1,127 @@
+"""What ``doctor`` tells of tables that somebody changed, and of a ledger that came out of an old backup."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import ITEM, Terminal
+
+FULL = ("doctor", "--full", "--json")
+PLAIN = ("doctor", "--json")
+
+
+def _folder(terminal: Terminal) -> Path:
+    assert terminal.folder is not None
+    return terminal.folder
+
+
+def _receive(terminal: Terminal, name: str = "吴老根") -> str:
+    words = ("receive", ITEM, "--as", "V001", "--name", name, "--materials", "all", "--json")
+    return str(terminal.ok(*words).json["number"])
+
+
+def _alter(terminal: Terminal, change: str) -> None:
+    connection = sqlite3.connect(_folder(terminal) / "ledger.db")
+    assert connection.execute(change).rowcount > 0
+    connection.commit()
+    connection.close()
+
+
+def _checks(terminal: Terminal, *words: str) -> dict[str, dict]:
+    return {row["check"]: row for row in terminal.run(*words).json["checks"]}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE cases SET red_at_ms = 253402300799999, yellow_at_ms = 253402300799999",
+        "UPDATE cases SET clock = 'other'",
+        "UPDATE cases SET flags = 1",
+        "UPDATE cases SET open = 0",
+        "UPDATE cases SET custodian = 'nobody'",
+        "DELETE FROM search_tokens",
+        "UPDATE search_tokens SET token = zeroblob(12) WHERE token = (SELECT max(token) FROM search_tokens)",
+    ],
+)
+def test_a_full_look_compares_every_column_of_the_lists(county: Terminal, change: str) -> None:
+    _receive(county)
+    assert _checks(county, *FULL)["lists"]["code"] == "doctor.lists"
+    _alter(county, change)
+    assert _checks(county, *PLAIN)["lists"]["code"] == "doctor.lists_listed"
+    assert _checks(county, *FULL)["lists"]["code"] == "doctor.lists_differ"
+    county.ok("rebuild")
+    assert _checks(county, *FULL)["lists"]["code"] == "doctor.lists"
+
+
+def test_the_lights_of_older_calendars_are_no_change(county: Terminal) -> None:
+    """A newer program knows other calendars than the rows were made with: the next act makes them anew."""
+    _receive(county)
+    _alter(county, "UPDATE view_marks SET value = 'older' WHERE name = 'calendars'")
+    _alter(county, "UPDATE cases SET red_at_ms = red_at_ms + 86400000")
+    assert _checks(county, *FULL)["lists"]["code"] == "doctor.lists"
+    _receive(county, "第二人")
+    assert _checks(county, *FULL)["lists"]["code"] == "doctor.lists"
+    _alter(county, "UPDATE cases SET red_at_ms = red_at_ms + 86400000")
+    assert _checks(county, *FULL)["lists"]["code"] == "doctor.lists_differ"
+
+
+@pytest.mark.parametrize("value", ["x", "7", "[7]", "[{}]", "{}"])
+def test_marks_that_nobody_can_read_hold_up_nothing(county: Terminal, value: str) -> None:
+    _receive(county)
+    _alter(county, f"UPDATE view_marks SET value = '{value}' WHERE name IN ('calendars', 'calendars_held')")
+    _receive(county, "第二人")
+    assert _checks(county, *FULL)["lists"]["code"] == "doctor.lists"
+
+
+def test_a_case_without_one_of_its_entries_ends_no_check_up(county: Terminal) -> None:
+    first, _ = _receive(county), _receive(county, "第二人")
+    _alter(county, "UPDATE acts SET seq = 9999 WHERE case_id = (SELECT min(case_id) FROM cases)")
+    found = county.run(*FULL)
+    told = {row["code"]: row for row in found.json["checks"]}
+    assert found.code == 1 and first
+    assert told["doctor.acts_astray"]["count"] == 1 and "doctor.lists_differ" not in told
+    assert {"attachments", "backup"} <= {row["check"] for row in found.json["checks"]}
+    _alter(county, "UPDATE cases SET status = 'delivered' WHERE case_id = (SELECT max(case_id) FROM cases)")
+    told = {row["code"]: row for row in county.run(*FULL).json["checks"]}
+    assert told["doctor.acts_astray"]["count"] == told["doctor.lists_differ"]["count"] == 1
+
+
+def test_a_case_whose_key_was_changed_ends_no_check_up(county: Terminal) -> None:
+    _receive(county)
+    _receive(county, "第二人")
+    _alter(
+        county, "UPDATE case_keys SET wrapped = zeroblob(60) WHERE case_id = (SELECT max(case_id) FROM cases)"
+    )
+    found = county.run(*FULL)
+    told = {row["code"]: row for row in found.json["checks"]}
+    assert found.code == 1 and {"lists", "backup"} <= {row["check"] for row in found.json["checks"]}
+    assert told["doctor.lists_differ"]["count"] == 1
+
+
+def test_a_case_erased_after_the_backup_is_named_and_can_be_erased_again(
+    county: Terminal, tmp_path: Path
+) -> None:
+    number, _ = _receive(county), _receive(county, "第二人")
+    copies = tmp_path / "backup"
+    made = Path(county.ok("backup", "--to", str(copies), "--json").json["folder"])
+    erase = ("erase", number, "--ground", "applicant_request", "--yes", "--as")
+    county.ok(*erase, "R001")
+    county.ok("backup", "--to", str(copies))
+    restored = tmp_path / "restored"
+    shutil.copytree(made, restored)
+    shutil.copy(copies / "case-keys.txt", restored)
+    (restored / "secrets").mkdir()
+    shutil.copy(_folder(county) / "secrets" / "storage.key", restored / "secrets")
+    other = Terminal(folder=restored)
+    other.clock.set("2026-03-04 09:00")
+    _receive(other, "恢复之后")
+    unkeyed = _checks(other, *PLAIN)["case_keys"]
+    assert (unkeyed["code"], unkeyed["numbers"]) == ("doctor.case_keys_missing", number)
+    text = other.run("doctor").out
+    assert number in text.replace("\n", "") and "banjian erase" in text
+    other.ok(*erase, "R001")
+    assert _checks(other, *PLAIN)["case_keys"]["code"] == "doctor.case_keys"

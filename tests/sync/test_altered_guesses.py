@@ -1,0 +1,61 @@
+"""What is kept of what came by stick, changed on one disk: a guess that the next sticks tell anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ledger.facade.synctables import COUNTY_BELOW, TOLD
+from ledger.store.tables import Table
+from ledger.types import CaseId
+from tests.sync.sticks import StickWorld
+from tests.sync.test_altered_tables import alter, changes
+from tests.sync.world import COUNTY, TOWN, VILLAGE
+
+
+def rounds(world: StickWorld, folder: Path) -> None:
+    """Carry sticks down, up, and down again."""
+    for number, (giver, taker) in enumerate(
+        [(COUNTY, TOWN), (TOWN, VILLAGE), (VILLAGE, TOWN), (TOWN, COUNTY), (COUNTY, TOWN), (TOWN, VILLAGE)]
+    ):
+        world.carry(giver, taker, folder / f"stick-{number}")
+
+
+def handed_up(world: StickWorld, folder: Path) -> CaseId:
+    """Let a case go from the village to the county by stick."""
+    rounds(world, folder)
+    case = world.receive(VILLAGE)
+    world.do(VILLAGE, "hand_over", case, to=TOWN)
+    rounds(world, folder)
+    world.do(TOWN, "take_over", case)
+    world.do(TOWN, "accept", case, role="officer")
+    world.do(TOWN, "hand_over", case, to=COUNTY)
+    rounds(world, folder)
+    world.do(COUNTY, "take_over", case)
+    rounds(world, folder)
+    return case
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[StickWorld]:
+    made = StickWorld(tmp_path)
+    for station in (TOWN, VILLAGE):
+        made.join(station)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("table", [TOLD, COUNTY_BELOW], ids=lambda table: table.name)
+def test_guesses_that_were_changed_hold_up_no_stick(world: StickWorld, table: Table, tmp_path: Path) -> None:
+    case = handed_up(world, tmp_path)
+    changed = 0
+    for station in (COUNTY, TOWN):
+        for statement in changes(table):
+            changed += alter(world, station, statement) or 0
+            world.do(COUNTY, "note", case)
+            rounds(world, tmp_path)
+            for place in (TOWN, VILLAGE):
+                assert world.digest(place, case) == world.digest(COUNTY, case), (place, statement)
+    assert changed

@@ -1,0 +1,152 @@
+"""Lines that break at the same place each time, and requests that a station itself cannot go on with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from ledger.errors import StoreError
+from ledger.facade.feedpace import FeedPace
+from ledger.facade.feeds import START, FeedPlace
+from sync import requester
+from sync.outcome import Outcome
+from tests.sync.test_over_tls import Serving, certified
+from tests.sync.world import TOWN, VILLAGE, World
+
+CUT_BYTES = 9_000
+"""What such a line lets through downward: the handshake, and a part of an answer."""
+NOTES = 60
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World.after(certified(TOWN, VILLAGE), tmp_path)
+    made.settle(TOWN, VILLAGE)
+    yield made
+    made.close()
+
+
+@asynccontextmanager
+async def cut_line(address: str) -> AsyncIterator[str]:
+    """Pass bytes on until too many came down; yields the address of the near end."""
+    host, _, port = address.removeprefix("https://").rpartition(":")
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def carry(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter, back: asyncio.StreamWriter, most: int
+    ) -> None:
+        with suppress(OSError):
+            while data := await reader.read(1_460):
+                most -= len(data)
+                if most < 0:
+                    back.transport.abort()
+                    writer.transport.abort()
+                    return
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection(host, int(port))
+        loop = asyncio.get_running_loop()
+        tasks.add(loop.create_task(carry(reader, far_writer, writer, 1 << 40)))
+        tasks.add(loop.create_task(carry(far_reader, writer, far_writer, CUT_BYTES)))
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    try:
+        yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def test_a_line_that_always_breaks_brings_everything_in_the_end(world: World) -> None:
+    case = world.receive(VILLAGE)
+    world.do(VILLAGE, "hand_over", case, to=TOWN)
+    world.sync(VILLAGE)
+    world.do(TOWN, "take_over", case)
+    for _ in range(NOTES):
+        world.do(TOWN, "note", case)
+
+    async def story() -> list[str]:
+        codes: list[str] = []
+        async with (
+            Serving(world[TOWN], listen=True) as town,
+            cut_line(town.address) as line,
+            Serving(world[VILLAGE], listen=False, upstream=line) as village,
+        ):
+            for _ in range(25):
+                try:
+                    await village.network.sync_now()
+                except StoreError as error:
+                    codes.append(error.code)
+                else:
+                    return codes
+        return codes
+
+    codes = asyncio.run(story())
+    assert codes and set(codes) == {"sync.torn"}
+    assert len(codes) < 25
+    assert world[VILLAGE].exchange.held.feed_held(TOWN).number == NOTES + 1
+    assert world[VILLAGE].ledger.state(case)[0].custodian == TOWN
+
+
+def test_who_says_the_same_place_again_is_given_half_and_who_goes_on_more() -> None:
+    pace, places = FeedPace(), [FeedPlace(number=number, chain=bytes([number]) * 32) for number in range(5)]
+    begin = FeedPlace(number=0, chain=START)
+    assert pace.limit(VILLAGE, begin, 64) == 64
+    pace.gave(VILLAGE, begin, places[4], 40)
+    assert pace.limit(VILLAGE, begin, 64) == 20
+    pace.gave(VILLAGE, begin, places[3], 1)
+    assert pace.limit(VILLAGE, begin, 64) == 1
+    assert pace.limit(VILLAGE, places[3], 64) == 2
+    assert pace.limit(VILLAGE, places[1], 64) == 64
+    pace.gave(VILLAGE, places[3], places[4], 60)
+    assert pace.limit(VILLAGE, places[4], 64) == 64
+
+
+def test_why_a_station_could_not_go_on_with_its_request_is_told(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.receive(VILLAGE)
+
+    def fails(*_: object) -> Iterator[bytes]:
+        raise StoreError("log.head", log="0a")
+
+    monkeypatch.setattr(requester, "packages", fails)
+
+    async def story() -> Outcome:
+        async with (
+            Serving(world[TOWN], listen=True) as town,
+            Serving(world[VILLAGE], listen=False, upstream=town.address) as village,
+        ):
+            return await village.network.sync_now()
+
+    with pytest.raises(StoreError, match=r"log\.head"):
+        asyncio.run(story())
+
+
+def test_what_a_lost_key_left_unsigned_holds_nothing_else_up(world: World) -> None:
+    case, other = (world.receive(VILLAGE, applicant=name) for name in ("张三", "李四"))
+    for one in (case, other):
+        world.do(VILLAGE, "hand_over", one, to=TOWN)
+    world.sync(VILLAGE)
+    for one in (case, other):
+        world.do(TOWN, "take_over", one)
+    world[TOWN].exchange.seal_heads()
+    world.do(TOWN, "note", case)
+    world[TOWN].close()
+    for key in (world[TOWN].path / "secrets").glob("log-*.key"):
+        key.unlink()
+    world.sync(VILLAGE)
+    assert [world[VILLAGE].ledger.state(one)[0].custodian for one in (case, other)] == [TOWN, TOWN]
+    exchange = world[TOWN].exchange
+    assert world[VILLAGE].exchange.held.feed_held(TOWN).number == exchange.feed_size(VILLAGE)
+    with world[TOWN].ledger.store.read() as tx:
+        assert len(exchange.feeds.left_out(tx, VILLAGE)) == 1
