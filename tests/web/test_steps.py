@@ -111,6 +111,10 @@ def test_a_receipt_step_by_step_without_script(counter: Counter, desk: Desk) -> 
     opened = state.steps[0].act
     assert opened.facts["materials"] == ["m01"] and len(opened.attachments) == 1
     assert desk.get(HERE).text.count("步步来") == 0, "the draft ended with the act"
+    twice = send(desk, desk.get(HERE), applicant__name="步步来", applicant__id_no=ID_NO)
+    assert shown(twice) == ["二、材料"] and row.number in twice.text, (
+        "the same matter is told before the papers"
+    )
 
 
 def test_going_back_and_to_the_other_way_keeps_what_was_typed(desk: Desk) -> None:
@@ -133,6 +137,7 @@ def test_going_back_and_to_the_other_way_keeps_what_was_typed(desk: Desk) -> Non
 def test_what_is_wrong_is_shown_at_its_step(counter: Counter, desk: Desk) -> None:
     steps(desk)
     page = send(desk, desk.get(HERE), applicant__name="写错人", applicant__id_no="110105194912310021")
+    assert shown(page) == ["二、材料"] and "problem-line" in page.text, "said at once, also without script"
     page = send(desk, send(desk, page, f__materials=["m01"]), text="留着")
     refused = send(desk, page)
     assert refused.status == 422 and refused.code.startswith("identity.")

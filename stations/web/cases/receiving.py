@@ -155,6 +155,20 @@ def _same_matter(visit: Visit, ledger: Ledger, code: str, number: str) -> list[L
     return lines_of(visit, ledger, rows[:TWINS_MAX])
 
 
+async def _checked(visit: Visit, form: Form) -> dict[str, object]:
+    """Return what is to be said of the applicant on a later step, to who went on before it was said."""
+    number, kind = ("".join(form.get(f"{APPLICANT_ROLE}.{name}", ())) for name in ("id_no", "id_kind"))
+    if not number.strip():
+        return {"person_message": None, "twins": ()}
+    try:
+        plain = check_id_number(kind or "resident", number)
+    except InputError as error:
+        return {"person_message": message_of(visit.say, error, Names(visit.say)), "twins": ()}
+    code = visit.request.match_info["item"]
+    twins = await visit.read(lambda ledger: _same_matter(visit, ledger, code, plain))
+    return {"person_message": None, "twins": twins}
+
+
 def applies(ledger: Ledger, row: CaseRow, number: str) -> bool:
     """Tell whether a number is the applicant's: no agent's, and none that was corrected since."""
     people = people_of(ledger.case(row.case_id))
@@ -285,6 +299,7 @@ async def _shown(visit: Visit, form: Form, error: BanjianError | None) -> web.Re
     attached = await given_again(visit, form)
     stepping = await steps.stepping(visit, form, error)
     item, fields = cast(Item, values["item"]), cast(Sequence[Field], values["fields"])
+    checked = await _checked(visit, form if stepping.before else {})
     given = {name: "".join(texts) for name, texts in form.items()}
     response = await render(
         visit,
@@ -299,6 +314,7 @@ async def _shown(visit: Visit, form: Form, error: BanjianError | None) -> web.Re
         if stepping.step == steps.SIGN_STEP
         else (),
         id_kinds=ID_KINDS,
+        **checked,
         **values,
     )
     response.set_status(200 if error is None else status_of(error))
