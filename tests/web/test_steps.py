@@ -151,6 +151,24 @@ def test_what_is_wrong_is_shown_at_its_step(counter: Counter, desk: Desk) -> Non
         assert len(ledger.find("写错人")) == 1
 
 
+def test_a_pad_is_entered_step_by_step_under_its_number(counter: Counter, desk: Desk) -> None:
+    steps(desk)
+    sheet = desk.post("/pads", {"count": "10"})
+    number = re.findall(r"<strong>([0-9A-Z-]{30,})</strong>", sheet.text)[0]
+    page = desk.get(f"{HERE}?pad={number}")
+    assert shown(page)[-1] == "一、申请人" and 'name="at"' in page.text
+    reason = {"f__late_entry__reason": "power"}
+    page = send(desk, page, applicant__name="停电步", at="2026-03-01T10:00", **reason)
+    assert shown(page) == ["二、材料"]
+    page = send(desk, send(desk, page))
+    told = page.text.partition('<dl class="review">')[2].partition("</dl>")[0]
+    assert "2026-03-01 10:00" in told and "停电" in told
+    assert number in send(desk, page).text
+    with counter.ledger() as ledger:
+        (row,) = ledger.find("停电步")
+    assert row.number == number
+
+
 def test_a_step_that_came_too_late_goes_on_where_it_was(counter: Counter, desk: Desk) -> None:
     steps(desk)
     page = desk.get(HERE)
