@@ -22,7 +22,9 @@ def act_checks(ledger: Ledger, station: StationId) -> Iterator[Check]:
     """
     if not station:
         return
-    waiting = [one for one in sync_status(ledger, station).findings if is_without_effect(one.code)]
+    waiting = [
+        one for one in sync_status(ledger, station).findings if is_without_effect(one.code, one.detail)
+    ]
     if not waiting:
         yield found("acts", "ok", "doctor.acts")
         return

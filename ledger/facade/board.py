@@ -134,8 +134,12 @@ def read_board(store: Store, tx: ReadTx, parts: Parts, station: StationId, *, no
 
 def _without_effect(tx: ReadTx, parts: Parts) -> Counter[StationId]:
     """Return for each station how much is found and not settled about acts of its logs."""
-    rows = tx.select(SYNC_FINDINGS, {"settled": 0}, columns=("code", "log"))
-    return Counter(parts.holdings.stations.get(str(row[1])) for row in rows if is_without_effect(str(row[0])))
+    rows = tx.select(SYNC_FINDINGS, {"settled": 0}, columns=("code", "log", "detail"))
+    return Counter(
+        parts.holdings.stations.get(str(row[1]))
+        for row in rows
+        if is_without_effect(str(row[0]), str(row[2]))
+    )
 
 
 def _complete(station: StationId, contacts: Mapping[StationId, Contact], last_entry_ms: int) -> int:

@@ -47,14 +47,14 @@ def is_changed_outside(tx: ReadTx) -> bool:
     return tx.count(SYNC_FINDINGS, {"code": CHANGED_OUTSIDE, "settled": 0}) > 0
 
 
-def is_staying(code: str) -> bool:
+def is_staying(code: str, detail: str) -> bool:
     """Tell whether nothing settles findings of a code but somebody who has looked into them."""
-    return code in STAYING or is_without_effect(code)
+    return code in STAYING or is_without_effect(code, detail)
 
 
 def settle_seen(tx: WriteTx) -> int:
     """Settle everything that only stays because nobody has said that it was seen; returns how much it was."""
-    rows = [row for row in tx.select(SYNC_FINDINGS, {"settled": 0}) if is_staying(str(row[0]))]
+    rows = [row for row in tx.select(SYNC_FINDINGS, {"settled": 0}) if is_staying(str(row[0]), str(row[4]))]
     tx.upsert(SYNC_FINDINGS, [(*row[:5], 1) for row in rows])
     return len(rows)
 

@@ -41,7 +41,7 @@ def learn_county(store: Store, view: CaseView, *, book: CaseBook, fold: CountyFo
         anew = fold.follow(tx)
     book.forget_all()
     renew_latecomers(store, view, fold.knowledge.registry)
-    judge_waiting_again(store, fold.knowledge, book=book, holdings=fold.holdings)
+    judge_waiting_again(store, fold.knowledge, book=book, holdings=fold.holdings, anew=anew)
     if anew:
         _judge_all(store, view, book, fold.knowledge.registry)
     if _marked(store) != fold.mark:

@@ -178,7 +178,7 @@ def _finding(tx: ReadTx, parts: Parts, row: Row, more: int) -> SyncFinding:
             holder = registry.holder(header.actor)
             staff_no = "" if holder is None else holder[1]
             params |= {"key": header.actor.hex(), "action": header.action}
-            if is_without_effect(code):
+            if is_without_effect(code, detail):
                 params |= {"station": header.station, "staff_no": staff_no or "—"}
             if code.startswith("authority."):
                 params |= {"size": header.registry_size, "cited": header.registry_size}

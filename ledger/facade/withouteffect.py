@@ -22,6 +22,7 @@ from ledger.facade.bodies import ASKED_MAX, Place, read_facts
 from ledger.facade.casebook import CaseBook
 from ledger.facade.numbers import PAPER, VOIDED
 from ledger.facade.opening import BRANCH_MARK, Holdings
+from ledger.facade.peers import STUCK
 from ledger.facade.placing import frame_at
 from ledger.facade.sparselane import Arrival
 from ledger.facade.synctables import SYNC_FINDINGS
@@ -34,7 +35,7 @@ from ledger.opening import OPEN_LOG, is_misplaced
 from ledger.store.contract import ReadTx, Store, WriteTx
 from ledger.store.tables import OneOf, Row
 from ledger.types import CaseId, Facts
-from ledger.verified import VerifiedRecord
+from ledger.verified import KEY_UNKNOWN, VerifiedRecord
 
 CASE_UNFOLDED: Final = "audit.case_unfolded"
 """Code under which an opening is noted that names no item which the county publishes."""
@@ -54,9 +55,12 @@ class Repeated(NamedTuple):
     case_ids: tuple[CaseId, ...]
 
 
-def is_without_effect(code: str) -> bool:
-    """Tell whether a finding is about an act that is kept and counts for nothing, or about its number."""
-    return code.startswith(_PREFIXES)
+def is_without_effect(code: str, detail: str) -> bool:
+    """Tell whether a finding is about an act that is kept and counts for nothing, or about its number.
+
+    What a session could not pass on is told under the same codes; it is settled by the next session.
+    """
+    return code.startswith(_PREFIXES) and detail != STUCK
 
 
 def fault_in_log(
@@ -135,11 +139,21 @@ def note_without_effect(
         tx.insert_missing(SYNC_FINDINGS, rows)
 
 
-def judge_waiting_again(store: Store, knowledge: Knowledge, *, book: CaseBook, holdings: Holdings) -> None:
-    """Look again at what a longer registry or catalogue can take away; writes nothing where nothing waits."""
+def judge_waiting_again(
+    store: Store, knowledge: Knowledge, *, book: CaseBook, holdings: Holdings, anew: bool = False
+) -> None:
+    """Look again at what a longer registry or catalogue can take away; writes nothing where nothing changes.
+
+    Args:
+        store: the open store, as its one writer.
+        knowledge: registry and catalogue as held by now.
+        book: says whether an opening opens a case.
+        holdings: the logs.
+        anew: whether they were folded anew, so that nothing of what was known of authors holds any more.
+    """
     with store.read() as tx:
-        waiting = [row for code in _WAITING for row in tx.select(SYNC_FINDINGS, {"code": code})]
-        found = [(row, _judged_again(tx, knowledge, row, book, holdings)) for row in waiting]
+        rows = [row for row in tx.select(SYNC_FINDINGS, {}) if _may_change(str(row[0]), str(row[4]), anew)]
+        found = [(row, _judged_again(tx, knowledge, row, book, holdings)) for row in rows]
     changed = [(row, code) for row, code in found if code != row[0]]
     if not changed:
         return
@@ -148,6 +162,13 @@ def judge_waiting_again(store: Store, knowledge: Knowledge, *, book: CaseBook, h
             tx.delete(SYNC_FINDINGS, {"code": row[0], "log": row[1], "seq": row[2]})
             if code:
                 tx.insert_missing(SYNC_FINDINGS, [(code, *row[1:5], 0)])
+
+
+def _may_change(code: str, detail: str, anew: bool) -> bool:
+    if detail == STUCK or code == KEY_UNKNOWN:
+        # Those are looked at by whoever noted them.
+        return False
+    return code in _WAITING or (anew and code.startswith(("authority.", "grant.")))
 
 
 def _judged_again(tx: ReadTx, knowledge: Knowledge, row: Row, book: CaseBook, holdings: Holdings) -> str:

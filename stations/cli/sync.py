@@ -67,7 +67,11 @@ def status(call: Call) -> int:
 def seen(call: Call) -> int:
     """Tell what was found and stays as it is, and tell it no more: somebody has looked into it."""
     with reading(call, whole=False) as ledger:
-        found = [one for one in sync_status(ledger, _station(call.config())).findings if is_staying(one.code)]
+        found = [
+            one
+            for one in sync_status(ledger, _station(call.config())).findings
+            if is_staying(one.code, one.detail)
+        ]
     _show_findings(call, found)
     with exchanging(call) as held:
         if held is None:
@@ -161,7 +165,7 @@ def _show(call: Call, found: SyncStatus, why: Sequence[Why]) -> None:
         if message.next_step:
             call.line(f"  → {message.next_step}")
     _show_findings(call, found.findings)
-    if any(is_staying(one.code) for one in found.findings):
+    if any(is_staying(one.code, one.detail) for one in found.findings):
         call.hint("sync.seen_hint")
 
 

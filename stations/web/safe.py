@@ -37,7 +37,7 @@ async def show(visit: Visit) -> web.Response:
         failure=None if failure is None else visit.say.kept(failure.code, failure.params),
         lacking=visit.say.message(lacking, {"station": status.station}) if lacking else None,
         accept=any(one.code in (INCONSISTENT, UNPROVEN, RESTORED) for one in status.findings),
-        staying=any(is_staying(one.code) for one in status.findings),
+        staying=any(is_staying(one.code, one.detail) for one in status.findings),
         once=visit.office.randomness(12).hex(),
         lost=lost,
         reading=reading,

@@ -13,6 +13,9 @@ import pytest
 from audit.verify import verify_ledger
 from ledger.facade.between import mark_seen, numbers_repeated, station_board, sync_status
 from ledger.facade.syncstatus import SHOWN_OF_A_KIND_MAX
+from ledger.facade.synctables import SYNC_FINDINGS
+from ledger.facade.withouteffect import judge_waiting_again
+from ledger.store import schema
 from ledger.types import CaseId, Facts, StationId
 from stations.config import StationConfig, write_config
 from stations.doctor import examine
@@ -170,6 +173,22 @@ def test_an_opening_that_waits_for_the_catalogue_is_told_no_more_once_it_is_here
     world.sync(TOWN)
     assert told(world, TOWN) == told(world, COUNTY) == []
     assert world[TOWN].ledger.state(case)[0].steps[0].effective
+
+
+def test_a_registry_that_was_folded_anew_takes_back_what_it_refused(world: World) -> None:
+    case = world.receive(VILLAGE)
+    world.settle(VILLAGE, TOWN)
+    ledger = world[COUNTY].ledger
+    with ledger.store.write() as tx:
+        row = next(iter(tx.select(schema.ACTS, {"case_id": case})))
+        tx.insert(SYNC_FINDINGS, [("authority.no_role", row[2], row[3], 1, "receive", 0)])
+    assert [one[0] for one in told(world, COUNTY)] == ["authority.no_role"]
+    parts = ledger.parts
+    for anew, left in ((False, ["authority.no_role"]), (True, [])):
+        judge_waiting_again(
+            ledger.store, ledger.knowledge, book=parts.book, holdings=parts.holdings, anew=anew
+        )
+        assert [one[0] for one in told(world, COUNTY)] == left
 
 
 def test_many_of_a_kind_are_counted_and_not_listed(world: World) -> None:
