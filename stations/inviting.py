@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ledger import registry_actions
-from ledger.errors import AuthorityError, ConfigError, InputError
+from ledger.errors import AuthorityError, ConfigError, DataError, InputError
 from ledger.facade import Ledger
 from ledger.facade.clock import Randomness
 from ledger.invite import TOKEN_BYTES, Invite, check_expiry, decode_invite
@@ -173,6 +173,16 @@ def invite_of_code(text: str) -> bytes:
     return raw
 
 
+def _of_typed(raw: bytes) -> Invite:
+    """Return the invite of a code that somebody copied: what is wrong in it is a wrong letter first."""
+    try:
+        return decode_invite(raw)
+    except DataError as error:
+        if error.code == "invite.version":
+            raise
+        raise InputError("invite.code") from error
+
+
 def station_invite(raw: bytes, code: str, *, now_ms: int) -> tuple[bytes, Invite]:
     """Return the invite of a station that came as a file or, without one, as a code: its bytes, and read.
 
@@ -181,8 +191,11 @@ def station_invite(raw: bytes, code: str, *, now_ms: int) -> tuple[bytes, Invite
         ConfigError: ``join.invite_kind`` for an invite to something else.
         AuthorityError: ``invite.expired``.
     """
-    raw = raw or invite_of_code(code)
-    invite = decode_invite(raw)
+    if raw:
+        invite = decode_invite(raw)
+    else:
+        raw = invite_of_code(code)
+        invite = _of_typed(raw)
     if invite.kind != "station":
         raise ConfigError("join.invite_kind", kind=invite.kind)
     check_expiry(invite, now_ms=now_ms)

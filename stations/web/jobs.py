@@ -21,6 +21,8 @@ from stations.web.visit import OFFICE, Visit, see_other
 
 JOBS_MAX = 64
 FAILURES_SHOWN_MAX = 200
+KEPT, SIGNED = "web.job_words_kept", "web.job_words"
+"""What is said of a job whose rows are kept, and of one whose rows are each signed."""
 Steps = Callable[["Job"], AsyncGenerator[None, None]]
 """Does a job, one yield after each row."""
 
@@ -40,6 +42,7 @@ class Job:
         failures: what went wrong with single rows: (which, what, next step); the first of them.
         failed_count: with how many rows something went wrong.
         result: words about what came of it, when it is done.
+        words: key of what is said to who wonders whether it may be stopped.
     """
 
     name: str
@@ -55,6 +58,7 @@ class Job:
     failures: list[tuple[str, str, str]] = field(default_factory=list)
     failed_count: int = 0
     result: str = ""
+    words: str = KEPT
     task: asyncio.Task[None] | None = None
 
     @property
@@ -103,6 +107,7 @@ class Jobs:
         about: str = "",
         under: str = "/job",
         owner: str | None = None,
+        words: str = KEPT,
     ) -> Job:
         """Start a job for who acts in this visit; her own that is at work about the same when there is.
 
@@ -111,6 +116,7 @@ class Jobs:
             about: see ``Job``; ``back`` by default.
             under: path under which its own page lies.
             owner: who may look at it; who acts by default, "" before anybody can sign in.
+            words: see ``Job``.
 
         Raises:
             RuleError: ``web.job_busy`` while somebody else's job is at work about the same.
@@ -124,7 +130,7 @@ class Jobs:
         name = visit.office.randomness(8).hex()
         job = Job(
             name=name, title=title, staff_no=staff_no, back=back, total=total, about=about,
-            page=f"{under}/{name}",
+            page=f"{under}/{name}", words=words,
         )  # fmt: skip
         self._jobs[name] = job
         while len(self._jobs) > JOBS_MAX and next(iter(self._jobs.values())).state != "running":

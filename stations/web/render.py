@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date
 from functools import cache
+from http import HTTPStatus
 from pathlib import Path
 
 from aiohttp import web
@@ -19,7 +21,7 @@ from stations.cli.types import show_moment
 from stations.texts import Say
 from stations.version import version
 from stations.web.menu import menu_of
-from stations.web.safety import read_safety
+from stations.web.safety import Safety, read_safety
 from stations.web.scope import sees_cases
 from stations.web.unsigned import Unsigned
 from stations.web.visit import LIVE, Visit
@@ -61,9 +63,7 @@ async def render(visit: Visit, template: str, /, **values: object) -> web.Respon
     if LIVE not in visit.request.headers:
         # What is said once waits for a page that somebody asked for.
         told, browser.told = browser.told, None
-    safety = None
-    if browser.person is not None:
-        safety = await visit.read(lambda ledger: read_safety(ledger, visit.station))
+    safety = await _safety(visit)
     text = (
         environment()
         .get_template(template)
@@ -87,12 +87,25 @@ async def render_error(visit: Visit, error: BanjianError, status: int) -> web.Re
     message = message_of(visit.say, error)
     if "HX-Request" in visit.request.headers:
         return render_part(visit, "error_part.html", message=message)
+    safety = None
+    if status != HTTPStatus.INTERNAL_SERVER_ERROR:
+        # That nothing is lost is believed more easily where it stands how much lies where. A ledger that
+        # cannot be read is what the page is about, as is whatever nobody expected.
+        with suppress(BanjianError):
+            safety = await _safety(visit)
     text = (
         environment()
         .get_template("error.html")
-        .render(**common(visit), message=message, status=status, safety=None, told=None)
+        .render(**common(visit), message=message, status=status, safety=safety, told=None)
     )
     return html(text, status)
+
+
+async def _safety(visit: Visit) -> Safety | None:
+    """Return what is safe of the station that is acted for; None where nobody acts."""
+    if visit.browser.person is None:
+        return None
+    return await visit.read(lambda ledger: read_safety(ledger, visit.station))
 
 
 def message_of(say: Say, error: BanjianError, names: Names | None = None) -> Message:

@@ -37,6 +37,8 @@ SECRET = frozenset(("form", "once", "passphrase", "pin", "again", KEPT_ACTION, K
 NOT_TYPED = frozenset(("heads", "next", "language", "draft"))
 """Fields that pages fill in: a form of nothing else is not worth keeping."""
 NOT_KEPT_AT = frozenset(("/lock", "/pin", "/sign-out", "/station"))
+STEP = "/draft/step"
+"""End of the address at which a form goes on with its next step."""
 Fields = Mapping[str, tuple[str, ...]]
 
 
@@ -227,7 +229,8 @@ def unsigned_of(
     return Unsigned(
         staff_no=staff_no,
         station=station,
-        action=action,
+        # A step of a form waits as the form itself.
+        action=action.removesuffix(STEP),
         page=page,
         fields=fields,
         files=tuple(files),

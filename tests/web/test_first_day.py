@@ -141,8 +141,13 @@ def test_a_station_joins_with_a_code_waits_for_approval_and_signs_in(county: Ser
     raw = invite(county, county.network)
     with first_day(tmp_path / "town") as wizard:
         visitor = wizard.visitor
-        for wrong in ("", "not a code", code_of_invite(raw)[:-9], code_of_invite(b"junk")):
-            assert visitor.post("/join", {"code": wrong}).status >= 400
+        whole = code_of_invite(raw)
+        letters = [
+            f"{whole[:at]}{'A' if whole[at] != 'A' else 'B'}{whole[at + 1 :]}" for at in (60, 200, 400)
+        ]
+        for wrong in ("not a code", whole[:-9], code_of_invite(b"junk"), *letters):
+            assert visitor.post("/join", {"code": wrong}).code == "invite.code", wrong
+        assert visitor.post("/join", {"code": ""}).status >= 400
         shown = visitor.post("/join", {"code": code_of_invite(raw)})
         assert "城关镇便民服务中心" in shown.text and "溪山县政务服务中心" in shown.text
         for bad, code in (

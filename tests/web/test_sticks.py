@@ -83,13 +83,17 @@ def test_a_stick_goes_up_and_its_acknowledgement_comes_back(two: Two) -> None:
     page = two.village.post("/sticks/register", {**path, "name": "\ufeff红色\u202e 16G"})
     assert "已登记：红色 16G" in page.text
     done = finished(two.village, two.village.post("/sticks/write", {**path, "receiver": COUNTY}))
-    assert "到“红色 16G”，给" in done.text, done.text
+    told = re.findall(r'<p class="told">(.*?)</p>', done.text)
+    assert len(told) == 1 and "到“红色 16G”，给 " in told[0] and COUNTY not in told[0], told
+    assert "签名" not in done.text.partition("<main")[2], "nothing is signed by writing a stick"
     page = two.village.get("/sticks")
     assert "还在你手上吗" in page.text and "未见回执" in page.text
 
     assert "红色 16G" in two.county.get("/sticks").text  # registered for the whole county
     done = finished(two.county, two.county.post("/sticks/read", path))
     assert "新收 2 条" in done.text and "写了回执 1 份" in done.text, done.text
+    told = re.findall(r'<p class="told">(.*?)</p>', done.text)
+    assert len(told) == 1 and told[0].startswith("来自") and NEW not in told[0], told
     assert two.county.get("/find?q=张三").code == "web.no_cases"  # a registrar reads no cases
     with Ledger.open(folder_of(two.upper), clock=two.upper.clock, write=False) as ledger:
         assert [row.applicant for row in ledger.find("张三")] == ["张三"]
@@ -97,6 +101,8 @@ def test_a_stick_goes_up_and_its_acknowledgement_comes_back(two: Two) -> None:
 
     done = finished(two.village, two.village.post("/sticks/read", path))
     assert re.search(r"等上级确认的 [1-9]\d* 条变为 0 条", done.text), done.text
+    # One's own bundle still lies on the stick: that is nothing to worry about.
+    assert "没有办成" not in done.text and "留在盘上" in done.text, done.text
     page = two.village.get("/sticks")
     assert "还在你手上吗" not in page.text and "对方已收" in page.text
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stations.web.unsigned import KEEP
+from stations.web.unsigned import KEEP, STEP
 from tests.facade.counter import FELLING, PERMIT
 from tests.web.counterdesk import PASSPHRASE, Counter, Desk, Page, serving
 from tests.web.routes import filled, routes
@@ -76,9 +76,20 @@ def test_every_form_is_kept_for_its_author_alone(counter: Counter) -> None:
         if told in other.text or told not in mine.text or "never kept" in mine.text:
             missed.append(path)
         # A draft that comes so late is the form itself.
-        desk.post("/unsigned/drop", {"action": path.removesuffix("/draft"), "next": "/more"})
+        desk.post(
+            "/unsigned/drop", {"action": path.removesuffix(STEP).removesuffix("/draft"), "next": "/more"}
+        )
         assert told not in desk.get("/more").text, path
     assert missed == []
+
+
+def test_the_only_name_is_chosen_already_and_of_several_none(counter: Counter) -> None:
+    for people, chosen in ((("C1",), ["C1"]), (("C1", "C4"), [])):
+        desk = seated(counter, *people)
+        desk.send("/lock")
+        form = desk.get("/sign-in").text.partition('action="/switch"')[2].partition("</form>")[0]
+        assert re.findall(r'value="(\w+)" required', form) == list(people)
+        assert re.findall(r'value="(\w+)" required checked', form) == chosen
 
 
 def test_a_form_sent_after_signing_in_anew_is_kept(counter: Counter) -> None:

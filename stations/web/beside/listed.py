@@ -31,7 +31,7 @@ from stations.web.beside.cases import (
     pairs_of,
 )
 from stations.web.cases.externals import require_number
-from stations.web.jobs import Job, as_confirmed, jobs_of, require_unlocked
+from stations.web.jobs import SIGNED, Job, as_confirmed, jobs_of, require_unlocked
 from stations.web.lists import lines_max, send_workbook, wants_workbook
 from stations.web.render import message_of, render
 from stations.web.scope import Scope
@@ -127,6 +127,7 @@ async def link(visit: Visit) -> web.StreamResponse:
         total=len(matches),
         steps=steps,
         about=f"/platform/link {visit.station}",
+        words=SIGNED,
     )
     return see_other(f"/job/{job.name}")
 

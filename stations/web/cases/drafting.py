@@ -13,6 +13,7 @@ from ledger.facade import Ledger
 from stations.web.cases.drafts import WORD_BYTES, Draft, Drafts, Form, is_word
 from stations.web.cases.items import item_of
 from stations.web.render import render_part
+from stations.web.unsigned import STEP
 from stations.web.visit import Visit, first, form_of, own_path, see_other
 
 NOT_KEPT = frozenset(("form", "once", "files", "draft"))
@@ -46,7 +47,19 @@ class FormDraft:
 
 async def keep(visit: Visit) -> web.Response:
     """Keep what stands in the form now."""
-    form = await form_of(visit)
+    draft = await keep_form(visit, await form_of(visit))
+    if _mark(draft.word) in visit.browser.done:
+        # Sent while the act was signed: what was typed is in the ledger.
+        return web.Response(status=204)
+    return render_part(visit, "draft_kept.html", draft=draft)
+
+
+async def keep_form(visit: Visit, form: Mapping[str, list[str]]) -> Draft:
+    """Keep what stands in a form, unless it was signed or thrown away meanwhile.
+
+    Raises:
+        AuthorityError: ``web.form`` for a word that no page gave out. StoreError: ``store.*``.
+    """
     draft = Draft(
         word=first(form, "draft"),
         staff_no=visit.person.staff_no,
@@ -55,12 +68,10 @@ async def keep(visit: Visit) -> web.Response:
         at_ms=visit.now_ms(),
         form={name: texts for name, texts in form.items() if name not in NOT_KEPT and any(texts)},
     )
-    if _mark(draft.word) in visit.browser.done:
-        # Sent while the act was signed: what was typed is in the ledger.
-        return web.Response(status=204)
-    drafts = _drafts(visit)
-    await visit.office.access.aside(lambda: drafts.keep(draft))
-    return render_part(visit, "draft_kept.html", draft=draft)
+    if _mark(draft.word) not in visit.browser.done:
+        drafts = _drafts(visit)
+        await visit.office.access.aside(lambda: drafts.keep(draft))
+    return draft
 
 
 async def drop(visit: Visit) -> web.Response:
@@ -166,7 +177,7 @@ async def _mine(visit: Visit) -> list[Draft]:
 
 def _page(visit: Visit, form: Mapping[str, list[str]]) -> str:
     """Return the page to whose form an address of drafts belongs."""
-    path = visit.request.path.removesuffix("/drop").removesuffix("/draft")
+    path = visit.request.path.removesuffix(STEP).removesuffix("/drop").removesuffix("/draft")
     return page_of(path, form)
 
 

@@ -14,7 +14,7 @@ import segno
 from aiohttp import web
 
 from ledger.casenumber import mint_pad, normalise, parse
-from ledger.errors import AuthorityError, BanjianError, ConfigError, InputError
+from ledger.errors import AuthorityError, BanjianError, InputError
 from ledger.facade import Ledger
 from ledger.facade.numbers import PAPER
 from ledger.facade.tables import NUMBERS
@@ -62,16 +62,17 @@ async def make(visit: Visit) -> web.StreamResponse:
 async def sheet(visit: Visit) -> web.Response:
     """Show one batch, ready to print."""
     wanted = visit.request.match_info["first"]
-    log, place = await visit.read(lambda ledger: _log(visit, ledger))
-    batches = await visit.office.access.aside(lambda: _book(visit, log).batches())
+    log = await visit.read(lambda ledger: _log(visit, ledger))
+    batches = await _batches(visit, log)
     batch = next((one for one in batches if str(one.first) == wanted), None)
     if batch is None:
         raise InputError("web.no_page", path=visit.request.path)
-    numbers = mint_pad(visit.station, log, batch.first, batch.count)
+    numbers = _numbers(visit, log, batch)
     slips = [
         (number, segno.make(number, error="m").svg_inline(scale=2, border=1, svgclass=None, lineclass=None))
         for number in numbers
     ]
+    place = await visit.read(lambda ledger: station_name(ledger.knowledge.registry, visit.station))
     return await render(visit, "pad.html", slips=slips, place=place, batch=batch)
 
 
@@ -102,31 +103,41 @@ def pad_number(ledger: Ledger, text: str, station: StationId) -> str:
 
 
 async def _mint(visit: Visit, count: int) -> Batch:
-    log, _ = await visit.read(lambda ledger: _log(visit, ledger))
-    book = _book(visit, log)
-
-    def work(ledger: Ledger) -> int:
+    def known(ledger: Ledger) -> LogId | None:
         roles = visit.person.roles_at(ledger.knowledge.registry, visit.station)
         if not RECEIVERS & roles:
             raise AuthorityError("pad.role")
-        return book.first_free(ledger)
+        return _log(visit, ledger)
 
-    free = await visit.read(work)
+    log = await visit.read(known)
+    if log is None:
+        # A station that is new prints its pads before the first power cut, not after the first receipt.
+        log = await visit.write(lambda ledger: _log(visit, ledger) or _opened(visit, ledger))
+    book = _book(visit, log)
+    free = await visit.read(book.first_free)
     batch = Batch(first=free, count=count, by=visit.person.name, at_ms=visit.now_ms())
     await visit.office.access.aside(lambda: book.add(batch))
     return batch
 
 
-def _log(visit: Visit, ledger: Ledger) -> tuple[LogId, str]:
-    """Return the log in which receipts of the station are written here, and the station's name.
-
-    Raises:
-        ConfigError: ``pad.no_log`` before the first act of the station.
-    """
+def _log(visit: Visit, ledger: Ledger) -> LogId | None:
+    """Return the log in which receipts of the station are written here; None before it is opened."""
     for log in ledger.logs():
         if log.own and log.kind == "station" and log.station == visit.station and not log.doubt:
-            return log.log_id, station_name(ledger.knowledge.registry, visit.station)
-    raise ConfigError("pad.no_log", station=visit.station)
+            return log.log_id
+    return None
+
+
+def _opened(visit: Visit, ledger: Ledger) -> LogId:
+    return ledger.open_station_log(visit.station, visit.person.signer)
+
+
+async def _batches(visit: Visit, log: LogId | None) -> Sequence[Batch]:
+    return () if log is None else await visit.office.access.aside(lambda: _book(visit, log).batches())
+
+
+def _numbers(visit: Visit, log: LogId | None, batch: Batch) -> Sequence[str]:
+    return () if log is None else mint_pad(visit.station, log, batch.first, batch.count)
 
 
 def _book(visit: Visit, log: LogId) -> PadBook:
@@ -143,14 +154,9 @@ def _used(ledger: Ledger, numbers: Sequence[str]) -> Mapping[str, str]:
 async def _shown(visit: Visit, error: BanjianError | None, *, typed: str = "") -> web.Response:
     lines: list[BatchLine] = []
     message = None if error is None else message_of(visit.say, error)
-    try:
-        log, _ = await visit.read(lambda ledger: _log(visit, ledger))
-        batches = await visit.office.access.aside(lambda: _book(visit, log).batches())
-    except ConfigError as refused:
-        message = message or message_of(visit.say, refused)
-        batches = []
-    for batch in reversed(batches):
-        numbers = mint_pad(visit.station, log, batch.first, batch.count)
+    log = await visit.read(lambda ledger: _log(visit, ledger))
+    for batch in reversed(await _batches(visit, log)):
+        numbers = _numbers(visit, log, batch)
 
         def work(ledger: Ledger, numbers: Sequence[str] = numbers) -> Mapping[str, str]:
             return _used(ledger, numbers)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import cast
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -27,11 +29,18 @@ from stations.cli.casenames import action_name
 from stations.cli.naming import Names
 from stations.web.answers import status_of
 from stations.web.browsers import Person
-from stations.web.cases import drafting
+from stations.web.cases import drafting, steps
 from stations.web.cases.acting import claimed_ms
 from stations.web.cases.attaching import carried, given_again, of_form
 from stations.web.cases.externals import ASKED, require_number
-from stations.web.cases.factforms import STAND_IN, Surroundings, fields_of, read_form, require_whole
+from stations.web.cases.factforms import (
+    STAND_IN,
+    Field,
+    Surroundings,
+    fields_of,
+    read_form,
+    require_whole,
+)
 from stations.web.cases.items import find_items, item_of
 from stations.web.cases.pads import pad_number
 from stations.web.cases.standins import stand_in_choices
@@ -55,17 +64,26 @@ Form = Mapping[str, Sequence[str]]
 
 
 async def choose(visit: Visit) -> web.Response:
-    """Show the items to choose from; a piece of the page while somebody types."""
+    """Show the items to choose from; a piece of the page while somebody types.
+
+    Enter, also a scan gun's, opens the first item that was found for what was typed by then, and nothing
+    where nothing was found.
+    """
     text, pad = visit.request.query.get("q", ""), visit.request.query.get("pad", "")
     station, language = visit.station, visit.say.language
     found = await visit.read(lambda ledger: find_items(ledger, text, station, language=language))
+    if "first" in visit.request.query and text.strip():
+        hit = next((one for one in found if one.capacity), None)
+        if hit is not None:
+            return see_other(f"/receive/{hit.code}{f'?pad={quote(pad)}' if pad else ''}")
     values = {
         "found": found[:ITEMS_SHOWN_MAX], "count": len(found), "most": ITEMS_SHOWN_MAX, "q": text, "pad": pad,
     }  # fmt: skip
     if "HX-Request" in visit.request.headers:
         return render_part(visit, "items.html", **values)
     unfinished = await drafting.unfinished(visit)
-    return await render(visit, "choose.html", **values, unfinished=unfinished)
+    way = await steps.way_of(visit)
+    return await render(visit, "choose.html", **values, unfinished=unfinished, way=way, ways=steps.WAYS)
 
 
 async def show(visit: Visit) -> web.Response:
@@ -135,6 +153,20 @@ def _same_matter(visit: Visit, ledger: Ledger, code: str, number: str) -> list[L
         if row.item_code == code and row.open and scope.row(row) and applies(ledger, row, number)
     ]
     return lines_of(visit, ledger, rows[:TWINS_MAX])
+
+
+async def _checked(visit: Visit, form: Form) -> dict[str, object]:
+    """Return what is to be said of the applicant on a later step, to who went on before it was said."""
+    number, kind = ("".join(form.get(f"{APPLICANT_ROLE}.{name}", ())) for name in ("id_no", "id_kind"))
+    if not number.strip():
+        return {"person_message": None, "twins": ()}
+    try:
+        plain = check_id_number(kind or "resident", number)
+    except InputError as error:
+        return {"person_message": message_of(visit.say, error, Names(visit.say)), "twins": ()}
+    code = visit.request.match_info["item"]
+    twins = await visit.read(lambda ledger: _same_matter(visit, ledger, code, plain))
+    return {"person_message": None, "twins": twins}
 
 
 def applies(ledger: Ledger, row: CaseRow, number: str) -> bool:
@@ -265,6 +297,9 @@ async def _shown(visit: Visit, form: Form, error: BanjianError | None) -> web.Re
 
     values = await visit.read(work)
     attached = await given_again(visit, form)
+    stepping = await steps.stepping(visit, form, error)
+    item, fields = cast(Item, values["item"]), cast(Sequence[Field], values["fields"])
+    checked = await _checked(visit, form if stepping.before else {})
     given = {name: "".join(texts) for name, texts in form.items()}
     response = await render(
         visit,
@@ -273,7 +308,13 @@ async def _shown(visit: Visit, form: Form, error: BanjianError | None) -> web.Re
         given=given,
         attached=attached,
         draft=draft,
+        stepping=stepping,
+        steps=steps.STEPS,
+        review=steps.review(visit.say, item, form, fields, [one.file for one in attached])
+        if stepping.step == steps.SIGN_STEP
+        else (),
         id_kinds=ID_KINDS,
+        **checked,
         **values,
     )
     response.set_status(200 if error is None else status_of(error))

@@ -16,6 +16,7 @@ from stations.web.cases import (
     receiving,
     returning,
     slips,
+    steps,
 )
 from stations.web.scope import of_cases
 from stations.web.tablesheets import with_excel
@@ -30,6 +31,8 @@ def prepare(application: web.Application) -> None:
 def add_routes(router: web.UrlDispatcher) -> None:
     """Add the pages; each is for people who have signed in."""
     router.add_get("/receive", page(receiving.choose))
+    router.add_post("/receive-way", page(steps.choose_way))
+    router.add_post("/receive/{item}/draft/step", page(steps.go))
     router.add_get("/receive/{item}", page(receiving.show))
     router.add_post("/receive/{item}", page(receiving.receive))
     for form in ("/receive/{item}", "/receive/{item}/return", "/case/{case}/do/{action}"):

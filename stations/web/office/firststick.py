@@ -24,7 +24,7 @@ from stations.web.guard import FIRST_STICK
 from stations.web.jobs import Job, jobs_of
 from stations.web.keyholders import keyholders
 from stations.web.office.desk import require_here
-from stations.web.office.stickjobs import count_of, list_of, plugged, steps_of, tell_read
+from stations.web.office.stickjobs import count_of, list_of, plugged, registry_of, steps_of, tell_read
 from stations.web.render import render, render_part
 from stations.web.visit import Visit, open_page, posted, see_other
 
@@ -108,7 +108,7 @@ def _started(visit: Visit, work: BundleJob, aside: Path | None) -> web.StreamRes
                 if step["step"] == "read":
                     job.done, job.total = count_of(step, "read"), count_of(step, "of")
                 if step["step"] == "done":
-                    tell_read(visit, job, step)
+                    tell_read(visit, job, step, await registry_of(visit))
                     _tell_first(visit, job, step)
                 yield
         finally:

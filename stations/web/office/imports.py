@@ -38,7 +38,7 @@ from stations.sheetin.template import write_template
 from stations.sheets import Sheet
 from stations.texts import Say
 from stations.web.answers import status_of
-from stations.web.jobs import Job, as_confirmed, jobs_of, require_unlocked
+from stations.web.jobs import SIGNED, Job, as_confirmed, jobs_of, require_unlocked
 from stations.web.lists import XLSX, lines_max, send_workbook, wants_workbook
 from stations.web.office.desk import (
     at_county,
@@ -164,7 +164,9 @@ async def confirm(visit: Visit) -> web.StreamResponse:
         title = f"{visit.say(f'web.import_{kind}')} {sending.file}"
         # A lock or somebody else's turn in this browser neither stops it nor signs it as somebody else.
         steps_of = partial(_signed, planned, as_confirmed(visit))
-        job = jobs_of(visit).start(visit, title, back=WHERE[kind], total=len(planned), steps=steps_of)
+        job = jobs_of(visit).start(
+            visit, title, back=WHERE[kind], total=len(planned), steps=steps_of, words=SIGNED
+        )
         if len(planned) <= AT_ONCE_MAX and job.task is not None:
             await asyncio.wait([job.task])
         if job.state != "done":

@@ -6,7 +6,10 @@ from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import cast
 
+from ledger.registry import Registry
 from stations.bundlejobs import BundleJob, Step, run_job
+from stations.cli.casenames import station_name
+from stations.cli.naming import Names
 from stations.stickbook import Stick, find_sticks
 from stations.web.jobs import Job
 from stations.web.render import message_of
@@ -35,25 +38,34 @@ async def steps_of(visit: Visit, work: BundleJob) -> AsyncGenerator[Step, None]:
         yield step
 
 
-def tell_read(visit: Visit, job: Job, step: Step) -> None:
+async def registry_of(visit: Visit) -> Registry:
+    """Return the registry as it is known here: stations are told by their names."""
+    return await visit.read(lambda ledger: ledger.knowledge.registry)
+
+
+def tell_read(visit: Visit, job: Job, step: Step, registry: Registry) -> None:
     """Tell what became of each file that was read."""
-    say = visit.say
+    say, names = visit.say, Names(visit.say, registry=registry)
+    senders = dict.fromkeys(
+        station_name(registry, str(one["sender"])) for one in list_of(step, "files") if "sender" in one
+    )
     job.done = job.total
     for one in list_of(step, "files"):
         name = Path(str(one["file"])).name
         if "sender" not in one:
             if not one["another"]:
-                message = message_of(say, error_of(cast(Step, one["error"])))
+                message = message_of(say, error_of(cast(Step, one["error"])), names)
                 job.failed(name, message.what, message.next_step)
             continue
         for left in list_of(one, "not_taken"):
-            message = message_of(say, error_of(left))
+            message = message_of(say, error_of(left), names)
             job.failed(name, message.what, message.next_step)
     for one in list_of(step, "missing_parts"):
         numbers = say("list.and").join(str(number) for number in cast(Sequence[int], one["numbers"]))
-        job.failed("", say("bundle.missing_parts", sender=one["sender"], numbers=numbers, parts=one["parts"]))
+        sender = station_name(registry, str(one["sender"]))
+        job.failed("", say("bundle.missing_parts", sender=sender, numbers=numbers, parts=one["parts"]))
     if list_of(step, "acknowledgements") and step["receipts_fault"]:
-        message = say.message(str(step["receipts_fault"]), {"station": visit.station})
+        message = names.message(str(step["receipts_fault"]), {"station": visit.station})
         job.failed("", message.what, message.next_step)
     job.result = say(
         "web.stick_read",
@@ -63,6 +75,8 @@ def tell_read(visit: Visit, job: Job, step: Step) -> None:
         answers=len(list_of(step, "acknowledgements")),
         foreign=count_of(step, "foreign"),
     )
+    if senders:
+        job.result = say("web.stick_from", senders=say("list.and").join(senders)) + job.result
     if count_of(step, "attachments"):
         job.result += " " + say("bundle.attachments_taken", count=count_of(step, "attachments"))
     # A stick goes round: what is for others on it is nothing to worry about.

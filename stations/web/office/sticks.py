@@ -29,7 +29,7 @@ from stations.stickbook import (
 from stations.web.answers import status_of
 from stations.web.jobs import Job, as_confirmed, jobs_of
 from stations.web.office.desk import require_own_station
-from stations.web.office.stickjobs import count_of, list_of, plugged, steps_of, tell_read
+from stations.web.office.stickjobs import count_of, list_of, plugged, registry_of, steps_of, tell_read
 from stations.web.render import message_of, render
 from stations.web.tablesheets import with_excel
 from stations.web.visit import Visit, first, form_of, page, see_other
@@ -107,7 +107,7 @@ async def write(visit: Visit) -> web.StreamResponse:
                     entries=count_of(step, "entries"),
                     files=len(list_of(step, "files")),
                     name=stick.name,
-                    receiver=str(step["receiver"]),
+                    receiver=station_name(await registry_of(visit), str(step["receiver"])),
                 )
                 if count_of(step, "attachments") or count_of(step, "attachments_left"):
                     job.result += " " + visit.say(
@@ -140,7 +140,7 @@ async def read(visit: Visit) -> web.StreamResponse:
             if step["step"] == "read":
                 job.done, job.total = count_of(step, "read"), count_of(step, "of")
             if step["step"] == "done":
-                tell_read(visit, job, step)
+                tell_read(visit, job, step, await registry_of(visit))
             yield
 
     title = visit.say("web.stick_reading", name=stick.name or stick.path)

@@ -22,7 +22,7 @@ from stations.web.cases.acting import claimed_ms
 from stations.web.cases.factforms import fields_of, read_form
 from stations.web.cases.items import item_of
 from stations.web.cases.receiving import RECEIVE, applies, opening_spec, opening_surroundings
-from stations.web.jobs import Job, as_confirmed, jobs_of, require_unlocked
+from stations.web.jobs import SIGNED, Job, as_confirmed, jobs_of, require_unlocked
 from stations.web.render import message_of, render
 from stations.web.rosters.lists import TURN, changed, folder_of, is_held, received_rows, roster_of
 from stations.web.scope import Scope
@@ -65,6 +65,7 @@ async def sign(visit: Visit) -> web.StreamResponse:
         back=where,
         total=len(ready),
         steps=lambda job: _steps(confirmed, job, ready, form, skip=skip),
+        words=SIGNED,
     )
     return see_other(f"/job/{job.name}")
 

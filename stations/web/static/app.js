@@ -17,11 +17,6 @@
   document.addEventListener("keydown", (event) => {
     const field = event.target;
     if (event.isComposing || event.keyCode === 229 || event.key !== "Enter") return;
-    if (field instanceof HTMLInputElement && field.dataset.enterFirst) {
-      event.preventDefault();
-      openFirst(field);
-      return;
-    }
     const form = field instanceof Element && field.closest("form[data-steps]");
     if (!form) return;
     if (event.ctrlKey) {
@@ -39,25 +34,9 @@
     if (next) next.focus();
   });
 
-  // Whoever types fast is ahead of the list: Enter waits for the list of what was typed, never opens one of another.
-  function openFirst(field) {
-    const list = document.querySelector("[data-found-for]"), first = document.querySelector(field.dataset.enterFirst);
-    if (list && list.dataset.foundFor === field.value) {
-      delete field.dataset.waiting;
-      if (first) first.click();
-    } else if (!field.dataset.waiting) {
-      field.dataset.waiting = "1";
-      htmx.trigger(field, "search");
-    }
-  }
-  document.addEventListener("htmx:afterSettle", () => {
-    document.querySelectorAll("[data-enter-first][data-waiting]").forEach((field) => { delete field.dataset.waiting; openFirst(field); });
-  });
-
   // What is only half composed is not searched for; the whole word is, as soon as it stands.
   document.addEventListener("input", (event) => {
     if (event.isComposing) event.stopImmediatePropagation();
-    else if (event.target instanceof HTMLElement) delete event.target.dataset.waiting;
   }, true);
   document.addEventListener("compositionend", (event) => { event.target.dispatchEvent(new Event("input", { bubbles: true })); });
 
@@ -88,8 +67,17 @@
 
   // A page that is loaded again is filled in from its own draft.
   document.addEventListener("htmx:afterSettle", () => {
-    const kept = document.querySelector("[data-draft-at]");
-    if (kept) window.history.replaceState(window.history.state, "", kept.dataset.draftAt);
+    const kept = document.querySelector("[data-draft-at]"), step = new URLSearchParams(window.location.search).get("step");
+    if (kept) window.history.replaceState(window.history.state, "", kept.dataset.draftAt + (step ? `&step=${encodeURIComponent(step)}` : ""));
+  });
+
+  // Whoever goes back a step in the browser finds what was typed there.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (!(form instanceof HTMLFormElement) || !form.matches(".stepwise")) return;
+    const here = new URL(window.location.href);
+    here.searchParams.set("draft", form.elements.draft.value);
+    window.history.replaceState(window.history.state, "", here);
   });
 
   function sortBy(head) {

@@ -3,7 +3,7 @@
 (function () {
   // What the page says by itself; of a case that went on meanwhile it knows the newest state.
   const OWN = ["form", "once", "next", "heads"];
-  const pathOf = (form) => new URL(form.getAttribute("action") || "", window.location.href).pathname;
+  const pathOf = (form) => new URL(form.getAttribute("action") || "", window.location.href).pathname.replace(/\/draft\/step$/, "");
 
   // Several forms of a page may go to one place: what they carry unseen tells them apart.
   const likeness = (form, fields) => [...form.elements].filter(
