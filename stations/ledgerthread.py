@@ -124,8 +124,10 @@ class LedgerThread:
             finally:
                 ledger.close()
 
-        await self.run(work)
-        self._thread.shutdown()
+        try:
+            await self.run(work)
+        finally:
+            self._thread.shutdown()
 
     async def run(self, work: Callable[[], T]) -> T:
         """Run something on the thread."""

@@ -139,15 +139,16 @@ def test_another_organs_result_stands_on_its_file_or_its_paper(county: Terminal,
         "grant",
         "--organ",
         "溪山县医疗保障局",
-        "--external-no",
-        "33-1",
         "--as",
         "C001",
         "--json",
     )
     for words, expected in (
-        (("--evidence", str(file)), {"evidence": sha256(b"%PDF granted").digest()}),
-        (("--evidence-paper", "溪医保〔2026〕7号"), {"evidence_paper": "溪医保〔2026〕7号"}),
+        (("--evidence", str(file), "--external-no", "33-1"), {"evidence": sha256(b"%PDF granted").digest()}),
+        (
+            ("--evidence-paper", "溪医保〔2026〕7号", "--external-no", "33-2"),
+            {"evidence_paper": "溪医保〔2026〕7号"},
+        ),
     ):
         receive = ("receive", "990103000030", "--as", "C001", "--name", "吴老根", "--no-slip", "--json")
         number = county.ok(*receive).json["number"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from ledger import verified
 from ledger.errors import DataError
-from ledger.facade import doubt, parts, receiving
+from ledger.facade import doubt, exchange, parts, receiving
 from ledger.facade.exchange import Exchange
 from ledger.facade.feeds import FeedPlace, Feeds
 from ledger.facade.held import Held
@@ -61,6 +61,7 @@ def remembered_cursor() -> None:
         return held
 
     Feeds.confirm = believe  # type: ignore[method-assign,assignment]
+    exchange.follow = lambda start, items: True  # type: ignore[attr-defined]
 
 
 def cursor_before_content() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -128,7 +129,7 @@ def test_a_commit_whose_answer_never_came_is_told_as_unknown_and_found_afterward
     county.close()
     home = Home(county.path)
     url = home.database_url() or ""
-    with Relay(url, tmp_path / "relay") as relay:
+    with Relay(url) as relay:
         home.write_secret(DATABASE_URL_NAME, relay.url.encode())
         county.ledger.worklist()
         relay.swallow = True
@@ -203,10 +204,11 @@ def exported(world: World, target: Path):  # type: ignore[no-untyped-def]
 class Relay:
     """Passes on what goes to the server and comes back; may swallow the answer to the writer's ``COMMIT``."""
 
-    def __init__(self, url: str, folder: Path) -> None:
+    def __init__(self, url: str) -> None:
         from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-        folder.mkdir()
+        # The path of a socket is short: the folder of a test may be too deep for it.
+        folder = Path(tempfile.mkdtemp(prefix="relay"))
         parts = conninfo_to_dict(url)
         port = parts.get("port") or "5432"
         self._target = f"{parts['host']}/.s.PGSQL.{port}"

@@ -94,7 +94,7 @@ async def test_from_forgotten_to_confirmed(offices: dict[str, Office]) -> None:
         assert (await registrar.post(path, fields)).where == "/new-keys", "sent twice, acted on once"
         assert "已确认" in (await registrar.get("/new-keys")).text
         assert (await registrar.get("/new-keys?format=xlsx")).raw.startswith(b"PK")
-        assert (await registrar.get(f"/case/{case}")).status == 200
+        assert (await registrar.get(f"/case/{case}")).code == "web.no_cases", "she keeps keys, not cases"
         again = await registrar.post(path, {"key": fields["key"]})
         assert again.code == "grant.settled"
     offices[TOWNSHIP].run("sync", "now")
