@@ -134,22 +134,15 @@ def test_another_organs_result_stands_on_its_file_or_its_paper(county: Terminal,
     """The hash is computed from the file; where there is only paper, its number does."""
     file = tmp_path / "结果.pdf"
     file.write_bytes(b"%PDF granted")
-    given = (
-        "--result",
-        "grant",
-        "--organ",
-        "溪山县医疗保障局",
-        "--as",
-        "C001",
-        "--json",
-    )
-    for words, expected in (
-        (("--evidence", str(file), "--external-no", "33-1"), {"evidence": sha256(b"%PDF granted").digest()}),
+    result = ("--result", "grant", "--organ", "溪山县医疗保障局", "--as", "C001", "--json")
+    for platform, words, expected in (
+        ("33-1", ("--evidence", str(file)), {"evidence": sha256(b"%PDF granted").digest()}),
         (
-            ("--evidence-paper", "溪医保〔2026〕7号", "--external-no", "33-2"),
+            ("--evidence-paper", "溪医保〔2026〕7号"),
             {"evidence_paper": "溪医保〔2026〕7号"},
         ),
     ):
+        given = (*result, "--external-no", platform)
         receive = ("receive", "990103000030", "--as", "C001", "--name", "吴老根", "--no-slip", "--json")
         number = county.ok(*receive).json["number"]
         silent = county.run("record-result", number, *given)
