@@ -137,10 +137,7 @@ def test_another_organs_result_stands_on_its_file_or_its_paper(county: Terminal,
     result = ("--result", "grant", "--organ", "溪山县医疗保障局", "--as", "C001", "--json")
     for platform, words, expected in (
         ("33-1", ("--evidence", str(file)), {"evidence": sha256(b"%PDF granted").digest()}),
-        (
-            ("--evidence-paper", "溪医保〔2026〕7号"),
-            {"evidence_paper": "溪医保〔2026〕7号"},
-        ),
+        ("33-2", ("--evidence-paper", "溪医保〔2026〕7号"), {"evidence_paper": "溪医保〔2026〕7号"}),
     ):
         given = (*result, "--external-no", platform)
         receive = ("receive", "990103000030", "--as", "C001", "--name", "吴老根", "--no-slip", "--json")
