@@ -137,10 +137,8 @@ def _grant_role(state: RegistryState, act: RegistryAct, actor: KeyRecord, _posit
         return Refusal(code="registry.station_unknown", params={"station": scope_base(scope)})
     if not _covers_scope(state, actor, scope):
         return Refusal(code="registry.out_of_scope", params={"scope": scope})
-    stand_ins, away = (
-        record.stand_ins,
-        text_of(act.facts, "stand_in_for") if "stand_in_for" in act.facts else "",
-    )
+    stand_ins = record.stand_ins
+    away = text_of(act.facts, "stand_in_for") if "stand_in_for" in act.facts else ""
     # Two at one counter hold the same role; one more act says that the one stands in for the other.
     if (role, scope) in record.grants and (not away or (role, scope, away) in stand_ins):
         return Refusal(code="registry.role_held", params=_role_params(record, role, scope))
