@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from audit.verify import verify_ledger
-from ledger import registry_actions
+from ledger import platform, registry_actions
 from ledger.act import decode_act
 from ledger.data import shipped_case_types as case_types_raw
 from ledger.errors import BanjianError
@@ -116,7 +116,7 @@ def test_a_command_waits_for_another_though_a_killed_server_left_its_socket(coun
     with _server(folder) as server:
         server.kill()
         server.wait(timeout=30)
-    assert (folder / "banjian.sock").exists()
+    assert Path(platform.local_socket_address(folder).name).exists()
     holds, tried = threading.Event(), threading.Event()
 
     def other_command() -> None:
