@@ -733,7 +733,8 @@ class Reader:
             return
         if body and "stand_in_for" in body:
             away = {g.away for g in self.registry.held_at(key, act.station, size) if g.away}
-            if body["stand_in_for"] not in away:
+            said = body["stand_in_for"]
+            if not isinstance(said, str) or said not in away:
                 self.notice("act.stand_in_unregistered", where)
 
     @staticmethod

@@ -772,6 +772,13 @@ def stood_in_for(*, registered: bool) -> Callable[[Maker], None]:
     return write
 
 
+def no_text_stood_in_for(m: Maker) -> None:
+    """Say in place of somebody's number something that is none."""
+    m.found()
+    for number, away in enumerate(([], {}, 7, None)):
+        m.act("village", "A", "receive", {"item": "1", "number": str(number), "stand_in_for": away})
+
+
 def small_key(m: Maker) -> bytes:
     """Enrol a key of small order."""
     facts = {"staff_no": "X", "station": COUNTY, "public_key": b"\x01" + bytes(31)}
@@ -811,6 +818,7 @@ FORGED: dict[str, tuple[Callable[[Maker], None], str]] = {
     "key of small order": (after(small_key), "registry.key_weak"),
     "nobody stood in for": (stood_in_for(registered=False), "act.stand_in_unregistered"),
     "somebody stood in for, and nobody": (stood_in_for(registered=True), "act.stand_in_unregistered"),
+    "no text stood in for": (no_text_stood_in_for, "act.stand_in_unregistered"),
     "same stand-in registered twice": (stands_in_twice, "registry.role_held"),
     "role granted twice": (after(lambda m: m.grant(m.clerk, "A", "window", VILLAGE)), "registry.role_held"),
     "role that does not exist": (
