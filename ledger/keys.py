@@ -119,8 +119,10 @@ def verify(public_key: bytes, sig: bytes, message: bytes) -> bool:
 def verify_once(public_key: bytes, sig: bytes, message: bytes) -> bool:
     """Return what ``verify`` does; what held in this process before is not computed again.
 
-    For what is asked anew at every opening and by every fold: the few acts of registry and catalogue. Whoever
-    verifies a history for its own sake asks ``verify``.
+    For the signatures that are asked for again: the few acts of registry and catalogue at every opening and
+    by every fold, and each act that ``verify_act`` opens, also for an audit. Only the very same key,
+    signature and message are answered from memory, and only what held: an answer is never another than
+    ``verify``'s.
     """
     claim = sha256(public_key + sig + message).digest()
     if claim in _held and len(public_key) == PUBLIC_KEY_BYTES and len(sig) == SIGNATURE_BYTES:
