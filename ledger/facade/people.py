@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ledger.caseshape import Step
 from ledger.facade.types import CasePage
-from ledger.identity import PEOPLE
+from ledger.identity import AGENT, PEOPLE
 from ledger.types import ActId, Facts
 
 AMEND = "amend"
@@ -26,7 +26,8 @@ def people_now(
         of: the act; None for the opening one, whose people are those of the case: whatever act was
             corrected, an applicant who is named anew is the case's.
 
-    A text that an amendment left empty was taken away, and with its last text a person.
+    A text that an amendment left empty was taken away, and with its last text a person; an agent goes with
+    the name, for nobody comes for the applicant whom no one can name.
     """
     people: dict[str, dict[str, str]] = {}
     if not steps:
@@ -43,7 +44,9 @@ def people_now(
         personal = personal_of(step.act.act_id) or {}
         for role in PEOPLE:
             part = personal.get(role)
-            if isinstance(part, dict):
+            if isinstance(part, dict) and role == AGENT and not str(part.get("name", "-")).strip():
+                people.pop(role, None)
+            elif isinstance(part, dict):
                 people.setdefault(role, {}).update({name: str(text) for name, text in part.items()})
     known = {role: {name: text for name, text in part.items() if text} for role, part in people.items()}
     return {role: part for role, part in known.items() if part}

@@ -117,6 +117,30 @@ def test_an_amendment_without_effect_renames_nobody(counter: Counter, desk: Desk
     assert people_now((step, stands), bodies.get, of=step)["applicant"]["name"] == "赵一"
 
 
+def test_an_agent_whose_name_is_taken_away_is_gone_with_everything_said_of_them(
+    counter: Counter, desk: Desk
+) -> None:
+    # Given a case with an agent, of whom an amendment from a terminal leaves only the name empty,
+    case = received(
+        desk, "赵三", **{"agent.name": "赵四", "agent.relation": "儿子", "agent.phone": "13800001234"}
+    )
+    page = page_of(counter, case)
+    step = page.state.steps[0]
+    first, second = (
+        step._replace(act=step.act._replace(act_id=ActId(mark * 32), action="amend")) for mark in (b"a", b"b")
+    )
+    for empty in ("", " "):
+        bodies: dict[ActId, Facts] = {**page.personal, first.act.act_id: {"agent": {"name": empty}}}
+        # then nobody stands in their place, and who comes for the applicant next inherits nothing.
+        assert people_now((step, first), bodies.get) == {"applicant": {"name": "赵三"}}
+        bodies[second.act.act_id] = {"agent": {"name": "赵五"}}
+        assert people_now((step, first, second), bodies.get)["agent"] == {"name": "赵五"}
+    # What is corrected of somebody whose name is not held here stays.
+    assert people_now((step, first), {first.act.act_id: {"agent": {"phone": "1"}}}.get) == {
+        "agent": {"phone": "1"}
+    }
+
+
 def test_grounds_of_suspension_are_chosen_by_name(desk: Desk) -> None:
     case = received(desk, "听证人")
     desk.post(f"/case/{case}/do/accept")
