@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from ledger import errors
-from ledger.codec import pack_header, unpack_header
+from ledger.codec import HeaderValue, pack_header, unpack_header
 from ledger.errors import BanjianError, EncodingError, Param, StoreError
 from ledger.facade import Performed, SignedAct
 from ledger.genesis import LOG_KINDS, LogKind
@@ -42,7 +42,8 @@ _KINDS: Mapping[str, type[BanjianError]] = {
 
 def encode_signed(signed: SignedAct) -> bytes:
     """Return the bytes of a signed act with its bodies."""
-    return pack_header([signed.raw, signed.sig, signed.facts, signed.personal, signed.number, signed.token])
+    bodies: list[HeaderValue] = [signed.raw, signed.sig, signed.facts, signed.personal]
+    return pack_header([*bodies, signed.number, signed.token, signed.same_number])
 
 
 def decode_signed(data: bytes) -> SignedAct:
@@ -52,15 +53,18 @@ def decode_signed(data: bytes) -> SignedAct:
         EncodingError: ``wire.signed`` for anything else.
     """
     fields = unpack_header(data, limit=SIGNED_BYTES_MAX)
-    if len(fields) != 6:
+    if len(fields) != 7:
         raise EncodingError("wire.signed")
-    raw, sig, facts, personal, number, token = fields
+    raw, sig, facts, personal, number, token, same_number = fields
     if not (
         isinstance(raw, bytes) and isinstance(sig, bytes) and isinstance(facts, bytes)
         and isinstance(personal, bytes) and isinstance(number, str) and isinstance(token, str)
+        and isinstance(same_number, bool)
     ):  # fmt: skip
         raise EncodingError("wire.signed")
-    return SignedAct(raw=raw, sig=sig, facts=facts, personal=personal, number=number, token=token)
+    return SignedAct(
+        raw=raw, sig=sig, facts=facts, personal=personal, number=number, token=token, same_number=same_number
+    )  # fmt: skip
 
 
 def encode_performed(done: Performed) -> str:

@@ -211,7 +211,8 @@ class Ledger:
 
         Raises:
             RuleError: ``case.moved_on``, ``act.outdated`` or ``number.taken`` when the case, registry or
-                catalogue, or the count of numbers has gone on meanwhile; prepare it again.
+                catalogue, or the count of numbers has gone on meanwhile; prepare it again. And
+                ``platform.number_*`` when another case got its platform's number meanwhile.
             BanjianError: the act does not hold; nothing was written.
         """
         require_rules_to_write(self.store, self.parts)

@@ -111,6 +111,7 @@ class Desk:
             personal=personal_raw,
             number=number if isinstance(number, str) else "",
             token=token,
+            same_number=command.same_number,
         )
         return Decided(signed, act, after.case_id, command.personal, state, after, rules)
 

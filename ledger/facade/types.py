@@ -52,6 +52,7 @@ class SignedAct:
         personal: bytes of the personal body; empty when there is none.
         number: the case number that the act carries, if it opens a case.
         token: the rating token to print on the slip; it is not in the act, only its hash.
+        same_number: as in ``Command``: what the author confirmed is not asked again where it is stored.
     """
 
     raw: bytes
@@ -60,6 +61,7 @@ class SignedAct:
     personal: bytes = b""
     number: str = ""
     token: str = ""
+    same_number: bool = False
 
     @property
     def act_id(self) -> ActId:

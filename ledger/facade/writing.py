@@ -22,6 +22,7 @@ from ledger.facade.clock import Clock
 from ledger.facade.comingback import note_given_up
 from ledger.facade.countyseen import keep_seen, newest_seen
 from ledger.facade.deskrules import DeskRules
+from ledger.facade.externals import require_own_number
 from ledger.facade.home import Home
 from ledger.facade.lostends import BESIDE_CHAIN
 from ledger.facade.numbers import PAPER, number_row, paper_row
@@ -121,7 +122,8 @@ class Writer:
             AuthorityError: ``act.not_effective`` when the author had no authority; with the reason.
             DataError: signature, bodies or ledger do not hold.
             RuleError: ``case.moved_on``, ``act.outdated`` when it cites a registry or catalogue that is
-                not the newest, or the reason why the act would be without effect.
+                not the newest, ``platform.number_used``, ``platform.number_held``, or the reason why the act
+                would be without effect.
             InputError: facts or personal data are not of their form.
         """
         header = decode_act(signed.raw)
@@ -137,7 +139,7 @@ class Writer:
         )
         if act.blocked:
             raise AuthorityError("act.not_effective", reason=act.blocked)
-        before, after, rules = self._check_foreign(known, act, personal)
+        before, after, rules = self._check_foreign(known, act, personal, same_number=signed.same_number)
         return self.append_case_act(log, Decided(signed, act, case_of(known), personal, before, after, rules))
 
     def append_county_act(
@@ -208,7 +210,7 @@ class Writer:
         )  # fmt: skip
 
     def _check_foreign(
-        self, known: Act, act: CaseAct, personal: Facts | None
+        self, known: Act, act: CaseAct, personal: Facts | None, *, same_number: bool
     ) -> tuple[CaseState | None, CaseState, Rules]:
         """Ask what was asked when the act was prepared: its author may have asked something else."""
         newest = (self._knowledge.registry.size, self._knowledge.catalogue.size)
@@ -227,6 +229,8 @@ class Writer:
                     raise RuleError("case.moved_on", number=state.number)
             after = check(state, rules, act)
             self._rules.require(reading, state, rules, act, personal)
+            if not same_number:
+                require_own_number(reading.tx, state, act.facts)
         return state, after, rules
 
     def _follows(self, tx: WriteTx, decided: Decided) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -14,6 +15,7 @@ from ledger.facade import Command, Ledger
 from ledger.facade.signing import sign_bodies
 from ledger.facade.types import SignedAct
 from ledger.types import CaseId, Facts
+from stations.wire import decode_signed, encode_signed
 from tests.facade.counter import APPLICANT, COUNTY, PERMIT, REGISTRAR, act, receive, signer
 
 
@@ -61,6 +63,31 @@ def test_two_acts_prepared_beside_each_other_do_not_share_a_number(ledger: Ledge
     assert refusal(ledger, second) == "number.taken"
     again = ledger.submit(prepared(ledger, "C4"), COUNTY)
     assert ledger.resolve(again.number) == again.case_id
+
+
+@pytest.mark.parametrize("action", ["receive", "link_external"])
+def test_two_acts_prepared_beside_each_other_do_not_share_a_number_of_the_platform(
+    ledger: Ledger, action: str
+) -> None:
+    # Given one number that two windows prepare to note, each in a case of its own,
+    linked: Facts = {"external_no": "33038226077", "platform": "省政务服务平台"}
+    facts: Facts = {"item": PERMIT, "external_no": "33038226077"} if action == "receive" else linked
+    cases = [None if action == "receive" else receive(ledger).case_id for _ in range(2)]
+    commands = [
+        Command(
+            action=action, station=COUNTY, case=case, facts=facts,
+            personal=APPLICANT if action == "receive" else None,
+        )
+        for case in cases
+    ]  # fmt: skip
+    first, second = (ledger.prepare(command, signer("C1")) for command in commands)
+    # when the first is stored, then the second is refused as it would be at the counter,
+    done = ledger.submit(first, COUNTY)
+    assert refusal(ledger, second) == "platform.number_used"
+    # and taken when its author says that it is so on purpose, also from another process.
+    meant = ledger.prepare(replace(commands[1], same_number=True), signer("C1"))
+    again = ledger.submit(decode_signed(encode_signed(meant)), COUNTY)
+    assert {row.case_id for row in ledger.find("33038226077")} == {done.case_id, again.case_id}
 
 
 def test_the_number_of_another_case_is_refused(ledger: Ledger) -> None:
