@@ -129,11 +129,14 @@ def _keep_paper_number(
     number, parts = normalise(paper), parse(paper)
     if any(_stands_in_way(reading.tx(), row, command.station) for row in _carrying(reading.tx(), number)):
         raise InputError("number.entered", number=number)
-    owned = _owned(reading.tx(), number) or _is_carried(reading.tx(), log_id.hex(), number)
-    if "number" in action.facts and parts.station == command.station and not owned:
-        if parts.tag == log_tag(log_id) and not _is_given(reading.tx(), log_id.hex(), parts):
-            raise InputError("number.not_given", number=number)
-        facts["number"] = number
+    if "number" not in action.facts or parts.station != command.station or _owned(reading.tx(), number):
+        return
+    ours = parts.tag == log_tag(log_id)
+    if _is_carried(reading.tx(), log_id.hex() if ours else "", number):
+        return
+    if ours and not _is_given(reading.tx(), log_id.hex(), parts):
+        raise InputError("number.not_given", number=number)
+    facts["number"] = number
 
 
 def _paper(facts: Facts) -> str:
@@ -180,11 +183,18 @@ def _owned(tx: ReadTx, number: str) -> bool:
 def _is_carried(tx: ReadTx, log: str, number: str) -> bool:
     """Tell whether a voided case carries a number whose row is gone: lists and acts of the log are asked.
 
+    Args:
+        tx: to read with.
+        log: the log that would give such a number, all of whose bodies are looked through; "" asks the list
+            of cases alone, for a log is long and mostly carries numbers of its own.
+        number: as it is printed, for which there is no row of a case of its own.
+
     Raises:
         InputError: ``number.entered`` when a case carries it that was not voided.
     """
     cases = [row[0] for row in tx.select(CASES, {"number": number}, columns=("case_id",))]
-    frames = (tx.frame(log, seq) for seq, _ in _carried_numbers(tx, {"log": log}, number))
+    places = _carried_numbers(tx, {"log": log}, number) if log else ()
+    frames = (tx.frame(log, seq) for seq, _ in places)
     cases += [case_of(decode_frame(frame).act) for frame in frames if frame is not None]
     held = [tx.get(CASES, (case_id,)) for case_id in cases]
     if any(case is None or case[STATUS] != VOIDED for case in held):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 
 import pytest
 
 from ledger.casenumber import check_character, log_tag, mint, mint_pad
 from ledger.errors import InputError
-from ledger.facade import Command, Performed
+from ledger.facade import Command, Performed, numbers
 from ledger.facade.between import twins
+from ledger.store.contract import ReadTx
+from ledger.store.tables import Where
 from ledger.types import Facts, LogId, Value
 from tests.facade.counter import TOWNSHIP, VILLAGE, at, signer
 from tests.law.county import FELLING, PEOPLE, Case
@@ -163,6 +165,30 @@ def test_a_number_of_elsewhere_is_entered_once_at_each_station(taken: Taken) -> 
         with pytest.raises(InputError) as refused:
             taken(who, number)
         assert refused.value.code == "number.entered"
+
+
+def test_a_log_is_looked_through_only_for_a_number_that_it_may_carry(
+    taken: Taken, log_id: LogId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a station whose log grows for years, when papers are entered there,
+    whole: list[str] = []
+    real = numbers._carried_numbers
+
+    def watched(tx: ReadTx, where: Where, marker: str) -> Iterator[tuple[int, str]]:
+        if "seq" not in where:
+            whole.append(marker)
+        return real(tx, where, marker)
+
+    monkeypatch.setattr(numbers, "_carried_numbers", watched)
+    day = date(2026, 2, 27)
+    elsewhere, another = mint(TOWNSHIP, LogId(bytes(16)), 10, day), mint(VILLAGE, LogId(bytes(16)), 10, day)
+    # then neither the number of another station nor that of another machine makes it be read as a whole.
+    assert taken("V1", elsewhere).number != elsewhere
+    assert taken("V1", another).number == another
+    assert whole == []
+    sheet = mint_pad(VILLAGE, log_id, 91, 1)[0]
+    assert taken("V1", sheet).number == sheet
+    assert whole == [sheet]
 
 
 def _enter_later(case: Case, action: str, paper: str, who: str = "V1", **facts: Value) -> None:
