@@ -12,7 +12,7 @@ import pytest
 from ledger.errors import StoreError
 from ledger.facade.feedpace import FeedPace
 from ledger.facade.feeds import START, FeedPlace
-from sync import requester
+from sync.giving import Histories
 from sync.outcome import Outcome
 from tests.sync.test_over_tls import Serving, certified
 from tests.sync.world import TOWN, VILLAGE, World
@@ -154,7 +154,7 @@ def test_why_a_station_could_not_go_on_with_its_request_is_told(
     def fails(*_: object) -> Iterator[bytes]:
         raise StoreError("log.head", log="0a")
 
-    monkeypatch.setattr(requester, "packages", fails)
+    monkeypatch.setattr(Histories, "plain", fails)
 
     async def story() -> Outcome:
         async with (
