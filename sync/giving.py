@@ -49,14 +49,20 @@ class Spending:
 
 def packages(exchange: Exchange, log_id: LogId, after: int, left: Spending) -> Iterator[bytes]:
     """Yield the packages of a log that follow a size, as sections, as far as the budget reaches."""
+    for _, raw in _reaching(exchange, log_id, after, left):
+        yield raw
+
+
+def _reaching(exchange: Exchange, log_id: LogId, after: int, left: Spending) -> Iterator[tuple[int, bytes]]:
+    """Yield the same, each with the last position in it."""
     while not left.spent:
         content = exchange.package(log_id, after=after)
         if content is None:
             return
         raw = encode_section(PACKAGE, encode_package(content))
         left.take(len(raw))
-        yield raw
         after = content.last_seq
+        yield after, raw
 
 
 def stated(logs: Iterable[LogState], branches: Iterable[BranchState]) -> Stated:
@@ -94,9 +100,15 @@ class Histories:
         points = self.exchange.held.points(log_id, self.theirs.get(log_id, ()))
         return max(found, self.exchange.held.reached(log_id, name, points))
 
-    def note(self, log_id: LogId, size: int) -> None:
-        """Remember how far the log itself was given in this session."""
-        self._given[log_id.hex()] = size
+    def plain(self, log_id: LogId, after: int) -> Iterator[bytes]:
+        """Yield what follows a size of a log for somebody to whom it is the log too.
+
+        How far that goes is remembered, for it may end early: a branch that leaves the log later has to wait.
+        """
+        self._given[log_id.hex()] = after
+        for reached, raw in _reaching(self.exchange, log_id, after, self.left):
+            self._given[log_id.hex()] = reached
+            yield raw
 
     def log(self, log_id: LogId, after: int) -> Iterator[bytes]:
         """Yield what follows a size of a log for somebody to whom it is a divergent history."""

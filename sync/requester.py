@@ -17,7 +17,7 @@ from ledger.types import LogId, StationId
 from sync.besideline import was_refused
 from sync.claims import OTHER, UNPROVEN, Claims
 from sync.framing import HELLO, encode_section
-from sync.giving import Budget, Histories, Spending, Stated, packages, stated
+from sync.giving import Budget, Histories, Spending, Stated, stated
 from sync.ingest import Prepared, PreparedExcerpt, PreparedNote, PreparedPackage
 from sync.messages import REFUSALS_MAX, Answer, Hello, Refused, Wanted
 from sync.openings import BESIDE_FEED, check_opened
@@ -142,11 +142,7 @@ class Requester:
                 continue
             after = min(known.get(state.log_id, 0), state.size)
             most = 1 if state.log_id in self._guesses.unopened and not after else None
-            for raw in islice(packages(exchange, state.log_id, after, left), most):
-                self.progress.sent += 1
-                yield raw
-            if not left.spent:
-                histories.note(state.log_id, state.size)
+            yield from self._counted(islice(histories.plain(state.log_id, after), most))
         for branch in exchange.held.branches(scope):
             yield from histories.branch(branch)
         self.progress.sent += histories.sent

@@ -392,9 +392,8 @@ class Responder:
                 # What is the log here, the lower side has beside the one that it took for it.
                 yield from histories.log(log_id, histories.reached(log_id, name))
                 continue
-            yield from packages(exchange, log_id, 0 if held is None else held.size, left)
-            if on and not left.spent:
-                histories.note(log_id, mine[log_id].size)
+            after = 0 if held is None else held.size
+            yield from histories.plain(log_id, after) if on else packages(exchange, log_id, after, left)
         for branch in exchange.held.branches(self._scope):
             if branch.log_id in theirs and branch.log_id not in forked:
                 yield from histories.branch(branch)

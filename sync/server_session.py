@@ -18,7 +18,7 @@ from typing import Protocol, TypeVar
 
 from aiohttp import web
 
-from ledger.errors import BanjianError, DataError, EncodingError, StoreError
+from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError, StoreError
 from ledger.facade.exchange import Exchange
 from ledger.types import KeyId, StationId
 from ledger.verified import KeyFinder
@@ -207,14 +207,17 @@ class _Session:
         ended_by: list[tuple[str, str]] = []
         try:
             return await self._hold()
-        except DataError as error:
+        except (AuthorityError, DataError) as error:
             ended_by.append((error.code, ""))
             raise
         finally:
             await self._keep(ended_by)
 
     async def _keep(self, ended_by: list[tuple[str, str]]) -> None:
-        """Keep what was refused, and write a line for each code: the answer goes to who may be at fault."""
+        """Keep what was refused, and write a line for each code: the answer goes to who may be at fault.
+
+        Where it cannot be kept a line says so: what the session came to stands, for it has been answered.
+        """
         said = () if self._responder is None else self._responder.refused
         told = [(one.code, one.log_id.hex() if any(one.log_id) else "") for one in said]
         refused = dict.fromkeys(ended_by + [one for one in told if one[0] not in PASSING])
@@ -223,9 +226,12 @@ class _Session:
         desk, peer = self._desk, self._peer
         for code in dict.fromkeys(code for code, _ in refused if (code, "") not in ended_by):
             note(self._log, DataError(code), address=self._request.remote or "", station=peer)
-        await desk.on_ledger(
-            lambda exchange: exchange.peers.note_refused(peer, refused, now_ms=desk.now_ms())
-        )
+        try:
+            await desk.on_ledger(
+                lambda exchange: exchange.peers.note_refused(peer, refused, now_ms=desk.now_ms())
+            )
+        except StoreError as error:
+            note(self._log, error, address=self._request.remote or "", station=peer)
 
     async def _hold(self) -> web.StreamResponse:
         storing = Storing(self._store, self._refuse)

@@ -282,9 +282,7 @@ class Exchange:
     def feed(
         self, audience: StationId, held: FeedPlace, *, limit: int
     ) -> tuple[FeedPlace, FeedPlace, list[ExcerptContent]]:
-        """Return the next part of a subordinate's feed.
-
-        It is smaller than that after an answer that the subordinate did not get whole.
+        """Return the next part of a subordinate's feed: a smaller one after one that it did not get whole.
 
         Args:
             audience: a direct subordinate.
@@ -294,10 +292,11 @@ class Exchange:
         Returns:
             Where this part begins, where it ends, and the excerpts with its frames.
         """
-        limit = self._pace.limit(audience, held, limit)
-        start, items, found = self.feed_items(audience, held, limit=limit)
+        paced = self._pace.limit(audience, held, limit)
+        start, items, found = self.feed_items(audience, held, limit=paced)
         end = FeedPlace(number=items[-1].number, chain=items[-1].chain) if items else start
-        self._pace.gave(audience, held, end, len(items))
+        reached = end.number >= self.feed_size(audience)
+        self._pace.gave(audience, held, end, count=len(items), limit=limit if reached else paced)
         return start, end, found
 
     def feed_items(

@@ -2,7 +2,7 @@
 
 Its place in the feed moves at the end of an answer alone. A line that always breaks before that end would
 bring nothing for ever; so who says the same place again is given half, and who goes on a little more each
-time. It is a guess of this process, and nothing rests on it.
+time, until the end of the feed is reached. It is a guess of this process, and nothing rests on it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,18 @@ from ledger.types import StationId
 
 
 class _Given(NamedTuple):
-    """What an audience was given last: the place that it had said, where it would come to, how many items."""
+    """What an audience was given last.
+
+    Attributes:
+        said: the place that it had said.
+        end: where it would come to.
+        items: how many these were.
+        limit: how many there might have been, for an answer may end before that.
+    """
 
     said: FeedPlace
     end: FeedPlace
+    items: int
     limit: int
 
 
@@ -42,10 +50,10 @@ class FeedPace:
         if said == last.end:
             return min(most, last.limit + max(1, last.limit // 4))
         if said == last.said:
-            return max(1, min(most, last.limit) // 2)
+            return max(1, min(most, last.items) // 2)
         return most
 
-    def gave(self, audience: StationId, said: FeedPlace, end: FeedPlace, count: int) -> None:
+    def gave(self, audience: StationId, said: FeedPlace, end: FeedPlace, *, count: int, limit: int) -> None:
         """Remember what an audience is given now.
 
         Args:
@@ -53,6 +61,7 @@ class FeedPace:
             said: how far it says that it has come.
             end: where the items that it is given end.
             count: how many these are.
+            limit: how many there might have been; once nothing more waits, what it is given without a break.
         """
         if count:
-            self._given[audience] = _Given(said, end, count)
+            self._given[audience] = _Given(said, end, count, limit)

@@ -305,9 +305,24 @@ def _contact(row: Row) -> Contact:
 
 
 def _refusals(row: Row | None) -> list[Refusal]:
+    """Return what a row tells; what was changed on this disk is left out, and the next refusal goes on."""
     if row is None:
         return []
-    return [Refusal(code=code, log=log, at_ms=at_ms) for code, log, at_ms in json.loads(str(row[1]))]
+    try:
+        told = json.loads(str(row[1]))
+    except (ValueError, RecursionError):
+        return []
+    found = (_refusal(one) for one in told) if isinstance(told, list) else ()
+    return [one for one in found if one is not None]
+
+
+def _refusal(told: object) -> Refusal | None:
+    match told:
+        case [str(code), str(log), int(at_ms)]:
+            at_ms = min(max(int(at_ms), 0), MOMENT_MS_MAX)
+            return Refusal(code=printable(code), log=printable(log), at_ms=at_ms)
+        case _:
+            return None
 
 
 def _failure(tx: ReadTx) -> Failure | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ledger.facade.between import station_board
 from ledger.facade.synctables import COUNTY_BELOW, TOLD
 from ledger.store.tables import Table
 from ledger.types import CaseId
@@ -59,3 +60,26 @@ def test_guesses_that_were_changed_hold_up_no_stick(world: StickWorld, table: Ta
             for place in (TOWN, VILLAGE):
                 assert world.digest(place, case) == world.digest(COUNTY, case), (place, statement)
     assert changed
+
+
+@pytest.mark.parametrize(
+    ("changed", "left"),
+    [
+        ("", ()), ("no list", ()), ("1", ()), ('{"a": 1}', ()), ("[" * 100_000, ()), ("[1]", ()),
+        ('["abc"]', ()), ('[["a.code"]]', ()), ('[["a.code", "", null]]', ()), ('[[[], "", 1]]', ()),
+        ('[["a.code", {}, 1]]', ()), ('[[1, "", 1], ["a.code", "", 1]]', ("a.code",)),
+    ],
+)  # fmt: skip
+def test_refusals_that_were_changed_keep_nothing_from_being_told(
+    world: StickWorld, changed: str, left: tuple[str, ...]
+) -> None:
+    peers, now_ms = world[COUNTY].exchange.peers, world[COUNTY].clock.time_ms
+    peers.note_refused(TOWN, [("package.pins", "")], now_ms=now_ms)
+    assert alter(world, COUNTY, f"UPDATE sync_marks SET value = '{changed}' WHERE name LIKE 'refused %'") == 1
+    assert all(line.refused == () for line in station_board(world[COUNTY].ledger, COUNTY))
+    peers = world[COUNTY].exchange.peers
+    with world[COUNTY].ledger.store.read() as tx:
+        assert tuple(one.code for one in peers.refusals(tx, TOWN)) == left
+    peers.note_refused(TOWN, [("package.gap", "")], now_ms=now_ms)
+    with world[COUNTY].ledger.store.read() as tx:
+        assert tuple(one.code for one in peers.refusals(tx, TOWN)) == ("package.gap", *left)

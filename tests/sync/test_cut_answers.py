@@ -12,7 +12,7 @@ import pytest
 from ledger.errors import StoreError
 from ledger.facade.feedpace import FeedPace
 from ledger.facade.feeds import START, FeedPlace
-from sync import requester
+from sync.giving import Histories
 from sync.outcome import Outcome
 from tests.sync.test_over_tls import Serving, certified
 from tests.sync.world import TOWN, VILLAGE, World
@@ -101,14 +101,49 @@ def test_who_says_the_same_place_again_is_given_half_and_who_goes_on_more() -> N
     pace, places = FeedPace(), [FeedPlace(number=number, chain=bytes([number]) * 32) for number in range(5)]
     begin = FeedPlace(number=0, chain=START)
     assert pace.limit(VILLAGE, begin, 64) == 64
-    pace.gave(VILLAGE, begin, places[4], 40)
+    pace.gave(VILLAGE, begin, places[4], count=40, limit=64)
     assert pace.limit(VILLAGE, begin, 64) == 20
-    pace.gave(VILLAGE, begin, places[3], 1)
+    pace.gave(VILLAGE, begin, places[3], count=1, limit=1)
     assert pace.limit(VILLAGE, begin, 64) == 1
     assert pace.limit(VILLAGE, places[3], 64) == 2
     assert pace.limit(VILLAGE, places[1], 64) == 64
-    pace.gave(VILLAGE, places[3], places[4], 60)
+    pace.gave(VILLAGE, places[3], places[4], count=60, limit=60)
     assert pace.limit(VILLAGE, places[4], 64) == 64
+
+
+def test_what_arrived_whole_slows_nothing_however_little_it_was(world: World) -> None:
+    case = world.receive(VILLAGE)
+    world.do(VILLAGE, "hand_over", case, to=TOWN)
+    world.sync(VILLAGE)
+    world.do(TOWN, "take_over", case)
+    exchange = world[TOWN].exchange
+    begin = world[VILLAGE].exchange.held.feed_held(TOWN)
+    start, end, _ = exchange.feed(VILLAGE, begin, limit=64)
+    assert end.number == start.number + 1
+    for _ in range(NOTES):
+        world.do(TOWN, "note", case)
+    start, end, _ = exchange.feed(VILLAGE, end, limit=64)
+    assert end.number == start.number + NOTES
+
+
+def test_a_break_slows_until_the_end_of_the_feed_is_reached(world: World) -> None:
+    case = world.receive(VILLAGE)
+    world.do(VILLAGE, "hand_over", case, to=TOWN)
+    world.sync(VILLAGE)
+    world.do(TOWN, "take_over", case)
+    exchange = world[TOWN].exchange
+    held, given = world[VILLAGE].exchange.held.feed_held(TOWN), []
+    exchange.feed(VILLAGE, held, limit=64)
+    for _ in range(7):
+        world.do(TOWN, "note", case)
+    while held.number < exchange.feed_size(VILLAGE):
+        start, held, _ = exchange.feed(VILLAGE, held, limit=64)
+        given.append(held.number - start.number)
+    for _ in range(NOTES):
+        world.do(TOWN, "note", case)
+    start, held, _ = exchange.feed(VILLAGE, held, limit=64)
+    given.append(held.number - start.number)
+    assert given == [1, 2, 3, 2, NOTES]
 
 
 def test_why_a_station_could_not_go_on_with_its_request_is_told(
@@ -119,7 +154,7 @@ def test_why_a_station_could_not_go_on_with_its_request_is_told(
     def fails(*_: object) -> Iterator[bytes]:
         raise StoreError("log.head", log="0a")
 
-    monkeypatch.setattr(requester, "packages", fails)
+    monkeypatch.setattr(Histories, "plain", fails)
 
     async def story() -> Outcome:
         async with (

@@ -11,11 +11,12 @@ import aiohttp
 import pytest
 
 from ledger.body import new_body
+from ledger.errors import StoreError
 from ledger.facade import Home
 from ledger.facade.between import station_board
 from ledger.facade.board import REFUSED_SHOWN_MS_MAX, BoardLine
 from ledger.facade.feeds import FeedPlace
-from ledger.facade.peers import REFUSALS_KEPT_MAX
+from ledger.facade.peers import REFUSALS_KEPT_MAX, Peers
 from ledger.package import encode_package
 from ledger.types import StationId
 from stations.config import write_config
@@ -106,6 +107,27 @@ def test_a_session_that_is_no_session_is_told_with_its_station(world: World) -> 
     line = told(world, packed(spoilt(world)), b"no stream", packed(foreign), statuses=(400, 400, 200))
     assert {one.code for one in line.refused} == {"sync.order", "sync.compression"}
     assert {station for _, station in journal(world)} == {VILLAGE}
+
+
+def test_a_session_that_speaks_for_another_station_is_told_with_its_own(world: World) -> None:
+    line = told(world, packed(hello(world, TOWN)), statuses=(403,))
+    assert [one.code for one in line.refused] == ["sync.station"]
+    assert journal(world) == [("sync.station", VILLAGE)]
+
+
+@pytest.mark.parametrize(
+    ("speaks_as", "status", "code"), [(VILLAGE, 200, "package.pins"), (TOWN, 403, "sync.station")]
+)
+def test_what_a_session_came_to_stands_where_it_cannot_be_kept(
+    world: World, monkeypatch: pytest.MonkeyPatch, speaks_as: StationId, status: int, code: str
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise StoreError("store.disk_full", file="ledger.db")
+
+    monkeypatch.setattr(Peers, "note_refused", fails)
+    line = told(world, packed(hello(world, speaks_as), spoilt(world)), statuses=(status,))
+    assert line.refused == ()
+    assert sorted(journal(world)) == sorted([(code, VILLAGE), ("store.disk_full", VILLAGE)])
 
 
 def test_an_honest_session_leaves_no_word(world: World) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import DataError
-from tests.sync.world import TOWN, VILLAGE, World, settled
+from tests.sync.test_forks import clone, copy
+from tests.sync.world import COUNTY, TOWN, VILLAGE, World, settled
 
 
 @pytest.fixture
@@ -49,3 +50,27 @@ def test_what_a_village_sends_is_taken_although_a_frame_of_the_township_is_rotte
         world.sync(VILLAGE)
     assert world[TOWN].ledger.state(after)[0].status == "received"
     assert world[VILLAGE].exchange.held.waiting(TOWN) == (0, 0)
+
+
+def test_a_history_that_leaves_behind_a_rotten_record_is_not_offered(world: World) -> None:
+    """The station above cannot take it before the log has come up to there, which now it never does."""
+    case = world.receive(VILLAGE)
+    world.sync(VILLAGE)
+    world.do(VILLAGE, "note", case)
+    world.receive(VILLAGE)
+    world.sync(VILLAGE)
+    second = clone(world, VILLAGE, copy(world, VILLAGE, "clone"))
+    for name in ("甲", "乙"):
+        world.receive(VILLAGE, applicant=name)
+        world.sync(VILLAGE)
+        world.places[VILLAGE], second = second, world.places[VILLAGE]
+    assert world[TOWN].exchange.held.branches(frozenset({VILLAGE}))
+    world[TOWN].close()
+    rot(world[TOWN].path / "ledger.db", topic="note")
+    world.receive(TOWN)
+    told = [note.code for one in world.sync(TOWN) for note in one.notes]
+    assert told == []
+    assert world[COUNTY].ledger.state(case)[0].status == "received"
+    again = world.sync(TOWN)
+    assert [(one.sent, one.notes) for one in again] == [(0, [])]
+    second.close()
