@@ -188,6 +188,28 @@ def test_a_step_that_came_too_late_goes_on_where_it_was(counter: Counter, desk: 
     assert 'name="applicant.name" value="锁住人"' in page.text
 
 
+def test_two_forms_that_came_too_late_stay_two_people_s(counter: Counter, desk: Desk) -> None:
+    steps(desk)
+    forms = [form_of(desk.get(HERE)) for _ in range(2)]
+    desk.send("/lock")
+    for (action, fields), name in zip(forms, ("前面的人", "后面的人"), strict=True):
+        late = {**fields, "applicant.name": name}
+        desk.send(action, late, headers={"Referer": f"http://127.0.0.1:{counter.port}{HERE}"})
+    desk.sign_in("V1")
+    words = ["".join(fields["draft"]) for _, fields in forms]
+    page = desk.get(f"{HERE}?draft={words[0]}")
+    assert 'value="前面的人"' in page.text and f'href="{HERE}?draft={words[1]}"' in page.text
+    page = send(desk, page)
+    assert shown(page) == ["二、材料"]
+    _, fields = form_of(page)
+    assert (fields["draft"], fields["applicant.name"]) == ([words[0]], ["前面的人"])
+    assert "后面的人" not in page.text
+    # The draft is gone on with from its list too, while the other form waits; that one loses nothing.
+    assert 'value="前面的人"' in desk.get(f"{HERE}?draft={words[0]}").text
+    other = desk.get(f"{HERE}?draft={words[1]}")
+    assert 'value="后面的人"' in other.text and other.field("draft") == words[1]
+
+
 @pytest.mark.layer("browser")
 def test_steps_with_the_keyboard_alone(counter: Counter, desk: Desk, chromium_browser: Browser) -> None:
     steps(desk)
