@@ -41,6 +41,8 @@ DRAFT = "/draft"
 """What the address of a form's draft ends in."""
 LIVE = "X-Banjian-Live"
 """Header of requests that a page makes by itself: they keep no browser unlocked."""
+_COMES_BACK = frozenset((*NAMES_A_FORM, "step"))
+"""Queries that an address keeps while its page waits for somebody to sign in: which form, and which part."""
 _BY_SCRIPT = frozenset(("HX-Request", "X-Banjian-Quick", "X-Banjian-Form"))
 """Headers of what a script sends from a page that stays open, with what was typed in it."""
 
@@ -289,7 +291,7 @@ async def _to_sign_in(visit: Visit) -> web.Response:
 def _returned_to(request: web.Request) -> str:
     """Return the address to come back to; what was searched for does not stand on a locked screen."""
     url = request.rel_url
-    kept = [(name, text) for name, text in url.query.items() if name in NAMES_A_FORM]
+    kept = [(name, text) for name, text in url.query.items() if name in _COMES_BACK]
     return url.raw_path + (f"?{urlencode(kept)}" if kept else "")
 
 

@@ -188,6 +188,18 @@ def test_a_step_that_came_too_late_goes_on_where_it_was(counter: Counter, desk: 
     assert 'name="applicant.name" value="锁住人"' in page.text
 
 
+def test_after_a_lock_the_step_is_the_one_at_which_it_was(desk: Desk) -> None:
+    steps(desk)
+    page = send(desk, send(desk, desk.get(HERE), applicant__name="第三步的人"), f__materials=["m01"])
+    where = f"{HERE}?draft={page.field('draft')}&step=more"
+    desk.send("/lock")
+    assert f'name="next" value="{where.replace("&", "&amp;")}"' in desk.get(where).text
+    desk.sign_in("V1")
+    page = desk.get(where)
+    assert shown(page) == ["三、其他"]
+    assert 'name="applicant.name" value="第三步的人"' in page.text
+
+
 def test_two_forms_that_came_too_late_stay_two_people_s(counter: Counter, desk: Desk) -> None:
     steps(desk)
     forms = [form_of(desk.get(HERE)) for _ in range(2)]
