@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlencode
 
 from aiohttp import web
 
@@ -39,6 +40,8 @@ NOT_TYPED = frozenset(("heads", "next", "language", "draft"))
 NOT_KEPT_AT = frozenset(("/lock", "/pin", "/sign-out", "/station"))
 STEP = "/draft/step"
 """End of the address at which a form goes on with its next step."""
+NAMES_A_FORM = {"draft": "draft", "pad": "pad", "target": "f.target"}
+"""Queries that tell which form of a page is meant, and the field of the form that says the same."""
 Fields = Mapping[str, tuple[str, ...]]
 
 
@@ -68,6 +71,24 @@ class Unsigned:
     def draft(self) -> str:
         """Which of several forms of one page it is; "" where a page has but one."""
         return "".join(self.fields.get("draft", ()))
+
+    @property
+    def asked(self) -> Mapping[str, str]:
+        """The query of the page on which it stood."""
+        return dict(parse_qsl(self.page.partition("?")[2]))
+
+    @property
+    def where(self) -> str:
+        """The address at which it is gone on with: of several forms of one page this one."""
+        path = self.page.partition("?")[0]
+        if not self.draft or path != self.action:
+            return self.page
+        names = {**self.asked, "draft": self.draft}
+        return f"{path}?{urlencode(names)}"
+
+    def names(self, query: str) -> str:
+        """Return what a query that tells one form from another would say of this one; "" for nothing."""
+        return "".join(self.fields.get(NAMES_A_FORM[query], ())) or self.asked.get(query, "")
 
     @property
     def shown(self) -> list[tuple[str, str]]:

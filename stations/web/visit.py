@@ -22,7 +22,15 @@ from stations.texts import Say
 from stations.web.access import Access
 from stations.web.browsers import KEY_REPLACED, Browser, Browsers, Person
 from stations.web.standing import ended
-from stations.web.unsigned import KEEP, KEPT_ACTION, KEPT_PAGE, Fields, Unsigned, unsigned_of
+from stations.web.unsigned import (
+    KEEP,
+    KEPT_ACTION,
+    KEPT_PAGE,
+    NAMES_A_FORM,
+    Fields,
+    Unsigned,
+    unsigned_of,
+)
 from sync.attempts import Attempts
 
 if TYPE_CHECKING:
@@ -33,8 +41,8 @@ DRAFT = "/draft"
 """What the address of a form's draft ends in."""
 LIVE = "X-Banjian-Live"
 """Header of requests that a page makes by itself: they keep no browser unlocked."""
-NAMES_A_FORM = frozenset(("draft", "pad", "target"))
-"""Queries that tell which form of a page is meant."""
+_COMES_BACK = frozenset((*NAMES_A_FORM, "step"))
+"""Queries that an address keeps while its page waits for somebody to sign in: which form, and which part."""
 _BY_SCRIPT = frozenset(("HX-Request", "X-Banjian-Quick", "X-Banjian-Form"))
 """Headers of what a script sends from a page that stays open, with what was typed in it."""
 
@@ -165,10 +173,24 @@ class Visit:
         return {} if one is None or one.action != self.request.rel_url.path else one.fields
 
     def unsigned_at(self, path: str) -> Unsigned | None:
-        """Return the form that waits on a page: of several the one that the address names, or the newest."""
-        draft = self.request.query.get("draft", "")
-        found = [one for one in self.unsigned if path in (one.action, one.page.partition("?")[0])]
-        return next((one for one in found if draft and one.draft == draft), found[-1] if found else None)
+        """Return the form that waits on a page: the one that the address names, or the newest.
+
+        An address that names a form is never answered with another one: that would be filled in for
+        somebody else, under another number, or about another act.
+        """
+        asked = {name: text for name in NAMES_A_FORM if (text := self.request.query.get(name, ""))}
+        draft = asked.pop("draft", "")
+        found = [
+            one
+            for one in reversed(self.unsigned)
+            if path in (one.action, one.page.partition("?")[0])
+            and all(one.names(name) == text for name, text in asked.items())
+        ]
+        if draft:
+            # A form may have stood at the address of a draft that was gone by then.
+            stood = [one for one in found if one.asked.get("draft") == draft]
+            found = [*(one for one in found if one.draft == draft), *stood]
+        return found[0] if found else None
 
     def tell(self, key: str, **values: object) -> None:
         """Let the next page say something once, at its top."""
@@ -269,7 +291,7 @@ async def _to_sign_in(visit: Visit) -> web.Response:
 def _returned_to(request: web.Request) -> str:
     """Return the address to come back to; what was searched for does not stand on a locked screen."""
     url = request.rel_url
-    kept = [(name, text) for name, text in url.query.items() if name in NAMES_A_FORM]
+    kept = [(name, text) for name, text in url.query.items() if name in _COMES_BACK]
     return url.raw_path + (f"?{urlencode(kept)}" if kept else "")
 
 

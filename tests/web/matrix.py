@@ -51,6 +51,7 @@ MATRIX: Mapping[str, str] = {
     "GET /cases": FOR_CASES,
     "GET /receive": SIGNED,
     "POST /receive-way": MOVED,
+    "GET /receive/{item}/draft/step": MOVED,
     "POST /receive/{item}/draft/step": MOVED,
     "GET /receive/{item}": SIGNED,
     "POST /receive/{item}": "303 303 303 303 409 409 409",

@@ -188,6 +188,94 @@ def test_a_step_that_came_too_late_goes_on_where_it_was(counter: Counter, desk: 
     assert 'name="applicant.name" value="锁住人"' in page.text
 
 
+def test_after_a_lock_the_step_is_the_one_at_which_it_was(desk: Desk) -> None:
+    steps(desk)
+    page = send(desk, send(desk, desk.get(HERE), applicant__name="第三步的人"), f__materials=["m01"])
+    where = f"{HERE}?draft={page.field('draft')}&step=more"
+    desk.send("/lock")
+    assert f'name="next" value="{where.replace("&", "&amp;")}"' in desk.get(where).text
+    desk.sign_in("V1")
+    page = desk.get(where)
+    assert shown(page) == ["三、其他"]
+    assert 'name="applicant.name" value="第三步的人"' in page.text
+
+
+def test_a_step_that_is_refused_loses_nothing_that_was_typed(counter: Counter, desk: Desk) -> None:
+    steps(desk)
+    page = send(desk, desk.get(HERE), applicant__name="留得住的人", applicant__id_no=ID_NO)
+    page = send(desk, page, f__materials=["m01"])
+    action, fields = form_of(page)
+    refused = desk.send(action, {**fields, "text": "写了很久"}, {"files": ("空的.jpg", b"")})
+    assert (refused.status, refused.code) == (422, "attach.empty")
+    assert shown(refused) == ["三、其他"] and "写了很久</textarea>" in refused.text
+    _, again = form_of(refused)
+    assert (again["applicant.name"], again["f.materials"]) == (["留得住的人"], ["m01"])
+    assert "写了很久" in desk.get(f"{HERE}?draft={page.field('draft')}&step=more").text, (
+        "kept before its file"
+    )
+    # Whoever loads the refused page anew, or signs in there, comes to the form.
+    anew = desk.get(action)
+    assert shown(anew) == ["三、其他"] and "写了很久</textarea>" in anew.text
+    # What no draft can hold stays on the page, at the step where it was typed.
+    large = desk.send(action, {**fields, "text": "长" * 30_000})
+    assert (large.status, large.code) == (422, "web.draft_large")
+    assert shown(large) == ["三、其他"] and "长" * 30_000 in large.text
+    page = send(desk, send(desk, refused))
+    assert 'class="moved slip' in page.text, page.code
+    with counter.ledger() as ledger:
+        assert len(ledger.find("留得住的人")) == 1
+
+
+def test_a_step_of_a_form_that_is_signed_already_goes_on_as_another_draft(desk: Desk) -> None:
+    steps(desk)
+    page = send(desk, desk.get(HERE), applicant__name="签过的人")
+    word = page.field("draft")
+    assert 'class="moved slip' in send(desk, send(desk, send(desk, page))).text
+    # The page of the second step was still open somewhere.
+    again = send(desk, page, f__materials=["m01"])
+    assert shown(again) == ["三、其他"] and "另一份草稿" in again.text
+    _, fields = form_of(again)
+    assert (fields["applicant.name"], fields["f.materials"]) == (["签过的人"], ["m01"])
+    assert fields["draft"] != [word]
+
+
+def test_a_full_disk_leaves_a_step_as_it_is(counter: Counter, desk: Desk) -> None:
+    steps(desk)
+    page = send(desk, desk.get(HERE), applicant__name="满盘的人")
+    drafts = counter.folder / "drafts"
+    aside = drafts.rename(drafts.with_name("drafts-aside"))
+    drafts.write_bytes(b"no folder")
+    refused = send(desk, page, f__materials=["m01"])
+    drafts.unlink()
+    aside.rename(drafts)
+    assert refused.code.startswith("store.") and shown(refused) == ["二、材料"]
+    _, fields = form_of(refused)
+    assert (fields["applicant.name"], fields["f.materials"]) == (["满盘的人"], ["m01"])
+    assert shown(send(desk, refused)) == ["三、其他"]
+
+
+def test_two_forms_that_came_too_late_stay_two_people_s(counter: Counter, desk: Desk) -> None:
+    steps(desk)
+    forms = [form_of(desk.get(HERE)) for _ in range(2)]
+    desk.send("/lock")
+    for (action, fields), name in zip(forms, ("前面的人", "后面的人"), strict=True):
+        late = {**fields, "applicant.name": name}
+        desk.send(action, late, headers={"Referer": f"http://127.0.0.1:{counter.port}{HERE}"})
+    desk.sign_in("V1")
+    words = ["".join(fields["draft"]) for _, fields in forms]
+    page = desk.get(f"{HERE}?draft={words[0]}")
+    assert 'value="前面的人"' in page.text and f'href="{HERE}?draft={words[1]}"' in page.text
+    page = send(desk, page)
+    assert shown(page) == ["二、材料"]
+    _, fields = form_of(page)
+    assert (fields["draft"], fields["applicant.name"]) == ([words[0]], ["前面的人"])
+    assert "后面的人" not in page.text
+    # The draft is gone on with from its list too, while the other form waits; that one loses nothing.
+    assert 'value="前面的人"' in desk.get(f"{HERE}?draft={words[0]}").text
+    other = desk.get(f"{HERE}?draft={words[1]}")
+    assert 'value="后面的人"' in other.text and other.field("draft") == words[1]
+
+
 @pytest.mark.layer("browser")
 def test_steps_with_the_keyboard_alone(counter: Counter, desk: Desk, chromium_browser: Browser) -> None:
     steps(desk)

@@ -13,6 +13,7 @@ from stations.web.unsigned import KEEP, STEP
 from tests.facade.counter import FELLING, PERMIT
 from tests.web.counterdesk import PASSPHRASE, Counter, Desk, Page, serving
 from tests.web.routes import filled, routes
+from tests.web.test_actions import page_of, received
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -240,3 +241,52 @@ def test_nobody_throws_away_what_is_somebody_elses(counter: Counter) -> None:
     other.post("/unsigned/drop", {"action": path, "draft": "../../ledger.db", "next": path})
     assert 'value="别人的件"' in back(desk, "C1", path).text
     assert f"draft={word}" in desk.get("/receive").text
+
+
+def test_a_form_is_filled_in_under_its_own_pad_number_alone(counter: Counter) -> None:
+    desk, path = seated(counter, "C1"), f"/receive/{PERMIT}"
+    sheet = desk.post("/pads", {"count": "10"}).text
+    one, two = list(dict.fromkeys(re.findall(r"<strong>([0-9A-Z-]{30,})</strong>", sheet)))[:2]
+    word = desk.get(f"{path}?pad={one}").field("draft")
+    late(desk, path, {"draft": word, "pad": one, "applicant.name": "一号纸上的人"}, f"{path}?pad={one}")
+    back(desk, "C1")
+    other = desk.get(f"{path}?pad={two}")
+    assert f'name="pad" value="{two}"' in other.text and "一号纸上的人" not in other.text
+    assert other.field("draft") != word
+    mine = desk.get(f"{path}?pad={one}")
+    assert f'name="pad" value="{one}"' in mine.text and 'value="一号纸上的人"' in mine.text
+    # What was not written on a pad is not entered under its number either.
+    desk.post("/unsigned/drop", {"action": path, "draft": word, "next": "/"})
+    plain = desk.get(path).field("draft")
+    late(desk, path, {"draft": plain, "applicant.name": "没用纸的人"}, path)
+    back(desk, "C1")
+    assert "没用纸的人" not in desk.get(f"{path}?pad={two}").text
+    assert 'value="没用纸的人"' in desk.get(path).text
+
+
+def test_an_amendment_is_filled_in_for_its_own_act_alone(counter: Counter) -> None:
+    desk = seated(counter, "C1")
+    case = received(desk, "改一处")
+    desk.post(f"/case/{case}/do/note", {"text": "先记一笔"})
+    first, second = (step.act.act_id.hex() for step in page_of(counter, case).state.steps[:2])
+    path = f"/case/{case}/do/amend"
+    page = desk.get(f"{path}?target={first}")
+    fields = {name: page.field(name) for name in ("draft", "heads")}
+    typed = {**fields, "f.target": first, "f.reason": "抄错了一位"}
+    late(desk, path, typed, f"{path}?target={first}")
+    back(desk, "C1")
+    other = desk.get(f"{path}?target={second}")
+    assert other.field("f.target") == second and "抄错了一位" not in other.text
+    mine = desk.get(f"{path}?target={first}")
+    assert mine.field("f.target") == first and "抄错了一位" in mine.text
+
+
+def test_a_form_that_stood_at_a_draft_s_address_is_found_there(counter: Counter) -> None:
+    desk, path = seated(counter, "C1"), f"/receive/{PERMIT}"
+    gone = f"{path}?draft={'ab' * 8}"
+    word = desk.get(gone).field("draft")
+    late(desk, path, {"draft": word, "applicant.name": "旧址上的人"}, gone)
+    back(desk, "C1")
+    assert f'href="{path}?draft={word}"' in desk.get("/more").text
+    for where in (gone, f"{path}?draft={word}", path):
+        assert 'value="旧址上的人"' in desk.get(where).text

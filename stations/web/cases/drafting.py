@@ -48,7 +48,7 @@ class FormDraft:
 async def keep(visit: Visit) -> web.Response:
     """Keep what stands in the form now."""
     draft = await keep_form(visit, await form_of(visit))
-    if _mark(draft.word) in visit.browser.done:
+    if is_over(visit, draft.word):
         # Sent while the act was signed: what was typed is in the ledger.
         return web.Response(status=204)
     return render_part(visit, "draft_kept.html", draft=draft)
@@ -68,10 +68,20 @@ async def keep_form(visit: Visit, form: Mapping[str, list[str]]) -> Draft:
         at_ms=visit.now_ms(),
         form={name: texts for name, texts in form.items() if name not in NOT_KEPT and any(texts)},
     )
-    if _mark(draft.word) not in visit.browser.done:
+    if not is_over(visit, draft.word):
         drafts = _drafts(visit)
         await visit.office.access.aside(lambda: drafts.keep(draft))
     return draft
+
+
+def is_over(visit: Visit, word: str) -> bool:
+    """Tell whether a draft was signed or thrown away in this browser."""
+    return _mark(word) in visit.browser.done
+
+
+def new_word(visit: Visit) -> str:
+    """Return a word for another draft."""
+    return visit.office.randomness(WORD_BYTES).hex()
 
 
 async def drop(visit: Visit) -> web.Response:
@@ -129,7 +139,7 @@ async def here(visit: Visit, page: str, given: Form) -> FormDraft:
     elif typed and is_word(wanted):
         word = wanted
     else:
-        word = visit.office.randomness(WORD_BYTES).hex()
+        word = new_word(visit)
     return FormDraft(
         word=word,
         form=given if typed or opened is None else opened.form,

@@ -114,6 +114,15 @@ async def receive(visit: Visit) -> web.StreamResponse:
     return see_other(where)
 
 
+async def go_on(visit: Visit) -> web.Response:
+    """Show another step of the form; where what was sent cannot be kept, the form as it was sent."""
+    form = dict(await form_of(visit))
+    try:
+        return see_other(await steps.go_on(visit, form))
+    except BanjianError as error:
+        return await _shown(visit, form, error)
+
+
 async def check_person(visit: Visit) -> web.Response:
     """Tell at once what is wrong with an identity number, and whether the same matter was received before."""
     form, of = await form_of(visit), visit.request.query.get("of", APPLICANT_ROLE)

@@ -32,7 +32,8 @@ def add_routes(router: web.UrlDispatcher) -> None:
     """Add the pages; each is for people who have signed in."""
     router.add_get("/receive", page(receiving.choose))
     router.add_post("/receive-way", page(steps.choose_way))
-    router.add_post("/receive/{item}/draft/step", page(steps.go))
+    router.add_post("/receive/{item}/draft/step", page(receiving.go_on))
+    router.add_get("/receive/{item}/draft/step", page(steps.come_back))
     router.add_get("/receive/{item}", page(receiving.show))
     router.add_post("/receive/{item}", page(receiving.receive))
     for form in ("/receive/{item}", "/receive/{item}/return", "/case/{case}/do/{action}"):

@@ -22,7 +22,7 @@ from ledger.item import Item
 from stations.sealed import SealedFolder
 from stations.texts import Say
 from stations.web.cases import drafting
-from stations.web.cases.attaching import of_form
+from stations.web.cases.attaching import GIVEN, of_form
 from stations.web.cases.factforms import Field
 from stations.web.unsigned import STEP
 from stations.web.visit import Visit, first, form_of, own_path, see_other
@@ -89,23 +89,45 @@ async def choose_way(visit: Visit) -> web.Response:
     return see_other(own_path(first(form, "next")))
 
 
-async def go(visit: Visit) -> web.Response:
-    """Keep what stands in the form as its draft, then show the step that the address names."""
-    query = visit.request.query
-    form = dict(await form_of(visit))
+async def go_on(visit: Visit, form: dict[str, list[str]]) -> str:
+    """Keep what stands in a form as its draft; return the address of the step that the address asks for.
+
+    What was typed is kept before its files are taken: a file that is refused takes nothing along. A form
+    whose draft was signed or thrown away meanwhile goes on as another draft, and is told so.
+
+    Args:
+        visit: the request.
+        form: what was sent; gets the hashes of its files, and the word of another draft.
+
+    Raises:
+        InputError: ``attach.*``, ``web.draft_large``, ``web.choice``. AuthorityError: ``web.form``.
+        StoreError: ``store.*``.
+    """
+    query, sent, brought = visit.request.query, first(form, "draft"), form.get(GIVEN, [])
+    again = drafting.is_over(visit, sent)
+    if again:
+        form["draft"] = [drafting.new_word(visit)]
+    draft = await drafting.keep_form(visit, form)
+    if again:
+        visit.tell("web.draft_again")
+    await of_form(visit, form)
+    if form[GIVEN] != brought:
+        draft = await drafting.keep_form(visit, form)
     if "way" in query:
         await _remember(visit, query["way"])
-    step = query.get("to", "")
-    if step not in STEPS:
-        step = STEPS[0]
-    await of_form(visit, form)
-    draft = await drafting.keep_form(visit, form)
     staff_no, station = visit.person.staff_no, str(visit.station)
     # What was sent too late is in the draft now.
-    visit.browser.unsigned.drop(staff_no, station, visit.request.path.removesuffix(STEP), draft.word)
-    way = await way_of(visit)
-    names = {"step": step} if way == STEPS_WAY else {}
-    return see_other(f"{draft.where}{'&' if names else ''}{urlencode(names)}")
+    visit.browser.unsigned.drop(staff_no, station, visit.request.path.removesuffix(STEP), sent)
+    step, way = query.get("to", ""), await way_of(visit)
+    names = {"step": step if step in STEPS else STEPS[0]} if way == STEPS_WAY else {}
+    return f"{draft.where}{'&' if names else ''}{urlencode(names)}"
+
+
+async def come_back(visit: Visit) -> web.Response:
+    """Lead to the form whose step was refused: its page stands at an address to which forms are sent."""
+    query = visit.request.query
+    names = {name: text for name in ("draft", "pad", "step") if (text := query.get(name, ""))}
+    return see_other(f"{visit.request.path.removesuffix(STEP)}{'?' if names else ''}{urlencode(names)}")
 
 
 async def stepping(visit: Visit, form: Form, error: BanjianError | None) -> Stepping:
@@ -114,7 +136,8 @@ async def stepping(visit: Visit, form: Form, error: BanjianError | None) -> Step
     if way != STEPS_WAY:
         return Stepping(way=way, step="")
     wanted = visit.request.query.get("step", "")
-    step = _step_of_error(error) if error is not None else wanted if wanted in STEPS else STEPS[0]
+    here = wanted if wanted in STEPS else STEPS[0] if error is None else SIGN_STEP
+    step = here if error is None else _step_of_error(error, here)
     pad = bool("".join(form.get("pad", ())))
     carried = [
         (name, text)
@@ -172,19 +195,19 @@ def _step_of(name: str, *, pad: bool) -> str:
     return PAPERS_STEP if name in PAPERS else MORE_STEP
 
 
-def _step_of_error(error: BanjianError) -> str:
-    """Return where the cause of an error was typed; at the end where no field alone is its cause."""
+def _step_of_error(error: BanjianError, here: str) -> str:
+    """Return where the cause of an error was typed; ``here`` where no field alone is its cause."""
     if error.code.startswith(("identity.", "pad.")):
         about_agent = "agent" in error.code or "agent" in error.params.values()
         return MORE_STEP if about_agent else APPLICANT_STEP
     if not isinstance(error, InputError):
-        return SIGN_STEP
+        return here
     path = str(error.params.get("field", ""))
     if path == "proof_kind":
         return APPLICANT_STEP
     if any(path.partition(".")[0] == name.removeprefix("f.") for name in PAPERS):
         return PAPERS_STEP
-    return MORE_STEP if path or error.code.startswith("attach.") else SIGN_STEP
+    return MORE_STEP if path or error.code.startswith("attach.") else here
 
 
 async def _remember(visit: Visit, way: str) -> None:
