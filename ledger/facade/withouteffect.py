@@ -103,6 +103,7 @@ def note_without_effect(
     holdings: Holdings,
     arrival: Arrival,
     acts: Sequence[tuple[VerifiedRecord, CaseAct]],
+    held: Sequence[tuple[VerifiedRecord, CaseAct]] = (),
 ) -> None:
     """Note what of some records, written just now, counts for nothing although each is sound by itself.
 
@@ -113,11 +114,12 @@ def note_without_effect(
         holdings: the logs.
         arrival: records of a station's log, or of a branch of one; those of other logs are left alone.
         acts: those of them that belong to cases and were written as new, resolved.
+        held: openings among them that were here before, maybe without their facts, resolved.
     """
     log = holdings.logs.get(arrival.name.partition(BRANCH_MARK)[0])
     if log is None or log.genesis.kind != "station":
         return
-    resolved = {record.seq: act for record, act in acts}
+    resolved = {record.seq: act for record, act in (*acts, *held)}
     rows: list[Row] = []
     for record in arrival.records:
         act, entry = record.act, record.entry
@@ -134,9 +136,13 @@ def note_without_effect(
             )  # fmt: skip
         if code:
             rows.append((code, arrival.name, record.seq, arrival.received_at_ms, act.header.action, 0))
-    rows += _repeated(tx, arrival, acts)
+    rows += _repeated(tx, arrival, _numbered(acts))
     if rows:
         tx.insert_missing(SYNC_FINDINGS, rows)
+    # A number that is told already is not laid at the door of whoever bore it first and comes again.
+    again = _not_told(tx, list(_repeated(tx, arrival, _numbered(held))))
+    if again:
+        tx.insert_missing(SYNC_FINDINGS, again)
 
 
 def judge_waiting_again(
@@ -234,16 +240,34 @@ def _opening_fault(book: CaseBook, act: CaseAct) -> str:
     return ""
 
 
-def _repeated(tx: ReadTx, arrival: Arrival, acts: Sequence[tuple[VerifiedRecord, CaseAct]]) -> Iterator[Row]:
-    """Yield a finding for each opening that may count and whose number another case bears.
+def _numbered(acts: Sequence[tuple[VerifiedRecord, CaseAct]]) -> list[tuple[VerifiedRecord, str]]:
+    """Return the records that open a case with a number, each with its number; others bear none."""
+    return [
+        (record, number)
+        for record, act in acts
+        if isinstance(number := act.facts.get("number"), str)
+        and not act.parents and not act.blocked
+    ]  # fmt: skip
+
+
+def _not_told(tx: ReadTx, rows: Sequence[Row]) -> list[Row]:
+    """Leave out the findings of numbers that were found to be borne by several cases before."""
+    if not rows:
+        return []
+    told = {row[0] for row in tx.select(SYNC_FINDINGS, {"code": NUMBER_REPEATED}, columns=("detail",))}
+    return [row for row in rows if row[4] not in told]
+
+
+def _repeated(tx: ReadTx, arrival: Arrival, opened: Sequence[tuple[VerifiedRecord, str]]) -> Iterator[Row]:
+    """Yield a finding for each opening whose number another case bears.
 
     The lists are written at the end of the transaction: what comes together is compared here.
+
+    Args:
+        tx: what is held.
+        arrival: the records.
+        opened: those that open a case, each with its number.
     """
-    opened = [
-        (record, str(act.facts["number"]))
-        for record, act in acts
-        if not act.parents and not act.blocked and isinstance(act.facts.get("number"), str)
-    ]
     bearing = _bearing(tx, list(dict.fromkeys(number for _, number in opened)))
     for record, number in opened:
         cases = bearing.setdefault(number, set())

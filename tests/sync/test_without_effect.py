@@ -106,6 +106,53 @@ def test_an_act_without_effect_is_told_above_with_station_and_person(world: Worl
     assert code in {one.code for one in verify_ledger(world[COUNTY].path).findings}
 
 
+@pytest.mark.parametrize("kind", WRONG)
+def test_an_act_without_effect_is_told_when_it_comes_as_a_single_record(world: World, kind: str) -> None:
+    do, code = WRONG[kind]
+    evil = EvilStation(world)
+    evil.add(evil.sign())
+    do(evil)
+    evil.add(evil.sign())
+    expected = [(code, VILLAGE_2, staff(world, VILLAGE if "without a role" in kind else VILLAGE_2), 3)]
+    assert evil.give([1, 2, 3]) == []
+    assert told(world, TOWN) == expected
+    for give in (lambda: evil.give([1, 2, 3]), evil.send, lambda: evil.give([1, 3])):
+        assert give() == []
+        assert told(world, TOWN) == expected
+    forget_findings(world, TOWN)
+    assert evil.give([1, 3]) == []
+    assert told(world, TOWN) == expected
+
+
+def test_a_number_repeated_in_single_records_is_told_of_the_later_one_only(world: World) -> None:
+    case = world.receive(VILLAGE)
+    world.sync(VILLAGE)
+    number = world[VILLAGE].ledger.state(case)[0].number
+    evil = EvilStation(world)
+    other = CaseId(evil.add(evil.sign(facts=_opening(number))))
+    assert evil.give([1, 2]) == []
+    expected = [("audit.number_repeated", VILLAGE_2, staff(world, VILLAGE_2), 2)]
+    assert told(world, TOWN) == expected
+    forget_findings(world, TOWN)
+    for _ in range(2):
+        assert evil.give([1, 2]) == []
+        assert told(world, TOWN) == expected
+    assert [set(one.case_ids) for one in numbers_repeated(world[TOWN].ledger)] == [{case, other}]
+
+
+def forget_findings(world: World, station: StationId) -> None:
+    """Take away what a station has found, as if nobody had looked when it was taken in."""
+    with world[station].ledger.store.write() as tx:
+        tx.delete(SYNC_FINDINGS, {})
+
+
+def _opening(number: str) -> Facts:
+    return {
+        "item": FELLING, "number": number, "token_hash": bytes(32), "materials": [],
+        "applicant_kind": "person", "channel": "counter",
+    }  # fmt: skip
+
+
 def staff(world: World, station: StationId) -> str:
     """Return the staff number of a station's clerk."""
     holder = world[COUNTY].ledger.knowledge.registry.holder(world.key(station, "window").key_id)
@@ -240,11 +287,7 @@ def test_a_number_copied_from_another_village_is_told(world: World) -> None:
     world.sync(VILLAGE)
     number = world[VILLAGE].ledger.state(case)[0].number
     evil = EvilStation(world)
-    facts: Facts = {
-        "item": FELLING, "number": number, "token_hash": bytes(32), "materials": [],
-        "applicant_kind": "person", "channel": "counter",
-    }  # fmt: skip
-    other = CaseId(evil.add(evil.sign(facts=facts)))
+    other = CaseId(evil.add(evil.sign(facts=_opening(number))))
     evil.send()
     assert told(world, TOWN) == [("audit.number_repeated", VILLAGE_2, staff(world, VILLAGE_2), 2)]
     assert [set(one.case_ids) for one in numbers_repeated(world[TOWN].ledger)] == [{case, other}]
