@@ -136,11 +136,11 @@ def note_without_effect(
             )  # fmt: skip
         if code:
             rows.append((code, arrival.name, record.seq, arrival.received_at_ms, act.header.action, 0))
-    rows += _repeated(tx, arrival, _numbered(acts))
+    rows += _repeated(tx, arrival, _opening_well(book, acts))
     if rows:
         tx.insert_missing(SYNC_FINDINGS, rows)
     # A number that is told already is not laid at the door of whoever bore it first and comes again.
-    again = _not_told(tx, list(_repeated(tx, arrival, _numbered(held))))
+    again = _not_told(tx, list(_repeated(tx, arrival, _opening_well(book, held))))
     if again:
         tx.insert_missing(SYNC_FINDINGS, again)
 
@@ -240,13 +240,15 @@ def _opening_fault(book: CaseBook, act: CaseAct) -> str:
     return ""
 
 
-def _numbered(acts: Sequence[tuple[VerifiedRecord, CaseAct]]) -> list[tuple[VerifiedRecord, str]]:
+def _opening_well(
+    book: CaseBook, acts: Sequence[tuple[VerifiedRecord, CaseAct]]
+) -> list[tuple[VerifiedRecord, str]]:
     """Return the records that open a case with a number, each with its number; others bear none."""
     return [
         (record, number)
         for record, act in acts
         if isinstance(number := act.facts.get("number"), str)
-        and not act.parents and not act.blocked
+        and not act.parents and not act.blocked and not _opening_fault(book, act)
     ]  # fmt: skip
 
 

@@ -140,6 +140,15 @@ def test_a_number_repeated_in_single_records_is_told_of_the_later_one_only(world
     assert [set(one.case_ids) for one in numbers_repeated(world[TOWN].ledger)] == [{case, other}]
 
 
+def test_an_opening_that_opens_nothing_bears_no_number(world: World) -> None:
+    evil = EvilStation(world)
+    evil.add(evil.sign(facts=_opening("X77"), catalogue_version=10**9))
+    evil.add(evil.sign(facts=_opening("X77")))
+    evil.send()
+    assert told(world, TOWN) == [("audit.case_unfolded", VILLAGE_2, staff(world, VILLAGE_2), 2)]
+    assert numbers_repeated(world[TOWN].ledger) == []
+
+
 def forget_findings(world: World, station: StationId) -> None:
     """Take away what a station has found, as if nobody had looked when it was taken in."""
     with world[station].ledger.store.write() as tx:
