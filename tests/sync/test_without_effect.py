@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from audit.verify import verify_ledger
+from ledger.facade import repeated, withouteffect
 from ledger.facade.between import mark_seen, numbers_repeated, station_board, sync_status
 from ledger.facade.syncstatus import SHOWN_OF_A_KIND_MAX
 from ledger.facade.synctables import SYNC_FINDINGS
-from ledger.facade.withouteffect import judge_waiting_again
+from ledger.facade.withouteffect import judge_waiting_again, sizes_of
 from ledger.store import schema
 from ledger.types import CaseId, Facts, StationId
 from stations.config import StationConfig, write_config
@@ -245,6 +246,77 @@ def test_a_registry_that_was_folded_anew_takes_back_what_it_refused(world: World
             ledger.store, ledger.knowledge, book=parts.book, holdings=parts.holdings, anew=anew
         )
         assert [one[0] for one in told(world, COUNTY)] == left
+
+
+def test_what_waits_is_left_alone_until_what_it_waits_for_has_grown(world: World) -> None:
+    case = world.receive(VILLAGE)
+    world.settle(VILLAGE, TOWN)
+    ledger, parts = world[COUNTY].ledger, world[COUNTY].ledger.parts
+    with ledger.store.write() as tx:
+        row = next(iter(tx.select(schema.ACTS, {"case_id": case})))
+        codes = "authority.registry_ahead", "audit.case_unfolded"
+        tx.insert(SYNC_FINDINGS, [(code, row[2], row[3], 1, "receive", 0) for code in codes])
+    now = sizes_of(ledger.knowledge)
+    before = {
+        now: set(codes),
+        now._replace(registry=1): {"audit.case_unfolded"},
+        now._replace(catalogue=1): set(),
+    }
+    for since, left in before.items():
+        looked = judge_waiting_again(
+            ledger.store, ledger.knowledge, book=parts.book, holdings=parts.holdings, since=since
+        )
+        assert looked == (since != now)
+        assert {one[0] for one in told(world, COUNTY)} == left
+
+
+def test_more_findings_than_are_looked_at_at_once_are_all_looked_at(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(withouteffect, "LOOKED_AT", 2)
+    size = world[COUNTY].ledger.knowledge.registry.size
+    evil = EvilStation(world)
+    for index in range(5):
+        evil.add(
+            evil.sign(registry_size=size + 2, signer=world.key((VILLAGE, VILLAGE_2)[index % 2], "window"))
+        )
+    evil.send()
+    assert [one[0] for one in told(world, TOWN)] == ["authority.registry_ahead"] * 5
+    world.enrol(VILLAGE, "head", "S99")
+    world.sync(TOWN)
+    assert [(one[0], one[3]) for one in told(world, TOWN)] == [
+        ("authority.no_role", seq) for seq in (2, 4, 6)
+    ]
+
+
+def test_a_number_that_waited_is_told_once_its_opening_counts(world: World) -> None:
+    version = world[COUNTY].ledger.knowledge.catalogue.size
+    evil = EvilStation(world)
+    evil.add(evil.sign(facts=_opening("X77")))
+    evil.add(evil.sign(facts=_opening("X77"), catalogue_version=version + 1))
+    evil.send()
+    assert [one[0] for one in told(world, TOWN)] == ["audit.case_unfolded"]
+    facts: Facts = {"items": [], "withdrawn": [ENROLMENT]}
+    world[COUNTY].ledger.publish("publish_items", facts, world.registrar)
+    world.sync(TOWN)
+    assert [(one[0], one[3]) for one in told(world, TOWN)] == [("audit.number_repeated", 3)]
+    assert [len(one.case_ids) for one in numbers_repeated(world[TOWN].ledger)] == [2]
+
+
+def test_of_a_number_with_very_many_rows_few_are_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repeated, "ROWS_AT_ONCE", 4)
+    monkeypatch.setattr(repeated, "ASKED_MAX", 2)
+    world.receive(VILLAGE)
+    world.sync(VILLAGE)
+    evil = EvilStation(world)
+    for number in ("X77", "X77", "X77", "X78", "X77", "X78", "X77"):
+        evil.add(evil.sign(facts=_opening(number)))
+    evil.send()
+    with world[TOWN].ledger.store.read() as tx:
+        found = repeated.bearers(tx, ["X77", "X78", "X79"])
+        assert {number: len(cases) for number, cases in found.items()} == {"X77": 2, "X78": 2}
+    listed = {one.number: len(one.case_ids) for one in numbers_repeated(world[TOWN].ledger)}
+    assert listed == {"X77": 5, "X78": 2}
 
 
 def test_many_of_a_kind_are_counted_and_not_listed(world: World) -> None:
