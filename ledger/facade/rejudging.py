@@ -20,7 +20,7 @@ from ledger.facade.renewal import follow_calendars
 from ledger.facade.synctables import AWAITING, SYNC_FINDINGS, SYNC_MARKS
 from ledger.facade.tables import CASES, MARKS
 from ledger.facade.views import CaseView
-from ledger.facade.withouteffect import BEFORE_ALL, Sizes, judge_waiting_again, sizes_of
+from ledger.facade.withouteffect import AUTHORITY, BEFORE_ALL, Sizes, judge_waiting_again, sizes_of
 from ledger.frame import split_frame
 from ledger.grant import signing_key
 from ledger.rank import recorded_at_ms
@@ -52,8 +52,10 @@ def learn_county(store: Store, view: CaseView, *, book: CaseBook, fold: CountyFo
 
 
 def finish_judging(store: Store, view: CaseView, *, book: CaseBook, fold: CountyFold) -> None:
-    """Judge all cases again if that was broken off, and make the lights anew if calendars have come."""
-    if _marked(store) != fold.mark:
+    """Judge again what a power cut broke off, and make the lights anew if calendars have come."""
+    anew = _marked(store) != fold.mark
+    _judge_waiting(store, book, fold, anew=anew)
+    if anew:
         _judge_all(store, view, book, fold.knowledge.registry)
         _mark(store, fold.mark)
     follow_calendars(store, view, fold.knowledge)
@@ -102,7 +104,18 @@ def _judge(
 ) -> None:
     with store.write() as tx:
         view.judge_again(tx, case_ids)
-        tx.insert_missing(SYNC_FINDINGS, list(_without_key(tx, case_ids, book, registry)))
+        rows = [*_without_key(tx, case_ids, book, registry), *_without_authority(tx, case_ids, book)]
+        tx.insert_missing(SYNC_FINDINGS, rows)
+
+
+def _without_authority(tx: ReadTx, case_ids: Sequence[CaseId], book: CaseBook) -> Iterator[Row]:
+    """Yield a finding for each act whose author, as all is known by now, may not have done it."""
+    for stored in book.stored(tx, case_ids):
+        if stored.opaque:
+            continue
+        act = book.act(stored)
+        if act.blocked.startswith(AUTHORITY) and act.blocked != KEY_UNKNOWN:
+            yield (act.blocked, *stored.place, recorded_at_ms(stored.frame), act.action, 0)
 
 
 def _without_key(tx: ReadTx, case_ids: Sequence[CaseId], book: CaseBook, registry: Registry) -> Iterator[Row]:

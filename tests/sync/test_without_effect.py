@@ -13,8 +13,10 @@ import pytest
 from audit.verify import verify_ledger
 from ledger.facade import repeated, withouteffect
 from ledger.facade.between import mark_seen, numbers_repeated, station_board, sync_status
+from ledger.facade.rejudging import MARK_COUNTY, MARK_LOOKED, finish_judging
 from ledger.facade.syncstatus import SHOWN_OF_A_KIND_MAX
-from ledger.facade.synctables import SYNC_FINDINGS
+from ledger.facade.synctables import SYNC_FINDINGS, SYNC_MARKS
+from ledger.facade.tables import MARKS
 from ledger.facade.withouteffect import judge_waiting_again, sizes_of
 from ledger.store import schema
 from ledger.types import CaseId, Facts, StationId
@@ -317,6 +319,56 @@ def test_of_a_number_with_very_many_rows_few_are_read(world: World, monkeypatch:
         assert {number: len(cases) for number, cases in found.items()} == {"X77": 2, "X78": 2}
     listed = {one.number: len(one.case_ids) for one in numbers_repeated(world[TOWN].ledger)}
     assert listed == {"X77": 5, "X78": 2}
+
+
+def test_a_power_cut_amid_judging_anew_loses_nothing(world: World) -> None:
+    case = world.receive(VILLAGE)
+    world.settle(VILLAGE, TOWN)
+    place = world[COUNTY]
+    with place.ledger.store.write() as tx:
+        row = next(iter(tx.select(schema.ACTS, {"case_id": case})))
+        tx.insert(SYNC_FINDINGS, [("authority.no_role", row[2], row[3], 1, "receive", 0)])
+        tx.upsert(MARKS, [(MARK_COUNTY, "as it never was")])
+    finish(world, COUNTY)
+    assert told(world, COUNTY) == []
+
+
+def test_a_power_cut_before_what_waited_was_looked_at_loses_nothing(world: World) -> None:
+    size = world[COUNTY].ledger.knowledge.registry.size
+    evil = EvilStation(world)
+    evil.add(evil.sign(registry_size=size + 1))
+    evil.send()
+    assert [one[0] for one in told(world, TOWN)] == ["authority.registry_ahead"]
+    with world[TOWN].ledger.store.read() as tx:
+        waiting = list(tx.select(SYNC_FINDINGS, {}))
+    world.enrol(VILLAGE, "head", "S99")
+    world.sync(TOWN)
+    assert told(world, TOWN) == []
+    for text in (f"{size} 1", "as it never was"):
+        with world[TOWN].ledger.store.write() as tx:
+            tx.insert(SYNC_FINDINGS, waiting)
+            tx.upsert(SYNC_MARKS, [(MARK_LOOKED, text)])
+        finish(world, TOWN)
+        assert told(world, TOWN) == []
+
+
+def test_what_loses_its_authority_when_all_is_folded_anew_is_told(world: World) -> None:
+    evil = EvilStation(world)
+    evil.add(evil.sign(signer=world.key(VILLAGE, "window")))
+    evil.send()
+    expected = told(world, TOWN)
+    assert [one[0] for one in expected] == ["authority.no_role"]
+    forget_findings(world, TOWN)
+    with world[TOWN].ledger.store.write() as tx:
+        tx.upsert(MARKS, [(MARK_COUNTY, "as it never was")])
+    finish(world, TOWN)
+    assert told(world, TOWN) == expected
+
+
+def finish(world: World, station: StationId) -> None:
+    """Do what a station does when it starts."""
+    ledger = world[station].ledger
+    finish_judging(ledger.store, ledger.view, book=ledger.parts.book, fold=ledger.parts.fold)
 
 
 def test_many_of_a_kind_are_counted_and_not_listed(world: World) -> None:
