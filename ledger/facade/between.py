@@ -26,11 +26,11 @@ from ledger.facade.looked import LostByReopening, is_seen, note_changed_outside,
 from ledger.facade.monthly import MonthFigure, read_mistimed, read_months
 from ledger.facade.numbers import paper_of
 from ledger.facade.ownlog import newest_checkpoint
+from ledger.facade.repeated import Repeated, repeated_numbers
 from ledger.facade.syncstatus import SyncStatus, read_status
 from ledger.facade.synctables import SYNC_FINDINGS
 from ledger.facade.twins import Twin, find_twins
 from ledger.facade.types import CaseRow
-from ledger.facade.withouteffect import Repeated, repeated_numbers
 from ledger.store.contract import ReadTx
 from ledger.types import CaseId, StationId
 

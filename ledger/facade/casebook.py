@@ -100,6 +100,10 @@ class CaseBook:
         stored = self._acts.stored(tx, (case_id,)).get(case_id, [])
         return [self._acts.act(one) for one in stored]
 
+    def act(self, stored: StoredAct) -> CaseAct:
+        """Return a stored act, resolved."""
+        return self._acts.act(stored)
+
     def stored(self, tx: ReadTx, case_ids: Sequence[CaseId]) -> Iterator[StoredAct]:
         """Yield every act of some cases as it is stored, not yet decoded."""
         for acts in self._acts.stored(tx, case_ids).values():

@@ -126,7 +126,7 @@ class Intake:
         """
         lane = sparse_lane(tx, arrival, checked)
         again, arrival = lane.split(arrival)
-        acts = self._write_acts(tx, again)
+        known = self._write_acts(tx, again)
         size = checked.checkpoint.size
         name = arrival.name
         rows: list[Row] = [
@@ -140,9 +140,12 @@ class Intake:
         tx.insert_missing(
             SPARSE_NODES, [(name, size, low, high, node) for (low, high), node in checked.ranges.items()]
         )
-        acts += self._write_acts(tx, arrival)
-        self._view.touch(tx, dict.fromkeys(record.case_id for record, _ in acts))
+        acts = self._write_acts(tx, arrival)
+        self._view.touch(tx, dict.fromkeys(record.case_id for record, _ in known + acts))
         self._note_faults(tx, arrival)
+        # Nobody asks for single records before taking them in: what counts for nothing must be told here too.
+        self._note_without_effect(tx, again, known)
+        self._note_without_effect(tx, arrival, acts)
         if lane.forked:
             fork: Row = (FORK, name, lane.seq, arrival.received_at_ms, arrival.station, 0)
             tx.insert_missing(SYNC_FINDINGS, [fork])
@@ -296,9 +299,16 @@ class Intake:
     def _note_without_effect(
         self, tx: WriteTx, arrival: Arrival, acts: Sequence[tuple[VerifiedRecord, CaseAct]]
     ) -> None:
+        new = {record.seq for record, _ in acts}
+        held = [
+            (record, self._case_act(arrival, record))
+            for record in arrival.records
+            if record.seq not in new and _opens(record)
+        ]
         note_without_effect(
-            tx, self._knowledge, book=self._book, holdings=self._holdings, arrival=arrival, acts=acts
-        )
+            tx, self._knowledge, book=self._book, holdings=self._holdings, arrival=arrival, acts=acts,
+            held=held,
+        )  # fmt: skip
 
     def _note_faults(self, tx: WriteTx, arrival: Arrival) -> None:
         rows = [
@@ -321,6 +331,13 @@ def _obstacle(record: VerifiedRecord) -> str:
 
 def _of_a_case(record: VerifiedRecord) -> bool:
     return record.topic not in NO_CASE_ACTIONS and not _obstacle(record)
+
+
+def _opens(record: VerifiedRecord) -> bool:
+    """Tell whether a record is a sound opening of a case, with its facts."""
+    if record.fault or record.act is None or record.entry is None or record.facts is None:
+        return False
+    return not record.act.header.parents and _of_a_case(record)
 
 
 def _once(arrival: Arrival) -> list[VerifiedRecord]:

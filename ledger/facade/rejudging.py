@@ -17,10 +17,10 @@ from ledger.facade.casebook import CaseBook
 from ledger.facade.countyfold import CountyFold
 from ledger.facade.latecomers import renew_latecomers
 from ledger.facade.renewal import follow_calendars
-from ledger.facade.synctables import AWAITING, SYNC_FINDINGS
+from ledger.facade.synctables import AWAITING, SYNC_FINDINGS, SYNC_MARKS
 from ledger.facade.tables import CASES, MARKS
 from ledger.facade.views import CaseView
-from ledger.facade.withouteffect import judge_waiting_again
+from ledger.facade.withouteffect import AUTHORITY, BEFORE_ALL, Sizes, judge_waiting_again, sizes_of
 from ledger.frame import split_frame
 from ledger.grant import signing_key
 from ledger.rank import recorded_at_ms
@@ -31,6 +31,8 @@ from ledger.types import CaseId
 from ledger.verified import KEY_UNKNOWN
 
 MARK_COUNTY = "county_logs"
+MARK_LOOKED = "findings_looked_at"
+"""For which sizes of registry and catalogue the findings that wait for them were looked at."""
 BATCH = 100
 """Cases that are judged in one transaction."""
 
@@ -41,7 +43,7 @@ def learn_county(store: Store, view: CaseView, *, book: CaseBook, fold: CountyFo
         anew = fold.follow(tx)
     book.forget_all()
     renew_latecomers(store, view, fold.knowledge.registry)
-    judge_waiting_again(store, fold.knowledge, book=book, holdings=fold.holdings, anew=anew)
+    _judge_waiting(store, book, fold, anew=anew)
     if anew:
         _judge_all(store, view, book, fold.knowledge.registry)
     if _marked(store) != fold.mark:
@@ -50,11 +52,36 @@ def learn_county(store: Store, view: CaseView, *, book: CaseBook, fold: CountyFo
 
 
 def finish_judging(store: Store, view: CaseView, *, book: CaseBook, fold: CountyFold) -> None:
-    """Judge all cases again if that was broken off, and make the lights anew if calendars have come."""
-    if _marked(store) != fold.mark:
+    """Judge again what a power cut broke off, and make the lights anew if calendars have come."""
+    anew = _marked(store) != fold.mark
+    _judge_waiting(store, book, fold, anew=anew)
+    if anew:
         _judge_all(store, view, book, fold.knowledge.registry)
         _mark(store, fold.mark)
     follow_calendars(store, view, fold.knowledge)
+
+
+def _judge_waiting(store: Store, book: CaseBook, fold: CountyFold, *, anew: bool) -> None:
+    """Look again at the findings that may stand otherwise, and write down for which sizes that was done."""
+    with store.read() as tx:
+        row = tx.get(SYNC_MARKS, (MARK_LOOKED,))
+    since, now = BEFORE_ALL if row is None else _sizes(str(row[1])), sizes_of(fold.knowledge)
+    looked = judge_waiting_again(
+        store, fold.knowledge, book=book, holdings=fold.holdings, anew=anew, since=since
+    )
+    # Where nothing ever waited, there is nothing to write down; but a mark must not say too much.
+    if since != now and (looked or row is not None):
+        with store.write() as tx:
+            tx.upsert(SYNC_MARKS, [(MARK_LOOKED, f"{now.registry} {now.catalogue}")])
+
+
+def _sizes(text: str) -> Sizes:
+    """Return the sizes in a mark; one that was changed on this disk says nothing, and all is looked at."""
+    try:
+        registry, catalogue = map(int, text.split())
+    except ValueError:
+        return BEFORE_ALL
+    return Sizes(registry, catalogue)
 
 
 def _judge_all(store: Store, view: CaseView, book: CaseBook, registry: Registry) -> None:
@@ -77,7 +104,18 @@ def _judge(
 ) -> None:
     with store.write() as tx:
         view.judge_again(tx, case_ids)
-        tx.insert_missing(SYNC_FINDINGS, list(_without_key(tx, case_ids, book, registry)))
+        rows = [*_without_key(tx, case_ids, book, registry), *_without_authority(tx, case_ids, book)]
+        tx.insert_missing(SYNC_FINDINGS, rows)
+
+
+def _without_authority(tx: ReadTx, case_ids: Sequence[CaseId], book: CaseBook) -> Iterator[Row]:
+    """Yield a finding for each act whose author, as all is known by now, may not have done it."""
+    for stored in book.stored(tx, case_ids):
+        if stored.opaque:
+            continue
+        act = book.act(stored)
+        if act.blocked.startswith(AUTHORITY) and act.blocked != KEY_UNKNOWN:
+            yield (act.blocked, *stored.place, recorded_at_ms(stored.frame), act.action, 0)
 
 
 def _without_key(tx: ReadTx, case_ids: Sequence[CaseId], book: CaseBook, registry: Registry) -> Iterator[Row]:

@@ -18,41 +18,47 @@ from ledger.authority import NOT_FINAL, PROVISIONAL_GRANT, Refusal, check_log_op
 from ledger.body import check_facts
 from ledger.caseshape import CaseAct
 from ledger.errors import BanjianError, RuleError
-from ledger.facade.bodies import ASKED_MAX, Place, read_facts
+from ledger.facade.bodies import Place, read_facts
 from ledger.facade.casebook import CaseBook
-from ledger.facade.numbers import PAPER, VOIDED
 from ledger.facade.opening import BRANCH_MARK, Holdings
 from ledger.facade.peers import STUCK
 from ledger.facade.placing import frame_at
+from ledger.facade.repeated import NUMBER_REPEATED, bearers
 from ledger.facade.sparselane import Arrival
 from ledger.facade.synctables import SYNC_FINDINGS
-from ledger.facade.tables import CASES, NUMBERS, STATUS
+from ledger.facade.views import NO_CASE_ACTIONS
 from ledger.frame import decode_frame
 from ledger.genesis import LogGenesis
 from ledger.grant import GRANT, fault_code, read_grant
 from ledger.knowledge import Knowledge
 from ledger.opening import OPEN_LOG, is_misplaced
 from ledger.store.contract import ReadTx, Store, WriteTx
-from ledger.store.tables import OneOf, Row
+from ledger.store.tables import Range, Row, Where, cursor
 from ledger.types import CaseId, Facts
 from ledger.verified import KEY_UNKNOWN, VerifiedRecord
 
 CASE_UNFOLDED: Final = "audit.case_unfolded"
 """Code under which an opening is noted that names no item which the county publishes."""
-NUMBER_REPEATED: Final = "audit.number_repeated"
-"""Code under which an opening is noted whose printed number another case bears."""
 MISPLACED: Final = "act.misplaced"
 OTHER_STATION: Final = "act.other_station"
-_WAITING: Final = (*sorted(NOT_FINAL), CASE_UNFOLDED)
-"""Codes that a longer registry or catalogue can still take away."""
+AUTHORITY: Final = ("authority.", "grant.")
+"""With what the codes begin that say that an author may not have done what an act does."""
+_BEHIND_ALL: Final = "~"
+"""Stands behind every character of a code."""
+LOOKED_AT: Final = 500
+"""Findings that are looked at again in one transaction."""
 _PREFIXES: Final = ("act.", "authority.", "grant.", "entry.", "encoding.", "body.", "audit.")
 
 
-class Repeated(NamedTuple):
-    """A printed number that several cases bear, in the order of their ids."""
+class Sizes(NamedTuple):
+    """How many entries of registry and catalogue are known."""
 
-    number: str
-    case_ids: tuple[CaseId, ...]
+    registry: int
+    catalogue: int
+
+
+BEFORE_ALL: Final = Sizes(-1, -1)
+"""Sizes from which on everything is news."""
 
 
 def is_without_effect(code: str, detail: str) -> bool:
@@ -103,6 +109,7 @@ def note_without_effect(
     holdings: Holdings,
     arrival: Arrival,
     acts: Sequence[tuple[VerifiedRecord, CaseAct]],
+    held: Sequence[tuple[VerifiedRecord, CaseAct]] = (),
 ) -> None:
     """Note what of some records, written just now, counts for nothing although each is sound by itself.
 
@@ -113,11 +120,12 @@ def note_without_effect(
         holdings: the logs.
         arrival: records of a station's log, or of a branch of one; those of other logs are left alone.
         acts: those of them that belong to cases and were written as new, resolved.
+        held: openings among them that were here before, maybe without their facts, resolved.
     """
     log = holdings.logs.get(arrival.name.partition(BRANCH_MARK)[0])
     if log is None or log.genesis.kind != "station":
         return
-    resolved = {record.seq: act for record, act in acts}
+    resolved = {record.seq: act for record, act in (*acts, *held)}
     rows: list[Row] = []
     for record in arrival.records:
         act, entry = record.act, record.entry
@@ -134,14 +142,24 @@ def note_without_effect(
             )  # fmt: skip
         if code:
             rows.append((code, arrival.name, record.seq, arrival.received_at_ms, act.header.action, 0))
-    rows += _repeated(tx, arrival, acts)
+    rows += _repeated(tx, arrival, _opening_well(book, acts))
     if rows:
         tx.insert_missing(SYNC_FINDINGS, rows)
+    # A number that is told already is not laid at the door of whoever bore it first and comes again.
+    again = _not_told(tx, list(_repeated(tx, arrival, _opening_well(book, held))))
+    if again:
+        tx.insert_missing(SYNC_FINDINGS, again)
 
 
 def judge_waiting_again(
-    store: Store, knowledge: Knowledge, *, book: CaseBook, holdings: Holdings, anew: bool = False
-) -> None:
+    store: Store,
+    knowledge: Knowledge,
+    *,
+    book: CaseBook,
+    holdings: Holdings,
+    anew: bool = False,
+    since: Sizes = BEFORE_ALL,
+) -> bool:
     """Look again at what a longer registry or catalogue can take away; writes nothing where nothing changes.
 
     Args:
@@ -150,54 +168,90 @@ def judge_waiting_again(
         book: says whether an opening opens a case.
         holdings: the logs.
         anew: whether they were folded anew, so that nothing of what was known of authors holds any more.
+        since: how long they were when this was last done: what waits for neither that grew is left alone.
+
+    Returns:
+        Whether anything waited for what came.
     """
-    with store.read() as tx:
-        rows = [row for row in tx.select(SYNC_FINDINGS, {}) if _may_change(str(row[0]), str(row[4]), anew)]
-        found = [(row, _judged_again(tx, knowledge, row, book, holdings)) for row in rows]
-    changed = [(row, code) for row, code in found if code != row[0]]
+    looked = False
+    for where in _waiting(sizes_of(knowledge), since, anew=anew):
+        after: Row | None = None
+        while True:
+            with store.read() as tx:
+                rows = list(tx.select(SYNC_FINDINGS, where, limit=LOOKED_AT, after=after))
+                found = [(row, _judged_again(tx, knowledge, row, book, holdings)) for row in rows]
+            looked = looked or bool(rows)
+            _change(store, [(row, now) for row, now in found if now != (row[0], row[4])])
+            if len(rows) < LOOKED_AT:
+                break
+            after = cursor(SYNC_FINDINGS, rows[-1])
+    return looked
+
+
+def sizes_of(knowledge: Knowledge) -> Sizes:
+    """Return how long registry and catalogue are by now."""
+    return Sizes(knowledge.registry.size, knowledge.catalogue.size)
+
+
+def _waiting(now: Sizes, since: Sizes, *, anew: bool) -> list[Where]:
+    """Return the conditions that select the findings which may stand otherwise by now."""
+    if anew:
+        ranges = [Range(at_least=kind, below=f"{kind}{_BEHIND_ALL}") for kind in AUTHORITY]
+        return [{"code": CASE_UNFOLDED}, *({"code": one} for one in ranges)]
+    codes = sorted(NOT_FINAL) if now.registry != since.registry else []
+    codes += [CASE_UNFOLDED] if now.catalogue != since.catalogue else []
+    return [{"code": code} for code in codes]
+
+
+def _change(store: Store, changed: Sequence[tuple[Row, tuple[str, str]]]) -> None:
     if not changed:
         return
     with store.write() as tx:
-        for row, code in changed:
+        for row, (code, detail) in changed:
             tx.delete(SYNC_FINDINGS, {"code": row[0], "log": row[1], "seq": row[2]})
             if code:
-                tx.insert_missing(SYNC_FINDINGS, [(code, *row[1:5], 0)])
+                tx.insert_missing(SYNC_FINDINGS, [(code, *row[1:4], detail, 0)])
 
 
-def _may_change(code: str, detail: str, anew: bool) -> bool:
-    if detail == STUCK or code == KEY_UNKNOWN:
-        # Those are looked at by whoever noted them.
-        return False
-    return code in _WAITING or (anew and code.startswith(("authority.", "grant.")))
-
-
-def _judged_again(tx: ReadTx, knowledge: Knowledge, row: Row, book: CaseBook, holdings: Holdings) -> str:
-    """Return the code under which a finding stands by now, "" where nothing is wrong any more."""
-    before, name, seq = str(row[0]), str(row[1]), row[2] if isinstance(row[2], int) else 0
-    log, frame = holdings.logs.get(name.partition(BRANCH_MARK)[0]), frame_at(tx, Place(name, seq))
-    if log is None or frame is None:
-        return before
+def _judged_again(
+    tx: ReadTx, knowledge: Knowledge, row: Row, book: CaseBook, holdings: Holdings
+) -> tuple[str, str]:
+    """Return code and detail with which a finding stands by now, no code where nothing is wrong any more."""
+    before, name, detail = str(row[0]), str(row[1]), str(row[4])
+    place = Place(name, row[2] if isinstance(row[2], int) else 0)
+    log, frame = holdings.logs.get(name.partition(BRANCH_MARK)[0]), frame_at(tx, place)
+    if detail == STUCK or before == KEY_UNKNOWN or log is None or frame is None:
+        # Some are looked at by whoever noted them.
+        return before, detail
     try:
         whole = decode_frame(frame)
+        header = whole.act.header
         facts_raw = read_facts(tx, case_of(whole.act), whole.act.act_id) or b""
         code = fault_in_log(
             knowledge, log.genesis, whole.act, seq=whole.entry.seq, facts_raw=facts_raw,
             recorded_at_ms=whole.entry.recorded_at_ms,
         )  # fmt: skip
-        if code or before != CASE_UNFOLDED:
-            return code
-        opening = next((one for one in book.acts(tx, case_of(whole.act)) if not one.parents), None)
+        if code or header.parents or header.action in NO_CASE_ACTIONS:
+            return code, detail
+        case_id = case_of(whole.act)
+        opening = next((one for one in book.acts(tx, case_id) if not one.parents), None)
     except BanjianError:
         # What changed on this disk is told elsewhere.
-        return before
-    return "" if opening is None else _opening_fault(book, opening)
+        return before, detail
+    if opening is None:
+        return "", detail
+    return _opening_now(tx, book, opening, case_id, detail)
 
 
-def repeated_numbers(tx: ReadTx) -> list[Repeated]:
-    """Return the printed numbers that were found to be borne by several cases, until somebody has seen it."""
-    noted = tx.select(SYNC_FINDINGS, {"code": NUMBER_REPEATED, "settled": 0}, order_by=("found_at_ms",))
-    bearing = _bearing(tx, list(dict.fromkeys(str(row[4]) for row in noted)))
-    return [Repeated(number, tuple(sorted(cases))) for number, cases in bearing.items() if len(cases) > 1]
+def _opening_now(
+    tx: ReadTx, book: CaseBook, opening: CaseAct, case_id: CaseId, detail: str
+) -> tuple[str, str]:
+    """Return what is wrong with an opening that counts by now: another case may bear its number."""
+    fault, number = _opening_fault(book, opening), opening.facts.get("number")
+    if fault or not isinstance(number, str):
+        return fault, detail
+    others = bearers(tx, [number]).get(number, set()) - {case_id}
+    return (NUMBER_REPEATED, number) if others else ("", detail)
 
 
 def _standing(knowledge: Knowledge, header: ActHeader, facts: Facts, at_ms: int) -> str:
@@ -234,35 +288,39 @@ def _opening_fault(book: CaseBook, act: CaseAct) -> str:
     return ""
 
 
-def _repeated(tx: ReadTx, arrival: Arrival, acts: Sequence[tuple[VerifiedRecord, CaseAct]]) -> Iterator[Row]:
-    """Yield a finding for each opening that may count and whose number another case bears.
+def _opening_well(
+    book: CaseBook, acts: Sequence[tuple[VerifiedRecord, CaseAct]]
+) -> list[tuple[VerifiedRecord, str]]:
+    """Return the records that open a case with a number, each with its number; others bear none."""
+    return [
+        (record, number)
+        for record, act in acts
+        if isinstance(number := act.facts.get("number"), str)
+        and not act.parents and not act.blocked and not _opening_fault(book, act)
+    ]  # fmt: skip
+
+
+def _not_told(tx: ReadTx, rows: Sequence[Row]) -> list[Row]:
+    """Leave out the findings of numbers that were found to be borne by several cases before."""
+    if not rows:
+        return []
+    told = {row[0] for row in tx.select(SYNC_FINDINGS, {"code": NUMBER_REPEATED}, columns=("detail",))}
+    return [row for row in rows if row[4] not in told]
+
+
+def _repeated(tx: ReadTx, arrival: Arrival, opened: Sequence[tuple[VerifiedRecord, str]]) -> Iterator[Row]:
+    """Yield a finding for each opening whose number another case bears.
 
     The lists are written at the end of the transaction: what comes together is compared here.
+
+    Args:
+        tx: what is held.
+        arrival: the records.
+        opened: those that open a case, each with its number.
     """
-    opened = [
-        (record, str(act.facts["number"]))
-        for record, act in acts
-        if not act.parents and not act.blocked and isinstance(act.facts.get("number"), str)
-    ]
-    bearing = _bearing(tx, list(dict.fromkeys(number for _, number in opened)))
+    bearing = bearers(tx, list(dict.fromkeys(number for _, number in opened)))
     for record, number in opened:
         cases = bearing.setdefault(number, set())
         cases.add(record.case_id)
         if len(cases) > 1:
             yield NUMBER_REPEATED, arrival.name, record.seq, arrival.received_at_ms, number, 0
-
-
-def _bearing(tx: ReadTx, numbers: Sequence[str]) -> dict[str, set[CaseId]]:
-    """Return the cases that bear each number as their own; one that was voided gives its number free."""
-    found: dict[str, set[CaseId]] = {}
-    for first in range(0, len(numbers), ASKED_MAX):
-        asked = OneOf(tuple(numbers[first : first + ASKED_MAX]))
-        for number, case_id, _, day, _ in tx.select(NUMBERS, {"number": asked}):
-            if day != PAPER and isinstance(case_id, bytes) and not _is_voided(tx, CaseId(case_id)):
-                found.setdefault(str(number), set()).add(CaseId(case_id))
-    return found
-
-
-def _is_voided(tx: ReadTx, case_id: CaseId) -> bool:
-    row = tx.get(CASES, (case_id,))
-    return row is not None and row[STATUS] == VOIDED

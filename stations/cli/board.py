@@ -12,7 +12,7 @@ from ledger.facade import Ledger
 from ledger.facade.between import mistimed, months, numbers_repeated, station_board, twins
 from ledger.facade.board import BoardLine
 from ledger.facade.peers import BY_STICK
-from ledger.facade.withouteffect import NUMBER_REPEATED
+from ledger.facade.repeated import NUMBER_REPEATED
 from ledger.types import StationId
 from stations.cli.call import Call
 from stations.cli.casenames import station_name

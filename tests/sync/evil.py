@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ledger import registry_actions
 from ledger.body import new_body
 from ledger.checkpoint import Checkpoint, log_origin, sign_checkpoint
 from ledger.entry import Entry, entry_hash, sig_hash
+from ledger.excerpt import ExcerptContent, encode_excerpt
 from ledger.facade.signing import sign_bodies
 from ledger.facade.types import SignedAct
 from ledger.frame import encode_frame, split_frame
 from ledger.genesis import LogGenesis
 from ledger.keys import Ed25519Signer, Signer
-from ledger.merkle import Tree, leaf_hash
+from ledger.merkle import Tree, leaf_hash, multiproof_over
 from ledger.package import PackageContent, encode_package
 from ledger.types import ActId, CaseId, Facts, StationId
-from sync.framing import BRANCH, PACKAGE, Section
-from sync.ingest import PreparedPackage, prepare
+from sync.framing import BRANCH, EXCERPT, PACKAGE, Section
+from sync.ingest import PreparedExcerpt, PreparedPackage, prepare
 from sync.responder import Responder
 from tests.sync.world import COUNTY, FELLING, START_MS, TOWN, VILLAGE_2, World
 
@@ -110,15 +111,37 @@ class EvilStation:
 
     def send(self, to: StationId = TOWN, *, first: int = 1, diverges: bool = False) -> list[str]:
         """Give the log to a station as its responder takes it; returns the codes of what was refused."""
-        exchange = self.world[to].exchange
         payload = encode_package(self.package(first))
-        section = Section(BRANCH if diverges else PACKAGE, payload)
+        return self._take(to, Section(BRANCH if diverges else PACKAGE, payload))
+
+    def give(self, positions: Sequence[int], to: StationId = TOWN) -> list[str]:
+        """Give single records of the log to a station, the first among them; returns what was refused."""
+        leaves = [leaf_hash(split_frame(line.frame).entry_raw) for line in self.lines]
+        given = [self.lines[position - 1] for position in positions]
+        content = ExcerptContent(
+            log_id=self.log_id, checkpoint=self.package().checkpoint, positions=tuple(positions),
+            frames=tuple(line.frame for line in given), facts=tuple(line.facts for line in given),
+            personal=tuple(line.personal for line in given),
+            nodes=multiproof_over(
+                len(leaves), [one - 1 for one in positions], lambda low, high: _root(leaves[low:high])
+            ),
+        )  # fmt: skip
+        return self._take(to, Section(EXCERPT, encode_excerpt(content)))
+
+    def _take(self, to: StationId, section: Section) -> list[str]:
+        exchange = self.world[to].exchange
         prepared = prepare(section, ledger_id=self.genesis.ledger_id, public_key=exchange.public_key)
-        assert isinstance(prepared, PreparedPackage)
+        assert isinstance(prepared, PreparedPackage | PreparedExcerpt)
         responder = Responder(exchange, self.station, now_ms=START_MS, version="evil")
         responder._hello, responder._scope = object(), exchange.held.scope(self.station)  # type: ignore[assignment]
         responder.take(prepared)
         return [one.code for one in responder._refused]
+
+
+def _root(leaves: Sequence[bytes]) -> bytes:
+    tree = Tree()
+    tree.extend(leaves)
+    return tree.root()
 
 
 def heir(

@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 
 from audit.verify import verify_ledger
+from ledger.facade import repeated, withouteffect
 from ledger.facade.between import mark_seen, numbers_repeated, station_board, sync_status
+from ledger.facade.rejudging import MARK_COUNTY, MARK_LOOKED, finish_judging
 from ledger.facade.syncstatus import SHOWN_OF_A_KIND_MAX
-from ledger.facade.synctables import SYNC_FINDINGS
-from ledger.facade.withouteffect import judge_waiting_again
+from ledger.facade.synctables import SYNC_FINDINGS, SYNC_MARKS
+from ledger.facade.tables import MARKS
+from ledger.facade.withouteffect import judge_waiting_again, sizes_of
 from ledger.store import schema
 from ledger.types import CaseId, Facts, StationId
 from stations.config import StationConfig, write_config
@@ -106,6 +109,62 @@ def test_an_act_without_effect_is_told_above_with_station_and_person(world: Worl
     assert code in {one.code for one in verify_ledger(world[COUNTY].path).findings}
 
 
+@pytest.mark.parametrize("kind", WRONG)
+def test_an_act_without_effect_is_told_when_it_comes_as_a_single_record(world: World, kind: str) -> None:
+    do, code = WRONG[kind]
+    evil = EvilStation(world)
+    evil.add(evil.sign())
+    do(evil)
+    evil.add(evil.sign())
+    expected = [(code, VILLAGE_2, staff(world, VILLAGE if "without a role" in kind else VILLAGE_2), 3)]
+    assert evil.give([1, 2, 3]) == []
+    assert told(world, TOWN) == expected
+    for give in (lambda: evil.give([1, 2, 3]), evil.send, lambda: evil.give([1, 3])):
+        assert give() == []
+        assert told(world, TOWN) == expected
+    forget_findings(world, TOWN)
+    assert evil.give([1, 3]) == []
+    assert told(world, TOWN) == expected
+
+
+def test_a_number_repeated_in_single_records_is_told_of_the_later_one_only(world: World) -> None:
+    case = world.receive(VILLAGE)
+    world.sync(VILLAGE)
+    number = world[VILLAGE].ledger.state(case)[0].number
+    evil = EvilStation(world)
+    other = CaseId(evil.add(evil.sign(facts=_opening(number))))
+    assert evil.give([1, 2]) == []
+    expected = [("audit.number_repeated", VILLAGE_2, staff(world, VILLAGE_2), 2)]
+    assert told(world, TOWN) == expected
+    forget_findings(world, TOWN)
+    for _ in range(2):
+        assert evil.give([1, 2]) == []
+        assert told(world, TOWN) == expected
+    assert [set(one.case_ids) for one in numbers_repeated(world[TOWN].ledger)] == [{case, other}]
+
+
+def test_an_opening_that_opens_nothing_bears_no_number(world: World) -> None:
+    evil = EvilStation(world)
+    evil.add(evil.sign(facts=_opening("X77"), catalogue_version=10**9))
+    evil.add(evil.sign(facts=_opening("X77")))
+    evil.send()
+    assert told(world, TOWN) == [("audit.case_unfolded", VILLAGE_2, staff(world, VILLAGE_2), 2)]
+    assert numbers_repeated(world[TOWN].ledger) == []
+
+
+def forget_findings(world: World, station: StationId) -> None:
+    """Take away what a station has found, as if nobody had looked when it was taken in."""
+    with world[station].ledger.store.write() as tx:
+        tx.delete(SYNC_FINDINGS, {})
+
+
+def _opening(number: str) -> Facts:
+    return {
+        "item": FELLING, "number": number, "token_hash": bytes(32), "materials": [],
+        "applicant_kind": "person", "channel": "counter",
+    }  # fmt: skip
+
+
 def staff(world: World, station: StationId) -> str:
     """Return the staff number of a station's clerk."""
     holder = world[COUNTY].ledger.knowledge.registry.holder(world.key(station, "window").key_id)
@@ -191,6 +250,127 @@ def test_a_registry_that_was_folded_anew_takes_back_what_it_refused(world: World
         assert [one[0] for one in told(world, COUNTY)] == left
 
 
+def test_what_waits_is_left_alone_until_what_it_waits_for_has_grown(world: World) -> None:
+    case = world.receive(VILLAGE)
+    world.settle(VILLAGE, TOWN)
+    ledger, parts = world[COUNTY].ledger, world[COUNTY].ledger.parts
+    with ledger.store.write() as tx:
+        row = next(iter(tx.select(schema.ACTS, {"case_id": case})))
+        codes = "authority.registry_ahead", "audit.case_unfolded"
+        tx.insert(SYNC_FINDINGS, [(code, row[2], row[3], 1, "receive", 0) for code in codes])
+    now = sizes_of(ledger.knowledge)
+    before = {
+        now: set(codes),
+        now._replace(registry=1): {"audit.case_unfolded"},
+        now._replace(catalogue=1): set(),
+    }
+    for since, left in before.items():
+        looked = judge_waiting_again(
+            ledger.store, ledger.knowledge, book=parts.book, holdings=parts.holdings, since=since
+        )
+        assert looked == (since != now)
+        assert {one[0] for one in told(world, COUNTY)} == left
+
+
+def test_more_findings_than_are_looked_at_at_once_are_all_looked_at(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(withouteffect, "LOOKED_AT", 2)
+    size = world[COUNTY].ledger.knowledge.registry.size
+    evil = EvilStation(world)
+    for index in range(5):
+        evil.add(
+            evil.sign(registry_size=size + 2, signer=world.key((VILLAGE, VILLAGE_2)[index % 2], "window"))
+        )
+    evil.send()
+    assert [one[0] for one in told(world, TOWN)] == ["authority.registry_ahead"] * 5
+    world.enrol(VILLAGE, "head", "S99")
+    world.sync(TOWN)
+    assert [(one[0], one[3]) for one in told(world, TOWN)] == [
+        ("authority.no_role", seq) for seq in (2, 4, 6)
+    ]
+
+
+def test_a_number_that_waited_is_told_once_its_opening_counts(world: World) -> None:
+    version = world[COUNTY].ledger.knowledge.catalogue.size
+    evil = EvilStation(world)
+    evil.add(evil.sign(facts=_opening("X77")))
+    evil.add(evil.sign(facts=_opening("X77"), catalogue_version=version + 1))
+    evil.send()
+    assert [one[0] for one in told(world, TOWN)] == ["audit.case_unfolded"]
+    facts: Facts = {"items": [], "withdrawn": [ENROLMENT]}
+    world[COUNTY].ledger.publish("publish_items", facts, world.registrar)
+    world.sync(TOWN)
+    assert [(one[0], one[3]) for one in told(world, TOWN)] == [("audit.number_repeated", 3)]
+    assert [len(one.case_ids) for one in numbers_repeated(world[TOWN].ledger)] == [2]
+
+
+def test_of_a_number_with_very_many_rows_few_are_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repeated, "ROWS_AT_ONCE", 4)
+    monkeypatch.setattr(repeated, "ASKED_MAX", 2)
+    world.receive(VILLAGE)
+    world.sync(VILLAGE)
+    evil = EvilStation(world)
+    for number in ("X77", "X77", "X77", "X78", "X77", "X78", "X77"):
+        evil.add(evil.sign(facts=_opening(number)))
+    evil.send()
+    with world[TOWN].ledger.store.read() as tx:
+        found = repeated.bearers(tx, ["X77", "X78", "X79"])
+        assert {number: len(cases) for number, cases in found.items()} == {"X77": 2, "X78": 2}
+    listed = {one.number: len(one.case_ids) for one in numbers_repeated(world[TOWN].ledger)}
+    assert listed == {"X77": 5, "X78": 2}
+
+
+def test_a_power_cut_amid_judging_anew_loses_nothing(world: World) -> None:
+    case = world.receive(VILLAGE)
+    world.settle(VILLAGE, TOWN)
+    place = world[COUNTY]
+    with place.ledger.store.write() as tx:
+        row = next(iter(tx.select(schema.ACTS, {"case_id": case})))
+        tx.insert(SYNC_FINDINGS, [("authority.no_role", row[2], row[3], 1, "receive", 0)])
+        tx.upsert(MARKS, [(MARK_COUNTY, "as it never was")])
+    finish(world, COUNTY)
+    assert told(world, COUNTY) == []
+
+
+def test_a_power_cut_before_what_waited_was_looked_at_loses_nothing(world: World) -> None:
+    size = world[COUNTY].ledger.knowledge.registry.size
+    evil = EvilStation(world)
+    evil.add(evil.sign(registry_size=size + 1))
+    evil.send()
+    assert [one[0] for one in told(world, TOWN)] == ["authority.registry_ahead"]
+    with world[TOWN].ledger.store.read() as tx:
+        waiting = list(tx.select(SYNC_FINDINGS, {}))
+    world.enrol(VILLAGE, "head", "S99")
+    world.sync(TOWN)
+    assert told(world, TOWN) == []
+    for text in (f"{size} 1", "as it never was"):
+        with world[TOWN].ledger.store.write() as tx:
+            tx.insert(SYNC_FINDINGS, waiting)
+            tx.upsert(SYNC_MARKS, [(MARK_LOOKED, text)])
+        finish(world, TOWN)
+        assert told(world, TOWN) == []
+
+
+def test_what_loses_its_authority_when_all_is_folded_anew_is_told(world: World) -> None:
+    evil = EvilStation(world)
+    evil.add(evil.sign(signer=world.key(VILLAGE, "window")))
+    evil.send()
+    expected = told(world, TOWN)
+    assert [one[0] for one in expected] == ["authority.no_role"]
+    forget_findings(world, TOWN)
+    with world[TOWN].ledger.store.write() as tx:
+        tx.upsert(MARKS, [(MARK_COUNTY, "as it never was")])
+    finish(world, TOWN)
+    assert told(world, TOWN) == expected
+
+
+def finish(world: World, station: StationId) -> None:
+    """Do what a station does when it starts."""
+    ledger = world[station].ledger
+    finish_judging(ledger.store, ledger.view, book=ledger.parts.book, fold=ledger.parts.fold)
+
+
 def test_many_of_a_kind_are_counted_and_not_listed(world: World) -> None:
     evil, count = EvilStation(world), SHOWN_OF_A_KIND_MAX + 5
     for _ in range(count):
@@ -240,11 +420,7 @@ def test_a_number_copied_from_another_village_is_told(world: World) -> None:
     world.sync(VILLAGE)
     number = world[VILLAGE].ledger.state(case)[0].number
     evil = EvilStation(world)
-    facts: Facts = {
-        "item": FELLING, "number": number, "token_hash": bytes(32), "materials": [],
-        "applicant_kind": "person", "channel": "counter",
-    }  # fmt: skip
-    other = CaseId(evil.add(evil.sign(facts=facts)))
+    other = CaseId(evil.add(evil.sign(facts=_opening(number))))
     evil.send()
     assert told(world, TOWN) == [("audit.number_repeated", VILLAGE_2, staff(world, VILLAGE_2), 2)]
     assert [set(one.case_ids) for one in numbers_repeated(world[TOWN].ledger)] == [{case, other}]
