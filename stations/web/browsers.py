@@ -217,7 +217,7 @@ class Browsers:
         self._monotonic_ms = monotonic_ms
         self._randomness = randomness
         self._lock_ms = lock_ms
-        self._kept = kept
+        self.kept = kept
         self._browsers: OrderedDict[str, Browser] = OrderedDict()
         self._strangers: OrderedDict[str, Browser] = OrderedDict()
 
@@ -261,7 +261,7 @@ class Browsers:
             csrf=self._word(),
             salt=self._randomness(16),
             seen_ms=now_ms,
-            unsigned=UnsignedForms(self._kept),
+            unsigned=UnsignedForms(self.kept),
         )
 
     def _word(self) -> str:

@@ -38,7 +38,8 @@ async def sign_in(visit: Visit) -> web.Response:
     except BanjianError as error:
         return await _shown(visit, error, where, chosen=staff_no)
     visit.browser.sign_in(person)
-    await visit.office.access.aside(lambda: visit.browser.unsigned.take_up(person.staff_no, visit.now_ms()))
+    kept, now_ms = visit.office.browsers.kept, visit.now_ms()
+    visit.browser.unsigned.add(await visit.office.access.aside(lambda: kept.take_up(staff_no, now_ms)))
     visit.office.browsers.renew(visit.browser)
     return see_other(where if person.pin else f"/pin?next={quote(where)}")
 

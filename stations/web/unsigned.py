@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -96,10 +96,9 @@ class KeptForms:
         self._turn = Lock()
 
     def new_name(self) -> str:
-        """Return a name for another form."""
+        """Return a name for another form; never waits for a thread that reads the disk."""
         name = self._randomness(8).hex()
-        with self._turn:
-            self._held.add(name)
+        self._held.add(name)
         return name
 
     def keep(self, name: str, one: Unsigned) -> None:
@@ -143,7 +142,7 @@ class KeptForms:
 
 
 class UnsignedForms:
-    """The forms of one browser that wait for their authors, the newest last.
+    """The forms of one browser that wait for their authors, the newest last; for the loop alone.
 
     Args:
         kept: where they lie on the disk.
@@ -153,24 +152,30 @@ class UnsignedForms:
         self._kept = kept
         self._forms: OrderedDict[tuple[str, str, str, str], tuple[str, Unsigned]] = OrderedDict()
 
-    def keep(self, one: Unsigned) -> None:
-        """Keep a form instead of an older one of the same author, station, path and draft, durably.
+    def keep(self, one: Unsigned) -> Callable[[], None]:
+        """Keep a form instead of an older one of the same author, station, path and draft.
 
-        Raises:
-            StoreError: ``store.*``; the form waits in memory all the same.
+        Returns what makes that durable, for another thread: it raises StoreError ``store.*``, and the form
+        waits in memory all the same.
         """
         key = _key(one)
         name = self._forms[key][0] if key in self._forms else self._kept.new_name()
         self._forms[key] = (name, one)
         self._forms.move_to_end(key)
+        oldest = []
         while len(self._forms) > KEPT_MAX:
-            _, (oldest, _) = self._forms.popitem(last=False)
-            self._kept.drop(oldest)
-        self._kept.keep(name, one)
+            oldest.append(self._forms.popitem(last=False)[1][0])
 
-    def take_up(self, staff_no: str, now_ms: int) -> None:
-        """Take what waits for somebody since before the station was restarted; blocks on the disk."""
-        for name, one in self._kept.take_up(staff_no, now_ms).items():
+        def durably() -> None:
+            for old in oldest:
+                self._kept.drop(old)
+            self._kept.keep(name, one)
+
+        return durably
+
+    def add(self, found: Mapping[str, Unsigned]) -> None:
+        """Take in what was taken up of somebody, by name."""
+        for name, one in found.items():
             self._forms[_key(one)] = (name, one)
 
     def of(self, staff_no: str, station: str) -> list[Unsigned]:
