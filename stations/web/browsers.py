@@ -255,6 +255,11 @@ class Browsers:
         browser.words = OrderedDict((word, who) for word, who in browser.words.items() if who[0])
         self.touch(browser)
 
+    def forget_below(self, path: str) -> None:
+        """Forget what waits in any browser and is about what a path names."""
+        for browser in (*self._browsers.values(), *self._strangers.values()):
+            browser.unsigned.drop_below(path)
+
     def _new(self, now_ms: int) -> Browser:
         return Browser(
             token=self._word(),

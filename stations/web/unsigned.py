@@ -69,6 +69,10 @@ class Unsigned:
         """Which of several forms of one page it is; "" where a page has but one."""
         return "".join(self.fields.get("draft", ()))
 
+    def is_below(self, path: str) -> bool:
+        """Whether it is about what a path names: it was sent there, or stood on a page of it."""
+        return self.action.startswith(path) or self.page.startswith(path)
+
     @property
     def shown(self) -> list[tuple[str, str]]:
         """What somebody typed, line by line, for a browser that cannot fill it in again."""
@@ -112,6 +116,13 @@ class KeptForms:
     def drop(self, name: str) -> None:
         """Throw a form away."""
         self._folder.drop(name)
+
+    def drop_below(self, path: str) -> None:
+        """Throw everybody's forms away that are about what a path names."""
+        for name in self._folder.names():
+            one = self._read(name)
+            if one is not None and one.is_below(path):
+                self.drop(name)
 
     def take_up(self, staff_no: str, now_ms: int) -> dict[str, Unsigned]:
         """Return the forms of somebody that an earlier process left, by their names; each is given once."""
@@ -191,6 +202,11 @@ class UnsignedForms:
     def drop_draft(self, staff_no: str, station: str, draft: str) -> None:
         """Forget a form whose draft is not wanted."""
         for key in [key for key in self._forms if draft and (*key[:2], key[3]) == (staff_no, station, draft)]:
+            self.drop(*key)
+
+    def drop_below(self, path: str) -> None:
+        """Forget everybody's forms that are about what a path names."""
+        for key in [key for key, (_, one) in self._forms.items() if one.is_below(path)]:
             self.drop(*key)
 
     def drop_all(self, staff_no: str) -> None:

@@ -10,9 +10,11 @@ import pytest
 
 from ledger.errors import StoreError
 from ledger.facade import Home
+from ledger.types import CaseId
 from stations.web.unsigned import KEPT_MAX, KeptForms, Unsigned, UnsignedForms
 from tests.facade.counter import Dice
-from tests.web.counterdesk import Counter, serving
+from tests.web.counterdesk import Counter, Desk, Page, serving
+from tests.web.test_actions import received
 
 STATION = "990121001000-00"
 
@@ -61,6 +63,55 @@ def test_a_disk_that_takes_nothing_leaves_the_form_in_memory(counter: Counter) -
         forms.keep(form("typed"))()
     folder.unlink()
     assert waiting(forms) == ["typed"]
+
+
+def _late(desk: Desk, case: str, text: str) -> None:
+    """Lock a browser whose person typed into an action of a case, then send it."""
+    path = f"/case/{case}/do/note"
+    desk.word = desk.get(path).field("form")
+    assert desk.send("/lock").status == 303
+    answer = desk.send(path, {"text": text}, headers={"Referer": f"http://127.0.0.1:{desk.port}{path}"})
+    assert answer.status == 303 and answer.headers["Location"].startswith("/sign-in"), answer.text
+
+
+def _with_pin(counter: Counter, staff_no: str) -> Desk:
+    desk = counter.desk(staff_no)
+    assert desk.send("/pin", {"pin": "1357", "again": "1357"}).status == 303
+    return desk
+
+
+def _back(desk: Desk, staff_no: str, where: str) -> Page:
+    desk.word = desk.get("/sign-in").field("form")
+    return desk.post("/switch", {"staff_no": staff_no, "pin": "1357", "next": where})
+
+
+def test_erasing_takes_along_what_waits_of_anybody_about_the_case(counter: Counter) -> None:
+    first = counter.desk("C1")
+    case, other = received(first, "钱删除"), received(first, "孙留下")
+    with counter.ledger() as ledger:
+        by = ledger.state(CaseId(bytes.fromhex(case)))[1].case_type.actions["erase"].by
+    desk, second = _with_pin(counter, "C1"), _with_pin(counter, "C4")
+    _late(desk, other, "别的办件的话")
+    _back(desk, "C1", "/more")
+    _late(desk, case, "住在村东头的话")
+    _late(second, case, "另一人写的话")
+    # Of a browser that a process before this one knew.
+    path = f"/case/{case}/do/note"
+    earlier = form("d", action=path, page=path, at_ms=counter.clock.now_ms())
+    UnsignedForms(KeptForms(Home(counter.folder), Dice("before"))).keep(earlier)()
+    assert disk(counter.folder) == 4
+    registrar = counter.desk("C3" if "head" in by else "C2")
+    assert not registrar.post(f"/case/{case}/do/erase", {"f.ground": "applicant_request"}).code
+    assert disk(counter.folder) == 1
+    assert "住在村东头的话" not in _back(desk, "C1", path).text
+    assert "别的办件的话" in desk.get(f"/case/{other}/do/note").text
+    assert "另一人写的话" not in _back(second, "C4", path).text
+    # Typed when it was erased already, or erased by an act that came by sync: it goes when somebody looks.
+    _late(desk, case, "后到的话")
+    assert disk(counter.folder) == 2
+    assert "后到的话" in _back(desk, "C1", path).text
+    assert registrar.get(f"/case/{case}").status == 200 and disk(counter.folder) == 1
+    assert "后到的话" not in desk.get(path).text
 
 
 def _left(counter: Counter) -> list[Unsigned]:
