@@ -10,7 +10,7 @@ from ledger.errors import AuthorityError, BanjianError, InputError
 from ledger.facade import Ledger
 from ledger.types import StationId
 from stations.web.answers import answer
-from stations.web.browsers import Person
+from stations.web.browsers import KEY_ENDED, Person
 from stations.web.keyholders import Keyholder, keyholders, lapsed_keys, unlock
 from stations.web.render import message_of, render
 from stations.web.standing import ended, settle
@@ -123,12 +123,17 @@ async def tell_word(visit: Visit) -> web.Response:
 async def keep_typed(visit: Visit) -> web.Response:
     """Keep what stands in a form of an open page that heard that its person does not act here any more.
 
-    The page goes away after that; its author finds the form filled in again.
+    The page goes away after that; its author finds the form filled in again. Of a key that ended nothing is
+    kept: all that waited of its owner went with it, and the page goes as well.
     """
-    kept = await keep_unsigned(visit) is not None
-    if kept and visit.browser.person is None:
+    browser = visit.browser
+    word = first(await form_of(visit), "form")
+    if browser.ended is not None and browser.ended[:2] == (KEY_ENDED, browser.words.get(word, ("", ""))[0]):
+        return answer({"kept": False, "ended": True})
+    kept, person = await keep_unsigned(visit), browser.person
+    if kept is not None and person is None:
         visit.tell("web.lock_kept")
-    return answer({"kept": kept})
+    return answer({"kept": kept is not None})
 
 
 async def choose_language(visit: Visit) -> web.Response:
