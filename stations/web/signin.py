@@ -131,9 +131,13 @@ async def keep_typed(visit: Visit) -> web.Response:
     if browser.ended is not None and browser.ended[:2] == (KEY_ENDED, browser.words.get(word, ("", ""))[0]):
         return answer({"kept": False, "ended": True})
     kept, person = await keep_unsigned(visit), browser.person
-    if kept is not None and person is None:
+    if kept is None:
+        return answer({"kept": False})
+    if person is None:
         visit.tell("web.lock_kept")
-    return answer({"kept": kept is not None})
+    elif person.staff_no == kept.staff_no and person.station != kept.station:
+        visit.tell("web.station_kept", station=_name_of(visit, StationId(kept.station)))
+    return answer({"kept": True})
 
 
 async def choose_language(visit: Visit) -> web.Response:
@@ -158,6 +162,11 @@ async def _shown(visit: Visit, error: BanjianError | None, where: str, *, chosen
     )
     page.set_status(200 if error is None else 403)
     return page
+
+
+def _name_of(visit: Visit, station: StationId) -> str:
+    known = visit.office.thread.registry().station(station)
+    return station if known is None else known.name
 
 
 def _offered(visit: Visit, ledger: Ledger) -> list[Keyholder]:

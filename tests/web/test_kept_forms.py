@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from ledger import registry_actions
 from ledger.errors import StoreError
-from ledger.facade import Home
-from ledger.types import CaseId
-from stations.web.unsigned import KEPT_MAX, KeptForms, Unsigned, UnsignedForms
-from tests.facade.counter import Dice
-from tests.web.counterdesk import Counter, Desk, Page, serving
+from ledger.facade import Home, Ledger
+from ledger.types import CaseId, StationId
+from stations.config import StationConfig
+from stations.texts import Say
+from stations.web.unsigned import KEEP, KEPT_MAX, KeptForms, Unsigned, UnsignedForms
+from tests.facade.counter import PERMIT, REGISTRAR, TOWNSHIP, VILLAGE, Dice, FakeClock, found_county
+from tests.web.counterdesk import Counter, Desk, Page, keys, serving
 from tests.web.test_actions import received
 
 STATION = "990121001000-00"
@@ -112,6 +116,38 @@ def test_erasing_takes_along_what_waits_of_anybody_about_the_case(counter: Count
     assert "后到的话" in _back(desk, "C1", path).text
     assert registrar.get(f"/case/{case}").status == 200 and disk(counter.folder) == 1
     assert "后到的话" not in desk.get(path).text
+
+
+def test_changing_the_station_in_one_tab_tells_what_became_of_another(tmp_path: Path) -> None:
+    folder, clock, new = tmp_path / "county", FakeClock(), StationId("990121001009-00")
+    found_county(folder, clock)
+    keys(folder)
+    with Ledger.open(folder, clock=clock, randomness=Dice("new"), write=True) as ledger:
+        enrolled = registry_actions.enrol_station(
+            station=new, name="新村", level="village", upstream=TOWNSHIP, code_system="statistics"
+        )
+        ledger.register("enrol_station", enrolled, REGISTRAR)
+        role = registry_actions.grant_role(staff_no="V2", role="window", scope=new)
+        ledger.register("grant_role", role, REGISTRAR)
+        names = {
+            place: held.name for place in (new, VILLAGE) if (held := ledger.knowledge.registry.station(place))
+        }
+    with serving(folder, clock=clock, config=StationConfig(station=new)) as counter:
+        desk, path = counter.desk("V2"), f"/receive/{PERMIT}"
+        desk.send("/station", {"station": VILLAGE, "next": "/"})
+        opened = desk.word = desk.get(path).field("form")
+        assert desk.send("/station", {"station": new, "next": "/"}).status == 303
+        desk.word = opened
+        fields = {"applicant.name": "换站人", "kept.action": path, "kept.page": path}
+        kept = desk.send(KEEP, fields)
+        assert json.loads(kept.raw) == {"kept": True}
+        page = desk.get(path)
+        assert Say(language="zh")("web.station_kept", station=names[VILLAGE]) in page.text
+        assert "换站人" not in page.text
+        desk.word = page.field("form")
+        assert desk.send("/station", {"station": VILLAGE, "next": "/"}).status == 303
+        page = desk.get(path)
+        assert 'value="换站人"' in page.text and names[VILLAGE] + "填到一半" not in page.text
 
 
 def _left(counter: Counter) -> list[Unsigned]:
