@@ -224,8 +224,9 @@ class Browsers:
     def of(self, token: str) -> Browser:
         """Return the browser of a cookie, a new one when it is unknown; locked when it was left alone."""
         now_ms = self._monotonic_ms()
+        self._forget_old(now_ms)
         browser = self._browsers.get(token) or self._strangers.get(token)
-        if browser is None or now_ms - browser.seen_ms > FORGET_MS:
+        if browser is None:
             browser = self._new(now_ms)
         else:
             self.lock_idle(browser)
@@ -244,7 +245,7 @@ class Browsers:
             if (kept is self._browsers) == browser.was_used:
                 kept[browser.token] = browser
             while len(kept) > most:
-                kept.popitem(last=False)
+                _forget_first(kept)
 
     def renew(self, browser: Browser) -> None:
         """Give a browser another cookie: one that was planted before signing in opens nothing."""
@@ -260,6 +261,12 @@ class Browsers:
         for browser in (*self._browsers.values(), *self._strangers.values()):
             browser.unsigned.drop_below(path)
 
+    def _forget_old(self, now_ms: int) -> None:
+        # The first one is always the one that was touched longest ago.
+        for kept in (self._browsers, self._strangers):
+            while kept and now_ms - next(iter(kept.values())).seen_ms > FORGET_MS:
+                _forget_first(kept)
+
     def _new(self, now_ms: int) -> Browser:
         return Browser(
             token=self._word(),
@@ -271,6 +278,12 @@ class Browsers:
 
     def _word(self) -> str:
         return self._randomness(24).hex()
+
+
+def _forget_first(kept: OrderedDict[str, Browser]) -> None:
+    """Forget a browser; what waits in it for its authors is left to those where they sign in next."""
+    _, browser = kept.popitem(last=False)
+    browser.unsigned.release()
 
 
 def checked_pin(pin: str) -> str:

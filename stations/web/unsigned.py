@@ -117,6 +117,10 @@ class KeptForms:
         """Throw a form away."""
         self._folder.drop(name)
 
+    def release(self, name: str) -> None:
+        """Hold a form no more: its browser is gone, its author takes it up by signing in at another one."""
+        self._held.discard(name)
+
     def drop_below(self, path: str) -> None:
         """Throw everybody's forms away that are about what a path names."""
         for name in self._folder.names():
@@ -125,7 +129,10 @@ class KeptForms:
                 self.drop(name)
 
     def take_up(self, staff_no: str, now_ms: int) -> dict[str, Unsigned]:
-        """Return the forms of somebody that an earlier process left, by their names; each is given once."""
+        """Return the forms of somebody that no browser holds, by their names; each is given once.
+
+        An earlier process left them, or a browser that is gone.
+        """
         found = {}
         with self._turn:
             for name in self._folder.names():
@@ -203,6 +210,12 @@ class UnsignedForms:
         """Forget a form whose draft is not wanted."""
         for key in [key for key in self._forms if draft and (*key[:2], key[3]) == (staff_no, station, draft)]:
             self.drop(*key)
+
+    def release(self) -> None:
+        """Leave everything to the browsers at which its authors sign in next: this one is gone."""
+        while self._forms:
+            _, (name, _) = self._forms.popitem()
+            self._kept.release(name)
 
     def drop_below(self, path: str) -> None:
         """Forget everybody's forms that are about what a path names."""

@@ -15,6 +15,7 @@ from ledger.facade import Home, Ledger
 from ledger.types import CaseId, StationId
 from stations.config import StationConfig
 from stations.texts import Say
+from stations.web.browsers import BROWSERS_MAX, FORGET_MS, Browsers
 from stations.web.unsigned import KEEP, KEPT_MAX, KeptForms, Unsigned, UnsignedForms
 from tests.facade.counter import PERMIT, REGISTRAR, TOWNSHIP, VILLAGE, Dice, FakeClock, found_county
 from tests.web.counterdesk import Counter, Desk, Page, keys, serving
@@ -148,6 +149,34 @@ def test_changing_the_station_in_one_tab_tells_what_became_of_another(tmp_path: 
         assert desk.send("/station", {"station": VILLAGE, "next": "/"}).status == 303
         page = desk.get(path)
         assert 'value="换站人"' in page.text and names[VILLAGE] + "填到一半" not in page.text
+
+
+def test_what_waits_in_a_browser_that_was_closed_is_found_at_the_next_one(counter: Counter) -> None:
+    closed = counter.desk("C1")
+    case = received(closed, "周隔夜")
+    path = f"/case/{case}/do/note"
+    _late(closed, case, "昨天写到一半的话")
+    # The station is not started anew in between; while the browser may come back nobody else is offered it.
+    assert "昨天写到一半的话" not in counter.desk("C1").get(path).text
+    counter.clock.ticks_ms += FORGET_MS + 1  # type: ignore[attr-defined]
+    assert "昨天写到一半的话" not in counter.desk("C4").get(path).text
+    assert "昨天写到一半的话" in counter.desk("C1").get(path).text
+    assert "昨天写到一半的话" not in counter.desk("C1").get(path).text, "offered once"
+
+
+def test_a_browser_that_gives_way_to_others_leaves_what_waits_in_it(counter: Counter) -> None:
+    kept = KeptForms(Home(counter.folder), Dice("many"))
+    browsers = Browsers(lambda: 0, Dice("cookies"), lock_ms=1000, kept=kept)
+    first = browsers.of("")
+    for count in range(BROWSERS_MAX + 1):
+        browser = browsers.of("") if count else first
+        browser.words["word"] = ("C1", STATION)
+        browsers.touch(browser)
+        if not count:
+            browser.unsigned.keep(form("typed"))()
+            assert "typed" not in {one.draft for one in kept.take_up("C1", 0).values()}
+    assert [one.draft for one in kept.take_up("C1", 0).values()] == ["typed"]
+    assert not waiting(first.unsigned)
 
 
 def _left(counter: Counter) -> list[Unsigned]:
