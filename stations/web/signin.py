@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from urllib.parse import quote
 
 from aiohttp import web
 
-from ledger.errors import AuthorityError, BanjianError, InputError
+from ledger.errors import AuthorityError, BanjianError, InputError, RuleError
 from ledger.facade import Ledger
-from ledger.types import StationId
+from ledger.facade.attachednames import is_erased
+from ledger.types import CaseId, StationId
 from stations.web.answers import answer
 from stations.web.browsers import KEY_ENDED, Person
 from stations.web.keyholders import Keyholder, keyholders, lapsed_keys, unlock
@@ -40,6 +42,7 @@ async def sign_in(visit: Visit) -> web.Response:
     visit.browser.sign_in(person)
     kept, now_ms = visit.office.browsers.kept, visit.now_ms()
     visit.browser.unsigned.add(await visit.office.access.aside(lambda: kept.take_up(staff_no, now_ms)))
+    await _forget_erased(visit)
     visit.office.browsers.renew(visit.browser)
     return see_other(where if person.pin else f"/pin?next={quote(where)}")
 
@@ -51,6 +54,7 @@ async def switch(visit: Visit) -> web.Response:
     try:
         visit.browser.switch(first(form, "staff_no"), first(form, "pin"))
         await settle(visit.office.access, visit.office.home, visit.browser)
+        await _forget_erased(visit)
         if (reason := ended(visit.browser)) is not None:
             raise reason
     except BanjianError as error:
@@ -162,6 +166,26 @@ async def _shown(visit: Visit, error: BanjianError | None, where: str, *, chosen
     )
     page.set_status(200 if error is None else 403)
     return page
+
+
+async def _forget_erased(visit: Visit) -> None:
+    """Throw away what waits for who is back about cases that were erased meanwhile, by whatever way."""
+    unsigned = visit.browser.unsigned
+    cases = unsigned.cases(visit.browser.acting)
+    if not cases:
+        return
+
+    def erased(ledger: Ledger) -> list[str]:
+        found = []
+        for case in cases:
+            # An address may name what is no case here.
+            with suppress(RuleError):
+                if is_erased(ledger.state(CaseId(bytes.fromhex(case)))[0]):
+                    found.append(case)
+        return found
+
+    for case in await visit.read(erased):
+        unsigned.drop_below(f"/case/{case}")
 
 
 def _name_of(visit: Visit, station: StationId) -> str:

@@ -9,6 +9,7 @@ names are, since a page cannot give a browser its files back.
 from __future__ import annotations
 
 import json
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -39,6 +40,7 @@ NOT_TYPED = frozenset(("heads", "next", "language", "draft"))
 NOT_KEPT_AT = frozenset(("/lock", "/pin", "/sign-out", "/station"))
 STEP = "/draft/step"
 """End of the address at which a form goes on with its next step."""
+_CASE = re.compile(r"^/case/([0-9a-f]{32})\b")
 Fields = Mapping[str, tuple[str, ...]]
 
 
@@ -199,6 +201,13 @@ class UnsignedForms:
     def of(self, staff_no: str, station: str) -> list[Unsigned]:
         """Return what waits for somebody at a station."""
         return [one for _, one in self._forms.values() if (one.staff_no, one.station) == (staff_no, station)]
+
+    def cases(self, staff_no: str) -> frozenset[str]:
+        """Return the cases, in hexadecimal digits, that somebody's forms are about."""
+        mine = [one for _, one in self._forms.values() if one.staff_no == staff_no]
+        return frozenset(
+            found for one in mine for path in (one.action, one.page) for found in _CASE.findall(path)
+        )
 
     def drop(self, staff_no: str, station: str, action: str, draft: str) -> None:
         """Forget a form: it was signed, or is not wanted."""

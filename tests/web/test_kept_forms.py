@@ -114,9 +114,13 @@ def test_erasing_takes_along_what_waits_of_anybody_about_the_case(counter: Count
     # Typed when it was erased already, or erased by an act that came by sync: it goes when somebody looks.
     _late(desk, case, "后到的话")
     assert disk(counter.folder) == 2
-    assert "后到的话" in _back(desk, "C1", path).text
     assert registrar.get(f"/case/{case}").status == 200 and disk(counter.folder) == 1
-    assert "后到的话" not in desk.get(path).text
+    assert "后到的话" not in _back(desk, "C1", path).text
+    # Or when its author is back, by PIN or passphrase, before anybody looked.
+    for again in (_back, lambda desk, no, _: desk.sign_in(no)):
+        _late(desk, case, "又后到的话")
+        again(desk, "C1", path)
+        assert disk(counter.folder) == 1 and "又后到的话" not in desk.get(path).text
 
 
 def test_changing_the_station_in_one_tab_tells_what_became_of_another(tmp_path: Path) -> None:
