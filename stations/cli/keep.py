@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ledger.errors import ConfigError, StoreError
 from ledger.facade import Command, Home
+from ledger.types import CaseId
 from stations.attachments import Attachments, drop_case
 from stations.backup import make_backup
 from stations.checks import Check, found
@@ -111,11 +112,23 @@ def erase(call: Call, *, case: str, ground: str, yes: bool) -> int:
         command = Command(action="erase", station=station, case=case_id, facts={"ground": ground})
         count = at.erase(command, signer)
         drop_case(Attachments(call.home(), call.app.randomness), ledger, case_id)
+        _drop_typed(call, case_id)
         call.done.update(case=case_id.hex(), erased=count)
         call.line(call.say("erase.done", number=number, count=count))
         call.emit({"number": number, "case_id": case_id.hex(), "erased": count, "ground": ground})
     call.hint("erase.next")
     return 0
+
+
+def _drop_typed(call: Call, case_id: CaseId) -> None:
+    """Throw away what anybody was typing about a case on the pages: drafts, and forms that came too late."""
+    # aiohttp takes a tenth of a second to import: only who erases pays for it.
+    from stations.web.cases.drafts import Drafts
+    from stations.web.unsigned import KeptForms
+
+    path = f"/case/{case_id.hex()}"
+    Drafts(call.home(), call.app.randomness).drop_below(f"{path}/")
+    KeptForms(call.home(), call.app.randomness).drop_below(path)
 
 
 def rebuild(call: Call) -> int:

@@ -217,15 +217,16 @@ class Browsers:
         self._monotonic_ms = monotonic_ms
         self._randomness = randomness
         self._lock_ms = lock_ms
-        self._kept = kept
+        self.kept = kept
         self._browsers: OrderedDict[str, Browser] = OrderedDict()
         self._strangers: OrderedDict[str, Browser] = OrderedDict()
 
     def of(self, token: str) -> Browser:
         """Return the browser of a cookie, a new one when it is unknown; locked when it was left alone."""
         now_ms = self._monotonic_ms()
+        self._forget_old(now_ms)
         browser = self._browsers.get(token) or self._strangers.get(token)
-        if browser is None or now_ms - browser.seen_ms > FORGET_MS:
+        if browser is None:
             browser = self._new(now_ms)
         else:
             self.lock_idle(browser)
@@ -244,7 +245,7 @@ class Browsers:
             if (kept is self._browsers) == browser.was_used:
                 kept[browser.token] = browser
             while len(kept) > most:
-                kept.popitem(last=False)
+                _forget_first(kept)
 
     def renew(self, browser: Browser) -> None:
         """Give a browser another cookie: one that was planted before signing in opens nothing."""
@@ -255,17 +256,34 @@ class Browsers:
         browser.words = OrderedDict((word, who) for word, who in browser.words.items() if who[0])
         self.touch(browser)
 
+    def forget_below(self, path: str) -> None:
+        """Forget what waits in any browser and is about what a path names."""
+        for browser in (*self._browsers.values(), *self._strangers.values()):
+            browser.unsigned.drop_below(path)
+
+    def _forget_old(self, now_ms: int) -> None:
+        # The first one is always the one that was touched longest ago.
+        for kept in (self._browsers, self._strangers):
+            while kept and now_ms - next(iter(kept.values())).seen_ms > FORGET_MS:
+                _forget_first(kept)
+
     def _new(self, now_ms: int) -> Browser:
         return Browser(
             token=self._word(),
             csrf=self._word(),
             salt=self._randomness(16),
             seen_ms=now_ms,
-            unsigned=UnsignedForms(self._kept),
+            unsigned=UnsignedForms(self.kept),
         )
 
     def _word(self) -> str:
         return self._randomness(24).hex()
+
+
+def _forget_first(kept: OrderedDict[str, Browser]) -> None:
+    """Forget a browser; what waits in it for its authors is left to those where they sign in next."""
+    _, browser = kept.popitem(last=False)
+    browser.unsigned.release()
 
 
 def checked_pin(pin: str) -> str:

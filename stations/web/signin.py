@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from urllib.parse import quote
 
 from aiohttp import web
 
-from ledger.errors import AuthorityError, BanjianError, InputError
+from ledger.errors import AuthorityError, BanjianError, InputError, RuleError
 from ledger.facade import Ledger
-from ledger.types import StationId
+from ledger.facade.attachednames import is_erased
+from ledger.types import CaseId, StationId
 from stations.web.answers import answer
-from stations.web.browsers import Person
+from stations.web.browsers import KEY_ENDED, Person
 from stations.web.keyholders import Keyholder, keyholders, lapsed_keys, unlock
 from stations.web.render import message_of, render
 from stations.web.standing import ended, settle
@@ -38,7 +40,9 @@ async def sign_in(visit: Visit) -> web.Response:
     except BanjianError as error:
         return await _shown(visit, error, where, chosen=staff_no)
     visit.browser.sign_in(person)
-    await visit.office.access.aside(lambda: visit.browser.unsigned.take_up(person.staff_no, visit.now_ms()))
+    kept, now_ms = visit.office.browsers.kept, visit.now_ms()
+    visit.browser.unsigned.add(await visit.office.access.aside(lambda: kept.take_up(staff_no, now_ms)))
+    await _forget_erased(visit)
     visit.office.browsers.renew(visit.browser)
     return see_other(where if person.pin else f"/pin?next={quote(where)}")
 
@@ -50,6 +54,7 @@ async def switch(visit: Visit) -> web.Response:
     try:
         visit.browser.switch(first(form, "staff_no"), first(form, "pin"))
         await settle(visit.office.access, visit.office.home, visit.browser)
+        await _forget_erased(visit)
         if (reason := ended(visit.browser)) is not None:
             raise reason
     except BanjianError as error:
@@ -122,12 +127,21 @@ async def tell_word(visit: Visit) -> web.Response:
 async def keep_typed(visit: Visit) -> web.Response:
     """Keep what stands in a form of an open page that heard that its person does not act here any more.
 
-    The page goes away after that; its author finds the form filled in again.
+    The page goes away after that; its author finds the form filled in again. Of a key that ended nothing is
+    kept: all that waited of its owner went with it, and the page goes as well.
     """
-    kept = await keep_unsigned(visit) is not None
-    if kept and visit.browser.person is None:
+    browser = visit.browser
+    word = first(await form_of(visit), "form")
+    if browser.ended is not None and browser.ended[:2] == (KEY_ENDED, browser.words.get(word, ("", ""))[0]):
+        return answer({"kept": False, "ended": True})
+    kept, person = await keep_unsigned(visit), browser.person
+    if kept is None:
+        return answer({"kept": False})
+    if person is None:
         visit.tell("web.lock_kept")
-    return answer({"kept": kept})
+    elif person.staff_no == kept.staff_no and person.station != kept.station:
+        visit.tell("web.station_kept", station=_name_of(visit, StationId(kept.station)))
+    return answer({"kept": True})
 
 
 async def choose_language(visit: Visit) -> web.Response:
@@ -152,6 +166,31 @@ async def _shown(visit: Visit, error: BanjianError | None, where: str, *, chosen
     )
     page.set_status(200 if error is None else 403)
     return page
+
+
+async def _forget_erased(visit: Visit) -> None:
+    """Throw away what waits for who is back about cases that were erased meanwhile, by whatever way."""
+    unsigned = visit.browser.unsigned
+    cases = unsigned.cases(visit.browser.acting)
+    if not cases:
+        return
+
+    def erased(ledger: Ledger) -> list[str]:
+        found = []
+        for case in cases:
+            # An address may name what is no case here.
+            with suppress(RuleError):
+                if is_erased(ledger.state(CaseId(bytes.fromhex(case)))[0]):
+                    found.append(case)
+        return found
+
+    for case in await visit.read(erased):
+        unsigned.drop_below(f"/case/{case}")
+
+
+def _name_of(visit: Visit, station: StationId) -> str:
+    known = visit.office.thread.registry().station(station)
+    return station if known is None else known.name
 
 
 def _offered(visit: Visit, ledger: Ledger) -> list[Keyholder]:

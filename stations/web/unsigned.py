@@ -9,8 +9,9 @@ names are, since a page cannot give a browser its files back.
 from __future__ import annotations
 
 import json
+import re
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -42,6 +43,7 @@ STEP = "/draft/step"
 """End of the address at which a form goes on with its next step."""
 NAMES_A_FORM = {"draft": "draft", "pad": "pad", "target": "f.target"}
 """Queries that tell which form of a page is meant, and the field of the form that says the same."""
+_CASE = re.compile(r"^/case/([0-9a-f]{32})\b")
 Fields = Mapping[str, tuple[str, ...]]
 
 
@@ -71,6 +73,10 @@ class Unsigned:
     def draft(self) -> str:
         """Which of several forms of one page it is; "" where a page has but one."""
         return "".join(self.fields.get("draft", ()))
+
+    def is_below(self, path: str) -> bool:
+        """Whether it is about what a path names: it was sent there, or stood on a page of it."""
+        return self.action.startswith(path) or self.page.startswith(path)
 
     @property
     def asked(self) -> Mapping[str, str]:
@@ -117,10 +123,9 @@ class KeptForms:
         self._turn = Lock()
 
     def new_name(self) -> str:
-        """Return a name for another form."""
+        """Return a name for another form; never waits for a thread that reads the disk."""
         name = self._randomness(8).hex()
-        with self._turn:
-            self._held.add(name)
+        self._held.add(name)
         return name
 
     def keep(self, name: str, one: Unsigned) -> None:
@@ -135,8 +140,22 @@ class KeptForms:
         """Throw a form away."""
         self._folder.drop(name)
 
+    def release(self, name: str) -> None:
+        """Hold a form no more: its browser is gone, its author takes it up by signing in at another one."""
+        self._held.discard(name)
+
+    def drop_below(self, path: str) -> None:
+        """Throw everybody's forms away that are about what a path names."""
+        for name in self._folder.names():
+            one = self._read(name)
+            if one is not None and one.is_below(path):
+                self.drop(name)
+
     def take_up(self, staff_no: str, now_ms: int) -> dict[str, Unsigned]:
-        """Return the forms of somebody that an earlier process left, by their names; each is given once."""
+        """Return the forms of somebody that no browser holds, by their names; each is given once.
+
+        An earlier process left them, or a browser that is gone.
+        """
         found = {}
         with self._turn:
             for name in self._folder.names():
@@ -164,7 +183,7 @@ class KeptForms:
 
 
 class UnsignedForms:
-    """The forms of one browser that wait for their authors, the newest last.
+    """The forms of one browser that wait for their authors, the newest last; for the loop alone.
 
     Args:
         kept: where they lie on the disk.
@@ -174,29 +193,42 @@ class UnsignedForms:
         self._kept = kept
         self._forms: OrderedDict[tuple[str, str, str, str], tuple[str, Unsigned]] = OrderedDict()
 
-    def keep(self, one: Unsigned) -> None:
-        """Keep a form instead of an older one of the same author, station, path and draft, durably.
+    def keep(self, one: Unsigned) -> Callable[[], None]:
+        """Keep a form instead of an older one of the same author, station, path and draft.
 
-        Raises:
-            StoreError: ``store.*``; the form waits in memory all the same.
+        Returns what makes that durable, for another thread: it raises StoreError ``store.*``, and the form
+        waits in memory all the same.
         """
         key = _key(one)
         name = self._forms[key][0] if key in self._forms else self._kept.new_name()
         self._forms[key] = (name, one)
         self._forms.move_to_end(key)
+        oldest = []
         while len(self._forms) > KEPT_MAX:
-            _, (oldest, _) = self._forms.popitem(last=False)
-            self._kept.drop(oldest)
-        self._kept.keep(name, one)
+            oldest.append(self._forms.popitem(last=False)[1][0])
 
-    def take_up(self, staff_no: str, now_ms: int) -> None:
-        """Take what waits for somebody since before the station was restarted; blocks on the disk."""
-        for name, one in self._kept.take_up(staff_no, now_ms).items():
+        def durably() -> None:
+            for old in oldest:
+                self._kept.drop(old)
+            self._kept.keep(name, one)
+
+        return durably
+
+    def add(self, found: Mapping[str, Unsigned]) -> None:
+        """Take in what was taken up of somebody, by name."""
+        for name, one in found.items():
             self._forms[_key(one)] = (name, one)
 
     def of(self, staff_no: str, station: str) -> list[Unsigned]:
         """Return what waits for somebody at a station."""
         return [one for _, one in self._forms.values() if (one.staff_no, one.station) == (staff_no, station)]
+
+    def cases(self, staff_no: str) -> frozenset[str]:
+        """Return the cases, in hexadecimal digits, that somebody's forms are about."""
+        mine = [one for _, one in self._forms.values() if one.staff_no == staff_no]
+        return frozenset(
+            found for one in mine for path in (one.action, one.page) for found in _CASE.findall(path)
+        )
 
     def drop(self, staff_no: str, station: str, action: str, draft: str) -> None:
         """Forget a form: it was signed, or is not wanted."""
@@ -207,6 +239,17 @@ class UnsignedForms:
     def drop_draft(self, staff_no: str, station: str, draft: str) -> None:
         """Forget a form whose draft is not wanted."""
         for key in [key for key in self._forms if draft and (*key[:2], key[3]) == (staff_no, station, draft)]:
+            self.drop(*key)
+
+    def release(self) -> None:
+        """Leave everything to the browsers at which its authors sign in next: this one is gone."""
+        while self._forms:
+            _, (name, _) = self._forms.popitem()
+            self._kept.release(name)
+
+    def drop_below(self, path: str) -> None:
+        """Forget everybody's forms that are about what a path names."""
+        for key in [key for key, (_, one) in self._forms.items() if one.is_below(path)]:
             self.drop(*key)
 
     def drop_all(self, staff_no: str) -> None:

@@ -238,10 +238,9 @@ async def keep_unsigned(visit: Visit) -> Unsigned | None:
     now_ms = visit.now_ms()
     kept = unsigned_of(data, staff_no=staff_no, station=station, action=action, page=page, at_ms=now_ms)
     if kept is not None:
-        form = kept
         # A full disk: it waits in memory, for as long as this process lives.
         with suppress(StoreError):
-            await visit.office.access.aside(lambda: browser.unsigned.keep(form))
+            await visit.office.access.aside(browser.unsigned.keep(kept))
     return kept
 
 

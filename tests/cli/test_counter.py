@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from pathlib import Path
 
 import pytest
 from python_calamine import CalamineWorkbook
 
+from ledger.facade import Home
 from stations.demo import COUNTY, TOWNSHIP, VILLAGE, DemoClock
+from stations.web.cases.drafts import Draft, Drafts
+from stations.web.unsigned import KeptForms, Unsigned
 from tests.cli.conftest import INSURANCE, ITEM, Terminal
 
 ID_NO = "990121195803121017"
@@ -236,6 +240,32 @@ def test_erase_needs_role_and_consent_and_leaves_the_signed_history(county: Term
     assert "吴老根" not in county.ok("show", number).out
     assert county.run("find", "吴老根").code == 1
     assert county.ok("show", number, "--json").json["steps"][0]["effective"]
+
+
+def test_erase_takes_along_what_was_being_typed_about_the_case_on_the_pages(county: Terminal):
+    number, other = _received(county), _received(county)
+    assert county.folder is not None
+    home, ids = (
+        Home(county.folder),
+        [county.ok("show", one, "--json").json["case_id"] for one in (number, other)],
+    )
+    drafts, kept = Drafts(home, os.urandom), KeptForms(home, os.urandom)
+    for place, case in enumerate(ids):
+        path = f"/case/{case}/do/note"
+        form = {"text": ("住在村东头",)}
+        drafts.keep(
+            Draft(word=f"{place:016x}", staff_no="V001", station=VILLAGE, page=path, at_ms=1, form=form)
+        )
+        one = Unsigned(
+            staff_no="V001", station=VILLAGE, action=path, page=path, fields=form, files=(), at_ms=1
+        )
+        kept.keep(kept.new_name(), one)
+    county.ok("erase", number, "--ground", "本人要求", "--as", "R001", "--yes")
+    (draft,), (form_left,) = (
+        drafts.of("V001", VILLAGE),
+        KeptForms(home, os.urandom).take_up("V001", 1).values(),
+    )
+    assert draft.page == form_left.action == f"/case/{ids[1]}/do/note"
 
 
 def test_an_action_that_the_county_publishes_is_a_command_at_once(county: Terminal, tmp_path: Path):

@@ -9,12 +9,14 @@ from collections.abc import Iterator
 import pytest
 
 from stations.county.people import REGISTRAR_NO
+from stations.texts import Say
 from tests.web.desk import Desk
 from tests.web.offices import COUNTY, PIN, TOWNSHIP, VILLAGE, Office, found
 from tests.web.seat import ALLOWANCE
 
 CODE = "web.key_ended"
 WAIT_S = 120
+RECEIVE = f"/receive/{ALLOWANCE}"
 GONE, STAYS = "V003", "V001"
 
 
@@ -117,9 +119,17 @@ async def test_a_role_that_ends_is_gone_at_once_and_with_the_last_one_the_person
             await change("end", "window")
             assert (await stream.content.read()).decode().endswith("event: locked\ndata:\n\n")
         assert (await desk.get("/cases")).code == CODE
+        # The open page sends what was being typed: it goes with the key, and nothing is promised.
+        typed = {"applicant.name": "赵半截", "kept.action": RECEIVE, "kept.page": RECEIVE}
+        before = set((hall.folder / "unsigned").glob("*"))
+        sent = await desk.post("/unsigned/keep", typed, {"X-Banjian-Live": "1"})
+        assert json.loads(sent.text) == {"kept": False, "ended": True}
+        assert set((hall.folder / "unsigned").glob("*")) <= before
+        assert Say(language="zh")("web.lock_kept") not in (await desk.get("/sign-in")).text
         await change("grant", "window")
         await desk.sign_in(GONE)
         assert await roles() == ["window"]
+        assert "赵半截" not in (await desk.get(RECEIVE)).text
 
 
 async def test_a_key_that_was_disclosed_opens_nothing_from_that_moment(offices: dict[str, Office]) -> None:

@@ -94,7 +94,6 @@ async def act(visit: Visit) -> web.StreamResponse:
     await drafting.ended(visit, first(form, "draft"))
     if done and action == ERASE:
         await drop_of(visit, case_id)
-        await drafting.forget(visit, case_id.hex())
     for one in done:
         name, why = await _outcome(visit, one, action)
         if why:

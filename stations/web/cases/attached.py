@@ -10,6 +10,7 @@ from ledger.facade import Ledger
 from ledger.facade.attachednames import attachments_in, is_erased, waiting_of
 from ledger.types import ActId, CaseId
 from stations.attachments import Attachments, drop_case, kind_of
+from stations.web.cases import drafting
 from stations.web.visit import Visit
 
 
@@ -41,14 +42,14 @@ async def lines_of(visit: Visit, case_id: CaseId) -> Mapping[str, Sequence[Attac
 
     store = attachments_at(visit)
 
-    def named(ledger: Ledger) -> Mapping[ActId, tuple[tuple[bytes, int], ...]]:
+    def named(ledger: Ledger) -> tuple[bool, Mapping[ActId, tuple[tuple[bytes, int], ...]]]:
         state = ledger.state(case_id)[0]
-        if is_erased(state):
-            # Erased elsewhere, perhaps: what lies here goes when somebody looks.
-            drop_case(store, ledger, case_id)
-        return attachments_in(state)
+        return is_erased(state), attachments_in(state)
 
-    found = await visit.read(named)
+    erased, found = await visit.read(named)
+    if erased:
+        # Elsewhere, perhaps: what lies here goes when somebody looks.
+        await drop_of(visit, case_id)
     if not found:
         return {}
     waiting = (
@@ -65,9 +66,10 @@ async def lines_of(visit: Visit, case_id: CaseId) -> Mapping[str, Sequence[Attac
 
 
 async def drop_of(visit: Visit, case_id: CaseId) -> None:
-    """Throw away the content of a case's attachments: its personal data was erased."""
+    """Throw away what lies beside the ledger of a case whose personal data was erased: attachments, words."""
     store = attachments_at(visit)
     await visit.read(lambda ledger: drop_case(store, ledger, case_id))
+    await drafting.forget(visit, case_id.hex())
 
 
 def _waiting(ledger: Ledger, case_id: CaseId) -> frozenset[bytes]:

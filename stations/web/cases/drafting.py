@@ -114,13 +114,20 @@ async def ended(visit: Visit, word: str) -> None:
 
 
 async def forget(visit: Visit, case: str) -> None:
-    """Throw away what anybody was typing about a case whose personal data were erased.
+    """Throw away what anybody was typing about a case whose personal data were erased: drafts, late forms.
 
     Args:
         case: the case in hexadecimal.
     """
-    drafts = _drafts(visit)
-    await visit.office.access.aside(lambda: drafts.drop_below(f"/case/{case}/"))
+    drafts, browsers, path = _drafts(visit), visit.office.browsers, f"/case/{case}"
+    browsers.forget_below(path)
+
+    def work() -> None:
+        drafts.drop_below(f"{path}/")
+        # Forms of people who have not come back since the station was started.
+        browsers.kept.drop_below(path)
+
+    await visit.office.access.aside(work)
 
 
 async def here(visit: Visit, page: str, given: Form) -> FormDraft:
