@@ -25,7 +25,7 @@ demo:  ## set up what banjian needs and run its demonstration
 # A folder of its own for each run: pytest's common one is shut by every other run of the same user, and the test
 # server of PostgreSQL, which does not run as root, then finds its door closed. `.ci/scratch` says where it lies.
 test: check  ## every check, then every test; skips are told with their reasons
-	@folder=$$(.ci/scratch) && trap 'rm -rf "$$folder"' EXIT && \
+	@folder=$$(.ci/scratch) && trap 'rm -rf "$$folder"' EXIT && trap 'exit 130' INT TERM HUP && \
 	TMPDIR=$$folder PYTEST_DEBUG_TEMPROOT=$$folder $(LIMIT) $(BIN)/python -m pytest -q \
 	  -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart=0 $(PYTEST_ARGS)
 

@@ -74,10 +74,11 @@ class LedgerThread:
         if self._ledger is None:
             self._ledger = self._known = self._open_ledger()
             self.opened += 1
-            if self._changed:
-                # Perhaps nobody saw the refusal: the station calls by itself, too.
-                note_outside(self._ledger)
-                self._changed = False
+        if self._changed:
+            # Perhaps nobody saw the refusal: the station calls by itself, too. Looked at each time: the note
+            # itself may fail.
+            note_outside(self._ledger)
+            self._changed = False
         return self._ledger
 
     def registry(self) -> Registry:

@@ -25,7 +25,7 @@ from ledger.facade.home import Home
 from ledger.facade.ondemand import OnDemand
 from ledger.facade.page import case_page
 from ledger.facade.parts import Parts, list_logs, load_parts
-from ledger.facade.reading import FIND_MAX
+from ledger.facade.reading import FIND_MAX, Among
 from ledger.facade.rejudging import finish_judging
 from ledger.facade.renewal import rebuild_views
 from ledger.facade.restoring import settle
@@ -379,12 +379,15 @@ class Ledger:
 
     def find(
         self, text: str, *, station: StationId | None = None, now_ms: int | None = None,
-        limit: int | None = FIND_MAX,
+        limit: int | None = FIND_MAX, among: Among | None = None,
     ) -> list[CaseRow]:  # fmt: skip
-        """Return cases by number, name, initials, ID number or tail, phone tail, item; so many at most."""
+        """Return cases by number, name, initials, ID number or tail, phone tail, item; so many at most.
+
+        Cases that no station of ``station`` or ``among`` holds, was offered or received do not count.
+        """
         moment = self.clock.now_ms() if now_ms is None else now_ms
         with self.reading() as (tx, parts):
-            return parts.reader.find(tx, text, station=station, now_ms=moment, limit=limit)
+            return parts.reader.find(tx, text, station=station, now_ms=moment, limit=limit, among=among)
 
     @in_turn
     def figures(self, first: date, last: date, *, station: StationId | None = None) -> list[Figure]:

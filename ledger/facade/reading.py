@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
 from operator import itemgetter
@@ -43,6 +43,8 @@ from ledger.types import ActId, CaseId, Facts, StationId
 AWAITING_COLLECTION = ("decided", "issued")
 BEFORE_ACCEPTANCE = ("received", "correcting")
 FIND_MAX = 200
+Among = Callable[[str], bool]
+"""Tells whether a station is one whose cases are asked for; "" is none."""
 HEX_PREFIX_CHARS_MIN = 6
 _NUMBERED_MAX = 16
 _WITH_CONFLICT = tuple(flags for flags in range(1 + (PAUSED | CONFLICT | PENDING)) if flags & CONFLICT)
@@ -132,7 +134,14 @@ class Reader:
         return bool(earlier_limits(tx, case_id, read_clocks(state, rules, self._knowledge.calendars, now_ms)))
 
     def find(
-        self, tx: ReadTx, text: str, *, station: StationId | None, now_ms: int, limit: int | None
+        self,
+        tx: ReadTx,
+        text: str,
+        *,
+        station: StationId | None,
+        now_ms: int,
+        limit: int | None,
+        among: Among | None,
     ) -> list[CaseRow]:
         """Return cases by number, name, pinyin initials, ID number or tail, phone tail or item."""
         wanted = text.strip()
@@ -141,7 +150,8 @@ class Reader:
         found: dict[bytes, Row] = {}
         for row in self._matching(tx, wanted):
             # The limit counts what is shown: cases of other stations must not use it up.
-            if station is None or station in _stations(row):
+            places = _stations(row)
+            if (station is None or station in places) and (among is None or any(map(among, places))):
                 found[_bytes(row[0])] = row
             if limit is not None and len(found) >= limit:
                 break

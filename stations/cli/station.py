@@ -55,9 +55,14 @@ def add(
 
 
 def _waits_for_its_log(ledger: Ledger, station: StationId, facts: Facts) -> bool:
-    """Tell whether a station is enrolled just so and nobody has opened a log for it yet."""
+    """Tell whether a station is enrolled just so and nobody has opened a log for it yet.
+
+    A closed one must be enrolled again first, whatever it was called.
+    """
     known = ledger.knowledge.registry.station(station)
-    if known is None or any(log.kind == "station" and log.station == station for log in ledger.logs()):
+    if known is None or not known.is_open:
+        return False
+    if any(log.kind == "station" and log.station == station for log in ledger.logs()):
         return False
     return (known.name, known.level, known.upstream) == (facts["name"], facts["level"], facts["upstream"])
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Lock
 from typing import TypeVar
 
 from ledger.facade import Home, Ledger
@@ -15,6 +17,14 @@ from stations.ledgerthread import LedgerThread
 T = TypeVar("T")
 READERS = 2
 """Threads that read: a long list must not keep a short page waiting."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Held:
+    """A ledger that is read, and how many pages are at it now."""
+
+    ledger: Ledger
+    readers: int = 0
 
 
 class Access:
@@ -40,21 +50,27 @@ class Access:
         self._randomness = randomness
         self._station = station
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="page")
-        self._held: Ledger | None = None
+        self._held: _Held | None = None
+        self._counting = Lock()
         self._opened = thread.opened
         self._opening = asyncio.Lock()
 
     async def read(self, work: Callable[[Ledger], T]) -> T:
         """Run something that reads."""
-        ledger = await self._ledger()
+        held = await self._current()
 
         def with_news() -> T:
             # Whoever asks the registry alone would else see it as of the last look at the store.
-            ledger.refresh()
-            return work(ledger)
+            held.ledger.refresh()
+            return work(held.ledger)
 
         with self._writer.page():
-            return await self._run(with_news)
+            with self._counting:
+                held.readers += 1
+            # Told when the thread is done with it: a page that nobody waits for any more still reads.
+            reading = self._readers.submit(with_news)
+            reading.add_done_callback(lambda _: self._left(held))
+            return await asyncio.wrap_future(reading)
 
     async def write(self, work: Callable[[Ledger], T]) -> T:
         """Run something on the writer's thread."""
@@ -68,17 +84,31 @@ class Access:
         """Close the ledger that was read."""
         if self._held is not None:
             held, self._held = self._held, None
-            await self._run(held.close)
+            await self._run(held.ledger.close)
         self._readers.shutdown()
 
-    async def _ledger(self) -> Ledger:
+    async def _current(self) -> _Held:
         async with self._opening:
-            opened = self._writer.opened
-            if self._held is None or not self._held.store.usable() or opened != self._opened:
-                # What made the writer begin anew may be true of what was read before as well.
-                self._opened = opened
-                self._held = await self._run(self._open)
-            return self._held
+            opened, before = self._writer.opened, self._held
+            if before is not None and before.ledger.store.usable() and opened == self._opened:
+                return before
+            # What made the writer begin anew may be true of what was read before as well: while it cannot be
+            # opened again nothing is read.
+            held = _Held(ledger=await self._run(self._open))
+            with self._counting:
+                self._held, self._opened = held, opened
+                is_free = before is not None and not before.readers
+            if before is not None and is_free:
+                await self._run(before.ledger.close)
+            return held
+
+    def _left(self, held: _Held) -> None:
+        """A page is done with a ledger: the last one closes what was replaced meanwhile."""
+        with self._counting:
+            held.readers -= 1
+            if held.readers or held is self._held:
+                return
+        held.ledger.close()
 
     def _open(self) -> Ledger:
         return Ledger.open(

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from ledger.errors import AuthorityError, BanjianError, InputError, RuleError
 from stations.web.render import message_of, render, render_part
+from stations.web.standing import require_standing
 from stations.web.visit import OFFICE, Visit, see_other
 
 JOBS_MAX = 64
@@ -162,14 +163,19 @@ def as_confirmed(visit: Visit) -> Visit:
     return replace(visit, acting=replace(visit.person))
 
 
-def require_unlocked(visit: Visit, staff_no: str) -> None:
-    """Refuse to go on for somebody whose key was dropped meanwhile.
+async def require_unlocked(visit: Visit) -> None:
+    """Refuse to go on with the key that confirmed a job when it was dropped meanwhile, or is used no more.
+
+    Asked before each row: no page need be open that would notice.
 
     Raises:
-        AuthorityError: ``web.signed_out``.
+        AuthorityError: ``web.signed_out``; ``web.key_ended``; ``web.key_replaced``.
     """
-    if staff_no not in visit.browser.people:
+    person = visit.person
+    held = visit.browser.people.get(person.staff_no)
+    if held is None or held.key_id != person.key_id:
         raise AuthorityError("web.signed_out")
+    await require_standing(visit.office.access, visit.office.home, held)
 
 
 async def show(visit: Visit) -> web.Response:

@@ -36,6 +36,17 @@ def test_a_station_enrolled_and_not_opened_is_opened_by_the_same_command(county:
     assert row["kept_here"]
 
 
+def test_a_closed_station_without_a_log_here_is_enrolled_again_before_it_is_opened(county: Terminal) -> None:
+    county.ok(*ADD)
+    county.ok("station", "close", NEW, "--as", "R001")
+    assert county.ok(*ADD, "--open", "--json").json["log_id"]
+    (row,) = (one for one in county.ok("station", "list", "--json").lines if one["station"] == NEW)
+    assert row["kept_here"]
+    acts = county.ok("registry", "log", "--json").lines
+    done = [one["action"] for one in acts if one["effective"] and one["action"].endswith("_station")]
+    assert done[-3:] == ["enrol_station", "close_station", "enrol_station"], done
+
+
 def test_a_key_made_and_not_enrolled_is_enrolled_by_the_same_command(county: Terminal) -> None:
     path = _keys(county) / "C010.key"
     made = make_key(path, label="C010", passphrase=PASSPHRASE, randomness=os.urandom)

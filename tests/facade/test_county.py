@@ -136,3 +136,5 @@ def test_cases_of_other_stations_do_not_use_up_a_search(ledger: Ledger) -> None:
     for text in ("赵小明", "zxm", "990121", "食品经营许可"):
         assert {row.case_id for row in ledger.find(text, station=TOWNSHIP, limit=3)} == mine
         assert len(ledger.find(text, limit=3)) == 3
+        among = {row.case_id for row in ledger.find(text, limit=3, among={TOWNSHIP}.__contains__)}
+        assert among == mine and not ledger.find(text, limit=3, among=lambda _: False)

@@ -125,6 +125,11 @@ def test_a_short_list_says_nothing_of_more(desk: Desk) -> None:
         assert "只列出前" not in page and "找到的超过" not in page and "all=1" not in page
 
 
+def test_cases_of_others_are_not_told_as_more_that_was_found(counter: Counter) -> None:
+    page = counter.desk("V1").get("/find?q=周长列").text
+    assert "没有找到" in page and "找到的超过" not in page and "all=1" not in page
+
+
 def test_every_item_that_was_looked_for_goes_into_the_sheet(counter: Counter, desk: Desk) -> None:
     with counter.ledger() as ledger:
         catalogue = ledger.knowledge.catalogue

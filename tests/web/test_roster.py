@@ -365,3 +365,26 @@ def test_a_list_without_numbers_is_one_unless_they_stand_under_a_strange_heading
     assert short.code == "roster.faults" and "C2" in short.text and "C3" not in short.text
     both = sent(一组=[HEAD, *people(1, 850)], 联系人=[head, ["赵户", "13900000011"]])
     assert "共 1 人" in both.text, "a sheet with numbers goes before one without"
+
+
+def test_a_key_in_whose_place_another_one_works_signs_no_more_rows(counter: Counter, tmp_path: Path) -> None:
+    head, first, fresh, count = counter.desk("C3"), counter.desk("T1"), "a fresh passphrase", 400
+    name = name_of(imported(first, tmp_path, people(count, 2000)))
+    first.post(f"/roster/{name}/ticks", {"here": [str(n) for n in range(1, count + 1)]})
+    form = head.get("/new-keys/T1")
+    started = first.send(f"/roster/{name}/sign").headers["Location"]
+    # The tab of the job asks for nothing more: nobody but the job itself can notice.
+    given = {"passphrase": fresh, "again": fresh, "reason": "forgotten", "days": "7"}
+    assert head.send("/new-keys/T1", {"once": form.field("once"), **given}).status == 303
+    anew = Desk(counter.port)
+    anew.word = anew.get("/sign-in").field("form")
+    assert anew.send("/sign-in", {"staff_no": "T1", "passphrase": fresh, "next": "/"}).status == 303
+    page = anew.get(started)
+    for _ in range(400):
+        if "hx-trigger" not in page.text.partition('id="job"')[2].partition(">")[0]:
+            break
+        time.sleep(0.05)
+        page = anew.get(started)
+    assert "中途停止" in page.text and "这台电脑上不再用旧密钥" in page.text
+    signed = [row for row in roster(counter, name).rows if row.case]
+    assert len(signed) < count

@@ -105,7 +105,7 @@ async def link(visit: Visit) -> web.StreamResponse:
     async def steps(job: Job) -> AsyncGenerator[None, None]:
         linked = 0
         for match in matches:
-            require_unlocked(visit, job.staff_no)
+            await require_unlocked(visit)
 
             def work(ledger: Ledger, match: Match = match) -> int:
                 return _link(visit, ledger, match, settings)

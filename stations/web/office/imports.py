@@ -201,7 +201,7 @@ async def _signed(planned: Sequence[Step], visit: Visit, job: Job) -> AsyncGener
     """Sign one act after the other, each a turn of its own on the ledger's thread."""
     signer = visit.person.signer
     for step in planned:
-        require_unlocked(visit, job.staff_no)
+        await require_unlocked(visit)
         await visit.write(partial(_store, step, signer))
         job.done += 1
         yield

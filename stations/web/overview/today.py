@@ -104,7 +104,7 @@ async def find(visit: Visit) -> web.Response:
     if wants_workbook(visit):
 
         def sheet(ledger: Ledger) -> Sheet:
-            rows, _ = _found(visit, ledger, text, now_ms, limit=None)
+            rows = _found(visit, ledger, text, now_ms, limit=None)
             return sheet_of(visit, ledger, rows, name=visit.say("web.find_title"))
 
         name = f"{visit.say('web.find_title')} {local_date(now_ms).isoformat()}"
@@ -113,8 +113,8 @@ async def find(visit: Visit) -> web.Response:
 
     def work(ledger: Ledger) -> tuple[Sequence[Line], bool, int]:
         # One more than is shown tells that there are more.
-        rows, more = _found(visit, ledger, text, now_ms, limit=most + 1)
-        return lines_of(visit, ledger, rows[:most]), more, known_at(ledger)
+        rows = _found(visit, ledger, text, now_ms, limit=most + 1)
+        return lines_of(visit, ledger, rows[:most]), len(rows) > most, known_at(ledger)
 
     lines, more, known_at_ms = await visit.read(work)
     misread = InputError("number.check") if not lines and is_misread(text) else None
@@ -129,16 +129,15 @@ async def find(visit: Visit) -> web.Response:
 
 def found(visit: Visit, ledger: Ledger, text: str, now_ms: int) -> list[CaseRow]:
     """Return the cases that a text may mean and that are open to the person."""
-    return _found(visit, ledger, text, now_ms, limit=FIND_MAX)[0]
+    return _found(visit, ledger, text, now_ms, limit=FIND_MAX)
 
 
-def _found(
-    visit: Visit, ledger: Ledger, text: str, now_ms: int, *, limit: int | None
-) -> tuple[list[CaseRow], bool]:
-    """Return the cases that a text may mean and that are open to the person, and whether it were too many."""
+def _found(visit: Visit, ledger: Ledger, text: str, now_ms: int, *, limit: int | None) -> list[CaseRow]:
+    """Return the cases that a text may mean and that are open to the person; only these count."""
+    if not text or not sees_cases(visit.person):
+        return []
     scope = Scope(ledger.knowledge.registry, visit.person)
-    rows = ledger.find(text, now_ms=now_ms, limit=limit) if text else []
-    return [row for row in rows if scope.row(row)], len(rows) == limit
+    return ledger.find(text, now_ms=now_ms, limit=limit, among=scope.station)
 
 
 def known_at(ledger: Ledger) -> int:

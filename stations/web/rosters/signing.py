@@ -76,7 +76,7 @@ async def _steps(
     person, done = visit.person, 0
     try:
         for no in ready:
-            require_unlocked(visit, job.staff_no)
+            await require_unlocked(visit)
             try:
                 done += await _receive_one(visit, person, no, form, skip=skip)
             except BanjianError as error:
