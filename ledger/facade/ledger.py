@@ -210,9 +210,8 @@ class Ledger:
         """Store an act that another process of this machine prepared, after checking everything in it.
 
         Raises:
-            RuleError: ``case.moved_on``, ``act.outdated`` or ``number.taken`` when the case, registry or
-                catalogue, or the count of numbers has gone on meanwhile; prepare it again. And
-                ``platform.number_*`` when another case got its platform's number meanwhile.
+            RuleError: ``case.moved_on``, ``act.outdated``, ``number.taken`` or ``platform.number_*`` when case,
+                registry, catalogue or numbers have gone on meanwhile; prepare it again.
             BanjianError: the act does not hold; nothing was written.
         """
         require_rules_to_write(self.store, self.parts)
