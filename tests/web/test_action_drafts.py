@@ -112,6 +112,9 @@ def test_what_is_too_large_for_a_draft_is_not_told_as_kept(desk: Desk) -> None:
     word = typed(desk, path, text="先写的")
     refused = desk.send(f"{path}/draft", {"draft": word, "text": "长" * 30_000})
     assert refused.status == 422 and "草稿已存本机" not in refused.text
+    # In the open page the words stand where "kept" stood, and nothing is tried again by itself.
+    part = desk.send(f"{path}/draft", {"draft": word, "text": "长" * 30_000}, headers={"HX-Request": "true"})
+    assert part.status == 200 and "超过 64 KB" in part.text and "草稿已存本机" not in part.text
     assert ">先写的</textarea>" in desk.get(f"{path}?draft={word}").text
 
 
