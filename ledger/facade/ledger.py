@@ -210,7 +210,7 @@ class Ledger:
         """Store an act that another process of this machine prepared, after checking everything in it.
 
         Raises:
-            RuleError: ``case.moved_on``, ``act.outdated``, ``number.taken``, ``platform.number_*`` when the case,
+            RuleError: ``case.moved_on``, ``act.outdated``, ``number.taken``, ``platform.number_*`` when case,
                 registry, catalogue or numbers have gone on meanwhile; prepare it again.
             BanjianError: the act does not hold; nothing was written.
         """
