@@ -243,6 +243,9 @@ class Relay:
             if self.swallow and writes and b"COMMIT" in data:
                 near.shutdown(socket.SHUT_RDWR)
             far.sendall(data)
+        # Closing alone tells the server nothing while the other thread still waits for its words.
+        with suppress(OSError):
+            far.shutdown(socket.SHUT_RDWR)
         far.close()
 
     def _down(self, near: socket.socket, far: socket.socket) -> None:

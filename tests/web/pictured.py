@@ -90,6 +90,7 @@ NOT_PICTURED = {
     "/form": PROGRAMS,
     "/events": PROGRAMS,
     "/pads/enter": MOVES,
+    "/receive/{item}/draft/step": MOVES,
     "/first-day/job/{job}": EARLY,
 }
 """Paths by routes, each with the reason for which nobody sees it as a page of its own."""
