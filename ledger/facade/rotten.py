@@ -14,13 +14,12 @@ from ledger.body import facts_hash
 from ledger.entry import decode_entry, entry_hash
 from ledger.errors import BanjianError
 from ledger.facade.bodies import Place, read_facts
-from ledger.facade.synctables import SYNC_FINDINGS
+from ledger.facade.openfindings import OpenFindings
 from ledger.frame import split_frame
 from ledger.package import PackageContent
 from ledger.package_write import split_act
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
-from ledger.store.tables import Row
 from ledger.verified import FACTS_MISSING
 
 CHANGED_ENTRY: Final = "entry.chain"
@@ -125,35 +124,20 @@ class RottenRecords:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._open: dict[tuple[str, int], Row] | None = None
+        self._findings = OpenFindings(store, ROTTEN)
 
     def logs(self) -> frozenset[str]:
         """Return the logs that cannot be given beyond such a record."""
-        return frozenset(log for (log, _), row in self._known().items() if row[4] != PERSONAL)
+        return frozenset(log for (log, _), reason in self._findings.known().items() if reason != PERSONAL)
 
     def note(self, found: Iterable[Rotten], *, now_ms: int) -> None:
         """Keep what was found; what is known already stays as it is."""
-        known = self._known()
-        new = {(one.log, one.seq): one for one in found if (one.log, one.seq) not in known}
-        rows: dict[tuple[str, int], Row] = {
-            place: (ROTTEN, *place, now_ms, one.reason, 0) for place, one in new.items()
-        }
-        if rows:
-            with self._store.write() as tx:
-                tx.upsert(SYNC_FINDINGS, list(rows.values()))
-            known.update(rows)
+        self._findings.note({(one.log, one.seq): one.reason for one in found}, now_ms=now_ms)
 
     def given(self, log: str, positions: Sequence[int]) -> None:
         """Settle what was found of records that have now been given soundly."""
-        known = self._known()
-        if not known:
-            return
-        healed = [(log, seq) for seq in positions if (log, seq) in known]
-        if healed:
-            with self._store.write() as tx:
-                tx.upsert(SYNC_FINDINGS, [(*known[place][:5], 1) for place in healed])
-            for place in healed:
-                del known[place]
+        if self._findings.known():
+            self._findings.settle([(log, seq) for seq in positions])
 
     def look_again(self, opens: Callable[[ReadTx, Place], bool]) -> list[Place]:
         """Settle what is as it was again, though nobody has to be given it; returns where that was.
@@ -161,25 +145,17 @@ class RottenRecords:
         Args:
             opens: whether the personal body of a record is opened by its key.
         """
-        known = self._known()
+        known = self._findings.known()
         if not known:
             return []
         with self._store.read() as tx:
             healed = [
                 place
-                for place, row in list(known.items())[:LOOKED_AT_MAX]
-                if (opens(tx, Place(*place)) if row[4] == PERSONAL else _is_sound(tx, *place))
+                for place, reason in list(known.items())[:LOOKED_AT_MAX]
+                if (opens(tx, Place(*place)) if reason == PERSONAL else _is_sound(tx, *place))
             ]
-        for log, seq in healed:
-            self.given(log, (seq,))
+        self._findings.settle(healed)
         return [Place(*place) for place in healed]
-
-    def _known(self) -> dict[tuple[str, int], Row]:
-        if self._open is None:
-            with self._store.read() as tx:
-                rows = list(tx.select(SYNC_FINDINGS, {"code": ROTTEN, "settled": 0}))
-            self._open = {(str(row[1]), row[2] if isinstance(row[2], int) else 0): row for row in rows}
-        return self._open
 
 
 def _is_sound(tx: ReadTx, log: str, seq: int) -> bool:

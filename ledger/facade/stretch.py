@@ -14,8 +14,8 @@ from typing import Final
 
 from ledger.checkpoint import Checkpoint, log_origin, read_checkpoint, sign_checkpoint
 from ledger.errors import EncodingError, StoreError
+from ledger.facade.openfindings import OpenFindings
 from ledger.facade.ownlog import stored_nodes
-from ledger.facade.synctables import SYNC_FINDINGS
 from ledger.frame import split_frame
 from ledger.genesis import LogGenesis
 from ledger.keys import Signer
@@ -25,7 +25,7 @@ from ledger.package import PackageContent, encode_package
 from ledger.recordsize import ENTRY_BYTES, fitting_count, record_bytes
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
-from ledger.store.tables import Range, Row, Where
+from ledger.store.tables import Range, Where
 
 STRETCH_LIMIT: Final = "log.stretch_limit"
 """Code under which a stretch is noted that no package can hold, by log and first position."""
@@ -146,31 +146,16 @@ class Stretches:
     """
 
     def __init__(self, store: Store) -> None:
-        self._store = store
-        self._open: dict[tuple[str, int], Row] | None = None
+        self._findings = OpenFindings(store, STRETCH_LIMIT)
 
     def logs(self) -> frozenset[str]:
         """Return the logs, and the divergent histories, that cannot be given beyond such a stretch."""
-        return frozenset(name for name, _ in self._known())
+        return frozenset(name for name, _ in self._findings.known())
 
     def note(self, name: str, first_seq: int, *, now_ms: int) -> None:
         """Keep where such a stretch begins."""
-        known, place = self._known(), (name, first_seq)
-        if place not in known:
-            known[place] = (STRETCH_LIMIT, *place, now_ms, "", 0)
-            with self._store.write() as tx:
-                tx.upsert(SYNC_FINDINGS, [known[place]])
+        self._findings.note({(name, first_seq): ""}, now_ms=now_ms)
 
     def given(self, name: str, first_seq: int) -> None:
         """Settle what was kept of a stretch: a package that begins there was made."""
-        row = self._known().pop((name, first_seq), None)
-        if row is not None:
-            with self._store.write() as tx:
-                tx.upsert(SYNC_FINDINGS, [(*row[:5], 1)])
-
-    def _known(self) -> dict[tuple[str, int], Row]:
-        if self._open is None:
-            with self._store.read() as tx:
-                rows = list(tx.select(SYNC_FINDINGS, {"code": STRETCH_LIMIT, "settled": 0}))
-            self._open = {(str(row[1]), row[2] if isinstance(row[2], int) else 0): row for row in rows}
-        return self._open
+        self._findings.settle([(name, first_seq)])
