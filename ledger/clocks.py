@@ -116,6 +116,27 @@ def read_clocks(
     )
 
 
+def disputable_clocks(
+    state: CaseState, rules: Rules, calendars: CalendarSet, now_ms: int
+) -> tuple[ClockReading, ...]:
+    """Return, as ``read_clocks`` does, the clocks alone on which a calendar may have refused an act.
+
+    Those are the ones that silence has accepted and those with an extension that has no effect: explaining
+    all others, case by case, would be a good part of an audit.
+    """
+    today = local_date(now_ms)
+    events = _events(state, rules)
+    runs = [
+        (run, deemed)
+        for run, deemed in _runs(events, rules, calendars, today)
+        if deemed or run.late_extension is not None
+    ]
+    if not runs:
+        return ()
+    context = read_context(events)
+    return tuple(_reading(run, deemed, context, calendars, today) for run, deemed in runs)
+
+
 class PressingChange(NamedTuple):
     """When a case turns yellow and red, in milliseconds, and which clock turns red first."""
 

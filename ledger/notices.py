@@ -19,7 +19,7 @@ from ledger.calendar_year import FIRST_YEAR, LAST_YEAR
 from ledger.caseshape import CaseAct, CaseFinding, CaseState, Reason, Step
 from ledger.casetype import ActionSpec
 from ledger.catalogue import Rules
-from ledger.clocks import read_clocks
+from ledger.clocks import disputable_clocks, read_clocks
 from ledger.deemed import (
     CORRECTING_EFFECT,
     LAPSING_GUARD,
@@ -135,7 +135,7 @@ def calendar_notices(state: CaseState, rules: Rules, calendars: CalendarSet) -> 
     )
     if not any(step.effective and _asks_clocks(step, rules) for step in state.steps):
         return told
-    for reading in read_clocks(state, rules, calendars, state.steps[-1].effect_at_ms):
+    for reading in disputable_clocks(state, rules, calendars, state.steps[-1].effect_at_ms):
         for flag, code, line in _TOLD:
             acts = tuple(
                 act_id for said in reading.explanation if said.code == line for act_id in said.act_ids
