@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ledger.facade.between import station_board
-from ledger.facade.synctables import COUNTY_BELOW, TOLD
+from ledger.facade.base.synctables import COUNTY_BELOW, TOLD
+from ledger.facade.peering.between import station_board
 from ledger.store.tables import Table
 from ledger.types import CaseId
 from tests.sync.sticks import StickWorld

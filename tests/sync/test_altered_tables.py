@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ledger.facade.listcheck import compare_lists
-from ledger.facade.synctables import COUNTY_PROOFS, FEED, FEED_HELD
+from ledger.facade.base.synctables import COUNTY_PROOFS, FEED, FEED_HELD
+from ledger.facade.opened.listcheck import compare_lists
 from ledger.store.tables import Table
 from ledger.types import CaseId
 from tests.sync.world import COUNTY, TOWN, VILLAGE, World
