@@ -42,6 +42,7 @@ from stations.words.differences import fault_words
 TURN: web.AppKey[asyncio.Lock] = web.AppKey("rosters", asyncio.Lock)
 """Held while a roster is read, changed and kept: two scanners must not undo each other's ticks."""
 FAULTS_SHOWN_MAX = 100
+"""So many faults stand on the page at once; the others are folded up below them."""
 PASSED_SHOWN_MAX = 5
 FILLED = "number-"
 """Beginning of the fields that bring numbers of rows without one."""
@@ -64,8 +65,8 @@ async def make(visit: Visit) -> web.StreamResponse:
     except BanjianError as error:
         return await _listed(visit, error, (), form)
     if faults.count:
-        told = [fault_words(visit.say, fault) for fault in faults.in_order()[:FAULTS_SHOWN_MAX]]
-        return await _listed(visit, InputError("roster.faults", count=faults.count), told, form)
+        told = [fault_words(visit.say, fault) for fault in faults.in_order()]
+        return await _listed(visit, InputError("roster.faults", count=faults.count), told, form, faults.count)
     roster = Roster(
         name=visit.office.randomness(8).hex(),
         station=visit.station,
@@ -271,6 +272,7 @@ async def _listed(
     error: BanjianError | None,
     faults: Sequence[tuple[str, str]],
     given: Mapping[str, list[str]],
+    fault_count: int = 0,
 ) -> web.Response:
     person = visit.person
 
@@ -289,7 +291,9 @@ async def _listed(
             (roster, counts_words(visit, roster, await received_rows(visit, roster))) for roster in mine
         ],
         items=await visit.read(work),
-        faults=faults,
+        faults=faults[:FAULTS_SHOWN_MAX],
+        more_faults=faults[FAULTS_SHOWN_MAX:],
+        fault_count=fault_count,
         given={name: first(given, name) for name in ("item", "title")},
         message=None if error is None else message_of(visit.say, error),
     )

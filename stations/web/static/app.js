@@ -12,6 +12,14 @@
     if (head) sortBy(head);
   });
 
+  // What is folded is printed too: a list on paper is whole.
+  window.addEventListener("beforeprint", () => {
+    document.querySelectorAll("details.sheet:not([open])").forEach((fold) => { fold.open = true; fold.dataset.unfolded = "1"; });
+  });
+  window.addEventListener("afterprint", () => {
+    document.querySelectorAll("details[data-unfolded]").forEach((fold) => { fold.open = false; delete fold.dataset.unfolded; });
+  });
+
   // Enter goes to the next field (scan guns end with Enter), Ctrl+Enter signs. Enter while a Chinese word is being
   // composed belongs to the input method.
   document.addEventListener("keydown", (event) => {
