@@ -23,12 +23,15 @@ from stations.version import version
 from stations.web.menu import menu_of
 from stations.web.safety import Safety, read_safety
 from stations.web.scope import sees_cases
+from stations.web.typed import title_of
 from stations.web.unsigned import Unsigned
 from stations.web.visit import LIVE, Visit
 from stations.words.moments import show_moment
 from stations.words.naming import Names
 
 FOLDER = Path(__file__).parent
+REFUSED = "X-Banjian-Refused"
+"""Header of an error that is shown in a place of an open page: its code."""
 
 
 @cache
@@ -88,7 +91,10 @@ async def render_error(visit: Visit, error: BanjianError, status: int) -> web.Re
     """Return the page of an error: what happened, that nothing is lost, what to do next, the code."""
     message = message_of(visit.say, error)
     if "HX-Request" in visit.request.headers:
-        return render_part(visit, "error_part.html", message=message)
+        part = render_part(visit, "error_part.html", message=message)
+        # It is shown where the answer is awaited, so it comes as one; a script must know it from a good one.
+        part.headers[REFUSED] = error.code
+        return part
     standing: Mapping[str, object] = {"safety": None, "clock": None}
     if status != HTTPStatus.INTERNAL_SERVER_ERROR:
         # That nothing is lost is believed more easily where it stands how much lies where. A ledger that
@@ -137,6 +143,7 @@ def common(visit: Visit) -> Mapping[str, object]:
         "training": visit.office.training,
         "path": visit.request.path,
         "here": str(visit.request.rel_url),
+        "form_title": title_of,
         "unsigned": _unsigned(visit, here=True),
         "unsigned_elsewhere": _unsigned(visit, here=False),
         "version": version(),

@@ -16,6 +16,7 @@ from stations.papers.sheets import Sheet as WorkSheet
 from stations.province.fillin import Sheet, fill, heading_of
 from stations.province.known import LINK
 from stations.province.settings import PlatformSettings, load_settings
+from stations.web import typed as typing
 from stations.web.answers import status_of
 from stations.web.beside.cases import AT_ONCE, is_pending, kept_list, pairs_of
 from stations.web.cases.acting import perform_once
@@ -90,8 +91,10 @@ async def _shown(visit: Visit, error: BanjianError | None, form: Form = NOTHING)
     at = min(_whole(visit.request.query.get("page", "1")), pages)
     first_at = (at - 1) * most
     shown = pending[first_at : first_at + most]
-    lost = "".join(form.get("case", ()))
-    # The sheet that was refused stands first, with what was typed into it.
+    typed = await typing.here(visit, "/platform")
+    given = form if form or typed.restored is None else typed.restored.form
+    lost = "".join(given.get("case", ()))
+    # The sheet that was refused, or is gone on with, stands first with what was typed into it.
     refused = [row for row in pending if row.case_id.hex() == lost]
     shown = [*refused, *(row for row in shown if row not in refused)]
     kept = await visit.office.access.aside(lambda: kept_list(visit))
@@ -116,7 +119,8 @@ async def _shown(visit: Visit, error: BanjianError | None, form: Form = NOTHING)
         sheets=await sheets_of(visit, settings, shown),
         onces=[visit.office.randomness(12).hex() for _ in shown],
         count=len(pending),
-        refill={"no": "".join(form.get("f.external_no", ())), "on": "".join(form.get("f.entered_on", ()))},
+        refill={"no": "".join(given.get("f.external_no", ())), "on": "".join(given.get("f.entered_on", ()))},
+        kept_here=typed,
         lost_case=lost,
         lost_number="" if refused else "".join(form.get("f.external_no", ()))[:60],
         confirm_number=error is not None and error.code in ASKED,

@@ -30,6 +30,7 @@ from stations.sheetin.clean import clean
 from stations.sheetin.columns import sheet_list
 from stations.sheetin.template import Page as Template
 from stations.sheetin.template import write_template
+from stations.web import typed as typing
 from stations.web.answers import status_of
 from stations.web.cases.items import item_of, received_here
 from stations.web.jobs import jobs_of
@@ -199,6 +200,7 @@ async def drop(visit: Visit) -> web.StreamResponse:
     roster = await roster_of(visit)
     async with visit.request.app[TURN]:
         await visit.office.access.aside(lambda: folder_of(visit).drop(roster.name))
+    await typing.forget_below(visit, f"/roster/{roster.name}")
     visit.tell("web.roster_dropped", title=roster.title)
     return see_other("/rosters")
 
