@@ -33,6 +33,8 @@ from tests.web.test_platform import HEAD as PLATFORM_HEAD
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from playwright.sync_api import Browser
+
 CASES = FIND_MAX + 5
 DAY_MS = 86_400_000
 _LONGER = 7
@@ -205,3 +207,19 @@ def test_the_hall_s_list_is_printed_whole(counter: Counter) -> None:
     assert 'href="/hall?all=1"' in page and f'class="big">{ready}<' in page and "data-print" not in page
     assert whole.count('class="number"') == ready and "另有" not in whole and "data-print" in whole
     assert "周长列" not in page + whole, "nothing of people"
+
+
+@pytest.mark.layer("browser")
+def test_sheets_that_are_folded_are_printed_too(
+    counter: Counter, desk: Desk, chromium_browser: Browser, tmp_path: Path
+) -> None:
+    base = f"http://127.0.0.1:{counter.port}"
+    context = chromium_browser.new_context(locale="zh-CN", base_url=base)
+    context.add_cookies([{"name": name, "value": value, "url": base} for name, value in desk.cookies.items()])
+    tab = context.new_page()
+    tab.goto("/platform")
+    count = "document.querySelectorAll('details.sheet[open]').length"
+    tab.evaluate(f"() => window.addEventListener('beforeprint', () => {{ window.printed = {count}; }})")
+    tab.pdf(path=str(tmp_path / "sheets.pdf"))
+    assert tab.evaluate("() => window.printed") == PAGE_CASES and tab.evaluate(f"() => {count}") == 1
+    context.close()

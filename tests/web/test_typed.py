@@ -273,3 +273,19 @@ def test_a_form_that_was_refused_keeps_its_words_and_its_draft(
     seat.go("/stations/new")
     assert not seat.page.locator("section.drafts").count()
     assert not [one for one in seat.problems if "status of 4" not in one]
+
+
+@pytest.mark.layer("browser")
+def test_the_last_words_go_along_when_a_page_is_left_at_once(
+    office: Office, chromium_browser: Browser
+) -> None:
+    seat = take_seat(chromium_browser, office)
+    seat.sign_in("R001")
+    seat.go(f"/stations/{VILLAGE}")
+    seat.page.locator("#addresses").fill("https://10.1.1.7:8443")
+    seat.go("/more")
+    seat.page.wait_for_timeout(500)
+    seat.go("/")
+    seat.page.locator("section.drafts a", has_text="https://10.1.1.7:8443").click()
+    assert seat.page.locator("#addresses").input_value() == "https://10.1.1.7:8443"
+    assert not seat.problems

@@ -76,7 +76,8 @@
   // A page that is loaded again is filled in from its own draft.
   document.addEventListener("htmx:afterSettle", () => {
     const kept = document.querySelector("[data-draft-at]"), step = new URLSearchParams(window.location.search).get("step");
-    if (kept) window.history.replaceState(window.history.state, "", kept.dataset.draftAt + (step ? `&step=${encodeURIComponent(step)}` : ""));
+    // Of a form that is on its way the address stays: a change would stop what was sent.
+    if (kept && !(kept.closest("form") || document.body).dataset.sent) window.history.replaceState(window.history.state, "", kept.dataset.draftAt + (step ? `&step=${encodeURIComponent(step)}` : ""));
   });
 
   // Whoever goes back a step in the browser finds what was typed there.

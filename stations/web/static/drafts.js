@@ -18,7 +18,7 @@
     }
   }
   async function again() {
-    isRetry = await renew();
+    isRetry = !form.dataset.sent && await renew();
     if (isRetry) htmx.trigger(place, "banjian-draft");
     else timer = setTimeout(again, AGAIN_MS);
   }

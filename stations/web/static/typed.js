@@ -57,7 +57,8 @@
         // A page that is loaded again is filled in from its own form.
         const where = new URL(form.dataset.draft, window.location.href);
         where.searchParams.set("draft", form.elements.draft.value);
-        window.history.replaceState(window.history.state, "", where);
+        // Of a form that is on its way the address stays: a change would stop what was sent.
+        if (!form.dataset.sent) window.history.replaceState(window.history.state, "", where);
         if (isNew) timer = setTimeout(() => keep({}), AFTER_MS);
       } else {
         isNew = true;
