@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from ledger.body import open_body
 from ledger.errors import BanjianError
-from ledger.facade.bodies import ASKED_MAX, Place, bodies_at, by_log, place_in, read_personal
+from ledger.facade.bodies import ASKED_MAX, Place, bodies_at, by_log, place_in, stored_personal
 from ledger.facade.casebook import CaseBook
 from ledger.facade.people import AMEND, people_now
 from ledger.facade.vault import Vault
@@ -17,7 +17,7 @@ from ledger.limits import PERSONAL_BYTES_MAX
 from ledger.store import schema
 from ledger.store.contract import ReadTx
 from ledger.store.tables import Cell, OneOf, Row
-from ledger.types import ActId, CaseId, Facts
+from ledger.types import ActId, CaseId
 
 
 def applicant_names(
@@ -66,13 +66,8 @@ def _openings(tx: ReadTx, wanted: OneOf) -> tuple[list[tuple[CaseId, ActId, Plac
 
 def _amended_name(tx: ReadTx, vault: Vault, book: CaseBook, case_id: CaseId) -> str:
     """Return a name as it was amended last: only what takes effect counts, in the order of the acts."""
-
-    def personal_of(act_id: ActId) -> Facts | None:
-        raw = read_personal(tx, vault, case_id, act_id)
-        return None if raw is None else open_body(raw, limit_bytes=PERSONAL_BYTES_MAX)
-
     try:
-        people = people_now(book.load(tx, case_id).state.steps, personal_of)
+        people = people_now(book.load(tx, case_id).state.steps, stored_personal(tx, vault, case_id))
     except BanjianError:
         return ""
     return people.get("applicant", {}).get("name", "")

@@ -19,11 +19,11 @@ from ledger.facade.opening import BRANCH_MARK
 from ledger.facade.outgoing import Outgoing
 from ledger.facade.ownlog import stored_nodes
 from ledger.facade.placing import frame_at
-from ledger.facade.rotten import CHANGED_ENTRY, Rotten, rotten_reason, rotten_stretch
+from ledger.facade.rotten import CHANGED_ENTRY, UNFOUNDED, Rotten, rotten_reason, rotten_stretch
 from ledger.facade.synctables import SPARSE_NODES, SPARSE_NOTES
 from ledger.frame import split_frame
 from ledger.limits import EXCERPT_ENTRIES_MAX, TREE_LEVEL_STORED_MIN
-from ledger.merkle import leaf_hash, multiproof, multiproof_over, multiproof_root
+from ledger.merkle import leaf_hash, middle_of, multiproof, multiproof_over, multiproof_root, node_hash
 from ledger.recordsize import fitting_count, record_bytes
 from ledger.store import schema
 from ledger.store.contract import ReadTx
@@ -77,8 +77,7 @@ def excerpts(
         left: takes the places that are left out, with those whose proof needs such a record, and those
             whose personal body cannot be opened now or which no checkpoint covers.
 
-    Raises:
-        StoreError: ``log.head`` when the store lacks what the proof needs.
+    A record whose proof needs what the store lacks is left out like one that changed.
     """
     bad = _Bad([] if rotten is None else rotten, [] if left is None else left)
     groups: dict[tuple[str, int, str], list[_Wanted]] = {}
@@ -171,6 +170,10 @@ def _proven(
             root = multiproof_root(size, dict(zip(indexes, leaves, strict=True)), nodes)
         except DataError:
             continue
+        except StoreError as error:
+            if error.code != UNFOUNDED:
+                raise
+            continue
         if root == read_checkpoint(note).root:
             break
     else:
@@ -249,14 +252,26 @@ def _checkpoints(tx: ReadTx, wanted: _Wanted, last_seq: int) -> list[tuple[int, 
     return found
 
 
+def _leaf_alone(tx: ReadTx, wanted: _Wanted, seq: int) -> bytes:
+    """Return the hash of the entry at a position of a history of which single frames are here."""
+    frame = frame_at(tx, Place(wanted.branch or wanted.log, seq))
+    if frame is None:
+        raise StoreError(UNFOUNDED, log=wanted.log)
+    return leaf_hash(split_frame(frame).entry_raw)
+
+
 def _proof(tx: ReadTx, wanted: _Wanted, size: int, indexes: Sequence[int]) -> tuple[bytes, ...]:
     if wanted.size:
 
         def range_hash(low: int, high: int) -> bytes:
             row = tx.get(SPARSE_NODES, (wanted.branch or wanted.log, size, low, high))
-            if row is None or not isinstance(row[4], bytes):
-                raise StoreError("log.head", log=wanted.log)
-            return row[4]
+            if row is not None and isinstance(row[4], bytes):
+                return row[4]
+            if high - low == 1:
+                return _leaf_alone(tx, wanted, high)
+            # A row that somebody took away follows from the two below it, as far as these are here.
+            middle = middle_of(low, high)
+            return node_hash(range_hash(low, middle), range_hash(middle, high))
 
         return multiproof_over(size, indexes, range_hash)
     branch = load_branch(tx, wanted.branch) if wanted.branch else None

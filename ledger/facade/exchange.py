@@ -46,6 +46,7 @@ from ledger.facade.seenbelow import SeenBelow
 from ledger.facade.singles import note_passed_on
 from ledger.facade.stretch import STRETCH_LIMIT, Stretches, cut
 from ledger.facade.synctables import FEED_HELD
+from ledger.facade.treerows import Trees
 from ledger.facade.vault import Vault
 from ledger.facade.views import NO_CASE_ACTIONS, CaseView
 from ledger.package import PackageContent
@@ -97,6 +98,7 @@ class Exchange:
         self._pace = FeedPace()
         self._view = view
         self._clock = clock
+        self._trees = Trees(store, parts.holdings)
         intake = Intake(
             vault=vault,
             case_keys=parts.case_keys,
@@ -107,12 +109,7 @@ class Exchange:
         )
         self.receiving = Receiving(store, parts, held=self.held, intake=intake, view=view)
         self.county = CountyLink(
-            store,
-            parts,
-            receiving=self.receiving,
-            outgoing=self._outgoing,
-            carried=self.carried,
-            clock=clock,
+            store, parts, receiving=self.receiving, outgoing=self._outgoing, carried=self.carried, clock=clock
         )
         self.seen_below = SeenBelow(store, parts, self.held, give_up=self.give_up)
 
@@ -140,6 +137,7 @@ class Exchange:
 
         What changed on this disk at the end of a log is told first, and what is healed no longer.
         """
+        self._trees.mend(self._clock.now_ms)
         self._renew(self.rotten.look_again(self._outgoing.opens))
         self._note(self.held.rotten_ends())
         for log in self._parts.own.values():

@@ -30,6 +30,7 @@ from ledger.facade.rejudging import finish_judging
 from ledger.facade.renewal import rebuild_views
 from ledger.facade.restoring import settle
 from ledger.facade.soundness import require_rules_to_write
+from ledger.facade.treerows import Trees
 from ledger.facade.turns import as_writer, in_turn
 from ledger.facade.types import CasePage, CaseRow, Command, DayClear, Figure, LogInfo, Performed, SignedAct
 from ledger.facade.vault import Vault
@@ -294,12 +295,9 @@ class Ledger:
 
     @as_writer
     def erase(self, command: Command, signer: Signer) -> int:
-        """Record the erasure of a case's personal data, then delete its key, bodies and search tokens.
+        """Record the erasure of a case's personal data, delete key, tokens, bodies; returns how many bodies.
 
         Signatures, proofs and clocks stay as they are. A crash after the act leaves the data: erase again.
-
-        Returns:
-            How many personal bodies were deleted.
 
         Raises:
             BanjianError: as ``perform``; nothing was deleted.
@@ -310,6 +308,7 @@ class Ledger:
     def rebuild(self) -> int:
         """Make every row that people look at anew from the frames; returns how many cases there are."""
         self.parts.book.forget_all()
+        Trees(self.store, self.parts.holdings).mend(self.clock.now_ms)
         return rebuild_views(self.store, self.view, self.vault, also=self.parts.feeds.look_at_all)
 
     def resolve(self, ref: str) -> CaseId:

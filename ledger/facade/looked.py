@@ -27,10 +27,11 @@ from ledger.facade.synctables import (
     SECOND_FIRST,
     SYNC_FINDINGS,
 )
+from ledger.facade.treerows import NODES_LOST
 from ledger.facade.withouteffect import is_without_effect
 from ledger.store.contract import ReadTx, WriteTx
 
-STAYING: Final = (SECOND_FIRST, REOPENED_EARLY, FORK, FOREIGN_PARENT, CHANGED_OUTSIDE)
+STAYING: Final = (SECOND_FIRST, REOPENED_EARLY, FORK, FOREIGN_PARENT, CHANGED_OUTSIDE, NODES_LOST)
 """Codes of findings about whole logs and files that nothing settles but somebody who looked into them."""
 _SUBJECTS: Final = ("staff_no", "station", "purpose")
 ACTS_MAX: Final = 1_000

@@ -20,6 +20,7 @@ from ledger.facade.doubt import find_doubts, log_signer
 from ledger.facade.feeds import Feeds
 from ledger.facade.granting import GrantDesk
 from ledger.facade.home import Home
+from ledger.facade.linked import linker
 from ledger.facade.mergelog import MergeLog
 from ledger.facade.opening import Holdings, read_holdings, read_ledger_genesis
 from ledger.facade.ownlog import OwnLog, newest_checkpoint
@@ -138,7 +139,7 @@ def load_parts(
     book = CaseBook(knowledge, holdings.stations, remember=writable)
     mine = {log.station for log in own.values()} | ({station} if station else set())
     feeds = Feeds(knowledge.registry, mine, holdings.stations, book=book)
-    view.bind(knowledge, book, notice=feeds.note)
+    view.bind(knowledge, book, notice=feeds.note, linker=linker(vault))
     case_keys = CaseKeys(vault)
     rules = DeskRules(knowledge=knowledge, book=book, vault=vault)
     writer = Writer(

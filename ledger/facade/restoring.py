@@ -15,6 +15,7 @@ from ledger.facade.doubt import ROLLED_BACK
 from ledger.facade.home import Home
 from ledger.facade.latecomers import renew_latecomers
 from ledger.facade.parts import Parts
+from ledger.facade.rejudging import is_folded_anew
 from ledger.facade.renewal import rebuild_views
 from ledger.facade.vault import CaseKey, Vault
 from ledger.facade.views import CaseView
@@ -59,7 +60,7 @@ def settle(store: Store, home: Home, parts: Parts, *, vault: Vault, view: CaseVi
         home.clear_restored()
     home.clear_case_keys()
     # A power cut may have come between a longer registry and the cases that waited for it.
-    renew_latecomers(store, view, parts.knowledge.registry)
+    renew_latecomers(store, view, parts.knowledge, anew=is_folded_anew(store, parts.fold))
     return tuple(dict.fromkeys(log.doubt for log in doubtful if log.doubt in ROLLED_BACK))
 
 

@@ -22,6 +22,7 @@ from ledger.facade.peers import LinkState, Peers
 from ledger.facade.placing import frame_at
 from ledger.facade.receiptkey import receipt_key_fault
 from ledger.facade.synctables import SYNC_FINDINGS
+from ledger.facade.waiting import told_detail
 from ledger.facade.withouteffect import is_without_effect
 from ledger.store.contract import ReadTx, Store
 from ledger.store.tables import Cell, Row
@@ -177,7 +178,8 @@ def _finding(tx: ReadTx, parts: Parts, row: Row, more: int) -> SyncFinding:
             registry = parts.knowledge.registry
             holder = registry.holder(header.actor)
             staff_no = "" if holder is None else holder[1]
-            params |= {"key": header.actor.hex(), "action": header.action}
+            detail = told_detail(detail, header.action)
+            params |= {"key": header.actor.hex(), "action": header.action, "number": detail}
             if is_without_effect(code, detail):
                 params |= {"station": header.station, "staff_no": staff_no or "—"}
             if code.startswith("authority."):
