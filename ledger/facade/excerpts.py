@@ -15,6 +15,7 @@ from ledger.errors import DataError, StoreError
 from ledger.excerpt import ExcerptContent
 from ledger.facade.bodies import Place
 from ledger.facade.histories import history_nodes, load_branch
+from ledger.facade.marks import kept_checkpoint
 from ledger.facade.opening import BRANCH_MARK
 from ledger.facade.outgoing import Outgoing
 from ledger.facade.ownlog import stored_nodes
@@ -88,6 +89,9 @@ def excerpts(
         signed = _signed_size(tx, group[0])
         # The end of a log that was given up without its key is signed by nobody, and can be given to nobody.
         bad.left.extend(one.place for one in group if one.seq > signed)
+        if group[0].size and not signed:
+            # Single frames came with a checkpoint: somebody took it away, or changed it.
+            bad.rotten.extend(Rotten(one.log, one.seq, UNFOUNDED) for one in group)
         group = sorted((one for one in group if one.seq <= signed), key=lambda one: one.seq)
         while group:
             sizes = (record_bytes(_frame(tx, one.place)) for one in group[: EXCERPT_ENTRIES_MAX - 1])
@@ -225,7 +229,8 @@ def _signed_size(tx: ReadTx, wanted: _Wanted) -> int:
     """Return up to where records of a history can be proven at all."""
     name = wanted.branch or wanted.log
     if wanted.size:
-        return 0 if tx.get(SPARSE_NOTES, (name, wanted.size)) is None else wanted.size
+        row = tx.get(SPARSE_NOTES, (name, wanted.size))
+        return 0 if row is None or kept_checkpoint(row[2]) is None else wanted.size
     rows = tx.select(schema.CHECKPOINTS, {"log": name}, order_by=("size",), descending=True, limit=1)
     row = next(rows, None)
     return row[1] if row is not None and isinstance(row[1], int) else 0

@@ -143,8 +143,9 @@ class Intake:
         ]
         before = tx.count(schema.SPARSE, {"log": name})
         tx.insert_missing(schema.SPARSE, rows)
-        tx.insert_missing(SPARSE_NOTES, [(name, size, checked.content.checkpoint)])
-        tx.insert_missing(
+        # What was proven just now takes the place of what somebody changed on this disk.
+        tx.upsert(SPARSE_NOTES, [(name, size, checked.content.checkpoint)])
+        tx.upsert(
             SPARSE_NODES, [(name, size, low, high, node) for (low, high), node in checked.ranges.items()]
         )
         acts = self._write_acts(tx, arrival)

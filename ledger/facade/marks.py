@@ -1,10 +1,13 @@
-"""Small values that are remembered under a name; somebody may have changed them on this disk."""
+"""What is kept in small, read with the care that somebody may have changed it on this disk."""
 
 from __future__ import annotations
 
+from ledger.checkpoint import Checkpoint, read_checkpoint
+from ledger.errors import EncodingError
 from ledger.facade.synctables import SYNC_MARKS
 from ledger.limits import MOMENT_MS_MAX
 from ledger.store.contract import ReadTx
+from ledger.store.tables import Cell
 
 
 def kept_text(tx: ReadTx, name: str) -> str:
@@ -29,3 +32,11 @@ def kept_number(tx: ReadTx, name: str, *, unreadable: int = 0) -> int:
     except ValueError:
         return unreadable
     return number if abs(number) <= MOMENT_MS_MAX else unreadable
+
+
+def kept_checkpoint(note: Cell) -> Checkpoint | None:
+    """Return what a stored note says; None for one that is none."""
+    try:
+        return read_checkpoint(note) if isinstance(note, bytes) else None
+    except EncodingError:
+        return None

@@ -13,6 +13,7 @@ from ledger.errors import BanjianError, Param
 from ledger.facade.marks import kept_number, kept_text
 from ledger.facade.synctables import PEERS, SYNC_FINDINGS, SYNC_MARKS
 from ledger.limits import MOMENT_MS_MAX, WAITING_MAX
+from ledger.station import is_station_id
 from ledger.store.contract import ReadTx, Store
 from ledger.store.tables import Row
 from ledger.types import StationId
@@ -211,7 +212,8 @@ class Peers:
     def _held(self, now_ms: int) -> list[Contact]:
         with self._store.read() as tx:
             found = [_contact(row) for row in tx.select(PEERS, {})]
-        return [one for one in found if one.heard_at_ms <= now_ms]
+        # A row that somebody changed is told nobody; the station is heard again.
+        return [one for one in found if one.heard_at_ms <= now_ms and is_station_id(one.station)]
 
     def note_done(self, *, now_ms: int, upstream_ms: int) -> None:
         """A session upward has succeeded; the station above said what its own clock shows."""

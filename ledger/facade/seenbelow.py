@@ -22,6 +22,7 @@ from ledger.facade.countyseen import INCONSISTENT, UNPROVEN, keep_evidence, newe
 from ledger.facade.held import Held
 from ledger.facade.heldstates import LogState
 from ledger.facade.lostends import DOWNSTREAM_AHEAD, DOWNSTREAM_OTHER, LostEnd, lanes_of, lost_end
+from ledger.facade.marks import kept_checkpoint
 from ledger.facade.opening import HeldLog
 from ledger.facade.ownlog import stored_nodes
 from ledger.facade.parts import Parts
@@ -275,7 +276,7 @@ def _some(tx: ReadTx, table: Table, name: str, places: Sequence[int]) -> Iterato
     rows = tx.select(table, _where(table, name), order_by=("size",), descending=True, limit=last + 1)
     for place, row in enumerate(rows):
         note = row[column]
-        if place in wanted and isinstance(note, bytes):
+        if place in wanted and isinstance(note, bytes) and kept_checkpoint(note) is not None:
             yield note
 
 

@@ -139,7 +139,11 @@ def _is_settled(finding: SyncFinding, held: Held) -> bool:
     """Whether a finding about an own log needs nobody any more: another log goes on from it."""
     if finding.code not in (DOWNSTREAM_AHEAD, DOWNSTREAM_OTHER):
         return False
-    return held.is_continued(LogId(bytes.fromhex(finding.log)))
+    try:
+        return held.is_continued(LogId(bytes.fromhex(finding.log)))
+    except ValueError:
+        # A name that somebody changed on this disk is no log's.
+        return False
 
 
 def _findings(tx: ReadTx, parts: Parts) -> list[SyncFinding]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
-from ledger.checkpoint import read_checkpoint
 from ledger.errors import EncodingError
+from ledger.facade.marks import kept_checkpoint
 from ledger.facade.opening import HeldLog, Holdings
 from ledger.facade.ownlog import newest_checkpoint
 from ledger.facade.rotten import rotten_stretch
@@ -92,8 +92,8 @@ def _due(size: int) -> int:
 def _missing(tx: WriteTx, name: str, kind: str) -> list[Row]:
     """Return the rows of a tree that are not there, as far as they follow from what was signed."""
     size, note = tx.size(name), newest_checkpoint(tx, name)
-    stated = None if note is None else read_checkpoint(note)
-    if stated is not None and stated.size > size:
+    stated = kept_checkpoint(note)
+    if (note is not None and stated is None) or (stated is not None and stated.size > size):
         return []
     signed = 0 if stated is None else stated.size
     # Behind the last checkpoint the chain of the entries up to the end vouches for the records.
