@@ -92,7 +92,9 @@ def due_findings(codes: Iterable[str], registry: Registry, since: Sizes) -> list
         registry: as it is known by now.
         since: how long it was when this was last done.
     """
-    keys = [_WAITS + key.hex() for key in registry.keys_since(since.registry)]
+    # A mark that says more than there is was changed on this disk.
+    known = since.registry if since.registry <= registry.size else BEFORE_ALL.registry
+    keys = [_WAITS + key.hex() for key in registry.keys_since(known)]
     reached = Range(at_least=_WAITS, at_most=f"{_WAITS}{registry.size:0{_DIGITS}d}")
     found: list[Where] = []
     for code in codes:

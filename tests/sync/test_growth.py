@@ -169,6 +169,19 @@ def test_what_says_nothing_of_what_it_waits_for_is_looked_at(world: World, state
     assert details == [f"@{size + 90:020d}"]
 
 
+def test_a_mark_that_says_more_than_there_is_hides_nothing(world: World) -> None:
+    evil = EvilStation(world)
+    case = CaseId(evil.add(evil.sign(signer=signer("Q1"))))
+    evil.send()
+    world.sync(TOWN)
+    grow(world, 60)
+    statement = "UPDATE sync_marks SET value = '999999 999999' WHERE name = 'findings_looked_at'"
+    assert alter(world, TOWN, statement) == 1
+    enrol(world, "Q1")
+    assert told(world) == []
+    assert [step.reason for step in world[TOWN].ledger.state(case)[0].steps] != ["authority.key_unknown"]
+
+
 def test_a_case_whose_opening_comes_late_waits_no_more(world: World) -> None:
     evil = EvilStation(world)
     opening = evil.sign()
