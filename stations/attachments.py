@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from ledger import platform
 from ledger.errors import DataError, InputError, StoreError
 from ledger.facade import Home, Ledger
-from ledger.facade.attachednames import attachments_in
-from ledger.facade.clock import Randomness
+from ledger.facade.base.clock import Randomness
+from ledger.facade.cases.attachednames import attachments_in
 from ledger.types import CaseId
 from stations.sealed import NONCE_BYTES, SealedFolder
 from sync.attachforms import CHUNK_BYTES, FILE_CHARS_MAX, Head

@@ -39,10 +39,10 @@ from pathlib import Path
 from ledger import platform
 from ledger.errors import StoreError
 from ledger.facade import Home, Ledger
-from ledger.facade.home import CASE_KEYS_NAME, GRANT_SUFFIX, RESTORED_MARKER
-from ledger.facade.restoring import encode_case_keys, installation
-from ledger.facade.tables import TOKENS
-from ledger.facade.vault import Vault
+from ledger.facade.base.home import CASE_KEYS_NAME, GRANT_SUFFIX, RESTORED_MARKER
+from ledger.facade.base.tables import TOKENS
+from ledger.facade.base.vault import Vault
+from ledger.facade.opened.restoring import encode_case_keys, installation
 from ledger.store import schema
 from stations.attachments import FOLDER as ATTACHMENTS
 from stations.backupfiles import mirror

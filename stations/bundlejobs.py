@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.errors import BanjianError, ConfigError
-from ledger.facade.clock import Clock, Randomness
-from ledger.facade.exchange import Exchange
+from ledger.facade.base.clock import Clock, Randomness
+from ledger.facade.peering.exchange import Exchange
 from ledger.limits import BUNDLE_PART_BYTES_MAX
 from ledger.types import LogId, StationId
 from stations.stickattach import StickAttachments

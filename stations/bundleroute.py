@@ -12,7 +12,7 @@ from concurrent.futures import Executor
 from aiohttp import web
 
 from ledger.errors import BanjianError, ConfigError
-from ledger.facade.clock import Clock, Randomness
+from ledger.facade.base.clock import Clock, Randomness
 from stations.bundlejobs import BundleJob, Step, decode_job, run_job
 from stations.ledgerthread import LedgerThread
 from stations.wire import encode_error, error_object

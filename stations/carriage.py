@@ -15,9 +15,9 @@ from typing import TypeVar
 from ledger import platform
 from ledger.errors import BanjianError, InputError, StoreError
 from ledger.facade import Home
-from ledger.facade.attached import Attached, Named
-from ledger.facade.between import attached_of
-from ledger.facade.clock import Clock, Randomness
+from ledger.facade.base.clock import Clock, Randomness
+from ledger.facade.peering.attached import Attached, Named
+from ledger.facade.peering.between import attached_of
 from ledger.types import CaseId, StationId
 from stations.attachments import Attachment, Attachments
 from stations.ledgerthread import LedgerThread

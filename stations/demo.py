@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
-from ledger.facade.clock import Randomness
+from ledger.facade.base.clock import Randomness
 from ledger.keys import Signer
 from ledger.texts import Language
 from ledger.types import CaseId

@@ -9,7 +9,7 @@ from __future__ import annotations
 from ledger.act import act_id, decode_act
 from ledger.errors import StoreError
 from ledger.facade import Command, Home, Ledger, SignedAct
-from ledger.facade.ownlog import OwnLog
+from ledger.facade.logs.ownlog import OwnLog
 from ledger.genesis import decode_log_genesis
 from ledger.keys import Ed25519Signer, Signer
 from ledger.store import schema

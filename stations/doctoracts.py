@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ledger.facade import Ledger
-from ledger.facade.between import sync_status
-from ledger.facade.syncstatus import SyncFinding
-from ledger.facade.withouteffect import is_without_effect
+from ledger.facade.peering.between import sync_status
+from ledger.facade.peering.syncstatus import SyncFinding
+from ledger.facade.transfer.withouteffect import is_without_effect
 from ledger.intact import NAMED_MAX
 from ledger.types import StationId
 from stations.checks import Check, found

@@ -9,11 +9,11 @@ from ledger.checkpoint import read_checkpoint
 from ledger.entry import decode_entry
 from ledger.errors import BanjianError
 from ledger.facade import Home, Ledger
-from ledger.facade.between import lost_by_reopening, was_seen
-from ledger.facade.countyfold import COUNTY_KINDS
-from ledger.facade.lostends import BESIDE_CHAIN
-from ledger.facade.synctables import SECOND_FIRST
-from ledger.facade.types import LogInfo
+from ledger.facade.base.synctables import SECOND_FIRST
+from ledger.facade.base.types import LogInfo
+from ledger.facade.logs.countyfold import COUNTY_KINDS
+from ledger.facade.logs.lostends import BESIDE_CHAIN
+from ledger.facade.peering.between import lost_by_reopening, was_seen
 from ledger.frame import split_frame
 from stations.checks import Check, found
 

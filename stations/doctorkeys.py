@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from ledger.bundle import bundle_public_key
 from ledger.errors import BanjianError, StoreError
 from ledger.facade import Home, Ledger
-from ledger.facade.receiptkey import KEY_MISSING, RECEIPT, receipt_key_fault
+from ledger.facade.peering.receiptkey import KEY_MISSING, RECEIPT, receipt_key_fault
 from ledger.types import StationId
 from stations.checks import Check, found
 from stations.servicekeys import BUNDLE

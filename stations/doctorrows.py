@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 
 from ledger.errors import StoreError
 from ledger.facade import Home, Ledger
-from ledger.facade.listcheck import Compared, cases_without_key, compare_lists
-from ledger.facade.looked import is_changed_outside
-from ledger.facade.soundness import disowned_logs, is_unfounded, rules_without_facts, stateless_logs
-from ledger.facade.stretch import STRETCH_LIMIT
-from ledger.facade.synctables import CHANGED_OUTSIDE, SYNC_FINDINGS
-from ledger.facade.tables import CASES
-from ledger.facade.treerows import lacking_nodes
+from ledger.facade.base.synctables import CHANGED_OUTSIDE, SYNC_FINDINGS
+from ledger.facade.base.tables import CASES
+from ledger.facade.logs.stretch import STRETCH_LIMIT
+from ledger.facade.logs.treerows import lacking_nodes
+from ledger.facade.opened.listcheck import Compared, cases_without_key, compare_lists
+from ledger.facade.opened.looked import is_changed_outside
+from ledger.facade.opened.soundness import disowned_logs, is_unfounded, rules_without_facts, stateless_logs
 from ledger.intact import NAMED_MAX
 from ledger.store.contract import ReadTx
 from ledger.store.tables import OneOf

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from ledger.errors import ConfigError
 from ledger.facade import Home
-from ledger.facade.clock import Clock, Randomness
-from ledger.facade.setup import CountyCreated, CountyPlan, create_county
+from ledger.facade.base.clock import Clock, Randomness
+from ledger.facade.opened.setup import CountyCreated, CountyPlan, create_county
 from ledger.genesis import ledger_id
 from ledger.keys import Ed25519Signer
 from ledger.types import StationId

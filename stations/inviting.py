@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ledger import registry_actions
 from ledger.errors import AuthorityError, ConfigError, DataError, InputError
 from ledger.facade import Ledger
-from ledger.facade.clock import Randomness
+from ledger.facade.base.clock import Randomness
 from ledger.invite import TOKEN_BYTES, Invite, check_expiry, decode_invite
 from ledger.keys import Signer
 from ledger.limits import INVITE_BYTES_MAX

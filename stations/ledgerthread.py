@@ -14,8 +14,8 @@ from typing import TypeVar
 
 from ledger.errors import StoreError
 from ledger.facade import Ledger
-from ledger.facade.between import exchange_of, note_outside
-from ledger.facade.exchange import Exchange
+from ledger.facade.peering.between import exchange_of, note_outside
+from ledger.facade.peering.exchange import Exchange
 from ledger.registry import Registry
 from ledger.types import LedgerId
 

@@ -10,8 +10,8 @@ import aiohttp
 
 from ledger.errors import BanjianError, ConfigError
 from ledger.facade import Home
-from ledger.facade.clock import Clock, Randomness
-from ledger.facade.exchange import Exchange
+from ledger.facade.base.clock import Clock, Randomness
+from ledger.facade.peering.exchange import Exchange
 from ledger.types import LedgerId, StationId
 from stations.ledgerthread import LedgerThread
 from stations.version import version

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ledger.errors import BanjianError
 from ledger.facade import Ledger
-from ledger.facade.between import absent_attachments
+from ledger.facade.peering.between import absent_attachments
 from ledger.types import CaseId, StationId
 from stations.attachments import Attachments
 

@@ -20,8 +20,8 @@ from aiohttp import web
 
 from ledger.errors import BanjianError, ConfigError
 from ledger.facade import Home
-from ledger.facade.clock import Clock, Randomness
-from ledger.facade.comingback import may_lack_stations
+from ledger.facade.base.clock import Clock, Randomness
+from ledger.facade.logs.comingback import may_lack_stations
 from ledger.identity import pinyin_initials
 from ledger.platform import open_more_files
 from ledger.types import StationId

@@ -10,7 +10,7 @@ from pathlib import Path
 from ledger import platform
 from ledger.envelope import KdfParams, seal_key
 from ledger.errors import ConfigError
-from ledger.facade.clock import Randomness
+from ledger.facade.base.clock import Randomness
 from ledger.keys import Ed25519Signer
 
 PASSPHRASE_LENGTH_MIN = 8

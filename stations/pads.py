@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 
 from ledger.errors import StoreError
 from ledger.facade import Home, Ledger
-from ledger.facade.clock import Randomness
-from ledger.facade.numbers import next_pad_ordinal
+from ledger.facade.base.clock import Randomness
+from ledger.facade.cases.numbers import next_pad_ordinal
 from ledger.types import LogId
 from stations.sealed import SealedFolder
 

@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass, replace
 
 from ledger.errors import BanjianError, StoreError
 from ledger.facade import Home
-from ledger.facade.attached import Attached, Named
-from ledger.facade.clock import Clock, Randomness
+from ledger.facade.base.clock import Clock, Randomness
+from ledger.facade.peering.attached import Attached, Named
 from stations.attachments import Attachments
 from stations.carriage import ask
 from stations.ledgerthread import LedgerThread

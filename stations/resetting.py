@@ -16,9 +16,9 @@ from ledger.codec import pack_header, unpack_header
 from ledger.envelope import read_envelope
 from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError, InputError
 from ledger.facade import Home, Ledger, Performed
-from ledger.facade.granted import authority_now, list_grants
-from ledger.facade.granting import GrantPlan, HeldGrant
-from ledger.facade.home import GRANT_SUFFIX
+from ledger.facade.base.home import GRANT_SUFFIX
+from ledger.facade.cases.granting import GrantPlan, HeldGrant
+from ledger.facade.opened.granted import authority_now, list_grants
 from ledger.grant import Grant, pack_carried, unpack_carried
 from ledger.keys import Signer, key_id
 from ledger.limits import ENVELOPE_BYTES_MAX, FRAME_BYTES_MAX, GRANT_MS_MAX

@@ -25,10 +25,10 @@ from pathlib import Path
 from ledger import platform
 from ledger.errors import BanjianError, ConfigError, InputError, StoreError
 from ledger.facade import Home
-from ledger.facade.home import CASE_KEYS_NAME, RESTORED_MARKER, SEED_BYTES
-from ledger.facade.restoring import decode_case_keys, installation
-from ledger.facade.setup import county_station
-from ledger.facade.vault import Vault
+from ledger.facade.base.home import CASE_KEYS_NAME, RESTORED_MARKER, SEED_BYTES
+from ledger.facade.base.vault import Vault
+from ledger.facade.opened.restoring import decode_case_keys, installation
+from ledger.facade.opened.setup import county_station
 from ledger.genesis import LedgerGenesis, decode_ledger_genesis
 from ledger.platform import fsync_dir, write_durably
 from ledger.sqlitefile import file_uri

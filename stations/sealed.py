@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from ledger import platform
 from ledger.errors import StoreError
 from ledger.facade import Home
-from ledger.facade.clock import Randomness
+from ledger.facade.base.clock import Randomness
 
 NONCE_BYTES = 12
 SUFFIX = ".sealed"

@@ -13,9 +13,9 @@ from ledger import registry_actions
 from ledger.bundle import X25519, bundle_public_key
 from ledger.errors import ConfigError
 from ledger.facade import Ledger
-from ledger.facade.clock import Randomness
-from ledger.facade.home import SEED_BYTES
-from ledger.facade.receiptkey import RECEIPT
+from ledger.facade.base.clock import Randomness
+from ledger.facade.base.home import SEED_BYTES
+from ledger.facade.peering.receiptkey import RECEIPT
 from ledger.keys import ED25519, Ed25519Signer, Signer, key_id, prove_possession
 from ledger.types import Facts, LedgerId, StationId
 from sync.approval import Register

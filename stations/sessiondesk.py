@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from typing import TypeVar
 
 from ledger.errors import AuthorityError, BanjianError, StoreError
-from ledger.facade.exchange import Exchange
+from ledger.facade.peering.exchange import Exchange
 from ledger.types import LedgerId, StationId
 from stations.ledgerthread import LedgerThread
 from stations.version import version

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ledger import platform
 from ledger.errors import InputError, StoreError
-from ledger.facade.clock import Clock, Randomness
-from ledger.facade.exchange import Exchange
+from ledger.facade.base.clock import Clock, Randomness
+from ledger.facade.peering.exchange import Exchange
 from stations.attachments import Attachment, Attachments
 from stations.carriage import OFFERED_MAX, ROOM_BYTES_MIN
 from sync.attachforms import Offer

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from ledger.bundle import MAGIC, open_part, read_bundle_header
 from ledger.errors import BanjianError, ConfigError
-from ledger.facade.clock import Randomness
-from ledger.facade.exchange import Exchange
+from ledger.facade.base.clock import Randomness
+from ledger.facade.peering.exchange import Exchange
 from ledger.limits import BUNDLE_HEADER_BYTES_MAX, BUNDLE_MANIFEST_BYTES_MAX, BUNDLE_PART_BYTES_MAX
 from ledger.platform import os_failure, write_durably
 from ledger.types import LogId, StationId

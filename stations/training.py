@@ -14,8 +14,8 @@ from pathlib import Path
 from ledger.case import CaseState
 from ledger.caseshape import Step
 from ledger.facade import Home, Ledger
-from ledger.facade.clock import Clock, Randomness
-from ledger.facade.setup import CountyCreated, CountyPlan
+from ledger.facade.base.clock import Clock, Randomness
+from ledger.facade.opened.setup import CountyCreated, CountyPlan
 from ledger.item import Item
 from ledger.keys import Signer
 from ledger.types import KeyId, StationId

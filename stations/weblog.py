@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ledger.errors import BanjianError
-from ledger.facade.clock import Clock
+from ledger.facade.base.clock import Clock
 from stations.journal import write_event
 from sync.server_broken import BROKEN, named
 

@@ -12,7 +12,7 @@ from ledger.casetype import CaseType
 from ledger.data import case_types as shipped_case_types
 from ledger.errors import BanjianError, ConfigError, RuleError
 from ledger.facade import Command, Home, Ledger
-from ledger.facade.soundness import require_rules
+from ledger.facade.opened.soundness import require_rules
 from ledger.types import CaseId, Facts
 from stations.cli.call import App, Call
 from stations.cli.done import kept_only, show_done

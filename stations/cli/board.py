@@ -9,10 +9,10 @@ from ledger.calendar import local_date
 from ledger.case import CaseState, Step
 from ledger.errors import ConfigError
 from ledger.facade import Ledger
-from ledger.facade.between import mistimed, months, numbers_repeated, station_board, twins
-from ledger.facade.board import BoardLine
-from ledger.facade.peers import BY_STICK
-from ledger.facade.repeated import NUMBER_REPEATED
+from ledger.facade.base.peers import BY_STICK
+from ledger.facade.cases.repeated import NUMBER_REPEATED
+from ledger.facade.peering.between import mistimed, months, numbers_repeated, station_board, twins
+from ledger.facade.peering.board import BoardLine
 from ledger.types import StationId
 from stations.cli.call import Call
 from stations.cli.casenames import station_name

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TextIO, cast
 
 from ledger.errors import BanjianError
-from ledger.facade.between import exchange_of
+from ledger.facade.peering.between import exchange_of
 from stations.bundlejobs import (
     ATTACHMENTS_MIB,
     ATTACHMENTS_MIB_MAX,

@@ -19,7 +19,7 @@ from ledger.bundle import (
 )
 from ledger.errors import BanjianError, ConfigError, DataError
 from ledger.excerpt import decode_excerpt
-from ledger.facade.home import Home
+from ledger.facade.base.home import Home
 from ledger.package import decode_package
 from ledger.types import LogId, StationId
 from stations.cli.call import Call

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TextIO
 
 from ledger.errors import ConfigError
-from ledger.facade.clock import Clock, Randomness
-from ledger.facade.home import Home
+from ledger.facade.base.clock import Clock, Randomness
+from ledger.facade.base.home import Home
 from ledger.keys import Signer
 from ledger.oneline import shown
 from stations.cli.tables import Cell, print_table

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from ledger.errors import ConfigError, RuleError
 from ledger.facade import Home
-from ledger.facade.between import stations_behind
-from ledger.facade.moving import move_to_postgres
-from ledger.facade.setup import CountyCreated, CountyPlan, county_station
+from ledger.facade.opened.moving import move_to_postgres
+from ledger.facade.opened.setup import CountyCreated, CountyPlan, county_station
+from ledger.facade.peering.between import stations_behind
 from ledger.genesis import LogKind
 from stations.cli.call import Call
 from stations.cli.countynote import accept_note, read_note, write_note

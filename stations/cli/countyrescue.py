@@ -6,8 +6,8 @@ from pathlib import Path
 
 from ledger.errors import StoreError
 from ledger.facade import Home
-from ledger.facade.home import GENESIS_NAME
-from ledger.facade.rescuing import rescue_county
+from ledger.facade.base.home import GENESIS_NAME
+from ledger.facade.opened.rescuing import rescue_county
 from ledger.types import StationId
 from stations.cli.call import Call
 from stations.cli.keys import read_ledger_id

@@ -7,7 +7,7 @@ from ledger.caseshape import CaseAct, Step
 from ledger.casetype import SAME
 from ledger.effects import local_date_text
 from ledger.facade import CasePage, Ledger, Performed
-from ledger.facade.numbers import known_time_ms
+from ledger.facade.cases.numbers import known_time_ms
 from ledger.types import ActId, KeyId, StationId
 from stations.cli.call import Call
 from stations.cli.casenames import action_name, state_name

@@ -16,7 +16,7 @@ import click
 
 from ledger.casetype import ActionSpec, CaseType
 from ledger.errors import AuthorityError, ConfigError, InputError
-from ledger.facade.externals import FIELD as EXTERNAL_NO
+from ledger.facade.cases.externals import FIELD as EXTERNAL_NO
 from ledger.factspec import FactSpec
 from ledger.guards import LAWFUL_GROUNDS
 from ledger.item import Item

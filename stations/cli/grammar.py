@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from ledger.errors import BanjianError, ConfigError
-from ledger.facade.home import Home
+from ledger.facade.base.home import Home
 from stations.cli.call import App, Call
 from stations.cli.tables import cell_width, pad, wrap_cells
 from stations.cli.types import OneOf, TextType

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 import click
 
 from ledger.errors import BanjianError, ConfigError, StoreError
-from ledger.facade.clock import SystemClock
+from ledger.facade.base.clock import SystemClock
 from ledger.intact import damaged_files
 from stations.cli.call import App
 from stations.cli.crash import write_crash

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 from ledger.calendar import local_date
 from ledger.facade import Ledger
-from ledger.facade.publishing import Grant, list_grants
+from ledger.facade.opened.publishing import Grant, list_grants
 from ledger.publication import public_name
 from ledger.types import StationId
 from stations.cli.call import Call

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ledger.errors import StoreError
-from ledger.facade.granted import grant_beside, list_grants
+from ledger.facade.opened.granted import grant_beside, list_grants
 from ledger.grant import REASONS
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec

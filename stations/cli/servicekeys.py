@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ledger.facade.receiptkey import RECEIPT
+from ledger.facade.peering.receiptkey import RECEIPT
 from ledger.types import StationId
 from stations.cli.call import Call
 from stations.cli.keyring import signing_key

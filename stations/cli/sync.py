@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from ledger.errors import ConfigError, StoreError
 from ledger.facade import Home, Ledger
-from ledger.facade.between import mark_seen, sync_status
-from ledger.facade.looked import is_staying
-from ledger.facade.syncstatus import LevelStatus, SyncFinding, SyncStatus
+from ledger.facade.opened.looked import is_staying
+from ledger.facade.peering.between import mark_seen, sync_status
+from ledger.facade.peering.syncstatus import LevelStatus, SyncFinding, SyncStatus
 from ledger.types import StationId
 from stations.cli.call import Call
 from stations.cli.grammar import Spec

@@ -10,9 +10,9 @@ from pathlib import Path
 from ledger.case import state_digest
 from ledger.errors import BanjianError
 from ledger.facade import Command, Ledger
-from ledger.facade.clock import Clock
-from ledger.facade.exchange import Exchange
-from ledger.facade.tables import CASES
+from ledger.facade.base.clock import Clock
+from ledger.facade.base.tables import CASES
+from ledger.facade.peering.exchange import Exchange
 from ledger.types import CaseId, StationId
 from stations.backup import make_backup
 from stations.county.forms import Message, facts_from_plain

@@ -10,7 +10,7 @@ from threading import Lock
 from typing import TypeVar
 
 from ledger.facade import Home, Ledger
-from ledger.facade.clock import Clock, Randomness
+from ledger.facade.base.clock import Clock, Randomness
 from ledger.types import StationId
 from stations.ledgerthread import LedgerThread
 

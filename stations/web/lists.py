@@ -15,7 +15,7 @@ from aiohttp import web
 
 from ledger.calendar import local_date
 from ledger.facade import CaseRow, Ledger
-from ledger.facade.desklists import Listed, page_of_cases
+from ledger.facade.opened.desklists import Listed, page_of_cases
 from stations.cli.rows import HEADINGS, row_texts
 from stations.sheets import Sheet, write_workbook
 from stations.web.render import render

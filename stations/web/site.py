@@ -8,7 +8,7 @@ from aiohttp import web
 
 from ledger.errors import ConfigError
 from ledger.facade import Home
-from ledger.facade.clock import Clock, Randomness
+from ledger.facade.base.clock import Clock, Randomness
 from ledger.types import StationId
 from stations.config import StationConfig
 from stations.ledgerthread import LedgerThread

@@ -21,7 +21,7 @@ from aiohttp import web
 
 from ledger.errors import StoreError
 from ledger.facade import Home
-from ledger.facade.clock import Randomness
+from ledger.facade.base.clock import Randomness
 from stations.sealed import SealedFolder
 
 if TYPE_CHECKING:

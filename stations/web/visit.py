@@ -13,7 +13,7 @@ from aiohttp.http_exceptions import BadHttpMessage
 
 from ledger.errors import AuthorityError, InputError, StoreError
 from ledger.facade import Home, Ledger
-from ledger.facade.clock import Clock, Randomness
+from ledger.facade.base.clock import Clock, Randomness
 from ledger.types import StationId
 from stations.config import StationConfig
 from stations.ledgerthread import LedgerThread

@@ -242,7 +242,7 @@ def test_the_template_is_read_as_an_empty_list_and_filled_gives_no_difference(
 
 _KILLED = """
 import os, signal, sys
-import ledger.facade.ledger as facade
+import ledger.facade.opened.ledger as facade
 from stations.cli.main import main
 counted = 0
 real = facade.Ledger.register

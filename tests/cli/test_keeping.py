@@ -16,7 +16,7 @@ from audit.verify import verify_ledger
 from ledger.envelope import open_key
 from ledger.errors import ConfigError, StoreError
 from ledger.facade import Home, Ledger
-from ledger.facade.between import merge
+from ledger.facade.peering.between import merge
 from stations.backup import last_backup_ms, list_backups, make_backup
 from stations.cli.secret import ask_secret
 from stations.demo import CHINA, COUNTY, TOWNSHIP, VILLAGE

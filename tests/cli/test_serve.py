@@ -23,9 +23,9 @@ from ledger.act import decode_act
 from ledger.data import shipped_case_types as case_types_raw
 from ledger.errors import BanjianError
 from ledger.facade import Command, Home, Ledger, SignedAct
-from ledger.facade.beside import prepare_county, prepare_opening
-from ledger.facade.clock import SystemClock
-from ledger.facade.signing import sign_bodies
+from ledger.facade.base.clock import SystemClock
+from ledger.facade.cases.signing import sign_bodies
+from ledger.facade.opened.beside import prepare_county, prepare_opening
 from ledger.genesis import LogGenesis
 from ledger.types import StationId
 from stations.cli.remote import (

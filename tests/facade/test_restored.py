@@ -9,7 +9,7 @@ import pytest
 
 from ledger.errors import StoreError
 from ledger.facade import Command, Ledger
-from ledger.facade.home import CASE_KEYS_NAME, RESTORED_MARKER
+from ledger.facade.base.home import CASE_KEYS_NAME, RESTORED_MARKER
 from stations.backup import make_backup
 from tests.facade.counter import APPLICANT, COUNTY, REGISTRAR, Dice, FakeClock, act, found_county, receive
 

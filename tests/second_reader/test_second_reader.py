@@ -29,7 +29,7 @@ from audit.verify import verify_ledger  # noqa: E402
 from ledger.errors import BanjianError  # noqa: E402
 from ledger.excerpt import check_excerpt, decode_excerpt  # noqa: E402
 from ledger.facade import Ledger  # noqa: E402
-from ledger.facade.between import merge  # noqa: E402
+from ledger.facade.peering.between import merge  # noqa: E402
 from ledger.package import decode_package  # noqa: E402
 from ledger.types import LedgerId  # noqa: E402
 from tests.facade import counter  # noqa: E402

@@ -9,9 +9,9 @@ import pytest
 
 from ledger.body import new_body
 from ledger.facade import Command
-from ledger.facade.granted import give_grant
-from ledger.facade.granting import GrantPlan
-from ledger.facade.signing import sign_bodies
+from ledger.facade.cases.granting import GrantPlan
+from ledger.facade.cases.signing import sign_bodies
+from ledger.facade.opened.granted import give_grant
 from ledger.grant import Grant, pack_carried
 from ledger.keys import Signer, prove_possession
 from ledger.types import CaseId, Facts, StationId, Value

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import StoreError
-from ledger.facade import Command, rejudging
-from ledger.facade.home import RESTORED_MARKER
-from ledger.facade.tables import VIEW_TABLES
+from ledger.facade import Command
+from ledger.facade.base.home import RESTORED_MARKER
+from ledger.facade.base.tables import VIEW_TABLES
+from ledger.facade.transfer import rejudging
 from ledger.keys import Signer
 from ledger.types import CaseId, StationId
 from tests.sync.test_forks import copy, put_back

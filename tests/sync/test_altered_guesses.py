@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import DataError
-from ledger.facade.between import station_board, sync_status
-from ledger.facade.marks import kept_text
-from ledger.facade.synctables import COUNTY_BELOW, TOLD
+from ledger.facade.base.marks import kept_text
+from ledger.facade.base.synctables import COUNTY_BELOW, TOLD
+from ledger.facade.peering.between import station_board, sync_status
 from ledger.store.tables import Table
 from ledger.texts import render
 from ledger.types import CaseId, StationId

@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import DataError
-from ledger.facade.between import numbers_repeated, station_board, sync_status, twins
-from ledger.facade.listcheck import compare_lists
-from ledger.facade.synctables import (
+from ledger.facade.base.synctables import (
     AWAITED,
     COUNTY_PROOFS,
     FEED,
@@ -22,6 +20,8 @@ from ledger.facade.synctables import (
     SYNC_FINDINGS,
     SYNC_MARKS,
 )
+from ledger.facade.opened.listcheck import compare_lists
+from ledger.facade.peering.between import numbers_repeated, station_board, sync_status, twins
 from ledger.store.tables import Table
 from ledger.types import CaseId
 from tests.sync.evil import EvilStation

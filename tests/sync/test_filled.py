@@ -10,7 +10,7 @@ import pytest
 
 from audit.verify import verify_ledger
 from ledger.body import new_body
-from ledger.facade.between import sync_status
+from ledger.facade.peering.between import sync_status
 from ledger.package import encode_package
 from sync.framing import PACKAGE, Section
 from sync.ingest import PreparedPackage, prepare

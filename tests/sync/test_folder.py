@@ -13,7 +13,7 @@ import pytest
 
 from ledger.errors import BanjianError, StoreError
 from ledger.facade import Home, Ledger
-from ledger.facade.founding import found_empty
+from ledger.facade.opened.founding import found_empty
 from ledger.genesis import decode_ledger_genesis
 from ledger.platform import write_once
 from stations.config import load_config

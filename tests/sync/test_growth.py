@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from ledger import registry_actions
-from ledger.facade import latecomers, withouteffect
-from ledger.facade.between import sync_status
-from ledger.facade.synctables import AWAITED, AWAITING, SYNC_FINDINGS
-from ledger.facade.views import CaseView
+from ledger.facade.base.synctables import AWAITED, AWAITING, SYNC_FINDINGS
+from ledger.facade.cases import latecomers
+from ledger.facade.cases.views import CaseView
+from ledger.facade.peering.between import sync_status
+from ledger.facade.transfer import withouteffect
 from ledger.keys import prove_possession
 from ledger.types import CaseId, Facts, StationId
 from tests.sync.evil import EvilStation

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from audit.verify import verify_ledger
-from ledger.facade.between import mark_seen, sync_status
-from ledger.facade.treerows import NODES_LOST, NODES_UNFOUNDED, lacking_nodes
+from ledger.facade.logs.treerows import NODES_LOST, NODES_UNFOUNDED, lacking_nodes
+from ledger.facade.peering.between import mark_seen, sync_status
 from ledger.store import schema
 from ledger.store.sqlite_schema import table_schema
 from ledger.store.tables import Table

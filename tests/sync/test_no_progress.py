@@ -12,8 +12,8 @@ import pytest
 from aiohttp import web
 
 from ledger.errors import BanjianError
-from ledger.facade.exchange import Exchange
-from ledger.facade.synctables import SYNC_FINDINGS
+from ledger.facade.base.synctables import SYNC_FINDINGS
+from ledger.facade.peering.exchange import Exchange
 from ledger.types import CaseId
 from stations import network
 from stations.link import Link

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.facade.between import lost_by_reopening, mark_seen, stations_behind, sync_status
+from ledger.facade.peering.between import lost_by_reopening, mark_seen, stations_behind, sync_status
 from ledger.types import StationId
 from stations.config import StationConfig, write_config
 from stations.doctor import examine

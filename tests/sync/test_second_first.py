@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.facade.between import mark_seen, sync_status
+from ledger.facade.peering.between import mark_seen, sync_status
 from ledger.types import StationId
 from stations.config import StationConfig
 from stations.doctor import examine

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import BanjianError, StoreError
-from ledger.facade.intake import Intake
+from ledger.facade.transfer.intake import Intake
 from ledger.texts import Language, catalogue
 from stations.config import write_config
 from stations.demo import DemoClock

@@ -14,7 +14,7 @@ from ledger.bundle import SECTION_ATTACHED, SECTION_ATTACHMENT, Manifest, Sectio
 from ledger.codec import pack_header
 from ledger.errors import BanjianError, DataError, EncodingError
 from ledger.facade import Command, Home
-from ledger.facade.home import RESTORED_MARKER
+from ledger.facade.base.home import RESTORED_MARKER
 from ledger.types import CaseId, StationId
 from stations.attachments import Attachment, Attachments
 from stations.bundlejobs import EXPORT, IMPORT, BundleJob, Step, run_job

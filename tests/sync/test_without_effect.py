@@ -11,14 +11,15 @@ from pathlib import Path
 import pytest
 
 from audit.verify import verify_ledger
-from ledger.facade import repeated, withouteffect
-from ledger.facade.between import mark_seen, numbers_repeated, station_board, sync_status
-from ledger.facade.rejudging import MARK_COUNTY, finish_judging
-from ledger.facade.syncstatus import SHOWN_OF_A_KIND_MAX
-from ledger.facade.synctables import SYNC_FINDINGS, SYNC_MARKS
-from ledger.facade.tables import MARKS, NUMBERS
-from ledger.facade.waiting import MARK_LOOKED, sizes_of
-from ledger.facade.withouteffect import judge_waiting_again
+from ledger.facade.base.synctables import SYNC_FINDINGS, SYNC_MARKS
+from ledger.facade.base.tables import MARKS, NUMBERS
+from ledger.facade.cases import repeated
+from ledger.facade.cases.waiting import MARK_LOOKED, sizes_of
+from ledger.facade.peering.between import mark_seen, numbers_repeated, station_board, sync_status
+from ledger.facade.peering.syncstatus import SHOWN_OF_A_KIND_MAX
+from ledger.facade.transfer import withouteffect
+from ledger.facade.transfer.rejudging import MARK_COUNTY, finish_judging
+from ledger.facade.transfer.withouteffect import judge_waiting_again
 from ledger.store import schema
 from ledger.types import CaseId, Facts, StationId
 from stations.config import StationConfig, write_config

@@ -21,8 +21,8 @@ from pathlib import Path
 
 from ledger.envelope import open_key, seal_key
 from ledger.facade import Home, Ledger
-from ledger.facade.clock import SystemClock
-from ledger.facade.setup import CountyPlan
+from ledger.facade.base.clock import SystemClock
+from ledger.facade.opened.setup import CountyPlan
 from ledger.keys import Ed25519Signer
 from ledger.types import StationId
 from stations.config import load_config

@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from ledger.envelope import seal_key
 from ledger.facade import Home, Ledger
-from ledger.facade.clock import Clock
+from ledger.facade.base.clock import Clock
 from stations.config import StationConfig
 from stations.server import Listening, StationServer
 from tests.facade.counter import STAFF, Dice, FakeClock, found_county, signer

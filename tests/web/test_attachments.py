@@ -15,7 +15,7 @@ import pytest
 
 from ledger.errors import InputError, StoreError
 from ledger.facade import Home, Ledger
-from ledger.facade.attachednames import attachments_in
+from ledger.facade.cases.attachednames import attachments_in
 from ledger.types import CaseId
 from stations.attachments import SIZE_BYTES_MAX, UNFINISHED_MS, Attachments
 from stations.backup import make_backup

@@ -13,7 +13,7 @@ import pytest
 from aiohttp import ClientResponse
 
 from ledger.facade import Home
-from ledger.facade.clock import SystemClock
+from ledger.facade.base.clock import SystemClock
 from stations.ledgerthread import LedgerThread
 from stations.web.access import Access
 from stations.web.live import Pulse, stream

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ledger.envelope import open_key
 from ledger.facade import Command, Home, Ledger
-from ledger.facade.clock import SystemClock
+from ledger.facade.base.clock import SystemClock
 from ledger.keys import Ed25519Signer
 from ledger.types import CaseId, Facts, StationId
 from stations.training import CLERK_NO, TASKS, TOWNSHIP, VILLAGE, found_training, tasks

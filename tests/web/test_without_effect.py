@@ -11,10 +11,10 @@ import pytest
 from ledger import registry_actions
 from ledger.body import new_body
 from ledger.facade import Ledger
-from ledger.facade.between import exchange_of
-from ledger.facade.ownlog import OwnLog
-from ledger.facade.signing import sign_bodies
-from ledger.facade.types import SignedAct
+from ledger.facade.base.types import SignedAct
+from ledger.facade.cases.signing import sign_bodies
+from ledger.facade.logs.ownlog import OwnLog
+from ledger.facade.peering.between import exchange_of
 from ledger.genesis import LogGenesis
 from ledger.keys import Ed25519Signer
 from ledger.package import PackageContent, encode_package

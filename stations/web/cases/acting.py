@@ -10,7 +10,7 @@ from ledger.caseshape import Step
 from ledger.casetype import ActionSpec
 from ledger.errors import BanjianError, ConfigError, InputError, RuleError
 from ledger.facade import CasePage, Command, Ledger, Performed
-from ledger.facade.externals import FIELD as EXTERNAL_NO
+from ledger.facade.cases.externals import FIELD as EXTERNAL_NO
 from ledger.identity import ID_KINDS, check_personal
 from ledger.judge import ADJUDICATE
 from ledger.registry import Registry

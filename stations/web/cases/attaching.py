@@ -11,7 +11,7 @@ from aiohttp import web
 
 from ledger.errors import BanjianError, InputError, StoreError
 from ledger.facade import Ledger
-from ledger.facade.attachednames import attachments_in, is_erased
+from ledger.facade.cases.attachednames import attachments_in, is_erased
 from ledger.limits import ATTACHMENTS_MAX
 from ledger.types import CaseId
 from stations.attachments import Attachment, kind_of

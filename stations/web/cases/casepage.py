@@ -12,8 +12,8 @@ from ledger.casetype import SAME
 from ledger.clocks import ClockReading
 from ledger.errors import InputError
 from ledger.facade import CasePage, Ledger
-from ledger.facade.between import twins
-from ledger.facade.confirmed import confirmed_acts
+from ledger.facade.peering.between import twins
+from ledger.facade.peering.confirmed import confirmed_acts
 from ledger.permit import Permission
 from ledger.types import ActId, CaseId, Facts
 from stations.cli.casenames import action_name, author_name, state_name, station_name

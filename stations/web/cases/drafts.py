@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ledger.errors import AuthorityError, InputError, StoreError
 from ledger.facade import Home
-from ledger.facade.clock import Randomness
+from ledger.facade.base.clock import Randomness
 from stations.sealed import SealedFolder
 
 FOLDER = "drafts"

@@ -16,8 +16,8 @@ from aiohttp import web
 from ledger.casenumber import mint_pad, normalise, parse
 from ledger.errors import AuthorityError, BanjianError, InputError
 from ledger.facade import Ledger
-from ledger.facade.numbers import PAPER
-from ledger.facade.tables import NUMBERS
+from ledger.facade.base.tables import NUMBERS
+from ledger.facade.cases.numbers import PAPER
 from ledger.store.tables import OneOf
 from ledger.types import LogId, StationId
 from stations.cli.casenames import station_name

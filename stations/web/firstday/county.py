@@ -8,7 +8,7 @@ from aiohttp import web
 
 from ledger.errors import BanjianError, ConfigError, InputError
 from ledger.facade import Home
-from ledger.facade.setup import CountyPlan
+from ledger.facade.opened.setup import CountyPlan
 from ledger.genesis import LedgerGenesis, decode_ledger_genesis
 from stations.enrolling import checked_number
 from stations.founding import REGISTRAR_NO, DraftKey, check_division, draft_key, found_county

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from ledger.errors import BanjianError, ConfigError, InputError
 from ledger.facade import Home
-from ledger.facade.clock import Randomness
+from ledger.facade.base.clock import Randomness
 from ledger.invite import Invite, decode_invite
 from ledger.keys import prove_possession
 from ledger.types import LedgerId

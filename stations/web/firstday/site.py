@@ -18,7 +18,7 @@ from aiohttp import web
 
 from ledger.errors import AuthorityError, BanjianError, ConfigError, InputError, StoreError
 from ledger.facade import Home
-from ledger.facade.clock import Clock, Randomness
+from ledger.facade.base.clock import Clock, Randomness
 from stations.nameless import make_nameless
 from stations.rootkeys import are_unkept
 from stations.web.answers import status_of

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from ledger.errors import InputError
 from ledger.facade import CaseRow, Ledger
-from ledger.facade.granted import list_grants
+from ledger.facade.opened.granted import list_grants
 from ledger.types import KeyId
 from stations.cli.casenames import action_name
 from stations.cli.rows import HEADINGS, row_texts

@@ -13,8 +13,8 @@ from aiohttp import web
 from ledger.authority import GRANTING_ROLES
 from ledger.errors import AuthorityError, BanjianError, InputError
 from ledger.facade import Ledger
-from ledger.facade.granted import authority_now, give_grant, grant_beside, list_grants
-from ledger.facade.granting import HeldGrant
+from ledger.facade.cases.granting import HeldGrant
+from ledger.facade.opened.granted import authority_now, give_grant, grant_beside, list_grants
 from ledger.grant import REASONS
 from stations.cli.casenames import station_name
 from stations.cli.naming import Names

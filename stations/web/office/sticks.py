@@ -11,7 +11,7 @@ from aiohttp import web
 
 from ledger.errors import BanjianError
 from ledger.facade import Ledger
-from ledger.facade.between import has_confirmed, sync_status
+from ledger.facade.peering.between import has_confirmed, sync_status
 from ledger.types import StationId
 from stations.bundlejobs import EXPORT, IMPORT, BundleJob, Step
 from stations.cli.casenames import station_name

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from aiohttp import web
 
 from ledger.facade import CaseRow, Ledger
-from ledger.facade.between import numbers_repeated, station_board, twins
-from ledger.facade.board import BoardLine
-from ledger.facade.peers import BY_STICK
+from ledger.facade.base.peers import BY_STICK
+from ledger.facade.peering.between import numbers_repeated, station_board, twins
+from ledger.facade.peering.board import BoardLine
 from stations.texts import Say
 from stations.web.render import render
 from stations.web.rows import Line, lines_of

@@ -12,8 +12,8 @@ from aiohttp import web
 from ledger.calendar import day_start_ms, local_date
 from ledger.errors import InputError
 from ledger.facade import Ledger
-from ledger.facade.between import mistimed, months, station_board
-from ledger.facade.monthly import MonthFigure
+from ledger.facade.cases.monthly import MonthFigure
+from ledger.facade.peering.between import mistimed, months, station_board
 from stations.cli.board import MONTH_HEADINGS
 from stations.cli.casenames import station_name
 from stations.sheets import Sheet
