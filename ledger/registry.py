@@ -149,6 +149,12 @@ class Registry:
         """Names of staff and registrars by staff number, as far as their personal bodies are held."""
         return MappingProxyType(self._names)
 
+    def called(self, key_id: KeyId, staff_no: str = "") -> str:
+        """Return the name of a key's holder, else the name of ``staff_no``, else that number; or nothing."""
+        held = self.authority(key_id)
+        name, number = ("", staff_no) if held is None else (held.name, held.staff_no)
+        return name or self._names.get(number, number)
+
     def authority(self, key_id: KeyId, *, size: int | None = None) -> Authority | None:
         """Return what a key may do at a size of the registry; None if unknown or retired by then."""
         history = self._state.keys.get(key_id)

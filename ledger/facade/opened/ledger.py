@@ -177,10 +177,7 @@ class Ledger:
 
     def staff_name(self, key_id: KeyId, staff_no: str = "") -> str:
         """Return the name behind a key (or, if it has none, a number), else the key in hexadecimal digits."""
-        registry = self.knowledge.registry
-        held = registry.authority(key_id)
-        name, number = ("", staff_no) if held is None else (held.name, held.staff_no)
-        return name or registry.names.get(number, number) or key_id.hex()
+        return self.knowledge.registry.called(key_id, staff_no) or key_id.hex()
 
     def logs(self) -> list[LogInfo]:
         """Return every log held here, own ones with the doubt that stops them."""
@@ -338,13 +335,9 @@ class Ledger:
 
     @in_turn
     def case(
-        self,
-        case_id: CaseId,
-        *,
-        actor_key: KeyId | None = None,
-        station: StationId | None = None,
-        now_ms: int | None = None,
-    ) -> CasePage:
+        self, case_id: CaseId, *, actor_key: KeyId | None = None,
+        station: StationId | None = None, now_ms: int | None = None,
+    ) -> CasePage:  # fmt: skip
         """Return everything that the page of a case shows.
 
         Args:
@@ -361,14 +354,9 @@ class Ledger:
             return case_page(tx, parts, case_id, actor_key=actor_key, station=station, now_ms=moment)
 
     def worklist(
-        self,
-        *,
-        station: StationId | None = None,
-        now_ms: int | None = None,
-        include_closed: bool = False,
-        limit: int | None = None,
-        names: bool = True,
-    ) -> list[CaseRow]:
+        self, *, station: StationId | None = None, now_ms: int | None = None,
+        include_closed: bool = False, limit: int | None = None, names: bool = True,
+    ) -> list[CaseRow]:  # fmt: skip
         """Return the cases that a station holds or was offered, the most urgent first."""
         moment = self.clock.now_ms() if now_ms is None else now_ms
         with self.reading() as (tx, parts):
