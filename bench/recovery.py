@@ -31,8 +31,8 @@ from ledger.facade.base.home import RESTORED_MARKER
 from ledger.facade.peering.between import exchange_of
 from ledger.types import StationId
 from stations.config import StationConfig
-from stations.ledgerthread import LedgerThread
-from stations.network import Network
+from stations.serving.ledgerthread import LedgerThread
+from stations.serving.network import Network
 from sync.outcome import Outcome
 
 STATIONS = 231

@@ -15,15 +15,16 @@ from ledger.facade.peering.between import mistimed, months, numbers_repeated, st
 from ledger.facade.peering.board import BoardLine
 from ledger.types import StationId
 from stations.cli.call import Call
-from stations.cli.casenames import station_name
 from stations.cli.grammar import Param, Spec
 from stations.cli.session import reading
-from stations.cli.types import DateType, show_moment
+from stations.cli.types import DateType
 from stations.conflictsides import open_sides
+from stations.words.casenames import station_name
+from stations.words.moments import show_moment
+from stations.words.rows import MONTH_HEADINGS
 
 HOUR_MS = 3_600_000
 BOARD_HEADINGS = ("station", "name", "entries", "complete_to", "heard", "waiting", "remarks")
-MONTH_HEADINGS = ("month", "place", "item", "received", "finished", "open", "overdue", "conflicts")
 
 
 def board(call: Call) -> int:

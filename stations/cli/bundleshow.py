@@ -24,8 +24,8 @@ from ledger.package import decode_package
 from ledger.types import LogId, StationId
 from stations.cli.call import Call
 from stations.cli.session import reading
-from stations.cli.types import show_moment
-from stations.sticks import find_files, read_part
+from stations.kept.sticks import find_files, read_part
+from stations.words.moments import show_moment
 from sync.bundleforms import plain
 
 

@@ -20,9 +20,16 @@ from stations.cli.keyring import passphrase_for, signing_key
 from stations.cli.servicekeys import enrol_county
 from stations.cli.session import desk
 from stations.cli.types import OneOf
-from stations.founding import REGISTRAR_NO, ROOT_COUNT, DraftKey, check_division, draft_key, found_county
-from stations.inviting import spaced
-from stations.newkeys import SUFFIX
+from stations.office.founding import (
+    REGISTRAR_NO,
+    ROOT_COUNT,
+    DraftKey,
+    check_division,
+    draft_key,
+    found_county,
+)
+from stations.office.inviting import spaced
+from stations.office.newkeys import SUFFIX
 
 KINDS: Mapping[str, LogKind] = {"registry": "registry", "catalogue": "catalogue", "merge": "merge"}
 """Logs of the county that are opened anew after a restore."""

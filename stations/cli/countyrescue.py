@@ -12,7 +12,7 @@ from ledger.types import StationId
 from stations.cli.call import Call
 from stations.cli.keys import read_ledger_id
 from stations.config import write_config
-from stations.restoring import check_ca_key
+from stations.kept.restoring import check_ca_key
 from sync.credentials import (
     CA_KEY_NAME,
     CA_NAME,

@@ -12,7 +12,7 @@ from typing import TypeVar
 from ledger.facade import Home, Ledger
 from ledger.facade.base.clock import Clock, Randomness
 from ledger.types import StationId
-from stations.ledgerthread import LedgerThread
+from stations.serving.ledgerthread import LedgerThread
 
 T = TypeVar("T")
 READERS = 2

@@ -12,7 +12,7 @@ from ledger.facade import Home, Ledger
 from ledger.facade.opened.granted import authority_now, grant_beside
 from ledger.keys import Ed25519Signer, Signer, key_id
 from ledger.types import KeyId, StationId
-from stations.resetting import grants_here, replaced_here, without_force
+from stations.office.resetting import grants_here, replaced_here, without_force
 
 SUFFIX = ".key"
 

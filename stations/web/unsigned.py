@@ -22,7 +22,7 @@ from aiohttp import web
 from ledger.errors import StoreError
 from ledger.facade import Home
 from ledger.facade.base.clock import Randomness
-from stations.sealed import SealedFolder
+from stations.kept.sealed import SealedFolder
 
 if TYPE_CHECKING:
     from multidict import MultiMapping

@@ -13,8 +13,8 @@ from ledger.errors import StoreError
 from ledger.facade import Home, Ledger
 from ledger.facade.base.home import RESTORED_MARKER
 from ledger.facade.logs.ownlog import newest_checkpoint
+from stations.checkup.doctor import examine
 from stations.config import StationConfig
-from stations.doctor import examine
 from tests.facade.counter import COUNTY, TOWNSHIP, Dice, FakeClock, act, receive, signer
 
 

@@ -14,8 +14,8 @@ from ledger.facade import Ledger
 from ledger.facade.logs.succession import Succession
 from ledger.facade.peering.between import stations_behind
 from ledger.types import LogId
+from stations.checkup.doctor import examine
 from stations.config import StationConfig
-from stations.doctor import examine
 from tests.second_reader.test_synced_ledgers import agreed
 from tests.sync.world import COUNTY, TOWN, VILLAGE, World, signer
 

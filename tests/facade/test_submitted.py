@@ -15,7 +15,7 @@ from ledger.facade import Command, Ledger
 from ledger.facade.base.types import SignedAct
 from ledger.facade.cases.signing import sign_bodies
 from ledger.types import CaseId, Facts
-from stations.wire import decode_signed, encode_signed
+from stations.serving.wire import decode_signed, encode_signed
 from tests.facade.counter import APPLICANT, COUNTY, PERMIT, REGISTRAR, act, receive, signer
 
 

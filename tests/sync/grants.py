@@ -15,7 +15,7 @@ from ledger.facade.opened.granted import give_grant
 from ledger.grant import Grant, pack_carried
 from ledger.keys import Signer, prove_possession
 from ledger.types import CaseId, Facts, StationId, Value
-from stations.enrolling import EnrolledKey, give_new_key
+from stations.office.enrolling import EnrolledKey, give_new_key
 from tests.sync.world import COUNTY, FELLING, TOWN, VILLAGE, VILLAGE_2, World, signer
 
 DAY_MS = 86_400_000

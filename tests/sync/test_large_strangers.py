@@ -20,7 +20,7 @@ from ledger.facade.peering.syncstatus import read_status
 from ledger.limits import PUBLISHED_FACTS_BYTES_MAX
 from ledger.package import encode_package
 from ledger.types import CaseId, LogId, StationId
-from stations.doctorrows import row_checks
+from stations.checkup.doctorrows import row_checks
 from sync.framing import PACKAGE, Section
 from sync.ingest import PreparedPackage, prepare
 from sync.outcome import Outcome

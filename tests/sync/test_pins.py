@@ -21,7 +21,7 @@ from ledger.frame import FrameParts, encode_frame, split_frame
 from ledger.limits import TREE_LEVEL_STORED_MIN
 from ledger.package import PackageContent, decode_package, encode_package
 from ledger.types import CaseId, LogId, StationId
-from stations.sticks import Imported
+from stations.kept.sticks import Imported
 from sync import bundlewriting
 from sync.framing import EXCERPT, PACKAGE, Splitter, encode_section
 from tests.sync.sticks import StickWorld

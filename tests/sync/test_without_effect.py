@@ -22,8 +22,8 @@ from ledger.facade.transfer.rejudging import MARK_COUNTY, finish_judging
 from ledger.facade.transfer.withouteffect import judge_waiting_again
 from ledger.store import schema
 from ledger.types import CaseId, Facts, StationId
+from stations.checkup.doctor import examine
 from stations.config import StationConfig, write_config
-from stations.doctor import examine
 from tests.cli.conftest import Terminal
 from tests.sync.evil import EvilStation
 from tests.sync.test_forks import clone, copy

@@ -21,8 +21,8 @@ from ledger.facade import Ledger
 from ledger.facade.base.clock import SystemClock
 from ledger.invite import encode_invite
 from ledger.types import StationId
-from stations.inviting import Offer, code_of_invite, make_invite
-from stations.joindesk import join_office
+from stations.office.inviting import Offer, code_of_invite, make_invite
+from stations.office.joindesk import join_office
 from sync.credentials import prepare_county
 from tests.web.adminsite import TOWNSHIP, VILLAGE, Serving, Visitor, found, signer_of
 from tests.web.wizard import COUNTY_FORM, PROGRAM, ROOT, SECRET, Wizard, first_day

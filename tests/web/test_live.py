@@ -14,7 +14,7 @@ from aiohttp import ClientResponse
 
 from ledger.facade import Home
 from ledger.facade.base.clock import SystemClock
-from stations.ledgerthread import LedgerThread
+from stations.serving.ledgerthread import LedgerThread
 from stations.web.access import Access
 from stations.web.live import Pulse, stream
 from tests.web.desk import Desk

@@ -14,8 +14,8 @@ from ledger import registry_actions
 from ledger.casenumber import parse
 from ledger.facade import Home, Ledger
 from ledger.types import StationId
+from stations.checkup.doctorrows import pad_checks
 from stations.config import StationConfig
-from stations.doctorrows import pad_checks
 from tests.facade.counter import FELLING, REGISTRAR, TOWNSHIP, VILLAGE, Dice, FakeClock, found_county
 from tests.web.counterdesk import Counter, Desk, Page, keys, serving
 

@@ -11,13 +11,13 @@ from click import Command, Context
 
 from ledger.data import case_types
 from ledger.texts import Language, catalogue
-from stations.cli.fieldnames import field_name
-from stations.cli.fields import leaves
 from stations.cli.main import machine
-from stations.cli.naming import Names
 from stations.cli.tree import build_tree
 from stations.texts import COMMAND, Say, words
 from stations.web.cases.factforms import FILLED_IN
+from stations.words.factpaths import leaves
+from stations.words.fieldnames import field_name
+from stations.words.naming import Names
 
 WEB = Path(__file__).parents[2] / "stations" / "web"
 LANGUAGES: tuple[Language, ...] = get_args(Literal["zh", "en"])

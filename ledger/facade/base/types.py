@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ledger.act import act_id
 from ledger.case import CaseAct, CaseFinding, CaseState
+from ledger.caseshape import Step
 from ledger.catalogue import Rules
 from ledger.clocks import ClockReading
 from ledger.permit import Permission
@@ -218,3 +219,10 @@ class CasePage:
     personal: Mapping[ActId, Facts | None]
     permissions: tuple[Permission, ...]
     notices: tuple[CaseFinding, ...] = ()
+
+    def kept_only(self, act_id: ActId) -> Step | None:
+        """Return the step of an act that is kept without effect; None where it has one, or may get it."""
+        if act_id in self.state.pending:
+            return None
+        step = next((step for step in self.state.steps if step.act.act_id == act_id), None)
+        return None if step is None or step.effective else step

@@ -14,7 +14,6 @@ from aiohttp import web
 from ledger.calendar import local_date
 from ledger.errors import AuthorityError, InputError
 from ledger.facade import CaseRow, Ledger, Performed
-from stations.cli.done import kept_only
 from stations.web.answers import answer
 from stations.web.api.body import form_of_act, form_of_receipt, read_body
 from stations.web.api.openapi import document
@@ -169,7 +168,7 @@ async def act(visit: Visit) -> web.Response:
     def work(ledger: Ledger) -> str:
         form = form_of_act(body)
         done = acting.perform_once(visit, ledger, case_id, body.action, form, heads=body.heads)
-        kept = kept_only(ledger.case(case_id, now_ms=visit.now_ms()), done.act_id)
+        kept = ledger.case(case_id, now_ms=visit.now_ms()).kept_only(done.act_id)
         return _told(done, "", reason="" if kept is None else kept.reason)
 
     return await _once(visit, body.once, work)

@@ -22,7 +22,7 @@ from ledger.facade.peering.receiptkey import RECEIPT, receipt_key_fault
 from ledger.genesis import LogKind
 from ledger.keys import Ed25519Signer, Signer
 from ledger.types import StationId
-from stations.servicekeys import BUNDLE, enrol_service_keys, require_registry
+from stations.office.servicekeys import BUNDLE, enrol_service_keys, require_registry
 from stations.web.answers import status_of
 from stations.web.office.desk import (
     new_word,
