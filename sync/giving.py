@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ledger.facade.logs.heldstates import BranchState, LogState, branch_name
+from ledger.facade.logs.stretch import AIM_BYTES
 from ledger.facade.peering.exchange import Exchange
 from ledger.package import PackageContent, encode_package
 from ledger.types import LogId
@@ -22,19 +23,30 @@ class Budget:
     packages: int = 64
     bytes: int = 8 << 20
     feed_items: int = 1_024
+    package_bytes: int = AIM_BYTES
+    """How large one package is at most, where the checkpoints of its log lie that close."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Spending:
-    """What is left of a budget."""
+    """What is left of a budget.
+
+    Attributes:
+        packages: how many.
+        bytes: how many of them all.
+        aim: how large the next package is to be; twice that behind it, up to ``aim_max``.
+    """
 
     packages: int
     bytes: int
+    aim: int = AIM_BYTES
+    aim_max: int = AIM_BYTES
 
     def take(self, size: int) -> None:
         """Count one package of so many bytes."""
         self.packages -= 1
         self.bytes -= size
+        self.aim = min(self.aim_max, 2 * self.aim)
 
     @property
     def spent(self) -> bool:
@@ -42,9 +54,10 @@ class Spending:
         return self.packages <= 0 or self.bytes <= 0
 
     @classmethod
-    def of(cls, budget: Budget) -> Spending:
-        """Return a whole budget."""
-        return cls(packages=budget.packages, bytes=budget.bytes)
+    def of(cls, budget: Budget, *, aim: int | None = None) -> Spending:
+        """Return a whole budget; its first package is of ``aim`` bytes, if that is given."""
+        most = budget.package_bytes
+        return cls(packages=budget.packages, bytes=budget.bytes, aim=aim or most, aim_max=most)
 
 
 def packages(exchange: Exchange, log_id: LogId, after: int, left: Spending) -> Iterator[bytes]:
@@ -56,7 +69,7 @@ def packages(exchange: Exchange, log_id: LogId, after: int, left: Spending) -> I
 def _reaching(exchange: Exchange, log_id: LogId, after: int, left: Spending) -> Iterator[tuple[int, bytes]]:
     """Yield the same, each with the last position in it."""
     while not left.spent:
-        content = exchange.package(log_id, after=after)
+        content = exchange.package(log_id, after=after, most=left.aim)
         if content is None:
             return
         raw = encode_section(PACKAGE, encode_package(content))
@@ -112,7 +125,8 @@ class Histories:
 
     def log(self, log_id: LogId, after: int) -> Iterator[bytes]:
         """Yield what follows a size of a log for somebody to whom it is a divergent history."""
-        yield from self._give(log_id.hex(), after, lambda held: self.exchange.package(log_id, after=held))
+        give = self.exchange.package
+        yield from self._give(log_id.hex(), after, lambda held: give(log_id, after=held, most=self.left.aim))
 
     def branch(self, state: BranchState) -> Iterator[bytes]:
         """Yield what the other side lacks of a branch; nothing while it lacks what lies before it."""
@@ -124,7 +138,9 @@ class Histories:
         if after < common and self._given.get(before, 0) < common:
             return
         give = self.exchange.branch_package
-        yield from self._give(name, max(after, common), lambda held: give(state, after=held))
+        yield from self._give(
+            name, max(after, common), lambda held: give(state, after=held, most=self.left.aim)
+        )
 
     def _give(self, name: str, after: int, give: Callable[[int], PackageContent | None]) -> Iterator[bytes]:
         self._given[name] = max(after, self._given.get(name, 0))

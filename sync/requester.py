@@ -19,6 +19,7 @@ from sync.claims import OTHER, UNPROVEN, Claims
 from sync.framing import HELLO, encode_section
 from sync.giving import Budget, Histories, Spending, Stated, stated
 from sync.ingest import Prepared, PreparedExcerpt, PreparedNote, PreparedPackage
+from sync.linepace import LinePace
 from sync.messages import REFUSALS_MAX, Answer, Hello, Refused, Wanted
 from sync.openings import BESIDE_FEED, check_opened
 from sync.putback import waits_itself
@@ -39,6 +40,7 @@ class Guesses:
     stated: Stated = field(default_factory=dict)
     wanted: tuple[Wanted, ...] = ()
     given: dict[LogId, Given] = field(default_factory=dict)
+    line: LinePace = field(default_factory=LinePace)
     unopened: frozenset[LogId] = frozenset()
     """Logs whose opening the upper side refused last: until its registry knows who opened them, the first
     package of each asks again, and no more of it takes the place of other logs."""
@@ -121,7 +123,11 @@ class Requester:
         yield encode_section(HELLO, hello.pack())
         if self.is_beside:
             return
-        left = Spending.of(self._budget)
+        left = self._guesses.line.begin(self._budget)
+        if left is None:
+            # The last request was not answered: first is asked what of it has come.
+            self._again = True
+            return
         yield from self._counted(self._returning.sections(self._guesses.wanted, left))
         histories = Histories(exchange, self._guesses.stated, left)
         for log_id, common in divergent:
@@ -203,6 +209,7 @@ class Requester:
         self.is_beside = self.is_beside or was_refused(answer)
         if self.is_beside:
             return
+        self._guesses.line.answered()
         self.progress.notes += answer.refused[:REFUSALS_MAX]
         self.progress.feed_size = answer.feed_size
         self._guesses.sizes = {state.log_id: state.size for state in answer.logs}

@@ -33,8 +33,9 @@ from ledger.facade.peering.exchange import Exchange
 from ledger.genesis import LogGenesis
 from ledger.types import LogId, StationId
 from sync.besideline import is_elsewhere, news
+from sync.downward import whole_logs
 from sync.framing import ANSWER, END, EXCERPT, NOTE, encode_section
-from sync.giving import Budget, Histories, Spending, packages, stated
+from sync.giving import Budget, stated
 from sync.ingest import Prepared, PreparedExcerpt, PreparedNote, PreparedPackage
 from sync.messages import REFUSALS_MAX, Answer, Fork, Hello, Refused, Wanted
 from sync.openings import BESIDE_FEED, begins_station_log, check_opened
@@ -270,9 +271,11 @@ class Responder:
             # A station's log that cannot be taken holds nothing of registry or catalogue.
             exchange.note_in_step(self._peer, [one for one in hello.logs if one.log_id not in self._strange])
         exchange.note_reopened_early(self._peer, hello.logs)
-        left = Spending.of(self._budget)
         forks = self._forks(hello, mine)
-        down = list(self._down(hello, mine, {fork.log_id for fork in forks}, left))
+        left, down = whole_logs(
+            exchange, self._peer, hello,
+            mine=mine, scope=self._scope, forked={fork.log_id for fork in forks}, budget=self._budget,
+        )  # fmt: skip
         start, end = hello.feed, hello.feed
         excerpts: list[ExcerptContent] = []
         more = left.spent and not doubtful
@@ -375,25 +378,3 @@ class Responder:
             sizes.append(max(0, size - step))
             step *= 2
         return self._exchange.held.roots(log_id, sizes)
-
-    def _down(
-        self, hello: Hello, mine: dict[LogId, LogState], forked: set[LogId], left: Spending
-    ) -> Iterator[bytes]:
-        """Yield what the lower side lacks of whole logs: registry first, then catalogue, then its own."""
-        exchange, theirs = self._exchange, {state.log_id: state for state in hello.logs}
-        histories = Histories(exchange, stated(hello.logs, hello.branches), left)
-        for log_id in exchange.held.in_order(mine):
-            if log_id in forked:
-                continue
-            held = theirs.get(log_id)
-            on = [] if held is None else exchange.held.points(log_id, [(held.size, held.root)])
-            name = log_id.hex()
-            if on and all(found != name for found, _ in on):
-                # What is the log here, the lower side has beside the one that it took for it.
-                yield from histories.log(log_id, histories.reached(log_id, name))
-                continue
-            after = 0 if held is None else held.size
-            yield from histories.plain(log_id, after) if on else packages(exchange, log_id, after, left)
-        for branch in exchange.held.branches(self._scope):
-            if branch.log_id in theirs and branch.log_id not in forked:
-                yield from histories.branch(branch)

@@ -1,4 +1,4 @@
-"""How far one package reaches: the furthest checkpoint within its entries and its bytes.
+"""How far one package reaches: the furthest checkpoint within some bytes, else the nearest one.
 
 Between two checkpoints nobody can cut but the owner of the log. A stretch that is too large for one package
 is cut by its owner, who signs a checkpoint in the middle; of a log of another station it is left where it is,
@@ -32,6 +32,8 @@ STRETCH_LIMIT: Final = "log.stretch_limit"
 ROOM_BYTES: Final = 2 * NOTE_BYTES_MAX
 """Kept free for the checkpoint, and for the receipts of those that pass a package on."""
 FILLED_BYTES: Final = PACKAGE_BYTES_MAX - ROOM_BYTES
+AIM_BYTES: Final = 4 << 20
+"""Records in one package where checkpoints are close enough: what is whole when a line breaks counts."""
 
 
 def fitted(content: PackageContent) -> PackageContent | None:
@@ -50,22 +52,23 @@ def fitted(content: PackageContent) -> PackageContent | None:
 
 
 def furthest_checkpoint(
-    tx: ReadTx, name: str, frames: Sequence[bytes], after: int
+    tx: ReadTx, name: str, frames: Sequence[bytes], after: int, *, most: int = AIM_BYTES
 ) -> tuple[int, bytes] | None:
     """Return size and note of the checkpoint that the next package should reach; None where nothing follows.
 
-    It is the furthest one within the bytes of a package, else the nearest one: that may still fit.
+    It is the furthest one within some bytes, else the nearest one: that may still fit into a package.
 
     Args:
         tx: a consistent view.
         name: of the log, or of a divergent history of it.
         frames: of the records behind ``after``, as many as one package can hold, or all that there are.
         after: size up to which the receiver holds it.
+        most: bytes of records that it should hold.
 
     Raises:
         StoreError: ``log.checkpoint_gap`` when the next one is too many entries away.
     """
-    reach = fitting_count(map(record_bytes, frames), FILLED_BYTES)
+    reach = fitting_count(map(record_bytes, frames), min(most, FILLED_BYTES))
     found = checkpoint_between(tx, name, after, after + reach) or nearest_checkpoint(tx, name, after)
     if found is not None and found[0] > after + PACKAGE_ENTRIES_MAX:
         raise StoreError("log.checkpoint_gap", log=name, size=after)
@@ -90,7 +93,9 @@ def _checkpoint(tx: ReadTx, where: Where, *, furthest: bool) -> tuple[int, bytes
     return row[1], row[2]
 
 
-def cut(store: Store, genesis: LogGenesis, signer: Signer | None, *, after: int) -> bool:
+def cut(
+    store: Store, genesis: LogGenesis, signer: Signer | None, *, after: int, most: int = FILLED_BYTES
+) -> bool:
     """Sign a checkpoint of an own log between two that are too far apart; returns whether there is one now.
 
     Nothing new is claimed: it is signed only where the records go on from it to the checkpoint behind it,
@@ -101,11 +106,12 @@ def cut(store: Store, genesis: LogGenesis, signer: Signer | None, *, after: int)
         genesis: which log.
         signer: its key; None where it is not here.
         after: size of the log at which the stretch begins.
+        most: bytes of records up to the new checkpoint; one record at least.
     """
     if signer is None:
         return False
     with store.read() as tx:
-        point = _point_between(tx, genesis, after)
+        point = _point_between(tx, genesis, after, most)
     if point is None:
         return False
     note = sign_checkpoint(point, signer)
@@ -114,8 +120,8 @@ def cut(store: Store, genesis: LogGenesis, signer: Signer | None, *, after: int)
     return True
 
 
-def _point_between(tx: ReadTx, genesis: LogGenesis, after: int) -> Checkpoint | None:
-    """Return the furthest point that a package reaches, if the next checkpoint lies behind it and agrees."""
+def _point_between(tx: ReadTx, genesis: LogGenesis, after: int, most: int) -> Checkpoint | None:
+    """Return the furthest point within some bytes, if the next checkpoint lies behind it and agrees."""
     name = genesis.log_id().hex()
     found = nearest_checkpoint(tx, name, after)
     if found is None:
@@ -126,7 +132,7 @@ def _point_between(tx: ReadTx, genesis: LogGenesis, after: int) -> Checkpoint | 
         first = [
             frame for _, frame in tx.frames(name, after + 1, min(stated.size, after + PACKAGE_ENTRIES_MAX))
         ]
-        size = after + fitting_count(map(record_bytes, first), FILLED_BYTES)
+        size = after + fitting_count(map(record_bytes, first), most)
         if size >= stated.size:
             return None
         tree.extend(leaf_hash(split_frame(frame).entry_raw) for frame in first[: size - after])

@@ -6,11 +6,11 @@ transactions. All methods run on the thread that owns the ledger.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from ledger.act import case_of
-from ledger.errors import EncodingError, StoreError
+from ledger.errors import EncodingError
 from ledger.excerpt import ExcerptContent
 from ledger.facade.base.clock import Clock
 from ledger.facade.base.home import Home
@@ -27,25 +27,25 @@ from ledger.facade.logs.comingback import (
     waits_for_below,
 )
 from ledger.facade.logs.countyfold import COUNTY_KINDS
-from ledger.facade.logs.doubt import log_signer
-from ledger.facade.logs.heldstates import BranchState, LogState, branch_name
+from ledger.facade.logs.heldstates import BranchState, LogState
 from ledger.facade.logs.lostends import LostEnd, lost_end, single_places
 from ledger.facade.logs.opening import HeldLog, act_in
 from ledger.facade.logs.placing import frame_at
 from ledger.facade.logs.rotten import Rotten, RottenRecords
 from ledger.facade.logs.singles import note_passed_on
-from ledger.facade.logs.stretch import STRETCH_LIMIT, Stretches, cut
+from ledger.facade.logs.stretch import AIM_BYTES, Stretches
 from ledger.facade.logs.treerows import Trees
 from ledger.facade.opened.parts import Parts
 from ledger.facade.peering.attached import Attached
 from ledger.facade.peering.carried import Carried
 from ledger.facade.peering.countylink import CountyLink
 from ledger.facade.peering.held import Held
+from ledger.facade.peering.packing import Packing
 from ledger.facade.peering.receiving import Receiving
 from ledger.facade.peering.room import Room
 from ledger.facade.peering.seenbelow import SeenBelow
 from ledger.facade.transfer.excerpts import carried_count, excerpts
-from ledger.facade.transfer.feedpace import FeedPace
+from ledger.facade.transfer.feedpace import FeedPace, PackagePace
 from ledger.facade.transfer.feeds import FeedItem, FeedPlace, follow
 from ledger.facade.transfer.intake import Intake
 from ledger.facade.transfer.outgoing import Outgoing
@@ -55,8 +55,6 @@ from ledger.types import CaseId, KeyId, LogId, StationId
 
 CARRIED_BYTES = 8 << 20
 """Bytes of single records in one answer: what follows comes with the next one."""
-TOO_FAR = (STRETCH_LIMIT, "log.checkpoint_gap")
-"""Why no package can reach the next checkpoint."""
 
 
 class Exchange:
@@ -79,6 +77,7 @@ class Exchange:
         room: whether one more log of a station may be taken.
         rotten: records that changed on this disk.
         stretches: stretches of logs that no package can hold.
+        package_pace: how large the packages are that stations below are given.
     """
 
     def __init__(
@@ -95,6 +94,11 @@ class Exchange:
         self._store = store
         self._parts = parts
         self._outgoing = Outgoing(vault)
+        self._packing = Packing(
+            store, self._outgoing,
+            held=self.held, home=parts.home, rotten=self.rotten, stretches=self.stretches, clock=clock,
+        )  # fmt: skip
+        self.package_pace = PackagePace()
         self._pace = FeedPace()
         self._view = view
         self._clock = clock
@@ -139,16 +143,12 @@ class Exchange:
         """
         self._trees.mend(self._clock.now_ms)
         self._renew(self.rotten.look_again(self._outgoing.opens))
-        self._note(self.held.rotten_ends())
+        self._packing.note(self.held.rotten_ends())
         for log in self._parts.own.values():
             if log.kind != "merge" and log.size > log.checkpoint_size and not log.doubt:
                 self._parts.writer.checkpoint(log)
         self.receiving.receipts.give_owed(self._clock.now_ms())
         self.county.merge()
-
-    def _note(self, rotten: Sequence[Rotten]) -> None:
-        if rotten:
-            self.rotten.note(rotten, now_ms=self._clock.now_ms())
 
     def _renew(self, healed: Sequence[Place]) -> None:
         """Judge the cases again of which records are as they were again: lists were made without these."""
@@ -210,72 +210,15 @@ class Exchange:
         self._parts.holdings.seal(name, state=code)
         self.held.forget_end(log_id)
 
-    def package(self, log_id: LogId, *, after: int) -> PackageContent | None:
-        """Return the next package of a log for somebody who holds ``after`` entries; None at the end.
+    def package(self, log_id: LogId, *, after: int, most: int = AIM_BYTES) -> PackageContent | None:
+        """Return the next package of a log for somebody who holds ``after`` entries: see ``Packing``."""
+        return self._packing.package(log_id, after=after, most=most)
 
-        A stretch that no package can hold is cut where the log is an own one; else it is noted, and None.
-        """
-        genesis = self.held.genesis(log_id)
-        if genesis is None:
-            return None
-        rotten: list[Rotten] = []
-
-        def made() -> PackageContent | None:
-            with self._store.read() as tx:
-                return self._outgoing.package(tx, genesis, after=after, rotten=rotten)
-
-        def is_cut() -> bool:
-            signer = log_signer(genesis, self.home) if self.held.is_own(log_id) else None
-            return cut(self._store, genesis, signer, after=after)
-
-        return self._told(self._packed(made, log_id.hex(), after, is_cut), rotten)
-
-    def _packed(
-        self,
-        make: Callable[[], PackageContent | None],
-        name: str,
-        after: int,
-        is_cut: Callable[[], bool] = lambda: False,
+    def branch_package(
+        self, state: BranchState, *, after: int, most: int = AIM_BYTES
     ) -> PackageContent | None:
-        """Return the next package of a log or of a history; None, with a note, where none can hold it."""
-        for may_cut in (True, False):
-            try:
-                found = make()
-            except StoreError as error:
-                if error.code not in TOO_FAR:
-                    raise
-                if may_cut and is_cut():
-                    continue
-                self.stretches.note(name, after + 1, now_ms=self._clock.now_ms())
-                return None
-            self.stretches.given(name, after + 1)
-            return found
-        return None
-
-    def branch_package(self, state: BranchState, *, after: int) -> PackageContent | None:
         """Return the next package of a divergent history for somebody who holds it up to ``after``."""
-        genesis = self.held.genesis(state.log_id)
-        if genesis is None:
-            return None
-        branch = self.held.histories(state.log_id).get(branch_name(state.log_id, state.first_hash))
-        if branch is None:
-            return None
-        rotten: list[Rotten] = []
-
-        def made() -> PackageContent | None:
-            with self._store.read() as tx:
-                return self._outgoing.branch_package(tx, genesis, branch, after=after, rotten=rotten)
-
-        return self._told(self._packed(made, branch.name, after), rotten)
-
-    def _told(self, found: PackageContent | None, rotten: Sequence[Rotten]) -> PackageContent | None:
-        """Return a package; what changed on this disk is noted, what was given soundly is settled."""
-        self._note(rotten)
-        if found is not None:
-            bad = {one.seq for one in rotten}
-            given = range(found.first_seq, found.last_seq + 1)
-            self.rotten.given(found.log_id.hex(), [seq for seq in given if seq not in bad])
-        return found
+        return self._packing.branch_package(state, after=after, most=most)
 
     def feed(
         self, audience: StationId, held: FeedPlace, *, limit: int
@@ -379,7 +322,7 @@ class Exchange:
         left: list[Place] = []
         with self._store.read() as tx:
             found = list(excerpts(tx, self._outgoing, places, rotten=rotten, left=left))
-        self._note(rotten)
+        self._packing.note(rotten)
         bad = {(one.log, one.seq) for one in rotten}
         for one in found:
             log = one.log_id.hex()

@@ -1,17 +1,22 @@
-"""How much of its feed a station is given at once: less after an answer that did not arrive whole.
+"""How much a station is given at once: less after an answer that did not arrive whole.
 
 Its place in the feed moves at the end of an answer alone. A line that always breaks before that end would
 bring nothing for ever; so who says the same place again is given half, and who goes on a little more each
-time, until the end of the feed is reached. It is a guess of this process, and nothing rests on it.
+time, until the end of the feed is reached. Packages of logs count one by one, as each arrives whole; there
+only the first one has to become smaller. Both are guesses of this process, and nothing rests on them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ledger.facade.transfer.feeds import FeedPlace
-from ledger.types import StationId
+from ledger.types import LogId, StationId
+
+PACKAGE_BYTES_MIN = 4 << 10
+"""Smallest packages that are made for a line that breaks."""
 
 
 class _Given(NamedTuple):
@@ -65,3 +70,45 @@ class FeedPace:
         """
         if count:
             self._given[audience] = _Given(said, end, count, limit)
+
+
+class _Packages(NamedTuple):
+    """Which packages a station was given last.
+
+    Attributes:
+        lacked: how far it held the logs that it was given, by what it said.
+        first: bytes of the first package.
+        aim: how large that was meant to be at most.
+    """
+
+    lacked: Mapping[LogId, int]
+    first: int
+    aim: int
+
+
+@dataclass(slots=True)
+class PackagePace:
+    """Remembers for each station below which packages it was given last."""
+
+    _given: dict[StationId, _Packages] = field(default_factory=dict)
+
+    def aim(self, station: StationId, lacked: Mapping[LogId, int], most: int) -> int:
+        """Return how large the first package for a station is to be: half of one that did not arrive.
+
+        Args:
+            station: who is given it.
+            lacked: how far it says that it holds the logs of which more is here.
+            most: bytes at most.
+        """
+        last = self._given.get(station)
+        if last is None:
+            return most
+        if any(lacked.get(log_id) != size for log_id, size in last.lacked.items()):
+            return min(most, 2 * last.aim)
+        return max(PACKAGE_BYTES_MIN, min(most, last.first) // 2)
+
+    def gave(self, station: StationId, lacked: Mapping[LogId, int], *, first: int, aim: int) -> None:
+        """Remember what a station is given now; nothing (``first`` is 0) is forgotten."""
+        self._given.pop(station, None)
+        if first:
+            self._given[station] = _Packages(lacked, first, aim)

@@ -22,7 +22,13 @@ from ledger.facade.logs.rotten import (
     first_rotten,
     next_link,
 )
-from ledger.facade.logs.stretch import STRETCH_LIMIT, checkpoint_between, fitted, furthest_checkpoint
+from ledger.facade.logs.stretch import (
+    AIM_BYTES,
+    STRETCH_LIMIT,
+    checkpoint_between,
+    fitted,
+    furthest_checkpoint,
+)
 from ledger.frame import split_frame
 from ledger.genesis import LogGenesis
 from ledger.limits import PACKAGE_ENTRIES_MAX
@@ -55,11 +61,12 @@ class Outgoing:
         after: int,
         personal: bool = True,
         rotten: list[Rotten] | None = None,
+        most: int = AIM_BYTES,
     ) -> PackageContent | None:
         """Return the next package of a log; None when no checkpoint covers anything more that is sound.
 
-        It reaches the furthest checkpoint within one package, and ends before a record that changed on this
-        disk.
+        It reaches the furthest checkpoint within some bytes, else the nearest one, and ends before a record
+        that changed on this disk.
 
         Args:
             tx: a consistent view.
@@ -67,6 +74,7 @@ class Outgoing:
             after: entries that the receiver holds.
             personal: give the personal bodies too, as far as they are here.
             rotten: takes the records that changed on this disk.
+            most: bytes of records that it should hold.
 
         Raises:
             StoreError: ``log.checkpoint_gap`` when checkpoints lie too many entries apart for one package,
@@ -74,7 +82,7 @@ class Outgoing:
         """
         name, found = genesis.log_id().hex(), [] if rotten is None else rotten
         frames = [frame for _, frame in tx.frames(name, after + 1, after + PACKAGE_ENTRIES_MAX)]
-        end = furthest_checkpoint(tx, name, frames, after)
+        end = furthest_checkpoint(tx, name, frames, after, most=most)
         while end is not None:
             if len(frames) < end[0] - after:
                 # Records are gone from this disk: of this log nothing more is given, of others everything.
@@ -144,6 +152,7 @@ class Outgoing:
         *,
         after: int,
         rotten: list[Rotten] | None = None,
+        most: int = AIM_BYTES,
     ) -> PackageContent | None:
         """Return the next package of a divergent history; None at its end, or where it is rotten here.
 
@@ -153,6 +162,7 @@ class Outgoing:
             branch: the divergent history.
             after: size of the log up to which the receiver holds it, at least to where it diverges.
             rotten: takes the records that changed on this disk.
+            most: bytes of records that it should hold.
 
         Raises:
             StoreError: as ``package``.
@@ -161,7 +171,7 @@ class Outgoing:
         held = max(after, common)
         first = held - common + 1
         frames = [frame for _, frame in tx.frames(branch.name, first, first + PACKAGE_ENTRIES_MAX - 1)]
-        end = furthest_checkpoint(tx, branch.name, frames, held)
+        end = furthest_checkpoint(tx, branch.name, frames, held, most=most)
         while end is not None:
             size, note = end
             places = [Place(branch.name, seq) for seq in range(first, size - common + 1)]
