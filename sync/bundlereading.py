@@ -43,6 +43,7 @@ from sync.bundlereport import NotTaken, PartReport
 from sync.ingest import Prepared, PreparedExcerpt, PreparedPackage, prepare
 from sync.messages import Hello, decode_county, decode_hello
 from sync.stickanswer import TakingStore, take_section
+from sync.stickfeed import move_on
 from sync.stickword import Signed, entries_of, expected_of, said_in
 
 IN_FLIGHT_MAX = 6
@@ -358,16 +359,10 @@ class PartReader:
         self.report.new += exchange.receiving.take_excerpt(found.checked, found.records, now_ms=self._now_ms)
 
     def _take_feed(self, payload: bytes) -> None:
-        """Move on in the feed, if the piece fits where this station stands and all its acts are here."""
         exchange, sender = self._exchange, self._manifest.sender
         if self._manifest.kind != "down" or sender not in exchange.held.line()[1:2]:
             raise DataError("sync.section")
-        piece = decode_feed(payload)
-        held, places = exchange.held.feed_held(sender), piece.places
-        fits = held in places or piece.start.number == 0
-        if not fits or held == places[-1] or not exchange.carried.holds(piece.items):
-            return
-        exchange.take_feed_place(sender, places[-1])
+        move_on(exchange, sender, decode_feed(payload))
 
     # --- whether it may be taken -------------------------------------------------------------------------
 

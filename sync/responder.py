@@ -278,8 +278,12 @@ class Responder:
         )  # fmt: skip
         start, end = hello.feed, hello.feed
         excerpts: list[ExcerptContent] = []
+        is_audience = self._peer in exchange.feeds.below.values()
+        if is_audience:
+            # A stick goes on from there.
+            exchange.carried.take_feed_told(self._peer, hello.feed)
         more = left.spent and not doubtful
-        if not left.spent and not doubtful and self._peer in exchange.feeds.below.values():
+        if not left.spent and not doubtful and is_audience:
             start, end, excerpts = exchange.feed(self._peer, hello.feed, limit=self._budget.feed_items)
         feed_size = exchange.feed_size(self._peer)
         answer = Answer(

@@ -244,6 +244,12 @@ class Carried:
             row = tx.get(TOLD, (station, FEED))
         return FeedPlace(number=0, chain=START) if row is None else kept_place(row[2], row[3])
 
+    def take_feed_told(self, station: StationId, place: FeedPlace) -> None:
+        """Remember how far a subordinate said in a session that it has taken its feed."""
+        if self.feed_told(station) != place:
+            with self._store.write() as tx:
+                tx.upsert(TOLD, [(station, FEED, place.number, place.chain)])
+
     def take_told(
         self,
         station: StationId,

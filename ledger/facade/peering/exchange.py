@@ -45,14 +45,16 @@ from ledger.facade.peering.receiving import Receiving
 from ledger.facade.peering.room import Room
 from ledger.facade.peering.seenbelow import SeenBelow
 from ledger.facade.transfer.excerpts import carried_count, excerpts
-from ledger.facade.transfer.feedpace import FeedPace, PackagePace
-from ledger.facade.transfer.feeds import FeedItem, FeedPlace, follow
+from ledger.facade.transfer.feedpace import FeedPace, PackagePace, Renewals
+from ledger.facade.transfer.feeds import START, FeedItem, FeedPlace, follow, kept_place
 from ledger.facade.transfer.intake import Intake
 from ledger.facade.transfer.outgoing import Outgoing
 from ledger.package import PackageContent
 from ledger.store.contract import Store
 from ledger.types import CaseId, KeyId, LogId, StationId
 
+BEGUN = "~"
+"""Behind the station: the row of a feed that begins anew and may be another than was taken."""
 CARRIED_BYTES = 8 << 20
 """Bytes of single records in one answer: what follows comes with the next one."""
 
@@ -100,6 +102,7 @@ class Exchange:
         )  # fmt: skip
         self.package_pace = PackagePace()
         self._pace = FeedPace()
+        self._renewals = Renewals()
         self._view = view
         self._clock = clock
         self._trees = Trees(store, parts.holdings)
@@ -233,12 +236,31 @@ class Exchange:
         Returns:
             Where this part begins, where it ends, and the excerpts with its frames.
         """
+        if held.number == 0:
+            self._order_anew(audience)
         paced = self._pace.limit(audience, held, limit)
         start, items, found = self.feed_items(audience, held, limit=paced)
         end = FeedPlace(number=items[-1].number, chain=items[-1].chain) if items else start
         reached = end.number >= self.feed_size(audience)
         self._pace.gave(audience, held, end, count=len(items), limit=limit if reached else paced)
         return start, end, found
+
+    def _order_anew(self, audience: StationId) -> None:
+        """Give whoever begins anew the newest cases first, so that work can go on at once.
+
+        That goes through all of its cases. Who says again and again that it begins costs no more for it, and
+        what a stick carries keeps its order: the next session would have to give everything again.
+        """
+        self.feeds.catch_up(self._store)
+        now_ms = self._clock.now_ms()
+        if self._renewals.due(audience, self._feed_end(audience), now_ms=now_ms):
+            self.feeds.renew(self._store, audience)
+            self.feeds.catch_up(self._store)
+            self._renewals.done(audience, self._feed_end(audience), now_ms=now_ms)
+
+    def _feed_end(self, audience: StationId) -> FeedPlace:
+        with self._store.read() as tx:
+            return self.feeds.end(tx, audience)
 
     def feed_items(
         self, audience: StationId, held: FeedPlace, *, limit: int
@@ -248,10 +270,6 @@ class Exchange:
         They are ``limit`` items at most, and no more than ``CARRIED_BYTES`` of records, or a single one.
         """
         self.feeds.catch_up(self._store)
-        if held.number == 0:
-            # Whoever begins anew gets the newest cases first, so that work can go on at once.
-            self.feeds.renew(self._store, audience)
-            self.feeds.catch_up(self._store)
         self._give_healed(audience)
         start, items = self._next_items(audience, held, limit=limit)
         if not follow(start, items):
@@ -338,3 +356,14 @@ class Exchange:
         """Remember how far the feed of the upstream was taken; only after its frames are stored."""
         with self._store.write() as tx:
             tx.upsert(FEED_HELD, [(upstream, place.number, place.chain)])
+
+    def feed_begun(self, upstream: StationId) -> FeedPlace:
+        """Return how far a feed has come by stick that begins anew and may be another than was taken."""
+        with self._store.read() as tx:
+            row = tx.get(FEED_HELD, (upstream + BEGUN,))
+        return kept_place(*row[1:3]) if row is not None else FeedPlace(number=0, chain=START)
+
+    def take_feed_begun(self, upstream: StationId, place: FeedPlace) -> None:
+        """Remember how far a feed that begins anew has come by stick."""
+        with self._store.write() as tx:
+            tx.upsert(FEED_HELD, [(upstream + BEGUN, place.number, place.chain)])

@@ -17,6 +17,8 @@ from ledger.types import LogId, StationId
 
 PACKAGE_BYTES_MIN = 4 << 10
 """Smallest packages that are made for a line that breaks."""
+RENEWED_MS = 600_000
+"""How long a feed keeps the order that it got when somebody began anew, however often that is said again."""
 
 
 class _Given(NamedTuple):
@@ -112,3 +114,21 @@ class PackagePace:
         self._given.pop(station, None)
         if first:
             self._given[station] = _Packages(lacked, first, aim)
+
+
+@dataclass(slots=True)
+class Renewals:
+    """Remembers when the feed of each audience was put in order last, and where it ended then."""
+
+    _done: dict[StationId, tuple[int, FeedPlace]] = field(default_factory=dict)
+
+    def due(self, audience: StationId, end: FeedPlace, *, now_ms: int) -> bool:
+        """Whether a feed is to be put in order again: something has come since, and that is a while ago."""
+        last = self._done.get(audience)
+        if last is None:
+            return True
+        return end != last[1] and not 0 <= now_ms - last[0] < RENEWED_MS
+
+    def done(self, audience: StationId, end: FeedPlace, *, now_ms: int) -> None:
+        """Remember that a feed is in order now."""
+        self._done[audience] = (now_ms, end)

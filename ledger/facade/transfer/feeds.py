@@ -155,6 +155,11 @@ class Feeds:
         """Return how many items a feed has."""
         return _end(tx, audience)[0]
 
+    def end(self, tx: ReadTx, audience: StationId) -> FeedPlace:
+        """Return where a feed ends."""
+        number, chain = _end(tx, audience)
+        return FeedPlace(number=number, chain=chain)
+
     def leave_out(self, store: Store, audience: StationId, places: Iterable[Place]) -> None:
         """Remember what an audience was not given, though its feed has gone past it."""
         rows: list[Row] = [(audience, *place) for place in dict.fromkeys(places)]
