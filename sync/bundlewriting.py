@@ -300,8 +300,11 @@ class _Writer:
     def _feed(self) -> Iterator[_Piece]:
         receiver = self._order.receiver
         place = FeedPlace(number=0, chain=START)
+        told = self._exchange.carried.feed_told(receiver)
+        if told.number == 0:
+            self._exchange.begin_feed(receiver)
         if not self._order.everything:
-            place = self._exchange.carried.feed_told(receiver)
+            place = told
         while True:
             start, items, excerpts = self._exchange.feed_items(receiver, place, limit=FEED_ITEMS_MAX)
             for excerpt in excerpts:
@@ -309,8 +312,8 @@ class _Writer:
                 yield _Piece(section, entries=len(excerpt.frames), judged=True)
             if not items:
                 return
-            told = FeedSection(start=start, items=tuple((one.case_id, one.act_id) for one in items))
-            yield _Piece(compressed(SECTION_FEED, told.pack()))
+            piece = FeedSection(start=start, items=tuple((one.case_id, one.act_id) for one in items))
+            yield _Piece(compressed(SECTION_FEED, piece.pack()))
             place = FeedPlace(number=items[-1].number, chain=items[-1].chain)
 
     def _seal(self, parts: list[_Part]) -> Iterator[SealedPart]:

@@ -237,7 +237,7 @@ class Exchange:
             Where this part begins, where it ends, and the excerpts with its frames.
         """
         if held.number == 0:
-            self._order_anew(audience)
+            self.begin_feed(audience)
         paced = self._pace.limit(audience, held, limit)
         start, items, found = self.feed_items(audience, held, limit=paced)
         end = FeedPlace(number=items[-1].number, chain=items[-1].chain) if items else start
@@ -245,11 +245,10 @@ class Exchange:
         self._pace.gave(audience, held, end, count=len(items), limit=limit if reached else paced)
         return start, end, found
 
-    def _order_anew(self, audience: StationId) -> None:
+    def begin_feed(self, audience: StationId) -> None:
         """Give whoever begins anew the newest cases first, so that work can go on at once.
 
-        That goes through all of its cases. Who says again and again that it begins costs no more for it, and
-        what a stick carries keeps its order: the next session would have to give everything again.
+        That goes through all of its cases: who says again and again that it begins costs no more for it.
         """
         self.feeds.catch_up(self._store)
         now_ms = self._clock.now_ms()
