@@ -25,7 +25,9 @@ CTX_JOIN = b"banjian/join-id/1\n"
 CTX_JOIN_SIGN = b"banjian/join/1\n"
 CTX_REJECTION_SIGN = b"banjian/rejection/1\n"
 CTX_RENEWAL_SIGN = b"banjian/renewal/1\n"
+CTX_ATTACHMENT = b"banjian/attachment/1\n"
 CTX_ATTACHED = b"banjian/attached/1\n"
+CTX_CASE_KEY = b"banjian/case-key-wrap/1\n"
 CTX_POSSESSION = b"banjian/key-possession/1\n"
 
 

@@ -14,14 +14,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from ledger.facade.peering.exchange import Exchange
-from ledger.types import LogId, StationId
+from ledger.types import StationId
 from sync.framing import ANSWER, END, encode_section
 from sync.giving import Budget, Spending, packages
-from sync.messages import Answer, Hello, Refused
+from sync.messages import NO_LOG, Answer, Hello, Refused
 
 NOT_BELOW: Final = "sync.not_below"
 """Told in an answer that gives registry and catalogue alone."""
-NO_LOG: Final = LogId(bytes(16))
 
 
 def is_elsewhere(exchange: Exchange, peer: StationId) -> bool:

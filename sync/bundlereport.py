@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from ledger.bundle import BundleHeader, Manifest
 from ledger.errors import BanjianError
 from ledger.types import LogId
+from sync.messages import NO_LOG
 
 TOO_EARLY = frozenset(("package.gap", "sync.branch_gap", "bundle.registry_behind", "attach.unnamed"))
 """Codes of what can be taken once something else has come."""
-NO_LOG = LogId(bytes(16))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

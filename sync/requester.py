@@ -20,7 +20,7 @@ from sync.framing import HELLO, encode_section
 from sync.giving import Budget, Histories, Spending, Stated, stated
 from sync.ingest import Prepared, PreparedExcerpt, PreparedNote, PreparedPackage
 from sync.linepace import LinePace
-from sync.messages import REFUSALS_MAX, Answer, Hello, Refused, Wanted
+from sync.messages import NO_LOG, REFUSALS_MAX, Answer, Hello, Refused, Wanted
 from sync.openings import BESIDE_FEED, check_opened
 from sync.putback import waits_itself
 from sync.returning import Given, Returning
@@ -268,7 +268,7 @@ class Requester:
 
     def refuse(self, error: BanjianError) -> None:
         """Note a section that could not even be decoded."""
-        self._fail(Refused(log_id=LogId(bytes(16)), first_seq=0, code=error.code))
+        self._fail(Refused(log_id=NO_LOG, first_seq=0, code=error.code))
 
     def _fail(self, refused: Refused) -> None:
         """Note what this side did not take; the upper side may have refused something in the same words."""
@@ -317,7 +317,7 @@ class Requester:
 
     def note_no_progress(self) -> None:
         """Keep as a finding that sessions bring nothing any more, though more is asked for."""
-        self.progress.notes.append(Refused(log_id=LogId(bytes(16)), first_seq=0, code="sync.no_progress"))
+        self.progress.notes.append(Refused(log_id=NO_LOG, first_seq=0, code="sync.no_progress"))
         self._note_stuck()
 
     def _take_county(self, news: CountyNews) -> None:
@@ -326,7 +326,7 @@ class Requester:
         except BanjianError as error:
             code = error.code
         if code:
-            self._fail(Refused(log_id=LogId(bytes(16)), first_seq=0, code=code))
+            self._fail(Refused(log_id=NO_LOG, first_seq=0, code=code))
 
     @property
     def upstream(self) -> StationId:

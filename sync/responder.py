@@ -37,7 +37,7 @@ from sync.downward import whole_logs
 from sync.framing import ANSWER, END, EXCERPT, NOTE, encode_section
 from sync.giving import Budget, stated
 from sync.ingest import Prepared, PreparedExcerpt, PreparedNote, PreparedPackage
-from sync.messages import REFUSALS_MAX, Answer, Fork, Hello, Refused, Wanted
+from sync.messages import NO_LOG, REFUSALS_MAX, Answer, Fork, Hello, Refused, Wanted
 from sync.openings import BESIDE_FEED, begins_station_log, check_opened
 from sync.putback import says_waits
 
@@ -228,7 +228,7 @@ class Responder:
 
     def refuse(self, error: BanjianError) -> None:
         """Note a section that could not even be decoded."""
-        self._note(Refused(log_id=LogId(bytes(16)), first_seq=0, code=error.code))
+        self._note(Refused(log_id=NO_LOG, first_seq=0, code=error.code))
 
     def _note(self, refused: Refused) -> None:
         if len(self._refused) < REFUSALS_MAX:
@@ -258,7 +258,7 @@ class Responder:
             exchange.seal_heads()
         if exchange.receiving.receipts.fault():
             # The peer would wait for them, and look for the reason at its own end.
-            self._note(Refused(log_id=LogId(bytes(16)), first_seq=0, code=NO_RECEIPTS))
+            self._note(Refused(log_id=NO_LOG, first_seq=0, code=NO_RECEIPTS))
         mine = {state.log_id: state for state in exchange.held.states(self._scope, county=True)}
         if all(
             one.log_id in mine and mine[one.log_id].size >= one.size

@@ -23,6 +23,7 @@ from ledger.errors import DataError, InputError, StoreError
 from ledger.facade import Home, Ledger
 from ledger.facade.base.clock import Randomness
 from ledger.facade.cases.attachednames import attachments_in
+from ledger.hashing import CTX_ATTACHMENT
 from ledger.types import CaseId
 from stations.kept.sealed import NONCE_BYTES, SealedFolder
 from sync.attachforms import CHUNK_BYTES, FILE_CHARS_MAX, Head
@@ -31,7 +32,6 @@ FOLDER = "attachments"
 SIZE_BYTES_MAX = 100 * 1024 * 1024
 UNFINISHED_MS = 7 * 86_400_000
 """An upload that nobody finished is thrown away after a week."""
-_CONTEXT = b"banjian/attachment/1\n"
 _ID_BYTES = 16
 _CHUNK = "{:06d}.chunk"
 
@@ -184,7 +184,7 @@ class Attachments:
             return attachment
         if self.missing(attachment):
             raise InputError("attach.incomplete", file=attachment.file)
-        whole = sha256(_CONTEXT + bytes.fromhex(attachment.salt))
+        whole = sha256(CTX_ATTACHMENT + bytes.fromhex(attachment.salt))
         for raw in self.read(attachment):
             whole.update(raw)
         complete = replace(attachment, hash=whole.hexdigest())

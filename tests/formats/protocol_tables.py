@@ -78,8 +78,11 @@ CONTEXTS = (
     ("CTX_JOIN", "id of a join or renewal request", "request"),
     ("CTX_JOIN_SIGN", "signature of a TLS key on a join request", "its content"),
     ("CTX_REJECTION_SIGN", "signature of a registrar on the refusal of a join request", "its content"),
+    ("CTX_FEED", "chain value of a feed", "chain value before, act id"),
+    ("CTX_ATTACHMENT", "hash of an attachment", "salt, content"),
     ("CTX_ATTACHED", "root of what has arrived of attachments", "their hashes, one after the other"),
     ("CTX_RENEWAL_SIGN", "signature of a TLS key on a renewal", "its content"),
+    ("CTX_CASE_KEY", "key that wraps case keys: HMAC-SHA-256 with the storage key", "nothing more"),
 )
 SIGNERS = {"root": "root", "registrar": "registrar", "either": "registrar, or root (see above)"}
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from ledger.texts import catalogue
-from tests.formats.protocol_tables import PAGE, fill
+from tests.formats.protocol_tables import PAGE, fill, tables
 from tests.vectors.generate import FOLDER
 from tests.vectors.run import CHECKS
 
@@ -63,3 +63,9 @@ def test_every_kind_of_negative_vector_is_named_by_a_section() -> None:
     }  # fmt: skip
     for kind in CHECKS:
         assert words.get(kind, kind) in headings, kind
+
+
+def test_every_context_that_the_page_names_is_in_its_table() -> None:
+    table = tables()["contexts"]
+    for name in set(re.findall(r"banjian/[a-z-]+/1\\n", TEXT)):
+        assert f"| `{name}` |" in table, name

@@ -16,12 +16,12 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ledger.errors import DataError, StoreError
 from ledger.facade.base.clock import Randomness
+from ledger.hashing import CTX_CASE_KEY
 from ledger.types import ActId, CaseId
 
 NONCE_BYTES = 12
 KEY_BYTES = 32
 TOKEN_BYTES = 12
-_CTX_WRAP = b"banjian/case-key-wrap/1\n"
 _CTX_TOKEN = b"banjian/search-token/1\n"
 
 
@@ -63,7 +63,7 @@ class Vault:
     """
 
     def __init__(self, storage_key: bytes, randomness: Randomness) -> None:
-        self._wrap = AESGCM(_derive(storage_key, _CTX_WRAP))
+        self._wrap = AESGCM(_derive(storage_key, CTX_CASE_KEY))
         self._token_key = _derive(storage_key, _CTX_TOKEN)
         self._randomness = randomness
 

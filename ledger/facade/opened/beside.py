@@ -11,6 +11,7 @@ from ledger.authority import PROVISIONAL_GRANT
 from ledger.errors import DataError
 from ledger.facade.base.turns import as_writer, in_turn
 from ledger.facade.base.types import Performed, SignedAct
+from ledger.facade.cases.attachednames import ERASE
 from ledger.facade.opened.granted import submit_grant
 from ledger.facade.opened.ledger import Ledger
 from ledger.facade.opened.soundness import require_rules, require_rules_to_write
@@ -18,8 +19,6 @@ from ledger.genesis import LogKind, decode_log_genesis
 from ledger.keys import Signer
 from ledger.opening import OPEN_LOG
 from ledger.types import Facts, StationId
-
-ERASE = "erase"
 
 
 @in_turn
