@@ -28,6 +28,7 @@ REGISTRY_ACTIONS = frozenset(
         "dismiss_registrar",
         "enrol_station",
         "close_station",
+        "end_certificates",
         "enrol_staff",
         "grant_role",
         "end_role",

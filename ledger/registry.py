@@ -251,6 +251,10 @@ class Registry:
         """Return a station, open or closed, at a size; None if it was not enrolled by then."""
         return self._state.tree.get(station, self._state.size if size is None else size)
 
+    def certificates_end_ms(self, station: StationId) -> int:
+        """Return the moment before which no certificate of a station may have begun; 0 for none."""
+        return self._state.certificates.get(station, 0)
+
     def stations(self, *, size: int | None = None) -> tuple[Station, ...]:
         """Return the stations that are open at a size, by station id."""
         return tuple(self._state.tree.open_at(self._state.size if size is None else size))

@@ -16,6 +16,7 @@ __all__ = [
     "close_station",
     "countersign",
     "dismiss_registrar",
+    "end_certificates",
     "end_role",
     "enrol_service",
     "enrol_staff",
@@ -110,6 +111,15 @@ def close_station(*, station: StationId) -> Facts:
         InputError: a field does not fit (``registry.field_value``).
     """
     return _checked("close_station", {"station": station})
+
+
+def end_certificates(*, station: StationId, before_ms: int) -> Facts:
+    """Return the facts that end the certificates of a station that began before a moment.
+
+    Raises:
+        InputError: a field does not fit (``registry.field_value``).
+    """
+    return _checked("end_certificates", {"station": station, "before_ms": before_ms})
 
 
 def enrol_staff(

@@ -97,6 +97,7 @@ _CHECKS: Mapping[str, Callable[[Field, Value], bool]] = MappingProxyType(
         "enum": _is_enum,
         "bytes": _is_bytes,
         "log_sizes": _is_log_sizes,
+        "time": lambda _field, value: type(value) is int and 0 <= value <= INT_MAX,
         "staff_no": _text_like(lambda text: _STAFF_NO.fullmatch(text) is not None),
         "station": _text_like(is_station_id),
         "scope": _text_like(is_scope),

@@ -11,10 +11,11 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from ledger.authority import Refusal
-from ledger.registry_keys import X25519, bytes_of, key_refusal, new_key, retired, text_of
+from ledger.registry_keys import X25519, bytes_of, int_of, key_refusal, new_key, retired, text_of
 from ledger.registry_state import (
     Change,
     CloseStation,
+    EndCertificates,
     KeyRecord,
     RegistryAct,
     RegistryState,
@@ -102,6 +103,17 @@ def _close_station(
     if any(below.upstream == station for below in state.tree.open_at(state.size)):
         return Refusal(code="registry.station_has_subordinates", params={"station": station})
     return (CloseStation(station=station),)
+
+
+def _end_certificates(
+    state: RegistryState, act: RegistryAct, actor: KeyRecord, _position: int
+) -> EffectOrRefusal:
+    station = StationId(text_of(act.facts, "station"))
+    if state.open_station(station) is None:
+        return Refusal(code="registry.station_unknown", params={"station": station})
+    if not _covers(state, actor, station):
+        return Refusal(code="registry.out_of_scope", params={"scope": station})
+    return (EndCertificates(station=station, before_ms=int_of(act.facts, "before_ms")),)
 
 
 def _enrol_staff(state: RegistryState, act: RegistryAct, actor: KeyRecord, _position: int) -> EffectOrRefusal:
@@ -201,6 +213,7 @@ EFFECTS: Mapping[str, Effect] = MappingProxyType(
         "dismiss_registrar": _dismiss_registrar,
         "enrol_station": _enrol_station,
         "close_station": _close_station,
+        "end_certificates": _end_certificates,
         "enrol_staff": _enrol_staff,
         "grant_role": _grant_role,
         "end_role": _end_role,

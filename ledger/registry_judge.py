@@ -65,7 +65,7 @@ def subject_thread(state: RegistryState, action: str, facts: Facts) -> CaseId | 
     """Return the thread that an act with these facts belongs to: the one that enrolled its subject."""
     if action == "countersign":
         return state.threads.get(ActId(bytes_of(facts, "target")))
-    if action == "close_station":
+    if action in ("close_station", "end_certificates"):
         return state.station_threads.get(StationId(text_of(facts, "station")))
     if action in ("grant_role", "end_role"):
         record = state.person("staff", text_of(facts, "staff_no"))

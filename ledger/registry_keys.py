@@ -33,6 +33,11 @@ def text_of(facts: Facts, name: str) -> str:
     return cast(str, facts.get(name, ""))
 
 
+def int_of(facts: Facts, name: str) -> int:
+    """Return an integer field that the schema has checked; 0 when absent."""
+    return cast(int, facts.get(name, 0))
+
+
 def bytes_of(facts: Facts, name: str) -> bytes:
     """Return a bytes field that the schema has checked; empty when absent."""
     return cast(bytes, facts.get(name, b""))

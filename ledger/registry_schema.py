@@ -30,8 +30,8 @@ class Field:
     """One field of a body.
 
     ``type`` is one of the names in ``docs/protocol.md``: text, staff_no, station, scope, enum, key_id,
-    public_key, signature, act_id, bytes, log_sizes. ``values`` lists those of an enum; ``size_max`` counts
-    characters of a text, bytes of bytes, pairs of log sizes.
+    public_key, signature, act_id, bytes, log_sizes, time. ``values`` lists those of an enum; ``size_max``
+    counts characters of a text, bytes of bytes, pairs of log sizes.
     """
 
     name: str
@@ -188,6 +188,20 @@ _TABLE = (
         signer="registrar",
         opening=False,
         facts=(_STATION,),
+    ),
+    ActionSchema(
+        action="end_certificates",
+        name=Bilingual(zh="作废证书", en="end certificates"),
+        signer="registrar",
+        opening=False,
+        facts=(
+            _STATION,
+            Field(
+                name="before_ms",
+                type="time",
+                meaning=Bilingual(zh="作废此前签发的证书", en="certificates that begin earlier end"),
+            ),
+        ),
     ),
     ActionSchema(
         action="enrol_staff",

@@ -88,7 +88,15 @@ class Found:
     log_public_key: bytes
 
 
-Change = SetKey | SetStation | CloseStation | Found
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndCertificates:
+    """Certificates of a station that began before a moment have ended."""
+
+    station: StationId
+    before_ms: int
+
+
+Change = SetKey | SetStation | CloseStation | EndCertificates | Found
 
 
 @dataclass(slots=True, kw_only=True)
@@ -103,6 +111,7 @@ class RegistryState:
     staff: dict[tuple[str, str], History[KeyId]] = field(default_factory=dict)
     tree: StationTree = field(default_factory=StationTree)
     station_threads: dict[StationId, CaseId] = field(default_factory=dict)
+    certificates: dict[StationId, int] = field(default_factory=dict)
     threads: dict[ActId, CaseId] = field(default_factory=dict)
     heads: dict[CaseId, tuple[ActId, ...]] = field(default_factory=dict)
     pending: dict[ActId, RegistryAct] = field(default_factory=dict)
@@ -143,6 +152,9 @@ class RegistryState:
             self.station_threads[change.station.station] = change.thread
         elif isinstance(change, CloseStation):
             self.tree.close(position, change.station)
+        elif isinstance(change, EndCertificates):
+            before_ms = self.certificates.get(change.station, 0)
+            self.certificates[change.station] = max(before_ms, change.before_ms)
         else:
             self.station = change.station
             self.public_keys.add(change.log_public_key)

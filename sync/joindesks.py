@@ -13,7 +13,7 @@ from ledger.registry import Registry
 from ledger.types import LedgerId, StationId
 from sync.client_join import pass_on_join, send_renewal
 from sync.credentials import read_ca_certificate
-from sync.joinoffice import JoinOffice, check_station
+from sync.joinoffice import JoinOffice, check_in_force, check_station
 from sync.pki import Leaf
 
 Run = Callable[[Callable[[], bytes]], Awaitable[bytes]]
@@ -59,10 +59,11 @@ class _Desk:
         """Refuse a peer that the registry, as held here, does not know as open.
 
         Raises:
-            AuthorityError: ``tls.station_unknown``, ``tls.station_closed``.
+            AuthorityError: ``tls.station_unknown``, ``tls.station_closed``, ``tls.certificate_ended``.
         """
         if self._registry().station(leaf.station) is not None or not self._coming_back():
             check_station(self._registry(), leaf.station)
+        check_in_force(self._registry(), leaf)
 
 
 class OfficeDesk(_Desk):

@@ -127,7 +127,8 @@ class JoinOffice:
 
         Raises:
             DataError: ``join.*``, ``tls.*``; ``join.other_ledger``.
-            AuthorityError: ``tls.expired``; ``tls.station_closed``, ``tls.station_unknown``; ``join.peer``.
+            AuthorityError: ``tls.expired``, ``tls.certificate_ended``; ``tls.station_closed``,
+                ``tls.station_unknown``; ``join.peer``.
         """
         renewal = decode_renewal(raw)
         self._check_renewal(renewal, peer)
@@ -135,6 +136,7 @@ class JoinOffice:
         check_issued(renewal.certificate, ca_certificate=ca.certificate)
         leaf = read_leaf(renewal.certificate, ledger_id=self._ledger_id)
         check_leaf_expiry(leaf, now_ms=self._clock.now_ms())
+        check_in_force(self._registry(), leaf)
         self._check_rejected(holder_of(leaf.public_key))
         certificate = self._issue(renewal.csr, renewal.station, ca)
         return self._answer(renewal.station, renewal.request_id, certificate, ca)
@@ -288,6 +290,16 @@ def check_station(registry: Registry, station: StationId) -> None:
         raise AuthorityError("tls.station_unknown", station=station)
     if not known.is_open:
         raise AuthorityError("tls.station_closed", station=station)
+
+
+def check_in_force(registry: Registry, leaf: Leaf) -> None:
+    """Refuse a certificate that a registrar has ended.
+
+    Raises:
+        AuthorityError: ``tls.certificate_ended``.
+    """
+    if leaf.not_before_ms < registry.certificates_end_ms(leaf.station):
+        raise AuthorityError("tls.certificate_ended", station=leaf.station)
 
 
 def _read_used(path: Path) -> _Used | None:

@@ -14,6 +14,8 @@ from stations.cli.types import OneOf
 from stations.office.closing import require_empty
 from stations.office.inviting import CODE_SYSTEM, read_station, station_facts
 
+SECOND_MS = 1_000
+
 
 def add(
     call: Call,
@@ -93,6 +95,21 @@ def close(call: Call, *, station: str, anyway: bool) -> int:
     return 0
 
 
+def end_certificates(call: Call, *, station: str) -> int:
+    """End every certificate that a station was given so far: a machine of it was lost."""
+    number = read_station(station)
+    signer = signing_key(call)
+    # Certificates count in seconds: one that is issued right behind this act is none of these.
+    before_ms = call.app.clock.now_ms() // SECOND_MS * SECOND_MS
+    with desk(call) as at:
+        facts = registry_actions.end_certificates(station=number, before_ms=before_ms)
+        done = at.register("end_certificates", facts, signer)
+        call.line(call.say("station.ended", station=number))
+        call.emit({"station": number, "before_ms": before_ms, "act_id": done.act_id.hex()})
+    call.hint("station.next_invite", station=number)
+    return 0
+
+
 def show_all(call: Call) -> int:
     """List the stations, and which of them keep their log here."""
     with reading(call) as ledger:
@@ -151,6 +168,13 @@ SPECS = (
         path=("station", "close"),
         run=close,
         params=(_STATION, Param(name="anyway", flag=True)),
+        signs=True,
+        group="setup",
+    ),
+    Spec(
+        path=("station", "end-certificates"),
+        run=end_certificates,
+        params=(_STATION,),
         signs=True,
         group="setup",
     ),

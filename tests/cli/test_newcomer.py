@@ -207,3 +207,14 @@ def test_a_station_with_open_cases_is_closed_when_it_is_said_twice(county: Termi
     county.ok("station", "close", VILLAGE, "--anyway", "--as", "R001")
     acts = county.ok("registry", "log", "--json").lines
     assert [one["effective"] for one in acts if one["action"] == "close_station"] == [True]
+
+
+def test_certificates_of_a_lost_machine_are_ended_by_one_command(county: Terminal):
+    done = county.ok("station", "end-certificates", VILLAGE, "--as", "R001", "--json")
+    assert done.json["station"] == VILLAGE and 0 < done.json["before_ms"] <= county.clock.now_ms()
+    told = county.ok("station", "end-certificates", VILLAGE, "--as", "R001")
+    assert f"banjian invite station {VILLAGE}" in told.out + told.err
+    acts = county.ok("registry", "log", "--json").lines
+    assert [one["effective"] for one in acts if one["action"] == "end_certificates"] == [True, True]
+    nobody = county.run("station", "end-certificates", "990121009999-00", "--as", "R001")
+    assert nobody.code == 1 and "[registry.no_subject]" in nobody.err

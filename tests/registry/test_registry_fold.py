@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ledger.errors import GapError
-from ledger.registry import Registry
+from ledger.registry import Registry, RegistryOutcome
 from ledger.registry_frames import read_registry_act
+from ledger.types import StationId
 from tests.registry.office import (
     COUNTY,
     GENESIS,
@@ -288,6 +289,26 @@ def test_a_closed_station_keeps_its_history_and_can_open_again() -> None:
     assert office.station(OTHER_VILLAGE, "village", TOWN).effective
     assert office.registry.line(OTHER_VILLAGE) == (OTHER_VILLAGE, TOWN, COUNTY)
     assert office.registry.line(OTHER_VILLAGE, size=size) == (OTHER_VILLAGE, OTHER_TOWN, COUNTY)
+
+
+def test_the_certificates_of_a_station_end_before_the_latest_moment_that_a_registrar_named() -> None:
+    office = new_office()
+
+    def end(station: str, before_ms: object, by: str = "registrar") -> RegistryOutcome:
+        return office.act("end_certificates", {"station": station, "before_ms": before_ms}, signer(by))  # type: ignore[dict-item]
+
+    assert office.registry.certificates_end_ms(StationId(VILLAGE)) == 0
+    assert end(VILLAGE, 7_000).effective and end(VILLAGE, 5_000).effective
+    assert office.registry.certificates_end_ms(StationId(VILLAGE)) == 7_000
+    assert office.registry.certificates_end_ms(StationId(OTHER_VILLAGE)) == 0
+    for wrong in (-1, True, "7000", None):
+        assert code(end(VILLAGE, wrong)) == "registry.field_value"
+    assert code(end(VILLAGE, 9_000, by="clerk")) == "registry.not_registrar"
+    office.countersign(office.appoint("town", f"{TOWN}/*"))
+    assert code(end(OTHER_VILLAGE, 9_000, by="town")) == "registry.out_of_scope"
+    office.close(VILLAGE)
+    assert code(end(VILLAGE, 9_000)) == "registry.station_unknown"
+    assert office.registry.certificates_end_ms(StationId(VILLAGE)) == 7_000
 
 
 def test_service_keys_are_found_by_station_and_purpose() -> None:

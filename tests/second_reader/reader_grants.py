@@ -168,5 +168,6 @@ def authority(
 
 NEVER = {
     "open_log", "provisional_grant", "appoint_registrar", "dismiss_registrar", "enrol_station",
-    "close_station", "enrol_staff", "grant_role", "end_role", "enrol_service", "retire_key",
+    "close_station", "end_certificates", "enrol_staff", "grant_role", "end_role", "enrol_service",
+    "retire_key",
 }  # fmt: skip

@@ -815,6 +815,14 @@ FORGED: dict[str, tuple[Callable[[Maker], None], str]] = {
         after(lambda m: m.on(m.county, "R", "close_station", {"station": COUNTY})),
         "registry.station_has_subordinates",
     ),
+    "certificates ended before no moment": (
+        after(lambda m: m.on(m.county, "R", "end_certificates", {"station": COUNTY, "before_ms": -1})),
+        "registry.field_value",
+    ),
+    "certificates ended by nobody who may": (
+        after(lambda m: m.on(m.county, "A", "end_certificates", {"station": COUNTY, "before_ms": 1})),
+        "registry.not_registrar",
+    ),
     "key enrolled twice": (after(lambda m: m.staff("A", VILLAGE)), "registry.key_enrolled"),
     "possession by another": (
         after(lambda m: m.staff("X", VILLAGE, public_key=made.public("Y"))),

@@ -1,4 +1,4 @@
-"""A machine was stolen: what docs/lost-machine.md tells to do, step by step."""
+"""A machine was stolen: a registrar ends its certificate, and the station goes on with another machine."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from ledger.types import StationId
-from tests.sync.test_closed_stations import call, close, enrol
-from tests.sync.test_county_put_back import newcomer
+from ledger import registry_actions
+from ledger.facade import Home
+from sync.credentials import read_own_leaf
+from tests.sync.test_closed_stations import call
 from tests.sync.test_over_tls import certify
 from tests.sync.world import COUNTY, TOWN, VILLAGE, Place, World, settled
-
-NEXT = StationId("990121001001-01")
 
 
 @pytest.fixture
@@ -33,38 +32,34 @@ def stolen(world: World) -> Place:
     return Place(VILLAGE, folder, place.clock, place.randomness)
 
 
-def test_the_way_through_a_stolen_machine(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def end(world: World, before_ms: int) -> None:
+    facts = registry_actions.end_certificates(station=VILLAGE, before_ms=before_ms)
+    world[COUNTY].ledger.register("end_certificates", facts, world.registrar)
+
+
+def test_a_registrar_ends_the_certificate_of_a_stolen_machine_and_the_number_stays(world: World) -> None:
     case = world.receive(VILLAGE)
     world.settle(VILLAGE, TOWN)
     thief, mine = stolen(world), world[VILLAGE]
-    # 2. Closed: as soon as the township has heard, nobody with its certificate is given anything.
-    close(world, VILLAGE)
+    began_ms = read_own_leaf(Home(thief.path), world.genesis.ledger_id()).not_before_ms
+    # One that begins at that moment is none that begins before it.
+    end(world, began_ms)
+    world.sync(TOWN)
+    assert asyncio.run(call(world, TOWN, VILLAGE)) == ""
+    end(world, began_ms + 1)
+    end(world, 1)
+    # What the township has not heard it cannot know.
+    assert asyncio.run(call(world, TOWN, VILLAGE)) == ""
     world.sync(TOWN)
     world.places[VILLAGE] = thief
-    assert asyncio.run(call(world, TOWN, VILLAGE)) == "tls.station_closed"
-    thief.close()
-    # 3. Open for as long as the cases are handed over to the township, on a new machine.
-    enrol(world, VILLAGE, TOWN)
+    assert asyncio.run(call(world, TOWN, VILLAGE)) == "tls.certificate_ended"
+    assert asyncio.run(call(world, COUNTY, VILLAGE)) == "tls.certificate_ended"
     world.places[VILLAGE] = mine
     certify(world, VILLAGE)
-    world.sync(TOWN)
-    world.sync(VILLAGE)
-    world.do(VILLAGE, "hand_over", case, to=TOWN)
     assert asyncio.run(call(world, TOWN, VILLAGE)) == ""
-    close(world, VILLAGE)
-    world.sync(TOWN)
-    # 4. The counter goes on under a number of its own.
-    world.do(TOWN, "take_over", case)
-    newcomer(world, monkeypatch, NEXT, level="village", upstream=TOWN)
-    world.settle(TOWN, NEXT)
-    world.do(TOWN, "hand_over", case, to=NEXT)
-    world.settle(NEXT, TOWN)
-    world.do(NEXT, "take_over", case)
-    world.settle(NEXT, TOWN)
-    assert world[COUNTY].ledger.state(case)[0].custodian == NEXT
-    later = world.receive(NEXT, applicant="后来的人")
-    world.settle(NEXT, TOWN)
+    world.do(VILLAGE, "note", case)
+    world.receive(VILLAGE, applicant="后来的人")
+    assert asyncio.run(call(world, TOWN, VILLAGE)) == ""
     world.places[VILLAGE] = thief
-    assert asyncio.run(call(world, TOWN, VILLAGE)) == "tls.station_closed"
+    assert asyncio.run(call(world, TOWN, VILLAGE)) == "tls.certificate_ended"
     assert world[VILLAGE].ledger.find("后来的人") == []
-    assert world[TOWN].ledger.state(later)[0].custodian == NEXT
