@@ -30,3 +30,7 @@ class Bilingual:
 
     zh: str
     en: str
+
+
+NO_LOG = LogId(bytes(16))
+"""Where no log is meant, or nobody can tell which."""

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from ledger.facade.peering.exchange import Exchange
-from ledger.types import StationId
+from ledger.types import NO_LOG, StationId
 from sync.framing import ANSWER, END, encode_section
 from sync.giving import Budget, Spending, packages
-from sync.messages import NO_LOG, Answer, Hello, Refused
+from sync.messages import Answer, Hello, Refused
 
 NOT_BELOW: Final = "sync.not_below"
 """Told in an answer that gives registry and catalogue alone."""

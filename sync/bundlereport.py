@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 
 from ledger.bundle import BundleHeader, Manifest
 from ledger.errors import BanjianError
-from ledger.types import LogId
-from sync.messages import NO_LOG
+from ledger.types import NO_LOG, LogId
 
 TOO_EARLY = frozenset(("package.gap", "sync.branch_gap", "bundle.registry_behind", "attach.unnamed"))
 """Codes of what can be taken once something else has come."""

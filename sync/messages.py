@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from ledger.codec import HeaderFields, pack_header, unpack_header
 from ledger.errors import EncodingError
@@ -28,8 +28,6 @@ LOGS_MAX = 65_536
 CONTACTS_MAX = 4_096
 PROOFS_MAX = 256
 VERSION_CHARS_MAX = 64
-NO_LOG: Final = LogId(bytes(16))
-"""Where no log is meant, or nobody can tell which."""
 REFUSALS_MAX = 256
 """Refusals that one session tells or remembers; what is beyond is seen again when these are settled."""
 _CODE = re.compile(r"[a-z0-9_.]{1,64}")

@@ -13,14 +13,14 @@ from ledger.facade.logs.heldstates import LogState
 from ledger.facade.peering.countylink import CountyNews
 from ledger.facade.peering.exchange import Exchange
 from ledger.genesis import LogGenesis
-from ledger.types import LogId, StationId
+from ledger.types import NO_LOG, LogId, StationId
 from sync.besideline import was_refused
 from sync.claims import OTHER, UNPROVEN, Claims
 from sync.framing import HELLO, encode_section
 from sync.giving import Budget, Histories, Spending, Stated, stated
 from sync.ingest import Prepared, PreparedExcerpt, PreparedNote, PreparedPackage
 from sync.linepace import LinePace
-from sync.messages import NO_LOG, REFUSALS_MAX, Answer, Hello, Refused, Wanted
+from sync.messages import REFUSALS_MAX, Answer, Hello, Refused, Wanted
 from sync.openings import BESIDE_FEED, check_opened
 from sync.putback import waits_itself
 from sync.returning import Given, Returning

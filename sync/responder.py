@@ -30,14 +30,15 @@ from ledger.facade.logs.countyfold import COUNTY_KINDS
 from ledger.facade.logs.heldstates import LogState
 from ledger.facade.logs.lostends import DOWNSTREAM_OTHER, LostEnd
 from ledger.facade.peering.exchange import Exchange
+from ledger.facade.transfer.feeds import FeedPlace
 from ledger.genesis import LogGenesis
-from ledger.types import LogId, StationId
+from ledger.types import NO_LOG, LogId, StationId
 from sync.besideline import is_elsewhere, news
 from sync.downward import whole_logs
 from sync.framing import ANSWER, END, EXCERPT, NOTE, encode_section
 from sync.giving import Budget, stated
 from sync.ingest import Prepared, PreparedExcerpt, PreparedNote, PreparedPackage
-from sync.messages import NO_LOG, REFUSALS_MAX, Answer, Fork, Hello, Refused, Wanted
+from sync.messages import REFUSALS_MAX, Answer, Fork, Hello, Refused, Wanted
 from sync.openings import BESIDE_FEED, begins_station_log, check_opened
 from sync.putback import says_waits
 
@@ -276,15 +277,8 @@ class Responder:
             exchange, self._peer, hello,
             mine=mine, scope=self._scope, forked={fork.log_id for fork in forks}, budget=self._budget,
         )  # fmt: skip
-        start, end = hello.feed, hello.feed
-        excerpts: list[ExcerptContent] = []
-        is_audience = self._peer in exchange.feeds.below.values()
-        if is_audience:
-            # A stick goes on from there.
-            exchange.carried.take_feed_told(self._peer, hello.feed)
         more = left.spent and not doubtful
-        if not left.spent and not doubtful and is_audience:
-            start, end, excerpts = exchange.feed(self._peer, hello.feed, limit=self._budget.feed_items)
+        start, end, excerpts = self._feed(hello.feed, waits=left.spent or bool(doubtful))
         feed_size = exchange.feed_size(self._peer)
         answer = Answer(
             ledger_id=exchange.held.ledger_id,
@@ -311,6 +305,17 @@ class Responder:
         for excerpt in excerpts:
             yield encode_section(EXCERPT, encode_excerpt(excerpt))
         yield encode_section(END, b"")
+
+    def _feed(self, said: FeedPlace, *, waits: bool) -> tuple[FeedPlace, FeedPlace, list[ExcerptContent]]:
+        """Return where the next part of the peer's feed begins and ends, with its excerpts; it may wait."""
+        exchange = self._exchange
+        if self._peer not in exchange.feeds.below.values():
+            return said, said, []
+        # A stick goes on from there.
+        exchange.carried.take_feed_told(self._peer, said)
+        if waits:
+            return said, said, []
+        return exchange.feed(self._peer, said, limit=self._budget.feed_items)
 
     def _proof(self, hello: Hello, mine: dict[LogId, LogState], answer: Answer) -> Iterator[bytes]:
         """Yield signed checkpoints of each log of which more, or another history, is here than the peer said.
