@@ -43,6 +43,9 @@ SESSION_TIMEOUT_S = 960.0
 """A little longer than the upper side waits, which says so itself; more comes in the next session."""
 ASK_TIMEOUT = aiohttp.ClientTimeout(total=180, sock_connect=CONNECT_S)
 IN_FLIGHT_MAX = 6
+TEARS_MAX = 16
+"""Requests in one go that may break off on a line that carries less: each one after it is half as long."""
+_TORN = frozenset(("sync.torn", "sync.too_slow"))
 _OK = 200
 NO_STATION = StationId("")
 OTHER_STATION = "tls.other_station"
@@ -117,8 +120,18 @@ class Caller:
         address = await self._first_that_answers(refused)
         divergent: list[tuple[LogId, int]] = []
         motion = Motion()
+        tears = 0
         for _ in range(ROUNDS_MAX):
-            requester = await self._session(address, divergent)
+            upstream = self._stations[address]
+            try:
+                requester = await self._session(address, divergent)
+            except StoreError as error:
+                tears += 1
+                if error.code not in _TORN or tears > TEARS_MAX or not self._guesses[upstream].line.broke:
+                    raise
+                # Too much for this line: the next request asks what of it has come, and so where to go on.
+                divergent, address = [], await self._first_that_answers(refused)
+                continue
             done.append(requester.progress)
             if told is not None:
                 told(requester.progress)

@@ -43,6 +43,11 @@ class LinePace:
         self._whole, self._left = now.bytes, Spending.of(now)
         return self._left
 
+    @property
+    def broke(self) -> bool:
+        """Whether the last request had more than its hello when it ended without an answer."""
+        return self._unanswered and self._left is not None and self._left.bytes < self._whole
+
     def answered(self) -> None:
         """The first section of an answer has come: the request has arrived whole."""
         left, self._left, self._unanswered = self._left, None, False

@@ -31,8 +31,8 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 @asynccontextmanager
-async def cut_line(address: str) -> AsyncIterator[str]:
-    """Pass bytes on until too many came down; yields the address of the near end."""
+async def cut_line(address: str, *, up: int = 1 << 40, down: int = CUT_BYTES) -> AsyncIterator[str]:
+    """Pass bytes on until too many went up or came down; yields the address of the near end."""
     host, _, port = address.removeprefix("https://").rpartition(":")
     tasks: set[asyncio.Task[None]] = set()
 
@@ -53,8 +53,8 @@ async def cut_line(address: str) -> AsyncIterator[str]:
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_connection(host, int(port))
         loop = asyncio.get_running_loop()
-        tasks.add(loop.create_task(carry(reader, far_writer, writer, 1 << 40)))
-        tasks.add(loop.create_task(carry(far_reader, writer, far_writer, CUT_BYTES)))
+        tasks.add(loop.create_task(carry(reader, far_writer, writer, up)))
+        tasks.add(loop.create_task(carry(far_reader, writer, far_writer, down)))
 
     server = await asyncio.start_server(connected, "127.0.0.1", 0)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from ledger.types import LogId
 from sync.framing import HELLO, PACKAGE, Splitter
 from sync.giving import Budget, Spending
 from sync.linepace import REQUEST_BYTES_MIN, LinePace
+from sync.outcome import Outcome
+from tests.sync.test_cut_answers import cut_line
+from tests.sync.test_over_tls import Serving, certified
 from tests.sync.world import COUNTY, TOWN, VILLAGE, World, settled
 
 CUT_BYTES = 25_000
@@ -81,6 +85,26 @@ def test_a_line_that_always_breaks_upward_carries_everything_in_the_end(world: W
     assert world[VILLAGE].exchange.held.waiting(TOWN)[0] == 0
 
 
+def test_one_command_brings_everything_up_a_line_that_always_breaks(tmp_path: Path) -> None:
+    world = World.after(certified(TOWN, VILLAGE), tmp_path)
+    world.settle(TOWN, VILLAGE)
+    log_id = work(world, NOTES)
+    size = world[VILLAGE].exchange.held.size(log_id)
+
+    async def story() -> Outcome:
+        async with (
+            Serving(world[TOWN], listen=True) as town,
+            cut_line(town.address, up=CUT_BYTES, down=1 << 40) as line,
+            Serving(world[VILLAGE], listen=False, upstream=line) as village,
+        ):
+            return await village.network.sync_now()
+
+    assert asyncio.run(story()).sessions > 2
+    assert world[TOWN].exchange.held.size(log_id) == size
+    assert world[VILLAGE].exchange.held.waiting(TOWN)[0] == 0
+    world.close()
+
+
 def test_after_a_request_without_an_answer_comes_the_hello_alone(world: World) -> None:
     log_id = work(world, NOTES)
     with pytest.raises(TornError):
@@ -135,7 +159,9 @@ def test_how_much_a_line_upward_carries_is_halved_by_what_was_sent_and_grows_aga
     sent = pace.begin(budget)
     assert sent == Spending.of(budget)
     sent.take(100_000)
+    assert pace.broke
     assert pace.begin(budget) is None
+    assert not pace.broke
     assert pace.begin(budget) is None
     pace.answered()
     again = pace.begin(budget)
