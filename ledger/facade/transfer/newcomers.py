@@ -51,10 +51,11 @@ def _offered(tx: ReadTx, stations: frozenset[StationId]) -> Iterator[Cell]:
     """Yield the cases with an act that offers them to one of the stations, whatever became of the offer."""
     offers = list(tx.select(schema.ACTS, {"action": HAND_OVER}))
     for first in range(0, len(offers), ASKED_MAX):
-        some = {place_in(row): row[0] for row in offers[first : first + ASKED_MAX]}
-        for place, body in bodies_at(tx, by_log(some)).items():
+        some = offers[first : first + ASKED_MAX]
+        cases = {(row[2], row[3]): row[0] for row in some}
+        for place, body in bodies_at(tx, by_log(map(place_in, some))).items():
             if _names(body[2], stations):
-                yield some[place]
+                yield cases[place]
 
 
 def _names(facts: Cell, stations: frozenset[StationId]) -> bool:
