@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ledger.facade.logs.histories import load_branch
+from ledger.facade.logs.opening import BRANCH_MARK
 from ledger.facade.opened.parts import Parts
 from ledger.facade.peering.held import newest_receipt
 from ledger.store import schema
@@ -38,9 +40,21 @@ def confirmed_acts(
         for place in above:
             size = sizes.get((log, place.station))
             if size is None:
-                receipt = newest_receipt(tx, log, place.station)
-                size = sizes[log, place.station] = 0 if receipt is None else receipt.size
+                size = sizes[log, place.station] = _confirmed(tx, log, place.station)
             if seq <= size:
                 levels.append(place.level)
         found[ActId(act_id)] = tuple(levels)
     return found
+
+
+def _confirmed(tx: ReadTx, name: str, cosigner: StationId) -> int:
+    """Return up to which of the entries that are kept under a name a station has confirmed them.
+
+    Receipts say sizes of the log. What a divergent history keeps of its own is numbered from 1 behind the
+    entries that it has in common with another one.
+    """
+    receipt = newest_receipt(tx, name, cosigner)
+    if receipt is None or BRANCH_MARK not in name:
+        return 0 if receipt is None else receipt.size
+    branch = load_branch(tx, name)
+    return 0 if branch is None else receipt.size - branch.common
