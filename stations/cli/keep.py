@@ -22,6 +22,7 @@ from stations.kept.backup import make_backup
 from stations.keyless import open_to_examine
 from stations.office.rootkeys import are_unkept, finish_leaving
 from stations.words.cells import Styled
+from stations.words.erased import held_elsewhere
 
 _SIGNS = {"ok": ("✓", "green"), "warning": ("▲", "yellow"), "error": ("■", "bold red")}
 ERASE_NAMES = {"本人要求": "applicant_request", "保存期满": "period_over", "误录": "entered_by_mistake"}
@@ -115,6 +116,9 @@ def erase(call: Call, *, case: str, ground: str, yes: bool) -> int:
         _drop_typed(call, case_id)
         call.done.update(case=case_id.hex(), erased=count)
         call.line(call.say("erase.done", number=number, count=count))
+        elsewhere = held_elsewhere(ledger, case_id)
+        if elsewhere:
+            call.line(call.say("erase.elsewhere", stations=elsewhere))
         call.emit({"number": number, "case_id": case_id.hex(), "erased": count, "ground": ground})
     call.hint("erase.next")
     return 0
