@@ -147,7 +147,7 @@ class Requester:
             yield from histories.branch(branch)
         self.progress.sent += histories.sent
         yield from self._counted(self._returning.own_ends(left))
-        self._again = left.spent
+        self._again = left.spent or self._returning.cut
 
     def _hello(self, states: Sequence[LogState], scope: frozenset[StationId]) -> Hello:
         exchange = self._exchange
