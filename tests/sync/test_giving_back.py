@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ledger.checkpoint import read_checkpoint
 from ledger.facade.base.home import RESTORED_MARKER
 from sync import returning
 from sync.framing import NOTE
@@ -37,34 +38,35 @@ def world(tmp_path: Path) -> Iterator[World]:
     made.close()
 
 
-def bring(world: World, budget: Budget) -> list[int]:
-    """Sync until nothing more comes; returns how many checkpoints each request carried."""
-    counts: list[int] = []
+def bring(world: World, budget: Budget) -> list[list[str]]:
+    """Sync until nothing more comes; returns the logs whose checkpoints each request carried."""
+    shown: list[list[str]] = []
 
     def counted(sections: Iterator[bytes]) -> Iterator[bytes]:
-        counts.append(0)
+        shown.append([])
         for raw in sections:
-            counts[-1] += raw[4] == NOTE
+            if raw[4] == NOTE:
+                shown[-1].append(read_checkpoint(raw[5:]).origin)
             yield raw
 
     for _ in range(ROUNDS_MAX):
         if not world.session(TOWN, up=counted, budget=budget).more:
-            return counts
-    raise AssertionError(f"no end: {counts}")
+            return shown
+    raise AssertionError(f"no end: {shown}")
 
 
 @pytest.mark.parametrize("budget", [Budget(packages=1), Budget(bytes=64), Budget()], ids=str)
 def test_checkpoints_leave_room_for_what_they_open_the_way_to(world: World, budget: Budget) -> None:
-    assert sum(bring(world, budget)) > 1
+    assert sum(map(len, bring(world, budget))) > 1
     assert world[COUNTY].ledger.knowledge.registry.size == world.lost  # type: ignore[attr-defined]
     # Once answered, the same question brings nothing of it again.
-    assert bring(world, budget) == [0]
+    assert bring(world, budget) == [[]]
 
 
 def test_of_very_many_logs_some_follow_in_the_next_request(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(returning, "NOTES_MAX", 1)
-    counts = [count for count in bring(world, Budget()) if count]
-    assert len(counts) > 1
+    shown = [set(logs) for logs in bring(world, Budget()) if logs]
+    assert len(shown) > 1 and all(len(logs) == 1 for logs in shown)
     assert world[COUNTY].ledger.knowledge.registry.size == world.lost  # type: ignore[attr-defined]
