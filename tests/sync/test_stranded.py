@@ -9,6 +9,7 @@ import pytest
 
 from ledger.facade.cases.stranded import OFFERED_TO_CLOSED
 from ledger.facade.peering.between import sync_status
+from ledger.facade.peering.board import read_board
 from ledger.types import StationId
 from stations.texts import Say
 from stations.words.rows import custodian_words
@@ -32,6 +33,14 @@ def told(world: World, station: StationId) -> list[tuple[object, ...]]:
     ]
 
 
+def board(world: World, station: StationId) -> dict[StationId, int]:
+    """Return what the board of a station says of the same, by the closed station."""
+    ledger = world[station].ledger
+    with ledger.reading() as (tx, parts):
+        lines = read_board(ledger.store, tx, parts, station, now_ms=world[station].clock.now_ms())
+    return {one.station: one.stranded for one in lines if one.stranded}
+
+
 def words(world: World, station: StationId) -> list[str]:
     ledger = world[station].ledger
     return [custodian_words(Say(language="zh"), ledger.knowledge.registry, row) for row in ledger.worklist()]
@@ -49,6 +58,7 @@ def test_it_is_told_until_it_is_taken_back(world: World) -> None:
     number = world[VILLAGE].ledger.state(first)[0].number
     for station in (VILLAGE, TOWN, COUNTY):
         assert told(world, station) == [(VILLAGE, VILLAGE_2, 2, number)]
+    assert board(world, TOWN) == board(world, COUNTY) == {VILLAGE_2: 2}
     # Nobody whose cases they are not is told.
     world.sync(TOWN_2)
     assert told(world, TOWN_2) == []
@@ -60,6 +70,7 @@ def test_it_is_told_until_it_is_taken_back(world: World) -> None:
     world.do(VILLAGE, "recall_hand_over", second, reason="wrong_station")
     world.settle(VILLAGE, TOWN)
     assert told(world, VILLAGE) == told(world, TOWN) == told(world, COUNTY) == []
+    assert board(world, TOWN) == board(world, COUNTY) == {}
 
 
 def test_a_station_that_is_enrolled_again_takes_over_as_before(world: World) -> None:

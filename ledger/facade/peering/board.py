@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from ledger.facade.base.peers import Contact, Peers, Refusal
 from ledger.facade.base.synctables import FORK, SYNC_FINDINGS
+from ledger.facade.cases.stranded import stranded_cases
 from ledger.facade.logs.stretch import STRETCH_LIMIT
 from ledger.facade.opened.parts import Parts
 from ledger.facade.peering.held import Held
@@ -47,6 +48,7 @@ class BoardLine:
             nobody has looked into yet.
         refused: what of it was refused in sessions of the last days, the newest first.
         skipped: whether some of its records are too large to be passed on.
+        stranded: open cases that were handed over to it and that nobody there takes, for it is closed.
     """
 
     station: StationId
@@ -68,6 +70,7 @@ class BoardLine:
     without_effect: int = 0
     refused: tuple[Refusal, ...] = ()
     skipped: bool = False
+    stranded: int = 0
 
     def silent_ms(self, now_ms: int) -> int:
         """Return for how long the station has not been heard; -1 if it never was."""
@@ -95,6 +98,9 @@ def read_board(store: Store, tx: ReadTx, parts: Parts, station: StationId, *, no
     for branch in held.branches(scope):
         beside[parts.holdings.stations.get(branch.log_id.hex())] += branch.size - branch.first_seq + 1
     useless = _without_effect(tx, parts)
+    stranded: Counter[StationId] = Counter()
+    for found in stranded_cases(tx, parts.knowledge.registry, scope):
+        stranded[found.offered_to] += found.count
     lines: list[BoardLine] = []
     for one in sorted(scope):
         known = parts.knowledge.registry.station(one)
@@ -127,6 +133,7 @@ def read_board(store: Store, tx: ReadTx, parts: Parts, station: StationId, *, no
                     if now_ms - refusal.at_ms <= REFUSED_SHOWN_MS_MAX
                 ),
                 skipped=one in skipped,
+                stranded=stranded[one],
             )
         )
     return lines
