@@ -14,6 +14,8 @@ FILLED_IN = ("number", "token-hash", "late-entry-entered-on", "waived")
 """Facts that nobody types: the ledger fills them in."""
 RARE_FIELDS = frozenset(("late_entry", "paper", "own_hand", "note_code", "stand_in_for"))
 """Facts that every action may carry and few do; the help lists them last."""
+STAND_IN = "stand_in_for"
+"""Who was stood in for (顶岗)."""
 
 
 def option_of(path: tuple[str, ...]) -> str:

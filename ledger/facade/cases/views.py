@@ -23,6 +23,7 @@ from ledger.facade.base.tables import (
     NUMBERS,
     PAUSED,
     PENDING,
+    RESULTS,
     VIEW_TABLES,
     case_cells,
 )
@@ -308,5 +309,11 @@ def _row(state: CaseState, rules: Rules, pressing: PressingChange | None) -> Row
         "" if pressing is None else pressing.clock,
         NEVER_MS if pressing is None else pressing.yellow_at_ms,
         NEVER_MS if pressing is None else pressing.red_at_ms,
-        PAUSED * bool(state.suspended_for) | CONFLICT * state.in_conflict | PENDING * bool(state.pending),
+        _flags(state),
     )
+
+
+def _flags(state: CaseState) -> int:
+    waits = PAUSED * bool(state.suspended_for) | CONFLICT * state.in_conflict | PENDING * bool(state.pending)
+    # What was entered by mistake decides nothing.
+    return waits if state.voided else waits | RESULTS.get(state.result, 0)

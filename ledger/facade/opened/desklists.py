@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from operator import itemgetter
 from typing import Final, NamedTuple
 
-from ledger.facade.base.tables import CASES, NEVER_MS, PAUSED, PENDING, STATUS
+from ledger.facade.base.tables import CASES, NEVER_MS, PAUSED, PENDING, STATUS, flags_with, flags_without
 from ledger.facade.base.types import CaseRow
 from ledger.facade.cases.reading import AWAITING_COLLECTION, BEFORE_ACCEPTANCE
 from ledger.facade.logs.bodies import ASKED_MAX
@@ -99,10 +99,10 @@ def desk_of(
         tell("offered", *_first_of(tx, offered, apart, limit))
         apart = {*apart, *_held_of(tx, offered)}
         left = _count(tx, held, apart)
-        calm: Where = {**held, **_calm(now_ms), "flags": _without(PENDING)}
+        calm: Where = {**held, **_calm(now_ms), "flags": flags_without(PENDING)}
         for name, conditions in (
             ("overdue", _red(now_ms)), ("at_risk", _yellow(now_ms)),
-            ("pending", {**_calm(now_ms), "flags": _with(PENDING)}),
+            ("pending", {**_calm(now_ms), "flags": flags_with(PENDING)}),
         ):  # fmt: skip
             rows, total = _first_of(tx, {**held, **conditions}, apart, limit)
             tell(name, rows, total)
@@ -121,8 +121,8 @@ def _groups(light: str, now_ms: int, *, include_closed: bool) -> Iterator[Where]
         "red": _red(now_ms),
         "yellow": _yellow(now_ms),
         "green": {**_calm(now_ms), "red_at_ms": Range(at_least=now_ms + 1, below=NEVER_MS)},
-        "paused": {**_calm(now_ms), "red_at_ms": NEVER_MS, "flags": _with(PAUSED)},
-        "done": {**_calm(now_ms), "red_at_ms": NEVER_MS, "flags": _without(PAUSED)},
+        "paused": {**_calm(now_ms), "red_at_ms": NEVER_MS, "flags": flags_with(PAUSED)},
+        "done": {**_calm(now_ms), "red_at_ms": NEVER_MS, "flags": flags_without(PAUSED)},
     }
     if light in opened:
         yield {"open": 1, **opened[light]}
@@ -141,14 +141,6 @@ def _yellow(now_ms: int) -> Where:
 def _calm(now_ms: int) -> Where:
     """Return the conditions of what is neither overdue nor at risk."""
     return {"red_at_ms": Range(at_least=now_ms + 1), "yellow_at_ms": Range(at_least=now_ms + 1)}
-
-
-def _with(flag: int) -> OneOf:
-    return OneOf(tuple(flags for flags in range(8) if flags & flag))
-
-
-def _without(flag: int) -> OneOf:
-    return OneOf(tuple(flags for flags in range(8) if not flags & flag))
 
 
 def _first_of(tx: ReadTx, where: Where, apart: Collection[CaseId], limit: int) -> tuple[list[Row], int]:
