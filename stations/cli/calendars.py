@@ -120,7 +120,7 @@ SPECS = (
         params=(
             Param(name="DATE", type=DateType(), required=True),
             Param(name="N", type=WholeNumber(), required=True),
-            Param(name="unit", type=OneOf(UNITS)),
+            Param(name="unit", type=OneOf(UNITS, prefixes=("unit",))),
         ),
         group="setup",
     ),

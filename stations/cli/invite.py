@@ -99,7 +99,7 @@ SPECS = (
             Param(name="out", required=True),
             Param(name="days", type=WholeNumber(least=1)),
             Param(name="name"),
-            Param(name="level", type=OneOf(LEVELS)),
+            Param(name="level", type=OneOf(LEVELS, prefixes=("level",))),
             Param(name="upstream"),
             Param(name="role", many=True),
         ),

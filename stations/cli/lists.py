@@ -214,7 +214,7 @@ SPECS = (
         path=("export",),
         run=export,
         params=(
-            Param(name="WHAT", type=OneOf(EXPORTS), required=True),
+            Param(name="WHAT", type=OneOf(EXPORTS, prefixes=("export",)), required=True),
             Param(name="out", required=True),
             _STATION,
             Param(name="find"),

@@ -164,7 +164,10 @@ SPECS = (
     Spec(
         path=("registry", "dismiss"),
         run=dismiss,
-        params=(_NO, Param(name="reason", type=OneOf(RETIREMENT_REASONS), required=True)),
+        params=(
+            _NO,
+            Param(name="reason", type=OneOf(RETIREMENT_REASONS, prefixes=("reason",)), required=True),
+        ),
         signs=True,
         group="setup",
     ),

@@ -153,7 +153,7 @@ STAFF_SPECS = (
         run=reset,
         params=(
             _NO,
-            Param(name="reason", type=OneOf(REASONS)),
+            Param(name="reason", type=OneOf(REASONS, prefixes=("reason",))),
             Param(name="days", type=WholeNumber(least=1)),
             Param(name="out"),
         ),

@@ -157,7 +157,7 @@ def _enrolled_key(
 
 
 _NO = Param(name="NO", required=True)
-_ROLE = Param(name="role", type=OneOf(GRANTABLE_ROLES), required=True)
+_ROLE = Param(name="role", type=OneOf(GRANTABLE_ROLES, prefixes=("role",)), required=True)
 _SCOPE = Param(name="scope", required=True)
 
 SPECS = (
@@ -168,7 +168,7 @@ SPECS = (
             _NO,
             Param(name="name", required=True),
             Param(name="at", required=True),
-            Param(name="role", type=OneOf(GRANTABLE_ROLES), many=True, required=True),
+            Param(name="role", type=OneOf(GRANTABLE_ROLES, prefixes=("role",)), many=True, required=True),
             Param(name="scope"),
             Param(name="request"),
         ),
@@ -186,7 +186,10 @@ SPECS = (
     Spec(
         path=("staff", "retire"),
         run=retire,
-        params=(_NO, Param(name="reason", type=OneOf(RETIREMENT_REASONS), required=True)),
+        params=(
+            _NO,
+            Param(name="reason", type=OneOf(RETIREMENT_REASONS, prefixes=("reason",)), required=True),
+        ),
         signs=True,
         group="setup",
     ),

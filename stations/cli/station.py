@@ -132,7 +132,7 @@ SPECS = (
         params=(
             _STATION,
             Param(name="name", required=True),
-            Param(name="level", type=OneOf(LEVELS), required=True),
+            Param(name="level", type=OneOf(LEVELS, prefixes=("level",)), required=True),
             Param(name="upstream"),
             Param(name="code-system"),
             Param(name="open", flag=True),

@@ -1,4 +1,4 @@
-"""The page of a case that was refused: result, reasons, and what an amendment changed, as commands tell it."""
+"""The page of a refused case: result, reasons, and what an amendment changed, as commands tell it."""
 
 from __future__ import annotations
 

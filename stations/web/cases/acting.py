@@ -16,6 +16,7 @@ from ledger.judge import ADJUDICATE
 from ledger.registry import Registry
 from ledger.types import CaseId, Facts
 from stations.conflictsides import in_dispute
+from stations.correcting import parties_of
 from stations.papers.documents import facts_of
 from stations.web.answers import status_of
 from stations.web.cases import drafting
@@ -28,7 +29,6 @@ from stations.web.cases.amending import (
     form_spec,
     held_now,
     only_what_differs,
-    parties_of,
     require_change,
     target_of,
 )
