@@ -23,9 +23,18 @@ from ledger.registry import Registry
 from ledger.typedtime import narrow
 from ledger.types import ActId, Facts, StationId, Value
 from stations.cli.grammar import Param
-from stations.cli.types import DateType, MomentType, OneOf, TextType, WholeNumber, on_day_of
+from stations.cli.types import (
+    DateType,
+    MomentType,
+    OneOf,
+    StaffType,
+    StationType,
+    TextType,
+    WholeNumber,
+    on_day_of,
+)
 from stations.texts import Say
-from stations.words.factpaths import FILLED_IN, RARE_FIELDS, leaves, option_of
+from stations.words.factpaths import FILLED_IN, RARE_FIELDS, STAND_IN, leaves, option_of
 from stations.words.typed import FREE_TEXTS, scalar, split_list
 
 _ALL_FIELDS = ("materials", "missing", "originals")
@@ -100,7 +109,7 @@ def option_params(command: ActionCommand, say: Say, *, without: Sequence[str] = 
     return [
         Param(
             name=field.option,
-            type=_param_type(field.spec, say),
+            type=StaffType() if field.path[-1] == STAND_IN else _param_type(field.spec, say),
             flag=field.spec.type == "bool",
             many=field.spec.type in ("list", "fields"),
             help=_help(field, say, action=command.code),
@@ -263,9 +272,10 @@ def _param_type(spec: FactSpec, say: Say) -> click.ParamType[object] | None:
         return DateType()
     if spec.type == "ms":
         return MomentType()
+    if spec.type == "station":
+        return StationType()
     kind = TextType()
     kind.name = {
-        "station": "STATION",
         "act": "ACT",
         "bytes": "FILE|HEX",
         "list": "TEXT",

@@ -12,9 +12,15 @@ from datetime import date, datetime
 import click
 
 from ledger.errors import ConfigError
+from ledger.station import is_scope
 from ledger.typedtime import narrow, read_day, read_moment
 from stations.words.choices import chosen
 from stations.words.moments import CHINA, show_moment
+from stations.words.typed import split_list
+
+_DASH = re.compile("[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
+_NUMBERED = re.compile(r"[0-9]{6,12}(?:-[A-Z0-9]{0,2})?(?:/\*)?")
+_STAFF_NO = re.compile(r"[A-Z0-9][A-Z0-9.-]*")
 
 
 class TextType(click.ParamType[str]):
@@ -95,6 +101,67 @@ class OneOf(click.ParamType[str]):
         """
         say = getattr(ctx.command, "say", None) if ctx is not None else None
         return chosen(value, self.values, option_name(param), prefixes=self._prefixes, say=say)
+
+
+class Several(click.ParamType[tuple[str, ...]]):
+    """Choices that may stand in one word, parted by commas; the command gets all of them in one row."""
+
+    def __init__(self, kind: OneOf) -> None:
+        self.kind = kind
+        self.name = kind.name
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """Return the codes.
+
+        Raises:
+            ConfigError: ``cli.choice``.
+        """
+        return tuple(self.kind.convert(word, param, ctx) for word in split_list("", value))
+
+
+class StationType(click.ParamType[str]):
+    """A station by its number or its name, or with everything below it.
+
+    Args:
+        new: the station is yet to be enrolled: it has no name that could be looked up.
+    """
+
+    name = "STATION"
+
+    def __init__(self, *, new: bool = False) -> None:
+        self.new = new
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the number in plain characters, or the name."""
+        plain = _DASH.sub("-", narrow("".join(value.split()))).upper()
+        return plain if _NUMBERED.fullmatch(plain) else value.strip()
+
+    def is_whole(self, value: str) -> bool:
+        """Tell whether a value is a number that needs no looking up."""
+        return is_scope(value)
+
+
+class StaffType(click.ParamType[str]):
+    """A member of staff by number or name.
+
+    Args:
+        new: the person is yet to be enrolled.
+    """
+
+    name = "NO"
+
+    def __init__(self, *, new: bool = False) -> None:
+        self.new = new
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the number in plain characters, or the name."""
+        return _DASH.sub("-", narrow(value)).strip()
+
+    def is_whole(self, value: str) -> bool:
+        """Tell whether a value is a number as numbers mostly are, which needs no looking up."""
+        return _STAFF_NO.fullmatch(value) is not None
 
 
 def parse_day(text: str, option: str) -> date:

@@ -66,8 +66,12 @@ def name_of(say: Say, value: str, prefixes: Sequence[str] = ()) -> str:
 
 def told_choices(say: Say, values: Sequence[str], prefixes: Sequence[str] = ()) -> tuple[str, ...]:
     """Return the codes as they are told: each with its name."""
-    return tuple(f"{value} {name_of(say, value, prefixes)}".rstrip() for value in values)
+    named = {value: name_of(say, value, prefixes) for value in values}
+    return tuple(
+        value if _plain(name) == _plain(value) else f"{value} {name}".rstrip()
+        for value, name in named.items()
+    )
 
 
 def _plain(text: str) -> str:
-    return narrow(text).strip().rstrip(_STOPS).strip().casefold().replace("-", "_")
+    return narrow(text).strip().rstrip(_STOPS).strip().casefold().replace("-", "_").replace(" ", "_")
