@@ -93,6 +93,8 @@ def _print_outcome(told: Replay, state: CaseState, words: Words, out: TextIO) ->
     if state.result:
         print(words("audit.replay.result", result=words.name("result", state.result)), file=out)
     for ruling in rulings_of(state):
+        if ruling.says_only(state.result):
+            continue
         named = [words.name("result", ruling.result)] if ruling.result else []
         named += [words.name("ground", ruling.ground)] if ruling.ground else []
         parts = [text for text in (*named, *ruling.reasons, ruling.document_no) if text]

@@ -30,6 +30,10 @@ class Ruling(NamedTuple):
     reasons: tuple[str, ...]
     document_no: str
 
+    def says_only(self, result: str) -> bool:
+        """Tell whether it says no more than a result that is told already."""
+        return self.result == result and not (self.ground or self.reasons or self.document_no)
+
 
 class Change(NamedTuple):
     """One field of an act as an amendment found it, None where it was not said, and as it left it."""

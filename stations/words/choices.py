@@ -47,9 +47,10 @@ def meant(text: str, values: Sequence[str], *, prefixes: Sequence[str] = ()) -> 
 
 def names_of(value: str, prefixes: Sequence[str] = ()) -> list[str]:
     """Return the names that a code has in both languages, and what people type besides."""
-    named = [name for say in SAYS if (name := name_of(say, value, prefixes))]
+    catalogued = [say.name(f"{prefix}.{value}", value) for say in SAYS for prefix in prefixes or _PREFIXES]
+    named = [*(name_of(say, value, prefixes) for say in SAYS), *catalogued]
     keys = [say(f"typed.{value}") for say in SAYS if say.has(f"typed.{value}")]
-    return [*named, *(name for words in keys for name in words.split("、"))]
+    return [*filter(None, named), *(name for words in keys for name in words.split("、"))]
 
 
 def name_of(say: Say, value: str, prefixes: Sequence[str] = ()) -> str:

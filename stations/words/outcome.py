@@ -19,11 +19,12 @@ Told = tuple[str, str]
 
 
 def outcome_lines(say: Say, page: CasePage) -> list[Told]:
-    """Return what was decided, each act by the name that the case type gives it, and the certificate."""
+    """Return what was decided besides the result, by the act's name in the case type, and the certificate."""
     kind = page.rules.case_type
     lines = [
         (action_name(say, kind, ruling.action), ruling_words(say, ruling))
         for ruling in rulings_of(page.state)
+        if not ruling.says_only(page.state.result)
     ]
     if page.state.certificate_no:
         lines.append((field_name(say, "issue", "certificate_no"), page.state.certificate_no))

@@ -56,6 +56,17 @@ def test_a_refusal_is_told_with_its_reasons(county: Terminal) -> None:
     assert facts["court"] == "溪山县人民法院" and "salt" not in facts
 
 
+def test_a_grant_that_says_no_more_is_told_once(county: Terminal) -> None:
+    number = _taken_over(county, to=COUNTY, by="C001")
+    county.ok("accept", number, "--as", "C001")
+    county.ok("decide", number, "--result", "准予", "--as", "C001")
+    told = county.ok("show", number).out
+    assert "结果：准予" in told and "决定：准予" not in told
+    county.ok("issue", number, "--certificate-no", "溪林采2026001", "--as", "C001")
+    assert "证照编号：溪林采2026001" in county.ok("show", number).out
+    assert county.ok("show", number, "--json").json["certificate_no"] == "溪林采2026001"
+
+
 def test_before_a_decision_nothing_is_told_of_a_result(county: Terminal) -> None:
     number = _taken_over(county)
     assert "结果：" not in county.ok("show", number).out

@@ -110,7 +110,7 @@ def test_a_level_by_its_name(county: Terminal, level: str, code: str) -> None:
 
 def test_roles_units_and_lists_by_their_names(county: Terminal, tmp_path: Path) -> None:
     county.ok(
-        "staff", "add", "T009", "--name", "钱", "--at", TOWNSHIP, "--role", "窗口、承办人", "--as", "R001"
+        "staff", "add", "T009", "--name", "钱", "--at", TOWNSHIP, "--role", "窗口人员、承办人", "--as", "R001"
     )
     (clerk,) = [one for one in county.ok("staff", "list", "--json").lines if one["staff_no"] == "T009"]
     assert {role for role, _ in clerk["grants"]} == {"window", "officer"}
