@@ -1,8 +1,7 @@
 """Cases folded again from signed bytes: acts without effect, conflicts, repeated numbers.
 
 Nothing here is a fault of the files. A ledger keeps what was done at the counter, also what counts for
-nothing;
-the audit says so, act by act. Cases come one after another, so memory does not grow with the ledger.
+nothing; the audit says so, act by act. Cases come one after another, so memory does not grow with the ledger.
 """
 
 from __future__ import annotations
