@@ -7,7 +7,8 @@ from typing import TextIO
 from audit.county import TRAINING
 from audit.findings import SEVERITIES, Finding
 from audit.outcome import Report
-from audit.words import Words, print_table
+from audit.words import Words
+from ledger.texts.tables import print_table
 
 JsonValue = str | int | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
 _SHOWN_PER_CODE = 10

@@ -6,10 +6,11 @@ from typing import TextIO
 
 from audit.replay import Replay
 from audit.report import JsonValue, finding_json, finding_text
-from audit.words import Words, moment, print_table
+from audit.words import Words, moment
 from ledger.case import CaseAct, CaseState, Step
 from ledger.caseshape import Under
 from ledger.clocks import ClockReading
+from ledger.texts.tables import print_table
 
 _DIGITS = 12
 """Hexadecimal digits of an act id that tables show."""

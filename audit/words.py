@@ -1,12 +1,11 @@
-"""Words of the audit in the reader's language: texts by code, times of the law, tables of plain text."""
+"""Words of the audit in the reader's language: texts by code, times of the law."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import cache
-from typing import TextIO
 
 from ledger.data import case_types
 from ledger.errors import ConfigError
@@ -18,7 +17,6 @@ LAW_TIME = timezone(timedelta(hours=8))
 _FORMS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d")
 _NAMED = {"role": "role", "roles": "role", "level": "level", "levels": "level", "steps": "step"}
 """Values of texts that are codes of things with names, and where the names stand."""
-_WIDTH_UNBOUNDED = 10_000
 _DAY = timedelta(days=1)
 
 
@@ -70,20 +68,6 @@ def _actions() -> Mapping[str, Bilingual]:
     return {code: spec.name for kind in case_types() for code, spec in kind.actions.items()}
 
 
-def choose_language(args: Sequence[str], env: Mapping[str, str]) -> Language:
-    """Return the language: ``--lang``, ``BANJIAN_LANG``, the locale; Chinese where none is named."""
-    asked = env.get("BANJIAN_LANG", "")
-    for index, argument in enumerate(args):
-        if argument == "--lang" and index + 1 < len(args):
-            asked = args[index + 1]
-        elif argument.startswith("--lang="):
-            asked = argument.partition("=")[2]
-    if asked in ("zh", "en"):
-        return "zh" if asked == "zh" else "en"
-    locale = env.get("LC_ALL") or env.get("LC_MESSAGES") or env.get("LANG") or ""
-    return "en" if locale.lower().startswith("en") else "zh"
-
-
 def moment(at_ms: int) -> str:
     """Return a time as people write it, in the time of the law."""
     try:
@@ -107,26 +91,3 @@ def parse_moment(text: str, *, option: str) -> int:
             found += _DAY - timedelta(milliseconds=1)
         return round(found.timestamp() * 1000)
     raise ConfigError("audit.moment", option=option, value=text)
-
-
-def print_table(out: TextIO, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows under headings; columns are as wide as what stands in them."""
-    # Only who prints a table pays for the import.
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    terminal = out.isatty()
-    table = Table(box=None, pad_edge=False, header_style="bold" if terminal else "", padding=(0, 2, 0, 0))
-    for heading in headings:
-        table.add_column(Text(heading), overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    if terminal:
-        Console(file=out, highlight=False).print(table)
-        return
-    console = Console(file=out, width=_WIDTH_UNBOUNDED, highlight=False, no_color=True, force_terminal=False)
-    with console.capture() as capture:
-        console.print(table)
-    for line in capture.get().splitlines():
-        print(line.rstrip(), file=out)

@@ -19,9 +19,9 @@ import click
 from ledger.errors import BanjianError, ConfigError, StoreError
 from ledger.facade.base.clock import SystemClock
 from ledger.intact import damaged_files
+from ledger.texts.language import choose_language
 from stations.cli.call import App
 from stations.cli.crash import write_crash
-from stations.cli.language import choose_language
 from stations.cli.secret import ask_secret
 from stations.cli.tree import Tree, build_tree
 from stations.cli.types import WholeNumber, option_name

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from stations.cli.tables import print_table
-from stations.words.cells import cell_width
+from ledger.texts.tables import cell_width, print_table
 from tests.cli.conftest import INSURANCE, ITEM, PASSPHRASE, Terminal
 
 TOWNSHIP, VILLAGE = "990121001000-00", "990121001201-00"
