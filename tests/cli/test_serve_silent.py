@@ -25,7 +25,7 @@ from ledger.facade.opened.beside import prepare_county
 from ledger.facade.opened.performed import performed_already
 from ledger.guards import token_hash
 from ledger.keys import Signer
-from stations.cli import asking
+from stations.cli import asking, remote
 from stations.cli.asking import Patience
 from stations.cli.counterday.demo import TOWNSHIP, VILLAGE
 from stations.cli.remote import erase_remote, submit_county_remote, submit_remote
@@ -137,6 +137,9 @@ def test_what_nobody_knows_is_told_so_and_how_to_look(county: Terminal, monkeypa
             assert told.code == 2 and "[serve.unanswered_receipt]" in told.err
             assert "不要再录一遍" in told.err and "[serve.unreachable]" not in told.err
             assert cases(county) == []
+            monkeypatch.setattr(remote, "STATUS_TIMEOUT_S", 1)
+            looked = json.loads(county.run("doctor", "--json").out)["checks"][-1]
+            assert (looked["code"], looked["level"]) == ("doctor.server_silent", "warning")
         # The server reads what it was sent as soon as it can.
         until = time.monotonic() + WAIT_S
         while not cases(county) and time.monotonic() < until:
