@@ -90,6 +90,8 @@ class Desk:
         self.ledger = ledger
         self._home = call.home()
         self._randomness = call.app.randomness
+        self._hint = call.hint
+        self._waits = False
         self._remote = remote
 
     def perform(self, command: Command, signer: Signer) -> Performed:
@@ -105,7 +107,7 @@ class Desk:
 
         def attempt() -> Performed:
             signed = self._prepared(command, signer)
-            return submit_remote(self._home, signed, look=lambda: performed_already(self.ledger, signed))
+            return submit_remote(self._home, signed, look=lambda: self._look(signed))
 
         return self._again(attempt)
 
@@ -204,13 +206,19 @@ class Desk:
 
         def attempt() -> Performed:
             signed = prepare()
-            return submit_county_remote(
-                self._home, signed, look=lambda: performed_already(self.ledger, signed)
-            )
+            return submit_county_remote(self._home, signed, look=lambda: self._look(signed))
 
         done = self._again(attempt)
         self.ledger.refresh()
         return done
+
+    def _look(self, signed: SignedAct) -> Performed | None:
+        """Look for an act that was handed over and not answered; whoever waits is told so once."""
+        known = performed_already(self.ledger, signed)
+        if known is None and not self._waits:
+            self._waits = True
+            self._hint("serve.waiting")
+        return known
 
     def _again(self, attempt: Callable[[], T]) -> T:
         """Sign again where the number was taken, or registry or catalogue grew: nothing was written.

@@ -123,7 +123,9 @@ def test_a_server_that_goes_on_answers_what_was_asked_while_it_stood_still(
     with serving(folder) as server, stopped(server):
         # The first time has ended without an answer when it goes on.
         threading.Timer(2.5, server.send_signal, (signal.SIGCONT,)).start()
-        received = county.ok(*RECEIVE, "--name", "冻结者", "--json").json
+        told = county.ok(*RECEIVE, "--name", "冻结者", "--json")
+        assert told.err.count("正在再问") == 1
+        received = told.json
         assert received["number"] and received["token"]
         assert [row["number"] for row in cases(county)] == [received["number"]]
 
