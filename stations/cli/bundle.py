@@ -10,7 +10,6 @@ from typing import TextIO, cast
 
 from ledger.errors import BanjianError
 from ledger.facade.peering.between import exchange_of
-from ledger.texts.tables import Cell, Styled
 from stations.cli.bundleshow import show
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
@@ -29,6 +28,7 @@ from stations.serving.bundlejobs import (
     run_job,
 )
 from stations.serving.wire import error_of
+from stations.words.cells import Cell, Styled
 from stations.words.moments import show_moment
 
 

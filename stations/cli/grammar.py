@@ -14,12 +14,11 @@ import click
 
 from ledger.errors import BanjianError, ConfigError
 from ledger.facade.base.home import Home
-from ledger.texts.tables import cell_width
 from stations.cli.call import App, Call
 from stations.cli.types import OneOf, TextType
 from stations.journal import write_event
 from stations.texts import Say
-from stations.words.cells import pad, wrap_cells
+from stations.words.cells import cell_width, pad, wrap_cells
 
 Run = Callable[..., int]
 """A command's work: takes the call and its parameters, returns the exit code."""

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from ledger.errors import ConfigError, StoreError
 from ledger.facade import Command, Home
-from ledger.texts.tables import Styled
 from ledger.types import CaseId
 from stations.checkup.checks import Check, found
 from stations.checkup.doctor import examine
@@ -22,6 +21,7 @@ from stations.kept.attachments import Attachments, drop_case
 from stations.kept.backup import make_backup
 from stations.keyless import open_to_examine
 from stations.office.rootkeys import are_unkept, finish_leaving
+from stations.words.cells import Styled
 
 _SIGNS = {"ok": ("✓", "green"), "warning": ("▲", "yellow"), "error": ("■", "bold red")}
 ERASE_NAMES = {"本人要求": "applicant_request", "保存期满": "period_over", "误录": "entered_by_mistake"}

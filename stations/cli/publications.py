@@ -8,13 +8,12 @@ from ledger.calendar import local_date
 from ledger.facade import Ledger
 from ledger.facade.opened.publishing import Grant, list_grants
 from ledger.publication import public_name
-from ledger.texts.tables import Cell
 from ledger.types import StationId
 from stations.cli.call import Call
 from stations.papers.sheets import Sheet
 from stations.texts import Say
 from stations.words.casenames import station_name
-from stations.words.cells import light_cell
+from stations.words.cells import Cell, light_cell
 from stations.words.rows import status_name
 
 HEADINGS = (

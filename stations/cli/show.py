@@ -10,7 +10,6 @@ from ledger.envelope import read_envelope
 from ledger.facade import CasePage, Ledger
 from ledger.keys import key_id
 from ledger.oneline import shown, with_rare_codes
-from ledger.texts.tables import Cell, Styled
 from ledger.types import ActId, Facts, KeyId, StationId
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
@@ -18,6 +17,7 @@ from stations.cli.keyring import key_file
 from stations.cli.rows import row_object
 from stations.cli.session import named_station, reading, station_for
 from stations.words.casenames import action_name, author_name, state_name, station_name
+from stations.words.cells import Cell, Styled
 from stations.words.lines import clock_line
 from stations.words.moments import show_moment
 from stations.words.naming import Names

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from ledger.facade import CasePage, Ledger
 from ledger.item import Item
 from ledger.oneline import shown, with_rare_codes
-from ledger.texts.tables import cell_width
 from stations.texts import Say
 from stations.words.casenames import station_name
-from stations.words.cells import pad, wrap_cells
+from stations.words.cells import cell_width, pad, wrap_cells
 from stations.words.moments import show_moment
 
 WIDTH_COLUMNS_MIN = 32

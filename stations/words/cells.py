@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ledger.texts.tables import Styled, cell_width
+from ledger.texts.tables import Cell, Styled, cell_width
+
+__all__ = ["Cell", "Styled", "cell_width", "light_cell", "pad", "wrap_cells"]
 
 _LIGHTS = {
     "green": ("●", "green"),

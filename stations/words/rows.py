@@ -6,10 +6,9 @@ from collections.abc import Iterable
 
 from ledger.facade import CaseRow, Ledger
 from ledger.registry import Registry
-from ledger.texts.tables import Cell
 from stations.texts import Say
 from stations.words.casenames import station_name
-from stations.words.cells import light_cell
+from stations.words.cells import Cell, light_cell
 from stations.words.moments import show_moment
 
 HEADINGS = ("light", "number", "item", "applicant", "status", "custodian", "due_on", "opened", "flags")

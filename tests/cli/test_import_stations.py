@@ -145,7 +145,7 @@ def test_a_fault_in_both_languages_within_eighty_columns(
     path = make(tmp_path / "a.xlsx", 站点=[HEAD, ["990121001205", "甲", "地市"]])
     shown = _import(county, path, lang=lang)
     assert shown.code == 1 and shown.out == "" and place in shown.err and cure in shown.err
-    from ledger.texts.tables import cell_width
+    from stations.words.cells import cell_width
 
     assert all(cell_width(line) <= 80 for line in shown.err.splitlines())
 

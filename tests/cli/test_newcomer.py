@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ledger.texts.tables import cell_width, print_table
+from ledger.texts.tables import print_table
+from stations.words.cells import cell_width
 from tests.cli.conftest import INSURANCE, ITEM, PASSPHRASE, Terminal
 
 TOWNSHIP, VILLAGE = "990121001000-00", "990121001201-00"
