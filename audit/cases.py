@@ -26,6 +26,7 @@ from ledger.catalogue import Rules
 from ledger.entry import decode_entry
 from ledger.errors import BanjianError, RuleError
 from ledger.frame import split_frame
+from ledger.judge import SETTLED_WAITING
 from ledger.knowledge import Knowledge
 from ledger.notices import calendar_notices
 from ledger.types import ActId, Facts, StationId
@@ -147,6 +148,10 @@ def is_erased(view: CaseView) -> bool:
     return any(step.effective and step.act.action == ERASE for step in view.state.steps)
 
 
+_NO_FAULT: Final = SETTLED_WAITING | {AWAITING}
+"""Reasons that nobody need look at: an act that waits for the registry, or one that was declined."""
+
+
 def case_findings(view: CaseView) -> list[Finding]:
     """Return what is worth knowing about one case."""
     state = view.state
@@ -155,7 +160,7 @@ def case_findings(view: CaseView) -> list[Finding]:
     found = [
         _without_effect(view, state, step)
         for step in state.steps
-        if not step.effective and step.reason and step.reason != AWAITING and not step.conflict
+        if not step.effective and step.reason and step.reason not in _NO_FAULT and not step.conflict
     ]
     for conflict in state.conflicts:
         make = warning if conflict.is_open else notice

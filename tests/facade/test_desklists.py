@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.facade import CaseRow, Ledger
-from ledger.facade.base.tables import CASES, NEVER_MS
+from ledger.facade.base.tables import CASES, NEVER_MS, SECOND_UNTIL
 from ledger.facade.opened.desklists import desk_of, page_of_cases
 from ledger.store.tables import Row
 from ledger.types import CaseId
@@ -51,8 +51,11 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
 
 def lay_out(ledger: Ledger, rows: Sequence[Row]) -> None:
     with ledger.store.write() as tx:
-        tx.delete(CASES, {})
+        for table in (CASES, SECOND_UNTIL):
+            tx.delete(table, {})
         tx.insert(CASES, rows)
+        # Of two cases in three the signature can be given until a moment: one a moment ago, one not yet.
+        tx.insert(SECOND_UNTIL, [(row[0], NOW_MS + at % 3) for at, row in enumerate(rows) if at % 3 < 2])
 
 
 @given(rows=case_rows(), closed=st.booleans(), light=st.sampled_from(["", *LIGHTS]),

@@ -16,6 +16,7 @@ from ledger.facade.base.tables import (
     GRANTS,
     MARKS,
     NUMBERS,
+    SECOND_UNTIL,
     TOKENS,
     case_cells,
 )
@@ -79,7 +80,7 @@ def rebuild_views(
         also: what else is done in the same transaction, once the rows are there.
     """
     with _few_collections(), store.write() as tx:
-        for table in (CASES, TOKENS, APPLICANTS, NUMBERS, EXTERNALS, GRANTS):
+        for table in (CASES, TOKENS, APPLICANTS, NUMBERS, EXTERNALS, SECOND_UNTIL, GRANTS):
             tx.delete(table, {})
         places, grants = _openings(tx)
         tx.insert_missing(GRANTS, grants)

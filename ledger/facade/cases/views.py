@@ -23,6 +23,7 @@ from ledger.facade.base.tables import (
     NUMBERS,
     PAUSED,
     PENDING,
+    SECOND_UNTIL,
     VIEW_TABLES,
     case_cells,
 )
@@ -32,12 +33,14 @@ from ledger.facade.cases.casebook import CaseBook
 from ledger.facade.cases.externals import note_external
 from ledger.facade.cases.moved import held_mark, note_earlier
 from ledger.facade.cases.numbers import number_rows
+from ledger.facade.cases.secondsight import note_second
 from ledger.frame import split_frame
 from ledger.knowledge import CATALOGUE_ACTIONS, Knowledge
 from ledger.merge import MERGE_LEAF
 from ledger.store.contract import NewRecord, WriteTx
 from ledger.store.tables import Cell, OneOf, Row, Table, Where
 from ledger.types import CaseId
+from ledger.waiting import signable_until_ms
 
 NO_CASE_ACTIONS = REGISTRY_ACTIONS | CATALOGUE_ACTIONS | {"open_log", PROVISIONAL_GRANT, MERGE_LEAF}
 """Topics that belong to no case; ``countersign`` belongs to one in station logs only."""
@@ -148,7 +151,7 @@ class CaseView:
         One that cannot be folded any more has no row: it waits until it can be.
         """
         asked: Where = {"case_id": OneOf(tuple(case_ids))}
-        for table in (CASES, EXTERNALS, AWAITING):
+        for table in (CASES, EXTERNALS, SECOND_UNTIL, AWAITING):
             tx.delete(table, asked)
         self.touch(tx, case_ids)
 
@@ -167,6 +170,7 @@ class CaseView:
             tx.upsert(CASES, [one.row for one in made])
             note_named(tx, (folded.state for folded in found))
             note_external(tx, (folded.state for folded in found))
+            note_second(tx, ((folded.state, folded.rules) for folded in found))
             _note_waiting(tx, (folded.state for folded in found))
         return made
 
@@ -203,6 +207,8 @@ class CaseView:
         note_named(tx, (state,))
         if held is None or held.state.external_no != state.external_no:
             note_external(tx, (state,))
+        if held is None or held.state.pending or state.pending:
+            note_second(tx, ((state, rules),))
         self._book.remember(case_id, state, rules, row)
 
     def _known_cases(self, tx: WriteTx, records: Sequence[NewRecord]) -> set[Cell]:
@@ -253,6 +259,7 @@ class CaseView:
         tx.upsert(CASES, [case_row(*pair, self._knowledge.calendars) for pair in folded.values()])
         note_named(tx, (state for state, _ in folded.values()))
         note_external(tx, (state for state, _ in folded.values()))
+        note_second(tx, folded.values())
         _note_waiting(tx, (state for state, _ in folded.values()))
         if self._notice is not None:
             self._notice(tx, folded)
@@ -308,5 +315,7 @@ def _row(state: CaseState, rules: Rules, pressing: PressingChange | None) -> Row
         "" if pressing is None else pressing.clock,
         NEVER_MS if pressing is None else pressing.yellow_at_ms,
         NEVER_MS if pressing is None else pressing.red_at_ms,
-        PAUSED * bool(state.suspended_for) | CONFLICT * state.in_conflict | PENDING * bool(state.pending),
+        PAUSED * bool(state.suspended_for)
+        | CONFLICT * state.in_conflict
+        | PENDING * (signable_until_ms(state, rules) > 0),
     )
