@@ -185,6 +185,7 @@ def case_findings(view: CaseView) -> list[Finding]:
 
 def _without_effect(view: CaseView, state: CaseState, step: Step) -> Finding:
     log, seq = view.places.get(step.act.act_id, ("", 0))
+    about = step.params.get("action", step.act.action)
     return Finding(
         code="audit.without_effect",
         severity="notice",
@@ -195,6 +196,8 @@ def _without_effect(view: CaseView, state: CaseState, step: Step) -> Finding:
         # The values of the reason's own text come along, so that it can be told in full.
         params={
             **step.params,
+            # Why a countersignature fails is told of the act that waits.
+            **({} if about == step.act.action else {"about": about}),
             "number": state.number,
             "action": step.act.action,
             "reason": step.reason,
