@@ -119,7 +119,7 @@ def until(county: Terminal) -> list[tuple[object, ...]]:
     assert county.folder is not None
     (path,) = county.folder.glob("ledger.db")
     with sqlite3.connect(path) as connection:
-        return connection.execute("SELECT * FROM second_until").fetchall()
+        return connection.execute("SELECT * FROM view_marks WHERE name LIKE 'second:%'").fetchall()
 
 
 def test_the_audit_tells_what_was_declined_and_finds_no_fault(county: Terminal, capsys):

@@ -23,7 +23,6 @@ from ledger.facade.base.tables import (
     NUMBERS,
     PAUSED,
     PENDING,
-    SECOND_UNTIL,
     VIEW_TABLES,
     case_cells,
 )
@@ -33,7 +32,7 @@ from ledger.facade.cases.casebook import CaseBook
 from ledger.facade.cases.externals import note_external
 from ledger.facade.cases.moved import held_mark, note_earlier
 from ledger.facade.cases.numbers import number_rows
-from ledger.facade.cases.secondsight import note_second
+from ledger.facade.cases.secondsight import forget_second, note_second
 from ledger.frame import split_frame
 from ledger.knowledge import CATALOGUE_ACTIONS, Knowledge
 from ledger.merge import MERGE_LEAF
@@ -151,8 +150,9 @@ class CaseView:
         One that cannot be folded any more has no row: it waits until it can be.
         """
         asked: Where = {"case_id": OneOf(tuple(case_ids))}
-        for table in (CASES, EXTERNALS, SECOND_UNTIL, AWAITING):
+        for table in (CASES, EXTERNALS, AWAITING):
             tx.delete(table, asked)
+        forget_second(tx, case_ids)
         self.touch(tx, case_ids)
 
     def rebuild(self, tx: WriteTx, case_ids: Sequence[CaseId]) -> list[Rebuilt]:
