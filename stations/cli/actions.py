@@ -15,12 +15,12 @@ from ledger.data import case_types as shipped_case_types
 from ledger.errors import BanjianError, ConfigError, RuleError
 from ledger.facade import Command, Home, Ledger
 from ledger.facade.opened.soundness import require_rules
-from ledger.judge import COUNTERSIGN, DECLINE
 from ledger.types import ActId, CaseId, Facts
 from ledger.waiting import candidates
 from stations.cli.call import App, Call
 from stations.cli.done import show_done
 from stations.cli.fields import (
+    ABOUT_WAITING,
     ActionCommand,
     collect_actions,
     known_stations,
@@ -37,9 +37,6 @@ from stations.cli.session import desk, station_for
 from stations.cli.types import MomentType, claimed_ms
 from stations.texts import Say
 from stations.words.typed import type_changes
-
-ABOUT_WAITING = frozenset((COUNTERSIGN, DECLINE))
-"""Actions whose ``target`` is an act that waits for a second person."""
 
 
 def action_specs(say: Say, case_types: Iterable[CaseType], taken: frozenset[str]) -> list[Spec]:

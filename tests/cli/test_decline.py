@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from dataclasses import replace
 
 from audit import cli as audit_cli
+from ledger.facade import CasePage, CaseRow
+from ledger.waiting import hindrances
 from stations.cli.counterday.demo import COUNTY, TOWNSHIP
+from stations.texts import Say
+from stations.words.effects import not_in_effect
+from stations.words.naming import Names
+from tests.cases.counter import OFFICER
+from tests.cases.counter import accepted as accepted_story
 from tests.cli.conftest import INSURANCE, ITEM, Terminal
 
 SUSPEND = ("--ground", "appraisal", "--expected-days", "5", "--applicant-told")
@@ -45,7 +53,8 @@ def test_the_author_takes_back_a_mistake_and_signs_the_right_one(county: Termina
     county.ok("suspend", number, "--as", "C001", "--ground", "test", *SUSPEND[2:])
     again = county.run("suspend", number, "--as", "C001", *SUSPEND)
     assert "[case.pending_exists]" in again.err and "不予复核／撤回待签" in again.err
-    assert "--reason" in county.run("decline", number, "--as", "C001").err
+    unsaid = county.run("decline", number, "--as", "C001").err
+    assert "--reason" in unsaid and "--target" not in unsaid
     county.ok("decline", number, "--reason", "理由选错", "--as", "C001")
     assert [one["reason"] for one in steps(county, number, "suspend")] == ["case.taken_back"]
     assert steps(county, number, "suspend")[0]["said"] == "理由选错"
@@ -139,3 +148,21 @@ def test_the_audit_tells_what_was_declined_and_finds_no_fault(county: Terminal, 
     assert audit_cli.main(["verify", folder, "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert [one for one in report["findings"] if one["code"] == "audit.without_effect"] == []
+
+
+def test_a_type_published_before_there_was_a_decline_offers_none():
+    story = accepted_story()
+    asked = story.act(OFFICER, "suspend", {"ground": "test", "expected_days": 5, "applicant_told": True})
+    story.act(OFFICER, "decide", {"result": "grant"})
+    step = next(one for one in story.state.steps if one.act.act_id == asked.act_id)
+    actions = {code: spec for code, spec in story.rules.case_type.actions.items() if code != "decline"}
+    older = replace(story.rules, case_type=replace(story.rules.case_type, actions=actions))
+    say = Say(language="zh")
+    for rules, offered in ((story.rules, True), (older, False)):
+        page = CasePage(
+            row=CaseRow(*("",) * len(CaseRow._fields)), state=story.state, rules=rules, clocks=(),
+            personal={}, permissions=(), hindered=hindrances(story.state, rules, story.now),
+        )  # fmt: skip
+        told = not_in_effect(say, page, Names(say, case_types=(rules.case_type,)), step)
+        assert told.startswith("现在不能复核签字（") and "“已决定”" in told
+        assert ("不予复核" in told) == offered
