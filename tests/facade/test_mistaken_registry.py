@@ -17,15 +17,12 @@ from ledger.types import LogId
 from stations.config import StationConfig
 from stations.doctor import examine
 from tests.second_reader.test_synced_ledgers import agreed
-from tests.sync.world import COUNTY, TOWN, VILLAGE, World, signer
+from tests.sync.world import COUNTY, TOWN, VILLAGE, World, settled, signer
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    for station in (TOWN, VILLAGE):
-        made.join(station)
-    made.settle(TOWN, VILLAGE)
+    made = World.after(settled(TOWN, VILLAGE), tmp_path)
     yield made
     made.close()
 

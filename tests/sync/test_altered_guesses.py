@@ -13,7 +13,7 @@ from ledger.store.tables import Table
 from ledger.types import CaseId
 from tests.sync.sticks import StickWorld
 from tests.sync.test_altered_tables import alter, changes
-from tests.sync.world import COUNTY, TOWN, VILLAGE
+from tests.sync.world import COUNTY, TOWN, VILLAGE, joined
 
 
 def rounds(world: StickWorld, folder: Path) -> None:
@@ -41,9 +41,7 @@ def handed_up(world: StickWorld, folder: Path) -> CaseId:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[StickWorld]:
-    made = StickWorld(tmp_path)
-    for station in (TOWN, VILLAGE):
-        made.join(station)
+    made = StickWorld.after(joined(TOWN, VILLAGE), tmp_path)
     yield made
     made.close()
 

@@ -26,12 +26,16 @@ from tests.faults.merged import merge_problems
 from tests.sync.world import COUNTY, TOWN, VILLAGE, Randomness, World
 
 
+def synced(world: World) -> None:
+    """Let the stations join and sync, one after the other."""
+    for station in (TOWN, VILLAGE):
+        world.join(station)
+        world.sync(station)
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    for station in (TOWN, VILLAGE):
-        made.join(station)
-        made.sync(station)
+    made = World.after(synced, tmp_path)
     yield made
     made.close()
 

@@ -12,18 +12,13 @@ from ledger.facade.home import RESTORED_MARKER
 from ledger.types import StationId
 from tests.sync.test_county_put_back import NEW_VILLAGE, newcomer
 from tests.sync.test_forks import copy, put_back
-from tests.sync.test_over_tls import Serving, certify
+from tests.sync.test_over_tls import Serving, certified
 from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2, World, signer
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    made = World(tmp_path)
-    for station in (TOWN, VILLAGE, VILLAGE_2):
-        made.join(station)
-    certify(made, TOWN, VILLAGE, VILLAGE_2)
-    made.settle(TOWN, VILLAGE, VILLAGE_2)
-    return made
+    return World.after(certified(TOWN, VILLAGE, VILLAGE_2, settle=True), tmp_path)
 
 
 def images(world: World) -> dict[StationId, Path]:
