@@ -11,7 +11,7 @@ import pytest
 from ledger.facade import Ledger
 from ledger.types import Value
 from tests.facade.counter import APPLICANT, PERMIT, Dice, FakeClock, act, found_county
-from tests.web.counterdesk import Counter, keys, serving
+from tests.web.counterdesk import Counter, keys, serving, window
 from tests.web.test_looks import unpacked
 
 if TYPE_CHECKING:
@@ -53,9 +53,7 @@ def counter(tmp_path_factory: pytest.TempPathFactory, papers: dict[str, str]) ->
 @pytest.fixture(scope="module")
 def tab(counter: Counter, chromium_browser: Browser) -> Iterator[Page]:
     """A browser in which the county's clerk has signed in."""
-    desk, base = counter.desk("C1"), f"http://127.0.0.1:{counter.port}"
-    context = chromium_browser.new_context(locale="zh-CN", base_url=base)
-    context.add_cookies([{"name": key, "value": text, "url": base} for key, text in desk.cookies.items()])
+    context = window(chromium_browser, counter.desk("C1"))
     yield context.new_page()
     context.close()
 
