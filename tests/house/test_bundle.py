@@ -102,6 +102,13 @@ def _version(home: Path) -> str:
     return ran.stdout
 
 
+def _unit(home: Path) -> tuple[Path, str]:
+    """Return where the service is described, and the line that starts it as it was first chosen."""
+    unit = home / ".config" / "systemd" / "user" / "banjian.service"
+    program = home / APP / "bin" / "banjian"
+    return unit, f'ExecStart="{program}" serve "{home / "our ledger"}" --port 8751'
+
+
 def _damaged(home: Path) -> str:
     script = "from ledger.intact import damaged_files; print(damaged_files())"
     python = home / APP / "bin" / "python"
@@ -110,7 +117,9 @@ def _damaged(home: Path) -> str:
     return ran.stdout
 
 
-def test_it_installs_without_network_mends_itself_and_refuses_what_is_older(bundle: Path, installed: Path):
+def test_it_installs_without_network_mends_itself_keeps_what_was_chosen_and_refuses_what_is_older(
+    bundle: Path, installed: Path
+):
     home = installed
     version = (bundle / "VERSION").read_text().strip()
     assert version in _version(home)
@@ -125,9 +134,13 @@ def test_it_installs_without_network_mends_itself_and_refuses_what_is_older(bund
             assert ran.returncode == 2 and "Traceback" not in ran.stderr
             assert "杀毒软件的隔离区" in ran.stderr and "antivirus's quarantine" in ran.stderr
             assert pattern.split("/")[-1].split("*")[0] in ran.stderr
-    again = _install(bundle, home)
+    # It names nothing else: the ledger, the port and the service stay as they were chosen.
+    again = _install(bundle, home, "--service")
     assert again.returncode == 0, again.stderr
     assert _damaged(home) == "[]\n"
+    unit, command = _unit(home)
+    assert command in unit.read_text(encoding="utf-8").splitlines()
+    assert str(home / "our ledger") in again.stderr and "8751" in again.stderr
     told = home / APP / "VERSION"
     for newer in ("99.0", f"{version.partition('.dev')[0]}.post1"):
         told.write_text(f"{newer}\n")
@@ -139,25 +152,18 @@ def test_it_installs_without_network_mends_itself_and_refuses_what_is_older(bund
     assert not list((home / APP.parent).glob("*.new"))
 
 
-def test_an_upgrade_that_names_nothing_keeps_the_ledger_the_port_and_the_service(
+def test_an_upgrade_that_names_nothing_keeps_what_an_installer_of_former_days_wrote_into_the_unit(
     bundle: Path, once: Installed, installed: Path
 ):
-    home = installed
-    unit = home / ".config" / "systemd" / "user" / "banjian.service"
-    program = home / APP / "bin" / "banjian"
-    command = f'ExecStart="{program}" serve "{home / "our ledger"}" --port 8751'
+    unit, command = _unit(installed)
     assert command in unit.read_text(encoding="utf-8").splitlines()
     assert "systemd" in once.said
-    again = _install(bundle, home, "--service")
-    assert again.returncode == 0, again.stderr
-    assert command in unit.read_text(encoding="utf-8").splitlines()
-    assert str(home / "our ledger") in again.stderr and "8751" in again.stderr
-    settings = home / APP.parent / "settings.json"
     # An installer of former days kept nothing: the unit tells.
-    settings.unlink()
-    third = _install(bundle, home, "--service")
+    (installed / APP.parent / "settings.json").unlink()
+    third = _install(bundle, installed, "--service")
     assert third.returncode == 0, third.stderr
     assert command in unit.read_text(encoding="utf-8").splitlines()
+    assert str(installed / "our ledger") in third.stderr and "8751" in third.stderr
 
 
 @pytest.mark.parametrize(
