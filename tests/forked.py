@@ -5,35 +5,30 @@ process that is forked here differs from one that was started in that alone: it 
 environment, the folder and the streams that it is given, and ends as an interpreter ends. How the program
 starts, and what it says when a part of it is missing, is tested by starting it.
 
-``python -m tests.forked FD`` is the process that forks. Each datagram on the socket brings a request and four
-descriptors: a socket for the answers (process id, then how it ended) and the three streams. It ends with the
-socket. Where the system cannot do this the program is started.
+``tests.forking`` is the process that forks; where the system cannot do this the program is started.
 """
 
 from __future__ import annotations
 
 import atexit
-import gc
-import importlib
 import json
 import os
-import selectors
+import shlex
+import shutil
 import socket
 import struct
 import subprocess
 import sys
-import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryFile, mkdtemp
 from types import TracebackType
 from typing import IO, Self, TextIO
 
 ROOT = Path(__file__).resolve().parents[1]
 PROGRAM = "stations.start"
-REQUEST_BYTES_MAX = 1 << 17
 _NUMBER = struct.Struct("=i")
 _FORKS = hasattr(os, "pidfd_open") and hasattr(socket, "send_fds")
 
@@ -174,15 +169,37 @@ def _number(answers: socket.socket) -> int:
     return int(_NUMBER.unpack(raw)[0])
 
 
+def in_a_shell(program: str = PROGRAM) -> str:
+    """Return the line of a shell script that does what the program does with the script's own words."""
+    if not _FORKS:
+        return f'exec {shlex.join(started(program))} "$@"'
+    _nursery()
+    client = [sys.executable, "-I", "-S", str(Path(__file__).with_name("forkclient.py")), _address(), program]
+    return f'exec {shlex.join(client)} "$@"'
+
+
+@cache
+def _address() -> str:
+    """Return where the process that forks is asked by others; the path of a socket must be short."""
+    folder = mkdtemp(prefix="forks", dir="/tmp")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return f"{folder}/s"
+
+
 @cache
 def _nursery() -> socket.socket:
     """Start the process that forks, once; returns the socket by which it is asked."""
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    words = [sys.executable, "-m", "tests.forked", str(there.fileno())]
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.bind(_address())
+    listener.listen()
+    passed = [there.fileno(), listener.fileno()]
+    words = [sys.executable, "-m", "tests.forking", *map(str, passed)]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     quiet = subprocess.DEVNULL
-    process = subprocess.Popen(words, env=env, cwd=ROOT, stdin=quiet, stdout=quiet, pass_fds=[there.fileno()])
+    process = subprocess.Popen(words, env=env, cwd=ROOT, stdin=quiet, stdout=quiet, pass_fds=passed)
     there.close()
+    listener.close()
     atexit.register(_end, here, process)
     return here
 
@@ -190,82 +207,3 @@ def _nursery() -> socket.socket:
 def _end(control: socket.socket, process: subprocess.Popen[bytes]) -> None:
     control.close()
     process.wait()
-
-
-# --- the process that forks ------------------------------------------------------------------------------
-
-
-def _load() -> None:
-    """Import what the program imports, however late."""
-    from stations.cli.tree import MODULES
-
-    late = ("stations.cli.main", "stations.cli.actions", "stations.cli.receive", "stations.server")
-    sites = ("stations.web.site", "stations.web.firstday.site", "stations.version")
-    for name in (*late, *sites, *(f"stations.cli.{module}" for module in MODULES.values())):
-        importlib.import_module(name)
-    assert threading.active_count() == 1
-    gc.collect()
-    gc.freeze()
-
-
-def _become(asked: Mapping[str, object], streams: Sequence[int]) -> None:
-    """Take on words, environment, folder and streams."""
-    for number, stream in enumerate(streams):
-        os.dup2(stream, number)
-        os.close(stream)
-    # What Python made of the streams of the forking process knows whether those could be wound back.
-    sys.stdin = sys.__stdin__ = os.fdopen(0, encoding="utf-8", closefd=False)
-    sys.stdout = sys.__stdout__ = os.fdopen(1, "w", encoding="utf-8", closefd=False)
-    sys.stderr = sys.__stderr__ = os.fdopen(
-        2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False
-    )
-    os.environ.clear()
-    os.environ.update(asked["env"])  # type: ignore[call-overload]
-    os.chdir(str(asked["cwd"]))
-    sys.argv = ["-c", *asked["words"]]  # type: ignore[misc]
-
-
-def _fork_until_the_end(control: socket.socket) -> int:
-    """Fork a process for each request; in such a process, return its exit code."""
-    watched = selectors.DefaultSelector()
-    watched.register(control, selectors.EVENT_READ)
-    while True:
-        for key, _ in watched.select():
-            if key.fileobj is control:
-                raw, found, _, _ = socket.recv_fds(control, REQUEST_BYTES_MAX, 4)
-                if not raw:
-                    os._exit(0)
-                answers, streams = socket.socket(fileno=found[0]), found[1:]
-                pid = os.fork()
-                if pid == 0:
-                    for other in list(watched.get_map().values()):
-                        _close(other)
-                    watched.close()
-                    answers.close()
-                    asked = json.loads(raw)
-                    _become(asked, streams)
-                    return int(importlib.import_module(asked["program"]).main())
-                answers.send(_NUMBER.pack(pid))
-                for stream in streams:
-                    os.close(stream)
-                watched.register(os.pidfd_open(pid), selectors.EVENT_READ, (pid, answers))
-            else:
-                pid, answers = key.data
-                code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-                with suppress(OSError):
-                    answers.send(_NUMBER.pack(code))
-                watched.unregister(key.fileobj)
-                _close(key)
-
-
-def _close(key: selectors.SelectorKey) -> None:
-    if isinstance(key.fileobj, socket.socket):
-        key.fileobj.close()
-    else:
-        os.close(key.fd)
-        key.data[1].close()
-
-
-if __name__ == "__main__":
-    _load()
-    sys.exit(_fork_until_the_end(socket.socket(fileno=int(sys.argv[1]))))
