@@ -22,7 +22,8 @@ from tests.sync.world import COUNTY, TOWN, VILLAGE, World, settled, signer
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = World.after(settled(TOWN, VILLAGE), tmp_path)
+    made = World(tmp_path)
+    settled(TOWN, VILLAGE)(made)
     yield made
     made.close()
 

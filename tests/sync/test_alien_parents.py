@@ -35,7 +35,8 @@ def with_cases(world: StickWorld) -> None:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = StickWorld.after(with_cases, tmp_path)
+    made = StickWorld(tmp_path)
+    with_cases(made)
     yield made
     made.close()
 

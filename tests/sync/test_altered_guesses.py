@@ -41,7 +41,8 @@ def handed_up(world: StickWorld, folder: Path) -> CaseId:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[StickWorld]:
-    made = StickWorld.after(joined(TOWN, VILLAGE), tmp_path)
+    made = StickWorld(tmp_path)
+    joined(TOWN, VILLAGE)(made)
     yield made
     made.close()
 

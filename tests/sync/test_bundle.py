@@ -24,7 +24,8 @@ def synced(world: StickWorld) -> None:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[StickWorld]:
-    made = StickWorld.after(synced, tmp_path)
+    made = StickWorld(tmp_path)
+    synced(made)
     yield made
     made.close()
 

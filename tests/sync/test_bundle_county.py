@@ -14,7 +14,8 @@ from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2, joined
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[StickWorld]:
     """A county in which nobody has any network."""
-    made = StickWorld.after(joined(TOWN, VILLAGE, VILLAGE_2), tmp_path)
+    made = StickWorld(tmp_path)
+    joined(TOWN, VILLAGE, VILLAGE_2)(made)
     yield made
     made.close()
 

@@ -35,7 +35,8 @@ def synced(world: World) -> None:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = World.after(synced, tmp_path)
+    made = World(tmp_path)
+    synced(made)
     yield made
     made.close()
 

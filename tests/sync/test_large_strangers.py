@@ -37,7 +37,8 @@ PUBLISHED = {"x": [BLOCK] * 62}
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[StickWorld]:
-    made = StickWorld.after(settled(TOWN, VILLAGE), tmp_path)
+    made = StickWorld(tmp_path)
+    settled(TOWN, VILLAGE)(made)
     yield made
     made.close()
 

@@ -23,7 +23,9 @@ def settled_and_certified(world: StickWorld) -> None:
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    return StickWorld.after(settled_and_certified, tmp_path)
+    made = StickWorld(tmp_path)
+    settled_and_certified(made)
+    return made
 
 
 def move(world: World, station: StationId, upstream: StationId) -> None:

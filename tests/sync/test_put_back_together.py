@@ -18,7 +18,9 @@ from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2, World, signer
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    return World.after(certified(TOWN, VILLAGE, VILLAGE_2, settle=True), tmp_path)
+    made = World(tmp_path)
+    certified(TOWN, VILLAGE, VILLAGE_2, settle=True)(made)
+    return made
 
 
 def images(world: World) -> dict[StationId, Path]:

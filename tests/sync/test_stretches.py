@@ -71,7 +71,8 @@ def facts_bytes(tx: ReadTx, log: LogId) -> int:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[StickWorld]:
-    made = StickWorld.after(joined(TOWN, VILLAGE), tmp_path)
+    made = StickWorld(tmp_path)
+    joined(TOWN, VILLAGE)(made)
     yield made
     made.close()
 

@@ -19,7 +19,8 @@ ACTS, PACKAGES = 600, 3
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = World.after(settled(TOWN, VILLAGE), tmp_path)
+    made = World(tmp_path)
+    settled(TOWN, VILLAGE)(made)
     yield made
     made.close()
 
