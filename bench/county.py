@@ -14,10 +14,10 @@ from pathlib import Path
 from bench.office import DIVISION, WalkingClock, signer
 from ledger import registry_actions
 from ledger.facade import CountyPlan, Home, Ledger, county_station, create_county
-from ledger.facade.between import exchange_of
-from ledger.facade.clock import SystemClock
-from ledger.facade.exchange import Exchange
-from ledger.facade.founding import found_empty
+from ledger.facade.base.clock import SystemClock
+from ledger.facade.opened.founding import found_empty
+from ledger.facade.peering.between import exchange_of
+from ledger.facade.peering.exchange import Exchange
 from ledger.genesis import LedgerGenesis
 from ledger.keys import Ed25519Signer, Signer, prove_possession
 from ledger.types import StationId

@@ -26,13 +26,13 @@ from bench.workload import FELLING, Workload
 from bench.writing import perform_all
 from bench.yard import VerifyYard
 from ledger.facade import Home, Ledger
-from ledger.facade.between import exchange_of
-from ledger.facade.clock import SystemClock
-from ledger.facade.home import RESTORED_MARKER
+from ledger.facade.base.clock import SystemClock
+from ledger.facade.base.home import RESTORED_MARKER
+from ledger.facade.peering.between import exchange_of
 from ledger.types import StationId
 from stations.config import StationConfig
-from stations.ledgerthread import LedgerThread
-from stations.network import Network
+from stations.serving.ledgerthread import LedgerThread
+from stations.serving.network import Network
 from sync.outcome import Outcome
 
 STATIONS = 231

@@ -14,7 +14,7 @@ from typing import Self
 
 from bench.figures import peak_rss_mb
 from ledger.facade import Home
-from ledger.facade.clock import SystemClock
+from ledger.facade.base.clock import SystemClock
 from ledger.types import StationId
 from stations.config import StationConfig
 from stations.server import Listening, serve

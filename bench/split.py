@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from time import perf_counter_ns
 from typing import TypeVar
 
-from ledger.facade import writing
-from ledger.facade.ownlog import OwnLog
-from ledger.facade.signing import Desk
-from ledger.facade.views import CaseView
-from ledger.facade.writing import Writer
+from ledger.facade.cases import writing
+from ledger.facade.cases.signing import Desk
+from ledger.facade.cases.views import CaseView
+from ledger.facade.cases.writing import Writer
+from ledger.facade.logs.ownlog import OwnLog
 from ledger.keys import Ed25519Signer
 from ledger.store import sqlite
 

@@ -24,7 +24,7 @@ from bench.workload import FELLING, VILLAGE_BUILDING, Task, Workload
 from bench.writing import perform_all
 from bench.yard import VerifyYard
 from ledger.facade import Command, Ledger
-from ledger.facade.clock import SystemClock
+from ledger.facade.base.clock import SystemClock
 from ledger.types import CaseId
 from stations.cli.remote import submit_remote, sync_remote
 from sync.outcome import Outcome

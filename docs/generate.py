@@ -15,7 +15,7 @@ from pathlib import Path
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS.parent))
 
-from ledger.facade.clock import SystemClock  # noqa: E402
+from ledger.facade.base.clock import SystemClock  # noqa: E402
 from ledger.texts import catalogue  # noqa: E402
 from stations.cli.call import App  # noqa: E402
 from stations.cli.main import main as banjian  # noqa: E402

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ledger.errors import StoreError
 from ledger.facade import Home, Ledger
-from ledger.facade.clock import Clock, Randomness
-from ledger.facade.database import open_database
-from ledger.facade.vault import KEY_BYTES, CaseKey, Vault
-from ledger.facade.views import CaseView
+from ledger.facade.base.clock import Clock, Randomness
+from ledger.facade.base.vault import KEY_BYTES, CaseKey, Vault
+from ledger.facade.cases.views import CaseView
+from ledger.facade.opened.database import open_database
 from ledger.types import CaseId
 
 _KEY_CODES = frozenset(("home.storage_key", "vault.storage_key"))

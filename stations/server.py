@@ -24,16 +24,16 @@ from ledger import platform
 from ledger.act import decode_act
 from ledger.errors import BanjianError, ConfigError, StoreError
 from ledger.facade import Home, Ledger
-from ledger.facade.beside import draft_log, submit_county, submit_erasure
-from ledger.facade.between import accept_county_note, mark_seen
-from ledger.facade.clock import Clock, Randomness
+from ledger.facade.base.clock import Clock, Randomness
+from ledger.facade.opened.beside import draft_log, submit_county, submit_erasure
+from ledger.facade.peering.between import accept_county_note, mark_seen
 from ledger.types import LogId, StationId
-from stations.bundleroute import add_bundle_route
 from stations.config import StationConfig
-from stations.ledgerthread import LedgerThread
-from stations.network import Network
-from stations.weblog import quiet_loop
-from stations.wire import (
+from stations.serving.bundleroute import add_bundle_route
+from stations.serving.ledgerthread import LedgerThread
+from stations.serving.network import Network
+from stations.serving.weblog import quiet_loop
+from stations.serving.wire import (
     CASES,
     ERASED,
     GENESIS,

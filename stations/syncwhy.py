@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ledger.errors import Param
-from ledger.facade.syncstatus import SyncStatus
+from ledger.facade.peering.syncstatus import SyncStatus
 from ledger.types import StationId
 from sync.approval import KeyState
 

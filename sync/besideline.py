@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from ledger.facade.exchange import Exchange
+from ledger.facade.peering.exchange import Exchange
 from ledger.types import LogId, StationId
 from sync.framing import ANSWER, END, encode_section
 from sync.giving import Budget, Spending, packages

@@ -11,7 +11,7 @@ from dataclasses import replace
 from ledger.bundle import BundleHeader, OpenedPart, open_part, read_bundle_header
 from ledger.entry import entry_hash
 from ledger.errors import AuthorityError, DataError
-from ledger.facade.exchange import Exchange
+from ledger.facade.peering.exchange import Exchange
 from ledger.frame import split_frame
 from ledger.verified import VerifiedRecord
 from sync.ingest import PreparedPackage

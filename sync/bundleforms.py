@@ -16,7 +16,7 @@ from backports import zstd
 from ledger.bundle import BundleHeader, Section
 from ledger.codec import pack_header, unpack_header
 from ledger.errors import EncodingError
-from ledger.facade.feeds import FeedPlace, next_chain
+from ledger.facade.transfer.feeds import FeedPlace, next_chain
 from ledger.limits import BUNDLE_SECTION_BYTES_MAX, INT_MAX
 from ledger.types import ActId, CaseId
 from sync.stream import WINDOW_LOG_MAX

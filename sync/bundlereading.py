@@ -27,10 +27,10 @@ from ledger.bundle import (
     Section,
 )
 from ledger.errors import AuthorityError, DataError, EncodingError, ForkError, GapError, InputError
-from ledger.facade.countyfold import COUNTY_KINDS
-from ledger.facade.exchange import Exchange
-from ledger.facade.heldstates import ReceiptLine
-from ledger.facade.peers import Contact
+from ledger.facade.base.peers import Contact
+from ledger.facade.logs.countyfold import COUNTY_KINDS
+from ledger.facade.logs.heldstates import ReceiptLine
+from ledger.facade.peering.exchange import Exchange
 from ledger.genesis import LogGenesis
 from ledger.opening import opening_genesis
 from ledger.types import LogId, StationId

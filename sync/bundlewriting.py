@@ -42,11 +42,11 @@ from ledger.bundle import (
 from ledger.checkpoint import LOG_ORIGIN_PREFIX, read_checkpoint
 from ledger.errors import AuthorityError
 from ledger.excerpt import encode_excerpt
-from ledger.facade.clock import Randomness
-from ledger.facade.countyfold import COUNTY_KINDS
-from ledger.facade.exchange import Exchange
-from ledger.facade.feeds import START, FeedPlace
-from ledger.facade.peers import Contact, relayed
+from ledger.facade.base.clock import Randomness
+from ledger.facade.base.peers import Contact, relayed
+from ledger.facade.logs.countyfold import COUNTY_KINDS
+from ledger.facade.peering.exchange import Exchange
+from ledger.facade.transfer.feeds import START, FeedPlace
 from ledger.keys import key_id
 from ledger.limits import BUNDLE_MANIFEST_BYTES_MAX, BUNDLE_PART_BYTES_MAX, BUNDLE_PARTS_MAX
 from ledger.package import encode_package

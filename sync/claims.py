@@ -12,8 +12,8 @@ from __future__ import annotations
 from typing import Final
 
 from ledger.checkpoint import log_origin, open_checkpoint
-from ledger.facade.exchange import Exchange
-from ledger.facade.lostends import DOWNSTREAM_AHEAD
+from ledger.facade.logs.lostends import DOWNSTREAM_AHEAD
+from ledger.facade.peering.exchange import Exchange
 from ledger.types import LogId
 from sync.messages import Answer
 

@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 import aiohttp
 
 from ledger.errors import AuthorityError, BanjianError, DataError, StoreError
-from ledger.facade.exchange import Exchange
+from ledger.facade.peering.exchange import Exchange
 from ledger.types import LedgerId, LogId, StationId
 from sync.client_join import read_bounded
 from sync.framing import ANSWER, END, PACKAGE, Section

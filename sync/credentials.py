@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from ledger.errors import ConfigError, DataError, StoreError
 from ledger.facade import Home, Ledger
-from ledger.facade.clock import Randomness
+from ledger.facade.base.clock import Randomness
 from ledger.types import LedgerId, StationId
 from sync import tls
 from sync.pki import (

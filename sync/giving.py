@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ledger.facade.exchange import Exchange
-from ledger.facade.heldstates import BranchState, LogState, branch_name
+from ledger.facade.logs.heldstates import BranchState, LogState, branch_name
+from ledger.facade.peering.exchange import Exchange
 from ledger.package import PackageContent, encode_package
 from ledger.types import LogId
 from sync.framing import BRANCH, PACKAGE, encode_section

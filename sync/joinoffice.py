@@ -25,7 +25,7 @@ from typing import NamedTuple
 from ledger.codec import pack_header, unpack_header
 from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError, RuleError
 from ledger.facade import Clock, Home
-from ledger.facade.clock import Randomness
+from ledger.facade.base.clock import Randomness
 from ledger.invite import Invite, check_expiry
 from ledger.keys import ED25519, Signer, key_id
 from ledger.platform import fsync_dir, os_failure, write_durably, write_once

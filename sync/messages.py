@@ -14,10 +14,10 @@ from typing import TypeVar
 
 from ledger.codec import HeaderFields, pack_header, unpack_header
 from ledger.errors import EncodingError
-from ledger.facade.countylink import CountyNews
-from ledger.facade.feeds import FeedPlace
-from ledger.facade.heldstates import BranchState, LogState, ReceiptLine
-from ledger.facade.peers import Contact, plausible, printable
+from ledger.facade.base.peers import Contact, plausible, printable
+from ledger.facade.logs.heldstates import BranchState, LogState, ReceiptLine
+from ledger.facade.peering.countylink import CountyNews
+from ledger.facade.transfer.feeds import FeedPlace
 from ledger.limits import INT_MAX, MOMENT_MS_MAX, NOTE_BYTES_MAX, PROOF_HASHES_MAX, WAITING_MAX
 from ledger.station import is_station_id
 from ledger.types import LedgerId, LogId, StationId

@@ -7,7 +7,7 @@ what the other one says, which it may say at will.
 
 from __future__ import annotations
 
-from ledger.facade.exchange import Exchange
+from ledger.facade.peering.exchange import Exchange
 from sync.requester import Requester
 
 STILL_MAX = 3

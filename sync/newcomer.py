@@ -26,9 +26,9 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from ledger.errors import ConfigError, DataError
 from ledger.facade import Home
-from ledger.facade.clock import Randomness
-from ledger.facade.founding import found_empty
-from ledger.facade.home import SEED_BYTES
+from ledger.facade.base.clock import Randomness
+from ledger.facade.base.home import SEED_BYTES
+from ledger.facade.opened.founding import found_empty
 from ledger.genesis import decode_ledger_genesis
 from ledger.invite import Invite, decode_invite
 from ledger.keys import Ed25519Signer, prove_possession

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from ledger.errors import BanjianError, DataError
-from ledger.facade.exchange import Exchange
+from ledger.facade.peering.exchange import Exchange
 from ledger.genesis import LogGenesis
 from ledger.opening import opening_genesis
 from sync.ingest import Prepared, PreparedPackage

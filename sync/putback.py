@@ -10,8 +10,8 @@ Source: docs/protocol.md, "Hello and answer".
 
 from __future__ import annotations
 
-from ledger.facade.exchange import Exchange
-from ledger.facade.peers import Contact
+from ledger.facade.base.peers import Contact
+from ledger.facade.peering.exchange import Exchange
 from sync.messages import Hello
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from ledger.errors import DataError
 from ledger.facade import Home
-from ledger.facade.clock import Randomness
+from ledger.facade.base.clock import Randomness
 from ledger.types import LedgerId
 from sync.client_join import send_renewal
 from sync.credentials import TLS_KEY_NAME, read_ca_certificate, read_own_certificate, read_own_leaf, write_own

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError, GapError
-from ledger.facade.countyfold import COUNTY_KINDS
-from ledger.facade.countylink import CountyNews
-from ledger.facade.exchange import Exchange
-from ledger.facade.heldstates import LogState
-from ledger.facade.peers import relayed
+from ledger.facade.base.peers import relayed
+from ledger.facade.logs.countyfold import COUNTY_KINDS
+from ledger.facade.logs.heldstates import LogState
+from ledger.facade.peering.countylink import CountyNews
+from ledger.facade.peering.exchange import Exchange
 from ledger.genesis import LogGenesis
 from ledger.types import LogId, StationId
 from sync.besideline import was_refused

@@ -25,11 +25,11 @@ from dataclasses import replace
 
 from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError, GapError
 from ledger.excerpt import ExcerptContent, encode_excerpt
-from ledger.facade.countyfold import COUNTY_KINDS
-from ledger.facade.exchange import Exchange
-from ledger.facade.heldstates import LogState
-from ledger.facade.lostends import DOWNSTREAM_OTHER, LostEnd
-from ledger.facade.peers import Contact, passed_on
+from ledger.facade.base.peers import Contact, passed_on
+from ledger.facade.logs.countyfold import COUNTY_KINDS
+from ledger.facade.logs.heldstates import LogState
+from ledger.facade.logs.lostends import DOWNSTREAM_OTHER, LostEnd
+from ledger.facade.peering.exchange import Exchange
 from ledger.genesis import LogGenesis
 from ledger.types import LogId, StationId
 from sync.besideline import is_elsewhere, news

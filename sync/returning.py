@@ -13,8 +13,8 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ledger.excerpt import encode_excerpt
-from ledger.facade.bodies import Place
-from ledger.facade.exchange import Exchange
+from ledger.facade.logs.bodies import Place
+from ledger.facade.peering.exchange import Exchange
 from ledger.types import LogId
 from sync.framing import EXCERPT, NOTE, encode_section
 from sync.giving import Spending, packages

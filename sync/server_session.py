@@ -19,7 +19,7 @@ from typing import Protocol, TypeVar
 from aiohttp import web
 
 from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError, StoreError
-from ledger.facade.exchange import Exchange
+from ledger.facade.peering.exchange import Exchange
 from ledger.types import KeyId, StationId
 from ledger.verified import KeyFinder
 from sync.framing import HELLO, Section

@@ -11,7 +11,7 @@ from typing import Protocol
 from ledger.bundle import SECTION_ATTACHED, Manifest, Section
 from ledger.checkpoint import receipt_name
 from ledger.errors import DataError
-from ledger.facade.exchange import Exchange
+from ledger.facade.peering.exchange import Exchange
 from ledger.types import StationId
 from sync.attachforms import WANTED_MAX
 from sync.bundleforms import plain

@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from ledger.facade.exchange import Exchange
-from ledger.facade.peers import BY_STICK, Contact
+from ledger.facade.base.peers import BY_STICK, Contact
+from ledger.facade.peering.exchange import Exchange
 from ledger.limits import MOMENT_MS_MAX
 from ledger.types import LogId, StationId
 from ledger.verified import VerifiedRecord

@@ -12,10 +12,10 @@ from ledger.casetype import CaseType
 from ledger.data import case_types as shipped_case_types
 from ledger.errors import BanjianError, ConfigError, RuleError
 from ledger.facade import Command, Home, Ledger
-from ledger.facade.soundness import require_rules
+from ledger.facade.opened.soundness import require_rules
 from ledger.types import CaseId, Facts
 from stations.cli.call import App, Call
-from stations.cli.done import kept_only, show_done
+from stations.cli.done import show_done
 from stations.cli.fields import (
     ActionCommand,
     collect_actions,
@@ -24,7 +24,6 @@ from stations.cli.fields import (
     number_params,
     option_params,
     read_facts,
-    type_changes,
 )
 from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import signing_key
@@ -33,6 +32,7 @@ from stations.cli.receive import find_item
 from stations.cli.session import desk, station_for
 from stations.cli.types import MomentType, claimed_ms
 from stations.texts import Say
+from stations.words.typed import type_changes
 
 COUNTERSIGN = "countersign"
 
@@ -88,7 +88,7 @@ def act_on_case(call: Call, command: ActionCommand, case: str | None, values: Ma
             signer,
         )
         page = show_done(call, at.ledger, done, action=command.code, actor=signer.key_id, station=station)
-    return 0 if kept_only(page, done.act_id) is None else 1
+    return 0 if page.kept_only(done.act_id) is None else 1
 
 
 def _spec(command: ActionCommand, name: str, say: Say) -> Spec:

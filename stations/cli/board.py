@@ -9,21 +9,22 @@ from ledger.calendar import local_date
 from ledger.case import CaseState, Step
 from ledger.errors import ConfigError
 from ledger.facade import Ledger
-from ledger.facade.between import mistimed, months, numbers_repeated, station_board, twins
-from ledger.facade.board import BoardLine
-from ledger.facade.peers import BY_STICK
-from ledger.facade.repeated import NUMBER_REPEATED
+from ledger.facade.base.peers import BY_STICK
+from ledger.facade.cases.repeated import NUMBER_REPEATED
+from ledger.facade.peering.between import mistimed, months, numbers_repeated, station_board, twins
+from ledger.facade.peering.board import BoardLine
 from ledger.types import StationId
 from stations.cli.call import Call
-from stations.cli.casenames import station_name
 from stations.cli.grammar import Param, Spec
 from stations.cli.session import reading
-from stations.cli.types import DateType, show_moment
+from stations.cli.types import DateType
 from stations.conflictsides import open_sides
+from stations.words.casenames import station_name
+from stations.words.moments import show_moment
+from stations.words.rows import MONTH_HEADINGS
 
 HOUR_MS = 3_600_000
 BOARD_HEADINGS = ("station", "name", "entries", "complete_to", "heard", "waiting", "remarks")
-MONTH_HEADINGS = ("month", "place", "item", "received", "finished", "open", "overdue", "conflicts")
 
 
 def board(call: Call) -> int:
@@ -71,6 +72,7 @@ def _show_repeated(call: Call, ledger: Ledger) -> None:
                     {"case_id": case.case_id.hex(), "station": case.received_station, "item": case.item_code}
                     for case in cases
                 ],
+                "more": one.more,
             }
         )
         call.line(call.say("conflicts.repeated", number=one.number))
@@ -82,6 +84,8 @@ def _show_repeated(call: Call, ledger: Ledger) -> None:
                     station=station_name(ledger.knowledge.registry, case.received_station),
                 )
             )  # fmt: skip
+        if one.more:
+            call.line(call.say("conflicts.repeated_more", count=one.more))
     if found:
         message = call.say.message(NUMBER_REPEATED, {"number": found[0].number})
         call.line(f"  → {message.next_step}")

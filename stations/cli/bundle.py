@@ -9,8 +9,14 @@ from pathlib import Path
 from typing import TextIO, cast
 
 from ledger.errors import BanjianError
-from ledger.facade.between import exchange_of
-from stations.bundlejobs import (
+from ledger.facade.peering.between import exchange_of
+from stations.cli.bundleshow import show
+from stations.cli.call import Call
+from stations.cli.grammar import Param, Spec
+from stations.cli.servicekeys import enrol_bundle
+from stations.cli.session import exchanging
+from stations.cli.types import WholeNumber
+from stations.serving.bundlejobs import (
     ATTACHMENTS_MIB,
     ATTACHMENTS_MIB_MAX,
     EXPORT,
@@ -21,14 +27,9 @@ from stations.bundlejobs import (
     Step,
     run_job,
 )
-from stations.cli.bundleshow import show
-from stations.cli.call import Call
-from stations.cli.grammar import Param, Spec
-from stations.cli.servicekeys import enrol_bundle
-from stations.cli.session import exchanging
-from stations.cli.tables import Cell, Styled
-from stations.cli.types import WholeNumber, show_moment
-from stations.wire import error_of
+from stations.serving.wire import error_of
+from stations.words.cells import Cell, Styled
+from stations.words.moments import show_moment
 
 
 def export(

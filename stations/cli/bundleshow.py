@@ -19,13 +19,13 @@ from ledger.bundle import (
 )
 from ledger.errors import BanjianError, ConfigError, DataError
 from ledger.excerpt import decode_excerpt
-from ledger.facade.home import Home
+from ledger.facade.base.home import Home
 from ledger.package import decode_package
 from ledger.types import LogId, StationId
 from stations.cli.call import Call
 from stations.cli.session import reading
-from stations.cli.types import show_moment
-from stations.sticks import find_files, read_part
+from stations.kept.sticks import find_files, read_part
+from stations.words.moments import show_moment
 from sync.bundleforms import plain
 
 

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import TextIO
 
 from ledger.errors import ConfigError
-from ledger.facade.clock import Clock, Randomness
-from ledger.facade.home import Home
+from ledger.facade.base.clock import Clock, Randomness
+from ledger.facade.base.home import Home
 from ledger.keys import Signer
 from ledger.oneline import shown
-from stations.cli.tables import Cell, print_table
+from stations.cli.tables import print_table
 from stations.config import StationConfig, load_config
 from stations.texts import Say
+from stations.words.cells import Cell
 
 AskSecret = Callable[[str, bool], str]
 """Asks for a passphrase without showing it: prompt, and whether it must be typed twice."""

@@ -21,7 +21,7 @@ from stations.cli.importspecs import CATALOGUE_SPECS
 from stations.cli.keyring import signing_key
 from stations.cli.receive import find_item
 from stations.cli.session import desk, reading
-from stations.publishing import publications_in, read_object
+from stations.office.publishing import publications_in, read_object
 from stations.unreadable import unreadable
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from ledger.errors import ConfigError, RuleError
 from ledger.facade import Home
-from ledger.facade.between import stations_behind
-from ledger.facade.moving import move_to_postgres
-from ledger.facade.setup import CountyCreated, CountyPlan, county_station
+from ledger.facade.opened.moving import move_to_postgres
+from ledger.facade.opened.setup import CountyCreated, CountyPlan, county_station
+from ledger.facade.peering.between import stations_behind
 from ledger.genesis import LogKind
 from stations.cli.call import Call
 from stations.cli.countynote import accept_note, read_note, write_note
@@ -20,9 +20,16 @@ from stations.cli.keyring import passphrase_for, signing_key
 from stations.cli.servicekeys import enrol_county
 from stations.cli.session import desk
 from stations.cli.types import OneOf
-from stations.founding import REGISTRAR_NO, ROOT_COUNT, DraftKey, check_division, draft_key, found_county
-from stations.inviting import spaced
-from stations.newkeys import SUFFIX
+from stations.office.founding import (
+    REGISTRAR_NO,
+    ROOT_COUNT,
+    DraftKey,
+    check_division,
+    draft_key,
+    found_county,
+)
+from stations.office.inviting import spaced
+from stations.office.newkeys import SUFFIX
 
 KINDS: Mapping[str, LogKind] = {"registry": "registry", "catalogue": "catalogue", "merge": "merge"}
 """Logs of the county that are opened anew after a restore."""

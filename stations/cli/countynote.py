@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ledger.checkpoint import LOG_ORIGIN_PREFIX, read_checkpoint
 from ledger.errors import ConfigError, RuleError, StoreError
-from ledger.facade.between import accept_county_note, county_note, note_to_accept
+from ledger.facade.peering.between import accept_county_note, county_note, note_to_accept
 from stations.cli.call import Call
 from stations.cli.session import exchanging, reading
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from ledger.errors import StoreError
 from ledger.facade import Home
-from ledger.facade.home import GENESIS_NAME
-from ledger.facade.rescuing import rescue_county
+from ledger.facade.base.home import GENESIS_NAME
+from ledger.facade.opened.rescuing import rescue_county
 from ledger.types import StationId
 from stations.cli.call import Call
 from stations.cli.keys import read_ledger_id
 from stations.config import write_config
-from stations.restoring import check_ca_key
+from stations.kept.restoring import check_ca_key
 from sync.credentials import (
     CA_KEY_NAME,
     CA_NAME,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ledger.errors import StoreError
-from ledger.facade.home import one_line
-from ledger.facade.moving import complete_postgres, move_to_postgres
+from ledger.facade.base.home import one_line
+from ledger.facade.opened.moving import complete_postgres, move_to_postgres
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
 

@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 from stations.cli.call import Call
-from stations.demo import PASSPHRASE, Ran, Stage, shown
-from stations.demoday import play
+from stations.cli.counterday.demo import PASSPHRASE, Ran, Stage, shown
+from stations.cli.counterday.demoday import play
 
 
 def play_counter(call: Call, folder: Path, *, kept: bool) -> int:

@@ -11,9 +11,10 @@ from ledger.errors import ConfigError
 from stations.cli.call import Call
 from stations.cli.democounter import play_counter
 from stations.cli.grammar import Param, Spec
-from stations.cli.types import WholeNumber, show_moment
+from stations.cli.types import WholeNumber
 from stations.county.choosing import PLANT_NAMES
 from stations.county.plan import DAYS_DEFAULT, STATIONS_DEFAULT, Plan, make_plan
+from stations.words.moments import show_moment
 
 if TYPE_CHECKING:
     from stations.county.play import Played

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Self
 
 from stations.cli.board import BOARD_HEADINGS, board_row
 from stations.cli.call import Call
-from stations.cli.tables import Styled
 from stations.county.director import Told
 from stations.county.founding import home_of
 from stations.county.leaving import PASSPHRASE_NAME
@@ -21,6 +20,7 @@ from stations.county.picture import Seen
 from stations.county.plan import Plan, county_data
 from stations.county.plants import Outcome
 from stations.county.play import Played
+from stations.words.cells import Styled
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

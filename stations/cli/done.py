@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from ledger.casenumber import UNKNOWN_DATE, date_part, parse
-from ledger.caseshape import CaseAct, Step
+from ledger.caseshape import CaseAct
 from ledger.casetype import SAME
 from ledger.effects import local_date_text
 from ledger.facade import CasePage, Ledger, Performed
-from ledger.facade.numbers import known_time_ms
-from ledger.types import ActId, KeyId, StationId
+from ledger.facade.cases.numbers import known_time_ms
+from ledger.types import KeyId, StationId
 from stations.cli.call import Call
-from stations.cli.casenames import action_name, state_name
-from stations.cli.lines import clock_line
-from stations.cli.naming import Names
+from stations.words.casenames import action_name, state_name
+from stations.words.lines import clock_line
+from stations.words.naming import Names
 
 NEXT_MAX = 8
 
@@ -41,7 +41,7 @@ def show_done(
         }
     )
     name = action_name(call.say, page.rules.case_type, action)
-    kept = kept_only(page, done.act_id)
+    kept = page.kept_only(done.act_id)
     values = {"action": name, "number": page.state.number, "seq": done.seq, "act": done.act_id.hex()[:8]}
     call.line(call.say("done.line" if kept is None else "done.kept", **values))
     if kept is not None:
@@ -58,14 +58,6 @@ def show_done(
             call.line("  " + clock_line(call.say, page.rules, reading))
     _show_next(call, page)
     return page
-
-
-def kept_only(page: CasePage, act_id: ActId) -> Step | None:
-    """Return the step of an act that is kept without effect; None where it has one, or may get it."""
-    if act_id in page.state.pending:
-        return None
-    step = next((step for step in page.state.steps if step.act.act_id == act_id), None)
-    return None if step is None or step.effective else step
 
 
 def _doubt_clock(call: Call, ledger: Ledger, done: Performed, act: CaseAct) -> None:

@@ -6,17 +6,15 @@ same name, its command takes the fields of all; the ledger checks them against t
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 import click
 
 from ledger.casetype import ActionSpec, CaseType
 from ledger.errors import AuthorityError, ConfigError, InputError
-from ledger.facade.externals import FIELD as EXTERNAL_NO
+from ledger.facade.cases.externals import FIELD as EXTERNAL_NO
 from ledger.factspec import FactSpec
 from ledger.guards import LAWFUL_GROUNDS
 from ledger.item import Item
@@ -25,16 +23,9 @@ from ledger.types import ActId, Facts, StationId, Value
 from stations.cli.grammar import Param
 from stations.cli.types import DateType, MomentType, OneOf, TextType, WholeNumber, on_day_of
 from stations.texts import Say
-from stations.unreadable import unreadable
+from stations.words.factpaths import FILLED_IN, RARE_FIELDS, leaves, option_of
+from stations.words.typed import scalar
 
-RESERVED = frozenset(
-    ("help", "json", "dir", "lang", "as", "key", "station", "at", "out", "case", "text", "name")
-)
-_RENAMED = {"help": "assist", "late-entry-paper-no": "late-entry-paper"}
-FILLED_IN = ("number", "token-hash", "late-entry-entered-on", "waived")
-"""Facts that nobody types: the ledger fills them in."""
-RARE_FIELDS = frozenset(("late_entry", "paper", "own_hand", "note_code", "stand_in_for"))
-"""Facts that every action may carry and few do; the help lists them last."""
 _ALL_FIELDS = ("materials", "missing", "originals")
 
 
@@ -143,19 +134,6 @@ def read_facts(
     return facts
 
 
-def find_act(text: str, acts: Sequence[ActId], option: str) -> ActId:
-    """Return the act of a case whose id begins with the given digits.
-
-    Raises:
-        ConfigError: ``cli.act`` when none or several do.
-    """
-    plain = text.strip().lower()
-    found = [act for act in acts if act.hex().startswith(plain)] if len(plain) >= 4 else []
-    if len(set(found)) != 1:
-        raise ConfigError("cli.act", option=option, value=text[:80], count=len(set(found)))
-    return found[0]
-
-
 def name_materials(facts: Facts, item: Item) -> None:
     """Turn names of materials, proofs and grounds into their codes; ``all`` in ``materials`` means every one.
 
@@ -201,24 +179,6 @@ def known_stations(command: ActionCommand, facts: Facts, registry: Registry) -> 
             raise AuthorityError("registry.station_unknown", station=value[:40])
 
 
-def type_changes(changes: Value, specs: Mapping[str, FactSpec], *, acts: Sequence[ActId]) -> Value:
-    """Return amended fields in the types that the amended action declares for them."""
-    if not isinstance(changes, dict):
-        return changes
-    typed: Facts = {}
-    for name, text in changes.items():
-        spec = specs.get(name)
-        kind = "text" if spec is None else spec.type
-        words = str(text)
-        if kind == "bool":
-            typed[name] = words in ("true", "yes", "1", "是")
-        elif kind == "list":
-            typed[name] = [word.strip() for word in words.split(",") if word.strip()]
-        else:
-            typed[name] = _scalar(kind, words, "--changes", acts=acts)
-    return typed
-
-
 def _lawful_grounds() -> dict[str, str]:
     """Return the codes of the lawful grounds of a suspension by their names. Source: 行政许可法 Art. 45."""
     return {
@@ -245,16 +205,6 @@ def _pairs(given: Sequence[object], option: str) -> Facts:
     return pairs
 
 
-def _file_hash(path: str) -> bytes:
-    try:
-        if not Path(path).stat().st_size:
-            raise ConfigError("cli.file_empty", path=path)
-        with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").digest()
-    except OSError as error:
-        raise unreadable(path, error) from error
-
-
 def _merge(specs: Sequence[ActionSpec]) -> tuple[FieldOption, ...]:
     merged: dict[tuple[str, ...], FieldOption] = {}
     for spec in specs:
@@ -267,24 +217,6 @@ def _merge(specs: Sequence[ActionSpec]) -> tuple[FieldOption, ...]:
     everywhere = [path for path in merged if all(_has(spec.facts, path) for spec in specs)]
     options = [field if field.path in everywhere else _optional(field) for field in merged.values()]
     return tuple(sorted(options, key=lambda field: not field.required))
-
-
-def option_of(path: tuple[str, ...]) -> str:
-    """Return the option of a field; names that every command uses already get another one."""
-    name = "-".join(path).replace("_", "-")
-    return _RENAMED.get(name, f"field-{name}" if name in RESERVED else name)
-
-
-def leaves(
-    facts: Mapping[str, FactSpec], prefix: tuple[str, ...] = (), required: bool = True
-) -> Iterator[tuple[tuple[str, ...], FactSpec, bool]]:
-    """Yield each field that is no map, by its path, and whether it and all maps around it are demanded."""
-    for name, spec in facts.items():
-        path = (*prefix, name)
-        if spec.type == "map":
-            yield from leaves(spec.fields, path, required and spec.required)
-        else:
-            yield path, spec, required and spec.required
 
 
 def _has(facts: Mapping[str, FactSpec], path: tuple[str, ...]) -> bool:
@@ -349,7 +281,7 @@ def _value(field: FieldOption, given: object, *, now_ms: int, acts: Sequence[Act
         return _pairs(given, option)
     if kind == "list" and isinstance(given, tuple):
         return [
-            _scalar(field.spec.of, word, option, acts=acts)
+            scalar(field.spec.of, word, option, acts=acts)
             for text in given
             for word in str(text).split(",")
             if word.strip()
@@ -360,23 +292,4 @@ def _value(field: FieldOption, given: object, *, now_ms: int, acts: Sequence[Act
         return on_day_of(given, now_ms) if kind == "ms" else given
     if isinstance(given, date):
         return given.isoformat()
-    return _scalar(kind, str(given), option, acts=acts)
-
-
-def _scalar(kind: str, text: str, option: str, *, acts: Sequence[ActId]) -> Value:
-    if kind == "act":
-        return find_act(text, acts, option)
-    if kind == "bytes":
-        if option == "--token":
-            return "".join(text.split()).upper().encode("utf-8")
-        if text.startswith("@"):
-            return _file_hash(text[1:])
-        try:
-            return bytes.fromhex(text)
-        except ValueError as error:
-            if Path(text).is_file():
-                return _file_hash(text)
-            raise ConfigError("cli.hex", option=option, value=text[:80]) from error
-    if kind == "int" and text.strip().isdigit():
-        return int(text)
-    return text.strip()
+    return scalar(kind, str(given), option, acts=acts)

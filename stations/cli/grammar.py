@@ -13,12 +13,12 @@ from pathlib import Path
 import click
 
 from ledger.errors import BanjianError, ConfigError
-from ledger.facade.home import Home
+from ledger.facade.base.home import Home
 from stations.cli.call import App, Call
-from stations.cli.tables import cell_width, pad, wrap_cells
 from stations.cli.types import OneOf, TextType
 from stations.journal import write_event
 from stations.texts import Say
+from stations.words.cells import cell_width, pad, wrap_cells
 
 Run = Callable[..., int]
 """A command's work: takes the call and its parameters, returns the exit code."""

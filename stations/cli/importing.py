@@ -15,13 +15,7 @@ from ledger.facade import Ledger
 from ledger.keys import key_id
 from ledger.types import KeyId
 from stations.cli.call import Call
-from stations.cli.importshow import (
-    difference_object,
-    fault_object,
-    show_difference,
-    show_faults,
-    show_notices,
-)
+from stations.cli.importshow import show_difference, show_faults, show_notices
 from stations.cli.keyring import key_file, signing_key
 from stations.cli.session import desk, reading
 from stations.imports.requests import read_requests
@@ -40,6 +34,7 @@ from stations.imports.work import (
 from stations.sheetin.book import Book, open_book
 from stations.sheetin.faults import Faults
 from stations.sheetin.template import write_template
+from stations.words.differences import difference_object, fault_object
 
 REFUSED = 1
 

@@ -16,7 +16,7 @@ from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import signing_key
 from stations.cli.session import desk, reading
 from stations.cli.types import OneOf, WholeNumber
-from stations.inviting import (
+from stations.office.inviting import (
     DAYS_DEFAULT,
     Offer,
     check_addresses,

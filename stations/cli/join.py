@@ -19,11 +19,11 @@ from stations.cli.joinsettle import refused, reject, status
 from stations.cli.keyring import new_key, signing_key
 from stations.cli.keys import read_ledger_id
 from stations.cli.session import desk, reading
-from stations.cli.types import show_moment
 from stations.config import write_config
-from stations.inviting import first_roles, spaced
-from stations.joindesk import approve_waiting
+from stations.office.inviting import first_roles, spaced
+from stations.office.joindesk import approve_waiting
 from stations.unreadable import unreadable
+from stations.words.moments import show_moment
 from sync.approval import key_states
 from sync.joinforms import StaffKey, decode_answer
 from sync.newcomer import Joining, begin, resume

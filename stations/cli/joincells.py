@@ -5,7 +5,7 @@ from __future__ import annotations
 from ledger.facade import Ledger
 from ledger.types import StationId
 from stations.cli.call import Call
-from stations.joindesk import choose_waiting, join_office
+from stations.office.joindesk import choose_waiting, join_office
 from sync.approval import KeyState
 from sync.joinoffice import JoinOffice, Waiting
 from sync.rejection import Rejection

@@ -9,19 +9,19 @@ from pathlib import Path
 from ledger.errors import ConfigError, StoreError
 from ledger.facade import Command, Home
 from ledger.types import CaseId
-from stations.attachments import Attachments, drop_case
-from stations.backup import make_backup
-from stations.checks import Check, found
+from stations.checkup.checks import Check, found
+from stations.checkup.doctor import examine
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import signing_key
 from stations.cli.session import desk, reading, station_for
-from stations.cli.tables import Styled
 from stations.cli.types import OneOf, WholeNumber
 from stations.config import StationConfig
-from stations.doctor import examine
+from stations.kept.attachments import Attachments, drop_case
+from stations.kept.backup import make_backup
 from stations.keyless import open_to_examine
-from stations.rootkeys import are_unkept, finish_leaving
+from stations.office.rootkeys import are_unkept, finish_leaving
+from stations.words.cells import Styled
 
 _SIGNS = {"ok": ("✓", "green"), "warning": ("▲", "yellow"), "error": ("■", "bold red")}
 ERASE_NAMES = {"本人要求": "applicant_request", "保存期满": "period_over", "误录": "entered_by_mistake"}

@@ -17,7 +17,7 @@ from ledger.errors import AuthorityError, ConfigError
 from ledger.keys import Ed25519Signer, Signer, key_id
 from ledger.registry import Registry
 from stations.cli.call import App, Call
-from stations.newkeys import SUFFIX, checked_passphrase, make_key, seal, store_envelope
+from stations.office.newkeys import SUFFIX, checked_passphrase, make_key, seal, store_envelope
 
 
 def signing_key(call: Call) -> Signer:

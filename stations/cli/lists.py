@@ -15,10 +15,11 @@ from ledger.types import StationId
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
 from stations.cli.publications import publications_sheet, show_publications
-from stations.cli.rows import HEADINGS, print_rows, row_object, row_texts
+from stations.cli.rows import print_rows, row_object
 from stations.cli.session import named_station, reading
 from stations.cli.types import DateType, OneOf
-from stations.sheets import Sheet, write_workbook
+from stations.papers.sheets import Sheet, write_workbook
+from stations.words.rows import HEADINGS, row_texts
 
 DAY_PARTS = (
     "received", "not_accepted", "overdue", "at_risk", "pending", "offered", "awaiting_collection",
@@ -128,7 +129,7 @@ def export(
     with reading(call) as ledger:
         if what == "ledger":
             # What packs a ledger takes longer to import than a list takes to be shown.
-            from stations.handover import export_ledger
+            from stations.kept.handover import export_ledger
 
             size_bytes = export_ledger(ledger, path)
             call.line(call.say("export.ledger_done", file=path, size=max(1, size_bytes >> 10)))

@@ -17,16 +17,16 @@ from collections.abc import Mapping, Sequence
 import click
 
 from ledger.errors import BanjianError, ConfigError, StoreError
-from ledger.facade.clock import SystemClock
+from ledger.facade.base.clock import SystemClock
 from ledger.intact import damaged_files
 from stations.cli.call import App
 from stations.cli.crash import write_crash
 from stations.cli.language import choose_language
-from stations.cli.naming import Names
 from stations.cli.secret import ask_secret
 from stations.cli.tree import build_tree
 from stations.cli.types import WholeNumber, option_name
 from stations.texts import Say
+from stations.words.naming import Names
 
 OK, REFUSED, COULD_NOT_RUN = 0, 1, 2
 

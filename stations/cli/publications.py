@@ -6,15 +6,15 @@ from datetime import date, timedelta
 
 from ledger.calendar import local_date
 from ledger.facade import Ledger
-from ledger.facade.publishing import Grant, list_grants
+from ledger.facade.opened.publishing import Grant, list_grants
 from ledger.publication import public_name
 from ledger.types import StationId
 from stations.cli.call import Call
-from stations.cli.casenames import station_name
-from stations.cli.rows import status_name
-from stations.cli.tables import Cell, light_cell
-from stations.sheets import Sheet
+from stations.papers.sheets import Sheet
 from stations.texts import Say
+from stations.words.casenames import station_name
+from stations.words.cells import Cell, light_cell
+from stations.words.rows import status_name
 
 HEADINGS = (
     "light", "number", "item", "public_name", "credit_code", "decided_on", "decided_at", "document_no",

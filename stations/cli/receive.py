@@ -20,7 +20,7 @@ from stations.cli.keyring import signing_key
 from stations.cli.personal import personal_params, read_personal
 from stations.cli.session import desk, station_for
 from stations.cli.types import MomentType, claimed_ms
-from stations.slip import render_slip, slip_of
+from stations.papers.slip import render_slip, slip_of
 from stations.texts import Say
 
 

@@ -11,9 +11,9 @@ import aiohttp
 from ledger import platform
 from ledger.errors import StoreError
 from ledger.facade import Home, Performed, SignedAct
-from stations.bundlejobs import BundleJob, Step
-from stations.bundleroute import PATH
-from stations.wire import (
+from stations.serving.bundlejobs import BundleJob, Step
+from stations.serving.bundleroute import PATH
+from stations.serving.wire import (
     CASES,
     ERASED,
     GENESIS,

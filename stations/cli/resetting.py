@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from ledger.errors import StoreError
-from ledger.facade.granted import grant_beside, list_grants
+from ledger.facade.opened.granted import grant_beside, list_grants
 from ledger.grant import REASONS
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import new_key, signing_key
 from stations.cli.session import desk, reading, station_for
-from stations.cli.types import OneOf, WholeNumber, show_moment
-from stations.enrolling import checked_number, key_of_signer, only_if_enrolled
-from stations.resetting import (
+from stations.cli.types import OneOf, WholeNumber
+from stations.office.enrolling import checked_number, key_of_signer, only_if_enrolled
+from stations.office.resetting import (
     BROUGHT_SUFFIX,
     DAYS_MAX,
     bring,
@@ -25,6 +25,7 @@ from stations.resetting import (
     put_in_place,
 )
 from stations.unreadable import unreadable
+from stations.words.moments import show_moment
 
 HEADINGS = ("staff_no", "person", "station", "granted_by", "given_at", "until", "grant_state", "key_id")
 

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from ledger.casenumber import short_ids
 from ledger.facade import CaseRow, Ledger
-from ledger.registry import Registry
 from stations.cli.call import Call
-from stations.cli.casenames import station_name
-from stations.cli.tables import Cell, light_cell
-from stations.cli.types import show_moment
-from stations.texts import Say
-
-HEADINGS = ("light", "number", "item", "applicant", "status", "custodian", "due_on", "opened", "flags")
+from stations.words.rows import HEADINGS, row_cells
 
 
 def print_rows(call: Call, ledger: Ledger, rows: Sequence[CaseRow]) -> None:
@@ -32,27 +26,6 @@ def told_numbers(rows: Sequence[CaseRow]) -> list[str]:
     counts = Counter(row.number for row in rows)
     short = short_ids(row.case_id for row in rows if counts[row.number] > 1)
     return [f"{row.number} ({short[row.case_id]})" if row.case_id in short else row.number for row in rows]
-
-
-def row_cells(say: Say, ledger: Ledger, row: CaseRow) -> list[Cell]:
-    """Return one case as the cells of a table."""
-    registry = ledger.knowledge.registry
-    return [
-        light_cell(row.light, say.name(f"light.{row.light}")),
-        row.number,
-        row.item_name,
-        row.applicant or "—",
-        status_name(say, ledger, row),
-        custodian_words(say, registry, row),
-        row.due_on.isoformat() if row.due_on is not None else "—",
-        show_moment(row.opened_at_ms),
-        say("list.and").join(flag_words(say, row)),
-    ]
-
-
-def row_texts(say: Say, ledger: Ledger, row: CaseRow) -> list[str]:
-    """Return one case as plain texts, for a sheet."""
-    return [cell if isinstance(cell, str) else cell.text for cell in row_cells(say, ledger, row)]
 
 
 def row_object(row: CaseRow) -> dict[str, object]:
@@ -74,27 +47,3 @@ def row_object(row: CaseRow) -> dict[str, object]:
         "pending": row.pending,
         "open": row.open,
     }
-
-
-def status_name(say: Say, ledger: Ledger, row: CaseRow) -> str:
-    """Return the name of a case's state, from whichever case type of the catalogue knows it."""
-    catalogue = ledger.knowledge.catalogue
-    for case_type in catalogue.case_types(catalogue.size).values():
-        name = case_type.states.get(row.status)
-        if name is not None:
-            return say.pick(name)
-    return say.name(f"state.{row.status}")
-
-
-def custodian_words(say: Say, registry: Registry, row: CaseRow) -> str:
-    """Return who holds a case and to whom it is offered."""
-    held = station_name(registry, row.custodian)
-    if row.offered_to:
-        return say("row.offered", held=held, to=station_name(registry, row.offered_to))
-    return held
-
-
-def flag_words(say: Say, row: CaseRow) -> list[str]:
-    """Return what needs a second look."""
-    flags: Iterable[tuple[bool, str]] = ((row.conflict, "flag.conflict"), (row.pending, "flag.pending"))
-    return [say(key) for set_, key in flags if set_]

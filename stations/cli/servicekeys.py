@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ledger.facade.receiptkey import RECEIPT
+from ledger.facade.peering.receiptkey import RECEIPT
 from ledger.types import StationId
 from stations.cli.call import Call
 from stations.cli.keyring import signing_key
 from stations.cli.session import desk
-from stations.servicekeys import BUNDLE, Enrolled, enrol_service_keys, require_registry
+from stations.office.servicekeys import BUNDLE, Enrolled, enrol_service_keys, require_registry
 
 
 def enrol_bundle(call: Call) -> int:

@@ -14,10 +14,10 @@ from typing import TypeVar
 from ledger import platform
 from ledger.errors import AuthorityError, BanjianError, ConfigError, StoreError
 from ledger.facade import Command, Ledger, Performed, SignedAct
-from ledger.facade.beside import prepare_county, prepare_opening
-from ledger.facade.granted import authority_now, give_grant, prepare_grant
-from ledger.facade.granting import GrantPlan
-from ledger.facade.soundness import disowned_logs, require_rules
+from ledger.facade.cases.granting import GrantPlan
+from ledger.facade.opened.beside import prepare_county, prepare_opening
+from ledger.facade.opened.granted import authority_now, give_grant, prepare_grant
+from ledger.facade.opened.soundness import disowned_logs, require_rules
 from ledger.genesis import LogKind
 from ledger.keys import Signer
 from ledger.types import Facts, KeyId, LogId, StationId
@@ -39,7 +39,7 @@ def reading(call: Call, *, whole: bool = True) -> Iterator[Ledger]:
             go on without.
 
     Raises:
-        StoreError: as ``ledger.facade.soundness.require_rules``.
+        StoreError: as ``ledger.facade.opened.soundness.require_rules``.
     """
     with _opened(call, write=False, whole=whole) as ledger:
         yield ledger
@@ -116,7 +116,7 @@ class Desk:
         """Sign and log a provisional grant; whoever acts first for the station opens its log.
 
         Raises:
-            BanjianError: as ``ledger.facade.granted.give_grant``; nothing was written.
+            BanjianError: as ``ledger.facade.opened.granted.give_grant``; nothing was written.
         """
         if not self._remote:
             return give_grant(self.ledger, plan, signer)

@@ -12,15 +12,16 @@ from ledger.keys import key_id
 from ledger.oneline import shown, with_rare_codes
 from ledger.types import ActId, Facts, KeyId, StationId
 from stations.cli.call import Call
-from stations.cli.casenames import action_name, author_name, state_name, station_name
 from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import key_file
-from stations.cli.lines import clock_line
-from stations.cli.naming import Names
-from stations.cli.rows import custodian_words, row_object
+from stations.cli.rows import row_object
 from stations.cli.session import named_station, reading, station_for
-from stations.cli.tables import Cell, Styled
-from stations.cli.types import show_moment
+from stations.words.casenames import action_name, author_name, state_name, station_name
+from stations.words.cells import Cell, Styled
+from stations.words.lines import clock_line
+from stations.words.moments import show_moment
+from stations.words.naming import Names
+from stations.words.rows import custodian_words
 
 
 def show(call: Call, *, case: str, why: bool, may: bool) -> int:

@@ -14,7 +14,7 @@ from stations.cli.keyring import is_unenrolled, new_key, signing_key, unlock
 from stations.cli.resetting import STAFF_SPECS
 from stations.cli.session import desk, reading
 from stations.cli.types import OneOf
-from stations.enrolling import (
+from stations.office.enrolling import (
     EnrolledKey,
     NewPerson,
     checked_number,
@@ -24,9 +24,9 @@ from stations.enrolling import (
     namesakes,
     only_if_enrolled,
 )
-from stations.enrolling import end as end_role
-from stations.enrolling import grant as give
-from stations.enrolling import retire as retire_key
+from stations.office.enrolling import end as end_role
+from stations.office.enrolling import grant as give
+from stations.office.enrolling import retire as retire_key
 from stations.unreadable import unreadable
 
 

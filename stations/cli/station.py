@@ -11,8 +11,8 @@ from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import signing_key
 from stations.cli.session import desk, reading
 from stations.cli.types import OneOf
-from stations.closing import require_empty
-from stations.inviting import CODE_SYSTEM, read_station, station_facts
+from stations.office.closing import require_empty
+from stations.office.inviting import CODE_SYSTEM, read_station, station_facts
 
 
 def add(

@@ -7,17 +7,17 @@ from collections.abc import Mapping, Sequence
 
 from ledger.errors import ConfigError, StoreError
 from ledger.facade import Home, Ledger
-from ledger.facade.between import mark_seen, sync_status
-from ledger.facade.looked import is_staying
-from ledger.facade.syncstatus import LevelStatus, SyncFinding, SyncStatus
+from ledger.facade.opened.looked import is_staying
+from ledger.facade.peering.between import mark_seen, sync_status
+from ledger.facade.peering.syncstatus import LevelStatus, SyncFinding, SyncStatus
 from ledger.types import StationId
 from stations.cli.call import Call
 from stations.cli.grammar import Spec
 from stations.cli.joinsettle import kept_request
 from stations.cli.session import exchanging, reading
-from stations.cli.types import show_moment
 from stations.config import StationConfig
 from stations.syncwhy import Why, reasons
+from stations.words.moments import show_moment
 from sync.approval import key_states
 from sync.joinforms import decode_request
 from sync.outcome import Outcome
@@ -93,8 +93,8 @@ def _station(config: StationConfig) -> StationId:
 
 def _here(call: Call, home: Home, config: StationConfig) -> Outcome:
     """Sync in this process, which holds the lock meanwhile."""
-    from stations.ledgerthread import LedgerThread
-    from stations.network import Network
+    from stations.serving.ledgerthread import LedgerThread
+    from stations.serving.network import Network
 
     station = _station(config)
     clock, randomness = call.app.clock, call.app.randomness

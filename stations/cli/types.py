@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime
 
 import click
 
 from ledger.errors import ConfigError
+from stations.words.moments import CHINA, show_moment
 
-CHINA = timezone(timedelta(hours=8))
-"""Time of the law: China Standard Time, without daylight saving."""
-NO_MOMENT = "????-??-?? ??:??"
-"""Shown, in every language, for a moment that no calendar has."""
 _FULL_WIDTH = str.maketrans("０１２３４５６７８９－：．／　", "0123456789-:./ ")
 _MOMENT = re.compile(r"(?:(\d{4})-(\d{1,2})-(\d{1,2})[ T])?(\d{1,2}):(\d{2})(?::(\d{2}))?")
 
@@ -162,18 +159,6 @@ def claimed_ms(moment: object, now_ms: int) -> int | None:
     if claimed > now_ms:
         raise ConfigError("cli.future", value=show_moment(claimed), now=show_moment(now_ms))
     return claimed
-
-
-def show_moment(moment_ms: int) -> str:
-    """Return a moment for people, in China time to the minute.
-
-    A moment that no calendar has (after the year 9999) is shown as a mark: whoever signed it with such a
-    clock is found elsewhere, and must not keep everybody else from seeing a list.
-    """
-    try:
-        return datetime.fromtimestamp(moment_ms / 1000, CHINA).strftime("%Y-%m-%d %H:%M")
-    except (OverflowError, OSError, ValueError):
-        return NO_MOMENT
 
 
 def option_name(param: click.Parameter | None) -> str:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ledger.facade.clock import Clock, SystemClock
+from ledger.facade.base.clock import Clock, SystemClock
 from stations.config import load_config
 from stations.county.founding import home_of
 from stations.county.people import REGISTRAR_NO, Person, staff_of

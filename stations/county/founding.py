@@ -12,8 +12,8 @@ from pathlib import Path
 from ledger import registry_actions
 from ledger.bundle import X25519, bundle_public_key
 from ledger.facade import CountyPlan, Home, Ledger, create_county
-from ledger.facade.clock import Clock, Randomness
-from ledger.facade.founding import found_empty
+from ledger.facade.base.clock import Clock, Randomness
+from ledger.facade.opened.founding import found_empty
 from ledger.keys import Ed25519Signer, Signer, prove_possession
 from ledger.types import StationId
 from stations.config import write_config

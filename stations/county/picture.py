@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from ledger.case import CaseState, state_digest
 from ledger.facade import Home, Ledger
-from ledger.facade.between import station_board, sync_status, twins
-from ledger.facade.board import BoardLine
-from ledger.facade.clock import Clock
-from ledger.facade.tables import CASES
-from ledger.facade.types import CaseRow
+from ledger.facade.base.clock import Clock
+from ledger.facade.base.tables import CASES
+from ledger.facade.base.types import CaseRow
+from ledger.facade.peering.between import station_board, sync_status, twins
+from ledger.facade.peering.board import BoardLine
 from ledger.types import CaseId, StationId
 from stations.county.plan import Plan
 

@@ -10,14 +10,14 @@ from pathlib import Path
 from ledger.case import state_digest
 from ledger.errors import BanjianError
 from ledger.facade import Command, Ledger
-from ledger.facade.clock import Clock
-from ledger.facade.exchange import Exchange
-from ledger.facade.tables import CASES
+from ledger.facade.base.clock import Clock
+from ledger.facade.base.tables import CASES
+from ledger.facade.peering.exchange import Exchange
 from ledger.types import CaseId, StationId
-from stations.backup import make_backup
 from stations.county.forms import Message, facts_from_plain
 from stations.county.people import signer_of
-from stations.sticks import Imported, acknowledge, export_to, import_from
+from stations.kept.backup import make_backup
+from stations.kept.sticks import Imported, acknowledge, export_to, import_from
 from stations.version import version
 from sync.bundlewriting import Order, SealedPart
 from sync.outcome import Outcome

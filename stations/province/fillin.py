@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from ledger.calendar import local_date
 from ledger.facade import CasePage, Ledger, people_of
-from stations.cli.casenames import state_name, station_name, value_name
-from stations.cli.types import show_moment
-from stations.documents import facts_of
+from stations.papers.documents import facts_of
 from stations.province.settings import PlatformSettings
 from stations.texts import Say
+from stations.words.casenames import state_name, station_name, value_name
+from stations.words.moments import show_moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,9 +10,9 @@ from threading import Lock
 from typing import TypeVar
 
 from ledger.facade import Home, Ledger
-from ledger.facade.clock import Clock, Randomness
+from ledger.facade.base.clock import Clock, Randomness
 from ledger.types import StationId
-from stations.ledgerthread import LedgerThread
+from stations.serving.ledgerthread import LedgerThread
 
 T = TypeVar("T")
 READERS = 2

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ledger.errors import AuthorityError, InputError
-from ledger.facade.clock import Randomness
+from ledger.facade.base.clock import Randomness
 from ledger.keys import Signer
 from ledger.registry import Registry
 from ledger.texts import Language

@@ -9,10 +9,10 @@ from ledger.authority import Authority
 from ledger.envelope import open_key, read_envelope
 from ledger.errors import AuthorityError, BanjianError
 from ledger.facade import Home, Ledger
-from ledger.facade.granted import authority_now, grant_beside
+from ledger.facade.opened.granted import authority_now, grant_beside
 from ledger.keys import Ed25519Signer, Signer, key_id
 from ledger.types import KeyId, StationId
-from stations.resetting import grants_here, replaced_here, without_force
+from stations.office.resetting import grants_here, replaced_here, without_force
 
 SUFFIX = ".key"
 

@@ -15,12 +15,12 @@ from aiohttp import web
 
 from ledger.calendar import local_date
 from ledger.facade import CaseRow, Ledger
-from ledger.facade.desklists import Listed, page_of_cases
-from stations.cli.rows import HEADINGS, row_texts
-from stations.sheets import Sheet, write_workbook
+from ledger.facade.opened.desklists import Listed, page_of_cases
+from stations.papers.sheets import Sheet, write_workbook
 from stations.web.render import render
 from stations.web.rows import lines_of
 from stations.web.visit import Visit
+from stations.words.rows import HEADINGS, row_texts
 
 PAGE_ROWS = 100
 PRINTED_ROWS = 5000

@@ -15,8 +15,8 @@ from aiohttp import web
 
 from ledger.errors import BanjianError
 from ledger.facade import Ledger
-from ledger.facade.between import sync_status
-from ledger.facade.syncstatus import SyncStatus
+from ledger.facade.peering.between import sync_status
+from ledger.facade.peering.syncstatus import SyncStatus
 from stations.web.access import Access
 from stations.web.browsers import Browser
 from stations.web.headers import dressed

@@ -16,8 +16,6 @@ from ledger.errors import BanjianError
 from ledger.oneline import shown, with_rare_codes
 from ledger.texts import Message
 from ledger.types import StationId
-from stations.cli.naming import Names
-from stations.cli.types import show_moment
 from stations.texts import Say
 from stations.version import version
 from stations.web import static
@@ -26,6 +24,8 @@ from stations.web.safety import Safety, read_safety
 from stations.web.scope import sees_cases
 from stations.web.unsigned import Unsigned
 from stations.web.visit import LIVE, Visit
+from stations.words.moments import show_moment
+from stations.words.naming import Names
 
 FOLDER = Path(__file__).parent
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from ledger.facade import CaseRow, Ledger
-from stations.cli.casenames import station_name
-from stations.cli.rows import custodian_words, flag_words, status_name
 from stations.web.visit import Visit
+from stations.words.casenames import station_name
+from stations.words.rows import custodian_words, flag_words, status_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

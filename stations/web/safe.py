@@ -6,13 +6,13 @@ from aiohttp import web
 
 from ledger.errors import BanjianError
 from ledger.facade import Ledger
-from ledger.facade.between import sync_status
-from ledger.facade.countyseen import INCONSISTENT, RESTORED, UNPROVEN
-from ledger.facade.looked import is_staying
-from ledger.facade.syncstatus import SyncStatus
-from stations.attachments import Attachments
-from stations.lostfiles import lost_files
-from stations.rereading import round_of
+from ledger.facade.logs.countyseen import INCONSISTENT, RESTORED, UNPROVEN
+from ledger.facade.opened.looked import is_staying
+from ledger.facade.peering.between import sync_status
+from ledger.facade.peering.syncstatus import SyncStatus
+from stations.kept.attachments import Attachments
+from stations.kept.lostfiles import lost_files
+from stations.serving.rereading import round_of
 from stations.web.render import message_of, render, render_part
 from stations.web.safety import read_safety
 from stations.web.visit import Visit, see_other

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from ledger.errors import Param
 from ledger.facade import Ledger
-from ledger.facade.between import sync_status
-from ledger.facade.syncstatus import LevelStatus
+from ledger.facade.peering.between import sync_status
+from ledger.facade.peering.syncstatus import LevelStatus
 from ledger.types import StationId
 
 

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from ledger.errors import AuthorityError, BanjianError, InputError, RuleError
 from ledger.facade import Ledger
-from ledger.facade.attachednames import is_erased
+from ledger.facade.cases.attachednames import is_erased
 from ledger.types import CaseId, StationId
 from stations.web.answers import answer
 from stations.web.browsers import KEY_ENDED, Person

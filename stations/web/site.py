@@ -8,12 +8,12 @@ from aiohttp import web
 
 from ledger.errors import ConfigError
 from ledger.facade import Home
-from ledger.facade.clock import Clock, Randomness
+from ledger.facade.base.clock import Clock, Randomness
 from ledger.types import StationId
 from stations.config import StationConfig
-from stations.ledgerthread import LedgerThread
-from stations.nameless import make_nameless
-from stations.network import Network
+from stations.serving.ledgerthread import LedgerThread
+from stations.serving.nameless import make_nameless
+from stations.serving.network import Network
 from stations.web import jobs, lists, more, safe, signin, static
 from stations.web.access import Access
 from stations.web.api import routes as api

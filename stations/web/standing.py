@@ -5,7 +5,7 @@ from __future__ import annotations
 from ledger.errors import AuthorityError
 from ledger.facade import Home, Ledger
 from ledger.types import KeyId
-from stations.resetting import grant_names, replaced_here
+from stations.office.resetting import grant_names, replaced_here
 from stations.web.access import Access
 from stations.web.browsers import KEY_ENDED, KEY_REPLACED, Browser, Judged, Person
 from stations.web.keyholders import Standing, own_stations, standing_of

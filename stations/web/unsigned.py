@@ -21,8 +21,8 @@ from aiohttp import web
 
 from ledger.errors import StoreError
 from ledger.facade import Home
-from ledger.facade.clock import Randomness
-from stations.sealed import SealedFolder
+from ledger.facade.base.clock import Randomness
+from stations.kept.sealed import SealedFolder
 
 if TYPE_CHECKING:
     from multidict import MultiMapping

@@ -13,11 +13,11 @@ from aiohttp.http_exceptions import BadHttpMessage
 
 from ledger.errors import AuthorityError, InputError, StoreError
 from ledger.facade import Home, Ledger
-from ledger.facade.clock import Clock, Randomness
+from ledger.facade.base.clock import Clock, Randomness
 from ledger.types import StationId
 from stations.config import StationConfig
-from stations.ledgerthread import LedgerThread
-from stations.network import Network
+from stations.serving.ledgerthread import LedgerThread
+from stations.serving.network import Network
 from stations.texts import Say
 from stations.web.access import Access
 from stations.web.browsers import KEY_REPLACED, Browser, Browsers, Person

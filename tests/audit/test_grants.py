@@ -14,7 +14,7 @@ from audit.verify import verify_ledger
 from audit.words import Words
 from ledger import registry_actions
 from ledger.body import new_body
-from ledger.facade.signing import sign_bodies
+from ledger.facade.cases.signing import sign_bodies
 from ledger.grant import PROVISIONAL_GRANT
 from ledger.keys import Signer, prove_possession
 from ledger.types import CaseId, Facts, StationId, Value
@@ -177,7 +177,7 @@ def test_a_hostile_grant_in_its_own_log_is_told(world: World) -> None:
 
 
 def put_grant(world: World, raw: Value, sig: Value, facts: Value) -> None:
-    from ledger.facade.types import SignedAct
+    from ledger.facade.base.types import SignedAct
 
     assert isinstance(raw, bytes)
     assert isinstance(sig, bytes)

@@ -13,8 +13,8 @@ from audit.verify import Report, verify_ledger
 from ledger.checkpoint import Checkpoint, log_origin, sign_checkpoint
 from ledger.entry import entry_hash
 from ledger.facade import Home, Ledger
-from ledger.facade.between import merge
-from ledger.facade.synctables import FORK, SYNC_FINDINGS
+from ledger.facade.base.synctables import FORK, SYNC_FINDINGS
+from ledger.facade.peering.between import merge
 from ledger.frame import split_frame
 from ledger.keys import Ed25519Signer
 from ledger.merge import FrameLeaf, HeadLeaf, decode_merge_leaf

@@ -15,7 +15,7 @@ from ledger.case import state_digest
 from ledger.errors import InputError
 from ledger.excerpt import ExcerptContent, encode_excerpt
 from ledger.facade import Home
-from ledger.facade.founding import found_empty
+from ledger.facade.opened.founding import found_empty
 from ledger.store import schema
 from ledger.types import CaseId, StationId
 from sync.framing import EXCERPT, Section

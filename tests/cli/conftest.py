@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from stations.cli.call import App
+from stations.cli.counterday.demo import COUNTY, TOWNSHIP, VILLAGE, DemoClock, Ran
 from stations.cli.main import main
-from stations.demo import COUNTY, TOWNSHIP, VILLAGE, DemoClock, Ran
 from tests.quickkeys import lighten
 
 PASSPHRASE = "correct horse battery"

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from ledger import platform
-from stations.demo import COUNTY, TOWNSHIP
-from stations.newkeys import make_key
+from stations.cli.counterday.demo import COUNTY, TOWNSHIP
+from stations.office.newkeys import make_key
 from tests.cli.conftest import PASSPHRASE, Terminal
 
 NEW = "990121001202-00"

@@ -12,7 +12,7 @@ from ledger.errors import StoreError
 from ledger.facade import Command, Ledger
 from ledger.keys import Ed25519Signer
 from ledger.types import StationId
-from stations.demo import VILLAGE
+from stations.cli.counterday.demo import VILLAGE
 from tests.cli.conftest import ITEM, Terminal
 
 CHANGES = [

@@ -11,7 +11,7 @@ import pytest
 from python_calamine import CalamineWorkbook
 
 from ledger.facade import Home
-from stations.demo import COUNTY, TOWNSHIP, VILLAGE, DemoClock
+from stations.cli.counterday.demo import COUNTY, TOWNSHIP, VILLAGE, DemoClock
 from stations.web.cases.drafts import Draft, Drafts
 from stations.web.unsigned import KeptForms, Unsigned
 from tests.cli.conftest import INSURANCE, ITEM, Terminal

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ledger import identity, sense
-from stations.demo import VILLAGE
+from stations.cli.counterday.demo import VILLAGE
 from tests.cli.conftest import ITEM, Terminal
 
 RECEIVE = ("receive", ITEM, "--as", "V001", "--materials", "all")

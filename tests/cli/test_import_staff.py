@@ -8,7 +8,7 @@ import pytest
 
 from ledger.facade import Ledger
 from ledger.store import schema
-from stations.demo import COUNTY, TOWNSHIP, VILLAGE
+from stations.cli.counterday.demo import COUNTY, TOWNSHIP, VILLAGE
 from tests.cli.conftest import Terminal
 from tests.sheetin.workbooks import Page, make
 

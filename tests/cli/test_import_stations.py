@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from stations.demo import COUNTY, TOWNSHIP, VILLAGE
+from stations.cli.counterday.demo import COUNTY, TOWNSHIP, VILLAGE
 from tests.cli.conftest import PASSPHRASE, Terminal
 from tests.sheetin.workbooks import Formula, Page, make
 
@@ -145,7 +145,7 @@ def test_a_fault_in_both_languages_within_eighty_columns(
     path = make(tmp_path / "a.xlsx", 站点=[HEAD, ["990121001205", "甲", "地市"]])
     shown = _import(county, path, lang=lang)
     assert shown.code == 1 and shown.out == "" and place in shown.err and cure in shown.err
-    from stations.cli.tables import cell_width
+    from stations.words.cells import cell_width
 
     assert all(cell_width(line) <= 80 for line in shown.err.splitlines())
 
@@ -242,7 +242,7 @@ def test_the_template_is_read_as_an_empty_list_and_filled_gives_no_difference(
 
 _KILLED = """
 import os, signal, sys
-import ledger.facade.ledger as facade
+import ledger.facade.opened.ledger as facade
 from stations.cli.main import main
 counted = 0
 real = facade.Ledger.register

@@ -16,11 +16,11 @@ from audit.verify import verify_ledger
 from ledger.envelope import open_key
 from ledger.errors import ConfigError, StoreError
 from ledger.facade import Home, Ledger
-from ledger.facade.between import merge
-from stations.backup import last_backup_ms, list_backups, make_backup
+from ledger.facade.peering.between import merge
+from stations.cli.counterday.demo import CHINA, COUNTY, TOWNSHIP, VILLAGE
 from stations.cli.secret import ask_secret
-from stations.demo import CHINA, COUNTY, TOWNSHIP, VILLAGE
-from stations.newkeys import seal
+from stations.kept.backup import last_backup_ms, list_backups, make_backup
+from stations.office.newkeys import seal
 from sync.credentials import prepare_county
 from tests.cli.conftest import ITEM, Terminal
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import pytest
 
-from stations.demo import COUNTY
+from stations.cli.counterday.demo import COUNTY
 from tests.cli.conftest import ITEM, Terminal
 from tests.facade.counter import FakeClock, statutory
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from stations.cli.tables import cell_width, print_table
+from stations.cli.tables import print_table
+from stations.words.cells import cell_width
 from tests.cli.conftest import INSURANCE, ITEM, PASSPHRASE, Terminal
 
 TOWNSHIP, VILLAGE = "990121001000-00", "990121001201-00"

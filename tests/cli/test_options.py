@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import StoreError
-from stations.sheets import Sheet, write_workbook
+from stations.papers.sheets import Sheet, write_workbook
 from tests.cli.conftest import ITEM, Terminal
 
 

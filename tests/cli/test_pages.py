@@ -13,7 +13,7 @@ from types import ModuleType
 
 import pytest
 
-from ledger.facade.clock import SystemClock
+from ledger.facade.base.clock import SystemClock
 from stations.cli.call import App
 from stations.cli.tree import all_specs
 from stations.config import StationConfig

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-from stations.demo import COUNTY
+from stations.cli.counterday.demo import COUNTY
 from tests.cli.conftest import ITEM, Result, Terminal
 
 FIRM = "91330101MA00000015"

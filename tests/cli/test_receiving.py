@@ -11,8 +11,8 @@ import pytest
 from ledger.casenumber import mint
 from ledger.facade import Ledger
 from ledger.types import LogId, StationId
+from stations.cli.counterday.demo import TOWNSHIP, VILLAGE
 from stations.cli.rows import told_numbers
-from stations.demo import TOWNSHIP, VILLAGE
 from tests.cli.conftest import ITEM, Result, Terminal
 
 _RECEIVE = ("receive", ITEM, "--as", "V001", "--materials", "all", "--no-slip")

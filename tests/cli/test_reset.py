@@ -9,7 +9,7 @@ import pytest
 
 from ledger.envelope import read_envelope
 from ledger.keys import key_id
-from stations.demo import COUNTY, TOWNSHIP, VILLAGE
+from stations.cli.counterday.demo import COUNTY, TOWNSHIP, VILLAGE
 from tests.cli.conftest import ITEM, Terminal
 from tests.cli.test_serve import _run, _server
 

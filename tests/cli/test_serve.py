@@ -23,11 +23,12 @@ from ledger.act import decode_act
 from ledger.data import shipped_case_types as case_types_raw
 from ledger.errors import BanjianError
 from ledger.facade import Command, Home, Ledger, SignedAct
-from ledger.facade.beside import prepare_county, prepare_opening
-from ledger.facade.clock import SystemClock
-from ledger.facade.signing import sign_bodies
+from ledger.facade.base.clock import SystemClock
+from ledger.facade.cases.signing import sign_bodies
+from ledger.facade.opened.beside import prepare_county, prepare_opening
 from ledger.genesis import LogGenesis
 from ledger.types import StationId
+from stations.cli.counterday.demo import TOWNSHIP, VILLAGE
 from stations.cli.remote import (
     draft_log_remote,
     erase_remote,
@@ -35,7 +36,6 @@ from stations.cli.remote import (
     submit_county_remote,
     submit_remote,
 )
-from stations.demo import TOWNSHIP, VILLAGE
 from tests import forked
 from tests.cli.conftest import ITEM, PASSPHRASE, Terminal
 from tests.facade.counter import statutory

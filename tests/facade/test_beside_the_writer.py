@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ledger.facade import Command, Ledger
-from ledger.facade.between import station_board, sync_status
+from ledger.facade.peering.between import station_board, sync_status
 from tests.facade.counter import APPLICANT, COUNTY, FELLING, VILLAGE, Dice, FakeClock, signer
 
 

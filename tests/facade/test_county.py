@@ -8,7 +8,7 @@ import pytest
 
 from ledger.errors import BanjianError, StoreError
 from ledger.facade import Home, Ledger
-from ledger.facade.writing import Writer
+from ledger.facade.cases.writing import Writer
 from ledger.genesis import LogKind
 from ledger.types import StationId
 from tests.facade.counter import (

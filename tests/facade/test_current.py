@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ledger import registry_actions
 from ledger.facade import Ledger
-from ledger.facade.current import Current
-from ledger.facade.parts import read_mark
+from ledger.facade.opened.current import Current
+from ledger.facade.opened.parts import read_mark
 from ledger.store.contract import ReadTx
 from tests.facade.counter import REGISTRAR, VILLAGE, Dice, FakeClock, found_county
 

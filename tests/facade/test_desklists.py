@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.facade import CaseRow, Ledger
-from ledger.facade.desklists import desk_of, page_of_cases
-from ledger.facade.tables import CASES, NEVER_MS
+from ledger.facade.base.tables import CASES, NEVER_MS
+from ledger.facade.opened.desklists import desk_of, page_of_cases
 from ledger.store.tables import Row
 from ledger.types import CaseId
 from tests.facade.counter import COUNTY, TOWNSHIP, VILLAGE, Dice, FakeClock, found_county

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ledger.facade import Ledger
-from ledger.facade.tables import MARKS, MOVED
+from ledger.facade.base.tables import MARKS, MOVED
 from ledger.types import CaseId
 from tests.facade.counter import COUNTY, REGISTRAR, Dice, FakeClock, act, receive, statutory
 

@@ -12,7 +12,7 @@ from ledger.entry import Entry, decode_entry
 from ledger.errors import BanjianError, DataError, StoreError
 from ledger.excerpt import check_excerpt, decode_excerpt, encode_excerpt
 from ledger.facade import Home, Ledger
-from ledger.facade.between import merge
+from ledger.facade.peering.between import merge
 from ledger.frame import split_frame
 from ledger.genesis import LogGenesis, decode_log_genesis
 from ledger.merge import FrameLeaf, HeadLeaf, decode_merge_leaf

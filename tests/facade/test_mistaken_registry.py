@@ -11,11 +11,11 @@ from audit.verify import verify_ledger
 from ledger.calendars import shipped_facts
 from ledger.errors import StoreError
 from ledger.facade import Ledger
-from ledger.facade.between import stations_behind
-from ledger.facade.succession import Succession
+from ledger.facade.logs.succession import Succession
+from ledger.facade.peering.between import stations_behind
 from ledger.types import LogId
+from stations.checkup.doctor import examine
 from stations.config import StationConfig
-from stations.doctor import examine
 from tests.second_reader.test_synced_ledgers import agreed
 from tests.sync.world import COUNTY, TOWN, VILLAGE, World, settled, signer
 
@@ -49,7 +49,7 @@ def begun_anew(world: World, monkeypatch: pytest.MonkeyPatch, kind: str) -> LogI
     with monkeypatch.context() as patch:
         patch.setattr(Succession, "predecessor", lambda *_: None)
         patch.setattr(Succession, "is_begun", lambda *_: False)
-        patch.setattr("ledger.facade.county.check_founded", lambda _: None)
+        patch.setattr("ledger.facade.opened.county.check_founded", lambda _: None)
         key = signer("root 0") if kind == "registry" else world.registrar
         return ledger.open_county_log(kind, COUNTY, key)  # type: ignore[arg-type]
 

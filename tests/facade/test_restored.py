@@ -9,8 +9,8 @@ import pytest
 
 from ledger.errors import StoreError
 from ledger.facade import Command, Ledger
-from ledger.facade.home import CASE_KEYS_NAME, RESTORED_MARKER
-from stations.backup import make_backup
+from ledger.facade.base.home import CASE_KEYS_NAME, RESTORED_MARKER
+from stations.kept.backup import make_backup
 from tests.facade.counter import APPLICANT, COUNTY, REGISTRAR, Dice, FakeClock, act, found_county, receive
 
 
@@ -19,7 +19,7 @@ def opened(place: Path, clock: FakeClock, label: str) -> Ledger:
 
 
 def restore(folder: Path, place: Path, to: Path, *, keys: Path | None) -> Path:
-    """Do by hand what ``stations.backup`` tells: copy, key table, storage key."""
+    """Do by hand what ``stations.kept.backup`` tells: copy, key table, storage key."""
     shutil.copytree(folder, to)
     (to / "secrets").mkdir()
     shutil.copy(place / "secrets" / "storage.key", to / "secrets" / "storage.key")

@@ -12,10 +12,10 @@ from ledger.body import new_body, open_body
 from ledger.calendars import shipped_facts
 from ledger.errors import BanjianError, RuleError
 from ledger.facade import Command, Ledger
-from ledger.facade.signing import sign_bodies
-from ledger.facade.types import SignedAct
+from ledger.facade.base.types import SignedAct
+from ledger.facade.cases.signing import sign_bodies
 from ledger.types import CaseId, Facts
-from stations.wire import decode_signed, encode_signed
+from stations.serving.wire import decode_signed, encode_signed
 from tests.facade.counter import APPLICANT, COUNTY, PERMIT, REGISTRAR, act, receive, signer
 
 

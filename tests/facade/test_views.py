@@ -10,7 +10,7 @@ import pytest
 from ledger.casenumber import is_number, mint
 from ledger.errors import InputError, RuleError
 from ledger.facade import Command, Ledger
-from ledger.facade.tables import VIEW_TABLES
+from ledger.facade.base.tables import VIEW_TABLES
 from ledger.store.tables import Row
 from ledger.types import Facts, LogId
 from tests.facade.counter import (

@@ -19,9 +19,9 @@ from ledger.checkpoint import log_origin, open_checkpoint
 from ledger.entry import check_link, entry_hash
 from ledger.errors import BanjianError
 from ledger.facade import Home, Ledger
-from ledger.facade.bodies import read_personal
-from ledger.facade.tables import VIEW_TABLES
-from ledger.facade.vault import Vault
+from ledger.facade.base.tables import VIEW_TABLES
+from ledger.facade.base.vault import Vault
+from ledger.facade.logs.bodies import read_personal
 from ledger.frame import Frame, decode_frame
 from ledger.genesis import decode_log_genesis
 from ledger.merge import MERGE_LEAF

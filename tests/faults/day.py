@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from ledger.facade import Command, Ledger
-from ledger.facade.between import merge
-from ledger.facade.tables import CASES
+from ledger.facade.base.tables import CASES
+from ledger.facade.peering.between import merge
 from ledger.guards import token_hash
 from ledger.types import ActId, CaseId, Facts, LogId, StationId
 from tests.faults.office import COUNTY, TOWN, VILLAGE, signer

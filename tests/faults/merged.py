@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ledger.entry import entry_hash
-from ledger.facade.mergelog import MERGE_TRACK
-from ledger.facade.synctables import MERGED
+from ledger.facade.base.synctables import MERGED
+from ledger.facade.transfer.mergelog import MERGE_TRACK
 from ledger.frame import split_frame
 from ledger.merge import MERGE_LEAF, FrameLeaf, decode_merge_leaf
 from ledger.merkle import Tree, leaf_hash

@@ -11,7 +11,7 @@ import pytest
 
 from ledger.errors import BanjianError
 from ledger.facade import Command, Home, Ledger
-from ledger.facade.tables import CASES
+from ledger.facade.base.tables import CASES
 from ledger.knowledge import PUBLISH_ITEMS
 from ledger.store import schema
 from ledger.types import CaseId

@@ -12,7 +12,7 @@ import pytest
 from ledger import platform
 from ledger.errors import BanjianError
 from ledger.facade import Home, Ledger
-from ledger.facade.home import RESTORED_MARKER
+from ledger.facade.base.home import RESTORED_MARKER
 from tests.faults.check import check_after, problems
 from tests.faults.day import SHORT_DAY, Confirmed, Day
 from tests.faults.office import VILLAGE, Dice, FakeClock

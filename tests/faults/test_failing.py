@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import StoreError
-from ledger.facade import ownlog
+from ledger.facade.logs import ownlog
 
 pytestmark = pytest.mark.layer("vfs")
 

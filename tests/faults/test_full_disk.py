@@ -13,7 +13,7 @@ import pytest
 
 from ledger.errors import StoreError
 from ledger.facade import Home, Ledger
-from stations.backup import list_backups, make_backup
+from stations.kept.backup import list_backups, make_backup
 from tests.faults.check import check_after, sizes
 from tests.faults.day import Confirmed, Day
 from tests.faults.kills import ROOT

@@ -10,7 +10,7 @@ import pytest
 
 from ledger.errors import BanjianError, StoreError
 from ledger.facade import Command, Home, Ledger
-from ledger.facade.tables import CASES
+from ledger.facade.base.tables import CASES
 from ledger.merge import MERGE_LEAF
 from ledger.store import schema
 from tests.faults.check import check_after, sizes

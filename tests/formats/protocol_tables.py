@@ -10,7 +10,7 @@ from typing import Any
 from audit.codes import STEPS
 from audit.findings import SEVERITIES
 from ledger import casetype, factspec, hashing, item, limits
-from ledger.facade.synctables import SPARSE_NODES, SPARSE_NOTES
+from ledger.facade.base.synctables import SPARSE_NODES, SPARSE_NOTES
 from ledger.registry_schema import SCHEMAS, Field
 from ledger.store.schema import CORE_TABLES
 

@@ -125,8 +125,8 @@ def test_it_installs_without_network_mends_itself_keeps_what_was_chosen_and_refu
     assert version in _version(home)
     # An antivirus takes a file away: the program can name it, and installing again brings it back.
     assert _damaged(home) == "[]\n"
-    next((home / APP).resolve().glob("lib/python*/site-packages/stations/slip.py")).unlink()
-    assert _damaged(home) == "['stations/slip.py']\n"
+    next((home / APP).resolve().glob("lib/python*/site-packages/stations/papers/slip.py")).unlink()
+    assert _damaged(home) == "['stations/papers/slip.py']\n"
     for pattern in ("_cffi_backend*.so", "nacl/_sodium*.so", "cryptography/hazmat/bindings/_rust*.so"):
         next((home / APP).resolve().glob(f"lib/python*/site-packages/{pattern}")).unlink()
         for program, words in (("banjian", ["doctor", "."]), ("banjian-audit", ["verify", "x.db"])):

@@ -9,8 +9,9 @@ import pytest
 
 from ledger.casenumber import check_character, log_tag, mint, mint_pad
 from ledger.errors import InputError
-from ledger.facade import Command, Performed, numbers
-from ledger.facade.between import twins
+from ledger.facade import Command, Performed
+from ledger.facade.cases import numbers
+from ledger.facade.peering.between import twins
 from ledger.store.contract import ReadTx
 from ledger.store.tables import Where
 from ledger.types import Facts, LogId, Value

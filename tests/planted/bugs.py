@@ -7,12 +7,14 @@ from typing import Any
 
 from ledger import verified
 from ledger.errors import DataError
-from ledger.facade import doubt, exchange, parts, receiving
-from ledger.facade.exchange import Exchange
-from ledger.facade.feeds import FeedPlace, Feeds
-from ledger.facade.held import Held
-from ledger.facade.heldstates import BranchState
-from ledger.facade.receiving import Receiving
+from ledger.facade.logs import doubt
+from ledger.facade.logs.heldstates import BranchState
+from ledger.facade.opened import parts
+from ledger.facade.peering import exchange, receiving
+from ledger.facade.peering.exchange import Exchange
+from ledger.facade.peering.held import Held
+from ledger.facade.peering.receiving import Receiving
+from ledger.facade.transfer.feeds import FeedPlace, Feeds
 from ledger.package import CheckedPackage
 from ledger.store import schema
 from ledger.verified import VerifiedRecord
@@ -152,7 +154,7 @@ def root_not_compared() -> None:
 def awaiting_never_refolded() -> None:
     """A case that came before the registry that it cites stays as it was folded first."""
 
-    from ledger.facade import receiving
+    from ledger.facade.peering import receiving
 
     def careless(store: Any, view: object, *, book: object, fold: Any) -> None:
         with store.read() as tx:
@@ -163,7 +165,7 @@ def awaiting_never_refolded() -> None:
 
 def end_of_sealed_log_kept_back() -> None:
     """Entries behind the last checkpoint of a log that is given up never leave the machine."""
-    from ledger.facade.ownlog import OwnLog
+    from ledger.facade.logs.ownlog import OwnLog
 
     def none(self: OwnLog) -> bytes:
         return b""
@@ -173,7 +175,7 @@ def end_of_sealed_log_kept_back() -> None:
 
 def county_rollback_not_noticed() -> None:
     """What stations below say that they have seen of the own logs is not looked at."""
-    from ledger.facade.seenbelow import SeenBelow
+    from ledger.facade.peering.seenbelow import SeenBelow
 
     def nothing(self: SeenBelow, *_: object) -> list[Any]:
         return []
@@ -185,7 +187,7 @@ def county_rollback_not_noticed() -> None:
 def any_proof_believed() -> None:
     """A checkpoint that is given as proof counts whoever signed it."""
     from ledger.checkpoint import read_checkpoint
-    from ledger.facade import seenbelow
+    from ledger.facade.peering import seenbelow
 
     def careless(raw: bytes, *_: object) -> Any:
         return read_checkpoint(raw)

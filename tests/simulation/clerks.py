@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ledger.case import CaseState
 from ledger.errors import BanjianError, StoreError
 from ledger.facade import Command, Ledger
-from ledger.facade.tables import CASES, case_cells
+from ledger.facade.base.tables import CASES, case_cells
 from ledger.keys import Signer
 from ledger.types import CaseId, Facts, StationId
 from tests.faults.disk import PowerCutError

@@ -17,9 +17,9 @@ from ledger import platform, registry_actions
 from ledger.bundle import X25519, bundle_public_key
 from ledger.errors import BanjianError
 from ledger.facade import CountyPlan, Home, Ledger, create_county
-from ledger.facade.between import exchange_of
-from ledger.facade.exchange import Exchange
-from ledger.facade.founding import found_empty
+from ledger.facade.opened.founding import found_empty
+from ledger.facade.peering.between import exchange_of
+from ledger.facade.peering.exchange import Exchange
 from ledger.genesis import LedgerGenesis
 from ledger.keys import Ed25519Signer, Signer, prove_possession
 from ledger.types import StationId

@@ -13,12 +13,12 @@ from ledger import registry_actions
 from ledger.body import new_body
 from ledger.entry import decode_entry, entry_hash
 from ledger.errors import BanjianError
-from ledger.facade.feeds import FeedPlace
-from ledger.facade.heldstates import BranchState, LogState
-from ledger.facade.ownlog import NewEntry, OwnLog
-from ledger.facade.peers import Contact
-from ledger.facade.signing import sign_bodies
-from ledger.facade.types import SignedAct
+from ledger.facade.base.peers import Contact
+from ledger.facade.base.types import SignedAct
+from ledger.facade.cases.signing import sign_bodies
+from ledger.facade.logs.heldstates import BranchState, LogState
+from ledger.facade.logs.ownlog import NewEntry, OwnLog
+from ledger.facade.transfer.feeds import FeedPlace
 from ledger.frame import encode_frame, split_frame
 from ledger.genesis import LogGenesis
 from ledger.keys import Ed25519Signer, Signer

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ledger.errors import BanjianError
-from ledger.facade.home import RESTORED_MARKER
+from ledger.facade.base.home import RESTORED_MARKER
 from ledger.store import schema
 from ledger.types import ActId
 from tests.faults.disk import PowerCutError

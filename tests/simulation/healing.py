@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from ledger.act import verify_act
 from ledger.case import fold_case, state_digest
 from ledger.errors import BanjianError, RuleError
-from ledger.facade.bodies import Place as Position
-from ledger.facade.bodies import read_personal
-from ledger.facade.placing import frame_at
-from ledger.facade.synctables import AWAITING, FORK, SYNC_FINDINGS
-from ledger.facade.tables import CASES, VIEW_TABLES, case_cells
-from ledger.facade.vault import Vault
+from ledger.facade.base.synctables import AWAITING, FORK, SYNC_FINDINGS
+from ledger.facade.base.tables import CASES, VIEW_TABLES, case_cells
+from ledger.facade.base.vault import Vault
+from ledger.facade.logs.bodies import Place as Position
+from ledger.facade.logs.bodies import read_personal
+from ledger.facade.logs.placing import frame_at
 from ledger.frame import decode_frame, split_frame
 from ledger.store import schema
 from ledger.types import ActId, CaseId, LogId, StationId

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from ledger.errors import BanjianError
 from ledger.facade import Command
-from ledger.facade.bodies import Place as Position
-from ledger.facade.heldstates import LogState
-from ledger.facade.placing import frame_at
-from ledger.facade.types import Performed
+from ledger.facade.base.types import Performed
+from ledger.facade.logs.bodies import Place as Position
+from ledger.facade.logs.heldstates import LogState
+from ledger.facade.logs.placing import frame_at
 from ledger.store import schema
 from ledger.types import ActId, CaseId, LogId, StationId
 from sync.client_session import Outcome

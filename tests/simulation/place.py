@@ -16,12 +16,12 @@ from aiohttp import web
 
 from ledger.errors import BanjianError
 from ledger.facade import Home, Ledger
-from ledger.facade.between import exchange_of
-from ledger.facade.exchange import Exchange
+from ledger.facade.peering.between import exchange_of
+from ledger.facade.peering.exchange import Exchange
 from ledger.types import LedgerId, StationId
-from stations.ledgerthread import LedgerThread
-from stations.link import Link
-from stations.sessiondesk import SessionDesk
+from stations.serving.ledgerthread import LedgerThread
+from stations.serving.link import Link
+from stations.serving.sessiondesk import SessionDesk
 from sync.attempts import Attempts
 from sync.client_session import Outcome
 from sync.ingest import prepare

@@ -16,9 +16,9 @@ from ledger.entry import Entry, sig_hash
 from ledger.errors import BanjianError
 from ledger.excerpt import CheckedExcerpt, ExcerptContent, check_excerpt
 from ledger.facade import Ledger
-from ledger.facade.between import merge
-from ledger.facade.countyseen import INCONSISTENT, UNPROVEN, CountySeen, SeenOutcome, seen_hash
-from ledger.facade.synctables import SYNC_TABLES
+from ledger.facade.base.synctables import SYNC_TABLES
+from ledger.facade.logs.countyseen import INCONSISTENT, UNPROVEN, CountySeen, SeenOutcome, seen_hash
+from ledger.facade.peering.between import merge
 from ledger.frame import decode_frame, encode_frame
 from ledger.genesis import LogGenesis, LogKind
 from ledger.keys import Ed25519Signer

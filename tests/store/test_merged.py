@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from ledger.entry import Entry, entry_hash, sig_hash
 from ledger.errors import DataError, StoreError
-from ledger.facade.mergelog import MERGE_TRACK, MergeLog
-from ledger.facade.opening import BRANCH_MARK
-from ledger.facade.ownlog import OwnLog
-from ledger.facade.synctables import FORK, MERGED, SYNC_FINDINGS, SYNC_TABLES
+from ledger.facade.base.synctables import FORK, MERGED, SYNC_FINDINGS, SYNC_TABLES
+from ledger.facade.logs.opening import BRANCH_MARK
+from ledger.facade.logs.ownlog import OwnLog
+from ledger.facade.transfer.mergelog import MERGE_TRACK, MergeLog
 from ledger.frame import encode_frame, split_frame
 from ledger.genesis import LogKind
 from ledger.hashing import CTX_ACT_ID, digest

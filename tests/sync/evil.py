@@ -10,8 +10,8 @@ from ledger.body import new_body
 from ledger.checkpoint import Checkpoint, log_origin, sign_checkpoint
 from ledger.entry import Entry, entry_hash, sig_hash
 from ledger.excerpt import ExcerptContent, encode_excerpt
-from ledger.facade.signing import sign_bodies
-from ledger.facade.types import SignedAct
+from ledger.facade.base.types import SignedAct
+from ledger.facade.cases.signing import sign_bodies
 from ledger.frame import encode_frame, split_frame
 from ledger.genesis import LogGenesis
 from ledger.keys import Ed25519Signer, Signer

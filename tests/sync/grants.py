@@ -9,13 +9,13 @@ import pytest
 
 from ledger.body import new_body
 from ledger.facade import Command
-from ledger.facade.granted import give_grant
-from ledger.facade.granting import GrantPlan
-from ledger.facade.signing import sign_bodies
+from ledger.facade.cases.granting import GrantPlan
+from ledger.facade.cases.signing import sign_bodies
+from ledger.facade.opened.granted import give_grant
 from ledger.grant import Grant, pack_carried
 from ledger.keys import Signer, prove_possession
 from ledger.types import CaseId, Facts, StationId, Value
-from stations.enrolling import EnrolledKey, give_new_key
+from stations.office.enrolling import EnrolledKey, give_new_key
 from tests.sync.world import COUNTY, FELLING, TOWN, VILLAGE, VILLAGE_2, World, signer
 
 DAY_MS = 86_400_000

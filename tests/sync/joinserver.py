@@ -18,7 +18,7 @@ from aiohttp import web
 from ledger.facade import Home, Ledger
 from ledger.platform import monotonic_ms
 from ledger.registry import Registry
-from stations.demo import DemoClock
+from stations.cli.counterday.demo import DemoClock
 from sync.attempts import Attempts
 from sync.credentials import calling_context, listening_context
 from sync.joindesks import OfficeDesk, RelayDesk

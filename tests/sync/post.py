@@ -16,7 +16,7 @@ from ledger.facade import Home, Ledger
 from ledger.platform import monotonic_ms
 from ledger.registry import Registry
 from ledger.types import LedgerId, StationId
-from stations.demo import DemoClock
+from stations.cli.counterday.demo import DemoClock
 from sync.attempts import Attempts
 from sync.credentials import CountyCa, listening_context, read_ca, write_own
 from sync.joindesks import OfficeDesk

@@ -12,7 +12,7 @@ from ledger.facade import Home
 from ledger.keys import Ed25519Signer, prove_possession
 from ledger.limits import BUNDLE_PART_BYTES_MAX
 from ledger.types import StationId
-from stations.sticks import Imported, acknowledge, export_to, import_from
+from stations.kept.sticks import Imported, acknowledge, export_to, import_from
 from sync.bundlewriting import Order, SealedPart
 from tests.sync.world import LEVEL, Place, World
 

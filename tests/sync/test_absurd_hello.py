@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import EncodingError
-from ledger.facade.feeds import START, FeedPlace
-from ledger.facade.peers import Contact
+from ledger.facade.base.peers import Contact
+from ledger.facade.transfer.feeds import START, FeedPlace
 from ledger.limits import INT_MAX, MOMENT_MS_MAX, WAITING_MAX
 from ledger.types import LogId
 from sync.framing import ANSWER, Splitter

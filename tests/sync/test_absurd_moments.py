@@ -10,7 +10,7 @@ from audit.cli import main as audit_main
 from ledger.effects import local_date_text
 from ledger.limits import INT_MAX
 from stations.cli.lists import EXPORTS
-from stations.cli.types import NO_MOMENT, show_moment
+from stations.words.moments import NO_MOMENT, show_moment
 from tests.cli.conftest import Terminal
 from tests.sync.evil import EvilStation
 from tests.sync.world import COUNTY, START_MS, TOWN, World, settled

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import StoreError
-from ledger.facade import Command, rejudging
-from ledger.facade.home import RESTORED_MARKER
-from ledger.facade.tables import VIEW_TABLES
+from ledger.facade import Command
+from ledger.facade.base.home import RESTORED_MARKER
+from ledger.facade.base.tables import VIEW_TABLES
+from ledger.facade.transfer import rejudging
 from ledger.keys import Signer
 from ledger.types import CaseId, StationId
 from tests.sync.test_forks import copy, put_back
@@ -113,7 +114,7 @@ def test_a_cut_between_the_registry_and_the_cases_that_waited_for_it_is_made_goo
     put_back(world, COUNTY, image)
     (world[COUNTY].path / RESTORED_MARKER).touch()
 
-    def cut(*_: object) -> None:
+    def cut(*_: object, **__: object) -> None:
         raise StoreError("store.io", detail="cut")
 
     with monkeypatch.context() as patched:

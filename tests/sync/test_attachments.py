@@ -16,10 +16,10 @@ from ledger.codec import pack_header
 from ledger.errors import BanjianError, DataError, EncodingError, InputError, StoreError
 from ledger.facade import Command, Home
 from ledger.types import CaseId, StationId
-from stations.attachments import Attachment, Attachments
-from stations.carriage import Carriage, ask
-from stations.lostfiles import lost_files
-from stations.rereading import FILES_MAX, ROUND_MS, Rereading, round_of
+from stations.kept.attachments import Attachment, Attachments
+from stations.kept.lostfiles import lost_files
+from stations.serving.carriage import Carriage, ask
+from stations.serving.rereading import FILES_MAX, ROUND_MS, Rereading, round_of
 from sync import attachforms
 from sync.attachforms import ATTACHMENTS_PATH, CHUNK_BYTES, Head, Offer, decode_answer, encode_offers
 from sync.credentials import calling_context
@@ -291,7 +291,7 @@ def test_a_turn_of_reading_is_short_whatever_the_size(world: World, monkeypatch:
         reading = Rereading(
             village.thread, Home(village.place.path), clock=village.place.clock, randomness=os.urandom
         )
-        monkeypatch.setattr("stations.rereading.BYTES_MAX", 1_500)
+        monkeypatch.setattr("stations.serving.rereading.BYTES_MAX", 1_500)
         assert [(await reading.turn()).read for _ in range(3)] == [1, 2, 3]
         assert (await reading.turn()).done_at_ms
         known = round_of(Home(village.place.path), os.urandom)

@@ -18,7 +18,7 @@ import pytest
 
 from ledger.facade import Home
 from stations.journal import LOG_FOLDER, LOG_NAME
-from stations.weblog import web_log
+from stations.serving.weblog import web_log
 from sync.credentials import calling_context
 from sync.framing import PACKAGE, encode_section
 from sync.requester import Requester
@@ -208,7 +208,7 @@ CALLER = """
 import asyncio, sys
 from pathlib import Path
 from ledger.facade import Home
-from stations.weblog import web_log
+from stations.serving.weblog import web_log
 from sync.credentials import calling_context
 
 async def call(port, folder, ledger_id, body):

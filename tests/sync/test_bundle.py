@@ -10,7 +10,7 @@ import pytest
 
 from ledger.bundle import read_bundle_header
 from ledger.facade import Home
-from ledger.facade.peers import BY_STICK
+from ledger.facade.base.peers import BY_STICK
 from tests.sync.sticks import StickWorld
 from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ledger.texts import catalogue
-from stations.demo import COUNTY
+from stations.cli.counterday.demo import COUNTY
 from tests import forked
 from tests.cli.conftest import INSURANCE, Terminal
 from tests.sync.conftest import env_of, folder_of

@@ -31,7 +31,7 @@ from ledger.facade import Command
 from ledger.keys import key_id
 from ledger.package import decode_package, encode_package
 from ledger.types import StationId
-from stations.sticks import find_files
+from stations.kept.sticks import find_files
 from sync.bundleforms import plain
 from sync.bundlereading import IN_FLIGHT_MAX, PartReader
 from sync.bundlereport import PartReport

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.facade.feeds import START, FeedPlace
+from ledger.facade.transfer.feeds import START, FeedPlace
 from ledger.types import CaseId, StationId
 from tests.sync.evil import EvilStation
 from tests.sync.world import COUNTY, TOWN, TOWN_2, VILLAGE, VILLAGE_2, VILLAGE_3, World, settled

@@ -23,13 +23,14 @@ from ledger.case import state_digest
 from ledger.checkpoint import Checkpoint, log_origin, sign_checkpoint
 from ledger.entry import entry_hash
 from ledger.errors import RuleError, StoreError
-from ledger.facade import Home, Ledger, rejudging
-from ledger.facade.between import exchange_of
-from ledger.facade.bodies import read_facts
-from ledger.facade.founding import found_empty
-from ledger.facade.home import RESTORED_MARKER
-from ledger.facade.synctables import AWAITING
-from ledger.facade.tables import CASES
+from ledger.facade import Home, Ledger
+from ledger.facade.base.home import RESTORED_MARKER
+from ledger.facade.base.synctables import AWAITING
+from ledger.facade.base.tables import CASES
+from ledger.facade.logs.bodies import read_facts
+from ledger.facade.opened.founding import found_empty
+from ledger.facade.peering.between import exchange_of
+from ledger.facade.transfer import rejudging
 from ledger.frame import split_frame
 from ledger.keys import Ed25519Signer, prove_possession
 from ledger.merkle import Tree, leaf_hash

@@ -13,12 +13,12 @@ from audit.verify import verify_ledger
 from ledger import registry_actions
 from ledger.errors import AuthorityError
 from ledger.facade import Command, Home, Ledger
-from ledger.facade.between import stations_behind, sync_status
-from ledger.facade.founding import found_empty
-from ledger.facade.home import RESTORED_MARKER
-from ledger.facade.peers import BY_STICK
-from ledger.facade.receiptkey import receipt_key_fault
-from ledger.facade.synctables import PEERS
+from ledger.facade.base.home import RESTORED_MARKER
+from ledger.facade.base.peers import BY_STICK
+from ledger.facade.base.synctables import PEERS
+from ledger.facade.opened.founding import found_empty
+from ledger.facade.peering.between import stations_behind, sync_status
+from ledger.facade.peering.receiptkey import receipt_key_fault
 from ledger.keys import Signer, prove_possession
 from ledger.types import CaseId, StationId
 from tests.sync.test_forks import copy, put_back

@@ -11,11 +11,11 @@ import pytest
 from audit.verify import verify_ledger
 from ledger.checkpoint import read_checkpoint
 from ledger.errors import RuleError
-from ledger.facade.between import accept_county_note, note_to_accept, sync_status
-from ledger.facade.countylink import CountyNews, CountyPlace
-from ledger.facade.countyseen import INCONSISTENT, RESTORED, UNPROVEN
-from ledger.facade.home import RESTORED_MARKER
-from ledger.facade.synctables import SYNC_FINDINGS
+from ledger.facade.base.home import RESTORED_MARKER
+from ledger.facade.base.synctables import SYNC_FINDINGS
+from ledger.facade.logs.countyseen import INCONSISTENT, RESTORED, UNPROVEN
+from ledger.facade.peering.between import accept_county_note, note_to_accept, sync_status
+from ledger.facade.peering.countylink import CountyNews, CountyPlace
 from ledger.store import schema
 from ledger.types import StationId
 from tests.sync.test_forks import copy, put_back

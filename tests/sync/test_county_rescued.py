@@ -10,8 +10,8 @@ import pytest
 
 from ledger.errors import BanjianError, StoreError
 from ledger.facade import Home
-from ledger.facade.between import county_note, stations_behind, sync_status
-from ledger.facade.rescuing import rescue_county
+from ledger.facade.opened.rescuing import rescue_county
+from ledger.facade.peering.between import county_note, stations_behind, sync_status
 from ledger.types import LedgerId
 from tests.second_reader.test_synced_ledgers import agreed
 from tests.sync.world import COUNTY, TOWN, TOWN_2, VILLAGE, World, settled, signer

@@ -11,12 +11,12 @@ from ledger.checkpoint import checkpoint_hash, read_checkpoint
 from ledger.entry import decode_entry
 from ledger.excerpt import ExcerptContent, encode_excerpt
 from ledger.facade import Home, Ledger
-from ledger.facade.between import merge, take_county_checkpoint
-from ledger.facade.bodies import Place
-from ledger.facade.countyseen import UNPROVEN
-from ledger.facade.excerpts import excerpts
-from ledger.facade.outgoing import Outgoing
-from ledger.facade.vault import Vault
+from ledger.facade.base.vault import Vault
+from ledger.facade.logs.bodies import Place
+from ledger.facade.logs.countyseen import UNPROVEN
+from ledger.facade.peering.between import merge, take_county_checkpoint
+from ledger.facade.transfer.excerpts import excerpts
+from ledger.facade.transfer.outgoing import Outgoing
 from ledger.frame import split_frame
 from ledger.store import schema
 from ledger.types import LogId, StationId

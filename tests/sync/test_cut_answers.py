@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import StoreError
-from ledger.facade.feedpace import FeedPace
-from ledger.facade.feeds import START, FeedPlace
+from ledger.facade.transfer.feedpace import FeedPace
+from ledger.facade.transfer.feeds import START, FeedPlace
 from sync.giving import Histories
 from sync.outcome import Outcome
 from tests.sync.lines import Carry, line

@@ -14,9 +14,9 @@ from ledger.body import new_body, personal_hash
 from ledger.codec import pack_header
 from ledger.entry import Entry
 from ledger.errors import BanjianError
-from ledger.facade.board import read_board
-from ledger.facade.tables import VIEW_TABLES
-from ledger.facade.types import SignedAct
+from ledger.facade.base.tables import VIEW_TABLES
+from ledger.facade.base.types import SignedAct
+from ledger.facade.peering.board import read_board
 from ledger.limits import INT_MAX
 from ledger.types import CaseId, LedgerId, LogId, StationId
 from tests.sync.evil import EvilStation

@@ -13,11 +13,11 @@ import pytest
 
 from ledger.errors import BanjianError, StoreError
 from ledger.facade import Home, Ledger
-from ledger.facade.founding import found_empty
+from ledger.facade.opened.founding import found_empty
 from ledger.genesis import decode_ledger_genesis
 from ledger.platform import write_once
+from stations.cli.counterday.demo import COUNTY, VILLAGE
 from stations.config import load_config
-from stations.demo import COUNTY, VILLAGE
 from sync.credentials import read_ca, read_own_leaf, repair_own
 from sync.joinoffice import JoinOffice
 from sync.newcomer import begin, finish, resume

@@ -11,9 +11,9 @@ from ledger import registry_actions
 from ledger.act import Act, act_id, decode_act
 from ledger.body import new_body
 from ledger.errors import BanjianError
-from ledger.facade.ownlog import OwnLog
-from ledger.facade.signing import sign_bodies
-from ledger.facade.types import SignedAct
+from ledger.facade.base.types import SignedAct
+from ledger.facade.cases.signing import sign_bodies
+from ledger.facade.logs.ownlog import OwnLog
 from ledger.genesis import LogGenesis
 from ledger.keys import Ed25519Signer
 from ledger.package import PackageContent, encode_package

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.facade.synctables import FORK, SYNC_FINDINGS
+from ledger.facade.base.synctables import FORK, SYNC_FINDINGS
 from ledger.package import encode_package
 from ledger.store.tables import Row
 from ledger.types import StationId

@@ -46,7 +46,7 @@ def clone(world: World, station: StationId, image: Path) -> Place:
 
 def findings(world: World, station: StationId) -> set[str]:
     """Return the codes of what a station found while it took things in."""
-    from ledger.facade.synctables import SYNC_FINDINGS
+    from ledger.facade.base.synctables import SYNC_FINDINGS
 
     with world[station].ledger.store.read() as tx:
         return {str(row[0]) for row in tx.select(SYNC_FINDINGS, {})}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ledger.types import StationId
-from stations.gate import CONNECTIONS_MIN, DESCRIPTORS_KEPT, Gate, GateRule, Visitor, rule_within
+from stations.serving.gate import CONNECTIONS_MIN, DESCRIPTORS_KEPT, Gate, GateRule, Visitor, rule_within
 from tests.sync.world import TOWN, VILLAGE
 
 RULE = GateRule(connections_max=8, unproven_max=4, address_max=2, station_max=2)

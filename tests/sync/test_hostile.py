@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import BanjianError, DataError
-from ledger.facade.county import CountyDesk
+from ledger.facade.opened.county import CountyDesk
 from ledger.package import encode_package
 from ledger.store import schema
 from sync.framing import HELLO, PACKAGE, Splitter, encode_section

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import BanjianError, StoreError
-from ledger.facade.intake import Intake
+from ledger.facade.transfer.intake import Intake
 from ledger.package import encode_package
 from ledger.types import StationId
 from sync.framing import PACKAGE, Section, Splitter, encode_section

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from ledger.facade import Home, Ledger
+from stations.cli.counterday.demo import TOWNSHIP
 from stations.config import load_config
-from stations.demo import TOWNSHIP
 from sync.credentials import read_own_leaf
 from tests.cli.conftest import Terminal
 from tests.sync.conftest import Serve, banjian, folder_of

@@ -11,7 +11,7 @@ import pytest
 from ledger.errors import BanjianError
 from ledger.facade import Home, Ledger
 from ledger.keys import Ed25519Signer
-from stations.demo import TOWNSHIP
+from stations.cli.counterday.demo import TOWNSHIP
 from sync.joinforms import decode_request
 from sync.newcomer import REQUEST_NAME
 from sync.rejection import REASON_CHARS_MAX, decode_rejection, encode_rejection

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stations.demo import VILLAGE
+from stations.cli.counterday.demo import VILLAGE
 from tests.cli.conftest import Terminal
 from tests.sync.conftest import Serve, banjian, folder_of
 from tests.sync.test_join import NEW_VILLAGE, give_registry, invite, new_station

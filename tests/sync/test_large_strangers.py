@@ -11,16 +11,16 @@ import pytest
 
 from ledger.body import new_body
 from ledger.excerpt import encode_excerpt
-from ledger.facade.between import station_board
-from ledger.facade.bodies import Place
-from ledger.facade.exchange import CARRIED_BYTES
-from ledger.facade.stretch import STRETCH_LIMIT
-from ledger.facade.syncstatus import read_status
-from ledger.facade.synctables import SYNC_FINDINGS
+from ledger.facade.base.synctables import SYNC_FINDINGS
+from ledger.facade.logs.bodies import Place
+from ledger.facade.logs.stretch import STRETCH_LIMIT
+from ledger.facade.peering.between import station_board
+from ledger.facade.peering.exchange import CARRIED_BYTES
+from ledger.facade.peering.syncstatus import read_status
 from ledger.limits import PUBLISHED_FACTS_BYTES_MAX
 from ledger.package import encode_package
 from ledger.types import CaseId, LogId, StationId
-from stations.doctorrows import row_checks
+from stations.checkup.doctorrows import row_checks
 from sync.framing import PACKAGE, Section
 from sync.ingest import PreparedPackage, prepare
 from sync.outcome import Outcome

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from ledger.errors import BanjianError, EncodingError
-from ledger.facade.heldstates import LogState
+from ledger.facade.logs.heldstates import LogState
 from ledger.store import schema
 from ledger.types import CaseId, StationId
 from sync.requester import Guesses

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.facade.between import mistimed, months
+from ledger.facade.peering.between import mistimed, months
 from stations.config import write_config
 from tests.cli.conftest import Terminal
 from tests.sync.test_status import StationClock

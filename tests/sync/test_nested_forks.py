@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ledger.entry import entry_hash
-from ledger.facade.opening import BRANCH_MARK
+from ledger.facade.logs.opening import BRANCH_MARK
 from ledger.frame import split_frame
 from ledger.store import schema
 from ledger.types import CaseId, LogId, StationId

@@ -12,11 +12,11 @@ import pytest
 from aiohttp import web
 
 from ledger.errors import BanjianError
-from ledger.facade.exchange import Exchange
-from ledger.facade.synctables import SYNC_FINDINGS
+from ledger.facade.base.synctables import SYNC_FINDINGS
+from ledger.facade.peering.exchange import Exchange
 from ledger.types import CaseId
-from stations import network
-from stations.link import Link
+from stations.serving import network
+from stations.serving.link import Link
 from sync import client_session, motion, responder, server_session
 from sync.framing import ANSWER, HEADER_BYTES_MAX, encode_section
 from sync.giving import Budget

@@ -13,9 +13,9 @@ from ledger.errors import BanjianError
 from ledger.facade import Home, Ledger
 from ledger.types import StationId
 from stations.config import StationConfig
-from stations.gate import GateRule
-from stations.ledgerthread import LedgerThread
-from stations.network import Network
+from stations.serving.gate import GateRule
+from stations.serving.ledgerthread import LedgerThread
+from stations.serving.network import Network
 from sync import client_session, responder
 from sync.credentials import calling_context, prepare_county, read_ca, write_own
 from sync.giving import Budget

@@ -15,13 +15,13 @@ from ledger.body import new_body
 from ledger.entry import decode_entry, encode_entry
 from ledger.errors import DataError, StoreError
 from ledger.excerpt import decode_excerpt, encode_excerpt
-from ledger.facade.rotten import ROTTEN
-from ledger.facade.syncstatus import SyncFinding, read_status
+from ledger.facade.logs.rotten import ROTTEN
+from ledger.facade.peering.syncstatus import SyncFinding, read_status
 from ledger.frame import FrameParts, encode_frame, split_frame
 from ledger.limits import TREE_LEVEL_STORED_MIN
 from ledger.package import PackageContent, decode_package, encode_package
 from ledger.types import CaseId, LogId, StationId
-from stations.sticks import Imported
+from stations.kept.sticks import Imported
 from sync import bundlewriting
 from sync.framing import EXCERPT, PACKAGE, Splitter, encode_section
 from tests.sync.sticks import StickWorld

@@ -16,8 +16,8 @@ import pytest
 from audit.verify import verify_ledger
 from ledger.errors import StoreError
 from ledger.facade import Home, Ledger
-from ledger.facade.home import DATABASE_URL_NAME
-from ledger.facade.moving import move_to_postgres
+from ledger.facade.base.home import DATABASE_URL_NAME
+from ledger.facade.opened.moving import move_to_postgres
 from ledger.store.postgres import PostgresStore
 from ledger.store.postgres_tx import PostgresReadTx
 from tests.postgres import execute

@@ -11,9 +11,9 @@ from audit.verify import verify_ledger
 from ledger import registry_actions
 from ledger.checkpoint import log_origin, read_checkpoint, sign_checkpoint
 from ledger.errors import BanjianError
-from ledger.facade.countyseen import merge_genesis
-from ledger.facade.home import RESTORED_MARKER
-from ledger.facade.synctables import FORK
+from ledger.facade.base.home import RESTORED_MARKER
+from ledger.facade.base.synctables import FORK
+from ledger.facade.logs.countyseen import merge_genesis
 from ledger.genesis import LogGenesis
 from ledger.store import schema
 from ledger.types import CaseId, LogId, StationId

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ledger.facade.between import stations_behind
-from ledger.facade.home import RESTORED_MARKER
+from ledger.facade.base.home import RESTORED_MARKER
+from ledger.facade.peering.between import stations_behind
 from ledger.types import StationId
 from tests.sync.test_county_put_back import NEW_VILLAGE, newcomer
 from tests.sync.test_forks import copy, put_back

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ledger.facade.between import sync_status
-from ledger.facade.receiptkey import KEY_MISSING, KEY_NOT_ENROLLED
+from ledger.facade.peering.between import sync_status
+from ledger.facade.peering.receiptkey import KEY_MISSING, KEY_NOT_ENROLLED
 from ledger.store import schema
 from ledger.types import StationId
 from tests.sync.test_forks import copy, put_back

@@ -13,10 +13,10 @@ import pytest
 from ledger.body import new_body
 from ledger.errors import StoreError
 from ledger.facade import Home
-from ledger.facade.between import station_board
-from ledger.facade.board import REFUSED_SHOWN_MS_MAX, BoardLine
-from ledger.facade.feeds import FeedPlace
-from ledger.facade.peers import REFUSALS_KEPT_MAX, Peers
+from ledger.facade.base.peers import REFUSALS_KEPT_MAX, Peers
+from ledger.facade.peering.between import station_board
+from ledger.facade.peering.board import REFUSED_SHOWN_MS_MAX, BoardLine
+from ledger.facade.transfer.feeds import FeedPlace
 from ledger.package import encode_package
 from ledger.types import StationId
 from stations.config import write_config

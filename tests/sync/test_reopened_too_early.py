@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ledger.facade.between import lost_by_reopening, mark_seen, stations_behind, sync_status
+from ledger.facade.peering.between import lost_by_reopening, mark_seen, stations_behind, sync_status
 from ledger.types import StationId
+from stations.checkup.doctor import examine
 from stations.config import StationConfig, write_config
-from stations.doctor import examine
 from tests.cli.conftest import Terminal
 from tests.second_reader.test_synced_ledgers import agreed
 from tests.sync.test_county_put_back import a_lost_week

@@ -10,7 +10,7 @@ import pytest
 
 from ledger.errors import AuthorityError, BanjianError, DataError, StoreError
 from ledger.facade import Home
-from stations import network
+from stations.serving import network
 from sync.credentials import calling_context
 from sync.problem import decode_problem
 from sync.server_join import problem_response

@@ -15,7 +15,7 @@ from ledger.hashing import CTX_JOIN_SIGN, CTX_RENEWAL_SIGN
 from ledger.invite import decode_invite, encode_invite
 from ledger.keys import Ed25519Signer, prove_possession
 from ledger.types import LedgerId, StationId
-from stations.demo import COUNTY, TOWNSHIP, VILLAGE
+from stations.cli.counterday.demo import COUNTY, TOWNSHIP, VILLAGE
 from sync.attempts import ADDRESSES_MAX, Attempts
 from sync.client_join import join_online
 from sync.credentials import calling_context, ensure_ca, read_own_certificate, read_own_leaf, reload_context

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import BanjianError, EncodingError, StoreError
-from ledger.facade.exchange import Exchange
-from ledger.facade.intake import Intake
+from ledger.facade.peering.exchange import Exchange
+from ledger.facade.transfer.intake import Intake
 from ledger.package import PackageContent, encode_package
 from ledger.types import LogId
 from sync.framing import PACKAGE, Section

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.facade.home import RESTORED_MARKER
+from ledger.facade.base.home import RESTORED_MARKER
 from tests.sync.world import COUNTY, TOWN, VILLAGE, World, settled
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ledger.facade.between import mark_seen, sync_status
+from ledger.facade.peering.between import mark_seen, sync_status
 from ledger.types import StationId
+from stations.checkup.doctor import examine
 from stations.config import StationConfig
-from stations.doctor import examine
 from tests.second_reader.test_synced_ledgers import agreed
 from tests.sync.test_forks import clone, copy
 from tests.sync.world import COUNTY, TOWN, VILLAGE, Place, World, settled

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientTimeout
 
-from stations.gate import GateRule
+from stations.serving.gate import GateRule
 from sync import client_session, server_join
 from sync.problem import decode_problem
 from sync.server_join import CA_PATH, JOIN_PATH

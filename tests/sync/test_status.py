@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import BanjianError, StoreError
-from ledger.facade.intake import Intake
+from ledger.facade.transfer.intake import Intake
 from ledger.texts import Language, catalogue
+from stations.cli.counterday.demo import DemoClock
 from stations.config import write_config
-from stations.demo import DemoClock
 from stations.texts import GAP, Say
 from sync import messages
 from sync.pki import DAY_MS, LEAF_DAYS

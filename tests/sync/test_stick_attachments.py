@@ -14,11 +14,11 @@ from ledger.bundle import SECTION_ATTACHED, SECTION_ATTACHMENT, Manifest, Sectio
 from ledger.codec import pack_header
 from ledger.errors import BanjianError, DataError, EncodingError
 from ledger.facade import Command, Home
-from ledger.facade.home import RESTORED_MARKER
+from ledger.facade.base.home import RESTORED_MARKER
 from ledger.types import CaseId, StationId
-from stations.attachments import Attachment, Attachments
-from stations.bundlejobs import EXPORT, IMPORT, BundleJob, Step, run_job
-from stations.stickattach import StickAttachments
+from stations.kept.attachments import Attachment, Attachments
+from stations.serving.bundlejobs import EXPORT, IMPORT, BundleJob, Step, run_job
+from stations.serving.stickattach import StickAttachments
 from sync.attachforms import CHUNK_BYTES
 from sync.stickanswer import take_section
 from sync.stickattach import AttachedSection, Piece, attached_point, decode_attached, decode_piece

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ledger.facade import Home
-from stations.demo import COUNTY
+from stations.cli.counterday.demo import COUNTY
 from tests.cli.conftest import ITEM, Terminal
 from tests.sync.conftest import folder_of
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from ledger import data
-from ledger.facade import ownlog
-from ledger.facade.lostends import DOWNSTREAM_AHEAD
-from ledger.facade.stretch import STRETCH_LIMIT
-from ledger.facade.synctables import SYNC_FINDINGS
+from ledger.facade.base.synctables import SYNC_FINDINGS
+from ledger.facade.logs import ownlog
+from ledger.facade.logs.lostends import DOWNSTREAM_AHEAD
+from ledger.facade.logs.stretch import STRETCH_LIMIT
 from ledger.limits import PACKAGE_BYTES_MAX
 from ledger.store import schema
 from ledger.store.contract import ReadTx

@@ -19,7 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from ledger.errors import BanjianError
 from ledger.facade import Home
 from ledger.types import LedgerId
-from stations.demo import COUNTY, TOWNSHIP, VILLAGE
+from stations.cli.counterday.demo import COUNTY, TOWNSHIP, VILLAGE
 from sync.credentials import CountyCa, ensure_ca, listening_context
 from sync.pki import CA_YEARS, DAY_MS, LEAF_DAYS
 from sync.tls import client_context, fetching_context, joining_context, server_context, tls_failure

@@ -8,8 +8,8 @@ import pytest
 
 from ledger import registry_actions
 from ledger.checkpoint import Checkpoint, cosign, log_origin, receipt_name
-from ledger.facade.feeds import START, FeedPlace
-from ledger.facade.heldstates import BranchState, LogState, ReceiptLine
+from ledger.facade.logs.heldstates import BranchState, LogState, ReceiptLine
+from ledger.facade.transfer.feeds import START, FeedPlace
 from ledger.genesis import LogGenesis
 from ledger.keys import Ed25519Signer
 from ledger.limits import INT_MAX, SPENT_HISTORIES_MAX, STATION_HISTORIES_MAX

@@ -10,9 +10,9 @@ import pytest
 
 from ledger.checkpoint import Checkpoint, log_origin, sign_checkpoint
 from ledger.entry import entry_hash
-from ledger.facade.between import sync_status
-from ledger.facade.heldstates import BranchState, LogState
-from ledger.facade.ownlog import newest_checkpoint
+from ledger.facade.logs.heldstates import BranchState, LogState
+from ledger.facade.logs.ownlog import newest_checkpoint
+from ledger.facade.peering.between import sync_status
 from ledger.frame import split_frame
 from ledger.keys import Ed25519Signer
 from ledger.limits import STATION_HISTORIES_MAX

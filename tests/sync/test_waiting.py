@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ledger.facade import exchange
-from ledger.facade.between import station_board, sync_status
+from ledger.facade.peering import exchange
+from ledger.facade.peering.between import station_board, sync_status
 from ledger.types import StationId
 from sync.giving import Budget
 from tests.sync.test_forks import clone, copy, put_back

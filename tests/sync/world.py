@@ -16,10 +16,10 @@ from typing import Any, Self
 from ledger import registry_actions
 from ledger.case import state_digest
 from ledger.facade import Command, CountyPlan, Home, Ledger, create_county
-from ledger.facade.between import exchange_of
-from ledger.facade.exchange import Exchange
-from ledger.facade.founding import found_empty
-from ledger.facade.moving import move_to_postgres
+from ledger.facade.opened.founding import found_empty
+from ledger.facade.opened.moving import move_to_postgres
+from ledger.facade.peering.between import exchange_of
+from ledger.facade.peering.exchange import Exchange
 from ledger.genesis import LedgerGenesis
 from ledger.keys import Ed25519Signer, Signer, prove_possession
 from ledger.types import CaseId, Facts, StationId

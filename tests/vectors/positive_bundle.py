@@ -8,10 +8,10 @@ from ledger.act import case_of
 from ledger.bundle import Manifest, Section, pack_manifest
 from ledger.checkpoint import add_cosignature, cosign, receipt_name
 from ledger.excerpt import encode_excerpt
-from ledger.facade.countylink import CountyNews
-from ledger.facade.feeds import START, FeedPlace
-from ledger.facade.heldstates import LogState
-from ledger.facade.peers import Contact
+from ledger.facade.base.peers import Contact
+from ledger.facade.logs.heldstates import LogState
+from ledger.facade.peering.countylink import CountyNews
+from ledger.facade.transfer.feeds import START, FeedPlace
 from ledger.package import encode_package
 from ledger.types import CaseId
 from sync.attachforms import CHUNK_BYTES, Head

@@ -24,15 +24,15 @@ from tempfile import TemporaryDirectory, mkdtemp
 
 from ledger.envelope import open_key, seal_key
 from ledger.facade import Home, Ledger
-from ledger.facade.clock import SystemClock
-from ledger.facade.setup import CountyPlan
+from ledger.facade.base.clock import SystemClock
+from ledger.facade.opened.setup import CountyPlan
 from ledger.keys import Ed25519Signer
 from ledger.types import StationId
 from stations.config import load_config
-from stations.enrolling import NewPerson, enrol, key_of_signer
-from stations.founding import DraftKey, found_county
-from stations.inviting import station_facts
-from stations.newkeys import store_envelope
+from stations.office.enrolling import NewPerson, enrol, key_of_signer
+from stations.office.founding import DraftKey, found_county
+from stations.office.inviting import station_facts
+from stations.office.newkeys import store_envelope
 from stations.server import Listening, StationServer
 from tests.quickkeys import QUICK
 

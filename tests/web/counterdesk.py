@@ -18,7 +18,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from ledger import registry_actions
 from ledger.envelope import seal_key
 from ledger.facade import Home, Ledger
-from ledger.facade.clock import Clock
+from ledger.facade.base.clock import Clock
 from ledger.types import StationId
 from stations.config import StationConfig
 from stations.server import Listening, StationServer

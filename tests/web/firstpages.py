@@ -14,7 +14,7 @@ from ledger.facade import Ledger
 from ledger.invite import encode_invite
 from ledger.types import StationId
 from stations.county.people import REGISTRAR_NO, signer_of
-from stations.inviting import Offer, code_of_invite, make_invite
+from stations.office.inviting import Offer, code_of_invite, make_invite
 from tests.web.offices import PLACES, SEED, TOWNSHIP, VILLAGE, Office
 from tests.web.seat import Seat, take_seat
 from tests.web.wizard import COUNTY_FORM, SECRET, first_day

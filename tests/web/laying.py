@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ledger.calendar import local_date
 from ledger.data import shipped_items
-from ledger.facade.clock import SystemClock
+from ledger.facade.base.clock import SystemClock
 from tests.sheetin.workbooks import make
 from tests.web.desk import Desk
 from tests.web.furniture import ORDER_HEAD, Person, lay_roster

@@ -24,7 +24,7 @@ from ledger import registry_actions
 from ledger.data import shipped_items
 from ledger.envelope import seal_key
 from ledger.facade import Home, Ledger
-from ledger.facade.clock import SystemClock
+from ledger.facade.base.clock import SystemClock
 from ledger.keys import prove_possession
 from ledger.types import StationId, Value
 from stations.config import CONFIG_NAME

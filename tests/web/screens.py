@@ -20,9 +20,9 @@ from pathlib import Path
 from playwright.sync_api import Browser, sync_playwright
 
 from ledger.facade import Home
-from ledger.facade.clock import SystemClock
-from stations.training import CLERK_NO, found_training
-from stations.training import VILLAGE as PRACTICE_VILLAGE
+from ledger.facade.base.clock import SystemClock
+from stations.office.training import CLERK_NO, found_training
+from stations.office.training import VILLAGE as PRACTICE_VILLAGE
 from tests.layers import CHROMIUM_WORDS, chromium, probe_browser, probe_chinese_font
 from tests.web.firstpages import first_pages, first_seat, invite_by_stick, joined_pages
 from tests.web.laying import lay

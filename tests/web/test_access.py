@@ -14,9 +14,9 @@ import pytest
 
 from ledger.errors import BanjianError, StoreError
 from ledger.facade import Home, Ledger
-from ledger.facade.between import mark_seen, sync_status
-from ledger.facade.clock import SystemClock
-from stations.ledgerthread import LedgerThread
+from ledger.facade.base.clock import SystemClock
+from ledger.facade.peering.between import mark_seen, sync_status
+from stations.serving.ledgerthread import LedgerThread
 from stations.web.access import Access
 from tests.facade.counter import VILLAGE, FakeClock, found_county
 

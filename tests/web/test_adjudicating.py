@@ -14,8 +14,8 @@ import pytest
 from ledger.act import act_id
 from ledger.facade import CasePage, Command, Ledger
 from ledger.types import CaseId, Facts
-from stations.demo import Stage
-from stations.demoarrival import arrive
+from stations.cli.counterday.demo import Stage
+from stations.cli.counterday.demoarrival import arrive
 from stations.texts import Say
 from stations.web.cases.factwords import words_of
 from tests.facade.counter import TOWNSHIP, Dice, FakeClock, act, found_county, receive, signer

@@ -15,13 +15,13 @@ import pytest
 
 from ledger.errors import InputError, StoreError
 from ledger.facade import Home, Ledger
-from ledger.facade.attachednames import attachments_in
+from ledger.facade.cases.attachednames import attachments_in
 from ledger.types import CaseId
-from stations.attachments import SIZE_BYTES_MAX, UNFINISHED_MS, Attachments
-from stations.backup import make_backup
 from stations.config import StationConfig
-from stations.rereading import Round
-from stations.sealed import SealedFolder
+from stations.kept.attachments import SIZE_BYTES_MAX, UNFINISHED_MS, Attachments
+from stations.kept.backup import make_backup
+from stations.kept.sealed import SealedFolder
+from stations.serving.rereading import Round
 from stations.texts import Say
 from sync.attachforms import CHUNK_BYTES
 from tests.facade.counter import COUNTY, PERMIT

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ledger.facade.board import BoardLine
-from ledger.facade.peers import BY_STICK
+from ledger.facade.base.peers import BY_STICK
+from ledger.facade.peering.board import BoardLine
 from ledger.types import StationId
 from stations.web.overview.county import DAY_MS, HOUR_MS, MINUTE_MS, quiet_after_ms, station_line
 from tests.web.desk import Desk

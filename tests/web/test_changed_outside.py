@@ -12,9 +12,9 @@ import pytest
 
 from ledger.envelope import seal_key
 from ledger.facade import Home
-from ledger.facade.between import sync_status
+from ledger.facade.peering.between import sync_status
 from ledger.store.sqlite_schema import events_schema
-from stations.doctorrows import row_checks
+from stations.checkup.doctorrows import row_checks
 from tests.facade.counter import FELLING, TOWNSHIP, VILLAGE
 from tests.quickkeys import QUICK
 from tests.web.counterdesk import PASSPHRASE, Counter, Desk, Page, serving

@@ -6,9 +6,9 @@ import asyncio
 from pathlib import Path
 
 from ledger.facade import Home, Ledger
-from ledger.facade.clock import SystemClock
+from ledger.facade.base.clock import SystemClock
 from ledger.types import StationId
-from stations.ledgerthread import LedgerThread
+from stations.serving.ledgerthread import LedgerThread
 from tests.web.offices import TOWNSHIP, found
 
 

@@ -14,7 +14,7 @@ import pytest
 from ledger.errors import InputError
 from ledger.facade import Ledger
 from ledger.types import ActId, CaseId
-from stations.documents import BLANK, Document, document_of, printables
+from stations.papers.documents import BLANK, Document, document_of, printables
 from stations.texts import Say
 from tests.facade.counter import FELLING, TOWNSHIP, Dice, FakeClock, act, found_county, receive
 from tests.web.counterdesk import Counter, Desk, serving

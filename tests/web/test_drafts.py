@@ -11,7 +11,7 @@ import pytest
 
 from ledger import registry_actions
 from ledger.facade import Home, Ledger
-from ledger.facade.clock import SystemClock
+from ledger.facade.base.clock import SystemClock
 from ledger.types import CaseId, StationId
 from stations.county.people import REGISTRAR_NO, signer_of
 from stations.web.cases.drafts import KEPT_MAX

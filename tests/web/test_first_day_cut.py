@@ -15,7 +15,7 @@ import pytest
 
 from audit.verify import verify_ledger
 from ledger.facade import Home
-from stations.rootkeys import FOLDER, LEAVING, NOT_KEPT, ROOTS, confirm_kept
+from stations.office.rootkeys import FOLDER, LEAVING, NOT_KEPT, ROOTS, confirm_kept
 from tests.web.adminsite import PASSPHRASE, Serving, Visitor, found
 from tests.web.test_first_day import CLERK, invite
 from tests.web.wizard import COUNTY_FORM, SECRET, Wizard, first_day

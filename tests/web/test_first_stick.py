@@ -15,7 +15,7 @@ import pytest
 from audit.verify import verify_ledger
 from ledger.bundle import read_bundle_header
 from ledger.facade import Ledger
-from stations.stickbook import MARKER
+from stations.kept.stickbook import MARKER
 from tests.web.adminsite import COUNTY, PASSPHRASE, TOWNSHIP, Answer, Visitor, found
 from tests.web.seat import ALLOWANCE
 from tests.web.wizard import SECRET, Wizard, first_day

@@ -13,8 +13,8 @@ import pytest
 from aiohttp import ClientResponse
 
 from ledger.facade import Home
-from ledger.facade.clock import SystemClock
-from stations.ledgerthread import LedgerThread
+from ledger.facade.base.clock import SystemClock
+from stations.serving.ledgerthread import LedgerThread
 from stations.web.access import Access
 from stations.web.live import Pulse, stream
 from tests.web.desk import Desk

@@ -11,7 +11,7 @@ from python_calamine import CalamineWorkbook
 
 from ledger.data import shipped_items
 from ledger.facade import Ledger
-from ledger.facade.reading import FIND_MAX
+from ledger.facade.cases.reading import FIND_MAX
 from stations.web.beside.listed import SHOWN_MAX as LISTED_MAX
 from stations.web.beside.orders import FAULTS_SHOWN_MAX
 from stations.web.beside.orders import SHOWN_MAX as ORDERS_MAX

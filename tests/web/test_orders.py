@@ -13,8 +13,8 @@ from python_calamine import CalamineWorkbook
 
 from ledger.errors import BanjianError, InputError
 from ledger.facade import Home
-from stations.orders import Order, answered, keep_orders, load_orders, merged
-from stations.sealed import SealedFolder
+from stations.kept.orders import Order, answered, keep_orders, load_orders, merged
+from stations.kept.sealed import SealedFolder
 from tests.sheetin.workbooks import make
 from tests.web.counterdesk import Counter, Desk, Page, serving
 

@@ -12,8 +12,8 @@ import pytest
 
 from ledger.casenumber import parse
 from ledger.facade import Home
+from stations.checkup.doctorrows import pad_checks
 from stations.config import StationConfig
-from stations.doctorrows import pad_checks
 from tests.facade.counter import FELLING, VILLAGE
 from tests.web.counterdesk import NEW_VILLAGE, Counter, Desk, Page, found_with_new_village, serving
 

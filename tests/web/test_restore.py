@@ -16,11 +16,11 @@ import pytest
 from audit.verify import verify_ledger
 from ledger.errors import BanjianError
 from ledger.facade import Home, Ledger
-from stations.backup import make_backup
-from stations.orders import Order, keep_orders, load_orders
+from stations.kept.backup import make_backup
+from stations.kept.orders import Order, keep_orders, load_orders
+from stations.kept.restoring import OURS, Source, find_backups, look, restore
+from stations.kept.sealed import SealedFolder
 from stations.province.settings import load_settings
-from stations.restoring import OURS, Source, find_backups, look, restore
-from stations.sealed import SealedFolder
 from tests.web.adminsite import PASSPHRASE, TOWNSHIP, Answer, Visitor, found
 from tests.web.offices import free_port
 from tests.web.seat import ALLOWANCE

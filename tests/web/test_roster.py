@@ -16,8 +16,8 @@ from stdnum.cn import ric
 
 from ledger.facade import Home
 from ledger.types import CaseId
-from stations.rosters import FOLDER, Roster, keep_roster, load_roster
-from stations.sealed import SealedFolder
+from stations.kept.rosters import FOLDER, Roster, keep_roster, load_roster
+from stations.kept.sealed import SealedFolder
 from tests.facade.counter import FELLING, VILLAGE, Dice
 from tests.sheetin.workbooks import make
 from tests.web.counterdesk import Counter, Desk, Page, serving

@@ -15,9 +15,9 @@ import pytest
 from ledger.errors import ConfigError
 from ledger.facade import Ledger
 from ledger.types import LedgerId
+from stations.cli.counterday.demo import COUNTY
 from stations.config import load_config
-from stations.demo import COUNTY
-from stations.stickbook import MARKER, find_sticks, register_stick, require_stick
+from stations.kept.stickbook import MARKER, find_sticks, register_stick, require_stick
 from tests.cli.conftest import INSURANCE, Terminal, county, founded
 from tests.sync.conftest import folder_of
 from tests.sync.test_bundle_cli import NEW, village

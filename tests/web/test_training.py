@@ -7,10 +7,10 @@ from pathlib import Path
 
 from ledger.envelope import open_key
 from ledger.facade import Command, Home, Ledger
-from ledger.facade.clock import SystemClock
+from ledger.facade.base.clock import SystemClock
 from ledger.keys import Ed25519Signer
 from ledger.types import CaseId, Facts, StationId
-from stations.training import CLERK_NO, TASKS, TOWNSHIP, VILLAGE, found_training, tasks
+from stations.office.training import CLERK_NO, TASKS, TOWNSHIP, VILLAGE, found_training, tasks
 
 ALLOWANCE = "990102800028"
 """高龄津贴申领: three papers, received in the village, accepted and decided in the township."""

@@ -14,7 +14,6 @@ from aiohttp import web
 from ledger.calendar import local_date
 from ledger.errors import AuthorityError, InputError
 from ledger.facade import CaseRow, Ledger, Performed
-from stations.cli.done import kept_only
 from stations.web.answers import answer
 from stations.web.api.body import form_of_act, form_of_receipt, read_body
 from stations.web.api.openapi import document
@@ -169,7 +168,7 @@ async def act(visit: Visit) -> web.Response:
     def work(ledger: Ledger) -> str:
         form = form_of_act(body)
         done = acting.perform_once(visit, ledger, case_id, body.action, form, heads=body.heads)
-        kept = kept_only(ledger.case(case_id, now_ms=visit.now_ms()), done.act_id)
+        kept = ledger.case(case_id, now_ms=visit.now_ms()).kept_only(done.act_id)
         return _told(done, "", reason="" if kept is None else kept.reason)
 
     return await _once(visit, body.once, work)
@@ -239,6 +238,7 @@ def _board_station(line: county.StationLine) -> BoardStation:
         silent_days=line.silent_days,
         clock_off_ms=known.clock_off_ms,
         forked=known.forked,
+        skipped=known.skipped,
         without_effect=known.without_effect,
     )
 
@@ -247,7 +247,14 @@ async def conflicts(visit: Visit) -> web.Response:
     """Return the cases in conflict, the twins, and the cases that bear one number."""
     now_ms = visit.now_ms()
     lines, pairs, same = await visit.read(lambda ledger: county.conflict_lines(visit, ledger, now_ms))
-    return answer(Conflicts(lines=lines, pairs=pairs, repeated=same))
+    return answer(
+        Conflicts(
+            lines=lines,
+            pairs=pairs,
+            repeated=[one.lines for one in same],
+            repeated_more=[one.more for one in same],
+        )
+    )
 
 
 async def monthly(visit: Visit) -> web.Response:

@@ -12,9 +12,9 @@ from ledger.caseshape import DAY_MS
 from ledger.errors import StoreError
 from ledger.facade import CaseRow, Ledger
 from ledger.types import CaseId, StationId
+from stations.kept.sealed import SealedFolder
 from stations.province.exported import ExportRow, Match, match_rows, row_of, row_values
 from stations.province.known import Known, KnownCases
-from stations.sealed import SealedFolder
 from stations.web.scope import Scope
 from stations.web.visit import Visit
 

@@ -11,14 +11,11 @@ from ledger.calendar import local_date
 from ledger.errors import BanjianError
 from ledger.facade import CaseRow, Command, Ledger
 from ledger.types import Facts
-from stations.cli.casenames import value_name
-from stations.cli.importshow import fault_words
-from stations.cli.rows import status_name
+from stations.papers.sheets import Sheet
 from stations.province.differences import Difference, compare, counts_of
 from stations.province.exported import ExportRow, Match, read_export
 from stations.province.known import LINK, entered_of
 from stations.province.settings import PlatformSettings, load_settings
-from stations.sheets import Sheet
 from stations.web.answers import status_of
 from stations.web.beside.cases import (
     KeptList,
@@ -36,6 +33,9 @@ from stations.web.lists import lines_max, send_workbook, wants_workbook
 from stations.web.render import message_of, render
 from stations.web.scope import Scope
 from stations.web.visit import Visit, see_other, upload_of
+from stations.words.casenames import value_name
+from stations.words.differences import fault_words
+from stations.words.rows import status_name
 
 WHERE = "/platform/list"
 SHOWN_MAX = 500

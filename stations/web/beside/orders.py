@@ -12,16 +12,25 @@ from aiohttp import web
 from ledger.calendar import local_date
 from ledger.errors import AuthorityError, BanjianError
 from ledger.facade import Ledger
-from stations.cli.importshow import fault_words
-from stations.cli.types import show_moment
-from stations.orders import EDITED, FOLDER, Order, answered, keep_orders, load_orders, merged, read_orders
-from stations.sealed import SealedFolder
+from stations.kept.orders import (
+    EDITED,
+    FOLDER,
+    Order,
+    answered,
+    keep_orders,
+    load_orders,
+    merged,
+    read_orders,
+)
+from stations.kept.sealed import SealedFolder
+from stations.papers.sheets import Sheet
 from stations.sheetin.columns import sheet_list
-from stations.sheets import Sheet
 from stations.web.answers import status_of
 from stations.web.lists import lines_max, send_workbook, wants_workbook
 from stations.web.render import message_of, render
 from stations.web.visit import Visit, first, form_of, see_other, upload_of
+from stations.words.differences import fault_words
+from stations.words.moments import show_moment
 
 TURN: web.AppKey[asyncio.Lock] = web.AppKey("orders", asyncio.Lock)
 SHOWN_MAX = 300

@@ -12,10 +12,10 @@ from ledger.calendar import local_date
 from ledger.errors import BanjianError, InputError
 from ledger.facade import CaseRow, Ledger, Performed
 from ledger.types import CaseId
+from stations.papers.sheets import Sheet as WorkSheet
 from stations.province.fillin import Sheet, fill, heading_of
 from stations.province.known import LINK
 from stations.province.settings import PlatformSettings, load_settings
-from stations.sheets import Sheet as WorkSheet
 from stations.web.answers import status_of
 from stations.web.beside.cases import AT_ONCE, is_pending, kept_list, pairs_of
 from stations.web.cases.acting import perform_once

@@ -10,17 +10,13 @@ from ledger.caseshape import Step
 from ledger.casetype import ActionSpec
 from ledger.errors import BanjianError, ConfigError, InputError, RuleError
 from ledger.facade import CasePage, Command, Ledger, Performed
-from ledger.facade.externals import FIELD as EXTERNAL_NO
+from ledger.facade.cases.externals import FIELD as EXTERNAL_NO
 from ledger.identity import ID_KINDS, check_personal
 from ledger.judge import ADJUDICATE
 from ledger.registry import Registry
 from ledger.types import CaseId, Facts
-from stations.cli.casenames import action_name
-from stations.cli.done import kept_only
-from stations.cli.fields import type_changes
-from stations.cli.types import show_moment
 from stations.conflictsides import in_dispute
-from stations.documents import facts_of
+from stations.papers.documents import facts_of
 from stations.web.answers import status_of
 from stations.web.cases import drafting
 from stations.web.cases.amending import (
@@ -56,6 +52,9 @@ from stations.web.cases.standins import stand_in_choices
 from stations.web.render import message_of, render
 from stations.web.scope import Scope
 from stations.web.visit import Visit, first, form_of, see_other
+from stations.words.casenames import action_name
+from stations.words.moments import show_moment
+from stations.words.typed import type_changes
 
 COUNTERSIGN = "countersign"
 ERASE = "erase"
@@ -381,7 +380,7 @@ async def _outcome(visit: Visit, done: Performed, action: str) -> tuple[str, str
 
     def work(ledger: Ledger) -> tuple[str, str]:
         page = ledger.case(done.case_id, now_ms=visit.now_ms())
-        kind, kept = page.rules.case_type, kept_only(page, done.act_id)
+        kind, kept = page.rules.case_type, page.kept_only(done.act_id)
         names = names_of(visit.say, ledger, page)
         why = "" if kept is None else names.message(kept.reason, kept.params).what
         return action_name(visit.say, kind, action), why

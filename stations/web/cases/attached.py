@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from ledger.errors import BanjianError
 from ledger.facade import Ledger
-from ledger.facade.attachednames import attachments_in, is_erased, waiting_of
+from ledger.facade.cases.attachednames import attachments_in, is_erased, waiting_of
 from ledger.types import ActId, CaseId
-from stations.attachments import Attachments, drop_case, kind_of
+from stations.kept.attachments import Attachments, drop_case, kind_of
 from stations.web.cases import drafting
 from stations.web.visit import Visit
 

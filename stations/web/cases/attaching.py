@@ -11,10 +11,10 @@ from aiohttp import web
 
 from ledger.errors import BanjianError, InputError, StoreError
 from ledger.facade import Ledger
-from ledger.facade.attachednames import attachments_in, is_erased
+from ledger.facade.cases.attachednames import attachments_in, is_erased
 from ledger.limits import ATTACHMENTS_MAX
 from ledger.types import CaseId
-from stations.attachments import Attachment, kind_of
+from stations.kept.attachments import Attachment, kind_of
 from stations.web.answers import status_of
 from stations.web.cases.attached import attachments_at
 from stations.web.cases.casepage import case_of

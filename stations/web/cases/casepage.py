@@ -12,15 +12,12 @@ from ledger.casetype import SAME
 from ledger.clocks import ClockReading
 from ledger.errors import InputError
 from ledger.facade import CasePage, Ledger
-from ledger.facade.between import twins
-from ledger.facade.confirmed import confirmed_acts
+from ledger.facade.peering.between import twins
+from ledger.facade.peering.confirmed import confirmed_acts
 from ledger.permit import Permission
 from ledger.types import ActId, CaseId, Facts
-from stations.cli.casenames import action_name, author_name, state_name, station_name
-from stations.cli.lines import clock_line
-from stations.cli.naming import Names
 from stations.conflictsides import open_sides
-from stations.documents import Printable, printables
+from stations.papers.documents import Printable, printables
 from stations.province.known import Entered, entered_of
 from stations.web.cases.attached import lines_of as lines_of_attachments
 from stations.web.cases.drafting import unfinished_at
@@ -31,6 +28,9 @@ from stations.web.render import render
 from stations.web.rows import Line, lines_of
 from stations.web.scope import Scope
 from stations.web.visit import Visit
+from stations.words.casenames import action_name, author_name, state_name, station_name
+from stations.words.lines import clock_line
+from stations.words.naming import Names
 
 SECOND_SIGHT = frozenset(("countersign", "adjudicate"))
 """Actions that others wait for."""

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from ledger.errors import AuthorityError, InputError, StoreError
 from ledger.facade import Home
-from ledger.facade.clock import Randomness
-from stations.sealed import SealedFolder
+from ledger.facade.base.clock import Randomness
+from stations.kept.sealed import SealedFolder
 
 FOLDER = "drafts"
 BYTES_MAX = 64 * 1024

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from ledger.case import CaseState
 from ledger.effects import NO_NUMBER
 from ledger.facade import Ledger
-from ledger.facade.externals import FIELD, require_own_number
+from ledger.facade.cases.externals import FIELD, require_own_number
 from ledger.types import Facts
 from stations.web.scope import Scope
 from stations.web.visit import Visit

@@ -18,11 +18,11 @@ from ledger.item import Item
 from ledger.judge import ADJUDICATE
 from ledger.sense import LINE_CHARS_MAX
 from ledger.types import Facts, Value
-from stations.cli.casenames import value_name
-from stations.cli.fieldnames import field_name
-from stations.cli.fields import RARE_FIELDS, leaves
-from stations.cli.types import CHINA
 from stations.texts import Say
+from stations.words.casenames import value_name
+from stations.words.factpaths import RARE_FIELDS, leaves
+from stations.words.fieldnames import field_name
+from stations.words.moments import CHINA
 
 PREFIX = "f."
 """What the names of fields of facts begin with in a form."""

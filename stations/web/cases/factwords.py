@@ -10,13 +10,13 @@ from ledger.facade import CasePage, Ledger
 from ledger.registry import Registry
 from ledger.standin import stood_in_for
 from ledger.types import Facts, StationId, Value
-from stations.cli.casenames import action_name, author_name, station_name, value_name
-from stations.cli.fieldnames import field_name
-from stations.cli.naming import Names
-from stations.cli.types import show_moment
 from stations.texts import Say
 from stations.web.cases.factforms import STAND_IN
 from stations.web.cases.standins import person_words
+from stations.words.casenames import action_name, author_name, station_name, value_name
+from stations.words.fieldnames import field_name
+from stations.words.moments import show_moment
+from stations.words.naming import Names
 
 UNTOLD = frozenset(("salt", "item", "number", "token_hash"))
 """Facts that a page shows elsewhere or not at all."""

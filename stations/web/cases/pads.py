@@ -16,15 +16,15 @@ from aiohttp import web
 from ledger.casenumber import mint_pad, normalise, parse
 from ledger.errors import AuthorityError, BanjianError, InputError
 from ledger.facade import Ledger
-from ledger.facade.numbers import PAPER
-from ledger.facade.tables import NUMBERS
+from ledger.facade.base.tables import NUMBERS
+from ledger.facade.cases.numbers import PAPER
 from ledger.store.tables import OneOf
 from ledger.types import LogId, StationId
-from stations.cli.casenames import station_name
-from stations.pads import Batch, PadBook
+from stations.kept.pads import Batch, PadBook
 from stations.web.answers import status_of
 from stations.web.render import message_of, render
 from stations.web.visit import Visit, first, form_of, see_other
+from stations.words.casenames import station_name
 
 COUNTS = (10, 20, 30, 60)
 RECEIVERS = frozenset(("window", "officer", "kiosk", "agent"))

@@ -8,7 +8,7 @@ from ledger.errors import InputError
 from ledger.facade import Ledger
 from ledger.texts import Language
 from ledger.types import ActId
-from stations.documents import Document, document_of, with_blank_head
+from stations.papers.documents import Document, document_of, with_blank_head
 from stations.texts import Say
 from stations.web.cases.casepage import case_of
 from stations.web.render import render

@@ -25,8 +25,6 @@ from ledger.identity import (
 from ledger.item import Item
 from ledger.permit import Permission
 from ledger.types import Facts
-from stations.cli.casenames import action_name
-from stations.cli.naming import Names
 from stations.web.answers import status_of
 from stations.web.browsers import Person
 from stations.web.cases import drafting, steps
@@ -48,6 +46,8 @@ from stations.web.render import message_of, render, render_part
 from stations.web.rows import Line, lines_of
 from stations.web.scope import Scope
 from stations.web.visit import Visit, first, form_of, see_other
+from stations.words.casenames import action_name
+from stations.words.naming import Names
 
 RECEIVE = "receive"
 PLACES = ("applicant", "agent", "p.applicant", "p.agent")

@@ -10,8 +10,6 @@ from ledger.errors import BanjianError
 from ledger.facade import Command, Ledger
 from ledger.identity import ID_KINDS, check_personal
 from ledger.types import Facts
-from stations.cli.casenames import action_name
-from stations.cli.naming import Names
 from stations.web.answers import status_of
 from stations.web.cases import drafting
 from stations.web.cases.factforms import Surroundings, fields_of, read_form
@@ -19,6 +17,8 @@ from stations.web.cases.items import item_of
 from stations.web.cases.receiving import opening_spec, said_of_people
 from stations.web.render import message_of, render
 from stations.web.visit import Visit, first, form_of, see_other
+from stations.words.casenames import action_name
+from stations.words.naming import Names
 
 RETURN = "advise_and_return"
 Form = Mapping[str, Sequence[str]]

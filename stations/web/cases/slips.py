@@ -6,7 +6,7 @@ import segno
 from aiohttp import web
 
 from ledger.facade import Ledger
-from stations.slip import Slip, grouped, slip_of
+from stations.papers.slip import Slip, grouped, slip_of
 from stations.web.cases.casepage import case_of
 from stations.web.cases.printing import offset_mm
 from stations.web.render import render

@@ -19,7 +19,7 @@ from aiohttp import web
 
 from ledger.errors import BanjianError, InputError, StoreError
 from ledger.item import Item
-from stations.sealed import SealedFolder
+from stations.kept.sealed import SealedFolder
 from stations.texts import Say
 from stations.web.cases import drafting
 from stations.web.cases.attaching import GIVEN, of_form

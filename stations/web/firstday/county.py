@@ -8,14 +8,14 @@ from aiohttp import web
 
 from ledger.errors import BanjianError, ConfigError, InputError
 from ledger.facade import Home
-from ledger.facade.setup import CountyPlan
+from ledger.facade.opened.setup import CountyPlan
 from ledger.genesis import LedgerGenesis, decode_ledger_genesis
-from stations.enrolling import checked_number
-from stations.founding import REGISTRAR_NO, DraftKey, check_division, draft_key, found_county
-from stations.inviting import spaced
-from stations.newkeys import SUFFIX, checked_passphrase
-from stations.rootkeys import FOLDER, ROOTS, are_unkept, confirm_kept, envelope_of, mark_unkept
-from stations.training import found_training
+from stations.office.enrolling import checked_number
+from stations.office.founding import REGISTRAR_NO, DraftKey, check_division, draft_key, found_county
+from stations.office.inviting import spaced
+from stations.office.newkeys import SUFFIX, checked_passphrase
+from stations.office.rootkeys import FOLDER, ROOTS, are_unkept, confirm_kept, envelope_of, mark_unkept
+from stations.office.training import found_training
 from stations.web.firstday.join import require_not_begun
 from stations.web.firstday.shared import (
     FIRST,

@@ -13,14 +13,14 @@ from aiohttp import web
 
 from ledger.errors import BanjianError, ConfigError, InputError
 from ledger.facade import Home
-from ledger.facade.clock import Randomness
+from ledger.facade.base.clock import Randomness
 from ledger.invite import Invite, decode_invite
 from ledger.keys import prove_possession
 from ledger.types import LedgerId
 from stations.config import write_config
-from stations.enrolling import checked_number
-from stations.inviting import first_roles, spaced, station_invite
-from stations.newkeys import SUFFIX, checked_passphrase, make_key
+from stations.office.enrolling import checked_number
+from stations.office.inviting import first_roles, spaced, station_invite
+from stations.office.newkeys import SUFFIX, checked_passphrase, make_key
 from stations.web.firstday.shared import (
     FIRST,
     FirstDay,

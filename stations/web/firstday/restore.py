@@ -9,9 +9,9 @@ from aiohttp import web
 
 from ledger.errors import BanjianError, InputError
 from ledger.types import LedgerId
-from stations.backup import KeptBackup
-from stations.restoring import find_backups, forget_broken_off, look, restore
-from stations.stickbook import find_sticks
+from stations.kept.backup import KeptBackup
+from stations.kept.restoring import find_backups, forget_broken_off, look, restore
+from stations.kept.stickbook import find_sticks
 from stations.web.firstday.join import require_not_begun
 from stations.web.firstday.shared import FIRST, Copying, FirstDay, go_on, page_of, require_none, sent, typed
 

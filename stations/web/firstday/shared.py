@@ -11,9 +11,9 @@ from aiohttp import web
 from ledger import platform
 from ledger.errors import BanjianError, ConfigError, InputError
 from ledger.facade import Home
-from ledger.facade.clock import Clock, Randomness
+from ledger.facade.base.clock import Clock, Randomness
 from ledger.texts import Language
-from stations.restoring import Source
+from stations.kept.restoring import Source
 from stations.texts import Say
 from stations.version import version
 from stations.web.answers import status_of

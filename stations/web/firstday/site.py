@@ -18,9 +18,9 @@ from aiohttp import web
 
 from ledger.errors import AuthorityError, BanjianError, ConfigError, InputError, StoreError
 from ledger.facade import Home
-from ledger.facade.clock import Clock, Randomness
-from stations.nameless import make_nameless
-from stations.rootkeys import are_unkept
+from ledger.facade.base.clock import Clock, Randomness
+from stations.office.rootkeys import are_unkept
+from stations.serving.nameless import make_nameless
 from stations.web.answers import status_of
 from stations.web.firstday import county, join, restore
 from stations.web.firstday.shared import FIRST, FirstDay, go_on, page_of, typed

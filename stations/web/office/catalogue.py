@@ -12,10 +12,8 @@ from ledger.errors import BanjianError, InputError, RuleError
 from ledger.facade import Ledger
 from ledger.item import Item
 from ledger.types import Facts
-from stations.cli.importshow import change_object
-from stations.cli.naming import Names
-from stations.publishing import Look, look_at, publications_in, read_object
-from stations.sheets import Sheet
+from stations.office.publishing import Look, look_at, publications_in, read_object
+from stations.papers.sheets import Sheet
 from stations.texts import Say
 from stations.web.answers import status_of
 from stations.web.cases.items import find_items, item_of
@@ -33,6 +31,8 @@ from stations.web.office.desk import (
 from stations.web.render import message_of, render
 from stations.web.tablesheets import with_excel
 from stations.web.visit import Visit, first, form_of, page, see_other
+from stations.words.differences import change_object
+from stations.words.naming import Names
 
 FILE_BYTES_MAX = 4 << 20
 HEADINGS = ("code", "item", "basis", "case_type", "receive_at", "decide_at", "promised", "legal")

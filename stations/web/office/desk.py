@@ -18,7 +18,7 @@ from aiohttp import web
 
 from ledger.errors import AuthorityError, ConfigError, InputError
 from ledger.facade import Ledger
-from ledger.facade.clock import Randomness
+from ledger.facade.base.clock import Randomness
 from stations.web.headers import from_here
 from stations.web.visit import Upload, Visit, first, page, posted, see_other
 

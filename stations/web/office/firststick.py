@@ -18,8 +18,8 @@ from aiohttp import web
 from ledger import platform
 from ledger.errors import InputError
 from ledger.facade import Ledger
-from stations.bundlejobs import IMPORT, BundleJob, Step
-from stations.stickbook import require_stick
+from stations.kept.stickbook import require_stick
+from stations.serving.bundlejobs import IMPORT, BundleJob, Step
 from stations.web.guard import FIRST_STICK
 from stations.web.jobs import Job, jobs_of
 from stations.web.keyholders import keyholders

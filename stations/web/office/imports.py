@@ -15,8 +15,6 @@ from ledger.errors import BanjianError, InputError
 from ledger.facade import Ledger
 from ledger.keys import Signer
 from ledger.types import KeyId
-from stations.cli.importshow import difference_object, fault_words
-from stations.cli.naming import Names
 from stations.imports.requests import REQUEST_BYTES_MAX, FoundRequest, read_requests
 from stations.imports.work import (
     KINDS,
@@ -32,10 +30,10 @@ from stations.imports.work import (
     read_list,
     steps,
 )
+from stations.papers.sheets import Sheet
 from stations.sheetin.book import FILE_BYTES_MAX, open_book
 from stations.sheetin.faults import Fault, Faults, Place
 from stations.sheetin.template import write_template
-from stations.sheets import Sheet
 from stations.texts import Say
 from stations.web.answers import status_of
 from stations.web.jobs import SIGNED, Job, as_confirmed, jobs_of, require_unlocked
@@ -53,6 +51,8 @@ from stations.web.office.desk import (
 )
 from stations.web.render import message_of, render
 from stations.web.visit import Upload, Visit, first, form_of, see_other
+from stations.words.differences import difference_object, fault_words
+from stations.words.naming import Names
 
 AT_ONCE_MAX = 20
 """Up to so many acts are signed while the browser waits."""

@@ -10,9 +10,7 @@ from ledger.errors import BanjianError, ConfigError, InputError
 from ledger.facade import Ledger
 from ledger.texts import Message
 from ledger.types import StationId
-from stations.cli.casenames import station_name
-from stations.cli.naming import Names
-from stations.joindesk import approve_waiting, join_office
+from stations.office.joindesk import approve_waiting, join_office
 from stations.web.answers import status_of
 from stations.web.office.desk import (
     at_county,
@@ -26,6 +24,8 @@ from stations.web.office.desk import (
 )
 from stations.web.render import message_of, render
 from stations.web.visit import Visit, first, form_of, see_other
+from stations.words.casenames import station_name
+from stations.words.naming import Names
 from sync.approval import KeyState, key_states
 from sync.joinforms import decode_answer
 from sync.joinoffice import JoinOffice, Waiting

@@ -10,9 +10,9 @@ from aiohttp import web
 
 from ledger.errors import BanjianError, InputError
 from ledger.facade import Ledger
-from stations.backup import Backup, KeptBackup, last_backup_ms, list_backups, make_backup
-from stations.checks import Check
-from stations.doctor import examine
+from stations.checkup.checks import Check
+from stations.checkup.doctor import examine
+from stations.kept.backup import Backup, KeptBackup, last_backup_ms, list_backups, make_backup
 from stations.texts import Say
 from stations.web.answers import status_of
 from stations.web.headers import from_here

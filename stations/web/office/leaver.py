@@ -9,12 +9,9 @@ from aiohttp import web
 
 from ledger.errors import InputError
 from ledger.facade import CaseRow, Ledger
-from ledger.facade.granted import list_grants
+from ledger.facade.opened.granted import list_grants
 from ledger.types import KeyId
-from stations.cli.casenames import action_name
-from stations.cli.rows import HEADINGS, row_texts
-from stations.cli.types import show_moment
-from stations.sheets import Sheet
+from stations.papers.sheets import Sheet
 from stations.web.lists import send_workbook
 from stations.web.office.desk import role_page
 from stations.web.office.peoplelines import PersonLine, former_lines, person_lines
@@ -22,6 +19,9 @@ from stations.web.render import render
 from stations.web.rows import Line, lines_of
 from stations.web.scope import Scope, sees_cases
 from stations.web.visit import Visit
+from stations.words.casenames import action_name
+from stations.words.moments import show_moment
+from stations.words.rows import HEADINGS, row_texts
 
 ROLES = ("registrar", "head", "supervisor")
 

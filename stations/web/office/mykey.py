@@ -17,11 +17,11 @@ from ledger.errors import BanjianError, InputError
 from ledger.facade import Ledger
 from ledger.keys import key_id, prove_possession
 from ledger.types import KeyId
-from stations.enrolling import checked_number
 from stations.keyrequest import KeyRequest, encode_request
-from stations.newkeys import SUFFIX, checked_passphrase, make_key
-from stations.resetting import BROUGHT_BYTES_MAX
-from stations.resetting import bring as bring_key
+from stations.office.enrolling import checked_number
+from stations.office.newkeys import SUFFIX, checked_passphrase, make_key
+from stations.office.resetting import BROUGHT_BYTES_MAX
+from stations.office.resetting import bring as bring_key
 from stations.web.answers import status_of
 from stations.web.office.desk import download, new_word, once, require_here, sent_file
 from stations.web.render import message_of, render

@@ -13,15 +13,12 @@ from aiohttp import web
 from ledger.authority import GRANTING_ROLES
 from ledger.errors import AuthorityError, BanjianError, InputError
 from ledger.facade import Ledger
-from ledger.facade.granted import authority_now, give_grant, grant_beside, list_grants
-from ledger.facade.granting import HeldGrant
+from ledger.facade.cases.granting import HeldGrant
+from ledger.facade.opened.granted import authority_now, give_grant, grant_beside, list_grants
 from ledger.grant import REASONS
-from stations.cli.casenames import station_name
-from stations.cli.naming import Names
-from stations.cli.types import show_moment
-from stations.enrolling import checked_number, key_of_signer, only_if_enrolled
-from stations.newkeys import checked_passphrase, make_key
-from stations.resetting import (
+from stations.office.enrolling import checked_number, key_of_signer, only_if_enrolled
+from stations.office.newkeys import checked_passphrase, make_key
+from stations.office.resetting import (
     BROUGHT_SUFFIX,
     DAYS_MAX,
     OPEN_STATES,
@@ -33,7 +30,7 @@ from stations.resetting import (
     pack_brought,
     put_in_place,
 )
-from stations.sheets import Sheet
+from stations.papers.sheets import Sheet
 from stations.web.answers import status_of
 from stations.web.keyholders import envelope_of, own_stations
 from stations.web.lists import send_workbook
@@ -48,6 +45,9 @@ from stations.web.office.desk import (
 )
 from stations.web.render import message_of, render
 from stations.web.visit import Visit, first, form_of
+from stations.words.casenames import station_name
+from stations.words.moments import show_moment
+from stations.words.naming import Names
 
 WHO = ("head", "supervisor", "registrar")
 HEADINGS = ("staff_no", "person", "station", "granted_by", "given_at", "until", "grant_state", "key_id")

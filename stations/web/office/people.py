@@ -15,8 +15,7 @@ from ledger.facade import Ledger
 from ledger.keys import Signer
 from ledger.registry_schema import GRANTABLE_ROLES, RETIREMENT_REASONS
 from ledger.types import StationId
-from stations.cli.naming import Names
-from stations.enrolling import (
+from stations.office.enrolling import (
     EnrolledKey,
     NewPerson,
     checked_number,
@@ -31,9 +30,9 @@ from stations.enrolling import (
     person_of,
     retire,
 )
-from stations.newkeys import SUFFIX, checked_passphrase, make_key
-from stations.resetting import to_confirm
-from stations.sheets import Sheet
+from stations.office.newkeys import SUFFIX, checked_passphrase, make_key
+from stations.office.resetting import to_confirm
+from stations.papers.sheets import Sheet
 from stations.web.answers import status_of
 from stations.web.keyholders import envelope_of
 from stations.web.lists import send_workbook
@@ -51,6 +50,7 @@ from stations.web.office.newkeys import grant_rows
 from stations.web.office.peoplelines import PersonLine, grant_words, person_line, person_lines, scope_choices
 from stations.web.render import message_of, render
 from stations.web.visit import Visit, first, form_of
+from stations.words.naming import Names
 
 REQUEST_BYTES_MAX = 16 * 1024
 HEADINGS = ("staff_no", "person", "kind", "station", "roles", "key_id")

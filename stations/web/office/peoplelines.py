@@ -9,8 +9,8 @@ from ledger.authority import Authority
 from ledger.registry import Registry
 from ledger.station import has_subordinates, scope_base
 from ledger.types import StationId
-from stations.cli.casenames import station_name
 from stations.texts import Say
+from stations.words.casenames import station_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

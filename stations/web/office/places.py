@@ -15,10 +15,8 @@ from ledger.keys import Signer
 from ledger.registry_schema import GRANTABLE_ROLES
 from ledger.station import LEVELS, Station
 from ledger.types import StationId
-from stations.cli.casenames import station_name
-from stations.cli.naming import Names
-from stations.closing import open_cases_of, require_empty
-from stations.inviting import (
+from stations.office.closing import open_cases_of, require_empty
+from stations.office.inviting import (
     DAYS_DEFAULT,
     Offer,
     check_addresses,
@@ -28,7 +26,7 @@ from stations.inviting import (
     spaced,
     station_facts,
 )
-from stations.sheets import Sheet
+from stations.papers.sheets import Sheet
 from stations.web.answers import status_of
 from stations.web.lists import send_workbook
 from stations.web.office.desk import (
@@ -43,6 +41,8 @@ from stations.web.office.desk import (
 from stations.web.office.peoplelines import PersonLine, person_lines
 from stations.web.render import message_of, render
 from stations.web.visit import Visit, first, form_of
+from stations.words.casenames import station_name
+from stations.words.naming import Names
 from sync.credentials import prepare_county
 
 HEADINGS = ("station", "name", "level", "upstream")

@@ -13,7 +13,7 @@ from aiohttp import web
 from ledger.envelope import read_envelope
 from ledger.errors import BanjianError
 from ledger.facade import Ledger
-from ledger.facade.between import sync_status
+from ledger.facade.peering.between import sync_status
 from ledger.keys import key_id
 from stations.texts import Say
 from stations.web.jobs import jobs_of

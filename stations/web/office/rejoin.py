@@ -16,7 +16,7 @@ from ledger.errors import BanjianError, ConfigError, InputError
 from ledger.facade import Ledger
 from ledger.invite import decode_invite
 from stations.config import add_upstream
-from stations.inviting import spaced, station_invite
+from stations.office.inviting import spaced, station_invite
 from stations.web.answers import status_of
 from stations.web.office.desk import download, kept_of, require_here, require_own_station, sent_files
 from stations.web.render import message_of, render

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import cast
 
 from ledger.registry import Registry
-from stations.bundlejobs import BundleJob, Step, run_job
-from stations.cli.casenames import station_name
-from stations.cli.naming import Names
-from stations.stickbook import Stick, find_sticks
+from stations.kept.stickbook import Stick, find_sticks
+from stations.serving.bundlejobs import BundleJob, Step, run_job
+from stations.serving.wire import error_of
 from stations.web.jobs import Job
 from stations.web.render import message_of
 from stations.web.visit import Visit
-from stations.wire import error_of
+from stations.words.casenames import station_name
+from stations.words.naming import Names
 
 
 async def plugged(visit: Visit) -> list[Stick]:
@@ -27,7 +27,7 @@ async def steps_of(visit: Visit, work: BundleJob) -> AsyncGenerator[Step, None]:
     """Run a job step by step on the thread that owns the ledger; others get their turn in between.
 
     Raises:
-        BanjianError: as ``stations.bundlejobs.run_job``.
+        BanjianError: as ``stations.serving.bundlejobs.run_job``.
     """
     thread, clock, randomness = visit.office.thread, visit.office.clock, visit.office.randomness
     cores = visit.office.network.cores

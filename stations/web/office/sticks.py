@@ -11,13 +11,10 @@ from aiohttp import web
 
 from ledger.errors import BanjianError
 from ledger.facade import Ledger
-from ledger.facade.between import has_confirmed, sync_status
+from ledger.facade.peering.between import has_confirmed, sync_status
 from ledger.types import StationId
-from stations.bundlejobs import EXPORT, IMPORT, BundleJob, Step
-from stations.cli.casenames import station_name
-from stations.sealed import SealedFolder
-from stations.sheetin.clean import clean
-from stations.stickbook import (
+from stations.kept.sealed import SealedFolder
+from stations.kept.stickbook import (
     FOLDER,
     Made,
     Stick,
@@ -26,6 +23,8 @@ from stations.stickbook import (
     register_stick,
     require_stick,
 )
+from stations.serving.bundlejobs import EXPORT, IMPORT, BundleJob, Step
+from stations.sheetin.clean import clean
 from stations.web.answers import status_of
 from stations.web.jobs import Job, as_confirmed, jobs_of
 from stations.web.office.desk import require_own_station
@@ -33,6 +32,7 @@ from stations.web.office.stickjobs import count_of, list_of, plugged, registry_o
 from stations.web.render import message_of, render
 from stations.web.tablesheets import with_excel
 from stations.web.visit import Visit, first, form_of, page, see_other
+from stations.words.casenames import station_name
 
 WHERE = "/sticks"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from ledger.errors import InputError
-from stations.training import tasks
+from stations.office.training import tasks
 from stations.web.render import render
 from stations.web.visit import Visit, page
 

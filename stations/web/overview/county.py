@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from aiohttp import web
 
 from ledger.facade import CaseRow, Ledger
-from ledger.facade.between import numbers_repeated, station_board, twins
-from ledger.facade.board import BoardLine
-from ledger.facade.peers import BY_STICK
+from ledger.facade.base.peers import BY_STICK
+from ledger.facade.peering.between import numbers_repeated, station_board, twins
+from ledger.facade.peering.board import BoardLine
 from stations.texts import Say
 from stations.web.render import render
 from stations.web.rows import Line, lines_of
@@ -41,6 +42,13 @@ class StationLine:
     grade: str
     ago_ms: int
     quiet: bool
+
+
+class SameNumber(NamedTuple):
+    """The first cases that bear one number, and how many more do at most."""
+
+    lines: list[Line]
+    more: int
 
 
 def quiet_after_ms(sync_interval_s: int, *, relayed: bool) -> int:
@@ -89,18 +97,20 @@ async def conflicts(visit: Visit) -> web.Response:
 
 def conflict_lines(
     visit: Visit, ledger: Ledger, now_ms: int
-) -> tuple[list[Line], list[list[Line]], list[list[Line]]]:
+) -> tuple[list[Line], list[list[Line]], list[SameNumber]]:
     """Return the cases in conflict, the twins and the cases of one number that are open to the person."""
     scope = Scope(ledger.knowledge.registry, visit.person)
     rows: dict[bytes, CaseRow] = {
         row.case_id: row for row in ledger.worklist(now_ms=now_ms, include_closed=True) if scope.row(row)
     }
     pairs = [[rows[one] for one in twin.case_ids if one in rows] for twin in twins(ledger)]
-    numbered = [[rows[one] for one in same.case_ids if one in rows] for same in numbers_repeated(ledger)]
+    numbered = [
+        ([rows[one] for one in same.case_ids if one in rows], same.more) for same in numbers_repeated(ledger)
+    ]
     return (
         lines_of(visit, ledger, [row for row in rows.values() if row.conflict]),
         [lines_of(visit, ledger, pair) for pair in pairs if len(pair) > 1],
-        [lines_of(visit, ledger, same) for same in numbered if same],
+        [SameNumber(lines_of(visit, ledger, same), more) for same, more in numbered if same],
     )
 
 

@@ -12,15 +12,15 @@ from aiohttp import web
 from ledger.calendar import day_start_ms, local_date
 from ledger.errors import InputError
 from ledger.facade import Ledger
-from ledger.facade.between import mistimed, months, station_board
-from ledger.facade.monthly import MonthFigure
-from stations.cli.board import MONTH_HEADINGS
-from stations.cli.casenames import station_name
-from stations.sheets import Sheet
+from ledger.facade.cases.monthly import MonthFigure
+from ledger.facade.peering.between import mistimed, months, station_board
+from stations.papers.sheets import Sheet
 from stations.web.lists import send_workbook
 from stations.web.render import render
 from stations.web.scope import Scope
 from stations.web.visit import Visit
+from stations.words.casenames import station_name
+from stations.words.rows import MONTH_HEADINGS
 
 COUNTS = ("received", "finished", "open", "overdue", "conflicts")
 CHART_ITEMS_MAX = 12

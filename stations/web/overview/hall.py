@@ -13,10 +13,10 @@ from aiohttp import web
 
 from ledger.calendar import local_date
 from ledger.facade import CaseRow, Ledger
-from stations.cli.casenames import station_name
 from stations.web.keyholders import own_stations
 from stations.web.render import render_part
 from stations.web.visit import Visit
+from stations.words.casenames import station_name
 
 READY_MAX = 24
 

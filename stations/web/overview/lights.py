@@ -9,13 +9,13 @@ from datetime import date
 from aiohttp import web
 
 from ledger.facade import CaseRow, Ledger
-from stations.cli.lines import clock_line
-from stations.sheets import Sheet
+from stations.papers.sheets import Sheet
 from stations.web.lists import lines_max, send_workbook, sheet_of, wants_workbook
 from stations.web.render import render
 from stations.web.rows import Line, lines_of
 from stations.web.scope import Scope
 from stations.web.visit import Visit
+from stations.words.lines import clock_line
 
 SHOWN_MAX = 100
 AT_ONCE = 100

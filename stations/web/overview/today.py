@@ -11,10 +11,10 @@ from ledger.calendar import local_date
 from ledger.casenumber import is_misread
 from ledger.errors import InputError
 from ledger.facade import CaseRow, Ledger
-from ledger.facade.between import in_conflict
-from ledger.facade.desklists import Listed, desk_of
-from ledger.facade.reading import FIND_MAX
-from stations.sheets import Sheet
+from ledger.facade.cases.reading import FIND_MAX
+from ledger.facade.opened.desklists import Listed, desk_of
+from ledger.facade.peering.between import in_conflict
+from stations.papers.sheets import Sheet
 from stations.web.lists import SHEET_ROWS, lines_max, send_workbook, sheet_of, wants_workbook
 from stations.web.render import message_of, render, render_part
 from stations.web.rows import Line, lines_of

@@ -15,8 +15,7 @@ from ledger.errors import AuthorityError, BanjianError, InputError
 from ledger.facade import Ledger
 from ledger.store import schema
 from ledger.store.tables import OneOf
-from stations.cli.importshow import fault_words
-from stations.rosters import (
+from stations.kept.rosters import (
     FOLDER,
     TITLE_CHARS_MAX,
     Roster,
@@ -26,7 +25,7 @@ from stations.rosters import (
     load_roster,
     read_roster,
 )
-from stations.sealed import SealedFolder
+from stations.kept.sealed import SealedFolder
 from stations.sheetin.clean import clean
 from stations.sheetin.columns import sheet_list
 from stations.sheetin.template import Page as Template
@@ -38,6 +37,7 @@ from stations.web.lists import XLSX
 from stations.web.render import message_of, render, render_text
 from stations.web.scope import Scope
 from stations.web.visit import Visit, first, form_of, see_other, upload_of
+from stations.words.differences import fault_words
 
 TURN: web.AppKey[asyncio.Lock] = web.AppKey("rosters", asyncio.Lock)
 """Held while a roster is read, changed and kept: two scanners must not undo each other's ticks."""

@@ -10,9 +10,9 @@ from aiohttp import web
 from ledger.calendar import local_date
 from ledger.facade import Ledger
 from ledger.types import CaseId
-from stations.rosters import Roster, RosterRow
-from stations.sheets import Sheet
-from stations.slip import Slip, grouped, slip_of
+from stations.kept.rosters import Roster, RosterRow
+from stations.papers.sheets import Sheet
+from stations.papers.slip import Slip, grouped, slip_of
 from stations.web.lists import send_workbook
 from stations.web.render import render
 from stations.web.rosters.lists import received_rows, roster_of

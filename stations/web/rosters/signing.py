@@ -10,11 +10,10 @@ from aiohttp import web
 from ledger.act import CASE_ID_BYTES, act_id
 from ledger.errors import BanjianError, RuleError
 from ledger.facade import Command, Ledger
-from ledger.facade.deskrules import require_day
+from ledger.facade.cases.deskrules import require_day
 from ledger.identity import plain_number
 from ledger.types import Facts, StationId
-from stations.cli.naming import Names
-from stations.rosters import Roster, RosterRow, keep_roster
+from stations.kept.rosters import Roster, RosterRow, keep_roster
 from stations.sheetin.values import id_kind
 from stations.web.answers import status_of
 from stations.web.browsers import Person
@@ -27,6 +26,7 @@ from stations.web.render import message_of, render
 from stations.web.rosters.lists import TURN, changed, folder_of, is_held, received_rows, roster_of
 from stations.web.scope import Scope
 from stations.web.visit import Visit, first, form_of, see_other
+from stations.words.naming import Names
 
 NOT_FOR_ALL = frozenset(("number", "token_hash", "external_no", "paper"))
 """Fields that are each person's own."""

@@ -1,0 +1,123 @@
+"""Tables of the facade's inline views: what a clerk must see at once, beside the frames.
+
+All of them can be dropped and made again from frames, bodies and case keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, TypeAlias, cast
+
+from ledger.store.tables import Row, Table
+from ledger.types import CaseId, StationId
+
+CASES: Final = Table(
+    "cases",
+    columns=(
+        ("case_id", "bytes"),
+        ("number", "text"),
+        ("item", "text"),
+        ("catalogue_version", "int"),
+        ("status", "text"),
+        ("custodian", "text"),
+        ("offered_to", "text"),
+        ("received_station", "text"),
+        ("opened_at_ms", "int"),
+        ("last_at_ms", "int"),
+        ("open", "int"),
+        ("clock", "text"),
+        ("yellow_at_ms", "int"),
+        ("red_at_ms", "int"),
+        ("flags", "int"),
+    ),
+    key=("case_id",),
+    indexes=(
+        ("open", "custodian", "red_at_ms", "opened_at_ms"),
+        ("open", "offered_to"),
+        ("received_station", "opened_at_ms"),
+    ),
+)
+"""One row for each case that has an opening act: what lists and lights need.
+
+``yellow_at_ms`` and ``red_at_ms`` are ``NEVER_MS`` when no clock is open; ``clock`` is the first to turn red.
+``flags`` adds up ``PAUSED``, ``CONFLICT`` and ``PENDING``: long lists are read column by column. The first
+index holds what a station has in the order of its lists, the most urgent first.
+"""
+
+STATUS: Final = CASES.column_names.index("status")
+"""Where in a row ``status`` stands."""
+RED_AT: Final = CASES.column_names.index("red_at_ms")
+"""Where in a row ``red_at_ms`` stands."""
+PAUSED: Final = 1
+"""The case is suspended."""
+CONFLICT: Final = 2
+"""Acts made without knowledge of each other wait for an adjudication."""
+PENDING: Final = 4
+"""An act waits for a second person."""
+
+CaseCells: TypeAlias = tuple[
+    CaseId, str, str, int, str, StationId, str, StationId,
+    int, int, int, str, int, int, int,
+]  # fmt: skip
+"""A row of ``CASES``, whose columns hold no other types and nothing empty."""
+
+
+def case_cells(rows: Sequence[Row]) -> Sequence[CaseCells]:
+    """Return rows of ``CASES`` with the types of its columns; the table itself holds no others."""
+    return cast("Sequence[CaseCells]", rows)
+
+
+TOKENS: Final = Table(
+    "search_tokens",
+    columns=(("token", "bytes"), ("case_id", "bytes")),
+    key=("token", "case_id"),
+)
+"""Keyed search tokens of names, numbers and phones; deleted with the case's key.
+
+Erasing, which is rare, looks through the whole table: an index by case would be written with every person.
+"""
+
+APPLICANTS: Final = Table(
+    "case_applicants",
+    columns=(("token", "bytes"), ("case_id", "bytes")),
+    key=("token", "case_id"),
+    indexes=(("case_id",),),
+)
+"""Keyed token of the number of each case's applicant, as it is known now: who came twice with one matter.
+
+Each case has one row at most; it is found by its case when that is looked at, corrected or erased.
+"""
+
+NUMBERS: Final = Table(
+    "case_numbers",
+    columns=(("number", "text"), ("case_id", "bytes"), ("log", "text"), ("day", "text"), ("ordinal", "int")),
+    key=("number", "case_id"),
+    indexes=(("log", "day", "ordinal"),),
+)
+"""Numbers that this installation minted or met; two cases under one number are a finding."""
+
+EXTERNALS: Final = Table(
+    "external_numbers",
+    columns=(("number", "text"), ("case_id", "bytes")),
+    key=("number", "case_id"),
+    indexes=(("case_id",),),
+)
+"""The number that another system, the provincial platform above all, gave each case; as it is looked for."""
+
+MARKS: Final = Table("view_marks", columns=(("name", "text"), ("value", "text")), key=("name",))
+"""What the rows were computed with: calendars, and what of the county's logs did not count."""
+
+NEVER_MS: Final = 253_402_300_799_999
+"""Last millisecond of the year 9999: later than any limit."""
+
+MOVED: Final = Table(
+    "earlier_limits",
+    columns=(("case_id", "bytes"), ("clock", "text"), ("said", "text")),
+    key=("case_id", "clock"),
+)
+"""Clocks that became earlier when a calendar arrived, with the latest day that was said: owners are told."""
+
+GRANTS: Final = Table("grants", columns=(("log", "text"), ("seq", "int")), key=("log", "seq"))
+"""Where provisional grants stand in station logs that are held whole: a registrar looks at all of them."""
+
+VIEW_TABLES: Final = (CASES, TOKENS, APPLICANTS, NUMBERS, EXTERNALS, MARKS, MOVED, GRANTS)

@@ -1,0 +1,43 @@
+"""What the acts of a case name as their attachments, as their authors signed it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from ledger.caseshape import CaseState
+from ledger.facade.base.synctables import ATTACHED
+from ledger.store.contract import ReadTx, WriteTx
+from ledger.store.tables import Row
+from ledger.types import ActId, CaseId
+
+ERASE = "erase"
+"""The act after which nobody is given the attachments of a case."""
+
+
+def attachments_in(state: CaseState) -> Mapping[ActId, tuple[tuple[bytes, int], ...]]:
+    """Return (hash, length) of what each act of a case names, in its author's order."""
+    return {step.act.act_id: step.act.attachments for step in state.steps if step.act.attachments}
+
+
+def is_erased(state: CaseState) -> bool:
+    """Tell whether the personal data of a case was erased, here or elsewhere."""
+    return ERASE in state.done
+
+
+def note_named(tx: WriteTx, states: Iterable[CaseState]) -> None:
+    """Remember which attachments the acts of some cases name; those that are known stay as they are."""
+    rows: list[Row] = [
+        (content, state.case_id, size, step.act.station, 0, 0)
+        for state in states
+        for step in state.steps
+        if step.act.attachments
+        for content, size in step.act.attachments
+    ]
+    if rows:
+        tx.insert_missing(ATTACHED, rows)
+
+
+def waiting_of(tx: ReadTx, case_id: CaseId) -> frozenset[bytes]:
+    """Return the hashes of a case's attachments of which the station above has not said that it has them."""
+    rows = tx.select(ATTACHED, {"case_id": case_id, "given": 0})
+    return frozenset(row[0] for row in rows if isinstance(row[0], bytes))

@@ -1,0 +1,1 @@
+"""A ledger that is open: all its parts, acts of the county, founding, restoring, what people ask of it."""

@@ -1,0 +1,1 @@
+"""What goes out of this store and comes in: packages, excerpts, feeds, the county's merge log."""

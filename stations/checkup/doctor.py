@@ -1,0 +1,173 @@
+"""What could go wrong tomorrow: database, disk, clock, keys, backup, heads of logs. Looks, never repairs."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+
+from ledger import platform
+from ledger.calendar import local_date
+from ledger.facade import Home, Ledger
+from ledger.intact import NAMED_MAX, damaged_files
+from ledger.limits import PLAUSIBLE_FROM_MS
+from ledger.sqlitefile import file_uri
+from ledger.types import StationId
+from stations.checkup.checks import Check, Level, found
+from stations.checkup.doctoracts import act_checks
+from stations.checkup.doctorheads import head_checks
+from stations.checkup.doctorkeys import key_checks
+from stations.checkup.doctorrows import pad_checks, row_checks
+from stations.config import StationConfig
+from stations.kept.attachments import Attachments
+from stations.kept.backup import last_backup_ms
+from stations.kept.lostfiles import lost_files
+from stations.serving.rereading import round_of
+from stations.version import version
+
+SQLITE_WITHOUT_RESET_RACE = (3, 51, 3)
+SQLITE_MIN = (3, 35, 0)
+PLAUSIBLE_UNTIL_MS = 4_102_416_000_000
+CLOCK_BACK_MS_MAX = 60_000
+_MIB = 1 << 20
+_DAY_MS = 86_400_000
+
+
+def examine(
+    home: Home, config: StationConfig, ledger: Ledger, *, now_ms: int, thorough: bool, key_fits: bool
+) -> list[Check]:
+    """Return everything looked at, good or bad, in a fixed order.
+
+    Args:
+        home: the installation.
+        config: its configuration.
+        ledger: its ledger, open for reading.
+        now_ms: the machine's clock.
+        thorough: reads every page of the database.
+        key_fits: whether the storage key is there and opens personal data.
+    """
+    checks = [
+        _program(),
+        *_place(home, ledger, thorough=thorough),
+        _disk(home, config),
+        _clock(ledger, now_ms),
+    ]
+    checks += [
+        _machine(home),
+        *key_checks(home, ledger, StationId(config.station), key_fits=key_fits),
+        *row_checks(home, ledger, thorough=thorough, key_fits=key_fits),
+        *(pad_checks(home, ledger) if key_fits else ()),
+        *head_checks(home, ledger, now_ms=now_ms),
+        *act_checks(ledger, StationId(config.station)),
+        _attachments(home, ledger, StationId(config.station), thorough=thorough, key_fits=key_fits),
+        _backup(home, config, now_ms),
+    ]
+    return checks
+
+
+def _program() -> Check:
+    damaged = damaged_files()
+    if damaged:
+        named = "、".join(damaged[:NAMED_MAX])
+        return found("program", "error", "doctor.program_damaged", count=len(damaged), files=named)
+    return found("program", "ok", "doctor.program", version=version())
+
+
+def _place(home: Home, ledger: Ledger, *, thorough: bool) -> Iterator[Check]:
+    if home.database_url() is None:
+        yield _sqlite()
+        yield from _database(home, thorough=thorough)
+        return
+    # Its driver is installed only where a ledger lies in PostgreSQL.
+    from stations.checkup.doctorpg import postgres_checks
+
+    yield from postgres_checks(home, ledger.store, thorough=thorough)
+
+
+def _sqlite() -> Check:
+    held = sqlite3.sqlite_version
+    if sqlite3.sqlite_version_info < SQLITE_MIN:
+        return found("sqlite", "error", "doctor.sqlite_old", version=held)
+    if sqlite3.sqlite_version_info < SQLITE_WITHOUT_RESET_RACE:
+        # The race needs several writing connections; the store has one. Worth knowing, no reason to stop.
+        return found("sqlite", "ok", "doctor.sqlite_single_writer", version=held)
+    return found("sqlite", "ok", "doctor.sqlite", version=held)
+
+
+def _database(home: Home, *, thorough: bool) -> Iterator[Check]:
+    connection = sqlite3.connect(file_uri(home.database_path, mode="ro"), uri=True)
+    try:
+        mode = str(connection.execute("PRAGMA journal_mode").fetchone()[0])
+        # A copy made by a backup gets its journal back with the first command that writes.
+        level: Level = "ok" if mode == "wal" or home.restored else "error"
+        yield found("pragmas", level, "doctor.pragmas", journal=mode)
+        if thorough:
+            answer = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+            good = answer == "ok"
+            yield found(
+                "pages", "ok" if good else "error", "doctor.pages" if good else "doctor.pages_damaged"
+            )
+    except sqlite3.DatabaseError:
+        yield found("pages", "error", "doctor.pages_damaged")
+    finally:
+        connection.close()
+
+
+def _disk(home: Home, config: StationConfig) -> Check:
+    free = platform.disk_free_bytes(home.path) // _MIB
+    low = free < config.disk_warn_mb
+    return found(
+        "disk", "warning" if low else "ok", "doctor.disk_low" if low else "doctor.disk", free_mb=free
+    )
+
+
+def _clock(ledger: Ledger, now_ms: int) -> Check:
+    newest = max((log.recorded_at_ms for log in ledger.logs()), default=0)
+    if not PLAUSIBLE_FROM_MS <= now_ms <= PLAUSIBLE_UNTIL_MS:
+        return found("clock", "error", "doctor.clock_implausible")
+    if newest - now_ms > CLOCK_BACK_MS_MAX:
+        return found("clock", "error", "doctor.clock_back", minutes=(newest - now_ms) // 60_000)
+    return found("clock", "ok", "doctor.clock")
+
+
+def _machine(home: Home) -> Check:
+    if home.restored:
+        return found("machine", "warning", "doctor.restored")
+    if not home.same_machine():
+        return found("machine", "warning", "doctor.other_machine")
+    return found("machine", "ok", "doctor.machine")
+
+
+def _attachments(home: Home, ledger: Ledger, station: StationId, *, thorough: bool, key_fits: bool) -> Check:
+    """Look for photos and scans of own cases that cannot be read; each is read only when asked for."""
+    if not station or not key_fits:
+        # Without the storage key none can be read, which is told already.
+        return found("attachments", "ok", "doctor.attachments_unseen")
+    lost = lost_files(ledger, Attachments(home, os.urandom), station, thorough=thorough)
+    if not lost:
+        done_at_ms = round_of(home, os.urandom).last_done_at_ms
+        if thorough or not done_at_ms:
+            return found(
+                "attachments", "ok", "doctor.attachments" if thorough else "doctor.attachments_listed"
+            )
+        return found("attachments", "ok", "doctor.attachments_read", day=str(local_date(done_at_ms)))
+    numbers = list(dict.fromkeys(one.number for one in lost))
+    return found(
+        "attachments",
+        "warning",
+        "doctor.attachments_lost",
+        count=len(lost),
+        above=sum(one.above for one in lost),
+        numbers="、".join(numbers[:NAMED_MAX]),
+    )
+
+
+def _backup(home: Home, config: StationConfig, now_ms: int) -> Check:
+    moment = last_backup_ms(home)
+    if moment is None:
+        return found("backup", "warning", "doctor.backup_never")
+    days = max(0, now_ms - moment) // _DAY_MS
+    old = days >= config.backup_warn_days
+    return found(
+        "backup", "warning" if old else "ok", "doctor.backup_old" if old else "doctor.backup", days=days
+    )

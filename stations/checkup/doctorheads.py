@@ -1,0 +1,138 @@
+"""What ``banjian doctor`` finds of logs written here: their heads, doubts, and what lies beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ledger.chain import second_firsts
+from ledger.checkpoint import read_checkpoint
+from ledger.entry import decode_entry
+from ledger.errors import BanjianError
+from ledger.facade import Home, Ledger
+from ledger.facade.base.synctables import SECOND_FIRST
+from ledger.facade.base.types import LogInfo
+from ledger.facade.logs.countyfold import COUNTY_KINDS
+from ledger.facade.logs.lostends import BESIDE_CHAIN
+from ledger.facade.peering.between import lost_by_reopening, was_seen
+from ledger.frame import split_frame
+from stations.checkup.checks import Check, found
+
+ACTS_NAMED_MAX = 12
+UNCOVERED_MS_MAX = 86_400_000
+"""How long entries may stand without a checkpoint outside the database: a day."""
+
+
+def head_checks(home: Home, ledger: Ledger, *, now_ms: int) -> Iterator[Check]:
+    """Yield what was found of each log that is written here, and of other histories of it.
+
+    Args:
+        home: the installation.
+        ledger: its ledger, open for reading.
+        now_ms: the machine's clock.
+    """
+    yield from _logs(home, ledger, now_ms=now_ms)
+    yield from _second_firsts(ledger)
+    yield from _lost_by_reopening(ledger)
+
+
+def _logs(home: Home, ledger: Ledger, *, now_ms: int) -> Iterator[Check]:
+    logs = ledger.logs()
+    for log in logs:
+        if not log.own:
+            continue
+        name = f"{log.kind} {log.station}"
+        if log.doubt == BESIDE_CHAIN:
+            yield found("head", "ok", "doctor.log_beside_ended", log=name, size=log.size)
+            continue
+        if _is_beside(ledger, log):
+            yield found("head", "error", "doctor.log_beside", log=name, size=log.size)
+            continue
+        if log.doubt and log.kind in COUNTY_KINDS and _stands_beside(ledger, log):
+            path = str(home.sentinel_path(log.log_id))
+            yield found("head", "error", "doctor.log_not_counted", log=name, size=log.size, path=path)
+            continue
+        if log.doubt:
+            # A station's log is opened anew by the next action; those of the county want the right key.
+            code = "doctor.log_doubt" if log.kind == "station" else "doctor.county_log_doubt"
+            missing = _kept_size(home, log) - log.size
+            if not ledger.parts.succession.is_continued(log.log_id):
+                yield found("head", "warning", code, log=name, reason=log.doubt)
+            elif missing > 0:
+                yield found(
+                    "head", "warning", "doctor.log_end_missing", log=name, missing=missing, reason=log.doubt
+                )
+            else:
+                yield found("head", "ok", "doctor.log_continued", log=name, reason=log.doubt)
+            continue
+        yield _head(ledger, log, kept=_kept_size(home, log), now_ms=now_ms)
+
+
+def _head(ledger: Ledger, log: LogInfo, *, kept: int, now_ms: int) -> Check:
+    """Look at how much of a sound log nothing outside the database vouches for.
+
+    A log gets a checkpoint with each printed receipt, with every 256th entry and when the day is closed: what
+    stands without one for more than a day is worth a word, what was written today is not.
+    """
+    name = f"{log.kind} {log.station}"
+    # The opening of a log tells of no work; it gets its checkpoint with what follows.
+    first = max(kept, 1) + 1
+    since_ms = _recorded_at_ms(ledger, log, first) if first <= log.size else 0
+    if since_ms and now_ms - since_ms > UNCOVERED_MS_MAX:
+        code = "doctor.head_behind" if kept else "doctor.head_alone"
+        return found("head", "warning", code, log=name, size=log.size, sentinel=kept)
+    if not kept and log.size:
+        return found("head", "ok", "doctor.head_new", log=name, size=log.size)
+    return found("head", "ok", "doctor.head", log=name, size=log.size, sentinel=kept)
+
+
+def _recorded_at_ms(ledger: Ledger, log: LogInfo, seq: int) -> int:
+    """Return when an entry was recorded; for one that says nothing of it, when the newest was."""
+    if log.kind == "merge":
+        return log.recorded_at_ms
+    with ledger.reading() as (tx, _):
+        frame = tx.frame(log.log_id.hex(), seq)
+    try:
+        return decode_entry(split_frame(frame or b"").entry_raw).recorded_at_ms
+    except BanjianError:
+        return log.recorded_at_ms
+
+
+def _lost_by_reopening(ledger: Ledger) -> Iterator[Check]:
+    for lost in lost_by_reopening(ledger):
+        acts = "、".join(lost.acts[:ACTS_NAMED_MAX]) + ("、…" if len(lost.acts) > ACTS_NAMED_MAX else "")
+        yield found(
+            "head", "ok" if lost.seen else "warning", "doctor.reopened_early",
+            log=f"{lost.log.genesis.kind} {lost.log.genesis.station}", count=lost.count, kept=len(lost.acts),
+            why=acts or "—",
+        )  # fmt: skip
+
+
+def _second_firsts(ledger: Ledger) -> Iterator[Check]:
+    """Tell of a station that is written here whether another machine began a log for it as well."""
+    logs = ledger.parts.holdings.logs.values()
+    here = {log.genesis.station for log in logs if log.own}
+    for genesis, first in second_firsts(log.genesis for log in logs):
+        if genesis.station in here:
+            seen = was_seen(ledger, SECOND_FIRST, [one.log_id().hex() for one in (genesis, first)])
+            yield found(
+                "head", "ok" if seen else "warning", "doctor.log_second_first", station=genesis.station,
+                log=genesis.log_id().hex()[:8], other=first.log_id().hex()[:8],
+            )  # fmt: skip
+
+
+def _is_beside(ledger: Ledger, log: LogInfo) -> bool:
+    """Whether a log of registry or catalogue that is written here counts nowhere."""
+    return log.kind in COUNTY_KINDS and not log.doubt and _stands_beside(ledger, log)
+
+
+def _stands_beside(ledger: Ledger, log: LogInfo) -> bool:
+    return ledger.parts.fold.is_beside(log.kind, log.log_id.hex())
+
+
+def _kept_size(home: Home, log: LogInfo) -> int:
+    """Return how many entries of a log its sentinel knows of; 0 without one that can be read."""
+    note = home.sentinel(log.log_id)
+    try:
+        return read_checkpoint(note.encode("utf-8")).size if note else 0
+    except BanjianError:
+        return 0

@@ -1,0 +1,1 @@
+"""A day at one counter, played by the real commands."""

@@ -1,0 +1,1 @@
+"""What lies beside the ledger, sealed: photos, lists, pads, sticks, backups and restoring."""

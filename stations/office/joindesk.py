@@ -1,0 +1,49 @@
+"""The county's desk for newcomers: which requests wait, and approving one; for command line and pages."""
+
+from __future__ import annotations
+
+from ledger.errors import ConfigError
+from ledger.facade import Ledger
+from ledger.facade.base.clock import Clock, Randomness
+from ledger.keys import Signer
+from sync.approval import KeyState, Register, approve
+from sync.joinoffice import JoinOffice, Waiting
+
+
+def join_office(ledger: Ledger, *, clock: Clock, randomness: Randomness) -> JoinOffice:
+    """Return the county's side of joining over a ledger that is open."""
+    return JoinOffice(
+        ledger.home,
+        ledger_id=ledger.ledger_id,
+        registry=lambda: ledger.knowledge.registry,
+        clock=clock,
+        randomness=randomness,
+    )
+
+
+def choose_waiting(waiting: list[Waiting], wanted: str) -> list[Waiting]:
+    """Return the requests that a beginning of their name, or a station, means.
+
+    Raises:
+        ConfigError: ``join.choose`` when there is none.
+    """
+    found = [
+        one for one in waiting if one.name.startswith(wanted.lower()) or one.request.invite.station == wanted
+    ]
+    if not found:
+        raise ConfigError("join.choose", count=len(waiting))
+    return found
+
+
+def approve_waiting(
+    ledger: Ledger, office: JoinOffice, waiting: Waiting, registrar: Signer, *, register: Register
+) -> tuple[KeyState, ...]:
+    """Enrol the keys of a request; once all are in, it waits no more.
+
+    Raises:
+        StoreError: nothing more was written; approve again.
+    """
+    states = approve(ledger, waiting.request, registrar, register=register)
+    if all(state.enrolled for state in states):
+        office.close(waiting)
+    return states

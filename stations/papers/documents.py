@@ -1,0 +1,322 @@
+"""Documents to be handed out: what an action of a case type ``prints``, made from the acts themselves.
+
+Every sentence comes from the text catalogues (``document.<action>``), every name, day, paper and remedy from
+the act, with what was amended since. An act without effect makes no document that could be taken for one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+from ledger.calendar import local_date
+from ledger.caseshape import Step
+from ledger.errors import InputError
+from ledger.facade import CasePage, Ledger, people_of
+from ledger.oneline import with_rare_codes
+from ledger.types import ActId, Facts, Value
+from stations.texts import Say
+from stations.words.casenames import action_name, station_name
+
+REVIEW_DAYS = 60
+"""Days to apply for review. Source: 行政复议法 20."""
+LAWSUIT_MONTHS = 6
+"""Months to go to court. Source: 行政诉讼法 46."""
+BLANK = "＿" * 8  # noqa: RUF001 the wide line is what a pen fills
+REFUSING = frozenset(("refuse_acceptance", "revoke"))
+BOTH_SIGN = frozenset(("hand_over", "take_over"))
+APPLICANT_SIGNS = frozenset((
+    "accept_on_commitment", "advise_and_return", "decide", "deliver", "extend", "lapse", "record_result",
+    "refuse_acceptance", "request_correction", "request_withdrawal", "return_originals", "revoke", "suspend",
+    "withdraw",
+))  # fmt: skip
+LISTS = ("materials", "originals", "missing", "manifest", "absent", "commitments")
+_PROMISES = frozenset(("statutory", "statutory_other", "promised", "promised_other"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One document.
+
+    Attributes:
+        organ: name of the office that gives it out.
+        number: of the document, or of the case where it has none.
+        to: the addressee.
+        paragraphs: what it says.
+        lists: heading and entries of each list.
+        rows: what stands in a table: (name, words).
+        remedies: where to turn against it; "" when it takes nothing away.
+        incomplete: what a pen must fill in, because no act says it.
+        signatures: who signs on the paper.
+        day: of the act.
+        without_effect: whether the act has none: nothing of that kind may be handed out.
+        training: whether the ledger is a training ledger.
+    """
+
+    title: str
+    organ: str
+    number: str
+    to: str
+    paragraphs: Sequence[str]
+    lists: Sequence[tuple[str, Sequence[str]]]
+    rows: Sequence[tuple[str, str]]
+    remedies: str
+    incomplete: bool
+    signatures: Sequence[str]
+    day: str
+    without_effect: bool
+    training: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Printable:
+    """An act of a case that makes a document."""
+
+    act: str
+    action: str
+    title: str
+    at_ms: int
+    effective: bool
+
+
+def printables(page: CasePage) -> list[Printable]:
+    """Return the acts of a case that make documents, in their order; the receipt has its slip."""
+    found = []
+    for step in page.state.steps:
+        spec = page.rules.case_type.actions.get(step.action)
+        if spec is None or not spec.prints or step.action == "receive":
+            continue
+        found.append(
+            Printable(
+                act=step.act.act_id.hex(),
+                action=step.action,
+                title=spec.prints,
+                at_ms=step.act.occurred_at_ms,
+                effective=step.effective,
+            )
+        )
+    return found
+
+
+def document_of(ledger: Ledger, say: Say, page: CasePage, act: ActId) -> Document:
+    """Return the document of an act.
+
+    Args:
+        ledger: for names of stations.
+        say: the language of the paper.
+        page: the case.
+        act: one of its acts.
+
+    Raises:
+        InputError: ``document.none`` when the act prints nothing.
+    """
+    step = next((one for one in page.state.steps if one.act.act_id == act), None)
+    spec = None if step is None else page.rules.case_type.actions.get(step.action)
+    if step is None or spec is None or not spec.prints:
+        raise InputError("document.none", act=act.hex()[:12])
+    facts = facts_of(page, step)
+    writer = _Writer(ledger, say, page, step, facts)
+    remedies, incomplete = writer.remedies()
+    number = facts.get("document_no") or facts.get("acceptance_no")
+    return Document(
+        title=spec.prints if say.language == "zh" else action_name(say, page.rules.case_type, step.action),
+        organ=station_name(ledger.knowledge.registry, step.act.station),
+        number=str(number) if number else page.state.number,
+        to=writer.addressee(),
+        paragraphs=writer.paragraphs(),
+        lists=writer.lists(),
+        rows=writer.rows(),
+        remedies=remedies,
+        incomplete=incomplete,
+        signatures=writer.signatures(),
+        day=day_words(say, local_date(step.act.occurred_at_ms)),
+        without_effect=not step.effective,
+        training=ledger.training,
+    )
+
+
+def facts_of(page: CasePage, step: Step) -> Facts:
+    """Return what an act says, with what was amended since."""
+    facts = dict(step.act.facts)
+    for amendment in page.state.amendments:
+        if amendment.target == step.act.act_id:
+            facts.update(amendment.changes)
+    return facts
+
+
+def applicant_of(page: CasePage) -> str:
+    """Return the applicant's name, as it was corrected last; "" when it was erased or is not held here."""
+    return people_of(page).get("applicant", {}).get("name", "")
+
+
+def _named(page: CasePage) -> str:
+    """Return the applicant as a paper names one: what a font may lack has its code point beside it."""
+    return with_rare_codes(applicant_of(page)) or BLANK
+
+
+def day_words(say: Say, day: date) -> str:
+    """Return a day as it stands on paper: 2026年3月2日."""
+    return say("document.day", year=day.year, month=day.month, day=day.day)
+
+
+class _Writer:
+    """Puts one act into words."""
+
+    def __init__(self, ledger: Ledger, say: Say, page: CasePage, step: Step, facts: Facts) -> None:
+        self._ledger, self._say, self._page, self._step, self._facts = ledger, say, page, step, facts
+
+    def addressee(self) -> str:
+        """Return whom the paper is for: the applicant, or the station that takes the papers over."""
+        if self._step.action in BOTH_SIGN:
+            _, (_, target) = self._custody()
+            return target
+        return _named(self._page)
+
+    def paragraphs(self) -> list[str]:
+        """Return the sentences: of the action and its result, then of what the act adds."""
+        action, say = self._step.action, self._say
+        result = self._facts.get("result")
+        of_result = f"_{result}" if isinstance(result, str) else ""
+        # Papers that nobody listed are not said to follow.
+        unlisted = [f"document.{action}_unlisted"] if action in BOTH_SIGN and not self._manifest() else []
+        keys = (*unlisted, f"document.{action}{of_result}", f"document.{action}", "document.any")
+        words = self._words()
+        told = [say(next(key for key in keys if say.has(key)), **words)]
+        told += [
+            say(f"document.with_{name}", **words)
+            for name in (
+                "due",
+                "ground",
+                "reason",
+                "expected_days",
+                "go_to",
+                "organ",
+                "text_version",
+                "review",
+            )
+            if self._facts.get(name) and say.has(f"document.with_{name}")
+        ]
+        if action.startswith("accept"):
+            told += self._limits()
+        return told
+
+    def lists(self) -> list[tuple[str, list[str]]]:
+        """Return reasons and papers that the act names."""
+        found = []
+        reasons = self._facts.get("reasons")
+        if isinstance(reasons, list) and reasons:
+            found.append((self._say("document.reasons"), [str(one) for one in reasons]))
+        for name in LISTS:
+            value = self._manifest() if name == "manifest" else self._facts.get(name)
+            if isinstance(value, list) and value:
+                found.append((self._say(f"document.list_{name}"), [self._paper(one) for one in value]))
+        return found
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return what identifies the case, and how the act was done."""
+        say, page = self._say, self._page
+        rows = [
+            ("number", page.state.number),
+            ("item", say.pick(page.rules.item.name)),
+            ("applicant", _named(page)),
+        ]
+        for name in ("method", "receiver", "proof", "waybill", "outcome", "ground", "period"):
+            value = self._facts.get(name)
+            if isinstance(value, str) and value and not say.has(f"document.with_{name}"):
+                rows.append((name, self._value(value)))
+        if self._step.action in BOTH_SIGN:
+            rows += self._custody()
+        return [(say(f"document.row_{name}"), words) for name, words in rows]
+
+    def remedies(self) -> tuple[str, bool]:
+        """Return where to turn, and whether a pen must fill in a name."""
+        takes_away = self._step.action in REFUSING or self._facts.get("result") == "refuse"
+        organ, court = self._facts.get("review_organ"), self._facts.get("court")
+        if not takes_away and not organ and not court:
+            return "", False
+        words = self._say(
+            "document.remedies",
+            organ=organ or BLANK,
+            days=self._facts.get("review_days") or REVIEW_DAYS,
+            court=court or BLANK,
+            months=self._facts.get("lawsuit_months") or LAWSUIT_MONTHS,
+        )
+        return words, not organ or not court
+
+    def signatures(self) -> list[str]:
+        """Return who signs on the paper."""
+        action = self._step.action
+        if action in BOTH_SIGN:
+            return [self._say("document.sign_from"), self._say("document.sign_to")]
+        return [self._say("document.sign_applicant")] if action in APPLICANT_SIGNS else []
+
+    def _words(self) -> Mapping[str, str]:
+        page, say = self._page, self._say
+        words = {
+            "item": say.pick(page.rules.item.name),
+            "number": page.state.number,
+            "received": day_words(say, local_date(page.state.opened_at_ms)),
+            "day": day_words(say, local_date(self._step.act.occurred_at_ms)),
+            "applicant": _named(page),
+        }
+        for name, value in self._facts.items():
+            if isinstance(value, str | int) and not isinstance(value, bool):
+                words.setdefault(name, self._text(name, value))
+        return words
+
+    def _text(self, name: str, value: str | int) -> str:
+        if name in ("due", "checked_on") and isinstance(value, str):
+            return day_words(self._say, date.fromisoformat(value))
+        if name == "to":
+            return station_name(self._ledger.knowledge.registry, str(value))
+        return self._value(str(value))
+
+    def _value(self, value: str) -> str:
+        say = self._say
+        key = f"value.{value}"
+        return say(key) if say.has(key) else say.name(f"ground.{value}", value)
+
+    def _paper(self, code: Value) -> str:
+        paper = self._page.rules.item.materials.get(str(code))
+        return self._say.pick(paper.name) if paper is not None else str(code)
+
+    def _limits(self) -> list[str]:
+        """Return the last days that run from here, as the calendar known here says."""
+        kind = self._page.rules.case_type
+        return [
+            self._say(
+                "document.limit",
+                clock=self._say.pick(kind.clocks[reading.clock].name),
+                due=day_words(self._say, reading.due_on),
+                law=self._say.pick(reading.rule),
+            )
+            for reading in self._page.clocks
+            if reading.clock in _PROMISES and reading.due_on is not None and reading.clock in kind.clocks
+        ]
+
+    def _offers(self) -> list[Step]:
+        """Return the hand-overs up to the act, the one that it answers last."""
+        offers = [step for step in self._page.state.steps if step.action == "hand_over"]
+        return [step for step in offers if step.act.occurred_at_ms <= self._step.act.occurred_at_ms] or offers
+
+    def _manifest(self) -> list[Value]:
+        """Return what was listed to be handed over: by the act, or by the one that it answers."""
+        facts, before = self._facts, self._offers()
+        if self._step.action == "take_over" and before:
+            facts = facts_of(self._page, before[-1])
+        value = facts.get("manifest")
+        return value if isinstance(value, list) else []
+
+    def _custody(self) -> list[tuple[str, str]]:
+        registry, before = self._ledger.knowledge.registry, self._offers()
+        if self._step.action == "hand_over" or not before:
+            source, target = self._step.act.station, str(self._facts.get("to", ""))
+        else:
+            source, target = before[-1].act.station, str(self._step.act.station)
+        return [("from", station_name(registry, source)), ("to", station_name(registry, target))]
+
+
+def with_blank_head(document: Document) -> Document:
+    """Return a document for a form of the office's own: what is printed on it beforehand is left out."""
+    return replace(document, organ="", title="")
