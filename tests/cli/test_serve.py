@@ -36,12 +36,13 @@ from stations.cli.remote import (
     submit_county_remote,
     submit_remote,
 )
+from tests import forked
 from tests.cli.conftest import ITEM, PASSPHRASE, Terminal
 from tests.facade.counter import statutory
 from tests.sheetin.workbooks import make
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and Unix sockets")
-PROGRAM = [sys.executable, "-c", "import sys; from stations.start import main; sys.exit(main())"]
+COMMAND_S = 120
 
 
 def _env(folder: Path) -> dict[str, str]:
@@ -58,13 +59,13 @@ def _env(folder: Path) -> dict[str, str]:
 
 
 def _run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*PROGRAM, *words], env=_env(folder), capture_output=True, text=True, check=False)
+    return forked.run(words, env=_env(folder), timeout=COMMAND_S)
 
 
 @contextmanager
-def _server(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    words = [*PROGRAM, "serve", str(folder), "--json"]
-    with subprocess.Popen(words, env=_env(folder), stdout=subprocess.PIPE, text=True) as process:
+def _server(folder: Path) -> Iterator[forked.Process | subprocess.Popen[str]]:
+    words = ["serve", str(folder), "--json"]
+    with forked.popen(words, env=_env(folder), stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         try:
             assert json.loads(process.stdout.readline())["listening"]
