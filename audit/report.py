@@ -65,6 +65,9 @@ def finding_text(finding: Finding, words: Words) -> str:
     text = words(finding.code, **values)
     reason = finding.params.get("reason")
     if isinstance(reason, str) and reason:
+        about = finding.params.get("about")
+        if about is not None:
+            values = words.named({**_values(finding), "action": about})
         told = words(reason, **values)
         text += f" {told} [{reason}]" if told != reason else f" [{reason}]"
     return text

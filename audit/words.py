@@ -9,6 +9,7 @@ from functools import cache
 
 from ledger.data import case_types
 from ledger.errors import ConfigError
+from ledger.oneline import shown
 from ledger.texts import Language, Message, catalogue, render
 from ledger.types import Bilingual
 
@@ -49,6 +50,12 @@ class Words:
         action = named.get("action")
         if isinstance(action, str) and action in _actions():
             named["action"] = self.pick(_actions()[action])
+        if isinstance(why := named.get("why"), str) and why:
+            # A reason within a reason: the values are the inner one's as well.
+            inner = {name: one for name, one in params.items() if name != "why"}
+            named["why"] = self(why, **self.named(inner)).rstrip("。.")
+        if isinstance(said := named.get("said"), str):
+            named["said"] = shown(said)
         for param, prefix in _NAMED.items():
             value = named.get(param)
             if isinstance(value, str) and value:

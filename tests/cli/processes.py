@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ledger.facade.base.clock import SystemClock
+from tests import forked
 from tests.cli.conftest import PASSPHRASE, Terminal
 
-PROGRAM = [sys.executable, "-c", "import sys; from stations.start import main; sys.exit(main())"]
+COMMAND_S = 120
+Process = forked.Process | subprocess.Popen[str]
 
 
 def env_of(folder: Path) -> dict[str, str]:
@@ -32,14 +33,14 @@ def env_of(folder: Path) -> dict[str, str]:
 
 def ran(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run one command as a process of its own."""
-    return subprocess.run([*PROGRAM, *words], env=env_of(folder), capture_output=True, text=True, check=False)
+    return forked.run(words, env=env_of(folder), timeout=COMMAND_S)
 
 
 @contextmanager
-def served(folder: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], dict]]:
+def served(folder: Path, *more: str) -> Iterator[tuple[Process, dict]]:
     """Run a server as a process of its own; yields it once it listens, with what it said of that."""
-    words = [*PROGRAM, "serve", str(folder), "--json", *more]
-    with subprocess.Popen(words, env=env_of(folder), stdout=subprocess.PIPE, text=True) as process:
+    words = ["serve", str(folder), "--json", *more]
+    with forked.popen(words, env=env_of(folder), stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         try:
             told = json.loads(process.stdout.readline())
@@ -50,7 +51,7 @@ def served(folder: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], di
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[subprocess.Popen[str]]:
+def serving(folder: Path) -> Iterator[Process]:
     """As ``served``, without what it said."""
     with served(folder) as (process, _):
         yield process
