@@ -10,8 +10,8 @@ from audit.words import Words, moment
 from ledger.case import CaseAct, CaseState, Step
 from ledger.caseshape import Under
 from ledger.clocks import ClockReading
-from ledger.texts.tables import print_table
 from ledger.judge import SETTLED_WAITING
+from ledger.texts.tables import print_table
 
 _DIGITS = 12
 """Hexadecimal digits of an act id that tables show."""
