@@ -30,7 +30,7 @@ from stations.cli.asking import Patience
 from stations.cli.counterday.demo import TOWNSHIP, VILLAGE
 from stations.cli.remote import erase_remote, submit_county_remote, submit_remote
 from tests.cli.conftest import ITEM, Terminal
-from tests.cli.processes import beside, env_of, folder_of, served, serving
+from tests.cli.processes import Process, beside, env_of, folder_of, served, serving
 from tests.web.counterdesk import Desk
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and Unix sockets")
@@ -46,7 +46,7 @@ sys.exit(max(main(sys.argv[2:] + ["--name", f"{sys.argv[1]}{one}"]) for one in "
 
 
 @contextmanager
-def stopped(server: subprocess.Popen[str]) -> Iterator[None]:
+def stopped(server: Process) -> Iterator[None]:
     """Let a server stand still: its socket takes what comes, and nobody answers."""
     server.send_signal(signal.SIGSTOP)
     try:
