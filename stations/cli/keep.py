@@ -63,11 +63,14 @@ def doctor(call: Call, *, full: bool) -> int:
 
 
 def _server(home: Home) -> Check:
-    from stations.cli.remote import status_remote
+    from stations.cli.asking import NO_ANSWER
+    from stations.cli.remote import STATUS_TIMEOUT_S, status_remote
 
     try:
         status = json.loads(status_remote(home))
-    except StoreError:
+    except StoreError as error:
+        if error.code == NO_ANSWER:
+            return found("server", "warning", "doctor.server_silent", seconds=STATUS_TIMEOUT_S)
         # Commands work without one; whoever waits for pages or for stations below sees why here.
         return found("server", "ok", "doctor.no_server")
     return found("server", "ok", "doctor.server", pid=status["pid"], count=len(status["logs"]))

@@ -54,7 +54,7 @@ PAUSED: Final = 1
 CONFLICT: Final = 2
 """Acts made without knowledge of each other wait for an adjudication."""
 PENDING: Final = 4
-"""An act waits for a second person."""
+"""An act waits for a second person, and as far as acts tell somebody can sign it (``cases.secondsight``)."""
 GRANTED: Final = 8
 """What was asked for was granted."""
 REFUSED: Final = 16
@@ -126,7 +126,9 @@ EXTERNALS: Final = Table(
 """The number that another system, the provincial platform above all, gave each case; as it is looked for."""
 
 MARKS: Final = Table("view_marks", columns=(("name", "text"), ("value", "text")), key=("name",))
-"""What the rows were computed with: calendars, and what of the county's logs did not count."""
+"""What the rows were computed with: calendars, and what of the county's logs did not count; and the end of
+the day on which what waits in a case can be signed. A table of its own would be missing where the ledger of
+an older program is only read."""
 
 NEVER_MS: Final = 253_402_300_799_999
 """Last millisecond of the year 9999: later than any limit."""

@@ -30,6 +30,7 @@ from stations.web.scope import Scope
 from stations.web.visit import Visit
 from stations.words.casenames import action_name, author_name, capacity_words, state_name, station_name
 from stations.words.factwords import FactWords, names_of, words_of
+from stations.words.effects import not_in_effect, weight_of
 from stations.words.lines import clock_line
 from stations.words.naming import Names
 from stations.words.outcome import Told, corrections_in_words, outcome_lines, result_words
@@ -47,7 +48,7 @@ class StepLine:
 
     Attributes:
         effect: state after it, or why it has none.
-        weight: ``plain``, ``waiting`` or ``without``.
+        weight: ``plain``, ``waiting``, ``ended`` or ``without``.
         own: whether it was done at a station kept here: only of such does a page say how safe they are.
         safe: levels that have confirmed it by a receipt.
         facts: what it says, as (field, words).
@@ -233,15 +234,11 @@ def _step(
     safe: Mapping[ActId, Sequence[str]],
 ) -> StepLine:
     say, act = visit.say, step.act
-    effect, weight = state_name(say, page.rules.case_type, step.status_after), "plain"
-    if not step.effective:
-        pending = act.act_id in page.state.pending
-        weight = "waiting" if pending else "without"
-        effect = (
-            say("show.pending")
-            if pending
-            else say("show.no_effect", reason=names.message(step.reason, step.params).what)
-        )
+    effect = (
+        state_name(say, page.rules.case_type, step.status_after)
+        if step.effective
+        else not_in_effect(say, page, names, step)
+    )
     return StepLine(
         act=act.act_id.hex(),
         action=action_name(say, page.rules.case_type, step.action),
@@ -250,7 +247,7 @@ def _step(
         occurred_at_ms=act.occurred_at_ms,
         recorded_at_ms=act.recorded_at_ms,
         effect=effect,
-        weight=weight,
+        weight=weight_of(page, step),
         own=act.station in own_stations(ledger),
         safe=safe.get(act.act_id, ()),
         facts=corrected.get(act.act_id) or words.told(step.action, act.facts, act=act),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import cast
 from urllib.parse import quote
@@ -11,7 +12,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from ledger.casetype import ActionSpec
-from ledger.errors import BanjianError, InputError
+from ledger.errors import BanjianError, InputError, StoreError
 from ledger.facade import CaseRow, Command, Ledger, Performed, people_of
 from ledger.identity import (
     AGENT,
@@ -221,7 +222,11 @@ def receive_once(
         ),
         person.signer,
     )
-    return done, ledger.checkpoint(done.log_id)
+    note = ""
+    with suppress(StoreError):
+        # The receipt is safe: were it told as failed, the form would be sent again, and stored twice.
+        note = ledger.checkpoint(done.log_id)
+    return done, note
 
 
 def _from_pad(facts: Facts, number: str, occurred_at_ms: int | None) -> None:
