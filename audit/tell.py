@@ -8,6 +8,7 @@ from typing import TextIO
 from audit.replay import Replay
 from audit.report import JsonValue, finding_json, finding_text
 from audit.show import plain
+from audit.words import Words, moment
 from ledger.case import CaseAct, CaseState, Step
 from ledger.caseshape import Under
 from ledger.clocks import ClockReading
@@ -19,10 +20,9 @@ from ledger.decided import (
     ruling_object,
     rulings_of,
 )
-from ledger.types import Value
-from audit.words import Words, moment
 from ledger.judge import SETTLED_WAITING
 from ledger.texts.tables import print_table
+from ledger.types import Value
 
 _DIGITS = 12
 """Hexadecimal digits of an act id that tables show."""

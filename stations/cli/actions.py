@@ -15,9 +15,9 @@ from ledger.data import case_types as shipped_case_types
 from ledger.errors import BanjianError, ConfigError, RuleError
 from ledger.facade import Command, Home, Ledger
 from ledger.facade.opened.soundness import require_rules
-from stations.cli.amending import AMEND, amended_personal
 from ledger.types import ActId, CaseId, Facts
 from ledger.waiting import candidates
+from stations.cli.amending import AMEND, amended_personal
 from stations.cli.call import App, Call
 from stations.cli.done import show_done
 from stations.cli.fields import (

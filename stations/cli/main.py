@@ -19,8 +19,8 @@ import click
 from ledger.errors import BanjianError, ConfigError, StoreError
 from ledger.facade.base.clock import SystemClock
 from ledger.intact import damaged_files
-from stations.cli.asmeant import maybe_value, plain_options
 from ledger.texts.language import choose_language
+from stations.cli.asmeant import maybe_value, plain_options
 from stations.cli.call import App
 from stations.cli.crash import write_crash
 from stations.cli.secret import ask_secret

@@ -20,8 +20,8 @@ from stations.cli.rows import row_object
 from stations.cli.session import named_station, reading, station_for
 from stations.words.casenames import action_name, author_name, capacity_words, state_name, station_name
 from stations.words.cells import Cell, Styled
-from stations.words.factwords import words_of
 from stations.words.effects import not_in_effect, weight_of
+from stations.words.factwords import words_of
 from stations.words.lines import clock_line
 from stations.words.moments import show_moment
 from stations.words.naming import Names

@@ -29,8 +29,8 @@ from stations.web.rows import Line, lines_of
 from stations.web.scope import Scope
 from stations.web.visit import Visit
 from stations.words.casenames import action_name, author_name, capacity_words, state_name, station_name
-from stations.words.factwords import FactWords, names_of, words_of
 from stations.words.effects import not_in_effect, weight_of
+from stations.words.factwords import FactWords, names_of, words_of
 from stations.words.lines import clock_line
 from stations.words.naming import Names
 from stations.words.outcome import Told, corrections_in_words, outcome_lines, result_words
