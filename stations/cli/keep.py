@@ -25,7 +25,6 @@ from stations.words.cells import Styled
 from stations.words.erased import held_elsewhere
 
 _SIGNS = {"ok": ("✓", "green"), "warning": ("▲", "yellow"), "error": ("■", "bold red")}
-ERASE_NAMES = {"本人要求": "applicant_request", "保存期满": "period_over", "误录": "entered_by_mistake"}
 ERASE_GROUNDS = ("applicant_request", "period_over", "entered_by_mistake")
 
 
@@ -65,11 +64,14 @@ def doctor(call: Call, *, full: bool) -> int:
 
 
 def _server(home: Home) -> Check:
-    from stations.cli.remote import status_remote
+    from stations.cli.asking import NO_ANSWER
+    from stations.cli.remote import STATUS_TIMEOUT_S, status_remote
 
     try:
         status = json.loads(status_remote(home))
-    except StoreError:
+    except StoreError as error:
+        if error.code == NO_ANSWER:
+            return found("server", "warning", "doctor.server_silent", seconds=STATUS_TIMEOUT_S)
         # Commands work without one; whoever waits for pages or for stations below sees why here.
         return found("server", "ok", "doctor.no_server")
     return found("server", "ok", "doctor.server", pid=status["pid"], count=len(status["logs"]))
@@ -127,11 +129,11 @@ def erase(call: Call, *, case: str, ground: str, yes: bool) -> int:
 def _drop_typed(call: Call, case_id: CaseId) -> None:
     """Throw away what anybody was typing about a case on the pages: drafts, and forms that came too late."""
     # aiohttp takes a tenth of a second to import: only who erases pays for it.
-    from stations.web.cases.drafts import Drafts
+    from stations.web.drafts import Drafts
     from stations.web.unsigned import KeptForms
 
     path = f"/case/{case_id.hex()}"
-    Drafts(call.home(), call.app.randomness).drop_below(f"{path}/")
+    Drafts(call.home(), call.app.randomness).drop_below(path)
     KeptForms(call.home(), call.app.randomness).drop_below(path)
 
 
@@ -240,7 +242,7 @@ SPECS = (
         run=erase,
         params=(
             Param(name="CASE", required=True),
-            Param(name="ground", type=OneOf(ERASE_GROUNDS, aliases=ERASE_NAMES), required=True),
+            Param(name="ground", type=OneOf(ERASE_GROUNDS), required=True),
             Param(name="yes", flag=True),
         ),
         signs=True,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from aiohttp import web
 
@@ -12,11 +12,13 @@ from ledger.errors import BanjianError, ConfigError, InputError, RuleError
 from ledger.facade import CasePage, Command, Ledger, Performed
 from ledger.facade.cases.externals import FIELD as EXTERNAL_NO
 from ledger.identity import ID_KINDS, check_personal
-from ledger.judge import ADJUDICATE
+from ledger.judge import ADJUDICATE, COUNTERSIGN, DECLINE
 from ledger.registry import Registry
-from ledger.types import CaseId, Facts
+from ledger.types import ActId, CaseId, Facts
 from stations.conflictsides import in_dispute
+from stations.correcting import parties_of
 from stations.papers.documents import facts_of
+from stations.web import typed as typing
 from stations.web.answers import status_of
 from stations.web.cases import drafting
 from stations.web.cases.amending import (
@@ -28,7 +30,6 @@ from stations.web.cases.amending import (
     form_spec,
     held_now,
     only_what_differs,
-    parties_of,
     require_change,
     target_of,
 )
@@ -38,7 +39,6 @@ from stations.web.cases.casepage import case_of, heads_of
 from stations.web.cases.externals import ASKED, require_number, taken_off
 from stations.web.cases.factforms import (
     PREFIX,
-    STAND_IN,
     Choice,
     Field,
     Surroundings,
@@ -46,7 +46,6 @@ from stations.web.cases.factforms import (
     moment_ms,
     read_form,
 )
-from stations.web.cases.factwords import acts_in_words, acts_since, names_of
 from stations.web.cases.ruling import LISTS, disputed_of, ruled
 from stations.web.cases.standins import stand_in_choices
 from stations.web.render import message_of, render
@@ -54,10 +53,11 @@ from stations.web.scope import Scope
 from stations.web.visit import Visit, first, form_of, see_other
 from stations.words.casenames import action_name
 from stations.words.erased import held_elsewhere
+from stations.words.factpaths import STAND_IN
+from stations.words.factwords import acts_in_words, acts_since, names_of
 from stations.words.moments import show_moment
 from stations.words.typed import type_changes
 
-COUNTERSIGN = "countersign"
 ERASE = "erase"
 MOVED_ON = "web.moved_on"
 EVIDENCE = f"{PREFIX}evidence"
@@ -91,7 +91,7 @@ async def act(visit: Visit) -> web.StreamResponse:
     except BanjianError as error:
         return await _shown(visit, form, error)
     await carried(visit, attachments)
-    await drafting.ended(visit, first(form, "draft"))
+    await typing.ended(visit, first(form, "draft"))
     elsewhere = ""
     if done and action == ERASE:
         await drop_of(visit, case_id)
@@ -172,8 +172,8 @@ def _complete(page: CasePage, action: str, facts: Facts, form: Mapping[str, Sequ
     """Fill in what the page knows: item, which act waits for a second person, types of amended fields."""
     if "item" in _spec(page, action).facts and "item" not in facts:
         facts["item"] = page.rules.item.base_code
-    if action == COUNTERSIGN and "target" not in facts and len(page.state.pending) == 1:
-        facts["target"] = page.state.pending[0]
+    if "target" not in facts and len(meant := _meant(page, action)) == 1:
+        facts["target"] = meant[0]
     changes = facts.get("changes")
     if changes is not None:
         acts = [step.act.act_id for step in page.state.steps]
@@ -306,7 +306,7 @@ def _fields(
     around = Surroundings(
         item=page.rules.item,
         stations=stations,
-        acts=_acts(visit, ledger, page),
+        acts=_acts(visit, ledger, page, only=_meant(page, spec.code)),
         disputed=_disputed(visit, ledger, page),
         stand_ins=_stand_ins(visit, registry, page, spec, given),
     )
@@ -332,10 +332,10 @@ def _stand_ins(
     return found
 
 
-def _acts(visit: Visit, ledger: Ledger, page: CasePage) -> list[Choice]:
-    """Return the acts of a case in words, the newest first."""
+def _acts(visit: Visit, ledger: Ledger, page: CasePage, *, only: Collection[ActId] = ()) -> list[Choice]:
+    """Return the acts of a case in words, the newest first; of some alone where they are named."""
     words = acts_in_words(visit.say, ledger, page)
-    return [(act_id.hex(), text) for act_id, text in reversed(words.items())]
+    return [(act_id.hex(), text) for act_id, text in reversed(words.items()) if not only or act_id in only]
 
 
 def _disputed(visit: Visit, ledger: Ledger, page: CasePage) -> list[Choice]:
@@ -364,13 +364,20 @@ def _given(
 
 def _beforehand(page: CasePage, spec: ActionSpec) -> Mapping[str, Sequence[str]]:
     given: dict[str, Sequence[str]] = {}
-    if spec.code == COUNTERSIGN and len(page.state.pending) == 1:
-        given["f.target"] = (page.state.pending[0].hex(),)
+    if len(meant := _meant(page, spec.code)) == 1:
+        given["f.target"] = (meant[0].hex(),)
     if spec.code == "supply":
         given["f.materials"] = sorted(page.state.correction | page.state.deficit)
     if "external_no" in spec.facts and page.state.external_no:
         given["f.external_no"] = (page.state.external_no,)
     return given
+
+
+def _meant(page: CasePage, action: str) -> tuple[ActId, ...]:
+    """Return the waiting acts that a countersignature or a decline may be about; none for other actions."""
+    if action == COUNTERSIGN:
+        return page.signable or page.state.pending
+    return page.state.pending if action == DECLINE else ()
 
 
 def _spec(page: CasePage, action: str) -> ActionSpec:

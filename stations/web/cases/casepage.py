@@ -19,18 +19,21 @@ from ledger.types import ActId, CaseId, Facts
 from stations.conflictsides import open_sides
 from stations.papers.documents import Printable, printables
 from stations.province.known import Entered, entered_of
+from stations.web import typed as typing
 from stations.web.cases.attached import lines_of as lines_of_attachments
 from stations.web.cases.drafting import unfinished_at
-from stations.web.cases.drafts import Draft
-from stations.web.cases.factwords import FactWords, names_of, words_of
+from stations.web.drafts import Draft
 from stations.web.keyholders import own_stations
 from stations.web.render import render
 from stations.web.rows import Line, lines_of
 from stations.web.scope import Scope
 from stations.web.visit import Visit
-from stations.words.casenames import action_name, author_name, state_name, station_name
+from stations.words.casenames import action_name, author_name, capacity_words, state_name, station_name
+from stations.words.effects import not_in_effect, weight_of
+from stations.words.factwords import FactWords, names_of, words_of
 from stations.words.lines import clock_line
 from stations.words.naming import Names
+from stations.words.outcome import Told, corrections_in_words, outcome_lines, result_words
 
 SECOND_SIGHT = frozenset(("countersign", "adjudicate"))
 """Actions that others wait for."""
@@ -45,7 +48,7 @@ class StepLine:
 
     Attributes:
         effect: state after it, or why it has none.
-        weight: ``plain``, ``waiting`` or ``without``.
+        weight: ``plain``, ``waiting``, ``ended`` or ``without``.
         own: whether it was done at a station kept here: only of such does a page say how safe they are.
         safe: levels that have confirmed it by a receipt.
         facts: what it says, as (field, words).
@@ -100,6 +103,9 @@ class Shown:
     line: Line
     page: CasePage
     status: str
+    result: str
+    outcome: Sequence[Told]
+    capacity: str
     held: str
     clocks: Sequence[ClockLine]
     steps: Sequence[StepLine]
@@ -122,6 +128,7 @@ async def show(visit: Visit) -> web.Response:
         visit,
         "case.html",
         shown=shown,
+        kept_here=await typing.here(visit, f"/case/{case_id.hex()}"),
         item=visit.say.pick(shown.page.rules.item.name),
         attachments=await lines_of_attachments(visit, case_id),
         unfinished=await _unfinished(visit, shown),
@@ -179,7 +186,8 @@ def read_case(visit: Visit, ledger: Ledger, case_id: CaseId) -> Shown:
     with ledger.reading() as (tx, parts):
         safe = confirmed_acts(tx, parts, case_id, station=ledger.main_station or person.station)
     words = words_of(visit.say, ledger, page)
-    steps = [_step(visit, ledger, page, step, names, words, safe) for step in page.state.steps]
+    corrected = corrections_in_words(visit.say, page, words)
+    steps = [_step(visit, ledger, page, step, names, words, corrected, safe) for step in page.state.steps]
     by_act = {step.act.act_id: line for step, line in zip(page.state.steps, steps, strict=True)}
     choices = [_choice(visit, page, names, permission) for permission in page.permissions]
     kind = page.rules.case_type
@@ -189,6 +197,9 @@ def read_case(visit: Visit, ledger: Ledger, case_id: CaseId) -> Shown:
         line=lines_of(visit, ledger, [page.row])[0],
         page=page,
         status=state_name(visit.say, kind, page.state.status),
+        result=result_words(visit.say, page.state),
+        outcome=outcome_lines(visit.say, page),
+        capacity=capacity_words(visit.say, page.state),
         held=station_name(registry, page.state.custodian),
         clocks=[_clock(visit, page, reading) for reading in page.clocks],
         steps=steps,
@@ -219,18 +230,15 @@ def _step(
     step: Step,
     names: Names,
     words: FactWords,
+    corrected: Mapping[ActId, Sequence[Told]],
     safe: Mapping[ActId, Sequence[str]],
 ) -> StepLine:
     say, act = visit.say, step.act
-    effect, weight = state_name(say, page.rules.case_type, step.status_after), "plain"
-    if not step.effective:
-        pending = act.act_id in page.state.pending
-        weight = "waiting" if pending else "without"
-        effect = (
-            say("show.pending")
-            if pending
-            else say("show.no_effect", reason=names.message(step.reason, step.params).what)
-        )
+    effect = (
+        state_name(say, page.rules.case_type, step.status_after)
+        if step.effective
+        else not_in_effect(say, page, names, step)
+    )
     return StepLine(
         act=act.act_id.hex(),
         action=action_name(say, page.rules.case_type, step.action),
@@ -239,10 +247,10 @@ def _step(
         occurred_at_ms=act.occurred_at_ms,
         recorded_at_ms=act.recorded_at_ms,
         effect=effect,
-        weight=weight,
+        weight=weight_of(page, step),
         own=act.station in own_stations(ledger),
         safe=safe.get(act.act_id, ()),
-        facts=words.told(step.action, act.facts, act=act),
+        facts=corrected.get(act.act_id) or words.told(step.action, act.facts, act=act),
         personal=_personal(visit, page.personal.get(act.act_id)),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import cast
 from urllib.parse import quote
@@ -11,7 +12,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from ledger.casetype import ActionSpec
-from ledger.errors import BanjianError, InputError
+from ledger.errors import BanjianError, InputError, StoreError
 from ledger.facade import CaseRow, Command, Ledger, Performed, people_of
 from ledger.identity import (
     AGENT,
@@ -25,6 +26,7 @@ from ledger.identity import (
 from ledger.item import Item
 from ledger.permit import Permission
 from ledger.types import Facts
+from stations.web import typed as typing
 from stations.web.answers import status_of
 from stations.web.browsers import Person
 from stations.web.cases import drafting, steps
@@ -32,7 +34,6 @@ from stations.web.cases.acting import claimed_ms
 from stations.web.cases.attaching import carried, given_again, of_form
 from stations.web.cases.externals import ASKED, require_number
 from stations.web.cases.factforms import (
-    STAND_IN,
     Field,
     Surroundings,
     fields_of,
@@ -47,6 +48,7 @@ from stations.web.rows import Line, lines_of
 from stations.web.scope import Scope
 from stations.web.visit import Visit, first, form_of, see_other
 from stations.words.casenames import action_name
+from stations.words.factpaths import STAND_IN
 from stations.words.naming import Names
 
 RECEIVE = "receive"
@@ -110,7 +112,7 @@ async def receive(visit: Visit) -> web.StreamResponse:
     except BanjianError as error:
         return await _shown(visit, form, error)
     await carried(visit, attachments)
-    await drafting.ended(visit, first(form, "draft"))
+    await typing.ended(visit, first(form, "draft"))
     return see_other(where)
 
 
@@ -220,7 +222,11 @@ def receive_once(
         ),
         person.signer,
     )
-    return done, ledger.checkpoint(done.log_id)
+    note = ""
+    with suppress(StoreError):
+        # The receipt is safe: were it told as failed, the form would be sent again, and stored twice.
+        note = ledger.checkpoint(done.log_id)
+    return done, note
 
 
 def _from_pad(facts: Facts, number: str, occurred_at_ms: int | None) -> None:

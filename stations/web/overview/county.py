@@ -77,10 +77,11 @@ def board_lines(visit: Visit, ledger: Ledger, now_ms: int) -> list[StationLine]:
     """Return the stations below that of the installation, with what of each needs a look."""
     station = ledger.main_station or visit.station
     interval_s = visit.office.config.sync_interval_s
+    # Of a training ledger every station is here, and none ever syncs: nothing is awaited of any.
     return [
         station_line(
             line,
-            own=line.station == station,
+            own=line.station == station or visit.office.training,
             now_ms=now_ms,
             quiet_ms=quiet_after_ms(interval_s, relayed=line.via != line.station),
         )
