@@ -110,6 +110,8 @@ class Carriage:
         # What cannot be read here must not keep the good one from coming.
         await asyncio.to_thread(self._drop_damaged, content)
         await fetch(self, above, case_id, content, told=told)
+        # What came from there need not be offered there.
+        await self._ask(lambda attached: attached.mark([content], given=True))
 
     async def damaged(self, content: bytes) -> None:
         """Be told that an attachment cannot be read here: it is missing from now on."""

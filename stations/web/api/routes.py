@@ -198,6 +198,7 @@ async def safety(visit: Visit) -> web.Response:
                 confirmed=one.confirmed,
                 waiting=one.waiting,
                 oldest_ms=one.oldest_ms,
+                attachments=one.attachments,
             )
             for one in found.levels
         ]
@@ -235,6 +236,7 @@ def _board_station(line: county.StationLine) -> BoardStation:
         heard_at_ms=known.heard_at_ms,
         waiting=known.waiting,
         oldest_ms=known.oldest_ms,
+        attachments=known.attachments,
         silent_days=line.silent_days,
         clock_off_ms=known.clock_off_ms,
         forked=known.forked,
