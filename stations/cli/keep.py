@@ -127,7 +127,7 @@ def _drop_typed(call: Call, case_id: CaseId) -> None:
     from stations.web.unsigned import KeptForms
 
     path = f"/case/{case_id.hex()}"
-    Drafts(call.home(), call.app.randomness).drop_below(f"{path}/")
+    Drafts(call.home(), call.app.randomness).drop_case(case_id.hex())
     KeptForms(call.home(), call.app.randomness).drop_below(path)
 
 

@@ -29,6 +29,7 @@ class Slip:
         materials: names of what was handed in.
         missing: names of what the item still needs.
         token: rating token, shown once.
+        rated: whether the receipt has a rating token, known here or not.
         checkpoint: size and root of the log's signed head when the slip was printed.
         training: whether the ledger is a training ledger.
     """
@@ -43,6 +44,7 @@ class Slip:
     missing: Sequence[str]
     external_no: str
     token: str
+    rated: bool
     checkpoint: str
     act: str
     training: bool
@@ -72,6 +74,7 @@ def slip_of(ledger: Ledger, say: Say, page: CasePage, *, token: str, note: str) 
         missing=[say.pick(paper.name) for code, paper in item.materials.items() if code not in handed],
         external_no=shown(page.state.external_no),
         token=token,
+        rated="token_hash" in opened.facts,
         checkpoint=f"{size} {root[:12]}".strip(),
         act=opened.act_id.hex()[:12],
         training=ledger.training,

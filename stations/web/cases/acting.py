@@ -48,6 +48,7 @@ from stations.web.cases.factforms import (
 )
 from stations.web.cases.factwords import acts_in_words, acts_since, names_of
 from stations.web.cases.ruling import LISTS, disputed_of, ruled
+from stations.web.cases.signedbefore import SIGNED_BEFORE, as_another, led, noting, signed_before
 from stations.web.cases.standins import stand_in_choices
 from stations.web.render import message_of, render
 from stations.web.scope import Scope
@@ -65,7 +66,10 @@ EVIDENCE = f"{PREFIX}evidence"
 
 async def show(visit: Visit) -> web.Response:
     """Show the form of an action."""
-    return await _shown(visit, visit.unsigned_here(), None)
+    given = visit.unsigned_here()
+    if where := await led(visit, given):
+        return see_other(where)
+    return await _shown(visit, given, None)
 
 
 async def act(visit: Visit) -> web.StreamResponse:
@@ -77,6 +81,8 @@ async def act(visit: Visit) -> web.StreamResponse:
     attachments: tuple[tuple[bytes, int], ...] = ()
 
     def work(ledger: Ledger) -> str:
+        if signed_before(visit, ledger, form):
+            return where
         heads = first(form, "heads")
         done.append(perform_once(visit, ledger, case_id, action, form, heads=heads, attachments=attachments))
         return where
@@ -88,9 +94,11 @@ async def act(visit: Visit) -> web.StreamResponse:
             form[EVIDENCE] = [await content_digest(visit, attached[0])]
         await visit.sign_once(first(form, "once"), work)
     except BanjianError as error:
+        if error.code == SIGNED_BEFORE:
+            await as_another(visit, form)
         return await _shown(visit, form, error)
     await carried(visit, attachments)
-    await drafting.ended(visit, first(form, "draft"))
+    await drafting.ended(visit, first(form, "draft"), where)
     if done and action == ERASE:
         await drop_of(visit, case_id)
     for one in done:
@@ -107,7 +115,7 @@ def perform_once(
     ledger: Ledger,
     case_id: CaseId,
     action: str,
-    form: Mapping[str, Sequence[str]],
+    form: Mapping[str, list[str]],
     *,
     heads: str,
     attachments: tuple[tuple[bytes, int], ...] = (),
@@ -135,7 +143,9 @@ def perform_once(
         attachments=attachments,
         same_number=same_number,
     )
-    done = ledger.perform(command, person.signer)
+    # What an act of erasing left behind is erased by the next one: that may be signed twice.
+    noted = None if action == ERASE else noting(visit, form, case_id)
+    done = ledger.perform(command, person.signer, noted=noted)
     if action == ERASE:
         # The act alone erases nothing; a crash in between leaves the data, and whoever asks erases again.
         with ledger.turn:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from aiohttp import web
 
 from ledger.errors import InputError
 from ledger.facade import Ledger
+from ledger.store import schema
 from stations.web.cases.drafts import WORD_BYTES, Draft, Drafts, Form, is_word
 from stations.web.cases.items import item_of
 from stations.web.render import render_part
@@ -60,18 +61,36 @@ async def keep_form(visit: Visit, form: Mapping[str, list[str]]) -> Draft:
     Raises:
         AuthorityError: ``web.form`` for a word that no page gave out. StoreError: ``store.*``.
     """
-    draft = Draft(
+    draft = draft_of(visit, form)
+    if not is_over(visit, draft.word):
+        drafts = drafts_of(visit)
+        await visit.office.access.aside(lambda: drafts.keep(draft))
+    return draft
+
+
+def draft_of(visit: Visit, form: Mapping[str, list[str]]) -> Draft:
+    """Return what stands in a form that was sent, as its draft has it."""
+    return Draft(
         word=first(form, "draft"),
         staff_no=visit.person.staff_no,
         station=str(visit.person.station),
         page=_page(visit, form),
         at_ms=visit.now_ms(),
-        form={name: texts for name, texts in form.items() if name not in NOT_KEPT and any(texts)},
+        form=fields_kept(form),
     )
-    if not is_over(visit, draft.word):
-        drafts = _drafts(visit)
-        await visit.office.access.aside(lambda: drafts.keep(draft))
-    return draft
+
+
+def fields_kept(form: Form) -> Form:
+    """Return the fields of a form that its draft keeps."""
+    return {name: texts for name, texts in form.items() if name not in NOT_KEPT and any(texts)}
+
+
+def is_stored(ledger: Ledger, draft: Draft) -> bool:
+    """Tell whether the ledger holds the act that a draft was signed as."""
+    if not draft.act:
+        return False
+    with ledger.reading() as (tx, _):
+        return tx.get(schema.ACTS, (bytes.fromhex(draft.case), bytes.fromhex(draft.act))) is not None
 
 
 def is_over(visit: Visit, word: str) -> bool:
@@ -106,10 +125,16 @@ async def drop_unsigned(visit: Visit) -> web.Response:
     return see_other(own_path(first(form, "next")))
 
 
-async def ended(visit: Visit, word: str) -> None:
-    """Forget a draft that was signed or is not wanted."""
-    drafts, staff_no = _drafts(visit), visit.person.staff_no
-    visit.browser.remember_done(_mark(word), "")
+async def ended(visit: Visit, word: str, where: str = "") -> None:
+    """Forget a draft that was signed or is not wanted.
+
+    Args:
+        visit: the request.
+        word: of the draft.
+        where: the page of what it became; "" for nothing.
+    """
+    drafts, staff_no = drafts_of(visit), visit.person.staff_no
+    visit.browser.remember_done(_mark(word), where)
     await visit.office.access.aside(lambda: drafts.drop(staff_no, word))
 
 
@@ -119,11 +144,11 @@ async def forget(visit: Visit, case: str) -> None:
     Args:
         case: the case in hexadecimal.
     """
-    drafts, browsers, path = _drafts(visit), visit.office.browsers, f"/case/{case}"
+    drafts, browsers, path = drafts_of(visit), visit.office.browsers, f"/case/{case}"
     browsers.forget_below(path)
 
     def work() -> None:
-        drafts.drop_below(f"{path}/")
+        drafts.drop_case(case)
         # Forms of people who have not come back since the station was started.
         browsers.kept.drop_below(path)
 
@@ -188,8 +213,16 @@ def _item(visit: Visit, ledger: Ledger, draft: Draft) -> str:
 
 
 async def _mine(visit: Visit) -> list[Draft]:
-    drafts, person = _drafts(visit), visit.person
-    return await visit.office.access.aside(lambda: drafts.of(person.staff_no, str(person.station)))
+    """Return the drafts of who acts; of those that were signed only what the ledger holds is still so."""
+    drafts, person = drafts_of(visit), visit.person
+    found = await visit.office.access.aside(lambda: drafts.of(person.staff_no, str(person.station)))
+    if not any(one.act for one in found):
+        return found
+
+    def settled(ledger: Ledger) -> list[Draft]:
+        return [one if not one.changed and is_stored(ledger, one) else replace(one, act="") for one in found]
+
+    return await visit.read(settled)
 
 
 def _page(visit: Visit, form: Mapping[str, list[str]]) -> str:
@@ -210,5 +243,6 @@ def _mark(word: str) -> str:
     return f"draft {word}"
 
 
-def _drafts(visit: Visit) -> Drafts:
+def drafts_of(visit: Visit) -> Drafts:
+    """Return the drafts of the installation."""
     return Drafts(visit.office.home, visit.office.randomness)

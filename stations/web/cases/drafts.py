@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from hashlib import sha256
 
 from ledger.errors import AuthorityError, InputError, StoreError
 from ledger.facade import Home
@@ -37,6 +38,12 @@ class Draft:
         page: path and query of the page on which the form stands, without the draft.
         at_ms: when it was kept.
         form: texts by field.
+        act: the act that it was signed as, in hexadecimal digits, written down before that was stored: after
+            a power cut the ledger says whether it was; "" where nobody signed it.
+        case: the case of that act.
+        token: the rating token of a receipt: no act holds it.
+        said: what the form said when it was signed, as ``said_by`` has it.
+        changed: whether something else was typed since.
     """
 
     word: str
@@ -45,6 +52,11 @@ class Draft:
     page: str
     at_ms: int
     form: Form
+    act: str = ""
+    case: str = ""
+    token: str = ""
+    said: str = ""
+    changed: bool = False
 
     @property
     def where(self) -> str:
@@ -82,14 +94,13 @@ class Drafts:
         known = self._read(draft.word)
         if known is not None and known.staff_no != draft.staff_no:
             raise AuthorityError("web.form")
-        values = {
-            "staff_no": draft.staff_no,
-            "station": draft.station,
-            "page": draft.page,
-            "at_ms": draft.at_ms,
-            "form": {field: list(texts) for field, texts in draft.form.items()},
-        }
-        raw = json.dumps(values).encode("utf-8")
+        if known is not None and known.act:
+            # Whatever is typed afterwards: what was signed of it stays known.
+            draft = replace(
+                draft, act=known.act, case=known.case, token=known.token, said=known.said,
+                changed=said_by(draft.form) != known.said,
+            )  # fmt: skip
+        raw = _encoded(draft)
         if len(raw) > BYTES_MAX:
             raise InputError("web.draft_large", most=BYTES_MAX >> 10)
         self._folder.keep(draft.word, raw)
@@ -97,21 +108,44 @@ class Drafts:
             for old in self._of(draft.staff_no)[KEPT_MAX:]:
                 self._folder.drop(old.word)
 
+    def note_signed(self, draft: Draft, *, act: str, case: str, token: str, said: str) -> None:
+        """Write down which act a form becomes, durably, before that is stored; ``Draft`` has the values.
+
+        A form that is too large for a draft is noted without its texts.
+
+        Raises:
+            AuthorityError: ``web.form`` for somebody else's draft. StoreError: ``store.*``.
+        """
+        known = self._read(draft.word)
+        if known is not None and known.staff_no != draft.staff_no:
+            raise AuthorityError("web.form")
+        signed = replace(draft, act=act, case=case, token=token, said=said, changed=False)
+        raw = _encoded(signed)
+        self._folder.keep(draft.word, raw if len(raw) <= BYTES_MAX else _encoded(replace(signed, form={})))
+
+    def named(self, staff_no: str, word: str) -> Draft | None:
+        """Return a draft of somebody; None when there is none."""
+        known = self._read(word) if is_word(word) else None
+        return known if known is not None and known.staff_no == staff_no else None
+
     def of(self, staff_no: str, station: str) -> list[Draft]:
         """Return what somebody has not finished at a station, the newest first."""
         return [draft for draft in self._of(staff_no) if draft.station == station]
 
     def drop(self, staff_no: str, word: str) -> None:
         """Throw a draft of somebody away."""
-        known = self._read(word) if is_word(word) else None
-        if known is not None and known.staff_no == staff_no:
+        if self.named(staff_no, word) is not None:
             self._folder.drop(word)
 
-    def drop_below(self, path: str) -> None:
-        """Throw away everybody's drafts of the pages below a path."""
+    def drop_case(self, case: str) -> None:
+        """Throw away everybody's drafts about a case, and of its receipt.
+
+        Args:
+            case: the case in hexadecimal digits.
+        """
         for word in self._folder.names():
             known = self._read(word) if is_word(word) else None
-            if known is not None and known.page.startswith(path):
+            if known is not None and (known.page.startswith(f"/case/{case}/") or known.case == case):
                 self._folder.drop(word)
 
     def _of(self, staff_no: str) -> list[Draft]:
@@ -126,6 +160,18 @@ class Drafts:
             return None if raw is None else Draft(word=word, **json.loads(raw))
         except (StoreError, ValueError, TypeError):
             return None
+
+
+def said_by(form: Form) -> str:
+    """Return a digest of what a form says, whatever the case was like when it was shown."""
+    said = sorted((name, list(texts)) for name, texts in form.items() if name != "heads" and any(texts))
+    return sha256(json.dumps(said).encode("utf-8")).hexdigest()
+
+
+def _encoded(draft: Draft) -> bytes:
+    values = {one.name: getattr(draft, one.name) for one in fields(draft) if one.name != "word"}
+    values["form"] = {field: list(texts) for field, texts in draft.form.items()}
+    return json.dumps(values).encode("utf-8")
 
 
 def is_word(text: str) -> bool:

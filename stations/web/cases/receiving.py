@@ -13,6 +13,7 @@ from aiohttp import web
 from ledger.casetype import ActionSpec
 from ledger.errors import BanjianError, InputError
 from ledger.facade import CaseRow, Command, Ledger, Performed, people_of
+from ledger.facade.opened.performing import Noted
 from ledger.identity import (
     AGENT,
     ID_KINDS,
@@ -41,6 +42,7 @@ from stations.web.cases.factforms import (
 )
 from stations.web.cases.items import find_items, item_of
 from stations.web.cases.pads import pad_number
+from stations.web.cases.signedbefore import SIGNED_BEFORE, as_another, led, noting, signed_before
 from stations.web.cases.standins import stand_in_choices
 from stations.web.render import message_of, render, render_part
 from stations.web.rows import Line, lines_of
@@ -89,6 +91,8 @@ async def choose(visit: Visit) -> web.Response:
 async def show(visit: Visit) -> web.Response:
     """Show the form of an item: empty, as its draft has it, or as it was sent when the browser was locked."""
     pad, given = visit.request.query.get("pad", ""), visit.unsigned_here()
+    if where := await led(visit, given):
+        return see_other(where)
     return await _shown(visit, {**given, "pad": [pad]} if pad else given, None)
 
 
@@ -99,7 +103,11 @@ async def receive(visit: Visit) -> web.StreamResponse:
     attachments: tuple[tuple[bytes, int], ...] = ()
 
     def work(ledger: Ledger) -> str:
-        done, note = receive_once(visit, ledger, code, form, attachments=attachments)
+        if before := signed_before(visit, ledger, form):
+            return before
+        done, note = receive_once(
+            visit, ledger, code, form, attachments=attachments, noted=noting(visit, form)
+        )
         case = done.case_id.hex()
         browser.slips[case] = (done.token, note)
         return f"/case/{case}/slip"
@@ -108,9 +116,11 @@ async def receive(visit: Visit) -> web.StreamResponse:
         attachments = tuple(one.named for one in await of_form(visit, form))
         where = await visit.sign_once(first(form, "once"), work)
     except BanjianError as error:
+        if error.code == SIGNED_BEFORE:
+            await as_another(visit, form)
         return await _shown(visit, form, error)
     await carried(visit, attachments)
-    await drafting.ended(visit, first(form, "draft"))
+    await drafting.ended(visit, first(form, "draft"), where)
     return see_other(where)
 
 
@@ -191,6 +201,7 @@ def receive_once(
     form: Form,
     *,
     attachments: tuple[tuple[bytes, int], ...] = (),
+    noted: Noted | None = None,
 ) -> tuple[Performed, str]:
     """Sign and store the receipt, then the head of the log: the slip names it.
 
@@ -219,6 +230,7 @@ def receive_once(
             same_number=same_number,
         ),
         person.signer,
+        noted=noted,
     )
     return done, ledger.checkpoint(done.log_id)
 
