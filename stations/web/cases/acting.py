@@ -10,6 +10,7 @@ from ledger.caseshape import Step
 from ledger.casetype import ActionSpec
 from ledger.errors import BanjianError, ConfigError, InputError, RuleError
 from ledger.facade import CasePage, Command, Ledger, Performed
+from ledger.facade.cases.attachednames import ERASE
 from ledger.facade.cases.externals import FIELD as EXTERNAL_NO
 from ledger.identity import ID_KINDS, check_personal
 from ledger.judge import ADJUDICATE
@@ -32,9 +33,9 @@ from stations.web.cases.amending import (
     require_change,
     target_of,
 )
-from stations.web.cases.attached import drop_of
 from stations.web.cases.attaching import carried, content_digest, given_again, of_form
 from stations.web.cases.casepage import case_of, heads_of
+from stations.web.cases.erased import drop_of
 from stations.web.cases.externals import ASKED, require_number, taken_off
 from stations.web.cases.factforms import (
     PREFIX,
@@ -58,7 +59,6 @@ from stations.words.moments import show_moment
 from stations.words.typed import type_changes
 
 COUNTERSIGN = "countersign"
-ERASE = "erase"
 MOVED_ON = "web.moved_on"
 EVIDENCE = f"{PREFIX}evidence"
 """The control of what an act rests on: the hash of the first file attached, so that nobody types one."""
