@@ -17,7 +17,8 @@ from ledger.judge import ADJUDICATE
 from ledger.registry import Registry
 from ledger.types import CaseId, Facts
 from stations.conflictsides import in_dispute
-from stations.papers.documents import facts_of
+from stations.papers.documents import ACCEPTING
+from stations.papers.handed import facts_of, missing_names
 from stations.web.answers import status_of
 from stations.web.cases import drafting
 from stations.web.cases.amending import (
@@ -264,6 +265,7 @@ async def _shown(visit: Visit, form: Mapping[str, Sequence[str]], error: Banjian
             "message": None if error is None else message_of(visit.say, error, names),
             "confirm_number": error is not None and error.code in ASKED,
             "moved_on": moved_on,
+            "lacking": missing_names(page, visit.say) if action in ACCEPTING else (),
         }
 
     values = await visit.read(work)

@@ -12,7 +12,7 @@ from ledger.facade import CasePage, people_now
 from ledger.factspec import FactSpec
 from ledger.identity import AGENT, check_phone
 from ledger.types import Facts, Value
-from stations.papers.documents import facts_of
+from stations.papers.handed import facts_of
 
 AMEND = "amend"
 OF_BOTH = ("name", "id_kind", "id_no", "phone", "address")

@@ -18,6 +18,7 @@ from ledger.permit import Permission
 from ledger.types import ActId, CaseId, Facts
 from stations.conflictsides import open_sides
 from stations.papers.documents import Printable, printables
+from stations.papers.handed import missing_names
 from stations.province.known import Entered, entered_of
 from stations.web.cases.attached import lines_of as lines_of_attachments
 from stations.web.cases.drafting import unfinished_at
@@ -35,6 +36,8 @@ from stations.words.naming import Names
 SECOND_SIGHT = frozenset(("countersign", "adjudicate"))
 """Actions that others wait for."""
 HANDING = frozenset(("offer", "take"))
+DECIDED = frozenset(("decide", "record_result"))
+"""Actions after which no paper is waited for."""
 WITHOUT_RESULT = frozenset(("returned", "not_accepted", "withdrawn", "lapsed", "revoked", "void"))
 """States in which a case ends without what was asked for: not what is offered first."""
 
@@ -112,6 +115,7 @@ class Shown:
     entered: Entered
     entered_by: str
     documents: Sequence[Printable]
+    lacking: Sequence[str]
 
 
 async def show(visit: Visit) -> web.Response:
@@ -203,6 +207,7 @@ def read_case(visit: Visit, ledger: Ledger, case_id: CaseId) -> Shown:
         heads=heads_of(page),
         entered=entered,
         documents=printables(page),
+        lacking=missing_names(page, visit.say) if page.row.open and not DECIDED & page.state.done else (),
         entered_by="" if entered.by is None else ledger.staff_name(entered.by),
     )
 
