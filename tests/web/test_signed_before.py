@@ -172,3 +172,27 @@ def test_erasing_takes_the_draft_of_the_receipt_along(
             counter.desk(staff_no).post(f"/case/{case}/do/erase", {"f.ground": "applicant_request"})
         assert not list((folder / "drafts").iterdir())
         assert "要删除的" not in counter.desk("C1").get("/receive").text
+
+
+def test_back_after_signing_leads_to_the_slip_and_to_no_empty_form(tmp_path: Path) -> None:
+    folder = tmp_path / "county"
+    with serving(folder) as counter:
+        desk = counter.desk("C1")
+        desk.send("/receive-way", {"way": "steps", "next": HERE})
+        form = desk.get(HERE)
+        fields = {"draft": form.field("draft"), "applicant.name": "往回走的人"}
+        at_last = desk.send(f"{HERE}/draft/step?to=sign", fields).headers["Location"]
+        assert "签名收件" in desk.get(at_last).text
+        slip = signed(desk, HERE, form, **{"applicant.name": "往回走的人"}).headers["Location"]
+        back = desk._ask("GET", at_last, b"", {})
+        assert (back.status, back.headers["Location"]) == (303, slip)
+        assert "已经签名入库" in desk.get(slip).text
+        clock = counter.clock
+    with serving(folder, clock=clock) as counter:
+        desk = counter.desk("C1")
+        back = desk._ask("GET", at_last, b"", {})
+        assert (back.status, back.headers["Location"]) == (303, HERE)
+        assert "签名收件" not in desk.get(at_last).text
+        dropped = typed(desk, HERE, **{"applicant.name": "不要了的人"}).field("draft")
+        desk.send(f"{HERE}/draft/drop", {"dropped": dropped})
+        assert desk._ask("GET", f"{HERE}?draft={dropped}&step=more", b"", {}).headers["Location"] == HERE

@@ -98,6 +98,11 @@ def is_over(visit: Visit, word: str) -> bool:
     return _mark(word) in visit.browser.done
 
 
+def outcome_of(visit: Visit, word: str) -> str | None:
+    """Return the page of what a draft became in this browser; "" for nothing, None while it is one."""
+    return visit.browser.done.get(_mark(word))
+
+
 def new_word(visit: Visit) -> str:
     """Return a word for another draft."""
     return visit.office.randomness(WORD_BYTES).hex()

@@ -21,7 +21,7 @@ FOLDER = "drafts"
 BYTES_MAX = 64 * 1024
 SHOWN_CHARS = 24
 KEPT_MAX = 24
-"""Drafts of one person; the oldest gives way to another one."""
+"""Drafts of one person: another one is refused, nothing that was typed gives way to it."""
 WORD_BYTES = 8
 
 Form = Mapping[str, Sequence[str]]
@@ -85,7 +85,8 @@ class Drafts:
         """Keep what is in a form now, durably.
 
         Raises:
-            InputError: ``web.draft_large`` for more than anybody types; what was kept before stays.
+            InputError: ``web.draft_large`` for more than anybody types, ``web.drafts_full`` for one draft too
+                many; what was kept before stays.
             AuthorityError: ``web.form`` for a word that no page gave out, or of somebody else's draft.
             StoreError: ``store.*``; what was kept before stays.
         """
@@ -103,10 +104,9 @@ class Drafts:
         raw = _encoded(draft)
         if len(raw) > BYTES_MAX:
             raise InputError("web.draft_large", most=BYTES_MAX >> 10)
+        if known is None and len(self._of(draft.staff_no)) >= KEPT_MAX:
+            raise InputError("web.drafts_full", most=KEPT_MAX)
         self._folder.keep(draft.word, raw)
-        if known is None:
-            for old in self._of(draft.staff_no)[KEPT_MAX:]:
-                self._folder.drop(old.word)
 
     def note_signed(self, draft: Draft, *, act: str, case: str, token: str, said: str) -> None:
         """Write down which act a form becomes, durably, before that is stored; ``Draft`` has the values.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from urllib.parse import urlencode
 
 from ledger.act import CASE_ID_BYTES
 from ledger.errors import InputError, RuleError
@@ -59,7 +60,10 @@ def signed_before(visit: Visit, ledger: Ledger, form: Mapping[str, list[str]]) -
 
 
 async def led(visit: Visit, given: Form) -> str:
-    """Return where a page leads whose form is in the ledger already; "" for a page to be shown.
+    """Return where a page leads whose form is in the ledger already, or is gone; "" for a page to be shown.
+
+    "Back" of a browser comes here after a form was signed: an empty form with a button to sign it would stand
+    at the address of the last step.
 
     Args:
         visit: the request for the page.
@@ -68,8 +72,14 @@ async def led(visit: Visit, given: Form) -> str:
     word = "".join(given.get("draft", ())) or visit.request.query.get("draft", "")
     if not is_word(word):
         return ""
+    became = drafting.outcome_of(visit, word)
+    if became and not given:
+        visit.tell("web.draft_done")
+        return became
     staff_no, drafts = visit.person.staff_no, drafting.drafts_of(visit)
     draft = await visit.office.access.aside(lambda: drafts.named(staff_no, word))
+    if draft is None and not given:
+        return _anew(visit)
     if draft is None or not draft.act:
         return ""
     sent: Mapping[str, Sequence[str]] = drafting.fields_kept(given)
@@ -89,6 +99,11 @@ async def as_another(visit: Visit, form: dict[str, list[str]]) -> None:
     with suppress(InputError):
         await drafting.keep_form(visit, form)
     await drafting.ended(visit, before)
+
+
+def _anew(visit: Visit) -> str:
+    query = {name: text for name, text in visit.request.query.items() if name not in ("draft", "step")}
+    return f"{visit.request.path}{'?' if query else ''}{urlencode(query)}"
 
 
 def _taken_up(visit: Visit, draft: Draft) -> str:
