@@ -52,6 +52,7 @@ from stations.web.cases.factwords import acts_in_words, acts_since, names_of
 from stations.web.cases.ruling import LISTS, disputed_of, ruled
 from stations.web.cases.signedbefore import SIGNED_BEFORE, as_another, led, noting, signed_before
 from stations.web.cases.standins import stand_in_choices
+from stations.web.cases.wrongfields import wrong_person
 from stations.web.render import message_of, render
 from stations.web.scope import Scope
 from stations.web.visit import Visit, first, form_of, see_other
@@ -259,9 +260,8 @@ async def _shown(visit: Visit, form: Mapping[str, Sequence[str]], error: Banjian
             "text": "".join(form.get("text", ())),
             "at": "".join(form.get("at", ())),
             "allowed": permission is not None and permission.allowed,
-            "caveat": names.message(permission.reason_code, permission.params)
-            if permission and caveat
-            else None,
+            "caveat": caveat,
+            "wrong": wrong_person(error),
             "message": None if error is None else message_of(visit.say, error, names),
             "confirm_number": error is not None and error.code in ASKED,
             "moved_on": moved_on,

@@ -89,7 +89,7 @@ def amended_people(page: CasePage, target: Step, form: Form) -> tuple[Facts, lis
         typed = _typed(role, held, form)
         differing = [name for name, text in typed.items() if held.get(name, "") != text]
         if "phone" in differing and typed["phone"]:
-            check_phone(typed["phone"])
+            check_phone(typed["phone"], whose=role)
         if differing:
             now = {**held, **typed}
             personal[role] = {name: text for name, text in now.items() if text or name in held}

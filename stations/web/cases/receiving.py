@@ -44,6 +44,7 @@ from stations.web.cases.items import find_items, item_of
 from stations.web.cases.pads import pad_number
 from stations.web.cases.signedbefore import SIGNED_BEFORE, as_another, led, noting, signed_before
 from stations.web.cases.standins import stand_in_choices
+from stations.web.cases.wrongfields import wrong_person
 from stations.web.render import message_of, render, render_part
 from stations.web.rows import Line, lines_of
 from stations.web.scope import Scope
@@ -272,7 +273,7 @@ def said_of_people(form: Form) -> Facts:
         if not texts["id_no"]:
             texts["id_kind"] = ""
         if texts["phone"]:
-            check_phone(texts["phone"])
+            check_phone(texts["phone"], whose=role)
         part: Facts = {name: text for name, text in texts.items() if text}
         if part:
             personal[role] = part
@@ -327,6 +328,7 @@ async def _shown(visit: Visit, form: Form, error: BanjianError | None) -> web.Re
         "receive.html",
         once=visit.office.randomness(12).hex(),
         given=given,
+        wrong=wrong_person(error),
         attached=attached,
         draft=draft,
         stepping=stepping,

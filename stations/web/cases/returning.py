@@ -16,6 +16,7 @@ from stations.web.cases.factforms import Surroundings, fields_of, read_form
 from stations.web.cases.items import item_of
 from stations.web.cases.receiving import opening_spec, said_of_people
 from stations.web.cases.signedbefore import SIGNED_BEFORE, as_another, led, noting, signed_before
+from stations.web.cases.wrongfields import wrong_person
 from stations.web.render import message_of, render
 from stations.web.visit import Visit, first, form_of, see_other
 from stations.words.casenames import action_name
@@ -101,6 +102,7 @@ async def _shown(visit: Visit, form: Form, error: BanjianError | None) -> web.Re
         draft=draft,
         once=visit.office.randomness(12).hex(),
         given={name: "".join(texts) for name, texts in form.items()},
+        wrong=wrong_person(error),
         id_kinds=ID_KINDS,
         **values,
     )
