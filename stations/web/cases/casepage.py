@@ -13,9 +13,9 @@ from ledger.clocks import ClockReading
 from ledger.errors import InputError
 from ledger.facade import CasePage, Ledger
 from ledger.facade.peering.between import twins
-from ledger.facade.peering.confirmed import confirmed_acts
+from ledger.facade.peering.confirmed import Reached, reached_acts
 from ledger.permit import Permission
-from ledger.types import ActId, CaseId, Facts
+from ledger.types import ActId, CaseId, Facts, StationId
 from stations.conflictsides import open_sides
 from stations.papers.documents import Printable, printables
 from stations.papers.handed import missing_names
@@ -43,6 +43,14 @@ WITHOUT_RESULT = frozenset(("returned", "not_accepted", "withdrawn", "lapsed", "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReachedLine:
+    """That an act reached a station: ``at_ms`` by that one's clock; ``level`` is ``here`` for this one."""
+
+    level: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepLine:
     """One act of the timeline.
 
@@ -51,6 +59,7 @@ class StepLine:
         weight: ``plain``, ``waiting`` or ``without``.
         own: whether it was done at a station kept here: only of such does a page say how safe they are.
         safe: levels that have confirmed it by a receipt.
+        reached: when this station, if it is of another one, and those above had it, by their receipts.
         facts: what it says, as (field, words).
         personal: what it says of people, when that is held here.
     """
@@ -65,6 +74,7 @@ class StepLine:
     weight: str
     own: bool
     safe: Sequence[str]
+    reached: Sequence[ReachedLine]
     facts: Sequence[tuple[str, str]]
     personal: Sequence[tuple[str, str]]
 
@@ -181,9 +191,11 @@ def read_case(visit: Visit, ledger: Ledger, case_id: CaseId) -> Shown:
     Scope(registry, person).require(page.state)
     names = names_of(visit.say, ledger, page)
     with ledger.reading() as (tx, parts):
-        safe = confirmed_acts(tx, parts, case_id, station=ledger.main_station or person.station)
+        here = ledger.main_station or person.station
+        known = reached_acts(tx, parts, case_id, station=here)
+    reached = {act: [_reached(one, here) for one in found] for act, found in known.items()}
     words = words_of(visit.say, ledger, page)
-    steps = [_step(visit, ledger, page, step, names, words, safe) for step in page.state.steps]
+    steps = [_step(visit, ledger, page, step, names, words, reached) for step in page.state.steps]
     by_act = {step.act.act_id: line for step, line in zip(page.state.steps, steps, strict=True)}
     choices = [_choice(visit, page, names, permission) for permission in page.permissions]
     kind = page.rules.case_type
@@ -224,9 +236,10 @@ def _step(
     step: Step,
     names: Names,
     words: FactWords,
-    safe: Mapping[ActId, Sequence[str]],
+    reached: Mapping[ActId, Sequence[ReachedLine]],
 ) -> StepLine:
     say, act = visit.say, step.act
+    told = reached.get(act.act_id, ())
     effect, weight = state_name(say, page.rules.case_type, step.status_after), "plain"
     if not step.effective:
         pending = act.act_id in page.state.pending
@@ -246,10 +259,15 @@ def _step(
         effect=effect,
         weight=weight,
         own=act.station in own_stations(ledger),
-        safe=safe.get(act.act_id, ()),
+        safe=[one.level for one in told if one.level != "here"],
+        reached=told,
         facts=words.told(step.action, act.facts, act=act),
         personal=_personal(visit, page.personal.get(act.act_id)),
     )
+
+
+def _reached(one: Reached, here: StationId) -> ReachedLine:
+    return ReachedLine(level="here" if one.station == here else one.level, at_ms=one.at_ms)
 
 
 def _personal(visit: Visit, personal: Facts | None) -> list[tuple[str, str]]:
