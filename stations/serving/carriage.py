@@ -79,6 +79,12 @@ class Carriage:
         """Be told that an act was signed which names attachments that lie here."""
         await self._ask(lambda attached: attached.mark(contents, held=True))
 
+        def note() -> None:
+            for content in contents:
+                self._store.note_signed(content.hex())
+
+        await asyncio.to_thread(note)
+
     async def give(self) -> int:
         """Give the station above what it lacks; returns how many chunks went.
 

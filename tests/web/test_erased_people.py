@@ -13,7 +13,7 @@ import pytest
 
 from ledger.facade import Command, Ledger
 from ledger.types import CaseId
-from stations.web.cases import erased
+from stations.web.cases import sweeping
 from tests.facade.counter import COUNTY, PERMIT, Dice, signer
 from tests.web.counterdesk import Counter, Desk, serving
 from tests.web.test_roster import id_number, imported, name_of, people, received, roster, scan
@@ -82,9 +82,8 @@ def test_what_was_erased_elsewhere_is_blanked_too(tmp_path: Path, monkeypatch: p
             facts={"ground": "applicant_request"},
         )
         ledger.erase(command, signer("C3"))
-    monkeypatch.setattr(erased, "SWEEP_S", 3600.0)
     with monkeypatch.context() as waiting, serving(folder, clock=clock) as counter:
-        waiting.setattr(erased, "_forget_erased", _nothing)
+        waiting.setattr(sweeping, "forget_erased", _nothing)
         desk = counter.desk("V1")
         require_gone(counter, desk, name)
     with serving(folder, clock=clock) as counter:

@@ -137,6 +137,11 @@ class Drafts:
         if self.named(staff_no, word) is not None:
             self._folder.drop(word)
 
+    def texts(self, field: str) -> set[str]:
+        """Return what stands in a field of anybody's draft."""
+        found = (self._read(word) for word in self._folder.names() if is_word(word))
+        return {text for draft in found if draft is not None for text in draft.form.get(field, ())}
+
     def drop_case(self, case: str) -> None:
         """Throw away everybody's drafts about a case, and of its receipt.
 

@@ -7,13 +7,12 @@ minute, and is shown no more meanwhile.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Collection
 from contextlib import suppress
 
 from aiohttp import web
 
-from ledger.errors import BanjianError, RuleError
+from ledger.errors import RuleError
 from ledger.facade import Ledger
 from ledger.facade.cases.attachednames import ERASE, is_erased
 from ledger.store import schema
@@ -23,14 +22,10 @@ from stations.kept.attachments import Attachments, drop_case
 from stations.kept.rosters import FOLDER, Roster, blank_cases, list_rosters
 from stations.kept.sealed import SealedFolder
 from stations.web.cases import drafting
-from stations.web.visit import OFFICE, Office, Visit
+from stations.web.visit import Office, Visit
 
 TURN: web.AppKey[asyncio.Lock] = web.AppKey("rosters", asyncio.Lock)
 """Held while a roster is read, changed and kept: two scanners must not undo each other's ticks."""
-SWEEP: web.AppKey[asyncio.Task[None]] = web.AppKey("sweep", asyncio.Task)
-SWEEP_S = 60.0
-"""How often it is looked what was erased elsewhere."""
-log = logging.getLogger("banjian.pages")
 
 
 async def drop_of(visit: Visit, case_id: CaseId) -> None:
@@ -54,32 +49,8 @@ def erased_in(ledger: Ledger, roster: Roster) -> frozenset[str]:
     return frozenset(case.hex() for case in found if _is_erased(ledger, case))
 
 
-async def sweep(application: web.Application) -> None:
-    """Go on blanking what was erased by whatever way, until the site stops."""
-    office, turn = application[OFFICE], application[TURN]
-    while True:
-        try:
-            await _forget_erased(office, turn)
-        except BanjianError as error:
-            # What cannot be read now is looked at again.
-            log.warning(error.code, extra={"code": error.code})
-        await asyncio.sleep(SWEEP_S)
-
-
-async def prepare(application: web.Application) -> None:
-    """Begin to look what was erased elsewhere."""
-    application[SWEEP] = asyncio.create_task(sweep(application))
-
-
-async def close(application: web.Application) -> None:
-    """Look no more."""
-    task = application[SWEEP]
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
-
-
-async def _forget_erased(office: Office, turn: asyncio.Lock) -> None:
+async def forget_erased(office: Office, turn: asyncio.Lock) -> None:
+    """Blank the rows of rosters whose cases were erased by whatever way."""
     rosters = await office.access.aside(lambda: list_rosters(_folder(office)))
     if not any(row.case and not row.erased for roster in rosters for row in roster.rows):
         return
