@@ -108,3 +108,22 @@ def test_a_slip_of_an_erased_case_has_no_rating_code_any_more(tmp_path: Path) ->
         counter.desk("C3").post(slip.replace("/slip", "/do/erase"), {"f.ground": "applicant_request"})
         page = desk.get(slip).text.partition("<article")[2]
         assert "抹除人" not in page and not CODE.search(page)
+
+
+def test_a_fault_of_one_look_does_not_end_the_looking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+
+    async def fails(*_: object) -> None:
+        looks.append(1)
+        raise OSError("disk")
+
+    monkeypatch.setattr(sweeping, "forget_erased", fails)
+    monkeypatch.setattr(sweeping, "SWEEP_S", 0.01)
+    with serving(tmp_path / "county"):
+        for _ in range(500):
+            if len(looks) > 2:
+                break
+            time.sleep(0.02)
+    assert len(looks) > 2

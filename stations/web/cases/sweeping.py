@@ -17,7 +17,7 @@ SWEEP: web.AppKey[asyncio.Task[None]] = web.AppKey("sweep", asyncio.Task)
 SWEEP_S = 60.0
 LOOKS_PER_DROP = 1440
 """Uploads are looked at when the site starts and then once in so many looks: each has a file of its own."""
-log = logging.getLogger("banjian.pages")
+log = logging.getLogger("banjian.web")
 
 
 async def begin(application: web.Application) -> None:
@@ -43,5 +43,8 @@ async def _sweep(application: web.Application) -> None:
         except BanjianError as error:
             # What cannot be read now is looked at again.
             log.warning(error.code, extra={"code": error.code})
+        except Exception:
+            # The outermost loop: a fault is told, and the next look comes all the same.
+            log.exception("sweep failed")
         looks += 1
         await asyncio.sleep(SWEEP_S)
