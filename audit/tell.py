@@ -6,10 +6,12 @@ from typing import TextIO
 
 from audit.replay import Replay
 from audit.report import JsonValue, finding_json, finding_text
-from audit.words import Words, moment, print_table
+from audit.words import Words, moment
 from ledger.case import CaseAct, CaseState, Step
 from ledger.caseshape import Under
 from ledger.clocks import ClockReading
+from ledger.judge import SETTLED_WAITING
+from ledger.texts.tables import print_table
 
 _DIGITS = 12
 """Hexadecimal digits of an act id that tables show."""
@@ -157,17 +159,19 @@ def _effect(told: Replay, step: Step, words: Words) -> str:
             return words("audit.effect.countersigned", moment=moment(step.effect_at_ms))
         return words("audit.effect.yes")
     reason = _reason(told, step, words)
+    if step.reason in SETTLED_WAITING:
+        return f"{reason} [{step.reason}]"
     return words("audit.effect.no", reason=f"{reason} [{step.reason}]")
 
 
 def _reason(told: Replay, step: Step, words: Words) -> str:
     """Return why an act has no effect, with action, state and roles called by their names."""
-    named = words.named(step.params)
+    named: dict[str, object] = dict(step.params)
     for param, name in (("action", _action), ("status", _status), ("state", _status)):
         value = named.get(param)
         if isinstance(value, str):
             named[param] = name(told, value, words)
-    return words(step.reason, **named) if step.reason else ""
+    return words(step.reason, **words.named(named)) if step.reason else ""
 
 
 def _act_json(told: Replay, act: CaseAct, step: Step | None, words: Words) -> dict[str, JsonValue]:

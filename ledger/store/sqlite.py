@@ -116,6 +116,10 @@ class SqliteStore:
         """Return whether a write was refused because another program had written into the file."""
         return self.watch.changed
 
+    def writes(self) -> int:
+        """Return how many write transactions began since it was opened."""
+        return self.watch.writes
+
     def close(self) -> None:
         """Close all connections and give the writer's lock back."""
         self._closed = True

@@ -1,6 +1,7 @@
 """Every action of the case types as a command: ``banjian ACTION CASE``; an opening action needs no case.
 
-Nothing here knows a single action, but for one comfort: a countersignature finds the act that waits for it.
+Nothing here knows a single action, but for one comfort: who countersigns or declines need not name the act
+that waits.
 """
 
 from __future__ import annotations
@@ -8,15 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from ledger.caseshape import CaseState, Rules
 from ledger.casetype import CaseType
 from ledger.data import case_types as shipped_case_types
 from ledger.errors import BanjianError, ConfigError, RuleError
 from ledger.facade import Command, Home, Ledger
 from ledger.facade.opened.soundness import require_rules
-from ledger.types import CaseId, Facts
+from ledger.types import ActId, CaseId, Facts
+from ledger.waiting import candidates
 from stations.cli.call import App, Call
 from stations.cli.done import show_done
 from stations.cli.fields import (
+    ABOUT_WAITING,
     ActionCommand,
     collect_actions,
     known_stations,
@@ -33,8 +37,6 @@ from stations.cli.session import desk, station_for
 from stations.cli.types import MomentType, claimed_ms
 from stations.texts import Say
 from stations.words.typed import type_changes
-
-COUNTERSIGN = "countersign"
 
 
 def action_specs(say: Say, case_types: Iterable[CaseType], taken: frozenset[str]) -> list[Spec]:
@@ -143,16 +145,25 @@ def _facts(
         if isinstance(facts["item"], str) and facts["item"] != rules.item.base_code:
             facts["item"] = find_item(ledger, facts["item"]).base_code
     name_materials(facts, rules.item)
-    if command.code == COUNTERSIGN and "target" not in facts:
-        # So that nobody copies 64 digits at the counter; with several waiting, the person must choose.
-        if not state.pending:
-            raise RuleError("case.nothing_pending")
-        if len(state.pending) != 1:
-            raise RuleError("cli.pending", count=len(state.pending))
-        facts["target"] = state.pending[0]
+    if command.code in ABOUT_WAITING and "target" not in facts:
+        facts["target"] = _the_one_that_waits(state, rules, command.code, now_ms)
     changes = facts.get("changes")
     if changes is not None:
         amended = next((step.action for step in state.steps if step.act.act_id == facts.get("target")), "")
         shape = rules.case_type.actions.get(amended)
         facts["changes"] = type_changes(changes, {} if shape is None else shape.facts, acts=acts)
     return facts
+
+
+def _the_one_that_waits(state: CaseState, rules: Rules, action: str, now_ms: int) -> ActId:
+    """Return the act that is meant, so that nobody copies 64 digits at the counter; of several one chooses.
+
+    Raises:
+        RuleError: ``case.nothing_pending``, ``cli.pending``.
+    """
+    meant = candidates(state, rules, action, now_ms)
+    if not meant:
+        raise RuleError("case.nothing_pending")
+    if len(meant) != 1:
+        raise RuleError("cli.pending", count=len(meant))
+    return meant[0]

@@ -18,6 +18,7 @@ from ledger.facade.cases.externals import FIELD as EXTERNAL_NO
 from ledger.factspec import FactSpec
 from ledger.guards import LAWFUL_GROUNDS
 from ledger.item import Item
+from ledger.judge import COUNTERSIGN, DECLINE
 from ledger.registry import Registry
 from ledger.types import ActId, Facts, StationId, Value
 from stations.cli.grammar import Param
@@ -26,6 +27,8 @@ from stations.texts import Say
 from stations.words.factpaths import FILLED_IN, RARE_FIELDS, leaves, option_of
 from stations.words.typed import scalar
 
+ABOUT_WAITING = frozenset((COUNTERSIGN, DECLINE))
+"""Actions whose ``target`` is an act that waits for a second person."""
 _ALL_FIELDS = ("materials", "missing", "originals")
 
 
@@ -213,6 +216,8 @@ def _merge(specs: Sequence[ActionSpec]) -> tuple[FieldOption, ...]:
             if known is not None:
                 fact = _joined(known.spec, fact)
                 required = required and known.required
+            # The command finds what waits by itself.
+            required = required and not (spec.code in ABOUT_WAITING and path == ("target",))
             merged[path] = FieldOption(option=option_of(path), path=path, spec=fact, required=required)
     everywhere = [path for path in merged if all(_has(spec.facts, path) for spec in specs)]
     options = [field if field.path in everywhere else _optional(field) for field in merged.values()]

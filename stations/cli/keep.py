@@ -66,11 +66,14 @@ def doctor(call: Call, *, full: bool) -> int:
 
 
 def _server(home: Home) -> Check:
-    from stations.cli.remote import status_remote
+    from stations.cli.asking import NO_ANSWER
+    from stations.cli.remote import STATUS_TIMEOUT_S, status_remote
 
     try:
         status = json.loads(status_remote(home))
-    except StoreError:
+    except StoreError as error:
+        if error.code == NO_ANSWER:
+            return found("server", "warning", "doctor.server_silent", seconds=STATUS_TIMEOUT_S)
         # Commands work without one; whoever waits for pages or for stations below sees why here.
         return found("server", "ok", "doctor.no_server")
     return found("server", "ok", "doctor.server", pid=status["pid"], count=len(status["logs"]))
@@ -125,11 +128,11 @@ def erase(call: Call, *, case: str, ground: str, yes: bool) -> int:
 def _drop_typed(call: Call, case_id: CaseId) -> None:
     """Throw away what else says of a case's people: drafts, forms that came too late, lines of lists."""
     # aiohttp takes a tenth of a second to import: only who erases pays for it.
-    from stations.web.cases.drafts import Drafts
+    from stations.web.drafts import Drafts
     from stations.web.unsigned import KeptForms
 
     path = f"/case/{case_id.hex()}"
-    Drafts(call.home(), call.app.randomness).drop_case(case_id.hex())
+    Drafts(call.home(), call.app.randomness).drop_below(path)
     KeptForms(call.home(), call.app.randomness).drop_below(path)
     blank_cases(SealedFolder(call.home(), FOLDER, call.app.randomness), {case_id.hex()})
 

@@ -19,11 +19,11 @@ import click
 from ledger.errors import BanjianError, ConfigError, StoreError
 from ledger.facade.base.clock import SystemClock
 from ledger.intact import damaged_files
+from ledger.texts.language import choose_language
 from stations.cli.call import App
 from stations.cli.crash import write_crash
-from stations.cli.language import choose_language
 from stations.cli.secret import ask_secret
-from stations.cli.tree import build_tree
+from stations.cli.tree import Tree, build_tree
 from stations.cli.types import WholeNumber, option_name
 from stations.texts import Say
 from stations.words.naming import Names
@@ -44,9 +44,10 @@ def main(argv: Sequence[str] | None = None, *, app: App | None = None) -> int:
     except ConfigError as error:
         _print_message(app, Say(language=choose_language([], app.env)), error.code, error.params)
         return COULD_NOT_RUN
-    say = Say(language=choose_language(args, app.env))
+    say, tree = Say(language=choose_language(args, app.env)), None
     try:
-        code = _run(args, app, say)
+        tree = build_tree(say, args, app)
+        code = _run(tree, args, app, say)
         app.out.flush()
         return code
     except (OSError, SystemExit) as error:
@@ -54,7 +55,7 @@ def main(argv: Sequence[str] | None = None, *, app: App | None = None) -> int:
     except Exception as error:  # the outermost loop: nothing below it may hide a fault
         if app.env.get("BANJIAN_DEBUG") == "1" or (isinstance(error, ImportError) and damaged_files()):
             raise  # a part that is imported late was taken away: where the program begins tells it
-        _print_message(app, say, "internal", {"file": str(write_crash(error, args, app))})
+        _print_message(app, say, "internal", {"file": str(write_crash(error, args, app, tree=tree))})
         return COULD_NOT_RUN
 
 
@@ -83,8 +84,7 @@ def machine() -> App:
     )
 
 
-def _run(args: list[str], app: App, say: Say) -> int:
-    tree = build_tree(say, args, app)
+def _run(tree: Tree, args: list[str], app: App, say: Say) -> int:
     try:
         result = tree.main(args=args, prog_name="banjian", standalone_mode=False, obj=app)
         return result if isinstance(result, int) else OK

@@ -8,6 +8,7 @@ from ledger.caseshape import Step
 from ledger.clocks import ClockReading
 from ledger.envelope import read_envelope
 from ledger.facade import CasePage, Ledger
+from ledger.judge import SETTLED_WAITING
 from ledger.keys import key_id
 from ledger.oneline import shown, with_rare_codes
 from ledger.types import ActId, Facts, KeyId, StationId
@@ -18,6 +19,7 @@ from stations.cli.rows import row_object
 from stations.cli.session import named_station, reading, station_for
 from stations.words.casenames import action_name, author_name, state_name, station_name
 from stations.words.cells import Cell, Styled
+from stations.words.effects import not_in_effect, weight_of
 from stations.words.lines import clock_line
 from stations.words.moments import show_moment
 from stations.words.naming import Names
@@ -123,10 +125,8 @@ def _effect(call: Call, page: CasePage, step: Step, names: Names) -> Cell:
     if step.effective:
         state = state_name(call.say, page.rules.case_type, step.status_after)
         return call.say("show.late_entry", state=state) if step.act.facts.get("late_entry") else state
-    if step.act.act_id in page.state.pending:
-        return Styled(text=call.say("show.pending"), style="yellow")
-    message = names.message(step.reason, step.params)
-    return Styled(text=call.say("show.no_effect", reason=message.what), style="red")
+    style = "red" if weight_of(page, step) == "without" else "yellow"
+    return Styled(text=not_in_effect(call.say, page, names, step), style=style)
 
 
 def _personal_words(personal: Facts | None) -> str:
@@ -181,7 +181,7 @@ def _object(call: Call, ledger: Ledger, page: CasePage) -> dict[str, object]:
             {"kept": _hex(item.kept), "contested": _hex(item.contested), "open": item.is_open}
             for item in page.state.conflicts
         ],
-        "steps": [_step_object(ledger, step) for step in page.state.steps],
+        "steps": [_step_object(ledger, page, step) for step in page.state.steps],
         "clocks": [_clock_object(call, item) for item in page.clocks],
         "findings": [{"code": item.code, "acts": _hex(item.acts)} for item in page.state.findings],
         "notices": [
@@ -194,7 +194,8 @@ def _object(call: Call, ledger: Ledger, page: CasePage) -> dict[str, object]:
     }
 
 
-def _step_object(ledger: Ledger, step: Step) -> dict[str, object]:
+def _step_object(ledger: Ledger, page: CasePage, step: Step) -> dict[str, object]:
+    hindered = page.hindered.get(step.act.act_id)
     return {
         "act_id": step.act.act_id.hex(),
         "action": step.action,
@@ -206,6 +207,9 @@ def _step_object(ledger: Ledger, step: Step) -> dict[str, object]:
         "recorded_at_ms": step.act.recorded_at_ms,
         "effective": step.effective,
         "reason": step.reason,
+        "said": step.params.get("said") if step.reason in SETTLED_WAITING else None,
+        "pending": step.act.act_id in page.state.pending,
+        "hindered": None if hindered is None else hindered.code,
         "status_after": step.status_after,
         "conflict": step.conflict,
     }

@@ -14,7 +14,7 @@ from ledger.facade import Home
 from stations.cli.counterday.demo import COUNTY, TOWNSHIP, VILLAGE, DemoClock
 from stations.kept.rosters import FOLDER, Roster, RosterRow, keep_roster, load_roster
 from stations.kept.sealed import SealedFolder
-from stations.web.cases.drafts import Draft, Drafts
+from stations.web.drafts import Draft, Drafts
 from stations.web.unsigned import KeptForms, Unsigned
 from tests.cli.conftest import INSURANCE, ITEM, Terminal
 

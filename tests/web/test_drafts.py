@@ -14,10 +14,10 @@ from ledger.facade import Home, Ledger
 from ledger.facade.base.clock import SystemClock
 from ledger.types import CaseId, StationId
 from stations.county.people import REGISTRAR_NO, signer_of
-from stations.web.cases.drafts import KEPT_MAX
+from stations.web.drafts import KEPT_MAX
 from tests.facade.counter import PERMIT
 from tests.web import desk as hallway
-from tests.web.counterdesk import Counter, Desk, serving
+from tests.web.counterdesk import Counter, Desk, serving, window
 from tests.web.offices import COUNTY, OTHER_VILLAGE, SEED, VILLAGE, found_hall
 from tests.web.seat import ALLOWANCE
 
@@ -152,9 +152,7 @@ def _fill(tab: Page, name: str) -> None:
 
 @pytest.mark.layer("browser")
 def test_two_tabs_of_one_clerk(counter: Counter, desk: Desk, chromium_browser: Browser) -> None:
-    base = f"http://127.0.0.1:{counter.port}"
-    context = chromium_browser.new_context(locale="zh-CN", base_url=base)
-    context.add_cookies([{"name": name, "value": value, "url": base} for name, value in desk.cookies.items()])
+    context = window(chromium_browser, desk)
     left, right = context.new_page(), context.new_page()
     _fill(left, "甲人")
     _fill(right, "乙人")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.facade.counter import PERMIT
-from tests.web.counterdesk import PASSPHRASE, Counter, Desk, serving
+from tests.web.counterdesk import PASSPHRASE, Counter, Desk, serving, window
 from tests.web.test_actions import page_of, received
 
 if TYPE_CHECKING:
@@ -29,11 +29,9 @@ def counter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counter]:
 
 def seated(browser: Browser, counter: Counter) -> tuple[Desk, Tab]:
     """Sign in with a PIN; returns the same browser without and with a window."""
-    desk, base = counter.desk("C1"), f"http://127.0.0.1:{counter.port}"
+    desk = counter.desk("C1")
     assert desk.send("/pin", {"pin": PIN, "again": PIN}).status == 303
-    context = browser.new_context(locale="zh-CN", base_url=base)
-    context.add_cookies([{"name": name, "value": value, "url": base} for name, value in desk.cookies.items()])
-    return desk, context.new_page()
+    return desk, window(browser, desk).new_page()
 
 
 def case_of(desk: Desk, name: str) -> str:
@@ -82,7 +80,7 @@ def test_a_case_page_in_which_somebody_types_goes_away(counter: Counter, chromiu
     tab.wait_for_url("**/sign-in?**")
     assert not any(text in seen(tab) for text in (NUMBER, PHONE, "锁屏时的人", "33038226777"))
     unlock(tab)
-    assert tab.url.endswith(f"/case/{case}")
+    assert f"/case/{case}?draft=" in tab.url
     assert tab.locator("#external-no").input_value() == "33038226777"
     tab.context.close()
 
@@ -191,10 +189,11 @@ def test_who_locks_by_the_menu_while_typing_finds_it_again(
     tab.keyboard.insert_text("刚写就锁")
     tab.evaluate("() => { document.querySelector('.who details').open = true; }")
     tab.locator('form[action="/lock"] button').click()
-    tab.wait_for_url("**/sign-in")
+    tab.wait_for_url("**/sign-in?**")
+    assert "刚写就锁" not in seen(tab)
     unlock(tab)
-    tab.goto(f"/case/{case}/do/note")
-    assert "刚写就锁" in tab.content()
+    assert f"/case/{case}/do/note?draft=" in tab.url
+    assert tab.locator("#text").input_value() == "刚写就锁"
     tab.context.close()
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from ledger.errors import StoreError
 from ledger.facade.cases.writing import Writer
-from stations.web.cases.drafts import Drafts
+from stations.web.drafts import Drafts
 from tests.facade.counter import PERMIT
 from tests.web.counterdesk import Counter, Desk, Page, serving
 

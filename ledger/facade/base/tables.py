@@ -53,7 +53,7 @@ PAUSED: Final = 1
 CONFLICT: Final = 2
 """Acts made without knowledge of each other wait for an adjudication."""
 PENDING: Final = 4
-"""An act waits for a second person."""
+"""An act waits for a second person, and as far as acts tell somebody can sign it (``cases.secondsight``)."""
 
 CaseCells: TypeAlias = tuple[
     CaseId, str, str, int, str, StationId, str, StationId,
@@ -78,9 +78,15 @@ Erasing, which is rare, looks through the whole table: an index by case would be
 """
 
 APPLICANTS: Final = Table(
-    "case_applicants", columns=(("token", "bytes"), ("case_id", "bytes")), key=("token", "case_id")
+    "case_applicants",
+    columns=(("token", "bytes"), ("case_id", "bytes")),
+    key=("token", "case_id"),
+    indexes=(("case_id",),),
 )
-"""Keyed token of the number of each case's applicant: who came twice with the same matter."""
+"""Keyed token of the number of each case's applicant, as it is known now: who came twice with one matter.
+
+Each case has one row at most; it is found by its case when that is looked at, corrected or erased.
+"""
 
 NUMBERS: Final = Table(
     "case_numbers",
@@ -99,7 +105,9 @@ EXTERNALS: Final = Table(
 """The number that another system, the provincial platform above all, gave each case; as it is looked for."""
 
 MARKS: Final = Table("view_marks", columns=(("name", "text"), ("value", "text")), key=("name",))
-"""What the rows were computed with: calendars, and what of the county's logs did not count."""
+"""What the rows were computed with: calendars, and what of the county's logs did not count; and the end of
+the day on which what waits in a case can be signed. A table of its own would be missing where the ledger of
+an older program is only read."""
 
 NEVER_MS: Final = 253_402_300_799_999
 """Last millisecond of the year 9999: later than any limit."""

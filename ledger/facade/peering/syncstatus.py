@@ -16,6 +16,7 @@ from ledger.errors import BanjianError, Param
 from ledger.facade.base.peers import LinkState, Peers
 from ledger.facade.base.synctables import SYNC_FINDINGS
 from ledger.facade.cases.attachednames import to_give_count
+from ledger.facade.cases.waiting import told_detail
 from ledger.facade.logs.bodies import Place
 from ledger.facade.logs.lostends import DOWNSTREAM_AHEAD, DOWNSTREAM_OTHER
 from ledger.facade.logs.opening import act_in
@@ -144,7 +145,11 @@ def _is_settled(finding: SyncFinding, held: Held) -> bool:
     """Whether a finding about an own log needs nobody any more: another log goes on from it."""
     if finding.code not in (DOWNSTREAM_AHEAD, DOWNSTREAM_OTHER):
         return False
-    return held.is_continued(LogId(bytes.fromhex(finding.log)))
+    try:
+        return held.is_continued(LogId(bytes.fromhex(finding.log)))
+    except ValueError:
+        # A name that somebody changed on this disk is no log's.
+        return False
 
 
 def _findings(tx: ReadTx, parts: Parts) -> list[SyncFinding]:
@@ -183,7 +188,8 @@ def _finding(tx: ReadTx, parts: Parts, row: Row, more: int) -> SyncFinding:
             registry = parts.knowledge.registry
             holder = registry.holder(header.actor)
             staff_no = "" if holder is None else holder[1]
-            params |= {"key": header.actor.hex(), "action": header.action}
+            detail = told_detail(detail, header.action)
+            params |= {"key": header.actor.hex(), "action": header.action, "number": detail}
             if is_without_effect(code, detail):
                 params |= {"station": header.station, "staff_no": staff_no or "—"}
             if code.startswith("authority."):

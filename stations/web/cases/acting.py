@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from aiohttp import web
 
-from ledger.caseshape import Step
 from ledger.casetype import ActionSpec
 from ledger.errors import BanjianError, ConfigError, InputError, RuleError
 from ledger.facade import CasePage, Command, Ledger, Performed
 from ledger.facade.cases.attachednames import ERASE
 from ledger.facade.cases.externals import FIELD as EXTERNAL_NO
 from ledger.identity import ID_KINDS, check_personal
-from ledger.judge import ADJUDICATE
+from ledger.judge import ADJUDICATE, COUNTERSIGN, DECLINE
 from ledger.registry import Registry
-from ledger.types import CaseId, Facts
+from ledger.types import ActId, CaseId, Facts
 from stations.conflictsides import in_dispute
 from stations.papers.documents import ACCEPTING
 from stations.papers.handed import facts_of, missing_names
+from stations.web import typed as typing
 from stations.web.answers import status_of
 from stations.web.cases import drafting
 from stations.web.cases.amending import (
     AMEND,
-    PERSON_FIELDS,
-    PERSON_PREFIX,
     Form,
     amended_people,
     form_spec,
     held_now,
     only_what_differs,
-    parties_of,
+    parties_typed,
     require_change,
     target_of,
 )
@@ -60,7 +58,6 @@ from stations.words.casenames import action_name
 from stations.words.moments import show_moment
 from stations.words.typed import type_changes
 
-COUNTERSIGN = "countersign"
 MOVED_ON = "web.moved_on"
 EVIDENCE = f"{PREFIX}evidence"
 """The control of what an act rests on: the hash of the first file attached, so that nobody types one."""
@@ -100,7 +97,7 @@ async def act(visit: Visit) -> web.StreamResponse:
             await as_another(visit, form)
         return await _shown(visit, form, error)
     await carried(visit, attachments)
-    await drafting.ended(visit, first(form, "draft"), where)
+    await typing.ended(visit, first(form, "draft"), where)
     if done and action == ERASE:
         await drop_of(visit, case_id)
     for one in done:
@@ -179,8 +176,8 @@ def _complete(page: CasePage, action: str, facts: Facts, form: Mapping[str, Sequ
     """Fill in what the page knows: item, which act waits for a second person, types of amended fields."""
     if "item" in _spec(page, action).facts and "item" not in facts:
         facts["item"] = page.rules.item.base_code
-    if action == COUNTERSIGN and "target" not in facts and len(page.state.pending) == 1:
-        facts["target"] = page.state.pending[0]
+    if "target" not in facts and len(meant := _meant(page, action)) == 1:
+        facts["target"] = meant[0]
     changes = facts.get("changes")
     if changes is not None:
         acts = [step.act.act_id for step in page.state.steps]
@@ -249,7 +246,7 @@ async def _shown(visit: Visit, form: Mapping[str, Sequence[str]], error: Banjian
             "fields": _fields(visit, ledger, page, spec, given, error),
             "amends": _amends(visit, ledger, page) if action == AMEND and target is None else None,
             "target": None if target is None else target.act.act_id.hex(),
-            "parties": {} if target is None else _parties(page, target, given),
+            "parties": {} if target is None else parties_typed(page, target, given),
             "id_kinds": ID_KINDS,
             "code": page.rules.item.base_code,
             "case": case_id.hex(),
@@ -277,18 +274,6 @@ async def _shown(visit: Visit, form: Mapping[str, Sequence[str]], error: Banjian
     return response
 
 
-def _parties(page: CasePage, target: Step, given: Mapping[str, Sequence[str]]) -> dict[str, dict[str, str]]:
-    """Return the fields of each person of an act that is amended, with what was typed."""
-    lists = _lists(given)
-    return {
-        role: {
-            name: first(lists, name)
-            for name in (f"{PERSON_PREFIX}{role}.{one}" for one in PERSON_FIELDS[role])
-        }
-        for role in parties_of(page, target)
-    }
-
-
 def _lists(form: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     return {name: list(texts) for name, texts in form.items()}
 
@@ -313,7 +298,7 @@ def _fields(
     around = Surroundings(
         item=page.rules.item,
         stations=stations,
-        acts=_acts(visit, ledger, page),
+        acts=_acts(visit, ledger, page, only=_meant(page, spec.code)),
         disputed=_disputed(visit, ledger, page),
         stand_ins=_stand_ins(visit, registry, page, spec, given),
     )
@@ -339,10 +324,10 @@ def _stand_ins(
     return found
 
 
-def _acts(visit: Visit, ledger: Ledger, page: CasePage) -> list[Choice]:
-    """Return the acts of a case in words, the newest first."""
+def _acts(visit: Visit, ledger: Ledger, page: CasePage, *, only: Collection[ActId] = ()) -> list[Choice]:
+    """Return the acts of a case in words, the newest first; of some alone where they are named."""
     words = acts_in_words(visit.say, ledger, page)
-    return [(act_id.hex(), text) for act_id, text in reversed(words.items())]
+    return [(act_id.hex(), text) for act_id, text in reversed(words.items()) if not only or act_id in only]
 
 
 def _disputed(visit: Visit, ledger: Ledger, page: CasePage) -> list[Choice]:
@@ -371,13 +356,20 @@ def _given(
 
 def _beforehand(page: CasePage, spec: ActionSpec) -> Mapping[str, Sequence[str]]:
     given: dict[str, Sequence[str]] = {}
-    if spec.code == COUNTERSIGN and len(page.state.pending) == 1:
-        given["f.target"] = (page.state.pending[0].hex(),)
+    if len(meant := _meant(page, spec.code)) == 1:
+        given["f.target"] = (meant[0].hex(),)
     if spec.code == "supply":
         given["f.materials"] = sorted(page.state.correction | page.state.deficit)
     if "external_no" in spec.facts and page.state.external_no:
         given["f.external_no"] = (page.state.external_no,)
     return given
+
+
+def _meant(page: CasePage, action: str) -> tuple[ActId, ...]:
+    """Return the waiting acts that a countersignature or a decline may be about; none for other actions."""
+    if action == COUNTERSIGN:
+        return page.signable or page.state.pending
+    return page.state.pending if action == DECLINE else ()
 
 
 def _spec(page: CasePage, action: str) -> ActionSpec:

@@ -97,6 +97,17 @@ def amended_people(page: CasePage, target: Step, form: Form) -> tuple[Facts, lis
     return personal, changed
 
 
+def parties_typed(page: CasePage, target: Step, given: Form) -> dict[str, dict[str, str]]:
+    """Return the fields of each person of an act that is amended, with what was typed."""
+    return {
+        role: {
+            name: "".join(given.get(name, ())[:1])
+            for name in (f"{PERSON_PREFIX}{role}.{one}" for one in PERSON_FIELDS[role])
+        }
+        for role in parties_of(page, target)
+    }
+
+
 def _typed(role: str, held: Mapping[str, str], form: Form) -> dict[str, str]:
     """Return what a form says of a person; of a number that is not given the kind says nothing."""
     names = {name: f"{PERSON_PREFIX}{role}.{name}" for name in PERSON_FIELDS[role]}

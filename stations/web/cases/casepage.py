@@ -20,16 +20,18 @@ from stations.conflictsides import open_sides
 from stations.papers.documents import Printable, printables
 from stations.papers.handed import missing_names
 from stations.province.known import Entered, entered_of
+from stations.web import typed as typing
 from stations.web.cases.attached import lines_of as lines_of_attachments
 from stations.web.cases.drafting import unfinished_at
-from stations.web.cases.drafts import Draft
 from stations.web.cases.factwords import FactWords, names_of, words_of
+from stations.web.drafts import Draft
 from stations.web.keyholders import own_stations
 from stations.web.render import render
 from stations.web.rows import Line, lines_of
 from stations.web.scope import Scope
 from stations.web.visit import Visit
 from stations.words.casenames import action_name, author_name, state_name, station_name
+from stations.words.effects import not_in_effect, weight_of
 from stations.words.lines import clock_line
 from stations.words.naming import Names
 
@@ -56,7 +58,7 @@ class StepLine:
 
     Attributes:
         effect: state after it, or why it has none.
-        weight: ``plain``, ``waiting`` or ``without``.
+        weight: ``plain``, ``waiting``, ``ended`` or ``without``.
         own: whether it was done at a station kept here: only of such does a page say how safe they are.
         safe: levels that have confirmed it by a receipt.
         reached: when this station, if it is of another one, and those above had it, by their receipts.
@@ -136,6 +138,7 @@ async def show(visit: Visit) -> web.Response:
         visit,
         "case.html",
         shown=shown,
+        kept_here=await typing.here(visit, f"/case/{case_id.hex()}"),
         item=visit.say.pick(shown.page.rules.item.name),
         attachments=await lines_of_attachments(visit, case_id),
         unfinished=await _unfinished(visit, shown),
@@ -240,15 +243,11 @@ def _step(
 ) -> StepLine:
     say, act = visit.say, step.act
     told = reached.get(act.act_id, ())
-    effect, weight = state_name(say, page.rules.case_type, step.status_after), "plain"
-    if not step.effective:
-        pending = act.act_id in page.state.pending
-        weight = "waiting" if pending else "without"
-        effect = (
-            say("show.pending")
-            if pending
-            else say("show.no_effect", reason=names.message(step.reason, step.params).what)
-        )
+    effect = (
+        state_name(say, page.rules.case_type, step.status_after)
+        if step.effective
+        else not_in_effect(say, page, names, step)
+    )
     return StepLine(
         act=act.act_id.hex(),
         action=action_name(say, page.rules.case_type, step.action),
@@ -257,7 +256,7 @@ def _step(
         occurred_at_ms=act.occurred_at_ms,
         recorded_at_ms=act.recorded_at_ms,
         effect=effect,
-        weight=weight,
+        weight=weight_of(page, step),
         own=act.station in own_stations(ledger),
         safe=[one.level for one in told if one.level != "here"],
         reached=told,

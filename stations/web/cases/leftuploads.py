@@ -6,7 +6,7 @@ from ledger.facade import Ledger
 from ledger.facade.peering.attached import named_among
 from stations.kept.attachments import Attachments
 from stations.web.cases.attaching import GIVEN
-from stations.web.cases.drafts import Drafts
+from stations.web.drafts import Drafts
 from stations.web.visit import Office
 
 LEFT_MS = 31 * 86_400_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import cast
 from urllib.parse import quote
@@ -11,7 +12,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from ledger.casetype import ActionSpec
-from ledger.errors import BanjianError, InputError
+from ledger.errors import BanjianError, InputError, StoreError
 from ledger.facade import CaseRow, Command, Ledger, Performed, people_of
 from ledger.facade.opened.performing import Noted
 from ledger.identity import (
@@ -26,6 +27,7 @@ from ledger.identity import (
 from ledger.item import Item
 from ledger.permit import Permission
 from ledger.types import Facts
+from stations.web import typed as typing
 from stations.web.answers import status_of
 from stations.web.browsers import Person
 from stations.web.cases import drafting, steps
@@ -121,7 +123,7 @@ async def receive(visit: Visit) -> web.StreamResponse:
             await as_another(visit, form)
         return await _shown(visit, form, error)
     await carried(visit, attachments)
-    await drafting.ended(visit, first(form, "draft"), where)
+    await typing.ended(visit, first(form, "draft"), where)
     return see_other(where)
 
 
@@ -233,7 +235,11 @@ def receive_once(
         person.signer,
         noted=noted,
     )
-    return done, ledger.checkpoint(done.log_id)
+    note = ""
+    with suppress(StoreError):
+        # The receipt is safe: were it told as failed, the form would be sent again, and stored twice.
+        note = ledger.checkpoint(done.log_id)
+    return done, note
 
 
 def _from_pad(facts: Facts, number: str, occurred_at_ms: int | None) -> None:

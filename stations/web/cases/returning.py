@@ -10,6 +10,7 @@ from ledger.errors import BanjianError
 from ledger.facade import Command, Ledger, Performed
 from ledger.identity import ID_KINDS, check_personal
 from ledger.types import Facts
+from stations.web import typed as typing
 from stations.web.answers import status_of
 from stations.web.cases import drafting
 from stations.web.cases.factforms import Surroundings, fields_of, read_form
@@ -56,7 +57,7 @@ async def give_back(visit: Visit) -> web.StreamResponse:
         if error.code == SIGNED_BEFORE:
             await as_another(visit, form)
         return await _shown(visit, form, error)
-    await drafting.ended(visit, first(form, "draft"), where)
+    await typing.ended(visit, first(form, "draft"), where)
     if done:
         visit.tell("web.returned", who=person.name)
     return see_other(where)

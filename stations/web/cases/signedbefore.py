@@ -15,8 +15,9 @@ from ledger.errors import InputError, RuleError
 from ledger.facade import Ledger, SignedAct
 from ledger.facade.opened.performing import Noted
 from ledger.types import CaseId
+from stations.web import typed as typing
 from stations.web.cases import drafting
-from stations.web.cases.drafts import Draft, Form, is_word, said_by
+from stations.web.drafts import Draft, Form, is_word, said_by
 from stations.web.visit import Visit, first
 
 SIGNED_BEFORE = "web.signed_before"
@@ -33,7 +34,7 @@ def noting(visit: Visit, form: Mapping[str, list[str]], case_id: CaseId | None =
     word = first(form, "draft")
     if not is_word(word):
         return None
-    drafts, kept = drafting.drafts_of(visit), drafting.draft_of(visit, form)
+    drafts, kept = typing.drafts_of(visit), drafting.sent_draft(visit, form)
 
     def note(signed: SignedAct) -> None:
         case = case_id if case_id is not None else signed.act_id[:CASE_ID_BYTES]
@@ -50,10 +51,10 @@ def signed_before(visit: Visit, ledger: Ledger, form: Mapping[str, list[str]]) -
     Raises:
         RuleError: ``web.signed_before`` where something else is in the ledger that was signed from this form.
     """
-    draft = drafting.drafts_of(visit).named(visit.person.staff_no, first(form, "draft"))
-    if draft is None or not drafting.is_stored(ledger, draft):
+    draft = typing.drafts_of(visit).named(visit.person.staff_no, first(form, "draft"))
+    if draft is None or not typing.is_stored(ledger, draft):
         return ""
-    if said_by(drafting.draft_of(visit, form).form) != draft.said:
+    if said_by(drafting.sent_draft(visit, form).form) != draft.said:
         number = ledger.state(CaseId(bytes.fromhex(draft.case)))[0].number
         raise RuleError(SIGNED_BEFORE, number=number)
     return _taken_up(visit, draft)
@@ -72,33 +73,33 @@ async def led(visit: Visit, given: Form) -> str:
     word = "".join(given.get("draft", ())) or visit.request.query.get("draft", "")
     if not is_word(word):
         return ""
-    became = drafting.outcome_of(visit, word)
+    became = typing.outcome_of(visit, word)
     if became and not given:
         visit.tell("web.draft_done")
         return became
-    staff_no, drafts = visit.person.staff_no, drafting.drafts_of(visit)
+    staff_no, drafts = visit.person.staff_no, typing.drafts_of(visit)
     draft = await visit.office.access.aside(lambda: drafts.named(staff_no, word))
     if draft is None and not given:
         return _anew(visit)
     if draft is None or not draft.act:
         return ""
-    sent: Mapping[str, Sequence[str]] = drafting.fields_kept(given)
+    sent: Mapping[str, Sequence[str]] = typing.fields_kept(given)
     is_same = said_by(sent) == draft.said if sent else not draft.changed
-    if not is_same or not await visit.read(lambda ledger: drafting.is_stored(ledger, draft)):
+    if not is_same or not await visit.read(lambda ledger: typing.is_stored(ledger, draft)):
         return ""
     visit.browser.unsigned.drop_draft(staff_no, str(visit.station), word)
     where = _taken_up(visit, draft)
-    await drafting.ended(visit, word, where)
+    await typing.ended(visit, word, where)
     return where
 
 
 async def as_another(visit: Visit, form: dict[str, list[str]]) -> None:
     """Let what stands in a form be another draft: from the one it had something else was signed."""
     before = first(form, "draft")
-    form["draft"] = [drafting.new_word(visit)]
+    form["draft"] = [typing.new_word(visit)]
     with suppress(InputError):
         await drafting.keep_form(visit, form)
-    await drafting.ended(visit, before)
+    await typing.ended(visit, before)
 
 
 def _anew(visit: Visit) -> str:
