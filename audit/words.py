@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from functools import cache
 
+from ledger.caseshape import DAY_MS
 from ledger.data import case_types
 from ledger.errors import ConfigError
 from ledger.oneline import shown
 from ledger.texts import Language, Message, catalogue, render
+from ledger.typedtime import LAW_TIME, read_moment
 from ledger.types import Bilingual
 
-LAW_TIME = timezone(timedelta(hours=8))
-"""China Standard Time, in which the law's days begin and end."""
-_FORMS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d")
 _NAMED = {"role": "role", "roles": "role", "level": "level", "levels": "level", "steps": "step"}
 """Values of texts that are codes of things with names, and where the names stand."""
-_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +87,8 @@ def parse_moment(text: str, *, option: str) -> int:
     Raises:
         ConfigError: ``audit.moment``.
     """
-    for form in _FORMS:
-        try:
-            found = datetime.strptime(text.strip(), form).replace(tzinfo=LAW_TIME)
-        except ValueError:
-            continue
-        if form == "%Y-%m-%d":
-            found += _DAY - timedelta(milliseconds=1)
-        return round(found.timestamp() * 1000)
-    raise ConfigError("audit.moment", option=option, value=text)
+    typed = read_moment(text)
+    moment_ms = None if typed is None else typed.in_ms()
+    if typed is None or moment_ms is None:
+        raise ConfigError("audit.moment", option=option, value=text)
+    return moment_ms if typed.at is not None else moment_ms + DAY_MS - 1

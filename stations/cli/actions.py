@@ -17,6 +17,7 @@ from ledger.facade import Command, Home, Ledger
 from ledger.facade.opened.soundness import require_rules
 from ledger.types import ActId, CaseId, Facts
 from ledger.waiting import candidates
+from stations.cli.amending import AMEND, amended_personal
 from stations.cli.call import App, Call
 from stations.cli.done import show_done
 from stations.cli.fields import (
@@ -77,13 +78,18 @@ def act_on_case(call: Call, command: ActionCommand, case: str | None, values: Ma
         station = station_for(call, at.ledger, signer.key_id)
         facts = _facts(at.ledger, command, case_id, values, now_ms=now_ms)
         known_stations(command, facts, at.ledger.knowledge.registry)
+        if command.code == AMEND and case_id is not None:
+            page = at.ledger.case(case_id, now_ms=now_ms)
+            personal = amended_personal(page, facts, values)
+        else:
+            personal = read_personal(values)
         done = at.perform(
             Command(
                 action=command.code,
                 station=station,
                 case=case_id,
                 facts=facts,
-                personal=read_personal(values),
+                personal=personal,
                 occurred_at_ms=claimed_ms(values.get("at"), now_ms),
                 same_number=bool(values.get("same_number")),
             ),
@@ -98,7 +104,8 @@ def _spec(command: ActionCommand, name: str, say: Say) -> Spec:
     fields = option_params(command, say)
     used = {param.name for param in fields}
     params += fields
-    params += [param for param in personal_params(opening=command.opens) if param.name not in used]
+    people = personal_params(opening=command.opens or command.code == AMEND)
+    params += [param for param in people if param.name not in used]
     params.append(Param(name="at", type=MomentType(), rare=True))
     params += number_params(command)
 
@@ -129,15 +136,16 @@ def _facts(
     now_ms: int,
 ) -> Facts:
     if case_id is None:
-        facts = read_facts(command, values, now_ms=now_ms)
-        if isinstance(facts.get("item"), str):
-            wanted = find_item(ledger, str(facts["item"]))
+        named = values.get("item")
+        wanted = find_item(ledger, named) if isinstance(named, str) else None
+        facts = read_facts(command, values, now_ms=now_ms, item=wanted)
+        if wanted is not None:
             facts["item"] = wanted.base_code
             name_materials(facts, wanted)
         return facts
     state, rules = ledger.state(case_id)
     acts = [step.act.act_id for step in state.steps]
-    facts = read_facts(command, values, now_ms=now_ms, acts=acts)
+    facts = read_facts(command, values, now_ms=now_ms, acts=acts, item=rules.item)
     spec = rules.case_type.actions.get(command.code)
     if spec is not None and "item" in spec.facts:
         # The case says which item it is; another one is refused by its own reason.

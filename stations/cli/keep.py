@@ -26,7 +26,6 @@ from stations.office.rootkeys import are_unkept, finish_leaving
 from stations.words.cells import Styled
 
 _SIGNS = {"ok": ("✓", "green"), "warning": ("▲", "yellow"), "error": ("■", "bold red")}
-ERASE_NAMES = {"本人要求": "applicant_request", "保存期满": "period_over", "误录": "entered_by_mistake"}
 ERASE_GROUNDS = ("applicant_request", "period_over", "entered_by_mistake")
 
 
@@ -242,7 +241,7 @@ SPECS = (
         run=erase,
         params=(
             Param(name="CASE", required=True),
-            Param(name="ground", type=OneOf(ERASE_GROUNDS, aliases=ERASE_NAMES), required=True),
+            Param(name="ground", type=OneOf(ERASE_GROUNDS), required=True),
             Param(name="yes", flag=True),
         ),
         signs=True,

@@ -63,7 +63,7 @@ def receive(
         ledger = at.ledger
         wanted = find_item(ledger, item)
         station = station_for(call, ledger, signer.key_id)
-        facts = read_facts(command, values, now_ms=now_ms)
+        facts = read_facts(command, values, now_ms=now_ms, item=wanted)
         facts["item"] = wanted.base_code
         name_materials(facts, wanted)
         done = at.perform(

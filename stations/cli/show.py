@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from ledger.caseshape import Step
 from ledger.clocks import ClockReading
+from ledger.decided import correction_object, corrections_of, plain_facts, ruling_object, rulings_of
 from ledger.envelope import read_envelope
 from ledger.facade import CasePage, Ledger
 from ledger.judge import SETTLED_WAITING
@@ -17,12 +18,14 @@ from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import key_file
 from stations.cli.rows import row_object
 from stations.cli.session import named_station, reading, station_for
-from stations.words.casenames import action_name, author_name, state_name, station_name
+from stations.words.casenames import action_name, author_name, capacity_words, state_name, station_name
 from stations.words.cells import Cell, Styled
 from stations.words.effects import not_in_effect, weight_of
+from stations.words.factwords import words_of
 from stations.words.lines import clock_line
 from stations.words.moments import show_moment
 from stations.words.naming import Names
+from stations.words.outcome import corrections_in_words, outcome_lines, result_words, told_lines
 from stations.words.rows import custodian_words
 
 
@@ -76,10 +79,11 @@ def _print_head(call: Call, ledger: Ledger, page: CasePage) -> None:
     held = custodian_words(say, registry, page.row)
     rows = [
         ("status", state_name(say, page.rules.case_type, state.status)),
+        ("result", result_words(say, state)),
         ("applicant", with_rare_codes(page.row.applicant) or "—"),
         ("custodian", held),
         ("received_station", station_name(registry, state.received_station)),
-        ("capacity", say(f"capacity.{state.capacity}") if state.capacity else ""),
+        ("capacity", capacity_words(say, state)),
         ("external_no", state.external_no),
         ("correction", say("list.and").join(_materials(call, page, state.correction))),
         ("deficit", say("list.and").join(_materials(call, page, state.deficit))),
@@ -87,6 +91,8 @@ def _print_head(call: Call, ledger: Ledger, page: CasePage) -> None:
     for key, text in rows:
         if text:
             call.line(f"  {say(f'show.{key}')}{shown(text)}")
+    for line in told_lines(say, outcome_lines(say, page)):
+        call.line(f"  {line}")
     if state.in_conflict:
         call.line("  " + say("show.conflict"))
     if state.awaiting:
@@ -119,6 +125,10 @@ def _print_steps(call: Call, ledger: Ledger, page: CasePage, names: Names) -> No
         words = _personal_words(page.personal.get(step.act.act_id))
         if words:
             call.line(f"  {step.act.act_id.hex()[:8]}  {words}")
+    corrected = corrections_in_words(call.say, page, words_of(call.say, ledger, page))
+    for act_id, told in corrected.items():
+        line = call.say("outcome.part").join(told_lines(call.say, told))
+        call.line(f"  {act_id.hex()[:8]}  {line}")
 
 
 def _effect(call: Call, page: CasePage, step: Step, names: Names) -> Cell:
@@ -177,6 +187,9 @@ def _object(call: Call, ledger: Ledger, page: CasePage) -> dict[str, object]:
         **row_object(page.row),
         "capacity": page.state.capacity,
         "external_no": page.state.external_no,
+        "certificate_no": page.state.certificate_no,
+        "decisions": [ruling_object(item) for item in rulings_of(page.state)],
+        "amendments": [correction_object(item) for item in corrections_of(page.state)],
         "conflicts": [
             {"kept": _hex(item.kept), "contested": _hex(item.contested), "open": item.is_open}
             for item in page.state.conflicts
@@ -212,6 +225,7 @@ def _step_object(ledger: Ledger, page: CasePage, step: Step) -> dict[str, object
         "hindered": None if hindered is None else hindered.code,
         "status_after": step.status_after,
         "conflict": step.conflict,
+        "facts": plain_facts(step.act.facts),
     }
 
 

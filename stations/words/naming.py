@@ -150,6 +150,8 @@ class Names:
             person = f"person.{code}"
             name = self._say(person) if self._say.has(person) else field_name(self._say, "", code)
             return code if name == code.rpartition(".")[2] else name
+        if self._say.has(f"person.{code}"):
+            return self._say(f"person.{code}")
         return f"{self._say(f'field.{code}')}({code})" if self._say.has(f"field.{code}") else code
 
     def _options(self, action: str, field: str) -> str:

@@ -122,6 +122,7 @@ class CaseRow(NamedTuple):
         due_on: last day of the clock that governs the light; None when none runs.
         clock: code of that clock; "" when none runs.
         applicant: the applicant's name, "" when erased or not held here.
+        result: ``grant`` or ``refuse``; "" while nothing is decided.
     """
 
     case_id: CaseId
@@ -141,6 +142,7 @@ class CaseRow(NamedTuple):
     conflict: bool
     pending: bool
     open: bool
+    result: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

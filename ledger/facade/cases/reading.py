@@ -18,13 +18,16 @@ from ledger.facade.base.tables import (
     CASES,
     CONFLICT,
     EXTERNALS,
+    GRANTED,
     MOVED,
     NEVER_MS,
     NUMBERS,
     PAUSED,
     PENDING,
+    REFUSED,
     TOKENS,
     case_cells,
+    flags_with,
 )
 from ledger.facade.base.types import CaseRow, DayClear
 from ledger.facade.base.vault import Vault
@@ -48,8 +51,6 @@ Among = Callable[[str], bool]
 """Tells whether a station is one whose cases are asked for; "" is none."""
 HEX_PREFIX_CHARS_MIN = 6
 _NUMBERED_MAX = 16
-_WITH_CONFLICT = tuple(flags for flags in range(1 + (PAUSED | CONFLICT | PENDING)) if flags & CONFLICT)
-"""Every value of ``flags`` of a case in conflict."""
 _URGENT_FIRST = ("red_at_ms", "opened_at_ms")
 _urgency = itemgetter(*(CASES.column_names.index(name) for name in (*_URGENT_FIRST, "case_id")))
 _stations = itemgetter(
@@ -98,7 +99,7 @@ class Reader:
 
     def in_conflict(self, tx: ReadTx, *, now_ms: int) -> list[CaseRow]:
         """Return the cases that wait for an adjudication, without names; closed ones too."""
-        rows = tx.select(CASES, {"flags": OneOf(_WITH_CONFLICT)}, order_by=("opened_at_ms",))
+        rows = tx.select(CASES, {"flags": flags_with(CONFLICT)}, order_by=("opened_at_ms",))
         return self._lines(tx, list(rows), now_ms)
 
     def day_clear(self, tx: ReadTx, *, station: StationId, day: date, now_ms: int, names: bool) -> DayClear:
@@ -260,6 +261,7 @@ class Reader:
                     flags & CONFLICT != 0,
                     flags & PENDING != 0 and case_id not in late,
                     open_ == 1,
+                    _result(flags),
                 ),
             )
             for (
@@ -296,6 +298,11 @@ class Reader:
             _bytes(row[0])
             for row in tx.select(CASES, {"case_id": Range(at_least=low, at_most=high)}, limit=2)
         }
+
+
+def _result(flags: int) -> str:
+    """Return what was decided, "" while nothing is."""
+    return "grant" if flags & GRANTED else "refuse" if flags & REFUSED else ""
 
 
 def _light(open_: int, yellow_at_ms: int, red_at_ms: int, flags: int, now_ms: int) -> str:

@@ -23,6 +23,7 @@ from ledger.facade.base.tables import (
     NUMBERS,
     PAUSED,
     PENDING,
+    RESULTS,
     VIEW_TABLES,
     case_cells,
 )
@@ -345,7 +346,15 @@ def _row(state: CaseState, rules: Rules, pressing: PressingChange | None) -> Row
         "" if pressing is None else pressing.clock,
         NEVER_MS if pressing is None else pressing.yellow_at_ms,
         NEVER_MS if pressing is None else pressing.red_at_ms,
+        _flags(state, rules),
+    )
+
+
+def _flags(state: CaseState, rules: Rules) -> int:
+    waits = (
         PAUSED * bool(state.suspended_for)
         | CONFLICT * state.in_conflict
-        | PENDING * (signable_until_ms(state, rules) > 0),
+        | PENDING * (signable_until_ms(state, rules) > 0)
     )
+    # What was entered by mistake decides nothing.
+    return waits if state.voided else waits | RESULTS.get(state.result, 0)

@@ -145,6 +145,8 @@ async def case(visit: Visit) -> web.Response:
             case=shown.case,
             line=shown.line,
             status=shown.status,
+            result=shown.result,
+            outcome=shown.outcome,
             heads=shown.heads,
             clocks=shown.clocks,
             steps=shown.steps,

@@ -56,11 +56,16 @@ class Dispute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseView:
-    """A case: ``heads`` goes back with an act, so that nothing is signed on what somebody has changed."""
+    """A case: ``heads`` goes back with an act, so that nothing is signed on what somebody has changed.
+
+    ``outcome`` tells what was decided and why, as (act or field, words).
+    """
 
     case: str
     line: Line
     status: str
+    result: str
+    outcome: Sequence[Sequence[str]]
     heads: str
     clocks: Sequence[ClockLine]
     steps: Sequence[StepLine]

@@ -38,7 +38,6 @@ from stations.web.cases.erased import drop_of
 from stations.web.cases.externals import ASKED, require_number, taken_off
 from stations.web.cases.factforms import (
     PREFIX,
-    STAND_IN,
     Choice,
     Field,
     Surroundings,
@@ -46,7 +45,6 @@ from stations.web.cases.factforms import (
     moment_ms,
     read_form,
 )
-from stations.web.cases.factwords import acts_in_words, acts_since, names_of
 from stations.web.cases.ruling import LISTS, disputed_of, ruled
 from stations.web.cases.signedbefore import SIGNED_BEFORE, as_another, led, noting, signed_before
 from stations.web.cases.standins import stand_in_choices
@@ -55,6 +53,8 @@ from stations.web.render import message_of, render
 from stations.web.scope import Scope
 from stations.web.visit import Visit, first, form_of, see_other
 from stations.words.casenames import action_name
+from stations.words.factpaths import STAND_IN
+from stations.words.factwords import acts_in_words, acts_since, names_of
 from stations.words.moments import show_moment
 from stations.words.typed import type_changes
 

@@ -23,17 +23,18 @@ from stations.province.known import Entered, entered_of
 from stations.web import typed as typing
 from stations.web.cases.attached import lines_of as lines_of_attachments
 from stations.web.cases.drafting import unfinished_at
-from stations.web.cases.factwords import FactWords, names_of, words_of
 from stations.web.drafts import Draft
 from stations.web.keyholders import own_stations
 from stations.web.render import render
 from stations.web.rows import Line, lines_of
 from stations.web.scope import Scope
 from stations.web.visit import Visit
-from stations.words.casenames import action_name, author_name, state_name, station_name
+from stations.words.casenames import action_name, author_name, capacity_words, state_name, station_name
 from stations.words.effects import not_in_effect, weight_of
+from stations.words.factwords import FactWords, names_of, words_of
 from stations.words.lines import clock_line
 from stations.words.naming import Names
+from stations.words.outcome import Told, corrections_in_words, outcome_lines, result_words
 
 SECOND_SIGHT = frozenset(("countersign", "adjudicate"))
 """Actions that others wait for."""
@@ -115,6 +116,9 @@ class Shown:
     line: Line
     page: CasePage
     status: str
+    result: str
+    outcome: Sequence[Told]
+    capacity: str
     held: str
     clocks: Sequence[ClockLine]
     steps: Sequence[StepLine]
@@ -198,7 +202,8 @@ def read_case(visit: Visit, ledger: Ledger, case_id: CaseId) -> Shown:
         known = reached_acts(tx, parts, case_id, station=here)
     reached = {act: [_reached(one, here) for one in found] for act, found in known.items()}
     words = words_of(visit.say, ledger, page)
-    steps = [_step(visit, ledger, page, step, names, words, reached) for step in page.state.steps]
+    corrected = corrections_in_words(visit.say, page, words)
+    steps = [_step(visit, ledger, page, step, names, words, corrected, reached) for step in page.state.steps]
     by_act = {step.act.act_id: line for step, line in zip(page.state.steps, steps, strict=True)}
     choices = [_choice(visit, page, names, permission) for permission in page.permissions]
     kind = page.rules.case_type
@@ -208,6 +213,9 @@ def read_case(visit: Visit, ledger: Ledger, case_id: CaseId) -> Shown:
         line=lines_of(visit, ledger, [page.row])[0],
         page=page,
         status=state_name(visit.say, kind, page.state.status),
+        result=result_words(visit.say, page.state),
+        outcome=outcome_lines(visit.say, page),
+        capacity=capacity_words(visit.say, page.state),
         held=station_name(registry, page.state.custodian),
         clocks=[_clock(visit, page, reading) for reading in page.clocks],
         steps=steps,
@@ -239,6 +247,7 @@ def _step(
     step: Step,
     names: Names,
     words: FactWords,
+    corrected: Mapping[ActId, Sequence[Told]],
     reached: Mapping[ActId, Sequence[ReachedLine]],
 ) -> StepLine:
     say, act = visit.say, step.act
@@ -260,7 +269,7 @@ def _step(
         own=act.station in own_stations(ledger),
         safe=[one.level for one in told if one.level != "here"],
         reached=told,
-        facts=words.told(step.action, act.facts, act=act),
+        facts=corrected.get(act.act_id) or words.told(step.action, act.facts, act=act),
         personal=_personal(visit, page.personal.get(act.act_id)),
     )
 

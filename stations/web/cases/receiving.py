@@ -35,7 +35,6 @@ from stations.web.cases.acting import claimed_ms
 from stations.web.cases.attaching import carried, given_again, of_form
 from stations.web.cases.externals import ASKED, require_number
 from stations.web.cases.factforms import (
-    STAND_IN,
     Field,
     Surroundings,
     fields_of,
@@ -52,6 +51,7 @@ from stations.web.rows import Line, lines_of
 from stations.web.scope import Scope
 from stations.web.visit import Visit, first, form_of, see_other
 from stations.words.casenames import action_name
+from stations.words.factpaths import STAND_IN
 from stations.words.naming import Names
 
 RECEIVE = "receive"
