@@ -124,7 +124,7 @@ def is_seen(character: str) -> bool:
     return not hidden and character not in _BLANK
 
 
-def check_phone(phone: str) -> str:
+def check_phone(phone: str, *, whose: str = "applicant") -> str:
     """Return a telephone number unchanged if it may be one: any country's, short numbers, extensions.
 
     What other stations have signed is never judged by this: it is for who types one.
@@ -133,7 +133,7 @@ def check_phone(phone: str) -> str:
         InputError: ``identity.phone`` with fewer than three digits.
     """
     if len(phone_form(phone)) < PHONE_DIGITS_MIN:
-        raise InputError("identity.phone")
+        raise InputError("identity.phone", whose=whose)
     return phone
 
 

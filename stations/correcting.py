@@ -40,7 +40,7 @@ def corrected_people(named: People, typed: People) -> tuple[Facts, list[Value]]:
         held = named.get(role, {})
         differing = [name for name, text in texts.items() if held.get(name, "") != text]
         if "phone" in differing and texts["phone"]:
-            check_phone(texts["phone"])
+            check_phone(texts["phone"], whose=role)
         if differing:
             now = {**held, **texts}
             personal[role] = {name: text for name, text in now.items() if text or name in held}

@@ -19,6 +19,8 @@ from stations.cli.types import OneOf, WholeNumber
 from stations.config import StationConfig
 from stations.kept.attachments import Attachments, drop_case
 from stations.kept.backup import make_backup
+from stations.kept.rosters import FOLDER, blank_cases
+from stations.kept.sealed import SealedFolder
 from stations.keyless import open_to_examine
 from stations.office.rootkeys import are_unkept, finish_leaving
 from stations.words.cells import Styled
@@ -127,7 +129,7 @@ def erase(call: Call, *, case: str, ground: str, yes: bool) -> int:
 
 
 def _drop_typed(call: Call, case_id: CaseId) -> None:
-    """Throw away what anybody was typing about a case on the pages: drafts, and forms that came too late."""
+    """Throw away what else says of a case's people: drafts, forms that came too late, lines of lists."""
     # aiohttp takes a tenth of a second to import: only who erases pays for it.
     from stations.web.drafts import Drafts
     from stations.web.unsigned import KeptForms
@@ -135,6 +137,7 @@ def _drop_typed(call: Call, case_id: CaseId) -> None:
     path = f"/case/{case_id.hex()}"
     Drafts(call.home(), call.app.randomness).drop_below(path)
     KeptForms(call.home(), call.app.randomness).drop_below(path)
+    blank_cases(SealedFolder(call.home(), FOLDER, call.app.randomness), {case_id.hex()})
 
 
 def rebuild(call: Call) -> int:

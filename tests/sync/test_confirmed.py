@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import RuleError
-from ledger.facade.peering.confirmed import confirmed_acts
+from ledger.facade.peering.confirmed import reached_acts
 from ledger.types import CaseId, StationId
 from sync.framing import BRANCH
 from tests.sync.test_forks import clone, copy
@@ -27,8 +27,10 @@ def world(tmp_path: Path) -> Iterator[World]:
 def safe(world: World, station: StationId, case: CaseId) -> list[tuple[str, ...]]:
     """Return what a station's page says of the acts of a case, act by act as it lists them."""
     with world[station].ledger.reading() as (tx, parts):
-        found = confirmed_acts(tx, parts, case, station=station)
-        return [found[step.act.act_id] for step in world[station].ledger.state(case)[0].steps]
+        found = reached_acts(tx, parts, case, station=station)
+        steps = world[station].ledger.state(case)[0].steps
+    acts = [found[step.act.act_id] for step in steps]
+    return [tuple(one.level for one in reached if one.station != station) for reached in acts]
 
 
 def test_each_level_is_said_once_its_receipt_is_here(world: World) -> None:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 PASSPHRASE = "correct horse battery"
 QUERY = "=&%+;:,-_"
+_SERVED = count()
 Fields = Mapping[str, str | Sequence[str]]
 Files = Mapping[str, tuple[str, bytes]]
 
@@ -174,7 +176,8 @@ def serving(
         Home(folder),
         config=replace(config or StationConfig(), web=f"127.0.0.1:{port}"),
         clock=clock,
-        randomness=Dice(f"office {folder}"),
+        # A station that starts again draws other words than before.
+        randomness=Dice(f"office {folder} {next(_SERVED)}"),
         started=note,
         keeps_in_step=False,
     )

@@ -103,13 +103,20 @@ def test_two_forms_side_by_side_keep_two_drafts(counter: Counter, desk: Desk) ->
     assert "右边的人" not in desk.get(HERE).text + desk.get("/receive").text
 
 
-def test_the_oldest_draft_gives_way_and_no_word_names_another_file(counter: Counter, desk: Desk) -> None:
+def test_no_draft_gives_way_to_another_and_no_word_names_another_file(counter: Counter, desk: Desk) -> None:
     words = []
-    for n in range(KEPT_MAX + 1):
+    for n in range(KEPT_MAX):
         counter.clock.wall_ms += 1000  # type: ignore[attr-defined]
         words.append(typed(desk, f"第{n}人"))
+    form = desk.get(HERE)
+    fields = {"draft": form.field("draft"), "applicant.name": "多出来的人"}
+    refused = desk.send(f"{HERE}/draft", fields)
+    assert (refused.status, refused.code) == (422, "web.drafts_full")
+    # What is there already is kept anew, and what is not kept is signed as ever.
+    assert desk.send(f"{HERE}/draft", {"draft": words[0], "applicant.name": "改过的人"}).status == 200
+    assert desk.send(HERE, {**fields, "once": form.field("once")}).status == 303
     kept = {path.stem for path in (counter.folder / "drafts").iterdir()}
-    assert kept == set(words[1:])
+    assert kept == set(words)
     for word in ("", "../keys/C1", "0" * 15 + "G", "0" * 17):
         assert desk.send(f"{HERE}/draft", {"draft": word, "applicant.name": "谁"}).status == 403, word
     assert {path.stem for path in (counter.folder / "drafts").iterdir()} == kept

@@ -96,18 +96,19 @@ class DayClear:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SafetyLevel:
-    """What one station above has confirmed, by its receipts."""
+    """What one station above has confirmed; ``attachments``: those that the nearest is not known to have."""
 
     station: str
     level: str
     confirmed: int
     waiting: int
     oldest_ms: int
+    attachments: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SafetyView:
-    """What is safe where; ``grade``: ``all``, ``some`` while records wait, ``here`` at the top."""
+    """What is safe where; ``grade``: ``all``, ``some`` while something waits, ``here`` at the top."""
 
     entries: int
     levels: Sequence[SafetyLevel]
@@ -140,6 +141,7 @@ class BoardStation:
     heard_at_ms: int
     waiting: int
     oldest_ms: int
+    attachments: int
     silent_days: int
     clock_off_ms: int
     forked: bool

@@ -13,7 +13,7 @@ from ledger.factspec import FactSpec
 from ledger.identity import AGENT
 from ledger.types import Facts, Value
 from stations.correcting import corrected_people, named_by, parties_of
-from stations.papers.documents import facts_of
+from stations.papers.handed import facts_of
 
 AMEND = "amend"
 OF_BOTH = ("name", "id_kind", "id_no", "phone", "address")
@@ -73,6 +73,17 @@ def amended_people(page: CasePage, target: Step, form: Form) -> tuple[Facts, lis
     named = named_by(page, target)
     typed = {role: _typed(role, named.get(role, {}), form) for role in parties_of(page, target)}
     return corrected_people(named, typed)
+
+
+def parties_typed(page: CasePage, target: Step, given: Form) -> dict[str, dict[str, str]]:
+    """Return the fields of each person of an act that is amended, with what was typed."""
+    return {
+        role: {
+            name: "".join(given.get(name, ())[:1])
+            for name in (f"{PERSON_PREFIX}{role}.{one}" for one in PERSON_FIELDS[role])
+        }
+        for role in parties_of(page, target)
+    }
 
 
 def _typed(role: str, held: Mapping[str, str], form: Form) -> dict[str, str]:

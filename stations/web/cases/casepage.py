@@ -13,11 +13,12 @@ from ledger.clocks import ClockReading
 from ledger.errors import InputError
 from ledger.facade import CasePage, Ledger
 from ledger.facade.peering.between import twins
-from ledger.facade.peering.confirmed import confirmed_acts
+from ledger.facade.peering.confirmed import Reached, reached_acts
 from ledger.permit import Permission
-from ledger.types import ActId, CaseId, Facts
+from ledger.types import ActId, CaseId, Facts, StationId
 from stations.conflictsides import open_sides
 from stations.papers.documents import Printable, printables
+from stations.papers.handed import missing_names
 from stations.province.known import Entered, entered_of
 from stations.web import typed as typing
 from stations.web.cases.attached import lines_of as lines_of_attachments
@@ -38,8 +39,18 @@ from stations.words.outcome import Told, corrections_in_words, outcome_lines, re
 SECOND_SIGHT = frozenset(("countersign", "adjudicate"))
 """Actions that others wait for."""
 HANDING = frozenset(("offer", "take"))
+DECIDED = frozenset(("decide", "record_result"))
+"""Actions after which no paper is waited for."""
 WITHOUT_RESULT = frozenset(("returned", "not_accepted", "withdrawn", "lapsed", "revoked", "void"))
 """States in which a case ends without what was asked for: not what is offered first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReachedLine:
+    """That an act reached a station: ``at_ms`` by that one's clock; ``level`` is ``here`` for this one."""
+
+    level: str
+    at_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +62,7 @@ class StepLine:
         weight: ``plain``, ``waiting``, ``ended`` or ``without``.
         own: whether it was done at a station kept here: only of such does a page say how safe they are.
         safe: levels that have confirmed it by a receipt.
+        reached: when this station, if it is of another one, and those above had it, by their receipts.
         facts: what it says, as (field, words).
         personal: what it says of people, when that is held here.
     """
@@ -65,6 +77,7 @@ class StepLine:
     weight: str
     own: bool
     safe: Sequence[str]
+    reached: Sequence[ReachedLine]
     facts: Sequence[tuple[str, str]]
     personal: Sequence[tuple[str, str]]
 
@@ -118,6 +131,7 @@ class Shown:
     entered: Entered
     entered_by: str
     documents: Sequence[Printable]
+    lacking: Sequence[str]
 
 
 async def show(visit: Visit) -> web.Response:
@@ -184,10 +198,12 @@ def read_case(visit: Visit, ledger: Ledger, case_id: CaseId) -> Shown:
     Scope(registry, person).require(page.state)
     names = names_of(visit.say, ledger, page)
     with ledger.reading() as (tx, parts):
-        safe = confirmed_acts(tx, parts, case_id, station=ledger.main_station or person.station)
+        here = ledger.main_station or person.station
+        known = reached_acts(tx, parts, case_id, station=here)
+    reached = {act: [_reached(one, here) for one in found] for act, found in known.items()}
     words = words_of(visit.say, ledger, page)
     corrected = corrections_in_words(visit.say, page, words)
-    steps = [_step(visit, ledger, page, step, names, words, corrected, safe) for step in page.state.steps]
+    steps = [_step(visit, ledger, page, step, names, words, corrected, reached) for step in page.state.steps]
     by_act = {step.act.act_id: line for step, line in zip(page.state.steps, steps, strict=True)}
     choices = [_choice(visit, page, names, permission) for permission in page.permissions]
     kind = page.rules.case_type
@@ -214,6 +230,7 @@ def read_case(visit: Visit, ledger: Ledger, case_id: CaseId) -> Shown:
         heads=heads_of(page),
         entered=entered,
         documents=printables(page),
+        lacking=missing_names(page, visit.say) if page.row.open and not DECIDED & page.state.done else (),
         entered_by="" if entered.by is None else ledger.staff_name(entered.by),
     )
 
@@ -231,9 +248,10 @@ def _step(
     names: Names,
     words: FactWords,
     corrected: Mapping[ActId, Sequence[Told]],
-    safe: Mapping[ActId, Sequence[str]],
+    reached: Mapping[ActId, Sequence[ReachedLine]],
 ) -> StepLine:
     say, act = visit.say, step.act
+    told = reached.get(act.act_id, ())
     effect = (
         state_name(say, page.rules.case_type, step.status_after)
         if step.effective
@@ -249,10 +267,15 @@ def _step(
         effect=effect,
         weight=weight_of(page, step),
         own=act.station in own_stations(ledger),
-        safe=safe.get(act.act_id, ()),
+        safe=[one.level for one in told if one.level != "here"],
+        reached=told,
         facts=corrected.get(act.act_id) or words.told(step.action, act.facts, act=act),
         personal=_personal(visit, page.personal.get(act.act_id)),
     )
+
+
+def _reached(one: Reached, here: StationId) -> ReachedLine:
+    return ReachedLine(level="here" if one.station == here else one.level, at_ms=one.at_ms)
 
 
 def _personal(visit: Visit, personal: Facts | None) -> list[tuple[str, str]]:
