@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from ledger.facade.base.peers import Contact, Peers, Refusal
 from ledger.facade.base.synctables import FORK, SYNC_FINDINGS
-from ledger.facade.cases.stranded import stranded_cases
 from ledger.facade.cases.attachednames import not_here_count
+from ledger.facade.cases.stranded import stranded_cases
 from ledger.facade.logs.stretch import STRETCH_LIMIT
 from ledger.facade.opened.parts import Parts
 from ledger.facade.peering.held import Held
