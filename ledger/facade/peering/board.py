@@ -9,7 +9,7 @@ can write one.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from ledger.facade.base.peers import Contact, Peers, Refusal
@@ -101,9 +101,7 @@ def read_board(store: Store, tx: ReadTx, parts: Parts, station: StationId, *, no
     for branch in held.branches(scope):
         beside[parts.holdings.stations.get(branch.log_id.hex())] += branch.size - branch.first_seq + 1
     useless, not_here = _without_effect(tx, parts), not_here_count(tx)
-    stranded: Counter[StationId] = Counter()
-    for found in stranded_cases(tx, parts.knowledge.registry, scope):
-        stranded[found.offered_to] += found.count
+    stranded = _stranded(tx, parts, scope)
     lines: list[BoardLine] = []
     for one in sorted(scope):
         known = parts.knowledge.registry.station(one)
@@ -141,6 +139,14 @@ def read_board(store: Store, tx: ReadTx, parts: Parts, station: StationId, *, no
             )
         )
     return lines
+
+
+def _stranded(tx: ReadTx, parts: Parts, scope: Collection[StationId]) -> Counter[StationId]:
+    """Return for each closed station how many cases are handed over to it."""
+    found: Counter[StationId] = Counter()
+    for one in stranded_cases(tx, parts.knowledge.registry, scope):
+        found[one.offered_to] += one.count
+    return found
 
 
 def _without_effect(tx: ReadTx, parts: Parts) -> Counter[StationId]:
