@@ -183,6 +183,8 @@ def _remarks(call: Call, line: BoardLine, now_ms: int) -> list[str]:
     found: list[str] = []
     if not line.is_open:
         found.append(call.say("board.closed"))
+    if line.stranded:
+        found.append(call.say("board.stranded", count=line.stranded))
     silent_hours = line.silent_ms(now_ms) // HOUR_MS
     if silent_hours >= 24:
         found.append(call.say("board.silent", days=silent_hours // 24))
@@ -195,6 +197,8 @@ def _remarks(call: Call, line: BoardLine, now_ms: int) -> list[str]:
     if line.refused:
         newest = line.refused[0]
         found.append(call.say("board.refused", code=newest.code, when=show_moment(newest.at_ms)))
+    if line.attachments:
+        found.append(call.say("board.attachments", count=line.attachments))
     if line.skipped:
         found.append(call.say("board.skipped"))
     if line.logs > 1:
@@ -210,7 +214,8 @@ def _board_object(line: BoardLine, now_ms: int) -> Mapping[str, object]:
         "heard_at_ms": line.heard_at_ms, "silent_ms": line.silent_ms(now_ms), "via": line.via,
         "waiting": line.waiting, "oldest_ms": line.oldest_ms, "clock_off_ms": line.clock_off_ms,
         "version": line.version, "forked": line.forked, "skipped": line.skipped,
-        "without_effect": line.without_effect,
+        "attachments": line.attachments,
+        "without_effect": line.without_effect, "stranded": line.stranded,
         "refused": [{"code": one.code, "log": one.log, "at_ms": one.at_ms} for one in line.refused],
     }  # fmt: skip
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ledger import registry_actions
 from ledger.errors import ConfigError, InputError
+from ledger.facade.logs.appearances import log_sizes
 from ledger.keys import prove_possession
 from ledger.registry_schema import RETIREMENT_REASONS
 from stations.cli.call import Call
@@ -13,7 +14,7 @@ from stations.cli.grammar import Param, Spec
 from stations.cli.importspecs import REGISTRY_SPECS
 from stations.cli.keyring import new_key, signing_key
 from stations.cli.session import desk, reading
-from stations.cli.types import OneOf
+from stations.cli.types import OneOf, StaffType, StationType
 from stations.keyrequest import decode_request
 from stations.unreadable import unreadable
 
@@ -122,7 +123,8 @@ def dismiss(call: Call, *, no: str, reason: str) -> int:
         held = ledger.knowledge.registry.registrar(no)
         if held is None:
             raise InputError("staff.unknown", no=no)
-        sizes = [(log.log_id, log.size) for log in ledger.logs() if log.size]
+        with ledger.reading() as (tx, parts):
+            sizes = log_sizes(tx, parts.holdings, held.key_id)
         facts = registry_actions.dismiss_registrar(key_id=held.key_id, reason=reason, log_sizes=sizes)
         done = at.register("dismiss_registrar", facts, root)
         call.line(call.say("registry.dismissed", no=no, act=done.act_id.hex()))
@@ -149,7 +151,7 @@ def countersign(call: Call, *, act: str | None) -> int:
     return 0
 
 
-_NO = Param(name="NO", required=True)
+_NO = Param(name="NO", type=StaffType(), required=True)
 
 SPECS = (
     Spec(path=("registry", "show"), run=show, group="setup"),
@@ -157,14 +159,22 @@ SPECS = (
     Spec(
         path=("registry", "appoint"),
         run=appoint,
-        params=(_NO, Param(name="name", required=True), Param(name="scope"), Param(name="request")),
+        params=(
+            Param(name="NO", type=StaffType(new=True), required=True),
+            Param(name="name", required=True),
+            Param(name="scope", type=StationType()),
+            Param(name="request"),
+        ),
         signs=True,
         group="setup",
     ),
     Spec(
         path=("registry", "dismiss"),
         run=dismiss,
-        params=(_NO, Param(name="reason", type=OneOf(RETIREMENT_REASONS), required=True)),
+        params=(
+            _NO,
+            Param(name="reason", type=OneOf(RETIREMENT_REASONS, prefixes=("reason",)), required=True),
+        ),
         signs=True,
         group="setup",
     ),

@@ -6,12 +6,24 @@ from collections.abc import Iterable
 
 from ledger.facade import CaseRow, Ledger
 from ledger.registry import Registry
+from ledger.types import StationId
 from stations.texts import Say
-from stations.words.casenames import station_name
+from stations.words.casenames import station_name, value_name
 from stations.words.cells import Cell, light_cell
 from stations.words.moments import show_moment
 
-HEADINGS = ("light", "number", "item", "applicant", "status", "custodian", "due_on", "opened", "flags")
+HEADINGS = (
+    "light",
+    "number",
+    "item",
+    "applicant",
+    "status",
+    "result",
+    "custodian",
+    "due_on",
+    "opened",
+    "flags",
+)
 MONTH_HEADINGS = ("month", "place", "item", "received", "finished", "open", "overdue", "conflicts")
 
 
@@ -24,6 +36,7 @@ def row_cells(say: Say, ledger: Ledger, row: CaseRow) -> list[Cell]:
         row.item_name,
         row.applicant or "—",
         status_name(say, ledger, row),
+        value_name(say, row.result) if row.result else "",
         custodian_words(say, registry, row),
         row.due_on.isoformat() if row.due_on is not None else "—",
         show_moment(row.opened_at_ms),
@@ -50,7 +63,9 @@ def custodian_words(say: Say, registry: Registry, row: CaseRow) -> str:
     """Return who holds a case and to whom it is offered."""
     held = station_name(registry, row.custodian)
     if row.offered_to:
-        return say("row.offered", held=held, to=station_name(registry, row.offered_to))
+        known = registry.station(StationId(row.offered_to))
+        key = "row.offered" if known is None or known.is_open else "row.offered_closed"
+        return say(key, held=held, to=station_name(registry, row.offered_to))
     return held
 
 

@@ -26,12 +26,17 @@ from tests.faults.merged import merge_problems
 from tests.sync.world import COUNTY, TOWN, VILLAGE, Randomness, World
 
 
+def synced(world: World) -> None:
+    """Let the stations join and sync, one after the other."""
+    for station in (TOWN, VILLAGE):
+        world.join(station)
+        world.sync(station)
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     made = World(tmp_path)
-    for station in (TOWN, VILLAGE):
-        made.join(station)
-        made.sync(station)
+    synced(made)
     yield made
     made.close()
 
@@ -45,7 +50,7 @@ def merge_id(world: World) -> LogId:
 def opening_at(world: World, station: StationId) -> ExcerptContent:
     """Return how the merge log begins, as a station gives it on."""
     place = world[station]
-    outgoing = Outgoing(Vault(Home(place.path).storage_key(), Randomness(b"x")))
+    outgoing = Outgoing(Vault(Home(place.path).storage_key(), Randomness(b"x")), place.ledger.parts.book)
     with place.ledger.store.read() as tx:
         return next(excerpts(tx, outgoing, [Place(merge_id(world).hex(), 1)]))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, TypeAlias, cast
 
-from ledger.store.tables import Row, Table
+from ledger.store.tables import OneOf, Row, Table
 from ledger.types import CaseId, StationId
 
 CASES: Final = Table(
@@ -40,8 +40,9 @@ CASES: Final = Table(
 """One row for each case that has an opening act: what lists and lights need.
 
 ``yellow_at_ms`` and ``red_at_ms`` are ``NEVER_MS`` when no clock is open; ``clock`` is the first to turn red.
-``flags`` adds up ``PAUSED``, ``CONFLICT`` and ``PENDING``: long lists are read column by column. The first
-index holds what a station has in the order of its lists, the most urgent first.
+``flags`` adds up ``PAUSED``, ``CONFLICT``, ``PENDING`` and what was decided, ``GRANTED`` or ``REFUSED``: long
+lists are read column by column. The first index holds what a station has in the order of its lists, the
+most urgent first.
 """
 
 STATUS: Final = CASES.column_names.index("status")
@@ -53,7 +54,27 @@ PAUSED: Final = 1
 CONFLICT: Final = 2
 """Acts made without knowledge of each other wait for an adjudication."""
 PENDING: Final = 4
-"""An act waits for a second person."""
+"""An act waits for a second person, and as far as acts tell somebody can sign it (``cases.secondsight``)."""
+GRANTED: Final = 8
+"""What was asked for was granted."""
+REFUSED: Final = 16
+"""What was asked for was refused."""
+RESULTS: Final = {"grant": GRANTED, "refuse": REFUSED}
+"""The flag of each result of a decision; another one of some case type stands on the case's page alone."""
+
+
+def flags_with(flag: int) -> OneOf:
+    """Return the condition that a flag is set."""
+    return OneOf(tuple(flags for flags in range(_FLAGS_BELOW) if flags & flag))
+
+
+def flags_without(flag: int) -> OneOf:
+    """Return the condition that a flag is not set."""
+    return OneOf(tuple(flags for flags in range(_FLAGS_BELOW) if not flags & flag))
+
+
+_FLAGS_BELOW: Final = GRANTED | REFUSED
+"""No case is both granted and refused: every value of ``flags`` is smaller than both together."""
 
 CaseCells: TypeAlias = tuple[
     CaseId, str, str, int, str, StationId, str, StationId,
@@ -105,7 +126,9 @@ EXTERNALS: Final = Table(
 """The number that another system, the provincial platform above all, gave each case; as it is looked for."""
 
 MARKS: Final = Table("view_marks", columns=(("name", "text"), ("value", "text")), key=("name",))
-"""What the rows were computed with: calendars, and what of the county's logs did not count."""
+"""What the rows were computed with: calendars, and what of the county's logs did not count; and the end of
+the day on which what waits in a case can be signed. A table of its own would be missing where the ledger of
+an older program is only read."""
 
 NEVER_MS: Final = 253_402_300_799_999
 """Last millisecond of the year 9999: later than any limit."""

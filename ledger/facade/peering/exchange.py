@@ -95,7 +95,7 @@ class Exchange:
         self.stretches = Stretches(store)
         self._store = store
         self._parts = parts
-        self._outgoing = Outgoing(vault)
+        self._outgoing = Outgoing(vault, parts.book)
         self._packing = Packing(
             store, self._outgoing,
             held=self.held, home=parts.home, rotten=self.rotten, stretches=self.stretches, clock=clock,

@@ -6,7 +6,7 @@ The answer comes from receipts alone: 乡镇已收 and 县里已收 are said onl
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -15,6 +15,8 @@ from ledger.checkpoint import read_cosignature_time_s
 from ledger.errors import BanjianError, Param
 from ledger.facade.base.peers import LinkState, Peers
 from ledger.facade.base.synctables import SYNC_FINDINGS
+from ledger.facade.cases.attachednames import to_give_count
+from ledger.facade.cases.stranded import OFFERED_TO_CLOSED, stranded_cases
 from ledger.facade.cases.waiting import told_detail
 from ledger.facade.logs.bodies import Place
 from ledger.facade.logs.lostends import DOWNSTREAM_AHEAD, DOWNSTREAM_OTHER
@@ -40,6 +42,8 @@ class LevelStatus:
         level: ``township`` or ``county``.
         confirmed: entries below its newest receipts.
         waiting: entries that it has not confirmed, and single records that it has not taken.
+        attachments: photos and scans that lie here and that the nearest of them has not said to have; of
+            those beyond it nothing more is known here, for it carries them on.
         oldest_ms: recorded time of the oldest of them; 0 for none.
         receipt_at_ms: time of its newest receipt, by its own clock; 0 for none.
     """
@@ -51,6 +55,7 @@ class LevelStatus:
     waiting: int
     oldest_ms: int
     receipt_at_ms: int
+    attachments: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,21 +111,25 @@ def read_status(store: Store, tx: ReadTx, parts: Parts, station: StationId) -> S
     scope = held.scope(station)
     entries = sum(state.size for state in held.states(scope, county=False))
     entries += sum(branch.size - branch.first_seq + 1 for branch in held.branches(scope))
+    attachments = to_give_count(tx)
     return SyncStatus(
         station=station,
         entries=entries,
-        levels=tuple(_level(held, parts, above, entries) for above in line[1:]),
+        levels=tuple(_level(held, parts, above, entries, attachments) for above in line[1:]),
         link=Peers(store).link(),
         given_up=tuple(
             (log.name, log.state) for log in parts.holdings.logs.values() if log.own and log.state
         ),
         feed_number=held.feed_held(line[1]).number if len(line) > 1 else 0,
-        findings=tuple(one for one in _findings(tx, parts) if not _is_settled(one, held)),
+        findings=(
+            *(one for one in _findings(tx, parts) if not _is_settled(one, held)),
+            *_stranded(tx, parts, scope),
+        ),
         receipt_key=receipt_key_fault(parts.home, parts.knowledge.registry, station),
     )
 
 
-def _level(held: Held, parts: Parts, above: StationId, entries: int) -> LevelStatus:
+def _level(held: Held, parts: Parts, above: StationId, entries: int, attachments: int) -> LevelStatus:
     known = parts.knowledge.registry.station(above)
     waiting, oldest_ms = held.waiting(above)
     times = [read_cosignature_time_s(one.line) for one in held.receipts_by(above)]
@@ -132,7 +141,23 @@ def _level(held: Held, parts: Parts, above: StationId, entries: int) -> LevelSta
         waiting=waiting,
         oldest_ms=oldest_ms,
         receipt_at_ms=max(times, default=0) * 1000,
+        attachments=attachments,
     )
+
+
+def _stranded(tx: ReadTx, parts: Parts, scope: frozenset[StationId]) -> Iterator[SyncFinding]:
+    """Yield what nobody wrote down: cases of these stations that were offered to one that is closed."""
+    for one in stranded_cases(tx, parts.knowledge.registry, scope):
+        params: dict[str, Param] = {
+            "number": one.number,
+            "station": one.custodian,
+            "to": one.offered_to,
+            "count": one.count,
+        }
+        yield SyncFinding(
+            code=OFFERED_TO_CLOSED, log="", seq=0, found_at_ms=one.last_at_ms, detail=one.number,
+            params=params, station=one.custodian,
+        )  # fmt: skip
 
 
 def _is_settled(finding: SyncFinding, held: Held) -> bool:

@@ -21,6 +21,7 @@ from ledger.facade.base.synctables import FEED, FEED_DUE, FEED_LEFT, SYNC_MARKS
 from ledger.facade.base.tables import CASES, CaseCells, case_cells
 from ledger.facade.cases.casebook import CaseBook
 from ledger.facade.logs.bodies import ASKED_MAX, Place, place_in
+from ledger.facade.transfer.newcomers import cases_of
 from ledger.hashing import CTX_FEED, digest
 from ledger.registry import Registry
 from ledger.store import schema
@@ -126,12 +127,8 @@ class Feeds:
 
     def confirm(self, tx: ReadTx, audience: StationId, held: FeedPlace) -> FeedPlace:
         """Return where to go on for an audience: where it says, if the feed agrees, else at the start."""
-        if held.number == 0:
-            return FeedPlace(number=0, chain=START)
-        row = tx.get(FEED, (audience, held.number))
-        if row is not None and row[6] == held.chain:
-            return held
-        return FeedPlace(number=0, chain=START)
+        row = tx.get(FEED, (audience, held.number)) if held.number else None
+        return held if row is not None and row[6] == held.chain else FeedPlace(number=0, chain=START)
 
     def items(self, tx: ReadTx, audience: StationId, *, after: int, limit: int) -> list[FeedItem]:
         """Return the next items of a feed, each where its act stands now."""
@@ -226,12 +223,14 @@ class Feeds:
         return found
 
     def _check_topology(self, tx: WriteTx) -> None:
-        """Go through all cases again when a station that was known has got another line upward."""
+        """Go through all cases again when a station has got another line, through its own when one came."""
         before, now = _topology(kept_text(tx, MARK_TOPOLOGY)), dict(self.below)
         if before == now:
             return
         if before is None or any(now.get(StationId(one)) != audience for one, audience in before.items()):
             self.look_at_all(tx)
+        elif newcomers := frozenset(now.keys() - before.keys()):
+            self.note(tx, cases_of(tx, newcomers, self._log_stations))
         text = json.dumps(now, sort_keys=True)
         tx.upsert(SYNC_MARKS, [(MARK_TOPOLOGY, text)])
 

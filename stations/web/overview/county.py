@@ -135,7 +135,7 @@ def station_line(line: BoardLine, *, own: bool, now_ms: int, quiet_ms: int) -> S
     ago_ms = -1 if own else line.silent_ms(now_ms)
     silent_days = max(ago_ms, 0) // DAY_MS
     by_stick = line.via == BY_STICK
-    odd = line.without_effect > 0 or bool(line.refused)
+    odd = line.without_effect > 0 or line.stranded > 0 or bool(line.refused) or line.attachments > 0
     quiet = ago_ms >= quiet_ms and not by_stick
     grade = "ok"
     if not own:
