@@ -12,7 +12,11 @@ from stations.words.cells import Cell, light_cell
 from stations.words.moments import show_moment
 
 HEADINGS = ("light", "number", "item", "applicant", "status", "custodian", "due_on", "opened", "flags")
-MONTH_HEADINGS = ("month", "place", "item", "received", "finished", "open", "overdue", "conflicts")
+MONTH_COUNTS = (
+    "received", "decided", "ended", "open", "overdue", "late_accepted", "late_decided", "conflicts",
+    "returned",
+)  # fmt: skip
+MONTH_HEADINGS = ("month", "place", "item", *MONTH_COUNTS)
 
 
 def row_cells(say: Say, ledger: Ledger, row: CaseRow) -> list[Cell]:

@@ -40,7 +40,7 @@ CASES: Final = Table(
 """One row for each case that has an opening act: what lists and lights need.
 
 ``yellow_at_ms`` and ``red_at_ms`` are ``NEVER_MS`` when no clock is open; ``clock`` is the first to turn red.
-``flags`` adds up ``PAUSED``, ``CONFLICT`` and ``PENDING``: long lists are read column by column. The first
+``flags`` adds up ``PAUSED`` and what follows it: long lists are read column by column. The first
 index holds what a station has in the order of its lists, the most urgent first.
 """
 
@@ -54,6 +54,27 @@ CONFLICT: Final = 2
 """Acts made without knowledge of each other wait for an adjudication."""
 PENDING: Final = 4
 """An act waits for a second person."""
+DECIDED: Final = 8
+"""A decision has been taken, here or by the deciding organ: what statistics call concluded (办结)."""
+RETURNED: Final = 16
+"""The papers were given back on the spot (当场告知退件): nothing was received."""
+LATE_ACCEPTANCE: Final = 32
+"""The acceptance clock ended after its last day (超期受理)."""
+LATE_DECISION: Final = 64
+"""The statutory clock ended after its last day (超期办结)."""
+LATE: Final = LATE_ACCEPTANCE | LATE_DECISION
+"""What follows from the calendars as well; of an ended case as of its last act or the last rebuild."""
+
+
+def flags_with(flag: int) -> tuple[int, ...]:
+    """Return every value of ``flags`` that holds one of some bits."""
+    return tuple(flags for flags in range(2 * LATE_DECISION) if flags & flag)
+
+
+def flags_without(flag: int) -> tuple[int, ...]:
+    """Return every value of ``flags`` that holds none of some bits."""
+    return tuple(flags for flags in range(2 * LATE_DECISION) if not flags & flag)
+
 
 CaseCells: TypeAlias = tuple[
     CaseId, str, str, int, str, StationId, str, StationId,
@@ -99,7 +120,7 @@ EXTERNALS: Final = Table(
 """The number that another system, the provincial platform above all, gave each case; as it is looked for."""
 
 MARKS: Final = Table("view_marks", columns=(("name", "text"), ("value", "text")), key=("name",))
-"""What the rows were computed with: calendars, and what of the county's logs did not count."""
+"""What the rows were computed with: calendars, what of the county's logs did not count, what rows say."""
 
 NEVER_MS: Final = 253_402_300_799_999
 """Last millisecond of the year 9999: later than any limit."""

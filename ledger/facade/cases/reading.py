@@ -23,8 +23,10 @@ from ledger.facade.base.tables import (
     NUMBERS,
     PAUSED,
     PENDING,
+    RETURNED,
     TOKENS,
     case_cells,
+    flags_with,
 )
 from ledger.facade.base.types import CaseRow, DayClear
 from ledger.facade.base.vault import Vault
@@ -47,8 +49,6 @@ Among = Callable[[str], bool]
 """Tells whether a station is one whose cases are asked for; "" is none."""
 HEX_PREFIX_CHARS_MIN = 6
 _NUMBERED_MAX = 16
-_WITH_CONFLICT = tuple(flags for flags in range(1 + (PAUSED | CONFLICT | PENDING)) if flags & CONFLICT)
-"""Every value of ``flags`` of a case in conflict."""
 _URGENT_FIRST = ("red_at_ms", "opened_at_ms")
 _urgency = itemgetter(*(CASES.column_names.index(name) for name in (*_URGENT_FIRST, "case_id")))
 _stations = itemgetter(
@@ -97,7 +97,7 @@ class Reader:
 
     def in_conflict(self, tx: ReadTx, *, now_ms: int) -> list[CaseRow]:
         """Return the cases that wait for an adjudication, without names; closed ones too."""
-        rows = tx.select(CASES, {"flags": OneOf(_WITH_CONFLICT)}, order_by=("opened_at_ms",))
+        rows = tx.select(CASES, {"flags": OneOf(flags_with(CONFLICT))}, order_by=("opened_at_ms",))
         return self._lines(list(rows), now_ms)
 
     def day_clear(self, tx: ReadTx, *, station: StationId, day: date, now_ms: int, names: bool) -> DayClear:
@@ -107,8 +107,8 @@ class Reader:
             return self.rows(tx, rows, now_ms) if names else self._lines(list(rows), now_ms)
 
         start, end = day_start_ms(day), day_start_ms(day + timedelta(days=1))
-        received = tx.select(
-            CASES, {"received_station": station, "opened_at_ms": Range(at_least=start, below=end)}
+        opened = list(
+            tx.select(CASES, {"received_station": station, "opened_at_ms": Range(at_least=start, below=end)})
         )
         held = read(tx.select(CASES, {"open": 1, "custodian": station}))
         offered = read(tx.select(CASES, {"open": 1, "offered_to": station}))
@@ -116,7 +116,8 @@ class Reader:
         return DayClear(
             station=station,
             day=day,
-            received=tuple(read(received)),
+            received=tuple(read(row for row in opened if not _flags(row) & RETURNED)),
+            returned=tuple(read(row for row in opened if _flags(row) & RETURNED)),
             not_accepted=tuple(row for row in held if row.status in BEFORE_ACCEPTANCE),
             overdue=tuple(row for row in held if row.light == "red"),
             at_risk=tuple(row for row in held if row.light == "yellow"),
@@ -342,5 +343,5 @@ def _bytes(cell: object) -> bytes:
     return cell if isinstance(cell, bytes) else b""
 
 
-def _int(cell: object) -> int:
-    return cell if isinstance(cell, int) else 0
+def _flags(row: Row) -> int:
+    return case_cells([row])[0][14]

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from operator import itemgetter
 from typing import Final, NamedTuple
 
-from ledger.facade.base.tables import CASES, NEVER_MS, PAUSED, PENDING, STATUS
+from ledger.facade.base.tables import CASES, NEVER_MS, PAUSED, PENDING, STATUS, flags_with, flags_without
 from ledger.facade.base.types import CaseRow
 from ledger.facade.cases.reading import AWAITING_COLLECTION, BEFORE_ACCEPTANCE
 from ledger.facade.logs.bodies import ASKED_MAX
@@ -144,11 +144,11 @@ def _calm(now_ms: int) -> Where:
 
 
 def _with(flag: int) -> OneOf:
-    return OneOf(tuple(flags for flags in range(8) if flags & flag))
+    return OneOf(flags_with(flag))
 
 
 def _without(flag: int) -> OneOf:
-    return OneOf(tuple(flags for flags in range(8) if not flags & flag))
+    return OneOf(flags_without(flag))
 
 
 def _first_of(tx: ReadTx, where: Where, apart: Collection[CaseId], limit: int) -> tuple[list[Row], int]:

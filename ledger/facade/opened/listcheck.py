@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ledger.authority import NOT_FINAL
 from ledger.errors import StoreError
 from ledger.facade.base.synctables import AWAITING
-from ledger.facade.base.tables import APPLICANTS, CASES, MARKS, NUMBERS, TOKENS
+from ledger.facade.base.tables import APPLICANTS, CASES, LATE, MARKS, NUMBERS, TOKENS, case_cells
 from ledger.facade.base.vault import Vault
 from ledger.facade.cases.casebook import Folded
 from ledger.facade.cases.numbers import number_rows
@@ -201,7 +201,11 @@ def _listed_otherwise(
 
 
 def _compared(row: Row, *, lit: bool) -> Row:
-    return row if lit else (*row[: _LIGHTS.start], *row[_LIGHTS.stop :])
+    ((*_, open_, _, _, _, flags),) = case_cells([row])
+    if lit and open_:
+        return row
+    # Calendars that came since an ended case was written have not touched its row.
+    return (*row[: _LIGHTS.start], *(row[_LIGHTS] if lit else ()), flags & ~LATE)
 
 
 def _searched_otherwise(tx: ReadTx, vault: Vault, folded: Sequence[Folded]) -> set[CaseId]:
