@@ -53,11 +53,13 @@ class Known(NamedTuple):
     Attributes:
         state: one of ``settings.STATES``.
         result: ``grant``, ``refuse`` or "".
+        returned: the papers were given back on the spot: there is nothing to enter.
     """
 
     entered: Entered
     state: str
     result: str
+    returned: bool = False
 
 
 class KnownCases:
@@ -109,7 +111,10 @@ def entered_of(state: CaseState) -> Entered:
 
 
 def state_of(status: str) -> str:
-    """Return what a status of a case type means, as coarse as the platform is compared with."""
+    """Return what a status of a case type means, as coarse as the platform is compared with.
+
+    Of a case that was closed or archived that is the status before: it may have been withdrawn.
+    """
     return _STATES.get(status, "done")
 
 
@@ -120,4 +125,9 @@ def _read(ledger: Ledger, row: CaseRow) -> Known:
         # An act that cannot be read here is told by the doctor; the list goes on with what the row says.
         return Known(entered=Entered(), state=state_of(row.status), result="")
     result = state.result if state.result in ("grant", "refuse") else ""
-    return Known(entered=entered_of(state), state=state_of(state.status), result=result)
+    return Known(
+        entered=entered_of(state),
+        state=state_of(state.outcome),
+        result=result,
+        returned=state.outcome == "returned",
+    )

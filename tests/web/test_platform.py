@@ -343,3 +343,19 @@ def test_a_case_of_others_is_not_linked_by_who_has_no_scope(counter: Counter, de
     answer = stranger.post("/platform/enter", {"case": case, "f.external_no": "1"})
     assert (answer.status, answer.code) == (403, "web.scope")
     assert "县里的" not in stranger.get("/platform").text
+
+
+def test_what_was_closed_without_a_result_is_not_done_for_the_platform(desk: Desk, tmp_path: Path) -> None:
+    withdrawn, linked, returned = (receive(desk, name) for name in ("程撤回甲", "程撤回乙", "程退件"))
+    enter(desk, linked, "33038226777")
+    for case in (withdrawn, linked):
+        desk.post(f"/case/{case}/do/withdraw", {"f.proof": "signature"})
+    desk.post(f"/case/{returned}/do/advise_and_return", {"f.reason": "other_office", "f.go_to": "林业局"})
+    for case in (withdrawn, linked, returned):
+        desk.post(f"/case/{case}/do/close", {})
+        assert "已办结" in desk.get(f"/case/{case}").text
+    pending = desk.get("/platform").text
+    assert "程撤回甲" not in pending and "程退件" not in pending
+    read_list(desk, tmp_path, [["33038226777", PERMIT, "", "程撤回乙", "", "已撤回", "", "2026-03-02"]])
+    told = desk.get("/platform/differences").text
+    assert "程撤回甲" not in told and "程撤回乙" not in told and "程退件" not in told
