@@ -34,6 +34,7 @@ from ledger.store.sqlite_tx import SqliteReadTx, SqliteWriteTx
 from ledger.store.sqlite_watch import FileWatch
 from ledger.store.subscription import RecordSubscription
 from ledger.store.tables import Table, merge_tables
+from ledger.types import Watch
 
 _WRITE_FAILURES_THAT_LEAVE_THE_FILE_KNOWN = frozenset(
     {sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHMSIZE}
@@ -81,10 +82,12 @@ class SqliteStore:
         self._check_open()
         return RecordSubscription(lambda: self.recorder.subscribe(gt=after))
 
-    def backup(self, target: Path, *, without_tables: Sequence[str] = ("case_keys",)) -> None:
+    def backup(
+        self, target: Path, *, without_tables: Sequence[str] = ("case_keys",), watch: Watch | None = None
+    ) -> None:
         """Write a consistent copy beside the running writer, with some tables emptied."""
         self._check_open()
-        write_backup(self.datastore.connect, self.path, target, without_tables=without_tables)
+        write_backup(self.datastore.connect, self.path, target, without_tables=without_tables, watch=watch)
 
     def scrub(self) -> None:
         """Empty the write-ahead log, so that deleted rows are in no file.
