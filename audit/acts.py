@@ -119,7 +119,7 @@ class ActChecker:
         else:
             self._signatures.append((public_key, act, seq, self))
         facts = self._facts(row.topic, body, act, seq)
-        if header.personal_hash or sealed is not None:
+        if header.personal_hash or sealed is not None or nonce is not None:
             self._personal(nonce, sealed, act, seq)
         if header.attachments:
             self._tally.attachments += len(header.attachments)

@@ -175,7 +175,11 @@ class Source:
         for row in self.rows("SELECT log, kind, station, genesis, own, state FROM logs ORDER BY log"):
             log, kind, station, genesis, own, state = row
             if isinstance(log, str) and isinstance(genesis, bytes) and isinstance(own, int):
-                found.append(LogRow(log, str(kind), str(station), genesis, own, str(state)))
+                if not isinstance(state, str) and not quiet:
+                    # Nobody knows whether it was given up; whoever works with the file goes on writing it.
+                    self.report(error("log.row", log=log, field="state"))
+                given_up = state if isinstance(state, str) else ""
+                found.append(LogRow(log, str(kind), str(station), genesis, own, given_up))
             elif not quiet:
                 self.report(error("log.row", log=str(log)))
         return found

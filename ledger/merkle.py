@@ -299,6 +299,11 @@ def multiproof_root(
     return root
 
 
+def middle_of(low: int, high: int) -> int:
+    """Return where the range of two leaves or more, from ``low`` up to ``high``, is split in a tree."""
+    return low + _split(high - low)
+
+
 def _next_node(rest: Iterator[bytes]) -> bytes:
     node = next(rest, b"")
     if len(node) != 32:

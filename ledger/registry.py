@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from types import MappingProxyType
 
 from ledger.authority import Authority, Refusal, Retirement
@@ -193,6 +194,11 @@ class Registry:
     def is_known_key(self, key_id: KeyId) -> bool:
         """Tell whether a key was enrolled at any position."""
         return key_id in self._state.keys
+
+    def keys_since(self, size: int) -> list[KeyId]:
+        """Return the keys that entries behind a size enrolled, the newest first."""
+        newer = takewhile(lambda pair: pair[1].at(size) is None, reversed(self._state.keys.items()))
+        return [key_id for key_id, _ in newer]
 
     def holder(self, key_id: KeyId) -> tuple[str, str] | None:
         """Return kind and staff number of any key ever enrolled, live or not; None for no such key."""

@@ -10,10 +10,10 @@ from ledger import platform
 from ledger.calendar import local_date
 from ledger.facade import Home, Ledger
 from ledger.intact import NAMED_MAX, damaged_files
-from ledger.limits import PLAUSIBLE_FROM_MS
 from ledger.sqlitefile import file_uri
 from ledger.types import StationId, Watch
 from stations.checkup.checks import Check, Level, found
+from stations.checkup.clockdoubt import clock_doubt
 from stations.checkup.doctoracts import act_checks
 from stations.checkup.doctorheads import head_checks
 from stations.checkup.doctorkeys import key_checks
@@ -27,8 +27,6 @@ from stations.version import version
 
 SQLITE_WITHOUT_RESET_RACE = (3, 51, 3)
 SQLITE_MIN = (3, 35, 0)
-PLAUSIBLE_UNTIL_MS = 4_102_416_000_000
-CLOCK_BACK_MS_MAX = 60_000
 _MIB = 1 << 20
 _STEPS_BETWEEN_LOOKS = 100_000
 """Instructions of SQLite: some hundredths of a second."""
@@ -143,11 +141,9 @@ def _disk(home: Home, config: StationConfig) -> Check:
 
 
 def _clock(ledger: Ledger, now_ms: int) -> Check:
-    newest = max((log.recorded_at_ms for log in ledger.logs()), default=0)
-    if not PLAUSIBLE_FROM_MS <= now_ms <= PLAUSIBLE_UNTIL_MS:
-        return found("clock", "error", "doctor.clock_implausible")
-    if newest - now_ms > CLOCK_BACK_MS_MAX:
-        return found("clock", "error", "doctor.clock_back", minutes=(newest - now_ms) // 60_000)
+    doubt = clock_doubt(ledger, now_ms)
+    if doubt is not None:
+        return found("clock", "error", doubt.code, **doubt.params)
     return found("clock", "ok", "doctor.clock")
 
 

@@ -10,9 +10,10 @@ from ledger.facade import Home, Ledger
 from ledger.facade.base.synctables import CHANGED_OUTSIDE, SYNC_FINDINGS
 from ledger.facade.base.tables import CASES
 from ledger.facade.logs.stretch import STRETCH_LIMIT
+from ledger.facade.logs.treerows import lacking_nodes
 from ledger.facade.opened.listcheck import Compared, cases_without_key, compare_lists
 from ledger.facade.opened.looked import is_changed_outside
-from ledger.facade.opened.soundness import disowned_logs, is_unfounded, rules_without_facts
+from ledger.facade.opened.soundness import disowned_logs, is_unfounded, rules_without_facts, stateless_logs
 from ledger.intact import NAMED_MAX
 from ledger.store.contract import ReadTx
 from ledger.store.tables import OneOf
@@ -53,9 +54,14 @@ def row_checks(
             for row in tx.select(SYNC_FINDINGS, {"code": STRETCH_LIMIT, "settled": 0})
         ]
         disowned, outside = disowned_logs(parts), is_changed_outside(tx)
+        stateless, lacking = stateless_logs(tx, parts), lacking_nodes(tx, parts.holdings.logs.values())
         compared = None if lost else compare_lists(tx, parts, thorough=thorough, vault=vault, look=look)
     for log in disowned:
         yield found("head", "error", "log.disowned", log=f"{log.kind} {log.station}", station=log.station)
+    for tree in lacking:
+        yield found("head", "error", "doctor.tree_lacks", log=f"{tree.kind} {tree.station}", count=tree.rows)
+    for log in stateless:
+        yield found("head", "error", "doctor.log_stateless", log=f"{log.kind} {log.station}")
     for name, seq, station in skipped:
         yield found("head", "warning", STRETCH_LIMIT, log=name[:8], seq=seq, station=station)
     if unkeyed:

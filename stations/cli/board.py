@@ -72,6 +72,7 @@ def _show_repeated(call: Call, ledger: Ledger) -> None:
                     {"case_id": case.case_id.hex(), "station": case.received_station, "item": case.item_code}
                     for case in cases
                 ],
+                "more": one.more,
             }
         )
         call.line(call.say("conflicts.repeated", number=one.number))
@@ -83,6 +84,8 @@ def _show_repeated(call: Call, ledger: Ledger) -> None:
                     station=station_name(ledger.knowledge.registry, case.received_station),
                 )
             )  # fmt: skip
+        if one.more:
+            call.line(call.say("conflicts.repeated_more", count=one.more))
     if found:
         message = call.say.message(NUMBER_REPEATED, {"number": found[0].number})
         call.line(f"  → {message.next_step}")

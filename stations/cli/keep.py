@@ -123,11 +123,11 @@ def erase(call: Call, *, case: str, ground: str, yes: bool) -> int:
 def _drop_typed(call: Call, case_id: CaseId) -> None:
     """Throw away what anybody was typing about a case on the pages: drafts, and forms that came too late."""
     # aiohttp takes a tenth of a second to import: only who erases pays for it.
-    from stations.web.cases.drafts import Drafts
+    from stations.web.drafts import Drafts
     from stations.web.unsigned import KeptForms
 
     path = f"/case/{case_id.hex()}"
-    Drafts(call.home(), call.app.randomness).drop_below(f"{path}/")
+    Drafts(call.home(), call.app.randomness).drop_below(path)
     KeptForms(call.home(), call.app.randomness).drop_below(path)
 
 

@@ -18,14 +18,17 @@ from aiohttp import ClientConnectionResetError, web
 from ledger.errors import AuthorityError, BanjianError, InputError, StoreError
 from ledger.limits import BUNDLE_PART_BYTES_MAX
 from stations.texts import Say
+from stations.web import typed
 from stations.web.answers import Problem, answer, status_of
 from stations.web.browsers import KEY_ENDED, KEY_REPLACED
+from stations.web.drafts import is_word
 from stations.web.headers import dressed, from_here, require_host
 from stations.web.render import message_of, render_error
 from stations.web.signin import show_refused
 from stations.web.standing import settle
+from stations.web.typed import title_of
 from stations.web.unsigned import KEEP
-from stations.web.visit import LIVE, OFFICE, VISIT, Visit, keep_unsigned, posted
+from stations.web.visit import LIVE, OFFICE, VISIT, Visit, keep_unsigned, posted, returned_to, see_other
 
 UPLOAD_BYTES_MAX = 21 << 20
 """Most bytes of a form with files: a workbook of the largest size that is read, and what goes with it."""
@@ -36,6 +39,8 @@ EVENTS = "/events"
 """Where open pages listen, for hours."""
 BY_ITSELF = frozenset(("/hall", EVENTS))
 """Pages that load themselves anew, or stay: they keep no browser unlocked either."""
+BY_SECRET = frozenset(("/sign-in", "/switch"))
+"""Forms that hold for whoever knows the word that opens a key, whoever acts meanwhile."""
 _CLOSED = 499
 """Status of an answer that nobody gets any more."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -73,9 +78,11 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
         most = STICK_BYTES_MAX if request.path == FIRST_STICK else UPLOAD_BYTES_MAX
         too_large = InputError("web.too_large", most=most >> 20)
         response = await _refused(visit, too_large, error.status)
+    except web.HTTPMethodNotAllowed as error:
+        response = await _page_above(visit) or await _refused(visit, _no_page(request), error.status)
     except web.HTTPException as error:
         # A page that does not exist, a method that is not taken: aiohttp says it by raising.
-        response = await _refused(visit, InputError("web.no_page", path=request.path), error.status)
+        response = await _refused(visit, _no_page(request), error.status)
     except BanjianError as error:
         response = await _refused(visit, error, status_of(error))
     except ClientConnectionResetError:
@@ -103,20 +110,46 @@ async def _refused(visit: Visit, error: BanjianError, status: int) -> web.Respon
     )
 
 
+def _no_page(request: web.Request) -> InputError:
+    return InputError("web.no_page", path=request.path)
+
+
+async def _page_above(visit: Visit) -> web.Response | None:
+    """Lead whoever asks for an address to which forms are sent alone to the page of such a form.
+
+    The page of a form that was refused stands at that address: it is loaded again, or come back to after the
+    PIN. None for what is no page.
+    """
+    request, path = visit.request, visit.request.path
+    if request.method != "GET" or path.startswith("/api/"):
+        return None
+    while path := path.rpartition("/")[0]:
+        found = await request.app.router.resolve(request.clone(rel_url=path))
+        if found.http_exception is None:
+            break
+    return see_other(returned_to(request, path or "/"))
+
+
 async def _forget_signed(visit: Visit, response: web.StreamResponse) -> None:
-    """Forget a form that came too late once it was sent again by its author, and taken."""
+    """Forget a form that came too late, or was kept meanwhile, once its author sent it and it was taken."""
     person, request = visit.browser.person, visit.request
     if person is None or request.method != "POST" or response.status >= HTTPStatus.BAD_REQUEST:
         return
     path = request.rel_url.path
-    if any(one.action == path for one in visit.unsigned):
-        draft = (await posted(request)).get("draft", "")
-        draft = draft if isinstance(draft, str) else ""
-        visit.browser.unsigned.drop(person.staff_no, str(person.station), path, draft)
+    if not title_of(path) and all(one.action != path for one in visit.unsigned):
+        return
+    draft = (await posted(request)).get("draft", "")
+    draft = draft if isinstance(draft, str) else ""
+    visit.browser.unsigned.drop(person.staff_no, str(person.station), path, draft)
+    if title_of(path) and is_word(draft):
+        await typed.ended(visit, draft)
 
 
 def _set_cookie(visit: Visit, response: web.StreamResponse) -> None:
-    name = visit.office.cookie
+    name, request = visit.office.cookie, visit.request
+    if LIVE in request.headers or request.path in BY_ITSELF:
+        # After a restart no open page takes its cookie away from whoever is signing in beside it.
+        return
     if visit.request.cookies.get(name) != visit.browser.token:
         response.set_cookie(name, visit.browser.token, httponly=True, samesite="Strict", path="/")
 
@@ -143,6 +176,9 @@ async def _require_own_form(visit: Visit) -> None:
         return
     if given not in browser.words:
         raise AuthorityError("web.form")
+    if request.path in BY_SECRET and not browser.words[given][0]:
+        # The page for signing in stood in several tabs, and one of them was used: a PIN says who comes next.
+        return
     if browser.person is not None and request.path != KEEP:
         # The page was opened for somebody else, or for another station: nobody signs what another one read.
         person = browser.person

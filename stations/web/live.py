@@ -17,6 +17,7 @@ from ledger.errors import BanjianError
 from ledger.facade import Ledger
 from ledger.facade.peering.between import sync_status
 from ledger.facade.peering.syncstatus import SyncStatus
+from stations.checkup.clockdoubt import clock_doubt
 from stations.web.access import Access
 from stations.web.browsers import Browser
 from stations.web.headers import dressed
@@ -33,10 +34,15 @@ _FULL = 503
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signs:
-    """What tells that something changed: records held here, and everything that the line of safety says."""
+    """What tells that something changed: records held here, and everything that the line of safety says.
+
+    Attributes:
+        clock: code of why the clock cannot be right; "" where nothing speaks against it.
+    """
 
     records: tuple[int, int]
     status: SyncStatus | None
+    clock: str
 
 
 class Pulse:
@@ -164,9 +170,11 @@ async def stream(
 def _read_signs(ledger: Ledger) -> Signs:
     station = ledger.main_station or next(iter(own_stations(ledger)), None)
     if station is None:
-        return Signs(records=(0, 0), status=None)
+        return Signs(records=(0, 0), status=None, clock="")
     status = sync_status(ledger, station)
-    return Signs(records=(status.entries, status.feed_number), status=status)
+    doubt = clock_doubt(ledger, ledger.clock.now_ms())
+    records = (status.entries, status.feed_number)
+    return Signs(records=records, status=status, clock="" if doubt is None else doubt.code)
 
 
 async def _is_over(visit: Visit, browser: Browser, acting: str, token: str) -> bool:

@@ -13,20 +13,25 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from ledger.errors import BanjianError
+from ledger.facade import Ledger
 from ledger.oneline import shown, with_rare_codes
 from ledger.texts import Message
 from ledger.types import StationId
+from stations.checkup.clockdoubt import ClockDoubt, clock_doubt
 from stations.texts import Say
 from stations.version import version
 from stations.web.menu import menu_of
 from stations.web.safety import Safety, read_safety
 from stations.web.scope import sees_cases
+from stations.web.typed import title_of
 from stations.web.unsigned import Unsigned
 from stations.web.visit import LIVE, Visit
 from stations.words.moments import show_moment
 from stations.words.naming import Names
 
 FOLDER = Path(__file__).parent
+REFUSED = "X-Banjian-Refused"
+"""Header of an error that is shown in a place of an open page: its code."""
 
 
 @cache
@@ -63,11 +68,11 @@ async def render(visit: Visit, template: str, /, **values: object) -> web.Respon
     if LIVE not in visit.request.headers:
         # What is said once waits for a page that somebody asked for.
         told, browser.told = browser.told, None
-    safety = await _safety(visit)
+    standing = await standing_of(visit)
     text = (
         environment()
         .get_template(template)
-        .render(**common(visit), safety=safety, told=told and visit.say(told[0], **told[1]), **values)
+        .render(**common(visit), **standing, told=told and visit.say(told[0], **told[1]), **values)
     )
     return html(text, 200)
 
@@ -86,26 +91,34 @@ async def render_error(visit: Visit, error: BanjianError, status: int) -> web.Re
     """Return the page of an error: what happened, that nothing is lost, what to do next, the code."""
     message = message_of(visit.say, error)
     if "HX-Request" in visit.request.headers:
-        return render_part(visit, "error_part.html", message=message)
-    safety = None
+        part = render_part(visit, "error_part.html", message=message)
+        # It is shown where the answer is awaited, so it comes as one; a script must know it from a good one.
+        part.headers[REFUSED] = error.code
+        return part
+    standing: Mapping[str, object] = {"safety": None, "clock": None}
     if status != HTTPStatus.INTERNAL_SERVER_ERROR:
         # That nothing is lost is believed more easily where it stands how much lies where. A ledger that
         # cannot be read is what the page is about, as is whatever nobody expected.
         with suppress(BanjianError):
-            safety = await _safety(visit)
+            standing = await standing_of(visit)
     text = (
         environment()
         .get_template("error.html")
-        .render(**common(visit), message=message, status=status, safety=safety, told=None)
+        .render(**common(visit), **standing, message=message, status=status, told=None)
     )
     return html(text, status)
 
 
-async def _safety(visit: Visit) -> Safety | None:
-    """Return what is safe of the station that is acted for; None where nobody acts."""
-    if visit.browser.person is None:
-        return None
-    return await visit.read(lambda ledger: read_safety(ledger, visit.station))
+async def standing_of(visit: Visit) -> Mapping[str, object]:
+    """Return what stands at the top of every page: ``safety`` where somebody acts, doubts of ``clock``."""
+    now_ms = visit.now_ms()
+
+    def work(ledger: Ledger) -> tuple[Safety | None, ClockDoubt | None]:
+        acts = visit.browser.person is not None
+        return read_safety(ledger, visit.station) if acts else None, clock_doubt(ledger, now_ms)
+
+    safety, doubt = await visit.read(work)
+    return {"safety": safety, "clock": None if doubt is None else visit.say.message(doubt.code, doubt.params)}
 
 
 def message_of(say: Say, error: BanjianError, names: Names | None = None) -> Message:
@@ -130,6 +143,7 @@ def common(visit: Visit) -> Mapping[str, object]:
         "training": visit.office.training,
         "path": visit.request.path,
         "here": str(visit.request.rel_url),
+        "form_title": title_of,
         "unsigned": _unsigned(visit, here=True),
         "unsigned_elsewhere": _unsigned(visit, here=False),
         "version": version(),

@@ -12,8 +12,7 @@ from ledger.facade.peering.syncstatus import SyncStatus
 from stations.kept.attachments import Attachments
 from stations.kept.lostfiles import lost_files
 from stations.serving.rereading import round_of
-from stations.web.render import message_of, render, render_part
-from stations.web.safety import read_safety
+from stations.web.render import message_of, render, render_part, standing_of
 from stations.web.syncjob import syncing
 from stations.web.visit import Visit, see_other
 from stations.web.watched import came_soon
@@ -52,8 +51,7 @@ async def show(visit: Visit) -> web.Response:
 
 async def line(visit: Visit) -> web.Response:
     """Return the line alone, for a page that is open."""
-    safety = await visit.read(lambda ledger: read_safety(ledger, visit.station))
-    return render_part(visit, "safety_line.html", safety=safety)
+    return render_part(visit, "safety_line.html", **await standing_of(visit))
 
 
 async def sync_now(visit: Visit) -> web.Response:

@@ -16,7 +16,8 @@ from stations.web.browsers import KEY_ENDED, Person
 from stations.web.keyholders import Keyholder, keyholders, lapsed_keys, unlock
 from stations.web.render import message_of, render
 from stations.web.standing import ended, settle
-from stations.web.visit import Visit, first, form_of, keep_unsigned, own_path, see_other
+from stations.web.typed import drafts_of, forget_below
+from stations.web.visit import Visit, first, form_of, keep_unsigned, own_path, see_other, without_search
 
 
 async def show(visit: Visit) -> web.Response:
@@ -99,9 +100,11 @@ async def choose_station(visit: Visit) -> web.Response:
 
 
 async def lock(visit: Visit) -> web.Response:
-    """Lock this browser."""
+    """Lock this browser; whoever is back goes on where the page was left."""
+    form = await form_of(visit)
     visit.browser.lock()
-    return see_other("/sign-in")
+    where = without_search(own_path(first(form, "next")))
+    return see_other("/sign-in" if where == "/" else f"/sign-in?next={quote(where)}")
 
 
 async def sign_out(visit: Visit) -> web.Response:
@@ -170,8 +173,9 @@ async def _shown(visit: Visit, error: BanjianError | None, where: str, *, chosen
 
 async def _forget_erased(visit: Visit) -> None:
     """Throw away what waits for who is back about cases that were erased meanwhile, by whatever way."""
-    unsigned = visit.browser.unsigned
-    cases = unsigned.cases(visit.browser.acting)
+    acting, drafts = visit.browser.acting, drafts_of(visit)
+    cases = visit.browser.unsigned.cases(acting)
+    cases |= await visit.office.access.aside(lambda: drafts.cases(acting))
     if not cases:
         return
 
@@ -185,7 +189,7 @@ async def _forget_erased(visit: Visit) -> None:
         return found
 
     for case in await visit.read(erased):
-        unsigned.drop_below(f"/case/{case}")
+        await forget_below(visit, f"/case/{case}")
 
 
 def _name_of(visit: Visit, station: StationId) -> str:

@@ -14,7 +14,7 @@ from stations.config import StationConfig
 from stations.serving.ledgerthread import LedgerThread
 from stations.serving.nameless import make_nameless
 from stations.serving.network import Network
-from stations.web import jobs, lists, more, safe, signin, static
+from stations.web import jobs, lists, more, safe, signin, static, typed
 from stations.web.access import Access
 from stations.web.api import routes as api
 from stations.web.beside import routes as beside
@@ -27,7 +27,7 @@ from stations.web.office.desk import KEPT, Kept
 from stations.web.overview import routes as overview
 from stations.web.rosters import routes as rosters
 from stations.web.scope import of_cases
-from stations.web.unsigned import KEEP, KeptForms
+from stations.web.unsigned import KEEP, TYPED, KeptForms
 from stations.web.visit import OFFICE, Office, open_page, page
 from sync.attempts import Attempts
 
@@ -140,6 +140,8 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_post("/sign-out", page(signin.sign_out))
     router.add_get("/form", open_page(signin.tell_word))
     router.add_post(KEEP, open_page(signin.keep_typed))
+    router.add_post(TYPED, page(typed.keep))
+    router.add_post(f"{TYPED}/drop", page(typed.drop))
     router.add_get("/more", page(more.show))
     router.add_get("/cases", page(of_cases(lists.cases)))
     router.add_get("/safe", page(safe.show))

@@ -9,7 +9,6 @@ names are, since a page cannot give a browser its files back.
 from __future__ import annotations
 
 import json
-import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -23,6 +22,7 @@ from ledger.errors import StoreError
 from ledger.facade import Home
 from ledger.facade.base.clock import Randomness
 from stations.kept.sealed import SealedFolder
+from stations.web.drafts import cases_of, first_words, is_about
 
 if TYPE_CHECKING:
     from multidict import MultiMapping
@@ -32,10 +32,12 @@ FORGOTTEN_MS = 30 * 86_400_000
 """A form of somebody who does not come back is thrown away after a month."""
 KEPT_MAX = 8
 CHARS_MAX = 64 * 1024
-KEEP, KEPT_ACTION, KEPT_PAGE = "/unsigned/keep", "kept.action", "kept.page"
-"""Where an open page that hears of a lock sends what is typed in it; the fields that tell of which form."""
-SECRET = frozenset(("form", "once", "passphrase", "pin", "again", KEPT_ACTION, KEPT_PAGE))
-"""Fields that are never kept: words of forms, and what opens a key."""
+KEEP, TYPED = "/unsigned/keep", "/typed"
+"""Where an open page that hears of a lock sends what is typed in it, and where it sends that meanwhile."""
+KEPT_ACTION, KEPT_PAGE = "kept.action", "kept.page"
+"""The fields that tell of which form that is."""
+SECRET = frozenset(("form", "once", "passphrase", "pin", "again", "code", KEPT_ACTION, KEPT_PAGE))
+"""Fields that are never kept: words of forms, what opens a key, and what lets a station join."""
 NOT_TYPED = frozenset(("heads", "next", "language", "draft"))
 """Fields that pages fill in: a form of nothing else is not worth keeping."""
 NOT_KEPT_AT = frozenset(("/lock", "/pin", "/sign-out", "/station"))
@@ -43,7 +45,6 @@ STEP = "/draft/step"
 """End of the address at which a form goes on with its next step."""
 NAMES_A_FORM = {"draft": "draft", "pad": "pad", "target": "f.target"}
 """Queries that tell which form of a page is meant, and the field of the form that says the same."""
-_CASE = re.compile(r"^/case/([0-9a-f]{32})\b")
 Fields = Mapping[str, tuple[str, ...]]
 
 
@@ -75,8 +76,8 @@ class Unsigned:
         return "".join(self.fields.get("draft", ()))
 
     def is_below(self, path: str) -> bool:
-        """Whether it is about what a path names: it was sent there, or stood on a page of it."""
-        return self.action.startswith(path) or self.page.startswith(path)
+        """Whether it is about what a path names: sent there, on a page of it, or naming the case."""
+        return is_about(path, (self.action, self.page), self.fields)
 
     @property
     def asked(self) -> Mapping[str, str]:
@@ -86,11 +87,15 @@ class Unsigned:
     @property
     def where(self) -> str:
         """The address at which it is gone on with: of several forms of one page this one."""
-        path = self.page.partition("?")[0]
-        if not self.draft or path != self.action:
+        if not self.draft:
             return self.page
         names = {**self.asked, "draft": self.draft}
-        return f"{path}?{urlencode(names)}"
+        return f"{self.page.partition('?')[0]}?{urlencode(names)}"
+
+    @property
+    def who(self) -> str:
+        """What tells it from others."""
+        return first_words(self.page, self.fields)
 
     def names(self, query: str) -> str:
         """Return what a query that tells one form from another would say of this one; "" for nothing."""
@@ -226,9 +231,7 @@ class UnsignedForms:
     def cases(self, staff_no: str) -> frozenset[str]:
         """Return the cases, in hexadecimal digits, that somebody's forms are about."""
         mine = [one for _, one in self._forms.values() if one.staff_no == staff_no]
-        return frozenset(
-            found for one in mine for path in (one.action, one.page) for found in _CASE.findall(path)
-        )
+        return frozenset(case for one in mine for case in cases_of((one.action, one.page), one.fields))
 
     def drop(self, staff_no: str, station: str, action: str, draft: str) -> None:
         """Forget a form: it was signed, or is not wanted."""

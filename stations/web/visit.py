@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import quote, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMessage
@@ -27,6 +27,7 @@ from stations.web.unsigned import (
     KEPT_ACTION,
     KEPT_PAGE,
     NAMES_A_FORM,
+    TYPED,
     Fields,
     Unsigned,
     unsigned_of,
@@ -173,10 +174,11 @@ class Visit:
         return {} if one is None or one.action != self.request.rel_url.path else one.fields
 
     def unsigned_at(self, path: str) -> Unsigned | None:
-        """Return the form that waits on a page: the one that the address names, or the newest.
+        """Return the form that waits on a page: the one that the address names.
 
         An address that names a form is never answered with another one: that would be filled in for
-        somebody else, under another number, or about another act.
+        somebody else, under another number, or about another act. One that names none is that of a fresh
+        tab: each form that has a draft comes back at its own address, and is only offered at others.
         """
         asked = {name: text for name in NAMES_A_FORM if (text := self.request.query.get(name, ""))}
         draft = asked.pop("draft", "")
@@ -190,6 +192,8 @@ class Visit:
             # A form may have stood at the address of a draft that was gone by then.
             stood = [one for one in found if one.asked.get("draft") == draft]
             found = [*(one for one in found if one.draft == draft), *stood]
+        elif not asked:
+            found = [one for one in found if not one.draft]
         return found[0] if found else None
 
     def tell(self, key: str, **values: object) -> None:
@@ -233,7 +237,7 @@ async def keep_unsigned(visit: Visit) -> Unsigned | None:
     staff_no, station = browser.words.get(word, ("", "")) if isinstance(word, str) else ("", "")
     # The last words of a draft, sent on leaving a page, are those of its form.
     action, page = request.rel_url.path.removesuffix(DRAFT), page_of(request, query=True)
-    if action == KEEP:
+    if action in (KEEP, TYPED):
         action, page = (own_path(str(data.get(name, ""))) for name in (KEPT_ACTION, KEPT_PAGE))
     now_ms = visit.now_ms()
     kept = unsigned_of(data, staff_no=staff_no, station=station, action=action, page=page, at_ms=now_ms)
@@ -273,11 +277,11 @@ async def _to_sign_in(visit: Visit) -> web.Response:
                 await keep_unsigned(visit)
             raise reason
         if request.method in ("GET", "HEAD"):
-            return see_other(f"/sign-in?next={quote(_returned_to(request))}")
+            return see_other(f"/sign-in?next={quote(returned_to(request))}")
         kept = await keep_unsigned(visit)
         if kept is not None and kept.action == request.rel_url.path:
             visit.tell("web.unsigned_kept")
-        return see_other(f"/sign-in?next={quote(page_of(request) if kept is None else kept.page)}")
+        return see_other(f"/sign-in?next={quote(page_of(request) if kept is None else kept.where)}")
     if request.method != "GET":
         raise reason or AuthorityError("web.signed_out")
     try:
@@ -287,11 +291,17 @@ async def _to_sign_in(visit: Visit) -> web.Response:
     return web.Response(headers={"HX-Redirect": f"/sign-in?next={quote(where)}"})
 
 
-def _returned_to(request: web.Request) -> str:
-    """Return the address to come back to; what was searched for does not stand on a locked screen."""
+def returned_to(request: web.Request, path: str = "") -> str:
+    """Return the address to come back to, or another path with what it says of a form."""
     url = request.rel_url
-    kept = [(name, text) for name, text in url.query.items() if name in _COMES_BACK]
-    return url.raw_path + (f"?{urlencode(kept)}" if kept else "")
+    return without_search(f"{path or url.raw_path}?{url.raw_query_string}")
+
+
+def without_search(address: str) -> str:
+    """Return a path with what its query says of a form: what was searched for stands on no locked screen."""
+    path, _, query = address.partition("?")
+    kept = [(name, text) for name, text in parse_qsl(query) if name in _COMES_BACK]
+    return path + (f"?{urlencode(kept)}" if kept else "")
 
 
 def open_page(handler: Page) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

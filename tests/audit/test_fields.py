@@ -191,6 +191,22 @@ def test_personal_bodies_with_the_storage_key(
     assert code in errors(copy, storage_key=sound.storage_key())
 
 
+def test_state_of_a_log_that_is_none(copy: Path) -> None:
+    hurt(copy, "UPDATE logs SET state = NULL")
+    report = verify_ledger(copy)
+    told = [one.params for one in report.findings if one.code == "log.row"]
+    assert errors(copy) == {"log.row"} and {str(one["field"]) for one in told} == {"state"}
+    # It counts as one that is written on, so that what a log of this folder needs is still asked for.
+    for note in (copy / "sentinel").glob("*.note"):
+        note.unlink()
+    assert "sentinel.missing" in {one.code for one in verify_ledger(copy).findings}
+
+
+def test_nonce_beside_a_body_that_has_none(copy: Path) -> None:
+    hurt(copy, "UPDATE bodies SET nonce = zeroblob(12) WHERE personal IS NULL")
+    assert errors(copy) == {"personal.unexpected"}
+
+
 def test_shortened_personal_body_is_found_without_any_key(copy: Path) -> None:
     ((old,),) = ask(copy, "SELECT personal FROM bodies WHERE personal IS NOT NULL LIMIT 1")
     assert isinstance(old, bytes)

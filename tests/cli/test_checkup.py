@@ -44,6 +44,10 @@ def _checks(terminal: Terminal, *words: str) -> dict[str, dict]:
         "UPDATE cases SET open = 0",
         "UPDATE cases SET custodian = 'nobody'",
         "DELETE FROM search_tokens",
+        "UPDATE case_numbers SET log = substr(log, 1, 31) || 'x'",
+        "UPDATE case_numbers SET log = (SELECT min(log) FROM logs WHERE kind = 'registry')",
+        "UPDATE case_numbers SET day = '990101'",
+        "UPDATE case_numbers SET ordinal = ordinal + 1",
         "UPDATE search_tokens SET token = zeroblob(12) WHERE token = (SELECT max(token) FROM search_tokens)",
     ],
 )
@@ -55,6 +59,37 @@ def test_a_full_look_compares_every_column_of_the_lists(county: Terminal, change
     assert _checks(county, *FULL)["lists"]["code"] == "doctor.lists_differ"
     county.ok("rebuild")
     assert _checks(county, *FULL)["lists"]["code"] == "doctor.lists"
+
+
+def test_a_log_of_which_nobody_knows_whether_it_was_given_up_is_told(county: Terminal) -> None:
+    _receive(county)
+    told = {row["code"]: row for row in county.run(*PLAIN).json["checks"]}
+    assert "doctor.log_stateless" not in told
+    _alter(county, "UPDATE logs SET state = NULL WHERE kind = 'station'")
+    told = {row["code"]: row for row in county.run(*PLAIN).json["checks"]}
+    assert told["doctor.log_stateless"]["level"] == "error"
+    text = county.run("doctor").out
+    assert "ledger.db" in text
+    # Work goes on in the same log.
+    _receive(county, "第二人")
+
+
+def test_a_tree_that_lacks_rows_is_told_and_made_again_by_a_rebuild(county: Terminal) -> None:
+    for name in ("甲", "乙", "丙", "丁", "戊", "己", "庚", "辛"):
+        _receive(county, name)
+    connection = sqlite3.connect(_folder(county) / "ledger.db")
+    (guard,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'tree__no_delete'").fetchone()
+    connection.execute("DROP TRIGGER tree__no_delete")
+    assert connection.execute("DELETE FROM tree").rowcount > 1
+    connection.execute(guard)
+    connection.commit()
+    connection.close()
+    told = [row["code"] for row in county.run(*PLAIN).json["checks"]]
+    assert "doctor.tree_lacks" in told
+    _receive(county, "壬")
+    county.ok("rebuild")
+    told = [row["code"] for row in county.run(*PLAIN).json["checks"]]
+    assert "doctor.tree_lacks" not in told
 
 
 def test_the_lights_of_older_calendars_are_no_change(county: Terminal) -> None:

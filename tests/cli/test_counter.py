@@ -12,7 +12,7 @@ from python_calamine import CalamineWorkbook
 
 from ledger.facade import Home
 from stations.cli.counterday.demo import COUNTY, TOWNSHIP, VILLAGE, DemoClock
-from stations.web.cases.drafts import Draft, Drafts
+from stations.web.drafts import Draft, Drafts
 from stations.web.unsigned import KeptForms, Unsigned
 from tests.cli.conftest import INSURANCE, ITEM, Terminal
 

@@ -35,7 +35,7 @@ COLUMNS = {
     "acts": ("case_id:bytes", "act_id:bytes", "log:str", "seq:int", "action:str"),
     "bodies": ("log:str", "seq:int", "facts:bytes|None", "nonce:bytes|None", "personal:bytes|None"),
     "case_keys": ("case_id:bytes", "wrapped:bytes"),
-    "logs": ("log:str", "kind:str", "station:str", "genesis:bytes"),
+    "logs": ("log:str", "kind:str", "station:str", "genesis:bytes", "state:str|None"),
     "heads": ("log:str", "size:int", "entry_hash:bytes", "recorded_at_ms:int"),
     "tree": ("log:str", "level:int", "index:int", "hash:bytes"),
     "checkpoints": ("log:str", "size:int", "note:bytes"),
@@ -917,7 +917,9 @@ class Reader:
         )
         openings = {log.name: log.genesis for log in self.logs.values()}
         single = {row[0] for row in self.rows["sparse"]}
-        for name, kind, station, genesis in self.rows["logs"]:
+        for name, kind, station, genesis, state in self.rows["logs"]:
+            if state is None:
+                self.error("log.row", name)
             known = openings.pop(name, None)
             if name in single - self.logs.keys():
                 known = self._sparse_opening(name)
@@ -941,7 +943,7 @@ class Reader:
     def _compare_acts(self) -> None:
         """Each act has one row, at the best of its places."""
         stations = {log.name: log.genesis.station for log in self.logs.values() if log.genesis}
-        stations |= {name: station for name, _, station, _ in self.rows["logs"] if name not in stations}
+        stations |= {name: station for name, _, station, *_ in self.rows["logs"] if name not in stations}
         places: dict[bytes, list[tuple[Any, ...]]] = {}
         for log, slot in self._standing():
             if slot.act is None:

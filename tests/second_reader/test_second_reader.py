@@ -464,6 +464,7 @@ ALTERED: dict[str, tuple[Any, str]] = {
     "genesis in the opening facts": (genesis_flip, "act.facts_hash"),
     "genesis in the list of logs": (sql("UPDATE logs SET genesis = zeroblob(125)"), "log.row"),
     "station in the list of logs": (sql("UPDATE logs SET station = '990121009999-00'"), "log.row"),
+    "a log that may be given up or not": (sql("UPDATE logs SET state = NULL"), "log.row"),
     "frames swapped": (swap_frames, "entry.sequence"),
     "frame deleted in the middle": (lambda db: remove(db, log_of(db), 5), "log.gap"),
     "first frame deleted": (lambda db: remove(db, log_of(db), 1), "log.gap"),
@@ -516,6 +517,10 @@ ALTERED: dict[str, tuple[Any, str]] = {
     "half a personal body": (sql("UPDATE bodies SET nonce = NULL"), "personal.cipher"),
     "personal body of nobody": (
         sql("UPDATE bodies SET nonce = zeroblob(12), personal = zeroblob(40) WHERE personal IS NULL"),
+        "personal.unexpected",
+    ),
+    "nonce of no personal body": (
+        sql("UPDATE bodies SET nonce = zeroblob(12) WHERE personal IS NULL"),
         "personal.unexpected",
     ),
     "name that is no log": (sql("UPDATE stored_events SET originator_id = upper(originator_id)"), "log.name"),

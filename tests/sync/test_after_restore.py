@@ -113,7 +113,7 @@ def test_a_cut_between_the_registry_and_the_cases_that_waited_for_it_is_made_goo
     put_back(world, COUNTY, image)
     (world[COUNTY].path / RESTORED_MARKER).touch()
 
-    def cut(*_: object) -> None:
+    def cut(*_: object, **__: object) -> None:
         raise StoreError("store.io", detail="cut")
 
     with monkeypatch.context() as patched:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from ledger.errors import DataError
+from ledger.facade.base.marks import kept_text
 from ledger.facade.base.synctables import COUNTY_BELOW, TOLD
-from ledger.facade.peering.between import station_board
+from ledger.facade.peering.between import station_board, sync_status
 from ledger.store.tables import Table
-from ledger.types import CaseId
+from ledger.texts import render
+from ledger.types import CaseId, StationId
 from tests.sync.sticks import StickWorld
 from tests.sync.test_altered_tables import alter, changes
 from tests.sync.world import COUNTY, TOWN, VILLAGE
@@ -60,6 +64,63 @@ def test_guesses_that_were_changed_hold_up_no_stick(world: StickWorld, table: Ta
             for place in (TOWN, VILLAGE):
                 assert world.digest(place, case) == world.digest(COUNTY, case), (place, statement)
     assert changed
+
+
+ODD = ("", "NULL", "x", "[1]", "7", "-1", "9" * 40, "[" * 100_000, '{"code": 1}', '{"a": {}}', "null")
+
+
+def put(world: StickWorld, station: StationId, mark: str, value: str) -> None:
+    """Change what is remembered under a name of a station that is not at work."""
+    text = "NULL" if value == "NULL" else f"'{value}'"
+    changed = alter(world, station, f"UPDATE sync_marks SET value = {text} WHERE name LIKE '{mark}%'")
+    assert changed, mark
+
+
+@pytest.mark.parametrize("value", ODD)
+def test_marks_of_the_link_upward_that_were_changed_end_nothing(world: StickWorld, value: str) -> None:
+    world.settle(TOWN, VILLAGE)
+    peers, now_ms = world[TOWN].exchange.peers, world[TOWN].clock.time_ms
+    peers.note_done(now_ms=now_ms, upstream_ms=now_ms)
+    peers.note_failure(DataError("package.gap", size=1, first=3), now_ms=now_ms)
+    assert sync_status(world[TOWN].ledger, TOWN).link.failure is not None
+    for mark in ("failure", "tried_at_ms", "done_at_ms", "clock_off_ms"):
+        put(world, TOWN, mark, value)
+    link = sync_status(world[TOWN].ledger, TOWN).link
+    assert link.tried_at_ms >= 0 <= link.done_at_ms
+    # That something failed is still told, where anything stands there; why is not known any more.
+    wanted = None if value in ("", "NULL") else "sync.failure_unreadable"
+    assert (None if link.failure is None else link.failure.code) == wanted
+    for language in ("zh", "en"):
+        said = render("sync.failure_unreadable", {}, language=language)  # type: ignore[arg-type]
+        assert said.what and said.next_step
+    peers = world[TOWN].exchange.peers
+    peers.note_done(now_ms=now_ms, upstream_ms=now_ms)
+    assert sync_status(world[TOWN].ledger, TOWN).link.failure is None
+    assert station_board(world[TOWN].ledger, TOWN)
+
+
+def test_a_failure_is_kept_with_what_its_text_needs(world: StickWorld) -> None:
+    peers, now_ms = world[TOWN].exchange.peers, world[TOWN].clock.time_ms
+    peers.note_failure(DataError("package.gap", size=1, first=3, log=b"\1", names=("a", "b")), now_ms=now_ms)
+    failure = peers.link().failure
+    assert failure is not None and (failure.code, failure.since_ms) == ("package.gap", now_ms)
+    assert failure.params == {"size": 1, "first": 3, "log": "01", "names": ("a", "b")}
+
+
+@pytest.mark.parametrize("value", ODD)
+def test_a_changed_line_upward_of_the_feeds_heals(world: StickWorld, value: str) -> None:
+    world.settle(TOWN, VILLAGE)
+    case = world.receive(VILLAGE)
+    world.do(VILLAGE, "hand_over", case, to=TOWN)
+    world.settle(VILLAGE, TOWN)
+    world.do(TOWN, "take_over", case)
+    world.settle(VILLAGE)
+    put(world, TOWN, "feed_topology", value)
+    world.do(TOWN, "note", case)
+    world.settle(VILLAGE)
+    assert world.digest(VILLAGE, case) == world.digest(TOWN, case)
+    with world[TOWN].ledger.store.read() as tx:
+        assert json.loads(kept_text(tx, "feed_topology"))[VILLAGE] == VILLAGE
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,24 @@ from pathlib import Path
 
 import pytest
 
-from ledger.facade.base.synctables import COUNTY_PROOFS, FEED, FEED_HELD
+from ledger.errors import DataError
+from ledger.facade.base.synctables import (
+    AWAITED,
+    COUNTY_PROOFS,
+    FEED,
+    FEED_HELD,
+    PEERS,
+    SPARSE_NODES,
+    SPARSE_NOTES,
+    SYNC_FINDINGS,
+    SYNC_MARKS,
+)
 from ledger.facade.opened.listcheck import compare_lists
+from ledger.facade.peering.between import numbers_repeated, station_board, sync_status, twins
 from ledger.store.tables import Table
 from ledger.types import CaseId
-from tests.sync.world import COUNTY, TOWN, VILLAGE, World
+from tests.sync.evil import EvilStation
+from tests.sync.world import COUNTY, TOWN, VILLAGE, World, signer
 
 ALTERED = {
     "text": ("'x' || {0}", "''", "NULL"),
@@ -138,3 +151,62 @@ def test_a_feed_that_is_gone_is_told_and_comes_back_with_a_rebuild(world: World,
     assert ungiven(world) == 0
     go_on(world)
     assert ungiven(world) == 0
+
+
+def troubled(world: World) -> None:
+    """Let the township hold what waits or counts for nothing, two histories of a log, word of others."""
+    busy(world)
+    size = world[COUNTY].ledger.knowledge.registry.size
+    evil = EvilStation(world)
+    evil.add(evil.sign())
+    evil.add(evil.sign(signer=signer("Q1")))
+    evil.add(evil.sign(registry_size=size + 1))
+    evil.add(evil.sign(station=VILLAGE))
+    evil.send()
+    other = evil.history(evil.lines[:2])
+    other.add(other.sign())
+    other.send(diverges=True)
+    world.sync(TOWN)
+    peers, now_ms = world[TOWN].exchange.peers, world[TOWN].clock.time_ms
+    peers.note_failure(DataError("package.gap", size=1, first=3), now_ms=now_ms)
+    peers.note_refused(VILLAGE, [("package.pins", "")], now_ms=now_ms)
+
+
+ODD = {"text": ("'x' || {0}", "NULL"), "int": ("9223372036854775807",), "bytes": ("zeroblob(32)", "NULL")}
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        (table, column)
+        for table in (SYNC_FINDINGS, SYNC_MARKS, PEERS, AWAITED, SPARSE_NOTES, SPARSE_NODES)
+        for column, _ in table.columns
+    ],
+    ids=lambda part: part if isinstance(part, str) else part.name,
+)
+def test_odd_rows_end_neither_a_look_nor_a_sync(tmp_path: Path, table: Table, column: str) -> None:
+    for number, value in enumerate(ODD[dict(table.columns)[column]]):
+        world = World.after(troubled, tmp_path / str(number))
+        try:
+            changed = alter(world, TOWN, f"UPDATE {table.name} SET {column} = {value.format(column)}")
+            if changed is None:
+                continue
+            assert changed, "there is nothing to change"
+            _looked_at(world)
+            case = next(row.case_id for row in world[VILLAGE].ledger.worklist(include_closed=True))
+            world.do(COUNTY, "note", case)
+            world.enrol(VILLAGE, "head", "S99")
+            world.settle(TOWN, VILLAGE)
+            assert world.digest(VILLAGE, case) == world.digest(TOWN, case) == world.digest(COUNTY, case)
+            _looked_at(world)
+        finally:
+            world.close()
+
+
+def _looked_at(world: World) -> None:
+    ledger = world[TOWN].ledger
+    assert sync_status(ledger, TOWN).station == TOWN
+    assert {TOWN, VILLAGE} <= {line.station for line in station_board(ledger, TOWN)}
+    numbers_repeated(ledger)
+    twins(ledger)
+    world[TOWN].close()

@@ -12,13 +12,14 @@ import pytest
 
 from audit.verify import verify_ledger
 from ledger.facade.base.synctables import SYNC_FINDINGS, SYNC_MARKS
-from ledger.facade.base.tables import MARKS
+from ledger.facade.base.tables import MARKS, NUMBERS
 from ledger.facade.cases import repeated
+from ledger.facade.cases.waiting import MARK_LOOKED, sizes_of
 from ledger.facade.peering.between import mark_seen, numbers_repeated, station_board, sync_status
 from ledger.facade.peering.syncstatus import SHOWN_OF_A_KIND_MAX
 from ledger.facade.transfer import withouteffect
-from ledger.facade.transfer.rejudging import MARK_COUNTY, MARK_LOOKED, finish_judging
-from ledger.facade.transfer.withouteffect import judge_waiting_again, sizes_of
+from ledger.facade.transfer.rejudging import MARK_COUNTY, finish_judging
+from ledger.facade.transfer.withouteffect import judge_waiting_again
 from ledger.store import schema
 from ledger.types import CaseId, Facts, StationId
 from stations.checkup.doctor import examine
@@ -318,8 +319,22 @@ def test_of_a_number_with_very_many_rows_few_are_read(world: World, monkeypatch:
     with world[TOWN].ledger.store.read() as tx:
         found = repeated.bearers(tx, ["X77", "X78", "X79"])
         assert {number: len(cases) for number, cases in found.items()} == {"X77": 2, "X78": 2}
-    listed = {one.number: len(one.case_ids) for one in numbers_repeated(world[TOWN].ledger)}
-    assert listed == {"X77": 5, "X78": 2}
+    listed = {one.number: (len(one.case_ids), one.more) for one in numbers_repeated(world[TOWN].ledger)}
+    assert listed == {"X77": (5, 0), "X78": (2, 0)}
+    monkeypatch.setattr(repeated, "SHOWN_MAX", 3)
+    found = {one.number: one for one in numbers_repeated(world[TOWN].ledger)}
+    assert {number: (len(one.case_ids), one.more) for number, one in found.items()} == {
+        "X77": (3, 2), "X78": (2, 0),
+    }  # fmt: skip
+    with world[TOWN].ledger.store.read() as tx:
+        bearing = sorted(
+            row[1].hex() for row in tx.select(NUMBERS, {"number": "X77"}) if isinstance(row[1], bytes)
+        )
+    assert [one.hex() for one in found["X77"].case_ids] == bearing[:3]
+    said = terminal_of(world, TOWN).ok("conflicts")
+    assert "……另有至多 2 件" in said.out
+    emitted = terminal_of(world, TOWN).ok("conflicts", "--json").lines
+    assert {one["number_repeated"]: one["more"] for one in emitted} == {"X77": 2, "X78": 0}
 
 
 def test_a_power_cut_amid_judging_anew_loses_nothing(world: World) -> None:
@@ -366,6 +381,14 @@ def test_what_loses_its_authority_when_all_is_folded_anew_is_told(world: World) 
     assert told(world, TOWN) == expected
 
 
+def terminal_of(world: World, station: StationId) -> Terminal:
+    """Return a terminal at a station, whose ledger is closed for that."""
+    place = world[station]
+    place.close()
+    write_config(place.path, station=station, upstream=())
+    return Terminal(folder=place.path, clock=StationClock(place.clock.time_ms))
+
+
 def finish(world: World, station: StationId) -> None:
     """Do what a station does when it starts."""
     ledger = world[station].ledger
@@ -403,10 +426,7 @@ def test_a_number_that_a_copied_machine_gave_to_two_people_is_told_with_both_cas
     board = station_board(world[COUNTY].ledger, COUNTY)
     # What stands beside the log, in its other history, is here as well.
     assert [one.entries for one in board if one.station == VILLAGE] == [confirmed]
-    place = world[COUNTY]
-    place.close()
-    write_config(place.path, station=COUNTY, upstream=())
-    terminal = Terminal(folder=place.path, clock=StationClock(place.clock.time_ms))
+    terminal = terminal_of(world, COUNTY)
     said = terminal.ok("conflicts").out
     for words in (*numbers, "甲0", "甲1", *(case.hex()[:12] for case in cases)):
         assert words in said, said

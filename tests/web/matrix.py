@@ -44,6 +44,8 @@ MATRIX: Mapping[str, str] = {
     "GET /form": OPEN,
     "POST /unsigned/drop": MOVED,
     "POST /unsigned/keep": OPEN,
+    "POST /typed": SIGNED,  # one's own words
+    "POST /typed/drop": MOVED,
     "POST /sign-out": MOVED,
     "GET /more": SIGNED,
     "GET /find": FOR_CASES,
@@ -211,6 +213,12 @@ FORMS: Mapping[str, Mapping[str, str]] = {
     "POST /receive/{item}/return": {"f.reason": "materials_missing"},
     "POST /receive/{item}/draft": {"draft": "aaaaaaaaaaaaaaa{at}", "applicant.name": "某人"},
     "POST /receive/{item}/draft/step": {"draft": "ccccccccccccccc{at}", "applicant.name": "某人"},
+    "POST /typed": {
+        "draft": "ddddddddddddddd{at}",
+        "kept.action": "/orders/answer",
+        "kept.page": "/orders",
+        "reply": "写到一半",
+    },
     "POST /receive-way": {"way": "page", "next": "/receive"},
     "POST /receive/{item}/return/draft": {"draft": "bbbbbbbbbbbbbbb{at}", "applicant.name": "某人"},
     "POST /receive/{item}/person": {"applicant.id_no": CANARY["applicant.id_no"]},

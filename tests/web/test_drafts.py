@@ -14,7 +14,7 @@ from ledger.facade import Home, Ledger
 from ledger.facade.base.clock import SystemClock
 from ledger.types import CaseId, StationId
 from stations.county.people import REGISTRAR_NO, signer_of
-from stations.web.cases.drafts import KEPT_MAX
+from stations.web.drafts import KEPT_MAX
 from tests.facade.counter import PERMIT
 from tests.web import desk as hallway
 from tests.web.counterdesk import Counter, Desk, serving

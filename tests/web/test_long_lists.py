@@ -12,21 +12,28 @@ from python_calamine import CalamineWorkbook
 from ledger.data import shipped_items
 from ledger.facade import Ledger
 from ledger.facade.cases.reading import FIND_MAX
+from stations.sheetin.faults import FAULTS_KEPT_MAX
 from stations.web.beside.listed import SHOWN_MAX as LISTED_MAX
 from stations.web.beside.orders import FAULTS_SHOWN_MAX
 from stations.web.beside.orders import SHOWN_MAX as ORDERS_MAX
+from stations.web.beside.sheet import PAGE_CASES
 from stations.web.cases.receiving import ITEMS_SHOWN_MAX
 from stations.web.lists import PAGE_ROWS
+from stations.web.overview.hall import READY_MAX
 from stations.web.overview.lights import SHOWN_MAX as LIGHTS_MAX
 from stations.web.overview.today import PART_MAX
+from stations.web.rosters.lists import FAULTS_SHOWN_MAX as ROSTER_FAULTS
 from tests.facade.counter import APPLICANT, PERMIT, REGISTRAR, Dice, FakeClock, act, found_county
 from tests.sheetin.workbooks import make
 from tests.web.counterdesk import Counter, Desk, keys, serving
+from tests.web.furniture import ROSTER_HEAD
 from tests.web.test_orders import HEAD as ORDER_HEAD
 from tests.web.test_platform import HEAD as PLATFORM_HEAD
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from playwright.sync_api import Browser
 
 CASES = FIND_MAX + 5
 DAY_MS = 86_400_000
@@ -62,6 +69,16 @@ def counter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counter]:
         for n in range(CASES):
             person = {"applicant": {**APPLICANT["applicant"], "name": f"周长列{n}"}}  # type: ignore[dict-item]
             act(ledger, "C1", "receive", personal=person, item=PERMIT)
+        for row in ledger.worklist(now_ms=clock.wall_ms)[: READY_MAX + _LONGER]:
+            act(
+                ledger,
+                "C1",
+                "supply",
+                row.case_id,
+                materials=list(ledger.case(row.case_id).rules.item.materials),
+            )
+            act(ledger, "C1", "accept", row.case_id)
+            act(ledger, "C1", "decide", row.case_id, result="grant")
         (one,) = (item for item in shipped_items() if item["base_code"] == PERMIT)
         more = [{**one, "base_code": f"9901880000{n:02}"} for n in range(ITEMS_SHOWN_MAX)]
         ledger.publish("publish_items", {"items": more}, REGISTRAR)
@@ -147,3 +164,62 @@ def test_faults_that_are_not_listed_are_counted(desk: Desk, tmp_path: Path) -> N
     page = desk.post("/orders", {}, {"file": ("工单.xlsx", raw)}).text
     assert f"{FAULTS_SHOWN_MAX + _LONGER}" in page.partition('class="problem"')[2].partition("</h2>")[0]
     assert f"先列出前 {FAULTS_SHOWN_MAX} 处" in page
+
+
+def _roster_of_faults(desk: Desk, folder: Path, count: int) -> str:
+    """Send a roster of people without a name; returns the page."""
+    bad = [[n, "", "", "", f"东门村{n}号", ""] for n in range(1, count + 1)]
+    raw = make(folder / "roster.xlsx", 名单=[ROSTER_HEAD, *bad]).read_bytes()
+    return desk.post("/rosters", {"item": PERMIT, "title": "错"}, {"file": ("名单.xlsx", raw)}).text
+
+
+def test_every_fault_of_a_roster_stands_on_its_page(desk: Desk, tmp_path: Path) -> None:
+    page = _roster_of_faults(desk, tmp_path, ROSTER_FAULTS + _LONGER)
+    first, _, more = page.partition("<details><summary>另外")
+    assert first.partition('class="problem" role="alert"><ul>')[2].count("<li>") == ROSTER_FAULTS
+    assert f"{_LONGER} 处" in more.partition("</summary>")[0]
+    assert more.partition("</details>")[0].count("<li>") == _LONGER
+    assert f"B{ROSTER_FAULTS + _LONGER + 1}" in more and "只记下了前" not in page
+
+
+def test_faults_beyond_what_is_noted_are_counted(desk: Desk, tmp_path: Path) -> None:
+    count = FAULTS_KEPT_MAX + _LONGER
+    page = _roster_of_faults(desk, tmp_path, count)
+    assert f"只记下了前 {FAULTS_KEPT_MAX} 处，共 {count} 处" in page
+
+
+def test_the_platform_s_sheets_are_printed_whole(counter: Counter, desk: Desk) -> None:
+    page = desk.get("/platform?page=2").text
+    assert page.count('class="card sheet"') == PAGE_CASES
+    assert f"共 {CASES} 件，这一页是第 {PAGE_CASES + 1} 到第 {2 * PAGE_CASES} 件" in page and "all=1" in page
+    whole = desk.get("/platform?all=1").text
+    assert whole.count('class="card sheet" open') == CASES and 'class="pages' not in whole
+    assert 'action="/platform/enter"' not in whole and "这一页是" not in whole
+
+
+def test_the_hall_s_list_is_printed_whole(counter: Counter) -> None:
+    with Ledger.open(counter.folder, clock=counter.clock, randomness=Dice("hall"), write=False) as ledger:
+        assert ledger.training is False
+    nobody = Desk(counter.port)
+    ready = READY_MAX + _LONGER
+    page, whole = nobody.get("/hall").text, nobody.get("/hall?all=1").text
+    assert page.count('class="number"') == READY_MAX and f"另有 {_LONGER} 件可领取" in page
+    assert 'href="/hall?all=1"' in page and f'class="big">{ready}<' in page and "data-print" not in page
+    assert whole.count('class="number"') == ready and "另有" not in whole and "data-print" in whole
+    assert "周长列" not in page + whole, "nothing of people"
+
+
+@pytest.mark.layer("browser")
+def test_sheets_that_are_folded_are_printed_too(
+    counter: Counter, desk: Desk, chromium_browser: Browser, tmp_path: Path
+) -> None:
+    base = f"http://127.0.0.1:{counter.port}"
+    context = chromium_browser.new_context(locale="zh-CN", base_url=base)
+    context.add_cookies([{"name": name, "value": value, "url": base} for name, value in desk.cookies.items()])
+    tab = context.new_page()
+    tab.goto("/platform")
+    count = "document.querySelectorAll('details.sheet[open]').length"
+    tab.evaluate(f"() => window.addEventListener('beforeprint', () => {{ window.printed = {count}; }})")
+    tab.pdf(path=str(tmp_path / "sheets.pdf"))
+    assert tab.evaluate("() => window.printed") == PAGE_CASES and tab.evaluate(f"() => {count}") == 1
+    context.close()

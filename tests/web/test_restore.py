@@ -21,6 +21,7 @@ from stations.kept.orders import Order, keep_orders, load_orders
 from stations.kept.restoring import OURS, Source, find_backups, look, restore
 from stations.kept.sealed import SealedFolder
 from stations.province.settings import load_settings
+from stations.web.firstday.restore import BACKUPS_MAX
 from tests.web.adminsite import PASSPHRASE, TOWNSHIP, Answer, Visitor, found
 from tests.web.offices import free_port
 from tests.web.seat import ALLOWANCE
@@ -305,3 +306,20 @@ def test_a_damaged_backup_is_not_put_in_place(source: Source, tmp_path: Path) ->
         list(restore(Home(tmp_path / "county"), spoilt))
     assert refused.value.code == "restore.damaged"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["backups"]
+
+
+def test_a_folder_of_many_backups_offers_every_one(tmp_path: Path) -> None:
+    folder, count = tmp_path / "backups", BACKUPS_MAX + 7
+    for n in range(count):
+        one = folder / f"banjian-0123abcd-202601{n // 24 + 1:02d}-{n % 24:02d}0000"
+        one.mkdir(parents=True)
+        (one / "ledger.db").write_bytes(b"")
+    with first_day(tmp_path / "station") as wizard:
+        visitor = wizard.visitor
+        page = visitor.post("/restore", {"folder": str(folder)}).text
+    first, _, older = page.partition("<details><summary>更早的 7 份")
+    assert first.count('name="backup"') == BACKUPS_MAX and older.count('name="backup"') == count - BACKUPS_MAX
+    assert f"这里有 {count} 份备份，只列出最近的 {BACKUPS_MAX} 份" in first
+    # The newest is chosen already, the oldest is the last.
+    assert first.partition(" checked")[0].count('name="backup"') == 1
+    assert "20260101-000000" in older.rpartition('name="backup"')[2]

@@ -181,7 +181,7 @@ def test_a_step_that_came_too_late_goes_on_where_it_was(counter: Counter, desk: 
     )
     assert late.status == 303 and late.headers["Location"].startswith("/sign-in")
     desk.sign_in("V1")
-    page = desk.get(HERE)
+    page = desk.get(f"{HERE}?draft={fields['draft'][0]}")
     assert 'value="锁住人"' in page.text and shown(page) == ["一、申请人"]
     page = send(desk, page)
     assert shown(page) == ["二、材料"] and "data-unsigned=" not in page.text

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stations.web.unsigned import KEEP, STEP
+from stations.web.unsigned import KEEP, STEP, TYPED
 from tests.facade.counter import FELLING, PERMIT
 from tests.web.counterdesk import PASSPHRASE, Counter, Desk, Page, serving
 from tests.web.routes import filled, routes
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page as Tab
 
 PIN = {"C1": "1357", "C4": "2468"}
-NOT_KEPT = ("/sign-in", "/switch", "/language", "/lock", "/pin", "/sign-out", "/station", KEEP)
+NOT_KEPT = ("/sign-in", "/switch", "/language", "/lock", "/pin", "/sign-out", "/station", KEEP, TYPED)
 """Forms in which nobody types anything but what opens a key."""
 OPEN = ("/api/", "/first-day", "/my-key")
 """Pages that ask nobody to sign in, or by headers alone."""
@@ -146,7 +146,7 @@ def test_after_the_pin_the_form_is_filled_and_signed(counter: Counter, chromium_
     tab.wait_for_url("**/sign-in?**")
     assert "内容已" in tab.locator(".told").inner_text() or "留着" in tab.locator(".told").inner_text()
     _unlock(tab, "C1")
-    assert tab.url == f"{base}/receive/{PERMIT}"
+    assert tab.url.startswith(f"{base}/receive/{PERMIT}?draft=")
     assert tab.locator("#applicant-name").input_value() == "锁屏中的人"
     assert tab.locator("#text").input_value() == "第一行\n第二行"
     assert [papers.nth(n).is_checked() for n in range(2)] == [False, True]
@@ -198,7 +198,8 @@ def test_a_restart_loses_nothing_that_waits(tmp_path: Path) -> None:
         assert 'value="右页人"' in desk.get(f"{path}?draft={words[1]}").text
         signed = {"draft": words[0], "once": page.field("once"), "applicant.name": "左页人"}
         assert desk.send(path, signed).status == 303
-        assert 'value="右页人"' in desk.get(path).text, "what was signed is forgotten, the other one waits"
+        assert f'href="{path}?draft={words[1]}"' in desk.get(path).text, "the other one waits"
+        assert "左页人" not in desk.get(path).text, "what was signed is forgotten"
         assert len(list((folder / "unsigned").iterdir())) == 1
         # A second browser of the same person is not offered it as well: it would be signed twice.
         assert "右页人" not in counter.desk("C1").get(path).text
@@ -225,7 +226,7 @@ def test_what_is_thrown_away_takes_its_draft_along_and_nothing_else(counter: Cou
     slow = desk.send(f"{path}/draft", {"draft": words["不要的人"], "applicant.name": "不要的人"})
     assert slow.status == 204 and "不要的人" not in desk.get("/receive").text
     # The other form waits as before, and so does its draft, until it is thrown away by way of the draft.
-    assert 'value="要留的人"' in desk.get(path).text
+    assert 'value="要留的人"' in desk.get(f"{path}?draft={words['要留的人']}").text
     assert f"draft={words['要留的人']}" in desk.get("/receive").text
     desk.send(f"{path}/draft/drop", {"dropped": words["要留的人"]})
     assert "要留的人" not in desk.get(path).text + desk.get("/receive").text
@@ -239,7 +240,7 @@ def test_nobody_throws_away_what_is_somebody_elses(counter: Counter) -> None:
     other = counter.desk("C4")
     other.post("/unsigned/drop", {"action": path, "draft": word, "next": path})
     other.post("/unsigned/drop", {"action": path, "draft": "../../ledger.db", "next": path})
-    assert 'value="别人的件"' in back(desk, "C1", path).text
+    assert 'value="别人的件"' in back(desk, "C1", f"{path}?draft={word}").text
     assert f"draft={word}" in desk.get("/receive").text
 
 
@@ -261,7 +262,7 @@ def test_a_form_is_filled_in_under_its_own_pad_number_alone(counter: Counter) ->
     late(desk, path, {"draft": plain, "applicant.name": "没用纸的人"}, path)
     back(desk, "C1")
     assert "没用纸的人" not in desk.get(f"{path}?pad={two}").text
-    assert 'value="没用纸的人"' in desk.get(path).text
+    assert 'value="没用纸的人"' in desk.get(f"{path}?draft={plain}").text
 
 
 def test_an_amendment_is_filled_in_for_its_own_act_alone(counter: Counter) -> None:
@@ -288,5 +289,6 @@ def test_a_form_that_stood_at_a_draft_s_address_is_found_there(counter: Counter)
     late(desk, path, {"draft": word, "applicant.name": "旧址上的人"}, gone)
     back(desk, "C1")
     assert f'href="{path}?draft={word}"' in desk.get("/more").text
-    for where in (gone, f"{path}?draft={word}", path):
+    assert 'value="旧址上的人"' not in desk.get(path).text, "a fresh page is offered it"
+    for where in (gone, f"{path}?draft={word}"):
         assert 'value="旧址上的人"' in desk.get(where).text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -82,6 +83,7 @@ def bring(folder: Path, clock: FakeClock) -> str:
             prepared.content, prepared.records, allowed=lambda _: True, now_ms=clock.now_ms()
         )
         exchange.peers.note_refused(VILLAGE, [("package.pins", "")], now_ms=clock.now_ms())
+        exchange.stretches.note(log.name, 9, now_ms=clock.now_ms())
     return number
 
 
@@ -103,8 +105,23 @@ def test_pages_tell_station_person_and_both_cases(counter: tuple[Counter, str]) 
     assert "同一个编号给了几个办件" in conflicts and conflicts.count(number) >= 2
     row = desk.get("/board").text.partition(f"<small>{VILLAGE}</small>")[2].partition("</tr>")[0]
     assert "不生效或重号" in row and "package.pins" in row
+    assert "有一段记录太大" in row
     form = desk.get("/safe")
     seen = desk.post("/safe/seen", {"once": form.field("once"), "sure": "1"})
     assert seen.status == 200
     assert SHOWN not in desk.get("/safe").text
     assert "同一个编号给了几个办件" not in desk.get("/conflicts").text
+
+
+def test_the_interface_tells_the_board_and_the_numbers_as_the_pages_do(
+    counter: tuple[Counter, str],
+) -> None:
+    desk, number = counter[0].desk("C2"), counter[1]
+    stations = {one["station"]: one for one in json.loads(desk.get("/api/v1/board").raw)["stations"]}
+    assert {name: one["skipped"] for name, one in stations.items() if one["skipped"]} == {VILLAGE: True}
+    assert stations[VILLAGE]["grade"] == "bad" and stations[VILLAGE]["without_effect"] == 2
+    told = json.loads(desk.get("/api/v1/conflicts").raw)
+    assert [{line["number"] for line in same} for same in told["repeated"]] == [{number}]
+    assert told["repeated_more"] == [0]
+    described = json.loads(desk.get("/api/v1/openapi.json").raw)["components"]["schemas"]["BoardStation"]
+    assert described["properties"]["skipped"] == {"type": "boolean"} and "skipped" in described["required"]

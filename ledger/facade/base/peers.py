@@ -10,8 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ledger.errors import BanjianError, Param
+from ledger.facade.base.marks import kept_number, kept_text
 from ledger.facade.base.synctables import PEERS, SYNC_FINDINGS, SYNC_MARKS
 from ledger.limits import MOMENT_MS_MAX, WAITING_MAX
+from ledger.station import is_station_id
 from ledger.store.contract import ReadTx, Store
 from ledger.store.tables import Row
 from ledger.types import StationId
@@ -26,6 +28,10 @@ MARK_TRIED, MARK_DONE, MARK_FAILURE = "tried_at_ms", "done_at_ms", "failure"
 MARK_CLOCK = "clock_off_ms"
 _MARK_REFUSED = "refused "
 """Before the id of a station of which something was refused in a session."""
+FAILURE_UNREADABLE = "sync.failure_unreadable"
+"""Code of a failure that was kept and that somebody changed on this disk."""
+CODE_CHARS_MAX = 80
+"""Characters that are shown of a code that was kept."""
 REFUSALS_KEPT_MAX = 8
 """Refusals of each station that are remembered, the newest first; one for each code and log."""
 
@@ -206,7 +212,8 @@ class Peers:
     def _held(self, now_ms: int) -> list[Contact]:
         with self._store.read() as tx:
             found = [_contact(row) for row in tx.select(PEERS, {})]
-        return [one for one in found if one.heard_at_ms <= now_ms]
+        # A row that somebody changed is told nobody; the station is heard again.
+        return [one for one in found if one.heard_at_ms <= now_ms and is_station_id(one.station)]
 
     def note_done(self, *, now_ms: int, upstream_ms: int) -> None:
         """A session upward has succeeded; the station above said what its own clock shows."""
@@ -267,10 +274,10 @@ class Peers:
         """Return the state of the link upward."""
         with self._store.read() as tx:
             return LinkState(
-                tried_at_ms=_number(tx, MARK_TRIED),
-                done_at_ms=_number(tx, MARK_DONE),
+                tried_at_ms=max(0, kept_number(tx, MARK_TRIED)),
+                done_at_ms=max(0, kept_number(tx, MARK_DONE)),
                 failure=_failure(tx),
-                clock_off_ms=_number(tx, MARK_CLOCK),
+                clock_off_ms=kept_number(tx, MARK_CLOCK),
             )
 
 
@@ -299,8 +306,9 @@ def _contact(row: Row) -> Contact:
     station, heard_at_ms, via, waiting, oldest_ms, said_at_ms, version = row
     name = str(station).removesuffix(_STICK_ROW)
     return plausible(Contact(
-        station=StationId(name), heard_at_ms=_int(heard_at_ms), via=StationId(str(via)),
-        waiting=_int(waiting), oldest_ms=_int(oldest_ms), said_at_ms=_int(said_at_ms), version=str(version),
+        station=StationId(name), heard_at_ms=_int(heard_at_ms), via=StationId(str(via or "")),
+        waiting=_int(waiting), oldest_ms=_int(oldest_ms), said_at_ms=_int(said_at_ms),
+        version=str(version or ""),
     ))  # fmt: skip
 
 
@@ -326,16 +334,28 @@ def _refusal(told: object) -> Refusal | None:
 
 
 def _failure(tx: ReadTx) -> Failure | None:
-    row = tx.get(SYNC_MARKS, (MARK_FAILURE,))
-    if row is None or not row[1]:
+    """Return the failure that stands; of one that somebody changed on this disk only that there is one."""
+    text = kept_text(tx, MARK_FAILURE)
+    if not text:
         return None
-    held = json.loads(str(row[1]))
-    return Failure(code=held["code"], params=held["params"], since_ms=held["since_ms"])
+    try:
+        held = json.loads(text)
+    except (ValueError, RecursionError):
+        held = None
+    match held:
+        case {"code": str(code), "params": dict(params), "since_ms": int(since_ms)}:
+            told = {str(name): _told(value) for name, value in params.items()}
+            since_ms = min(max(since_ms, 0), MOMENT_MS_MAX)
+            return Failure(code=printable(code[:CODE_CHARS_MAX]), params=told, since_ms=since_ms)
+        case _:
+            return Failure(code=FAILURE_UNREADABLE, params={}, since_ms=max(0, kept_number(tx, MARK_TRIED)))
 
 
-def _number(tx: ReadTx, name: str) -> int:
-    row = tx.get(SYNC_MARKS, (name,))
-    return int(str(row[1])) if row is not None and row[1] else 0
+def _told(value: object) -> Param:
+    """Return a value of a text as it is kept: lists of texts as they were, whatever else as text."""
+    if isinstance(value, (str, int)):
+        return value
+    return tuple(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _int(value: object) -> int:

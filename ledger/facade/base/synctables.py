@@ -83,6 +83,15 @@ it was ``given`` last, and those that stations ``below`` it hold.
 AWAITING: Final = Table("awaiting_cases", columns=(("case_id", "bytes"),), key=("case_id",))
 """Cases with acts that wait for a parent, an opening, a longer registry or catalogue."""
 
+AWAITED: Final = Table(
+    "awaited_sizes",
+    columns=(("case_id", "bytes"), ("registry", "int"), ("catalogue", "int")),
+    key=("case_id",),
+)
+"""From which size of registry or of catalogue on such a case may look otherwise: before that nobody folds it
+again for their sake. One without a row is looked at the next time.
+"""
+
 PEERS: Final = Table(
     "peers",
     columns=(
@@ -181,6 +190,7 @@ SYNC_TABLES: Final = (
     COUNTY_BRIDGES,
     COUNTY_BELOW,
     AWAITING,
+    AWAITED,
     PEERS,
     SPARSE_NOTES,
     SPARSE_NODES,

@@ -99,9 +99,15 @@ Erasing, which is rare, looks through the whole table: an index by case would be
 """
 
 APPLICANTS: Final = Table(
-    "case_applicants", columns=(("token", "bytes"), ("case_id", "bytes")), key=("token", "case_id")
+    "case_applicants",
+    columns=(("token", "bytes"), ("case_id", "bytes")),
+    key=("token", "case_id"),
+    indexes=(("case_id",),),
 )
-"""Keyed token of the number of each case's applicant: who came twice with the same matter."""
+"""Keyed token of the number of each case's applicant, as it is known now: who came twice with one matter.
+
+Each case has one row at most; it is found by its case when that is looked at, corrected or erased.
+"""
 
 NUMBERS: Final = Table(
     "case_numbers",

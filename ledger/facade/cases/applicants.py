@@ -12,12 +12,12 @@ from ledger.errors import BanjianError
 from ledger.facade.base.vault import Vault
 from ledger.facade.cases.casebook import CaseBook
 from ledger.facade.cases.people import AMEND, people_now
-from ledger.facade.logs.bodies import ASKED_MAX, Place, bodies_at, by_log, place_in, read_personal
+from ledger.facade.logs.bodies import ASKED_MAX, Place, bodies_at, by_log, place_in, stored_personal
 from ledger.limits import PERSONAL_BYTES_MAX
 from ledger.store import schema
 from ledger.store.contract import ReadTx
 from ledger.store.tables import Cell, OneOf, Row
-from ledger.types import ActId, CaseId, Facts
+from ledger.types import ActId, CaseId
 
 
 def applicant_names(
@@ -66,13 +66,8 @@ def _openings(tx: ReadTx, wanted: OneOf) -> tuple[list[tuple[CaseId, ActId, Plac
 
 def _amended_name(tx: ReadTx, vault: Vault, book: CaseBook, case_id: CaseId) -> str:
     """Return a name as it was amended last: only what takes effect counts, in the order of the acts."""
-
-    def personal_of(act_id: ActId) -> Facts | None:
-        raw = read_personal(tx, vault, case_id, act_id)
-        return None if raw is None else open_body(raw, limit_bytes=PERSONAL_BYTES_MAX)
-
     try:
-        people = people_now(book.load(tx, case_id).state.steps, personal_of)
+        people = people_now(book.load(tx, case_id).state.steps, stored_personal(tx, vault, case_id))
     except BanjianError:
         return ""
     return people.get("applicant", {}).get("name", "")

@@ -109,6 +109,10 @@ class CaseBook:
         for acts in self._acts.stored(tx, case_ids).values():
             yield from acts
 
+    def stored_of(self, tx: ReadTx, case_ids: Sequence[CaseId]) -> Mapping[CaseId, Sequence[StoredAct]]:
+        """Return every act of some cases as it is stored, by case."""
+        return self._acts.stored(tx, case_ids)
+
     def fold_many(self, tx: ReadTx, case_ids: Sequence[CaseId]) -> Iterator[Folded]:
         """Yield many cases folded anew; none of them is remembered.
 

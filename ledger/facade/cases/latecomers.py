@@ -6,40 +6,80 @@ gets its registry back from its stations, the act is checked again and counts fr
 
 from __future__ import annotations
 
-from ledger.act import Act, case_of
-from ledger.facade.base.synctables import AWAITING, SYNC_FINDINGS
+from collections.abc import Iterable
+from contextlib import suppress
+
+from ledger.act import Act, case_of, decode_act
+from ledger.errors import BanjianError
+from ledger.facade.base.peers import STUCK
+from ledger.facade.base.synctables import SYNC_FINDINGS
 from ledger.facade.cases.views import CaseView
+from ledger.facade.cases.waiting import (
+    BEFORE_ALL,
+    Sizes,
+    due_cases,
+    due_findings,
+    has_findings,
+    looked_at,
+    sizes_of,
+    waiting_detail,
+)
 from ledger.facade.logs.bodies import Place
 from ledger.facade.logs.histories import stored_link_fault
 from ledger.facade.logs.placing import frame_at
-from ledger.frame import decode_frame
+from ledger.frame import decode_frame, split_frame
+from ledger.knowledge import Knowledge
 from ledger.registry import Registry
 from ledger.store import schema
-from ledger.store.contract import Store, WriteTx
+from ledger.store.contract import ReadTx, Store, WriteTx
+from ledger.store.tables import Row
 from ledger.types import CaseId
 from ledger.verified import KEY_UNKNOWN, OPAQUE, act_fault
 
+BATCH = 500
+"""Cases that are folded at once."""
 
-def renew_latecomers(store: Store, view: CaseView, registry: Registry) -> None:
-    """Fold again what waited; does nothing, and writes nothing, where nothing waits."""
+
+def renew_latecomers(store: Store, view: CaseView, knowledge: Knowledge, *, anew: bool = False) -> None:
+    """Fold again what waited and may look otherwise by now; writes nothing where nothing may.
+
+    Args:
+        store: the open store, as its one writer.
+        view: of the cases.
+        knowledge: registry and catalogue as they are known by now.
+        anew: whether they were folded anew, so that nothing of what was known of them holds any more.
+    """
     with store.read() as tx:
-        waits = any(next(tx.select(table, where, limit=1), None) for table, where in (
-            (AWAITING, {}), (SYNC_FINDINGS, {"code": KEY_UNKNOWN})))  # fmt: skip
-    if not waits:
-        return
-    with store.write() as tx:
-        recognised = _recognise(tx, registry)
-        view.renew_awaiting(tx)
-        view.touch(tx, recognised)
+        since = BEFORE_ALL if anew else looked_at(tx)
+        keyless = _keyless(tx, knowledge.registry, since) if has_findings(tx, KEY_UNKNOWN) else []
+        cases = due_cases(tx, sizes_of(knowledge), everything=anew)
+    if keyless or cases:
+        with store.write() as tx:
+            recognised = _recognise(tx, knowledge.registry, keyless)
+            for first in range(0, len(cases), BATCH):
+                view.touch(tx, cases[first : first + BATCH])
+            view.touch(tx, recognised)
 
 
-def _recognise(tx: WriteTx, registry: Registry) -> dict[CaseId, None]:
+def _keyless(tx: ReadTx, registry: Registry, since: Sizes) -> list[Row]:
+    """Return the findings about acts whose key may be known since the registry had a size."""
+    if since == BEFORE_ALL:
+        return list(tx.select(SYNC_FINDINGS, {"code": KEY_UNKNOWN}))
+    return [
+        row
+        for where in due_findings([KEY_UNKNOWN], registry, since)
+        for row in tx.select(SYNC_FINDINGS, where)
+    ]
+
+
+def _recognise(tx: WriteTx, registry: Registry, found: Iterable[Row]) -> dict[CaseId, None]:
     """Let acts count whose key is known by now and whose signature holds; returns their cases."""
     cases: dict[CaseId, None] = {}
-    for row in list(tx.select(SYNC_FINDINGS, {"code": KEY_UNKNOWN})):
+    for row in found:
         place = Place(str(row[1]), row[2] if isinstance(row[2], int) else 0)
         act = _sound(tx, place, registry)
         if act is None:
+            _note_key(tx, registry, row, place)
             continue
         case_id = case_of(act)
         held = tx.get(schema.ACTS, (case_id, act.act_id))
@@ -48,6 +88,17 @@ def _recognise(tx: WriteTx, registry: Registry) -> dict[CaseId, None]:
         tx.delete(SYNC_FINDINGS, {"code": KEY_UNKNOWN, "log": place.log, "seq": place.seq})
         cases[case_id] = None
     return cases
+
+
+def _note_key(tx: WriteTx, registry: Registry, row: Row, place: Place) -> None:
+    """Write down at a finding for whose key it waits, where an older program did not."""
+    frame = frame_at(tx, place)
+    if frame is None or row[4] == STUCK:
+        return
+    with suppress(BanjianError):
+        detail = waiting_detail(KEY_UNKNOWN, decode_act(split_frame(frame).act_raw), registry)
+        if detail != row[4]:
+            tx.upsert(SYNC_FINDINGS, [(*row[:4], detail, row[5])])
 
 
 def _sound(tx: WriteTx, place: Place, registry: Registry) -> Act | None:

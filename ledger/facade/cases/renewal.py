@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from ledger.authority import PROVISIONAL_GRANT
 from ledger.body import open_body
+from ledger.caseshape import CaseState
 from ledger.errors import BanjianError
 from ledger.facade.base.tables import (
     APPLICANTS,
@@ -21,6 +22,7 @@ from ledger.facade.base.tables import (
 )
 from ledger.facade.base.vault import CaseKey, Vault
 from ledger.facade.cases.caseacts import StoredAct
+from ledger.facade.cases.linked import is_amended, linked_rows
 from ledger.facade.cases.moved import held_before
 from ledger.facade.cases.twins import applicant_rows
 from ledger.facade.cases.views import MARK_CALENDARS, MARK_ROWS, ROWS, CaseView
@@ -31,7 +33,7 @@ from ledger.limits import PERSONAL_BYTES_MAX
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store, WriteTx
 from ledger.store.tables import OneOf, Row, Where, cursor
-from ledger.types import CaseId, Facts
+from ledger.types import ActId, CaseId, Facts
 
 BATCH = 200
 """Cases that are made anew at once: enough for few statements, few enough to stay in the caches."""
@@ -98,8 +100,7 @@ def rebuild_views(
             made = view.rebuild(tx, batch)
             rows = case_cells([one.row for one in made])
             tx.insert_missing(NUMBERS, [row for one in made for row in one.numbers])
-            acts = {row[0]: one.acts for row, one in zip(rows, made, strict=True)}
-            tokens, applicants = found_by(tx, vault, acts)
+            tokens, applicants = found_by(tx, vault, [(one.state, one.acts) for one in made])
             tx.insert_missing(TOKENS, tokens)
             tx.insert_missing(APPLICANTS, applicants)
             count += len(rows)
@@ -141,23 +142,29 @@ def _openings(tx: WriteTx) -> tuple[dict[CaseId, Place], list[Row]]:
 
 
 def found_by(
-    tx: ReadTx, vault: Vault, cases: Mapping[CaseId, Sequence[StoredAct]]
+    tx: ReadTx, vault: Vault, cases: Sequence[tuple[CaseState, Sequence[StoredAct]]]
 ) -> tuple[list[Row], list[Row]]:
     """Return the search tokens of everybody named in some cases, and the links of cases with applicants."""
     tokens: dict[Row, None] = {}
     applicants: list[Row] = []
-    for cell, wrapped in tx.select(schema.CASE_KEYS, {"case_id": OneOf(tuple(cases))}):
-        if not (isinstance(cell, bytes) and isinstance(wrapped, bytes)):
+    asked = OneOf(tuple(state.case_id for state, _ in cases))
+    keys = {row[0]: row[1] for row in tx.select(schema.CASE_KEYS, {"case_id": asked})}
+    for state, acts in cases:
+        case_id, wrapped = state.case_id, keys.get(state.case_id)
+        if not isinstance(wrapped, bytes):
             continue
-        case_id = CaseId(cell)
-        key = vault.unwrap(case_id, wrapped)
-        for act in cases[case_id]:
+        key, amended = vault.unwrap(case_id, wrapped), is_amended(state)
+        bodies: dict[ActId, Facts] = {}
+        for act in acts:
             personal = _people(act, key)
             if personal is None:
                 continue
             tokens.update(((token, case_id), None) for token in vault.tokens(search_keys(personal)))
-            if act.act_id.startswith(case_id):
+            if amended:
+                bodies[act.act_id] = personal
+            elif act.act_id.startswith(case_id):
                 applicants += applicant_rows(vault, case_id, personal)
+        applicants += linked_rows(vault, state, bodies.get) if amended else []
     return list(tokens), applicants
 
 

@@ -13,9 +13,8 @@ from ledger.facade.base.synctables import SYNC_FINDINGS
 from ledger.facade.base.tables import CASES, NUMBERS, STATUS
 from ledger.facade.cases.numbers import PAPER, VOIDED
 from ledger.facade.logs.bodies import ASKED_MAX
-from ledger.limits import INT_MAX
 from ledger.store.contract import ReadTx
-from ledger.store.tables import OneOf, Row, cursor
+from ledger.store.tables import OneOf, Range, Row, Where, cursor
 from ledger.types import CaseId
 
 NUMBER_REPEATED: Final = "audit.number_repeated"
@@ -26,18 +25,44 @@ ROWS_AT_ONCE: Final = 4 * ASKED_MAX
 """Rows of numbers that are read at once; mostly a number has one."""
 
 
+SHOWN_MAX: Final = 8
+"""Cases of a number that are shown one by one; of the others their number."""
+
+
 class Repeated(NamedTuple):
-    """A printed number that several cases bear, in the order of their ids."""
+    """A printed number that several cases bear.
+
+    Attributes:
+        number: as it is printed.
+        case_ids: the first of its cases, in the order of their ids; ``SHOWN_MAX`` at most.
+        more: how many more there are, counted by the database; such as were voided are among them.
+    """
 
     number: str
     case_ids: tuple[CaseId, ...]
+    more: int = 0
 
 
 def repeated_numbers(tx: ReadTx) -> list[Repeated]:
-    """Return the printed numbers that were found to be borne by several cases, until somebody has seen it."""
+    """Return the printed numbers that were found to be borne by several cases, until somebody has seen it.
+
+    One bad station can let very many cases bear a number: of each only the first ones are read.
+    """
     noted = tx.select(SYNC_FINDINGS, {"code": NUMBER_REPEATED, "settled": 0}, order_by=("found_at_ms",))
-    bearing = bearers(tx, list(dict.fromkeys(str(row[4]) for row in noted)), enough=INT_MAX)
-    return [Repeated(number, tuple(sorted(cases))) for number, cases in bearing.items() if len(cases) > 1]
+    bearing = bearers(tx, list(dict.fromkeys(str(row[4]) for row in noted)), enough=SHOWN_MAX)
+    return [
+        Repeated(number, tuple(sorted(cases)), _more(tx, number, cases))
+        for number, cases in bearing.items()
+        if len(cases) > 1
+    ]
+
+
+def _more(tx: ReadTx, number: str, shown: set[CaseId]) -> int:
+    """Return how many cases beside some bear a number, or bore it until they were voided."""
+    if len(shown) < SHOWN_MAX:
+        return 0
+    behind: Where = {"number": number, "case_id": Range(above=max(shown))}
+    return tx.count(NUMBERS, behind) - tx.count(NUMBERS, {**behind, "day": PAPER})
 
 
 def bearers(tx: ReadTx, numbers: Sequence[str], *, enough: int = ENOUGH) -> dict[str, set[CaseId]]:

@@ -104,7 +104,10 @@ def _near(tx: ReadTx, cases: Iterable[CaseId], apart_ms_max: int) -> Iterator[Tw
         rows += tx.select(CASES, {"case_id": OneOf(wanted[first : first + _ASKED_MAX])})
     by_item: dict[str, list[tuple[int, CaseId]]] = {}
     for cells in case_cells([row for row in rows if row[STATUS] != VOIDED]):
-        by_item.setdefault(cells[2], []).append((cells[8], cells[0]))
+        item, opened_at_ms = cells[2], cells[8]
+        if isinstance(item, str) and isinstance(opened_at_ms, int):
+            # Rows that somebody emptied are told by the check-up.
+            by_item.setdefault(item, []).append((opened_at_ms, cells[0]))
     for item, opened in sorted(by_item.items()):
         run: list[tuple[int, CaseId]] = []
         for one in sorted(opened):

@@ -12,7 +12,7 @@ from ledger.case import CaseAct, CaseState, evolve_all, fold_case
 from ledger.catalogue import Rules
 from ledger.clocks import PressingChange, Standing, standing, unmoved
 from ledger.errors import BanjianError, RuleError
-from ledger.facade.base.synctables import AWAITING
+from ledger.facade.base.synctables import AWAITED, AWAITING
 from ledger.facade.base.tables import (
     CASES,
     CONFLICT,
@@ -34,14 +34,17 @@ from ledger.facade.cases.attachednames import note_named
 from ledger.facade.cases.caseacts import StoredAct
 from ledger.facade.cases.casebook import CaseBook
 from ledger.facade.cases.externals import note_external
+from ledger.facade.cases.linked import Linker
 from ledger.facade.cases.moved import held_mark, note_earlier
 from ledger.facade.cases.numbers import number_rows
+from ledger.facade.cases.waiting import awaited_sizes, sizes_of, unfolded_sizes
+from ledger.facade.logs.bodies import ASKED_MAX
 from ledger.frame import split_frame
 from ledger.knowledge import CATALOGUE_ACTIONS, Knowledge
 from ledger.merge import MERGE_LEAF
 from ledger.store.contract import NewRecord, WriteTx
 from ledger.store.tables import Cell, OneOf, Row, Table, Where
-from ledger.types import CaseId
+from ledger.types import ActId, CaseId
 
 NO_CASE_ACTIONS = REGISTRY_ACTIONS | CATALOGUE_ACTIONS | {"open_log", PROVISIONAL_GRANT, MERGE_LEAF}
 """Topics that belong to no case; ``countersign`` belongs to one in station logs only."""
@@ -57,9 +60,10 @@ Notice: TypeAlias = Callable[[WriteTx, Iterable[CaseId]], None]
 
 
 class Rebuilt(NamedTuple):
-    """A case made anew: its row, the rows of its numbers, and the stored acts that they come from."""
+    """A case made anew: its row, the rows of its numbers, its state, and the stored acts they come from."""
 
     row: Row
+    state: CaseState
     numbers: list[Row]
     acts: Sequence[StoredAct]
 
@@ -77,17 +81,26 @@ class CaseView:
         self._expected: dict[tuple[str, int], tuple[CaseId, CaseState, Rules]] = {}
         self._arrived: dict[tuple[str, int], tuple[CaseId, CaseAct]] = {}
 
-    def bind(self, knowledge: Knowledge, book: CaseBook, *, notice: Notice | None = None) -> None:
+    def bind(
+        self,
+        knowledge: Knowledge,
+        book: CaseBook,
+        *,
+        notice: Notice | None = None,
+        linker: Linker | None = None,
+    ) -> None:
         """Say where rules, calendars and states come from; before the first record is stored.
 
         Args:
             knowledge: registry, catalogue and calendars as held here.
             book: states of cases.
             notice: told, in the transaction, of every case that got acts.
+            linker: takes their states, to let the links of cases with applicants follow.
         """
         self._knowledge = knowledge
         self._book = book
         self._notice = notice
+        self._linker = linker
 
     def expect(self, log: str, seq: int, case_id: CaseId, after: CaseState, rules: Rules) -> None:
         """Hand over the state of a case after a record about to be stored, so that it is not folded again."""
@@ -137,18 +150,32 @@ class CaseView:
         wanted = [case_id for case_id in case_ids if case_id]
         found = list(self._book.fold_many(tx, wanted))
         folded = {one.state.case_id: (one.state, one.rules) for one in found}
-        missing = [(case_id,) for case_id in wanted if case_id not in folded]
-        if missing:
-            tx.insert_missing(AWAITING, missing)
+        settled = [case_id for case_id, (state, _) in folded.items() if not _not_final(state)]
+        for first in range(0, len(settled), ASKED_MAX):
+            asked: Where = {"case_id": OneOf(tuple(settled[first : first + ASKED_MAX]))}
+            for table in (AWAITING, AWAITED):
+                tx.delete(table, asked)
+        self._note_missing(tx, [case_id for case_id in wanted if case_id not in folded])
         self._write_rows(tx, folded)
         tx.upsert(NUMBERS, [row for one in found for row in _number_rows(one.state, one.acts)])
 
-    def renew_awaiting(self, tx: WriteTx) -> int:
-        """Fold the cases again that waited for registry or catalogue to grow; returns how many there were."""
-        waiting = [CaseId(row[0]) for row in tx.select(AWAITING, {}) if isinstance(row[0], bytes)]
-        tx.delete(AWAITING, {})
-        self.touch(tx, waiting)
-        return len(waiting)
+    def _note_waiting(self, tx: WriteTx, states: Iterable[CaseState]) -> None:
+        """Write down the cases with an act that a longer registry may still let count, and from when on."""
+        waiting = {state.case_id: reasons for state in states if (reasons := _not_final(state))}
+        if not waiting:
+            return
+        tx.insert_missing(AWAITING, [(case_id,) for case_id in waiting])
+        now, acts = sizes_of(self._knowledge), self._book.stored_of(tx, list(waiting))
+        rows = [(one, *awaited_sizes(acts.get(one, ()), reasons, now)) for one, reasons in waiting.items()]
+        tx.upsert(AWAITED, rows)
+
+    def _note_missing(self, tx: WriteTx, case_ids: Sequence[CaseId]) -> None:
+        """Write down the cases that nobody can fold, and from which size of the catalogue on somebody may."""
+        if not case_ids:
+            return
+        tx.insert_missing(AWAITING, [(case_id,) for case_id in case_ids])
+        now, acts = sizes_of(self._knowledge), self._book.stored_of(tx, case_ids)
+        tx.upsert(AWAITED, [(one, *unfolded_sizes(one, acts.get(one, ()), now)) for one in case_ids])
 
     def judge_again(self, tx: WriteTx, case_ids: Sequence[CaseId]) -> None:
         """Make the rows of cases anew after what they were judged by turned out otherwise.
@@ -156,7 +183,7 @@ class CaseView:
         One that cannot be folded any more has no row: it waits until it can be.
         """
         asked: Where = {"case_id": OneOf(tuple(case_ids))}
-        for table in (CASES, EXTERNALS, AWAITING):
+        for table in (CASES, EXTERNALS, AWAITING, AWAITED):
             tx.delete(table, asked)
         self.touch(tx, case_ids)
 
@@ -166,6 +193,7 @@ class CaseView:
         made = [
             Rebuilt(
                 case_row(folded.state, folded.rules, self._knowledge.calendars),
+                folded.state,
                 _number_rows(folded.state, folded.acts),
                 folded.acts,
             )
@@ -175,7 +203,7 @@ class CaseView:
             tx.upsert(CASES, [one.row for one in made])
             note_named(tx, (folded.state for folded in found))
             note_external(tx, (folded.state for folded in found))
-            _note_waiting(tx, (folded.state for folded in found))
+            self._note_waiting(tx, (folded.state for folded in found))
         return made
 
     def renew(self, tx: WriteTx, case_ids: Sequence[CaseId], *, before: CalendarSet | None) -> int:
@@ -211,6 +239,8 @@ class CaseView:
         note_named(tx, (state,))
         if held is None or held.state.external_no != state.external_no:
             note_external(tx, (state,))
+        if self._linker is not None:
+            self._linker(tx, (state,))
         self._book.remember(case_id, state, rules, row)
 
     def _known_cases(self, tx: WriteTx, records: Sequence[NewRecord]) -> set[Cell]:
@@ -261,7 +291,9 @@ class CaseView:
         tx.upsert(CASES, [case_row(*pair, self._knowledge.calendars) for pair in folded.values()])
         note_named(tx, (state for state, _ in folded.values()))
         note_external(tx, (state for state, _ in folded.values()))
-        _note_waiting(tx, (state for state, _ in folded.values()))
+        self._note_waiting(tx, (state for state, _ in folded.values()))
+        if self._linker is not None:
+            self._linker(tx, (state for state, _ in folded.values()))
         if self._notice is not None:
             self._notice(tx, folded)
 
@@ -274,11 +306,9 @@ class CaseView:
         return case_of(act)
 
 
-def _note_waiting(tx: WriteTx, states: Iterable[CaseState]) -> None:
-    """Write down the cases with an act that a longer registry may still let count."""
-    waiting = [(state.case_id,) for state in states if any(step.reason in NOT_FINAL for step in state.steps)]
-    if waiting:
-        tx.insert_missing(AWAITING, waiting)
+def _not_final(state: CaseState) -> dict[ActId, str]:
+    """Return the acts of a case that a longer registry may still let count, and why they do not now."""
+    return {step.act.act_id: step.reason for step in state.steps if step.reason in NOT_FINAL}
 
 
 def _number_rows(state: CaseState, acts: Iterable[StoredAct]) -> list[Row]:

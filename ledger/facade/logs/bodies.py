@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from ledger.body import open_body
 from ledger.errors import DataError
 from ledger.facade.base.vault import Vault
+from ledger.limits import PERSONAL_BYTES_MAX
 from ledger.store import schema
 from ledger.store.contract import ReadTx, WriteTx
 from ledger.store.tables import Cell, OneOf, Row
-from ledger.types import ActId, CaseId
+from ledger.types import ActId, CaseId, Facts
 
 ASKED_MAX = 1_024
 """Values in one condition."""
@@ -68,6 +70,19 @@ def read_personal(tx: ReadTx, vault: Vault, case_id: CaseId, act_id: ActId) -> b
         return case_key.open(row[4], act_id=act_id, nonce=row[3])
     except DataError:
         return None
+
+
+def stored_personal(tx: ReadTx, vault: Vault, case_id: CaseId) -> Callable[[ActId], Facts | None]:
+    """Return what opens the personal bodies of a case's acts; that gives None where ``read_personal`` does.
+
+    It raises ``EncodingError`` or ``DataError`` for a body that is none.
+    """
+
+    def opened(act_id: ActId) -> Facts | None:
+        raw = read_personal(tx, vault, case_id, act_id)
+        return None if raw is None else open_body(raw, limit_bytes=PERSONAL_BYTES_MAX)
+
+    return opened
 
 
 def bodies_at(tx: ReadTx, places: Mapping[str, Sequence[int]]) -> dict[tuple[Cell, Cell], Row]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
+from ledger.facade.base.marks import kept_number
 from ledger.facade.base.peers import ways_of
 from ledger.facade.base.synctables import REOPENED_EARLY, SYNC_FINDINGS, SYNC_MARKS
 from ledger.facade.logs.doubt import LOST_DISK
@@ -50,7 +51,7 @@ def note_lost(tx: WriteTx, now_ms: int, *, kind: str) -> None:
 
     With the first of them the waiting begins: whoever brought it is in step with that very session.
     """
-    if not _moment(tx, GIVEN_UP):
+    if not _given_up_ms(tx, GIVEN_UP):
         note_given_up(tx, now_ms, kinds={kind})
 
 
@@ -71,7 +72,7 @@ def row_of(genesis: LogGenesis, station: StationId, *, put_back: bool) -> HeldLo
 
 def ever_given_up(tx: ReadTx) -> bool:
     """Whether this installation ever came back from an older state."""
-    return bool(_moment(tx, OWN_GIVEN_UP))
+    return bool(_given_up_ms(tx, OWN_GIVEN_UP))
 
 
 def note_in_step(tx: WriteTx, station: StationId, now_ms: int) -> None:
@@ -117,7 +118,7 @@ def stations_behind(
         registry: as it is held here.
         station: the main station of this installation.
     """
-    since_ms = _moment(tx, GIVEN_UP)
+    since_ms = _given_up_ms(tx, GIVEN_UP)
     if not since_ms or not waits_for_below(holdings):
         return []
     return _behind(tx, registry, station, since_ms)
@@ -129,7 +130,7 @@ def own_behind(tx: ReadTx, registry: Registry, station: StationId) -> tuple[int,
     A township that was put back as well has brought the county all of the registry only once its villages
     have brought it theirs.
     """
-    since_ms = _moment(tx, OWN_GIVEN_UP)
+    since_ms = _given_up_ms(tx, OWN_GIVEN_UP)
     return since_ms, _behind(tx, registry, station, since_ms) if since_ms else []
 
 
@@ -165,7 +166,7 @@ def lost_by_reopening(tx: ReadTx, succession: Succession, holdings: Holdings) ->
 
 def _behind(tx: ReadTx, registry: Registry, station: StationId, since_ms: int) -> list[StationId]:
     below = [one.station for one in registry.stations() if one.upstream == station]
-    return [one for one in below if _is_met(tx, registry, one) and _moment(tx, IN_STEP + one) < since_ms]
+    return [one for one in below if _is_met(tx, registry, one) and kept_number(tx, IN_STEP + one) < since_ms]
 
 
 def _is_met(tx: ReadTx, registry: Registry, station: StationId) -> bool:
@@ -176,6 +177,6 @@ def _is_met(tx: ReadTx, registry: Registry, station: StationId) -> bool:
     return any(registry.service_keys(station, purpose) for purpose in PURPOSES)
 
 
-def _moment(tx: ReadTx, name: str) -> int:
-    row = tx.get(SYNC_MARKS, (name,))
-    return int(str(row[1])) if row is not None and row[1] else 0
+def _given_up_ms(tx: ReadTx, name: str) -> int:
+    """Return when logs were given up, 0 for never; that it happened stays known of a mark nobody can read."""
+    return max(0, kept_number(tx, name, unreadable=1))

@@ -14,6 +14,7 @@ says where it ends, and its root which entries lie before it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -31,6 +32,8 @@ from ledger.store import schema
 from ledger.store.contract import ReadTx
 from ledger.types import LogId
 from ledger.verified import link_fault
+
+_NAME = re.compile(f"[0-9a-f]{{32}}{BRANCH_MARK}{BRANCH_MARK}?[0-9a-f]{{64}}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +80,8 @@ class Branch:
 def branch_names(tx: ReadTx, log: str = "") -> list[str]:
     """Return the names of all divergent histories that are held, or of those of one log."""
     names = [str(row[1]) for row in tx.select(SYNC_FINDINGS, {"code": FORK})]
+    # A name that somebody changed on this disk is none of ours.
+    names = [name for name in names if _NAME.fullmatch(name)]
     return [name for name in names if not log or name.partition(BRANCH_MARK)[0] == log]
 
 

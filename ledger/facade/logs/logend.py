@@ -11,7 +11,7 @@ from ledger.checkpoint import read_checkpoint
 from ledger.entry import entry_hash
 from ledger.errors import EncodingError, StoreError
 from ledger.facade.logs.ownlog import edge_first, stored_nodes
-from ledger.facade.logs.rotten import Rotten, rotten_stretch
+from ledger.facade.logs.rotten import UNFOUNDED, Rotten, rotten_stretch
 from ledger.genesis import LogGenesis
 from ledger.merge import leaf_of_record
 from ledger.merkle import Tree, root_at
@@ -56,8 +56,8 @@ def new_end(genesis: LogGenesis) -> LogEnd:
 def load_end(tx: ReadTx, genesis: LogGenesis) -> LogEnd:
     """Read the end of a log from the frames and tree rows that are stored.
 
-    Raises:
-        StoreError: ``log.head`` when head row, last frame and tree rows disagree, and no record explains it.
+    Where head row, last frame and tree rows disagree, the end is rotten: nothing is built on it, all other
+    logs go on.
     """
     end = new_end(genesis)
     row = tx.get(schema.HEADS, (end.name,))
@@ -68,20 +68,24 @@ def load_end(tx: ReadTx, genesis: LogGenesis) -> LogEnd:
         row[2] if isinstance(row[2], bytes) else b"",
     )
     last = tx.frame(end.name, end.size)
-    if last is None:
-        raise StoreError("log.head", log=genesis.log_id())
     end.signed_root = _signed_root(tx, end.name, end.size)
+    if last is None:
+        end.rotten = Rotten(end.name, end.size, UNFOUNDED)
+        return end
     try:
         sound = entry_hash(leaf_of_record(last, end.size, genesis.kind)) == end.head
         end.tree = Tree.load(end.size, stored_nodes(tx, end.name, genesis.kind))
     except EncodingError:
         sound = False
+    except StoreError as error:
+        if error.code != UNFOUNDED:
+            raise
+        sound = False
     if sound and end.signed_root in (b"", end.tree.root()):
         return end
     # The edge of the tree is made of the last records, up to where subtrees are stored.
-    end.rotten = rotten_stretch(tx, end.name, edge_first(end.size), end.size)
-    if end.rotten is None:
-        raise StoreError("log.head", log=genesis.log_id())
+    changed = rotten_stretch(tx, end.name, edge_first(end.size), end.size)
+    end.rotten = changed or Rotten(end.name, end.size, UNFOUNDED)
     return end
 
 
@@ -98,6 +102,10 @@ def held_root(tx: ReadTx, end: LogEnd, size: int) -> bytes:
     try:
         return root_at(size, stored_nodes(tx, end.name, end.genesis.kind))
     except EncodingError:
+        return b""
+    except StoreError as error:
+        if error.code != UNFOUNDED:
+            raise
         return b""
 
 

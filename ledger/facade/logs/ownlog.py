@@ -27,6 +27,8 @@ from ledger.store.contract import ReadTx, WriteTx
 from ledger.store.tables import Row
 from ledger.types import ActId, LogId, StationId
 
+NodePlace = tuple[int, int]
+"""Level and index of a complete subtree."""
 CHECKPOINT_EVERY = 256
 """Entries after which a checkpoint is made without being asked for."""
 CHECKPOINT_BYTES = 4 << 20
@@ -187,7 +189,8 @@ class OwnLog:
             raise StoreError("log.head", log=self.log_id)
         self.size, self._head = size, found
         self.recorded_at_ms = head[3] if isinstance(head[3], int) else 0
-        nodes = stored_nodes(tx, self.name, self.kind)
+        lost: list[NodePlace] = []
+        nodes = stored_nodes(tx, self.name, self.kind, lost=lost)
         self._tree = Tree.load(size, nodes)
         if self.kind != "merge" and rotten_stretch(tx, self.name, edge_first(size), size) is not None:
             # Of these records the next root would be made: it must never sign what they were not.
@@ -198,6 +201,10 @@ class OwnLog:
             if stated.size > size or root_at(stated.size, nodes) != stated.root:
                 raise StoreError("log.head", log=self.log_id)
             self.checkpoint_size = stated.size
+        unsigned = self.checkpoint_size + 1
+        if lost and self.kind != "merge" and rotten_stretch(tx, self.name, unsigned, size) is not None:
+            # What is made of records alone must be what no checkpoint vouches for by their chain at least.
+            raise StoreError("log.head", log=self.log_id)
         if self.kind != "merge":
             unsealed = tx.frames(self.name, self.checkpoint_size + 1, size)
             self.unsealed_bytes = sum(record_bytes(frame) for _, frame in unsealed)
@@ -215,23 +222,29 @@ def newest_checkpoint(tx: ReadTx, name: str) -> bytes | None:
     return note if isinstance(note, bytes) else None
 
 
-def stored_nodes(tx: ReadTx, name: str, kind: str) -> NodeGetter:
+def stored_nodes(tx: ReadTx, name: str, kind: str, *, lost: list[NodePlace] | None = None) -> NodeGetter:
     """Return a getter of complete subtrees: stored ones by row, smaller ones made from the records.
+
+    A row that somebody took away is made from the records as well, for all of a tree follows from its leaves.
 
     Args:
         tx: a consistent view.
         name: the log.
         kind: its kind: the leaves of a merge log are no frames.
+        lost: takes level and index of the rows that were not there.
 
-    The getter raises ``StoreError`` ``log.head`` where the store lacks what the tree needs.
+    The getter raises ``StoreError`` ``log.head`` where the store lacks records that the tree needs.
     """
 
     def get(level: int, index: int) -> bytes:
         if level >= TREE_LEVEL_STORED_MIN:
             row = tx.get(schema.TREE, (name, level, index))
-            if row is None or not isinstance(row[3], bytes):
-                raise StoreError("log.head", log=name)
-            return row[3]
+            if row is not None and isinstance(row[3], bytes):
+                return row[3]
+            if lost is not None:
+                lost.append((level, index))
+            if level > TREE_LEVEL_STORED_MIN:
+                return node_hash(get(level - 1, index * 2), get(level - 1, index * 2 + 1))
         first = (index << level) + 1
         hashes = [
             leaf_hash(leaf_of_record(record, seq, kind))

@@ -5,7 +5,7 @@ The rule is that of ``ledger.rank``; here stand the places of records and rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from ledger.facade.logs.bodies import Place, place_in
 from ledger.limits import INT_MAX
@@ -13,7 +13,7 @@ from ledger.rank import Rank, recorded_at_ms
 from ledger.store import schema
 from ledger.store.contract import ReadTx, WriteTx
 from ledger.store.tables import Row
-from ledger.types import StationId
+from ledger.types import ActId, StationId
 from ledger.verified import OPAQUE, VerifiedRecord
 
 
@@ -22,6 +22,32 @@ def rank_of_record(record: VerifiedRecord, log: str, log_station: StationId) -> 
     station = "" if record.act is None else record.act.header.station
     at_ms = INT_MAX if record.entry is None else record.entry.recorded_at_ms
     return Rank(station != log_station, record.topic == OPAQUE, at_ms, log, record.seq)
+
+
+def once(records: Iterable[VerifiedRecord], log: str, log_station: StationId) -> list[VerifiedRecord]:
+    """Return the records that hold acts; of an act that comes twice at once the one at its better place.
+
+    Args:
+        records: those that are about to be stored.
+        log: name of their log or branch.
+        log_station: station of it.
+    """
+    held = [record for record in records if record.act is not None]
+    best: dict[ActId, VerifiedRecord] = {}
+    for record in held:
+        if record.act is not None:
+            other = best.setdefault(record.act.act_id, record)
+            if other is not record:
+                ranked = sorted((other, record), key=lambda one: rank_of_record(one, log, log_station))
+                best[record.act.act_id] = _with_personal(*ranked)
+    return held if len(best) == len(held) else list(best.values())
+
+
+def _with_personal(first: VerifiedRecord, second: VerifiedRecord) -> VerifiedRecord:
+    """Return the record whose place ranks first, with the personal body if either has it."""
+    if first.personal_raw or not second.personal_raw:
+        return first
+    return first._replace(personal=second.personal, personal_raw=second.personal_raw)
 
 
 def rank_of_row(tx: ReadTx, row: Row, station: StationId, log_stations: Mapping[str, StationId]) -> Rank:

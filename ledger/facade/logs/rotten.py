@@ -26,6 +26,8 @@ CHANGED_ENTRY: Final = "entry.chain"
 """Why a record is rotten of which what stands behind it names another entry."""
 PERSONAL: Final = "personal.cipher"
 """Why a record is rotten whose personal body its key does not open; the rest of it is given."""
+UNFOUNDED: Final = "log.head"
+"""Why the end of a log is rotten that the records which are here do not give, though none of them changed."""
 ROTTEN: Final = "log.rotten"
 """Code under which such a record is noted, by log and position; why is the detail."""
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ledger.checkpoint import read_checkpoint
 from ledger.entry import entry_hash
 from ledger.excerpt import CheckedExcerpt
+from ledger.facade.base.marks import kept_checkpoint
 from ledger.facade.base.synctables import SPARSE_NOTES
 from ledger.facade.logs.opening import BRANCH_MARK
 from ledger.store import schema
@@ -111,8 +111,5 @@ def _frames(tx: ReadTx, name: str, seqs: Sequence[int]) -> dict[int, set[bytes]]
 
 def _other_root(tx: ReadTx, name: str, checked: CheckedExcerpt) -> bool:
     row = tx.get(SPARSE_NOTES, (name, checked.checkpoint.size))
-    return (
-        row is not None
-        and isinstance(row[2], bytes)
-        and read_checkpoint(row[2]).root != checked.checkpoint.root
-    )
+    held = None if row is None else kept_checkpoint(row[2])
+    return held is not None and held.root != checked.checkpoint.root

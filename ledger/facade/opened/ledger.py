@@ -30,12 +30,13 @@ from ledger.facade.base.types import (
     LogInfo,
     Performed,
     SignedAct,
-)  # fmt: skip
+)
 from ledger.facade.base.vault import Vault
 from ledger.facade.cases.figures import read_figures
 from ledger.facade.cases.reading import FIND_MAX, Among
 from ledger.facade.cases.renewal import rebuild_views
 from ledger.facade.cases.views import CaseView
+from ledger.facade.logs.treerows import Trees
 from ledger.facade.opened.current import Current
 from ledger.facade.opened.database import open_database
 from ledger.facade.opened.page import case_page
@@ -300,12 +301,9 @@ class Ledger:
 
     @as_writer
     def erase(self, command: Command, signer: Signer) -> int:
-        """Record the erasure of a case's personal data, then delete its key, bodies and search tokens.
+        """Record the erasure of a case's personal data, delete key, tokens, bodies; returns how many bodies.
 
         Signatures, proofs and clocks stay as they are. A crash after the act leaves the data: erase again.
-
-        Returns:
-            How many personal bodies were deleted.
 
         Raises:
             BanjianError: as ``perform``; nothing was deleted.
@@ -316,6 +314,7 @@ class Ledger:
     def rebuild(self) -> int:
         """Make every row that people look at anew from the frames; returns how many cases there are."""
         self.parts.book.forget_all()
+        Trees(self.store, self.parts.holdings).mend(self.clock.now_ms)
         return rebuild_views(self.store, self.view, self.vault, also=self.parts.feeds.look_at_all)
 
     def resolve(self, ref: str) -> CaseId:

@@ -225,18 +225,18 @@ def _searched_otherwise(tx: ReadTx, vault: Vault, folded: Sequence[Folded]) -> s
     """
     all_of_them = OneOf(tuple(one.state.case_id for one in folded))
     keyed = {row[0] for row in tx.select(schema.CASE_KEYS, {"case_id": all_of_them}, columns=("case_id",))}
-    acts = {one.state.case_id: one.acts for one in folded if one.state.case_id in keyed}
-    if not acts:
+    cases = [(one.state, one.acts) for one in folded if one.state.case_id in keyed]
+    if not cases:
         return set()
     try:
-        tokens, applicants = found_by(tx, vault, acts)
+        tokens, applicants = found_by(tx, vault, cases)
     except StoreError as error:
         if error.code != KEY_BROKEN:
             raise
         if len(folded) == 1:
             return {folded[0].state.case_id}
         return {case for one in folded for case in _searched_otherwise(tx, vault, (one,))}
-    asked: Where = {"case_id": OneOf(tuple(acts))}
+    asked: Where = {"case_id": OneOf(tuple(state.case_id for state, _ in cases))}
     differ = set(tokens) ^ set(tx.select(TOKENS, asked)) | set(applicants) ^ set(tx.select(APPLICANTS, asked))
     return {CaseId(row[1]) for row in differ if isinstance(row[1], bytes)}
 
@@ -255,10 +255,11 @@ def _waiting_unknown(tx: ReadTx, folded: Sequence[Folded]) -> set[CaseId]:
 def _numbered_otherwise(tx: ReadTx, folded: Sequence[Folded]) -> set[CaseId]:
     """Return the cases whose numbers, that of a paper or an emergency pad among them, stand otherwise.
 
-    In which log a number was given is not asked: an act may stand in several.
+    An act may stand in several logs: its numbers are kept under the one at which the table of acts has it;
+    a log goes on counting from those that are kept under its own name.
     """
     wanted = {
-        (row[0], row[1]): row[3:]
+        (row[0], row[1]): row[2:]
         for one in folded
         for act in one.acts
         if act.act_id.startswith(one.state.case_id)
@@ -267,5 +268,5 @@ def _numbered_otherwise(tx: ReadTx, folded: Sequence[Folded]) -> set[CaseId]:
     if not wanted:
         return set()
     numbers = tuple({number for number, _ in wanted})
-    held = {(row[0], row[1]): row[3:] for row in tx.select(NUMBERS, {"number": OneOf(numbers)})}
+    held = {(row[0], row[1]): row[2:] for row in tx.select(NUMBERS, {"number": OneOf(numbers)})}
     return {case for (number, case), rest in wanted.items() if held.get((number, case)) != rest}

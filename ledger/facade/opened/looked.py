@@ -26,11 +26,12 @@ from ledger.facade.base.synctables import (
 from ledger.facade.logs.bodies import read_facts
 from ledger.facade.logs.comingback import lost_by_reopening
 from ledger.facade.logs.opening import HeldLog, act_in, read_frames
+from ledger.facade.logs.treerows import NODES_LOST
 from ledger.facade.opened.parts import Parts
 from ledger.facade.transfer.withouteffect import is_without_effect
 from ledger.store.contract import ReadTx, WriteTx
 
-STAYING: Final = (SECOND_FIRST, REOPENED_EARLY, FORK, FOREIGN_PARENT, CHANGED_OUTSIDE)
+STAYING: Final = (SECOND_FIRST, REOPENED_EARLY, FORK, FOREIGN_PARENT, CHANGED_OUTSIDE, NODES_LOST)
 """Codes of findings about whole logs and files that nothing settles but somebody who looked into them."""
 _SUBJECTS: Final = ("staff_no", "station", "purpose")
 ACTS_MAX: Final = 1_000

@@ -16,6 +16,7 @@ from ledger.facade.base.vault import Vault
 from ledger.facade.cases.casebook import CaseBook
 from ledger.facade.cases.deskrules import DeskRules
 from ledger.facade.cases.granting import GrantDesk
+from ledger.facade.cases.linked import linker
 from ledger.facade.cases.reading import Reader
 from ledger.facade.cases.signing import Desk
 from ledger.facade.cases.views import CaseView
@@ -138,7 +139,7 @@ def load_parts(
     book = CaseBook(knowledge, holdings.stations, remember=writable)
     mine = {log.station for log in own.values()} | ({station} if station else set())
     feeds = Feeds(knowledge.registry, mine, holdings.stations, book=book)
-    view.bind(knowledge, book, notice=feeds.note)
+    view.bind(knowledge, book, notice=feeds.note, linker=linker(vault))
     case_keys = CaseKeys(vault)
     rules = DeskRules(knowledge=knowledge, book=book, vault=vault)
     writer = Writer(

@@ -18,6 +18,7 @@ from ledger.facade.cases.views import CaseView
 from ledger.facade.logs.bodies import put_personal, sealed_bodies
 from ledger.facade.logs.doubt import ROLLED_BACK
 from ledger.facade.opened.parts import Parts
+from ledger.facade.transfer.rejudging import is_folded_anew
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store, WriteTx
 from ledger.types import CaseId, LedgerId
@@ -59,7 +60,7 @@ def settle(store: Store, home: Home, parts: Parts, *, vault: Vault, view: CaseVi
         home.clear_restored()
     home.clear_case_keys()
     # A power cut may have come between a longer registry and the cases that waited for it.
-    renew_latecomers(store, view, parts.knowledge.registry)
+    renew_latecomers(store, view, parts.knowledge, anew=is_folded_anew(store, parts.fold))
     return tuple(dict.fromkeys(log.doubt for log in doubtful if log.doubt in ROLLED_BACK))
 
 

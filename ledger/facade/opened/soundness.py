@@ -67,6 +67,13 @@ def disowned_logs(parts: Parts) -> list[LogGenesis]:
     return found
 
 
+def stateless_logs(tx: ReadTx, parts: Parts) -> list[LogGenesis]:
+    """Return the logs of whose rows nobody can say whether the log was given up: somebody changed them."""
+    rows = tx.select(schema.LOGS, {"state": None}, columns=("log",))
+    held = (parts.holdings.logs.get(str(row[0])) for row in rows)
+    return [log.genesis for log in held if log is not None]
+
+
 def rules_without_facts(tx: ReadTx, parts: Parts) -> int:
     """Return how many entries of registry and catalogue lie here without their facts: they say nothing."""
     lost = 0

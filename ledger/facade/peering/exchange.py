@@ -35,6 +35,7 @@ from ledger.facade.logs.placing import frame_at
 from ledger.facade.logs.rotten import Rotten, RottenRecords
 from ledger.facade.logs.singles import note_passed_on
 from ledger.facade.logs.stretch import STRETCH_LIMIT, Stretches, cut
+from ledger.facade.logs.treerows import Trees
 from ledger.facade.opened.parts import Parts
 from ledger.facade.peering.attached import Attached
 from ledger.facade.peering.carried import Carried
@@ -97,6 +98,7 @@ class Exchange:
         self._pace = FeedPace()
         self._view = view
         self._clock = clock
+        self._trees = Trees(store, parts.holdings)
         intake = Intake(
             vault=vault,
             case_keys=parts.case_keys,
@@ -107,12 +109,7 @@ class Exchange:
         )
         self.receiving = Receiving(store, parts, held=self.held, intake=intake, view=view)
         self.county = CountyLink(
-            store,
-            parts,
-            receiving=self.receiving,
-            outgoing=self._outgoing,
-            carried=self.carried,
-            clock=clock,
+            store, parts, receiving=self.receiving, outgoing=self._outgoing, carried=self.carried, clock=clock
         )
         self.seen_below = SeenBelow(store, parts, self.held, give_up=self.give_up)
 
@@ -140,6 +137,7 @@ class Exchange:
 
         What changed on this disk at the end of a log is told first, and what is healed no longer.
         """
+        self._trees.mend(self._clock.now_ms)
         self._renew(self.rotten.look_again(self._outgoing.opens))
         self._note(self.held.rotten_ends())
         for log in self._parts.own.values():

@@ -17,6 +17,7 @@ from typing import Final
 
 from ledger.checkpoint import Checkpoint, log_of_origin, open_checkpoint, read_checkpoint
 from ledger.errors import DataError
+from ledger.facade.base.marks import kept_checkpoint
 from ledger.facade.base.synctables import SPARSE_NOTES, SYNC_FINDINGS
 from ledger.facade.logs.countyfold import COUNTY_KINDS
 from ledger.facade.logs.countyseen import INCONSISTENT, UNPROVEN, keep_evidence, newest_evidence
@@ -275,7 +276,7 @@ def _some(tx: ReadTx, table: Table, name: str, places: Sequence[int]) -> Iterato
     rows = tx.select(table, _where(table, name), order_by=("size",), descending=True, limit=last + 1)
     for place, row in enumerate(rows):
         note = row[column]
-        if place in wanted and isinstance(note, bytes):
+        if place in wanted and isinstance(note, bytes) and kept_checkpoint(note) is not None:
             yield note
 
 

@@ -15,6 +15,7 @@ from ledger.checkpoint import read_cosignature_time_s
 from ledger.errors import BanjianError, Param
 from ledger.facade.base.peers import LinkState, Peers
 from ledger.facade.base.synctables import SYNC_FINDINGS
+from ledger.facade.cases.waiting import told_detail
 from ledger.facade.logs.bodies import Place
 from ledger.facade.logs.lostends import DOWNSTREAM_AHEAD, DOWNSTREAM_OTHER
 from ledger.facade.logs.opening import act_in
@@ -138,7 +139,11 @@ def _is_settled(finding: SyncFinding, held: Held) -> bool:
     """Whether a finding about an own log needs nobody any more: another log goes on from it."""
     if finding.code not in (DOWNSTREAM_AHEAD, DOWNSTREAM_OTHER):
         return False
-    return held.is_continued(LogId(bytes.fromhex(finding.log)))
+    try:
+        return held.is_continued(LogId(bytes.fromhex(finding.log)))
+    except ValueError:
+        # A name that somebody changed on this disk is no log's.
+        return False
 
 
 def _findings(tx: ReadTx, parts: Parts) -> list[SyncFinding]:
@@ -177,7 +182,8 @@ def _finding(tx: ReadTx, parts: Parts, row: Row, more: int) -> SyncFinding:
             registry = parts.knowledge.registry
             holder = registry.holder(header.actor)
             staff_no = "" if holder is None else holder[1]
-            params |= {"key": header.actor.hex(), "action": header.action}
+            detail = told_detail(detail, header.action)
+            params |= {"key": header.actor.hex(), "action": header.action, "number": detail}
             if is_without_effect(code, detail):
                 params |= {"station": header.station, "staff_no": staff_no or "—"}
             if code.startswith("authority."):

@@ -13,17 +13,18 @@ from typing import NamedTuple
 from ledger.checkpoint import read_checkpoint
 from ledger.errors import DataError, StoreError
 from ledger.excerpt import ExcerptContent
+from ledger.facade.base.marks import kept_checkpoint
 from ledger.facade.base.synctables import SPARSE_NODES, SPARSE_NOTES
 from ledger.facade.logs.bodies import Place
 from ledger.facade.logs.histories import history_nodes, load_branch
 from ledger.facade.logs.opening import BRANCH_MARK
 from ledger.facade.logs.ownlog import stored_nodes
 from ledger.facade.logs.placing import frame_at
-from ledger.facade.logs.rotten import CHANGED_ENTRY, Rotten, rotten_reason, rotten_stretch
+from ledger.facade.logs.rotten import CHANGED_ENTRY, UNFOUNDED, Rotten, rotten_reason, rotten_stretch
 from ledger.facade.transfer.outgoing import Outgoing
 from ledger.frame import split_frame
 from ledger.limits import EXCERPT_ENTRIES_MAX, TREE_LEVEL_STORED_MIN
-from ledger.merkle import leaf_hash, multiproof, multiproof_over, multiproof_root
+from ledger.merkle import leaf_hash, middle_of, multiproof, multiproof_over, multiproof_root, node_hash
 from ledger.recordsize import fitting_count, record_bytes
 from ledger.store import schema
 from ledger.store.contract import ReadTx
@@ -77,8 +78,7 @@ def excerpts(
         left: takes the places that are left out, with those whose proof needs such a record, and those
             whose personal body cannot be opened now or which no checkpoint covers.
 
-    Raises:
-        StoreError: ``log.head`` when the store lacks what the proof needs.
+    A record whose proof needs what the store lacks is left out like one that changed.
     """
     bad = _Bad([] if rotten is None else rotten, [] if left is None else left)
     groups: dict[tuple[str, int, str], list[_Wanted]] = {}
@@ -89,6 +89,9 @@ def excerpts(
         signed = _signed_size(tx, group[0])
         # The end of a log that was given up without its key is signed by nobody, and can be given to nobody.
         bad.left.extend(one.place for one in group if one.seq > signed)
+        if group[0].size and not signed:
+            # Single frames came with a checkpoint: somebody took it away, or changed it.
+            bad.rotten.extend(Rotten(one.log, one.seq, UNFOUNDED) for one in group)
         group = sorted((one for one in group if one.seq <= signed), key=lambda one: one.seq)
         while group:
             sizes = (record_bytes(_frame(tx, one.place)) for one in group[: EXCERPT_ENTRIES_MAX - 1])
@@ -171,6 +174,10 @@ def _proven(
             root = multiproof_root(size, dict(zip(indexes, leaves, strict=True)), nodes)
         except DataError:
             continue
+        except StoreError as error:
+            if error.code != UNFOUNDED:
+                raise
+            continue
         if root == read_checkpoint(note).root:
             break
     else:
@@ -222,7 +229,8 @@ def _signed_size(tx: ReadTx, wanted: _Wanted) -> int:
     """Return up to where records of a history can be proven at all."""
     name = wanted.branch or wanted.log
     if wanted.size:
-        return 0 if tx.get(SPARSE_NOTES, (name, wanted.size)) is None else wanted.size
+        row = tx.get(SPARSE_NOTES, (name, wanted.size))
+        return 0 if row is None or kept_checkpoint(row[2]) is None else wanted.size
     rows = tx.select(schema.CHECKPOINTS, {"log": name}, order_by=("size",), descending=True, limit=1)
     row = next(rows, None)
     return row[1] if row is not None and isinstance(row[1], int) else 0
@@ -249,14 +257,26 @@ def _checkpoints(tx: ReadTx, wanted: _Wanted, last_seq: int) -> list[tuple[int, 
     return found
 
 
+def _leaf_alone(tx: ReadTx, wanted: _Wanted, seq: int) -> bytes:
+    """Return the hash of the entry at a position of a history of which single frames are here."""
+    frame = frame_at(tx, Place(wanted.branch or wanted.log, seq))
+    if frame is None:
+        raise StoreError(UNFOUNDED, log=wanted.log)
+    return leaf_hash(split_frame(frame).entry_raw)
+
+
 def _proof(tx: ReadTx, wanted: _Wanted, size: int, indexes: Sequence[int]) -> tuple[bytes, ...]:
     if wanted.size:
 
         def range_hash(low: int, high: int) -> bytes:
             row = tx.get(SPARSE_NODES, (wanted.branch or wanted.log, size, low, high))
-            if row is None or not isinstance(row[4], bytes):
-                raise StoreError("log.head", log=wanted.log)
-            return row[4]
+            if row is not None and isinstance(row[4], bytes):
+                return row[4]
+            if high - low == 1:
+                return _leaf_alone(tx, wanted, high)
+            # A row that somebody took away follows from the two below it, as far as these are here.
+            middle = middle_of(low, high)
+            return node_hash(range_hash(low, middle), range_hash(middle, high))
 
         return multiproof_over(size, indexes, range_hash)
     branch = load_branch(tx, wanted.branch) if wanted.branch else None

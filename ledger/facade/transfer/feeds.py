@@ -16,6 +16,7 @@ from typing import NamedTuple
 from ledger.errors import DataError, RuleError
 from ledger.facade.base.audience import audiences
 from ledger.facade.base.concern import HAND_OVER, concerned_stations
+from ledger.facade.base.marks import kept_text
 from ledger.facade.base.synctables import FEED, FEED_DUE, FEED_LEFT, SYNC_MARKS
 from ledger.facade.base.tables import CASES, CaseCells, case_cells
 from ledger.facade.cases.casebook import CaseBook
@@ -221,12 +222,10 @@ class Feeds:
 
     def _check_topology(self, tx: WriteTx) -> None:
         """Go through all cases again when a station that was known has got another line upward."""
-        row = tx.get(SYNC_MARKS, (MARK_TOPOLOGY,))
-        before = json.loads(str(row[1])) if row is not None else {}
-        now = dict(self.below)
+        before, now = _topology(kept_text(tx, MARK_TOPOLOGY)), dict(self.below)
         if before == now:
             return
-        if any(now.get(StationId(station)) != audience for station, audience in before.items()):
+        if before is None or any(now.get(StationId(one)) != audience for one, audience in before.items()):
             self.look_at_all(tx)
         text = json.dumps(now, sort_keys=True)
         tx.upsert(SYNC_MARKS, [(MARK_TOPOLOGY, text)])
@@ -350,9 +349,18 @@ def _newest_first(tx: ReadTx, case_ids: Sequence[CaseId]) -> list[tuple[CaseId, 
 
     def rank(case_id: CaseId) -> tuple[bool, int, CaseId]:
         row = cells.get(case_id)
-        return (True, 0, case_id) if row is None else (not row[10], -row[9], case_id)
+        return (True, 0, case_id) if row is None else (not row[10], -_count(row[9]), case_id)
 
     return [(case_id, cells.get(case_id)) for case_id in sorted(case_ids, key=rank)]
+
+
+def _topology(text: str) -> Mapping[str, object] | None:
+    """Return through whom each station was reached; None where somebody changed that on this disk."""
+    try:
+        held = json.loads(text) if text else {}
+    except (ValueError, RecursionError):
+        return None
+    return held if isinstance(held, dict) else None
 
 
 def _end(tx: ReadTx, audience: StationId) -> tuple[int, bytes]:

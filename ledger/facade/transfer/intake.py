@@ -8,6 +8,7 @@ what is already there is no news. A receipt is signed inside and handed out only
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from ledger.caseshape import CaseAct
 from ledger.entry import entry_hash
@@ -20,11 +21,12 @@ from ledger.facade.base.vault import Vault
 from ledger.facade.cases.casebook import CaseBook
 from ledger.facade.cases.twins import applicant_rows
 from ledger.facade.cases.views import NO_CASE_ACTIONS, CaseView
+from ledger.facade.cases.waiting import fault_detail
 from ledger.facade.logs.bodies import Place, place_in
 from ledger.facade.logs.histories import stored_link_fault
 from ledger.facade.logs.makingway import make_way
 from ledger.facade.logs.opening import Holdings
-from ledger.facade.logs.placing import move_bodies, rank_of_record, rank_of_row
+from ledger.facade.logs.placing import move_bodies, once, rank_of_record, rank_of_row
 from ledger.facade.logs.sparselane import Arrival, sparse_lane
 from ledger.facade.transfer.withouteffect import note_without_effect
 from ledger.identity import may_name_people, search_keys
@@ -38,6 +40,8 @@ from ledger.types import ActId, CaseId
 from ledger.verified import OPAQUE, VerifiedRecord
 
 ERASE = "erase"
+PERSONAL_OTHER = "act.personal_hash"
+"""Fault of a record with which a personal body came that is another's."""
 
 
 class Intake:
@@ -82,9 +86,12 @@ class Intake:
             ForkError: a position holds other bytes.
             GapError: the position before the first is empty.
         """
-        for case_id in make_way(tx, arrival):
+        moved = dict.fromkeys(make_way(tx, arrival))
+        for case_id in moved:
             self._book.forget(case_id)
         acts = self._write_acts(tx, arrival)
+        # Their numbers are kept under the log in which their openings stand now.
+        self._view.touch(tx, moved)
         for record, act in acts:
             self._view.expect_arrival(arrival.name, record.seq, record.case_id, act)
         first = arrival.records[0].seq
@@ -136,8 +143,9 @@ class Intake:
         ]
         before = tx.count(schema.SPARSE, {"log": name})
         tx.insert_missing(schema.SPARSE, rows)
-        tx.insert_missing(SPARSE_NOTES, [(name, size, checked.content.checkpoint)])
-        tx.insert_missing(
+        # What was proven just now takes the place of what somebody changed on this disk.
+        tx.upsert(SPARSE_NOTES, [(name, size, checked.content.checkpoint)])
+        tx.upsert(
             SPARSE_NODES, [(name, size, low, high, node) for (low, high), node in checked.ranges.items()]
         )
         acts = self._write_acts(tx, arrival)
@@ -154,9 +162,15 @@ class Intake:
     def fill(self, tx: WriteTx, arrival: Arrival) -> int:
         """Add the bodies of records that are here without; returns how many got one.
 
-        Who brought them first may have left bodies out, or spoilt them: that must not last.
+        Who brought them first may have left bodies out, or spoilt them: that must not last. What of the very
+        records that lie here fails or has no row among the acts is noted and written as when it is taken in.
         """
-        filled: list[VerifiedRecord] = []
+        held = [one for one in arrival.records if tx.frame(arrival.name, one.seq) == one.frame]
+        sound = replace(arrival, records=[one for one in held if not _is_spoilt(one)])
+        rows = _held_rows(tx, sound.records)
+        lost = [one for one in sound.records if one.act is not None and one.act.act_id not in rows]
+        written = self._write_acts(tx, replace(arrival, records=lost))
+        filled: list[VerifiedRecord] = [record for record, _ in written]
         for record in arrival.records:
             row = None if record.act is None else tx.get(schema.ACTS, (record.case_id, record.act.act_id))
             if row is None:
@@ -168,6 +182,10 @@ class Intake:
                 self._recognise(tx, record, row)
                 filled.append(record)
         self._view.touch(tx, dict.fromkeys(record.case_id for record in filled if _of_a_case(record)))
+        known = {one.seq for one in sound.records}
+        acts = [(one, self._case_act(arrival, one)) for one in filled if one.seq in known and _of_a_case(one)]
+        self._note_faults(tx, sound)
+        self._note_without_effect(tx, sound, acts)
         return len(filled)
 
     def forget(self, records: Iterable[VerifiedRecord]) -> None:
@@ -178,7 +196,7 @@ class Intake:
 
     def _write_acts(self, tx: WriteTx, arrival: Arrival) -> list[tuple[VerifiedRecord, CaseAct]]:
         """Write index rows and bodies of all acts, and return those of cases that are new here."""
-        records = _once(arrival)
+        records = once(arrival.records, arrival.name, arrival.station)
         held = _held_rows(tx, records)
         self._case_keys.prepare(
             tx,
@@ -261,9 +279,11 @@ class Intake:
         facts = row[2] if row[2] is not None else made[2]
         personal = row[3:5] if row[4] is not None else made[3:5]
         tx.upsert(schema.BODIES, [(name, record.seq, facts, *personal)])
+        self._book.forget(record.case_id)
         if _of_a_case(record):
             self._write_found_by(tx, [record])
-        self._book.forget(record.case_id)
+            # What it says may change the case: whose it is, and what is known of the person.
+            self._view.touch(tx, (record.case_id,))
 
     def _is_erased(self, tx: WriteTx, case_id: CaseId) -> bool:
         return any(row[4] == ERASE for row in tx.select(schema.ACTS, {"case_id": case_id}))
@@ -311,8 +331,16 @@ class Intake:
         )  # fmt: skip
 
     def _note_faults(self, tx: WriteTx, arrival: Arrival) -> None:
+        registry = self._knowledge.registry
         rows = [
-            (record.fault, arrival.name, record.seq, arrival.received_at_ms, record.topic, 0)
+            (
+                record.fault,
+                arrival.name,
+                record.seq,
+                arrival.received_at_ms,
+                fault_detail(record, registry),
+                0,
+            )
             for record in arrival.records
             if record.fault
         ]
@@ -329,6 +357,11 @@ def _obstacle(record: VerifiedRecord) -> str:
     return record.fault if record.topic == OPAQUE or own_facts_fail else ""
 
 
+def _is_spoilt(record: VerifiedRecord) -> bool:
+    """Tell whether bodies that came with a record are not those that it pins: that says nothing of itself."""
+    return bool(record.unpinned) or record.fault == PERSONAL_OTHER
+
+
 def _of_a_case(record: VerifiedRecord) -> bool:
     return record.topic not in NO_CASE_ACTIONS and not _obstacle(record)
 
@@ -338,27 +371,6 @@ def _opens(record: VerifiedRecord) -> bool:
     if record.fault or record.act is None or record.entry is None or record.facts is None:
         return False
     return not record.act.header.parents and _of_a_case(record)
-
-
-def _once(arrival: Arrival) -> list[VerifiedRecord]:
-    """Return the records that hold acts; of an act that comes twice at once the one at its better place."""
-    records = [record for record in arrival.records if record.act is not None]
-    best: dict[ActId, VerifiedRecord] = {}
-    for record in records:
-        if record.act is not None:
-            other = best.setdefault(record.act.act_id, record)
-            if other is not record:
-                best[record.act.act_id] = _better(arrival, other, record)
-    return records if len(best) == len(records) else list(best.values())
-
-
-def _better(arrival: Arrival, one: VerifiedRecord, other: VerifiedRecord) -> VerifiedRecord:
-    """Return the record of an act whose place ranks first, with the personal body if either has it."""
-    ranked = sorted((one, other), key=lambda each: rank_of_record(each, arrival.name, arrival.station))
-    first, second = ranked
-    if first.personal_raw or not second.personal_raw:
-        return first
-    return first._replace(personal=second.personal, personal_raw=second.personal_raw)
 
 
 def _held_rows(tx: WriteTx, records: Sequence[VerifiedRecord]) -> dict[ActId, Row]:

@@ -16,6 +16,7 @@ from ledger.facade.logs.placing import frame_at
 from ledger.facade.logs.rotten import (
     CHANGED_ENTRY,
     PERSONAL,
+    UNFOUNDED,
     Rotten,
     broken_entry,
     first_rotten,
@@ -75,6 +76,10 @@ class Outgoing:
         frames = [frame for _, frame in tx.frames(name, after + 1, after + PACKAGE_ENTRIES_MAX)]
         end = furthest_checkpoint(tx, name, frames, after)
         while end is not None:
+            if len(frames) < end[0] - after:
+                # Records are gone from this disk: of this log nothing more is given, of others everything.
+                found.append(Rotten(name, after + len(frames) + 1, UNFOUNDED))
+                return None
             content = self._package(
                 tx, genesis, end,
                 after=after, frames=frames[: end[0] - after], personal=personal, closed=found,
@@ -103,8 +108,6 @@ class Outgoing:
     ) -> PackageContent:
         name = genesis.log_id().hex()
         size, note = end
-        if len(frames) != size - after:
-            raise StoreError("log.head", log=genesis.log_id())
         places = [Place(name, seq) for seq in range(after + 1, size + 1)]
         facts, people = self.bodies(tx, places, frames, personal=personal, closed=closed)
         return PackageContent(
@@ -163,6 +166,9 @@ class Outgoing:
             size, note = end
             places = [Place(branch.name, seq) for seq in range(first, size - common + 1)]
             taken = frames[: len(places)]
+            if len(taken) < len(places):
+                found.append(Rotten(branch.name, first + len(taken), UNFOUNDED))
+                return None
             facts, people = self.bodies(tx, places, taken, personal=True, closed=found)
             content = PackageContent(
                 log_id=genesis.log_id(),
@@ -271,7 +277,7 @@ def _previous(tx: ReadTx, genesis: LogGenesis, after: int, first: bytes) -> byte
 
 
 def _tree_before(tx: ReadTx, genesis: LogGenesis, size: int) -> Tree | None:
-    """Return the tree of the first entries of a log; None where a record of its edge has changed."""
+    """Return the tree of the first entries of a log; None where a record of its edge changed or is gone."""
     name = genesis.log_id().hex()
     try:
         tree = Tree.load(size, stored_nodes(tx, name, genesis.kind))
@@ -282,13 +288,17 @@ def _tree_before(tx: ReadTx, genesis: LogGenesis, size: int) -> Tree | None:
             _entry_hash_at(tx, name, size)
     except EncodingError:
         return None
+    except StoreError as error:
+        if error.code != UNFOUNDED:
+            raise
+        return None
     return tree
 
 
 def _entry_hash_at(tx: ReadTx, name: str, seq: int) -> bytes:
     before = tx.frame(name, seq)
     if before is None:
-        raise StoreError("log.head", log=name)
+        raise StoreError(UNFOUNDED, log=name)
     return entry_hash(split_frame(before).entry_raw)
 
 

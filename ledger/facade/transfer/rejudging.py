@@ -19,8 +19,9 @@ from ledger.facade.cases.casebook import CaseBook
 from ledger.facade.cases.latecomers import renew_latecomers
 from ledger.facade.cases.renewal import follow_calendars
 from ledger.facade.cases.views import CaseView
+from ledger.facade.cases.waiting import MARK_LOOKED, has_findings, looked_at, sizes_of, waiting_detail
 from ledger.facade.logs.countyfold import CountyFold
-from ledger.facade.transfer.withouteffect import AUTHORITY, BEFORE_ALL, Sizes, judge_waiting_again, sizes_of
+from ledger.facade.transfer.withouteffect import AUTHORITY, judge_waiting_again
 from ledger.frame import split_frame
 from ledger.grant import signing_key
 from ledger.rank import recorded_at_ms
@@ -31,8 +32,6 @@ from ledger.types import CaseId
 from ledger.verified import KEY_UNKNOWN
 
 MARK_COUNTY = "county_logs"
-MARK_LOOKED = "findings_looked_at"
-"""For which sizes of registry and catalogue the findings that wait for them were looked at."""
 BATCH = 100
 """Cases that are judged in one transaction."""
 
@@ -42,7 +41,7 @@ def learn_county(store: Store, view: CaseView, *, book: CaseBook, fold: CountyFo
     with store.read() as tx:
         anew = fold.follow(tx)
     book.forget_all()
-    renew_latecomers(store, view, fold.knowledge.registry)
+    renew_latecomers(store, view, fold.knowledge, anew=anew)
     _judge_waiting(store, book, fold, anew=anew)
     if anew:
         _judge_all(store, view, book, fold.knowledge.registry)
@@ -53,7 +52,7 @@ def learn_county(store: Store, view: CaseView, *, book: CaseBook, fold: CountyFo
 
 def finish_judging(store: Store, view: CaseView, *, book: CaseBook, fold: CountyFold) -> None:
     """Judge again what a power cut broke off, and make the lights anew if calendars have come."""
-    anew = _marked(store) != fold.mark
+    anew = is_folded_anew(store, fold)
     _judge_waiting(store, book, fold, anew=anew)
     if anew:
         _judge_all(store, view, book, fold.knowledge.registry)
@@ -61,27 +60,27 @@ def finish_judging(store: Store, view: CaseView, *, book: CaseBook, fold: County
     follow_calendars(store, view, fold.knowledge)
 
 
+def is_folded_anew(store: Store, fold: CountyFold) -> bool:
+    """Tell whether registry and catalogue count otherwise than when all cases were judged last."""
+    return _marked(store) != fold.mark
+
+
 def _judge_waiting(store: Store, book: CaseBook, fold: CountyFold, *, anew: bool) -> None:
-    """Look again at the findings that may stand otherwise, and write down for which sizes that was done."""
+    """Look again at the findings that may stand otherwise, and write down for which sizes that was done.
+
+    For acts whose key was not known that has been done right before.
+    """
     with store.read() as tx:
-        row = tx.get(SYNC_MARKS, (MARK_LOOKED,))
-    since, now = BEFORE_ALL if row is None else _sizes(str(row[1])), sizes_of(fold.knowledge)
+        since, waits = looked_at(tx), has_findings(tx, KEY_UNKNOWN)
+        waits = waits or tx.get(SYNC_MARKS, (MARK_LOOKED,)) is not None
+    now = sizes_of(fold.knowledge)
     looked = judge_waiting_again(
         store, fold.knowledge, book=book, holdings=fold.holdings, anew=anew, since=since
     )
     # Where nothing ever waited, there is nothing to write down; but a mark must not say too much.
-    if since != now and (looked or row is not None):
+    if since != now and (looked or waits):
         with store.write() as tx:
             tx.upsert(SYNC_MARKS, [(MARK_LOOKED, f"{now.registry} {now.catalogue}")])
-
-
-def _sizes(text: str) -> Sizes:
-    """Return the sizes in a mark; one that was changed on this disk says nothing, and all is looked at."""
-    try:
-        registry, catalogue = map(int, text.split())
-    except ValueError:
-        return BEFORE_ALL
-    return Sizes(registry, catalogue)
 
 
 def _judge_all(store: Store, view: CaseView, book: CaseBook, registry: Registry) -> None:
@@ -104,18 +103,25 @@ def _judge(
 ) -> None:
     with store.write() as tx:
         view.judge_again(tx, case_ids)
-        rows = [*_without_key(tx, case_ids, book, registry), *_without_authority(tx, case_ids, book)]
+        rows = [
+            *_without_key(tx, case_ids, book, registry),
+            *_without_authority(tx, case_ids, book, registry),
+        ]
         tx.insert_missing(SYNC_FINDINGS, rows)
 
 
-def _without_authority(tx: ReadTx, case_ids: Sequence[CaseId], book: CaseBook) -> Iterator[Row]:
+def _without_authority(
+    tx: ReadTx, case_ids: Sequence[CaseId], book: CaseBook, registry: Registry
+) -> Iterator[Row]:
     """Yield a finding for each act whose author, as all is known by now, may not have done it."""
     for stored in book.stored(tx, case_ids):
         if stored.opaque:
             continue
         act = book.act(stored)
         if act.blocked.startswith(AUTHORITY) and act.blocked != KEY_UNKNOWN:
-            yield (act.blocked, *stored.place, recorded_at_ms(stored.frame), act.action, 0)
+            header = decode_act(split_frame(stored.frame).act_raw)
+            detail = waiting_detail(act.blocked, header, registry)
+            yield (act.blocked, *stored.place, recorded_at_ms(stored.frame), detail, 0)
 
 
 def _without_key(tx: ReadTx, case_ids: Sequence[CaseId], book: CaseBook, registry: Registry) -> Iterator[Row]:
@@ -126,7 +132,8 @@ def _without_key(tx: ReadTx, case_ids: Sequence[CaseId], book: CaseBook, registr
         header = decode_act(split_frame(act.frame).act_raw)
         if registry.public_key(header.actor) is None and not _tells_key(act.facts, header):
             found_at_ms = recorded_at_ms(act.frame)
-            yield (KEY_UNKNOWN, *act.place, found_at_ms, header.action, 0)
+            detail = waiting_detail(KEY_UNKNOWN, header, registry)
+            yield (KEY_UNKNOWN, *act.place, found_at_ms, detail, 0)
 
 
 def _tells_key(body: Cell, header: ActHeader) -> bool:

@@ -11,7 +11,7 @@ Source: docs/protocol.md, "Findings".
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from ledger.act import Act, ActHeader, case_of
 from ledger.authority import NOT_FINAL, PROVISIONAL_GRANT, Refusal, check_log_opening
@@ -23,6 +23,7 @@ from ledger.facade.base.synctables import SYNC_FINDINGS
 from ledger.facade.cases.casebook import CaseBook
 from ledger.facade.cases.repeated import NUMBER_REPEATED, bearers
 from ledger.facade.cases.views import NO_CASE_ACTIONS
+from ledger.facade.cases.waiting import BEFORE_ALL, Sizes, due_findings, waiting_detail
 from ledger.facade.logs.bodies import Place, read_facts
 from ledger.facade.logs.opening import BRANCH_MARK, Holdings
 from ledger.facade.logs.placing import frame_at
@@ -33,7 +34,7 @@ from ledger.grant import GRANT, fault_code, read_grant
 from ledger.knowledge import Knowledge
 from ledger.opening import OPEN_LOG, is_misplaced
 from ledger.store.contract import ReadTx, Store, WriteTx
-from ledger.store.tables import Range, Row, Where, cursor
+from ledger.store.tables import OneOf, Range, Row, Where, cursor
 from ledger.types import CaseId, Facts
 from ledger.verified import KEY_UNKNOWN, VerifiedRecord
 
@@ -48,17 +49,6 @@ _BEHIND_ALL: Final = "~"
 LOOKED_AT: Final = 500
 """Findings that are looked at again in one transaction."""
 _PREFIXES: Final = ("act.", "authority.", "grant.", "entry.", "encoding.", "body.", "audit.")
-
-
-class Sizes(NamedTuple):
-    """How many entries of registry and catalogue are known."""
-
-    registry: int
-    catalogue: int
-
-
-BEFORE_ALL: Final = Sizes(-1, -1)
-"""Sizes from which on everything is news."""
 
 
 def is_without_effect(code: str, detail: str) -> bool:
@@ -141,7 +131,8 @@ def note_without_effect(
                 recorded_at_ms=entry.recorded_at_ms,
             )  # fmt: skip
         if code:
-            rows.append((code, arrival.name, record.seq, arrival.received_at_ms, act.header.action, 0))
+            detail = waiting_detail(code, act.header, knowledge.registry)
+            rows.append((code, arrival.name, record.seq, arrival.received_at_ms, detail, 0))
     rows += _repeated(tx, arrival, _opening_well(book, acts))
     if rows:
         tx.insert_missing(SYNC_FINDINGS, rows)
@@ -174,7 +165,7 @@ def judge_waiting_again(
         Whether anything waited for what came.
     """
     looked = False
-    for where in _waiting(sizes_of(knowledge), since, anew=anew):
+    for where in _waiting(knowledge, since, anew=anew):
         after: Row | None = None
         while True:
             with store.read() as tx:
@@ -188,19 +179,15 @@ def judge_waiting_again(
     return looked
 
 
-def sizes_of(knowledge: Knowledge) -> Sizes:
-    """Return how long registry and catalogue are by now."""
-    return Sizes(knowledge.registry.size, knowledge.catalogue.size)
-
-
-def _waiting(now: Sizes, since: Sizes, *, anew: bool) -> list[Where]:
+def _waiting(knowledge: Knowledge, since: Sizes, *, anew: bool) -> list[Where]:
     """Return the conditions that select the findings which may stand otherwise by now."""
     if anew:
         ranges = [Range(at_least=kind, below=f"{kind}{_BEHIND_ALL}") for kind in AUTHORITY]
         return [{"code": CASE_UNFOLDED}, *({"code": one} for one in ranges)]
-    codes = sorted(NOT_FINAL) if now.registry != since.registry else []
-    codes += [CASE_UNFOLDED] if now.catalogue != since.catalogue else []
-    return [{"code": code} for code in codes]
+    grown: list[Where] = []
+    if knowledge.registry.size != since.registry:
+        grown += due_findings(sorted(NOT_FINAL), knowledge.registry, since)
+    return grown + ([{"code": CASE_UNFOLDED}] if knowledge.catalogue.size != since.catalogue else [])
 
 
 def _change(store: Store, changed: Sequence[tuple[Row, tuple[str, str]]]) -> None:
@@ -231,6 +218,7 @@ def _judged_again(
             knowledge, log.genesis, whole.act, seq=whole.entry.seq, facts_raw=facts_raw,
             recorded_at_ms=whole.entry.recorded_at_ms,
         )  # fmt: skip
+        detail = waiting_detail(code, header, knowledge.registry)
         if code or header.parents or header.action in NO_CASE_ACTIONS:
             return code, detail
         case_id = case_of(whole.act)
@@ -304,7 +292,8 @@ def _not_told(tx: ReadTx, rows: Sequence[Row]) -> list[Row]:
     """Leave out the findings of numbers that were found to be borne by several cases before."""
     if not rows:
         return []
-    told = {row[0] for row in tx.select(SYNC_FINDINGS, {"code": NUMBER_REPEATED}, columns=("detail",))}
+    asked: Where = {"code": NUMBER_REPEATED, "detail": OneOf(tuple({row[4] for row in rows}))}
+    told = {row[0] for row in tx.select(SYNC_FINDINGS, asked, columns=("detail",))}
     return [row for row in rows if row[4] not in told]
 
 

@@ -238,6 +238,7 @@ def _board_station(line: county.StationLine) -> BoardStation:
         silent_days=line.silent_days,
         clock_off_ms=known.clock_off_ms,
         forked=known.forked,
+        skipped=known.skipped,
         without_effect=known.without_effect,
     )
 
@@ -246,7 +247,14 @@ async def conflicts(visit: Visit) -> web.Response:
     """Return the cases in conflict, the twins, and the cases that bear one number."""
     now_ms = visit.now_ms()
     lines, pairs, same = await visit.read(lambda ledger: county.conflict_lines(visit, ledger, now_ms))
-    return answer(Conflicts(lines=lines, pairs=pairs, repeated=same))
+    return answer(
+        Conflicts(
+            lines=lines,
+            pairs=pairs,
+            repeated=[one.lines for one in same],
+            repeated_more=[one.more for one in same],
+        )
+    )
 
 
 async def monthly(visit: Visit) -> web.Response:

@@ -115,7 +115,13 @@ class SafetyView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardStation:
-    """A station on the board; ``grade``: ``ok``, ``quiet`` (no word for a while), ``look``, ``bad``."""
+    """A station on the board; ``grade``: ``ok``, ``quiet`` (no word for a while), ``look``, ``bad``.
+
+    Attributes:
+        forked: whether two histories of one of its logs are here.
+        skipped: whether some of its records are too large to be passed on.
+        without_effect: acts of it without effect or with a repeated number that nobody has looked into.
+    """
 
     station: str
     name: str
@@ -131,6 +137,7 @@ class BoardStation:
     silent_days: int
     clock_off_ms: int
     forked: bool
+    skipped: bool
     without_effect: int
 
 
@@ -143,11 +150,17 @@ class Board:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conflicts:
-    """Cases that wait for an adjudication, matters received twice, and cases that bear one number."""
+    """Cases that wait for an adjudication, matters received twice, and cases that bear one number.
+
+    Attributes:
+        repeated: for each number the first of its cases.
+        repeated_more: for each of these numbers how many more cases bear it; voided ones are counted.
+    """
 
     lines: Sequence[Line]
     pairs: Sequence[Sequence[Line]]
     repeated: Sequence[Sequence[Line]]
+    repeated_more: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from stations.kept.orders import (
 from stations.kept.sealed import SealedFolder
 from stations.papers.sheets import Sheet
 from stations.sheetin.columns import sheet_list
+from stations.web import typed as typing
 from stations.web.answers import status_of
 from stations.web.lists import lines_max, send_workbook, wants_workbook
 from stations.web.render import message_of, render
@@ -79,7 +80,7 @@ async def answer(visit: Visit) -> web.StreamResponse:
     try:
         await _changed(visit, lambda before: (answered(before, number, told, by=by, at=at), 0, 0))
     except BanjianError as error:
-        return await _shown(visit, error, (), typed={number: told})
+        return await _shown(visit, error, (), refused={number: told})
     visit.tell("web.order_answered", no=number)
     return see_other("/orders")
 
@@ -122,25 +123,28 @@ async def _shown(
     faults: Sequence[tuple[str, str]],
     *,
     fault_count: int = 0,
-    typed: Mapping[str, Mapping[str, str]] = NOTHING,
+    refused: Mapping[str, Mapping[str, str]] = NOTHING,
 ) -> web.Response:
     orders, today = await _orders(visit), local_date(visit.now_ms())
     query = visit.request.query.get("q", "").strip()
     closed = "closed" in visit.request.query
+    typed = await typing.here(visit, "/orders")
+    wanted = {*refused, *(typed.restored.form.get("order_no", ()) if typed.restored else ())}
     shown = [
         (order, order.light(today))
         for order in orders
-        if order.order_no in typed
+        if order.order_no in wanted
         or ((closed or not order.done_on) and any(query in text for text in (order.order_no, order.title)))
     ]
-    # What was refused stands first: there the typed text is.
-    shown.sort(key=lambda pair: pair[0].order_no not in typed)
+    # What was refused, or is gone on with, stands first: there the typed text is.
+    shown.sort(key=lambda pair: pair[0].order_no not in wanted)
     most = lines_max(visit, SHOWN_MAX)
     response = await render(
         visit,
         "orders.html",
         orders=shown[:most],
-        typed=typed,
+        refused=refused,
+        kept_here=typed,
         edited=EDITED,
         count=len(shown),
         most=most,

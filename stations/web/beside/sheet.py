@@ -16,12 +16,13 @@ from stations.papers.sheets import Sheet as WorkSheet
 from stations.province.fillin import Sheet, fill, heading_of
 from stations.province.known import LINK
 from stations.province.settings import PlatformSettings, load_settings
+from stations.web import typed as typing
 from stations.web.answers import status_of
 from stations.web.beside.cases import AT_ONCE, is_pending, kept_list, pairs_of
 from stations.web.cases.acting import perform_once
 from stations.web.cases.casepage import case_id_of, heads_of
 from stations.web.cases.externals import ASKED
-from stations.web.lists import send_workbook
+from stations.web.lists import lines_max, send_workbook
 from stations.web.render import message_of, render
 from stations.web.visit import Visit, first, form_of, own_path, see_other
 
@@ -85,11 +86,15 @@ async def _shown(visit: Visit, error: BanjianError | None, form: Form = NOTHING)
         name = visit.say("web.fill_in")
         sheet = WorkSheet(name=name, headings=headings, rows=tuple(one.texts for one, _ in sheets))
         return await send_workbook(visit, f"{name} {local_date(visit.now_ms()).isoformat()}", [sheet])
-    pages = max(1, -(-len(pending) // PAGE_CASES))
+    most = lines_max(visit, PAGE_CASES)
+    pages = max(1, -(-len(pending) // most))
     at = min(_whole(visit.request.query.get("page", "1")), pages)
-    shown = pending[(at - 1) * PAGE_CASES : at * PAGE_CASES]
-    lost = "".join(form.get("case", ()))
-    # The sheet that was refused stands first, with what was typed into it.
+    first_at = (at - 1) * most
+    shown = pending[first_at : first_at + most]
+    typed = await typing.here(visit, "/platform")
+    given = form if form or typed.restored is None else typed.restored.form
+    lost = "".join(given.get("case", ()))
+    # The sheet that was refused, or is gone on with, stands first with what was typed into it.
     refused = [row for row in pending if row.case_id.hex() == lost]
     shown = [*refused, *(row for row in shown if row not in refused)]
     kept = await visit.office.access.aside(lambda: kept_list(visit))
@@ -107,18 +112,22 @@ async def _shown(visit: Visit, error: BanjianError | None, form: Form = NOTHING)
     response = await render(
         visit,
         "platform.html",
-        may=await visit.read(work),
+        # A list to be printed has no forms: whether each may be signed is not asked for.
+        may=[False] * len(shown) if most > PAGE_CASES else await visit.read(work),
         settings=settings,
         headings=headings,
         sheets=await sheets_of(visit, settings, shown),
         onces=[visit.office.randomness(12).hex() for _ in shown],
         count=len(pending),
-        typed={"no": "".join(form.get("f.external_no", ())), "on": "".join(form.get("f.entered_on", ()))},
+        refill={"no": "".join(given.get("f.external_no", ())), "on": "".join(given.get("f.entered_on", ()))},
+        kept_here=typed,
         lost_case=lost,
         lost_number="" if refused else "".join(form.get("f.external_no", ()))[:60],
         confirm_number=error is not None and error.code in ASKED,
         page=at,
         pages=pages,
+        first_at=first_at,
+        whole=most > PAGE_CASES,
         kept=kept,
         today=local_date(visit.now_ms()).isoformat(),
         message=None if error is None else message_of(visit.say, error),

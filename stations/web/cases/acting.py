@@ -17,6 +17,7 @@ from ledger.registry import Registry
 from ledger.types import CaseId, Facts
 from stations.conflictsides import in_dispute
 from stations.papers.documents import facts_of
+from stations.web import typed as typing
 from stations.web.answers import status_of
 from stations.web.cases import drafting
 from stations.web.cases.amending import (
@@ -90,7 +91,7 @@ async def act(visit: Visit) -> web.StreamResponse:
     except BanjianError as error:
         return await _shown(visit, form, error)
     await carried(visit, attachments)
-    await drafting.ended(visit, first(form, "draft"))
+    await typing.ended(visit, first(form, "draft"))
     if done and action == ERASE:
         await drop_of(visit, case_id)
     for one in done:

@@ -19,10 +19,11 @@ from ledger.types import ActId, CaseId, Facts
 from stations.conflictsides import open_sides
 from stations.papers.documents import Printable, printables
 from stations.province.known import Entered, entered_of
+from stations.web import typed as typing
 from stations.web.cases.attached import lines_of as lines_of_attachments
 from stations.web.cases.drafting import unfinished_at
-from stations.web.cases.drafts import Draft
 from stations.web.cases.factwords import FactWords, names_of, words_of
+from stations.web.drafts import Draft
 from stations.web.keyholders import own_stations
 from stations.web.render import render
 from stations.web.rows import Line, lines_of
@@ -122,6 +123,7 @@ async def show(visit: Visit) -> web.Response:
         visit,
         "case.html",
         shown=shown,
+        kept_here=await typing.here(visit, f"/case/{case_id.hex()}"),
         item=visit.say.pick(shown.page.rules.item.name),
         attachments=await lines_of_attachments(visit, case_id),
         unfinished=await _unfinished(visit, shown),

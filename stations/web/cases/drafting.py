@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from aiohttp import web
 
-from ledger.errors import InputError
+from ledger.errors import BanjianError
 from ledger.facade import Ledger
-from stations.web.cases.drafts import WORD_BYTES, Draft, Drafts, Form, is_word
+from ledger.types import CaseId
 from stations.web.cases.items import item_of
+from stations.web.drafts import Draft, Form, is_word
 from stations.web.render import render_part
+from stations.web.typed import draft_of, drafts_of, ended, forget_below, is_over, mine, new_word, title_of
 from stations.web.unsigned import STEP
 from stations.web.visit import Visit, first, form_of, own_path, see_other
+from stations.words.casenames import action_name
 
-NOT_KEPT = frozenset(("form", "once", "files", "draft"))
-"""Fields that are no part of a draft."""
+OVER = "X-Banjian-Over"
+"""Header of the answer to a draft whose form was signed: there is nothing left to keep."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DraftLine:
-    """A draft in a list; ``item`` is what is applied for, in words."""
+    """A draft in a list; ``item`` is what is applied for, or what is done, in words."""
 
     draft: Draft
     item: str
@@ -50,7 +54,7 @@ async def keep(visit: Visit) -> web.Response:
     draft = await keep_form(visit, await form_of(visit))
     if is_over(visit, draft.word):
         # Sent while the act was signed: what was typed is in the ledger.
-        return web.Response(status=204)
+        return web.Response(status=204, headers={OVER: "1"})
     return render_part(visit, "draft_kept.html", draft=draft)
 
 
@@ -60,28 +64,11 @@ async def keep_form(visit: Visit, form: Mapping[str, list[str]]) -> Draft:
     Raises:
         AuthorityError: ``web.form`` for a word that no page gave out. StoreError: ``store.*``.
     """
-    draft = Draft(
-        word=first(form, "draft"),
-        staff_no=visit.person.staff_no,
-        station=str(visit.person.station),
-        page=_page(visit, form),
-        at_ms=visit.now_ms(),
-        form={name: texts for name, texts in form.items() if name not in NOT_KEPT and any(texts)},
-    )
+    draft = draft_of(visit, form, page=_page(visit, form))
     if not is_over(visit, draft.word):
-        drafts = _drafts(visit)
+        drafts = drafts_of(visit)
         await visit.office.access.aside(lambda: drafts.keep(draft))
     return draft
-
-
-def is_over(visit: Visit, word: str) -> bool:
-    """Tell whether a draft was signed or thrown away in this browser."""
-    return _mark(word) in visit.browser.done
-
-
-def new_word(visit: Visit) -> str:
-    """Return a word for another draft."""
-    return visit.office.randomness(WORD_BYTES).hex()
 
 
 async def drop(visit: Visit) -> web.Response:
@@ -106,28 +93,13 @@ async def drop_unsigned(visit: Visit) -> web.Response:
     return see_other(own_path(first(form, "next")))
 
 
-async def ended(visit: Visit, word: str) -> None:
-    """Forget a draft that was signed or is not wanted."""
-    drafts, staff_no = _drafts(visit), visit.person.staff_no
-    visit.browser.remember_done(_mark(word), "")
-    await visit.office.access.aside(lambda: drafts.drop(staff_no, word))
-
-
 async def forget(visit: Visit, case: str) -> None:
     """Throw away what anybody was typing about a case whose personal data were erased: drafts, late forms.
 
     Args:
         case: the case in hexadecimal.
     """
-    drafts, browsers, path = _drafts(visit), visit.office.browsers, f"/case/{case}"
-    browsers.forget_below(path)
-
-    def work() -> None:
-        drafts.drop_below(f"{path}/")
-        # Forms of people who have not come back since the station was started.
-        browsers.kept.drop_below(path)
-
-    await visit.office.access.aside(work)
+    await forget_below(visit, f"/case/{case}")
 
 
 async def here(visit: Visit, page: str, given: Form) -> FormDraft:
@@ -138,7 +110,7 @@ async def here(visit: Visit, page: str, given: Form) -> FormDraft:
         given: what it was filled in with otherwise: it was refused, or sent while the browser was locked.
     """
     wanted = "".join(given.get("draft", ())) or visit.request.query.get("draft", "")
-    found = [one for one in await _mine(visit) if one.page == page]
+    found = [one for one in await mine(visit) if one.page == page]
     opened = next((one for one in found if one.word == wanted), None)
     typed = any(name != "pad" for name in given)
     if opened is not None:
@@ -157,12 +129,17 @@ async def here(visit: Visit, page: str, given: Form) -> FormDraft:
 
 async def unfinished(visit: Visit) -> list[DraftLine]:
     """Return what somebody has not finished to receive at the station, whatever it is about."""
-    mine = [one for one in await _mine(visit) if one.page.startswith("/receive/")]
+    return [one for one in await waiting(visit) if one.draft.page.startswith("/receive/")]
+
+
+async def waiting(visit: Visit) -> list[DraftLine]:
+    """Return everything that somebody has not finished at the station: receipts, actions, other forms."""
+    found = await mine(visit)
 
     def named(ledger: Ledger) -> list[DraftLine]:
-        return [DraftLine(draft=one, item=_item(visit, ledger, one)) for one in mine]
+        return [DraftLine(draft=one, item=_told(visit, ledger, one)) for one in found]
 
-    return await visit.read(named) if mine else []
+    return await visit.read(named) if found else []
 
 
 async def unfinished_at(visit: Visit, case: str) -> dict[str, list[Draft]]:
@@ -172,24 +149,25 @@ async def unfinished_at(visit: Visit, case: str) -> dict[str, list[Draft]]:
         case: the case in hexadecimal.
     """
     found: dict[str, list[Draft]] = {}
-    for one in await _mine(visit):
+    for one in await mine(visit):
         before, _, action = one.page.partition("?")[0].rpartition("/do/")
         if before == f"/case/{case}":
             found.setdefault(action, []).append(one)
     return found
 
 
-def _item(visit: Visit, ledger: Ledger, draft: Draft) -> str:
-    code = draft.page.split("/")[2].partition("?")[0]
-    try:
-        return visit.say.pick(item_of(ledger, code).name)
-    except InputError:
-        return code
-
-
-async def _mine(visit: Visit) -> list[Draft]:
-    drafts, person = _drafts(visit), visit.person
-    return await visit.office.access.aside(lambda: drafts.of(person.staff_no, str(person.station)))
+def _told(visit: Visit, ledger: Ledger, draft: Draft) -> str:
+    """Return what a draft is for: the item, the case and the action, or what its form does."""
+    words = title_of(draft.action)
+    if words:
+        return visit.say(words)
+    parts = draft.page.partition("?")[0].split("/")
+    with suppress(BanjianError, ValueError):
+        if parts[1] == "receive":
+            return visit.say.pick(item_of(ledger, parts[2]).name)
+        state, case_type = ledger.state(CaseId(bytes.fromhex(parts[2])))
+        return f"{state.number} {action_name(visit.say, case_type.case_type, parts[4])}"
+    return parts[-1]
 
 
 def _page(visit: Visit, form: Mapping[str, list[str]]) -> str:
@@ -204,11 +182,3 @@ def page_of(path: str, form: Form) -> str:
     target = "".join(form.get("f.target", ())) if path.endswith("/do/amend") else ""
     names = {name: text for name, text in (("pad", pad), ("target", target)) if text}
     return f"{path}?{urlencode(names)}" if names else path
-
-
-def _mark(word: str) -> str:
-    return f"draft {word}"
-
-
-def _drafts(visit: Visit) -> Drafts:
-    return Drafts(visit.office.home, visit.office.randomness)

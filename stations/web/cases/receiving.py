@@ -25,6 +25,7 @@ from ledger.identity import (
 from ledger.item import Item
 from ledger.permit import Permission
 from ledger.types import Facts
+from stations.web import typed as typing
 from stations.web.answers import status_of
 from stations.web.browsers import Person
 from stations.web.cases import drafting, steps
@@ -110,7 +111,7 @@ async def receive(visit: Visit) -> web.StreamResponse:
     except BanjianError as error:
         return await _shown(visit, form, error)
     await carried(visit, attachments)
-    await drafting.ended(visit, first(form, "draft"))
+    await typing.ended(visit, first(form, "draft"))
     return see_other(where)
 
 

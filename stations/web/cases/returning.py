@@ -10,6 +10,7 @@ from ledger.errors import BanjianError
 from ledger.facade import Command, Ledger
 from ledger.identity import ID_KINDS, check_personal
 from ledger.types import Facts
+from stations.web import typed as typing
 from stations.web.answers import status_of
 from stations.web.cases import drafting
 from stations.web.cases.factforms import Surroundings, fields_of, read_form
@@ -45,7 +46,7 @@ async def give_back(visit: Visit) -> web.StreamResponse:
         where = await visit.sign_once(first(form, "once"), work)
     except BanjianError as error:
         return await _shown(visit, form, error)
-    await drafting.ended(visit, first(form, "draft"))
+    await typing.ended(visit, first(form, "draft"))
     visit.tell("web.returned", who=person.name)
     return see_other(where)
 

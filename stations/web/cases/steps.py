@@ -21,6 +21,7 @@ from ledger.errors import BanjianError, InputError, StoreError
 from ledger.item import Item
 from stations.kept.sealed import SealedFolder
 from stations.texts import Say
+from stations.web import typed as typing
 from stations.web.cases import drafting
 from stations.web.cases.attaching import GIVEN, of_form
 from stations.web.cases.factforms import Field
@@ -104,9 +105,9 @@ async def go_on(visit: Visit, form: dict[str, list[str]]) -> str:
         StoreError: ``store.*``.
     """
     query, sent, brought = visit.request.query, first(form, "draft"), form.get(GIVEN, [])
-    again = drafting.is_over(visit, sent)
+    again = typing.is_over(visit, sent)
     if again:
-        form["draft"] = [drafting.new_word(visit)]
+        form["draft"] = [typing.new_word(visit)]
     draft = await drafting.keep_form(visit, form)
     if again:
         visit.tell("web.draft_again")

@@ -58,15 +58,16 @@ async def _choose(first: FirstDay, folder: str, error: BanjianError | None, chos
 
     def found() -> list[KeptBackup]:
         if folder:
-            return find_backups(Path(folder))[:BACKUPS_MAX]
+            return find_backups(Path(folder))
         plugged = [Path(one.path) for one in find_sticks((), NO_LEDGER)]
-        return [one for path in plugged for one in find_backups(path)][:BACKUPS_MAX]
+        every = [one for path in plugged for one in find_backups(path)]
+        return sorted(every, key=lambda one: one.at_ms, reverse=True)
 
     backups = await asyncio.to_thread(found) if not folder or Path(folder).is_absolute() else []
     if folder and not backups and error is None:
         error = InputError("restore.none", path=folder[:200])
     return page_of(
-        first, "first_restore.html", error=error, backups=backups, where=folder,
+        first, "first_restore.html", error=error, backups=backups, shown=BACKUPS_MAX, where=folder,
         chosen=chosen or (str(backups[0].folder) if backups else ""),
     )  # fmt: skip
 

@@ -87,7 +87,7 @@ def page_of(
         .render(
             t=say, has_words=say.has, language=first.language, csrf=first.word,
             person=None, people=[], bar=[],
-            training=False, path="/", version=version(), safety=None, told=None,
+            training=False, path="/", version=version(), safety=None, clock=None, told=None,
             unsigned=(), unsigned_elsewhere=(), folder=first.home.path,
             message=None if error is None else message_of(say, error), **values,
         )

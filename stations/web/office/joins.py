@@ -11,6 +11,7 @@ from ledger.facade import Ledger
 from ledger.texts import Message
 from ledger.types import StationId
 from stations.office.joindesk import approve_waiting, join_office
+from stations.web import typed as typing
 from stations.web.answers import status_of
 from stations.web.office.desk import (
     at_county,
@@ -183,9 +184,14 @@ async def _shown(visit: Visit, error: BanjianError | None, refused: list[KeyStat
         }
 
     values = await visit.read(work)
-    word = visit.request.query.get("answer", "")
+    word, typed = visit.request.query.get("answer", ""), await typing.here(visit, "/joins")
     response = await render(
-        visit, "joins.html", **values, answer=word if word.isalnum() else "", once=new_word(visit)
+        visit,
+        "joins.html",
+        **values,
+        kept_here=typed,
+        answer=word if word.isalnum() else "",
+        once=new_word(visit),
     )
     response.set_status(200 if error is None and not refused else status_of(error) if error else 409)
     return response

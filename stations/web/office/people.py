@@ -33,6 +33,7 @@ from stations.office.enrolling import (
 from stations.office.newkeys import SUFFIX, checked_passphrase, make_key
 from stations.office.resetting import to_confirm
 from stations.papers.sheets import Sheet
+from stations.web import typed as typing
 from stations.web.answers import status_of
 from stations.web.keyholders import envelope_of
 from stations.web.lists import send_workbook
@@ -316,6 +317,7 @@ async def _enrol_form(visit: Visit, form: Form, error: BanjianError | None) -> w
     response = await render(
         visit,
         "enrol.html",
+        kept_here=await typing.here(visit, "/enrol"),
         **values,
         roles=GRANTABLE_ROLES,
         given=given,
@@ -356,6 +358,7 @@ async def _person_page(visit: Visit, error: BanjianError | None) -> web.Response
     response = await render(
         visit,
         "person.html",
+        kept_here=await typing.here(visit, f"/people/{no}"),
         **values,
         roles=GRANTABLE_ROLES,
         reasons=RETIREMENT_REASONS,

@@ -27,6 +27,7 @@ from stations.office.inviting import (
     station_facts,
 )
 from stations.papers.sheets import Sheet
+from stations.web import typed as typing
 from stations.web.answers import status_of
 from stations.web.lists import send_workbook
 from stations.web.office.desk import (
@@ -263,8 +264,15 @@ async def _new_form(visit: Visit, form: Form, error: BanjianError | None) -> web
 
     values = await visit.read(work)
     given = {name: texts[0] for name, texts in form.items()}
+    typed = await typing.here(visit, "/stations/new")
     response = await render(
-        visit, "station_new.html", **values, levels=LEVELS[1:], given=given, once=new_word(visit)
+        visit,
+        "station_new.html",
+        **values,
+        kept_here=typed,
+        levels=LEVELS[1:],
+        given=given,
+        once=new_word(visit),
     )
     response.set_status(200 if error is None else status_of(error))
     return response
@@ -296,6 +304,7 @@ async def _station_page(visit: Visit, form: Form, error: BanjianError | None) ->
     response = await render(
         visit,
         "station.html",
+        kept_here=await typing.here(visit, f"/stations/{wanted}"),
         **values,
         roles=GRANTABLE_ROLES,
         given={name: texts[0] for name, texts in form.items()},

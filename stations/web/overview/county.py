@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from aiohttp import web
 
@@ -47,6 +48,13 @@ class StationLine:
     quiet: bool
 
 
+class SameNumber(NamedTuple):
+    """The first cases that bear one number, and how many more do at most."""
+
+    lines: list[Line]
+    more: int
+
+
 def quiet_after_ms(sync_interval_s: int, *, relayed: bool) -> int:
     """Return after how long without a word a station is no longer called well.
 
@@ -84,10 +92,11 @@ def board_lines(visit: Visit, ledger: Ledger, now_ms: int) -> list[StationLine]:
     station = ledger.main_station or visit.station
     scope = Scope(ledger.knowledge.registry, visit.person)
     interval_s = visit.office.config.sync_interval_s
+    # Of a training ledger every station is here, and none ever syncs: nothing is awaited of any.
     return [
         station_line(
             line,
-            own=line.station == station,
+            own=line.station == station or visit.office.training,
             now_ms=now_ms,
             quiet_ms=quiet_after_ms(interval_s, relayed=line.via != line.station),
         )
@@ -105,18 +114,20 @@ async def conflicts(visit: Visit) -> web.Response:
 
 def conflict_lines(
     visit: Visit, ledger: Ledger, now_ms: int
-) -> tuple[list[Line], list[list[Line]], list[list[Line]]]:
+) -> tuple[list[Line], list[list[Line]], list[SameNumber]]:
     """Return the cases in conflict, the twins and the cases of one number that are open to the person."""
     scope = Scope(ledger.knowledge.registry, visit.person)
     rows: dict[bytes, CaseRow] = {
         row.case_id: row for row in ledger.worklist(now_ms=now_ms, include_closed=True) if scope.row(row)
     }
     pairs = [[rows[one] for one in twin.case_ids if one in rows] for twin in twins(ledger)]
-    numbered = [[rows[one] for one in same.case_ids if one in rows] for same in numbers_repeated(ledger)]
+    numbered = [
+        ([rows[one] for one in same.case_ids if one in rows], same.more) for same in numbers_repeated(ledger)
+    ]
     return (
         lines_of(visit, ledger, [row for row in rows.values() if row.conflict]),
         [lines_of(visit, ledger, pair) for pair in pairs if len(pair) > 1],
-        [lines_of(visit, ledger, same) for same in numbered if same],
+        [SameNumber(lines_of(visit, ledger, same), more) for same, more in numbered if same],
     )
 
 

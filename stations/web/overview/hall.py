@@ -14,6 +14,7 @@ from aiohttp import web
 from ledger.calendar import local_date
 from ledger.facade import CaseRow, Ledger
 from stations.web.keyholders import own_stations
+from stations.web.lists import lines_max
 from stations.web.render import render_part
 from stations.web.visit import Visit
 from stations.words.casenames import station_name
@@ -27,6 +28,7 @@ class Hall:
 
     Attributes:
         ready: (number, item) of what lies here for collection, the longest waiting first.
+        more: how many more there are.
     """
 
     name: str
@@ -37,13 +39,14 @@ class Hall:
 
 
 async def show(visit: Visit) -> web.Response:
-    """Show the hall screen of the installation's station."""
+    """Show the hall screen of the installation's station; with ``all`` as a list to be printed."""
     now_ms = visit.now_ms()
-    hall = await visit.read(lambda ledger: _read(ledger, now_ms))
-    return render_part(visit, "hall.html", hall=hall, now_ms=now_ms)
+    most = lines_max(visit, READY_MAX)
+    hall = await visit.read(lambda ledger: _read(ledger, now_ms, most))
+    return render_part(visit, "hall.html", hall=hall, now_ms=now_ms, whole=most > READY_MAX)
 
 
-def _read(ledger: Ledger, now_ms: int) -> Hall:
+def _read(ledger: Ledger, now_ms: int, most: int) -> Hall:
     places = own_stations(ledger)
     ready: list[CaseRow] = []
     received = working = 0
@@ -59,6 +62,6 @@ def _read(ledger: Ledger, now_ms: int) -> Hall:
         name=station_name(ledger.knowledge.registry, ledger.main_station or first),
         received=received,
         working=working,
-        ready=[(row.number, row.item_name) for row in ready[:READY_MAX]],
-        more=max(0, len(ready) - READY_MAX),
+        ready=[(row.number, row.item_name) for row in ready[:most]],
+        more=max(0, len(ready) - most),
     )

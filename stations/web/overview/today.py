@@ -15,6 +15,7 @@ from ledger.facade.cases.reading import FIND_MAX
 from ledger.facade.opened.desklists import Listed, desk_of
 from ledger.facade.peering.between import in_conflict
 from stations.papers.sheets import Sheet
+from stations.web.cases import drafting
 from stations.web.lists import SHEET_ROWS, lines_max, send_workbook, sheet_of, wants_workbook
 from stations.web.render import message_of, render, render_part
 from stations.web.rows import Line, lines_of
@@ -51,7 +52,8 @@ async def today(visit: Visit) -> web.Response:
         ]
 
     parts = await visit.read(work)
-    return await render(visit, "today.html", parts=parts, most=limit, now_ms=now_ms)
+    waiting = await drafting.waiting(visit)
+    return await render(visit, "today.html", parts=parts, waiting=waiting, most=limit, now_ms=now_ms)
 
 
 def _desk(visit: Visit, ledger: Ledger, now_ms: int, limit: int) -> list[tuple[str, Listed]]:

@@ -30,6 +30,7 @@ from stations.sheetin.clean import clean
 from stations.sheetin.columns import sheet_list
 from stations.sheetin.template import Page as Template
 from stations.sheetin.template import write_template
+from stations.web import typed as typing
 from stations.web.answers import status_of
 from stations.web.cases.items import item_of, received_here
 from stations.web.jobs import jobs_of
@@ -42,6 +43,7 @@ from stations.words.differences import fault_words
 TURN: web.AppKey[asyncio.Lock] = web.AppKey("rosters", asyncio.Lock)
 """Held while a roster is read, changed and kept: two scanners must not undo each other's ticks."""
 FAULTS_SHOWN_MAX = 100
+"""So many faults stand on the page at once; the others are folded up below them."""
 PASSED_SHOWN_MAX = 5
 FILLED = "number-"
 """Beginning of the fields that bring numbers of rows without one."""
@@ -64,8 +66,8 @@ async def make(visit: Visit) -> web.StreamResponse:
     except BanjianError as error:
         return await _listed(visit, error, (), form)
     if faults.count:
-        told = [fault_words(visit.say, fault) for fault in faults.in_order()[:FAULTS_SHOWN_MAX]]
-        return await _listed(visit, InputError("roster.faults", count=faults.count), told, form)
+        told = [fault_words(visit.say, fault) for fault in faults.in_order()]
+        return await _listed(visit, InputError("roster.faults", count=faults.count), told, form, faults.count)
     roster = Roster(
         name=visit.office.randomness(8).hex(),
         station=visit.station,
@@ -198,6 +200,7 @@ async def drop(visit: Visit) -> web.StreamResponse:
     roster = await roster_of(visit)
     async with visit.request.app[TURN]:
         await visit.office.access.aside(lambda: folder_of(visit).drop(roster.name))
+    await typing.forget_below(visit, f"/roster/{roster.name}")
     visit.tell("web.roster_dropped", title=roster.title)
     return see_other("/rosters")
 
@@ -271,6 +274,7 @@ async def _listed(
     error: BanjianError | None,
     faults: Sequence[tuple[str, str]],
     given: Mapping[str, list[str]],
+    fault_count: int = 0,
 ) -> web.Response:
     person = visit.person
 
@@ -289,7 +293,9 @@ async def _listed(
             (roster, counts_words(visit, roster, await received_rows(visit, roster))) for roster in mine
         ],
         items=await visit.read(work),
-        faults=faults,
+        faults=faults[:FAULTS_SHOWN_MAX],
+        more_faults=faults[FAULTS_SHOWN_MAX:],
+        fault_count=fault_count,
         given={name: first(given, name) for name in ("item", "title")},
         message=None if error is None else message_of(visit.say, error),
     )

@@ -15,6 +15,7 @@ from ledger.identity import plain_number
 from ledger.types import Facts, StationId
 from stations.kept.rosters import Roster, RosterRow, keep_roster
 from stations.sheetin.values import id_kind
+from stations.web import typed as typing
 from stations.web.answers import status_of
 from stations.web.browsers import Person
 from stations.web.cases.acting import claimed_ms
@@ -223,6 +224,7 @@ async def _shown(visit: Visit, form: Form | None, error: BanjianError | None) ->
     response = await render(
         visit,
         "roster_sign.html",
+        kept_here=await typing.here(visit, f"/roster/{roster.name}/sign"),
         roster=roster,
         ready=ready,
         received=received,

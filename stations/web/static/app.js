@@ -10,6 +10,14 @@
     if (all) document.querySelectorAll(`input[name="${all.dataset.tickAll}"]`).forEach((box) => { box.checked = true; });
   });
 
+  // What is folded is printed too: a list on paper is whole.
+  window.addEventListener("beforeprint", () => {
+    document.querySelectorAll("details.sheet:not([open])").forEach((fold) => { fold.open = true; fold.dataset.unfolded = "1"; });
+  });
+  window.addEventListener("afterprint", () => {
+    document.querySelectorAll("details[data-unfolded]").forEach((fold) => { fold.open = false; delete fold.dataset.unfolded; });
+  });
+
   // Enter goes to the next field (scan guns end with Enter), Ctrl+Enter signs. Enter while a Chinese word is being
   // composed belongs to the input method.
   document.addEventListener("keydown", (event) => {
@@ -66,7 +74,8 @@
   // A page that is loaded again is filled in from its own draft.
   document.addEventListener("htmx:afterSettle", () => {
     const kept = document.querySelector("[data-draft-at]"), step = new URLSearchParams(window.location.search).get("step");
-    if (kept) window.history.replaceState(window.history.state, "", kept.dataset.draftAt + (step ? `&step=${encodeURIComponent(step)}` : ""));
+    // Of a form that is on its way the address stays: a change would stop what was sent.
+    if (kept && !(kept.closest("form") || document.body).dataset.sent) window.history.replaceState(window.history.state, "", kept.dataset.draftAt + (step ? `&step=${encodeURIComponent(step)}` : ""));
   });
 
   // Whoever goes back a step in the browser finds what was typed there.

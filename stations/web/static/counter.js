@@ -36,16 +36,42 @@
   const scanned = document.querySelector("form[data-scan-list]");
   if (scanned) {
     const field = scanned.querySelector("input[name=scan]"), told = document.getElementById("scan-told");
+    // What the station has not taken yet stands in a form of its own: a lock keeps that for whoever scanned it.
+    const AGAIN_MS = 2000, unsent = document.querySelector("#unsent textarea"), waiting = [];
     let turn = Promise.resolve();
+    const note = () => { unsent.value = waiting.filter((values) => values.scan).map((values) => values.scan).join("\n"); };
     const tick = (values) => {
-      turn = turn.then(() => sent(values)).catch(() => { told.textContent = "×"; told.className = "problem-line"; });
+      waiting.push(values);
+      note();
+      turn = turn.then(() => sentAtLast(values));
     };
+    const sentAtLast = async (values) => {
+      for (let done = false; !done;) {
+        try {
+          await sent(values);
+          done = true;
+        } catch {
+          told.textContent = `× ${scanned.dataset.waits} ${waiting.length}`;
+          told.className = "problem-line";
+          await new Promise((go) => setTimeout(go, AGAIN_MS));
+        }
+      }
+      waiting.splice(waiting.indexOf(values), 1);
+      note();
+    };
+    // What was kept while nobody acted is taken up by itself: only its author gets it back.
+    unsent.form.addEventListener("change", () => { unsent.value.split("\n").filter(Boolean).forEach((scan) => tick({ scan })); });
     const sent = async (values) => {
       const answer = await fetch(scanned.action, {
         method: "POST", body: new URLSearchParams({ form: scanned.elements.form.value, ...values }),
         headers: { "X-Banjian-Quick": "1" }, credentials: "same-origin",
       });
-      if (!(answer.headers.get("Content-Type") || "").startsWith("application/json")) { window.location.reload(); return; }
+      if (!(answer.headers.get("Content-Type") || "").startsWith("application/json")) {
+        // Locked, in other hands or started anew: it waits until its person is back. Else the roster is gone.
+        if (answer.ok || [401, 403].includes(answer.status) || answer.status >= 500) throw new Error("not taken");
+        window.location.reload();
+        return;
+      }
       const said = await answer.json();
       told.textContent = (said.good ? "✓ " : "× ") + said.told;
       told.className = said.good ? "good" : "problem-line";

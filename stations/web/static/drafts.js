@@ -18,9 +18,15 @@
     }
   }
   async function again() {
-    isRetry = await renew();
+    isRetry = !form.dataset.sent && await renew();
     if (isRetry) htmx.trigger(place, "banjian-draft");
     else timer = setTimeout(again, AGAIN_MS);
+  }
+  // Refused, though it came as an answer that would be shown: what opens no draft at all is told as it is.
+  const TOO_LARGE = "web.draft_large", LOCKED = 204;
+  function isRefused(xhr) {
+    const code = xhr.getResponseHeader("X-Banjian-Refused");
+    return code ? code !== TOO_LARGE : xhr.status === LOCKED && !xhr.getResponseHeader("X-Banjian-Over");
   }
   function fail() {
     isNew = true;
@@ -38,7 +44,16 @@
     isRetry = false;
   });
   document.body.addEventListener("htmx:beforeRequest", own(() => { isNew = false; }));
-  document.body.addEventListener("htmx:beforeSwap", own(() => { clearTimeout(timer); place.className = ""; }));
+  document.body.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.elt !== place) return;
+    if (isRefused(event.detail.xhr)) {
+      event.detail.shouldSwap = false;
+      fail();
+      return;
+    }
+    clearTimeout(timer);
+    place.className = "";
+  });
   ["input", "change"].forEach((name) => { form.addEventListener(name, () => { isNew = true; }); });
   window.addEventListener("pagehide", () => {
     // Of a page that goes away because of a lock the station was given everything.

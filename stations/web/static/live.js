@@ -52,8 +52,23 @@
     const fields = [...form.elements].filter((one) => one.matches("input, textarea, select"));
     return fields.some(isChanged) || (document.querySelector("main > .problem[role=alert]") && fields.some((one) => one.matches("textarea, input:not([type])") && one.value));
   }
+  // The page of a form, with the form's word: each tab comes back to its own, wherever the form stood.
+  function pageOf(form) {
+    const where = new URL(form && form.dataset.draft || location.pathname + location.search, location.href);
+    const field = form && form.elements.draft;
+    if (field && field.value) where.searchParams.set("draft", field.value);
+    return where.pathname + where.search;
+  }
   // The same page asked for anew, also where it was the answer to a form.
-  const again = () => { location.replace(location.pathname + location.search); };
+  const again = (form) => { location.replace(pageOf(form)); };
+
+  // Who locks by the menu comes back to what was being typed.
+  document.addEventListener("submit", (event) => {
+    if (event.target.getAttribute("action") !== "/lock") return;
+    const next = document.createElement("input"), typed = [...document.querySelectorAll("main form[data-once]")].find(isWorth);
+    Object.assign(next, { type: "hidden", name: "next", value: pageOf(typed) });
+    event.target.append(next);
+  });
 
   // The page shows what only its reader may see: it goes away, and the station keeps what was being typed.
   let isLeaving = false;
@@ -63,7 +78,7 @@
     const forms = [...document.querySelectorAll("main form[data-once]")].filter(isWorth);
     if (!forms.length) { again(); return; }
     const place = cover();
-    if (await keepAll(forms)) { again(); return; }
+    if (await keepAll(forms)) { again(forms[0]); return; }
     place.hidden = false;
     const timer = setInterval(async () => {
       const told = await whoActs();
@@ -73,7 +88,7 @@
         uncover(place, told);
       } else if (told.known && await keepAll(forms)) {
         clearInterval(timer);
-        again();
+        again(forms[0]);
       }
     }, ASK_MS);
   }
@@ -85,7 +100,7 @@
     // Of a file only its name goes along: it is chosen again.
     for (const [name, value] of new FormData(form)) data.append(name, value instanceof File ? new File([], value.name) : value);
     data.append("kept.action", new URL(form.getAttribute("action") || "", location.href).pathname);
-    data.append("kept.page", location.pathname + location.search);
+    data.append("kept.page", pageOf(form));
     try {
       const answer = await fetch("/unsigned/keep", { method: "POST", body: data, headers: { "X-Banjian-Live": "1" }, credentials: "same-origin" });
       const told = answer.ok ? await answer.json() : {};

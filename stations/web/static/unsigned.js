@@ -1,18 +1,40 @@
-// A form that was sent while nobody acted is filled in again. Without this its texts stand above the form.
+// A form that was not finished is filled in again. Without this its texts stand above the form.
 "use strict";
 (function () {
   // What the page says by itself; of a case that went on meanwhile it knows the newest state.
   const OWN = ["form", "once", "next", "heads"];
+  // What names the thing that a form is about: a text never goes into the form of another one.
+  const NAMES = ["order_no", "case", "f.target", "pad", "key", "role", "scope"];
   const pathOf = (form) => new URL(form.getAttribute("action") || "", window.location.href).pathname.replace(/\/draft\/step$/, "");
+  const hidden = (form) => [...form.elements].filter((one) => one.type === "hidden" && !OWN.includes(one.name));
+  const says = (one, fields) => (fields[one.name] || []).includes(one.value);
 
   // Several forms of a page may go to one place: what they carry unseen tells them apart.
-  const likeness = (form, fields) => [...form.elements].filter(
-    (one) => one.type === "hidden" && !OWN.includes(one.name) && (fields[one.name] || []).includes(one.value)).length;
+  function formOf(action, fields, apart) {
+    const forms = [...document.querySelectorAll("main form")].filter((form) => form.method === "post"
+      && !(apart && apart.contains(form)) && pathOf(form) === action
+      && hidden(form).every((one) => !NAMES.includes(one.name) || says(one, fields)));
+    const likeness = (form) => hidden(form).filter((one) => says(one, fields)).length;
+    return forms.sort((a, b) => likeness(b) - likeness(a))[0];
+  }
 
-  function fill(form, fields) {
+  function wordOf(form, word) {
+    let field = form.elements.draft;
+    if (!field) {
+      field = document.createElement("input");
+      Object.assign(field, { type: "hidden", name: "draft" });
+      form.append(field);
+    }
+    if (word) field.value = word;
+    return field;
+  }
+
+  // Args: seen: only what somebody sees is filled in.
+  function fill(form, fields, seen) {
     const turn = {};
     for (const one of form.elements) {
       if (!one.name || OWN.includes(one.name) || ["file", "password", "submit", "button"].includes(one.type)) continue;
+      if (seen && one.type === "hidden") continue;
       const texts = fields[one.name] || [];
       if (one.type === "checkbox" || one.type === "radio") {
         one.checked = texts.includes(one.value);
@@ -25,16 +47,15 @@
       if (fold && one.type !== "hidden" && texts.some((text) => text)) fold.open = true;
     }
   }
+  window.banjianForms = { formOf, wordOf, fill, pathOf };
 
   document.querySelectorAll("[data-unsigned]").forEach((place) => {
-    const fields = JSON.parse(place.dataset.unsigned);
-    const forms = [...document.querySelectorAll("main form")].filter(
-      (form) => form.method === "post" && !place.contains(form) && pathOf(form) === place.dataset.action);
-    forms.sort((a, b) => likeness(b, fields) - likeness(a, fields));
-    if (!forms.length) return;
-    fill(forms[0], fields);
+    const fields = JSON.parse(place.dataset.unsigned), form = formOf(place.dataset.action, fields, place);
+    if (!form) return;
+    fill(form, fields, false);
+    if (fields.draft && fields.draft[0]) wordOf(form, fields.draft[0]);
     const shown = place.querySelector("[data-unsigned-shown]");
     if (shown) shown.open = false;
-    forms[0].dispatchEvent(new Event("change", { bubbles: true }));
+    form.dispatchEvent(new Event("change", { bubbles: true }));
   });
 })();

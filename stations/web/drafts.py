@@ -8,7 +8,8 @@ each other.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ledger.errors import AuthorityError, InputError, StoreError
@@ -22,6 +23,11 @@ SHOWN_CHARS = 24
 KEPT_MAX = 24
 """Drafts of one person; the oldest gives way to another one."""
 WORD_BYTES = 8
+CASE = "case"
+"""Field of forms about a case that stand on pages of many."""
+_TELLING = ("name", "reply", "reason", "f.external_no", "addresses", "order_no", "no", "station")
+"""Fields of other forms, what somebody wrote before what only names something."""
+_CASE_ID, _CASE_PAGE = re.compile(r"[0-9a-f]{32}"), re.compile(r"^/case/([0-9a-f]{32})\b")
 
 Form = Mapping[str, Sequence[str]]
 
@@ -37,6 +43,8 @@ class Draft:
         page: path and query of the page on which the form stands, without the draft.
         at_ms: when it was kept.
         form: texts by field.
+        action: the path to which a form of a page with several, or of another page, is sent; "" for the one
+            form of a receipt, a return or an action.
     """
 
     word: str
@@ -45,6 +53,7 @@ class Draft:
     page: str
     at_ms: int
     form: Form
+    action: str = ""
 
     @property
     def where(self) -> str:
@@ -54,13 +63,11 @@ class Draft:
     @property
     def who(self) -> str:
         """What tells it from others: name, number or telephone of the applicant, or the first words."""
-        given = [self.form.get(f"applicant.{name}", ()) for name in ("name", "id_no", "phone")]
-        if self.page.startswith("/case/"):
-            # Words that somebody wrote: what was chosen or ticked is an ASCII code.
-            facts = (texts for name, texts in self.form.items() if name.startswith("f."))
-            given = [self.form.get("text", ()), *(texts for texts in facts if not "".join(texts).isascii())]
-        found = next((text for texts in given if (text := " ".join("".join(texts).split()))), "")
-        return found if len(found) <= SHOWN_CHARS else found[:SHOWN_CHARS] + "…"
+        return first_words(self.page, self.form)
+
+    def is_below(self, path: str) -> bool:
+        """Whether it is about what a path names: it stands there, goes there, or names the case."""
+        return is_about(path, (self.page, self.action), self.form)
 
 
 class Drafts:
@@ -88,6 +95,7 @@ class Drafts:
             "page": draft.page,
             "at_ms": draft.at_ms,
             "form": {field: list(texts) for field, texts in draft.form.items()},
+            "action": draft.action,
         }
         raw = json.dumps(values).encode("utf-8")
         if len(raw) > BYTES_MAX:
@@ -108,11 +116,15 @@ class Drafts:
             self._folder.drop(word)
 
     def drop_below(self, path: str) -> None:
-        """Throw away everybody's drafts of the pages below a path."""
+        """Throw away everybody's drafts that are about what a path names."""
         for word in self._folder.names():
             known = self._read(word) if is_word(word) else None
-            if known is not None and known.page.startswith(path):
+            if known is not None and known.is_below(path):
                 self._folder.drop(word)
+
+    def cases(self, staff_no: str) -> frozenset[str]:
+        """Return the cases, in hexadecimal digits, that somebody's drafts are about."""
+        return frozenset(case for one in self._of(staff_no) for case in cases_of((one.page,), one.form))
 
     def _of(self, staff_no: str) -> list[Draft]:
         found = (self._read(word) for word in self._folder.names() if is_word(word))
@@ -131,3 +143,39 @@ class Drafts:
 def is_word(text: str) -> bool:
     """Tell whether a text can name a draft: nothing else becomes the name of a file."""
     return len(text) == 2 * WORD_BYTES and set(text) <= set("0123456789abcdef")
+
+
+def first_words(page: str, form: Form) -> str:
+    """Return what tells a form that was being filled in from others of its kind; "" where nothing does.
+
+    Args:
+        page: the page on which it stands.
+        form: texts by field.
+    """
+    given = [form.get(f"applicant.{name}", ()) for name in ("name", "id_no", "phone")]
+    given += [form.get(name, ()) for name in _TELLING]
+    if page.startswith("/case/"):
+        # Words that somebody wrote: what was chosen or ticked is an ASCII code.
+        facts = (texts for name, texts in form.items() if name.startswith("f."))
+        given += [form.get("text", ()), *(texts for texts in facts if not "".join(texts).isascii())]
+    found = next((text for texts in given if (text := " ".join("".join(texts).split()))), "")
+    return found if len(found) <= SHOWN_CHARS else found[:SHOWN_CHARS] + "…"
+
+
+def is_about(path: str, addresses: Iterable[str], form: Form) -> bool:
+    """Tell whether a form is about what a path names.
+
+    Args:
+        path: of a case, or of anything else that has pages below it.
+        addresses: of the page on which the form stands, and to which it is sent.
+        form: texts by field; one of ``CASE`` names a case wherever the form stands.
+    """
+    below = (path, f"{path}/", f"{path}?")
+    stands = any(one == path or one.startswith(below[1:]) for one in addresses)
+    return stands or path.removeprefix("/case/") in form.get(CASE, ())
+
+
+def cases_of(addresses: Iterable[str], form: Form) -> frozenset[str]:
+    """Return the cases, in hexadecimal digits, that a form is about; arguments as of ``is_about``."""
+    named = {text for text in form.get(CASE, ()) if _CASE_ID.fullmatch(text)}
+    return frozenset(named.union(*(_CASE_PAGE.findall(one) for one in addresses)))

@@ -1,0 +1,54 @@
+"""Whether the machine's clock can be right: what ``banjian doctor`` and every page of the browser say of it.
+
+A clock that is wrong stops nobody: what is signed is kept under the day it names, and the law's limits run
+from that day. So whoever works has to hear of it before, and not only who looks after the machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ledger.calendar import local_date
+from ledger.casenumber import date_part
+from ledger.facade import Ledger
+from ledger.facade.cases.numbers import known_time_ms
+from ledger.limits import PLAUSIBLE_FROM_MS
+
+PLAUSIBLE_UNTIL_MS = 4_102_416_000_000
+CLOCK_BACK_MS_MAX = 60_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockDoubt:
+    """Why the clock cannot be right.
+
+    Attributes:
+        code: text code: what is wrong and what to do.
+        params: values of the text.
+    """
+
+    code: str
+    params: Mapping[str, str | int]
+
+
+def clock_doubt(ledger: Ledger, now_ms: int) -> ClockDoubt | None:
+    """Return why the clock cannot be right; None where nothing speaks against it.
+
+    It is compared with the newest time to be believed of the logs written here: an act under a wrong clock
+    does not make the right one doubtful for ever.
+
+    Args:
+        ledger: open for reading.
+        now_ms: the machine's clock.
+    """
+    if not PLAUSIBLE_FROM_MS <= now_ms <= PLAUSIBLE_UNTIL_MS:
+        return ClockDoubt(code="doctor.clock_implausible", params={})
+    with ledger.reading() as (tx, parts):
+        known_ms = max((known_time_ms(tx, log.name) for log in parts.own.values()), default=0)
+    if known_ms - now_ms > CLOCK_BACK_MS_MAX:
+        return ClockDoubt(code="doctor.clock_back", params={"minutes": (known_ms - now_ms) // 60_000})
+    if date_part(now_ms, known_ms=known_ms) is None:
+        day = local_date(now_ms).isoformat()
+        return ClockDoubt(code="doctor.clock_ahead", params={"day": day})
+    return None

@@ -1,0 +1,99 @@
+"""A clock that cannot be right is told on every page in plain words, until it is right again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ledger.facade import Home
+from stations.checkup.doctor import examine
+from stations.config import StationConfig
+from tests.facade.counter import PERMIT, FakeClock
+from tests.web.counterdesk import Counter, Desk, serving
+from tests.web.test_actions import received
+from tests.web.test_locked_pages import seated
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+WORDS = "这台电脑的时间不对"
+HOUR_MS, YEAR_MS = 3_600_000, 366 * 86_400_000
+
+
+@pytest.fixture(scope="module")
+def counter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counter]:
+    with serving(tmp_path_factory.mktemp("clock") / "county") as one:
+        yield one
+
+
+@pytest.fixture
+def clock(counter: Counter) -> Iterator[FakeClock]:
+    """The station's clock, which is right again afterwards."""
+    clock = counter.clock
+    assert isinstance(clock, FakeClock)
+    right_ms = clock.wall_ms
+    yield clock
+    clock.wall_ms = right_ms + 60_000
+
+
+def told_by_doctor(counter: Counter, clock: FakeClock) -> str:
+    with counter.ledger() as ledger:
+        checks = examine(
+            Home(counter.folder), StationConfig(), ledger, now_ms=clock.wall_ms, thorough=False, key_fits=True
+        )
+    return next(one.code for one in checks if one.name == "clock")
+
+
+@pytest.mark.parametrize(
+    ("off_ms", "code", "words", "next_step"),
+    [
+        (-2 * HOUR_MS, "doctor.clock_back", "比最近一条记录慢", "请校准时间再办件"),
+        (-50 * YEAR_MS, "doctor.clock_implausible", "电脑时钟明显不对", "可能是主板电池没电"),
+        (4 * YEAR_MS, "doctor.clock_ahead", "比已有的记录晚得太多", "请校准时间再办件"),
+    ],
+)
+def test_every_page_tells_of_a_clock_that_cannot_be_right(
+    counter: Counter, clock: FakeClock, off_ms: int, code: str, words: str, next_step: str
+) -> None:
+    desk = counter.desk("C1")
+    case = received(desk, "准点的人")
+    pages = ("/", f"/case/{case}", f"/receive/{PERMIT}", "/more", "/safe", "/board", "/safe/line", "/none")
+    for path in pages:
+        assert WORDS not in desk.get(path).text, path
+    clock.wall_ms += off_ms
+    assert told_by_doctor(counter, clock) == code
+    for path in pages:
+        page = desk.get(path).text
+        assert WORDS in page and words in page and next_step in page, path
+    # Whoever is about to sign in reads it as well.
+    assert WORDS in Desk(counter.port).get("/sign-in").text
+    clock.wall_ms -= off_ms
+    assert told_by_doctor(counter, clock) == "doctor.clock"
+    assert WORDS not in desk.get("/").text
+
+
+def test_an_act_under_a_wrong_clock_makes_the_right_one_no_doubtful_one(
+    counter: Counter, clock: FakeClock
+) -> None:
+    desk, right_ms = counter.desk("C1"), clock.wall_ms
+    clock.wall_ms += 4 * YEAR_MS
+    received(desk, "快钟的人")
+    assert WORDS in desk.get("/").text
+    clock.wall_ms = right_ms + HOUR_MS
+    assert WORDS not in desk.get("/").text and told_by_doctor(counter, clock) == "doctor.clock"
+
+
+@pytest.mark.layer("browser")
+def test_an_open_page_hears_of_the_clock(
+    counter: Counter, clock: FakeClock, chromium_browser: Browser
+) -> None:
+    _, tab = seated(chromium_browser, counter)
+    tab.goto("/more")
+    tab.locator("#safety[data-listening]").wait_for()
+    clock.wall_ms -= 2 * HOUR_MS
+    tab.get_by_text(WORDS).wait_for()
+    clock.wall_ms += 2 * HOUR_MS
+    tab.get_by_text(WORDS).wait_for(state="detached")
+    tab.context.close()
