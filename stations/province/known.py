@@ -94,12 +94,17 @@ class KnownCases:
 
 
 def entered_of(state: CaseState) -> Entered:
-    """Return how a case got its number in the platform: by the last act that stands and names it."""
+    """Return how a case got its number in the platform: by the last act that stands and names it.
+
+    That may be a correction: the number as it stands is then the word of who corrected it.
+    """
     if not state.external_no:
         return Entered()
+    corrected = {one.act_id: one.changes for one in state.amendments}
     for step in reversed(state.steps):
-        if step.effective and step.act.facts.get("external_no"):
-            platform = step.act.facts.get("platform")
+        named = corrected.get(step.act.act_id, step.act.facts)
+        if step.effective and named.get("external_no"):
+            platform = named.get("platform")
             return Entered(
                 external_no=state.external_no,
                 by=step.act.actor,

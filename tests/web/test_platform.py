@@ -345,6 +345,28 @@ def test_a_case_of_others_is_not_linked_by_who_has_no_scope(counter: Counter, de
     assert "县里的" not in stranger.get("/platform").text
 
 
+def test_a_corrected_number_is_the_word_of_who_corrected_it(counter: Counter) -> None:
+    first, second = counter.desk("C1"), counter.desk("C4")
+    case = receive(first, "程更正号")
+    enter(first, case, "33038226888")
+    assert _said_by(first, case) == "工C1"
+    with counter.ledger() as ledger:
+        link = ledger.state(CaseId(bytes.fromhex(case)))[0].steps[-1].act.act_id.hex()
+    fields = {"f.target": link, "f.reason": "抄错一位", "f.changes.external_no": "33038226889"}
+    assert second.post(f"/case/{case}/do/amend", fields).code == ""
+    assert external_of(counter, case) == "33038226889" and _said_by(second, case) == "工C4"
+    # Whoever corrects something else of that act has not said the number.
+    fields = {"f.target": link, "f.reason": "平台写错", "f.changes.platform": "另一个平台"}
+    assert first.post(f"/case/{case}/do/amend", fields).code == ""
+    assert _said_by(first, case) == "工C4"
+
+
+def _said_by(desk: Desk, case: str) -> str:
+    told = re.search(r'<span class="number">33038226\d+</span><br><small>(\S+)', desk.get(f"/case/{case}").text)
+    assert told is not None
+    return told[1]
+
+
 def test_what_was_closed_without_a_result_is_not_done_for_the_platform(desk: Desk, tmp_path: Path) -> None:
     withdrawn, linked, returned = (receive(desk, name) for name in ("程撤回甲", "程撤回乙", "程退件"))
     enter(desk, linked, "33038226777")

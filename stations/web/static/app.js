@@ -12,7 +12,7 @@
 
   // What is folded is printed too: a list on paper is whole.
   window.addEventListener("beforeprint", () => {
-    document.querySelectorAll("details.sheet:not([open])").forEach((fold) => { fold.open = true; fold.dataset.unfolded = "1"; });
+    document.querySelectorAll("details.sheet:not([open]), details.printed:not([open])").forEach((fold) => { fold.open = true; fold.dataset.unfolded = "1"; });
   });
   window.addEventListener("afterprint", () => {
     document.querySelectorAll("details[data-unfolded]").forEach((fold) => { fold.open = false; delete fold.dataset.unfolded; });
