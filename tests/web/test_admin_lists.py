@@ -377,7 +377,7 @@ def test_who_has_left_already_still_hands_over(site: Serving, registrar: Visitor
     with Ledger.open(site.home, write=False) as ledger:
         assert ledger.knowledge.registry.staff("V001") is None
     choices = registrar.get("/leaver").text
-    assert 'value="V001"' in choices and "钥匙已停用" in choices
+    assert 'value="V001"' in choices and "密钥已停用" in choices
     page = registrar.get("/leaver?no=V001")
     assert page.status == 200 and page.text.count('href="/case/') == 2
     assert len(_cells(registrar.get("/leaver?no=V001&format=xlsx"))) == 3
