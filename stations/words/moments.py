@@ -11,7 +11,7 @@ CHINA = timezone(timedelta(hours=8))
 NO_MOMENT = "????-??-?? ??:??"
 """Shown, in every language, for a moment that no calendar has."""
 
-_UNITS_MS = (("days", 86_400_000), ("hours", 3_600_000), ("minutes", 60_000))
+_UNITS_MS = (("days", 86_400_000), ("hours", 3_600_000), ("minutes", 60_000), ("seconds", 1_000))
 
 
 def span(say: Say, span_ms: int) -> str:
@@ -19,7 +19,7 @@ def span(say: Say, span_ms: int) -> str:
     for name, unit_ms in _UNITS_MS:
         if abs(span_ms) >= unit_ms:
             return say(f"span.{name}", count=abs(span_ms) // unit_ms)
-    return say("span.minutes", count=0)
+    return say("span.seconds", count=0)
 
 
 def show_moment(moment_ms: int) -> str:

@@ -362,7 +362,9 @@ def test_a_corrected_number_is_the_word_of_who_corrected_it(counter: Counter) ->
 
 
 def _said_by(desk: Desk, case: str) -> str:
-    told = re.search(r'<span class="number">33038226\d+</span><br><small>(\S+)', desk.get(f"/case/{case}").text)
+    told = re.search(
+        r'<span class="number">33038226\d+</span><br><small>(\S+)', desk.get(f"/case/{case}").text
+    )
     assert told is not None
     return told[1]
 
@@ -381,3 +383,15 @@ def test_what_was_closed_without_a_result_is_not_done_for_the_platform(desk: Des
     read_list(desk, tmp_path, [["33038226777", PERMIT, "", "程撤回乙", "", "已撤回", "", "2026-03-02"]])
     told = desk.get("/platform/differences").text
     assert "程撤回甲" not in told and "程撤回乙" not in told and "程退件" not in told
+
+
+def test_an_english_page_names_items_in_english_and_copies_chinese_for_the_platform(counter: Counter) -> None:
+    desk = counter.desk("C1")
+    case = receive(desk, "程双语")
+    desk.post("/language", {"language": "en", "next": "/"})
+    assert "程双语" in desk.get("/cases").text
+    for where in ("/", "/cases", "/day-clear"):
+        row = desk.get(where).text.partition(f'/case/{case}"')[2].partition("</tr>")[0]
+        assert "食品经营许可" not in row and "food business permit" in row, (where, row)
+    copied = desk.get("/platform").text
+    assert "食品经营许可" in copied and 'data-copy="food' not in copied
