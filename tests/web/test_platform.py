@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from python_calamine import CalamineWorkbook
@@ -395,3 +396,16 @@ def test_an_english_page_names_items_in_english_and_copies_chinese_for_the_platf
         assert "食品经营许可" not in row and "food business permit" in row, (where, row)
     copied = desk.get("/platform").text
     assert "食品经营许可" in copied and 'data-copy="food' not in copied
+
+
+def test_a_list_holds_only_what_one_has_acted_on_oneself(counter: Counter) -> None:
+    mine, other = counter.desk("C1"), counter.desk("C4")
+    own, theirs = receive(mine, "程自己的"), receive(other, "程别人的")
+    assert 'href="/cases?mine=1"' in mine.get("/").text
+    page = mine.get("/cases?mine=1").text
+    assert own in page and "程自己的" in page and theirs not in page
+    mine.post(f"/case/{theirs}/do/note", {"f.note_code": "asked"})
+    assert theirs in mine.get("/cases?mine=1").text and own not in other.get("/cases?mine=1").text
+    assert "程别人的" in mine.get(f"/cases?mine=1&q={quote('程别人')}").text
+    names = [row[3] for row in sheet(other.get("/cases?mine=1&format=xlsx").raw)]
+    assert "程别人的" in names and "程自己的" not in names
