@@ -17,6 +17,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,6 +30,9 @@ LOCKS = {"run": CHECKOUT / "requirements.lock", "test": CHECKOUT / "requirements
 # Settings of the caller that would send packages elsewhere than into the environment.
 FOREIGN = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT")
 
+LAST_WORDS = 12
+"""Most lines that are told of what a command said before it failed."""
+
 
 class SetupError(Exception):
     """Set-up cannot go on; the text is for the user."""
@@ -39,15 +43,32 @@ def say(chinese: str, english: str) -> None:
     print(f"{chinese} / {english}", file=sys.stderr, flush=True)
 
 
+def own_environment() -> dict[str, str]:
+    """Return the variables of a command without the caller's foreign settings."""
+    kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    return {**kept, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+
+
 def run(command: Sequence[str | Path], *, quiet: bool = False) -> bool:
     """Run a command without the caller's foreign settings; return whether it went well."""
-    environment = {name: value for name, value in os.environ.items() if name not in FOREIGN}
-    environment["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
     output = subprocess.DEVNULL if quiet else None
     try:
-        return subprocess.run(command, env=environment, stdout=output, stderr=output).returncode == 0
+        return subprocess.run(command, env=own_environment(), stdout=output, stderr=output).returncode == 0
     except OSError:
         return False
+
+
+def tried(command: Sequence[str | Path]) -> str:
+    """Run a command quietly; return its last words when it failed, "" when it went well."""
+    try:
+        done = subprocess.run(
+            command, env=own_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            encoding="utf-8", errors="replace",
+        )  # fmt: skip
+    except OSError as error:
+        return str(error)
+    words = done.stdout.strip().splitlines()[-LAST_WORDS:]
+    return "" if done.returncode == 0 else "\n".join(words) or f"{command[0]}: {done.returncode}"
 
 
 def digest(path: Path) -> str:
@@ -93,41 +114,67 @@ def pip_command() -> list[str | Path]:
     return borrowed if run([*borrowed, "--version"], quiet=True) else []
 
 
-def try_create() -> bool:
-    """Try the ways to an environment that need nothing installed; return whether one worked."""
-    ways: list[tuple[str, list[str | Path]]] = [
-        ("venv", [sys.executable, "-m", "venv", VENV]),
-        ("venv", [sys.executable, "-m", "venv", "--without-pip", VENV]),
-        ("virtualenv", [sys.executable, "-m", "virtualenv", "--python", sys.executable, VENV]),
-    ]
-    for module, command in ways:
+def lacks_parts() -> bool:
+    """Return whether this Python came without what makes environments, as Debian ships it."""
+    return not all(importlib.util.find_spec(name) for name in ("venv", "ensurepip"))
+
+
+def try_create() -> str:
+    """Try the ways to an environment that need nothing installed.
+
+    Returns:
+        "" when one worked; else what the last one that said something said.
+    """
+    ways: list[list[str | Path]] = []
+    if importlib.util.find_spec("venv"):
+        ways += [[sys.executable, "-m", "venv", *how, VENV] for how in ((), ("--without-pip",))]
+    if importlib.util.find_spec("virtualenv"):
+        ways.append([sys.executable, "-m", "virtualenv", "--python", sys.executable, VENV])
+    if command_line := shutil.which("virtualenv"):
+        ways.append([command_line, "--python", sys.executable, VENV])
+    said = "no venv, no virtualenv, no pip"
+    for command in ways:
         shutil.rmtree(VENV, ignore_errors=True)
-        if importlib.util.find_spec(module) and run(command, quiet=True) and pip_command():
-            return True
-    command_line = shutil.which("virtualenv")
-    shutil.rmtree(VENV, ignore_errors=True)
-    return bool(
-        command_line and run([command_line, "--python", sys.executable, VENV], quiet=True) and pip_command()
-    )
+        failed = tried(command)
+        if not failed and pip_command():
+            return ""
+        said = failed or said
+    return said
+
+
+def require_room() -> None:
+    """Refuse where nothing can be written into the checkout: that is no fault of the Python.
+
+    Raises:
+        OSError: the system's reason.
+    """
+    Path(tempfile.mkdtemp(prefix=".venv-", dir=CHECKOUT)).rmdir()
 
 
 def create() -> None:
     """Create the environment anew; as root on Debian and Ubuntu with what apt-get has.
 
     Raises:
-        SetupError: when nothing works; the text holds the one line that mends it.
+        SetupError: when nothing works; the text holds the one line that mends it, or what went wrong.
     """
-    if try_create():
+    failed = try_create()
+    if not failed:
         return
+    if not lacks_parts():
+        raise SetupError(f"建不了 .venv，原因如下： / .venv cannot be made. This is why:\n{failed}")
     package = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
     apt = shutil.which("apt-get")
     if apt and os.geteuid() == 0:
         say(f"缺少 venv 或 pip，正在安装 {package}。", f"venv or pip is missing: installing {package}.")
         run([apt, "update", "-qq"])
         os.environ["DEBIAN_FRONTEND"] = "noninteractive"
-        if run([apt, "install", "-y", "-qq", package]) and try_create():
-            return
+        if run([apt, "install", "-y", "-qq", package]):
+            importlib.invalidate_caches()
+            failed = try_create()
+            if not failed:
+                return
     raise SetupError(
+        f"{failed}\n"
         f"这台机器的 Python（{sys.executable}）缺少 venv 和 pip。请运行下面一行，再重来一次。"
         f" / This Python ({sys.executable}) lacks venv and pip. Run this line, then try again:\n"
         f"    sudo apt-get install -y {package}"
@@ -250,7 +297,9 @@ def build_anew(level: str) -> None:
 
     Raises:
         SetupError: when it cannot be done here.
+        OSError: the folder cannot be written.
     """
+    require_room()
     set_aside()
     try:
         create()
@@ -271,6 +320,15 @@ def main(arguments: Sequence[str]) -> int:
             set_up(arguments[0])
         except SetupError as error:
             print(error, file=sys.stderr)
+            return 1
+        except OSError as error:
+            reason = f"{error.strerror or error}: {error.filename or CHECKOUT}"
+            say(
+                f"不能在 {CHECKOUT} 里建 .venv（{reason}）。"
+                "请把源码取到一个可以写、有空间的文件夹里，再运行一次。",
+                f".venv cannot be made in {CHECKOUT} ({reason}). Check the sources out into a folder that"
+                " you may write to and that has room, then run this again.",
+            )
             return 1
     return 0
 

@@ -118,7 +118,7 @@ class ActChecker:
             self._check_author(row.topic, act, seq, body, entry.recorded_at_ms)
         else:
             self._signatures.append((public_key, act, seq, self))
-        facts = self._facts(row.topic, body, act, seq)
+        facts = self._facts(body, act, seq)
         if header.personal_hash or sealed is not None or nonce is not None:
             self._personal(nonce, sealed, act, seq)
         if header.attachments:
@@ -247,7 +247,7 @@ class ActChecker:
         if sound and (self._context.name, seq) not in self._tally.broken:
             self._find(notice, "frame.opaque_sound", act, seq)
 
-    def _facts(self, topic: Cell, body: Cell, act: Act, seq: int) -> Facts | None:
+    def _facts(self, body: Cell, act: Act, seq: int) -> Facts | None:
         if type(body) is not bytes:
             # No honest receiver takes in an act without them: somebody took them away.
             self._block(error, "act.facts_missing", act, seq)

@@ -1,8 +1,7 @@
 """Cases folded again from signed bytes: acts without effect, conflicts, repeated numbers.
 
 Nothing here is a fault of the files. A ledger keeps what was done at the counter, also what counts for
-nothing;
-the audit says so, act by act. Cases come one after another, so memory does not grow with the ledger.
+nothing; the audit says so, act by act. Cases come one after another, so memory does not grow with the ledger.
 """
 
 from __future__ import annotations
@@ -26,6 +25,7 @@ from ledger.catalogue import Rules
 from ledger.entry import decode_entry
 from ledger.errors import BanjianError, RuleError
 from ledger.frame import split_frame
+from ledger.judge import SETTLED_WAITING
 from ledger.knowledge import Knowledge
 from ledger.notices import calendar_notices
 from ledger.types import ActId, Facts, StationId
@@ -147,6 +147,10 @@ def is_erased(view: CaseView) -> bool:
     return any(step.effective and step.act.action == ERASE for step in view.state.steps)
 
 
+_NO_FAULT: Final = SETTLED_WAITING | {AWAITING}
+"""Reasons that nobody need look at: an act that waits for the registry, or one that was declined."""
+
+
 def case_findings(view: CaseView) -> list[Finding]:
     """Return what is worth knowing about one case."""
     state = view.state
@@ -155,7 +159,7 @@ def case_findings(view: CaseView) -> list[Finding]:
     found = [
         _without_effect(view, state, step)
         for step in state.steps
-        if not step.effective and step.reason and step.reason != AWAITING and not step.conflict
+        if not step.effective and step.reason and step.reason not in _NO_FAULT and not step.conflict
     ]
     for conflict in state.conflicts:
         make = warning if conflict.is_open else notice
@@ -180,6 +184,7 @@ def case_findings(view: CaseView) -> list[Finding]:
 
 def _without_effect(view: CaseView, state: CaseState, step: Step) -> Finding:
     log, seq = view.places.get(step.act.act_id, ("", 0))
+    about = step.params.get("action", step.act.action)
     return Finding(
         code="audit.without_effect",
         severity="notice",
@@ -190,6 +195,8 @@ def _without_effect(view: CaseView, state: CaseState, step: Step) -> Finding:
         # The values of the reason's own text come along, so that it can be told in full.
         params={
             **step.params,
+            # Why a countersignature fails is told of the act that waits.
+            **({} if about == step.act.action else {"about": about}),
             "number": state.number,
             "action": step.act.action,
             "reason": step.reason,

@@ -24,9 +24,10 @@ from audit.streams import Surroundings, open_streams, print_message, say, silenc
 from audit.tell import print_replay, replay_json
 from audit.usage import PROGRAM, AuditGroup, told_usage
 from audit.verify import verify_ledger
-from audit.words import Words, choose_language, parse_moment
+from audit.words import Words, parse_moment
 from ledger.errors import BanjianError, ConfigError, EncodingError, StoreError
 from ledger.intact import damaged_files
+from ledger.texts.language import choose_language
 
 OK, FOUND, COULD_NOT_RUN = 0, 1, 2
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}

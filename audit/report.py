@@ -7,7 +7,8 @@ from typing import TextIO
 from audit.county import TRAINING
 from audit.findings import SEVERITIES, Finding
 from audit.outcome import Report
-from audit.words import Words, print_table
+from audit.words import Words
+from ledger.texts.tables import print_table
 
 JsonValue = str | int | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
 _SHOWN_PER_CODE = 10
@@ -64,6 +65,9 @@ def finding_text(finding: Finding, words: Words) -> str:
     text = words(finding.code, **values)
     reason = finding.params.get("reason")
     if isinstance(reason, str) and reason:
+        about = finding.params.get("about")
+        if about is not None:
+            values = words.named({**_values(finding), "action": about})
         told = words(reason, **values)
         text += f" {told} [{reason}]" if told != reason else f" [{reason}]"
     return text

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from typing import TextIO
 
 from audit.replay import Replay
 from audit.report import JsonValue, finding_json, finding_text
-from audit.words import Words, moment, print_table
+from audit.show import plain
+from audit.words import Words, moment
 from ledger.case import CaseAct, CaseState, Step
 from ledger.caseshape import Under
 from ledger.clocks import ClockReading
+from ledger.decided import (
+    correction_object,
+    corrections_of,
+    plain_facts,
+    plain_value,
+    ruling_object,
+    rulings_of,
+)
+from ledger.judge import SETTLED_WAITING
+from ledger.texts.tables import print_table
+from ledger.types import Value
 
 _DIGITS = 12
 """Hexadecimal digits of an act id that tables show."""
@@ -31,6 +44,12 @@ def replay_json(told: Replay, words: Words) -> dict[str, JsonValue]:
         "number": "" if state is None else state.number,
         "item": "" if state is None else state.item_code,
         "status": "" if state is None else state.status,
+        "result": "" if state is None else state.result,
+        "certificate_no": "" if state is None else state.certificate_no,
+        "decisions": [] if state is None else [plain(ruling_object(one)) for one in rulings_of(state)],
+        "amendments": []
+        if state is None
+        else [plain(correction_object(one)) for one in corrections_of(state)],
         "custodian": "" if state is None else state.custodian,
         "reason": view.reason,
         "as_of_ms": told.as_of_ms,
@@ -55,6 +74,7 @@ def print_replay(told: Replay, words: Words, out: TextIO) -> None:
         item = words.pick(view.rules.item.name) if view.rules is not None else state.item_code
         print(words("audit.replay.case", number=state.number, item=item, case=view.case_id), file=out)
         print(words("audit.replay.state", state=_status(told, state.status, words)), file=out)
+        _print_outcome(told, state, words, out)
     print(words("audit.replay.moment", moment=moment(told.as_of_ms)), file=out)
     if told.known_at_ms is not None:
         print(words("audit.replay.known", moment=moment(told.known_at_ms)), file=out)
@@ -68,6 +88,57 @@ def print_replay(told: Replay, words: Words, out: TextIO) -> None:
         print(f"{words(f'audit.severity.{finding.severity}')} {finding_text(finding, words)}", file=out)
     print(file=out)
     print(words("audit.replay.limits"), file=out)
+
+
+def _print_outcome(told: Replay, state: CaseState, words: Words, out: TextIO) -> None:
+    """Print what was decided and why, the certificate, and what amendments changed."""
+    if state.result:
+        print(words("audit.replay.result", result=words.name("result", state.result)), file=out)
+    for ruling in rulings_of(state):
+        if ruling.says_only(state.result):
+            continue
+        named = [words.name("result", ruling.result)] if ruling.result else []
+        named += [words.name("ground", ruling.ground)] if ruling.ground else []
+        parts = [text for text in (*named, *ruling.reasons, ruling.document_no) if text]
+        print(
+            words(
+                "audit.replay.ruling",
+                action=_action(told, ruling.action, words),
+                act=ruling.act_id.hex()[:_DIGITS],
+                texts=words("audit.replay.join").join(parts),
+            ),
+            file=out,
+        )
+    if state.certificate_no:
+        print(words("audit.replay.certificate", number=state.certificate_no), file=out)
+    actions = {step.act.act_id: step.action for step in state.steps}
+    for one in corrections_of(state):
+        changes = [
+            words(
+                "audit.replay.change",
+                field=change.field,
+                before=_said(change.before),
+                after=_said(change.after),
+            )
+            for change in one.changes
+        ]
+        print(
+            words(
+                "audit.replay.amended",
+                act=one.act_id.hex()[:_DIGITS],
+                action=_action(told, actions[one.target], words),
+                target=one.target.hex()[:_DIGITS],
+                changes=words("audit.replay.join").join((*changes, *one.personal_fields)),
+                reason=one.reason,
+            ),
+            file=out,
+        )
+
+
+def _said(value: Value) -> str:
+    if isinstance(value, str):
+        return value or "—"
+    return "—" if value is None else json.dumps(plain_value(value), ensure_ascii=False)
 
 
 def _rows(told: Replay, words: Words) -> list[tuple[str, ...]]:
@@ -157,17 +228,19 @@ def _effect(told: Replay, step: Step, words: Words) -> str:
             return words("audit.effect.countersigned", moment=moment(step.effect_at_ms))
         return words("audit.effect.yes")
     reason = _reason(told, step, words)
+    if step.reason in SETTLED_WAITING:
+        return f"{reason} [{step.reason}]"
     return words("audit.effect.no", reason=f"{reason} [{step.reason}]")
 
 
 def _reason(told: Replay, step: Step, words: Words) -> str:
     """Return why an act has no effect, with action, state and roles called by their names."""
-    named = words.named(step.params)
+    named: dict[str, object] = dict(step.params)
     for param, name in (("action", _action), ("status", _status), ("state", _status)):
         value = named.get(param)
         if isinstance(value, str):
             named[param] = name(told, value, words)
-    return words(step.reason, **named) if step.reason else ""
+    return words(step.reason, **words.named(named)) if step.reason else ""
 
 
 def _act_json(told: Replay, act: CaseAct, step: Step | None, words: Words) -> dict[str, JsonValue]:
@@ -190,6 +263,7 @@ def _act_json(told: Replay, act: CaseAct, step: Step | None, words: Words) -> di
         "recorded_at_ms": act.recorded_at_ms,
         "effective": None,
         "reason": act.blocked,
+        "facts": plain(plain_facts(act.facts)),
         "under": None if act.under is None else _under_json(act.under),
     }
     if step is not None:

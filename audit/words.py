@@ -1,25 +1,22 @@
-"""Words of the audit in the reader's language: texts by code, times of the law, tables of plain text."""
+"""Words of the audit in the reader's language: texts by code, times of the law."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from functools import cache
-from typing import TextIO
 
+from ledger.caseshape import DAY_MS
 from ledger.data import case_types
 from ledger.errors import ConfigError
+from ledger.oneline import shown
 from ledger.texts import Language, Message, catalogue, render
+from ledger.typedtime import LAW_TIME, read_moment
 from ledger.types import Bilingual
 
-LAW_TIME = timezone(timedelta(hours=8))
-"""China Standard Time, in which the law's days begin and end."""
-_FORMS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d")
 _NAMED = {"role": "role", "roles": "role", "level": "level", "levels": "level", "steps": "step"}
 """Values of texts that are codes of things with names, and where the names stand."""
-_WIDTH_UNBOUNDED = 10_000
-_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +48,12 @@ class Words:
         action = named.get("action")
         if isinstance(action, str) and action in _actions():
             named["action"] = self.pick(_actions()[action])
+        if isinstance(why := named.get("why"), str) and why:
+            # A reason within a reason: the values are the inner one's as well.
+            inner = {name: one for name, one in params.items() if name != "why"}
+            named["why"] = self(why, **self.named(inner)).rstrip("。.")
+        if isinstance(said := named.get("said"), str):
+            named["said"] = shown(said)
         for param, prefix in _NAMED.items():
             value = named.get(param)
             if isinstance(value, str) and value:
@@ -70,20 +73,6 @@ def _actions() -> Mapping[str, Bilingual]:
     return {code: spec.name for kind in case_types() for code, spec in kind.actions.items()}
 
 
-def choose_language(args: Sequence[str], env: Mapping[str, str]) -> Language:
-    """Return the language: ``--lang``, ``BANJIAN_LANG``, the locale; Chinese where none is named."""
-    asked = env.get("BANJIAN_LANG", "")
-    for index, argument in enumerate(args):
-        if argument == "--lang" and index + 1 < len(args):
-            asked = args[index + 1]
-        elif argument.startswith("--lang="):
-            asked = argument.partition("=")[2]
-    if asked in ("zh", "en"):
-        return "zh" if asked == "zh" else "en"
-    locale = env.get("LC_ALL") or env.get("LC_MESSAGES") or env.get("LANG") or ""
-    return "en" if locale.lower().startswith("en") else "zh"
-
-
 def moment(at_ms: int) -> str:
     """Return a time as people write it, in the time of the law."""
     try:
@@ -98,35 +87,8 @@ def parse_moment(text: str, *, option: str) -> int:
     Raises:
         ConfigError: ``audit.moment``.
     """
-    for form in _FORMS:
-        try:
-            found = datetime.strptime(text.strip(), form).replace(tzinfo=LAW_TIME)
-        except ValueError:
-            continue
-        if form == "%Y-%m-%d":
-            found += _DAY - timedelta(milliseconds=1)
-        return round(found.timestamp() * 1000)
-    raise ConfigError("audit.moment", option=option, value=text)
-
-
-def print_table(out: TextIO, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows under headings; columns are as wide as what stands in them."""
-    # Only who prints a table pays for the import.
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    terminal = out.isatty()
-    table = Table(box=None, pad_edge=False, header_style="bold" if terminal else "", padding=(0, 2, 0, 0))
-    for heading in headings:
-        table.add_column(Text(heading), overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    if terminal:
-        Console(file=out, highlight=False).print(table)
-        return
-    console = Console(file=out, width=_WIDTH_UNBOUNDED, highlight=False, no_color=True, force_terminal=False)
-    with console.capture() as capture:
-        console.print(table)
-    for line in capture.get().splitlines():
-        print(line.rstrip(), file=out)
+    typed = read_moment(text)
+    moment_ms = None if typed is None else typed.in_ms()
+    if typed is None or moment_ms is None:
+        raise ConfigError("audit.moment", option=option, value=text)
+    return moment_ms if typed.at is not None else moment_ms + DAY_MS - 1

@@ -96,7 +96,10 @@ def build(name: str, *, pythons: Sequence[str], out: Path) -> Path:
         wanted = folder / f"requirements-{python}.txt"
         wanted.write_text("".join(requirements_for(platform, python)), encoding="utf-8")
         download(wanted, wheels, platform, python)
-    own_wheel(wheels)
+    own = own_wheel(wheels)
+    for python in pythons:
+        with (folder / f"requirements-{python}.txt").open("a", encoding="utf-8") as wanted_too:
+            wanted_too.write(own_requirement(own))
     copy_scripts(platform, folder)
     shutil.copy2(ROOT / "docs" / "install.md", folder / "INSTALL.md")
     shutil.copy2(ROOT / "LICENSE", folder / "LICENSE")
@@ -178,13 +181,19 @@ def download(wanted: Path, wheels: Path, platform: Platform, python: str) -> Non
     subprocess.run(command, check=True)
 
 
-def own_wheel(wheels: Path) -> None:
-    """Build the program's own wheel with the locked build backend that is installed here."""
+def own_wheel(wheels: Path) -> Path:
+    """Build the program's own wheel with the locked build backend that is installed here; return its path."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
         subprocess.run([*command, "--wheel-dir", folder, str(ROOT)], check=True)
-        for made in Path(folder).iterdir():
-            shutil.copy2(made, wheels / made.name)
+        (made,) = Path(folder).iterdir()
+        return Path(shutil.copy2(made, wheels / made.name))
+
+
+def own_requirement(wheel: Path) -> str:
+    """Return the program's own line of a lock, so that it is installed with what it needs in one go."""
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    return f"banjian=={program_version()} \\\n    --hash=sha256:{digest}\n"
 
 
 def write_sums(folder: Path) -> None:

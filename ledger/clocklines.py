@@ -45,10 +45,8 @@ def explain_run(
     lines = _started(run, deemed)
     lines.append(_limit(run))
     lines.extend(_told_again(run))
-    lines.extend(_pause(pause, run, today, calendars) for pause in run.pauses)
-    lines.extend(
-        _told(pause, today, run.stop) for pause in run.pauses if told_overrun(pause, today, run.stop)
-    )
+    lines.extend(_pause(pause, run, calendars) for pause in run.pauses)
+    lines.extend(_told(pause, today) for pause in run.pauses if told_overrun(pause, today, run.stop))
     if run.extension is not None:
         params: dict[str, str | int] = {"on": _iso(run.extension.on), "days": run.spec.extend_amount}
         lines.append(Line(f"clock.line.extended_{run.limit.unit}", params, (run.extension.act_id,)))
@@ -112,7 +110,7 @@ def _told_again(run: Run) -> list[Line]:
     return [Line("clock.line.told_again", {"entered": _iso(day), "due": due}, (start.act_id,))]
 
 
-def _pause(pause: Pause, run: Run, today: date, calendars: CalendarSet) -> Line:
+def _pause(pause: Pause, run: Run, calendars: CalendarSet) -> Line:
     first = _iso(date.fromordinal(pause.since.toordinal() + 1))
     if run.too_late(pause):
         return Line("clock.line.suspended_too_late", {"on": _iso(pause.since)}, pause.act_ids)
@@ -130,7 +128,7 @@ def _pause(pause: Pause, run: Run, today: date, calendars: CalendarSet) -> Line:
     )
 
 
-def _told(pause: Pause, today: date, stop: ClockEvent | None) -> Line:
+def _told(pause: Pause, today: date) -> Line:
     told = _iso(pause.told or today)
     return Line("clock.line.told_overrun", {"told": told}, pause.act_ids)
 

@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 from ledger.casedraft import Draft, new_draft
 from ledger.caseshape import CaseAct, CaseFinding, Conflict, Reason, Rules, Step
 from ledger.casetype import ActionSpec
-from ledger.judge import ADJUDICATE, COUNTERSIGN, obstacle, record, standing, take
+from ledger.judge import ADJUDICATE, COUNTERSIGN, DECLINE, obstacle, record, standing, take
 from ledger.order import ancestors, bit_indexes
 from ledger.types import ActId
 
@@ -134,16 +134,23 @@ def _rivals(run: _Run, index: int, spec: ActionSpec, kept: int, *, upheld: bool)
     rivals = [
         other
         for other, rival in standing_acts
-        if not commute(spec, actions[rival.action]) and not _same_signature(act, rival)
+        if not commute(spec, actions[rival.action]) and not _agree(act, rival)
     ]
     if upheld:
         rivals = [other for other in rivals if _settled_by(run, index, other) is None]
     return rivals
 
 
-def _same_signature(act: CaseAct, other: CaseAct) -> bool:
-    """Two people countersigning one act at once agree; the second signature is merely not needed."""
-    return act.action == other.action == COUNTERSIGN and act.facts.get("target") == other.facts.get("target")
+def _agree(act: CaseAct, other: CaseAct) -> bool:
+    """Tell whether two acts about acts that wait stand beside each other although their actions do not.
+
+    Two people who countersign one act at once agree, the second signature is merely not needed; and who
+    declines one act says nothing of another.
+    """
+    same = act.facts.get("target") == other.facts.get("target")
+    if act.action == other.action == COUNTERSIGN:
+        return same
+    return not same and {act.action, other.action} == {COUNTERSIGN, DECLINE}
 
 
 def _settled_by(run: _Run, index: int, other: int) -> ActId | None:

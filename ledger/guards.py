@@ -13,10 +13,10 @@ from typing import Final
 
 from ledger.calendar_year import LAST_YEAR
 from ledger.casedraft import Draft
-from ledger.caseshape import CaseAct, Reason, Rules, local_day
+from ledger.caseshape import DAY_MS, LOCAL_OFFSET_MS, CaseAct, Reason, Rules, local_day
 from ledger.factspec import value_fits
 from ledger.toldday import day_number, entered_on
-from ledger.types import Value
+from ledger.types import Facts, Value
 
 Guard = Callable[[Draft, CaseAct, Rules], "Reason | None"]
 
@@ -32,6 +32,8 @@ ON_THE_SPOT: Final = "on_the_spot"
 """The guard of papers that go back on the day on which the organ received them."""
 WAIVED: Final = "waived"
 """The fact of an acceptance that names what is still on the correction list and is no condition of it."""
+SAME_DAY: Final = "same_day_opening"
+"""The guard of what may be done on the day of receipt alone, by both people."""
 DUE_AHEAD: Final = "due_ahead"
 """The guard of a last day that the act itself names."""
 
@@ -100,6 +102,17 @@ def _same_day_opening(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None
     if entered is not None and entered in (local_day(act.occurred_at_ms), entered_on(act.facts)):
         return None
     return Reason("case.void_too_late")
+
+
+def same_day_until_ms(opened_at_ms: int, opening: Facts) -> int:
+    """Return the moment from which on a receipt can no longer be voided: the end of its day.
+
+    Args:
+        opened_at_ms: when the case was received.
+        opening: facts of the receipt; one that was entered late is voided on the day of typing as well.
+    """
+    last = max(local_day(opened_at_ms), entered_on(opening) or 0)
+    return (last + 1) * DAY_MS - LOCAL_OFFSET_MS
 
 
 def _on_the_spot(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
@@ -329,7 +342,7 @@ STATE_GUARDS: Final[Mapping[str, Guard]] = {
     "originals_held": _originals_held,
     PERMIT_ONLY: _permit_only,
     "public_grant": _public_grant,
-    "same_day_opening": _same_day_opening,
+    SAME_DAY: _same_day_opening,
 }
 FACT_GUARDS: Final[Mapping[str, Guard]] = {
     "amend_target": _amend_target,

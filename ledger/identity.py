@@ -23,9 +23,6 @@ from functools import lru_cache
 from itertools import product
 from typing import Final
 
-from stdnum.cn import ric, uscc
-from stdnum.exceptions import ValidationError
-
 from ledger.errors import InputError
 from ledger.oneline import code_point, hidden_character
 from ledger.types import Facts, Value
@@ -127,7 +124,7 @@ def is_seen(character: str) -> bool:
     return not hidden and character not in _BLANK
 
 
-def check_phone(phone: str) -> str:
+def check_phone(phone: str, *, whose: str = "applicant") -> str:
     """Return a telephone number unchanged if it may be one: any country's, short numbers, extensions.
 
     What other stations have signed is never judged by this: it is for who types one.
@@ -136,7 +133,7 @@ def check_phone(phone: str) -> str:
         InputError: ``identity.phone`` with fewer than three digits.
     """
     if len(phone_form(phone)) < PHONE_DIGITS_MIN:
-        raise InputError("identity.phone")
+        raise InputError("identity.phone", whose=whose)
     return phone
 
 
@@ -299,13 +296,15 @@ def phone_form(phone: str) -> str:
     return digits[2:] if len(digits) == 13 and digits.startswith("86") else digits
 
 
+# The library of numbers imports what documents Python, and all of TLS: only who checks one pays for it.
+
+
 def _check_resident(number: str) -> str:
+    from stdnum.cn import ric
+
     if _RESIDENT.fullmatch(number) is None:
         raise InputError("identity.shape", kind="resident")
-    try:
-        ric.get_birth_date(number)
-    except ValidationError as error:
-        raise InputError("identity.birth_date") from error
+    _check_birth_date(number)
     if ric.calc_check_digit(number) != number[-1]:
         raise InputError("identity.check_digit")
     return number
@@ -314,14 +313,24 @@ def _check_resident(number: str) -> str:
 def _check_15(number: str) -> str:
     if _DIGITS_15.fullmatch(number) is None:
         raise InputError("identity.shape", kind="resident_15")
-    try:
-        ric.get_birth_date(number[:6] + "19" + number[6:])
-    except ValidationError as error:
-        raise InputError("identity.birth_date") from error
+    _check_birth_date(number[:6] + "19" + number[6:])
     return number
 
 
+def _check_birth_date(number: str) -> None:
+    from stdnum.cn import ric
+    from stdnum.exceptions import ValidationError
+
+    try:
+        ric.get_birth_date(number)
+    except ValidationError as error:
+        raise InputError("identity.birth_date") from error
+
+
 def _check_firm(number: str) -> str:
+    from stdnum.cn import uscc
+    from stdnum.exceptions import ValidationError
+
     try:
         return str(uscc.validate(number))
     except ValidationError as error:

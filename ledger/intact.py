@@ -13,9 +13,12 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
-from importlib import metadata
+from typing import TYPE_CHECKING
 
 from ledger.texts import Language, render
+
+if TYPE_CHECKING:
+    from importlib import metadata
 
 DISTRIBUTION = "banjian"
 COULD_NOT_RUN = 2
@@ -89,6 +92,9 @@ def _damaged(distribution: metadata.Distribution) -> Iterator[str]:
 
 def _distributions() -> Iterator[metadata.Distribution]:
     """Yield our distribution and what it needs here, each once."""
+    # A tenth of what a command takes to start, and next to nobody asks.
+    from importlib import metadata
+
     waiting, seen = [DISTRIBUTION], set[str]()
     while waiting:
         name = waiting.pop()

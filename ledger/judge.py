@@ -1,8 +1,9 @@
 """The interpreter: judge one act against the case as it stands, and let it take effect.
 
 An act without effect is kept with its reason. What needs two people waits until another person's
-``countersign`` names it, and takes effect at that moment. Acts made without knowledge of each other are the
-matter of ``ledger.conflict``.
+``countersign`` names it, and takes effect at that moment, or until a ``decline`` names it: then it counts for
+nothing, and the same may be asked anew. Acts made without knowledge of each other are the matter of
+``ledger.conflict``.
 """
 
 from __future__ import annotations
@@ -14,14 +15,19 @@ from ledger.caseshape import NO_PARAMS, CaseAct, CaseState, Reason, Rules, Step,
 from ledger.casetype import SAME, ActionSpec
 from ledger.effects import EFFECTS
 from ledger.factspec import first_problem
-from ledger.guards import FACT_GUARDS, FINDINGS, STATE_GUARDS
+from ledger.guards import FACT_GUARDS, FINDINGS, SAME_DAY, STATE_GUARDS
 from ledger.toldday import entered_on
 from ledger.types import StationId
 
 COUNTERSIGN: Final = "countersign"
+DECLINE: Final = "decline"
 ADJUDICATE: Final = "adjudicate"
 VOID: Final = "void"
 MERGE: Final = "merge"
+TAKEN_BACK: Final = "case.taken_back"
+DECLINED: Final = "case.declined"
+SETTLED_WAITING: Final = frozenset((TAKEN_BACK, DECLINED))
+"""Reasons of acts that waited until somebody said that they are not to count: no fault of anybody's."""
 _LEVEL_RANK: Final = {"county": 3, "township": 2, "village": 1, "kiosk": 0, "agent": 0}
 _SENIOR_ROLES: Final = frozenset(("head", "supervisor"))
 
@@ -36,6 +42,8 @@ def take(draft: Draft, act: CaseAct, rules: Rules) -> Step:
         return record(draft, act, reason)
     if act.action == COUNTERSIGN:
         return _countersign(draft, spec, act, rules)
+    if act.action == DECLINE:
+        return _decline(draft, spec, act, rules)
     if spec.second:
         draft.pending = (*draft.pending, act.act_id)
         return record(draft, act, Reason("case.awaiting_second", {"role": spec.second}))
@@ -78,8 +86,8 @@ def obstacle(draft: Draft, spec: ActionSpec, act: CaseAct, rules: Rules) -> Reas
                 reason = guard(draft, act, rules)
                 if reason is not None:
                     break
-    if reason is None and spec.code == COUNTERSIGN:
-        reason = _second_obstacle(draft, act, rules)
+    if reason is None and spec.code in (COUNTERSIGN, DECLINE):
+        reason = _second_obstacle(draft, spec, act, rules)
     if reason is not None and reason.code in FINDINGS:
         draft.note(FINDINGS[reason.code], (act.act_id,), reason.params)
     return reason
@@ -221,14 +229,62 @@ def waiting_for(state: CaseState, act: CaseAct) -> Step | None:
     return pending_target(Draft(state), act)
 
 
+def is_own(first: CaseAct, act: CaseAct) -> bool:
+    """Tell whether two acts are one person's: by the key or by the staff number."""
+    return first.actor == act.actor or first.staff_no == act.staff_no
+
+
 def second_reason(target: Step, act: CaseAct, rules: Rules) -> Reason | None:
     """Return why this person may not be the second one for a waiting act."""
-    first = target.act
-    if first.actor == act.actor or first.staff_no == act.staff_no:
+    if is_own(target.act, act):
         return Reason("case.same_person")
-    role = rules.case_type.actions[first.action].second
-    if role not in act.roles and not act.roles & _SENIOR_ROLES:
-        return Reason("case.role", {"action": first.action, "roles": (role, *sorted(_SENIOR_ROLES))})
+    return _no_second_role(target, act, rules) or _elsewhere(target, act)
+
+
+def decline_reason(target: Step, act: CaseAct, rules: Rules) -> Reason | None:
+    """Return why this person may neither take a waiting act back nor refuse it.
+
+    The author takes it back, whoever might countersign it refuses it, both where it may be countersigned.
+    """
+    if is_own(target.act, act):
+        return _elsewhere(target, act)
+    return _no_second_role(target, act, rules) or _elsewhere(target, act)
+
+
+def first_obstacle(draft: Draft, target: Step, act: CaseAct, rules: Rules) -> Reason | None:
+    """Return what keeps a waiting act from effect if it were countersigned now, whoever signs.
+
+    Args:
+        draft: the case.
+        target: the waiting step.
+        act: the countersignature; only its times count.
+        rules: item and case type.
+    """
+    first, before = target.act, draft.pending
+    wanted = rules.case_type.actions[first.action]
+    draft.pending = tuple(act_id for act_id in before if act_id != first.act_id)
+    reason = obstacle(draft, wanted, first, rules)
+    if reason is None and SAME_DAY in wanted.guards:
+        reason = STATE_GUARDS[SAME_DAY](draft, act, rules)
+    draft.pending = before
+    return reason
+
+
+def first_fails(action: str, reason: Reason) -> Reason:
+    """Return why a countersignature would do nothing: what it should let take effect cannot."""
+    return Reason("case.first_fails", {**reason.params, "action": action, "why": reason.code})
+
+
+def _no_second_role(target: Step, act: CaseAct, rules: Rules) -> Reason | None:
+    action = target.act.action
+    role = rules.case_type.actions[action].second
+    if role in act.roles or act.roles & _SENIOR_ROLES:
+        return None
+    return Reason("case.role", {"action": action, "roles": (role, *sorted(_SENIOR_ROLES))})
+
+
+def _elsewhere(target: Step, act: CaseAct) -> Reason | None:
+    first = target.act
     if first.station == act.station:
         return None
     if _LEVEL_RANK.get(act.station_level, 0) > _LEVEL_RANK.get(first.station_level, 0):
@@ -236,11 +292,11 @@ def second_reason(target: Step, act: CaseAct, rules: Rules) -> Reason | None:
     return Reason("case.second_elsewhere", {"station": first.station})
 
 
-def _second_obstacle(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
+def _second_obstacle(draft: Draft, spec: ActionSpec, act: CaseAct, rules: Rules) -> Reason | None:
     target = pending_target(draft, act)
     if target is None:
         return Reason("case.nothing_pending")
-    return second_reason(target, act, rules)
+    return (decline_reason if spec.code == DECLINE else second_reason)(target, act, rules)
 
 
 def _countersign(draft: Draft, spec: ActionSpec, act: CaseAct, rules: Rules) -> Step:
@@ -250,13 +306,10 @@ def _countersign(draft: Draft, spec: ActionSpec, act: CaseAct, rules: Rules) -> 
         return record(draft, act, Reason("case.nothing_pending"))
     first = target.act
     wanted = rules.case_type.actions[first.action]
-    draft.pending = tuple(act_id for act_id in draft.pending if act_id != first.act_id)
-    reason = obstacle(draft, wanted, first, rules)
-    if reason is None and "same_day_opening" in wanted.guards:
-        reason = STATE_GUARDS["same_day_opening"](draft, act, rules)
+    reason = first_obstacle(draft, target, act, rules)
     if reason is not None:
-        draft.pending = (*draft.pending, first.act_id)
-        return record(draft, act, Reason("case.first_fails", {"action": first.action, "why": reason.code}))
+        return record(draft, act, first_fails(first.action, reason))
+    draft.pending = tuple(act_id for act_id in draft.pending if act_id != first.act_id)
     at_ms = max(act.occurred_at_ms, first.occurred_at_ms)
     events = apply(draft, wanted, first, rules, at_ms)
     draft.done |= {spec.code}
@@ -270,3 +323,16 @@ def _countersign(draft: Draft, spec: ActionSpec, act: CaseAct, rules: Rules) -> 
         events=events,
     )
     return record(draft, act, None)
+
+
+def _decline(draft: Draft, spec: ActionSpec, act: CaseAct, rules: Rules) -> Step:
+    """The waiting act is taken back or refused: it waits no longer and counts for nothing."""
+    target = pending_target(draft, act)
+    if target is None:
+        return record(draft, act, Reason("case.nothing_pending"))
+    first = target.act
+    draft.pending = tuple(act_id for act_id in draft.pending if act_id != first.act_id)
+    code = TAKEN_BACK if is_own(first, act) else DECLINED
+    said = {"staff_no": act.staff_no, "said": str(act.facts.get("reason", ""))}
+    draft.steps[draft.steps.index(target)] = target._replace(reason=code, params=said)
+    return record(draft, act, None, apply(draft, spec, act, rules, act.occurred_at_ms))

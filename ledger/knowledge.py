@@ -18,7 +18,7 @@ from ledger.errors import BanjianError
 from ledger.frame import split_frame
 from ledger.limits import facts_bytes_max
 from ledger.registry import Registry
-from ledger.registry_frames import read_registry_frame
+from ledger.registry_frames import read_registry_act, read_registry_frame
 from ledger.resolve import Resolver
 from ledger.types import ActId, LedgerId
 
@@ -87,26 +87,34 @@ class Knowledge:
         self.waiting, self._published = other.waiting, other._published
         self.changed = other.changed
 
-    def apply_registry(self, frame: bytes, *, facts: bytes | None, personal: bytes | None) -> Verdict:
+    def apply_registry(
+        self, frame: bytes, *, facts: bytes | None, personal: bytes | None, act: Act | None = None
+    ) -> Verdict:
         """Take the next frame of the registry log; bad frames hold their position and have no effect.
 
         Args:
             frame: the stored bytes.
             facts: bytes of its facts, if held.
             personal: bytes of its personal body in clear, if held: names of staff.
+            act: what the frame holds, where somebody decoded it already.
         """
         position = self.registry.size + 1
-        act = read_registry_frame(self.registry, frame, position=position, facts=facts, personal=personal)
-        outcome = self.registry.apply(act)
+        if act is None:
+            read = read_registry_frame(
+                self.registry, frame, position=position, facts=facts, personal=personal
+            )
+        else:
+            read = read_registry_act(self.registry, act, position=position, facts=facts, personal=personal)
+        outcome = self.registry.apply(read)
         code = "" if outcome.refusal is None else outcome.refusal.code
         self.changed += bool(frame) and code in CHANGED_CODES
         return Verdict(act_id=outcome.act_id, position=position, action=outcome.action, code=code)
 
-    def apply_catalogue(self, frame: bytes, *, facts: bytes | None) -> Verdict:
-        """Take the next frame of the catalogue log; bad frames hold their position and have no effect."""
+    def apply_catalogue(self, frame: bytes, *, facts: bytes | None, act: Act | None = None) -> Verdict:
+        """Take the next frame of the catalogue log, as ``apply_registry`` does one of the registry log."""
         position = self.catalogue.size + 1
         self.catalogue.move_on(position)
-        known_id, action, code, held = self._check_catalogue(frame, facts)
+        known_id, action, code, held = self._check_catalogue(frame, facts, act)
         if not code and known_id in self._published:
             # Whoever keeps the log could bring back what its author has changed since.
             code = "catalogue.duplicate"
@@ -129,13 +137,16 @@ class Knowledge:
         """
         return self.catalogue.rules(item_code, version)
 
-    def _check_catalogue(self, frame: bytes, facts: bytes | None) -> tuple[ActId, str, str, _Content]:
+    def _check_catalogue(
+        self, frame: bytes, facts: bytes | None, act: Act | None
+    ) -> tuple[ActId, str, str, _Content]:
         known_id, action = ActId(b""), ""
         try:
-            parts = split_frame(frame)
-            known_id = act_id(parts.act_raw)
-            act = Act(decode_act(parts.act_raw), parts.act_raw, parts.sig, known_id)
-            action = act.header.action
+            if act is None:
+                parts = split_frame(frame)
+                known_id = act_id(parts.act_raw)
+                act = Act(decode_act(parts.act_raw), parts.act_raw, parts.sig, known_id)
+            known_id, action = act.act_id, act.header.action
             code, held = self._judge_catalogue(act, facts)
         except BanjianError as error:
             return known_id, action, error.code, _NOTHING

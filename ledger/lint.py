@@ -18,7 +18,7 @@ from ledger.grant import GRANT
 from ledger.guards import FACT_GUARDS, PERMIT, STATE_GUARDS
 from ledger.identity import is_seen
 from ledger.item import CAPACITIES, MATERIAL_SOURCES, Item
-from ledger.judge import ADJUDICATE, COUNTERSIGN
+from ledger.judge import ADJUDICATE, COUNTERSIGN, DECLINE
 from ledger.lintclocks import lint_clocks
 from ledger.oneline import code_point, hidden_character
 from ledger.types import Value
@@ -69,7 +69,9 @@ def lint_case_type(case_type: CaseType) -> tuple[LintFault, ...]:
     faults = [*_type_names(case_type), *_states(case_type)]
     for action in case_type.actions.values():
         faults += _action(case_type, action)
-    for code in _RESERVED:
+    seconded = any(action.second for action in case_type.actions.values())
+    # What waits for a second person must be possible to take back.
+    for code in (*_RESERVED, *((DECLINE,) if seconded else ())):
         if code not in case_type.actions:
             faults.append(
                 LintFault(code="lint.reserved_missing", where=case_type.code, field="actions", value=code)

@@ -13,7 +13,17 @@ from ledger.casedraft import Draft
 from ledger.caseshape import CaseAct, CaseState, Reason, Rules
 from ledger.casetype import ActionSpec
 from ledger.errors import Param
-from ledger.judge import COUNTERSIGN, not_entitled, nothing_to_join, second_reason, state_obstacle
+from ledger.judge import (
+    COUNTERSIGN,
+    DECLINE,
+    decline_reason,
+    first_fails,
+    first_obstacle,
+    not_entitled,
+    nothing_to_join,
+    second_reason,
+    state_obstacle,
+)
 from ledger.types import ActId, CaseId, KeyId, StationId
 
 
@@ -61,6 +71,8 @@ def _permission(draft: Draft, spec: ActionSpec, act: CaseAct, rules: Rules) -> P
     reason = not_entitled(spec, act, rules) or state_obstacle(draft, spec, act, rules)
     if reason is None and spec.code == COUNTERSIGN:
         reason = _no_countersign(draft, act, rules)
+    if reason is None and spec.code == DECLINE:
+        reason = _no_decline(draft, act, rules)
     if reason is None and spec.code == "adjudicate" and not any(known.is_open for known in draft.conflicts):
         reason = Reason("case.no_conflict")
     if reason is None:
@@ -95,6 +107,21 @@ def _no_countersign(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
         target = draft.step_of(act_id)
         if target is not None:
             reason = second_reason(target, act, rules)
+            if reason is None:
+                hindered = first_obstacle(draft, target, act, rules)
+                if hindered is None:
+                    return None
+                reason = first_fails(target.act.action, hindered)
+    return reason
+
+
+def _no_decline(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
+    """Return None when some waiting act may be taken back or refused by this person, else why none may."""
+    reason: Reason | None = Reason("case.nothing_pending")
+    for act_id in draft.pending:
+        target = draft.step_of(act_id)
+        if target is not None:
+            reason = decline_reason(target, act, rules)
             if reason is None:
                 return None
     return reason

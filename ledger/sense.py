@@ -61,8 +61,8 @@ def senseless(
     Codes: ``case.blank_text``, ``case.hidden_character``, ``case.facts_value``, ``case.list_empty``,
     ``case.absurd_day``, ``case.unknown_material``, ``case.unknown_station``, ``case.stand_in_unknown``,
     ``case.stand_in_role``, ``case.stand_in_unregistered``, ``case.unknown_clock``, ``case.token_given``,
-    ``case.nothing_said``, ``case.nothing_to_join``, ``case.review_days``, ``case.receipt_kind``,
-    ``case.promise_unsigned``, ``case.proof_unfit``.
+    ``case.nothing_said``, ``case.amend_unsaid``, ``case.nothing_to_join``, ``case.review_days``,
+    ``case.receipt_kind``, ``case.promise_unsigned``, ``case.proof_unfit``.
 
     Args:
         spec: the action.
@@ -200,8 +200,20 @@ def _unsaid(
     coded = facts.get("text_code") or facts.get("note_code") or act.attachments
     if spec.code == "note" and not (coded or _spoken(personal)):
         return Reason("case.nothing_said", {"action": spec.code})
-    if spec.code == "amend" and not (facts.get("changes") or facts.get("personal_fields") or personal):
-        return Reason("case.nothing_said", {"action": spec.code})
+    if spec.code == "amend":
+        return _unsaid_correction(facts, personal)
+    return None
+
+
+def _unsaid_correction(facts: Mapping[str, Value], personal: Facts | None) -> Reason | None:
+    """Refuse an amendment that changes nothing, or that names a text about people and does not say it."""
+    if not (facts.get("changes") or facts.get("personal_fields") or personal):
+        return Reason("case.nothing_said", {"action": "amend"})
+    for field in sorted(texts(facts.get("personal_fields"))):
+        role, _, name = field.partition(".")
+        person = None if personal is None else personal.get(role)
+        if not isinstance(person, dict) or name not in person:
+            return Reason("case.amend_unsaid", {"field": field})
     return None
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 import shutil
 import sqlite3
+import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -48,6 +50,26 @@ def file_uri(path: Path, *, mode: str, immutable: bool = False) -> str:
     if not text.startswith("/"):
         text = "/" + text
     return f"file:{text}?mode={mode}{'&immutable=1' if immutable else ''}"
+
+
+def unwritable_copy(path: Path, stack: ExitStack) -> Path:
+    """Return what is read of a ledger file in a folder where nothing can be made: the file itself, or a copy.
+
+    A write-ahead log needs a shared-memory file beside it. Without a log the file itself can be read, as one
+    that does not change (``immutable``). Where the log holds something, both are copied to a temporary folder
+    that goes with the stack: reading the database alone would leave out its newest frames.
+
+    Raises:
+        OSError: there is no room for the copy.
+    """
+    log = path.with_name(path.name + "-wal")
+    if not log.exists() or log.stat().st_size == 0:
+        return path
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="banjian-")))
+    copy = folder / path.name
+    shutil.copyfile(path, copy)
+    shutil.copyfile(log, folder / log.name)
+    return copy
 
 
 def check_identity(connection: sqlite3.Connection, path: Path) -> int:

@@ -21,11 +21,10 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from ledger import platform
-from ledger.act import decode_act
 from ledger.errors import BanjianError, ConfigError, StoreError
 from ledger.facade import Home, Ledger
 from ledger.facade.base.clock import Clock, Randomness
-from ledger.facade.opened.beside import draft_log, submit_county, submit_erasure
+from ledger.facade.opened.beside import draft_log, submit_act, submit_county, submit_erasure
 from ledger.facade.peering.between import accept_county_note, mark_seen
 from ledger.types import LogId, StationId
 from stations.config import StationConfig
@@ -190,60 +189,54 @@ class StationServer:
     async def _act(self, request: web.Request) -> web.Response:
         body = await request.read()
 
-        def work() -> str:
-            signed = decode_signed(body)
-            return encode_performed(self._thread.held.submit(signed, decode_act(signed.raw).station))
-
-        return await self._answer(work)
+        return await self._answer(lambda ledger: encode_performed(submit_act(ledger, decode_signed(body))))
 
     async def _county(self, request: web.Request) -> web.Response:
         body = await request.read()
-        return await self._answer(
-            lambda: encode_performed(submit_county(self._thread.held, decode_signed(body)))
-        )
+        return await self._answer(lambda ledger: encode_performed(submit_county(ledger, decode_signed(body))))
 
     async def _county_note(self, request: web.Request) -> web.Response:
         body = await request.read()
-        return await self._answer(lambda: accept_county_note(self._thread.held, body).decode("utf-8"))
+        return await self._answer(lambda ledger: accept_county_note(ledger, body).decode("utf-8"))
 
     async def _seen(self, _: web.Request) -> web.Response:
-        return await self._answer(lambda: encode_value(SEEN, mark_seen(self._thread.held)))
+        return await self._answer(lambda ledger: encode_value(SEEN, mark_seen(ledger)))
 
     async def _erasure(self, request: web.Request) -> web.Response:
         body = await request.read()
         return await self._answer(
-            lambda: encode_value(ERASED, submit_erasure(self._thread.held, decode_signed(body)))
+            lambda ledger: encode_value(ERASED, submit_erasure(ledger, decode_signed(body)))
         )
 
     async def _log(self, request: web.Request) -> web.Response:
         body = await request.read()
 
-        def work() -> str:
+        def work(ledger: Ledger) -> str:
             kind, station, newest = decode_opening(body)
-            return encode_value(GENESIS, draft_log(self._thread.held, kind, station, newest=newest).hex())
+            return encode_value(GENESIS, draft_log(ledger, kind, station, newest=newest).hex())
 
         return await self._answer(work)
 
     async def _rebuild(self, request: web.Request) -> web.Response:
-        return await self._answer(lambda: encode_value(CASES, self._thread.held.rebuild()))
+        return await self._answer(lambda ledger: encode_value(CASES, ledger.rebuild()))
 
     async def _checkpoint(self, request: web.Request) -> web.Response:
         name = request.match_info["log"]
 
-        def work() -> str:
+        def work(ledger: Ledger) -> str:
             try:
                 log_id = LogId(bytes.fromhex(name))
             except ValueError as error:
                 raise StoreError("serve.log", log=name[:64]) from error
-            return self._thread.held.checkpoint(log_id)
+            return ledger.checkpoint(log_id)
 
         return await self._answer(work)
 
     async def _status(self, request: web.Request) -> web.Response:
-        def work() -> str:
+        def work(ledger: Ledger) -> str:
             logs = [
                 {"log": log.log_id.hex(), "kind": log.kind, "station": log.station, "size": log.size}
-                for log in self._thread.held.logs()
+                for log in ledger.logs()
                 if log.own
             ]
             return json.dumps({"pid": os.getpid(), "logs": logs})
@@ -257,9 +250,10 @@ class StationServer:
             return web.Response(text=encode_error(error), status=REFUSED, content_type="application/json")
         return web.Response(text=encode_outcome(outcome), content_type="application/json")
 
-    async def _answer(self, work: Callable[[], str]) -> web.Response:
+    async def _answer(self, work: Callable[[Ledger], str]) -> web.Response:
         try:
-            answer = web.Response(text=await self._thread.run(work), content_type="application/json")
+            text = await self._thread.run(lambda: self._thread.write(work))
+            answer = web.Response(text=text, content_type="application/json")
             self._network.news()
             return answer
         except BanjianError as error:

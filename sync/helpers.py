@@ -14,7 +14,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from queue import SimpleQueue
-from threading import Timer
+from threading import Lock, Timer
 from typing import IO
 
 from ledger.errors import BanjianError
@@ -44,7 +44,10 @@ LENGTH_BYTES = 8
 
 
 class Helpers:
-    """Prepares packages on other cores; a helper that was not started, or died, is started when it is needed.
+    """Prepares packages on other cores; a helper that died is started again when it is needed.
+
+    All are started with the first large section, which is prepared here meanwhile: each takes time to begin
+    and 28 MiB, and many a station never sees so much at once.
 
     Args:
         count: how many at most; 0 to prepare everything here.
@@ -52,17 +55,28 @@ class Helpers:
 
     def __init__(self, count: int) -> None:
         self._closed = False
+        self._started = False
+        self._starting = Lock()
         self._free: SimpleQueue[_Helper] = SimpleQueue()
         self._all = [_Helper() for _ in range(count)]
         for helper in self._all:
             self._free.put(helper)
         self._actors: dict[KeyId, None] = {}
 
-    def start(self) -> None:
-        """Start every helper, so that nobody waits for one; what cannot be started now may be later."""
-        for helper in self._all:
-            with suppress(OSError):
-                helper.start()
+    def start(self) -> bool:
+        """Start every helper, the first time; what cannot be started now may be later.
+
+        Returns:
+            Whether this was the first time. May be called from any thread.
+        """
+        with self._starting:
+            if self._started or self._closed:
+                return False
+            self._started = True
+            for helper in self._all:
+                with suppress(OSError):
+                    helper.start()
+            return True
 
     def prepare(self, section: Section, *, ledger_id: LedgerId, public_key: KeyFinder) -> Prepared:
         """Return what ``sync.ingest.prepare`` returns, and raise what it raises.
@@ -73,7 +87,7 @@ class Helpers:
         for helper in self._all:
             helper.reap()
         large = section.kind in (PACKAGE, BRANCH) and len(section.payload) >= SECTION_BYTES_MIN
-        if large and self._all and not self._closed:
+        if large and self._all and not self.start() and not self._closed:
             helper = self._free.get()
             try:
                 found = self._prepared(helper, section, ledger_id, public_key)
@@ -99,7 +113,8 @@ class Helpers:
 
     def close(self) -> None:
         """Let the helpers go; from now on everything is prepared here."""
-        self._closed = True
+        with self._starting:
+            self._closed = True
         for helper in self._all:
             helper.end()
 

@@ -49,12 +49,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 SLOW_FIRST = (
+    "house/test_bundle.py", "house/test_setup.py", "web/test_odd_queries.py",
     "cli/test_readme.py", "cli/test_restore_page.py", "cli/test_demo.py", "cli/test_demo_counter.py",
     "sync/test_evil_packages.py", "sync/test_pins.py", "web/test_new_keys.py", "web/test_looks.py",
     "web/test_morning.py", "faults/test_kills.py", "faults/test_cuts.py", "cli/test_postgres.py",
     "cli/test_serve.py", "planted/test_killed.py", "simulation/test_seeds.py", "sync/test_crowd.py",
     "sync/test_grants.py", "cli/test_reset.py", "web/test_counter.py", "web/test_first_day.py",
     "web/test_live.py", "web/test_demo_alive.py", "sync/test_nested_forks.py", "sync/test_county_chain.py",
+    "web/test_locked_pages.py", "sync/test_altered_tables.py", "sync/test_stretches.py",
+    "sync/test_slow_lines.py", "sync/test_bundle_faults.py", "audit/test_crew.py",
 )  # fmt: skip
 """Files that take longest, few tests though they hold: begun last, one worker would wait for the other."""
 

@@ -68,18 +68,24 @@ data=$(one data) port=$(one port) service=$(one service)
 
 app=$base/app-$version
 rm -rf "$app.new" && mkdir -p "$base"
-"$python" -m venv "$app.new"
+refuse_older() {
+  rm -rf "$app.new"
+  fail "已装的版本 $old 更新，不允许降级到 $version（旧程序可能读不懂新台账）。" \
+    "Version $old is installed and newer; a downgrade to $version is refused, since an older program may not understand the ledger."
+}
+upgrade=no
 if [ -e "$base/current/VERSION" ]; then
-  old=$(cat "$base/current/VERSION")
-  if "$app.new/bin/python" "$here/choices.py" older "$version" "$old"; then
-    rm -rf "$app.new"
-    fail "已装的版本 $old 更新，不允许降级到 $version（旧程序可能读不懂新台账）。" \
-      "Version $old is installed and newer; a downgrade to $version is refused, since an older program may not understand the ledger."
+  upgrade=yes old=$(cat "$base/current/VERSION")
+  # The installed program can say so at once; one that is damaged says nothing, and the new one is asked below.
+  if "$base/current/bin/python" "$here/choices.py" older "$version" "$old" 2>/dev/null; then refuse_older; fi
+fi
+"$python" -m venv "$app.new"
+if [ $upgrade = yes ]; then
+  if "$app.new/bin/python" "$here/choices.py" older "$version" "$old"; then refuse_older
   elif [ $? != 1 ]; then rm -rf "$app.new"; exit 1; fi
 fi
 PIP_FIND_LINKS="$here/wheels" "$app.new/bin/python" -m pip install --quiet --disable-pip-version-check --no-index \
   --no-deps --require-hashes --requirement "$here/requirements-$short.txt"
-"$app.new/bin/python" -m pip install --quiet --disable-pip-version-check --no-index --no-deps "$here"/wheels/banjian-*.whl
 printf '%s\n' "$version" >"$app.new/VERSION"
 # An environment knows its own place: it is made again where it belongs once it is known to be complete.
 "$app.new/bin/banjian" --version >/dev/null

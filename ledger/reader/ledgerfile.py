@@ -7,9 +7,7 @@ goes on with the rest. Nothing that is read is trusted; checking is the caller's
 from __future__ import annotations
 
 import re
-import shutil
 import sqlite3
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,7 +16,7 @@ from types import TracebackType
 from typing import Self, TypeAlias
 
 from ledger.errors import StoreError
-from ledger.sqlitefile import EVENTS_TABLE, check_identity, file_uri, is_foreign, translate
+from ledger.sqlitefile import EVENTS_TABLE, check_identity, file_uri, is_foreign, translate, unwritable_copy
 
 Value: TypeAlias = "int | float | str | bytes | None"
 """A value as the database holds it; a damaged or forged file may hold any type anywhere."""
@@ -256,14 +254,9 @@ def _connect(path: Path, stack: ExitStack) -> tuple[sqlite3.Connection, Path]:
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
             raise
-    wal = path.with_name(path.name + "-wal")
-    if not wal.exists() or wal.stat().st_size == 0:
-        return _try(file_uri(path, mode="ro", immutable=True), stack), path
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="banjian-")))
-    copy = folder / "ledger.db"
-    shutil.copyfile(path, copy)
-    shutil.copyfile(wal, folder / "ledger.db-wal")
-    return _try(file_uri(copy, mode="rw"), stack), copy
+    opened = unwritable_copy(path, stack)
+    still = opened == path
+    return _try(file_uri(opened, mode="ro" if still else "rw", immutable=still), stack), opened
 
 
 def _try(uri: str, stack: ExitStack) -> sqlite3.Connection:

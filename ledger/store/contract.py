@@ -234,5 +234,8 @@ class Store(Protocol):
     def changed_outside(self) -> bool:
         """Whether another program wrote into the store while it was open here, which stopped the writer."""
 
+    def writes(self) -> int:
+        """How many write transactions began here: asked before work that was stopped is done once more."""
+
     def close(self) -> None:
         """Close everything; a second call does nothing."""

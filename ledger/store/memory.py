@@ -112,6 +112,10 @@ class MemoryStore:
         """Return False: nobody else has this memory."""
         return False
 
+    def writes(self) -> int:
+        """Return 0: asked only where another program may have written."""
+        return 0
+
     def close(self) -> None:
         """Refuse everything from now on, as the other backends do; the memory goes with the object."""
         self._closed = True

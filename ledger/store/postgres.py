@@ -116,6 +116,10 @@ class PostgresStore:
         """Return False: the server lets nobody but the owner of the tables do that, and that is not asked."""
         return False
 
+    def writes(self) -> int:
+        """Return 0: asked only where another program may have written."""
+        return 0
+
     def _write_on(self, connection: Connection[DictRow]) -> Iterator[WriteTx]:
         committing = False
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
@@ -30,6 +31,7 @@ from ledger.store.sqlite_recorder import (
     prepare_writer,
 )
 from ledger.store.sqlite_schema import complete, create, statements
+from ledger.store.sqlite_still import nothing_can_be_made, read_still
 from ledger.store.sqlite_tx import SqliteReadTx, SqliteWriteTx
 from ledger.store.sqlite_watch import FileWatch
 from ledger.store.subscription import RecordSubscription
@@ -42,7 +44,7 @@ _WRITE_FAILURES_THAT_LEAVE_THE_FILE_KNOWN = frozenset(
 
 
 class SqliteStore:
-    """A `ledger.store.contract.Store` in one file."""
+    """A `ledger.store.contract.Store` in one file; ``stack`` goes with it."""
 
     def __init__(
         self,
@@ -51,6 +53,7 @@ class SqliteStore:
         lock: FileLock | None,
         tables: Sequence[Table],
         views: Sequence[InlineView],
+        stack: ExitStack | None = None,
     ) -> None:
         self.recorder = LedgerRecorder(datastore)
         self.datastore = datastore
@@ -61,6 +64,7 @@ class SqliteStore:
         self.watch = FileWatch(datastore.path, tables)
         self.reopen_needed = False
         self._lock = lock
+        self._stack = stack or ExitStack()
         self._closed = False
 
     def read(self) -> _Reading:
@@ -119,10 +123,15 @@ class SqliteStore:
         """Return whether a write was refused because another program had written into the file."""
         return self.watch.changed
 
+    def writes(self) -> int:
+        """Return how many write transactions began since it was opened."""
+        return self.watch.writes
+
     def close(self) -> None:
         """Close all connections and give the writer's lock back."""
         self._closed = True
         self.datastore.close()
+        self._stack.close()
         if self._lock is not None:
             self._lock.release()
 
@@ -352,8 +361,26 @@ def _write_recovered_pages_again(writer: sqlite3.Connection) -> None:
 def _open_reading(
     path: Path, tables: Sequence[Table], views: Sequence[InlineView], connect: Connect
 ) -> SqliteStore:
+    def read(path: Path, connect: Connect, stack: ExitStack) -> SqliteStore:
+        return _reading(path, tables, views, connect, stack)
+
+    try:
+        return read(path, connect, ExitStack())
+    except StoreError as error:
+        if connect is not connect_file or not nothing_can_be_made(error, path):
+            raise
+    return read_still(path, read)
+
+
+def _reading(
+    path: Path,
+    tables: Sequence[Table],
+    views: Sequence[InlineView],
+    connect: Connect,
+    stack: ExitStack,
+) -> SqliteStore:
     datastore = LedgerDatastore(path, connect, None)
-    store = SqliteStore(datastore, lock=None, tables=tables, views=views)
+    store = SqliteStore(datastore, lock=None, tables=tables, views=views, stack=stack)
     try:
         pooled = datastore.pool.get_connection(is_writer=False)
         try:

@@ -26,9 +26,10 @@ class FileWatch:
 
     Attributes:
         changed: whether a write was refused because of another program.
+        writes: how many write transactions were let through since the file was opened.
     """
 
-    __slots__ = ("_data", "_path", "_schema", "_tables", "changed")
+    __slots__ = ("_data", "_path", "_schema", "_tables", "changed", "writes")
 
     def __init__(self, path: Path, tables: Sequence[Table]) -> None:
         self._path = path
@@ -36,6 +37,7 @@ class FileWatch:
         self._schema = -1
         self._data = -1
         self.changed = False
+        self.writes = 0
 
     def begin(self, connection: sqlite3.Connection, *, writer: bool) -> None:
         """Remember where the counters stand, on a connection that just compared the schema."""
@@ -57,7 +59,8 @@ class FileWatch:
     def check_writer(self, connection: sqlite3.Connection) -> None:
         """Refuse to write behind what another program wrote; to be called with the write lock in hand.
 
-        What this process remembers of the file (rules, heads, states of cases) may not hold any more.
+        What this process remembers of the file (rules, heads, states of cases) may not hold any more. A
+        checkpoint by another program moves the same counter and changes no row: nothing tells the two apart.
 
         Raises:
             StoreError: ``store.changed_outside``; as ``check_schema``.
@@ -67,6 +70,7 @@ class FileWatch:
         if _value(connection, "data_version") != self._data:
             self.changed = True
             raise StoreError("store.changed_outside", file=self._path.name)
+        self.writes += 1
 
 
 def _value(connection: sqlite3.Connection, pragma: str) -> int:

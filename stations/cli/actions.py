@@ -1,6 +1,7 @@
 """Every action of the case types as a command: ``banjian ACTION CASE``; an opening action needs no case.
 
-Nothing here knows a single action, but for one comfort: a countersignature finds the act that waits for it.
+Nothing here knows a single action, but for one comfort: who countersigns or declines need not name the act
+that waits.
 """
 
 from __future__ import annotations
@@ -8,15 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from ledger.caseshape import CaseState, Rules
 from ledger.casetype import CaseType
 from ledger.data import case_types as shipped_case_types
 from ledger.errors import BanjianError, ConfigError, RuleError
 from ledger.facade import Command, Home, Ledger
 from ledger.facade.opened.soundness import require_rules
-from ledger.types import CaseId, Facts
+from ledger.types import ActId, CaseId, Facts
+from ledger.waiting import candidates
+from stations.cli.amending import AMEND, amended_personal
 from stations.cli.call import App, Call
 from stations.cli.done import show_done
 from stations.cli.fields import (
+    ABOUT_WAITING,
     ActionCommand,
     collect_actions,
     known_stations,
@@ -33,8 +38,6 @@ from stations.cli.session import desk, station_for
 from stations.cli.types import MomentType, claimed_ms
 from stations.texts import Say
 from stations.words.typed import type_changes
-
-COUNTERSIGN = "countersign"
 
 
 def action_specs(say: Say, case_types: Iterable[CaseType], taken: frozenset[str]) -> list[Spec]:
@@ -75,13 +78,18 @@ def act_on_case(call: Call, command: ActionCommand, case: str | None, values: Ma
         station = station_for(call, at.ledger, signer.key_id)
         facts = _facts(at.ledger, command, case_id, values, now_ms=now_ms)
         known_stations(command, facts, at.ledger.knowledge.registry)
+        if command.code == AMEND and case_id is not None:
+            page = at.ledger.case(case_id, now_ms=now_ms)
+            personal = amended_personal(page, facts, values)
+        else:
+            personal = read_personal(values)
         done = at.perform(
             Command(
                 action=command.code,
                 station=station,
                 case=case_id,
                 facts=facts,
-                personal=read_personal(values),
+                personal=personal,
                 occurred_at_ms=claimed_ms(values.get("at"), now_ms),
                 same_number=bool(values.get("same_number")),
             ),
@@ -96,7 +104,8 @@ def _spec(command: ActionCommand, name: str, say: Say) -> Spec:
     fields = option_params(command, say)
     used = {param.name for param in fields}
     params += fields
-    params += [param for param in personal_params(opening=command.opens) if param.name not in used]
+    people = personal_params(opening=command.opens or command.code == AMEND)
+    params += [param for param in people if param.name not in used]
     params.append(Param(name="at", type=MomentType(), rare=True))
     params += number_params(command)
 
@@ -127,15 +136,16 @@ def _facts(
     now_ms: int,
 ) -> Facts:
     if case_id is None:
-        facts = read_facts(command, values, now_ms=now_ms)
-        if isinstance(facts.get("item"), str):
-            wanted = find_item(ledger, str(facts["item"]))
+        named = values.get("item")
+        wanted = find_item(ledger, named) if isinstance(named, str) else None
+        facts = read_facts(command, values, now_ms=now_ms, item=wanted)
+        if wanted is not None:
             facts["item"] = wanted.base_code
             name_materials(facts, wanted)
         return facts
     state, rules = ledger.state(case_id)
     acts = [step.act.act_id for step in state.steps]
-    facts = read_facts(command, values, now_ms=now_ms, acts=acts)
+    facts = read_facts(command, values, now_ms=now_ms, acts=acts, item=rules.item)
     spec = rules.case_type.actions.get(command.code)
     if spec is not None and "item" in spec.facts:
         # The case says which item it is; another one is refused by its own reason.
@@ -143,16 +153,25 @@ def _facts(
         if isinstance(facts["item"], str) and facts["item"] != rules.item.base_code:
             facts["item"] = find_item(ledger, facts["item"]).base_code
     name_materials(facts, rules.item)
-    if command.code == COUNTERSIGN and "target" not in facts:
-        # So that nobody copies 64 digits at the counter; with several waiting, the person must choose.
-        if not state.pending:
-            raise RuleError("case.nothing_pending")
-        if len(state.pending) != 1:
-            raise RuleError("cli.pending", count=len(state.pending))
-        facts["target"] = state.pending[0]
+    if command.code in ABOUT_WAITING and "target" not in facts:
+        facts["target"] = _the_one_that_waits(state, rules, command.code, now_ms)
     changes = facts.get("changes")
     if changes is not None:
         amended = next((step.action for step in state.steps if step.act.act_id == facts.get("target")), "")
         shape = rules.case_type.actions.get(amended)
         facts["changes"] = type_changes(changes, {} if shape is None else shape.facts, acts=acts)
     return facts
+
+
+def _the_one_that_waits(state: CaseState, rules: Rules, action: str, now_ms: int) -> ActId:
+    """Return the act that is meant, so that nobody copies 64 digits at the counter; of several one chooses.
+
+    Raises:
+        RuleError: ``case.nothing_pending``, ``cli.pending``.
+    """
+    meant = candidates(state, rules, action, now_ms)
+    if not meant:
+        raise RuleError("case.nothing_pending")
+    if len(meant) != 1:
+        raise RuleError("cli.pending", count=len(meant))
+    return meant[0]

@@ -194,6 +194,8 @@ def _remarks(call: Call, line: BoardLine, now_ms: int) -> list[str]:
     if line.refused:
         newest = line.refused[0]
         found.append(call.say("board.refused", code=newest.code, when=show_moment(newest.at_ms)))
+    if line.attachments:
+        found.append(call.say("board.attachments", count=line.attachments))
     if line.skipped:
         found.append(call.say("board.skipped"))
     if line.logs > 1:
@@ -209,6 +211,7 @@ def _board_object(line: BoardLine, now_ms: int) -> Mapping[str, object]:
         "heard_at_ms": line.heard_at_ms, "silent_ms": line.silent_ms(now_ms), "via": line.via,
         "waiting": line.waiting, "oldest_ms": line.oldest_ms, "clock_off_ms": line.clock_off_ms,
         "version": line.version, "forked": line.forked, "skipped": line.skipped,
+        "attachments": line.attachments,
         "without_effect": line.without_effect,
         "refused": [{"code": one.code, "log": one.log, "at_ms": one.at_ms} for one in line.refused],
     }  # fmt: skip

@@ -15,7 +15,7 @@ from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
 from stations.cli.servicekeys import enrol_bundle
 from stations.cli.session import exchanging
-from stations.cli.types import WholeNumber
+from stations.cli.types import StationType, WholeNumber
 from stations.serving.bundlejobs import (
     ATTACHMENTS_MIB,
     ATTACHMENTS_MIB_MAX,
@@ -205,7 +205,7 @@ SPECS = (
         run=export,
         params=(
             Param(name="to", required=True),
-            Param(name="for"),
+            Param(name="for", type=StationType()),
             Param(name="all", flag=True),
             Param(name="no-attachments", flag=True),
             Param(name="attachments-mib", type=WholeNumber(least=1), rare=True),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 from ledger.calendar import UNITS, CalendarSet, Unit, due_report, parse_calendar
 from ledger.calendars import calendar_set
+from ledger.facade.base.home import Home
 from ledger.knowledge import PUBLISH_CALENDAR
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
@@ -99,8 +101,8 @@ def publish(call: Call, *, file: str) -> int:
 
 
 def _calendars(call: Call) -> CalendarSet:
-    """Return the calendars of the ledger that was named, those that ship where none was."""
-    if call.directory is None:
+    """Return the calendars of the ledger that is named or lies in the current folder, else those shipped."""
+    if call.directory is None and not Home(Path.cwd()).exists:
         return calendar_set()
     # Only with a ledger is the event store needed.
     from stations.cli.session import reading
@@ -120,7 +122,7 @@ SPECS = (
         params=(
             Param(name="DATE", type=DateType(), required=True),
             Param(name="N", type=WholeNumber(), required=True),
-            Param(name="unit", type=OneOf(UNITS)),
+            Param(name="unit", type=OneOf(UNITS, prefixes=("unit",))),
         ),
         group="setup",
     ),

@@ -17,7 +17,7 @@ from ledger.facade.base.clock import Clock, Randomness
 from ledger.facade.base.home import Home
 from ledger.keys import Signer
 from ledger.oneline import shown
-from stations.cli.tables import print_table
+from ledger.texts.tables import print_table
 from stations.config import StationConfig, load_config
 from stations.texts import Say
 from stations.words.cells import Cell

@@ -156,7 +156,7 @@ SPECS = (
         path=("county", "reopen"),
         run=reopen,
         params=(
-            Param(name="KIND", type=OneOf(tuple(KINDS)), required=True),
+            Param(name="KIND", type=OneOf(tuple(KINDS), prefixes=("kind",)), required=True),
             Param(name="seen"),
             Param(name="anyway", flag=True),
         ),

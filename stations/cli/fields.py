@@ -6,7 +6,8 @@ same name, its command takes the fields of all; the ledger checks them against t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -18,15 +19,32 @@ from ledger.facade.cases.externals import FIELD as EXTERNAL_NO
 from ledger.factspec import FactSpec
 from ledger.guards import LAWFUL_GROUNDS
 from ledger.item import Item
+from ledger.judge import COUNTERSIGN, DECLINE
 from ledger.registry import Registry
+from ledger.typedtime import narrow
 from ledger.types import ActId, Facts, StationId, Value
 from stations.cli.grammar import Param
-from stations.cli.types import DateType, MomentType, OneOf, TextType, WholeNumber, on_day_of
+from stations.cli.types import (
+    DateType,
+    MomentType,
+    OneOf,
+    StaffType,
+    StationType,
+    TextType,
+    WholeNumber,
+    on_day_of,
+)
 from stations.texts import Say
-from stations.words.factpaths import FILLED_IN, RARE_FIELDS, leaves, option_of
-from stations.words.typed import scalar
+from stations.words.factpaths import FILLED_IN, RARE_FIELDS, STAND_IN, leaves, option_of
+from stations.words.typed import FREE_TEXTS, scalar, split_list
 
+ABOUT_WAITING = frozenset((COUNTERSIGN, DECLINE))
+"""Actions whose ``target`` is an act that waits for a second person."""
 _ALL_FIELDS = ("materials", "missing", "originals")
+_ALL_WORDS = frozenset(("all", "全部", "所有", "全都"))
+_NEXT_PAIR = re.compile(r"[,，、;；](?=\s*[A-Za-z][\w-]*\s*[=\uff1d])")
+"""Where the next FIELD=VALUE begins: a comma within a value parts nothing."""
+_EQUALS = re.compile(r"[=\uff1d]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +112,7 @@ def option_params(command: ActionCommand, say: Say, *, without: Sequence[str] = 
     return [
         Param(
             name=field.option,
-            type=_param_type(field.spec, say),
+            type=StaffType() if field.path[-1] == STAND_IN else _param_type(field.spec, say),
             flag=field.spec.type == "bool",
             many=field.spec.type in ("list", "fields"),
             help=_help(field, say, action=command.code),
@@ -106,7 +124,12 @@ def option_params(command: ActionCommand, say: Say, *, without: Sequence[str] = 
 
 
 def read_facts(
-    command: ActionCommand, values: Mapping[str, object], *, now_ms: int, acts: Sequence[ActId] = ()
+    command: ActionCommand,
+    values: Mapping[str, object],
+    *,
+    now_ms: int,
+    acts: Sequence[ActId] = (),
+    item: Item | None = None,
 ) -> Facts:
     """Return the facts that the given options say; what was not given is left out.
 
@@ -115,16 +138,18 @@ def read_facts(
         values: parsed options by Python name.
         now_ms: the day that a time of day alone means.
         acts: acts of the case, so that the beginning of an id is enough.
+        item: whose materials are named: a name that holds a comma itself stays whole.
 
     Raises:
-        ConfigError: ``cli.act``, ``cli.hex``.
+        ConfigError: ``cli.act``, ``cli.hex``, ``cli.pair``.
     """
     facts: Facts = {}
+    whole = names_of_materials(item).keys() if item is not None else ()
     for field in command.fields:
         given = values.get(field.option.replace("-", "_"))
         if given is None or given is False or given == ():
             continue
-        value = _value(field, given, now_ms=now_ms, acts=acts)
+        value = _value(field, given, now_ms=now_ms, acts=acts, whole=whole)
         place = facts
         for name in field.path[:-1]:
             inner = place.setdefault(name, {})
@@ -141,9 +166,7 @@ def name_materials(facts: Facts, item: Item) -> None:
         InputError: ``cli.material`` for a word in a list of materials that the item does not know: on a slip,
             a typing error would stand as a paper that was handed in.
     """
-    codes: dict[str, str] = {}
-    for code, paper in item.materials.items():
-        codes.update({paper.name.zh: code, paper.name.en: code})
+    codes = names_of_materials(item)
     proofs: dict[str, str] = {}
     for code, kind in item.proofs.items():
         short = kind.name.zh.partition("（")[0]
@@ -157,12 +180,17 @@ def name_materials(facts: Facts, item: Item) -> None:
     for name, value in facts.items():
         if not isinstance(value, list):
             continue
-        if value == ["all"] and name in _ALL_FIELDS:
+        if name in _ALL_FIELDS and len(value) == 1 and str(value[0]).casefold() in _ALL_WORDS:
             facts[name] = list(item.materials)
         else:
             facts[name] = [codes.get(word, word) if isinstance(word, str) else word for word in value]
         if name in _ALL_FIELDS:
             _only_known(facts[name], item)
+
+
+def names_of_materials(item: Item) -> dict[str, str]:
+    """Return the codes of an item's materials by their names in both languages."""
+    return {name: code for code, paper in item.materials.items() for name in (paper.name.zh, paper.name.en)}
 
 
 def known_stations(command: ActionCommand, facts: Facts, registry: Registry) -> None:
@@ -197,11 +225,12 @@ def _only_known(words: Value, item: Item) -> None:
 
 def _pairs(given: Sequence[object], option: str) -> Facts:
     pairs: Facts = {}
-    for text in given:
-        name, separator, value = str(text).partition("=")
-        if not separator or not name.strip():
-            raise ConfigError("cli.pair", option=option, value=str(text)[:80])
-        pairs[name.strip().replace("-", "_")] = value.strip()
+    for text in (part for one in given for part in _NEXT_PAIR.split(str(one))):
+        parts = _EQUALS.split(text, maxsplit=1)
+        name = narrow(parts[0]).strip().replace("-", "_")
+        if len(parts) != 2 or not name or name in pairs:
+            raise ConfigError("cli.pair", option=option, value=text[:80])
+        pairs[name] = parts[1].strip()
     return pairs
 
 
@@ -213,6 +242,8 @@ def _merge(specs: Sequence[ActionSpec]) -> tuple[FieldOption, ...]:
             if known is not None:
                 fact = _joined(known.spec, fact)
                 required = required and known.required
+            # The command finds what waits by itself.
+            required = required and not (spec.code in ABOUT_WAITING and path == ("target",))
             merged[path] = FieldOption(option=option_of(path), path=path, spec=fact, required=required)
     everywhere = [path for path in merged if all(_has(spec.facts, path) for spec in specs)]
     options = [field if field.path in everywhere else _optional(field) for field in merged.values()]
@@ -238,18 +269,18 @@ def _joined(one: FactSpec, other: FactSpec) -> FactSpec:
 
 def _param_type(spec: FactSpec, say: Say) -> click.ParamType[object] | None:
     if spec.type == "enum":
-        named = {say(f"value.{value}"): value for value in spec.values if say.has(f"value.{value}")}
-        complete = len(named) == len(spec.values)
-        return OneOf(sorted(spec.values), aliases=named, name="CODE" if complete else "")
+        complete = all(say.has(f"value.{value}") for value in spec.values)
+        return OneOf(sorted(spec.values), name="CODE" if complete else "")
     if spec.type == "int":
         return WholeNumber()
     if spec.type == "date":
         return DateType()
     if spec.type == "ms":
         return MomentType()
+    if spec.type == "station":
+        return StationType()
     kind = TextType()
     kind.name = {
-        "station": "STATION",
         "act": "ACT",
         "bytes": "FILE|HEX",
         "list": "TEXT",
@@ -270,12 +301,16 @@ def _help(field: FieldOption, say: Say, *, action: str) -> str:
             f"{value} {say(f'value.{value}')}" for value in values
         )
         words += say("list.close")
-    if field.spec.type in ("list", "fields"):
-        words += say("list.many")
+    if field.path[-1] in FREE_TEXTS:
+        words += say("list.each")
+    elif field.spec.type in ("list", "fields"):
+        words += say("list.many_fields" if field.spec.type == "fields" else "list.many")
     return f"* {words}" if field.required else words
 
 
-def _value(field: FieldOption, given: object, *, now_ms: int, acts: Sequence[ActId]) -> Value:
+def _value(
+    field: FieldOption, given: object, *, now_ms: int, acts: Sequence[ActId], whole: Collection[str]
+) -> Value:
     kind, option = field.spec.type, f"--{field.option}"
     if kind == "fields" and isinstance(given, tuple):
         return _pairs(given, option)
@@ -283,8 +318,7 @@ def _value(field: FieldOption, given: object, *, now_ms: int, acts: Sequence[Act
         return [
             scalar(field.spec.of, word, option, acts=acts)
             for text in given
-            for word in str(text).split(",")
-            if word.strip()
+            for word in split_list(field.path[-1], str(text), whole=whole)
         ]
     if isinstance(given, bool):
         return given

@@ -6,7 +6,7 @@ characters where Chinese needs columns.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +14,9 @@ import click
 
 from ledger.errors import BanjianError, ConfigError
 from ledger.facade.base.home import Home
+from stations.cli.asmeant import extra_words, options_of
 from stations.cli.call import App, Call
-from stations.cli.types import OneOf, TextType
+from stations.cli.types import OneOf, StaffType, StationType, TextType
 from stations.journal import write_event
 from stations.texts import Say
 from stations.words.cells import cell_width, pad, wrap_cells
@@ -89,6 +90,24 @@ class LocalCommand(click.Command):
     say: Say
     section: str = "other"
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the words of the line.
+
+        Raises:
+            ConfigError: ``cli.extra`` for words that are left.
+        """
+        typed = options_of(self, args)
+        ctx.allow_extra_args = True
+        try:
+            left = super().parse_args(ctx, [*typed])
+        except click.BadOptionUsage as error:
+            # What fails while words are parted does not say of which command.
+            error.ctx = error.ctx or ctx
+            raise
+        if left and not ctx.resilient_parsing:
+            raise extra_words(self, typed, left, ctx.command_path)
+        return left
+
     def get_help(self, ctx: click.Context) -> str:
         """Return the help page."""
         return help_page(self, ctx, self.say)
@@ -146,7 +165,8 @@ def help_option(say: Say) -> click.Option:
 def _common_params(spec: Spec) -> list[Param]:
     params: list[Param] = []
     if spec.signs:
-        params += [Param(name=name, common=True) for name in ("as", "key", "station")]
+        kinds = {"as": StaffType(), "key": None, "station": StationType()}
+        params += [Param(name=name, type=kind, common=True) for name, kind in kinds.items()]
     if spec.needs_home:
         params.append(Param(name="dir", common=True))
     if spec.reports:
@@ -185,7 +205,9 @@ def _option_words(name: str, spec: Spec, say: Say) -> str:
 def _run(spec: Spec, say: Say, app: App | None, values: dict[str, object]) -> int:
     if app is None:
         raise RuntimeError("the command was started without its surroundings")
-    own = {_keyword(name): value for name, value in values.items() if not name.startswith("common_")}
+    own = {
+        _keyword(name): _in_one_row(value) for name, value in values.items() if not name.startswith("common_")
+    }
     given = {name[7:]: value for name, value in values.items() if name.startswith("common_")}
     for name, value in given.items():
         if value == "":
@@ -201,7 +223,41 @@ def _run(spec: Spec, say: Say, app: App | None, values: dict[str, object]) -> in
         key=_path(given.get("key") or app.env.get("BANJIAN_KEY")),
         staff_no=str(given.get("as") or ""),
     )
-    return _told(spec, call, lambda: spec.run(call, **own))
+
+    def work() -> int:
+        typed: dict[str, object] = {"as": call.staff_no, "station": call.station}
+        common = _known(call, typed, {"as": StaffType(), "station": StationType()})
+        call.staff_no, call.station = str(common["as"]), str(common["station"])
+        types = {_keyword(param.name.lower().replace("-", "_")): param.type for param in spec.params}
+        return spec.run(call, **_known(call, own, types))
+
+    return _told(spec, call, work)
+
+
+def _known(
+    call: Call, values: dict[str, object], types: Mapping[str, click.ParamType[object] | None]
+) -> dict[str, object]:
+    """Return values with stations and people by their numbers, looked up where they are no whole numbers."""
+    loose = {
+        name: value
+        for name, value in values.items()
+        if isinstance(kind := types.get(name), StationType | StaffType)
+        and isinstance(value, str)
+        and not (kind.new or kind.is_whole(value))
+    }
+    if not any(loose.values()):
+        return values
+    # Only what was typed loosely needs the registry, and with it the event store.
+    from stations.cli.known import look_up
+
+    return {**values, **look_up(call, loose, types)}
+
+
+def _in_one_row(value: object) -> object:
+    """Return choices that stood in several words, each with several, in one row."""
+    if isinstance(value, tuple) and value and all(isinstance(one, tuple) for one in value):
+        return tuple(word for one in value for word in one)
+    return value
 
 
 def _told(spec: Spec, call: Call, work: Callable[[], int]) -> int:

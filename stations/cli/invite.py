@@ -15,7 +15,7 @@ from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import signing_key
 from stations.cli.session import desk, reading
-from stations.cli.types import OneOf, WholeNumber
+from stations.cli.types import OneOf, StationType, WholeNumber
 from stations.office.inviting import (
     DAYS_DEFAULT,
     Offer,
@@ -94,13 +94,13 @@ SPECS = (
         path=("invite", "station"),
         run=station,
         params=(
-            Param(name="STATION", required=True),
+            Param(name="STATION", type=StationType(), required=True),
             Param(name="address", many=True),
             Param(name="out", required=True),
             Param(name="days", type=WholeNumber(least=1)),
             Param(name="name"),
-            Param(name="level", type=OneOf(LEVELS)),
-            Param(name="upstream"),
+            Param(name="level", type=OneOf(LEVELS, prefixes=("level",))),
+            Param(name="upstream", type=StationType()),
             Param(name="role", many=True),
         ),
         signs=True,

@@ -117,7 +117,7 @@ def show_all(call: Call) -> int:
 def approve_keys(call: Call, *, request: str | None, all_: bool) -> int:
     """Enrol the keys of requests: the registrar's acts."""
     registrar = signing_key(call)
-    refused = False
+    lacking = False
     with desk(call) as at:
         ledger = at.ledger
         office = office_of(call, ledger)
@@ -128,8 +128,8 @@ def approve_keys(call: Call, *, request: str | None, all_: bool) -> int:
                 call.emit(key_object(waiting.name, waiting.request.invite.station, state))
                 if state.error is not None:
                     call.notice(state.error.code, state.error.params)
-            refused = refused or not all(state.enrolled for state in states)
-    return 1 if refused else 0
+            lacking = lacking or not all(state.enrolled for state in states)
+    return 1 if lacking else 0
 
 
 def _complete(call: Call, joining: Joining, answer: bytes, *, by_stick: bool = False) -> int:

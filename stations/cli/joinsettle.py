@@ -55,7 +55,7 @@ def status(call: Call) -> int:
         # The names in it are of no more use.
         (home.path / REQUEST_NAME).unlink(missing_ok=True)
     else:
-        unheard = _ask(call, home, raw)
+        unheard = _ask(raw)
     for state in states:
         call.line("  ".join(key_cells(call, state)).rstrip())
     done = all(state.enrolled for state in states)
@@ -99,7 +99,7 @@ def kept_request(home: Home) -> bytes | None:
     return None
 
 
-def _ask(call: Call, home: Home, raw: bytes) -> StoreError | None:
+def _ask(raw: bytes) -> StoreError | None:
     """Send the request once more: the answer says whether it was refused.
 
     Raises:

@@ -19,12 +19,13 @@ from stations.cli.types import OneOf, WholeNumber
 from stations.config import StationConfig
 from stations.kept.attachments import Attachments, drop_case
 from stations.kept.backup import make_backup
+from stations.kept.rosters import FOLDER, blank_cases
+from stations.kept.sealed import SealedFolder
 from stations.keyless import open_to_examine
 from stations.office.rootkeys import are_unkept, finish_leaving
 from stations.words.cells import Styled
 
 _SIGNS = {"ok": ("✓", "green"), "warning": ("▲", "yellow"), "error": ("■", "bold red")}
-ERASE_NAMES = {"本人要求": "applicant_request", "保存期满": "period_over", "误录": "entered_by_mistake"}
 ERASE_GROUNDS = ("applicant_request", "period_over", "entered_by_mistake")
 
 
@@ -64,11 +65,14 @@ def doctor(call: Call, *, full: bool) -> int:
 
 
 def _server(home: Home) -> Check:
-    from stations.cli.remote import status_remote
+    from stations.cli.asking import NO_ANSWER
+    from stations.cli.remote import STATUS_TIMEOUT_S, status_remote
 
     try:
         status = json.loads(status_remote(home))
-    except StoreError:
+    except StoreError as error:
+        if error.code == NO_ANSWER:
+            return found("server", "warning", "doctor.server_silent", seconds=STATUS_TIMEOUT_S)
         # Commands work without one; whoever waits for pages or for stations below sees why here.
         return found("server", "ok", "doctor.no_server")
     return found("server", "ok", "doctor.server", pid=status["pid"], count=len(status["logs"]))
@@ -121,7 +125,7 @@ def erase(call: Call, *, case: str, ground: str, yes: bool) -> int:
 
 
 def _drop_typed(call: Call, case_id: CaseId) -> None:
-    """Throw away what anybody was typing about a case on the pages: drafts, and forms that came too late."""
+    """Throw away what else says of a case's people: drafts, forms that came too late, lines of lists."""
     # aiohttp takes a tenth of a second to import: only who erases pays for it.
     from stations.web.drafts import Drafts
     from stations.web.unsigned import KeptForms
@@ -129,6 +133,7 @@ def _drop_typed(call: Call, case_id: CaseId) -> None:
     path = f"/case/{case_id.hex()}"
     Drafts(call.home(), call.app.randomness).drop_below(path)
     KeptForms(call.home(), call.app.randomness).drop_below(path)
+    blank_cases(SealedFolder(call.home(), FOLDER, call.app.randomness), {case_id.hex()})
 
 
 def rebuild(call: Call) -> int:
@@ -236,7 +241,7 @@ SPECS = (
         run=erase,
         params=(
             Param(name="CASE", required=True),
-            Param(name="ground", type=OneOf(ERASE_GROUNDS, aliases=ERASE_NAMES), required=True),
+            Param(name="ground", type=OneOf(ERASE_GROUNDS), required=True),
             Param(name="yes", flag=True),
         ),
         signs=True,

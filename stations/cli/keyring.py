@@ -18,6 +18,7 @@ from ledger.keys import Ed25519Signer, Signer, key_id
 from ledger.registry import Registry
 from stations.cli.call import App, Call
 from stations.office.newkeys import SUFFIX, checked_passphrase, make_key, seal, store_envelope
+from stations.unreadable import unreadable
 
 
 def signing_key(call: Call) -> Signer:
@@ -129,7 +130,8 @@ def passphrase_for(call: Call, label: str, *, twice: bool) -> str:
     """Return the passphrase of a key, from the named file or from the person.
 
     Raises:
-        ConfigError: ``key.weak`` for a new passphrase that is too short; ``key.passphrase_file``.
+        ConfigError: ``key.weak`` for a new passphrase that is too short; ``key.passphrase_file`` for a file
+            that says it otherwise, ``cli.file*`` for one that cannot be read.
     """
     named = call.app.env.get("BANJIAN_PASSPHRASE_FILE", "")
     if named:
@@ -144,7 +146,9 @@ def passphrase_for(call: Call, label: str, *, twice: bool) -> str:
 def _from_file(path: Path, label: str) -> str:
     try:
         lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise unreadable(str(path), error) from error
+    except UnicodeDecodeError as error:
         raise ConfigError("key.passphrase_file", path=str(path)) from error
     for line in lines:
         name, separator, value = line.partition(" = ")

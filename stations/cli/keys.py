@@ -12,6 +12,7 @@ from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import key_file, new_key, passphrase_for, unlock, write_envelope
 from stations.cli.resetting import KEY_SPECS
+from stations.cli.types import StaffType
 from stations.keyrequest import KeyRequest, encode_request
 
 
@@ -82,7 +83,11 @@ SPECS = (
     Spec(
         path=("key", "new"),
         run=new,
-        params=(Param(name="no", required=True), Param(name="out"), Param(name="ledger-id")),
+        params=(
+            Param(name="no", type=StaffType(new=True), required=True),
+            Param(name="out"),
+            Param(name="ledger-id"),
+        ),
         group="setup",
     ),
     Spec(path=("key", "check"), run=check, signs=True, group="setup"),

@@ -17,7 +17,7 @@ from stations.cli.grammar import Param, Spec
 from stations.cli.publications import publications_sheet, show_publications
 from stations.cli.rows import print_rows, row_object
 from stations.cli.session import named_station, reading
-from stations.cli.types import DateType, OneOf
+from stations.cli.types import DateType, OneOf, StationType
 from stations.papers.sheets import Sheet, write_workbook
 from stations.words.rows import HEADINGS, row_texts
 
@@ -182,7 +182,7 @@ def _only_station(call: Call, ledger: Ledger) -> StationId:
     return own[0]
 
 
-_STATION = Param(name="station")
+_STATION = Param(name="station", type=StationType())
 
 SPECS = (
     Spec(path=("worklist",), run=worklist, params=(_STATION, Param(name="all", flag=True)), group="look"),
@@ -214,7 +214,7 @@ SPECS = (
         path=("export",),
         run=export,
         params=(
-            Param(name="WHAT", type=OneOf(EXPORTS), required=True),
+            Param(name="WHAT", type=OneOf(EXPORTS, prefixes=("export",)), required=True),
             Param(name="out", required=True),
             _STATION,
             Param(name="find"),

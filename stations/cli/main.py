@@ -19,11 +19,12 @@ import click
 from ledger.errors import BanjianError, ConfigError, StoreError
 from ledger.facade.base.clock import SystemClock
 from ledger.intact import damaged_files
+from ledger.texts.language import choose_language
+from stations.cli.asmeant import maybe_value, plain_options
 from stations.cli.call import App
 from stations.cli.crash import write_crash
-from stations.cli.language import choose_language
 from stations.cli.secret import ask_secret
-from stations.cli.tree import build_tree
+from stations.cli.tree import Tree, build_tree
 from stations.cli.types import WholeNumber, option_name
 from stations.texts import Say
 from stations.words.naming import Names
@@ -40,13 +41,15 @@ def main(argv: Sequence[str] | None = None, *, app: App | None = None) -> int:
     """
     app = app or machine()
     try:
-        args = [_decoded(word) for word in (sys.argv[1:] if argv is None else argv)]
+        typed = [_decoded(word) for word in (sys.argv[1:] if argv is None else argv)]
+        args = plain_options(typed, maybe_value)
     except ConfigError as error:
         _print_message(app, Say(language=choose_language([], app.env)), error.code, error.params)
         return COULD_NOT_RUN
-    say = Say(language=choose_language(args, app.env))
+    say, tree = Say(language=choose_language(args, app.env)), None
     try:
-        code = _run(args, app, say)
+        tree = build_tree(say, args, app)
+        code = _run(tree, args, app, say)
         app.out.flush()
         return code
     except (OSError, SystemExit) as error:
@@ -54,7 +57,7 @@ def main(argv: Sequence[str] | None = None, *, app: App | None = None) -> int:
     except Exception as error:  # the outermost loop: nothing below it may hide a fault
         if app.env.get("BANJIAN_DEBUG") == "1" or (isinstance(error, ImportError) and damaged_files()):
             raise  # a part that is imported late was taken away: where the program begins tells it
-        _print_message(app, say, "internal", {"file": str(write_crash(error, args, app))})
+        _print_message(app, say, "internal", {"file": str(write_crash(error, args, app, tree=tree))})
         return COULD_NOT_RUN
 
 
@@ -83,8 +86,7 @@ def machine() -> App:
     )
 
 
-def _run(args: list[str], app: App, say: Say) -> int:
-    tree = build_tree(say, args, app)
+def _run(tree: Tree, args: list[str], app: App, say: Say) -> int:
     try:
         result = tree.main(args=args, prog_name="banjian", standalone_mode=False, obj=app)
         return result if isinstance(result, int) else OK
@@ -167,12 +169,19 @@ def _usage_message(error: click.UsageError) -> tuple[str, dict[str, object]]:
         return "cli.option_none", {"option": error.option_name, "command": command}
     if isinstance(error, click.MissingParameter):
         return "cli.missing", {"option": option_name(error.param), "command": command}
+    if isinstance(error, click.BadOptionUsage):
+        flags = [
+            param for param in _params_of(error.ctx) if error.option_name in param.opts and param.is_flag
+        ]
+        code = "cli.option_flag" if flags else "cli.option_value"
+        return code, {"option": error.option_name, "command": command}
     return "cli.usage", {"detail": error.format_message(), "command": command}
 
 
 def _options_of(context: click.Context | None) -> list[str]:
-    if context is None:
-        return []
-    return [
-        name for param in context.command.params if isinstance(param, click.Option) for name in param.opts
-    ]
+    return [name for param in _params_of(context) for name in param.opts]
+
+
+def _params_of(context: click.Context | None) -> list[click.Option]:
+    params = [] if context is None else context.command.params
+    return [param for param in params if isinstance(param, click.Option)]

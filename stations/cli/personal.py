@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ledger.errors import ConfigError
 from ledger.identity import check_personal
 from ledger.types import Facts
 from stations.cli.grammar import Param
@@ -39,15 +40,7 @@ def read_personal(values: Mapping[str, object]) -> Facts | None:
     Raises:
         InputError: ``identity.*`` for a name or number that cannot be right.
     """
-    personal: Facts = {}
-    for key, names in (("applicant", _APPLICANT), ("agent", _AGENT)):
-        part: Facts = {}
-        for option, field in names.items():
-            given = values.get(option.replace("-", "_"))
-            if isinstance(given, str) and given.strip():
-                part[field] = given.strip()
-        if part:
-            personal[key] = part
+    personal: Facts = {role: {**texts} for role, texts in typed_people(values).items()}
     text = values.get("text")
     if isinstance(text, str) and text.strip():
         personal["text"] = text.strip()
@@ -56,3 +49,25 @@ def read_personal(values: Mapping[str, object]) -> Facts | None:
         applicant.setdefault("id_kind", "resident")
     check_personal(personal)
     return personal or None
+
+
+def typed_people(values: Mapping[str, object], *, corrects: bool = False) -> dict[str, dict[str, str]]:
+    """Return what was typed of people, by role and field.
+
+    Args:
+        values: the parsed options.
+        corrects: whether it corrects what is known: there an empty text is refused, for nobody can tell
+            whether it takes something away or comes from an empty variable.
+
+    Raises:
+        ConfigError: ``cli.option_empty``.
+    """
+    people: dict[str, dict[str, str]] = {}
+    for role, names in (("applicant", _APPLICANT), ("agent", _AGENT)):
+        for option, field in names.items():
+            given = values.get(option.replace("-", "_"))
+            if isinstance(given, str) and given.strip():
+                people.setdefault(role, {})[field] = given.strip()
+            elif isinstance(given, str) and corrects:
+                raise ConfigError("cli.option_empty", option=f"--{option}")
+    return people

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from ledger.errors import ConfigError, InputError
-from ledger.facade import Command, Ledger
+from ledger.errors import ConfigError, InputError, StoreError
+from ledger.facade import Command, Ledger, Performed
 from ledger.identity import check_applicant
 from ledger.item import Item
 from stations.cli.call import Call
@@ -18,7 +18,7 @@ from stations.cli.fields import ActionCommand, name_materials, number_params, op
 from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import signing_key
 from stations.cli.personal import personal_params, read_personal
-from stations.cli.session import desk, station_for
+from stations.cli.session import Desk, desk, station_for
 from stations.cli.types import MomentType, claimed_ms
 from stations.papers.slip import render_slip, slip_of
 from stations.texts import Say
@@ -63,7 +63,7 @@ def receive(
         ledger = at.ledger
         wanted = find_item(ledger, item)
         station = station_for(call, ledger, signer.key_id)
-        facts = read_facts(command, values, now_ms=now_ms)
+        facts = read_facts(command, values, now_ms=now_ms, item=wanted)
         facts["item"] = wanted.base_code
         name_materials(facts, wanted)
         done = at.perform(
@@ -77,7 +77,7 @@ def receive(
             ),
             signer,
         )
-        note = at.checkpoint(done.log_id) if slip else ""
+        note = _signed_head(call, at, done) if slip else ""
         page = show_done(call, ledger, done, action=command.code, actor=signer.key_id, station=station)
         if slip:
             text = render_slip(
@@ -87,6 +87,16 @@ def receive(
             )
             _print_slip(call, text, out)
     return 0
+
+
+def _signed_head(call: Call, at: Desk, done: Performed) -> str:
+    """Return the signed head for the slip; "" where that fails: the receipt is safe all the same."""
+    try:
+        return at.checkpoint(done.log_id)
+    except StoreError as error:
+        reason = call.say.message(error.code, error.params).what
+        call.notice("receive.head_unsigned", {"reason": reason})
+        return ""
 
 
 def find_item(ledger: Ledger, text: str) -> Item:

@@ -13,7 +13,7 @@ from stations.cli.grammar import Param, Spec
 from stations.cli.importspecs import REGISTRY_SPECS
 from stations.cli.keyring import new_key, signing_key
 from stations.cli.session import desk, reading
-from stations.cli.types import OneOf
+from stations.cli.types import OneOf, StaffType, StationType
 from stations.keyrequest import decode_request
 from stations.unreadable import unreadable
 
@@ -149,7 +149,7 @@ def countersign(call: Call, *, act: str | None) -> int:
     return 0
 
 
-_NO = Param(name="NO", required=True)
+_NO = Param(name="NO", type=StaffType(), required=True)
 
 SPECS = (
     Spec(path=("registry", "show"), run=show, group="setup"),
@@ -157,14 +157,22 @@ SPECS = (
     Spec(
         path=("registry", "appoint"),
         run=appoint,
-        params=(_NO, Param(name="name", required=True), Param(name="scope"), Param(name="request")),
+        params=(
+            Param(name="NO", type=StaffType(new=True), required=True),
+            Param(name="name", required=True),
+            Param(name="scope", type=StationType()),
+            Param(name="request"),
+        ),
         signs=True,
         group="setup",
     ),
     Spec(
         path=("registry", "dismiss"),
         run=dismiss,
-        params=(_NO, Param(name="reason", type=OneOf(RETIREMENT_REASONS), required=True)),
+        params=(
+            _NO,
+            Param(name="reason", type=OneOf(RETIREMENT_REASONS, prefixes=("reason",)), required=True),
+        ),
         signs=True,
         group="setup",
     ),

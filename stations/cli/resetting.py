@@ -11,7 +11,7 @@ from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import new_key, signing_key
 from stations.cli.session import desk, reading, station_for
-from stations.cli.types import OneOf, WholeNumber
+from stations.cli.types import OneOf, StaffType, WholeNumber
 from stations.office.enrolling import checked_number, key_of_signer, only_if_enrolled
 from stations.office.resetting import (
     BROUGHT_SUFFIX,
@@ -145,7 +145,7 @@ def _write(path: Path, content: bytes) -> None:
         raise StoreError("home.unreadable", path=str(path), detail=error.strerror or "") from error
 
 
-_NO = Param(name="NO", required=True)
+_NO = Param(name="NO", type=StaffType(), required=True)
 
 STAFF_SPECS = (
     Spec(
@@ -153,7 +153,7 @@ STAFF_SPECS = (
         run=reset,
         params=(
             _NO,
-            Param(name="reason", type=OneOf(REASONS)),
+            Param(name="reason", type=OneOf(REASONS, prefixes=("reason",))),
             Param(name="days", type=WholeNumber(least=1)),
             Param(name="out"),
         ),

@@ -36,6 +36,7 @@ def row_object(row: CaseRow) -> dict[str, object]:
         "item_code": row.item_code,
         "item_name": row.item_name,
         "status": row.status,
+        "result": row.result,
         "custodian": row.custodian,
         "offered_to": row.offered_to,
         "received_station": row.received_station,

@@ -17,6 +17,7 @@ from ledger.facade import Command, Ledger, Performed, SignedAct
 from ledger.facade.cases.granting import GrantPlan
 from ledger.facade.opened.beside import prepare_county, prepare_opening
 from ledger.facade.opened.granted import authority_now, give_grant, prepare_grant
+from ledger.facade.opened.performed import performed_already
 from ledger.facade.opened.soundness import disowned_logs, require_rules
 from ledger.genesis import LogKind
 from ledger.keys import Signer
@@ -26,6 +27,9 @@ from stations.cli.keyring import require_name
 
 T = TypeVar("T")
 _PREPARE_AGAIN = frozenset(("number.taken", "act.outdated"))
+_SIGNINGS = 100
+"""How often an act is signed anew for a number or a registry that went to somebody else meanwhile."""
+_PAUSE_S, _PAUSE_S_MAX = 0.02, 0.2
 _TRIES = 50
 _TRY_AGAIN_S = 0.1
 
@@ -85,6 +89,9 @@ class Desk:
     def __init__(self, ledger: Ledger, call: Call, *, remote: bool) -> None:
         self.ledger = ledger
         self._home = call.home()
+        self._randomness = call.app.randomness
+        self._hint = call.hint
+        self._waits = False
         self._remote = remote
 
     def perform(self, command: Command, signer: Signer) -> Performed:
@@ -98,7 +105,11 @@ class Desk:
             return self.ledger.perform(command, signer)
         from stations.cli.remote import submit_remote
 
-        return self._again(lambda: submit_remote(self._home, self._prepared(command, signer)))
+        def attempt() -> Performed:
+            signed = self._prepared(command, signer)
+            return submit_remote(self._home, signed, look=lambda: self._look(signed))
+
+        return self._again(attempt)
 
     def register(
         self, action: str, facts: Facts, signer: Signer, *, personal: Facts | None = None
@@ -193,17 +204,36 @@ class Desk:
     def _county(self, prepare: Callable[[], SignedAct]) -> Performed:
         from stations.cli.remote import submit_county_remote
 
-        done = self._again(lambda: submit_county_remote(self._home, prepare()))
+        def attempt() -> Performed:
+            signed = prepare()
+            return submit_county_remote(self._home, signed, look=lambda: self._look(signed))
+
+        done = self._again(attempt)
         self.ledger.refresh()
         return done
 
+    def _look(self, signed: SignedAct) -> Performed | None:
+        """Look for an act that was handed over and not answered; whoever waits is told so once."""
+        known = performed_already(self.ledger, signed)
+        if known is None and not self._waits:
+            self._waits = True
+            self._hint("serve.waiting")
+        return known
+
     def _again(self, attempt: Callable[[], T]) -> T:
-        """Sign once more where the number was taken, or registry or catalogue grew: nothing was written."""
-        try:
-            return attempt()
-        except BanjianError as error:
-            if error.code not in _PREPARE_AGAIN:
-                raise
+        """Sign again where the number was taken, or registry or catalogue grew: nothing was written.
+
+        Each refusal of that kind means that somebody else was served. Pauses are of different lengths, so
+        that two who met once do not meet each time.
+        """
+        for tried in range(1, _SIGNINGS):
+            try:
+                return attempt()
+            except BanjianError as error:
+                if error.code not in _PREPARE_AGAIN:
+                    raise
+            longest_s = min(_PAUSE_S * tried, _PAUSE_S_MAX)
+            time.sleep(longest_s * int.from_bytes(self._randomness(2)) / 0xFFFF)
         return attempt()
 
 

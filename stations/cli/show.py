@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 from ledger.caseshape import Step
 from ledger.clocks import ClockReading
+from ledger.decided import correction_object, corrections_of, plain_facts, ruling_object, rulings_of
 from ledger.envelope import read_envelope
 from ledger.facade import CasePage, Ledger
+from ledger.judge import SETTLED_WAITING
 from ledger.keys import key_id
 from ledger.oneline import shown, with_rare_codes
 from ledger.types import ActId, Facts, KeyId, StationId
@@ -16,11 +18,14 @@ from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import key_file
 from stations.cli.rows import row_object
 from stations.cli.session import named_station, reading, station_for
-from stations.words.casenames import action_name, author_name, state_name, station_name
+from stations.words.casenames import action_name, author_name, capacity_words, state_name, station_name
 from stations.words.cells import Cell, Styled
+from stations.words.effects import not_in_effect, weight_of
+from stations.words.factwords import words_of
 from stations.words.lines import clock_line
 from stations.words.moments import show_moment
 from stations.words.naming import Names
+from stations.words.outcome import corrections_in_words, outcome_lines, result_words, told_lines
 from stations.words.rows import custodian_words
 
 
@@ -74,10 +79,11 @@ def _print_head(call: Call, ledger: Ledger, page: CasePage) -> None:
     held = custodian_words(say, registry, page.row)
     rows = [
         ("status", state_name(say, page.rules.case_type, state.status)),
+        ("result", result_words(say, state)),
         ("applicant", with_rare_codes(page.row.applicant) or "—"),
         ("custodian", held),
         ("received_station", station_name(registry, state.received_station)),
-        ("capacity", say(f"capacity.{state.capacity}") if state.capacity else ""),
+        ("capacity", capacity_words(say, state)),
         ("external_no", state.external_no),
         ("correction", say("list.and").join(_materials(call, page, state.correction))),
         ("deficit", say("list.and").join(_materials(call, page, state.deficit))),
@@ -85,6 +91,8 @@ def _print_head(call: Call, ledger: Ledger, page: CasePage) -> None:
     for key, text in rows:
         if text:
             call.line(f"  {say(f'show.{key}')}{shown(text)}")
+    for line in told_lines(say, outcome_lines(say, page)):
+        call.line(f"  {line}")
     if state.in_conflict:
         call.line("  " + say("show.conflict"))
     if state.awaiting:
@@ -117,16 +125,18 @@ def _print_steps(call: Call, ledger: Ledger, page: CasePage, names: Names) -> No
         words = _personal_words(page.personal.get(step.act.act_id))
         if words:
             call.line(f"  {step.act.act_id.hex()[:8]}  {words}")
+    corrected = corrections_in_words(call.say, page, words_of(call.say, ledger, page))
+    for act_id, told in corrected.items():
+        line = call.say("outcome.part").join(told_lines(call.say, told))
+        call.line(f"  {act_id.hex()[:8]}  {line}")
 
 
 def _effect(call: Call, page: CasePage, step: Step, names: Names) -> Cell:
     if step.effective:
         state = state_name(call.say, page.rules.case_type, step.status_after)
         return call.say("show.late_entry", state=state) if step.act.facts.get("late_entry") else state
-    if step.act.act_id in page.state.pending:
-        return Styled(text=call.say("show.pending"), style="yellow")
-    message = names.message(step.reason, step.params)
-    return Styled(text=call.say("show.no_effect", reason=message.what), style="red")
+    style = "red" if weight_of(page, step) == "without" else "yellow"
+    return Styled(text=not_in_effect(call.say, page, names, step), style=style)
 
 
 def _personal_words(personal: Facts | None) -> str:
@@ -177,11 +187,14 @@ def _object(call: Call, ledger: Ledger, page: CasePage) -> dict[str, object]:
         **row_object(page.row),
         "capacity": page.state.capacity,
         "external_no": page.state.external_no,
+        "certificate_no": page.state.certificate_no,
+        "decisions": [ruling_object(item) for item in rulings_of(page.state)],
+        "amendments": [correction_object(item) for item in corrections_of(page.state)],
         "conflicts": [
             {"kept": _hex(item.kept), "contested": _hex(item.contested), "open": item.is_open}
             for item in page.state.conflicts
         ],
-        "steps": [_step_object(ledger, step) for step in page.state.steps],
+        "steps": [_step_object(ledger, page, step) for step in page.state.steps],
         "clocks": [_clock_object(call, item) for item in page.clocks],
         "findings": [{"code": item.code, "acts": _hex(item.acts)} for item in page.state.findings],
         "notices": [
@@ -194,7 +207,8 @@ def _object(call: Call, ledger: Ledger, page: CasePage) -> dict[str, object]:
     }
 
 
-def _step_object(ledger: Ledger, step: Step) -> dict[str, object]:
+def _step_object(ledger: Ledger, page: CasePage, step: Step) -> dict[str, object]:
+    hindered = page.hindered.get(step.act.act_id)
     return {
         "act_id": step.act.act_id.hex(),
         "action": step.action,
@@ -206,8 +220,12 @@ def _step_object(ledger: Ledger, step: Step) -> dict[str, object]:
         "recorded_at_ms": step.act.recorded_at_ms,
         "effective": step.effective,
         "reason": step.reason,
+        "said": step.params.get("said") if step.reason in SETTLED_WAITING else None,
+        "pending": step.act.act_id in page.state.pending,
+        "hindered": None if hindered is None else hindered.code,
         "status_after": step.status_after,
         "conflict": step.conflict,
+        "facts": plain_facts(step.act.facts),
     }
 
 

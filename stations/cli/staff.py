@@ -13,7 +13,7 @@ from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import is_unenrolled, new_key, signing_key, unlock
 from stations.cli.resetting import STAFF_SPECS
 from stations.cli.session import desk, reading
-from stations.cli.types import OneOf
+from stations.cli.types import OneOf, Several, StaffType, StationType
 from stations.office.enrolling import (
     EnrolledKey,
     NewPerson,
@@ -156,20 +156,21 @@ def _enrolled_key(
     return key_of_request(text, no=no, ledger_id=ledger_id), None
 
 
-_NO = Param(name="NO", required=True)
-_ROLE = Param(name="role", type=OneOf(GRANTABLE_ROLES), required=True)
-_SCOPE = Param(name="scope", required=True)
+_NO = Param(name="NO", type=StaffType(), required=True)
+_ROLES = OneOf(GRANTABLE_ROLES, prefixes=("role",))
+_ROLE = Param(name="role", type=_ROLES, required=True)
+_SCOPE = Param(name="scope", type=StationType(), required=True)
 
 SPECS = (
     Spec(
         path=("staff", "add"),
         run=add,
         params=(
-            _NO,
+            Param(name="NO", type=StaffType(new=True), required=True),
             Param(name="name", required=True),
-            Param(name="at", required=True),
-            Param(name="role", type=OneOf(GRANTABLE_ROLES), many=True, required=True),
-            Param(name="scope"),
+            Param(name="at", type=StationType(), required=True),
+            Param(name="role", type=Several(_ROLES), many=True, required=True),
+            Param(name="scope", type=StationType()),
             Param(name="request"),
         ),
         signs=True,
@@ -178,7 +179,7 @@ SPECS = (
     Spec(
         path=("staff", "grant"),
         run=grant,
-        params=(_NO, _ROLE, _SCOPE, Param(name="stand-in-for")),
+        params=(_NO, _ROLE, _SCOPE, Param(name="stand-in-for", type=StaffType())),
         signs=True,
         group="setup",
     ),
@@ -186,7 +187,10 @@ SPECS = (
     Spec(
         path=("staff", "retire"),
         run=retire,
-        params=(_NO, Param(name="reason", type=OneOf(RETIREMENT_REASONS), required=True)),
+        params=(
+            _NO,
+            Param(name="reason", type=OneOf(RETIREMENT_REASONS, prefixes=("reason",)), required=True),
+        ),
         signs=True,
         group="setup",
     ),

@@ -10,7 +10,7 @@ from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import signing_key
 from stations.cli.session import desk, reading
-from stations.cli.types import OneOf
+from stations.cli.types import OneOf, StationType
 from stations.office.closing import require_empty
 from stations.office.inviting import CODE_SYSTEM, read_station, station_facts
 
@@ -123,17 +123,17 @@ def show_all(call: Call) -> int:
     return 0
 
 
-_STATION = Param(name="STATION", required=True)
+_STATION = Param(name="STATION", type=StationType(), required=True)
 
 SPECS = (
     Spec(
         path=("station", "add"),
         run=add,
         params=(
-            _STATION,
+            Param(name="STATION", type=StationType(new=True), required=True),
             Param(name="name", required=True),
-            Param(name="level", type=OneOf(LEVELS), required=True),
-            Param(name="upstream"),
+            Param(name="level", type=OneOf(LEVELS, prefixes=("level",)), required=True),
+            Param(name="upstream", type=StationType()),
             Param(name="code-system"),
             Param(name="open", flag=True),
         ),

@@ -207,6 +207,8 @@ def _level(call: Call, level: LevelStatus) -> str:
             "sync.level_waiting", level=name, station=level.station, count=level.confirmed,
             waiting=level.waiting, since=show_moment(level.oldest_ms),
         )  # fmt: skip
+    if level.attachments:
+        line += call.say("sync.level_attachments", count=level.attachments)
     return line + receipt
 
 
@@ -219,6 +221,7 @@ def _object(found: SyncStatus, why: Sequence[Why]) -> Mapping[str, object]:
             {
                 "station": one.station, "name": one.name, "level": one.level, "confirmed": one.confirmed,
                 "waiting": one.waiting, "oldest_ms": one.oldest_ms, "receipt_at_ms": one.receipt_at_ms,
+                "attachments": one.attachments,
             }
             for one in found.levels
         ],

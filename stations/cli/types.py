@@ -6,16 +6,21 @@ Each conversion fails with an error of the product, in the reader's language, th
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 
 import click
 
 from ledger.errors import ConfigError
+from ledger.station import is_scope
+from ledger.typedtime import narrow, read_day, read_moment
+from stations.words.choices import chosen
 from stations.words.moments import CHINA, show_moment
+from stations.words.typed import split_list
 
-_FULL_WIDTH = str.maketrans("０１２３４５６７８９－：．／　", "0123456789-:./ ")
-_MOMENT = re.compile(r"(?:(\d{4})-(\d{1,2})-(\d{1,2})[ T])?(\d{1,2}):(\d{2})(?::(\d{2}))?")
+_DASH = re.compile("[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
+_NUMBERED = re.compile(r"[0-9]{6,12}(?:-[A-Z0-9]{0,2})?(?:/\*)?")
+_STAFF_NO = re.compile(r"[A-Z0-9][A-Z0-9.-]*")
 
 
 class TextType(click.ParamType[str]):
@@ -44,8 +49,8 @@ class WholeNumber(click.ParamType[int]):
         """
         if isinstance(value, int):
             return value
-        text = value.translate(_FULL_WIDTH).strip()
-        if not re.fullmatch(r"-?\d{1,18}", text) or int(text) < self.least:
+        text = narrow(value).strip()
+        if not re.fullmatch(r"-?[0-9]{1,18}", text) or int(text) < self.least:
             raise ConfigError("cli.number", option=option_name(param), value=value, least=self.least)
         return int(text)
 
@@ -65,7 +70,7 @@ class DateType(click.ParamType[date]):
 
 
 class MomentType(click.ParamType[int]):
-    """A moment in China time: 2026-02-13 09:30, or 09:30 for today."""
+    """A moment in China time: 2026-02-13 09:30, 2026年2月13日 9:30, or 09:30 for today."""
 
     name = "TIME"
 
@@ -75,32 +80,88 @@ class MomentType(click.ParamType[int]):
 
 
 class OneOf(click.ParamType[str]):
-    """One of some words, or of the names that people have for them."""
+    """One of some codes, or of the names that people have for them in either language.
 
-    def __init__(
-        self, values: Sequence[str], *, aliases: Mapping[str, str] | None = None, name: str = ""
-    ) -> None:
+    Args:
+        values: the codes.
+        prefixes: keys under which their names stand; those of values of facts else.
+        name: how the help calls the value; else it lists the codes.
+    """
+
+    def __init__(self, values: Sequence[str], *, prefixes: Sequence[str] = (), name: str = "") -> None:
         self.values = tuple(values)
         self.name = name or "|".join(self.values)
-        self._aliases = aliases or {}
+        self._prefixes = prefixes
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the word.
+        """Return the code.
 
         Raises:
             ConfigError: ``cli.choice``.
         """
-        if value in self.values:
-            return value
-        meant = self._aliases.get(value.strip())
-        if meant is None:
-            raise ConfigError("cli.choice", option=option_name(param), value=value, choices=self._choices())
-        return meant
+        say = getattr(ctx.command, "say", None) if ctx is not None else None
+        return chosen(value, self.values, option_name(param), prefixes=self._prefixes, say=say)
 
-    def _choices(self) -> tuple[str, ...]:
-        """Return the words as they are told: each with the name that people have for it."""
-        names = {value: name for name, value in self._aliases.items()}
-        return tuple(f"{value} {names[value]}" if value in names else value for value in self.values)
+
+class Several(click.ParamType[tuple[str, ...]]):
+    """Choices that may stand in one word, parted by commas; the command gets all of them in one row."""
+
+    def __init__(self, kind: OneOf) -> None:
+        self.kind = kind
+        self.name = kind.name
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """Return the codes.
+
+        Raises:
+            ConfigError: ``cli.choice``.
+        """
+        return tuple(self.kind.convert(word, param, ctx) for word in split_list("", value))
+
+
+class StationType(click.ParamType[str]):
+    """A station by its number or its name, or with everything below it.
+
+    Args:
+        new: the station is yet to be enrolled: it has no name that could be looked up.
+    """
+
+    name = "STATION"
+
+    def __init__(self, *, new: bool = False) -> None:
+        self.new = new
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the number in plain characters, or the name."""
+        plain = _DASH.sub("-", narrow("".join(value.split()))).upper()
+        return plain if _NUMBERED.fullmatch(plain) else value.strip()
+
+    def is_whole(self, value: str) -> bool:
+        """Tell whether a value is a number that needs no looking up."""
+        return is_scope(value)
+
+
+class StaffType(click.ParamType[str]):
+    """A member of staff by number or name.
+
+    Args:
+        new: the person is yet to be enrolled.
+    """
+
+    name = "NO"
+
+    def __init__(self, *, new: bool = False) -> None:
+        self.new = new
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the number in plain characters, or the name."""
+        return _DASH.sub("-", narrow(value)).strip()
+
+    def is_whole(self, value: str) -> bool:
+        """Tell whether a value is a number as numbers mostly are, which needs no looking up."""
+        return _STAFF_NO.fullmatch(value) is not None
 
 
 def parse_day(text: str, option: str) -> date:
@@ -109,15 +170,10 @@ def parse_day(text: str, option: str) -> date:
     Raises:
         ConfigError: ``cli.date``.
     """
-    plain = text.translate(_FULL_WIDTH).strip()
-    match = re.fullmatch(r"(\d{4})-?(\d{2})-?(\d{2})|(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?", plain)
-    if match is None:
+    day = read_day(text)
+    if day is None:
         raise ConfigError("cli.date", option=option, value=text)
-    year, month, day = (int(part) for part in match.groups() if part is not None)
-    try:
-        return date(year, month, day)
-    except ValueError as error:
-        raise ConfigError("cli.date", option=option, value=text) from error
+    return day
 
 
 def parse_moment(text: str, option: str) -> int:
@@ -126,17 +182,13 @@ def parse_moment(text: str, option: str) -> int:
     Raises:
         ConfigError: ``cli.moment``.
     """
-    match = _MOMENT.fullmatch(text.translate(_FULL_WIDTH).strip())
-    if match is None:
+    typed = read_moment(text)
+    if typed is None or typed.at is None:
         raise ConfigError("cli.moment", option=option, value=text)
-    year, month, day, hour, minute, second = (int(part or 0) for part in match.groups())
-    try:
-        moment = datetime(year or 1970, month or 1, day or 1, hour, minute, second, tzinfo=CHINA)
-    except ValueError as error:
-        raise ConfigError("cli.moment", option=option, value=text) from error
-    if not year:
-        return -1 - ((hour * 60 + minute) * 60 + second) * 1000
-    return int(moment.timestamp()) * 1000
+    moment_ms, at = typed.in_ms(), typed.at
+    if moment_ms is None:
+        return -1 - ((at.hour * 60 + at.minute) * 60 + at.second) * 1000
+    return moment_ms
 
 
 def on_day_of(moment_ms: int, now_ms: int) -> int:

@@ -49,6 +49,8 @@ class Attachment:
         key: of the chunks, 32 bytes in hexadecimal digits.
         hash: what acts name it by, in hexadecimal digits; "" until it is complete.
         expected: what acts name it by, of one that comes from another station; "" for one brought here.
+        signed: whether an act names it, as far as that is known; false only from its beginning here on until
+            then.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Attachment:
     key: str
     hash: str = ""
     expected: str = ""
+    signed: bool = True
 
     @property
     def chunks(self) -> int:
@@ -104,6 +107,7 @@ class Attachments:
             at_ms=at_ms,
             salt=self._randomness(32).hex(),
             key=self._randomness(32).hex(),
+            signed=False,
         )
         self._keep(begun)
         return begun
@@ -231,6 +235,19 @@ class Attachments:
         except (OSError, InvalidTag, ValueError) as error:
             raise StoreError("attach.damaged", file=attachment.file) from error
 
+    def note_signed(self, content_hash: str) -> None:
+        """Remember that an act names an attachment; one that is not here is left out."""
+        found = self.find(content_hash)
+        if found is not None and not found.signed:
+            self._keep(replace(found, signed=True))
+
+    def unsigned(self, before_ms: int) -> list[Attachment]:
+        """Return what was brought here whole before a time and no act is known to name."""
+        found = (self._readable(name) for name in self._sealed.names())
+        return [
+            one for one in found if one is not None and one.hash and not one.signed and one.at_ms < before_ms
+        ]
+
     def drop(self, content_hash: str) -> bool:
         """Throw an attachment away: first its key; returns whether it was here."""
         found = self.find(content_hash)
@@ -246,14 +263,15 @@ class Attachments:
 
     def _prune(self, before_ms: int) -> None:
         for name in self._sealed.names():
-            if len(name) != 2 * _ID_BYTES:
-                continue
-            try:
-                found = self._load(name)
-            except StoreError:
-                continue
+            found = self._readable(name)
             if found is not None and not found.hash and found.at_ms < before_ms:
                 self._drop(found)
+
+    def _readable(self, name: str) -> Attachment | None:
+        try:
+            return self._load(name)
+        except StoreError:
+            return None
 
     def _keep(self, attachment: Attachment) -> None:
         self._sealed.keep(attachment.name, json.dumps(asdict(attachment)).encode("utf-8"))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
@@ -48,6 +48,7 @@ class RosterRow:
         filled: whether the number came with the person, not with the list.
         case: id, in hexadecimal digits, of the case whose act was signed last; "" for none.
         token: rating token of that act, to be printed.
+        erased: whether the personal data of the case was erased: nothing of the person stands here any more.
     """
 
     no: int
@@ -61,6 +62,12 @@ class RosterRow:
     case: str = ""
     number: str = ""
     token: str = ""
+    erased: bool = False
+
+    def blank(self) -> None:
+        """Take out what is said of the person: the case was erased."""
+        self.name = self.id_no = self.phone = self.address = self.text = self.token = ""
+        self.erased = True
 
 
 @dataclass(slots=True, kw_only=True)
@@ -94,6 +101,13 @@ class Roster:
             raise InputError("roster.no_row", row=no)
         return self.rows[no - 1]
 
+    def blank(self, cases: Collection[str]) -> bool:
+        """Take out what is said of the people of erased cases; tells whether there were any."""
+        rows = [row for row in self.rows if row.case in cases and not row.erased]
+        for row in rows:
+            row.blank()
+        return bool(rows)
+
     def find(self, text: str) -> RosterRow:
         """Return the row that a scanned number, the last characters of one, or a typed name means.
 
@@ -105,7 +119,7 @@ class Roster:
         found = [row for row in self.rows if number and row.id_no == number]
         if not found:
             spelled = _spelled(name)
-            found = [row for row in self.rows if _spelled(row.name) == spelled]
+            found = [row for row in self.rows if row.name and _spelled(row.name) == spelled]
         if not found and TAIL_CHARS_MIN <= len(number) < ID_CHARS_MIN:
             found = [row for row in self.rows if row.id_no.endswith(number)]
         if not found and TAIL_CHARS_MIN <= len(number) < ID_CHARS_MIN and number.isdecimal():
@@ -248,6 +262,17 @@ def list_rosters(folder: SealedFolder) -> Sequence[Roster]:
         except (InputError, StoreError):
             continue
     return sorted(found, key=lambda one: one.made_at_ms, reverse=True)
+
+
+def blank_cases(folder: SealedFolder, cases: Collection[str]) -> None:
+    """Take out of all rosters what is said of the people of erased cases, by id in hexadecimal digits.
+
+    Raises:
+        StoreError: ``store.*``; what was kept before stays.
+    """
+    for roster in list_rosters(folder):
+        if roster.blank(cases):
+            keep_roster(folder, roster)
 
 
 def _roster(values: Mapping[str, object]) -> Roster:

@@ -12,10 +12,12 @@ from datetime import date
 
 from ledger.calendar import local_date
 from ledger.caseshape import Step
+from ledger.clocks import ClockReading, read_clocks
 from ledger.errors import InputError
 from ledger.facade import CasePage, Ledger, people_of
 from ledger.oneline import with_rare_codes
 from ledger.types import ActId, Facts, Value
+from stations.papers.handed import facts_of, missing_of, texts_in, until
 from stations.texts import Say
 from stations.words.casenames import action_name, station_name
 
@@ -31,6 +33,8 @@ APPLICANT_SIGNS = frozenset((
     "refuse_acceptance", "request_correction", "request_withdrawal", "return_originals", "revoke", "suspend",
     "withdraw",
 ))  # fmt: skip
+DEFICIT = "accept_with_deficit"
+ACCEPTING = frozenset(("accept", DEFICIT))
 LISTS = ("materials", "originals", "missing", "manifest", "absent", "commitments")
 _PROMISES = frozenset(("statutory", "statutory_other", "promised", "promised_other"))
 
@@ -136,15 +140,6 @@ def document_of(ledger: Ledger, say: Say, page: CasePage, act: ActId) -> Documen
     )
 
 
-def facts_of(page: CasePage, step: Step) -> Facts:
-    """Return what an act says, with what was amended since."""
-    facts = dict(step.act.facts)
-    for amendment in page.state.amendments:
-        if amendment.target == step.act.act_id:
-            facts.update(amendment.changes)
-    return facts
-
-
 def applicant_of(page: CasePage) -> str:
     """Return the applicant's name, as it was corrected last; "" when it was erased or is not held here."""
     return people_of(page).get("applicant", {}).get("name", "")
@@ -165,6 +160,7 @@ class _Writer:
 
     def __init__(self, ledger: Ledger, say: Say, page: CasePage, step: Step, facts: Facts) -> None:
         self._ledger, self._say, self._page, self._step, self._facts = ledger, say, page, step, facts
+        self._until = until(page, step.act.act_id)
 
     def addressee(self) -> str:
         """Return whom the paper is for: the applicant, or the station that takes the papers over."""
@@ -180,6 +176,8 @@ class _Writer:
         of_result = f"_{result}" if isinstance(result, str) else ""
         # Papers that nobody listed are not said to follow.
         unlisted = [f"document.{action}_unlisted"] if action in BOTH_SIGN and not self._manifest() else []
+        if self._lacking():
+            unlisted = [f"document.{action}_lacking"]
         keys = (*unlisted, f"document.{action}{of_result}", f"document.{action}", "document.any")
         words = self._words()
         told = [say(next(key for key in keys if say.has(key)), **words)]
@@ -198,7 +196,11 @@ class _Writer:
             if self._facts.get(name) and say.has(f"document.with_{name}")
         ]
         if action.startswith("accept"):
-            told += self._limits()
+            told += self._limits("document.limit")
+        elif action == "extend":
+            told += self._limits("document.limit_extended", extended=True)
+        if action == DEFICIT:
+            told.append(say("document.promise", **words))
         return told
 
     def lists(self) -> list[tuple[str, list[str]]]:
@@ -211,6 +213,8 @@ class _Writer:
             value = self._manifest() if name == "manifest" else self._facts.get(name)
             if isinstance(value, list) and value:
                 found.append((self._say(f"document.list_{name}"), [self._paper(one) for one in value]))
+        if lacking := self._lacking():
+            found.append((self._say("document.list_lacking"), [self._paper(code) for code in lacking]))
         return found
 
     def rows(self) -> list[tuple[str, str]]:
@@ -227,6 +231,8 @@ class _Writer:
                 rows.append((name, self._value(value)))
         if self._step.action in BOTH_SIGN:
             rows += self._custody()
+        if self._step.action == "deliver":
+            rows.append(("delivered", self._delivered()))
         return [(say(f"document.row_{name}"), words) for name, words in rows]
 
     def remedies(self) -> tuple[str, bool]:
@@ -249,6 +255,8 @@ class _Writer:
         action = self._step.action
         if action in BOTH_SIGN:
             return [self._say("document.sign_from"), self._say("document.sign_to")]
+        if action == DEFICIT:
+            return [self._say("document.sign_promise")]
         return [self._say("document.sign_applicant")] if action in APPLICANT_SIGNS else []
 
     def _words(self) -> Mapping[str, str]:
@@ -281,19 +289,69 @@ class _Writer:
         paper = self._page.rules.item.materials.get(str(code))
         return self._say.pick(paper.name) if paper is not None else str(code)
 
-    def _limits(self) -> list[str]:
-        """Return the last days that run from here, as the calendar known here says."""
-        kind = self._page.rules.case_type
-        return [
-            self._say(
-                "document.limit",
-                clock=self._say.pick(kind.clocks[reading.clock].name),
-                due=day_words(self._say, reading.due_on),
-                law=self._say.pick(reading.rule),
+    def _lacking(self) -> list[str]:
+        """Return the papers that an acceptance neither has nor names: it may not say that all are there."""
+        if self._step.action not in ACCEPTING:
+            return []
+        named = texts_in(self._facts, "missing")
+        return [code for code in missing_of(self._page, self._until) if code not in named]
+
+    def _limits(self, key: str, *, extended: bool = False) -> list[str]:
+        """Return the last days that run from here, as of the act, by the calendar known here.
+
+        What was done later moves no day on a paper that is printed again; a year whose holidays nobody has
+        published yet makes the day provisional.
+        """
+        kind, say = self._page.rules.case_type, self._say
+        told = []
+        for reading in self._clocks():
+            spec = kind.clocks.get(reading.clock)
+            if spec is None or reading.clock not in _PROMISES or reading.due_on is None:
+                continue
+            if extended and not spec.extend:
+                continue
+            told.append(
+                say(
+                    key,
+                    clock=say.pick(spec.name),
+                    due=day_words(say, reading.due_on),
+                    provisional=self._provisional(reading.started_on, reading.due_on),
+                    law=say.pick(reading.rule),
+                )
             )
-            for reading in self._page.clocks
-            if reading.clock in _PROMISES and reading.due_on is not None and reading.clock in kind.clocks
-        ]
+        return told
+
+    def _provisional(self, first: date, last: date) -> str:
+        """Return that a day may move, because holidays on the way are not published; "" where it may not."""
+        calendars = self._ledger.knowledge.calendars
+        years = (year for year in range(first.year, last.year + 1) if calendars.provisional(year))
+        year = next(years, None)
+        return "" if year is None else self._say("document.limit_provisional", year=year)
+
+    def _clocks(self) -> tuple[ClockReading, ...]:
+        page, act = self._page, self._step.act
+        return read_clocks(
+            replace(page.state, steps=self._until),
+            page.rules,
+            self._ledger.knowledge.calendars,
+            max(act.occurred_at_ms, self._step.effect_at_ms),
+        )
+
+    def _delivered(self) -> str:
+        """Return what was handed over: the newest result, and the certificate that was made of it."""
+        page, say = self._page, self._say
+        result, certificate = "", ""
+        for step in self._until:
+            facts = facts_of(page, step)
+            if step.effective and step.action in ("decide", "record_result", "revoke"):
+                spec, certificate = page.rules.case_type.actions[step.action], ""
+                title = spec.prints if say.language == "zh" and spec.prints else say.pick(spec.name)
+                result = " ".join(one for one in (title, str(facts.get("document_no") or "")) if one)
+            elif step.effective and step.action == "issue":
+                named = page.rules.item.certificate if say.language == "zh" else ""
+                number = str(facts.get("certificate_no") or "")
+                certificate = " ".join(one for one in (named or say("document.certificate"), number) if one)
+        return say("list.and").join(one for one in (result, certificate) if one) or BLANK
 
     def _offers(self) -> list[Step]:
         """Return the hand-overs up to the act, the one that it answers last."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ledger.facade import CasePage, Ledger
 from ledger.item import Item
 from ledger.oneline import shown, with_rare_codes
+from stations.papers.handed import missing_in, texts_in
 from stations.texts import Say
 from stations.words.casenames import station_name
 from stations.words.cells import cell_width, pad, wrap_cells
@@ -27,8 +28,10 @@ class Slip:
     Attributes:
         capacity: ``receiving_point`` or ``applicant_agent``.
         materials: names of what was handed in.
+        promised: names of what a written commitment stands in for.
         missing: names of what the item still needs.
         token: rating token, shown once.
+        rated: whether the receipt has a rating token, known here or not.
         checkpoint: size and root of the log's signed head when the slip was printed.
         training: whether the ledger is a training ledger.
     """
@@ -40,9 +43,11 @@ class Slip:
     applicant: str
     capacity: str
     materials: Sequence[str]
+    promised: Sequence[str]
     missing: Sequence[str]
     external_no: str
     token: str
+    rated: bool
     checkpoint: str
     act: str
     training: bool
@@ -59,7 +64,7 @@ def slip_of(ledger: Ledger, say: Say, page: CasePage, *, token: str, note: str) 
         note: the log's signed head when the slip is printed; "" for none.
     """
     item, opened = page.rules.item, page.state.steps[0].act
-    handed = [str(code) for code in _list(opened.facts.get("materials"))]
+    handed, promised = (texts_in(opened.facts, name) for name in ("materials", "commitments"))
     size, root = [*note.splitlines()[1:3], "", ""][:2]
     return Slip(
         number=page.state.number,
@@ -69,9 +74,11 @@ def slip_of(ledger: Ledger, say: Say, page: CasePage, *, token: str, note: str) 
         applicant=with_rare_codes(page.row.applicant),
         capacity=page.state.capacity or "receiving_point",
         materials=[_material(say, item, code) for code in handed],
-        missing=[say.pick(paper.name) for code, paper in item.materials.items() if code not in handed],
+        promised=[_material(say, item, code) for code in promised],
+        missing=[_material(say, item, code) for code in missing_in(item, {*handed, *promised})],
         external_no=shown(page.state.external_no),
         token=token,
+        rated="token_hash" in opened.facts,
         checkpoint=f"{size} {root[:12]}".strip(),
         act=opened.act_id.hex()[:12],
         training=ledger.training,
@@ -97,6 +104,8 @@ def render_slip(slip: Slip, say: Say, *, width: int) -> str:
             lines += _labelled(say(f"slip.{key}"), text, columns)
     lines.append("-" * columns)
     lines += _listed(say("slip.materials"), slip.materials, columns, empty=say("slip.none"))
+    if slip.promised:
+        lines += _listed(say("slip.promised"), slip.promised, columns, empty="")
     lines += _listed(say("slip.missing"), slip.missing, columns, empty=say("slip.complete"))
     lines.append("-" * columns)
     lines += wrap_cells(say(f"slip.capacity.{slip.capacity}"), columns)
@@ -135,10 +144,6 @@ def _listed(heading: str, names: Sequence[str], width: int, *, empty: str) -> li
 def _material(say: Say, item: Item, code: str) -> str:
     paper = item.materials.get(code)
     return say.pick(paper.name) if paper is not None else shown(code)
-
-
-def _list(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
 
 
 def grouped(token: str) -> str:

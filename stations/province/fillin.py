@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ledger.calendar import local_date
 from ledger.facade import CasePage, Ledger, people_of
-from stations.papers.documents import facts_of
+from stations.papers.handed import facts_of
 from stations.province.settings import PlatformSettings
 from stations.texts import Say
 from stations.words.casenames import state_name, station_name, value_name

@@ -79,6 +79,12 @@ class Carriage:
         """Be told that an act was signed which names attachments that lie here."""
         await self._ask(lambda attached: attached.mark(contents, held=True))
 
+        def note() -> None:
+            for content in contents:
+                self._store.note_signed(content.hex())
+
+        await asyncio.to_thread(note)
+
     async def give(self) -> int:
         """Give the station above what it lacks; returns how many chunks went.
 
@@ -110,6 +116,8 @@ class Carriage:
         # What cannot be read here must not keep the good one from coming.
         await asyncio.to_thread(self._drop_damaged, content)
         await fetch(self, above, case_id, content, told=told)
+        # What came from there need not be offered there.
+        await self._ask(lambda attached: attached.mark([content], given=True))
 
     async def damaged(self, content: bytes) -> None:
         """Be told that an attachment cannot be read here: it is missing from now on."""

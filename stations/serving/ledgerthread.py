@@ -81,6 +81,22 @@ class LedgerThread:
             self._changed = False
         return self._ledger
 
+    def write(self, work: Callable[[Ledger], T]) -> T:
+        """Run something that writes; to be called on the thread.
+
+        Where another program was at the file (a checkpoint of it suffices), nothing was written: the ledger
+        is opened anew, which compares everything, and the work is done once more by what it says now. Only
+        work that had written nothing before is: else an act would be signed twice.
+        """
+        ledger = self.held
+        before = ledger.store.writes()
+        try:
+            return work(ledger)
+        except StoreError as error:
+            if error.code != "store.changed_outside" or ledger.store.writes() != before:
+                raise
+        return work(self.held)
+
     def registry(self) -> Registry:
         """Return the registry as it was last known; may be asked from any thread.
 

@@ -277,7 +277,6 @@ class Network:
         host, _, port = self._config.listen.rpartition(":")
         desk = await self._thread.run(self._desk)
         await self._thread.run(self._certify)
-        self._helpers.start()
         # Loads the tables of readings: else the first name that comes waits for them, and all behind it.
         await self._thread.run(lambda: pinyin_initials("张"))
         application = web.Application(client_max_size=_BODY_BYTES_MAX)

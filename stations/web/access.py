@@ -74,7 +74,7 @@ class Access:
 
     async def write(self, work: Callable[[Ledger], T]) -> T:
         """Run something on the writer's thread."""
-        return await self._writer.run(lambda: work(self._writer.held))
+        return await self._writer.run(lambda: self._writer.write(work))
 
     async def aside(self, work: Callable[[], T]) -> T:
         """Run something slow that touches no ledger."""

@@ -261,6 +261,11 @@ class Browsers:
         for browser in (*self._browsers.values(), *self._strangers.values()):
             browser.unsigned.drop_below(path)
 
+    def forget_slip(self, case: str) -> None:
+        """Forget the rating token of a receipt whose case was erased, in every browser."""
+        for browser in self._browsers.values():
+            browser.slips.pop(case, None)
+
     def _forget_old(self, now_ms: int) -> None:
         # The first one is always the one that was touched longest ago.
         for kept in (self._browsers, self._strangers):

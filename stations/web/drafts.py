@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from hashlib import sha256
 
 from ledger.errors import AuthorityError, InputError, StoreError
 from ledger.facade import Home
@@ -21,7 +22,7 @@ FOLDER = "drafts"
 BYTES_MAX = 64 * 1024
 SHOWN_CHARS = 24
 KEPT_MAX = 24
-"""Drafts of one person; the oldest gives way to another one."""
+"""Drafts of one person: another one is refused, nothing that was typed gives way to it."""
 WORD_BYTES = 8
 CASE = "case"
 """Field of forms about a case that stand on pages of many."""
@@ -45,6 +46,12 @@ class Draft:
         form: texts by field.
         action: the path to which a form of a page with several, or of another page, is sent; "" for the one
             form of a receipt, a return or an action.
+        act: the act that it was signed as, in hexadecimal digits, written down before that was stored: after
+            a power cut the ledger says whether it was; "" where nobody signed it.
+        case: the case of that act.
+        token: the rating token of a receipt: no act holds it.
+        said: what the form said when it was signed, as ``said_by`` has it.
+        changed: whether something else was typed since.
     """
 
     word: str
@@ -54,6 +61,11 @@ class Draft:
     at_ms: int
     form: Form
     action: str = ""
+    act: str = ""
+    case: str = ""
+    token: str = ""
+    said: str = ""
+    changed: bool = False
 
     @property
     def where(self) -> str:
@@ -66,8 +78,9 @@ class Draft:
         return first_words(self.page, self.form)
 
     def is_below(self, path: str) -> bool:
-        """Whether it is about what a path names: it stands there, goes there, or names the case."""
-        return is_about(path, (self.page, self.action), self.form)
+        """Whether it is about what a path names: it stands there, goes there, names the case or opened it."""
+        opened = bool(self.case) and path == f"/case/{self.case}"
+        return opened or is_about(path, (self.page, self.action), self.form)
 
 
 class Drafts:
@@ -80,7 +93,8 @@ class Drafts:
         """Keep what is in a form now, durably.
 
         Raises:
-            InputError: ``web.draft_large`` for more than anybody types; what was kept before stays.
+            InputError: ``web.draft_large`` for more than anybody types, ``web.drafts_full`` for one draft too
+                many; what was kept before stays.
             AuthorityError: ``web.form`` for a word that no page gave out, or of somebody else's draft.
             StoreError: ``store.*``; what was kept before stays.
         """
@@ -89,21 +103,38 @@ class Drafts:
         known = self._read(draft.word)
         if known is not None and known.staff_no != draft.staff_no:
             raise AuthorityError("web.form")
-        values = {
-            "staff_no": draft.staff_no,
-            "station": draft.station,
-            "page": draft.page,
-            "at_ms": draft.at_ms,
-            "form": {field: list(texts) for field, texts in draft.form.items()},
-            "action": draft.action,
-        }
-        raw = json.dumps(values).encode("utf-8")
+        if known is not None and known.act:
+            # Whatever is typed afterwards: what was signed of it stays known.
+            draft = replace(
+                draft, act=known.act, case=known.case, token=known.token, said=known.said,
+                changed=said_by(draft.form) != known.said,
+            )  # fmt: skip
+        raw = _encoded(draft)
         if len(raw) > BYTES_MAX:
             raise InputError("web.draft_large", most=BYTES_MAX >> 10)
+        if known is None and len(self._of(draft.staff_no)) >= KEPT_MAX:
+            raise InputError("web.drafts_full", most=KEPT_MAX)
         self._folder.keep(draft.word, raw)
-        if known is None:
-            for old in self._of(draft.staff_no)[KEPT_MAX:]:
-                self._folder.drop(old.word)
+
+    def note_signed(self, draft: Draft, *, act: str, case: str, token: str, said: str) -> None:
+        """Write down which act a form becomes, durably, before that is stored; ``Draft`` has the values.
+
+        A form that is too large for a draft is noted without its texts.
+
+        Raises:
+            AuthorityError: ``web.form`` for somebody else's draft. StoreError: ``store.*``.
+        """
+        known = self._read(draft.word)
+        if known is not None and known.staff_no != draft.staff_no:
+            raise AuthorityError("web.form")
+        signed = replace(draft, act=act, case=case, token=token, said=said, changed=False)
+        raw = _encoded(signed)
+        self._folder.keep(draft.word, raw if len(raw) <= BYTES_MAX else _encoded(replace(signed, form={})))
+
+    def named(self, staff_no: str, word: str) -> Draft | None:
+        """Return a draft of somebody; None when there is none."""
+        known = self._read(word) if is_word(word) else None
+        return known if known is not None and known.staff_no == staff_no else None
 
     def of(self, staff_no: str, station: str) -> list[Draft]:
         """Return what somebody has not finished at a station, the newest first."""
@@ -111,9 +142,13 @@ class Drafts:
 
     def drop(self, staff_no: str, word: str) -> None:
         """Throw a draft of somebody away."""
-        known = self._read(word) if is_word(word) else None
-        if known is not None and known.staff_no == staff_no:
+        if self.named(staff_no, word) is not None:
             self._folder.drop(word)
+
+    def texts(self, field: str) -> set[str]:
+        """Return what stands in a field of anybody's draft."""
+        found = (self._read(word) for word in self._folder.names() if is_word(word))
+        return {text for draft in found if draft is not None for text in draft.form.get(field, ())}
 
     def drop_below(self, path: str) -> None:
         """Throw away everybody's drafts that are about what a path names."""
@@ -138,6 +173,18 @@ class Drafts:
             return None if raw is None else Draft(word=word, **json.loads(raw))
         except (StoreError, ValueError, TypeError):
             return None
+
+
+def said_by(form: Form) -> str:
+    """Return a digest of what a form says, whatever the case was like when it was shown."""
+    said = sorted((name, list(texts)) for name, texts in form.items() if name != "heads" and any(texts))
+    return sha256(json.dumps(said).encode("utf-8")).hexdigest()
+
+
+def _encoded(draft: Draft) -> bytes:
+    values = {one.name: getattr(draft, one.name) for one in fields(draft) if one.name != "word"}
+    values["form"] = {field: list(texts) for field, texts in draft.form.items()}
+    return json.dumps(values).encode("utf-8")
 
 
 def is_word(text: str) -> bool:

@@ -20,6 +20,7 @@ from ledger.types import StationId
 from stations.checkup.clockdoubt import ClockDoubt, clock_doubt
 from stations.texts import Say
 from stations.version import version
+from stations.web import static
 from stations.web.menu import menu_of
 from stations.web.safety import Safety, read_safety
 from stations.web.scope import sees_cases
@@ -48,6 +49,7 @@ def environment() -> Environment:
     )
     made.filters["moment"] = show_moment
     made.filters["day"] = show_day
+    made.filters["asset"] = static.address
     made.filters["rare"] = with_rare_codes
     return made
 

@@ -8,7 +8,7 @@ from datetime import date
 
 from ledger.facade import CaseRow, Ledger
 from stations.web.visit import Visit
-from stations.words.casenames import station_name
+from stations.words.casenames import station_name, value_name
 from stations.words.rows import custodian_words, flag_words, item_words, status_name
 
 
@@ -22,6 +22,7 @@ class Line:
     applicant: str
     light: str
     status: str
+    result: str
     held: str
     received_at: str
     due_on: date | None
@@ -41,6 +42,7 @@ def lines_of(visit: Visit, ledger: Ledger, rows: Iterable[CaseRow]) -> list[Line
             applicant=row.applicant,
             light=row.light,
             status=status_name(say, ledger, row),
+            result=value_name(say, row.result) if row.result else "",
             held=custodian_words(say, registry, row),
             received_at=station_name(registry, row.received_station),
             due_on=row.due_on,

@@ -23,8 +23,8 @@ class Safety:
         failure: code of what fails now; "" for nothing.
         since_ms: since when it fails.
         findings: how many things were found and not settled.
-        grade: ``all`` when the highest level has everything, ``some`` when records wait, ``here`` at the top
-            and where there is nothing yet: of nothing no level has given a receipt.
+        grade: ``all`` when the highest level has everything, ``some`` when records or attachments wait,
+            ``here`` at the top and where there is nothing yet: of nothing no level has given a receipt.
     """
 
     entries: int
@@ -41,7 +41,7 @@ def read_safety(ledger: Ledger, station: StationId) -> Safety:
     """Return what is safe where of the installation."""
     status = sync_status(ledger, ledger.main_station or station)
     failure = status.link.failure
-    waiting = any(level.waiting for level in status.levels)
+    waiting = any(level.waiting or level.attachments for level in status.levels)
     return Safety(
         entries=status.entries,
         levels=status.levels,

@@ -1,4 +1,7 @@
-"""Style sheets, scripts and pictures of the pages: read once, packed, sent again only when they differ."""
+"""Style sheets, scripts and pictures of the pages: read once, packed, sent again only when they differ.
+
+Pages name each with what it holds, so that a browser keeps it and asks no more, at no page.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from aiohttp import web
 
 FOLDER = Path(__file__).parent / "static"
 PREFIX = "/static/"
+KEPT = "private, max-age=31536000, immutable"
 _PACKED = (".js", ".css", ".svg", ".txt", ".json", ".toml")
 
 
@@ -26,6 +30,11 @@ class Asset:
     tag: str
 
 
+def address(name: str) -> str:
+    """Return where a file is got, for as long as it holds what it holds now."""
+    return f"{PREFIX}{name}?v={_read(name).tag}"
+
+
 async def send(request: web.Request) -> web.Response:
     """Send a file, or that the browser's own copy is the same."""
     name = request.match_info["path"]
@@ -33,6 +42,8 @@ async def send(request: web.Request) -> web.Response:
         return web.Response(status=404)
     asset = _read(name)
     headers = {"ETag": f'"{asset.tag}"', "Vary": "Accept-Encoding"}
+    if request.query.get("v") == asset.tag:
+        headers["Cache-Control"] = KEPT
     if f'"{asset.tag}"' in request.headers.get("If-None-Match", ""):
         return web.Response(status=304, headers=headers)
     if asset.packed and "gzip" in request.headers.get("Accept-Encoding", ""):

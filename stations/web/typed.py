@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiohttp import web
 
 from ledger.errors import InputError
+from ledger.facade import Ledger
+from ledger.store import schema
 from stations.web.answers import answer
 from stations.web.drafts import WORD_BYTES, Draft, Drafts, Form, is_word
 from stations.web.unsigned import KEPT_ACTION, KEPT_PAGE, SECRET
@@ -113,30 +115,58 @@ def draft_of(visit: Visit, form: Mapping[str, Sequence[str]], *, page: str, acti
         page: path and query of the page on which it stands, without the draft.
         action: where it is sent, of a form that is kept here.
     """
-    kept: Form = {name: texts for name, texts in form.items() if name not in NOT_KEPT and any(texts)}
     return Draft(
         word="".join(form.get("draft", ())),
         staff_no=visit.person.staff_no,
         station=str(visit.person.station),
         page=page,
         at_ms=visit.now_ms(),
-        form=kept,
+        form=fields_kept(form),
         action=action,
     )
 
 
+def fields_kept(form: Form) -> Form:
+    """Return the fields of a form that its draft keeps."""
+    return {name: texts for name, texts in form.items() if name not in NOT_KEPT and any(texts)}
+
+
+def is_stored(ledger: Ledger, draft: Draft) -> bool:
+    """Tell whether the ledger holds the act that a draft was signed as."""
+    if not draft.act:
+        return False
+    with ledger.reading() as (tx, _):
+        return tx.get(schema.ACTS, (bytes.fromhex(draft.case), bytes.fromhex(draft.act))) is not None
+
+
 async def mine(visit: Visit) -> list[Draft]:
-    """Return what who acts has not finished at the station, the newest first, but for what came too late."""
+    """Return what who acts has not finished at the station, the newest first, but for what came too late.
+
+    Of those that were signed only what the ledger holds is still said to be (``act``).
+    """
     drafts, person = drafts_of(visit), visit.person
     late = {one.draft for one in visit.unsigned}
     found = await visit.office.access.aside(lambda: drafts.of(person.staff_no, str(person.station)))
-    return [one for one in found if one.word not in late]
+    found = [one for one in found if one.word not in late]
+    if not any(one.act for one in found):
+        return found
+
+    def settled(ledger: Ledger) -> list[Draft]:
+        return [one if not one.changed and is_stored(ledger, one) else replace(one, act="") for one in found]
+
+    return await visit.read(settled)
 
 
-async def ended(visit: Visit, word: str) -> None:
-    """Forget a draft that was signed or is not wanted."""
+async def ended(visit: Visit, word: str, where: str = "") -> None:
+    """Forget a draft that was signed or is not wanted.
+
+    Args:
+        visit: the request.
+        word: of the draft.
+        where: the page of what it became; "" for nothing.
+    """
     drafts, staff_no = drafts_of(visit), visit.person.staff_no
-    visit.browser.remember_done(_mark(word), "")
+    visit.browser.remember_done(_mark(word), where)
     await visit.office.access.aside(lambda: drafts.drop(staff_no, word))
 
 
@@ -156,6 +186,11 @@ async def forget_below(visit: Visit, path: str) -> None:
 def is_over(visit: Visit, word: str) -> bool:
     """Tell whether a draft was signed or thrown away in this browser."""
     return _mark(word) in visit.browser.done
+
+
+def outcome_of(visit: Visit, word: str) -> str | None:
+    """Return the page of what a draft became in this browser; "" for nothing, None while it is one."""
+    return visit.browser.done.get(_mark(word))
 
 
 def new_word(visit: Visit) -> str:

@@ -164,6 +164,11 @@ class KeptForms:
             if one is not None and one.is_below(path):
                 self.drop(name)
 
+    def texts(self, field: str) -> set[str]:
+        """Return what stands in a field of anybody's form."""
+        found = (self._read(name) for name in self._folder.names())
+        return {text for one in found if one is not None for text in one.fields.get(field, ())}
+
     def take_up(self, staff_no: str, now_ms: int) -> dict[str, Unsigned]:
         """Return the forms of somebody that no browser holds, by their names; each is given once.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ledger.case import CaseAct
+from ledger.case import CaseAct, CaseState
 from ledger.casetype import CaseType
 from ledger.facade import Ledger
 from ledger.registry import Registry
@@ -44,3 +44,17 @@ def author_name(say: Say, ledger: Ledger, act: CaseAct) -> str:
     if act.under is None:
         return name
     return say("show.under", who=name, place=station_name(ledger.knowledge.registry, act.under.station))
+
+
+def person_words(registry: Registry, staff_no: str) -> str:
+    """Return a person by name and number, as far as the registry knows a name."""
+    name = registry.names.get(staff_no, "")
+    return f"{name} {staff_no}" if name and name != staff_no else staff_no
+
+
+def capacity_words(say: Say, state: CaseState) -> str:
+    """Return as whom the station took a case in, and whether the organ has it by now; "" for neither."""
+    if not state.capacity:
+        return ""
+    since = f"capacity.{state.capacity}_received"
+    return say(since if state.organ_received and say.has(since) else f"capacity.{state.capacity}")

@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from ledger.texts.tables import Cell, Styled, cell_width
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Styled:
-    """A cell with a colour; the colour is never the only sign."""
+__all__ = ["Cell", "Styled", "cell_width", "light_cell", "pad", "wrap_cells"]
 
-    text: str
-    style: str
-
-
-Cell = str | Styled
 _LIGHTS = {
     "green": ("●", "green"),
     "yellow": ("▲", "yellow"),
@@ -28,13 +21,6 @@ def light_cell(light: str, name: str) -> Styled:
     """Return a light as shape, word and colour: who cannot see colours reads the same."""
     shape, style = _LIGHTS.get(light, ("·", "dim"))
     return Styled(text=f"{shape} {name}", style=style)
-
-
-def cell_width(text: str) -> int:
-    """Return how many columns a text takes on a screen or an 80 mm printer."""
-    from rich.cells import cell_len
-
-    return cell_len(text)
 
 
 def pad(text: str, width: int) -> str:

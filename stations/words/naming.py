@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from ledger.casetype import CaseType
 from ledger.item import Item
+from ledger.oneline import shown
 from ledger.registry import Registry
 from ledger.registry_schema import SCHEMAS
 from ledger.texts import Message
@@ -64,7 +66,7 @@ class Names:
             "held": self._station,
             "steps": self._step,
             "field": self._field,
-            "why": self._reason,
+            "said": shown,
             "reason": self._reason,
             "clock": self._clock,
             "method": self._value,
@@ -75,6 +77,9 @@ class Names:
     def message(self, code: str, params: Mapping[str, object]) -> Message:
         """Return the text of a code with named values."""
         named = {name: self._named(name, value) for name, value in params.items()}
+        if isinstance(why := params.get("why"), str) and why:
+            # A reason within a reason: the values are the inner one's as well.
+            named["why"] = self._reason(why, {name: one for name, one in params.items() if name != "why"})
         action, field, kind = (str(params.get(name, "")) for name in ("action", "field", "kind"))
         if code.startswith("case.facts_") and field:
             named["field"] = self._options(action, field)
@@ -145,6 +150,8 @@ class Names:
             person = f"person.{code}"
             name = self._say(person) if self._say.has(person) else field_name(self._say, "", code)
             return code if name == code.rpartition(".")[2] else name
+        if self._say.has(f"person.{code}"):
+            return self._say(f"person.{code}")
         return f"{self._say(f'field.{code}')}({code})" if self._say.has(f"field.{code}") else code
 
     def _options(self, action: str, field: str) -> str:
@@ -191,6 +198,6 @@ class Names:
         known = None if self._registry is None else self._registry.station(StationId(number))
         return f"{known.name}({number})" if known is not None else number
 
-    def _reason(self, code: str) -> str:
-        message = self._say.message(code, {})
+    def _reason(self, code: str, params: Mapping[str, object] = MappingProxyType({})) -> str:
+        message = self.message(code, params) if params else self._say.message(code, {})
         return code if message.what == code else message.what.rstrip("。.")

@@ -7,11 +7,22 @@ from collections.abc import Iterable
 from ledger.facade import CaseRow, Ledger
 from ledger.registry import Registry
 from stations.texts import Say
-from stations.words.casenames import station_name
+from stations.words.casenames import station_name, value_name
 from stations.words.cells import Cell, light_cell
 from stations.words.moments import show_moment
 
-HEADINGS = ("light", "number", "item", "applicant", "status", "custodian", "due_on", "opened", "flags")
+HEADINGS = (
+    "light",
+    "number",
+    "item",
+    "applicant",
+    "status",
+    "result",
+    "custodian",
+    "due_on",
+    "opened",
+    "flags",
+)
 MONTH_COUNTS = (
     "received", "decided", "ended", "open", "overdue", "late_accepted", "late_decided", "conflicts",
     "returned",
@@ -28,6 +39,7 @@ def row_cells(say: Say, ledger: Ledger, row: CaseRow) -> list[Cell]:
         item_words(say, ledger, row),
         row.applicant or "—",
         status_name(say, ledger, row),
+        value_name(say, row.result) if row.result else "",
         custodian_words(say, registry, row),
         row.due_on.isoformat() if row.due_on is not None else "—",
         show_moment(row.opened_at_ms),

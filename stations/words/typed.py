@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from ledger.errors import ConfigError
 from ledger.factspec import FactSpec
-from ledger.types import ActId, Facts, Value
+from ledger.typedtime import narrow, read_day
+from ledger.types import ActId, Value
 from stations.unreadable import unreadable
+from stations.words.choices import chosen
+
+FREE_TEXTS = frozenset(("reasons",))
+"""Lists of sentences, in which a comma parts nothing: each is given by itself."""
+_PARTING = re.compile("([,，、])")
+_DIGITS = re.compile("[0-9]{1,18}")
+_CHANGES = "--changes "
+_YES = frozenset(("true", "yes", "y", "1", "是", "对", "有", "已", "√", "✓"))
+_NO = frozenset(("false", "no", "n", "0", "否", "不", "不是", "没有", "无", "未", "\u00d7", "✗"))
 
 
 def find_act(text: str, acts: Sequence[ActId], option: str) -> ActId:
@@ -26,21 +37,63 @@ def find_act(text: str, acts: Sequence[ActId], option: str) -> ActId:
 
 
 def type_changes(changes: Value, specs: Mapping[str, FactSpec], *, acts: Sequence[ActId]) -> Value:
-    """Return amended fields in the types that the amended action declares for them."""
+    """Return amended fields in the types that the amended action declares for them.
+
+    Raises:
+        ConfigError: ``cli.choice`` for a word that says neither yes nor no, or is none of some values;
+            ``cli.date``, ``cli.number``; as ``scalar``.
+    """
     if not isinstance(changes, dict):
         return changes
-    typed: Facts = {}
-    for name, text in changes.items():
-        spec = specs.get(name)
-        kind = "text" if spec is None else spec.type
-        words = str(text)
-        if kind == "bool":
-            typed[name] = words in ("true", "yes", "1", "是")
-        elif kind == "list":
-            typed[name] = [word.strip() for word in words.split(",") if word.strip()]
-        else:
-            typed[name] = scalar(kind, words, "--changes", acts=acts)
-    return typed
+    return {name: _changed(name, str(text), specs.get(name), acts) for name, text in changes.items()}
+
+
+def _changed(name: str, text: str, spec: FactSpec | None, acts: Sequence[ActId]) -> Value:
+    kind, option = "text" if spec is None else spec.type, f"{_CHANGES}{name}"
+    if kind == "bool":
+        return yes_or_no(text, option)
+    if kind == "list":
+        return [*split_list(name, text)]
+    if kind == "enum" and spec is not None:
+        return chosen(text, sorted(spec.values), option)
+    if kind == "date":
+        day = read_day(text)
+        if day is None:
+            raise ConfigError("cli.date", option=option, value=text[:80])
+        return day.isoformat()
+    return scalar(kind, text, option, acts=acts)
+
+
+def yes_or_no(text: str, option: str) -> bool:
+    """Return what a word says.
+
+    Raises:
+        ConfigError: ``cli.choice``: a word that is not understood must not be signed as a no.
+    """
+    word = narrow(text).strip().casefold()
+    if word in _YES or word in _NO:
+        return word in _YES
+    raise ConfigError("cli.choice", option=option, value=text[:80], choices=("true 是", "false 否"))
+
+
+def split_list(name: str, text: str, *, whole: Collection[str] = ()) -> list[str]:
+    """Return the words of a list that were typed in one, parted by commas, Chinese ones too.
+
+    Args:
+        name: the field; free text, such as reasons, is never parted.
+        text: what was typed.
+        whole: names that hold such a sign themselves, and stay whole.
+    """
+    if name in FREE_TEXTS:
+        return [text.strip()] if text.strip() else []
+    parts = _PARTING.split(text)
+    words, at = [], 0
+    while at < len(parts):
+        ends = range(len(parts), at, -2)
+        end = next((end for end in ends if "".join(parts[at:end]).strip() in whole), at + 1)
+        words.append("".join(parts[at:end]).strip())
+        at = end + 1
+    return [word for word in words if word]
 
 
 def _file_hash(path: str) -> bytes:
@@ -58,7 +111,7 @@ def scalar(kind: str, text: str, option: str, *, acts: Sequence[ActId]) -> Value
 
     Raises:
         ConfigError: ``cli.act`` as in ``find_act``; ``cli.hex`` for bytes that are neither digits nor a file;
-            ``cli.file*`` for a file that is empty or cannot be read.
+            ``cli.file*`` for a file that is empty or cannot be read; ``cli.number``.
     """
     if kind == "act":
         return find_act(text, acts, option)
@@ -73,6 +126,9 @@ def scalar(kind: str, text: str, option: str, *, acts: Sequence[ActId]) -> Value
             if Path(text).is_file():
                 return _file_hash(text)
             raise ConfigError("cli.hex", option=option, value=text[:80]) from error
-    if kind == "int" and text.strip().isdigit():
-        return int(text)
+    if kind == "int":
+        digits = narrow(text).strip()
+        if not _DIGITS.fullmatch(digits):
+            raise ConfigError("cli.number", option=option, value=text[:80], least=0)
+        return int(digits)
     return text.strip()

@@ -163,6 +163,7 @@ TYPE_FAULTS = [
     ("actions.decide.commutes", True, "lint.commutes_moves"),
     ("actions.receive.to", "=", "lint.opening_stays"),
     ("actions.countersign", None, "lint.reserved_missing"),
+    ("actions.decline", None, "lint.reserved_missing"),
     ("actions.accept.facts.grant", {"type": "text"}, "lint.fact_reserved"),
     ("actions.suspend", None, "lint.state_unreachable"),
     ("actions.archive.to", "=", "lint.state_unreachable"),

@@ -257,6 +257,7 @@ MOVES = (
     (VILLAGER, "note", {}),
     (HEAD, "adjudicate", None),
     (SUPERVISOR, "countersign", None),
+    (OFFICER, "decline", None),
 )
 
 
@@ -277,8 +278,8 @@ def stories(draw: st.DrawFn) -> Story:
             ids = contested if contested and action == "adjudicate" else ids
             split = draw(st.integers(0, len(ids)))
             facts = (
-                {"target": draw(st.sampled_from(ids))}
-                if action == "countersign"
+                {"target": draw(st.sampled_from(ids)), **({"reason": "x"} if action == "decline" else {})}
+                if action in ("countersign", "decline")
                 else {"uphold": ids[:split], "set_aside": ids[split:], "reason": "x"}
             )
         when = at("2026-03-02 09:00") + draw(st.integers(0, 5)) * 3_600_000

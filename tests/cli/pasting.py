@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shlex
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.forked import ROOT, in_a_shell, started
+
 _BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -19,17 +20,20 @@ def commands(name: str) -> list[str]:
     return _BLOCK.findall((ROOT / name).read_text(encoding="utf-8"))
 
 
-def paste(folder: Path, script: str) -> str:
+def paste(folder: Path, script: str, *, fork: bool = False) -> str:
     """Run a script in a folder, with both programs on the path; returns what it printed.
 
     Servers that a failed command left behind end with it.
+
+    Args:
+        fork: whether the programs are forked and not started, where that they start is not what is tested.
     """
     programs = folder / "bin"
     programs.mkdir(exist_ok=True)
     for name, module in (("banjian", "stations.start"), ("banjian-audit", "audit.start")):
         program = programs / name
-        line = f"import sys; from {module} import main; sys.exit(main())"
-        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{line}" "$@"\n', encoding="utf-8")
+        line = in_a_shell(module) if fork else f'exec {shlex.join(started(module))} "$@"'
+        program.write_text(f"#!/bin/sh\n{line}\n", encoding="utf-8")
         program.chmod(0o755)
     secret = folder / "passphrase.txt"
     secret.touch(mode=0o600)

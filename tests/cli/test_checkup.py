@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 import sqlite3
 from pathlib import Path
 
 import pytest
 
+from stations.checkup import doctor
+from stations.texts import words
 from tests.cli.conftest import ITEM, Terminal
 
 FULL = ("doctor", "--full", "--json")
@@ -33,6 +36,25 @@ def _alter(terminal: Terminal, change: str) -> None:
 
 def _checks(terminal: Terminal, *words: str) -> dict[str, dict]:
     return {row["check"]: row for row in terminal.run(*words).json["checks"]}
+
+
+def test_every_check_has_a_name_in_both_languages() -> None:
+    named: set[str] = set()
+    for path in Path(doctor.__file__).parents[1].rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or getattr(node.func, "id", "") not in ("found", "Check"):
+                continue
+            given = [*node.args[:1], *(one.value for one in node.keywords if one.arg == "name")]
+            named |= {str(one.value) for one in given if isinstance(one, ast.Constant)}
+    assert {"acts", "sqlite", "backup", "server"} <= named and len(named) > 20
+    for language in ("zh", "en"):
+        held = words(language)
+        assert {name for name in named if f"doctor.name.{name}" not in held} == set(), language
+
+
+def test_no_code_stands_where_a_name_should(county: Terminal) -> None:
+    for language in ("zh", "en"):
+        assert "doctor.name" not in county.run("doctor", lang=language).out
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from python_calamine import CalamineWorkbook
 
 from ledger.facade import Home
 from stations.cli.counterday.demo import COUNTY, TOWNSHIP, VILLAGE, DemoClock
+from stations.kept.rosters import FOLDER, Roster, RosterRow, keep_roster, load_roster
+from stations.kept.sealed import SealedFolder
 from stations.web.drafts import Draft, Drafts
 from stations.web.unsigned import KeptForms, Unsigned
 from tests.cli.conftest import INSURANCE, ITEM, Terminal
@@ -260,12 +262,23 @@ def test_erase_takes_along_what_was_being_typed_about_the_case_on_the_pages(coun
             staff_no="V001", station=VILLAGE, action=path, page=path, fields=form, files=(), at_ms=1
         )
         kept.keep(kept.new_name(), one)
+    lists = SealedFolder(home, FOLDER, os.urandom)
+    rows = [
+        RosterRow(no=place + 1, name="列表人", phone="1", case=case, number="N", token="T")
+        for place, case in enumerate(ids)
+    ]
+    keep_roster(
+        lists,
+        Roster(name="a1", station=VILLAGE, item="x", title="名单", by="赵", made_at_ms=1, rows=rows),
+    )
     county.ok("erase", number, "--ground", "本人要求", "--as", "R001", "--yes")
     (draft,), (form_left,) = (
         drafts.of("V001", VILLAGE),
         KeptForms(home, os.urandom).take_up("V001", 1).values(),
     )
     assert draft.page == form_left.action == f"/case/{ids[1]}/do/note"
+    blank, left = load_roster(lists, "a1").rows
+    assert (blank.name, blank.phone, blank.token, blank.erased) == ("", "", "", True) and left == rows[1]
 
 
 def test_an_action_that_the_county_publishes_is_a_command_at_once(county: Terminal, tmp_path: Path):

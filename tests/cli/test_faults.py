@@ -8,6 +8,7 @@ import pytest
 
 from ledger.errors import ConfigError
 from stations.cli import calendars
+from stations.cli import main as faulty
 from stations.cli.types import parse_moment
 from stations.config import load_config
 from tests.cli.conftest import Terminal
@@ -54,6 +55,31 @@ def test_a_fault_of_the_program_leaves_a_file_without_messages(
     county.env["BANJIAN_DEBUG"] = "1"
     with pytest.raises(ZeroDivisionError):
         county.run("calendar", "due", "2026-02-13", "5")
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("find", "王小明"), "find"),
+        (("find", "王-小明", "--lang", "zh"), "find"),
+        (("staff", "add", "王小明", "--name", "王小明"), "staff add"),
+        (("--lang", "zh", "find", "王小明"), ""),
+        (("王小明", "find"), ""),
+    ],
+)
+def test_the_file_of_a_fault_holds_no_word_that_names_somebody(
+    county: Terminal, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], named: str
+):
+    def broken(*args: object, **kwargs: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(faulty, "_run", broken)
+    assert "[internal]" in county.run(*words).err
+    assert county.folder is not None
+    (left,) = (county.folder / "log").glob("error-*.txt")
+    first, *rest = left.read_text(encoding="utf-8").splitlines()
+    assert first.split() == ["command:", *named.split()]
+    assert "王" not in "".join(rest)
 
 
 @pytest.mark.parametrize(

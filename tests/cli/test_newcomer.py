@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from stations.cli.tables import print_table
+from ledger.texts.tables import print_table
 from stations.words.cells import cell_width
 from tests.cli.conftest import INSURANCE, ITEM, PASSPHRASE, Terminal
 

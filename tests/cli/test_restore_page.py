@@ -64,7 +64,7 @@ def port() -> str:
 def burnt(tmp_path_factory: pytest.TempPathFactory, port: str) -> Path:
     """A folder with a township, a safe, a backup, and a county that burnt a week after it."""
     folder = tmp_path_factory.mktemp("burnt")
-    paste(folder, (BEFORE + LOST_WEEK).replace(PORT, port))
+    paste(folder, (BEFORE + LOST_WEEK).replace(PORT, port), fork=True)
     return folder
 
 
@@ -75,7 +75,7 @@ def lost(burnt: Path, tmp_path: Path) -> Path:
 
 
 def test_a_county_comes_back_by_the_page(lost: Path, port: str) -> None:
-    paste(lost, ("\n".join(commands("docs/storage.md")) + AFTER).replace(PORT, port))
+    paste(lost, ("\n".join(commands("docs/storage.md")) + AFTER).replace(PORT, port), fork=True)
     (case,) = [json.loads(line) for line in (lost / "county.json").read_text("utf-8").splitlines()]
     assert case["number"] and case["status"] == "received"
     acts = [json.loads(line) for line in (lost / "registry.json").read_text("utf-8").splitlines()]
@@ -92,7 +92,7 @@ def test_logs_are_not_opened_before_the_township_has_synced(lost: Path, port: st
     restore, _, reopen, _ = commands("docs/storage.md")
     first = reopen.splitlines()[0]
     script = f"{restore}\n! {first} 2> refused\n{first} --anyway\nkill $COUNTY; wait\n"
-    said = paste(lost, script.replace(PORT, port))
+    said = paste(lost, script.replace(PORT, port), fork=True)
     refused = (lost / "refused").read_text("utf-8")
     assert "[county.stations_behind]" in refused and TOWN in refused and said
 
@@ -101,7 +101,7 @@ def test_without_the_key_of_its_ca_a_restored_county_does_not_listen(lost: Path,
     restore = commands("docs/storage.md")[0].replace(" safe/ca.key", "")
     served = f"banjian serve county --listen {PORT}"
     assert served in restore
-    paste(lost, restore.partition(served)[0] + f"! {served.replace(PORT, port)} 2> refused\n")
+    paste(lost, restore.partition(served)[0] + f"! {served.replace(PORT, port)} 2> refused\n", fork=True)
     assert "[pki.ca_key]" in (lost / "refused").read_text("utf-8")
 
 
@@ -124,7 +124,7 @@ def test_a_county_without_any_backup_is_filled_by_its_stations(lost: Path, port:
     script = f"! {wrong} 2> key\n{RESCUE}! {first} 2> early\n"
     script += "mkdir -p county/keys\ncp burnt/keys/R001.key county/keys/\n"
     script += "\n".join((sync, reopen, after)) + AFTER
-    paste(lost, script.replace(PORT, port).replace("NUMBER", number))
+    paste(lost, script.replace(PORT, port).replace("NUMBER", number), fork=True)
     assert "[restore.ca_key]" in (lost / "key").read_text("utf-8") and not (lost / "other").exists()
     assert "[log.not_first]" in (lost / "early").read_text("utf-8")
     (case,) = [json.loads(line) for line in (lost / "county.json").read_text("utf-8").splitlines()]

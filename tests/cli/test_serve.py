@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
-import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -23,7 +19,6 @@ from ledger.act import decode_act
 from ledger.data import shipped_case_types as case_types_raw
 from ledger.errors import BanjianError
 from ledger.facade import Command, Home, Ledger, SignedAct
-from ledger.facade.base.clock import SystemClock
 from ledger.facade.cases.signing import sign_bodies
 from ledger.facade.opened.beside import prepare_county, prepare_opening
 from ledger.genesis import LogGenesis
@@ -36,84 +31,50 @@ from stations.cli.remote import (
     submit_county_remote,
     submit_remote,
 )
-from tests.cli.conftest import ITEM, PASSPHRASE, Terminal
+from tests.cli.conftest import ITEM, Terminal
+from tests.cli.processes import beside, folder_of, ran, serving
 from tests.facade.counter import statutory
 from tests.sheetin.workbooks import make
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and Unix sockets")
-PROGRAM = [sys.executable, "-c", "import sys; from stations.start import main; sys.exit(main())"]
-
-
-def _env(folder: Path) -> dict[str, str]:
-    secret = folder.parent / "passphrase.txt"
-    secret.touch(mode=0o600)
-    secret.write_text(PASSPHRASE + "\n", encoding="utf-8")
-    return {
-        **os.environ,
-        "BANJIAN_DIR": str(folder),
-        "BANJIAN_PASSPHRASE_FILE": str(secret),
-        "BANJIAN_LANG": "zh",
-        "PYTHONPATH": str(Path(__file__).parents[2]),
-    }
-
-
-def _run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*PROGRAM, *words], env=_env(folder), capture_output=True, text=True, check=False)
-
-
-@contextmanager
-def _server(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    words = [*PROGRAM, "serve", str(folder), "--json"]
-    with subprocess.Popen(words, env=_env(folder), stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            assert json.loads(process.stdout.readline())["listening"]
-            yield process
-        finally:
-            process.kill()
-
-
-def _folder(county: Terminal) -> Path:
-    assert county.folder is not None
-    return county.folder
 
 
 def test_actions_reach_the_server_signed_and_reads_go_on_beside_it(county: Terminal):
-    folder = _folder(county)
-    with _server(folder) as server:
-        received = _run(
+    folder = folder_of(county)
+    with serving(folder) as server:
+        received = ran(
             folder, "receive", ITEM, "--as", "V001", "--name", "吴老根", "--materials", "all", "--json",
             "--out", str(folder.parent / "slip.txt"),
         )  # fmt: skip
         assert received.returncode == 0, received.stderr
         answer = json.loads(received.stdout)
         assert answer["number"] and answer["token"] and answer["seq"] == 2
-        handed = _run(folder, "hand-over", answer["number"], "--to", TOWNSHIP, "--as", "V001")
+        handed = ran(folder, "hand-over", answer["number"], "--to", TOWNSHIP, "--as", "V001")
         assert handed.returncode == 0, handed.stderr
-        refused = _run(folder, "accept", answer["number"], "--as", "T001")
+        refused = ran(folder, "accept", answer["number"], "--as", "T001")
         assert refused.returncode == 1 and "[case." in refused.stderr
-        listed = _run(folder, "find", "吴老根", "--json")
+        listed = ran(folder, "find", "吴老根", "--json")
         assert json.loads(listed.stdout)["offered_to"] == TOWNSHIP
-        looked = json.loads(_run(folder, "doctor", "--json").stdout)["checks"][-1]
+        looked = json.loads(ran(folder, "doctor", "--json").stdout)["checks"][-1]
         assert (looked["code"], looked["pid"]) == ("doctor.server", server.pid)
         status = json.loads(status_remote(Home(folder)))
         assert status["pid"] == server.pid and looked["count"] == len(status["logs"])
         assert any(log["size"] == 3 for log in status["logs"])
         grant = ("staff", "grant", "T002", "--role", "officer", "--scope", TOWNSHIP, "--as", "R001")
-        granted = _run(folder, *grant)
+        granted = ran(folder, *grant)
         assert granted.returncode == 0, granted.stderr
-        signed = _run(folder, "checkpoint", "--json")
+        signed = ran(folder, "checkpoint", "--json")
         assert signed.returncode == 0 and len(signed.stdout.splitlines()) == 6
         server.send_signal(signal.SIGTERM)
         assert server.wait(timeout=30) == 0
     assert not (folder / "banjian.sock").exists()
-    assert json.loads(_run(folder, "doctor", "--json").stdout)["checks"][-1]["code"] == "doctor.no_server"
-    assert _run(folder, "take-over", answer["number"], "--as", "T001").returncode == 0
+    assert json.loads(ran(folder, "doctor", "--json").stdout)["checks"][-1]["code"] == "doctor.no_server"
+    assert ran(folder, "take-over", answer["number"], "--as", "T001").returncode == 0
 
 
 def test_a_command_waits_for_another_though_a_killed_server_left_its_socket(county: Terminal):
-    folder = _folder(county)
-    with _server(folder) as server:
+    folder = folder_of(county)
+    with serving(folder) as server:
         server.kill()
         server.wait(timeout=30)
     assert Path(platform.local_socket_address(folder).name).exists()
@@ -135,20 +96,20 @@ def test_a_command_waits_for_another_though_a_killed_server_left_its_socket(coun
 
 
 def test_a_second_server_is_refused_and_a_killed_one_leaves_nothing_in_the_way(county: Terminal):
-    folder = _folder(county)
-    with _server(folder) as server:
-        second = _run(folder, "serve", str(folder))
+    folder = folder_of(county)
+    with serving(folder) as server:
+        second = ran(folder, "serve", str(folder))
         assert second.returncode == 2 and "[store.locked]" in second.stderr
         server.kill()
         server.wait(timeout=30)
-    received = _run(folder, "receive", ITEM, "--as", "V001", "--name", "甲", "--materials", "all", "--json")
+    received = ran(folder, "receive", ITEM, "--as", "V001", "--name", "甲", "--materials", "all", "--json")
     assert received.returncode == 0, received.stderr
-    with _server(folder):
-        assert _run(folder, "show", json.loads(received.stdout)["number"]).returncode == 0
+    with serving(folder):
+        assert ran(folder, "show", json.loads(received.stdout)["number"]).returncode == 0
 
 
 def test_a_tampered_act_is_refused_by_the_server(county: Terminal):
-    folder = _beside(county)
+    folder = beside(county)
     with Ledger.open(folder, clock=county.clock, write=False) as ledger:
         item = next(
             code for code, item in ledger.knowledge.catalogue.items(99).items() if item.name.zh == ITEM
@@ -160,7 +121,7 @@ def test_a_tampered_act_is_refused_by_the_server(county: Terminal):
         SignedAct(raw=signed.raw, sig=signed.sig, facts=signed.facts[:-1] + b"\x00", number=signed.number),
         SignedAct(raw=b"\xc1", sig=signed.sig, facts=signed.facts),
     ]
-    with _server(folder):
+    with serving(folder):
         for act in bad:
             with pytest.raises(BanjianError):
                 submit_remote(Home(folder), act)
@@ -170,12 +131,6 @@ def test_a_tampered_act_is_refused_by_the_server(county: Terminal):
 def _json(terminal: Terminal, *words: str) -> dict:
     """Run a command in this process, beside the server's, and return the last object that it printed."""
     return terminal.ok(*words, "--json").lines[-1]
-
-
-def _beside(terminal: Terminal) -> Path:
-    """Give the terminal the server's clock, which is the machine's; returns the folder."""
-    terminal.clock = SystemClock()
-    return _folder(terminal)
 
 
 NEW_VILLAGE = "990121001203-00"
@@ -201,9 +156,9 @@ def _enrol_han(county: Terminal) -> None:
 
 def test_the_registry_grows_through_the_server(county: Terminal):
     # Given a running server, when a registrar enrols a station and a person and grants, beside it,
-    folder = _beside(county)
+    folder = beside(county)
     roots = folder / "roots"
-    with _server(folder) as server:
+    with serving(folder) as server:
         added = _new_village(county)
         assert added["log_id"]
         _enrol_han(county)
@@ -230,7 +185,7 @@ def test_the_registry_grows_through_the_server(county: Terminal):
 
 
 def test_lists_from_excel_pass_through_the_server(county: Terminal, tmp_path: Path):
-    folder = _beside(county)
+    folder = beside(county)
     items = make(tmp_path / "items.xlsx", 事项=[
         ["事项编码", "事项名称", "事项性质", "收件层级", "决定层级", "办件类型", "承诺时限", "材料名称"],
         ["990109900099", "电动自行车登记", "公共服务", "县、乡镇、村", "县", "承诺件", 3, "申请书"],
@@ -239,7 +194,7 @@ def test_lists_from_excel_pass_through_the_server(county: Terminal, tmp_path: Pa
         ["站点编码", "站点名称", "层级"], ["990121001205", "西门村便民服务站", "村"],
         ["990121001206", "北门村便民服务站", "村"],
     ])  # fmt: skip
-    with _server(folder):
+    with serving(folder):
         assert _json(county, "catalogue", "import", str(items), "--as", "R001")["signed"] == 1
         assert _json(county, "registry", "import", "stations", str(places), "--as", "R001")["signed"] == 2
         again = _json(county, "registry", "import", "stations", str(places), "--as", "R001")
@@ -248,7 +203,7 @@ def test_lists_from_excel_pass_through_the_server(county: Terminal, tmp_path: Pa
 
 
 def test_catalogue_calendar_erasure_and_rebuild_pass_through_the_server(county: Terminal, tmp_path: Path):
-    folder = _beside(county)
+    folder = beside(county)
     calendar = tmp_path / "calendar.json"
     days = {"region": "CN", "year": 2027, "version": 1, "days_off": statutory(2027), "make_up": [],
             "source": "演练"}  # fmt: skip
@@ -257,7 +212,7 @@ def test_catalogue_calendar_erasure_and_rebuild_pass_through_the_server(county: 
     items.write_text(json.dumps({"withdrawn": ["990104800048"]}), encoding="utf-8")
     everything = tmp_path / "types.json"
     everything.write_text(json.dumps({"case_types": list(case_types_raw())}), encoding="utf-8")
-    with _server(folder):
+    with serving(folder):
         received = _received(county, "V001")
         before = _json(county, "registry", "show")["catalogue_size"]
         _json(county, "calendar", "publish", str(calendar), "--as", "R001")
@@ -287,12 +242,12 @@ def test_a_restored_county_is_served_and_its_logs_are_opened_beside_the_server(
     restored = tmp_path / "restored"
     shutil.copytree(made, restored)
     (restored / "secrets").mkdir()
-    shutil.copytree(_folder(county) / "keys", restored / "keys", dirs_exist_ok=True)
-    shutil.copy(_folder(county) / "secrets" / "storage.key", restored / "secrets" / "storage.key")
-    root = str(_folder(county) / "roots" / "root-1.key")
+    shutil.copytree(folder_of(county) / "keys", restored / "keys", dirs_exist_ok=True)
+    shutil.copy(folder_of(county) / "secrets" / "storage.key", restored / "secrets" / "storage.key")
+    root = str(folder_of(county) / "roots" / "root-1.key")
     other = Terminal(folder=restored)
-    _beside(other)
-    with _server(restored):
+    beside(other)
+    with serving(restored):
         # then whoever acts first opens the successor, and so do root and registrar for the county's logs.
         received = _received(other, "V001")
         assert received["seq"] == 2
@@ -311,7 +266,7 @@ def test_a_restored_county_is_served_and_its_logs_are_opened_beside_the_server(
 
 def test_the_server_checks_county_acts_again(county: Terminal):
     # Given acts that a faulty or hostile process of this user hands over, when they come to the server,
-    folder = _beside(county)
+    folder = beside(county)
     home = Home(folder)
     county.ok("key", "check", "--as", "R001")
     county.ok("key", "check", "--as", "V001")
@@ -331,7 +286,7 @@ def test_the_server_checks_county_acts_again(county: Terminal):
             log_public_key=signers["V001"].public_key, reason="first", nonce=bytes(16), parent_log=b"",
             parent_size=0, parent_root=b"",
         )  # fmt: skip
-        with _server(folder):
+        with serving(folder):
             for act, code in (
                 (replace(good, sig=bytes(64)), ""),
                 (replace(good, facts=good.facts[:-1] + b"\x00"), ""),
@@ -380,12 +335,12 @@ def test_the_server_checks_county_acts_again(county: Terminal):
 
 def test_a_reader_that_stays_open_notices_what_the_server_adds(county: Terminal, tmp_path: Path):
     # Given a ledger open for reading, when another process enrols, publishes and opens a log meanwhile,
-    folder = _beside(county)
+    folder = beside(county)
     calendar = tmp_path / "calendar.json"
     days = {"region": "CN", "year": 2027, "version": 1, "days_off": statutory(2027), "make_up": [],
             "source": "演练"}  # fmt: skip
     calendar.write_text(json.dumps(days), encoding="utf-8")
-    with _server(folder), Ledger.open(folder, clock=county.clock, write=False) as reader:
+    with serving(folder), Ledger.open(folder, clock=county.clock, write=False) as reader:
         size = reader.knowledge.registry.size
         assert reader.worklist() == []
         kept = reader.parts

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.facade import CaseRow, Ledger
-from ledger.facade.base.tables import CASES, NEVER_MS
+from ledger.facade.base.tables import CASES, MARKS, NEVER_MS
+from ledger.facade.cases.secondsight import MARK_SECOND, forget_all_seconds
 from ledger.facade.opened.desklists import desk_of, page_of_cases
 from ledger.store.tables import Row
 from ledger.types import CaseId
@@ -52,7 +53,11 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
 def lay_out(ledger: Ledger, rows: Sequence[Row]) -> None:
     with ledger.store.write() as tx:
         tx.delete(CASES, {})
+        forget_all_seconds(tx)
         tx.insert(CASES, rows)
+        # Of two cases in three the signature can be given until a moment: one a moment ago, one not yet.
+        ends = [(f"{MARK_SECOND}{row[0].hex()}", str(NOW_MS + at % 3)) for at, row in enumerate(rows)]
+        tx.insert(MARKS, [one for at, one in enumerate(ends) if at % 3 < 2])
 
 
 @given(rows=case_rows(), closed=st.booleans(), light=st.sampled_from(["", *LIGHTS]),

@@ -17,15 +17,13 @@ from ledger.types import LogId
 from stations.checkup.doctor import examine
 from stations.config import StationConfig
 from tests.second_reader.test_synced_ledgers import agreed
-from tests.sync.world import COUNTY, TOWN, VILLAGE, World, signer
+from tests.sync.world import COUNTY, TOWN, VILLAGE, World, settled, signer
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     made = World(tmp_path)
-    for station in (TOWN, VILLAGE):
-        made.join(station)
-    made.settle(TOWN, VILLAGE)
+    settled(TOWN, VILLAGE)(made)
     yield made
     made.close()
 

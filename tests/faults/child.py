@@ -42,5 +42,10 @@ def work(home: Path, seed: str, *, acts_max: int) -> int:
     return 0
 
 
+def main() -> int:
+    """Work as the words say."""
+    return work(Path(sys.argv[1]), sys.argv[2], acts_max=int((*sys.argv[3:], "1000000")[0]))
+
+
 if __name__ == "__main__":
-    sys.exit(work(Path(sys.argv[1]), sys.argv[2], acts_max=int((*sys.argv[3:], "1000000")[0])))
+    sys.exit(main())

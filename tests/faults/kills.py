@@ -16,8 +16,8 @@ from pathlib import Path
 
 from tests.faults.check import problems
 from tests.faults.day import Confirmed
+from tests.forked import ROOT, Process, popen
 
-ROOT = Path(__file__).resolve().parents[2]
 OPENING_S = 0.15
 """One in four dies within so long after it begins to open the ledger."""
 PROMISES_MAX = 10
@@ -42,6 +42,11 @@ def child_command(home: Path, seed: str, acts: int | None = None) -> list[str]:
     return command if acts is None else [*command, str(acts)]
 
 
+def _child(home: Path, seed: str) -> Process | subprocess.Popen[str]:
+    """Begin such a process; one after the other they would import the same for most of their time."""
+    return popen([str(home), seed], program="tests.faults.child", env=os.environ, stdout=subprocess.PIPE)
+
+
 def kill_at_random(office: Path, work: Path, *, seed: str, kills: int, check_every: int = 1) -> Killed:
     """Kill one process after the other at work in the same installation.
 
@@ -57,7 +62,7 @@ def kill_at_random(office: Path, work: Path, *, seed: str, kills: int, check_eve
     shutil.copytree(office, home)
     rng, result, promises = random.Random(f"kills {seed}"), Killed(), list[Confirmed]()
     while result.kills < kills and not result.problems:
-        with subprocess.Popen(child_command(home, seed), stdout=subprocess.PIPE, cwd=ROOT) as child:
+        with _child(home, seed) as child:
             opening, promised = rng.random() < 0.25, rng.randint(0, PROMISES_MAX)
             lines = 1 if opening else 2 + promised
             told = _read_until(child, time.monotonic() + PATIENCE_S, lines=lines)
@@ -109,7 +114,9 @@ def _look(home: Path, work: Path, promises: Sequence[Confirmed], where: str) -> 
     return [f"{where}: {line}" for line in problems(copy, promises)]
 
 
-def _read_until(child: subprocess.Popen[bytes], deadline: float, *, lines: int | None = None) -> bytes:
+def _read_until(
+    child: Process | subprocess.Popen[str], deadline: float, *, lines: int | None = None
+) -> bytes:
     """Read the pipe until a moment, or until so many lines are in; no longer than the process lives."""
     assert child.stdout is not None
     told = b""
@@ -126,9 +133,9 @@ def _read_until(child: subprocess.Popen[bytes], deadline: float, *, lines: int |
     return told
 
 
-def _read_rest(child: subprocess.Popen[bytes]) -> bytes:
+def _read_rest(child: Process | subprocess.Popen[str]) -> bytes:
     assert child.stdout is not None
-    return child.stdout.read()
+    return child.stdout.buffer.read()
 
 
 def _promises(told: bytes) -> list[Confirmed]:

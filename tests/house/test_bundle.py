@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,35 @@ def home(tmp_path: Path) -> Path:
     place = tmp_path / "home"
     place.mkdir()
     return place
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A home folder into which it was installed, a copy of it that nobody touches, and what was said."""
+
+    home: Path
+    kept: Path
+    said: str
+
+
+@pytest.fixture(scope="module")
+def once(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """A home folder in which it was installed for the first time, with ledger and port of its own choice."""
+    around = tmp_path_factory.mktemp("installed")
+    place, kept = around / "home", around / "kept"
+    place.mkdir()
+    first = _install(bundle, place, "--data", "our ledger", "--port", "8751", cwd=place)
+    assert first.returncode == 0, first.stderr
+    place.rename(kept)
+    return Installed(home=place, kept=kept, said=first.stderr)
+
+
+@pytest.fixture
+def installed(once: Installed) -> Iterator[Path]:
+    """That home folder after the first time: a copy to the last byte and time, at the place that it knows."""
+    shutil.copytree(once.kept, once.home, symlinks=True)
+    yield once.home
+    shutil.rmtree(once.home)
 
 
 def _environment(home: Path) -> Mapping[str, str]:
@@ -71,6 +102,13 @@ def _version(home: Path) -> str:
     return ran.stdout
 
 
+def _unit(home: Path) -> tuple[Path, str]:
+    """Return where the service is described, and the line that starts it as it was first chosen."""
+    unit = home / ".config" / "systemd" / "user" / "banjian.service"
+    program = home / APP / "bin" / "banjian"
+    return unit, f'ExecStart="{program}" serve "{home / "our ledger"}" --port 8751'
+
+
 def _damaged(home: Path) -> str:
     script = "from ledger.intact import damaged_files; print(damaged_files())"
     python = home / APP / "bin" / "python"
@@ -79,9 +117,10 @@ def _damaged(home: Path) -> str:
     return ran.stdout
 
 
-def test_it_installs_without_network_mends_itself_and_refuses_what_is_older(bundle: Path, home: Path):
-    first = _install(bundle, home)
-    assert first.returncode == 0, first.stderr
+def test_it_installs_without_network_mends_itself_keeps_what_was_chosen_and_refuses_what_is_older(
+    bundle: Path, installed: Path
+):
+    home = installed
     version = (bundle / "VERSION").read_text().strip()
     assert version in _version(home)
     # An antivirus takes a file away: the program can name it, and installing again brings it back.
@@ -95,36 +134,36 @@ def test_it_installs_without_network_mends_itself_and_refuses_what_is_older(bund
             assert ran.returncode == 2 and "Traceback" not in ran.stderr
             assert "杀毒软件的隔离区" in ran.stderr and "antivirus's quarantine" in ran.stderr
             assert pattern.split("/")[-1].split("*")[0] in ran.stderr
-    again = _install(bundle, home)
+    # It names nothing else: the ledger, the port and the service stay as they were chosen.
+    again = _install(bundle, home, "--service")
     assert again.returncode == 0, again.stderr
     assert _damaged(home) == "[]\n"
-    installed = home / APP / "VERSION"
+    unit, command = _unit(home)
+    assert command in unit.read_text(encoding="utf-8").splitlines()
+    assert str(home / "our ledger") in again.stderr and "8751" in again.stderr
+    told = home / APP / "VERSION"
     for newer in ("99.0", f"{version.partition('.dev')[0]}.post1"):
-        installed.write_text(f"{newer}\n")
+        told.write_text(f"{newer}\n")
         older = _install(bundle, home)
         assert older.returncode == 1 and "降级" in older.stderr and "downgrade" in older.stderr
-        assert installed.read_text() == f"{newer}\n"
+        assert told.read_text() == f"{newer}\n"
+        # The second time the installed program cannot say itself which version is the newer one.
+        (home / APP / "bin" / "python").unlink(missing_ok=True)
     assert not list((home / APP.parent).glob("*.new"))
 
 
-def test_an_upgrade_that_names_nothing_keeps_the_ledger_the_port_and_the_service(bundle: Path, home: Path):
-    unit = home / ".config" / "systemd" / "user" / "banjian.service"
-    first = _install(bundle, home, "--data", "our ledger", "--port", "8751", cwd=home)
-    assert first.returncode == 0, first.stderr
-    program = home / APP / "bin" / "banjian"
-    command = f'ExecStart="{program}" serve "{home / "our ledger"}" --port 8751'
+def test_an_upgrade_that_names_nothing_keeps_what_an_installer_of_former_days_wrote_into_the_unit(
+    bundle: Path, once: Installed, installed: Path
+):
+    unit, command = _unit(installed)
     assert command in unit.read_text(encoding="utf-8").splitlines()
-    assert "systemd" in first.stderr
-    again = _install(bundle, home, "--service")
-    assert again.returncode == 0, again.stderr
-    assert command in unit.read_text(encoding="utf-8").splitlines()
-    assert str(home / "our ledger") in again.stderr and "8751" in again.stderr
-    settings = home / APP.parent / "settings.json"
+    assert "systemd" in once.said
     # An installer of former days kept nothing: the unit tells.
-    settings.unlink()
-    third = _install(bundle, home, "--service")
+    (installed / APP.parent / "settings.json").unlink()
+    third = _install(bundle, installed, "--service")
     assert third.returncode == 0, third.stderr
     assert command in unit.read_text(encoding="utf-8").splitlines()
+    assert str(installed / "our ledger") in third.stderr and "8751" in third.stderr
 
 
 @pytest.mark.parametrize(

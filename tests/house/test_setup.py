@@ -6,9 +6,12 @@ for the parts taken away, as Debian ships it without python3-venv.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import io
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -19,6 +22,7 @@ from pathlib import Path
 import pytest
 
 from tests.house.sources import ROOT
+from tests.unprivileged import folder_of_nobody, run_unprivileged
 
 pytestmark = pytest.mark.layer("linux")
 
@@ -134,12 +138,21 @@ def site_of(program: Path) -> str:
 
 
 def set_up(
-    checkout: Path, tools: Path, python: str | Path, level: str = "run"
+    checkout: Path, tools: Path, python: str | Path, level: str = "run", *, file_bytes_max: int = -1
 ) -> subprocess.CompletedProcess[str]:
     """Run the real script offline with one interpreter."""
+
+    def limit() -> None:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes_max, file_bytes_max))
+
     environment = {"PATH": str(tools), "PYTHON": str(python), "PIP_NO_INDEX": "1", "LANG": "C.UTF-8"}
     command = [str(checkout / ".ci" / "setup"), level]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False,
+        preexec_fn=limit if file_bytes_max >= 0 else None,
+    )  # fmt: skip
 
 
 def stamp_of(checkout: Path) -> Path:
@@ -236,6 +249,34 @@ def test_without_a_way_round_the_one_line_is_told(
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
     assert done.stderr.splitlines()[-1] == f"    sudo apt-get install -y {version}-venv"
     assert not stamp_of(checkout).exists()
+
+
+@pytest.mark.layer("unprivileged")
+def test_a_checkout_of_somebody_else_is_no_fault_of_the_python(checkout: Path) -> None:
+    # Nobody may be barred from the interpreter's folder: the script is read here, and run as nobody.
+    with folder_of_nobody(checkout) as folder:
+        script = runpy.run_path(str(folder / ".ci" / "setup.py"))
+        before = sorted(folder.rglob("*"))
+        folder.chmod(0o500)
+
+        def refused() -> None:
+            told = io.StringIO()
+            with contextlib.redirect_stderr(told):
+                assert script["main"](["run"]) == 1
+            text = told.getvalue()
+            assert "不能在" in text and "Permission denied" in text and str(folder) in text
+            assert "apt-get" not in text
+
+        run_unprivileged(refused)
+        assert sorted(folder.rglob("*")) == before
+
+
+def test_what_kept_the_environment_from_being_made_is_told(checkout: Path, tools: Path) -> None:
+    # No file may grow, as on a full disk.
+    done = set_up(checkout, tools, sys.executable, file_bytes_max=1024)
+    assert done.returncode == 1
+    assert "建不了 .venv" in done.stderr and "File too large" in done.stderr
+    assert "apt-get" not in done.stderr and not stamp_of(checkout).exists()
 
 
 def test_without_ensurepip_the_pip_of_the_machine_is_borrowed(

@@ -104,8 +104,19 @@ def _asked(
         occurred_at_ms=at("2026-03-02 09:00"), recorded_at_ms=at("2026-03-02 09:00"), facts=dict(facts),
     )  # fmt: skip
     state = CaseState(case_id=CaseId(bytes(16)), item_code=FOOD, case_type=kind.code, catalogue_version=1)
-    reason = senseless(spec, act, state=state, rules=rules, registry=registry, personal=None)
+    reason = senseless(spec, act, state=state, rules=rules, registry=registry, personal=_said_of(facts))
     return "" if reason is None else reason.code
+
+
+def _said_of(facts: Mapping[str, Value]) -> Facts | None:
+    """Return what an amendment says of people; nothing else in the tables says anything of them."""
+    return {"applicant": {"phone": "13800000001"}} if "personal_fields" in facts else None
+
+
+def test_an_amendment_says_the_new_text_of_every_field_that_it_names(registry: Registry) -> None:
+    kind, spec = next((kind, spec) for kind, spec in _actions() if spec.code == "amend")
+    facts = {**_facts(spec), "personal_fields": ["applicant.phone", "applicant.name"]}
+    assert _asked(kind, spec, facts, registry) == "case.amend_unsaid"
 
 
 def _with(facts: Facts, path: tuple[str, ...], value: Value) -> Facts:

@@ -78,6 +78,9 @@ def facts_for(action: str, state: CaseState, place: Place, rng: random.Random) -
         "urge": lambda: {"by_whom": "applicant"},
         "complain": lambda: {"about": "time"},
         "countersign": lambda: {"target": rng.choice(state.pending)} if state.pending else None,
+        "decline": lambda: (
+            {"target": rng.choice(state.pending), "reason": "提错了"} if state.pending else None
+        ),
         "adjudicate": lambda: _judgement(state, rng),
     }
     return made[action]() if action in made else None

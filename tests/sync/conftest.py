@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from tests import forked
 from tests.cli.conftest import PASSPHRASE, Terminal, county, founded
 
 __all__ = ["county", "founded"]
-ROOT = Path(__file__).parents[2]
-PROGRAM = [sys.executable, "-c", "import sys; from stations.start import main; sys.exit(main())"]
 
 COUNTY_PLACES = ["sqlite", pytest.param("postgres", marks=pytest.mark.layer("postgres"))]
 """Where a county's ledger lies: parameters of a fixture that makes a world."""
@@ -34,15 +32,13 @@ def env_of(folder: Path) -> dict[str, str]:
         **os.environ,
         "BANJIAN_PASSPHRASE_FILE": str(secret),
         "BANJIAN_LANG": "zh",
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": str(forked.ROOT),
     }
 
 
 def banjian(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run the program in a process of its own."""
-    return subprocess.run(
-        [*PROGRAM, *words], env=env_of(folder), capture_output=True, text=True, check=False, timeout=120
-    )
+    return forked.run(words, env=env_of(folder), timeout=120)
 
 
 @pytest.fixture
@@ -51,8 +47,12 @@ def serve() -> Iterator[Serve]:
     with ExitStack() as stack:
 
         def start(folder: Path, *upstream: str) -> str:
-            words = [sys.executable, "-m", "tests.sync.joinserver", str(folder), *upstream]
-            process = subprocess.Popen(words, env=env_of(folder), stdout=subprocess.PIPE, text=True, cwd=ROOT)
+            process = forked.popen(
+                [str(folder), *upstream],
+                program="tests.sync.joinserver",
+                env=env_of(folder),
+                stdout=subprocess.PIPE,
+            )
             stack.callback(process.wait, 30)
             stack.callback(process.kill)
             assert process.stdout is not None

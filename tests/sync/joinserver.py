@@ -1,6 +1,6 @@
 """A listener with the routes of joining and one route that asks for the peer: a process of its own.
 
-``python -m tests.sync.joinserver FOLDER [UPSTREAM …]``: without upstream the county's office answers, with
+Its words are ``FOLDER [UPSTREAM …]``: without upstream the county's office answers, with
 addresses a township that passes on. Prints its port as JSON; its clock is that of the tests' county.
 """
 
@@ -55,7 +55,7 @@ def make_desk(folder: Path, upstream: list[str]) -> JoinDesk:
     return OfficeDesk(office, home, ledger_id=number, registry=registry, clock=clock, run=run)
 
 
-async def main(folder: Path, upstream: list[str]) -> None:
+async def serve(folder: Path, upstream: list[str]) -> None:
     """Serve until killed."""
     desk = make_desk(folder, upstream)
     application = web.Application()
@@ -73,5 +73,7 @@ async def main(folder: Path, upstream: list[str]) -> None:
     await asyncio.Event().wait()
 
 
-if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), sys.argv[2:]))
+def main() -> int:
+    """Serve the folder that is named."""
+    asyncio.run(serve(Path(sys.argv[1]), sys.argv[2:]))
+    return 0

@@ -23,15 +23,20 @@ from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2, World, signer
 FOREIGN = "log.foreign_parent"
 
 
+def with_cases(world: StickWorld) -> None:
+    """Let the stations join, and two of them receive a case."""
+    for station in (TOWN, VILLAGE, VILLAGE_2):
+        world.join(station)
+    world.settle(TOWN, VILLAGE)
+    world.receive(VILLAGE, applicant="甲")
+    world.receive(TOWN, applicant="乙")
+    world.settle(VILLAGE, TOWN)
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     made = StickWorld(tmp_path)
-    for station in (TOWN, VILLAGE, VILLAGE_2):
-        made.join(station)
-    made.settle(TOWN, VILLAGE)
-    made.receive(VILLAGE, applicant="甲")
-    made.receive(TOWN, applicant="乙")
-    made.settle(VILLAGE, TOWN)
+    with_cases(made)
     yield made
     made.close()
 

@@ -17,7 +17,7 @@ from ledger.texts import render
 from ledger.types import CaseId, StationId
 from tests.sync.sticks import StickWorld
 from tests.sync.test_altered_tables import alter, changes
-from tests.sync.world import COUNTY, TOWN, VILLAGE
+from tests.sync.world import COUNTY, TOWN, VILLAGE, joined
 
 
 def rounds(world: StickWorld, folder: Path) -> None:
@@ -46,8 +46,7 @@ def handed_up(world: StickWorld, folder: Path) -> CaseId:
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[StickWorld]:
     made = StickWorld(tmp_path)
-    for station in (TOWN, VILLAGE):
-        made.join(station)
+    joined(TOWN, VILLAGE)(made)
     yield made
     made.close()
 

@@ -25,7 +25,7 @@ from ledger.facade.peering.between import numbers_repeated, station_board, sync_
 from ledger.store.tables import Table
 from ledger.types import CaseId
 from tests.sync.evil import EvilStation
-from tests.sync.world import COUNTY, TOWN, VILLAGE, World, signer
+from tests.sync.world import COUNTY, TOWN, VILLAGE, World, signer, walk
 
 ALTERED = {
     "text": ("'x' || {0}", "''", "NULL"),
@@ -45,16 +45,7 @@ def busy(world: World) -> None:
         world.join(station)
     world.settle(TOWN, VILLAGE)
     for name in ("甲", "乙"):
-        case = world.receive(VILLAGE, applicant=name)
-        world.do(VILLAGE, "hand_over", case, to=TOWN)
-        world.settle(VILLAGE, TOWN)
-        world.do(TOWN, "take_over", case)
-        world.do(TOWN, "accept", case, role="officer")
-        world.do(TOWN, "hand_over", case, to=COUNTY)
-        world.settle(TOWN, VILLAGE)
-        world.do(COUNTY, "take_over", case)
-        world.do(COUNTY, "start_review", case, role="officer")
-        world.settle(TOWN, VILLAGE)
+        walk(world, name)
 
 
 @pytest.fixture

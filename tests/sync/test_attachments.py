@@ -15,6 +15,7 @@ import pytest
 from ledger.codec import pack_header
 from ledger.errors import BanjianError, DataError, EncodingError, InputError, StoreError
 from ledger.facade import Command, Home
+from ledger.facade.peering.between import station_board, sync_status
 from ledger.types import CaseId, StationId
 from stations.kept.attachments import Attachment, Attachments
 from stations.kept.lostfiles import lost_files
@@ -400,7 +401,12 @@ def test_erased_attachments_are_neither_given_nor_taken(world: World) -> None:
         kept = take(levels.village)
         case = await receive(levels.village, kept)
         await levels.settle()
+        later = take(levels.village)
+        await perform(levels.village, (later,), action="note", case=case, facts={"note_code": "asked"})
+        ledger = levels.village.thread.held
+        assert sync_status(ledger, VILLAGE).levels[0].attachments == 1
         await levels.village.thread.run(lambda: erase(levels.village, case))
+        assert sync_status(ledger, VILLAGE).levels[0].attachments == 0
         await levels.settle()
         with pytest.raises(InputError) as gone:
             await levels.village.network.carriage.fetch(case, kept.named[0])
@@ -461,3 +467,41 @@ def test_forms_come_back_as_they_went() -> None:
 def test_codes_of_carrying_have_words() -> None:
     for error in (DataError("attach.differs", file="x"), InputError("attach.on_its_way")):
         assert isinstance(error, BanjianError) and str(error)
+
+
+def test_a_photo_that_has_not_gone_up_is_told_where_the_records_are_confirmed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(levels: Levels) -> None:
+        village, town = levels.village, levels.town
+        kept = take(village)
+        case = await receive(village, kept)
+        with monkeypatch.context() as cut:
+            cut.setattr(Carriage, "put", _cut)
+            for _ in range(2):
+                for serving in (village, town):
+                    await serving.network.sync_now()
+                    await carried(serving)
+        found = sync_status(village.thread.held, VILLAGE).levels
+        assert [(one.waiting, one.attachments) for one in found] == [(0, 1), (0, 1)]
+        assert _missing(town) == {TOWN: 0, VILLAGE: 1, VILLAGE_2: 0}
+        await levels.settle()
+        found = sync_status(village.thread.held, VILLAGE).levels
+        assert [(one.waiting, one.attachments) for one in found] == [(0, 0), (0, 0)]
+        assert _missing(town) == {TOWN: 0, VILLAGE: 0, VILLAGE_2: 0}
+        # What came down from above is not offered there as if it had never been.
+        store_of(village).drop(kept.hash)
+        await ask(village.thread, lambda one: one.mark([kept.named[0]], held=False, given=False))
+        await village.network.carriage.fetch(case, kept.named[0])
+        assert sync_status(village.thread.held, VILLAGE).levels[0].attachments == 0
+
+    run(world, story)
+
+
+async def _cut(self: Carriage, content: bytes, index: int, raw: bytes, *, peer: StationId) -> None:
+    raise StoreError("store.disk_full", file="attachments")
+
+
+def _missing(serving: Serving) -> dict[StationId, int]:
+    ledger = serving.thread.held
+    return {one.station: one.attachments for one in station_board(ledger, serving.place.station)}

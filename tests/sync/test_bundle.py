@@ -15,12 +15,17 @@ from tests.sync.sticks import StickWorld
 from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2
 
 
+def synced(world: StickWorld) -> None:
+    """Let the stations join; only the township has a line."""
+    for station in (TOWN, VILLAGE, VILLAGE_2):
+        world.join(station)
+    world.sync(TOWN)
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[StickWorld]:
     made = StickWorld(tmp_path)
-    for station in (TOWN, VILLAGE, VILLAGE_2):
-        made.join(station)
-    made.sync(TOWN)
+    synced(made)
     yield made
     made.close()
 

@@ -13,8 +13,9 @@ import pytest
 
 from ledger.texts import catalogue
 from stations.cli.counterday.demo import COUNTY
+from tests import forked
 from tests.cli.conftest import INSURANCE, Terminal
-from tests.sync.conftest import PROGRAM, env_of, folder_of
+from tests.sync.conftest import env_of, folder_of
 
 NEW = "990121001305-00"
 
@@ -39,8 +40,8 @@ def village(county: Terminal, tmp_path: Path) -> Terminal:
 
 @contextmanager
 def serving(folder: Path) -> Iterator[None]:
-    words = [*PROGRAM, "serve", str(folder), "--json"]
-    with subprocess.Popen(words, env=env_of(folder), stdout=subprocess.PIPE, text=True) as process:
+    words = ["serve", str(folder), "--json"]
+    with forked.popen(words, env=env_of(folder), stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         try:
             assert json.loads(process.stdout.readline())["listening"]

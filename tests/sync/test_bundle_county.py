@@ -8,15 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.sync.sticks import StickWorld
-from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2
+from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2, joined
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[StickWorld]:
     """A county in which nobody has any network."""
     made = StickWorld(tmp_path)
-    for station in (TOWN, VILLAGE, VILLAGE_2):
-        made.join(station)
+    joined(TOWN, VILLAGE, VILLAGE_2)(made)
     yield made
     made.close()
 

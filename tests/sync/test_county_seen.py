@@ -26,12 +26,17 @@ from tests.faults.merged import merge_problems
 from tests.sync.world import COUNTY, TOWN, VILLAGE, Randomness, World
 
 
+def synced(world: World) -> None:
+    """Let the stations join and sync, one after the other."""
+    for station in (TOWN, VILLAGE):
+        world.join(station)
+        world.sync(station)
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     made = World(tmp_path)
-    for station in (TOWN, VILLAGE):
-        made.join(station)
-        made.sync(station)
+    synced(made)
     yield made
     made.close()
 

@@ -18,7 +18,8 @@ from ledger.platform import open_more_files
 from stations.cli.remote import status_remote
 from stations.config import write_config
 from sync.tls import fetching_context
-from tests.sync.conftest import PROGRAM, env_of
+from tests.forked import started
+from tests.sync.conftest import env_of
 from tests.sync.test_over_tls import Serving, certified
 from tests.sync.world import COUNTY, TOWN, World
 
@@ -37,7 +38,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 @contextmanager
 def server(folder: Path) -> Iterator[tuple[str, int]]:
     """Run the program in a process that may have few files open; yields its host and port."""
-    words = [*PROGRAM, "serve", str(folder), "--no-web", "--listen", "127.0.0.1:0", "--json"]
+    words = [*started(), "serve", str(folder), "--no-web", "--listen", "127.0.0.1:0", "--json"]
     limited = ["/bin/sh", "-c", f'ulimit -n {FILES_MAX}; exec "$@"', "sh", *words]
     with subprocess.Popen(limited, env=env_of(folder), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from ledger.facade.transfer.feedpace import FeedPace
 from ledger.facade.transfer.feeds import START, FeedPlace
 from sync.giving import Histories
 from sync.outcome import Outcome
+from tests.sync.lines import Carry, line
 from tests.sync.test_over_tls import Serving, certified
 from tests.sync.world import TOWN, VILLAGE, World
 
@@ -30,19 +31,17 @@ def world(tmp_path: Path) -> Iterator[World]:
     made.close()
 
 
-@asynccontextmanager
-async def cut_line(address: str) -> AsyncIterator[str]:
-    """Pass bytes on until too many came down; yields the address of the near end."""
-    host, _, port = address.removeprefix("https://").rpartition(":")
-    tasks: set[asyncio.Task[None]] = set()
+def cut_after(most: int) -> Carry:
+    """Return what passes bytes on until there were too many; then the whole connection breaks."""
 
     async def carry(
-        reader: asyncio.StreamReader, writer: asyncio.StreamWriter, back: asyncio.StreamWriter, most: int
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter, back: asyncio.StreamWriter
     ) -> None:
+        left = most
         with suppress(OSError):
             while data := await reader.read(1_460):
-                most -= len(data)
-                if most < 0:
+                left -= len(data)
+                if left < 0:
                     back.transport.abort()
                     writer.transport.abort()
                     return
@@ -50,20 +49,12 @@ async def cut_line(address: str) -> AsyncIterator[str]:
                 await writer.drain()
         writer.close()
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection(host, int(port))
-        loop = asyncio.get_running_loop()
-        tasks.add(loop.create_task(carry(reader, far_writer, writer, 1 << 40)))
-        tasks.add(loop.create_task(carry(far_reader, writer, far_writer, CUT_BYTES)))
+    return carry
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
-    try:
-        yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+
+def cut_line(address: str) -> AbstractAsyncContextManager[str]:
+    """Pass bytes on until too many came down; gives the address of the near end."""
+    return line(address, up=cut_after(1 << 40), down=cut_after(CUT_BYTES))
 
 
 def test_a_line_that_always_breaks_brings_everything_in_the_end(world: World) -> None:

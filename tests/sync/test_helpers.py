@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -22,7 +23,7 @@ from sync.helpers import Helpers
 from sync.ingest import Prepared, PreparedPackage, prepare
 from tests.sync.evil import EvilStation
 from tests.sync.test_evil_packages import NONSENSE
-from tests.sync.world import TOWN, VILLAGE_2, World
+from tests.sync.world import TOWN, VILLAGE_2, World, settled
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 20.0
@@ -41,7 +42,7 @@ def is_running(pid: int) -> bool:
 
 
 @pytest.fixture
-def helpers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Helpers]:
+def asleep(monkeypatch: pytest.MonkeyPatch) -> Iterator[Helpers]:
     """Two helpers, for sections of any size."""
     monkeypatch.setattr("sync.helpers.SECTION_BYTES_MIN", 0)
     made = Helpers(2)
@@ -50,10 +51,15 @@ def helpers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Helpers]:
 
 
 @pytest.fixture
+def helpers(asleep: Helpers) -> Helpers:
+    """Two helpers that were started."""
+    assert asleep.start()
+    return asleep
+
+
+@pytest.fixture
 def town(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    made.join(TOWN)
-    made.settle(TOWN)
+    made = World.after(settled(TOWN), tmp_path)
     yield made
     made.close()
 
@@ -164,14 +170,20 @@ def test_an_answer_is_whole_or_broken(town: World) -> None:
                 unpack_answer(raw[:end])
 
 
-def test_helpers_may_be_started_before_they_are_needed(helpers: Helpers, town: World) -> None:
-    helpers.start()
-    started = pids(helpers)
-    assert len(started) == 2
-    helpers.start()
+def test_the_first_section_starts_helpers_and_is_prepared_here_meanwhile(
+    asleep: Helpers, town: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     given = section(town)
-    assert there(helpers, town, given) == here(town, given)
-    assert pids(helpers) == started
+    expected = here(town, given)
+    with ThreadPoolExecutor(4) as threads:
+        asked = [threads.submit(there, asleep, town, given) for _ in range(4)]
+        assert [one.result(PATIENCE_S) for one in asked] == [expected] * 4
+    started = pids(asleep)
+    assert len(started) == 2
+    assert not asleep.start()
+    monkeypatch.delattr("sync.helpers.prepare")
+    assert there(asleep, town, given) == expected
+    assert pids(asleep) == started
 
 
 def test_small_sections_start_no_process(town: World) -> None:
@@ -192,7 +204,9 @@ def test_a_helper_that_dies_takes_nothing_with_it(helpers: Helpers, town: World)
     for _ in range(3):
         assert there(helpers, town, given) == expected
         for pid in pids(helpers):
-            os.kill(pid, signal.SIGKILL)
+            # One of them may be dead since the last time: nothing was asked of it.
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
     assert there(helpers, town, given) == expected
     assert there(helpers, town, given) == expected
     assert all(is_running(pid) for pid in pids(helpers))
@@ -203,7 +217,6 @@ def test_a_helper_that_stands_still_is_ended_and_its_package_prepared_here(
 ) -> None:
     given = section(town)
     expected = here(town, given)
-    helpers.start()
     stopped = pids(helpers)
     for pid in stopped:
         os.kill(pid, signal.SIGSTOP)
@@ -235,7 +248,6 @@ def test_a_helper_that_was_killed_at_rest_is_reaped_with_the_next_section(
     helpers: Helpers, town: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = section(town)
-    helpers.start()
     killed = pids(helpers)
     for pid in killed:
         os.kill(pid, signal.SIGKILL)
@@ -247,21 +259,21 @@ def test_a_helper_that_was_killed_at_rest_is_reaped_with_the_next_section(
 
 
 def test_where_no_process_can_be_started_everything_is_prepared_here(
-    helpers: Helpers, town: World, monkeypatch: pytest.MonkeyPatch
+    asleep: Helpers, town: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    helpers.start()
     given = section(town)
-    assert there(helpers, town, given) == here(town, given)
-    assert pids(helpers) == []
+    for _ in range(2):
+        assert there(asleep, town, given) == here(town, given)
+    assert pids(asleep) == []
 
 
 def test_closing_ends_the_processes(helpers: Helpers, town: World) -> None:
     given = section(town)
     there(helpers, town, given)
-    (pid,) = pids(helpers)
+    ended = pids(helpers)
     helpers.close()
-    assert not is_running(pid)
+    assert ended and not any(map(is_running, ended))
     assert there(helpers, town, given) == here(town, given)
     assert pids(helpers) == []
 

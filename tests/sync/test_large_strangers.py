@@ -27,7 +27,7 @@ from sync.outcome import Outcome
 from tests.sync.evil import EvilStation
 from tests.sync.sticks import StickWorld
 from tests.sync.test_over_tls import Serving, certify
-from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2
+from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2, settled
 
 PUBLISH = "publish_items"
 BLOCK = os.urandom(65_000)
@@ -38,9 +38,7 @@ PUBLISHED = {"x": [BLOCK] * 62}
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[StickWorld]:
     made = StickWorld(tmp_path)
-    for station in (TOWN, VILLAGE):
-        made.join(station)
-    made.settle(TOWN, VILLAGE)
+    settled(TOWN, VILLAGE)(made)
     yield made
     made.close()
 

@@ -12,16 +12,19 @@ from ledger.errors import BanjianError
 from ledger.types import CaseId, StationId
 from tests.sync.sticks import StickWorld
 from tests.sync.test_over_tls import Serving, certify
-from tests.sync.world import COUNTY, LEVEL, TOWN, TOWN_2, VILLAGE, World
+from tests.sync.world import COUNTY, LEVEL, TOWN, TOWN_2, VILLAGE, World, settled
+
+
+def settled_and_certified(world: StickWorld) -> None:
+    """Let the stations join and settle, and give them certificates."""
+    settled(TOWN, TOWN_2, VILLAGE)(world)
+    certify(world, TOWN, TOWN_2, VILLAGE)
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     made = StickWorld(tmp_path)
-    for station in (TOWN, TOWN_2, VILLAGE):
-        made.join(station)
-    made.settle(TOWN, TOWN_2, VILLAGE)
-    certify(made, TOWN, TOWN_2, VILLAGE)
+    settled_and_certified(made)
     return made
 
 

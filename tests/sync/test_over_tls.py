@@ -92,24 +92,22 @@ def certify(world: World, *stations: StationId) -> None:
 
 
 @cache
-def certified(*stations: StationId) -> Build:
-    """Return a build after which the stations have joined with a certificate and settled nothing yet."""
+def certified(*stations: StationId, settle: bool = False) -> Build:
+    """Return a build after which the stations have joined with a certificate; they settle only if asked."""
 
     def build(world: World) -> None:
         for station in stations:
             world.join(station)
         certify(world, *stations)
+        if settle:
+            world.settle(*stations)
 
     return build
 
 
 @pytest.fixture(params=COUNTY_PLACES)
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
-    made = World(tmp_path, county_url=county_url(request))
-    for station in (TOWN, VILLAGE):
-        made.join(station)
-    certify(made, TOWN, VILLAGE)
-    return made
+    return World.after(certified(TOWN, VILLAGE), tmp_path, county_url=county_url(request))
 
 
 def test_three_levels_over_tls(world: World) -> None:

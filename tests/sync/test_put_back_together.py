@@ -12,17 +12,14 @@ from ledger.facade.peering.between import stations_behind
 from ledger.types import StationId
 from tests.sync.test_county_put_back import NEW_VILLAGE, newcomer
 from tests.sync.test_forks import copy, put_back
-from tests.sync.test_over_tls import Serving, certify
+from tests.sync.test_over_tls import Serving, certified
 from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2, World, signer
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     made = World(tmp_path)
-    for station in (TOWN, VILLAGE, VILLAGE_2):
-        made.join(station)
-    certify(made, TOWN, VILLAGE, VILLAGE_2)
-    made.settle(TOWN, VILLAGE, VILLAGE_2)
+    certified(TOWN, VILLAGE, VILLAGE_2, settle=True)(made)
     return made
 
 

@@ -6,8 +6,8 @@ The bounds of ``GateRule`` suffice for round trips of 30 seconds; here all times
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from sync import client_session, server_join
 from sync.problem import decode_problem
 from sync.server_join import CA_PATH, JOIN_PATH
 from sync.tls import fetching_context
+from tests.sync.lines import line
 from tests.sync.post import ask
 from tests.sync.test_over_tls import Serving, certified
 from tests.sync.world import COUNTY, TOWN, World
@@ -55,48 +56,35 @@ def world(tmp_path: Path) -> Iterator[World]:
     made.close()
 
 
-@asynccontextmanager
-async def slow_line(address: str) -> AsyncIterator[str]:
-    """Pass bytes on, each half a round trip later than it came; yields the address of the near end."""
-    host, _, port = address.removeprefix("https://").rpartition(":")
+async def carry_slowly(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: asyncio.StreamWriter
+) -> None:
+    """Pass bytes on, each half a round trip later than it came."""
     loop = asyncio.get_running_loop()
-    tasks: set[asyncio.Task[None]] = set()
+    late: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
 
-    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        late: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
+    async def deliver() -> None:
+        while True:
+            due, data = await late.get()
+            await asyncio.sleep(due - loop.time())
+            if not data:
+                break
+            writer.write(data)
+        writer.close()
 
-        async def deliver() -> None:
-            while True:
-                due, data = await late.get()
-                await asyncio.sleep(due - loop.time())
-                if not data:
-                    break
-                writer.write(data)
-            writer.close()
-
-        delivering = loop.create_task(deliver())
-        tasks.add(delivering)
+    async with asyncio.TaskGroup() as delivering:
+        delivering.create_task(deliver())
         data = b"?"
         while data:
             data = b""
             with suppress(OSError):
                 data = await reader.read(65_536)
             late.put_nowait((loop.time() + WAY_S, data))
-        await delivering
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection(host, int(port))
-        for pair in ((reader, far_writer), (far_reader, writer)):
-            tasks.add(loop.create_task(carry(*pair)))
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
-    try:
-        yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+def slow_line(address: str) -> AbstractAsyncContextManager[str]:
+    """Pass bytes on by a line of long round trips; gives the address of the near end."""
+    return line(address, up=carry_slowly, down=carry_slowly)
 
 
 def test_a_station_and_a_newcomer_get_through_with_round_trips_of_half_a_minute(

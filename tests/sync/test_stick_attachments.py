@@ -24,7 +24,7 @@ from sync.stickanswer import take_section
 from sync.stickattach import AttachedSection, Piece, attached_point, decode_attached, decode_piece
 from tests.sync.sticks import StickWorld
 from tests.sync.test_forks import copy, put_back
-from tests.sync.world import COUNTY, FELLING, TOWN, VILLAGE, signer
+from tests.sync.world import COUNTY, FELLING, TOWN, VILLAGE, settled, signer
 
 PHOTO = os.urandom(2 * CHUNK_BYTES + 4_321)
 SCAN = os.urandom(90_000)
@@ -32,10 +32,7 @@ SCAN = os.urandom(90_000)
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[StickWorld]:
-    made = StickWorld(tmp_path)
-    for station in (TOWN, VILLAGE):
-        made.join(station)
-    made.settle(TOWN, VILLAGE)
+    made = StickWorld.after(settled(TOWN, VILLAGE), tmp_path)
     yield made
     made.close()
 

@@ -22,7 +22,7 @@ from ledger.store.contract import ReadTx
 from ledger.types import Facts, LogId, StationId
 from tests.sync.sticks import StickWorld
 from tests.sync.test_evil_packages import audited
-from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2, World
+from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2, World, joined
 
 TIMES = 9
 """Publications that together are larger than one package."""
@@ -72,8 +72,7 @@ def facts_bytes(tx: ReadTx, log: LogId) -> int:
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[StickWorld]:
     made = StickWorld(tmp_path)
-    for station in (TOWN, VILLAGE):
-        made.join(station)
+    joined(TOWN, VILLAGE)(made)
     yield made
     made.close()
 

@@ -10,17 +10,20 @@ import pytest
 from ledger.entry import decode_entry
 from ledger.frame import split_frame
 from tests.sync.conftest import COUNTY_PLACES, county_url
-from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2, World
+from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2, World, walk
+
+
+def synced(world: World) -> None:
+    """Let the stations join, and each sync once."""
+    for station in (TOWN, VILLAGE, VILLAGE_2):
+        world.join(station)
+    for station in (TOWN, VILLAGE, VILLAGE_2):
+        world.sync(station)
 
 
 @pytest.fixture(params=COUNTY_PLACES)
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path, county_url=county_url(request))
-    for station in (TOWN, VILLAGE, VILLAGE_2):
-        made.join(station)
-    made.sync(TOWN)
-    made.sync(VILLAGE)
-    made.sync(VILLAGE_2)
+    made = World.after(synced, tmp_path, county_url=county_url(request))
     yield made
     made.close()
 
@@ -33,16 +36,7 @@ def test_a_newcomer_knows_the_county_after_one_sync(world: World) -> None:
 
 
 def test_a_case_goes_from_the_village_to_the_county_and_back(world: World) -> None:
-    case = world.receive(VILLAGE)
-    world.do(VILLAGE, "hand_over", case, to=TOWN)
-    world.settle(VILLAGE, TOWN)
-    world.do(TOWN, "take_over", case)
-    world.do(TOWN, "accept", case, role="officer")
-    world.do(TOWN, "hand_over", case, to=COUNTY)
-    world.settle(TOWN, VILLAGE)
-    world.do(COUNTY, "take_over", case)
-    world.do(COUNTY, "start_review", case, role="officer")
-    world.settle(TOWN, VILLAGE)
+    case = walk(world)
     digests = {world.digest(station, case) for station in (COUNTY, TOWN, VILLAGE)}
     assert len(digests) == 1
     state, _ = world[VILLAGE].ledger.state(case)

@@ -12,7 +12,7 @@ from ledger.facade import Command
 from ledger.types import LogId
 from sync.framing import PACKAGE, Splitter
 from sync.ingest import prepare
-from tests.sync.world import FELLING, TOWN, VILLAGE, World, signer
+from tests.sync.world import FELLING, TOWN, VILLAGE, World, settled, signer
 
 ACTS, PACKAGES = 600, 3
 
@@ -20,9 +20,7 @@ ACTS, PACKAGES = 600, 3
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     made = World(tmp_path)
-    for station in (TOWN, VILLAGE):
-        made.join(station)
-    made.settle(TOWN, VILLAGE)
+    settled(TOWN, VILLAGE)(made)
     yield made
     made.close()
 

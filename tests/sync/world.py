@@ -126,29 +126,40 @@ class World:
         seed: of everything random.
         county_url: connection string of an empty schema of PostgreSQL in which the county's ledger is to lie;
             "" for a file.
-        saved: what to begin with; without it, a county that was just founded.
+        saved: what to begin with; without it, a county that was just founded: once a process, and copied.
+        anew: found it here.
     """
 
     def __init__(
-        self, folder: Path, seed: str = "world", county_url: str = "", *, saved: Saved | None = None
+        self,
+        folder: Path,
+        seed: str = "world",
+        county_url: str = "",
+        *,
+        saved: Saved | None = None,
+        anew: bool = False,
     ) -> None:
         self.folder = folder
         self.seed = seed
         self.county_url = county_url
         self.places: dict[StationId, Place] = {}
         self.registrar = signer("registrar")
-        if saved is None:
+        if anew or county_url:
             self.genesis = self._found()
         else:
-            self._copy(saved)
+            self._copy(saved or _founded(seed))
 
     @classmethod
-    def after(cls, build: Build, folder: Path) -> Self:
+    def after(cls, build: Build, folder: Path, *, county_url: str = "") -> Self:
         """Return a world in which something has happened, in an empty folder.
 
         It happens once a process; every test gets a copy of what it left on the disks, as after a restart of
-        all stations. What ``build`` keeps elsewhere is not copied.
+        all stations. What ``build`` keeps elsewhere is not copied. In PostgreSQL it happens each time.
         """
+        if county_url:
+            made = cls(folder, county_url=county_url)
+            build(made)
+            return made
         return cls(folder, saved=_built(cls, build))
 
     def _copy(self, saved: Saved) -> None:
@@ -329,6 +340,21 @@ class World:
         return state_digest(self[station].ledger.state(case)[0])
 
 
+def walk(world: World, applicant: str = "张三") -> CaseId:
+    """Let a case go from the village by the township, which accepts it, to the county, which reviews it."""
+    case = world.receive(VILLAGE, applicant=applicant)
+    world.do(VILLAGE, "hand_over", case, to=TOWN)
+    world.settle(VILLAGE, TOWN)
+    world.do(TOWN, "take_over", case)
+    world.do(TOWN, "accept", case, role="officer")
+    world.do(TOWN, "hand_over", case, to=COUNTY)
+    world.settle(TOWN, VILLAGE)
+    world.do(COUNTY, "take_over", case)
+    world.do(COUNTY, "start_review", case, role="officer")
+    world.settle(TOWN, VILLAGE)
+    return case
+
+
 Build = Callable[[Any], object]
 """Lets something happen in a world; the same function always does the same."""
 
@@ -336,11 +362,31 @@ _BUILT = TemporaryDirectory(prefix="banjian-worlds-")
 
 
 @cache
+def _founded(seed: str) -> Saved:
+    return _saved(World(Path(mkdtemp(dir=_BUILT.name)), seed, anew=True))
+
+
+@cache
 def _built(kind: type[World], build: Build) -> Saved:
     made = kind(Path(mkdtemp(dir=_BUILT.name)))
     build(made)
-    made.close()
-    return Saved(folder=made.folder, genesis=made.genesis, places=tuple(made.places.values()))
+    return _saved(made)
+
+
+def _saved(world: World) -> Saved:
+    world.close()
+    return Saved(folder=world.folder, genesis=world.genesis, places=tuple(world.places.values()))
+
+
+@cache
+def joined(*stations: StationId) -> Build:
+    """Return a build after which the stations have joined and nothing has gone up or down."""
+
+    def build(world: World) -> None:
+        for station in stations:
+            world.join(station)
+
+    return build
 
 
 @cache
@@ -348,8 +394,7 @@ def settled(*stations: StationId) -> Build:
     """Return a build after which the stations have joined and everything has gone up and come down."""
 
     def build(world: World) -> None:
-        for station in stations:
-            world.join(station)
+        joined(*stations)(world)
         world.settle(*stations)
 
     return build

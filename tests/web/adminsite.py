@@ -10,6 +10,7 @@ import html
 import http.cookiejar
 import os
 import re
+import shutil
 import threading
 import urllib.error
 import urllib.parse
@@ -17,7 +18,9 @@ import urllib.request
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
 
 from ledger.envelope import open_key, seal_key
 from ledger.facade import Home, Ledger
@@ -45,14 +48,26 @@ def quick_key(path: Path, label: str) -> DraftKey:
 
 
 def found(folder: Path, *, purpose: str = "office", village: bool = True) -> Home:
-    """Found a county with a township and a village, a clerk at the village, a head at the county.
+    """Return a county with a township and a village, a clerk at the village, a head at the county.
+
+    It is founded once a process; every other one is a copy.
 
     Args:
         folder: where it lies.
         purpose: ``office`` or ``training``.
         village: whether the village's log is written here as well.
     """
-    home = Home(folder.absolute())
+    shutil.copytree(_founded(purpose, village), folder)
+    return Home(folder.absolute())
+
+
+_FOUNDED = TemporaryDirectory(prefix="banjian-admin-")
+
+
+@cache
+def _founded(purpose: str, village: bool) -> Path:
+    """Found such a county once a process."""
+    home = Home(Path(mkdtemp(dir=_FOUNDED.name), "county"))
     registrar = quick_key(home.keys_dir / "R001.key", "R001")
     found_county(
         home,
@@ -92,7 +107,7 @@ def found(folder: Path, *, purpose: str = "office", village: bool = True) -> Hom
                 NewPerson(no=no, name=name, station=StationId(station), roles=(role,)),
                 key_of_signer(key.signer, ledger.ledger_id),
             )
-    return home
+    return home.path
 
 
 class Serving:

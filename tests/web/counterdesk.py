@@ -11,19 +11,27 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit
 
+from ledger import registry_actions
 from ledger.envelope import seal_key
 from ledger.facade import Home, Ledger
 from ledger.facade.base.clock import Clock
+from ledger.types import StationId
 from stations.config import StationConfig
 from stations.server import Listening, StationServer
-from tests.facade.counter import STAFF, Dice, FakeClock, found_county, signer
+from tests.facade.counter import REGISTRAR, STAFF, TOWNSHIP, Dice, FakeClock, found_county, signer
 from tests.quickkeys import QUICK
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext
 
 PASSPHRASE = "correct horse battery"
 QUERY = "=&%+;:,-_"
+_SERVED = count()
 Fields = Mapping[str, str | Sequence[str]]
 Files = Mapping[str, tuple[str, bytes]]
 
@@ -140,6 +148,14 @@ class Counter:
             yield opened
 
 
+def window(browser: Browser, desk: Desk) -> BrowserContext:
+    """Return a window of a real browser with the cookies of another one: the same person has signed in."""
+    base = f"http://127.0.0.1:{desk.port}"
+    context = browser.new_context(locale="zh-CN", base_url=base)
+    context.add_cookies([{"name": name, "value": value, "url": base} for name, value in desk.cookies.items()])
+    return context
+
+
 @contextmanager
 def serving(
     folder: Path, *, clock: Clock | None = None, config: StationConfig | None = None, port: int = 0
@@ -160,7 +176,8 @@ def serving(
         Home(folder),
         config=replace(config or StationConfig(), web=f"127.0.0.1:{port}"),
         clock=clock,
-        randomness=Dice(f"office {folder}"),
+        # A station that starts again draws other words than before.
+        randomness=Dice(f"office {folder} {next(_SERVED)}"),
         started=note,
         keeps_in_step=False,
     )
@@ -175,6 +192,24 @@ def serving(
         loop.call_soon_threadsafe(stop.set)
         thread.join(60)
         loop.close()
+
+
+NEW_VILLAGE = StationId("990121001009-00")
+
+
+def found_with_new_village(folder: Path) -> FakeClock:
+    """Found a county with a village that has no log yet, in which a clerk of another one works as well."""
+    clock = FakeClock()
+    found_county(folder, clock)
+    keys(folder)
+    with Ledger.open(folder, clock=clock, randomness=Dice("new"), write=True) as ledger:
+        enrolled = registry_actions.enrol_station(
+            station=NEW_VILLAGE, name="新村", level="village", upstream=TOWNSHIP, code_system="statistics"
+        )
+        ledger.register("enrol_station", enrolled, REGISTRAR)
+        role = registry_actions.grant_role(staff_no="V2", role="window", scope=NEW_VILLAGE)
+        ledger.register("grant_role", role, REGISTRAR)
+    return clock
 
 
 def keys(folder: Path) -> None:

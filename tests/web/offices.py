@@ -8,15 +8,17 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from ledger import registry_actions
 from ledger.data import shipped_items
@@ -29,10 +31,10 @@ from stations.config import CONFIG_NAME
 from stations.county.founding import found_county, home_of
 from stations.county.people import REGISTRAR_NO, Person, seed_of, signer_of
 from stations.county.plan import Place, Plan
+from tests import forked
+from tests.forked import ROOT
 from tests.quickkeys import QUICK
 
-ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = [sys.executable, "-c", "import sys; from stations.start import main; sys.exit(main())"]
 PASSPHRASE = "correct horse battery"
 PIN = "2580"
 COMMAND_S = 240
@@ -91,7 +93,7 @@ class Office:
     web_port: int
     listen_port: int = 0
     settings: dict[str, object] = field(default_factory=dict)
-    process: subprocess.Popen[str] | None = None
+    process: forked.Process | subprocess.Popen[str] | None = None
 
     @property
     def base(self) -> str:
@@ -121,11 +123,9 @@ class Office:
 
     def start(self) -> None:
         """Start ``banjian serve`` and wait until it shows its pages."""
-        words = [*PROGRAM, "serve", str(self.folder), "--json"]
+        words = ["serve", str(self.folder), "--json"]
         with (self.folder.parent / f"{self.place.station}.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                words, env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True
-            )
+            self.process = forked.popen(words, env=self.environment, stdout=subprocess.PIPE, stderr=log)
         assert self.process.stdout is not None
         told = json.loads(self.process.stdout.readline())
         assert told["pages"] == self.base + "/", told
@@ -149,10 +149,7 @@ class Office:
     def run(self, *words: str) -> str:
         """Run a command beside the server; it must succeed."""
         # One that hangs is told with its words, instead of holding up the run.
-        done = subprocess.run(
-            [*PROGRAM, *words], env=self.environment, capture_output=True, text=True, check=False,
-            timeout=COMMAND_S,
-        )  # fmt: skip
+        done = forked.run(words, env=self.environment, timeout=COMMAND_S)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -166,10 +163,8 @@ def found(
         people: staff numbers whose keys lie at every station too, for attempts at foreign doors.
         settings: further lines of each configuration file.
     """
-    plan = Plan(seed=SEED, places=PLACES, days=(date(2026, 2, 9),))
     homes = {place.station: home_of(folder, place) for place in PLACES}
-    staff = {place.station: people_of(place.station) for place in PLACES}
-    found_county(plan, homes, staff, clock=SystemClock(), randomness=os.urandom)
+    shutil.copytree(_founded(), folder, dirs_exist_ok=True)
     (folder / "passphrase.txt").write_text(PASSPHRASE + "\n", encoding="utf-8")
     offices: dict[str, Office] = {}
     for place in PLACES:
@@ -184,10 +179,35 @@ def found(
             office.settings["upstream"] = [f"https://127.0.0.1:{offices[place.upstream].listen_port}"]
         office.write_settings()
         offices[place.station] = office
-        own = [person.staff_no for person in staff[place.station]]
+        own = [person.staff_no for person in people_of(place.station)]
         for label in {*own, *people, *([REGISTRAR_NO] if not place.upstream else [])}:
             write_key(homes[place.station], label)
     return offices
+
+
+_FOUNDED = TemporaryDirectory(prefix="banjian-offices-")
+
+
+@cache
+def _founded() -> Path:
+    """Found the county once a process, without settings and keys; every other one is a copy."""
+    folder = Path(_FOUNDED.name)
+    plan = Plan(seed=SEED, places=PLACES, days=(date(2026, 2, 9),))
+    homes = {place.station: home_of(folder, place) for place in PLACES}
+    staff = {place.station: people_of(place.station) for place in PLACES}
+    found_county(plan, homes, staff, clock=SystemClock(), randomness=os.urandom)
+    return folder
+
+
+def copied(offices: Mapping[str, Office], folder: Path) -> dict[str, Office]:
+    """Return a copy in another folder of offices of which none is serving; their addresses are the same."""
+    around = next(iter(offices.values())).folder.parent
+    # What was killed left the socket on which it was asked.
+    shutil.copytree(around, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.sock"))
+    return {
+        station: replace(office, folder=folder / office.folder.name, settings=dict(office.settings))
+        for station, office in offices.items()
+    }
 
 
 def write_key(home: Home, label: str) -> None:

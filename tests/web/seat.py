@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tests.web.counterdesk import Desk
 from tests.web.offices import PASSPHRASE, PIN, Office
 
 if TYPE_CHECKING:
@@ -39,6 +40,16 @@ class Seat:
         self.page.locator("#pin").fill(pin)
         self.page.locator('form[action="/pin"] button').first.click()
         self.page.wait_for_url("**/")
+
+    def begin_as(self, staff_no: str, *, pin: str = PIN) -> None:
+        """Be somebody who has signed in already: the pages of that are for tests that are about them."""
+        desk = Desk(self.office.web_port)
+        desk.sign_in(staff_no)
+        assert desk.send("/pin", {"pin": pin, "again": pin}).status == 303
+        base = self.office.base
+        self.context.add_cookies([
+            {"name": name, "value": value, "url": base} for name, value in desk.cookies.items()
+        ])  # fmt: skip
 
     def tick_papers(self) -> None:
         """Every paper was handed in."""

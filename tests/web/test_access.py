@@ -123,6 +123,39 @@ async def test_a_page_that_nobody_waits_for_any_more_still_has_its_ledger(
     assert await asyncio.to_thread(told.wait, WAIT_S) and counts[0]
 
 
+async def test_work_is_done_once_more_only_where_it_had_written_nothing(folder: Path) -> None:
+    thread, begun = LedgerThread(), 0
+
+    def disturb() -> None:
+        with closing(sqlite3.connect(folder / "ledger.db")) as other:
+            other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def write_twice(ledger: Ledger) -> None:
+        nonlocal begun
+        begun += 1
+        mark_seen(ledger)
+        disturb()
+        mark_seen(ledger)
+
+    def write_once(ledger: Ledger) -> int:
+        nonlocal begun
+        begun += 1
+        return mark_seen(ledger)
+
+    await thread.open(lambda: _written(folder))
+    try:
+        with pytest.raises(StoreError, match=r"store\.changed_outside"):
+            await thread.run(lambda: thread.write(write_twice))
+        assert begun == 1
+        # What was noted at the opening that followed is settled by the work that is done again.
+        await thread.run(lambda: thread.held)
+        disturb()
+        assert await thread.run(lambda: thread.write(write_once)) == 1
+        assert begun == 3
+    finally:
+        await thread.close()
+
+
 async def test_that_the_file_was_changed_is_noted_although_the_note_failed_once(folder: Path) -> None:
     thread, times = LedgerThread(), 0
     connection = sqlite3.connect(folder / "ledger.db", isolation_level=None, check_same_thread=False)

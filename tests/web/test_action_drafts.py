@@ -10,7 +10,7 @@ import pytest
 
 from ledger.types import CaseId
 from tests.facade.counter import PERMIT
-from tests.web.counterdesk import Counter, Desk, Page, serving
+from tests.web.counterdesk import Counter, Desk, Page, serving, window
 from tests.web.test_actions import page_of, received
 
 if TYPE_CHECKING:
@@ -138,11 +138,8 @@ def test_after_others_acted_the_same_form_is_signed_once_that_was_seen(counter: 
     assert "甲先写的" in desk.get(f"/case/{case}").text and "乙后写的" in desk.get(f"/case/{case}").text
 
 
-def _open(browser: Browser, counter: Counter, desk: Desk, path: str) -> Tab:
-    base = f"http://127.0.0.1:{counter.port}"
-    context = browser.new_context(locale="zh-CN", base_url=base)
-    context.add_cookies([{"name": name, "value": value, "url": base} for name, value in desk.cookies.items()])
-    tab = context.new_page()
+def _open(browser: Browser, desk: Desk, path: str) -> Tab:
+    tab = window(browser, desk).new_page()
     tab.goto(path)
     return tab
 
@@ -152,7 +149,7 @@ def test_text_that_comes_without_a_key_is_kept_and_a_failure_is_told(
     counter: Counter, desk: Desk, chromium_browser: Browser
 ) -> None:
     case = received(desk, "手写人")
-    tab = _open(chromium_browser, counter, desk, f"/case/{case}/do/note")
+    tab = _open(chromium_browser, desk, f"/case/{case}/do/note")
     # Handwriting and words picked with the mouse fire no key, and the field is not left.
     tab.locator("#text").focus()
     with tab.expect_response("**/draft") as kept:
@@ -180,7 +177,7 @@ def test_text_that_comes_without_a_key_is_kept_and_a_failure_is_told(
 def test_a_receipt_s_draft_listens_to_what_comes_without_a_key(
     counter: Counter, desk: Desk, chromium_browser: Browser
 ) -> None:
-    tab = _open(chromium_browser, counter, desk, f"/receive/{PERMIT}")
+    tab = _open(chromium_browser, desk, f"/receive/{PERMIT}")
     tab.locator("#applicant-name").focus()
     with tab.expect_response("**/draft"):
         tab.keyboard.insert_text("点选的人")

@@ -17,7 +17,7 @@ from ledger.types import CaseId, Facts
 from stations.cli.counterday.demo import Stage
 from stations.cli.counterday.demoarrival import arrive
 from stations.texts import Say
-from stations.web.cases.factwords import words_of
+from stations.words.factwords import words_of
 from tests.facade.counter import TOWNSHIP, Dice, FakeClock, act, found_county, receive, signer
 from tests.web.counterdesk import Counter, keys, serving
 

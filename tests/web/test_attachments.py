@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from http.client import IncompleteRead
@@ -23,6 +24,7 @@ from stations.kept.backup import make_backup
 from stations.kept.sealed import SealedFolder
 from stations.serving.rereading import Round
 from stations.texts import Say
+from stations.web.cases.leftuploads import LEFT_MS
 from sync.attachforms import CHUNK_BYTES
 from tests.facade.counter import COUNTY, PERMIT
 from tests.web.counterdesk import Counter, Desk, Page, serving
@@ -327,3 +329,48 @@ def test_how_far_the_reading_of_all_attachments_is_is_told(counter: Counter, des
     done = replace(going, read=40, done_at_ms=day_ms)
     kept.keep("attachments", json.dumps(asdict(done)).encode())
     assert "读完，40 个，其中 1 个读不出" in desk.get("/safe").text
+
+
+def test_uploads_that_nobody_signed_for_go_after_a_month(tmp_path: Path) -> None:
+    folder = tmp_path / "county"
+    with serving(folder) as counter:
+        desk = counter.desk("C1")
+        left, signed, typed, late = (uploaded(desk, PNG + bytes([n]), f"{n}.png") for n in range(4))
+        received(desk, attach=signed)
+        form = desk.get(f"/receive/{PERMIT}")
+        fields = {"draft": form.field("draft"), "applicant.name": "还在填", "attach": typed}
+        assert desk.send(f"/receive/{PERMIT}/draft", fields).status == 200
+        lost = received(desk, attach=late)
+        store = Attachments(Home(folder), os.urandom)
+        # As after a power cut between the act and the note of it: the ledger alone knows.
+        found = store.find(late)
+        assert lost and found is not None
+        store._keep(replace(found, signed=False))
+        clock = counter.clock
+    clock.wall_ms += LEFT_MS - 86_400_000  # type: ignore[attr-defined]
+    held = {left, signed, typed, late}
+    with serving(folder, clock=clock):
+        assert _held_after_a_look(store, held, 1.0) == held, "a day too early"
+    clock.wall_ms += 2 * 86_400_000  # type: ignore[attr-defined]
+    with serving(folder, clock=clock):
+        assert _held_after_a_look(store, held, 20.0) == held - {left}
+
+
+def _held_after_a_look(store: Attachments, hashes: set[str], wait_s: float) -> set[str]:
+    """Return which of some attachments are there once one of them is gone, or after a while."""
+    until = time.monotonic() + wait_s
+    while (found := {one for one in hashes if store.find(one) is not None}) == hashes:
+        if time.monotonic() > until:
+            break
+        time.sleep(0.05)
+    return found
+
+
+def test_a_file_of_before_is_never_taken_for_one_that_nobody_signed_for(store: Attachments) -> None:
+    kept = store.take("a", b"x", by="C1", at_ms=0)
+    assert [one.hash for one in store.unsigned(1)] == [kept.hash]
+    name = kept.name
+    known = json.loads(store._sealed.read(name) or b"")
+    del known["signed"]
+    store._sealed.keep(name, json.dumps(known).encode())
+    assert store.unsigned(1) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -49,6 +50,8 @@ def test_what_waits_is_told_before_the_quiet_and_a_stick_is_never_quiet():
     quiet_ms = quiet_after_ms(60, relayed=False)
     waits = station_line(_line(HOUR_MS, waiting=3), own=False, now_ms=NOW_MS, quiet_ms=quiet_ms)
     stick = station_line(_line(HOUR_MS, via=BY_STICK), own=False, now_ms=NOW_MS, quiet_ms=quiet_ms)
+    photos = replace(_line(0), attachments=2)
+    assert station_line(photos, own=False, now_ms=NOW_MS, quiet_ms=quiet_ms).grade == "look"
     own = station_line(_line(HOUR_MS), own=True, now_ms=NOW_MS, quiet_ms=quiet_ms)
     for days, grade in ((9, "ok"), (10, "look"), (19, "look"), (20, "bad")):
         late = station_line(_line(days * DAY_MS, via=BY_STICK), own=False, now_ms=NOW_MS, quiet_ms=quiet_ms)

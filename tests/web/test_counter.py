@@ -28,7 +28,7 @@ def village(trio: dict[str, Office]) -> Office:
 def seat(village: Office, chromium_browser: Browser) -> Iterator[Seat]:
     """The clerk's window, signed in."""
     seat = take_seat(chromium_browser, village)
-    seat.sign_in("V001")
+    seat.begin_as("V001")
     yield seat
     seat.context.close()
     assert seat.problems == []

@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 
 from stations.county.leaving import PASSPHRASE
+from tests.forked import ROOT, started
 from tests.web.desk import Desk
-from tests.web.offices import COUNTY, PLACES, PROGRAM, ROOT, Office
+from tests.web.offices import COUNTY, PLACES, Office
 
 pytestmark = pytest.mark.layer("linux")
 WAIT_S = 180
@@ -43,7 +44,7 @@ def _take_terminal() -> None:
 
 def test_the_county_lives_on_until_ctrl_c(tmp_path: Path):
     ours, theirs = pty.openpty()
-    words = [*PROGRAM, "demo", "--stations", "4", "--days", "1", "--seed", "5"]
+    words = [*started(), "demo", "--stations", "4", "--days", "1", "--seed", "5"]
     environment = {**os.environ, "BANJIAN_LANG": "zh", "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
     with subprocess.Popen(
         words,
@@ -84,7 +85,7 @@ async def _work(office: Office, staff_no: str) -> None:
 
 
 def test_without_a_terminal_it_ends_by_itself(tmp_path: Path):
-    words = [*PROGRAM, "demo", "--stations", "4", "--days", "1", "--seed", "5"]
+    words = [*started(), "demo", "--stations", "4", "--days", "1", "--seed", "5"]
     environment = {**os.environ, "BANJIAN_LANG": "zh", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=WAIT_S, check=False)
     assert done.returncode == 0, done.stderr

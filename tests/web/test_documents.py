@@ -16,7 +16,7 @@ from ledger.facade import Ledger
 from ledger.types import ActId, CaseId
 from stations.papers.documents import BLANK, Document, document_of, printables
 from stations.texts import Say
-from tests.facade.counter import FELLING, TOWNSHIP, Dice, FakeClock, act, found_county, receive
+from tests.facade.counter import FELLING, PERMIT, TOWNSHIP, Dice, FakeClock, act, found_county, receive
 from tests.web.counterdesk import Counter, Desk, serving
 from tests.web.test_platform import receive as receive_at
 
@@ -178,7 +178,7 @@ def test_the_case_page_offers_what_was_printed(counter: Counter, desk: Desk, tmp
     )
     assert desk.get(f"/case/{case}/slip?paper=a4&top=5&left=5").status == 200
     english = desk.get(f"{found.group(1)}?lang=en")
-    assert "it is accepted" in english.text
+    assert "is accepted. The papers below" in english.text
 
 
 def test_a_rare_name_has_its_code_point_on_papers_and_on_the_case_page(desk: Desk) -> None:
@@ -208,3 +208,116 @@ def test_documents_are_for_who_may_see_the_case(counter: Counter, desk: Desk) ->
     assert counter.desk("V1").get(path).code == "web.scope"
     assert desk.get(f"/case/{case}/print/{'00' * 32}").code == "document.none"
     assert desk.get(f"/case/{case}/print/zz").status == 422
+
+
+def materials(ledger: Ledger, case: CaseId) -> list[str]:
+    return list(ledger.case(case).rules.item.materials)
+
+
+def test_an_acceptance_does_not_say_that_all_papers_are_there_where_some_are_not(ledger: Ledger) -> None:
+    case = receive(ledger, materials=["m01"]).case_id
+    act(ledger, "C1", "accept", case)
+    document = last(ledger, case)
+    text = told(document)
+    assert "现予受理" in text and "材料齐全" not in text
+    (lacking,) = [entries for heading, entries in document.lists if heading == "没有登记收到的材料："]
+    # The business licence is looked up by the office itself.
+    assert lacking == ["法定代表人身份证", "场所平面布局图", "从业人员健康证明", "租赁证明"]
+    assert "complete" not in told(last(ledger, case, Say(language="en")))
+    whole = receive(
+        ledger, materials=["m01", "m03", "m04", "m05"], commitments=["m06"], promise_by="applicant"
+    )
+    act(ledger, "C1", "accept", whole.case_id)
+    assert "材料齐全、符合法定形式" in told(last(ledger, whole.case_id))
+    supplied = receive(ledger, materials=["m01", "m03", "m04"]).case_id
+    act(
+        ledger,
+        "C1",
+        "request_correction",
+        supplied,
+        missing=["m05", "m06"],
+        due="2026-03-20",
+        told_by="paper",
+    )
+    act(ledger, "C1", "supply", supplied, materials=["m05", "m06"])
+    act(ledger, "C1", "accept", supplied)
+    assert "材料齐全" in told(last(ledger, supplied))
+
+
+def test_a_deficit_is_promised_in_writing_and_only_what_is_there_is_called_complete(ledger: Ledger) -> None:
+    for handed, complete in ((["m01", "m03", "m06"], True), (["m01"], False)):
+        case = receive(ledger, materials=handed).case_id
+        act(
+            ledger, "C1", "accept_with_deficit", case, missing=["m04", "m05"], due="2026-03-20",
+            promise_by="applicant",
+        )  # fmt: skip
+        document = last(ledger, case)
+        text = told(document)
+        assert ("主要材料齐全" in text) is complete and "现容缺受理" in text
+        assert "申请人承诺" in text and "2026年3月20日之前补齐" in text
+        assert [one for one in document.signatures if "作出上述承诺" in one]
+        assert ("没有登记收到" in text) is not complete
+
+
+def due_days(document: Document) -> list[str]:
+    return [text.split("（")[0] for text in document.paragraphs if "期限：" in text and "行政许可法" in text]
+
+
+def test_a_notice_says_the_days_as_of_its_act_and_an_extension_the_new_one(ledger: Ledger) -> None:
+    case = receive(ledger, materials=["m01"]).case_id
+    accepted = act(ledger, "C1", "accept", case)
+    first = due_days(last(ledger, case))
+    act(ledger, "C3", "extend", case, reason="核实", applicant_told=True)
+    again = document_of(ledger, ZH, ledger.case(case), accepted.act_id)
+    assert len(first) == 1 and due_days(again) == first
+    (extended,) = due_days(last(ledger, case))
+    assert extended.startswith("延长后的法定期限：") and extended.split("：")[1] != first[0].split("：")[1]
+    (now,) = [one for one in ledger.case(case).clocks if one.clock == "statutory"]
+    assert now.due_on is not None and f"{now.due_on.month}月{now.due_on.day}日" in extended
+
+
+def test_a_day_in_a_year_without_holidays_is_called_provisional(ledger: Ledger, tmp_path: Path) -> None:
+    words = "（暂定：2027年放假安排公布后可能变动）"
+    case = receive(ledger, materials=["m01"]).case_id
+    act(ledger, "C1", "accept", case)
+    assert words not in told(last(ledger, case))
+    clock = FakeClock()
+    found_county(tmp_path / "county", clock)
+    clock.wall_ms += 295 * 24 * 3_600_000
+    with Ledger.open(tmp_path / "county", clock=clock, randomness=Dice("winter"), write=True) as winter:
+        case = receive(winter, materials=["m01"]).case_id
+        act(winter, "C1", "accept", case)
+        text = told(last(winter, case))
+    assert re.search(r"法定期限：2027年1月\d+日（暂定", text) and words in text
+
+
+def test_what_was_delivered_is_named(ledger: Ledger) -> None:
+    case = receive(ledger, materials=["m01"]).case_id
+    act(ledger, "C1", "accept", case)
+    act(ledger, "C1", "decide", case, result="grant", document_no="溪决〔2026〕9号")
+    act(ledger, "C4", "issue", case, certificate_no="JY-2026-017")
+    act(ledger, "C1", "deliver", case, method="counter", receiver="applicant", proof="signature")
+    document = last(ledger, case)
+    assert ("送达的文书、证件", "决定书 溪决〔2026〕9号、食品经营许可证 JY-2026-017") in document.rows
+
+
+def test_page_and_form_tell_which_papers_are_missing_before_they_are_accepted(desk: Desk) -> None:
+    form = desk.get(f"/receive/{PERMIT}")
+    fields = {"applicant.name": "缺件人", "f.materials": "m01", "once": form.field("once")}
+    slip = desk.send(f"/receive/{PERMIT}", fields).headers["Location"]
+    case = slip.removesuffix("/slip")
+    page, accept = desk.get(case).text, desk.get(f"{case}/do/accept").text
+    assert "还缺材料" in page and "从业人员健康证明" in page.partition("还缺材料")[2][:120]
+    assert "登记里还缺：法定代表人身份证" in accept and "不写“材料齐全”" in accept
+    assert "登记里还缺" not in desk.get(f"{case}/do/note").text
+
+
+def test_a_slip_does_not_call_a_promised_paper_missing(desk: Desk) -> None:
+    form = desk.get(f"/receive/{PERMIT}")
+    fields = {
+        "applicant.name": "承诺人", "f.materials": ["m01", "m03", "m04", "m05"], "f.commitments": "m06",
+        "f.promise_by": "applicant", "once": form.field("once"),
+    }  # fmt: skip
+    slip = desk.get(desk.send(f"/receive/{PERMIT}", fields).headers["Location"]).text
+    promised, _, missing = slip.partition("书面承诺代替的材料")[2].partition("尚缺材料")
+    assert "租赁证明" in promised and "租赁证明" not in missing

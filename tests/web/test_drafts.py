@@ -17,7 +17,7 @@ from stations.county.people import REGISTRAR_NO, signer_of
 from stations.web.drafts import KEPT_MAX
 from tests.facade.counter import PERMIT
 from tests.web import desk as hallway
-from tests.web.counterdesk import Counter, Desk, serving
+from tests.web.counterdesk import Counter, Desk, serving, window
 from tests.web.offices import COUNTY, OTHER_VILLAGE, SEED, VILLAGE, found_hall
 from tests.web.seat import ALLOWANCE
 
@@ -103,13 +103,20 @@ def test_two_forms_side_by_side_keep_two_drafts(counter: Counter, desk: Desk) ->
     assert "右边的人" not in desk.get(HERE).text + desk.get("/receive").text
 
 
-def test_the_oldest_draft_gives_way_and_no_word_names_another_file(counter: Counter, desk: Desk) -> None:
+def test_no_draft_gives_way_to_another_and_no_word_names_another_file(counter: Counter, desk: Desk) -> None:
     words = []
-    for n in range(KEPT_MAX + 1):
+    for n in range(KEPT_MAX):
         counter.clock.wall_ms += 1000  # type: ignore[attr-defined]
         words.append(typed(desk, f"第{n}人"))
+    form = desk.get(HERE)
+    fields = {"draft": form.field("draft"), "applicant.name": "多出来的人"}
+    refused = desk.send(f"{HERE}/draft", fields)
+    assert (refused.status, refused.code) == (422, "web.drafts_full")
+    # What is there already is kept anew, and what is not kept is signed as ever.
+    assert desk.send(f"{HERE}/draft", {"draft": words[0], "applicant.name": "改过的人"}).status == 200
+    assert desk.send(HERE, {**fields, "once": form.field("once")}).status == 303
     kept = {path.stem for path in (counter.folder / "drafts").iterdir()}
-    assert kept == set(words[1:])
+    assert kept == set(words)
     for word in ("", "../keys/C1", "0" * 15 + "G", "0" * 17):
         assert desk.send(f"{HERE}/draft", {"draft": word, "applicant.name": "谁"}).status == 403, word
     assert {path.stem for path in (counter.folder / "drafts").iterdir()} == kept
@@ -145,9 +152,7 @@ def _fill(tab: Page, name: str) -> None:
 
 @pytest.mark.layer("browser")
 def test_two_tabs_of_one_clerk(counter: Counter, desk: Desk, chromium_browser: Browser) -> None:
-    base = f"http://127.0.0.1:{counter.port}"
-    context = chromium_browser.new_context(locale="zh-CN", base_url=base)
-    context.add_cookies([{"name": name, "value": value, "url": base} for name, value in desk.cookies.items()])
+    context = window(chromium_browser, desk)
     left, right = context.new_page(), context.new_page()
     _fill(left, "甲人")
     _fill(right, "乙人")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -24,8 +23,10 @@ from ledger.types import StationId
 from stations.office.inviting import Offer, code_of_invite, make_invite
 from stations.office.joindesk import join_office
 from sync.credentials import prepare_county
+from tests import forked
+from tests.forked import ROOT
 from tests.web.adminsite import TOWNSHIP, VILLAGE, Serving, Visitor, found, signer_of
-from tests.web.wizard import COUNTY_FORM, PROGRAM, ROOT, SECRET, Wizard, first_day
+from tests.web.wizard import COUNTY_FORM, SECRET, Wizard, first_day
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")
 
@@ -82,9 +83,8 @@ def test_nobody_else_reaches_the_first_day(tmp_path: Path) -> None:
 
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "papers.txt").write_text("keep")
-    words = [*PROGRAM, "serve", str(tmp_path), "--json"]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60, check=False)
+    done = forked.run(["serve", str(tmp_path), "--json"], env=env, timeout=60)
     assert done.returncode == 2 and "home.missing" in done.stderr
     assert (tmp_path / "papers.txt").read_text() == "keep"
 

@@ -9,16 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from ledger import registry_actions
 from ledger.errors import StoreError
 from ledger.facade import Home, Ledger
-from ledger.types import CaseId, StationId
+from ledger.types import CaseId
 from stations.config import StationConfig
 from stations.texts import Say
 from stations.web.browsers import BROWSERS_MAX, FORGET_MS, Browsers
 from stations.web.unsigned import KEEP, KEPT_MAX, KeptForms, Unsigned, UnsignedForms
-from tests.facade.counter import PERMIT, REGISTRAR, TOWNSHIP, VILLAGE, Dice, FakeClock, found_county
-from tests.web.counterdesk import Counter, Desk, Page, keys, serving
+from tests.facade.counter import PERMIT, VILLAGE, Dice
+from tests.web.counterdesk import NEW_VILLAGE, Counter, Desk, Page, found_with_new_village, serving
 from tests.web.test_actions import received
 
 STATION = "990121001000-00"
@@ -124,16 +123,9 @@ def test_erasing_takes_along_what_waits_of_anybody_about_the_case(counter: Count
 
 
 def test_changing_the_station_in_one_tab_tells_what_became_of_another(tmp_path: Path) -> None:
-    folder, clock, new = tmp_path / "county", FakeClock(), StationId("990121001009-00")
-    found_county(folder, clock)
-    keys(folder)
-    with Ledger.open(folder, clock=clock, randomness=Dice("new"), write=True) as ledger:
-        enrolled = registry_actions.enrol_station(
-            station=new, name="新村", level="village", upstream=TOWNSHIP, code_system="statistics"
-        )
-        ledger.register("enrol_station", enrolled, REGISTRAR)
-        role = registry_actions.grant_role(staff_no="V2", role="window", scope=new)
-        ledger.register("grant_role", role, REGISTRAR)
+    folder, new = tmp_path / "county", NEW_VILLAGE
+    clock = found_with_new_village(folder)
+    with Ledger.open(folder, clock=clock, randomness=Dice("names"), write=False) as ledger:
         names = {
             place: held.name for place in (new, VILLAGE) if (held := ledger.knowledge.registry.station(place))
         }

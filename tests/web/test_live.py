@@ -124,10 +124,11 @@ async def test_an_open_stream_does_not_hold_up_the_end(hall: Office):
 @pytest.mark.layer("browser")
 def test_an_open_list_is_made_anew_and_locked_pages_go_away(hall: Office, chromium_browser: Browser):
     township = take_seat(chromium_browser, hall)
-    township.sign_in("T001")
+    township.begin_as("T001")
+    township.go("/")
     township.page.locator("#safety[data-listening]").wait_for()
     village = take_seat(chromium_browser, hall)
-    village.sign_in("V001")
+    village.begin_as("V001")
     case = village.receive("李四")
     village.act(case, "hand_over", to="990121001000-00")
     township.page.locator(f'main a[href="/case/{case}"]').wait_for()
@@ -147,9 +148,10 @@ def test_the_line_of_safety_follows_events_and_without_them_asks_now_and_then(
     hall: Office, chromium_browser: Browser
 ):
     acting = take_seat(chromium_browser, hall)
-    acting.sign_in("V001")
+    acting.begin_as("V001")
     listening = take_seat(chromium_browser, hall)
-    listening.sign_in("T001")
+    listening.begin_as("T001")
+    listening.go("/")
     listening.page.locator("#safety[data-listening]").wait_for()
     listening.page.wait_for_timeout(1_200)
     with listening.page.expect_request("**/safe/line", timeout=15_000) as asked:
@@ -180,7 +182,7 @@ SEEN = (
 @pytest.mark.layer("browser")
 def test_a_page_with_forms_in_which_nobody_types_goes_away_as_well(hall: Office, chromium_browser: Browser):
     seat = take_seat(chromium_browser, hall)
-    seat.sign_in("V001")
+    seat.begin_as("V001")
     case = seat.receive("李四")
     page, behind = seat.page, seat.context.new_page()
     behind.goto(f"{hall.base}/case/{case}")
@@ -200,7 +202,8 @@ def test_a_page_with_forms_in_which_nobody_types_goes_away_as_well(hall: Office,
 @pytest.mark.layer("browser")
 def test_the_line_of_safety_says_that_the_station_is_gone(hall: Office, chromium_browser: Browser):
     seat = take_seat(chromium_browser, hall)
-    seat.sign_in("V001")
+    seat.begin_as("V001")
+    seat.go("/")
     seat.page.locator("#safety[data-listening]").wait_for()
     assert seat.page.locator("#safety-gone").count() == 0
     hall.stop()

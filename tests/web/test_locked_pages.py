@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.facade.counter import PERMIT
-from tests.web.counterdesk import PASSPHRASE, Counter, Desk, serving
+from tests.web.counterdesk import PASSPHRASE, Counter, Desk, serving, window
 from tests.web.test_actions import page_of, received
 
 if TYPE_CHECKING:
@@ -29,11 +29,9 @@ def counter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counter]:
 
 def seated(browser: Browser, counter: Counter) -> tuple[Desk, Tab]:
     """Sign in with a PIN; returns the same browser without and with a window."""
-    desk, base = counter.desk("C1"), f"http://127.0.0.1:{counter.port}"
+    desk = counter.desk("C1")
     assert desk.send("/pin", {"pin": PIN, "again": PIN}).status == 303
-    context = browser.new_context(locale="zh-CN", base_url=base)
-    context.add_cookies([{"name": name, "value": value, "url": base} for name, value in desk.cookies.items()])
-    return desk, context.new_page()
+    return desk, window(browser, desk).new_page()
 
 
 def case_of(desk: Desk, name: str) -> str:

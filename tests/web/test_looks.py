@@ -62,7 +62,7 @@ COVERED = """() => {
 def seat(hall: Office, chromium_browser: Browser) -> Iterator[Seat]:
     """Somebody of the township, with one case under way."""
     seat = take_seat(chromium_browser, hall)
-    seat.sign_in("T001")
+    seat.begin_as("T001")
     yield seat
     seat.context.close()
 
@@ -71,7 +71,7 @@ def seat(hall: Office, chromium_browser: Browser) -> Iterator[Seat]:
 def registrar(hall: Office, chromium_browser: Browser) -> Iterator[Seat]:
     """Who sees the pages that are for registrars."""
     seat = take_seat(chromium_browser, hall)
-    seat.sign_in("R001")
+    seat.begin_as("R001")
     yield seat
     seat.context.close()
 
@@ -80,7 +80,7 @@ def registrar(hall: Office, chromium_browser: Browser) -> Iterator[Seat]:
 def head(hall: Office, chromium_browser: Browser) -> Iterator[Seat]:
     """Who sees the pages that are for heads."""
     seat = take_seat(chromium_browser, hall)
-    seat.sign_in("T003")
+    seat.begin_as("T003")
     yield seat
     seat.context.close()
 

@@ -11,17 +11,17 @@ import pytest
 from audit.verify import verify_ledger
 from stations.county.people import REGISTRAR_NO
 from tests.web.desk import Answer, Desk
-from tests.web.offices import COUNTY, PASSPHRASE, PIN, TOWNSHIP, VILLAGE, Office, found
+from tests.web.offices import COUNTY, PASSPHRASE, PIN, TOWNSHIP, VILLAGE, Office, copied, found
 from tests.web.seat import ALLOWANCE
 
 NEW = "a fresh passphrase"
 CLERK = "V003"
 
 
-@pytest.fixture
-def offices(tmp_path: Path) -> Iterator[dict[str, Office]]:
-    """County, township and village, joined and in step; then the county falls silent."""
-    made = found(tmp_path)
+@pytest.fixture(scope="module")
+def in_step(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Office]:
+    """County, township and village, joined and in step; then the county falls silent, and all is at rest."""
+    made = found(tmp_path_factory.mktemp("keys"))
     serving = [made[station] for station in (COUNTY, TOWNSHIP, VILLAGE)]
     try:
         for office in serving:
@@ -30,10 +30,23 @@ def offices(tmp_path: Path) -> Iterator[dict[str, Office]]:
             office.run("sync", "now")
         made[VILLAGE].run("receive", "高龄津贴", "--name", "赵零", "--as", "V001")
         made[COUNTY].kill()
-        yield made
     finally:
         for office in reversed(serving):
             office.stop()
+    return made
+
+
+@pytest.fixture
+def offices(in_step: dict[str, Office], tmp_path: Path) -> Iterator[dict[str, Office]]:
+    """A copy of them: township and village are at work again, the county is not."""
+    made = copied(in_step, tmp_path)
+    try:
+        for station in (TOWNSHIP, VILLAGE):
+            made[station].start()
+        yield made
+    finally:
+        for station in (VILLAGE, TOWNSHIP, COUNTY):
+            made[station].stop()
 
 
 def once(page: Answer, path: str) -> dict[str, str]:

@@ -34,8 +34,8 @@ TECHNICIAN = frozenset((
     "key.passwd_file", "key.several", "ledger.no_station",
     "ledger.second_registry", "log.beside_chain", "log.head", "log.no_checkpoint", "log.nodes_unfounded",
     "log.sentinel_other", "personal.cipher", "personal.sealed",
-    "pki.csr_algorithm", "registry.choose", "registry.none_waiting", "serve.answer", "serve.log",
-    "store.not_stored",
+    "pki.csr_algorithm", "receive.head_unsigned", "registry.choose", "registry.none_waiting", "serve.answer",
+    "serve.log", "store.not_stored",
     "store.row_missing", "store.schema_foreign", "tls.other_station", "web.address",
 ))  # fmt: skip
 """Errors for which a page asks for the county's technician: nothing at a counter helps."""

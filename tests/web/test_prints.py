@@ -12,7 +12,7 @@ from ledger.facade import Ledger
 from ledger.types import Facts, Value
 from tests.facade.counter import APPLICANT, FELLING, PERMIT, TOWNSHIP, Dice, FakeClock, act, found_county
 from tests.sheetin.workbooks import make
-from tests.web.counterdesk import Counter, Desk, keys, serving
+from tests.web.counterdesk import Counter, Desk, keys, serving, window
 from tests.web.test_looks import pdf_sizes, unpacked
 from tests.web.test_roster import HEAD, name_of, people, received
 
@@ -69,12 +69,7 @@ def desk(counter: Counter) -> Desk:
 @pytest.fixture(scope="module")
 def tab(counter: Counter, chromium_browser: Browser) -> Iterator[Page]:
     """A browser in which the county's clerk has signed in."""
-    with_key = counter.desk("C1")
-    context = chromium_browser.new_context(locale="zh-CN", base_url=f"http://127.0.0.1:{counter.port}")
-    context.add_cookies([
-        {"name": name, "value": value, "url": f"http://127.0.0.1:{counter.port}"}
-        for name, value in with_key.cookies.items()
-    ])  # fmt: skip
+    context = window(chromium_browser, counter.desk("C1"))
     yield context.new_page()
     context.close()
 

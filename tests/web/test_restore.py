@@ -196,7 +196,7 @@ def test_a_county_comes_back_by_pages_and_waits_for_its_township(pair: Pair) -> 
         _synced(pair.clerk)
         _synced(pair.clerk)
         safe = pair.clerk.get("/safe").text
-        assert "全部收到，有回执" in safe, safe
+        assert "记录全部收到，有回执" in safe, safe
         with Ledger.open(county.folder, write=False) as ledger:
             assert [row.applicant for row in ledger.find("欧阳恢复")] == ["欧阳恢复"]
     assert verify_ledger(county.folder).ok

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections.abc import AsyncIterator
 
@@ -155,6 +156,19 @@ async def test_every_answer_carries_the_headers(desk: Desk, stranger: Desk, path
         )
         if not path.startswith("/static"):
             assert answer.headers["Cache-Control"] == "no-store", path
+
+
+async def test_a_browser_keeps_the_files_of_pages_and_asks_for_none_until_it_changes(desk: Desk):
+    for page in ("/cases", "/monthly", "/hall"):
+        named = re.findall(r'"(/static/[^"]+)"', (await desk.get(page)).text)
+        assert len(named) > 2
+        for address in named:
+            path, _, tag = address.partition("?v=")
+            kept, other = await desk.get(address), await desk.get(f"{path}?v=0")
+            assert kept.status == other.status == 200 and kept.raw == other.raw and tag, address
+            assert "immutable" in kept.headers["Cache-Control"], address
+            # A page of before an upgrade never makes a browser keep what came after it under the old name.
+            assert "immutable" not in other.headers.get("Cache-Control", ""), address
 
 
 @pytest.mark.parametrize("path", WRITES)

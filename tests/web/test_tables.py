@@ -119,7 +119,7 @@ def _title(text: str) -> str:
 @pytest.mark.layer("browser")
 def test_a_filter_hides_what_does_not_hold_every_word(hall: Office, chromium_browser: Browser) -> None:
     seat = take_seat(chromium_browser, hall)
-    seat.sign_in("T003")
+    seat.begin_as("T003")
     page = seat.page
     for where in ("/board", "/calendars", "/keep"):
         seat.go(where)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -11,8 +10,8 @@ import pytest
 from ledger.facade import Ledger
 from ledger.types import Value
 from tests.facade.counter import APPLICANT, PERMIT, Dice, FakeClock, act, found_county
-from tests.web.counterdesk import Counter, keys, serving
-from tests.web.test_looks import unpacked
+from tests.web.counterdesk import Counter, keys, serving, window
+from tests.web.sheets import sheets
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -53,33 +52,14 @@ def counter(tmp_path_factory: pytest.TempPathFactory, papers: dict[str, str]) ->
 @pytest.fixture(scope="module")
 def tab(counter: Counter, chromium_browser: Browser) -> Iterator[Page]:
     """A browser in which the county's clerk has signed in."""
-    desk, base = counter.desk("C1"), f"http://127.0.0.1:{counter.port}"
-    context = chromium_browser.new_context(locale="zh-CN", base_url=base)
-    context.add_cookies([{"name": key, "value": text, "url": base} for key, text in desk.cookies.items()])
+    context = window(chromium_browser, counter.desk("C1"))
     yield context.new_page()
     context.close()
 
 
-def sheets(tab: Page) -> list[set[str]]:
-    """Print the page that is open, sheet by sheet; returns the characters that are drawn on each."""
-    count = len(re.findall(rb"/Type\s*/Page\b(?!s)", unpacked(tab.pdf(prefer_css_page_size=True))))
-    return [
-        _drawn(unpacked(tab.pdf(prefer_css_page_size=True, page_ranges=str(number))))
-        for number in range(1, count + 1)
-    ]
-
-
-def _drawn(pdf: bytes) -> set[str]:
-    """Return the characters of a PDF of one sheet: its faces hold no glyph that is not drawn."""
-    found: set[str] = set()
-    for block in re.findall(rb"beginbfchar(.*?)endbfchar", pdf, re.DOTALL):
-        for text in re.findall(rb"<[0-9A-Fa-f]+>\s*<([0-9A-Fa-f]+)>", block):
-            found.update(bytes.fromhex(text.decode()).decode("utf-16-be"))
-    for block in re.findall(rb"beginbfrange(.*?)endbfrange", pdf, re.DOTALL):
-        for low, high, text in re.findall(rb"<([0-9A-Fa-f]+)>\s*<([0-9A-Fa-f]+)>\s*<([0-9A-Fa-f]+)>", block):
-            first = ord(bytes.fromhex(text.decode()).decode("utf-16-be"))
-            found.update(chr(first + n) for n in range(int(high, 16) - int(low, 16) + 1))
-    return found
+def printed_by(tab: Page) -> list[set[str]]:
+    """Print the page that is open; returns the characters that are drawn on each sheet."""
+    return sheets(tab.pdf(prefer_css_page_size=True))
 
 
 _NO_MARGINS = """() => {
@@ -102,7 +82,7 @@ def test_every_sheet_says_that_it_is_training(
     tab: Page, papers: dict[str, str], name: str, how: str, least: int
 ) -> None:
     tab.goto(papers.get(name, name) + how)
-    printed = sheets(tab)
+    printed = printed_by(tab)
     assert len(printed) >= least
     # The word of the margin stands in no text of the page.
     assert [number for number, drawn in enumerate(printed, 1) if not drawn >= set(f"{MARK}TRAINING")] == []
@@ -114,8 +94,8 @@ def test_a_browser_without_margin_boxes_draws_it_across_every_sheet(
 ) -> None:
     tab.goto(papers.get(name, name) + how)
     tab.evaluate(_NO_MARGINS)
-    printed = sheets(tab)
+    printed = printed_by(tab)
     assert len(printed) >= least
     assert [number for number, drawn in enumerate(printed, 1) if not drawn >= set(MARK)] == []
     tab.evaluate("() => document.querySelector('.training').remove()")
-    assert any(not drawn >= set(MARK) for drawn in sheets(tab)), "nothing else on these sheets says it"
+    assert any(not drawn >= set(MARK) for drawn in printed_by(tab)), "nothing else on these sheets says it"

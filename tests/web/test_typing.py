@@ -12,7 +12,7 @@ import pytest
 
 from tests.facade.counter import FELLING, PERMIT
 from tests.sheetin.workbooks import make
-from tests.web.counterdesk import Counter, serving
+from tests.web.counterdesk import Counter, serving, window
 from tests.web.test_platform import receive as receive_at
 
 if TYPE_CHECKING:
@@ -36,10 +36,7 @@ def case(counter: Counter) -> str:
 @pytest.fixture(scope="module")
 def tab(counter: Counter, chromium_browser: Browser) -> Iterator[Page]:
     """A browser in which the county's clerk has signed in."""
-    base = f"http://127.0.0.1:{counter.port}"
-    context = chromium_browser.new_context(locale="zh-CN", base_url=base)
-    cookies = counter.desk("C1").cookies.items()
-    context.add_cookies([{"name": name, "value": value, "url": base} for name, value in cookies])
+    context = window(chromium_browser, counter.desk("C1"))
     yield context.new_page()
     context.close()
 
@@ -176,9 +173,7 @@ def test_the_number_of_who_has_none_in_the_list_is_scanned_next(
     raw = make(tmp_path / "list.xlsx", 名单=[["姓名", "身份证号", "电话"], *rows]).read_bytes()
     village = counter.desk("V1")
     made = village.send("/rosters", {"item": FELLING, "title": "新生儿"}, {"file": ("名单.xlsx", raw)})
-    base = f"http://127.0.0.1:{counter.port}"
-    context = tab.context.browser.new_context(locale="zh-CN", base_url=base)  # type: ignore[union-attr]
-    context.add_cookies([{"name": k, "value": v, "url": base} for k, v in village.cookies.items()])
+    context = window(tab.context.browser, village)  # type: ignore[arg-type]
     page = context.new_page()
     page.goto(made.headers["Location"])
     page.locator("#scan").fill("小宝")

@@ -6,16 +6,15 @@ import json
 import os
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests import forked
+from tests.forked import ROOT
 from tests.web.adminsite import Visitor
 
-PROGRAM = [sys.executable, "-c", "import sys; from stations.start import main; sys.exit(main())"]
-ROOT = Path(__file__).parents[2]
 SECRET = "a long passphrase"
 
 
@@ -25,7 +24,7 @@ class Wizard:
 
     folder: Path
     port: int
-    process: subprocess.Popen[str]
+    process: forked.Process | subprocess.Popen[str]
     told: list[dict[str, object]] = field(default_factory=list)
 
     @property
@@ -46,9 +45,9 @@ def first_day(folder: Path, *, expect: str = "first_day") -> Iterator[Wizard]:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = int(taken.getsockname()[1])
-    words = [*PROGRAM, "serve", str(folder), "--port", str(port), "--json"]
+    words = ["serve", str(folder), "--port", str(port), "--json"]
     env = {**os.environ, "PYTHONPATH": str(ROOT), "BANJIAN_LANG": "zh"}
-    with subprocess.Popen(words, env=env, stdout=subprocess.PIPE, text=True) as process:
+    with forked.popen(words, env=env, stdout=subprocess.PIPE) as process:
         try:
             assert process.stdout is not None
             assert expect in json.loads(process.stdout.readline())

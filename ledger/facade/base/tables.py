@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, TypeAlias, cast
 
-from ledger.store.tables import Row, Table
+from ledger.store.tables import OneOf, Row, Table
 from ledger.types import CaseId, StationId
 
 CASES: Final = Table(
@@ -40,8 +40,8 @@ CASES: Final = Table(
 """One row for each case that has an opening act: what lists and lights need.
 
 ``yellow_at_ms`` and ``red_at_ms`` are ``NEVER_MS`` when no clock is open; ``clock`` is the first to turn red.
-``flags`` adds up ``PAUSED`` and what follows it: long lists are read column by column. The first
-index holds what a station has in the order of its lists, the most urgent first.
+``flags`` adds up ``PAUSED`` and what follows it: long lists are read column by column. The first index holds
+what a station has in the order of its lists, the most urgent first.
 """
 
 STATUS: Final = CASES.column_names.index("status")
@@ -53,28 +53,37 @@ PAUSED: Final = 1
 CONFLICT: Final = 2
 """Acts made without knowledge of each other wait for an adjudication."""
 PENDING: Final = 4
-"""An act waits for a second person."""
-DECIDED: Final = 8
+"""An act waits for a second person, and as far as acts tell somebody can sign it (``cases.secondsight``)."""
+GRANTED: Final = 8
+"""What was asked for was granted."""
+REFUSED: Final = 16
+"""What was asked for was refused."""
+RESULTS: Final = {"grant": GRANTED, "refuse": REFUSED}
+"""The flag of each result of a decision; another one of some case type stands on the case's page alone."""
+DECIDED: Final = GRANTED | REFUSED
 """A decision has been taken, here or by the deciding organ: what statistics call concluded (办结)."""
-RETURNED: Final = 16
+RETURNED: Final = 32
 """The papers were given back on the spot (当场告知退件): nothing was received."""
-LATE_ACCEPTANCE: Final = 32
+LATE_ACCEPTANCE: Final = 64
 """The acceptance clock ended after its last day (超期受理)."""
-LATE_DECISION: Final = 64
+LATE_DECISION: Final = 128
 """The statutory clock ended after its last day (超期办结)."""
 LATE: Final = LATE_ACCEPTANCE | LATE_DECISION
 """What follows from the calendars as well; of an ended case as of its last act or the last rebuild."""
 
 
-def flags_with(flag: int) -> tuple[int, ...]:
-    """Return every value of ``flags`` that holds one of some bits."""
-    return tuple(flags for flags in range(2 * LATE_DECISION) if flags & flag)
+def flags_with(flag: int) -> OneOf:
+    """Return the condition that a flag is set."""
+    return OneOf(tuple(flags for flags in range(_FLAGS_BELOW) if flags & flag))
 
 
-def flags_without(flag: int) -> tuple[int, ...]:
-    """Return every value of ``flags`` that holds none of some bits."""
-    return tuple(flags for flags in range(2 * LATE_DECISION) if not flags & flag)
+def flags_without(flag: int) -> OneOf:
+    """Return the condition that a flag is not set."""
+    return OneOf(tuple(flags for flags in range(_FLAGS_BELOW) if not flags & flag))
 
+
+_FLAGS_BELOW: Final = 2 * LATE_DECISION
+"""Every value of ``flags`` is smaller."""
 
 CaseCells: TypeAlias = tuple[
     CaseId, str, str, int, str, StationId, str, StationId,
@@ -126,7 +135,10 @@ EXTERNALS: Final = Table(
 """The number that another system, the provincial platform above all, gave each case; as it is looked for."""
 
 MARKS: Final = Table("view_marks", columns=(("name", "text"), ("value", "text")), key=("name",))
-"""What the rows were computed with: calendars, what of the county's logs did not count, what rows say."""
+"""What the rows were computed with: calendars, what of the county's logs did not count, what rows say.
+
+And the end of the day on which what waits in a case can be signed. A table of its own would be missing where
+the ledger of an older program is only read."""
 
 NEVER_MS: Final = 253_402_300_799_999
 """Last millisecond of the year 9999: later than any limit."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ledger.act import act_id
 from ledger.case import CaseAct, CaseFinding, CaseState
-from ledger.caseshape import Step
+from ledger.caseshape import Reason, Step
 from ledger.catalogue import Rules
 from ledger.clocks import ClockReading
 from ledger.permit import Permission
@@ -121,6 +122,7 @@ class CaseRow(NamedTuple):
         due_on: last day of the clock that governs the light; None when none runs.
         clock: code of that clock; "" when none runs.
         applicant: the applicant's name, "" when erased or not held here.
+        result: ``grant`` or ``refuse``; "" while nothing is decided.
     """
 
     case_id: CaseId
@@ -140,6 +142,7 @@ class CaseRow(NamedTuple):
     conflict: bool
     pending: bool
     open: bool
+    result: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +215,7 @@ class CasePage:
         personal: personal body of each act; None where it is erased, withheld or absent.
         permissions: what the asking person may do now and, for the rest, why not.
         notices: what calendars and the applicant's other cases say, without changing the state.
+        hindered: acts that wait for a second person and that nobody can sign as things stand, and why.
     """
 
     row: CaseRow
@@ -221,6 +225,12 @@ class CasePage:
     personal: Mapping[ActId, Facts | None]
     permissions: tuple[Permission, ...]
     notices: tuple[CaseFinding, ...] = ()
+    hindered: Mapping[ActId, Reason] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def signable(self) -> tuple[ActId, ...]:
+        """Acts that wait for a second person and that somebody can sign as things stand."""
+        return tuple(act_id for act_id in self.state.pending if act_id not in self.hindered)
 
     def kept_only(self, act_id: ActId) -> Step | None:
         """Return the step of an act that is kept without effect; None where it has one, or may get it."""

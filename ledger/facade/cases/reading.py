@@ -18,11 +18,13 @@ from ledger.facade.base.tables import (
     CASES,
     CONFLICT,
     EXTERNALS,
+    GRANTED,
     MOVED,
     NEVER_MS,
     NUMBERS,
     PAUSED,
     PENDING,
+    REFUSED,
     RETURNED,
     TOKENS,
     case_cells,
@@ -34,6 +36,7 @@ from ledger.facade.cases.applicants import applicant_names
 from ledger.facade.cases.casebook import CaseBook
 from ledger.facade.cases.moved import earlier_limits
 from ledger.facade.cases.numbers import PAPER
+from ledger.facade.cases.secondsight import too_late
 from ledger.facade.logs.bodies import read_personal
 from ledger.identity import query_keys
 from ledger.knowledge import Knowledge
@@ -93,18 +96,18 @@ class Reader:
             ordered = sorted({row[0]: row for rows in lists for row in rows}.values(), key=_urgency)
         if include_closed:
             ordered.sort(key=_is_open, reverse=True)
-        return self.rows(tx, ordered[:limit], now_ms) if names else self._lines(ordered[:limit], now_ms)
+        return self.rows(tx, ordered[:limit], now_ms) if names else self._lines(tx, ordered[:limit], now_ms)
 
     def in_conflict(self, tx: ReadTx, *, now_ms: int) -> list[CaseRow]:
         """Return the cases that wait for an adjudication, without names; closed ones too."""
-        rows = tx.select(CASES, {"flags": OneOf(flags_with(CONFLICT))}, order_by=("opened_at_ms",))
-        return self._lines(list(rows), now_ms)
+        rows = tx.select(CASES, {"flags": flags_with(CONFLICT)}, order_by=("opened_at_ms",))
+        return self._lines(tx, list(rows), now_ms)
 
     def day_clear(self, tx: ReadTx, *, station: StationId, day: date, now_ms: int, names: bool) -> DayClear:
         """Return the day-clear list (日清) of a station and day; names are left out where few are shown."""
 
         def read(rows: Iterable[Row]) -> list[CaseRow]:
-            return self.rows(tx, rows, now_ms) if names else self._lines(list(rows), now_ms)
+            return self.rows(tx, rows, now_ms) if names else self._lines(tx, list(rows), now_ms)
 
         start, end = day_start_ms(day), day_start_ms(day + timedelta(days=1))
         opened = list(
@@ -202,9 +205,9 @@ class Reader:
         """Return rows as people see them, with the light as of now and the applicant's name."""
         lines = list(rows)
         if self._vault is None:
-            return self._lines(lines, now_ms)
+            return self._lines(tx, lines, now_ms)
         case_ids = [row[0] for row in case_cells(lines)]
-        return self._lines(lines, now_ms, applicant_names(tx, self._vault, self._book, case_ids))
+        return self._lines(tx, lines, now_ms, applicant_names(tx, self._vault, self._book, case_ids))
 
     def row(self, tx: ReadTx, case_id: CaseId, now_ms: int) -> CaseRow:
         """Return the line of one case.
@@ -232,9 +235,10 @@ class Reader:
         return None if raw is None else open_body(raw, limit_bytes=PERSONAL_BYTES_MAX)
 
     def _lines(
-        self, rows: Sequence[Row], now_ms: int, names: Mapping[CaseId, str] = MappingProxyType({})
+        self, tx: ReadTx, rows: Sequence[Row], now_ms: int, names: Mapping[CaseId, str] = MappingProxyType({})
     ) -> list[CaseRow]:
         cells, name_of = case_cells(rows), names.get
+        late = too_late(tx, [row[0] for row in cells if row[-1] & PENDING], now_ms)
         items = {(row[2], row[3]) for row in cells}
         item_names = {(code, version): self._item_name(code, version) for code, version in items}
         # Named tuples are made past their constructor, which would take half the time of a long list.
@@ -257,8 +261,9 @@ class Reader:
                     clock,
                     _last_day(red_at_ms),
                     flags & CONFLICT != 0,
-                    flags & PENDING != 0,
+                    flags & PENDING != 0 and case_id not in late,
                     open_ == 1,
+                    _result(flags),
                 ),
             )
             for (
@@ -295,6 +300,11 @@ class Reader:
             _bytes(row[0])
             for row in tx.select(CASES, {"case_id": Range(at_least=low, at_most=high)}, limit=2)
         }
+
+
+def _result(flags: int) -> str:
+    """Return what was decided, "" while nothing is."""
+    return "grant" if flags & GRANTED else "refuse" if flags & REFUSED else ""
 
 
 def _light(open_: int, yellow_at_ms: int, red_at_ms: int, flags: int, now_ms: int) -> str:

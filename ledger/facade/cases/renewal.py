@@ -24,6 +24,7 @@ from ledger.facade.base.vault import CaseKey, Vault
 from ledger.facade.cases.caseacts import StoredAct
 from ledger.facade.cases.linked import is_amended, linked_rows
 from ledger.facade.cases.moved import held_before
+from ledger.facade.cases.secondsight import forget_all_seconds
 from ledger.facade.cases.twins import applicant_rows
 from ledger.facade.cases.views import MARK_CALENDARS, MARK_ROWS, ROWS, CaseView
 from ledger.facade.logs.bodies import Place, place_in
@@ -92,6 +93,7 @@ def rebuild_views(
     with _few_collections(), store.write() as tx:
         for table in (CASES, TOKENS, APPLICANTS, NUMBERS, EXTERNALS, GRANTS):
             tx.delete(table, {})
+        forget_all_seconds(tx)
         places, grants = _openings(tx)
         tx.insert_missing(GRANTS, grants)
         count = 0

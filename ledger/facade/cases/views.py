@@ -16,7 +16,6 @@ from ledger.facade.base.synctables import AWAITED, AWAITING
 from ledger.facade.base.tables import (
     CASES,
     CONFLICT,
-    DECIDED,
     EXTERNALS,
     GRANTS,
     LATE_ACCEPTANCE,
@@ -26,6 +25,7 @@ from ledger.facade.base.tables import (
     NUMBERS,
     PAUSED,
     PENDING,
+    RESULTS,
     RETURNED,
     VIEW_TABLES,
     case_cells,
@@ -37,6 +37,7 @@ from ledger.facade.cases.externals import note_external
 from ledger.facade.cases.linked import Linker
 from ledger.facade.cases.moved import held_mark, note_earlier
 from ledger.facade.cases.numbers import number_rows
+from ledger.facade.cases.secondsight import forget_second, note_second
 from ledger.facade.cases.waiting import awaited_sizes, sizes_of, unfolded_sizes
 from ledger.facade.logs.bodies import ASKED_MAX
 from ledger.frame import split_frame
@@ -45,6 +46,7 @@ from ledger.merge import MERGE_LEAF
 from ledger.store.contract import NewRecord, WriteTx
 from ledger.store.tables import Cell, OneOf, Row, Table, Where
 from ledger.types import ActId, CaseId
+from ledger.waiting import signable_until_ms
 
 NO_CASE_ACTIONS = REGISTRY_ACTIONS | CATALOGUE_ACTIONS | {"open_log", PROVISIONAL_GRANT, MERGE_LEAF}
 """Topics that belong to no case; ``countersign`` belongs to one in station logs only."""
@@ -185,6 +187,7 @@ class CaseView:
         asked: Where = {"case_id": OneOf(tuple(case_ids))}
         for table in (CASES, EXTERNALS, AWAITING, AWAITED):
             tx.delete(table, asked)
+        forget_second(tx, case_ids)
         self.touch(tx, case_ids)
 
     def rebuild(self, tx: WriteTx, case_ids: Sequence[CaseId]) -> list[Rebuilt]:
@@ -203,6 +206,7 @@ class CaseView:
             tx.upsert(CASES, [one.row for one in made])
             note_named(tx, (folded.state for folded in found))
             note_external(tx, (folded.state for folded in found))
+            note_second(tx, ((folded.state, folded.rules) for folded in found))
             self._note_waiting(tx, (folded.state for folded in found))
         return made
 
@@ -239,6 +243,8 @@ class CaseView:
         note_named(tx, (state,))
         if held is None or held.state.external_no != state.external_no:
             note_external(tx, (state,))
+        if held is None or held.state.pending or state.pending:
+            note_second(tx, ((state, rules),))
         if self._linker is not None:
             self._linker(tx, (state,))
         self._book.remember(case_id, state, rules, row)
@@ -291,6 +297,7 @@ class CaseView:
         tx.upsert(CASES, [case_row(*pair, self._knowledge.calendars) for pair in folded.values()])
         note_named(tx, (state for state, _ in folded.values()))
         note_external(tx, (state for state, _ in folded.values()))
+        note_second(tx, folded.values())
         self._note_waiting(tx, (state for state, _ in folded.values()))
         if self._linker is not None:
             self._linker(tx, (state for state, _ in folded.values()))
@@ -349,18 +356,17 @@ def _row(state: CaseState, rules: Rules, clocks: Standing) -> Row:
         "" if pressing is None else pressing.clock,
         NEVER_MS if pressing is None else pressing.yellow_at_ms,
         NEVER_MS if pressing is None else pressing.red_at_ms,
-        _flags(state, clocks.late),
+        _flags(state, rules, clocks.late),
     )
 
 
-def _flags(state: CaseState, late: Collection[str]) -> int:
-    told = {
-        PAUSED: state.suspended_for,
-        CONFLICT: state.in_conflict,
-        PENDING: state.pending,
-        DECIDED: state.result and not state.voided,
-        RETURNED: state.outcome == _GIVEN_BACK,
-    }
-    return sum(flag for flag, holds in told.items() if holds) + sum(
-        flag for clock, flag in _LATE_FLAGS.items() if clock in late
+def _flags(state: CaseState, rules: Rules, late: Collection[str]) -> int:
+    told = (
+        PAUSED * bool(state.suspended_for)
+        | CONFLICT * state.in_conflict
+        | PENDING * (signable_until_ms(state, rules) > 0)
+        | RETURNED * (state.outcome == _GIVEN_BACK)
     )
+    told |= sum(flag for clock, flag in _LATE_FLAGS.items() if clock in late)
+    # What was entered by mistake decides nothing.
+    return told if state.voided else told | RESULTS.get(state.result, 0)

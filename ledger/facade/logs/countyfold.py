@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from ledger.act import case_of
+from ledger.act import Act, case_of
 from ledger.calendar import CalendarSet
 from ledger.calendars import festivals
 from ledger.chain import ChainLog, chain_logs, lost_positions
@@ -107,11 +107,11 @@ class CountyFold:
         grown = False
         for frame in _behind(tx, before.get(kind, []), chains[kind]):
             grown = True
+            act, facts, personal = _held_of(tx, frame, self._vault if kind == REGISTRY else None)
             if kind == CATALOGUE:
-                knowledge.apply_catalogue(frame, facts=_bodies_of(tx, frame, None)[0])
-                continue
-            facts, personal = _bodies_of(tx, frame, self._vault)
-            knowledge.apply_registry(frame, facts=facts, personal=personal)
+                knowledge.apply_catalogue(frame, facts=facts, act=act)
+            else:
+                knowledge.apply_registry(frame, facts=facts, personal=personal, act=act)
         return grown
 
     def _chain(self, tx: ReadTx, kind: str) -> list[_Stretch]:
@@ -175,12 +175,12 @@ def _behind(tx: ReadTx, before: Sequence[_Stretch], now: Sequence[_Stretch]) -> 
         yield from (NO_FRAME for _ in range(one.lost))
 
 
-def _bodies_of(tx: ReadTx, frame: bytes, vault: Vault | None) -> tuple[bytes | None, bytes | None]:
-    """Return facts and, where a vault opens it, personal body of a stored frame."""
+def _held_of(tx: ReadTx, frame: bytes, vault: Vault | None) -> tuple[Act | None, bytes | None, bytes | None]:
+    """Return act, facts and, where a vault opens it, personal body of a stored frame; None for no frame."""
     try:
         act = act_in(frame)
     except BanjianError:
-        return None, None
+        return None, None, None
     case_id = case_of(act)
     personal = None if vault is None else read_personal(tx, vault, case_id, act.act_id)
-    return read_facts(tx, case_id, act.act_id), personal
+    return act, read_facts(tx, case_id, act.act_id), personal

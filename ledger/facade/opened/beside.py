@@ -13,6 +13,7 @@ from ledger.facade.base.turns import as_writer, in_turn
 from ledger.facade.base.types import Performed, SignedAct
 from ledger.facade.opened.granted import submit_grant
 from ledger.facade.opened.ledger import Ledger
+from ledger.facade.opened.performed import erased_bodies, performed_already
 from ledger.facade.opened.soundness import require_rules, require_rules_to_write
 from ledger.genesis import LogKind, decode_log_genesis
 from ledger.keys import Signer
@@ -52,15 +53,29 @@ def prepare_opening(ledger: Ledger, genesis: bytes, signer: Signer) -> SignedAct
 
 
 @as_writer
+def submit_act(ledger: Ledger, signed: SignedAct) -> Performed:
+    """Store an act of a case that another process prepared; one that is stored already is answered alike.
+
+    Raises:
+        BanjianError: as ``Ledger.submit``; nothing was written.
+    """
+    return performed_already(ledger, signed) or ledger.submit(signed, decode_act(signed.raw).station)
+
+
+@as_writer
 def submit_county(ledger: Ledger, signed: SignedAct) -> Performed:
     """Store an act that belongs to no case and that another process prepared.
 
-    It is one of the registry or catalogue log, the opening of a log, or a provisional grant.
+    It is one of the registry or catalogue log, the opening of a log, or a provisional grant. One that is
+    stored already is answered alike.
 
     Raises:
         RuleError: ``act.outdated``; prepare it again.
         BanjianError: the act does not hold; nothing was written.
     """
+    known = performed_already(ledger, signed)
+    if known is not None:
+        return known
     if decode_act(signed.raw).action == PROVISIONAL_GRANT:
         return submit_grant(ledger, signed)
     if decode_act(signed.raw).action != OPEN_LOG:
@@ -73,6 +88,8 @@ def submit_county(ledger: Ledger, signed: SignedAct) -> Performed:
 def submit_erasure(ledger: Ledger, signed: SignedAct) -> int:
     """Store an erasure that another process prepared, then delete; returns how many bodies were deleted.
 
+    Asked again, it deletes what a crash may have left, and counts all bodies of the case that are deleted.
+
     Raises:
         DataError: ``erase.other_act`` for an act that erases nothing.
         BanjianError: as ``Ledger.submit``; nothing was deleted.
@@ -80,7 +97,10 @@ def submit_erasure(ledger: Ledger, signed: SignedAct) -> int:
     header = decode_act(signed.raw)
     if header.action != ERASE:
         raise DataError("erase.other_act")
-    return ledger.parts.county.erase(ledger.submit(signed, header.station).case_id)
+    known = performed_already(ledger, signed)
+    done = known or ledger.submit(signed, header.station)
+    count = ledger.parts.county.erase(done.case_id)
+    return count if known is None else erased_bodies(ledger, done.case_id)
 
 
 @as_writer

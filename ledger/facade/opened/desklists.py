@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from ledger.facade.base.tables import CASES, NEVER_MS, PAUSED, PENDING, STATUS, flags_with, flags_without
 from ledger.facade.base.types import CaseRow
 from ledger.facade.cases.reading import AWAITING_COLLECTION, BEFORE_ACCEPTANCE
+from ledger.facade.cases.secondsight import too_late
 from ledger.facade.logs.bodies import ASKED_MAX
 from ledger.facade.opened.ledger import Ledger
 from ledger.store.contract import ReadTx
@@ -111,16 +112,21 @@ def desk_of(
             told[name] = Listed(parts.reader.rows(tx, rows, now_ms), total)
 
         tell("offered", *_first_of(tx, offered, apart, limit))
-        apart = {*apart, *_held_of(tx, offered)}
+        apart = frozenset((*apart, *_held_of(tx, offered)))
         left = _count(tx, held, apart)
-        calm: Where = {**held, **_calm(now_ms), "flags": _without(PENDING)}
-        for name, conditions in (
-            ("overdue", _red(now_ms)), ("at_risk", _yellow(now_ms)),
-            ("pending", {**_calm(now_ms), "flags": _with(PENDING)}),
+        calm: Where = {**held, **_calm(now_ms)}
+        waiting: Where = {**calm, "flags": flags_with(PENDING)}
+        found = tx.select(CASES, waiting, columns=("case_id",))
+        flagged = [CaseId(row[0]) for row in found if isinstance(row[0], bytes) and row[0] not in apart]
+        late = too_late(tx, flagged, now_ms)
+        for name, conditions, but in (
+            ("overdue", _red(now_ms), apart), ("at_risk", _yellow(now_ms), apart),
+            ("pending", waiting, apart | late),
         ):  # fmt: skip
-            rows, total = _first_of(tx, {**held, **conditions}, apart, limit)
+            rows, total = _first_of(tx, {**held, **conditions}, but, limit)
             tell(name, rows, total)
             left -= total
+        apart = apart.union(flagged) - late
         for name, case_ids in _by_status(tx, calm, apart).items():
             tell(name, _rows_of(tx, case_ids[:limit]), len(case_ids))
             left -= len(case_ids)
@@ -135,8 +141,8 @@ def _groups(light: str, now_ms: int, *, include_closed: bool) -> Iterator[Where]
         "red": _red(now_ms),
         "yellow": _yellow(now_ms),
         "green": {**_calm(now_ms), "red_at_ms": Range(at_least=now_ms + 1, below=NEVER_MS)},
-        "paused": {**_calm(now_ms), "red_at_ms": NEVER_MS, "flags": _with(PAUSED)},
-        "done": {**_calm(now_ms), "red_at_ms": NEVER_MS, "flags": _without(PAUSED)},
+        "paused": {**_calm(now_ms), "red_at_ms": NEVER_MS, "flags": flags_with(PAUSED)},
+        "done": {**_calm(now_ms), "red_at_ms": NEVER_MS, "flags": flags_without(PAUSED)},
     }
     if light in opened:
         yield {"open": 1, **opened[light]}
@@ -155,14 +161,6 @@ def _yellow(now_ms: int) -> Where:
 def _calm(now_ms: int) -> Where:
     """Return the conditions of what is neither overdue nor at risk."""
     return {"red_at_ms": Range(at_least=now_ms + 1), "yellow_at_ms": Range(at_least=now_ms + 1)}
-
-
-def _with(flag: int) -> OneOf:
-    return OneOf(flags_with(flag))
-
-
-def _without(flag: int) -> OneOf:
-    return OneOf(flags_without(flag))
 
 
 def _first_of(tx: ReadTx, where: Where, apart: Collection[CaseId], limit: int) -> tuple[list[Row], int]:

@@ -41,6 +41,7 @@ from ledger.facade.opened.current import Current
 from ledger.facade.opened.database import open_database
 from ledger.facade.opened.page import case_page
 from ledger.facade.opened.parts import Parts, list_logs, load_parts
+from ledger.facade.opened.performing import Noted, perform
 from ledger.facade.opened.restoring import settle
 from ledger.facade.opened.soundness import require_rules_to_write
 from ledger.facade.transfer.rejudging import finish_judging
@@ -185,8 +186,8 @@ class Ledger:
             return list_logs(tx, parts.holdings, parts.own)
 
     @as_writer
-    def perform(self, command: Command, signer: Signer) -> Performed:
-        """Check, sign and store one action; when this returns, it survives a power cut.
+    def perform(self, command: Command, signer: Signer, *, noted: Noted | None = None) -> Performed:
+        """Check, sign, tell ``noted`` and store one action; when this returns, it survives a power cut.
 
         Raises:
             AuthorityError: the signer may not act there (``authority.*``).
@@ -194,11 +195,7 @@ class Ledger:
             InputError: the facts are not of the action's form (``case.facts_*``).
             StoreError: nothing was written (``store.*``, ``log.*``).
         """
-        require_rules_to_write(self.store, self.parts)
-        log = self.parts.log_to_write(command.station, signer)
-        with OnDemand(self.store) as reading:
-            decided = self.parts.desk.sign(reading, command, signer, log)
-        return self.parts.writer.append_case_act(log, decided)
+        return perform(self.store, self.parts, command, signer, noted)
 
     @in_turn
     def prepare(self, command: Command, signer: Signer) -> SignedAct:

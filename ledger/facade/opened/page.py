@@ -8,6 +8,7 @@ from ledger.facade.cases.moved import earlier_notices
 from ledger.facade.opened.parts import Parts
 from ledger.store.contract import ReadTx
 from ledger.types import CaseId, KeyId, StationId
+from ledger.waiting import hindrances
 
 
 def case_page(
@@ -42,5 +43,6 @@ def case_page(
         clocks=clocks,
         personal={act_id: parts.reader.personal(tx, case_id, act_id) for act_id in acts},
         permissions=parts.desk.permissions(state, rules, key=actor_key, station=station, now_ms=now_ms),
+        hindered=hindrances(state, rules, now_ms),
         notices=(*parts.rules.notices(tx, state, rules), *earlier_notices(tx, case_id, clocks)),
     )

@@ -119,6 +119,12 @@ class Attached:
         return _is_erased(tx, self._parts, case_id)
 
 
+def named_among(tx: ReadTx, contents: Iterable[bytes]) -> frozenset[bytes]:
+    """Return which of some attachments, by their hashes, an act of a case names that is not erased."""
+    rows = tx.select(ATTACHED, {"hash": OneOf(tuple(contents))}, columns=("hash",))
+    return frozenset(row[0] for row in rows if isinstance(row[0], bytes))
+
+
 def absent(tx: ReadTx, parts: Parts, station: StationId, *, held_too: bool) -> list[Named]:
     """Return the attachments named at a station that are not known to lie here; those of erased cases never.
 

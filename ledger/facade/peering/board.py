@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from ledger.facade.base.peers import Contact, Peers, Refusal
 from ledger.facade.base.synctables import FORK, SYNC_FINDINGS
+from ledger.facade.cases.attachednames import not_here_count
 from ledger.facade.logs.stretch import STRETCH_LIMIT
 from ledger.facade.opened.parts import Parts
 from ledger.facade.peering.held import Held
@@ -41,6 +42,7 @@ class BoardLine:
             stick, for which nobody vouches.
         waiting: entries that it could not send when it was heard; a stick alone makes them no fewer.
         oldest_ms: recorded time of the oldest of them.
+        attachments: photos and scans that its acts name and that do not lie here.
         clock_off_ms: its clock minus that of who heard it; 0 below half an hour.
         forked: whether two histories of one of its logs are held.
         without_effect: acts of its logs that count for nothing, or whose number another case bears, and that
@@ -68,6 +70,7 @@ class BoardLine:
     without_effect: int = 0
     refused: tuple[Refusal, ...] = ()
     skipped: bool = False
+    attachments: int = 0
 
     def silent_ms(self, now_ms: int) -> int:
         """Return for how long the station has not been heard; -1 if it never was."""
@@ -94,7 +97,7 @@ def read_board(store: Store, tx: ReadTx, parts: Parts, station: StationId, *, no
     beside: Counter[StationId] = Counter()
     for branch in held.branches(scope):
         beside[parts.holdings.stations.get(branch.log_id.hex())] += branch.size - branch.first_seq + 1
-    useless = _without_effect(tx, parts)
+    useless, not_here = _without_effect(tx, parts), not_here_count(tx)
     lines: list[BoardLine] = []
     for one in sorted(scope):
         known = parts.knowledge.registry.station(one)
@@ -127,6 +130,7 @@ def read_board(store: Store, tx: ReadTx, parts: Parts, station: StationId, *, no
                     if now_ms - refusal.at_ms <= REFUSED_SHOWN_MS_MAX
                 ),
                 skipped=one in skipped,
+                attachments=not_here[one],
             )
         )
     return lines

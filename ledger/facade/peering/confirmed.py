@@ -1,46 +1,64 @@
-"""Which acts of a case the stations above have confirmed: from their receipts, act by act."""
+"""When the acts of a case reached this station and those above: from receipts, act by act."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
+from ledger.checkpoint import read_cosignature_time_s, receipt_name
 from ledger.facade.opened.parts import Parts
-from ledger.facade.peering.held import newest_receipt
 from ledger.store import schema
 from ledger.store.contract import ReadTx
+from ledger.store.tables import Range, Where
 from ledger.types import ActId, CaseId, StationId
 
 
-def confirmed_acts(
+class Reached(NamedTuple):
+    """That a station has given a receipt for an act.
+
+    Attributes:
+        at_ms: when it gave the first one, by its own clock; it had the act by then.
+    """
+
+    station: StationId
+    level: str
+    at_ms: int
+
+
+def reached_acts(
     tx: ReadTx, parts: Parts, case_id: CaseId, *, station: StationId
-) -> Mapping[ActId, tuple[str, ...]]:
-    """Return for each act of a case the levels whose station has confirmed it by a receipt.
+) -> Mapping[ActId, tuple[Reached, ...]]:
+    """Return for each act of a case which stations have given a receipt for it, and when.
 
     Args:
         tx: the view.
         parts: the parts of the ledger as of that view.
         case_id: the case.
-        station: the station that asks; only those above it are told of.
+        station: the station that asks; only itself and those above it are told of.
 
     Returns:
-        Levels, ``township`` before ``county``; none for an act that nobody above has confirmed, or that was
-        done above.
+        In the order of the line upward, itself first; none for an act that nobody has confirmed, or that was
+        done above. For its own acts a station gives no receipt.
     """
     registry = parts.knowledge.registry
-    above = [known for place in registry.line(station)[1:] if (known := registry.station(place)) is not None]
-    sizes: dict[tuple[str, StationId], int] = {}
-    found: dict[ActId, tuple[str, ...]] = {}
+    line = [known for place in registry.line(station) if (known := registry.station(place)) is not None]
+    found: dict[ActId, tuple[Reached, ...]] = {}
     for row in tx.select(schema.ACTS, {"case_id": case_id}):
         act_id, log, seq = row[1], str(row[2]), row[3]
         if not isinstance(act_id, bytes) or not isinstance(seq, int):
             continue
-        levels = []
-        for place in above:
-            size = sizes.get((log, place.station))
-            if size is None:
-                receipt = newest_receipt(tx, log, place.station)
-                size = sizes[log, place.station] = 0 if receipt is None else receipt.size
-            if seq <= size:
-                levels.append(place.level)
-        found[ActId(act_id)] = tuple(levels)
+        times = ((place, _first_ms(tx, log, seq, place.station)) for place in line)
+        found[ActId(act_id)] = tuple(
+            Reached(place.station, place.level, at_ms) for place, at_ms in times if at_ms
+        )
     return found
+
+
+def _first_ms(tx: ReadTx, log: str, seq: int, cosigner: StationId) -> int:
+    """Return the time of the first receipt of a station that covers an entry of a log; 0 for none."""
+    where: Where = {"log": log, "name": receipt_name(cosigner), "size": Range(above=seq - 1)}
+    rows = tx.select(schema.RECEIPTS, where, order_by=("size",), limit=1, columns=("line",))
+    row = next(rows, None)
+    if row is None or not isinstance(row[0], bytes):
+        return 0
+    return read_cosignature_time_s(row[0].decode("utf-8")) * 1000

@@ -15,6 +15,7 @@ from ledger.checkpoint import read_cosignature_time_s
 from ledger.errors import BanjianError, Param
 from ledger.facade.base.peers import LinkState, Peers
 from ledger.facade.base.synctables import SYNC_FINDINGS
+from ledger.facade.cases.attachednames import to_give_count
 from ledger.facade.cases.waiting import told_detail
 from ledger.facade.logs.bodies import Place
 from ledger.facade.logs.lostends import DOWNSTREAM_AHEAD, DOWNSTREAM_OTHER
@@ -40,6 +41,8 @@ class LevelStatus:
         level: ``township`` or ``county``.
         confirmed: entries below its newest receipts.
         waiting: entries that it has not confirmed, and single records that it has not taken.
+        attachments: photos and scans that lie here and that the nearest of them has not said to have; of
+            those beyond it nothing more is known here, for it carries them on.
         oldest_ms: recorded time of the oldest of them; 0 for none.
         receipt_at_ms: time of its newest receipt, by its own clock; 0 for none.
     """
@@ -51,6 +54,7 @@ class LevelStatus:
     waiting: int
     oldest_ms: int
     receipt_at_ms: int
+    attachments: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,10 +110,11 @@ def read_status(store: Store, tx: ReadTx, parts: Parts, station: StationId) -> S
     scope = held.scope(station)
     entries = sum(state.size for state in held.states(scope, county=False))
     entries += sum(branch.size - branch.first_seq + 1 for branch in held.branches(scope))
+    attachments = to_give_count(tx)
     return SyncStatus(
         station=station,
         entries=entries,
-        levels=tuple(_level(held, parts, above, entries) for above in line[1:]),
+        levels=tuple(_level(held, parts, above, entries, attachments) for above in line[1:]),
         link=Peers(store).link(),
         given_up=tuple(
             (log.name, log.state) for log in parts.holdings.logs.values() if log.own and log.state
@@ -120,7 +125,7 @@ def read_status(store: Store, tx: ReadTx, parts: Parts, station: StationId) -> S
     )
 
 
-def _level(held: Held, parts: Parts, above: StationId, entries: int) -> LevelStatus:
+def _level(held: Held, parts: Parts, above: StationId, entries: int, attachments: int) -> LevelStatus:
     known = parts.knowledge.registry.station(above)
     waiting, oldest_ms = held.waiting(above)
     times = [read_cosignature_time_s(one.line) for one in held.receipts_by(above)]
@@ -132,6 +137,7 @@ def _level(held: Held, parts: Parts, above: StationId, entries: int) -> LevelSta
         waiting=waiting,
         oldest_ms=oldest_ms,
         receipt_at_ms=max(times, default=0) * 1000,
+        attachments=attachments,
     )
 
 

@@ -14,6 +14,7 @@ from aiohttp import web
 from ledger.calendar import local_date
 from ledger.errors import AuthorityError, InputError
 from ledger.facade import CaseRow, Ledger, Performed
+from ledger.facade.cases.attachednames import ERASE
 from stations.web.answers import answer
 from stations.web.api.body import form_of_act, form_of_receipt, read_body
 from stations.web.api.openapi import document
@@ -35,6 +36,7 @@ from stations.web.api.shapes import (
     Session,
 )
 from stations.web.cases import acting, casepage, receiving
+from stations.web.cases.erased import drop_of
 from stations.web.overview import county, figures, today
 from stations.web.rows import lines_of
 from stations.web.safety import read_safety
@@ -143,6 +145,8 @@ async def case(visit: Visit) -> web.Response:
             case=shown.case,
             line=shown.line,
             status=shown.status,
+            result=shown.result,
+            outcome=shown.outcome,
             heads=shown.heads,
             clocks=shown.clocks,
             steps=shown.steps,
@@ -171,7 +175,10 @@ async def act(visit: Visit) -> web.Response:
         kept = ledger.case(case_id, now_ms=visit.now_ms()).kept_only(done.act_id)
         return _told(done, "", reason="" if kept is None else kept.reason)
 
-    return await _once(visit, body.once, work)
+    answered = await _once(visit, body.once, work)
+    if body.action == ERASE:
+        await drop_of(visit, case_id)
+    return answered
 
 
 async def receive(visit: Visit) -> web.Response:
@@ -198,6 +205,7 @@ async def safety(visit: Visit) -> web.Response:
                 confirmed=one.confirmed,
                 waiting=one.waiting,
                 oldest_ms=one.oldest_ms,
+                attachments=one.attachments,
             )
             for one in found.levels
         ]
@@ -235,6 +243,7 @@ def _board_station(line: county.StationLine) -> BoardStation:
         heard_at_ms=known.heard_at_ms,
         waiting=known.waiting,
         oldest_ms=known.oldest_ms,
+        attachments=known.attachments,
         silent_days=line.silent_days,
         clock_off_ms=known.clock_off_ms,
         forked=known.forked,

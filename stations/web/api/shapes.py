@@ -56,11 +56,16 @@ class Dispute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseView:
-    """A case: ``heads`` goes back with an act, so that nothing is signed on what somebody has changed."""
+    """A case: ``heads`` goes back with an act, so that nothing is signed on what somebody has changed.
+
+    ``outcome`` tells what was decided and why, as (act or field, words).
+    """
 
     case: str
     line: Line
     status: str
+    result: str
+    outcome: Sequence[Sequence[str]]
     heads: str
     clocks: Sequence[ClockLine]
     steps: Sequence[StepLine]
@@ -91,18 +96,19 @@ class DayClear:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SafetyLevel:
-    """What one station above has confirmed, by its receipts."""
+    """What one station above has confirmed; ``attachments``: those that the nearest is not known to have."""
 
     station: str
     level: str
     confirmed: int
     waiting: int
     oldest_ms: int
+    attachments: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SafetyView:
-    """What is safe where; ``grade``: ``all``, ``some`` while records wait, ``here`` at the top."""
+    """What is safe where; ``grade``: ``all``, ``some`` while something waits, ``here`` at the top."""
 
     entries: int
     levels: Sequence[SafetyLevel]
@@ -134,6 +140,7 @@ class BoardStation:
     heard_at_ms: int
     waiting: int
     oldest_ms: int
+    attachments: int
     silent_days: int
     clock_off_ms: int
     forked: bool

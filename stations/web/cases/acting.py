@@ -2,44 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from aiohttp import web
 
-from ledger.caseshape import Step
 from ledger.casetype import ActionSpec
 from ledger.errors import BanjianError, ConfigError, InputError, RuleError
 from ledger.facade import CasePage, Command, Ledger, Performed
+from ledger.facade.cases.attachednames import ERASE
 from ledger.facade.cases.externals import FIELD as EXTERNAL_NO
 from ledger.identity import ID_KINDS, check_personal
-from ledger.judge import ADJUDICATE
+from ledger.judge import ADJUDICATE, COUNTERSIGN, DECLINE
 from ledger.registry import Registry
-from ledger.types import CaseId, Facts
+from ledger.types import ActId, CaseId, Facts
 from stations.conflictsides import in_dispute
-from stations.papers.documents import facts_of
+from stations.papers.documents import ACCEPTING
+from stations.papers.handed import facts_of, missing_names
 from stations.web import typed as typing
 from stations.web.answers import status_of
 from stations.web.cases import drafting
 from stations.web.cases.amending import (
     AMEND,
-    PERSON_FIELDS,
-    PERSON_PREFIX,
     Form,
     amended_people,
     form_spec,
     held_now,
     only_what_differs,
-    parties_of,
+    parties_typed,
     require_change,
     target_of,
 )
-from stations.web.cases.attached import drop_of
 from stations.web.cases.attaching import carried, content_digest, given_again, of_form
 from stations.web.cases.casepage import case_of, heads_of
+from stations.web.cases.erased import drop_of
 from stations.web.cases.externals import ASKED, require_number, taken_off
 from stations.web.cases.factforms import (
     PREFIX,
-    STAND_IN,
     Choice,
     Field,
     Surroundings,
@@ -47,18 +45,19 @@ from stations.web.cases.factforms import (
     moment_ms,
     read_form,
 )
-from stations.web.cases.factwords import acts_in_words, acts_since, names_of
 from stations.web.cases.ruling import LISTS, disputed_of, ruled
+from stations.web.cases.signedbefore import SIGNED_BEFORE, as_another, led, noting, signed_before
 from stations.web.cases.standins import stand_in_choices
+from stations.web.cases.wrongfields import wrong_person
 from stations.web.render import message_of, render
 from stations.web.scope import Scope
 from stations.web.visit import Visit, first, form_of, see_other
 from stations.words.casenames import action_name
+from stations.words.factpaths import STAND_IN
+from stations.words.factwords import acts_in_words, acts_since, names_of
 from stations.words.moments import show_moment
 from stations.words.typed import type_changes
 
-COUNTERSIGN = "countersign"
-ERASE = "erase"
 MOVED_ON = "web.moved_on"
 EVIDENCE = f"{PREFIX}evidence"
 """The control of what an act rests on: the hash of the first file attached, so that nobody types one."""
@@ -66,7 +65,10 @@ EVIDENCE = f"{PREFIX}evidence"
 
 async def show(visit: Visit) -> web.Response:
     """Show the form of an action."""
-    return await _shown(visit, visit.unsigned_here(), None)
+    given = visit.unsigned_here()
+    if where := await led(visit, given):
+        return see_other(where)
+    return await _shown(visit, given, None)
 
 
 async def act(visit: Visit) -> web.StreamResponse:
@@ -78,6 +80,8 @@ async def act(visit: Visit) -> web.StreamResponse:
     attachments: tuple[tuple[bytes, int], ...] = ()
 
     def work(ledger: Ledger) -> str:
+        if signed_before(visit, ledger, form):
+            return where
         heads = first(form, "heads")
         done.append(perform_once(visit, ledger, case_id, action, form, heads=heads, attachments=attachments))
         return where
@@ -89,9 +93,11 @@ async def act(visit: Visit) -> web.StreamResponse:
             form[EVIDENCE] = [await content_digest(visit, attached[0])]
         await visit.sign_once(first(form, "once"), work)
     except BanjianError as error:
+        if error.code == SIGNED_BEFORE:
+            await as_another(visit, form)
         return await _shown(visit, form, error)
     await carried(visit, attachments)
-    await typing.ended(visit, first(form, "draft"))
+    await typing.ended(visit, first(form, "draft"), where)
     if done and action == ERASE:
         await drop_of(visit, case_id)
     for one in done:
@@ -108,7 +114,7 @@ def perform_once(
     ledger: Ledger,
     case_id: CaseId,
     action: str,
-    form: Mapping[str, Sequence[str]],
+    form: Mapping[str, list[str]],
     *,
     heads: str,
     attachments: tuple[tuple[bytes, int], ...] = (),
@@ -136,7 +142,9 @@ def perform_once(
         attachments=attachments,
         same_number=same_number,
     )
-    done = ledger.perform(command, person.signer)
+    # What an act of erasing left behind is erased by the next one: that may be signed twice.
+    noted = None if action == ERASE else noting(visit, form, case_id)
+    done = ledger.perform(command, person.signer, noted=noted)
     if action == ERASE:
         # The act alone erases nothing; a crash in between leaves the data, and whoever asks erases again.
         with ledger.turn:
@@ -168,8 +176,8 @@ def _complete(page: CasePage, action: str, facts: Facts, form: Mapping[str, Sequ
     """Fill in what the page knows: item, which act waits for a second person, types of amended fields."""
     if "item" in _spec(page, action).facts and "item" not in facts:
         facts["item"] = page.rules.item.base_code
-    if action == COUNTERSIGN and "target" not in facts and len(page.state.pending) == 1:
-        facts["target"] = page.state.pending[0]
+    if "target" not in facts and len(meant := _meant(page, action)) == 1:
+        facts["target"] = meant[0]
     changes = facts.get("changes")
     if changes is not None:
         acts = [step.act.act_id for step in page.state.steps]
@@ -238,7 +246,7 @@ async def _shown(visit: Visit, form: Mapping[str, Sequence[str]], error: Banjian
             "fields": _fields(visit, ledger, page, spec, given, error),
             "amends": _amends(visit, ledger, page) if action == AMEND and target is None else None,
             "target": None if target is None else target.act.act_id.hex(),
-            "parties": {} if target is None else _parties(page, target, given),
+            "parties": {} if target is None else parties_typed(page, target, given),
             "id_kinds": ID_KINDS,
             "code": page.rules.item.base_code,
             "case": case_id.hex(),
@@ -249,12 +257,12 @@ async def _shown(visit: Visit, form: Mapping[str, Sequence[str]], error: Banjian
             "text": "".join(form.get("text", ())),
             "at": "".join(form.get("at", ())),
             "allowed": permission is not None and permission.allowed,
-            "caveat": names.message(permission.reason_code, permission.params)
-            if permission and caveat
-            else None,
+            "caveat": caveat,
+            "wrong": wrong_person(error),
             "message": None if error is None else message_of(visit.say, error, names),
             "confirm_number": error is not None and error.code in ASKED,
             "moved_on": moved_on,
+            "lacking": missing_names(page, visit.say) if action in ACCEPTING else (),
         }
 
     values = await visit.read(work)
@@ -264,18 +272,6 @@ async def _shown(visit: Visit, form: Mapping[str, Sequence[str]], error: Banjian
     )
     response.set_status(200 if error is None else status_of(error))
     return response
-
-
-def _parties(page: CasePage, target: Step, given: Mapping[str, Sequence[str]]) -> dict[str, dict[str, str]]:
-    """Return the fields of each person of an act that is amended, with what was typed."""
-    lists = _lists(given)
-    return {
-        role: {
-            name: first(lists, name)
-            for name in (f"{PERSON_PREFIX}{role}.{one}" for one in PERSON_FIELDS[role])
-        }
-        for role in parties_of(page, target)
-    }
 
 
 def _lists(form: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
@@ -302,7 +298,7 @@ def _fields(
     around = Surroundings(
         item=page.rules.item,
         stations=stations,
-        acts=_acts(visit, ledger, page),
+        acts=_acts(visit, ledger, page, only=_meant(page, spec.code)),
         disputed=_disputed(visit, ledger, page),
         stand_ins=_stand_ins(visit, registry, page, spec, given),
     )
@@ -328,10 +324,10 @@ def _stand_ins(
     return found
 
 
-def _acts(visit: Visit, ledger: Ledger, page: CasePage) -> list[Choice]:
-    """Return the acts of a case in words, the newest first."""
+def _acts(visit: Visit, ledger: Ledger, page: CasePage, *, only: Collection[ActId] = ()) -> list[Choice]:
+    """Return the acts of a case in words, the newest first; of some alone where they are named."""
     words = acts_in_words(visit.say, ledger, page)
-    return [(act_id.hex(), text) for act_id, text in reversed(words.items())]
+    return [(act_id.hex(), text) for act_id, text in reversed(words.items()) if not only or act_id in only]
 
 
 def _disputed(visit: Visit, ledger: Ledger, page: CasePage) -> list[Choice]:
@@ -360,13 +356,20 @@ def _given(
 
 def _beforehand(page: CasePage, spec: ActionSpec) -> Mapping[str, Sequence[str]]:
     given: dict[str, Sequence[str]] = {}
-    if spec.code == COUNTERSIGN and len(page.state.pending) == 1:
-        given["f.target"] = (page.state.pending[0].hex(),)
+    if len(meant := _meant(page, spec.code)) == 1:
+        given["f.target"] = (meant[0].hex(),)
     if spec.code == "supply":
         given["f.materials"] = sorted(page.state.correction | page.state.deficit)
     if "external_no" in spec.facts and page.state.external_no:
         given["f.external_no"] = (page.state.external_no,)
     return given
+
+
+def _meant(page: CasePage, action: str) -> tuple[ActId, ...]:
+    """Return the waiting acts that a countersignature or a decline may be about; none for other actions."""
+    if action == COUNTERSIGN:
+        return page.signable or page.state.pending
+    return page.state.pending if action == DECLINE else ()
 
 
 def _spec(page: CasePage, action: str) -> ActionSpec:

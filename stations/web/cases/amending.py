@@ -8,11 +8,12 @@ from dataclasses import replace
 from ledger.caseshape import Step
 from ledger.casetype import ActionSpec
 from ledger.errors import InputError
-from ledger.facade import CasePage, people_now
+from ledger.facade import CasePage
 from ledger.factspec import FactSpec
-from ledger.identity import AGENT, check_phone
+from ledger.identity import AGENT
 from ledger.types import Facts, Value
-from stations.papers.documents import facts_of
+from stations.correcting import corrected_people, named_by, parties_of
+from stations.papers.handed import facts_of
 
 AMEND = "amend"
 OF_BOTH = ("name", "id_kind", "id_no", "phone", "address")
@@ -50,11 +51,6 @@ def held_now(page: CasePage, target: Step) -> dict[str, Sequence[str]]:
     return given
 
 
-def named_by(page: CasePage, target: Step) -> Mapping[str, Mapping[str, str]]:
-    """Return the people that the amended act names, with what was amended since."""
-    return people_now(page.state.steps, page.personal.get, of=target)
-
-
 def only_what_differs(page: CasePage, target: Step, facts: Facts) -> None:
     """Leave in an amendment what differs from what holds now."""
     now, changes = facts_of(page, target), facts.get("changes")
@@ -63,13 +59,6 @@ def only_what_differs(page: CasePage, target: Step, facts: Facts) -> None:
     facts.pop("changes", None)
     if differing:
         facts["changes"] = differing
-
-
-def parties_of(page: CasePage, target: Step) -> Sequence[str]:
-    """Return whom an amendment may name: those that the act names, and an agent whom its receipt left out."""
-    named = named_by(page, target)
-    opens = target.act.act_id == page.state.steps[0].act.act_id
-    return [role for role in PERSON_FIELDS if role in named or (opens and named)]
 
 
 def amended_people(page: CasePage, target: Step, form: Form) -> tuple[Facts, list[Value]]:
@@ -81,20 +70,20 @@ def amended_people(page: CasePage, target: Step, form: Form) -> tuple[Facts, lis
     Raises:
         InputError: ``identity.phone``.
     """
-    personal: Facts = {}
-    changed: list[Value] = []
     named = named_by(page, target)
-    for role in parties_of(page, target):
-        held = named.get(role, {})
-        typed = _typed(role, held, form)
-        differing = [name for name, text in typed.items() if held.get(name, "") != text]
-        if "phone" in differing and typed["phone"]:
-            check_phone(typed["phone"])
-        if differing:
-            now = {**held, **typed}
-            personal[role] = {name: text for name, text in now.items() if text or name in held}
-            changed += [f"{role}.{name}" for name in differing]
-    return personal, changed
+    typed = {role: _typed(role, named.get(role, {}), form) for role in parties_of(page, target)}
+    return corrected_people(named, typed)
+
+
+def parties_typed(page: CasePage, target: Step, given: Form) -> dict[str, dict[str, str]]:
+    """Return the fields of each person of an act that is amended, with what was typed."""
+    return {
+        role: {
+            name: "".join(given.get(name, ())[:1])
+            for name in (f"{PERSON_PREFIX}{role}.{one}" for one in PERSON_FIELDS[role])
+        }
+        for role in parties_of(page, target)
+    }
 
 
 def _typed(role: str, held: Mapping[str, str], form: Form) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What the page of a case says of its attachments, and what becomes of them when personal data is erased."""
+"""What the page of a case says of its attachments."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from ledger.errors import BanjianError
 from ledger.facade import Ledger
 from ledger.facade.cases.attachednames import attachments_in, is_erased, waiting_of
 from ledger.types import ActId, CaseId
-from stations.kept.attachments import Attachments, drop_case, kind_of
-from stations.web.cases import drafting
+from stations.kept.attachments import Attachments, kind_of
+from stations.web.cases.erased import drop_of
 from stations.web.visit import Visit
 
 
@@ -63,13 +63,6 @@ async def lines_of(visit: Visit, case_id: CaseId) -> Mapping[str, Sequence[Attac
         }
 
     return await visit.office.access.aside(work)
-
-
-async def drop_of(visit: Visit, case_id: CaseId) -> None:
-    """Throw away what lies beside the ledger of a case whose personal data was erased: attachments, words."""
-    store = attachments_at(visit)
-    await visit.read(lambda ledger: drop_case(store, ledger, case_id))
-    await drafting.forget(visit, case_id.hex())
 
 
 def _waiting(ledger: Ledger, case_id: CaseId) -> frozenset[bytes]:

@@ -13,31 +13,44 @@ from ledger.clocks import ClockReading
 from ledger.errors import InputError
 from ledger.facade import CasePage, Ledger
 from ledger.facade.peering.between import twins
-from ledger.facade.peering.confirmed import confirmed_acts
+from ledger.facade.peering.confirmed import Reached, reached_acts
 from ledger.permit import Permission
-from ledger.types import ActId, CaseId, Facts
+from ledger.types import ActId, CaseId, Facts, StationId
 from stations.conflictsides import open_sides
 from stations.papers.documents import Printable, printables
+from stations.papers.handed import missing_names
 from stations.province.known import Entered, entered_of
 from stations.web import typed as typing
 from stations.web.cases.attached import lines_of as lines_of_attachments
 from stations.web.cases.drafting import unfinished_at
-from stations.web.cases.factwords import FactWords, names_of, words_of
 from stations.web.drafts import Draft
 from stations.web.keyholders import own_stations
 from stations.web.render import render
 from stations.web.rows import Line, lines_of
 from stations.web.scope import Scope
 from stations.web.visit import Visit
-from stations.words.casenames import action_name, author_name, state_name, station_name
+from stations.words.casenames import action_name, author_name, capacity_words, state_name, station_name
+from stations.words.effects import not_in_effect, weight_of
+from stations.words.factwords import FactWords, names_of, words_of
 from stations.words.lines import clock_line
 from stations.words.naming import Names
+from stations.words.outcome import Told, corrections_in_words, outcome_lines, result_words
 
 SECOND_SIGHT = frozenset(("countersign", "adjudicate"))
 """Actions that others wait for."""
 HANDING = frozenset(("offer", "take"))
+DECIDED = frozenset(("decide", "record_result"))
+"""Actions after which no paper is waited for."""
 WITHOUT_RESULT = frozenset(("returned", "not_accepted", "withdrawn", "lapsed", "revoked", "void"))
 """States in which a case ends without what was asked for: not what is offered first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReachedLine:
+    """That an act reached a station: ``at_ms`` by that one's clock; ``level`` is ``here`` for this one."""
+
+    level: str
+    at_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +59,10 @@ class StepLine:
 
     Attributes:
         effect: state after it, or why it has none.
-        weight: ``plain``, ``waiting`` or ``without``.
+        weight: ``plain``, ``waiting``, ``ended`` or ``without``.
         own: whether it was done at a station kept here: only of such does a page say how safe they are.
         safe: levels that have confirmed it by a receipt.
+        reached: when this station, if it is of another one, and those above had it, by their receipts.
         facts: what it says, as (field, words).
         personal: what it says of people, when that is held here.
     """
@@ -63,6 +77,7 @@ class StepLine:
     weight: str
     own: bool
     safe: Sequence[str]
+    reached: Sequence[ReachedLine]
     facts: Sequence[tuple[str, str]]
     personal: Sequence[tuple[str, str]]
 
@@ -101,6 +116,9 @@ class Shown:
     line: Line
     page: CasePage
     status: str
+    result: str
+    outcome: Sequence[Told]
+    capacity: str
     held: str
     clocks: Sequence[ClockLine]
     steps: Sequence[StepLine]
@@ -113,6 +131,7 @@ class Shown:
     entered: Entered
     entered_by: str
     documents: Sequence[Printable]
+    lacking: Sequence[str]
 
 
 async def show(visit: Visit) -> web.Response:
@@ -179,9 +198,12 @@ def read_case(visit: Visit, ledger: Ledger, case_id: CaseId) -> Shown:
     Scope(registry, person).require(page.state)
     names = names_of(visit.say, ledger, page)
     with ledger.reading() as (tx, parts):
-        safe = confirmed_acts(tx, parts, case_id, station=ledger.main_station or person.station)
+        here = ledger.main_station or person.station
+        known = reached_acts(tx, parts, case_id, station=here)
+    reached = {act: [_reached(one, here) for one in found] for act, found in known.items()}
     words = words_of(visit.say, ledger, page)
-    steps = [_step(visit, ledger, page, step, names, words, safe) for step in page.state.steps]
+    corrected = corrections_in_words(visit.say, page, words)
+    steps = [_step(visit, ledger, page, step, names, words, corrected, reached) for step in page.state.steps]
     by_act = {step.act.act_id: line for step, line in zip(page.state.steps, steps, strict=True)}
     choices = [_choice(visit, page, names, permission) for permission in page.permissions]
     kind = page.rules.case_type
@@ -191,6 +213,9 @@ def read_case(visit: Visit, ledger: Ledger, case_id: CaseId) -> Shown:
         line=lines_of(visit, ledger, [page.row])[0],
         page=page,
         status=state_name(visit.say, kind, page.state.status),
+        result=result_words(visit.say, page.state),
+        outcome=outcome_lines(visit.say, page),
+        capacity=capacity_words(visit.say, page.state),
         held=station_name(registry, page.state.custodian),
         clocks=[_clock(visit, page, reading) for reading in page.clocks],
         steps=steps,
@@ -205,6 +230,7 @@ def read_case(visit: Visit, ledger: Ledger, case_id: CaseId) -> Shown:
         heads=heads_of(page),
         entered=entered,
         documents=printables(page),
+        lacking=missing_names(page, visit.say) if page.row.open and not DECIDED & page.state.done else (),
         entered_by="" if entered.by is None else ledger.staff_name(entered.by),
     )
 
@@ -221,18 +247,16 @@ def _step(
     step: Step,
     names: Names,
     words: FactWords,
-    safe: Mapping[ActId, Sequence[str]],
+    corrected: Mapping[ActId, Sequence[Told]],
+    reached: Mapping[ActId, Sequence[ReachedLine]],
 ) -> StepLine:
     say, act = visit.say, step.act
-    effect, weight = state_name(say, page.rules.case_type, step.status_after), "plain"
-    if not step.effective:
-        pending = act.act_id in page.state.pending
-        weight = "waiting" if pending else "without"
-        effect = (
-            say("show.pending")
-            if pending
-            else say("show.no_effect", reason=names.message(step.reason, step.params).what)
-        )
+    told = reached.get(act.act_id, ())
+    effect = (
+        state_name(say, page.rules.case_type, step.status_after)
+        if step.effective
+        else not_in_effect(say, page, names, step)
+    )
     return StepLine(
         act=act.act_id.hex(),
         action=action_name(say, page.rules.case_type, step.action),
@@ -241,12 +265,17 @@ def _step(
         occurred_at_ms=act.occurred_at_ms,
         recorded_at_ms=act.recorded_at_ms,
         effect=effect,
-        weight=weight,
+        weight=weight_of(page, step),
         own=act.station in own_stations(ledger),
-        safe=safe.get(act.act_id, ()),
-        facts=words.told(step.action, act.facts, act=act),
+        safe=[one.level for one in told if one.level != "here"],
+        reached=told,
+        facts=corrected.get(act.act_id) or words.told(step.action, act.facts, act=act),
         personal=_personal(visit, page.personal.get(act.act_id)),
     )
+
+
+def _reached(one: Reached, here: StationId) -> ReachedLine:
+    return ReachedLine(level="here" if one.station == here else one.level, at_ms=one.at_ms)
 
 
 def _personal(visit: Visit, personal: Facts | None) -> list[tuple[str, str]]:

@@ -64,11 +64,16 @@ async def keep_form(visit: Visit, form: Mapping[str, list[str]]) -> Draft:
     Raises:
         AuthorityError: ``web.form`` for a word that no page gave out. StoreError: ``store.*``.
     """
-    draft = draft_of(visit, form, page=_page(visit, form))
+    draft = sent_draft(visit, form)
     if not is_over(visit, draft.word):
         drafts = drafts_of(visit)
         await visit.office.access.aside(lambda: drafts.keep(draft))
     return draft
+
+
+def sent_draft(visit: Visit, form: Mapping[str, list[str]]) -> Draft:
+    """Return what stands in a form that was sent, as its draft has it."""
+    return draft_of(visit, form, page=_page(visit, form))
 
 
 async def drop(visit: Visit) -> web.Response:

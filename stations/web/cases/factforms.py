@@ -20,7 +20,7 @@ from ledger.sense import LINE_CHARS_MAX
 from ledger.types import Facts, Value
 from stations.texts import Say
 from stations.words.casenames import value_name
-from stations.words.factpaths import RARE_FIELDS, leaves
+from stations.words.factpaths import RARE_FIELDS, STAND_IN, leaves
 from stations.words.fieldnames import field_name
 from stations.words.moments import CHINA
 
@@ -28,7 +28,6 @@ PREFIX = "f."
 """What the names of fields of facts begin with in a form."""
 FILLED_IN = frozenset(("item", "number", "token_hash", "late_entry.entered_on", "waived"))
 """Facts that nobody types: the ledger or the page fills them in."""
-STAND_IN = "stand_in_for"
 EVIDENCE = frozenset(("evidence", "evidence_paper"))
 """One of the two is given; neither alone is required."""
 MATERIAL_LISTS = frozenset(("materials", "missing", "originals", "absent", "commitments", "manifest"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import cast
 from urllib.parse import quote
@@ -11,8 +12,9 @@ from urllib.parse import quote
 from aiohttp import web
 
 from ledger.casetype import ActionSpec
-from ledger.errors import BanjianError, InputError
+from ledger.errors import BanjianError, InputError, StoreError
 from ledger.facade import CaseRow, Command, Ledger, Performed, people_of
+from ledger.facade.opened.performing import Noted
 from ledger.identity import (
     AGENT,
     ID_KINDS,
@@ -33,7 +35,6 @@ from stations.web.cases.acting import claimed_ms
 from stations.web.cases.attaching import carried, given_again, of_form
 from stations.web.cases.externals import ASKED, require_number
 from stations.web.cases.factforms import (
-    STAND_IN,
     Field,
     Surroundings,
     fields_of,
@@ -42,12 +43,15 @@ from stations.web.cases.factforms import (
 )
 from stations.web.cases.items import find_items, item_of
 from stations.web.cases.pads import pad_number
+from stations.web.cases.signedbefore import SIGNED_BEFORE, as_another, led, noting, signed_before
 from stations.web.cases.standins import stand_in_choices
+from stations.web.cases.wrongfields import wrong_person
 from stations.web.render import message_of, render, render_part
 from stations.web.rows import Line, lines_of
 from stations.web.scope import Scope
 from stations.web.visit import Visit, first, form_of, see_other
 from stations.words.casenames import action_name
+from stations.words.factpaths import STAND_IN
 from stations.words.naming import Names
 
 RECEIVE = "receive"
@@ -90,6 +94,8 @@ async def choose(visit: Visit) -> web.Response:
 async def show(visit: Visit) -> web.Response:
     """Show the form of an item: empty, as its draft has it, or as it was sent when the browser was locked."""
     pad, given = visit.request.query.get("pad", ""), visit.unsigned_here()
+    if where := await led(visit, given):
+        return see_other(where)
     return await _shown(visit, {**given, "pad": [pad]} if pad else given, None)
 
 
@@ -100,7 +106,11 @@ async def receive(visit: Visit) -> web.StreamResponse:
     attachments: tuple[tuple[bytes, int], ...] = ()
 
     def work(ledger: Ledger) -> str:
-        done, note = receive_once(visit, ledger, code, form, attachments=attachments)
+        if before := signed_before(visit, ledger, form):
+            return before
+        done, note = receive_once(
+            visit, ledger, code, form, attachments=attachments, noted=noting(visit, form)
+        )
         case = done.case_id.hex()
         browser.slips[case] = (done.token, note)
         return f"/case/{case}/slip"
@@ -109,9 +119,11 @@ async def receive(visit: Visit) -> web.StreamResponse:
         attachments = tuple(one.named for one in await of_form(visit, form))
         where = await visit.sign_once(first(form, "once"), work)
     except BanjianError as error:
+        if error.code == SIGNED_BEFORE:
+            await as_another(visit, form)
         return await _shown(visit, form, error)
     await carried(visit, attachments)
-    await typing.ended(visit, first(form, "draft"))
+    await typing.ended(visit, first(form, "draft"), where)
     return see_other(where)
 
 
@@ -192,6 +204,7 @@ def receive_once(
     form: Form,
     *,
     attachments: tuple[tuple[bytes, int], ...] = (),
+    noted: Noted | None = None,
 ) -> tuple[Performed, str]:
     """Sign and store the receipt, then the head of the log: the slip names it.
 
@@ -220,8 +233,13 @@ def receive_once(
             same_number=same_number,
         ),
         person.signer,
+        noted=noted,
     )
-    return done, ledger.checkpoint(done.log_id)
+    note = ""
+    with suppress(StoreError):
+        # The receipt is safe: were it told as failed, the form would be sent again, and stored twice.
+        note = ledger.checkpoint(done.log_id)
+    return done, note
 
 
 def _from_pad(facts: Facts, number: str, occurred_at_ms: int | None) -> None:
@@ -261,7 +279,7 @@ def said_of_people(form: Form) -> Facts:
         if not texts["id_no"]:
             texts["id_kind"] = ""
         if texts["phone"]:
-            check_phone(texts["phone"])
+            check_phone(texts["phone"], whose=role)
         part: Facts = {name: text for name, text in texts.items() if text}
         if part:
             personal[role] = part
@@ -316,6 +334,7 @@ async def _shown(visit: Visit, form: Form, error: BanjianError | None) -> web.Re
         "receive.html",
         once=visit.office.randomness(12).hex(),
         given=given,
+        wrong=wrong_person(error),
         attached=attached,
         draft=draft,
         stepping=stepping,

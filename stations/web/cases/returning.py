@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from aiohttp import web
 
 from ledger.errors import BanjianError
-from ledger.facade import Command, Ledger
+from ledger.facade import Command, Ledger, Performed
 from ledger.identity import ID_KINDS, check_personal
 from ledger.types import Facts
 from stations.web import typed as typing
@@ -16,6 +16,8 @@ from stations.web.cases import drafting
 from stations.web.cases.factforms import Surroundings, fields_of, read_form
 from stations.web.cases.items import item_of
 from stations.web.cases.receiving import opening_spec, said_of_people
+from stations.web.cases.signedbefore import SIGNED_BEFORE, as_another, led, noting, signed_before
+from stations.web.cases.wrongfields import wrong_person
 from stations.web.render import message_of, render
 from stations.web.visit import Visit, first, form_of, see_other
 from stations.words.casenames import action_name
@@ -27,27 +29,37 @@ Form = Mapping[str, Sequence[str]]
 
 async def show(visit: Visit) -> web.Response:
     """Show what is asked when papers go back at once."""
-    return await _shown(visit, visit.unsigned_here(), None)
+    given = visit.unsigned_here()
+    if where := await led(visit, given):
+        return see_other(where)
+    return await _shown(visit, given, None)
 
 
 async def give_back(visit: Visit) -> web.StreamResponse:
     """Sign and store it; the page of the case comes next, with the paper to hand out."""
-    form = await form_of(visit)
+    form = dict(await form_of(visit))
     code, person = visit.request.match_info["item"], visit.person
+    done: list[Performed] = []
 
     def work(ledger: Ledger) -> str:
+        if before := signed_before(visit, ledger, form):
+            return before
         item = item_of(ledger, code)
         facts = read_form(opening_spec(ledger, item, RETURN), form)
         facts["item"] = item.base_code
         command = Command(action=RETURN, station=person.station, facts=facts, personal=_people(form))
-        return f"/case/{ledger.perform(command, person.signer).case_id.hex()}"
+        done.append(ledger.perform(command, person.signer, noted=noting(visit, form)))
+        return f"/case/{done[0].case_id.hex()}"
 
     try:
         where = await visit.sign_once(first(form, "once"), work)
     except BanjianError as error:
+        if error.code == SIGNED_BEFORE:
+            await as_another(visit, form)
         return await _shown(visit, form, error)
-    await typing.ended(visit, first(form, "draft"))
-    visit.tell("web.returned", who=person.name)
+    await typing.ended(visit, first(form, "draft"), where)
+    if done:
+        visit.tell("web.returned", who=person.name)
     return see_other(where)
 
 
@@ -91,6 +103,7 @@ async def _shown(visit: Visit, form: Form, error: BanjianError | None) -> web.Re
         draft=draft,
         once=visit.office.randomness(12).hex(),
         given={name: "".join(texts) for name, texts in form.items()},
+        wrong=wrong_person(error),
         id_kinds=ID_KINDS,
         **values,
     )

@@ -6,6 +6,7 @@ import segno
 from aiohttp import web
 
 from ledger.facade import Ledger
+from ledger.facade.cases.attachednames import is_erased
 from stations.papers.slip import Slip, grouped, slip_of
 from stations.web.cases.casepage import case_of
 from stations.web.cases.printing import offset_mm
@@ -22,7 +23,8 @@ async def show(visit: Visit) -> web.Response:
     def work(ledger: Ledger) -> Slip:
         page = ledger.case(case_id, now_ms=visit.now_ms())
         Scope(ledger.knowledge.registry, visit.person).require(page.state)
-        return slip_of(ledger, visit.say, page, token=token, note=note)
+        shown = "" if is_erased(page.state) else token
+        return slip_of(ledger, visit.say, page, token=shown, note=note)
 
     slip = await visit.read(work)
     paper = visit.request.query.get("paper", "80mm")
@@ -31,7 +33,7 @@ async def show(visit: Visit) -> web.Response:
         "slip.html",
         slip=slip,
         case=case_id.hex(),
-        token=grouped(token),
+        token=grouped(slip.token),
         qr=segno.make(slip.number, error="m").svg_inline(scale=3, border=2, svgclass=None, lineclass=None),
         paper=paper if paper in ("80mm", "a4") else "80mm",
         large="large" in visit.request.query,

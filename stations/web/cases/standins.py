@@ -8,6 +8,7 @@ from ledger.registry import Registry
 from ledger.standin import stood_in_for
 from ledger.types import StationId
 from stations.web.cases.factforms import Choice
+from stations.words.casenames import person_words
 
 
 def stand_in_choices(
@@ -29,9 +30,3 @@ def stand_in_choices(
         for no, held in live
         if held is not None and held.roles_at(station) & needed
     ]
-
-
-def person_words(registry: Registry, staff_no: str) -> str:
-    """Return a person by name and number, as far as the registry knows a name."""
-    name = registry.names.get(staff_no, "")
-    return f"{name} {staff_no}" if name and name != staff_no else staff_no

@@ -20,6 +20,7 @@ from aiohttp import web
 from ledger.errors import BanjianError, InputError, StoreError
 from ledger.item import Item
 from stations.kept.sealed import SealedFolder
+from stations.papers.handed import missing_in
 from stations.texts import Say
 from stations.web import typed as typing
 from stations.web.cases import drafting
@@ -168,7 +169,7 @@ def review(
                 text = say(f"id_kind.{text}") if text and given.get(f"{role}.id_no") else ""
             lines.append((say(f"person.{role}.{name}"), text))
     handed, promised = (set(form.get(name, ())) for name in ("f.materials", "f.commitments"))
-    missing = [say.pick(one.name) for code, one in item.materials.items() if code not in handed | promised]
+    missing = [say.pick(item.materials[code].name) for code in missing_in(item, handed | promised)]
     lines += [(field.label, _told(say, field)) for field in fields if any(field.given)]
     lines.append((say("web.review_missing"), say("list.and").join(missing)))
     lines.append((say("web.at"), given.get("at", "").replace("T", " ")))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -32,6 +31,7 @@ from stations.sheetin.template import Page as Template
 from stations.sheetin.template import write_template
 from stations.web import typed as typing
 from stations.web.answers import status_of
+from stations.web.cases.erased import TURN, erased_in
 from stations.web.cases.items import item_of, received_here
 from stations.web.jobs import jobs_of
 from stations.web.lists import XLSX
@@ -40,8 +40,6 @@ from stations.web.scope import Scope
 from stations.web.visit import Visit, first, form_of, see_other, upload_of
 from stations.words.differences import fault_words
 
-TURN: web.AppKey[asyncio.Lock] = web.AppKey("rosters", asyncio.Lock)
-"""Held while a roster is read, changed and kept: two scanners must not undo each other's ticks."""
 FAULTS_SHOWN_MAX = 100
 """So many faults stand on the page at once; the others are folded up below them."""
 PASSED_SHOWN_MAX = 5
@@ -216,6 +214,7 @@ async def roster_of(visit: Visit) -> Roster:
     roster = await visit.office.access.aside(lambda: load_roster(folder_of(visit), name))
     if roster.station not in visit.person.stations:
         raise AuthorityError("web.scope")
+    roster.blank(await visit.read(lambda ledger: erased_in(ledger, roster)))
     return roster
 
 

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from ledger.calendar import local_date
 from ledger.facade import Ledger
+from ledger.facade.cases.attachednames import is_erased
 from ledger.types import CaseId
 from stations.kept.rosters import Roster, RosterRow
 from stations.papers.sheets import Sheet
@@ -68,6 +69,7 @@ async def missing(visit: Visit) -> web.StreamResponse:
 
 def _slip(visit: Visit, ledger: Ledger, roster: Roster, row: RosterRow) -> tuple[Slip, str, str]:
     page = ledger.case(CaseId(bytes.fromhex(row.case)), now_ms=visit.now_ms())
-    slip = slip_of(ledger, visit.say, page, token=row.token, note=roster.note)
+    token = "" if is_erased(page.state) else row.token
+    slip = slip_of(ledger, visit.say, page, token=token, note=roster.note)
     made = segno.make(slip.number, error="m")
-    return slip, grouped(row.token), made.svg_inline(scale=2, border=1, svgclass=None, lineclass=None)
+    return slip, grouped(token), made.svg_inline(scale=2, border=1, svgclass=None, lineclass=None)

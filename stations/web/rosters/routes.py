@@ -6,6 +6,7 @@ import asyncio
 
 from aiohttp import web
 
+from stations.web.cases import erased, sweeping
 from stations.web.rosters import lists, printing, signing
 from stations.web.scope import of_cases
 from stations.web.tablesheets import with_excel
@@ -14,7 +15,9 @@ from stations.web.visit import page
 
 def prepare(application: web.Application) -> None:
     """Give an application what these pages remember while it runs."""
-    application[lists.TURN] = asyncio.Lock()
+    application[erased.TURN] = asyncio.Lock()
+    application.on_startup.append(sweeping.begin)
+    application.on_cleanup.append(sweeping.end)
 
 
 def add_routes(router: web.UrlDispatcher) -> None:

@@ -19,12 +19,13 @@ from stations.web import typed as typing
 from stations.web.answers import status_of
 from stations.web.browsers import Person
 from stations.web.cases.acting import claimed_ms
+from stations.web.cases.erased import TURN
 from stations.web.cases.factforms import fields_of, read_form
 from stations.web.cases.items import item_of
 from stations.web.cases.receiving import RECEIVE, applies, opening_spec, opening_surroundings
 from stations.web.jobs import SIGNED, Job, as_confirmed, jobs_of, require_unlocked
 from stations.web.render import message_of, render
-from stations.web.rosters.lists import TURN, changed, folder_of, is_held, received_rows, roster_of
+from stations.web.rosters.lists import changed, folder_of, is_held, received_rows, roster_of
 from stations.web.scope import Scope
 from stations.web.visit import Visit, first, form_of, see_other
 from stations.words.naming import Names

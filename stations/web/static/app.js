@@ -71,6 +71,14 @@
     for (let part = event.target.closest("details:not([open])"); part; part = part.closest("details:not([open])")) part.open = true;
   }, true);
 
+  // Whoever is told that something is wrong stands in that field, also where it is folded.
+  function goToWrong() {
+    const wrong = document.querySelector('main [aria-invalid="true"], main .wrong input');
+    for (let part = wrong && wrong.closest("details:not([open])"); part; part = part.closest("details:not([open])")) part.open = true;
+    if (wrong) wrong.focus();
+  }
+  goToWrong();
+
   // A page that is loaded again is filled in from its own draft.
   document.addEventListener("htmx:afterSettle", () => {
     const kept = document.querySelector("[data-draft-at]"), step = new URLSearchParams(window.location.search).get("step");

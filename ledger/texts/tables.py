@@ -1,19 +1,36 @@
-"""Tables and lights: aligned with double-width characters, coloured on a terminal, plain text elsewhere."""
+"""Tables of both command lines: aligned by double width, coloured on a terminal, plain text elsewhere."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
 from ledger.oneline import shown
-from stations.words.cells import Cell, Styled, cell_width
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Styled:
+    """A cell with a colour; the colour is never the only sign."""
+
+    text: str
+    style: str
+
+
+Cell = str | Styled
 _WIDTH_UNBOUNDED = 10_000
 _GAP = 2
 _FOLDED_LEAST = 8
+
+
+def cell_width(text: str) -> int:
+    """Return how many columns a text takes on a screen or an 80 mm printer."""
+    from rich.cells import cell_len
+
+    return cell_len(text)
 
 
 def print_table(out: TextIO, headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:

@@ -11,9 +11,8 @@ from ledger.registry import Registry
 from ledger.standin import stood_in_for
 from ledger.types import Facts, StationId, Value
 from stations.texts import Say
-from stations.web.cases.factforms import STAND_IN
-from stations.web.cases.standins import person_words
-from stations.words.casenames import action_name, author_name, station_name, value_name
+from stations.words.casenames import action_name, author_name, person_words, station_name, value_name
+from stations.words.factpaths import STAND_IN
 from stations.words.fieldnames import field_name
 from stations.words.moments import show_moment
 from stations.words.naming import Names
@@ -59,7 +58,7 @@ class FactWords:
             elif name == STAND_IN and act is not None:
                 words = self._stand_in(str(value), act)
             else:
-                words = self._value(action, name, value)
+                words = self.value(action, name, value)
             if words:
                 told.append((field_name(self.say, action, name), words))
         return told
@@ -76,7 +75,8 @@ class FactWords:
         known = staff_no in stood_in_for(self.registry, act.staff_no, station=act.station)
         return who if known else self.say("web.stand_in_unregistered", who=who)
 
-    def _value(self, action: str, name: str, value: Value) -> str:
+    def value(self, action: str, name: str, value: Value) -> str:
+        """Return what one field says."""
         if isinstance(value, list):
             return "、".join(self._one(one) for one in value)
         if isinstance(value, dict):

@@ -1,0 +1,58 @@
+"""Whether an act that somebody signed stands in a log of this machine already.
+
+Who handed an act over and heard nothing asks again, or looks here: its id is known before it is sent.
+"""
+
+from __future__ import annotations
+
+from ledger.act import Act, act_id, case_of, decode_act
+from ledger.facade.base.types import Performed, SignedAct
+from ledger.facade.opened.ledger import Ledger
+from ledger.frame import decode_frame, split_frame
+from ledger.store import schema
+from ledger.types import CaseId, LogId
+
+
+def performed_already(ledger: Ledger, signed: SignedAct) -> Performed | None:
+    """Return where a signed act stands, with the number and the token that it was signed with.
+
+    Args:
+        ledger: the open ledger; one that is open for reading sees what another process has stored.
+        signed: the act as its author signed it.
+
+    Returns:
+        None when no log written here holds these bytes and this signature.
+
+    Raises:
+        EncodingError: ``act.*`` for bytes that are no act.
+    """
+    known = Act(decode_act(signed.raw), signed.raw, signed.sig, act_id(signed.raw))
+    with ledger.reading() as (tx, parts):
+        row = tx.get(schema.ACTS, (case_of(known), known.act_id))
+        if row is None:
+            return None
+        log, seq = str(row[2]), int(str(row[3]))
+        held, frame = parts.holdings.logs.get(log), tx.frame(log, seq)
+    if held is None or not held.own or frame is None:
+        return None
+    stored = split_frame(frame)
+    if (stored.act_raw, stored.sig) != (signed.raw, signed.sig):
+        return None
+    return Performed(
+        act_id=known.act_id,
+        case_id=case_of(known),
+        log_id=LogId(bytes.fromhex(log)),
+        seq=seq,
+        number=signed.number,
+        token=signed.token,
+    )
+
+
+def erased_bodies(ledger: Ledger, case_id: CaseId) -> int:
+    """Return how many acts of a case had a personal body: all of them are gone once it was erased."""
+    count = 0
+    with ledger.reading() as (tx, _):
+        for log, seq in tx.select(schema.ACTS, {"case_id": case_id}, columns=("log", "seq")):
+            frame = tx.frame(str(log), int(str(seq)))
+            count += frame is not None and bool(decode_frame(frame).act.header.personal_hash)
+    return count

@@ -1,0 +1,75 @@
+"""What lies beside the ledger of a case whose personal data was erased goes too: photos, words, list lines.
+
+It goes at once where somebody erases here; what was erased by a command or at another station goes within a
+minute, and is shown no more meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from contextlib import suppress
+
+from aiohttp import web
+
+from ledger.errors import RuleError
+from ledger.facade import Ledger
+from ledger.facade.cases.attachednames import ERASE, is_erased
+from ledger.store import schema
+from ledger.store.tables import OneOf
+from ledger.types import CaseId
+from stations.kept.attachments import Attachments, drop_case
+from stations.kept.rosters import FOLDER, Roster, blank_cases, list_rosters
+from stations.kept.sealed import SealedFolder
+from stations.web.cases import drafting
+from stations.web.visit import Office, Visit
+
+TURN: web.AppKey[asyncio.Lock] = web.AppKey("rosters", asyncio.Lock)
+"""Held while a roster is read, changed and kept: two scanners must not undo each other's ticks."""
+
+
+async def drop_of(visit: Visit, case_id: CaseId) -> None:
+    """Throw away what lies beside the ledger of a case whose personal data was erased."""
+    store, office = Attachments(visit.office.home, visit.office.randomness), visit.office
+    await visit.read(lambda ledger: drop_case(store, ledger, case_id))
+    await drafting.forget(visit, case_id.hex())
+    office.browsers.forget_slip(case_id.hex())
+    async with visit.request.app[TURN]:
+        await office.access.aside(lambda: blank_cases(_folder(office), {case_id.hex()}))
+
+
+def erased_in(ledger: Ledger, roster: Roster) -> frozenset[str]:
+    """Return the cases of a roster whose personal data was erased and that it does not know to be."""
+    asked = tuple(bytes.fromhex(row.case) for row in roster.rows if row.case and not row.erased)
+    if not asked:
+        return frozenset()
+    with ledger.reading() as (tx, _):
+        rows = tx.select(schema.ACTS, {"case_id": OneOf(asked), "action": ERASE}, columns=("case_id",))
+    found = {CaseId(row[0]) for row in rows if isinstance(row[0], bytes)}
+    return frozenset(case.hex() for case in found if _is_erased(ledger, case))
+
+
+async def forget_erased(office: Office, turn: asyncio.Lock) -> None:
+    """Blank the rows of rosters whose cases were erased by whatever way."""
+    rosters = await office.access.aside(lambda: list_rosters(_folder(office)))
+    if not any(row.case and not row.erased for roster in rosters for row in roster.rows):
+        return
+
+    def work(ledger: Ledger) -> set[str]:
+        return {case for roster in rosters for case in erased_in(ledger, roster)}
+
+    gone: Collection[str] = await office.access.read(work)
+    if gone:
+        async with turn:
+            await office.access.aside(lambda: blank_cases(_folder(office), gone))
+
+
+def _is_erased(ledger: Ledger, case_id: CaseId) -> bool:
+    # A row remembers a case before its act is stored.
+    with suppress(RuleError):
+        return is_erased(ledger.state(case_id)[0])
+    return False
+
+
+def _folder(office: Office) -> SealedFolder:
+    return SealedFolder(office.home, FOLDER, office.randomness)

@@ -1,0 +1,116 @@
+"""A form that was signed just before a power cut is not signed twice.
+
+Its draft says which act it becomes before that is stored. Where the ledger holds the act, the form leads to
+what came of it: a receipt to its slip, with the rating code that no act holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from urllib.parse import urlencode
+
+from ledger.act import CASE_ID_BYTES
+from ledger.errors import InputError, RuleError
+from ledger.facade import Ledger, SignedAct
+from ledger.facade.opened.performing import Noted
+from ledger.types import CaseId
+from stations.web import typed as typing
+from stations.web.cases import drafting
+from stations.web.drafts import Draft, Form, is_word, said_by
+from stations.web.visit import Visit, first
+
+SIGNED_BEFORE = "web.signed_before"
+
+
+def noting(visit: Visit, form: Mapping[str, list[str]], case_id: CaseId | None = None) -> Noted | None:
+    """Return what writes into the draft of a form which act it becomes; None for a form that has no draft.
+
+    Args:
+        visit: the request that signs it.
+        form: what is signed.
+        case_id: the case of the act; None where it opens one.
+    """
+    word = first(form, "draft")
+    if not is_word(word):
+        return None
+    drafts, kept = typing.drafts_of(visit), drafting.sent_draft(visit, form)
+
+    def note(signed: SignedAct) -> None:
+        case = case_id if case_id is not None else signed.act_id[:CASE_ID_BYTES]
+        drafts.note_signed(
+            kept, act=signed.act_id.hex(), case=case.hex(), token=signed.token, said=said_by(kept.form)
+        )
+
+    return note
+
+
+def signed_before(visit: Visit, ledger: Ledger, form: Mapping[str, list[str]]) -> str:
+    """Return where a form leads that is in the ledger already as it stands; "" for any other.
+
+    Raises:
+        RuleError: ``web.signed_before`` where something else is in the ledger that was signed from this form.
+    """
+    draft = typing.drafts_of(visit).named(visit.person.staff_no, first(form, "draft"))
+    if draft is None or not typing.is_stored(ledger, draft):
+        return ""
+    if said_by(drafting.sent_draft(visit, form).form) != draft.said:
+        number = ledger.state(CaseId(bytes.fromhex(draft.case)))[0].number
+        raise RuleError(SIGNED_BEFORE, number=number)
+    return _taken_up(visit, draft)
+
+
+async def led(visit: Visit, given: Form) -> str:
+    """Return where a page leads whose form is in the ledger already, or is gone; "" for a page to be shown.
+
+    "Back" of a browser comes here after a form was signed: an empty form with a button to sign it would stand
+    at the address of the last step.
+
+    Args:
+        visit: the request for the page.
+        given: what was sent of it while the browser was locked; empty for nothing.
+    """
+    word = "".join(given.get("draft", ())) or visit.request.query.get("draft", "")
+    if not is_word(word):
+        return ""
+    became = typing.outcome_of(visit, word)
+    if became and not given:
+        visit.tell("web.draft_done")
+        return became
+    staff_no, drafts = visit.person.staff_no, typing.drafts_of(visit)
+    draft = await visit.office.access.aside(lambda: drafts.named(staff_no, word))
+    if draft is None and not given:
+        return _anew(visit)
+    if draft is None or not draft.act:
+        return ""
+    sent: Mapping[str, Sequence[str]] = typing.fields_kept(given)
+    is_same = said_by(sent) == draft.said if sent else not draft.changed
+    if not is_same or not await visit.read(lambda ledger: typing.is_stored(ledger, draft)):
+        return ""
+    visit.browser.unsigned.drop_draft(staff_no, str(visit.station), word)
+    where = _taken_up(visit, draft)
+    await typing.ended(visit, word, where)
+    return where
+
+
+async def as_another(visit: Visit, form: dict[str, list[str]]) -> None:
+    """Let what stands in a form be another draft: from the one it had something else was signed."""
+    before = first(form, "draft")
+    form["draft"] = [typing.new_word(visit)]
+    with suppress(InputError):
+        await drafting.keep_form(visit, form)
+    await typing.ended(visit, before)
+
+
+def _anew(visit: Visit) -> str:
+    query = {name: text for name, text in visit.request.query.items() if name not in ("draft", "step")}
+    return f"{visit.request.path}{'?' if query else ''}{urlencode(query)}"
+
+
+def _taken_up(visit: Visit, draft: Draft) -> str:
+    if draft.token:
+        visit.browser.slips[draft.case] = (draft.token, "")
+    visit.tell("web.signed_before_told")
+    where = f"/case/{draft.case}"
+    path = draft.page.partition("?")[0]
+    return f"{where}/slip" if path.startswith("/receive/") and not path.endswith("/return") else where

@@ -1,0 +1,50 @@
+"""What the site looks after by itself: what was erased elsewhere, and uploads that nobody signed for."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+
+from aiohttp import web
+
+from ledger.errors import BanjianError
+from stations.web.cases.erased import TURN, forget_erased
+from stations.web.cases.leftuploads import drop_left
+from stations.web.visit import OFFICE
+
+SWEEP: web.AppKey[asyncio.Task[None]] = web.AppKey("sweep", asyncio.Task)
+SWEEP_S = 60.0
+LOOKS_PER_DROP = 1440
+"""Uploads are looked at when the site starts and then once in so many looks: each has a file of its own."""
+log = logging.getLogger("banjian.web")
+
+
+async def begin(application: web.Application) -> None:
+    """Begin to look."""
+    application[SWEEP] = asyncio.create_task(_sweep(application))
+
+
+async def end(application: web.Application) -> None:
+    """Look no more."""
+    task = application[SWEEP]
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def _sweep(application: web.Application) -> None:
+    office, turn, looks = application[OFFICE], application[TURN], 0
+    while True:
+        try:
+            await forget_erased(office, turn)
+            if not looks % LOOKS_PER_DROP:
+                await drop_left(office)
+        except BanjianError as error:
+            # What cannot be read now is looked at again.
+            log.warning(error.code, extra={"code": error.code})
+        except Exception:
+            # The outermost loop: a fault is told, and the next look comes all the same.
+            log.exception("sweep failed")
+        looks += 1
+        await asyncio.sleep(SWEEP_S)

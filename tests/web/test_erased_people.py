@@ -1,0 +1,129 @@
+"""Who had a person's data erased finds nothing of the person in a list that is still there."""
+
+from __future__ import annotations
+
+import io
+import re
+import time
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from ledger.facade import Command, Ledger
+from ledger.types import CaseId
+from stations.web.cases import sweeping
+from tests.facade.counter import COUNTY, PERMIT, Dice, signer
+from tests.web.counterdesk import Counter, Desk, serving
+from tests.web.test_roster import id_number, imported, name_of, people, received, roster, scan
+
+CODE = re.compile(r"评价码")
+
+
+def evening(counter: Counter, tmp_path: Path) -> tuple[Desk, str, Sequence[str]]:
+    """Receive two of three people of a list; returns the desk, the list and the cases."""
+    desk = counter.desk("V1")
+    name = name_of(imported(desk, tmp_path, people(3, 800)))
+    for index in (800, 801):
+        scan(desk, name, id_number(index))
+    assert "已收 2 件" in received(desk, name).text
+    return desk, name, [row.case for row in roster(counter, name).rows if row.case]
+
+
+def shown(desk: Desk, name: str) -> str:
+    """Return everything that is shown of a list."""
+    book = desk.get(f"/roster/{name}?format=xlsx").raw
+    with zipfile.ZipFile(io.BytesIO(book)) as packed:
+        cells = "".join(packed.read(one).decode() for one in packed.namelist() if one.endswith(".xml"))
+    return cells + "".join(
+        desk.get(f"/roster/{name}{part}").text for part in ("", "/receipts", "/missing", "/sign")
+    )
+
+
+def of(index: int) -> tuple[str, str, str]:
+    return f"村民{index:03d}", id_number(index), f"138{index:08d}"
+
+
+def require_gone(counter: Counter, desk: Desk, name: str) -> None:
+    text = shown(desk, name)
+    assert not [one for one in of(800) if one in text] and "个人信息已抹除" in text
+    assert all(one in text for one in (*of(801)[:2], *of(802)))
+    receipts = desk.get(f"/roster/{name}/receipts").text
+    assert receipts.count("<article") == 2 and len(CODE.findall(receipts)) == 1
+    assert scan(desk, name, id_number(800))["good"] is False
+
+
+def test_erasing_on_the_page_and_by_a_program_blanks_the_row_at_once(tmp_path: Path) -> None:
+    with serving(tmp_path / "county") as counter:
+        desk, name, (case, other) = evening(counter, tmp_path)
+        assert all(one in shown(desk, name) for one in of(800))
+        head = counter.desk("C3")
+        assert not head.post(f"/case/{case}/do/erase", {"f.ground": "applicant_request"}).code
+        row = roster(counter, name).rows[0]
+        assert (row.name, row.id_no, row.phone, row.address, row.token) == ("", "", "", "", "")
+        assert row.case == case and row.number and row.erased
+        require_gone(counter, desk, name)
+        facts = {"ground": "applicant_request"}
+        assert head.call(f"/api/v1/case/{other}/act", {"action": "erase", "facts": facts}).status == 200
+        assert roster(counter, name).rows[1].name == ""
+
+
+def test_what_was_erased_elsewhere_is_blanked_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "county"
+    with serving(folder) as counter:
+        desk, name, (case, _) = evening(counter, tmp_path)
+        clock = counter.clock
+    with Ledger.open(folder, clock=clock, randomness=Dice("head"), write=True) as ledger:
+        command = Command(
+            action="erase",
+            station=COUNTY,
+            case=CaseId(bytes.fromhex(case)),
+            facts={"ground": "applicant_request"},
+        )
+        ledger.erase(command, signer("C3"))
+    with monkeypatch.context() as waiting, serving(folder, clock=clock) as counter:
+        waiting.setattr(sweeping, "forget_erased", _nothing)
+        desk = counter.desk("V1")
+        require_gone(counter, desk, name)
+    with serving(folder, clock=clock) as counter:
+        for _ in range(200):
+            if roster(counter, name).rows[0].erased:
+                break
+            time.sleep(0.05)
+        assert [row.name for row in roster(counter, name).rows] == ["", "村民801", "村民802"]
+
+
+async def _nothing(*_: object) -> None:
+    """Look for nothing: the list is opened before the minute is over."""
+
+
+def test_a_slip_of_an_erased_case_has_no_rating_code_any_more(tmp_path: Path) -> None:
+    with serving(tmp_path / "county") as counter:
+        desk, page = counter.desk("C1"), f"/receive/{PERMIT}"
+        form = desk.get(page)
+        answer = desk.send(page, {"once": form.field("once"), "applicant.name": "抹除人"})
+        slip = answer.headers["Location"]
+        assert CODE.search(desk.get(slip).text.partition("<article")[2])
+        counter.desk("C3").post(slip.replace("/slip", "/do/erase"), {"f.ground": "applicant_request"})
+        page = desk.get(slip).text.partition("<article")[2]
+        assert "抹除人" not in page and not CODE.search(page)
+
+
+def test_a_fault_of_one_look_does_not_end_the_looking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+
+    async def fails(*_: object) -> None:
+        looks.append(1)
+        raise OSError("disk")
+
+    monkeypatch.setattr(sweeping, "forget_erased", fails)
+    monkeypatch.setattr(sweeping, "SWEEP_S", 0.01)
+    with serving(tmp_path / "county"):
+        for _ in range(500):
+            if len(looks) > 2:
+                break
+            time.sleep(0.02)
+    assert len(looks) > 2
