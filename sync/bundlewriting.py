@@ -147,7 +147,8 @@ def write_bundle(
 
     Raises:
         AuthorityError: ``bundle.unrelated`` when the receiver stands neither above nor below this station;
-            ``bundle.no_key`` when no key of it is enrolled.
+            ``bundle.closed`` when it was closed and this is no acknowledgement; ``bundle.no_key`` when no key
+            of it is enrolled.
     """
     writer = _Writer(exchange, order, randomness)
     return writer.run()
@@ -172,6 +173,9 @@ class _Writer:
         self._order = order
         self._randomness = randomness
         self._way = bundle_kind(exchange, order.receiver)
+        if self._way == "down" and not order.acknowledge and exchange.held.is_closed(order.receiver):
+            # As in sessions. What it still brings is taken, and it is told so.
+            raise AuthorityError("bundle.closed", station=order.receiver)
         key = exchange.carried.key_of(order.receiver)
         if key is None:
             raise AuthorityError("bundle.no_key", station=order.receiver)

@@ -36,6 +36,10 @@ class Spending:
         self.packages -= 1
         self.bytes -= size
 
+    def take_note(self, size: int) -> None:
+        """Count a checkpoint of so many bytes: it leaves room for one package at least."""
+        self.bytes = max(1, self.bytes - size)
+
     @property
     def spent(self) -> bool:
         """Whether nothing more may follow."""

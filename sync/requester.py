@@ -147,7 +147,7 @@ class Requester:
             yield from histories.branch(branch)
         self.progress.sent += histories.sent
         yield from self._counted(self._returning.own_ends(left))
-        self._again = left.spent
+        self._again = left.spent or self._returning.cut
 
     def _hello(self, states: Sequence[LogState], scope: frozenset[StationId]) -> Hello:
         exchange = self._exchange
@@ -251,8 +251,8 @@ class Requester:
         except (DataError, GapError) as error:
             first = prepared.content.first_seq if isinstance(prepared, PreparedPackage) else 0
             refused = Refused(log_id=prepared.log_id, first_seq=first, code=error.code)
-            beside = isinstance(prepared, PreparedNote) or error.code in BESIDE_FEED
-            (self._note if beside else self._fail)(refused)
+            # What a feed gave and was not stored would never come again; logs are asked for in every hello.
+            (self._fail if isinstance(prepared, PreparedExcerpt) else self._note)(refused)
 
     def _goes_on_from(self, prepared: PreparedExcerpt) -> bool:
         """Whether single records are news; those of an own log that goes on prove that its end was lost."""
@@ -260,11 +260,11 @@ class Requester:
         return not self._exchange.held.is_open_own(log_id) or self._claims.judge(log_id, checkpoint)
 
     def refuse(self, error: BanjianError) -> None:
-        """Note a section that could not even be decoded."""
+        """Note a section that could not even be decoded: it may have been of the feed."""
         self._fail(Refused(log_id=LogId(bytes(16)), first_seq=0, code=error.code))
 
     def _fail(self, refused: Refused) -> None:
-        """Note what this side did not take; the upper side may have refused something in the same words."""
+        """Note something of the feed that this side did not take: its place stays until it has come."""
         self._failed = True
         self._note(refused)
 
@@ -319,7 +319,7 @@ class Requester:
         except BanjianError as error:
             code = error.code
         if code:
-            self._fail(Refused(log_id=LogId(bytes(16)), first_seq=0, code=code))
+            self._note(Refused(log_id=LogId(bytes(16)), first_seq=0, code=code))
 
     @property
     def upstream(self) -> StationId:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from ledger.excerpt import encode_excerpt
 from ledger.facade.logs.bodies import Place
@@ -19,6 +20,11 @@ from ledger.types import LogId
 from sync.framing import EXCERPT, NOTE, encode_section
 from sync.giving import Spending, packages
 from sync.messages import Wanted
+
+NOTES_SHARE: Final = 4
+"""Which part of what one session carries checkpoints take at most."""
+NOTES_MAX: Final = 2_048
+"""Checkpoints in one request: half of its sections."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +59,12 @@ class Returning:
     Attributes:
         exchange: the ledger.
         done: what earlier sessions gave, and their upper side took; kept from session to session.
+        cut: whether there were more logs to answer for than checkpoints of theirs had room.
     """
 
     exchange: Exchange
     done: dict[LogId, Given]
+    cut: bool = False
     _now: dict[LogId, Given] = field(default_factory=dict)
 
     def can_give(self, wanted: Sequence[Wanted]) -> bool:
@@ -64,17 +72,38 @@ class Returning:
         return any(True for _ in self._answers(wanted))
 
     def sections(self, wanted: Sequence[Wanted], left: Spending) -> Iterator[bytes]:
-        """Yield the sections that answer what is wanted, all checkpoints first: they open the way."""
-        answers = list(self._answers(wanted))
+        """Yield the sections that answer what is wanted, checkpoints first: they open the way.
+
+        They have a share of what a session carries; logs for which it does not suffice follow in the next.
+        """
+        answers = self._with_room(wanted, left.bytes // NOTES_SHARE)
         for _, given in answers:
             for note in given.notes:
-                yield _counted(left, encode_section(NOTE, note))
+                raw = encode_section(NOTE, note)
+                left.take_note(len(raw))
+                yield raw
         for log_id, given in answers:
+            whole = True
             if given.wanted is not None and self.exchange.held.is_county_log(log_id):
                 yield from packages(self.exchange, log_id, given.wanted.after, left)
+                # Where the budget has ended, there may be more of it.
+                whole = not left.spent
             count = yield from self._excerpts(given.places, left)
-            if count == len(given.places) and not left.spent:
+            if whole and count == len(given.places):
                 self._now[log_id] = given
+
+    def _with_room(self, wanted: Sequence[Wanted], room: int) -> list[tuple[LogId, Given]]:
+        """Return the first answers whose checkpoints have room, one at least."""
+        found: list[tuple[LogId, Given]] = []
+        count = 0
+        for log_id, given in self._answers(wanted):
+            room -= sum(map(len, given.notes))
+            count += len(given.notes)
+            if found and (room < 0 or count > NOTES_MAX):
+                self.cut = True
+                break
+            found.append((log_id, given))
+        return found
 
     def own_ends(self, left: Spending) -> Iterator[bytes]:
         """Yield what came back from below of logs of this station and its subtree, in no whole log."""

@@ -182,6 +182,8 @@ def _remarks(call: Call, line: BoardLine, now_ms: int) -> list[str]:
     found: list[str] = []
     if not line.is_open:
         found.append(call.say("board.closed"))
+    if line.stranded:
+        found.append(call.say("board.stranded", count=line.stranded))
     silent_hours = line.silent_ms(now_ms) // HOUR_MS
     if silent_hours >= 24:
         found.append(call.say("board.silent", days=silent_hours // 24))
@@ -212,7 +214,7 @@ def _board_object(line: BoardLine, now_ms: int) -> Mapping[str, object]:
         "waiting": line.waiting, "oldest_ms": line.oldest_ms, "clock_off_ms": line.clock_off_ms,
         "version": line.version, "forked": line.forked, "skipped": line.skipped,
         "attachments": line.attachments,
-        "without_effect": line.without_effect,
+        "without_effect": line.without_effect, "stranded": line.stranded,
         "refused": [{"code": one.code, "log": one.log, "at_ms": one.at_ms} for one in line.refused],
     }  # fmt: skip
 

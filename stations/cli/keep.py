@@ -24,6 +24,7 @@ from stations.kept.sealed import SealedFolder
 from stations.keyless import open_to_examine
 from stations.office.rootkeys import are_unkept, finish_leaving
 from stations.words.cells import Styled
+from stations.words.erased import held_elsewhere
 
 _SIGNS = {"ok": ("✓", "green"), "warning": ("▲", "yellow"), "error": ("■", "bold red")}
 ERASE_GROUNDS = ("applicant_request", "period_over", "entered_by_mistake")
@@ -119,6 +120,9 @@ def erase(call: Call, *, case: str, ground: str, yes: bool) -> int:
         _drop_typed(call, case_id)
         call.done.update(case=case_id.hex(), erased=count)
         call.line(call.say("erase.done", number=number, count=count))
+        elsewhere = held_elsewhere(ledger, case_id)
+        if elsewhere:
+            call.line(call.say("erase.elsewhere", stations=elsewhere))
         call.emit({"number": number, "case_id": case_id.hex(), "erased": count, "ground": ground})
     call.hint("erase.next")
     return 0

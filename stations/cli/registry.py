@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ledger import registry_actions
 from ledger.errors import ConfigError, InputError
+from ledger.facade.logs.appearances import log_sizes
 from ledger.keys import prove_possession
 from ledger.registry_schema import RETIREMENT_REASONS
 from stations.cli.call import Call
@@ -122,7 +123,8 @@ def dismiss(call: Call, *, no: str, reason: str) -> int:
         held = ledger.knowledge.registry.registrar(no)
         if held is None:
             raise InputError("staff.unknown", no=no)
-        sizes = [(log.log_id, log.size) for log in ledger.logs() if log.size]
+        with ledger.reading() as (tx, parts):
+            sizes = log_sizes(tx, parts.holdings, held.key_id)
         facts = registry_actions.dismiss_registrar(key_id=held.key_id, reason=reason, log_sizes=sizes)
         done = at.register("dismiss_registrar", facts, root)
         call.line(call.say("registry.dismissed", no=no, act=done.act_id.hex()))

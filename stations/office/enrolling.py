@@ -17,6 +17,7 @@ from ledger import registry_actions
 from ledger.authority import Authority
 from ledger.errors import AuthorityError, InputError, RuleError
 from ledger.facade import Ledger
+from ledger.facade.logs.appearances import log_sizes
 from ledger.keys import ED25519, Signer, prove_possession
 from ledger.registry import Registry
 from ledger.types import Facts, KeyId, LedgerId, StationId
@@ -252,7 +253,8 @@ def _store(registry: Registry, register: Register, registrar: Signer, acts: Sequ
 
 
 def _retirement(ledger: Ledger, key: KeyId, reason: str) -> Facts:
-    sizes = [(log.log_id, log.size) for log in ledger.logs() if log.size]
+    with ledger.reading() as (tx, parts):
+        sizes = log_sizes(tx, parts.holdings, key)
     return registry_actions.retire_key(key_id=key, reason=reason, log_sizes=sizes)
 
 

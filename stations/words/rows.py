@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from ledger.facade import CaseRow, Ledger
 from ledger.registry import Registry
+from ledger.types import StationId
 from stations.texts import Say
 from stations.words.casenames import station_name, value_name
 from stations.words.cells import Cell, light_cell
@@ -75,7 +76,9 @@ def custodian_words(say: Say, registry: Registry, row: CaseRow) -> str:
     """Return who holds a case and to whom it is offered."""
     held = station_name(registry, row.custodian)
     if row.offered_to:
-        return say("row.offered", held=held, to=station_name(registry, row.offered_to))
+        known = registry.station(StationId(row.offered_to))
+        key = "row.offered" if known is None or known.is_open else "row.offered_closed"
+        return say(key, held=held, to=station_name(registry, row.offered_to))
     return held
 
 

@@ -11,6 +11,7 @@ from ledger import registry_actions
 from ledger.errors import AuthorityError, BanjianError
 from ledger.texts import Language, render
 from ledger.types import StationId
+from tests.sync.sticks import StickWorld
 from tests.sync.test_over_tls import Serving, certify
 from tests.sync.world import COUNTY, LEVEL, TOWN, TOWN_2, UPSTREAM, VILLAGE, VILLAGE_3, World, settled
 
@@ -102,3 +103,26 @@ def test_whoever_is_refused_reads_why_and_what_to_do(code: str) -> None:
     for language in LANGUAGES:
         told = render(code, {"station": VILLAGE}, language=language)
         assert VILLAGE in told.what and told.next_step and code not in told.what
+
+
+def test_a_stick_for_a_closed_station_is_refused_and_its_own_is_taken(tmp_path: Path) -> None:
+    world = StickWorld.after(settled(TOWN, VILLAGE), tmp_path / "world")
+    case = world.receive(VILLAGE)
+    close(world, VILLAGE)
+    world.sync(TOWN)
+    world.receive(TOWN, applicant="王语嫣")
+    for sender in (TOWN, COUNTY):
+        with pytest.raises(AuthorityError) as caught:
+            world.export(sender, VILLAGE, tmp_path / f"down from {sender}")
+        assert caught.value.code == "bundle.closed"
+        assert not [one for one in (tmp_path / f"down from {sender}").rglob("*") if one.is_file()]
+    # What nobody has yet comes all the same, and is acknowledged.
+    stick = tmp_path / "up"
+    assert world.take(TOWN, world.export(VILLAGE, TOWN, stick)).complete
+    assert world.digest(TOWN, case) == world.digest(VILLAGE, case)
+    world.take(VILLAGE, world.confirm(TOWN, VILLAGE, tmp_path / "back"))
+    assert world[VILLAGE].exchange.held.waiting(TOWN) == (0, 0)
+    # Enrolled again it is written for as before.
+    enrol(world, VILLAGE, TOWN)
+    world.sync(TOWN)
+    assert world.take(VILLAGE, world.export(TOWN, VILLAGE, tmp_path / "again")).complete

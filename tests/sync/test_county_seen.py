@@ -50,7 +50,7 @@ def merge_id(world: World) -> LogId:
 def opening_at(world: World, station: StationId) -> ExcerptContent:
     """Return how the merge log begins, as a station gives it on."""
     place = world[station]
-    outgoing = Outgoing(Vault(Home(place.path).storage_key(), Randomness(b"x")))
+    outgoing = Outgoing(Vault(Home(place.path).storage_key(), Randomness(b"x")), place.ledger.parts.book)
     with place.ledger.store.read() as tx:
         return next(excerpts(tx, outgoing, [Place(merge_id(world).hex(), 1)]))
 

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from ledger import registry_actions
 from ledger.errors import BanjianError
+from ledger.facade.transfer.feeds import Feeds
+from ledger.store.contract import WriteTx
 from ledger.types import CaseId, StationId
 from tests.sync.sticks import StickWorld
 from tests.sync.test_over_tls import Serving, certify
-from tests.sync.world import COUNTY, LEVEL, TOWN, TOWN_2, VILLAGE, World, settled
+from tests.sync.world import (
+    COUNTY,
+    LEVEL,
+    TOWN,
+    TOWN_2,
+    UPSTREAM,
+    VILLAGE,
+    VILLAGE_3,
+    World,
+    settled,
+)
 
 
 def settled_and_certified(world: StickWorld) -> None:
@@ -207,6 +220,53 @@ def test_a_stick_from_a_station_that_stands_elsewhere_is_refused(world: StickWor
     refused = world.take(VILLAGE, world.export(TOWN_2, VILLAGE, tmp_path / "late"))
     assert [one.code for one in refused.parts[0].not_taken] == ["bundle.sender"]
     assert refused.senders == [] and refused.parts[0].new == 0
+
+
+def test_cases_that_were_offered_before_the_move_come_by_the_new_township(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody acts on them because of the move: the new township has to look for them."""
+    world.join(VILLAGE_3)
+    world.settle(VILLAGE_3, TOWN_2)
+    by_town, by_village, again, other = (world.receive(one) for one in (TOWN_2, VILLAGE_3, TOWN_2, TOWN_2))
+    for station, case in ((TOWN_2, by_town), (VILLAGE_3, by_village), (TOWN_2, again)):
+        world.do(station, "hand_over", case, to=VILLAGE)
+    # Whoever was offered a case must see that it was taken back.
+    world.do(TOWN_2, "recall_hand_over", again, reason="wrong_station")
+    world.settle(VILLAGE_3, TOWN_2)
+    move(world, VILLAGE, TOWN_2)
+    monkeypatch.setitem(UPSTREAM, VILLAGE, TOWN_2)
+    world.settle(TOWN_2, VILLAGE)
+    for case in (by_town, by_village, again):
+        _same_everywhere(world, case, COUNTY, TOWN_2, VILLAGE)
+    with pytest.raises(BanjianError):
+        world[VILLAGE].ledger.state(other)
+    world.do(VILLAGE, "take_over", by_village)
+    world.settle(VILLAGE, TOWN_2, VILLAGE_3)
+    _same_everywhere(world, by_village, COUNTY, TOWN_2, VILLAGE, VILLAGE_3)
+
+
+def test_a_township_that_gets_a_village_goes_through_no_other_cases(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offered, elsewhere, other = (world.receive(TOWN_2) for _ in range(3))
+    world.do(TOWN_2, "hand_over", offered, to=VILLAGE)
+    world.do(TOWN_2, "hand_over", elsewhere, to=COUNTY)
+    world[TOWN_2].exchange.feeds.catch_up(world[TOWN_2].ledger.store)
+    move(world, VILLAGE, TOWN_2)
+    world.session(TOWN_2)
+    looked: list[CaseId] = []
+    add = Feeds._add_cases
+
+    def added(self: Feeds, tx: WriteTx, case_ids: Sequence[CaseId]) -> int:
+        looked.extend(case_ids)
+        return add(self, tx, case_ids)
+
+    monkeypatch.setattr(Feeds, "_add_cases", added)
+    feeds = world[TOWN_2].exchange.feeds
+    assert feeds.catch_up(world[TOWN_2].ledger.store) == 2
+    assert looked == [offered]
+    assert other not in looked and feeds.catch_up(world[TOWN_2].ledger.store) == 0
 
 
 def _same_everywhere(world: World, case: CaseId, *stations: StationId) -> None:

@@ -9,12 +9,13 @@ can write one.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from ledger.facade.base.peers import Contact, Peers, Refusal
 from ledger.facade.base.synctables import FORK, SYNC_FINDINGS
 from ledger.facade.cases.attachednames import not_here_count
+from ledger.facade.cases.stranded import stranded_cases
 from ledger.facade.logs.stretch import STRETCH_LIMIT
 from ledger.facade.opened.parts import Parts
 from ledger.facade.peering.held import Held
@@ -49,6 +50,7 @@ class BoardLine:
             nobody has looked into yet.
         refused: what of it was refused in sessions of the last days, the newest first.
         skipped: whether some of its records are too large to be passed on.
+        stranded: open cases that were handed over to it and that nobody there takes, for it is closed.
     """
 
     station: StationId
@@ -70,6 +72,7 @@ class BoardLine:
     without_effect: int = 0
     refused: tuple[Refusal, ...] = ()
     skipped: bool = False
+    stranded: int = 0
     attachments: int = 0
 
     def silent_ms(self, now_ms: int) -> int:
@@ -98,6 +101,7 @@ def read_board(store: Store, tx: ReadTx, parts: Parts, station: StationId, *, no
     for branch in held.branches(scope):
         beside[parts.holdings.stations.get(branch.log_id.hex())] += branch.size - branch.first_seq + 1
     useless, not_here = _without_effect(tx, parts), not_here_count(tx)
+    stranded = _stranded(tx, parts, scope)
     lines: list[BoardLine] = []
     for one in sorted(scope):
         known = parts.knowledge.registry.station(one)
@@ -130,10 +134,19 @@ def read_board(store: Store, tx: ReadTx, parts: Parts, station: StationId, *, no
                     if now_ms - refusal.at_ms <= REFUSED_SHOWN_MS_MAX
                 ),
                 skipped=one in skipped,
+                stranded=stranded[one],
                 attachments=not_here[one],
             )
         )
     return lines
+
+
+def _stranded(tx: ReadTx, parts: Parts, scope: Collection[StationId]) -> Counter[StationId]:
+    """Return for each closed station how many cases are handed over to it."""
+    found: Counter[StationId] = Counter()
+    for one in stranded_cases(tx, parts.knowledge.registry, scope):
+        found[one.offered_to] += one.count
+    return found
 
 
 def _without_effect(tx: ReadTx, parts: Parts) -> Counter[StationId]:

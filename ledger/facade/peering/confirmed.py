@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ledger.checkpoint import read_cosignature_time_s, receipt_name
+from ledger.facade.logs.histories import load_branch
+from ledger.facade.logs.opening import BRANCH_MARK
 from ledger.facade.opened.parts import Parts
 from ledger.store import schema
 from ledger.store.contract import ReadTx
@@ -47,11 +49,24 @@ def reached_acts(
         act_id, log, seq = row[1], str(row[2]), row[3]
         if not isinstance(act_id, bytes) or not isinstance(seq, int):
             continue
-        times = ((place, _first_ms(tx, log, seq, place.station)) for place in line)
+        where = _in_receipts(tx, log, seq)
+        times = ((place, _first_ms(tx, log, where, place.station)) for place in line) if where else ()
         found[ActId(act_id)] = tuple(
             Reached(place.station, place.level, at_ms) for place, at_ms in times if at_ms
         )
     return found
+
+
+def _in_receipts(tx: ReadTx, name: str, seq: int) -> int:
+    """Return the position by which receipts count an entry; 0 where nobody knows.
+
+    Receipts say sizes of the log. What a divergent history keeps of its own is numbered from 1 behind the
+    entries that it has in common with another one.
+    """
+    if BRANCH_MARK not in name:
+        return seq
+    branch = load_branch(tx, name)
+    return 0 if branch is None else branch.common + seq
 
 
 def _first_ms(tx: ReadTx, log: str, seq: int, cosigner: StationId) -> int:

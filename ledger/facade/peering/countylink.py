@@ -200,8 +200,7 @@ class CountyLink:
             outcome = self._parts.county_seen.take(tx, news.note, proof, now_ms=now_ms)
             seen = seen_hash(tx)
             if outcome.code:
-                row = (outcome.code, log_id.hex(), outcome.checkpoint.size, now_ms, "", 0)
-                tx.insert_missing(SYNC_FINDINGS, [row])
+                _note_once(tx, outcome.code, log_id.hex(), size=outcome.checkpoint.size, now_ms=now_ms)
             elif outcome.new:
                 # What could not be proven before needs nobody any more.
                 tx.delete(SYNC_FINDINGS, {"code": UNPROVEN, "log": log_id.hex()})
@@ -277,6 +276,12 @@ class CountyLink:
             public_key=registry.public_key,
         )
         self._receiving.take_excerpt(excerpt, records, now_ms=now_ms)
+
+
+def _note_once(tx: WriteTx, code: str, log: str, *, size: int, now_ms: int) -> None:
+    """Keep a finding about a merge log, until people settle it: the county signs ever new ones."""
+    if next(tx.select(SYNC_FINDINGS, {"code": code, "log": log, "settled": 0}, limit=1), None) is None:
+        tx.insert_missing(SYNC_FINDINGS, [(code, log, size, now_ms, "", 0)])
 
 
 def _keep_last_proofs(tx: WriteTx, news: CountyNews, genesis: LogGenesis) -> None:

@@ -94,7 +94,7 @@ class Exchange:
         self.stretches = Stretches(store)
         self._store = store
         self._parts = parts
-        self._outgoing = Outgoing(vault)
+        self._outgoing = Outgoing(vault, parts.book)
         self._pace = FeedPace()
         self._view = view
         self._clock = clock

@@ -6,7 +6,7 @@ The answer comes from receipts alone: 乡镇已收 and 县里已收 are said onl
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -16,6 +16,7 @@ from ledger.errors import BanjianError, Param
 from ledger.facade.base.peers import LinkState, Peers
 from ledger.facade.base.synctables import SYNC_FINDINGS
 from ledger.facade.cases.attachednames import to_give_count
+from ledger.facade.cases.stranded import OFFERED_TO_CLOSED, stranded_cases
 from ledger.facade.cases.waiting import told_detail
 from ledger.facade.logs.bodies import Place
 from ledger.facade.logs.lostends import DOWNSTREAM_AHEAD, DOWNSTREAM_OTHER
@@ -120,7 +121,10 @@ def read_status(store: Store, tx: ReadTx, parts: Parts, station: StationId) -> S
             (log.name, log.state) for log in parts.holdings.logs.values() if log.own and log.state
         ),
         feed_number=held.feed_held(line[1]).number if len(line) > 1 else 0,
-        findings=tuple(one for one in _findings(tx, parts) if not _is_settled(one, held)),
+        findings=(
+            *(one for one in _findings(tx, parts) if not _is_settled(one, held)),
+            *_stranded(tx, parts, scope),
+        ),
         receipt_key=receipt_key_fault(parts.home, parts.knowledge.registry, station),
     )
 
@@ -139,6 +143,21 @@ def _level(held: Held, parts: Parts, above: StationId, entries: int, attachments
         receipt_at_ms=max(times, default=0) * 1000,
         attachments=attachments,
     )
+
+
+def _stranded(tx: ReadTx, parts: Parts, scope: frozenset[StationId]) -> Iterator[SyncFinding]:
+    """Yield what nobody wrote down: cases of these stations that were offered to one that is closed."""
+    for one in stranded_cases(tx, parts.knowledge.registry, scope):
+        params: dict[str, Param] = {
+            "number": one.number,
+            "station": one.custodian,
+            "to": one.offered_to,
+            "count": one.count,
+        }
+        yield SyncFinding(
+            code=OFFERED_TO_CLOSED, log="", seq=0, found_at_ms=one.last_at_ms, detail=one.number,
+            params=params, station=one.custodian,
+        )  # fmt: skip
 
 
 def _is_settled(finding: SyncFinding, held: Held) -> bool:

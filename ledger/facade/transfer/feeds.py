@@ -21,6 +21,7 @@ from ledger.facade.base.synctables import FEED, FEED_DUE, FEED_LEFT, SYNC_MARKS
 from ledger.facade.base.tables import CASES, CaseCells, case_cells
 from ledger.facade.cases.casebook import CaseBook
 from ledger.facade.logs.bodies import ASKED_MAX, Place, place_in
+from ledger.facade.transfer.newcomers import cases_of
 from ledger.hashing import CTX_FEED, digest
 from ledger.registry import Registry
 from ledger.store import schema
@@ -221,12 +222,14 @@ class Feeds:
         return found
 
     def _check_topology(self, tx: WriteTx) -> None:
-        """Go through all cases again when a station that was known has got another line upward."""
+        """Go through all cases again when a station has got another line, through its own when one came."""
         before, now = _topology(kept_text(tx, MARK_TOPOLOGY)), dict(self.below)
         if before == now:
             return
         if before is None or any(now.get(StationId(one)) != audience for one, audience in before.items()):
             self.look_at_all(tx)
+        elif newcomers := frozenset(now.keys() - before.keys()):
+            self.note(tx, cases_of(tx, newcomers, self._log_stations))
         text = json.dumps(now, sort_keys=True)
         tx.upsert(SYNC_MARKS, [(MARK_TOPOLOGY, text)])
 

@@ -19,6 +19,7 @@ from ledger.facade.base.synctables import FORK, SPARSE_NODES, SPARSE_NOTES, SYNC
 from ledger.facade.base.tables import APPLICANTS, TOKENS
 from ledger.facade.base.vault import Vault
 from ledger.facade.cases.casebook import CaseBook
+from ledger.facade.cases.erased import erased_among
 from ledger.facade.cases.twins import applicant_rows
 from ledger.facade.cases.views import NO_CASE_ACTIONS, CaseView
 from ledger.facade.cases.waiting import fault_detail
@@ -39,7 +40,6 @@ from ledger.store.tables import OneOf, Row
 from ledger.types import ActId, CaseId
 from ledger.verified import OPAQUE, VerifiedRecord
 
-ERASE = "erase"
 PERSONAL_OTHER = "act.personal_hash"
 """Fault of a record with which a personal body came that is another's."""
 
@@ -171,7 +171,7 @@ class Intake:
         lost = [one for one in sound.records if one.act is not None and one.act.act_id not in rows]
         written = self._write_acts(tx, replace(arrival, records=lost))
         filled: list[VerifiedRecord] = [record for record, _ in written]
-        for record in arrival.records:
+        for record in self._without_erased(tx, arrival.records):
             row = None if record.act is None else tx.get(schema.ACTS, (record.case_id, record.act.act_id))
             if row is None:
                 continue
@@ -196,7 +196,7 @@ class Intake:
 
     def _write_acts(self, tx: WriteTx, arrival: Arrival) -> list[tuple[VerifiedRecord, CaseAct]]:
         """Write index rows and bodies of all acts, and return those of cases that are new here."""
-        records = once(arrival.records, arrival.name, arrival.station)
+        records = self._without_erased(tx, once(arrival.records, arrival.name, arrival.station))
         held = _held_rows(tx, records)
         self._case_keys.prepare(
             tx,
@@ -267,9 +267,6 @@ class Intake:
         if not record.facts_raw and not record.personal_raw:
             return
         row = tx.get(schema.BODIES, (name, record.seq))
-        if record.personal_raw and self._is_erased(tx, record.case_id):
-            # What was erased does not come back with an old stick.
-            record = record._replace(personal_raw=b"")
         if row is not None and row[2] is not None and (row[4] is not None or not record.personal_raw):
             return
         made = self._body_row(tx, name, record)
@@ -285,8 +282,17 @@ class Intake:
             # What it says may change the case: whose it is, and what is known of the person.
             self._view.touch(tx, (record.case_id,))
 
-    def _is_erased(self, tx: WriteTx, case_id: CaseId) -> bool:
-        return any(row[4] == ERASE for row in tx.select(schema.ACTS, {"case_id": case_id}))
+    def _without_erased(self, tx: WriteTx, records: Sequence[VerifiedRecord]) -> list[VerifiedRecord]:
+        """Return records without the personal bodies of cases that were erased.
+
+        None comes back with an old stick, and none that was on its way comes after it.
+        """
+        cases = dict.fromkeys(record.case_id for record in records if record.personal_raw)
+        erased = erased_among(tx, self._book, cases)
+        return [
+            record._replace(personal=None, personal_raw=b"") if record.case_id in erased else record
+            for record in records
+        ]
 
     def _write_bodies(self, tx: WriteTx, rows: list[Row]) -> None:
         if rows:

@@ -9,6 +9,8 @@ from ledger.checkpoint import read_checkpoint
 from ledger.entry import decode_entry, entry_hash
 from ledger.errors import BanjianError, DataError, EncodingError, StoreError
 from ledger.facade.base.vault import CaseKey, Vault
+from ledger.facade.cases.casebook import CaseBook
+from ledger.facade.cases.erased import erased_among
 from ledger.facade.logs.bodies import Place, bodies_at, by_log, place_in
 from ledger.facade.logs.histories import Branch, history_hash
 from ledger.facade.logs.ownlog import stored_nodes
@@ -42,10 +44,12 @@ class Outgoing:
 
     Args:
         vault: opens the personal bodies that the receiver may have.
+        book: tells of which cases nobody is given any.
     """
 
-    def __init__(self, vault: Vault) -> None:
+    def __init__(self, vault: Vault, book: CaseBook) -> None:
         self._vault = vault
+        self._book = book
 
     def package(
         self,
@@ -248,10 +252,12 @@ class Outgoing:
         )
         if not cases:
             return {}
+        # What was erased would come back with whoever lost his copy of it.
+        erased = erased_among(tx, self._book, cases)
         return {
             CaseId(case_id): self._vault.unwrap(CaseId(case_id), wrapped)
             for case_id, wrapped in tx.select(schema.CASE_KEYS, {"case_id": OneOf(cases)})
-            if isinstance(case_id, bytes) and isinstance(wrapped, bytes)
+            if isinstance(case_id, bytes) and isinstance(wrapped, bytes) and case_id not in erased
         }
 
 

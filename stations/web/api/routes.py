@@ -249,6 +249,7 @@ def _board_station(line: county.StationLine) -> BoardStation:
         forked=known.forked,
         skipped=known.skipped,
         without_effect=known.without_effect,
+        stranded=known.stranded,
     )
 
 

@@ -127,6 +127,7 @@ class BoardStation:
         forked: whether two histories of one of its logs are here.
         skipped: whether some of its records are too large to be passed on.
         without_effect: acts of it without effect or with a repeated number that nobody has looked into.
+        stranded: open cases that were handed over to it and that nobody there takes, for it is closed.
     """
 
     station: str
@@ -146,6 +147,7 @@ class BoardStation:
     forked: bool
     skipped: bool
     without_effect: int
+    stranded: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,6 +53,7 @@ from stations.web.render import message_of, render
 from stations.web.scope import Scope
 from stations.web.visit import Visit, first, form_of, see_other
 from stations.words.casenames import action_name
+from stations.words.erased import held_elsewhere
 from stations.words.factpaths import STAND_IN
 from stations.words.factwords import acts_in_words, acts_since, names_of
 from stations.words.moments import show_moment
@@ -98,12 +99,16 @@ async def act(visit: Visit) -> web.StreamResponse:
         return await _shown(visit, form, error)
     await carried(visit, attachments)
     await typing.ended(visit, first(form, "draft"), where)
+    elsewhere = ""
     if done and action == ERASE:
         await drop_of(visit, case_id)
+        elsewhere = await visit.read(lambda ledger: held_elsewhere(ledger, case_id))
     for one in done:
         name, why = await _outcome(visit, one, action)
         if why:
             visit.tell("web.kept", action=name, why=why, seq=one.seq)
+        elif elsewhere:
+            visit.tell("web.erased", who=person.name, seq=one.seq, stations=elsewhere)
         else:
             visit.tell("web.done", action=name, who=person.name, seq=one.seq)
     return see_other(where)

@@ -152,7 +152,7 @@ def station_line(line: BoardLine, *, own: bool, now_ms: int, quiet_ms: int) -> S
     silent_days = max(ago_ms, 0) // DAY_MS
     by_stick = line.via == BY_STICK
     look_days, bad_days = (BY_STICK_LOOK_DAYS, BY_STICK_BAD_DAYS) if by_stick else (LOOK_DAYS, BAD_DAYS)
-    odd = line.without_effect > 0 or bool(line.refused) or line.attachments > 0
+    odd = line.without_effect > 0 or line.stranded > 0 or bool(line.refused) or line.attachments > 0
     quiet = ago_ms >= quiet_ms and not by_stick
     grade = "ok"
     if not own:

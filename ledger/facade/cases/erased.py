@@ -1,0 +1,67 @@
+"""Cases whose personal data was erased: what is given to nobody, not taken in again, and who may hold it yet.
+
+Each station erases what it holds itself, for each has its own duty to keep. But what one of them has erased
+is passed on by nobody who knows of it: the next new machine, or an act under way, would bring it back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from ledger.caseshape import CaseState
+from ledger.errors import DataError, EncodingError, RuleError
+from ledger.facade.base.concern import concerned_stations
+from ledger.facade.cases.attachednames import ERASE, is_erased
+from ledger.facade.cases.casebook import CaseBook
+from ledger.registry import Registry
+from ledger.store import schema
+from ledger.store.contract import ReadTx
+from ledger.store.tables import OneOf
+from ledger.types import CaseId, StationId
+
+
+def erased_among(tx: ReadTx, book: CaseBook, case_ids: Collection[CaseId]) -> frozenset[CaseId]:
+    """Return those of some cases whose personal data was erased, here or elsewhere.
+
+    Args:
+        tx: the store.
+        book: states of cases.
+        case_ids: at most as many as one condition takes.
+    """
+    if not case_ids:
+        return frozenset()
+    rows = tx.select(schema.ACTS, {"case_id": OneOf(tuple(case_ids)), "action": ERASE})
+    named = {CaseId(row[0]) for row in rows if isinstance(row[0], bytes)}
+    return frozenset(case_id for case_id in named if _counts(tx, book, case_id))
+
+
+def _counts(tx: ReadTx, book: CaseBook, case_id: CaseId) -> bool:
+    """Whether an erasure of a case took effect, as far as that can be told.
+
+    Before the opening of its case is here an erasure proves nothing: anybody may have written it. One in a
+    case of which a record is rotten here counts.
+    """
+    known = book.held(case_id) is not None
+    try:
+        return is_erased(book.load(tx, case_id).state)
+    except RuleError:
+        return False
+    except (DataError, EncodingError):
+        return True
+    finally:
+        if not known:
+            # Whoever asks may be writing: what is folded in between is not the state that stays.
+            book.forget(case_id)
+
+
+def holding_yet(state: CaseState, registry: Registry, own: Collection[StationId]) -> list[StationId]:
+    """Return the other stations that may hold a case's personal data, for nobody there has erased it.
+
+    Args:
+        state: of the case.
+        registry: the newest registry held here.
+        own: the stations of this installation.
+    """
+    done = {step.act.station for step in state.steps if step.act.action == ERASE and not step.act.blocked}
+    found = {above for station in concerned_stations(state) for above in registry.line(station)}
+    return sorted(found - done - frozenset(own))
