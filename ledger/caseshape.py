@@ -149,6 +149,9 @@ class Token(NamedTuple):
     rating: bytes
 
 
+_PUT_AWAY = frozenset(("closed", "archived"))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseState:
     """What a set of acts says about one case. Equal sets give equal states, in whatever order they came.
@@ -205,3 +208,11 @@ class CaseState:
     def in_conflict(self) -> bool:
         """True while a conflict waits for adjudication."""
         return any(conflict.is_open for conflict in self.conflicts)
+
+    @property
+    def outcome(self) -> str:
+        """The state that says what became of the case: that before it was closed and archived."""
+        if self.status not in _PUT_AWAY:
+            return self.status
+        states = (step.status_after for step in reversed(self.steps) if step.effective)
+        return next((state for state in states if state not in _PUT_AWAY), self.status)

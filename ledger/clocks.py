@@ -150,15 +150,35 @@ def pressing_change(state: CaseState, rules: Rules, calendars: CalendarSet) -> P
 
     The light at any later time follows by two comparisons while neither the case nor a calendar changes.
     """
-    changes = [
-        (change, run.spec.code)
-        for run, _ in _runs(_events(state, rules), rules, calendars, None)
-        if (change := next_change(run, calendars)) is not None
-    ]
+    return standing(state, rules, calendars).pressing
+
+
+class Standing(NamedTuple):
+    """What lists and figures need of the clocks of a case.
+
+    Attributes:
+        pressing: the next changes of the light; None when no clock is open.
+        late: clocks that ended after their last day, or did so before they were started anew.
+    """
+
+    pressing: PressingChange | None
+    late: frozenset[str]
+
+
+def standing(state: CaseState, rules: Rules, calendars: CalendarSet) -> Standing:
+    """Return what presses and what was late; neither depends on the time."""
+    changes: list[tuple[tuple[int, int], str]] = []
+    late: list[str] = []
+    for run, _ in _runs(_events(state, rules), rules, calendars, None):
+        change = next_change(run, calendars)
+        if change is not None:
+            changes.append((change, run.spec.code))
+        if run.stopped_late or run.over_before:
+            late.append(run.spec.code)
     if not changes:
-        return None
+        return Standing(None, frozenset(late))
     red, clock = min((change[1], code) for change, code in changes)
-    return PressingChange(min(change[0] for change, _ in changes), red, clock)
+    return Standing(PressingChange(min(change[0] for change, _ in changes), red, clock), frozenset(late))
 
 
 def unmoved(before: CaseState, after: CaseState, rules: Rules) -> bool:

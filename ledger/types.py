@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NewType, TypeAlias
 
@@ -22,6 +23,8 @@ Value: TypeAlias = "bool | int | str | bytes | list[Value] | dict[str, Value] | 
 """What a body may hold: no floats, no extension types."""
 Facts = dict[str, Value]
 """A decoded body: one map with text keys."""
+Watch: TypeAlias = Callable[[int, int], None]
+"""Told how much of how much is done, on the thread that does it; raises, each time, where it shall stop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
 from ledger.store.tables import Cell, Row, Table, Where
+from ledger.types import Watch
 
 
 class NewRecord(NamedTuple):
@@ -213,8 +214,12 @@ class Store(Protocol):
     def subscribe(self, *, after: int = 0) -> Subscription:
         """Return the records after a store position, then new ones as they are committed."""
 
-    def backup(self, target: Path, *, without_tables: Sequence[str] = ("case_keys",)) -> None:
+    def backup(
+        self, target: Path, *, without_tables: Sequence[str] = ("case_keys",), watch: Watch | None = None
+    ) -> None:
         """Write a consistent copy beside the running writer, as a ledger file, with some tables emptied.
+
+        Whoever watches is told of pages or tables, and may stop it: then there is no copy.
 
         Raises:
             StoreError: ``store.no_backup``, a store in memory has nothing to keep.

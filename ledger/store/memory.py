@@ -22,6 +22,7 @@ from ledger.store.memory_table import MemoryTable, Overlay, Snapshot, matching, 
 from ledger.store.schema import CORE_TABLES
 from ledger.store.subscription import RecordSubscription
 from ledger.store.tables import Cell, Row, Table, Where, merge_tables, wanted_columns
+from ledger.types import Watch
 
 
 class MemoryRecorder(POPOProcessRecorder):
@@ -90,7 +91,9 @@ class MemoryStore:
         self._check_open()
         return RecordSubscription(lambda: self.recorder.subscribe(gt=after))
 
-    def backup(self, target: Path, *, without_tables: Sequence[str] = ("case_keys",)) -> None:
+    def backup(
+        self, target: Path, *, without_tables: Sequence[str] = ("case_keys",), watch: Watch | None = None
+    ) -> None:
         """Refuse: there is nothing on a disk.
 
         Raises:

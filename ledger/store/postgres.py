@@ -34,6 +34,7 @@ from ledger.store.schema import CASE_KEYS, CORE_TABLES
 from ledger.store.sql import row_statements
 from ledger.store.subscription import RecordSubscription
 from ledger.store.tables import Table, merge_tables
+from ledger.types import Watch
 
 _NAME = "PostgreSQL"
 
@@ -159,11 +160,18 @@ class PostgresStore:
         self._check_open()
         return RecordSubscription(lambda: self.recorder.subscribe(gt=after))
 
-    def backup(self, target: Path, *, without_tables: Sequence[str] = ("case_keys",)) -> None:
+    def backup(
+        self, target: Path, *, without_tables: Sequence[str] = ("case_keys",), watch: Watch | None = None
+    ) -> None:
         """Write a consistent copy beside the running writer, as a ledger file, with some tables empty."""
         with self.reading() as connection:
             write_ledger_file(
-                connection, target, schema=self.schema, tables=self.tables, without_tables=without_tables
+                connection,
+                target,
+                schema=self.schema,
+                tables=self.tables,
+                without_tables=without_tables,
+                watch=watch,
             )
 
     def scrub(self) -> None:

@@ -21,6 +21,7 @@ from ledger.store.sql import quoted
 from ledger.store.sqlite_schema import create
 from ledger.store.tables import Row, Table
 from ledger.store.whole_file import whole_file
+from ledger.types import Watch
 
 ROWS_AT_ONCE = 1_000
 EVENT_COLUMNS = ("notification_id", "originator_id", "originator_version", "topic", "state")
@@ -34,6 +35,7 @@ def write_ledger_file(
     schema: str,
     tables: Sequence[Table],
     without_tables: Sequence[str],
+    watch: Watch | None = None,
 ) -> None:
     """Write every table into a new file, and put it in place only when it is whole and durable.
 
@@ -43,6 +45,7 @@ def write_ledger_file(
         schema: schema of the ledger.
         tables: all tables beside the event store's own.
         without_tables: tables that the copy has without their rows.
+        watch: told how many tables are written.
 
     Raises:
         StoreError: ``store.append_only``, frames cannot be left out; ``store.disk_full`` and the like.
@@ -50,7 +53,8 @@ def write_ledger_file(
     with whole_file(target, without_tables=without_tables) as temporary:
         copy = sqlite3.connect(temporary, isolation_level=None)
         try:
-            _fill(copy, connection, schema, [one for one in tables if one.name not in without_tables], tables)
+            filled = [one for one in tables if one.name not in without_tables]
+            _fill(copy, connection, schema, filled, tables, watch)
         finally:
             copy.close()
 
@@ -61,6 +65,7 @@ def _fill(
     schema: str,
     filled: Sequence[Table],
     tables: Sequence[Table],
+    watch: Watch | None,
 ) -> None:
     # Nobody sees the file before it is whole: it is forced to the disk once, at the end.
     copy.execute("PRAGMA journal_mode = OFF")
@@ -70,7 +75,9 @@ def _fill(
     columns = ("rowid", *EVENT_COLUMNS[1:])
     rows = _rows(connection, schema, EVENTS_TABLE, EVENT_COLUMNS, order=("notification_id",))
     _insert(copy, EVENTS_TABLE, columns, rows)
-    for table in filled:
+    for count, table in enumerate(filled):
+        if watch is not None:
+            watch(count, len(filled))
         rows = _rows(connection, schema, table.name, table.column_names, order=table.key)
         _insert(copy, table.name, table.column_names, rows)
     tracked = connection.execute(

@@ -36,10 +36,10 @@ from ledger.store.sqlite_tx import SqliteReadTx, SqliteWriteTx
 from ledger.store.sqlite_watch import FileWatch
 from ledger.store.subscription import RecordSubscription
 from ledger.store.tables import Table, merge_tables
+from ledger.types import Watch
 
-_WRITE_FAILURES_THAT_LEAVE_THE_FILE_KNOWN = frozenset(
-    {sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHMSIZE}
-)
+_FILE_KNOWN = {sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHMSIZE}
+"""Failures to write that leave it known what is in the file."""
 
 
 class SqliteStore:
@@ -85,15 +85,15 @@ class SqliteStore:
         self._check_open()
         return RecordSubscription(lambda: self.recorder.subscribe(gt=after))
 
-    def backup(self, target: Path, *, without_tables: Sequence[str] = ("case_keys",)) -> None:
+    def backup(
+        self, target: Path, *, without_tables: Sequence[str] = ("case_keys",), watch: Watch | None = None
+    ) -> None:
         """Write a consistent copy beside the running writer, with some tables emptied."""
         self._check_open()
-        write_backup(self.datastore.connect, self.path, target, without_tables=without_tables)
+        write_backup(self.datastore.connect, self.path, target, without_tables=without_tables, watch=watch)
 
     def scrub(self) -> None:
-        """Empty the write-ahead log, so that deleted rows are in no file.
-
-        Deleted bytes in the database itself are overwritten at once (``secure_delete``).
+        """Empty the write-ahead log: deleted rows are in no file then, for ``secure_delete`` overwrites them.
 
         Raises:
             StoreError: ``store.busy``, a reader still looks at the old state.
@@ -268,7 +268,7 @@ def _leaves_file_unknown(error: sqlite3.Error) -> bool:
     Source: Rebello et al., Can Applications Recover from fsync Failures?, USENIX ATC 2020.
     """
     code = getattr(error, "sqlite_errorcode", 0)
-    return (code & 0xFF) == sqlite3.SQLITE_IOERR and code not in _WRITE_FAILURES_THAT_LEAVE_THE_FILE_KNOWN
+    return (code & 0xFF) == sqlite3.SQLITE_IOERR and code not in _FILE_KNOWN
 
 
 def open_sqlite(

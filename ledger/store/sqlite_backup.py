@@ -12,11 +12,19 @@ from pathlib import Path
 
 from ledger.store.sqlite_recorder import Connect
 from ledger.store.whole_file import whole_file
+from ledger.types import Watch
 
 _PAGES_PER_STEP = 1024
 
 
-def write_backup(connect: Connect, source: Path, target: Path, *, without_tables: Sequence[str]) -> None:
+def write_backup(
+    connect: Connect,
+    source: Path,
+    target: Path,
+    *,
+    without_tables: Sequence[str],
+    watch: Watch | None = None,
+) -> None:
     """Copy a ledger file, empty some tables in the copy, and put it in place only when it is whole and
     durable.
 
@@ -25,22 +33,29 @@ def write_backup(connect: Connect, source: Path, target: Path, *, without_tables
         source: the ledger file.
         target: where the copy goes; an older copy there is replaced.
         without_tables: tables that the copy has without their rows.
+        watch: told how many pages are copied.
 
     Raises:
         StoreError: ``store.append_only``, frames cannot be left out; ``store.disk_full`` and the like.
     """
     with whole_file(target, without_tables=without_tables) as temporary:
-        _copy(connect, source, temporary, without_tables)
+        _copy(connect, source, temporary, without_tables, watch)
 
 
-def _copy(connect: Connect, source: Path, temporary: Path, without_tables: Sequence[str]) -> None:
+def _copy(
+    connect: Connect, source: Path, temporary: Path, without_tables: Sequence[str], watch: Watch | None
+) -> None:
+    def progress(_: int, remaining: int, total: int) -> None:
+        if watch is not None:
+            watch(total - remaining, total)
+
     reading = connect(source, "ro")
     copy = sqlite3.connect(temporary, isolation_level=None)
     try:
         # the open read transaction pins one state; otherwise every commit makes the copy begin anew
         reading.execute("BEGIN")
         reading.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        reading.backup(copy, pages=_PAGES_PER_STEP)
+        reading.backup(copy, pages=_PAGES_PER_STEP, progress=progress)
         copy.execute("PRAGMA journal_mode = DELETE")
         copy.execute("PRAGMA secure_delete = ON")
         for name in without_tables:

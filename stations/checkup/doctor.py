@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ledger import platform
 from ledger.calendar import local_date
 from ledger.facade import Home, Ledger
 from ledger.intact import NAMED_MAX, damaged_files
 from ledger.sqlitefile import file_uri
-from ledger.types import StationId
+from ledger.types import StationId, Watch
 from stations.checkup.checks import Check, Level, found
 from stations.checkup.clockdoubt import clock_doubt
 from stations.checkup.doctoracts import act_checks
@@ -28,11 +28,21 @@ from stations.version import version
 SQLITE_WITHOUT_RESET_RACE = (3, 51, 3)
 SQLITE_MIN = (3, 35, 0)
 _MIB = 1 << 20
+_STEPS_BETWEEN_LOOKS = 100_000
+"""Instructions of SQLite: some hundredths of a second."""
+Look = Callable[[], None]
 _DAY_MS = 86_400_000
 
 
 def examine(
-    home: Home, config: StationConfig, ledger: Ledger, *, now_ms: int, thorough: bool, key_fits: bool
+    home: Home,
+    config: StationConfig,
+    ledger: Ledger,
+    *,
+    now_ms: int,
+    thorough: bool,
+    key_fits: bool,
+    watch: Watch | None = None,
 ) -> list[Check]:
     """Return everything looked at, good or bad, in a fixed order.
 
@@ -43,23 +53,31 @@ def examine(
         now_ms: the machine's clock.
         thorough: reads every page of the database.
         key_fits: whether the storage key is there and opens personal data.
+        watch: told how many of the parts are looked at.
     """
-    checks = [
-        _program(),
-        *_place(home, ledger, thorough=thorough),
-        _disk(home, config),
-        _clock(ledger, now_ms),
-    ]
-    checks += [
-        _machine(home),
-        *key_checks(home, ledger, StationId(config.station), key_fits=key_fits),
-        *row_checks(home, ledger, thorough=thorough, key_fits=key_fits),
-        *(pad_checks(home, ledger) if key_fits else ()),
-        *head_checks(home, ledger, now_ms=now_ms),
-        *act_checks(ledger, StationId(config.station)),
-        _attachments(home, ledger, StationId(config.station), thorough=thorough, key_fits=key_fits),
-        _backup(home, config, now_ms),
-    ]
+    station, place, total = StationId(config.station), 0, 0
+
+    def look() -> None:
+        if watch is not None:
+            watch(place, total)
+
+    parts: Sequence[Callable[[], Iterable[Check]]] = (
+        lambda: (_program(),),
+        lambda: _place(home, ledger, thorough=thorough, look=look),
+        lambda: (_disk(home, config), _clock(ledger, now_ms), _machine(home)),
+        lambda: key_checks(home, ledger, station, key_fits=key_fits),
+        lambda: row_checks(home, ledger, thorough=thorough, key_fits=key_fits, look=look),
+        lambda: pad_checks(home, ledger) if key_fits else (),
+        lambda: head_checks(home, ledger, now_ms=now_ms),
+        lambda: act_checks(ledger, station),
+        lambda: (_attachments(home, ledger, station, thorough=thorough, key_fits=key_fits, look=look),),
+        lambda: (_backup(home, config, now_ms),),
+    )
+    total = len(parts)
+    checks: list[Check] = []
+    for place, part in enumerate(parts):  # noqa: B007
+        look()
+        checks += part()
     return checks
 
 
@@ -71,10 +89,10 @@ def _program() -> Check:
     return found("program", "ok", "doctor.program", version=version())
 
 
-def _place(home: Home, ledger: Ledger, *, thorough: bool) -> Iterator[Check]:
+def _place(home: Home, ledger: Ledger, *, thorough: bool, look: Look) -> Iterator[Check]:
     if home.database_url() is None:
         yield _sqlite()
-        yield from _database(home, thorough=thorough)
+        yield from _database(home, thorough=thorough, look=look)
         return
     # Its driver is installed only where a ledger lies in PostgreSQL.
     from stations.checkup.doctorpg import postgres_checks
@@ -92,7 +110,7 @@ def _sqlite() -> Check:
     return found("sqlite", "ok", "doctor.sqlite", version=held)
 
 
-def _database(home: Home, *, thorough: bool) -> Iterator[Check]:
+def _database(home: Home, *, thorough: bool, look: Look) -> Iterator[Check]:
     connection = sqlite3.connect(file_uri(home.database_path, mode="ro"), uri=True)
     try:
         mode = str(connection.execute("PRAGMA journal_mode").fetchone()[0])
@@ -100,12 +118,15 @@ def _database(home: Home, *, thorough: bool) -> Iterator[Check]:
         level: Level = "ok" if mode == "wal" or home.restored else "error"
         yield found("pragmas", level, "doctor.pragmas", journal=mode)
         if thorough:
+            connection.set_progress_handler(look, _STEPS_BETWEEN_LOOKS)
             answer = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
             good = answer == "ok"
             yield found(
                 "pages", "ok" if good else "error", "doctor.pages" if good else "doctor.pages_damaged"
             )
     except sqlite3.DatabaseError:
+        # Who stops it interrupts the statement, too, and is asked again: that is no damage.
+        look()
         yield found("pages", "error", "doctor.pages_damaged")
     finally:
         connection.close()
@@ -134,12 +155,14 @@ def _machine(home: Home) -> Check:
     return found("machine", "ok", "doctor.machine")
 
 
-def _attachments(home: Home, ledger: Ledger, station: StationId, *, thorough: bool, key_fits: bool) -> Check:
+def _attachments(
+    home: Home, ledger: Ledger, station: StationId, *, thorough: bool, key_fits: bool, look: Look
+) -> Check:
     """Look for photos and scans of own cases that cannot be read; each is read only when asked for."""
     if not station or not key_fits:
         # Without the storage key none can be read, which is told already.
         return found("attachments", "ok", "doctor.attachments_unseen")
-    lost = lost_files(ledger, Attachments(home, os.urandom), station, thorough=thorough)
+    lost = lost_files(ledger, Attachments(home, os.urandom), station, thorough=thorough, look=look)
     if not lost:
         done_at_ms = round_of(home, os.urandom).last_done_at_ms
         if thorough or not done_at_ms:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ledger.errors import StoreError
 from ledger.facade import Home, Ledger
@@ -25,7 +25,14 @@ ID_DIGITS = 12
 """How much of a case's id is shown: enough to find it by."""
 
 
-def row_checks(home: Home, ledger: Ledger, *, thorough: bool, key_fits: bool) -> Iterator[Check]:
+def row_checks(
+    home: Home,
+    ledger: Ledger,
+    *,
+    thorough: bool,
+    key_fits: bool,
+    look: Callable[[], None] | None = None,
+) -> Iterator[Check]:
     """Yield what was found of the keys of cases, of registry and catalogue, of logs and lists.
 
     Args:
@@ -33,6 +40,7 @@ def row_checks(home: Home, ledger: Ledger, *, thorough: bool, key_fits: bool) ->
         ledger: its ledger, open for reading.
         thorough: folds every case, to compare each line of the lists with its acts.
         key_fits: whether the storage key is there and opens personal data.
+        look: called now and then; raises where it shall stop.
     """
     vault = ledger.vault if key_fits else None
     with ledger.reading() as (tx, parts):
@@ -47,7 +55,7 @@ def row_checks(home: Home, ledger: Ledger, *, thorough: bool, key_fits: bool) ->
         ]
         disowned, outside = disowned_logs(parts), is_changed_outside(tx)
         stateless, lacking = stateless_logs(tx, parts), lacking_nodes(tx, parts.holdings.logs.values())
-        compared = None if lost else compare_lists(tx, parts, thorough=thorough, vault=vault)
+        compared = None if lost else compare_lists(tx, parts, thorough=thorough, vault=vault, look=look)
     for log in disowned:
         yield found("head", "error", "log.disowned", log=f"{log.kind} {log.station}", station=log.station)
     for tree in lacking:

@@ -20,8 +20,8 @@ from stations.cli.session import reading
 from stations.cli.types import DateType
 from stations.conflictsides import open_sides
 from stations.words.casenames import station_name
-from stations.words.moments import show_moment
-from stations.words.rows import MONTH_HEADINGS
+from stations.words.moments import show_moment, span
+from stations.words.rows import MONTH_COUNTS, MONTH_HEADINGS
 
 HOUR_MS = 3_600_000
 BOARD_HEADINGS = ("station", "name", "entries", "complete_to", "heard", "waiting", "remarks")
@@ -133,7 +133,7 @@ def monthly(call: Call, *, since: date | None, until: date | None) -> int:
         rows = [
             (
                 one.month, station_name(registry, one.station), names.get(one.item, one.item),
-                str(one.received), str(one.finished), str(one.open), str(one.overdue), str(one.conflicts),
+                *(str(getattr(one, name)) for name in MONTH_COUNTS),
             )
             for one in found
         ]  # fmt: skip
@@ -151,9 +151,8 @@ def monthly(call: Call, *, since: date | None, until: date | None) -> int:
             "mistimed": {str(one): count for one, count in outside.items()},
             "months": [
                 {
-                    "month": one.month, "station": one.station, "item": one.item, "received": one.received,
-                    "finished": one.finished, "open": one.open, "overdue": one.overdue,
-                    "conflicts": one.conflicts,
+                    "month": one.month, "station": one.station, "item": one.item,
+                    **{name: getattr(one, name) for name in MONTH_COUNTS},
                 }
                 for one in found
             ],
@@ -189,7 +188,7 @@ def _remarks(call: Call, line: BoardLine, now_ms: int) -> list[str]:
     if silent_hours >= 24:
         found.append(call.say("board.silent", days=silent_hours // 24))
     if line.clock_off_ms:
-        found.append(call.say("board.clock", days=round(line.clock_off_ms / HOUR_MS / 24, 1)))
+        found.append(call.say("board.clock", span=span(call.say, line.clock_off_ms)))
     if line.forked:
         found.append(call.say("board.forked"))
     if line.without_effect:

@@ -22,8 +22,8 @@ from stations.papers.sheets import Sheet, write_workbook
 from stations.words.rows import HEADINGS, row_texts
 
 DAY_PARTS = (
-    "received", "not_accepted", "overdue", "at_risk", "pending", "offered", "awaiting_collection",
-    "moved_earlier",
+    "received", "returned", "not_accepted", "overdue", "at_risk", "pending", "offered",
+    "awaiting_collection", "moved_earlier",
 )  # fmt: skip
 EXPORTS = ("worklist", "all", "day-clear", "publications", "ledger")
 

@@ -44,6 +44,7 @@ from ledger.facade.base.tables import TOKENS
 from ledger.facade.base.vault import Vault
 from ledger.facade.opened.restoring import encode_case_keys, installation
 from ledger.store import schema
+from ledger.types import Watch
 from stations.kept.attachments import FOLDER as ATTACHMENTS
 from stations.kept.backupfiles import mirror
 from stations.kept.orders import FOLDER as ORDERS
@@ -80,11 +81,12 @@ class KeptBackup:
     size_bytes: int
 
 
-def make_backup(ledger: Ledger, target: Path, *, now_ms: int) -> Backup:
+def make_backup(ledger: Ledger, target: Path, *, now_ms: int, watch: Watch | None = None) -> Backup:
     """Write a backup into a folder; safe beside the running station.
 
     It gets its name once it is whole and on the disk: what failed half-way is taken away, and what was killed
-    half-way lies under a name that nobody takes for a backup, until the next one.
+    half-way lies under a name that nobody takes for a backup, until the next one. Whoever watches is told of
+    pages, and may stop it: then nothing is left of it.
 
     Raises:
         StoreError: ``backup.inside`` when the folder lies in the installation itself; ``backup.folder`` when
@@ -107,12 +109,12 @@ def make_backup(ledger: Ledger, target: Path, *, now_ms: int) -> Backup:
             undo.callback(shutil.rmtree, part, ignore_errors=True)
             _copy_files(home, part)
             copy = part / home.database_path.name
-            ledger.store.backup(copy, without_tables=LEFT_OUT)
+            ledger.store.backup(copy, without_tables=LEFT_OUT, watch=watch)
             _own(copy)
             size = copy.stat().st_size
             count = _write_case_keys(ledger, target)
             vault = Vault(home.storage_key(), os.urandom)
-            mirror(home.path / ATTACHMENTS, target / f"{ATTACHMENTS}-{installation(vault)}")
+            mirror(home.path / ATTACHMENTS, target / f"{ATTACHMENTS}-{installation(vault)}", watch=watch)
             os.rename(part, folder)
             undo.pop_all()
             platform.fsync_dir(target)

@@ -13,12 +13,15 @@ from pathlib import Path
 
 from ledger import platform
 from ledger.errors import StoreError
+from ledger.types import Watch
 
 CHUNK_SUFFIX = ".chunk"
 
 
-def mirror(source: Path, target: Path) -> int:
+def mirror(source: Path, target: Path, *, watch: Watch | None = None) -> int:
     """Make a folder hold what another one holds, and nothing else; returns how many files were copied.
+
+    Stopped by whoever watches, it has copied some of them, and the next backup goes on with the others.
 
     Raises:
         StoreError: ``backup.folder`` when it cannot be written; ``store.disk_full``.
@@ -28,7 +31,9 @@ def mirror(source: Path, target: Path) -> int:
     wanted = {path.relative_to(source): path for path in sorted(source.rglob("*")) if path.is_file()}
     copied = 0
     try:
-        for name, path in wanted.items():
+        for count, (name, path) in enumerate(wanted.items()):
+            if watch is not None:
+                watch(count, len(wanted))
             copy = target / name
             if name.suffix == CHUNK_SUFFIX and _is_same(path, copy):
                 continue

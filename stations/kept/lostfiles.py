@@ -6,6 +6,7 @@ above has it, it is fetched again from there; where nobody has, only the person 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ledger.errors import BanjianError
@@ -36,7 +37,12 @@ class LostFile:
 
 
 def lost_files(
-    ledger: Ledger, store: Attachments, station: StationId, *, thorough: bool = False
+    ledger: Ledger,
+    store: Attachments,
+    station: StationId,
+    *,
+    thorough: bool = False,
+    look: Callable[[], None] | None = None,
 ) -> list[LostFile]:
     """Return the attachments of a station's own acts that cannot be read here, at most ``SHOWN_MAX``.
 
@@ -45,9 +51,12 @@ def lost_files(
         store: the attachments of the installation.
         station: the station that works here; what those below have still to send is not lost.
         thorough: reads all of what is said to be here, not only what is known to be missing.
+        look: called before each one; raises where it shall stop.
     """
     found = []
     for one in absent_attachments(ledger, station, held_too=thorough):
+        if look is not None:
+            look()
         if is_readable(store, one.hash):
             continue
         number = ledger.state(one.case_id)[0].number

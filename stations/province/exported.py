@@ -23,7 +23,6 @@ from stations.sheetin.faults import Faults
 from stations.sheetin.header import find_sheet
 from stations.sheetin.records import Record, read_records
 
-ROWS_MAX = 20_000
 _HIDDEN = re.compile("[*\uff0a\u00d7]+")
 Outcome = Literal["link", "linked", "absent", "several", "taken"]
 """``link``: the case has no number yet; ``linked``: it has this one; ``absent``: no case here; ``several``:
@@ -87,7 +86,7 @@ def read_export(raw: bytes, name: str, settings: PlatformSettings) -> tuple[list
         seen[found.external_no] = found.row
         _tell_words(record, found, settings, faults)
         rows.append(found)
-    return rows[:ROWS_MAX], faults
+    return rows, faults
 
 
 def _row(record: Record) -> ExportRow | None:

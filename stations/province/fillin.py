@@ -33,9 +33,12 @@ def heading_of(say: Say, settings: PlatformSettings, field: str) -> str:
     return settings.headings.get(field) or say(f"platform.field.{field}")
 
 
-def fill(ledger: Ledger, say: Say, page: CasePage, settings: PlatformSettings) -> Sheet:
-    """Return what is to be typed in for one case; empty where nothing is known here."""
-    filler = _Filler(ledger, say, page)
+def fill(ledger: Ledger, page: CasePage, settings: PlatformSettings) -> Sheet:
+    """Return what is to be typed in for one case; empty where nothing is known here.
+
+    It goes into a Chinese platform, so it is Chinese in whatever language the page is read.
+    """
+    filler = _Filler(ledger, Say(language="zh"), page)
     return Sheet(
         case=page.state.case_id.hex(),
         number=page.state.number,

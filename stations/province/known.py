@@ -53,11 +53,13 @@ class Known(NamedTuple):
     Attributes:
         state: one of ``settings.STATES``.
         result: ``grant``, ``refuse`` or "".
+        returned: the papers were given back on the spot: there is nothing to enter.
     """
 
     entered: Entered
     state: str
     result: str
+    returned: bool = False
 
 
 class KnownCases:
@@ -92,12 +94,17 @@ class KnownCases:
 
 
 def entered_of(state: CaseState) -> Entered:
-    """Return how a case got its number in the platform: by the last act that stands and names it."""
+    """Return how a case got its number in the platform: by the last act that stands and names it.
+
+    That may be a correction: the number as it stands is then the word of who corrected it.
+    """
     if not state.external_no:
         return Entered()
+    corrected = {one.act_id: one.changes for one in state.amendments}
     for step in reversed(state.steps):
-        if step.effective and step.act.facts.get("external_no"):
-            platform = step.act.facts.get("platform")
+        named = corrected.get(step.act.act_id, step.act.facts)
+        if step.effective and named.get("external_no"):
+            platform = named.get("platform")
             return Entered(
                 external_no=state.external_no,
                 by=step.act.actor,
@@ -109,7 +116,10 @@ def entered_of(state: CaseState) -> Entered:
 
 
 def state_of(status: str) -> str:
-    """Return what a status of a case type means, as coarse as the platform is compared with."""
+    """Return what a status of a case type means, as coarse as the platform is compared with.
+
+    Of a case that was closed or archived that is the status before: it may have been withdrawn.
+    """
     return _STATES.get(status, "done")
 
 
@@ -120,4 +130,9 @@ def _read(ledger: Ledger, row: CaseRow) -> Known:
         # An act that cannot be read here is told by the doctor; the list goes on with what the row says.
         return Known(entered=Entered(), state=state_of(row.status), result="")
     result = state.result if state.result in ("grant", "refuse") else ""
-    return Known(entered=entered_of(state), state=state_of(state.status), result=result)
+    return Known(
+        entered=entered_of(state),
+        state=state_of(state.outcome),
+        result=result,
+        returned=state.outcome == "returned",
+    )

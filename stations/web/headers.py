@@ -22,6 +22,8 @@ _HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
 
+_OF_PROXIES = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP")
+
 
 def dressed(response: web.StreamResponse, *, store: bool) -> web.StreamResponse:
     """Give an answer the headers of every answer; ``store`` lets browsers keep it."""
@@ -49,8 +51,15 @@ def require_host(request: web.Request, own: Collection[str]) -> None:
 
 
 def from_here(request: web.Request) -> bool:
-    """Tell whether a request comes from this machine."""
+    """Tell whether a request comes from this machine, from a browser and not through a proxy that runs on it.
+
+    A proxy passes on the name that the browser asked for, or says for whom it asks.
+    """
+    if any(name in request.headers for name in _OF_PROXIES):
+        return False
     try:
-        return ipaddress.ip_address(request.remote or "").is_loopback
+        asked = urlsplit(f"//{request.host}").hostname or ""
+        named = asked == "localhost" or ipaddress.ip_address(asked).is_loopback
+        return named and ipaddress.ip_address(request.remote or "").is_loopback
     except ValueError:
         return False

@@ -40,6 +40,8 @@ class Job:
         page: path of the job's own page.
         total: rows to do.
         state: ``running``, ``done``, ``cancelled`` or ``stopped``.
+        note: words about what has come of it so far, where there is nothing to count.
+        error: what stopped it.
         failures: what went wrong with single rows: (which, what, next step); the first of them.
         failed_count: with how many rows something went wrong.
         result: words about what came of it, when it is done.
@@ -58,6 +60,8 @@ class Job:
     wanted: bool = True
     failures: list[tuple[str, str, str]] = field(default_factory=list)
     failed_count: int = 0
+    note: str = ""
+    error: BanjianError | None = None
     result: str = ""
     words: str = KEPT
     task: asyncio.Task[None] | None = None
@@ -205,7 +209,7 @@ async def _run(visit: Visit, job: Job, steps: Steps) -> None:
     except BanjianError as error:
         message = message_of(visit.say, error)
         job.failed("", message.what, message.next_step)
-        job.state = "stopped"
+        job.error, job.state = error, "stopped"
     else:
         job.state = "done"
     finally:

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from ledger.calendar import local_date
 from ledger.facade import CaseRow, Ledger
-from ledger.facade.opened.desklists import Listed, page_of_cases
+from ledger.facade.opened.desklists import Listed, page_of_cases, signed_by
 from stations.papers.sheets import Sheet, write_workbook
 from stations.web.render import render
 from stations.web.rows import lines_of
@@ -35,11 +35,11 @@ async def cases(visit: Visit) -> web.StreamResponse:
     """Show the cases that the station holds or was offered, the most urgent first."""
     query = visit.request.query
     light, text = query.get("light", ""), query.get("q", "").strip()
-    closed, at = "closed" in query, _whole(query.get("page", "1"))
+    closed, mine, at = "closed" in query, "mine" in query, _whole(query.get("page", "1"))
     station, now_ms = visit.station, visit.now_ms()
 
     def chosen(ledger: Ledger, *, offset: int, limit: int) -> Listed:
-        if not text:
+        if not text and not mine:
             return page_of_cases(
                 ledger,
                 station=station,
@@ -50,9 +50,15 @@ async def cases(visit: Visit) -> web.StreamResponse:
                 limit=limit,
             )
         # Names are encrypted: whoever looks for a part of one has all of them opened.
-        rows = ledger.worklist(station=station, now_ms=now_ms, include_closed=closed)
+        rows = ledger.worklist(station=station, now_ms=now_ms, include_closed=closed, names=bool(text))
         rows = [row for row in rows if (not light or row.light == light) and _holds(row, text)]
-        return Listed(rows[offset : offset + limit], len(rows))
+        if mine:
+            rows = signed_by(ledger, rows, visit.person.staff_no)
+        shown = rows[offset : offset + limit]
+        if not text:
+            with ledger.reading() as (tx, parts):
+                shown = parts.reader.named(tx, shown)
+        return Listed(shown, len(rows))
 
     if wants_workbook(visit):
         return await _workbook(visit, lambda ledger: chosen(ledger, offset=0, limit=SHEET_ROWS).rows)
@@ -76,6 +82,7 @@ async def cases(visit: Visit) -> web.StreamResponse:
         light=light,
         q=text,
         closed=closed,
+        mine=mine,
         lights=LIGHTS,
         now_ms=now_ms,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import date
-from functools import cache
+from functools import cache, partial
 from http import HTTPStatus
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from stations.web.scope import sees_cases
 from stations.web.typed import title_of
 from stations.web.unsigned import Unsigned
 from stations.web.visit import LIVE, Visit
+from stations.words.fieldnames import typed_name
 from stations.words.moments import show_moment
 from stations.words.naming import Names
 
@@ -134,6 +135,7 @@ def common(visit: Visit) -> Mapping[str, object]:
     return {
         "t": visit.say,
         "has_words": visit.say.has,
+        "typed_name": partial(typed_name, visit.say),
         "language": visit.say.language,
         "csrf": browser.form,
         "person": browser.person,

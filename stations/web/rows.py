@@ -9,7 +9,7 @@ from datetime import date
 from ledger.facade import CaseRow, Ledger
 from stations.web.visit import Visit
 from stations.words.casenames import station_name, value_name
-from stations.words.rows import custodian_words, flag_words, status_name
+from stations.words.rows import custodian_words, flag_words, item_words, status_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ def lines_of(visit: Visit, ledger: Ledger, rows: Iterable[CaseRow]) -> list[Line
         Line(
             case=row.case_id.hex(),
             number=row.number,
-            item=row.item_name,
+            item=item_words(say, ledger, row),
             applicant=row.applicant,
             light=row.light,
             status=status_name(say, ledger, row),

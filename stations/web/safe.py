@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from ledger.errors import BanjianError
 from ledger.facade import Ledger
 from ledger.facade.logs.countyseen import INCONSISTENT, RESTORED, UNPROVEN
 from ledger.facade.opened.looked import is_staying
@@ -14,7 +13,9 @@ from stations.kept.attachments import Attachments
 from stations.kept.lostfiles import lost_files
 from stations.serving.rereading import round_of
 from stations.web.render import message_of, render, render_part, standing_of
+from stations.web.syncjob import syncing
 from stations.web.visit import Visit, see_other
+from stations.web.watched import came_soon
 
 
 async def show(visit: Visit) -> web.Response:
@@ -54,12 +55,13 @@ async def line(visit: Visit) -> web.Response:
 
 
 async def sync_now(visit: Visit) -> web.Response:
-    """Sync with the station above until nothing more comes, and tell the result."""
-    try:
-        outcome = await visit.office.network.sync_now()
-    except BanjianError as error:
-        message = message_of(visit.say, error)
+    """Sync with the station above until nothing more comes; the result at once, or a page of progress."""
+    job = syncing(visit, about="/safe/sync", back="/safe")
+    if not await came_soon(job):
+        return see_other(job.page)
+    if job.state == "done":
+        visit.tell("web.told_words", words=job.result)
+    elif job.error is not None:
+        message = message_of(visit.say, job.error)
         visit.tell("web.sync_failed", what=message.what, next=message.next_step, code=message.code)
-    else:
-        visit.tell("web.synced", sent=outcome.sent, stored=outcome.stored)
     return see_other("/safe")

@@ -18,6 +18,7 @@ from stations.web.render import message_of, render
 from stations.web.standing import ended, settle
 from stations.web.typed import drafts_of, forget_below
 from stations.web.visit import Visit, first, form_of, keep_unsigned, own_path, see_other, without_search
+from stations.words.moments import span
 
 
 async def show(visit: Visit) -> web.Response:
@@ -65,7 +66,13 @@ async def switch(visit: Visit) -> web.Response:
 
 async def show_pin(visit: Visit) -> web.Response:
     """Ask for a PIN to be chosen."""
-    return await render(visit, "pin.html", where=visit.request.query.get("next", "/"), message=None)
+    return await _pin(visit, visit.request.query.get("next", "/"), None)
+
+
+async def _pin(visit: Visit, where: str, error: BanjianError | None) -> web.Response:
+    after = span(visit.say, visit.office.config.lock_after_s * 1000)
+    message = None if error is None else message_of(visit.say, error)
+    return await render(visit, "pin.html", where=where, message=message, lock_after=after)
 
 
 async def choose_pin(visit: Visit) -> web.Response:
@@ -79,7 +86,7 @@ async def choose_pin(visit: Visit) -> web.Response:
             raise InputError("web.pin_differs")
         visit.browser.choose_pin(first(form, "pin"))
     except BanjianError as error:
-        page = await render(visit, "pin.html", where=where, message=message_of(visit.say, error))
+        page = await _pin(visit, where, error)
         page.set_status(422)
         return page
     return see_other(where)

@@ -102,6 +102,14 @@ class Unsigned:
         return "".join(self.fields.get(NAMES_A_FORM[query], ())) or self.asked.get(query, "")
 
     @property
+    def signs(self) -> str:
+        """The action that it was to sign; "" for another form."""
+        parts = self.action.split("/")
+        if parts[1:2] == ["receive"]:
+            return "advise_and_return" if parts[-1] == "return" else "receive"
+        return parts[-1] if "do" in parts[2:4] else ""
+
+    @property
     def shown(self) -> list[tuple[str, str]]:
         """What somebody typed, line by line, for a browser that cannot fill it in again."""
         return [

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
+from stations.texts import Say
+
 CHINA = timezone(timedelta(hours=8))
 """Time of the law: China Standard Time, without daylight saving."""
 NO_MOMENT = "????-??-?? ??:??"
 """Shown, in every language, for a moment that no calendar has."""
+
+_UNITS_MS = (("days", 86_400_000), ("hours", 3_600_000), ("minutes", 60_000), ("seconds", 1_000))
+
+
+def span(say: Say, span_ms: int) -> str:
+    """Return how long something is, to the largest whole unit; its sign does not matter."""
+    for name, unit_ms in _UNITS_MS:
+        if abs(span_ms) >= unit_ms:
+            return say(f"span.{name}", count=abs(span_ms) // unit_ms)
+    return say("span.seconds", count=0)
 
 
 def show_moment(moment_ms: int) -> str:

@@ -24,7 +24,11 @@ HEADINGS = (
     "opened",
     "flags",
 )
-MONTH_HEADINGS = ("month", "place", "item", "received", "finished", "open", "overdue", "conflicts")
+MONTH_COUNTS = (
+    "received", "decided", "ended", "open", "overdue", "late_accepted", "late_decided", "conflicts",
+    "returned",
+)  # fmt: skip
+MONTH_HEADINGS = ("month", "place", "item", *MONTH_COUNTS)
 
 
 def row_cells(say: Say, ledger: Ledger, row: CaseRow) -> list[Cell]:
@@ -33,7 +37,7 @@ def row_cells(say: Say, ledger: Ledger, row: CaseRow) -> list[Cell]:
     return [
         light_cell(row.light, say.name(f"light.{row.light}")),
         row.number,
-        row.item_name,
+        item_words(say, ledger, row),
         row.applicant or "—",
         status_name(say, ledger, row),
         value_name(say, row.result) if row.result else "",
@@ -47,6 +51,15 @@ def row_cells(say: Say, ledger: Ledger, row: CaseRow) -> list[Cell]:
 def row_texts(say: Say, ledger: Ledger, row: CaseRow) -> list[str]:
     """Return one case as plain texts, for a sheet."""
     return [cell if isinstance(cell, str) else cell.text for cell in row_cells(say, ledger, row)]
+
+
+def item_words(say: Say, ledger: Ledger, row: CaseRow) -> str:
+    """Return the name of a case's item in the language of who looks; rows carry the Chinese one."""
+    if say.language == "zh":
+        return row.item_name
+    catalogue = ledger.knowledge.catalogue
+    item = catalogue.items(catalogue.size).get(row.item_code)
+    return row.item_name if item is None else say.pick(item.name)
 
 
 def status_name(say: Say, ledger: Ledger, row: CaseRow) -> str:

@@ -91,7 +91,7 @@ def test_refusal(name: ListName, field: str, raw: Raw, code: str) -> None:
 def test_a_word_that_is_not_known_comes_with_those_that_are() -> None:
     with pytest.raises(Choice) as caught:
         _read("stations", "level", "地市")
-    assert [choice.zh for choice in caught.value.choices] == ["县", "乡镇", "村", "自助终端", "代办点"]
+    assert [choice.zh for choice in caught.value.choices] == ["县", "乡镇", "村", "自助终端", "银行网点"]
 
 
 @pytest.mark.parametrize(

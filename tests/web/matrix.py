@@ -120,6 +120,7 @@ MATRIX: Mapping[str, str] = {
     "GET /publish/{word}": TYPED,
     "POST /publish/{word}": TYPED,
     "GET /keep": SIGNED,
+    "POST /keep/thorough": MOVED,
     "POST /keep/backup": MOVED,  # at this machine; without a folder nothing is written
     "GET /leaver": "303 403 403 403 200 200 200",
     "GET /my-key": OPEN,  # at this machine

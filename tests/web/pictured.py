@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 STAGED = (
-    ("sign-in", "/sign-in", "", "登录：用自己的钥匙", "Signing in with one's own key"),
+    ("sign-in", "/sign-in", "", "登录：用自己的密钥", "Signing in with one's own key"),
     ("pin", "/pin", "V001", "短码", "The PIN"),
     ("today", "/", "V001", "今日（村）", "Today, at the village"),
     ("today-township", "/", "T001", "今日（乡镇）", "Today, at the township"),
@@ -29,8 +29,8 @@ STAGED = (
     ("roster-missing", "/roster/{roster}/missing", "V001", "花名册：谁还没来", "Who is missing"),
     ("roster-receipts", "/roster/{signed}/receipts?per=4", "V001", "花名册：一页凭证", "A page of receipts"),
     ("job", "/job/{job}", "V001", "正在办的事和结果", "A long job and what came of it"),
-    ("pads", "/pads", "V001", "应急收据本：打印和补录", "Pads: printed, entered"),
-    ("pad", "/pads/{first_pad}", "V001", "应急收据本", "An emergency pad"),
+    ("pads", "/pads", "V001", "应急收件本：打印和补录", "Pads: printed, entered"),
+    ("pad", "/pads/{first_pad}", "V001", "应急收件本", "An emergency pad"),
     ("document", "/case/{second}/print/{act}", "T001", "文书", "A document"),
     ("platform", "/platform", "T001", "平台补录", "Beside the provincial platform"),
     ("platform-list", "/platform/list", "T001", "平台清单：读入并比对", "The platform's list"),
@@ -40,7 +40,7 @@ STAGED = (
     ("lights", "/lights", "C001", "红黄灯", "What presses, and why"),
     ("hall", "/hall", "", "大厅屏", "The hall screen"),
     ("people", "/people", "R001", "人员", "People"),
-    ("person", "/people/V001", "R001", "一个人：钥匙和岗位", "A person: keys and roles"),
+    ("person", "/people/V001", "R001", "一个人：密钥和岗位", "A person: keys and roles"),
     ("enrol", "/enrol", "R001", "登记新人", "Enrolling somebody"),
     ("stations", "/stations", "R001", "站点", "Stations"),
     ("station", "/stations/{station}", "R001", "一个站点：邀请、关闭", "A station: inviting, closing"),
@@ -60,7 +60,7 @@ STAGED = (
     ("leaver", "/leaver?no=V001", "R001", "离岗交接", "Who leaves hands over"),
     ("rejoin", "/join-again", "V001", "重新加入", "Joining again"),
     ("reopen", "/reopen", "R001", "恢复之后", "After a restore"),
-    ("my-key", "/my-key", "", "自己的钥匙", "One's own key"),
+    ("my-key", "/my-key", "", "自己的密钥", "One's own key"),
 )
 """Name, path, who sees it, words in both languages."""
 FIRST_LATER = ("first-compare", "first-asking", "first-keys", "first-waiting")

@@ -97,6 +97,10 @@ class Seat:
         self.go("/safe")
         with self.page.expect_navigation():
             self.page.locator('form[action="/safe/sync"] button').click()
+        if "/job/" in self.page.url:
+            # It takes a while: the page of progress leads back.
+            self.page.locator('#job a[href="/safe"]').click()
+            self.page.wait_for_url("**/safe")
 
     def text(self) -> str:
         """Return what stands on the page."""

@@ -334,7 +334,7 @@ def test_a_backup_goes_to_the_settings_folder_and_is_listed(site: Serving, regis
     kept = list((site.home.path.parent / "backups").glob("banjian-*"))
     assert len(kept) == 1 and str(kept[0]) in done.text
     assert (kept[0] / "ledger.db").stat().st_size > 0 and not list(kept[0].glob("secrets/*"))
-    assert registrar.get("/keep?thorough=1").status == 200
+    assert "仔细检查的结果" in registrar.post("/keep/thorough", {}, page="/keep").text
 
 
 def test_who_leaves_hands_over_what_she_received(site: Serving, registrar: Visitor) -> None:
@@ -377,7 +377,7 @@ def test_who_has_left_already_still_hands_over(site: Serving, registrar: Visitor
     with Ledger.open(site.home, write=False) as ledger:
         assert ledger.knowledge.registry.staff("V001") is None
     choices = registrar.get("/leaver").text
-    assert 'value="V001"' in choices and "钥匙已停用" in choices
+    assert 'value="V001"' in choices and "密钥已停用" in choices
     page = registrar.get("/leaver?no=V001")
     assert page.status == 200 and page.text.count('href="/case/') == 2
     assert len(_cells(registrar.get("/leaver?no=V001&format=xlsx"))) == 3

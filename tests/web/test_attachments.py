@@ -207,7 +207,7 @@ def test_a_damaged_attachment_is_told_with_its_case(tmp_path: Path) -> None:
         last.write_bytes(raw[:-1] + bytes([raw[-1] ^ 1]))
         # Nobody has looked at it yet: only who reads everything finds it.
         assert "个附件在本机读不出来" not in desk.get("/keep").text
-        assert "1 个附件在本机读不出来" in desk.get("/keep?thorough=1").text
+        assert "1 个附件在本机读不出来" in desk.post("/keep/thorough", {}).text
         with pytest.raises(IncompleteRead) as broken:
             desk.get(f"/case/{other}/attachment/{hurt}")
         assert broken.value.partial and PNG.startswith(broken.value.partial), "no page of errors in the file"

@@ -12,9 +12,11 @@ import pytest
 from ledger.facade.base.peers import BY_STICK
 from ledger.facade.peering.board import BoardLine
 from ledger.types import StationId
+from stations.texts import Say
 from stations.web.overview.county import DAY_MS, HOUR_MS, MINUTE_MS, quiet_after_ms, station_line
+from stations.words.moments import span
 from tests.web.desk import Desk
-from tests.web.offices import COUNTY, TOWNSHIP, Office, found
+from tests.web.offices import COUNTY, OTHER_VILLAGE, TOWNSHIP, VILLAGE, Office, found
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,6 +53,9 @@ def test_what_waits_is_told_before_the_quiet_and_a_stick_is_never_quiet():
     photos = replace(_line(0), attachments=2)
     assert station_line(photos, own=False, now_ms=NOW_MS, quiet_ms=quiet_ms).grade == "look"
     own = station_line(_line(HOUR_MS), own=True, now_ms=NOW_MS, quiet_ms=quiet_ms)
+    for days, grade in ((9, "ok"), (10, "look"), (19, "look"), (20, "bad")):
+        late = station_line(_line(days * DAY_MS, via=BY_STICK), own=False, now_ms=NOW_MS, quiet_ms=quiet_ms)
+        assert (late.grade, late.silent_days) == (grade, days)
     assert (waits.grade, stick.grade, own.grade, own.ago_ms) == ("look", "ok", "ok", -1)
     assert (waits.quiet, stick.quiet, own.quiet) == (True, False, False)
 
@@ -102,3 +107,20 @@ async def test_the_page_says_how_long_ago_a_station_was_heard(trio: dict[str, Of
     row = page.text.partition(TOWNSHIP)[2].partition("</tr>")[0]
     assert re.search(r"<small>(刚刚|\d+ (分钟|小时)前)</small>", row), row
     assert "「安静」" in page.text and 'data-again="60"' in page.text
+
+
+async def test_the_board_shows_no_station_that_is_not_open_to_the_person(hall: Office):
+    async with Desk(hall) as clerk, Desk(hall) as head:
+        await clerk.sign_in("V001")
+        await head.sign_in("C001")
+        for path in ("/board", "/api/v1/board"):
+            hers, all_of_them = (await clerk.get(path)).text, (await head.get(path)).text
+            assert VILLAGE in hers and not any(one in hers for one in (COUNTY, TOWNSHIP, OTHER_VILLAGE))
+            assert all(one in all_of_them for one in (COUNTY, TOWNSHIP, VILLAGE, OTHER_VILLAGE))
+
+
+def test_how_far_a_clock_is_off_is_told_in_a_unit_that_says_it():
+    words = [
+        span(Say(language="zh"), off_ms) for off_ms in (40 * MINUTE_MS, -HOUR_MS, 25 * HOUR_MS, 3 * DAY_MS)
+    ]
+    assert words == ["40 分钟", "1 小时", "1 天", "3 天"]

@@ -114,7 +114,7 @@ def test_a_village_joins_by_files_alone_and_its_case_reaches_the_county(
         clerk = wizard.visitor
         assert clerk.get("/sign-in").text.count("/first-day") == 1
         page = clerk.get("/first-day")
-        assert "等登记册" in page.text and REMOTE in page.text and "立即同步" not in page.text
+        assert "等登记簿" in page.text and REMOTE in page.text and "立即同步" not in page.text
         _wrong_sticks_change_nothing(office, clerk)
         parts = _written(office, REMOTE)
         read = _finished(clerk, clerk.post("/first-day/stick", {}, files=parts, page="/first-day"))
@@ -157,4 +157,4 @@ def _wrong_sticks_change_nothing(office: Office, clerk: Visitor) -> None:
         sent = clerk.post("/first-day/stick", {}, files=[("bundle", "x.bundle", raw)], page="/first-day")
         told = _finished(clerk, sent)
         assert 'class="problem"' in told.text, told.text
-    assert "等登记册" in clerk.get("/first-day").text
+    assert "等登记簿" in clerk.get("/first-day").text

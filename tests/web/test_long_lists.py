@@ -223,3 +223,25 @@ def test_sheets_that_are_folded_are_printed_too(
     tab.pdf(path=str(tmp_path / "sheets.pdf"))
     assert tab.evaluate("() => window.printed") == PAGE_CASES and tab.evaluate(f"() => {count}") == 1
     context.close()
+
+
+@pytest.mark.layer("browser")
+def test_a_case_prints_its_details_and_headings_stay_with_their_lists(
+    counter: Counter, desk: Desk, chromium_browser: Browser, tmp_path: Path
+) -> None:
+    base = f"http://127.0.0.1:{counter.port}"
+    context = chromium_browser.new_context(locale="zh-CN", base_url=base)
+    context.add_cookies([{"name": name, "value": value, "url": base} for name, value in desk.cookies.items()])
+    tab = context.new_page()
+    tab.goto("/cases")
+    tab.goto(str(tab.locator('main a[href^="/case/"]').first.get_attribute("href")))
+    folded = "document.querySelectorAll('.timeline details:not([open]), details.clock:not([open])').length"
+    assert tab.evaluate(f"() => {folded}") > 0
+    tab.evaluate(f"() => window.addEventListener('beforeprint', () => {{ window.folded = {folded}; }})")
+    tab.pdf(path=str(tmp_path / "case.pdf"))
+    assert tab.evaluate("() => window.folded") == 0 and tab.evaluate(f"() => {folded}") > 0
+    tab.goto("/")
+    tab.emulate_media(media="print")
+    for part in ("main h2", "main thead"):
+        assert tab.locator(part).first.evaluate("one => getComputedStyle(one).breakAfter") == "avoid"
+    context.close()

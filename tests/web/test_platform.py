@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from python_calamine import CalamineWorkbook
@@ -343,3 +344,68 @@ def test_a_case_of_others_is_not_linked_by_who_has_no_scope(counter: Counter, de
     answer = stranger.post("/platform/enter", {"case": case, "f.external_no": "1"})
     assert (answer.status, answer.code) == (403, "web.scope")
     assert "县里的" not in stranger.get("/platform").text
+
+
+def test_a_corrected_number_is_the_word_of_who_corrected_it(counter: Counter) -> None:
+    first, second = counter.desk("C1"), counter.desk("C4")
+    case = receive(first, "程更正号")
+    enter(first, case, "33038226888")
+    assert _said_by(first, case) == "工C1"
+    with counter.ledger() as ledger:
+        link = ledger.state(CaseId(bytes.fromhex(case)))[0].steps[-1].act.act_id.hex()
+    fields = {"f.target": link, "f.reason": "抄错一位", "f.changes.external_no": "33038226889"}
+    assert second.post(f"/case/{case}/do/amend", fields).code == ""
+    assert external_of(counter, case) == "33038226889" and _said_by(second, case) == "工C4"
+    # Whoever corrects something else of that act has not said the number.
+    fields = {"f.target": link, "f.reason": "平台写错", "f.changes.platform": "另一个平台"}
+    assert first.post(f"/case/{case}/do/amend", fields).code == ""
+    assert _said_by(first, case) == "工C4"
+
+
+def _said_by(desk: Desk, case: str) -> str:
+    told = re.search(
+        r'<span class="number">33038226\d+</span><br><small>(\S+)', desk.get(f"/case/{case}").text
+    )
+    assert told is not None
+    return told[1]
+
+
+def test_what_was_closed_without_a_result_is_not_done_for_the_platform(desk: Desk, tmp_path: Path) -> None:
+    withdrawn, linked, returned = (receive(desk, name) for name in ("程撤回甲", "程撤回乙", "程退件"))
+    enter(desk, linked, "33038226777")
+    for case in (withdrawn, linked):
+        desk.post(f"/case/{case}/do/withdraw", {"f.proof": "signature"})
+    desk.post(f"/case/{returned}/do/advise_and_return", {"f.reason": "other_office", "f.go_to": "林业局"})
+    for case in (withdrawn, linked, returned):
+        desk.post(f"/case/{case}/do/close", {})
+        assert "已办结" in desk.get(f"/case/{case}").text
+    pending = desk.get("/platform").text
+    assert "程撤回甲" not in pending and "程退件" not in pending
+    read_list(desk, tmp_path, [["33038226777", PERMIT, "", "程撤回乙", "", "已撤回", "", "2026-03-02"]])
+    told = desk.get("/platform/differences").text
+    assert "程撤回甲" not in told and "程撤回乙" not in told and "程退件" not in told
+
+
+def test_an_english_page_names_items_in_english_and_copies_chinese_for_the_platform(counter: Counter) -> None:
+    desk = counter.desk("C1")
+    case = receive(desk, "程双语")
+    desk.post("/language", {"language": "en", "next": "/"})
+    assert "程双语" in desk.get("/cases").text
+    for where in ("/", "/cases", "/day-clear"):
+        row = desk.get(where).text.partition(f'/case/{case}"')[2].partition("</tr>")[0]
+        assert "食品经营许可" not in row and "food business permit" in row, (where, row)
+    copied = desk.get("/platform").text
+    assert "食品经营许可" in copied and 'data-copy="food' not in copied
+
+
+def test_a_list_holds_only_what_one_has_acted_on_oneself(counter: Counter) -> None:
+    mine, other = counter.desk("C1"), counter.desk("C4")
+    own, theirs = receive(mine, "程自己的"), receive(other, "程别人的")
+    assert 'href="/cases?mine=1"' in mine.get("/").text
+    page = mine.get("/cases?mine=1").text
+    assert own in page and "程自己的" in page and theirs not in page
+    mine.post(f"/case/{theirs}/do/note", {"f.note_code": "asked"})
+    assert theirs in mine.get("/cases?mine=1").text and own not in other.get("/cases?mine=1").text
+    assert "程别人的" in mine.get(f"/cases?mine=1&q={quote('程别人')}").text
+    names = [row[3] for row in sheet(other.get("/cases?mine=1&format=xlsx").raw)]
+    assert "程别人的" in names and "程自己的" not in names

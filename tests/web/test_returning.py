@@ -30,9 +30,15 @@ def _status(counter: Counter, case: str) -> str:
         return ledger.state(CaseId(bytes.fromhex(case)))[0].status
 
 
+def _counts(desk: Desk) -> list[str]:
+    """Return what the hall screen counts: received today, in hand, ready."""
+    return re.findall(r'class="big">(\d+)<', desk.get("/hall").text)
+
+
 def test_papers_go_back_without_being_received(counter: Counter, desk: Desk) -> None:
     form = desk.get(f"/receive/{PERMIT}")
     assert f'href="/receive/{PERMIT}/return"' in form.text
+    before = _counts(desk)
     where, once = f"/receive/{PERMIT}/return", desk.get(f"/receive/{PERMIT}/return").field("once")
     wrong = desk.post(where, {"once": once, "f.go_to": "二号窗口", "applicant.name": "退件人"})
     assert (wrong.status, wrong.code) == (422, "case.facts_missing")
@@ -45,6 +51,10 @@ def test_papers_go_back_without_being_received(counter: Counter, desk: Desk) -> 
     assert "材料请交还申请人" in page.text and "退件人" in page.text
     assert _status(counter, done[0].headers["Location"].rpartition("/")[2]) == "returned"
     assert re.search(r"/print/[0-9a-f]+", page.text), "the paper that whoever asks is given"
+    assert "起算法定时限" not in page.text and _counts(desk) == before
+    day = desk.get("/day-clear").text
+    assert "退件人" in day.partition('id="part-returned"')[2].partition("</section>")[0]
+    assert "退件人" not in desk.get("/").text
 
 
 def test_papers_of_a_received_case_go_back(counter: Counter, desk: Desk) -> None:

@@ -85,6 +85,23 @@ async def test_this_machine_and_addresses_reach_the_pages(desk: Desk, host: str)
     assert (await desk.get("/cases", headers={"Host": f"{host}:8710"})).status == 200
 
 
+@pytest.mark.parametrize(
+    ("headers", "here"),
+    [
+        ({}, True),
+        ({"Host": "localhost:8710"}, True),
+        ({"Host": "192.168.1.20:8710"}, False),
+        ({"X-Forwarded-For": "192.168.1.77"}, False),
+        ({"Forwarded": "for=192.168.1.77"}, False),
+    ],
+)
+async def test_who_comes_through_a_proxy_does_not_sit_at_this_machine(
+    stranger: Desk, headers: dict[str, str], here: bool
+):
+    page = await stranger.get("/my-key", headers=headers)
+    assert (page.code == "web.local_only") is not here and page.status == (200 if here else 403)
+
+
 async def test_a_planted_cookie_opens_nothing(hall: Office):
     async with Desk(hall) as desk:
         first = await desk.get("/sign-in")

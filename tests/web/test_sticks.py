@@ -87,7 +87,7 @@ def test_a_stick_goes_up_and_its_acknowledgement_comes_back(two: Two) -> None:
     assert len(told) == 1 and "到“红色 16G”，给 " in told[0] and COUNTY not in told[0], told
     assert "签名" not in done.text.partition("<main")[2], "nothing is signed by writing a stick"
     page = two.village.get("/sticks")
-    assert "还在你手上吗" in page.text and "未见回执" in page.text
+    assert "还在您手上吗" in page.text and "未见回执" in page.text
 
     assert "红色 16G" in two.county.get("/sticks").text  # registered for the whole county
     done = finished(two.county, two.county.post("/sticks/read", path))
@@ -104,7 +104,7 @@ def test_a_stick_goes_up_and_its_acknowledgement_comes_back(two: Two) -> None:
     # One's own bundle still lies on the stick: that is nothing to worry about.
     assert "没有办成" not in done.text and "留在盘上" in done.text, done.text
     page = two.village.get("/sticks")
-    assert "还在你手上吗" not in page.text and "对方已收" in page.text
+    assert "还在您手上吗" not in page.text and "对方已收" in page.text
 
 
 def test_the_list_of_sticks_stays_true(two: Two) -> None:
@@ -114,22 +114,22 @@ def test_the_list_of_sticks_stays_true(two: Two) -> None:
     finished(two.village, two.village.post("/sticks/write", up))
     finished(two.village, two.village.post("/sticks/write", up))
     page = two.village.get("/sticks").text
-    assert page.count("还在你手上吗") == 1 and page.count("后来又写了一份") == 1
+    assert page.count("还在您手上吗") == 1 and page.count("后来又写了一份") == 1
 
     finished(two.county, two.county.post("/sticks/read", path))
     finished(two.village, two.village.post("/sticks/read", path))
     finished(two.village, two.village.post("/sticks/write", up))
     page = two.village.get("/sticks").text
-    assert page.count("没有新记录") == 1 and page.count("对方已收") == 2 and "还在你手上吗" not in page
+    assert page.count("没有新记录") == 1 and page.count("对方已收") == 2 and "还在您手上吗" not in page
 
     # With the clock behind, the next act seems to be older than the sticks that were confirmed.
     two.hands.clock.set("2026-03-01 09:00")
     two.hands.ok("receive", INSURANCE, "--name", "李四", "--materials", "all", "--as", "W305")
     page = two.village.get("/sticks").text
-    assert page.count("没有新记录") == 1 and page.count("对方已收") == 2 and "还在你手上吗" not in page
+    assert page.count("没有新记录") == 1 and page.count("对方已收") == 2 and "还在您手上吗" not in page
     finished(two.village, two.village.post("/sticks/write", up))
     page = two.village.get("/sticks").text
-    assert page.count("还在你手上吗") == 1 and page.count("对方已收") == 2
+    assert page.count("还在您手上吗") == 1 and page.count("对方已收") == 2
 
 
 def test_a_strange_stick_is_read_and_nothing_is_written_to_it(two: Two) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
 from python_calamine import CalamineWorkbook
 
+import stations.web
 from stations.web.tablesheets import TABLE, tables_of
 from tests.web.desk import Desk
 from tests.web.furniture import furnish
@@ -98,6 +100,22 @@ def test_a_list_becomes_a_sheet_without_buttons_and_signs() -> None:
     assert first.rows == (("001", "=1+1& 李", ""), ("002", "", ""))
 
 
+async def test_what_names_a_table_stands_on_its_page(hall: Office) -> None:
+    async with Desk(hall) as desk:
+        await desk.sign_in("T003")
+        for where in ("/", "/board", "/cases", "/day-clear", "/calendars", "/keep", "/stations", "/people"):
+            text = (await desk.get(where)).text
+            for name in re.findall(r'<table[^>]* aria-labelledby="([^"]+)"', text):
+                assert text.count(f' id="{name}"') == 1, (where, name)
+            rows = re.findall(r'<tr id="([^"]+)"', text)
+            assert len(rows) == len(set(rows)), where
+        assert len({_title((await desk.get(where)).text) for where in ("/board", "/stations")}) == 2
+
+
+def _title(text: str) -> str:
+    return text.partition("<title>")[2].partition("</title>")[0].strip()
+
+
 @pytest.mark.layer("browser")
 def test_a_filter_hides_what_does_not_hold_every_word(hall: Office, chromium_browser: Browser) -> None:
     seat = take_seat(chromium_browser, hall)
@@ -117,4 +135,66 @@ def test_a_filter_hides_what_does_not_hold_every_word(hall: Office, chromium_bro
         assert not [row for row in rows.all() if row.is_visible()]
         field.fill("")
         assert len([row for row in rows.all() if row.is_visible()]) == whole
+    seat.context.close()
+
+
+def test_every_table_has_a_name() -> None:
+    folder = Path(stations.web.__file__).parent / "templates"
+    tables = [
+        (path.name, tag)
+        for path in sorted(folder.glob("*.html"))
+        for tag in re.findall(r"<table\b[^>]*>", path.read_text(encoding="utf-8"))
+    ]
+    assert len(tables) > 20
+    assert [one for one in tables if "aria-label" not in one[1]] == []
+
+
+@pytest.mark.layer("browser")
+def test_order_and_place_of_the_keyboard_outlive_what_arrives(
+    hall: Office, chromium_browser: Browser
+) -> None:
+    seat, village = take_seat(chromium_browser, hall), take_seat(chromium_browser, hall)
+    seat.sign_in("T001")
+    village.sign_in("V001")
+    first, second = seat.receive("甲键盘"), seat.receive("乙键盘")
+    seat.go("/")
+    page = seat.page
+    page.locator("#safety[data-listening]").wait_for()
+    table = page.locator("table[data-sortable]").filter(has=page.locator(f'a[href="/case/{first}"]'))
+    head = table.get_by_role("button", name="申请人", exact=True)
+    for order in ("ascending", "descending"):
+        head.press("Space")
+        assert table.locator("th[aria-sort]").get_attribute("aria-sort") == order
+    names = [name for name in table.locator("td.wraps").all_inner_texts() if "键盘" in name]
+    page.locator(f'main a[href="/case/{second}"]').focus()
+    came = village.receive("丙来件")
+    village.act(came, "hand_over", to="990121001000-00")
+    page.locator(f'main a[href="/case/{came}"]').wait_for()
+    page.wait_for_function("() => document.querySelector('th[aria-sort]')")
+    # More news may come at any moment: the keyboard is back each time the page has settled.
+    page.wait_for_function(
+        "path => document.activeElement.getAttribute('href') === path", arg=f"/case/{second}"
+    )
+    assert table.locator("th[aria-sort]").get_attribute("aria-sort") == "descending"
+    assert [name for name in table.locator("td.wraps").all_inner_texts() if "键盘" in name] == names
+    for one in (seat, village):
+        assert one.problems == []
+        one.context.close()
+
+
+@pytest.mark.layer("browser")
+def test_lights_are_sorted_by_how_much_they_press(hall: Office, chromium_browser: Browser) -> None:
+    seat = take_seat(chromium_browser, hall)
+    seat.sign_in("T003")
+    seat.go("/board")
+    seat.page.evaluate(
+        """() => { const rows = document.querySelectorAll('main tbody tr');
+        ['done', 'red', 'yellow', 'green'].forEach((name, at) => {
+          const cell = rows[at] && rows[at].cells[0];
+          if (cell) cell.innerHTML = `<span class="light light-${name}">${name}</span>`; }); }"""
+    )
+    seat.page.get_by_role("button", name="情况").click()
+    shown = seat.page.locator("main tbody tr td:first-child").all_inner_texts()
+    order = ["red", "yellow", "green", "done"]
+    assert shown[:4] == [one for one in order if one in shown]
     seat.context.close()

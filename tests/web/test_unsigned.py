@@ -292,3 +292,22 @@ def test_a_form_that_stood_at_a_draft_s_address_is_found_there(counter: Counter)
     assert 'value="旧址上的人"' not in desk.get(path).text, "a fresh page is offered it"
     for where in (gone, f"{path}?draft={word}"):
         assert 'value="旧址上的人"' in desk.get(where).text
+
+
+def test_what_was_typed_is_shown_under_the_names_of_its_form(counter: Counter) -> None:
+    desk = seated(counter, "C1")
+    page = f"/receive/{PERMIT}"
+    typed = {
+        "applicant.name": "欧名目", "applicant.id_no": "11010519491231002X", "agent.phone": "13800000001",
+        "f.channel": "phone", "text": "腿脚不便",
+    }  # fmt: skip
+    shown = back(desk, "C1", late(desk, page, typed, page).partition("next=")[2].replace("%2F", "/")).text
+    told = dict(re.findall(r"<li><small>([^<]+)</small> ([^<]*)</li>", shown))
+    assert told["申请人姓名或名称"] == "欧名目" and told["证件号码"] == "11010519491231002X"
+    assert told["代理人电话"] == "13800000001" and told["说明（涉及个人的话写在这里）"] == "腿脚不便"
+    assert not [name for name in told if re.search(r"[a-z]", name)]
+
+
+def test_the_page_of_the_pin_says_after_how_long_a_browser_is_locked(counter: Counter) -> None:
+    desk = seated(counter, "C1")
+    assert "离开 10 分钟 自动锁定" in desk.get("/pin").text

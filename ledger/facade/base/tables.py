@@ -40,9 +40,8 @@ CASES: Final = Table(
 """One row for each case that has an opening act: what lists and lights need.
 
 ``yellow_at_ms`` and ``red_at_ms`` are ``NEVER_MS`` when no clock is open; ``clock`` is the first to turn red.
-``flags`` adds up ``PAUSED``, ``CONFLICT``, ``PENDING`` and what was decided, ``GRANTED`` or ``REFUSED``: long
-lists are read column by column. The first index holds what a station has in the order of its lists, the
-most urgent first.
+``flags`` adds up ``PAUSED`` and what follows it: long lists are read column by column. The first index holds
+what a station has in the order of its lists, the most urgent first.
 """
 
 STATUS: Final = CASES.column_names.index("status")
@@ -61,6 +60,16 @@ REFUSED: Final = 16
 """What was asked for was refused."""
 RESULTS: Final = {"grant": GRANTED, "refuse": REFUSED}
 """The flag of each result of a decision; another one of some case type stands on the case's page alone."""
+DECIDED: Final = GRANTED | REFUSED
+"""A decision has been taken, here or by the deciding organ: what statistics call concluded (办结)."""
+RETURNED: Final = 32
+"""The papers were given back on the spot (当场告知退件): nothing was received."""
+LATE_ACCEPTANCE: Final = 64
+"""The acceptance clock ended after its last day (超期受理)."""
+LATE_DECISION: Final = 128
+"""The statutory clock ended after its last day (超期办结)."""
+LATE: Final = LATE_ACCEPTANCE | LATE_DECISION
+"""What follows from the calendars as well; of an ended case as of its last act or the last rebuild."""
 
 
 def flags_with(flag: int) -> OneOf:
@@ -73,8 +82,8 @@ def flags_without(flag: int) -> OneOf:
     return OneOf(tuple(flags for flags in range(_FLAGS_BELOW) if not flags & flag))
 
 
-_FLAGS_BELOW: Final = GRANTED | REFUSED
-"""No case is both granted and refused: every value of ``flags`` is smaller than both together."""
+_FLAGS_BELOW: Final = 2 * LATE_DECISION
+"""Every value of ``flags`` is smaller."""
 
 CaseCells: TypeAlias = tuple[
     CaseId, str, str, int, str, StationId, str, StationId,
@@ -126,9 +135,10 @@ EXTERNALS: Final = Table(
 """The number that another system, the provincial platform above all, gave each case; as it is looked for."""
 
 MARKS: Final = Table("view_marks", columns=(("name", "text"), ("value", "text")), key=("name",))
-"""What the rows were computed with: calendars, and what of the county's logs did not count; and the end of
-the day on which what waits in a case can be signed. A table of its own would be missing where the ledger of
-an older program is only read."""
+"""What the rows were computed with: calendars, what of the county's logs did not count, what rows say.
+
+And the end of the day on which what waits in a case can be signed. A table of its own would be missing where
+the ledger of an older program is only read."""
 
 NEVER_MS: Final = 253_402_300_799_999
 """Last millisecond of the year 9999: later than any limit."""

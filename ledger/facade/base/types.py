@@ -150,7 +150,8 @@ class DayClear:
     """The day-clear list (日清) of one station and day.
 
     Attributes:
-        received: cases opened here on that day.
+        received: cases opened here on that day, without those returned.
+        returned: of those opened here on that day, whose papers were given back on the spot.
         not_accepted: received here or taken over, still before acceptance.
         overdue: red lights.
         at_risk: yellow lights.
@@ -163,6 +164,7 @@ class DayClear:
     station: StationId
     day: date
     received: tuple[CaseRow, ...]
+    returned: tuple[CaseRow, ...]
     not_accepted: tuple[CaseRow, ...]
     overdue: tuple[CaseRow, ...]
     at_risk: tuple[CaseRow, ...]

@@ -12,7 +12,17 @@ from dataclasses import dataclass
 from datetime import date
 
 from ledger.calendar import day_start_ms, local_date
-from ledger.facade.base.tables import CASES, CONFLICT, NEVER_MS, case_cells
+from ledger.facade.base.tables import (
+    CASES,
+    CONFLICT,
+    DECIDED,
+    LATE,
+    LATE_ACCEPTANCE,
+    LATE_DECISION,
+    NEVER_MS,
+    RETURNED,
+    case_cells,
+)
 from ledger.limits import PLAUSIBLE_FROM_MS
 from ledger.store.contract import ReadTx
 from ledger.store.tables import Cell, OneOf, Range
@@ -28,21 +38,31 @@ class MonthFigure:
 
     Attributes:
         month: ``2026-02``.
-        received: cases received there in that month; the base of the others.
-        finished: of these, closed for good.
-        open: of these, still open.
-        overdue: of the open ones, with a red light.
-        conflicts: of these, waiting for an adjudication.
+        received: cases received there in that month; the base of the others, and the sum of the next three.
+        decided: of these, decided: what statistics call concluded (办结), delivered or not.
+        ended: of these, ended without a decision: not accepted, withdrawn, lapsed, void.
+        open: of these, still in hand.
+        overdue: of the received ones, with a red light now.
+        late_accepted: of the received ones, whose acceptance clock ended after its last day (超期受理).
+        late_decided: of the received ones, whose statutory clock ended after its last day (超期办结).
+        late: of the received ones, to which any of the last three applies: each counts once.
+        conflicts: of the received ones, waiting for an adjudication.
+        returned: papers given back on the spot: not received, and in no other figure.
     """
 
     month: str
     station: StationId
     item: str
     received: int = 0
-    finished: int = 0
+    decided: int = 0
+    ended: int = 0
     open: int = 0
     overdue: int = 0
+    late_accepted: int = 0
+    late_decided: int = 0
+    late: int = 0
     conflicts: int = 0
+    returned: int = 0
 
 
 def read_months(
@@ -66,14 +86,25 @@ def read_months(
         month = local_date(cells[8]).isoformat()[:7]
         key = (month, cells[7], cells[2])
         one = found.setdefault(key, MonthFigure(month=month, station=cells[7], item=cells[2]))
-        one.received += 1
-        if cells[10]:
-            one.open += 1
-            one.overdue += cells[13] != NEVER_MS and now_ms >= cells[13]
-        else:
-            one.finished += 1
-        one.conflicts += bool(cells[14] & CONFLICT)
+        _count(one, open_=cells[10] == 1, red_at_ms=cells[13], flags=cells[14], now_ms=now_ms)
     return [found[key] for key in sorted(found)]
+
+
+def _count(one: MonthFigure, *, open_: bool, red_at_ms: int, flags: int, now_ms: int) -> None:
+    if flags & RETURNED:
+        one.returned += 1
+        return
+    one.received += 1
+    decided = flags & DECIDED != 0
+    one.decided += decided
+    one.open += open_ and not decided
+    one.ended += not open_ and not decided
+    red = open_ and red_at_ms != NEVER_MS and now_ms >= red_at_ms
+    one.overdue += red
+    one.late_accepted += flags & LATE_ACCEPTANCE != 0
+    one.late_decided += flags & LATE_DECISION != 0
+    one.late += red or flags & LATE != 0
+    one.conflicts += flags & CONFLICT != 0
 
 
 def read_mistimed(

@@ -25,6 +25,7 @@ from ledger.facade.base.tables import (
     PAUSED,
     PENDING,
     REFUSED,
+    RETURNED,
     TOKENS,
     case_cells,
     flags_with,
@@ -109,8 +110,8 @@ class Reader:
             return self.rows(tx, rows, now_ms) if names else self._lines(tx, list(rows), now_ms)
 
         start, end = day_start_ms(day), day_start_ms(day + timedelta(days=1))
-        received = tx.select(
-            CASES, {"received_station": station, "opened_at_ms": Range(at_least=start, below=end)}
+        opened = list(
+            tx.select(CASES, {"received_station": station, "opened_at_ms": Range(at_least=start, below=end)})
         )
         held = read(tx.select(CASES, {"open": 1, "custodian": station}))
         offered = read(tx.select(CASES, {"open": 1, "offered_to": station}))
@@ -118,7 +119,8 @@ class Reader:
         return DayClear(
             station=station,
             day=day,
-            received=tuple(read(received)),
+            received=tuple(read(row for row in opened if not _flags(row) & RETURNED)),
+            returned=tuple(read(row for row in opened if _flags(row) & RETURNED)),
             not_accepted=tuple(row for row in held if row.status in BEFORE_ACCEPTANCE),
             overdue=tuple(row for row in held if row.light == "red"),
             at_risk=tuple(row for row in held if row.light == "yellow"),
@@ -351,5 +353,5 @@ def _bytes(cell: object) -> bytes:
     return cell if isinstance(cell, bytes) else b""
 
 
-def _int(cell: object) -> int:
-    return cell if isinstance(cell, int) else 0
+def _flags(row: Row) -> int:
+    return case_cells([row])[0][14]

@@ -26,14 +26,14 @@ from ledger.facade.cases.linked import is_amended, linked_rows
 from ledger.facade.cases.moved import held_before
 from ledger.facade.cases.secondsight import forget_all_seconds
 from ledger.facade.cases.twins import applicant_rows
-from ledger.facade.cases.views import MARK_CALENDARS, CaseView
+from ledger.facade.cases.views import MARK_CALENDARS, MARK_ROWS, ROWS, CaseView
 from ledger.facade.logs.bodies import Place, place_in
 from ledger.identity import may_name_people, search_keys
 from ledger.knowledge import Knowledge
 from ledger.limits import PERSONAL_BYTES_MAX
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store, WriteTx
-from ledger.store.tables import OneOf, Row, cursor
+from ledger.store.tables import OneOf, Row, Where, cursor
 from ledger.types import ActId, CaseId, Facts
 
 BATCH = 200
@@ -45,10 +45,15 @@ GARBAGE_AFTER = 50_000
 
 
 def calendars_changed(store: Store, knowledge: Knowledge) -> bool:
-    """Return whether the rows were computed with other calendars than those known now."""
+    """Return whether the rows were computed with other calendars than those known now, or say less."""
     with store.read() as tx:
         row = tx.get(MARKS, (MARK_CALENDARS,))
-    return row is None or row[1] != knowledge.calendars.version
+        return row is None or row[1] != knowledge.calendars.version or not _say_enough(tx)
+
+
+def _say_enough(tx: ReadTx) -> bool:
+    row = tx.get(MARKS, (MARK_ROWS,))
+    return row is not None and row[1] == ROWS
 
 
 def follow_calendars(store: Store, view: CaseView, knowledge: Knowledge) -> None:
@@ -60,11 +65,15 @@ def follow_calendars(store: Store, view: CaseView, knowledge: Knowledge) -> None
 def renew_lights(store: Store, view: CaseView, knowledge: Knowledge) -> int:
     """Compute the rows of all open cases with the newest calendars; returns how many there are.
 
+    Rows that an earlier version of this program wrote are made anew once, those of ended cases too.
+
     Every clock that now ends earlier than was said is written down for the case's owner.
     """
     with store.write() as tx:
         before = held_before(tx, knowledge.calendars)
-        cases = [CaseId(row[0]) for row in tx.select(CASES, {"open": 1}) if isinstance(row[0], bytes)]
+        wanted: Where = {"open": 1} if _say_enough(tx) else {}
+        rows = tx.select(CASES, wanted, columns=("case_id",))
+        cases = [CaseId(row[0]) for row in rows if isinstance(row[0], bytes)]
         count = sum(view.renew(tx, batch, before=before) for batch in _batches(cases))
         view.mark(tx)
     return count

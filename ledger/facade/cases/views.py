@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from ledger.act import Act, act_id, case_of, decode_act
@@ -10,7 +10,7 @@ from ledger.authority import NOT_FINAL, PROVISIONAL_GRANT, REGISTRY_ACTIONS
 from ledger.calendar import CalendarSet
 from ledger.case import CaseAct, CaseState, evolve_all, fold_case
 from ledger.catalogue import Rules
-from ledger.clocks import PressingChange, pressing_change, unmoved
+from ledger.clocks import PressingChange, Standing, standing, unmoved
 from ledger.errors import BanjianError, RuleError
 from ledger.facade.base.synctables import AWAITED, AWAITING
 from ledger.facade.base.tables import (
@@ -18,12 +18,15 @@ from ledger.facade.base.tables import (
     CONFLICT,
     EXTERNALS,
     GRANTS,
+    LATE_ACCEPTANCE,
+    LATE_DECISION,
     MARKS,
     NEVER_MS,
     NUMBERS,
     PAUSED,
     PENDING,
     RESULTS,
+    RETURNED,
     VIEW_TABLES,
     case_cells,
 )
@@ -48,7 +51,11 @@ from ledger.waiting import signable_until_ms
 NO_CASE_ACTIONS = REGISTRY_ACTIONS | CATALOGUE_ACTIONS | {"open_log", PROVISIONAL_GRANT, MERGE_LEAF}
 """Topics that belong to no case; ``countersign`` belongs to one in station logs only."""
 
-MARK_CALENDARS = "calendars"
+MARK_CALENDARS, MARK_ROWS = "calendars", "rows"
+ROWS = "2"
+"""What rows say: since 2 ``flags`` tells decisions, papers given back and limits that were overrun."""
+_LATE_FLAGS = {"acceptance": LATE_ACCEPTANCE, "statutory": LATE_DECISION}
+_GIVEN_BACK = "returned"
 
 
 Notice: TypeAlias = Callable[[WriteTx, Iterable[CaseId]], None]
@@ -222,14 +229,14 @@ class CaseView:
     def mark(self, tx: WriteTx) -> None:
         """Write down which calendars the rows were computed with."""
         calendars = self._knowledge.calendars
-        tx.upsert(MARKS, [(MARK_CALENDARS, calendars.version), held_mark(calendars)])
+        tx.upsert(MARKS, [(MARK_CALENDARS, calendars.version), (MARK_ROWS, ROWS), held_mark(calendars)])
 
     def _advance(self, tx: WriteTx, case_id: CaseId, state: CaseState, rules: Rules) -> None:
         held = self._book.held(case_id)
         before = None if held is None else held.row
         if held is not None and before is not None and unmoved(held.state, state, rules):
             # Rows are remembered only as long as the calendars that they were computed with.
-            row = _row(state, rules, _pressing_in(before))
+            row = _row(state, rules, _standing_in(before))
         else:
             row = case_row(state, rules, self._knowledge.calendars)
         tx.upsert(CASES, [row], held=before)
@@ -319,18 +326,21 @@ def _number_rows(state: CaseState, acts: Iterable[StoredAct]) -> list[Row]:
 
 def case_row(state: CaseState, rules: Rules, calendars: CalendarSet) -> Row:
     """Return the row of a case; pure, so that a rebuild gives the same rows."""
-    return _row(state, rules, pressing_change(state, rules, calendars))
+    return _row(state, rules, standing(state, rules, calendars))
 
 
-def _pressing_in(row: Row) -> PressingChange | None:
-    (cells,) = case_cells([row])
-    clock, yellow_at_ms, red_at_ms = cells[-4:-1]
-    return PressingChange(yellow_at_ms, red_at_ms, clock) if clock else None
+def _standing_in(row: Row) -> Standing:
+    ((*_, clock, yellow_at_ms, red_at_ms, flags),) = case_cells([row])
+    pressing = PressingChange(yellow_at_ms, red_at_ms, clock) if clock else None
+    return Standing(pressing, frozenset(name for name, flag in _LATE_FLAGS.items() if flags & flag))
 
 
-def _row(state: CaseState, rules: Rules, pressing: PressingChange | None) -> Row:
-    # A post-check may still run in a case that is closed otherwise: it stays on the lists.
-    open_case = state.status not in rules.case_type.final_states or pressing is not None
+def _row(state: CaseState, rules: Rules, clocks: Standing) -> Row:
+    pressing = clocks.pressing
+    # A post-check may still run in a case that is closed otherwise: it stays on the lists. Where the papers
+    # were given back on the spot nobody has anything left to do.
+    ended = state.status in rules.case_type.final_states or state.status == _GIVEN_BACK
+    open_case = not ended or pressing is not None
     return (
         state.case_id,
         state.number,
@@ -346,15 +356,17 @@ def _row(state: CaseState, rules: Rules, pressing: PressingChange | None) -> Row
         "" if pressing is None else pressing.clock,
         NEVER_MS if pressing is None else pressing.yellow_at_ms,
         NEVER_MS if pressing is None else pressing.red_at_ms,
-        _flags(state, rules),
+        _flags(state, rules, clocks.late),
     )
 
 
-def _flags(state: CaseState, rules: Rules) -> int:
-    waits = (
+def _flags(state: CaseState, rules: Rules, late: Collection[str]) -> int:
+    told = (
         PAUSED * bool(state.suspended_for)
         | CONFLICT * state.in_conflict
         | PENDING * (signable_until_ms(state, rules) > 0)
+        | RETURNED * (state.outcome == _GIVEN_BACK)
     )
+    told |= sum(flag for clock, flag in _LATE_FLAGS.items() if clock in late)
     # What was entered by mistake decides nothing.
-    return waits if state.voided else waits | RESULTS.get(state.result, 0)
+    return told if state.voided else told | RESULTS.get(state.result, 0)

@@ -73,6 +73,20 @@ def page_of_cases(
         return Listed(parts.reader.rows(tx, found, now_ms), total)
 
 
+def signed_by(ledger: Ledger, rows: Sequence[CaseRow], staff_no: str) -> list[CaseRow]:
+    """Return the cases in which somebody signed an act, with whatever key, in the order given."""
+    mine: set[CaseId] = set()
+    with ledger.reading() as (tx, parts):
+        for first in range(0, len(rows), ASKED_MAX):
+            asked = [row.case_id for row in rows[first : first + ASKED_MAX]]
+            mine |= {
+                folded.state.case_id
+                for folded in parts.book.fold_many(tx, asked)
+                if any(step.act.staff_no == staff_no for step in folded.state.steps)
+            }
+    return [row for row in rows if row.case_id in mine]
+
+
 def desk_of(
     ledger: Ledger, *, station: StationId, now_ms: int, apart: Collection[CaseId], limit: int
 ) -> dict[str, Listed]:

@@ -6,14 +6,14 @@ a ledger of any length is looked through in the same memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
 from ledger.authority import NOT_FINAL
 from ledger.errors import StoreError
 from ledger.facade.base.synctables import AWAITING
-from ledger.facade.base.tables import APPLICANTS, CASES, MARKS, NUMBERS, TOKENS
+from ledger.facade.base.tables import APPLICANTS, CASES, LATE, MARKS, NUMBERS, TOKENS, case_cells
 from ledger.facade.base.vault import Vault
 from ledger.facade.cases.casebook import Folded
 from ledger.facade.cases.numbers import number_rows
@@ -72,7 +72,14 @@ def cases_without_key(tx: ReadTx) -> list[CaseId]:
     return found
 
 
-def compare_lists(tx: ReadTx, parts: Parts, *, thorough: bool, vault: Vault | None = None) -> Compared:
+def compare_lists(
+    tx: ReadTx,
+    parts: Parts,
+    *,
+    thorough: bool,
+    vault: Vault | None = None,
+    look: Callable[[], None] | None = None,
+) -> Compared:
     """Compare the view of cases with the acts.
 
     Args:
@@ -81,11 +88,14 @@ def compare_lists(tx: ReadTx, parts: Parts, *, thorough: bool, vault: Vault | No
         thorough: folds every case and compares its whole row; else only those without a row or without acts,
             or whose number has no row, are found.
         vault: opens personal data, to compare what cases are found by; None where its key does not fit.
+        look: called before each few hundred cases; raises where it shall stop.
     """
     differ = astray = ungiven = 0
     lit = _are_lights_current(tx, parts)
     cases = _side_by_side(tx)
     while asked := list(islice(cases, CASES_AT_ONCE)):
+        if look is not None:
+            look()
         found = _unlisted(tx, asked) | _unnumbered(tx, asked)
         if thorough:
             rows = {one.case_id: one.row for one in asked}
@@ -201,7 +211,11 @@ def _listed_otherwise(
 
 
 def _compared(row: Row, *, lit: bool) -> Row:
-    return row if lit else (*row[: _LIGHTS.start], *row[_LIGHTS.stop :])
+    ((*_, open_, _, _, _, flags),) = case_cells([row])
+    if lit and open_:
+        return row
+    # Calendars that came since an ended case was written have not touched its row.
+    return (*row[: _LIGHTS.start], *(row[_LIGHTS] if lit else ()), flags & ~LATE)
 
 
 def _searched_otherwise(tx: ReadTx, vault: Vault, folded: Sequence[Folded]) -> set[CaseId]:

@@ -66,8 +66,8 @@ async def pairs_of(visit: Visit) -> list[Pair]:
 
 def is_pending(pair: Pair) -> bool:
     """Tell whether a case is still to be typed into the platform."""
-    row, known = pair
-    return not known.entered.external_no and known.state != "ended" and row.status != "returned"
+    known = pair[1]
+    return not known.entered.external_no and known.state != "ended" and not known.returned
 
 
 async def named(visit: Visit, rows: Sequence[CaseRow]) -> list[CaseRow]:

@@ -71,7 +71,7 @@ async def sheets_of(
 
         def work(ledger: Ledger, part: Sequence[CaseRow] = part) -> list[tuple[Sheet, str]]:
             pages = [ledger.case(CaseId(row.case_id), now_ms=visit.now_ms()) for row in part]
-            return [(fill(ledger, visit.say, page, settings), heads_of(page)) for page in pages]
+            return [(fill(ledger, page, settings), heads_of(page)) for page in pages]
 
         sheets += await visit.read(work)
     return sheets

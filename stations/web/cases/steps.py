@@ -49,12 +49,10 @@ class Stepping:
     """Which part of the form a page shows.
 
     Attributes:
-        way: ``page`` or ``steps``; "" for who has not chosen: the whole form on one page.
         step: one of ``STEPS``; "" where the page shows all of them.
         carried: (name, text) of what was typed in the other parts.
     """
 
-    way: str
     step: str
     carried: Sequence[tuple[str, str]] = ()
 
@@ -134,9 +132,8 @@ async def come_back(visit: Visit) -> web.Response:
 
 async def stepping(visit: Visit, form: Form, error: BanjianError | None) -> Stepping:
     """Return which part of a form is shown: the one that the address names, or where something is wrong."""
-    way = await way_of(visit)
-    if way != STEPS_WAY:
-        return Stepping(way=way, step="")
+    if await way_of(visit) != STEPS_WAY:
+        return Stepping(step="")
     wanted = visit.request.query.get("step", "")
     here = wanted if wanted in STEPS else STEPS[0] if error is None else SIGN_STEP
     step = here if error is None else _step_of_error(error, here)
@@ -148,7 +145,7 @@ async def stepping(visit: Visit, form: Form, error: BanjianError | None) -> Step
         for text in texts
         if text
     ]
-    return Stepping(way=way, step=step, carried=carried)
+    return Stepping(step=step, carried=carried)
 
 
 def review(

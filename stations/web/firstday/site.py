@@ -144,9 +144,9 @@ async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse
         return dressed(await handler(request), store=True)
     response: web.StreamResponse
     try:
+        require_host(request, ())
         if not from_here(request):
             raise AuthorityError("web.local_only")
-        require_host(request, ())
         await _require_own_form(request, first)
         response = await handler(request)
     except web.HTTPRequestEntityTooLarge:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,17 +10,21 @@ from aiohttp import web
 
 from ledger.errors import BanjianError, InputError
 from ledger.facade import Ledger
+from ledger.types import Watch
 from stations.checkup.checks import Check
 from stations.checkup.doctor import examine
 from stations.kept.backup import Backup, KeptBackup, last_backup_ms, list_backups, make_backup
 from stations.texts import Say
 from stations.web.answers import status_of
 from stations.web.headers import from_here
-from stations.web.office.desk import new_word, once
+from stations.web.jobs import Job, jobs_of
+from stations.web.office.desk import kept_of, new_word, once
 from stations.web.render import message_of, render
 from stations.web.tablesheets import with_excel
-from stations.web.visit import Visit, first, form_of, page
+from stations.web.visit import Visit, first, form_of, page, see_other
+from stations.web.watched import came_soon, watched
 
+WHERE = "/keep"
 SHAPES = {"ok": "●", "warning": "▲", "error": "■"}
 
 
@@ -34,10 +38,19 @@ class CheckLine:
     next_step: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What a thorough look found, and when (ms)."""
+
+    at_ms: int
+    checks: Sequence[CheckLine]
+
+
 def add_routes(router: web.UrlDispatcher) -> None:
     """Add the pages of keeping."""
     router.add_get("/keep", page(with_excel(show)))
     router.add_post("/keep/backup", page(backup))
+    router.add_post("/keep/thorough", page(thorough))
 
 
 async def show(visit: Visit) -> web.Response:
@@ -57,15 +70,13 @@ async def backup(visit: Visit) -> web.StreamResponse:
         folder = named or configured
         if not folder or "\0" in folder or not Path(folder).is_absolute():
             raise InputError("web.backup_folder", folder=folder[:200])
-        now_ms = visit.now_ms()
-
-        def write(ledger: Ledger) -> Backup:
-            return make_backup(ledger, Path(folder), now_ms=now_ms)
-
-        # It reads beside the one writer: whoever serves an applicant meanwhile does not wait for it.
-        done = await asyncio.shield(visit.read(write))
-        visit.tell("web.backup_done", folder=done.folder, size=max(1, done.size_bytes >> 10))
-        return "/keep"
+        job = _backing_up(visit, Path(folder))
+        if not await came_soon(job):
+            return job.page
+        if job.error is not None:
+            raise job.error
+        visit.tell("web.told_words", words=job.result)
+        return WHERE
 
     try:
         return await once(visit, form, act)
@@ -73,12 +84,62 @@ async def backup(visit: Visit) -> web.StreamResponse:
         return await _shown(visit, error, folder=first(form, "folder"))
 
 
+def _backing_up(visit: Visit, folder: Path) -> Job:
+    now_ms = visit.now_ms()
+
+    async def steps(job: Job) -> AsyncGenerator[None, None]:
+        async def work(watch: Watch) -> None:
+            def write(ledger: Ledger) -> Backup:
+                return make_backup(ledger, folder, now_ms=now_ms, watch=watch)
+
+            # It reads beside the one writer: whoever serves an applicant meanwhile does not wait for it.
+            done = await visit.read(write)
+            size = max(1, done.size_bytes >> 10)
+            job.result = visit.say("web.backup_done", folder=done.folder, size=size)
+
+        async for _ in watched(job, work):
+            yield
+
+    return jobs_of(visit).start(
+        visit, visit.say("web.backup_running"), back=WHERE, total=0, steps=steps, about="/keep/backup",
+        words="web.backup_stop_words",
+    )  # fmt: skip
+
+
+async def thorough(visit: Visit) -> web.StreamResponse:
+    """Look at every page of the database and every case: a job, whose result is shown when it is there."""
+    office, now_ms = visit.office, visit.now_ms()
+
+    async def steps(job: Job) -> AsyncGenerator[None, None]:
+        async def work(watch: Watch) -> None:
+            def look(ledger: Ledger) -> list[CheckLine]:
+                checks = examine(
+                    office.home, office.config, ledger, now_ms=now_ms, thorough=True, key_fits=True,
+                    watch=watch,
+                )  # fmt: skip
+                return [_line(visit.say, check) for check in checks]
+
+            looked = Looked(at_ms=now_ms, checks=await visit.read(look))
+            job.back = f"{WHERE}?looked={kept_of(visit).keep(job.staff_no, looked)}"
+
+        async for _ in watched(job, work):
+            yield
+
+    job = jobs_of(visit).start(
+        visit, visit.say("web.doctor_running"), back=WHERE, total=0, steps=steps, about="/keep/thorough",
+        words="web.doctor_stop_words",
+    )  # fmt: skip
+    ended = await came_soon(job)
+    return see_other(job.back if ended and job.state == "done" else job.page)
+
+
 async def _shown(visit: Visit, error: BanjianError | None, *, folder: str = "") -> web.Response:
-    office, thorough = visit.office, "thorough" in visit.request.query
+    office, word = visit.office, visit.request.query.get("looked", "")
     home, config, now_ms = office.home, office.config, visit.now_ms()
+    looked = kept_of(visit).get(visit.person.staff_no, word, Looked) if word else None
 
     def work(ledger: Ledger) -> list[CheckLine]:
-        checks = examine(home, config, ledger, now_ms=now_ms, thorough=thorough, key_fits=True)
+        checks = examine(home, config, ledger, now_ms=now_ms, thorough=False, key_fits=True)
         return [_line(visit.say, check) for check in checks]
 
     def backups() -> list[KeptBackup]:
@@ -87,9 +148,9 @@ async def _shown(visit: Visit, error: BanjianError | None, *, folder: str = "") 
     response = await render(
         visit,
         "keep.html",
-        checks=await visit.read(work),
+        checks=await visit.read(work) if looked is None else looked.checks,
+        looked_ms=0 if looked is None else looked.at_ms,
         shapes=SHAPES,
-        thorough=thorough,
         backups=await office.access.aside(backups),
         backup_dir=config.backup_dir,
         last_ms=last_backup_ms(home),

@@ -19,10 +19,12 @@ from stations.texts import Say
 from stations.web.jobs import jobs_of
 from stations.web.keyholders import SUFFIX
 from stations.web.office.desk import require_here
-from stations.web.office.firststick import WHERE, nobody_yet
+from stations.web.office.firststick import NOBODY, UNDER, WHERE, nobody_yet
 from stations.web.office.stickjobs import plugged
 from stations.web.render import message_of, render
+from stations.web.syncjob import syncing
 from stations.web.visit import Visit, open_page, see_other
+from stations.web.watched import came_soon
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +53,12 @@ async def sync_now(visit: Visit) -> web.StreamResponse:
     require_here(visit)
     if not await nobody_yet(visit):
         return see_other("/sign-in")
-    try:
-        await visit.office.network.sync_now()
-    except BanjianError as error:
-        return await _shown(visit, error)
-    return see_other("/first-day")
+    job = syncing(visit, about=WHERE, back=WHERE, under=UNDER, owner=NOBODY)
+    if not await came_soon(job):
+        return see_other(job.page)
+    if job.error is not None:
+        return await _shown(visit, job.error)
+    return see_other(WHERE)
 
 
 async def _shown(visit: Visit, error: BanjianError | None) -> web.StreamResponse:

@@ -17,10 +17,14 @@ from stations.web.render import render
 from stations.web.rows import Line, lines_of
 from stations.web.scope import Scope
 from stations.web.visit import Visit
+from stations.words.moments import span
 
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 MISSED_ROUNDS = 2
 """So many syncs in a row that did not come are no hiccup: whoever looks is told so at once."""
+BY_STICK_LOOK_DAYS, BY_STICK_BAD_DAYS = 10, 20
+"""A stick comes every five to nine days: one that is late is worth a look, two in a row are trouble."""
+LOOK_DAYS, BAD_DAYS = 1, 3
 SESSION_MS = 15_000
 """A session begins when the wait after the last one is over, and takes a while itself: so long at most."""
 
@@ -70,12 +74,23 @@ async def board(visit: Visit) -> web.Response:
     """Show every station below: complete up to when, heard when, what waits, what is odd."""
     now_ms = visit.now_ms()
     lines = await visit.read(lambda ledger: board_lines(visit, ledger, now_ms))
-    return await render(visit, "board.html", lines=lines, now_ms=now_ms, ago=partial(ago, visit.say))
+    return await render(
+        visit,
+        "board.html",
+        lines=lines,
+        now_ms=now_ms,
+        ago=partial(ago, visit.say),
+        span=partial(span, visit.say),
+    )
 
 
 def board_lines(visit: Visit, ledger: Ledger, now_ms: int) -> list[StationLine]:
-    """Return the stations below that of the installation, with what of each needs a look."""
+    """Return the stations below that of the installation, with what of each needs a look.
+
+    Those alone that are open to the person: who works for a village at the county's machine sees her village.
+    """
     station = ledger.main_station or visit.station
+    scope = Scope(ledger.knowledge.registry, visit.person)
     interval_s = visit.office.config.sync_interval_s
     # Of a training ledger every station is here, and none ever syncs: nothing is awaited of any.
     return [
@@ -86,6 +101,7 @@ def board_lines(visit: Visit, ledger: Ledger, now_ms: int) -> list[StationLine]:
             quiet_ms=quiet_after_ms(interval_s, relayed=line.via != line.station),
         )
         for line in station_board(ledger, station)
+        if scope.station(line.station)
     ]
 
 
@@ -135,13 +151,14 @@ def station_line(line: BoardLine, *, own: bool, now_ms: int, quiet_ms: int) -> S
     ago_ms = -1 if own else line.silent_ms(now_ms)
     silent_days = max(ago_ms, 0) // DAY_MS
     by_stick = line.via == BY_STICK
+    look_days, bad_days = (BY_STICK_LOOK_DAYS, BY_STICK_BAD_DAYS) if by_stick else (LOOK_DAYS, BAD_DAYS)
     odd = line.without_effect > 0 or line.stranded > 0 or bool(line.refused) or line.attachments > 0
     quiet = ago_ms >= quiet_ms and not by_stick
     grade = "ok"
     if not own:
-        if line.forked or line.skipped or silent_days >= 3:
+        if line.forked or line.skipped or silent_days >= bad_days:
             grade = "bad"
-        elif not line.heard_at_ms or silent_days or line.waiting or line.clock_off_ms or odd:
+        elif not line.heard_at_ms or silent_days >= look_days or line.waiting or line.clock_off_ms or odd:
             grade = "look"
         elif quiet:
             grade = "quiet"

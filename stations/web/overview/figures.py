@@ -20,9 +20,8 @@ from stations.web.render import render
 from stations.web.scope import Scope
 from stations.web.visit import Visit
 from stations.words.casenames import station_name
-from stations.words.rows import MONTH_HEADINGS
+from stations.words.rows import MONTH_COUNTS, MONTH_HEADINGS
 
-COUNTS = ("received", "finished", "open", "overdue", "conflicts")
 CHART_ITEMS_MAX = 12
 FRESH_MS = 3_600_000
 LAST_DAY = date.max - timedelta(days=1)
@@ -36,7 +35,7 @@ class Monthly:
     Attributes:
         since: first day of receipt; ``until`` the last one.
         headings: over the columns of ``rows``.
-        totals: sums of the counts, in the order of ``COUNTS``.
+        totals: sums of the counts, in the order of ``MONTH_COUNTS``.
         chart: received cases by month and by item, for the chart.
         complete_at_ms: up to this moment nothing of the stations in scope is missing; 0 where one was never
             heard.
@@ -125,11 +124,11 @@ def _read(visit: Visit, ledger: Ledger, since: date, last: date, now_ms: int) ->
                 one.month,
                 station_name(registry, one.station),
                 names.get(one.item, one.item),
-                *(str(getattr(one, name)) for name in COUNTS),
+                *(str(getattr(one, name)) for name in MONTH_COUNTS),
             )
             for one in found
         ],
-        totals=[sum(getattr(one, name) for one in found) for name in COUNTS],
+        totals=[sum(getattr(one, name) for one in found) for name in MONTH_COUNTS],
         chart=_chart(visit, found, names),
         complete_at_ms=complete_at_ms,
         lacking=lacking,
@@ -163,7 +162,7 @@ def _chart(visit: Visit, found: Sequence[MonthFigure], names: Mapping[str, str])
     for one in found:
         by_month[one.month] += one.received
         by_item[one.item] += one.received
-        overdue[one.item] += one.overdue
+        overdue[one.item] += one.late
     items = [code for code, _ in by_item.most_common(CHART_ITEMS_MAX)]
     return {
         "months": sorted(by_month),
@@ -173,7 +172,7 @@ def _chart(visit: Visit, found: Sequence[MonthFigure], names: Mapping[str, str])
         "overdue": [overdue[code] for code in items],
         "words": {
             "received": visit.say("head.received"),
-            "overdue": visit.say("head.overdue"),
+            "overdue": visit.say("web.chart_late"),
             "by_month": visit.say("web.chart_months"),
             "by_item": visit.say("web.chart_items"),
         },

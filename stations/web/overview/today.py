@@ -91,8 +91,8 @@ def cleared(visit: Visit, ledger: Ledger, now_ms: int) -> list[Part]:
     """Return the parts of the day-clear list of the station acted for."""
     day = ledger.day_clear(visit.station, local_date(now_ms), now_ms=now_ms)
     names = (
-        "received", "not_accepted", "overdue", "at_risk", "pending", "offered", "awaiting_collection",
-        "moved_earlier",
+        "received", "returned", "not_accepted", "overdue", "at_risk", "pending", "offered",
+        "awaiting_collection", "moved_earlier",
     )  # fmt: skip
     parts = [(name, lines_of(visit, ledger, getattr(day, name))) for name in names]
     return [Part(name=name, lines=lines, count=len(lines)) for name, lines in parts]

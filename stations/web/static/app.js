@@ -8,13 +8,11 @@
     if (within(event, "[data-print]")) window.print();
     const all = within(event, "[data-tick-all]");
     if (all) document.querySelectorAll(`input[name="${all.dataset.tickAll}"]`).forEach((box) => { box.checked = true; });
-    const head = within(event, "table[data-sortable] th");
-    if (head) sortBy(head);
   });
 
   // What is folded is printed too: a list on paper is whole.
   window.addEventListener("beforeprint", () => {
-    document.querySelectorAll("details.sheet:not([open])").forEach((fold) => { fold.open = true; fold.dataset.unfolded = "1"; });
+    document.querySelectorAll("details.sheet:not([open]), details.printed:not([open])").forEach((fold) => { fold.open = true; fold.dataset.unfolded = "1"; });
   });
   window.addEventListener("afterprint", () => {
     document.querySelectorAll("details[data-unfolded]").forEach((fold) => { fold.open = false; delete fold.dataset.unfolded; });
@@ -96,50 +94,4 @@
     here.searchParams.set("draft", form.elements.draft.value);
     window.history.replaceState(window.history.state, "", here);
   });
-
-  function sortBy(head) {
-    const table = head.closest("table"), column = [...head.parentNode.children].indexOf(head);
-    const down = head.getAttribute("aria-sort") === "ascending";
-    const rows = [...table.tBodies[0].rows];
-    const text = (row) => row.cells[column].innerText.trim();
-    const numbers = rows.every((row) => /^[\d—]*$/.test(text(row)));
-    rows.sort((a, b) => numbers ? Number(text(a) || 0) - Number(text(b) || 0) : text(a).localeCompare(text(b), "zh-CN"));
-    if (down) rows.reverse();
-    table.querySelectorAll("th").forEach((one) => one.removeAttribute("aria-sort"));
-    head.setAttribute("aria-sort", down ? "descending" : "ascending");
-    rows.forEach((row) => table.tBodies[0].append(row));
-  }
-  function prepare() {
-    document.querySelectorAll("table[data-sortable] thead th").forEach((head) => { head.dataset.sort = ""; head.tabIndex = 0; });
-    document.querySelectorAll("table[data-sortable]").forEach(offerFilter);
-  }
-
-  // A field above each list hides the rows that do not hold every word. What somebody typed into it stays when the
-  // page is shown anew because something has arrived.
-  const sought = new Map();
-  function offerFilter(table, at) {
-    if (table.dataset.filtered || table.tBodies[0].rows.length < 2) return;
-    table.dataset.filtered = "1";
-    const key = `${window.location.pathname} ${at}`, known = sought.get(key) || {};
-    const label = document.createElement("label"), field = document.createElement("input"), count = document.createElement("output");
-    label.className = "table-filter no-print";
-    field.type = "search"; field.maxLength = 100; field.autocomplete = "off"; field.value = known.text || "";
-    label.append(document.body.dataset.filterWords, " ", field, " ", count);
-    const place = table.closest(".scroll") || table;
-    place.before(label);
-    const apply = () => {
-      const words = field.value.toLowerCase().split(/\s+/).filter(Boolean), rows = [...table.tBodies[0].rows];
-      rows.forEach((row) => { const text = row.textContent.toLowerCase(); row.hidden = !words.every((word) => text.includes(word)); });
-      count.textContent = words.length ? `${rows.filter((row) => !row.hidden).length} / ${rows.length}` : "";
-      sought.set(key, { text: field.value, here: document.activeElement === field });
-    };
-    field.addEventListener("input", apply);
-    field.addEventListener("focus", () => sought.set(key, { text: field.value, here: true }));
-    field.addEventListener("blur", () => { if (field.isConnected) sought.set(key, { text: field.value, here: false }); });
-    if (known.text) apply();
-    if (known.here) field.focus();
-  }
-  prepare();
-  document.addEventListener("htmx:afterSettle", prepare);
-  document.addEventListener("keydown", (event) => { const head = within(event, "th[data-sort]"); if (head && event.key === "Enter") sortBy(head); });
 })();
