@@ -14,7 +14,7 @@ from audit.verify import verify_ledger
 from ledger.facade.base.synctables import SYNC_FINDINGS, SYNC_MARKS
 from ledger.facade.base.tables import MARKS, NUMBERS
 from ledger.facade.cases import repeated
-from ledger.facade.cases.waiting import MARK_LOOKED, sizes_of
+from ledger.facade.cases.awaited import MARK_LOOKED, sizes_of
 from ledger.facade.peering.between import mark_seen, numbers_repeated, station_board, sync_status
 from ledger.facade.peering.syncstatus import SHOWN_OF_A_KIND_MAX
 from ledger.facade.transfer import withouteffect

@@ -13,8 +13,7 @@ from ledger.act import Act, case_of, decode_act
 from ledger.errors import BanjianError
 from ledger.facade.base.peers import STUCK
 from ledger.facade.base.synctables import SYNC_FINDINGS
-from ledger.facade.cases.views import CaseView
-from ledger.facade.cases.waiting import (
+from ledger.facade.cases.awaited import (
     BEFORE_ALL,
     Sizes,
     due_cases,
@@ -24,6 +23,7 @@ from ledger.facade.cases.waiting import (
     sizes_of,
     waiting_detail,
 )
+from ledger.facade.cases.views import CaseView
 from ledger.facade.logs.bodies import Place
 from ledger.facade.logs.histories import stored_link_fault
 from ledger.facade.logs.placing import frame_at

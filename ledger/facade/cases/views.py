@@ -31,6 +31,7 @@ from ledger.facade.base.tables import (
     case_cells,
 )
 from ledger.facade.cases.attachednames import note_named
+from ledger.facade.cases.awaited import awaited_sizes, sizes_of, unfolded_sizes
 from ledger.facade.cases.caseacts import StoredAct
 from ledger.facade.cases.casebook import CaseBook
 from ledger.facade.cases.externals import note_external
@@ -38,7 +39,6 @@ from ledger.facade.cases.linked import Linker
 from ledger.facade.cases.moved import held_mark, note_earlier
 from ledger.facade.cases.numbers import number_rows
 from ledger.facade.cases.secondsight import forget_second, note_second
-from ledger.facade.cases.waiting import awaited_sizes, sizes_of, unfolded_sizes
 from ledger.facade.logs.bodies import ASKED_MAX
 from ledger.frame import split_frame
 from ledger.knowledge import CATALOGUE_ACTIONS, Knowledge

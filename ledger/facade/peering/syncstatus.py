@@ -16,8 +16,8 @@ from ledger.errors import BanjianError, Param
 from ledger.facade.base.peers import LinkState, Peers
 from ledger.facade.base.synctables import SYNC_FINDINGS
 from ledger.facade.cases.attachednames import to_give_count
+from ledger.facade.cases.awaited import told_detail
 from ledger.facade.cases.stranded import OFFERED_TO_CLOSED, stranded_cases
-from ledger.facade.cases.waiting import told_detail
 from ledger.facade.logs.bodies import Place
 from ledger.facade.logs.lostends import DOWNSTREAM_AHEAD, DOWNSTREAM_OTHER
 from ledger.facade.logs.opening import act_in

@@ -18,11 +18,11 @@ from ledger.facade.base.casekeys import CaseKeys
 from ledger.facade.base.synctables import FORK, SPARSE_NODES, SPARSE_NOTES, SYNC_FINDINGS
 from ledger.facade.base.tables import APPLICANTS, TOKENS
 from ledger.facade.base.vault import Vault
+from ledger.facade.cases.awaited import fault_detail
 from ledger.facade.cases.casebook import CaseBook
 from ledger.facade.cases.erased import erased_among
 from ledger.facade.cases.twins import applicant_rows
 from ledger.facade.cases.views import NO_CASE_ACTIONS, CaseView
-from ledger.facade.cases.waiting import fault_detail
 from ledger.facade.logs.bodies import Place, place_in
 from ledger.facade.logs.histories import stored_link_fault
 from ledger.facade.logs.makingway import make_way

@@ -15,11 +15,11 @@ from ledger.body import check_facts
 from ledger.errors import DataError, EncodingError
 from ledger.facade.base.synctables import AWAITING, SYNC_FINDINGS, SYNC_MARKS
 from ledger.facade.base.tables import CASES, MARKS
+from ledger.facade.cases.awaited import MARK_LOOKED, has_findings, looked_at, sizes_of, waiting_detail
 from ledger.facade.cases.casebook import CaseBook
 from ledger.facade.cases.latecomers import renew_latecomers
 from ledger.facade.cases.renewal import follow_calendars
 from ledger.facade.cases.views import CaseView
-from ledger.facade.cases.waiting import MARK_LOOKED, has_findings, looked_at, sizes_of, waiting_detail
 from ledger.facade.logs.countyfold import CountyFold
 from ledger.facade.transfer.withouteffect import AUTHORITY, judge_waiting_again
 from ledger.frame import split_frame

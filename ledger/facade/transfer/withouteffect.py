@@ -20,10 +20,10 @@ from ledger.caseshape import CaseAct
 from ledger.errors import BanjianError, RuleError
 from ledger.facade.base.peers import STUCK
 from ledger.facade.base.synctables import SYNC_FINDINGS
+from ledger.facade.cases.awaited import BEFORE_ALL, Sizes, due_findings, waiting_detail
 from ledger.facade.cases.casebook import CaseBook
 from ledger.facade.cases.repeated import NUMBER_REPEATED, bearers
 from ledger.facade.cases.views import NO_CASE_ACTIONS
-from ledger.facade.cases.waiting import BEFORE_ALL, Sizes, due_findings, waiting_detail
 from ledger.facade.logs.bodies import Place, read_facts
 from ledger.facade.logs.opening import BRANCH_MARK, Holdings
 from ledger.facade.logs.placing import frame_at
