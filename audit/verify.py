@@ -254,7 +254,8 @@ class _Audit:
         for opening in openings:
             sizes = wanted.get(opening.name, ())
             yield from stretches(opening.name, opening.size, stretch=self._stretch, wanted_sizes=sizes)
-        yield from case_tasks(self._source.count_acts(), stretch=self._stretch)
+        # Helpers decide when this is asked: damage is told later, when rows are joined.
+        yield from case_tasks(self._source.count_acts(quiet=True), stretch=self._stretch)
 
     def _fold_county(self, pinned: LedgerId, genesis: LedgerGenesis, openings: list[Opening]) -> Judge:
         if not chain_of(openings, "catalogue")[0]:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 NOBODY = 65534
+_OPEN_TO_ALL = "/tmp"
 
 
 def is_root() -> bool:
@@ -37,6 +38,8 @@ def run_unprivileged(work: Callable[[], None]) -> None:
         os.close(told)
         code = 1
         try:
+            # The tests' own folder is shut to others; temporary files go where anybody may write.
+            tempfile.tempdir = _OPEN_TO_ALL
             os.setgroups([])
             os.setgid(NOBODY)
             os.setuid(NOBODY)

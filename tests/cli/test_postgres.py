@@ -17,7 +17,7 @@ from audit.verify import verify_ledger
 from ledger.errors import StoreError
 from ledger.facade import Home, Ledger
 from tests.cli.conftest import ITEM, Terminal
-from tests.cli.test_serve import _run, _server
+from tests.cli.processes import ran, serving
 from tests.postgres import execute, new_schema, url_of
 
 pytestmark = [
@@ -155,7 +155,7 @@ def test_the_installation_may_be_a_role_that_owns_nothing(
 
 def test_a_server_keeps_others_away_and_writes_for_the_command_line(moved: Terminal, tmp_path: Path):
     folder = folder_of(moved)
-    with _server(folder):
+    with serving(folder):
         with pytest.raises(StoreError) as caught:
             Ledger.open(folder, write=True)
         assert caught.value.code == "store.locked"
@@ -165,9 +165,9 @@ def test_a_server_keeps_others_away_and_writes_for_the_command_line(moved: Termi
         with pytest.raises(StoreError) as caught:
             Ledger.open(twin, write=True)
         assert caught.value.code == "store.other_writer"
-        received = _run(folder, *RECEIVE)
+        received = ran(folder, *RECEIVE)
         assert received.returncode == 0, received.stderr
-        export = _run(folder, "export", "ledger", "--out", str(tmp_path / "beside.db"))
+        export = ran(folder, "export", "ledger", "--out", str(tmp_path / "beside.db"))
         assert export.returncode == 0, export.stderr
     report = verify_ledger(tmp_path / "beside.db")
     assert report.ok, report.findings
@@ -176,14 +176,14 @@ def test_a_server_keeps_others_away_and_writes_for_the_command_line(moved: Termi
 
 def test_a_server_goes_on_by_itself_after_its_connections_were_cut(moved: Terminal, postgres_dsn: str):
     folder = folder_of(moved)
-    with _server(folder):
-        assert _run(folder, *RECEIVE).returncode == 0
+    with serving(folder):
+        assert ran(folder, *RECEIVE).returncode == 0
         for number in range(3):
             execute(
                 postgres_dsn,
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()",
             )
-            received = _run(folder, *RECEIVE[:3], f"人{number}", *RECEIVE[4:])
+            received = ran(folder, *RECEIVE[:3], f"人{number}", *RECEIVE[4:])
             assert received.returncode == 0, received.stderr
     with Ledger.open(folder, write=False) as ledger:
         for number in range(3):

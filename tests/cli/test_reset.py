@@ -11,7 +11,7 @@ from ledger.envelope import read_envelope
 from ledger.keys import key_id
 from stations.cli.counterday.demo import COUNTY, TOWNSHIP, VILLAGE
 from tests.cli.conftest import ITEM, Terminal
-from tests.cli.test_serve import _run, _server
+from tests.cli.processes import ran, serving
 
 RECEIVE = ("receive", ITEM, "--name", "赵小明", "--id-no", "11010519491231002X", "--phone", "13800001234")
 
@@ -135,14 +135,14 @@ def test_the_county_resets_the_township(office: Terminal) -> None:
 
 def test_beside_a_server(office: Terminal) -> None:
     folder = folder_of(office)
-    with _server(folder):
-        done = _run(folder, "staff", "reset", "V001", "--as", "T009", "--json")
+    with serving(folder):
+        done = ran(folder, "staff", "reset", "V001", "--as", "T009", "--json")
         assert done.returncode == 0, done.stderr
-        received = _run(folder, *RECEIVE, "--as", "V001", "--station", VILLAGE)
+        received = ran(folder, *RECEIVE, "--as", "V001", "--station", VILLAGE)
         assert received.returncode == 0, received.stderr
-        confirmed = _run(folder, "staff", "confirm", "V001", "--as", "R001")
+        confirmed = ran(folder, "staff", "confirm", "V001", "--as", "R001")
         assert confirmed.returncode == 0, confirmed.stderr
-        received = _run(folder, *RECEIVE, "--as", "V001", "--station", VILLAGE)
+        received = ran(folder, *RECEIVE, "--as", "V001", "--station", VILLAGE)
         assert received.returncode == 0, received.stderr
 
 

@@ -58,7 +58,7 @@ def test_the_lock_of_a_killed_process_is_free(home: Home) -> None:
 def test_founding_that_is_killed_leaves_nothing_that_looks_founded(tmp_path: Path) -> None:
     """The folder gets its name when all is done; a second attempt then works."""
     code = (
-        "import os, sys; from pathlib import Path; from ledger.facade import setup\n"
+        "import os, sys; from pathlib import Path; from ledger.facade.opened import setup\n"
         "from tests.faults.office import found_office\n"
         "setup._publish = lambda *_: os.kill(os.getpid(), 9)\n"
         "found_office(Path(sys.argv[1]))\n"

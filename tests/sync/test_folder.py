@@ -23,7 +23,8 @@ from sync.joinoffice import JoinOffice
 from sync.newcomer import begin, finish, resume
 from sync.pki import to_pem
 from tests.cli.conftest import Terminal
-from tests.sync.conftest import ROOT, folder_of
+from tests.forked import ROOT
+from tests.sync.conftest import folder_of
 from tests.sync.post import Post, open_post
 
 NEW_VILLAGE = "990121001305-00"
