@@ -47,6 +47,7 @@ class Oracle:
         receipts: for each cosigner: (log, size) and the root that it has confirmed.
         doubtful: places whose memory was put back since their receipts were given.
         lost_at: names of places with each act that they lost with a disk.
+        put_back: names of places whose disk was put back to an old copy.
         stale: callers that have not spoken to their upstream since it was put back.
     """
 
@@ -57,6 +58,7 @@ class Oracle:
     receipts: dict[StationId, dict[tuple[LogId, int], bytes]] = field(default_factory=dict)
     doubtful: set[StationId] = field(default_factory=set)
     lost_at: set[tuple[str, ActId]] = field(default_factory=set)
+    put_back: set[str] = field(default_factory=set)
     stale: set[str] = field(default_factory=set)
 
     def intended(self, place: Place, command: Command) -> None:
@@ -157,12 +159,29 @@ class Oracle:
 
         What others hold of them comes back as single records, and ``lost`` asks for each; never the whole.
         """
-        return any(
-            promise.log == log_id.hex()
-            and promise.seq <= size
-            and {(place.name, promise.act_id), (promise.place, promise.act_id)} <= self.lost_at
-            for promise in self.promises.values()
+        promises = [promise for promise in self.promises.values() if promise.log == log_id.hex()]
+        both = {
+            promise.act_id
+            for promise in promises
+            if {(place.name, promise.act_id), (promise.place, promise.act_id)} <= self.lost_at
+        }
+        return any(promise.seq <= size and promise.act_id in both for promise in promises) or (
+            self._beginning_lost(place, promises, size) and self._held_nowhere(log_id)
         )
+
+    def _beginning_lost(self, place: Place, promises: list[Promise], size: int) -> bool:
+        """Whether a receipt is of a log's opening alone, and both who signed it and the writer were put back.
+
+        An opening is promised to nobody; what the writer did behind it tells that it lost it.
+        """
+        return (
+            bool(promises)
+            and place.name in self.put_back
+            and all(one.seq > size and (one.place, one.act_id) in self.lost_at for one in promises)
+        )
+
+    def _held_nowhere(self, log_id: LogId) -> bool:
+        return not any(one.exchange.held.size(log_id) for one in self.world.all_places() if one.up)
 
     def untrue_waiting(self, place: Place, upper: Place) -> Iterator[str]:
         """Yield where a place believes that its upstream has more than it has."""
@@ -189,6 +208,7 @@ class Oracle:
     def roll_back(self, place: Place, before: set[ActId], after: set[ActId]) -> None:
         """Note that a place lost everything that it had and that an old copy has not."""
         lost = before - after
+        self.put_back.add(place.name)
         others = [one for one in self.world.all_places() if one is not place and one.up]
         for act_id in sorted(lost & self.promises.keys()):
             self.world.rolled_back.add(act_id)
