@@ -50,9 +50,9 @@ def unlock(tab: Tab) -> None:
     tab.wait_for_load_state()
 
 
-def sign_in(tab: Tab) -> None:
+def sign_in(tab: Tab, staff_no: str = "C1") -> None:
     tab.goto("/sign-in")
-    tab.locator('form[action="/sign-in"] input[value="C1"]').check()
+    tab.locator(f'form[action="/sign-in"] input[value="{staff_no}"]').check()
     tab.locator("#passphrase").fill(PASSPHRASE)
     tab.locator('form[action="/sign-in"] button').click()
     tab.locator('form[action="/pin"] button[name="without"]').click()
@@ -175,6 +175,43 @@ def test_after_a_restart_the_open_page_is_covered_and_goes_on(
         tab.locator("form[data-once] button:not(.plain):not([type=button])").last.click()
         tab.wait_for_url(f"**/case/{case}")
         assert "断电前写的" in tab.content()
+        tab.context.close()
+
+
+@pytest.mark.layer("browser")
+@pytest.mark.parametrize("next_one", ["C1", "C2"])
+def test_after_a_restart_an_open_page_goes_on_for_its_person_and_away_for_another(
+    tmp_path: Path, chromium_browser: Browser, next_one: str
+) -> None:
+    folder = tmp_path / "county"
+    with serving(folder) as counter:
+        desk, tab = seated(chromium_browser, counter)
+        case, clock, port = case_of(desk, "没动过的人"), counter.clock, counter.port
+        tab.goto(f"/case/{case}")
+        tab.locator("#safety[data-listening]").wait_for()
+        word = tab.locator('form[action="/lock"] input[name="form"]')
+        before = word.input_value()
+        # The page hears that the station is back only after somebody has signed in in another tab.
+        for path in ("**/events", "**/safe/line"):
+            tab.route(path, lambda route: route.abort())
+        tab.evaluate("() => { window.isStillOpen = true; }")
+    with serving(folder, clock=clock, port=port):
+        sign_in(tab.context.new_page(), next_one)
+        tab.unroute("**/events")
+        tab.unroute("**/safe/line")
+        if next_one != "C1":
+            tab.locator(f'#sending[data-who^="{next_one} "]').wait_for(state="attached", timeout=60_000)
+        else:
+            tab.wait_for_function(
+                "(old) => document.querySelector('form[action=\"/lock\"] input[name=form]').value !== old",
+                arg=before,
+                timeout=60_000,
+            )
+            # Nothing was loaded anew, and a plain form is taken.
+            assert tab.evaluate("() => window.isStillOpen")
+            tab.evaluate("() => { document.querySelector('.who details').open = true; }")
+            tab.locator('form[action="/lock"] button').click()
+            tab.wait_for_url("**/sign-in?**")
         tab.context.close()
 
 

@@ -46,14 +46,15 @@
       turn = turn.then(() => sentAtLast(values));
     };
     const sentAtLast = async (values) => {
-      for (let done = false; !done;) {
+      for (let done = false, isRetry = false; !done; isRetry = true) {
         try {
-          await sent(values);
+          await sent(values, isRetry);
           done = true;
         } catch {
           told.textContent = `× ${scanned.dataset.waits} ${waiting.length}`;
           told.className = "problem-line";
           await new Promise((go) => setTimeout(go, AGAIN_MS));
+          await window.banjianIsRenewed(scanned.elements.form.value);
         }
       }
       waiting.splice(waiting.indexOf(values), 1);
@@ -61,10 +62,11 @@
     };
     // What was kept while nobody acted is taken up by itself: only its author gets it back.
     unsent.form.addEventListener("change", () => { unsent.value.split("\n").filter(Boolean).forEach((scan) => tick({ scan })); });
-    const sent = async (values) => {
+    const sent = async (values, isRetry) => {
       const answer = await fetch(scanned.action, {
         method: "POST", body: new URLSearchParams({ form: scanned.elements.form.value, ...values }),
-        headers: { "X-Banjian-Quick": "1" }, credentials: "same-origin",
+        // What is tried again by itself keeps no browser unlocked, and takes no cookie from who is signing in beside it.
+        headers: { "X-Banjian-Quick": "1", ...(isRetry && { "X-Banjian-Live": "1" }) }, credentials: "same-origin",
       });
       if (!(answer.headers.get("Content-Type") || "").startsWith("application/json")) {
         // Locked, in other hands or started anew: it waits until its person is back. Else the roster is gone.

@@ -6,19 +6,8 @@
   if (!form || !words) return;
   let timer = 0, isNew = false, isRetry = false;
 
-  // After a restart the same person has another word; the draft goes on with that.
-  async function renew() {
-    try {
-      const answer = await fetch("/form", { headers: { "X-Banjian-Form": form.elements.form.value, "X-Banjian-Live": "1" }, credentials: "same-origin", cache: "no-store" });
-      const told = answer.ok ? await answer.json() : {};
-      if (told.who === words.dataset.who) window.banjianRenew(told.form);
-      return told.who === words.dataset.who;
-    } catch {
-      return false;
-    }
-  }
   async function again() {
-    isRetry = !form.dataset.sent && await renew();
+    isRetry = !form.dataset.sent && await window.banjianIsRenewed(form.elements.form.value);
     if (isRetry) htmx.trigger(place, "banjian-draft");
     else timer = setTimeout(again, AGAIN_MS);
   }

@@ -29,7 +29,14 @@
     if (source || document.hidden) return;
     if (!window.EventSource) { fallBack(); return; }
     source = new EventSource(line.dataset.events);
-    source.onopen = () => { clearInterval(poll); poll = 0; if (line.classList.contains("gone")) refresh(); line.dataset.listening = "1"; };
+    source.onopen = () => {
+      // A station that was gone may have been started anew, and somebody have signed in before it was heard of.
+      if (poll) look();
+      clearInterval(poll);
+      poll = 0;
+      if (line.classList.contains("gone")) refresh();
+      line.dataset.listening = "1";
+    };
     source.onerror = () => {
       probe();
       delete line.dataset.listening;
@@ -137,10 +144,14 @@
       return null; // The line of safety tells that the station is gone.
     }
   }
-  // A page that was out of sight has not heard of a lock, or of another person at this PC.
+  // A page that was out of sight has not heard of a lock, of another person at this PC, or of a restart: the
+  // same person has another word after that.
   async function look() {
     const told = await whoActs();
-    if (told && told.who !== words.dataset.who) leave();
+    if (!told) return;
+    if (told.who !== words.dataset.who) { leave(); return; }
+    window.banjianRenew(told.form);
+    listen();
   }
   // The station itself is gone: what the line says is what was so before.
   function mark(isGone) {
@@ -161,8 +172,13 @@
   }
   document.body.addEventListener("htmx:sendError", (event) => { if (event.detail.elt === line) mark(true); });
   document.body.addEventListener("htmx:afterOnLoad", (event) => { if (event.detail.elt === line) mark(false); });
-  // A station that was started anew, or a page without events: nothing is told of who acts nowhere.
-  document.body.addEventListener("htmx:afterRequest", (event) => { if (event.detail.elt === line && event.detail.xhr.status === 204) look(); });
+  // A station that was started anew, or a page without events: nothing is told of who acts nowhere, and the line
+  // does not tell whose it is.
+  document.body.addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.elt !== line) return;
+    const status = event.detail.xhr.status, isDeaf = !source && !document.hidden;
+    if (status === 204 || (status === 200 && isDeaf)) look();
+  });
   function hush() { if (source) { source.close(); source = null; delete line.dataset.listening; } }
 
   // A browser has few connections to one place: only the page that is seen listens.
