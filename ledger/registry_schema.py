@@ -78,7 +78,7 @@ _SCOPE = Field(
         zh="范围：一个站点，或站点及其全部下级（加 /*）", en="one station, or with all below it (/*)"
     ),
 )
-_ROLE = Field(name="role", type="enum", values=GRANTABLE_ROLES, meaning=Bilingual(zh="岗位角色", en="role"))
+_ROLE = Field(name="role", type="enum", values=GRANTABLE_ROLES, meaning=Bilingual(zh="岗位", en="role"))
 _RETIREMENT = (
     Field(name="key_id", type="key_id", meaning=Bilingual(zh="停用的密钥", en="key that ends")),
     Field(
@@ -217,7 +217,7 @@ _TABLE = (
                 type="key_id",
                 required=False,
                 meaning=Bilingual(
-                    zh="同一人已停用的旧密钥，其角色转给新密钥",
+                    zh="同一人已停用的旧密钥，其岗位转给新密钥",
                     en="retired key of the same person whose roles pass on",
                 ),
             ),
@@ -226,7 +226,7 @@ _TABLE = (
     ),
     ActionSchema(
         action="grant_role",
-        name=Bilingual(zh="授予角色", en="grant a role"),
+        name=Bilingual(zh="授予岗位", en="grant a role"),
         signer="registrar",
         opening=False,
         facts=(
@@ -243,7 +243,7 @@ _TABLE = (
     ),
     ActionSchema(
         action="end_role",
-        name=Bilingual(zh="终止角色", en="end a role"),
+        name=Bilingual(zh="终止岗位", en="end a role"),
         signer="registrar",
         opening=False,
         facts=(_STAFF, _ROLE, _SCOPE),

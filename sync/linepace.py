@@ -32,7 +32,7 @@ class LinePace:
         Args:
             budget: what it may carry where no line breaks.
         """
-        if self._unanswered:
+        if self._unanswered and (self._left is None or self.broke):
             self._halve()
             return None
         self._unanswered = True

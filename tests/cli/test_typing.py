@@ -110,7 +110,7 @@ def test_a_level_by_its_name(county: Terminal, level: str, code: str) -> None:
 
 def test_roles_units_and_lists_by_their_names(county: Terminal, tmp_path: Path) -> None:
     county.ok(
-        "staff", "add", "T009", "--name", "钱", "--at", TOWNSHIP, "--role", "窗口人员、承办人", "--as", "R001"
+        "staff", "add", "T009", "--name", "钱", "--at", TOWNSHIP, "--role", "窗口人员、经办", "--as", "R001"
     )
     (clerk,) = [one for one in county.ok("staff", "list", "--json").lines if one["staff_no"] == "T009"]
     assert {role for role, _ in clerk["grants"]} == {"window", "officer"}
@@ -205,7 +205,7 @@ def test_a_member_of_staff_by_name_or_in_other_characters(county: Terminal, type
 def test_who_is_enrolled_keeps_the_number_as_it_is_written_on_the_keyboard(county: Terminal) -> None:
     words = ("--name", "孙", "--at", "城关镇", "--role", "window", "--as", "r001")
     county.ok("staff", "add", wide("T015"), *words)
-    county.ok("staff", "grant", "t015", "--role", "承办人", "--scope", "城关镇", "--as", "R001")
+    county.ok("staff", "grant", "t015", "--role", "经办", "--scope", "城关镇", "--as", "R001")
     (clerk,) = [one for one in county.ok("staff", "list", "--json").lines if one["staff_no"] == "T015"]
     assert {tuple(one) for one in clerk["grants"]} == {("window", TOWNSHIP), ("officer", TOWNSHIP)}
 

@@ -36,7 +36,7 @@ TECHNICIAN = frozenset((
     "log.sentinel_other", "personal.cipher", "personal.sealed",
     "pki.csr_algorithm", "receive.head_unsigned", "registry.choose", "registry.none_waiting", "serve.answer",
     "serve.log", "store.not_stored",
-    "store.row_missing", "store.schema_foreign", "tls.other_station", "web.address",
+    "store.row_missing", "store.schema_foreign", "tls.certificate_ended", "tls.other_station", "web.address",
 ))  # fmt: skip
 """Errors for which a page asks for the county's technician: nothing at a counter helps."""
 
