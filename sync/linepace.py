@@ -2,7 +2,8 @@
 
 Packages that arrive whole count, but who hears no answer does not learn that they did, nor anything else. So
 after such a request comes one with the hello alone, whose answer says where to go on, and behind it half of
-what had been sent when the line broke. It is a guess of this process, and nothing rests on it.
+what had been sent when the line broke. A request that had sent nothing but its hello leaves nothing in doubt.
+It is a guess of this process, and nothing rests on it.
 """
 
 from __future__ import annotations

@@ -173,6 +173,10 @@ def test_how_much_a_line_upward_carries_is_halved_by_what_was_sent_and_grows_aga
     more.take(10)
     pace.answered()
     assert pace.begin(budget) == Spending.of(budget)
+    # Of a call that had sent nothing, one that was refused as too early for instance, nothing is in doubt.
+    tried = pace.begin(budget)
+    assert tried == Spending.of(budget)
+    tried.take(10)
     assert pace.begin(budget) is None
     pace.answered()
     least = pace.begin(budget)
