@@ -243,3 +243,4 @@ def test_an_act_is_still_found_by_its_digits(county: Terminal) -> None:
     act = _act(county, number, "hand_over")
     words = ("--target", act[:8].upper(), "--changes", "waybill=SF2", "--reason", "抄错")
     county.ok("amend", number, *words, "--as", "C001")
+    assert "SF2" in county.ok("show", number).out
