@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from ledger.caseshape import DAY_MS
 from ledger.errors import AuthorityError, DataError
 from ledger.station import is_station_id
 from ledger.types import LedgerId, StationId
@@ -27,7 +28,6 @@ from sync.tlskeys import Randomness, key_info, private_key
 
 CA_YEARS = 20
 LEAF_DAYS = 730
-DAY_MS = 86_400_000
 EXPIRY_TOLERANCE_MS = 7 * DAY_MS
 """How long after its end a certificate still counts: clocks in offices go wrong by days."""
 CERTIFICATE_BYTES_MAX = 4 * 1024

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta
 
 from ledger.calendars import calendar_set
+from ledger.typedtime import LAW_TIME
 
-CHINA = timezone(timedelta(hours=8))
+CHINA = LAW_TIME
 MINUTE_MS = 60_000
 _OPEN = ((time(8, 30), time(12, 0)), (time(14, 0), time(17, 15)))
 _CALENDARS = calendar_set()

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ledger import registry_actions
+from ledger.caseshape import DAY_MS
 from ledger.errors import AuthorityError, ConfigError, DataError, InputError
 from ledger.facade import Ledger
 from ledger.facade.base.clock import Randomness
@@ -25,7 +26,6 @@ from ledger.types import Facts, LedgerId, StationId
 
 CODE_SYSTEM = "GB/T 2260"
 DAYS_DEFAULT = 30
-DAY_MS = 86_400_000
 KIOSK_LEVELS = ("kiosk", "agent")
 """Levels whose acts a service key signs."""
 _ADDRESS = re.compile(r"https://[!-~]{1,200}", re.ASCII)

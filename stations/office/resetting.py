@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ledger import platform
 from ledger.authority import GRANTING_ROLES, Authority, Refusal
+from ledger.caseshape import DAY_MS
 from ledger.codec import pack_header, unpack_header
 from ledger.envelope import read_envelope
 from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError, InputError
@@ -31,7 +32,6 @@ from sync.approval import Register
 BROUGHT_SUFFIX = ".newkey"
 """What the file that carries a key with its grant ends in."""
 BROUGHT_BYTES_MAX = ENVELOPE_BYTES_MAX + FRAME_BYTES_MAX + 64
-DAY_MS = 86_400_000
 DAYS_MAX = GRANT_MS_MAX // DAY_MS
 OPEN_STATES = ("waiting", "expired")
 """What a registrar can confirm."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 
+from ledger.typedtime import LAW_TIME
 from stations.texts import Say
 
-CHINA = timezone(timedelta(hours=8))
+CHINA = LAW_TIME
 """Time of the law: China Standard Time, without daylight saving."""
 NO_MOMENT = "????-??-?? ??:??"
 """Shown, in every language, for a moment that no calendar has."""
