@@ -25,7 +25,7 @@ from stations.web.overview.today import PART_MAX
 from stations.web.rosters.lists import FAULTS_SHOWN_MAX as ROSTER_FAULTS
 from tests.facade.counter import APPLICANT, PERMIT, REGISTRAR, Dice, FakeClock, act, found_county
 from tests.sheetin.workbooks import make
-from tests.web.counterdesk import Counter, Desk, keys, serving
+from tests.web.counterdesk import Counter, Desk, keys, serving, window
 from tests.web.furniture import ROSTER_HEAD
 from tests.web.test_orders import HEAD as ORDER_HEAD
 from tests.web.test_platform import HEAD as PLATFORM_HEAD
@@ -211,11 +211,9 @@ def test_the_hall_s_list_is_printed_whole(counter: Counter) -> None:
 
 @pytest.mark.layer("browser")
 def test_sheets_that_are_folded_are_printed_too(
-    counter: Counter, desk: Desk, chromium_browser: Browser, tmp_path: Path
+    desk: Desk, chromium_browser: Browser, tmp_path: Path
 ) -> None:
-    base = f"http://127.0.0.1:{counter.port}"
-    context = chromium_browser.new_context(locale="zh-CN", base_url=base)
-    context.add_cookies([{"name": name, "value": value, "url": base} for name, value in desk.cookies.items()])
+    context = window(chromium_browser, desk)
     tab = context.new_page()
     tab.goto("/platform")
     count = "document.querySelectorAll('details.sheet[open]').length"
@@ -227,11 +225,9 @@ def test_sheets_that_are_folded_are_printed_too(
 
 @pytest.mark.layer("browser")
 def test_a_case_prints_its_details_and_headings_stay_with_their_lists(
-    counter: Counter, desk: Desk, chromium_browser: Browser, tmp_path: Path
+    desk: Desk, chromium_browser: Browser, tmp_path: Path
 ) -> None:
-    base = f"http://127.0.0.1:{counter.port}"
-    context = chromium_browser.new_context(locale="zh-CN", base_url=base)
-    context.add_cookies([{"name": name, "value": value, "url": base} for name, value in desk.cookies.items()])
+    context = window(chromium_browser, desk)
     tab = context.new_page()
     tab.goto("/cases")
     tab.goto(str(tab.locator('main a[href^="/case/"]').first.get_attribute("href")))
