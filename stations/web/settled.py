@@ -83,7 +83,11 @@ def _is_granted(look: Look) -> bool:
     other = look.text("stand_in_for")
     if held is None:
         return False
-    return (role, scope, other) in held.stand_ins if other else (role, scope) in held.grants
+    if other:
+        return (role, scope, other) in held.stand_ins
+    # Whoever stands in for somebody has the role as well, and may still be given it for herself.
+    stands_in = any((role, scope) == one[:2] for one in held.stand_ins)
+    return (role, scope) in held.grants and not stands_in
 
 
 def _has_new_key(look: Look) -> bool:
@@ -124,8 +128,13 @@ def _is_answered(look: Look) -> bool:
 
 
 def _are_received(look: Look) -> bool:
-    """Tell whether everybody who is ticked was received: whom somebody ticks later is another signature."""
+    """Tell whether what the form says was signed, and everybody who is ticked was received."""
     roster = rosters.load_roster(look.folder(rosters.FOLDER), look.name)
+    signed = {name: texts for name, texts in roster.form.items() if any(texts)}
+    if {name: look.draft.form.get(name) for name in signed} != signed:
+        return False
+    if any(name not in signed for name in look.draft.form if name.startswith("f.") or name == "at"):
+        return False
     here = [row.case for row in roster.rows if row.here]
     with look.ledger.reading() as (tx, _):
         return bool(here) and all(

@@ -105,6 +105,13 @@ def test_a_roster_of_which_everybody_was_received(tmp_path: Path, monkeypatch: p
         # Nobody was received, as far as the ledger says.
         assert waiting(counter, counter.desk("C1"), "C1", (sign,)) == {ONE}
     roster.row(1).case = case
+    for signed in ({}, {"f.location": ["另一处"]}):
+        # What was typed is not what the receipts say: somebody goes on with it.
+        roster.form = signed
+        keep_roster(SealedFolder(kept, FOLDER, sealed), roster)
+        with serving(folder, clock=counter.clock) as counter:
+            assert waiting(counter, counter.desk("C1"), "C1", (sign,)) == {ONE}
+    roster.form = {"f.location": ["东门村文化礼堂"], "f.channel": [""]}
     keep_roster(SealedFolder(kept, FOLDER, sealed), roster)
     with serving(folder, clock=counter.clock) as counter:
         assert waiting(counter, counter.desk("C1"), "C1", (sign,)) == set()
