@@ -12,8 +12,8 @@ from stations.checkup.doctor import examine
 from stations.config import StationConfig
 from tests.facade.counter import PERMIT, FakeClock
 from tests.web.counterdesk import Counter, Desk, serving
+from tests.web.tabs import seated
 from tests.web.test_actions import received
-from tests.web.test_locked_pages import seated
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
