@@ -81,13 +81,13 @@ class ActReader:
     def signers(self, tx: ReadTx, case_ids: Sequence[CaseId]) -> dict[CaseId, set[KeyId]]:
         """Return the keys that signed acts of each case; nothing is folded, and no act is decoded twice.
 
-        An act's id stands for its bytes, so who signed it is remembered.
+        An act's id stands for its bytes, so who signed it is remembered. Of an opaque act nobody knows.
         """
         found: dict[CaseId, set[KeyId]] = {}
         new: dict[Place, tuple[CaseId, ActId]] = {}
         for row in _rows(tx, case_ids):
-            case_id, known_id = row[:2]
-            if isinstance(case_id, bytes) and isinstance(known_id, bytes):
+            case_id, known_id, _, _, action = row
+            if isinstance(case_id, bytes) and isinstance(known_id, bytes) and action != OPAQUE:
                 actor = self._actors.get(ActId(known_id))
                 if actor is None:
                     new[place_in(row)] = CaseId(case_id), ActId(known_id)
@@ -95,12 +95,12 @@ class ActReader:
                     found.setdefault(CaseId(case_id), set()).add(actor)
         for place, frame in _frames(tx, by_log(new)).items():
             case_id, known_id = new[place]
-            # What nobody can read nobody signed.
+            # What nobody can read nobody signed; nor what changed on this disk.
             with suppress(BanjianError):
-                actor = reread_frame(frame)[0].header.actor
-                if type(actor) is bytes:
-                    self._remember(known_id, actor)
-                    found.setdefault(case_id, set()).add(actor)
+                act = reread_frame(frame)[0]
+                if act_id(act.raw) == known_id:
+                    self._remember(known_id, act.header.actor)
+                    found.setdefault(case_id, set()).add(act.header.actor)
         return found
 
     def _remember(self, known_id: ActId, actor: KeyId) -> None:
