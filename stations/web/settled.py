@@ -14,10 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from ledger.authority import Authority
 from ledger.errors import BanjianError
 from ledger.facade import Home, Ledger
 from ledger.facade.base.clock import Randomness
+from ledger.registry.authority import Authority
 from ledger.store import schema
 from ledger.types import CaseId, StationId
 from stations.kept import orders, rosters

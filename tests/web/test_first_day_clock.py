@@ -7,7 +7,7 @@ from pathlib import Path
 from aiohttp.test_utils import TestClient, TestServer
 
 from ledger.facade import Home, Ledger
-from ledger.invite import encode_invite
+from ledger.formats.invite import encode_invite
 from stations.kept.backup import DATABASE_NAME
 from stations.office.inviting import Offer, make_invite
 from stations.web.firstday.shared import FirstDay

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import pytest
 
-from ledger import registry_actions
 from ledger.facade import Ledger
 from ledger.facade.cases import caseacts, casebook
 from ledger.facade.opened.desklists import signed_by
+from ledger.registry import actions as registry_actions
 from stations.web.keyholders import keys_of
 from tests.facade.counter import (
     REGISTRAR,

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ledger.envelope import seal_key
 from ledger.facade import Home
-from ledger.keys import prove_possession
+from ledger.formats.envelope import seal_key
+from ledger.formats.keys import prove_possession
 from stations.kept.rosters import FOLDER, keep_roster, load_roster
 from stations.kept.sealed import SealedFolder
 from stations.keyrequest import KeyRequest, encode_request
