@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.office import DIVISION, WalkingClock, signer
-from ledger import registry_actions
 from ledger.facade import CountyPlan, Home, Ledger, county_station, create_county
 from ledger.facade.base.clock import SystemClock
 from ledger.facade.opened.founding import found_empty
 from ledger.facade.peering.between import exchange_of
 from ledger.facade.peering.exchange import Exchange
-from ledger.genesis import LedgerGenesis
-from ledger.keys import Ed25519Signer, Signer, prove_possession
+from ledger.formats.genesis import LedgerGenesis
+from ledger.formats.keys import Ed25519Signer, Signer, prove_possession
+from ledger.registry import actions as registry_actions
 from ledger.types import StationId
 from sync.credentials import CountyCa, prepare_county, write_own
 from sync.framing import ANSWER, END, HELLO, Section, Splitter

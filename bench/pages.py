@@ -27,8 +27,8 @@ from bench.office import WalkingClock
 from bench.serving import ROOT, Serving
 from bench.workload import FELLING, VILLAGE_BUILDING, Workload
 from bench.writing import perform_all
-from ledger.envelope import KdfParams, seal_key
 from ledger.facade import Home
+from ledger.formats.envelope import KdfParams, seal_key
 from stations.cli.remote import sync_remote
 from sync.outcome import Outcome
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from ledger import registry_actions
 from ledger.errors import AuthorityError, BanjianError, InputError, RuleError
 from ledger.facade import Ledger, Performed
-from ledger.keys import ED25519, Signer
-from ledger.registry import Registry
+from ledger.formats.keys import ED25519, Signer
+from ledger.registry import actions as registry_actions
+from ledger.registry.registry import Registry
 from ledger.types import Facts, KeyId, StationId
 from sync.joinforms import JoinRequest, ServiceKey, StaffKey
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from ledger.bundle import SECTION_ATTACHMENT, X25519, BundleHeader, Manifest, Section, seal_part
 from ledger.errors import AuthorityError, StoreError
 from ledger.facade.base.clock import Randomness
 from ledger.facade.peering.exchange import Exchange
-from ledger.keys import key_id
+from ledger.formats.bundle import SECTION_ATTACHMENT, X25519, BundleHeader, Manifest, Section, seal_part
+from ledger.formats.keys import key_id
 from ledger.limits import BUNDLE_PARTS_MAX
 from sync.attachforms import Offer
 from sync.bundleforms import file_name

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ledger.bundle import BundleHeader, OpenedPart, open_part, read_bundle_header
-from ledger.entry import entry_hash
 from ledger.errors import AuthorityError, DataError
 from ledger.facade.peering.exchange import Exchange
-from ledger.frame import split_frame
-from ledger.verified import VerifiedRecord
+from ledger.formats.bundle import BundleHeader, OpenedPart, open_part, read_bundle_header
+from ledger.formats.entry import entry_hash
+from ledger.formats.frame import split_frame
+from ledger.known.verified import VerifiedRecord
 from sync.ingest import PreparedPackage
 
 

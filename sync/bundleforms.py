@@ -13,10 +13,10 @@ from itertools import groupby
 
 from backports import zstd
 
-from ledger.bundle import BundleHeader, Section
 from ledger.codec import pack_header, unpack_header
 from ledger.errors import EncodingError
 from ledger.facade.transfer.feeds import FeedPlace, next_chain
+from ledger.formats.bundle import BundleHeader, Section
 from ledger.limits import BUNDLE_SECTION_BYTES_MAX, INT_MAX
 from ledger.types import ActId, CaseId
 from sync.stream import WINDOW_LOG_MAX

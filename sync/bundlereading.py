@@ -13,7 +13,12 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, Future
 from typing import NamedTuple
 
-from ledger.bundle import (
+from ledger.errors import AuthorityError, DataError, EncodingError, ForkError, GapError, InputError
+from ledger.facade.base.peers import Contact
+from ledger.facade.logs.countyfold import COUNTY_KINDS
+from ledger.facade.logs.heldstates import ReceiptLine
+from ledger.facade.peering.exchange import Exchange
+from ledger.formats.bundle import (
     SECTION_ATTACHED,
     SECTION_ATTACHMENT,
     SECTION_BRANCH,
@@ -26,15 +31,10 @@ from ledger.bundle import (
     OpenedPart,
     Section,
 )
-from ledger.errors import AuthorityError, DataError, EncodingError, ForkError, GapError, InputError
-from ledger.facade.base.peers import Contact
-from ledger.facade.logs.countyfold import COUNTY_KINDS
-from ledger.facade.logs.heldstates import ReceiptLine
-from ledger.facade.peering.exchange import Exchange
-from ledger.genesis import LogGenesis
-from ledger.opening import opening_genesis
+from ledger.formats.genesis import LogGenesis
+from ledger.known.opening import opening_genesis
+from ledger.known.verified import VerifiedRecord
 from ledger.types import LogId, StationId
-from ledger.verified import VerifiedRecord
 from sync import framing
 from sync.besideline import is_elsewhere
 from sync.bundlechecks import behind, check_bodies, check_registry, open_own_part

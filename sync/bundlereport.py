@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ledger.bundle import BundleHeader, Manifest
 from ledger.errors import BanjianError
+from ledger.formats.bundle import BundleHeader, Manifest
 from ledger.types import NO_LOG, LogId
 
 TOO_EARLY = frozenset(("package.gap", "sync.branch_gap", "bundle.registry_behind", "attach.unnamed"))

@@ -23,7 +23,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ledger.bundle import (
+from ledger.errors import AuthorityError
+from ledger.facade.base.clock import Randomness
+from ledger.facade.base.peers import Contact, relayed
+from ledger.facade.logs.countyfold import COUNTY_KINDS
+from ledger.facade.peering.exchange import Exchange
+from ledger.facade.transfer.feeds import START, FeedPlace
+from ledger.formats.bundle import (
     SECTION_ATTACHED,
     SECTION_BRANCH,
     SECTION_CHECKPOINT,
@@ -39,17 +45,11 @@ from ledger.bundle import (
     Section,
     seal_part,
 )
-from ledger.checkpoint import LOG_ORIGIN_PREFIX, read_checkpoint
-from ledger.errors import AuthorityError
-from ledger.excerpt import encode_excerpt
-from ledger.facade.base.clock import Randomness
-from ledger.facade.base.peers import Contact, relayed
-from ledger.facade.logs.countyfold import COUNTY_KINDS
-from ledger.facade.peering.exchange import Exchange
-from ledger.facade.transfer.feeds import START, FeedPlace
-from ledger.keys import key_id
+from ledger.formats.checkpoint import LOG_ORIGIN_PREFIX, read_checkpoint
+from ledger.formats.excerpt import encode_excerpt
+from ledger.formats.keys import key_id
+from ledger.formats.package import encode_package
 from ledger.limits import BUNDLE_MANIFEST_BYTES_MAX, BUNDLE_PART_BYTES_MAX, BUNDLE_PARTS_MAX
-from ledger.package import encode_package
 from ledger.types import LogId, StationId
 from sync.bundleforms import FEED_ITEMS_MAX, FeedSection, compressed, file_name
 from sync.messages import Hello, pack_county

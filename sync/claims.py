@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from ledger.checkpoint import log_origin, open_checkpoint
 from ledger.facade.logs.lostends import DOWNSTREAM_AHEAD
 from ledger.facade.peering.exchange import Exchange
+from ledger.formats.checkpoint import log_origin, open_checkpoint
 from ledger.types import LogId
 from sync.messages import Answer
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 import aiohttp
 
 from ledger.errors import BanjianError, DataError, StoreError
-from ledger.invite import Invite
+from ledger.formats.invite import Invite
 from ledger.types import LedgerId
 from sync.joinforms import JOIN_ANSWER_BYTES_MAX, decode_answer, decode_renewal, decode_request
 from sync.pki import CERTIFICATE_BYTES_MAX, check_ca, fingerprint

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ledger.facade.logs.heldstates import BranchState, LogState, branch_name
 from ledger.facade.logs.stretch import AIM_BYTES
 from ledger.facade.peering.exchange import Exchange
-from ledger.package import PackageContent, encode_package
+from ledger.formats.package import PackageContent, encode_package
 from ledger.types import LogId
 from sync.framing import BRANCH, PACKAGE, encode_section
 

@@ -10,11 +10,11 @@ import marshal
 from collections.abc import Mapping
 from typing import NamedTuple, TypeAlias
 
-from ledger.act import Act, ActHeader
-from ledger.entry import Entry
-from ledger.package import PackageContent
+from ledger.formats.act import Act, ActHeader
+from ledger.formats.entry import Entry
+from ledger.formats.package import PackageContent
+from ledger.known.verified import VerifiedRecord
 from ledger.types import KeyId, LedgerId
-from ledger.verified import VerifiedRecord
 from sync.framing import Section
 from sync.ingest import PreparedPackage
 

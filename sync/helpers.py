@@ -18,9 +18,9 @@ from threading import Lock, Timer
 from typing import IO
 
 from ledger.errors import BanjianError
-from ledger.keys import verify_all
+from ledger.formats.keys import verify_all
+from ledger.known.verified import KeyFinder
 from ledger.types import KeyId, LedgerId
-from ledger.verified import KeyFinder
 from sync.framing import BRANCH, PACKAGE, Section
 from sync.handover import (
     BROKEN,

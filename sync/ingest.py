@@ -10,16 +10,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 
-from ledger.body import open_body
-from ledger.checkpoint import log_of_origin, read_checkpoint
 from ledger.errors import BanjianError, EncodingError
-from ledger.excerpt import CheckedExcerpt, check_excerpt, decode_excerpt
-from ledger.genesis import decode_ledger_genesis
-from ledger.keys import ED25519, key_id, verify_all
+from ledger.formats.body import open_body
+from ledger.formats.checkpoint import log_of_origin, read_checkpoint
+from ledger.formats.excerpt import CheckedExcerpt, check_excerpt, decode_excerpt
+from ledger.formats.genesis import decode_ledger_genesis
+from ledger.formats.keys import ED25519, key_id, verify_all
+from ledger.formats.package import PackageContent, decode_parsed
+from ledger.known.verified import KeyFinder, SignatureCheck, VerifiedRecord, linked, verify_records
 from ledger.limits import FACTS_BYTES_MAX
-from ledger.package import PackageContent, decode_parsed
 from ledger.types import KeyId, LedgerId, LogId
-from ledger.verified import KeyFinder, SignatureCheck, VerifiedRecord, linked, verify_records
 from sync.framing import BRANCH, EXCERPT, NOTE, PACKAGE, Section
 
 

@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Sequence
 
 from ledger.facade import Clock, Home
-from ledger.registry import Registry
+from ledger.registry.registry import Registry
 from ledger.types import LedgerId, StationId
 from sync.client_join import pass_on_join, send_renewal
 from sync.credentials import read_ca_certificate

@@ -26,10 +26,10 @@ from ledger.codec import pack_header, unpack_header
 from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError, RuleError
 from ledger.facade import Clock, Home
 from ledger.facade.base.clock import Randomness
-from ledger.invite import Invite, check_expiry
-from ledger.keys import ED25519, Signer, key_id
+from ledger.formats.invite import Invite, check_expiry
+from ledger.formats.keys import ED25519, Signer, key_id
 from ledger.platform import fsync_dir, os_failure, write_durably, write_once
-from ledger.registry import Registry
+from ledger.registry.registry import Registry
 from ledger.types import LedgerId, StationId
 from sync.credentials import CountyCa, read_ca
 from sync.joinforms import JoinAnswer, JoinRequest, Renewal, decode_renewal, decode_request

@@ -29,9 +29,9 @@ from ledger.facade import Home
 from ledger.facade.base.clock import Randomness
 from ledger.facade.base.home import SEED_BYTES
 from ledger.facade.opened.founding import found_empty
-from ledger.genesis import decode_ledger_genesis
-from ledger.invite import Invite, decode_invite
-from ledger.keys import Ed25519Signer, prove_possession
+from ledger.formats.genesis import decode_ledger_genesis
+from ledger.formats.invite import Invite, decode_invite
+from ledger.formats.keys import Ed25519Signer, prove_possession
 from ledger.platform import fsync_dir, write_durably
 from ledger.types import LedgerId
 from sync.credentials import write_own

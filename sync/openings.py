@@ -12,8 +12,8 @@ from typing import Final
 
 from ledger.errors import BanjianError, DataError
 from ledger.facade.peering.exchange import Exchange
-from ledger.genesis import LogGenesis
-from ledger.opening import opening_genesis
+from ledger.formats.genesis import LogGenesis
+from ledger.known.opening import opening_genesis
 from sync.ingest import Prepared, PreparedPackage
 
 LOG_OPENING: Final = "sync.log_opening"

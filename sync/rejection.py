@@ -18,9 +18,9 @@ from hashlib import sha256
 
 from ledger.codec import HeaderFields, pack_header, unpack_header
 from ledger.errors import AuthorityError, DataError, EncodingError, InputError
+from ledger.formats.keys import Signer, verify
 from ledger.hashing import CTX_REJECTION_SIGN
-from ledger.keys import Signer, verify
-from ledger.station import is_station_id
+from ledger.registry.station import is_station_id
 from ledger.types import LedgerId, StationId
 from sync.joinforms import JoinRequest
 

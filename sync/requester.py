@@ -12,7 +12,7 @@ from ledger.facade.logs.countyfold import COUNTY_KINDS
 from ledger.facade.logs.heldstates import LogState
 from ledger.facade.peering.countylink import CountyNews
 from ledger.facade.peering.exchange import Exchange
-from ledger.genesis import LogGenesis
+from ledger.formats.genesis import LogGenesis
 from ledger.types import NO_LOG, LogId, StationId
 from sync.besideline import was_refused
 from sync.claims import OTHER, UNPROVEN, Claims

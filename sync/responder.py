@@ -24,14 +24,14 @@ from contextlib import suppress
 from dataclasses import replace
 
 from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError, GapError
-from ledger.excerpt import ExcerptContent, encode_excerpt
 from ledger.facade.base.peers import Contact, passed_on
 from ledger.facade.logs.countyfold import COUNTY_KINDS
 from ledger.facade.logs.heldstates import LogState
 from ledger.facade.logs.lostends import DOWNSTREAM_OTHER, LostEnd
 from ledger.facade.peering.exchange import Exchange
 from ledger.facade.transfer.feeds import FeedPlace
-from ledger.genesis import LogGenesis
+from ledger.formats.excerpt import ExcerptContent, encode_excerpt
+from ledger.formats.genesis import LogGenesis
 from ledger.types import NO_LOG, LogId, StationId
 from sync.besideline import is_elsewhere, news
 from sync.downward import whole_logs

@@ -13,9 +13,9 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from ledger.excerpt import encode_excerpt
 from ledger.facade.logs.bodies import Place
 from ledger.facade.peering.exchange import Exchange
+from ledger.formats.excerpt import encode_excerpt
 from ledger.types import LogId
 from sync.framing import EXCERPT, NOTE, encode_section
 from sync.giving import Spending, packages

@@ -20,8 +20,8 @@ from aiohttp import web
 
 from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError, StoreError
 from ledger.facade.peering.exchange import Exchange
+from ledger.known.verified import KeyFinder
 from ledger.types import KeyId, StationId
-from ledger.verified import KeyFinder
 from sync.framing import HELLO, Section
 from sync.giving import Budget
 from sync.ingest import Prepared, Preparing

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from ledger.bundle import SECTION_ATTACHED, Manifest, Section
-from ledger.checkpoint import receipt_name
 from ledger.errors import DataError
 from ledger.facade.peering.exchange import Exchange
+from ledger.formats.bundle import SECTION_ATTACHED, Manifest, Section
+from ledger.formats.checkpoint import receipt_name
 from ledger.types import StationId
 from sync.attachforms import WANTED_MAX
 from sync.bundleforms import plain

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from ledger.checkpoint import Checkpoint
 from ledger.codec import pack_header, unpack_header
 from ledger.errors import EncodingError
+from ledger.formats.checkpoint import Checkpoint
 from ledger.hashing import CTX_ATTACHED, digest
 from ledger.types import CaseId, StationId
 from sync.attachforms import (

@@ -16,9 +16,9 @@ from dataclasses import replace
 
 from ledger.facade.base.peers import BY_STICK, Contact
 from ledger.facade.peering.exchange import Exchange
+from ledger.known.verified import VerifiedRecord
 from ledger.limits import MOMENT_MS_MAX
 from ledger.types import LogId, StationId
-from ledger.verified import VerifiedRecord
 from sync.messages import Hello
 
 

@@ -7,10 +7,10 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 
-from ledger.bundle import bundle_public_key
 from ledger.errors import BanjianError, StoreError
 from ledger.facade import Home, Ledger
 from ledger.facade.peering.receiptkey import KEY_MISSING, RECEIPT, receipt_key_fault
+from ledger.formats.bundle import bundle_public_key
 from ledger.types import StationId
 from stations.checkup.checks import Check, found
 from stations.office.servicekeys import BUNDLE

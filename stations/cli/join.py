@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ledger.errors import AuthorityError, ConfigError, InputError
 from ledger.facade import Home
-from ledger.invite import Invite, decode_invite
-from ledger.keys import prove_possession
+from ledger.formats.invite import Invite, decode_invite
+from ledger.formats.keys import prove_possession
 from ledger.platform import write_durably
 from ledger.types import LedgerId
 from stations.cli.call import Call

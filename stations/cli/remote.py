@@ -9,9 +9,9 @@ from typing import TypeVar
 
 import aiohttp
 
-from ledger.act import Act, case_of, decode_act
 from ledger.errors import StoreError
 from ledger.facade import Home, Performed, SignedAct
+from ledger.formats.act import Act, case_of, decode_act
 from stations.cli.asking import BASE, NO_ANSWER, Reached, ask, ask_until_answered, connector
 from stations.serving.bundlejobs import BundleJob, Step
 from stations.serving.bundleroute import PATH

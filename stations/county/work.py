@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ledger.case import state_digest
+from ledger.cases.case import state_digest
 from ledger.errors import BanjianError
 from ledger.facade import Command, Ledger
 from ledger.facade.base.clock import Clock

@@ -29,7 +29,7 @@ from ledger.facade.base.home import CASE_KEYS_NAME, RESTORED_MARKER, SEED_BYTES
 from ledger.facade.base.vault import Vault
 from ledger.facade.opened.restoring import decode_case_keys, installation
 from ledger.facade.opened.setup import county_station
-from ledger.genesis import LedgerGenesis, decode_ledger_genesis
+from ledger.formats.genesis import LedgerGenesis, decode_ledger_genesis
 from ledger.platform import fsync_dir, write_durably
 from ledger.sqlitefile import file_uri
 from stations.config import load_config

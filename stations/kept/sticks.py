@@ -11,10 +11,10 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ledger.bundle import MAGIC, open_part, read_bundle_header
 from ledger.errors import BanjianError, ConfigError
 from ledger.facade.base.clock import Randomness
 from ledger.facade.peering.exchange import Exchange
+from ledger.formats.bundle import MAGIC, open_part, read_bundle_header
 from ledger.limits import BUNDLE_HEADER_BYTES_MAX, BUNDLE_MANIFEST_BYTES_MAX, BUNDLE_PART_BYTES_MAX
 from ledger.platform import os_failure, write_durably
 from ledger.types import LogId, StationId

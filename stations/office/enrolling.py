@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from unicodedata import normalize
 
-from ledger import registry_actions
-from ledger.authority import Authority
 from ledger.errors import AuthorityError, InputError, RuleError
 from ledger.facade import Ledger
 from ledger.facade.logs.appearances import log_sizes
-from ledger.keys import ED25519, Signer, prove_possession
-from ledger.registry import Registry
+from ledger.formats.keys import ED25519, Signer, prove_possession
+from ledger.registry import actions as registry_actions
+from ledger.registry.authority import Authority
+from ledger.registry.registry import Registry
 from ledger.types import Facts, KeyId, LedgerId, StationId
 from stations.imports.difference import PlannedAct
 from stations.imports.trial import first_refusal

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ledger.errors import ConfigError
 from ledger.facade import Ledger
 from ledger.facade.base.clock import Clock, Randomness
-from ledger.keys import Signer
+from ledger.formats.keys import Signer
 from sync.approval import KeyState, Register, approve
 from sync.joinoffice import JoinOffice, Waiting
 

@@ -11,11 +11,11 @@ import pytest
 from audit.outcome import Report
 from audit.replay import Replay, replay_case
 from audit.verify import verify_ledger
-from ledger.case import state_digest
+from ledger.cases.case import state_digest
 from ledger.errors import InputError
-from ledger.excerpt import ExcerptContent, encode_excerpt
 from ledger.facade import Home
 from ledger.facade.opened.founding import found_empty
+from ledger.formats.excerpt import ExcerptContent, encode_excerpt
 from ledger.store import schema
 from ledger.types import CaseId, StationId
 from sync.framing import EXCERPT, Section
@@ -340,14 +340,14 @@ def test_a_folder_that_joined_and_never_synced_says_so(world: World, tmp_path: P
     assert report.ledger_id == world.genesis.ledger_id()
     pinned = verify_ledger(home.path, trust=world.genesis.ledger_id())
     assert codes(pinned) == {"ledger.not_synced"}
-    (home.path / "ledger.genesis").write_bytes(b"\x93")
+    (home.path / "ledger.formats.genesis").write_bytes(b"\x93")
     assert errors(home.path) == {"ledger.genesis_damaged", "ledger.no_registry"}
 
 
 def test_a_pinned_genesis_of_another_ledger(village: Path, tmp_path: Path) -> None:
     other = World(tmp_path / "other", seed="other")
     other.close()
-    (village / "ledger.genesis").write_bytes(other.genesis.pack())
+    (village / "ledger.formats.genesis").write_bytes(other.genesis.pack())
     assert errors(village) == {"ledger.other_registry"}
 
 

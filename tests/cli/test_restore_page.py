@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from audit.verify import verify_ledger
-from ledger.genesis import ledger_id
+from ledger.formats.genesis import ledger_id
 from tests.cli.pasting import ROOT, commands, paste
 
 TOWN, VILLAGE = "990121001000-00", "990121001201-00"
@@ -117,7 +117,7 @@ def test_a_county_without_any_backup_is_filled_by_its_stations(lost: Path, port:
     page = (ROOT / "docs" / "storage.md").read_text(encoding="utf-8")
     assert all(line in page for line in RESCUE.strip().splitlines())
     sync, reopen, after = commands("docs/storage.md")[1:]
-    number = ledger_id((lost / "town" / "ledger.genesis").read_bytes()).hex()
+    number = ledger_id((lost / "town" / "ledger.formats.genesis").read_bytes()).hex()
     first = reopen.splitlines()[0]
     wrong = RESCUE.strip().splitlines()[0].replace("rescue county", "rescue other")
     wrong = wrong.replace("ca.key", "root-1.key")

@@ -17,7 +17,7 @@ UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK|NotImplementedError)\b")
 IMPORTERS = {
     "msgpack": ("ledger.codec",),
     "eventsourcing": ("ledger.store", "ledger.projections"),
-    "nacl": ("ledger.sodium",),
+    "nacl": ("ledger.formats.sodium",),
     "psycopg": ("ledger.store",),
     "psycopg_pool": ("ledger.store",),
     "aiohttp": (

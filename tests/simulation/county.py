@@ -13,15 +13,16 @@ from hashlib import sha256
 from pathlib import Path
 from unittest.mock import patch
 
-from ledger import platform, registry_actions
-from ledger.bundle import X25519, bundle_public_key
+from ledger import platform
 from ledger.errors import BanjianError
 from ledger.facade import CountyPlan, Home, Ledger, create_county
 from ledger.facade.opened.founding import found_empty
 from ledger.facade.peering.between import exchange_of
 from ledger.facade.peering.exchange import Exchange
-from ledger.genesis import LedgerGenesis
-from ledger.keys import Ed25519Signer, Signer, prove_possession
+from ledger.formats.bundle import X25519, bundle_public_key
+from ledger.formats.genesis import LedgerGenesis
+from ledger.formats.keys import Ed25519Signer, Signer, prove_possession
+from ledger.registry import actions as registry_actions
 from ledger.types import StationId
 from sync.framing import ANSWER, END, HELLO, Splitter
 from sync.ingest import prepare

@@ -20,7 +20,7 @@ from aiohttp import web
 from ledger import platform
 from ledger.errors import AuthorityError
 from ledger.facade import Home
-from ledger.keys import Signer
+from ledger.formats.keys import Signer
 from ledger.types import StationId
 from sync import client_session, server_session
 from tests import planted

@@ -17,7 +17,7 @@ from aiohttp import web
 
 from ledger.facade import Home, Ledger
 from ledger.platform import monotonic_ms
-from ledger.registry import Registry
+from ledger.registry.registry import Registry
 from stations.cli.counterday.demo import DemoClock
 from sync.attempts import Attempts
 from sync.credentials import calling_context, listening_context

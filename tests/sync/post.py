@@ -14,7 +14,7 @@ from aiohttp import web
 
 from ledger.facade import Home, Ledger
 from ledger.platform import monotonic_ms
-from ledger.registry import Registry
+from ledger.registry.registry import Registry
 from ledger.types import LedgerId, StationId
 from stations.cli.counterday.demo import DemoClock
 from sync.attempts import Attempts

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import StoreError
-from ledger.excerpt import ExcerptContent, encode_excerpt
-from ledger.frame import split_frame
-from ledger.merkle import Tree, leaf_hash
-from ledger.package import encode_package
+from ledger.formats.excerpt import ExcerptContent, encode_excerpt
+from ledger.formats.frame import split_frame
+from ledger.formats.merkle import Tree, leaf_hash
+from ledger.formats.package import encode_package
 from ledger.types import LogId, StationId
 from sync.framing import ANSWER, EXCERPT, PACKAGE, Splitter, encode_section
 from tests.second_reader.test_synced_ledgers import agreed

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from ledger.bundle import (
+from ledger.errors import BanjianError
+from ledger.facade import Command
+from ledger.formats.bundle import (
     MAGIC,
     SECTION_EXCERPT,
     SECTION_FEED,
@@ -26,10 +28,8 @@ from ledger.bundle import (
     read_bundle_header,
     seal_part,
 )
-from ledger.errors import BanjianError
-from ledger.facade import Command
-from ledger.keys import key_id
-from ledger.package import decode_package, encode_package
+from ledger.formats.keys import key_id
+from ledger.formats.package import decode_package, encode_package
 from ledger.types import StationId
 from stations.kept.sticks import find_files
 from sync.bundleforms import plain

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from ledger.bundle import BundleHeader, Section, open_part, pack_manifest, seal_part
-from ledger.checkpoint import open_cosignature, read_checkpoint, receipt_name
 from ledger.codec import pack_header
 from ledger.errors import EncodingError
 from ledger.facade.transfer.feeds import START, FeedPlace
+from ledger.formats.bundle import BundleHeader, Section, open_part, pack_manifest, seal_part
+from ledger.formats.checkpoint import open_cosignature, read_checkpoint, receipt_name
 from ledger.types import ActId, CaseId, KeyId, StationId
 from sync.bundleforms import FEED_ITEMS_MAX, FeedSection, compressed, decode_feed, file_name, is_ours, plain
 from sync.messages import decode_county, decode_hello

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from audit.verify import verify_ledger
-from ledger.body import new_body
 from ledger.facade.peering.between import sync_status
-from ledger.package import encode_package
+from ledger.formats.body import new_body
+from ledger.formats.package import encode_package
 from sync.framing import PACKAGE, Section
 from sync.ingest import PreparedPackage, prepare
 from tests.sync.evil import EvilStation

@@ -14,7 +14,7 @@ import pytest
 from ledger.errors import BanjianError, StoreError
 from ledger.facade import Home, Ledger
 from ledger.facade.opened.founding import found_empty
-from ledger.genesis import decode_ledger_genesis
+from ledger.formats.genesis import decode_ledger_genesis
 from ledger.platform import write_once
 from stations.cli.counterday.demo import COUNTY, VILLAGE
 from stations.config import load_config

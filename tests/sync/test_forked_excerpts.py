@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ledger.facade.base.synctables import FORK, SYNC_FINDINGS
-from ledger.package import encode_package
+from ledger.formats.package import encode_package
 from ledger.store.tables import Row
 from ledger.types import StationId
 from sync.framing import BRANCH, PACKAGE, Section

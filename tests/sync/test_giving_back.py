@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ledger.checkpoint import read_checkpoint
 from ledger.facade.base.home import RESTORED_MARKER
+from ledger.formats.checkpoint import read_checkpoint
 from sync import returning
 from sync.framing import NOTE
 from sync.giving import Budget

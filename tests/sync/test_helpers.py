@@ -14,9 +14,9 @@ from time import monotonic, sleep
 
 import pytest
 
-from ledger.package import encode_package
+from ledger.formats.package import encode_package
+from ledger.known.verified import KEY_UNKNOWN
 from ledger.types import KeyId
-from ledger.verified import KEY_UNKNOWN
 from sync.framing import BRANCH, NOTE, PACKAGE, Section
 from sync.handover import Lacking, pack_answer, unpack_answer
 from sync.helpers import Helpers

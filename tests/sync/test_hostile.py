@@ -10,7 +10,7 @@ import pytest
 
 from ledger.errors import BanjianError, DataError
 from ledger.facade.opened.county import CountyDesk
-from ledger.package import encode_package
+from ledger.formats.package import encode_package
 from ledger.store import schema
 from sync.framing import HELLO, PACKAGE, Splitter, encode_section
 from sync.ingest import prepare

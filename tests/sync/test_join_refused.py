@@ -10,7 +10,7 @@ import pytest
 
 from ledger.errors import BanjianError
 from ledger.facade import Home, Ledger
-from ledger.keys import Ed25519Signer
+from ledger.formats.keys import Ed25519Signer
 from stations.cli.counterday.demo import TOWNSHIP
 from sync.joinforms import decode_request
 from sync.newcomer import REQUEST_NAME

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from audit.verify import verify_ledger
-from ledger import registry_actions
-from ledger.checkpoint import log_origin, read_checkpoint, sign_checkpoint
 from ledger.errors import BanjianError
 from ledger.facade.base.home import RESTORED_MARKER
 from ledger.facade.base.synctables import FORK
 from ledger.facade.logs.countyseen import merge_genesis
-from ledger.genesis import LogGenesis
+from ledger.formats.checkpoint import log_origin, read_checkpoint, sign_checkpoint
+from ledger.formats.genesis import LogGenesis
+from ledger.registry import actions as registry_actions
 from ledger.store import schema
 from ledger.types import CaseId, LogId, StationId
 from sync.framing import NOTE, Section

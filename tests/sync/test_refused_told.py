@@ -10,14 +10,14 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from ledger.body import new_body
 from ledger.errors import StoreError
 from ledger.facade import Home
 from ledger.facade.base.peers import REFUSALS_KEPT_MAX, Peers
 from ledger.facade.peering.between import station_board
 from ledger.facade.peering.board import REFUSED_SHOWN_MS_MAX, BoardLine
 from ledger.facade.transfer.feeds import FeedPlace
-from ledger.package import encode_package
+from ledger.formats.body import new_body
+from ledger.formats.package import encode_package
 from ledger.types import StationId
 from stations.config import write_config
 from sync.credentials import calling_context, read_ca_certificate

@@ -11,9 +11,9 @@ import pytest
 from ledger.codec import pack_header, unpack_header
 from ledger.errors import BanjianError
 from ledger.facade import Home
+from ledger.formats.invite import decode_invite, encode_invite
+from ledger.formats.keys import Ed25519Signer, prove_possession
 from ledger.hashing import CTX_JOIN_SIGN, CTX_RENEWAL_SIGN
-from ledger.invite import decode_invite, encode_invite
-from ledger.keys import Ed25519Signer, prove_possession
 from ledger.types import LedgerId, StationId
 from stations.cli.counterday.demo import COUNTY, TOWNSHIP, VILLAGE
 from sync.attempts import ADDRESSES_MAX, Attempts

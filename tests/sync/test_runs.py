@@ -12,7 +12,7 @@ import pytest
 from ledger.errors import BanjianError, EncodingError, StoreError
 from ledger.facade.peering.exchange import Exchange
 from ledger.facade.transfer.intake import Intake
-from ledger.package import PackageContent, encode_package
+from ledger.formats.package import PackageContent, encode_package
 from ledger.types import LogId
 from sync.framing import PACKAGE, Section
 from sync.ingest import Prepared, PreparedPackage, prepare

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from ledger.bundle import SECTION_ATTACHED, SECTION_ATTACHMENT, Manifest, Section, open_part
 from ledger.codec import pack_header
 from ledger.errors import BanjianError, DataError, EncodingError
 from ledger.facade import Command, Home
 from ledger.facade.base.home import RESTORED_MARKER
+from ledger.formats.bundle import SECTION_ATTACHED, SECTION_ATTACHMENT, Manifest, Section, open_part
 from ledger.types import CaseId, StationId
 from stations.kept.attachments import Attachment, Attachments
 from stations.serving.bundlejobs import EXPORT, IMPORT, BundleJob, Step, run_job

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from ledger import registry_actions
-from ledger.checkpoint import Checkpoint, cosign, log_origin, receipt_name
 from ledger.facade.logs.heldstates import BranchState, LogState, ReceiptLine
 from ledger.facade.transfer.feeds import START, FeedPlace
-from ledger.genesis import LogGenesis
-from ledger.keys import Ed25519Signer
+from ledger.formats.checkpoint import Checkpoint, cosign, log_origin, receipt_name
+from ledger.formats.genesis import LogGenesis
+from ledger.formats.keys import Ed25519Signer
 from ledger.limits import INT_MAX, SPENT_HISTORIES_MAX, STATION_HISTORIES_MAX
+from ledger.registry import actions as registry_actions
 from ledger.types import LogId
 from sync.framing import HEADER_BYTES_MAX
 from sync.messages import Answer, decode_answer

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 
+from ledger.formats.invite import encode_invite
+from ledger.formats.keys import prove_possession
 from ledger.hashing import CTX_JOIN, digest
-from ledger.invite import encode_invite
-from ledger.keys import prove_possession
 from ledger.types import CaseId
 from sync.attachforms import CHUNK_BYTES, Answer, Head, Lacking, Offer, encode_offers
 from sync.joinforms import JoinAnswer, ServiceKey, StaffKey, decode_request, encode_renewal, encode_request

@@ -18,7 +18,7 @@ import pytest
 from audit.verify import verify_ledger
 from ledger.facade import Ledger
 from ledger.facade.base.clock import SystemClock
-from ledger.invite import encode_invite
+from ledger.formats.invite import encode_invite
 from ledger.types import StationId
 from stations.office.inviting import Offer, code_of_invite, make_invite
 from stations.office.joindesk import join_office

@@ -14,8 +14,8 @@ from aiohttp import web
 from ledger.errors import BanjianError, ConfigError, InputError
 from ledger.facade import Home
 from ledger.facade.base.clock import Randomness
-from ledger.invite import Invite, decode_invite
-from ledger.keys import prove_possession
+from ledger.formats.invite import Invite, decode_invite
+from ledger.formats.keys import prove_possession
 from ledger.types import LedgerId
 from stations.config import write_config
 from stations.office.enrolling import checked_number

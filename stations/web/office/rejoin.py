@@ -14,7 +14,7 @@ from aiohttp import web
 
 from ledger.errors import BanjianError, ConfigError, InputError
 from ledger.facade import Ledger
-from ledger.invite import decode_invite
+from ledger.formats.invite import decode_invite
 from stations.config import add_upstream
 from stations.office.inviting import spaced, station_invite
 from stations.web.answers import status_of
