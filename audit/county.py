@@ -35,7 +35,7 @@ def read_ledger_genesis(
 ) -> tuple[LedgerId, LedgerGenesis] | None:
     """Return id and genesis of the ledger, from entry 1 of its registry log."""
     if not registry.ledger_genesis:
-        report(error("ledger.formats.genesis", log=registry.name, seq=1))
+        report(error("ledger.genesis", log=registry.name, seq=1))
         return None
     try:
         genesis = decode_ledger_genesis(registry.ledger_genesis)
@@ -44,7 +44,7 @@ def read_ledger_genesis(
         return None
     found = ledger_id(registry.ledger_genesis)
     if registry.genesis.ledger_id != found:
-        report(error("ledger.formats.genesis", log=registry.name, seq=1))
+        report(error("ledger.genesis", log=registry.name, seq=1))
     return found, genesis
 
 

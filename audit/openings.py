@@ -29,7 +29,7 @@ from ledger.types import Facts, LogId
 
 BRANCH_MARK = "~"
 """Between the id of a forked log and the hash that another history of it is named with."""
-PINNED_NAME = "ledger.formats.genesis"
+PINNED_NAME = "ledger.genesis"
 """File beside the database that says which ledger the folder joined."""
 
 

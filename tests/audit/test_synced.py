@@ -340,14 +340,14 @@ def test_a_folder_that_joined_and_never_synced_says_so(world: World, tmp_path: P
     assert report.ledger_id == world.genesis.ledger_id()
     pinned = verify_ledger(home.path, trust=world.genesis.ledger_id())
     assert codes(pinned) == {"ledger.not_synced"}
-    (home.path / "ledger.formats.genesis").write_bytes(b"\x93")
+    (home.path / "ledger.genesis").write_bytes(b"\x93")
     assert errors(home.path) == {"ledger.genesis_damaged", "ledger.no_registry"}
 
 
 def test_a_pinned_genesis_of_another_ledger(village: Path, tmp_path: Path) -> None:
     other = World(tmp_path / "other", seed="other")
     other.close()
-    (village / "ledger.formats.genesis").write_bytes(other.genesis.pack())
+    (village / "ledger.genesis").write_bytes(other.genesis.pack())
     assert errors(village) == {"ledger.other_registry"}
 
 

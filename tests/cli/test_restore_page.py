@@ -117,7 +117,7 @@ def test_a_county_without_any_backup_is_filled_by_its_stations(lost: Path, port:
     page = (ROOT / "docs" / "storage.md").read_text(encoding="utf-8")
     assert all(line in page for line in RESCUE.strip().splitlines())
     sync, reopen, after = commands("docs/storage.md")[1:]
-    number = ledger_id((lost / "town" / "ledger.formats.genesis").read_bytes()).hex()
+    number = ledger_id((lost / "town" / "ledger.genesis").read_bytes()).hex()
     first = reopen.splitlines()[0]
     wrong = RESCUE.strip().splitlines()[0].replace("rescue county", "rescue other")
     wrong = wrong.replace("ca.key", "root-1.key")

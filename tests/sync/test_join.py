@@ -179,7 +179,7 @@ def test_a_restored_folder_joins_again_and_keeps_its_ledger(county: Terminal, se
     assert saved.returncode == 0, saved.stderr
     (copy,) = (tmp_path / "backups").glob("banjian-*")
     held = {path.name for path in copy.rglob("*") if path.is_file()}
-    assert held == {"ledger.db", "banjian.toml", "ledger.formats.genesis", "ca.pem", "RESTORED"}
+    assert held == {"ledger.db", "banjian.toml", "ledger.genesis", "ca.pem", "RESTORED"}
     restored = tmp_path / "restored"
     shutil.copytree(copy, restored)
     (restored / "secrets").mkdir()

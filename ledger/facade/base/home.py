@@ -39,7 +39,7 @@ DATABASE_URL_NAME = "database.url"
 """The one setting that puts the event store into PostgreSQL."""
 CASE_KEYS_NAME = "case-keys.txt"
 """The newest key table of a backup; see ``ledger.facade.opened.restoring``."""
-GENESIS_NAME = "ledger.formats.genesis"
+GENESIS_NAME = "ledger.genesis"
 RESTORED_MARKER = "RESTORED"
 """File that every backup carries: whoever works on in a copy opens new logs."""
 
