@@ -30,7 +30,7 @@ from bench.writing import perform_all
 from ledger.facade import Home
 from ledger.formats.envelope import KdfParams, seal_key
 from stations.cli.remote import sync_remote
-from sync.outcome import Outcome
+from sync.line.outcome import Outcome
 
 USERS = 8
 OPEN_CASES = 2_000

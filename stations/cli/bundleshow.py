@@ -26,7 +26,7 @@ from stations.cli.call import Call
 from stations.cli.session import reading
 from stations.kept.sticks import find_files, read_part
 from stations.words.moments import show_moment
-from sync.bundleforms import plain
+from sync.stick.bundleforms import plain
 
 
 @dataclass(slots=True, kw_only=True)

@@ -25,7 +25,7 @@ from stations.office.inviting import (
     spaced,
     station_facts,
 )
-from sync.credentials import prepare_county
+from sync.certs.credentials import prepare_county
 
 
 def station(

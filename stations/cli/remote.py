@@ -28,7 +28,7 @@ from stations.serving.wire import (
     encode_signed,
     error_of,
 )
-from sync.outcome import Outcome
+from sync.line.outcome import Outcome
 
 STATUS_TIMEOUT_S = 15
 _SYNC_TIMEOUT_S = 6 * 3600

@@ -19,9 +19,9 @@ from ledger.types import StationId
 from stations.config import write_config
 from stations.county.people import REGISTRAR_NO, Person, signer_of
 from stations.county.plan import Place, Plan
-from sync.credentials import CountyCa, prepare_county, read_ca, write_own
-from sync.pki import issue_leaf, new_csr
-from sync.tlskeys import new_key
+from sync.certs.credentials import CountyCa, prepare_county, read_ca, write_own
+from sync.certs.pki import issue_leaf, new_csr
+from sync.certs.tlskeys import new_key
 
 SEED_BYTES = 32
 

@@ -25,7 +25,7 @@ from stations.imports.difference import PlannedAct
 from stations.imports.trial import first_refusal
 from stations.keyrequest import decode_request
 from stations.sheetin.faults import Place
-from sync.approval import Register
+from sync.joining.approval import Register
 
 _NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,31}")
 

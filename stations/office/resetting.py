@@ -27,7 +27,7 @@ from ledger.registry.registry import Registry
 from ledger.types import KeyId, StationId
 from stations.office.enrolling import EnrolledKey, give_new_key
 from stations.office.newkeys import SUFFIX, store_envelope
-from sync.approval import Register
+from sync.joining.approval import Register
 
 BROUGHT_SUFFIX = ".newkey"
 """What the file that carries a key with its grant ends in."""

@@ -18,7 +18,7 @@ from ledger.formats.bundle import X25519, bundle_public_key
 from ledger.formats.keys import ED25519, Ed25519Signer, Signer, key_id, prove_possession
 from ledger.registry import actions as registry_actions
 from ledger.types import Facts, LedgerId, StationId
-from sync.approval import Register
+from sync.joining.approval import Register
 
 BUNDLE = "bundle"
 

@@ -19,7 +19,7 @@ from ledger.formats.genesis import LOG_KINDS, LogKind
 from ledger.limits import PUBLISHED_FACTS_BYTES_MAX
 from ledger.registry.station import is_station_id
 from ledger.types import ActId, CaseId, LogId, StationId
-from sync.outcome import Outcome
+from sync.line.outcome import Outcome
 
 SIGNED_BYTES_MAX = PUBLISHED_FACTS_BYTES_MAX + (1 << 20)
 """A whole catalogue is the largest act; its header and signature are small beside it."""

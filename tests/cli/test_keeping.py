@@ -21,7 +21,7 @@ from stations.cli.counterday.demo import CHINA, COUNTY, TOWNSHIP, VILLAGE
 from stations.cli.secret import ask_secret
 from stations.kept.backup import last_backup_ms, list_backups, make_backup
 from stations.office.newkeys import seal
-from sync.credentials import prepare_county
+from sync.certs.credentials import prepare_county
 from tests.cli.conftest import ITEM, Terminal
 
 

@@ -20,16 +20,7 @@ IMPORTERS = {
     "nacl": ("ledger.formats.sodium",),
     "psycopg": ("ledger.store",),
     "psycopg_pool": ("ledger.store",),
-    "aiohttp": (
-        "sync.client_attach",
-        "sync.client_join",
-        "sync.client_session",
-        "sync.server_attach",
-        "sync.server_broken",
-        "sync.server_join",
-        "sync.server_session",
-        "stations",
-    ),
+    "aiohttp": ("sync.line", "stations"),
 }
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -132,7 +123,7 @@ LONG = "def f() -> int:\n    '''Doc.'''\n" + "    x = 1\n" * 60 + "    return x\
         ("'''Doc.'''\nfrom typing import Any\n", "Any belongs"),
         ("'''Doc.'''\nimport typing\nx: typing.Any = 1\n", "Any belongs"),
         ("'''Doc.'''\nimport msgpack\n", "msgpack belongs to ledger.codec"),
-        ("'''Doc.'''\nfrom aiohttp import web\n", "aiohttp.web belongs to sync.client"),
+        ("'''Doc.'''\nfrom aiohttp import web\n", "aiohttp.web belongs to sync.line"),
     ],
 )
 def test_the_rules_see(text: str, expected: str) -> None:

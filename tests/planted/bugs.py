@@ -18,8 +18,8 @@ from ledger.formats.package import CheckedPackage
 from ledger.known import verified
 from ledger.known.verified import VerifiedRecord
 from ledger.store import schema
-from sync.requester import Requester
-from sync.responder import Responder
+from sync.core.requester import Requester
+from sync.core.responder import Responder
 
 SETTINGS: dict[str, str] = {}
 """SQLite settings made behind the store's back, for what runs on a simulated disk."""

@@ -24,11 +24,11 @@ from ledger.formats.genesis import LedgerGenesis
 from ledger.formats.keys import Ed25519Signer, Signer, prove_possession
 from ledger.registry import actions as registry_actions
 from ledger.types import StationId
-from sync.framing import ANSWER, END, HELLO, Splitter
-from sync.ingest import prepare
-from sync.messages import decode_answer, decode_hello
-from sync.requester import Guesses, Requester
-from sync.responder import Responder
+from sync.core.framing import ANSWER, END, HELLO, Splitter
+from sync.core.ingest import prepare
+from sync.core.messages import decode_answer, decode_hello
+from sync.core.requester import Guesses, Requester
+from sync.core.responder import Responder
 
 COUNTY = StationId("990121000000-00")
 TOWNS = tuple(StationId(f"99012100{number}000-00") for number in (1, 2, 3))

@@ -25,9 +25,9 @@ from ledger.formats.merkle import leaf_hash
 from ledger.formats.package import PackageContent, encode_package
 from ledger.registry import actions as registry_actions
 from ledger.types import ActId, CaseId, Facts, LogId, StationId
-from sync.framing import BRANCH, HELLO, PACKAGE, encode_section
-from sync.messages import Hello
-from sync.stream import CONTENT_TYPE, Packer
+from sync.core.framing import BRANCH, HELLO, PACKAGE, encode_section
+from sync.core.messages import Hello
+from sync.core.stream import CONTENT_TYPE, Packer
 from tests.simulation.clerks import PROOF
 from tests.simulation.county import COUNTY, EVIL, Clock, Randomness, signer, staff_key, upstream_of
 from tests.simulation.world import World

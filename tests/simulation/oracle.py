@@ -15,7 +15,7 @@ from ledger.facade.logs.heldstates import LogState
 from ledger.facade.logs.placing import frame_at
 from ledger.store import schema
 from ledger.types import ActId, CaseId, LogId, StationId
-from sync.client_session import Outcome
+from sync.line.client_session import Outcome
 from tests.simulation.county import below, line_of
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from ledger.errors import AuthorityError
 from ledger.facade import Home
 from ledger.formats.keys import Signer
 from ledger.types import StationId
-from sync import client_session, server_session
+from sync.line import client_session, server_session
 from tests import planted
 from tests.faults.disk import PowerCutError
 from tests.simulation.county import (

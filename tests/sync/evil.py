@@ -18,9 +18,9 @@ from ledger.formats.merkle import Tree, leaf_hash, multiproof_over
 from ledger.formats.package import PackageContent, encode_package
 from ledger.registry import actions as registry_actions
 from ledger.types import ActId, CaseId, Facts, StationId
-from sync.framing import BRANCH, EXCERPT, PACKAGE, Section
-from sync.ingest import PreparedExcerpt, PreparedPackage, prepare
-from sync.responder import Responder
+from sync.core.framing import BRANCH, EXCERPT, PACKAGE, Section
+from sync.core.ingest import PreparedExcerpt, PreparedPackage, prepare
+from sync.core.responder import Responder
 from tests.sync.world import COUNTY, FELLING, START_MS, TOWN, VILLAGE_2, World
 
 Change = Callable[[Entry], "Entry | bytes"]

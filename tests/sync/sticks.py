@@ -13,7 +13,7 @@ from ledger.limits import BUNDLE_PART_BYTES_MAX
 from ledger.registry import actions as registry_actions
 from ledger.types import StationId
 from stations.kept.sticks import Imported, acknowledge, export_to, import_from
-from sync.bundlewriting import Order, SealedPart
+from sync.stick.bundlewriting import Order, SealedPart
 from tests.sync.world import LEVEL, Place, World
 
 

@@ -32,10 +32,10 @@ from ledger.formats.keys import key_id
 from ledger.formats.package import decode_package, encode_package
 from ledger.types import StationId
 from stations.kept.sticks import find_files
-from sync.bundleforms import plain
-from sync.bundlereading import IN_FLIGHT_MAX, PartReader
-from sync.bundlereport import PartReport
-from sync.messages import decode_hello
+from sync.core.messages import decode_hello
+from sync.stick.bundleforms import plain
+from sync.stick.bundlereading import IN_FLIGHT_MAX, PartReader
+from sync.stick.bundlereport import PartReport
 from tests.sync.sticks import StickWorld
 from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2
 

@@ -36,8 +36,8 @@ from ledger.formats.merkle import Tree, leaf_hash
 from ledger.formats.package import PackageContent, encode_package
 from ledger.registry import actions as registry_actions
 from ledger.types import CaseId, LedgerId
-from sync.framing import PACKAGE, Section
-from sync.ingest import PreparedPackage, prepare
+from sync.core.framing import PACKAGE, Section
+from sync.core.ingest import PreparedPackage, prepare
 from tests.sync.test_after_restore import receive_by
 from tests.sync.test_forks import copy, put_back
 from tests.sync.world import (

@@ -20,8 +20,8 @@ from ledger.formats.excerpt import ExcerptContent, encode_excerpt
 from ledger.formats.frame import split_frame
 from ledger.store import schema
 from ledger.types import LogId, StationId
-from sync.framing import EXCERPT, Section
-from sync.ingest import PreparedExcerpt, prepare
+from sync.core.framing import EXCERPT, Section
+from sync.core.ingest import PreparedExcerpt, prepare
 from tests.faults.merged import merge_problems
 from tests.sync.world import COUNTY, TOWN, VILLAGE, Randomness, World
 

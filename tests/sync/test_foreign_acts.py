@@ -18,8 +18,8 @@ from ledger.formats.keys import Ed25519Signer
 from ledger.formats.package import PackageContent, encode_package
 from ledger.registry import actions as registry_actions
 from ledger.types import CaseId, Facts, LedgerId
-from sync.framing import PACKAGE, Section
-from sync.ingest import PreparedPackage, prepare
+from sync.core.framing import PACKAGE, Section
+from sync.core.ingest import PreparedPackage, prepare
 from tests.sync.world import FELLING, START_MS, TOWN, VILLAGE_2, World, settled
 
 OTHER = LedgerId(b"\x07" * 32)

@@ -9,9 +9,9 @@ import pytest
 
 from ledger.facade.base.home import RESTORED_MARKER
 from ledger.formats.checkpoint import read_checkpoint
-from sync import returning
-from sync.framing import NOTE
-from sync.giving import Budget
+from sync.core import returning
+from sync.core.framing import NOTE
+from sync.core.giving import Budget
 from tests.sync.test_forks import copy, put_back
 from tests.sync.world import COUNTY, TOWN, TOWN_2, VILLAGE, VILLAGE_3, World, settled
 

@@ -21,9 +21,9 @@ from ledger.formats.package import encode_package
 from ledger.limits import PUBLISHED_FACTS_BYTES_MAX
 from ledger.types import CaseId, LogId, StationId
 from stations.checkup.doctorrows import row_checks
-from sync.framing import PACKAGE, Section
-from sync.ingest import PreparedPackage, prepare
-from sync.outcome import Outcome
+from sync.core.framing import PACKAGE, Section
+from sync.core.ingest import PreparedPackage, prepare
+from sync.line.outcome import Outcome
 from tests.sync.evil import EvilStation
 from tests.sync.sticks import StickWorld
 from tests.sync.test_over_tls import Serving, certify

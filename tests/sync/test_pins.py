@@ -22,8 +22,8 @@ from ledger.formats.package import PackageContent, decode_package, encode_packag
 from ledger.limits import TREE_LEVEL_STORED_MIN
 from ledger.types import CaseId, LogId, StationId
 from stations.kept.sticks import Imported
-from sync import bundlewriting
-from sync.framing import EXCERPT, PACKAGE, Splitter, encode_section
+from sync.core.framing import EXCERPT, PACKAGE, Splitter, encode_section
+from sync.stick import bundlewriting
 from tests.sync.sticks import StickWorld
 from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2, World, settled
 

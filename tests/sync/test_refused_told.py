@@ -20,12 +20,12 @@ from ledger.formats.body import new_body
 from ledger.formats.package import encode_package
 from ledger.types import StationId
 from stations.config import write_config
-from sync.credentials import calling_context, read_ca_certificate
-from sync.framing import HELLO, PACKAGE, encode_section
-from sync.messages import Hello
-from sync.server_session import SESSION_PATH
-from sync.stream import CONTENT_TYPE, Packer
-from sync.tls import joining_context
+from sync.certs.credentials import calling_context, read_ca_certificate
+from sync.certs.tls import joining_context
+from sync.core.framing import HELLO, PACKAGE, encode_section
+from sync.core.messages import Hello
+from sync.core.stream import CONTENT_TYPE, Packer
+from sync.line.server_session import SESSION_PATH
 from tests.cli.conftest import Terminal
 from tests.sync.evil import EvilStation
 from tests.sync.test_over_tls import Serving, certified

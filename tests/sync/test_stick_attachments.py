@@ -20,8 +20,8 @@ from stations.kept.attachments import Attachment, Attachments
 from stations.serving.bundlejobs import EXPORT, IMPORT, BundleJob, Step, run_job
 from stations.serving.stickattach import StickAttachments
 from sync.attachforms import CHUNK_BYTES
-from sync.stickanswer import take_section
-from sync.stickattach import AttachedSection, Piece, attached_point, decode_attached, decode_piece
+from sync.stick.stickanswer import take_section
+from sync.stick.stickattach import AttachedSection, Piece, attached_point, decode_attached, decode_piece
 from tests.sync.sticks import StickWorld
 from tests.sync.test_forks import copy, put_back
 from tests.sync.world import COUNTY, FELLING, TOWN, VILLAGE, settled, signer

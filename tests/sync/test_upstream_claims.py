@@ -17,8 +17,8 @@ from ledger.formats.frame import split_frame
 from ledger.formats.keys import Ed25519Signer
 from ledger.limits import STATION_HISTORIES_MAX
 from ledger.types import LogId
-from sync.framing import ANSWER, NOTE, Splitter, encode_section
-from sync.messages import Answer, Fork, decode_answer
+from sync.core.framing import ANSWER, NOTE, Splitter, encode_section
+from sync.core.messages import Answer, Fork, decode_answer
 from tests.sync.test_forks import copy, put_back
 from tests.sync.world import TOWN, VILLAGE, World, settled
 

@@ -15,9 +15,9 @@ from ledger.formats.excerpt import encode_excerpt
 from ledger.formats.package import encode_package
 from ledger.types import CaseId
 from sync.attachforms import CHUNK_BYTES, Head
-from sync.bundleforms import FeedSection
-from sync.messages import Hello, pack_county
-from sync.stickattach import AttachedSection, Piece, attached_point
+from sync.core.messages import Hello, pack_county
+from sync.stick.bundleforms import FeedSection
+from sync.stick.stickattach import AttachedSection, Piece, attached_point
 from tests.vectors.positive import Json
 from tests.vectors.positive_travel import excerpt_content, package_content
 from tests.vectors.world import COUNTY, COUNTY_RECEIPTS, LEDGER_ID, VILLAGE, Log, World

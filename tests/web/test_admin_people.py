@@ -17,8 +17,8 @@ from ledger.registry.registry import Registry
 from ledger.types import StationId
 from stations.keyrequest import KeyRequest, encode_request
 from stations.office.inviting import invite_of_code
-from sync.joinforms import encode_request as encode_join
-from sync.tlskeys import new_key
+from sync.certs.tlskeys import new_key
+from sync.joining.joinforms import encode_request as encode_join
 from tests.web.adminsite import COUNTY, PASSPHRASE, TOWNSHIP, VILLAGE, Serving, Visitor, found
 
 

@@ -20,8 +20,8 @@ from ledger.formats.package import PackageContent, encode_package
 from ledger.registry import actions as registry_actions
 from ledger.types import CaseId, Facts
 from stations.config import StationConfig
-from sync.framing import PACKAGE, Section
-from sync.ingest import PreparedPackage, prepare
+from sync.core.framing import PACKAGE, Section
+from sync.core.ingest import PreparedPackage, prepare
 from tests.facade.counter import (
     COUNTY,
     FELLING,

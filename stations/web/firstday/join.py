@@ -33,9 +33,9 @@ from stations.web.firstday.shared import (
     typed,
 )
 from stations.web.office.desk import download
-from sync.client_join import join_online
-from sync.joinforms import StaffKey
-from sync.newcomer import Joining, begin, finish, resume
+from sync.joining.joinforms import StaffKey
+from sync.joining.newcomer import Joining, begin, finish, resume
+from sync.line.client_join import join_online
 
 NAME_CHARS_MAX = 80
 

@@ -44,7 +44,7 @@ from stations.web.render import message_of, render
 from stations.web.visit import Visit, first, form_of
 from stations.words.casenames import station_name
 from stations.words.naming import Names
-from sync.credentials import prepare_county
+from sync.certs.credentials import prepare_county
 
 HEADINGS = ("station", "name", "level", "upstream")
 DAYS_MAX = 366

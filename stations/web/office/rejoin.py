@@ -21,8 +21,8 @@ from stations.web.answers import status_of
 from stations.web.office.desk import download, kept_of, require_here, require_own_station, sent_files
 from stations.web.render import message_of, render
 from stations.web.visit import Visit, first, form_of, page, see_other
-from sync.client_join import join_online
-from sync.newcomer import Joining, begin, finish, resume
+from sync.joining.newcomer import Joining, begin, finish, resume
+from sync.line.client_join import join_online
 
 WHERE = "/join-again"
 FILE_BYTES_MAX = 64 * 1024
