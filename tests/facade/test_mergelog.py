@@ -76,6 +76,19 @@ def test_a_new_county_names_everything_once(ledger: Ledger) -> None:
     verify_consistency(point.size, later.size, old_root=point.root, new_root=later.root, proof=steps)
 
 
+def test_a_frame_that_no_leaf_names_yet_has_no_proof(ledger: Ledger) -> None:
+    first = receive(ledger)
+    merge(ledger)
+    # The leaf right behind that of the last frame is another log's.
+    ledger.publish("publish_items", {"items": [], "withdrawn": ["990103000030"]}, REGISTRAR)
+    merge(ledger)
+    second = receive(ledger)
+    with ledger.store.read() as tx:
+        assert second.seq == first.seq + 1
+        assert ledger.parts.merge_log.inclusion(tx, first.log_id.hex(), first.seq) is not None
+        assert ledger.parts.merge_log.inclusion(tx, second.log_id.hex(), second.seq) is None
+
+
 def test_entries_name_the_newest_county_checkpoint(place: Path, clock: FakeClock) -> None:
     with Ledger.open(place, clock=clock, randomness=Dice("a"), write=True) as ledger:
         first = read_checkpoint(merge(ledger))

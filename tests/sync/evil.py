@@ -116,9 +116,13 @@ class EvilStation:
 
     def give(self, positions: Sequence[int], to: StationId = TOWN) -> list[str]:
         """Give single records of the log to a station, the first among them; returns what was refused."""
+        return self._take(to, Section(EXCERPT, encode_excerpt(self.excerpt(positions))))
+
+    def excerpt(self, positions: Sequence[int]) -> ExcerptContent:
+        """Return single records of the log under a checkpoint of the end."""
         leaves = [leaf_hash(split_frame(line.frame).entry_raw) for line in self.lines]
         given = [self.lines[position - 1] for position in positions]
-        content = ExcerptContent(
+        return ExcerptContent(
             log_id=self.log_id, checkpoint=self.package().checkpoint, positions=tuple(positions),
             frames=tuple(line.frame for line in given), facts=tuple(line.facts for line in given),
             personal=tuple(line.personal for line in given),
@@ -126,7 +130,6 @@ class EvilStation:
                 len(leaves), [one - 1 for one in positions], lambda low, high: _root(leaves[low:high])
             ),
         )  # fmt: skip
-        return self._take(to, Section(EXCERPT, encode_excerpt(content)))
 
     def _take(self, to: StationId, section: Section) -> list[str]:
         exchange = self.world[to].exchange

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ledger.facade import Home
-from ledger.facade.base.peers import BY_STICK
+from ledger.facade.base.peers import BY_STICK, Contact
 from ledger.facade.base.synctables import PEERS
 from ledger.facade.peering.between import station_board
 from ledger.facade.peering.board import BoardLine
@@ -17,6 +17,7 @@ from ledger.formats.bundle import SECTION_HELLO, BundleHeader, Manifest, bundle_
 from ledger.formats.keys import key_id
 from ledger.types import StationId
 from sync.core.framing import PACKAGE, Splitter
+from sync.core.giving import Budget
 from sync.core.messages import Hello
 from sync.stick.bundleforms import compressed
 from tests.sync.sticks import StickWorld
@@ -101,6 +102,33 @@ def test_a_torn_line_leaves_the_board_at_the_oldest_that_had_not_come(world: Sti
     found = line(world, TOWN, VILLAGE)
     assert found.waiting == 0 and found.entries >= before + 300
     assert found.complete_at_ms > found.last_entry_ms
+
+
+def test_what_did_not_fit_into_a_session_still_waits(world: StickWorld) -> None:
+    case = world.receive(VILLAGE)
+    for _ in range(30):
+        world.do(VILLAGE, "note", case)
+        world[VILLAGE].exchange.seal_heads()
+    before = line(world, TOWN, VILLAGE).entries
+    world.session(VILLAGE, budget=Budget(packages=2, bytes=2_000, package_bytes=1_000))
+    found = line(world, TOWN, VILLAGE)
+    assert before < found.entries < before + 31
+    assert found.waiting >= 31
+    world.sync(VILLAGE)
+    assert line(world, TOWN, VILLAGE).waiting == 0
+
+
+def test_a_village_brings_no_word_of_who_does_not_stand_below_it(world: StickWorld) -> None:
+    for place in world.places.values():
+        place.clock.time_ms += 40 * DAY_MS
+    before, now_ms = line(world, TOWN, VILLAGE_2), world[VILLAGE].clock.now_ms()
+    made_up = Contact(
+        station=VILLAGE_2, heard_at_ms=now_ms, waiting=0, oldest_ms=0, said_at_ms=now_ms, version="x"
+    )
+    world[VILLAGE].exchange.peers.take([made_up], now_ms=now_ms)
+    world.sync(VILLAGE)
+    assert line(world, TOWN, VILLAGE_2) == before
+    assert line(world, TOWN, VILLAGE).heard_at_ms >= now_ms
 
 
 def test_what_the_township_could_not_send_may_be_of_any_village(world: StickWorld) -> None:

@@ -15,7 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
+from ledger.errors import StoreError
 from ledger.facade import Home
 from stations.journal import LOG_FOLDER, LOG_NAME
 from stations.serving.weblog import web_log
@@ -23,7 +25,7 @@ from sync.certs.credentials import calling_context
 from sync.core.framing import PACKAGE, encode_section
 from sync.core.requester import Requester
 from sync.core.stream import CONTENT_TYPE, Packer
-from sync.line.server_session import SESSION_PATH
+from sync.line.server_session import SESSION_PATH, Sessions
 from tests.sync.test_over_tls import Serving, certified
 from tests.sync.world import TOWN, VILLAGE, Clock, World
 
@@ -156,6 +158,37 @@ def test_a_new_session_takes_the_place_of_one_whose_line_is_silent(world: World,
                 assert await village.thread.exchange(lambda one: one.held.waiting(TOWN)[0]) == 0
             for writer in silent:
                 cut(writer)
+
+    asyncio.run(story())
+
+
+def test_a_new_session_begins_only_when_the_one_before_has_ended() -> None:
+    """One that is called off may still be storing: two of one station at a time would undo each other."""
+
+    async def story() -> None:
+        sessions, running, begun = Sessions(2), list[str](), asyncio.Event()
+
+        async def before() -> web.StreamResponse:
+            running.append("before")
+            begun.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                # What is on its way to the store is finished, whoever waits for it.
+                for _ in range(5):
+                    await asyncio.sleep(0)
+                running.remove("before")
+            return web.StreamResponse()
+
+        async def after() -> web.StreamResponse:
+            assert running == []
+            return web.StreamResponse()
+
+        first = asyncio.create_task(sessions.run(VILLAGE, before))
+        await begun.wait()
+        await sessions.run(VILLAGE, after)
+        with pytest.raises(StoreError, match=r"sync\.replaced"):
+            await first
 
     asyncio.run(story())
 

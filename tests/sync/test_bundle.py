@@ -11,6 +11,8 @@ import pytest
 from ledger.facade import Home
 from ledger.facade.base.peers import BY_STICK
 from ledger.formats.bundle import read_bundle_header
+from ledger.formats.keys import Ed25519Signer, prove_possession
+from ledger.registry import actions as registry_actions
 from tests.sync.sticks import StickWorld
 from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2
 
@@ -111,6 +113,27 @@ def test_a_lost_acknowledgement_is_written_again(village: StickWorld, tmp_path: 
     assert (again.parts[0].new, again.complete) == (0, True)
     back = world.take(VILLAGE, world.confirm(TOWN, VILLAGE, tmp_path / "back"))
     assert (back.waiting_before, back.waiting_after, back.senders) == (2, 0, [])
+
+
+def test_a_receipt_counts_whose_key_comes_behind_it_on_the_same_stick(
+    village: StickWorld, tmp_path: Path
+) -> None:
+    world = village
+    world.receive(VILLAGE)
+    seed = world[TOWN].randomness(32)
+    Home(world[TOWN].path).write_service_seed(TOWN, "receipt", seed)
+    key, county = Ed25519Signer.from_seed(seed), world[COUNTY].ledger
+    facts = registry_actions.enrol_service(
+        purpose="receipt", station=TOWN, alg=key.alg, public_key=key.public_key,
+        possession=prove_possession(key, county.ledger_id),
+    )  # fmt: skip
+    county.register("enrol_service", facts, world.registrar)
+    world.settle(TOWN)
+    world.take(TOWN, world.export(VILLAGE, TOWN, tmp_path / "up"))
+    down = world.export(TOWN, VILLAGE, tmp_path / "down")
+    assert waiting(world) == 2
+    assert world.take(VILLAGE, down).complete
+    assert waiting(world) == 0
 
 
 def test_sticks_out_of_order(village: StickWorld, tmp_path: Path) -> None:

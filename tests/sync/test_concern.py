@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ledger.facade.base.synctables import FEED
 from ledger.facade.transfer.feeds import START, FeedPlace
 from ledger.types import CaseId, StationId
 from tests.sync.evil import EvilStation
@@ -87,3 +88,21 @@ def test_an_offer_taken_back_is_told_to_whom_it_was_made(world: World) -> None:
     world.settle(*everybody)
     assert world[VILLAGE_3].ledger.state(case)[0].offered_to == ""
     assert len({world.digest(station, case) for station in (*everybody, COUNTY)}) == 1
+
+
+def test_a_machine_that_begins_anew_is_given_the_newest_cases_first(world: World) -> None:
+    cases = []
+    for applicant in ("甲", "乙", "丙"):
+        cases.append(world.receive(VILLAGE, applicant=applicant))
+        world.do(VILLAGE, "hand_over", cases[-1], to=TOWN)
+        for place in world.places.values():
+            place.clock.time_ms += 3_600_000
+    world.settle(VILLAGE)
+    for case in cases:
+        world.do(TOWN, "take_over", case)
+    world[VILLAGE].close()
+    world.join(VILLAGE)
+    world.sync(VILLAGE)
+    with world[TOWN].ledger.store.read() as tx:
+        given = [row[4] for row in tx.select(FEED, {"audience": VILLAGE}, order_by=("number",))]
+    assert list(dict.fromkeys(given)) == cases[::-1]

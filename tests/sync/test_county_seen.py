@@ -10,7 +10,7 @@ import pytest
 from ledger.facade import Home, Ledger
 from ledger.facade.base.vault import Vault
 from ledger.facade.logs.bodies import Place
-from ledger.facade.logs.countyseen import UNPROVEN
+from ledger.facade.logs.countyseen import INCONSISTENT, UNPROVEN, newest_seen
 from ledger.facade.peering.between import merge, take_county_checkpoint
 from ledger.facade.transfer.excerpts import excerpts
 from ledger.facade.transfer.outgoing import Outgoing
@@ -18,11 +18,14 @@ from ledger.formats.checkpoint import checkpoint_hash, read_checkpoint
 from ledger.formats.entry import decode_entry
 from ledger.formats.excerpt import ExcerptContent, encode_excerpt
 from ledger.formats.frame import split_frame
+from ledger.formats.genesis import LogGenesis
+from ledger.registry import actions as registry_actions
 from ledger.store import schema
 from ledger.types import LogId, StationId
 from sync.core.framing import EXCERPT, Section
 from sync.core.ingest import PreparedExcerpt, prepare
 from tests.faults.merged import merge_problems
+from tests.sync.evil import EvilStation
 from tests.sync.world import COUNTY, TOWN, VILLAGE, Randomness, World
 
 
@@ -93,3 +96,27 @@ def test_a_county_checkpoint_comes_down_and_binds_what_goes_up(world: World) -> 
     assert take_county_checkpoint(village, second, proof).code == ""
     world.receive(VILLAGE)
     assert newest_entry(village, VILLAGE) == checkpoint_hash(read_checkpoint(second))
+
+
+@pytest.mark.parametrize("honest", [True, False], ids=["the same", "another"])
+def test_a_successor_that_begins_where_this_station_has_seen_to_must_have_the_root_seen(
+    world: World, honest: bool
+) -> None:
+    village = world[VILLAGE].ledger
+    with village.store.read() as tx:
+        seen = newest_seen(tx)
+    assert seen is not None
+    made = EvilStation(world, COUNTY)
+    made.genesis = LogGenesis(
+        ledger_id=village.ledger_id, kind="merge", station=COUNTY, log_public_key=made.key.public_key,
+        reason="restored", nonce=bytes(16), parent_log=merge_id(world), parent_size=seen.size,
+        parent_root=seen.root if honest else bytes(32),
+    )  # fmt: skip
+    made.log_id, made.lines = made.genesis.log_id(), []
+    facts = registry_actions.open_log(genesis=made.genesis.pack())
+    made.add(made.sign("open_log", facts, signer=world.registrar))
+    give(world, VILLAGE, made.excerpt([1]))
+    outcome = take_county_checkpoint(village, made.package().checkpoint, ())
+    assert outcome.code == ("" if honest else INCONSISTENT)
+    with village.store.read() as tx:
+        assert (newest_seen(tx) == seen) is not honest

@@ -20,7 +20,7 @@ from ledger.formats.entry import Entry
 from ledger.limits import INT_MAX
 from ledger.types import CaseId, LedgerId, LogId, StationId
 from tests.sync.evil import EvilStation
-from tests.sync.world import COUNTY, START_MS, TOWN, VILLAGE, World, settled, signer
+from tests.sync.world import COUNTY, START_MS, TOWN, VILLAGE, VILLAGE_2, World, settled, signer
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "second_reader"))
 import reader
@@ -295,3 +295,18 @@ def test_an_unknown_key_does_not_make_the_file_unsound(world: World) -> None:
     assert evil.send() == []
     world.settle(VILLAGE, TOWN)
     check(world, {"authority.key_unknown"})
+
+
+def test_a_divergent_history_that_is_not_what_its_entries_pin_is_refused(world: World) -> None:
+    evil = EvilStation(world)
+    evil.add(evil.sign())
+    assert evil.send() == []
+    other = evil.history(evil.lines[:1])
+    other.add(other.sign(), facts=new_body({"item": "x"}, bytes(16)))
+    assert other.send(diverges=True) == ["package.pins"]
+    held = world[TOWN].exchange.held
+    assert held.branches(frozenset({VILLAGE_2})) == []
+    sound = evil.history(evil.lines[:1])
+    sound.add(sound.sign())
+    assert sound.send(diverges=True) == []
+    assert len(held.branches(frozenset({VILLAGE_2}))) == 1

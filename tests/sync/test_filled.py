@@ -92,3 +92,14 @@ def test_what_a_stick_leaves_out_or_spoils_is_no_finding(world: World, evil: Evi
     ):
         fill(world, evil.history(changed))
         assert told(world) == WRONG
+
+
+def test_what_was_withheld_of_an_act_comes_with_the_same_act_further_on(world: World) -> None:
+    evil = EvilStation(world)
+    made = evil.sign(personal=PERSON)
+    case = evil.add(made)
+    assert evil.send() == []
+    assert world[TOWN].ledger.find("张三") == []
+    evil.add(made, personal=PERSON)
+    assert evil.send(first=3) == []
+    assert [one.case_id for one in world[TOWN].ledger.find("张三")] == [case]

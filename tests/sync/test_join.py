@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 from ledger.facade import Home, Ledger
+from ledger.types import LedgerId
 from stations.cli.counterday.demo import TOWNSHIP
 from stations.config import load_config
 from sync.certs.credentials import read_own_leaf
+from sync.certs.pki import check_issued, new_ca
+from sync.certs.tlskeys import new_key
+from sync.joining.joinforms import JoinAnswer, decode_answer
 from tests.cli.conftest import Terminal
 from tests.sync.conftest import Serve, banjian, folder_of
 
@@ -144,6 +155,48 @@ def test_a_station_joins_by_stick(county: Terminal, tmp_path: Path):
         (key,) = ledger.knowledge.registry.service_keys(KIOSK, "kiosk")
         assert key.roles_at(KIOSK) == {"kiosk"}
     assert banjian(target, "join", "finish", answer, str(target)).returncode == 2
+
+
+def of_another_ca(answer: JoinAnswer) -> JoinAnswer:
+    """Return the same for the same key, all of it by somebody else who calls himself this county's CA."""
+    key_pem, dice = new_key(os.urandom), os.urandom
+    now_ms = 1_772_416_800_000
+    ca = new_ca(key_pem, county_name="溪山县", ledger_id=answer.ledger_id, now_ms=now_ms, randomness=dice)
+    leaf = x509.load_der_x509_certificate(answer.certificate)
+    issuer = load_pem_private_key(key_pem, None)
+    assert isinstance(issuer, EllipticCurvePrivateKey)
+    made = x509.CertificateBuilder(
+        x509.load_der_x509_certificate(ca).subject, leaf.subject, leaf.public_key(), leaf.serial_number,
+        leaf.not_valid_before_utc, leaf.not_valid_after_utc, list(leaf.extensions),
+    ).sign(issuer, SHA256())  # fmt: skip
+    certificate = made.public_bytes(Encoding.DER)
+    check_issued(certificate, ca_certificate=ca)
+    return replace(answer, certificate=certificate, ca_certificate=ca)
+
+
+FORGED: dict[str, tuple[str, Callable[[JoinAnswer], JoinAnswer]]] = {
+    "another CA": ("join.other_ca", of_another_ca),
+    "another request": ("join.answer", lambda one: replace(one, request_id=bytes(32))),
+    "another county": ("join.answer", lambda one: replace(one, ledger_id=LedgerId(bytes(32)))),
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_an_answer_that_is_not_the_countys_to_this_request_is_refused(
+    county: Terminal, tmp_path: Path, name: str
+) -> None:
+    file = invite(county, NEW_VILLAGE, *new_station())
+    request, answer, target = tmp_path / "request", tmp_path / "answer", tmp_path / "village"
+    village = Terminal(clock=county.clock)
+    village.ok("join", str(file), str(target), "--yes", "--request-out", str(request))
+    county.ok("join", "take", str(request), "--answer-out", str(answer))
+    code, forge = FORGED[name]
+    forged = tmp_path / "forged"
+    forged.write_bytes(forge(decode_answer(answer.read_bytes())).pack())
+    done = village.run("join", "finish", str(forged), str(target))
+    assert done.code == 1 and f"[{code}]" in done.err, done.err
+    assert not target.exists()
+    village.ok("join", "finish", str(answer), str(target))
 
 
 def test_an_invite_is_good_for_one_machine(county: Terminal, serve: Serve, tmp_path: Path):

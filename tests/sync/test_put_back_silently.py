@@ -12,14 +12,15 @@ from ledger.errors import BanjianError
 from ledger.facade.base.home import RESTORED_MARKER
 from ledger.facade.base.synctables import FORK
 from ledger.facade.logs.countyseen import merge_genesis
+from ledger.facade.logs.ownlog import newest_checkpoint
 from ledger.formats.checkpoint import log_origin, read_checkpoint, sign_checkpoint
 from ledger.formats.genesis import LogGenesis
 from ledger.registry import actions as registry_actions
 from ledger.store import schema
 from ledger.types import CaseId, LogId, StationId
-from sync.core.framing import NOTE, Section
+from sync.core.framing import ANSWER, NOTE, Section, Splitter
 from sync.core.ingest import prepare
-from sync.core.messages import decode_hello
+from sync.core.messages import decode_answer, decode_hello
 from sync.core.requester import Guesses, Requester
 from sync.core.responder import Responder
 from tests.sync.test_forks import copy, findings, put_back
@@ -94,6 +95,34 @@ def test_a_county_put_back_silently_gives_its_logs_up_and_gets_everything_back(w
     notes = [note.code for one in world.sync(TOWN) for note in one.notes]
     assert notes == []
     assert own_logs(world, COUNTY)["station"] == {AHEAD, ""}
+
+
+def test_nothing_is_signed_while_it_is_not_proven_that_this_is_an_old_disk(world: World) -> None:
+    """A checkpoint of the second history would leave with the very answer that asks for the proof."""
+    case = at_county(world)
+    image = copy(world, COUNTY, "image")
+    for _ in range(3):
+        world.do(COUNTY, "note", case)
+    world.settle(TOWN)
+    put_back(world, COUNTY, image)
+    world.do(COUNTY, "note", case)
+    log = next(one for one in world[COUNTY].ledger.logs() if one.own and one.kind == "station")
+    said: list[Section] = []
+
+    def lost(pieces: Iterator[bytes]) -> Iterator[bytes]:
+        splitter = Splitter()
+        said.extend(section for data in pieces for section in splitter.feed(data))
+        return iter(())
+
+    world.session(TOWN, down=lost)
+    (answer,) = (decode_answer(one.payload) for one in said if one.kind == ANSWER)
+    assert answer.wanted and answer.county is None
+    assert answer.feed_end == answer.feed_start and not answer.more
+    with world[COUNTY].ledger.store.read() as tx:
+        note = newest_checkpoint(tx, log.log_id.hex())
+        assert note is not None and read_checkpoint(note).size < tx.size(log.log_id.hex())
+    world.sync(TOWN)
+    assert own_logs(world, COUNTY)["station"] == {AHEAD}
 
 
 def test_a_county_that_was_written_on_after_it_was_put_back_keeps_both_histories(world: World) -> None:

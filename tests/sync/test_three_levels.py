@@ -9,6 +9,10 @@ import pytest
 
 from ledger.formats.entry import decode_entry
 from ledger.formats.frame import split_frame
+from ledger.types import StationId
+from sync.core.framing import ANSWER, Splitter, encode_section
+from sync.core.giving import Budget
+from sync.core.messages import Answer, decode_answer
 from tests.sync.conftest import COUNTY_PLACES, county_url
 from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2, World, walk
 
@@ -64,6 +68,58 @@ def test_receipts_come_back_from_both_levels(world: World) -> None:
     held = world[VILLAGE].exchange.held
     assert held.waiting(TOWN) == (0, 0)
     assert held.waiting(COUNTY) == (0, 0)
+
+
+def answers(pieces: Iterator[bytes], found: list[Answer]) -> Iterator[bytes]:
+    """Pass an answer on and keep what is said in it."""
+    splitter = Splitter()
+    for data in pieces:
+        for one in splitter.feed(data):
+            if one.kind == ANSWER:
+                found.append(decode_answer(one.payload))
+            yield encode_section(one.kind, one.payload)
+
+
+def test_a_village_is_given_the_receipts_of_its_own_logs_alone(world: World) -> None:
+    for station in (VILLAGE, VILLAGE_2):
+        world.receive(station)
+    world.settle(VILLAGE, VILLAGE_2, TOWN)
+    found: list[Answer] = []
+    world.session(VILLAGE, down=lambda pieces: answers(pieces, found))
+    (answer,) = found
+    stations = world[TOWN].ledger.parts.holdings.stations
+    assert {stations[one.log_id.hex()] for one in answer.receipts} == {VILLAGE}
+    assert len(answer.receipts) == 2
+
+
+def county_sizes(world: World, station: StationId) -> tuple[int, int]:
+    """Return how much a station knows of registry and catalogue."""
+    known = world[station].ledger.knowledge
+    return known.registry.size, known.catalogue.size
+
+
+def test_no_case_is_given_before_registry_and_catalogue_are_whole(world: World) -> None:
+    case = world.receive(VILLAGE)
+    world.do(VILLAGE, "hand_over", case, to=TOWN)
+    world.settle(VILLAGE)
+    world.do(TOWN, "take_over", case)
+    world[VILLAGE].close()
+    world.join(VILLAGE)
+    sessions = 0
+    while county_sizes(world, VILLAGE) != county_sizes(world, TOWN):
+        assert world[VILLAGE].exchange.held.feed_held(TOWN).number == 0
+        found: list[Answer] = []
+        asked = world.session(
+            VILLAGE,
+            budget=Budget(packages=1),
+            down=lambda pieces, found=found: answers(pieces, found),  # type: ignore[misc]
+        )
+        assert found[0].feed_end == found[0].feed_start
+        assert asked.more
+        sessions += 1
+    assert sessions > 1
+    world.sync(VILLAGE)
+    assert world[VILLAGE].ledger.state(case)[0].custodian == TOWN
 
 
 def test_a_warm_sync_is_one_round_and_carries_only_news(world: World) -> None:
