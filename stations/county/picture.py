@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ledger.cases.case import CaseState, state_digest
 from ledger.facade import Home, Ledger
 from ledger.facade.base.clock import Clock
+from ledger.facade.base.concern import concerned_stations
 from ledger.facade.base.tables import CASES
 from ledger.facade.base.types import CaseRow
 from ledger.facade.peering.between import station_board, sync_status, twins
@@ -156,8 +157,8 @@ def _cases(states: Mapping[str, CaseState], rows: Mapping[str, CaseRow]) -> dict
 
 
 def _scope(state: CaseState) -> frozenset[str]:
-    stations = {state.custodian, state.offered_to, state.received_station}
-    return frozenset((stations | {step.act.station for step in state.steps}) - {StationId("")})
+    """Return who has a case: whom it concerns or ever did, and who wrote into it and keeps that."""
+    return concerned_stations(state) | {step.act.station for step in state.steps}
 
 
 def _overdue(rows: list[CaseRow], states: Mapping[str, CaseState]) -> tuple[Overdue, ...]:

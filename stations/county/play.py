@@ -85,7 +85,7 @@ async def _play(plan: Plan, folder: Path, told: Callable[[str, Told | None], Non
     told("verify", None)
     picture = take_picture(stage.homes[plan.county.station], plan, clock=stage.clock())
     verdicts = await verify([*(home.path for home in stage.homes.values()), *_clones(plants)])
-    apart = _apart(plan, picture, digests)
+    apart = cases_apart(plan, picture, digests)
     return Played(
         plan=plan,
         picture=picture,
@@ -111,15 +111,24 @@ async def _digests(stage: Stage) -> dict[str, dict[str, str]]:
     return found
 
 
-def _apart(
+def cases_apart(
     plan: Plan, picture: Picture, digests: Mapping[str, Mapping[str, str]]
 ) -> tuple[tuple[str, str], ...]:
-    """Return where a station's cases are not what the county's records, limited to its scope, make them."""
+    """Return where a station's cases are not what the county's records, limited to its scope, make them.
+
+    A case that a station has and that is none of its scope is among them: it was given what is another's.
+
+    Args:
+        plan: the county.
+        picture: what the county has.
+        digests: of the cases that each station has, by station and case.
+    """
     found = []
     for place in plan.places:
         wanted = digests_of(picture, _subtree(plan, place.station))
         held = digests[place.station]
-        found += [(place.station, case) for case, digest in wanted.items() if held.get(case) != digest]
+        cases = sorted(wanted.keys() | held.keys())
+        found += [(place.station, case) for case in cases if held.get(case) != wanted.get(case)]
     return tuple(found)
 
 

@@ -15,7 +15,9 @@ from stations.county.hours import at, is_working_day, later, local, next_open
 from stations.county.links import Line
 from stations.county.memory import Case, Memory
 from stations.county.people import staff_of
+from stations.county.picture import Picture, Seen
 from stations.county.plan import FIRST_DAY, county_data, make_plan
+from stations.county.play import cases_apart
 from stations.county.scripts import Scripts, Step
 from tests.cases.counter import decided
 
@@ -146,3 +148,22 @@ def test_the_digest_leaves_out_what_follows_from_keys_and_nothing_else():
     later_act = first.act._replace(occurred_at_ms=first.act.occurred_at_ms + 1)
     moved = dataclasses.replace(state, steps=(first._replace(act=later_act), *state.steps[1:]))
     assert acts_digest([moved]) != same
+
+
+def test_a_station_with_a_case_that_is_anothers_is_apart_like_one_that_lacks_its_own():
+    plan = make_plan(seed=1, stations=5)
+    county, town = (place.station for place in plan.places[:2])
+    village, other = [place.station for place in plan.places if place.level == "village"][:2]
+    case = Seen(
+        case_id="c1", number="1", item="x", status="received", state_digest="d1", findings=(), conflicts=0,
+        in_conflict=False, scope=frozenset({village}), acts=1,
+    )  # fmt: skip
+    picture = Picture(
+        board=(), cases={"c1": case}, lights={}, overdue=(), twins=(), sync_findings=(), states={}, now_ms=0
+    )
+    having = (county, town, village)
+    honest = {place.station: {"c1": "d1"} if place.station in having else {} for place in plan.places}
+    assert cases_apart(plan, picture, honest) == ()
+    assert cases_apart(plan, picture, honest | {village: {}}) == ((village, "c1"),)
+    assert cases_apart(plan, picture, honest | {other: {"c1": "d1"}}) == ((other, "c1"),)
+    assert cases_apart(plan, picture, honest | {town: {"c1": "d2"}}) == ((town, "c1"),)
