@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from stations.sheetin.book import Book, Grid
 from stations.sheetin.columns import SheetList, sheet_list
 from stations.sheetin.faults import Faults
-from stations.sheetin.header import find_header, find_sheet, further_sheet
+from stations.sheetin.header import Header, find_header, find_sheet, further_sheet, tell_unread
 from stations.sheetin.records import Record, read_records
 
 _MAY_BE_EMPTY = frozenset(("base_code", "name"))
@@ -36,6 +36,10 @@ def read_item_book(book: Book, faults: Faults, *, named: str = "") -> ItemBook:
     """
     materials_list, proofs_list = sheet_list("materials"), sheet_list("proofs")
     grid, header = find_sheet(_without_parts(book) if not named else book, sheet_list("items"), named=named)
+    further = {one.name: further_sheet(book, one, beside=grid) for one in (materials_list, proofs_list)}
+    sheets = (grid.name, *(one[0].name for one in further.values() if one is not None))
+    if not named:
+        tell_unread(book, [sheet_list("items"), materials_list, proofs_list], faults, read=sheets)
     combined = find_header(grid, sheet_list("items_with_materials"))
     below: list[Record] = []
     if combined is not None and combined.row == header.row and "material" in combined.columns:
@@ -43,25 +47,19 @@ def read_item_book(book: Book, faults: Faults, *, named: str = "") -> ItemBook:
         items, below = _divide(rows, faults)
     else:
         items = read_records(grid, header, sheet_list("items"), faults)
-    materials, materials_sheet = _further(book, materials_list, grid, faults)
-    proofs, proofs_sheet = _further(book, proofs_list, grid, faults)
+    materials = _rows(further["materials"], materials_list, faults)
+    proofs = _rows(further["proofs"], proofs_list, faults)
     return ItemBook(
         items=items,
         materials=[*below, *materials],
         proofs=proofs,
         codes=frozenset(record.text("base_code") for record in items) - {""},
-        sheets=(grid.name, *materials_sheet, *proofs_sheet),
+        sheets=sheets,
     )
 
 
-def _further(
-    book: Book, wanted: SheetList, beside: Grid, faults: Faults
-) -> tuple[list[Record], tuple[str, ...]]:
-    found = further_sheet(book, wanted, beside=beside)
-    if found is None:
-        return [], ()
-    grid, header = found
-    return read_records(grid, header, wanted, faults), (grid.name,)
+def _rows(found: tuple[Grid, Header] | None, wanted: SheetList, faults: Faults) -> list[Record]:
+    return [] if found is None else read_records(*found, wanted, faults)
 
 
 def _without_parts(book: Book) -> Book:

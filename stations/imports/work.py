@@ -25,7 +25,7 @@ from stations.imports.trial import try_acts
 from stations.sheetin.book import Book
 from stations.sheetin.columns import sheet_list
 from stations.sheetin.faults import Faults
-from stations.sheetin.header import find_sheet
+from stations.sheetin.header import find_sheet, tell_unread
 from stations.sheetin.records import Record, read_records
 from stations.sheetin.template import Page
 
@@ -104,6 +104,8 @@ def read_list(kind: ListKind, book: Book, *, sheet: str = "") -> ReadList:
         return ReadList(kind=kind, faults=faults, book=read_item_book(book, faults, named=sheet))
     wanted = sheet_list(kind)
     grid, header = find_sheet(book, wanted, named=sheet)
+    if not sheet:
+        tell_unread(book, [wanted], faults, read=[grid.name])
     return ReadList(kind=kind, faults=faults, rows=read_records(grid, header, wanted, faults))
 
 

@@ -18,7 +18,7 @@ from stations.kept.sealed import SealedFolder
 from stations.sheetin.book import read_book
 from stations.sheetin.columns import sheet_list
 from stations.sheetin.faults import Faults
-from stations.sheetin.header import find_sheet
+from stations.sheetin.header import find_sheet, tell_unread
 from stations.sheetin.records import Record, read_records
 
 FOLDER = "orders"
@@ -107,7 +107,9 @@ def read_orders(raw: bytes, name: str) -> tuple[list[Order], Faults]:
         InputError: ``sheet.*`` when it is no workbook or holds no such list.
     """
     wanted, faults = sheet_list("orders"), Faults()
-    grid, header = find_sheet(read_book(raw, Path(name)), wanted)
+    book = read_book(raw, Path(name))
+    grid, header = find_sheet(book, wanted)
+    tell_unread(book, [wanted], faults, read=[grid.name])
     orders: list[Order] = []
     seen: dict[str, int] = {}
     for record in read_records(grid, header, wanted, faults):

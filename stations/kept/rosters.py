@@ -23,7 +23,7 @@ from stations.sheetin.book import Book, Grid, read_book
 from stations.sheetin.clean import Raw, fold, shown
 from stations.sheetin.columns import SheetList, sheet_list, total_words
 from stations.sheetin.faults import Faults
-from stations.sheetin.header import Header, find_sheet
+from stations.sheetin.header import Header, find_sheet, tell_unread
 from stations.sheetin.records import Record, read_records
 from stations.sheetin.values import id_kind
 
@@ -173,7 +173,9 @@ def read_roster(raw: bytes, name: str) -> tuple[list[RosterRow], Faults]:
         InputError: ``sheet.*`` when it is no workbook or holds no list of people; ``roster.too_long``.
     """
     wanted, faults = sheet_list("roster"), Faults()
-    grid, header = _sheet(read_book(raw, Path(name)), wanted)
+    book = read_book(raw, Path(name))
+    grid, header = _sheet(book, wanted)
+    tell_unread(book, [wanted], faults, read=[grid.name])
     rows: list[RosterRow] = []
     seen: dict[str, int] = {}
     for record in read_records(grid, header, wanted, faults):

@@ -20,7 +20,7 @@ from stations.sheetin.book import read_book
 from stations.sheetin.clean import fold
 from stations.sheetin.columns import sheet_list
 from stations.sheetin.faults import Faults
-from stations.sheetin.header import find_sheet
+from stations.sheetin.header import find_sheet, tell_unread
 from stations.sheetin.records import Record, read_records
 
 _HIDDEN = re.compile("[*\uff0a\u00d7]+")
@@ -73,6 +73,7 @@ def read_export(raw: bytes, name: str, settings: PlatformSettings) -> tuple[list
     wanted, faults = sheet_list("platform"), Faults()
     book = read_book(raw, Path(name))
     grid, header = find_sheet(book, wanted)
+    tell_unread(book, [wanted], faults, read=[grid.name])
     rows: list[ExportRow] = []
     seen: dict[str, int] = {}
     for record in read_records(grid, header, wanted, faults):

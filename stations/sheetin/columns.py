@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from types import MappingProxyType
-from typing import Literal
+from typing import Final, Literal
 
 from ledger.types import Bilingual
 from stations.sheetin.clean import fold, fold_heading
@@ -29,6 +29,8 @@ WORD_TABLES = (
     "level", "role", "scope", "legal_basis", "subject", "case_type", "unit", "source", "flag", "special",
 )  # fmt: skip
 Need = Literal["file", "new", ""]
+GUIDE: Final = Bilingual(zh="填写说明", en="How to fill in")
+"""Name of the sheet in which a template explains its columns: no list, whatever words stand in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

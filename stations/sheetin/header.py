@@ -1,21 +1,27 @@
 """Finds the heading row of a list: within the first ten rows, by the names that each column is known by.
 
 Above it may stand titles; it may take two rows, when cells are merged over both. Of several sheets the one
-that fits is taken; a person names it where several do.
+that fits is taken; a person names it where several do. What fits and is not read is told.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from ledger.errors import InputError
-from stations.sheetin.book import Book, Grid
+from stations.sheetin.book import Book, Grid, filled
 from stations.sheetin.clean import Raw, fold, heading_spellings, is_empty, shown
-from stations.sheetin.columns import Column, SheetList, headings
+from stations.sheetin.columns import GUIDE, Column, SheetList, headings
+from stations.sheetin.faults import Faults, Place
 
 HEADER_ROWS_MAX: Final = 10
+NOT_READ: Final = "sheet.not_read"
+"""Code of the notice on a sheet that looks like the list as well."""
+OVERSIZED: Final = "sheet.too_many_cells"
+"""Code of the notice on a sheet into which nobody looked."""
+UNREAD: Final = frozenset((NOT_READ, OVERSIZED))
 _SHOWN_MAX: Final = 12
 
 
@@ -124,6 +130,27 @@ def further_sheet(book: Book, sheet_list: SheetList, *, beside: Grid) -> tuple[G
     return find_sheet(Book(path=book.path, grids=others, oversized={}), sheet_list)
 
 
+def tell_unread(book: Book, lists: Sequence[SheetList], faults: Faults, *, read: Collection[str]) -> None:
+    """Tell which sheets look like a list as well and are not read: hidden ones, those beside a titled one.
+
+    One with nothing below its headings holds nothing that could be missed; of one that is too large to look
+    into nobody knows what it holds.
+
+    Args:
+        book: the file.
+        lists: what is looked for.
+        faults: gets the notices; call it before rows add theirs, for only the first are shown.
+        read: names of the sheets that are read.
+    """
+    for grid in book.grids:
+        if grid.name in read or fold(grid.name) in {fold(GUIDE.zh), fold(GUIDE.en)}:
+            continue
+        if any(_holds(grid, one) for one in lists):
+            faults.tell(NOT_READ, Place(sheet=grid.name))
+    for name, cell in book.oversized.items():
+        faults.tell(OVERSIZED, Place(sheet=name), cell=cell)
+
+
 def filled_from(grid: Grid) -> dict[tuple[int, int], tuple[int, int]]:
     """Return for each cell of a merged area the cell that holds its value."""
     return {
@@ -198,6 +225,14 @@ def _known(text: str, sheet_list: SheetList) -> Column | None:
 
 def _rank(header: Header, sheet_list: SheetList) -> tuple[bool, int]:
     return not header.missing(sheet_list), len(header.columns)
+
+
+def _holds(grid: Grid, wanted: SheetList) -> bool:
+    """Whether a sheet fits a list, and something stands below its headings."""
+    header = find_header(grid, wanted)
+    if header is None or header.missing(wanted):
+        return False
+    return any(filled(grid, row) for row in range(header.row + 1, len(grid.rows)))
 
 
 def _named(book: Book, named: str) -> Sequence[Grid]:

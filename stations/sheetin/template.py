@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from ledger.errors import ConfigError
 from ledger.texts import Language
 from ledger.types import Bilingual
-from stations.sheetin.columns import Column, SheetList, words
+from stations.sheetin.columns import GUIDE, Column, SheetList, words
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 ROWS_VALIDATED: Final = 2000
 _CHOICE_CHARS_MAX: Final = 255
-_GUIDE = Bilingual(zh="填写说明", en="How to fill in")
 _GUIDE_HEADINGS = (
     Bilingual(zh="工作表", en="Sheet"),
     Bilingual(zh="列", en="Column"),
@@ -125,7 +124,7 @@ def _write_page(book: Workbook, page: Page, pen: _Pen, language: Language) -> No
 
 
 def _write_guide(book: Workbook, pages: Sequence[Page], pen: _Pen, language: Language) -> None:
-    sheet = book.add_worksheet(pick(_GUIDE, language))
+    sheet = book.add_worksheet(pick(GUIDE, language))
     sheet.write_string(0, 0, pick(_ROW, language))
     for index, (heading, width) in enumerate(zip(_GUIDE_HEADINGS, _GUIDE_WIDTHS, strict=True)):
         sheet.set_column(index, index, width, pen.text)

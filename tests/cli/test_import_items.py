@@ -87,6 +87,18 @@ def test_new_items_with_materials_on_a_second_sheet_in_one_publication(
     county.ok("receive", NEW, "--name", "甲", "--materials", "all", "--as", "V001")
 
 
+def test_a_second_list_of_items_is_told_and_the_parts_of_the_first_are_not(
+    county: Terminal, tmp_path: Path
+) -> None:
+    materials = [["事项编码", "材料名称"], [NEW, "申请书"]]
+    path = make(
+        tmp_path / "items.xlsx", 事项=[HEAD, ROW], 材料清单=materials, 新增=[HEAD, ROW], 旧材料=materials
+    )
+    found = _import(county, path, "--dry-run", "--json").json
+    told = [(one["sheet"], one["code"]) for one in found["notices"] if one["code"] == "sheet.not_read"]
+    assert told == [("新增", "sheet.not_read"), ("旧材料", "sheet.not_read")]
+
+
 def test_materials_in_rows_below_the_item(county: Terminal, tmp_path: Path) -> None:
     path = make(tmp_path / "a.xlsx", 事项=Page(
         rows=[

@@ -50,6 +50,25 @@ def test_a_list_on_a_hidden_sheet_is_told_and_named(county: Terminal, tmp_path: 
     assert nowhere.code == 2 and "[cli.file_none]" in nowhere.err and "UTF-8" not in nowhere.err
 
 
+def test_sheets_that_fit_and_are_not_read_are_told(county: Terminal, tmp_path: Path) -> None:
+    def rows(number: int) -> list[list[object]]:
+        return [HEAD, [f"990121001{number}", "西门村便民服务站", "村"]]
+
+    path = make(
+        tmp_path / "stations.xlsx",
+        站点=rows(202), 站点2=rows(203), 去年=Page(rows=rows(204), hidden=True), 空表=[HEAD],
+        电话=[["甲", "乙"], [1, 2]],
+        太大=Page(rows=[["x"]] * 20_002),
+    )  # fmt: skip
+    told = [("站点2", "sheet.not_read"), ("去年", "sheet.not_read"), ("太大", "sheet.too_many_cells")]
+    found = _import(county, path, "--dry-run", "--json").json
+    assert [(one["sheet"], one["code"]) for one in found["notices"]] == told
+    look = _import(county, path, "--dry-run")
+    assert look.code == 0 and "站点2" in look.err and "没有读" in look.err and "--sheet" in look.err
+    named = _import(county, path, "--dry-run", "--json", "--sheet", "站点2").json
+    assert named["notices"] == []
+
+
 def test_a_list_as_offices_keep_it(county: Terminal, tmp_path: Path) -> None:
     path = make(tmp_path / "stations.xlsx", 封面=[["溪山县"]], 站点名单=Page(
         rows=[

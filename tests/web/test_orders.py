@@ -170,3 +170,11 @@ def test_the_roster_s_template_is_read_back_once_filled(desk: Desk) -> None:
     raw = desk.get("/rosters/template").raw
     rows = CalamineWorkbook.from_filelike(io.BytesIO(raw)).get_sheet_by_index(0).to_python()
     assert [str(cell).rstrip("*") for cell in rows[0]] == ["姓名", "证件号码", "电话", "地址", "说明"]
+
+
+def test_a_sheet_of_orders_that_is_not_read_is_told(desk: Desk, tmp_path: Path) -> None:
+    rows = [[f"TW00{number}", "路灯不亮", "", "", "", "", "", ""] for number in (1, 2)]
+    raw = make(tmp_path / "two.xlsx", 工单=[HEAD, rows[0]], 补派=[HEAD, rows[1]]).read_bytes()
+    page = desk.post("/orders", {}, {"file": ("工单.xlsx", raw)})
+    assert "TW001" in page.text and "TW002" not in page.text
+    assert "「补派」" in page.text and "没有读" in page.text and "处读不进来" not in page.text

@@ -181,6 +181,12 @@ def test_what_was_chosen_stays_when_a_list_is_refused(desk: Desk, tmp_path: Path
     assert page.code == "sheet.several" and "单独存成一个文件" in page.text
 
 
+def test_a_sheet_that_is_not_read_is_told_by_name(desk: Desk, tmp_path: Path) -> None:
+    raw = make(tmp_path / "two.xlsx", 名单=[HEAD, *people(1, 870)], 二组=[HEAD, *people(1, 871)]).read_bytes()
+    page = desk.post("/rosters", {"item": FELLING, "title": "两组"}, {"file": ("两组.xlsx", raw)})
+    assert "共 1 人" in page.text and "工作表「二组」也像名单，没有读" in page.text
+
+
 def test_a_title_keeps_no_character_that_nobody_sees(counter: Counter, desk: Desk, tmp_path: Path) -> None:
     page = imported(desk, tmp_path, people(1, 900), title="林\u202e木\ufeff ")
     assert roster(counter, name_of(page)).title == "林木"

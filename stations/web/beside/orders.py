@@ -25,6 +25,7 @@ from stations.kept.orders import (
 from stations.kept.sealed import SealedFolder
 from stations.papers.sheets import Sheet
 from stations.sheetin.columns import sheet_list
+from stations.sheetin.header import UNREAD
 from stations.web import typed as typing
 from stations.web.answers import status_of
 from stations.web.lists import lines_max, send_workbook, wants_workbook
@@ -63,7 +64,8 @@ async def read(visit: Visit) -> web.StreamResponse:
     except BanjianError as error:
         return await _shown(visit, error, ())
     visit.tell("web.orders_read", new=counts[0], changed=counts[1])
-    told = [fault_words(visit.say, fault) for fault in faults.in_order()[:FAULTS_SHOWN_MAX]]
+    unread = [notice for notice in faults.notices if notice.code in UNREAD]
+    told = [fault_words(visit.say, one) for one in [*unread, *faults.in_order()][:FAULTS_SHOWN_MAX]]
     return await _shown(visit, None, told, fault_count=faults.count) if told else see_other("/orders")
 
 

@@ -27,6 +27,7 @@ from stations.kept.rosters import (
 from stations.kept.sealed import SealedFolder
 from stations.sheetin.clean import clean
 from stations.sheetin.columns import sheet_list
+from stations.sheetin.header import UNREAD
 from stations.sheetin.template import Page as Template
 from stations.sheetin.template import write_template
 from stations.web import typed as typing
@@ -78,10 +79,12 @@ async def make(visit: Visit) -> web.StreamResponse:
     await visit.office.access.aside(lambda: keep_roster(folder_of(visit), roster))
     bare = sum(not row.id_no for row in rows)
     passed = [f"{one.place.row} {one.value}" for one in faults.notices if one.code == "row.note"]
-    if bare or passed:
+    sheets = "、".join(one.place.sheet for one in faults.notices if one.code in UNREAD)
+    if bare or passed or sheets:
         shown = "、".join(passed[:PASSED_SHOWN_MAX])
         key = "web.roster_told_passed" if passed else "web.roster_told"
-        visit.tell(key, total=len(rows), count=bare, passed=len(passed), rows=shown)
+        key = "web.roster_told_sheets" if sheets else key
+        visit.tell(key, total=len(rows), count=bare, passed=len(passed), rows=shown, sheets=sheets)
     return see_other(f"/roster/{roster.name}")
 
 
