@@ -136,8 +136,8 @@ def _refusal_of_acceptance(draft: Draft, act: CaseAct, rules: Rules, at_ms: int)
 def _decision(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, ...]:
     draft.result = _text(act.facts.get("result"))
     draft.result_by_organ = True
-    needed = [step for step in rules.item.steps if step in _STEP_ACTIONS]
-    missing = [step for step in needed if _STEP_ACTIONS[step] not in draft.done]
+    needed = [step for step in rules.item.steps if step in STEP_ACTIONS]
+    missing = [step for step in needed if STEP_ACTIONS[step] not in draft.done]
     if missing and draft.result == "grant" and not draft.approval_commitment:
         draft.note("case.finding.step_missing", (act.act_id,), {"steps": tuple(missing)})
     return ("commitment_decision",) if draft.approval_commitment and draft.result == "grant" else ()
@@ -234,7 +234,7 @@ def local_date_text(at_ms: int) -> str:
     return (_EPOCH + timedelta(days=min(local_day(at_ms), _DAYS_MAX))).isoformat()
 
 
-_STEP_ACTIONS: Final[Mapping[str, str]] = {
+STEP_ACTIONS: Final[Mapping[str, str]] = {
     "site_check2": "check_on_site",
     "home_visit2": "check_on_site",
     "three_visits": "check_on_site",

@@ -21,11 +21,13 @@ from stations.county.plan import Plan, county_data
 from stations.county.plants import Outcome
 from stations.county.play import Played
 from stations.words.cells import Styled
+from stations.words.naming import Names
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 _OVERDUE_SHOWN_MAX = 12
+_FINDINGS_SHOWN_MAX = 40
 _YES, _NO = Styled(text="✓", style="green"), Styled(text="✗", style="bold red")
 
 
@@ -143,10 +145,14 @@ def _overdue(call: Call, played: Played) -> None:
 def _findings(call: Call, played: Played) -> None:
     picture = played.picture
     _heading(call, "findings", count=picture.findings)
-    for code, count in sorted(picture.by_case_finding.items()):
-        call.line(f"  {count} {call.say.message(code, {}).what}  [{code}]")
+    names = Names(call.say)
+    told = Counter((one.code, names.message(one.code, one.params).what) for one in picture.case_findings)
+    for (code, text), count in sorted(told.items())[:_FINDINGS_SHOWN_MAX]:
+        call.line(f"  {count} {text}  [{code}]")
+    if len(told) > _FINDINGS_SHOWN_MAX:
+        call.line(f"  {call.say('demo.whole.more', count=len(told) - _FINDINGS_SHOWN_MAX)}")
     for one in picture.sync_findings:
-        text = call.say.message(one.code, {"log": one.log[:12], "seq": one.seq}).what
+        text = call.say.kept(one.code, one.params).what
         call.line(f"  {one.station}  {text}  [{one.code}]")
     conflicts = [case for case in picture.cases.values() if case.conflicts]
     for case in conflicts:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ledger.cases.case import CaseState, state_digest
+from ledger.cases.shape import CaseFinding
+from ledger.errors import Param
 from ledger.facade import Home, Ledger
 from ledger.facade.base.clock import Clock
 from ledger.facade.base.concern import concerned_stations
@@ -29,11 +31,15 @@ class Seen:
     item: str
     status: str
     state_digest: str
-    findings: tuple[str, ...]
+    findings: tuple[CaseFinding, ...]
     conflicts: int
     in_conflict: bool
     scope: frozenset[str]
     acts: int
+
+    def has_finding(self, code: str) -> bool:
+        """Whether something of this kind was found in it."""
+        return any(one.code == code for one in self.findings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +62,7 @@ class SyncFound:
     station: str
     log: str
     seq: int
+    params: Mapping[str, Param]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,14 +105,14 @@ class Picture:
         return Counter(case.status for case in self.cases.values())
 
     @property
-    def by_case_finding(self) -> Mapping[str, int]:
-        """Findings in cases, by code."""
-        return Counter(code for case in self.cases.values() for code in case.findings)
+    def case_findings(self) -> tuple[CaseFinding, ...]:
+        """Findings in cases."""
+        return tuple(one for case in self.cases.values() for one in case.findings)
 
     @property
     def findings(self) -> int:
         """Findings in cases and in logs."""
-        return sum(self.by_case_finding.values()) + len(self.sync_findings)
+        return len(self.case_findings) + len(self.sync_findings)
 
 
 def take_picture(home: Home, plan: Plan, *, clock: Clock) -> Picture:
@@ -147,7 +154,7 @@ def _cases(states: Mapping[str, CaseState], rows: Mapping[str, CaseRow]) -> dict
             item=row.item_name if row is not None else state.item_code,
             status=state.status,
             state_digest=state_digest(state).hex(),
-            findings=tuple(one.code for one in state.findings),
+            findings=state.findings,
             conflicts=len(state.conflicts),
             in_conflict=state.in_conflict,
             scope=_scope(state),
@@ -187,7 +194,11 @@ def _sync_findings(ledger: Ledger, county: str) -> tuple[SyncFound, ...]:
     stations = {log.log_id.hex(): log.station for log in ledger.logs()}
     return tuple(
         SyncFound(
-            code=one.code, station=stations.get(one.log.partition("~")[0], ""), log=one.log, seq=one.seq
+            code=one.code,
+            station=stations.get(one.log.partition("~")[0], ""),
+            log=one.log,
+            seq=one.seq,
+            params=one.params,
         )
         for one in sync_status(ledger, StationId(county)).findings
     )

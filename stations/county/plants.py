@@ -115,7 +115,7 @@ class DroppingLine:
         """Ask what the station above has not confirmed."""
         self.waiting = (await waiting_at(director, self.place))[0]
         self.cuts = director.stage.lines[self.place.station].cuts_made
-        self.failed = director.stage.wire.failed
+        self.failed = director.stage.wire.failed_at[self.place.station]
 
     def outcome(self, picture: Picture) -> Outcome:
         """Found when it was cut, and survived when the county has everything."""
@@ -216,7 +216,7 @@ class WrongClock:
     def outcome(self, picture: Picture) -> Outcome:
         """Found at the township by what the clock said, and in the case by an act before its parent."""
         case = picture.case(self.case.case_id if self.case else "")
-        shown = self.off_years in (26, 27) and case is not None and BEFORE_PARENT in case.findings
+        shown = self.off_years in (26, 27) and case is not None and case.has_finding(BEFORE_PARENT)
         where = "" if case is None else case.number
         return Outcome(name=self.name, shown=shown, where=where, params={"years": self.off_years})
 
@@ -252,7 +252,7 @@ class Backdated:
     def outcome(self, picture: Picture) -> Outcome:
         """Found when the county's case says so."""
         case = picture.case(self.case.case_id if self.case else "")
-        shown = case is not None and LATE_UNMARKED in case.findings
+        shown = case is not None and case.has_finding(LATE_UNMARKED)
         return Outcome(name=self.name, shown=shown, where="" if case is None else case.number)
 
 

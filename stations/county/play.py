@@ -97,7 +97,7 @@ async def _play(plan: Plan, folder: Path, told: Callable[[str, Told | None], Non
         wire_bytes_per_act=stage.wire.sent_bytes / max(1, director.acts_below),
         notes=tuple(stage.wire.notes),
         syncs=stage.wire.syncs,
-        broken=stage.wire.failed,
+        broken=stage.wire.failed_at.total(),
         processes=stage.processes,
         digest=acts_digest(picture.states.values()),
         seconds=time.monotonic() - started,

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
+from ledger.cases.effects import STEP_ACTIONS
 from ledger.cases.guards import PERMIT
 from ledger.data import items
 from ledger.rules.item import Item
@@ -22,6 +23,7 @@ MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 REMEDY: Facts = {"reasons": ["不符合法定条件"], "review_organ": "溪山县人民政府", "court": "溪山县人民法院"}
 DELIVERY: Facts = {"method": "counter", "receiver": "applicant", "proof": "signature"}
 PROOFS = ("collective_member", "land_contract", "self_produced", "residence_fact")
+CHECK = "check_on_site"
 _REMARKS = (
     "材料齐全，符合法定形式", "已当面核对原件", "电话已核对", "申请人要求短信通知", "由村级代办员代送",
     "春节前集中受理", "已说明办理时限", "联系电话有变更，已更正", "节后领取", "请尽快办理",
@@ -190,9 +192,9 @@ class _Writing:
             return
         officer = self._scripts.who(self._at.station, "officer")
         self.add("start_review", "officer")
-        if "site_check2" in item.steps:
+        if any(STEP_ACTIONS.get(step) == CHECK for step in item.steps):
             # Without a day of its own: it is checked when the officers get there.
-            self.add("check_on_site", "officer", {"outcome": "pass"}, staff=officer)
+            self.add(CHECK, "officer", {"outcome": "pass"}, staff=officer)
             second = self._scripts.who(self._at.station, "officer", but=officer)
             self.add("countersign", "officer", staff=second, second_of=len(self.steps) - 1)
         if (item.legal_basis == PERMIT or item.local_rule) and self._chance(0.3):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,13 +40,13 @@ class Wire:
     """What went over the lines of the stations that have none below them.
 
     Attributes:
-        failed: syncs that broke off and were begun again.
+        failed_at: syncs that broke off and were begun again, by station.
     """
 
     sent_bytes: int = 0
     received_bytes: int = 0
     syncs: int = 0
-    failed: int = 0
+    failed_at: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
 
 
@@ -169,7 +170,7 @@ class Stage:
                 if error.code == BUSY:
                     await asyncio.sleep(BUSY_PAUSE_S)
                 else:
-                    self.wire.failed += 1
+                    self.wire.failed_at[name or station] += 1
                 continue
             self._count(station, found)
             return found

@@ -8,6 +8,7 @@ import random
 
 import pytest
 
+from ledger.cases.effects import STEP_ACTIONS
 from ledger.registry.station import LEVELS, is_station_id
 from stations.county.choosing import choose_plants
 from stations.county.digest import acts_digest
@@ -18,7 +19,7 @@ from stations.county.people import staff_of
 from stations.county.picture import Picture, Seen
 from stations.county.plan import FIRST_DAY, county_data, make_plan
 from stations.county.play import cases_apart
-from stations.county.scripts import Scripts, Step
+from stations.county.scripts import Scripts, Step, receivable
 from tests.cases.counter import decided
 
 
@@ -167,3 +168,17 @@ def test_a_station_with_a_case_that_is_anothers_is_apart_like_one_that_lacks_its
     assert cases_apart(plan, picture, honest | {village: {}}) == ((village, "c1"),)
     assert cases_apart(plan, picture, honest | {other: {"c1": "d1"}}) == ((other, "c1"),)
     assert cases_apart(plan, picture, honest | {town: {"c1": "d2"}}) == ((town, "c1"),)
+
+
+def test_nothing_is_granted_before_what_its_item_asks_for_was_done():
+    plan = make_plan(seed=1)
+    scripts = Scripts(plan, {place.station: staff_of(place, seed=1) for place in plan.places})
+    asked = 0
+    for place in plan.places:
+        for item in receivable(place.level):
+            needed = {STEP_ACTIONS[step] for step in item.steps if step in STEP_ACTIONS}
+            rng = random.Random(item.base_code)
+            actions = [step.action for step in scripts.write(place, item, scripts.applicant(rng), rng)]
+            assert needed <= set(actions[: actions.index("decide")]), item.base_code
+            asked += len(needed)
+    assert asked
