@@ -29,6 +29,7 @@ from sync.core.stream import CONTENT_TYPE, Packer, Unpacker
 from sync.line.client_join import read_bounded
 from sync.line.outcome import Outcome
 from sync.line.problem import PROBLEM_BYTES_MAX, decode_problem
+from sync.line.tears import Received, Tears
 from sync.line.upstreamtold import from_upstream
 from sync.preparing.inflight import drop
 
@@ -43,9 +44,6 @@ SESSION_TIMEOUT_S = 960.0
 """A little longer than the upper side waits, which says so itself; more comes in the next session."""
 ASK_TIMEOUT = aiohttp.ClientTimeout(total=180, sock_connect=CONNECT_S)
 IN_FLIGHT_MAX = 6
-TEARS_MAX = 16
-"""Requests in one go that may break off on a line that carries less: each one after it is half as long."""
-_TORN = frozenset(("sync.torn", "sync.too_slow"))
 _OK = 200
 NO_STATION = StationId("")
 OTHER_STATION = "tls.other_station"
@@ -99,7 +97,7 @@ class Caller:
         self._stations: dict[str, StationId] = {}
         self._guesses: dict[StationId, Guesses] = {}
         self._sent_bytes = 0
-        self._received_bytes = 0
+        self._received = Received()
 
     async def run(self, told: Callable[[Progress], None] | None = None) -> Outcome:
         """Hold sessions until nothing more comes on either side, or nothing moves any more.
@@ -114,20 +112,21 @@ class Caller:
                 store's own reasons.
             BanjianError: what the upstream refused; ``tls.*``.
         """
-        self._sent_bytes = self._received_bytes = 0
+        self._sent_bytes, self._received = 0, Received()
         done: list[Progress] = []
         refused: set[str] = set()
         address = await self._first_that_answers(refused)
         divergent: list[tuple[LogId, int]] = []
         motion = Motion()
-        tears = 0
+        tears = Tears()
         for _ in range(ROUNDS_MAX):
             upstream = self._stations[address]
+            tears.begin(self._received)
             try:
                 requester = await self._session(address, divergent)
             except StoreError as error:
-                tears += 1
-                if error.code not in _TORN or tears > TEARS_MAX or not self._guesses[upstream].line.broke:
+                line = self._guesses[upstream].line
+                if not tears.goes_on(error, self._received, broke_upward=line.broke):
                     raise
                 # Too much for this line: the next request asks what of it has come, and so where to go on.
                 divergent, address = [], await self._first_that_answers(refused)
@@ -310,8 +309,9 @@ class Caller:
         ended = False
         try:
             async for data in response.content.iter_any():
-                self._received_bytes += len(data)
+                self._received.bytes += len(data)
                 for section in unpacker.feed(data):
+                    self._received.sections += section.kind not in (ANSWER, END)
                     if section.kind in (ANSWER, PACKAGE, END):
                         await self._drain(flying, requester, 0)
                     ended = ended or section.kind == END
@@ -365,7 +365,7 @@ class Caller:
             sent=sum(one.sent for one in done),
             stored=sum(one.stored for one in done),
             sent_bytes=self._sent_bytes,
-            received_bytes=self._received_bytes,
+            received_bytes=self._received.bytes,
             notes=tuple(dict.fromkeys(told)),
             sealed=tuple(pair for one in done for pair in one.sealed),
         )

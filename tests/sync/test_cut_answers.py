@@ -12,14 +12,19 @@ import pytest
 from ledger.errors import StoreError
 from ledger.facade.transfer.feedpace import FeedPace
 from ledger.facade.transfer.feeds import START, FeedPlace
+from ledger.registry import actions as registry_actions
+from ledger.types import StationId
 from sync.core.giving import Histories
 from sync.line.outcome import Outcome
+from sync.line.tears import TEARS_MAX, TORN, VAIN_MAX, Received, Tears
 from tests.sync.lines import Carry, line
 from tests.sync.test_over_tls import Serving, certified
-from tests.sync.world import TOWN, VILLAGE, World
+from tests.sync.world import COUNTY, TOWN, VILLAGE, World
 
 CUT_BYTES = 9_000
 """What such a line lets through downward: the handshake, and a part of an answer."""
+NEWCOMER_BYTES = 24_000
+"""Enough for the first package that the township was given of the registry, not for the whole of it."""
 NOTES = 60
 
 
@@ -86,6 +91,68 @@ def test_a_line_that_always_breaks_brings_everything_in_the_end(world: World) ->
     assert len(codes) < 25
     assert world[VILLAGE].exchange.held.feed_held(TOWN).number == NOTES + 1
     assert world[VILLAGE].ledger.state(case)[0].custodian == TOWN
+
+
+def test_a_newcomer_gets_the_county_in_one_go_over_a_line_that_breaks_in_every_answer(tmp_path: Path) -> None:
+    world = World.after(certified(TOWN, VILLAGE), tmp_path)
+    # The township was given the registry in several packages: so far it can be divided below it.
+    for number in range(99):
+        facts = registry_actions.enrol_station(
+            station=StationId(f"9901210011{number:02d}-00"), name=f"新{number}村便民服务站", level="village",
+            upstream=TOWN, code_system="statistics",
+        )  # fmt: skip
+        world[COUNTY].ledger.register("enrol_station", facts, world.registrar)
+        if number % 8 == 0:
+            world.settle(TOWN)
+    world.settle(TOWN)
+    connections = 0
+
+    async def story() -> Outcome:
+        nonlocal connections
+        cut = cut_after(NEWCOMER_BYTES)
+
+        async def down(
+            reader: asyncio.StreamReader, writer: asyncio.StreamWriter, back: asyncio.StreamWriter
+        ) -> None:
+            nonlocal connections
+            connections += 1
+            await cut(reader, writer, back)
+
+        async with (
+            Serving(world[TOWN], listen=True) as town,
+            line(town.address, up=cut_after(1 << 40), down=down) as near,
+            Serving(world[VILLAGE], listen=False, upstream=near) as village,
+        ):
+            return await village.network.sync_now()
+
+    asyncio.run(story())
+    county, here = world[COUNTY].ledger.knowledge, world[VILLAGE].ledger.knowledge
+    assert (here.registry.size, here.catalogue.size) == (county.registry.size, county.catalogue.size)
+    assert connections > 1
+    world.close()
+
+
+def test_an_answer_that_never_brings_a_whole_section_is_soon_left_for_later() -> None:
+    torn, slow, refused = (StoreError(code) for code in (TORN, "sync.too_slow", "sync.busy"))
+    tears, received = Tears(), Received()
+    for _ in range(VAIN_MAX):
+        tears.begin(received)
+        received.bytes += 10
+        assert tears.goes_on(torn, received, broke_upward=False)
+    tears.begin(received)
+    received.bytes += 10
+    assert not tears.goes_on(torn, received, broke_upward=False)
+    tears, received = Tears(), Received()
+    for number in range(TEARS_MAX + 1):
+        tears.begin(received)
+        received.bytes, received.sections = received.bytes + 10, received.sections + 1
+        assert tears.goes_on(torn, received, broke_upward=False) is (number < TEARS_MAX)
+    for error, came, upward in ((torn, 0, False), (slow, 10, False), (refused, 10, True)):
+        tears = Tears()
+        tears.begin(received)
+        received.bytes += came
+        assert not tears.goes_on(error, received, broke_upward=upward)
+    assert Tears().goes_on(slow, Received(), broke_upward=True)
 
 
 def test_who_says_the_same_place_again_is_given_half_and_who_goes_on_more() -> None:
