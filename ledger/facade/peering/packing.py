@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from ledger.errors import StoreError
 from ledger.facade.base.clock import Clock
 from ledger.facade.base.home import Home
+from ledger.facade.logs.countyfold import COUNTY_KINDS
 from ledger.facade.logs.doubt import log_signer
 from ledger.facade.logs.heldstates import BranchState, branch_name
 from ledger.facade.logs.rotten import Rotten, RottenRecords
@@ -18,6 +19,12 @@ from ledger.formats.package import PackageContent
 from ledger.store.contract import Store
 from ledger.types import LogId
 
+COUNTY_AIM_BYTES = 8 << 10
+"""Records of registry or catalogue in one package of the county.
+
+Whoever passes them on can end its own packages only where those of the county ended, and a new station may
+sit behind a line that carries little.
+"""
 TOO_FAR = (STRETCH_LIMIT, "log.checkpoint_gap")
 """Why no package can reach the next checkpoint."""
 
@@ -74,6 +81,8 @@ class Packing:
             with self._store.read() as tx:
                 return self._outgoing.package(tx, genesis, after=after, rotten=rotten, most=most)
 
+        if genesis.kind in COUNTY_KINDS and self._held.is_own(log_id):
+            most = min(most, COUNTY_AIM_BYTES)
         if most < AIM_BYTES:
             self._cut(genesis, after, most)
         found = self._packed(made, log_id.hex(), after, lambda: self._cut(genesis, after, FILLED_BYTES))
