@@ -20,8 +20,8 @@ from ledger.facade import Home, Ledger
 from ledger.types import LedgerId
 from stations.cli.counterday.demo import TOWNSHIP
 from stations.config import load_config
-from sync.certs.credentials import read_own_leaf
-from sync.certs.pki import check_issued, new_ca
+from sync.certs.credentials import CountyCa, read_ca, read_own_leaf
+from sync.certs.pki import check_issued, issue_leaf, new_ca, new_csr
 from sync.certs.tlskeys import new_key
 from sync.joining.joinforms import JoinAnswer, decode_answer
 from tests.cli.conftest import Terminal
@@ -157,7 +157,7 @@ def test_a_station_joins_by_stick(county: Terminal, tmp_path: Path):
     assert banjian(target, "join", "finish", answer, str(target)).returncode == 2
 
 
-def of_another_ca(answer: JoinAnswer) -> JoinAnswer:
+def of_another_ca(answer: JoinAnswer, _: CountyCa) -> JoinAnswer:
     """Return the same for the same key, all of it by somebody else who calls himself this county's CA."""
     key_pem, dice = new_key(os.urandom), os.urandom
     now_ms = 1_772_416_800_000
@@ -174,10 +174,20 @@ def of_another_ca(answer: JoinAnswer) -> JoinAnswer:
     return replace(answer, certificate=certificate, ca_certificate=ca)
 
 
-FORGED: dict[str, tuple[str, Callable[[JoinAnswer], JoinAnswer]]] = {
+def of_another_key(answer: JoinAnswer, ca: CountyCa) -> JoinAnswer:
+    """Return the same with the county's certificate of a key that the station does not have."""
+    certificate = issue_leaf(
+        new_csr(new_key(os.urandom), answer.station), station=answer.station, ledger_id=answer.ledger_id,
+        ca_key_pem=ca.key_pem, ca_certificate=ca.certificate, now_ms=1_772_416_800_000, randomness=os.urandom,
+    )  # fmt: skip
+    return replace(answer, certificate=certificate)
+
+
+FORGED: dict[str, tuple[str, Callable[[JoinAnswer, CountyCa], JoinAnswer]]] = {
     "another CA": ("join.other_ca", of_another_ca),
-    "another request": ("join.answer", lambda one: replace(one, request_id=bytes(32))),
-    "another county": ("join.answer", lambda one: replace(one, ledger_id=LedgerId(bytes(32)))),
+    "another key": ("join.answer", of_another_key),
+    "another request": ("join.answer", lambda one, _: replace(one, request_id=bytes(32))),
+    "another county": ("join.answer", lambda one, _: replace(one, ledger_id=LedgerId(bytes(32)))),
 }
 
 
@@ -192,7 +202,8 @@ def test_an_answer_that_is_not_the_countys_to_this_request_is_refused(
     county.ok("join", "take", str(request), "--answer-out", str(answer))
     code, forge = FORGED[name]
     forged = tmp_path / "forged"
-    forged.write_bytes(forge(decode_answer(answer.read_bytes())).pack())
+    found = decode_answer(answer.read_bytes())
+    forged.write_bytes(forge(found, read_ca(Home(folder_of(county)), found.ledger_id)).pack())
     done = village.run("join", "finish", str(forged), str(target))
     assert done.code == 1 and f"[{code}]" in done.err, done.err
     assert not target.exists()
