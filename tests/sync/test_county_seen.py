@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,12 @@ from ledger.facade.logs.countyseen import INCONSISTENT, UNPROVEN, newest_seen
 from ledger.facade.peering.between import merge, take_county_checkpoint
 from ledger.facade.transfer.excerpts import excerpts
 from ledger.facade.transfer.outgoing import Outgoing
-from ledger.formats.checkpoint import checkpoint_hash, read_checkpoint
+from ledger.formats.checkpoint import checkpoint_hash, read_checkpoint, sign_checkpoint
 from ledger.formats.entry import decode_entry
 from ledger.formats.excerpt import ExcerptContent, encode_excerpt
 from ledger.formats.frame import split_frame
 from ledger.formats.genesis import LogGenesis
+from ledger.formats.keys import Ed25519Signer
 from ledger.registry import actions as registry_actions
 from ledger.store import schema
 from ledger.types import LogId, StationId
@@ -120,3 +122,17 @@ def test_a_successor_that_begins_where_this_station_has_seen_to_must_have_the_ro
     assert outcome.code == ("" if honest else INCONSISTENT)
     with village.store.read() as tx:
         assert (newest_seen(tx) == seen) is not honest
+
+
+def test_each_checkpoint_that_contradicts_is_kept_once(world: World) -> None:
+    village, seed = world[VILLAGE].ledger, world[COUNTY].ledger.home.log_seed(merge_id(world))
+    with village.store.read() as tx:
+        seen = newest_seen(tx)
+    assert seen is not None and seed is not None
+    notes = [
+        sign_checkpoint(replace(seen, root=bytes([one]) * 32), Ed25519Signer.from_seed(seed))
+        for one in (1, 2)
+    ]
+    for new in (True, False):
+        told = [take_county_checkpoint(village, note, ()) for note in notes]
+        assert [(one.code, one.new) for one in told] == [(INCONSISTENT, new)] * 2

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from audit.verify import verify_ledger
 from ledger.codec import pack_header
-from ledger.errors import BanjianError
+from ledger.errors import BanjianError, DataError
 from ledger.facade.base.tables import VIEW_TABLES
 from ledger.facade.base.types import SignedAct
 from ledger.facade.peering.board import read_board
 from ledger.formats.act import act_id, decode_act, new_act
 from ledger.formats.body import new_body, personal_hash
 from ledger.formats.entry import Entry
+from ledger.formats.excerpt import encode_excerpt
 from ledger.limits import INT_MAX
+from ledger.registry import actions as registry_actions
 from ledger.types import CaseId, LedgerId, LogId, StationId
+from sync.core.framing import EXCERPT, Section
+from sync.core.ingest import PreparedExcerpt, prepare
 from tests.sync.evil import EvilStation
 from tests.sync.world import COUNTY, START_MS, TOWN, VILLAGE, VILLAGE_2, World, settled, signer
 
@@ -310,3 +315,17 @@ def test_a_divergent_history_that_is_not_what_its_entries_pin_is_refused(world: 
     sound.add(sound.sign())
     assert sound.send(diverges=True) == []
     assert len(held.branches(frozenset({VILLAGE_2}))) == 1
+
+
+def test_single_records_of_another_countys_log_are_not_stored(world: World) -> None:
+    evil = EvilStation(world)
+    evil.genesis = replace(evil.genesis, ledger_id=LedgerId(bytes(32)))
+    evil.log_id, evil.lines = evil.genesis.log_id(), []
+    evil.add(evil.sign("open_log", registry_actions.open_log(genesis=evil.genesis.pack())))
+    exchange = world[TOWN].exchange
+    section = Section(EXCERPT, encode_excerpt(evil.excerpt([1])))
+    found = prepare(section, ledger_id=exchange.held.ledger_id, public_key=exchange.public_key)
+    assert isinstance(found, PreparedExcerpt)
+    with pytest.raises(DataError, match=r"log\.other_ledger"):
+        exchange.receiving.take_excerpt(found.checked, found.records, now_ms=START_MS)
+    assert exchange.held.genesis(evil.log_id) is None
