@@ -45,7 +45,7 @@ from sync.certs.credentials import (
 from sync.core.pace import Pace, PaceRule
 from sync.core.quiet import Quiet
 from sync.core.requester import Progress
-from sync.joining.joinoffice import JoinOffice
+from sync.joining.joinoffice import JoinOffice, check_answering
 from sync.line.attempts import Attempts
 from sync.line.client_attach import Above
 from sync.line.joindesks import OfficeDesk, RelayDesk
@@ -344,7 +344,11 @@ class Network:
                 registry=self._thread.registry,
                 clock=self._clock,
                 addresses=self._config.upstream,
-                context=lambda: calling_context(self._home, ledger.ledger_id),
+                context=lambda: calling_context(
+                    self._home,
+                    ledger.ledger_id,
+                    admits=lambda leaf: check_answering(self._thread.registry(), leaf),
+                ),
                 coming_back=coming_back,
             )
         return SessionDesk(join, self._thread, self._cores, self._helpers.prepare, news=self.news)

@@ -190,11 +190,12 @@ def listening_context(home: Home, ledger_id: LedgerId) -> ssl.SSLContext:
 
 
 def calling_context(
-    home: Home, ledger_id: LedgerId, *, expected: Collection[StationId] = ()
+    home: Home, ledger_id: LedgerId, *, admits: tls.Admits | None = None, expected: Collection[StationId] = ()
 ) -> ssl.SSLContext:
     """Return the TLS context with which a station calls its upstream; errors as ``listening_context``.
 
-    ``expected`` are the stations that may answer; anything else is refused before a byte is sent to it.
+    ``expected`` are the stations that may answer, and ``admits`` refuses what the registry has ended; nothing
+    is sent to anybody else.
     """
     repair_own(home)
     read_own_certificate(home, ledger_id)
@@ -203,6 +204,7 @@ def calling_context(
         key=home.secrets_dir / TLS_KEY_NAME,
         ca_certificate=read_ca_certificate(home, ledger_id),
         ledger_id=ledger_id,
+        admits=admits,
         expected=expected,
     )
 

@@ -37,6 +37,7 @@ from sync.certs.pki import check_expiry as check_leaf_expiry
 from sync.joining.joinforms import JoinAnswer, JoinRequest, Renewal, decode_renewal, decode_request
 from sync.joining.rejection import Rejection, decode_rejection, encode_rejection, holder_of
 
+ANSWERER_ENDED = "tls.answerer_ended"
 _USED_BYTES_MAX = 256
 _TOKEN_NAME_BYTES = 16
 
@@ -308,6 +309,18 @@ def check_in_force(registry: Registry, leaf: Leaf) -> None:
     """
     if leaf.not_before_ms < registry.certificates_end_ms(leaf.station):
         raise AuthorityError("tls.certificate_ended", station=leaf.station)
+
+
+def check_answering(registry: Registry, leaf: Leaf) -> None:
+    """Refuse a machine that answers a call with a certificate that a registrar has ended.
+
+    A stolen machine does not hear of the act, or does not heed it: whoever calls has to ask as well.
+
+    Raises:
+        AuthorityError: ``tls.answerer_ended``.
+    """
+    if leaf.not_before_ms < registry.certificates_end_ms(leaf.station):
+        raise AuthorityError(ANSWERER_ENDED, station=leaf.station)
 
 
 def _read_used(path: Path) -> _Used | None:

@@ -330,7 +330,7 @@ def test_content_that_is_not_what_the_act_names_is_thrown_away(world: World) -> 
         assert above is not None
         lie = Offer(hash=kept.named[0], case_id=case, head=replace(kept.head, file="../../evil.sh"))
         url = above.address + ATTACHMENTS_PATH
-        async with above.http.post(url, data=encode_offers((lie,))) as response:
+        async with above.http().post(url, data=encode_offers((lie,))) as response:
             assert decode_problem(await response.read()).code == "sync.field"
         lie = Offer(hash=kept.named[0], case_id=case, head=kept.head)
         async with above.http.post(url, data=encode_offers((lie,))) as response:
