@@ -333,13 +333,13 @@ def test_content_that_is_not_what_the_act_names_is_thrown_away(world: World) -> 
         async with above.http().post(url, data=encode_offers((lie,))) as response:
             assert decode_problem(await response.read()).code == "sync.field"
         lie = Offer(hash=kept.named[0], case_id=case, head=kept.head)
-        async with above.http.post(url, data=encode_offers((lie,))) as response:
+        async with above.http().post(url, data=encode_offers((lie,))) as response:
             (lacking,) = decode_answer(await response.read()).lacking
         assert lacking.chunks == (0, 1, 2)
         last = b""
         for index in lacking.chunks:
             raw = os.urandom(min(CHUNK_BYTES, len(PHOTO) - index * CHUNK_BYTES))
-            async with above.http.put(f"{url}/{kept.hash}/{index}", data=raw) as response:
+            async with above.http().put(f"{url}/{kept.hash}/{index}", data=raw) as response:
                 last = await response.read()
         assert decode_problem(last).code == "attach.differs" and not content_of(levels.town, kept)
         assert store_of(levels.town).coming(kept.hash) is None
@@ -360,11 +360,11 @@ def test_what_no_act_names_is_not_taken_and_unknown_callers_get_nothing(world: W
         url = above.address + ATTACHMENTS_PATH
         early = Offer(hash=kept.named[0], case_id=case, head=kept.head)
         other_size = replace(early, head=replace(kept.head, size=5))
-        async with above.http.post(url, data=encode_offers((early,))) as response:
+        async with above.http().post(url, data=encode_offers((early,))) as response:
             answer = decode_answer(await response.read())
         assert answer.refused == ((kept.named[0], "attach.unnamed"),) and not answer.lacking
         await levels.village.network.sync_now()
-        async with above.http.post(url, data=encode_offers((other_size,))) as response:
+        async with above.http().post(url, data=encode_offers((other_size,))) as response:
             assert decode_answer(await response.read()).refused == ((kept.named[0], "attach.unnamed"),)
         await carried(levels.village)
         expected = {
@@ -376,13 +376,13 @@ def test_what_no_act_names_is_not_taken_and_unknown_callers_get_nothing(world: W
             ("GET", f"/{case.hex()}/{kept.hash}/3"): "attach.not_here",
         }
         for (method, path), code in expected.items():
-            async with above.http.request(
+            async with above.http().request(
                 method, url + path, data=b"x" if method == "PUT" else None
             ) as response:
                 assert decode_problem(await response.read()).code == code, path
-        async with above.http.put(f"{url}/{kept.hash}/0", data=bytes(CHUNK_BYTES + 1)) as response:
+        async with above.http().put(f"{url}/{kept.hash}/0", data=bytes(CHUNK_BYTES + 1)) as response:
             assert decode_problem(await response.read()).code == "encoding.limit"
-        async with above.http.get(f"{url}/{case.hex()}/{kept.hash}/2") as response:
+        async with above.http().get(f"{url}/{case.hex()}/{kept.hash}/2") as response:
             assert response.status == 200 and await response.read() == PHOTO[2 * CHUNK_BYTES :]
         context = calling_context(Home(world[VILLAGE].path), levels.village.thread.ledger_id)
         context_without = type(context)(context.protocol)
