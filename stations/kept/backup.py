@@ -7,6 +7,8 @@
     FOLDER/banjian-<ledger>-<moment>/ledger.genesis which ledger this is
     FOLDER/banjian-<ledger>-<moment>/tls/ca.pem     the county's CA, a public certificate
     FOLDER/banjian-<ledger>-<moment>/joins/*.used   invites that nobody can use again
+    FOLDER/banjian-<ledger>-<moment>/joins/*.issued when the newest certificate of each station begins
+    FOLDER/banjian-<ledger>-<moment>/addresses/*    where stations listen, for the next invites
     FOLDER/banjian-<ledger>-<moment>/keys/*.key     envelopes, each under its owner's passphrase
     FOLDER/banjian-<ledger>-<moment>/keys/*.grant   provisional grants that such keys rest on
     FOLDER/banjian-<ledger>-<moment>/platform.toml  how the provincial platform asks, where it was set
@@ -49,6 +51,7 @@ from stations.kept.attachments import FOLDER as ATTACHMENTS
 from stations.kept.backupfiles import mirror
 from stations.kept.orders import FOLDER as ORDERS
 from stations.kept.sealed import SUFFIX
+from stations.office.addresses import ADDRESSES
 from stations.province.settings import CONFIG_NAME as PLATFORM
 from stations.words.moments import CHINA
 from sync.certs.credentials import CA_NAME
@@ -57,6 +60,7 @@ DATABASE_NAME = "ledger.db"
 _PART = "part-"
 """No backup begins like this, so that ``banjian-*`` names whole ones alone."""
 _NAME = re.compile(r"banjian-[0-9a-f]{8}-([0-9]{8}-[0-9]{6})", re.ASCII)
+_JOINS = (".used", ".issued")
 RECORD_NAME = "last-backup.json"
 LEFT_OUT = (schema.CASE_KEYS.name, TOKENS.name)
 """Tables that would tell about erased cases; the tokens are made again when the backup is restored."""
@@ -134,10 +138,11 @@ def _copy_files(home: Home, folder: Path) -> None:
     for pattern in ("*.key", f"*{GRANT_SUFFIX}"):
         for path in sorted(home.keys_dir.glob(pattern)):
             _copy(path, folder / "keys" / path.name)
-    used = sorted(home.joins_dir.glob("*.used"))
+    used = sorted(path for ending in _JOINS for path in home.joins_dir.glob(f"*{ending}"))
+    told = sorted((home.path / ADDRESSES).glob("*"))
     orders = sorted((home.path / ORDERS).glob(f"*{SUFFIX}"))
     single = (home.config_path, home.genesis_path, home.tls_dir / CA_NAME, home.path / PLATFORM)
-    for path in (*single, *used, *orders):
+    for path in (*single, *used, *told, *orders):
         if path.exists():
             target_path = folder / path.relative_to(home.path)
             target_path.parent.mkdir(mode=0o700, exist_ok=True)

@@ -174,8 +174,19 @@ def retire(ledger: Ledger, register: Register, registrar: Signer, *, no: str, re
         AuthorityError: what the registry refuses.
     """
     person = person_of(ledger.knowledge.registry, no)
-    register("retire_key", _retirement(ledger, person.key_id, reason), registrar)
+    register("retire_key", retirement(ledger, person.key_id, reason), registrar)
     return person
+
+
+def retirement(ledger: Ledger, key: KeyId, reason: str) -> Facts:
+    """Return the facts that end a key, with how far each log is held here.
+
+    Raises:
+        InputError: ``registry.field_value``.
+    """
+    with ledger.reading() as (tx, parts):
+        sizes = log_sizes(tx, parts.holdings, key)
+    return registry_actions.retire_key(key_id=key, reason=reason, log_sizes=sizes)
 
 
 def give_new_key(
@@ -197,7 +208,7 @@ def give_new_key(
         old, station = _retired_of(registry, no)
     else:
         old, station = held.key_id, held.station
-        acts.append(_act("retire_key", _retirement(ledger, old, reason), no))
+        acts.append(_act("retire_key", retirement(ledger, old, reason), no))
     facts = registry_actions.enrol_staff(
         staff_no=no,
         station=station,
@@ -250,12 +261,6 @@ def _store(registry: Registry, register: Register, registrar: Signer, acts: Sequ
         raise refusal.as_error()
     for act in acts:
         register(act.action, act.facts, registrar, personal=act.personal)
-
-
-def _retirement(ledger: Ledger, key: KeyId, reason: str) -> Facts:
-    with ledger.reading() as (tx, parts):
-        sizes = log_sizes(tx, parts.holdings, key)
-    return registry_actions.retire_key(key_id=key, reason=reason, log_sizes=sizes)
 
 
 def _retired_of(registry: Registry, no: str) -> tuple[KeyId, StationId]:

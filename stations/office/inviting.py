@@ -23,6 +23,7 @@ from ledger.registry.registry import Registry
 from ledger.registry.schema import GRANTABLE_ROLES
 from ledger.registry.station import Station, is_station_id
 from ledger.types import Facts, LedgerId, StationId
+from stations.office.addresses import keep_addresses, known_addresses
 
 CODE_SYSTEM = "GB/T 2260"
 DAYS_DEFAULT = 30
@@ -102,6 +103,20 @@ def station_facts(
     return registry_actions.enrol_station(
         station=station, name=name, level=level, upstream=above, code_system=code_system
     )
+
+
+def invite_addresses(ledger: Ledger, station: StationId, typed: Sequence[str]) -> tuple[str, ...]:
+    """Return the addresses for an invite: those typed, which are kept, or those of the last invite there.
+
+    Where neither is, none: the newcomer joins by stick.
+    """
+    known = ledger.knowledge.registry.station(station)
+    if known is None:
+        return tuple(typed)
+    if typed:
+        keep_addresses(ledger.home, known.upstream, typed)
+        return tuple(typed)
+    return known_addresses(ledger.home, known.upstream)
 
 
 def make_invite(

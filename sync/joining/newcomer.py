@@ -114,7 +114,7 @@ def begin(home: Home, invite_raw: bytes, *, make_staff: MakeStaff, randomness: R
     staging.complete()
     key_pem = new_key(randomness)
     staging.write_secret(JOIN_KEY_NAME, key_pem)
-    services = tuple(_service_key(home, staging, invite, name, randomness) for name in _purposes(invite))
+    services = tuple(_service_key(staging, invite, name, randomness) for name in _purposes(invite))
     staff = make_staff(staging, invite.ledger_id)
     raw = encode_request(invite_raw, tls_key_pem=key_pem, services=services, staff=staff)
     write_durably(staging.path / INVITE_NAME, invite_raw)
@@ -227,11 +227,12 @@ def _purposes(invite: Invite) -> tuple[str, ...]:
     return tuple(sorted(("bundle", "receipt", *kiosk)))
 
 
-def _service_key(
-    home: Home, staging: Home, invite: Invite, purpose: str, randomness: Randomness
-) -> ServiceKey:
-    held = home.service_seed(invite.station, purpose) if home.exists else None
-    seed = held or randomness(SEED_BYTES)
+def _service_key(staging: Home, invite: Invite, purpose: str, randomness: Randomness) -> ServiceKey:
+    """Make a service key, a new one also where the folder has one: the registry may have ended that.
+
+    Whoever joins again because a machine of the station was lost cannot hear of it before.
+    """
+    seed = randomness(SEED_BYTES)
     staging.write_service_seed(invite.station, purpose, seed)
     if purpose == "bundle":
         public_key = X25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
@@ -245,11 +246,11 @@ def _service_key(
 
 
 def _take_over_keys(joining: Joining) -> None:
-    """Bring service keys and people's envelopes into a folder that joins again; those there stay."""
+    """Bring service keys and people's envelopes into a folder that joins again; envelopes there stay."""
     station = joining.invite.station
     for service in joining.request.services:
         seed = joining.staging.service_seed(station, service.purpose)
-        if seed is not None and joining.home.service_seed(station, service.purpose) is None:
+        if seed is not None:
             joining.home.write_service_seed(station, service.purpose, seed)
     for envelope in joining.staging.keys_dir.glob("*.key"):
         target = joining.home.keys_dir / envelope.name
