@@ -58,9 +58,8 @@ def _logs(home: Home, ledger: Ledger, *, now_ms: int) -> Iterator[Check]:
             if not ledger.parts.succession.is_continued(log.log_id):
                 yield found("head", "warning", code, log=name, reason=log.doubt)
             elif missing > 0:
-                yield found(
-                    "head", "warning", "doctor.log_end_missing", log=name, missing=missing, reason=log.doubt
-                )
+                code = f"doctor.{'merge' if log.kind == 'merge' else 'log'}_end_missing"
+                yield found("head", "warning", code, log=name, missing=missing, reason=log.doubt)
             else:
                 yield found("head", "ok", "doctor.log_continued", log=name, reason=log.doubt)
             continue

@@ -89,4 +89,3 @@ def _moment(ledger: Ledger, office: JoinOffice, station: StationId, *, is_clock_
         if office.has_issued(station):
             raise ConfigError("certificates.clock", station=station)
     return max(now_ms // SECOND_MS * SECOND_MS, issued_ms + SECOND_MS if issued_ms else 0)
-

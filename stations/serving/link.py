@@ -20,6 +20,7 @@ from sync.certs.credentials import calling_context
 from sync.certs.pki import Leaf
 from sync.core.requester import Progress
 from sync.joining.joinoffice import check_answering
+from sync.joining.newcomer import drop_settled
 from sync.line.client_attach import Above
 from sync.line.client_session import Caller
 from sync.line.outcome import Outcome
@@ -92,6 +93,7 @@ class Link:
             failure, now_ms = error, self.now_ms()
             await self.on_ledger(lambda exchange: exchange.peers.note_failure(failure, now_ms=now_ms))
             raise
+        drop_settled(self._home, self._thread.registry())
         return outcome
 
     def http(self, station: StationId) -> aiohttp.ClientSession:

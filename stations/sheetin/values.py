@@ -163,7 +163,7 @@ def _short(text: str, raw: Raw) -> Unclear:
 
 def _unit(_column: Column, raw: Raw) -> Value | None:
     text = digits_of(raw)
-    if text.isdigit() and len(text) == 1 and not isinstance(raw, str):
+    if text.isdigit() and len(text) == 1:
         text = f"0{text}"  # a number of a counter that runs from 00; not a code of fixed digits
     if re.fullmatch(r"[A-Z0-9]{2}", text) is None:
         raise Unclear("cell.unit")

@@ -126,6 +126,19 @@ def drill(tmp_path: Path) -> Iterator[Drill]:
     made.down()
 
 
+def test_the_request_with_the_names_goes_once_its_keys_are_enrolled(drill: Drill) -> None:
+    assert not (drill.machines["town"] / "join.request").exists()
+    assert not (drill.machines["village"] / "join.request").exists()
+    other = drill.folder / "other"
+    drill.ok(
+        "county",
+        "banjian invite station 990121001003-00 --name 另一村 --level village --upstream 990121001000-00"
+        " --out other.invite",
+    )
+    drill.type(other, "banjian join other.invite other --yes --staff V003=钱某")
+    assert (other / "join.request").stat().st_mode & 0o077 == 0
+
+
 def receive(drill: Drill, name: str) -> None:
     drill.ok("village", f"banjian receive 城乡居民医保参保登记 --name {name} --as V002 --no-slip")
 
