@@ -13,7 +13,7 @@ from typing import Final
 from ledger.cases.draft import Draft
 from ledger.cases.guards import WAIVED, texts, token_hash
 from ledger.cases.shape import Amendment, CaseAct, Rules, Token, local_day
-from ledger.cases.supplies import arrived, at_hand, brought
+from ledger.cases.supplies import asked_for, at_hand, handed_in, taken_over
 from ledger.cases.toldday import supply_until
 from ledger.types import StationId, Value
 
@@ -55,7 +55,7 @@ def _receipt(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str,
         return ()
     item, level = rules.item, act.station_level
     deciding = level == item.decide_level
-    events = arrived(draft, level, item, came=brought(draft))
+    events = taken_over(draft, act.station, level, item)
     if not draft.organ_received and (deciding or item.receipt_capacity.get(level) == "receiving_point"):
         draft.organ_received = True
         events = ("organ_receipt", *events)
@@ -71,7 +71,7 @@ def _correction(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[s
     if repeated:
         # a material already handed in may not be asked again (行政许可法 Art. 35; 优化营商环境条例 Art. 37)
         draft.note("case.finding.asked_again", (act.act_id,), {"materials": tuple(sorted(repeated))})
-    draft.correction = missing
+    asked_for(draft, missing)
     draft.correction_due = supply_until(act.facts, local_day(act.occurred_at_ms))
     draft.correction_count += 1
     return ()
@@ -84,7 +84,7 @@ def _supply(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, 
     events: tuple[str, ...] = ()
     if supplied & draft.correction and _after(at_ms, draft.correction_due):
         events = (*events, "late_supply")
-    events = (*events, *arrived(draft, act.station_level, rules.item, came=supplied))
+    events = (*events, *handed_in(draft, act.station, act.station_level, rules.item, came=supplied))
     if supplied & draft.deficit:
         if _after(at_ms, draft.deficit_due) and "late_supply" not in events:
             events = (*events, "late_supply")
@@ -105,13 +105,13 @@ def _proof_commitment(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> t
     promised = texts(act.facts.get("commitments"))
     draft.proof_commitments |= promised
     draft.correction -= promised | texts(act.facts.get(WAIVED))
-    return at_hand(draft, act.station_level, rules.item)
+    return at_hand(draft, act.station, act.station_level, rules.item)
 
 
 def _approval_commitment(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, ...]:
     draft.approval_commitment = True
     draft.correction = frozenset()
-    return at_hand(draft, act.station_level, rules.item)
+    return at_hand(draft, act.station, act.station_level, rules.item)
 
 
 def _suspension(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from ledger.cases.draft import Draft
 from ledger.cases.effects import EFFECTS
 from ledger.cases.guards import FACT_GUARDS, FINDINGS, SAME_DAY, STATE_GUARDS
 from ledger.cases.shape import NO_PARAMS, CaseAct, CaseState, Reason, Rules, Step, Token, local_day
+from ledger.cases.supplies import put_down, set_out
 from ledger.cases.toldday import entered_on
 from ledger.rules.casetype import SAME, ActionSpec
 from ledger.rules.factspec import first_problem
@@ -205,10 +206,12 @@ def _custody_obstacle(draft: Draft, spec: ActionSpec, act: CaseAct) -> Reason | 
 def _move_custody(draft: Draft, custody: str, act: CaseAct) -> None:
     if custody == "offer":
         draft.offered_to = StationId(str(act.facts.get("to", "")))
+        set_out(draft, act.station)
         return
     if custody == "take":
         draft.custodian = act.station
     draft.offered_to = StationId("")
+    put_down(draft, draft.custodian)
 
 
 def _is_pending(draft: Draft, action: str) -> bool:

@@ -158,7 +158,8 @@ class CaseState:
 
     ``steps`` holds every act in the one order; ``heads`` are the acts without successors, sorted: the parents
     of the next act. ``pending`` are acts that wait for a second person. ``not_at_organ`` and
-    ``not_at_decider`` are materials of the correction list that were handed in and have not come there yet.
+    ``not_at_decider`` are materials of the correction list that were handed in and have not come there yet:
+    ``lying`` says at which stations (station, material), ``on_the_way`` what travels with a case on offer.
     """
 
     case_id: CaseId
@@ -185,6 +186,8 @@ class CaseState:
     correction_count: int = 0
     not_at_organ: frozenset[str] = frozenset()
     not_at_decider: frozenset[str] = frozenset()
+    lying: frozenset[tuple[StationId, str]] = frozenset()
+    on_the_way: frozenset[str] = frozenset()
     deficit: frozenset[str] = frozenset()
     deficit_due: str = ""
     supplied: frozenset[str] = frozenset()
