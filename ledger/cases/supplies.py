@@ -5,8 +5,8 @@ handed in there is off the list, so that nobody can treat the case as withdrawn,
 organ before the organ has it. It has it when one of its stations records the supply itself, when the station
 where the papers lay hands the case over to it, or when it accepts.
 
-Only a supply takes something off the list. What travels with a case is what lay with the station that hands it
-on, handed in since the notice: what was there before is what the notice found wanting.
+Only a supply takes something off the list. What travels with a case is what lay with the station that hands
+it on, handed in since the notice: what was there before is what the notice found wanting.
 
 Source: 行政许可法 Art. 32 (the organ's receipt of the papers that were supplied starts its limit).
 """
@@ -26,7 +26,7 @@ def of_organ(level: str, item: Item) -> bool:
 
 
 def asked_for(draft: Draft, missing: frozenset[str]) -> None:
-    """Open a correction list; copies of what it names that came before it answer nothing, wherever they lie."""
+    """Open a correction list; copies that came before it answer nothing, wherever they lie."""
     draft.correction = missing
     draft.not_at_organ -= missing
     draft.not_at_decider -= missing
