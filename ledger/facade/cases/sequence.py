@@ -1,8 +1,8 @@
 """In which order typed times may stand: nothing is done with a case before it was received.
 
 A time that the program takes from its own clock is never refused: clocks of stations differ, and a case that
-comes from a clock that is ahead must go on. What somebody types is held against what the case says already, to
-the minute, for that is how times are typed. What lies ahead of this machine's own clock says nothing of it.
+comes from a clock that is ahead must go on. What somebody types is held against what the case says, to the
+minute, for that is how times are typed. What lies ahead of this machine's own clock says nothing of it.
 """
 
 from __future__ import annotations
