@@ -79,9 +79,13 @@ def put_down(draft: Draft, station: StationId) -> None:
 def taken_over(draft: Draft, station: StationId, level: str, item: Item) -> tuple[str, ...]:
     """Let a station have what came with the case; returns the derived events, as ``handed_in`` does.
 
-    The list itself stays as it is: nothing is off it because a case travels.
+    ``papers_to_forward``: with an agent lies what the organ has not got. The list itself stays as it is:
+    nothing is off it because a case travels.
     """
-    return _arrived(draft, level, item, _lying_at(draft, station)) if of_organ(level, item) else ()
+    here = _lying_at(draft, station)
+    if of_organ(level, item):
+        return _arrived(draft, level, item, here)
+    return ("papers_to_forward",) if here & draft.not_at_organ else ()
 
 
 def at_hand(draft: Draft, station: StationId, level: str, item: Item) -> tuple[str, ...]:
