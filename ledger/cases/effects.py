@@ -12,7 +12,7 @@ from typing import Final
 
 from ledger.cases.draft import Draft
 from ledger.cases.guards import WAIVED, texts, token_hash
-from ledger.cases.shape import Amendment, CaseAct, Rules, Token, local_day
+from ledger.cases.shape import ENDING, Amendment, CaseAct, Rules, Token, local_day
 from ledger.cases.supplies import asked_for, at_hand, handed_in, taken_over
 from ledger.cases.toldday import supply_until
 from ledger.types import StationId, Value
@@ -24,7 +24,6 @@ NO_NUMBER: Final = "—"
 _EPOCH = date(1970, 1, 1)
 _DAYS_MAX = (date.max - _EPOCH).days
 _LOOKED_AT: Final = frozenset(("organ_receipt", "full_supply"))
-_OVER: Final = frozenset(("withdraw", "lapse", "refuse_acceptance", "advise_and_return"))
 
 
 def _open(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, ...]:
@@ -50,7 +49,7 @@ def _advice(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, 
 
 def _receipt(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, ...]:
     """The organ has the papers: at its own receiving point, or when one of its stations takes them over."""
-    if draft.result or draft.done & _OVER:
+    if draft.result or draft.done & ENDING:
         # papers that travel after the case is settled start no clock
         return ()
     item, level = rules.item, act.station_level
@@ -134,8 +133,7 @@ def _refusal_of_acceptance(draft: Draft, act: CaseAct, rules: Rules, at_ms: int)
 
 
 def _decision(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, ...]:
-    draft.result = _text(act.facts.get("result"))
-    draft.result_by_organ = True
+    _organ_result(draft, act, rules, at_ms)
     needed = [step for step in rules.item.steps if step in _STEP_ACTIONS]
     missing = [step for step in needed if _STEP_ACTIONS[step] not in draft.done]
     if missing and draft.result == "grant" and not draft.approval_commitment:
@@ -144,7 +142,7 @@ def _decision(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str
 
 
 def _organ_result(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, ...]:
-    """The deciding organ decided in its own system; its result is recorded here with evidence."""
+    """What the deciding organ decided: here, or in its own system and recorded with evidence."""
     draft.result = _text(act.facts.get("result"))
     draft.result_by_organ = True
     return ()

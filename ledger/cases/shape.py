@@ -31,6 +31,8 @@ __all__ = [
 DAY_MS: Final = 86_400_000
 LOCAL_OFFSET_MS: Final = 8 * 3_600_000
 """China Standard Time, fixed: the law's day begins at 16:00 UTC of the day before."""
+ENDING: Final = frozenset(("withdraw", "lapse", "refuse_acceptance", "advise_and_return", "revoke"))
+"""Actions that end a case: clocks that run end with them, and papers that travel afterwards start none."""
 NO_PARAMS: Final[Mapping[str, Param]] = MappingProxyType({})
 
 

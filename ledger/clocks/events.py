@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from ledger.cases.shape import CaseAct, Step
+from ledger.cases.shape import ENDING, CaseAct, Step
 from ledger.clocks.run import ClockEvent
 from ledger.days.calendar import local_date
 from ledger.rules.catalogue import Item
@@ -36,7 +36,6 @@ RETURNING = frozenset({"decline_hand_over", "recall_hand_over"})
 _SECOND_LIST = "case.second_correction"
 _SECOND_CORRECTION = frozenset({"second_correction"})
 _OFFER_RETURNED = frozenset({"offer_returned"})
-ENDING = frozenset({"withdraw", "lapse", "refuse_acceptance", "advise_and_return", "revoke"})
 _RECEIPT = ("forwarding_receipt",)
 _OFFER = ("forwarding_offer",)
 _NEW_OFFER = ("forwarding_offer", "new_offer")
