@@ -216,6 +216,10 @@ class Whereabouts:
         organ, decider = self._complete()
         return organ and not before[0], decider and not before[1]
 
+    def with_agent(self, act: CaseAct) -> bool:
+        """Tell whether something that the organ has not got lies with the village that acts."""
+        return act.station_level == "village" and bool(self.at[act.station] - self.organ)
+
     def _seen(self, act: CaseAct, papers: frozenset[str]) -> None:
         if act.station_level != "village":
             self.organ |= papers
@@ -285,6 +289,8 @@ def test_papers_are_where_a_naive_count_says(story: Story) -> None:
         if step.effective:
             full, deciding = naive.follow(step.act)
             assert (full, deciding) == ("full_supply" in step.events, "deciding_supply" in step.events)
+            wanting = naive.with_agent(step.act) and step.action == "take_over"
+            assert wanting == ("papers_to_forward" in step.events)
     state = story.state
     assert state.correction == naive.still
     assert state.not_at_organ == naive.listed - naive.still - naive.organ
