@@ -251,7 +251,9 @@ def _clocks_of(rules: Rules) -> tuple[tuple[ClockSpec, Limit, bool], ...]:
     item = rules.item
     found = []
     for published in _acceptance_first(rules.case_type.clocks):
-        spec = published if item.legal_basis == _PERMIT else _beyond_permits(published, item)
+        spec = published if is_amount(published.extend_amount) else replace(published, extend_amount=0)
+        if item.legal_basis != _PERMIT:
+            spec = _beyond_permits(spec, item)
         limit = _limit(spec, item)
         if limit is not None and (spec.applies_to is None or item.legal_basis in spec.applies_to):
             found.append((spec, limit, spec.expiry == "deemed_accepted" and _may_deem(spec, item)))
@@ -296,7 +298,7 @@ def _beyond_permits(spec: ClockSpec, item: Item) -> ClockSpec:
 def _limit(spec: ClockSpec, item: Item) -> Limit | None:
     """Return the limit of a clock for an item; None when the item has none.
 
-    Where the starting act says how long, the amount is still -1 here.
+    Where the starting act says how long, the amount is still ``SAID_BY_ACT`` here.
     """
     unit, yellow = spec.unit, spec.yellow
     amount: object = spec.amount
@@ -310,7 +312,7 @@ def _limit(spec: ClockSpec, item: Item) -> Limit | None:
     if amount != SAID_BY_ACT and not is_amount(amount):
         return None
     days: Unit = "calendar_days" if unit == "calendar_days" else "working_days"
-    return Limit(amount=amount, unit=days, yellow=yellow)
+    return Limit(amount=amount, unit=days, yellow=yellow if is_amount(yellow) else None)
 
 
 def _with_deemed(events: Sequence[ClockEvent], start: ClockEvent) -> list[ClockEvent]:

@@ -13,6 +13,7 @@ from typing import Final
 from ledger.cases.effects import EFFECTS
 from ledger.cases.guards import FACT_GUARDS, PERMIT, STATE_GUARDS
 from ledger.cases.judge import ADJUDICATE, COUNTERSIGN, DECLINE
+from ledger.clocks.run import is_amount
 from ledger.identity import is_seen
 from ledger.lint.clocks import lint_clocks
 from ledger.oneline import code_point, hidden_character
@@ -102,6 +103,7 @@ def lint_item(item: Item, case_types: Mapping[str, CaseType]) -> tuple[LintFault
             *_item_names(item),
             *_item_levels(item),
             *_item_basis(item),
+            *_item_days(item),
             *_item_capacity(item),
             *_item_papers(item),
             *_item_type(item, case_types),
@@ -222,6 +224,19 @@ def _item_basis(item: Item) -> Iterator[tuple[str, str, str]]:
         yield "lint.promise_longer", "promised_days", str(item.promised_days)
     if item.quota and item.legal_basis != PERMIT:
         yield "lint.quota_no_permit", "quota", item.legal_basis
+
+
+def _item_days(item: Item) -> Iterator[tuple[str, str, str]]:
+    """Yield numbers of days that no calendar can hold: such a limit would silently not exist."""
+    for field, days in (
+        ("legal_days", item.legal_days),
+        ("promised_days", item.promised_days),
+        ("forward_days", item.forward_days),
+        ("post_check_days", item.post_check_days),
+        ("yellow_days", item.yellow_days),
+    ):
+        if days is not None and not is_amount(days):
+            yield "lint.value_unknown_item", field, str(days)
 
 
 def _item_capacity(item: Item) -> Iterator[tuple[str, str, str]]:

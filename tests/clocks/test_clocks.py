@@ -13,7 +13,7 @@ import pytest
 from ledger.calendars import calendar_set
 from ledger.cases.shape import CaseState
 from ledger.clocks.clocks import ClockReading, earlier_dues, pressing_change, read_clocks
-from ledger.days.calendar import Calendar, CalendarSet
+from ledger.days.calendar import AMOUNT_MAX, Calendar, CalendarSet
 from ledger.rules.catalogue import Rules
 from tests.clocks.cases import act_id, at, receive, rules, state, step
 
@@ -555,6 +555,26 @@ def test_items_may_say_when_their_clocks_turn_yellow() -> None:
     assert early is not None and early.yellow_at_ms == at("2025-12-03 00:00")
     usual = pressing_change(accepted(), rules("statutory"), CALENDARS)
     assert usual is not None and usual.yellow_at_ms == at("2025-12-05 00:00")
+
+
+OUT_OF_RANGE = (-1, -1000, AMOUNT_MAX + 1, 10**9, 2**63 - 1)
+
+
+@pytest.mark.parametrize("days", OUT_OF_RANGE)
+def test_a_warning_time_that_no_calendar_can_hold_leaves_the_common_rule(days: int) -> None:
+    usual = pressing_change(accepted(), rules("statutory"), CALENDARS)
+    by_clock = rules("statutory", statutory={"yellow": days})
+    assert pressing_change(accepted(), by_clock, CALENDARS) == usual
+    if days >= 0:
+        by_item = rules("statutory", item={"yellow_days": days})
+        assert pressing_change(accepted(), by_item, CALENDARS) == usual
+
+
+@pytest.mark.parametrize("days", OUT_OF_RANGE)
+def test_an_extension_that_no_calendar_can_hold_adds_nothing(days: int) -> None:
+    case = accepted(step("extend", "2025-12-08"))
+    reading = read(case, rules("statutory", statutory={"extend_amount": days}), "2025-12-08")["statutory"]
+    assert (reading.due_on, reading.limit_days) == (date(2025, 12, 8), 20)
 
 
 # ---- calendars that change -----------------------------------------------------------------------------
