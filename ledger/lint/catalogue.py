@@ -125,7 +125,7 @@ def _states(case_type: CaseType) -> Iterator[LintFault]:
     for state in case_type.states:
         if state not in reached:
             yield LintFault(code="lint.state_unreachable", where=case_type.code, field="states", value=state)
-    for state in case_type.final_states - case_type.states.keys():
+    for state in sorted(case_type.final_states - case_type.states.keys()):
         yield LintFault(code="lint.state_unknown", where=case_type.code, field="final_states", value=state)
     leaving = {
         state
