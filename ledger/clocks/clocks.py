@@ -145,14 +145,6 @@ class PressingChange(NamedTuple):
     clock: str
 
 
-def pressing_change(state: CaseState, rules: Rules, calendars: CalendarSet) -> PressingChange | None:
-    """Return the next changes of the light and the clock that turns red first; None when none is open.
-
-    The light at any later time follows by two comparisons while neither the case nor a calendar changes.
-    """
-    return standing(state, rules, calendars).pressing
-
-
 class Standing(NamedTuple):
     """What lists and figures need of the clocks of a case.
 
@@ -166,7 +158,10 @@ class Standing(NamedTuple):
 
 
 def standing(state: CaseState, rules: Rules, calendars: CalendarSet) -> Standing:
-    """Return what presses and what was late; neither depends on the time."""
+    """Return what presses and what was late; neither depends on the time.
+
+    The light at any later time follows by two comparisons while neither the case nor a calendar changes.
+    """
     changes: list[tuple[tuple[int, int], str]] = []
     late: list[str] = []
     for run, _ in _runs(_events(state, rules), rules, calendars, None):
@@ -184,7 +179,7 @@ def standing(state: CaseState, rules: Rules, calendars: CalendarSet) -> Standing
 def unmoved(before: CaseState, after: CaseState, rules: Rules) -> bool:
     """Return whether one more act surely left every clock as it was; False where that needs a closer look.
 
-    True spares ``pressing_change``: half the acts of a case are of no interest to any clock.
+    True spares ``standing``: half the acts of a case are of no interest to any clock.
     """
     count = len(before.steps)
     if len(after.steps) != count + 1 or after.voided != before.voided:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ledger.calendars import calendar_set
 from ledger.cases.case import CaseAct, CaseState, evolve, evolve_all, fold_case, follows, state_digest
 from ledger.cases.order import fold_order
-from ledger.clocks.clocks import pressing_change, unmoved
+from ledger.clocks.clocks import standing, unmoved
 from ledger.errors import DataError
 from ledger.types import ActId
 from tests.cases.counter import (
@@ -336,9 +336,7 @@ def test_an_act_that_leaves_the_clocks_unmoved_changes_no_light(story: Story) ->
     for act in ordered[1:]:
         after = evolve(before, act, story.rules)
         if unmoved(before, after, story.rules):
-            assert pressing_change(after, story.rules, CALENDARS) == pressing_change(
-                before, story.rules, CALENDARS
-            )
+            assert standing(after, story.rules, CALENDARS) == standing(before, story.rules, CALENDARS)
         before = after
 
 
