@@ -24,7 +24,6 @@ from ledger.rules.factspec import SALT
 from ledger.rules.item import CAPACITIES, MATERIAL_SOURCES, Item
 from ledger.types import Value
 
-OPENING_ACTION: Final = "receive"
 _VILLAGE_LIKE: Final = frozenset(("village", "kiosk", "agent"))
 _RESERVED: Final = (COUNTERSIGN, ADJUDICATE)
 _RESERVED_FACTS: Final = frozenset((SALT, GRANT))
