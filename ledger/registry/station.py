@@ -6,18 +6,17 @@ A *scope* is either one station (``990121001001-00``) or a station with everythi
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ledger.registry.history import History
+from ledger.stationid import is_station_id
 from ledger.types import StationId
 
 LEVELS = ("county", "township", "village", "kiosk", "agent")
 """County centre, township centre, village station, self-service kiosk, bank or other outside point."""
 
 _RANK = {"county": 0, "township": 1, "village": 2, "kiosk": 3, "agent": 3}
-_STATION = re.compile(r"[0-9]{12}-[A-Z0-9]{2}")
 _SUBORDINATES = "/*"
 
 
@@ -35,11 +34,6 @@ class Station:
     upstream: StationId
     code_system: str
     is_open: bool = True
-
-
-def is_station_id(text: str) -> bool:
-    """Tell whether a text has the shape of a station id: 12 digits, hyphen, two-character unit."""
-    return _STATION.fullmatch(text) is not None
 
 
 def is_scope(text: str) -> bool:

@@ -21,7 +21,8 @@ from ledger.limits import INVITE_BYTES_MAX
 from ledger.registry import actions as registry_actions
 from ledger.registry.registry import Registry
 from ledger.registry.schema import GRANTABLE_ROLES
-from ledger.registry.station import Station, is_station_id
+from ledger.registry.station import Station
+from ledger.stationid import is_station_id
 from ledger.types import Facts, LedgerId, StationId
 
 CODE_SYSTEM = "GB/T 2260"

@@ -27,7 +27,7 @@ from ledger.limits import INVITE_BYTES_MAX
 from ledger.registry.authority import PURPOSES
 from ledger.registry.keys import X25519
 from ledger.registry.schema import GRANTABLE_ROLES
-from ledger.registry.station import is_station_id
+from ledger.stationid import is_station_id
 from ledger.types import KeyId, LedgerId, StationId
 from sync.certs.pki import CERTIFICATE_BYTES_MAX, CSR_BYTES_MAX, csr_key, new_csr, read_leaf
 from sync.certs.tlskeys import sign, verify

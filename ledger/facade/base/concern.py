@@ -10,7 +10,7 @@ that.
 from __future__ import annotations
 
 from ledger.cases.shape import CaseState
-from ledger.registry.station import is_station_id
+from ledger.stationid import is_station_id
 from ledger.types import StationId
 
 HAND_OVER = "hand_over"
