@@ -21,7 +21,7 @@ from ledger.cases.judge import SETTLED_WAITING
 from ledger.cases.shape import CaseFinding
 from ledger.clocks.notices import calendar_notices
 from ledger.errors import BanjianError, RuleError
-from ledger.formats.act import Act, act_id, decode_act
+from ledger.formats.act import read_act
 from ledger.formats.body import check_facts
 from ledger.formats.entry import decode_entry
 from ledger.formats.frame import split_frame
@@ -123,7 +123,7 @@ class CaseFolder:
     def _act(self, record: CaseRecord) -> CaseAct | None:
         try:
             parts = split_frame(record.frame)
-            act = Act(decode_act(parts.act_raw), parts.act_raw, parts.sig, act_id(parts.act_raw))
+            act = read_act(parts.act_raw, parts.sig)
             recorded_at_ms = decode_entry(parts.entry_raw).recorded_at_ms
         except BanjianError:
             return None

@@ -115,6 +115,15 @@ def act_id(raw: bytes) -> ActId:
     return ActId(digest(CTX_ACT_ID, raw))
 
 
+def read_act(raw: bytes, sig: bytes) -> Act:
+    """Return an act from its bytes, with the signature that came beside them; that is not checked here.
+
+    Raises:
+        EncodingError: as ``decode_act``.
+    """
+    return Act(decode_act(raw), raw, sig, act_id(raw))
+
+
 def sign_act(raw: bytes, signer: Signer) -> bytes:
     """Return the signature of a person over the bytes of an act."""
     return signer.sign(CTX_ACT_SIGN + raw)

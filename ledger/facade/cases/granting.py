@@ -18,7 +18,7 @@ from ledger.facade.cases.signing import SALT_BYTES, sign_bodies
 from ledger.facade.logs.bodies import Place
 from ledger.facade.logs.ownlog import OwnLog
 from ledger.facade.logs.placing import frame_at
-from ledger.formats.act import Act, act_id, decode_act, verify_act
+from ledger.formats.act import decode_act, read_act, verify_act
 from ledger.formats.body import new_body
 from ledger.formats.frame import decode_frame
 from ledger.formats.keys import Signer
@@ -177,7 +177,7 @@ class GrantDesk:
 
     def _checked(self, signed: SignedAct) -> Grant:
         registry = self._knowledge.registry
-        act = Act(decode_act(signed.raw), signed.raw, signed.sig, act_id(signed.raw))
+        act = read_act(signed.raw, signed.sig)
         grant = read_grant(act, signed.facts, ledger_id=registry.ledger_id)
         if registry.is_known_key(grant.key_id):
             raise AuthorityError("registry.key_enrolled", key=grant.key_id)

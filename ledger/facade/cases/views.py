@@ -38,8 +38,8 @@ from ledger.facade.cases.moved import held_mark, note_earlier
 from ledger.facade.cases.numbers import number_rows
 from ledger.facade.cases.secondsight import forget_second, note_second
 from ledger.facade.logs.bodies import ASKED_MAX
-from ledger.formats.act import Act, act_id, case_of, decode_act
-from ledger.formats.frame import split_frame
+from ledger.formats.act import case_of
+from ledger.formats.frame import act_in
 from ledger.formats.merge import MERGE_LEAF
 from ledger.known.knowledge import CATALOGUE_ACTIONS, Knowledge
 from ledger.registry.authority import NOT_FINAL, PROVISIONAL_GRANT, REGISTRY_ACTIONS
@@ -306,11 +306,9 @@ class CaseView:
 
     def _case_of(self, record: NewRecord) -> CaseId:
         try:
-            parts = split_frame(record.frame)
-            act = Act(decode_act(parts.act_raw), parts.act_raw, parts.sig, act_id(parts.act_raw))
+            return case_of(act_in(record.frame))
         except BanjianError:
             return CaseId(b"")
-        return case_of(act)
 
 
 def _not_final(state: CaseState) -> dict[ActId, str]:

@@ -30,7 +30,7 @@ from ledger.facade.logs.comingback import note_given_up
 from ledger.facade.logs.countyseen import keep_seen, newest_seen
 from ledger.facade.logs.lostends import BESIDE_CHAIN
 from ledger.facade.logs.ownlog import NewEntry, OwnLog
-from ledger.formats.act import Act, act_id, case_of, decode_act, verify_act
+from ledger.formats.act import Act, case_of, read_act, verify_act
 from ledger.formats.body import check_facts, check_personal
 from ledger.formats.checkpoint import checkpoint_hash
 from ledger.identity import check_personal as check_people
@@ -126,13 +126,13 @@ class Writer:
                 would be without effect.
             InputError: facts or personal data are not of their form.
         """
-        header = decode_act(signed.raw)
+        known = read_act(signed.raw, signed.sig)
+        header = known.header
         facts = check_facts(header, signed.facts)
         public_key = self._knowledge.registry.public_key(header.actor) or signing_key(facts, header.actor)
         if header.ledger_id != self._knowledge.registry.ledger_id or public_key is None:
             raise DataError("act.other_ledger")
         verify_act(signed.raw, signed.sig, public_key)
-        known = Act(header, signed.raw, signed.sig, act_id(signed.raw))
         personal = check_personal(header, signed.personal) if header.personal_hash else None
         act = self._knowledge.resolver.case_act(
             known, recorded_at_ms=self._clock.now_ms(), facts=facts, log_station=log.station
@@ -147,8 +147,7 @@ class Writer:
     ) -> Performed:
         """Store an act that belongs to no case: of the registry or catalogue log, a provisional grant, or the
         act that opens a log (with its log row)."""
-        header = decode_act(signed.raw)
-        known = Act(header, signed.raw, signed.sig, act_id(signed.raw))
+        known = read_act(signed.raw, signed.sig)
         case_id = case_of(known)
         entry = self._entry(log, signed, known.act_id)
         with self._store.write() as tx:
@@ -158,7 +157,7 @@ class Writer:
                     schema.LOGS,
                     [(genesis_of.name, genesis.kind, genesis.station, genesis.pack(), 1, "")],
                 )
-            self._write(tx, log, signed, entry, known.act_id, case_id, header.action)
+            self._write(tx, log, signed, entry, known.act_id, case_id, known.header.action)
         self._committed(log, entry, signed)
         return Performed(act_id=known.act_id, case_id=case_id, log_id=log.log_id, seq=entry.seq)
 

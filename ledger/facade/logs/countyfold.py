@@ -17,9 +17,10 @@ from ledger.days.calendar import CalendarSet
 from ledger.errors import BanjianError
 from ledger.facade.base.vault import Vault
 from ledger.facade.logs.bodies import read_facts, read_personal
-from ledger.facade.logs.opening import Holdings, act_in, founding_genesis, read_frames
+from ledger.facade.logs.opening import Holdings, founding_genesis, read_frames
 from ledger.formats.act import Act, case_of
 from ledger.formats.chain import ChainLog, chain_logs, lost_positions
+from ledger.formats.frame import act_in
 from ledger.formats.genesis import LedgerGenesis
 from ledger.known.knowledge import Knowledge
 from ledger.store.contract import ReadTx
