@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ledger.errors import AuthorityError, BanjianError, DataError, RuleError, StoreError
+from ledger.errors import AuthorityError, BanjianError, DataError, RuleError
 from ledger.facade.base.clock import Clock, Randomness
 from ledger.facade.base.home import Home
 from ledger.facade.base.tables import GRANTS
@@ -105,26 +105,14 @@ class GrantDesk:
             return None
         return found
 
-    def required(self, log: OwnLog | None, station: StationId) -> OwnLog:
-        """Return the log of the granting station.
-
-        Raises:
-            StoreError: ``log.none`` when the station keeps no log here.
-        """
-        if log is None:
-            raise StoreError("log.none", station=station)
-        return log
-
-    def prepare(self, plan: GrantPlan, log: OwnLog | None, signer: Signer) -> SignedAct:
-        """Check and sign a grant; nothing is stored.
+    def prepare(self, plan: GrantPlan, log: OwnLog, signer: Signer) -> SignedAct:
+        """Check and sign a grant that a log will hold; nothing is stored.
 
         Raises:
             AuthorityError: the grant would have no force (``grant.*``, ``authority.*``, ``registry.*``).
             InputError: a field does not fit.
-            StoreError: ``log.none`` when the station keeps no log here.
         """
         registry = self._knowledge.registry
-        log = self.required(log, plan.station)
         person = registry.staff(plan.staff_no)
         if person is None:
             raise AuthorityError("registry.staff_unknown", staff_no=plan.staff_no)
