@@ -40,6 +40,7 @@ from ledger.registry.grant import signing_key
 from ledger.rules.catalogue import Rules
 from ledger.store import schema
 from ledger.store.contract import Store, WriteTx
+from ledger.store.tables import Row
 from ledger.types import ActId, CaseId, Facts
 
 
@@ -142,21 +143,23 @@ class Writer:
         before, after, rules = self._check_foreign(known, act, personal, same_number=signed.same_number)
         return self.append_case_act(log, Decided(signed, act, case_of(known), personal, before, after, rules))
 
-    def append_county_act(
-        self, log: OwnLog, signed: SignedAct, *, genesis_of: OwnLog | None = None
-    ) -> Performed:
-        """Store an act that belongs to no case: of the registry or catalogue log, a provisional grant, or the
-        act that opens a log (with its log row)."""
+    def append_county_act(self, log: OwnLog, signed: SignedAct) -> Performed:
+        """Store an act that belongs to no case: of the registry or catalogue log, or a provisional grant."""
+        return self._append_of_no_case(log, signed, ())
+
+    def append_opening(self, log: OwnLog, signed: SignedAct) -> Performed:
+        """Store the act that opens a log, as its first record, and the row that says so."""
+        genesis = log.genesis
+        row = (log.name, genesis.kind, genesis.station, genesis.pack(), 1, "")
+        return self._append_of_no_case(log, signed, (row,))
+
+    def _append_of_no_case(self, log: OwnLog, signed: SignedAct, opened: Sequence[Row]) -> Performed:
         known = read_act(signed.raw, signed.sig)
         case_id = case_of(known)
         entry = self._entry(log, signed, known.act_id)
         with self._store.write() as tx:
-            if genesis_of is not None:
-                genesis = genesis_of.genesis
-                tx.insert(
-                    schema.LOGS,
-                    [(genesis_of.name, genesis.kind, genesis.station, genesis.pack(), 1, "")],
-                )
+            if opened:
+                tx.insert(schema.LOGS, opened)
             self._write(tx, log, signed, entry, known.act_id, case_id, known.header.action)
         self._committed(log, entry, signed)
         return Performed(act_id=known.act_id, case_id=case_id, log_id=log.log_id, seq=entry.seq)

@@ -252,7 +252,7 @@ class CountyDesk:
     def _open(self, genesis: LogGenesis, signed: SignedAct) -> OwnLog:
         self._end_mistaken(genesis.kind)
         log = self.drafts.keep_log(genesis)
-        self._writer.append_county_act(log, signed, genesis_of=log)
+        self._writer.append_opening(log, signed)
         self._holdings.add(HeldLog(name=log.name, genesis=genesis, own=True, state=""))
         self._own[log.name] = log
         self._learn(log)
