@@ -38,7 +38,7 @@ class _Ruling(NamedTuple):
 
 
 class _Run(NamedTuple):
-    """What one pass works on; ``draft`` and ``kept`` grow with it."""
+    """What all passes over the acts work with; each but the last adds one to ``rulings``."""
 
     ordered: Sequence[CaseAct]
     known: Sequence[int]

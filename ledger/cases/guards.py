@@ -52,7 +52,7 @@ def texts(value: Value) -> frozenset[str]:
 
 def _no_open_correction(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
     # a promise may stand in for what is still missing; whether it may is the matter of commitments_allowed,
-    # and whether the list is waived with reason that of calendars, so of signing (ledger.deemed)
+    # and whether the list is waived with reason that of calendars, so of signing (ledger.clocks.deemed)
     left = draft.correction - texts(act.facts.get("commitments")) - texts(act.facts.get(WAIVED))
     return Reason("case.correction_open", {"missing": _listed(left)}) if left else None
 

@@ -1,6 +1,6 @@
 """The values of a case: the acts that go into the fold and the state that comes out of it.
 
-Everything here is frozen. ``ledger.cases.case`` hands these names on; other modules import them from there.
+Everything here is frozen.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ class Step(NamedTuple):
 
     ``reason`` is "" when the act took effect; ``effect_at_ms`` is then the act's own time, or that of the
     countersignature in ``by_countersign``. ``events`` are derived events for clocks: ``organ_receipt``,
-    ``deciding_receipt``, ``full_supply``, ``deciding_supply``, ``agent_supply``,
-    ``correction_cleared``, ``deficit_cleared``, ``late_supply``.
+    ``deciding_receipt``, ``full_supply``, ``deciding_supply``, ``agent_supply``, ``correction_cleared``,
+    ``deficit_cleared``, ``late_supply``.
     """
 
     act: CaseAct

@@ -1,7 +1,7 @@
 """What a receiver establishes about each record before it stores it: encoding, author's signature, bodies.
 
-What a signed root pins must be there: the act and the signature that an entry names, the facts that an
-act names. Else somebody on the way changed it, and ``check_pinned`` refuses it: the genuine record may still
+What a signed root pins must be there: the act and the signature that an entry names, the facts that an act
+names. Else somebody on the way changed it, and ``check_pinned`` refuses it: the genuine record may still
 come. What is pinned is kept whatever is wrong inside it; what fails is told by ``fault``. An act whose
 encoding, signature or key fails, or whose entry says wrongly where it stands, is stored under the topic
 ``opaque`` and takes no effect. Authority is not asked here: that is the matter of whoever folds the case.

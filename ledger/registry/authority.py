@@ -1,9 +1,9 @@
 """Who may sign what, where, as of a size of the registry log.
 
-An act cites the size of the registry that its author held. Its authority is judged at exactly that size,
-so the judgement is the same at every station and never changes when the registry grows.
-Retirement of a key is judged there too; what a retired key signed on an older registry is sorted into
-lanes by the log sizes in the retirement (see ``Retirement``), not here.
+An act cites the size of the registry that its author held. Its authority is judged at exactly that size, so
+the judgement is the same at every station and never changes when the registry grows. Retirement of a key is
+judged there too; what a retired key signed on an older registry is sorted into lanes by the log sizes in the
+retirement (see ``Retirement``), not here.
 """
 
 from __future__ import annotations

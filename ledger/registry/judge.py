@@ -5,7 +5,7 @@
 3. An act counts once, and only at the station of the registry log.
 4. Its facts fit the schema of its action; its thread and predecessors are known.
 5. Its key is live and of the kind that the action needs.
-6. Its own effect is possible (``registry_effects``).
+6. Its own effect is possible (``ledger.registry.effects``).
 7. What needs two root keys waits for the countersign of another one and is judged again at that position.
 """
 

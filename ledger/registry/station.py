@@ -54,8 +54,8 @@ def has_subordinates(scope: str) -> bool:
 def may_lie_under(level: str, upstream_level: str) -> bool:
     """Tell whether a station of one level may be supervised by a station of the other.
 
-    A kiosk or outside point hangs on a counter, never on another kiosk; a second county counter
-    hangs on the first.
+    A kiosk or outside point hangs on a counter, never on another kiosk; a second county counter hangs on the
+    first.
     """
     if level == upstream_level == "county":
         return True

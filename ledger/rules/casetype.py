@@ -74,8 +74,8 @@ class ClockSpec:
     Two clocks may share a code when they apply to different legal bases: one clock to the reader, two rules.
     ``amount`` counts units, names a field of the item (``item.legal_days``) or of the starting act's facts
     (``facts.due``); ``applies_to`` lists legal bases, None for all. ``law_en`` says ``law`` in English, or in
-    Chinese where the type gives no English. After its end an event of ``restart`` begins the limit
-    anew; one of ``go_on`` takes the end back, and what is left of the limit runs on.
+    Chinese where the type gives no English. After its end an event of ``restart`` begins the limit anew; one
+    of ``go_on`` takes the end back, and what is left of the limit runs on.
     """
 
     code: str

@@ -96,8 +96,7 @@ class WriteTx(ReadTx, Protocol):
     def append(
         self, log: str, first_seq: int, records: Sequence[tuple[str, bytes]], /
     ) -> tuple[NewRecord, ...]:
-        """Store frames of one log from ``first_seq`` on; frames already there with the same bytes are
-        skipped.
+        """Store frames of one log from a position on; those already there with the same bytes are skipped.
 
         Args:
             log: name of the log.
@@ -207,8 +206,7 @@ class Store(Protocol):
 
         Raises:
             StoreError: ``store.nested``, this thread is writing already; ``store.reopen``, an earlier failure
-            of the
-                disk leaves it unknown what was written; ``store.read_only``; ``store.busy``.
+                of the disk leaves it unknown what was written; ``store.read_only``; ``store.busy``.
         """
 
     def subscribe(self, *, after: int = 0) -> Subscription:

@@ -122,8 +122,8 @@ class Writer:
         Raises:
             AuthorityError: ``act.not_effective`` when the author had no authority; with the reason.
             DataError: signature, bodies or ledger do not hold.
-            RuleError: ``case.moved_on``, ``act.outdated`` when it cites a registry or catalogue that is
-                not the newest, ``platform.number_used``, ``platform.number_held``, or the reason why the act
+            RuleError: ``case.moved_on``, ``act.outdated`` when it cites a registry or catalogue that is not
+                the newest, ``platform.number_used``, ``platform.number_held``, or the reason why the act
                 would be without effect.
             InputError: facts or personal data are not of their form.
         """

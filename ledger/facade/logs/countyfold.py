@@ -3,8 +3,7 @@
 What counts follows from the logs alone (``ledger.formats.chain``): of one that was given up, the entries up
 to where its successor goes on. Mostly the newest log grows, and what came is folded behind the rest. Where
 another log begins before the end of the one that it continues, or what was missing arrives, everything is
-folded
-anew: what was learned from entries that do not count must be forgotten.
+folded anew: what was learned from entries that do not count must be forgotten.
 """
 
 from __future__ import annotations
