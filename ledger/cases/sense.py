@@ -78,7 +78,7 @@ def senseless(
         or _materials(act, rules)
         or _people_and_places(spec, act, registry)
         or nothing_to_join(spec, act)
-        or _unsaid(spec, act, state, rules, personal)
+        or _unsaid(spec, act, rules, personal)
         or _contradiction(spec, act, state, rules)
     )
 
@@ -187,9 +187,7 @@ def _people_and_places(spec: ActionSpec, act: CaseAct, registry: Registry) -> Re
     return None
 
 
-def _unsaid(
-    spec: ActionSpec, act: CaseAct, state: CaseState | None, rules: Rules, personal: Facts | None
-) -> Reason | None:
+def _unsaid(spec: ActionSpec, act: CaseAct, rules: Rules, personal: Facts | None) -> Reason | None:
     facts = act.facts
     if not spec.opens and "token_hash" in facts:
         # one rating for one visit: only what opens a case, or ends it on the spot, hands out a token
