@@ -212,9 +212,7 @@ class Store(Protocol):
     def subscribe(self, *, after: int = 0) -> Subscription:
         """Return the records after a store position, then new ones as they are committed."""
 
-    def backup(
-        self, target: Path, *, without_tables: Sequence[str] = ("case_keys",), watch: Watch | None = None
-    ) -> None:
+    def backup(self, target: Path, *, without_tables: Sequence[str], watch: Watch | None = None) -> None:
         """Write a consistent copy beside the running writer, as a ledger file, with some tables emptied.
 
         Whoever watches is told of pages or tables, and may stop it: then there is no copy.

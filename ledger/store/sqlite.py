@@ -85,9 +85,7 @@ class SqliteStore:
         self._check_open()
         return RecordSubscription(lambda: self.recorder.subscribe(gt=after))
 
-    def backup(
-        self, target: Path, *, without_tables: Sequence[str] = ("case_keys",), watch: Watch | None = None
-    ) -> None:
+    def backup(self, target: Path, *, without_tables: Sequence[str], watch: Watch | None = None) -> None:
         """Write a consistent copy beside the running writer, with some tables emptied."""
         self._check_open()
         write_backup(self.datastore.connect, self.path, target, without_tables=without_tables, watch=watch)
