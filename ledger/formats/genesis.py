@@ -31,6 +31,8 @@ PURPOSES: tuple[Purpose, ...] = ("office", "training")
 LOG_KINDS: tuple[LogKind, ...] = ("station", "registry", "catalogue", "merge")
 LOG_REASONS: tuple[LogReason, ...] = ("first", "restored", "cloned", "moved", "lost", "replaced")
 
+OPEN_LOG = "open_log"
+"""Action of the act that opens a log and states its genesis."""
 _DIVISION = re.compile(r"[0-9]{6}", re.ASCII)
 
 

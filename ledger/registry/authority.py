@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ledger.errors import AuthorityError, Param
+from ledger.formats.genesis import OPEN_LOG
 from ledger.registry.station import Station, StationTree
 from ledger.types import ActId, KeyId, LogId, StationId
 
@@ -171,7 +172,7 @@ def check_act_authority(registry: RegistryView, header: ActHeaderLike) -> Author
     of a case is for the case type to say. Acts of the registry log itself need a root or registrar key
     only; ``Registry.apply`` judges the rest, because those acts create stations and roles.
     """
-    if header.action == "open_log" and header.registry_size == 0:
+    if header.action == OPEN_LOG and header.registry_size == 0:
         return _founder(registry, header.actor)
     held = _live_key(registry, header.actor, header.registry_size)
     if isinstance(held, Refusal):
@@ -180,7 +181,7 @@ def check_act_authority(registry: RegistryView, header: ActHeaderLike) -> Author
         if held.kind in ("root", "registrar"):
             return held
         return Refusal(code="authority.not_registrar", params={"action": header.action})
-    if header.action == "open_log" and held.kind == "root":
+    if header.action == OPEN_LOG and held.kind == "root":
         return held
     return check_signer(registry, held, header)
 
@@ -220,14 +221,14 @@ def check_log_opening(
         return held
     if kind == "registry":
         return (
-            held if held.kind == "root" else Refusal(code="authority.not_root", params={"action": "open_log"})
+            held if held.kind == "root" else Refusal(code="authority.not_root", params={"action": OPEN_LOG})
         )
     refusal = _station_refusal(registry, station, registry_size)
     if refusal is not None:
         return refusal
     roles = held.roles_at(station)
     if kind in ("catalogue", "merge") and "registrar" not in roles:
-        return Refusal(code="authority.not_registrar", params={"action": "open_log"})
+        return Refusal(code="authority.not_registrar", params={"action": OPEN_LOG})
     if not roles:
         return Refusal(code="authority.no_role", params={"station": station})
     return held
@@ -237,7 +238,7 @@ def _founder(registry: RegistryView, key_id: KeyId) -> Authority | Refusal:
     """Return a root key of the genesis: before the first entry nothing else is known."""
     held = registry.authority(key_id, size=1)
     if held is None or not registry.is_root_key(key_id):
-        return Refusal(code="authority.not_root", params={"action": "open_log"})
+        return Refusal(code="authority.not_root", params={"action": OPEN_LOG})
     return held
 
 

@@ -40,6 +40,7 @@ from ledger.facade.cases.secondsight import forget_second, note_second
 from ledger.facade.logs.bodies import ASKED_MAX
 from ledger.formats.act import case_of
 from ledger.formats.frame import act_in
+from ledger.formats.genesis import OPEN_LOG
 from ledger.formats.merge import MERGE_LEAF
 from ledger.known.knowledge import CATALOGUE_ACTIONS, Knowledge
 from ledger.registry.authority import NOT_FINAL, PROVISIONAL_GRANT, REGISTRY_ACTIONS
@@ -48,7 +49,7 @@ from ledger.store.contract import NewRecord, WriteTx
 from ledger.store.tables import Cell, OneOf, Row, Table, Where
 from ledger.types import ActId, CaseId
 
-NO_CASE_ACTIONS = REGISTRY_ACTIONS | CATALOGUE_ACTIONS | {"open_log", PROVISIONAL_GRANT, MERGE_LEAF}
+NO_CASE_ACTIONS = REGISTRY_ACTIONS | CATALOGUE_ACTIONS | {OPEN_LOG, PROVISIONAL_GRANT, MERGE_LEAF}
 """Topics that belong to no case; ``countersign`` belongs to one in station logs only."""
 
 MARK_CALENDARS, MARK_ROWS = "calendars", "rows"

@@ -27,7 +27,7 @@ from ledger.facade.logs.succession import Succession
 from ledger.facade.transfer.rejudging import learn_county
 from ledger.formats.act import ActHeader, decode_act, verify_act
 from ledger.formats.body import check_facts, check_personal, new_body
-from ledger.formats.genesis import LogGenesis, LogKind, decode_log_genesis
+from ledger.formats.genesis import OPEN_LOG, LogGenesis, LogKind, decode_log_genesis
 from ledger.formats.keys import Signer
 from ledger.known.knowledge import CATALOGUE_ACTIONS, Knowledge
 from ledger.lint.calendar import lint_published
@@ -39,7 +39,6 @@ from ledger.store.contract import Store
 from ledger.types import CaseId, Facts, KeyId, StationId
 
 NO_THREAD = Thread(case_id=CaseId(b""), parents=())
-OPEN_LOG = "open_log"
 
 
 class CountyDesk:
