@@ -15,8 +15,8 @@ from ledger.cases.case import facts_of
 from ledger.cases.guards import DUE_AHEAD, texts
 from ledger.cases.judge import nothing_to_join
 from ledger.cases.shape import CaseAct, CaseState, Reason, Rules, local_day
-from ledger.cases.toldday import EPOCH_ORDINAL, day_number
-from ledger.days.year import FIRST_YEAR, LAST_YEAR
+from ledger.cases.toldday import day_number
+from ledger.days.year import EPOCH_ORDINAL, FIRST_YEAR, LAST_YEAR
 from ledger.identity import is_seen
 from ledger.oneline import code_point, hidden_character
 from ledger.registry.registry import Registry

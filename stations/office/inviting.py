@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ledger.cases.shape import DAY_MS
+from ledger.days.year import DAY_MS
 from ledger.errors import AuthorityError, ConfigError, DataError, InputError
 from ledger.facade import Ledger
 from ledger.facade.base.clock import Randomness

@@ -15,7 +15,7 @@ from ledger.cases.case import CaseAct, CaseState
 from ledger.cases.effects import local_date_text
 from ledger.cases.sense import senseless
 from ledger.cases.shape import CaseFinding, local_day
-from ledger.cases.toldday import EPOCH_ORDINAL, NIGHT_EDGE_MS, date_of, entered_on
+from ledger.cases.toldday import NIGHT_EDGE_MS, date_of, entered_on
 from ledger.clocks.laterefusal import late_refusal
 from ledger.clocks.notices import (
     UNTRUE_ACTIONS,
@@ -29,7 +29,7 @@ from ledger.clocks.notices import (
     untrue_promise,
 )
 from ledger.days.calendar import local_date
-from ledger.days.year import FIRST_YEAR
+from ledger.days.year import EPOCH_ORDINAL, FIRST_YEAR
 from ledger.errors import BanjianError, RuleError
 from ledger.facade.base.ondemand import OnDemand
 from ledger.facade.base.tables import TOKENS
