@@ -18,6 +18,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
+from ledger.cases.guards import PERMIT
 from ledger.cases.shape import CaseState
 from ledger.clocks.events import clock_events, heard_of
 from ledger.clocks.findings import Context, find, read_context
@@ -39,7 +40,6 @@ from ledger.rules.catalogue import Rules
 from ledger.rules.item import Item
 from ledger.types import Bilingual
 
-_PERMIT = "许可"
 _HANDLING = frozenset({"item.legal_days", "item.promised_days"})
 
 
@@ -247,7 +247,7 @@ def _clocks_of(rules: Rules) -> tuple[tuple[ClockSpec, Limit, bool], ...]:
     found = []
     for published in _acceptance_first(rules.case_type.clocks):
         spec = published if is_amount(published.extend_amount) else replace(published, extend_amount=0)
-        if item.legal_basis != _PERMIT:
+        if item.legal_basis != PERMIT:
             spec = _beyond_permits(spec, item)
         limit = _limit(spec, item)
         if limit is not None and (spec.applies_to is None or item.legal_basis in spec.applies_to):
@@ -277,7 +277,7 @@ def _acceptance_first(clocks: Mapping[str, ClockSpec]) -> list[ClockSpec]:
 
 def _may_deem(spec: ClockSpec, item: Item) -> bool:
     # Art. 32 speaks of permits; anything else needs a local rule that says so.
-    return item.legal_basis == _PERMIT or bool(spec.local_rule or item.local_rule)
+    return item.legal_basis == PERMIT or bool(spec.local_rule or item.local_rule)
 
 
 def _beyond_permits(spec: ClockSpec, item: Item) -> ClockSpec:

@@ -22,13 +22,12 @@ from ledger.formats.frame import Frame, pin_fault, split_frame
 from ledger.formats.keys import Claim, verify_all
 from ledger.hashing import CTX_ACT_SIGN
 from ledger.limits import PERSONAL_BYTES_MAX, facts_bytes_max
+from ledger.registry.authority import KEY_UNKNOWN
 from ledger.registry.grant import signing_key
 from ledger.types import CaseId, Facts, KeyId, LedgerId, LogId
 
 OPAQUE: Final = "opaque"
 """Topic of a frame whose act fails a check when it is stored: kept, without effect."""
-KEY_UNKNOWN: Final = "authority.key_unknown"
-"""Fault of an act whose author's key nobody here has heard of, which may still come with the registry."""
 FACTS_MISSING: Final = "act.facts_missing"
 """Fault of an act whose facts did not come: not what its signed root names."""
 NO_CASE: Final = CaseId(b"")

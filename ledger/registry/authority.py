@@ -43,6 +43,8 @@ PROVISIONAL_GRANT = "provisional_grant"
 """Action by which a station gives a new key until a registrar confirms it: see ``ledger.registry.grant``."""
 GRANTING_ROLES = frozenset(("head", "supervisor"))
 """Who may give a new key provisionally; their equals get theirs from the station above."""
+KEY_UNKNOWN = "authority.key_unknown"
+"""Nobody here has heard of the author's key, which may still come with the registry."""
 NOT_FINAL = frozenset(("authority.registry_ahead", "grant.expired", "grant.grantor_ended", "grant.old_key"))
 """Reasons that a longer registry can still take away: what was cited, or a registrar's confirmation."""
 
@@ -254,7 +256,7 @@ def _live_key(registry: RegistryView, key_id: KeyId, size: int) -> Authority | R
         return Refusal(code="authority.key_retired", params={"key": key_id, "size": size})
     if registry.is_known_key(key_id):
         return Refusal(code="authority.key_too_new", params={"key": key_id, "size": size})
-    return Refusal(code="authority.key_unknown", params={"key": key_id, "size": size})
+    return Refusal(code=KEY_UNKNOWN, params={"key": key_id, "size": size})
 
 
 def _station_refusal(registry: RegistryView, station: StationId, size: int) -> Refusal | None:

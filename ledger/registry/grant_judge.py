@@ -19,6 +19,7 @@ from ledger.formats.genesis import OPEN_LOG
 from ledger.formats.keys import ED25519
 from ledger.registry.authority import (
     GRANTING_ROLES,
+    KEY_UNKNOWN,
     PROVISIONAL_GRANT,
     REGISTRY_ACTIONS,
     ActHeaderLike,
@@ -32,7 +33,7 @@ from ledger.registry.registry import Registry
 from ledger.registry.station import scope_base
 from ledger.types import ActId, LedgerId, Value
 
-BY_GRANT: Final = frozenset(("authority.key_unknown", "authority.key_too_new"))
+BY_GRANT: Final = frozenset((KEY_UNKNOWN, "authority.key_too_new"))
 """Answers of the registry behind which a grant is looked for: it does not know the key, or did not yet."""
 _NEVER: Final = REGISTRY_ACTIONS | {OPEN_LOG, PROVISIONAL_GRANT}
 _KEPT_MAX: Final = 1024

@@ -14,7 +14,7 @@ from ledger.facade.base.clock import Clock, Randomness
 from ledger.facade.base.home import Home
 from ledger.facade.base.tables import GRANTS
 from ledger.facade.base.types import SignedAct
-from ledger.facade.cases.signing import SALT_BYTES, sign_bodies
+from ledger.facade.cases.signing import sign_bodies
 from ledger.facade.logs.bodies import Place
 from ledger.facade.logs.ownlog import OwnLog
 from ledger.facade.logs.placing import frame_at
@@ -23,7 +23,7 @@ from ledger.formats.body import new_body
 from ledger.formats.frame import decode_frame
 from ledger.formats.keys import Signer
 from ledger.known.knowledge import Knowledge
-from ledger.limits import GRANT_MS_MAX
+from ledger.limits import GRANT_MS_MAX, SALT_BYTES
 from ledger.registry.authority import PROVISIONAL_GRANT, Authority, Refusal
 from ledger.registry.grant import Grant, grant_facts, pack_carried, read_grant, unpack_carried
 from ledger.registry.registry import Registry

@@ -14,7 +14,7 @@ from ledger.facade.base.home import Home
 from ledger.facade.base.tables import APPLICANTS, TOKENS
 from ledger.facade.base.types import Performed, SignedAct
 from ledger.facade.cases.casebook import CaseBook
-from ledger.facade.cases.signing import SALT_BYTES, county_facts, sign_bodies
+from ledger.facade.cases.signing import county_facts, sign_bodies
 from ledger.facade.cases.views import CaseView
 from ledger.facade.cases.writing import Writer
 from ledger.facade.logs.bodies import erase_personal
@@ -30,6 +30,7 @@ from ledger.formats.body import check_facts, check_personal, new_body
 from ledger.formats.genesis import OPEN_LOG, LogGenesis, LogKind, decode_log_genesis
 from ledger.formats.keys import Signer
 from ledger.known.knowledge import CATALOGUE_ACTIONS, Knowledge
+from ledger.limits import SALT_BYTES
 from ledger.lint.calendar import lint_published
 from ledger.registry import actions as registry_actions
 from ledger.registry.authority import Refusal, check_log_opening
