@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Final
 
 from ledger.cases.draft import Draft
-from ledger.cases.shape import CaseAct, Reason, Rules, local_day
+from ledger.cases.shape import CaseAct, CaseState, Reason, Rules, local_day
 from ledger.cases.toldday import day_number, entered_on
 from ledger.days.year import DAY_MS, LAST_YEAR, OFFSET_MS
 from ledger.rules.factspec import value_fits
@@ -151,7 +151,7 @@ def _public_grant(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
 
 
 def _has_deadline(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
-    due = _open_due(draft)
+    due = open_due(draft)
     if not due:
         return Reason("case.nothing_missing")
     if local_day(act.occurred_at_ms) <= day_number(due):
@@ -319,10 +319,11 @@ def _listed(values: frozenset[str] | set[str]) -> tuple[str, ...]:
     return tuple(sorted(values))
 
 
-def _open_due(draft: Draft) -> str:
-    if draft.correction:
-        return draft.correction_due
-    return draft.deficit_due if draft.deficit else ""
+def open_due(case: Draft | CaseState) -> str:
+    """Return the last day told for the papers that are still missing, "" for none."""
+    if case.correction:
+        return case.correction_due
+    return case.deficit_due if case.deficit else ""
 
 
 _OUTSIDE_ROLES: Final = frozenset(("kiosk", "agent"))

@@ -176,10 +176,7 @@ class Peers:
                 one = _contact(row)
                 count = new.get(one.station, 0)
                 if count > 0 and one.waiting:
-                    left = max(0, one.waiting - count)
-                    tx.upsert(
-                        PEERS, [_row(replace(one, waiting=left, oldest_ms=one.oldest_ms if left else 0))]
-                    )
+                    tx.upsert(PEERS, [_row(_left(one, max(0, one.waiting - count)))])
 
     def lower(self, station: StationId, waiting: int) -> None:
         """On a stick a station said what it holds, and less of it is missing here than it said."""

@@ -359,6 +359,6 @@ def number_row(number: str, case_id: CaseId, log: str) -> NumberRow:
         parts = parse(number)
     except BanjianError:
         return number, case_id, log, "", 0
-    if parts.tag != log_tag(LogId(bytes.fromhex(log[:LOG_ID_CHARS]))):
+    if parts.tag != _tag(log):
         return number, case_id, log, "", 0
     return number, case_id, log, PAD if parts.pad else parts.day, parts.ordinal
