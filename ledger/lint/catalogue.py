@@ -17,8 +17,10 @@ from ledger.clocks.run import is_amount
 from ledger.identity import is_seen
 from ledger.lint.clocks import lint_clocks
 from ledger.oneline import code_point, hidden_character
+from ledger.registry.authority import ROLES
 from ledger.registry.grant import GRANT
-from ledger.rules.casetype import CUSTODIES, LEGAL_BASES, LEVELS, ROLES, SAME, WHERES, ActionSpec, CaseType
+from ledger.registry.station import LEVELS
+from ledger.rules.casetype import CUSTODIES, LEGAL_BASES, SAME, WHERES, ActionSpec, CaseType
 from ledger.rules.catalogue import Catalogue, read_publication
 from ledger.rules.factspec import SALT
 from ledger.rules.item import CAPACITIES, MATERIAL_SOURCES, Item

@@ -24,10 +24,6 @@ ANY: Final = "*"
 OPENING: Final = ""
 """Source state of an action that opens a case."""
 
-ROLES: Final = (
-    "window", "officer", "head", "supervisor", "issuer", "archivist", "registrar", "kiosk", "agent",
-)  # fmt: skip
-LEVELS: Final = ("county", "township", "village", "kiosk", "agent")
 LEGAL_BASES: Final = ("许可", "确认", "给付", "公共服务", "内部", "其他")
 WHERES: Final = ("any", "receive_levels", "accept_levels", "decide_level")
 CUSTODIES: Final = ("own", "none", "offer", "take", "decline", "recall")

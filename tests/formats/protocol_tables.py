@@ -11,7 +11,9 @@ from audit.codes import STEPS
 from audit.findings import SEVERITIES
 from ledger import hashing, limits
 from ledger.facade.base.synctables import SPARSE_NODES, SPARSE_NOTES
+from ledger.registry.authority import ROLES
 from ledger.registry.schema import SCHEMAS, Field
+from ledger.registry.station import LEVELS
 from ledger.rules import casetype, factspec, item
 from ledger.store.schema import CORE_TABLES
 
@@ -179,8 +181,8 @@ def _case_field(name: str, field: dict[str, Any]) -> str:
 
 def _catalogue_values() -> str:
     values = (
-        ("role in `by` and `second`", casetype.ROLES),
-        ("level in `receive_levels`, `accept_levels`, `decide_level`", casetype.LEVELS),
+        ("role in `by` and `second`", ROLES),
+        ("level in `receive_levels`, `accept_levels`, `decide_level`", LEVELS),
         ("`where`", casetype.WHERES),
         ("`custody`", casetype.CUSTODIES),
         ("`type` of a field", sorted(factspec.TYPES)),
