@@ -14,6 +14,7 @@ from ledger.cases.effects import EFFECTS
 from ledger.cases.guards import FACT_GUARDS, PERMIT, STATE_GUARDS
 from ledger.cases.judge import ADJUDICATE, COUNTERSIGN, DECLINE
 from ledger.clocks.run import is_amount
+from ledger.days.calendar import UNITS
 from ledger.identity import is_seen
 from ledger.lint.clocks import lint_clocks
 from ledger.oneline import code_point, hidden_character
@@ -215,7 +216,7 @@ def _item_basis(item: Item) -> Iterator[tuple[str, str, str]]:
         yield "lint.basis_unknown", "legal_basis", item.legal_basis
     if item.legal_basis == PERMIT and item.legal_days is None:
         yield "lint.permit_days", "legal_days", ""
-    if item.unit not in ("working_days", "calendar_days"):
+    if item.unit not in UNITS:
         yield "lint.value_unknown_item", "unit", item.unit
     if (
         item.legal_days is not None

@@ -10,7 +10,8 @@ from typing import Final
 
 from ledger.cases.guards import DUE_AHEAD, PERMIT, PERMIT_ONLY
 from ledger.clocks.run import is_amount
-from ledger.rules.casetype import EXPIRIES, LEGAL_BASES, UNITS, CaseType, ClockSpec
+from ledger.days.calendar import UNITS
+from ledger.rules.casetype import EXPIRIES, LEGAL_BASES, CaseType, ClockSpec
 
 DERIVED_EVENTS: Final = frozenset(
     (

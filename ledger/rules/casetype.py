@@ -27,7 +27,6 @@ OPENING: Final = ""
 LEGAL_BASES: Final = ("许可", "确认", "给付", "公共服务", "内部", "其他")
 WHERES: Final = ("any", "receive_levels", "accept_levels", "decide_level")
 CUSTODIES: Final = ("own", "none", "offer", "take", "decline", "recall")
-UNITS: Final = ("working_days", "calendar_days")
 EXPIRIES: Final = ("deemed_accepted", "red", "finding", "lapse_allowed")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from audit.codes import STEPS
 from audit.findings import SEVERITIES
 from ledger import hashing, limits
+from ledger.days.calendar import UNITS
 from ledger.facade.base.synctables import SPARSE_NODES, SPARSE_NOTES
 from ledger.registry.authority import ROLES
 from ledger.registry.schema import SCHEMAS, Field
@@ -187,7 +188,7 @@ def _catalogue_values() -> str:
         ("`custody`", casetype.CUSTODIES),
         ("`type` of a field", sorted(factspec.TYPES)),
         ("`legal_basis`", casetype.LEGAL_BASES),
-        ("`unit`", casetype.UNITS),
+        ("`unit`", UNITS),
         ("`expiry`", casetype.EXPIRIES),
         ("`receipt_capacity`", item.CAPACITIES),
         ("`source` of a material", item.MATERIAL_SOURCES),
