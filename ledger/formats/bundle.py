@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
 from ledger.codec import HeaderFields, pack_header, unpack_header
 from ledger.errors import AuthorityError, DataError, EncodingError
-from ledger.formats.keys import key_id
+from ledger.formats.keys import X25519, key_id
 from ledger.hashing import CTX_BUNDLE
 from ledger.limits import (
     BUNDLE_HEADER_BYTES_MAX,
@@ -42,7 +42,6 @@ from ledger.types import KeyId, LedgerId, LogId, StationId
 MAGIC = b"banjian-bundle/1\n"
 BUNDLE_VERSION = 1
 SUITE_X25519_AES256 = 1
-X25519 = "x25519"
 LENGTH_BYTES = 4
 
 BundleKind = Literal["up", "down", "acknowledgement"]
