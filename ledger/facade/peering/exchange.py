@@ -50,7 +50,7 @@ from ledger.facade.transfer.outgoing import Outgoing
 from ledger.formats.act import case_of
 from ledger.formats.excerpt import ExcerptContent
 from ledger.formats.frame import act_in
-from ledger.formats.package import PackageContent
+from ledger.formats.packageform import PackageContent
 from ledger.store.contract import Store
 from ledger.types import CaseId, KeyId, LogId, StationId
 
