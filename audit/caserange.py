@@ -19,7 +19,7 @@ from audit.findings import Collector, Finding
 from audit.judge import Place
 from audit.source import Cell, Source
 from audit.subtree import BATCH_LEVEL
-from ledger.cases.case import CaseAct
+from ledger.cases.shape import CaseAct
 from ledger.errors import EncodingError
 from ledger.formats.act import case_of
 from ledger.formats.body import reread_facts

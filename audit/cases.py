@@ -16,9 +16,9 @@ from audit.findings import Finding, notice, warning
 from audit.judge import AWAITING, Place
 from audit.openings import base_of
 from audit.source import CaseRecord
-from ledger.cases.case import CaseAct, CaseState, Step, fold_case
+from ledger.cases.case import fold_case
 from ledger.cases.judge import SETTLED_WAITING
-from ledger.cases.shape import CaseFinding
+from ledger.cases.shape import CaseAct, CaseFinding, CaseState, Step
 from ledger.clocks.notices import calendar_notices
 from ledger.errors import BanjianError, RuleError
 from ledger.formats.act import read_act

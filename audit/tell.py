@@ -9,7 +9,6 @@ from audit.replay import Replay
 from audit.report import JsonValue, finding_json, finding_text
 from audit.show import plain
 from audit.words import Words, moment
-from ledger.cases.case import CaseAct, CaseState, Step
 from ledger.cases.decided import (
     correction_object,
     corrections_of,
@@ -19,7 +18,7 @@ from ledger.cases.decided import (
     rulings_of,
 )
 from ledger.cases.judge import SETTLED_WAITING
-from ledger.cases.shape import Under
+from ledger.cases.shape import CaseAct, CaseState, Step, Under
 from ledger.clocks.clocks import ClockReading
 from ledger.texts.tables import print_table
 from ledger.types import Value

@@ -14,37 +14,10 @@ from ledger.cases.conflict import fold_acts
 from ledger.cases.draft import Draft, new_draft
 from ledger.cases.judge import ADJUDICATE, take
 from ledger.cases.order import fold_order
-from ledger.cases.shape import (
-    Amendment,
-    CaseAct,
-    CaseFinding,
-    CaseState,
-    Conflict,
-    Reason,
-    Rules,
-    Step,
-    Token,
-)
+from ledger.cases.shape import CaseAct, CaseState, Step
 from ledger.errors import DataError, InputError, RuleError
+from ledger.rules.catalogue import Rules
 from ledger.types import ActId, Facts
-
-__all__ = [
-    "Amendment",
-    "CaseAct",
-    "CaseFinding",
-    "CaseState",
-    "Conflict",
-    "Reason",
-    "Rules",
-    "Step",
-    "Token",
-    "check",
-    "evolve_all",
-    "facts_of",
-    "fold_case",
-    "follows",
-    "state_digest",
-]
 
 _STATE_CTX = b"banjian/case-state/1\n"
 

@@ -12,9 +12,10 @@ from hashlib import sha256
 from typing import Final
 
 from ledger.cases.draft import Draft
-from ledger.cases.shape import CaseAct, CaseState, Reason, Rules, local_day
+from ledger.cases.shape import CaseAct, CaseState, Reason, local_day
 from ledger.cases.toldday import day_number, entered_on
 from ledger.days.year import DAY_MS, LAST_YEAR, OFFSET_MS
+from ledger.rules.catalogue import Rules
 from ledger.rules.factspec import value_fits
 from ledger.types import Facts, Value
 

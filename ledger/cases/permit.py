@@ -22,9 +22,10 @@ from ledger.cases.judge import (
     second_reason,
     state_obstacle,
 )
-from ledger.cases.shape import CaseAct, CaseState, Reason, Rules
+from ledger.cases.shape import CaseAct, CaseState, Reason
 from ledger.errors import Param
 from ledger.rules.casetype import ActionSpec
+from ledger.rules.catalogue import Rules
 from ledger.types import ActId, CaseId, KeyId, StationId
 
 

@@ -14,7 +14,7 @@ from typing import Final
 from ledger.cases.case import facts_of
 from ledger.cases.guards import DUE_AHEAD, texts
 from ledger.cases.judge import nothing_to_join
-from ledger.cases.shape import CaseAct, CaseState, Reason, Rules, local_day
+from ledger.cases.shape import CaseAct, CaseState, Reason, local_day
 from ledger.cases.toldday import day_number
 from ledger.days.year import EPOCH_ORDINAL, FIRST_YEAR, LAST_YEAR
 from ledger.identity import is_seen
@@ -22,6 +22,7 @@ from ledger.oneline import code_point, hidden_character
 from ledger.registry.registry import Registry
 from ledger.registry.standin import stood_in_for
 from ledger.rules.casetype import ActionSpec
+from ledger.rules.catalogue import Rules
 from ledger.rules.factspec import TEXT_CHARS_MAX, FactSpec, is_date
 from ledger.types import Facts, StationId, Value
 

@@ -12,22 +12,7 @@ from typing import Final, NamedTuple
 
 from ledger.days.year import DAY_MS, OFFSET_MS
 from ledger.errors import Param
-from ledger.rules.catalogue import Rules
 from ledger.types import ActId, CaseId, Facts, KeyId, StationId
-
-__all__ = [
-    "Amendment",
-    "CaseAct",
-    "CaseFinding",
-    "CaseState",
-    "Conflict",
-    "Reason",
-    "Rules",
-    "Step",
-    "Token",
-    "Under",
-    "local_day",
-]
 
 NO_PARAMS: Final[Mapping[str, Param]] = MappingProxyType({})
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.calendars import calendar_set
-from ledger.cases.case import CaseAct, CaseState, evolve_all, fold_case, follows, state_digest
+from ledger.cases.case import evolve_all, fold_case, follows, state_digest
 from ledger.cases.order import fold_order
+from ledger.cases.shape import CaseAct, CaseState
 from ledger.clocks.clocks import standing, unmoved
 from ledger.errors import DataError
 from ledger.rules.catalogue import Rules

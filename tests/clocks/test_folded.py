@@ -7,7 +7,8 @@ from datetime import date
 import pytest
 
 from ledger.calendars import calendar_set
-from ledger.cases.case import CaseAct, CaseState, evolve_all, fold_case
+from ledger.cases.case import evolve_all, fold_case
+from ledger.cases.shape import CaseAct, CaseState
 from ledger.clocks.clocks import ClockReading, read_clocks, standing, unmoved
 from ledger.data import case_types, items
 from ledger.rules.catalogue import Rules

@@ -11,10 +11,9 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from ledger.cases.case import CaseAct, CaseState
 from ledger.cases.effects import local_date_text
 from ledger.cases.sense import senseless
-from ledger.cases.shape import CaseFinding, local_day
+from ledger.cases.shape import CaseAct, CaseFinding, CaseState, local_day
 from ledger.cases.toldday import NIGHT_EDGE_MS, date_of, entered_on
 from ledger.clocks.laterefusal import late_refusal
 from ledger.clocks.notices import (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from ledger.cases.case import CaseState
 from ledger.cases.guards import SAME_DAY
+from ledger.cases.shape import CaseState
 from ledger.cases.waiting import NO_END_MS, signable_until_ms
 from ledger.facade.base.tables import MARKS
 from ledger.facade.logs.bodies import ASKED_MAX

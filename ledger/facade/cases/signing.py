@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ledger.cases.case import CaseAct, CaseState, check
+from ledger.cases.case import check
 from ledger.cases.permit import Actor, Permission, may
-from ledger.cases.shape import Under
+from ledger.cases.shape import CaseAct, CaseState, Under
 from ledger.clocks.deemed import silenced, waiving
 from ledger.errors import AuthorityError, EncodingError, RuleError, StoreError
 from ledger.facade.base.clock import Clock, Randomness

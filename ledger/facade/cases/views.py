@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
-from ledger.cases.case import CaseAct, CaseState, evolve_all, fold_case
+from ledger.cases.case import evolve_all, fold_case
+from ledger.cases.shape import CaseAct, CaseState
 from ledger.cases.waiting import signable_until_ms
 from ledger.clocks.clocks import PressingChange, Standing, standing, unmoved
 from ledger.days.calendar import CalendarSet

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
-from ledger.cases.case import CaseAct, CaseState, check
+from ledger.cases.case import check
+from ledger.cases.shape import CaseAct, CaseState
 from ledger.errors import AuthorityError, DataError, RuleError, StoreError
 from ledger.facade.base.casekeys import CaseKeys
 from ledger.facade.base.clock import Clock
