@@ -16,8 +16,13 @@ from audit.logs import LogResult
 from audit.openings import Opening, SparseLog, base_of
 from audit.source import Cell, Source
 from ledger.errors import BanjianError
-from ledger.formats.checkpoint import Checkpoint, log_origin, open_checkpoint, read_checkpoint
-from ledger.types import LogId
+from ledger.formats.checkpoint import (
+    LOG_ORIGIN_PREFIX,
+    Checkpoint,
+    log_origin,
+    open_checkpoint,
+    read_checkpoint,
+)
 
 RESTORED_MARKER = "RESTORED"
 SENTINEL_FOLDER = "sentinel"
@@ -86,7 +91,8 @@ def read_against(
         EncodingError: a file that is no checkpoint at all: the audit cannot do what it was asked.
     """
     by_origin = {log_origin(opening.log_id): opening for opening in openings}
-    single = {log_origin(LogId(bytes.fromhex(base_of(one.name)))): one for one in sparse}
+    # By name, whatever it is: that a log is named by no id is told with its opening.
+    single = {f"{LOG_ORIGIN_PREFIX}{base_of(one.name)}": one for one in sparse}
     kept: list[Kept] = []
     for raw in notes:
         stated = read_checkpoint(raw)

@@ -231,6 +231,11 @@ def test_single_frames_without_any_proof(village: Path) -> None:
     assert errors(village) == {"sparse.unproven"}
 
 
+def test_single_frames_of_a_log_whose_name_is_no_id(village: Path) -> None:
+    hurt(village, f"UPDATE sparse SET log = 'no id at all' WHERE {SINGLE}")
+    assert {"log.opening", "acts.orphan"} <= errors(village)
+
+
 def test_single_frame_taken_away(village: Path) -> None:
     hurt(village, f"DELETE FROM sparse WHERE {SINGLE}")
     assert "acts.orphan" in errors(village)
