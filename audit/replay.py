@@ -22,20 +22,19 @@ from audit.judge import Judge, Place
 from audit.openings import read_openings, read_sparse_logs
 from audit.origins import LeafPlace, Origin, Origins
 from audit.source import CaseRecord, Source, open_database
+from audit.typedids import bounds_of
 from audit.verify import database_of
 from audit.words import moment
 from ledger.cases.number import told_apart, typed_forms
 from ledger.clocks.clocks import ClockReading, read_clocks
 from ledger.errors import BanjianError, DataError, InputError
-from ledger.formats.act import decode_act, verify_act
+from ledger.formats.act import CASE_ID_BYTES, decode_act, verify_act
 from ledger.formats.body import check_facts
 from ledger.formats.entry import decode_entry
 from ledger.formats.frame import split_frame
 from ledger.registry.grant import signing_key
 from ledger.types import ActId, CaseId, LedgerId
 
-CASE_ID_BYTES = 16
-_PREFIX_DIGITS_MIN = 6
 _DASHES = "-\u2010\u2013\u2014\u2212"
 
 
@@ -141,15 +140,10 @@ def find_case(source: Source, ref: str) -> bytes:
 
 
 def _by_id(source: Source, ref: str) -> list[bytes]:
-    digits = ref.strip().lower()
-    if not _PREFIX_DIGITS_MIN <= len(digits) <= 2 * CASE_ID_BYTES:
+    bounds = bounds_of(ref, id_bytes=CASE_ID_BYTES)
+    if bounds is None:
         return []
-    try:
-        low = bytes.fromhex(digits.ljust(2 * CASE_ID_BYTES, "0"))
-        high = bytes.fromhex(digits.ljust(2 * CASE_ID_BYTES, "f"))
-    except ValueError:
-        return []
-    rows = source.rows("SELECT DISTINCT case_id FROM acts WHERE case_id BETWEEN ? AND ?", (low, high))
+    rows = source.rows("SELECT DISTINCT case_id FROM acts WHERE case_id BETWEEN ? AND ?", bounds)
     return [case_id for (case_id,) in rows if isinstance(case_id, bytes)]
 
 

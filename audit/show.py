@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
@@ -15,6 +16,7 @@ from audit.openings import BRANCH_MARK, Opening, base_of, read_openings
 from audit.ranks import stored_act
 from audit.report import JsonValue
 from audit.source import EventRow, Source, open_database
+from audit.typedids import bounds_of
 from audit.verify import database_of
 from audit.words import Words
 from ledger.errors import BanjianError, DataError, InputError
@@ -26,7 +28,10 @@ from ledger.formats.genesis import LedgerGenesis
 from ledger.registry.grant import signing_key
 from ledger.types import Facts, LedgerId, LogId
 
-_PREFIX_DIGITS_MIN = 6
+_ACT_ID_BYTES = 32
+_POSITION = re.compile("[0-9]{1,18}")
+"""A position in a log; no log has one of more digits."""
+_REF_SHOWN_MAX = 80
 
 
 def show_act(path: Path, ref: str) -> dict[str, JsonValue]:
@@ -122,20 +127,15 @@ def _row(source: Source, log: str, seq: int, ref: str) -> tuple[EventRow | None,
 
 
 def _find(source: Source, ref: str) -> tuple[str, int]:
-    log, colon, number = ref.partition(":")
-    if colon and number.isascii() and number.isdigit():
+    log, _, number = ref.partition(":")
+    if _POSITION.fullmatch(number):
         return log, int(number)
-    digits = ref.strip().lower()
-    try:
-        low = bytes.fromhex(digits.ljust(64, "0"))
-        high = bytes.fromhex(digits.ljust(64, "f"))
-    except ValueError as error:
-        raise InputError("audit.act_unknown", act=ref) from error
-    if not _PREFIX_DIGITS_MIN <= len(digits) <= 64:
-        raise InputError("audit.act_unknown", act=ref)
+    bounds = bounds_of(ref, id_bytes=_ACT_ID_BYTES)
+    if bounds is None:
+        raise InputError("audit.act_unknown", act=ref[:_REF_SHOWN_MAX])
     found = [
         (name, seq)
-        for name, seq in source.rows("SELECT log, seq FROM acts WHERE act_id BETWEEN ? AND ?", (low, high))
+        for name, seq in source.rows("SELECT log, seq FROM acts WHERE act_id BETWEEN ? AND ?", bounds)
         if isinstance(name, str) and isinstance(seq, int)
     ]
     if not found:

@@ -13,7 +13,7 @@ from typing import NamedTuple, Self, TypeAlias
 
 from audit.findings import Finding, error
 from ledger.errors import BanjianError, StoreError
-from ledger.formats.act import Act, case_of
+from ledger.formats.act import CASE_ID_BYTES, Act, case_of
 from ledger.formats.frame import decode_frame
 from ledger.reader import LedgerFile, open_ledger_file
 
@@ -32,10 +32,6 @@ class EventRow(NamedTuple):
     facts: Cell
     nonce: Cell
     personal: Cell
-
-
-THREAD_BYTES = 16
-"""How much of the id of its opening act names a case or a thread."""
 
 
 class LogRow(NamedTuple):
@@ -276,7 +272,7 @@ class Source:
 
     def is_logged(self, act: bytes, station: str) -> bool:
         """Return whether the opening act of a thread is held; also True where no log of its station is."""
-        if self.place_of(act[:THREAD_BYTES], act) is not None:
+        if self.place_of(act[:CASE_ID_BYTES], act) is not None:
             return True
         return all(row.station != station or row.kind != "station" for row in self.logs(quiet=True))
 

@@ -235,11 +235,17 @@ def test_show_act(told: tuple[Home, str], capsys: pytest.CaptureFixture[str]) ->
     shown = json.loads(out)
     assert code == 0 and shown["header"]["action"] == "receive" and shown["faults"] == []
     assert shown["training"] is False
+    assert (
+        json.loads(run(capsys, "show-act", home.path, f"{case[:4].upper()} {case[4:8]}", "--json")[1])
+        == shown
+    )
     village = log_of(home.path, "station", VILLAGE)
     assert run(capsys, "show-act", home.path, f"{village}:2")[0] == 0
     code, _, err = run(capsys, "show-act", home.path, f"{village}:99")
     assert code == 1 and "audit.act_unknown" in err
-    assert run(capsys, "show-act", home.path, "zz")[0] == 1
+    for odd in ("zz", f"{village}:{2**63}", f"{village}:{'9' * 5000}", case[:4], "7" * 65):
+        code, _, err = run(capsys, "show-act", home.path, odd)
+        assert code == 1 and "audit.act_unknown" in err, odd[:40]
 
 
 def test_as_a_process_without_the_store_and_the_network(sound: Home) -> None:
