@@ -1,5 +1,4 @@
-"""What was kept elsewhere about the logs: sentinels beside the database, a checkpoint that the auditor
-brings.
+"""What was kept elsewhere about the logs: sentinels beside the database, checkpoints that the auditor brings.
 
 A copy that is whole in itself may still be an old one or another one; only something kept outside it shows
 that.
@@ -36,8 +35,8 @@ class Kept:
 
     Attributes:
         log: name of the log in hex.
+        checkpoint: signed by the log's key.
         against: True for the auditor's own, False for a sentinel.
-        signed: whether the log's key signed it.
     """
 
     log: str

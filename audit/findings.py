@@ -1,10 +1,8 @@
 """Findings: what an audit has to say, as data. Bad bytes are findings, never exceptions.
 
 ``error`` means that the files do not hold what they claim to hold. What a ledger itself shows and keeps (an
-act
-without effect, the branch of a fork, a record entered late) is a ``warning`` when somebody should look at
-it, else a
-``notice``.
+act without effect, the branch of a fork, a record entered late) is a ``warning`` when somebody should look at
+it, else a ``notice``.
 """
 
 from __future__ import annotations
@@ -75,12 +73,9 @@ def from_error(
     log: str = "",
     seq: int = 0,
     act: bytes = b"",
-    case: bytes = b"",
 ) -> Finding:
     """Return what an exception of the product says as a finding; place and severity come from the caller."""
-    return Finding(
-        code=raised.code, severity=severity, log=log, seq=seq, act=act, case=case, params=dict(raised.params)
-    )
+    return Finding(code=raised.code, severity=severity, log=log, seq=seq, act=act, params=dict(raised.params))
 
 
 @dataclass(slots=True)

@@ -18,6 +18,7 @@ from ledger.formats.body import BodyHashes, check_personal
 from ledger.types import ActId, CaseId, Facts
 
 STORAGE_KEY_BYTES = 32
+"""Length of an installation's ``secrets/storage.key``."""
 NONCE_BYTES = 12
 _CTX_WRAP = b"banjian/case-key-wrap/1\n"
 
@@ -46,8 +47,7 @@ class PersonalReader:
 
         Raises:
             DataError: ``personal.key`` when the case's key does not unwrap; ``personal.cipher`` when key,
-            nonce,
-                act and ciphertext do not belong together; ``act.personal_hash`` for another body;
+                nonce, act and ciphertext do not belong together; ``act.personal_hash`` for another body;
                 ``encoding.*``.
         """
         try:

@@ -1,8 +1,7 @@
 """Merkle hashes of a batch of entries, and the growing tree over batches; nothing is taken from stored rows.
 
-A batch is a complete subtree of ``BATCH`` leaves, the last one of a log excepted. An unreadable entry
-leaves its
-leaf and everything above it unknown (None), and what depends on it unproven.
+A batch is a complete subtree of ``BATCH`` leaves, the last one of a log excepted. An unreadable entry leaves
+its leaf and everything above it unknown (None), and what depends on it unproven.
 
 Source: docs/protocol.md, "Tree and proofs"; RFC 6962, section 2.1.
 """
