@@ -9,6 +9,7 @@ from audit.county import read_ledger_genesis
 from audit.findings import Collector
 from audit.incarnations import choose_registry
 from audit.openings import Opening, read_openings, read_pinned
+from audit.personal import STORAGE_KEY_BYTES
 from audit.source import Source, open_database
 from audit.verify import database_of
 from ledger.errors import BanjianError, ConfigError
@@ -17,7 +18,6 @@ from ledger.types import LedgerId
 
 _FILE_BYTES_MAX = 1024 * 1024
 _SIGNATURE = "\u2014 "
-STORAGE_KEY_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ def read_trust_file(path: Path) -> LedgerId:
     """Return the pinned ledger id: a line ``ledger_id = <64 hexadecimal digits>``; ``#`` begins a comment.
 
     Raises:
-        ConfigError: ``audit.trust_file``.
+        ConfigError: ``audit.trust_file``, ``audit.file_long``.
     """
     for line in _text(path, "audit.trust_file").splitlines():
         name, _, value = line.partition("#")[0].partition("=")
@@ -53,7 +53,7 @@ def read_notes(path: Path) -> list[bytes]:
     """Return the checkpoints of a file, one behind the other as ``checkpoint`` prints them.
 
     Raises:
-        ConfigError: ``audit.against_file``.
+        ConfigError: ``audit.against_file``, ``audit.file_long``.
     """
     notes: list[list[str]] = []
     signed = True
@@ -138,6 +138,11 @@ def _newest(source: Source, opening: Opening) -> Head | None:
 def _text(path: Path, code: str) -> str:
     try:
         with path.open("rb") as file:
-            return file.read(_FILE_BYTES_MAX).decode("utf-8-sig")
+            raw = file.read(_FILE_BYTES_MAX + 1)
+        text = raw.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(code, path=str(path)) from error
+    if len(raw) > _FILE_BYTES_MAX:
+        # A part of it would pass for all: what stands behind would be compared with nothing.
+        raise ConfigError("audit.file_long", path=str(path), most=_FILE_BYTES_MAX >> 10)
+    return text

@@ -136,9 +136,14 @@ def test_kept_checkpoints_are_taken_back(
     assert code == 0 and out.count("banjian/log/") == 10
     file = tmp_path / "kept.txt"
     file.write_text(out, encoding="utf-8")
-    code, out, _ = run(capsys, "verify", sound.path, "--against", file, "--json")
-    findings = json.loads(out)["findings"]
+    code, told, _ = run(capsys, "verify", sound.path, "--against", file, "--json")
+    findings = json.loads(told)["findings"]
     assert code == 0 and [one["code"] for one in findings].count("copy.consistent") == 5
+    # One that would be cut off where a note ends passes for nothing less than the whole.
+    room = 1 << 20
+    file.write_text("\n" * (room - len(out.encode("utf-8"))) + out * 2, encoding="utf-8")
+    code, _, err = run(capsys, "verify", sound.path, "--against", file)
+    assert code == 2 and "[audit.file_long]" in err
     file.write_text("nothing of the kind\n")
     assert run(capsys, "verify", sound.path, "--against", file)[0] == 2
 
