@@ -286,6 +286,15 @@ def test_a_copy_that_a_power_cut_broke_off_is_begun_anew(source: Source, tmp_pat
 
 
 @pytest.mark.parametrize("place", ["county", "county.restoring"])
+def test_a_file_that_somebody_keeps_there_is_left_alone(source: Source, tmp_path: Path, place: str) -> None:
+    (tmp_path / place).write_text("keep")
+    with pytest.raises(BanjianError) as refused:
+        list(restore(Home(tmp_path / "county"), source))
+    assert refused.value.code == "home.exists"
+    assert (tmp_path / place).read_text() == "keep"
+
+
+@pytest.mark.parametrize("place", ["county", "county.restoring"])
 def test_what_somebody_keeps_there_is_left_alone(source: Source, tmp_path: Path, place: str) -> None:
     (tmp_path / place).mkdir()
     (tmp_path / place / "papers.txt").write_text("keep")
