@@ -174,12 +174,14 @@ def list_backups(target: Path) -> list[KeptBackup]:
 def _named_ms(name: str) -> int | None:
     """Return the moment that the name of a backup tells; None for any other name."""
     shape = _NAME.fullmatch(name)
+    if shape is None:
+        return None
     try:
-        told = None if shape is None else datetime.strptime(shape.group(1), "%Y%m%d-%H%M%S")
+        told = datetime.strptime(shape.group(1), "%Y%m%d-%H%M%S").replace(tzinfo=CHINA)
     except ValueError:
         # Somebody renamed it: no calendar has such a day.
         return None
-    return None if told is None else int(told.replace(tzinfo=CHINA).timestamp()) * 1000
+    return int(told.timestamp()) * 1000
 
 
 def last_backup_ms(home: Home) -> int | None:
