@@ -67,14 +67,13 @@ def plan_stations(records: Sequence[Record], registry: Registry, faults: Faults)
             closing = registry_actions.close_station(station=row.station)
             acts.append(_act("close_station", closing, row))
         acts.append(_act("enrol_station", _facts(row), row))
-        kind = "changed" if is_open else "new"
         entries.append(
             Entry(
                 kind="changed" if is_open else "new",
                 key=row.station,
                 name=row.name,
                 place=row.record.place(),
-                changes=tuple(changes) if kind == "changed" else _described(row, wanted),
+                changes=tuple(changes) if is_open else _described(row, wanted),
             )
         )
     absent = tuple(sorted(station for station in held if station not in numbered))
