@@ -9,19 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 from typing import Literal
 
 from ledger.days.calendar import local_date
 from ledger.errors import BanjianError
 from ledger.facade import CaseRow, Ledger
 from stations.province.settings import PlatformSettings
-from stations.sheetin.book import read_book
 from stations.sheetin.clean import fold
-from stations.sheetin.columns import sheet_list
 from stations.sheetin.faults import Faults
-from stations.sheetin.header import find_sheet
-from stations.sheetin.records import Record, read_records
+from stations.sheetin.keyed import read_keyed
+from stations.sheetin.records import Record
 
 _HIDDEN = re.compile("[*\uff0a\u00d7]+")
 Outcome = Literal["link", "linked", "absent", "several", "taken"]
@@ -70,23 +67,11 @@ def read_export(raw: bytes, name: str, settings: PlatformSettings) -> tuple[list
     Raises:
         InputError: ``sheet.*`` when it is no workbook, or holds no such list.
     """
-    wanted, faults = sheet_list("platform"), Faults()
-    book = read_book(raw, Path(name))
-    grid, header = find_sheet(book, wanted)
-    rows: list[ExportRow] = []
-    seen: dict[str, int] = {}
-    for record in read_records(grid, header, wanted, faults):
-        found = _row(record)
-        if found is None:
-            continue
-        if found.external_no in seen:
-            number = found.external_no
-            faults.add("platform.row_twice", record.place("external_no"), number, row=seen[number])
-            continue
-        seen[found.external_no] = found.row
-        _tell_words(record, found, settings, faults)
-        rows.append(found)
-    return rows, faults
+    faults = Faults()
+    rows = read_keyed(raw, name, "platform", faults, make=_row, key="external_no", twice="platform.row_twice")
+    for record, row in rows:
+        _tell_words(record, row, settings, faults)
+    return [row for _, row in rows], faults
 
 
 def _row(record: Record) -> ExportRow | None:
