@@ -15,16 +15,15 @@ from typing import Final
 from audit.findings import Finding, notice, warning
 from audit.judge import AWAITING, Place
 from audit.openings import base_of
+from audit.ranks import stored_act
 from audit.source import CaseRecord
 from ledger.cases.case import CaseAct, CaseState, Step, fold_case
-from ledger.cases.judge import SETTLED_WAITING
+from ledger.cases.judge import ERASE, SETTLED_WAITING
 from ledger.cases.shape import CaseFinding
 from ledger.clocks.notices import calendar_notices
 from ledger.errors import BanjianError, RuleError
-from ledger.formats.act import Act, act_id, decode_act
 from ledger.formats.body import check_facts
-from ledger.formats.entry import decode_entry
-from ledger.formats.frame import split_frame
+from ledger.formats.rank import recorded_at_ms
 from ledger.known.knowledge import Knowledge
 from ledger.registry.authority import PROVISIONAL_GRANT
 from ledger.rules.catalogue import Rules
@@ -32,7 +31,6 @@ from ledger.types import ActId, Facts, StationId
 
 NO_CASE = frozenset(("open_log", PROVISIONAL_GRANT))
 """Acts that open a thread and no case."""
-ERASE = "erase"
 NOT_BLOCKED: Final[Mapping[Place, str]] = MappingProxyType({})
 
 
@@ -121,11 +119,8 @@ class CaseFolder:
         return self._knowledge.rules(item, opening.catalogue_version)
 
     def _act(self, record: CaseRecord) -> CaseAct | None:
-        try:
-            parts = split_frame(record.frame)
-            act = Act(decode_act(parts.act_raw), parts.act_raw, parts.sig, act_id(parts.act_raw))
-            recorded_at_ms = decode_entry(parts.entry_raw).recorded_at_ms
-        except BanjianError:
+        act = stored_act(record.frame)
+        if act is None:
             return None
         blocked = self._blocked.get((record.log, record.seq), "")
         facts: Facts | None = None
@@ -136,7 +131,11 @@ class CaseFolder:
                 blocked = blocked or raised.code
         station = self._stations.get(base_of(record.log), StationId(""))
         return self._knowledge.resolver.case_act(
-            act, recorded_at_ms=recorded_at_ms, facts=facts, log_station=station, blocked=blocked
+            act,
+            recorded_at_ms=recorded_at_ms(record.frame),
+            facts=facts,
+            log_station=station,
+            blocked=blocked,
         )
 
 
