@@ -24,6 +24,7 @@ from ledger.formats.checkpoint import (
 )
 
 RESTORED_MARKER = "RESTORED"
+"""File in the folder of a backup until somebody works on with it."""
 SENTINEL_FOLDER = "sentinel"
 SECRETS_FOLDER = "secrets"
 _SENTINEL_BYTES_MAX = 64 * 1024

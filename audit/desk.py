@@ -6,7 +6,6 @@ how far it is looked at, open it themselves and fold the county's logs themselve
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -15,12 +14,12 @@ from audit.abovetimes import AboveTimes
 from audit.acts import LogContext
 from audit.caserange import CaseTask, RangeChecker, RangeResult
 from audit.judge import Judge
-from audit.openings import Opening, SparseLog
+from audit.openings import Opening, case_stations, county_logs
 from audit.personal import PersonalReader
 from audit.source import Source
 from audit.stretch import LogTask, StretchResult, check_stretch
 from ledger.formats.genesis import LedgerGenesis
-from ledger.types import LedgerId, StationId
+from ledger.types import LedgerId
 
 Task: TypeAlias = LogTask | CaseTask
 Result: TypeAlias = StretchResult | RangeResult
@@ -104,21 +103,3 @@ class Desk:
                 ),
             )
         return known
-
-
-def case_stations(openings: Sequence[Opening]) -> dict[str, StationId]:
-    """Return the station of every log that may hold acts of cases, by name."""
-    return {
-        opening.name: opening.genesis.station for opening in openings if opening.genesis.kind == "station"
-    }
-
-
-def all_stations(openings: Sequence[Opening], sparse: Sequence[SparseLog]) -> dict[str, StationId]:
-    """Return the station of every log by name, those of which single frames are held among them."""
-    found = {one.name: one.genesis.station for one in sparse if one.genesis is not None}
-    return found | {opening.name: opening.genesis.station for opening in openings}
-
-
-def county_logs(openings: Sequence[Opening]) -> frozenset[str]:
-    """Return the names of the logs that hold no acts of cases."""
-    return frozenset(opening.name for opening in openings if opening.genesis.kind != "station")

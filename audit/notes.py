@@ -10,8 +10,7 @@ from audit.findings import Collector
 from audit.incarnations import choose_registry
 from audit.openings import Opening, read_openings, read_pinned
 from audit.personal import STORAGE_KEY_BYTES
-from audit.source import Source, open_database
-from audit.verify import database_of
+from audit.source import Source, database_of, open_database
 from ledger.errors import BanjianError, ConfigError
 from ledger.formats.checkpoint import log_origin, open_checkpoint
 from ledger.types import LedgerId

@@ -25,7 +25,7 @@ from ledger.formats.genesis import (
     log_id,
 )
 from ledger.known.opening import opening_genesis
-from ledger.types import Facts, LogId
+from ledger.types import Facts, LogId, StationId
 
 BRANCH_MARK = "~"
 """Between the id of a forked log and the hash that another history of it is named with."""
@@ -149,6 +149,24 @@ def read_sparse_logs(
         genesis = held[base]
         found.append(SparseLog(name=name, genesis=genesis))
     return found
+
+
+def case_stations(openings: Sequence[Opening]) -> dict[str, StationId]:
+    """Return the station of every log that may hold acts of cases, by name."""
+    return {
+        opening.name: opening.genesis.station for opening in openings if opening.genesis.kind == "station"
+    }
+
+
+def all_stations(openings: Sequence[Opening], sparse: Sequence[SparseLog]) -> dict[str, StationId]:
+    """Return the station of every log by name, those of which single frames are held among them."""
+    found = {one.name: one.genesis.station for one in sparse if one.genesis is not None}
+    return found | {opening.name: opening.genesis.station for opening in openings}
+
+
+def county_logs(openings: Sequence[Opening]) -> frozenset[str]:
+    """Return the names of the logs that hold no acts of cases."""
+    return frozenset(opening.name for opening in openings if opening.genesis.kind != "station")
 
 
 def _sparse_genesis(

@@ -15,15 +15,13 @@ from pathlib import Path
 from audit.acts import sound_facts
 from audit.cases import CaseFolder, CaseView
 from audit.county import TRAINING, fold_county, read_ledger_genesis
-from audit.desk import all_stations, county_logs
 from audit.findings import Collector, Finding
 from audit.incarnations import choose_registry
 from audit.judge import Judge, Place
-from audit.openings import read_openings, read_sparse_logs
+from audit.openings import all_stations, county_logs, read_openings, read_sparse_logs
 from audit.origins import LeafPlace, Origin, Origins
-from audit.source import CaseRecord, Source, open_database
+from audit.source import CaseRecord, Source, database_of, open_database
 from audit.typedids import bounds_of
-from audit.verify import database_of
 from audit.words import moment
 from ledger.cases.number import told_apart, typed_forms
 from ledger.clocks.clocks import ClockReading, read_clocks

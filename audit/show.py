@@ -15,9 +15,8 @@ from audit.incarnations import choose_registry
 from audit.openings import BRANCH_MARK, Opening, base_of, read_openings
 from audit.ranks import stored_act
 from audit.report import JsonValue
-from audit.source import EventRow, Source, open_database
+from audit.source import EventRow, Source, database_of, open_database
 from audit.typedids import bounds_of
-from audit.verify import database_of
 from audit.words import Words
 from ledger.errors import BanjianError, DataError, InputError
 from ledger.formats.act import Act, act_id, decode_act, verify_act

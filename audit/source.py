@@ -12,11 +12,12 @@ from types import TracebackType
 from typing import NamedTuple, Self, TypeAlias
 
 from audit.findings import Finding, error
-from ledger.errors import BanjianError, StoreError
+from ledger.errors import BanjianError, ConfigError, StoreError
 from ledger.formats.act import CASE_ID_BYTES, Act, case_of
 from ledger.formats.frame import decode_frame
 from ledger.reader import LedgerFile, open_ledger_file
 
+DATABASE_NAME = "ledger.db"
 Cell: TypeAlias = "int | float | str | bytes | None"
 
 
@@ -103,6 +104,18 @@ _ANYWHERE = {
 _OF_CASE = _ROWS.format(**_ANYWHERE, where="a.case_id = ?")
 _OF_OTHERS = _ROWS.format(**_ANYWHERE, where="typeof(a.case_id) <> 'blob'")
 _OPENINGS = _ROWS.format(**_ANYWHERE, where="substr(a.act_id, 1, 16) = a.case_id")
+
+
+def database_of(path: Path) -> Path:
+    """Return the database of a path that an auditor names: a station folder or the file itself.
+
+    Raises:
+        ConfigError: ``audit.no_file``.
+    """
+    found = path / DATABASE_NAME if path.is_dir() else path
+    if not found.is_file():
+        raise ConfigError("audit.no_file", path=str(path))
+    return found
 
 
 def open_database(path: Path) -> LedgerFile:

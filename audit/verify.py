@@ -27,10 +27,18 @@ from audit.branches import BranchChecker
 from audit.casejoin import CaseJoiner
 from audit.caserange import case_tasks
 from audit.cases import CaseFolder
-from audit.copies import Kept, compare_kept, disowned_logs, missing_sentinels, read_against, read_sentinels
+from audit.copies import (
+    RESTORED_MARKER,
+    Kept,
+    compare_kept,
+    disowned_logs,
+    missing_sentinels,
+    read_against,
+    read_sentinels,
+)
 from audit.county import fold_county, read_ledger_genesis
 from audit.crew import Crew, InOrder, may_start_processes
-from audit.desk import Brief, Desk, Result, Task, all_stations, county_logs
+from audit.desk import Brief, Desk, Result, Task
 from audit.findings import Collector, error, notice, warning
 from audit.incarnations import (
     chain_of,
@@ -44,41 +52,35 @@ from audit.incarnations import (
 from audit.judge import Judge
 from audit.logs import LogJoiner, LogResult
 from audit.merge import check_merge, check_seen, head_sizes, merge_keys
-from audit.openings import Branch, Opening, SparseLog, read_openings, read_pinned, read_sparse_logs
+from audit.openings import (
+    Branch,
+    Opening,
+    SparseLog,
+    all_stations,
+    county_logs,
+    read_openings,
+    read_pinned,
+    read_sparse_logs,
+)
 from audit.outcome import Report, make_report
 from audit.placing import PlaceCheck, check_bodies, check_places
-from audit.source import Source, open_database
+from audit.source import Source, database_of, open_database
 from audit.sparse import SparseChecker
 from audit.stretch import StretchResult, stretch_count, stretches
 from audit.subtree import BATCH
 from audit.tally import Tally
-from ledger.errors import ConfigError, StoreError
+from ledger.errors import StoreError
 from ledger.formats.genesis import LedgerGenesis
 from ledger.formats.keys import ED25519, key_id
 from ledger.types import LedgerId
 
-DATABASE_NAME = "ledger.db"
 HELPERS_FROM_BYTES = 4 << 20
 """Smallest file that is worth starting processes for: some 3,000 records, half a second of one core."""
-BACKUP_MARK = "RESTORED"
-"""File in the folder of a backup until somebody works on with it."""
 _CANNOT_RUN = frozenset({"store.missing", "store.schema_newer", "store.cannot_open", "store.busy"})
 """Errors of opening that say nothing about the bytes of the file."""
 _BATCHES_MAX = 4
 """Batches of one part; fewer in a small ledger, so that all helpers are busy to the end."""
 _PARTS_EACH = 8
-
-
-def database_of(path: Path) -> Path:
-    """Return the database of a path that an auditor names: a station folder or the file itself.
-
-    Raises:
-        ConfigError: ``audit.no_file``.
-    """
-    found = path / DATABASE_NAME if path.is_dir() else path
-    if not found.is_file():
-        raise ConfigError("audit.no_file", path=str(path))
-    return found
 
 
 def verify_ledger(
@@ -348,7 +350,7 @@ class _Audit:
     def _summarise(self, erased: Collection[bytes]) -> None:
         tally = self._tally
         unkeyed = sum(count for case_id, count in tally.unkeyed.items() if case_id not in erased)
-        if unkeyed and not (self._source.path.parent / BACKUP_MARK).exists():
+        if unkeyed and not (self._source.path.parent / RESTORED_MARKER).exists():
             # A backup has none of them: they lie in a table of their own beside it.
             self._find(warning("personal.no_key", count=unkeyed))
         taken = sum(count for case_id, count in tally.taken.items() if case_id not in erased)
