@@ -13,8 +13,8 @@ import click
 import pytest
 
 from audit import cli
-from audit.codes import severities
-from audit.words import Words
+from audit.checking.codes import severities
+from audit.telling.words import Words
 from ledger.facade import Command, Home, Ledger
 from ledger.texts import catalogue
 from tests.audit.forge import append_act, log_of
@@ -326,7 +326,7 @@ def test_every_code_of_the_audit_has_a_text(language: str) -> None:
         r"(?:error|warning|notice|words|_find|_block|Error|message)\("
         r'\s*(?:error, |warning, |notice, )?"([a-z_]+\.[a-z_.]+)"'
     )
-    codes = {code for path in folder.glob("*.py") for code in pattern.findall(path.read_text("utf-8"))}
+    codes = {code for path in folder.rglob("*.py") for code in pattern.findall(path.read_text("utf-8"))}
     assert len(codes) > 60
     missing = sorted(code for code in codes if code not in texts)
     assert missing == []
@@ -335,7 +335,7 @@ def test_every_code_of_the_audit_has_a_text(language: str) -> None:
 def test_every_finding_is_listed_once_the_code_names_it() -> None:
     """Nothing is listed that no code can find, and no finding is left out of the list."""
     folder, ledger = Path(cli.__file__).parent, Path(cli.__file__).parents[1] / "ledger"
-    audit = {path.name: path.read_text("utf-8") for path in folder.glob("*.py") if path.name != "codes.py"}
+    audit = {path.name: path.read_text("utf-8") for path in folder.rglob("*.py") if path.name != "codes.py"}
     listed = set(severities())
     made = re.compile(
         r"(?:\berror|\bwarning|\bnotice|_find|_block|make)\("

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from audit.outcome import Report
-from audit.replay import Replay, replay_case
-from audit.verify import verify_ledger
+from audit.checking.outcome import Report
+from audit.checking.verify import verify_ledger
+from audit.telling.replay import Replay, replay_case
 from ledger.cases.case import state_digest
 from ledger.errors import InputError
 from ledger.facade import Home

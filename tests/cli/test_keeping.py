@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.verify import verify_ledger
+from audit.checking.verify import verify_ledger
 from ledger.errors import ConfigError, StoreError
 from ledger.facade import Home, Ledger
 from ledger.facade.peering.between import merge
