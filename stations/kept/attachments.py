@@ -213,6 +213,13 @@ class Attachments:
         name = self._sealed.read(content_hash)
         return None if name is None else self._load(name.decode("ascii"))
 
+    def held(self, content: bytes) -> Attachment | None:
+        """Return what acts name by a hash; a record that cannot be read is as good as none."""
+        try:
+            return self.find(content.hex())
+        except StoreError:
+            return None
+
     def read(self, attachment: Attachment) -> Iterator[bytes]:
         """Yield the content, chunk by chunk.
 

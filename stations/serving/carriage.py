@@ -13,7 +13,7 @@ from functools import partial
 from typing import TypeVar
 
 from ledger import platform
-from ledger.errors import BanjianError, InputError, StoreError
+from ledger.errors import BanjianError, InputError
 from ledger.facade import Home
 from ledger.facade.base.clock import Clock, Randomness
 from ledger.facade.peering.attached import Attached, Named
@@ -124,7 +124,7 @@ class Carriage:
         await self._ask(partial(_forget, [content]))
 
     def _drop_damaged(self, content: bytes) -> None:
-        if self._find(content) is not None and not is_readable(self._store, content):
+        if self._store.held(content) is not None and not is_readable(self._store, content):
             self._store.drop(content.hex())
 
     async def close(self) -> None:
@@ -166,7 +166,7 @@ class Carriage:
     async def head(self, case_id: CaseId, content: bytes, *, peer: StationId) -> Head:
         """Return what a peer may fetch; what does not lie here is fetched from above meanwhile."""
         await self._require(case_id, content, peer)
-        held = await asyncio.to_thread(lambda: self._find(content))
+        held = await asyncio.to_thread(lambda: self._store.held(content))
         if held is not None:
             return held.head
         if self._above() is None:
@@ -182,7 +182,7 @@ class Carriage:
         await self._require(case_id, content, peer)
 
         def read() -> bytes:
-            held = self._find(content)
+            held = self._store.held(content)
             if held is None or index >= held.chunks:
                 raise InputError("attach.not_here")
             return self._store.chunk(held, index)
@@ -232,7 +232,7 @@ class Carriage:
         too_much: list[tuple[bytes, str]] = []
         room = platform.disk_free_bytes(self._home.path) - ROOM_BYTES_MIN
         for one in offers:
-            held = self._find(one.hash)
+            held = self._store.held(one.hash)
             if held is not None:
                 whole.append(one)
                 continue
@@ -273,13 +273,6 @@ class Carriage:
 
     async def _ask(self, work: Callable[[Attached], T]) -> T:
         return await ask(self._thread, work)
-
-    def _find(self, content: bytes) -> Attachment | None:
-        try:
-            return self._store.find(content.hex())
-        except StoreError:
-            # A file that cannot be read is as good as none.
-            return None
 
 
 async def ask(thread: LedgerThread, work: Callable[[Attached], T]) -> T:
@@ -342,11 +335,7 @@ class _Giving:
         offers: list[Offer] = []
         gone: list[bytes] = []
         for one in named:
-            try:
-                held = self._store.find(one.hash.hex())
-            except StoreError:
-                # Its record cannot be read: as good as not here, and no reason to hold up the others.
-                held = None
+            held = self._store.held(one.hash)
             if held is None:
                 gone.append(one.hash)
             else:
