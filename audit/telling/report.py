@@ -15,6 +15,17 @@ _SHOWN_PER_CODE = 10
 """Findings of one code that people are shown; ``--json`` has more, and all are counted."""
 
 
+def plain(value: object) -> JsonValue:
+    """Return a value as JSON holds it; bytes as hexadecimal digits."""
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, dict):
+        return {str(name): plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value if value is None or isinstance(value, str | int | bool) else str(value)
+
+
 def report_json(report: Report, words: Words) -> dict[str, JsonValue]:
     """Return the report as one JSON object."""
     return {
@@ -54,7 +65,7 @@ def finding_json(finding: Finding, words: Words) -> dict[str, JsonValue]:
     if finding.case:
         made["case"] = finding.case.hex()
     for name, value in finding.params.items():
-        made.setdefault(name, _plain(value))
+        made.setdefault(name, plain(value))
     made["text"] = finding_text(finding, words)
     return made
 
@@ -153,11 +164,3 @@ def _values(finding: Finding) -> dict[str, object]:
 
 def _count(report: Report, severity: str) -> int:
     return sum(count for (found, _), count in report.counts.items() if found == severity)
-
-
-def _plain(value: object) -> JsonValue:
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    return value if isinstance(value, str | int) else str(value)

@@ -15,7 +15,7 @@ from audit.reading.incarnations import choose_registry
 from audit.reading.openings import BRANCH_MARK, Opening, base_of, read_openings
 from audit.reading.ranks import stored_act
 from audit.reading.source import EventRow, Source, database_of, open_database
-from audit.telling.report import JsonValue
+from audit.telling.report import JsonValue, plain
 from audit.telling.typedids import bounds_of
 from audit.telling.words import Words
 from ledger.errors import BanjianError, DataError, InputError
@@ -94,17 +94,6 @@ def print_act(shown: Mapping[str, JsonValue], words: Words, out: TextIO) -> None
         if name != "training":
             text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
             print(f"{words.name('audit.field', name)}: {text}", file=out)
-
-
-def plain(value: object) -> JsonValue:
-    """Return a value as JSON holds it; bytes as hexadecimal digits."""
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, dict):
-        return {str(name): plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return value if value is None or isinstance(value, str | int | bool) else str(value)
 
 
 def _entry(entry: Entry, log: str) -> JsonValue:

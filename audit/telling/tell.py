@@ -6,8 +6,7 @@ import json
 from typing import TextIO
 
 from audit.telling.replay import Replay
-from audit.telling.report import JsonValue, finding_json, finding_text
-from audit.telling.show import plain
+from audit.telling.report import JsonValue, finding_json, finding_text, plain
 from audit.telling.words import Words, moment
 from ledger.cases.case import CaseAct, CaseState, Step
 from ledger.cases.decided import (
