@@ -256,6 +256,21 @@ def test_a_backup_holds_them_once_and_drops_what_was_dropped(
     assert found is not None and b"".join(again.read(found)) == PNG and again.find(dropped) is None
 
 
+def test_a_backup_keeps_what_the_installation_has_lost(counter: Counter, desk: Desk, tmp_path: Path) -> None:
+    """Else the next backup after a disk took the folder would throw away the only copies."""
+    uploaded(desk, PNG)
+    folder, target = counter.folder / "attachments", tmp_path / "backups"
+    with counter.ledger() as ledger:
+        make_backup(ledger, target, now_ms=1_772_413_400_000)
+        before = sorted(target.glob("attachments-*/**/*"))
+        folder.rename(tmp_path / "lost")
+        try:
+            make_backup(ledger, target, now_ms=1_772_413_500_000)
+        finally:
+            (tmp_path / "lost").rename(folder)
+    assert before and sorted(target.glob("attachments-*/**/*")) == before
+
+
 def test_erasing_a_case_takes_its_attachments_and_its_personal_data(counter: Counter, desk: Desk) -> None:
     photo = uploaded(desk, PNG)
     case = received(desk, attach=photo)
