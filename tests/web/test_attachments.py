@@ -271,6 +271,35 @@ def test_a_backup_keeps_what_the_installation_has_lost(counter: Counter, desk: D
     assert before and sorted(target.glob("attachments-*/**/*")) == before
 
 
+@pytest.mark.parametrize("gone", [False, True], ids=["changed", "gone"])
+@pytest.mark.parametrize("digits", [32, 64], ids=["record", "place"])
+def test_what_a_disk_took_of_the_record_comes_again(
+    store: Attachments, tmp_path: Path, digits: int, gone: bool
+) -> None:
+    raw = os.urandom(CHUNK_BYTES + 5)
+    kept = store.take("a.png", raw, by="C1", at_ms=1)
+    (tmp_path / "taker").mkdir()
+    shutil.copytree(tmp_path / "secrets", tmp_path / "taker" / "secrets")
+    taker = Attachments(Home(tmp_path / "taker"), os.urandom)
+
+    def bring() -> None:
+        begun = taker.begin_known(kept.hash, kept.head, at_ms=2)
+        if not begun.hash:
+            for index in taker.missing(begun):
+                taker.put(begun, index, store.chunk(kept, index))
+            taker.finish(begun)
+
+    bring()
+    record = tmp_path / "taker" / "attachments" / f"{kept.hash[:digits]}.sealed"
+    if gone:
+        record.unlink()
+    else:
+        record.write_bytes(record.read_bytes()[:-1])
+    bring()
+    found = taker.find(kept.hash)
+    assert found is not None and b"".join(taker.read(found)) == raw
+
+
 def test_erasing_a_case_takes_its_attachments_and_its_personal_data(counter: Counter, desk: Desk) -> None:
     photo = uploaded(desk, PNG)
     case = received(desk, attach=photo)
