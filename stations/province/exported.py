@@ -21,6 +21,7 @@ from stations.sheetin.keyed import read_keyed
 from stations.sheetin.records import Record
 
 _HIDDEN = re.compile("[*\uff0a\u00d7]+")
+"""Signs behind which platforms hide a part of a name or a number."""
 Outcome = Literal["link", "linked", "absent", "several", "taken"]
 """``link``: the case has no number yet; ``linked``: it has this one; ``absent``: no case here; ``several``:
 more than one fits; ``taken``: the case that fits has another number there."""
@@ -148,7 +149,7 @@ def _candidates(ledger: Ledger, row: ExportRow, now_ms: int) -> list[CaseRow]:
             return exact
     if not (row.item_code or row.item):
         return []
-    hidden = "*" in row.id_no
+    hidden = _HIDDEN.search(row.id_no) is not None
     asked = row.id_no if row.id_no and not hidden else row.applicant
     if not asked.strip():
         return []
