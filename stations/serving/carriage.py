@@ -33,7 +33,6 @@ OFFERED_MAX = 1_000
 """Attachments that are looked at for giving in one go; the next go takes the others."""
 ASK_EVERY_MS = 3_600_000
 """How often the station above is asked what it lacks when there is nothing to give."""
-log = logging.getLogger("banjian.attachments")
 
 
 class Carriage:
@@ -43,6 +42,7 @@ class Carriage:
         thread: owns the ledger.
         home: where the attachments lie.
         above: whom to call; None where there is no station above, or nobody there has answered yet.
+        log: the installation's own; takes what fails while nobody waits for it.
     """
 
     def __init__(
@@ -53,12 +53,14 @@ class Carriage:
         clock: Clock,
         randomness: Randomness,
         above: Callable[[], Above | None],
+        log: logging.Logger,
     ) -> None:
         self._thread = thread
         self._home = home
         self._clock = clock
         self._store = Attachments(home, randomness)
         self._above = above
+        self._log = log
         self._fetching: dict[bytes, asyncio.Task[None]] = {}
         self._putting = asyncio.Lock()
         self._asked_at_ms = -ASK_EVERY_MS
@@ -265,7 +267,7 @@ class Carriage:
             await self.fetch(case_id, content)
         except BanjianError as error:
             # Who wants it asks again, and hears then.
-            log.info(error.code, extra={"code": error.code})
+            self._log.info(error.code, extra={"code": error.code})
 
     async def _mark_here(self, contents: Sequence[bytes]) -> None:
         if contents:

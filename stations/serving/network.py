@@ -105,8 +105,10 @@ class Network:
         self._news = asyncio.Event()
         self._syncing = asyncio.Lock()
         self._carrying: asyncio.Task[None] | None = None
-        self.carriage = Carriage(thread, home, clock=clock, randomness=randomness, above=self._above)
-        self._rereading = Rereading(thread, home, clock=clock, randomness=randomness)
+        self.carriage = Carriage(
+            thread, home, clock=clock, randomness=randomness, above=self._above, log=self._log
+        )
+        self._rereading = Rereading(thread, home, clock=clock, randomness=randomness, log=self._log)
         self._reading: asyncio.Task[None] | None = None
         self.link: Link | None = None
 

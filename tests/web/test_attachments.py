@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
@@ -22,11 +23,13 @@ from stations.config import StationConfig
 from stations.kept.attachments import SIZE_BYTES_MAX, UNFINISHED_MS, Attachments
 from stations.kept.backup import make_backup
 from stations.kept.sealed import SealedFolder
-from stations.serving.rereading import Round
+from stations.serving.ledgerthread import LedgerThread
+from stations.serving.rereading import Rereading, Round
+from stations.serving.weblog import web_log
 from stations.texts import Say
 from stations.web.cases.leftuploads import LEFT_MS
 from sync.attachforms import CHUNK_BYTES
-from tests.facade.counter import COUNTY, PERMIT
+from tests.facade.counter import COUNTY, PERMIT, FakeClock
 from tests.web.counterdesk import Counter, Desk, Page, serving
 
 FOR_OTHERS = "990103000030"
@@ -298,6 +301,33 @@ def test_what_a_disk_took_of_the_record_comes_again(
     bring()
     found = taker.find(kept.hash)
     assert found is not None and b"".join(taker.read(found)) == raw
+
+
+def test_what_keeps_the_reading_from_its_turns_stands_in_the_log(
+    store: Attachments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here the ledger is not open yet: the reading goes on trying, and the technician sees why."""
+    monkeypatch.setattr("stations.serving.rereading.EVERY_S", 0.01)
+    log = tmp_path / "log" / "banjian.log"
+
+    async def story() -> None:
+        clock = FakeClock()
+        reading = Rereading(
+            LedgerThread(), Home(tmp_path), clock=clock, randomness=os.urandom, log=web_log(tmp_path, clock)
+        )
+        task = asyncio.create_task(reading.run())
+        await asyncio.to_thread(_until_two_lines, log)
+        assert not task.done()
+        task.cancel()
+
+    asyncio.run(story())
+    assert json.loads(log.read_text().splitlines()[0])["code"] == "serve.unreachable"
+
+
+def _until_two_lines(log: Path) -> None:
+    end = time.monotonic() + 30
+    while time.monotonic() < end and (not log.exists() or len(log.read_text().splitlines()) < 2):
+        time.sleep(0.01)
 
 
 def test_erasing_a_case_takes_its_attachments_and_its_personal_data(counter: Counter, desk: Desk) -> None:
