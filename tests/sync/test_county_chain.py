@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 
 from audit.checking.cases import CaseFolder
-from audit.checking.desk import all_stations, county_logs
 from audit.checking.verify import verify_ledger
 from audit.reading.county import fold_county, read_ledger_genesis
 from audit.reading.findings import Collector
 from audit.reading.incarnations import choose_registry
-from audit.reading.openings import read_openings
+from audit.reading.openings import all_stations, county_logs, read_openings
 from audit.reading.source import Source, open_database
 from ledger.cases.case import state_digest
 from ledger.errors import RuleError, StoreError
