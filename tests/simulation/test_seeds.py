@@ -17,7 +17,15 @@ from tests.simulation.run import run_seed
 from tests.simulation.world import Plan
 print(run_seed("9", plan=Plan.small("9", days=0.6, relay=True, cut_every_s=7200.0)).digest)
 """
-CALM = {"restores": (), "county_restore": "", "clones": 0, "relay": False, "evil": False, "couriers": 0}
+OFFICE = {
+    "closings": "closed", "moves": "moved", "publications": "published", "keys_ended": "keys ended",
+    "certificates_ended": "certificates ended", "erasures": "erased",
+}  # fmt: skip
+"""What a plan says of the office, and how it is counted once it was done."""
+CALM = {
+    "restores": (), "county_restore": "", "clones": 0, "relay": False, "evil": False, "couriers": 0,
+    **dict.fromkeys(OFFICE, 0),
+}  # fmt: skip
 STORIES: dict[str, dict[str, object]] = {
     "cuts": {"cut_every_s": 3_600.0, "weather": 0.1},
     "evil and relay": {"evil": True, "relay": True},
@@ -25,6 +33,14 @@ STORIES: dict[str, dict[str, object]] = {
     "restores": {"restores": ("database", "backup"), "skews": 3},
     "county restored": {"county_restore": "backup"},
     "county put back silently": {"county_restore": "image"},
+    "office": {
+        "closings": 2,
+        "moves": 2,
+        "publications": 4,
+        "keys_ended": 3,
+        "certificates_ended": 1,
+        "erasures": 4,
+    },
 }
 """What each short story adds to quiet days; whole seeds draw everything at once."""
 
@@ -36,6 +52,8 @@ def test_no_promise_is_broken(story: str) -> None:
     assert result.violations == (), result.line()
     assert result.counts["acts"] > 50
     assert result.counts["sessions"] > 10
+    for planned, done in OFFICE.items():
+        assert bool(getattr(plan, planned)) == bool(result.counts.get(done)), done
     if plan.couriers:
         carried = [result.counts[name] for name in ("sticks", "taken by stick", "receipts by stick")]
         assert min(carried) > 0, carried
