@@ -98,6 +98,8 @@ def lost(world: World) -> Iterator[str]:
         if promise.act_id in oracle.excused:
             continue
         homes = [world.main[one] for one in world.line(promise.station)]
+        # A closed station has its own, and is given nothing that another machine of it did.
+        homes = [one for one in homes if one.name == promise.place or not world.is_closed(one.station)]
         homes += [clone for clone in world.clones if clone.name == promise.place]
         for place in homes:
             if not oracle.holds(place, promise.act_id):

@@ -271,6 +271,8 @@ class Place:
                 await work
             except Exception as error:
                 # Nobody waits for it: it would end without a word, and with it all work of this machine.
+                if self.disk.dead:
+                    return
                 self.world.violation(f"broken off at {self.name}: {error!r}")
 
         self.tasks = [task for task in self.tasks if not task.done()]
