@@ -257,7 +257,7 @@ def waiting(world: World) -> Iterator[str]:
 
 
 def _is_beside(place: Place, above: Place) -> bool:
-    """Whether what a place has is all there above, some of it as a divergent history: no stick confirms that."""
+    """Whether all that a place has is there above, some as a divergent history: no stick confirms that."""
     held = above.exchange.held
     states = place.exchange.held.states(place.exchange.held.scope(place.station), county=False)
     return all(

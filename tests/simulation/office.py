@@ -239,12 +239,15 @@ async def end_certificates(world: World, rng: random.Random, end_s: float) -> No
     moments: list[int] = []
 
     def work(ledger: Ledger) -> None:
+        if not is_open(ledger.knowledge, station):
+            # Nobody gets in with them, and nobody may end them.
+            return
         if not moments:
             moments.append(ledger.clock.now_ms() // SECOND_MS * SECOND_MS)
         facts = registry_actions.end_certificates(station=station, before_ms=moments[0])
         ledger.register("end_certificates", facts, REGISTRAR)
 
-    if not await done_at_county(world, work):
+    if not await done_at_county(world, work) or not moments:
         return
     world.orders[f"certificates {station}"] = lambda known: (
         known.registry.certificates_end_ms(station) >= moments[0]
