@@ -95,7 +95,7 @@ def lost(world: World) -> Iterator[str]:
     oracle = world.oracle
     outcomes: dict[CaseId, dict[ActId, bool]] = {}
     for promise in oracle.promises.values():
-        if promise.act_id in oracle.excused:
+        if promise.act_id in oracle.excused or _closed_in(world, promise.act_id):
             continue
         homes = [world.main[one] for one in world.line(promise.station)]
         # A closed station has its own, and is given nothing that another machine of it did.
@@ -109,6 +109,13 @@ def lost(world: World) -> Iterator[str]:
             outcomes[promise.case_id] = _outcomes(world.main[COUNTY], promise.case_id, may_wait=gone)
         if not outcomes[promise.case_id].get(promise.act_id):
             yield f"{promise.act_id.hex()[:8]} of {promise.place} is without effect and without reason"
+
+
+def _closed_in(world: World, act_id: ActId) -> bool:
+    """Whether closed stations alone hold somebody else's act: what is asked back goes by line alone."""
+    held = [place.station for place in world.all_places() if world.oracle.holds(place, act_id)]
+    writer = world.oracle.promises[act_id].station
+    return bool(held) and writer not in held and all(world.is_closed(one) for one in held)
 
 
 def _outcomes(county: Place, case_id: CaseId, *, may_wait: bool) -> dict[ActId, bool]:

@@ -59,6 +59,16 @@ def test_no_promise_is_broken(story: str) -> None:
         assert min(carried) > 0, carried
 
 
+def test_a_record_proven_by_a_lost_history_keeps_its_proof() -> None:
+    """A county put back without a word goes on; an excerpt of it repeats what a township holds, no more."""
+    plan = Plan.small(
+        "s13", days=3.344988882630801, restores=("database", "image"), county_restore="image", clones=0,
+        couriers=0, evil=True, relay=False, closings=3, moves=4, publications=3, keys_ended=4,
+        certificates_ended=2, erasures=6,
+    )  # fmt: skip
+    assert run_seed("s13", plan=plan).violations == ()
+
+
 def test_the_same_seed_replays_exactly_in_another_process() -> None:
     digests = {
         subprocess.run(
