@@ -21,8 +21,8 @@ def whole_logs(
     scope: frozenset[StationId],
     forked: Collection[LogId],
     budget: Budget,
-) -> tuple[Spending, list[bytes], bool]:
-    """Return what is left of a budget, the sections of whole logs, and whether the feed waits for more.
+) -> tuple[list[bytes], bool]:
+    """Return the sections of whole logs that a station below lacks, and whether more of them is to follow first.
 
     The first package is a smaller one if the first of the last answer did not arrive. Who cannot take what it
     lacks, for its own copy is damaged, is given one package each time: its feed must not wait for that.
@@ -43,7 +43,7 @@ def whole_logs(
     left = Spending.of(replace(budget, packages=1) if is_stuck else budget, aim=aim)
     found = list(_sections(exchange, hello, mine, scope, forked, left))
     exchange.package_pace.gave(peer, lacked, first=len(found[0]) if found else 0, aim=aim)
-    return left, found, left.spent and not is_stuck
+    return found, left.spent and not is_stuck
 
 
 def _sections(
