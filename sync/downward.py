@@ -22,7 +22,7 @@ def whole_logs(
     forked: Collection[LogId],
     budget: Budget,
 ) -> tuple[list[bytes], bool]:
-    """Return the sections of whole logs that a station below lacks, and whether more of them is to follow first.
+    """Return the sections of whole logs that a station below lacks, and whether more of them follows first.
 
     The first package is a smaller one if the first of the last answer did not arrive. Who cannot take what it
     lacks, for its own copy is damaged, is given one package each time: its feed must not wait for that.
