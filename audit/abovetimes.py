@@ -11,9 +11,9 @@ from bisect import bisect_left
 from itertools import accumulate
 
 from audit.source import Cell, Source
-from ledger.checkpoint import read_cosignature_time_s, receipt_name
+from ledger.formats.checkpoint import read_cosignature_time_s, receipt_name
 from ledger.limits import INT_MAX
-from ledger.registry import Registry
+from ledger.registry.registry import Registry
 from ledger.types import StationId
 
 _RECEIPTS = "SELECT size, line FROM receipts WHERE log = ? AND name = ? ORDER BY size"

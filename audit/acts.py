@@ -15,18 +15,18 @@ from audit.judge import AWAITING, Judge
 from audit.personal import NONCE_BYTES, PersonalReader
 from audit.source import Cell, EventRow, Source
 from audit.tally import Tally
-from ledger.act import Act, ActHeader, case_of
-from ledger.authority import PROVISIONAL_GRANT
-from ledger.body import check_facts
-from ledger.caseshape import local_day
-from ledger.entry import Entry
+from ledger.cases.shape import local_day
+from ledger.cases.toldday import NIGHT_EDGE_MS, date_of, entered_on
 from ledger.errors import BanjianError, Param
-from ledger.genesis import LogGenesis
-from ledger.grant import signing_key
+from ledger.formats.act import Act, ActHeader, case_of
+from ledger.formats.body import check_facts
+from ledger.formats.entry import Entry
+from ledger.formats.genesis import LogGenesis
+from ledger.formats.keys import verify
 from ledger.hashing import CTX_ACT_SIGN
-from ledger.keys import verify
-from ledger.opening import OPEN_LOG, is_misplaced
-from ledger.toldday import NIGHT_EDGE_MS, date_of, entered_on
+from ledger.known.opening import OPEN_LOG, is_misplaced
+from ledger.registry.authority import PROVISIONAL_GRANT
+from ledger.registry.grant import signing_key
 from ledger.types import Facts, KeyId, LedgerId, LogId, StationId
 
 OPAQUE = "opaque"

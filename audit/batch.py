@@ -17,13 +17,13 @@ from audit.merge import check_leaf
 from audit.source import Cell, EventRow
 from audit.subtree import Known, edge_of, levels_of
 from audit.tally import Tally
-from ledger.act import Act, act_id, case_of, decode_act
-from ledger.checkpoint import log_origin, open_checkpoint, open_cosignature, read_checkpoint
-from ledger.entry import Entry, check_link, decode_entry, entry_hash
 from ledger.errors import BanjianError
-from ledger.frame import check_pins, decode_frame, split_frame
+from ledger.formats.act import Act, act_id, case_of, decode_act
+from ledger.formats.checkpoint import log_origin, open_checkpoint, open_cosignature, read_checkpoint
+from ledger.formats.entry import Entry, check_link, decode_entry, entry_hash
+from ledger.formats.frame import check_pins, decode_frame, split_frame
+from ledger.formats.merkle import leaf_hash
 from ledger.limits import TREE_LEVEL_STORED_MIN
-from ledger.merkle import leaf_hash
 
 NodeKey: TypeAlias = tuple[int, int]
 """Level and index of a subtree."""

@@ -23,11 +23,11 @@ from audit.personal import PersonalReader
 from audit.source import Cell, Source
 from audit.subtree import BATCH, Edge, Known
 from audit.tally import Tally
-from ledger.checkpoint import log_origin, open_checkpoint
-from ledger.entry import entry_hash
 from ledger.errors import BanjianError
-from ledger.frame import split_frame
-from ledger.merkle import leaf_hash
+from ledger.formats.checkpoint import log_origin, open_checkpoint
+from ledger.formats.entry import entry_hash
+from ledger.formats.frame import split_frame
+from ledger.formats.merkle import leaf_hash
 
 _CHECKPOINTS = "SELECT size, note FROM checkpoints WHERE log = ? ORDER BY size"
 _RECEIPTS = "SELECT size, name, line FROM receipts WHERE log = ? ORDER BY size, name"

@@ -19,12 +19,12 @@ from audit.findings import Collector, Finding
 from audit.judge import Place
 from audit.source import Cell, Source
 from audit.subtree import BATCH_LEVEL
-from ledger.act import case_of
-from ledger.body import reread_facts
-from ledger.case import CaseAct
+from ledger.cases.case import CaseAct
 from ledger.errors import EncodingError
-from ledger.frame import reread_frame
-from ledger.knowledge import Knowledge
+from ledger.formats.act import case_of
+from ledger.formats.body import reread_facts
+from ledger.formats.frame import reread_frame
+from ledger.known.knowledge import Knowledge
 from ledger.types import ActId, StationId
 
 _MARKS = 1 << 16

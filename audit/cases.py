@@ -16,18 +16,18 @@ from audit.findings import Finding, notice, warning
 from audit.judge import AWAITING, Place
 from audit.openings import base_of
 from audit.source import CaseRecord
-from ledger.act import Act, act_id, decode_act
-from ledger.authority import PROVISIONAL_GRANT
-from ledger.body import check_facts
-from ledger.case import CaseAct, CaseState, Step, fold_case
-from ledger.caseshape import CaseFinding
-from ledger.catalogue import Rules
-from ledger.entry import decode_entry
+from ledger.cases.case import CaseAct, CaseState, Step, fold_case
+from ledger.cases.judge import SETTLED_WAITING
+from ledger.cases.shape import CaseFinding
+from ledger.clocks.notices import calendar_notices
 from ledger.errors import BanjianError, RuleError
-from ledger.frame import split_frame
-from ledger.judge import SETTLED_WAITING
-from ledger.knowledge import Knowledge
-from ledger.notices import calendar_notices
+from ledger.formats.act import Act, act_id, decode_act
+from ledger.formats.body import check_facts
+from ledger.formats.entry import decode_entry
+from ledger.formats.frame import split_frame
+from ledger.known.knowledge import Knowledge
+from ledger.registry.authority import PROVISIONAL_GRANT
+from ledger.rules.catalogue import Rules
 from ledger.types import ActId, Facts, StationId
 
 NO_CASE = frozenset(("open_log", PROVISIONAL_GRANT))

@@ -15,8 +15,8 @@ from audit.findings import Finding, error, notice, warning
 from audit.logs import LogResult
 from audit.openings import Opening, SparseLog, base_of
 from audit.source import Cell, Source
-from ledger.checkpoint import Checkpoint, log_origin, open_checkpoint, read_checkpoint
 from ledger.errors import BanjianError
+from ledger.formats.checkpoint import Checkpoint, log_origin, open_checkpoint, read_checkpoint
 from ledger.types import LogId
 
 RESTORED_MARKER = "RESTORED"

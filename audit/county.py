@@ -14,14 +14,14 @@ from audit.openings import Opening
 from audit.source import Source
 from audit.subtree import BATCH
 from ledger.calendars import calendar_set
-from ledger.chain import lost_positions
-from ledger.checkpoint import receipt_name
-from ledger.entry import decode_entry
 from ledger.errors import BanjianError
-from ledger.frame import split_frame
-from ledger.genesis import LedgerGenesis, decode_ledger_genesis, ledger_id
-from ledger.knowledge import Knowledge
-from ledger.registry import Registry
+from ledger.formats.chain import lost_positions
+from ledger.formats.checkpoint import receipt_name
+from ledger.formats.entry import decode_entry
+from ledger.formats.frame import split_frame
+from ledger.formats.genesis import LedgerGenesis, decode_ledger_genesis, ledger_id
+from ledger.known.knowledge import Knowledge
+from ledger.registry.registry import Registry
 from ledger.types import LedgerId
 
 TRAINING = "training"

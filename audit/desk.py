@@ -19,7 +19,7 @@ from audit.openings import Opening, SparseLog
 from audit.personal import PersonalReader
 from audit.source import Source
 from audit.stretch import LogTask, StretchResult, check_stretch
-from ledger.genesis import LedgerGenesis
+from ledger.formats.genesis import LedgerGenesis
 from ledger.types import LedgerId, StationId
 
 Task: TypeAlias = LogTask | CaseTask

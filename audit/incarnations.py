@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from audit.findings import Finding, error, warning
 from audit.openings import Opening, base_of
 from audit.subtree import Known
-from ledger.chain import ChainLog, chain_logs, may_continue, second_firsts
+from ledger.formats.chain import ChainLog, chain_logs, may_continue, second_firsts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

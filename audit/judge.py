@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple, TypeAlias
 
-from ledger.act import Act, ActHeader
-from ledger.authority import Refusal, Retirement, check_log_opening
-from ledger.caseshape import Under
+from ledger.cases.shape import Under
 from ledger.errors import BanjianError
-from ledger.genesis import LogGenesis
-from ledger.grant import GRANT, fault_code, read_grant
-from ledger.knowledge import Knowledge
+from ledger.formats.act import Act, ActHeader
+from ledger.formats.genesis import LogGenesis
+from ledger.known.knowledge import Knowledge
+from ledger.registry.authority import Refusal, Retirement, check_log_opening
+from ledger.registry.grant import GRANT, fault_code, read_grant
 from ledger.types import Facts, KeyId, LogId, Value
 
 AWAITING = "authority.registry_ahead"

@@ -11,8 +11,8 @@ from audit.openings import Opening
 from audit.source import Cell, Source
 from audit.stretch import NODES, StretchResult
 from audit.subtree import BATCH, Edge, Forest, Known, node_count
-from ledger.checkpoint import log_origin, open_checkpoint
 from ledger.errors import BanjianError
+from ledger.formats.checkpoint import log_origin, open_checkpoint
 from ledger.limits import TREE_LEVEL_STORED_MIN
 
 _BEYOND = "SELECT size, note FROM checkpoints WHERE log = ? AND (size > ? OR size < 1) ORDER BY size"

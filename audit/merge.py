@@ -17,11 +17,11 @@ from audit.incarnations import chain_of
 from audit.openings import Branch, Opening, SparseLog
 from audit.source import EventRow, Source
 from audit.subtree import Known
-from ledger.checkpoint import LOG_ORIGIN_PREFIX, open_checkpoint
-from ledger.entry import entry_hash
 from ledger.errors import BanjianError
-from ledger.frame import split_frame
-from ledger.merge import MERGE_LEAF, FrameLeaf, HeadLeaf, decode_merge_leaf
+from ledger.formats.checkpoint import LOG_ORIGIN_PREFIX, open_checkpoint
+from ledger.formats.entry import entry_hash
+from ledger.formats.frame import split_frame
+from ledger.formats.merge import MERGE_LEAF, FrameLeaf, HeadLeaf, decode_merge_leaf
 
 PAGE: Final = 4_096
 """Leaves that are read at once."""

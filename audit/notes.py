@@ -11,8 +11,8 @@ from audit.incarnations import choose_registry
 from audit.openings import Opening, read_openings, read_pinned
 from audit.source import Source, open_database
 from audit.verify import database_of
-from ledger.checkpoint import log_origin, open_checkpoint
 from ledger.errors import BanjianError, ConfigError
+from ledger.formats.checkpoint import log_origin, open_checkpoint
 from ledger.types import LedgerId
 
 _FILE_BYTES_MAX = 1024 * 1024

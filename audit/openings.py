@@ -12,11 +12,11 @@ from pathlib import Path
 from audit.findings import Finding, error, from_error
 from audit.source import LogRow, LogSpan, Source
 from audit.sparserows import sparse_logs, sparse_openings
-from ledger.body import check_facts
-from ledger.entry import decode_entry
 from ledger.errors import BanjianError
-from ledger.frame import decode_frame, split_frame
-from ledger.genesis import (
+from ledger.formats.body import check_facts
+from ledger.formats.entry import decode_entry
+from ledger.formats.frame import decode_frame, split_frame
+from ledger.formats.genesis import (
     LedgerGenesis,
     LogGenesis,
     decode_ledger_genesis,
@@ -24,7 +24,7 @@ from ledger.genesis import (
     genesis_hash,
     log_id,
 )
-from ledger.opening import opening_genesis
+from ledger.known.opening import opening_genesis
 from ledger.types import Facts, LogId
 
 BRANCH_MARK = "~"

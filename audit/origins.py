@@ -15,10 +15,10 @@ from typing import Final
 from audit.incarnations import chain_of
 from audit.openings import BRANCH_MARK, Branch, Opening, base_of
 from audit.source import CaseRecord, Source
-from ledger.entry import entry_hash
 from ledger.errors import BanjianError
-from ledger.frame import split_frame
-from ledger.merge import FrameLeaf, HeadLeaf, decode_merge_leaf
+from ledger.formats.entry import entry_hash
+from ledger.formats.frame import split_frame
+from ledger.formats.merge import FrameLeaf, HeadLeaf, decode_merge_leaf
 from ledger.types import StationId
 
 _MERGED: Final = (

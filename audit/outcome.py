@@ -9,7 +9,7 @@ from audit.findings import Collector, Finding, Severity
 from audit.logs import LogResult
 from audit.openings import Opening
 from audit.tally import Tally
-from ledger.genesis import LedgerGenesis
+from ledger.formats.genesis import LedgerGenesis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,8 @@ from hashlib import sha256
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from ledger.body import BodyHashes, check_personal
 from ledger.errors import DataError
+from ledger.formats.body import BodyHashes, check_personal
 from ledger.types import ActId, CaseId, Facts
 
 STORAGE_KEY_BYTES = 32

@@ -16,7 +16,7 @@ from audit.findings import Finding, error, notice
 from audit.ranks import rank_of, stored_act
 from audit.source import EventRow, Source
 from audit.subtree import BATCH
-from ledger.act import Act, case_of
+from ledger.formats.act import Act, case_of
 from ledger.types import StationId
 
 

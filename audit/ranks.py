@@ -1,6 +1,6 @@
 """Where an act that stands in several places has its row and its bodies.
 
-Source: ``ledger.rank``.
+Source: ``ledger.formats.rank``.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from audit.openings import base_of
-from ledger.act import Act, act_id, decode_act
-from ledger.entry import decode_entry
 from ledger.errors import BanjianError
-from ledger.frame import split_frame
-from ledger.rank import Rank, recorded_at_ms
+from ledger.formats.act import Act, act_id, decode_act
+from ledger.formats.entry import decode_entry
+from ledger.formats.frame import split_frame
+from ledger.formats.rank import Rank, recorded_at_ms
 from ledger.types import StationId
 
 

@@ -14,9 +14,9 @@ from audit.cases import CaseFolder
 from audit.findings import Finding, error
 from audit.source import ActRow, CaseRecord, Source
 from audit.subtree import BATCH_LEVEL
-from ledger.act import CASE_ID_BYTES, act_id, decode_act
 from ledger.errors import BanjianError, EncodingError
-from ledger.frame import split_frame
+from ledger.formats.act import CASE_ID_BYTES, act_id, decode_act
+from ledger.formats.frame import split_frame
 
 
 class CaseRechecker:

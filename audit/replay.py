@@ -24,14 +24,14 @@ from audit.origins import LeafPlace, Origin, Origins
 from audit.source import CaseRecord, Source, open_database
 from audit.verify import database_of
 from audit.words import moment
-from ledger.act import decode_act, verify_act
-from ledger.body import check_facts
-from ledger.casenumber import told_apart, typed_forms
-from ledger.clocks import ClockReading, read_clocks
-from ledger.entry import decode_entry
+from ledger.cases.number import told_apart, typed_forms
+from ledger.clocks.clocks import ClockReading, read_clocks
 from ledger.errors import BanjianError, DataError, InputError
-from ledger.frame import split_frame
-from ledger.grant import signing_key
+from ledger.formats.act import decode_act, verify_act
+from ledger.formats.body import check_facts
+from ledger.formats.entry import decode_entry
+from ledger.formats.frame import split_frame
+from ledger.registry.grant import signing_key
 from ledger.types import ActId, CaseId, LedgerId
 
 CASE_ID_BYTES = 16

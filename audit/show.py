@@ -17,13 +17,13 @@ from audit.report import JsonValue
 from audit.source import EventRow, Source, open_database
 from audit.verify import database_of
 from audit.words import Words
-from ledger.act import Act, act_id, decode_act, verify_act
-from ledger.body import check_facts
-from ledger.entry import Entry, check_link, decode_entry
 from ledger.errors import BanjianError, DataError, InputError
-from ledger.frame import check_pins, split_frame
-from ledger.genesis import LedgerGenesis
-from ledger.grant import signing_key
+from ledger.formats.act import Act, act_id, decode_act, verify_act
+from ledger.formats.body import check_facts
+from ledger.formats.entry import Entry, check_link, decode_entry
+from ledger.formats.frame import check_pins, split_frame
+from ledger.formats.genesis import LedgerGenesis
+from ledger.registry.grant import signing_key
 from ledger.types import Facts, LedgerId, LogId
 
 _PREFIX_DIGITS_MIN = 6

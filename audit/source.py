@@ -12,9 +12,9 @@ from types import TracebackType
 from typing import NamedTuple, Self, TypeAlias
 
 from audit.findings import Finding, error
-from ledger.act import Act, case_of
 from ledger.errors import BanjianError, StoreError
-from ledger.frame import decode_frame
+from ledger.formats.act import Act, case_of
+from ledger.formats.frame import decode_frame
 from ledger.reader import LedgerFile, open_ledger_file
 
 Cell: TypeAlias = "int | float | str | bytes | None"

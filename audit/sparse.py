@@ -25,13 +25,13 @@ from audit.placing import PlaceCheck
 from audit.source import EventRow, Source
 from audit.sparserows import SparseRow, sparse_proof, sparse_rows
 from audit.tally import Tally
-from ledger.act import case_of
-from ledger.checkpoint import log_origin, open_checkpoint
-from ledger.entry import entry_hash
 from ledger.errors import BanjianError
-from ledger.frame import Frame, decode_frame
-from ledger.genesis import LogGenesis
-from ledger.merkle import leaf_hash, node_hash
+from ledger.formats.act import case_of
+from ledger.formats.checkpoint import log_origin, open_checkpoint
+from ledger.formats.entry import entry_hash
+from ledger.formats.frame import Frame, decode_frame
+from ledger.formats.genesis import LogGenesis
+from ledger.formats.merkle import leaf_hash, node_hash
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, TypeAlias
 
-from ledger.merkle import EMPTY_ROOT, edge_nodes, node_hash
+from ledger.formats.merkle import EMPTY_ROOT, edge_nodes, node_hash
 
 BATCH_LEVEL: Final = 8
 BATCH: Final = 1 << BATCH_LEVEL

@@ -9,10 +9,8 @@ from audit.replay import Replay
 from audit.report import JsonValue, finding_json, finding_text
 from audit.show import plain
 from audit.words import Words, moment
-from ledger.case import CaseAct, CaseState, Step
-from ledger.caseshape import Under
-from ledger.clocks import ClockReading
-from ledger.decided import (
+from ledger.cases.case import CaseAct, CaseState, Step
+from ledger.cases.decided import (
     correction_object,
     corrections_of,
     plain_facts,
@@ -20,7 +18,9 @@ from ledger.decided import (
     ruling_object,
     rulings_of,
 )
-from ledger.judge import SETTLED_WAITING
+from ledger.cases.judge import SETTLED_WAITING
+from ledger.cases.shape import Under
+from ledger.clocks.clocks import ClockReading
 from ledger.texts.tables import print_table
 from ledger.types import Value
 

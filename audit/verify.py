@@ -53,8 +53,8 @@ from audit.stretch import StretchResult, stretch_count, stretches
 from audit.subtree import BATCH
 from audit.tally import Tally
 from ledger.errors import ConfigError, StoreError
-from ledger.genesis import LedgerGenesis
-from ledger.keys import ED25519, key_id
+from ledger.formats.genesis import LedgerGenesis
+from ledger.formats.keys import ED25519, key_id
 from ledger.types import LedgerId
 
 DATABASE_NAME = "ledger.db"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
-from ledger.caseshape import DAY_MS
+from ledger.cases.shape import DAY_MS
 from ledger.data import case_types
 from ledger.errors import ConfigError
 from ledger.oneline import shown

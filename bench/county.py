@@ -12,23 +12,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.office import DIVISION, WalkingClock, signer
-from ledger import registry_actions
 from ledger.facade import CountyPlan, Home, Ledger, county_station, create_county
 from ledger.facade.base.clock import SystemClock
 from ledger.facade.opened.founding import found_empty
 from ledger.facade.peering.between import exchange_of
 from ledger.facade.peering.exchange import Exchange
-from ledger.genesis import LedgerGenesis
-from ledger.keys import Ed25519Signer, Signer, prove_possession
+from ledger.formats.genesis import LedgerGenesis
+from ledger.formats.keys import Ed25519Signer, Signer, prove_possession
+from ledger.registry import actions as registry_actions
 from ledger.types import StationId
-from sync.credentials import CountyCa, prepare_county, write_own
-from sync.framing import ANSWER, END, HELLO, Section, Splitter
-from sync.ingest import Prepared, prepare
-from sync.messages import decode_answer, decode_hello
-from sync.pki import issue_leaf, new_csr
-from sync.requester import Guesses, Requester
-from sync.responder import Responder
-from sync.tlskeys import new_key
+from sync.certs.credentials import CountyCa, prepare_county, write_own
+from sync.certs.pki import issue_leaf, new_csr
+from sync.certs.tlskeys import new_key
+from sync.core.framing import ANSWER, END, HELLO, Section, Splitter
+from sync.core.ingest import Prepared, prepare
+from sync.core.messages import decode_answer, decode_hello
+from sync.core.requester import Guesses, Requester
+from sync.core.responder import Responder
 
 COUNTY = county_station(DIVISION)
 TOWN = StationId("990121001000-00")

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
-from ledger import registry_actions
 from ledger.facade import CountyPlan, Home, Ledger, county_station, create_county
-from ledger.keys import Ed25519Signer, Signer, prove_possession
+from ledger.formats.keys import Ed25519Signer, Signer, prove_possession
+from ledger.registry import actions as registry_actions
 
 DIVISION = "990121"
 STATION = county_station(DIVISION)

@@ -27,10 +27,10 @@ from bench.office import WalkingClock
 from bench.serving import ROOT, Serving
 from bench.workload import FELLING, VILLAGE_BUILDING, Workload
 from bench.writing import perform_all
-from ledger.envelope import KdfParams, seal_key
 from ledger.facade import Home
+from ledger.formats.envelope import KdfParams, seal_key
 from stations.cli.remote import sync_remote
-from sync.outcome import Outcome
+from sync.line.outcome import Outcome
 
 USERS = 8
 OPEN_CASES = 2_000

@@ -15,7 +15,7 @@ from bench.workload import ACTIONS, Task, Workload
 from bench.writing import perform_all
 from bench.yard import VerifyYard
 from ledger.facade import Ledger
-from ledger.keys import Signer
+from ledger.formats.keys import Signer
 from ledger.store import schema
 from ledger.types import CaseId
 

@@ -33,7 +33,7 @@ from ledger.types import StationId
 from stations.config import StationConfig
 from stations.serving.ledgerthread import LedgerThread
 from stations.serving.network import Network
-from sync.outcome import Outcome
+from sync.line.outcome import Outcome
 
 STATIONS = 231
 TOWNSHIPS = 14

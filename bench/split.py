@@ -15,7 +15,7 @@ from ledger.facade.cases.signing import Desk
 from ledger.facade.cases.views import CaseView
 from ledger.facade.cases.writing import Writer
 from ledger.facade.logs.ownlog import OwnLog
-from ledger.keys import Ed25519Signer
+from ledger.formats.keys import Ed25519Signer
 from ledger.store import sqlite
 
 ResultT = TypeVar("ResultT")

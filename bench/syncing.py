@@ -27,7 +27,7 @@ from ledger.facade import Command, Ledger
 from ledger.facade.base.clock import SystemClock
 from ledger.types import CaseId
 from stations.cli.remote import submit_remote, sync_remote
-from sync.outcome import Outcome
+from sync.line.outcome import Outcome
 
 ROUNDS = 3
 TEN = 10

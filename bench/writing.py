@@ -14,7 +14,7 @@ from bench.split import watched
 from bench.workload import Task, Workload
 from bench.yard import CommitYard
 from ledger.facade import Ledger
-from ledger.keys import Signer
+from ledger.formats.keys import Signer
 
 ROUNDS = 10
 YARD_COMMITS = 400

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ledger.caseshape import CaseState, Step
+from ledger.cases.shape import CaseState, Step
 from ledger.types import ActId
 
 Sides = tuple[Sequence[Step], Sequence[Step]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ledger.caseshape import Step
+from ledger.cases.shape import Step
 from ledger.facade import CasePage, people_now
 from ledger.identity import AGENT, PEOPLE, check_phone
 from ledger.types import Facts, Value

@@ -17,7 +17,7 @@ import tomllib
 from dataclasses import dataclass
 
 from ledger.errors import DataError
-from ledger.keys import check_possession, check_public_key
+from ledger.formats.keys import check_possession, check_public_key
 from ledger.types import LedgerId
 
 _HEAD = "banjian-key-request/1"

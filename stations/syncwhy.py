@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from ledger.errors import Param
 from ledger.facade.peering.syncstatus import SyncStatus
 from ledger.types import StationId
-from sync.approval import KeyState
+from sync.joining.approval import KeyState
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS

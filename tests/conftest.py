@@ -10,7 +10,7 @@ from functools import lru_cache
 import pytest
 from hypothesis import HealthCheck, settings
 
-from ledger import envelope
+from ledger.formats import envelope
 from tests import planted
 from tests.layers import LayerPlugin, in_ci
 from tests.postgres import new_url, postgres_dsn, postgres_schema

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ledger.envelope import KdfParams, open_key, seal_key
+from ledger.formats.envelope import KdfParams, open_key, seal_key
 
 QUICK = KdfParams(memory_kib=8_192, iterations=1, lanes=1)
 

@@ -1,6 +1,6 @@
 """The national calendars that ship with the product, 2004 to 2026, and the festivals of the years to come.
 
-Read from package data; everything else about calendars is pure and lies in ``ledger.calendar``.
+Read from package data; everything else about calendars is pure and lies in ``ledger.days.calendar``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import date
 from functools import cache
 from importlib import resources
 
-from ledger.calendar import Calendar, CalendarSet, Festivals, parse_calendar
+from ledger.days.calendar import Calendar, CalendarSet, Festivals, parse_calendar
 from ledger.types import Facts
 
 

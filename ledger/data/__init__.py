@@ -10,9 +10,9 @@ import json
 from functools import cache
 from importlib import resources
 
-from ledger.casetype import CaseType, parse_case_type
 from ledger.errors import ConfigError
-from ledger.item import Item, parse_item
+from ledger.rules.casetype import CaseType, parse_case_type
+from ledger.rules.item import Item, parse_item
 from ledger.types import Value
 
 VILLAGE_PROOF_ITEM = "990104200042"

@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from ledger.act import decode_act
-from ledger.calendar import local_date
+from ledger.days.calendar import local_date
 from ledger.errors import BanjianError
-from ledger.frame import split_frame
+from ledger.formats.act import decode_act
+from ledger.formats.frame import split_frame
 from ledger.store.contract import NewRecord, WriteTx
 from ledger.store.tables import Table
 

@@ -24,8 +24,8 @@ ACTS: Final = Table(
 )
 """Where each act stands, case by case; derived from the frames. By log and position, ask for the frame.
 
-Whoever has an act knows its case (``ledger.act.case_of``), so that no second index is needed. An act that
-stands in several places has its first one here.
+Whoever has an act knows its case (``ledger.formats.act.case_of``), so that no second index is needed. An act
+that stands in several places has its first one here.
 """
 
 BODIES: Final = Table(

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ledger.calendar import local_date
-from ledger.casenumber import date_part
+from ledger.cases.number import date_part
+from ledger.days.calendar import local_date
 from ledger.facade import Ledger
 from ledger.facade.cases.numbers import known_time_ms
 from ledger.limits import PLAUSIBLE_FROM_MS

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ledger import platform
-from ledger.calendar import local_date
+from ledger.days.calendar import local_date
 from ledger.facade import Home, Ledger
 from ledger.intact import NAMED_MAX, damaged_files
 from ledger.sqlitefile import file_uri

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ledger.chain import second_firsts
-from ledger.checkpoint import read_checkpoint
-from ledger.entry import decode_entry
 from ledger.errors import BanjianError
 from ledger.facade import Home, Ledger
 from ledger.facade.base.synctables import SECOND_FIRST
@@ -14,7 +11,10 @@ from ledger.facade.base.types import LogInfo
 from ledger.facade.logs.countyfold import COUNTY_KINDS
 from ledger.facade.logs.lostends import BESIDE_CHAIN
 from ledger.facade.peering.between import lost_by_reopening, was_seen
-from ledger.frame import split_frame
+from ledger.formats.chain import second_firsts
+from ledger.formats.checkpoint import read_checkpoint
+from ledger.formats.entry import decode_entry
+from ledger.formats.frame import split_frame
 from stations.checkup.checks import Check, found
 
 ACTS_NAMED_MAX = 12

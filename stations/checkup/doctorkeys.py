@@ -7,16 +7,16 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 
-from ledger.bundle import bundle_public_key
 from ledger.errors import BanjianError, StoreError
 from ledger.facade import Home, Ledger
 from ledger.facade.peering.receiptkey import KEY_MISSING, RECEIPT, receipt_key_fault
+from ledger.formats.bundle import bundle_public_key
 from ledger.types import StationId
 from stations.checkup.checks import Check, found
 from stations.office.servicekeys import BUNDLE
-from sync.credentials import CA_KEY_NAME, CA_NAME, NEXT_NAME, STATION_NAME, TLS_KEY_NAME
-from sync.pki import from_pem, read_leaf, subject_key
-from sync.tlskeys import public_key_of
+from sync.certs.credentials import CA_KEY_NAME, CA_NAME, NEXT_NAME, STATION_NAME, TLS_KEY_NAME
+from sync.certs.pki import from_pem, read_leaf, subject_key
+from sync.certs.tlskeys import public_key_of
 
 
 def key_checks(home: Home, ledger: Ledger, station: StationId, *, key_fits: bool) -> Iterator[Check]:

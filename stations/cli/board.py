@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, timedelta
 
-from ledger.calendar import local_date
-from ledger.case import CaseState, Step
+from ledger.cases.case import CaseState, Step
+from ledger.days.calendar import local_date
 from ledger.errors import ConfigError
 from ledger.facade import Ledger
 from ledger.facade.base.peers import BY_STICK

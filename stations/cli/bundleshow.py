@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ledger.bundle import (
+from ledger.errors import BanjianError, ConfigError, DataError
+from ledger.facade.base.home import Home
+from ledger.formats.bundle import (
     SECTION_BRANCH,
     SECTION_EXCERPT,
     SECTION_PACKAGE,
@@ -17,16 +19,14 @@ from ledger.bundle import (
     open_part,
     read_bundle_header,
 )
-from ledger.errors import BanjianError, ConfigError, DataError
-from ledger.excerpt import decode_excerpt
-from ledger.facade.base.home import Home
-from ledger.package import decode_package
+from ledger.formats.excerpt import decode_excerpt
+from ledger.formats.package import decode_package
 from ledger.types import LogId, StationId
 from stations.cli.call import Call
 from stations.cli.session import reading
 from stations.kept.sticks import find_files, read_part
 from stations.words.moments import show_moment
-from sync.bundleforms import plain
+from sync.stick.bundleforms import plain
 
 
 @dataclass(slots=True, kw_only=True)

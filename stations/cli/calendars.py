@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-from ledger.calendar import UNITS, CalendarSet, Unit, due_report, parse_calendar
 from ledger.calendars import calendar_set
+from ledger.days.calendar import UNITS, CalendarSet, Unit, due_report, parse_calendar
 from ledger.facade.base.home import Home
-from ledger.knowledge import PUBLISH_CALENDAR
+from ledger.known.knowledge import PUBLISH_CALENDAR
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
 from stations.cli.types import DateType, OneOf, WholeNumber

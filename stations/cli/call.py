@@ -15,7 +15,7 @@ from typing import TextIO
 from ledger.errors import ConfigError
 from ledger.facade.base.clock import Clock, Randomness
 from ledger.facade.base.home import Home
-from ledger.keys import Signer
+from ledger.formats.keys import Signer
 from ledger.oneline import shown
 from ledger.texts.tables import print_table
 from stations.config import StationConfig, load_config

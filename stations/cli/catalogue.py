@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ledger.calendar import CalendarSet
 from ledger.calendars import calendar_set
-from ledger.casetype import CaseType
-from ledger.catalogue import Catalogue
 from ledger.data import shipped_case_types, shipped_items
+from ledger.days.calendar import CalendarSet
 from ledger.errors import ConfigError
 from ledger.facade import Ledger
-from ledger.item import Item
-from ledger.knowledge import PUBLISH_CALENDAR, PUBLISH_CASE_TYPES, PUBLISH_ITEMS
-from ledger.lintcalendar import lint_published
+from ledger.known.knowledge import PUBLISH_CALENDAR, PUBLISH_CASE_TYPES, PUBLISH_ITEMS
+from ledger.lint.calendar import lint_published
+from ledger.rules.casetype import CaseType
+from ledger.rules.catalogue import Catalogue
+from ledger.rules.item import Item
 from ledger.types import Facts
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec

@@ -10,7 +10,7 @@ from ledger.facade import Home
 from ledger.facade.opened.moving import move_to_postgres
 from ledger.facade.opened.setup import CountyCreated, CountyPlan, county_station
 from ledger.facade.peering.between import stations_behind
-from ledger.genesis import LogKind
+from ledger.formats.genesis import LogKind
 from stations.cli.call import Call
 from stations.cli.countynote import accept_note, read_note, write_note
 from stations.cli.countyrescue import rescue

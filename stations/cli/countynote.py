@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ledger.checkpoint import LOG_ORIGIN_PREFIX, read_checkpoint
 from ledger.errors import ConfigError, RuleError, StoreError
 from ledger.facade.peering.between import accept_county_note, county_note, note_to_accept
+from ledger.formats.checkpoint import LOG_ORIGIN_PREFIX, read_checkpoint
 from stations.cli.call import Call
 from stations.cli.session import exchanging, reading
 

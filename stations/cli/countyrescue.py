@@ -13,14 +13,14 @@ from stations.cli.call import Call
 from stations.cli.keys import read_ledger_id
 from stations.config import write_config
 from stations.kept.restoring import check_ca_key
-from sync.credentials import (
+from sync.certs.credentials import (
     CA_KEY_NAME,
     CA_NAME,
     ensure_county_certificate,
     read_ca,
     read_ca_certificate,
 )
-from sync.pki import to_pem
+from sync.certs.pki import to_pem
 
 
 def rescue(call: Call, *, dir_: str, station_dir: str, ca_key: str, ledger_id: str) -> int:

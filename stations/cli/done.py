@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ledger.casenumber import UNKNOWN_DATE, date_part, parse
-from ledger.caseshape import CaseAct
-from ledger.casetype import SAME
-from ledger.effects import local_date_text
+from ledger.cases.effects import local_date_text
+from ledger.cases.number import UNKNOWN_DATE, date_part, parse
+from ledger.cases.shape import CaseAct
 from ledger.facade import CasePage, Ledger, Performed
 from ledger.facade.cases.numbers import known_time_ms
+from ledger.rules.casetype import SAME
 from ledger.types import KeyId, StationId
 from stations.cli.call import Call
 from stations.words.casenames import action_name, state_name

@@ -13,14 +13,14 @@ from datetime import date
 
 import click
 
-from ledger.casetype import ActionSpec, CaseType
+from ledger.cases.guards import LAWFUL_GROUNDS
+from ledger.cases.judge import COUNTERSIGN, DECLINE
 from ledger.errors import AuthorityError, ConfigError, InputError
 from ledger.facade.cases.externals import FIELD as EXTERNAL_NO
-from ledger.factspec import FactSpec
-from ledger.guards import LAWFUL_GROUNDS
-from ledger.item import Item
-from ledger.judge import COUNTERSIGN, DECLINE
-from ledger.registry import Registry
+from ledger.registry.registry import Registry
+from ledger.rules.casetype import ActionSpec, CaseType
+from ledger.rules.factspec import FactSpec
+from ledger.rules.item import Item
 from ledger.typedtime import narrow
 from ledger.types import ActId, Facts, StationId, Value
 from stations.cli.grammar import Param

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from ledger.envelope import read_envelope
 from ledger.errors import AuthorityError, BanjianError, ConfigError
 from ledger.facade import Ledger
-from ledger.keys import key_id
+from ledger.formats.envelope import read_envelope
+from ledger.formats.keys import key_id
 from ledger.types import KeyId
 from stations.cli.call import Call
 from stations.cli.importshow import show_difference, show_faults, show_notices

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ledger.errors import ConfigError
-from ledger.invite import encode_invite
-from ledger.keys import Signer
+from ledger.formats.invite import encode_invite
+from ledger.formats.keys import Signer
 from ledger.platform import write_durably
-from ledger.station import LEVELS
+from ledger.registry.station import LEVELS
 from ledger.types import StationId
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
@@ -25,7 +25,7 @@ from stations.office.inviting import (
     spaced,
     station_facts,
 )
-from sync.credentials import prepare_county
+from sync.certs.credentials import prepare_county
 
 
 def station(

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ledger.errors import AuthorityError, ConfigError, InputError
 from ledger.facade import Home
-from ledger.invite import Invite, decode_invite
-from ledger.keys import prove_possession
+from ledger.formats.invite import Invite, decode_invite
+from ledger.formats.keys import prove_possession
 from ledger.platform import write_durably
 from ledger.types import LedgerId
 from stations.cli.call import Call
@@ -24,11 +24,11 @@ from stations.office.inviting import first_roles, spaced
 from stations.office.joindesk import approve_waiting
 from stations.unreadable import unreadable
 from stations.words.moments import show_moment
-from sync.approval import key_states
-from sync.joinforms import StaffKey, decode_answer
-from sync.newcomer import Joining, begin, resume
-from sync.newcomer import finish as put_in_place
-from sync.rejection import Rejection
+from sync.joining.approval import key_states
+from sync.joining.joinforms import StaffKey, decode_answer
+from sync.joining.newcomer import Joining, begin, resume
+from sync.joining.newcomer import finish as put_in_place
+from sync.joining.rejection import Rejection
 
 FILE_BYTES_MAX = 64 * 1024
 SHORT = 12
@@ -65,7 +65,7 @@ def start(
     if not told.addresses:
         raise ConfigError("join.no_address")
     # aiohttp takes a tenth of a second to import: only who calls pays for it.
-    from sync.client_join import join_online
+    from sync.line.client_join import join_online
 
     return _complete(call, joining, asyncio.run(join_online(joining.raw)))
 

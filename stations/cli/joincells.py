@@ -6,9 +6,9 @@ from ledger.facade import Ledger
 from ledger.types import StationId
 from stations.cli.call import Call
 from stations.office.joindesk import choose_waiting, join_office
-from sync.approval import KeyState
-from sync.joinoffice import JoinOffice, Waiting
-from sync.rejection import Rejection
+from sync.joining.approval import KeyState
+from sync.joining.joinoffice import JoinOffice, Waiting
+from sync.joining.rejection import Rejection
 
 
 def office_of(call: Call, ledger: Ledger) -> JoinOffice:

@@ -12,10 +12,10 @@ from stations.cli.call import Call
 from stations.cli.joincells import chosen, key_cells, key_object, office_of, settled_object
 from stations.cli.keyring import signing_key
 from stations.cli.session import reading
-from sync.approval import KeyState, key_states
-from sync.joinforms import decode_request
-from sync.newcomer import REQUEST_NAME
-from sync.rejection import Rejection, decode_rejection
+from sync.joining.approval import KeyState, key_states
+from sync.joining.joinforms import decode_request
+from sync.joining.newcomer import REQUEST_NAME
+from sync.joining.rejection import Rejection, decode_rejection
 
 WAITING, APPROVED = "pending", "approved"
 
@@ -107,7 +107,7 @@ def _ask(raw: bytes) -> StoreError | None:
     """
     if not decode_request(raw).invite.addresses:
         return StoreError("join.no_address")
-    from sync.client_join import join_online
+    from sync.line.client_join import join_online
 
     try:
         asyncio.run(join_online(raw))

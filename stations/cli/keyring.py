@@ -12,10 +12,10 @@ import stat
 import sys
 from pathlib import Path
 
-from ledger.envelope import open_key, read_envelope
 from ledger.errors import AuthorityError, ConfigError
-from ledger.keys import Ed25519Signer, Signer, key_id
-from ledger.registry import Registry
+from ledger.formats.envelope import open_key, read_envelope
+from ledger.formats.keys import Ed25519Signer, Signer, key_id
+from ledger.registry.registry import Registry
 from stations.cli.call import App, Call
 from stations.office.newkeys import SUFFIX, checked_passphrase, make_key, seal, store_envelope
 from stations.unreadable import unreadable

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ledger.envelope import open_key, read_envelope
 from ledger.errors import AuthorityError, ConfigError
-from ledger.keys import key_id, prove_possession
+from ledger.formats.envelope import open_key, read_envelope
+from ledger.formats.keys import key_id, prove_possession
 from ledger.types import LedgerId
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec

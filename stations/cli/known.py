@@ -12,8 +12,8 @@ import click
 
 from ledger.errors import BanjianError, ConfigError
 from ledger.facade import Home, Ledger
-from ledger.registry import Registry
-from ledger.station import has_subordinates, scope_base
+from ledger.registry.registry import Registry
+from ledger.registry.station import has_subordinates, scope_base
 from ledger.typedtime import narrow
 from stations.cli.call import Call
 from stations.cli.types import StaffType

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
-from ledger.calendar import local_date
-from ledger.casenumber import is_misread
+from ledger.cases.number import is_misread
+from ledger.days.calendar import local_date
 from ledger.errors import ConfigError, InputError
 from ledger.facade import CaseRow, Ledger
 from ledger.types import StationId

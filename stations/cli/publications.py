@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from ledger.calendar import local_date
+from ledger.clocks.publication import public_name
+from ledger.days.calendar import local_date
 from ledger.facade import Ledger
 from ledger.facade.opened.publishing import Grant, list_grants
-from ledger.publication import public_name
 from ledger.types import StationId
 from stations.cli.call import Call
 from stations.papers.sheets import Sheet

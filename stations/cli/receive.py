@@ -11,7 +11,7 @@ from pathlib import Path
 from ledger.errors import ConfigError, InputError, StoreError
 from ledger.facade import Command, Ledger, Performed
 from ledger.identity import check_applicant
-from ledger.item import Item
+from ledger.rules.item import Item
 from stations.cli.call import Call
 from stations.cli.done import show_done
 from stations.cli.fields import ActionCommand, name_materials, number_params, option_params, read_facts

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ledger import registry_actions
 from ledger.errors import ConfigError, InputError
 from ledger.facade.logs.appearances import log_sizes
-from ledger.keys import prove_possession
-from ledger.registry_schema import RETIREMENT_REASONS
+from ledger.formats.keys import prove_possession
+from ledger.registry import actions as registry_actions
+from ledger.registry.schema import RETIREMENT_REASONS
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
 from stations.cli.importspecs import REGISTRY_SPECS

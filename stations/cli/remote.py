@@ -9,9 +9,9 @@ from typing import TypeVar
 
 import aiohttp
 
-from ledger.act import Act, case_of, decode_act
 from ledger.errors import StoreError
 from ledger.facade import Home, Performed, SignedAct
+from ledger.formats.act import Act, case_of, decode_act
 from stations.cli.asking import BASE, NO_ANSWER, Reached, ask, ask_until_answered, connector
 from stations.serving.bundlejobs import BundleJob, Step
 from stations.serving.bundleroute import PATH
@@ -28,7 +28,7 @@ from stations.serving.wire import (
     encode_signed,
     error_of,
 )
-from sync.outcome import Outcome
+from sync.line.outcome import Outcome
 
 STATUS_TIMEOUT_S = 15
 _SYNC_TIMEOUT_S = 6 * 3600

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ledger.errors import StoreError
 from ledger.facade.opened.granted import grant_beside, list_grants
-from ledger.grant import REASONS
+from ledger.registry.grant import REASONS
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import new_key, signing_key

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from ledger.casenumber import short_ids
+from ledger.cases.number import short_ids
 from ledger.facade import CaseRow, Ledger
 from stations.cli.call import Call
 from stations.words.rows import HEADINGS, row_cells

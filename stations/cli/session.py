@@ -19,8 +19,8 @@ from ledger.facade.opened.beside import prepare_county, prepare_opening
 from ledger.facade.opened.granted import authority_now, give_grant, prepare_grant
 from ledger.facade.opened.performed import performed_already
 from ledger.facade.opened.soundness import disowned_logs, require_rules
-from ledger.genesis import LogKind
-from ledger.keys import Signer
+from ledger.formats.genesis import LogKind
+from ledger.formats.keys import Signer
 from ledger.types import Facts, KeyId, LogId, StationId
 from stations.cli.call import Call
 from stations.cli.keyring import require_name

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ledger.caseshape import Step
-from ledger.clocks import ClockReading
-from ledger.decided import correction_object, corrections_of, plain_facts, ruling_object, rulings_of
-from ledger.envelope import read_envelope
+from ledger.cases.decided import correction_object, corrections_of, plain_facts, ruling_object, rulings_of
+from ledger.cases.judge import SETTLED_WAITING
+from ledger.cases.shape import Step
+from ledger.clocks.clocks import ClockReading
 from ledger.facade import CasePage, Ledger
-from ledger.judge import SETTLED_WAITING
-from ledger.keys import key_id
+from ledger.formats.envelope import read_envelope
+from ledger.formats.keys import key_id
 from ledger.oneline import shown, with_rare_codes
 from ledger.types import ActId, Facts, KeyId, StationId
 from stations.cli.call import Call

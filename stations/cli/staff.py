@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ledger.facade import Ledger
-from ledger.registry_schema import GRANTABLE_ROLES, RETIREMENT_REASONS
+from ledger.registry.schema import GRANTABLE_ROLES, RETIREMENT_REASONS
 from ledger.types import StationId
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec

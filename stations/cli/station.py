@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ledger import registry_actions
 from ledger.facade import Ledger
-from ledger.station import LEVELS
+from ledger.registry import actions as registry_actions
+from ledger.registry.station import LEVELS
 from ledger.types import Facts, StationId
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec

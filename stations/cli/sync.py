@@ -18,9 +18,9 @@ from stations.cli.session import exchanging, reading
 from stations.config import StationConfig
 from stations.syncwhy import Why, reasons
 from stations.words.moments import show_moment
-from sync.approval import key_states
-from sync.joinforms import decode_request
-from sync.outcome import Outcome
+from sync.joining.approval import key_states
+from sync.joining.joinforms import decode_request
+from sync.line.outcome import Outcome
 
 
 def now(call: Call) -> int:

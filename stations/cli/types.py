@@ -12,7 +12,7 @@ from datetime import date, datetime
 import click
 
 from ledger.errors import ConfigError
-from ledger.station import is_scope
+from ledger.registry.station import is_scope
 from ledger.typedtime import narrow, read_day, read_moment
 from stations.words.choices import chosen
 from stations.words.moments import CHINA, show_moment

@@ -11,8 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from hashlib import sha256
 
-from ledger.case import CaseState
-from ledger.caseshape import Step
+from ledger.cases.case import CaseState
+from ledger.cases.shape import Step
 from ledger.types import Value
 
 KEYED = frozenset(("number", "salt", "token", "token_hash", "target"))

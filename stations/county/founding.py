@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ledger import registry_actions
-from ledger.bundle import X25519, bundle_public_key
 from ledger.facade import CountyPlan, Home, Ledger, create_county
 from ledger.facade.base.clock import Clock, Randomness
 from ledger.facade.opened.founding import found_empty
-from ledger.keys import Ed25519Signer, Signer, prove_possession
+from ledger.formats.bundle import X25519, bundle_public_key
+from ledger.formats.keys import Ed25519Signer, Signer, prove_possession
+from ledger.registry import actions as registry_actions
 from ledger.types import StationId
 from stations.config import write_config
 from stations.county.people import REGISTRAR_NO, Person, signer_of
 from stations.county.plan import Place, Plan
-from sync.credentials import CountyCa, prepare_county, read_ca, write_own
-from sync.pki import issue_leaf, new_csr
-from sync.tlskeys import new_key
+from sync.certs.credentials import CountyCa, prepare_county, read_ca, write_own
+from sync.certs.pki import issue_leaf, new_csr
+from sync.certs.tlskeys import new_key
 
 SEED_BYTES = 32
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ledger import platform
-from ledger.envelope import KdfParams, seal_key
 from ledger.facade import Home
+from ledger.formats.envelope import KdfParams, seal_key
 from stations.config import CONFIG_NAME
 from stations.county.alive import free_port
 from stations.county.founding import home_of

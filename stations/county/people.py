@@ -9,7 +9,7 @@ import random
 from dataclasses import dataclass
 from hashlib import sha256
 
-from ledger.keys import Ed25519Signer, Signer
+from ledger.formats.keys import Ed25519Signer, Signer
 from stations.county.plan import Place
 
 KIOSK = "kiosk"

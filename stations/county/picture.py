@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ledger.case import CaseState, state_digest
+from ledger.cases.case import CaseState, state_digest
 from ledger.facade import Home, Ledger
 from ledger.facade.base.clock import Clock
 from ledger.facade.base.tables import CASES

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
+from ledger.cases.guards import PERMIT
 from ledger.data import items
-from ledger.guards import PERMIT
-from ledger.item import Item
+from ledger.rules.item import Item
 from ledger.types import Facts
 from stations.county.people import Person, person_name
 from stations.county.plan import Place, Plan, county_data

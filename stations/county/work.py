@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ledger.case import state_digest
+from ledger.cases.case import state_digest
 from ledger.errors import BanjianError
 from ledger.facade import Command, Ledger
 from ledger.facade.base.clock import Clock
@@ -19,8 +19,8 @@ from stations.county.people import signer_of
 from stations.kept.backup import make_backup
 from stations.kept.sticks import Imported, acknowledge, export_to, import_from
 from stations.version import version
-from sync.bundlewriting import Order, SealedPart
-from sync.outcome import Outcome
+from sync.line.outcome import Outcome
+from sync.stick.bundlewriting import Order, SealedPart
 
 LedgerJob = Callable[[Ledger, Message, int], object]
 ExchangeJob = Callable[[Exchange, Message, Clock], object]

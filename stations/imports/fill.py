@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ledger.catalogue import Catalogue
-from ledger.registry import Registry
-from ledger.station import has_subordinates, scope_base
+from ledger.registry.registry import Registry
+from ledger.registry.station import has_subordinates, scope_base
+from ledger.rules.catalogue import Catalogue
 from ledger.texts import Language
 from ledger.types import Facts
 from ledger.types import Value as Fact

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ledger.casetype import CaseType
-from ledger.item import Item
+from ledger.rules.casetype import CaseType
+from ledger.rules.item import Item
 from ledger.types import Bilingual
 from ledger.types import Value as Fact
 from stations.imports.difference import EMPTY, Change, plain

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from ledger.casetype import LEVELS, CaseType
-from ledger.item import Item, Material, ProofKind
+from ledger.rules.casetype import LEVELS, CaseType
+from ledger.rules.item import Item, Material, ProofKind
 from ledger.types import Bilingual, Facts
 from ledger.types import Value as Fact
 from stations.imports.difference import EMPTY, plain

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ledger.casetype import CaseType
-from ledger.catalogue import Catalogue
 from ledger.codec import pack_body
 from ledger.errors import BanjianError
-from ledger.item import Item, parse_item
-from ledger.knowledge import PUBLISH_ITEMS
+from ledger.known.knowledge import PUBLISH_ITEMS
 from ledger.limits import PUBLISHED_FACTS_BYTES_MAX
-from ledger.lint import LintFault, lint_publication
+from ledger.lint.catalogue import LintFault, lint_publication
+from ledger.rules.casetype import CaseType
+from ledger.rules.catalogue import Catalogue
+from ledger.rules.item import Item, parse_item
 from ledger.types import Bilingual, Facts
 from stations.imports.difference import Change, Difference, Entry
 from stations.imports.itembook import ItemBook

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ledger.item import Item, Material, ProofKind
+from ledger.rules.item import Item, Material, ProofKind
 from ledger.types import Facts
 from ledger.types import Value as Fact
 from stations.imports.itemforms import material_fact, proof_fact

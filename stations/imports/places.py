@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ledger.station import Station
+from ledger.registry.station import Station
 from ledger.types import StationId
 from stations.sheetin.clean import fold
 from stations.sheetin.faults import Faults, Place

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from ledger.errors import ConfigError, DataError, InputError
-from ledger.keys import ED25519, key_id
+from ledger.formats.keys import ED25519, key_id
 from ledger.types import KeyId, LedgerId
 from stations.keyrequest import KeyRequest, decode_request
 from stations.sheetin.faults import Faults, Place

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ledger import registry_actions
-from ledger.authority import Authority
-from ledger.registry import Registry
-from ledger.station import has_subordinates, scope_base
+from ledger.registry import actions as registry_actions
+from ledger.registry.authority import Authority
+from ledger.registry.registry import Registry
+from ledger.registry.station import has_subordinates, scope_base
 from ledger.types import Bilingual, StationId
 from stations.imports.difference import EMPTY, Change, Difference, Entry, Kind, Plan, PlannedAct, plain
 from stations.imports.places import Places

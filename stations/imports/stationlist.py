@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ledger import registry_actions
-from ledger.registry import Registry
-from ledger.station import Station
+from ledger.registry import actions as registry_actions
+from ledger.registry.registry import Registry
+from ledger.registry.station import Station
 from ledger.types import Bilingual, Facts, StationId
 from stations.imports.difference import Change, Difference, Entry, Plan, PlannedAct, plain
 from stations.imports.places import Places

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from copy import deepcopy
 from hashlib import sha256
 
-from ledger.authority import Refusal
-from ledger.registry import Registry
-from ledger.registry_state import RegistryAct
+from ledger.registry.authority import Refusal
+from ledger.registry.registry import Registry
+from ledger.registry.state import RegistryAct
 from ledger.types import ActId, KeyId
 from stations.imports.difference import PlannedAct
 from stations.sheetin.faults import Faults

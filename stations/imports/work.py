@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from ledger.facade import Ledger, Performed
-from ledger.keys import Signer
-from ledger.knowledge import PUBLISH_ITEMS
+from ledger.formats.keys import Signer
+from ledger.known.knowledge import PUBLISH_ITEMS
 from ledger.texts import Language
 from ledger.types import Facts, KeyId
 from stations.imports.difference import Difference, PlannedAct

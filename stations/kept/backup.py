@@ -51,7 +51,7 @@ from stations.kept.orders import FOLDER as ORDERS
 from stations.kept.sealed import SUFFIX
 from stations.province.settings import CONFIG_NAME as PLATFORM
 from stations.words.moments import CHINA
-from sync.credentials import CA_NAME
+from sync.certs.credentials import CA_NAME
 
 DATABASE_NAME = "ledger.db"
 _PART = "part-"

@@ -29,15 +29,15 @@ from ledger.facade.base.home import CASE_KEYS_NAME, RESTORED_MARKER, SEED_BYTES
 from ledger.facade.base.vault import Vault
 from ledger.facade.opened.restoring import decode_case_keys, installation
 from ledger.facade.opened.setup import county_station
-from ledger.genesis import LedgerGenesis, decode_ledger_genesis
+from ledger.formats.genesis import LedgerGenesis, decode_ledger_genesis
 from ledger.platform import fsync_dir, write_durably
 from ledger.sqlitefile import file_uri
 from stations.config import load_config
 from stations.kept.attachments import FOLDER as ATTACHMENTS
 from stations.kept.backup import DATABASE_NAME, KeptBackup, list_backups
-from sync.credentials import CA_KEY_NAME, CA_NAME
-from sync.pki import from_pem, subject_key
-from sync.tlskeys import public_key_of
+from sync.certs.credentials import CA_KEY_NAME, CA_NAME
+from sync.certs.pki import from_pem, subject_key
+from sync.certs.tlskeys import public_key_of
 
 PIECE_BYTES = 1 << 22
 OURS = ".banjian-restoring"

@@ -11,21 +11,21 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ledger.bundle import MAGIC, open_part, read_bundle_header
 from ledger.errors import BanjianError, ConfigError
 from ledger.facade.base.clock import Randomness
 from ledger.facade.peering.exchange import Exchange
+from ledger.formats.bundle import MAGIC, open_part, read_bundle_header
 from ledger.limits import BUNDLE_HEADER_BYTES_MAX, BUNDLE_MANIFEST_BYTES_MAX, BUNDLE_PART_BYTES_MAX
 from ledger.platform import os_failure, write_durably
 from ledger.types import LogId, StationId
 from sync.attachforms import Offer
-from sync.bundleattach import GivingStore, write_attachments
-from sync.bundlechecks import check_header
-from sync.bundleforms import is_ours, missing_parts
-from sync.bundlereading import PartReader
-from sync.bundlereport import PartReport
-from sync.bundlewriting import Collected, Order, SealedPart, write_bundle
-from sync.stickanswer import TakingStore
+from sync.stick.bundleattach import GivingStore, write_attachments
+from sync.stick.bundlechecks import check_header
+from sync.stick.bundleforms import is_ours, missing_parts
+from sync.stick.bundlereading import PartReader
+from sync.stick.bundlereport import PartReport
+from sync.stick.bundlewriting import Collected, Order, SealedPart, write_bundle
+from sync.stick.stickanswer import TakingStore
 
 HEAD_BYTES = BUNDLE_MANIFEST_BYTES_MAX + BUNDLE_HEADER_BYTES_MAX + 1024
 """Enough of a part to read its manifest."""

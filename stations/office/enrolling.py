@@ -13,19 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from unicodedata import normalize
 
-from ledger import registry_actions
-from ledger.authority import Authority
 from ledger.errors import AuthorityError, InputError, RuleError
 from ledger.facade import Ledger
 from ledger.facade.logs.appearances import log_sizes
-from ledger.keys import ED25519, Signer, prove_possession
-from ledger.registry import Registry
+from ledger.formats.keys import ED25519, Signer, prove_possession
+from ledger.registry import actions as registry_actions
+from ledger.registry.authority import Authority
+from ledger.registry.registry import Registry
 from ledger.types import Facts, KeyId, LedgerId, StationId
 from stations.imports.difference import PlannedAct
 from stations.imports.trial import first_refusal
 from stations.keyrequest import decode_request
 from stations.sheetin.faults import Place
-from sync.approval import Register
+from sync.joining.approval import Register
 
 _NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,31}")
 

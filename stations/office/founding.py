@@ -15,12 +15,12 @@ from ledger.errors import ConfigError
 from ledger.facade import Home
 from ledger.facade.base.clock import Clock, Randomness
 from ledger.facade.opened.setup import CountyCreated, CountyPlan, create_county
-from ledger.genesis import ledger_id
-from ledger.keys import Ed25519Signer
+from ledger.formats.genesis import ledger_id
+from ledger.formats.keys import Ed25519Signer
 from ledger.types import StationId
 from stations.config import write_config
 from stations.office.newkeys import SEED_BYTES, checked_passphrase, seal, store_envelope
-from sync.credentials import ensure_ca, ensure_county_certificate
+from sync.certs.credentials import ensure_ca, ensure_county_certificate
 
 ROOT_COUNT = 3
 REGISTRAR_NO = "R001"

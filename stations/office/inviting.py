@@ -11,17 +11,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ledger import registry_actions
-from ledger.caseshape import DAY_MS
+from ledger.cases.shape import DAY_MS
 from ledger.errors import AuthorityError, ConfigError, DataError, InputError
 from ledger.facade import Ledger
 from ledger.facade.base.clock import Randomness
-from ledger.invite import TOKEN_BYTES, Invite, check_expiry, decode_invite
-from ledger.keys import Signer
+from ledger.formats.invite import TOKEN_BYTES, Invite, check_expiry, decode_invite
+from ledger.formats.keys import Signer
 from ledger.limits import INVITE_BYTES_MAX
-from ledger.registry import Registry
-from ledger.registry_schema import GRANTABLE_ROLES
-from ledger.station import Station, is_station_id
+from ledger.registry import actions as registry_actions
+from ledger.registry.registry import Registry
+from ledger.registry.schema import GRANTABLE_ROLES
+from ledger.registry.station import Station, is_station_id
 from ledger.types import Facts, LedgerId, StationId
 
 CODE_SYSTEM = "GB/T 2260"

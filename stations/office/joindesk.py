@@ -5,9 +5,9 @@ from __future__ import annotations
 from ledger.errors import ConfigError
 from ledger.facade import Ledger
 from ledger.facade.base.clock import Clock, Randomness
-from ledger.keys import Signer
-from sync.approval import KeyState, Register, approve
-from sync.joinoffice import JoinOffice, Waiting
+from ledger.formats.keys import Signer
+from sync.joining.approval import KeyState, Register, approve
+from sync.joining.joinoffice import JoinOffice, Waiting
 
 
 def join_office(ledger: Ledger, *, clock: Clock, randomness: Randomness) -> JoinOffice:

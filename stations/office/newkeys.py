@@ -8,10 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from ledger import platform
-from ledger.envelope import KdfParams, seal_key
 from ledger.errors import ConfigError
 from ledger.facade.base.clock import Randomness
-from ledger.keys import Ed25519Signer
+from ledger.formats.envelope import KdfParams, seal_key
+from ledger.formats.keys import Ed25519Signer
 
 PASSPHRASE_LENGTH_MIN = 8
 SEED_BYTES = 32

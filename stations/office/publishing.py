@@ -11,14 +11,14 @@ from dataclasses import dataclass, fields, is_dataclass
 from datetime import date
 from typing import Literal
 
-from ledger.calendar import parse_calendar
-from ledger.casetype import CaseType
-from ledger.catalogue import Catalogue, read_publication
+from ledger.days.calendar import parse_calendar
 from ledger.errors import ConfigError
-from ledger.item import Item
-from ledger.knowledge import PUBLISH_CALENDAR, PUBLISH_CASE_TYPES, PUBLISH_ITEMS, Knowledge
-from ledger.lint import LintFault
-from ledger.lintcalendar import lint_published
+from ledger.known.knowledge import PUBLISH_CALENDAR, PUBLISH_CASE_TYPES, PUBLISH_ITEMS, Knowledge
+from ledger.lint.calendar import lint_published
+from ledger.lint.catalogue import LintFault
+from ledger.rules.casetype import CaseType
+from ledger.rules.catalogue import Catalogue, read_publication
+from ledger.rules.item import Item
 from ledger.types import Bilingual, Facts, Value
 from stations.imports.difference import EMPTY, Change, plain
 from stations.imports.itemdiff import item_changes

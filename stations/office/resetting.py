@@ -11,23 +11,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ledger import platform
-from ledger.authority import GRANTING_ROLES, Authority, Refusal
-from ledger.caseshape import DAY_MS
+from ledger.cases.shape import DAY_MS
 from ledger.codec import pack_header, unpack_header
-from ledger.envelope import read_envelope
 from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError, InputError
 from ledger.facade import Home, Ledger, Performed
 from ledger.facade.base.home import GRANT_SUFFIX
 from ledger.facade.cases.granting import GrantPlan, HeldGrant
 from ledger.facade.opened.granted import authority_now, list_grants
-from ledger.grant import Grant, pack_carried, unpack_carried
-from ledger.keys import Signer, key_id
+from ledger.formats.envelope import read_envelope
+from ledger.formats.keys import Signer, key_id
 from ledger.limits import ENVELOPE_BYTES_MAX, FRAME_BYTES_MAX, GRANT_MS_MAX
-from ledger.registry import Registry
+from ledger.registry.authority import GRANTING_ROLES, Authority, Refusal
+from ledger.registry.grant import Grant, pack_carried, unpack_carried
+from ledger.registry.registry import Registry
 from ledger.types import KeyId, StationId
 from stations.office.enrolling import EnrolledKey, give_new_key
 from stations.office.newkeys import SUFFIX, store_envelope
-from sync.approval import Register
+from sync.joining.approval import Register
 
 BROUGHT_SUFFIX = ".newkey"
 """What the file that carries a key with its grant ends in."""

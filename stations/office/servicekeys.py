@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ledger import registry_actions
-from ledger.bundle import X25519, bundle_public_key
 from ledger.errors import ConfigError
 from ledger.facade import Ledger
 from ledger.facade.base.clock import Randomness
 from ledger.facade.base.home import SEED_BYTES
 from ledger.facade.peering.receiptkey import RECEIPT
-from ledger.keys import ED25519, Ed25519Signer, Signer, key_id, prove_possession
+from ledger.formats.bundle import X25519, bundle_public_key
+from ledger.formats.keys import ED25519, Ed25519Signer, Signer, key_id, prove_possession
+from ledger.registry import actions as registry_actions
 from ledger.types import Facts, LedgerId, StationId
-from sync.approval import Register
+from sync.joining.approval import Register
 
 BUNDLE = "bundle"
 

@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ledger.case import CaseState
-from ledger.caseshape import Step
+from ledger.cases.case import CaseState
+from ledger.cases.shape import Step
 from ledger.facade import Home, Ledger
 from ledger.facade.base.clock import Clock, Randomness
 from ledger.facade.opened.setup import CountyCreated, CountyPlan
-from ledger.item import Item
-from ledger.keys import Signer
+from ledger.formats.keys import Signer
+from ledger.rules.item import Item
 from ledger.types import KeyId, StationId
 from stations.office.enrolling import NewPerson, enrol, grant, key_of_signer
 from stations.office.founding import REGISTRAR_NO, ROOT_COUNT, draft_key, found_county

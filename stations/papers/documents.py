@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from ledger.calendar import local_date
-from ledger.caseshape import Step
-from ledger.clocks import ClockReading, read_clocks
+from ledger.cases.shape import Step
+from ledger.clocks.clocks import ClockReading, read_clocks
+from ledger.days.calendar import local_date
 from ledger.errors import InputError
 from ledger.facade import CasePage, Ledger, people_of
 from ledger.oneline import with_rare_codes

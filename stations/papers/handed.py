@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from ledger.caseshape import Step
+from ledger.cases.shape import Step
 from ledger.facade import CasePage
-from ledger.item import Item
+from ledger.rules.item import Item
 from ledger.types import ActId, Facts
 from stations.texts import Say
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ledger.facade import CasePage, Ledger
-from ledger.item import Item
 from ledger.oneline import shown, with_rare_codes
+from ledger.rules.item import Item
 from stations.papers.handed import missing_in, texts_in
 from stations.texts import Say
 from stations.words.casenames import station_name

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ledger.calendar import local_date
+from ledger.days.calendar import local_date
 from ledger.facade import CaseRow
 from stations.province.exported import ExportRow, same_item, same_name
 from stations.province.known import Known

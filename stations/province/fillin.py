@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ledger.calendar import local_date
+from ledger.days.calendar import local_date
 from ledger.facade import CasePage, Ledger, people_of
 from stations.papers.handed import facts_of
 from stations.province.settings import PlatformSettings

@@ -28,7 +28,7 @@ from stations.serving.stickattach import StickAttachments
 from stations.serving.wire import error_object
 from stations.version import version
 from sync.attachforms import Offer
-from sync.bundlewriting import Collected, Order, SealedPart
+from sync.stick.bundlewriting import Collected, Order, SealedPart
 
 EXPORT, IMPORT = "export", "import"
 ATTACHMENTS_MIB, ATTACHMENTS_MIB_MAX = 512, 64 << 10

@@ -23,7 +23,7 @@ from stations.kept.attachments import Attachment, Attachments
 from stations.kept.lostfiles import is_readable
 from stations.serving.ledgerthread import LedgerThread
 from sync.attachforms import WANTED_MAX, Answer, Head, Lacking, Offer
-from sync.client_attach import Above, fetch, give
+from sync.line.client_attach import Above, fetch, give
 
 T = TypeVar("T")
 
@@ -89,7 +89,7 @@ class Carriage:
         """Give the station above what it lacks; returns how many chunks went.
 
         Raises:
-            BanjianError: as ``sync.client_attach.give``.
+            BanjianError: as ``sync.line.client_attach.give``.
         """
         above = self._above()
         run = _Giving(self._thread, self._store)
@@ -108,7 +108,7 @@ class Carriage:
 
         Raises:
             InputError: ``attach.not_here`` where no station above can be asked.
-            BanjianError: as ``sync.client_attach.fetch``.
+            BanjianError: as ``sync.line.client_attach.fetch``.
         """
         above = self._above()
         if above is None:
@@ -135,7 +135,7 @@ class Carriage:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def offered(self, offers: tuple[Offer, ...], *, peer: StationId) -> Answer:
-        """Return which chunks of what a peer offers are taken; a `sync.server_attach.AttachDesk`."""
+        """Return which chunks of what a peer offers are taken; a `sync.line.server_attach.AttachDesk`."""
         named, wanted = await self._ask(
             lambda attached: (
                 [attached.named(one.case_id, one.hash) for one in offers],
@@ -190,7 +190,7 @@ class Carriage:
         return await asyncio.to_thread(read)
 
     async def begin(self, content: bytes, head: Head) -> Sequence[int]:
-        """Return which chunks of an attachment are missing here; a `sync.client_attach.FetchDesk`."""
+        """Return which chunks of an attachment are missing here; a `sync.line.client_attach.FetchDesk`."""
 
         def work() -> tuple[Attachment, list[int]]:
             begun = self._store.begin_known(content.hex(), head, at_ms=self._clock.now_ms())
@@ -288,7 +288,7 @@ async def ask(thread: LedgerThread, work: Callable[[Attached], T]) -> T:
 
 
 class _Giving:
-    """One go of giving: a `sync.client_attach.GiveDesk`."""
+    """One go of giving: a `sync.line.client_attach.GiveDesk`."""
 
     def __init__(self, thread: LedgerThread, store: Attachments) -> None:
         self._thread = thread

@@ -17,7 +17,7 @@ from aiohttp import web
 from ledger.errors import BanjianError
 from ledger.types import LedgerId, StationId
 from stations.serving.gate import Gate, Visitor
-from sync.tls import peer_leaf
+from sync.certs.tls import peer_leaf
 
 Handlers = Callable[[], asyncio.Protocol]
 

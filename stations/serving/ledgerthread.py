@@ -16,7 +16,7 @@ from ledger.errors import StoreError
 from ledger.facade import Ledger
 from ledger.facade.peering.between import exchange_of, note_outside
 from ledger.facade.peering.exchange import Exchange
-from ledger.registry import Registry
+from ledger.registry.registry import Registry
 from ledger.types import LedgerId
 
 T = TypeVar("T")

@@ -15,12 +15,12 @@ from ledger.facade.peering.exchange import Exchange
 from ledger.types import LedgerId, StationId
 from stations.serving.ledgerthread import LedgerThread
 from stations.version import version
-from sync.client_attach import Above
-from sync.client_session import Caller
-from sync.credentials import calling_context
-from sync.outcome import Outcome
-from sync.renewal import renew_if_due
-from sync.requester import Progress
+from sync.certs.credentials import calling_context
+from sync.core.requester import Progress
+from sync.line.client_attach import Above
+from sync.line.client_session import Caller
+from sync.line.outcome import Outcome
+from sync.line.renewal import renew_if_due
 
 T = TypeVar("T")
 KEEPALIVE_S = 90.0

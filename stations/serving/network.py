@@ -35,25 +35,25 @@ from stations.serving.nameless import make_nameless
 from stations.serving.rereading import Rereading
 from stations.serving.sessiondesk import SessionDesk
 from stations.serving.weblog import web_log
-from sync.attempts import Attempts
-from sync.client_attach import Above
-from sync.credentials import (
+from sync.certs.credentials import (
     CA_NAME,
     TLS_KEY_NAME,
     calling_context,
     listening_context,
     prepare_county,
 )
-from sync.helpers import Helpers
-from sync.joindesks import OfficeDesk, RelayDesk
-from sync.joinoffice import JoinOffice
-from sync.outcome import Outcome
-from sync.pace import Pace, PaceRule
-from sync.quiet import Quiet
-from sync.requester import Progress
-from sync.server_attach import add_attachment_routes
-from sync.server_join import JoinDesk, add_join_routes
-from sync.server_session import Sessions, add_session_route
+from sync.core.pace import Pace, PaceRule
+from sync.core.quiet import Quiet
+from sync.core.requester import Progress
+from sync.joining.joinoffice import JoinOffice
+from sync.line.attempts import Attempts
+from sync.line.client_attach import Above
+from sync.line.joindesks import OfficeDesk, RelayDesk
+from sync.line.outcome import Outcome
+from sync.line.server_attach import add_attachment_routes
+from sync.line.server_join import JoinDesk, add_join_routes
+from sync.line.server_session import Sessions, add_session_route
+from sync.preparing.helpers import Helpers
 
 _BODY_BYTES_MAX = 1 << 30
 """The session route reads its body piece by piece within bounds of its own."""

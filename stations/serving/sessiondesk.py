@@ -11,9 +11,9 @@ from ledger.facade.peering.exchange import Exchange
 from ledger.types import LedgerId, StationId
 from stations.serving.ledgerthread import LedgerThread
 from stations.version import version
-from sync.ingest import Preparing
-from sync.pki import Leaf
-from sync.server_join import JoinDesk
+from sync.certs.pki import Leaf
+from sync.core.ingest import Preparing
+from sync.line.server_join import JoinDesk
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from ledger.facade.peering.exchange import Exchange
 from stations.kept.attachments import Attachment, Attachments
 from stations.serving.carriage import OFFERED_MAX, ROOM_BYTES_MIN
 from sync.attachforms import Offer
-from sync.stickattach import Piece
+from sync.stick.stickattach import Piece
 
 
 class StickAttachments:

@@ -15,7 +15,7 @@ from pathlib import Path
 from ledger.errors import BanjianError
 from ledger.facade.base.clock import Clock
 from stations.journal import write_event
-from sync.server_broken import BROKEN, named
+from sync.line.server_broken import BROKEN, named
 
 EVENT = "network"
 FAULT = "internal"

@@ -15,11 +15,11 @@ from ledger import errors
 from ledger.codec import HeaderValue, pack_header, unpack_header
 from ledger.errors import BanjianError, EncodingError, Param, StoreError
 from ledger.facade import Performed, SignedAct
-from ledger.genesis import LOG_KINDS, LogKind
+from ledger.formats.genesis import LOG_KINDS, LogKind
 from ledger.limits import PUBLISHED_FACTS_BYTES_MAX
-from ledger.station import is_station_id
+from ledger.registry.station import is_station_id
 from ledger.types import ActId, CaseId, LogId, StationId
-from sync.outcome import Outcome
+from sync.line.outcome import Outcome
 
 SIGNED_BYTES_MAX = PUBLISHED_FACTS_BYTES_MAX + (1 << 20)
 """A whole catalogue is the largest act; its header and signature are small beside it."""

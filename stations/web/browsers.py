@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 
 from ledger.errors import AuthorityError, InputError
 from ledger.facade.base.clock import Randomness
-from ledger.keys import Signer
-from ledger.registry import Registry
+from ledger.formats.keys import Signer
+from ledger.registry.registry import Registry
 from ledger.texts import Language
 from ledger.types import KeyId, StationId
 from stations.web.unsigned import KeptForms, UnsignedForms

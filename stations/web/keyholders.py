@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ledger.authority import Authority
-from ledger.envelope import open_key, read_envelope
 from ledger.errors import AuthorityError, BanjianError
 from ledger.facade import Home, Ledger
 from ledger.facade.opened.granted import authority_now, grant_beside
-from ledger.keys import Ed25519Signer, Signer, key_id
+from ledger.formats.envelope import open_key, read_envelope
+from ledger.formats.keys import Ed25519Signer, Signer, key_id
+from ledger.registry.authority import Authority
 from ledger.types import KeyId, StationId
 from stations.office.resetting import grants_here, replaced_here, without_force
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from ledger.calendar import local_date
+from ledger.days.calendar import local_date
 from ledger.facade import CaseRow, Ledger
 from ledger.facade.opened.desklists import Listed, page_of_cases, signed_by
 from stations.papers.sheets import Sheet, write_workbook

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ledger.authority import ROLES
+from ledger.registry.authority import ROLES
 from stations.web.browsers import Person
 
 ANYBODY: frozenset[str] = frozenset()

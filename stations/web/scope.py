@@ -9,10 +9,10 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from ledger.case import CaseState
+from ledger.cases.case import CaseState
 from ledger.errors import AuthorityError
 from ledger.facade import CaseRow
-from ledger.registry import Registry
+from ledger.registry.registry import Registry
 from ledger.types import StationId
 from stations.web.browsers import Person
 from stations.web.visit import Page, Visit

@@ -29,7 +29,7 @@ from stations.web.rosters import routes as rosters
 from stations.web.scope import of_cases
 from stations.web.unsigned import KEEP, TYPED, KeptForms
 from stations.web.visit import OFFICE, Office, open_page, page
-from sync.attempts import Attempts
+from sync.line.attempts import Attempts
 
 FORM_BYTES_MAX = 1 << 20
 PASSPHRASE_FAILURES_MAX = 5

@@ -8,7 +8,7 @@ from ledger.types import Watch
 from stations.web.jobs import Job, jobs_of
 from stations.web.visit import Visit
 from stations.web.watched import watched
-from sync.requester import Progress
+from sync.core.requester import Progress
 
 
 def syncing(visit: Visit, *, about: str, back: str, under: str = "/job", owner: str | None = None) -> Job:

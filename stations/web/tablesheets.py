@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 
 from aiohttp import web
 
-from ledger.calendar import local_date
+from ledger.days.calendar import local_date
 from stations.papers.sheets import Sheet
 from stations.web.lists import send_workbook
 from stations.web.visit import Page, Visit

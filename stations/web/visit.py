@@ -32,7 +32,7 @@ from stations.web.unsigned import (
     Unsigned,
     unsigned_of,
 )
-from sync.attempts import Attempts
+from sync.line.attempts import Attempts
 
 if TYPE_CHECKING:
     from multidict import MultiMapping

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ledger.case import CaseAct, CaseState
-from ledger.casetype import CaseType
+from ledger.cases.case import CaseAct, CaseState
 from ledger.facade import Ledger
-from ledger.registry import Registry
+from ledger.registry.registry import Registry
+from ledger.rules.casetype import CaseType
 from ledger.types import StationId
 from stations.texts import Say
 

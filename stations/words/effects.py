@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ledger.caseshape import Step
+from ledger.cases.judge import DECLINE, SETTLED_WAITING
+from ledger.cases.shape import Step
+from ledger.cases.waiting import can_decline
 from ledger.facade import CasePage
-from ledger.judge import DECLINE, SETTLED_WAITING
-from ledger.waiting import can_decline
 from stations.texts import Say
 from stations.words.casenames import action_name
 from stations.words.naming import Names

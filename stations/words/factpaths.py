@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ledger.factspec import FactSpec
+from ledger.rules.factspec import FactSpec
 
 RESERVED = frozenset(
     ("help", "json", "dir", "lang", "as", "key", "station", "at", "out", "case", "text", "name")

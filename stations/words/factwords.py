@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ledger.caseshape import CaseAct
+from ledger.cases.shape import CaseAct
 from ledger.facade import CasePage, Ledger
-from ledger.registry import Registry
-from ledger.standin import stood_in_for
+from ledger.registry.registry import Registry
+from ledger.registry.standin import stood_in_for
 from ledger.types import Facts, StationId, Value
 from stations.texts import Say
 from stations.words.casenames import action_name, author_name, person_words, station_name, value_name

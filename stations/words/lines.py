@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ledger.catalogue import Rules
-from ledger.clocks import ClockReading
+from ledger.clocks.clocks import ClockReading
+from ledger.rules.catalogue import Rules
 from stations.texts import Say
 from stations.words.cells import light_cell
 

@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from ledger.casetype import CaseType
-from ledger.item import Item
 from ledger.oneline import shown
-from ledger.registry import Registry
-from ledger.registry_schema import SCHEMAS
+from ledger.registry.registry import Registry
+from ledger.registry.schema import SCHEMAS
+from ledger.rules.casetype import CaseType
+from ledger.rules.item import Item
 from ledger.texts import Message
 from ledger.types import StationId
 from stations.texts import Say

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ledger.caseshape import CaseState
-from ledger.casetype import CaseType
-from ledger.decided import Change, Correction, Ruling, corrections_of, rulings_of
+from ledger.cases.decided import Change, Correction, Ruling, corrections_of, rulings_of
+from ledger.cases.shape import CaseState
 from ledger.facade import CasePage
+from ledger.rules.casetype import CaseType
 from ledger.types import ActId, Value
 from stations.texts import Say
 from stations.words.casenames import action_name, value_name

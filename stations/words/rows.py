@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ledger.facade import CaseRow, Ledger
-from ledger.registry import Registry
+from ledger.registry.registry import Registry
 from ledger.types import StationId
 from stations.texts import Say
 from stations.words.casenames import station_name, value_name

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from ledger.errors import ConfigError
-from ledger.factspec import FactSpec
+from ledger.rules.factspec import FactSpec
 from ledger.typedtime import narrow, read_day
 from ledger.types import ActId, Value
 from stations.unreadable import unreadable

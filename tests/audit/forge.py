@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ledger.act import ActHeader, act_id, decode_act, new_act
-from ledger.body import facts_hash, new_body
-from ledger.checkpoint import Checkpoint, sign_checkpoint
 from ledger.codec import pack_header, unpack_header
-from ledger.entry import decode_entry, entry_hash, sig_hash
 from ledger.facade import Home
-from ledger.frame import encode_frame, split_frame
-from ledger.keys import Ed25519Signer
+from ledger.formats.act import ActHeader, act_id, decode_act, new_act
+from ledger.formats.body import facts_hash, new_body
+from ledger.formats.checkpoint import Checkpoint, sign_checkpoint
+from ledger.formats.entry import decode_entry, entry_hash, sig_hash
+from ledger.formats.frame import encode_frame, split_frame
+from ledger.formats.keys import Ed25519Signer
+from ledger.formats.merkle import Tree, leaf_hash
 from ledger.limits import TREE_LEVEL_STORED_MIN
-from ledger.merkle import Tree, leaf_hash
 from ledger.types import ActId, CaseId, Facts, LogId, StationId
 from tests.audit.ledgers import VILLAGE, ask, hurt
 

@@ -7,10 +7,10 @@ import sqlite3
 from hashlib import sha256
 from pathlib import Path
 
-from ledger import registry_actions
 from ledger.facade import Command, CountyPlan, Home, Ledger, create_county
-from ledger.genesis import Purpose
-from ledger.keys import Ed25519Signer, prove_possession
+from ledger.formats.genesis import Purpose
+from ledger.formats.keys import Ed25519Signer, prove_possession
+from ledger.registry import actions as registry_actions
 from ledger.types import CaseId, StationId
 
 COUNTY = StationId("990121000000-00")

@@ -28,7 +28,7 @@ from audit.subtree import BATCH
 from audit.verify import Report, verify_ledger
 from ledger.errors import ConfigError
 from ledger.facade import Home, Ledger
-from ledger.keys import Ed25519Signer
+from ledger.formats.keys import Ed25519Signer
 from tests.audit.forge import append_act, change_act, change_entry, frame_of, log_of, put_frame
 from tests.audit.ledgers import (
     CLERK,

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from audit.notes import newest_heads
 from audit.verify import Report, verify_ledger
-from ledger.entry import decode_entry, entry_hash
 from ledger.errors import StoreError
 from ledger.facade import Home, Ledger
-from ledger.frame import split_frame
+from ledger.formats.entry import decode_entry, entry_hash
+from ledger.formats.frame import split_frame
 from tests.audit.forge import frame_of, log_of
 from tests.audit.ledgers import VILLAGE, StepClock, Stream, ask, copy_home, hurt, make_ledger, receive
 

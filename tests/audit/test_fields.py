@@ -8,11 +8,11 @@ import pytest
 
 from audit.notes import read_storage_key
 from audit.verify import verify_ledger
-from ledger.checkpoint import cosign, open_checkpoint, receipt_name
 from ledger.facade import Command, Home, Ledger
-from ledger.frame import encode_frame, split_frame
-from ledger.genesis import decode_log_genesis, genesis_hash
-from ledger.keys import Ed25519Signer
+from ledger.formats.checkpoint import cosign, open_checkpoint, receipt_name
+from ledger.formats.frame import encode_frame, split_frame
+from ledger.formats.genesis import decode_log_genesis, genesis_hash
+from ledger.formats.keys import Ed25519Signer
 from ledger.types import CaseId
 from tests.audit.forge import (
     ACT_FIELDS,

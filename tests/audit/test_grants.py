@@ -12,11 +12,11 @@ from audit.replay import Replay, replay_case
 from audit.tell import print_replay, replay_json
 from audit.verify import verify_ledger
 from audit.words import Words
-from ledger import registry_actions
-from ledger.body import new_body
 from ledger.facade.cases.signing import sign_bodies
-from ledger.grant import PROVISIONAL_GRANT
-from ledger.keys import Signer, prove_possession
+from ledger.formats.body import new_body
+from ledger.formats.keys import Signer, prove_possession
+from ledger.registry import actions as registry_actions
+from ledger.registry.grant import PROVISIONAL_GRANT
 from ledger.types import CaseId, Facts, StationId, Value
 from tests.audit.test_synced import ALWAYS, QUIET
 from tests.sync.grants import CLERK, DAY_MS, NEW, carry, confirm, put, receive, reset

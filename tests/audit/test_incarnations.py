@@ -12,15 +12,15 @@ from audit.incarnations import chain_of, compare_parents, report_chains, report_
 from audit.openings import read_openings
 from audit.source import Source, open_database
 from audit.verify import Report, verify_ledger
-from ledger import registry_actions
-from ledger.checkpoint import Checkpoint, sign_checkpoint
 from ledger.codec import pack_header, unpack_header
-from ledger.entry import entry_hash
 from ledger.facade import Home, Ledger
-from ledger.frame import encode_frame, split_frame
-from ledger.genesis import genesis_hash
-from ledger.keys import Ed25519Signer, prove_possession
-from ledger.merkle import Tree, leaf_hash
+from ledger.formats.checkpoint import Checkpoint, sign_checkpoint
+from ledger.formats.entry import entry_hash
+from ledger.formats.frame import encode_frame, split_frame
+from ledger.formats.genesis import genesis_hash
+from ledger.formats.keys import Ed25519Signer, prove_possession
+from ledger.formats.merkle import Tree, leaf_hash
+from ledger.registry import actions as registry_actions
 from ledger.types import Facts, LogId
 from tests.audit.forge import append_act, change_entry, frame_of, log_of, put_frame, repair
 from tests.audit.ledgers import (

@@ -9,7 +9,7 @@ import pytest
 from audit.findings import Finding
 from audit.verify import verify_ledger
 from ledger.facade import Home
-from ledger.frame import encode_frame, split_frame
+from ledger.formats.frame import encode_frame, split_frame
 from ledger.types import Facts, Value
 from tests.audit.forge import append_act, fork, frame_of, log_of, put_frame
 from tests.audit.ledgers import CLERK, COUNTY, ITEM, REGISTRAR, VILLAGE, ask, hurt, signer

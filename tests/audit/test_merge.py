@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from audit.verify import Report, verify_ledger
-from ledger.checkpoint import Checkpoint, log_origin, sign_checkpoint
-from ledger.entry import entry_hash
 from ledger.facade import Home, Ledger
 from ledger.facade.base.synctables import FORK, SYNC_FINDINGS
 from ledger.facade.peering.between import merge
-from ledger.frame import split_frame
-from ledger.keys import Ed25519Signer
-from ledger.merge import FrameLeaf, HeadLeaf, decode_merge_leaf
-from ledger.merkle import Tree, leaf_hash
+from ledger.formats.checkpoint import Checkpoint, log_origin, sign_checkpoint
+from ledger.formats.entry import entry_hash
+from ledger.formats.frame import split_frame
+from ledger.formats.keys import Ed25519Signer
+from ledger.formats.merge import FrameLeaf, HeadLeaf, decode_merge_leaf
+from ledger.formats.merkle import Tree, leaf_hash
 from ledger.store import schema
 from ledger.types import LogId
 from tests.audit.forge import branch_of, forked, log_of, note_of

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.subtree import BATCH, BATCH_LEVEL, Forest, edge_of, join, levels_of, node_count
-from ledger.merkle import Tree
+from ledger.formats.merkle import Tree
 
 
 def leaf(number: int) -> bytes:

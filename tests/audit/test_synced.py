@@ -11,15 +11,15 @@ import pytest
 from audit.outcome import Report
 from audit.replay import Replay, replay_case
 from audit.verify import verify_ledger
-from ledger.case import state_digest
+from ledger.cases.case import state_digest
 from ledger.errors import InputError
-from ledger.excerpt import ExcerptContent, encode_excerpt
 from ledger.facade import Home
 from ledger.facade.opened.founding import found_empty
+from ledger.formats.excerpt import ExcerptContent, encode_excerpt
 from ledger.store import schema
 from ledger.types import CaseId, StationId
-from sync.framing import EXCERPT, Section
-from sync.ingest import PreparedExcerpt, prepare
+from sync.core.framing import EXCERPT, Section
+from sync.core.ingest import PreparedExcerpt, prepare
 from tests.audit.forge import altered, frame_of, log_of, note_of
 from tests.audit.ledgers import ask, hurt
 from tests.sync import test_forks as forks

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from hashlib import sha256
 
-from ledger.case import CaseAct, CaseState, fold_case
-from ledger.catalogue import Catalogue, Rules
+from ledger.cases.case import CaseAct, CaseState, fold_case
+from ledger.cases.guards import token_hash
+from ledger.cases.permit import Actor
 from ledger.data import shipped_case_types, shipped_items
-from ledger.guards import token_hash
-from ledger.permit import Actor
+from ledger.rules.catalogue import Catalogue, Rules
 from ledger.types import ActId, Facts, KeyId, StationId
 
 CHINA = timezone(timedelta(hours=8))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.casenumber import (
+from ledger.cases.number import (
     ALPHABET,
     date_part,
     is_number,

@@ -8,15 +8,15 @@ from typing import cast
 
 import pytest
 
-from ledger.casetype import parse_case_type
-from ledger.catalogue import Catalogue
 from ledger.codec import pack_body, unpack_body
 from ledger.data import VILLAGE_PROOF_ITEM, case_types, items, shipped_case_types, shipped_items
 from ledger.errors import DataError, RuleError
-from ledger.factspec import first_problem
-from ledger.item import parse_item
 from ledger.limits import PUBLISHED_FACTS_BYTES_MAX
-from ledger.lint import lint_case_type, lint_catalogue, lint_item, lint_publication
+from ledger.lint.catalogue import lint_case_type, lint_catalogue, lint_item, lint_publication
+from ledger.rules.casetype import parse_case_type
+from ledger.rules.catalogue import Catalogue
+from ledger.rules.factspec import first_problem
+from ledger.rules.item import parse_item
 from ledger.texts import catalogue as texts
 from ledger.types import Facts, Value
 from tests.cases.counter import FOOD, PERMIT, SHIPPED, rules_of

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.calendars import calendar_set
-from ledger.case import CaseAct, CaseState, evolve, evolve_all, fold_case, follows, state_digest
-from ledger.clocks import pressing_change, unmoved
+from ledger.cases.case import CaseAct, CaseState, evolve, evolve_all, fold_case, follows, state_digest
+from ledger.cases.order import fold_order
+from ledger.clocks.clocks import pressing_change, unmoved
 from ledger.errors import DataError
-from ledger.order import fold_order
 from ledger.types import ActId
 from tests.cases.counter import (
     CLERK,

@@ -6,12 +6,12 @@ from itertools import permutations
 
 import pytest
 
-from ledger.case import CaseAct, Step, check, fold_case, state_digest
+from ledger.cases.case import CaseAct, Step, check, fold_case, state_digest
+from ledger.cases.permit import may
+from ledger.cases.waiting import NO_END_MS, candidates, hindrances, signable_until_ms
 from ledger.data import case_types
 from ledger.errors import RuleError
-from ledger.permit import may
 from ledger.types import Facts
-from ledger.waiting import NO_END_MS, candidates, hindrances, signable_until_ms
 from tests.cases.counter import (
     CLERK,
     COUNTY,

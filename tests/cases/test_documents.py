@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ledger.casetype import CUSTODIES, WHERES
+from ledger.cases.effects import EFFECTS
+from ledger.cases.guards import FACT_GUARDS, LAWFUL_GROUNDS, STATE_GUARDS
 from ledger.data import case_types, items
-from ledger.effects import EFFECTS
-from ledger.factspec import TYPES
-from ledger.guards import FACT_GUARDS, LAWFUL_GROUNDS, STATE_GUARDS
 from ledger.identity import ID_KINDS
-from ledger.lintclocks import DERIVED_EVENTS
+from ledger.lint.clocks import DERIVED_EVENTS
+from ledger.rules.casetype import CUSTODIES, WHERES
+from ledger.rules.factspec import TYPES
 
 ROOT = Path(__file__).resolve().parents[2]
 CASE_TYPES = (ROOT / "docs" / "casetypes.md").read_text(encoding="utf-8")

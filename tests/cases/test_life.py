@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ledger.case import CaseAct, check, facts_of
+from ledger.cases.case import CaseAct, check, facts_of
 from ledger.errors import InputError, RuleError
 from tests.cases.counter import (
     CLERK,

@@ -7,7 +7,7 @@ import pytest
 from ledger.errors import InputError
 from ledger.identity import check_name, check_personal
 from ledger.oneline import hidden_character, shown, with_rare_codes
-from ledger.registry_actions import staff_personal
+from ledger.registry.actions import staff_personal
 
 HIDDEN = (
     "\n",

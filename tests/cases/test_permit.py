@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ledger.permit import Permission, may
+from ledger.cases.permit import Permission, may
 from tests.cases.counter import (
     CLERK,
     FOOD,

@@ -10,7 +10,7 @@ import pytest
 from audit.verify import verify_ledger
 from ledger.errors import StoreError
 from ledger.facade import Command, Ledger
-from ledger.keys import Ed25519Signer
+from ledger.formats.keys import Ed25519Signer
 from ledger.types import StationId
 from stations.cli.counterday.demo import VILLAGE
 from tests.cli.conftest import ITEM, Terminal

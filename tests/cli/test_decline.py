@@ -7,8 +7,8 @@ import sqlite3
 from dataclasses import replace
 
 from audit import cli as audit_cli
+from ledger.cases.waiting import hindrances
 from ledger.facade import CasePage, CaseRow
-from ledger.waiting import hindrances
 from stations.cli.counterday.demo import COUNTY, TOWNSHIP
 from stations.texts import Say
 from stations.words.effects import not_in_effect

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ledger import identity, sense
+from ledger import identity
+from ledger.cases import sense
 from stations.cli.counterday.demo import VILLAGE
 from tests.cli.conftest import ITEM, Terminal
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ledger.catalogue import Catalogue, read_publication
 from ledger.data import items as parsed_items
 from ledger.data import shipped_case_types, shipped_items
-from ledger.knowledge import PUBLISH_CASE_TYPES, PUBLISH_ITEMS
+from ledger.known.knowledge import PUBLISH_CASE_TYPES, PUBLISH_ITEMS
+from ledger.rules.catalogue import Catalogue, read_publication
 from stations.imports.fill import item_pages
 from stations.imports.itembook import read_item_book
 from stations.imports.itemlist import plan_items

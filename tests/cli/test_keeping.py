@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 
 from audit.verify import verify_ledger
-from ledger.envelope import open_key
 from ledger.errors import ConfigError, StoreError
 from ledger.facade import Home, Ledger
 from ledger.facade.peering.between import merge
+from ledger.formats.envelope import open_key
 from stations.cli.counterday.demo import CHINA, COUNTY, TOWNSHIP, VILLAGE
 from stations.cli.secret import ask_secret
 from stations.kept.backup import last_backup_ms, list_backups, make_backup
 from stations.office.newkeys import seal
-from sync.credentials import prepare_county
+from sync.certs.credentials import prepare_county
 from tests.cli.conftest import ITEM, Terminal
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.casenumber import mint
+from ledger.cases.number import mint
 from ledger.facade import Ledger
 from ledger.types import LogId, StationId
 from stations.cli.counterday.demo import TOWNSHIP, VILLAGE

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ledger.envelope import read_envelope
-from ledger.keys import key_id
+from ledger.formats.envelope import read_envelope
+from ledger.formats.keys import key_id
 from stations.cli.counterday.demo import COUNTY, TOWNSHIP, VILLAGE
 from tests.cli.conftest import ITEM, Terminal
 from tests.cli.processes import ran, serving

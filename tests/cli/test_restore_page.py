@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from audit.verify import verify_ledger
-from ledger.genesis import ledger_id
+from ledger.formats.genesis import ledger_id
 from tests.cli.pasting import ROOT, commands, paste
 
 TOWN, VILLAGE = "990121001000-00", "990121001201-00"

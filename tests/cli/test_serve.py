@@ -14,14 +14,15 @@ from pathlib import Path
 import pytest
 
 from audit.verify import verify_ledger
-from ledger import platform, registry_actions
-from ledger.act import decode_act
+from ledger import platform
 from ledger.data import shipped_case_types as case_types_raw
 from ledger.errors import BanjianError
 from ledger.facade import Command, Home, Ledger, SignedAct
 from ledger.facade.cases.signing import sign_bodies
 from ledger.facade.opened.beside import prepare_county, prepare_opening
-from ledger.genesis import LogGenesis
+from ledger.formats.act import decode_act
+from ledger.formats.genesis import LogGenesis
+from ledger.registry import actions as registry_actions
 from ledger.types import StationId
 from stations.cli.counterday.demo import TOWNSHIP, VILLAGE
 from stations.cli.remote import (

@@ -18,13 +18,14 @@ from pathlib import Path
 import pytest
 
 from audit import cli as audit_cli
-from ledger import platform, registry_actions
+from ledger import platform
+from ledger.cases.guards import token_hash
 from ledger.errors import StoreError
 from ledger.facade import Command, Home, Ledger
 from ledger.facade.opened.beside import prepare_county
 from ledger.facade.opened.performed import performed_already
-from ledger.guards import token_hash
-from ledger.keys import Signer
+from ledger.formats.keys import Signer
+from ledger.registry import actions as registry_actions
 from stations.cli import asking, remote
 from stations.cli.asking import Patience
 from stations.cli.counterday.demo import TOWNSHIP, VILLAGE

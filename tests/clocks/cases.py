@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta, timezone
 from types import MappingProxyType
 
-from ledger.caseshape import CaseAct, CaseState, Step
-from ledger.casetype import CaseType, parse_case_type
-from ledger.catalogue import Rules
-from ledger.item import parse_item
-from ledger.lights import Light
+from ledger.cases.shape import CaseAct, CaseState, Step
+from ledger.clocks.lights import Light
+from ledger.rules.casetype import CaseType, parse_case_type
+from ledger.rules.catalogue import Rules
+from ledger.rules.item import parse_item
 from ledger.types import ActId, CaseId, Facts, KeyId, StationId, Value
 
 CHINA = timezone(timedelta(hours=8))

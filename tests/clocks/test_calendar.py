@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.calendar import (
+from ledger.calendars import calendar_set, festivals
+from ledger.days.calendar import (
     Calendar,
     CalendarSet,
     Unit,
@@ -18,7 +19,6 @@ from ledger.calendar import (
     local_date,
     parse_calendar,
 )
-from ledger.calendars import calendar_set, festivals
 from ledger.errors import InputError
 from ledger.types import Facts
 from tests.clocks.naive import count_on

@@ -10,11 +10,11 @@ from datetime import date
 
 import pytest
 
-from ledger.calendar import Calendar, CalendarSet
 from ledger.calendars import calendar_set
-from ledger.caseshape import CaseState
-from ledger.catalogue import Rules
-from ledger.clocks import ClockReading, earlier_dues, pressing_change, read_clocks
+from ledger.cases.shape import CaseState
+from ledger.clocks.clocks import ClockReading, earlier_dues, pressing_change, read_clocks
+from ledger.days.calendar import Calendar, CalendarSet
+from ledger.rules.catalogue import Rules
 from tests.clocks.cases import act_id, at, receive, rules, state, step
 
 CALENDARS = calendar_set()

@@ -7,8 +7,8 @@ from datetime import date
 from pathlib import Path
 from typing import cast
 
-from ledger.calendar import Unit
 from ledger.calendars import calendar_set
+from ledger.days.calendar import Unit
 from ledger.texts import catalogue
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "clocks.md").read_text(encoding="utf-8")

@@ -7,10 +7,10 @@ from datetime import date
 import pytest
 
 from ledger.calendars import calendar_set
-from ledger.case import CaseAct, CaseState, evolve, fold_case
-from ledger.catalogue import Rules
-from ledger.clocks import ClockReading, pressing_change, read_clocks, unmoved
+from ledger.cases.case import CaseAct, CaseState, evolve, fold_case
+from ledger.clocks.clocks import ClockReading, pressing_change, read_clocks, unmoved
 from ledger.data import case_types, items
+from ledger.rules.catalogue import Rules
 from ledger.texts import catalogue
 from ledger.types import ActId, Facts, KeyId, StationId, Value
 from tests.clocks.cases import act_id, at, state, step

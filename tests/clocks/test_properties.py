@@ -8,10 +8,10 @@ from datetime import date, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.calendar import CalendarSet, day_start_ms, local_date
 from ledger.calendars import calendar_set
-from ledger.caseshape import Step
-from ledger.clocks import pressing_change, read_clocks
+from ledger.cases.shape import Step
+from ledger.clocks.clocks import pressing_change, read_clocks
+from ledger.days.calendar import CalendarSet, day_start_ms, local_date
 from tests.clocks.cases import at, rules, state, step, worst
 from tests.clocks.naive import due_with_pauses
 

@@ -12,9 +12,9 @@ import chinese_calendar
 import holidays
 import pytest
 
-from ledger.calendar import parse_calendar
-from ledger.calendar_year import calendar_facts, statutory_days
 from ledger.calendars import calendar_set, festivals, shipped
+from ledger.days.calendar import parse_calendar
+from ledger.days.year import calendar_facts, statutory_days
 
 ONE_DAY = timedelta(days=1)
 

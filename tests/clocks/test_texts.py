@@ -9,10 +9,10 @@ from typing import get_args
 
 import pytest
 
-from ledger import lights
 from ledger.calendars import calendar_set
-from ledger.clockfindings import OVERDUE_FLAGS
-from ledger.clocks import ClockReading, read_clocks
+from ledger.clocks import lights
+from ledger.clocks.clocks import ClockReading, read_clocks
+from ledger.clocks.findings import OVERDUE_FLAGS
 from ledger.data import case_types
 from ledger.texts import Language, catalogue, render
 from tests.clocks.cases import CLOCKS, at, receive, rules, state, step

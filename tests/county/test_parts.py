@@ -8,7 +8,7 @@ import random
 
 import pytest
 
-from ledger.station import LEVELS, is_station_id
+from ledger.registry.station import LEVELS, is_station_id
 from stations.county.choosing import choose_plants
 from stations.county.digest import acts_digest
 from stations.county.hours import at, is_working_day, later, local, next_open

@@ -10,12 +10,12 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 
-from ledger import registry_actions
-from ledger.calendar_year import statutory_days
 from ledger.calendars import festivals
+from ledger.days.year import statutory_days
 from ledger.facade import Command, CountyPlan, Home, Ledger, Performed, create_county
-from ledger.genesis import Purpose
-from ledger.keys import Ed25519Signer, prove_possession
+from ledger.formats.genesis import Purpose
+from ledger.formats.keys import Ed25519Signer, prove_possession
+from ledger.registry import actions as registry_actions
 from ledger.types import CaseId, Facts, StationId, Value
 
 CHINA = timezone(timedelta(hours=8))

@@ -9,7 +9,7 @@ import pytest
 from ledger.errors import BanjianError, StoreError
 from ledger.facade import Home, Ledger
 from ledger.facade.cases.writing import Writer
-from ledger.genesis import LogKind
+from ledger.formats.genesis import LogKind
 from ledger.types import StationId
 from tests.facade.counter import (
     COUNTY,

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ledger import registry_actions
 from ledger.facade import Ledger
 from ledger.facade.opened.current import Current
 from ledger.facade.opened.parts import read_mark
+from ledger.registry import actions as registry_actions
 from ledger.store.contract import ReadTx
 from tests.facade.counter import REGISTRAR, VILLAGE, Dice, FakeClock, found_county
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from ledger.checkpoint import log_origin, open_checkpoint
 from ledger.errors import StoreError
 from ledger.facade import Home, Ledger
 from ledger.facade.base.home import RESTORED_MARKER
 from ledger.facade.logs.ownlog import newest_checkpoint
+from ledger.formats.checkpoint import log_origin, open_checkpoint
 from stations.checkup.doctor import examine
 from stations.config import StationConfig
 from tests.facade.counter import COUNTY, TOWNSHIP, Dice, FakeClock, act, receive, signer

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from ledger.checkpoint import checkpoint_hash, open_checkpoint, read_checkpoint
-from ledger.entry import Entry, decode_entry
 from ledger.errors import BanjianError, DataError, StoreError
-from ledger.excerpt import check_excerpt, decode_excerpt, encode_excerpt
 from ledger.facade import Home, Ledger
 from ledger.facade.peering.between import merge
-from ledger.frame import split_frame
-from ledger.genesis import LogGenesis, decode_log_genesis
-from ledger.merge import FrameLeaf, HeadLeaf, decode_merge_leaf
-from ledger.merkle import leaf_hash, verify_consistency, verify_inclusion
+from ledger.formats.checkpoint import checkpoint_hash, open_checkpoint, read_checkpoint
+from ledger.formats.entry import Entry, decode_entry
+from ledger.formats.excerpt import check_excerpt, decode_excerpt, encode_excerpt
+from ledger.formats.frame import split_frame
+from ledger.formats.genesis import LogGenesis, decode_log_genesis
+from ledger.formats.merge import FrameLeaf, HeadLeaf, decode_merge_leaf
+from ledger.formats.merkle import leaf_hash, verify_consistency, verify_inclusion
 from ledger.store import schema
 from ledger.types import LogId
 from tests.facade.counter import COUNTY, REGISTRAR, ROOTS, Dice, FakeClock, act, receive

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from ledger import registry_actions
-from ledger.body import new_body, open_body
 from ledger.calendars import shipped_facts
 from ledger.errors import BanjianError, RuleError
 from ledger.facade import Command, Ledger
 from ledger.facade.base.types import SignedAct
 from ledger.facade.cases.signing import sign_bodies
+from ledger.formats.body import new_body, open_body
+from ledger.registry import actions as registry_actions
 from ledger.types import CaseId, Facts
 from stations.serving.wire import decode_signed, encode_signed
 from tests.facade.counter import APPLICANT, COUNTY, PERMIT, REGISTRAR, act, receive, signer

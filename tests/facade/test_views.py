@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.casenumber import is_number, mint
+from ledger.cases.number import is_number, mint
 from ledger.errors import InputError, RuleError
 from ledger.facade import Command, Ledger
 from ledger.facade.base.tables import VIEW_TABLES

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ledger.case import state_digest
-from ledger.checkpoint import read_checkpoint
+from ledger.cases.case import state_digest
 from ledger.errors import AuthorityError, BanjianError, InputError, RuleError, StoreError
 from ledger.facade import Command, Home, Ledger
+from ledger.formats.checkpoint import read_checkpoint
 from tests.facade.counter import (
     APPLICANT,
     COUNTY,

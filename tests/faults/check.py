@@ -13,18 +13,18 @@ from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 
-from ledger.act import case_of, verify_act
-from ledger.body import check_facts, check_personal
-from ledger.checkpoint import log_origin, open_checkpoint
-from ledger.entry import check_link, entry_hash
 from ledger.errors import BanjianError
 from ledger.facade import Home, Ledger
 from ledger.facade.base.tables import VIEW_TABLES
 from ledger.facade.base.vault import Vault
 from ledger.facade.logs.bodies import read_personal
-from ledger.frame import Frame, decode_frame
-from ledger.genesis import decode_log_genesis
-from ledger.merge import MERGE_LEAF
+from ledger.formats.act import case_of, verify_act
+from ledger.formats.body import check_facts, check_personal
+from ledger.formats.checkpoint import log_origin, open_checkpoint
+from ledger.formats.entry import check_link, entry_hash
+from ledger.formats.frame import Frame, decode_frame
+from ledger.formats.genesis import decode_log_genesis
+from ledger.formats.merge import MERGE_LEAF
 from ledger.store import schema
 from ledger.store.contract import ReadTx
 from ledger.types import LogId, StationId

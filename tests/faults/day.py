@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from ledger.cases.guards import token_hash
 from ledger.facade import Command, Ledger
 from ledger.facade.base.tables import CASES
 from ledger.facade.peering.between import merge
-from ledger.guards import token_hash
 from ledger.types import ActId, CaseId, Facts, LogId, StationId
 from tests.faults.office import COUNTY, TOWN, VILLAGE, signer
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ledger.entry import entry_hash
 from ledger.facade.base.synctables import MERGED
 from ledger.facade.transfer.mergelog import MERGE_TRACK
-from ledger.frame import split_frame
-from ledger.merge import MERGE_LEAF, FrameLeaf, decode_merge_leaf
-from ledger.merkle import Tree, leaf_hash
+from ledger.formats.entry import entry_hash
+from ledger.formats.frame import split_frame
+from ledger.formats.merge import MERGE_LEAF, FrameLeaf, decode_merge_leaf
+from ledger.formats.merkle import Tree, leaf_hash
 from ledger.store import schema
 from ledger.store.contract import ReadTx
 

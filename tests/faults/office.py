@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from ledger import registry_actions as facts_of
 from ledger.facade import CountyPlan, Home, Ledger, create_county
+from ledger.formats.keys import Ed25519Signer, prove_possession
 from ledger.hashing import digest
-from ledger.keys import Ed25519Signer, prove_possession
+from ledger.registry import actions as facts_of
 from ledger.types import StationId
 
 COUNTY = StationId("990121000000-00")

@@ -6,11 +6,11 @@ import random
 
 import pytest
 
-from ledger.casenumber import parse
-from ledger.entry import decode_entry
+from ledger.cases.number import parse
 from ledger.errors import BanjianError
 from ledger.facade import Command, Home, Ledger
-from ledger.frame import split_frame
+from ledger.formats.entry import decode_entry
+from ledger.formats.frame import split_frame
 from tests.faults.check import check_after
 from tests.faults.day import INSTANT, PLAN, PROOF, WHOLE_DAY, Day
 from tests.faults.office import START_MS, VILLAGE, Dice, FakeClock, signer

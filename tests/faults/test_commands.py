@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from ledger import registry_actions as facts_of
-from ledger.envelope import KdfParams, open_key, seal_key
 from ledger.errors import BanjianError
 from ledger.facade import Command, Home, Ledger
+from ledger.formats.envelope import KdfParams, open_key, seal_key
+from ledger.formats.keys import Ed25519Signer, prove_possession
 from ledger.hashing import digest
-from ledger.keys import Ed25519Signer, prove_possession
+from ledger.registry import actions as facts_of
 from ledger.types import CaseId, StationId
 from tests.faults.check import check_after
 from tests.faults.day import PROOF

@@ -12,7 +12,7 @@ import pytest
 from ledger.errors import BanjianError
 from ledger.facade import Command, Home, Ledger
 from ledger.facade.base.tables import CASES
-from ledger.knowledge import PUBLISH_ITEMS
+from ledger.known.knowledge import PUBLISH_ITEMS
 from ledger.store import schema
 from ledger.types import CaseId
 from tests.faults.check import check_after

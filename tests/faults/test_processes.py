@@ -11,7 +11,7 @@ import pytest
 from ledger.errors import BanjianError, StoreError
 from ledger.facade import Command, Home, Ledger
 from ledger.facade.base.tables import CASES
-from ledger.merge import MERGE_LEAF
+from ledger.formats.merge import MERGE_LEAF
 from ledger.store import schema
 from tests.faults.check import check_after, sizes
 from tests.faults.day import INSTANT, PROOF, WHOLE_DAY, Confirmed, Day

@@ -9,9 +9,10 @@ from typing import Any
 
 from audit.codes import STEPS
 from audit.findings import SEVERITIES
-from ledger import casetype, factspec, hashing, item, limits
+from ledger import hashing, limits
 from ledger.facade.base.synctables import SPARSE_NODES, SPARSE_NOTES
-from ledger.registry_schema import SCHEMAS, Field
+from ledger.registry.schema import SCHEMAS, Field
+from ledger.rules import casetype, factspec, item
 from ledger.store.schema import CORE_TABLES
 
 END = "<!-- end -->"

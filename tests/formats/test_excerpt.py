@@ -8,15 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.checkpoint import Checkpoint, log_origin, open_cosignature, read_checkpoint, sign_checkpoint
 from ledger.codec import pack_header
-from ledger.entry import Entry, entry_hash, sig_hash
 from ledger.errors import BanjianError, DataError, EncodingError
-from ledger.excerpt import ExcerptContent, check_excerpt, decode_excerpt, encode_excerpt
-from ledger.frame import encode_frame
+from ledger.formats.checkpoint import (
+    Checkpoint,
+    log_origin,
+    open_cosignature,
+    read_checkpoint,
+    sign_checkpoint,
+)
+from ledger.formats.entry import Entry, entry_hash, sig_hash
+from ledger.formats.excerpt import ExcerptContent, check_excerpt, decode_excerpt, encode_excerpt
+from ledger.formats.frame import encode_frame
+from ledger.formats.merkle import Tree, leaf_hash, multiproof
 from ledger.hashing import CTX_ACT_ID, digest
 from ledger.limits import EXCERPT_ENTRIES_MAX
-from ledger.merkle import Tree, leaf_hash, multiproof
 from ledger.types import ActId
 from tests.vectors.positive_travel import excerpt_content
 from tests.vectors.spoil import flipped

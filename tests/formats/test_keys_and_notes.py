@@ -9,8 +9,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.bundle import Section, open_part, read_bundle_header, seal_part
-from ledger.checkpoint import (
+from ledger.errors import DataError, EncodingError
+from ledger.formats.bundle import Section, open_part, read_bundle_header, seal_part
+from ledger.formats.checkpoint import (
     Checkpoint,
     add_cosignature,
     cosign,
@@ -18,9 +19,8 @@ from ledger.checkpoint import (
     open_cosignature,
     read_checkpoint,
 )
-from ledger.errors import DataError, EncodingError
-from ledger.keys import Ed25519Signer, check_public_key, key_id, verify, verify_once
-from ledger.note import TYPE_ED25519, key_hash, open_note, parse_note, sign_note
+from ledger.formats.keys import Ed25519Signer, check_public_key, key_id, verify, verify_once
+from ledger.formats.note import TYPE_ED25519, key_hash, open_note, parse_note, sign_note
 from ledger.types import LogId
 from tests.vectors.generate import stored_bundle
 from tests.vectors.positive import BUNDLE_SEED, FIELD, GROUP_ORDER, x25519_public

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.errors import DataError
-from ledger.merkle import (
+from ledger.formats.merkle import (
     EMPTY_ROOT,
     NodeGetter,
     Tree,

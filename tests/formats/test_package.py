@@ -6,15 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from ledger.checkpoint import Checkpoint, log_origin, sign_checkpoint
 from ledger.codec import unpack_header
-from ledger.entry import Entry, entry_hash, sig_hash
 from ledger.errors import DataError, EncodingError
-from ledger.frame import encode_frame, split_frame
+from ledger.formats.checkpoint import Checkpoint, log_origin, sign_checkpoint
+from ledger.formats.entry import Entry, entry_hash, sig_hash
+from ledger.formats.frame import encode_frame, split_frame
+from ledger.formats.merkle import Tree, leaf_hash
+from ledger.formats.package import PackageContent, check_package, decode_package, encode_package
 from ledger.hashing import CTX_ACT_ID, digest
 from ledger.limits import PACKAGE_ENTRIES_MAX
-from ledger.merkle import Tree, leaf_hash
-from ledger.package import PackageContent, check_package, decode_package, encode_package
 from ledger.types import ActId
 from tests.vectors.positive_travel import package_content
 from tests.vectors.spoil import changed, flipped

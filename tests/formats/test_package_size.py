@@ -6,14 +6,14 @@ from random import Random
 
 from backports import zstd
 
-from ledger.act import ActHeader, case_of, new_act
-from ledger.body import facts_hash, new_body, personal_hash
-from ledger.checkpoint import Checkpoint, log_origin, sign_checkpoint
-from ledger.entry import Entry, entry_hash, sig_hash
-from ledger.frame import encode_frame
+from ledger.formats.act import ActHeader, case_of, new_act
+from ledger.formats.body import facts_hash, new_body, personal_hash
+from ledger.formats.checkpoint import Checkpoint, log_origin, sign_checkpoint
+from ledger.formats.entry import Entry, entry_hash, sig_hash
+from ledger.formats.frame import encode_frame
+from ledger.formats.merkle import Tree, leaf_hash
+from ledger.formats.package import PackageContent, check_package, decode_package, encode_package
 from ledger.limits import PACKAGE_ENTRIES_MAX
-from ledger.merkle import Tree, leaf_hash
-from ledger.package import PackageContent, check_package, decode_package, encode_package
 from ledger.types import ActId, CaseId, Facts
 from tests.vectors.world import CLERK, LEDGER_ID, TOWN, VILLAGE, new_log, seed
 

@@ -9,17 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.act import Act, ActHeader, decode_act, new_act, verify_act
-from ledger.body import check_facts, check_personal, new_body, open_body
-from ledger.bundle import open_part, read_bundle_header
-from ledger.checkpoint import open_checkpoint, read_checkpoint
 from ledger.codec import HeaderValue, pack_body, unpack_body, unpack_header
-from ledger.entry import decode_entry
-from ledger.envelope import KdfParams, open_key, read_envelope, seal_key
 from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError
-from ledger.frame import decode_frame, encode_frame
-from ledger.genesis import decode_ledger_genesis, decode_log_genesis, ledger_id, log_id
-from ledger.invite import check_expiry, decode_invite, encode_invite
+from ledger.formats.act import Act, ActHeader, decode_act, new_act, verify_act
+from ledger.formats.body import check_facts, check_personal, new_body, open_body
+from ledger.formats.bundle import open_part, read_bundle_header
+from ledger.formats.checkpoint import open_checkpoint, read_checkpoint
+from ledger.formats.entry import decode_entry
+from ledger.formats.envelope import KdfParams, open_key, read_envelope, seal_key
+from ledger.formats.frame import decode_frame, encode_frame
+from ledger.formats.genesis import decode_ledger_genesis, decode_log_genesis, ledger_id, log_id
+from ledger.formats.invite import check_expiry, decode_invite, encode_invite
+from ledger.formats.merge import FrameLeaf, HeadLeaf, decode_merge_leaf
+from ledger.formats.note import parse_note
+from ledger.formats.package import decode_package
 from ledger.limits import (
     ACT_BYTES_MAX,
     BODY_ITEMS_MAX,
@@ -27,9 +30,6 @@ from ledger.limits import (
     PUBLISHED_FACTS_BYTES_MAX,
     facts_bytes_max,
 )
-from ledger.merge import FrameLeaf, HeadLeaf, decode_merge_leaf
-from ledger.note import parse_note
-from ledger.package import decode_package
 from ledger.types import ActId, CaseId, Facts
 from tests.vectors.generate import stored_bundle
 from tests.vectors.positive import BUNDLE_SEED

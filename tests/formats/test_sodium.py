@@ -9,9 +9,9 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from ledger import sodium
-from ledger.keys import verify
-from ledger.sodium import surely_holds
+from ledger.formats import sodium
+from ledger.formats.keys import verify
+from ledger.formats.sodium import surely_holds
 
 P = 2**255 - 19
 L = 2**252 + 27742317777372353535851937790883648493

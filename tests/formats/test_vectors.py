@@ -7,33 +7,33 @@ from typing import Any
 
 import pytest
 
-from ledger.act import decode_act, verify_act
-from ledger.body import check_facts
-from ledger.bundle import Section, open_part, pack_manifest
-from ledger.chain import ChainLog, chain_logs
-from ledger.checkpoint import open_checkpoint, open_cosignature, read_checkpoint
 from ledger.codec import pack_body, unpack_body
-from ledger.entry import check_link, entry_hash
-from ledger.envelope import open_key
 from ledger.errors import BanjianError
-from ledger.excerpt import check_excerpt, decode_excerpt, encode_excerpt
-from ledger.frame import decode_frame
-from ledger.genesis import decode_log_genesis
-from ledger.grant import decode_carried, signing_key
-from ledger.invite import decode_invite
-from ledger.keys import Ed25519Signer, verify
-from ledger.merkle import Tree, leaf_hash, multiproof_root, verify_consistency, verify_inclusion
-from ledger.note import open_note
-from ledger.package import (
+from ledger.formats.act import decode_act, verify_act
+from ledger.formats.body import check_facts
+from ledger.formats.bundle import Section, open_part, pack_manifest
+from ledger.formats.chain import ChainLog, chain_logs
+from ledger.formats.checkpoint import open_checkpoint, open_cosignature, read_checkpoint
+from ledger.formats.entry import check_link, entry_hash
+from ledger.formats.envelope import open_key
+from ledger.formats.excerpt import check_excerpt, decode_excerpt, encode_excerpt
+from ledger.formats.frame import decode_frame
+from ledger.formats.genesis import decode_log_genesis
+from ledger.formats.invite import decode_invite
+from ledger.formats.keys import Ed25519Signer, verify
+from ledger.formats.merkle import Tree, leaf_hash, multiproof_root, verify_consistency, verify_inclusion
+from ledger.formats.note import open_note
+from ledger.formats.package import (
     check_package,
     decode_package,
     decode_parsed,
     encode_package,
 )
-from ledger.registry import Registry
-from ledger.registry_frames import read_registry_frame
+from ledger.known.verified import check_pinned, verify_records
+from ledger.registry.frames import read_registry_frame
+from ledger.registry.grant import decode_carried, signing_key
+from ledger.registry.registry import Registry
 from ledger.types import LedgerId
-from ledger.verified import check_pinned, verify_records
 from tests.vectors.generate import FOLDER, SEALED, build, stored_bundle
 from tests.vectors.positive import BUNDLE_SEED
 from tests.vectors.positive_travel import bundle_parts, excerpt_content, package_content

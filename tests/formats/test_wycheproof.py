@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.keys import verify
+from ledger.formats.keys import verify
 
 FOLDER = Path(__file__).parents[1] / "vectors" / "wycheproof"
 RAW = (FOLDER / "ed25519_test.json").read_bytes()

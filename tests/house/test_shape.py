@@ -17,17 +17,17 @@ UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK|NotImplementedError)\b")
 IMPORTERS = {
     "msgpack": ("ledger.codec",),
     "eventsourcing": ("ledger.store", "ledger.projections"),
-    "nacl": ("ledger.sodium",),
+    "nacl": ("ledger.formats.sodium",),
     "psycopg": ("ledger.store",),
     "psycopg_pool": ("ledger.store",),
     "aiohttp": (
         "sync.client_attach",
         "sync.client_join",
-        "sync.client_session",
+        "sync.line.client_session",
         "sync.server_attach",
         "sync.server_broken",
         "sync.server_join",
-        "sync.server_session",
+        "sync.line.server_session",
         "stations",
     ),
 }

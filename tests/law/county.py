@@ -15,10 +15,10 @@ from datetime import date
 from itertools import count
 from pathlib import Path
 
-from ledger import registry_actions
-from ledger.clocks import ClockReading
+from ledger.clocks.clocks import ClockReading
 from ledger.errors import BanjianError, Param
 from ledger.facade import Command, Ledger, Performed
+from ledger.registry import actions as registry_actions
 from ledger.types import CaseId, Facts, StationId, Value
 from tests.facade.counter import (
     APPLICANT,

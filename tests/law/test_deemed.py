@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import pytest
 
+from ledger.clocks.notices import calendar_notices
 from ledger.facade import Ledger
-from ledger.notices import calendar_notices
 from ledger.types import Value
 from tests.cases.counter import CLERK, PERMIT, Story
 from tests.facade.counter import COUNTY, REGISTRAR, signer

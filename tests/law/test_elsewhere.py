@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ledger.calendars import calendar_set
-from ledger.case import CaseAct, CaseState, fold_case
-from ledger.clocks import read_clocks
-from ledger.notices import calendar_notices, calendar_refusal
+from ledger.cases.case import CaseAct, CaseState, fold_case
+from ledger.clocks.clocks import read_clocks
+from ledger.clocks.notices import calendar_notices, calendar_refusal
 from ledger.types import Value
 from tests.cases.counter import (
     CLERK,

@@ -7,10 +7,10 @@ from datetime import date
 import pytest
 
 from ledger.calendars import calendar_set
-from ledger.case import CaseAct, CaseState, fold_case
-from ledger.catalogue import Rules
-from ledger.clocks import ClockReading, read_clocks
+from ledger.cases.case import CaseAct, CaseState, fold_case
+from ledger.clocks.clocks import ClockReading, read_clocks
 from ledger.data import items
+from ledger.rules.catalogue import Rules
 from ledger.types import ActId, Facts, KeyId, StationId
 from tests.cases.counter import at, rules_of
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from ledger.calendars import calendar_set
-from ledger.lateclaims import in_time_by_late_entry
+from ledger.clocks.lateclaims import in_time_by_late_entry
 from ledger.types import Facts
 from tests.cases.counter import CLERK, OFFICER, PERMIT, VILLAGER, VILLAGER_2, Story, at
 from tests.law.county import ESTATE, FELLING, FOOD, Case

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ledger import casenumber
+from ledger.cases import number as casenumber
 from ledger.facade import Ledger
 from tests.facade.counter import Dice, FakeClock, found_county, receive
 

@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from ledger.casenumber import check_character, log_tag, mint, mint_pad
+from ledger.cases.number import check_character, log_tag, mint, mint_pad
 from ledger.errors import InputError
 from ledger.facade import Command, Performed
 from ledger.facade.cases import numbers

@@ -7,8 +7,8 @@ from datetime import date
 import pytest
 
 from ledger.calendars import calendar_set
-from ledger.notices import early_lapses
-from ledger.publication import Publication, public_name, publication_of
+from ledger.clocks.notices import early_lapses
+from ledger.clocks.publication import Publication, public_name, publication_of
 from tests.cases.counter import (
     CLERK,
     FOOD,

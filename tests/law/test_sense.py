@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
-from ledger.caseshape import CaseAct, CaseState
-from ledger.casetype import ActionSpec, CaseType
-from ledger.catalogue import Rules
+from ledger.cases.sense import PAST_DAYS, senseless
+from ledger.cases.shape import CaseAct, CaseState
 from ledger.data import case_types, items
 from ledger.errors import BanjianError
 from ledger.facade import Command
-from ledger.factspec import FactSpec, first_problem
-from ledger.registry import Registry
-from ledger.sense import PAST_DAYS, senseless
+from ledger.registry.registry import Registry
+from ledger.rules.casetype import ActionSpec, CaseType
+from ledger.rules.catalogue import Rules
+from ledger.rules.factspec import FactSpec, first_problem
 from ledger.types import ActId, CaseId, Facts, KeyId, Value
 from tests.facade.counter import APPLICANT, COUNTY, TOWNSHIP, VILLAGE, at, signer
 from tests.law.county import FELLING, FOOD, PEOPLE, Case

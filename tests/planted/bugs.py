@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ledger import verified
 from ledger.errors import DataError
 from ledger.facade.logs import doubt
 from ledger.facade.logs.heldstates import BranchState
@@ -15,11 +14,12 @@ from ledger.facade.peering.exchange import Exchange
 from ledger.facade.peering.held import Held
 from ledger.facade.peering.receiving import Receiving
 from ledger.facade.transfer.feeds import FeedPlace, Feeds
-from ledger.package import CheckedPackage
+from ledger.formats.package import CheckedPackage
+from ledger.known import verified
+from ledger.known.verified import VerifiedRecord
 from ledger.store import schema
-from ledger.verified import VerifiedRecord
-from sync.requester import Requester
-from sync.responder import Responder
+from sync.core.requester import Requester
+from sync.core.responder import Responder
 
 SETTINGS: dict[str, str] = {}
 """SQLite settings made behind the store's back, for what runs on a simulated disk."""
@@ -134,9 +134,9 @@ def root_not_compared() -> None:
         except DataError as error:
             if error.code != "package.root":
                 raise
-            from ledger.checkpoint import read_checkpoint
-            from ledger.frame import split_frame
-            from ledger.merkle import leaf_hash
+            from ledger.formats.checkpoint import read_checkpoint
+            from ledger.formats.frame import split_frame
+            from ledger.formats.merkle import leaf_hash
 
             grown = tree.copy()
             nodes = [
@@ -186,8 +186,8 @@ def county_rollback_not_noticed() -> None:
 
 def any_proof_believed() -> None:
     """A checkpoint that is given as proof counts whoever signed it."""
-    from ledger.checkpoint import read_checkpoint
     from ledger.facade.peering import seenbelow
+    from ledger.formats.checkpoint import read_checkpoint
 
     def careless(raw: bytes, *_: object) -> Any:
         return read_checkpoint(raw)

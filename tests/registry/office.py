@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ledger import registry_actions as facts_of
-from ledger.act import Act, ActHeader, new_act
-from ledger.body import facts_hash, new_body, personal_hash
-from ledger.genesis import LedgerGenesis, LogGenesis
+from ledger.formats.act import Act, ActHeader, new_act
+from ledger.formats.body import facts_hash, new_body, personal_hash
+from ledger.formats.genesis import LedgerGenesis, LogGenesis
+from ledger.formats.keys import Ed25519Signer, prove_possession
 from ledger.hashing import digest
-from ledger.keys import Ed25519Signer, prove_possession
-from ledger.registry import Registry, RegistryOutcome
-from ledger.registry_frames import read_registry_act
+from ledger.registry import actions as facts_of
+from ledger.registry.frames import read_registry_act
+from ledger.registry.registry import Registry, RegistryOutcome
 from ledger.types import CaseId, Facts, StationId
 
 COUNTY = StationId("990121000000-00")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-import ledger.authority as authority_module
-from ledger.authority import Authority, Refusal, check_act_authority, check_log_opening
+import ledger.registry.authority as authority_module
 from ledger.errors import AuthorityError
+from ledger.registry.authority import Authority, Refusal, check_act_authority, check_log_opening
 from ledger.types import KeyId, StationId
 from tests.registry.office import COUNTY, OTHER_VILLAGE, ROOTS, TOWN, VILLAGE, Office, new_office, signer
 

@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 
-from ledger.chain import LOST_MAX, ChainLog, Link, chain_logs, lost_positions
-from ledger.genesis import LogGenesis
+from ledger.formats.chain import LOST_MAX, ChainLog, Link, chain_logs, lost_positions
+from ledger.formats.genesis import LogGenesis
 from ledger.limits import INT_MAX
 from ledger.types import LedgerId, StationId
 

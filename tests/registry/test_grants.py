@@ -7,14 +7,14 @@ from itertools import pairwise
 
 import pytest
 
-from ledger.act import Act, ActHeader, new_act
-from ledger.authority import NOT_FINAL
-from ledger.body import facts_hash, new_body
-from ledger.grant import PROVISIONAL_GRANT, Grant, grant_facts, read_grant
-from ledger.keys import prove_possession
-from ledger.registry import Registry
-from ledger.registry_frames import read_registry_act
-from ledger.resolve import Resolver
+from ledger.formats.act import Act, ActHeader, new_act
+from ledger.formats.body import facts_hash, new_body
+from ledger.formats.keys import prove_possession
+from ledger.known.resolve import Resolver
+from ledger.registry.authority import NOT_FINAL
+from ledger.registry.frames import read_registry_act
+from ledger.registry.grant import PROVISIONAL_GRANT, Grant, grant_facts, read_grant
+from ledger.registry.registry import Registry
 from ledger.types import CaseId, StationId
 from tests.registry.office import LEDGER_ID, TOWN, VILLAGE, Office, new_office, signer
 

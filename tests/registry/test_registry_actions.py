@@ -10,15 +10,15 @@ from importlib import resources
 
 import pytest
 
-from ledger import registry_actions as facts_of
-from ledger.authority import REGISTRY_ACTIONS
-from ledger.body import new_body, open_body
 from ledger.errors import InputError
+from ledger.formats.body import new_body, open_body
 from ledger.limits import FACTS_BYTES_MAX
-from ledger.registry_actions import SCHEMAS
-from ledger.registry_check import check_facts
-from ledger.registry_effects import EFFECTS
-from ledger.registry_schema import LOG_SIZES_MAX
+from ledger.registry import actions as facts_of
+from ledger.registry.actions import SCHEMAS
+from ledger.registry.authority import REGISTRY_ACTIONS
+from ledger.registry.check import check_facts
+from ledger.registry.effects import EFFECTS
+from ledger.registry.schema import LOG_SIZES_MAX
 from ledger.types import Facts, KeyId, LogId
 from tests.registry.office import COUNTY, TOWN, proof
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ledger.errors import GapError
-from ledger.registry import Registry, RegistryOutcome
-from ledger.registry_frames import read_registry_act
+from ledger.registry.frames import read_registry_act
+from ledger.registry.registry import Registry, RegistryOutcome
 from ledger.types import StationId
 from tests.registry.office import (
     COUNTY,

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.entry import Entry, sig_hash
-from ledger.frame import encode_frame
-from ledger.keys import prove_possession
-from ledger.registry import Registry
-from ledger.registry_frames import read_registry_act, read_registry_frame
+from ledger.formats.entry import Entry, sig_hash
+from ledger.formats.frame import encode_frame
+from ledger.formats.keys import prove_possession
+from ledger.registry.frames import read_registry_act, read_registry_frame
+from ledger.registry.registry import Registry
 from tests.registry.office import (
     LEDGER_ID,
     LOG_GENESIS,

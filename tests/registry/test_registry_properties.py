@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.registry import Registry, RegistryAct
+from ledger.registry.registry import Registry, RegistryAct
 from ledger.types import ActId, CaseId, Facts, StationId
 from tests.registry.office import (
     COUNTY,

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 import ledger.registry as registry_module
-from ledger import registry_actions as facts_of
-from ledger.act import new_act
-from ledger.body import facts_hash, new_body
-from ledger.genesis import LedgerGenesis
-from ledger.keys import prove_possession
-from ledger.registry import Registry, RegistryOutcome
-from ledger.registry_frames import read_registry_act
+from ledger.formats.act import new_act
+from ledger.formats.body import facts_hash, new_body
+from ledger.formats.genesis import LedgerGenesis
+from ledger.formats.keys import prove_possession
+from ledger.registry import actions as facts_of
+from ledger.registry.frames import read_registry_act
+from ledger.registry.registry import Registry, RegistryOutcome
 from ledger.types import CaseId, StationId
 from tests.registry.office import (
     COUNTY,

@@ -27,10 +27,10 @@ from ledger_maker import COUNTY, VILLAGE, Maker, pack  # noqa: E402
 
 from audit.verify import verify_ledger  # noqa: E402
 from ledger.errors import BanjianError  # noqa: E402
-from ledger.excerpt import check_excerpt, decode_excerpt  # noqa: E402
 from ledger.facade import Ledger  # noqa: E402
 from ledger.facade.peering.between import merge  # noqa: E402
-from ledger.package import decode_package  # noqa: E402
+from ledger.formats.excerpt import check_excerpt, decode_excerpt  # noqa: E402
+from ledger.formats.package import decode_package  # noqa: E402
 from ledger.types import LedgerId  # noqa: E402
 from tests.facade import counter  # noqa: E402
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from ledger.casetype import LEGAL_BASES, LEVELS
 from ledger.data import case_types
-from ledger.item import MATERIAL_SOURCES
-from ledger.lint import lint_item
-from ledger.registry_schema import GRANTABLE_ROLES
+from ledger.lint.catalogue import lint_item
+from ledger.registry.schema import GRANTABLE_ROLES
+from ledger.rules.casetype import LEGAL_BASES, LEVELS
+from ledger.rules.item import MATERIAL_SOURCES
 from ledger.texts import catalogue
 from stations.sheetin.columns import WORD_TABLES, ListName, sheet_list, word_spellings, words
 from stations.sheetin.values import read_value

@@ -6,11 +6,11 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ledger.case import CaseState
+from ledger.cases.case import CaseState
 from ledger.errors import BanjianError, StoreError
 from ledger.facade import Command, Ledger
 from ledger.facade.base.tables import CASES, case_cells
-from ledger.keys import Signer
+from ledger.formats.keys import Signer
 from ledger.types import CaseId, Facts, StationId
 from tests.faults.disk import PowerCutError
 from tests.simulation.county import ROLES, level_of

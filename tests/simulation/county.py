@@ -13,21 +13,22 @@ from hashlib import sha256
 from pathlib import Path
 from unittest.mock import patch
 
-from ledger import platform, registry_actions
-from ledger.bundle import X25519, bundle_public_key
+from ledger import platform
 from ledger.errors import BanjianError
 from ledger.facade import CountyPlan, Home, Ledger, create_county
 from ledger.facade.opened.founding import found_empty
 from ledger.facade.peering.between import exchange_of
 from ledger.facade.peering.exchange import Exchange
-from ledger.genesis import LedgerGenesis
-from ledger.keys import Ed25519Signer, Signer, prove_possession
+from ledger.formats.bundle import X25519, bundle_public_key
+from ledger.formats.genesis import LedgerGenesis
+from ledger.formats.keys import Ed25519Signer, Signer, prove_possession
+from ledger.registry import actions as registry_actions
 from ledger.types import StationId
-from sync.framing import ANSWER, END, HELLO, Splitter
-from sync.ingest import prepare
-from sync.messages import decode_answer, decode_hello
-from sync.requester import Guesses, Requester
-from sync.responder import Responder
+from sync.core.framing import ANSWER, END, HELLO, Splitter
+from sync.core.ingest import prepare
+from sync.core.messages import decode_answer, decode_hello
+from sync.core.requester import Guesses, Requester
+from sync.core.responder import Responder
 
 COUNTY = StationId("990121000000-00")
 TOWNS = tuple(StationId(f"99012100{number}000-00") for number in (1, 2, 3))

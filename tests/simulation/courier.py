@@ -18,7 +18,7 @@ from ledger.errors import BanjianError
 from ledger.limits import BUNDLE_PART_BYTES_MAX
 from ledger.types import StationId
 from stations.kept.sticks import Imported, acknowledge, export_to, import_from
-from sync.bundlewriting import Order, SealedPart
+from sync.stick.bundlewriting import Order, SealedPart
 from tests.faults.disk import PowerCutError
 from tests.simulation.county import COUNTY
 

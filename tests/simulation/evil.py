@@ -9,9 +9,6 @@ from dataclasses import replace
 
 import aiohttp
 
-from ledger import registry_actions
-from ledger.body import new_body
-from ledger.entry import decode_entry, entry_hash
 from ledger.errors import BanjianError
 from ledger.facade.base.peers import Contact
 from ledger.facade.base.types import SignedAct
@@ -19,15 +16,18 @@ from ledger.facade.cases.signing import sign_bodies
 from ledger.facade.logs.heldstates import BranchState, LogState
 from ledger.facade.logs.ownlog import NewEntry, OwnLog
 from ledger.facade.transfer.feeds import FeedPlace
-from ledger.frame import encode_frame, split_frame
-from ledger.genesis import LogGenesis
-from ledger.keys import Ed25519Signer, Signer
-from ledger.merkle import leaf_hash
-from ledger.package import PackageContent, encode_package
+from ledger.formats.body import new_body
+from ledger.formats.entry import decode_entry, entry_hash
+from ledger.formats.frame import encode_frame, split_frame
+from ledger.formats.genesis import LogGenesis
+from ledger.formats.keys import Ed25519Signer, Signer
+from ledger.formats.merkle import leaf_hash
+from ledger.formats.package import PackageContent, encode_package
+from ledger.registry import actions as registry_actions
 from ledger.types import ActId, CaseId, Facts, LogId, StationId
-from sync.framing import BRANCH, HELLO, PACKAGE, encode_section
-from sync.messages import Hello
-from sync.stream import CONTENT_TYPE, Packer
+from sync.core.framing import BRANCH, HELLO, PACKAGE, encode_section
+from sync.core.messages import Hello
+from sync.core.stream import CONTENT_TYPE, Packer
 from tests.simulation.clerks import PROOF
 from tests.simulation.county import COUNTY, EVIL, Clock, Randomness, signer, staff_key, upstream_of
 from tests.simulation.world import World

@@ -5,8 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from ledger.act import verify_act
-from ledger.case import fold_case, state_digest
+from ledger.cases.case import fold_case, state_digest
 from ledger.errors import BanjianError, RuleError
 from ledger.facade.base.synctables import AWAITING, FORK, SYNC_FINDINGS
 from ledger.facade.base.tables import CASES, VIEW_TABLES
@@ -14,8 +13,9 @@ from ledger.facade.base.vault import Vault
 from ledger.facade.logs.bodies import Place as Position
 from ledger.facade.logs.bodies import read_personal
 from ledger.facade.logs.placing import frame_at
-from ledger.frame import Frame, decode_frame, split_frame
-from ledger.registry import Registry
+from ledger.formats.act import verify_act
+from ledger.formats.frame import Frame, decode_frame, split_frame
+from ledger.registry.registry import Registry
 from ledger.store import schema
 from ledger.types import ActId, CaseId, LogId, StationId
 from tests.simulation.county import COUNTY, EVIL, upstream_of

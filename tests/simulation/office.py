@@ -13,23 +13,23 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ledger import registry_actions
-from ledger.calendar import Calendar
 from ledger.calendars import shipped_facts
 from ledger.data import shipped_items
+from ledger.days.calendar import Calendar
 from ledger.errors import BanjianError, RuleError, StoreError
 from ledger.facade import Command, Ledger
 from ledger.facade.base.tables import CASES
 from ledger.facade.base.types import Performed
 from ledger.facade.cases.attachednames import ERASE
-from ledger.keys import Signer, prove_possession
-from ledger.knowledge import PUBLISH_CALENDAR, PUBLISH_ITEMS, Knowledge
+from ledger.formats.keys import Signer, prove_possession
+from ledger.known.knowledge import PUBLISH_CALENDAR, PUBLISH_ITEMS, Knowledge
+from ledger.registry import actions as registry_actions
 from ledger.store import schema
 from ledger.types import ActId, CaseId, Facts, KeyId, LogId, StationId
 from stations.office.closing import require_empty
 from stations.office.enrolling import EnrolledKey, give_new_key, retire
 from stations.office.publishing import look_at
-from sync.joinoffice import certificate_begin_ms
+from sync.joining.joinoffice import certificate_begin_ms
 from tests.faults.disk import PowerCutError
 from tests.simulation.county import COUNTY, EVIL, ROLES, STATIONS, level_of, signer
 

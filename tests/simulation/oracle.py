@@ -16,7 +16,7 @@ from ledger.facade.logs.heldstates import LogState
 from ledger.facade.logs.placing import frame_at
 from ledger.store import schema
 from ledger.types import ActId, CaseId, LogId, StationId
-from sync.outcome import Outcome
+from sync.line.outcome import Outcome
 from tests.simulation.county import COUNTY
 
 if TYPE_CHECKING:

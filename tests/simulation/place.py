@@ -22,17 +22,17 @@ from ledger.types import LedgerId, StationId
 from stations.serving.ledgerthread import LedgerThread
 from stations.serving.link import Link
 from stations.serving.sessiondesk import SessionDesk
-from sync.attempts import Attempts
-from sync.ingest import prepare
-from sync.joinoffice import check_in_force, check_station
-from sync.outcome import Outcome
-from sync.pace import Pace, PaceRule
-from sync.pki import Leaf
-from sync.quiet import Quiet
-from sync.requester import Progress
-from sync.server_join import add_join_routes
-from sync.server_session import Sessions, add_session_route
-from sync.tls import RefusedPeer
+from sync.certs.pki import Leaf
+from sync.certs.tls import RefusedPeer
+from sync.core.ingest import prepare
+from sync.core.pace import Pace, PaceRule
+from sync.core.quiet import Quiet
+from sync.core.requester import Progress
+from sync.joining.joinoffice import check_in_force, check_station
+from sync.line.attempts import Attempts
+from sync.line.outcome import Outcome
+from sync.line.server_join import add_join_routes
+from sync.line.server_session import Sessions, add_session_route
 from tests.faults.disk import Disk, PowerCutError
 from tests.faults.shim import connect_through
 from tests.simulation.county import START_MS, Randomness

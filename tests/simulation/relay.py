@@ -13,8 +13,8 @@ import aiohttp
 from aiohttp import web
 
 from ledger.errors import BanjianError
-from sync.framing import ANSWER, END, HELLO, Section, encode_section
-from sync.stream import CONTENT_TYPE, Packer, Unpacker
+from sync.core.framing import ANSWER, END, HELLO, Section, encode_section
+from sync.core.stream import CONTENT_TYPE, Packer, Unpacker
 from tests.simulation.world import World
 
 TRICKS = ("none", "none", "alter", "drop", "swap", "repeat", "replay", "cut")

@@ -20,10 +20,10 @@ from aiohttp import web
 from ledger import platform
 from ledger.errors import AuthorityError
 from ledger.facade import Home
-from ledger.keys import Signer
-from ledger.knowledge import Knowledge
+from ledger.formats.keys import Signer
+from ledger.known.knowledge import Knowledge
 from ledger.types import StationId
-from sync import client_session, server_session
+from sync.line import client_session, server_session
 from tests import planted
 from tests.faults.disk import PowerCutError
 from tests.simulation.county import (

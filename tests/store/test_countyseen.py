@@ -8,22 +8,28 @@ from pathlib import Path
 
 import pytest
 
-from ledger import registry_actions
-from ledger.act import ActHeader, case_of, new_act
-from ledger.body import facts_hash, new_body
-from ledger.checkpoint import Checkpoint, checkpoint_hash, log_origin, read_checkpoint, sign_checkpoint
-from ledger.entry import Entry, sig_hash
 from ledger.errors import BanjianError
-from ledger.excerpt import CheckedExcerpt, ExcerptContent, check_excerpt
 from ledger.facade import Ledger
 from ledger.facade.base.synctables import SYNC_TABLES
 from ledger.facade.logs.countyseen import INCONSISTENT, UNPROVEN, CountySeen, SeenOutcome, seen_hash
 from ledger.facade.peering.between import merge
-from ledger.frame import decode_frame, encode_frame
-from ledger.genesis import LogGenesis, LogKind
-from ledger.keys import Ed25519Signer
-from ledger.merkle import Tree, leaf_hash
-from ledger.registry import Registry
+from ledger.formats.act import ActHeader, case_of, new_act
+from ledger.formats.body import facts_hash, new_body
+from ledger.formats.checkpoint import (
+    Checkpoint,
+    checkpoint_hash,
+    log_origin,
+    read_checkpoint,
+    sign_checkpoint,
+)
+from ledger.formats.entry import Entry, sig_hash
+from ledger.formats.excerpt import CheckedExcerpt, ExcerptContent, check_excerpt
+from ledger.formats.frame import decode_frame, encode_frame
+from ledger.formats.genesis import LogGenesis, LogKind
+from ledger.formats.keys import Ed25519Signer
+from ledger.formats.merkle import Tree, leaf_hash
+from ledger.registry import actions as registry_actions
+from ledger.registry.registry import Registry
 from ledger.store import schema
 from ledger.store.contract import Store
 from ledger.types import CaseId, LogId, StationId

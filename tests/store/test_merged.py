@@ -9,18 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.entry import Entry, entry_hash, sig_hash
 from ledger.errors import DataError, StoreError
 from ledger.facade.base.synctables import FORK, MERGED, SYNC_FINDINGS, SYNC_TABLES
 from ledger.facade.logs.opening import BRANCH_MARK
 from ledger.facade.logs.ownlog import OwnLog
 from ledger.facade.transfer.mergelog import MERGE_TRACK, MergeLog
-from ledger.frame import encode_frame, split_frame
-from ledger.genesis import LogKind
+from ledger.formats.entry import Entry, entry_hash, sig_hash
+from ledger.formats.frame import encode_frame, split_frame
+from ledger.formats.genesis import LogKind
+from ledger.formats.merge import MERGE_LEAF, FrameLeaf, HeadLeaf, decode_merge_leaf
+from ledger.formats.merkle import Tree, leaf_hash, verify_consistency, verify_inclusion
 from ledger.hashing import CTX_ACT_ID, digest
 from ledger.limits import TREE_LEVEL_STORED_MIN
-from ledger.merge import MERGE_LEAF, FrameLeaf, HeadLeaf, decode_merge_leaf
-from ledger.merkle import Tree, leaf_hash, verify_consistency, verify_inclusion
 from ledger.store import schema
 from ledger.store.contract import Store, WriteTx
 from ledger.store.memory import open_memory

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ledger import registry_actions
-from ledger.body import new_body
-from ledger.checkpoint import Checkpoint, log_origin, sign_checkpoint
-from ledger.entry import Entry, entry_hash, sig_hash
-from ledger.excerpt import ExcerptContent, encode_excerpt
 from ledger.facade.base.types import SignedAct
 from ledger.facade.cases.signing import sign_bodies
-from ledger.frame import encode_frame, split_frame
-from ledger.genesis import LogGenesis
-from ledger.keys import Ed25519Signer, Signer
-from ledger.merkle import Tree, leaf_hash, multiproof_over
-from ledger.package import PackageContent, encode_package
+from ledger.formats.body import new_body
+from ledger.formats.checkpoint import Checkpoint, log_origin, sign_checkpoint
+from ledger.formats.entry import Entry, entry_hash, sig_hash
+from ledger.formats.excerpt import ExcerptContent, encode_excerpt
+from ledger.formats.frame import encode_frame, split_frame
+from ledger.formats.genesis import LogGenesis
+from ledger.formats.keys import Ed25519Signer, Signer
+from ledger.formats.merkle import Tree, leaf_hash, multiproof_over
+from ledger.formats.package import PackageContent, encode_package
+from ledger.registry import actions as registry_actions
 from ledger.types import ActId, CaseId, Facts, StationId
-from sync.framing import BRANCH, EXCERPT, PACKAGE, Section
-from sync.ingest import PreparedExcerpt, PreparedPackage, prepare
-from sync.responder import Responder
+from sync.core.framing import BRANCH, EXCERPT, PACKAGE, Section
+from sync.core.ingest import PreparedExcerpt, PreparedPackage, prepare
+from sync.core.responder import Responder
 from tests.sync.world import COUNTY, FELLING, START_MS, TOWN, VILLAGE_2, World
 
 Change = Callable[[Entry], "Entry | bytes"]

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from ledger.body import new_body
 from ledger.facade import Command
 from ledger.facade.cases.granting import GrantPlan
 from ledger.facade.cases.signing import sign_bodies
 from ledger.facade.opened.granted import give_grant
-from ledger.grant import Grant, pack_carried
-from ledger.keys import Signer, prove_possession
+from ledger.formats.body import new_body
+from ledger.formats.keys import Signer, prove_possession
+from ledger.registry.grant import Grant, pack_carried
 from ledger.types import CaseId, Facts, StationId, Value
 from stations.office.enrolling import EnrolledKey, give_new_key
 from tests.sync.world import COUNTY, FELLING, TOWN, VILLAGE, VILLAGE_2, World, signer

@@ -17,13 +17,13 @@ from aiohttp import web
 
 from ledger.facade import Home, Ledger
 from ledger.platform import monotonic_ms
-from ledger.registry import Registry
+from ledger.registry.registry import Registry
 from stations.cli.counterday.demo import DemoClock
-from sync.attempts import Attempts
-from sync.credentials import calling_context, listening_context
-from sync.joindesks import OfficeDesk, RelayDesk
-from sync.joinoffice import JoinOffice
-from sync.server_join import JoinDesk, add_join_routes, require_peer, told
+from sync.certs.credentials import calling_context, listening_context
+from sync.joining.joinoffice import JoinOffice
+from sync.line.attempts import Attempts
+from sync.line.joindesks import OfficeDesk, RelayDesk
+from sync.line.server_join import JoinDesk, add_join_routes, require_peer, told
 
 
 def registry_of(folder: Path) -> Registry:

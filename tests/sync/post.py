@@ -14,18 +14,18 @@ from aiohttp import web
 
 from ledger.facade import Home, Ledger
 from ledger.platform import monotonic_ms
-from ledger.registry import Registry
+from ledger.registry.registry import Registry
 from ledger.types import LedgerId, StationId
 from stations.cli.counterday.demo import DemoClock
-from sync.attempts import Attempts
-from sync.credentials import CountyCa, listening_context, read_ca, write_own
-from sync.joindesks import OfficeDesk
-from sync.joinoffice import JoinOffice
-from sync.pki import issue_leaf, new_csr
-from sync.problem import decode_problem
-from sync.server_join import JoinDesk, add_join_routes, require_peer, told
-from sync.tls import client_context, tls_failure
-from sync.tlskeys import new_key
+from sync.certs.credentials import CountyCa, listening_context, read_ca, write_own
+from sync.certs.pki import issue_leaf, new_csr
+from sync.certs.tls import client_context, tls_failure
+from sync.certs.tlskeys import new_key
+from sync.joining.joinoffice import JoinOffice
+from sync.line.attempts import Attempts
+from sync.line.joindesks import OfficeDesk
+from sync.line.problem import decode_problem
+from sync.line.server_join import JoinDesk, add_join_routes, require_peer, told
 
 
 @dataclass(kw_only=True)

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ledger import registry_actions
-from ledger.bundle import X25519, bundle_public_key
 from ledger.facade import Home
-from ledger.keys import Ed25519Signer, prove_possession
+from ledger.formats.bundle import X25519, bundle_public_key
+from ledger.formats.keys import Ed25519Signer, prove_possession
 from ledger.limits import BUNDLE_PART_BYTES_MAX
+from ledger.registry import actions as registry_actions
 from ledger.types import StationId
 from stations.kept.sticks import Imported, acknowledge, export_to, import_from
-from sync.bundlewriting import Order, SealedPart
+from sync.stick.bundlewriting import Order, SealedPart
 from tests.sync.world import LEVEL, Place, World
 
 

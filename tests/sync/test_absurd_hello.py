@@ -14,9 +14,9 @@ from ledger.facade.base.peers import Contact
 from ledger.facade.transfer.feeds import START, FeedPlace
 from ledger.limits import INT_MAX, MOMENT_MS_MAX, WAITING_MAX
 from ledger.types import LogId
-from sync.framing import ANSWER, Splitter
-from sync.messages import Answer, Hello, Refused, decode_answer, decode_hello
-from sync.responder import Responder
+from sync.core.framing import ANSWER, Splitter
+from sync.core.messages import Answer, Hello, Refused, decode_answer, decode_hello
+from sync.core.responder import Responder
 from tests.cli.conftest import Terminal
 from tests.sync.world import COUNTY, START_MS, TOWN, VILLAGE, World, settled
 

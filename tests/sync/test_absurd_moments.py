@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from audit.cli import main as audit_main
-from ledger.effects import local_date_text
+from ledger.cases.effects import local_date_text
 from ledger.limits import INT_MAX
 from stations.cli.lists import EXPORTS
 from stations.words.moments import NO_MOMENT, show_moment

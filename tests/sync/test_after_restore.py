@@ -12,7 +12,7 @@ from ledger.facade import Command
 from ledger.facade.base.home import RESTORED_MARKER
 from ledger.facade.base.tables import VIEW_TABLES
 from ledger.facade.transfer import rejudging
-from ledger.keys import Signer
+from ledger.formats.keys import Signer
 from ledger.types import CaseId, StationId
 from tests.sync.test_forks import copy, put_back
 from tests.sync.world import COUNTY, FELLING, TOWN, TOWN_2, VILLAGE, World, settled, signer

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import StoreError
-from ledger.excerpt import ExcerptContent, encode_excerpt
-from ledger.frame import split_frame
-from ledger.merkle import Tree, leaf_hash
-from ledger.package import encode_package
+from ledger.formats.excerpt import ExcerptContent, encode_excerpt
+from ledger.formats.frame import split_frame
+from ledger.formats.merkle import Tree, leaf_hash
+from ledger.formats.package import encode_package
 from ledger.types import LogId, StationId
-from sync.framing import ANSWER, EXCERPT, PACKAGE, Splitter, encode_section
+from sync.core.framing import ANSWER, EXCERPT, PACKAGE, Splitter, encode_section
 from tests.second_reader.test_synced_ledgers import agreed
 from tests.sync.evil import EvilStation, heir
 from tests.sync.sticks import StickWorld

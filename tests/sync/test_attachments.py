@@ -23,8 +23,8 @@ from stations.serving.carriage import Carriage, ask
 from stations.serving.rereading import FILES_MAX, ROUND_MS, Rereading, round_of
 from sync import attachforms
 from sync.attachforms import ATTACHMENTS_PATH, CHUNK_BYTES, Head, Offer, decode_answer, encode_offers
-from sync.credentials import calling_context
-from sync.problem import decode_problem
+from sync.certs.credentials import calling_context
+from sync.line.problem import decode_problem
 from tests.sync.test_over_tls import Serving, certified
 from tests.sync.world import COUNTY, FELLING, TOWN, VILLAGE, VILLAGE_2, World
 

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from ledger.bundle import SECTION_HELLO, BundleHeader, Manifest, bundle_public_key, seal_part
 from ledger.facade import Home
 from ledger.facade.base.peers import BY_STICK
 from ledger.facade.base.synctables import PEERS
 from ledger.facade.peering.between import station_board
 from ledger.facade.peering.board import BoardLine
 from ledger.facade.transfer.feeds import START, FeedPlace
-from ledger.keys import key_id
+from ledger.formats.bundle import SECTION_HELLO, BundleHeader, Manifest, bundle_public_key, seal_part
+from ledger.formats.keys import key_id
 from ledger.types import StationId
-from sync.bundleforms import compressed
-from sync.framing import PACKAGE, Splitter
-from sync.messages import Hello
+from sync.core.framing import PACKAGE, Splitter
+from sync.core.messages import Hello
+from sync.stick.bundleforms import compressed
 from tests.sync.sticks import StickWorld
 from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2, settled
 

@@ -19,11 +19,11 @@ import pytest
 from ledger.facade import Home
 from stations.journal import LOG_FOLDER, LOG_NAME
 from stations.serving.weblog import web_log
-from sync.credentials import calling_context
-from sync.framing import PACKAGE, encode_section
-from sync.requester import Requester
-from sync.server_session import SESSION_PATH
-from sync.stream import CONTENT_TYPE, Packer
+from sync.certs.credentials import calling_context
+from sync.core.framing import PACKAGE, encode_section
+from sync.core.requester import Requester
+from sync.core.stream import CONTENT_TYPE, Packer
+from sync.line.server_session import SESSION_PATH
 from tests.sync.test_over_tls import Serving, certified
 from tests.sync.world import TOWN, VILLAGE, Clock, World
 
@@ -209,7 +209,7 @@ import asyncio, sys
 from pathlib import Path
 from ledger.facade import Home
 from stations.serving.weblog import web_log
-from sync.credentials import calling_context
+from sync.certs.credentials import calling_context
 
 async def call(port, folder, ledger_id, body):
     context = calling_context(Home(Path(folder)), bytes.fromhex(ledger_id))

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ledger.bundle import read_bundle_header
 from ledger.facade import Home
 from ledger.facade.base.peers import BY_STICK
+from ledger.formats.bundle import read_bundle_header
 from tests.sync.sticks import StickWorld
 from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2
 

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from ledger.bundle import (
+from ledger.errors import BanjianError
+from ledger.facade import Command
+from ledger.formats.bundle import (
     MAGIC,
     SECTION_BRANCH,
     SECTION_EXCERPT,
@@ -27,16 +29,14 @@ from ledger.bundle import (
     read_bundle_header,
     seal_part,
 )
-from ledger.errors import BanjianError
-from ledger.facade import Command
-from ledger.keys import key_id
-from ledger.package import decode_package, encode_package
+from ledger.formats.keys import key_id
+from ledger.formats.package import decode_package, encode_package
 from ledger.types import StationId
 from stations.kept.sticks import find_files
-from sync.bundleforms import plain
-from sync.bundlereading import IN_FLIGHT_MAX, PartReader
-from sync.bundlereport import PartReport
-from sync.messages import decode_hello
+from sync.core.messages import decode_hello
+from sync.stick.bundleforms import plain
+from sync.stick.bundlereading import IN_FLIGHT_MAX, PartReader
+from sync.stick.bundlereport import PartReport
 from tests.sync.sticks import StickWorld
 from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2
 

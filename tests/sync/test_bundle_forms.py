@@ -8,15 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from ledger.bundle import BundleHeader, Section, open_part, pack_manifest, seal_part
-from ledger.checkpoint import open_cosignature, read_checkpoint, receipt_name
 from ledger.codec import pack_header
 from ledger.errors import EncodingError
 from ledger.facade.transfer.feeds import START, FeedPlace
+from ledger.formats.bundle import BundleHeader, Section, open_part, pack_manifest, seal_part
+from ledger.formats.checkpoint import open_cosignature, read_checkpoint, receipt_name
 from ledger.types import ActId, CaseId, KeyId, StationId
-from sync.bundleforms import FEED_ITEMS_MAX, FeedSection, compressed, decode_feed, file_name, is_ours, plain
-from sync.messages import decode_county, decode_hello
-from sync.stickattach import attached_point, decode_attached, decode_piece
+from sync.core.messages import decode_county, decode_hello
+from sync.stick.bundleforms import (
+    FEED_ITEMS_MAX,
+    FeedSection,
+    compressed,
+    decode_feed,
+    file_name,
+    is_ours,
+    plain,
+)
+from sync.stick.stickattach import attached_point, decode_attached, decode_piece
 from tests.vectors.generate import FOLDER
 from tests.vectors.positive import BUNDLE_SEED, x25519_public
 from tests.vectors.positive_travel import bundle_parts

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ledger import registry_actions
 from ledger.errors import AuthorityError, BanjianError
+from ledger.registry import actions as registry_actions
 from ledger.texts import Language, render
 from ledger.types import StationId
 from tests.sync.sticks import StickWorld

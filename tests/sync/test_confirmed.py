@@ -10,7 +10,7 @@ import pytest
 from ledger.errors import RuleError
 from ledger.facade.peering.confirmed import reached_acts
 from ledger.types import CaseId, StationId
-from sync.framing import BRANCH
+from sync.core.framing import BRANCH
 from tests.sync.test_forks import clone, copy
 from tests.sync.world import COUNTY, TOWN, VILLAGE, World, settled
 

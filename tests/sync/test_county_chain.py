@@ -17,11 +17,7 @@ from audit.incarnations import choose_registry
 from audit.openings import read_openings
 from audit.source import Source, open_database
 from audit.verify import verify_ledger
-from ledger import registry_actions
-from ledger.act import Act, act_id, case_of, decode_act
-from ledger.case import state_digest
-from ledger.checkpoint import Checkpoint, log_origin, sign_checkpoint
-from ledger.entry import entry_hash
+from ledger.cases.case import state_digest
 from ledger.errors import RuleError, StoreError
 from ledger.facade import Home, Ledger
 from ledger.facade.base.home import RESTORED_MARKER
@@ -31,13 +27,17 @@ from ledger.facade.logs.bodies import read_facts
 from ledger.facade.opened.founding import found_empty
 from ledger.facade.peering.between import exchange_of
 from ledger.facade.transfer import rejudging
-from ledger.frame import split_frame
-from ledger.keys import Ed25519Signer, prove_possession
-from ledger.merkle import Tree, leaf_hash
-from ledger.package import PackageContent, encode_package
+from ledger.formats.act import Act, act_id, case_of, decode_act
+from ledger.formats.checkpoint import Checkpoint, log_origin, sign_checkpoint
+from ledger.formats.entry import entry_hash
+from ledger.formats.frame import split_frame
+from ledger.formats.keys import Ed25519Signer, prove_possession
+from ledger.formats.merkle import Tree, leaf_hash
+from ledger.formats.package import PackageContent, encode_package
+from ledger.registry import actions as registry_actions
 from ledger.types import CaseId, LedgerId
-from sync.framing import PACKAGE, Section
-from sync.ingest import PreparedPackage, prepare
+from sync.core.framing import PACKAGE, Section
+from sync.core.ingest import PreparedPackage, prepare
 from tests.sync.test_after_restore import receive_by
 from tests.sync.test_forks import copy, put_back
 from tests.sync.world import (

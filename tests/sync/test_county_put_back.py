@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from audit.verify import verify_ledger
-from ledger import registry_actions
 from ledger.errors import AuthorityError
 from ledger.facade import Command, Home, Ledger
 from ledger.facade.base.home import RESTORED_MARKER
@@ -19,7 +18,8 @@ from ledger.facade.base.synctables import PEERS
 from ledger.facade.opened.founding import found_empty
 from ledger.facade.peering.between import stations_behind, sync_status
 from ledger.facade.peering.receiptkey import receipt_key_fault
-from ledger.keys import Signer, prove_possession
+from ledger.formats.keys import Signer, prove_possession
+from ledger.registry import actions as registry_actions
 from ledger.types import CaseId, StationId
 from tests.sync.test_forks import copy, put_back
 from tests.sync.test_over_tls import Serving, certified, certify

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from audit.verify import verify_ledger
-from ledger.checkpoint import read_checkpoint
 from ledger.errors import RuleError
 from ledger.facade.base.home import RESTORED_MARKER
 from ledger.facade.base.synctables import SYNC_FINDINGS
 from ledger.facade.logs.countyseen import INCONSISTENT, RESTORED, UNPROVEN
 from ledger.facade.peering.between import accept_county_note, note_to_accept, sync_status
 from ledger.facade.peering.countylink import CountyNews, CountyPlace
+from ledger.formats.checkpoint import read_checkpoint
 from ledger.store import schema
 from ledger.types import StationId
 from tests.sync.test_forks import copy, put_back

@@ -7,9 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from ledger.checkpoint import checkpoint_hash, read_checkpoint
-from ledger.entry import decode_entry
-from ledger.excerpt import ExcerptContent, encode_excerpt
 from ledger.facade import Home, Ledger
 from ledger.facade.base.vault import Vault
 from ledger.facade.logs.bodies import Place
@@ -17,11 +14,14 @@ from ledger.facade.logs.countyseen import UNPROVEN
 from ledger.facade.peering.between import merge, take_county_checkpoint
 from ledger.facade.transfer.excerpts import excerpts
 from ledger.facade.transfer.outgoing import Outgoing
-from ledger.frame import split_frame
+from ledger.formats.checkpoint import checkpoint_hash, read_checkpoint
+from ledger.formats.entry import decode_entry
+from ledger.formats.excerpt import ExcerptContent, encode_excerpt
+from ledger.formats.frame import split_frame
 from ledger.store import schema
 from ledger.types import LogId, StationId
-from sync.framing import EXCERPT, Section
-from sync.ingest import PreparedExcerpt, prepare
+from sync.core.framing import EXCERPT, Section
+from sync.core.ingest import PreparedExcerpt, prepare
 from tests.faults.merged import merge_problems
 from tests.sync.world import COUNTY, TOWN, VILLAGE, Randomness, World
 

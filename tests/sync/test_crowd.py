@@ -17,7 +17,7 @@ from ledger.facade import Home
 from ledger.platform import open_more_files
 from stations.cli.remote import status_remote
 from stations.config import write_config
-from sync.tls import fetching_context
+from sync.certs.tls import fetching_context
 from tests.forked import started
 from tests.sync.conftest import env_of
 from tests.sync.test_over_tls import Serving, certified

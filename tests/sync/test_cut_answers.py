@@ -12,8 +12,8 @@ import pytest
 from ledger.errors import StoreError
 from ledger.facade.transfer.feedpace import FeedPace
 from ledger.facade.transfer.feeds import START, FeedPlace
-from sync.giving import Histories
-from sync.outcome import Outcome
+from sync.core.giving import Histories
+from sync.line.outcome import Outcome
 from tests.sync.lines import Carry, line
 from tests.sync.test_over_tls import Serving, certified
 from tests.sync.world import TOWN, VILLAGE, World

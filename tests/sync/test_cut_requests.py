@@ -10,10 +10,10 @@ import pytest
 
 from ledger.facade.transfer.feedpace import PACKAGE_BYTES_MIN, PackagePace
 from ledger.types import LogId
-from sync.framing import HELLO, PACKAGE, Splitter
-from sync.giving import Budget, Spending
-from sync.linepace import REQUEST_BYTES_MIN, LinePace
-from sync.outcome import Outcome
+from sync.core.framing import HELLO, PACKAGE, Splitter
+from sync.core.giving import Budget, Spending
+from sync.core.linepace import REQUEST_BYTES_MIN, LinePace
+from sync.line.outcome import Outcome
 from tests.sync.test_cut_answers import cut_line
 from tests.sync.test_over_tls import Serving, certified
 from tests.sync.world import COUNTY, TOWN, VILLAGE, World, settled

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from audit.verify import verify_ledger
-from ledger.act import act_id, decode_act, new_act
-from ledger.body import new_body, personal_hash
 from ledger.codec import pack_header
-from ledger.entry import Entry
 from ledger.errors import BanjianError
 from ledger.facade.base.tables import VIEW_TABLES
 from ledger.facade.base.types import SignedAct
 from ledger.facade.peering.board import read_board
+from ledger.formats.act import act_id, decode_act, new_act
+from ledger.formats.body import new_body, personal_hash
+from ledger.formats.entry import Entry
 from ledger.limits import INT_MAX
 from ledger.types import CaseId, LedgerId, LogId, StationId
 from tests.sync.evil import EvilStation

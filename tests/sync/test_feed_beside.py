@@ -12,7 +12,7 @@ from ledger.facade.base.synctables import SYNC_FINDINGS
 from ledger.facade.logs.countyseen import INCONSISTENT
 from ledger.facade.peering.between import accept_county_note
 from ledger.types import CaseId, LogId
-from sync.giving import Budget
+from sync.core.giving import Budget
 from tests.sync.test_county_reopened import grow, held, merge_log, reopen
 from tests.sync.test_forks import copy, put_back
 from tests.sync.test_pins import END, findings, rot

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from audit.verify import verify_ledger
-from ledger.body import new_body
 from ledger.facade.peering.between import sync_status
-from ledger.package import encode_package
-from sync.framing import PACKAGE, Section
-from sync.ingest import PreparedPackage, prepare
+from ledger.formats.body import new_body
+from ledger.formats.package import encode_package
+from sync.core.framing import PACKAGE, Section
+from sync.core.ingest import PreparedPackage, prepare
 from tests.sync.evil import EvilStation
 from tests.sync.test_altered_tables import alter
 from tests.sync.world import TOWN, VILLAGE, World, settled, signer

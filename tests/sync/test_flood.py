@@ -11,11 +11,11 @@ from backports import zstd
 from ledger.errors import EncodingError
 from ledger.limits import SESSION_SECTIONS_MAX
 from ledger.types import LogId
-from sync.framing import ANSWER, END, EXCERPT, PACKAGE, Section, Splitter, encode_section
-from sync.messages import REFUSALS_MAX, Refused, decode_answer, decode_hello
-from sync.requester import Guesses, Requester
-from sync.responder import Responder
-from sync.stream import Unpacker
+from sync.core.framing import ANSWER, END, EXCERPT, PACKAGE, Section, Splitter, encode_section
+from sync.core.messages import REFUSALS_MAX, Refused, decode_answer, decode_hello
+from sync.core.requester import Guesses, Requester
+from sync.core.responder import Responder
+from sync.core.stream import Unpacker
 from tests.sync.test_absurd_hello import _hello as hello_of
 from tests.sync.world import COUNTY, START_MS, TOWN, VILLAGE, World, settled
 

@@ -14,14 +14,14 @@ import pytest
 from ledger.errors import BanjianError, StoreError
 from ledger.facade import Home, Ledger
 from ledger.facade.opened.founding import found_empty
-from ledger.genesis import decode_ledger_genesis
+from ledger.formats.genesis import decode_ledger_genesis
 from ledger.platform import write_once
 from stations.cli.counterday.demo import COUNTY, VILLAGE
 from stations.config import load_config
-from sync.credentials import read_ca, read_own_leaf, repair_own
-from sync.joinoffice import JoinOffice
-from sync.newcomer import begin, finish, resume
-from sync.pki import to_pem
+from sync.certs.credentials import read_ca, read_own_leaf, repair_own
+from sync.certs.pki import to_pem
+from sync.joining.joinoffice import JoinOffice
+from sync.joining.newcomer import begin, finish, resume
 from tests.cli.conftest import Terminal
 from tests.forked import ROOT
 from tests.sync.conftest import folder_of

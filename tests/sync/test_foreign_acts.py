@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from ledger import registry_actions
-from ledger.act import Act, act_id, decode_act
-from ledger.body import new_body
 from ledger.errors import BanjianError
 from ledger.facade.base.types import SignedAct
 from ledger.facade.cases.signing import sign_bodies
 from ledger.facade.logs.ownlog import OwnLog
-from ledger.genesis import LogGenesis
-from ledger.keys import Ed25519Signer
-from ledger.package import PackageContent, encode_package
+from ledger.formats.act import Act, act_id, decode_act
+from ledger.formats.body import new_body
+from ledger.formats.genesis import LogGenesis
+from ledger.formats.keys import Ed25519Signer
+from ledger.formats.package import PackageContent, encode_package
+from ledger.registry import actions as registry_actions
 from ledger.types import CaseId, Facts, LedgerId
-from sync.framing import PACKAGE, Section
-from sync.ingest import PreparedPackage, prepare
+from sync.core.framing import PACKAGE, Section
+from sync.core.ingest import PreparedPackage, prepare
 from tests.sync.world import FELLING, START_MS, TOWN, VILLAGE_2, World, settled
 
 OTHER = LedgerId(b"\x07" * 32)

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from ledger.facade.base.synctables import FORK, SYNC_FINDINGS
-from ledger.package import encode_package
+from ledger.formats.package import encode_package
 from ledger.store.tables import Row
 from ledger.types import StationId
-from sync.framing import BRANCH, PACKAGE, Section
+from sync.core.framing import BRANCH, PACKAGE, Section
 from tests.sync.test_forks import clone, copy, findings
 from tests.sync.world import COUNTY, TOWN, TOWN_2, VILLAGE, VILLAGE_3, World, settled
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ledger.types import StationId
-from sync.requester import Guesses
+from sync.core.requester import Guesses
 from tests.sync.world import COUNTY, TOWN, TOWN_2, VILLAGE, VILLAGE_3, Place, World, settled
 
 

@@ -24,8 +24,7 @@ from ledger.errors import (
     StoreError,
 )
 from ledger.types import LedgerId, StationId
-from sync.joinforms import decode_answer, decode_renewal, decode_request
-from sync.pki import (
+from sync.certs.pki import (
     DAY_MS,
     EXPIRY_TOLERANCE_MS,
     LEAF_DAYS,
@@ -42,9 +41,10 @@ from sync.pki import (
     renewal_due,
     to_pem,
 )
-from sync.problem import decode_problem, encode_problem
-from sync.rejection import decode_rejection, holder_of
-from sync.tlskeys import new_key, public_key_of, sign, verify
+from sync.certs.tlskeys import new_key, public_key_of, sign, verify
+from sync.joining.joinforms import decode_answer, decode_renewal, decode_request
+from sync.joining.rejection import decode_rejection, holder_of
+from sync.line.problem import decode_problem, encode_problem
 
 VECTOR = json.loads((Path(__file__).parents[1] / "vectors" / "join.json").read_text(encoding="utf-8"))
 STATION = StationId("990121001001-00")

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from ledger.checkpoint import read_checkpoint
 from ledger.facade.base.home import RESTORED_MARKER
-from sync import returning
-from sync.framing import NOTE
-from sync.giving import Budget
+from ledger.formats.checkpoint import read_checkpoint
+from sync.core import returning
+from sync.core.framing import NOTE
+from sync.core.giving import Budget
 from tests.sync.test_forks import copy, put_back
 from tests.sync.world import COUNTY, TOWN, TOWN_2, VILLAGE, VILLAGE_3, World, settled
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from ledger import registry_actions
 from ledger.errors import AuthorityError
 from ledger.facade import Command
 from ledger.facade.base.synctables import SYNC_FINDINGS
 from ledger.facade.base.tables import MARKS
 from ledger.facade.opened.granted import authority_now, list_grants
 from ledger.facade.transfer.rejudging import MARK_COUNTY, finish_judging
+from ledger.registry import actions as registry_actions
 from ledger.types import StationId
 from tests.sync.grants import (
     CLERK,

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from ledger import registry_actions
 from ledger.facade.base.synctables import AWAITED, AWAITING, SYNC_FINDINGS
 from ledger.facade.cases import latecomers
 from ledger.facade.cases.views import CaseView
 from ledger.facade.peering.between import sync_status
 from ledger.facade.transfer import withouteffect
-from ledger.keys import prove_possession
+from ledger.formats.keys import prove_possession
+from ledger.registry import actions as registry_actions
 from ledger.types import CaseId, Facts, StationId
 from tests.sync.evil import EvilStation
 from tests.sync.test_altered_tables import alter

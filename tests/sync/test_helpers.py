@@ -14,13 +14,13 @@ from time import monotonic, sleep
 
 import pytest
 
-from ledger.package import encode_package
+from ledger.formats.package import encode_package
+from ledger.known.verified import KEY_UNKNOWN
 from ledger.types import KeyId
-from ledger.verified import KEY_UNKNOWN
-from sync.framing import BRANCH, NOTE, PACKAGE, Section
-from sync.handover import Lacking, pack_answer, unpack_answer
-from sync.helpers import Helpers
-from sync.ingest import Prepared, PreparedPackage, prepare
+from sync.core.framing import BRANCH, NOTE, PACKAGE, Section
+from sync.core.ingest import Prepared, PreparedPackage, prepare
+from sync.preparing.handover import Lacking, pack_answer, unpack_answer
+from sync.preparing.helpers import Helpers
 from tests.sync.evil import EvilStation
 from tests.sync.test_evil_packages import NONSENSE
 from tests.sync.world import TOWN, VILLAGE_2, World, settled
@@ -44,7 +44,7 @@ def is_running(pid: int) -> bool:
 @pytest.fixture
 def asleep(monkeypatch: pytest.MonkeyPatch) -> Iterator[Helpers]:
     """Two helpers, for sections of any size."""
-    monkeypatch.setattr("sync.helpers.SECTION_BYTES_MIN", 0)
+    monkeypatch.setattr("sync.preparing.helpers.SECTION_BYTES_MIN", 0)
     made = Helpers(2)
     yield made
     made.close()
@@ -93,7 +93,7 @@ def test_helpers_make_what_is_made_here(
     helpers: Helpers, town: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Nothing is made in this process, which would hide that a helper failed.
-    monkeypatch.delattr("sync.helpers.prepare")
+    monkeypatch.delattr("sync.preparing.helpers.prepare")
     for kind in (PACKAGE, BRANCH):
         given = section(town, kind=kind)
         expected = here(town, given)
@@ -181,7 +181,7 @@ def test_the_first_section_starts_helpers_and_is_prepared_here_meanwhile(
     started = pids(asleep)
     assert len(started) == 2
     assert not asleep.start()
-    monkeypatch.delattr("sync.helpers.prepare")
+    monkeypatch.delattr("sync.preparing.helpers.prepare")
     assert there(asleep, town, given) == expected
     assert pids(asleep) == started
 
@@ -193,7 +193,7 @@ def test_small_sections_start_no_process(town: World) -> None:
 
 
 def test_without_helpers_everything_is_prepared_here(town: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sync.helpers.SECTION_BYTES_MIN", 0)
+    monkeypatch.setattr("sync.preparing.helpers.SECTION_BYTES_MIN", 0)
     given = section(town)
     assert there(Helpers(0), town, given) == here(town, given)
 
@@ -220,7 +220,7 @@ def test_a_helper_that_stands_still_is_ended_and_its_package_prepared_here(
     stopped = pids(helpers)
     for pid in stopped:
         os.kill(pid, signal.SIGSTOP)
-    monkeypatch.setattr("sync.helpers.ANSWER_S_MAX", 0.2)
+    monkeypatch.setattr("sync.preparing.helpers.ANSWER_S_MAX", 0.2)
     with ThreadPoolExecutor(2) as threads:
         asked = [threads.submit(there, helpers, town, given) for _ in range(2)]
         try:
@@ -237,7 +237,7 @@ def test_a_helper_whose_answer_was_late_is_followed_by_another(
     given = section(town)
     expected = here(town, given)
     with monkeypatch.context() as patched:
-        patched.setattr("sync.helpers.ANSWER_S_MAX", 0.0)
+        patched.setattr("sync.preparing.helpers.ANSWER_S_MAX", 0.0)
         assert there(helpers, town, given) == expected
     assert there(helpers, town, given) == expected
     assert there(helpers, town, given) == expected
@@ -253,7 +253,7 @@ def test_a_helper_that_was_killed_at_rest_is_reaped_with_the_next_section(
         os.kill(pid, signal.SIGKILL)
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     # Also with one that no helper is asked for.
-    monkeypatch.setattr("sync.helpers.SECTION_BYTES_MIN", len(given.payload) + 1)
+    monkeypatch.setattr("sync.preparing.helpers.SECTION_BYTES_MIN", len(given.payload) + 1)
     assert there(helpers, town, given) == here(town, given)
     assert not [pid for pid in killed if is_running(pid)]
 
@@ -280,7 +280,7 @@ def test_closing_ends_the_processes(helpers: Helpers, town: World) -> None:
 
 MASTER = """
 import os
-from sync.helpers import Helpers
+from sync.preparing.helpers import Helpers
 helpers = Helpers(1)
 helpers.start()
 print(*[one._process.pid for one in helpers._all], flush=True)

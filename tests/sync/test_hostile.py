@@ -10,13 +10,13 @@ import pytest
 
 from ledger.errors import BanjianError, DataError
 from ledger.facade.opened.county import CountyDesk
-from ledger.package import encode_package
+from ledger.formats.package import encode_package
 from ledger.store import schema
-from sync.framing import HELLO, PACKAGE, Splitter, encode_section
-from sync.ingest import prepare
-from sync.messages import Hello, decode_hello
-from sync.requester import Requester
-from sync.responder import Responder
+from sync.core.framing import HELLO, PACKAGE, Splitter, encode_section
+from sync.core.ingest import prepare
+from sync.core.messages import Hello, decode_hello
+from sync.core.requester import Requester
+from sync.core.responder import Responder
 from tests.sync.world import COUNTY, TOWN, UPSTREAM, VILLAGE, VILLAGE_2, World, settled, signer
 
 

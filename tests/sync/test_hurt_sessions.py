@@ -10,10 +10,10 @@ import pytest
 
 from ledger.errors import BanjianError, StoreError
 from ledger.facade.transfer.intake import Intake
-from ledger.package import encode_package
+from ledger.formats.package import encode_package
 from ledger.types import StationId
-from sync.framing import PACKAGE, Section, Splitter, encode_section
-from sync.ingest import PreparedPackage, prepare
+from sync.core.framing import PACKAGE, Section, Splitter, encode_section
+from sync.core.ingest import PreparedPackage, prepare
 from tests.simulation.county import apply_request
 from tests.sync.world import START_MS, TOWN, VILLAGE, World, settled
 

@@ -12,7 +12,7 @@ import pytest
 from ledger.facade import Home, Ledger
 from stations.cli.counterday.demo import TOWNSHIP
 from stations.config import load_config
-from sync.credentials import read_own_leaf
+from sync.certs.credentials import read_own_leaf
 from tests.cli.conftest import Terminal
 from tests.sync.conftest import Serve, banjian, folder_of
 

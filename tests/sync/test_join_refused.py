@@ -10,11 +10,11 @@ import pytest
 
 from ledger.errors import BanjianError
 from ledger.facade import Home, Ledger
-from ledger.keys import Ed25519Signer
+from ledger.formats.keys import Ed25519Signer
 from stations.cli.counterday.demo import TOWNSHIP
-from sync.joinforms import decode_request
-from sync.newcomer import REQUEST_NAME
-from sync.rejection import REASON_CHARS_MAX, decode_rejection, encode_rejection
+from sync.joining.joinforms import decode_request
+from sync.joining.newcomer import REQUEST_NAME
+from sync.joining.rejection import REASON_CHARS_MAX, decode_rejection, encode_rejection
 from tests.cli.conftest import Terminal
 from tests.sync.conftest import Serve, banjian, folder_of
 from tests.sync.post import ask, code_of, listening, open_post
@@ -123,9 +123,9 @@ async def test_its_certificate_is_neither_served_nor_renewed(county: Terminal, t
     village.ok("join", str(file), str(target), "--yes", "--request-out", request)
     county.ok("join", "take", request, "--answer-out", answer)
     village.ok("join", "finish", answer, str(target))
-    from sync.credentials import calling_context, read_own_certificate
-    from sync.joinforms import encode_renewal
-    from sync.tlskeys import new_key
+    from sync.certs.credentials import calling_context, read_own_certificate
+    from sync.certs.tlskeys import new_key
+    from sync.joining.joinforms import encode_renewal
 
     post = open_post(folder_of(county))
     home = Home(target)

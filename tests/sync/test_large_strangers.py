@@ -9,21 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from ledger.body import new_body
-from ledger.excerpt import encode_excerpt
 from ledger.facade.base.synctables import SYNC_FINDINGS
 from ledger.facade.logs.bodies import Place
 from ledger.facade.logs.stretch import STRETCH_LIMIT
 from ledger.facade.peering.between import station_board
 from ledger.facade.peering.exchange import CARRIED_BYTES
 from ledger.facade.peering.syncstatus import read_status
+from ledger.formats.body import new_body
+from ledger.formats.excerpt import encode_excerpt
+from ledger.formats.package import encode_package
 from ledger.limits import PUBLISHED_FACTS_BYTES_MAX
-from ledger.package import encode_package
 from ledger.types import CaseId, LogId, StationId
 from stations.checkup.doctorrows import row_checks
-from sync.framing import PACKAGE, Section
-from sync.ingest import PreparedPackage, prepare
-from sync.outcome import Outcome
+from sync.core.framing import PACKAGE, Section
+from sync.core.ingest import PreparedPackage, prepare
+from sync.line.outcome import Outcome
 from tests.sync.evil import EvilStation
 from tests.sync.sticks import StickWorld
 from tests.sync.test_over_tls import Serving, certify

@@ -6,7 +6,7 @@ import pytest
 
 from ledger.facade.logs import appearances
 from ledger.facade.logs.appearances import log_sizes
-from ledger.registry_schema import LOG_SIZES_MAX
+from ledger.registry.schema import LOG_SIZES_MAX
 from ledger.types import KeyId, StationId
 from stations.office.enrolling import retire
 from tests.sync.grants import CLERK, carry, receive, reset

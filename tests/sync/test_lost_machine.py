@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ledger import registry_actions
 from ledger.facade import Home
-from sync.credentials import read_own_leaf
+from ledger.registry import actions as registry_actions
+from sync.certs.credentials import read_own_leaf
 from tests.sync.test_closed_stations import call
 from tests.sync.test_over_tls import certify
 from tests.sync.world import COUNTY, TOWN, VILLAGE, Place, World, settled

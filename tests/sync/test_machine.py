@@ -22,7 +22,7 @@ from ledger.errors import BanjianError, EncodingError
 from ledger.facade.logs.heldstates import LogState
 from ledger.store import schema
 from ledger.types import CaseId, StationId
-from sync.requester import Guesses
+from sync.core.requester import Guesses
 from tests.simulation.county import fast_folder
 from tests.sync.world import COUNTY, TOWN, VILLAGE, Place, World
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ledger import registry_actions
 from ledger.errors import BanjianError
 from ledger.facade.transfer.feeds import Feeds
+from ledger.registry import actions as registry_actions
 from ledger.store.contract import WriteTx
 from ledger.types import CaseId, StationId
 from tests.sync.sticks import StickWorld

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from ledger.entry import entry_hash
 from ledger.facade.logs.opening import BRANCH_MARK
-from ledger.frame import split_frame
+from ledger.formats.entry import entry_hash
+from ledger.formats.frame import split_frame
 from ledger.store import schema
 from ledger.types import CaseId, LogId, StationId
 from tests.sync.sticks import StickWorld

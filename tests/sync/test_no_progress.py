@@ -17,12 +17,13 @@ from ledger.facade.peering.exchange import Exchange
 from ledger.types import CaseId
 from stations.serving import network
 from stations.serving.link import Link
-from sync import client_session, motion, responder, server_session
-from sync.framing import ANSWER, HEADER_BYTES_MAX, encode_section
-from sync.giving import Budget
-from sync.outcome import Outcome
-from sync.pace import PaceRule
-from sync.stream import Packer
+from sync.core import motion, responder
+from sync.core.framing import ANSWER, HEADER_BYTES_MAX, encode_section
+from sync.core.giving import Budget
+from sync.core.pace import PaceRule
+from sync.core.stream import Packer
+from sync.line import client_session, server_session
+from sync.line.outcome import Outcome
 from tests.sync.test_over_tls import Serving, certified
 from tests.sync.world import TOWN, VILLAGE, World
 

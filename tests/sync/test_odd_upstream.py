@@ -14,10 +14,10 @@ from aiohttp import web
 
 from ledger.errors import BanjianError
 from ledger.facade import Home
-from sync.client_session import CA_PATH, SESSION_PATH
-from sync.credentials import listening_context
-from sync.pace import PaceRule
-from sync.pki import CERTIFICATE_BYTES_MAX
+from sync.certs.credentials import listening_context
+from sync.certs.pki import CERTIFICATE_BYTES_MAX
+from sync.core.pace import PaceRule
+from sync.line.client_session import CA_PATH, SESSION_PATH
 from tests.sync.test_over_tls import Serving, certified
 from tests.sync.world import TOWN, VILLAGE, World
 

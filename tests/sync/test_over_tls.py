@@ -16,15 +16,16 @@ from stations.config import StationConfig
 from stations.serving.gate import GateRule
 from stations.serving.ledgerthread import LedgerThread
 from stations.serving.network import Network
-from sync import client_session, responder
-from sync.credentials import calling_context, prepare_county, read_ca, write_own
-from sync.giving import Budget
-from sync.pace import PaceRule
-from sync.pki import issue_leaf, new_csr
-from sync.requester import Requester
-from sync.server_session import SESSION_PATH
-from sync.stream import CONTENT_TYPE, Packer
-from sync.tlskeys import new_key
+from sync.certs.credentials import calling_context, prepare_county, read_ca, write_own
+from sync.certs.pki import issue_leaf, new_csr
+from sync.certs.tlskeys import new_key
+from sync.core import responder
+from sync.core.giving import Budget
+from sync.core.pace import PaceRule
+from sync.core.requester import Requester
+from sync.core.stream import CONTENT_TYPE, Packer
+from sync.line import client_session
+from sync.line.server_session import SESSION_PATH
 from tests.postgres import execute
 from tests.sync.conftest import COUNTY_PLACES, county_url
 from tests.sync.world import COUNTY, TOWN, VILLAGE, Build, Place, World

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sync.pace import Pace, PaceRule
+from sync.core.pace import Pace, PaceRule
 
 RULE = PaceRule(interval_ms=60_000, news_ms=2_000, first_retry_ms=5_000, retry_max_ms=900_000)
 

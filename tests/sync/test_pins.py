@@ -11,19 +11,19 @@ from pathlib import Path
 import pytest
 
 from audit.verify import verify_ledger
-from ledger.body import new_body
-from ledger.entry import decode_entry, encode_entry
 from ledger.errors import DataError, StoreError
-from ledger.excerpt import decode_excerpt, encode_excerpt
 from ledger.facade.logs.rotten import ROTTEN
 from ledger.facade.peering.syncstatus import SyncFinding, read_status
-from ledger.frame import FrameParts, encode_frame, split_frame
+from ledger.formats.body import new_body
+from ledger.formats.entry import decode_entry, encode_entry
+from ledger.formats.excerpt import decode_excerpt, encode_excerpt
+from ledger.formats.frame import FrameParts, encode_frame, split_frame
+from ledger.formats.package import PackageContent, decode_package, encode_package
 from ledger.limits import TREE_LEVEL_STORED_MIN
-from ledger.package import PackageContent, decode_package, encode_package
 from ledger.types import CaseId, LogId, StationId
 from stations.kept.sticks import Imported
-from sync import bundlewriting
-from sync.framing import EXCERPT, PACKAGE, Splitter, encode_section
+from sync.core.framing import EXCERPT, PACKAGE, Splitter, encode_section
+from sync.stick import bundlewriting
 from tests.sync.sticks import StickWorld
 from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2, World, settled
 

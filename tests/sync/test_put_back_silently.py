@@ -8,20 +8,20 @@ from pathlib import Path
 import pytest
 
 from audit.verify import verify_ledger
-from ledger import registry_actions
-from ledger.checkpoint import log_origin, read_checkpoint, sign_checkpoint
 from ledger.errors import BanjianError
 from ledger.facade.base.home import RESTORED_MARKER
 from ledger.facade.base.synctables import FORK
 from ledger.facade.logs.countyseen import merge_genesis
-from ledger.genesis import LogGenesis
+from ledger.formats.checkpoint import log_origin, read_checkpoint, sign_checkpoint
+from ledger.formats.genesis import LogGenesis
+from ledger.registry import actions as registry_actions
 from ledger.store import schema
 from ledger.types import CaseId, LogId, StationId
-from sync.framing import NOTE, Section
-from sync.ingest import prepare
-from sync.messages import decode_hello
-from sync.requester import Guesses, Requester
-from sync.responder import Responder
+from sync.core.framing import NOTE, Section
+from sync.core.ingest import prepare
+from sync.core.messages import decode_hello
+from sync.core.requester import Guesses, Requester
+from sync.core.responder import Responder
 from tests.sync.test_forks import copy, findings, put_back
 from tests.sync.world import COUNTY, TOWN, TOWN_2, VILLAGE, VILLAGE_2, World, settled, signer
 
@@ -214,7 +214,7 @@ def test_a_made_up_size_alone_moves_nothing_and_holds_up_nobody_else(world: Worl
     log_id, _ = merge_of(world)
 
     def boast(sections: Iterator[bytes]) -> Iterator[bytes]:
-        from sync.framing import HELLO, encode_section
+        from sync.core.framing import HELLO, encode_section
 
         hello = decode_hello(next(sections)[5:])
         logs = [one._replace(size=one.size + 1_000) if one.log_id == log_id else one for one in hello.logs]

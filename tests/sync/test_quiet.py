@@ -10,12 +10,12 @@ import pytest
 
 from ledger.errors import BanjianError
 from ledger.facade import Home
-from sync import responder
-from sync.credentials import calling_context
-from sync.giving import Budget
-from sync.problem import decode_problem
-from sync.quiet import IDLE_MAX, QUIET_MAX, STATIONS_MAX, Quiet
-from sync.server_session import SESSION_PATH
+from sync.certs.credentials import calling_context
+from sync.core import responder
+from sync.core.giving import Budget
+from sync.core.quiet import IDLE_MAX, QUIET_MAX, STATIONS_MAX, Quiet
+from sync.line.problem import decode_problem
+from sync.line.server_session import SESSION_PATH
 from tests.sync.post import ask
 from tests.sync.test_over_tls import Serving, certified, certify
 from tests.sync.world import TOWN, VILLAGE, VILLAGE_2, Clock, World

@@ -10,22 +10,22 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from ledger.body import new_body
 from ledger.errors import StoreError
 from ledger.facade import Home
 from ledger.facade.base.peers import REFUSALS_KEPT_MAX, Peers
 from ledger.facade.peering.between import station_board
 from ledger.facade.peering.board import REFUSED_SHOWN_MS_MAX, BoardLine
 from ledger.facade.transfer.feeds import FeedPlace
-from ledger.package import encode_package
+from ledger.formats.body import new_body
+from ledger.formats.package import encode_package
 from ledger.types import StationId
 from stations.config import write_config
-from sync.credentials import calling_context, read_ca_certificate
-from sync.framing import HELLO, PACKAGE, encode_section
-from sync.messages import Hello
-from sync.server_session import SESSION_PATH
-from sync.stream import CONTENT_TYPE, Packer
-from sync.tls import joining_context
+from sync.certs.credentials import calling_context, read_ca_certificate
+from sync.certs.tls import joining_context
+from sync.core.framing import HELLO, PACKAGE, encode_section
+from sync.core.messages import Hello
+from sync.core.stream import CONTENT_TYPE, Packer
+from sync.line.server_session import SESSION_PATH
 from tests.cli.conftest import Terminal
 from tests.sync.evil import EvilStation
 from tests.sync.test_over_tls import Serving, certified

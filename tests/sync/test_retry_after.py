@@ -11,10 +11,10 @@ import pytest
 from ledger.errors import AuthorityError, BanjianError, DataError, StoreError
 from ledger.facade import Home
 from stations.serving import network
-from sync.credentials import calling_context
-from sync.problem import decode_problem
-from sync.server_join import problem_response
-from sync.server_session import RETRY_AFTER_S, SESSION_PATH, Sessions
+from sync.certs.credentials import calling_context
+from sync.line.problem import decode_problem
+from sync.line.server_join import problem_response
+from sync.line.server_session import RETRY_AFTER_S, SESSION_PATH, Sessions
 from tests.sync.post import ask
 from tests.sync.test_over_tls import Serving, certified
 from tests.sync.world import TOWN, VILLAGE, World

@@ -11,16 +11,22 @@ import pytest
 from ledger.codec import pack_header, unpack_header
 from ledger.errors import BanjianError
 from ledger.facade import Home
+from ledger.formats.invite import decode_invite, encode_invite
+from ledger.formats.keys import Ed25519Signer, prove_possession
 from ledger.hashing import CTX_JOIN_SIGN, CTX_RENEWAL_SIGN
-from ledger.invite import decode_invite, encode_invite
-from ledger.keys import Ed25519Signer, prove_possession
 from ledger.types import LedgerId, StationId
 from stations.cli.counterday.demo import COUNTY, TOWNSHIP, VILLAGE
-from sync.attempts import ADDRESSES_MAX, Attempts
-from sync.client_join import join_online
-from sync.credentials import calling_context, ensure_ca, read_own_certificate, read_own_leaf, reload_context
-from sync.joindesks import RelayDesk
-from sync.joinforms import (
+from sync.certs.credentials import (
+    calling_context,
+    ensure_ca,
+    read_own_certificate,
+    read_own_leaf,
+    reload_context,
+)
+from sync.certs.pki import DAY_MS, LEAF_DAYS, Leaf, new_csr
+from sync.certs.tls import joining_context
+from sync.certs.tlskeys import new_key, sign
+from sync.joining.joinforms import (
     JOIN_REQUEST_BYTES_MAX,
     StaffKey,
     decode_answer,
@@ -28,12 +34,12 @@ from sync.joinforms import (
     encode_renewal,
     encode_request,
 )  # fmt: skip
-from sync.joinoffice import JoinOffice
-from sync.newcomer import Joining, begin, finish
-from sync.pki import DAY_MS, LEAF_DAYS, Leaf, new_csr
-from sync.renewal import renew, renew_if_due
-from sync.tls import joining_context
-from sync.tlskeys import new_key, sign
+from sync.joining.joinoffice import JoinOffice
+from sync.joining.newcomer import Joining, begin, finish
+from sync.line.attempts import ADDRESSES_MAX, Attempts
+from sync.line.client_join import join_online
+from sync.line.joindesks import RelayDesk
+from sync.line.renewal import renew, renew_if_due
 from tests.cli.conftest import Terminal
 from tests.sync.conftest import folder_of
 from tests.sync.post import Post, ask, code_of, listening, open_post

@@ -12,13 +12,13 @@ import pytest
 from ledger.errors import BanjianError, EncodingError, StoreError
 from ledger.facade.peering.exchange import Exchange
 from ledger.facade.transfer.intake import Intake
-from ledger.package import PackageContent, encode_package
+from ledger.formats.package import PackageContent, encode_package
 from ledger.types import LogId
-from sync.framing import PACKAGE, Section
-from sync.ingest import Prepared, PreparedPackage, prepare
-from sync.messages import Hello
-from sync.responder import Responder
-from sync.storing import RUN_MAX, WAITING_MAX, Storing
+from sync.core.framing import PACKAGE, Section
+from sync.core.ingest import Prepared, PreparedPackage, prepare
+from sync.core.messages import Hello
+from sync.core.responder import Responder
+from sync.preparing.storing import RUN_MAX, WAITING_MAX, Storing
 from tests.sync.world import START_MS, TOWN, VILLAGE, World, settled
 
 

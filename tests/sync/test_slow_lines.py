@@ -15,10 +15,10 @@ import pytest
 from aiohttp import ClientTimeout
 
 from stations.serving.gate import GateRule
-from sync import client_session, server_join
-from sync.problem import decode_problem
-from sync.server_join import CA_PATH, JOIN_PATH
-from sync.tls import fetching_context
+from sync.certs.tls import fetching_context
+from sync.line import client_session, server_join
+from sync.line.problem import decode_problem
+from sync.line.server_join import CA_PATH, JOIN_PATH
 from tests.sync.lines import line
 from tests.sync.post import ask
 from tests.sync.test_over_tls import Serving, certified

@@ -19,8 +19,8 @@ from ledger.texts import Language, catalogue
 from stations.cli.counterday.demo import DemoClock
 from stations.config import write_config
 from stations.texts import GAP, Say
-from sync import messages
-from sync.pki import DAY_MS, LEAF_DAYS
+from sync.certs.pki import DAY_MS, LEAF_DAYS
+from sync.core import messages
 from tests.cli.conftest import Terminal
 from tests.sync.sticks import StickWorld
 from tests.sync.test_over_tls import Serving, certified, certify

@@ -10,18 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from ledger.bundle import SECTION_ATTACHED, SECTION_ATTACHMENT, Manifest, Section, open_part
 from ledger.codec import pack_header
 from ledger.errors import BanjianError, DataError, EncodingError
 from ledger.facade import Command, Home
 from ledger.facade.base.home import RESTORED_MARKER
+from ledger.formats.bundle import SECTION_ATTACHED, SECTION_ATTACHMENT, Manifest, Section, open_part
 from ledger.types import CaseId, StationId
 from stations.kept.attachments import Attachment, Attachments
 from stations.serving.bundlejobs import EXPORT, IMPORT, BundleJob, Step, run_job
 from stations.serving.stickattach import StickAttachments
 from sync.attachforms import CHUNK_BYTES
-from sync.stickanswer import take_section
-from sync.stickattach import AttachedSection, Piece, attached_point, decode_attached, decode_piece
+from sync.stick.stickanswer import take_section
+from sync.stick.stickattach import AttachedSection, Piece, attached_point, decode_attached, decode_piece
 from tests.sync.sticks import StickWorld
 from tests.sync.test_forks import copy, put_back
 from tests.sync.world import COUNTY, FELLING, TOWN, VILLAGE, settled, signer

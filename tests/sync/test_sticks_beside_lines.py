@@ -12,9 +12,9 @@ import pytest
 from ledger.facade.transfer.feedpace import RENEWED_MS, Renewals
 from ledger.facade.transfer.feeds import START, FeedPlace, Feeds
 from ledger.types import CaseId
-from sync import bundlewriting
-from sync.framing import EXCERPT
-from sync.giving import Budget
+from sync.core.framing import EXCERPT
+from sync.core.giving import Budget
+from sync.stick import bundlewriting
 from tests.sync.sticks import StickWorld
 from tests.sync.test_cut_requests import kinds
 from tests.sync.world import TOWN, VILLAGE

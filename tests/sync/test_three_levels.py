@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ledger.entry import decode_entry
-from ledger.frame import split_frame
+from ledger.formats.entry import decode_entry
+from ledger.formats.frame import split_frame
 from tests.sync.conftest import COUNTY_PLACES, county_url
 from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2, World, walk
 

@@ -20,10 +20,10 @@ from ledger.errors import BanjianError
 from ledger.facade import Home
 from ledger.types import LedgerId
 from stations.cli.counterday.demo import COUNTY, TOWNSHIP, VILLAGE
-from sync.credentials import CountyCa, ensure_ca, listening_context
-from sync.pki import CA_YEARS, DAY_MS, LEAF_DAYS
-from sync.tls import client_context, fetching_context, joining_context, server_context, tls_failure
-from sync.tlskeys import private_key
+from sync.certs.credentials import CountyCa, ensure_ca, listening_context
+from sync.certs.pki import CA_YEARS, DAY_MS, LEAF_DAYS
+from sync.certs.tls import client_context, fetching_context, joining_context, server_context, tls_failure
+from sync.certs.tlskeys import private_key
 from tests.cli.conftest import Terminal
 from tests.sync.conftest import folder_of
 from tests.sync.post import Post, ask, code_of, listening, open_post

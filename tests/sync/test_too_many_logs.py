@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from ledger import registry_actions
-from ledger.checkpoint import Checkpoint, cosign, log_origin, receipt_name
 from ledger.facade.logs.heldstates import BranchState, LogState, ReceiptLine
 from ledger.facade.transfer.feeds import START, FeedPlace
-from ledger.genesis import LogGenesis
-from ledger.keys import Ed25519Signer
+from ledger.formats.checkpoint import Checkpoint, cosign, log_origin, receipt_name
+from ledger.formats.genesis import LogGenesis
+from ledger.formats.keys import Ed25519Signer
 from ledger.limits import INT_MAX, SPENT_HISTORIES_MAX, STATION_HISTORIES_MAX
+from ledger.registry import actions as registry_actions
 from ledger.types import LogId
-from sync.framing import HEADER_BYTES_MAX
-from sync.messages import Answer, decode_answer
+from sync.core.framing import HEADER_BYTES_MAX
+from sync.core.messages import Answer, decode_answer
 from tests.sync.evil import EvilStation, heir
 from tests.sync.world import COUNTY, START_MS, TOWN, VILLAGE, VILLAGE_2, World, settled
 

@@ -10,8 +10,8 @@ import pytest
 
 from ledger.facade import Command
 from ledger.types import LogId
-from sync.framing import PACKAGE, Splitter
-from sync.ingest import prepare
+from sync.core.framing import PACKAGE, Splitter
+from sync.core.ingest import prepare
 from tests.sync.world import FELLING, TOWN, VILLAGE, World, settled, signer
 
 ACTS, PACKAGES = 600, 3

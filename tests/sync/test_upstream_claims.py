@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from ledger.checkpoint import Checkpoint, log_origin, sign_checkpoint
-from ledger.entry import entry_hash
 from ledger.facade.logs.heldstates import BranchState, LogState
 from ledger.facade.logs.ownlog import newest_checkpoint
 from ledger.facade.peering.between import sync_status
-from ledger.frame import split_frame
-from ledger.keys import Ed25519Signer
+from ledger.formats.checkpoint import Checkpoint, log_origin, sign_checkpoint
+from ledger.formats.entry import entry_hash
+from ledger.formats.frame import split_frame
+from ledger.formats.keys import Ed25519Signer
 from ledger.limits import STATION_HISTORIES_MAX
 from ledger.types import LogId
-from sync.framing import ANSWER, NOTE, Splitter, encode_section
-from sync.messages import Answer, Fork, decode_answer
+from sync.core.framing import ANSWER, NOTE, Splitter, encode_section
+from sync.core.messages import Answer, Fork, decode_answer
 from tests.sync.test_forks import copy, put_back
 from tests.sync.world import TOWN, VILLAGE, World, settled
 

@@ -10,7 +10,7 @@ import pytest
 from ledger.facade.peering import exchange
 from ledger.facade.peering.between import station_board, sync_status
 from ledger.types import StationId
-from sync.giving import Budget
+from sync.core.giving import Budget
 from tests.sync.test_forks import clone, copy, put_back
 from tests.sync.world import COUNTY, TOWN, VILLAGE, World, settled
 

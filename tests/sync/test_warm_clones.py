@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ledger.types import StationId
-from sync.framing import ANSWER, END, HELLO, Splitter
+from sync.core.framing import ANSWER, END, HELLO, Splitter
 from tests.sync import world as worlds
 from tests.sync.test_forks import clone, copy
 from tests.sync.test_moved_stations import move

@@ -12,8 +12,8 @@ from ledger.facade.peering import exchange, room
 from ledger.facade.transfer.feeds import START, FeedPlace
 from ledger.store import schema
 from ledger.types import CaseId, LogId, StationId
-from sync.framing import BRANCH, EXCERPT, PACKAGE
-from sync.giving import Budget
+from sync.core.framing import BRANCH, EXCERPT, PACKAGE
+from sync.core.giving import Budget
 from tests.sync.test_cut_requests import kinds
 from tests.sync.test_forks import clone, copy, put_back
 from tests.sync.test_moved_stations import move

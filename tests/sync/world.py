@@ -13,22 +13,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any, Self
 
-from ledger import registry_actions
-from ledger.case import state_digest
+from ledger.cases.case import state_digest
 from ledger.facade import Command, CountyPlan, Home, Ledger, create_county
 from ledger.facade.opened.founding import found_empty
 from ledger.facade.opened.moving import move_to_postgres
 from ledger.facade.peering.between import exchange_of
 from ledger.facade.peering.exchange import Exchange
-from ledger.genesis import LedgerGenesis
-from ledger.keys import Ed25519Signer, Signer, prove_possession
+from ledger.formats.genesis import LedgerGenesis
+from ledger.formats.keys import Ed25519Signer, Signer, prove_possession
+from ledger.registry import actions as registry_actions
 from ledger.types import CaseId, Facts, StationId
-from sync.framing import ANSWER, END, HELLO, Splitter
-from sync.giving import Budget
-from sync.ingest import prepare
-from sync.messages import decode_answer, decode_hello
-from sync.requester import Guesses, Progress, Requester
-from sync.responder import Responder
+from sync.core.framing import ANSWER, END, HELLO, Splitter
+from sync.core.giving import Budget
+from sync.core.ingest import prepare
+from sync.core.messages import decode_answer, decode_hello
+from sync.core.requester import Guesses, Progress, Requester
+from sync.core.responder import Responder
 
 COUNTY = StationId("990121000000-00")
 TOWN, TOWN_2 = StationId("990121001000-00"), StationId("990121002000-00")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ledger.chain import ChainLog, chain_logs
-from ledger.genesis import LogGenesis, LogKind, LogReason
+from ledger.formats.chain import ChainLog, chain_logs
+from ledger.formats.genesis import LogGenesis, LogKind, LogReason
 from ledger.types import StationId
 from tests.vectors.positive import Json
 from tests.vectors.world import COUNTY, LEDGER_ID, TOWN, World, seed, signer

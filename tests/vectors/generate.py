@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from ledger.bundle import seal_part
+from ledger.formats.bundle import seal_part
 from tests.vectors import chains, grants, pins, positive, positive_bundle, positive_join, positive_travel
 from tests.vectors.negative import negative_vectors
 from tests.vectors.positive import BUNDLE_SEED, Json, x25519_public

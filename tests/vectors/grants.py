@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ledger.act import Act, ActHeader, new_act
-from ledger.body import facts_hash, new_body
-from ledger.grant import PROVISIONAL_GRANT, Grant, grant_facts, read_grant
-from ledger.keys import Ed25519Signer, prove_possession
+from ledger.formats.act import Act, ActHeader, new_act
+from ledger.formats.body import facts_hash, new_body
+from ledger.formats.keys import Ed25519Signer, prove_possession
 from ledger.limits import GRANT_MS_MAX
+from ledger.registry.grant import PROVISIONAL_GRANT, Grant, grant_facts, read_grant
 from ledger.types import CaseId, Facts, StationId
 from tests.vectors.positive import Json
 from tests.vectors.spoil import Case, changed

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ledger.checkpoint import Checkpoint, receipt_name, sign_checkpoint
-from ledger.merkle import Tree, consistency_proof, inclusion_proof, leaf_hash, multiproof
-from ledger.note import sign_note
+from ledger.formats.checkpoint import Checkpoint, receipt_name, sign_checkpoint
+from ledger.formats.merkle import Tree, consistency_proof, inclusion_proof, leaf_hash, multiproof
+from ledger.formats.note import sign_note
 from tests.vectors.positive import RFC6962_LEAVES
 from tests.vectors.spoil import Case, Given
 from tests.vectors.world import (

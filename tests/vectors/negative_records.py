@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ledger.codec import pack_body, pack_header, unpack_header
-from ledger.keys import prove_possession
+from ledger.formats.keys import prove_possession
 from ledger.limits import FACTS_BYTES_MAX, PERSONAL_BYTES_MAX
 from tests.vectors.positive import FIELD
 from tests.vectors.spoil import Case, Given, changed, flipped

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ledger.bundle import MAGIC
-from ledger.checkpoint import Checkpoint, log_origin, sign_checkpoint
 from ledger.codec import HeaderValue, pack_header, unpack_header
-from ledger.excerpt import encode_excerpt
-from ledger.frame import encode_frame, split_frame
+from ledger.formats.bundle import MAGIC
+from ledger.formats.checkpoint import Checkpoint, log_origin, sign_checkpoint
+from ledger.formats.excerpt import encode_excerpt
+from ledger.formats.frame import encode_frame, split_frame
+from ledger.formats.merkle import Tree, leaf_hash, multiproof
+from ledger.formats.package import encode_package
 from ledger.hashing import CTX_INVITE_SIGN
-from ledger.merkle import Tree, leaf_hash, multiproof
-from ledger.package import encode_package
 from tests.vectors.positive import BUNDLE_SEED
 from tests.vectors.positive_travel import (
     PASSPHRASE,

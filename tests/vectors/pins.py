@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ledger.act import act_id, encode_act
-from ledger.body import facts_hash
-from ledger.checkpoint import Checkpoint, log_origin, sign_checkpoint
 from ledger.codec import pack_header
-from ledger.entry import Entry, encode_entry, entry_hash, sig_hash
-from ledger.frame import encode_frame, split_frame
-from ledger.merkle import Tree, leaf_hash
-from ledger.package import PackageContent, encode_package
+from ledger.formats.act import act_id, encode_act
+from ledger.formats.body import facts_hash
+from ledger.formats.checkpoint import Checkpoint, log_origin, sign_checkpoint
+from ledger.formats.entry import Entry, encode_entry, entry_hash, sig_hash
+from ledger.formats.frame import encode_frame, split_frame
+from ledger.formats.merkle import Tree, leaf_hash
+from ledger.formats.package import PackageContent, encode_package
 from tests.vectors.positive import Json
 from tests.vectors.positive_travel import package_content
 from tests.vectors.spoil import Case, flipped

@@ -6,13 +6,13 @@ from typing import TypeAlias
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from ledger.body import facts_hash, new_body, personal_hash
-from ledger.checkpoint import add_cosignature, checkpoint_hash, receipt_name
 from ledger.codec import pack_body
-from ledger.entry import entry_hash, sig_hash
-from ledger.keys import key_id, prove_possession, verify
-from ledger.merkle import Tree, consistency_proof, inclusion_proof, leaf_hash, multiproof, root_at
-from ledger.note import sign_note
+from ledger.formats.body import facts_hash, new_body, personal_hash
+from ledger.formats.checkpoint import add_cosignature, checkpoint_hash, receipt_name
+from ledger.formats.entry import entry_hash, sig_hash
+from ledger.formats.keys import key_id, prove_possession, verify
+from ledger.formats.merkle import Tree, consistency_proof, inclusion_proof, leaf_hash, multiproof, root_at
+from ledger.formats.note import sign_note
 from ledger.types import Facts
 from tests.vectors.world import (
     CLERK,

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from ledger.act import case_of
-from ledger.bundle import Manifest, Section, pack_manifest
-from ledger.checkpoint import add_cosignature, cosign, receipt_name
-from ledger.excerpt import encode_excerpt
 from ledger.facade.base.peers import Contact
 from ledger.facade.logs.heldstates import LogState
 from ledger.facade.peering.countylink import CountyNews
 from ledger.facade.transfer.feeds import START, FeedPlace
-from ledger.package import encode_package
+from ledger.formats.act import case_of
+from ledger.formats.bundle import Manifest, Section, pack_manifest
+from ledger.formats.checkpoint import add_cosignature, cosign, receipt_name
+from ledger.formats.excerpt import encode_excerpt
+from ledger.formats.package import encode_package
 from ledger.types import CaseId
 from sync.attachforms import CHUNK_BYTES, Head
-from sync.bundleforms import FeedSection
-from sync.messages import Hello, pack_county
-from sync.stickattach import AttachedSection, Piece, attached_point
+from sync.core.messages import Hello, pack_county
+from sync.stick.bundleforms import FeedSection
+from sync.stick.stickattach import AttachedSection, Piece, attached_point
 from tests.vectors.positive import Json
 from tests.vectors.positive_travel import excerpt_content, package_content
 from tests.vectors.world import COUNTY, COUNTY_RECEIPTS, LEDGER_ID, VILLAGE, Log, World

@@ -6,15 +6,22 @@ from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 
+from ledger.formats.invite import encode_invite
+from ledger.formats.keys import prove_possession
 from ledger.hashing import CTX_JOIN, digest
-from ledger.invite import encode_invite
-from ledger.keys import prove_possession
 from ledger.types import CaseId
 from sync.attachforms import CHUNK_BYTES, Answer, Head, Lacking, Offer, encode_offers
-from sync.joinforms import JoinAnswer, ServiceKey, StaffKey, decode_request, encode_renewal, encode_request
-from sync.pki import fingerprint, issue_leaf, new_ca, new_csr
-from sync.rejection import decode_rejection, encode_rejection
-from sync.tlskeys import new_key
+from sync.certs.pki import fingerprint, issue_leaf, new_ca, new_csr
+from sync.certs.tlskeys import new_key
+from sync.joining.joinforms import (
+    JoinAnswer,
+    ServiceKey,
+    StaffKey,
+    decode_request,
+    encode_renewal,
+    encode_request,
+)
+from sync.joining.rejection import decode_rejection, encode_rejection
 from tests.vectors.positive import BUNDLE_SEED, Json, x25519_public
 from tests.vectors.positive_travel import new_invite
 from tests.vectors.world import BEGIN_MS, LEDGER_ID, REGISTRAR, VILLAGE, World, seed, signer

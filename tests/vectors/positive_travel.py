@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ledger.bundle import (
+from ledger.formats.bundle import (
     BundleHeader,
     Manifest,
     Section,
     pack_manifest,
 )
-from ledger.envelope import KdfParams, seal_key
-from ledger.excerpt import ExcerptContent, encode_excerpt
-from ledger.invite import Invite, encode_invite
-from ledger.keys import key_id
-from ledger.merkle import Tree, leaf_hash, multiproof
-from ledger.package import PackageContent, encode_package
+from ledger.formats.envelope import KdfParams, seal_key
+from ledger.formats.excerpt import ExcerptContent, encode_excerpt
+from ledger.formats.invite import Invite, encode_invite
+from ledger.formats.keys import key_id
+from ledger.formats.merkle import Tree, leaf_hash, multiproof
+from ledger.formats.package import PackageContent, encode_package
 from tests.vectors.positive import BUNDLE_SEED, Json, x25519_public
 from tests.vectors.world import (
     BEGIN_MS,

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from ledger.act import decode_act, verify_act
-from ledger.body import check_facts, check_personal, open_body
-from ledger.bundle import open_part
-from ledger.checkpoint import open_checkpoint, open_cosignature, read_checkpoint
-from ledger.entry import check_link, decode_entry
-from ledger.envelope import open_key
-from ledger.excerpt import check_excerpt, decode_excerpt
-from ledger.frame import decode_frame
-from ledger.genesis import decode_ledger_genesis, decode_log_genesis
-from ledger.grant import decode_carried
-from ledger.invite import decode_invite
-from ledger.keys import check_possession, check_public_key
-from ledger.merge import decode_merge_leaf
-from ledger.merkle import Tree, multiproof_root, verify_consistency, verify_inclusion
-from ledger.note import open_note
-from ledger.package import check_package, decode_parsed
+from ledger.formats.act import decode_act, verify_act
+from ledger.formats.body import check_facts, check_personal, open_body
+from ledger.formats.bundle import open_part
+from ledger.formats.checkpoint import open_checkpoint, open_cosignature, read_checkpoint
+from ledger.formats.entry import check_link, decode_entry
+from ledger.formats.envelope import open_key
+from ledger.formats.excerpt import check_excerpt, decode_excerpt
+from ledger.formats.frame import decode_frame
+from ledger.formats.genesis import decode_ledger_genesis, decode_log_genesis
+from ledger.formats.invite import decode_invite
+from ledger.formats.keys import check_possession, check_public_key
+from ledger.formats.merge import decode_merge_leaf
+from ledger.formats.merkle import Tree, multiproof_root, verify_consistency, verify_inclusion
+from ledger.formats.note import open_note
+from ledger.formats.package import check_package, decode_parsed
+from ledger.known.verified import check_pinned, verify_records
+from ledger.registry.grant import decode_carried
 from ledger.types import LedgerId, LogId
-from ledger.verified import check_pinned, verify_records
 
 Input = Mapping[str, str | int | list[str]]
 

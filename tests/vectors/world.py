@@ -5,16 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from ledger import registry_actions as facts_of
-from ledger.act import Act, ActHeader, case_of, new_act
-from ledger.body import facts_hash, new_body, personal_hash
-from ledger.checkpoint import Checkpoint, checkpoint_hash, cosign, log_origin, receipt_name, sign_checkpoint
-from ledger.entry import Entry, entry_hash, sig_hash
-from ledger.frame import encode_frame
-from ledger.genesis import LedgerGenesis, LogGenesis, LogKind
-from ledger.keys import Ed25519Signer, Signer, prove_possession
-from ledger.merge import FrameLeaf, HeadLeaf
-from ledger.merkle import Tree, leaf_hash
+from ledger.formats.act import Act, ActHeader, case_of, new_act
+from ledger.formats.body import facts_hash, new_body, personal_hash
+from ledger.formats.checkpoint import (
+    Checkpoint,
+    checkpoint_hash,
+    cosign,
+    log_origin,
+    receipt_name,
+    sign_checkpoint,
+)
+from ledger.formats.entry import Entry, entry_hash, sig_hash
+from ledger.formats.frame import encode_frame
+from ledger.formats.genesis import LedgerGenesis, LogGenesis, LogKind
+from ledger.formats.keys import Ed25519Signer, Signer, prove_possession
+from ledger.formats.merge import FrameLeaf, HeadLeaf
+from ledger.formats.merkle import Tree, leaf_hash
+from ledger.registry import actions as facts_of
 from ledger.types import CaseId, Facts, LogId, StationId
 
 COUNTY = StationId("990121000000-00")

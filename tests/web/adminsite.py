@@ -22,11 +22,11 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 
-from ledger.envelope import open_key, seal_key
 from ledger.facade import Home, Ledger
 from ledger.facade.base.clock import SystemClock
 from ledger.facade.opened.setup import CountyPlan
-from ledger.keys import Ed25519Signer
+from ledger.formats.envelope import open_key, seal_key
+from ledger.formats.keys import Ed25519Signer
 from ledger.types import StationId
 from stations.config import load_config
 from stations.office.enrolling import NewPerson, enrol, key_of_signer

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit
 
-from ledger import registry_actions
-from ledger.envelope import seal_key
 from ledger.facade import Home, Ledger
 from ledger.facade.base.clock import Clock
+from ledger.formats.envelope import seal_key
+from ledger.registry import actions as registry_actions
 from ledger.types import StationId
 from stations.config import StationConfig
 from stations.server import Listening, StationServer

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from playwright.sync_api import Error as PlaywrightError
 
 from ledger.facade import Ledger
-from ledger.invite import encode_invite
+from ledger.formats.invite import encode_invite
 from ledger.types import StationId
 from stations.county.people import REGISTRAR_NO, signer_of
 from stations.office.inviting import Offer, code_of_invite, make_invite

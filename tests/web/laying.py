@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
-from ledger.calendar import local_date
 from ledger.data import shipped_items
+from ledger.days.calendar import local_date
 from ledger.facade.base.clock import SystemClock
 from tests.sheetin.workbooks import make
 from tests.web.desk import Desk

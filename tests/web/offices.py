@@ -20,12 +20,12 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ledger import registry_actions
 from ledger.data import shipped_items
-from ledger.envelope import seal_key
 from ledger.facade import Home, Ledger
 from ledger.facade.base.clock import SystemClock
-from ledger.keys import prove_possession
+from ledger.formats.envelope import seal_key
+from ledger.formats.keys import prove_possession
+from ledger.registry import actions as registry_actions
 from ledger.types import StationId, Value
 from stations.config import CONFIG_NAME
 from stations.county.founding import found_county, home_of

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ledger.act import act_id
 from ledger.facade import CasePage, Command, Ledger
+from ledger.formats.act import act_id
 from ledger.types import CaseId, Facts
 from stations.cli.counterday.demo import Stage
 from stations.cli.counterday.demoarrival import arrive

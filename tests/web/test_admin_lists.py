@@ -12,12 +12,12 @@ from urllib.parse import quote
 
 import pytest
 
-from ledger.calendar import parse_calendar
-from ledger.calendar_year import statutory_days
 from ledger.calendars import festivals, shipped, shipped_facts
 from ledger.data import shipped_items
+from ledger.days.calendar import parse_calendar
+from ledger.days.year import statutory_days
 from ledger.facade import Command, Ledger
-from ledger.lintcalendar import lint_calendar
+from ledger.lint.calendar import lint_calendar
 from ledger.types import StationId
 from stations.config import CONFIG_NAME
 from stations.sheetin.book import open_book

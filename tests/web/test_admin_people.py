@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from ledger.facade import Ledger
-from ledger.invite import decode_invite
-from ledger.keys import Ed25519Signer, key_id, prove_possession
-from ledger.registry import Registry
+from ledger.formats.invite import decode_invite
+from ledger.formats.keys import Ed25519Signer, key_id, prove_possession
+from ledger.registry.registry import Registry
 from ledger.types import StationId
 from stations.keyrequest import KeyRequest, encode_request
 from stations.office.inviting import invite_of_code
-from sync.joinforms import encode_request as encode_join
-from sync.tlskeys import new_key
+from sync.certs.tlskeys import new_key
+from sync.joining.joinforms import encode_request as encode_join
 from tests.web.adminsite import COUNTY, PASSPHRASE, TOWNSHIP, VILLAGE, Serving, Visitor, found
 
 

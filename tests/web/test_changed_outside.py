@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ledger.envelope import seal_key
 from ledger.facade import Home
 from ledger.facade.peering.between import sync_status
+from ledger.formats.envelope import seal_key
 from ledger.store.sqlite_schema import events_schema
 from stations.checkup.doctorrows import row_checks
 from tests.facade.counter import FELLING, TOWNSHIP, VILLAGE

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ledger import registry_actions
 from ledger.facade import Home, Ledger
 from ledger.facade.base.clock import SystemClock
+from ledger.registry import actions as registry_actions
 from ledger.types import CaseId, StationId
 from stations.county.people import REGISTRAR_NO, signer_of
 from stations.web.drafts import KEPT_MAX

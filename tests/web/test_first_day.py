@@ -18,11 +18,11 @@ import pytest
 from audit.verify import verify_ledger
 from ledger.facade import Ledger
 from ledger.facade.base.clock import SystemClock
-from ledger.invite import encode_invite
+from ledger.formats.invite import encode_invite
 from ledger.types import StationId
 from stations.office.inviting import Offer, code_of_invite, make_invite
 from stations.office.joindesk import join_office
-from sync.credentials import prepare_county
+from sync.certs.credentials import prepare_county
 from tests import forked
 from tests.forked import ROOT
 from tests.web.adminsite import TOWNSHIP, VILLAGE, Serving, Visitor, found, signer_of

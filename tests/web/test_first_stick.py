@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from audit.verify import verify_ledger
-from ledger.bundle import read_bundle_header
 from ledger.facade import Ledger
+from ledger.formats.bundle import read_bundle_header
 from stations.kept.stickbook import MARKER
 from tests.web.adminsite import COUNTY, PASSPHRASE, TOWNSHIP, Answer, Visitor, found
 from tests.web.seat import ALLOWANCE

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.casenumber import parse
+from ledger.cases.number import parse
 from ledger.facade import Home
 from stations.checkup.doctorrows import pad_checks
 from stations.config import StationConfig

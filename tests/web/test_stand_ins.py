@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ledger.facade import Ledger
-from ledger.registry_actions import end_role, grant_role
+from ledger.registry.actions import end_role, grant_role
 from ledger.types import Facts
 from tests.facade.counter import COUNTY, PERMIT, REGISTRAR, Dice, FakeClock, found_county
 from tests.web.counterdesk import Counter, Page, keys, serving

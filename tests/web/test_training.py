@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ledger.envelope import open_key
 from ledger.facade import Command, Home, Ledger
 from ledger.facade.base.clock import SystemClock
-from ledger.keys import Ed25519Signer
+from ledger.formats.envelope import open_key
+from ledger.formats.keys import Ed25519Signer
 from ledger.types import CaseId, Facts, StationId
 from stations.office.training import CLERK_NO, TASKS, TOWNSHIP, VILLAGE, found_training, tasks
 

@@ -8,20 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from ledger import registry_actions
-from ledger.body import new_body
 from ledger.facade import Ledger
 from ledger.facade.base.types import SignedAct
 from ledger.facade.cases.signing import sign_bodies
 from ledger.facade.logs.ownlog import OwnLog
 from ledger.facade.peering.between import exchange_of
-from ledger.genesis import LogGenesis
-from ledger.keys import Ed25519Signer
-from ledger.package import PackageContent, encode_package
+from ledger.formats.body import new_body
+from ledger.formats.genesis import LogGenesis
+from ledger.formats.keys import Ed25519Signer
+from ledger.formats.package import PackageContent, encode_package
+from ledger.registry import actions as registry_actions
 from ledger.types import CaseId, Facts
 from stations.config import StationConfig
-from sync.framing import PACKAGE, Section
-from sync.ingest import PreparedPackage, prepare
+from sync.core.framing import PACKAGE, Section
+from sync.core.ingest import PreparedPackage, prepare
 from tests.facade.counter import (
     COUNTY,
     FELLING,

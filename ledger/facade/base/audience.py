@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import pairwise
 
-from ledger.registry import Registry
+from ledger.registry.registry import Registry
 from ledger.types import StationId
 
 

@@ -9,8 +9,8 @@ that.
 
 from __future__ import annotations
 
-from ledger.caseshape import CaseState
-from ledger.station import is_station_id
+from ledger.cases.shape import CaseState
+from ledger.registry.station import is_station_id
 from ledger.types import StationId
 
 HAND_OVER = "hand_over"

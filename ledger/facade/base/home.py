@@ -30,7 +30,7 @@ import os
 from pathlib import Path
 
 from ledger import platform
-from ledger.casenumber import ORDINAL_MAX
+from ledger.cases.number import ORDINAL_MAX
 from ledger.errors import ConfigError, StoreError
 from ledger.types import KeyId, LogId, StationId
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ledger.checkpoint import Checkpoint, read_checkpoint
 from ledger.errors import EncodingError
 from ledger.facade.base.synctables import SYNC_MARKS
+from ledger.formats.checkpoint import Checkpoint, read_checkpoint
 from ledger.limits import MOMENT_MS_MAX
 from ledger.store.contract import ReadTx
 from ledger.store.tables import Cell

@@ -13,7 +13,7 @@ from ledger.errors import BanjianError, Param
 from ledger.facade.base.marks import kept_number, kept_text
 from ledger.facade.base.synctables import PEERS, SYNC_FINDINGS, SYNC_MARKS
 from ledger.limits import MOMENT_MS_MAX, WAITING_MAX
-from ledger.station import is_station_id
+from ledger.registry.station import is_station_id
 from ledger.store.contract import ReadTx, Store
 from ledger.store.tables import Row
 from ledger.types import StationId

@@ -8,12 +8,12 @@ from datetime import date
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ledger.act import act_id
-from ledger.case import CaseAct, CaseFinding, CaseState
-from ledger.caseshape import Reason, Step
-from ledger.catalogue import Rules
-from ledger.clocks import ClockReading
-from ledger.permit import Permission
+from ledger.cases.case import CaseAct, CaseFinding, CaseState
+from ledger.cases.permit import Permission
+from ledger.cases.shape import Reason, Step
+from ledger.clocks.clocks import ClockReading
+from ledger.formats.act import act_id
+from ledger.rules.catalogue import Rules
 from ledger.types import ActId, CaseId, Facts, LogId, StationId
 
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ledger.body import open_body
 from ledger.errors import BanjianError
 from ledger.facade.base.vault import Vault
 from ledger.facade.cases.casebook import CaseBook
 from ledger.facade.cases.people import AMEND, people_now
 from ledger.facade.logs.bodies import ASKED_MAX, Place, bodies_at, by_log, place_in, stored_personal
+from ledger.formats.body import open_body
 from ledger.limits import PERSONAL_BYTES_MAX
 from ledger.store import schema
 from ledger.store.contract import ReadTx

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from ledger.caseshape import CaseState
+from ledger.cases.shape import CaseState
 from ledger.facade.base.synctables import ATTACHED
 from ledger.store.contract import ReadTx, WriteTx
 from ledger.store.tables import Row

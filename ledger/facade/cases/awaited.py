@@ -10,19 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from ledger.act import ActHeader, decode_act
-from ledger.authority import NOT_FINAL, PROVISIONAL_GRANT
 from ledger.errors import BanjianError
 from ledger.facade.base.synctables import AWAITED, AWAITING, SYNC_FINDINGS, SYNC_MARKS
 from ledger.facade.cases.caseacts import StoredAct
-from ledger.frame import split_frame
-from ledger.knowledge import Knowledge
+from ledger.formats.act import ActHeader, decode_act
+from ledger.formats.frame import split_frame
+from ledger.known.knowledge import Knowledge
+from ledger.known.verified import KEY_UNKNOWN, VerifiedRecord
 from ledger.limits import INT_MAX
-from ledger.registry import Registry
+from ledger.registry.authority import NOT_FINAL, PROVISIONAL_GRANT
+from ledger.registry.registry import Registry
 from ledger.store.contract import ReadTx
 from ledger.store.tables import OneOf, Range, Where
 from ledger.types import ActId, CaseId
-from ledger.verified import KEY_UNKNOWN, VerifiedRecord
 
 AHEAD: Final = "authority.registry_ahead"
 """Code of an act that cites more of the registry than is held."""

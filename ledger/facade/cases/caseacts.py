@@ -6,20 +6,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from ledger.act import Act, act_id, decode_act
-from ledger.body import check_facts
-from ledger.caseshape import CaseAct
-from ledger.entry import decode_entry
+from ledger.cases.shape import CaseAct
 from ledger.errors import BanjianError, DataError, StoreError
 from ledger.facade.logs.bodies import ASKED_MAX, Place, bodies_at, by_log, place_in
 from ledger.facade.logs.histories import stored_link_fault
-from ledger.frame import reread_frame, split_frame
-from ledger.knowledge import Knowledge
+from ledger.formats.act import Act, act_id, decode_act
+from ledger.formats.body import check_facts
+from ledger.formats.entry import decode_entry
+from ledger.formats.frame import reread_frame, split_frame
+from ledger.known.knowledge import Knowledge
+from ledger.known.verified import OPAQUE, act_fault
 from ledger.store import schema
 from ledger.store.contract import ReadTx
 from ledger.store.tables import Cell, OneOf, Row
 from ledger.types import ActId, CaseId, Facts, StationId
-from ledger.verified import OPAQUE, act_fault
 
 _NO_BODY: Row = (None,) * 5
 

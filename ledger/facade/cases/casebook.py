@@ -6,11 +6,11 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from ledger.case import CaseAct, CaseState, fold_case
-from ledger.catalogue import Rules
+from ledger.cases.case import CaseAct, CaseState, fold_case
 from ledger.errors import RuleError
 from ledger.facade.cases.caseacts import ActReader, StoredAct
-from ledger.knowledge import Knowledge
+from ledger.known.knowledge import Knowledge
+from ledger.rules.catalogue import Rules
 from ledger.store.contract import ReadTx
 from ledger.store.tables import Row
 from ledger.types import CaseId, StationId

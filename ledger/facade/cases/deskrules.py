@@ -11,25 +11,13 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from ledger.body import open_body
-from ledger.calendar import local_date
-from ledger.calendar_year import FIRST_YEAR
-from ledger.case import CaseAct, CaseState
-from ledger.caseshape import CaseFinding, local_day
-from ledger.catalogue import Rules
-from ledger.effects import local_date_text
-from ledger.errors import BanjianError, RuleError
-from ledger.facade.base.ondemand import OnDemand
-from ledger.facade.base.tables import TOKENS
-from ledger.facade.base.vault import Vault
-from ledger.facade.cases.casebook import CaseBook
-from ledger.facade.cases.people import people_now
-from ledger.facade.logs.bodies import read_personal
-from ledger.identity import plain_number
-from ledger.knowledge import Knowledge
-from ledger.laterefusal import late_refusal
-from ledger.limits import PERSONAL_BYTES_MAX
-from ledger.notices import (
+from ledger.cases.case import CaseAct, CaseState
+from ledger.cases.effects import local_date_text
+from ledger.cases.sense import senseless
+from ledger.cases.shape import CaseFinding, local_day
+from ledger.cases.toldday import EPOCH_ORDINAL, NIGHT_EDGE_MS, date_of, entered_on
+from ledger.clocks.laterefusal import late_refusal
+from ledger.clocks.notices import (
     UNTRUE_ACTIONS,
     calendar_notices,
     calendar_refusal,
@@ -40,11 +28,23 @@ from ledger.notices import (
     repaired,
     untrue_promise,
 )
-from ledger.sense import senseless
+from ledger.days.calendar import local_date
+from ledger.days.year import FIRST_YEAR
+from ledger.errors import BanjianError, RuleError
+from ledger.facade.base.ondemand import OnDemand
+from ledger.facade.base.tables import TOKENS
+from ledger.facade.base.vault import Vault
+from ledger.facade.cases.casebook import CaseBook
+from ledger.facade.cases.people import people_now
+from ledger.facade.logs.bodies import read_personal
+from ledger.formats.body import open_body
+from ledger.identity import plain_number
+from ledger.known.knowledge import Knowledge
+from ledger.limits import PERSONAL_BYTES_MAX
+from ledger.rules.catalogue import Rules
 from ledger.store import schema
 from ledger.store.contract import ReadTx
 from ledger.store.tables import OneOf
-from ledger.toldday import EPOCH_ORDINAL, NIGHT_EDGE_MS, date_of, entered_on
 from ledger.types import ActId, CaseId, Facts
 
 CLOCK_STEP_MS = 60_000
@@ -93,8 +93,8 @@ class DeskRules:
         Raises:
             RuleError: ``case.another_day``, ``case.in_future``, ``case.absurd_time``, ``case.entered_on``,
                 ``case.before_receipt``, ``case.promise_barred``, ``case.external_day``; as
-                ``ledger.sense.senseless``, ``ledger.notices.calendar_refusal`` and
-                ``ledger.laterefusal.late_refusal``.
+                ``ledger.cases.sense.senseless``, ``ledger.clocks.notices.calendar_refusal`` and
+                ``ledger.clocks.laterefusal.late_refusal``.
         """
         require_day(act.occurred_at_ms, act.recorded_at_ms, act.facts)
         _require_entry(act.occurred_at_ms, act.recorded_at_ms, act.facts)

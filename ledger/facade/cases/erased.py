@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from ledger.caseshape import CaseState
+from ledger.cases.shape import CaseState
 from ledger.errors import DataError, EncodingError, RuleError
 from ledger.facade.base.concern import concerned_stations
 from ledger.facade.cases.attachednames import ERASE, is_erased
 from ledger.facade.cases.casebook import CaseBook
-from ledger.registry import Registry
+from ledger.registry.registry import Registry
 from ledger.store import schema
 from ledger.store.contract import ReadTx
 from ledger.store.tables import OneOf

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from ledger.casenumber import searched
-from ledger.caseshape import CaseState
-from ledger.effects import NO_NUMBER
+from ledger.cases.effects import NO_NUMBER
+from ledger.cases.number import searched
+from ledger.cases.shape import CaseState
 from ledger.errors import RuleError
 from ledger.facade.base.tables import CASES, EXTERNALS
 from ledger.store.contract import ReadTx, WriteTx

@@ -9,9 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ledger.act import Act, act_id, decode_act, verify_act
-from ledger.authority import PROVISIONAL_GRANT, Authority, Refusal
-from ledger.body import new_body
 from ledger.errors import AuthorityError, BanjianError, DataError, RuleError, StoreError
 from ledger.facade.base.clock import Clock, Randomness
 from ledger.facade.base.home import Home
@@ -21,12 +18,15 @@ from ledger.facade.cases.signing import SALT_BYTES, sign_bodies
 from ledger.facade.logs.bodies import Place
 from ledger.facade.logs.ownlog import OwnLog
 from ledger.facade.logs.placing import frame_at
-from ledger.frame import decode_frame
-from ledger.grant import Grant, grant_facts, pack_carried, read_grant, unpack_carried
-from ledger.keys import Signer
-from ledger.knowledge import Knowledge
+from ledger.formats.act import Act, act_id, decode_act, verify_act
+from ledger.formats.body import new_body
+from ledger.formats.frame import decode_frame
+from ledger.formats.keys import Signer
+from ledger.known.knowledge import Knowledge
 from ledger.limits import GRANT_MS_MAX
-from ledger.registry import Registry
+from ledger.registry.authority import PROVISIONAL_GRANT, Authority, Refusal
+from ledger.registry.grant import Grant, grant_facts, pack_carried, read_grant, unpack_carried
+from ledger.registry.registry import Registry
 from ledger.store import schema
 from ledger.store.contract import ReadTx
 from ledger.types import CaseId, KeyId, StationId

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 
-from ledger.act import Act, case_of, decode_act
 from ledger.errors import BanjianError
 from ledger.facade.base.peers import STUCK
 from ledger.facade.base.synctables import SYNC_FINDINGS
@@ -27,14 +26,15 @@ from ledger.facade.cases.views import CaseView
 from ledger.facade.logs.bodies import Place
 from ledger.facade.logs.histories import stored_link_fault
 from ledger.facade.logs.placing import frame_at
-from ledger.frame import decode_frame, split_frame
-from ledger.knowledge import Knowledge
-from ledger.registry import Registry
+from ledger.formats.act import Act, case_of, decode_act
+from ledger.formats.frame import decode_frame, split_frame
+from ledger.known.knowledge import Knowledge
+from ledger.known.verified import KEY_UNKNOWN, OPAQUE, act_fault
+from ledger.registry.registry import Registry
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store, WriteTx
 from ledger.store.tables import Row
 from ledger.types import CaseId
-from ledger.verified import KEY_UNKNOWN, OPAQUE, act_fault
 
 BATCH = 500
 """Cases that are folded at once."""

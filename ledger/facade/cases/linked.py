@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from ledger.caseshape import CaseState
+from ledger.cases.shape import CaseState
 from ledger.errors import DataError, EncodingError, StoreError
 from ledger.facade.base.tables import APPLICANTS
 from ledger.facade.base.vault import Vault

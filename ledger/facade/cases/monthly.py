@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from ledger.calendar import day_start_ms, local_date
+from ledger.days.calendar import day_start_ms, local_date
 from ledger.facade.base.tables import (
     CASES,
     CONFLICT,

@@ -12,12 +12,12 @@ import json
 from collections.abc import Iterable, Sequence
 from datetime import date
 
-from ledger.calendar import CalendarSet, calendar_facts, parse_calendar
-from ledger.caseshape import CaseFinding, CaseState
-from ledger.catalogue import Rules
-from ledger.clocks import ClockReading, DueChange, earlier_dues
+from ledger.cases.shape import CaseFinding, CaseState
+from ledger.clocks.clocks import ClockReading, DueChange, earlier_dues
+from ledger.days.calendar import CalendarSet, calendar_facts, parse_calendar
 from ledger.errors import BanjianError
 from ledger.facade.base.tables import MARKS, MOVED
+from ledger.rules.catalogue import Rules
 from ledger.store.contract import ReadTx, WriteTx
 from ledger.store.tables import Row
 from ledger.types import CaseId

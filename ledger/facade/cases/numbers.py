@@ -11,10 +11,8 @@ import base64
 from collections.abc import Iterator, Mapping
 from itertools import count
 
-from ledger.act import case_of
-from ledger.body import open_body
-from ledger.calendar import local_date
-from ledger.casenumber import (
+from ledger.cases.guards import token_hash
+from ledger.cases.number import (
     UNKNOWN_DATE,
     CaseNumber,
     date_part,
@@ -27,16 +25,18 @@ from ledger.casenumber import (
     parse,
     searched,
 )
-from ledger.caseshape import CaseState
-from ledger.casetype import ActionSpec
+from ledger.cases.shape import CaseState
+from ledger.days.calendar import local_date
 from ledger.errors import BanjianError, InputError
 from ledger.facade.base.clock import Randomness
 from ledger.facade.base.ondemand import OnDemand
 from ledger.facade.base.tables import CASES, NUMBERS, STATUS
 from ledger.facade.base.types import Command
-from ledger.frame import decode_frame
-from ledger.guards import token_hash
+from ledger.formats.act import case_of
+from ledger.formats.body import open_body
+from ledger.formats.frame import decode_frame
 from ledger.limits import FACTS_BYTES_MAX
+from ledger.rules.casetype import ActionSpec
 from ledger.store import schema
 from ledger.store.contract import ReadTx
 from ledger.store.tables import Cell, OneOf, Range, Row, Where

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from ledger.caseshape import Step
+from ledger.cases.shape import Step
 from ledger.facade.base.types import CasePage
 from ledger.identity import AGENT, PEOPLE
 from ledger.types import ActId, Facts

@@ -8,11 +8,9 @@ from functools import lru_cache
 from operator import itemgetter
 from types import MappingProxyType
 
-from ledger.body import open_body
-from ledger.calendar import day_start_ms, local_date
-from ledger.casenumber import is_misread, searched, told_apart, typed_forms
-from ledger.catalogue import Rules
-from ledger.clocks import read_clocks
+from ledger.cases.number import is_misread, searched, told_apart, typed_forms
+from ledger.clocks.clocks import read_clocks
+from ledger.days.calendar import day_start_ms, local_date
 from ledger.errors import BanjianError, InputError, RuleError
 from ledger.facade.base.tables import (
     CASES,
@@ -38,9 +36,11 @@ from ledger.facade.cases.moved import earlier_limits
 from ledger.facade.cases.numbers import PAPER
 from ledger.facade.cases.secondsight import too_late
 from ledger.facade.logs.bodies import read_personal
+from ledger.formats.body import open_body
 from ledger.identity import query_keys
-from ledger.knowledge import Knowledge
+from ledger.known.knowledge import Knowledge
 from ledger.limits import PERSONAL_BYTES_MAX
+from ledger.rules.catalogue import Rules
 from ledger.store.contract import ReadTx
 from ledger.store.tables import OneOf, Range, Row, prefix
 from ledger.types import ActId, CaseId, Facts, StationId

@@ -6,9 +6,7 @@ import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from ledger.authority import PROVISIONAL_GRANT
-from ledger.body import open_body
-from ledger.caseshape import CaseState
+from ledger.cases.shape import CaseState
 from ledger.errors import BanjianError
 from ledger.facade.base.tables import (
     APPLICANTS,
@@ -28,9 +26,11 @@ from ledger.facade.cases.secondsight import forget_all_seconds
 from ledger.facade.cases.twins import applicant_rows
 from ledger.facade.cases.views import MARK_CALENDARS, MARK_ROWS, ROWS, CaseView
 from ledger.facade.logs.bodies import Place, place_in
+from ledger.formats.body import open_body
 from ledger.identity import may_name_people, search_keys
-from ledger.knowledge import Knowledge
+from ledger.known.knowledge import Knowledge
 from ledger.limits import PERSONAL_BYTES_MAX
+from ledger.registry.authority import PROVISIONAL_GRANT
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store, WriteTx
 from ledger.store.tables import OneOf, Row, Where, cursor

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from ledger.case import CaseState
-from ledger.catalogue import Rules
+from ledger.cases.case import CaseState
+from ledger.cases.guards import SAME_DAY
+from ledger.cases.waiting import NO_END_MS, signable_until_ms
 from ledger.facade.base.tables import MARKS
 from ledger.facade.logs.bodies import ASKED_MAX
-from ledger.guards import SAME_DAY
+from ledger.rules.catalogue import Rules
 from ledger.store.contract import ReadTx, WriteTx
 from ledger.store.tables import OneOf, prefix
 from ledger.types import CaseId
-from ledger.waiting import NO_END_MS, signable_until_ms
 
 MARK_SECOND: Final = "second:"
 """With what the names of these marks begin; the case in hexadecimal digits follows. The value is a moment."""

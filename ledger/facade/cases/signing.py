@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ledger.act import ActHeader, act_id, encode_act, new_act, sign_act
-from ledger.body import facts_hash, new_body, open_body, personal_hash, readable_body
-from ledger.case import CaseAct, CaseState, check
-from ledger.caseshape import Under
-from ledger.catalogue import Rules
-from ledger.deemed import silenced, waiving
+from ledger.cases.case import CaseAct, CaseState, check
+from ledger.cases.permit import Actor, Permission, may
+from ledger.cases.shape import Under
+from ledger.clocks.deemed import silenced, waiving
 from ledger.errors import AuthorityError, EncodingError, RuleError, StoreError
 from ledger.facade.base.clock import Clock, Randomness
 from ledger.facade.base.ondemand import OnDemand
@@ -25,14 +23,16 @@ from ledger.facade.cases.externals import require_own_number
 from ledger.facade.cases.numbers import complete_facts
 from ledger.facade.cases.people import AMEND
 from ledger.facade.logs.ownlog import OwnLog
-from ledger.grant import GRANT, Grant
-from ledger.grant_judge import BY_GRANT
+from ledger.formats.act import ActHeader, act_id, encode_act, new_act, sign_act
+from ledger.formats.body import facts_hash, new_body, open_body, personal_hash, readable_body
+from ledger.formats.keys import Signer
 from ledger.identity import check_personal
-from ledger.keys import Signer
-from ledger.knowledge import Knowledge
+from ledger.known.knowledge import Knowledge
+from ledger.known.resolve import Standing
 from ledger.limits import PERSONAL_BYTES_MAX, facts_bytes_max
-from ledger.permit import Actor, Permission, may
-from ledger.resolve import Standing
+from ledger.registry.grant import GRANT, Grant
+from ledger.registry.grant_judge import BY_GRANT
+from ledger.rules.catalogue import Rules
 from ledger.types import ActId, CaseId, Facts, KeyId, LedgerId, StationId
 
 SALT_BYTES = 16

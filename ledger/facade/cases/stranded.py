@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ledger.facade.base.tables import CASES, case_cells
-from ledger.registry import Registry
+from ledger.registry.registry import Registry
 from ledger.store.contract import ReadTx
 from ledger.store.tables import OneOf
 from ledger.types import StationId

@@ -50,7 +50,8 @@ def find_twins(tx: ReadTx, *, only: CaseId | None = None, paper: str = "") -> li
     Args:
         tx: a consistent view.
         only: a case whose twins are asked for; None for all.
-        paper: number of the paper that this case was entered from, as ``ledger.casenumber.searched`` has it.
+        paper: number of the paper that this case was entered from, as ``ledger.cases.number.searched`` has
+            it.
     """
     groups = _groups(tx) if only is None else _group_of(tx, only)
     found: set[Twin] = set()

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
-from ledger.act import Act, act_id, case_of, decode_act
-from ledger.authority import NOT_FINAL, PROVISIONAL_GRANT, REGISTRY_ACTIONS
-from ledger.calendar import CalendarSet
-from ledger.case import CaseAct, CaseState, evolve_all, fold_case
-from ledger.catalogue import Rules
-from ledger.clocks import PressingChange, Standing, standing, unmoved
+from ledger.cases.case import CaseAct, CaseState, evolve_all, fold_case
+from ledger.cases.waiting import signable_until_ms
+from ledger.clocks.clocks import PressingChange, Standing, standing, unmoved
+from ledger.days.calendar import CalendarSet
 from ledger.errors import BanjianError, RuleError
 from ledger.facade.base.synctables import AWAITED, AWAITING
 from ledger.facade.base.tables import (
@@ -40,13 +38,15 @@ from ledger.facade.cases.moved import held_mark, note_earlier
 from ledger.facade.cases.numbers import number_rows
 from ledger.facade.cases.secondsight import forget_second, note_second
 from ledger.facade.logs.bodies import ASKED_MAX
-from ledger.frame import split_frame
-from ledger.knowledge import CATALOGUE_ACTIONS, Knowledge
-from ledger.merge import MERGE_LEAF
+from ledger.formats.act import Act, act_id, case_of, decode_act
+from ledger.formats.frame import split_frame
+from ledger.formats.merge import MERGE_LEAF
+from ledger.known.knowledge import CATALOGUE_ACTIONS, Knowledge
+from ledger.registry.authority import NOT_FINAL, PROVISIONAL_GRANT, REGISTRY_ACTIONS
+from ledger.rules.catalogue import Rules
 from ledger.store.contract import NewRecord, WriteTx
 from ledger.store.tables import Cell, OneOf, Row, Table, Where
 from ledger.types import ActId, CaseId
-from ledger.waiting import signable_until_ms
 
 NO_CASE_ACTIONS = REGISTRY_ACTIONS | CATALOGUE_ACTIONS | {"open_log", PROVISIONAL_GRANT, MERGE_LEAF}
 """Topics that belong to no case; ``countersign`` belongs to one in station logs only."""

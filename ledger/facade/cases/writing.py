@@ -10,11 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
-from ledger.act import Act, act_id, case_of, decode_act, verify_act
-from ledger.body import check_facts, check_personal
-from ledger.case import CaseAct, CaseState, check
-from ledger.catalogue import Rules
-from ledger.checkpoint import checkpoint_hash
+from ledger.cases.case import CaseAct, CaseState, check
 from ledger.errors import AuthorityError, DataError, RuleError, StoreError
 from ledger.facade.base.casekeys import CaseKeys
 from ledger.facade.base.clock import Clock
@@ -34,10 +30,14 @@ from ledger.facade.logs.comingback import note_given_up
 from ledger.facade.logs.countyseen import keep_seen, newest_seen
 from ledger.facade.logs.lostends import BESIDE_CHAIN
 from ledger.facade.logs.ownlog import NewEntry, OwnLog
-from ledger.grant import signing_key
+from ledger.formats.act import Act, act_id, case_of, decode_act, verify_act
+from ledger.formats.body import check_facts, check_personal
+from ledger.formats.checkpoint import checkpoint_hash
 from ledger.identity import check_personal as check_people
 from ledger.identity import search_keys
-from ledger.knowledge import Knowledge
+from ledger.known.knowledge import Knowledge
+from ledger.registry.grant import signing_key
+from ledger.rules.catalogue import Rules
 from ledger.store import schema
 from ledger.store.contract import Store, WriteTx
 from ledger.types import ActId, CaseId, Facts

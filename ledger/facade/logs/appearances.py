@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ledger.facade.logs.histories import branch_names
 from ledger.facade.logs.opening import BRANCH_MARK, Holdings
-from ledger.registry_schema import LOG_SIZES_MAX
+from ledger.registry.schema import LOG_SIZES_MAX
 from ledger.store import schema
 from ledger.store.contract import ReadTx
 from ledger.types import KeyId, LogId

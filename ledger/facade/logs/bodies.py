@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from ledger.body import open_body
 from ledger.errors import DataError
 from ledger.facade.base.vault import Vault
+from ledger.formats.body import open_body
 from ledger.limits import PERSONAL_BYTES_MAX
 from ledger.store import schema
 from ledger.store.contract import ReadTx, WriteTx

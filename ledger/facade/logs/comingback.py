@@ -18,8 +18,8 @@ from ledger.facade.logs.doubt import LOST_DISK
 from ledger.facade.logs.lostends import BESIDE_CHAIN
 from ledger.facade.logs.opening import HeldLog, Holdings
 from ledger.facade.logs.succession import Succession
-from ledger.genesis import LogGenesis
-from ledger.registry import Registry
+from ledger.formats.genesis import LogGenesis
+from ledger.registry.registry import Registry
 from ledger.store.contract import ReadTx, WriteTx
 from ledger.types import StationId
 

@@ -1,8 +1,9 @@
 """Registry and catalogue as the logs that are held give them, in whatever order these came.
 
-What counts follows from the logs alone (``ledger.chain``): of one that was given up, the entries up to where
-its successor goes on. Mostly the newest log grows, and what came is folded behind the rest. Where another
-log begins before the end of the one that it continues, or what was missing arrives, everything is folded
+What counts follows from the logs alone (``ledger.formats.chain``): of one that was given up, the entries up
+to where its successor goes on. Mostly the newest log grows, and what came is folded behind the rest. Where
+another log begins before the end of the one that it continues, or what was missing arrives, everything is
+folded
 anew: what was learned from entries that do not count must be forgotten.
 """
 
@@ -11,16 +12,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from ledger.act import Act, case_of
-from ledger.calendar import CalendarSet
 from ledger.calendars import festivals
-from ledger.chain import ChainLog, chain_logs, lost_positions
+from ledger.days.calendar import CalendarSet
 from ledger.errors import BanjianError
 from ledger.facade.base.vault import Vault
 from ledger.facade.logs.bodies import read_facts, read_personal
 from ledger.facade.logs.opening import Holdings, act_in, founding_genesis, read_frames
-from ledger.genesis import LedgerGenesis
-from ledger.knowledge import Knowledge
+from ledger.formats.act import Act, case_of
+from ledger.formats.chain import ChainLog, chain_logs, lost_positions
+from ledger.formats.genesis import LedgerGenesis
+from ledger.known.knowledge import Knowledge
 from ledger.store.contract import ReadTx
 
 COUNTY_KINDS = REGISTRY, CATALOGUE = "registry", "catalogue"

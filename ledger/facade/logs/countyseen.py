@@ -13,16 +13,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ledger.act import Act, act_id, case_of, decode_act, verify_act
-from ledger.authority import Refusal, check_log_opening
-from ledger.checkpoint import LOG_ORIGIN_PREFIX, Checkpoint, checkpoint_hash, open_checkpoint, read_checkpoint
 from ledger.errors import DataError
 from ledger.facade.logs.bodies import read_facts
-from ledger.frame import FrameParts, split_frame
-from ledger.genesis import LogGenesis, decode_log_genesis
-from ledger.merkle import verify_consistency
-from ledger.opening import opening_genesis
-from ledger.registry import Registry
+from ledger.formats.act import Act, act_id, case_of, decode_act, verify_act
+from ledger.formats.checkpoint import (
+    LOG_ORIGIN_PREFIX,
+    Checkpoint,
+    checkpoint_hash,
+    open_checkpoint,
+    read_checkpoint,
+)
+from ledger.formats.frame import FrameParts, split_frame
+from ledger.formats.genesis import LogGenesis, decode_log_genesis
+from ledger.formats.merkle import verify_consistency
+from ledger.known.opening import opening_genesis
+from ledger.registry.authority import Refusal, check_log_opening
+from ledger.registry.registry import Registry
 from ledger.store import schema
 from ledger.store.contract import ReadTx, WriteTx
 from ledger.store.tables import Cell

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ledger.entry import entry_hash
 from ledger.errors import DataError
 from ledger.facade.logs.histories import Branch, history_entries, history_hash, history_nodes
 from ledger.facade.logs.logend import LogEnd
 from ledger.facade.logs.opening import BRANCH_MARK
-from ledger.frame import split_frame
-from ledger.merkle import Tree, leaf_hash
-from ledger.package import PackageContent, check_package
+from ledger.formats.entry import entry_hash
+from ledger.formats.frame import split_frame
+from ledger.formats.merkle import Tree, leaf_hash
+from ledger.formats.package import PackageContent, check_package
 from ledger.store.contract import ReadTx
 
 

@@ -12,14 +12,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from ledger.checkpoint import log_origin, open_checkpoint
 from ledger.errors import BanjianError
 from ledger.facade.base.home import Home
 from ledger.facade.logs.lostends import DOWNSTREAM_AHEAD, DOWNSTREAM_OTHER, UPSTREAM_OTHER
 from ledger.facade.logs.ownlog import OwnLog, stored_nodes
-from ledger.genesis import LogGenesis, LogReason
-from ledger.keys import Ed25519Signer, Signer
-from ledger.merkle import root_at
+from ledger.formats.checkpoint import log_origin, open_checkpoint
+from ledger.formats.genesis import LogGenesis, LogReason
+from ledger.formats.keys import Ed25519Signer, Signer
+from ledger.formats.merkle import root_at
 from ledger.store.contract import ReadTx
 
 KEY_OTHER: Final = "log.key_other"

@@ -6,8 +6,6 @@ in another process, which is told the public half alone. What nobody signs for i
 
 from __future__ import annotations
 
-from ledger import registry_actions
-from ledger.checkpoint import Checkpoint, log_origin, open_checkpoint
 from ledger.errors import DataError, StoreError
 from ledger.facade.base.clock import Randomness
 from ledger.facade.base.home import SEED_BYTES, Home
@@ -16,9 +14,11 @@ from ledger.facade.logs.doubt import REASONS
 from ledger.facade.logs.opening import HeldLog
 from ledger.facade.logs.ownlog import OwnLog, stored_nodes
 from ledger.facade.logs.succession import Succession
-from ledger.genesis import LogGenesis, LogKind
-from ledger.keys import Ed25519Signer, prove_possession
-from ledger.merkle import root_at
+from ledger.formats.checkpoint import Checkpoint, log_origin, open_checkpoint
+from ledger.formats.genesis import LogGenesis, LogKind
+from ledger.formats.keys import Ed25519Signer, prove_possession
+from ledger.formats.merkle import root_at
+from ledger.registry import actions as registry_actions
 from ledger.store.contract import Store
 from ledger.types import Facts, LedgerId, StationId
 

@@ -18,20 +18,20 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ledger.checkpoint import read_checkpoint
-from ledger.entry import decode_entry, entry_hash
 from ledger.errors import BanjianError, StoreError
 from ledger.facade.base.synctables import FORK, SYNC_FINDINGS
 from ledger.facade.logs.bodies import Place
 from ledger.facade.logs.opening import BRANCH_MARK
 from ledger.facade.logs.ownlog import stored_nodes
-from ledger.frame import split_frame
-from ledger.genesis import genesis_hash
-from ledger.merkle import NodeGetter, leaf_hash, node_hash, root_at
+from ledger.formats.checkpoint import read_checkpoint
+from ledger.formats.entry import decode_entry, entry_hash
+from ledger.formats.frame import split_frame
+from ledger.formats.genesis import genesis_hash
+from ledger.formats.merkle import NodeGetter, leaf_hash, node_hash, root_at
+from ledger.known.verified import link_fault
 from ledger.store import schema
 from ledger.store.contract import ReadTx
 from ledger.types import LogId
-from ledger.verified import link_fault
 
 _NAME = re.compile(f"[0-9a-f]{{32}}{BRANCH_MARK}{BRANCH_MARK}?[0-9a-f]{{64}}")
 

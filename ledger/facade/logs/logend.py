@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ledger.checkpoint import read_checkpoint
-from ledger.entry import entry_hash
 from ledger.errors import EncodingError, StoreError
 from ledger.facade.logs.ownlog import edge_first, stored_nodes
 from ledger.facade.logs.rotten import UNFOUNDED, Rotten, rotten_stretch
-from ledger.genesis import LogGenesis
-from ledger.merge import leaf_of_record
-from ledger.merkle import Tree, root_at
+from ledger.formats.checkpoint import read_checkpoint
+from ledger.formats.entry import entry_hash
+from ledger.formats.genesis import LogGenesis
+from ledger.formats.merge import leaf_of_record
+from ledger.formats.merkle import Tree, root_at
 from ledger.store import schema
 from ledger.store.contract import ReadTx
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ledger.act import Act, act_id, case_of, decode_act
 from ledger.facade.base.synctables import FEED, FORK, SPARSE_NODES, SPARSE_NOTES, SYNC_FINDINGS
 from ledger.facade.logs.bodies import Place, place_in
 from ledger.facade.logs.placing import move_bodies
 from ledger.facade.logs.sparselane import Arrival, lane_name
-from ledger.frame import split_frame
+from ledger.formats.act import Act, act_id, case_of, decode_act
+from ledger.formats.frame import split_frame
 from ledger.store import schema
 from ledger.store.contract import WriteTx
 from ledger.store.tables import Range, Row, Where

@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from ledger.act import Act, act_id, case_of, decode_act
-from ledger.body import check_facts
-from ledger.chain import ChainLog, chain_logs
 from ledger.errors import BanjianError, EncodingError, StoreError
 from ledger.facade.logs.bodies import read_facts
-from ledger.frame import split_frame
-from ledger.genesis import LedgerGenesis, LogGenesis, decode_ledger_genesis, decode_log_genesis, ledger_id
+from ledger.formats.act import Act, act_id, case_of, decode_act
+from ledger.formats.body import check_facts
+from ledger.formats.chain import ChainLog, chain_logs
+from ledger.formats.frame import split_frame
+from ledger.formats.genesis import (
+    LedgerGenesis,
+    LogGenesis,
+    decode_ledger_genesis,
+    decode_log_genesis,
+    ledger_id,
+)
 from ledger.store import schema
 from ledger.store.contract import ReadTx
 from ledger.types import LogId, StationId

@@ -10,18 +10,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ledger.checkpoint import Checkpoint, log_origin, read_checkpoint, sign_checkpoint
-from ledger.entry import Entry, entry_hash, sig_hash
 from ledger.errors import EncodingError, StoreError
 from ledger.facade.base.clock import Clock
 from ledger.facade.logs.rotten import rotten_stretch
-from ledger.frame import encode_frame
-from ledger.genesis import LogGenesis
-from ledger.keys import Signer
+from ledger.formats.checkpoint import Checkpoint, log_origin, read_checkpoint, sign_checkpoint
+from ledger.formats.entry import Entry, entry_hash, sig_hash
+from ledger.formats.frame import encode_frame
+from ledger.formats.genesis import LogGenesis
+from ledger.formats.keys import Signer
+from ledger.formats.merge import leaf_of_record
+from ledger.formats.merkle import Node, NodeGetter, Tree, leaf_hash, node_hash, root_at
+from ledger.formats.recordsize import record_bytes
 from ledger.limits import TREE_LEVEL_STORED_MIN
-from ledger.merge import leaf_of_record
-from ledger.merkle import Node, NodeGetter, Tree, leaf_hash, node_hash, root_at
-from ledger.recordsize import record_bytes
 from ledger.store import schema
 from ledger.store.contract import ReadTx, WriteTx
 from ledger.store.tables import Row

@@ -1,6 +1,6 @@
 """Where an act counts when it stands in several places: the same answer whatever arrived first.
 
-The rule is that of ``ledger.rank``; here stand the places of records and rows.
+The rule is that of ``ledger.formats.rank``; here stand the places of records and rows.
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ledger.facade.logs.bodies import Place, place_in
+from ledger.formats.rank import Rank, recorded_at_ms
+from ledger.known.verified import OPAQUE, VerifiedRecord
 from ledger.limits import INT_MAX
-from ledger.rank import Rank, recorded_at_ms
 from ledger.store import schema
 from ledger.store.contract import ReadTx, WriteTx
 from ledger.store.tables import Row
 from ledger.types import ActId, StationId
-from ledger.verified import OPAQUE, VerifiedRecord
 
 
 def rank_of_record(record: VerifiedRecord, log: str, log_station: StationId) -> Rank:

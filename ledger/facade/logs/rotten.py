@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
-from ledger.act import case_of
-from ledger.body import facts_hash
-from ledger.entry import decode_entry, entry_hash
 from ledger.errors import BanjianError
 from ledger.facade.base.openfindings import OpenFindings
 from ledger.facade.logs.bodies import Place, read_facts
-from ledger.frame import split_frame
-from ledger.package import PackageContent
-from ledger.package_write import split_act
+from ledger.formats.act import case_of
+from ledger.formats.body import facts_hash
+from ledger.formats.entry import decode_entry, entry_hash
+from ledger.formats.frame import split_frame
+from ledger.formats.package import PackageContent
+from ledger.formats.writing import split_act
+from ledger.known.verified import FACTS_MISSING
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
-from ledger.verified import FACTS_MISSING
 
 CHANGED_ENTRY: Final = "entry.chain"
 """Why a record is rotten of which what stands behind it names another entry."""

@@ -12,8 +12,8 @@ from typing import Final
 from ledger.facade.base.synctables import SYNC_MARKS
 from ledger.facade.logs.bodies import Place
 from ledger.facade.logs.lostends import single_places
+from ledger.formats.rank import recorded_at_ms
 from ledger.limits import INT_MAX
-from ledger.rank import recorded_at_ms
 from ledger.store import schema
 from ledger.store.contract import ReadTx, WriteTx
 from ledger.types import LogId, StationId

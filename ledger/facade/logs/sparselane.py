@@ -12,16 +12,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ledger.entry import entry_hash
-from ledger.excerpt import CheckedExcerpt
 from ledger.facade.base.marks import kept_checkpoint
 from ledger.facade.base.synctables import SPARSE_NOTES
 from ledger.facade.logs.opening import BRANCH_MARK
+from ledger.formats.entry import entry_hash
+from ledger.formats.excerpt import CheckedExcerpt
+from ledger.known.verified import VerifiedRecord
 from ledger.store import schema
 from ledger.store.contract import ReadTx
 from ledger.store.tables import Cell, OneOf
 from ledger.types import StationId
-from ledger.verified import VerifiedRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

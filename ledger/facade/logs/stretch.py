@@ -12,17 +12,17 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
-from ledger.checkpoint import Checkpoint, log_origin, read_checkpoint, sign_checkpoint
 from ledger.errors import EncodingError, StoreError
 from ledger.facade.base.openfindings import OpenFindings
 from ledger.facade.logs.ownlog import stored_nodes
-from ledger.frame import split_frame
-from ledger.genesis import LogGenesis
-from ledger.keys import Signer
+from ledger.formats.checkpoint import Checkpoint, log_origin, read_checkpoint, sign_checkpoint
+from ledger.formats.frame import split_frame
+from ledger.formats.genesis import LogGenesis
+from ledger.formats.keys import Signer
+from ledger.formats.merkle import Tree, leaf_hash
+from ledger.formats.package import PackageContent, encode_package
+from ledger.formats.recordsize import ENTRY_BYTES, fitting_count, record_bytes
 from ledger.limits import NOTE_BYTES_MAX, PACKAGE_BYTES_MAX, PACKAGE_ENTRIES_MAX
-from ledger.merkle import Tree, leaf_hash
-from ledger.package import PackageContent, encode_package
-from ledger.recordsize import ENTRY_BYTES, fitting_count, record_bytes
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
 from ledger.store.tables import Range, Where

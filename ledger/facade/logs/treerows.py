@@ -15,9 +15,9 @@ from ledger.facade.base.synctables import SYNC_FINDINGS
 from ledger.facade.logs.opening import HeldLog, Holdings
 from ledger.facade.logs.ownlog import newest_checkpoint
 from ledger.facade.logs.rotten import rotten_stretch
+from ledger.formats.merge import leaf_of_record
+from ledger.formats.merkle import Tree, leaf_hash
 from ledger.limits import TREE_LEVEL_STORED_MIN
-from ledger.merge import leaf_of_record
-from ledger.merkle import Tree, leaf_hash
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store, WriteTx
 from ledger.store.tables import Row

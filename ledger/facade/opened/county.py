@@ -7,10 +7,6 @@ station will make later is asked with the act as it would be stored.
 
 from __future__ import annotations
 
-from ledger import registry_actions
-from ledger.act import ActHeader, decode_act, verify_act
-from ledger.authority import Refusal, check_log_opening
-from ledger.body import check_facts, check_personal, new_body
 from ledger.errors import AuthorityError, DataError, RuleError, StoreError
 from ledger.facade.base.casekeys import CaseKeys
 from ledger.facade.base.clock import Clock, Randomness
@@ -29,11 +25,15 @@ from ledger.facade.logs.opening import HeldLog, Holdings
 from ledger.facade.logs.ownlog import OwnLog
 from ledger.facade.logs.succession import Succession
 from ledger.facade.transfer.rejudging import learn_county
-from ledger.genesis import LogGenesis, LogKind, decode_log_genesis
-from ledger.keys import Signer
-from ledger.knowledge import CATALOGUE_ACTIONS, Knowledge
-from ledger.lintcalendar import lint_published
-from ledger.registry import RegistryAct, Thread
+from ledger.formats.act import ActHeader, decode_act, verify_act
+from ledger.formats.body import check_facts, check_personal, new_body
+from ledger.formats.genesis import LogGenesis, LogKind, decode_log_genesis
+from ledger.formats.keys import Signer
+from ledger.known.knowledge import CATALOGUE_ACTIONS, Knowledge
+from ledger.lint.calendar import lint_published
+from ledger.registry import actions as registry_actions
+from ledger.registry.authority import Refusal, check_log_opening
+from ledger.registry.registry import RegistryAct, Thread
 from ledger.store import schema
 from ledger.store.contract import Store
 from ledger.types import CaseId, Facts, KeyId, StationId

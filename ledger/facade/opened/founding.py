@@ -15,8 +15,8 @@ from ledger.facade.logs.opening import Holdings
 from ledger.facade.logs.succession import Succession
 from ledger.facade.opened.county import CountyDesk
 from ledger.facade.opened.database import open_database
-from ledger.genesis import LedgerGenesis
-from ledger.keys import Signer
+from ledger.formats.genesis import LedgerGenesis
+from ledger.formats.keys import Signer
 from ledger.types import StationId
 
 

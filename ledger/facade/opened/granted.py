@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from ledger.act import decode_act
-from ledger.authority import Authority
 from ledger.facade.base.turns import as_writer, in_turn
 from ledger.facade.base.types import Performed, SignedAct
 from ledger.facade.cases.granting import GrantPlan, HeldGrant, held_grants
 from ledger.facade.opened.ledger import Ledger
 from ledger.facade.opened.soundness import require_rules_to_write
-from ledger.grant import Grant
-from ledger.keys import Signer
+from ledger.formats.act import decode_act
+from ledger.formats.keys import Signer
+from ledger.registry.authority import Authority
+from ledger.registry.grant import Grant
 from ledger.types import KeyId
 
 

@@ -14,8 +14,7 @@ from threading import RLock
 from types import TracebackType
 from typing import Self
 
-from ledger.case import CaseState
-from ledger.catalogue import Rules
+from ledger.cases.case import CaseState
 from ledger.errors import StoreError
 from ledger.facade.base.clock import Clock, Randomness, SystemClock
 from ledger.facade.base.home import Home
@@ -45,9 +44,10 @@ from ledger.facade.opened.performing import Noted, perform
 from ledger.facade.opened.restoring import settle
 from ledger.facade.opened.soundness import require_rules_to_write
 from ledger.facade.transfer.rejudging import finish_judging
-from ledger.genesis import LedgerGenesis, LogKind
-from ledger.keys import Signer
-from ledger.knowledge import Knowledge
+from ledger.formats.genesis import LedgerGenesis, LogKind
+from ledger.formats.keys import Signer
+from ledger.known.knowledge import Knowledge
+from ledger.rules.catalogue import Rules
 from ledger.store.contract import ReadTx, Store
 from ledger.store.sqlite_recorder import Connect, connect_file
 from ledger.types import CaseId, Facts, KeyId, LedgerId, LogId, StationId

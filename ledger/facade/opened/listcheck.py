@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from ledger.authority import NOT_FINAL
 from ledger.errors import StoreError
 from ledger.facade.base.synctables import AWAITING
 from ledger.facade.base.tables import APPLICANTS, CASES, LATE, MARKS, NUMBERS, TOKENS, case_cells
@@ -21,6 +20,7 @@ from ledger.facade.cases.renewal import found_by
 from ledger.facade.cases.views import MARK_CALENDARS, NO_CASE_ACTIONS, case_row
 from ledger.facade.logs.bodies import sealed_bodies
 from ledger.facade.opened.parts import Parts
+from ledger.registry.authority import NOT_FINAL
 from ledger.store import schema
 from ledger.store.contract import ReadTx
 from ledger.store.tables import OneOf, Row, Table, Where

@@ -12,8 +12,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from ledger.act import case_of
-from ledger.body import check_facts
 from ledger.errors import BanjianError
 from ledger.facade.base.synctables import (
     CHANGED_OUTSIDE,
@@ -29,6 +27,8 @@ from ledger.facade.logs.opening import HeldLog, act_in, read_frames
 from ledger.facade.logs.treerows import NODES_LOST
 from ledger.facade.opened.parts import Parts
 from ledger.facade.transfer.withouteffect import is_without_effect
+from ledger.formats.act import case_of
+from ledger.formats.body import check_facts
 from ledger.store.contract import ReadTx, WriteTx
 
 STAYING: Final = (SECOND_FIRST, REOPENED_EARLY, FORK, FOREIGN_PARENT, CHANGED_OUTSIDE, NODES_LOST)

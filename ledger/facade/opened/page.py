@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ledger.clocks import read_clocks
+from ledger.cases.waiting import hindrances
+from ledger.clocks.clocks import read_clocks
 from ledger.facade.base.types import CasePage
 from ledger.facade.cases.moved import earlier_notices
 from ledger.facade.opened.parts import Parts
 from ledger.store.contract import ReadTx
 from ledger.types import CaseId, KeyId, StationId
-from ledger.waiting import hindrances
 
 
 def case_page(

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ledger.checkpoint import read_checkpoint
 from ledger.errors import StoreError
 from ledger.facade.base.casekeys import CaseKeys
 from ledger.facade.base.clock import Clock, Randomness
@@ -31,9 +30,10 @@ from ledger.facade.logs.succession import Succession
 from ledger.facade.opened.county import CountyDesk
 from ledger.facade.transfer.feeds import Feeds
 from ledger.facade.transfer.mergelog import MergeLog
-from ledger.genesis import LedgerGenesis
-from ledger.keys import Signer
-from ledger.knowledge import Knowledge
+from ledger.formats.checkpoint import read_checkpoint
+from ledger.formats.genesis import LedgerGenesis
+from ledger.formats.keys import Signer
+from ledger.known.knowledge import Knowledge
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
 from ledger.types import StationId

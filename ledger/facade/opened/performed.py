@@ -5,10 +5,10 @@ Who handed an act over and heard nothing asks again, or looks here: its id is kn
 
 from __future__ import annotations
 
-from ledger.act import Act, act_id, case_of, decode_act
 from ledger.facade.base.types import Performed, SignedAct
 from ledger.facade.opened.ledger import Ledger
-from ledger.frame import decode_frame, split_frame
+from ledger.formats.act import Act, act_id, case_of, decode_act
+from ledger.formats.frame import decode_frame, split_frame
 from ledger.store import schema
 from ledger.types import CaseId, LogId
 

@@ -8,7 +8,7 @@ from ledger.facade.base.ondemand import OnDemand
 from ledger.facade.base.types import Command, Performed, SignedAct
 from ledger.facade.opened.parts import Parts
 from ledger.facade.opened.soundness import require_rules_to_write
-from ledger.keys import Signer
+from ledger.formats.keys import Signer
 from ledger.store.contract import Store
 
 Noted = Callable[[SignedAct], None]

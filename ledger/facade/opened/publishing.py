@@ -7,15 +7,15 @@ from contextlib import AbstractContextManager
 from datetime import date, timedelta
 from typing import NamedTuple, Protocol
 
-from ledger.calendar import day_start_ms, local_date
-from ledger.case import CaseState
+from ledger.cases.case import CaseState
+from ledger.cases.guards import PERMIT
+from ledger.clocks.publication import DECIDING, Publication, publication_of
+from ledger.days.calendar import day_start_ms, local_date
 from ledger.facade.base.tables import CASES
 from ledger.facade.base.types import CaseRow
 from ledger.facade.cases.casebook import Folded
 from ledger.facade.cases.people import people_now
 from ledger.facade.opened.parts import Parts
-from ledger.guards import PERMIT
-from ledger.publication import DECIDING, Publication, publication_of
 from ledger.store import schema
 from ledger.store.contract import ReadTx
 from ledger.store.tables import OneOf, Range, Where

@@ -17,7 +17,7 @@ from ledger.facade.base.clock import Randomness
 from ledger.facade.base.home import RESTORED_MARKER, Home
 from ledger.facade.opened.founding import found_empty
 from ledger.facade.opened.setup import county_station, fresh_part, put_in_place
-from ledger.genesis import decode_ledger_genesis, ledger_id
+from ledger.formats.genesis import decode_ledger_genesis, ledger_id
 from ledger.platform import write_durably
 from ledger.types import LedgerId, StationId
 

@@ -11,8 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ledger import registry_actions
-from ledger.bundle import X25519, bundle_public_key
 from ledger.calendars import shipped_facts
 from ledger.data import shipped_case_types, shipped_items
 from ledger.errors import ConfigError
@@ -20,10 +18,12 @@ from ledger.facade.base.clock import Clock, Randomness, SystemClock
 from ledger.facade.base.home import SEED_BYTES, Home
 from ledger.facade.opened.founding import found
 from ledger.facade.opened.ledger import Ledger
-from ledger.genesis import ROOT_KEYS, LedgerGenesis, Purpose
-from ledger.keys import Signer, prove_possession
-from ledger.knowledge import PUBLISH_CALENDAR, PUBLISH_CASE_TYPES, PUBLISH_ITEMS
+from ledger.formats.bundle import X25519, bundle_public_key
+from ledger.formats.genesis import ROOT_KEYS, LedgerGenesis, Purpose
+from ledger.formats.keys import Signer, prove_possession
+from ledger.known.knowledge import PUBLISH_CALENDAR, PUBLISH_CASE_TYPES, PUBLISH_ITEMS
 from ledger.platform import fsync_dir
+from ledger.registry import actions as registry_actions
 from ledger.types import LedgerId, StationId
 
 COUNTY_SCOPE = "{station}/*"

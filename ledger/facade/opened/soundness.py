@@ -6,7 +6,7 @@ from ledger.errors import StoreError
 from ledger.facade.logs.countyfold import COUNTY_KINDS
 from ledger.facade.logs.doubt import log_signer
 from ledger.facade.opened.parts import Parts
-from ledger.genesis import LogGenesis
+from ledger.formats.genesis import LogGenesis
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
 

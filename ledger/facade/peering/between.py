@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
-from ledger.checkpoint import read_checkpoint
 from ledger.errors import ConfigError, RuleError
 from ledger.facade.base.synctables import SYNC_FINDINGS
 from ledger.facade.base.types import CaseRow
@@ -31,6 +30,7 @@ from ledger.facade.peering.board import BoardLine, read_board
 from ledger.facade.peering.exchange import Exchange
 from ledger.facade.peering.held import newest_receipt
 from ledger.facade.peering.syncstatus import SyncStatus, read_status
+from ledger.formats.checkpoint import read_checkpoint
 from ledger.store.contract import ReadTx
 from ledger.types import CaseId, StationId
 

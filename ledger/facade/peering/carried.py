@@ -14,10 +14,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
-from ledger.act import verify_act
-from ledger.authority import Refusal, check_log_opening
-from ledger.bundle import bundle_public_key
-from ledger.checkpoint import (
+from ledger.errors import BanjianError, DataError
+from ledger.facade.base.synctables import COUNTY_BELOW, TOLD
+from ledger.facade.logs.heldstates import LogState, ReceiptLine
+from ledger.facade.logs.opening import BRANCH_MARK
+from ledger.facade.opened.parts import Parts
+from ledger.facade.peering.held import Held, newest_receipt
+from ledger.facade.transfer.feeds import START, FeedPlace, kept_place
+from ledger.formats.act import verify_act
+from ledger.formats.bundle import bundle_public_key
+from ledger.formats.checkpoint import (
     LOG_ID_BYTES,
     LOG_ORIGIN_PREFIX,
     RECEIPT_NAME_PREFIX,
@@ -30,21 +36,15 @@ from ledger.checkpoint import (
     read_cosignature_time_s,
     receipt_name,
 )
-from ledger.errors import BanjianError, DataError
-from ledger.facade.base.synctables import COUNTY_BELOW, TOLD
-from ledger.facade.logs.heldstates import LogState, ReceiptLine
-from ledger.facade.logs.opening import BRANCH_MARK
-from ledger.facade.opened.parts import Parts
-from ledger.facade.peering.held import Held, newest_receipt
-from ledger.facade.transfer.feeds import START, FeedPlace, kept_place
-from ledger.genesis import LogGenesis
-from ledger.keys import ED25519, key_id
-from ledger.note import parse_note
+from ledger.formats.genesis import LogGenesis
+from ledger.formats.keys import ED25519, key_id
+from ledger.formats.note import parse_note
+from ledger.known.verified import VerifiedRecord
+from ledger.registry.authority import Refusal, check_log_opening
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
 from ledger.store.tables import Cell, OneOf, Where
 from ledger.types import ActId, CaseId, KeyId, LogId, StationId
-from ledger.verified import VerifiedRecord
 
 FEED = ""
 """Stands for the feed among the logs of what was told."""

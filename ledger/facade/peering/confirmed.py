@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ledger.checkpoint import read_cosignature_time_s, receipt_name
 from ledger.facade.logs.histories import load_branch
 from ledger.facade.logs.opening import BRANCH_MARK
 from ledger.facade.opened.parts import Parts
+from ledger.formats.checkpoint import read_cosignature_time_s, receipt_name
 from ledger.store import schema
 from ledger.store.contract import ReadTx
 from ledger.store.tables import Range, Where

@@ -11,9 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ledger.checkpoint import LOG_ORIGIN_PREFIX, read_checkpoint
 from ledger.errors import DataError
-from ledger.excerpt import CheckedExcerpt, check_excerpt, decode_excerpt, encode_excerpt
 from ledger.facade.base.clock import Clock
 from ledger.facade.base.synctables import COUNTY_BRIDGES, COUNTY_PROOFS, SYNC_FINDINGS
 from ledger.facade.logs.bodies import Place
@@ -24,10 +22,12 @@ from ledger.facade.peering.carried import Carried
 from ledger.facade.peering.receiving import Receiving
 from ledger.facade.transfer.excerpts import excerpts
 from ledger.facade.transfer.outgoing import Outgoing
-from ledger.genesis import LogGenesis
+from ledger.formats.checkpoint import LOG_ORIGIN_PREFIX, read_checkpoint
+from ledger.formats.excerpt import CheckedExcerpt, check_excerpt, decode_excerpt, encode_excerpt
+from ledger.formats.genesis import LogGenesis
+from ledger.known.verified import verify_records
 from ledger.store.contract import ReadTx, Store, WriteTx
 from ledger.types import LogId, StationId
-from ledger.verified import verify_records
 
 CountyPlace = tuple[LogId, int]
 """Merge log and size of a county checkpoint."""

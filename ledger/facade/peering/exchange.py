@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from ledger.act import case_of
 from ledger.errors import EncodingError
-from ledger.excerpt import ExcerptContent
 from ledger.facade.base.clock import Clock
 from ledger.facade.base.home import Home
 from ledger.facade.base.peers import Peers
@@ -49,7 +47,9 @@ from ledger.facade.transfer.feedpace import FeedPace, PackagePace, Renewals
 from ledger.facade.transfer.feeds import START, FeedItem, FeedPlace, follow, kept_place
 from ledger.facade.transfer.intake import Intake
 from ledger.facade.transfer.outgoing import Outgoing
-from ledger.package import PackageContent
+from ledger.formats.act import case_of
+from ledger.formats.excerpt import ExcerptContent
+from ledger.formats.package import PackageContent
 from ledger.store.contract import Store
 from ledger.types import CaseId, KeyId, LogId, StationId
 

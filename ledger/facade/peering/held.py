@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ledger.checkpoint import receipt_name
-from ledger.entry import entry_hash
 from ledger.errors import EncodingError
 from ledger.facade.base.audience import subtree
 from ledger.facade.base.synctables import FEED_HELD
@@ -24,11 +22,13 @@ from ledger.facade.logs.rotten import Rotten
 from ledger.facade.logs.singles import waiting_singles
 from ledger.facade.opened.parts import Parts
 from ledger.facade.transfer.feeds import START, FeedPlace, kept_place
-from ledger.frame import split_frame
-from ledger.genesis import LogGenesis
+from ledger.formats.checkpoint import receipt_name
+from ledger.formats.entry import entry_hash
+from ledger.formats.frame import split_frame
+from ledger.formats.genesis import LogGenesis
+from ledger.formats.merkle import root_at
+from ledger.formats.rank import recorded_at_ms
 from ledger.limits import INT_MAX
-from ledger.merkle import root_at
-from ledger.rank import recorded_at_ms
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
 from ledger.types import LedgerId, LogId, StationId

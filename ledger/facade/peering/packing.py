@@ -13,8 +13,8 @@ from ledger.facade.logs.rotten import Rotten, RottenRecords
 from ledger.facade.logs.stretch import AIM_BYTES, FILLED_BYTES, STRETCH_LIMIT, Stretches, cut
 from ledger.facade.peering.held import Held
 from ledger.facade.transfer.outgoing import Outgoing
-from ledger.genesis import LogGenesis
-from ledger.package import PackageContent
+from ledger.formats.genesis import LogGenesis
+from ledger.formats.package import PackageContent
 from ledger.store.contract import Store
 from ledger.types import LogId
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from ledger.checkpoint import Checkpoint, cosign, read_checkpoint, receipt_name
 from ledger.facade.base.home import Home
 from ledger.facade.logs.histories import branch_names
 from ledger.facade.logs.ownlog import newest_checkpoint
 from ledger.facade.opened.parts import Parts
-from ledger.keys import Ed25519Signer, Signer
-from ledger.registry import Registry
+from ledger.formats.checkpoint import Checkpoint, cosign, read_checkpoint, receipt_name
+from ledger.formats.keys import Ed25519Signer, Signer
+from ledger.registry.registry import Registry
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
 from ledger.store.tables import Row

@@ -6,10 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ledger.checkpoint import RECEIPT_NAME_PREFIX, open_cosignature, read_checkpoint
-from ledger.entry import entry_hash
 from ledger.errors import BanjianError, DataError
-from ledger.excerpt import CheckedExcerpt
 from ledger.facade.base.synctables import FOREIGN_PARENT, FORK, SECOND_FIRST, SYNC_FINDINGS
 from ledger.facade.cases.views import CaseView
 from ledger.facade.logs.comingback import note_lost, row_of
@@ -25,15 +22,18 @@ from ledger.facade.peering.held import Held
 from ledger.facade.peering.receiptkey import Receipts
 from ledger.facade.transfer.intake import Intake
 from ledger.facade.transfer.rejudging import learn_county
-from ledger.genesis import LogGenesis
-from ledger.merkle import Node
-from ledger.opening import opening_genesis
-from ledger.package import PackageContent, check_package
+from ledger.formats.checkpoint import RECEIPT_NAME_PREFIX, open_cosignature, read_checkpoint
+from ledger.formats.entry import entry_hash
+from ledger.formats.excerpt import CheckedExcerpt
+from ledger.formats.genesis import LogGenesis
+from ledger.formats.merkle import Node
+from ledger.formats.package import PackageContent, check_package
+from ledger.known.opening import opening_genesis
+from ledger.known.verified import VerifiedRecord, check_pinned, known_by_now
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store, WriteTx
 from ledger.store.tables import Row
 from ledger.types import LogId, StationId
-from ledger.verified import VerifiedRecord, check_pinned, known_by_now
 
 Allowed = Callable[[LogGenesis], bool]
 """Whether the sender may send a log at all."""
@@ -375,7 +375,7 @@ def _follow(
     """Return where a log ends behind some packages, each checked to go on from the one before it.
 
     Raises:
-        DataError: as ``ledger.package.check_package``; ``package.root`` for another predecessor;
+        DataError: as ``ledger.formats.package.check_package``; ``package.root`` for another predecessor;
             ``package.pins`` for a record that is not what its entry and its act pin.
     """
     nodes: list[Node] = []

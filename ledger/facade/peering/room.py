@@ -17,12 +17,12 @@ from ledger.errors import DataError
 from ledger.facade.logs.divergent import place_divergent
 from ledger.facade.opened.parts import Parts
 from ledger.facade.peering.held import Held
-from ledger.genesis import LogGenesis
+from ledger.formats.genesis import LogGenesis
+from ledger.formats.package import PackageContent
+from ledger.known.verified import VerifiedRecord
 from ledger.limits import SPENT_HISTORIES_MAX, STATION_HISTORIES_MAX
-from ledger.package import PackageContent
 from ledger.store.contract import Store
 from ledger.types import KeyId, LogId, StationId
-from ledger.verified import VerifiedRecord
 
 
 class Room:

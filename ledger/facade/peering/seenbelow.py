@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
-from ledger.checkpoint import Checkpoint, log_of_origin, open_checkpoint, read_checkpoint
 from ledger.errors import DataError
 from ledger.facade.base.marks import kept_checkpoint
 from ledger.facade.base.synctables import SPARSE_NOTES, SYNC_FINDINGS
@@ -27,7 +26,8 @@ from ledger.facade.logs.opening import HeldLog
 from ledger.facade.logs.ownlog import stored_nodes
 from ledger.facade.opened.parts import Parts
 from ledger.facade.peering.held import Held
-from ledger.merkle import root_at
+from ledger.formats.checkpoint import Checkpoint, log_of_origin, open_checkpoint, read_checkpoint
+from ledger.formats.merkle import root_at
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
 from ledger.store.tables import Table

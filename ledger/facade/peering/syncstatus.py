@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from ledger.checkpoint import read_cosignature_time_s
 from ledger.errors import BanjianError, Param
 from ledger.facade.base.peers import LinkState, Peers
 from ledger.facade.base.synctables import SYNC_FINDINGS
@@ -26,6 +25,7 @@ from ledger.facade.opened.parts import Parts
 from ledger.facade.peering.held import Held
 from ledger.facade.peering.receiptkey import receipt_key_fault
 from ledger.facade.transfer.withouteffect import is_without_effect
+from ledger.formats.checkpoint import read_cosignature_time_s
 from ledger.store.contract import ReadTx, Store
 from ledger.store.tables import Cell, Row
 from ledger.types import LogId, StationId

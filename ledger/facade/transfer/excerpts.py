@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from ledger.checkpoint import read_checkpoint
 from ledger.errors import DataError, StoreError
-from ledger.excerpt import ExcerptContent
 from ledger.facade.base.marks import kept_checkpoint
 from ledger.facade.base.synctables import SPARSE_NODES, SPARSE_NOTES
 from ledger.facade.logs.bodies import Place
@@ -22,10 +20,19 @@ from ledger.facade.logs.ownlog import stored_nodes
 from ledger.facade.logs.placing import frame_at
 from ledger.facade.logs.rotten import CHANGED_ENTRY, UNFOUNDED, Rotten, rotten_reason, rotten_stretch
 from ledger.facade.transfer.outgoing import Outgoing
-from ledger.frame import split_frame
+from ledger.formats.checkpoint import read_checkpoint
+from ledger.formats.excerpt import ExcerptContent
+from ledger.formats.frame import split_frame
+from ledger.formats.merkle import (
+    leaf_hash,
+    middle_of,
+    multiproof,
+    multiproof_over,
+    multiproof_root,
+    node_hash,
+)
+from ledger.formats.recordsize import fitting_count, record_bytes
 from ledger.limits import EXCERPT_ENTRIES_MAX, TREE_LEVEL_STORED_MIN
-from ledger.merkle import leaf_hash, middle_of, multiproof, multiproof_over, multiproof_root, node_hash
-from ledger.recordsize import fitting_count, record_bytes
 from ledger.store import schema
 from ledger.store.contract import ReadTx
 from ledger.store.tables import Range, Where

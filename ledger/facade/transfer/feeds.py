@@ -23,12 +23,12 @@ from ledger.facade.cases.casebook import CaseBook
 from ledger.facade.logs.bodies import ASKED_MAX, Place, place_in
 from ledger.facade.transfer.newcomers import cases_of
 from ledger.hashing import CTX_FEED, digest
-from ledger.registry import Registry
+from ledger.known.verified import OPAQUE
+from ledger.registry.registry import Registry
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store, WriteTx
 from ledger.store.tables import Cell, OneOf, Range, Row, Where
 from ledger.types import ActId, CaseId, StationId
-from ledger.verified import OPAQUE
 
 LEFT_MAX = 256
 """Places that were left out of a feed and are looked at again in one session."""

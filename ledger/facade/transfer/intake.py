@@ -1,8 +1,9 @@
 """Taking in what another station sends: whole logs, single frames of a case, branches of a forked log.
 
-What comes in has been checked by ``ledger.package`` or ``ledger.excerpt`` against a signed root, and each
-record by ``ledger.verified``. Here it is written, with everything that follows from it, in one transaction;
-what is already there is no news. A receipt is signed inside and handed out only after the commit.
+What comes in has been checked by ``ledger.formats.package`` or ``ledger.formats.excerpt`` against a signed
+root, and each record by ``ledger.known.verified``. Here it is written, with everything that follows from it,
+in one transaction; what is already there is no news. A receipt is signed inside and handed out only after the
+commit.
 """
 
 from __future__ import annotations
@@ -10,10 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from ledger.caseshape import CaseAct
-from ledger.entry import entry_hash
+from ledger.cases.shape import CaseAct
 from ledger.errors import StoreError
-from ledger.excerpt import CheckedExcerpt
 from ledger.facade.base.casekeys import CaseKeys
 from ledger.facade.base.synctables import FORK, SPARSE_NODES, SPARSE_NOTES, SYNC_FINDINGS
 from ledger.facade.base.tables import APPLICANTS, TOKENS
@@ -30,15 +29,17 @@ from ledger.facade.logs.opening import Holdings
 from ledger.facade.logs.placing import move_bodies, once, rank_of_record, rank_of_row
 from ledger.facade.logs.sparselane import Arrival, other_root, sparse_lane
 from ledger.facade.transfer.withouteffect import note_without_effect
+from ledger.formats.entry import entry_hash
+from ledger.formats.excerpt import CheckedExcerpt
+from ledger.formats.merkle import Node, Tree
 from ledger.identity import may_name_people, search_keys
-from ledger.knowledge import Knowledge
+from ledger.known.knowledge import Knowledge
+from ledger.known.verified import OPAQUE, VerifiedRecord
 from ledger.limits import TREE_LEVEL_STORED_MIN
-from ledger.merkle import Node, Tree
 from ledger.store import schema
 from ledger.store.contract import WriteTx
 from ledger.store.tables import OneOf, Row
 from ledger.types import ActId, CaseId
-from ledger.verified import OPAQUE, VerifiedRecord
 
 PERSONAL_OTHER = "act.personal_hash"
 """Fault of a record with which a personal body came that is another's."""

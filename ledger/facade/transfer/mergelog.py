@@ -16,20 +16,20 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
-from ledger.checkpoint import read_checkpoint
-from ledger.entry import entry_hash
 from ledger.errors import DataError, StoreError
-from ledger.excerpt import ExcerptContent
 from ledger.facade.base.synctables import MERGED
 from ledger.facade.cases.writing import Writer
 from ledger.facade.logs.histories import load_branch
 from ledger.facade.logs.opening import BRANCH_MARK
 from ledger.facade.logs.ownlog import OwnLog, newest_checkpoint, stored_nodes
-from ledger.frame import reread_entry_raw
-from ledger.genesis import LogGenesis
+from ledger.formats.checkpoint import read_checkpoint
+from ledger.formats.entry import entry_hash
+from ledger.formats.excerpt import ExcerptContent
+from ledger.formats.frame import reread_entry_raw
+from ledger.formats.genesis import LogGenesis
+from ledger.formats.merge import MERGE_LEAF, FrameLeaf, HeadLeaf
+from ledger.formats.merkle import consistency_proof, inclusion_proof, leaf_hash, multiproof, root_at
 from ledger.limits import TREE_LEVEL_STORED_MIN
-from ledger.merge import MERGE_LEAF, FrameLeaf, HeadLeaf
-from ledger.merkle import consistency_proof, inclusion_proof, leaf_hash, multiproof, root_at
 from ledger.store import schema
 from ledger.store.contract import NewRecord, ReadTx, Store, WriteTx
 from ledger.store.tables import Range, Row, Where
@@ -52,7 +52,7 @@ class LeafProof:
         index: place of the leaf, from 0.
         leaf: its bytes.
         size: leaves of the tree that the proof is for.
-        steps: hashes for ``ledger.merkle.verify_inclusion``.
+        steps: hashes for ``ledger.formats.merkle.verify_inclusion``.
     """
 
     merge_log: LogId

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from ledger.act import Act, case_of
-from ledger.checkpoint import read_checkpoint
-from ledger.entry import decode_entry, entry_hash
 from ledger.errors import BanjianError, DataError, EncodingError, StoreError
 from ledger.facade.base.vault import CaseKey, Vault
 from ledger.facade.cases.casebook import CaseBook
@@ -31,12 +28,15 @@ from ledger.facade.logs.stretch import (
     fitted,
     furthest_checkpoint,
 )
-from ledger.frame import split_frame
-from ledger.genesis import LogGenesis
+from ledger.formats.act import Act, case_of
+from ledger.formats.checkpoint import read_checkpoint
+from ledger.formats.entry import decode_entry, entry_hash
+from ledger.formats.frame import split_frame
+from ledger.formats.genesis import LogGenesis
+from ledger.formats.merkle import Tree, leaf_hash
+from ledger.formats.package import PackageContent
+from ledger.formats.writing import split_act
 from ledger.limits import PACKAGE_ENTRIES_MAX
-from ledger.merkle import Tree, leaf_hash
-from ledger.package import PackageContent
-from ledger.package_write import split_act
 from ledger.store import schema
 from ledger.store.contract import ReadTx
 from ledger.store.tables import Cell, OneOf, Row

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from ledger.act import ActHeader, decode_act
-from ledger.body import check_facts
 from ledger.errors import DataError, EncodingError
 from ledger.facade.base.synctables import AWAITING, SYNC_FINDINGS, SYNC_MARKS
 from ledger.facade.base.tables import CASES, MARKS
@@ -22,14 +20,16 @@ from ledger.facade.cases.renewal import follow_calendars
 from ledger.facade.cases.views import CaseView
 from ledger.facade.logs.countyfold import CountyFold
 from ledger.facade.transfer.withouteffect import AUTHORITY, judge_waiting_again
-from ledger.frame import split_frame
-from ledger.grant import signing_key
-from ledger.rank import recorded_at_ms
-from ledger.registry import Registry
+from ledger.formats.act import ActHeader, decode_act
+from ledger.formats.body import check_facts
+from ledger.formats.frame import split_frame
+from ledger.formats.rank import recorded_at_ms
+from ledger.known.verified import KEY_UNKNOWN
+from ledger.registry.grant import signing_key
+from ledger.registry.registry import Registry
 from ledger.store.contract import ReadTx, Store
 from ledger.store.tables import Cell, Row
 from ledger.types import CaseId
-from ledger.verified import KEY_UNKNOWN
 
 MARK_COUNTY = "county_logs"
 BATCH = 100

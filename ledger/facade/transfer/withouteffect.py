@@ -13,10 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from ledger.act import Act, ActHeader, case_of
-from ledger.authority import NOT_FINAL, PROVISIONAL_GRANT, Refusal, check_log_opening
-from ledger.body import check_facts
-from ledger.caseshape import CaseAct
+from ledger.cases.shape import CaseAct
 from ledger.errors import BanjianError, RuleError
 from ledger.facade.base.peers import STUCK
 from ledger.facade.base.synctables import SYNC_FINDINGS
@@ -28,15 +25,18 @@ from ledger.facade.logs.bodies import Place, read_facts
 from ledger.facade.logs.opening import BRANCH_MARK, Holdings
 from ledger.facade.logs.placing import frame_at
 from ledger.facade.logs.sparselane import Arrival
-from ledger.frame import decode_frame
-from ledger.genesis import LogGenesis
-from ledger.grant import GRANT, fault_code, read_grant
-from ledger.knowledge import Knowledge
-from ledger.opening import OPEN_LOG, is_misplaced
+from ledger.formats.act import Act, ActHeader, case_of
+from ledger.formats.body import check_facts
+from ledger.formats.frame import decode_frame
+from ledger.formats.genesis import LogGenesis
+from ledger.known.knowledge import Knowledge
+from ledger.known.opening import OPEN_LOG, is_misplaced
+from ledger.known.verified import KEY_UNKNOWN, VerifiedRecord
+from ledger.registry.authority import NOT_FINAL, PROVISIONAL_GRANT, Refusal, check_log_opening
+from ledger.registry.grant import GRANT, fault_code, read_grant
 from ledger.store.contract import ReadTx, Store, WriteTx
 from ledger.store.tables import OneOf, Range, Row, Where, cursor
 from ledger.types import CaseId, Facts
-from ledger.verified import KEY_UNKNOWN, VerifiedRecord
 
 CASE_UNFOLDED: Final = "audit.case_unfolded"
 """Code under which an opening is noted that names no item which the county publishes."""

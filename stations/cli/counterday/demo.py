@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ledger.facade.base.clock import Randomness
-from ledger.keys import Signer
+from ledger.formats.keys import Signer
 from ledger.texts import Language
 from ledger.types import CaseId
 from stations.cli.call import App

@@ -6,12 +6,12 @@ log would hold it: the same signed act, as the next entry of the village's log.
 
 from __future__ import annotations
 
-from ledger.act import act_id, decode_act
 from ledger.errors import StoreError
 from ledger.facade import Command, Home, Ledger, SignedAct
 from ledger.facade.logs.ownlog import OwnLog
-from ledger.genesis import decode_log_genesis
-from ledger.keys import Ed25519Signer, Signer
+from ledger.formats.act import act_id, decode_act
+from ledger.formats.genesis import decode_log_genesis
+from ledger.formats.keys import Ed25519Signer, Signer
 from ledger.store import schema
 from ledger.store.contract import ReadTx
 from ledger.types import LogId, StationId

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ledger.act import act_id
 from ledger.facade import Command
+from ledger.formats.act import act_id
 from ledger.types import StationId
 from stations.cli.counterday.demo import COUNTY, TOWNSHIP, VILLAGE, Ran, Stage
 from stations.cli.counterday.demoarrival import arrive, sign_offline

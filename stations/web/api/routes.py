@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
 
-from ledger.calendar import local_date
+from ledger.days.calendar import local_date
 from ledger.errors import AuthorityError, InputError
 from ledger.facade import CaseRow, Ledger, Performed
 from ledger.facade.cases.attachednames import ERASE

@@ -9,7 +9,7 @@ from typing import Final
 
 from aiohttp import web
 
-from ledger.calendar import local_date
+from ledger.days.calendar import local_date
 from ledger.errors import AuthorityError, BanjianError
 from ledger.facade import Ledger
 from stations.kept.orders import (

@@ -8,7 +8,7 @@ from typing import Final
 
 from aiohttp import web
 
-from ledger.calendar import local_date
+from ledger.days.calendar import local_date
 from ledger.errors import BanjianError, InputError
 from ledger.facade import CaseRow, Ledger, Performed
 from ledger.types import CaseId

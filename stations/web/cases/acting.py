@@ -6,14 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 
 from aiohttp import web
 
-from ledger.casetype import ActionSpec
+from ledger.cases.judge import ADJUDICATE, COUNTERSIGN, DECLINE
 from ledger.errors import BanjianError, ConfigError, InputError, RuleError
 from ledger.facade import CasePage, Command, Ledger, Performed
 from ledger.facade.cases.attachednames import ERASE
 from ledger.facade.cases.externals import FIELD as EXTERNAL_NO
 from ledger.identity import ID_KINDS, check_personal
-from ledger.judge import ADJUDICATE, COUNTERSIGN, DECLINE
-from ledger.registry import Registry
+from ledger.registry.registry import Registry
+from ledger.rules.casetype import ActionSpec
 from ledger.types import ActId, CaseId, Facts
 from stations.conflictsides import in_dispute
 from stations.papers.documents import ACCEPTING

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from ledger.caseshape import Step
-from ledger.casetype import ActionSpec
+from ledger.cases.shape import Step
 from ledger.errors import InputError
 from ledger.facade import CasePage
-from ledger.factspec import FactSpec
 from ledger.identity import AGENT
+from ledger.rules.casetype import ActionSpec
+from ledger.rules.factspec import FactSpec
 from ledger.types import Facts, Value
 from stations.correcting import corrected_people, named_by, parties_of
 from stations.papers.handed import facts_of

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from ledger.caseshape import Step
-from ledger.casetype import SAME
-from ledger.clocks import ClockReading
+from ledger.cases.permit import Permission
+from ledger.cases.shape import Step
+from ledger.clocks.clocks import ClockReading
 from ledger.errors import InputError
 from ledger.facade import CasePage, Ledger
 from ledger.facade.peering.between import twins
 from ledger.facade.peering.confirmed import Reached, reached_acts
-from ledger.permit import Permission
+from ledger.rules.casetype import SAME
 from ledger.types import ActId, CaseId, Facts, StationId
 from stations.conflictsides import open_sides
 from stations.papers.documents import Printable, printables

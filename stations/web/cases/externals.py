@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ledger.case import CaseState
-from ledger.effects import NO_NUMBER
+from ledger.cases.case import CaseState
+from ledger.cases.effects import NO_NUMBER
 from ledger.facade import Ledger
 from ledger.facade.cases.externals import FIELD, require_own_number
 from ledger.types import Facts

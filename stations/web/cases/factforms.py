@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
-from ledger.casetype import ActionSpec
+from ledger.cases.guards import LAWFUL_GROUNDS
+from ledger.cases.judge import ADJUDICATE
+from ledger.cases.sense import LINE_CHARS_MAX
 from ledger.errors import BanjianError, InputError
-from ledger.factspec import TEXT_CHARS_MAX, FactSpec, value_fits
-from ledger.guards import LAWFUL_GROUNDS
-from ledger.item import Item
-from ledger.judge import ADJUDICATE
-from ledger.sense import LINE_CHARS_MAX
+from ledger.rules.casetype import ActionSpec
+from ledger.rules.factspec import TEXT_CHARS_MAX, FactSpec, value_fits
+from ledger.rules.item import Item
 from ledger.types import Facts, Value
 from stations.texts import Say
 from stations.words.casenames import value_name

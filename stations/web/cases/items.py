@@ -10,7 +10,7 @@ from functools import lru_cache
 from ledger.errors import InputError
 from ledger.facade import Ledger
 from ledger.identity import pinyin_initials
-from ledger.item import Item
+from ledger.rules.item import Item
 from ledger.types import StationId
 
 

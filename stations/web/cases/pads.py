@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import segno
 from aiohttp import web
 
-from ledger.casenumber import mint_pad, normalise, parse
+from ledger.cases.number import mint_pad, normalise, parse
 from ledger.errors import AuthorityError, BanjianError, InputError
 from ledger.facade import Ledger
 from ledger.facade.base.tables import NUMBERS

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from ledger.casetype import ActionSpec
+from ledger.cases.permit import Permission
 from ledger.errors import BanjianError, InputError, StoreError
 from ledger.facade import CaseRow, Command, Ledger, Performed, people_of
 from ledger.facade.opened.performing import Noted
@@ -24,8 +24,8 @@ from ledger.identity import (
     has_check_digit,
     plain_number,
 )
-from ledger.item import Item
-from ledger.permit import Permission
+from ledger.rules.casetype import ActionSpec
+from ledger.rules.item import Item
 from ledger.types import Facts
 from stations.web import typed as typing
 from stations.web.answers import status_of

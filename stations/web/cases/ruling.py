@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ledger.caseshape import CaseState
-from ledger.judge import ADJUDICATE
+from ledger.cases.judge import ADJUDICATE
+from ledger.cases.shape import CaseState
 from stations.web.cases.factforms import PREFIX, Choice
 
 RULE = "rule."

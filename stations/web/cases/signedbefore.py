@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from urllib.parse import urlencode
 
-from ledger.act import CASE_ID_BYTES
 from ledger.errors import InputError, RuleError
 from ledger.facade import Ledger, SignedAct
 from ledger.facade.opened.performing import Noted
+from ledger.formats.act import CASE_ID_BYTES
 from ledger.types import CaseId
 from stations.web import typed as typing
 from stations.web.cases import drafting

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ledger.registry import Registry
-from ledger.standin import stood_in_for
+from ledger.registry.registry import Registry
+from ledger.registry.standin import stood_in_for
 from ledger.types import StationId
 from stations.web.cases.factforms import Choice
 from stations.words.casenames import person_words

@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from ledger.errors import BanjianError, InputError, StoreError
-from ledger.item import Item
+from ledger.rules.item import Item
 from stations.kept.sealed import SealedFolder
 from stations.papers.handed import missing_in
 from stations.texts import Say

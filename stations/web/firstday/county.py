@@ -9,7 +9,7 @@ from aiohttp import web
 from ledger.errors import BanjianError, ConfigError, InputError
 from ledger.facade import Home
 from ledger.facade.opened.setup import CountyPlan
-from ledger.genesis import LedgerGenesis, decode_ledger_genesis
+from ledger.formats.genesis import LedgerGenesis, decode_ledger_genesis
 from stations.office.enrolling import checked_number
 from stations.office.founding import REGISTRAR_NO, DraftKey, check_division, draft_key, found_county
 from stations.office.inviting import spaced

@@ -14,8 +14,8 @@ from aiohttp import web
 from ledger.errors import BanjianError, ConfigError, InputError
 from ledger.facade import Home
 from ledger.facade.base.clock import Randomness
-from ledger.invite import Invite, decode_invite
-from ledger.keys import prove_possession
+from ledger.formats.invite import Invite, decode_invite
+from ledger.formats.keys import prove_possession
 from ledger.types import LedgerId
 from stations.config import write_config
 from stations.office.enrolling import checked_number
@@ -33,9 +33,9 @@ from stations.web.firstday.shared import (
     typed,
 )
 from stations.web.office.desk import download
-from sync.client_join import join_online
-from sync.joinforms import StaffKey
-from sync.newcomer import Joining, begin, finish, resume
+from sync.joining.joinforms import StaffKey
+from sync.joining.newcomer import Joining, begin, finish, resume
+from sync.line.client_join import join_online
 
 NAME_CHARS_MAX = 80
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from ledger.calendar_year import local_date
+from ledger.days.year import local_date
 from ledger.errors import BanjianError, InputError, RuleError
 from ledger.facade import Ledger
-from ledger.item import Item
+from ledger.rules.item import Item
 from ledger.types import Facts
 from stations.office.publishing import Look, look_at, publications_in, read_object
 from stations.papers.sheets import Sheet

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from ledger.errors import BanjianError, InputError
 from ledger.facade import Ledger
-from ledger.keys import Signer
+from ledger.formats.keys import Signer
 from ledger.types import KeyId
 from stations.imports.requests import REQUEST_BYTES_MAX, FoundRequest, read_requests
 from stations.imports.work import (

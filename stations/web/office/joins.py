@@ -27,9 +27,9 @@ from stations.web.render import message_of, render
 from stations.web.visit import Visit, first, form_of, see_other
 from stations.words.casenames import station_name
 from stations.words.naming import Names
-from sync.approval import KeyState, key_states
-from sync.joinforms import decode_answer
-from sync.joinoffice import JoinOffice, Waiting
+from sync.joining.approval import KeyState, key_states
+from sync.joining.joinforms import decode_answer
+from sync.joining.joinoffice import JoinOffice, Waiting
 
 FILE_BYTES_MAX = 64 * 1024
 

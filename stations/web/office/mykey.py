@@ -12,10 +12,10 @@ from pathlib import Path
 
 from aiohttp import web
 
-from ledger.envelope import read_envelope
 from ledger.errors import BanjianError, InputError
 from ledger.facade import Ledger
-from ledger.keys import key_id, prove_possession
+from ledger.formats.envelope import read_envelope
+from ledger.formats.keys import key_id, prove_possession
 from ledger.types import KeyId
 from stations.keyrequest import KeyRequest, encode_request
 from stations.office.enrolling import checked_number

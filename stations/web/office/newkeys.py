@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from ledger.authority import GRANTING_ROLES
 from ledger.errors import AuthorityError, BanjianError, InputError
 from ledger.facade import Ledger
 from ledger.facade.cases.granting import HeldGrant
 from ledger.facade.opened.granted import authority_now, give_grant, grant_beside, list_grants
-from ledger.grant import REASONS
+from ledger.registry.authority import GRANTING_ROLES
+from ledger.registry.grant import REASONS
 from stations.office.enrolling import checked_number, key_of_signer, only_if_enrolled
 from stations.office.newkeys import checked_passphrase, make_key
 from stations.office.resetting import (

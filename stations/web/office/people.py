@@ -12,8 +12,8 @@ from aiohttp import web
 
 from ledger.errors import AuthorityError, BanjianError, ConfigError, InputError
 from ledger.facade import Ledger
-from ledger.keys import Signer
-from ledger.registry_schema import GRANTABLE_ROLES, RETIREMENT_REASONS
+from ledger.formats.keys import Signer
+from ledger.registry.schema import GRANTABLE_ROLES, RETIREMENT_REASONS
 from ledger.types import StationId
 from stations.office.enrolling import (
     EnrolledKey,

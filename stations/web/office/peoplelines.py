@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ledger.authority import Authority
-from ledger.registry import Registry
-from ledger.station import has_subordinates, scope_base
+from ledger.registry.authority import Authority
+from ledger.registry.registry import Registry
+from ledger.registry.station import has_subordinates, scope_base
 from ledger.types import StationId
 from stations.texts import Say
 from stations.words.casenames import station_name

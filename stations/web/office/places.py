@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from ledger import registry_actions
 from ledger.errors import BanjianError, ConfigError, InputError
 from ledger.facade import Ledger
-from ledger.invite import Invite, decode_invite, encode_invite
-from ledger.keys import Signer
-from ledger.registry_schema import GRANTABLE_ROLES
-from ledger.station import LEVELS, Station
+from ledger.formats.invite import Invite, decode_invite, encode_invite
+from ledger.formats.keys import Signer
+from ledger.registry import actions as registry_actions
+from ledger.registry.schema import GRANTABLE_ROLES
+from ledger.registry.station import LEVELS, Station
 from ledger.types import StationId
 from stations.office.closing import open_cases_of, require_empty
 from stations.office.inviting import (
@@ -44,7 +44,7 @@ from stations.web.render import message_of, render
 from stations.web.visit import Visit, first, form_of
 from stations.words.casenames import station_name
 from stations.words.naming import Names
-from sync.credentials import prepare_county
+from sync.certs.credentials import prepare_county
 
 HEADINGS = ("station", "name", "level", "upstream")
 DAYS_MAX = 366

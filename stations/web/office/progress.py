@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from ledger.envelope import read_envelope
 from ledger.errors import BanjianError
 from ledger.facade import Ledger
 from ledger.facade.peering.between import sync_status
-from ledger.keys import key_id
+from ledger.formats.envelope import read_envelope
+from ledger.formats.keys import key_id
 from stations.texts import Say
 from stations.web.jobs import jobs_of
 from stations.web.keyholders import SUFFIX

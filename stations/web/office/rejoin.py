@@ -14,15 +14,15 @@ from aiohttp import web
 
 from ledger.errors import BanjianError, ConfigError, InputError
 from ledger.facade import Ledger
-from ledger.invite import decode_invite
+from ledger.formats.invite import decode_invite
 from stations.config import add_upstream
 from stations.office.inviting import spaced, station_invite
 from stations.web.answers import status_of
 from stations.web.office.desk import download, kept_of, require_here, require_own_station, sent_files
 from stations.web.render import message_of, render
 from stations.web.visit import Visit, first, form_of, page, see_other
-from sync.client_join import join_online
-from sync.newcomer import Joining, begin, finish, resume
+from sync.joining.newcomer import Joining, begin, finish, resume
+from sync.line.client_join import join_online
 
 WHERE = "/join-again"
 FILE_BYTES_MAX = 64 * 1024

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from ledger.envelope import open_key
 from ledger.errors import BanjianError, InputError, RuleError
 from ledger.facade import Ledger, LogInfo
 from ledger.facade.peering.between import accept_county_note, mark_seen, stations_behind
 from ledger.facade.peering.receiptkey import RECEIPT, receipt_key_fault
-from ledger.genesis import LogKind
-from ledger.keys import Ed25519Signer, Signer
+from ledger.formats.envelope import open_key
+from ledger.formats.genesis import LogKind
+from ledger.formats.keys import Ed25519Signer, Signer
 from ledger.types import StationId
 from stations.office.servicekeys import BUNDLE, enrol_service_keys, require_registry
 from stations.web.answers import status_of

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import cast
 
-from ledger.registry import Registry
+from ledger.registry.registry import Registry
 from stations.kept.stickbook import Stick, find_sticks
 from stations.serving.bundlejobs import BundleJob, Step, run_job
 from stations.serving.wire import error_of

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 from aiohttp import web
 
-from ledger.calendar import day_start_ms, local_date
+from ledger.days.calendar import day_start_ms, local_date
 from ledger.errors import InputError
 from ledger.facade import Ledger
 from ledger.facade.cases.monthly import MonthFigure

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from ledger.calendar import local_date
+from ledger.days.calendar import local_date
 from ledger.facade import CaseRow, Ledger
 from stations.web.keyholders import own_stations
 from stations.web.lists import lines_max

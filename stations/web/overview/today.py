@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from ledger.calendar import local_date
-from ledger.casenumber import is_misread
+from ledger.cases.number import is_misread
+from ledger.days.calendar import local_date
 from ledger.errors import InputError
 from ledger.facade import CaseRow, Ledger
 from ledger.facade.cases.reading import FIND_MAX

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import segno
 from aiohttp import web
 
-from ledger.calendar import local_date
+from ledger.days.calendar import local_date
 from ledger.facade import Ledger
 from ledger.facade.cases.attachednames import is_erased
 from ledger.types import CaseId

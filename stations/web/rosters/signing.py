@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from aiohttp import web
 
-from ledger.act import CASE_ID_BYTES, act_id
 from ledger.errors import BanjianError, RuleError
 from ledger.facade import Command, Ledger
 from ledger.facade.cases.deskrules import require_day
+from ledger.formats.act import CASE_ID_BYTES, act_id
 from ledger.identity import plain_number
 from ledger.types import Facts, StationId
 from stations.kept.rosters import Roster, RosterRow, keep_roster

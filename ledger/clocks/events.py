@@ -1,0 +1,168 @@
+"""From the steps of a case to the events that its clocks listen to.
+
+Besides each action's own name and the events that the fold derives (``organ_receipt``, ``deciding_receipt``,
+``full_supply``, ``deciding_supply``, ``agent_supply``, ``correction_cleared``, ``deficit_cleared``,
+``late_supply``, ``commitment_decision``) there are:
+
+``forwarding_receipt``    received, or taken over before the organ had it or with papers supplied that the
+                          organ has not got, at a station that neither accepts nor decides and so must forward
+``forwarding_offer``      handed over by such a station: the papers travel
+``new_offer``             such an offer, the first of the case or since a station had it that need not forward
+``effective_acceptance``  any kind of acceptance; deemed acceptance is added by ``ledger.clocks``
+``second_correction``     a further correction list, instead of its action's name: no clock listens to it
+``offer_returned``        an offer declined or recalled that no such station had made, instead of its action's
+                          name: nobody's forwarding depends on it
+``case_ended``            withdrawn, lapsed, refused acceptance, advised and returned, or revoked
+
+Only acts with effect count, from the moment of their effect and in the order of their effects; a second
+correction list has none, but is told.
+
+Source: 行政许可法 Art. 32(4): everything is told at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from ledger.cases.shape import CaseAct, Step
+from ledger.cases.supplies import of_organ
+from ledger.clocks.run import ClockEvent
+from ledger.days.calendar import local_date
+from ledger.rules.catalogue import Item
+from ledger.types import ActId, StationId
+
+ACCEPTING = frozenset({"accept", "accept_with_deficit", "accept_on_commitment"})
+RETURNING = frozenset({"decline_hand_over", "recall_hand_over"})
+_SECOND_LIST = "case.second_correction"
+_SECOND_CORRECTION = frozenset({"second_correction"})
+_OFFER_RETURNED = frozenset({"offer_returned"})
+ENDING = frozenset({"withdraw", "lapse", "refuse_acceptance", "advise_and_return", "revoke"})
+_RECEIPT = ("forwarding_receipt",)
+_OFFER = ("forwarding_offer",)
+_NEW_OFFER = ("forwarding_offer", "new_offer")
+_CARRYING = frozenset({"receive", "take_over", "hand_over"})
+_SETTLING = ENDING | {"decide", "record_result"}
+_BY_COURSE = RETURNING | {"request_correction", "take_over", "hand_over"}
+"""Actions whose names depend on what came before."""
+
+
+def clock_events(steps: Sequence[Step], item: Item) -> tuple[ClockEvent, ...]:
+    """Return the events of a case in the order in which they took effect.
+
+    Args:
+        steps: every act of the case in the one order.
+        item: the item of the case.
+    """
+    waiting: dict[ActId, list[Step]] = {}
+    for step in steps:
+        if step.effective and step.by_countersign is not None:
+            waiting.setdefault(step.by_countersign, []).append(step)
+    events: list[ClockEvent] = []
+    course = _Course(item)
+    for step in steps:
+        counting = [step] if _counts_at_once(step) else []
+        if waiting:
+            counting += waiting.pop(step.act.act_id, ())
+        for counted in counting:
+            act = counted.act
+            names = course.names(counted)
+            events.append(ClockEvent(names, local_date(counted.effect_at_ms), act.act_id, act.facts))
+    return tuple(events)
+
+
+def heard_of(step: Step) -> frozenset[str] | None:
+    """Return the names of the event that a newest step adds; empty for none, None where others settle it.
+
+    Args:
+        step: a step that follows all others of its case and lets none of them take effect.
+    """
+    action = step.act.action
+    if not _counts_at_once(step):
+        return frozenset()
+    if action in _BY_COURSE:
+        return None
+    return _own_names(action, step.events, _RECEIPT if action == "receive" else ())
+
+
+def _counts_at_once(step: Step) -> bool:
+    if step.effective:
+        return step.by_countersign is None
+    return step.reason == _SECOND_LIST
+
+
+class _Course:
+    """What a case has been through, as far as the names of further events depend on it."""
+
+    __slots__ = ("_carried", "_corrected", "_item", "_lying", "_offered", "_organ", "_settled", "_travelled")
+
+    def __init__(self, item: Item) -> None:
+        self._item = item
+        self._lying: set[StationId] = set()
+        self._carried = False
+        self._corrected = self._organ = self._settled = self._offered = self._travelled = False
+
+    def names(self, step: Step) -> frozenset[str]:
+        """Return the names of the event of the next step that counts."""
+        action = step.act.action
+        if step.reason == _SECOND_LIST or (action == "request_correction" and self._corrected):
+            return _SECOND_CORRECTION
+        more: tuple[str, ...] = ()
+        if action in RETURNING and not (self._offered and not self._settled):
+            return _OFFER_RETURNED
+        if action in _CARRYING and not self._settled and _must_forward(step.act, self._item):
+            if action == "hand_over":
+                more = _OFFER if self._travelled else _NEW_OFFER
+                self._travelled = True
+            elif not self._organ or self._brought(step):
+                more = _RECEIPT
+        elif action == "take_over":
+            self._travelled = False
+        self._follow_supply(step)
+        self._corrected = self._corrected or action == "request_correction"
+        self._organ = self._organ or "organ_receipt" in step.events
+        self._settled = self._settled or action in _SETTLING
+        if action == "hand_over":
+            self._offered = bool(more)
+        return _own_names(action, step.events, more)
+
+    def _brought(self, step: Step) -> bool:
+        """Tell whether an agent takes over what was supplied and the organ has not got."""
+        act = step.act
+        if "full_supply" in step.events or of_organ(act.station_level, self._item):
+            return False
+        return self._carried or act.station in self._lying
+
+    def _follow_supply(self, step: Step) -> None:
+        """Remember with which agents papers of the correction list lie, and which travel with the case."""
+        act = step.act
+        if "full_supply" in step.events or act.action in ACCEPTING:
+            self._lying.clear()
+            self._carried = False
+        elif "agent_supply" in step.events:
+            self._lying.add(act.station)
+        elif act.action == "hand_over" and act.station in self._lying:
+            self._lying.discard(act.station)
+            self._carried = True
+        elif act.action == "take_over" and self._carried:
+            self._carried = False
+            if not of_organ(act.station_level, self._item):
+                self._lying.add(act.station)
+
+
+@lru_cache(maxsize=1024)
+def _own_names(action: str, derived: tuple[str, ...], more: tuple[str, ...]) -> frozenset[str]:
+    """Return the names of an event; the same few sets serve all cases."""
+    names = {action, *derived}
+    if action in ACCEPTING:
+        names.add("effective_acceptance")
+    elif action in ENDING:
+        names.add("case_ended")
+    else:
+        names.update(more)
+    return frozenset(names)
+
+
+def _must_forward(act: CaseAct, item: Item) -> bool:
+    level = act.station_level
+    return level != item.decide_level and level not in item.accept_levels

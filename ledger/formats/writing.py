@@ -1,0 +1,220 @@
+"""Writing a package: which fields of each entry are left out, and the columns of those that stay.
+
+Source: docs/protocol.md, "Package".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
+
+from ledger.codec import HeaderValue, pack_header
+from ledger.errors import BanjianError, EncodingError
+from ledger.formats.act import Act, ActHeader, act_id, case_of, decode_act
+from ledger.formats.body import facts_hash, personal_hash
+from ledger.formats.entry import Entry, decode_entry, entry_hash
+from ledger.formats.frame import FrameParts, pin_fault, split_frame
+from ledger.limits import PACKAGE_BYTES_MAX, PACKAGE_ENTRIES_MAX
+from ledger.types import ActId, CaseId, LogId
+
+PACKAGE_VERSION = 1
+
+KIND_REGULAR, KIND_OPAQUE, KIND_RAW = 0, 1, 2
+"""All fields in columns; act as it is, entry in columns; frame as it is."""
+CASE_NONE, CASE_OF_PARENT, CASE_TABLE = 0, 1, 2
+WITHHELD_FACTS, WITHHELD_PERSONAL = 0, 1
+
+
+@dataclass(slots=True)
+class Table:
+    """Distinct values in order of first use; columns hold their indexes."""
+
+    values: list[HeaderValue] = field(default_factory=list)
+    _index: dict[HeaderValue, int] = field(default_factory=dict)
+
+    def index(self, value: HeaderValue) -> int:
+        """Return the index of a value, adding it when it is new."""
+        found = self._index.setdefault(value, len(self.values))
+        if found == len(self.values):
+            self.values.append(value)
+        return found
+
+
+@dataclass(slots=True)
+class _Writer:
+    ledger_id: bytes
+    station: str
+    boots: Table = field(default_factory=Table)
+    seen: Table = field(default_factory=Table)
+    actors: Table = field(default_factory=Table)
+    actions: Table = field(default_factory=Table)
+    cases: Table = field(default_factory=Table)
+    links: Table = field(default_factory=Table)
+    kinds: list[HeaderValue] = field(default_factory=list)
+    entries: list[tuple[int, int, int, int]] = field(default_factory=list)
+    acts: list[tuple[int, int, int, int, int, int]] = field(default_factory=list)
+    parents: list[HeaderValue] = field(default_factory=list)
+    sigs: list[bytes] = field(default_factory=list)
+    attachments: list[HeaderValue] = field(default_factory=list)
+    withheld: list[HeaderValue] = field(default_factory=list)
+    opaque: list[HeaderValue] = field(default_factory=list)
+    positions: dict[ActId, int] = field(default_factory=dict)
+    case_ids: dict[int, CaseId] = field(default_factory=dict)
+
+
+class SplitFrame(NamedTuple):
+    """The parts of a frame, with its act and its entry where they can be decoded.
+
+    ``pins`` says what of its act the entry does not pin, as ``ledger.formats.frame.pin_fault``; "" without an
+    entry.
+    """
+
+    parts: FrameParts
+    act: Act | None
+    entry: Entry | None
+    pins: str
+
+
+@lru_cache(maxsize=2 * PACKAGE_ENTRIES_MAX)
+def split_act(frame: bytes) -> SplitFrame:
+    """Return a frame taken apart; remembered: a sender asks for its bodies, looks at it, and writes it.
+
+    Raises:
+        EncodingError: as ``ledger.formats.frame.split_frame``.
+    """
+    parts = split_frame(frame)
+    known_id = act_id(parts.act_raw)
+    act: Act | None = None
+    with suppress(BanjianError):
+        act = tuple.__new__(Act, (decode_act(parts.act_raw), parts.act_raw, parts.sig, known_id))
+    try:
+        entry = decode_entry(parts.entry_raw)
+    except BanjianError:
+        return SplitFrame(parts, act, None, "")
+    return SplitFrame(parts, act, entry, pin_fault(entry, known_id, parts.sig))
+
+
+def zigzag(value: int) -> int:
+    """Return a signed number as one that is never negative: 0, -1, 1, -2 become 0, 1, 2, 3."""
+    return value << 1 if value >= 0 else (-value << 1) - 1
+
+
+def write_package(
+    *,
+    log_id: LogId,
+    first_seq: int,
+    previous: bytes,
+    frames: tuple[bytes, ...],
+    facts: tuple[bytes, ...],
+    personal: tuple[bytes, ...],
+    checkpoint: bytes,
+    receipts: tuple[str, ...],
+) -> bytes:
+    """Return the bytes of a package; see ``ledger.formats.package.encode_package``."""
+    split = [split_act(raw) for raw in frames]
+    known = next((one.act.header for one in split if one.act is not None), None)
+    writer = _Writer(known.ledger_id if known else b"", known.station if known else "")
+    link = previous
+    for index, (raw, (parts, act, entry, pins)) in enumerate(zip(frames, split, strict=True)):
+        place = log_id, first_seq + index, link
+        link = entry_hash(parts.entry_raw)
+        if entry is None or pins or entry[:3] != place:
+            # The receiver could not compute its position, its predecessor or what it pins.
+            writer.kinds.append(KIND_RAW)
+            writer.opaque.append(raw)
+            continue
+        writer.entries.append((
+            writer.boots.index(entry.boot_id), writer.seen.index(entry.county_seen),
+            entry.recorded_at_ms, entry.monotonic_ms,
+        ))  # fmt: skip
+        writer.sigs.append(parts.sig)
+        if act is None or not _fits(writer, act.header, facts[index], personal[index]):
+            writer.kinds.append(KIND_OPAQUE)
+            writer.opaque.append(parts.act_raw)
+            continue
+        writer.kinds.append(KIND_REGULAR)
+        _write_act(writer, index, act, entry, facts=facts[index], personal=personal[index])
+    packed = pack_header((
+        PACKAGE_VERSION, log_id, first_seq, previous, writer.ledger_id, writer.station, checkpoint,
+        tuple(line.encode("utf-8") for line in receipts), writer.kinds, _tables(writer), _columns(writer),
+        tuple(writer.parents), tuple(writer.attachments), tuple(writer.withheld), tuple(writer.opaque),
+        _lengths(writer.sigs), b"".join(writer.sigs), facts, personal,
+    ))  # fmt: skip
+    if len(packed) > PACKAGE_BYTES_MAX:
+        raise EncodingError("package.limit", size=len(packed), limit=PACKAGE_BYTES_MAX)
+    return packed
+
+
+def _fits(writer: _Writer, header: ActHeader, facts: bytes, personal: bytes) -> bool:
+    """Whether the receiver would compute the same header: bodies that are present must match it."""
+    return (
+        header.ledger_id == writer.ledger_id
+        and header.station == writer.station
+        and (not facts or (facts_hash(facts), len(facts)) == (header.facts_hash, header.facts_len))
+        and (
+            not personal
+            or (personal_hash(personal), len(personal)) == (header.personal_hash, header.personal_len)
+        )
+    )
+
+
+def _write_act(writer: _Writer, index: int, act: Act, entry: Entry, *, facts: bytes, personal: bytes) -> None:
+    header = act.header
+    inside = [writer.positions[parent] for parent in header.parents if parent in writer.positions]
+    if not header.parents:
+        case_ref = CASE_NONE
+    elif inside and writer.case_ids[inside[0]] == header.case_id:
+        case_ref = CASE_OF_PARENT
+    else:
+        case_ref = CASE_TABLE + writer.cases.index(header.case_id)
+    writer.acts.append((
+        writer.actions.index(header.action), writer.actors.index(header.actor), case_ref,
+        header.registry_size, header.catalogue_version, zigzag(entry.recorded_at_ms - header.occurred_at_ms),
+    ))  # fmt: skip
+    writer.parents.append(tuple(_parent_ref(writer, index, parent) for parent in header.parents))
+    if header.attachments:
+        writer.attachments.append((index, header.attachments))
+    if not facts:
+        writer.withheld.append((index, WITHHELD_FACTS, header.facts_hash, header.facts_len))
+    if header.personal_len and not personal:
+        writer.withheld.append((index, WITHHELD_PERSONAL, header.personal_hash, header.personal_len))
+    writer.positions[act.act_id] = index
+    writer.case_ids[index] = case_of(act)
+
+
+def _parent_ref(writer: _Writer, index: int, parent: ActId) -> int:
+    """Return twice the distance back to a parent in the package, else twice its table index plus one."""
+    position = writer.positions.get(parent)
+    return writer.links.index(parent) * 2 + 1 if position is None else (index - position) * 2
+
+
+def _tables(writer: _Writer) -> HeaderValue:
+    tables = (writer.boots, writer.seen, writer.actors, writer.actions, writer.cases, writer.links)
+    return tuple(table.values for table in tables)
+
+
+def _columns(writer: _Writer) -> HeaderValue:
+    boots, seen, recorded, monotonic = _transpose(writer.entries, 4)
+    actions, actors, cases, registry, catalogue, occurred = _transpose(writer.acts, 6)
+    return (
+        boots, seen, deltas(recorded), deltas(monotonic),
+        actions, actors, cases, deltas(registry), deltas(catalogue), occurred,
+    )  # fmt: skip
+
+
+def _transpose(rows: Sequence[tuple[int, ...]], width: int) -> list[list[int]]:
+    return [[row[column] for row in rows] for column in range(width)]
+
+
+def deltas(values: list[int]) -> list[int]:
+    """Return the zigzag differences of each value to the one before it, the first to 0."""
+    return [zigzag(after - before) for before, after in pairwise([0, *values])]
+
+
+def _lengths(sigs: list[bytes]) -> HeaderValue:
+    """Return the length of each signature, or nothing when all have 64 bytes."""
+    return () if all(len(sig) == 64 for sig in sigs) else tuple(len(sig) for sig in sigs)

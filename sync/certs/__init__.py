@@ -1,0 +1,1 @@
+"""The county's certificates: keys, the CA and its leaves, what an installation keeps, TLS between stations."""

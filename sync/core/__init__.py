@@ -1,0 +1,1 @@
+"""A session without its connection: what is asked, given and taken, bytes in and bytes out."""

@@ -1,0 +1,332 @@
+"""The county's side of joining: takes requests, remembers used invites, issues and renews certificates.
+
+::
+
+    DIR/joins/<token>.used       the invite was used: by whom (hash of the TLS key), when; never removed
+    DIR/joins/<token>.request    the request with keys that wait for a registrar; removed once all are in
+    DIR/joins/<token>.rejected   the registrar's signed refusal; never removed
+
+A token is good for one TLS key. The same request sent again (the answer was lost, the newcomer crashed) gets
+a certificate again; another key is refused. The ``used`` file is written durably before the certificate
+exists, by whichever process comes first. The registry and the registrars are asked anew each time.
+
+Source: docs/protocol.md, "Joining".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+from ledger.codec import pack_header, unpack_header
+from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError, RuleError
+from ledger.facade import Clock, Home
+from ledger.facade.base.clock import Randomness
+from ledger.formats.invite import Invite, check_expiry
+from ledger.formats.keys import ED25519, Signer, key_id
+from ledger.platform import fsync_dir, os_failure, write_durably, write_once
+from ledger.registry.registry import Registry
+from ledger.types import LedgerId, StationId
+from sync.certs.credentials import CountyCa, read_ca
+from sync.certs.pki import Leaf, check_issued, issue_leaf, read_leaf
+from sync.certs.pki import check_expiry as check_leaf_expiry
+from sync.joining.joinforms import JoinAnswer, JoinRequest, Renewal, decode_renewal, decode_request
+from sync.joining.rejection import Rejection, decode_rejection, encode_rejection, holder_of
+
+_USED_BYTES_MAX = 256
+_TOKEN_NAME_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A request whose keys may still wait for a registrar, and the name of its file."""
+
+    name: str
+    request: JoinRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """A request that no longer waits.
+
+    Attributes:
+        name: of its file.
+        used_at_ms: when the invite was used.
+        rejection: the refusal; None when all its keys were enrolled.
+    """
+
+    name: str
+    station: StationId
+    used_at_ms: int
+    rejection: Rejection | None
+
+
+class _Used(NamedTuple):
+    station: StationId
+    holder: bytes
+    at_ms: int
+
+
+class JoinOffice:
+    """Takes join requests and renewals where the county's CA lies.
+
+    Args:
+        home: the county's folder.
+        ledger_id: the pinned ledger.
+        registry: returns the registry as it is now.
+        clock: for expiry and certificates.
+        randomness: for serial numbers.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        *,
+        ledger_id: LedgerId,
+        registry: Callable[[], Registry],
+        clock: Clock,
+        randomness: Randomness,
+    ) -> None:
+        self._home = home
+        self._ledger_id = ledger_id
+        self._registry = registry
+        self._clock = clock
+        self._randomness = randomness
+
+    def take(self, raw: bytes) -> bytes:
+        """Check a join request, use its invite up and return the answer.
+
+        Raises:
+            DataError: the request does not hold (``join.*``, ``invite.*``, ``pki.*``); ``join.other_ledger``;
+                ``join.other_ca`` when the CA was replaced since the invite was written.
+            AuthorityError: ``join.registrar``; ``invite.expired``; ``join.station``; ``join.rejected``.
+            RuleError: ``join.token_used``.
+            StoreError: ``pki.ca_key`` and the disk's own reasons; the newcomer tries again.
+        """
+        request = decode_request(raw)
+        invite = request.invite
+        if invite.ledger_id != self._ledger_id:
+            raise DataError("join.other_ledger", expected=self._ledger_id, found=invite.ledger_id)
+        ca = read_ca(self._home, self._ledger_id)
+        if invite.ca_fingerprint != ca.fingerprint:
+            raise DataError("join.other_ca")
+        self._check_standing(invite)
+        self._check_rejected(holder_of(request.public_key))
+        self._use(request)
+        if request.services or request.staff:
+            write_durably(self._path(invite, "request"), raw)
+        certificate = self._issue(request.csr, invite.station, ca)
+        return self._answer(invite.station, request.request_id, certificate, ca)
+
+    def renew(self, raw: bytes, *, peer: StationId) -> bytes:
+        """Return a new certificate for a station that holds one; the TLS peer is it or stands above it.
+
+        Raises:
+            DataError: ``join.*``, ``tls.*``; ``join.other_ledger``.
+            AuthorityError: ``tls.expired``, ``tls.certificate_ended``; ``tls.station_closed``,
+                ``tls.station_unknown``; ``join.peer``.
+        """
+        renewal = decode_renewal(raw)
+        self._check_renewal(renewal, peer)
+        ca = read_ca(self._home, self._ledger_id)
+        check_issued(renewal.certificate, ca_certificate=ca.certificate)
+        leaf = read_leaf(renewal.certificate, ledger_id=self._ledger_id)
+        check_leaf_expiry(leaf, now_ms=self._clock.now_ms())
+        check_in_force(self._registry(), leaf)
+        self._check_rejected(holder_of(leaf.public_key))
+        certificate = self._issue(renewal.csr, renewal.station, ca)
+        return self._answer(renewal.station, renewal.request_id, certificate, ca)
+
+    def waiting(self) -> list[Waiting]:
+        """Return the requests whose keys wait, by station; a damaged file is passed over."""
+        found = []
+        for path in sorted(self._home.joins_dir.glob("*.request")):
+            try:
+                found.append(Waiting(name=path.stem, request=decode_request(path.read_bytes())))
+            except BanjianError:
+                continue
+        return sorted(found, key=lambda one: (one.request.invite.station, one.name))
+
+    def settled(self) -> list[Settled]:
+        """Return the requests that no longer wait, the newest first; a damaged file is passed over."""
+        folder, found = self._home.joins_dir, []
+        rejected = self.rejections()
+        for path in folder.glob("*.used"):
+            if (folder / f"{path.stem}.request").exists():
+                continue
+            try:
+                used = _read_used(path)
+            except BanjianError:
+                continue
+            if used is not None:
+                refusal = rejected.get(path.stem)
+                found.append(
+                    Settled(name=path.stem, station=used.station, used_at_ms=used.at_ms, rejection=refusal)
+                )
+        return sorted(found, key=lambda one: (-one.used_at_ms, one.name))
+
+    def rejections(self) -> dict[str, Rejection]:
+        """Return the refusals by the name of their request; a damaged file is passed over."""
+        found = {}
+        for path in self._home.joins_dir.glob("*.rejected"):
+            with suppress(BanjianError, OSError):
+                found[path.stem] = decode_rejection(path.read_bytes())
+        return found
+
+    def reject(self, waiting: Waiting, registrar: Signer, *, reason: str) -> bytes:
+        """Refuse a request for good and return the signed refusal, for the way back by stick.
+
+        Its keys are not enrolled, its certificate is not served here nor renewed; whoever it was needs a new
+        invite.
+
+        Raises:
+            AuthorityError: ``join.registrar`` when the signer is no registrar of the station.
+            InputError: ``join.reason``.
+            StoreError: the disk's own reasons; nothing was refused.
+        """
+        station = waiting.request.invite.station
+        held = self._registry().authority(registrar.key_id)
+        if held is None or "registrar" not in held.roles_at(station):
+            raise AuthorityError("join.registrar", station=station)
+        raw = encode_rejection(
+            waiting.request, registrar, staff_no=held.staff_no, reason=reason, now_ms=self._clock.now_ms()
+        )
+        write_durably(self._home.joins_dir / f"{waiting.name}.rejected", raw)
+        self.close(waiting)
+        return raw
+
+    def check_peer(self, leaf: Leaf) -> None:
+        """Refuse whoever calls with a certificate whose request was refused afterwards.
+
+        Raises:
+            AuthorityError: ``join.rejected``.
+        """
+        self._check_rejected(holder_of(leaf.public_key))
+
+    def close(self, waiting: Waiting) -> None:
+        """Remove a request that is settled; that its invite was used stays known."""
+        (self._home.joins_dir / f"{waiting.name}.request").unlink(missing_ok=True)
+        fsync_dir(self._home.joins_dir)
+
+    def _check_rejected(self, holder: bytes) -> None:
+        for one in self.rejections().values():
+            if one.holder == holder and one.ledger_id == self._ledger_id:
+                raise one.as_error()
+
+    def _check_standing(self, invite: Invite) -> None:
+        registry = self._registry()
+        held = registry.authority(key_id(ED25519, invite.registrar_public_key))
+        if held is None or "registrar" not in held.roles_at(invite.station):
+            raise AuthorityError("join.registrar", station=invite.station)
+        station = registry.station(invite.station)
+        if invite.kind != "station" or station is None or not station.is_open:
+            raise AuthorityError("join.station", station=invite.station)
+
+    def _use(self, request: JoinRequest) -> None:
+        invite, path = request.invite, self._path(request.invite, "used")
+        holder = holder_of(request.public_key)
+        used = _read_used(path)
+        if used is None:
+            now_ms = self._clock.now_ms()
+            check_expiry(invite, now_ms=now_ms)
+            self._make_folder()
+            if write_once(path, pack_header((1, invite.station, holder, now_ms))):
+                return
+            used = _read_used(path)
+        if used is None or used.holder != holder:
+            raise RuleError("join.token_used", station=invite.station)
+
+    def _check_renewal(self, renewal: Renewal, peer: StationId) -> None:
+        if renewal.ledger_id != self._ledger_id:
+            raise DataError("join.other_ledger", expected=self._ledger_id, found=renewal.ledger_id)
+        registry = self._registry()
+        check_station(registry, renewal.station)
+        if peer not in registry.line(renewal.station):
+            raise AuthorityError("join.peer", station=renewal.station, peer=peer)
+
+    def _issue(self, csr: bytes, station: StationId, ca: CountyCa) -> bytes:
+        return issue_leaf(
+            csr,
+            station=station,
+            ledger_id=self._ledger_id,
+            ca_key_pem=ca.key_pem,
+            ca_certificate=ca.certificate,
+            now_ms=certificate_begin_ms(self._registry(), station, now_ms=self._clock.now_ms()),
+            randomness=self._randomness,
+        )
+
+    def _answer(self, station: StationId, answered: bytes, certificate: bytes, ca: CountyCa) -> bytes:
+        return JoinAnswer(
+            ledger_id=self._ledger_id,
+            station=station,
+            request_id=answered,
+            certificate=certificate,
+            ca_certificate=ca.certificate,
+        ).pack()
+
+    def _path(self, invite: Invite, ending: str) -> Path:
+        name = sha256(invite.token).digest()[:_TOKEN_NAME_BYTES].hex()
+        return self._home.joins_dir / f"{name}.{ending}"
+
+    def _make_folder(self) -> None:
+        try:
+            self._home.joins_dir.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise os_failure(error, self._home.joins_dir) from error
+
+
+def check_station(registry: Registry, station: StationId) -> None:
+    """Refuse a station that the registry does not know as open.
+
+    Raises:
+        AuthorityError: ``tls.station_unknown``, ``tls.station_closed``.
+    """
+    known = registry.station(station)
+    if known is None:
+        raise AuthorityError("tls.station_unknown", station=station)
+    if not known.is_open:
+        raise AuthorityError("tls.station_closed", station=station)
+
+
+def certificate_begin_ms(registry: Registry, station: StationId, *, now_ms: int) -> int:
+    """Return when a new certificate of a station begins: never before what the registry has ended.
+
+    Where the clock was ahead as they were ended, and is right now, each new one would be over at once.
+    """
+    return max(now_ms, registry.certificates_end_ms(station))
+
+
+def check_in_force(registry: Registry, leaf: Leaf) -> None:
+    """Refuse a certificate that a registrar has ended.
+
+    Raises:
+        AuthorityError: ``tls.certificate_ended``.
+    """
+    if leaf.not_before_ms < registry.certificates_end_ms(leaf.station):
+        raise AuthorityError("tls.certificate_ended", station=leaf.station)
+
+
+def _read_used(path: Path) -> _Used | None:
+    """Return who used an invite, known by the hash of the TLS key; None when nobody did.
+
+    Raises:
+        EncodingError: ``join.used``: a record that cannot be read counts as used by somebody unknown.
+    """
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise os_failure(error, path) from error
+    try:
+        fields = unpack_header(raw, limit=_USED_BYTES_MAX)
+    except EncodingError as error:
+        raise EncodingError("join.used", file=path.name) from error
+    _, station, holder, at_ms = fields if len(fields) == 4 else (0, "", "", "")
+    if type(holder) is not bytes or type(station) is not str or type(at_ms) is not int:
+        raise EncodingError("join.used", file=path.name)
+    return _Used(StationId(station), holder, at_ms)
