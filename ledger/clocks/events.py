@@ -8,7 +8,7 @@ Besides each action's own name and the events that the fold derives (``organ_rec
                           organ has not got, at a station that neither accepts nor decides and so must forward
 ``forwarding_offer``      handed over by such a station: the papers travel
 ``new_offer``             such an offer, the first of the case or since a station had it that need not forward
-``effective_acceptance``  any kind of acceptance; deemed acceptance is added by ``ledger.clocks``
+``effective_acceptance``  any kind of acceptance; deemed acceptance is added by ``ledger.clocks.clocks``
 ``second_correction``     a further correction list, instead of its action's name: no clock listens to it
 ``offer_returned``        an offer declined or recalled that no such station had made, instead of its action's
                           name: nobody's forwarding depends on it

@@ -19,6 +19,7 @@ from ledger.facade import Command, Home, Ledger
 from ledger.texts import catalogue
 from tests.audit.forge import append_act, log_of
 from tests.audit.ledgers import CLERK, NOON_MS, VILLAGE, StepClock, Stream, ask, hurt, make_ledger, receive
+from tests.house.sources import pure
 
 DOCS = Path(__file__).parents[2] / "docs" / "audit.md"
 HOUR_MS = 3_600_000
@@ -329,16 +330,15 @@ def test_every_finding_is_listed_once_the_code_names_it() -> None:
         r"(?:\berror|\bwarning|\bnotice|_find|_block|make)\("
         r'\s*(?:error, |warning, |notice, )?"([a-z_]+\.[a-z_.]+)"'
     )
-    judged = ("authority.py", *(path.name for path in ledger.glob("registry_*.py")))
     refusals = {
         code
-        for name in judged
-        for code in re.findall(r'code="([a-z_.]+)"', (ledger / name).read_text("utf-8"))
+        for path in (ledger / "registry").glob("*.py")
+        for code in re.findall(r'code="([a-z_.]+)"', path.read_text("utf-8"))
     }
     findings = {code for text in audit.values() for code in made.findall(text)} | refusals
     assert len(findings) > 100
     assert sorted(findings - listed) == []
-    folded = "".join(path.read_text("utf-8") for path in ledger.glob("*.py"))
+    folded = "".join(source.text for source in pure())
     assert sorted(set(re.findall(r'"(case\.finding\.[a-z_]+)"', folded)) - listed) == []
     sources = "".join(audit.values()) + folded
     generic = {"frame.field", "entry.field", "entry.version", "act.version", "act.field", "genesis.version"}

@@ -24,7 +24,7 @@ LANGUAGES: tuple[Language, ...] = ("zh", "en")
 
 def _codes_in_code() -> set[str]:
     found: set[str] = set()
-    for path in LEDGER.glob("c*.py"):
+    for path in [*LEDGER.glob("clocks/*.py"), *LEDGER.glob("days/*.py"), *LEDGER.glob("cases/*.py")]:
         found.update(re.findall(r'"((?:clock\.line|calendar)\.[a-z_]+)"', path.read_text(encoding="utf-8")))
     counted = (
         "limit",
@@ -44,7 +44,7 @@ def _codes_in_code() -> set[str]:
     found.update(f"light.{light}" for light in get_args(lights.Light))
     found.update(f"clock.{clock}" for clock in CLOCKS)
     found.update(f"clock.flag.{flag}" for flag in (*OVERDUE_FLAGS.values(), "overdue"))
-    for path in (LEDGER / "clocks.py", LEDGER / "clockfindings.py"):
+    for path in (LEDGER / "clocks/clocks.py", LEDGER / "clocks/findings.py"):
         text = path.read_text(encoding="utf-8")
         found.update(f"clock.flag.{flag}" for flag in re.findall(r'flags\.add\("([a-z_]+)"\)', text))
     return found

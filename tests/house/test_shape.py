@@ -132,7 +132,7 @@ LONG = "def f() -> int:\n    '''Doc.'''\n" + "    x = 1\n" * 60 + "    return x\
         ("'''Doc.'''\nfrom typing import Any\n", "Any belongs"),
         ("'''Doc.'''\nimport typing\nx: typing.Any = 1\n", "Any belongs"),
         ("'''Doc.'''\nimport msgpack\n", "msgpack belongs to ledger.codec"),
-        ("'''Doc.'''\nfrom aiohttp import web\n", "aiohttp.web belongs to sync.client"),
+        ("'''Doc.'''\nfrom aiohttp import web\n", "aiohttp.web belongs to sync.line"),
     ],
 )
 def test_the_rules_see(text: str, expected: str) -> None:
