@@ -41,7 +41,7 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]
         return open_memory(tables=tables, views=views)
 
     def sqlite(tables: Sequence[Table], views: Sequence[InlineView]) -> Store:
-        from ledger.store.sqlite import open_sqlite
+        from ledger.store.sqlite_opening import open_sqlite
 
         return open_sqlite(tmp_path / f"{next(numbers)}.db", tables=tables, views=views, create=True)
 

@@ -11,7 +11,8 @@ import pytest
 
 from ledger.errors import StoreError
 from ledger.store.schema import BODIES
-from ledger.store.sqlite import SqliteStore, open_sqlite
+from ledger.store.sqlite import SqliteStore
+from ledger.store.sqlite_opening import open_sqlite
 from ledger.store.sqlite_schema import events_schema
 
 LOG = "00" * 16

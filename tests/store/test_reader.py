@@ -13,7 +13,8 @@ import pytest
 from ledger.errors import StoreError
 from ledger.reader import Body, LedgerFile, open_ledger_file
 from ledger.store.schema import BODIES, CHECKPOINTS, HEADS, RECEIPTS
-from ledger.store.sqlite import SqliteStore, open_sqlite
+from ledger.store.sqlite import SqliteStore
+from ledger.store.sqlite_opening import open_sqlite
 from tests.store.samples import frames
 
 

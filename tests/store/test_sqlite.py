@@ -19,7 +19,8 @@ from eventsourcing.persistence import StoredEvent
 from ledger.errors import ForkError, StoreError
 from ledger.sqlitefile import APPLICATION_ID, SCHEMA_VERSION
 from ledger.store.schema import BODIES, CASE_KEYS, CORE_TABLES, TREE
-from ledger.store.sqlite import SqliteStore, open_sqlite
+from ledger.store.sqlite import SqliteStore
+from ledger.store.sqlite_opening import open_sqlite
 from ledger.store.tables import Row, Table
 from tests.store.samples import LAST, NOTES, STONES, LastSeen, frames
 
@@ -338,7 +339,7 @@ def test_a_second_writer_is_told_who_holds_the_ledger(store: SqliteStore, path: 
 import sys
 from pathlib import Path
 from ledger.errors import StoreError
-from ledger.store.sqlite import open_sqlite
+from ledger.store.sqlite_opening import open_sqlite
 try:
     open_sqlite(Path(sys.argv[1]))
 except StoreError as error:
@@ -356,7 +357,7 @@ except StoreError as error:
 WRITER = """
 import sys
 from pathlib import Path
-from ledger.store.sqlite import open_sqlite
+from ledger.store.sqlite_opening import open_sqlite
 from tests.store.samples import LastSeen, frames
 store = open_sqlite(Path(sys.argv[1]), views=[LastSeen()])
 while True:
@@ -632,7 +633,7 @@ LIMITED = """
 import resource, signal, sys
 from pathlib import Path
 from ledger.errors import StoreError
-from ledger.store.sqlite import open_sqlite
+from ledger.store.sqlite_opening import open_sqlite
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 store = open_sqlite(Path(sys.argv[1]), create=True)
 resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, resource.RLIM_INFINITY))
@@ -666,7 +667,7 @@ FAILING_FSYNC = """
 import sys
 from pathlib import Path
 from ledger.errors import StoreError
-from ledger.store.sqlite import open_sqlite
+from ledger.store.sqlite_opening import open_sqlite
 from tests.store.samples import frames
 store = open_sqlite(Path(sys.argv[1]))
 codes, confirmed = [], 0

@@ -14,7 +14,7 @@ from ledger.facade.base.synctables import SYNC_TABLES
 from ledger.facade.cases.views import CaseView
 from ledger.projections.activity import ACTIVITY
 from ledger.store.contract import Store
-from ledger.store.sqlite import open_sqlite
+from ledger.store.sqlite_opening import open_sqlite
 from ledger.store.sqlite_recorder import Connect, connect_file
 from ledger.store.tables import Table
 

@@ -14,7 +14,8 @@ from ledger.facade.cases.views import CaseView
 from ledger.facade.opened.database import LEDGER_TABLES
 from ledger.platform import fsync_dir
 from ledger.store import schema
-from ledger.store.sqlite import SqliteStore, open_sqlite
+from ledger.store.sqlite import SqliteStore
+from ledger.store.sqlite_opening import open_sqlite
 
 
 def move_to_postgres(home: Home, url: str, *, owner_url: str = "", keep_file: bool = True) -> int:
