@@ -20,7 +20,7 @@ ENTRY_FIELDS = 10
 
 
 class Entry(NamedTuple):
-    """The fields of an entry after the version; a named tuple for the reason given in ``ledger.formats.act``."""
+    """The fields of an entry after the version; a named tuple as ``ledger.formats.act`` says."""
 
     log_id: LogId
     seq: int

@@ -39,7 +39,7 @@ REGISTRY_ACTIONS = frozenset(
 """Actions of the registry log alone; ``open_log`` and ``countersign`` stand in other logs as well."""
 
 PROVISIONAL_GRANT = "provisional_grant"
-"""Action by which a station gives somebody a new key until a registrar confirms it: see ``ledger.registry.grant``."""
+"""Action by which a station gives a new key until a registrar confirms it: see ``ledger.registry.grant``."""
 GRANTING_ROLES = frozenset(("head", "supervisor"))
 """Who may give a new key provisionally; their equals get theirs from the station above."""
 NOT_FINAL = frozenset(("authority.registry_ahead", "grant.expired", "grant.grantor_ended", "grant.old_key"))

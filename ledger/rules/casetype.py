@@ -2,7 +2,7 @@
 
 This module reads the published form (``docs/casetypes.md``) into frozen values and checks the facts of an
 action against it. What guards and effects mean lies in ``ledger.cases.guards`` and ``ledger.cases.effects``;
-whether a case type makes sense as a whole is the linter's question (``ledger.lint``).
+whether a case type makes sense as a whole is the linter's question (``ledger.lint.catalogue``).
 """
 
 from __future__ import annotations

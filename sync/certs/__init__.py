@@ -1,1 +1,1 @@
-"""The county's certificates: keys, the CA and its leaves, what an installation keeps, TLS between stations."""
+"""The county's certificates: keys, the CA and its leaves, an installation's own, TLS between stations."""

@@ -1,1 +1,1 @@
-"""Packages on their way from the line into the ledger: helper processes, what waits, what is stored in one run."""
+"""Packages on their way into the ledger: helper processes, what waits, what is stored in one run."""

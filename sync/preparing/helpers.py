@@ -1,6 +1,6 @@
 """Helper processes that prepare packages: Python computes on one core at a time, and this one has to store.
 
-``python -m sync.helpers`` is such a helper: sections come on its standard input, what
+``python -m sync.preparing.helpers`` is such a helper: sections come on its standard input, what
 ``sync.core.ingest.prepare`` makes of them goes back. It holds no key and no data, and ends when its master
 does. Where a helper cannot be had, has died or stands still, packages are prepared here: slower, with the
 same outcome.

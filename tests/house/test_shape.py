@@ -20,16 +20,7 @@ IMPORTERS = {
     "nacl": ("ledger.formats.sodium",),
     "psycopg": ("ledger.store",),
     "psycopg_pool": ("ledger.store",),
-    "aiohttp": (
-        "sync.client_attach",
-        "sync.client_join",
-        "sync.line.client_session",
-        "sync.server_attach",
-        "sync.server_broken",
-        "sync.server_join",
-        "sync.line.server_session",
-        "stations",
-    ),
+    "aiohttp": ("sync.line", "stations"),
 }
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import ledger.registry as registry_module
+import ledger.registry.registry as registry_module
 from ledger.formats.act import new_act
 from ledger.formats.body import facts_hash, new_body
 from ledger.formats.genesis import LedgerGenesis
