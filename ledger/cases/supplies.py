@@ -17,6 +17,9 @@ from ledger.cases.draft import Draft
 from ledger.rules.item import Item
 from ledger.types import StationId
 
+HAND_OVER = "hand_over"
+"""The act that offers a case to another station."""
+
 
 def of_organ(level: str, item: Item) -> bool:
     """Tell whether a level acts for the organ: it accepts, decides, or is its receiving point."""

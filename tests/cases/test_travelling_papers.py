@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.cases.case import CaseAct, CaseState, fold_case
+from ledger.cases.case import fold_case
 from ledger.cases.order import fold_order
+from ledger.cases.shape import CaseAct, CaseState
 from tests.cases.counter import (
     CLERK,
     FOOD,

@@ -10,8 +10,10 @@ from __future__ import annotations
 from typing import Final
 
 from ledger.cases.effects import local_date_text
-from ledger.cases.shape import DAY_MS, LOCAL_OFFSET_MS, CaseAct, CaseState, Rules, Step
+from ledger.cases.shape import CaseAct, CaseState, Step
+from ledger.days.year import DAY_MS, OFFSET_MS
 from ledger.errors import RuleError
+from ledger.rules.catalogue import Rules
 
 MINUTE_MS: Final = 60_000
 OWN_CLOCK_MS: Final = MINUTE_MS
@@ -55,5 +57,5 @@ def _is_before(act: CaseAct, step: Step) -> bool:
 
 def _moment(at_ms: int) -> str:
     """Return a time as 2026-02-13 09:30, in China."""
-    minutes = (at_ms + LOCAL_OFFSET_MS) % DAY_MS // MINUTE_MS
+    minutes = (at_ms + OFFSET_MS) % DAY_MS // MINUTE_MS
     return f"{local_date_text(at_ms)} {minutes // 60:02d}:{minutes % 60:02d}"
