@@ -6,10 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 
 from aiohttp import web
 
-from ledger.cases.judge import ADJUDICATE, COUNTERSIGN, DECLINE
+from ledger.cases.judge import ADJUDICATE, COUNTERSIGN, DECLINE, ERASE
 from ledger.errors import BanjianError, ConfigError, InputError, RuleError
 from ledger.facade import CasePage, Command, Ledger, Performed
-from ledger.facade.cases.attachednames import ERASE
 from ledger.facade.cases.externals import FIELD as EXTERNAL_NO
 from ledger.identity import ID_KINDS, check_personal
 from ledger.registry.registry import Registry
