@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.verify import verify_ledger
+from audit.checking.verify import verify_ledger
 from ledger.facade.peering.between import station_board, sync_status
 from ledger.types import CaseId, StationId
 from stations.office.enrolling import retirement
