@@ -5,6 +5,7 @@ Only the addresses are other ones here. Each block says on which machine it is t
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -148,6 +149,24 @@ def refused(drill: Drill, machine: Path, line: str, code: str) -> None:
     assert done.returncode != 0 and f"[{code}]" in done.stderr, (line, done.stdout, done.stderr)
 
 
+def told_of_a_stick_from_the_thief(drill: Drill, thief: Path) -> None:
+    """With the passphrase it signs on; by stick it reaches the county, which says what it is."""
+    (drill.folder / "their-stick").mkdir()
+    for line in (
+        "banjian receive 城乡居民医保参保登记 --name 假的人 --as V002 --no-slip",
+        f"banjian bundle export --to their-stick --for {COUNTY}",
+    ):
+        done = drill.type(thief, line)
+        assert done.returncode == 0, (done.stdout, done.stderr)
+    # It is taken in, and no answer can be sealed to the machine.
+    taken = drill.type(drill.machines["county"], "banjian bundle import their-stick")
+    assert taken.returncode == 0 and "没有登记U盘收件密钥" in taken.stderr
+    assert "V002 的密钥因泄露已停用" in drill.ok("county", "banjian sync status")
+    assert "用了泄露的密钥" in drill.ok("county", "banjian board")
+    number = json.loads(drill.ok("county", "banjian find 假的人 --json").splitlines()[0])["number"]
+    assert "泄露后停用的密钥" in drill.ok("county", f"banjian show {number}")
+
+
 def test_a_lost_machine_of_a_village(drill: Drill) -> None:
     thief = drill.steal("village")
     ending, inviting, joining, approving, syncing = blocks("A village's machine")
@@ -160,6 +179,7 @@ def test_a_lost_machine_of_a_village(drill: Drill) -> None:
         f"banjian bundle export --to stick --for {VILLAGE}",
         "bundle.no_key",
     )
+    told_of_a_stick_from_the_thief(drill, thief)
     for block in (inviting, joining, approving):
         drill.follow("village", block)
     drill.ok("town", "banjian sync now")
