@@ -56,7 +56,8 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
                 note.limit note.malformed note.unsigned note.signature
                 receipt.row cosignature.key cosignature.signature
                 log.branch_place log.branch_unproven sparse.unproven
-                merge.version merge.field merge.frame merge.order merge.head""",
+                merge.version merge.field merge.frame merge.order merge.head
+                merge.seen_missing merge.seen_dropped""",
             "warning": """
                 log.no_checkpoint log.uncovered log.branch sparse.fork receipt.key_unknown
                 entry.version entry.field entry.log entry.sequence entry.chain
