@@ -52,11 +52,9 @@ def _logs(home: Home, ledger: Ledger, *, now_ms: int) -> Iterator[Check]:
             yield found("head", "error", "doctor.log_not_counted", log=name, size=log.size, path=path)
             continue
         if log.doubt:
-            # A station's log is opened anew by the next action; those of the county want the right key.
-            code = "doctor.log_doubt" if log.kind == "station" else "doctor.county_log_doubt"
             missing = _kept_size(home, log) - log.size
             if not ledger.parts.succession.is_continued(log.log_id):
-                yield found("head", "warning", code, log=name, reason=log.doubt)
+                yield _doubtful(log, name)
             elif missing > 0:
                 yield found(
                     "head", "warning", "doctor.log_end_missing", log=name, missing=missing, reason=log.doubt
@@ -65,6 +63,13 @@ def _logs(home: Home, ledger: Ledger, *, now_ms: int) -> Iterator[Check]:
                 yield found("head", "ok", "doctor.log_continued", log=name, reason=log.doubt)
             continue
         yield _head(ledger, log, kept=_kept_size(home, log), now_ms=now_ms)
+
+
+def _doubtful(log: LogInfo, name: str) -> Check:
+    """A station's log is opened anew by the next action; one of the county stops until people reopen it."""
+    if log.kind == "station":
+        return found("head", "warning", "doctor.log_doubt", log=name, reason=log.doubt)
+    return found("head", "error", "doctor.county_log_doubt", log=name, reason=log.doubt)
 
 
 def _head(ledger: Ledger, log: LogInfo, *, kept: int, now_ms: int) -> Check:

@@ -11,6 +11,7 @@ from ledger.facade import Command, Home
 from ledger.types import CaseId
 from stations.checkup.checks import Check, found
 from stations.checkup.doctor import examine
+from stations.checkup.told import check_message
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import signing_key
@@ -42,7 +43,7 @@ def doctor(call: Call, *, full: bool) -> int:
     worst = any(check.level == "error" for check in checks)
     rows = []
     for check in checks:
-        message = call.say.message(check.code, check.params)
+        message = check_message(call.say, check)
         sign, style = _SIGNS[check.level]
         rows.append(
             (

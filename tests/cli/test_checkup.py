@@ -182,3 +182,16 @@ def test_a_case_erased_after_the_backup_is_named_and_can_be_erased_again(
     assert number in text.replace("\n", "") and "banjian erase" in text
     other.ok(*erase, "R001")
     assert _checks(other, *PLAIN)["case_keys"]["code"] == "doctor.case_keys"
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_log_that_cannot_go_on_is_told_in_words(county: Terminal, language: str) -> None:
+    _receive(county)
+    (_folder(county) / "sentinel" / "machine").write_bytes(b"another")
+    told = county.run("doctor", lang=language)
+    assert "log.machine_changed" not in told.out
+    assert not [kind for kind in ("registry", "catalogue", "station", "merge") if f"{kind} 99" in told.out]
+    rows = county.run(*PLAIN).json["checks"]
+    county_logs = [row for row in rows if row["code"] == "doctor.county_log_doubt"]
+    assert {row["level"] for row in county_logs} == {"error"} and told.code == 1
+    assert {row["reason"] for row in county_logs} == {"log.machine_changed"}

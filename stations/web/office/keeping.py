@@ -13,6 +13,7 @@ from ledger.facade import Ledger
 from ledger.types import Watch
 from stations.checkup.checks import Check
 from stations.checkup.doctor import examine
+from stations.checkup.told import check_message
 from stations.kept.backup import Backup, KeptBackup, last_backup_ms, list_backups, make_backup
 from stations.texts import Say
 from stations.web.answers import status_of
@@ -164,7 +165,7 @@ async def _shown(visit: Visit, error: BanjianError | None, *, folder: str = "") 
 
 
 def _line(say: Say, check: Check) -> CheckLine:
-    message = say.message(check.code, check.params)
+    message = check_message(say, check)
     return CheckLine(
         level=check.level,
         name=say(f"doctor.name.{check.name}"),
