@@ -15,7 +15,7 @@ from audit.findings import SEVERITIES, Severity
 
 STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
     {
-        "the file": {"error": "file.unreadable file.damaged file.schema"},
+        "the file": {"error": "file.unreadable file.damaged file.journal file.schema"},
         "1. openings": {
             "error": """
                 ledger.no_registry ledger.genesis trust.other_ledger ledger.other_registry
