@@ -55,7 +55,6 @@ from audit.tally import Tally
 from ledger.errors import ConfigError, StoreError
 from ledger.formats.genesis import LedgerGenesis
 from ledger.formats.keys import ED25519, key_id
-from ledger.sqlitefile import has_rollback_journal
 from ledger.types import LedgerId
 
 DATABASE_NAME = "ledger.db"
@@ -114,8 +113,6 @@ def verify_ledger(
     """
     database = database_of(path)
     collector = Collector()
-    if has_rollback_journal(database):
-        collector.add(error("file.journal", name=f"{database.name}-journal"))
     with ExitStack() as stack:
         crew = _start_crew(database, workers or os.cpu_count() or 1, helpers_from_bytes, stack)
         try:
@@ -125,6 +122,8 @@ def verify_ledger(
                 raise
             collector.add(error("file.unreadable", cause=raised.code))
             return make_report(collector)
+        if file.has_journal:
+            collector.add(error("file.journal", name=f"{database.name}-journal"))
         source = stack.enter_context(Source(file, collector.add))
         audit = _Audit(source, file.opened, collector, storage_key=storage_key, crew=crew, fold=cases)
         return audit.run(trust, list(against))
