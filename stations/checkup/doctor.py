@@ -64,7 +64,7 @@ def examine(
     parts: Sequence[Callable[[], Iterable[Check]]] = (
         lambda: (_program(),),
         lambda: _place(home, ledger, thorough=thorough, look=look),
-        lambda: (_disk(home, config), _clock(ledger, now_ms), _machine(home)),
+        lambda: (_folder(home), _disk(home, config), _clock(ledger, now_ms), _machine(home)),
         lambda: key_checks(home, ledger, station, key_fits=key_fits),
         lambda: row_checks(home, ledger, thorough=thorough, key_fits=key_fits, look=look),
         lambda: pad_checks(home, ledger) if key_fits else (),
@@ -130,6 +130,15 @@ def _database(home: Home, *, thorough: bool, look: Look) -> Iterator[Check]:
         yield found("pages", "error", "doctor.pages_damaged")
     finally:
         connection.close()
+
+
+def _folder(home: Home) -> Check:
+    """Whether acts can be written: systems turn a disk with faults read-only without a word."""
+    places = (home.path, home.sentinel_dir, *(() if home.database_url() else (home.database_path,)))
+    closed = next((path for path in places if path.exists() and not os.access(path, os.W_OK)), None)
+    if closed is None:
+        return found("folder", "ok", "doctor.folder")
+    return found("folder", "error", "doctor.folder_read_only", path=str(closed))
 
 
 def _disk(home: Home, config: StationConfig) -> Check:

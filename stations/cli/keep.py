@@ -89,6 +89,8 @@ def backup(call: Call, *, to: str | None) -> int:
         done = make_backup(ledger, Path(folder), now_ms=call.app.clock.now_ms())
     call.line(call.say("backup.done", folder=done.folder, size=max(1, done.size_bytes >> 10)))
     call.emit({"folder": str(done.folder), "size_bytes": done.size_bytes, "case_keys": done.case_key_count})
+    if not done.noted:
+        call.notice("backup.unnoted", {})
     call.hint("backup.next")
     return 0
 

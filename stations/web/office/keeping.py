@@ -96,7 +96,9 @@ def _backing_up(visit: Visit, folder: Path) -> Job:
             # It reads beside the one writer: whoever serves an applicant meanwhile does not wait for it.
             done = await visit.read(write)
             size = max(1, done.size_bytes >> 10)
-            job.result = visit.say("web.backup_done", folder=done.folder, size=size)
+            told = visit.say("web.backup_done", folder=done.folder, size=size)
+            unnoted = visit.say.message("backup.unnoted", {})
+            job.result = told if done.noted else f"{told} {unnoted.what} {unnoted.next_step}"
 
         async for _ in watched(job, work):
             yield
