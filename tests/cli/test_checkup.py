@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from ledger.facade import Home, Ledger
+from ledger.facade.peering.between import merge
 from stations.checkup import doctor
 from stations.texts import words
 from tests.cli.conftest import ITEM, Terminal
@@ -79,6 +81,17 @@ def test_a_full_look_compares_every_column_of_the_lists(county: Terminal, change
     _alter(county, change)
     assert _checks(county, *PLAIN)["lists"]["code"] == "doctor.lists_listed"
     assert _checks(county, *FULL)["lists"]["code"] == "doctor.lists_differ"
+    county.ok("rebuild")
+    assert _checks(county, *FULL)["lists"]["code"] == "doctor.lists"
+
+
+def test_where_the_merge_log_names_each_frame_is_told_and_made_again_by_a_rebuild(county: Terminal) -> None:
+    _receive(county)
+    with Ledger.open(Home(_folder(county)), clock=county.clock, write=True) as ledger:
+        merge(ledger)
+    assert _checks(county, *FULL)["lists"]["code"] == "doctor.lists"
+    _alter(county, "DELETE FROM merged")
+    assert _checks(county, *FULL)["lists"]["code"] == "doctor.merged_differ"
     county.ok("rebuild")
     assert _checks(county, *FULL)["lists"]["code"] == "doctor.lists"
 
