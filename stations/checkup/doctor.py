@@ -68,7 +68,7 @@ def examine(
         lambda: key_checks(home, ledger, station, key_fits=key_fits),
         lambda: row_checks(home, ledger, thorough=thorough, key_fits=key_fits, look=look),
         lambda: pad_checks(home, ledger) if key_fits else (),
-        lambda: head_checks(home, ledger, now_ms=now_ms),
+        lambda: head_checks(home, ledger, now_ms=now_ms, thorough=thorough),
         lambda: act_checks(ledger, station),
         lambda: (_attachments(home, ledger, station, thorough=thorough, key_fits=key_fits, look=look),),
         lambda: (_backup(home, config, now_ms),),

@@ -13,6 +13,7 @@ from ledger.facade import Home, Ledger
 from ledger.facade.peering.between import merge
 from stations.checkup import doctor
 from stations.texts import words
+from tests.audit.ledgers import hurt
 from tests.cli.conftest import ITEM, Terminal
 
 FULL = ("doctor", "--full", "--json")
@@ -94,6 +95,23 @@ def test_where_the_merge_log_names_each_frame_is_told_and_made_again_by_a_rebuil
     assert _checks(county, *FULL)["lists"]["code"] == "doctor.merged_differ"
     county.ok("rebuild")
     assert _checks(county, *FULL)["lists"]["code"] == "doctor.lists"
+
+
+def test_a_county_checkpoint_that_own_entries_name_is_missed(county: Terminal) -> None:
+    home = Home(_folder(county))
+    with Ledger.open(home, clock=county.clock, write=True) as ledger:
+        merge(ledger)
+    _receive(county)
+    assert "doctor.county_seen_lost" not in _codes(county, *FULL)
+    hurt(home.path, "DELETE FROM county_checkpoints")
+    for look in (PLAIN, FULL):
+        assert "doctor.county_seen_lost" in _codes(county, *look)
+    _receive(county, "吴二根")
+    assert "doctor.county_seen_lost" in _codes(county, *FULL)
+
+
+def _codes(terminal: Terminal, *words: str) -> set[str]:
+    return {row["code"] for row in terminal.run(*words).json["checks"]}
 
 
 def test_a_log_of_which_nobody_knows_whether_it_was_given_up_is_told(county: Terminal) -> None:
