@@ -26,9 +26,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from ledger.cases.shape import DAY_MS, local_day
+from ledger.cases.shape import local_day
 from ledger.errors import InputError
 from ledger.hashing import digest
+from ledger.lawtime import DAY_MS
 from ledger.types import CaseId, LogId, StationId
 
 ALPHABET: Final = "0123456789ABCDEFGHJKLMNPQRTUWXY"

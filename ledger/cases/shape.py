@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from ledger.errors import Param
+from ledger.lawtime import DAY_MS, LAW_OFFSET_MS
 from ledger.rules.catalogue import Rules
 from ledger.types import ActId, CaseId, Facts, KeyId, StationId
 
@@ -28,15 +29,12 @@ __all__ = [
     "local_day",
 ]
 
-DAY_MS: Final = 86_400_000
-LOCAL_OFFSET_MS: Final = 8 * 3_600_000
-"""China Standard Time, fixed: the law's day begins at 16:00 UTC of the day before."""
 NO_PARAMS: Final[Mapping[str, Param]] = MappingProxyType({})
 
 
 def local_day(at_ms: int) -> int:
     """Return the number of the local day (UTC+8) since 1970-01-01 for a time in milliseconds."""
-    return (at_ms + LOCAL_OFFSET_MS) // DAY_MS
+    return (at_ms + LAW_OFFSET_MS) // DAY_MS
 
 
 class Reason(NamedTuple):

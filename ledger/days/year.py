@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from ledger.errors import InputError
+from ledger.lawtime import DAY_MS, LAW_OFFSET_MS
 from ledger.types import Facts, Value
 
-DAY_MS = 86_400_000
-OFFSET_MS = 8 * 3_600_000
 NATIONAL = "CN"
 FIRST_YEAR = 2000
 LAST_YEAR = 2199
@@ -72,7 +71,7 @@ def local_date(time_ms: int) -> date:
     A time before 1970 reads as its first day, one after 2199 as its last: an absurd clock is a finding
     elsewhere and must not stop a case from being shown.
     """
-    ordinal = _EPOCH + (time_ms + OFFSET_MS) // DAY_MS
+    ordinal = _EPOCH + (time_ms + LAW_OFFSET_MS) // DAY_MS
     if ordinal < _EPOCH:
         ordinal = _EPOCH
     elif ordinal > _LAST_ORDINAL:
@@ -82,7 +81,7 @@ def local_date(time_ms: int) -> date:
 
 def day_start_ms(day: date) -> int:
     """Return the first instant of a day in China, in milliseconds since 1970-01-01T00:00:00Z."""
-    return (day.toordinal() - _EPOCH) * DAY_MS - OFFSET_MS
+    return (day.toordinal() - _EPOCH) * DAY_MS - LAW_OFFSET_MS
 
 
 def parse_date(text: str, *, field: str = "date") -> date:

@@ -10,6 +10,7 @@ from ledger import platform
 from ledger.days.calendar import local_date
 from ledger.facade import Home, Ledger
 from ledger.intact import NAMED_MAX, damaged_files
+from ledger.lawtime import DAY_MS
 from ledger.sqlitefile import file_uri
 from ledger.types import StationId, Watch
 from stations.checkup.checks import Check, Level, found
@@ -31,7 +32,6 @@ _MIB = 1 << 20
 _STEPS_BETWEEN_LOOKS = 100_000
 """Instructions of SQLite: some hundredths of a second."""
 Look = Callable[[], None]
-_DAY_MS = 86_400_000
 
 
 def examine(
@@ -194,7 +194,7 @@ def _backup(home: Home, config: StationConfig, now_ms: int) -> Check:
     moment = last_backup_ms(home)
     if moment is None:
         return found("backup", "warning", "doctor.backup_never")
-    days = max(0, now_ms - moment) // _DAY_MS
+    days = max(0, now_ms - moment) // DAY_MS
     old = days >= config.backup_warn_days
     return found(
         "backup", "warning" if old else "ok", "doctor.backup_old" if old else "doctor.backup", days=days

@@ -16,10 +16,11 @@ from ledger.formats.chain import second_firsts
 from ledger.formats.checkpoint import read_checkpoint
 from ledger.formats.entry import decode_entry
 from ledger.formats.frame import split_frame
+from ledger.lawtime import DAY_MS
 from stations.checkup.checks import Check, found
 
 ACTS_NAMED_MAX = 12
-UNCOVERED_MS_MAX = 86_400_000
+UNCOVERED_MS_MAX = DAY_MS
 """How long entries may stand without a checkpoint outside the database: a day."""
 
 

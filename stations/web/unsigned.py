@@ -21,6 +21,7 @@ from aiohttp import web
 from ledger.errors import StoreError
 from ledger.facade import Home
 from ledger.facade.base.clock import Randomness
+from ledger.lawtime import DAY_MS
 from stations.kept.sealed import SealedFolder
 from stations.web.drafts import cases_of, first_words, is_about
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from multidict import MultiMapping
 
 FOLDER = "unsigned"
-FORGOTTEN_MS = 30 * 86_400_000
+FORGOTTEN_MS = 30 * DAY_MS
 """A form of somebody who does not come back is thrown away after a month."""
 KEPT_MAX = 8
 CHARS_MAX = 64 * 1024

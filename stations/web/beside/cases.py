@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from ledger.cases.shape import DAY_MS
 from ledger.errors import StoreError
 from ledger.facade import CaseRow, Ledger
+from ledger.lawtime import DAY_MS
 from ledger.types import CaseId, StationId
 from stations.kept.sealed import SealedFolder
 from stations.province.exported import ExportRow, Match, match_rows, row_of, row_values
