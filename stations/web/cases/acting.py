@@ -190,7 +190,8 @@ def _complete(page: CasePage, action: str, facts: Facts, form: Mapping[str, Sequ
             (step.action for step in page.state.steps if step.act.act_id == facts.get("target")), ""
         )
         known = page.rules.case_type.actions.get(amended)
-        facts["changes"] = type_changes(changes, {} if known is None else known.facts, acts=acts)
+        fields = {} if known is None else known.facts
+        facts["changes"] = type_changes(changes, fields, action=amended, acts=acts)
 
 
 def _personal(form: Mapping[str, Sequence[str]]) -> Facts | None:
