@@ -21,6 +21,7 @@ from stations.serving.network import Network
 from stations.texts import Say
 from stations.web.access import Access
 from stations.web.browsers import KEY_REPLACED, Browser, Browsers, Person
+from stations.web.oncewords import OnceWords
 from stations.web.standing import ended
 from stations.web.unsigned import (
     KEEP,
@@ -147,17 +148,18 @@ class Visit:
         """Run something that signs and returns where its answer lies.
 
         However often a form is sent, one after the other or at the same moment, the writer's thread runs it
-        once for its one-time word; a word whose work was refused may be used again.
+        once for its one-time word; a word whose work was refused may be used again. What this process does
+        not remember any more the work itself looks up (``oncewords``).
         """
-        browser = self.browser
+        browser, mark = self.browser, done_mark(self, once)
 
         def guarded(ledger: Ledger) -> str:
-            known = browser.done.get(once)
+            known = browser.done.get(mark)
             if known is not None:
                 return known
             where = work(ledger)
             if once:
-                browser.remember_done(once, where)
+                browser.remember_done(mark, where)
             return where
 
         return await self.write(guarded)
@@ -199,6 +201,16 @@ class Visit:
     def tell(self, key: str, **values: object) -> None:
         """Let the next page say something once, at its top."""
         self.browser.told = (key, values)
+
+
+def words_of(visit: Visit) -> OnceWords:
+    """Return the one-time words of the installation."""
+    return OnceWords(visit.office.home, visit.office.randomness)
+
+
+def done_mark(visit: Visit, once: str) -> str:
+    """Return under what a browser remembers a one-time word of who acts: words are a person's own."""
+    return f"{visit.person.staff_no} {once}"
 
 
 VISIT: web.RequestKey[Visit] = web.RequestKey("visit", Visit)

@@ -22,7 +22,7 @@ from stations.kept.attachments import Attachments, drop_case
 from stations.kept.rosters import FOLDER, Roster, blank_cases, list_rosters
 from stations.kept.sealed import SealedFolder
 from stations.web.cases import drafting
-from stations.web.visit import Office, Visit
+from stations.web.visit import Office, Visit, words_of
 
 TURN: web.AppKey[asyncio.Lock] = web.AppKey("rosters", asyncio.Lock)
 """Held while a roster is read, changed and kept: two scanners must not undo each other's ticks."""
@@ -34,6 +34,7 @@ async def drop_of(visit: Visit, case_id: CaseId) -> None:
     await visit.read(lambda ledger: drop_case(store, ledger, case_id))
     await drafting.forget(visit, case_id.hex())
     office.browsers.forget_slip(case_id.hex())
+    await office.access.aside(lambda: words_of(visit).drop_case(case_id.hex()))
     async with visit.request.app[TURN]:
         await office.access.aside(lambda: blank_cases(_folder(office), {case_id.hex()}))
 

@@ -19,6 +19,7 @@ from stations.web.answers import status_of
 from stations.web.cases.items import find_items, item_of
 from stations.web.lists import send_workbook
 from stations.web.office.desk import (
+    answered,
     at_county,
     kept_of,
     new_word,
@@ -154,7 +155,7 @@ async def look(visit: Visit) -> web.Response:
 async def confirm(visit: Visit) -> web.StreamResponse:
     """Sign and publish."""
     form, word = await form_of(visit), visit.request.match_info["word"]
-    known = visit.browser.done.get(first(form, "once"))
+    known = await answered(visit, form)
     if known is not None:
         return see_other(known)
     waiting = kept_of(visit).get(visit.person.staff_no, word, ToPublish)
