@@ -204,6 +204,23 @@ async def test_another_village_is_refused(client: Client, hall: Office):
         assert done["case"] not in [line["case"] for line in listed]
 
 
+async def test_twins_are_told_to_those_alone_who_may_see_both(client: Client, hall: Office):
+    human = {"name": "两处来的", "id_no": "11010519491231002X"}
+    near = await receipt(client, human["name"], applicant=human)
+    async with Desk(hall) as other, Desk(hall) as above:
+        await other.sign_in("V002")
+        await above.sign_in("T001")
+        there = Client(other, (await Client(other).call("get", "/session"))[1]["form"])
+        far = await receipt(there, human["name"], applicant=human)
+        for asks, case in ((client, near), (there, far)):
+            assert (await asks.call("get", f"/case/{case['case']}"))[1]["twins"] == []
+        async with other.session.get(f"{hall.base}/case/{far['case']}") as answer:
+            page = await answer.text()
+            assert far["number"] in page and near["number"] not in page and near["case"] not in page
+        seen = (await Client(above).call("get", f"/case/{near['case']}"))[1]["twins"]
+        assert far["case"] in [line["case"] for line in seen]
+
+
 async def test_what_is_not_there_and_what_is_not_taken_has_its_own_status(client: Client):
     status, refused = await client.call("get", f"/case/{'00' * 16}")
     assert (status, refused["code"]) == (404, "case.unknown")
