@@ -37,7 +37,7 @@ def board(call: Call) -> int:
         lines = station_board(ledger, StationId(station))
     for line in lines:
         call.emit(_board_object(line, now_ms))
-    rows = [board_row(call, line, now_ms, own=line.station == station) for line in lines]
+    rows = [board_row(call, line, now_ms, own=line.own) for line in lines]
     call.table([call.say(f"head.{name}") for name in BOARD_HEADINGS], rows)
     return 0
 
@@ -213,7 +213,7 @@ def _board_object(line: BoardLine, now_ms: int) -> Mapping[str, object]:
         "heard_at_ms": line.heard_at_ms, "silent_ms": line.silent_ms(now_ms), "via": line.via,
         "waiting": line.waiting, "oldest_ms": line.oldest_ms, "clock_off_ms": line.clock_off_ms,
         "version": line.version, "forked": line.forked, "skipped": line.skipped,
-        "attachments": line.attachments,
+        "attachments": line.attachments, "own": line.own,
         "without_effect": line.without_effect, "stranded": line.stranded,
         "refused": [{"code": one.code, "log": one.log, "at_ms": one.at_ms} for one in line.refused],
     }  # fmt: skip

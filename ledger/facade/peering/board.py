@@ -51,6 +51,7 @@ class BoardLine:
         refused: what of it was refused in sessions of the last days, the newest first.
         skipped: whether some of its records are too large to be passed on.
         stranded: open cases that were handed over to it and that nobody there takes, for it is closed.
+        own: whether this installation writes for it: then nothing of it is awaited.
     """
 
     station: StationId
@@ -74,6 +75,7 @@ class BoardLine:
     skipped: bool = False
     stranded: int = 0
     attachments: int = 0
+    own: bool = False
 
     def silent_ms(self, now_ms: int) -> int:
         """Return for how long the station has not been heard; -1 if it never was."""
@@ -102,6 +104,7 @@ def read_board(store: Store, tx: ReadTx, parts: Parts, station: StationId, *, no
         beside[parts.holdings.stations.get(branch.log_id.hex())] += branch.size - branch.first_seq + 1
     useless, not_here = _without_effect(tx, parts), not_here_count(tx)
     stranded = _stranded(tx, parts, scope)
+    here = (parts.stations_here() - peers.with_machines()) | {station}
     lines: list[BoardLine] = []
     for one in sorted(scope):
         known = parts.knowledge.registry.station(one)
@@ -118,7 +121,9 @@ def read_board(store: Store, tx: ReadTx, parts: Parts, station: StationId, *, no
                 is_open=known is not None and known.is_open,
                 entries=sum(size for size, _, _ in logs) + beside[one],
                 logs=len(logs),
-                complete_at_ms=min(_complete(one, contacts, last_entry_ms), now_ms),
+                complete_at_ms=now_ms
+                if one in here
+                else min(_complete(one, contacts, last_entry_ms), now_ms),
                 last_entry_ms=last_entry_ms,
                 heard_at_ms=0 if contact is None else contact.heard_at_ms,
                 via="" if contact is None else contact.via or one,
@@ -136,6 +141,7 @@ def read_board(store: Store, tx: ReadTx, parts: Parts, station: StationId, *, no
                 skipped=one in skipped,
                 stranded=stranded[one],
                 attachments=not_here[one],
+                own=one in here,
             )
         )
     return lines
