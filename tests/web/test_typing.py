@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -147,6 +148,34 @@ def test_a_gun_fired_into_the_name_is_no_name_however_it_is_sent(tab: Page, coun
     assert counter.desk("C1").post(f"/receive/{PERMIT}", wrong).code == "identity.phone"
     with counter.ledger() as ledger:
         assert ledger.find(ID_NO) == [] and ledger.find("电话人") == []
+
+
+@pytest.mark.parametrize("field", ["phone", "address"])
+def test_a_gun_fired_into_phone_or_address_fills_the_number(tab: Page, counter: Counter, field: str) -> None:
+    tab.goto(f"/receive/{PERMIT}")
+    wrong, number = tab.locator(f"#applicant-{field}"), tab.locator("#applicant-id")
+    fold = wrong.locator("xpath=ancestor::details")
+    if fold.count():
+        fold.locator("summary").click()
+    wrong.focus()
+    with tab.expect_response("**/person"):
+        tab.keyboard.type(ID_NO.lower())
+        tab.keyboard.press("Enter")
+    assert (wrong.input_value(), number.input_value()) == ("", ID_NO)
+    tab.wait_for_function(f"() => document.activeElement.id === 'applicant-{field}'")
+    # Sent before the page could put it in order, or by a page without script.
+    sent = {"once": f"gun {field}", "applicant.name": f"枪打{field}", f"applicant.{field}": ID_NO}
+    desk = counter.desk("C1")
+    case = desk.send(f"/receive/{PERMIT}", sent).headers["Location"].removesuffix("/slip")
+    page = desk.get(f"{case}/do/amend").text
+    target = re.findall(r"target=([0-9a-f]{64})", page)[0]
+    amended = {"f.target": target, "f.reason": "写错", f"p.applicant.{field}": ID_NO}
+    refused = desk.send(f"{case}/do/amend", {**amended, "p.applicant.id_no": "110105199003070551"})
+    assert refused.code == "identity.misplaced"
+    with counter.ledger() as ledger:
+        found = [ledger.case(row.case_id).personal for row in ledger.find(f"枪打{field}")]
+        said = [one["applicant"] for people in found for one in people.values() if one]
+    assert said == [{"name": f"枪打{field}", "id_no": ID_NO, "id_kind": "resident"}]
 
 
 def test_a_gun_fired_into_the_form_of_an_action_signs_nothing(tab: Page, counter: Counter, case: str) -> None:

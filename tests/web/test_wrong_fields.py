@@ -29,6 +29,10 @@ def desk(counter: Counter) -> Desk:
     return counter.desk("C1")
 
 
+ID_NO = "11010519491231002X"
+NUMBERED = {"applicant.id_no": "110105199003070551", "applicant.id_kind": "resident"}
+
+
 def marked(text: str) -> list[str]:
     """Return the names of the fields that are marked as wrong and described."""
     tags = re.findall(r"<(?:input|select|textarea)\b[^>]*>", text)
@@ -47,6 +51,8 @@ def marked(text: str) -> list[str]:
         ({"applicant.address": "东门\u200b村"}, "identity.hidden", "applicant.address"),
         ({"agent.name": "李四", "agent.phone": "-"}, "identity.phone", "agent.phone"),
         ({"agent.phone": "13900001111"}, "identity.agent_no_name", "agent.name"),
+        ({**NUMBERED, "applicant.phone": ID_NO}, "identity.misplaced", "applicant.phone"),
+        ({**NUMBERED, "applicant.address": f" {ID_NO} "}, "identity.misplaced", "applicant.address"),
         ({"agent.name": "李四"}, "identity.agent_unsaid", "agent.relation"),
         ({"text": "看\u202e不见"}, "identity.hidden", "text"),
     ],

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from ledger.cases.permit import Permission
+from ledger.contact import check_contact, is_resident_number
 from ledger.errors import BanjianError, InputError, StoreError
 from ledger.facade import CaseRow, Command, Ledger, Performed, people_of
 from ledger.facade.opened.performing import Noted
@@ -20,7 +21,6 @@ from ledger.identity import (
     ID_KINDS,
     check_applicant,
     check_id_number,
-    check_phone,
     has_check_digit,
     plain_number,
 )
@@ -268,18 +268,21 @@ def said_of_people(form: Form) -> Facts:
     """Return what a form says of people; of a number that is not given the kind says nothing.
 
     Raises:
-        InputError: ``identity.phone``; nothing else is checked.
+        InputError: ``identity.phone`` and ``identity.misplaced``; nothing else is checked.
     """
     personal: Facts = {}
     for role, names in (("applicant", APPLICANT), (AGENT, OF_AGENT)):
         texts = {name: "".join(form.get(f"{role}.{name}", ())).strip() for name in names}
         if not texts["id_no"] and RESIDENT.fullmatch(plain_number(texts["name"])):
-            # A gun was fired into the name, and sent before the page could put the number where it belongs.
+            # A gun was fired there, and sent before the page could put the number where it belongs.
             texts |= {"name": "", "id_no": texts["name"], "id_kind": "resident"}
+        for name in ("phone", "address"):
+            number = plain_number(texts.get(name, ""))
+            if texts["id_no"] in ("", number) and is_resident_number(number):
+                texts |= {name: "", "id_no": number, "id_kind": "resident"}
         if not texts["id_no"]:
             texts["id_kind"] = ""
-        if texts["phone"]:
-            check_phone(texts["phone"], whose=role)
+        check_contact(texts, whose=role)
         part: Facts = {name: text for name, text in texts.items() if text}
         if part:
             personal[role] = part
