@@ -46,8 +46,8 @@ class MonthFigure:
         ended: of these, ended without a decision: not accepted, withdrawn, lapsed, void.
         open: of these, still in hand.
         overdue: of the received ones, with a red light now.
-        late_accepted: of the received ones, whose acceptance clock overran its last day (超期受理), also where
-            nobody has answered yet: silence after the limit is what the word means.
+        late_accepted: of the received ones, whose acceptance clock overran its last day (超期受理), also
+            where nobody has answered yet: silence after the limit is what the word means.
         late_decided: of the received ones, whose statutory clock overran its last day (超期办结), the same.
         late: of the received ones, to which any of the last three applies: each counts once.
         conflicts: of the received ones, waiting for an adjudication.
