@@ -163,10 +163,11 @@ class _Writer:
         self._until = until(page, step.act.act_id)
 
     def addressee(self) -> str:
-        """Return whom the paper is for: the applicant, or the station that takes the papers over."""
+        """Return whom the paper is for: the applicant, or the station that gives the papers or takes them."""
         if self._step.action in BOTH_SIGN:
-            _, (_, target) = self._custody()
-            return target
+            # Each of the two papers goes to the other side.
+            (_, source), (_, target) = self._custody()
+            return target if self._step.action == "hand_over" else source
         return _named(self._page)
 
     def paragraphs(self) -> list[str]:
@@ -179,8 +180,10 @@ class _Writer:
         if self._lacking():
             unlisted = [f"document.{action}_lacking"]
         keys = (*unlisted, f"document.{action}{of_result}", f"document.{action}", "document.any")
-        words = self._words()
-        told = [say(next(key for key in keys if say.has(key)), **words)]
+        words, told = self._words(), self._deemed()
+        if told:
+            keys = (f"document.{action}_deemed", *keys)
+        told.append(say(next(key for key in keys if say.has(key)), **words))
         told += [
             say(f"document.with_{name}", **words)
             for name in (
@@ -310,9 +313,10 @@ class _Writer:
                 continue
             if extended and not spec.extend:
                 continue
+            over = reading.due_on < local_date(self._step.act.occurred_at_ms)
             told.append(
                 say(
-                    key,
+                    f"{key}_over" if over else key,
                     clock=say.pick(spec.name),
                     due=day_words(say, reading.due_on),
                     provisional=self._provisional(reading.started_on, reading.due_on),
@@ -320,6 +324,24 @@ class _Writer:
                 )
             )
         return told
+
+    def _deemed(self) -> list[str]:
+        """Return that silence had accepted before an acceptance was signed: it is none as of today.
+
+        Source: 行政许可法 32(4).
+        """
+        if not self._step.action.startswith("accept"):
+            return []
+        return [
+            self._say(
+                "document.deemed",
+                last=day_words(self._say, reading.due_on),
+                since=day_words(self._say, reading.started_on),
+                law=self._say.pick(reading.rule),
+            )
+            for reading in self._clocks()
+            if "deemed_accepted" in reading.flags and reading.due_on is not None
+        ]
 
     def _provisional(self, first: date, last: date) -> str:
         """Return that a day may move, because holidays on the way are not published; "" where it may not."""

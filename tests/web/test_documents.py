@@ -97,8 +97,10 @@ def test_hand_over_and_take_over_name_both_stations(ledger: Ledger) -> None:
     document = last(ledger, case)
     assert ("移交站点", "village") in document.rows and ("接收站点", "township") in document.rows
     assert "申请书原件" in told(document) and len(document.signatures) == 2
+    assert document.to == "township"
     act(ledger, "T1", "take_over", case, manifest_complete=True)
     document = last(ledger, case)
+    assert document.to == "village", "no office writes a receipt to itself"
     assert ("移交站点", "village") in document.rows and ("接收站点", "township") in document.rows
 
 
@@ -257,6 +259,30 @@ def test_a_deficit_is_promised_in_writing_and_only_what_is_there_is_called_compl
         assert "申请人承诺" in text and "2026年3月20日之前补齐" in text
         assert [one for one in document.signatures if "作出上述承诺" in one]
         assert ("没有登记收到" in text) is not complete
+
+
+def test_a_notice_after_silence_says_that_it_was_deemed_and_promises_no_day_that_is_over(
+    tmp_path: Path,
+) -> None:
+    folder, clock = tmp_path / "county", FakeClock()
+    found_county(folder, clock)
+    with Ledger.open(folder, clock=clock, randomness=Dice("late"), write=True) as ledger:
+        case = receive(ledger, materials=["m01"]).case_id
+        clock.set("2026-09-01 09:00")
+        act(ledger, "C1", "accept", case)
+        english = Say(language="en")
+        for say, deemed, over in (
+            (ZH, "自2026年3月2日起即为受理", "已届满"),
+            (english, "counts as accepted", "over on"),
+        ):
+            document = last(ledger, case, say)
+            text = told(document)
+            assert deemed in text and "现予受理" not in text and "is accepted" not in text
+            assert over in text and text.count(over) == len(document.paragraphs) - 2
+        on_time = receive(ledger, materials=["m01"]).case_id
+        act(ledger, "C1", "accept", on_time)
+        text = told(last(ledger, on_time))
+        assert "即为受理" not in text and "届满" not in text and "现予受理" in text
 
 
 def due_days(document: Document) -> list[str]:
