@@ -178,7 +178,7 @@ async def act(visit: Visit) -> web.Response:
         form = {**form_of_act(body), "once": [once]}
         if (told := _told_before(visit, ledger, once)) is not None:
             return told
-        done = acting.perform_once(visit, ledger, case_id, body.action, form, heads=body.heads)
+        done = acting.perform_once(visit, ledger, case_id, body.action, form, heads=body.heads, strict=True)
         return _told(done, "", reason=_reason(visit, ledger, done))
 
     answered = await _once(visit, once, work)
@@ -198,7 +198,7 @@ async def receive(visit: Visit) -> web.Response:
         if (told := _told_before(visit, ledger, once)) is not None:
             return told
         done, note = receiving.receive_once(
-            visit, ledger, body.item, form, noted=signedbefore.noting(visit, form)
+            visit, ledger, body.item, form, noted=signedbefore.noting(visit, form), strict=True
         )
         visit.browser.slips[done.case_id.hex()] = (done.token, note)
         return _told(done, note)
@@ -290,6 +290,8 @@ async def monthly(visit: Visit) -> web.Response:
             headings=found.headings,
             rows=found.rows,
             mistimed=found.mistimed,
+            complete_at_ms=found.complete_at_ms,
+            lacking=found.lacking,
         )
     )
 

@@ -32,6 +32,8 @@ EVIDENCE = frozenset(("evidence", "evidence_paper"))
 """One of the two is given; neither alone is required."""
 MATERIAL_LISTS = frozenset(("materials", "missing", "originals", "absent", "commitments", "manifest"))
 """Lists whose elements are materials of the item."""
+TRUE = ("on", "true", "1")
+"""What a form says of a box that is ticked."""
 Choice = tuple[str, str]
 
 
@@ -153,6 +155,24 @@ def read_form(spec: ActionSpec, form: Mapping[str, Sequence[str]], *, whole: boo
     return facts
 
 
+def require_known(spec: ActionSpec, form: Mapping[str, Sequence[str]]) -> None:
+    """Refuse what ``read_form`` would leave out of what a program says; a page sends what its form has.
+
+    Raises:
+        InputError: ``web.api_field`` naming a field that the action has not, that the ledger fills in, or
+            that is of another type.
+    """
+    known = {".".join(path): fact for path, fact, _ in leaves(spec.facts) if ".".join(path) not in FILLED_IN}
+    for name, texts in form.items():
+        if not name.startswith(PREFIX):
+            continue
+        fact = known.get(name.removeprefix(PREFIX))
+        several = len(texts) > 1 and fact is not None and fact.type not in ("list", "fields")
+        no_truth = fact is not None and fact.type == "bool" and any(one not in TRUE for one in texts)
+        if fact is None or several or no_truth:
+            raise InputError("web.api_field", field=f"facts.{name.removeprefix(PREFIX)}"[:60])
+
+
 def require_whole(spec: ActionSpec, facts: Facts) -> None:
     """Refuse a group of fields of which one is missing or wrong by that field; the ledger names the group.
 
@@ -234,7 +254,7 @@ def _value(fact: FactSpec, texts: Sequence[str], path: tuple[str, ...]) -> Value
     text = texts[0]
     match fact.type:
         case "bool":
-            return True if text in ("on", "true", "1") else None
+            return True if text in TRUE else None
         case "int":
             if not text.isdecimal() or len(text) > 15:
                 raise InputError("web.number", field=".".join(path), value=text[:40])

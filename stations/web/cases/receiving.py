@@ -39,6 +39,7 @@ from stations.web.cases.factforms import (
     Surroundings,
     fields_of,
     read_form,
+    require_known,
     require_whole,
 )
 from stations.web.cases.items import find_items, item_of
@@ -205,14 +206,26 @@ def receive_once(
     *,
     attachments: tuple[tuple[bytes, int], ...] = (),
     noted: Noted | None = None,
+    strict: bool = False,
 ) -> tuple[Performed, str]:
     """Sign and store the receipt, then the head of the log: the slip names it.
+
+    Args:
+        visit: who signs.
+        ledger: to be written.
+        code: of the item.
+        form: what is said.
+        attachments: hash and size of each file.
+        noted: writes down what it becomes, before it is stored.
+        strict: whether fields that a receipt has not are refused.
 
     Raises:
         InputError: what was typed. RuleError, AuthorityError: what forbids the receipt.
     """
     person, item = visit.person, item_of(ledger, code)
     spec, pad = opening_spec(ledger, item), "".join(form.get("pad", ())).strip()
+    if strict:
+        require_known(spec, form)
     facts, people = read_form(spec, form, whole=not pad), people_in(form)
     facts["item"] = item.base_code
     if "agent_authority" in facts and AGENT not in people:
