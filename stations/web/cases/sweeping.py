@@ -9,6 +9,7 @@ from contextlib import suppress
 from aiohttp import web
 
 from ledger.errors import BanjianError
+from stations.serving.memory import Memory
 from stations.web.cases.erased import TURN, forget_erased
 from stations.web.cases.leftuploads import drop_left
 from stations.web.oncewords import OnceWords
@@ -36,13 +37,14 @@ async def end(application: web.Application) -> None:
 
 async def _sweep(application: web.Application) -> None:
     office, turn, looks = application[OFFICE], application[TURN], 0
-    words = OnceWords(office.home, office.randomness)
+    words, memory = OnceWords(office.home, office.randomness), Memory()
     while True:
         try:
             await forget_erased(office, turn)
             if not looks % LOOKS_PER_DROP:
                 await drop_left(office)
                 await office.access.aside(lambda: words.drop_old(office.clock.now_ms()))
+            await office.access.aside(memory.look)
         except BanjianError as error:
             # What cannot be read now is looked at again.
             log.warning(error.code, extra={"code": error.code})
