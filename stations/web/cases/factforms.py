@@ -12,10 +12,10 @@ from datetime import date, datetime
 
 from ledger.cases.guards import LAWFUL_GROUNDS
 from ledger.cases.judge import ADJUDICATE
-from ledger.cases.sense import LINE_CHARS_MAX
+from ledger.cases.sense import LEAST, LINE_CHARS_MAX
 from ledger.errors import BanjianError, InputError
 from ledger.rules.casetype import ActionSpec
-from ledger.rules.factspec import TEXT_CHARS_MAX, FactSpec, value_fits
+from ledger.rules.factspec import MS_MAX, TEXT_CHARS_MAX, FactSpec, value_fits
 from ledger.rules.item import Item
 from ledger.types import Facts, Value
 from stations.texts import Say
@@ -46,6 +46,7 @@ class Field:
         control: text, long, number, check, date, moment, choose, tick, lines, file.
         choices: (value, words) of what can be chosen or ticked.
         most: most characters of a text, or the largest number; 0 for no limit of its own.
+        least: the smallest number.
         rare: whether it stands behind "more".
         given: what was typed before, for a form that is shown again.
         wrong: whether it is the one that was refused.
@@ -58,6 +59,7 @@ class Field:
     required: bool
     choices: Sequence[Choice] = ()
     most: int = 0
+    least: int = 0
     rare: bool = False
     given: Sequence[str] = field(default=())
     wrong: bool = False
@@ -134,7 +136,7 @@ def read_form(spec: ActionSpec, form: Mapping[str, Sequence[str]], *, whole: boo
 
     Raises:
         InputError: ``web.number``, ``web.date``, ``web.choice``, ``case.facts_missing`` or
-            ``case.facts_value`` naming the field.
+            ``case.facts_value`` naming the field; ``web.number_range`` naming what it may be.
     """
     facts: Facts = {}
     for path, fact, _ in leaves(spec.facts):
@@ -210,6 +212,7 @@ def _field(
         required=required or (path == ("proof_kind",) and bool(around.item.proofs)),
         choices=choices,
         most=fact.max or 0,
+        least=LEAST.get(".".join(path), 0),
         rare=path[0] in RARE_FIELDS,
         given=tuple(given.get(name, ())),
     )
@@ -258,6 +261,9 @@ def _value(fact: FactSpec, texts: Sequence[str], path: tuple[str, ...]) -> Value
         case "int":
             if not text.isdecimal() or len(text) > 15:
                 raise InputError("web.number", field=".".join(path), value=text[:40])
+            least, most = LEAST.get(".".join(path), 0), fact.max or MS_MAX
+            if not least <= int(text) <= most:
+                raise InputError("web.number_range", field=".".join(path), value=text, least=least, most=most)
             return int(text)
         case "date":
             return _day(text, path).isoformat()
