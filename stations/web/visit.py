@@ -144,14 +144,15 @@ class Visit:
         attempts.forget(who)
         return done
 
-    async def sign_once(self, once: str, work: Callable[[Ledger], str]) -> str:
+    async def sign_once(self, once: str, work: Callable[[Ledger], str], *, said: str = "") -> str:
         """Run something that signs and returns where its answer lies.
 
         However often a form is sent, one after the other or at the same moment, the writer's thread runs it
         once for its one-time word; a word whose work was refused may be used again. What this process does
-        not remember any more the work itself looks up (``oncewords``).
+        not remember any more the work itself looks up (``oncewords``), and what is another form under the
+        same word by ``said``.
         """
-        browser, mark = self.browser, done_mark(self, once)
+        browser, mark = self.browser, f"{done_mark(self, once)} {said}".rstrip()
 
         def guarded(ledger: Ledger) -> str:
             known = browser.done.get(mark)

@@ -60,13 +60,30 @@ def test_the_same_word_after_a_restart_gets_the_same_answer(tmp_path: Path) -> N
 def test_another_form_under_a_word_of_before_the_restart_is_asked_about(tmp_path: Path) -> None:
     folder = tmp_path / "county"
     with serving(folder) as counter:
-        sent(counter.desk("C1"), "0123456789abcdef")
+        desk = counter.desk("C1")
+        slip = sent(desk, "0123456789abcdef").headers["Location"]
+        # "Back" in a browser, and another name: nobody gets the slip of who came before.
+        assert sent(desk, "0123456789abcdef", "换了一个人").code == "web.signed_before"
+        assert sent(desk, "0123456789abcdef").headers["Location"] == slip and len(cases(counter)) == 1
         clock = counter.clock
     with serving(folder, clock=clock) as counter:
         desk = counter.desk("C1")
         asked = sent(desk, "0123456789abcdef", "换了一个人")
         assert asked.code == "web.signed_before" and 'value="换了一个人"' in asked.text
         assert sent(desk, asked.field("once"), "换了一个人").status == 303 and len(cases(counter)) == 2
+
+
+def test_a_form_with_a_file_sent_twice_is_signed_once(tmp_path: Path) -> None:
+    folder, fields = tmp_path / "county", {"once": "0123456789abcdef", "applicant.name": "带照片的"}
+    files = {"files": ("照片.png", b"\x89PNG\r\n\x1a\n")}
+    with serving(folder) as counter:
+        desk = counter.desk("C1")
+        slip = desk.send(HERE, fields, files).headers["Location"]
+        assert desk.send(HERE, fields, files).headers["Location"] == slip
+        clock = counter.clock
+    with serving(folder, clock=clock) as counter:
+        assert counter.desk("C1").send(HERE, fields, files).headers["Location"] == slip
+        assert len(cases(counter)) == 1
 
 
 def test_the_same_word_after_a_long_day_is_still_known(tmp_path: Path) -> None:

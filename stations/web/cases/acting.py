@@ -33,7 +33,7 @@ from stations.web.cases.casepage import case_of, heads_of
 from stations.web.cases.erased import drop_of
 from stations.web.cases.externals import ASKED, require_number
 from stations.web.cases.factforms import (
-    PREFIX,
+    EVIDENCE_FIELD,
     Choice,
     Field,
     Surroundings,
@@ -42,7 +42,7 @@ from stations.web.cases.factforms import (
 )
 from stations.web.cases.ruling import LISTS, disputed_of, ruled
 from stations.web.cases.saying import meant_by, said_of, spec_of
-from stations.web.cases.signedbefore import SIGNED_BEFORE, as_another, led, noting, signed_before
+from stations.web.cases.signedbefore import SIGNED_BEFORE, as_another, led, noting, said_in, signed_before
 from stations.web.cases.standins import stand_in_choices
 from stations.web.cases.wrongfields import wrong_person
 from stations.web.render import message_of, render
@@ -55,8 +55,6 @@ from stations.words.factwords import acts_in_words, acts_since, names_of
 from stations.words.moments import show_moment
 
 MOVED_ON = "web.moved_on"
-EVIDENCE = f"{PREFIX}evidence"
-"""The control of what an act rests on: the hash of the first file attached, so that nobody types one."""
 
 
 async def show(visit: Visit) -> web.Response:
@@ -86,8 +84,8 @@ async def act(visit: Visit) -> web.StreamResponse:
         attached = await of_form(visit, form)
         attachments = tuple(one.named for one in attached)
         if attached:
-            form[EVIDENCE] = [await content_digest(visit, attached[0])]
-        await visit.sign_once(first(form, "once"), work)
+            form[EVIDENCE_FIELD] = [await content_digest(visit, attached[0])]
+        await visit.sign_once(first(form, "once"), work, said=said_in(visit, form))
     except BanjianError as error:
         if error.code == SIGNED_BEFORE:
             await as_another(visit, form)

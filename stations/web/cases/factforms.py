@@ -26,6 +26,8 @@ from stations.words.moments import CHINA
 
 PREFIX = "f."
 """What the names of fields of facts begin with in a form."""
+EVIDENCE_FIELD = f"{PREFIX}evidence"
+"""The control of what an act rests on: the hash of the first file attached, so that nobody types one."""
 FILLED_IN = frozenset(("item", "number", "token_hash", "late_entry.entered_on", "waived"))
 """Facts that nobody types: the ledger or the page fills them in."""
 EVIDENCE = frozenset(("evidence", "evidence_paper"))

@@ -44,7 +44,7 @@ from stations.web.cases.factforms import (
 )
 from stations.web.cases.items import find_items, item_of
 from stations.web.cases.pads import pad_number
-from stations.web.cases.signedbefore import SIGNED_BEFORE, as_another, led, noting, signed_before
+from stations.web.cases.signedbefore import SIGNED_BEFORE, as_another, led, noting, said_in, signed_before
 from stations.web.cases.standins import stand_in_choices
 from stations.web.cases.wrongfields import wrong_person
 from stations.web.render import message_of, render, render_part
@@ -118,7 +118,7 @@ async def receive(visit: Visit) -> web.StreamResponse:
 
     try:
         attachments = tuple(one.named for one in await of_form(visit, form))
-        where = await visit.sign_once(first(form, "once"), work)
+        where = await visit.sign_once(first(form, "once"), work, said=said_in(visit, form))
     except BanjianError as error:
         if error.code == SIGNED_BEFORE:
             await as_another(visit, form)

@@ -17,11 +17,14 @@ from ledger.formats.act import CASE_ID_BYTES
 from ledger.types import CaseId
 from stations.web import typed as typing
 from stations.web.cases import drafting
+from stations.web.cases.attaching import GIVEN
+from stations.web.cases.factforms import EVIDENCE_FIELD
 from stations.web.drafts import Draft, Form, is_word, said_by
 from stations.web.oncewords import Spent
 from stations.web.visit import Visit, first, words_of
 
 SIGNED_BEFORE = "web.signed_before"
+_OF_FILES = frozenset((GIVEN, EVIDENCE_FIELD))
 
 
 def noting(visit: Visit, form: Mapping[str, list[str]], case_id: CaseId | None = None) -> Noted | None:
@@ -38,7 +41,7 @@ def noting(visit: Visit, form: Mapping[str, list[str]], case_id: CaseId | None =
     if not once and not is_kept:
         return None
     drafts, kept = typing.drafts_of(visit), drafting.sent_draft(visit, form)
-    words, staff_no, said = words_of(visit), visit.person.staff_no, said_by(kept.form)
+    words, staff_no, said = words_of(visit), visit.person.staff_no, said_in(visit, form)
 
     def note(signed: SignedAct) -> None:
         case = (case_id if case_id is not None else signed.act_id[:CASE_ID_BYTES]).hex()
@@ -47,7 +50,7 @@ def noting(visit: Visit, form: Mapping[str, list[str]], case_id: CaseId | None =
             spent = Spent(act=act, case=case, token=token, said=said, at_ms=visit.now_ms())
             words.spend(staff_no, once, spent)
         if is_kept:
-            drafts.note_signed(kept, act=act, case=case, token=token, said=said)
+            drafts.note_signed(kept, act=act, case=case, token=token, said=said_by(kept.form))
 
     return note
 
@@ -64,10 +67,20 @@ def signed_before(visit: Visit, ledger: Ledger, form: Mapping[str, list[str]]) -
     if known is None or not typing.is_stored(ledger, known):
         return ""
     sent = drafting.sent_draft(visit, form)
-    if said_by(sent.form) != known.said:
+    said = said_in(visit, form) if isinstance(known, Spent) else said_by(sent.form)
+    if said != known.said:
         number = ledger.state(CaseId(bytes.fromhex(known.case)))[0].number
         raise RuleError(SIGNED_BEFORE, number=number)
     return _taken_up(visit, known, sent.page)
+
+
+def said_in(visit: Visit, form: Mapping[str, list[str]]) -> str:
+    """Return a digest of what a form says: another form under the same one-time word is asked about.
+
+    Without its files: those that come with a form are kept under another name each time it is sent.
+    """
+    sent = drafting.sent_draft(visit, form).form
+    return said_by({name: texts for name, texts in sent.items() if name not in _OF_FILES})
 
 
 def stored_by(visit: Visit, ledger: Ledger, once: str) -> Spent | None:
