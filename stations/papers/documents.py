@@ -36,6 +36,7 @@ APPLICANT_SIGNS = frozenset((
 DEFICIT = "accept_with_deficit"
 ACCEPTING = frozenset(("accept", DEFICIT))
 LISTS = ("materials", "originals", "missing", "manifest", "absent", "commitments")
+_ADDED = ("due", "ground", "reason", "expected_days", "go_to", "organ", "text_version", "review")
 _PROMISES = frozenset(("statutory", "statutory_other", "promised", "promised_other"))
 
 
@@ -186,16 +187,7 @@ class _Writer:
         told.append(say(next(key for key in keys if say.has(key)), **words))
         told += [
             say(f"document.with_{name}", **words)
-            for name in (
-                "due",
-                "ground",
-                "reason",
-                "expected_days",
-                "go_to",
-                "organ",
-                "text_version",
-                "review",
-            )
+            for name in _ADDED
             if self._facts.get(name) and say.has(f"document.with_{name}")
         ]
         if action.startswith("accept"):

@@ -92,12 +92,7 @@ def read_board(store: Store, tx: ReadTx, parts: Parts, station: StationId, *, no
         for row in tx.select(SYNC_FINDINGS, {"code": STRETCH_LIMIT, "settled": 0})
     }
     forked = {str(row[1]).partition("~")[0] for row in tx.select(SYNC_FINDINGS, {"code": FORK})}
-    sizes: dict[StationId, list[tuple[int, int, bool]]] = {}
-    for log in parts.holdings.logs.values():
-        row = tx.get(schema.HEADS, (log.name,))
-        if log.genesis.kind == "station" and row is not None:
-            size, recorded_at_ms = _int(row[1]), _int(row[3])
-            sizes.setdefault(log.genesis.station, []).append((size, recorded_at_ms, log.name in forked))
+    sizes = _log_ends(tx, parts, forked)
     scope = held.scope(station)
     beside: Counter[StationId] = Counter()
     for branch in held.branches(scope):
@@ -145,6 +140,19 @@ def read_board(store: Store, tx: ReadTx, parts: Parts, station: StationId, *, no
             )
         )
     return lines
+
+
+def _log_ends(
+    tx: ReadTx, parts: Parts, forked: Collection[str]
+) -> Mapping[StationId, list[tuple[int, int, bool]]]:
+    """Return for each log of each station its size, when its end was recorded, and whether it forked."""
+    found: dict[StationId, list[tuple[int, int, bool]]] = {}
+    for log in parts.holdings.logs.values():
+        row = tx.get(schema.HEADS, (log.name,))
+        if log.genesis.kind == "station" and row is not None:
+            end = _int(row[1]), _int(row[3]), log.name in forked
+            found.setdefault(log.genesis.station, []).append(end)
+    return found
 
 
 def _stranded(tx: ReadTx, parts: Parts, scope: Collection[StationId]) -> Counter[StationId]:
