@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ledger.platform import os_failure
+from stations.newfile import write_new
 
 _NAME_CHARS_MAX = 31
 _WIDTH_MAX = 48
@@ -27,8 +27,7 @@ def write_workbook(path: Path, sheets: Sequence[Sheet], *, title: str = "") -> N
     """Write an Excel workbook; ``title`` stands above the headings of each sheet when it is not empty.
 
     Raises:
-        OSError: the file cannot be made there.
-        StoreError: ``store.disk_full`` and the like; no part of a file is left behind.
+        OSError, StoreError: as ``write_new``.
     """
     import xlsxwriter
 
@@ -52,13 +51,7 @@ def write_workbook(path: Path, sheets: Sequence[Sheet], *, title: str = "") -> N
             page.freeze_panes(top + 1, 0)
             if sheet.rows:
                 page.autofilter(top, 0, top + len(sheet.rows), len(sheet.headings) - 1)
-    file = path.open("xb")
-    try:
-        with file:
-            file.write(made.getvalue())
-    except OSError as error:
-        path.unlink(missing_ok=True)
-        raise os_failure(error, path) from error
+    write_new(path, made.getvalue())
 
 
 def _width(sheet: Sheet, column: int) -> int:

@@ -9,21 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 from typing import Literal
 
 from ledger.days.calendar import local_date
 from ledger.errors import BanjianError
 from ledger.facade import CaseRow, Ledger
 from stations.province.settings import PlatformSettings
-from stations.sheetin.book import read_book
 from stations.sheetin.clean import fold
-from stations.sheetin.columns import sheet_list
 from stations.sheetin.faults import Faults
-from stations.sheetin.header import find_sheet
-from stations.sheetin.records import Record, read_records
+from stations.sheetin.keyed import read_keyed
+from stations.sheetin.records import Record
 
 _HIDDEN = re.compile("[*\uff0a\u00d7]+")
+"""Signs behind which platforms hide a part of a name or a number."""
 Outcome = Literal["link", "linked", "absent", "several", "taken"]
 """``link``: the case has no number yet; ``linked``: it has this one; ``absent``: no case here; ``several``:
 more than one fits; ``taken``: the case that fits has another number there."""
@@ -70,23 +68,11 @@ def read_export(raw: bytes, name: str, settings: PlatformSettings) -> tuple[list
     Raises:
         InputError: ``sheet.*`` when it is no workbook, or holds no such list.
     """
-    wanted, faults = sheet_list("platform"), Faults()
-    book = read_book(raw, Path(name))
-    grid, header = find_sheet(book, wanted)
-    rows: list[ExportRow] = []
-    seen: dict[str, int] = {}
-    for record in read_records(grid, header, wanted, faults):
-        found = _row(record)
-        if found is None:
-            continue
-        if found.external_no in seen:
-            number = found.external_no
-            faults.add("platform.row_twice", record.place("external_no"), number, row=seen[number])
-            continue
-        seen[found.external_no] = found.row
-        _tell_words(record, found, settings, faults)
-        rows.append(found)
-    return rows, faults
+    faults = Faults()
+    rows = read_keyed(raw, name, "platform", faults, make=_row, key="external_no", twice="platform.row_twice")
+    for record, row in rows:
+        _tell_words(record, row, settings, faults)
+    return [row for _, row in rows], faults
 
 
 def _row(record: Record) -> ExportRow | None:
@@ -163,7 +149,7 @@ def _candidates(ledger: Ledger, row: ExportRow, now_ms: int) -> list[CaseRow]:
             return exact
     if not (row.item_code or row.item):
         return []
-    hidden = "*" in row.id_no
+    hidden = _HIDDEN.search(row.id_no) is not None
     asked = row.id_no if row.id_no and not hidden else row.applicant
     if not asked.strip():
         return []

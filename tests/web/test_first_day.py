@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.verify import verify_ledger
+from audit.checking.verify import verify_ledger
 from ledger.facade import Ledger
 from ledger.facade.base.clock import SystemClock
 from ledger.formats.invite import encode_invite

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.verify import verify_ledger
+from audit.checking.verify import verify_ledger
 from stations.county.people import REGISTRAR_NO
 from tests.web.desk import Answer, Desk
 from tests.web.offices import COUNTY, PASSPHRASE, PIN, TOWNSHIP, VILLAGE, Office, copied, found

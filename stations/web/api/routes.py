@@ -12,10 +12,10 @@ from contextlib import suppress
 
 from aiohttp import web
 
+from ledger.cases.judge import ERASE
 from ledger.days.calendar import local_date
 from ledger.errors import AuthorityError, InputError, StoreError
 from ledger.facade import CaseRow, Ledger, Performed
-from ledger.facade.cases.attachednames import ERASE
 from ledger.store import schema
 from ledger.types import ActId, CaseId, LogId
 from stations.web.answers import answer

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from ledger.cases.shape import DAY_MS
+from ledger.days.year import DAY_MS
 from ledger.errors import StoreError
 from ledger.facade import CaseRow, Ledger
 from ledger.types import CaseId, StationId

@@ -6,10 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 
 from aiohttp import web
 
-from ledger.cases.judge import ADJUDICATE
+from ledger.cases.judge import ADJUDICATE, ERASE
 from ledger.errors import BanjianError, ConfigError, RuleError
 from ledger.facade import CasePage, Command, Ledger, Performed
-from ledger.facade.cases.attachednames import ERASE
 from ledger.identity import ID_KINDS
 from ledger.registry.registry import Registry
 from ledger.rules.casetype import ActionSpec

@@ -1,0 +1,56 @@
+"""A list in which each thing has a number of its own: read from a workbook, every number once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from stations.sheetin.book import read_book
+from stations.sheetin.columns import ListName, sheet_list
+from stations.sheetin.faults import Faults
+from stations.sheetin.header import find_sheet
+from stations.sheetin.records import Record, read_records
+
+T = TypeVar("T")
+
+
+def read_keyed(
+    raw: bytes,
+    name: str,
+    wanted: ListName,
+    faults: Faults,
+    *,
+    make: Callable[[Record], T | None],
+    key: str,
+    twice: str,
+) -> list[tuple[Record, T]]:
+    """Return what the rows of a workbook are made into, each with its row.
+
+    Args:
+        raw: the workbook.
+        name: its name, for messages.
+        wanted: the list that it holds.
+        faults: takes what is wrong, row by row.
+        make: returns what a row says; None for one that lacks what it must have, which is a fault already.
+        key: field of the number.
+        twice: code of the fault of a row whose number stood before.
+
+    Raises:
+        InputError: ``sheet.*`` when it is no workbook or holds no such list.
+    """
+    columns = sheet_list(wanted)
+    grid, header = find_sheet(read_book(raw, Path(name)), columns)
+    found: list[tuple[Record, T]] = []
+    seen: dict[str, int] = {}
+    for record in read_records(grid, header, columns, faults):
+        made = make(record)
+        number = record.text(key)
+        if made is None:
+            continue
+        if number in seen:
+            faults.add(twice, record.place(key), number, row=seen[number])
+            continue
+        seen[number] = record.row.number
+        found.append((record, made))
+    return found
