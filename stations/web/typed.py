@@ -19,7 +19,7 @@ from ledger.facade import Ledger
 from ledger.store import schema
 from stations.web.answers import answer
 from stations.web.drafts import WORD_BYTES, Draft, Drafts, Form, is_word
-from stations.web.oncewords import Spent
+from stations.web.oncewords import OnceWords, Spent
 from stations.web.settled import is_settled
 from stations.web.unsigned import KEPT_ACTION, KEPT_PAGE, SECRET
 from stations.web.visit import Visit, first, form_of, own_path, see_other
@@ -213,6 +213,11 @@ def new_word(visit: Visit) -> str:
 def drafts_of(visit: Visit) -> Drafts:
     """Return the drafts of the installation."""
     return Drafts(visit.office.home, visit.office.randomness)
+
+
+def words_of(visit: Visit) -> OnceWords:
+    """Return the one-time words of the installation."""
+    return OnceWords(visit.office.home, visit.office.randomness)
 
 
 def _mark(word: str) -> str:

@@ -21,7 +21,6 @@ from stations.serving.network import Network
 from stations.texts import Say
 from stations.web.access import Access
 from stations.web.browsers import KEY_REPLACED, Browser, Browsers, Person
-from stations.web.oncewords import OnceWords
 from stations.web.standing import ended
 from stations.web.unsigned import (
     KEEP,
@@ -204,14 +203,15 @@ class Visit:
         self.browser.told = (key, values)
 
 
-def words_of(visit: Visit) -> OnceWords:
-    """Return the one-time words of the installation."""
-    return OnceWords(visit.office.home, visit.office.randomness)
-
-
 def done_mark(visit: Visit, once: str) -> str:
     """Return under what a browser remembers a one-time word of who acts: words are a person's own."""
-    return f"{visit.person.staff_no} {once}"
+    return f"{author_of(visit)} {once}"
+
+
+def author_of(visit: Visit) -> str:
+    """Return the staff number of who acts; "" for nobody: some forms are for who cannot sign in."""
+    person = visit.acting or visit.browser.person
+    return "" if person is None else person.staff_no
 
 
 VISIT: web.RequestKey[Visit] = web.RequestKey("visit", Visit)

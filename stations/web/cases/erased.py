@@ -23,7 +23,8 @@ from stations.kept.attachments import Attachments, drop_case
 from stations.kept.rosters import FOLDER, Roster, blank_cases, list_rosters
 from stations.kept.sealed import SealedFolder
 from stations.web.cases import drafting
-from stations.web.visit import Office, Visit, words_of
+from stations.web.typed import words_of
+from stations.web.visit import Office, Visit
 
 TURN: web.AppKey[asyncio.Lock] = web.AppKey("rosters", asyncio.Lock)
 """Held while a roster is read, changed and kept: two scanners must not undo each other's ticks."""

@@ -21,7 +21,8 @@ from stations.web.cases.attaching import GIVEN
 from stations.web.cases.factforms import EVIDENCE_FIELD
 from stations.web.drafts import Draft, Form, is_word, said_by
 from stations.web.oncewords import Spent
-from stations.web.visit import Visit, first, words_of
+from stations.web.typed import words_of
+from stations.web.visit import Visit, first
 
 SIGNED_BEFORE = "web.signed_before"
 _OF_FILES = frozenset((GIVEN, EVIDENCE_FIELD))

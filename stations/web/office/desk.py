@@ -22,7 +22,8 @@ from ledger.facade import Ledger
 from ledger.facade.base.clock import Randomness
 from stations.web.headers import from_here
 from stations.web.oncewords import Spent
-from stations.web.visit import Upload, Visit, done_mark, first, page, posted, see_other, words_of
+from stations.web.typed import words_of
+from stations.web.visit import Upload, Visit, author_of, done_mark, first, page, posted, see_other
 
 KEPT_MAX = 16
 FILES_MAX = 500
@@ -170,7 +171,7 @@ async def once(
                 words, spent = words_of(visit), Spent(where=where, at_ms=visit.now_ms())
                 # It is done: a full disk makes it not undone.
                 with suppress(StoreError):
-                    await visit.office.access.aside(lambda: words.spend(visit.person.staff_no, word, spent))
+                    await visit.office.access.aside(lambda: words.spend(author_of(visit), word, spent))
     return see_other(where)
 
 
@@ -180,7 +181,7 @@ async def answered(visit: Visit, form: Mapping[str, list[str]]) -> str | None:
     known = visit.browser.done.get(done_mark(visit, word))
     if known is not None or not word:
         return known
-    spent = await visit.office.access.aside(lambda: words.spent(visit.person.staff_no, word))
+    spent = await visit.office.access.aside(lambda: words.spent(author_of(visit), word))
     return None if spent is None or not spent.where else spent.where
 
 
