@@ -123,6 +123,22 @@ def test_two_people_of_a_station_do_not_link_the_same_list_at_once(
     assert "已关联 1 件" in finished(first, first.get(started.headers["Location"])).text
 
 
+def test_the_sheet_names_every_paper_that_was_handed_in(counter: Counter, desk: Desk) -> None:
+    form = desk.get(f"/receive/{PERMIT}")
+    first, second, third = re.findall(r'name="f.materials" value="([^"]+)"', form.text)[:3]
+    fields = {"once": form.field("once"), "applicant.name": "补材料", "f.materials": first}
+    case = desk.send(f"/receive/{PERMIT}", fields).headers["Location"].split("/")[2]
+    wanted = {"f.missing": [second, third], "f.due": "2026-03-12"}
+    assert desk.post(f"/case/{case}/do/request_correction", wanted).code == ""
+    assert desk.post(f"/case/{case}/do/supply", {"f.materials": second}).code == ""
+    with counter.ledger() as ledger:
+        papers = ledger.case(CaseId(bytes.fromhex(case))).rules.item.materials
+        names = [papers[code].name.zh for code in (first, second)]
+    rows = sheet(desk.get("/platform?format=xlsx").raw)
+    line = next(row for row in rows if "补材料" in row)
+    assert line[rows[0].index("材料")] == "；".join(names)
+
+
 def test_the_sheet_follows_the_platforms_own_order(counter: Counter, desk: Desk) -> None:
     receive(desk, "林排序")
     config = counter.folder / "platform.toml"
