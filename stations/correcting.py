@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ledger.cases.shape import Step
 from ledger.facade import CasePage, people_now
-from ledger.identity import AGENT, PEOPLE, check_phone
+from ledger.identity import AGENT, PEOPLE, check_length, check_phone
 from ledger.types import Facts, Value
 
 People = Mapping[str, Mapping[str, str]]
@@ -32,7 +32,7 @@ def corrected_people(named: People, typed: People) -> tuple[Facts, list[Value]]:
     when it is signed.
 
     Raises:
-        InputError: ``identity.phone``.
+        InputError: ``identity.phone``, ``identity.too_long``.
     """
     personal: Facts = {}
     changed: list[Value] = []
@@ -41,6 +41,8 @@ def corrected_people(named: People, typed: People) -> tuple[Facts, list[Value]]:
         differing = [name for name, text in texts.items() if held.get(name, "") != text]
         if "phone" in differing and texts["phone"]:
             check_phone(texts["phone"], whose=role)
+        for name in differing:
+            check_length(name, texts[name], whose=role)
         if differing:
             now = {**held, **texts}
             personal[role] = {name: text for name, text in now.items() if text or name in held}

@@ -26,7 +26,7 @@ from ledger.facade.logs.ownlog import OwnLog
 from ledger.formats.act import ActHeader, act_id, encode_act, new_act, sign_act
 from ledger.formats.body import facts_hash, new_body, open_body, personal_hash, readable_body
 from ledger.formats.keys import Signer
-from ledger.identity import check_personal
+from ledger.identity import check_lengths, check_personal
 from ledger.known.knowledge import Knowledge
 from ledger.known.resolve import Standing
 from ledger.limits import PERSONAL_BYTES_MAX, facts_bytes_max
@@ -90,7 +90,11 @@ class Desk:
         )
         facts = waiving(state, spec, given, rules, self._knowledge.calendars, now_ms)
         if command.personal is not None:
-            check_personal(command.personal, corrects=command.action == AMEND)
+            corrects = command.action == AMEND
+            check_personal(command.personal, corrects=corrects)
+            if not corrects:
+                # What is corrected stands beside what was signed before, however long that is.
+                check_lengths(command.personal)
         planned = self._planned(command, facts, signer, state, now_ms)
         try:
             raw, facts_raw, personal_raw = self._encoded(command, planned)

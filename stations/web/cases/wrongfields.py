@@ -25,7 +25,7 @@ def wrong_person(error: BanjianError | None) -> str:
     area, _, what = ("" if error is None else error.code).partition(".")
     if error is None or area != "identity":
         return ""
-    name = str(error.params.get("field", "")) if what == "hidden" else _FIELD.get(what, "")
+    name = str(error.params.get("field", "")) if what in ("hidden", "too_long") else _FIELD.get(what, "")
     if not name or name == "text":
         return name
     whose = "agent" if what.startswith("agent_") else str(error.params.get("whose", "applicant"))
