@@ -144,7 +144,7 @@ def test_every_document_of_the_case_types_has_a_sentence_of_its_own() -> None:
 def test_an_act_that_prints_nothing_makes_none(ledger: Ledger) -> None:
     case = receive(ledger).case_id
     act(ledger, "C1", "urge", case, by_whom="applicant")
-    assert printables(ledger.case(case)) == []
+    assert printables(ledger.case(case), ZH) == []
     with pytest.raises(InputError) as refused:
         last(ledger, case)
     assert refused.value.code == "document.none"

@@ -526,14 +526,13 @@ def test_rows_that_could_not_be_read_are_remembered(desk: Desk, tmp_path: Path) 
     case, other = receive(desk, "贺读不出"), receive(desk, "贺读得出")
     enter(desk, case, "330382200000000301")
     enter(desk, other, "33038229302")
-    rows = [
+    rows: list[list[object]] = [
         [330382200000000301.0, PERMIT, "", "贺读不出", "", "已受理", "", "2026-03-02"],
         ["33038229302", PERMIT, "", "贺读得出", "", "已受理", "", "2026-03-02"],
     ]
     read_list(desk, tmp_path, rows)
     for where in ("/platform/list", "/platform/differences"):
-        page = desk.get(where).text
-        assert "有 1 行没读出平台编号（A3）" in page, where
+        assert "有 1 行没读出平台编号（A3）" in desk.get(where).text, where
     table = {row[4]: row[0] for row in sheet(desk.get("/platform/differences?format=xlsx").raw)}
     assert table["贺读不出"] == "清单里没读到（有几行没读出编号）"
     rows[0][0] = "33038229399"
@@ -553,3 +552,17 @@ def test_items_are_named_in_the_language_of_the_page(counter: Counter, tmp_path:
     for where in ("/platform/differences", "/platform/list"):
         line = desk.get(where).text.partition(f'/case/{case}"')[2].partition("</tr>")[0]
         assert "food business permit" in line and "食品经营许可" not in line, where
+
+
+def test_papers_and_legal_bases_are_named_in_the_language_of_the_page(counter: Counter) -> None:
+    desk = counter.desk("C1")
+    case = receive(desk, "程英文件")
+    assert desk.post(f"/case/{case}/do/accept").code == ""
+    papers = 'class="papers-list"'
+    assert "受理通知书" in desk.get(f"/case/{case}").text.partition(papers)[2].partition("</ul>")[0]
+    desk.post("/language", {"language": "en", "next": "/"})
+    listed = desk.get(f"/case/{case}").text.partition(papers)[2].partition("</ul>")[0]
+    assert "accept" in listed and not re.search("[\u4e00-\u9fff]", listed)
+    row = desk.get("/catalogue").text.partition(f"/catalogue/{PERMIT}")[2].partition("</tr>")[0]
+    assert "permit" in row and "许可" not in row
+    assert "许可" not in desk.get(f"/catalogue/{PERMIT}").text.partition("<dl")[2].partition("</dl>")[0]
