@@ -36,8 +36,6 @@ _PEOPLE_BYTES: Final = tuple(role.encode("ascii") for role in PEOPLE)
 _RESIDENT_LIKE: Final = frozenset(("hk_macao", "taiwan", "foreigner"))
 """Kinds of which some numbers are built like a resident's: residence permits."""
 NAME_CHARS_MAX: Final = 80
-CHARS_MAX: Final = {"phone": 40, "id_no": 40, "address": 200, "relation": 40, "authority": 80}
-"""Longest texts that are typed of a person, beside the name."""
 PHONE_DIGITS_MIN: Final = 3
 NAME_DOTS: Final = "·•・･‧∙⋅●．."
 READINGS_MAX: Final = 64
@@ -137,29 +135,6 @@ def check_phone(phone: str, *, whose: str = "applicant") -> str:
     if len(phone_form(phone)) < PHONE_DIGITS_MIN:
         raise InputError("identity.phone", whose=whose)
     return phone
-
-
-def check_length(field: str, text: str, *, whose: str) -> None:
-    """Refuse a text of a person that is longer than anybody says; signed ones are never judged by this.
-
-    Raises:
-        InputError: ``identity.too_long``.
-    """
-    most = CHARS_MAX.get(field, len(text))
-    if len(text) > most:
-        raise InputError("identity.too_long", field=field, most=most, count=len(text), whose=whose)
-
-
-def check_lengths(personal: Facts) -> None:
-    """Refuse texts of people that are longer than anybody says: for who signs them anew.
-
-    Raises:
-        InputError: ``identity.too_long``.
-    """
-    for role in PEOPLE:
-        person = personal.get(role)
-        for field, said in person.items() if isinstance(person, dict) else ():
-            check_length(field, _text(said), whose=role)
 
 
 def check_personal(personal: Facts, *, corrects: bool = False) -> None:

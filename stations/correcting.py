@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from ledger.cases.shape import Step
 from ledger.facade import CasePage, people_now
-from ledger.identity import AGENT, PEOPLE, check_length, check_phone
+from ledger.facade.cases.people import check_length
+from ledger.identity import AGENT, PEOPLE, check_phone
 from ledger.types import Facts, Value
 
 People = Mapping[str, Mapping[str, str]]

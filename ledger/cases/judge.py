@@ -21,6 +21,7 @@ from ledger.types import StationId
 
 COUNTERSIGN: Final = "countersign"
 DECLINE: Final = "decline"
+ERASE: Final = "erase"
 ADJUDICATE: Final = "adjudicate"
 VOID: Final = "void"
 MERGE: Final = "merge"

@@ -16,6 +16,11 @@ from ledger.types import StationId
 LEVELS = ("county", "township", "village", "kiosk", "agent")
 """County centre, township centre, village station, self-service kiosk, bank or other outside point."""
 
+CODE_SYSTEM = "GB/T 2260"
+"""The list that division codes are taken from where nobody says otherwise."""
+COUNTY_DIGITS = 6
+"""So many digits of a station id name its county. Source: GB/T 2260."""
+
 _RANK = {"county": 0, "township": 1, "village": 2, "kiosk": 3, "agent": 3}
 _STATION = re.compile(r"[0-9]{12}-[A-Z0-9]{2}")
 _SUBORDINATES = "/*"

@@ -42,10 +42,20 @@ def clock_doubt(ledger: Ledger, now_ms: int) -> ClockDoubt | None:
         ledger: open for reading.
         now_ms: the machine's clock.
     """
-    if not PLAUSIBLE_FROM_MS <= now_ms <= PLAUSIBLE_UNTIL_MS:
-        return ClockDoubt(code="doctor.clock_implausible", params={})
     with ledger.reading() as (tx, parts):
         known_ms = max((known_time_ms(tx, log.name) for log in parts.own.values()), default=0)
+    return doubt_of(now_ms, known_ms=known_ms)
+
+
+def doubt_of(now_ms: int, *, known_ms: int) -> ClockDoubt | None:
+    """Return why a clock cannot be right; None where nothing speaks against it.
+
+    Args:
+        now_ms: the clock.
+        known_ms: newest time to be believed; 0 for none.
+    """
+    if not PLAUSIBLE_FROM_MS <= now_ms <= PLAUSIBLE_UNTIL_MS:
+        return ClockDoubt(code="doctor.clock_implausible", params={})
     if known_ms - now_ms > CLOCK_BACK_MS_MAX:
         return ClockDoubt(code="doctor.clock_back", params={"minutes": (known_ms - now_ms) // 60_000})
     if date_part(now_ms, known_ms=known_ms) is None:

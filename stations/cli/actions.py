@@ -37,7 +37,7 @@ from stations.cli.receive import find_item
 from stations.cli.session import desk, station_for
 from stations.cli.types import MomentType, claimed_ms
 from stations.texts import Say
-from stations.words.typed import type_changes
+from stations.words.factvalues import type_changes
 
 
 def action_specs(say: Say, case_types: Iterable[CaseType], taken: frozenset[str]) -> list[Spec]:

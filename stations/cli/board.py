@@ -19,11 +19,11 @@ from stations.cli.grammar import Param, Spec
 from stations.cli.session import reading
 from stations.cli.types import DateType
 from stations.conflictsides import open_sides
+from stations.silence import silence_of
 from stations.words.casenames import station_name
 from stations.words.moments import show_moment, span
 from stations.words.rows import MONTH_COUNTS, MONTH_HEADINGS, item_words
 
-HOUR_MS = 3_600_000
 BOARD_HEADINGS = ("station", "name", "entries", "complete_to", "heard", "waiting", "remarks")
 
 
@@ -185,9 +185,9 @@ def _remarks(call: Call, line: BoardLine, now_ms: int) -> list[str]:
         found.append(call.say("board.closed"))
     if line.stranded:
         found.append(call.say("board.stranded", count=line.stranded))
-    silent_hours = line.silent_ms(now_ms) // HOUR_MS
-    if silent_hours >= 24:
-        found.append(call.say("board.silent", days=silent_hours // 24))
+    silence = silence_of(line, now_ms=now_ms)
+    if silence.silent:
+        found.append(call.say("board.silent", days=silence.days))
     if line.clock_off_ms:
         found.append(call.say("board.clock", span=span(call.say, line.clock_off_ms)))
     if line.forked:

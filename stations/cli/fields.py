@@ -36,7 +36,7 @@ from stations.cli.types import (
 )
 from stations.texts import Say
 from stations.words.factpaths import FILLED_IN, RARE_FIELDS, STAND_IN, leaves, option_of
-from stations.words.typed import FREE_TEXTS, scalar, split_list
+from stations.words.factvalues import FREE_TEXTS, scalar, split_list
 
 ABOUT_WAITING = frozenset((COUNTERSIGN, DECLINE))
 """Actions whose ``target`` is an act that waits for a second person."""

@@ -15,8 +15,8 @@ from ledger.errors import ConfigError
 from ledger.registry.station import is_scope
 from ledger.typedtime import narrow, read_day, read_moment
 from stations.words.choices import chosen
+from stations.words.factvalues import split_list
 from stations.words.moments import CHINA, show_moment
-from stations.words.typed import split_list
 
 _DASH = re.compile("[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
 _NUMBERED = re.compile(r"[0-9]{6,12}(?:-[A-Z0-9]{0,2})?(?:/\*)?")

@@ -11,15 +11,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date, timedelta
-from pathlib import Path
 
 from ledger.errors import InputError, RuleError, StoreError
 from stations.kept.sealed import SealedFolder
-from stations.sheetin.book import read_book
 from stations.sheetin.columns import sheet_list
 from stations.sheetin.faults import Faults
-from stations.sheetin.header import find_sheet
-from stations.sheetin.records import Record, read_records
+from stations.sheetin.keyed import read_keyed
+from stations.sheetin.records import Record
 
 FOLDER = "orders"
 ORDERS_MAX = 10_000
@@ -114,21 +112,9 @@ def read_orders(raw: bytes, name: str) -> tuple[list[Order], Columns, Faults]:
     Raises:
         InputError: ``sheet.*`` when it is no workbook or holds no such list.
     """
-    wanted, faults = sheet_list("orders"), Faults()
-    grid, header = find_sheet(read_book(raw, Path(name)), wanted)
-    orders: list[Order] = []
-    seen: dict[str, int] = {}
-    for record in read_records(grid, header, wanted, faults):
-        order = _order(record)
-        if order is None:
-            continue
-        if order.order_no in seen:
-            faults.add("order.twice", record.place("order_no"), order.order_no, row=seen[order.order_no])
-            continue
-        seen[order.order_no] = record.row.number
-        orders.append(order)
-    order_of = sorted(header.columns, key=lambda one: header.columns[one])
-    return orders, tuple((one, header.texts[one]) for one in order_of), faults
+    faults = Faults()
+    read = read_keyed(raw, name, "orders", faults, make=_order, key="order_no", twice="order.twice")
+    return [order for _, order in read.rows], read.columns, faults
 
 
 def merged(before: Sequence[Order], read: Sequence[Order], *, today: date) -> tuple[list[Order], int, int]:

@@ -281,7 +281,11 @@ class _Writer:
 
     def _text(self, name: str, value: str | int) -> str:
         if name in ("due", "checked_on") and isinstance(value, str):
-            return day_words(self._say, date.fromisoformat(value))
+            try:
+                return day_words(self._say, date.fromisoformat(value))
+            except ValueError:
+                # An act that counts for nothing may say anything; its paper is marked, and shown.
+                return value
         if name == "to":
             return station_name(self._ledger.knowledge.registry, str(value))
         return self._value(str(value))

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ledger.platform import os_failure
 from ledger.texts import Language
+from stations.newfile import write_new
 from stations.texts import Say
 
 _NAME_CHARS_MAX = 31
@@ -35,8 +35,7 @@ def write_workbook(path: Path, sheets: Sequence[Sheet], *, title: str = "") -> N
     """Write an Excel workbook; ``title`` stands above the headings of each sheet when it is not empty.
 
     Raises:
-        OSError: the file cannot be made there.
-        StoreError: ``store.disk_full`` and the like; no part of a file is left behind.
+        OSError, StoreError: as ``write_new``.
     """
     import xlsxwriter
 
@@ -60,13 +59,7 @@ def write_workbook(path: Path, sheets: Sequence[Sheet], *, title: str = "") -> N
             page.freeze_panes(top + 1, 0)
             if sheet.rows:
                 page.autofilter(top, 0, top + len(sheet.rows), len(sheet.headings) - 1)
-    file = path.open("xb")
-    try:
-        with file:
-            file.write(made.getvalue())
-    except OSError as error:
-        path.unlink(missing_ok=True)
-        raise os_failure(error, path) from error
+    write_new(path, made.getvalue())
 
 
 def _fitting(text: str) -> str:

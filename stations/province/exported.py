@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 from ledger.days.calendar import local_date
@@ -19,16 +18,15 @@ from ledger.facade import CaseRow, Ledger
 from ledger.identity import plain_number
 from ledger.types import CaseId
 from stations.province.settings import PlatformSettings
-from stations.sheetin.book import read_book
 from stations.sheetin.clean import fold
-from stations.sheetin.columns import sheet_list
 from stations.sheetin.faults import Faults
-from stations.sheetin.header import find_sheet
-from stations.sheetin.records import Record, read_records
+from stations.sheetin.keyed import read_keyed
+from stations.sheetin.records import Record
 
 _NOT_THERE = frozenset(("row", "case", "erased"))
 """What no column of the list says."""
 _HIDDEN = re.compile("[*\uff0a\u00d7]+")
+"""Signs behind which platforms hide a part of a name or a number."""
 Outcome = Literal["link", "linked", "absent", "several", "taken", "differs", "void"]
 """``link``: the case has no number yet; ``linked``: it has this one; ``absent``: no case here; ``several``:
 more than one fits; ``taken``: the case that fits has another number there; ``differs``: the case that the row
@@ -103,26 +101,16 @@ def read_export(
     Raises:
         InputError: ``sheet.*`` when it is no workbook, or holds no such list.
     """
-    wanted, faults = sheet_list("platform"), Faults()
-    book = read_book(raw, Path(name))
-    grid, header = find_sheet(book, wanted)
-    rows: list[ExportRow] = []
-    unread: list[Unread] = []
-    seen: dict[str, int] = {}
-    for record in read_records(grid, header, wanted, faults):
-        found = _row(record)
-        if found is None:
-            place = record.place("external_no")
-            unread.append(Unread(row=place.row, cell=place.cell, number=record.text("number")))
-            continue
-        if found.external_no in seen:
-            number = found.external_no
-            faults.add("platform.row_twice", record.place("external_no"), number, row=seen[number])
-            continue
-        seen[found.external_no] = found.row
-        _tell_words(record, found, settings, faults)
-        rows.append(found)
-    return rows, unread, faults
+    faults = Faults()
+    read = read_keyed(raw, name, "platform", faults, make=_row, key="external_no", twice="platform.row_twice")
+    for record, row in read.rows:
+        _tell_words(record, row, settings, faults)
+    return [row for _, row in read.rows], [_unread(record) for record in read.lacking], faults
+
+
+def _unread(record: Record) -> Unread:
+    place = record.place("external_no")
+    return Unread(row=place.row, cell=place.cell, number=record.text("number"))
 
 
 def _row(record: Record) -> ExportRow | None:

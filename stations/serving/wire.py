@@ -147,17 +147,20 @@ def decode_value(text: str, name: str) -> int | str:
 
 def encode_outcome(outcome: Outcome) -> str:
     """Return the answer to a sync that was asked for."""
-    return json.dumps(
-        {
-            "sessions": outcome.sessions,
-            "sent": outcome.sent,
-            "stored": outcome.stored,
-            "sent_bytes": outcome.sent_bytes,
-            "received_bytes": outcome.received_bytes,
-            "notes": list(outcome.notes),
-            "sealed": [[log_id.hex(), code] for log_id, code in outcome.sealed],
-        }
-    )
+    return json.dumps(outcome_object(outcome))
+
+
+def outcome_object(outcome: Outcome) -> dict[str, object]:
+    """Return what a sync brought as JSON values."""
+    return {
+        "sessions": outcome.sessions,
+        "sent": outcome.sent,
+        "stored": outcome.stored,
+        "sent_bytes": outcome.sent_bytes,
+        "received_bytes": outcome.received_bytes,
+        "notes": list(outcome.notes),
+        "sealed": [[log_id.hex(), code] for log_id, code in outcome.sealed],
+    }
 
 
 def decode_outcome(text: str) -> Outcome:

@@ -10,6 +10,7 @@ from typing import Final
 
 from ledger.errors import InputError
 from ledger.identity import check_id_number
+from ledger.registry.check import is_staff_no
 from ledger.types import Bilingual
 from stations.sheetin.clean import (
     Raw,
@@ -34,7 +35,6 @@ DAYS_MAX: Final = 3650
 WORDS_MAX: Final = 40
 _STATION_ID = re.compile(r"([0-9]{12})-([A-Z0-9]{2})")
 _ITEM_CODE = re.compile(r"[A-Z0-9][A-Z0-9.-]*")
-_STAFF_NO = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,31}")
 _RESIDENT = re.compile(r"[0-9]{17}[0-9X]")
 _OTHER_DIGITS = range(7, 13)
 _DAY = re.compile(
@@ -203,7 +203,7 @@ def _staff_no(_column: Column, raw: Raw) -> Value | None:
     text = half_width(plain_text(raw)).replace(" ", "").lstrip("'")
     if isinstance(raw, str):
         text = re.sub(r"(?<=[0-9])\.0", "", text) if re.fullmatch(r"[0-9]+\.0", text) else text
-    if _STAFF_NO.fullmatch(text) is None:
+    if not is_staff_no(text):
         raise Unclear("cell.staff_no")
     return text
 

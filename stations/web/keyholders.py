@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ledger.errors import AuthorityError, BanjianError
 from ledger.facade import Home, Ledger
-from ledger.facade.opened.granted import authority_now, grant_beside
+from ledger.facade.opened.granted import authority_now, grant_beside, list_grants
 from ledger.formats.envelope import open_key, read_envelope
 from ledger.formats.keys import Ed25519Signer, Signer, key_id
 from ledger.registry.authority import Authority
@@ -150,3 +150,17 @@ def _holder(ledger: Ledger, path: Path, key: KeyId, places: tuple[StationId, ...
 def _replaced(ledger: Ledger, key: KeyId) -> KeyId | None:
     grant = grant_beside(ledger, key)
     return None if grant is None else grant.replaces
+
+
+def keys_of(ledger: Ledger, no: str) -> frozenset[KeyId]:
+    """Return every key that somebody had here: the live one, those that ended, those under a grant."""
+    registry = ledger.knowledge.registry
+    live = registry.staff(no) or registry.registrar(no)
+    keys = {live.key_id} if live is not None else set()
+    for key, retirement in registry.retirements().items():
+        was = registry.authority(key, size=retirement.position - 1)
+        if was is not None and was.staff_no == no:
+            keys.add(key)
+    return frozenset(keys) | {
+        one.grant.key_id for one in list_grants(ledger) if one.grant.staff_no == no and one.state != "refused"
+    }

@@ -17,6 +17,7 @@ from ledger.days.calendar import local_date
 from ledger.facade import CaseRow, Ledger
 from ledger.facade.opened.desklists import Listed, page_of_cases, signed_by
 from stations.papers.sheets import Sheet, write_workbook
+from stations.web.keyholders import keys_of
 from stations.web.render import render
 from stations.web.rows import lines_of
 from stations.web.visit import Visit
@@ -53,7 +54,7 @@ async def cases(visit: Visit) -> web.StreamResponse:
         rows = ledger.worklist(station=station, now_ms=now_ms, include_closed=closed, names=bool(text))
         rows = [row for row in rows if (not light or row.light == light) and _holds(row, text)]
         if mine:
-            rows = signed_by(ledger, rows, visit.person.staff_no)
+            rows = signed_by(ledger, rows, keys_of(ledger, visit.person.staff_no))
         shown = rows[offset : offset + limit]
         if not text:
             with ledger.reading() as (tx, parts):

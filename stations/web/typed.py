@@ -19,6 +19,7 @@ from ledger.facade import Ledger
 from ledger.store import schema
 from stations.web.answers import answer
 from stations.web.drafts import WORD_BYTES, Draft, Drafts, Form, is_word
+from stations.web.settled import is_settled
 from stations.web.unsigned import KEPT_ACTION, KEPT_PAGE, SECRET
 from stations.web.visit import Visit, first, form_of, own_path, see_other
 
@@ -142,19 +143,29 @@ def is_stored(ledger: Ledger, draft: Draft) -> bool:
 async def mine(visit: Visit) -> list[Draft]:
     """Return what who acts has not finished at the station, the newest first, but for what came too late.
 
-    Of those that were signed only what the ledger holds is still said to be (``act``).
+    Of those that were signed only what the ledger holds is still said to be (``act``). A form kept here that
+    was done is no draft any more.
     """
     drafts, person = drafts_of(visit), visit.person
     late = {one.draft for one in visit.unsigned}
     found = await visit.office.access.aside(lambda: drafts.of(person.staff_no, str(person.station)))
     found = [one for one in found if one.word not in late]
-    if not any(one.act for one in found):
+    if not any(one.act or one.action for one in found):
         return found
+    home, randomness = visit.office.home, visit.office.randomness
 
-    def settled(ledger: Ledger) -> list[Draft]:
-        return [one if not one.changed and is_stored(ledger, one) else replace(one, act="") for one in found]
+    def told(ledger: Ledger) -> list[Draft]:
+        waiting = []
+        for one in found:
+            if one.action and is_settled(home, randomness, ledger, one):
+                # A page that is still open goes on keeping what else is typed into it.
+                drafts.drop(one.staff_no, one.word)
+            else:
+                is_signed = not one.changed and is_stored(ledger, one)
+                waiting.append(one if is_signed else replace(one, act=""))
+        return waiting
 
-    return await visit.read(settled)
+    return await visit.read(told)
 
 
 async def ended(visit: Visit, word: str, where: str = "") -> None:

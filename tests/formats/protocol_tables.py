@@ -7,8 +7,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from audit.codes import STEPS
-from audit.findings import SEVERITIES
+from audit.checking.codes import STEPS
+from audit.reading.findings import SEVERITIES
 from ledger import hashing, limits
 from ledger.facade.base.synctables import SPARSE_NODES, SPARSE_NOTES
 from ledger.registry.schema import SCHEMAS, Field

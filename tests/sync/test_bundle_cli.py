@@ -83,6 +83,25 @@ def test_a_village_lives_by_sticks(county: Terminal, village: Terminal, tmp_path
     assert "没有" in village.ok("bundle", "export", "--to", str(stick)).out
 
 
+def test_the_board_waits_for_a_stick_as_long_as_sticks_take(
+    county: Terminal, village: Terminal, tmp_path: Path
+) -> None:
+    stick = tmp_path / "stick"
+    exported(county, stick, "--for", NEW)
+    village.ok("bundle", "import", str(stick))
+    village.ok("station", "open", NEW, "--as", "W305")
+    exported(village, stick)
+    county.ok("bundle", "import", str(stick))
+
+    def remarks() -> str:
+        (line,) = [one for one in county.ok("board").out.splitlines() if NEW in one and "（U 盘）" in one]
+        return line
+
+    for day, silent in (("2026-03-04", ""), ("2026-03-11", ""), ("2026-03-14", "11 天没有联系")):
+        county.clock.set(f"{day} 10:00")
+        assert silent in remarks() and ("没有联系" in remarks()) == bool(silent), day
+
+
 def test_what_a_closed_station_did_before_is_still_taken_from_its_stick(
     county: Terminal, village: Terminal, tmp_path: Path
 ) -> None:

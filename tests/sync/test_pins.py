@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.verify import verify_ledger
+from audit.checking.verify import verify_ledger
 from ledger.errors import DataError, StoreError
 from ledger.facade.logs.rotten import ROTTEN
 from ledger.facade.peering.syncstatus import SyncFinding, read_status

@@ -65,6 +65,18 @@ STAGED = (
 """Name, path, who sees it, words in both languages."""
 FIRST_LATER = ("first-compare", "first-asking", "first-keys", "first-waiting")
 """Pictures of a first day that need something typed before, besides ``FIRST_PAGES``."""
+PLAYED = (
+    ("step-applicant", "一步一步来：申请人", "Step by step: the applicant"),
+    ("step-materials", "一步一步来：材料", "Step by step: the papers"),
+    ("step-more", "一步一步来：其他", "Step by step: the rest"),
+    ("step-sign", "一步一步来：念一遍再签名", "Step by step: read once more, then signed"),
+    ("duplicate", "同一人、同一事项已在办理", "The same matter of the same person was received before"),
+    ("refused", "填错了：哪里错、怎么改", "A form that was refused: what is wrong, what to do"),
+    ("decline", "等第二人签字的，撤回或不予复核", "What waits for a second signature, taken back or refused"),
+    ("conflict", "两处同时办理：两边并排", "Two places acted at once: both sides"),
+    ("adjudicate", "裁定冲突", "A ruling on a conflict"),
+)
+"""Pictures of what comes only of what somebody did just before: name, words in both languages."""
 FIRST_ROUTES = frozenset(("/first-day",))
 """Routes of this site that ``first-waiting`` shows."""
 PRACTICE = (

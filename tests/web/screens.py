@@ -27,13 +27,13 @@ from tests.layers import CHROMIUM_WORDS, chromium, probe_browser, probe_chinese_
 from tests.web.firstpages import first_pages, first_seat, invite_by_stick, joined_pages
 from tests.web.laying import lay
 from tests.web.offices import COUNTY, PASSPHRASE, PLACES, ROOT, TOWNSHIP, VILLAGE, Office, found, free_port
-from tests.web.pictured import PRACTICE, STAGED
+from tests.web.pictured import PLAYED, PRACTICE, STAGED
+from tests.web.playedpages import played_pages, receive_known
 from tests.web.routes import filled
 from tests.web.seat import ALLOWANCE, Seat, take_seat
 
 BYTES_MAX = 70_000
 PRACTICE_SEAT = "practice"
-ID_NO = "11010519491231002X"
 PERMIT, INSURANCE, AID = "990101200012", "990103000030", "990102700027"
 
 
@@ -142,7 +142,20 @@ def _take(browser: Browser, serving: Sequence[Office], camera: Camera) -> tuple[
     wanted += [Shot(name=name, path=path, who=PRACTICE_SEAT, zh=zh, en=en) for name, path, zh, en in PRACTICE]
     taken = [shot for shot in wanted if _shoot(seats[shot.who], shot, camera)]
     lacking = [shot.name for shot in wanted if shot not in taken]
+    # What is done for these would show on the pages before.
+    taken += _played(seats, camera)
     return [*_first_day(browser, county, seats["R001"], camera), *taken], lacking
+
+
+def _played(seats: Mapping[str, Seat], camera: Camera) -> list[Shot]:
+    """Take the pages that come of what three people do."""
+    words = {name: (zh, en) for name, zh, en in PLAYED}
+    taken = []
+    for seat, name in played_pages(seats["V001"], seats["T001"], seats["T003"]):
+        _take_picture(seat, name, camera)
+        zh, en = words[name]
+        taken.append(Shot(name=name, path="", who="", zh=zh, en=en))
+    return taken
 
 
 def _first_day(browser: Browser, county: Office, registrar: Seat, camera: Camera) -> list[Shot]:
@@ -271,20 +284,11 @@ def _play(seats: dict[str, Seat]) -> list[str]:
     town.act(cases[1], "accept")
     town.act(cases[2], "take_over")
     for seat in (village, town):
-        _receive_twin(seat)
+        # The county finds the pair.
+        receive_known(seat)
     for seat in (town, village, town, village):
         seat.sync()
     return cases
-
-
-def _receive_twin(seat: Seat) -> None:
-    """Receive the same matter of the same person: the county finds the pair."""
-    seat.go(f"/receive/{ALLOWANCE}")
-    seat.page.locator("#applicant-name").fill("周国强")
-    seat.page.locator("#applicant-id").fill(ID_NO)
-    seat.tick_papers()
-    seat.submit().click()
-    seat.page.wait_for_url("**/slip")
 
 
 def _write_gallery(target: Path, taken: Sequence[Shot]) -> None:

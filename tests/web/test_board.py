@@ -55,7 +55,7 @@ def test_what_waits_is_told_before_the_quiet_and_a_stick_is_never_quiet():
     own = station_line(_line(HOUR_MS), own=True, now_ms=NOW_MS, quiet_ms=quiet_ms)
     for days, grade in ((9, "ok"), (10, "look"), (19, "look"), (20, "bad")):
         late = station_line(_line(days * DAY_MS, via=BY_STICK), own=False, now_ms=NOW_MS, quiet_ms=quiet_ms)
-        assert (late.grade, late.silent_days) == (grade, days)
+        assert (late.grade, late.silent_days, late.silent) == (grade, days, grade != "ok")
     assert (waits.grade, stick.grade, own.grade, own.ago_ms) == ("look", "ok", "ok", -1)
     assert (waits.quiet, stick.quiet, own.quiet) == (True, False, False)
 

@@ -12,13 +12,14 @@ from stations.checkup.doctor import examine
 from stations.config import StationConfig
 from tests.facade.counter import PERMIT, FakeClock
 from tests.web.counterdesk import Counter, Desk, serving
+from tests.web.tabs import seated
 from tests.web.test_actions import received
-from tests.web.test_locked_pages import seated
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 WORDS = "这台电脑的时间不对"
+HALL_WORDS = "这台电脑的时间不对，今天的件数可能不准。请工作人员校准时间。"
 HOUR_MS, YEAR_MS = 3_600_000, 366 * 86_400_000
 
 
@@ -83,6 +84,39 @@ def test_an_act_under_a_wrong_clock_makes_the_right_one_no_doubtful_one(
     assert WORDS in desk.get("/").text
     clock.wall_ms = right_ms + HOUR_MS
     assert WORDS not in desk.get("/").text and told_by_doctor(counter, clock) == "doctor.clock"
+
+
+@pytest.mark.parametrize("off_ms", [-2 * HOUR_MS, -50 * YEAR_MS, 4 * YEAR_MS])
+def test_the_hall_screen_tells_staff_and_nothing_of_people(
+    counter: Counter, clock: FakeClock, off_ms: int
+) -> None:
+    case = received(counter.desk("C1"), "墙上没有的人")
+    wall = Desk(counter.port)
+    before = wall.get("/hall")
+    assert (before.status, HALL_WORDS in before.text) == (200, False)
+    clock.wall_ms += off_ms
+    after = wall.get("/hall")
+    assert after.status == 200
+    # It is renewed with the screen: what the wall's script takes over lies in the page's main part.
+    assert HALL_WORDS in after.text.partition("<main>")[2].partition("</main>")[0]
+    for page in (before.text, after.text):
+        assert "墙上没有的人" not in page and case not in page and "工C1" not in page
+
+
+@pytest.mark.layer("browser")
+def test_the_hall_screens_doubt_is_read_from_afar(
+    counter: Counter, clock: FakeClock, chromium_browser: Browser
+) -> None:
+    clock.wall_ms -= 2 * HOUR_MS
+    tab = chromium_browser.new_page(viewport={"width": 1366, "height": 768})
+    tab.goto(f"http://127.0.0.1:{counter.port}/hall")
+    told = tab.get_by_text(HALL_WORDS)
+    size = told.evaluate("one => parseFloat(getComputedStyle(one).fontSize)")
+    rows = tab.locator(".hall main h2").first.evaluate("one => parseFloat(getComputedStyle(one).fontSize)")
+    assert size >= 1.2 * rows and size >= 32
+    box = told.bounding_box()
+    assert box and box["y"] + box["height"] <= 768
+    tab.close()
 
 
 @pytest.mark.layer("browser")

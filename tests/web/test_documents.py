@@ -16,6 +16,8 @@ from ledger.facade import Ledger
 from ledger.types import ActId, CaseId
 from stations.papers.documents import BLANK, Document, document_of, printables
 from stations.texts import Say
+from tests.audit.forge import append_act, log_of
+from tests.audit.ledgers import CLERK, VILLAGE, ask, make_ledger
 from tests.facade.counter import FELLING, PERMIT, TOWNSHIP, Dice, FakeClock, act, found_county, receive
 from tests.web.counterdesk import Counter, Desk, serving
 from tests.web.test_platform import receive as receive_at
@@ -126,6 +128,20 @@ def test_what_waits_for_a_second_person_is_no_document(ledger: Ledger) -> None:
     act(ledger, "C1", "suspend", case, ground="hearing", expected_days=10, applicant_told=True)
     document = last(ledger, case)
     assert document.without_effect and "听证" in told(document)
+
+
+def test_an_act_without_effect_may_name_a_day_that_is_none(tmp_path: Path) -> None:
+    home = make_ledger(tmp_path / "home", cases=1)
+    ((case, head),) = ask(home.path, "SELECT case_id, act_id FROM acts WHERE action = 'receive'")
+    assert isinstance(case, bytes) and isinstance(head, bytes)
+    forged = append_act(
+        home, log_of(home.path, "station", VILLAGE), CLERK, action="request_correction",
+        facts={"missing": ["m01"], "due": "2026-13-99", "told_by": "paper"}, case_id=case, parents=(head,),
+    )  # fmt: skip
+    with Ledger.open(home, clock=FakeClock(), randomness=Dice("forged"), write=True) as ledger:
+        ledger.rebuild()
+        document = document_of(ledger, ZH, ledger.case(CaseId(case)), forged)
+    assert document.without_effect and "2026-13-99" in told(document)
 
 
 def test_every_document_of_the_case_types_has_a_sentence_of_its_own() -> None:

@@ -15,13 +15,14 @@ from pathlib import Path
 
 import pytest
 
-from audit.verify import verify_ledger
+from audit.checking.verify import verify_ledger
 from ledger.facade import Ledger
 from ledger.facade.base.clock import SystemClock
 from ledger.formats.invite import encode_invite
 from ledger.types import StationId
 from stations.office.inviting import Offer, code_of_invite, make_invite
 from stations.office.joindesk import join_office
+from stations.web.drafts import Drafts
 from sync.certs.credentials import prepare_county
 from tests import forked
 from tests.forked import ROOT
@@ -190,7 +191,9 @@ def _registrars_acts_count_at_the_county_alone(county: Serving, wizard: Wizard) 
     assert not (wizard.folder / "keys" / "W1.key").exists()
 
 
-def test_a_join_without_network_goes_on_after_a_power_cut_by_stick(county: Serving, tmp_path: Path) -> None:
+def test_a_join_without_network_goes_on_after_a_power_cut_by_stick(
+    county: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     raw = invite(county, "https://127.0.0.1:1")
     folder = tmp_path / "town"
     with first_day(folder) as wizard:
@@ -221,8 +224,14 @@ def test_a_join_without_network_goes_on_after_a_power_cut_by_stick(county: Servi
         silent = registrar.post(f"/joins/{name}/refuse", {"sure": "1"}, page="/joins")
         assert silent.code == "join.reason"
         said = {"sure": "1", "reason": "号码对不上"}
-        gone = registrar.post(f"/joins/{name}/refuse", said, page="/joins")
+        draft = {"draft": "ab12cd34ef56ab12", "kept.action": f"/joins/{name}/refuse", "kept.page": "/joins"}
+        registrar.post("/typed", {**said, **draft}, page="/joins")
+        assert draft["draft"] in registrar.get("/").text
+        with monkeypatch.context() as cut:
+            cut.setattr(Drafts, "drop", lambda *_: None)
+            gone = registrar.post(f"/joins/{name}/refuse", {**said, **draft}, page="/joins")
         assert "没有等批准的" in gone.text and gone.path == "/joins"
+        assert draft["draft"] not in registrar.get("/").text, "nothing is left to refuse after a power cut"
         assert registrar.post(f"/joins/{name}/approve", {}, page="/joins").code == "join.choose"
         assert "V010" in wizard.visitor.get("/first-day").text
 

@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.facade.counter import PERMIT
-from tests.web.counterdesk import PASSPHRASE, Counter, Desk, serving, window
+from tests.web.counterdesk import Counter, Desk, serving
+from tests.web.tabs import lock, opened, seated, sign_in, typed_unkept, unlock
 from tests.web.test_actions import page_of, received
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Route
     from playwright.sync_api import Page as Tab
 
-PIN = "1357"
 NUMBER, PHONE = "11010519491231002X", "13800001234"
-LATER_MS = 3_600_000
 
 
 @pytest.fixture(scope="module")
@@ -27,36 +26,8 @@ def counter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counter]:
         yield one
 
 
-def seated(browser: Browser, counter: Counter) -> tuple[Desk, Tab]:
-    """Sign in with a PIN; returns the same browser without and with a window."""
-    desk = counter.desk("C1")
-    assert desk.send("/pin", {"pin": PIN, "again": PIN}).status == 303
-    return desk, window(browser, desk).new_page()
-
-
 def case_of(desk: Desk, name: str) -> str:
     return received(desk, name, **{"applicant.id_no": NUMBER, "applicant.phone": PHONE})
-
-
-def lock(counter: Counter) -> None:
-    """Nobody touches a key for long."""
-    counter.clock.ticks_ms += LATER_MS  # type: ignore[attr-defined]
-
-
-def unlock(tab: Tab) -> None:
-    tab.locator('form[action="/switch"] input[value="C1"]').check()
-    tab.locator("#pin").fill(PIN)
-    tab.locator('form[action="/switch"] button').click()
-    tab.wait_for_load_state()
-
-
-def sign_in(tab: Tab, staff_no: str = "C1") -> None:
-    tab.goto("/sign-in")
-    tab.locator(f'form[action="/sign-in"] input[value="{staff_no}"]').check()
-    tab.locator("#passphrase").fill(PASSPHRASE)
-    tab.locator('form[action="/sign-in"] button').click()
-    tab.locator('form[action="/pin"] button[name="without"]').click()
-    tab.wait_for_load_state()
 
 
 def seen(tab: Tab) -> str:
@@ -71,8 +42,7 @@ def seen(tab: Tab) -> str:
 def test_a_case_page_in_which_somebody_types_goes_away(counter: Counter, chromium_browser: Browser) -> None:
     desk, tab = seated(chromium_browser, counter)
     case = case_of(desk, "锁屏时的人")
-    tab.goto(f"/case/{case}")
-    tab.locator("#safety[data-listening]").wait_for()
+    opened(tab, f"/case/{case}")
     tab.evaluate("() => document.querySelectorAll('main details').forEach((one) => { one.open = true; })")
     assert NUMBER in seen(tab) and PHONE in seen(tab)
     tab.locator("#external-no").fill("33038226777")
@@ -95,8 +65,7 @@ def test_what_was_typed_is_there_after_the_pin(
     desk, tab = seated(chromium_browser, counter)
     case = case_of(desk, "写到一半的人")
     act = page_of(counter, case).state.steps[0].act.act_id.hex()
-    tab.goto(path.format(case=case, act=act))
-    tab.locator("#safety[data-listening]").wait_for()
+    opened(tab, path.format(case=case, act=act))
     # The draft fails, so that the lock alone has to keep it.
     tab.route("**/draft", lambda route: route.abort())
     tab.locator("#text").fill("第一段\n第二段")
@@ -135,8 +104,7 @@ def test_a_page_that_cannot_be_kept_is_covered_until_its_author_is_back(
 ) -> None:
     desk, tab = seated(chromium_browser, counter)
     case = case_of(desk, "遮住的人")
-    tab.goto(f"/case/{case}/do/note")
-    tab.locator("#safety[data-listening]").wait_for()
+    opened(tab, f"/case/{case}/do/note")
     tab.route("**/unsigned/keep", lambda route: route.abort())
     tab.locator("#text").fill("还没存下的话")
     lock(counter)
@@ -161,10 +129,7 @@ def test_after_a_restart_the_open_page_is_covered_and_goes_on(
     with serving(folder) as counter:
         desk, tab = seated(chromium_browser, counter)
         case, clock, port = case_of(desk, "重启的人"), counter.clock, counter.port
-        tab.goto(f"/case/{case}/do/note")
-        tab.locator("#safety[data-listening]").wait_for()
-        tab.route("**/draft", lambda route: route.abort())
-        tab.locator("#text").fill("断电前写的")
+        typed_unkept(tab, f"/case/{case}/do/note", "断电前写的")
     with serving(folder, clock=clock, port=port) as counter:
         tab.locator("#cover").get_by_text("内容已遮住").wait_for(timeout=60_000)
         assert "断电前写的" not in seen(tab)
@@ -187,8 +152,7 @@ def test_after_a_restart_an_open_page_goes_on_for_its_person_and_away_for_anothe
     with serving(folder) as counter:
         desk, tab = seated(chromium_browser, counter)
         case, clock, port = case_of(desk, "没动过的人"), counter.clock, counter.port
-        tab.goto(f"/case/{case}")
-        tab.locator("#safety[data-listening]").wait_for()
+        opened(tab, f"/case/{case}")
         word = tab.locator('form[action="/lock"] input[name="form"]')
         before = word.input_value()
         # The page hears that the station is back only after somebody has signed in in another tab.
@@ -240,8 +204,7 @@ def test_a_draft_that_cannot_be_kept_keeps_no_browser_unlocked(
 ) -> None:
     desk, tab = seated(chromium_browser, counter)
     case = case_of(desk, "磁盘满的人")
-    tab.goto(f"/case/{case}/do/note")
-    tab.locator("#safety[data-listening]").wait_for()
+    opened(tab, f"/case/{case}/do/note")
     headers: list[str] = []
 
     def refuse(route: Route) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.verify import verify_ledger
+from audit.checking.verify import verify_ledger
 from ledger.facade import Ledger
 from ledger.registry import actions as registry_actions
 from stations.county.people import REGISTRAR_NO

@@ -175,29 +175,35 @@ def test_settings_that_do_not_hold_are_refused(tmp_path: Path, text: str, code: 
     assert refused.value.code == code
 
 
+HIDDEN = "\u00d7"
+"""What some platforms write in place of stars."""
+
+
 def test_the_list_links_each_case_by_an_act_of_its_own_after_a_dry_run(
     counter: Counter, desk: Desk, tmp_path: Path
 ) -> None:
     mine = receive(desk, "周一一", "11010519491231002X")
     other = receive(desk, "吴二二")
+    third = receive(desk, "冯三三")
     rows = [
         ["33038226101", PERMIT, "", "周一一", "11010519491231002X", "已受理", "", "2026-03-02 10:22:33"],
         ["33038226102", PERMIT, "", "吴二二", "3303********1234", "办结", "准予许可", "2026/3/2"],
         ["33038226103", PERMIT, "", "郑没有", "", "已受理", "", "2026-03-02"],
         ["33038226101", PERMIT, "", "周一一", "", "已受理", "", "2026-03-02"],
         ["33038226104", PERMIT, "", "孙坏日", "", "已受理", "", "不清楚"],
+        ["33038226105", PERMIT, "", "冯三三", f"3303{HIDDEN * 8}1234", "已受理", "", "2026-03-02"],
     ]
     page = read_list(desk, tmp_path, rows)
-    assert page.status == 200 and "可关联 <strong>2</strong>" in page.text
+    assert page.status == 200 and "可关联 <strong>3</strong>" in page.text
     assert "这里没有 <strong>2</strong>" in page.text
     assert "H7" in page.text and "不清楚" in page.text  # the row's fault names its cell
     assert "33038226101 在第 3 行已出现过" in page.text
     with counter.ledger() as ledger:
         assert not ledger.state(CaseId(bytes.fromhex(mine)))[0].external_no  # looking writes nothing
     done = finished(desk, desk.post("/platform/link"))
-    assert "已关联 2 件" in done.text
+    assert "已关联 3 件" in done.text
     with counter.ledger() as ledger:
-        for case, number in ((mine, "33038226101"), (other, "33038226102")):
+        for case, number in ((third, "33038226105"), (mine, "33038226101"), (other, "33038226102")):
             state = ledger.state(CaseId(bytes.fromhex(case)))[0]
             assert state.external_no == number and state.steps[-1].act.staff_no == "C1"
         told = ledger.case(CaseId(bytes.fromhex(other))).personal[state.steps[-1].act.act_id]

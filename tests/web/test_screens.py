@@ -18,6 +18,7 @@ from tests.web.pictured import (
     MOVES,
     NOT_PICTURED,
     PIECE,
+    PLAYED,
     PRACTICE,
     PROGRAMS,
     STAGED,
@@ -55,7 +56,9 @@ def test_every_page_is_pictured_or_says_why_not() -> None:
 
 def test_the_pictures_are_those_that_are_named() -> None:
     named = (
-        {one[0] for one in (*STAGED, *PRACTICE)} | {name for _, name, _, _ in FIRST_PAGES} | set(FIRST_LATER)
+        {one[0] for one in (*STAGED, *PRACTICE, *PLAYED)}
+        | {name for _, name, _, _ in FIRST_PAGES}
+        | set(FIRST_LATER)
     )
     held = {path.stem for path in FOLDER.glob("*.png")}
     assert held == named, "run make screens"

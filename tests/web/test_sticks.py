@@ -106,6 +106,12 @@ def test_a_stick_goes_up_and_its_acknowledgement_comes_back(two: Two) -> None:
     page = two.village.get("/sticks")
     assert "还在您手上吗" not in page.text and "对方已收" in page.text
 
+    for day, silent in (("2026-03-08", False), ("2026-03-15", True)):
+        two.hands.clock.set(f"{day} 09:00")
+        two.county.sign_in("R001")
+        board = two.county.get("/board").text
+        assert "（U 盘）" in board and ("天没有联系" in board) == silent, day
+
 
 def test_the_list_of_sticks_stays_true(two: Two) -> None:
     """Receipts tell what arrived, not the clock; a later stick takes the place of an earlier one."""

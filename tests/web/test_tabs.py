@@ -10,8 +10,8 @@ import pytest
 
 from tests.facade.counter import PERMIT
 from tests.web.counterdesk import Counter, Desk, serving
+from tests.web.tabs import lock, opened, seated, sign_in, typed_unkept, unlock
 from tests.web.test_actions import received
-from tests.web.test_locked_pages import lock, seated, sign_in, unlock
 from tests.web.test_roster import id_number, imported, name_of, people
 
 if TYPE_CHECKING:
@@ -27,15 +27,6 @@ def counter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counter]:
         yield one
 
 
-def _opened(tab: Tab, path: str, words: str) -> Tab:
-    """Open a form in which nothing is kept as a draft, and type."""
-    tab.route("**/draft", lambda route: route.abort())
-    tab.goto(path)
-    tab.locator("#safety[data-listening]").wait_for()
-    tab.locator("#text").fill(words)
-    return tab
-
-
 @pytest.mark.layer("browser")
 def test_each_tab_comes_back_to_its_own_form_and_a_fresh_one_is_offered_both(
     counter: Counter, chromium_browser: Browser
@@ -44,8 +35,8 @@ def test_each_tab_comes_back_to_its_own_form_and_a_fresh_one_is_offered_both(
     path = f"/case/{received(desk, '两页的人')}/do/note"
     second = first.context.new_page()
     # A tab that is out of sight does not listen: it hears of the lock when it is seen.
-    _opened(first, path, "左页写的")
-    _opened(second, path, "右页写的")
+    typed_unkept(first, path, "左页写的")
+    typed_unkept(second, path, "右页写的")
     lock(counter)
     for tab in (second, first):
         tab.bring_to_front()
@@ -126,8 +117,7 @@ def test_what_was_scanned_while_the_station_was_gone_is_ticked_afterwards(
     with serving(folder) as counter:
         desk, tab = seated(chromium_browser, counter)
         name, clock, port = name_of(imported(desk, tmp_path, people(4))), counter.clock, counter.port
-        tab.goto(f"/roster/{name}")
-        tab.locator("#safety[data-listening]").wait_for()
+        opened(tab, f"/roster/{name}")
         _scan(tab, id_number(0))
         tab.get_by_text("✓").first.wait_for()
     _scan(tab, id_number(1))

@@ -19,8 +19,10 @@ from ledger.known.verified import OPAQUE, act_fault
 from ledger.store import schema
 from ledger.store.contract import ReadTx
 from ledger.store.tables import Cell, OneOf, Row
-from ledger.types import ActId, CaseId, Facts, StationId
+from ledger.types import ActId, CaseId, Facts, KeyId, StationId
 
+ACTORS_MAX = 16_384
+"""Acts of which it is remembered who signed them: 3 MB, and more than stand in any list that a page shows."""
 _NO_BODY: Row = (None,) * 5
 
 
@@ -51,6 +53,7 @@ class ActReader:
     def __init__(self, knowledge: Knowledge, log_stations: Mapping[str, StationId]) -> None:
         self._knowledge = knowledge
         self._log_stations = log_stations
+        self._actors: dict[ActId, KeyId] = {}
 
     def stored(self, tx: ReadTx, case_ids: Sequence[CaseId]) -> dict[CaseId, list[StoredAct]]:
         """Return every act held here of each case, not yet decoded, in no particular order.
@@ -74,6 +77,36 @@ class ActReader:
                     StoredAct(ActId(known_id), place, action == OPAQUE, frame, facts, nonce, personal, link)
                 )
         return found
+
+    def signers(self, tx: ReadTx, case_ids: Sequence[CaseId]) -> dict[CaseId, set[KeyId]]:
+        """Return the keys that signed acts of each case; nothing is folded, and no act is decoded twice.
+
+        An act's id stands for its bytes, so who signed it is remembered. Of an opaque act nobody knows.
+        """
+        found: dict[CaseId, set[KeyId]] = {}
+        new: dict[Place, tuple[CaseId, ActId]] = {}
+        for row in _rows(tx, case_ids):
+            case_id, known_id, _, _, action = row
+            if isinstance(case_id, bytes) and isinstance(known_id, bytes) and action != OPAQUE:
+                actor = self._actors.get(ActId(known_id))
+                if actor is None:
+                    new[place_in(row)] = CaseId(case_id), ActId(known_id)
+                else:
+                    found.setdefault(CaseId(case_id), set()).add(actor)
+        for place, frame in _frames(tx, by_log(new)).items():
+            case_id, known_id = new[place]
+            # What nobody can read nobody signed; nor what changed on this disk.
+            with suppress(BanjianError):
+                act = reread_frame(frame)[0]
+                if act_id(act.raw) == known_id:
+                    self._remember(known_id, act.header.actor)
+                    found.setdefault(case_id, set()).add(act.header.actor)
+        return found
+
+    def _remember(self, known_id: ActId, actor: KeyId) -> None:
+        if len(self._actors) >= ACTORS_MAX:
+            self._actors.clear()
+        self._actors[known_id] = actor
 
     def readable(self, stored: Iterable[StoredAct]) -> list[CaseAct]:
         """Return stored acts as the fold takes them; one that changed on this disk is left out.

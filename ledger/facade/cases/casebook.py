@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import NamedTuple
 
 from ledger.cases.case import CaseAct, CaseState, fold_case
@@ -13,7 +13,7 @@ from ledger.known.knowledge import Knowledge
 from ledger.rules.catalogue import Rules
 from ledger.store.contract import ReadTx
 from ledger.store.tables import Row
-from ledger.types import CaseId, StationId
+from ledger.types import CaseId, KeyId, StationId
 
 STATES_MAX = 2_048
 
@@ -112,6 +112,10 @@ class CaseBook:
     def stored_of(self, tx: ReadTx, case_ids: Sequence[CaseId]) -> Mapping[CaseId, Sequence[StoredAct]]:
         """Return every act of some cases as it is stored, by case."""
         return self._acts.stored(tx, case_ids)
+
+    def signers(self, tx: ReadTx, case_ids: Sequence[CaseId]) -> Mapping[CaseId, Set[KeyId]]:
+        """Return the keys that signed acts of each case, without folding any."""
+        return self._acts.signers(tx, case_ids)
 
     def fold_many(self, tx: ReadTx, case_ids: Sequence[CaseId]) -> Iterator[Folded]:
         """Yield many cases folded anew; none of them is remembered.

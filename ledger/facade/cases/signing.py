@@ -21,12 +21,12 @@ from ledger.facade.cases.casebook import CaseBook
 from ledger.facade.cases.deskrules import DeskRules
 from ledger.facade.cases.externals import require_own_number
 from ledger.facade.cases.numbers import complete_facts
-from ledger.facade.cases.people import AMEND
+from ledger.facade.cases.people import AMEND, check_lengths
 from ledger.facade.logs.ownlog import OwnLog
 from ledger.formats.act import ActHeader, act_id, encode_act, new_act, sign_act
 from ledger.formats.body import facts_hash, new_body, open_body, personal_hash, readable_body
 from ledger.formats.keys import Signer
-from ledger.identity import check_lengths, check_personal
+from ledger.identity import check_personal
 from ledger.known.knowledge import Knowledge
 from ledger.known.resolve import Standing
 from ledger.limits import PERSONAL_BYTES_MAX, facts_bytes_max

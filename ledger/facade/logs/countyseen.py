@@ -31,6 +31,7 @@ from ledger.registry.authority import Refusal, check_log_opening
 from ledger.registry.registry import Registry
 from ledger.store import schema
 from ledger.store.contract import ReadTx, WriteTx
+from ledger.store.tables import Cell
 from ledger.types import LogId
 
 INCONSISTENT: Final = "merge.inconsistent"
@@ -47,7 +48,7 @@ class SeenOutcome:
 
     Attributes:
         code: "" or the code why it was not accepted; it is kept as evidence then.
-        new: whether something was stored.
+        new: whether something was stored; of evidence only what is needed beside what is kept already.
         told: "" or a code of what people are to be told though it was accepted.
     """
 
@@ -91,7 +92,7 @@ class CountySeen:
         if code == RESTORED:
             keep_seen(tx, note, now_ms=now_ms, state="")
             return SeenOutcome(checkpoint=point, code="", new=True, told=RESTORED)
-        new = not code or not _is_kept(tx, point, code)
+        new = not code or not (_is_kept(tx, point, code) or _is_shown(tx, point, code))
         if new:
             keep_seen(tx, note, now_ms=now_ms, state=code)
         return SeenOutcome(checkpoint=point, code=code, new=new)
@@ -246,6 +247,24 @@ def _is_kept(tx: ReadTx, point: Checkpoint, code: str) -> bool:
     name = point.origin.removeprefix(LOG_ORIGIN_PREFIX)
     rows = tx.select(schema.COUNTY_CHECKPOINTS, {"log": name, "size": point.size, "state": code})
     return any(isinstance(row[3], bytes) and read_checkpoint(row[3]) == point for row in rows)
+
+
+def _is_shown(tx: ReadTx, point: Checkpoint, code: str) -> bool:
+    """Tell whether evidence against what is held says enough already: the county signs ever new checkpoints.
+
+    One that contradicts what is held proves it for good. One without a proof that holds may be sound, and the
+    carrier have spoilt it: so one more is kept each time that the log has grown to twice the size.
+    """
+    name = point.origin.removeprefix(LOG_ORIGIN_PREFIX)
+    rows = list(tx.select(schema.COUNTY_CHECKPOINTS, {"log": name, "state": code}))
+    last = tx.select(schema.COUNTY_CHECKPOINTS, {"state": ""}, order_by=("number",), descending=True, limit=1)
+    held = next((_int(row[0]) for row in last), 0)
+    sizes = [_int(row[2]) for row in rows if _int(row[0]) > held]
+    return bool(sizes) and (code == INCONSISTENT or point.size < 2 * max(sizes))
+
+
+def _int(cell: Cell) -> int:
+    return cell if isinstance(cell, int) else 0
 
 
 def ancestors(tx: ReadTx, name: str) -> Iterator[str]:

@@ -6,10 +6,10 @@ What passes between them is signed acts, and the public halves of keys that the 
 
 from __future__ import annotations
 
+from ledger.cases.judge import ERASE
 from ledger.errors import DataError
 from ledger.facade.base.turns import as_writer, in_turn
 from ledger.facade.base.types import Performed, SignedAct
-from ledger.facade.cases.attachednames import ERASE
 from ledger.facade.opened.granted import submit_grant
 from ledger.facade.opened.ledger import Ledger
 from ledger.facade.opened.performed import erased_bodies, performed_already

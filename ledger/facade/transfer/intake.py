@@ -27,7 +27,7 @@ from ledger.facade.logs.histories import stored_link_fault
 from ledger.facade.logs.makingway import make_way
 from ledger.facade.logs.opening import Holdings
 from ledger.facade.logs.placing import move_bodies, once, rank_of_record, rank_of_row
-from ledger.facade.logs.sparselane import Arrival, sparse_lane
+from ledger.facade.logs.sparselane import Arrival, other_root, sparse_lane
 from ledger.facade.transfer.withouteffect import note_without_effect
 from ledger.formats.entry import entry_hash
 from ledger.formats.excerpt import CheckedExcerpt
@@ -144,11 +144,13 @@ class Intake:
         ]
         before = tx.count(schema.SPARSE, {"log": name})
         tx.insert_missing(schema.SPARSE, rows)
-        # What was proven just now takes the place of what somebody changed on this disk.
-        tx.upsert(SPARSE_NOTES, [(name, size, checked.content.checkpoint)])
-        tx.upsert(
-            SPARSE_NODES, [(name, size, low, high, node) for (low, high), node in checked.ranges.items()]
-        )
+        if arrival.records or not other_root(tx, name, checked):
+            # What was proven just now takes the place of what somebody changed on this disk; but never what
+            # proves another history, by an excerpt of which every frame was here already.
+            tx.upsert(SPARSE_NOTES, [(name, size, checked.content.checkpoint)])
+            tx.upsert(
+                SPARSE_NODES, [(name, size, low, high, node) for (low, high), node in checked.ranges.items()]
+            )
         acts = self._write_acts(tx, arrival)
         self._view.touch(tx, dict.fromkeys(record.case_id for record, _ in known + acts))
         self._note_faults(tx, arrival)

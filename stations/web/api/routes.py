@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
 
+from ledger.cases.judge import ERASE
 from ledger.days.calendar import local_date
 from ledger.errors import AuthorityError, InputError
 from ledger.facade import CaseRow, Ledger, Performed
-from ledger.facade.cases.attachednames import ERASE
 from stations.web.answers import answer
 from stations.web.api.body import form_of_act, form_of_receipt, read_body
 from stations.web.api.openapi import document

@@ -6,10 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 
 from aiohttp import web
 
-from ledger.cases.judge import ADJUDICATE, COUNTERSIGN, DECLINE
+from ledger.cases.judge import ADJUDICATE, COUNTERSIGN, DECLINE, ERASE
 from ledger.errors import BanjianError, ConfigError, InputError, RuleError
 from ledger.facade import CasePage, Command, Ledger, Performed
-from ledger.facade.cases.attachednames import ERASE
 from ledger.facade.cases.externals import FIELD as EXTERNAL_NO
 from ledger.identity import ID_KINDS, check_personal
 from ledger.registry.registry import Registry
@@ -55,9 +54,9 @@ from stations.web.visit import Visit, first, form_of, see_other
 from stations.words.casenames import action_name
 from stations.words.erased import held_elsewhere
 from stations.words.factpaths import STAND_IN
+from stations.words.factvalues import type_changes
 from stations.words.factwords import acts_in_words, acts_since, names_of
 from stations.words.moments import show_moment
-from stations.words.typed import type_changes
 
 MOVED_ON = "web.moved_on"
 EVIDENCE = f"{PREFIX}evidence"

@@ -73,6 +73,11 @@ async def keep_form(visit: Visit, form: Mapping[str, list[str]]) -> Draft:
 
 def sent_draft(visit: Visit, form: Mapping[str, list[str]]) -> Draft:
     """Return what stands in a form that was sent, as its draft has it."""
+    path = visit.request.path
+    if title_of(path):
+        # No page stands where it is sent: one to which it leads afterwards has it as well.
+        page = first(form, "next") or path.rpartition("/")[0]
+        return draft_of(visit, form, page=own_path(page), action=path)
     return draft_of(visit, form, page=_page(visit, form))
 
 

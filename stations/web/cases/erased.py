@@ -12,9 +12,10 @@ from contextlib import suppress
 
 from aiohttp import web
 
+from ledger.cases.judge import ERASE
 from ledger.errors import RuleError
 from ledger.facade import Ledger
-from ledger.facade.cases.attachednames import ERASE, is_erased
+from ledger.facade.cases.attachednames import is_erased
 from ledger.store import schema
 from ledger.store.tables import OneOf
 from ledger.types import CaseId

@@ -59,6 +59,15 @@ def begun(home: Home) -> Joining | None:
         return None
 
 
+def taken_up(first: FirstDay) -> Joining | None:
+    """Return the join that was begun; the clock is compared with the invite that is followed from now on."""
+    joining = begun(first.home)
+    raw = first.invite
+    invite = joining.invite if joining is not None else decode_invite(raw) if raw else None
+    first.invited_at_ms = 0 if invite is None else invite.issued_at_ms
+    return joining
+
+
 def require_not_begun(home: Home) -> None:
     """Refuse to found where keys of a join lie: they may be enrolled at the county already.
 
@@ -77,7 +86,7 @@ async def _show(request: web.Request) -> web.StreamResponse:
 
 def _stage(first: FirstDay, error: BanjianError | None, given: dict[str, str] | None = None) -> web.Response:
     """Return the page of where the join stands: asking, comparing, or waiting for an invite."""
-    joining = begun(first.home)
+    joining = taken_up(first)
     if joining is not None:
         invite = joining.invite
         people = [f"{one.name} {one.staff_no}" for one in joining.request.staff]

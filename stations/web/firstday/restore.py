@@ -64,6 +64,7 @@ async def _choose(first: FirstDay, folder: str, error: BanjianError | None, chos
         return sorted(every, key=lambda one: one.at_ms, reverse=True)
 
     backups = await asyncio.to_thread(found) if not folder or Path(folder).is_absolute() else []
+    first.backup_at_ms = max((one.at_ms for one in backups), default=0)
     if folder and not backups and error is None:
         error = InputError("restore.none", path=folder[:200])
     return page_of(

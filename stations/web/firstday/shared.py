@@ -13,6 +13,7 @@ from ledger.errors import BanjianError, ConfigError, InputError
 from ledger.facade import Home
 from ledger.facade.base.clock import Clock, Randomness
 from ledger.texts import Language
+from stations.checkup.clockdoubt import doubt_of
 from stations.kept.restoring import Source
 from stations.texts import Say
 from stations.version import version
@@ -50,6 +51,8 @@ class FirstDay:
         home: where the ledger will lie; absolute.
         word: what every form carries.
         invite: bytes of the invite that is being looked at; empty when none is.
+        invited_at_ms: when the invite was made that is followed here; 0 for none.
+        backup_at_ms: when the newest of the backups was made that were looked at; 0 for none.
         taken: root keys that were downloaded.
         copying: the backup that is being restored, or was.
         placed: set when a ledger is in place and somebody wants to go on.
@@ -62,6 +65,8 @@ class FirstDay:
     word: str
     language: Language = "zh"
     invite: bytes = b""
+    invited_at_ms: int = 0
+    backup_at_ms: int = 0
     taken: set[str] = field(default_factory=set)
     copying: Copying | None = None
     placed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -81,13 +86,17 @@ def page_of(
 ) -> web.Response:
     """Return a page; with an error, the status of who must act."""
     say = first.say
+    # There is no ledger to compare the clock with; what was carried here has times as well.
+    known_ms = max(first.invited_at_ms, first.backup_at_ms)
+    doubt = doubt_of(first.clock.now_ms(), known_ms=known_ms)
     text = (
         environment()
         .get_template(template)
         .render(
             t=say, has_words=say.has, language=first.language, csrf=first.word,
             person=None, people=[], bar=[],
-            training=False, path="/", version=version(), safety=None, clock=None, told=None,
+            training=False, path="/", version=version(), safety=None, told=None,
+            clock=None if doubt is None else say.message(doubt.code, doubt.params),
             unsigned=(), unsigned_elsewhere=(), folder=first.home.path,
             message=None if error is None else message_of(say, error), **values,
         )

@@ -120,7 +120,7 @@ async def _choose(request: web.Request) -> web.StreamResponse:
         return web.Response(status=303, headers={"Location": restore.PROGRESS})
     if first.home.exists:
         return page_of(first, "first_placed.html")
-    return page_of(first, "first_choose.html", begun=join.begun(first.home) is not None)
+    return page_of(first, "first_choose.html", begun=join.taken_up(first) is not None)
 
 
 async def _go(request: web.Request) -> web.StreamResponse:

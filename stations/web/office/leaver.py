@@ -9,9 +9,9 @@ from aiohttp import web
 
 from ledger.errors import InputError
 from ledger.facade import CaseRow, Ledger
-from ledger.facade.opened.granted import list_grants
-from ledger.types import KeyId
+from ledger.facade.opened.desklists import signed_by
 from stations.papers.sheets import Sheet
+from stations.web.keyholders import keys_of
 from stations.web.lists import send_workbook
 from stations.web.office.desk import role_page
 from stations.web.office.peoplelines import PersonLine, former_lines, person_lines
@@ -85,11 +85,10 @@ async def show(visit: Visit) -> web.StreamResponse:
 def left_by(visit: Visit, ledger: Ledger, no: str, now_ms: int) -> list[Left]:
     """Return the open cases within the asking person's scope that somebody had a hand in."""
     registry = ledger.knowledge.registry
-    scope, keys = Scope(registry, visit.person), _keys_of(ledger, no)
+    scope, keys = Scope(registry, visit.person), keys_of(ledger, no)
+    rows = [row for row in ledger.worklist(now_ms=now_ms) if row.open and scope.within(row)]
     found = []
-    for row in ledger.worklist(now_ms=now_ms):
-        if not row.open or not scope.within(row):
-            continue
+    for row in signed_by(ledger, rows, keys):
         state, rules = ledger.state(row.case_id)
         mine = [step for step in state.steps if step.act.actor in keys]
         if mine:
@@ -132,17 +131,3 @@ async def _workbook(visit: Visit, chosen: PersonLine, now_ms: int) -> web.Respon
     title = say("web.leaver_title")
     sheet = Sheet(name=title, headings=headings, rows=tuple(rows))
     return await send_workbook(visit, f"{title} {chosen.name or chosen.no}", [sheet])
-
-
-def _keys_of(ledger: Ledger, no: str) -> frozenset[KeyId]:
-    """Return every key that somebody had here: the live one, those that ended, those under a grant."""
-    registry = ledger.knowledge.registry
-    live = registry.staff(no) or registry.registrar(no)
-    keys = {live.key_id} if live is not None else set()
-    for key, retirement in registry.retirements().items():
-        was = registry.authority(key, size=retirement.position - 1)
-        if was is not None and was.staff_no == no:
-            keys.add(key)
-    return frozenset(keys) | {
-        one.grant.key_id for one in list_grants(ledger) if one.grant.staff_no == no and one.state != "refused"
-    }

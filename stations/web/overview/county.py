@@ -9,9 +9,9 @@ from typing import NamedTuple
 from aiohttp import web
 
 from ledger.facade import CaseRow, Ledger
-from ledger.facade.base.peers import BY_STICK
 from ledger.facade.peering.between import numbers_repeated, station_board, twins
 from ledger.facade.peering.board import BoardLine
+from stations.silence import silence_of
 from stations.texts import Say
 from stations.web.render import render
 from stations.web.rows import Line, lines_of
@@ -22,9 +22,6 @@ from stations.words.moments import span
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 MISSED_ROUNDS = 2
 """So many syncs in a row that did not come are no hiccup: whoever looks is told so at once."""
-BY_STICK_LOOK_DAYS, BY_STICK_BAD_DAYS = 10, 20
-"""A stick comes every five to nine days: one that is late is worth a look, two in a row are trouble."""
-LOOK_DAYS, BAD_DAYS = 1, 3
 SESSION_MS = 15_000
 """A session begins when the wait after the last one is over, and takes a while itself: so long at most."""
 
@@ -35,6 +32,7 @@ class StationLine:
 
     Attributes:
         grade: ``ok``, ``quiet``, ``look`` or ``bad``.
+        silent: whether by its way of coming it should have been heard days ago.
         ago_ms: for how long it has not been heard; -1 for never and for the own station.
         quiet: whether it should have been heard since, by its usual interval.
     """
@@ -43,6 +41,7 @@ class StationLine:
     own: bool
     by_stick: bool
     silent_days: int
+    silent: bool
     grade: str
     ago_ms: int
     quiet: bool
@@ -149,24 +148,23 @@ def station_line(line: BoardLine, *, own: bool, now_ms: int, quiet_ms: int) -> S
         quiet_ms: after so long without a word nobody can say that all is well; a stick comes when it comes.
     """
     ago_ms = -1 if own else line.silent_ms(now_ms)
-    silent_days = max(ago_ms, 0) // DAY_MS
-    by_stick = line.via == BY_STICK
-    look_days, bad_days = (BY_STICK_LOOK_DAYS, BY_STICK_BAD_DAYS) if by_stick else (LOOK_DAYS, BAD_DAYS)
+    silence = silence_of(line, now_ms=now_ms)
     odd = line.without_effect > 0 or line.stranded > 0 or bool(line.refused) or line.attachments > 0
-    quiet = ago_ms >= quiet_ms and not by_stick
+    quiet = ago_ms >= quiet_ms and not silence.by_stick
     grade = "ok"
     if not own:
-        if line.forked or line.skipped or silent_days >= bad_days:
+        if line.forked or line.skipped or silence.trouble:
             grade = "bad"
-        elif not line.heard_at_ms or silent_days >= look_days or line.waiting or line.clock_off_ms or odd:
+        elif not line.heard_at_ms or silence.silent or line.waiting or line.clock_off_ms or odd:
             grade = "look"
         elif quiet:
             grade = "quiet"
     return StationLine(
         line=line,
         own=own,
-        by_stick=by_stick,
-        silent_days=silent_days,
+        by_stick=silence.by_stick,
+        silent_days=0 if own else silence.days,
+        silent=silence.silent and not own,
         grade=grade,
         ago_ms=ago_ms,
         quiet=quiet,

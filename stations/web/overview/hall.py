@@ -13,6 +13,7 @@ from aiohttp import web
 
 from ledger.days.calendar import local_date
 from ledger.facade import CaseRow, Ledger
+from stations.checkup.clockdoubt import clock_doubt
 from stations.texts import Say
 from stations.web.keyholders import own_stations
 from stations.web.lists import lines_max
@@ -31,6 +32,7 @@ class Hall:
     Attributes:
         ready: (number, item) of what lies here for collection, the longest waiting first.
         more: how many more there are.
+        doubtful: whether the clock cannot be right, so that neither can what is of today.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Hall:
     working: int
     ready: Sequence[tuple[str, str]]
     more: int
+    doubtful: bool
 
 
 async def show(visit: Visit) -> web.Response:
@@ -66,4 +69,5 @@ def _read(say: Say, ledger: Ledger, now_ms: int, most: int) -> Hall:
         working=working,
         ready=[(row.number, item_words(say, ledger, row)) for row in ready[:most]],
         more=max(0, len(ready) - most),
+        doubtful=clock_doubt(ledger, now_ms) is not None,
     )
