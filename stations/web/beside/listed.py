@@ -105,6 +105,7 @@ async def read(visit: Visit) -> web.StreamResponse:
         upload = await upload_of(visit, "file")
         aside = visit.office.access.aside
         rows, unread, faults = await aside(lambda: read_export(upload.raw, upload.name, settings))
+        matches = await matches_of(visit, rows)
         kept = KeptList(
             at_ms=visit.now_ms(),
             by=visit.person.name,
@@ -113,7 +114,7 @@ async def read(visit: Visit) -> web.StreamResponse:
                 match.row
                 if match.case is None or match.outcome == "differs"
                 else replace(match.row, case=match.case.case_id.hex())
-                for match in await matches_of(visit, rows)
+                for match in matches
             ],
             unread=unread,
         )
@@ -129,6 +130,7 @@ async def read(visit: Visit) -> web.StreamResponse:
         [fault_words(say, fault) for fault in faults.in_order()[:FAULTS_SHOWN_MAX]],
         [fault_words(say, notice) for notice in faults.notices[:FAULTS_SHOWN_MAX]],
         count=faults.count,
+        found=matches,
     )
 
 
@@ -248,10 +250,13 @@ async def _shown(
     notices: Sequence[tuple[str, str]],
     *,
     count: int = 0,
+    found: Sequence[Match] = (),
 ) -> web.Response:
     settings = load_settings(visit.office.home.path)
     kept = await visit.office.access.aside(lambda: kept_list(visit))
-    matches = await _in_order(visit, kept)
+    # What was just found holds, unless something of it has been erased.
+    is_found = bool(found) and kept is not None and not any(row.erased for row in kept.rows)
+    matches = _sorted(found) if is_found else await _in_order(visit, kept)
     most = lines_max(visit, SHOWN_MAX)
     response = await render(
         visit,
@@ -273,7 +278,10 @@ async def _shown(
 
 async def _in_order(visit: Visit, kept: KeptList | None) -> list[Match]:
     """Return the case of each row of a list, what can be done first."""
-    matches = [] if kept is None else await matches_of(visit, kept.rows)
+    return _sorted([] if kept is None else await matches_of(visit, kept.rows))
+
+
+def _sorted(matches: Sequence[Match]) -> list[Match]:
     return sorted(matches, key=lambda match: (OUTCOMES.index(match.outcome), match.row.row))
 
 
