@@ -105,9 +105,8 @@ def check_name(name: str) -> str:
     """Return a name unchanged if it may be kept: any script, ethnic names with a dot, a single character.
 
     Raises:
-        InputError: ``identity.name`` when it is empty, too long or holds characters that control, turn
-            or hide in the text;
-            ``identity.no_letters`` when it holds digits and signs alone.
+        InputError: ``identity.name`` when it is empty, too long or holds characters that control, turn or
+            hide in the text; ``identity.no_letters`` when it holds digits and signs alone.
     """
     if not any(is_seen(character) for character in name) or len(name) > NAME_CHARS_MAX:
         raise InputError("identity.name")

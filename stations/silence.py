@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ledger.cases.shape import DAY_MS
+from ledger.days.year import DAY_MS
 from ledger.facade.base.peers import BY_STICK
 from ledger.facade.peering.board import BoardLine
 

@@ -21,10 +21,10 @@ from ledger.errors import BanjianError, Param
 from ledger.formats.act import Act, ActHeader, case_of
 from ledger.formats.body import check_facts
 from ledger.formats.entry import Entry
-from ledger.formats.genesis import LogGenesis
+from ledger.formats.genesis import OPEN_LOG, LogGenesis
 from ledger.formats.keys import verify
 from ledger.hashing import CTX_ACT_SIGN
-from ledger.known.opening import OPEN_LOG, is_misplaced
+from ledger.known.opening import is_misplaced
 from ledger.registry.authority import PROVISIONAL_GRANT
 from ledger.registry.grant import signing_key
 from ledger.types import Facts, KeyId, LedgerId, LogId, StationId

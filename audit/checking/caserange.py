@@ -20,7 +20,7 @@ from audit.reading.findings import Collector, Finding
 from audit.reading.judge import Place
 from audit.reading.source import Cell, Source
 from audit.reading.subtree import BATCH_LEVEL
-from ledger.cases.case import CaseAct
+from ledger.cases.shape import CaseAct
 from ledger.errors import EncodingError
 from ledger.formats.act import case_of
 from ledger.formats.body import reread_facts

@@ -17,9 +17,9 @@ from audit.reading.judge import AWAITING, Place
 from audit.reading.openings import base_of
 from audit.reading.ranks import stored_act
 from audit.reading.source import CaseRecord
-from ledger.cases.case import CaseAct, CaseState, Step, fold_case
+from ledger.cases.case import fold_case
 from ledger.cases.judge import ERASE, SETTLED_WAITING
-from ledger.cases.shape import CaseFinding
+from ledger.cases.shape import CaseAct, CaseFinding, CaseState, Step
 from ledger.clocks.notices import calendar_notices
 from ledger.errors import BanjianError, RuleError
 from ledger.formats.body import check_facts

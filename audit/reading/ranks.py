@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from audit.reading.openings import base_of
 from ledger.errors import BanjianError
-from ledger.formats.act import Act, act_id, decode_act
+from ledger.formats.act import Act, read_act
 from ledger.formats.entry import decode_entry
 from ledger.formats.frame import split_frame
 from ledger.formats.rank import Rank, recorded_at_ms
@@ -38,6 +38,6 @@ def stored_act(frame: bytes) -> Act | None:
     try:
         parts = split_frame(frame)
         decode_entry(parts.entry_raw)
-        return Act(decode_act(parts.act_raw), parts.act_raw, parts.sig, act_id(parts.act_raw))
+        return read_act(parts.act_raw, parts.sig)
     except BanjianError:
         return None

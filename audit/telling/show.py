@@ -19,7 +19,7 @@ from audit.telling.report import JsonValue, plain
 from audit.telling.typedids import bounds_of
 from audit.telling.words import Words
 from ledger.errors import BanjianError, DataError, InputError
-from ledger.formats.act import Act, act_id, decode_act, verify_act
+from ledger.formats.act import Act, read_act, verify_act
 from ledger.formats.body import check_facts
 from ledger.formats.entry import Entry, check_link, decode_entry
 from ledger.formats.frame import check_pins, split_frame
@@ -55,7 +55,7 @@ def show_act(path: Path, ref: str) -> dict[str, JsonValue]:
             raise InputError("audit.act_unknown", act=ref)
         parts = split_frame(frame)
         entry = decode_entry(parts.entry_raw)
-        act = Act(decode_act(parts.act_raw), parts.act_raw, parts.sig, act_id(parts.act_raw))
+        act = read_act(parts.act_raw, parts.sig)
         openings, branches = read_openings(source, collector.add)
         common = next((one.common for one in branches if one.name == log), 0)
         registry = choose_registry(openings, collector.add)

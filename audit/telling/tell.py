@@ -8,7 +8,6 @@ from typing import TextIO
 from audit.telling.replay import Replay
 from audit.telling.report import JsonValue, finding_json, finding_text, plain
 from audit.telling.words import Words, moment
-from ledger.cases.case import CaseAct, CaseState, Step
 from ledger.cases.decided import (
     correction_object,
     corrections_of,
@@ -18,7 +17,7 @@ from ledger.cases.decided import (
     rulings_of,
 )
 from ledger.cases.judge import SETTLED_WAITING
-from ledger.cases.shape import Under
+from ledger.cases.shape import CaseAct, CaseState, Step, Under
 from ledger.clocks.clocks import ClockReading
 from ledger.texts.tables import print_table
 from ledger.types import Value

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
-from ledger.cases.shape import DAY_MS
 from ledger.data import case_types
+from ledger.days.year import DAY_MS
 from ledger.errors import ConfigError
 from ledger.oneline import shown
 from ledger.texts import Language, Message, catalogue, render

@@ -18,8 +18,9 @@ from typing import Final, NamedTuple
 from ledger.cases.draft import Draft, new_draft
 from ledger.cases.judge import ADJUDICATE, COUNTERSIGN, DECLINE, obstacle, record, standing, take
 from ledger.cases.order import ancestors, bit_indexes
-from ledger.cases.shape import CaseAct, CaseFinding, Conflict, Reason, Rules, Step
+from ledger.cases.shape import CaseAct, CaseFinding, Conflict, Reason, Step
 from ledger.rules.casetype import ActionSpec
+from ledger.rules.catalogue import Rules
 from ledger.types import ActId
 
 _Views = dict[ActId, "Reason | None"]
@@ -38,7 +39,7 @@ class _Ruling(NamedTuple):
 
 
 class _Run(NamedTuple):
-    """What one pass works on; ``draft`` and ``kept`` grow with it."""
+    """What all passes over the acts work with; each but the last adds one to ``rulings``."""
 
     ordered: Sequence[CaseAct]
     known: Sequence[int]

@@ -11,17 +11,9 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Final
 
-from ledger.cases.shape import (
-    Amendment,
-    CaseAct,
-    CaseFinding,
-    CaseState,
-    Conflict,
-    Rules,
-    Step,
-    Token,
-)
+from ledger.cases.shape import Amendment, CaseAct, CaseFinding, CaseState, Conflict, Step, Token
 from ledger.errors import Param
+from ledger.rules.catalogue import Rules
 from ledger.types import ActId, CaseId, StationId
 
 _NAMES: Final = tuple(field.name for field in fields(CaseState))

@@ -12,9 +12,10 @@ from typing import Final
 
 from ledger.cases.draft import Draft
 from ledger.cases.guards import WAIVED, texts, token_hash
-from ledger.cases.shape import Amendment, CaseAct, Rules, Token, local_day
+from ledger.cases.shape import Amendment, CaseAct, Token, local_day
 from ledger.cases.supplies import arrived, at_hand, brought
 from ledger.cases.toldday import supply_until
+from ledger.rules.catalogue import Rules
 from ledger.types import StationId, Value
 
 Effect = Callable[[Draft, CaseAct, Rules, int], tuple[str, ...]]

@@ -13,9 +13,10 @@ from typing import Final
 from ledger.cases.draft import Draft
 from ledger.cases.effects import EFFECTS
 from ledger.cases.guards import FACT_GUARDS, FINDINGS, SAME_DAY, STATE_GUARDS
-from ledger.cases.shape import NO_PARAMS, CaseAct, CaseState, Reason, Rules, Step, Token, local_day
+from ledger.cases.shape import NO_PARAMS, CaseAct, CaseState, Reason, Step, Token, local_day
 from ledger.cases.toldday import entered_on
 from ledger.rules.casetype import SAME, ActionSpec
+from ledger.rules.catalogue import Rules
 from ledger.rules.factspec import first_problem
 from ledger.types import StationId
 

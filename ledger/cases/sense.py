@@ -14,14 +14,15 @@ from typing import Final
 from ledger.cases.case import facts_of
 from ledger.cases.guards import DUE_AHEAD, texts
 from ledger.cases.judge import nothing_to_join
-from ledger.cases.shape import CaseAct, CaseState, Reason, Rules, local_day
-from ledger.cases.toldday import EPOCH_ORDINAL, day_number
-from ledger.days.year import FIRST_YEAR, LAST_YEAR
+from ledger.cases.shape import CaseAct, CaseState, Reason, local_day
+from ledger.cases.toldday import day_number
+from ledger.days.year import EPOCH_ORDINAL, FIRST_YEAR, LAST_YEAR
 from ledger.identity import is_seen
 from ledger.oneline import code_point, hidden_character
 from ledger.registry.registry import Registry
 from ledger.registry.standin import stood_in_for
 from ledger.rules.casetype import ActionSpec
+from ledger.rules.catalogue import Rules
 from ledger.rules.factspec import TEXT_CHARS_MAX, FactSpec, is_date
 from ledger.types import Facts, StationId, Value
 
@@ -78,7 +79,7 @@ def senseless(
         or _materials(act, rules)
         or _people_and_places(spec, act, registry)
         or nothing_to_join(spec, act)
-        or _unsaid(spec, act, state, rules, personal)
+        or _unsaid(spec, act, rules, personal)
         or _contradiction(spec, act, state, rules)
     )
 
@@ -187,9 +188,7 @@ def _people_and_places(spec: ActionSpec, act: CaseAct, registry: Registry) -> Re
     return None
 
 
-def _unsaid(
-    spec: ActionSpec, act: CaseAct, state: CaseState | None, rules: Rules, personal: Facts | None
-) -> Reason | None:
+def _unsaid(spec: ActionSpec, act: CaseAct, rules: Rules, personal: Facts | None) -> Reason | None:
     facts = act.facts
     if not spec.opens and "token_hash" in facts:
         # one rating for one visit: only what opens a case, or ends it on the spot, hands out a token

@@ -1,6 +1,6 @@
 """The values of a case: the acts that go into the fold and the state that comes out of it.
 
-Everything here is frozen. ``ledger.cases.case`` hands these names on; other modules import them from there.
+Everything here is frozen.
 """
 
 from __future__ import annotations
@@ -10,33 +10,16 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from ledger.days.year import DAY_MS, OFFSET_MS
 from ledger.errors import Param
-from ledger.rules.catalogue import Rules
 from ledger.types import ActId, CaseId, Facts, KeyId, StationId
 
-__all__ = [
-    "Amendment",
-    "CaseAct",
-    "CaseFinding",
-    "CaseState",
-    "Conflict",
-    "Reason",
-    "Rules",
-    "Step",
-    "Token",
-    "Under",
-    "local_day",
-]
-
-DAY_MS: Final = 86_400_000
-LOCAL_OFFSET_MS: Final = 8 * 3_600_000
-"""China Standard Time, fixed: the law's day begins at 16:00 UTC of the day before."""
 NO_PARAMS: Final[Mapping[str, Param]] = MappingProxyType({})
 
 
 def local_day(at_ms: int) -> int:
     """Return the number of the local day (UTC+8) since 1970-01-01 for a time in milliseconds."""
-    return (at_ms + LOCAL_OFFSET_MS) // DAY_MS
+    return (at_ms + OFFSET_MS) // DAY_MS
 
 
 class Reason(NamedTuple):
@@ -88,8 +71,8 @@ class Step(NamedTuple):
 
     ``reason`` is "" when the act took effect; ``effect_at_ms`` is then the act's own time, or that of the
     countersignature in ``by_countersign``. ``events`` are derived events for clocks: ``organ_receipt``,
-    ``deciding_receipt``, ``full_supply``, ``deciding_supply``, ``agent_supply``,
-    ``correction_cleared``, ``deficit_cleared``, ``late_supply``.
+    ``deciding_receipt``, ``full_supply``, ``deciding_supply``, ``agent_supply``, ``correction_cleared``,
+    ``deficit_cleared``, ``late_supply``.
     """
 
     act: CaseAct

@@ -16,6 +16,7 @@ from ledger.rules.item import Item
 
 SUPPLY = "supply"
 HAND_OVER = "hand_over"
+"""The act that offers a case to another station."""
 
 
 def of_organ(level: str, item: Item) -> bool:

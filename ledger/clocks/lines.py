@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from ledger.cases.toldday import EPOCH_ORDINAL, entered_on, supply_until
+from ledger.cases.toldday import entered_on, supply_until
 from ledger.clocks.run import ClockEvent, Pause, Run, count_days
 from ledger.days.calendar import CalendarSet
+from ledger.days.year import EPOCH_ORDINAL
 from ledger.types import ActId
 
 _RESTARTED = (

@@ -9,7 +9,8 @@ from types import MappingProxyType
 from ledger.limits import INT_MAX
 from ledger.registry.authority import Refusal
 from ledger.registry.schema import SCHEMAS, Field
-from ledger.registry.station import is_scope, is_station_id
+from ledger.registry.station import is_scope
+from ledger.stationid import is_station_id
 from ledger.types import Value
 
 _STAFF_NO = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,31}")

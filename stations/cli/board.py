@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, timedelta
 
-from ledger.cases.case import CaseState, Step
+from ledger.cases.shape import CaseState, Step
 from ledger.days.calendar import local_date
 from ledger.errors import ConfigError
 from ledger.facade import Ledger

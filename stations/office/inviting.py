@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ledger.cases.shape import DAY_MS
+from ledger.days.year import DAY_MS
 from ledger.errors import AuthorityError, ConfigError, DataError, InputError
 from ledger.facade import Ledger
 from ledger.facade.base.clock import Randomness
@@ -21,7 +21,8 @@ from ledger.limits import INVITE_BYTES_MAX
 from ledger.registry import actions as registry_actions
 from ledger.registry.registry import Registry
 from ledger.registry.schema import GRANTABLE_ROLES
-from ledger.registry.station import CODE_SYSTEM, COUNTY_DIGITS, Station, is_station_id
+from ledger.registry.station import CODE_SYSTEM, COUNTY_DIGITS, Station
+from ledger.stationid import is_station_id
 from ledger.types import Facts, LedgerId, StationId
 
 DAYS_DEFAULT = 30

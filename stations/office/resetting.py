@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ledger import platform
-from ledger.cases.shape import DAY_MS
 from ledger.codec import pack_header, unpack_header
+from ledger.days.year import DAY_MS
 from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError, InputError
 from ledger.facade import Home, Ledger, Performed
 from ledger.facade.base.home import GRANT_SUFFIX

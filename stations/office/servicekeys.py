@@ -14,8 +14,8 @@ from ledger.facade import Ledger
 from ledger.facade.base.clock import Randomness
 from ledger.facade.base.home import SEED_BYTES
 from ledger.facade.peering.receiptkey import RECEIPT
-from ledger.formats.bundle import X25519, bundle_public_key
-from ledger.formats.keys import ED25519, Ed25519Signer, Signer, key_id, prove_possession
+from ledger.formats.bundle import bundle_public_key
+from ledger.formats.keys import ED25519, X25519, Ed25519Signer, Signer, key_id, prove_possession
 from ledger.registry import actions as registry_actions
 from ledger.types import Facts, LedgerId, StationId
 from stations.writtenhere import writes_registry

@@ -17,7 +17,7 @@ from ledger.errors import BanjianError, EncodingError, Param, StoreError
 from ledger.facade import Performed, SignedAct
 from ledger.formats.genesis import LOG_KINDS, LogKind
 from ledger.limits import PUBLISHED_FACTS_BYTES_MAX
-from ledger.registry.station import is_station_id
+from ledger.stationid import is_station_id
 from ledger.types import ActId, CaseId, LogId, StationId
 from sync.line.outcome import Outcome
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ledger.cases.case import CaseAct, CaseState
+from ledger.cases.shape import CaseAct, CaseState
 from ledger.facade import Ledger
 from ledger.registry.registry import Registry
 from ledger.rules.casetype import CaseType

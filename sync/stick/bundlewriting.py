@@ -39,7 +39,6 @@ from ledger.formats.bundle import (
     SECTION_FEED,
     SECTION_HELLO,
     SECTION_PACKAGE,
-    X25519,
     BundleHeader,
     BundleKind,
     Manifest,
@@ -48,7 +47,7 @@ from ledger.formats.bundle import (
 )
 from ledger.formats.checkpoint import LOG_ORIGIN_PREFIX, read_checkpoint
 from ledger.formats.excerpt import encode_excerpt
-from ledger.formats.keys import key_id
+from ledger.formats.keys import X25519, key_id
 from ledger.formats.package import encode_package
 from ledger.limits import BUNDLE_MANIFEST_BYTES_MAX, BUNDLE_PART_BYTES_MAX, BUNDLE_PARTS_MAX
 from ledger.types import LogId, StationId

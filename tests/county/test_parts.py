@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ledger.registry.station import LEVELS, is_station_id
+from ledger.registry.station import LEVELS
+from ledger.stationid import is_station_id
 from stations.county.choosing import choose_plants
 from stations.county.digest import acts_digest
 from stations.county.hours import at, is_working_day, later, local, next_open

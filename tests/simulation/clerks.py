@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ledger.cases.case import CaseState
+from ledger.cases.shape import CaseState
 from ledger.errors import BanjianError, StoreError
 from ledger.facade import Command, Ledger
 from ledger.facade.base.tables import CASES, case_cells

@@ -20,7 +20,6 @@ from ledger.formats.bundle import (
     SECTION_FEED,
     SECTION_HELLO,
     SECTION_PACKAGE,
-    X25519,
     BundleHeader,
     Manifest,
     Section,
@@ -29,7 +28,7 @@ from ledger.formats.bundle import (
     read_bundle_header,
     seal_part,
 )
-from ledger.formats.keys import key_id
+from ledger.formats.keys import X25519, key_id
 from ledger.formats.package import decode_package, encode_package
 from ledger.types import StationId
 from stations.kept.sticks import find_files

@@ -32,7 +32,8 @@ from ledger.formats.entry import entry_hash
 from ledger.formats.frame import split_frame
 from ledger.formats.keys import Ed25519Signer, prove_possession
 from ledger.formats.merkle import Tree, leaf_hash
-from ledger.formats.package import PackageContent, encode_package
+from ledger.formats.package import encode_package
+from ledger.formats.packageform import PackageContent
 from ledger.registry import actions as registry_actions
 from ledger.types import CaseId, LedgerId
 from sync.core.framing import PACKAGE, Section

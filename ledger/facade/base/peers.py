@@ -13,7 +13,7 @@ from ledger.errors import BanjianError, Param
 from ledger.facade.base.marks import kept_number, kept_text
 from ledger.facade.base.synctables import PEERS, SYNC_FINDINGS, SYNC_MARKS
 from ledger.limits import MOMENT_MS_MAX, WAITING_MAX
-from ledger.registry.station import is_station_id
+from ledger.stationid import is_station_id
 from ledger.store.contract import ReadTx, Store
 from ledger.store.tables import Row
 from ledger.types import StationId
@@ -176,10 +176,7 @@ class Peers:
                 one = _contact(row)
                 count = new.get(one.station, 0)
                 if count > 0 and one.waiting:
-                    left = max(0, one.waiting - count)
-                    tx.upsert(
-                        PEERS, [_row(replace(one, waiting=left, oldest_ms=one.oldest_ms if left else 0))]
-                    )
+                    tx.upsert(PEERS, [_row(_left(one, max(0, one.waiting - count)))])
 
     def lower(self, station: StationId, waiting: int) -> None:
         """On a stick a station said what it holds, and less of it is missing here than it said."""

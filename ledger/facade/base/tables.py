@@ -46,8 +46,6 @@ what a station has in the order of its lists, the most urgent first.
 
 STATUS: Final = CASES.column_names.index("status")
 """Where in a row ``status`` stands."""
-RED_AT: Final = CASES.column_names.index("red_at_ms")
-"""Where in a row ``red_at_ms`` stands."""
 PAUSED: Final = 1
 """The case is suspended."""
 CONFLICT: Final = 2

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from ledger.facade.base.tables import APPLICANTS, CASES, NUMBERS, STATUS, case_cells
 from ledger.facade.base.vault import Vault
 from ledger.facade.cases.numbers import PAPER, VOIDED
+from ledger.facade.logs.bodies import ASKED_MAX
 from ledger.identity import plain_number
 from ledger.store.contract import ReadTx
 from ledger.store.tables import OneOf, Row
@@ -23,7 +24,6 @@ APART_MS_MAX = 90 * 24 * 3_600_000
 """How far apart two receipts may lie to be taken for one matter."""
 PAPER_APART_MS_MAX = 24 * 3_600_000
 """The same for two entries of one paper: the day stands on it."""
-_ASKED_MAX = 1_024
 
 
 class Twin(NamedTuple):
@@ -101,8 +101,8 @@ def _group_of(tx: ReadTx, case_id: CaseId) -> Iterator[list[CaseId]]:
 def _near(tx: ReadTx, cases: Iterable[CaseId], apart_ms_max: int) -> Iterator[Twin]:
     wanted = tuple(cases)
     rows: list[Row] = []
-    for first in range(0, len(wanted), _ASKED_MAX):
-        rows += tx.select(CASES, {"case_id": OneOf(wanted[first : first + _ASKED_MAX])})
+    for first in range(0, len(wanted), ASKED_MAX):
+        rows += tx.select(CASES, {"case_id": OneOf(wanted[first : first + ASKED_MAX])})
     by_item: dict[str, list[tuple[int, CaseId]]] = {}
     for cells in case_cells([row for row in rows if row[STATUS] != VOIDED]):
         item, opened_at_ms = cells[2], cells[8]

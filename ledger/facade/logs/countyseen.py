@@ -15,7 +15,7 @@ from typing import Final
 
 from ledger.errors import DataError
 from ledger.facade.logs.bodies import read_facts
-from ledger.formats.act import Act, act_id, case_of, decode_act, verify_act
+from ledger.formats.act import Act, case_of, verify_act
 from ledger.formats.checkpoint import (
     LOG_ORIGIN_PREFIX,
     Checkpoint,
@@ -23,7 +23,7 @@ from ledger.formats.checkpoint import (
     open_checkpoint,
     read_checkpoint,
 )
-from ledger.formats.frame import FrameParts, split_frame
+from ledger.formats.frame import act_in
 from ledger.formats.genesis import LogGenesis, decode_log_genesis
 from ledger.formats.merkle import verify_consistency
 from ledger.known.opening import opening_genesis
@@ -197,7 +197,7 @@ def merge_genesis(tx: ReadTx, name: str) -> OpenedLog | None:
     for sparse in tx.select(schema.SPARSE, {"log": name, "seq": 1}):
         if not isinstance(sparse[3], bytes):
             continue
-        act = _act_of(split_frame(sparse[3]))
+        act = act_in(sparse[3])
         facts = read_facts(tx, case_of(act), act.act_id)
         if facts is not None:
             genesis = opening_genesis(LogId(bytes.fromhex(name)), sparse[3], facts)
@@ -274,7 +274,3 @@ def ancestors(tx: ReadTx, name: str) -> Iterator[str]:
         parent = opened.genesis.parent_log.hex()
         yield parent
         opened = merge_genesis(tx, parent)
-
-
-def _act_of(parts: FrameParts) -> Act:
-    return Act(decode_act(parts.act_raw), parts.act_raw, parts.sig, act_id(parts.act_raw))

@@ -15,9 +15,8 @@ from ledger.facade.opened.ledger import Ledger
 from ledger.facade.opened.performed import erased_bodies, performed_already
 from ledger.facade.opened.soundness import require_rules, require_rules_to_write
 from ledger.formats.act import decode_act
-from ledger.formats.genesis import LogKind, decode_log_genesis
+from ledger.formats.genesis import OPEN_LOG, LogKind, decode_log_genesis
 from ledger.formats.keys import Signer
-from ledger.known.opening import OPEN_LOG
 from ledger.registry.authority import PROVISIONAL_GRANT
 from ledger.types import Facts, StationId
 

@@ -17,7 +17,6 @@ from ledger.facade.logs.countyseen import (
     INCONSISTENT,
     RESTORED,
     UNPROVEN,
-    SeenOutcome,
     newest_note,
     newest_refused,
     seen_hash,
@@ -189,22 +188,6 @@ def merge(ledger: Ledger) -> bytes:
         return ledger.parts.merge_log.sign()
 
 
-def take_county_checkpoint(ledger: Ledger, note: bytes, proof: Sequence[bytes]) -> SeenOutcome:
-    """Take a checkpoint of the county's merge log; entries written from now on name it.
-
-    Raises:
-        ConfigError: ``ledger.read_only``.
-        BanjianError: as ``ledger.facade.logs.countyseen.CountySeen.take``; nothing was stored.
-    """
-    _require_writer(ledger)
-    with ledger.turn:
-        with ledger.store.write() as tx:
-            outcome = ledger.parts.county_seen.take(tx, note, proof, now_ms=ledger.clock.now_ms())
-            seen = seen_hash(tx)
-        ledger.parts.writer.county_seen = seen
-    return outcome
-
-
 def county_note(ledger: Ledger) -> bytes | None:
     """Return the newest county checkpoint, signed: that of the merge log written here, or the one taken."""
     with ledger.turn, ledger.reading() as (tx, parts):
@@ -243,7 +226,7 @@ def accept_county_note(ledger: Ledger, note: bytes = b"") -> bytes:
         ConfigError: ``ledger.read_only``.
         RuleError: ``county.note_own`` where the merge log is written here; ``county.note_none`` when there is
             none to accept.
-        BanjianError: as ``take_county_checkpoint``; nothing was stored.
+        BanjianError: as ``ledger.facade.logs.countyseen.CountySeen.accept``; nothing was stored.
     """
     _require_writer(ledger)
     with ledger.turn:

@@ -16,6 +16,7 @@ from ledger.facade.base.peers import Contact, Peers, Refusal
 from ledger.facade.base.synctables import FORK, SYNC_FINDINGS
 from ledger.facade.cases.attachednames import not_here_count
 from ledger.facade.cases.stranded import stranded_cases
+from ledger.facade.logs.opening import BRANCH_MARK
 from ledger.facade.logs.stretch import STRETCH_LIMIT
 from ledger.facade.opened.parts import Parts
 from ledger.facade.peering.held import Held
@@ -89,7 +90,7 @@ def read_board(store: Store, tx: ReadTx, parts: Parts, station: StationId, *, no
         parts.holdings.stations.get(str(row[1]))
         for row in tx.select(SYNC_FINDINGS, {"code": STRETCH_LIMIT, "settled": 0})
     }
-    forked = {str(row[1]).partition("~")[0] for row in tx.select(SYNC_FINDINGS, {"code": FORK})}
+    forked = {str(row[1]).partition(BRANCH_MARK)[0] for row in tx.select(SYNC_FINDINGS, {"code": FORK})}
     sizes: dict[StationId, list[tuple[int, int, bool]]] = {}
     for log in parts.holdings.logs.values():
         row = tx.get(schema.HEADS, (log.name,))

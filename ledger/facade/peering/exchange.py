@@ -27,7 +27,7 @@ from ledger.facade.logs.comingback import (
 from ledger.facade.logs.countyfold import COUNTY_KINDS
 from ledger.facade.logs.heldstates import BranchState, LogState
 from ledger.facade.logs.lostends import LostEnd, lost_end, single_places
-from ledger.facade.logs.opening import HeldLog, act_in
+from ledger.facade.logs.opening import HeldLog
 from ledger.facade.logs.placing import frame_at
 from ledger.facade.logs.rotten import Rotten, RottenRecords
 from ledger.facade.logs.singles import note_passed_on
@@ -49,7 +49,8 @@ from ledger.facade.transfer.intake import Intake
 from ledger.facade.transfer.outgoing import Outgoing
 from ledger.formats.act import case_of
 from ledger.formats.excerpt import ExcerptContent
-from ledger.formats.package import PackageContent
+from ledger.formats.frame import act_in
+from ledger.formats.packageform import PackageContent
 from ledger.store.contract import Store
 from ledger.types import CaseId, KeyId, LogId, StationId
 

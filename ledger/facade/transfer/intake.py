@@ -226,7 +226,7 @@ class Intake:
             if record.topic not in NO_CASE_ACTIONS:
                 found.append((record, self._case_act(arrival, record)))
         tx.insert_missing(schema.ACTS, index)
-        self._write_bodies(tx, bodies)
+        tx.insert_missing(schema.BODIES, bodies)
         self._write_found_by(tx, [record for record, _ in found])
         return found
 
@@ -296,10 +296,6 @@ class Intake:
             record._replace(personal=None, personal_raw=b"") if record.case_id in erased else record
             for record in records
         ]
-
-    def _write_bodies(self, tx: WriteTx, rows: list[Row]) -> None:
-        if rows:
-            tx.insert_missing(schema.BODIES, rows)
 
     def _write_found_by(self, tx: WriteTx, found: Sequence[VerifiedRecord]) -> None:
         """Write what the cases of records are found by beside their numbers: keyed search tokens."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from aiohttp import web
 
-from ledger.cases.shape import DAY_MS
+from ledger.days.year import DAY_MS
 from ledger.facade import CaseRow, Ledger
 from ledger.facade.cases.numbers import VOIDED
 from ledger.types import CaseId
