@@ -8,9 +8,9 @@ import re
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from threading import Thread
 from urllib.parse import quote
 
 import pytest
@@ -320,18 +320,19 @@ def test_who_is_unticked_meanwhile_is_not_received_and_the_list_stays_until_all_
 ) -> None:
     name = name_of(imported(desk, tmp_path, people(12, 950)))
     desk.post(f"/roster/{name}/ticks", {"here": [str(n) for n in range(1, 13)]})
-    # Nothing can be written for a moment: the job waits at its first row.
-    with closing(sqlite3.connect(Home(counter.folder).database_path, isolation_level=None)) as held:
+    with (
+        ThreadPoolExecutor(2) as senders,
+        closing(sqlite3.connect(Home(counter.folder).database_path, isolation_level=None)) as held,
+    ):
+        # Nothing can be written for a moment: the job waits at its first row, and both wait behind it.
         held.execute("BEGIN IMMEDIATE")
         started = desk.send(f"/roster/{name}/sign", {"f.channel": "outreach"}).headers["Location"]
-        unticked = Thread(target=desk.send, args=(f"/roster/{name}/tick", {"row": "12", "on": "0"}))
-        dropped = Thread(target=desk.send, args=(f"/roster/{name}/drop",))
-        for one in (unticked, dropped):
-            one.start()
-            time.sleep(0.1)
+        unticked = senders.submit(desk.send, f"/roster/{name}/tick", {"row": "12", "on": "0"})
+        dropped = senders.submit(desk.send, f"/roster/{name}/drop")
+        time.sleep(0.4)
         held.execute("ROLLBACK")
-    for one in (unticked, dropped):
-        one.join()
+    assert unticked.result().status == 303
+    assert (dropped.result().status, dropped.result().code) == (409, "web.job_busy")
     page = desk.get(started)
     for _ in range(400):
         if "hx-trigger" not in page.text.partition('id="job"')[2].partition(">")[0]:
