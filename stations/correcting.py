@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from ledger.cases.shape import Step
 from ledger.contact import check_contact
 from ledger.facade import CasePage, people_now
+from ledger.facade.cases.people import check_length
 from ledger.identity import AGENT, PEOPLE
 from ledger.types import Facts, Value
 
@@ -33,7 +34,7 @@ def corrected_people(named: People, typed: People) -> tuple[Facts, list[Value]]:
     when it is signed.
 
     Raises:
-        InputError: ``identity.phone``; ``identity.misplaced``.
+        InputError: ``identity.phone``, ``identity.misplaced``, ``identity.too_long``.
     """
     personal: Facts = {}
     changed: list[Value] = []
@@ -41,6 +42,8 @@ def corrected_people(named: People, typed: People) -> tuple[Facts, list[Value]]:
         held = named.get(role, {})
         differing = [name for name, text in texts.items() if held.get(name, "") != text]
         check_contact({name: texts[name] for name in differing}, whose=role)
+        for name in differing:
+            check_length(name, texts[name], whose=role)
         if differing:
             now = {**held, **texts}
             personal[role] = {name: text for name, text in now.items() if text or name in held}

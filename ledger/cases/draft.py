@@ -47,6 +47,8 @@ class Draft:
     correction_count: int
     not_at_organ: frozenset[str]
     not_at_decider: frozenset[str]
+    lying: frozenset[tuple[StationId, str]]
+    on_the_way: frozenset[str]
     deficit: frozenset[str]
     deficit_due: str
     supplied: frozenset[str]

@@ -14,6 +14,8 @@ from ledger.days.year import DAY_MS, OFFSET_MS
 from ledger.errors import Param
 from ledger.types import ActId, CaseId, Facts, KeyId, StationId
 
+ENDING: Final = frozenset(("withdraw", "lapse", "refuse_acceptance", "advise_and_return", "revoke"))
+"""Actions that end a case: clocks that run end with them, and papers that travel afterwards start none."""
 NO_PARAMS: Final[Mapping[str, Param]] = MappingProxyType({})
 
 
@@ -71,8 +73,8 @@ class Step(NamedTuple):
 
     ``reason`` is "" when the act took effect; ``effect_at_ms`` is then the act's own time, or that of the
     countersignature in ``by_countersign``. ``events`` are derived events for clocks: ``organ_receipt``,
-    ``deciding_receipt``, ``full_supply``, ``deciding_supply``, ``agent_supply``, ``correction_cleared``,
-    ``deficit_cleared``, ``late_supply``.
+    ``deciding_receipt``, ``full_supply``, ``deciding_supply``, ``agent_supply``, ``papers_to_forward``,
+    ``correction_cleared``, ``deficit_cleared``, ``late_supply``.
     """
 
     act: CaseAct
@@ -141,7 +143,8 @@ class CaseState:
 
     ``steps`` holds every act in the one order; ``heads`` are the acts without successors, sorted: the parents
     of the next act. ``pending`` are acts that wait for a second person. ``not_at_organ`` and
-    ``not_at_decider`` are materials of the correction list that were handed in and have not come there yet.
+    ``not_at_decider`` are materials of the correction list that were handed in and have not come there yet:
+    ``lying`` says at which stations (station, material), ``on_the_way`` what travels with a case on offer.
     """
 
     case_id: CaseId
@@ -168,6 +171,8 @@ class CaseState:
     correction_count: int = 0
     not_at_organ: frozenset[str] = frozenset()
     not_at_decider: frozenset[str] = frozenset()
+    lying: frozenset[tuple[StationId, str]] = frozenset()
+    on_the_way: frozenset[str] = frozenset()
     deficit: frozenset[str] = frozenset()
     deficit_due: str = ""
     supplied: frozenset[str] = frozenset()

@@ -22,6 +22,7 @@ COUNTY_DIGITS = 6
 """So many digits of a station id name its county. Source: GB/T 2260."""
 
 _RANK = {"county": 0, "township": 1, "village": 2, "kiosk": 3, "agent": 3}
+_LOWEST = max(_RANK.values())
 _SUBORDINATES = "/*"
 
 
@@ -64,7 +65,12 @@ def may_lie_under(level: str, upstream_level: str) -> bool:
     """
     if level == upstream_level == "county":
         return True
-    return _RANK[upstream_level] < _RANK[level]
+    return stands_above(upstream_level, level)
+
+
+def stands_above(level: str, other: str) -> bool:
+    """Tell whether stations of one level stand above those of another; an unknown level above none."""
+    return _RANK.get(level, _LOWEST) < _RANK.get(other, _LOWEST)
 
 
 class StationTree:

@@ -22,7 +22,7 @@ from stations.conflictsides import open_sides
 from stations.silence import silence_of
 from stations.words.casenames import station_name
 from stations.words.moments import show_moment, span
-from stations.words.rows import MONTH_COUNTS, MONTH_HEADINGS
+from stations.words.rows import MONTH_COUNTS, MONTH_HEADINGS, item_words
 
 BOARD_HEADINGS = ("station", "name", "entries", "complete_to", "heard", "waiting", "remarks")
 
@@ -79,8 +79,9 @@ def _show_repeated(call: Call, ledger: Ledger) -> None:
         for case in cases:
             call.line(
                 call.say(
-                    "conflicts.repeated_case", case=case.case_id.hex()[:12], item=case.item_name,
-                    applicant=case.applicant or "—", when=show_moment(case.opened_at_ms),
+                    "conflicts.repeated_case", case=case.case_id.hex()[:12],
+                    item=item_words(call.say, ledger, case), applicant=case.applicant or "—",
+                    when=show_moment(case.opened_at_ms),
                     station=station_name(ledger.knowledge.registry, case.received_station),
                 )
             )  # fmt: skip
@@ -107,7 +108,7 @@ def show_twins(call: Call) -> int:
                     ],
                 }
             )
-            name = cases[0].item_name if cases else twin.item
+            name = item_words(call.say, ledger, cases[0]) if cases else twin.item
             call.line(call.say("twins.pair", item=name, applicant=cases[0].applicant if cases else "—"))
             for one in cases:
                 place = station_name(ledger.knowledge.registry, one.received_station)

@@ -19,7 +19,7 @@ from ledger.oneline import with_rare_codes
 from ledger.types import ActId, Facts, Value
 from stations.papers.handed import facts_of, missing_of, texts_in, until
 from stations.texts import Say
-from stations.words.casenames import action_name, station_name
+from stations.words.casenames import station_name
 
 REVIEW_DAYS = 60
 """Days to apply for review. Source: 行政复议法 20."""
@@ -85,7 +85,7 @@ class Printable:
     effective: bool
 
 
-def printables(page: CasePage) -> list[Printable]:
+def printables(page: CasePage, say: Say) -> list[Printable]:
     """Return the acts of a case that make documents, in their order; the receipt has its slip."""
     found = []
     for step in page.state.steps:
@@ -96,12 +96,18 @@ def printables(page: CasePage) -> list[Printable]:
             Printable(
                 act=step.act.act_id.hex(),
                 action=step.action,
-                title=spec.prints,
+                title=title_of(say, page, step.action),
                 at_ms=step.act.occurred_at_ms,
                 effective=step.effective,
             )
         )
     return found
+
+
+def title_of(say: Say, page: CasePage, action: str) -> str:
+    """Return what the document of an action is called: the offices' own word, in English the action's."""
+    spec = page.rules.case_type.actions[action]
+    return spec.prints if say.language == "zh" and spec.prints else say.pick(spec.name)
 
 
 def document_of(ledger: Ledger, say: Say, page: CasePage, act: ActId) -> Document:
@@ -125,7 +131,7 @@ def document_of(ledger: Ledger, say: Say, page: CasePage, act: ActId) -> Documen
     remedies, incomplete = writer.remedies()
     number = facts.get("document_no") or facts.get("acceptance_no")
     return Document(
-        title=spec.prints if say.language == "zh" else action_name(say, page.rules.case_type, step.action),
+        title=title_of(say, page, step.action),
         organ=station_name(ledger.knowledge.registry, step.act.station),
         number=str(number) if number else page.state.number,
         to=writer.addressee(),
@@ -362,9 +368,9 @@ class _Writer:
         for step in self._until:
             facts = facts_of(page, step)
             if step.effective and step.action in ("decide", "record_result", "revoke"):
-                spec, certificate = page.rules.case_type.actions[step.action], ""
-                title = spec.prints if say.language == "zh" and spec.prints else say.pick(spec.name)
-                result = " ".join(one for one in (title, str(facts.get("document_no") or "")) if one)
+                certificate = ""
+                told = (title_of(say, page, step.action), str(facts.get("document_no") or ""))
+                result = " ".join(one for one in told if one)
             elif step.effective and step.action == "issue":
                 named = page.rules.item.certificate if say.language == "zh" else ""
                 number = str(facts.get("certificate_no") or "")
@@ -391,8 +397,3 @@ class _Writer:
         else:
             source, target = before[-1].act.station, str(self._step.act.station)
         return [("from", station_name(registry, source)), ("to", station_name(registry, target))]
-
-
-def with_blank_head(document: Document) -> Document:
-    """Return a document for a form of the office's own: what is printed on it beforehand is left out."""
-    return replace(document, organ="", title="")

@@ -246,3 +246,15 @@ def test_a_refused_receipt_shows_the_folded_field(desk: Desk) -> None:
     fold = answer.text.partition("<summary>少用")[0].rpartition("<details")[2]
     assert fold == " open>" and 'name="f.paper.page_count" aria-invalid="true"' in answer.text
     assert " open><summary>少用" not in desk.get(f"/receive/{PERMIT}?new=1").text
+
+
+def test_what_is_advised_for_papers_that_were_not_ticked_can_be_done(counter: Counter, desk: Desk) -> None:
+    case = received(desk, "漏勾人")
+    notice = desk.get(f"/case/{case}/do/accept").text.partition("登记里还缺")[2].partition("</p>")[0]
+    assert "补交材料" in notice and "更正" not in notice
+    receipt = page_of(counter, case).state.steps[0].act.act_id.hex()
+    assert "materials" not in desk.get(f"/case/{case}/do/amend?target={receipt}").text
+    form = desk.get(f"/case/{case}/do/supply").text
+    papers = list(dict.fromkeys(re.findall(r'name="f.materials" value="([^"]+)"', form)))
+    assert papers and desk.post(f"/case/{case}/do/supply", {"f.materials": papers}).code == ""
+    assert "登记里还缺" not in desk.get(f"/case/{case}/do/accept").text

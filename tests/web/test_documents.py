@@ -90,7 +90,7 @@ def test_correction_lists_the_papers_by_name_and_the_day(ledger: Ledger) -> None
     code = next(iter(page.rules.item.materials))
     act(ledger, "C1", "request_correction", case, missing=[code], due="2026-03-12", told_by="paper")
     text = told(last(ledger, case))
-    assert ZH.pick(page.rules.item.materials[code].name) in text and "2026年3月12日之前" in text
+    assert ZH.pick(page.rules.item.materials[code].name) in text and "2026年3月12日前（含当日）" in text
 
 
 def test_hand_over_and_take_over_name_both_stations(ledger: Ledger) -> None:
@@ -162,7 +162,7 @@ def test_every_document_of_the_case_types_has_a_sentence_of_its_own() -> None:
 def test_an_act_that_prints_nothing_makes_none(ledger: Ledger) -> None:
     case = receive(ledger).case_id
     act(ledger, "C1", "urge", case, by_whom="applicant")
-    assert printables(ledger.case(case)) == []
+    assert printables(ledger.case(case), ZH) == []
     with pytest.raises(InputError) as refused:
         last(ledger, case)
     assert refused.value.code == "document.none"
@@ -272,7 +272,7 @@ def test_a_deficit_is_promised_in_writing_and_only_what_is_there_is_called_compl
         document = last(ledger, case)
         text = told(document)
         assert ("主要材料齐全" in text) is complete and "现容缺受理" in text
-        assert "申请人承诺" in text and "2026年3月20日之前补齐" in text
+        assert "申请人承诺" in text and "2026年3月20日前（含当日）补齐" in text
         assert [one for one in document.signatures if "作出上述承诺" in one]
         assert ("没有登记收到" in text) is not complete
 

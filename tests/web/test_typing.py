@@ -223,6 +223,38 @@ def test_the_number_of_who_has_none_in_the_list_is_scanned_next(
     context.close()
 
 
+def test_a_list_that_is_open_at_two_windows_keeps_the_ticks_of_both(
+    tab: Page, counter: Counter, tmp_path: Path
+) -> None:
+    rows = [[f"老人{sign}", "", f"1390000000{at}"] for at, sign in enumerate("甲乙丙丁")]
+    raw = make(tmp_path / "list.xlsx", 名单=[["姓名", "身份证号", "电话"], *rows]).read_bytes()
+    village, beside = counter.desk("V1"), counter.desk("V2")
+    made = village.send("/rosters", {"item": FELLING, "title": "高龄"}, {"file": ("名单.xlsx", raw)})
+    where = made.headers["Location"]
+    context = window(tab.context.browser, village)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(where)
+    for row in ("1", "2"):
+        beside.post(f"{where}/tick", {"row": row, "on": "1"})
+    beside.post(f"{where}/tick", {"row": "3", "number": ID_NO})
+    # The page shows none of these; a box of it is ticked, taken back and ticked again.
+    box = page.locator("#row-4 input[data-tick]")
+    for state in (True, False, True):
+        box.set_checked(state)
+        page.locator("#row-4.came" if state else "#row-4:not(.came)").wait_for()
+    page.locator(".table-filter input").fill("未到")
+    assert page.locator("tbody tr:visible").count() == 3, "as far as the page knows"
+    page.locator(".table-filter input").fill("")
+    page.locator("button[name=go]").click()
+    page.wait_for_url(f"**{where}/sign")
+    assert "给 4 人收件" in page.locator("h1").inner_text()
+    page.goto(where)
+    assert ID_NO in page.locator("#row-3").inner_text()
+    page.locator(".table-filter input").fill("未到")
+    assert page.locator("tbody tr:visible").count() == 0
+    context.close()
+
+
 @pytest.mark.parametrize("restored", [False, True])
 def test_what_the_browser_refuses_in_a_folded_part_is_shown(tab: Page, restored: bool) -> None:
     """Signing did nothing, silently: the field that kept the form from being sent lay in a folded part."""

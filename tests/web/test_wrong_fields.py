@@ -49,6 +49,8 @@ def marked(text: str) -> list[str]:
         ({"applicant.id_no": "110105194912310021"}, "identity.check_digit", "applicant.id_no"),
         ({"applicant.name": "123"}, "identity.no_letters", "applicant.name"),
         ({"applicant.address": "东门\u200b村"}, "identity.hidden", "applicant.address"),
+        ({"applicant.address": "东" * 201}, "identity.too_long", "applicant.address"),
+        ({"agent.name": "李四", "agent.relation": "子" * 41}, "identity.too_long", "agent.relation"),
         ({"agent.name": "李四", "agent.phone": "-"}, "identity.phone", "agent.phone"),
         ({"agent.phone": "13900001111"}, "identity.agent_no_name", "agent.name"),
         ({**NUMBERED, "applicant.phone": ID_NO}, "identity.misplaced", "applicant.phone"),
@@ -76,6 +78,10 @@ def test_a_correction_marks_it_as_well(counter: Counter, desk: Desk) -> None:
     fields = {"f.target": target, "f.reason": "写错", "p.applicant.name": "张三", "p.applicant.phone": "无"}
     page = desk.send(f"{case}/do/amend", fields)
     assert page.code == "identity.phone" and marked(page.text) == ["p.applicant.phone"]
+    long = {**fields, "p.applicant.phone": "", "p.applicant.address": "东" * 201}
+    page = desk.send(f"{case}/do/amend", long)
+    assert page.code == "identity.too_long" and marked(page.text) == ["p.applicant.address"]
+    assert "最多 200 个" in page.text and "地址" in page.text
 
 
 def test_the_step_of_a_wrong_field_is_shown(counter: Counter) -> None:

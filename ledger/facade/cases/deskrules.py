@@ -35,6 +35,7 @@ from ledger.facade.base.tables import TOKENS
 from ledger.facade.base.vault import Vault
 from ledger.facade.cases.casebook import CaseBook
 from ledger.facade.cases.people import people_now
+from ledger.facade.cases.sequence import require_order
 from ledger.facade.logs.bodies import ASKED_MAX, read_personal
 from ledger.formats.body import open_body
 from ledger.identity import plain_number
@@ -88,15 +89,13 @@ class DeskRules:
 
         Raises:
             RuleError: ``case.another_day``, ``case.in_future``, ``case.absurd_time``, ``case.entered_on``,
-                ``case.before_receipt``, ``case.promise_barred``, ``case.external_day``; as
-                ``ledger.cases.sense.senseless``, ``ledger.clocks.notices.calendar_refusal`` and
-                ``ledger.clocks.laterefusal.late_refusal``.
+                ``case.promise_barred``, ``case.external_day``; as
+                ``ledger.facade.cases.sequence.require_order``, ``ledger.cases.sense.senseless``,
+                ``ledger.clocks.notices.calendar_refusal`` and ``ledger.clocks.laterefusal.late_refusal``.
         """
         require_day(act.occurred_at_ms, act.recorded_at_ms, act.facts)
         _require_entry(act.occurred_at_ms, act.recorded_at_ms, act.facts)
-        if state is not None and "late_entry" in act.facts and act.occurred_at_ms < state.opened_at_ms:
-            # Limits run from what was claimed: a notice that is older than its case would be over already.
-            raise RuleError("case.before_receipt", number=state.number)
+        require_order(state, rules, act)
         spec = rules.case_type.actions[act.action]
         registry = self._knowledge.registry
         reason = senseless(

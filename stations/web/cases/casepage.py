@@ -229,7 +229,7 @@ def read_case(visit: Visit, ledger: Ledger, case_id: CaseId) -> Shown:
         twins=_twins(visit, ledger, case_id),
         heads=heads_of(page),
         entered=entered,
-        documents=printables(page),
+        documents=printables(page, visit.say),
         lacking=missing_names(page, visit.say) if page.row.open and not DECIDED & page.state.done else (),
         entered_by="" if entered.by is None else ledger.staff_name(entered.by),
     )

@@ -32,6 +32,7 @@ from stations.web.office.desk import (
 from stations.web.render import message_of, render
 from stations.web.tablesheets import with_excel
 from stations.web.visit import Visit, first, form_of, page, see_other
+from stations.words.casenames import basis_name
 from stations.words.differences import change_object
 from stations.words.naming import Names
 
@@ -252,7 +253,7 @@ def _item_row(say: Say, item: Item, case_type: str) -> tuple[str, ...]:
     return (
         item.base_code,
         say.pick(item.name),
-        item.legal_basis,
+        basis_name(say, item.legal_basis),
         case_type,
         say("list.and").join(say(f"level.{level}") for level in sorted(item.receive_levels)),
         say(f"level.{item.decide_level}"),
