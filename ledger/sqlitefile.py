@@ -154,8 +154,7 @@ def is_foreign(kind: str, name: str, text: str) -> bool:
     """Return whether no program of ours makes a thing that is in a ledger file, and it can change writes.
 
     A trigger can swallow or alter what is confirmed, a view can stand for a table, a unique index refuse
-    rows.
-    Our own triggers only ever refuse. Other tables and plain indexes change nothing.
+    rows. Our own triggers only ever refuse. Other tables and plain indexes change nothing.
 
     Args:
         kind: ``table``, ``index``, ``trigger`` or ``view``.

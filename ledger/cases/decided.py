@@ -12,7 +12,6 @@ from ledger.cases.case import facts_of
 from ledger.cases.shape import CaseState, Step
 from ledger.types import ActId, Facts, Value
 
-_RULING_FIELDS: Final = ("result", "ground", "reasons", "document_no")
 _NOT_TOLD: Final = frozenset(("salt",))
 
 
@@ -138,14 +137,13 @@ def plain_value(value: Value) -> object:
 
 
 def _ruling(step: Step, facts: Facts) -> Ruling:
-    result, ground, _, document_no = (facts.get(name) for name in _RULING_FIELDS)
     return Ruling(
         act_id=step.act.act_id,
         action=step.action,
-        result=_text(result),
-        ground=_text(ground),
+        result=_text(facts.get("result")),
+        ground=_text(facts.get("ground")),
         reasons=_texts(facts.get("reasons")),
-        document_no=_text(document_no),
+        document_no=_text(facts.get("document_no")),
         review_organ=_text(facts.get("review_organ")),
         review_days=days if isinstance(days := facts.get("review_days"), int) else None,
         court=_text(facts.get("court")),

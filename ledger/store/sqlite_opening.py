@@ -42,8 +42,8 @@ def open_sqlite(
     Raises:
         StoreError: ``store.missing``, ``store.exists``, ``store.locked``, ``store.not_a_ledger``,
             ``store.not_a_database``, ``store.schema_newer``, ``store.schema_differs``,
-            ``store.schema_foreign``, ``store.damaged``, ``store.disk_full``,
-            ``store.read_only``, ``store.cannot_open``, ``store.journal``.
+            ``store.schema_foreign``, ``store.damaged``, ``store.disk_full``, ``store.read_only``,
+            ``store.cannot_open``, ``store.journal``.
     """
     if not create:
         require_no_journal(path)

@@ -75,9 +75,10 @@ def examine(
     )
     total = len(parts)
     checks: list[Check] = []
-    for place, part in enumerate(parts):  # noqa: B007
+    for part in parts:
         look()
         checks += part()
+        place += 1
     return checks
 
 

@@ -48,10 +48,11 @@ def _logs(home: Home, ledger: Ledger, *, now_ms: int) -> Iterator[Check]:
         if log.doubt == BESIDE_CHAIN:
             yield found("head", "ok", "doctor.log_beside_ended", log=name, size=log.size)
             continue
-        if _is_beside(ledger, log):
+        is_beside = _is_beside(ledger, log)
+        if is_beside and not log.doubt:
             yield found("head", "error", "doctor.log_beside", log=name, size=log.size)
             continue
-        if log.doubt and log.kind in COUNTY_KINDS and _stands_beside(ledger, log):
+        if is_beside:
             path = str(home.sentinel_path(log.log_id))
             yield found("head", "error", "doctor.log_not_counted", log=name, size=log.size, path=path)
             continue
@@ -144,12 +145,8 @@ def _second_firsts(ledger: Ledger) -> Iterator[Check]:
 
 
 def _is_beside(ledger: Ledger, log: LogInfo) -> bool:
-    """Whether a log of registry or catalogue that is written here counts nowhere."""
-    return log.kind in COUNTY_KINDS and not log.doubt and _stands_beside(ledger, log)
-
-
-def _stands_beside(ledger: Ledger, log: LogInfo) -> bool:
-    return ledger.parts.fold.is_beside(log.kind, log.log_id.hex())
+    """Whether a log of registry or catalogue counts nowhere: it stands beside the chain that does."""
+    return log.kind in COUNTY_KINDS and ledger.parts.fold.is_beside(log.kind, log.log_id.hex())
 
 
 def _kept_size(home: Home, log: LogInfo) -> int:

@@ -58,11 +58,7 @@ def station(
         invite = make_invite(
             ledger, signer, offer, ca_fingerprint=ca.fingerprint, randomness=call.app.randomness
         )
-    try:
-        raw = encode_invite(invite, signer)
-        write_durably(Path(out), raw)
-    except OSError as error:
-        raise ConfigError("cli.file", path=out) from error
+    write_durably(Path(out), encode_invite(invite, signer))
     call.line(call.say("invite.made", station=number, name=invite.station_name, file=out))
     call.line(call.say("county.ledger_id", number=spaced(invite.ledger_id)))
     call.emit(

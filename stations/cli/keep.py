@@ -18,8 +18,10 @@ from stations.cli.keyring import signing_key
 from stations.cli.session import desk, reading, station_for
 from stations.cli.types import OneOf, WholeNumber
 from stations.config import StationConfig
+from stations.kept import platformlist
 from stations.kept.attachments import Attachments, drop_case
 from stations.kept.backup import make_backup
+from stations.kept.platformlist import blank_erased
 from stations.kept.rosters import FOLDER, blank_cases
 from stations.kept.sealed import SealedFolder
 from stations.keyless import open_to_examine
@@ -121,6 +123,7 @@ def erase(call: Call, *, case: str, ground: str, yes: bool) -> int:
         count = at.erase(command, signer)
         drop_case(Attachments(call.home(), call.app.randomness), ledger, case_id)
         _drop_typed(call, case_id)
+        blank_erased(SealedFolder(call.home(), platformlist.FOLDER, call.app.randomness), ledger)
         call.done.update(case=case_id.hex(), erased=count)
         call.line(call.say("erase.done", number=number, count=count))
         elsewhere = held_elsewhere(ledger, case_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ledger.facade import Ledger
 from ledger.registry import actions as registry_actions
-from ledger.registry.station import LEVELS
+from ledger.registry.station import CODE_SYSTEM, LEVELS
 from ledger.types import Facts, StationId
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
@@ -12,7 +12,7 @@ from stations.cli.keyring import signing_key
 from stations.cli.session import desk, reading
 from stations.cli.types import OneOf, StationType
 from stations.office.closing import require_empty
-from stations.office.inviting import CODE_SYSTEM, read_station, station_facts
+from stations.office.inviting import read_station, station_facts
 
 SECOND_MS = 1_000
 

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ledger.cases.case import CaseState, state_digest
+from ledger.cases.case import state_digest
+from ledger.cases.shape import CaseState
 from ledger.facade import Home, Ledger
 from ledger.facade.base.clock import Clock
 from ledger.facade.base.tables import CASES

@@ -174,16 +174,27 @@ def list_backups(target: Path) -> list[KeptBackup]:
     except OSError:
         return []
     for folder in folders:
-        shape = _NAME.fullmatch(folder.name)
-        copy = folder / DATABASE_NAME
+        at_ms = _named_ms(folder.name)
         try:
-            size = copy.stat().st_size
+            size = (folder / DATABASE_NAME).stat().st_size
         except OSError:
             continue
-        if shape is not None:
-            moment = datetime.strptime(shape.group(1), "%Y%m%d-%H%M%S").replace(tzinfo=CHINA)
-            found.append(KeptBackup(folder=folder, at_ms=int(moment.timestamp()) * 1000, size_bytes=size))
+        if at_ms is not None:
+            found.append(KeptBackup(folder=folder, at_ms=at_ms, size_bytes=size))
     return sorted(found, key=lambda one: one.at_ms, reverse=True)
+
+
+def _named_ms(name: str) -> int | None:
+    """Return the moment that the name of a backup tells; None for any other name."""
+    shape = _NAME.fullmatch(name)
+    if shape is None:
+        return None
+    try:
+        told = datetime.strptime(shape.group(1), "%Y%m%d-%H%M%S").replace(tzinfo=CHINA)
+    except ValueError:
+        # Somebody renamed it: no calendar has such a day.
+        return None
+    return int(told.timestamp()) * 1000
 
 
 def last_backup_ms(home: Home) -> int | None:

@@ -6,7 +6,6 @@ process that writes, is given as ``register``.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from ledger.facade.logs.appearances import log_sizes
 from ledger.formats.keys import ED25519, Signer, prove_possession
 from ledger.registry import actions as registry_actions
 from ledger.registry.authority import Authority
+from ledger.registry.check import is_staff_no
 from ledger.registry.registry import Registry
 from ledger.types import Facts, KeyId, LedgerId, StationId
 from stations.imports.difference import PlannedAct
@@ -26,8 +26,6 @@ from stations.imports.trial import first_refusal
 from stations.keyrequest import decode_request
 from stations.sheetin.faults import Place
 from sync.joining.approval import Register
-
-_NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,31}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +60,7 @@ def checked_number(no: str) -> str:
     Raises:
         InputError: ``staff.number``.
     """
-    if _NUMBER.fullmatch(no) is None:
+    if not is_staff_no(no):
         raise InputError("staff.number", no=no[:40])
     return no
 

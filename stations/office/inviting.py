@@ -21,15 +21,14 @@ from ledger.limits import INVITE_BYTES_MAX
 from ledger.registry import actions as registry_actions
 from ledger.registry.registry import Registry
 from ledger.registry.schema import GRANTABLE_ROLES
-from ledger.registry.station import Station, is_station_id
+from ledger.registry.station import CODE_SYSTEM, COUNTY_DIGITS, Station
+from ledger.stationid import is_station_id
 from ledger.types import Facts, LedgerId, StationId
 
-CODE_SYSTEM = "GB/T 2260"
 DAYS_DEFAULT = 30
 KIOSK_LEVELS = ("kiosk", "agent")
 """Levels whose acts a service key signs."""
 _ADDRESS = re.compile(r"https://[!-~]{1,200}", re.ASCII)
-_COUNTY_DIGITS = 6
 _CODE_LINE = 64
 
 
@@ -66,8 +65,8 @@ def check_county(station: StationId, county: StationId) -> None:
     Raises:
         InputError: ``cli.station_county``. Source: GB/T 2260, six digits down to the county.
     """
-    if station[:_COUNTY_DIGITS] != county[:_COUNTY_DIGITS]:
-        raise InputError("cli.station_county", station=station, county=county[:_COUNTY_DIGITS])
+    if station[:COUNTY_DIGITS] != county[:COUNTY_DIGITS]:
+        raise InputError("cli.station_county", station=station, county=county[:COUNTY_DIGITS])
 
 
 def check_addresses(addresses: Sequence[str]) -> None:

@@ -30,7 +30,6 @@ EVERY_S = 60.0
 FILES_MAX = 8
 BYTES_MAX = 32 << 20
 """Bytes after which a turn reads no further attachment: 32 MiB a minute leave any disk to the counter."""
-log = logging.getLogger("banjian.attachments")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +62,14 @@ class Rereading:
         thread: owns the ledger.
         home: where the attachments lie.
         clock: for rounds.
+        log: the installation's own; takes what keeps a turn from being taken.
     """
 
-    def __init__(self, thread: LedgerThread, home: Home, *, clock: Clock, randomness: Randomness) -> None:
+    def __init__(
+        self, thread: LedgerThread, home: Home, *, clock: Clock, randomness: Randomness, log: logging.Logger
+    ) -> None:
         self._thread = thread
+        self._log = log
         self._clock = clock
         self._store = Attachments(home, randomness)
         self._kept = SealedFolder(home, FOLDER, randomness)
@@ -79,7 +82,9 @@ class Rereading:
                 await self.turn()
             except BanjianError as error:
                 # A full disk or a busy ledger: the next turn reads the same again.
-                log.info(error.code, extra={"code": error.code})
+                self._log.info(error.code, extra={"code": error.code})
+            except Exception:  # noqa: BLE001 - an outermost loop: a fault is told, and does not end the reading
+                self._log.exception("reading")
 
     async def turn(self) -> Round:
         """Read the next few, unless a round was begun less than a week ago and is through.

@@ -22,7 +22,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ledger.errors import AuthorityError, DataError
 from ledger.lawtime import DAY_MS
-from ledger.registry.station import is_station_id
+from ledger.stationid import is_station_id
 from ledger.types import LedgerId, StationId
 from sync.certs.tlskeys import Randomness, key_info, private_key
 

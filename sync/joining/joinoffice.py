@@ -255,7 +255,7 @@ class JoinOffice:
             ledger_id=self._ledger_id,
             ca_key_pem=ca.key_pem,
             ca_certificate=ca.certificate,
-            now_ms=self._clock.now_ms(),
+            now_ms=certificate_begin_ms(self._registry(), station, now_ms=self._clock.now_ms()),
             randomness=self._randomness,
         )
 
@@ -290,6 +290,14 @@ def check_station(registry: Registry, station: StationId) -> None:
         raise AuthorityError("tls.station_unknown", station=station)
     if not known.is_open:
         raise AuthorityError("tls.station_closed", station=station)
+
+
+def certificate_begin_ms(registry: Registry, station: StationId, *, now_ms: int) -> int:
+    """Return when a new certificate of a station begins: never before what the registry has ended.
+
+    Where the clock was ahead as they were ended, and is right now, each new one would be over at once.
+    """
+    return max(now_ms, registry.certificates_end_ms(station))
 
 
 def check_in_force(registry: Registry, leaf: Leaf) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from audit.outcome import Report
-from audit.replay import Replay, replay_case
-from audit.verify import verify_ledger
+from audit.checking.outcome import Report
+from audit.checking.verify import verify_ledger
+from audit.telling.replay import Replay, replay_case
 from ledger.cases.case import state_digest
 from ledger.errors import InputError
 from ledger.facade import Home
@@ -229,6 +229,11 @@ def test_every_hash_that_proves_a_single_frame_is_needed(village: Path) -> None:
 def test_single_frames_without_any_proof(village: Path) -> None:
     hurt(village, "DROP TABLE sparse_nodes", "DROP TABLE sparse_notes")
     assert errors(village) == {"sparse.unproven"}
+
+
+def test_single_frames_of_a_log_whose_name_is_no_id(village: Path) -> None:
+    hurt(village, f"UPDATE sparse SET log = 'no id at all' WHERE {SINGLE}")
+    assert {"log.opening", "acts.orphan"} <= errors(village)
 
 
 def test_single_frame_taken_away(village: Path) -> None:

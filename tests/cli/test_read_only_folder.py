@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.verify import verify_ledger
+from audit.checking.verify import verify_ledger
 from ledger.facade import Home, Ledger
 from stations.cli.counterday.demo import VILLAGE
 from tests.cli.conftest import ITEM, Terminal

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import random
+import sys
+from pathlib import Path
 
 import pytest
 
-from ledger.registry.station import LEVELS, is_station_id
+from ledger.registry.station import LEVELS
+from ledger.stationid import is_station_id
 from stations.county.choosing import choose_plants
 from stations.county.digest import acts_digest
 from stations.county.hours import at, is_working_day, later, local, next_open
@@ -17,6 +20,7 @@ from stations.county.memory import Case, Memory
 from stations.county.people import staff_of
 from stations.county.plan import FIRST_DAY, county_data, make_plan
 from stations.county.scripts import Scripts, Step
+from stations.county.verifying import verify
 from tests.cases.counter import decided
 
 
@@ -146,3 +150,13 @@ def test_the_digest_leaves_out_what_follows_from_keys_and_nothing_else():
     later_act = first.act._replace(occurred_at_ms=first.act.occurred_at_ms + 1)
     moved = dataclasses.replace(state, steps=(first._replace(act=later_act), *state.steps[1:]))
     assert acts_digest([moved]) != same
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a program that fails")
+def test_a_ledger_that_the_audit_did_not_come_to_has_no_good_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    verdicts = asyncio.run(verify([tmp_path / "one", tmp_path / "two", tmp_path / "three"]))
+    assert [Path(one.path).name for one in verdicts] == ["one", "two", "three"]
+    assert all(one.exit_code == 1 for one in verdicts)

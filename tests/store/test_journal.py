@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.verify import verify_ledger
+from audit.checking.verify import verify_ledger
 from ledger.errors import StoreError
 from ledger.facade import Home
 from ledger.store.sqlite_opening import open_sqlite

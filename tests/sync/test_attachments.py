@@ -21,6 +21,7 @@ from stations.kept.attachments import Attachment, Attachments
 from stations.kept.lostfiles import lost_files
 from stations.serving.carriage import Carriage, ask
 from stations.serving.rereading import FILES_MAX, ROUND_MS, Rereading, round_of
+from stations.serving.weblog import web_log
 from sync import attachforms
 from sync.attachforms import ATTACHMENTS_PATH, CHUNK_BYTES, Head, Offer, decode_answer, encode_offers
 from sync.certs.credentials import calling_context
@@ -258,7 +259,9 @@ def test_what_nobody_asks_for_is_read_again_within_days(world: World) -> None:
 
         def reading() -> Rereading:
             # Another one each time, as after a restart: it goes on where the last one was.
-            return Rereading(village.thread, home, clock=clock, randomness=os.urandom)
+            return Rereading(
+                village.thread, home, clock=clock, randomness=os.urandom, log=web_log(home.path, clock)
+            )
 
         for one in sorted(kept, key=lambda one: one.hash)[FILES_MAX - 1 :: 2]:
             (chunk,) = (village.place.path / "attachments" / one.name).iterdir()
@@ -289,8 +292,9 @@ def test_a_turn_of_reading_is_short_whatever_the_size(world: World, monkeypatch:
     async def story(levels: Levels) -> None:
         village = levels.village
         await receive(village, *(take(village, os.urandom(1_000), f"{n}.jpg") for n in range(3)))
+        home, clock = Home(village.place.path), village.place.clock
         reading = Rereading(
-            village.thread, Home(village.place.path), clock=village.place.clock, randomness=os.urandom
+            village.thread, home, clock=clock, randomness=os.urandom, log=web_log(home.path, clock)
         )
         monkeypatch.setattr("stations.serving.rereading.BYTES_MAX", 1_500)
         assert [(await reading.turn()).read for _ in range(3)] == [1, 2, 3]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -10,8 +10,8 @@ import pytest
 from ledger.facade import Home, Ledger
 from ledger.facade.base.vault import Vault
 from ledger.facade.logs.bodies import Place
-from ledger.facade.logs.countyseen import UNPROVEN
-from ledger.facade.peering.between import merge, take_county_checkpoint
+from ledger.facade.logs.countyseen import UNPROVEN, seen_hash
+from ledger.facade.peering.between import merge
 from ledger.facade.transfer.excerpts import excerpts
 from ledger.facade.transfer.outgoing import Outgoing
 from ledger.formats.checkpoint import checkpoint_hash, read_checkpoint
@@ -64,6 +64,14 @@ def give(world: World, station: StationId, content: ExcerptContent) -> None:
     exchange.receiving.take_excerpt(prepared.checked, prepared.records, now_ms=1)
 
 
+def take_checkpoint(ledger: Ledger, note: bytes, proof: Sequence[bytes]) -> str:
+    """Take a checkpoint of the merge log as a session does; returns what is wrong with it, "" for nothing."""
+    with ledger.store.write() as tx:
+        outcome = ledger.parts.county_seen.take(tx, note, proof, now_ms=ledger.clock.now_ms())
+        ledger.parts.writer.county_seen = seen_hash(tx)
+    return outcome.code
+
+
 def newest_entry(ledger: Ledger, station: StationId) -> bytes:
     """Return what the newest entry of a station says of the county."""
     with ledger.store.read() as tx:
@@ -89,7 +97,7 @@ def test_a_county_checkpoint_comes_down_and_binds_what_goes_up(world: World) -> 
         sizes = {"old_size": first[1], "new_size": read_checkpoint(second).size}
         proof = county.parts.merge_log.consistency(tx, merge_id(world), **sizes)
     if sizes["new_size"] > first[1]:
-        assert take_county_checkpoint(village, second, ()).code == UNPROVEN
-    assert take_county_checkpoint(village, second, proof).code == ""
+        assert take_checkpoint(village, second, ()) == UNPROVEN
+    assert take_checkpoint(village, second, proof) == ""
     world.receive(VILLAGE)
     assert newest_entry(village, VILLAGE) == checkpoint_hash(read_checkpoint(second))

@@ -200,6 +200,21 @@ async def test_a_certificate_is_renewed_in_its_last_third(post: Post, invited: b
         assert not await asked(post.clock.now_ms())
 
 
+async def test_who_joins_after_certificates_were_ended_by_a_clock_ahead_gets_in(
+    county: Terminal, invited: bytes, tmp_path: Path
+):
+    """The clock is right again: a certificate that began now would be over at once, and so each new one."""
+    county.clock.set("2027-03-03 09:30")
+    county.ok("station", "end-certificates", NEW_VILLAGE, "--as", "R001")
+    post = open_post(folder_of(county))
+    ended_ms = post.registry.certificates_end_ms(NEW_VILLAGE)
+    assert post.clock.now_ms() < ended_ms
+    async with listening(post) as address:
+        home = await joined(post, tmp_path / "village", invited, address)
+        assert read_own_leaf(home, post.ledger_id).not_before_ms == ended_ms
+        assert (await ask(address, calling_context(home, post.ledger_id)))[:2] == (200, NEW_VILLAGE.encode())
+
+
 async def test_a_renewal_passes_through_the_township_and_no_stranger_gets_one(
     post: Post, invited: bytes, tmp_path: Path
 ):

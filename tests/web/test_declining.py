@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ledger.cases.case import Step
+from ledger.cases.shape import Step
 from ledger.types import CaseId
 from tests.facade.counter import FELLING, FakeClock
 from tests.web.counterdesk import Counter, Desk, Page, serving

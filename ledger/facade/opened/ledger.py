@@ -14,7 +14,7 @@ from threading import RLock
 from types import TracebackType
 from typing import Self
 
-from ledger.cases.case import CaseState
+from ledger.cases.shape import CaseState
 from ledger.errors import StoreError
 from ledger.facade.base.clock import Clock, Randomness, SystemClock
 from ledger.facade.base.home import Home

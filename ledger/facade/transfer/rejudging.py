@@ -24,7 +24,7 @@ from ledger.formats.act import ActHeader, decode_act
 from ledger.formats.body import check_facts
 from ledger.formats.frame import split_frame
 from ledger.formats.rank import recorded_at_ms
-from ledger.known.verified import KEY_UNKNOWN
+from ledger.registry.authority import KEY_UNKNOWN
 from ledger.registry.grant import signing_key
 from ledger.registry.registry import Registry
 from ledger.store.contract import ReadTx, Store

@@ -28,11 +28,11 @@ from ledger.facade.logs.sparselane import Arrival
 from ledger.formats.act import Act, ActHeader, case_of
 from ledger.formats.body import check_facts
 from ledger.formats.frame import decode_frame
-from ledger.formats.genesis import LogGenesis
+from ledger.formats.genesis import OPEN_LOG, LogGenesis
 from ledger.known.knowledge import Knowledge
-from ledger.known.opening import OPEN_LOG, is_misplaced
-from ledger.known.verified import KEY_UNKNOWN, VerifiedRecord
-from ledger.registry.authority import NOT_FINAL, PROVISIONAL_GRANT, Refusal, check_log_opening
+from ledger.known.opening import is_misplaced
+from ledger.known.verified import VerifiedRecord
+from ledger.registry.authority import KEY_UNKNOWN, NOT_FINAL, PROVISIONAL_GRANT, Refusal, check_log_opening
 from ledger.registry.grant import GRANT, fault_code, read_grant
 from ledger.store.contract import ReadTx, Store, WriteTx
 from ledger.store.tables import OneOf, Range, Row, Where, cursor

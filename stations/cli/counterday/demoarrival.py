@@ -1,7 +1,8 @@
 """Two stations offline, for the demonstration: an act is signed at one while the other goes on.
 
-Stations do not synchronise yet. What a package from the village would bring is written here just as its own
-log would hold it: the same signed act, as the next entry of the village's log.
+Both stations keep their logs in one folder here, so there is nobody to sync with. What a package from the
+village would bring is written just as its own log would hold it: the same signed act, as the next entry of
+the village's log.
 """
 
 from __future__ import annotations

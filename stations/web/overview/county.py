@@ -95,7 +95,7 @@ def board_lines(visit: Visit, ledger: Ledger, now_ms: int) -> list[StationLine]:
     return [
         station_line(
             line,
-            own=line.station == station or visit.office.training,
+            own=line.own or visit.office.training,
             now_ms=now_ms,
             quiet_ms=quiet_after_ms(interval_s, relayed=line.via != line.station),
         )
