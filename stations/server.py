@@ -30,6 +30,7 @@ from ledger.types import LogId, StationId
 from stations.config import StationConfig
 from stations.serving.bundleroute import add_bundle_route
 from stations.serving.ledgerthread import LedgerThread
+from stations.serving.memory import few_heaps
 from stations.serving.network import Network
 from stations.serving.weblog import quiet_loop
 from stations.serving.wire import (
@@ -357,6 +358,7 @@ def serve(
         await server.run(stop)
 
     gc.set_threshold(GARBAGE_AFTER)
+    few_heaps()
     sys.setswitchinterval(SWITCH_S)
     with suppress(KeyboardInterrupt):
         asyncio.run(main())

@@ -55,6 +55,7 @@ class LogContext:
         authors: answers that were given before.
         above: when the station above held the log without some entry; None where its receipts tell nothing.
         written_here: whether this installation wrote the log: it had every personal body, and the keys.
+        continued_here: whether it goes on writing it: no entry of it ever came from elsewhere.
     """
 
     name: str
@@ -69,6 +70,7 @@ class LogContext:
     authors: dict[tuple[KeyId, int, str, StationId], bytes | None] = field(default_factory=dict)
     above: AboveTimes | None = None
     written_here: bool = False
+    continued_here: bool = False
 
 
 class _Carried(NamedTuple):

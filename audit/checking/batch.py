@@ -198,10 +198,21 @@ class Walk:
             and (entry.recorded_at_ms < before.recorded_at_ms or entry.monotonic_ms < before.monotonic_ms)
         ):
             self._report(notice("time.backwards", log=self._context.name, seq=seq, previous_seq=before.seq))
+        if self._context.continued_here:
+            self._see(entry.county_seen, b"" if before is None else before.county_seen, seq)
         self._before = entry
         self._hash = entry_hash(entry_raw)
         self.leaves.append(leaf_hash(entry_raw))
         self.last = (seq, self._hash, entry.recorded_at_ms)
+
+    def _see(self, county_seen: bytes, before: bytes, seq: int) -> None:
+        """Keep which county checkpoint an entry names; who held one once never holds none again."""
+        if county_seen == before:
+            return
+        if county_seen:
+            self._tally.seen.setdefault((self._context.name, county_seen), seq)
+        else:
+            self._find("merge.seen_dropped", seq)
 
     def _take_leaf(self, row: EventRow, seq: int) -> None:
         """Take a leaf of a merge log: no frame, and nothing but the tree ties it to the one before."""

@@ -15,7 +15,7 @@ from audit.reading.findings import SEVERITIES, Severity
 
 STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
     {
-        "the file": {"error": "file.unreadable file.damaged file.schema"},
+        "the file": {"error": "file.unreadable file.damaged file.journal file.schema"},
         "1. openings": {
             "error": """
                 ledger.no_registry ledger.genesis trust.other_ledger ledger.other_registry
@@ -56,7 +56,8 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
                 note.limit note.malformed note.unsigned note.signature
                 receipt.row cosignature.key cosignature.signature
                 log.branch_place log.branch_unproven sparse.unproven
-                merge.version merge.field merge.frame merge.order merge.head""",
+                merge.version merge.field merge.frame merge.order merge.head
+                merge.seen_missing merge.seen_dropped""",
             "warning": """
                 log.no_checkpoint log.uncovered log.branch sparse.fork receipt.key_unknown
                 entry.version entry.field entry.log entry.sequence entry.chain

@@ -95,6 +95,7 @@ class Desk:
                 source=self._source,
                 personal=self._personal,
                 written_here=opening.written_here,
+                continued_here=opening.own,
                 above=AboveTimes(
                     self._source,
                     log=log,

@@ -18,7 +18,7 @@ from audit.reading.openings import Branch, Opening, SparseLog
 from audit.reading.source import EventRow, Source
 from audit.reading.subtree import Known
 from ledger.errors import BanjianError
-from ledger.formats.checkpoint import LOG_ORIGIN_PREFIX, open_checkpoint
+from ledger.formats.checkpoint import LOG_ORIGIN_PREFIX, checkpoint_hash, open_checkpoint
 from ledger.formats.entry import entry_hash
 from ledger.formats.frame import split_frame
 from ledger.formats.merge import MERGE_LEAF, FrameLeaf, HeadLeaf, decode_merge_leaf
@@ -204,14 +204,21 @@ def merge_keys(openings: Sequence[Opening], sparse: Sequence[SparseLog]) -> dict
     return {name: genesis.log_public_key for name, genesis in found.items() if genesis.kind == "merge"}
 
 
-def check_seen(source: Source, keys: Mapping[str, bytes], report: Callable[[Finding], None]) -> None:
+def check_seen(
+    source: Source,
+    keys: Mapping[str, bytes],
+    named: Mapping[tuple[str, bytes], int],
+    report: Callable[[Finding], None],
+) -> None:
     """Check the county's checkpoints that were kept, and tell of those that are evidence against it.
 
     Args:
         source: the file.
         keys: public key of each merge log, by name.
+        named: hashes of the checkpoints that entries written here name, by log, with the first such entry.
         report: takes findings.
     """
+    taken: set[bytes] = set()
     for due, (number, log, size, note, state) in enumerate(source.rows(_SEEN), start=1):
         name, seq = str(log), size if isinstance(size, int) else 0
         if name not in keys:
@@ -228,3 +235,9 @@ def check_seen(source: Source, keys: Mapping[str, bytes], report: Callable[[Find
             report(error("checkpoint.row", log=name, seq=seq))
         elif state:
             report(warning(str(state), log=name, seq=seq))
+        else:
+            taken.add(checkpoint_hash(opened))
+    # An entry names what was taken before it was written, and nothing taken is ever put away.
+    for (log_name, hashed), first_seq in named.items():
+        if hashed not in taken:
+            report(error("merge.seen_missing", log=log_name, seq=first_seq))

@@ -17,6 +17,7 @@ class Tally:
         broken: places of frames that do not decode as a whole.
         unkeyed: personal bodies that lie here without the key of their case, by case.
         taken: personal bodies of acts that were written here and lie nowhere, by case: right if erased.
+        seen: hashes of county checkpoints that entries written here name, by log, with the first such entry.
     """
 
     acts: int = 0
@@ -31,6 +32,7 @@ class Tally:
     broken: set[tuple[str, int]] = field(default_factory=set)
     unkeyed: Counter[bytes] = field(default_factory=Counter)
     taken: Counter[bytes] = field(default_factory=Counter)
+    seen: dict[tuple[str, bytes], int] = field(default_factory=dict)
 
     def add(self, other: Tally) -> None:
         """Take another tally into this one."""
@@ -46,3 +48,5 @@ class Tally:
         self.broken |= other.broken
         self.unkeyed.update(other.unkeyed)
         self.taken.update(other.taken)
+        for named, seq in other.seen.items():
+            self.seen.setdefault(named, seq)

@@ -124,6 +124,8 @@ def verify_ledger(
                 raise
             collector.add(error("file.unreadable", cause=raised.code))
             return make_report(collector)
+        if file.has_journal:
+            collector.add(error("file.journal", name=f"{database.name}-journal"))
         source = stack.enter_context(Source(file, collector.add))
         audit = _Audit(source, file.opened, collector, storage_key=storage_key, crew=crew, fold=cases)
         return audit.run(trust, list(against))
@@ -316,7 +318,7 @@ class _Audit:
         roots = {name: result.roots for name, result in self._results.items()}
         compare_parents(openings, roots, {name: one.roots for name, one in self._grown.items()}, self._find)
         check_merge(self._source, openings, self._branches, roots=roots, report=self._find)
-        check_seen(self._source, merge_keys(openings, self._sparse), self._find)
+        check_seen(self._source, merge_keys(openings, self._sparse), self._tally.seen, self._find)
         for table, log in self._source.stray_logs(set(self._results), set(self._grown)):
             self._find(error("head.unlisted", log=log, table=table))
         return count

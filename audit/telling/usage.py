@@ -9,6 +9,7 @@ import difflib
 
 import click
 
+from audit.telling.words import Words
 from ledger.errors import ConfigError
 
 PROGRAM = "banjian-audit"
@@ -93,3 +94,41 @@ def _flags(group: click.Group) -> set[str]:
     params = [param for command in (group, *group.commands.values()) for param in command.params]
     flags = (param for param in params if isinstance(param, click.Option) and param.is_flag)
     return {"-h", "--help"} | {name for flag in flags for name in flag.opts}
+
+
+def put_into_words(group: click.Group, words: Words) -> None:
+    """Let help pages speak the reader's language where Click would speak English.
+
+    Args:
+        group: the program, with all its commands.
+        words: the texts.
+    """
+
+    class Page(click.HelpFormatter):
+        def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
+            super().write_usage(prog, args, words("audit.page.usage") if prefix is None else prefix)
+
+        def write_heading(self, heading: str) -> None:
+            super().write_heading(words.name("audit.page", heading.lower()))
+
+    class Context(click.Context):
+        formatter_class = Page
+
+    for command in (group, *group.commands.values()):
+        command.context_class = Context
+        command.options_metavar = words("audit.page.options_metavar")
+        command.params.append(_help_option(words))
+        command.add_help_option = False
+    group.subcommand_metavar = words("audit.page.command_metavar")
+
+
+def _help_option(words: Words) -> click.Option:
+    def show(context: click.Context, _: click.Parameter, asked: bool) -> None:
+        if asked and not context.resilient_parsing:
+            click.echo(context.get_help(), color=context.color)
+            context.exit()
+
+    return click.Option(
+        ["-h", "--help"], is_flag=True, is_eager=True, expose_value=False, callback=show,
+        help=words("audit.page.help"),
+    )  # fmt: skip

@@ -8,11 +8,11 @@ from datetime import datetime
 from functools import cache
 
 from ledger.data import case_types
-from ledger.days.year import DAY_MS
 from ledger.errors import ConfigError
+from ledger.lawtime import DAY_MS, LAW_TIME
 from ledger.oneline import shown
 from ledger.texts import Language, Message, catalogue, render
-from ledger.typedtime import LAW_TIME, read_moment
+from ledger.typedtime import read_moment
 from ledger.types import Bilingual
 
 _NAMED = {"role": "role", "roles": "role", "level": "level", "levels": "level", "steps": "step"}

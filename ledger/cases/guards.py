@@ -14,7 +14,8 @@ from typing import Final
 from ledger.cases.draft import Draft
 from ledger.cases.shape import CaseAct, CaseState, Reason, local_day
 from ledger.cases.toldday import day_number, entered_on
-from ledger.days.year import DAY_MS, LAST_YEAR, OFFSET_MS
+from ledger.days.year import LAST_YEAR
+from ledger.lawtime import DAY_MS, LAW_OFFSET_MS
 from ledger.rules.catalogue import Rules
 from ledger.rules.factspec import value_fits
 from ledger.types import Facts, Value
@@ -113,7 +114,7 @@ def same_day_until_ms(opened_at_ms: int, opening: Facts) -> int:
         opening: facts of the receipt; one that was entered late is voided on the day of typing as well.
     """
     last = max(local_day(opened_at_ms), entered_on(opening) or 0)
-    return (last + 1) * DAY_MS - OFFSET_MS
+    return (last + 1) * DAY_MS - LAW_OFFSET_MS
 
 
 def _on_the_spot(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:

@@ -286,7 +286,7 @@ def _no_second_role(target: Step, act: CaseAct, rules: Rules) -> Reason | None:
     role = rules.case_type.actions[action].second
     if role in act.roles or act.roles & _SENIOR_ROLES:
         return None
-    return Reason("case.role", {"action": action, "roles": (role, *sorted(_SENIOR_ROLES))})
+    return Reason("case.role", {"action": action, "roles": (role, *sorted(_SENIOR_ROLES - {role}))})
 
 
 def _elsewhere(target: Step, act: CaseAct) -> Reason | None:

@@ -27,9 +27,10 @@ from datetime import date
 from typing import Final
 
 from ledger.cases.shape import local_day
-from ledger.days.year import DAY_MS, EPOCH_ORDINAL
+from ledger.days.year import EPOCH_ORDINAL
 from ledger.errors import InputError
 from ledger.hashing import digest
+from ledger.lawtime import DAY_MS
 from ledger.types import CaseId, LogId, StationId
 
 ALPHABET: Final = "0123456789ABCDEFGHJKLMNPQRTUWXY"

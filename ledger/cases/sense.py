@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import date
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Final
 
 from ledger.cases.case import facts_of
@@ -106,6 +107,10 @@ def _leaves(
             yield prefix + name, fact, value
 
 
+LEAST: Final = MappingProxyType({"expected_days": 1})
+"""The least value of a number, by the dotted path of its field; 0 for any other."""
+
+
 def _value(spec: ActionSpec, name: str, fact: FactSpec, value: Value, act: CaseAct) -> Reason | None:
     said = [value] if isinstance(value, str) else value if isinstance(value, list) else []
     params = {"action": spec.code, "field": name}
@@ -124,7 +129,7 @@ def _value(spec: ActionSpec, name: str, fact: FactSpec, value: Value, act: CaseA
         return _day(spec, name, value, act)
     if name == "evidence" and isinstance(value, bytes) and len(value) != sha256().digest_size:
         return Reason("case.facts_value", params)
-    if name == "expected_days" and value == 0:
+    if isinstance(value, int) and value < LEAST.get(name, 0):
         return Reason("case.facts_value", params)
     if name == "review_days" and isinstance(value, int) and value < REVIEW_DAYS_MIN:
         return Reason("case.review_days", {"days": value, "least": REVIEW_DAYS_MIN})

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from ledger.days.year import DAY_MS, OFFSET_MS
 from ledger.errors import Param
+from ledger.lawtime import DAY_MS, LAW_OFFSET_MS
 from ledger.types import ActId, CaseId, Facts, KeyId, StationId
 
 ENDING: Final = frozenset(("withdraw", "lapse", "refuse_acceptance", "advise_and_return", "revoke"))
@@ -21,7 +21,7 @@ NO_PARAMS: Final[Mapping[str, Param]] = MappingProxyType({})
 
 def local_day(at_ms: int) -> int:
     """Return the number of the local day (UTC+8) since 1970-01-01 for a time in milliseconds."""
-    return (at_ms + OFFSET_MS) // DAY_MS
+    return (at_ms + LAW_OFFSET_MS) // DAY_MS
 
 
 class Reason(NamedTuple):

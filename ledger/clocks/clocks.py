@@ -176,6 +176,13 @@ def standing(state: CaseState, rules: Rules, calendars: CalendarSet) -> Standing
     return Standing(PressingChange(min(change[0] for change, _ in changes), red, clock), frozenset(late))
 
 
+def overrun_clocks(state: CaseState, rules: Rules, calendars: CalendarSet, now_ms: int) -> frozenset[str]:
+    """Return the clocks whose last day is over as of a time, whether they ended since or run still."""
+    today = local_date(now_ms)
+    runs = _runs(_events(state, rules), rules, calendars, today)
+    return frozenset(run.spec.code for run, _ in runs if run.over(today) or run.over_before)
+
+
 def unmoved(before: CaseState, after: CaseState, rules: Rules) -> bool:
     """Return whether one more act surely left every clock as it was; False where that needs a closer look.
 

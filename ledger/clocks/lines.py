@@ -80,7 +80,10 @@ def calendar_lines(names: str, *, provisional: bool) -> list[Line]:
 def _started(run: Run, deemed: bool) -> list[Line]:
     start = run.start
     code = "clock.line.started"
-    if deemed and "effective_acceptance" in run.spec.start:
+    if run.limit.amount == 0:
+        # No day is counted where the first one is the last.
+        code = "clock.line.same_day_again" if run.restarted else "clock.line.same_day"
+    elif deemed and "effective_acceptance" in run.spec.start:
         code = "clock.line.started_deemed"
     elif run.restarted:
         known = (line for name, line in _RESTARTED if name in start.names)

@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from ledger.errors import InputError
+from ledger.lawtime import DAY_MS, LAW_OFFSET_MS
 from ledger.types import Facts, Value
 
-DAY_MS = 86_400_000
-OFFSET_MS = 8 * 3_600_000
-"""China Standard Time, fixed: the law's day begins at 16:00 UTC of the day before."""
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 NATIONAL = "CN"
 FIRST_YEAR = 2000
@@ -73,7 +71,7 @@ def local_date(time_ms: int) -> date:
     A time before 1970 reads as its first day, one after 2199 as its last: an absurd clock is a finding
     elsewhere and must not stop a case from being shown.
     """
-    ordinal = EPOCH_ORDINAL + (time_ms + OFFSET_MS) // DAY_MS
+    ordinal = EPOCH_ORDINAL + (time_ms + LAW_OFFSET_MS) // DAY_MS
     if ordinal < EPOCH_ORDINAL:
         ordinal = EPOCH_ORDINAL
     elif ordinal > _LAST_ORDINAL:
@@ -83,7 +81,7 @@ def local_date(time_ms: int) -> date:
 
 def day_start_ms(day: date) -> int:
     """Return the first instant of a day in China, in milliseconds since 1970-01-01T00:00:00Z."""
-    return (day.toordinal() - EPOCH_ORDINAL) * DAY_MS - OFFSET_MS
+    return (day.toordinal() - EPOCH_ORDINAL) * DAY_MS - LAW_OFFSET_MS
 
 
 def parse_date(text: str, *, field: str = "date") -> date:

@@ -160,7 +160,8 @@ def _facts(
     if changes is not None:
         amended = next((step.action for step in state.steps if step.act.act_id == facts.get("target")), "")
         shape = rules.case_type.actions.get(amended)
-        facts["changes"] = type_changes(changes, {} if shape is None else shape.facts, acts=acts)
+        fields = {} if shape is None else shape.facts
+        facts["changes"] = type_changes(changes, fields, action=amended, acts=acts)
     return facts
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import cast
 
 from ledger.facade import Home
+from ledger.lawtime import MINUTE_MS
 from stations.county.director import Director
-from stations.county.hours import MINUTE_MS, at
+from stations.county.hours import at
 from stations.county.memory import Case
 from stations.county.picture import Picture
 from stations.county.plan import Place

@@ -24,13 +24,14 @@ from ledger.facade import Home, Ledger
 from ledger.facade.base.clock import Randomness
 from ledger.facade.cases.attachednames import attachments_in
 from ledger.hashing import CTX_ATTACHMENT
+from ledger.lawtime import DAY_MS
 from ledger.types import CaseId
 from stations.kept.sealed import NONCE_BYTES, SealedFolder
 from sync.attachforms import CHUNK_BYTES, FILE_CHARS_MAX, Head
 
 FOLDER = "attachments"
 SIZE_BYTES_MAX = 100 * 1024 * 1024
-UNFINISHED_MS = 7 * 86_400_000
+UNFINISHED_MS = 7 * DAY_MS
 """An upload that nobody finished is thrown away after a week."""
 _ID_BYTES = 16
 _CHUNK = "{:06d}.chunk"

@@ -68,12 +68,17 @@ LEFT_OUT = (schema.CASE_KEYS.name, TOKENS.name)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backup:
-    """A finished backup: where, when (ms), how many bytes, how many case keys."""
+    """A finished backup: where, when (ms), how many bytes, how many case keys.
+
+    Attributes:
+        noted: whether the installation could note it: a disk that takes nothing more is backed up as well.
+    """
 
     folder: Path
     at_ms: int
     size_bytes: int
     case_key_count: int
+    noted: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,10 +131,18 @@ def make_backup(ledger: Ledger, target: Path, *, now_ms: int, watch: Watch | Non
             raise StoreError("backup.exists", path=str(folder)) from error
         except OSError as error:
             raise _not_written(error, target) from error
-    done = Backup(folder=folder, at_ms=now_ms, size_bytes=size, case_key_count=count)
-    record = json.dumps({"at_ms": now_ms, "folder": str(folder), "size_bytes": done.size_bytes})
-    platform.write_durably(home.path / RECORD_NAME, record.encode("utf-8"))
-    return done
+    record = {"at_ms": now_ms, "folder": str(folder), "size_bytes": size}
+    noted = _note(home, json.dumps(record))
+    return Backup(folder=folder, at_ms=now_ms, size_bytes=size, case_key_count=count, noted=noted)
+
+
+def _note(home: Home, record: str) -> bool:
+    """Note when the last backup was made, where anything can be written; the backup is whole without it."""
+    try:
+        platform.write_durably(home.path / RECORD_NAME, record.encode("utf-8"))
+    except StoreError:
+        return False
+    return True
 
 
 def _copy_files(home: Home, folder: Path) -> None:

@@ -11,12 +11,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ledger.days.year import DAY_MS
 from ledger.errors import AuthorityError, ConfigError, DataError, InputError
 from ledger.facade import Ledger
 from ledger.facade.base.clock import Randomness
 from ledger.formats.invite import TOKEN_BYTES, Invite, check_expiry, decode_invite
 from ledger.formats.keys import Signer
+from ledger.lawtime import DAY_MS
 from ledger.limits import INVITE_BYTES_MAX
 from ledger.registry import actions as registry_actions
 from ledger.registry.registry import Registry

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from ledger import platform
 from ledger.codec import pack_header, unpack_header
-from ledger.days.year import DAY_MS
 from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError, InputError
 from ledger.facade import Home, Ledger, Performed
 from ledger.facade.base.home import GRANT_SUFFIX
@@ -20,6 +19,7 @@ from ledger.facade.cases.granting import GrantPlan, HeldGrant
 from ledger.facade.opened.granted import authority_now, list_grants
 from ledger.formats.envelope import read_envelope
 from ledger.formats.keys import Signer, key_id
+from ledger.lawtime import DAY_MS
 from ledger.limits import ENVELOPE_BYTES_MAX, FRAME_BYTES_MAX, GRANT_MS_MAX
 from ledger.registry.authority import GRANTING_ROLES, Authority, Refusal
 from ledger.registry.grant import Grant, pack_carried, unpack_carried

@@ -17,6 +17,7 @@ from ledger.errors import BanjianError, StoreError
 from ledger.facade import Home
 from ledger.facade.base.clock import Clock, Randomness
 from ledger.facade.peering.attached import Attached, Named
+from ledger.lawtime import DAY_MS
 from stations.kept.attachments import Attachments
 from stations.kept.lostfiles import is_readable
 from stations.kept.sealed import SealedFolder
@@ -24,7 +25,7 @@ from stations.serving.carriage import ask
 from stations.serving.ledgerthread import LedgerThread
 
 FOLDER, NAME = "reading", "attachments"
-ROUND_MS = 7 * 86_400_000
+ROUND_MS = 7 * DAY_MS
 EVERY_S = 60.0
 FILES_MAX = 8
 BYTES_MAX = 32 << 20

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from stations.sheetin.book import read_book
 from stations.sheetin.columns import ListName, sheet_list
@@ -13,6 +14,21 @@ from stations.sheetin.header import find_sheet
 from stations.sheetin.records import Record, read_records
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keyed(Generic[T]):
+    """What was read of a list.
+
+    Attributes:
+        rows: what each row was made into, with the row.
+        lacking: rows that were made into nothing.
+        columns: fields in the order of the file's columns, each with the heading that the file gives it.
+    """
+
+    rows: Sequence[tuple[Record, T]]
+    lacking: Sequence[Record]
+    columns: tuple[tuple[str, str], ...]
 
 
 def read_keyed(
@@ -24,8 +40,8 @@ def read_keyed(
     make: Callable[[Record], T | None],
     key: str,
     twice: str,
-) -> list[tuple[Record, T]]:
-    """Return what the rows of a workbook are made into, each with its row.
+) -> Keyed[T]:
+    """Return what the rows of a workbook are made into.
 
     Args:
         raw: the workbook.
@@ -42,15 +58,19 @@ def read_keyed(
     columns = sheet_list(wanted)
     grid, header = find_sheet(read_book(raw, Path(name)), columns)
     found: list[tuple[Record, T]] = []
+    lacking: list[Record] = []
     seen: dict[str, int] = {}
     for record in read_records(grid, header, columns, faults):
         made = make(record)
         number = record.text(key)
         if made is None:
+            lacking.append(record)
             continue
         if number in seen:
             faults.add(twice, record.place(key), number, row=seen[number])
             continue
         seen[number] = record.row.number
         found.append((record, made))
-    return found
+    fields = sorted(header.columns, key=lambda one: header.columns[one])
+    named = tuple((one, header.texts[one]) for one in fields)
+    return Keyed(rows=found, lacking=lacking, columns=named)

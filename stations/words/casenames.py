@@ -36,6 +36,12 @@ def value_name(say: Say, value: str) -> str:
     return say.name(f"ground.{value}", value)
 
 
+def basis_name(say: Say, basis: str) -> str:
+    """Return the name of an item's legal basis; the word of the catalogue itself when it is not known."""
+    key = f"legal_basis.{basis}"
+    return say(key) if say.has(key) else basis
+
+
 def author_name(say: Say, ledger: Ledger, act: CaseAct) -> str:
     """Return who did something, with the number, and the provisional grant that it rests on, if it does."""
     name = ledger.staff_name(act.actor, act.staff_no)

@@ -22,7 +22,7 @@ from sync.core.ingest import Prepared, PreparedExcerpt, PreparedNote, PreparedPa
 from sync.core.linepace import LinePace
 from sync.core.messages import REFUSALS_MAX, Answer, Hello, Refused, Wanted
 from sync.core.openings import BESIDE_FEED, check_opened
-from sync.core.putback import waits_itself
+from sync.core.putback import waits_itself, written_here
 from sync.core.returning import Given, Returning
 
 PASSING = frozenset(("package.gap", "package.root", "sync.branch_gap"))
@@ -174,6 +174,7 @@ class Requester:
             contacts=(
                 *waits_itself(exchange, self._now_ms),
                 *(relayed(one) for one in exchange.peers.all(now_ms=self._now_ms)),
+                *written_here(exchange, self._now_ms, self._version),
             ),
         )
 

@@ -314,7 +314,7 @@ def test_every_command_and_option_is_documented() -> None:
     for name, command in cli.build_cli(around).commands.items():
         assert f"### banjian-audit {name}" in text
         for param in command.params:
-            if isinstance(param, click.Option):
+            if isinstance(param, click.Option) and param.expose_value:
                 assert all(option in text for option in param.opts), (name, param.opts)
 
 
@@ -373,3 +373,14 @@ def test_verify_names_an_action_as_people_do(
     home, _ = told
     _, out, _ = run(capsys, "verify", home.path, "--lang", "zh")
     assert "“制证”不起作用" in out and "“issue”" not in out
+
+
+@pytest.mark.parametrize("words", [("-h",), ("verify", "-h"), ("replay", "--help")])
+def test_a_help_page_speaks_one_language(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--lang", "zh", *words]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("用法：banjian-audit") and "显示这一页。" in told
+    for english in ("Usage", "Options", "OPTIONS", "Show this", "Commands"):
+        assert english not in told
+    assert cli.main(["--lang", "en", *words]) == 0
+    assert capsys.readouterr().out.startswith("Usage: banjian-audit")

@@ -461,3 +461,24 @@ def test_an_act_taken_in_before_its_key_was_known_is_recognised_when_its_log_com
         world.settle(TOWN)
         world[folder].close()
         assert errors(world[folder].path) == set()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["DELETE FROM county_checkpoints", "UPDATE county_checkpoints SET state = 'merge.unproven'"],
+)
+def test_a_county_checkpoint_that_own_entries_name_was_taken(village: Path, statement: str) -> None:
+    hurt(village, statement)
+    assert errors(village) == {"merge.seen_missing"}
+
+
+def test_who_once_held_a_county_checkpoint_never_names_none_again(tmp_path: Path) -> None:
+    world = World.after(settled(*TWO), tmp_path / "world")
+    world.receive(VILLAGE)
+    world.close()
+    village = world[VILLAGE].path
+    assert errors(village) == set()
+    hurt(village, "DELETE FROM county_checkpoints")
+    world.receive(VILLAGE)
+    world.close()
+    assert errors(village) == {"merge.seen_missing", "merge.seen_dropped"}

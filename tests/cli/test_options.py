@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from python_calamine import CalamineWorkbook
 
 from ledger.errors import ConfigError, StoreError
 from stations.papers.sheets import Sheet, write_workbook
@@ -86,3 +87,14 @@ def test_a_full_disk_leaves_no_part_of_a_file(
     with pytest.raises(again):
         write(path)
     assert path.stat().st_size > 4_096
+
+
+@pytest.mark.parametrize("text", ["字" * 40_000, "𠮷" * 20_000, "a" * 32_768])
+def test_what_a_cell_does_not_hold_is_said_in_it(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "long.xlsx"
+    write_workbook(path, [Sheet(name="list", headings=("text",), rows=((text,), ("a" * 32_767,)))])
+    rows = CalamineWorkbook.from_path(path).get_sheet_by_index(0).to_python()
+    cut, whole = str(rows[1][0]), str(rows[2][0])
+    assert len(cut.encode("utf-16-le")) <= 2 * 32_767 and whole == "a" * 32_767
+    kept = len(cut) - len(cut.lstrip(text[0]))
+    assert cut.startswith(text[0] * kept) and f"{len(text) - kept}" in cut[kept:] and "Excel" in cut

@@ -259,7 +259,11 @@ def test_same_day_runs_from_the_deciding_levels_receipt_to_midnight() -> None:
         date(2025, 11, 19),
         "yellow",
     )
-    assert "limit_same_day" in codes(reading)
+    assert (
+        "limit_same_day" in codes(reading)
+        and "same_day" in codes(reading)
+        and "started" not in codes(reading)
+    )
     over = read(case, by, "2025-11-20 00:00")["same_day"]
     assert (over.light, over.flags) == ("red", ("overdue_same_day",))
     saturday = state(step("receive", "2025-11-15", "deciding_receipt"))

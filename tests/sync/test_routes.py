@@ -14,6 +14,7 @@ from ledger.facade import Home
 from ledger.formats.invite import decode_invite, encode_invite
 from ledger.formats.keys import Ed25519Signer, prove_possession
 from ledger.hashing import CTX_JOIN_SIGN, CTX_RENEWAL_SIGN
+from ledger.lawtime import DAY_MS
 from ledger.types import LedgerId, StationId
 from stations.cli.counterday.demo import COUNTY, TOWNSHIP, VILLAGE, DemoClock
 from sync.certs.credentials import (
@@ -23,7 +24,7 @@ from sync.certs.credentials import (
     read_own_leaf,
     reload_context,
 )
-from sync.certs.pki import DAY_MS, LEAF_DAYS, Leaf, new_csr
+from sync.certs.pki import LEAF_DAYS, Leaf, new_csr
 from sync.certs.tls import joining_context
 from sync.certs.tlskeys import new_key, sign
 from sync.joining.joinforms import (

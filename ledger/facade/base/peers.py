@@ -202,6 +202,10 @@ class Peers:
         """Return the newest word of each station that it, or one between, said in a session."""
         return {one.station: one for one in self._held(now_ms) if one.via != BY_STICK}
 
+    def with_machines(self) -> frozenset[StationId]:
+        """Return the stations that called here themselves: each has a machine of its own."""
+        return frozenset(one.station for one in self.in_sessions().values() if one.via in ("", one.station))
+
     def by_stick(self, *, now_ms: int = MOMENT_MS_MAX) -> dict[StationId, Contact]:
         """Return the newest word of each station that came on a stick, from whomever."""
         return {one.station: one for one in self._held(now_ms) if one.via == BY_STICK}

@@ -11,8 +11,8 @@ from typing import Final
 
 from ledger.cases.effects import local_date_text
 from ledger.cases.shape import CaseAct, CaseState, Step
-from ledger.days.year import DAY_MS, OFFSET_MS
 from ledger.errors import RuleError
+from ledger.lawtime import DAY_MS, LAW_OFFSET_MS
 from ledger.rules.catalogue import Rules
 
 MINUTE_MS: Final = 60_000
@@ -57,5 +57,5 @@ def _is_before(act: CaseAct, step: Step) -> bool:
 
 def _moment(at_ms: int) -> str:
     """Return a time as 2026-02-13 09:30, in China."""
-    minutes = (at_ms + OFFSET_MS) % DAY_MS // MINUTE_MS
+    minutes = (at_ms + LAW_OFFSET_MS) % DAY_MS // MINUTE_MS
     return f"{local_date_text(at_ms)} {minutes // 60:02d}:{minutes % 60:02d}"

@@ -21,7 +21,7 @@ from ledger.facade.cases.casebook import CaseBook
 from ledger.facade.cases.deskrules import DeskRules
 from ledger.facade.cases.externals import require_own_number
 from ledger.facade.cases.numbers import complete_facts
-from ledger.facade.cases.people import AMEND
+from ledger.facade.cases.people import AMEND, check_lengths
 from ledger.facade.logs.ownlog import OwnLog
 from ledger.formats.act import ActHeader, act_id, encode_act, new_act, sign_act
 from ledger.formats.body import facts_hash, new_body, open_body, personal_hash, readable_body
@@ -90,7 +90,11 @@ class Desk:
         )
         facts = waiving(state, spec, given, rules, self._knowledge.calendars, now_ms)
         if command.personal is not None:
-            check_personal(command.personal, corrects=command.action == AMEND)
+            corrects = command.action == AMEND
+            check_personal(command.personal, corrects=corrects)
+            if not corrects:
+                # What is corrected stands beside what was signed before, however long that is.
+                check_lengths(command.personal)
         planned = self._planned(command, facts, signer, state, now_ms)
         try:
             raw, facts_raw, personal_raw = self._encoded(command, planned)

@@ -17,8 +17,7 @@ from ledger.facade.base.tables import (
     CONFLICT,
     EXTERNALS,
     GRANTS,
-    LATE_ACCEPTANCE,
-    LATE_DECISION,
+    LATE_FLAGS,
     MARKS,
     NEVER_MS,
     NUMBERS,
@@ -56,7 +55,6 @@ NO_CASE_ACTIONS = REGISTRY_ACTIONS | CATALOGUE_ACTIONS | {OPEN_LOG, PROVISIONAL_
 MARK_CALENDARS, MARK_ROWS = "calendars", "rows"
 ROWS = "2"
 """What rows say: since 2 ``flags`` tells decisions, papers given back and limits that were overrun."""
-_LATE_FLAGS = {"acceptance": LATE_ACCEPTANCE, "statutory": LATE_DECISION}
 _GIVEN_BACK = "returned"
 
 
@@ -332,7 +330,7 @@ def case_row(state: CaseState, rules: Rules, calendars: CalendarSet) -> Row:
 def _standing_in(row: Row) -> Standing:
     ((*_, clock, yellow_at_ms, red_at_ms, flags),) = case_cells([row])
     pressing = PressingChange(yellow_at_ms, red_at_ms, clock) if clock else None
-    return Standing(pressing, frozenset(name for name, flag in _LATE_FLAGS.items() if flags & flag))
+    return Standing(pressing, frozenset(name for name, flag in LATE_FLAGS.items() if flags & flag))
 
 
 def _row(state: CaseState, rules: Rules, clocks: Standing) -> Row:
@@ -367,6 +365,6 @@ def _flags(state: CaseState, rules: Rules, late: Collection[str]) -> int:
         | PENDING * (signable_until_ms(state, rules) > 0)
         | RETURNED * (state.outcome == _GIVEN_BACK)
     )
-    told |= sum(flag for clock, flag in _LATE_FLAGS.items() if clock in late)
+    told |= sum(flag for clock, flag in LATE_FLAGS.items() if clock in late)
     # What was entered by mistake decides nothing.
     return told if state.voided else told | RESULTS.get(state.result, 0)

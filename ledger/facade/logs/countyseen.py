@@ -13,8 +13,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ledger.errors import DataError
+from ledger.errors import DataError, EncodingError
 from ledger.facade.logs.bodies import read_facts
+from ledger.facade.logs.opening import read_frames
 from ledger.formats.act import Act, case_of, verify_act
 from ledger.formats.checkpoint import (
     LOG_ORIGIN_PREFIX,
@@ -23,7 +24,8 @@ from ledger.formats.checkpoint import (
     open_checkpoint,
     read_checkpoint,
 )
-from ledger.formats.frame import act_in
+from ledger.formats.entry import decode_entry
+from ledger.formats.frame import act_in, split_frame
 from ledger.formats.genesis import LogGenesis, decode_log_genesis
 from ledger.formats.merkle import verify_consistency
 from ledger.known.opening import opening_genesis
@@ -155,6 +157,28 @@ def seen_hash(tx: ReadTx) -> bytes:
     """Return what entries carry as ``county_seen``: the hash of the newest one, or nothing."""
     newest = newest_seen(tx)
     return b"" if newest is None else checkpoint_hash(newest)
+
+
+def entry_without_seen(tx: ReadTx, name: str, *, after: int) -> int:
+    """Return the first entry of a log that names a county checkpoint which was never taken here, 0 for none.
+
+    Of a log that goes on here there is none, unless somebody took the checkpoint away.
+
+    Args:
+        tx: a consistent view.
+        name: of the log.
+        after: entries up to this one are not looked at.
+    """
+    notes = (row[3] for row in tx.select(schema.COUNTY_CHECKPOINTS, {"state": ""}))
+    taken = {checkpoint_hash(read_checkpoint(note)) for note in notes if isinstance(note, bytes)}
+    for seq, frame in enumerate(read_frames(tx, name, after=after, last=tx.size(name)), start=after + 1):
+        try:
+            county_seen = decode_entry(split_frame(frame).entry_raw).county_seen
+        except EncodingError:
+            continue
+        if county_seen and county_seen not in taken:
+            return seq
+    return 0
 
 
 def keep_seen(tx: WriteTx, note: bytes, *, now_ms: int, state: str) -> None:

@@ -140,6 +140,10 @@ class Exchange:
         """How many acts of the registry are held here."""
         return self._parts.knowledge.registry.size
 
+    def stations_here(self) -> frozenset[StationId]:
+        """Return the stations that this installation alone writes for, its main station and others."""
+        return self._parts.stations_here() - self.peers.with_machines()
+
     def seal_heads(self) -> None:
         """Sign the heads of own logs, and receipts that are owed, so that all that is here can be given.
 

@@ -32,7 +32,8 @@ def arrive(stage: Stage, signed: SignedAct) -> None:
         with ledger.store.write() as tx:
             log = _log_of(stage, tx, header.station)
             known_id = act_id(signed.raw)
-            entry = log.next_entry(signed.raw, signed.sig, known_id, clock=stage.clock, county_seen=b"")
+            seen = ledger.parts.writer.county_seen
+            entry = log.next_entry(signed.raw, signed.sig, known_id, clock=stage.clock, county_seen=seen)
             tx.append(log.name, entry.seq, [(header.action, entry.frame)])
             tx.insert(schema.ACTS, [(header.case_id, known_id, log.name, entry.seq, header.action)])
             tx.insert(schema.BODIES, [(log.name, entry.seq, signed.facts, None, None)])
